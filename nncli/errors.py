@@ -1,0 +1,134 @@
+"""Every error nncli raises on purpose.
+
+    NncliError            exit code 1: it could not be done (the disk is full, the loss is not a number)
+    ├── UsageError                  2: the command line does not make sense
+    ├── ConfigError                 3: the configuration is wrong; holds every mistake found, each with its place
+    ├── DataError                   4: a table cannot be read, or does not fit the configuration or the model
+    └── RunError                    5: a run directory is missing, damaged or from a newer version
+
+The message says what is wrong, `place` says where, `hint` says how to mend it. Errors are raised where the
+fact is known and shown in one place, nncli/cli/app.py.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+LONGEST_QUOTE = 60
+
+
+def quoted(value: object) -> str:
+    """`value` in quotes, shortened, with control and direction-changing characters spelled out.
+
+    >>> quoted("a\\x1b[31mb")
+    "'a\\\\x1b[31mb'"
+    """
+    text = str(value)
+    shown = text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"
+    return repr(shown)
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` was most likely meant to be, or None when nothing is close."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def listed(words: Iterable[str], *, most: int = 8) -> str:
+    """`'a', 'b' and 'c'`, cut after `most` words with a count of the rest."""
+    items = list(words)
+    shown = [quoted(w) for w in items[:most]]
+    if len(items) > most:
+        return ", ".join(shown) + f" and {len(items) - most} more"
+    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]])) if shown else ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something is wrong. Every part is optional; what is known is shown.
+
+    `line` and `character` count from 1 in a text file; `row` counts data rows of a table from 1 (the header
+    is not a row); `column` is a column's name; `key` is a dotted configuration key.
+    """
+
+    source: str | None = None
+    line: int | None = None
+    character: int | None = None
+    key: str | None = None
+    row: int | None = None
+    column: str | None = None
+
+    def __str__(self) -> str:
+        numbers = [str(n) for n in (self.line, self.character) if n is not None]
+        head = ":".join([self.source or "input", *numbers]) if self.source or numbers else ""
+        parts = [
+            head,
+            f"row {self.row:,}" if self.row is not None else "",
+            f"column {quoted(self.column)}" if self.column is not None else "",
+            self.key or "",
+        ]
+        return ", ".join(part for part in parts if part)
+
+
+class NncliError(Exception):
+    """The base of the tree; see the module's docstring."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, place: Place | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.place}: {self.message}" if self.place and str(self.place) else self.message
+        return f"{text}\n  {self.hint}" if self.hint else text
+
+
+class UsageError(NncliError):
+    """The command line does not make sense: options that exclude each other, a file that would be overwritten."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing wrong in a configuration."""
+
+    message: str
+    place: Place
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.place}: {self.message}" if str(self.place) else self.message
+        return f"{text}\n  {self.hint}" if self.hint else text
+
+
+class ConfigError(NncliError):
+    """The configuration is wrong. `mistakes` holds all that was found, in the order of the file."""
+
+    exit_code = 3
+
+    def __init__(self, *mistakes: Mistake) -> None:
+        first = mistakes[0]
+        super().__init__(first.message, place=first.place, hint=first.hint)
+        self.mistakes = mistakes
+
+    def __str__(self) -> str:
+        return "\n".join(str(mistake) for mistake in self.mistakes)
+
+
+class DataError(NncliError):
+    """A table cannot be read, or does not fit the configuration or the model."""
+
+    exit_code = 4
+
+
+class RunError(NncliError):
+    """A run directory is missing, damaged, or written by a newer version."""
+
+    exit_code = 5

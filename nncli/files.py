@@ -1,0 +1,81 @@
+"""Files that are either whole or not there: written under a temporary name, fsynced, renamed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from nncli.errors import NncliError, Place, UsageError
+
+TEMPORARY_SUFFIX = ".nncli-tmp"
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename inside `folder` durable. Folders cannot be opened on Windows, where this does nothing."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it takes the name `path`, on failure it goes.
+
+    For writers that want a path rather than an open file.
+
+    Raises:
+        NncliError: the folder or the file cannot be written (the system's reason is given).
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise NncliError(
+            f"cannot write the file: {error.strerror or error}",
+            place=Place(source=str(path)),
+            hint="Check that the folder exists, can be written to, and that the disk is not full.",
+        ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """Yield an open binary file that takes the name `path` when the block ends well; see `replacing`."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        yield file
+        file.flush()
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all."""
+    with writing(path) as file:
+        file.write(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write `content` to `path` as UTF-8, whole or not at all."""
+    write_bytes(path, content.encode("utf-8"))
+
+
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """Raise a UsageError when `path` exists and `force` was not given."""
+    if path.exists() and not force:
+        raise UsageError(
+            "the file exists already", place=Place(source=str(path)), hint="Pass --force to replace it, or name another file."
+        )
