@@ -1,0 +1,1 @@
+"""How a network learns: batches, steps, metrics, stopping. Knows nothing of files or screens."""

@@ -1,0 +1,26 @@
+"""nncli: train a neural network on a table, from the command line or from Python, on NumPy alone.
+
+>>> from nncli import train, predict, evaluate  # the commands, as functions  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nncli.version import __version__
+
+if TYPE_CHECKING:
+    from nncli.commands.evaluate import evaluate
+    from nncli.commands.predict import predict
+    from nncli.commands.train import train
+
+__all__ = ["__version__", "evaluate", "predict", "train"]
+
+
+def __getattr__(name: str) -> object:
+    """Import a command when it is first asked for, so that `import nncli` costs nothing (PEP 562)."""
+    if name in {"train", "predict", "evaluate"}:
+        from importlib import import_module
+
+        return getattr(import_module(f"nncli.commands.{name}"), name)
+    raise AttributeError(f"module 'nncli' has no attribute {name!r}")

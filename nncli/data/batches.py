@@ -1,0 +1,67 @@
+"""Shuffled mini-batches, gathered into buffers that are allocated once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.data.examples import Examples
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The buffers of one batch: X (rows, features), codes (rows, embeddings), y, and weights or None."""
+
+    X: npt.NDArray[np.floating[Any]]
+    codes: npt.NDArray[np.int64]
+    y: npt.NDArray[Any]
+    weights: npt.NDArray[np.floating[Any]] | None
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+
+class Batches:
+    """The examples in a new order every epoch, `batch_size` rows at a time; the last batch may be smaller.
+
+    The order of an epoch follows from the state of `rng` when the epoch begins, and from nothing before it.
+    """
+
+    def __init__(self, examples: Examples, batch_size: int, rng: np.random.Generator) -> None:
+        self.examples = examples
+        self.batch_size = min(batch_size, len(examples))
+        self.rng = rng
+        self._order = np.arange(len(examples))
+
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        return -(-len(self.examples) // self.batch_size)
+
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes of batch that occur: the full one and, where rows are left over, the last one."""
+        rest = len(self.examples) % self.batch_size
+        return (self.batch_size, rest) if rest else (self.batch_size,)
+
+    def rows(self, i: int) -> int:
+        """The number of rows in batch i of an epoch."""
+        return min(self.batch_size, len(self.examples) - i * self.batch_size)
+
+    def shuffle(self) -> None:
+        """Draw the order of a new epoch."""
+        self._order[...] = np.arange(len(self._order))
+        self.rng.shuffle(self._order)
+
+    def load(self, i: int, batch: Batch) -> None:
+        """Gather batch i of this epoch into the buffers of `batch`, which has `rows(i)` rows."""
+        at = self._order[i * self.batch_size : i * self.batch_size + len(batch)]
+        # mode="clip" lets NumPy write straight into `out`; every index is in range
+        np.take(self.examples.X, at, axis=0, out=batch.X, mode="clip")
+        np.take(self.examples.y, at, axis=0, out=batch.y, mode="clip")
+        if self.examples.codes.shape[1]:
+            np.take(self.examples.codes, at, axis=0, out=batch.codes, mode="clip")
+        if self.examples.weights is not None and batch.weights is not None:
+            np.take(self.examples.weights, at, out=batch.weights, mode="clip")

@@ -1,0 +1,172 @@
+"""The sets behind `nncli generate-data`: small tables whose best possible score is known or can be seen.
+
+A name, a number of rows, a noise and a seed give the same table every time. The values are part of the
+contract, for tutorials and bug reports quote them: never change the order of the draws, add a set instead.
+The draws do not depend on the noise: two tables made with different noises differ in nothing else.
+
+Numbers are float64. The column to predict comes last: `y` for a number, `label` for a class. Classes have as
+many rows as each other, give or take one, in shuffled order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import polars as pl
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from nncli.errors import UsageError, listed, nearest, quoted
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SyntheticSet:
+    """One set: its name, one line for the help, its usual noise, and how to draw it.
+
+    `draw(rows, noise, rng)` gives the table; what `noise` means is said there.
+    """
+
+    name: str
+    summary: str
+    noise: float
+    draw: Callable[[int, float, Generator], pl.DataFrame]
+
+
+def generate(name: str, rows: int, *, noise: float | None = None, seed: int = 0) -> pl.DataFrame:
+    """A table of `rows` rows of the set called `name`.
+
+    `noise` is how much chance there is in the set, None for its usual amount (`SETS[name].noise`).
+
+    Raises:
+        UsageError: no set has this name, `rows` is below 1, `noise` is negative or not a number, or `seed` is
+            negative.
+    """
+    if name not in SETS:
+        guess = nearest(name, NAMES)
+        raise UsageError(
+            f"there is no set called {quoted(name)}",
+            hint=f"Did you mean {quoted(guess)}?" if guess else f"Choose from {listed(NAMES)}.",
+        )
+    if rows < 1:
+        raise UsageError(f"cannot generate {rows} rows", hint="Ask for one row or more.")
+    if noise is not None and not (math.isfinite(noise) and noise >= 0):
+        raise UsageError(f"the noise cannot be {noise}", hint="Give 0 for none, or a positive number.")
+    if seed < 0:
+        raise UsageError(f"the seed cannot be {seed}", hint="Give 0 or a positive whole number.")
+    chosen = SETS[name]
+    return chosen.draw(rows, chosen.noise if noise is None else noise, np.random.default_rng(seed))
+
+
+def _linear(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
+    """y = 0.5 x1 + 0.5 x2 + noise * U(0, 1), with x1 and x2 ~ U(0, 1).
+
+    The last term has the variance noise^2 / 12: with the usual noise of 1 no model has a mean squared error
+    below 0.0833. Its mean, noise / 2, is what the bias has to find.
+    """
+    x1, x2, chance = rng.uniform(0, 1, (3, rows))
+    return pl.DataFrame({"x1": x1, "x2": x2, "y": 0.5 * x1 + 0.5 * x2 + noise * chance})
+
+
+def _sine(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
+    """y = sin x + N(0, noise), with x ~ U(-pi, pi); `noise` is a standard deviation."""
+    x = rng.uniform(-math.pi, math.pi, rows)
+    return pl.DataFrame({"x": x, "y": np.sin(x) + rng.normal(0, noise, rows)})
+
+
+def _friedman1(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
+    """y = 10 sin(pi x1 x2) + 20 (x3 - 0.5)^2 + 10 x4 + 5 x5 + N(0, noise), with x1 .. x10 ~ U(0, 1).
+
+    x6 .. x10 say nothing about y. Source: Friedman, "Multivariate adaptive regression splines", The Annals of
+    Statistics 19(1), 1991.
+    """
+    x = rng.uniform(0, 1, (10, rows))
+    x1, x2, x3, x4, x5 = x[:5]
+    y = 10 * np.sin(math.pi * x1 * x2) + 20 * np.square(x3 - 0.5) + 10 * x4 + 5 * x5
+    features = {f"x{number}": column for number, column in enumerate(x, start=1)}
+    return pl.DataFrame({**features, "y": y + rng.normal(0, noise, rows)})
+
+
+def _xor(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
+    """x1 and x2 ~ U(-1, 1), labelled by whether their signs agree: no straight line parts the two.
+
+    `noise` is the standard deviation of a jitter added to both after the labelling.
+    """
+    code = _balanced(rows, 2, rng)
+    side = rng.choice([-1.0, 1.0], rows)
+    sign = np.stack([side, np.where(code == 0, side, -side)])
+    size = 1.0 - rng.random((2, rows))  # in (0, 1]: a coordinate of 0 would have no sign
+    return _labelled(sign * size, noise, code, ("same", "different"), rng)
+
+
+def _moons(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
+    """Two half circles of radius 1, each reaching into the other; `noise` is the deviation of a jitter."""
+    code = _balanced(rows, 2, rng)
+    angle = rng.uniform(0, math.pi, rows)
+    upper = np.stack([np.cos(angle), np.sin(angle)])
+    lower = np.stack([1.0 - np.cos(angle), 0.5 - np.sin(angle)])
+    return _labelled(np.where(code == 0, upper, lower), noise, code, ("upper", "lower"), rng)
+
+
+def _circles(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
+    """A circle of radius 0.5 inside one of radius 1; `noise` is the deviation of a jitter."""
+    code = _balanced(rows, 2, rng)
+    angle = rng.uniform(-math.pi, math.pi, rows)
+    radius = np.where(code == 0, 0.5, 1.0)
+    return _labelled(_polar(radius, angle), noise, code, ("inner", "outer"), rng)
+
+
+def _spirals(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
+    """Two arms of a turn and a half, named for the side they start on; `noise` is the deviation of a jitter.
+
+    The radius grows from 0.1 to 1 along an arm. After Lang and Witbrock, "Learning to tell two spirals
+    apart", 1988, whose arms turn three times.
+    """
+    code = _balanced(rows, 2, rng)
+    along = rng.uniform(0, 1, rows)
+    angle = 3 * math.pi * along + np.where(code == 0, math.pi, 0.0)
+    return _labelled(_polar(0.1 + 0.9 * along, angle), noise, code, ("left", "right"), rng)
+
+
+def _blobs(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
+    """Three round Gaussians on a triangle, two units from the origin; `noise` is their standard deviation."""
+    code = _balanced(rows, 3, rng)
+    angle = np.array([1 / 2, 7 / 6, 11 / 6])[code] * math.pi
+    return _labelled(_polar(np.full(rows, 2.0), angle), noise, code, ("a", "b", "c"), rng)
+
+
+def _balanced(rows: int, classes: int, rng: Generator) -> Codes:
+    """(rows,): class codes in shuffled order, each as often as the others, give or take one."""
+    return rng.permutation(np.arange(rows, dtype=np.int64) % classes)
+
+
+def _polar(radius: Floats, angle: Floats) -> Floats:
+    """(2, rows): the points at these radii and angles."""
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)])
+
+
+def _labelled(points: Floats, noise: float, code: Codes, labels: tuple[str, ...], rng: Generator) -> pl.DataFrame:
+    """The table of `points` (2, rows), jittered by N(0, noise), and their labels."""
+    x1, x2 = points + rng.normal(0, noise, points.shape)
+    return pl.DataFrame({"x1": x1, "x2": x2, "label": np.array(labels)[code]})
+
+
+_ALL = (
+    SyntheticSet("linear", "a plane under uniform noise: y from x1, x2", 1.0, _linear),
+    SyntheticSet("sine", "one wave: y from x", 0.1, _sine),
+    SyntheticSet("friedman1", "five columns that matter and five that do not: y from x1 .. x10", 1.0, _friedman1),
+    SyntheticSet("xor", "whether two signs agree: same or different from x1, x2", 0.0, _xor),
+    SyntheticSet("moons", "two half circles: upper or lower from x1, x2", 0.1, _moons),
+    SyntheticSet("circles", "a circle inside another: inner or outer from x1, x2", 0.05, _circles),
+    SyntheticSet("spirals", "two spiral arms: left or right from x1, x2", 0.02, _spirals),
+    SyntheticSet("blobs", "three Gaussians: a, b or c from x1, x2", 0.5, _blobs),
+)
+
+SETS: Mapping[str, SyntheticSet] = MappingProxyType({one.name: one for one in _ALL})
+NAMES: tuple[str, ...] = tuple(SETS)

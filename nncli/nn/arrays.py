@@ -1,0 +1,26 @@
+"""The array types and the few buffer helpers that the whole package shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[np.floating[Any]]
+Codes: TypeAlias = npt.NDArray[np.int64]
+Precision: TypeAlias = Literal["float32", "float64"]
+
+
+class Bound(NamedTuple):
+    """A layer, an activation or a network tied to its buffers.
+
+    `forward()` reads the input buffer and fills `Y`, (rows, units). `backward(dY)` takes the gradient of the
+    loss with respect to `Y`, fills the layer's parameter gradients, and returns the gradient with respect to
+    the input. It owns the buffer it is given and may overwrite it.
+    """
+
+    Y: Array
+    forward: Callable[[], None]
+    backward: Callable[[Array], Array]

@@ -1,0 +1,145 @@
+"""Where weights start. Values are drawn in float64 and rounded, so that both precisions start from one draw."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from math import prod, sqrt
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BeforeValidator, Field
+
+from nncli.nn.arrays import Array
+from nncli.specification import Positive, Real, Specification
+
+Distribution = Literal["uniform", "normal"]
+
+
+class InitializerBase(Specification):
+    """An initializer draws an array of `shape`; weights are (fan_in, fan_out)."""
+
+    @abstractmethod
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        """Draw the starting values, float64."""
+
+
+class Zeros(InitializerBase):
+    """All zero: right for biases, wrong for weights, whose units would all stay alike."""
+
+    type: Literal["zeros"] = "zeros"
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return np.zeros(shape)
+
+
+class Constant(InitializerBase):
+    """Every value the same."""
+
+    type: Literal["constant"] = "constant"
+    value: Real = 0.0
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return np.full(shape, self.value)
+
+
+class Normal(InitializerBase):
+    """N(mean, std²)."""
+
+    type: Literal["normal"] = "normal"
+    mean: Real = 0.0
+    std: Positive = 0.05
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return rng.normal(self.mean, self.std, shape)
+
+
+class Uniform(InitializerBase):
+    """U(low, high)."""
+
+    type: Literal["uniform"] = "uniform"
+    low: Real = -0.05
+    high: Real = 0.05
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return rng.uniform(self.low, self.high, shape)
+
+
+def _scaled(rng: np.random.Generator, shape: tuple[int, ...], variance: float, how: Distribution) -> Array:
+    """Zero-mean values of the given variance; a uniform on (-a, a) has variance a²/3."""
+    if how == "normal":
+        return rng.normal(0.0, sqrt(variance), shape)
+    a = sqrt(3.0 * variance)
+    return rng.uniform(-a, a, shape)
+
+
+class Glorot(InitializerBase):
+    """Variance 2 / (fan_in + fan_out): keeps signals and gradients level through tanh and sigmoid.
+
+    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010, eq. 16.
+    """
+
+    type: Literal["glorot"] = "glorot"
+    distribution: Distribution = "uniform"
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return _scaled(rng, shape, 2.0 / (shape[0] + shape[-1]), self.distribution)
+
+
+class He(InitializerBase):
+    """Variance 2 / fan_in: makes up for the half that a rectifier cuts off.
+
+    He et al., "Delving deep into rectifiers", 2015, eq. 10.
+    """
+
+    type: Literal["he"] = "he"
+    distribution: Distribution = "normal"
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return _scaled(rng, shape, 2.0 / shape[0], self.distribution)
+
+
+class Lecun(InitializerBase):
+    """Variance 1 / fan_in: what SELU's fixed point assumes.
+
+    LeCun et al., "Efficient BackProp", 1998, section 4.6.
+    """
+
+    type: Literal["lecun"] = "lecun"
+    distribution: Distribution = "normal"
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return _scaled(rng, shape, 1.0 / shape[0], self.distribution)
+
+
+class Orthogonal(InitializerBase):
+    """Rows or columns orthonormal, times `gain`.
+
+    Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning", 2014.
+    """
+
+    type: Literal["orthogonal"] = "orthogonal"
+    gain: Positive = 1.0
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        rows, columns = shape[0], prod(shape[1:])
+        A = rng.normal(size=(max(rows, columns), min(rows, columns)))
+        Q, R = np.linalg.qr(A)
+        Q *= np.sign(np.diag(R))  # makes the factorisation unique, hence the draw uniform over rotations
+        return np.asarray(self.gain * (Q if rows >= columns else Q.T).reshape(shape))
+
+
+def _expand(value: Any) -> Any:
+    """`he` for `{type: he}` and `he_uniform` for `{type: he, distribution: uniform}`."""
+    if not isinstance(value, str):
+        return value
+    name, _, distribution = value.partition("_")
+    return {"type": name, "distribution": distribution} if distribution else {"type": name}
+
+
+Initializer = Annotated[
+    Annotated[
+        Zeros | Constant | Normal | Uniform | Glorot | He | Lecun | Orthogonal,
+        Field(discriminator="type"),
+    ],
+    BeforeValidator(_expand),
+]

@@ -1,0 +1,223 @@
+"""The layers. A layer holds no arrays: `bind` ties it to views and buffers and returns forward and backward.
+
+In the letters of the textbook: X (rows, d) is the input, W and b the weights and biases, Z = X W + b, Y = f(Z)
+the output (rows, units); dY, dZ, dX, dW, db are gradients of the loss. p holds a layer's parameter views and g
+the views of their gradients, both by the short names that `slots` gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any, Literal, TypeAlias
+
+import numpy as np
+from pydantic import BeforeValidator, Field
+
+from nncli.nn.activations import ElementwiseActivation, Identity
+from nncli.nn.arrays import Array, Bound
+from nncli.nn.initializers import Initializer, Zeros
+from nncli.nn.layer import LayerBase
+from nncli.nn.normalization import BatchNorm, LayerNorm
+from nncli.nn.parameters import Group, Slot, Views, under
+from nncli.specification import Count, Flag, Share
+
+
+class Dense(LayerBase):
+    """Y = f(X W + b). Every unit sees every input."""
+
+    type: Literal["dense"] = "dense"
+    units: Count
+    activation: ElementwiseActivation | None = None
+    bias: Flag = True
+    init: Initializer | None = None
+
+    def width(self, d: int) -> int:
+        return self.units
+
+    def slots(self, d: int) -> tuple[Slot, ...]:
+        f = self.activation or Identity()
+        weight = Slot("weight", (d, self.units), Group.WEIGHT, self.init or f.default_init)
+        return (weight, Slot("bias", (self.units,), Group.BIAS, Zeros())) if self.bias else (weight,)
+
+    def bind(self, p: Views, g: Views, X: Array, *, rng: np.random.Generator, training: bool, needs_dX: bool) -> Bound:
+        W, dW, b, db = p["weight"], g["weight"], p.get("bias"), g.get("bias")
+        rows, d = X.shape
+        Z = np.empty((rows, self.units), X.dtype)
+        dX = np.empty((rows if needs_dX else 0, d), X.dtype)
+        ones = np.ones(rows, X.dtype)
+        XT, WT = X.T, W.T
+        Y, activate, df = (self.activation or Identity()).bind(Z, in_place=True)
+
+        def forward() -> None:
+            np.matmul(X, W, out=Z)
+            if b is not None:
+                np.add(Z, b, out=Z)
+            activate()
+
+        def backward(dY: Array) -> Array:
+            dZ = df(dY)
+            np.matmul(XT, dZ, out=dW)
+            if db is not None:
+                np.matmul(ones, dZ, out=db)  # the sum over rows, which BLAS does faster than np.sum
+            if needs_dX:
+                np.matmul(dZ, WT, out=dX)
+            return dX
+
+        return Bound(Y, forward, backward)
+
+
+class Dropout(LayerBase):
+    """Each unit is silenced with probability `rate` while training, and the rest scaled by 1 / (1 - rate).
+
+    Srivastava et al., 2014, in the inverted form: prediction needs no correction.
+    """
+
+    type: Literal["dropout"] = "dropout"
+    rate: Share = 0.5
+
+    def width(self, d: int) -> int:
+        return d
+
+    def bind(self, p: Views, g: Views, X: Array, *, rng: np.random.Generator, training: bool, needs_dX: bool) -> Bound:
+        if not training or self.rate == 0.0:
+            return Bound(X, lambda: None, lambda dY: dY)
+        Y, M, kept = np.empty_like(X), np.empty_like(X), np.empty(X.shape, bool)
+        rate, scale = self.rate, 1.0 / (1.0 - self.rate)
+
+        def forward() -> None:
+            rng.random(out=M, dtype=M.dtype.type)
+            np.greater_equal(M, rate, out=kept)
+            np.multiply(kept, scale, out=M, dtype=M.dtype)
+            np.multiply(X, M, out=Y)
+
+        def backward(dY: Array) -> Array:
+            return np.multiply(dY, M, out=dY)
+
+        return Bound(Y, forward, backward)
+
+
+class ActivationLayer(LayerBase):
+    """Y = f(X), where the activation stands apart from a dense layer, as behind a normalisation."""
+
+    type: Literal["activation"] = "activation"
+    activation: ElementwiseActivation
+
+    def width(self, d: int) -> int:
+        return d
+
+    def bind(self, p: Views, g: Views, X: Array, *, rng: np.random.Generator, training: bool, needs_dX: bool) -> Bound:
+        return self.activation.bind(X)
+
+
+class Residual(LayerBase):
+    """Y = X + F(X), where F is the list of layers inside. He et al., "Deep residual learning", 2016."""
+
+    type: Literal["residual"] = "residual"
+    layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
+
+    def width(self, d: int) -> int:
+        width = d
+        for layer in self.layers:
+            width = layer.width(width)
+        if width != d:
+            raise ValueError(
+                f"the layers of a residual must end as wide as they begin: {d} units come in, {width} go out"
+            )
+        return d
+
+    def slots(self, d: int) -> tuple[Slot, ...]:
+        return tuple(slots_of(numbered(self.layers), d))
+
+    def bind(self, p: Views, g: Views, X: Array, *, rng: np.random.Generator, training: bool, needs_dX: bool) -> Bound:
+        F, inner_forward, inner_backward = bind_chain(
+            numbered(self.layers), p, g, X, rng=rng, training=training, needs_dX=needs_dX
+        )
+        Y, skip = np.empty_like(X), np.empty_like(X)
+
+        def forward() -> None:
+            inner_forward()
+            np.add(X, F, out=Y)
+
+        def backward(dY: Array) -> Array:
+            np.copyto(skip, dY)  # the layers inside may overwrite dY
+            dF = inner_backward(dY)
+            return np.add(skip, dF, out=skip) if needs_dX else dF
+
+        return Bound(Y, forward, backward)
+
+
+def _expand(value: Any) -> Any:
+    """`64` for `{type: dense, units: 64}`, `batch_norm` for `{type: batch_norm}`."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return value
+    return {"type": value} if isinstance(value, str) else {"type": "dense", "units": value}
+
+
+Layer = Annotated[
+    Annotated[
+        Dense | Dropout | BatchNorm | LayerNorm | ActivationLayer | Residual,
+        Field(discriminator="type"),
+    ],
+    BeforeValidator(_expand),
+]
+Residual.model_rebuild()
+
+
+Chain: TypeAlias = Sequence[tuple[str, LayerBase]]
+"""Layers one behind the other, each with the name that its parameters bear."""
+
+
+def numbered(layers: Sequence[LayerBase]) -> Chain:
+    """The chain `layers.0`, `layers.1` and so on."""
+    return [(f"layers.{i}", layer) for i, layer in enumerate(layers)]
+
+
+def walk_widths(chain: Chain, d: int) -> Iterator[tuple[str, LayerBase, int]]:
+    """Each layer with its name and the units that come into it.
+
+    Raises:
+        ValueError: a layer cannot follow the one before it; the message names it.
+    """
+    for name, layer in chain:
+        yield name, layer, d
+        try:
+            d = layer.width(d)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+
+
+def slots_of(chain: Chain, d: int) -> Iterator[Slot]:
+    """The parameters of a chain of layers, named `layers.0.weight` and so on."""
+    for name, layer, width in walk_widths(chain, d):
+        yield from (slot.under(name) for slot in layer.slots(width))
+
+
+def bind_chain(
+    chain: Chain, p: Views, g: Views, X: Array, *, rng: np.random.Generator, training: bool, needs_dX: bool
+) -> Bound:
+    """Bind layers one behind the other: the forwards in a list, the backwards in the same list reversed.
+
+    A layer without parameters, with none before it and no `needs_dX`, has nothing to compute on the way back.
+    """
+    forwards: list[Callable[[], None]] = []
+    backwards: list[Callable[[Array], Array]] = []
+    Y, wanted = X, needs_dX
+    for name, layer, d in walk_widths(chain, X.shape[1]):
+        bound = layer.bind(under(p, name), under(g, name), Y, rng=rng, training=training, needs_dX=wanted)
+        Y = bound.Y
+        forwards.append(bound.forward)
+        has_slots = bool(layer.slots(d))
+        if wanted or has_slots:
+            backwards.insert(0, bound.backward)
+        wanted = wanted or has_slots
+
+    def forward() -> None:
+        for step in forwards:
+            step()
+
+    def backward(dY: Array) -> Array:
+        for step in backwards:
+            dY = step(dY)
+        return dY
+
+    return Bound(Y, forward, backward)

@@ -1,0 +1,319 @@
+"""The losses. A loss owns its head: it is handed the network's raw output Z and knows its own link.
+
+Let B be the rows of a batch, w their weights (mean 1 over the training rows), and k the outputs. `forward()` returns
+the value that is minimised, (1/B) Σ_i w_i · loss_i; `backward()` returns its derivative dZ (B, k). Nothing else
+is ever reported as "the loss".
+
+Numbers come as y (B, k). Classes come as codes y (B,), and each class has a row in a small table of targets T
+(classes, k), so that label smoothing, logistic ±1 and one-hot are the same code: a look-up.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from nncli.nn.activations import Sigmoid, Softplus
+from nncli.nn.arrays import Array
+from nncli.specification import ByName, Positive, Share, Specification
+
+Task = Literal["numbers", "classes"]
+
+
+class BoundLoss(NamedTuple):
+    """A loss tied to its buffers: `forward()` computes the value; then `backward()` returns dZ."""
+
+    forward: Callable[[], float]
+    backward: Callable[[], Array]
+
+
+class LossBase(Specification):
+    """What every loss answers."""
+
+    task: ClassVar[Task] = "numbers"
+    raw_targets: ClassVar[bool] = False
+    """True where the target may not be standardised, because the loss gives its zero a meaning."""
+    nonnegative_targets: ClassVar[bool] = False
+
+    def outputs(self, count: int) -> int:
+        """Width of the network's output for `count` targets or classes."""
+        return count
+
+    @abstractmethod
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None) -> BoundLoss:
+        """Tie the loss to the raw output Z (B, k), the targets y and the weights w (B,), or None for all 1."""
+
+    def predict(self, Z: Array) -> npt.NDArray[np.float64]:
+        """What the raw output means: numbers in the units trained on (B, k), or probabilities (B, classes)."""
+        return Z.astype(np.float64)
+
+
+def _bind_residual(
+    Z: Array,
+    T: Array,
+    w: Array | None,
+    loss: Callable[[Array, Array], None],
+    slope: Callable[[Array, Array], None],
+) -> BoundLoss:
+    """A loss that is a function of the residual D = Z - T: `loss(D, out)` and its derivative `slope(D, out)`."""
+    D, V, dZ = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
+    ones, total = np.ones(Z.size, Z.dtype), V.reshape(-1)
+    weight = None if w is None else w[:, None]
+
+    def forward() -> float:
+        np.subtract(Z, T, out=D)
+        loss(D, V)
+        if weight is not None:
+            np.multiply(V, weight, out=V)
+        return float(np.dot(total, ones)) / Z.size
+
+    def backward() -> Array:
+        slope(D, dZ)
+        if weight is not None:
+            np.multiply(dZ, weight, out=dZ)
+        return np.multiply(dZ, 1.0 / Z.size, out=dZ)
+
+    return BoundLoss(forward, backward)
+
+
+class Mse(LossBase):
+    """Mean squared error, (z - y)². Its best constant is the mean."""
+
+    type: Literal["mse"] = "mse"
+
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None) -> BoundLoss:
+        def loss(D: Array, V: Array) -> None:
+            np.multiply(D, D, out=V)
+
+        def slope(D: Array, dZ: Array) -> None:
+            np.multiply(D, 2.0, out=dZ)
+
+        return _bind_residual(Z, y, w, loss, slope)
+
+
+class Mae(LossBase):
+    """Mean absolute error, |z - y|. Its best constant is the median."""
+
+    type: Literal["mae"] = "mae"
+
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None) -> BoundLoss:
+        def loss(D: Array, V: Array) -> None:
+            np.abs(D, out=V)
+
+        def slope(D: Array, dZ: Array) -> None:
+            np.sign(D, out=dZ)
+
+        return _bind_residual(Z, y, w, loss, slope)
+
+
+class Huber(LossBase):
+    """d²/2 within `delta`, delta (|d| - delta/2) beyond: squares for the near, absolutes for the far. Huber, 1964.
+
+    With c = d clipped to ±delta both are c (d - c/2), and the derivative is c. `delta` is in standard deviations of
+    the target where the target is standardised.
+    """
+
+    type: Literal["huber"] = "huber"
+    delta: Positive = 1.0
+
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None) -> BoundLoss:
+        delta, C = self.delta, np.empty_like(Z)
+
+        def loss(D: Array, V: Array) -> None:
+            np.clip(D, -delta, delta, out=C)
+            np.multiply(C, -0.5, out=V)
+            np.add(V, D, out=V)
+            np.multiply(V, C, out=V)
+
+        def slope(D: Array, dZ: Array) -> None:
+            np.copyto(dZ, C)
+
+        return _bind_residual(Z, y, w, loss, slope)
+
+
+class Quantile(LossBase):
+    """The pinball loss: q (y - z) below the target, (1 - q) (z - y) above. Its best constant is the q-quantile.
+
+    Koenker and Bassett, 1978. With d = z - y it is d ([d > 0] - q).
+    """
+
+    type: Literal["quantile"] = "quantile"
+    q: Annotated[float, Field(strict=True, gt=0, lt=1)] = 0.5
+
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None) -> BoundLoss:
+        q, over = self.q, np.empty(Z.shape, bool)
+
+        def slope(D: Array, dZ: Array) -> None:
+            np.greater(D, 0.0, out=over)
+            np.subtract(over, q, out=dZ, dtype=dZ.dtype)
+
+        def loss(D: Array, V: Array) -> None:
+            slope(D, V)
+            np.multiply(V, D, out=V)
+
+        return _bind_residual(Z, y, w, loss, slope)
+
+
+class Poisson(LossBase):
+    """Counts y ~ Poisson(eᶻ): eᶻ - y z, the negative log-likelihood without log y!. The link is exp."""
+
+    type: Literal["poisson"] = "poisson"
+    raw_targets: ClassVar[bool] = True
+    nonnegative_targets: ClassVar[bool] = True
+
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None) -> BoundLoss:
+        E, V = np.empty_like(Z), np.empty_like(Z)
+        ones, total = np.ones(Z.size, Z.dtype), V.reshape(-1)
+        weight = None if w is None else w[:, None]
+
+        def forward() -> float:
+            np.exp(Z, out=E)
+            np.multiply(y, Z, out=V)
+            np.subtract(E, V, out=V)
+            if weight is not None:
+                np.multiply(V, weight, out=V)
+            return float(np.dot(total, ones)) / Z.size
+
+        def backward() -> Array:
+            np.subtract(E, y, out=E)
+            if weight is not None:
+                np.multiply(E, weight, out=E)
+            return np.multiply(E, 1.0 / Z.size, out=E)
+
+        return BoundLoss(forward, backward)
+
+    def predict(self, Z: Array) -> npt.NDArray[np.float64]:
+        return np.exp(Z.astype(np.float64))
+
+
+class ClassLoss(LossBase):
+    """A loss over classes: two of them share one output, more have one each."""
+
+    task: ClassVar[Task] = "classes"
+
+    def outputs(self, count: int) -> int:
+        return 1 if count == 2 else count
+
+    def predict(self, Z: Array) -> npt.NDArray[np.float64]:
+        """Softmax of the scores; for two classes the first has score 0, which is the logistic function."""
+        S = Z.astype(np.float64)
+        if S.shape[1] == 1:
+            S = np.concatenate([np.zeros_like(S), S], axis=1)
+        S -= S.max(axis=1, keepdims=True)
+        np.exp(S, out=S)
+        S /= S.sum(axis=1, keepdims=True)
+        return S
+
+
+class CrossEntropy(ClassLoss):
+    """-Σ_k t_k log p_k with p = softmax(z), or, for two classes, p = sigmoid(z).
+
+    With `label_smoothing` s, t is (1 - s) · one-hot + s / K (Szegedy et al., 2016). The derivative is p - t.
+    """
+
+    type: Literal["cross_entropy"] = "cross_entropy"
+    label_smoothing: Share = 0.0
+
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None) -> BoundLoss:
+        k, s = Z.shape[1], self.label_smoothing
+        if k == 1:
+            targets = np.array([[s / 2.0], [1.0 - s / 2.0]], Z.dtype)
+            return self._bind_logistic(Z, y, w, targets)
+        targets = ((1.0 - s) * np.eye(k) + s / k).astype(Z.dtype)
+        return self._bind_softmax(Z, y, w, targets)
+
+    def _bind_softmax(self, Z: Array, y: npt.NDArray[Any], w: Array | None, targets: Array) -> BoundLoss:
+        T, P, V = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
+        B, r = len(Z), np.empty((len(Z), 1), Z.dtype)
+        row_loss, weight = np.empty(B, Z.dtype), np.ones(B, Z.dtype) if w is None else w
+
+        def forward() -> float:
+            np.take(targets, y, axis=0, out=T, mode="clip")
+            np.maximum.reduce(Z, 1, keepdims=True, out=r)
+            np.subtract(Z, r, out=V)
+            np.exp(V, out=P)
+            np.add.reduce(P, 1, keepdims=True, out=r)
+            np.divide(P, r, out=P)
+            np.log(r, out=r)
+            np.subtract(V, r, out=V)  # V = log p
+            np.multiply(V, T, out=V)
+            np.add.reduce(V, 1, out=row_loss)
+            return -float(np.dot(row_loss, weight)) / B
+
+        def backward() -> Array:
+            np.subtract(P, T, out=P)
+            if w is not None:
+                np.multiply(P, w[:, None], out=P)
+            return np.multiply(P, 1.0 / B, out=P)
+
+        return BoundLoss(forward, backward)
+
+    def _bind_logistic(self, Z: Array, y: npt.NDArray[Any], w: Array | None, targets: Array) -> BoundLoss:
+        T, V = np.empty_like(Z), np.empty_like(Z)
+        L, softplus, _ = Softplus().bind(Z)
+        P, sigmoid, _ = Sigmoid().bind(Z)
+        B, weight, row_loss = len(Z), np.ones(len(Z), Z.dtype) if w is None else w, V.reshape(-1)
+
+        def forward() -> float:  # -t log p - (1 - t) log(1 - p) = softplus(z) - t z
+            np.take(targets, y, axis=0, out=T, mode="clip")
+            softplus()
+            np.multiply(T, Z, out=V)
+            np.subtract(L, V, out=V)
+            return float(np.dot(row_loss, weight)) / B
+
+        def backward() -> Array:
+            sigmoid()
+            np.subtract(P, T, out=V)
+            if w is not None:
+                np.multiply(V, w[:, None], out=V)
+            return np.multiply(V, 1.0 / B, out=V)
+
+        return BoundLoss(forward, backward)
+
+
+class Hinge(ClassLoss):
+    """max(0, 1 - t z) with t = +1 for the class and -1 for the others, averaged over the outputs.
+
+    Its margins are not probabilities; where those are asked for, softmax of the margins stands in.
+    """
+
+    type: Literal["hinge"] = "hinge"
+
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None) -> BoundLoss:
+        k = Z.shape[1]
+        targets = (np.array([[-1.0], [1.0]]) if k == 1 else 2.0 * np.eye(k) - 1.0).astype(Z.dtype)
+        T, V, over = np.empty_like(Z), np.empty_like(Z), np.empty(Z.shape, bool)
+        ones, total = np.ones(Z.size, Z.dtype), V.reshape(-1)
+        weight = None if w is None else w[:, None]
+
+        def forward() -> float:
+            np.take(targets, y, axis=0, out=T, mode="clip")
+            np.multiply(T, Z, out=V)
+            np.subtract(1.0, V, out=V)
+            np.greater(V, 0.0, out=over)
+            np.multiply(V, over, out=V)
+            if weight is not None:
+                np.multiply(V, weight, out=V)
+            return float(np.dot(total, ones)) / Z.size
+
+        def backward() -> Array:
+            np.multiply(T, over, out=V)
+            if weight is not None:
+                np.multiply(V, weight, out=V)
+            return np.multiply(V, -1.0 / Z.size, out=V)
+
+        return BoundLoss(forward, backward)
+
+
+Loss = Annotated[
+    Annotated[
+        Mse | Mae | Huber | Quantile | Poisson | CrossEntropy | Hinge,
+        Field(discriminator="type"),
+    ],
+    ByName,
+]

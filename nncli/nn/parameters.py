@@ -1,0 +1,133 @@
+"""theta and its gradient: two flat vectors, and named views into them.
+
+One flat vector makes optimizers, clipping, weight decay, checkpoints and gradient checks one-dimensional code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from math import prod
+
+import numpy as np
+
+from nncli.nn.arrays import Array, Precision
+from nncli.nn.initializers import InitializerBase
+
+Views = Mapping[str, Array]
+
+
+class Group(IntEnum):
+    """What a parameter does. theta is laid out in this order, so that each group is one contiguous slice."""
+
+    WEIGHT = 0
+    EMBEDDING = 1
+    BIAS = 2
+    SCALE = 3
+    STATISTIC = 4  # running means and variances: saved with the weights, but never touched by an optimizer
+
+
+DECAYED = (Group.WEIGHT, Group.EMBEDDING)  # what l1, l2 and weight decay pull towards zero
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One named parameter: its full name such as `layers.0.weight`, its shape, its group, where it starts."""
+
+    name: str
+    shape: tuple[int, ...]
+    group: Group
+    init: InitializerBase
+
+    def under(self, prefix: str) -> Slot:
+        """The same slot with `prefix.` before its name."""
+        return Slot(f"{prefix}.{self.name}", self.shape, self.group, self.init)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which stretch of the flat vector belongs to which name."""
+
+    slots: tuple[Slot, ...]
+
+    @cached_property
+    def spans(self) -> dict[str, tuple[slice, tuple[int, ...]]]:
+        """Name to (stretch, shape), groups in order; the statistics lie behind theta, in a vector of their own."""
+        spans: dict[str, tuple[slice, tuple[int, ...]]] = {}
+        for trained in (True, False):
+            start = 0
+            for slot in sorted(self._of(trained), key=lambda slot: slot.group):  # stable within a group
+                stop = start + prod(slot.shape)
+                spans[slot.name] = (slice(start, stop), slot.shape)
+                start = stop
+        return spans
+
+    def _of(self, trained: bool) -> Iterator[Slot]:
+        return (slot for slot in self.slots if (slot.group is not Group.STATISTIC) == trained)
+
+    @cached_property
+    def size(self) -> int:
+        """How many numbers are trained."""
+        return sum(prod(slot.shape) for slot in self._of(True))
+
+    @cached_property
+    def decayed(self) -> int:
+        """theta[:decayed] are the weights and embeddings; biases and scales follow and are never decayed."""
+        return sum(prod(slot.shape) for slot in self.slots if slot.group in DECAYED)
+
+    def empty(self, precision: Precision) -> Parameters:
+        """Vectors of the right lengths, zero."""
+        statistics = sum(prod(slot.shape) for slot in self._of(False))
+        return Parameters(
+            self,
+            np.zeros(self.size, precision),
+            np.zeros(self.size, precision),
+            np.zeros(statistics, precision),
+        )
+
+    def initialise(self, rng: np.random.Generator, precision: Precision) -> Parameters:
+        """Fresh parameters, each slot drawn from its own initializer, in the order of the network."""
+        parameters = self.empty(precision)
+        for slot in self.slots:
+            parameters.named[slot.name][...] = slot.init.sample(rng, slot.shape)
+        return parameters
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """All numbers of a network: `theta` and `grad` (size,), and `statistics`, which are kept but not trained."""
+
+    layout: Layout
+    theta: Array
+    grad: Array
+    statistics: Array
+
+    def _view(self, vector: Array, name: str) -> Array:
+        span, shape = self.layout.spans[name]
+        return vector[span].reshape(shape)
+
+    @cached_property
+    def named(self) -> dict[str, Array]:
+        """Every parameter and statistic by its full name: views, so writing to one writes to theta."""
+        return {
+            slot.name: self._view(self.statistics if slot.group is Group.STATISTIC else self.theta, slot.name)
+            for slot in self.layout.slots
+        }
+
+    @cached_property
+    def gradients(self) -> dict[str, Array]:
+        """The gradient of every trained parameter by its full name: views into `grad`."""
+        return {s.name: self._view(self.grad, s.name) for s in self.layout.slots if s.group is not Group.STATISTIC}
+
+    def copy_from(self, other: Parameters) -> None:
+        """Take over the values of `other`, which has the same layout."""
+        np.copyto(self.theta, other.theta)
+        np.copyto(self.statistics, other.statistics)
+
+
+def under(views: Views, prefix: str) -> dict[str, Array]:
+    """The views whose names begin with `prefix.`, by the rest of their names."""
+    start = prefix + "."
+    return {name.removeprefix(start): view for name, view in views.items() if name.startswith(start)}

@@ -1,0 +1,90 @@
+"""One step of training, bound once: load a batch, forward, loss, backward, penalty, clipping, optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import sqrt
+from typing import TypeAlias
+
+import numpy as np
+
+from nncli.data.batches import Batch, Batches
+from nncli.nn.arrays import Array
+from nncli.nn.losses import LossBase
+from nncli.nn.network import Network
+from nncli.nn.optimizers import Step
+from nncli.nn.parameters import Parameters
+
+BatchStep: TypeAlias = Callable[[int, float, int], float]
+"""step(i, learning_rate, t) trains on batch i of the epoch and returns its loss, the penalty apart."""
+
+
+class Penalty:
+    """l1 · Σ|w| + l2/2 · Σ w² over the weights and embeddings; biases and scales are free."""
+
+    def __init__(self, parameters: Parameters, *, l1: float, l2: float) -> None:
+        decayed = parameters.layout.decayed
+        self._w: Array = parameters.theta[:decayed]
+        self._dw: Array = parameters.grad[:decayed]
+        self._s = np.empty_like(self._w)
+        self._l1, self._l2 = l1, l2
+
+    def value(self) -> float:
+        """The penalty at the present weights."""
+        return self._l1 * float(np.abs(self._w).sum()) + self._l2 / 2.0 * float(np.dot(self._w, self._w))
+
+    def add_gradient(self) -> None:
+        """dw += l1 · sign(w) + l2 · w."""
+        w, dw, s = self._w, self._dw, self._s
+        if self._l2:
+            np.multiply(w, self._l2, out=s)
+            np.add(dw, s, out=dw)
+        if self._l1:
+            np.sign(w, out=s)
+            np.multiply(s, self._l1, out=s)
+            np.add(dw, s, out=dw)
+
+
+def clip(grad: Array, largest: float) -> None:
+    """Scale `grad` down to the Euclidean norm `largest` where it is longer. Pascanu, Mikolov and Bengio, 2013."""
+    norm = sqrt(float(np.dot(grad, grad)))
+    if norm > largest:
+        np.multiply(grad, largest / norm, out=grad)
+
+
+def bind_step(
+    network: Network,
+    parameters: Parameters,
+    loss: LossBase,
+    batches: Batches,
+    rows: int,
+    optimize: Step,
+    *,
+    penalty: Penalty | None,
+    clip_norm: float | None,
+    rng: np.random.Generator,
+) -> BatchStep:
+    """Allocate everything a step on `rows` rows needs; the step itself allocates nothing.
+
+    `rng` feeds dropout.
+    """
+    bound = network.bind(parameters, rows, rng=rng, training=True)
+    examples, forward, backward = batches.examples, bound.forward, bound.backward
+    y = np.zeros((rows, *examples.y.shape[1:]), examples.y.dtype)
+    weights = None if examples.weights is None else np.zeros(rows, examples.weights.dtype)
+    batch = Batch(bound.X, bound.codes, y, weights)
+    head, grad, load = loss.bind(bound.Z, y, weights), parameters.grad, batches.load
+
+    def step(i: int, learning_rate: float, t: int) -> float:
+        load(i, batch)
+        forward()
+        value = head.forward()
+        backward(head.backward())
+        if penalty is not None:
+            penalty.add_gradient()
+        if clip_norm is not None:
+            clip(grad, clip_norm)
+        optimize(learning_rate, t)
+        return value
+
+    return step

@@ -1,0 +1,25 @@
+"""Which epoch was best, and when to stop looking for a better one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import inf
+
+
+@dataclass(frozen=True)
+class Watch:
+    """The watched value so far, lower being better: the best, the epoch it came in (0: none yet), epochs since."""
+
+    best: float = inf
+    best_epoch: int = 0
+    waited: int = 0
+
+    def observe(self, epoch: int, value: float, *, min_delta: float = 0.0) -> Watch:
+        """What epoch `epoch` (from 1) changes. A value that is not a number never counts as better."""
+        if value < self.best - min_delta:
+            return Watch(value, epoch, 0)
+        return replace(self, waited=self.waited + 1)
+
+    def out_of_patience(self, patience: int | None) -> bool:
+        """Whether `patience` epochs went by without a better one."""
+        return patience is not None and self.waited >= patience
