@@ -97,14 +97,20 @@ class UsageError(NncliError):
 
 @dataclass(frozen=True)
 class Mistake:
-    """One thing wrong in a configuration."""
+    """One thing wrong in a configuration.
+
+    `excerpt` is the source line and, beneath it, a caret at the mistake.
+    """
 
     message: str
     place: Place
     hint: str | None = None
+    excerpt: str | None = None
 
     def __str__(self) -> str:
         text = f"{self.place}: {self.message}" if str(self.place) else self.message
+        if self.excerpt:
+            text += "".join(f"\n    {line}" for line in self.excerpt.split("\n"))
         return f"{text}\n  {self.hint}" if self.hint else text
 
 

@@ -77,5 +77,7 @@ def refuse_existing(path: Path, *, force: bool) -> None:
     """Raise a UsageError when `path` exists and `force` was not given."""
     if path.exists() and not force:
         raise UsageError(
-            "the file exists already", place=Place(source=str(path)), hint="Pass --force to replace it, or name another file."
+            "the file exists already",
+            place=Place(source=str(path)),
+            hint="Pass --force to replace it, or name another file.",
         )

@@ -1,0 +1,1 @@
+"""The face: Typer and Rich live here and nowhere else."""

@@ -1,0 +1,1 @@
+"""One file per command, a plain function each. This is the Python API too."""

@@ -1,0 +1,1 @@
+"""What the user may write, and the one door through which YAML comes in."""

@@ -8,7 +8,7 @@ several times slower in NumPy than a comparison and a product.
 from __future__ import annotations
 
 from abc import abstractmethod
-from math import pi, sqrt
+from math import inf, pi, sqrt
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -24,6 +24,8 @@ class ActivationBase(Specification):
 
     default_init: ClassVar[InitializerBase] = He()
     """How the weights before this activation start when the configuration does not say."""
+    span: ClassVar[tuple[float, float]] = (-inf, inf)
+    """Between what values the output lies: a target beyond them cannot be reached."""
 
     @abstractmethod
     def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
@@ -48,6 +50,7 @@ class Sigmoid(ActivationBase):
     """f(z) = 1 / (1 + e⁻ᶻ), computed as (1 + tanh(z/2)) / 2, which cannot overflow. f' = y (1 - y)."""
 
     type: Literal["sigmoid"] = "sigmoid"
+    span: ClassVar[tuple[float, float]] = (0.0, 1.0)
     default_init: ClassVar[InitializerBase] = Glorot()
 
     def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
@@ -71,6 +74,7 @@ class Tanh(ActivationBase):
     """f(z) = tanh z. f' = 1 - y²."""
 
     type: Literal["tanh"] = "tanh"
+    span: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     default_init: ClassVar[InitializerBase] = Glorot()
 
     def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
@@ -91,6 +95,7 @@ class Relu(ActivationBase):
     """f(z) = z where z > 0, else 0. f' = [z > 0]."""
 
     type: Literal["relu"] = "relu"
+    span: ClassVar[tuple[float, float]] = (0.0, inf)
 
     def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
         Y, on = _output(Z, in_place), np.empty(Z.shape, bool)
@@ -270,6 +275,7 @@ class Softplus(ActivationBase):
     """f(z) = log(1 + eᶻ) = max(z, 0) + log(1 + e^-|z|). f' = sigmoid(z)."""
 
     type: Literal["softplus"] = "softplus"
+    span: ClassVar[tuple[float, float]] = (0.0, inf)
 
     def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
         Y, P = np.empty_like(Z), np.empty_like(Z)
@@ -294,6 +300,7 @@ class Softmax(ActivationBase):
     """y_j = e^{z_j} / Σ e^{z_k}, row by row. dz_j = y_j (dy_j - Σ_k y_k dy_k)."""
 
     type: Literal["softmax"] = "softmax"
+    span: ClassVar[tuple[float, float]] = (0.0, 1.0)
     default_init: ClassVar[InitializerBase] = Glorot()
 
     def bind(self, Z: Array, *, in_place: bool = False) -> Bound:

@@ -7,7 +7,7 @@ from math import prod, sqrt
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from nncli.nn.arrays import Array
 from nncli.specification import Positive, Real, Specification
@@ -60,12 +60,21 @@ class Uniform(InitializerBase):
     low: Real = -0.05
     high: Real = 0.05
 
+    @model_validator(mode="after")
+    def _low_below_high(self) -> Uniform:
+        if self.low > self.high:
+            raise ValueError(f"low, {self.low:g}, must not lie above high, {self.high:g}")
+        return self
+
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return rng.uniform(self.low, self.high, shape)
 
 
-def _scaled(rng: np.random.Generator, shape: tuple[int, ...], variance: float, how: Distribution) -> Array:
-    """Zero-mean values of the given variance; a uniform on (-a, a) has variance a²/3."""
+def _scaled(
+    rng: np.random.Generator, shape: tuple[int, ...], numerator: float, fan: int, how: Distribution
+) -> Array:
+    """Zero-mean values of variance numerator / fan; a uniform on (-a, a) has variance a²/3."""
+    variance = numerator / max(1, fan)  # without inputs there is nothing to draw
     if how == "normal":
         return rng.normal(0.0, sqrt(variance), shape)
     a = sqrt(3.0 * variance)
@@ -82,7 +91,7 @@ class Glorot(InitializerBase):
     distribution: Distribution = "uniform"
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        return _scaled(rng, shape, 2.0 / (shape[0] + shape[-1]), self.distribution)
+        return _scaled(rng, shape, 2.0, shape[0] + shape[-1], self.distribution)
 
 
 class He(InitializerBase):
@@ -95,7 +104,7 @@ class He(InitializerBase):
     distribution: Distribution = "normal"
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        return _scaled(rng, shape, 2.0 / shape[0], self.distribution)
+        return _scaled(rng, shape, 2.0, shape[0], self.distribution)
 
 
 class Lecun(InitializerBase):
@@ -108,7 +117,7 @@ class Lecun(InitializerBase):
     distribution: Distribution = "normal"
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        return _scaled(rng, shape, 1.0 / shape[0], self.distribution)
+        return _scaled(rng, shape, 1.0, shape[0], self.distribution)
 
 
 class Orthogonal(InitializerBase):

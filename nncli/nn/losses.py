@@ -39,6 +39,8 @@ class LossBase(Specification):
     raw_targets: ClassVar[bool] = False
     """True where the target may not be standardised, because the loss gives its zero a meaning."""
     nonnegative_targets: ClassVar[bool] = False
+    own_link: ClassVar[bool] = False
+    """True where the loss reads the raw output through a link of its own, so that no other can be forced upon it."""
 
     def outputs(self, count: int) -> int:
         """Width of the network's output for `count` targets or classes."""
@@ -165,6 +167,7 @@ class Poisson(LossBase):
     type: Literal["poisson"] = "poisson"
     raw_targets: ClassVar[bool] = True
     nonnegative_targets: ClassVar[bool] = True
+    own_link: ClassVar[bool] = True
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None) -> BoundLoss:
         E, V = np.empty_like(Z), np.empty_like(Z)
@@ -195,6 +198,7 @@ class ClassLoss(LossBase):
     """A loss over classes: two of them share one output, more have one each."""
 
     task: ClassVar[Task] = "classes"
+    own_link: ClassVar[bool] = True
 
     def outputs(self, count: int) -> int:
         return 1 if count == 2 else count

@@ -1,0 +1,91 @@
+"""The `nncli` command, and the one place where an error becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from nncli.cli.evaluate import evaluate
+from nncli.cli.generate import generate_data
+from nncli.cli.predict import predict
+from nncli.cli.train import train
+from nncli.errors import NncliError
+from nncli.version import __version__
+
+INTERRUPTED = 130
+
+EPILOG = (
+    "Exit codes: 0 done; 1 failed; 2 wrong usage; 3 wrong configuration; 4 wrong data; 5 wrong run directory; "
+    "130 interrupted."
+)
+
+# Without Rich's markup the help is plain text, and appears in half the time.
+app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False)
+app.command("train")(train)
+app.command("predict")(predict)
+app.command("evaluate")(evaluate)
+app.command("generate-data")(generate_data)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nncli {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog=EPILOG)
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Train a neural network on a table: a YAML file in, a run directory that predicts out.
+
+    \b
+    nncli generate-data -o linear.csv              a table to try things on
+    RUN=$(nncli train config.yaml)                 train; the run directory's path is printed
+    nncli predict "$RUN" new.csv -o answers.csv    predict
+    nncli evaluate "$RUN" labelled.csv             score
+    """
+    if debug:
+        os.environ["NNCLI_DEBUG"] = "1"
+
+
+def main() -> None:
+    """Run the command line, and turn whatever is raised into one message and an exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except NncliError as error:
+        _fail(error, str(error), error.exit_code)
+    except (typer.Abort, KeyboardInterrupt) as error:
+        _fail(error, "interrupted", INTERRUPTED)
+    except BrokenPipeError:  # whoever read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + 13)
+    except MemoryError as error:
+        _fail(error, "there is not enough memory\n  Use fewer rows or columns, or a smaller network.", 1)
+    except Exception as error:
+        show = getattr(error, "show", None)  # a usage error of Typer's
+        if show is not None:
+            show()
+            sys.exit(getattr(error, "exit_code", 2))
+        _fail(
+            error,
+            f"something that should not happen: {type(error).__name__}: {error}\n"
+            "  This is a fault in nncli. `nncli --debug …` shows where; please report it.",
+            1,
+        )
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(error: BaseException, message: str, code: int) -> None:
+    from nncli.cli.console import printable
+
+    if os.environ.get("NNCLI_DEBUG"):
+        raise error
+    print(f"nncli: {printable(message)}", file=sys.stderr)  # noqa: T201 - this is where errors are shown
+    sys.exit(code)

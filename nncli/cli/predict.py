@@ -1,0 +1,63 @@
+"""`nncli predict` on the command line."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class OutputFormat(StrEnum):
+    """What predictions may be written as."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    JSONL = "jsonl"
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="A run directory made by `nncli train`.", metavar="RUN")],
+    table: Annotated[
+        str, typer.Argument(help="CSV, TSV, Parquet or JSON lines, or - for the standard input.", metavar="INPUT")
+    ] = "-",
+    output: Annotated[
+        str, typer.Option("-o", "--output", help="The file to write, or - for the standard output.")
+    ] = "-",
+    proba: Annotated[bool, typer.Option("--proba", help="Add the probability of each class, as proba_CLASS.")] = False,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option("--keep", metavar="COLUMN", help="Copy a column of the input to the output. Repeatable."),
+    ] = None,
+    format: Annotated[  # noqa: A002 - the option's name
+        OutputFormat | None, typer.Option("--format", help="Of the output; default: by its name, else CSV.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
+) -> None:
+    """Predict every row of INPUT with a trained RUN: a row out for each row in, in order.
+
+    INPUT needs the feature columns that the run was trained on; their order does not matter, other columns are
+    ignored, and the target is not needed.
+
+    \b
+    nncli predict runs/penguins new.csv -o answers.csv --keep id --proba
+    cat new.csv | nncli predict runs/penguins - > answers.csv
+    """
+    from nncli.commands.predict import predict_chunks
+    from nncli.data.outputs import open_sink
+    from nncli.data.tables import Format
+    from nncli.files import refuse_existing
+    from nncli.runs import Run
+
+    target = None if output == "-" else Path(output)
+    if target is not None:
+        refuse_existing(target, force=force)  # before any work is done
+    model = Run.open(run).load_model()
+    source = None if table == "-" else Path(table)
+    frames = predict_chunks(model, source, proba=proba, keep=keep or [])
+    first = next(frames)  # what is wrong with the first rows shows before a file is begun
+    with open_sink(target, format=Format(format.value) if format else None, force=force) as sink:
+        sink.write(first)
+        for frame in frames:
+            sink.write(frame)

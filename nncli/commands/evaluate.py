@@ -1,0 +1,57 @@
+"""`nncli evaluate`: a run directory and a labelled table in, scores out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from nncli.commands.scores import Scores, as_json, score
+from nncli.data.table import Table
+from nncli.data.tables import read_table
+from nncli.data.targets import rows_with_target
+from nncli.errors import DataError, Place
+from nncli.runs import Run
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of a model on `rows` labelled rows; `skipped` rows had no target."""
+
+    rows: int
+    skipped: int
+    scores: Scores
+
+    def json(self) -> dict[str, Any]:
+        """{"rows": …, "skipped": …, "metrics": {…}}."""
+        return {"rows": self.rows, "skipped": self.skipped, "metrics": as_json(self.scores)}
+
+
+def evaluate(run: str | Path, data: str | Path | pl.DataFrame) -> Evaluation:
+    """Score a trained run on a table that has the target's column.
+
+    Raises:
+        RunError: the run directory is missing or damaged.
+        DataError: the table cannot be read, lacks a column, or has a class that was not in training.
+    """
+    model = Run.open(Path(run)).load_model()
+    if isinstance(data, pl.DataFrame):
+        table = Table(data, "the frame")
+    else:
+        table = read_table(Path(data), missing=model.spec.missing)
+    target = model.spec.target
+    rows = rows_with_target(table, target.names)
+    if not len(rows):
+        raise DataError(
+            "no row has a target to score against",
+            place=Place(source=table.source, column=target.names[0]),
+            hint="Evaluate on a table with labels; `nncli predict` needs none.",
+        )
+    labelled = table if len(rows) == len(table) else table.take(rows)
+    with np.errstate(all="ignore"):
+        predictions = model.predict(labelled)
+    scores = score(predictions, target.read(labelled), None, model.spec.loss)
+    return Evaluation(len(labelled), len(table) - len(labelled), scores)

@@ -1,0 +1,59 @@
+"""`nncli predict`: a run directory and rows in, a prediction for each row out, chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from nncli.data.table import Table
+from nncli.data.tables import Format, read_chunks
+from nncli.errors import UsageError, listed
+from nncli.model import Model
+from nncli.runs import Run
+
+
+def predict(
+    run: str | Path, data: str | Path | pl.DataFrame, *, proba: bool = False, keep: Sequence[str] = ()
+) -> pl.DataFrame:
+    """Predict every row of a file or a frame; see `predict_chunks`."""
+    model = Run.open(Path(run)).load_model()
+    if isinstance(data, pl.DataFrame):
+        return predict_frame(model, Table(data, "the frame"), proba=proba, keep=keep)
+    return pl.concat(predict_chunks(model, Path(data), proba=proba, keep=keep))
+
+
+def predict_chunks(
+    model: Model,
+    path: Path | None,
+    *,
+    format: Format | None = None,  # noqa: A002 - the option's name
+    proba: bool = False,
+    keep: Sequence[str] = (),
+) -> Iterator[pl.DataFrame]:
+    """Predictions for a file, or for the standard input when `path` is None, in the order of the rows, none lost.
+
+    Yields frames with the kept columns first, then `prediction` (`prediction_TARGET` for several targets) and, with
+    `proba`, `proba_CLASS` for each class. Memory does not grow with the file.
+
+    Raises:
+        UsageError: `proba` of a model that predicts numbers.
+        DataError: a column is missing, or a cell of a numeric column is not a number.
+    """
+    for table in read_chunks(path, format=format, missing=model.spec.missing):
+        yield predict_frame(model, table, proba=proba, keep=keep)
+
+
+def predict_frame(model: Model, table: Table, *, proba: bool, keep: Sequence[str]) -> pl.DataFrame:
+    """Predictions for one table in memory."""
+    if proba and model.spec.target.type == "numbers":
+        raise UsageError("--proba needs a model that predicts classes; this one predicts numbers")
+    table.require(keep)
+    with np.errstate(all="ignore"):  # a value far beyond the training range may overflow, and shows as such
+        predicted = model.predict(table).frame(proba=proba)
+    clash = sorted(set(keep) & set(predicted.columns))
+    if clash:
+        raise UsageError(f"--keep {listed(clash)} would stand twice: a column of the prediction has that name")
+    return pl.concat([table.frame.select(keep), predicted], how="horizontal") if keep else predicted

@@ -1,0 +1,36 @@
+"""From a file on disk, or the standard input, to a `Config` whose paths hold wherever it is used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from nncli.config.schema import Config, ValidationFile
+from nncli.config.source import override, read, validate
+
+
+def load_config(path: str | Path, assignments: Sequence[str] = ()) -> Config:
+    """Read, override and validate a configuration; `-` is the standard input.
+
+    Paths of tables become absolute: they are relative to the file, or to the working directory when the
+    configuration comes from the standard input. `output` gets its default, runs/NAME.
+
+    Raises:
+        ConfigError: every mistake found, each with its place.
+        UsageError: an assignment is not of the form key=value.
+    """
+    config = validate(Config, override(read(path), assignments))
+    from_stdin = str(path) == "-"
+    folder = Path.cwd() if from_stdin else Path(path).resolve().parent
+    data = config.data.model_copy(update={"path": _absolute(folder, config.data.path)})
+    validation = config.validation
+    if isinstance(validation, ValidationFile):
+        validation = ValidationFile(path=_absolute(folder, validation.path))
+    output = config.output or str(Path("runs") / ("stdin" if from_stdin else Path(path).stem))
+    return config.model_copy(update={"data": data, "validation": validation, "output": output})
+
+
+def _absolute(folder: Path, path: str) -> str:
+    """`path` seen from `folder`, without `..` parts; symbolic links stay as they are."""
+    return os.path.normpath(folder / path)  # noqa: PTH206

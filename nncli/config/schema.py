@@ -1,0 +1,124 @@
+"""The configuration: what a YAML file may say. Layers, losses and the rest are the classes themselves."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from nncli.data.columns import Kind
+from nncli.data.encoding import NumericScaling
+from nncli.nn.activations import Activation, ElementwiseActivation, Relu
+from nncli.nn.arrays import Precision
+from nncli.nn.layers import Dense, Layer, Residual
+from nncli.nn.losses import Loss
+from nncli.nn.optimizers import Adam, Optimizer
+from nncli.nn.schedules import ConstantRate, Schedule
+from nncli.specification import Count, Index, NonNegative, Positive, Share, Specification, Text
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+class DataSection(Specification):
+    """Which table, and which of its columns."""
+
+    path: Text = Field(description="CSV (also .gz), TSV, Parquet or JSON lines; relative to the configuration file")
+    target: Annotated[tuple[Text, ...], BeforeValidator(_one_or_many), Field(min_length=1)] = Field(
+        description="the column to predict, or a list of columns for several numbers"
+    )
+    features: tuple[Text, ...] | None = Field(None, description="the columns to predict from; default: all others")
+    drop: tuple[Text, ...] = Field((), description="columns left out")
+    columns: dict[str, Kind] = Field({}, description="overrides of the inferred kind of column")
+    weight: Text | None = Field(None, description="a column that says how much each row counts")
+    missing: tuple[Text, ...] = Field(("", "NA"), description="spellings of a missing value")
+
+
+class EncodingSection(Specification):
+    """How columns become numbers."""
+
+    numeric: NumericScaling = Field("standard", description="scaling of numeric columns")
+    target: Literal["auto", "standard", "none"] = Field(
+        "auto", description="scaling of numeric targets; auto: standard, unless the loss or the output needs raw values"
+    )
+
+
+class ValidationFile(Specification):
+    """Validation rows in a file of their own."""
+
+    path: Text = Field(description="a table with the same columns; relative to the configuration file")
+
+
+class EarlyStopping(Specification):
+    """Stop when no epoch has been better for a while."""
+
+    patience: Count = Field(20, description="epochs to wait for a better one")
+    metric: Text = Field("val_loss", description="loss, val_loss, or val_ and a metric, such as val_accuracy")
+    min_delta: NonNegative = Field(0.0, description="by how much an epoch must be better to count")
+
+
+class Config(Specification):
+    """A whole configuration. Every key but `data` has a default."""
+
+    data: DataSection
+    encoding: EncodingSection = Field(EncodingSection(), description="how columns become numbers")
+    validation: Share | ValidationFile = Field(
+        0.2, description="a fraction of the rows (stratified for classes), a file, or 0 for none"
+    )
+    layers: tuple[Layer, ...] = Field(
+        (Dense(units=64), Dense(units=32)),
+        description="hidden layers; 64 is short for a dense layer; [] is a linear model",
+    )
+    activation: ElementwiseActivation = Field(Relu(), description="of the dense layers that name none")
+    loss: Loss | None = Field(None, description="default: mse for numbers, cross_entropy for classes")
+    output_activation: Activation | None = Field(
+        None, description="forced upon the output, for numbers only; default: the loss's own link"
+    )
+    optimizer: Optimizer = Field(Adam(), description="how the weights move")
+    learning_rate: Schedule | None = Field(None, description="a number or a schedule; default: the optimizer's own")
+    batch_size: Count | Literal["full"] = Field(32, description="rows in a mini-batch, or full for all")
+    epochs: Count = Field(100, description="passes over the training rows")
+    l1: NonNegative = Field(0.0, description="adds l1 · Σ|w| to what is minimised; biases are free")
+    l2: NonNegative = Field(0.0, description="adds l2/2 · Σw² to what is minimised; biases are free")
+    clip_norm: Positive | None = Field(None, description="longest gradient; a longer one is scaled down")
+    early_stopping: EarlyStopping | None = Field(None, description="null: run all epochs; the best is kept either way")
+    class_weight: Literal["balanced"] | dict[str, NonNegative] | None = Field(
+        None, description="balanced, or a weight for each class"
+    )
+    precision: Precision = Field("float32", description="of all arithmetic in the network")
+    seed: Index = Field(0, description="of the split, the first weights, the shuffling and dropout")
+    output: Text | None = Field(
+        None, description="the run directory; default runs/NAME; -2, -3 … are appended to one that exists"
+    )
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Config:
+        if self.loss is not None and self.loss.own_link and self.output_activation is not None:
+            raise ValueError(f"output_activation cannot be forced on {self.loss.type}, which has its own link")
+        if self.loss is not None and self.loss.task == "classes" and len(self.data.target) > 1:
+            raise ValueError("several targets must be numbers; a loss for classes takes one")
+        clash = set(self.data.target) & {*(self.data.features or ()), *self.data.drop, self.data.weight}
+        if clash:
+            raise ValueError(
+                f"{sorted(map(str, clash))[0]!r} is the target; it cannot be a feature, weight or dropped too"
+            )
+        return self
+
+    @property
+    def hidden(self) -> tuple[Layer, ...]:
+        """The layers, every dense one with its activation."""
+        return tuple(_with_activation(layer, self.activation) for layer in self.layers)
+
+    @property
+    def schedule(self) -> Schedule:
+        """The learning rate, from the optimizer when the configuration names none."""
+        return self.learning_rate or ConstantRate(initial=self.optimizer.default_rate)
+
+
+def _with_activation(layer: Layer, activation: ElementwiseActivation) -> Layer:
+    if isinstance(layer, Dense) and layer.activation is None:
+        return layer.model_copy(update={"activation": activation})
+    if isinstance(layer, Residual):
+        return layer.model_copy(update={"layers": tuple(_with_activation(inner, activation) for inner in layer.layers)})
+    return layer

@@ -1,0 +1,213 @@
+"""From a table to a matrix: fitted on the training rows only, applied to any rows.
+
+A numeric column is centred and scaled; a missing cell becomes the training median, and, where the training rows had
+missing cells, a second 0/1 column says so. A categorical column of up to 32 categories becomes one 0/1 column each;
+one of more becomes codes for a learned embedding. Every category has a slot: 0 for a missing cell, 1 for one that is
+rare in training or was never seen there, 2 and up for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, isfinite
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pydantic import Field
+
+from nncli.data.columns import Kind, read_numbers, read_text
+from nncli.data.table import Table
+from nncli.errors import DataError
+from nncli.specification import Count, Flag, Positive, Real, Specification, Text
+
+NumericScaling = Literal["standard", "min_max", "none"]
+
+MOST_ONE_HOT = 32
+"""Categories up to which a column becomes 0/1 columns."""
+RARE_BELOW = 2
+"""A category seen fewer times than this in training shares the slot of the unseen: its one row says little of it."""
+MISSING, OTHER, FIRST = 0, 1, 2
+"""The slots of a missing cell, of a rare or unseen category, and of the first known one."""
+
+Matrix = npt.NDArray[np.floating[Any]]
+
+
+class NumericColumn(Specification):
+    """x becomes (x - center) / scale; a missing x becomes `fill` first. `indicator` adds a column of [x missing]."""
+
+    type: Literal["numeric"] = "numeric"
+    name: Text
+    center: Real
+    scale: Positive
+    fill: Real
+    indicator: Flag
+
+    @classmethod
+    def fit(cls, table: Table, name: str, scaling: NumericScaling) -> NumericColumn:
+        """Fit on `table`, the training rows. A constant column has scale 1; one without a value counts as zeros.
+
+        Raises:
+            DataError: the values are so large that their spread is not a finite number.
+        """
+        x = read_numbers(table, name)
+        present = x[~np.isnan(x)]
+        if not len(present):
+            return cls(name=name, center=0.0, scale=1.0, fill=0.0, indicator=len(x) > 0)
+        center, scale = 0.0, 1.0
+        with np.errstate(over="ignore", invalid="ignore"):
+            if scaling == "standard":
+                center, scale = float(present.mean()), float(present.std())
+            elif scaling == "min_max":
+                center, scale = float(present.min()), float(np.ptp(present))
+        if not (isfinite(center) and isfinite(scale)):
+            raise DataError(
+                f"the values reach {np.abs(present).max():g}, too far to be scaled",
+                place=table.place(column=name),
+                hint=f"Mend the outlier, or leave the column out: `drop: [{name}]`.",
+            )
+        if not scale > abs(center) * 1e-12:  # a constant column: what is left is rounding
+            scale = 1.0
+        fill = float(np.median(present))
+        return cls(name=name, center=center, scale=scale, fill=fill, indicator=len(present) < len(x))
+
+    @property
+    def width(self) -> int:
+        """Columns of the matrix."""
+        return 1 + self.indicator
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What each column of the matrix means."""
+        return (self.name, f"{self.name} is missing")[: self.width]
+
+    def encode(self, table: Table, out: Matrix) -> None:
+        """Fill `out` (rows, width)."""
+        x = read_numbers(table, self.name)
+        missing = np.isnan(x)
+        x = np.where(missing, self.fill, x)
+        out[:, 0] = (x - self.center) / self.scale
+        if self.indicator:
+            out[:, 1] = missing
+
+
+class CategoricalColumn(Specification):
+    """One of `categories`, in order of spelling.
+
+    One-hot: a 0/1 column for each, and, where the training rows had such cells, one for the rare or unseen (`other`)
+    and one for the missing; a cell whose slot has no column is all zeros. With `embedding_width`, codes instead.
+    """
+
+    type: Literal["categorical"] = "categorical"
+    name: Text
+    categories: tuple[Text, ...]
+    other: Flag
+    missing: Flag
+    embedding_width: Count | None = None
+
+    @classmethod
+    def fit(cls, table: Table, name: str) -> CategoricalColumn:
+        """Fit on `table`, the training rows."""
+        cells = read_text(table, name)
+        counts = cells.drop_nulls().value_counts(name="n")
+        common = counts.filter(pl.col("n") >= RARE_BELOW)[name].to_list()
+        c = len(common)
+        return cls(
+            name=name,
+            categories=tuple(sorted(common)),
+            other=c < counts.height,
+            missing=cells.has_nulls(),
+            embedding_width=min(50, ceil(1.6 * c**0.56)) if c > MOST_ONE_HOT else None,
+        )
+
+    @property
+    def slots(self) -> int:
+        """Codes that occur: the categories and the two slots before them."""
+        return FIRST + len(self.categories)
+
+    @property
+    def width(self) -> int:
+        """Columns of the matrix; none when the column is embedded."""
+        return 0 if self.embedding_width else len(self.categories) + self.other + self.missing
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What each column of the matrix means."""
+        if self.embedding_width:
+            return ()
+        known = [f"{self.name} = {category}" for category in self.categories]
+        return (*known, *[f"{self.name} is rare"] * self.other, *[f"{self.name} is missing"] * self.missing)
+
+    def codes(self, table: Table) -> npt.NDArray[np.int64]:
+        """Each row's slot (rows,)."""
+        cells = read_text(table, self.name)
+        known = range(FIRST, self.slots)
+        found = cells.replace_strict(list(self.categories), known, default=OTHER, return_dtype=pl.Int64)
+        codes: npt.NDArray[np.int64] = found.to_numpy().copy()
+        codes[cells.is_null().to_numpy()] = MISSING
+        return codes
+
+    def encode(self, table: Table, out: Matrix) -> None:
+        """Fill `out` (rows, width) with zeros and ones."""
+        c = len(self.categories)
+        rows = np.zeros((self.slots, self.width), out.dtype)
+        rows[FIRST:, :c] = np.eye(c)
+        if self.other:
+            rows[OTHER, c] = 1.0
+        if self.missing:
+            rows[MISSING, c + self.other] = 1.0
+        out[...] = rows[self.codes(table)]
+
+
+Column = Annotated[NumericColumn | CategoricalColumn, Field(discriminator="type")]
+
+
+class Encoder(Specification):
+    """What the training rows taught about the features: one fitted column for each, in the order of the matrix."""
+
+    columns: tuple[Column, ...]
+
+    @classmethod
+    def fit(cls, table: Table, kinds: Sequence[tuple[str, Kind]], scaling: NumericScaling) -> Encoder:
+        """Fit every column on `table`, which holds the training rows alone."""
+        return cls(
+            columns=tuple(
+                NumericColumn.fit(table, name, scaling) if kind is Kind.NUMERIC else CategoricalColumn.fit(table, name)
+                for name, kind in kinds
+                if kind is not Kind.IGNORE
+            )
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that a table must have."""
+        return [column.name for column in self.columns]
+
+    @property
+    def width(self) -> int:
+        """Columns of X."""
+        return sum(column.width for column in self.columns)
+
+    @property
+    def embedded(self) -> list[CategoricalColumn]:
+        """The columns that become codes."""
+        return [c for c in self.columns if isinstance(c, CategoricalColumn) and c.embedding_width]
+
+    def encode(self, table: Table, dtype: str) -> tuple[Matrix, npt.NDArray[np.int64]]:
+        """X (rows, width) of `dtype`, and codes (rows, embedded columns).
+
+        Raises:
+            DataError: a column is missing, or a cell of a numeric column is not a number.
+        """
+        table.require(self.names)
+        X = np.empty((len(table), self.width), dtype)
+        start = 0
+        for column in self.columns:
+            if column.width:
+                column.encode(table, X[:, start : start + column.width])
+            start += column.width
+        codes = np.empty((len(table), len(self.embedded)), np.int64)
+        for j, embedded in enumerate(self.embedded):
+            codes[:, j] = embedded.codes(table)
+        return X, codes

@@ -1,0 +1,130 @@
+"""Reading JSON lines: one object per line, its keys the columns.
+
+Polars parses and infers the kinds of the columns. Where it cannot, Python's own json looks for the line and
+says why. Blank lines are skipped. A key that a line lacks is null there.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import IO, NoReturn
+
+import polars
+
+from nncli.data.blocks import BLOCK_BYTES, NOWHERE, Block, blocks, refuse_encoding
+from nncli.data.sources import REFUSALS, without_mark
+from nncli.errors import DataError, Place, quoted
+
+HALF_A_CHARACTER = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
+)
+
+
+def read_json_lines(
+    file: IO[bytes], source: str, *, size: int | None = BLOCK_BYTES
+) -> Iterator[tuple[int, polars.DataFrame]]:
+    """Yield the number of the first row (from 1) and the rows of one block after another.
+
+    The columns and their kinds are those of the block; `size` None reads one block that holds everything.
+
+    Raises:
+        DataError: a line is not a JSON object, or the values of a key do not fit into one column.
+    """
+    row = 1
+    for block in whole(file, source) if size is None else blocks(file, source, size=size, quoting=False):
+        if block.data.isspace():
+            continue
+        frame = parse(block, source)
+        yield row, frame
+        row += frame.height
+    if row == 1:
+        raise DataError("the file is empty", place=Place(source=source))
+
+
+def whole(file: IO[bytes], source: str) -> Iterator[Block]:
+    yield Block(without_mark(file, source) + file.read(), NOWHERE, 1)
+
+
+def parse(block: Block, source: str) -> polars.DataFrame:
+    refuse_half_characters(block, source)
+    try:
+        return polars.read_ndjson(io.BytesIO(block.data), infer_schema_length=None)
+    except REFUSALS as error:
+        refuse_encoding(block, source)
+        explain(block, source, error)
+
+
+def explain(block: Block, source: str, reason: BaseException) -> NoReturn:
+    """Raise a DataError that names the line of the block for which `reason` was given, as far as it can be found."""
+    kinds: dict[str, str] = {}
+    for number, line in enumerate(block.data.split(b"\n"), start=block.line):
+        if not line.strip():
+            continue
+        place = Place(source=source, line=number)
+        try:
+            values = json.loads(line, parse_constant=refuse_constant, parse_float=finite)
+        except (ValueError, RecursionError) as error:
+            raise DataError(
+                f"the line is not JSON: {problem_of(error)}",
+                place=place,
+                hint='Every line is one object on its own, such as {"age": 31, "city": "Oslo"}.',
+            ) from error
+        if not isinstance(values, dict):
+            raise DataError(
+                f"the line holds {kind_of(values)}, not an object",
+                place=place,
+                hint='Every line is one object, its keys the columns, such as {"age": 31, "city": "Oslo"}.',
+            )
+        for key, value in values.items():
+            known = kinds.setdefault(key, kind_of(value)) if value is not None else None
+            if known and known != kind_of(value) and "text" not in (known, kind_of(value)):
+                raise DataError(
+                    f"the value is {kind_of(value)}; in lines before it is {known}",
+                    place=Place(source=source, line=number, column=key),
+                    hint="Write all values of a key as the same kind.",
+                ) from reason
+    raise DataError(
+        f"the lines from here on cannot be read as a table: {str(reason).splitlines()[0]}",
+        place=Place(source=source, line=block.line),
+    ) from reason
+
+
+def kind_of(value: object) -> str:
+    kinds = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+    return kinds.get(type(value), "null")
+
+
+def problem_of(error: Exception) -> str:
+    """What Python's json has to say about a line, in a few words."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg.removesuffix(' at')} at character {error.pos + 1}"
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def finite(digits: str) -> float:
+    if math.isinf(number := float(digits)):
+        raise ValueError(f"{digits} is too large a number")
+    return number
+
+
+def refuse_constant(word: str) -> NoReturn:
+    """JSON has no word for what is not a number, though Python reads and writes some."""
+    raise ValueError(f"{word} is not a JSON value; write null")
+
+
+def refuse_half_characters(block: Block, source: str) -> None:
+    """Refuse half of a surrogate pair, which is no character; Polars reads a NUL in its place."""
+    if b"\\ud" not in block.data and b"\\uD" not in block.data:
+        return
+    for match in HALF_A_CHARACTER.finditer(block.data):
+        before = block.data[: match.start()]
+        # After an odd number of backslashes this one is itself escaped: the text only speaks of \\ud800.
+        if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
+            raise DataError(
+                f"{quoted(match.group().decode())} is half of a character",
+                place=Place(source=source, line=block.line_at(match.start())),
+            )

@@ -1,0 +1,66 @@
+"""A table on its way through nncli: a Polars frame that knows where it came from, so that errors can say so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from nncli.errors import DataError, Place, listed, nearest, quoted
+
+
+@dataclass(frozen=True)
+class Table:
+    """`frame`, the name of its `source`, and the number of its first data row (the header is not a row).
+
+    `numbers` (rows,) holds each row's number in the source where rows were picked out of a larger table.
+    """
+
+    frame: pl.DataFrame
+    source: str
+    first_row: int = 1
+    numbers: npt.NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return self.frame.height
+
+    @property
+    def names(self) -> list[str]:
+        """The columns' names, in order."""
+        return self.frame.columns
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Table:
+        """The rows at these positions (from 0), which keep their numbers."""
+        numbers = self.first_row + rows if self.numbers is None else self.numbers[rows]
+        return Table(self.frame[rows], self.source, self.first_row, numbers)
+
+    def place(self, *, row: int | None = None, column: str | None = None) -> Place:
+        """Where the cell at position `row` (from 0) of `column` stands in the source."""
+        if row is None:
+            return Place(source=self.source, column=column)
+        number = self.first_row + row if self.numbers is None else int(self.numbers[row])
+        return Place(source=self.source, row=number, column=column)
+
+    def column(self, name: str) -> pl.Series:
+        """The column called `name`.
+
+        Raises:
+            DataError: there is none; the message names the nearest.
+        """
+        self.require([name])
+        return self.frame[name]
+
+    def require(self, names: Sequence[str]) -> None:
+        """Raise a DataError that names every one of `names` that is not a column of this table."""
+        missing = [name for name in names if name not in self.frame.columns]
+        if not missing:
+            return
+        close = nearest(missing[0], self.names)
+        raise DataError(
+            f"there is no column {listed(missing)}",
+            place=Place(source=self.source),
+            hint=f"Did you mean {quoted(close)}?" if close else f"The columns are {listed(self.names)}.",
+        )

@@ -1,0 +1,204 @@
+"""What a table is, and reading one: CSV, TSV, Parquet or JSON lines, whole or in chunks.
+
+In CSV every column is text and every cell is as it is spelled: 007 stays 007. Parquet and JSON lines keep their
+types. A text that is one of the `missing` words, exactly, becomes null; the empty cell is the word "". What a cell
+means beyond that is for nncli/data/columns.py to say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path, PurePath
+
+import polars
+
+from nncli.data.blocks import BLOCK_BYTES
+from nncli.data.delimited import COMMA, TAB, read_delimited
+from nncli.data.jsonlines import read_json_lines
+from nncli.data.sources import PARQUET_MAGIC, REFUSALS, UTF8_MARK, explained, is_stream, name_of, opened, spooled
+from nncli.data.table import Table
+from nncli.errors import DataError, Place, UsageError, nearest
+
+ROWS = 65_536
+
+
+class Format(Enum):
+    """How a table is written down."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    JSONL = "jsonl"
+
+
+SUFFIXES = {
+    ".csv": Format.CSV,
+    ".tsv": Format.CSV,
+    ".txt": Format.CSV,
+    ".parquet": Format.PARQUET,
+    ".pq": Format.PARQUET,
+    ".jsonl": Format.JSONL,
+    ".ndjson": Format.JSONL,
+}
+SEPARATORS = {".csv": COMMA, ".tsv": TAB}
+
+
+def suffix_of(path: PurePath) -> str:
+    """The suffix that says the format, in lower case: .csv for train.CSV.gz."""
+    return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
+
+
+def separator_of(path: PurePath | None) -> str | None:
+    """The separator the name of a CSV file says; None when the name leaves it open (.txt, standard input)."""
+    return None if path is None else SEPARATORS.get(suffix_of(path))
+
+
+def format_of(path: PurePath) -> Format:
+    """The format the name of a file says, .gz aside.
+
+    Raises:
+        UsageError: the suffix is none that is known, or .parquet.gz.
+    """
+    suffix = suffix_of(path)
+    if suffix not in SUFFIXES:
+        near = nearest(suffix, SUFFIXES) if suffix else None
+        raise UsageError(
+            f"the name ends in {suffix}, which is no table nncli knows"
+            if suffix
+            else "the name does not say the format",
+            place=Place(source=str(path)),
+            hint=(f"Did you mean {near}? " if near else "")
+            + f"Known are {', '.join(SUFFIXES)}, all but Parquet also followed by .gz.",
+        )
+    if SUFFIXES[suffix] is Format.PARQUET and path.suffix.lower() == ".gz":
+        hint = "Parquet is compressed already: leave out the .gz."
+        raise UsageError("a Parquet file cannot be inside a .gz file", place=Place(source=str(path)), hint=hint)
+    return SUFFIXES[suffix]
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of the file's bytes, in hexadecimal.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    with explained(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_table(path: Path | None, *, format: Format | None = None, missing: Sequence[str] = ()) -> Table:  # noqa: A002
+    """Read the whole of `path` (None: standard input); a table of no rows is a table.
+
+    The columns of JSON lines are all keys in the order they first appear.
+
+    Raises:
+        DataError: it cannot be read, or not as a table; place and hint say more.
+        UsageError: the format is neither given nor known from the name.
+    """
+    tables = list(pieces(path, format, missing, rows=None, block_bytes=BLOCK_BYTES))
+    return tables[0] if len(tables) == 1 else replace(tables[0], frame=polars.concat([t.frame for t in tables]))
+
+
+def read_chunks(
+    path: Path | None,
+    *,
+    format: Format | None = None,  # noqa: A002
+    missing: Sequence[str] = (),
+    rows: int = ROWS,
+    block_bytes: int = BLOCK_BYTES,
+) -> Iterator[Table]:
+    """Yield `path` (None: standard input) in chunks of at most `rows` rows, at least one chunk, if of no rows.
+
+    Memory does not grow with the table. The cells are those of `read_table`. In JSON lines a chunk has the keys,
+    and the types, of its own block of text: a key may be of whole numbers in one chunk and of fractions in the next.
+    `block_bytes` is how much text is parsed at a time.
+
+    Raises:
+        DataError, UsageError: as `read_table`, when the chunk in question is reached.
+    """
+    return pieces(path, format, missing, rows=rows, block_bytes=block_bytes)
+
+
+def pieces(
+    path: Path | None, chosen: Format | None, missing: Sequence[str], *, rows: int | None, block_bytes: int
+) -> Iterator[Table]:
+    """Yield the tables of any format; `rows` None: as few as the format allows."""
+    source = name_of(path)
+    for first, frame in frames(path, chosen, source, rows, block_bytes):
+        settled = without_words(frame, missing)
+        if rows is None or settled.height <= rows:
+            yield Table(settled, source, first)
+            continue
+        for start in range(0, settled.height, rows):
+            yield Table(settled.slice(start, rows), source, first + start)
+
+
+def frames(
+    path: Path | None, chosen: Format | None, source: str, rows: int | None, block_bytes: int
+) -> Iterator[tuple[int, polars.DataFrame]]:
+    """Yield the number of the first row and the rows as the format's own reader gives them."""
+    known = chosen or (None if path is None or is_stream(path) else format_of(path))
+    if known is Format.PARQUET and path is not None and not is_stream(path):
+        with explained(path):
+            yield from read_parquet(path, source, rows)
+        return
+    with opened(path) as (head, stream):
+        match known or sniffed(head):
+            case Format.CSV:
+                yield from read_delimited(stream, source, separator=separator_of(path), size=block_bytes)
+            case Format.JSONL:
+                yield from read_json_lines(stream, source, size=None if rows is None else block_bytes)
+            case Format.PARQUET:
+                with spooled(stream) as copy:
+                    yield from read_parquet(copy, source, rows)
+
+
+def sniffed(head: bytes) -> Format:
+    """The format of a stream that has no name, from its first bytes: CSV unless they say otherwise."""
+    if head == PARQUET_MAGIC:
+        return Format.PARQUET
+    return Format.JSONL if head.removeprefix(UTF8_MARK).lstrip().startswith(b"{") else Format.CSV
+
+
+def read_parquet(path: Path, source: str, rows: int | None) -> Iterator[tuple[int, polars.DataFrame]]:
+    """Yield the number of the first row and the rows: `rows` at a time, or all of them at once.
+
+    Raises:
+        DataError: it is not a Parquet file, or a damaged one.
+    """
+    with path.open("rb") as file:
+        if (head := file.read(len(PARQUET_MAGIC))) != PARQUET_MAGIC:
+            raise DataError(
+                "this is not a Parquet file" if head else "the file is empty",
+                place=Place(source=source),
+                hint="If it is text, name it .csv, .tsv or .jsonl, or say its format." if head else None,
+            )
+    try:
+        # The name is a name: no patterns in it, and no columns read out of the folders' names.
+        scan = polars.scan_parquet(path, glob=False, hive_partitioning=False)
+        count = scan.select(polars.len()).collect().item()
+        for first in range(0, max(count, 1), rows or max(count, 1)):
+            yield first + 1, (scan if rows is None else scan.slice(first, rows)).collect()
+    except REFUSALS as error:
+        raise DataError(
+            f"the Parquet file is damaged, or of a kind that is not supported: {str(error).splitlines()[0]}",
+            place=Place(source=source),
+            hint="Write or copy it once more.",
+        ) from error
+
+
+def without_words(frame: polars.DataFrame, missing: Sequence[str]) -> polars.DataFrame:
+    """`frame` with null for every text that is one of the words; a column of nulls only is one of text."""
+    words = list(missing)
+    changes = []
+    for name, dtype in frame.schema.items():
+        column = polars.col(name)
+        if dtype == polars.Null:
+            changes.append(column.cast(polars.String))
+        elif words and dtype == polars.String:
+            changes.append(polars.when(~column.is_in(words)).then(column).alias(name))
+        elif words and dtype in (polars.Categorical, polars.Enum):
+            changes.append(polars.when(~column.cast(polars.String).is_in(words)).then(column).alias(name))
+    return frame.with_columns(changes) if changes else frame

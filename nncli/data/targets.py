@@ -1,0 +1,159 @@
+"""The target: what is predicted, as the network sees it and as the person spells it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pydantic import Field
+
+from nncli.data.columns import read_numbers, read_text
+from nncli.data.table import Table
+from nncli.errors import DataError, listed, quoted
+from nncli.specification import Positive, Real, Specification, Text
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+TargetScaling = Literal["standard", "none"]
+
+
+class NumberTarget(Specification):
+    """One or several numbers. The network learns (y - center) / scale; predictions come back in y's own units."""
+
+    type: Literal["numbers"] = "numbers"
+    names: tuple[Text, ...]
+    centers: tuple[Real, ...]
+    scales: tuple[Positive, ...]
+
+    @classmethod
+    def fit(cls, table: Table, names: tuple[str, ...], scaling: TargetScaling) -> NumberTarget:
+        """Mean and standard deviation of each column, or 0 and 1 with `none`. A constant column has scale 1."""
+        if scaling == "none":
+            return cls(names=names, centers=(0.0,) * len(names), scales=(1.0,) * len(names))
+        y = cls._read(table, names)
+        scales = y.std(axis=0)
+        return cls(
+            names=names,
+            centers=tuple(float(m) for m in y.mean(axis=0)),
+            scales=tuple(float(s) if s > 0.0 else 1.0 for s in scales),
+        )
+
+    @staticmethod
+    def _read(table: Table, names: tuple[str, ...]) -> Floats:
+        y = np.empty((len(table), len(names)))
+        for j, name in enumerate(names):
+            y[:, j] = read_numbers(table, name)
+            missing = np.isnan(y[:, j])
+            if missing.any():
+                raise missing_target(table, name, int(missing.argmax()))
+        return y
+
+    def read(self, table: Table) -> Floats:
+        """The targets in their own units, (rows, targets)."""
+        return self._read(table, self.names)
+
+    def encode(self, y: Floats) -> Floats:
+        """Own units to the network's."""
+        return np.asarray((y - np.array(self.centers)) / np.array(self.scales))
+
+    def decode(self, y: Floats) -> Floats:
+        """The network's units to their own."""
+        return np.asarray(y * np.array(self.scales) + np.array(self.centers))
+
+
+class ClassTarget(Specification):
+    """One of several classes, spelled as in the table. Two classes or more; the second of two is the positive one."""
+
+    type: Literal["classes"] = "classes"
+    name: Text
+    labels: Annotated[tuple[Text, ...], Field(min_length=2)]
+    spelling: Literal["text", "integer", "boolean"] = "text"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The one column's name, in a tuple as for numbers."""
+        return (self.name,)
+
+    @classmethod
+    def fit(cls, table: Table, name: str) -> ClassTarget:
+        """The classes in order: by number when all are whole numbers, else by their spelling.
+
+        Raises:
+            DataError: there are fewer than two classes, or the target is a number with fractions.
+        """
+        cells, labels = table.column(name), read_text(table, name).drop_nulls().unique()
+        numbers = labels.str.strip_chars().cast(pl.Float64, strict=False)
+        if not labels.is_empty() and not numbers.has_nulls() and (numbers != numbers.floor()).any():
+            fraction = labels.filter(numbers != numbers.floor())[0]
+            raise DataError(
+                f"the target holds {quoted(fraction)}: numbers with fractions are no classes",
+                place=table.place(column=name),
+                hint="Use a loss for numbers, such as loss: mse, or name another target.",
+            )
+        if len(labels) < 2:
+            raise DataError(
+                f"the target has {'only the class ' + quoted(labels[0]) if len(labels) else 'no values'} in the "
+                "training rows; there is nothing to tell apart",
+                place=table.place(column=name),
+                hint="Name another target, or add rows of another class.",
+            )
+        whole = not numbers.has_nulls()
+        ordered = sorted(labels, key=lambda label: (float(label), label) if whole else (0.0, label))
+        spelling: Literal["text", "integer", "boolean"] = "text"
+        if cells.dtype.is_integer():
+            spelling = "integer"
+        elif cells.dtype == pl.Boolean:
+            spelling = "boolean"
+        return cls(name=name, labels=tuple(ordered), spelling=spelling)
+
+    def read(self, table: Table) -> npt.NDArray[np.int64]:
+        """Each row's class as a code (rows,).
+
+        Raises:
+            DataError: a label is missing, or was not among the training rows; names its row.
+        """
+        cells = read_text(table, self.name)
+        codes = cells.replace_strict(list(self.labels), range(len(self.labels)), default=-1, return_dtype=pl.Int64)
+        values: npt.NDArray[np.int64] = codes.to_numpy()
+        if len(values) and values.min() < 0:
+            row = int((values < 0).argmax())
+            if cells[row] is None:
+                raise missing_target(table, self.name, row)
+            raise DataError(
+                f"the class {quoted(cells[row])} was not among the training rows",
+                place=table.place(row=row, column=self.name),
+                hint=f"The model knows {listed(self.labels)}.",
+            )
+        return values
+
+    def decode(self, codes: npt.NDArray[np.int64], name: str) -> pl.Series:
+        """Codes back to labels, in the type that the training table had."""
+        labels = pl.Series(name, list(self.labels), dtype=pl.String)
+        if self.spelling == "integer":
+            labels = labels.cast(pl.Int64)
+        elif self.spelling == "boolean":
+            labels = labels == "true"
+        return labels.gather(pl.Series(codes))
+
+
+Target = Annotated[NumberTarget | ClassTarget, Field(discriminator="type")]
+
+
+def missing_target(table: Table, name: str, row: int) -> DataError:
+    """The error for a row without a target."""
+    return DataError(
+        "the target is missing", place=table.place(row=row, column=name), hint="Fill it in, or remove the row."
+    )
+
+
+def rows_with_target(table: Table, names: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    """Positions of the rows in which no target cell is missing."""
+    table.require(names)
+    present = np.ones(len(table), bool)
+    for name in names:
+        cells: Any = table.frame[name]
+        present &= cells.is_not_null().to_numpy()
+        if cells.dtype.is_float():
+            present &= ~cells.is_nan().fill_null(False).to_numpy()
+    return np.flatnonzero(present)

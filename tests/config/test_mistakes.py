@@ -1,0 +1,278 @@
+"""What pydantic complains about reaches a person once per place, in plain words, at the right line."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import pytest
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from nncli.config.source import override, parse, validate
+from nncli.errors import ConfigError, Mistake
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Dense(Section):
+    type: Literal["dense"] = "dense"
+    units: PositiveInt
+    activation: Literal["relu", "tanh"] = "relu"
+
+
+class Dropout(Section):
+    type: Literal["dropout"] = "dropout"
+    rate: float = Field(ge=0, lt=1)
+
+
+class Sgd(Section):
+    type: Literal["sgd"] = "sgd"
+    learning_rate: FiniteFloat = 0.1
+
+
+class Adam(Section):
+    type: Literal["adam"] = "adam"
+    learning_rate: FiniteFloat = 0.001
+    betas: tuple[float, float] = (0.9, 0.999)
+
+
+def spelled_out(value: object) -> object:
+    if isinstance(value, str):
+        return {"type": value}
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"type": "dense", "units": value}
+    return value
+
+
+Layer = Annotated[Dense | Dropout, Field(discriminator="type"), BeforeValidator(spelled_out)]
+Optimizer = Annotated[Sgd | Adam, Field(discriminator="type"), BeforeValidator(spelled_out)]
+
+
+class ValidationFile(Section):
+    file: str
+
+
+class EarlyStopping(Section):
+    patience: PositiveInt = 10
+    monitor: str = "loss"
+
+
+class Data(Section):
+    train: str
+    target: str | None = None
+    skip_rows: int = Field(default=0, strict=True, ge=0)
+    header: bool = True
+
+    @field_validator("target")
+    @classmethod
+    def _not_empty(cls, target: str | None) -> str | None:
+        if target == "":
+            raise ValueError("name the column to predict")
+        return target
+
+
+class Config(Section):
+    data: Data
+    layers: list[Layer] = Field(min_length=1)
+    optimizer: Optimizer = Sgd()
+    loss: Literal["mse", "mae", "huber"] = "mse"
+    batch_size: PositiveInt | Literal["full"] = 32
+    validation: Annotated[float, Field(gt=0, lt=1)] | ValidationFile = 0.2
+    early_stopping: EarlyStopping | None = None
+    class_weight: Literal["balanced"] | dict[str, float] | None = None
+    by_name: dict[str, Layer] = {}
+    name: str = Field(default="", pattern="^[a-z]*$", max_length=5)
+
+    @model_validator(mode="after")
+    def _full_batches(self) -> Config:
+        if self.batch_size == "full" and self.loss == "huber":
+            raise PydanticCustomError("full_huber", "huber needs small batches")
+        return self
+
+
+START = "data: {train: t.csv}\nlayers: [8]\n"
+
+
+def mistakes(text: str, *assignments: str) -> tuple[Mistake, ...]:
+    with pytest.raises(ConfigError) as caught:
+        validate(Config, override(parse(text, "c.yaml"), assignments))
+    shown = str(caught.value)
+    for jargon in ("Input should", "pydantic", "Value error", "http", "constrained", "literal[", "function-"):
+        assert jargon not in shown
+    return caught.value.mistakes
+
+
+def only(text: str, *assignments: str) -> Mistake:
+    (mistake,) = mistakes(text, *assignments)
+    return mistake
+
+
+def test_a_good_document_becomes_the_model() -> None:
+    text = "data: {train: t.csv}\nlayers: [8, {type: dropout, rate: 0.5}]\noptimizer: adam\n"
+    config = validate(Config, parse(text, "c.yaml"))
+    assert config.layers == [Dense(units=8), Dropout(rate=0.5)]
+    assert config.optimizer == Adam()
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "key", "character"),
+    [
+        ("loss: mze", "unknown loss 'mze'; did you mean 'mse'?", "loss", 7),
+        ("loss: 3", "expected 'mse', 'mae' or 'huber', found 3", "loss", 7),
+        ("los: mse", "unknown key 'los'; did you mean 'loss'?", "los", 1),
+        ("zzzzz: 1", "unknown key 'zzzzz'", "zzzzz", 1),
+        ("batch_size: abc", "expected a whole number or 'full', found 'abc'", "batch_size", 13),
+        (
+            "batch_size: ful",
+            "expected a whole number or 'full', found 'ful'; did you mean 'full'?",
+            "batch_size",
+            13,
+        ),
+        ("batch_size: -1", "must be greater than 0 or be 'full', found -1", "batch_size", 13),
+        ("batch_size: 1.5", "expected a whole number or 'full', found 1.5", "batch_size", 13),
+        ("batch_size: [1]", "expected a whole number or 'full', found a list of 1", "batch_size", 13),
+        ("validation: 1.5", "must be less than 1 or be key: value pairs, found 1.5", "validation", 13),
+        ("validation: x", "expected a number or key: value pairs, found 'x'", "validation", 13),
+        ("validation: {file: 3}", "expected text, found 3", "validation.file", 20),
+        ("validation: {}", "missing key 'file'", "validation.file", 1),
+        ("validation: {flie: a}", "unknown key 'flie'; did you mean 'file'?", "validation.flie", 14),
+        ("early_stopping: 3", "expected key: value pairs, found 3", "early_stopping", 17),
+        ("early_stopping: {patience: 0}", "must be greater than 0, found 0", "early_stopping.patience", 28),
+        ("class_weight: balance", "expected 'balanced' or key: value pairs, found 'balance'; did you mean 'balanced'?",
+         "class_weight", 15),
+        ("class_weight: {a: x}", "expected a number, found 'x'", "class_weight.a", 19),
+        ("optimizer: adm", "unknown optimizer type 'adm'; did you mean 'adam'?", "optimizer", 12),
+        ("optimizer: {type: adm}", "unknown optimizer type 'adm'; did you mean 'adam'?", "optimizer.type", 19),
+        ("optimizer: {}", "missing key 'type'", "optimizer.type", 1),
+        ("optimizer: [1]", "expected key: value pairs, found a list of 1", "optimizer", 12),
+        ("optimizer: {type: sgd, beta: 1}", "unknown key 'beta'", "optimizer.beta", 24),
+        ("optimizer: {type: sgd, learning_rat: 1}", "unknown key 'learning_rat'; did you mean 'learning_rate'?",
+         "optimizer.learning_rat", 24),
+        ("optimizer: {type: sgd, learning_rate: .inf}", "must be a finite number, found .inf",
+         "optimizer.learning_rate", 39),
+        ("optimizer: {type: adam, betas: [1, x]}", "expected a number, found 'x'", "optimizer.betas.1", 36),
+        ("by_name: {dense: {type: dense, units: x}}", "expected a whole number, found 'x'", "by_name.dense.units", 39),
+        ("name: ABC", "must match the pattern ^[a-z]*$, found 'ABC'", "name", 7),
+        ("name: abcdef", "must have at most 5 characters, found 'abcdef'", "name", 7),
+        ("name:", "expected text, found nothing", "name", 6),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_plain_words_at_its_place(line: str, message: str, key: str, character: int) -> None:
+    mistake = only(START + line)
+    assert mistake.message == message
+    assert (mistake.place.line, mistake.place.character, mistake.place.key) == (3, character, key)
+    assert mistake.excerpt == f"{line}\n{' ' * (character - 1)}^"
+
+
+@pytest.mark.parametrize(
+    ("layer", "message", "key"),
+    [
+        ("dens", "unknown layer type 'dens'; did you mean 'dense'?", "layers.0"),
+        ("{type: dens}", "unknown layer type 'dens'; did you mean 'dense'?", "layers.0.type"),
+        ("{type: [1]}", "unknown layer type '[1]'", "layers.0.type"),
+        ("{type: 3}", "unknown layer type '3'", "layers.0.type"),
+        ("{units: 3}", "missing key 'type'", "layers.0.type"),
+        ("dense", "missing key 'units'", "layers.0.units"),
+        ("-3", "must be greater than 0, found -3", "layers.0"),
+        ("{type: dense, units: -3}", "must be greater than 0, found -3", "layers.0.units"),
+        ("{type: dropout, rate: 1}", "must be less than 1, found 1", "layers.0.rate"),
+        ("{type: dense, unit: 3}", "unknown key 'unit'; did you mean 'units'?", "layers.0.unit"),
+        ("{type: dense, units: 3, activation: rulu}", "unknown activation 'rulu'; did you mean 'relu'?",
+         "layers.0.activation"),
+        ("{type: dense, units: 3, rate: 1}", "unknown key 'rate'", "layers.0.rate"),
+        ("{type: dense, units: 3, dense: 1}", "unknown key 'dense'; did you mean 'units'?", "layers.0.dense"),
+    ],
+)  # fmt: skip
+def test_a_union_s_branch_names_are_not_part_of_the_place(layer: str, message: str, key: str) -> None:
+    mistake = only(f"data: {{train: t.csv}}\nlayers:\n  - {layer}\n")
+    assert mistake.message.split(";")[0] == message.split(";")[0]
+    assert mistake.place.key == key
+    assert mistake.place.line == 3
+
+
+def test_a_key_named_like_a_branch_does_not_lead_astray() -> None:
+    found = mistakes("data: {train: t.csv}\nlayers:\n  - {type: dense, dense: {units: 1}, units: x}\n")
+    assert [m.place.key for m in found] == ["layers.0.dense", "layers.0.units"]
+
+
+def test_the_keys_and_types_that_would_be_right_are_listed() -> None:
+    assert only(START + "optimizer: adm").hint == "Expected one of 'sgd' and 'adam'."
+    assert only(START + "optimizer: {}").hint == "Expected one of 'sgd' and 'adam'."
+    assert only(START + "optimizer: {type: sgd, x: 1}").hint == "The keys here are 'type' and 'learning_rate'."
+    assert only(START + "validation: {file: a, x: 1}").hint == "The key here is 'file'."
+
+
+def test_all_mistakes_come_at_once_in_the_order_of_the_file() -> None:
+    text = "zz: 1\nloss: mze\nlayers:\n  - {type: dense, units: 0}\n  - dropou\ndata: {header: maybe, skip_rows: '1'}\n"
+    found = mistakes(text, "batch_size=0")
+    assert [(m.place.line, m.place.key) for m in found] == [
+        (1, "zz"),
+        (2, "loss"),
+        (4, "layers.0.units"),
+        (5, "layers.1"),
+        (6, "data.train"),
+        (6, "data.header"),
+        (6, "data.skip_rows"),
+        (None, "batch_size"),
+    ]
+
+
+def test_a_missing_top_level_key_has_no_line_and_comes_first() -> None:
+    first, second = mistakes("loss: mze\n")[:2]
+    assert str(first) == "c.yaml, data: missing key 'data'"
+    assert second.message == "missing key 'layers'"
+
+
+def test_an_empty_list_says_what_it_lacks() -> None:
+    assert only("data: {train: t}\nlayers: []").message == "must have at least 1 item, found a list of 0"
+
+
+def test_a_validator_speaks_for_itself() -> None:
+    mistake = only("data: {train: t, target: ''}\nlayers: [1]")
+    assert mistake.message == "name the column to predict"
+    assert mistake.place.character == 26
+    assert only(START + "loss: huber\nbatch_size: full").message == "huber needs small batches"
+
+
+def test_a_mistake_from_the_command_line_names_the_option() -> None:
+    mistake = only(START + "optimizer:\n  type: sgd\n", "optimizer.learning_rat=1")
+    assert str(mistake) == (
+        "--set optimizer.learning_rat=1, optimizer.learning_rat: "
+        "unknown key 'learning_rat'; did you mean 'learning_rate'?\n"
+        "  The keys here are 'type' and 'learning_rate'."
+    )
+
+
+def test_a_mistake_beside_an_override_still_points_at_the_file() -> None:
+    mistake = only(START + "optimizer:\n  type: sgd\n  x: 1\n", "optimizer.learning_rate=1")
+    assert (mistake.place.source, mistake.place.line) == ("c.yaml", 5)
+
+
+def test_a_hostile_value_is_shown_harmless() -> None:
+    mistake = only(START + 'loss: "\\x1b[31m"')
+    assert "\x1b" not in str(mistake)
+    assert "\x1b" not in str(only(START + '"\\x1b[31m": 1'))
+    assert len(str(only(START + "loss: " + "x" * 5000))) < 400
+
+
+def test_a_key_of_the_wrong_kind_is_pointed_at_itself() -> None:
+    class Weights(Section):
+        weight: dict[int, float]
+
+    with pytest.raises(ConfigError) as caught:
+        validate(Weights, parse("weight: {a: 1, 2: x}", "c"))
+    assert [(m.message, m.place.character) for m in caught.value.mistakes] == [
+        ("expected the key to be a whole number, found 'a'", 10),
+        ("expected a number, found 'x'", 19),
+    ]

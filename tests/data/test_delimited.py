@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from nncli.data.delimited import read_delimited
+from nncli.errors import DataError, Place
+
+Rows = list[tuple[str, ...]]
+
+cells = st.text(alphabet=st.sampled_from('ab0 ,;\t"\n\ré😀'), max_size=6)
+
+
+def read(text: bytes, *, separator: str | None = ",", size: int = 1 << 20) -> tuple[list[str], Rows]:
+    names: list[str] = []
+    rows: Rows = []
+    for first, frame in read_delimited(io.BytesIO(text), "x.csv", separator=separator, size=size):
+        assert first == len(rows) + 1
+        names = frame.columns
+        rows += frame.rows()
+    return names, rows
+
+
+def refused(text: bytes, *, size: int = 1 << 20) -> DataError:
+    with pytest.raises(DataError) as caught:
+        read(text, size=size)
+    return caught.value
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> Rows:
+    width = draw(st.integers(1, 4))
+    return draw(st.lists(st.tuples(*[cells] * width), max_size=8))
+
+
+def written(rows: Iterable[Iterable[str]], *, separator: str, end: str, quoting: int) -> str:
+    text = io.StringIO(newline="")
+    every = csv.QUOTE_ALL if quoting else csv.QUOTE_MINIMAL
+    csv.writer(text, delimiter=separator, lineterminator=end, quoting=every).writerows(rows)
+    return text.getvalue()
+
+
+@given(
+    rows=tables(),
+    separator=st.sampled_from(",\t"),
+    end=st.sampled_from(["\n", "\r\n"]),
+    quoting=st.integers(0, 1),
+    size=st.integers(1, 40),
+    cut=st.booleans(),
+)
+@example(rows=[("",), ("",)], separator=",", end="\n", quoting=0, size=1, cut=True)
+@example(rows=[("1", ""), ("a,b", "")], separator=",", end="\n", quoting=0, size=3, cut=False)
+def test_cells_come_back_as_written_at_any_block_size(
+    rows: Rows, separator: str, end: str, quoting: int, size: int, cut: bool
+) -> None:
+    names = [f"n{number}\n," for number in range(len(rows[0]) if rows else 2)]
+    text = written([names, *rows], separator=separator, end=end, quoting=quoting)
+    # A file may lack its last line end, unless that is all there is of the last record.
+    data = (text.removesuffix(end) if cut and rows and any(rows[-1]) else text).encode()
+    assert read(data, separator=separator) == (names, rows)
+    assert read(data, separator=separator, size=size) == (names, rows)
+
+
+@given(st.text(alphabet='ab,"\n\r', max_size=25), st.integers(1, 12))
+def test_any_text_is_read_as_the_csv_module_reads_it_or_refused_at_any_block_size(text: str, size: int) -> None:
+    data = b"h,i\n" + text.encode()
+    try:
+        whole = read(data)
+    except DataError:
+        # Of several mistakes, the one that is named is in the first block that has any.
+        refused(data, size=size)
+        return
+    assert read(data, size=size) == whole
+    expected = csv.reader(io.StringIO(data.decode(), newline=""), strict=True)
+    assert [*whole[1]] == [tuple(row) for row in expected if row][1:]
+
+
+def test_spelling_survives() -> None:
+    spelled = ("007", "9007199254740993", "1.0", " padded  ", "😀", "NaN", "true", "1e5", "#x", "\u2028")
+    names = [f"c{number}" for number in range(len(spelled))]
+    text = ",".join(names) + "\n" + ",".join(spelled) + "\n"
+    assert read(text.encode()) == (names, [spelled])
+
+
+@pytest.mark.parametrize("size", [1, 5, 1000])
+@pytest.mark.parametrize(
+    ("text", "row", "line", "counts"),
+    [
+        (b"a,b\n1,2\n3\n4,5\n", 2, 3, "1 cell, the header has 2"),
+        (b"a,b\n1,2\n3,\n4,5,6\n", 3, 4, "3 cells, the header has 2"),
+        (b"a,b\n1,2,3\n4,5\n", 1, 2, "3 cells"),
+        (b"a,b,c\n1,2,\n1,2\n", 2, 3, "2 cells"),
+        (b"a\n1\n2,3\n", 2, 3, "2 cells, the header has 1"),
+        (b'a,b\n"x,y",\n"1\n2",3\n4\n', 3, 5, "1 cell"),
+        (b'a,b\n"x,y"\n', 1, 2, "1 cell"),
+        (b'a,b\n1,2\n""\n', 2, 3, "1 cell"),
+        (b"a,b\n1,2\n \n", 2, 3, "1 cell"),
+        (b"a,b\n\n1,2\n\n\n4,5,6\n", 2, 6, "3 cells"),
+        (b"a,b\r\n1,2\r\n3\r\n", 2, 3, "1 cell"),
+        (b"a,b\n1,2\n3", 2, 3, "1 cell"),
+    ],
+)
+def test_a_row_with_too_few_or_too_many_cells_is_refused(
+    text: bytes, row: int, line: int, counts: str, size: int
+) -> None:
+    error = refused(text, size=size)
+    assert error.place == Place(source="x.csv", line=line, row=row)
+    assert counts in error.message
+
+
+def test_one_short_row_is_not_made_up_for_by_a_quoted_separator() -> None:
+    assert refused(b'a,b\n"1,2",\n3\n').place == Place(source="x.csv", line=3, row=2)
+
+
+@pytest.mark.parametrize("size", [1, 4, 1000])
+def test_blank_lines_are_skipped_when_there_is_more_than_one_column(size: int) -> None:
+    text = b'\n\r\na,b\n\n1,2\n\r\n,\n"x\n\ny",\n\n\n'
+    assert read(text, size=size) == (["a", "b"], [("1", "2"), ("", ""), ("x\n\ny", "")])
+
+
+@pytest.mark.parametrize("size", [1, 4, 1000])
+def test_blank_lines_are_empty_cells_of_the_only_column(size: int) -> None:
+    assert read(b"a\n\n1\n\r\n\n", size=size) == (["a"], [("",), ("1",), ("",), ("",)])
+
+
+@pytest.mark.parametrize("text", [b"a,b", b"a,b\n", b"a,b\r\n", b"\xef\xbb\xbfa,b\n", b"a,b\n\n\n"])
+def test_a_header_alone_is_a_table_of_no_rows(text: bytes) -> None:
+    assert read(text) == (["a", "b"], [])
+    assert read(text, size=1) == (["a", "b"], [])
+
+
+@pytest.mark.parametrize("size", [1, 4, 1000])
+@pytest.mark.parametrize(
+    ("text", "message", "line"),
+    [
+        (b'a,b\n1,5" pipe\n', "middle of a cell", 2),
+        (b'a,b\n5" pipe,6" pipe\n', "middle of a cell", 2),
+        (b'a,b\n1, "2"\n', "middle of a cell", 2),
+        (b'a,b\n1,2\n"x"y,2\n', "goes on after its closing quote", 3),
+        (b'a,b\n"x" ,2\n', "goes on after its closing quote", 2),
+        (b'a,b\n1,"2\n3,4\n', "never closed", 2),
+        (b'a,b\n"x\ny",1\n3,"4\r\n', "never closed", 4),
+        (b"a,b\n1,2\n\x00,3\n", "NUL byte", 3),
+        (b"a,b\n1,2\n\xff,3\n", "0xff is not UTF-8", 3),
+        (b'a,b\n1,2\n"\xc3(",3\n', "0xc3 is not UTF-8", 3),
+        (b"\xfc,b\n1,2\n", "0xfc is not UTF-8", 1),
+        (b"a,b\r1,2\r3,4\r", "carriage return", 1),
+        (b"a,b\n1,2\r\r\n", "carriage return", 2),
+        (b"a,b\n1,x\ry\n", "carriage return", 2),
+        (b"a,b\n1,2\n3,4\r", "carriage return", 3),
+        (b"a,b,a\n1,2,3\n", "repeats 'a'", 1),
+        (b",a\n0,1\n", "column 1 has no name", 1),
+        (b"a,b,\n1,2,\n", "column 3 has no name", 1),
+        (b"\n\na;b\n1;2\n", "semicolons", 3),
+        (b"a\tb\n1\t2\n", "tabs", 1),
+        (b"\xff\xfea\x00", "UTF-16", 1),
+    ],
+)
+def test_text_with_more_than_one_meaning_is_refused(text: bytes, message: str, line: int, size: int) -> None:
+    error = refused(text, size=size)
+    assert message in error.message
+    assert error.place is not None
+    assert error.place.line == line
+    assert error.hint
+
+
+@pytest.mark.parametrize("text", [b"", b"\n\n", b"\xef\xbb\xbf", b"\r\n"])
+def test_nothing_at_all_is_refused(text: bytes) -> None:
+    assert "empty" in refused(text).message
+
+
+def test_a_name_in_quotes_may_hold_what_separates_elsewhere() -> None:
+    assert read(b'"a;b"\n1\n') == (["a;b"], [("1",)])
+
+
+def test_the_mark_of_utf8_is_not_part_of_the_first_name() -> None:
+    assert read(b"\xef\xbb\xbfa,b\n1,2\n", size=1) == (["a", "b"], [("1", "2")])
+
+
+def test_the_header_says_the_separator_when_nothing_else_does() -> None:
+    assert read(b"a\tb\n1,5\t2\n", separator=None) == (["a", "b"], [("1,5", "2")])
+    assert read(b"a,b\n1\t,2\n", separator=None) == (["a", "b"], [("1\t", "2")])
+    assert read(b'"a\tb",c\n1,2\n', separator=None) == (["a\tb", "c"], [("1", "2")])
+
+
+def test_an_endless_name_is_refused() -> None:
+    assert "header cannot be read" in refused(b"a" * 200_000 + b",b\n1,2\n").message

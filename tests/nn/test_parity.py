@@ -1,0 +1,62 @@
+"""The same numbers as PyTorch: 100 steps of every layer, activation, loss and optimizer, to 10 digits.
+
+The references lie in tests/reference and were made by make_reference.py there; torch is not needed to read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from nncli.nn.activations import Activation
+from nncli.nn.layers import Layer
+from nncli.nn.losses import Loss
+from nncli.nn.optimizers import Optimizer
+from tests.reference.replay import FOLDER, TOLERANCE, Reference, errors, read, run_nncli
+
+REFERENCES = [reference for path in sorted(FOLDER.glob("*.json")) for reference in read(path)]
+
+
+@pytest.mark.parametrize("reference", [pytest.param(r, id=r.case.name) for r in REFERENCES])
+def test_training_gives_the_numbers_of_pytorch(reference: Reference) -> None:
+    found = errors(run_nncli(reference.case), reference.expected)
+    wrong = {name: error for name, error in found.items() if error > TOLERANCE}
+    assert not wrong
+
+
+@pytest.mark.parametrize(("union", "place"), [(Layer, "network"), (Loss, "loss"), (Optimizer, "optimizer")])
+def test_every_class_of_a_union_has_a_reference(union: Any, place: str) -> None:
+    met = {t for r in REFERENCES for t in _types(getattr(r.case, place).model_dump(mode="json"))}
+    assert set(_tags(union)) <= met
+
+
+def test_every_activation_has_a_reference_as_the_output_and_all_but_softmax_inside() -> None:
+    inside = {t for r in REFERENCES for t in _types(r.case.network.model_dump(mode="json")["layers"])}
+    forced = {f.type for r in REFERENCES if (f := r.case.network.output_activation)}
+    assert set(_tags(Activation)) == forced
+    assert set(_tags(Activation)) - {"softmax"} <= inside
+
+
+def test_the_references_stay_small() -> None:
+    assert sum(path.stat().st_size for path in FOLDER.glob("*.json")) < 400 * 1024
+
+
+def _tags(union: Any) -> list[str]:
+    """The `type` of every class of a union."""
+    schema = TypeAdapter(union).json_schema()
+    return list(schema["discriminator"]["mapping"])
+
+
+def _types(value: Any) -> Iterator[str]:
+    """Every `type` in a nest of dictionaries and lists."""
+    if isinstance(value, dict):
+        if "type" in value:
+            yield value["type"]
+        for inner in value.values():
+            yield from _types(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _types(inner)

@@ -1,0 +1,307 @@
+"""Makes the reference files beside it with PyTorch, in float64, or checks nncli against PyTorch live.
+
+    python tests/reference/make_reference.py            # write the files anew
+    python tests/reference/make_reference.py --check    # make them in memory, compare, print the worst error
+
+Layers, activations, losses and optimizers are PyTorch's own wherever it has them and the same thing is meant. What
+it has not (the quantile and hinge losses, Lion, clipping without its 1e-6) is written out from the formula, with
+autograd for the derivative.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that the script can be run by its path
+
+from nncli.nn.activations import (
+    Activation,
+    Elu,
+    Gelu,
+    Identity,
+    LeakyRelu,
+    Mish,
+    Relu,
+    Selu,
+    Sigmoid,
+    Silu,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from nncli.nn.layers import ActivationLayer, Dense, Dropout, Layer, Residual
+from nncli.nn.losses import ClassLoss, CrossEntropy, Hinge, Huber, Loss, Mae, Mse, Poisson, Quantile
+from nncli.nn.network import Network
+from nncli.nn.normalization import BatchNorm, LayerNorm
+from nncli.nn.optimizers import Adagrad, Adam, AdamW, Lion, Optimizer, RmsProp, Sgd
+from nncli.nn.parameters import DECAYED, Group
+from tests.reference.cases import FILES
+from tests.reference.replay import (
+    FOLDER,
+    SHOWN,
+    STEPS,
+    TOLERANCE,
+    Case,
+    Outcome,
+    Reference,
+    errors,
+    run_nncli,
+    write,
+)
+
+Tensor: TypeAlias = torch.Tensor
+Tensors: TypeAlias = Mapping[str, Tensor]
+Update: TypeAlias = Callable[[], None]
+
+F = torch.nn.functional
+torch.set_default_dtype(torch.float64)
+torch.set_num_threads(1)  # these networks are too small to share out
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The network
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def activate(f: Activation | None, z: Tensor) -> Tensor:
+    """f(z)."""
+    match f:
+        case None | Identity():
+            return z
+        case Sigmoid():
+            return torch.sigmoid(z)
+        case Tanh():
+            return torch.tanh(z)
+        case Relu():
+            return F.relu(z)
+        case LeakyRelu(slope=slope):
+            return F.leaky_relu(z, slope)
+        case Elu(alpha=alpha):
+            return F.elu(z, alpha)
+        case Selu():
+            return F.selu(z)
+        case Gelu():
+            return F.gelu(z, approximate="tanh")
+        case Silu():
+            return F.silu(z)
+        case Mish():
+            return F.mish(z)
+        case Softplus():
+            return F.softplus(z)
+        case Softmax():
+            return F.softmax(z, dim=1)
+
+
+def apply_layer(layer: Layer, p: Tensors, name: str, x: Tensor, *, training: bool) -> Tensor:
+    """The output of one layer; its parameters are those of `p` that begin with `name`."""
+    match layer:
+        case Dense():
+            return activate(layer.activation, F.linear(x, p[f"{name}.weight"].T, p.get(f"{name}.bias")))
+        case Dropout():
+            return F.dropout(x, layer.rate, training)
+        case BatchNorm():
+            return F.batch_norm(
+                x,
+                p[f"{name}.running_mean"],
+                p[f"{name}.running_variance"],
+                p[f"{name}.gamma"],
+                p[f"{name}.beta"],
+                training,
+                layer.momentum,
+                layer.epsilon,
+            )
+        case LayerNorm():
+            return F.layer_norm(x, x.shape[1:], p[f"{name}.gamma"], p[f"{name}.beta"], layer.epsilon)
+        case ActivationLayer():
+            return activate(layer.activation, x)
+        case Residual():
+            return x + apply_layers(layer.layers, p, f"{name}.", x, training=training)
+
+
+def apply_layers(layers: Sequence[Layer], p: Tensors, prefix: str, x: Tensor, *, training: bool) -> Tensor:
+    """The output of a chain of layers."""
+    for i, layer in enumerate(layers):
+        x = apply_layer(layer, p, f"{prefix}layers.{i}", x, training=training)
+    return x
+
+
+def apply_network(network: Network, p: Tensors, X: Tensor, codes: Tensor, *, training: bool) -> Tensor:
+    """The raw output (rows, outputs)."""
+    looked_up = [F.embedding(codes[:, i], p[f"embeddings.{e.name}"]) for i, e in enumerate(network.embeddings)]
+    x = apply_layers(network.layers, p, "", torch.cat([X, *looked_up], dim=1), training=training)
+    return activate(network.output_activation, F.linear(x, p["output.weight"].T, p["output.bias"]))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The losses
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def row_losses(loss: Loss, z: Tensor, y: Tensor) -> Tensor:
+    """The loss of every row, averaged over the outputs where there are several numbers."""
+    match loss:
+        case Mse():
+            return F.mse_loss(z, y, reduction="none").mean(1)
+        case Mae():
+            return F.l1_loss(z, y, reduction="none").mean(1)
+        case Huber(delta=delta):
+            return F.huber_loss(z, y, reduction="none", delta=delta).mean(1)
+        case Quantile(q=q):  # Koenker and Bassett, 1978
+            return torch.maximum(q * (y - z), (q - 1.0) * (y - z)).mean(1)
+        case Poisson():
+            return F.poisson_nll_loss(z, y, log_input=True, full=False, reduction="none").mean(1)
+        case CrossEntropy(label_smoothing=s) if z.shape[1] > 1:
+            return F.cross_entropy(z, y, reduction="none", label_smoothing=s)
+        case CrossEntropy(label_smoothing=s):
+            t = y.to(z.dtype) * (1.0 - s) + s / 2.0
+            return F.binary_cross_entropy_with_logits(z[:, 0], t, reduction="none")
+        case Hinge():
+            t = F.one_hot(y, z.shape[1]) if z.shape[1] > 1 else y[:, None]
+            return F.relu(1.0 - (2.0 * t - 1.0) * z).mean(1)
+
+
+def predict(loss: Loss, z: Tensor) -> Tensor:
+    """What the raw output means."""
+    if isinstance(loss, Poisson):
+        return torch.exp(z)
+    if isinstance(loss, ClassLoss):
+        p = torch.sigmoid(z)
+        return F.softmax(z, dim=1) if z.shape[1] > 1 else torch.cat([1.0 - p, p], dim=1)
+    return z
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The optimizers
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def lion(optimizer: Lion, decayed: list[Tensor], others: list[Tensor], rate: float) -> Update:
+    """Chen et al., "Symbolic discovery of optimization algorithms", 2023, algorithm 2."""
+    groups = [(w, torch.zeros_like(w), optimizer.weight_decay) for w in decayed]
+    groups += [(w, torch.zeros_like(w), 0.0) for w in others]
+
+    def update() -> None:
+        with torch.no_grad():
+            for w, m, weight_decay in groups:
+                c = optimizer.beta1 * m + (1.0 - optimizer.beta1) * w.grad
+                w -= rate * (torch.sign(c) + weight_decay * w)
+                m.copy_(optimizer.beta2 * m + (1.0 - optimizer.beta2) * w.grad)
+
+    return update
+
+
+def bind_optimizer(optimizer: Optimizer, decayed: list[Tensor], others: list[Tensor], rate: float) -> Update:
+    """A function that moves all parameters once; `decayed` are the weights and embeddings."""
+    everything = decayed + others
+    theirs: Any
+    match optimizer:
+        case Lion():
+            return lion(optimizer, decayed, others, rate)
+        case Sgd():
+            theirs = torch.optim.SGD(everything, rate, momentum=optimizer.momentum, nesterov=optimizer.nesterov)
+        case RmsProp():
+            theirs = torch.optim.RMSprop(everything, rate, alpha=optimizer.rho, eps=optimizer.epsilon)
+        case Adagrad():
+            theirs = torch.optim.Adagrad(everything, rate, eps=optimizer.epsilon)
+        case AdamW():
+            groups = [
+                {"params": decayed, "weight_decay": optimizer.weight_decay},
+                {"params": others, "weight_decay": 0.0},
+            ]
+            betas = (optimizer.beta1, optimizer.beta2)
+            theirs = torch.optim.AdamW(groups, rate, betas=betas, eps=optimizer.epsilon)
+        case Adam():
+            betas = (optimizer.beta1, optimizer.beta2)
+            theirs = torch.optim.Adam(everything, rate, betas=betas, eps=optimizer.epsilon)
+    return lambda: theirs.step()
+
+
+def clip(everything: list[Tensor], largest: float) -> None:
+    """Scale the gradient to the norm `largest` where it is longer; clip_grad_norm_ would add 1e-6 to the norm."""
+    norm = torch.sqrt(sum((w.grad**2).sum() for w in everything))
+    if norm > largest:
+        for w in everything:
+            w.grad.mul_(largest / norm)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A case, run by PyTorch
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def run_torch(case: Case) -> Outcome:
+    """Train and predict with PyTorch."""
+    X, y = torch.tensor(case.X), torch.tensor(case.y)
+    codes = torch.tensor(case.codes, dtype=torch.int64)
+    weights = torch.ones(len(X)) if case.weights is None else torch.tensor(case.weights)
+    p = {name: torch.tensor(value) for name, value in case.initial.items()}
+    groups = {slot.name: slot.group for slot in case.network.layout.slots}
+    decayed = [p[name].requires_grad_() for name, group in groups.items() if group in DECAYED]
+    others = [p[name].requires_grad_() for name, group in groups.items() if group not in (*DECAYED, Group.STATISTIC)]
+    update = bind_optimizer(case.optimizer, decayed, others, case.learning_rate)
+
+    losses = {}
+    starts = range(0, len(X), case.batch_size)
+    for t in range(1, STEPS + 1):
+        start = starts[(t - 1) % len(starts)]
+        at = slice(start, start + case.batch_size)
+        z = apply_network(case.network, p, X[at], codes[at], training=True)
+        loss = (weights[at] * row_losses(case.loss, z, y[at])).mean()
+        penalty = sum(case.l1 * w.abs().sum() + case.l2 / 2.0 * (w**2).sum() for w in decayed)
+        for w in decayed + others:
+            w.grad = None
+        (loss + penalty).backward()
+        if case.clip_norm is not None:
+            clip(decayed + others, case.clip_norm)
+        update()
+        losses[t] = float(loss.detach())
+
+    with torch.no_grad():
+        predictions = predict(case.loss, apply_network(case.network, p, X, codes, training=False))
+    return Outcome(
+        losses={t: losses[t] for t in SHOWN},
+        parameters={name: value.tolist() for name, value in p.items()},
+        predictions=predictions.tolist(),
+    )
+
+
+def check() -> bool:
+    """Compare nncli with PyTorch on every case, print the worst error of each file, and say whether all is well."""
+    worst = 0.0
+    for file, cases in FILES.items():
+        found = [
+            (error, f"{case.name}, {what}")
+            for case in cases()
+            for what, error in errors(run_nncli(case), run_torch(case)).items()
+        ]
+        error, where = max(found)
+        print(
+            f"{file.removesuffix('.json'):<12} {len(found):>4} comparisons, worst relative error {error:.1e}: {where}"
+        )
+        worst = max(worst, error)
+    print(f"worst {worst:.1e}, allowed {TOLERANCE:.0e}, PyTorch {torch.__version__}, NumPy {np.__version__}")
+    return worst <= TOLERANCE
+
+
+def main() -> int:
+    """Write the files, or with --check compare."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="compare nncli with PyTorch live, write nothing")
+    if parser.parse_args().check:
+        return 0 if check() else 1
+    versions = {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
+    for file, cases in FILES.items():
+        write(FOLDER / file, versions, [Reference(case=case, expected=run_torch(case)) for case in cases()])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
