@@ -19,6 +19,18 @@ from typing import ClassVar
 
 LONGEST_QUOTE = 60
 
+# Spaces and joiners that French, Japanese, Persian and emoji are written with.
+OF_WRITING = "\xa0\u202f\u3000\u200c\u200d"
+
+
+def printable(text: str, *, keep: str = "\n\t" + OF_WRITING) -> str:
+    """`text` with every character spelled out that would not show, or could disturb a terminal, except for `keep`.
+
+    >>> printable("a\\x1b[31mb")
+    'a\\\\x1b[31mb'
+    """
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode("ascii") for c in text)
+
 
 def quoted(value: object) -> str:
     """`value` in quotes, shortened, with control and direction-changing characters spelled out.
@@ -63,12 +75,14 @@ class Place:
 
     def __str__(self) -> str:
         numbers = [str(n) for n in (self.line, self.character) if n is not None]
-        head = ":".join([self.source or "input", *numbers]) if self.source or numbers else ""
+        head = (
+            ":".join([printable(self.source or "input", keep=OF_WRITING), *numbers]) if self.source or numbers else ""
+        )
         parts = [
             head,
             f"row {self.row:,}" if self.row is not None else "",
             f"column {quoted(self.column)}" if self.column is not None else "",
-            self.key or "",
+            printable(self.key or "", keep=OF_WRITING),
         ]
         return ", ".join(part for part in parts if part)
 

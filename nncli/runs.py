@@ -24,7 +24,7 @@ import safetensors.numpy
 from pydantic import ValidationError
 
 from nncli.config.schema import Config
-from nncli.config.source import dump
+from nncli.config.writing import dump
 from nncli.errors import NncliError, Place, RunError, listed, quoted
 from nncli.files import write_bytes, write_text
 from nncli.model import FORMAT, Model, ModelSpec

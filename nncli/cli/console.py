@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from typing import TYPE_CHECKING
 
+from nncli.errors import printable as printable
+
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.progress import TaskID
 
     from nncli.commands.train import Finished, ScoreCard, Started
     from nncli.training.loop import EpochReport
 
-# Control characters, and those that turn the direction of text: they could repaint a terminal or hide what it says.
-_UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-
 SECONDS_BETWEEN_LINES = 2.0
-
-
-def printable(text: str) -> str:
-    """`text` with every character that could disturb a terminal spelled out; line ends and tabs stay."""
-    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def say(text: str) -> None:
@@ -40,8 +31,10 @@ def error_console() -> Console:
 
 
 def number(value: float | None) -> str:
-    """Four significant digits, or a dash for what is undefined."""
-    return "–" if value is None else f"{value:.4g}"
+    """Four significant digits; a dash for what is undefined, 0 for what is no more than rounding."""
+    if value is None:
+        return "–"
+    return "0" if abs(value) < 1e-12 else f"{value:.4g}"
 
 
 def duration(seconds: float) -> str:
@@ -61,13 +54,13 @@ class PlainProgress:
         self._begun = time.monotonic()
         self._last: EpochReport | None = None
         self._shown = 0
-        self._best: float | None = None
+        self._best: EpochReport | None = None
 
     def update(self, report: EpochReport) -> None:
         """Take note of an epoch, and show it when it is time."""
         self._last = report
         if report.is_best:
-            self._best = report.loss if report.val_loss is None else report.val_loss
+            self._best = report
         if time.monotonic() >= self._next:
             self._show(report)
 
@@ -91,37 +84,46 @@ class PlainProgress:
 
 
 class LiveProgress:
-    """For terminals: a bar, the time left, and the figures of the latest epoch."""
+    """For terminals: a bar with the time left, and beneath it the figures of the latest epoch."""
 
     def __init__(self, started: Started, console: Console) -> None:
+        from rich.live import Live
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._started = started
-        self._progress = Progress(
+        self._bar = Progress(
             TextColumn("epoch"),
             MofNCompleteColumn(),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=32),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[figures]}", markup=False),
-            console=console,
+            TextColumn("left"),
         )
-        self._best: float | None = None
-        self._task: TaskID = self._progress.add_task("", total=started.epochs, figures="")
-        self._progress.start()
+        self._task: TaskID = self._bar.add_task("", total=started.epochs)
+        self._best: EpochReport | None = None
+        self._live = Live(self._bar, console=console, refresh_per_second=10)
+        self._live.start()
 
     def update(self, report: EpochReport) -> None:
         """Show an epoch."""
+        from rich.console import Group
+        from rich.text import Text
+
         if report.is_best:
-            self._best = report.loss if report.val_loss is None else report.val_loss
-        shown = "  ".join(figures(self._started, report, self._best))
-        self._progress.update(self._task, completed=report.epoch, figures=shown)
+            self._best = report
+        self._bar.update(self._task, completed=report.epoch)
+        self._live.update(Group(self._bar, Text("  ".join(figures(self._started, report, self._best)))))
+
+    @property
+    def picture(self) -> RenderableType:
+        """What is on the screen now."""
+        return self._live.renderable
 
     def close(self) -> None:
         """Leave the last state on the screen."""
-        self._progress.stop()
+        self._live.stop()
 
 
-def figures(started: Started, report: EpochReport, best: float | None) -> list[str]:
+def figures(started: Started, report: EpochReport, best: EpochReport | None) -> list[str]:
     """The figures of an epoch, each with its name."""
     parts = [f"loss {number(report.loss)}"]
     if report.penalty:
@@ -130,7 +132,9 @@ def figures(started: Started, report: EpochReport, best: float | None) -> list[s
         parts.append(f"val_loss {number(report.val_loss)}")
     if started.metric is not None:
         parts.append(f"{started.metric} {number(report.metric)}")
-    parts.append(f"best {number(best)}")
+    if best is not None:
+        loss = best.loss if best.val_loss is None else best.val_loss
+        parts.append(f"best {number(loss)} at {best.epoch}")
     parts.append(f"rate {report.learning_rate:.3g}")
     return parts
 

@@ -6,8 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from nncli.config.overrides import override
 from nncli.config.schema import Config, ValidationFile
-from nncli.config.source import override, read, validate
+from nncli.config.source import read
+from nncli.config.validation import validate
 
 
 def load_config(path: str | Path, assignments: Sequence[str] = ()) -> Config:
@@ -33,4 +35,4 @@ def load_config(path: str | Path, assignments: Sequence[str] = ()) -> Config:
 
 def _absolute(folder: Path, path: str) -> str:
     """`path` seen from `folder`, without `..` parts; symbolic links stay as they are."""
-    return os.path.normpath(folder / path)  # noqa: PTH206
+    return os.path.normpath(folder / path)

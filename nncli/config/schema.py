@@ -61,7 +61,7 @@ class EarlyStopping(Specification):
 class Config(Specification):
     """A whole configuration. Every key but `data` has a default."""
 
-    data: DataSection
+    data: DataSection = Field(description="which table, and which of its columns")
     encoding: EncodingSection = Field(EncodingSection(), description="how columns become numbers")
     validation: Share | ValidationFile = Field(
         0.2, description="a fraction of the rows (stratified for classes), a file, or 0 for none"

@@ -206,7 +206,9 @@ def parse(block: Block, dialect: Dialect, row: int) -> polars.DataFrame:
         return nothing(len(dialect.names))
     # The header is ours: Polars renames repeated names, and without one takes the width of the first row.
     header = dialect.separator.join(map(str, range(len(dialect.names)))) + "\n"
-    text = io.BytesIO(b"".join((header.encode(), block.data)))
+    # The last line gets its end: Polars drops what is too much in a last row that has none.
+    end = b"" if block.data.endswith(b"\n") else b"\n"
+    text = io.BytesIO(b"".join((header.encode(), block.data, end)))
     try:
         cells = polars.read_csv(text, separator=dialect.separator, infer_schema=False)
     except REFUSALS as error:
@@ -225,10 +227,11 @@ def nothing(width: int) -> polars.DataFrame:
 def is_rectangular(block: Block, cells: polars.DataFrame, separator: str) -> bool:
     """Whether every record has as many cells as the header.
 
-    Polars refuses rows that are too long and fills up those that are too short, so that the last cell of these
-    is null: without a null there, nothing was filled. With one, separators are counted: none may be missing.
+    Polars refuses rows that are too long and fills up those that are too short with nulls, which it also gives
+    for empty cells; so separators are counted. Those inside quoted cells take time to count, and that time is
+    taken only where some last cell is null: else no row was filled up.
     """
-    if cells.width == 1 or not cells.get_column(cells.columns[-1]).null_count():
+    if block.quotes.size and not cells.get_column(cells.columns[-1]).null_count():
         return True
     count = int(np.count_nonzero(block.bytes() == ord(separator)))
     if block.quotes.size:

@@ -47,8 +47,8 @@ def where(path: Path) -> str:
     """The hint for a file that is not there: the nearest name in its folder, or that the folder is missing."""
     with suppress(OSError):
         close = nearest(path.name, (other.name for other in path.parent.iterdir()))
-        return f"Did you mean {quoted(path.with_name(close))}?" if close else "Check the name and the folder."
-    return f"The folder {quoted(path.parent)} does not exist."
+        return f"Did you mean {quoted(close)}?" if close else "Check the name and the folder."
+    return f"The folder {str(path.parent)!r} does not exist."
 
 
 @contextmanager

@@ -98,14 +98,15 @@ class Relu(ActivationBase):
     span: ClassVar[tuple[float, float]] = (0.0, inf)
 
     def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
-        Y, on = _output(Z, in_place), np.empty(Z.shape, bool)
+        Y, D, on = _output(Z, in_place), np.empty_like(Z), np.empty(Z.shape, bool)
 
         def forward() -> None:
             np.greater(Z, 0.0, out=on)
-            np.multiply(Z, on, out=Y)
+            np.copyto(D, on)
+            np.multiply(Z, D, out=Y)
 
         def backward(dY: Array) -> Array:
-            return np.multiply(dY, on, out=dY)
+            return np.multiply(dY, D, out=dY)
 
         return Bound(Y, forward, backward)
 
@@ -122,7 +123,8 @@ class LeakyRelu(ActivationBase):
 
         def forward() -> None:  # D = f'(z) = slope + (1 - slope) [z > 0]
             np.greater(Z, 0.0, out=on)
-            np.multiply(on, 1.0 - slope, out=D, dtype=Z.dtype)
+            np.copyto(D, on)
+            np.multiply(D, 1.0 - slope, out=D)
             np.add(D, slope, out=D)
             np.multiply(Z, D, out=Y)
 
@@ -139,7 +141,8 @@ def _exponential_tail(Z: Array, in_place: bool, alpha: float, scale: float) -> B
 
     def forward() -> None:
         np.greater(Z, 0.0, out=on)
-        np.multiply(Z, on, out=P)  # P = max(z, 0)
+        np.copyto(P, on)
+        np.multiply(Z, P, out=P)  # P = max(z, 0)
         np.subtract(Z, P, out=D)  # D = min(z, 0)
         np.expm1(D, out=D)
         np.multiply(D, a, out=D)  # D = y where z <= 0, else 0
@@ -148,7 +151,8 @@ def _exponential_tail(Z: Array, in_place: bool, alpha: float, scale: float) -> B
 
     def backward(dY: Array) -> Array:
         np.add(D, a, out=D)  # f' where z <= 0; where z > 0 it is a, and scale is wanted
-        np.multiply(on, scale - a, out=P, dtype=Z.dtype)
+        np.copyto(P, on)
+        np.multiply(P, scale - a, out=P)
         np.add(D, P, out=D)
         return np.multiply(dY, D, out=dY)
 
@@ -308,15 +312,18 @@ class Softmax(ActivationBase):
 
         def forward() -> None:
             np.maximum.reduce(Z, 1, keepdims=True, out=r)
-            np.subtract(Z, r, out=Y)
+            np.copyto(D, r)
+            np.subtract(Z, D, out=Y)
             np.exp(Y, out=Y)
             np.add.reduce(Y, 1, keepdims=True, out=r)
-            np.divide(Y, r, out=Y)
+            np.copyto(D, r)
+            np.divide(Y, D, out=Y)
 
         def backward(dY: Array) -> Array:
             np.multiply(dY, Y, out=D)
             np.add.reduce(D, 1, keepdims=True, out=r)
-            np.subtract(dY, r, out=dY)
+            np.copyto(D, r)
+            np.subtract(dY, D, out=dY)
             return np.multiply(dY, Y, out=dY)
 
         return Bound(Y, forward, backward)

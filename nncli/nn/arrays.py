@@ -1,4 +1,9 @@
-"""The array types and the few buffer helpers that the whole package shares."""
+"""The array types that the whole package shares, and one rule about them.
+
+A step allocates nothing. NumPy itself would: a ufunc that broadcasts an operand against a matrix, or converts one
+from bool, works through a buffer that it allocates anew in every call. np.copyto spreads or converts into a buffer
+of ours; the ufunc then meets operands of one shape and type, and the two together are no slower than the one was.
+"""
 
 from __future__ import annotations
 

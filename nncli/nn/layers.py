@@ -42,7 +42,7 @@ class Dense(LayerBase):
     def bind(self, p: Views, g: Views, X: Array, *, rng: np.random.Generator, training: bool, needs_dX: bool) -> Bound:
         W, dW, b, db = p["weight"], g["weight"], p.get("bias"), g.get("bias")
         rows, d = X.shape
-        Z = np.empty((rows, self.units), X.dtype)
+        Z, B = np.empty((rows, self.units), X.dtype), np.empty((rows if self.bias else 0, self.units), X.dtype)
         dX = np.empty((rows if needs_dX else 0, d), X.dtype)
         ones = np.ones(rows, X.dtype)
         XT, WT = X.T, W.T
@@ -51,7 +51,8 @@ class Dense(LayerBase):
         def forward() -> None:
             np.matmul(X, W, out=Z)
             if b is not None:
-                np.add(Z, b, out=Z)
+                np.copyto(B, b)
+                np.add(Z, B, out=Z)
             activate()
 
         def backward(dY: Array) -> Array:
@@ -87,7 +88,8 @@ class Dropout(LayerBase):
         def forward() -> None:
             rng.random(out=M, dtype=M.dtype.type)
             np.greater_equal(M, rate, out=kept)
-            np.multiply(kept, scale, out=M, dtype=M.dtype)
+            np.copyto(M, kept)
+            np.multiply(M, scale, out=M)
             np.multiply(X, M, out=Y)
 
         def backward(dY: Array) -> Array:

@@ -65,19 +65,20 @@ def _bind_residual(
     """A loss that is a function of the residual D = Z - T: `loss(D, out)` and its derivative `slope(D, out)`."""
     D, V, dZ = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
     ones, total = np.ones(Z.size, Z.dtype), V.reshape(-1)
-    weight = None if w is None else w[:, None]
+    W, weight = np.empty_like(Z), None if w is None else w[:, None]
 
     def forward() -> float:
         np.subtract(Z, T, out=D)
         loss(D, V)
         if weight is not None:
-            np.multiply(V, weight, out=V)
+            np.copyto(W, weight)
+            np.multiply(V, W, out=V)
         return float(np.dot(total, ones)) / Z.size
 
     def backward() -> Array:
         slope(D, dZ)
         if weight is not None:
-            np.multiply(dZ, weight, out=dZ)
+            np.multiply(dZ, W, out=dZ)
         return np.multiply(dZ, 1.0 / Z.size, out=dZ)
 
     return BoundLoss(forward, backward)
@@ -152,7 +153,8 @@ class Quantile(LossBase):
 
         def slope(D: Array, dZ: Array) -> None:
             np.greater(D, 0.0, out=over)
-            np.subtract(over, q, out=dZ, dtype=dZ.dtype)
+            np.copyto(dZ, over)
+            np.subtract(dZ, q, out=dZ)
 
         def loss(D: Array, V: Array) -> None:
             slope(D, V)
@@ -170,7 +172,7 @@ class Poisson(LossBase):
     own_link: ClassVar[bool] = True
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None) -> BoundLoss:
-        E, V = np.empty_like(Z), np.empty_like(Z)
+        E, V, W = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
         ones, total = np.ones(Z.size, Z.dtype), V.reshape(-1)
         weight = None if w is None else w[:, None]
 
@@ -179,13 +181,14 @@ class Poisson(LossBase):
             np.multiply(y, Z, out=V)
             np.subtract(E, V, out=V)
             if weight is not None:
-                np.multiply(V, weight, out=V)
+                np.copyto(W, weight)
+                np.multiply(V, W, out=V)
             return float(np.dot(total, ones)) / Z.size
 
         def backward() -> Array:
             np.subtract(E, y, out=E)
             if weight is not None:
-                np.multiply(E, weight, out=E)
+                np.multiply(E, W, out=E)
             return np.multiply(E, 1.0 / Z.size, out=E)
 
         return BoundLoss(forward, backward)
@@ -232,19 +235,21 @@ class CrossEntropy(ClassLoss):
         return self._bind_softmax(Z, y, w, targets)
 
     def _bind_softmax(self, Z: Array, y: npt.NDArray[Any], w: Array | None, targets: Array) -> BoundLoss:
-        T, P, V = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
+        T, P, V, R = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
         B, r = len(Z), np.empty((len(Z), 1), Z.dtype)
         row_loss, weight = np.empty(B, Z.dtype), np.ones(B, Z.dtype) if w is None else w
 
         def forward() -> float:
             np.take(targets, y, axis=0, out=T, mode="clip")
             np.maximum.reduce(Z, 1, keepdims=True, out=r)
-            np.subtract(Z, r, out=V)
+            np.copyto(R, r)
+            np.subtract(Z, R, out=V)
             np.exp(V, out=P)
             np.add.reduce(P, 1, keepdims=True, out=r)
-            np.divide(P, r, out=P)
-            np.log(r, out=r)
-            np.subtract(V, r, out=V)  # V = log p
+            np.copyto(R, r)
+            np.divide(P, R, out=P)
+            np.log(R, out=R)
+            np.subtract(V, R, out=V)  # V = log p
             np.multiply(V, T, out=V)
             np.add.reduce(V, 1, out=row_loss)
             return -float(np.dot(row_loss, weight)) / B
@@ -252,7 +257,8 @@ class CrossEntropy(ClassLoss):
         def backward() -> Array:
             np.subtract(P, T, out=P)
             if w is not None:
-                np.multiply(P, w[:, None], out=P)
+                np.copyto(R, w[:, None])
+                np.multiply(P, R, out=P)
             return np.multiply(P, 1.0 / B, out=P)
 
         return BoundLoss(forward, backward)
@@ -291,8 +297,8 @@ class Hinge(ClassLoss):
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None) -> BoundLoss:
         k = Z.shape[1]
         targets = (np.array([[-1.0], [1.0]]) if k == 1 else 2.0 * np.eye(k) - 1.0).astype(Z.dtype)
-        T, V, over = np.empty_like(Z), np.empty_like(Z), np.empty(Z.shape, bool)
-        ones, total = np.ones(Z.size, Z.dtype), V.reshape(-1)
+        T, V, M, W = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
+        ones, total, over = np.ones(Z.size, Z.dtype), V.reshape(-1), np.empty(Z.shape, bool)
         weight = None if w is None else w[:, None]
 
         def forward() -> float:
@@ -300,15 +306,17 @@ class Hinge(ClassLoss):
             np.multiply(T, Z, out=V)
             np.subtract(1.0, V, out=V)
             np.greater(V, 0.0, out=over)
-            np.multiply(V, over, out=V)
+            np.copyto(M, over)  # M = [1 - t z > 0]
+            np.multiply(V, M, out=V)
             if weight is not None:
-                np.multiply(V, weight, out=V)
+                np.copyto(W, weight)
+                np.multiply(V, W, out=V)
             return float(np.dot(total, ones)) / Z.size
 
         def backward() -> Array:
-            np.multiply(T, over, out=V)
+            np.multiply(T, M, out=V)
             if weight is not None:
-                np.multiply(V, weight, out=V)
+                np.multiply(V, W, out=V)
             return np.multiply(V, -1.0 / Z.size, out=V)
 
         return BoundLoss(forward, backward)

@@ -113,20 +113,21 @@ class Network(Specification):
         tables = []
         start = d
         for i, e in enumerate(self.embeddings):
-            looked_up = np.empty((rows, e.width), X.dtype)
+            c, looked_up = np.empty(rows, np.int64), np.empty((rows, e.width), X.dtype)
             span = slice(start, start + e.width)
-            tables.append((p[e.name], g[e.name], codes[:, i], looked_up, Y[:, span], span))
+            tables.append((p[e.name], g[e.name], codes[:, i], c, looked_up, Y[:, span], span))
             start += e.width
         numbers = Y[:, :d]
 
         def forward() -> None:
             np.copyto(numbers, X)
-            for E, _, c, looked_up, part, _ in tables:
+            for E, _, column, c, looked_up, part, _ in tables:
+                np.copyto(c, column)  # np.take would copy a column that is not contiguous
                 np.take(E, c, axis=0, out=looked_up, mode="clip")
                 np.copyto(part, looked_up)
 
         def backward(dY: Array) -> Array:
-            for _, dE, c, _, _, span in tables:
+            for _, dE, _, c, _, _, span in tables:
                 dE.fill(0.0)
                 np.add.at(dE, c, dY[:, span])  # a category met twice in a batch counts twice
             return dY

@@ -52,7 +52,8 @@ class BatchNorm(LayerBase):
             if training:
                 np.add.reduce(X, 0, out=mean)
                 np.divide(mean, n, out=mean)
-                np.subtract(X, mean, out=H)
+                np.copyto(D, mean)
+                np.subtract(X, D, out=H)
                 np.multiply(H, H, out=D)
                 np.add.reduce(D, 0, out=inverse)
                 np.divide(inverse, n, out=inverse)  # the variance, for now
@@ -60,14 +61,18 @@ class BatchNorm(LayerBase):
                     blend(running_mean, mean, 1.0)
                     blend(running_variance, inverse, n / (n - 1))
             else:
-                np.subtract(X, running_mean, out=H)
+                np.copyto(D, running_mean)
+                np.subtract(X, D, out=H)
                 np.copyto(inverse, running_variance)
             np.add(inverse, epsilon, out=inverse)
             np.sqrt(inverse, out=inverse)
             np.divide(1.0, inverse, out=inverse)
-            np.multiply(H, inverse, out=H)
-            np.multiply(H, gamma, out=Y)
-            np.add(Y, beta, out=Y)
+            np.copyto(D, inverse)
+            np.multiply(H, D, out=H)
+            np.copyto(D, gamma)
+            np.multiply(H, D, out=Y)
+            np.copyto(D, beta)
+            np.add(Y, D, out=Y)
 
         def backward(dY: Array) -> Array:
             # dX = gamma / sqrt(var + epsilon) · (dY - mean(dY) - H · mean(dY · H)); the means only when trained on
@@ -76,12 +81,15 @@ class BatchNorm(LayerBase):
             np.add.reduce(D, 0, out=dgamma)
             if training:
                 np.divide(dgamma, n, out=s)
-                np.multiply(H, s, out=D)
+                np.copyto(D, s)
+                np.multiply(H, D, out=D)
                 np.subtract(dY, D, out=dY)
                 np.divide(dbeta, n, out=s)
-                np.subtract(dY, s, out=dY)
+                np.copyto(D, s)
+                np.subtract(dY, D, out=dY)
             np.multiply(gamma, inverse, out=s)
-            return np.multiply(dY, s, out=dY)
+            np.copyto(D, s)
+            return np.multiply(dY, D, out=dY)
 
         return Bound(Y, forward, backward)
 
@@ -112,25 +120,33 @@ class LayerNorm(LayerBase):
             return np.divide(r, d, out=r)
 
         def forward() -> None:
-            np.subtract(X, row_mean(X), out=H)
+            np.copyto(D, row_mean(X))
+            np.subtract(X, D, out=H)
             np.multiply(H, H, out=D)
             np.add(row_mean(D), epsilon, out=inverse)
             np.sqrt(inverse, out=inverse)
             np.divide(1.0, inverse, out=inverse)
-            np.multiply(H, inverse, out=H)
-            np.multiply(H, gamma, out=Y)
-            np.add(Y, beta, out=Y)
+            np.copyto(D, inverse)
+            np.multiply(H, D, out=H)
+            np.copyto(D, gamma)
+            np.multiply(H, D, out=Y)
+            np.copyto(D, beta)
+            np.add(Y, D, out=Y)
 
         def backward(dY: Array) -> Array:
             # with G = gamma · dY: dX = (G - mean(G) - H · mean(G · H)) / sqrt(var + epsilon)
             np.add.reduce(dY, 0, out=dbeta)
             np.multiply(dY, H, out=D)
             np.add.reduce(D, 0, out=dgamma)
-            np.multiply(dY, gamma, out=dY)
+            np.copyto(D, gamma)
+            np.multiply(dY, D, out=dY)
             np.multiply(dY, H, out=D)
-            np.multiply(H, row_mean(D), out=D)
-            np.subtract(dY, row_mean(dY), out=dY)
+            np.copyto(D, row_mean(D))
+            np.multiply(H, D, out=D)
+            np.copyto(H, row_mean(dY))  # H is free now
+            np.subtract(dY, H, out=dY)
             np.subtract(dY, D, out=dY)
-            return np.multiply(dY, inverse, out=dY)
+            np.copyto(D, inverse)
+            return np.multiply(dY, D, out=dY)
 
         return Bound(Y, forward, backward)

@@ -2,120 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
 import pytest
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    FiniteFloat,
-    PositiveInt,
-    field_validator,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import create_model
 
-from nncli.config.source import override, parse, validate
-from nncli.errors import ConfigError, Mistake
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Dense(Section):
-    type: Literal["dense"] = "dense"
-    units: PositiveInt
-    activation: Literal["relu", "tanh"] = "relu"
-
-
-class Dropout(Section):
-    type: Literal["dropout"] = "dropout"
-    rate: float = Field(ge=0, lt=1)
-
-
-class Sgd(Section):
-    type: Literal["sgd"] = "sgd"
-    learning_rate: FiniteFloat = 0.1
-
-
-class Adam(Section):
-    type: Literal["adam"] = "adam"
-    learning_rate: FiniteFloat = 0.001
-    betas: tuple[float, float] = (0.9, 0.999)
-
-
-def spelled_out(value: object) -> object:
-    if isinstance(value, str):
-        return {"type": value}
-    if isinstance(value, int) and not isinstance(value, bool):
-        return {"type": "dense", "units": value}
-    return value
-
-
-Layer = Annotated[Dense | Dropout, Field(discriminator="type"), BeforeValidator(spelled_out)]
-Optimizer = Annotated[Sgd | Adam, Field(discriminator="type"), BeforeValidator(spelled_out)]
-
-
-class ValidationFile(Section):
-    file: str
-
-
-class EarlyStopping(Section):
-    patience: PositiveInt = 10
-    monitor: str = "loss"
-
-
-class Data(Section):
-    train: str
-    target: str | None = None
-    skip_rows: int = Field(default=0, strict=True, ge=0)
-    header: bool = True
-
-    @field_validator("target")
-    @classmethod
-    def _not_empty(cls, target: str | None) -> str | None:
-        if target == "":
-            raise ValueError("name the column to predict")
-        return target
-
-
-class Config(Section):
-    data: Data
-    layers: list[Layer] = Field(min_length=1)
-    optimizer: Optimizer = Sgd()
-    loss: Literal["mse", "mae", "huber"] = "mse"
-    batch_size: PositiveInt | Literal["full"] = 32
-    validation: Annotated[float, Field(gt=0, lt=1)] | ValidationFile = 0.2
-    early_stopping: EarlyStopping | None = None
-    class_weight: Literal["balanced"] | dict[str, float] | None = None
-    by_name: dict[str, Layer] = {}
-    name: str = Field(default="", pattern="^[a-z]*$", max_length=5)
-
-    @model_validator(mode="after")
-    def _full_batches(self) -> Config:
-        if self.batch_size == "full" and self.loss == "huber":
-            raise PydanticCustomError("full_huber", "huber needs small batches")
-        return self
-
-
-START = "data: {train: t.csv}\nlayers: [8]\n"
-
-
-def mistakes(text: str, *assignments: str) -> tuple[Mistake, ...]:
-    with pytest.raises(ConfigError) as caught:
-        validate(Config, override(parse(text, "c.yaml"), assignments))
-    shown = str(caught.value)
-    for jargon in ("Input should", "pydantic", "Value error", "http", "constrained", "literal[", "function-"):
-        assert jargon not in shown
-    return caught.value.mistakes
-
-
-def only(text: str, *assignments: str) -> Mistake:
-    (mistake,) = mistakes(text, *assignments)
-    return mistake
+from nncli.config.parsing import parse
+from nncli.config.validation import validate
+from nncli.errors import ConfigError
+from tests.config.sections import START, Adam, Config, Dense, Dropout, Section, only, refused
 
 
 def test_a_good_document_becomes_the_model() -> None:
@@ -175,37 +68,6 @@ def test_a_mistake_in_plain_words_at_its_place(line: str, message: str, key: str
     assert mistake.excerpt == f"{line}\n{' ' * (character - 1)}^"
 
 
-@pytest.mark.parametrize(
-    ("layer", "message", "key"),
-    [
-        ("dens", "unknown layer type 'dens'; did you mean 'dense'?", "layers.0"),
-        ("{type: dens}", "unknown layer type 'dens'; did you mean 'dense'?", "layers.0.type"),
-        ("{type: [1]}", "unknown layer type '[1]'", "layers.0.type"),
-        ("{type: 3}", "unknown layer type '3'", "layers.0.type"),
-        ("{units: 3}", "missing key 'type'", "layers.0.type"),
-        ("dense", "missing key 'units'", "layers.0.units"),
-        ("-3", "must be greater than 0, found -3", "layers.0"),
-        ("{type: dense, units: -3}", "must be greater than 0, found -3", "layers.0.units"),
-        ("{type: dropout, rate: 1}", "must be less than 1, found 1", "layers.0.rate"),
-        ("{type: dense, unit: 3}", "unknown key 'unit'; did you mean 'units'?", "layers.0.unit"),
-        ("{type: dense, units: 3, activation: rulu}", "unknown activation 'rulu'; did you mean 'relu'?",
-         "layers.0.activation"),
-        ("{type: dense, units: 3, rate: 1}", "unknown key 'rate'", "layers.0.rate"),
-        ("{type: dense, units: 3, dense: 1}", "unknown key 'dense'; did you mean 'units'?", "layers.0.dense"),
-    ],
-)  # fmt: skip
-def test_a_union_s_branch_names_are_not_part_of_the_place(layer: str, message: str, key: str) -> None:
-    mistake = only(f"data: {{train: t.csv}}\nlayers:\n  - {layer}\n")
-    assert mistake.message.split(";")[0] == message.split(";")[0]
-    assert mistake.place.key == key
-    assert mistake.place.line == 3
-
-
-def test_a_key_named_like_a_branch_does_not_lead_astray() -> None:
-    found = mistakes("data: {train: t.csv}\nlayers:\n  - {type: dense, dense: {units: 1}, units: x}\n")
-    assert [m.place.key for m in found] == ["layers.0.dense", "layers.0.units"]
-
-
 def test_the_keys_and_types_that_would_be_right_are_listed() -> None:
     assert only(START + "optimizer: adm").hint == "Expected one of 'sgd' and 'adam'."
     assert only(START + "optimizer: {}").hint == "Expected one of 'sgd' and 'adam'."
@@ -215,7 +77,7 @@ def test_the_keys_and_types_that_would_be_right_are_listed() -> None:
 
 def test_all_mistakes_come_at_once_in_the_order_of_the_file() -> None:
     text = "zz: 1\nloss: mze\nlayers:\n  - {type: dense, units: 0}\n  - dropou\ndata: {header: maybe, skip_rows: '1'}\n"
-    found = mistakes(text, "batch_size=0")
+    found = refused(text, "batch_size=0")
     assert [(m.place.line, m.place.key) for m in found] == [
         (1, "zz"),
         (2, "loss"),
@@ -229,7 +91,7 @@ def test_all_mistakes_come_at_once_in_the_order_of_the_file() -> None:
 
 
 def test_a_missing_top_level_key_has_no_line_and_comes_first() -> None:
-    first, second = mistakes("loss: mze\n")[:2]
+    first, second = refused("loss: mze\n")[:2]
     assert str(first) == "c.yaml, data: missing key 'data'"
     assert second.message == "missing key 'layers'"
 
@@ -276,3 +138,11 @@ def test_a_key_of_the_wrong_kind_is_pointed_at_itself() -> None:
         ("expected the key to be a whole number, found 'a'", 10),
         ("expected a number, found 'x'", 19),
     ]
+
+
+def test_a_list_of_keys_is_cut_after_twelve() -> None:
+    wide = create_model("wide", __base__=Section, **{f"key_{n:02}": (int, 0) for n in range(15)})  # type: ignore[call-overload]
+    with pytest.raises(ConfigError) as caught:
+        validate(wide, parse("zzz: 1", "c"))
+    hint = caught.value.mistakes[0].hint or ""
+    assert hint.endswith("'key_10', 'key_11' and 3 more.")

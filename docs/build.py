@@ -1,0 +1,156 @@
+"""Make docs/configuration.md and docs/training.svg anew from the code: python docs/build.py [--check]."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from nncli.config import schema
+from nncli.config.writing import dump
+from nncli.nn.activations import Activation
+from nncli.nn.initializers import Initializer
+from nncli.nn.layers import Layer
+from nncli.nn.losses import Loss
+from nncli.nn.optimizers import Optimizer
+from nncli.nn.schedules import Schedule
+
+DOCS = Path(__file__).parent
+
+INTRODUCTION = """# The configuration
+
+Made from the code by `python docs/build.py`; a test keeps it true.
+
+A configuration is a YAML file. Only `data.path` and `data.target` must be given. Any key can be overridden on the
+command line: `--set epochs=10`, `--set optimizer.type=adam`, `--set layers=[64,64]`. Wherever a choice takes no
+options its bare name will do: `optimizer: adam` is `optimizer: {type: adam}`.
+"""
+
+UNIONS = {
+    "Layers": (Layer, "In `layers`. A whole number is short for a dense layer of so many units."),
+    "Activations": (
+        Activation,
+        "In `activation`, of a layer or of all, and in `output_activation` (softmax only there).",
+    ),
+    "Losses": (Loss, "In `loss`."),
+    "Optimizers": (Optimizer, "In `optimizer`."),
+    "Learning rates": (Schedule, "In `learning_rate`. A number is short for `constant`."),
+    "Initializers": (
+        Initializer,
+        "In the `init` of a dense layer; default: `he` for rectifiers, `lecun` for selu, `glorot` for the rest. "
+        "`he_uniform` is short for `{type: he, distribution: uniform}`.",
+    ),
+}
+
+
+def members(union: object) -> Iterator[type[BaseModel]]:
+    """The classes of a discriminated union, through its annotations."""
+    if get_origin(union) is Annotated:
+        yield from members(get_args(union)[0])
+    elif get_origin(union) in (Union, UnionType):
+        for member in get_args(union):
+            yield from members(member)
+    elif isinstance(union, type) and issubclass(union, BaseModel):
+        yield union
+
+
+def default_of(field: FieldInfo) -> str:
+    """A default as one would write it in YAML."""
+    value = field.get_default(call_default_factory=False)
+    if value is PydanticUndefined:
+        return "required"
+    if isinstance(value, BaseModel):
+        plain = value.model_dump(mode="json")
+        value = plain.get("type", plain)
+    if isinstance(value, tuple):
+        value = [getattr(item, "units", item) for item in value]
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else dump({"x": value})[3:].strip()
+    return f"`{text}`"
+
+
+def option(name: str, field: FieldInfo) -> str:
+    default = default_of(field)
+    return f"`{name}` (required)" if default == "required" else f"`{name}` {default}"
+
+
+def section(title: str, model: type[BaseModel], prefix: str) -> Iterator[str]:
+    """A table of a section's keys."""
+    yield f"\n## {title}\n\n| key | default | meaning |\n|---|---|---|\n"
+    for name, field in model.model_fields.items():
+        meaning = (field.description or "").replace("|w|", "\\|w\\|")
+        yield f"| `{prefix}{name}` | {default_of(field)} | {meaning} |\n"
+
+
+def one_line(model: type[BaseModel]) -> str:
+    """The docstring, its paragraphs run together."""
+    return " ".join((model.__doc__ or "").split()).replace("|", "\\|")
+
+
+def configuration() -> str:
+    """The text of docs/configuration.md."""
+    parts = [INTRODUCTION]
+    parts += section("The whole", schema.Config, "")
+    parts += section("data", schema.DataSection, "data.")
+    parts += section("encoding", schema.EncodingSection, "encoding.")
+    parts += section("early_stopping", schema.EarlyStopping, "early_stopping.")
+    for title, (union, where) in UNIONS.items():
+        parts.append(f"\n## {title}\n\n{where}\n\n| type | options | meaning |\n|---|---|---|\n")
+        for model in members(union):
+            fields = [(name, field) for name, field in model.model_fields.items() if name != "type"]
+            options = ", ".join(option(name, field) for name, field in fields)
+            parts.append(f"| `{model.model_fields['type'].default}` | {options} | {one_line(model)} |\n")
+    return "".join(parts)
+
+
+def training_picture() -> str:
+    """The terminal while configs/penguins.yaml trains, as an SVG made by Rich."""
+    from rich.console import Console
+
+    from nncli.cli.console import LiveProgress, show_summary
+    from nncli.commands.train import Finished, Started, train_events
+
+    console = Console(record=True, width=96, file=io.StringIO(), force_terminal=True, legacy_windows=False)
+    console.print("$ nncli train configs/penguins.yaml", highlight=False)
+    started: Started | None = None
+    progress: LiveProgress | None = None
+    with tempfile.TemporaryDirectory() as folder:
+        for event in train_events(DOCS.parent / "configs" / "penguins.yaml", output=Path(folder) / "penguins"):
+            if isinstance(event, Started):
+                started, progress = event, LiveProgress(event, Console(file=io.StringIO(), width=112))
+            elif progress is None or started is None:
+                raise AssertionError("a training begins with Started")
+            elif isinstance(event, Finished):
+                progress.close()
+                console.print(progress.picture)
+                show_summary(started, event, console)
+            else:
+                progress.update(event)
+    console.print("runs/penguins", highlight=False)
+    return console.export_svg(title="nncli", unique_id="nncli")
+
+
+def main() -> int:
+    """Write both files, or, with --check, say whether the reference is current."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when configuration.md is out of date")
+    arguments = parser.parse_args()
+    path = DOCS / "configuration.md"
+    if arguments.check:
+        return 0 if path.read_text("utf-8") == configuration() else 1
+    path.write_text(configuration(), "utf-8")
+    (DOCS / "training.svg").write_text(training_picture(), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""From a document to a model, or to every mistake that keeps it from being one, in words a person can act on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from nncli.config.complaints import OWN_WORDS, Complaint, discriminator, keys, located
+from nncli.config.document import Document, Path
+from nncli.config.scalars import as_written
+from nncli.errors import ConfigError, Mistake, listed, nearest, quoted
+
+M = TypeVar("M", bound=BaseModel)
+
+MOST_KEYS = 12  # in a hint
+MOST_CHOICES = 20
+
+_EXPECTED = {
+    "int": "a whole number",
+    "float": "a number",
+    "decimal": "a number",
+    "bool": "true or false",
+    "string": "text",
+    "path": "a path",
+    "list": "a list",
+    "tuple": "a list",
+    "set": "a list",
+    "frozen": "a list",
+    "dict": "key: value pairs",
+    "mapping": "key: value pairs",
+    "model": "key: value pairs",
+    "dataclass": "key: value pairs",
+    "none": "nothing",
+}
+
+# A value of the right type that breaks a rule: what it must be or have, filled from the error's context.
+_RULES = {
+    "greater_than": "be greater than {gt}",
+    "greater_than_equal": "be at least {ge}",
+    "less_than": "be less than {lt}",
+    "less_than_equal": "be at most {le}",
+    "multiple_of": "be a multiple of {multiple_of}",
+    "finite_number": "be a finite number",
+    "too_short": "have at least {min_length} item(s)",
+    "too_long": "have at most {max_length} item(s)",
+    "string_too_short": "have at least {min_length} character(s)",
+    "string_too_long": "have at most {max_length} character(s)",
+    "string_pattern_mismatch": "match the pattern {pattern}",
+}
+
+_WHOLE = ("union_tag_invalid", "missing", "union_tag_not_found")  # nothing to join with an "or"
+_CHOICES = ("literal_error", "enum")
+
+
+def validate(model: type[M], document: Document) -> M:
+    """The document as a `model`.
+
+    Raises:
+        ConfigError: it does not fit; holds every mistake, in the order of the file.
+    """
+    try:
+        return model.model_validate(document.value)
+    except ValidationError as error:
+        raise ConfigError(*_mistakes(error, model, document)) from None
+
+
+def _mistakes(error: ValidationError, model: type[BaseModel], document: Document) -> tuple[Mistake, ...]:
+    """Everything in `error`, once per place and in the order of the file."""
+    complaints = [located(d, model, document) for d in error.errors(include_url=False)]
+    deeper = {c.path[:n] for c in complaints for n in range(len(c.path))}
+    groups: dict[tuple[Path, bool], list[Complaint]] = {}
+    for complaint in complaints:
+        # A union reports every branch; the one that got furthest into the value is the one that was meant.
+        if complaint.path not in deeper:
+            groups.setdefault((complaint.path, complaint.about_key), []).append(complaint)
+    # A misspelt key is also a missing one. One slip of the finger is one mistake.
+    misspelt = {(*c.path[:-1], _meant(c)) for c in complaints if c.kind == "extra_forbidden"}
+    found = [
+        _worded(group, document)
+        for (path, _), group in groups.items()
+        if not (group[0].kind == "missing" and path in misspelt)
+    ]
+    return tuple(sorted(found, key=lambda m: _order(m, document)))
+
+
+def _order(mistake: Mistake, document: Document) -> tuple[bool, int, int]:
+    place = mistake.place
+    return (place.source != document.source, place.line or 0, place.character or 0)
+
+
+def _worded(group: Sequence[Complaint], document: Document) -> Mistake:
+    """One mistake for all that was said about one place: the most telling complaint, or all joined by "or"."""
+    path = group[0].path
+    telling = [c for c in group if c.in_own_words] + [c for c in group if c.kind in _WHOLE]
+    if telling:
+        return _single(telling[0], document)
+    if all(c.kind == "extra_forbidden" for c in group):
+        known = list(dict.fromkeys(key for c in group for m in c.models for key in keys(m)))
+        message = f"unknown key {quoted(path[-1])}{_did_you_mean(path[-1], known)}"
+        verb = "key here is" if len(known) == 1 else "keys here are"
+        hint = f"The {verb} {listed(known, most=MOST_KEYS)}." if known else None
+        return document.mistake(message, path, "key", hint)
+    value = group[0].details["input"]
+    choices = [choice for c in group for choice in c.choices]
+    if isinstance(value, str) and all(c.kind in _CHOICES for c in group):
+        message = f"unknown {_noun(path)} {quoted(value)}{_did_you_mean(value, choices)}"
+        return document.mistake(message, path, "value", f"Expected one of {listed(choices, most=MOST_CHOICES)}.")
+    rules = list(dict.fromkeys(_rule(c) for c in group if c.kind in _RULES))
+    others = list(dict.fromkeys(_expected(c) for c in group if c.kind not in _RULES and c.kind != "extra_forbidden"))
+    what = "the key " if group[0].about_key else ""
+    if rules:
+        rest = "".join(f" or be {other}" for other in others)
+        message = f"{what}must {' and '.join(rules)}{rest}, found {as_written(value)}"
+    else:
+        message = f"expected {what and 'the key to be '}{' or '.join(others)}, found {as_written(value)}"
+    return document.mistake(message + _did_you_mean(value, choices), path, "key" if group[0].about_key else "value")
+
+
+def _single(complaint: Complaint, document: Document) -> Mistake:
+    """The mistake for a complaint that needs no company."""
+    path = complaint.path
+    context = complaint.details.get("ctx", {})
+    if complaint.kind == "missing":
+        return document.mistake(f"missing key {quoted(path[-1])}", path, "key")
+    if complaint.kind == "union_tag_not_found":
+        tags = [t for m in complaint.models for t in get_args(keys(m).get(str(path[-1])))]
+        hint = f"Expected one of {listed(tags, most=MOST_CHOICES)}." if tags else None
+        return document.mistake(f"missing key {quoted(path[-1])}", path, "key", hint)
+    if complaint.kind == "union_tag_invalid":
+        key, tag = discriminator(complaint.details), context.get("tag", "")
+        noun = f"{_noun(path[:-1] if path and path[-1] == key else path)} {key}".strip()
+        message = f"unknown {noun} {quoted(tag)}{_did_you_mean(tag, complaint.choices)}"
+        hint = f"Expected one of {listed(complaint.choices, most=MOST_CHOICES)}."
+        return document.mistake(message, path, "value", hint)
+    own = str(context["error"]) if complaint.kind in OWN_WORDS else complaint.details["msg"]
+    return document.mistake(own or "this value is not valid", path, "value")
+
+
+def _meant(complaint: Complaint) -> str | None:
+    return nearest(str(complaint.path[-1]), (key for m in complaint.models for key in keys(m)))
+
+
+def _did_you_mean(word: object, known: Iterable[str]) -> str:
+    near = nearest(word, known) if isinstance(word, str) else None
+    return f"; did you mean {quoted(near)}?" if near else ""
+
+
+def _noun(path: Path) -> str:
+    """What a value at `path` is called: `optimizer`, or `layer` for an item of `layers`."""
+    names = [step for step in path if isinstance(step, str)]
+    if not names:
+        return "value" if path else ""
+    return names[-1].removesuffix("s") if isinstance(path[-1], int) else names[-1]
+
+
+def _rule(complaint: Complaint) -> str:
+    context: Mapping[str, object] = complaint.details.get("ctx", {})
+    words = _RULES[complaint.kind].format(**{name: as_written(v).strip("'") for name, v in context.items()})
+    return words.replace("(s)", "" if " 1 " in words else "s")
+
+
+def _expected(complaint: Complaint) -> str:
+    if complaint.kind in _CHOICES:
+        return str(complaint.details.get("ctx", {}).get("expected", "another value"))
+    plain = _EXPECTED.get(complaint.kind.split("_")[0])
+    # Whatever pydantic grows next still reads as a sentence: "Input should be a valid date" -> "a valid date".
+    return plain or re.sub(r"^(Input|Value) should (be )?(an instance of )?", "", complaint.details["msg"])

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import polars
+import pytest
+
+from nncli.data.jsonlines import read_json_lines
+from nncli.errors import DataError
+
+
+def read(text: bytes, *, size: int | None = None) -> list[tuple[int, dict[str, list[Any]]]]:
+    frames = read_json_lines(io.BytesIO(text), "x.jsonl", size=size)
+    return [(row, frame.to_dict(as_series=False)) for row, frame in frames]
+
+
+def test_the_columns_are_all_keys_in_order_of_appearance() -> None:
+    text = b'{"b": 1, "a": "x"}\n\n{"c": true}\r\n{"a": null, "b": 2.5}'
+    assert read(text) == [(1, {"b": [1, None, 2.5], "a": ["x", None, None], "c": [None, True, None]})]
+
+
+def test_kinds_are_kept() -> None:
+    frame = next(read_json_lines(io.BytesIO(b'{"i": 9007199254740993, "f": 0.1, "s": "007", "b": false}\n'), "x"))[1]
+    assert frame.dtypes == [polars.Int64, polars.Float64, polars.String, polars.Boolean]
+    assert frame.row(0) == (9007199254740993, 0.1, "007", False)
+
+
+def test_a_chunk_has_the_keys_of_its_own_lines() -> None:
+    assert read(b'{"a": 1}\n\n{"a": 2, "b": 3}\n', size=1) == [(1, {"a": [1]}), (2, {"a": [2], "b": [3]})]
+
+
+def test_characters_outside_the_basic_plane_survive() -> None:
+    assert read(b'\xef\xbb\xbf{"a": "\\ud83d\\ude00 \xf0\x9f\x98\x80 \\\\ud83d"}\n') == [(1, {"a": ["😀 😀 \\ud83d"]})]
+
+
+@pytest.mark.parametrize("size", [None, 1, 1000])
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"[1, 2]", "holds a list"),
+        (b"3", "holds a number"),
+        (b'"a"', "holds text"),
+        (b"null", "holds null"),
+        (b'{"a": 1} x', "not JSON: Extra data at character 10"),
+        (b'{"a": 1,}', "not JSON"),
+        (b'{"a": 007}', "not JSON"),
+        (b'{"a": ', "not JSON"),
+        (b"{'a': 1}", "not JSON"),
+        (b'{"a": NaN}', "NaN is not a JSON value"),
+        (b'{"a": 1e400}', "too large"),
+        (b'{"a": "\x00"}', "not JSON: Invalid control character at character"),
+        (b'{"a": "\xff"}', "0xff is not UTF-8"),
+        (b'{"a": "\\ud83d"}', "half of a character"),
+        (b'{"a": "\\udE00"}', "half of a character"),
+        (b'{"a": ' + b"[" * 5000 + b"]" * 5000 + b"}", "nested too deeply"),
+    ],
+)
+def test_a_line_that_is_no_object_is_named(line: bytes, message: str, size: int | None) -> None:
+    with pytest.raises(DataError) as caught:
+        read(b'{"a": 1}\n\n' + line + b'\n{"a": 2}\n', size=size)
+    assert message in caught.value.message
+    assert caught.value.place is not None
+    assert caught.value.place.line == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b'{"a": true}\n{"a": 1}\n', "the value is a number; in lines before it is true or false"),
+        (b'{"a": null}\n{"a": [1]}\n{"a": 1}\n', "the value is a number; in lines before it is a list"),
+        (b'{"a": [1]}\n{"a": {"b": 1}}\n', "the value is an object; in lines before it is a list"),
+    ],
+)
+def test_values_that_fit_no_column_are_named(text: bytes, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read(text)
+    assert caught.value.message == message
+    assert caught.value.place is not None
+    assert caught.value.place.column == "a"
+    assert caught.value.place.line == text.count(b"\n")
+
+
+@pytest.mark.parametrize("size", [None, 1])
+@pytest.mark.parametrize("text", [b"", b"\n \n", b"\xef\xbb\xbf"])
+def test_nothing_at_all_is_refused(text: bytes, size: int | None) -> None:
+    with pytest.raises(DataError, match="empty"):
+        read(text, size=size)
+
+
+def test_what_cannot_be_explained_is_refused_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise polars.exceptions.ComputeError("no reason\nat all")
+
+    monkeypatch.setattr(polars, "read_ndjson", refuse)
+    with pytest.raises(DataError, match=r"cannot be read as a table: no reason$"):
+        read(b'{"a": 1}\n')

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import io
+import math
+import struct
+from pathlib import Path
+from typing import Any
+
+import polars
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nncli.data import outputs
+from nncli.data.outputs import open_sink, write_table
+from nncli.data.tables import Format, read_table
+from nncli.errors import DataError, NncliError, UsageError
+
+NAMES = ["a.csv", "a.tsv", "a.txt", "a.csv.gz", "a.parquet", "a.jsonl", "a.jsonl.gz"]
+FRAME = polars.DataFrame({"n": [1, 2], "s": ["x", None]})
+
+cells = st.one_of(st.none(), st.text(alphabet=st.sampled_from('ab0 ,;|\t"\n\r\ufeffé😀{'), max_size=6))
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> polars.DataFrame:
+    width = draw(st.integers(1, 3))
+    names = draw(st.lists(st.text(alphabet='ab ,;|\t"\n\r\ufeff{é', min_size=1), min_size=width, max_size=width, unique=True))
+    rows = draw(st.lists(st.tuples(*[cells] * width), max_size=6))
+    return polars.DataFrame(rows, schema=dict.fromkeys(names, polars.String), orient="row")
+
+
+def folder_of(context: pytest.TempPathFactory) -> Path:
+    return context.mktemp("table")
+
+
+@given(frame=texts(), name=st.sampled_from(NAMES[:4]), cut=st.integers(0, 6))
+def test_text_is_read_back_byte_for_byte(
+    tmp_path_factory: pytest.TempPathFactory, frame: polars.DataFrame, name: str, cut: int
+) -> None:
+    path = folder_of(tmp_path_factory) / name
+    with open_sink(path) as sink:
+        sink.write(frame.head(cut))
+        sink.write(frame.slice(cut))
+    assert read_table(path).frame.equals(frame.with_columns(polars.all().fill_null("")))
+    with_nulls = frame.with_columns(polars.when(polars.all() != "").then(polars.all()))
+    assert read_table(path, missing=[""]).frame.equals(with_nulls)
+
+
+@given(frame=texts().filter(lambda frame: frame.height > 0), name=st.sampled_from(NAMES[4:]))
+def test_typed_formats_tell_empty_from_null(
+    tmp_path_factory: pytest.TempPathFactory, frame: polars.DataFrame, name: str
+) -> None:
+    path = folder_of(tmp_path_factory) / name
+    write_table(frame, path)
+    assert read_table(path).frame.equals(frame)
+
+
+@given(st.lists(st.floats(width=32), min_size=1), st.lists(st.floats(), min_size=1))
+def test_numbers_are_written_with_the_fewest_digits_that_read_back(singles: list[float], doubles: list[float]) -> None:
+    buffer = io.BytesIO()
+    sink = outputs.DelimitedSink(buffer, ",", outputs.Columns("x"))
+    sink.write(polars.DataFrame({"x": polars.Series(singles, dtype=polars.Float32)}))
+    sink.write(polars.DataFrame({"x": polars.Series(doubles, dtype=polars.Float64)}))
+    texts = buffer.getvalue().decode().splitlines()[1:]
+    for text, value in zip(texts, singles + doubles, strict=True):
+        assert float(text) == value or (math.isnan(float(text)) and math.isnan(value))
+    # A float32 rounded to its own shortest digits needs nine at most.
+    for text, value in zip(texts, singles, strict=False):
+        if math.isfinite(value):
+            digits = text.lower().split("e")[0].replace("-", "").replace(".", "").strip("0")
+            assert len(digits) <= 9 or float(text) == value
+            assert struct.pack("f", float(text)) == struct.pack("f", value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_chunks_are_appended_under_one_header(tmp_path: Path, name: str) -> None:
+    with open_sink(tmp_path / name) as sink:
+        for _ in range(3):
+            sink.write(FRAME)
+    frame = read_table(tmp_path / name, missing=[""]).frame
+    assert frame.with_columns(polars.col("n").cast(polars.Int64)).equals(polars.concat([FRAME] * 3))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_a_table_of_no_rows_has_its_columns(tmp_path: Path, name: str) -> None:
+    write_table(FRAME.clear(), tmp_path / name)
+    assert read_table(tmp_path / name).frame.columns == ["n", "s"]
+
+
+def test_a_parquet_file_is_joined_from_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outputs, "ROW_GROUP", 3)
+    with open_sink(tmp_path / "a.parquet") as sink:
+        for start in range(0, 20, 2):
+            sink.write(polars.DataFrame({"n": [start, start + 1]}))
+        sink.write(polars.DataFrame({"n": [0.5]}))
+    assert read_table(tmp_path / "a.parquet").frame["n"].to_list() == [*range(20), 0.5]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
+
+
+def test_a_null_in_the_only_column_is_not_a_blank_line(tmp_path: Path) -> None:
+    write_table(polars.DataFrame({"x": [1.5, None]}), tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_bytes() == b'x\n1.5\n""\n'
+
+
+def test_only_what_needs_quotes_has_them(tmp_path: Path) -> None:
+    write_table(polars.DataFrame({"a": ["x y", "x,y", ""], "b": [True, None, False]}), tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_bytes() == b'a,b\nx y,true\n"x,y",\n"",false\n'
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_that_exists_is_kept_unless_forced(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"old")
+    with pytest.raises(UsageError, match="exists"):
+        write_table(FRAME, path)
+    assert path.read_bytes() == b"old"
+    write_table(FRAME, path, force=True)
+    assert read_table(path).frame.height == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_is_whole_or_not_there(tmp_path: Path, name: str) -> None:
+    def write_half() -> None:
+        with open_sink(tmp_path / name) as sink:
+            sink.write(FRAME)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_half()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_rows_give_the_same_compressed_bytes(tmp_path: Path) -> None:
+    write_table(FRAME, tmp_path / "a.csv.gz")
+    write_table(FRAME, tmp_path / "b.csv.gz")
+    assert (tmp_path / "a.csv.gz").read_bytes() == (tmp_path / "b.csv.gz").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_columns_that_change_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match="'n' and 's' to 'n'"), open_sink(tmp_path / name) as sink:
+        sink.write(FRAME)
+        sink.write(FRAME.select("n"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_kinds_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be written"), open_sink(tmp_path / "a.parquet") as sink:
+        sink.write(polars.DataFrame({"a": [1]}))
+        sink.write(polars.DataFrame({"a": [[1]]}))
+
+
+def test_what_csv_cannot_hold_is_refused_with_its_column(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be written") as caught:
+        write_table(polars.DataFrame({"a": [1], "b": [[1]]}), tmp_path / "a.csv")
+    assert caught.value.place is not None
+    assert caught.value.place.column == "b"
+
+
+@pytest.mark.parametrize("chosen", [None, *Format])
+def test_standard_output_holds_the_table(capsysbinary: pytest.CaptureFixture[bytes], chosen: Format | None, tmp_path: Path) -> None:
+    write_table(FRAME, None, format=chosen)
+    suffix = (chosen or Format.CSV).value
+    (tmp_path / f"a.{suffix}").write_bytes(capsysbinary.readouterr().out)
+    assert read_table(tmp_path / f"a.{suffix}").frame["n"].cast(polars.Int64).to_list() == [1, 2]
+
+
+def test_a_reader_that_goes_away_is_left_to_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed(io.BytesIO):
+        def write(self, data: Any) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(Closed()))
+    with pytest.raises(BrokenPipeError):
+        write_table(FRAME, None)
+
+
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="no devices here")
+def test_a_device_is_written_to_and_not_replaced() -> None:
+    write_table(FRAME, Path("/dev/null"))
+    assert not Path("/dev/null").is_file()
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(NncliError, match="cannot write"):
+        write_table(FRAME, tmp_path / "file" / "a.csv")
+
+
+def test_an_unknown_name_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="xlsx"):
+        write_table(FRAME, tmp_path / "a.xlsx")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,75 @@
+"""The documents say what is so: every example runs, and what is made from the code is current."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+# Made by the developer once, not by a test inside what they made.
+MAKES_THE_ENVIRONMENT = ("make train", "pip install")
+
+
+def blocks(language: str) -> Iterator[str]:
+    return (match[1] for match in re.finditer(rf"```{language}\n(.*?)```", README, re.DOTALL))
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A folder with the sample tables and configurations, as in a fresh clone."""
+    for name in ("configs", "data"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def run(command: list[str], folder: Path) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_shell_example_of_the_readme_runs_in_order(copy: Path) -> None:
+    examples = [block for block in blocks("sh") if not block.startswith(MAKES_THE_ENVIRONMENT)]
+    assert len(examples) >= 4
+    run(["bash", "-euo", "pipefail", "-c", "\n".join(examples)], copy)
+    assert (copy / "answers.csv").read_text("utf-8").startswith("island,prediction,proba_Adelie")
+    assert (copy / "runs" / "wide" / "model.safetensors").exists()
+
+
+def test_the_python_example_of_the_readme_runs(copy: Path) -> None:
+    (example,) = blocks("python")
+    assert "proba_different" in run([sys.executable, "-c", example], copy)
+
+
+def test_the_configuration_of_the_readme_trains(copy: Path) -> None:
+    (example,) = blocks("yaml")
+    (copy / "configs" / "readme.yaml").write_text(example, "utf-8")
+    assert run(["nncli", "train", "configs/readme.yaml"], copy) == "runs/readme\n"
+
+
+def test_the_make_targets_of_the_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_the_configuration_reference_is_current() -> None:
+    run([sys.executable, "docs/build.py", "--check"], ROOT)
+
+
+def test_every_link_of_the_documents_leads_somewhere() -> None:
+    for document in [ROOT / "README.md", *ROOT.glob("docs/*.md"), ROOT / "CONTRIBUTING.md"]:
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text("utf-8")):
+            assert (document.parent / link).exists(), f"{document.name}: {link}"

@@ -1,0 +1,136 @@
+"""Errors say what, where and how to mend it; nothing in them can disturb a terminal."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nncli.errors import (
+    LONGEST_QUOTE,
+    ConfigError,
+    DataError,
+    Mistake,
+    NncliError,
+    Place,
+    RunError,
+    UsageError,
+    listed,
+    nearest,
+    printable,
+    quoted,
+)
+
+HOSTILE = "a\x1b[31m\x07\r\x85\u200b\u202e\u2066\u2028\ud800b"
+
+
+# --- printable
+
+
+def test_plain_text_of_any_language_stays() -> None:
+    for text in ("", "a b", "città", "漢字\u3000表", "می\u200cخواهم", "1\u202f000\xa0€", "👩\u200d🔬", r"C:\data"):
+        assert printable(text) == text
+
+
+def test_line_ends_and_tabs_stay_unless_told_otherwise() -> None:
+    assert printable("a\n\tb") == "a\n\tb"
+    assert printable("a\n\tb\xa0", keep="") == r"a\n\tb\xa0"
+    assert printable("a\n\tb", keep="\t") == "a\\n\tb"
+
+
+def test_what_could_disturb_a_terminal_is_spelled_out() -> None:
+    assert printable(HOSTILE) == r"a\x1b[31m\x07\r\x85\u200b\u202e\u2066\u2028\ud800b"
+
+
+@given(st.text(st.characters()))
+def test_what_is_spelled_out_is_printable_and_stays_so(text: str) -> None:
+    shown = printable(text, keep="")
+    assert shown.isprintable()
+    assert printable(shown) == shown
+    assert printable(printable(text)) == printable(text)
+
+
+# --- quoted, nearest, listed
+
+
+def test_a_quote_is_short_and_harmless() -> None:
+    assert quoted("a b") == "'a b'"
+    assert quoted(3) == "'3'"
+    assert quoted("x" * LONGEST_QUOTE) == f"'{'x' * LONGEST_QUOTE}'"
+    assert quoted("x" * (LONGEST_QUOTE + 1)) == f"'{'x' * (LONGEST_QUOTE - 1)}…'"
+    assert quoted(HOSTILE).isprintable()
+
+
+def test_a_slip_of_the_finger_has_a_nearest_word() -> None:
+    assert nearest("adm", ["sgd", "adam"]) == "adam"
+    assert nearest("zzz", ["sgd", "adam"]) is None
+    assert nearest("adam", []) is None
+
+
+def test_words_are_listed_as_one_would_say_them() -> None:
+    assert listed([]) == ""
+    assert listed(["a"]) == "'a'"
+    assert listed(["a", "b"]) == "'a' and 'b'"
+    assert listed(["a", "b", "c"]) == "'a', 'b' and 'c'"
+    assert listed("abcd", most=2) == "'a', 'b' and 2 more"
+    assert listed(iter("ab"), most=2) == "'a' and 'b'"
+
+
+# --- places
+
+
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        (Place(), ""),
+        (Place("c.yaml"), "c.yaml"),
+        (Place("c.yaml", 3), "c.yaml:3"),
+        (Place("c.yaml", 3, 7), "c.yaml:3:7"),
+        (Place("c.yaml", 3, 7, "loss.type"), "c.yaml:3:7, loss.type"),
+        (Place(line=3), "input:3"),
+        (Place(key="loss"), "loss"),
+        (Place("t.csv", row=12_345, column="age"), "t.csv, row 12,345, column 'age'"),
+        (Place(column=""), "column ''"),
+    ],
+)
+def test_a_place_shows_what_is_known(place: Place, shown: str) -> None:
+    assert str(place) == shown
+
+
+def test_a_place_is_one_printable_line() -> None:
+    assert str(Place("a\nb\x1b", 1, key="k\tl\u202e", column="c\r")).isprintable()
+    assert str(Place("新しい\u3000表.csv")) == "新しい\u3000表.csv"
+
+
+# --- the tree
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(NncliError, 1), (UsageError, 2), (DataError, 4), (RunError, 5)], ids=lambda v: str(v)
+)
+def test_each_kind_of_error_has_its_exit_code(error: type[NncliError], code: int) -> None:
+    raised = error("it broke", place=Place("t.csv", 2), hint="Mend it.")
+    assert isinstance(raised, NncliError)
+    assert raised.exit_code == code
+    assert str(raised) == "t.csv:2: it broke\n  Mend it."
+    assert (raised.message, raised.hint) == ("it broke", "Mend it.")
+
+
+def test_an_error_without_a_place_or_a_hint_is_its_message() -> None:
+    assert str(NncliError("it broke")) == "it broke"
+    assert str(NncliError("it broke", place=Place())) == "it broke"
+
+
+def test_a_mistake_is_a_message_an_excerpt_and_a_hint() -> None:
+    mistake = Mistake("no such loss", Place("c.yaml", 1, 7), "Try mse.", "loss: mze\n      ^")
+    assert str(mistake) == "c.yaml:1:7: no such loss\n    loss: mze\n          ^\n  Try mse."
+    assert str(Mistake("empty", Place())) == "empty"
+
+
+def test_a_configuration_error_holds_every_mistake() -> None:
+    first, second = Mistake("one", Place("c", 1), "Mend it."), Mistake("two", Place("c", 2))
+    error = ConfigError(first, second)
+    assert error.exit_code == 3
+    assert error.mistakes == (first, second)
+    assert (error.message, error.place, error.hint) == ("one", Place("c", 1), "Mend it.")
+    assert str(error) == "c:1: one\n  Mend it.\nc:2: two"
