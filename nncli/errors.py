@@ -43,6 +43,16 @@ def quoted(value: object) -> str:
     return repr(shown)
 
 
+def as_yaml(text: str) -> str:
+    """`text` as a YAML string that can be pasted as it is shown: all of it, whatever its characters.
+
+    >>> print(as_yaml('a: "b"'))
+    "a: \\"b\\""
+    """
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{printable(escaped, keep=OF_WRITING)}"'
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` was most likely meant to be, or None when nothing is close."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
@@ -82,7 +92,7 @@ class Place:
             head,
             f"row {self.row:,}" if self.row is not None else "",
             f"column {quoted(self.column)}" if self.column is not None else "",
-            printable(self.key or "", keep=OF_WRITING),
+            printable(self.key or "", keep=""),
         ]
         return ", ".join(part for part in parts if part)
 

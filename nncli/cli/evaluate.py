@@ -41,7 +41,7 @@ def _show(evaluation: Evaluation) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from nncli.cli.console import number, printable
+    from nncli.cli.console import number
     from nncli.commands.scores import headlines
     from nncli.training.metrics import ClassificationScores
 

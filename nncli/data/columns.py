@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from math import isfinite
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from nncli.data.table import Table
-from nncli.errors import DataError, quoted
+from nncli.errors import DataError, as_yaml, quoted
 
 # 007 is a name, not a number: written with a leading zero it would not come back as it was spelled.
-LEADING_ZERO = r"^[+-]?0[0-9]"
+LEADING_ZERO = r"^\s*[+-]?0[0-9]"
+WORDS = (pl.String, pl.Categorical, pl.Enum)
 
 
 class Kind(StrEnum):
@@ -25,8 +27,12 @@ class Kind(StrEnum):
 
 def parse_numbers(cells: pl.Series) -> pl.Series:
     """Cells as Float64; null where a cell is missing or is not a number, NaN where it says so."""
-    if cells.dtype == pl.String:
-        return cells.str.strip_chars().cast(pl.Float64, strict=False)
+    if cells.dtype in WORDS:
+        words = cells.cast(pl.String)
+        numbers = words.cast(pl.Float64, strict=False)
+        if numbers.null_count() == words.null_count():
+            return numbers
+        return words.str.strip_chars().cast(pl.Float64, strict=False)
     if cells.dtype.is_numeric() or cells.dtype in (pl.Boolean, pl.Null):
         return cells.cast(pl.Float64)
     return pl.Series(cells.name, [None] * len(cells), dtype=pl.Float64)
@@ -35,9 +41,10 @@ def parse_numbers(cells: pl.Series) -> pl.Series:
 def infer_kind(cells: pl.Series) -> Kind:
     """Numeric when every cell that is not missing reads as a number, and none has a leading zero (an id such as 007).
 
-    A column without a single value is ignored. Text, booleans and categories are categorical.
+    A column without a single value is ignored. Text, booleans and categories are categorical; so is what cannot be
+    read at all, such as a column typed as dates, which is refused when it is read.
     """
-    present = cells.drop_nulls()
+    present = (cells.fill_nan(None) if cells.dtype.is_float() else cells).drop_nulls()
     if present.is_empty():
         return Kind.IGNORE
     if present.dtype != pl.String:
@@ -54,9 +61,9 @@ def read_numbers(table: Table, name: str) -> npt.NDArray[np.float64]:
     """A numeric column (rows,), NaN where a cell is missing.
 
     Raises:
-        DataError: a cell is not a number or is infinite; names its row.
+        DataError: a cell is not a number or is infinite; names its row. Or the column is of another kind altogether.
     """
-    cells = table.column(name)
+    cells = readable(table, name)
     numbers = parse_numbers(cells)
     if numbers.null_count() > cells.null_count():
         row = int((numbers.is_null() & cells.is_not_null()).arg_max() or 0)
@@ -64,7 +71,7 @@ def read_numbers(table: Table, name: str) -> npt.NDArray[np.float64]:
             f"{quoted(cells[row])} is not a number",
             place=table.place(row=row, column=name),
             hint="Mend the cell, list its spelling under data.missing if it stands for a missing value, "
-            f"or train with `columns: {{{name}: categorical}}`.",
+            f"or train with `columns: {{{as_yaml(name)}: categorical}}`.",
         )
     values: npt.NDArray[np.float64] = numbers.fill_null(np.nan).to_numpy()
     infinite = np.isinf(values)
@@ -81,14 +88,51 @@ def read_numbers(table: Table, name: str) -> npt.NDArray[np.float64]:
 def read_text(table: Table, name: str) -> pl.Series:
     """A categorical column as text, null where a cell is missing. Numbers and booleans are spelled out.
 
+    A whole number is spelled the same, 3, whether its column is of integers or of floats: a missing cell turns the
+    one into the other in many a program.
+
     Raises:
-        DataError: the column holds what has no such spelling (lists, structures, bytes).
+        DataError: the column is of a kind that has no such spelling.
+    """
+    cells = readable(table, name)
+    if not cells.dtype.is_float():
+        return cells.cast(pl.String)
+    numbers = cells.fill_nan(None)
+    whole = numbers.cast(pl.Int64, strict=False)
+    is_whole = (whole.cast(numbers.dtype) == numbers).fill_null(False)
+    return whole.cast(pl.String).zip_with(is_whole, numbers.cast(pl.String))
+
+
+def readable(table: Table, name: str) -> pl.Series:
+    """The column called `name`.
+
+    Raises:
+        DataError: there is none, or its type is neither of numbers nor of categories (dates, lists, bytes).
     """
     cells = table.column(name)
-    if cells.dtype.is_nested() or cells.dtype in (pl.Binary, pl.Object):
-        raise DataError(
-            f"the column holds {quoted(cells.dtype)}, which is neither a number nor a category",
-            place=table.place(column=name),
-            hint=f"Leave it out: `drop: [{name}]`.",
-        )
-    return cells.cast(pl.String)
+    kind = cells.dtype
+    if kind.is_numeric() or kind in WORDS or kind in (pl.Boolean, pl.Null):
+        return cells
+    what = "dates or times" if kind.is_temporal() else "what is neither a number nor a category"
+    raise DataError(
+        f"the column holds {what} (its type is {kind})",
+        place=table.place(column=name),
+        hint=f"Write it as numbers or as text, or leave it out: `drop: [{as_yaml(name)}]`.",
+    )
+
+
+def settled_scale(center: float, scale: float) -> float:
+    """`scale`, or 1 for a constant column, of whose spread nothing is left but rounding."""
+    return scale if scale > abs(center) * 1e-12 else 1.0
+
+
+def refuse_extremes(table: Table, name: str, x: npt.NDArray[np.float64], *fitted: float) -> None:
+    """Raise a DataError that names the largest of `x` (rows,) if what was `fitted` to them is beyond all numbers."""
+    if all(isfinite(value) for value in fitted):
+        return
+    row = int(np.nanargmax(np.abs(x)))
+    raise DataError(
+        f"{x[row]:g} is too far from the other values for the column to be scaled",
+        place=table.place(row=row, column=name),
+        hint=f"Mend the cell, or leave the column out: `drop: [{as_yaml(name)}]`.",
+    )

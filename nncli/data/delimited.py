@@ -101,9 +101,10 @@ def header_of(block: Block, source: str, separator: str | None) -> tuple[Dialect
     line = block.data[:end].rstrip(b"\r\n")
     refuse_encoding(Block(line, NOWHERE, block.line), source)
     text = line.decode()
+    if separator is None:
+        separator = TAB if outside(positions(line, ord(TAB)), block.quotes).size else COMMA
+    check_text(block, source, separator)
     try:
-        separator = separator or (TAB if len(header_cells(text, TAB)) > 1 else COMMA)
-        check_text(block, source, separator)
         dialect = Dialect(source, separator, header_cells(text, separator))
     except csv.Error as error:
         raise DataError(f"the header cannot be read: {error}", place=Place(source=source, line=block.line)) from error

@@ -9,7 +9,7 @@ rare in training or was never seen there, 2 and up for the rest.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, isfinite
+from math import ceil
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
-from nncli.data.columns import Kind, read_numbers, read_text
+from nncli.data.columns import Kind, read_numbers, read_text, refuse_extremes, settled_scale
 from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.specification import Count, Flag, Positive, Real, Specification, Text
@@ -28,6 +28,8 @@ MOST_ONE_HOT = 32
 """Categories up to which a column becomes 0/1 columns."""
 RARE_BELOW = 2
 """A category seen fewer times than this in training shares the slot of the unseen: its one row says little of it."""
+BLOCK = 16384
+"""Rows encoded at a time: few enough for the cache, since X is filled column by column."""
 MISSING, OTHER, FIRST = 0, 1, 2
 """The slots of a missing cell, of a rare or unseen category, and of the first known one."""
 
@@ -61,15 +63,9 @@ class NumericColumn(Specification):
                 center, scale = float(present.mean()), float(present.std())
             elif scaling == "min_max":
                 center, scale = float(present.min()), float(np.ptp(present))
-        if not (isfinite(center) and isfinite(scale)):
-            raise DataError(
-                f"the values reach {np.abs(present).max():g}, too far to be scaled",
-                place=table.place(column=name),
-                hint=f"Mend the outlier, or leave the column out: `drop: [{name}]`.",
-            )
-        if not scale > abs(center) * 1e-12:  # a constant column: what is left is rounding
-            scale = 1.0
-        fill = float(np.median(present))
+            fill = float(np.median(present))
+        refuse_extremes(table, name, x, center, scale, fill)
+        scale = settled_scale(center, scale)
         return cls(name=name, center=center, scale=scale, fill=fill, indicator=len(present) < len(x))
 
     @property
@@ -83,11 +79,27 @@ class NumericColumn(Specification):
         return (self.name, f"{self.name} is missing")[: self.width]
 
     def encode(self, table: Table, out: Matrix) -> None:
-        """Fill `out` (rows, width)."""
+        """Fill `out` (rows, width).
+
+        Raises:
+            DataError: a cell is not a number, or so far from the training values that `out` cannot hold it.
+        """
         x = read_numbers(table, self.name)
         missing = np.isnan(x)
-        x = np.where(missing, self.fill, x)
-        out[:, 0] = (x - self.center) / self.scale
+        if missing.any():
+            x = np.where(missing, self.fill, x)
+        with np.errstate(over="ignore"):
+            scaled = x - self.center
+            scaled /= self.scale
+            out[:, 0] = scaled
+        finite = np.isfinite(out[:, 0])
+        if not finite.all():
+            row = int(finite.argmin())
+            raise DataError(
+                f"{x[row]:g} is too far from the training values to be computed with in {out.dtype}",
+                place=table.place(row=row, column=self.name),
+                hint="Mend the cell, or leave it empty.",
+            )
         if self.indicator:
             out[:, 1] = missing
 
@@ -110,8 +122,8 @@ class CategoricalColumn(Specification):
     def fit(cls, table: Table, name: str) -> CategoricalColumn:
         """Fit on `table`, the training rows."""
         cells = read_text(table, name)
-        counts = cells.drop_nulls().value_counts(name="n")
-        common = counts.filter(pl.col("n") >= RARE_BELOW)[name].to_list()
+        counts = cells.drop_nulls().alias("category").value_counts(name="rows")
+        common = counts.filter(pl.col("rows") >= RARE_BELOW)["category"].to_list()
         c = len(common)
         return cls(
             name=name,
@@ -198,16 +210,21 @@ class Encoder(Specification):
         """X (rows, width) of `dtype`, and codes (rows, embedded columns).
 
         Raises:
-            DataError: a column is missing, or a cell of a numeric column is not a number.
+            DataError: a column is missing, or a cell of a numeric column is not a number, or far too large a one.
         """
         table.require(self.names)
         X = np.empty((len(table), self.width), dtype)
+        codes = np.empty((len(table), len(self.embedded)), np.int64)
+        for start in range(0, len(table), BLOCK):
+            rows = slice(start, start + BLOCK)
+            self._encode(table.part(rows.start, rows.stop), X[rows], codes[rows])
+        return X, codes
+
+    def _encode(self, table: Table, X: Matrix, codes: npt.NDArray[np.int64]) -> None:
         start = 0
         for column in self.columns:
             if column.width:
                 column.encode(table, X[:, start : start + column.width])
             start += column.width
-        codes = np.empty((len(table), len(self.embedded)), np.int64)
         for j, embedded in enumerate(self.embedded):
             codes[:, j] = embedded.codes(table)
-        return X, codes

@@ -37,6 +37,11 @@ class Table:
         numbers = self.first_row + rows if self.numbers is None else self.numbers[rows]
         return Table(self.frame[rows], self.source, self.first_row, numbers)
 
+    def part(self, start: int, stop: int) -> Table:
+        """The rows from position `start` up to `stop`, which keep their numbers."""
+        numbers = None if self.numbers is None else self.numbers[start:stop]
+        return Table(self.frame[start:stop], self.source, self.first_row + start, numbers)
+
     def place(self, *, row: int | None = None, column: str | None = None) -> Place:
         """Where the cell at position `row` (from 0) of `column` stands in the source."""
         if row is None:
@@ -50,12 +55,14 @@ class Table:
         Raises:
             DataError: there is none; the message names the nearest.
         """
-        self.require([name])
+        if name not in self.frame:
+            self.require([name])
         return self.frame[name]
 
     def require(self, names: Sequence[str]) -> None:
         """Raise a DataError that names every one of `names` that is not a column of this table."""
-        missing = [name for name in names if name not in self.frame.columns]
+        known = set(self.names)
+        missing = [name for name in names if name not in known]
         if not missing:
             return
         close = nearest(missing[0], self.names)

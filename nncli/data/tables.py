@@ -1,4 +1,4 @@
-"""What a table is, and reading one: CSV, TSV, Parquet or JSON lines, whole or in chunks.
+"""Reading a table: CSV, TSV, Parquet or JSON lines, whole or in chunks.
 
 In CSV every column is text and every cell is as it is spelled: 007 stays 007. Parquet and JSON lines keep their
 types. A text that is one of the `missing` words, exactly, becomes null; the empty cell is the word "". What a cell

@@ -56,6 +56,8 @@ def gradient_error(
 ) -> GradientCheck:
     """Compare the gradient of every parameter and every input number with central differences.
 
+    Leaves the parameters and the statistics as they were, and the gradient in `parameters.grad`.
+
     Args:
         network: with precision float64; differences in float32 say little.
         loss: whose value is differentiated, averaged over the rows as in training.
@@ -74,6 +76,7 @@ def gradient_error(
     if codes is not None:
         bound.codes[...] = codes
     head = loss.bind(bound.Z, y, weights)
+    statistics = parameters.statistics.copy()
 
     def value() -> float:
         rng.bit_generator.state = state
@@ -87,6 +90,7 @@ def gradient_error(
     flat += [(bound.X.reshape(-1), i) for i in range(bound.X.size)]
     wide = np.array([_difference(value, vector, i, h) for vector, i in flat])
     narrow = np.array([_difference(value, vector, i, h / 2.0) for vector, i in flat])
+    np.copyto(parameters.statistics, statistics)
 
     scale = max(float(np.linalg.norm(narrow)), float(np.linalg.norm(analytic)), 1e-8)
     smooth = np.abs(wide - narrow) <= 1e-8 * scale

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import sqrt
+from math import isinf, sqrt
 from typing import TypeAlias
 
 import numpy as np
@@ -48,6 +48,8 @@ class Penalty:
 def clip(grad: Array, largest: float) -> None:
     """Scale `grad` down to the Euclidean norm `largest` where it is longer. Pascanu, Mikolov and Bengio, 2013."""
     norm = sqrt(float(np.dot(grad, grad)))
+    if isinf(norm):  # in float32 the squares overflow from 2e19 on, where clipping is needed most
+        norm = float(np.linalg.norm(grad.astype(np.float64)))
     if norm > largest:
         np.multiply(grad, largest / norm, out=grad)
 

@@ -34,11 +34,7 @@ def test_every_block_but_the_last_ends_at_a_newline_outside_quotes(text: bytes, 
 
 @given(texts, st.booleans())
 def test_the_cut_is_at_the_last_newline_outside_quotes(text: bytes, inside: bool) -> None:
-    ends = [
-        at + 1
-        for at, byte in enumerate(text)
-        if byte == ord("\n") and (text[:at].count(b'"') + inside) % 2 == 0
-    ]
+    ends = [at + 1 for at, byte in enumerate(text) if byte == ord("\n") and (text[:at].count(b'"') + inside) % 2 == 0]
     assert end_of_records(text, positions(text, QUOTE), inside=inside) == (ends[-1] if ends else 0)
 
 

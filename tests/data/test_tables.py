@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.tables import Format, Table, digest, format_of, read_chunks, read_table
+from nncli.data.table import Table
+from nncli.data.tables import Format, digest, format_of, read_chunks, read_table
 from nncli.errors import DataError, UsageError
 
 CSV = b"id,city\n007,Oslo\n008,\n009,NA\n"
@@ -77,7 +78,9 @@ def test_parquet_inside_gz_is_refused() -> None:
         (("na", "O"), ["Oslo", "", "NA"]),
     ],
 )
-def test_words_for_missing_become_null_exactly(tmp_path: Path, missing: tuple[str, ...], city: list[str | None]) -> None:
+def test_words_for_missing_become_null_exactly(
+    tmp_path: Path, missing: tuple[str, ...], city: list[str | None]
+) -> None:
     (tmp_path / "a.csv").write_bytes(CSV)
     table = read_table(tmp_path / "a.csv", missing=missing)
     assert table.frame.to_dict(as_series=False) == {"id": ["007", "008", "009"], "city": city}
@@ -92,7 +95,9 @@ def test_a_quoted_cell_is_missing_when_its_text_is(tmp_path: Path) -> None:
 
 
 def test_typed_tables_keep_their_types_and_lose_words_for_missing(tmp_path: Path) -> None:
-    frame = TYPED.with_columns(c=polars.Series(["NA", "x", None], dtype=polars.Categorical), l=polars.Series([[1], [], None]))
+    frame = TYPED.with_columns(
+        c=polars.Series(["NA", "x", None], dtype=polars.Categorical), l=polars.Series([[1], [], None])
+    )
     frame.write_parquet(tmp_path / "a.parquet")
     read = read_table(tmp_path / "a.parquet", missing=["NA"]).frame
     assert read.schema == frame.schema
@@ -152,7 +157,12 @@ def test_there_is_always_a_chunk_that_says_the_columns(tmp_path: Path, name: str
 
 @pytest.mark.parametrize(
     "data",
-    [CSV, gzip.compress(CSV), b"id\tcity\n007\tOslo\n008\t\n009\tNA\n", b'{"id":"007","city":"Oslo"}\n{"id":"008","city":""}\n{"id":"009","city":"NA"}\n'],
+    [
+        CSV,
+        gzip.compress(CSV),
+        b"id\tcity\n007\tOslo\n008\t\n009\tNA\n",
+        b'{"id":"007","city":"Oslo"}\n{"id":"008","city":""}\n{"id":"009","city":"NA"}\n',
+    ],
 )
 def test_standard_input_is_read_for_what_it_is(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
     to_standard_input(monkeypatch, data)
@@ -172,7 +182,7 @@ def test_a_given_format_is_not_guessed_at(monkeypatch: pytest.MonkeyPatch) -> No
     to_standard_input(monkeypatch, b"{a},b\n1,2\n")
     assert read_table(None, format=Format.CSV).frame.columns == ["{a}", "b"]
     to_standard_input(monkeypatch, b"a,b\n1,2\n")
-    with pytest.raises(DataError, match="not a Parquet file"):
+    with pytest.raises(DataError, match=r"not a Parquet file"):
         read_table(None, format=Format.PARQUET)
 
 
@@ -189,9 +199,9 @@ def test_a_named_pipe_needs_no_suffix(tmp_path: Path) -> None:
 @pytest.mark.parametrize("data", [CSV, b"", gzip.compress(CSV), b"PAR1 and no more"])
 def test_a_file_that_is_not_parquet_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.parquet").write_bytes(data)
-    with pytest.raises(DataError, match="not a Parquet file|empty|damaged"):
+    with pytest.raises(DataError, match=r"not a Parquet file|empty|damaged"):
         read_table(tmp_path / "a.parquet")
-    with pytest.raises(DataError, match="not a Parquet file|empty|damaged"):
+    with pytest.raises(DataError, match=r"not a Parquet file|empty|damaged"):
         list(read_chunks(tmp_path / "a.parquet"))
 
 
