@@ -321,7 +321,7 @@ def print_row(name: str, found: Mapping[str, float], others: list[Peer]) -> None
     """One line of the table: microseconds, then ratios."""
     ours = found["nncli"]
     cells = [f"{name:<28}", f"{ours:>12,.1f}", *(f"{found[peer.title]:>14,.1f}" for peer in others)]
-    print(*cells, *(f"{found[peer.title] / ours:>18.2f}x" for peer in others), flush=True)
+    print(*cells, *(f"{found[peer.title] / ours:>21.2f}x" for peer in others), flush=True)
 
 
 def main() -> None:
@@ -347,7 +347,7 @@ def main() -> None:
     print(f"Microseconds per training step: Adam, float32, threads: {options.threads}, medians of {options.rounds}")
     print(f"Python {platform.python_version()}, NumPy {np.__version__}{', ' if versions else ''}{versions}")
     titles = [f"{peer.title:>14}" for peer in others]
-    print(f"{'network / batch':<28}", f"{'nncli':>12}", *titles, *(f"{peer.title + ' / us':>19}" for peer in others))
+    print(f"{'network / batch':<28}", f"{'nncli':>12}", *titles, *(f"{peer.title + ' / nncli':>22}" for peer in others))
     for size in SIZES:
         print_row(size.name, measure([NNCLI, *others], size, options.threads, options.rounds), others)
 

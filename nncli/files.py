@@ -28,11 +28,12 @@ def sync_folder(folder: Path) -> None:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it takes the name `path`, on failure it goes.
 
-    For writers that want a path rather than an open file.
+    For writers that want a path rather than an open file. A symbolic link stays one: the file it names is replaced.
 
     Raises:
         NncliError: the folder or the file cannot be written (the system's reason is given).
     """
+    path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,8 +75,13 @@ def write_text(path: Path, content: str) -> None:
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
-    """Raise a UsageError when `path` exists and `force` was not given."""
-    if path.exists() and not force:
+    """Raise a UsageError when `path` is a folder, or a file that exists and `force` was not given.
+
+    Devices and named pipes are there to be written to.
+    """
+    if path.is_dir():
+        raise UsageError("this is a folder, not a file", place=Place(source=str(path)), hint="Name a file inside it.")
+    if path.is_file() and not force:
         raise UsageError(
             "the file exists already",
             place=Place(source=str(path)),

@@ -14,7 +14,7 @@ from nncli.data.encoding import Encoder
 from nncli.data.examples import Examples
 from nncli.data.table import Table
 from nncli.data.targets import ClassTarget, NumberTarget, Target
-from nncli.nn.inference import Inference
+from nncli.nn.inference import BLOCK_ROWS, Inference
 from nncli.nn.losses import Loss
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
@@ -75,11 +75,16 @@ class Model:
     def predict(self, table: Table) -> Predictions:
         """Predict every row of a table, in order. The target's column is not needed, other columns are ignored.
 
+        The last bits of a matrix product depend on a row's place in its block, so that place is made to depend on
+        the row's number alone: however a table is cut into chunks, its predictions are the same to the bit.
+
         Raises:
             DataError: a column is missing, or a cell of a numeric column is not a number.
         """
         X, codes = self.spec.encoder.encode(table, self.spec.network.precision)
-        return self.decode(self._inference.run(X, codes))
+        before = (table.first_row - 1) % BLOCK_ROWS
+        X, codes = (np.pad(rows, ((before, 0), (0, 0))) if before else rows for rows in (X, codes))
+        return self.decode(self._inference.run(X, codes)[before:])
 
     def predict_examples(self, examples: Examples) -> Predictions:
         """Predict rows that are encoded already."""

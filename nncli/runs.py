@@ -13,6 +13,7 @@ Paths inside a run directory are its own; moved elsewhere it still predicts.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -25,7 +26,8 @@ from pydantic import ValidationError
 
 from nncli.config.schema import Config
 from nncli.config.writing import dump
-from nncli.errors import NncliError, Place, RunError, listed, quoted
+from nncli.data.targets import ClassTarget
+from nncli.errors import NncliError, Place, RunError, UsageError, listed, quoted
 from nncli.files import write_bytes, write_text
 from nncli.model import FORMAT, Model, ModelSpec
 from nncli.nn.parameters import Parameters
@@ -39,14 +41,16 @@ HISTORY = "history.csv"
 METRICS = "metrics.json"
 MANIFEST = "manifest.json"
 
+DAMAGED = "Restore the directory from a copy, or train again."
+
 Status = Literal["running", "done", "stopped", "failed"]
 
 
 class DataRecord(Specification):
-    """A table that went in: where it was, the SHA-256 of its bytes, and what became of its rows."""
+    """A table that went in: where it was, the SHA-256 of its bytes (null for a pipe, read but once), and its rows."""
 
     path: str
-    sha256: str
+    sha256: str | None
     rows: int
 
 
@@ -92,8 +96,23 @@ class Run:
         """Make a new directory: `wanted`, or `wanted-2`, `wanted-3` … when that exists. Never one that exists.
 
         Raises:
+            UsageError: `wanted` is no name for a new folder.
             NncliError: it cannot be made.
         """
+        if not wanted.name:
+            raise UsageError(
+                "this folder exists, and a run is never put into a folder that does",
+                place=Place(source=str(wanted)),
+                hint="Name a new folder, such as runs/first.",
+            )
+        try:
+            str(wanted).encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                "the run directory's name is not UTF-8 text",
+                place=Place(source=os.fsencode(wanted).decode("utf-8", "backslashreplace")),
+                hint="Name another one with -o.",
+            ) from None
         n = 1
         while True:
             path = wanted if n == 1 else wanted.with_name(f"{wanted.name}-{n}")
@@ -124,7 +143,7 @@ class Run:
         Raises:
             RunError: there is none, or it is not a run directory.
         """
-        if not path.is_dir():
+        if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises when the name is too long
             raise RunError(
                 "there is no such run directory",
                 place=Place(source=str(path)),
@@ -132,7 +151,9 @@ class Run:
             )
         if not (path / MODEL).is_file():
             hint = (
-                "The training that made it has not finished." if (path / CONFIG).exists() else "Is this the right path?"
+                "The training that made it has not finished, or failed."
+                if (path / CONFIG).exists()
+                else "Is this the right path?"
             )
             raise RunError(f"not a trained run: it holds no {MODEL}", place=Place(source=str(path)), hint=hint)
         return cls(path)
@@ -171,18 +192,18 @@ class Run:
             RunError: a file is damaged, disagrees with the others, or was written by a newer nncli.
         """
         spec = self._read_spec()
+        self._check(spec)
         return Model(spec, self._read_weights(spec))
 
     def _error(self, name: str, message: str, hint: str) -> RunError:
         return RunError(message, place=Place(source=str(self.path / name)), hint=hint)
 
     def _read_spec(self) -> ModelSpec:
-        damaged = "Restore the directory from a copy, or train again."
         try:
             text = (self.path / MODEL).read_text("utf-8")
             version = json.loads(text).get("format")
         except (OSError, ValueError, AttributeError, RecursionError) as error:
-            raise self._error(MODEL, "the file cannot be read as JSON", damaged) from error
+            raise self._error(MODEL, "the file cannot be read as JSON", DAMAGED) from error
         if isinstance(version, int) and version > FORMAT:
             raise self._error(
                 MODEL, f"written in format {version}; this nncli reads up to {FORMAT}", "Install a newer nncli."
@@ -190,23 +211,46 @@ class Run:
         try:
             return ModelSpec.model_validate_json(text)
         except (ValidationError, ValueError) as error:
-            raise self._error(MODEL, "the file is damaged: it does not describe a model", damaged) from error
+            raise self._error(MODEL, "the file is damaged: it does not describe a model", DAMAGED) from error
+
+    def _check(self, spec: ModelSpec) -> None:
+        """Raise a RunError when the parts of a model do not fit each other."""
+        encoder, target, network, loss = spec.encoder, spec.target, spec.network, spec.loss
+        classes = isinstance(target, ClassTarget)
+        tables = [(c.name, c.slots, c.embedding_width) for c in encoder.embedded]
+        fits = (
+            network.features == encoder.width
+            and [(e.name, e.slots, e.width) for e in network.embeddings] == tables
+            and (loss.task == "classes") == classes
+            and network.outputs == loss.outputs(len(target.labels if isinstance(target, ClassTarget) else target.names))
+            and (isinstance(target, ClassTarget) or len(target.names) == len(target.centers) == len(target.scales))
+        )
+        try:
+            network.layout  # noqa: B018 - asked for its ValueError
+        except ValueError:
+            fits = False
+        if not fits:
+            raise self._error(MODEL, "the file is damaged: its parts do not fit each other", DAMAGED)
 
     def _read_weights(self, spec: ModelSpec) -> Parameters:
-        damaged = "Restore the directory from a copy, or train again."
         try:
             arrays = safetensors.numpy.load_file(self.path / WEIGHTS)
         except (OSError, safetensors.SafetensorError, ValueError, TypeError, KeyError) as error:
-            raise self._error(WEIGHTS, "the file is missing or damaged", damaged) from error
-        parameters = spec.network.layout.empty(spec.network.precision)
-        if arrays.keys() != parameters.named.keys():
-            odd = sorted(arrays.keys() ^ parameters.named.keys())
+            raise self._error(WEIGHTS, "the file is missing or damaged", DAMAGED) from error
+        layout, precision = spec.network.layout, spec.network.precision
+        shapes = {slot.name: slot.shape for slot in layout.slots}
+        if arrays.keys() != shapes.keys():
+            odd = sorted(arrays.keys() ^ shapes.keys())
             raise self._error(
-                WEIGHTS, f"does not belong to {MODEL}: {listed(odd)} is in one and not the other", damaged
+                WEIGHTS, f"does not belong to {MODEL}: {listed(odd)} is in one and not the other", DAMAGED
             )
+        for name, shape in shapes.items():
+            if arrays[name].shape != shape or arrays[name].dtype != precision:
+                raise self._error(WEIGHTS, f"{quoted(name)} does not have the shape that {MODEL} says", DAMAGED)
+            if not np.isfinite(arrays[name]).all():
+                raise self._error(WEIGHTS, f"{quoted(name)} holds what is not a finite number", DAMAGED)
+        parameters = layout.empty(precision)
         for name, view in parameters.named.items():
-            if arrays[name].shape != view.shape or arrays[name].dtype != view.dtype:
-                raise self._error(WEIGHTS, f"{quoted(name)} does not have the shape that {MODEL} says", damaged)
             view[...] = arrays[name]
         return parameters
 

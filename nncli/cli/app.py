@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ from nncli.errors import NncliError
 from nncli.version import __version__
 
 INTERRUPTED = 130
+BROKEN_PIPE = 128 + 13
 
 EPILOG = (
     "Exit codes: 0 done; 1 failed; 2 wrong usage; 3 wrong configuration; 4 wrong data; 5 wrong run directory; "
@@ -58,14 +60,17 @@ def root(
 def main() -> None:
     """Run the command line, and turn whatever is raised into one message and an exit code."""
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="nncli", standalone_mode=False)
     except NncliError as error:
         _fail(error, str(error), error.exit_code)
     except (typer.Abort, KeyboardInterrupt) as error:
         _fail(error, "interrupted", INTERRUPTED)
-    except BrokenPipeError:  # whoever read our output has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + 13)
+    except SystemExit as error:
+        # Typer and Rich leave when whoever reads our output has had enough: not a failure, nor done.
+        sys.exit(BROKEN_PIPE if isinstance(error.__context__, BrokenPipeError) else error.code)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(error, f"{where}{error.strerror or error}\n  The system gave this reason.", 1)
     except MemoryError as error:
         _fail(error, "there is not enough memory\n  Use fewer rows or columns, or a smaller network.", 1)
     except Exception as error:
@@ -83,9 +88,9 @@ def main() -> None:
 
 
 def _fail(error: BaseException, message: str, code: int) -> None:
-    from nncli.cli.console import printable
+    from nncli.errors import printable
 
     if os.environ.get("NNCLI_DEBUG"):
-        raise error
+        traceback.print_exception(error)
     print(f"nncli: {printable(message)}", file=sys.stderr)  # noqa: T201 - this is where errors are shown
     sys.exit(code)

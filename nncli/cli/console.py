@@ -6,21 +6,47 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from nncli.errors import printable as printable
+from nncli.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import TaskID
+    from rich.table import Table
 
     from nncli.commands.train import Finished, ScoreCard, Started
     from nncli.training.loop import EpochReport
 
 SECONDS_BETWEEN_LINES = 2.0
+UNBOUNDED = 100_000  # columns of a screen
 
 
 def say(text: str) -> None:
     """A line to stderr."""
     print(printable(text), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def announce_input(what: str) -> None:
+    """Before the standard input is read: tell a person at a terminal that something is waited for.
+
+    Raises:
+        UsageError: there is no standard input.
+    """
+    if sys.stdin is None:
+        raise UsageError("the standard input is closed", hint="Name a file, or pipe one in.")
+    if sys.stdin.isatty():
+        say(f"reading {what} from the terminal; Ctrl-D on a line of its own ends it")
+
+
+def wide(console: Console, table: Table) -> None:
+    """Print a table at its full width: a terminal would rather wrap it than have figures cut off."""
+    unbounded = console.options.update(max_width=UNBOUNDED)
+    width = max(console.width, console.measure(table, options=unbounded).maximum)
+    console.print(table, width=width, crop=False, no_wrap=True, overflow="ignore")
+
+
+def rows(count: int) -> str:
+    """`1 row`, `1,024 rows`."""
+    return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def error_console() -> Console:
@@ -160,9 +186,9 @@ def show_summary(started: Started, finished: Finished, console: Console) -> None
     for title, _ in cards:
         table.add_column(title, justify="right")
         table.add_column("trivial", justify="right", style="dim")
-    rows = [[*headlines(card.model)] for _, card in cards]
+    scores = [[*headlines(card.model)] for _, card in cards]
     guesses = [[*headlines(card.baseline)] for _, card in cards]
-    for i, (name, _) in enumerate(rows[0]):
-        cells = [cell for r, g in zip(rows, guesses, strict=True) for cell in (number(r[i][1]), number(g[i][1]))]
+    for i, (name, _) in enumerate(scores[0]):
+        cells = [cell for s, g in zip(scores, guesses, strict=True) for cell in (number(s[i][1]), number(g[i][1]))]
         table.add_row(Text(printable(name)), *cells)
-    console.print(table)
+    wide(console, table)

@@ -10,10 +10,15 @@ import typer
 if TYPE_CHECKING:
     from nncli.commands.evaluate import Evaluation
 
+MOST_IN_CONFUSION = 40
+"""Classes beyond which the table of all pairs is a wall of zeros."""
+
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run directory made by `nncli train`.", metavar="RUN")],
-    table: Annotated[Path, typer.Argument(help="A table that has the target's column.", metavar="INPUT")],
+    table: Annotated[
+        str, typer.Argument(help="A table that has the target's column, or - for the standard input.", metavar="INPUT")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Score a trained RUN on a labelled table.
@@ -24,14 +29,18 @@ def evaluate(
     """
     import json
 
-    from nncli.cli.console import say
+    from nncli.cli.console import announce_input, rows, say
+    from nncli.cli.signals import interrupt_at_once
     from nncli.commands.evaluate import evaluate as score
 
+    interrupt_at_once()
+    if table == "-":
+        announce_input("a table")
     evaluation = score(run, table)
     if evaluation.skipped:
-        say(f"note: left out {evaluation.skipped:,} rows that have no target")
+        say(f"note: left out {rows(evaluation.skipped)} without a target")
     if as_json:
-        typer.echo(json.dumps(evaluation.json(), ensure_ascii=False))
+        typer.echo(json.dumps(evaluation.json(), ensure_ascii=False).encode())
     else:
         _show(evaluation)
 
@@ -41,8 +50,9 @@ def _show(evaluation: Evaluation) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from nncli.cli.console import number
+    from nncli.cli.console import number, rows, wide
     from nncli.commands.scores import headlines
+    from nncli.errors import printable
     from nncli.training.metrics import ClassificationScores
 
     console = Console(markup=False, highlight=False, emoji=False)
@@ -53,22 +63,28 @@ def _show(evaluation: Evaluation) -> None:
             made.add_column(printable(name), justify="right" if i else "left")
         return made
 
+    def whole(count: float) -> str:
+        return f"{count:,.0f}"
+
     scores = evaluation.scores
-    console.print(f"{evaluation.rows:,} rows")
+    console.print(rows(evaluation.rows))
     figures = table("metric", "value")
     for name, value in headlines(scores):
         figures.add_row(printable(name), number(value))
-    console.print(figures)
+    wide(console, figures)
     if not isinstance(scores, ClassificationScores):
         return
     console.print("\nby class")
     classes = table("class", "precision", "recall", "f1", "rows")
     for one in scores.per_class:
-        row = (number(one.precision), number(one.recall), number(one.f1), f"{one.support:g}")
+        row = (number(one.precision), number(one.recall), number(one.f1), whole(one.support))
         classes.add_row(printable(one.label), *row)
-    console.print(classes)
+    wide(console, classes)
+    if len(scores.labels) > MOST_IN_CONFUSION:
+        console.print(f"\nconfusion: left out, for {len(scores.labels):,} classes; --json has it")
+        return
     console.print("\nconfusion: a row for each true class, a column for each predicted one")
     confusion = table("", *scores.labels)
     for label, counts in zip(scores.labels, scores.confusion, strict=True):
-        confusion.add_row(printable(label), *(f"{count:g}" for count in counts))
-    console.print(confusion)
+        confusion.add_row(printable(label), *map(whole, counts))
+    wide(console, confusion)

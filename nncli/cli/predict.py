@@ -20,8 +20,9 @@ class OutputFormat(StrEnum):
 def predict(
     run: Annotated[Path, typer.Argument(help="A run directory made by `nncli train`.", metavar="RUN")],
     table: Annotated[
-        str, typer.Argument(help="CSV, TSV, Parquet or JSON lines, or - for the standard input.", metavar="INPUT")
-    ] = "-",
+        str | None,
+        typer.Argument(help="CSV, TSV, Parquet or JSON lines; default, or -: the standard input.", metavar="[INPUT]"),
+    ] = None,
     output: Annotated[
         str, typer.Option("-o", "--output", help="The file to write, or - for the standard output.")
     ] = "-",
@@ -44,17 +45,22 @@ def predict(
     nncli predict runs/penguins new.csv -o answers.csv --keep id --proba
     cat new.csv | nncli predict runs/penguins - > answers.csv
     """
+    from nncli.cli.console import announce_input
+    from nncli.cli.signals import interrupt_at_once
     from nncli.commands.predict import predict_chunks
     from nncli.data.outputs import open_sink
     from nncli.data.tables import Format
     from nncli.files import refuse_existing
     from nncli.runs import Run
 
+    interrupt_at_once()
     target = None if output == "-" else Path(output)
     if target is not None:
         refuse_existing(target, force=force)  # before any work is done
     model = Run.open(run).load_model()
-    source = None if table == "-" else Path(table)
+    source = None if table in (None, "-") else Path(table)
+    if source is None:
+        announce_input("a table")
     frames = predict_chunks(model, source, proba=proba, keep=keep or [])
     first = next(frames)  # what is wrong with the first rows shows before a file is begun
     with open_sink(target, format=Format(format.value) if format else None, force=force) as sink:

@@ -1,4 +1,4 @@
-"""Ctrl-C as a request: the first asks, the second insists."""
+"""Ctrl-C: as a request while a network trains (the first asks, the second insists), else at once."""
 
 from __future__ import annotations
 
@@ -24,3 +24,8 @@ def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
         yield lambda: asked
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def interrupt_at_once() -> None:
+    """Take Ctrl-C back from Polars, whose handler leaves a read that waits for input waiting."""
+    signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))

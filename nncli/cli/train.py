@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nncli.cli.signals import stop_on_interrupt
+from nncli.cli.signals import interrupt_at_once, stop_on_interrupt
 
 
 def train(
@@ -29,38 +30,48 @@ def train(
     nncli train configs/penguins.yaml
     nncli train config.yaml --set layers=[128,64] --set learning_rate=0.01 -o runs/wide
     """
+    import os
     import sys
+    from contextlib import ExitStack
 
-    from nncli.cli.console import LiveProgress, PlainProgress, error_console, say, show_summary
+    from nncli.cli.console import LiveProgress, PlainProgress, announce_input, error_console, say, show_summary
     from nncli.commands.train import Finished, Started, train_events
 
+    interrupt_at_once()
+    if config == "-":
+        announce_input("a configuration")
     console = error_console()
     progress: LiveProgress | PlainProgress | None = None
     started: Started | None = None
     finished: Finished | None = None
-    with stop_on_interrupt() as interrupted:
-        try:
-            for event in train_events(
-                config, output=output, assignments=assignments or [], command=sys.argv, stop=interrupted
-            ):
-                if isinstance(event, Finished):
-                    finished = event
-                elif isinstance(event, Started):
-                    started = event
-                    if not quiet:
-                        for note in event.notes:
-                            say(f"note: {note}")
-                        progress = LiveProgress(event, console) if console.is_terminal else PlainProgress(event)
-                elif progress is not None:
-                    progress.update(event)
-        finally:
-            if progress is not None:
-                progress.close()
+    interrupted: Callable[[], bool] | None = None
+    events = train_events(
+        config,
+        output=output,
+        assignments=assignments or [],
+        command=sys.argv,
+        stop=lambda: interrupted is not None and interrupted(),
+    )
+    with ExitStack() as stack:
+        stack.callback(events.close)
+        for event in events:
+            if isinstance(event, Finished):
+                finished = event
+            elif isinstance(event, Started):
+                started = event
+                interrupted = stack.enter_context(stop_on_interrupt())
+                if not quiet:
+                    for note in event.notes:
+                        say(f"note: {note}")
+                    progress = LiveProgress(event, console) if console.is_terminal else PlainProgress(event)
+                    stack.callback(progress.close)
+            elif progress is not None:
+                progress.update(event)
     if started is None or finished is None:
         raise AssertionError("train_events ends with Finished or an error")
     if not quiet:
         show_summary(started, finished, console)
-    typer.echo(str(finished.run))
+    typer.echo(os.fsencode(finished.run))
     if finished.status == "stopped":
         say(
             f"stopped after epoch {finished.epochs}; the best weights so far are saved\n"

@@ -33,6 +33,8 @@ class Evaluation:
 def evaluate(run: str | Path, data: str | Path | pl.DataFrame) -> Evaluation:
     """Score a trained run on a table that has the target's column.
 
+    `-` is the standard input.
+
     Raises:
         RunError: the run directory is missing or damaged.
         DataError: the table cannot be read, lacks a column, or has a class that was not in training.
@@ -41,7 +43,7 @@ def evaluate(run: str | Path, data: str | Path | pl.DataFrame) -> Evaluation:
     if isinstance(data, pl.DataFrame):
         table = Table(data, "the frame")
     else:
-        table = read_table(Path(data), missing=model.spec.missing)
+        table = read_table(None if str(data) == "-" else Path(data), missing=model.spec.missing)
     target = model.spec.target
     rows = rows_with_target(table, target.names)
     if not len(rows):

@@ -22,7 +22,7 @@ def predict(
     model = Run.open(Path(run)).load_model()
     if isinstance(data, pl.DataFrame):
         return predict_frame(model, Table(data, "the frame"), proba=proba, keep=keep)
-    return pl.concat(predict_chunks(model, Path(data), proba=proba, keep=keep))
+    return pl.concat(predict_chunks(model, Path(data), proba=proba, keep=keep), how="vertical_relaxed")
 
 
 def predict_chunks(
@@ -50,6 +50,7 @@ def predict_frame(model: Model, table: Table, *, proba: bool, keep: Sequence[str
     """Predictions for one table in memory."""
     if proba and model.spec.target.type == "numbers":
         raise UsageError("--proba needs a model that predicts classes; this one predicts numbers")
+    keep = list(dict.fromkeys(keep))
     table.require(keep)
     with np.errstate(all="ignore"):  # a value far beyond the training range may overflow, and shows as such
         predicted = model.predict(table).frame(proba=proba)

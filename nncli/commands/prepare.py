@@ -30,6 +30,9 @@ from nncli.nn.network import Embedding, Network
 from nncli.training.loop import Holdout, Plan
 from nncli.training.state import Streams
 
+MOST_PARAMETERS = 1_000_000_000_000
+"""More are a slip of the finger: no machine holds them."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -257,9 +260,12 @@ def _build_network(config: Config, encoder: Encoder, target: Target, loss: Loss)
         precision=config.precision,
     )
     try:
-        network.layout  # noqa: B018 - asked for its ValueError
+        size = network.layout.size
     except ValueError as error:
-        raise _mistake("layers", str(error), "Change the units, or add a dense layer.") from error
+        layer, _, message = str(error).partition(": ")
+        raise _mistake(layer, message, "Change the units, or add a dense layer.") from error
+    if size > MOST_PARAMETERS:
+        raise _mistake("layers", f"the network would have {size:.3g} parameters", "Use fewer units.")
     return network
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from math import isfinite
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -77,10 +78,17 @@ def headlines(scores: Scores) -> list[tuple[str, float | None]]:
 
 
 def as_json(scores: Scores) -> dict[str, Any]:
-    """The metrics as a JSON object; for several targets, an object for each by its name."""
+    """The metrics as a JSON object; for several targets, an object for each by its name.
+
+    JSON has no word for infinity, to which errors beyond measure may sum up: it becomes null.
+    """
     if isinstance(scores, ClassificationScores):
         plain = asdict(scores)
         plain.pop("rows")
         return plain
-    each = {one.target: dict(one.headline()) for one in scores}
+    each = {one.target: {name: _finite(value) for name, value in one.headline()} for one in scores}
     return each[scores[0].target] if len(scores) == 1 else {"targets": each}
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None

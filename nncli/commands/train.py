@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +18,10 @@ from nncli.commands.prepare import Prepared, Rows, prepare
 from nncli.commands.scores import Scores, as_json, baseline, score
 from nncli.config.loading import load_config
 from nncli.config.schema import Config, ValidationFile
+from nncli.data.sources import is_stream
 from nncli.data.tables import digest
-from nncli.model import Model
+from nncli.errors import Place, UsageError
+from nncli.model import Model, Predictions
 from nncli.runs import DataRecord, Machine, Manifest, Run, Status
 from nncli.training.loop import DivergedError, EpochReport, fit
 from nncli.training.state import State
@@ -97,37 +99,26 @@ def train_events(
     assignments: Sequence[str] = (),
     command: Sequence[str] = (),
     stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """The same, event by event: `Started`, an `EpochReport` for every epoch, `Finished`."""
     if not isinstance(config, Config):
         config = load_config(config, assignments)
+    elif assignments:
+        raise UsageError("assignments go with the path of a configuration, not with a Config")
     began, clock = datetime.now(UTC), time.perf_counter()
     prepared = prepare(config)
-    run = Run.create(Path(output or config.output or "runs/model"))
-    run.save_config(prepared.config.model_copy(update={"output": str(run.path)}))
     state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams)
     manifest = _manifest(prepared, began, tuple(command))
+    run = Run.create(Path(output or config.output or "runs/model"))
+    run.save_config(prepared.config.model_copy(update={"output": str(run.path)}))
     run.save_manifest(manifest)
     metric = prepared.holdout.metric if prepared.holdout else None
-    yield Started(
-        run=run.path,
-        training_rows=len(prepared.training),
-        validation_rows=manifest.validation_rows,
-        features=manifest.features,
-        parameters=manifest.parameters,
-        epochs=config.epochs,
-        metric=metric,
-        notes=prepared.notes,
-    )
-
     reports: list[EpochReport] = []
+    model = Model(prepared.spec, state.best)
 
-    def close(status: Status) -> Model:
-        """Write what the run holds now: the best epoch's weights, or the present ones when there is no best yet."""
-        if not state.watch.best_epoch:
-            state.best.copy_from(state.parameters)
-        model = Model(prepared.spec, state.best)
-        if status != "failed" or state.watch.best_epoch:
+    def close(status: Status, *, keep: bool) -> None:
+        """Write what the run holds now; `keep` says whether the weights are worth it."""
+        if keep:
             run.save_model(model)
         run.save_history(reports, metric)
         ended = {
@@ -138,20 +129,41 @@ def train_events(
             "best_epoch": state.watch.best_epoch,
         }
         run.save_manifest(manifest.model_copy(update=ended))
-        return model
 
     try:
+        yield Started(
+            run=run.path,
+            training_rows=len(prepared.training),
+            validation_rows=manifest.validation_rows,
+            features=manifest.features,
+            parameters=manifest.parameters,
+            epochs=config.epochs,
+            metric=metric,
+            notes=prepared.notes,
+        )
         for report in fit(prepared.plan, state, prepared.training.examples, prepared.holdout, stop=stop):
             reports.append(report)
             yield report
-    except (DivergedError, KeyboardInterrupt):
-        close("failed")
-        raise
+        if not state.watch.best_epoch:
+            state.best.copy_from(state.parameters)
+        seen, held = prepared.training, prepared.validation
+        predictions = _predict(model, seen)
+        if not _finite(predictions):
+            raise _useless(state.epoch)
+        training = _score_card(prepared, seen, predictions)
+        validation = None if held is None else _score_card(prepared, held, _predict(model, held))
+    except BaseException as error:  # also Ctrl-C a second time, or a reader of these events who leaves
+        best = state.watch.best_epoch
+        keep = best > 0 and _finite(_predict(model, prepared.training))
+        close("stopped" if isinstance(error, KeyboardInterrupt | GeneratorExit) else "failed", keep=keep)
+        if not isinstance(error, DivergedError):
+            raise
+        told = _useless(best) if best and not keep else error
+        told.place = Place(source=str(run.path))
+        raise told from None
 
     stopped = state.epoch < config.epochs and not state.watch.out_of_patience(prepared.plan.patience)
-    model = close("stopped" if stopped else "done")
-    training = _score_card(prepared, model, prepared.training)
-    validation = None if prepared.validation is None else _score_card(prepared, model, prepared.validation)
+    close("stopped" if stopped else "done", keep=True)
     run.save_metrics(
         {
             "training": _card_json(training),
@@ -169,11 +181,25 @@ def train_events(
     )
 
 
-def _score_card(prepared: Prepared, model: Model, rows: Rows) -> ScoreCard:
+def _predict(model: Model, rows: Rows) -> Predictions:
+    with np.errstate(all="ignore"):  # what overflows shows in the predictions
+        return model.predict_examples(rows.examples)
+
+
+def _finite(predictions: Predictions) -> bool:
+    return bool(np.isfinite(predictions.values).all())
+
+
+def _useless(epoch: int) -> DivergedError:
+    return DivergedError(
+        f"after epoch {epoch} the network's output is no longer a finite number; nothing was kept",
+        hint="Use a lower learning_rate, or clip_norm: 1.",
+    )
+
+
+def _score_card(prepared: Prepared, rows: Rows, predictions: Predictions) -> ScoreCard:
     training, loss = prepared.training, prepared.spec.loss
     guess = baseline(prepared.spec.target, training.y, training.weights, len(rows))
-    with np.errstate(all="ignore"):
-        predictions = model.predict_examples(rows.examples)
     return ScoreCard(
         rows=len(rows),
         model=score(predictions, rows.y, rows.weights, loss),
@@ -185,6 +211,10 @@ def _card_json(card: ScoreCard) -> dict[str, object]:
     return {"rows": card.rows, "metrics": as_json(card.model), "baseline": as_json(card.baseline)}
 
 
+def _digest(path: str) -> str | None:
+    return None if is_stream(Path(path)) else digest(Path(path))
+
+
 def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds")
 
@@ -194,16 +224,16 @@ def _manifest(prepared: Prepared, began: datetime, command: tuple[str, ...]) -> 
     other = None
     if isinstance(config.validation, ValidationFile) and held is not None:
         path = config.validation.path
-        other = DataRecord(path=path, sha256=digest(Path(path)), rows=len(held))
+        other = DataRecord(path=path, sha256=_digest(path), rows=len(held))
     return Manifest(
         status="running",
         nncli=__version__,
-        command=command,
+        command=tuple(os.fsencode(word).decode("utf-8", "backslashreplace") for word in command),
         started=_iso(began),
         finished=None,
         seconds=None,
         seed=config.seed,
-        data=DataRecord(path=config.data.path, sha256=digest(Path(config.data.path)), rows=prepared.table_rows),
+        data=DataRecord(path=config.data.path, sha256=_digest(config.data.path), rows=prepared.table_rows),
         validation_data=other,
         training_rows=len(prepared.training),
         validation_rows=0 if held is None else len(held),

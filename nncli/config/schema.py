@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from nncli.data.columns import Kind
 from nncli.data.encoding import NumericScaling
+from nncli.errors import quoted
 from nncli.nn.activations import Activation, ElementwiseActivation, Relu
 from nncli.nn.arrays import Precision
 from nncli.nn.layers import Dense, Layer, Residual
@@ -16,9 +17,21 @@ from nncli.nn.optimizers import Adam, Optimizer
 from nncli.nn.schedules import ConstantRate, Schedule
 from nncli.specification import Count, Index, NonNegative, Positive, Share, Specification, Text
 
+MOST_EPOCHS = 1_000_000_000
+
 
 def _one_or_many(value: object) -> object:
     return [value] if isinstance(value, str) else value
+
+
+def _spelled(value: object) -> object:
+    if isinstance(value, bool | int | float):
+        raise ValueError(f"put it in quotes, just as the table spells it: found {value!r} without")
+    return value
+
+
+Spelling = Annotated[Text, BeforeValidator(_spelled)]
+"""A cell as it is spelled in the table."""
 
 
 class DataSection(Specification):
@@ -32,7 +45,22 @@ class DataSection(Specification):
     drop: tuple[Text, ...] = Field((), description="columns left out")
     columns: dict[str, Kind] = Field({}, description="overrides of the inferred kind of column")
     weight: Text | None = Field(None, description="a column that says how much each row counts")
-    missing: tuple[Text, ...] = Field(("", "NA"), description="spellings of a missing value")
+    missing: tuple[Spelling, ...] = Field(("", "NA"), description="spellings of a missing value")
+
+    @model_validator(mode="after")
+    def _each_column_has_one_part(self) -> DataSection:
+        for name, names in (("target", self.target), ("features", self.features or ())):
+            twice = sorted({column for column in names if names.count(column) > 1})
+            if twice:
+                raise ValueError(f"{name} names {quoted(twice[0])} more than once")
+        features, dropped = set(self.features or ()), set(self.drop)
+        clash = sorted(set(self.target) & {*features, *dropped, *filter(None, [self.weight])})
+        if clash:
+            raise ValueError(f"{quoted(clash[0])} is the target; it cannot be a feature, weight or dropped too")
+        clash = sorted(features & dropped)
+        if clash:
+            raise ValueError(f"{quoted(clash[0])} is both among the features and dropped")
+        return self
 
 
 class EncodingSection(Specification):
@@ -78,7 +106,7 @@ class Config(Specification):
     optimizer: Optimizer = Field(Adam(), description="how the weights move")
     learning_rate: Schedule | None = Field(None, description="a number or a schedule; default: the optimizer's own")
     batch_size: Count | Literal["full"] = Field(32, description="rows in a mini-batch, or full for all")
-    epochs: Count = Field(100, description="passes over the training rows")
+    epochs: Annotated[Count, Field(le=MOST_EPOCHS)] = Field(100, description="passes over the training rows")
     l1: NonNegative = Field(0.0, description="adds l1 · Σ|w| to what is minimised; biases are free")
     l2: NonNegative = Field(0.0, description="adds l2/2 · Σw² to what is minimised; biases are free")
     clip_norm: Positive | None = Field(None, description="longest gradient; a longer one is scaled down")
@@ -98,11 +126,6 @@ class Config(Specification):
             raise ValueError(f"output_activation cannot be forced on {self.loss.type}, which has its own link")
         if self.loss is not None and self.loss.task == "classes" and len(self.data.target) > 1:
             raise ValueError("several targets must be numbers; a loss for classes takes one")
-        clash = set(self.data.target) & {*(self.data.features or ()), *self.data.drop, self.data.weight}
-        if clash:
-            raise ValueError(
-                f"{sorted(map(str, clash))[0]!r} is the target; it cannot be a feature, weight or dropped too"
-            )
         return self
 
     @property

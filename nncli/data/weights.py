@@ -63,6 +63,11 @@ def combine(sample: Weights | None, per_row: Weights | None) -> Weights | None:
     given = [w for w in (sample, per_row) if w is not None]
     if not given:
         return None
-    w = np.prod(given, axis=0)
+    # With 1 as the largest at every step neither the product nor the sum can leave the range of numbers.
+    w = _up_to_one(np.prod([_up_to_one(v) for v in given], axis=0))
     total = w.sum()
-    return np.asarray(w * (len(w) / total)) if total > 0 else w
+    return np.asarray(w * (len(w) / total)) if total > 0.0 else w
+
+
+def _up_to_one(w: Weights) -> Weights:
+    return np.asarray(w / (w.max(initial=0.0) or 1.0))

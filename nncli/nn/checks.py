@@ -39,7 +39,7 @@ def _difference(value: Callable[[], float], vector: Array, i: int, h: float) -> 
         vector[i] = at + step * h
         values.append(value())
     vector[i] = at
-    return (values[0] - 8.0 * values[1] + 8.0 * values[2] - values[3]) / (12.0 * h)
+    return (8.0 * (values[2] - values[1]) - (values[3] - values[0])) / (12.0 * h)  # 0 where the value is constant
 
 
 def gradient_error(

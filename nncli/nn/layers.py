@@ -119,8 +119,8 @@ class Residual(LayerBase):
 
     def width(self, d: int) -> int:
         width = d
-        for layer in self.layers:
-            width = layer.width(width)
+        for _, layer, into in walk_widths(numbered(self.layers), d):
+            width = layer.width(into)
         if width != d:
             raise ValueError(
                 f"the layers of a residual must end as wide as they begin: {d} units come in, {width} go out"
@@ -181,11 +181,12 @@ def walk_widths(chain: Chain, d: int) -> Iterator[tuple[str, LayerBase, int]]:
         ValueError: a layer cannot follow the one before it; the message names it.
     """
     for name, layer in chain:
-        yield name, layer, d
         try:
-            d = layer.width(d)
+            width = layer.width(d)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
+        yield name, layer, d
+        d = width
 
 
 def slots_of(chain: Chain, d: int) -> Iterator[Slot]:

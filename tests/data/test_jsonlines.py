@@ -26,6 +26,13 @@ def test_kinds_are_kept() -> None:
     assert frame.row(0) == (9007199254740993, 0.1, "007", False)
 
 
+def test_many_brackets_are_not_depth() -> None:
+    text = b'{"a": "' + b'[{\\"' * 500 + b'", "b": [' + b"[1]," * 500 + b"[2]]}"
+    frame = next(read_json_lines(io.BytesIO(text), "x"))[1]
+    assert frame["a"].item() == '[{"' * 500
+    assert len(frame["b"].item()) == 501
+
+
 def test_a_chunk_has_the_keys_of_its_own_lines() -> None:
     assert read(b'{"a": 1}\n\n{"a": 2, "b": 3}\n', size=1) == [(1, {"a": [1]}), (2, {"a": [2], "b": [3]})]
 
@@ -41,6 +48,7 @@ def test_characters_outside_the_basic_plane_survive() -> None:
         (b"[1, 2]", "holds a list"),
         (b"3", "holds a number"),
         (b'"a"', "holds text"),
+        (b'"' + b"[" * 500 + b'"', "holds text"),
         (b"null", "holds null"),
         (b'{"a": 1} x', "not JSON: Extra data at character 10"),
         (b'{"a": 1,}', "not JSON"),
@@ -54,6 +62,7 @@ def test_characters_outside_the_basic_plane_survive() -> None:
         (b'{"a": "\\ud83d"}', "half of a character"),
         (b'{"a": "\\udE00"}', "half of a character"),
         (b'{"a": ' + b"[" * 5000 + b"]" * 5000 + b"}", "nested too deeply"),
+        (b'{"a": ' * 900 + b"1" + b"}" * 900, "nested too deeply"),
     ],
 )
 def test_a_line_that_is_no_object_is_named(line: bytes, message: str, size: int | None) -> None:

@@ -1,0 +1,130 @@
+"""Help, version, exit codes and the way errors look."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from nncli.version import __version__
+from tests.cli.support import CONFIGS, DATA, Cli, run
+
+COMMANDS = ("train", "predict", "evaluate", "generate-data")
+TABLE = DATA / "penguins.csv"
+
+
+def test_version() -> None:
+    assert run("--version").check().out == f"nncli {__version__}\n"
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)], ids=str)
+def test_help_of_everything(nncli: Cli, command: tuple[str, ...]) -> None:
+    shown = nncli(*command, "--help").check()
+    assert shown.out.startswith("Usage: nncli")
+    assert not shown.err
+    assert "\b" not in shown.out
+
+
+def test_help_names_every_command_and_exit_code(nncli: Cli) -> None:
+    shown = nncli("--help").out
+    for name in (*COMMANDS, "130"):
+        assert name in shown
+
+
+def test_the_shell_completes_a_command() -> None:
+    env = {"_NNCLI_COMPLETE": "complete_bash", "COMP_WORDS": "nncli pre", "COMP_CWORD": "1"}
+    assert run(env=env).check().out.strip() == "predict"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--version",), 0),
+        (("train", "config.yaml", "-o", "file/run"), 1),
+        ((), 2),
+        (("predict",), 2),
+        (("destroy",), 2),
+        (("train", "config.yaml", "--debug"), 2),
+        (("generate-data", "-n", "many"), 2),
+        (("generate-data", "spiral"), 2),
+        (("generate-data", "-o", "file"), 2),
+        (("train", "config.yaml", "--set", "epochs"), 2),
+        (("train", "config.yaml", "-o", "."), 2),
+        (("train", "nothing.yaml"), 3),
+        (("train", "."), 3),
+        (("train", "config.yaml", "--set", "epochs=0"), 3),
+        (("train", "config.yaml", "--set", "epochs=1" + 400 * "0"), 3),
+        (("train", "config.yaml", "--set", "layers=[1" + 18 * "0" + "]"), 3),
+        (("train", "config.yaml", "--set", "data.path=nothing.csv"), 4),
+        (("train", "config.yaml", "--set", "data.target=nothing"), 4),
+        (("predict", "nothing", "nothing.csv"), 5),
+        (("evaluate", "nothing", "nothing.csv"), 5),
+        (("predict", ".", "nothing.csv"), 5),
+        (("predict", "a" * 300, "nothing.csv"), 5),
+    ],
+    ids=lambda value: " ".join(value)[:60] if isinstance(value, tuple) else None,
+)
+def test_each_kind_of_failure_has_its_exit_code(nncli: Cli, here: Path, words: tuple[str, ...], code: int) -> None:
+    (here / "config.yaml").write_text(f"data: {{path: {TABLE}, target: species}}\nepochs: 1\n")
+    (here / "file").write_text("")
+    outcome = nncli(*words).check(code)
+    if words and words != ("--version",):
+        assert not outcome.out
+        assert outcome.err
+    assert not (here / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(("train", "nothing.yaml"), 3), (("predict", "nothing", "x.csv"), 5)],
+)
+def test_debug_shows_the_traceback_and_the_message_and_keeps_the_code(
+    nncli: Cli, here: Path, words: tuple[str, ...], code: int
+) -> None:
+    outcome = nncli("--debug", *words)
+    assert outcome.code == code
+    assert outcome.err.startswith("Traceback")
+    assert "\nnncli: nothing" in outcome.err
+    assert "Traceback" not in nncli(*words).err
+
+
+def test_an_error_cannot_write_to_the_terminal_what_it_likes(nncli: Cli, here: Path) -> None:
+    outcome = nncli("predict", "\x1b[31mred", "x.csv").check(5)
+    assert "\x1b" not in outcome.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_a_full_disk_is_told_in_plain_words(
+    nncli: Cli, penguins: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    with Path("/dev/full").open("wb") as full:
+        import subprocess
+
+        from tests.cli.support import COMMAND, ROOT
+
+        done = subprocess.run(
+            [*COMMAND, command, str(penguins), str(TABLE)], stdout=full, stderr=subprocess.PIPE, cwd=ROOT, check=False
+        )
+    assert done.returncode == 1
+    assert b"No space left on device" in done.stderr
+    assert b"should not happen" not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
+@pytest.mark.parametrize("command", ["predict RUN TABLE", "evaluate RUN TABLE", "generate-data -n 100000"])
+def test_a_reader_who_leaves_early_is_no_error(penguins: Path, command: str) -> None:
+    import shlex
+    import subprocess
+    import sys
+
+    words = command.replace("RUN", shlex.quote(str(penguins))).replace("TABLE", shlex.quote(str(TABLE)))
+    line = f"{shlex.quote(sys.executable)} -m nncli {words} | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True, cwd=CONFIGS.parent)
+    assert done.stdout == "141\n"
+    assert done.stderr == ""
+
+
+def test_python_m_nncli_is_the_command() -> None:
+    assert "Usage: nncli" in run("--help").out

@@ -1,0 +1,49 @@
+"""What tests of several rooms share: a table, and runs trained on it once for all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nncli import train
+from tests.cli.support import DATA, Cli
+from tests.tables import CLASSES, NUMBERS, TWO
+
+
+@pytest.fixture
+def nncli(monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """The command line, within this process."""
+    return Cli(monkeypatch)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _trained(tmp_path_factory: pytest.TempPathFactory, name: str, config: str) -> Path:
+    folder = tmp_path_factory.mktemp(name)
+    path = folder / f"{name}.yaml"
+    path.write_text(config.replace("DATA", str(DATA)))
+    return train(path, output=folder / "run").run
+
+
+@pytest.fixture(scope="session")
+def penguins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that tells three species apart; not to be changed."""
+    return _trained(tmp_path_factory, "penguins", CLASSES)
+
+
+@pytest.fixture(scope="session")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that predicts one number, y of x1 and x2; not to be changed."""
+    return _trained(tmp_path_factory, "line", NUMBERS)
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that predicts two numbers, x2 and y of x1; not to be changed."""
+    return _trained(tmp_path_factory, "pair", TWO)

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nncli.data.table import Table
+from nncli.errors import DataError
+
+ROWS = st.lists(st.integers(0, 9), max_size=12)
+
+
+def ten(first_row: int = 1) -> Table:
+    return Table(pl.DataFrame({"x": range(10)}), "ten.csv", first_row)
+
+
+def positions(rows: list[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.array(rows, np.int64)
+
+
+@given(ROWS, st.integers(1, 10**12))
+def test_taken_rows_keep_their_numbers(rows: list[int], first_row: int) -> None:
+    taken = ten(first_row).take(positions(rows))
+    assert taken.frame["x"].to_list() == rows
+    assert [taken.place(row=i).row for i in range(len(rows))] == [first_row + row for row in rows]
+
+
+@given(ROWS, st.integers(0, 12), st.integers(0, 12))
+def test_a_part_of_taken_rows_keeps_their_numbers(rows: list[int], start: int, length: int) -> None:
+    part = ten(5).take(positions(rows)).part(start, start + length)
+    expected = rows[start : start + length]
+    assert part.frame["x"].to_list() == expected
+    assert [part.place(row=i).row for i in range(len(part))] == [5 + row for row in expected]
+
+
+def test_rows_taken_twice_keep_the_first_numbers() -> None:
+    twice = ten().take(positions([9, 4, 2])).take(positions([2, 0]))
+    assert twice.frame["x"].to_list() == [2, 9]
+    assert [twice.place(row=i).row for i in range(2)] == [3, 10]
+
+
+def test_a_part_of_a_whole_table_counts_from_its_first_row() -> None:
+    part = ten(101).part(3, 5)
+    assert part.frame["x"].to_list() == [3, 4]
+    assert part.place(row=1, column="x").row == 105
+
+
+def test_a_place_without_a_row_names_source_and_column() -> None:
+    assert str(ten().place(column="x")) == "ten.csv, column 'x'"
+
+
+def test_a_missing_column_is_told_with_the_nearest_name() -> None:
+    table = Table(pl.DataFrame({"height": [1], "weight": [2]}), "t.csv")
+    with pytest.raises(DataError, match="no column 'wieght'") as caught:
+        table.column("wieght")
+    assert caught.value.hint == "Did you mean 'weight'?"
+
+
+def test_every_missing_column_is_named_and_the_known_ones_are_listed() -> None:
+    with pytest.raises(DataError, match="no column 'first' and 'second'") as caught:
+        ten().require(["first", "x", "second"])
+    assert caught.value.hint == "The columns are 'x'."
+
+
+def test_control_characters_in_names_are_spelled_out() -> None:
+    with pytest.raises(DataError) as caught:
+        Table(pl.DataFrame({"a\x1b[31m": [1]}), "t.csv").column("b\x07\n")
+    assert "\x1b" not in str(caught.value)
+    assert "\x07" not in str(caught.value)
+
+
+def test_thousands_of_columns_are_looked_up_in_no_time() -> None:
+    names = [f"column {i}" for i in range(20_000)]
+    table = Table(pl.DataFrame({name: [i] for i, name in enumerate(names)}), "wide.csv")
+    start = time.perf_counter()
+    table.require(names)
+    assert [table.column(name)[0] for name in names] == list(range(20_000))
+    assert time.perf_counter() - start < 2.0

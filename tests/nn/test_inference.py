@@ -1,0 +1,161 @@
+"""Prediction in padded blocks: the same numbers as one plain forward pass, and a row's bits its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from nncli.nn.inference import BLOCK_ROWS, Inference
+from nncli.nn.layers import Dropout
+from nncli.nn.network import Embedding, Network
+from nncli.nn.parameters import Parameters
+
+NETWORKS = {
+    "linear": Network(features=3, layers=(), outputs=1),
+    "wide": Network.model_validate({"features": 20, "layers": [64, 64], "outputs": 3}),
+    "every layer": Network.model_validate(
+        {
+            "features": 5,
+            "embeddings": [{"name": "a", "slots": 6, "width": 2}, {"name": "b", "slots": 3, "width": 1}],
+            "layers": [
+                {"type": "dense", "units": 8, "activation": "gelu"},
+                "batch_norm",
+                {"type": "residual", "layers": [{"type": "dense", "units": 8, "activation": "relu"}, "layer_norm"]},
+                "dropout",
+            ],
+            "outputs": 2,
+            "output_activation": "softmax",
+        }
+    ),
+}
+every = pytest.mark.parametrize("network", [pytest.param(n, id=name) for name, n in NETWORKS.items()])
+
+
+def trained(network: Network) -> Parameters:
+    """Parameters as a training might have left them."""
+    rng = np.random.default_rng(0)
+    parameters = network.initialise(rng)
+    parameters.theta[...] += rng.normal(0.0, 0.1, parameters.theta.shape)
+    parameters.statistics[...] = rng.uniform(0.5, 1.5, parameters.statistics.shape)
+    return parameters
+
+
+def rows_of(network: Network, count: int, seed: int = 1) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    rng = np.random.default_rng(seed)
+    codes = np.zeros((count, len(network.embeddings)), np.int64)
+    for i, e in enumerate(network.embeddings):
+        codes[:, i] = rng.integers(0, e.slots, count)
+    return rng.normal(size=(count, network.features)).astype(network.precision), codes
+
+
+@every
+@pytest.mark.parametrize("count", [1, 2, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 3 * BLOCK_ROWS + 7])
+def test_blocks_give_what_one_plain_forward_pass_gives(network: Network, count: int) -> None:
+    parameters, (X, codes) = trained(network), rows_of(network, count)
+    bound = network.bind(parameters, count, rng=np.random.default_rng(0), training=False)
+    bound.X[...], bound.codes[...] = X, codes
+    bound.forward()
+    found = Inference(network, parameters).run(X, codes)
+    assert found.shape == (count, network.outputs)
+    np.testing.assert_allclose(found, bound.Z, rtol=1e-6, atol=1e-6)
+
+
+@every
+def test_the_bits_of_a_row_do_not_depend_on_the_rows_around_it(network: Network) -> None:
+    inference, (X, codes) = Inference(network, trained(network)), rows_of(network, 600)
+    whole = inference.run(X, codes)
+    for count in range(1, 601):
+        np.testing.assert_array_equal(inference.run(X[:count], codes[:count]), whole[:count])
+
+
+@every
+def test_the_bits_of_a_row_do_not_depend_on_its_place(network: Network) -> None:
+    inference, (X, codes) = Inference(network, trained(network)), rows_of(network, 600)
+    whole = inference.run(X, codes)
+    for i in range(0, 600, 7):
+        assert inference.run(X[i : i + 1], codes[i : i + 1]).tobytes() == whole[i : i + 1].tobytes()
+    np.testing.assert_array_equal(inference.run(X[::-1], codes[::-1]), whole[::-1])
+
+
+@given(order=st.permutations(range(40)), cut=st.integers(1, 40))
+@settings(max_examples=50, deadline=None)
+def test_any_rows_in_any_order_have_the_bits_they_have_alone(order: list[int], cut: int) -> None:
+    network = NETWORKS["every layer"]
+    inference, (X, codes) = Inference(network, trained(network)), rows_of(network, 40)
+    chosen = order[:cut]
+    found = inference.run(X[chosen], codes[chosen])
+    np.testing.assert_array_equal(found, inference.run(X, codes)[chosen])
+
+
+@every
+def test_a_second_call_remembers_nothing_of_the_first(network: Network) -> None:
+    parameters = trained(network)
+    first, second = rows_of(network, 600), rows_of(network, 70, seed=2)
+    fresh = Inference(network, parameters).run(*second)
+    used = Inference(network, parameters)
+    used.run(*first)
+    assert used.run(*second).tobytes() == fresh.tobytes()
+
+
+def test_no_rows_give_no_outputs() -> None:
+    network = NETWORKS["every layer"]
+    assert Inference(network, trained(network)).run(*rows_of(network, 0)).shape == (0, 2)
+
+
+def test_the_outputs_go_where_they_are_wanted() -> None:
+    network = NETWORKS["wide"]
+    inference, rows = Inference(network, trained(network)), rows_of(network, 530)
+    out = np.full((530, 3), np.nan, np.float32)
+    assert inference.run(*rows, out=out) is out
+    np.testing.assert_array_equal(out, inference.run(*rows))
+
+
+def test_the_result_is_the_callers_own() -> None:
+    network = NETWORKS["wide"]
+    inference = Inference(network, trained(network))
+    first = inference.run(*rows_of(network, 5))
+    before = first.copy()
+    inference.run(*rows_of(network, 5, seed=9))
+    np.testing.assert_array_equal(first, before)
+
+
+def test_parameters_are_read_when_run_and_not_when_bound() -> None:
+    network = NETWORKS["linear"]
+    parameters = trained(network)
+    inference, rows = Inference(network, parameters), rows_of(network, 4)
+    before = inference.run(*rows)
+    parameters.named["output.bias"][...] += 1.0
+    np.testing.assert_allclose(inference.run(*rows), before + 1.0, rtol=1e-6)
+
+
+def test_prediction_changes_neither_parameters_nor_input() -> None:
+    network = NETWORKS["every layer"]
+    parameters, (X, codes) = trained(network), rows_of(network, 9)
+    held = (parameters.theta, parameters.grad, parameters.statistics, X, codes)
+    before = [a.copy() for a in held]
+    Inference(network, parameters).run(X, codes)
+    for a, b in zip(held, before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_dropout_is_off() -> None:
+    network = Network(features=2, layers=(Dropout(rate=0.9),), outputs=1)
+    inference, rows = Inference(network, trained(network)), rows_of(network, 30)
+    assert inference.run(*rows).tobytes() == inference.run(*rows).tobytes()
+    without = Network(features=2, layers=(), outputs=1)
+    np.testing.assert_array_equal(inference.run(*rows), Inference(without, trained(without)).run(*rows))
+
+
+def test_a_row_that_is_no_number_spoils_only_itself() -> None:
+    network = Network(features=2, embeddings=(Embedding(name="a", slots=2, width=1),), layers=(), outputs=1)
+    inference, (X, codes) = Inference(network, trained(network)), rows_of(network, 8)
+    whole = inference.run(X, codes)
+    X[3] = np.nan
+    found = inference.run(X, codes)
+    assert np.isnan(found[3]).all()
+    np.testing.assert_array_equal(np.delete(found, 3, axis=0), np.delete(whole, 3, axis=0))

@@ -1,0 +1,289 @@
+"""Learning-rate schedules: each formula at hand-picked steps, the ends, the plateau, and what holds for all of them."""
+
+from __future__ import annotations
+
+import math
+from math import cos, inf, nan, pi
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from nncli.nn.schedules import (
+    ConstantRate,
+    CosineRate,
+    ExponentialRate,
+    Horizon,
+    OneCycleRate,
+    Plateau,
+    ReduceOnPlateau,
+    Schedule,
+    ScheduleBase,
+    StepRate,
+)
+from tests.unions import members, tag
+
+START = Plateau()
+
+
+def rates(schedule: ScheduleBase, horizon: Horizon) -> list[float]:
+    return [schedule.rate(step, horizon, START) for step in range(horizon.steps)]
+
+
+# --- formulas -------------------------------------------------------------------------------------------------------
+
+
+def test_constant_is_constant() -> None:
+    assert rates(ConstantRate(initial=0.3), Horizon(2, 3)) == [0.3] * 6
+
+
+def test_step_falls_by_its_factor_every_few_epochs() -> None:
+    # two steps an epoch, every 2 epochs: steps 0-3, 4-7, 8-11
+    found = rates(StepRate(initial=0.8, factor=0.5, every=2), Horizon(6, 2))
+    assert found == [0.8] * 4 + [0.4] * 4 + [0.2] * 4
+
+
+def test_exponential_glides_by_its_factor_an_epoch() -> None:
+    found = rates(ExponentialRate(initial=1.0, decay=0.25), Horizon(2, 2))
+    assert found == pytest.approx([1.0, 0.5, 0.25, 0.125])
+
+
+def test_cosine_falls_along_half_a_cosine() -> None:
+    # 4 steps: parts 0, 1/4, 1/2, 3/4 of the way from 1 to 0.2
+    found = rates(CosineRate(initial=1.0, final=0.2), Horizon(4, 1))
+    r = 0.5 / math.sqrt(2.0)
+    assert found == pytest.approx([1.0, 0.2 + 0.8 * (0.5 + r), 0.6, 0.2 + 0.8 * (0.5 - r)])
+
+
+def test_cosine_reaches_final_at_the_horizon_and_stays_there() -> None:
+    schedule, horizon = CosineRate(initial=1.0, final=0.2), Horizon(5, 2)
+    assert schedule.rate(10, horizon, START) == pytest.approx(0.2)
+    assert schedule.rate(99, horizon, START) == pytest.approx(0.2)
+
+
+def test_cosine_begins_where_the_warm_up_ends() -> None:
+    # 2 steps of warm-up, 4 of cosine
+    found = rates(CosineRate(initial=1.0, warmup=2), Horizon(6, 1))
+    assert found[:3] == [0.5, 1.0, 1.0]
+    assert found[2:] == pytest.approx(rates(CosineRate(initial=1.0), Horizon(4, 1)))
+
+
+def test_one_cycle_rises_to_its_peak_and_falls_to_its_end() -> None:
+    # 11 steps, the last is 10: part = step / 10; up to 0.3 from 1/4, down from there to 1/100
+    found = rates(OneCycleRate(peak=1.0, rise=0.3, start_divisor=4.0, end_divisor=100.0), Horizon(11, 1))
+    assert found[0] == 0.25
+    assert found[1] == pytest.approx(0.25 + 0.75 * (1.0 - cos(pi / 3.0)) / 2.0)
+    assert found[3] == 1.0
+    assert found[10] == pytest.approx(0.01)
+    assert found[:4] == sorted(found[:4])
+    assert found[3:] == sorted(found[3:], reverse=True)
+
+
+@given(
+    peak=st.floats(1e-6, 10.0),
+    rise=st.floats(0.05, 0.95),
+    start=st.floats(1.0, 1e3),
+    end=st.floats(1.0, 1e5),
+    steps=st.integers(1, 500),
+)
+@settings(max_examples=100, deadline=None)
+def test_one_cycle_has_one_peak_and_keeps_between_its_ends(
+    peak: float, rise: float, start: float, end: float, steps: int
+) -> None:
+    schedule = OneCycleRate(peak=peak, rise=rise, start_divisor=start, end_divisor=end)
+    found = rates(schedule, Horizon(1, steps))
+    top = found.index(max(found))
+    tiny = 1e-12 * peak
+    assert min(found) >= min(peak / start, peak / end) - tiny
+    assert max(found) <= peak + tiny
+    assert all(a <= b + tiny for a, b in zip(found[:top], found[1 : top + 1], strict=True))
+    assert all(a >= b - tiny for a, b in zip(found[top:-1], found[top + 1 :], strict=True))
+    if steps > 1:
+        assert abs(top / (steps - 1) - rise) <= 1.0 / (steps - 1) or start == 1.0 or end == 1.0
+
+
+def test_warm_up_climbs_in_equal_stairs() -> None:
+    found = rates(ConstantRate(initial=1.0, warmup=4), Horizon(6, 1))
+    assert found == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("warmup", [1, 3, 100])
+def test_warm_up_may_be_longer_than_the_training(warmup: int) -> None:
+    for cls in members(Schedule):
+        found = rates(build(cls, warmup=warmup), Horizon(1, 3))
+        assert all(0.0 < rate <= 1.0 for rate in found)
+        assert found == sorted(found) or warmup == 1
+
+
+def test_warm_up_multiplies_whatever_the_schedule_says() -> None:
+    plain, warm = StepRate(initial=1.0, every=1), StepRate(initial=1.0, every=1, warmup=4)
+    horizon = Horizon(4, 2)
+    for step in range(8):
+        ramp = min(1.0, (step + 1) / 4)
+        assert warm.rate(step, horizon, START) == pytest.approx(ramp * plain.rate(step, horizon, START))
+
+
+# --- the plateau ----------------------------------------------------------------------------------------------------
+
+
+def observed(schedule: ReduceOnPlateau, values: list[float]) -> list[float]:
+    """The rate of the epoch that follows each value."""
+    plateau, found = START, []
+    for value in values:
+        plateau = schedule.observe(plateau, value)
+        found.append(schedule.rate(0, Horizon(100, 1), plateau))
+    return found
+
+
+def test_the_rate_falls_after_patience_epochs_without_a_better_value() -> None:
+    # 5, 4 get better; 4, 4 do not: after the second of them the rate falls, and so again after two more
+    schedule = ReduceOnPlateau(initial=1.0, factor=0.1, patience=2)
+    found = observed(schedule, [5.0, 4.0, 4.0, 4.0, 9.0, 9.0, 3.0, 3.0])
+    assert found == pytest.approx([1.0, 1.0, 1.0, 0.1, 0.1, 0.01, 0.01, 0.01])
+
+
+def test_a_better_value_starts_the_wait_anew() -> None:
+    schedule = ReduceOnPlateau(initial=1.0, factor=0.5, patience=2)
+    assert observed(schedule, [5.0, 6.0, 4.0, 5.0, 3.0, 4.0]) == [1.0] * 6
+
+
+def test_a_gain_below_min_delta_is_none() -> None:
+    schedule = ReduceOnPlateau(initial=1.0, factor=0.5, patience=1, min_delta=0.5)
+    assert observed(schedule, [5.0, 4.6, 4.4]) == [1.0, 0.5, 0.5]  # 4.6 is no gain, 4.4 is one on 5
+
+
+def test_the_rate_never_falls_below_final() -> None:
+    schedule = ReduceOnPlateau(initial=1.0, factor=0.1, patience=1, final=0.03)
+    assert observed(schedule, [1.0] * 5) == pytest.approx([1.0, 0.1, 0.03, 0.03, 0.03])
+
+
+def test_no_number_counts_as_no_gain() -> None:
+    schedule = ReduceOnPlateau(initial=1.0, factor=0.5, patience=2)
+    assert observed(schedule, [nan, nan, inf, inf]) == [1.0, 0.5, 0.5, 0.25]
+
+
+def test_observing_makes_a_new_plateau_and_changes_none() -> None:
+    schedule, before = ReduceOnPlateau(initial=1.0, patience=1), Plateau(best=2.0, waited=0, factor=0.5)
+    assert schedule.observe(before, 3.0) == Plateau(best=2.0, waited=0, factor=0.25)
+    assert before == Plateau(best=2.0, waited=0, factor=0.5)
+
+
+@pytest.mark.parametrize("cls", [c for c in members(Schedule) if c is not ReduceOnPlateau], ids=tag)
+def test_all_others_never_look_at_the_results(cls: type[Any]) -> None:
+    schedule: ScheduleBase = build(cls)
+    assert schedule.observe(START, 3.0) is START
+
+
+# --- all of them ----------------------------------------------------------------------------------------------------
+
+
+def build(cls: type[Any], **options: Any) -> Any:
+    return cls(**({"peak": 1.0} if cls is OneCycleRate else {"initial": 1.0}), **options)
+
+
+@st.composite
+def schedules(draw: st.DrawFn) -> tuple[ScheduleBase, float, float]:
+    """A schedule with the bounds of its rate."""
+    high = draw(st.floats(1e-6, 10.0))
+    low = draw(st.floats(0.0, 1.0)) * high
+    shrink = draw(st.floats(0.05, 0.99))
+    every: list[tuple[ScheduleBase, float]] = [
+        (ConstantRate(initial=high), high),
+        (StepRate(initial=high, factor=shrink, every=draw(st.integers(1, 5))), 0.0),
+        (ExponentialRate(initial=high, decay=shrink), 0.0),
+        (CosineRate(initial=high, final=low), low),
+        (OneCycleRate(peak=high), high / 10_000.0),
+        (ReduceOnPlateau(initial=high, factor=shrink, patience=draw(st.integers(1, 3)), final=low), low),
+    ]
+    assert {type(schedule) for schedule, _ in every} == set(members(Schedule))
+    schedule, bound = draw(st.sampled_from(every))
+    return schedule, bound, high
+
+
+@given(
+    case=schedules(),
+    epochs=st.integers(1, 20),
+    steps=st.integers(1, 9),
+    warmup=st.integers(0, 12),
+    values=st.lists(st.floats(0.0, 1.0), min_size=20, max_size=20),
+)
+@settings(max_examples=200, deadline=None)
+def test_the_rate_is_positive_finite_and_within_its_bounds(
+    case: tuple[ScheduleBase, float, float], epochs: int, steps: int, warmup: int, values: list[float]
+) -> None:
+    schedule, low, high = case
+    horizon, plateau = Horizon(epochs, steps), START
+    warm = schedule.model_copy(update={"warmup": warmup})
+    for epoch in range(epochs):
+        for step in range(epoch * steps, (epoch + 1) * steps):
+            rate = warm.rate(step, horizon, plateau)
+            assert math.isfinite(rate)
+            assert 0.0 < rate <= high * (1.0 + 1e-12)
+            if step >= warmup:
+                assert rate >= low * (1.0 - 1e-12)
+        plateau = schedule.observe(plateau, values[epoch])
+
+
+@pytest.mark.parametrize("cls", members(Schedule), ids=tag)
+def test_a_horizon_of_one_step_has_a_rate(cls: type[Any]) -> None:
+    (rate,) = rates(build(cls), Horizon(1, 1))
+    assert rate == (0.04 if cls is OneCycleRate else 1.0)
+
+
+@pytest.mark.parametrize("cls", members(Schedule), ids=tag)
+def test_the_rate_is_a_function_of_its_arguments_alone(cls: type[Any]) -> None:
+    schedule, horizon = build(cls, warmup=2), Horizon(3, 4)
+    forwards = rates(schedule, horizon)
+    backwards = [schedule.rate(step, horizon, START) for step in reversed(range(horizon.steps))]
+    assert forwards == backwards[::-1]
+
+
+@pytest.mark.parametrize("cls", [StepRate, ExponentialRate, CosineRate])
+def test_the_batch_size_changes_the_steps_and_not_the_rate_at_the_start_of_an_epoch(cls: type[Any]) -> None:
+    schedule = build(cls)
+    for epoch in range(12):
+        few, many = (schedule.rate(epoch * n, Horizon(12, n), START) for n in (3, 30))
+        assert few == pytest.approx(many, rel=1e-12)
+
+
+# --- how a schedule is written --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "schedule"),
+    [
+        (0.1, ConstantRate(initial=0.1)),
+        (1, ConstantRate(initial=1.0)),
+        ({"type": "cosine", "initial": 0.1, "warmup": 5}, CosineRate(initial=0.1, final=0.0, warmup=5)),
+        ({"type": "one_cycle", "peak": 0.1}, OneCycleRate(peak=0.1)),
+    ],
+)
+def test_a_number_is_a_constant_rate(text: Any, schedule: ScheduleBase) -> None:
+    assert TypeAdapter(Schedule).validate_python(text) == schedule
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        0,
+        -0.1,
+        True,
+        inf,
+        nan,
+        "0.1",
+        {"type": "cosine"},
+        {"type": "step", "initial": 0.1, "factor": 1.0},
+        {"type": "step", "initial": 0.1, "every": 0},
+        {"type": "exponential", "initial": 0.1, "decay": 0.0},
+        {"type": "one_cycle", "initial": 0.1},
+        {"type": "one_cycle", "peak": 0.1, "rise": 1.0},
+        {"type": "constant", "initial": 0.1, "warmup": -1},
+        {"type": "constant", "initial": 0.1, "warmup": 1.0},
+        {"type": "reduce_on_plateau", "initial": 0.1, "patience": 0},
+    ],
+)
+def test_what_is_no_schedule_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Schedule).validate_python(wrong)

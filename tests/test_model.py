@@ -1,0 +1,85 @@
+"""A model says the same of a row whatever rows it travels with, and in the person's own words and units."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nncli.data.table import Table
+from nncli.data.tables import read_table
+from nncli.data.targets import ClassTarget, NumberTarget
+from nncli.errors import DataError
+from nncli.model import Model, Predictions
+from nncli.runs import Run
+from tests.cli.support import DATA
+
+
+@pytest.fixture(scope="module")
+def model(penguins: Path) -> Model:
+    return Run.open(penguins).load_model()
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    return read_table(DATA / "penguins.csv", missing=("", "NA"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(order=st.lists(st.integers(0, 343), min_size=1, max_size=1200))
+def test_any_rows_in_any_order_get_the_same_predictions(model: Model, table: Table, order: list[int]) -> None:
+    rows = np.array(order)
+    alone = model.predict(table).values
+    assert np.allclose(model.predict(table.take(rows)).values, alone[rows], rtol=1e-5, atol=1e-7)
+
+
+@settings(max_examples=40, deadline=None)
+@given(cuts=st.lists(st.integers(0, 344), max_size=6).map(sorted))
+def test_a_table_cut_anywhere_gets_the_same_bits(model: Model, table: Table, cuts: list[int]) -> None:
+    edges = [0, *cuts, 344]
+    parts = [model.predict(table.part(a, b)).values for a, b in pairwise(edges)]
+    assert np.array_equal(np.concatenate(parts), model.predict(table).values)
+
+
+def test_a_model_names_the_columns_it_needs(model: Model) -> None:
+    assert "island" in model.columns
+    assert not {"species", "year"} & set(model.columns)
+
+
+def test_no_rows_are_no_predictions(model: Model, table: Table) -> None:
+    frame = model.predict(table.part(0, 0)).frame(proba=True)
+    assert frame.shape == (0, 4)
+
+
+def test_column_order_and_other_columns_do_not_matter(model: Model, table: Table) -> None:
+    frame = table.frame.select(reversed(table.frame.columns)).with_columns(more=pl.lit("x"))
+    assert np.array_equal(model.predict(Table(frame, "t")).values, model.predict(table).values)
+
+
+def test_a_missing_column_is_named(model: Model, table: Table) -> None:
+    with pytest.raises(DataError, match="island"):
+        model.predict(Table(table.frame.drop("island"), "t"))
+
+
+def test_unseen_and_missing_categories_have_a_prediction(model: Model, table: Table) -> None:
+    for cell in ("Atlantis", None):
+        frame = table.frame.with_columns(island=pl.lit(cell, dtype=pl.String))
+        assert np.isfinite(model.predict(Table(frame, "t")).values).all()
+
+
+def test_one_number_is_called_prediction_and_several_bear_their_names() -> None:
+    one = NumberTarget(names=("y",), centers=(0.0,), scales=(1.0,))
+    two = NumberTarget(names=("y", "z"), centers=(0.0, 0.0), scales=(1.0, 1.0))
+    assert Predictions(one, np.zeros((1, 1))).frame().columns == ["prediction"]
+    assert Predictions(two, np.zeros((1, 2))).frame().columns == ["prediction_y", "prediction_z"]
+
+
+def test_probabilities_bear_the_names_of_their_classes() -> None:
+    target = ClassTarget(name="c", labels=("007", "🐧 "))
+    frame = Predictions(target, np.array([[0.25, 0.75]])).frame(proba=True)
+    assert frame.to_dicts() == [{"prediction": "🐧 ", "proba_007": 0.25, "proba_🐧 ": 0.75}]
