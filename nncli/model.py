@@ -83,7 +83,8 @@ class Model:
         """
         X, codes = self.spec.encoder.encode(table, self.spec.network.precision)
         before = (table.first_row - 1) % BLOCK_ROWS
-        X, codes = (np.pad(rows, ((before, 0), (0, 0))) if before else rows for rows in (X, codes))
+        if before:
+            X, codes = np.pad(X, ((before, 0), (0, 0))), np.pad(codes, ((before, 0), (0, 0)))
         return self.decode(self._inference.run(X, codes)[before:])
 
     def predict_examples(self, examples: Examples) -> Predictions:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,11 +14,11 @@ import typer
 from nncli.cli.evaluate import evaluate
 from nncli.cli.generate import generate_data
 from nncli.cli.predict import predict
+from nncli.cli.signals import StoppedError
 from nncli.cli.train import train
 from nncli.errors import NncliError
 from nncli.version import __version__
 
-INTERRUPTED = 130
 BROKEN_PIPE = 128 + 13
 
 EPILOG = (
@@ -58,13 +60,24 @@ def root(
 
 
 def main() -> None:
-    """Run the command line, and turn whatever is raised into one message and an exit code."""
+    """Run the command line and end the process."""
+    with Path(os.devnull).open("w") as nowhere:
+        # A closed stream is no reason to stop, but print() would then send messages where the data goes.
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character shows its number
+                stream.reconfigure(errors="backslashreplace")
+        _run()
+
+
+def _run() -> None:
+    """Turn whatever is raised into one message and an exit code."""
     try:
         code = app(prog_name="nncli", standalone_mode=False)
     except NncliError as error:
         _fail(error, str(error), error.exit_code)
     except (typer.Abort, KeyboardInterrupt) as error:
-        _fail(error, "interrupted", INTERRUPTED)
+        _fail(error, "interrupted", StoppedError.exit_code)
     except SystemExit as error:
         # Typer and Rich leave when whoever reads our output has had enough: not a failure, nor done.
         sys.exit(BROKEN_PIPE if isinstance(error.__context__, BrokenPipeError) else error.code)
@@ -84,6 +97,8 @@ def main() -> None:
             "  This is a fault in nncli. `nncli --debug …` shows where; please report it.",
             1,
         )
+    if code == StoppedError.exit_code:  # Typer has met the KeyboardInterrupt
+        _fail(KeyboardInterrupt(), "interrupted", code)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -40,8 +40,8 @@ def announce_input(what: str) -> None:
 def wide(console: Console, table: Table) -> None:
     """Print a table at its full width: a terminal would rather wrap it than have figures cut off."""
     unbounded = console.options.update(max_width=UNBOUNDED)
-    width = max(console.width, console.measure(table, options=unbounded).maximum)
-    console.print(table, width=width, crop=False, no_wrap=True, overflow="ignore")
+    console.width = max(console.width, console.measure(table, options=unbounded).maximum)
+    console.print(table)
 
 
 def rows(count: int) -> str:

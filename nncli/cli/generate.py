@@ -11,7 +11,7 @@ import typer
 def generate_data(
     name: Annotated[
         str,
-        typer.Argument(help="linear, sine, friedman1, xor, moons, circles, spirals or blobs.", metavar="[NAME]"),
+        typer.Argument(help="linear, sine, friedman1, xor, moons, circles, spirals or blobs.", metavar="NAME"),
     ] = "linear",
     rows: Annotated[int, typer.Option("-n", "--rows", help="How many rows.")] = 100,
     noise: Annotated[

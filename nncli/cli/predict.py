@@ -21,7 +21,7 @@ def predict(
     run: Annotated[Path, typer.Argument(help="A run directory made by `nncli train`.", metavar="RUN")],
     table: Annotated[
         str | None,
-        typer.Argument(help="CSV, TSV, Parquet or JSON lines; default, or -: the standard input.", metavar="[INPUT]"),
+        typer.Argument(help="CSV, TSV, Parquet or JSON lines; default, or -: the standard input.", metavar="INPUT"),
     ] = None,
     output: Annotated[
         str, typer.Option("-o", "--output", help="The file to write, or - for the standard output.")

@@ -6,6 +6,15 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import ClassVar
+
+from nncli.errors import NncliError
+
+
+class StoppedError(NncliError):
+    """The work was stopped as asked, and what there was of it is saved."""
+
+    exit_code: ClassVar[int] = 130
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nncli.cli.signals import interrupt_at_once, stop_on_interrupt
+from nncli.cli.signals import StoppedError, interrupt_at_once, stop_on_interrupt
 
 
 def train(
@@ -73,11 +73,10 @@ def train(
         show_summary(started, finished, console)
     typer.echo(os.fsencode(finished.run))
     if finished.status == "stopped":
-        say(
-            f"stopped after epoch {finished.epochs}; the best weights so far are saved\n"
-            f"  They predict: nncli predict {finished.run} TABLE\n"
-            f"  To train again from the start: nncli train {finished.run}/config.yaml"
+        raise StoppedError(
+            f"stopped after epoch {finished.epochs}; the best weights so far are saved",
+            hint=f"They predict: nncli predict {finished.run} TABLE\n"
+            f"  To train again from the start: nncli train {finished.run}/config.yaml",
         )
-        raise typer.Exit(130)
     if not quiet:
         say(f"next: nncli predict {finished.run} NEW_TABLE")

@@ -36,9 +36,10 @@ def score(predictions: Predictions, y: Truth, weights: npt.NDArray[np.float64] |
     if isinstance(target, ClassTarget):
         return score_classes(y, predictions.values, target.labels, weights)
     q = loss.q if isinstance(loss, Quantile) else None
-    return tuple(
-        score_numbers(name, y[:, j], predictions.values[:, j], weights, q) for j, name in enumerate(target.names)
-    )
+    with np.errstate(over="ignore", invalid="ignore"):  # errors beyond measure sum up to infinity
+        return tuple(
+            score_numbers(name, y[:, j], predictions.values[:, j], weights, q) for j, name in enumerate(target.names)
+        )
 
 
 def baseline(target: Target, training: Truth, weights: npt.NDArray[np.float64] | None, rows: int) -> Predictions:

@@ -28,8 +28,8 @@ MOST_ONE_HOT = 32
 """Categories up to which a column becomes 0/1 columns."""
 RARE_BELOW = 2
 """A category seen fewer times than this in training shares the slot of the unseen: its one row says little of it."""
-BLOCK = 16_384
-"""Rows encoded at a time: few enough for the cache, since X is filled column by column."""
+BLOCK = 65_536
+"""Rows encoded at a time: X is filled column by column, and a part of it stays nearer than the whole would."""
 MISSING, OTHER, FIRST = 0, 1, 2
 """The slots of a missing cell, of a rare or unseen category, and of the first known one."""
 
@@ -169,7 +169,7 @@ class CategoricalColumn(Specification):
             rows[OTHER, c] = 1.0
         if self.missing:
             rows[MISSING, c + self.other] = 1.0
-        out[...] = rows[self.codes(table)]
+        out[...] = np.take(rows, self.codes(table), axis=0)
 
 
 Column = Annotated[NumericColumn | CategoricalColumn, Field(discriminator="type")]

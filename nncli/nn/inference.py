@@ -1,7 +1,8 @@
 """Running a trained network: block by block, each block of one fixed shape.
 
 Matrix products choose their way by shape, so a row's last bits would depend on how many rows travel with it. With
-every block padded to the same number of rows they do not.
+every block padded to the same number of rows they do not: they depend on the row and, with some BLAS kernels, on its
+place in its block. A table cut at multiples of BLOCK_ROWS therefore gives the bits of the whole.
 """
 
 from __future__ import annotations

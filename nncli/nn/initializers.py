@@ -70,9 +70,7 @@ class Uniform(InitializerBase):
         return rng.uniform(self.low, self.high, shape)
 
 
-def _scaled(
-    rng: np.random.Generator, shape: tuple[int, ...], numerator: float, fan: int, how: Distribution
-) -> Array:
+def _scaled(rng: np.random.Generator, shape: tuple[int, ...], numerator: float, fan: int, how: Distribution) -> Array:
     """Zero-mean values of variance numerator / fan; a uniform on (-a, a) has variance a²/3."""
     variance = numerator / max(1, fan)  # without inputs there is nothing to draw
     if how == "normal":

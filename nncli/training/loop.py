@@ -23,7 +23,7 @@ from nncli.training.step import Penalty, bind_step
 
 
 class DivergedError(NncliError):
-    """The loss is no longer a finite number."""
+    """The loss or a weight is no longer a finite number."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def fit(
     which `stop()` began to answer True. `state.best` then holds the weights of the best epoch.
 
     Raises:
-        DivergedError: the loss of a batch is not finite; `state.best` holds the best epoch before.
+        DivergedError: the loss of a batch or a weight is not finite; `state.best` holds the best epoch before.
     """
     batches = Batches(examples, plan.batch_size, state.streams.shuffle)
     horizon = Horizon(plan.epochs, batches.steps)
@@ -147,10 +147,12 @@ def fit(
             value = steps[rows](i, rate, state.step + 1)
             state.step += 1
             if not isfinite(value):
-                raise _diverged(state, plan, value, rate)
+                raise _diverged(state, plan, f"the loss became {value}", rate)
             total += value * rows
             if stop():
                 return None
+        if not (np.isfinite(parameters.theta).all() and np.isfinite(parameters.statistics).all()):
+            raise _diverged(state, plan, "a weight is no longer a finite number", rate)  # its loss was, before the step
         return total / len(examples)
 
     while state.epoch < plan.epochs and not state.watch.out_of_patience(plan.patience):
@@ -180,7 +182,7 @@ def fit(
         yield replace(report, is_best=is_best)
 
 
-def _diverged(state: State, plan: Plan, value: float, rate: float) -> DivergedError:
+def _diverged(state: State, plan: Plan, what: str, rate: float) -> DivergedError:
     kept = f"the weights of epoch {state.watch.best_epoch} were kept" if state.watch.best_epoch else "nothing was kept"
     cause = (
         "the input or the target is far from the range of 0 to 1: use encoding: {numeric: standard}"
@@ -188,6 +190,6 @@ def _diverged(state: State, plan: Plan, value: float, rate: float) -> DivergedEr
         else f"the learning rate, {rate:g}, is too high"
     )
     return DivergedError(
-        f"the loss became {value} at step {state.step} (epoch {state.epoch + 1}); {kept}",
+        f"{what} at step {state.step} (epoch {state.epoch + 1}); {kept}",
         hint=f"Most likely {cause}. A lower learning_rate, or clip_norm: 1, usually helps.",
     )

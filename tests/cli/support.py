@@ -54,7 +54,7 @@ def start(*words: object, cwd: Path | None = None, env: Mapping[str, str] = {}) 
     return subprocess.Popen(
         [*COMMAND, *map(str, words)],
         cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | env,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **env},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -86,7 +86,7 @@ def call(monkeypatch: pytest.MonkeyPatch, *words: object, stdin: bytes = b"") ->
         finally:
             signal.signal(signal.SIGINT, interrupt)
             os.environ.pop("NNCLI_DEBUG", None)
-    return Outcome(code, *(stream.buffer.getvalue().decode() for stream in (out, err)))  # type: ignore[attr-defined]
+    return Outcome(code, *(stream.buffer.getvalue().decode() for stream in (out, err)))
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from nncli.version import __version__
-from tests.cli.support import CONFIGS, DATA, Cli, run
+from tests.cli.support import COMMAND, DATA, ROOT, Cli, run
 
 COMMANDS = ("train", "predict", "evaluate", "generate-data")
 TABLE = DATA / "penguins.csv"
@@ -24,6 +27,11 @@ def test_help_of_everything(nncli: Cli, command: tuple[str, ...]) -> None:
     assert shown.out.startswith("Usage: nncli")
     assert not shown.err
     assert "\b" not in shown.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_usage_line_has_each_bracket_once(nncli: Cli, command: str) -> None:
+    assert "[[" not in nncli(command, "--help").out
 
 
 def test_help_names_every_command_and_exit_code(nncli: Cli) -> None:
@@ -96,14 +104,8 @@ def test_an_error_cannot_write_to_the_terminal_what_it_likes(nncli: Cli, here: P
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 @pytest.mark.parametrize("command", ["predict", "evaluate"])
-def test_a_full_disk_is_told_in_plain_words(
-    nncli: Cli, penguins: Path, monkeypatch: pytest.MonkeyPatch, command: str
-) -> None:
+def test_a_full_disk_is_told_in_plain_words(penguins: Path, command: str) -> None:
     with Path("/dev/full").open("wb") as full:
-        import subprocess
-
-        from tests.cli.support import COMMAND, ROOT
-
         done = subprocess.run(
             [*COMMAND, command, str(penguins), str(TABLE)], stdout=full, stderr=subprocess.PIPE, cwd=ROOT, check=False
         )
@@ -115,15 +117,32 @@ def test_a_full_disk_is_told_in_plain_words(
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
 @pytest.mark.parametrize("command", ["predict RUN TABLE", "evaluate RUN TABLE", "generate-data -n 100000"])
 def test_a_reader_who_leaves_early_is_no_error(penguins: Path, command: str) -> None:
-    import shlex
-    import subprocess
-    import sys
-
     words = command.replace("RUN", shlex.quote(str(penguins))).replace("TABLE", shlex.quote(str(TABLE)))
     line = f"{shlex.quote(sys.executable)} -m nncli {words} | true; echo ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True, cwd=CONFIGS.parent)
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "141\n"
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
+@pytest.mark.parametrize("command", ["predict RUN TABLE", "evaluate RUN TABLE", "generate-data"])
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_a_closed_stream_is_no_reason_to_stop(penguins: Path, command: str, closed: str) -> None:
+    words = command.replace("RUN", str(penguins)).replace("TABLE", str(TABLE)).split()
+    whole = run(*words).check().out
+    done = subprocess.run(["bash", "-c", f'"$@" {closed}', "-", *COMMAND, *words], capture_output=True, cwd=ROOT)
+    assert done.returncode == 0
+    assert done.stdout.decode() == ("" if closed == ">&-" else whole)
+    assert done.stderr == b""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
+def test_notes_never_stray_among_the_data(here: Path) -> None:
+    (here / "c.yaml").write_text(f"data: {{path: {TABLE}, target: species}}\nepochs: 1\n")
+    line = '"$@" train c.yaml 2>&-'
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", line, "-", *COMMAND], capture_output=True, cwd=here, env=env)
+    assert done.stdout == b"runs/c\n"
 
 
 def test_python_m_nncli_is_the_command() -> None:

@@ -10,9 +10,10 @@ import pytest
 from nncli.nn.activations import ActivationBase, Tanh
 from nncli.nn.arrays import Array, Bound
 from nncli.nn.checks import GradientCheck, gradient_error
-from nncli.nn.layers import BatchNorm, Dense, Dropout, LayerNorm
+from nncli.nn.layers import Dense, Dropout
 from nncli.nn.losses import BoundLoss, LossBase, Mae, Mse
 from nncli.nn.network import Embedding, Network
+from nncli.nn.normalization import BatchNorm, LayerNorm
 from nncli.nn.parameters import Parameters
 
 RIGHT = 1e-7
@@ -81,7 +82,8 @@ def parameters_of(network: Network) -> Parameters:
     return parameters
 
 
-def dense_with(activation: ActivationBase) -> Dense:
+def dense_with(activation: Any) -> Dense:
+    """A dense layer with an activation of no union."""
     return Dense.model_construct(type="dense", units=4, activation=activation, bias=True, init=None)
 
 

@@ -14,9 +14,11 @@ from pydantic import ValidationError
 
 from nncli.nn.activations import Activation, ElementwiseActivation, Relu, Softmax, Tanh
 from nncli.nn.checks import GradientCheck, gradient_error
-from nncli.nn.layers import ActivationLayer, BatchNorm, Dense, Dropout, Layer, LayerBase, LayerNorm, Residual
+from nncli.nn.layer import LayerBase
+from nncli.nn.layers import ActivationLayer, Dense, Dropout, Layer, Residual
 from nncli.nn.losses import CrossEntropy, Hinge, Huber, Loss, LossBase, Mae, Mse, Poisson, Quantile
 from nncli.nn.network import Embedding, Network
+from nncli.nn.normalization import BatchNorm, LayerNorm
 from nncli.nn.parameters import Parameters
 from tests.unions import members, tag
 
@@ -166,7 +168,9 @@ def random_layers(draw: st.DrawFn, d: int, depth: int, most: int) -> tuple[tuple
         kind, activation = draw(st.sampled_from(kinds)), draw(st.sampled_from(ELEMENTWISE))
         if kind == "dense":
             d = draw(st.integers(1, 4))
-            layers.append(Dense(units=d, activation=draw(st.sampled_from([None, activation])), bias=draw(st.booleans())))
+            layers.append(
+                Dense(units=d, activation=draw(st.sampled_from([None, activation])), bias=draw(st.booleans()))
+            )
         elif kind == "residual":
             inside, width = draw(random_layers(d, depth - 1, 2))
             end = () if inside and width == d else (Dense(units=d, activation=activation),)

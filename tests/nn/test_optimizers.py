@@ -210,9 +210,7 @@ EDGES = [0, 1, BLOCK - 1, BLOCK, BLOCK + 5, 2 * BLOCK, SIZE - 1, SIZE]
 
 @pytest.mark.parametrize("decayed", EDGES)
 @pytest.mark.parametrize("optimizer", [AdamW(weight_decay=0.3), Lion(weight_decay=0.3)])
-def test_weight_decay_touches_the_decayed_alone_wherever_the_edge_falls(
-    optimizer: OptimizerBase, decayed: int
-) -> None:
+def test_weight_decay_touches_the_decayed_alone_wherever_the_edge_falls(optimizer: OptimizerBase, decayed: int) -> None:
     gradients, rates = [np.zeros(SIZE)], [0.1]
     theta, _ = ours(optimizer, gradients, rates, decayed=decayed)
     before, _ = start(SIZE)

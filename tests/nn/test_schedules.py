@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from math import cos, inf, nan, pi
 from typing import Any
 
@@ -84,8 +85,8 @@ def test_one_cycle_rises_to_its_peak_and_falls_to_its_end() -> None:
 @given(
     peak=st.floats(1e-6, 10.0),
     rise=st.floats(0.05, 0.95),
-    start=st.floats(1.0, 1e3),
-    end=st.floats(1.0, 1e5),
+    start=st.floats(1.5, 1e3),
+    end=st.floats(1.5, 1e5),
     steps=st.integers(1, 500),
 )
 @settings(max_examples=100, deadline=None)
@@ -98,10 +99,10 @@ def test_one_cycle_has_one_peak_and_keeps_between_its_ends(
     tiny = 1e-12 * peak
     assert min(found) >= min(peak / start, peak / end) - tiny
     assert max(found) <= peak + tiny
-    assert all(a <= b + tiny for a, b in zip(found[:top], found[1 : top + 1], strict=True))
-    assert all(a >= b - tiny for a, b in zip(found[top:-1], found[top + 1 :], strict=True))
+    assert all(a <= b + tiny for a, b in pairwise(found[: top + 1]))
+    assert all(a >= b - tiny for a, b in pairwise(found[top:]))
     if steps > 1:
-        assert abs(top / (steps - 1) - rise) <= 1.0 / (steps - 1) or start == 1.0 or end == 1.0
+        assert abs(top / (steps - 1) - rise) <= 1.0 / (steps - 1)
 
 
 def test_warm_up_climbs_in_equal_stairs() -> None:
@@ -109,12 +110,10 @@ def test_warm_up_climbs_in_equal_stairs() -> None:
     assert found == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
 
 
-@pytest.mark.parametrize("warmup", [1, 3, 100])
-def test_warm_up_may_be_longer_than_the_training(warmup: int) -> None:
-    for cls in members(Schedule):
-        found = rates(build(cls, warmup=warmup), Horizon(1, 3))
-        assert all(0.0 < rate <= 1.0 for rate in found)
-        assert found == sorted(found) or warmup == 1
+@pytest.mark.parametrize("cls", members(Schedule), ids=tag)
+def test_warm_up_may_be_longer_than_the_training(cls: type[Any]) -> None:
+    found = rates(build(cls, warmup=100), Horizon(3, 1))
+    assert all(0.0 < rate <= 0.03 for rate in found)
 
 
 def test_warm_up_multiplies_whatever_the_schedule_says() -> None:

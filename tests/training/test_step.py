@@ -10,20 +10,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from nncli.data.batches import Batches
 from nncli.data.examples import Examples
 from nncli.nn.activations import Activation, ElementwiseActivation, Tanh
-from nncli.nn.layers import ActivationLayer, BatchNorm, Dense, Dropout, LayerNorm, Residual
+from nncli.nn.arrays import Array
+from nncli.nn.layers import ActivationLayer, Dense, Dropout, Residual
 from nncli.nn.losses import CrossEntropy, Loss, LossBase, Mse
 from nncli.nn.network import Embedding, Network
+from nncli.nn.normalization import BatchNorm, LayerNorm
 from nncli.nn.optimizers import Adam, AdamW, Optimizer, OptimizerBase, Sgd
 from nncli.nn.parameters import Parameters
 from nncli.training.step import BatchStep, Penalty, bind_step, clip
 from tests.unions import members, tag
-
-Vector = NDArray[np.float64]
 
 # --- nothing is allocated -------------------------------------------------------------------------------------------
 
@@ -92,9 +91,7 @@ def bound_step(
         decayed=parameters.layout.decayed,
     )
     penalty = Penalty(parameters, l1=l1, l2=l2) if l1 or l2 else None
-    return bind_step(
-        network, parameters, loss, batches, ROWS, optimize, penalty=penalty, clip_norm=clip_norm, rng=rng
-    )
+    return bind_step(network, parameters, loss, batches, ROWS, optimize, penalty=penalty, clip_norm=clip_norm, rng=rng)
 
 
 def peak_of(step: BatchStep, *, steps: int = 50, rounds: int = 2) -> int:
@@ -132,7 +129,9 @@ def test_a_step_allocates_nothing(network: Network, optimizer: OptimizerBase) ->
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_step_with_weights_penalty_and_clipping_allocates_nothing(optimizer: OptimizerBase) -> None:
-    step = bound_step(NETWORKS["embeddings"], CrossEntropy(), optimizer, weighted=True, l1=1e-4, l2=1e-3, clip_norm=0.01)
+    step = bound_step(
+        NETWORKS["embeddings"], CrossEntropy(), optimizer, weighted=True, l1=1e-4, l2=1e-3, clip_norm=0.01
+    )
     assert peak_of(step) < LARGEST
 
 
@@ -174,7 +173,7 @@ def line(*, outputs: int = 1) -> tuple[Network, Parameters, Examples]:
 
 def take_step(
     network: Network, parameters: Parameters, examples: Examples, rate: float, **options: Any
-) -> tuple[float, Vector]:
+) -> tuple[float, Array]:
     """One step of gradient descent on all rows: its value, and theta after it."""
     batches = Batches(examples, len(examples), np.random.default_rng(7))
     batches.shuffle()
@@ -236,7 +235,7 @@ def test_the_penalty_is_worked_by_hand() -> None:
 
 
 def test_the_gradient_of_the_penalty_is_its_derivative() -> None:
-    network, parameters, _ = line()
+    _, parameters, _ = line()
     penalty = Penalty(parameters, l1=0.3, l2=0.7)
     parameters.grad[...] = 0.0
     penalty.add_gradient()
@@ -268,10 +267,11 @@ def test_embeddings_are_penalised_and_scales_are_not() -> None:
         np.testing.assert_array_equal(g[free], 0.0)
 
 
-def test_clipping_shortens_a_long_gradient_and_keeps_its_direction() -> None:
+@pytest.mark.parametrize("largest", [1e-3, 1.0, 4.999])
+def test_clipping_shortens_a_long_gradient_and_keeps_its_direction(largest: float) -> None:
     grad = np.array([3.0, 4.0])  # of length 5
-    clip(grad, 1.0)
-    np.testing.assert_allclose(grad, [0.6, 0.8], rtol=1e-15)
+    clip(grad, largest)
+    np.testing.assert_allclose(grad, [0.6 * largest, 0.8 * largest], rtol=1e-15)
 
 
 @pytest.mark.parametrize("largest", [5.0, 5.1, 1e9])

@@ -1,0 +1,127 @@
+"""`nncli evaluate` on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.cli.support import DATA, Cli, run
+
+TABLE = DATA / "penguins.csv"
+
+
+def test_the_text_holds_every_part(nncli: Cli, penguins: Path) -> None:
+    done = nncli("evaluate", penguins, TABLE).check()
+    assert done.err == ""
+    lines = done.out.splitlines()
+    assert lines[0] == "344 rows"
+    names = [line.split()[0] for line in lines if line.strip()]
+    metrics = ["accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "log_loss", "brier", "calibration_error"]
+    assert [name for name in names if name in metrics] == metrics
+    assert "by class" in lines
+    assert any(line.startswith("confusion") for line in lines)
+    assert names.count("Gentoo") == 2
+
+
+def test_the_json_is_one_object(nncli: Cli, penguins: Path) -> None:
+    done = nncli("evaluate", penguins, TABLE, "--json").check()
+    said = json.loads(done.out)
+    assert done.out.count("\n") == 1
+    assert set(said) == {"rows", "skipped", "metrics"}
+    assert said["rows"] == 344
+    metrics = said["metrics"]
+    assert set(metrics) == {
+        *("accuracy", "balanced_accuracy", "log_loss", "macro_f1", "roc_auc", "brier", "calibration_error"),
+        *("labels", "confusion", "per_class"),
+    }
+    assert sum(map(sum, metrics["confusion"])) == 344
+    assert metrics["labels"] == ["Adelie", "Chinstrap", "Gentoo"]
+    assert metrics["per_class"][2]["support"] == 124
+
+
+def test_the_json_of_numbers(nncli: Cli, line: Path) -> None:
+    said = json.loads(nncli("evaluate", line, DATA / "linear.csv", "--json").check().out)
+    assert set(said["metrics"]) == {"rmse", "mae", "median_absolute_error", "r2", "mape"}
+
+
+def test_several_targets_each_have_their_metrics(nncli: Cli, pair: Path) -> None:
+    said = json.loads(nncli("evaluate", pair, DATA / "linear.csv", "--json").check().out)
+    assert set(said["metrics"]["targets"]) == {"x2", "y"}
+    text = nncli("evaluate", pair, DATA / "linear.csv").check().out
+    assert "median_absolute_error_x2" in text
+    assert "rmse_y" in text
+
+
+def test_rows_without_a_target_are_left_out_and_it_is_said(nncli: Cli, here: Path, penguins: Path) -> None:
+    table = pl.read_csv(TABLE, infer_schema=False)
+    table = table.with_columns(species=pl.when(pl.int_range(pl.len()) >= 10).then("species"))
+    table.write_csv("t.csv")
+    done = nncli("evaluate", penguins, "t.csv", "--json").check()
+    said = json.loads(done.out)
+    assert (said["rows"], said["skipped"]) == (334, 10)
+    assert done.err == "note: left out 10 rows without a target\n"
+
+
+def test_no_row_with_a_target_is_an_error(nncli: Cli, penguins: Path) -> None:
+    table = TABLE.read_bytes().replace(b"Adelie", b"").replace(b"Gentoo", b"").replace(b"Chinstrap", b"NA")
+    assert "no row has a target" in nncli("evaluate", penguins, "-", stdin=table).check(4).err
+
+
+def test_an_unseen_label_is_an_error_that_names_its_row(nncli: Cli, penguins: Path) -> None:
+    table = TABLE.read_bytes().replace(b"Gentoo", b"Emperor")
+    done = nncli("evaluate", penguins, "-", stdin=table).check(4)
+    assert "row 153, column 'species': the class 'Emperor' was not among the training rows" in done.err
+
+
+def test_a_table_without_the_target_is_an_error(nncli: Cli, penguins: Path) -> None:
+    assert "'species'" in nncli("evaluate", penguins, DATA / "linear.csv").check(4).err
+
+
+def test_from_a_pipe(nncli: Cli, penguins: Path) -> None:
+    assert nncli("evaluate", penguins, "-", stdin=TABLE.read_bytes()).out == nncli("evaluate", penguins, TABLE).out
+
+
+def test_no_column_is_cut_off_and_no_count_is_rounded(nncli: Cli, here: Path) -> None:
+    labels = [f"a rather long name of a class {n}" for n in range(12)]
+    frame = pl.DataFrame({"x": [float(n) for n in range(12)] * 20, "label": labels * 20})
+    frame.write_csv("t.csv")
+    Path("c.yaml").write_text("data: {path: t.csv, target: label}\nepochs: 1")
+    path = nncli("train", "c.yaml", "-q").check().path
+    pl.concat([frame] * 150).write_csv("big.csv")
+    text = nncli("evaluate", path, "big.csv").check().out
+    assert text.startswith("36,000 rows\n")
+    assert "…" not in text
+    for label in labels:
+        assert text.count(label + " ") + text.count(label + "\n") >= 3
+    assert "3,000" in text
+
+
+def test_the_table_of_all_pairs_is_left_out_for_many_classes(nncli: Cli, here: Path) -> None:
+    pl.DataFrame({"x": [float(n) for n in range(50)] * 4, "label": [f"c{n}" for n in range(50)] * 4}).write_csv("t.csv")
+    Path("c.yaml").write_text("data: {path: t.csv, target: label}\nepochs: 1")
+    path = nncli("train", "c.yaml", "-q").check().path
+    assert "50 classes; --json has it" in nncli("evaluate", path, "t.csv").check().out
+
+
+def test_errors_beyond_measure_are_still_json(nncli: Cli, line: Path) -> None:
+    done = nncli("evaluate", line, "-", "--json", stdin=b"x1,x2,y\n0,0,1e300\n1,1,-1e300\n").check()
+
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    assert json.loads(done.out, parse_constant=refuse)["metrics"]["rmse"] is None
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_any_terminal_can_show_any_label(nncli: Cli, here: Path, encoding: str) -> None:
+    Path("t.csv").write_text("x,label\n" + "0,ж\n1,🐧\n" * 30)
+    Path("c.yaml").write_text("data: {path: t.csv, target: label}\nepochs: 1")
+    path = nncli("train", "c.yaml", "-q").check().path
+    env = {"PYTHONIOENCODING": encoding}
+    assert "accuracy" in run("evaluate", path, "t.csv", env=env, cwd=here).check().out
+    said = json.loads(run("evaluate", path, "t.csv", "--json", env=env, cwd=here).check().out)
+    assert said["metrics"]["labels"] == ["ж", "🐧"]
+    assert "🐧" in run("predict", path, "t.csv", "--proba", env=env, cwd=here).check().out

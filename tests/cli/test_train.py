@@ -1,0 +1,298 @@
+"""`nncli train` on the command line: what goes where, Ctrl-C, terminals, and trainings that fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from nncli.runs import HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
+from tests.cli.support import COMMAND, DATA, ROOT, SECONDS, Cli, default_interrupt, run, start
+
+CONFIG = f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\nepochs: 3\n"
+ENDLESS = ("--set", "epochs=100000000")
+
+
+@pytest.fixture
+def config(here: Path) -> Path:
+    path = here / "c.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+def status(run_directory: Path) -> str:
+    return str(json.loads((run_directory / MANIFEST).read_text())["status"])
+
+
+def test_stdout_is_the_run_directory_s_path_alone(config: Path, here: Path) -> None:
+    done = run("train", "c.yaml", cwd=here).check()
+    assert done.out == "runs/c\n"
+    assert (here / "runs" / "c" / WEIGHTS).is_file()
+    assert "epoch 3/3" in done.err
+    assert "training rows" in done.err
+    assert "trivial" in done.err
+    assert "\x1b" not in done.err
+    assert "\r" not in done.err
+
+
+def test_the_shell_catches_the_path(config: Path, here: Path) -> None:
+    line = 'RUN=$("$@" train c.yaml -q) && "$@" predict "$RUN" "$TABLE" | head -n 1'
+    env = os.environ | {"TABLE": str(DATA / "linear.csv"), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", line, "-", *COMMAND], cwd=here, env=env, capture_output=True, check=True)
+    assert done.stdout == b"prediction\n"
+    assert done.stderr == b""
+
+
+def test_an_existing_run_is_never_overwritten(nncli: Cli, config: Path) -> None:
+    assert [nncli("train", config, "-q").check().out for _ in range(3)] == ["runs/c\n", "runs/c-2\n", "runs/c-3\n"]
+    assert nncli("train", config, "-q", "-o", "runs/c").check().out == "runs/c-4\n"
+
+
+def test_quiet_shows_nothing_but_errors(nncli: Cli, config: Path) -> None:
+    assert nncli("train", config, "--quiet").check().err == ""
+    assert nncli("train", config, "--quiet", "--set", "epochs=0").check(3).err
+
+
+def test_set_overrides_and_may_be_repeated(nncli: Cli, config: Path) -> None:
+    done = nncli("train", config, "-q", "--set", "epochs=2", "--set", "optimizer.type=lion", "--set", "layers=[3, 2]")
+    written = (done.check().path / "config.yaml").read_text()
+    assert "\nepochs: 2\n" in written
+    assert "type: lion" in written
+
+
+def test_a_configuration_from_stdin_is_relative_to_the_working_directory(nncli: Cli, here: Path) -> None:
+    (here / "t.csv").write_bytes((DATA / "linear.csv").read_bytes())
+    done = nncli("train", "-", "-q", "--set", "epochs=1", stdin=b"data: {path: t.csv, target: y}\nepochs: 50").check()
+    assert done.out == "runs/stdin\n"
+    assert json.loads((done.path / MANIFEST).read_text())["epochs"] == 1
+
+
+def test_a_configuration_works_from_any_working_directory(
+    nncli: Cli, config: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "t.csv").write_bytes((DATA / "linear.csv").read_bytes())
+    config.write_text("data: {path: t.csv, target: y}\nepochs: 1\nvalidation: {path: ./t.csv}")
+    (here / "deep" / "er").mkdir(parents=True)
+    monkeypatch.chdir(here / "deep" / "er")
+    nncli("train", "../../c.yaml", "-q").check()
+    assert (here / "deep" / "er" / "runs" / "c" / MODEL).is_file()
+
+
+def test_a_sigmoid_that_cannot_reach_its_targets_is_told(nncli: Cli, config: Path) -> None:
+    done = nncli("train", config, "--set", "output_activation=sigmoid").check()
+    assert "note: a sigmoid output lies between 0 and 1 and cannot reach" in done.err
+
+
+def test_the_command_line_is_in_the_manifest(nncli: Cli, config: Path) -> None:
+    done = nncli("train", config, "-q", "--set", "epochs=1")
+    said = json.loads((done.path / MANIFEST).read_text())["command"]
+    assert said[1:] == ["train", str(config), "-q", "--set", "epochs=1"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are Unicode")
+def test_a_configuration_whose_name_is_not_utf_8(here: Path) -> None:
+    name = os.fsdecode(b"\xff.yaml")
+    Path(name).write_text(CONFIG)
+    run("train", name, cwd=here).check(2)
+    assert run("train", name, "-q", "-o", "good", cwd=here).check().out == "good\n"
+
+
+def test_without_standard_input_there_is_a_message(config: Path, penguins: Path) -> None:
+    for words in ("train -", f"predict {penguins}", f"evaluate {penguins} -"):
+        line = f'exec "$@" {words} <&-'
+        done = subprocess.run(["bash", "-c", line, "-", *COMMAND], cwd=ROOT, capture_output=True, check=False)
+        assert done.returncode == 2
+        assert b"standard input is closed" in done.stderr
+
+
+# --- trainings that go wrong
+
+
+def test_a_training_that_diverges_before_any_epoch_keeps_nothing(nncli: Cli, config: Path) -> None:
+    done = nncli("train", config, "--set", "optimizer=sgd", "--set", "learning_rate=1e20").check(1)
+    assert done.out == ""
+    assert "nothing was kept" in done.err
+    assert "runs/c: the loss became" in done.err
+    assert "learning_rate" in done.err
+    assert status(Path("runs/c")) == "failed"
+    assert not Path("runs/c", MODEL).exists()
+    assert "not finished, or failed" in nncli("predict", "runs/c", DATA / "linear.csv").check(5).err
+
+
+def test_a_training_that_diverges_later_keeps_its_best_epoch(nncli: Cli, config: Path) -> None:
+    later = "learning_rate={type: exponential, initial: 0.1, decay: 0.999, warmup: 100}"
+    done = nncli(
+        "train",
+        config,
+        *("--set", "optimizer={type: sgd, momentum: 0.9}", "--set", later, "--set", "layers=[]", "--set", "epochs=200"),
+        *("--set", "learning_rate.initial=20.0", "--set", "learning_rate.warmup=200"),
+    ).check(1)
+    assert "were kept" in done.err
+    assert "runs/c: " in done.err
+    assert status(Path("runs/c")) == "failed"
+    predicted = nncli("predict", "runs/c", DATA / "linear.csv").check().out
+    assert "nan" not in predicted.lower()
+    assert "inf" not in predicted.lower()
+
+
+@pytest.mark.parametrize("rate", ["1e30", "1e38"])
+def test_a_last_step_that_ruins_the_weights_is_a_failure(nncli: Cli, config: Path, rate: str) -> None:
+    sets = (f"learning_rate={rate}", "batch_size=full", "epochs=1", "validation=0")
+    done = nncli("train", config, *(word for s in sets for word in ("--set", s))).check(1)
+    assert "no longer a finite number; nothing was kept" in done.err
+    assert not Path("runs/c", MODEL).exists()
+    assert status(Path("runs/c")) == "failed"
+
+
+def test_a_network_beyond_memory_leaves_no_directory(nncli: Cli, config: Path, here: Path) -> None:
+    assert "memory" in nncli("train", config, "--set", "layers=[1000000, 900000]").check(1).err
+    assert not (here / "runs").exists()
+
+
+# --- Ctrl-C
+
+
+def wait_for_epochs(process: subprocess.Popen[bytes]) -> bytes:
+    """Read stderr until the training is under way."""
+    assert process.stderr
+    seen = b""
+    while b"epoch 1/" not in seen:
+        line = process.stderr.readline()
+        assert line, seen
+        seen += line
+    return seen
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_ctrl_c_saves_and_says_how_to_go_on(nncli: Cli, config: Path, here: Path) -> None:
+    with start("train", "c.yaml", *ENDLESS, cwd=here) as process:
+        wait_for_epochs(process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130
+    assert out == b"runs/c\n"
+    assert b"Traceback" not in err
+    assert b"nncli predict runs/c TABLE" in err
+    assert b"nncli train runs/c/config.yaml" in err
+    assert status(here / "runs" / "c") == "stopped"
+    assert json.loads((here / "runs" / "c" / METRICS).read_text())["training"]["metrics"]["rmse"] > 0
+    assert nncli("predict", "runs/c", DATA / "linear.csv").check().out.count("\n") == 129
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_ctrl_c_twice_stops_at_once_and_keeps_what_there_is(nncli: Cli, config: Path, here: Path) -> None:
+    # One epoch of a huge batch takes long, so that the second signal finds it still under way.
+    nncli("generate-data", "friedman1", "-n", 60_000, "-o", "big.csv").check()
+    slow = ("--set", f"data.path={here}/big.csv", "--set", "batch_size=full", "--set", "layers=[600, 600]")
+    with start("train", "c.yaml", *ENDLESS, *slow, cwd=here) as process:
+        wait_for_epochs(process)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+    assert status(here / "runs" / "c") == "stopped"
+    nncli("predict", "runs/c", here / "big.csv").check()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+@pytest.mark.parametrize("words", [("train", "-"), ("predict", "RUN", "-"), ("evaluate", "RUN", "-")], ids=str)
+def test_ctrl_c_while_waiting_for_input_ends_at_once(penguins: Path, here: Path, words: tuple[str, ...]) -> None:
+    with start(*(penguins if word == "RUN" else word for word in words), cwd=here) as process:
+        time.sleep(1.5)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 130
+        assert process.stderr
+        assert process.stderr.read() == b"nncli: interrupted\n"
+    assert not (here / "runs").exists()
+
+
+# --- on a terminal
+
+
+def on_terminal(*words: object, cwd: Path, typed: bytes = b"", columns: int = 100) -> tuple[int, str]:
+    """Run a command on a terminal of its own; `typed` is typed once it has shown something."""
+    pty = pytest.importorskip("pty")
+    import fcntl
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+
+    def settle() -> None:
+        default_interrupt()
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, words)],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        preexec_fn=settle,
+    )
+    os.close(theirs)
+    seen, end = b"", time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        if select.select([ours], [], [], 0.05)[0]:
+            try:
+                seen += os.read(ours, 65_536)
+            except OSError:  # the terminal is closed: the process has ended
+                break
+        if typed and seen:
+            time.sleep(0.3)
+            os.write(ours, typed)
+            typed = b""
+    os.close(ours)
+    if time.monotonic() >= end:
+        process.kill()
+    return process.wait(), seen.decode()
+
+
+def test_progress_is_live_on_a_terminal(config: Path, here: Path) -> None:
+    code, seen = on_terminal("train", "c.yaml", "--set", "epochs=3000", cwd=here)
+    assert code == 0
+    assert "\x1b[2K" in seen  # lines are redrawn
+    assert "3000/3000" in seen
+    for word in ("loss", "val_loss", "rmse", "best", "rate", "left", "trivial", "runs/c"):
+        assert word in seen
+    assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h")  # the cursor is shown again
+
+
+def test_a_narrow_terminal_cuts_no_figure_off(config: Path, here: Path) -> None:
+    _, seen = on_terminal("train", "c.yaml", cwd=here, columns=30)
+    assert "median_absolute_error" in seen
+
+
+@pytest.mark.parametrize("typed", [b"\x03"])
+def test_ctrl_c_typed_at_a_terminal_saves(config: Path, here: Path, typed: bytes) -> None:
+    code, seen = on_terminal("train", "c.yaml", *ENDLESS, cwd=here, typed=typed)
+    assert code == 130
+    assert "nncli predict runs/c TABLE" in seen
+    assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h")
+    assert status(here / "runs" / "c") == "stopped"
+
+
+@pytest.mark.parametrize("words", [("train", "-"), ("predict", "RUN"), ("evaluate", "RUN", "-")], ids=str)
+def test_a_command_that_waits_for_the_terminal_says_so(penguins: Path, here: Path, words: tuple[str, ...]) -> None:
+    code, seen = on_terminal(*(penguins if w == "RUN" else w for w in words), cwd=here, typed=b"\x03")
+    assert code == 130
+    assert "from the terminal" in seen
+    assert "Ctrl-D" in seen
+
+
+def test_a_configuration_typed_at_a_terminal_ends_with_ctrl_d(here: Path) -> None:
+    code, seen = on_terminal("train", "-", "-q", cwd=here, typed=CONFIG.encode() + b"\x04")
+    assert code == 0, seen
+    assert seen.rstrip().endswith("runs/stdin")
+    assert (here / "runs" / "stdin" / HISTORY).is_file()

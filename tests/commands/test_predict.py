@@ -1,0 +1,69 @@
+"""`predict` and `evaluate` as functions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nncli import evaluate, predict
+from nncli.commands.predict import predict_frame
+from nncli.data.tables import read_chunks
+from nncli.errors import DataError, RunError, UsageError
+from nncli.runs import Run
+from nncli.training.metrics import ClassificationScores
+from tests.cli.support import DATA
+
+TABLE = DATA / "penguins.csv"
+
+
+def test_a_frame_and_a_file_are_predicted_alike(penguins: Path) -> None:
+    frame = pl.read_csv(TABLE, null_values=["NA"])
+    assert predict(penguins, frame, proba=True).equals(predict(penguins, TABLE, proba=True))
+
+
+@settings(max_examples=15, deadline=None)
+@given(rows=st.integers(1, 400), block=st.integers(200, 20_000))
+def test_the_bits_do_not_depend_on_the_chunks(penguins: Path, rows: int, block: int) -> None:
+    model = Run.open(penguins).load_model()
+    chunks = read_chunks(TABLE, missing=("", "NA"), rows=rows, block_bytes=block)
+    frames = [predict_frame(model, chunk, proba=True, keep=["sex"]) for chunk in chunks]
+    assert pl.concat(frames).equals(predict(penguins, TABLE, proba=True, keep=["sex"]))
+
+
+def test_a_column_may_change_from_whole_numbers_to_fractions_between_chunks(line: Path, tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    with path.open("w") as file:
+        file.writelines(f'{{"x1": 0.5, "x2": {n % 7}, "more": "{"x" * 200}"}}\n' for n in range(60_000))
+        file.write('{"x1": 0.5, "x2": 0.25, "more": "y"}\n')
+    answers = predict(line, path, keep=["x2"])
+    assert answers.height == 60_001
+    assert answers["x2"][-1] == 0.25
+
+
+def test_mistakes_are_told(penguins: Path, line: Path) -> None:
+    with pytest.raises(RunError):
+        predict(penguins / "nothing", TABLE)
+    with pytest.raises(UsageError):
+        predict(line, DATA / "linear.csv", proba=True)
+    with pytest.raises(DataError, match="the frame"):
+        predict(line, pl.DataFrame({"x1": [1.0]}))
+    with pytest.raises(RunError):
+        evaluate(penguins / "nothing", TABLE)
+
+
+def test_a_value_beyond_all_measure_is_told(line: Path) -> None:
+    with pytest.raises(DataError, match="too far"):
+        predict(line, pl.DataFrame({"x1": [1e300], "x2": [0.0]}))
+
+
+def test_evaluate_gives_scores(penguins: Path) -> None:
+    evaluation = evaluate(penguins, TABLE)
+    assert isinstance(evaluation.scores, ClassificationScores)
+    assert evaluation.scores.accuracy > 0.95
+    assert (evaluation.rows, evaluation.skipped) == (344, 0)
+    frame = pl.read_csv(TABLE, null_values=["NA"])
+    assert evaluate(penguins, frame).json() == evaluation.json()

@@ -1,0 +1,316 @@
+"""`train` as a function: every key of the configuration does what it says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli import predict, train
+from nncli.commands.prepare import prepare
+from nncli.commands.train import Finished, Started, train_events
+from nncli.config.loading import load_config
+from nncli.errors import ConfigError, DataError, NncliError, UsageError
+from nncli.runs import HISTORY, MANIFEST, METRICS, MODEL, Run
+from nncli.training.loop import EpochReport
+from nncli.training.metrics import ClassificationScores
+from tests.cli.support import DATA
+
+Trainer = Callable[..., Finished]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> pl.DataFrame:
+    """Numbers, words, a weight and targets of every kind, as t.csv."""
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=120)
+    frame = pl.DataFrame(
+        {
+            "x": x,
+            "id": [f"{n:03}" for n in range(120)],
+            "w": np.where(x > 0, 1.0, 0.0),
+            "y": 3 * x + 100,
+            "z": -x,
+            "negative": x,
+            "label": np.where(x > 0.8, "yes", "no"),
+            "digit": (x > 0).astype(int),
+            "constant": "same",
+        }
+    )
+    frame.write_csv(tmp_path / "t.csv")
+    return frame
+
+
+@pytest.fixture
+def config(tmp_path: Path, table: pl.DataFrame) -> Callable[..., Path]:
+    def write(data: str, rest: str = "") -> Path:
+        path = tmp_path / "c.yaml"
+        path.write_text(f"data: {{path: t.csv, {data}}}\nepochs: 3\nlayers: [4]\noutput: {tmp_path}/run\n{rest}")
+        return path
+
+    return write
+
+
+ONLY_X = "features: [x]"
+
+
+def manifest(finished: Finished) -> dict[str, object]:
+    content: dict[str, object] = json.loads((finished.run / MANIFEST).read_text())
+    return content
+
+
+def test_it_accepts_a_path_a_text_and_a_config(config: Callable[..., Path]) -> None:
+    path = config(f"target: y, {ONLY_X}")
+    weights = {
+        (train(source).run / "model.safetensors").read_bytes() for source in (path, str(path), load_config(path))
+    }
+    assert len(weights) == 1
+
+
+def test_assignments_need_a_path(config: Callable[..., Path]) -> None:
+    path = config(f"target: y, {ONLY_X}")
+    assert train(path, assignments=["epochs=1"]).epochs == 1
+    with pytest.raises(UsageError, match="path"):
+        train(load_config(path), assignments=["epochs=1"])
+
+
+def test_the_events_come_in_order(config: Callable[..., Path]) -> None:
+    first, *epochs, last = train_events(config(f"target: y, {ONLY_X}"))
+    assert isinstance(first, Started)
+    assert [e.epoch for e in epochs if isinstance(e, EpochReport)] == [1, 2, 3]
+    assert isinstance(last, Finished)
+    assert first.run == last.run
+
+
+@pytest.mark.parametrize("size", ["full", "1", "7", "100000"])
+def test_any_batch_size_trains(config: Callable[..., Path], size: str) -> None:
+    assert train(config(f"target: y, {ONLY_X}", f"batch_size: {size}")).epochs == 3
+
+
+def test_full_batches_are_one_step_an_epoch(config: Callable[..., Path]) -> None:
+    prepared = prepare(load_config(config(f"target: y, {ONLY_X}", "batch_size: full")))
+    assert prepared.plan.batch_size == len(prepared.training) == 96
+
+
+def test_float64_is_float64_throughout(config: Callable[..., Path]) -> None:
+    run = train(config(f"target: y, {ONLY_X}", "precision: float64")).run
+    assert Run.open(run).load_model().parameters.theta.dtype == np.float64
+
+
+def test_penalties_pull_the_weights_in_and_are_reported_apart(config: Callable[..., Path]) -> None:
+    def size(rest: str) -> float:
+        path = config(f"target: y, {ONLY_X}", f"learning_rate: 0.05\n{rest}")
+        run = train(path, assignments=["epochs=60"]).run
+        model = Run.open(run).load_model()
+        history = pl.read_csv(run / HISTORY)
+        assert (history["penalty"] > 0).all() == bool(rest)
+        return float(np.abs(model.parameters.theta[: model.parameters.layout.decayed]).sum())
+
+    free = size("")
+    assert size("l1: 0.1") < free
+    assert size("l2: 0.1") < free
+
+
+def test_clip_norm_tames_a_rate_that_diverges(config: Callable[..., Path]) -> None:
+    wild = "optimizer: sgd\nlearning_rate: 1000\n"
+    with pytest.raises(NncliError, match="became"):
+        train(config(f"target: y, {ONLY_X}", wild + "batch_size: 1"))
+    assert train(config(f"target: y, {ONLY_X}", wild.replace("1000", "1") + "clip_norm: 0.01")).epochs == 3
+
+
+def test_rows_of_weight_zero_do_not_count(config: Callable[..., Path], tmp_path: Path, table: pl.DataFrame) -> None:
+    run = train(config("target: label, features: [x], weight: w", "validation: 0")).run
+    said = json.loads((run / METRICS).read_text())["training"]["metrics"]
+    counted = table.filter(pl.col("w") > 0)
+    assert sum(map(sum, said["confusion"])) == counted.height
+    assert said["per_class"][0]["support"] == counted.filter(pl.col("label") == "no").height
+
+
+def test_a_weight_column_is_no_feature(config: Callable[..., Path]) -> None:
+    prepared = prepare(load_config(config("target: y, weight: w, drop: [id, z, negative, label, digit, constant]")))
+    assert prepared.spec.encoder.names == ["x"]
+
+
+@pytest.mark.parametrize("weights", ["balanced", "{yes: 50, no: 1}"])
+def test_class_weights_move_predictions_to_the_rare_class(config: Callable[..., Path], weights: str) -> None:
+    def predicted(rest: str) -> int:
+        path = config(f"target: label, {ONLY_X}", f"seed: 1\nlearning_rate: 0.01\n{rest}")
+        answers = predict(train(path, assignments=["epochs=12"]).run, path.parent / "t.csv")
+        return answers.filter(pl.col("prediction") == "yes").height
+
+    assert predicted(f"class_weight: {weights}") > predicted("")
+
+
+def test_validation_rows_may_come_from_a_file(config: Callable[..., Path], tmp_path: Path, table: pl.DataFrame) -> None:
+    table.head(30).write_csv(tmp_path / "v.csv")
+    finished = train(config(f"target: label, {ONLY_X}", "validation: {path: v.csv}"))
+    said = manifest(finished)
+    assert (said["training_rows"], said["validation_rows"]) == (120, 30)
+    digest = hashlib.sha256((tmp_path / "v.csv").read_bytes()).hexdigest()
+    assert said["validation_data"] == {"path": str(tmp_path / "v.csv"), "sha256": digest, "rows": 30}
+
+
+def test_a_class_that_only_validation_rows_have_is_refused(
+    config: Callable[..., Path], tmp_path: Path, table: pl.DataFrame
+) -> None:
+    table.head(3).with_columns(label=pl.lit("perhaps")).write_csv(tmp_path / "v.csv")
+    with pytest.raises(DataError, match="'perhaps' was not among the training rows"):
+        train(config(f"target: label, {ONLY_X}", "validation: {path: v.csv}"))
+
+
+def test_without_validation_every_row_is_trained_on(config: Callable[..., Path]) -> None:
+    finished = train(config(f"target: y, {ONLY_X}", "validation: 0"))
+    assert finished.validation is None
+    assert manifest(finished)["training_rows"] == 120
+    assert pl.read_csv(finished.run / HISTORY)["val_loss"].null_count() == 3
+
+
+def test_validation_is_stratified(config: Callable[..., Path]) -> None:
+    prepared = prepare(load_config(config(f"target: label, {ONLY_X}")))
+    assert prepared.validation is not None
+    shares = [rows.y.mean() for rows in (prepared.training, prepared.validation)]
+    assert abs(shares[0] - shares[1]) < 0.04
+
+
+@pytest.mark.parametrize(("target", "metric"), [("label", "val_accuracy"), ("y", "val_r2"), ("y", "val_loss")])
+def test_early_stopping_ends_early_with_the_best_weights(config: Callable[..., Path], target: str, metric: str) -> None:
+    rest = f"early_stopping: {{patience: 2, metric: {metric}}}\nlearning_rate: 0.1"
+    finished = train(config(f"target: {target}, {ONLY_X}", rest), assignments=["epochs=500"])
+    assert finished.status == "done"
+    assert finished.epochs == finished.best_epoch + 2 < 500
+    history = pl.read_csv(finished.run / HISTORY)
+    assert history[metric].item(finished.best_epoch - 1) == (
+        history[metric].min() if metric == "val_loss" else history[metric].max()
+    )
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "val_bleu", "r2"])
+def test_a_metric_that_does_not_exist_is_a_mistake(config: Callable[..., Path], metric: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        train(config(f"target: label, {ONLY_X}", f"early_stopping: {{metric: {metric}}}"))
+    assert "early_stopping.metric" in str(caught.value)
+
+
+def test_early_stopping_without_validation_rows_watches_the_loss_or_is_a_mistake(config: Callable[..., Path]) -> None:
+    with pytest.raises(ConfigError, match="needs validation rows"):
+        train(config(f"target: y, {ONLY_X}", "validation: 0\nearly_stopping: {patience: 3}"))
+    assert train(config(f"target: y, {ONLY_X}", "validation: 0\nearly_stopping: {patience: 3, metric: loss}"))
+
+
+def test_several_targets_are_learned_together(config: Callable[..., Path], tmp_path: Path) -> None:
+    finished = train(config("target: [y, z], features: [x]", "learning_rate: 0.05"), assignments=["epochs=80"])
+    answers = predict(finished.run, tmp_path / "t.csv", keep=["y", "z"])
+    assert answers.columns == ["y", "z", "prediction_y", "prediction_z"]
+    y, guess = (answers[name].cast(pl.Float64) for name in ("y", "prediction_y"))
+    assert (y - guess).abs().mean() < 0.3  # type: ignore[operator]
+
+
+def test_several_targets_must_be_numbers(config: Callable[..., Path]) -> None:
+    with pytest.raises(DataError, match="needs numbers"):
+        train(config("target: [y, label], features: [x]"))
+
+
+def test_a_whole_number_is_a_number_unless_the_loss_is_for_classes(config: Callable[..., Path]) -> None:
+    assert prepare(load_config(config(f"target: digit, {ONLY_X}"))).spec.target.type == "numbers"
+    for loss in ("cross_entropy", "hinge"):
+        spec = prepare(load_config(config(f"target: digit, {ONLY_X}", f"loss: {loss}"))).spec
+        assert spec.target.type == "classes"
+    by_kind = config("target: digit, features: [x], columns: {digit: categorical}")
+    assert prepare(load_config(by_kind)).spec.target.type == "classes"
+
+
+def test_poisson_refuses_a_negative_target_by_row(config: Callable[..., Path], table: pl.DataFrame) -> None:
+    with pytest.raises(DataError, match="0 or more") as caught:
+        train(config("target: negative, features: [x]", "loss: poisson\nvalidation: 0"))
+    assert caught.value.place is not None
+    assert caught.value.place.row == int((table["negative"] < 0).arg_max() or 0) + 1
+
+
+@pytest.mark.parametrize("q", [0.1, 0.9])
+def test_a_quantile_is_that_quantile(
+    config: Callable[..., Path], tmp_path: Path, table: pl.DataFrame, q: float
+) -> None:
+    path = config(
+        "target: y, features: [constant, digit]",
+        f"loss: {{type: quantile, q: {q}}}\nlayers: []\nlearning_rate: 0.02\nvalidation: 0",
+    )
+    text = path.read_text().replace("layers: [4]\n", "").replace("epochs: 3", "epochs: 300")
+    path.write_text(text)
+    finished = train(path)
+    below = (table["y"] < predict(finished.run, tmp_path / "t.csv")["prediction"]).mean()
+    assert abs(float(below) - q) < 0.06  # type: ignore[arg-type]
+    metrics = json.loads((finished.run / METRICS).read_text())["training"]["metrics"]
+    assert metrics["pinball"] > 0
+
+
+def test_the_baseline_is_the_most_frequent_class_or_the_mean(config: Callable[..., Path], table: pl.DataFrame) -> None:
+    classes = train(config(f"target: label, {ONLY_X}", "validation: 0")).training.baseline
+    assert isinstance(classes, ClassificationScores)
+    assert classes.accuracy == (table["label"] == "no").mean()
+    (numbers,) = train(config(f"target: y, {ONLY_X}", "validation: 0")).training.baseline  # type: ignore[misc]
+    assert numbers.r2 == pytest.approx(0.0)
+
+
+def test_what_is_left_out_is_noted(config: Callable[..., Path], tmp_path: Path, table: pl.DataFrame) -> None:
+    table.with_columns(y=pl.when(pl.int_range(pl.len()) >= 5).then("y"), empty=pl.lit(None, dtype=pl.String)).write_csv(
+        tmp_path / "t.csv"
+    )
+    path = config("target: y, features: [x, id, empty]")
+    notes = " ".join(prepare(load_config(path)).notes)
+    assert "left out 5 of 120 rows" in notes
+    assert "'empty'" in notes
+    assert "'id' has a different value in every row" in notes
+
+
+def test_a_layer_that_cannot_follow_is_told_by_its_key(config: Callable[..., Path]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        train(config(f"target: y, {ONLY_X}"), assignments=["layers=[{type: residual, layers: [3]}]"])
+    assert str(caught.value).startswith("layers.0: ")
+
+
+def test_a_reader_who_leaves_finds_the_best_so_far(config: Callable[..., Path], tmp_path: Path) -> None:
+    events = train_events(config(f"target: y, {ONLY_X}"))
+    run = next(events)
+    assert isinstance(run, Started)
+    next(events)
+    events.close()
+    assert json.loads((run.run / MANIFEST).read_text())["status"] == "stopped"
+    assert len(predict(run.run, tmp_path / "t.csv")) == 120
+
+
+def test_what_fails_on_the_way_is_written_down(
+    config: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail() -> bool:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        train(config(f"target: y, {ONLY_X}"), stop=fail)
+    assert json.loads((tmp_path / "run" / MANIFEST).read_text())["status"] == "failed"
+    assert not (tmp_path / "run" / MODEL).exists()
+
+
+def test_stopping_before_the_first_epoch_still_predicts(config: Callable[..., Path], tmp_path: Path) -> None:
+    finished = train(config(f"target: y, {ONLY_X}"), stop=lambda: True)
+    assert (finished.status, finished.epochs, finished.best_epoch) == ("stopped", 0, 0)
+    assert len(predict(finished.run, tmp_path / "t.csv")) == 120
+
+
+def test_a_configuration_that_does_not_fit_makes_no_directory(config: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(DataError):
+        train(config("target: nothing"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_seed_decides_everything(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        f"data: {{path: {DATA}/penguins.csv, target: species}}\nepochs: 2\nlayers: [8, dropout]\noutput: {tmp_path}/r"
+    )
+    weights = [(train(path, assignments=[f"seed={seed}"]).run / "model.safetensors").read_bytes() for seed in (1, 1, 2)]
+    assert weights[0] == weights[1] != weights[2]

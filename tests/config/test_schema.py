@@ -1,0 +1,191 @@
+"""What a configuration may say, and that each of its words is understood."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nncli.config.overrides import override
+from nncli.config.parsing import parse
+from nncli.config.schema import Config
+from nncli.config.validation import validate
+from nncli.config.writing import dump
+from nncli.data.columns import Kind
+from nncli.errors import ConfigError
+from nncli.nn.activations import Relu, Tanh
+from nncli.nn.layers import Dense, Residual
+from nncli.nn.losses import Quantile
+from nncli.nn.optimizers import Sgd
+from nncli.nn.schedules import ConstantRate, CosineRate
+
+LEAST = "data: {path: t.csv, target: y}\n"
+
+
+def read(text: str, *assignments: str) -> Config:
+    return validate(Config, override(parse(text, "c.yaml"), assignments))
+
+
+def wrong(text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        read(text)
+    return str(caught.value)
+
+
+def test_only_the_table_and_the_target_are_needed() -> None:
+    config = read(LEAST)
+    assert config.data.target == ("y",)
+    assert config.data.missing == ("", "NA")
+    assert config.validation == 0.2
+    assert config.batch_size == 32
+    assert config.early_stopping is None
+    assert [layer.units for layer in config.hidden if isinstance(layer, Dense)] == [64, 32]
+
+
+def test_every_key_of_the_contract_is_understood() -> None:
+    config = read("""
+data:
+  path: ../data/penguins.csv
+  target: species
+  features: [a, b]
+  drop: [year]
+  columns: {island: categorical, year: ignore, a: numeric}
+  weight: null
+  missing: ["", NA]
+encoding: {numeric: min_max, target: auto}
+validation: {path: other.csv}
+layers:
+- 64
+- {type: dense, units: 32, activation: tanh}
+- dropout
+- batch_norm
+- layer_norm
+- {type: residual, layers: [32]}
+activation: relu
+loss: {type: cross_entropy, label_smoothing: 0.1}
+output_activation: null
+optimizer: {type: sgd, momentum: 0.9, nesterov: true}
+learning_rate: {type: cosine, initial: 0.05, warmup: 100}
+batch_size: full
+epochs: 60
+l1: 0
+l2: 1e-4
+clip_norm: 1
+early_stopping: {patience: 20, metric: val_loss}
+class_weight: {yes: 3, no: 1, 0: 2}
+precision: float64
+seed: 7
+output: runs/penguins
+""")
+    assert config.optimizer == Sgd(momentum=0.9, nesterov=True)
+    assert config.schedule == CosineRate(initial=0.05, warmup=100)
+    assert config.data.columns["year"] is Kind.IGNORE
+    assert config.class_weight == {"yes": 3.0, "no": 1.0, "0": 2.0}
+    assert config.l2 == 0.0001
+    first, second, *_, last = config.hidden
+    assert isinstance(first, Dense)
+    assert isinstance(second, Dense)
+    assert isinstance(last, Residual)
+    assert (first.activation, second.activation) == (Relu(), Tanh())
+    assert last.layers[0] == Dense(units=32, activation=Relu())
+
+
+def test_a_number_is_a_constant_rate_and_none_is_the_optimizer_s_own() -> None:
+    assert read(LEAST + "learning_rate: 1e-3").schedule == ConstantRate(initial=0.001)
+    config = read(LEAST + "optimizer: sgd")
+    assert config.schedule == ConstantRate(initial=Sgd().default_rate)
+
+
+def test_a_name_is_a_thing_with_its_defaults() -> None:
+    assert read(LEAST + "loss: quantile").loss == Quantile(q=0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("data: {path: t.csv}", "missing key 'target'"),
+        ("data: {path: t.csv, target: []}", "at least 1 item"),
+        ("data: {path: t.csv, target: y, features: [y]}", "'y' is the target"),
+        ("data: {path: t.csv, target: y, drop: [y]}", "'y' is the target"),
+        ("data: {path: t.csv, target: y, weight: y}", "'y' is the target"),
+        ("data: {path: t.csv, target: [y, y]}", "target names 'y' more than once"),
+        ("data: {path: t.csv, target: y, features: [a, a]}", "features names 'a' more than once"),
+        ("data: {path: t.csv, target: y, features: [a], drop: [a]}", "both among the features and dropped"),
+        ("data: {path: t.csv, target: y, missing: [-999]}", "put it in quotes"),
+        ("data: {path: t.csv, target: y, missing: [-9.5]}", "put it in quotes"),
+        ("data: {path: t.csv, target: y, columns: {a: word}}", "'categorical'"),
+        ("data: {path: t.csv, target: [y, z]}\nloss: hinge", "several targets must be numbers"),
+        (LEAST + "loss: cross_entropy\noutput_activation: tanh", "has its own link"),
+        (LEAST + "epochs: 0", "at least 1"),
+        (LEAST + "epochs: 1000000000000", "at most"),
+        (LEAST + "epochs: 1.5", "a whole number"),
+        (LEAST + "batch_size: 0", "at least 1"),
+        (LEAST + "batch_size: half", "full"),
+        (LEAST + "validation: 1", "less than 1"),
+        (LEAST + "validation: -0.1", "at least 0"),
+        (LEAST + "learning_rate: 0", "greater than 0"),
+        (LEAST + "learning_rate: .nan", "finite"),
+        (LEAST + "l2: -1", "at least 0"),
+        (LEAST + "activation: softmax", "softmax"),
+        (LEAST + "activation: rellu", "did you mean 'relu'"),
+        (LEAST + "layers: [0]", "at least 1"),
+        (LEAST + "layers: 64", "a list"),
+        (LEAST + "precision: float16", "float32"),
+        (LEAST + "seed: -1", "at least 0"),
+        (LEAST + "learning_rat: 1", "did you mean 'learning_rate'"),
+    ],
+)
+def test_what_makes_no_sense_is_told(text: str, said: str) -> None:
+    assert said in wrong(text)
+
+
+def test_a_clash_of_columns_is_told_where_it_stands() -> None:
+    assert "c.yaml:2" in wrong("epochs: 3\ndata: {path: t.csv, target: y, features: [y]}")
+
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=8)
+RATES: st.SearchStrategy[Any] = st.one_of(
+    st.floats(1e-9, 10.0),
+    st.fixed_dictionaries({"type": st.just("step"), "initial": st.floats(1e-9, 1.0), "every": st.integers(1, 9)}),
+)
+CONFIGS = st.fixed_dictionaries(
+    {
+        "data": st.fixed_dictionaries(
+            {"path": TEXT, "target": st.just("\ty")},
+            optional={
+                "features": st.lists(TEXT.map("f".__add__), min_size=1, max_size=3, unique=True),
+                "drop": st.lists(TEXT.map("d".__add__), max_size=3, unique=True),
+                "columns": st.dictionaries(TEXT, st.sampled_from([k.value for k in Kind]), max_size=3),
+                "missing": st.lists(TEXT, max_size=3),
+            },
+        )
+    },
+    optional={
+        "layers": st.lists(
+            st.one_of(
+                st.integers(1, 99),
+                st.sampled_from(["batch_norm", "layer_norm", "dropout"]),
+                st.fixed_dictionaries({"type": st.just("residual"), "layers": st.lists(st.integers(1, 9), min_size=1)}),
+            ),
+            max_size=4,
+        ),
+        "learning_rate": RATES,
+        "optimizer": st.sampled_from(["sgd", "adam", {"type": "adamw", "weight_decay": 0.01}]),
+        "class_weight": st.dictionaries(TEXT, st.floats(0, 1e9), max_size=3),
+        "validation": st.one_of(st.floats(0, 0.99), st.fixed_dictionaries({"path": TEXT})),
+        "clip_norm": st.none() | st.floats(1e-300, 1e300),
+        "output": TEXT,
+        "seed": st.integers(0, 2**70),
+    },
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(CONFIGS)
+def test_a_configuration_written_out_reads_as_itself(written: dict[str, object]) -> None:
+    config = Config.model_validate(written)
+    text = dump(config.model_dump(mode="json"))
+    assert read(text) == config
+    assert dump(read(text).model_dump(mode="json")) == text
