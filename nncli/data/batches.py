@@ -59,9 +59,9 @@ class Batches:
         """Gather batch i of this epoch into the buffers of `batch`, which has `rows(i)` rows."""
         at = self._order[i * self.batch_size : i * self.batch_size + len(batch)]
         # mode="clip" lets NumPy write straight into `out`; every index is in range
-        np.take(self.examples.X, at, axis=0, out=batch.X, mode="clip")
-        np.take(self.examples.y, at, axis=0, out=batch.y, mode="clip")
+        self.examples.X.take(at, 0, batch.X, "clip")
+        self.examples.y.take(at, 0, batch.y, "clip")
         if self.examples.codes.shape[1]:
-            np.take(self.examples.codes, at, axis=0, out=batch.codes, mode="clip")
+            self.examples.codes.take(at, 0, batch.codes, "clip")
         if self.examples.weights is not None and batch.weights is not None:
-            np.take(self.examples.weights, at, out=batch.weights, mode="clip")
+            self.examples.weights.take(at, 0, batch.weights, "clip")

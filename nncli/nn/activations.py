@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nncli.nn.arrays import Array, Bound
+from nncli.nn.arrays import Array, Bound, scalar
 from nncli.nn.initializers import Glorot, He, InitializerBase, Lecun
 from nncli.specification import ByName, NonNegative, Positive, Specification
 
@@ -55,15 +55,16 @@ class Sigmoid(ActivationBase):
 
     def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
         Y, D = _output(Z, in_place), np.empty_like(Z)
+        half, one = scalar(0.5, Z), scalar(1.0, Z)
 
         def forward() -> None:
-            np.multiply(Z, 0.5, out=Y)
+            np.multiply(Z, half, out=Y)
             np.tanh(Y, out=Y)
-            np.add(Y, 1.0, out=Y)
-            np.multiply(Y, 0.5, out=Y)
+            np.add(Y, one, out=Y)
+            np.multiply(Y, half, out=Y)
 
         def backward(dY: Array) -> Array:
-            np.subtract(1.0, Y, out=D)
+            np.subtract(one, Y, out=D)
             np.multiply(D, Y, out=D)
             return np.multiply(dY, D, out=dY)
 
@@ -78,14 +79,14 @@ class Tanh(ActivationBase):
     default_init: ClassVar[InitializerBase] = Glorot()
 
     def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
-        Y, D = _output(Z, in_place), np.empty_like(Z)
+        Y, D, one = _output(Z, in_place), np.empty_like(Z), scalar(1.0, Z)
 
         def forward() -> None:
             np.tanh(Z, out=Y)
 
         def backward(dY: Array) -> Array:
             np.multiply(Y, Y, out=D)
-            np.subtract(1.0, D, out=D)
+            np.subtract(one, D, out=D)
             return np.multiply(dY, D, out=dY)
 
         return Bound(Y, forward, backward)
@@ -99,13 +100,14 @@ class Relu(ActivationBase):
 
     def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
         Y, D, on = _output(Z, in_place), np.empty_like(Z), np.empty(Z.shape, bool)
+        zeros, zero = np.zeros_like(Z), scalar(0.0, Z)
 
         def forward() -> None:
-            np.greater(Z, 0.0, out=on)
-            np.copyto(D, on)
-            np.multiply(Z, D, out=Y)
+            np.maximum(Z, zeros, out=Y)  # against an array of zeros, which NumPy does twice as fast as against one 0
 
         def backward(dY: Array) -> Array:
+            np.greater(Y, zero, out=on)
+            np.copyto(D, on)
             return np.multiply(dY, D, out=dY)
 
         return Bound(Y, forward, backward)
@@ -284,13 +286,14 @@ class Softplus(ActivationBase):
     def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
         Y, P = np.empty_like(Z), np.empty_like(Z)
         S, sigmoid, _ = Sigmoid().bind(Z)
+        zeros = np.zeros_like(Z)
 
         def forward() -> None:
             np.abs(Z, out=P)
             np.negative(P, out=P)
             np.exp(P, out=P)
             np.log1p(P, out=P)
-            np.maximum(Z, 0.0, out=Y)
+            np.maximum(Z, zeros, out=Y)
             np.add(Y, P, out=Y)
 
         def backward(dY: Array) -> Array:

@@ -18,6 +18,11 @@ Codes: TypeAlias = npt.NDArray[np.int64]
 Precision: TypeAlias = Literal["float32", "float64"]
 
 
+def scalar(value: float, like: Array) -> Array:
+    """`value` as a 0-d array of the dtype of `like`: beside a small array it costs half of what a float does."""
+    return np.array(value, like.dtype)
+
+
 class Bound(NamedTuple):
     """A layer, an activation or a network tied to its buffers.
 

@@ -49,7 +49,7 @@ class Dense(LayerBase):
         Y, activate, df = (self.activation or Identity()).bind(Z, in_place=True)
 
         def forward() -> None:
-            np.matmul(X, W, out=Z)
+            np.dot(X, W, out=Z)  # as np.matmul, with less ado about small matrices
             if b is not None:
                 np.copyto(B, b)
                 np.add(Z, B, out=Z)
@@ -57,11 +57,11 @@ class Dense(LayerBase):
 
         def backward(dY: Array) -> Array:
             dZ = df(dY)
-            np.matmul(XT, dZ, out=dW)
+            np.dot(XT, dZ, out=dW)
             if db is not None:
-                np.matmul(ones, dZ, out=db)  # the sum over rows, which BLAS does faster than np.sum
+                np.dot(ones, dZ, out=db)  # the sum over rows, which BLAS does faster than np.sum
             if needs_dX:
-                np.matmul(dZ, WT, out=dX)
+                np.dot(dZ, WT, out=dX)
             return dX
 
         return Bound(Y, forward, backward)

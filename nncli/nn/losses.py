@@ -19,7 +19,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from nncli.nn.activations import Sigmoid, Softplus
-from nncli.nn.arrays import Array
+from nncli.nn.arrays import Array, scalar
 from nncli.specification import ByName, Positive, Share, Specification
 
 Task = Literal["numbers", "classes"]
@@ -66,6 +66,7 @@ def _bind_residual(
     D, V, dZ = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
     ones, total = np.ones(Z.size, Z.dtype), V.reshape(-1)
     W, weight = np.empty_like(Z), None if w is None else w[:, None]
+    share = scalar(1.0 / Z.size, Z)
 
     def forward() -> float:
         np.subtract(Z, T, out=D)
@@ -79,7 +80,7 @@ def _bind_residual(
         slope(D, dZ)
         if weight is not None:
             np.multiply(dZ, W, out=dZ)
-        return np.multiply(dZ, 1.0 / Z.size, out=dZ)
+        return np.multiply(dZ, share, out=dZ)
 
     return BoundLoss(forward, backward)
 
@@ -94,7 +95,7 @@ class Mse(LossBase):
             np.multiply(D, D, out=V)
 
         def slope(D: Array, dZ: Array) -> None:
-            np.multiply(D, 2.0, out=dZ)
+            np.add(D, D, out=dZ)
 
         return _bind_residual(Z, y, w, loss, slope)
 
@@ -238,9 +239,10 @@ class CrossEntropy(ClassLoss):
         T, P, V, R = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
         B, r = len(Z), np.empty((len(Z), 1), Z.dtype)
         row_loss, weight = np.empty(B, Z.dtype), np.ones(B, Z.dtype) if w is None else w
+        share = scalar(1.0 / B, Z)
 
         def forward() -> float:
-            np.take(targets, y, axis=0, out=T, mode="clip")
+            targets.take(y, 0, T, "clip")
             np.maximum.reduce(Z, 1, keepdims=True, out=r)
             np.copyto(R, r)
             np.subtract(Z, R, out=V)
@@ -259,7 +261,7 @@ class CrossEntropy(ClassLoss):
             if w is not None:
                 np.copyto(R, w[:, None])
                 np.multiply(P, R, out=P)
-            return np.multiply(P, 1.0 / B, out=P)
+            return np.multiply(P, share, out=P)
 
         return BoundLoss(forward, backward)
 
@@ -268,9 +270,10 @@ class CrossEntropy(ClassLoss):
         L, softplus, _ = Softplus().bind(Z)
         P, sigmoid, _ = Sigmoid().bind(Z)
         B, weight, row_loss = len(Z), np.ones(len(Z), Z.dtype) if w is None else w, V.reshape(-1)
+        share = scalar(1.0 / B, Z)
 
         def forward() -> float:  # -t log p - (1 - t) log(1 - p) = softplus(z) - t z
-            np.take(targets, y, axis=0, out=T, mode="clip")
+            targets.take(y, 0, T, "clip")
             softplus()
             np.multiply(T, Z, out=V)
             np.subtract(L, V, out=V)
@@ -281,7 +284,7 @@ class CrossEntropy(ClassLoss):
             np.subtract(P, T, out=V)
             if w is not None:
                 np.multiply(V, w[:, None], out=V)
-            return np.multiply(V, 1.0 / B, out=V)
+            return np.multiply(V, share, out=V)
 
         return BoundLoss(forward, backward)
 
@@ -302,7 +305,7 @@ class Hinge(ClassLoss):
         weight = None if w is None else w[:, None]
 
         def forward() -> float:
-            np.take(targets, y, axis=0, out=T, mode="clip")
+            targets.take(y, 0, T, "clip")
             np.multiply(T, Z, out=V)
             np.subtract(1.0, V, out=V)
             np.greater(V, 0.0, out=over)

@@ -16,7 +16,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 import numpy as np
 from pydantic import Field, model_validator
 
-from nncli.nn.arrays import Array
+from nncli.nn.arrays import Array, scalar
 from nncli.specification import ByName, Flag, NonNegative, Positive, Share, Specification
 
 BLOCK = 32_768
@@ -82,9 +82,11 @@ class Sgd(OptimizerBase):
 
     def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array, *, decay: bool) -> Step:
         (v,), momentum, nesterov = moments, self.momentum, self.nesterov
+        rate = scalar(0.0, theta)
 
         def plain(learning_rate: float, t: int) -> None:
-            np.multiply(grad, learning_rate, out=s)
+            rate.fill(learning_rate)
+            np.multiply(grad, rate, out=s)
             np.subtract(theta, s, out=theta)
 
         def with_momentum(learning_rate: float, t: int) -> None:
@@ -168,17 +170,19 @@ class Adam(OptimizerBase):
 
     def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array, *, decay: bool) -> Step:
         (M, V), beta1, beta2, epsilon = moments, self.beta1, self.beta2, self.epsilon
+        b1, b2, e, rate = (scalar(value, theta) for value in (beta1, beta2, 0.0, 0.0))
 
         def step(learning_rate: float, t: int) -> None:
             c = sqrt((1.0 - beta2) / (1.0 - beta2**t))
-            rate = learning_rate * (1.0 - beta1) / (1.0 - beta1**t) / c
-            np.multiply(M, beta1, out=M)
+            e.fill(epsilon / c)
+            rate.fill(learning_rate * (1.0 - beta1) / (1.0 - beta1**t) / c)
+            np.multiply(M, b1, out=M)
             np.add(M, grad, out=M)
-            np.multiply(V, beta2, out=V)
+            np.multiply(V, b2, out=V)
             np.multiply(grad, grad, out=s)
             np.add(V, s, out=V)
             np.sqrt(V, out=s)
-            np.add(s, epsilon / c, out=s)
+            np.add(s, e, out=s)
             np.divide(M, s, out=s)
             np.multiply(s, rate, out=s)
             np.subtract(theta, s, out=theta)
