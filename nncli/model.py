@@ -14,7 +14,8 @@ from nncli.data.encoding import Encoder
 from nncli.data.examples import Examples
 from nncli.data.table import Table
 from nncli.data.targets import ClassTarget, NumberTarget, Target
-from nncli.nn.inference import BLOCK_ROWS, Inference
+from nncli.nn.arrays import Precision
+from nncli.nn.inference import Inference
 from nncli.nn.losses import Loss
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
@@ -42,6 +43,7 @@ class Predictions:
 
     target: Target
     values: npt.NDArray[np.float64]
+    precision: Precision = "float64"
 
     def frame(self, *, proba: bool = False) -> pl.DataFrame:
         """`prediction`, or `prediction_TARGET` for several; with `proba` also `proba_CLASS` for each class."""
@@ -52,7 +54,7 @@ class Predictions:
         columns = {"prediction": self.target.decode(self.values.argmax(axis=1), "prediction")}
         if proba:
             for j, label in enumerate(self.target.labels):
-                columns[f"proba_{label}"] = pl.Series(self.values[:, j])
+                columns[f"proba_{label}"] = pl.Series(self.values[:, j].astype(self.precision))
         return pl.DataFrame(columns)
 
 
@@ -75,17 +77,13 @@ class Model:
     def predict(self, table: Table) -> Predictions:
         """Predict every row of a table, in order. The target's column is not needed, other columns are ignored.
 
-        The last bits of a matrix product depend on a row's place in its block, so that place is made to depend on
-        the row's number alone: however a table is cut into chunks, its predictions are the same to the bit.
+        A row's prediction has the same bits alone, in any order and in any company; see nncli/nn/inference.py.
 
         Raises:
             DataError: a column is missing, or a cell of a numeric column is not a number.
         """
         X, codes = self.spec.encoder.encode(table, self.spec.network.precision)
-        before = (table.first_row - 1) % BLOCK_ROWS
-        if before:
-            X, codes = np.pad(X, ((before, 0), (0, 0))), np.pad(codes, ((before, 0), (0, 0)))
-        return self.decode(self._inference.run(X, codes)[before:])
+        return self.decode(self._inference.run(X, codes))
 
     def predict_examples(self, examples: Examples) -> Predictions:
         """Predict rows that are encoded already."""
@@ -93,10 +91,17 @@ class Model:
 
     def decode(self, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
         """What raw outputs (rows, outputs) mean."""
-        return decode(self.spec.loss, self.spec.target, Z)
+        return decode(self.spec, Z)
 
 
-def decode(loss: Loss, target: Target, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
-    """What raw outputs (rows, outputs) mean: the loss's link, then the target's own units."""
-    values = loss.predict(Z)
-    return Predictions(target, values if isinstance(target, ClassTarget) else target.decode(values))
+def decode(spec: ModelSpec, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
+    """What raw outputs (rows, outputs) mean: the loss's link, rounding, then the target's own units.
+
+    Rounded to the precision that the network was trained in, since no more is known, two machines whose matrix
+    products differ in the last place of a float64 give the same answer.
+    """
+    precision = spec.network.precision
+    values = spec.loss.predict(Z).astype(precision).astype(np.float64)
+    return Predictions(
+        spec.target, values if isinstance(spec.target, ClassTarget) else spec.target.decode(values), precision
+    )

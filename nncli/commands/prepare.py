@@ -331,7 +331,7 @@ def _holdout(config: Config, spec: ModelSpec, held: Rows | None) -> Holdout | No
     rows = held
 
     def score(Z: npt.NDArray[np.floating[Any]]) -> float:
-        return metric(rows.y, decode(spec.loss, spec.target, Z).values, rows.weights)
+        return metric(rows.y, decode(spec, Z).values, rows.weights)
 
     return Holdout(held.examples, name, higher_is_better(name), score)
 

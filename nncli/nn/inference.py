@@ -1,31 +1,40 @@
-"""Running a trained network: block by block, each block of one fixed shape.
+"""Running a trained network so that a row's prediction depends on the row alone.
 
-Matrix products choose their way by shape, so a row's last bits would depend on how many rows travel with it. With
-every block padded to the same number of rows they do not: they depend on the row and, with some BLAS kernels, on its
-place in its block. A table cut at multiples of BLOCK_ROWS therefore gives the bits of the whole.
+A matrix product chooses its way by its shape, and some BLAS kernels treat rows differently by their place (OpenBLAS's
+for Haswell in float32: any row of more than eight). So prediction runs in float64, in blocks of one fixed shape, the
+last one padded: measured on OpenBLAS's Haswell, Zen and SkylakeX kernels, on one thread and on two, a row then has the
+same bits wherever it stands. Where a kernel should still differ in the last place of a float64, rounding the answer
+to the network's own precision (nncli/model.py) takes it away.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from nncli.nn.arrays import Array, Codes
+from nncli.nn.arrays import Array, Codes, Precision
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 
-BLOCK_ROWS = 512
+BLOCK_ROWS = 384
+"""A multiple of every row tile of those kernels (4, 6, 8, 12, 16, 24, 32), also when two threads share it."""
 
 
 class Inference:
-    """A network bound for prediction: dropout off, running statistics on. Reads `parameters` as they are when run."""
+    """A network bound for prediction: dropout off, running statistics on. Reads `parameters` as they are when run.
 
-    def __init__(self, network: Network, parameters: Parameters) -> None:
+    `precision` is of its arithmetic, whatever the network was trained in; only float64 keeps the promise above.
+    """
+
+    def __init__(self, network: Network, parameters: Parameters, precision: Precision = "float64") -> None:
         unused = np.random.default_rng(0)  # nothing is drawn outside training
-        self._bound = network.bind(parameters, BLOCK_ROWS, rng=unused, training=False)
+        self._given, self._used = parameters, network.layout.empty(precision)
+        retyped = network.model_copy(update={"precision": precision})
+        self._bound = retyped.bind(self._used, BLOCK_ROWS, rng=unused, training=False)
         self._outputs = network.outputs
 
     def run(self, X: Array, codes: Codes, out: Array | None = None) -> Array:
         """The raw outputs (rows, outputs) for X (rows, features) and codes (rows, embeddings), into `out` if given."""
+        self._used.copy_from(self._given)
         Z = np.empty((len(X), self._outputs), self._bound.X.dtype) if out is None else out
         for start in range(0, len(X), BLOCK_ROWS):
             stop = min(start + BLOCK_ROWS, len(X))

@@ -81,7 +81,7 @@ class _Evaluator:
 
     def __init__(self, plan: Plan, state: State, holdout: Holdout) -> None:
         self._holdout = holdout
-        self._inference = Inference(plan.network, state.parameters)
+        self._inference = Inference(plan.network, state.parameters, plan.network.precision)
         self._Z = np.empty((len(holdout.examples), plan.network.outputs), plan.network.precision)
         self._loss = plan.loss.bind(self._Z, holdout.examples.y, holdout.examples.weights)
 
