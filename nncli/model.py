@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from nncli.data.dialect import PLAIN, CsvDialect
 from nncli.data.encoding import Encoder
 from nncli.data.examples import Examples
 from nncli.data.table import Table
@@ -26,7 +27,8 @@ FORMAT: Literal[1] = 1
 
 
 class ModelSpec(Specification):
-    """All of a model but its weights. `missing` are the spellings of a missing cell that it was trained with."""
+    """All of a model but its weights. `missing` are the spellings of a missing cell that it was trained with, `dialect`
+    how its training table was written."""
 
     format: Literal[1] = FORMAT
     encoder: Encoder
@@ -34,6 +36,7 @@ class ModelSpec(Specification):
     network: Network
     loss: Loss
     missing: tuple[Text, ...]
+    dialect: CsvDialect = PLAIN
 
 
 @dataclass(frozen=True)

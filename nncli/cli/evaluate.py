@@ -37,6 +37,8 @@ def evaluate(
     if table == "-":
         announce_input("a table")
     evaluation = score(run, table)
+    for note in evaluation.notes:
+        say(f"note: {note}")
     if evaluation.skipped:
         say(f"note: left out {rows(evaluation.skipped)} without a target")
     if as_json:

@@ -45,7 +45,7 @@ def predict(
     nncli predict runs/penguins new.csv -o answers.csv --keep id --proba
     cat new.csv | nncli predict runs/penguins - > answers.csv
     """
-    from nncli.cli.console import announce_input
+    from nncli.cli.console import announce_input, say
     from nncli.cli.signals import interrupt_at_once
     from nncli.commands.predict import predict_chunks
     from nncli.data.outputs import open_sink
@@ -61,7 +61,7 @@ def predict(
     source = None if table in (None, "-") else Path(table)
     if source is None:
         announce_input("a table")
-    frames = predict_chunks(model, source, proba=proba, keep=keep or [])
+    frames = predict_chunks(model, source, proba=proba, keep=keep or [], tell=lambda note: say(f"note: {note}"))
     first = next(frames)  # what is wrong with the first rows shows before a file is begun
     with open_sink(target, format=Format(format.value) if format else None, force=force) as sink:
         sink.write(first)

@@ -19,11 +19,12 @@ from nncli.runs import Run
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of a model on `rows` labelled rows; `skipped` rows had no target."""
+    """Scores of a model on `rows` labelled rows; `skipped` rows had no target. `notes` say how the table was read."""
 
     rows: int
     skipped: int
     scores: Scores
+    notes: tuple[str, ...] = ()
 
     def json(self) -> dict[str, Any]:
         """{"rows": …, "skipped": …, "metrics": {…}}."""
@@ -41,9 +42,10 @@ def evaluate(run: str | Path, data: str | Path | pl.DataFrame) -> Evaluation:
     """
     model = Run.open(Path(run)).load_model()
     if isinstance(data, pl.DataFrame):
-        table = Table(data, "the frame")
+        table = Table(data, "the frame", dialect=model.spec.dialect)
     else:
-        table = read_table(None if str(data) == "-" else Path(data), missing=model.spec.missing)
+        source = None if str(data) == "-" else Path(data)
+        table = read_table(source, missing=model.spec.missing, trained=model.spec.dialect)
     target = model.spec.target
     rows = rows_with_target(table, target.names)
     if not len(rows):
@@ -56,4 +58,4 @@ def evaluate(run: str | Path, data: str | Path | pl.DataFrame) -> Evaluation:
     with np.errstate(all="ignore"):
         predictions = model.predict(labelled)
     scores = score(predictions, target.read(labelled), None, model.spec.loss)
-    return Evaluation(len(labelled), len(table) - len(labelled), scores)
+    return Evaluation(len(labelled), len(table) - len(labelled), scores, table.notes)

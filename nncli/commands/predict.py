@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ def predict(
     """Predict every row of a file or a frame; see `predict_chunks`."""
     model = Run.open(Path(run)).load_model()
     if isinstance(data, pl.DataFrame):
-        return predict_frame(model, Table(data, "the frame"), proba=proba, keep=keep)
+        return predict_frame(model, Table(data, "the frame", dialect=model.spec.dialect), proba=proba, keep=keep)
     return pl.concat(predict_chunks(model, Path(data), proba=proba, keep=keep), how="vertical_relaxed")
 
 
@@ -32,17 +32,22 @@ def predict_chunks(
     format: Format | None = None,  # noqa: A002 - the option's name
     proba: bool = False,
     keep: Sequence[str] = (),
+    tell: Callable[[str], object] | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Predictions for a file, or for the standard input when `path` is None, in the order of the rows, none lost.
 
     Yields frames with the kept columns first, then `prediction` (`prediction_TARGET` for several targets) and, with
-    `proba`, `proba_CLASS` for each class. Memory does not grow with the file.
+    `proba`, `proba_CLASS` for each class. Memory does not grow with the file. `tell` is called with every note on how
+    the file was read.
 
     Raises:
         UsageError: `proba` of a model that predicts numbers.
         DataError: a column is missing, or a cell of a numeric column is not a number.
     """
-    for table in read_chunks(path, format=format, missing=model.spec.missing):
+    for table in read_chunks(path, format=format, missing=model.spec.missing, trained=model.spec.dialect):
+        if tell is not None:
+            for note in table.notes:
+                tell(note)
         yield predict_frame(model, table, proba=proba, keep=keep)
 
 

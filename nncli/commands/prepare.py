@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nncli.commands.notes import spelled_alike
 from nncli.commands.scores import higher_is_better, single_metric
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.columns import Kind, infer_kind
+from nncli.data.dialect import CsvDialect
 from nncli.data.encoding import CategoricalColumn, Encoder
 from nncli.data.examples import Examples
 from nncli.data.splits import split_rows
@@ -74,6 +76,7 @@ def prepare(config: Config) -> Prepared:
     notes: list[str] = []
     streams = Streams.of(config.seed)
     table = _read(config, config.data.path, notes)
+    dialect = table.dialect
     table_rows = len(table)
     table = _with_target(table, config.data.target, notes)
     loss, as_classes = _choose_loss(config, table)
@@ -82,6 +85,7 @@ def prepare(config: Config) -> Prepared:
     kinds = _choose_kinds(config, training, notes)
     encoder = Encoder.fit(training, kinds, config.encoding.numeric)
     _note_empty_categories(encoder, notes)
+    _note_twins(encoder, notes)
     target, scaling = _fit_target(config, training, loss, as_classes)
     network = _build_network(config, encoder, target, loss)
 
@@ -92,7 +96,11 @@ def prepare(config: Config) -> Prepared:
     resolved = config.model_copy(
         update={
             "data": config.data.model_copy(
-                update={"features": tuple(name for name, _ in kinds), "columns": dict(kinds)}
+                update={
+                    "features": tuple(name for name, _ in kinds),
+                    "columns": dict(kinds),
+                    **({} if isinstance(config.validation, ValidationFile) else dialect.model_dump()),
+                }
             ),
             "encoding": config.encoding.model_copy(update={"target": scaling}),
             "layers": config.hidden,
@@ -100,7 +108,9 @@ def prepare(config: Config) -> Prepared:
             "learning_rate": config.schedule,
         }
     )
-    spec = ModelSpec(encoder=encoder, target=target, network=network, loss=loss, missing=config.data.missing)
+    spec = ModelSpec(
+        encoder=encoder, target=target, network=network, loss=loss, missing=config.data.missing, dialect=dialect
+    )
     holdout = _holdout(config, spec, held)
     watched = _watched(config, holdout)
     stopping = config.early_stopping
@@ -125,9 +135,10 @@ def _mistake(key: str, message: str, hint: str) -> ConfigError:
     return ConfigError(Mistake(message, Place(key=key), hint))
 
 
-def _read(config: Config, path: str, notes: list[str]) -> Table:
+def _read(config: Config, path: str, notes: list[str], trained: CsvDialect | None = None) -> Table:
     data = config.data
-    table = read_table(Path(path), missing=data.missing)
+    table = read_table(Path(path), missing=data.missing, dialect=data.dialect, trained=trained)
+    notes += table.notes
     named = [*data.target, *(data.features or ()), *data.drop, *data.columns]
     table.require([*named, data.weight] if data.weight else named)
     return table
@@ -152,7 +163,10 @@ def _with_target(table: Table, names: tuple[str, ...], notes: list[str]) -> Tabl
 def _choose_loss(config: Config, table: Table) -> tuple[Loss, bool]:
     """The loss, and whether the target is classes: text, booleans, or whatever a loss for classes is asked of."""
     names = config.data.target
-    kinds = [config.data.columns.get(name) or infer_kind(table.column(name)) for name in names]
+    if config.loss is not None and config.loss.task == "classes":
+        kinds = [Kind.CATEGORICAL]  # whatever is in it
+    else:
+        kinds = [config.data.columns.get(name) or infer_kind(table, name) for name in names]
     text = [name for name, kind in zip(names, kinds, strict=True) if kind is Kind.CATEGORICAL]
     loss = config.loss or (CrossEntropy() if text and len(names) == 1 else Mse())
     if loss.task == "classes":
@@ -183,7 +197,7 @@ def _split(
     config: Config, table: Table, as_classes: bool, streams: Streams, notes: list[str]
 ) -> tuple[Table, Table | None]:
     if isinstance(config.validation, ValidationFile):
-        other = _read(config, config.validation.path, notes)
+        other = _read(config, config.validation.path, notes, table.dialect)
         return table, _with_target(other, config.data.target, notes)
     if config.validation == 0.0:
         return table, None
@@ -206,7 +220,7 @@ def _choose_kinds(config: Config, training: Table, notes: list[str]) -> list[tup
     data = config.data
     never = {*data.target, *data.drop, data.weight}
     names = data.features or [name for name in training.names if name not in never]
-    kinds = [(name, data.columns.get(name) or infer_kind(training.column(name))) for name in names]
+    kinds = [(name, data.columns.get(name) or infer_kind(training, name)) for name in names]
     empty = [n for n, kind in kinds if kind is Kind.IGNORE and n not in data.columns]
     if empty:
         notes.append(f"ignored {listed(empty)}: no value in any training row")
@@ -224,6 +238,11 @@ def _note_empty_categories(encoder: Encoder, notes: list[str]) -> None:
     singular = [c.name for c in encoder.columns if isinstance(c, CategoricalColumn) and not c.categories]
     if singular:
         notes.append(f"{listed(singular)} has a different value in every row and carries nothing; consider `drop`")
+
+
+def _note_twins(encoder: Encoder, notes: list[str]) -> None:
+    known = [(c.name, c.categories) for c in encoder.columns if isinstance(c, CategoricalColumn)]
+    notes += filter(None, (spelled_alike(name, categories) for name, categories in known))
 
 
 def _fit_target(config: Config, training: Table, loss: Loss, as_classes: bool) -> tuple[Target, Any]:

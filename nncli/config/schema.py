@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from nncli.data.columns import Kind
+from nncli.data.dialect import CsvDialect, Decimal, Encoding, Separator, Thousands
 from nncli.data.encoding import NumericScaling
 from nncli.errors import quoted
 from nncli.nn.activations import Activation, ElementwiseActivation, Relu
@@ -46,6 +47,27 @@ class DataSection(Specification):
     columns: dict[str, Kind] = Field({}, description="overrides of the inferred kind of column")
     weight: Text | None = Field(None, description="a column that says how much each row counts")
     missing: tuple[Spelling, ...] = Field(("", "NA"), description="spellings of a missing value")
+    encoding: Encoding = Field(
+        "auto",
+        description="what a CSV is written in: utf-8, latin-1, cp1252, utf-16 …; auto: UTF-8, or what its mark says",
+    )
+    separator: Separator = Field(
+        "auto",
+        description="what stands between the cells of a CSV; auto: a comma, semicolon, tab or bar, if clear",
+    )
+    decimal: Decimal = Field(
+        "auto", description="the decimal mark of numbers in text, `.` or `,`; auto: the comma only if that is clear"
+    )
+    thousands: Thousands | None = Field(
+        None, description="what groups digits in threes in numbers in text, such as `,` or a space; null: nothing does"
+    )
+
+    @property
+    def dialect(self) -> CsvDialect:
+        """How the table is written, as far as it is said."""
+        return CsvDialect(
+            encoding=self.encoding, separator=self.separator, decimal=self.decimal, thousands=self.thousands
+        )
 
     @model_validator(mode="after")
     def _each_column_has_one_part(self) -> DataSection:
@@ -53,6 +75,8 @@ class DataSection(Specification):
             twice = sorted({column for column in names if names.count(column) > 1})
             if twice:
                 raise ValueError(f"{name} names {quoted(twice[0])} more than once")
+        if self.thousands is not None and self.thousands == self.decimal:
+            raise ValueError(f"decimal and thousands cannot both be {quoted(self.decimal)}")
         features, dropped = set(self.features or ()), set(self.drop)
         clash = sorted(set(self.target) & {*features, *dropped, *filter(None, [self.weight])})
         if clash:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from nncli.data.decoding import Readable
 from nncli.data.sources import UTF8_HINT, without_mark
 from nncli.errors import DataError, Place
 
@@ -76,7 +77,7 @@ def end_of_records(data: bytes, quotes: Positions, *, inside: bool) -> int:
     return 0
 
 
-def blocks(file: IO[bytes], source: str, *, size: int = BLOCK_BYTES, quoting: bool = True) -> Iterator[Block]:
+def blocks(file: Readable, source: str, *, size: int = BLOCK_BYTES, quoting: bool = True) -> Iterator[Block]:
     """Yield the text of `file` in blocks of about `size` bytes, each of whole records; nothing is left out.
 
     The last block may lack its last newline. `quoting` is False for formats whose records are lines.

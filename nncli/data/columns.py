@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from math import isfinite
 
@@ -9,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from nncli.data.dialect import SPACES, CsvDialect
+from nncli.data.doubts import refuse_doubtful, refuse_large_ids
+from nncli.data.mends import mend
 from nncli.data.table import Table
 from nncli.errors import DataError, as_yaml, quoted
 
@@ -25,10 +29,12 @@ class Kind(StrEnum):
     IGNORE = "ignore"
 
 
-def parse_numbers(cells: pl.Series) -> pl.Series:
+def parse_numbers(cells: pl.Series, dialect: CsvDialect) -> pl.Series:
     """Cells as Float64; null where a cell is missing or is not a number, NaN where it says so."""
     if cells.dtype in WORDS:
         words = cells.cast(pl.String)
+        if not dialect.plain:
+            words = as_computers_spell(words, dialect)
         numbers = words.cast(pl.Float64, strict=False)
         if numbers.null_count() == words.null_count():
             return numbers
@@ -38,23 +44,45 @@ def parse_numbers(cells: pl.Series) -> pl.Series:
     return pl.Series(cells.name, [None] * len(cells), dtype=pl.Float64)
 
 
-def infer_kind(cells: pl.Series) -> Kind:
+def as_computers_spell(words: pl.Series, dialect: CsvDialect) -> pl.Series:
+    """Numbers with the point and without thousands separators; null for what is no number in the dialect."""
+    mark, group, whole, bare = re.escape(dialect.decimal), dialect.thousands, "[0-9]*", words
+    if group is not None:
+        between = SPACES if group == " " else re.escape(group)
+        whole = f"(?:[0-9]{{1,3}}(?:{between}[0-9]{{3}})+|[0-9]*)"
+        bare = words.str.replace_all(between, "")
+    right = rf"^\s*[+-]?{whole}(?:{mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?\s*$|^[^0-9]*$"
+    point = bare.str.replace(dialect.decimal, ".", literal=True)
+    return point.zip_with(words.str.contains(right), pl.Series([None], dtype=pl.String))
+
+
+def infer_kind(table: Table, name: str) -> Kind:
     """Numeric when every cell that is not missing reads as a number, and none has a leading zero (an id such as 007).
 
     A column without a single value is ignored. Text, booleans and categories are categorical; so is what cannot be
     read at all, such as a column typed as dates, which is refused when it is read.
+
+    Raises:
+        DataError: the column is nearly or plainly numbers and some cells are not, or it holds whole numbers that are
+            too long to be told apart as numbers.
     """
+    cells = table.column(name)
     present = (cells.fill_nan(None) if cells.dtype.is_float() else cells).drop_nulls()
     if present.is_empty():
         return Kind.IGNORE
-    if present.dtype != pl.String:
-        return Kind.NUMERIC if present.dtype.is_numeric() else Kind.CATEGORICAL
-    if parse_numbers(present.head(1000)).has_nulls():
-        return Kind.CATEGORICAL  # decided early: most columns of text show it in their first rows
-    numbers = parse_numbers(present)
-    if numbers.has_nulls() or present.str.contains(LEADING_ZERO).any():
+    if present.dtype != pl.String and not present.dtype.is_numeric():
         return Kind.CATEGORICAL
-    return Kind.IGNORE if numbers.is_nan().all() else Kind.NUMERIC
+    numbers = parse_numbers(cells, table.dialect)
+    if present.dtype == pl.String:
+        if cells.filter(numbers.is_not_null()).str.contains(LEADING_ZERO).any():
+            return Kind.CATEGORICAL
+        if numbers.null_count() > cells.null_count():
+            refuse_doubtful(table, name, numbers)
+            return Kind.CATEGORICAL
+        if numbers.is_nan().all():
+            return Kind.IGNORE
+    refuse_large_ids(table, name, numbers)
+    return Kind.NUMERIC
 
 
 def read_numbers(table: Table, name: str) -> npt.NDArray[np.float64]:
@@ -64,21 +92,21 @@ def read_numbers(table: Table, name: str) -> npt.NDArray[np.float64]:
         DataError: a cell is not a number or is infinite; names its row. Or the column is of another kind altogether.
     """
     cells = readable(table, name)
-    numbers = parse_numbers(cells)
+    numbers = parse_numbers(cells, table.dialect)
     if numbers.null_count() > cells.null_count():
         row = int((numbers.is_null() & cells.is_not_null()).arg_max() or 0)
         raise DataError(
             f"{quoted(cells[row])} is not a number",
             place=table.place(row=row, column=name),
-            hint="Mend the cell, list its spelling under data.missing if it stands for a missing value, "
-            f"or train with `columns: {{{as_yaml(name)}: categorical}}`.",
+            hint=mend(str(cells[row]), name, table.dialect),
         )
     values: npt.NDArray[np.float64] = numbers.fill_null(np.nan).to_numpy()
     infinite = np.isinf(values)
     if infinite.any():
         row = int(infinite.argmax())
+        digits = cells.dtype in WORDS and any(c.isdigit() for c in cells[row])
         raise DataError(
-            f"{quoted(cells[row])} is not a finite number",
+            f"{quoted(cells[row])} is {'too large to be a number' if digits else 'not a finite number'}",
             place=table.place(row=row, column=name),
             hint="Replace it by a number, or leave the cell empty.",
         )

@@ -29,36 +29,132 @@ UTF8 = "utf-8"
 class Readable(Protocol):
     """What blocks of text are read from."""
 
-    def read(self, size: int = -1, /) -> bytes: ...
+    def read(self, size: int, /) -> bytes: ...
 
 
 class Text:
     """`file`, decoded. `sample` is how it begins, and `whole` whether that is all of it.
 
-    `encoding` is what the person says, or auto; `fallback` is what a file of unmarked text is in when it is not UTF-8.
+    `encoding` is what the person says, or auto. `fallback` is what unmarked text is in that is not UTF-8; it is fallen
+    back upon at the first bytes that are not ASCII, so that it does not matter how far into the file these stand.
 
     Raises:
-        DataError: at any time: the bytes are not text in the encoding.
+        DataError: at any time: the bytes are no text in the encoding.
     """
 
-    def __init__(self, file: IO[bytes], source: str, encoding: str = AUTO, fallback: str = UTF8) -> None:
-        self._file, self._source = file, source
-        self._line = 1
+    def __init__(self, file: IO[bytes], source: str, encoding: str = AUTO, fallback: str = AUTO) -> None:
+        self._file, self._source, self._line = file, source, 1
         self._decoder: codecs.IncrementalDecoder | None = None
         self._fallback: str | None = None
-        self._returns = False
+        self.old_mac = False
         head = file.read(max(map(len, MARKS)))
         mark = next((mark for mark in MARKS if head.startswith(mark)), b"")
-        self.encoding = encoding if encoding != AUTO else MARKS.get(mark, (UTF8,))[0]
-        self._begin(mark, encoding, fallback)
-        self._ahead = self._decoded(head[len(mark) :], final=False)
-        self._ahead += self._next(SAMPLE_BYTES)
-        self.whole = len(self._ahead) < SAMPLE_BYTES // 4 and not (more := self._next(SAMPLE_BYTES))
-        if not self.whole:
-            self._ahead += more
-        self.sample = self._ahead
+        self.encoding = self._begin(mark, encoding, fallback)
+        sample = self._decoded(head[len(mark) :], final=False)
+        while (more := self._next(SAMPLE_BYTES)) and len(sample := sample + more) < SAMPLE_BYTES:
+            pass
+        self.whole = not more
+        # Half of a \r\n may be all that the sample has of a line end.
+        self.old_mac = b"\r" in (sample if self.whole else sample[:-1]) and b"\n" not in sample
+        self.sample = self._ahead = self._lines(sample)
 
-    @property
-    def old_mac(self) -> bool:
-        """Whether the lines end in a lone carriage return."""
-        return self._returns
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, about `size` of them; none at the end."""
+        data, self._ahead = self._ahead[:size], self._ahead[size:]
+        return data + self._next(size - len(data)) if len(data) < size else data
+
+    def _begin(self, mark: bytes, encoding: str, fallback: str) -> str:
+        """Get ready for what comes after the mark; returns the name of the encoding, as far as it is known."""
+        called, codec = MARKS.get(mark, (UTF8, UTF8))
+        if encoding == AUTO:
+            if mark or fallback == AUTO or codecs.lookup(fallback).name == UTF8:
+                self._use(codec)
+                return called
+            if keeps_ascii(fallback):
+                self._fallback = fallback
+                return AUTO
+            self._use(fallback)
+            return fallback
+        if mark and not says(mark, encoding):
+            raise DataError(
+                f"the text is {called.upper()}, not {encoding}: it begins with the mark of {called.upper()}",
+                place=Place(source=self._source, line=1),
+                hint="Leave out `data.encoding`, and the mark will tell.",
+            )
+        self._use(codec if mark else encoding)
+        return encoding
+
+    def _use(self, codec: str) -> None:
+        if codecs.lookup(codec).name not in (UTF8, "utf-8-sig"):
+            self._decoder = codecs.getincrementaldecoder(codec)()
+
+    def _next(self, size: int) -> bytes:
+        while raw := self._file.read(size):
+            if text := self._lines(self._decoded(raw, final=False)):
+                return text
+        return self._lines(self._decoded(b"", final=True))
+
+    def _lines(self, text: bytes) -> bytes:
+        if not self.old_mac:
+            return text
+        if b"\n" in text:
+            raise DataError(
+                "lines end in a carriage return at first, and in a line feed later",
+                place=Place(source=self._source),
+                hint="Save the file with line ends of Unix (\\n) or Windows (\\r\\n).",
+            )
+        return text.replace(b"\r", b"\n")
+
+    def _decoded(self, raw: bytes, *, final: bool) -> bytes:
+        if self._fallback is not None and not raw.isascii():
+            raw = self._decide(raw, self._fallback)
+        if self._decoder is None:
+            return raw
+        try:
+            text = self._decoder.decode(raw, final)
+        except UnicodeDecodeError as error:
+            raise self._no_text(error) from error
+        self._line += text.count("\n")
+        return text.encode("utf-8", "surrogatepass")
+
+    def _decide(self, raw: bytes, fallback: str) -> bytes:
+        """Settle on UTF-8 or the fallback by the first bytes that are not ASCII."""
+        self._fallback, self.encoding = None, UTF8
+        more = self._file.read(4)  # a character that was cut in two is whole now
+        raw += more
+        try:
+            codecs.getincrementaldecoder(UTF8)().decode(raw, len(more) < 4)
+        except UnicodeDecodeError:
+            self.encoding = fallback
+            self._use(fallback)
+        return raw
+
+    def _no_text(self, error: UnicodeDecodeError) -> DataError:
+        before = error.object[: error.start]
+        with suppress(UnicodeDecodeError):
+            self._line += before.decode(error.encoding).count("\n")
+        return DataError(
+            f"the bytes 0x{error.object[error.start : error.end].hex()[:8]} are not {self.encoding} text",
+            place=Place(source=self._source, line=self._line),
+            hint="Say what the text is written in, such as `data.encoding: latin-1`, or save it as UTF-8.",
+        )
+
+
+def keeps_ascii(encoding: str) -> bool:
+    """Whether ASCII bytes mean in `encoding` what they mean in UTF-8, always and by themselves."""
+    ascii_bytes = bytes(range(128))
+    try:
+        if ascii_bytes.decode(encoding) != ascii_bytes.decode("ascii"):
+            return False
+    except UnicodeDecodeError:
+        return False
+    foreign = "éЖ日한".encode(encoding, "ignore")
+    return not foreign or not foreign.isascii()
+
+
+def says(mark: bytes, encoding: str) -> bool:
+    """Whether `mark` is one of text in `encoding`."""
+    try:
+        return mark.decode(encoding) in ("", "\ufeff")
+    except UnicodeDecodeError:
+        return False

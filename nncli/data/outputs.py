@@ -22,7 +22,7 @@ from typing import IO, Protocol, TypeAlias
 
 import polars
 
-from nncli.data.delimited import COMMA
+from nncli.data.dialect import COMMA
 from nncli.data.sources import REFUSALS, is_stream
 from nncli.data.tables import Format, format_of, separator_of
 from nncli.errors import DataError, Place, listed

@@ -23,6 +23,8 @@ from nncli.errors import DataError, Place, nearest, quoted
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+    from nncli.data.decoding import Readable
+
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
 UTF8_MARK = b"\xef\xbb\xbf"
@@ -30,7 +32,10 @@ UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 STANDARD_INPUT = "standard input"
 # What Polars raises. A panic, its word for a mistake of its own, is not even an Exception.
 REFUSALS = (polars.exceptions.PolarsError, polars.exceptions.PanicException)
-UTF8_HINT = "Save the file as UTF-8: in a spreadsheet, choose 'CSV UTF-8' when exporting."
+UTF8_HINT = (
+    "Save the file as UTF-8 ('CSV UTF-8' in a spreadsheet), or, for a CSV, say what it is written in, such as "
+    "`data.encoding: latin-1`."
+)
 
 
 def name_of(path: Path | None) -> str:
@@ -139,7 +144,7 @@ def spooled(stream: IO[bytes]) -> Iterator[Path]:
         yield copy
 
 
-def without_mark(file: IO[bytes], source: str) -> bytes:
+def without_mark(file: Readable, source: str) -> bytes:
     """Read the first few bytes of a text file and return them without the UTF-8 mark some programs put there.
 
     Raises:

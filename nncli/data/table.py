@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from nncli.data.dialect import PLAIN, CsvDialect
 from nncli.errors import DataError, Place, listed, nearest, quoted
 
 
@@ -16,13 +17,16 @@ from nncli.errors import DataError, Place, listed, nearest, quoted
 class Table:
     """`frame`, the name of its `source`, and the number of its first data row (the header is not a row).
 
-    `numbers` (rows,) holds each row's number in the source where rows were picked out of a larger table.
+    `numbers` (rows,) holds each row's number in the source where rows were picked out of a larger table. `dialect` says
+    how numbers are spelled in columns of text; `notes` are what the person should know of how the table was read.
     """
 
     frame: pl.DataFrame
     source: str
     first_row: int = 1
     numbers: npt.NDArray[np.int64] | None = None
+    dialect: CsvDialect = PLAIN
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return self.frame.height
@@ -35,12 +39,12 @@ class Table:
     def take(self, rows: npt.NDArray[np.int64]) -> Table:
         """The rows at these positions (from 0), which keep their numbers."""
         numbers = self.first_row + rows if self.numbers is None else self.numbers[rows]
-        return Table(self.frame[rows], self.source, self.first_row, numbers)
+        return replace(self, frame=self.frame[rows], numbers=numbers)
 
     def part(self, start: int, stop: int) -> Table:
         """The rows from position `start` up to `stop`, which keep their numbers."""
         numbers = None if self.numbers is None else self.numbers[start:stop]
-        return Table(self.frame[start:stop], self.source, self.first_row + start, numbers)
+        return replace(self, frame=self.frame[start:stop], first_row=self.first_row + start, numbers=numbers)
 
     def place(self, *, row: int | None = None, column: str | None = None) -> Place:
         """Where the cell at position `row` (from 0) of `column` stands in the source."""

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path, PurePath
 
 import polars
 
 from nncli.data.blocks import BLOCK_BYTES
-from nncli.data.delimited import COMMA, TAB, read_delimited
+from nncli.data.delimited import read_delimited
+from nncli.data.dialect import COMMA, TAB, CsvDialect
 from nncli.data.jsonlines import read_json_lines
 from nncli.data.sources import PARQUET_MAGIC, REFUSALS, UTF8_MARK, explained, is_stream, name_of, opened, spooled
 from nncli.data.table import Table
 from nncli.errors import DataError, Place, UsageError, nearest
 
 ROWS = 65_536
+ANY = CsvDialect()
 
 
 class Format(Enum):
@@ -88,17 +90,28 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_table(path: Path | None, *, format: Format | None = None, missing: Sequence[str] = ()) -> Table:  # noqa: A002
+def read_table(
+    path: Path | None,
+    *,
+    format: Format | None = None,  # noqa: A002
+    missing: Sequence[str] = (),
+    dialect: CsvDialect = ANY,
+    trained: CsvDialect | None = None,
+) -> Table:
     """Read the whole of `path` (None: standard input); a table of no rows is a table.
 
-    The columns of JSON lines are all keys in the order they first appear.
+    The columns of JSON lines are all keys in the order they first appear. `dialect` is what the person says, `trained`
+    the dialect of the table a model learnt from, which settles what is open.
 
     Raises:
         DataError: it cannot be read, or not as a table; place and hint say more.
         UsageError: the format is neither given nor known from the name.
     """
-    tables = list(pieces(path, format, missing, rows=None, block_bytes=BLOCK_BYTES))
-    return tables[0] if len(tables) == 1 else replace(tables[0], frame=polars.concat([t.frame for t in tables]))
+    tables = list(pieces(path, format, missing, Reading(dialect, trained)))
+    if len(tables) == 1:
+        return tables[0]
+    notes = tuple(note for table in tables for note in table.notes)
+    return replace(tables[0], frame=polars.concat([table.frame for table in tables]), notes=notes)
 
 
 def read_chunks(
@@ -106,6 +119,8 @@ def read_chunks(
     *,
     format: Format | None = None,  # noqa: A002
     missing: Sequence[str] = (),
+    dialect: CsvDialect = ANY,
+    trained: CsvDialect | None = None,
     rows: int = ROWS,
     block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[Table]:
@@ -118,41 +133,59 @@ def read_chunks(
     Raises:
         DataError, UsageError: as `read_table`, when the chunk in question is reached.
     """
-    return pieces(path, format, missing, rows=rows, block_bytes=block_bytes)
+    return pieces(path, format, missing, Reading(dialect, trained, rows, block_bytes))
 
 
-def pieces(
-    path: Path | None, chosen: Format | None, missing: Sequence[str], *, rows: int | None, block_bytes: int
-) -> Iterator[Table]:
-    """Yield the tables of any format; `rows` None: as few as the format allows."""
-    source = name_of(path)
-    for first, frame in frames(path, chosen, source, rows, block_bytes):
-        settled = without_words(frame, missing)
-        if rows is None or settled.height <= rows:
-            yield Table(settled, source, first)
+@dataclass(frozen=True)
+class Reading:
+    """How to read: the dialect, and in what portions. `rows` None: in as few as the format allows."""
+
+    dialect: CsvDialect
+    trained: CsvDialect | None
+    rows: int | None = None
+    block_bytes: int = BLOCK_BYTES
+
+
+def pieces(path: Path | None, chosen: Format | None, missing: Sequence[str], reading: Reading) -> Iterator[Table]:
+    """Yield the tables of any format."""
+    for table in portions(path, chosen, reading):
+        settled = replace(table, frame=without_words(table.frame, missing))
+        if reading.rows is None or len(settled) <= reading.rows:
+            yield settled
             continue
-        for start in range(0, settled.height, rows):
-            yield Table(settled.slice(start, rows), source, first + start)
+        for start in range(0, len(settled), reading.rows):
+            part = settled.part(start, start + reading.rows)
+            yield replace(part, notes=()) if start else part
 
 
-def frames(
-    path: Path | None, chosen: Format | None, source: str, rows: int | None, block_bytes: int
-) -> Iterator[tuple[int, polars.DataFrame]]:
-    """Yield the number of the first row and the rows as the format's own reader gives them."""
+def portions(path: Path | None, chosen: Format | None, reading: Reading) -> Iterator[Table]:
+    """Yield the tables as the format's own reader gives them."""
+    source = name_of(path)
     known = chosen or (None if path is None or is_stream(path) else format_of(path))
     if known is Format.PARQUET and path is not None and not is_stream(path):
         with explained(path):
-            yield from read_parquet(path, source, rows)
+            yield from typed(read_parquet(path, source, reading.rows), source, reading)
         return
     with opened(path) as (head, stream):
         match known or sniffed(head):
             case Format.CSV:
-                yield from read_delimited(stream, source, separator=separator_of(path), size=block_bytes)
+                usual, size = separator_of(path), reading.block_bytes
+                yield from read_delimited(
+                    stream, source, dialect=reading.dialect, usual=usual, trained=reading.trained, size=size
+                )
             case Format.JSONL:
-                yield from read_json_lines(stream, source, size=None if rows is None else block_bytes)
+                portion = None if reading.rows is None else reading.block_bytes
+                yield from typed(read_json_lines(stream, source, size=portion), source, reading)
             case Format.PARQUET:
                 with spooled(stream) as copy:
-                    yield from read_parquet(copy, source, rows)
+                    yield from typed(read_parquet(copy, source, reading.rows), source, reading)
+
+
+def typed(frames: Iterator[tuple[int, polars.DataFrame]], source: str, reading: Reading) -> Iterator[Table]:
+    """The frames of a format with types, each with the number of its first row, as tables."""
+    dialect = (reading.trained or reading.dialect).settled()
+    for first, frame in frames:
+        yield Table(frame, source, first, dialect=dialect)
 
 
 def sniffed(head: bytes) -> Format:

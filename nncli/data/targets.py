@@ -9,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
-from nncli.data.columns import read_numbers, read_text, refuse_extremes, settled_scale
+from nncli.data.columns import parse_numbers, read_numbers, read_text, refuse_extremes, settled_scale
 from nncli.data.table import Table
 from nncli.errors import DataError, listed, quoted
 from nncli.specification import Positive, Real, Specification, Text
@@ -93,7 +93,7 @@ class ClassTarget(Specification):
         """
         kind, cells = table.column(name).dtype, read_text(table, name)
         labels = cells.drop_nulls().unique()
-        numbers = labels.str.strip_chars().cast(pl.Float64, strict=False)
+        numbers = parse_numbers(labels, table.dialect)
         whole = not numbers.has_nulls()
         if whole and numbers.is_nan().any():
             raise missing_target(table, name, cells.is_in(labels.filter(numbers.is_nan()).to_list()).arg_max() or 0)
@@ -111,7 +111,7 @@ class ClassTarget(Specification):
                 place=table.place(column=name),
                 hint="Name another target, or add rows of another class.",
             )
-        ordered = sorted(labels, key=lambda label: (float(label), label) if whole else (0.0, label))
+        ordered = [label for _, label in sorted(zip(numbers if whole else [0.0] * len(labels), labels, strict=True))]
         spelling: Spelling = "text"
         if kind.is_integer():
             spelling = "integer"

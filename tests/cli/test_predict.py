@@ -242,3 +242,11 @@ def test_predictions_are_in_the_targets_own_units(here: Path) -> None:
     Path("c.yaml").write_text("data: {path: t.csv, target: y}\nlayers: []\nepochs: 60\nlearning_rate: 0.05")
     back = predict(train("c.yaml").run, "t.csv")["prediction"]
     assert (back - frame["y"]).abs().max() < 100  # type: ignore[operator]
+
+
+def test_how_a_table_was_read_is_said_on_stderr(nncli: Cli, here: Path, penguins: Path, expected: str) -> None:
+    Path("t.csv").write_bytes(TABLE.read_bytes().replace(b",", b";").replace(b".", b","))
+    done = nncli("predict", penguins, "t.csv", "--proba").check()
+    assert (done.out, done.err) == (expected, "note: t.csv: read with separator ';' and decimal comma\n")
+    done = nncli("evaluate", penguins, "t.csv", "--json").check()
+    assert done.err.startswith("note: t.csv: read with separator ';' and decimal comma\n")

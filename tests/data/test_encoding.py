@@ -344,11 +344,15 @@ def test_fitting_never_looks_at_validation_rows(table: Table, edits: Table, held
         table.source,
     )
 
-    def fitted(whole: Table) -> Encoder:
+    def fitted(whole: Table) -> str:
         rows = whole.take(training)
-        return Encoder.fit(rows, [(name, infer_kind(rows.column(name))) for name in rows.names], "standard")
+        try:
+            kinds = [(name, infer_kind(rows, name)) for name in rows.names]
+        except DataError as error:
+            return str(error)
+        return Encoder.fit(rows, kinds, "standard").model_dump_json()
 
-    assert fitted(edited).model_dump_json() == fitted(table).model_dump_json()
+    assert fitted(edited) == fitted(table)
 
 
 def test_ignored_columns_are_left_out() -> None:

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncli.data.columns import read_numbers
+from nncli.data.dialect import CsvDialect
 from nncli.data.table import Table
 from nncli.data.tables import Format, digest, format_of, read_chunks, read_table
 from nncli.errors import DataError, UsageError
@@ -240,3 +242,42 @@ def test_the_digest_is_the_sha256_of_the_bytes(tmp_path: Path) -> None:
     assert digest(tmp_path / "a.csv") == hashlib.sha256(CSV).hexdigest()
     with pytest.raises(DataError, match="no such file"):
         digest(tmp_path / "b.csv")
+
+
+def test_numbers_in_the_text_of_typed_tables_are_spelled_as_told_or_as_in_training(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b'{"x": "1,5"}\n')
+    comma = CsvDialect(decimal=",")
+    assert read_numbers(read_table(tmp_path / "a.jsonl", dialect=comma), "x").tolist() == [1.5]
+    assert read_numbers(read_table(tmp_path / "a.jsonl", trained=comma), "x").tolist() == [1.5]
+    with pytest.raises(DataError, match="not a number"):
+        read_numbers(read_table(tmp_path / "a.jsonl"), "x")
+
+
+@given(
+    st.lists(st.tuples(*[st.decimals(-(10**6), 10**6, places=3)] * 2), min_size=1, max_size=6),
+    st.sampled_from(",;\t|"),
+    st.sampled_from(".,"),
+    st.sampled_from(["", " ", "'", ",", "."]),
+    st.sampled_from(["utf-8", "utf-16"]),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.booleans(),
+)
+def test_numbers_in_any_dialect_are_read_as_the_same_or_refused(
+    numbers: list[tuple[Any, ...]], separator: str, decimal: str, group: str, encoding: str, end: str, told: bool
+) -> None:
+    if group == decimal:
+        return
+    marks = str.maketrans({",": group, ".": decimal})
+    lines = [[f"{x:,f}".translate(marks) for x in row] for row in numbers]
+    text = f'"a"{separator}"b"{end}' + "".join(separator.join(f'"{cell}"' for cell in line) + end for line in lines)
+    settings = {"separator": separator, "decimal": decimal} | ({"thousands": group} if group else {})
+    dialect = CsvDialect.model_validate(settings if told else {})
+    with pytest.MonkeyPatch.context() as patch:
+        to_standard_input(patch, text.encode(encoding))
+        try:
+            table = read_table(None, dialect=dialect)
+            read = [read_numbers(table, name).tolist() for name in table.names]
+        except DataError:
+            assert not told
+            return
+    assert list(zip(*read, strict=True)) == [tuple(map(float, row)) for row in numbers]

@@ -1,0 +1,93 @@
+"""How a CSV file spells its text and its numbers."""
+
+from __future__ import annotations
+
+import codecs
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, model_validator
+
+from nncli.specification import Specification, Text
+
+AUTO: Literal["auto"] = "auto"
+COMMA, SEMICOLON, TAB, BAR = ",", ";", "\t", "|"
+SPACES = "[ \xa0\u202f]"
+"""What looks like a space between the digits of a number: a plain one, and the two that do not break a line."""
+TRIAL = 'a1,.;"\n'
+NOT_FOR_FILES = ("idna", "punycode", "unicode-escape", "raw-unicode-escape")
+
+
+def text_encoding(name: str) -> str:
+    """`name`, once it is known that Python has such a codec, and that it reads text piece by piece."""
+    if name == AUTO:
+        return name
+    try:
+        codec = codecs.lookup(name)
+        known = codec.incrementaldecoder is not None and codec.name not in NOT_FOR_FILES
+        known = known and TRIAL.encode(name).decode(name) == TRIAL
+    except (LookupError, ValueError, TypeError):
+        known = False
+    if not known:
+        raise ValueError(f"there is no text encoding {name!r}; use auto, utf-8, latin-1, cp1252, utf-16 …")
+    return name
+
+
+def one_character(what: str, forbidden: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if value != AUTO and (len(value) != 1 or value in forbidden or value.isalnum() or not value.isascii()):
+            raise ValueError(f"{what} is one character that is no letter, digit, quote or line end: found {value!r}")
+        return value
+
+    return AfterValidator(check)
+
+
+def a_mark_between_digits(value: str) -> str:
+    if len(value) != 1 or value.isalnum() or value in '"\n\r\0+-':
+        raise ValueError(f"a thousands separator is one character, such as ',' or ' ': found {value!r}")
+    return value
+
+
+Encoding = Annotated[Text, AfterValidator(text_encoding)]
+Separator = Annotated[Text, one_character("a separator", '"\n\r\0')]
+Decimal = Literal["auto", ".", ","]
+Thousands = Annotated[Text, AfterValidator(a_mark_between_digits)]
+
+
+class CsvDialect(Specification):
+    """How a file is to be read, or was. What is `auto` is found out from the file, or refused where it is not clear.
+
+    `decimal` and `thousands` also say how numbers are spelled in the text columns of other formats, where auto is
+    the point.
+    """
+
+    encoding: Encoding = AUTO
+    separator: Separator = AUTO
+    decimal: Decimal = AUTO
+    thousands: Thousands | None = None
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> CsvDialect:
+        if self.thousands is not None and self.thousands == self.decimal:
+            raise ValueError(f"decimal and thousands cannot both be {self.thousands!r}")
+        return self
+
+    @property
+    def plain(self) -> bool:
+        """Whether numbers are spelled as computers do."""
+        return self.decimal != "," and self.thousands is None
+
+    @property
+    def mark(self) -> Literal[".", ",", "auto"]:
+        """The decimal mark, as far as the settings say it: thousands of one kind leave only the other."""
+        if self.decimal == AUTO and self.thousands == ".":
+            return ","
+        return "." if self.decimal == AUTO and self.thousands == "," else self.decimal
+
+    def settled(self, **found: str) -> CsvDialect:
+        """The dialect with what was `found`; a decimal mark that nobody named is the point."""
+        decimal = self.mark if self.mark != AUTO else "."
+        return self.model_copy(update={"decimal": decimal, **found})
+
+
+PLAIN = CsvDialect(decimal=".")
+"""Numbers as computers spell them."""

@@ -1,0 +1,67 @@
+"""Columns that are nearly, or plainly, numbers, or numbers in name only: refused rather than taken for something else.
+
+A column of text is in doubt when more than half of the cells that are not missing are numbers, or look like numbers
+to a person (1,5 and 12% do), and some are not numbers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from nncli.data.mends import mend
+from nncli.data.table import Table
+from nncli.errors import DataError, as_yaml, quoted
+
+CURRENCY = "[$€£¥]"
+NUMBER = (
+    r"(?:\p{Nd}{1,3}(?:[,.'’_ \x{a0}\x{202f}]\p{Nd}{3})+|\p{Nd}*)"  # 1,234,567 or 1234567
+    r"(?:[,.，．٫]\p{Nd}+)?(?:[eE][+-]?\p{Nd}+)?"  # .5e3
+)
+LOOKS_LIKE_A_NUMBER = rf"^\s*\(?[+\-−–]?\s*{CURRENCY}?\s*[+\-−–]?{NUMBER}\s*(?:[%‰]|{CURRENCY})?\)?\s*$"
+A_DIGIT = r"\p{Nd}"
+EXACT = 2.0**53
+"""Beyond it not every whole number is a float64."""
+
+
+def refuse_doubtful(table: Table, name: str, numbers: pl.Series) -> None:
+    """Raise a DataError if the column of text `name`, some of which are no `numbers`, is in doubt.
+
+    It names the first cell that is not a number.
+    """
+    cells = table.column(name)
+    is_odd = numbers.is_null() & cells.is_not_null()
+    present, plain = len(cells) - cells.null_count(), len(numbers) - numbers.null_count()
+    message, rest = "is not a number", f"{plain:,} of the {present:,} cells are"
+    if 2 * plain <= present:
+        odd = cells.filter(is_odd)
+        looks = odd.filter(odd.str.contains(A_DIGIT)).str.contains(LOOKS_LIKE_A_NUMBER).sum()
+        if 2 * (plain + looks) <= present:
+            return
+        message, rest = "looks like a number but is not spelled as one", f"so do {looks:,} of the {present:,} cells"
+        is_odd = is_odd & cells.str.contains(A_DIGIT) & cells.str.contains(LOOKS_LIKE_A_NUMBER)
+    row = int(is_odd.arg_max() or 0)
+    raise DataError(
+        f"{quoted(cells[row])} {message}; {rest}",
+        place=table.place(row=row, column=name),
+        hint=mend(cells[row], name, table.dialect),
+    )
+
+
+def refuse_large_ids(table: Table, name: str, numbers: pl.Series) -> None:
+    """Raise a DataError if a whole number in the column is too long for a float64 to keep its last digits."""
+    cells = table.column(name)
+    if not (cells.dtype.is_integer() or cells.dtype == pl.String):
+        return
+    x = numbers.to_numpy()
+    with np.errstate(invalid="ignore"):
+        large = np.flatnonzero((np.abs(x) >= EXACT) & np.isfinite(x))
+    for row in large.tolist():
+        spelled = str(cells[row]).strip().replace(table.dialect.thousands or " ", "")
+        if spelled.lstrip("+-").isdecimal() and int(spelled) != int(x[row]):
+            raise DataError(
+                f"{quoted(spelled)} has more digits than a number can keep, as ids do",
+                place=table.place(row=row, column=name),
+                hint=f"Leave it out with `drop: [{as_yaml(name)}]`, or say what it is in data.columns: categorical, or "
+                "numeric if its last digits do not matter.",
+            )
