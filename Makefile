@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test check parity bench clean
+.PHONY: train test check parity bench coverage lock audit reliability clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -29,15 +29,44 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/step.py
 	$(BIN)/python benchmarks/textbook.py
 
+# How much of nncli/ the tests run, branches included.
+coverage: .venv/dev
+	$(BIN)/pip install --quiet pytest-cov
+	$(BIN)/python -m pytest -n auto --cov=nncli --cov-branch --cov-report=term-missing:skip-covered
+
+lock: .venv/created
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
+	  --no-emit-index-url --no-header --output-file requirements.lock
+
+# Known vulnerabilities among the locked packages.
+audit: .venv/created
+	$(BIN)/pip install --quiet pip-audit
+	$(BIN)/pip-audit --require-hashes --requirement requirements.lock
+
+# Takes up to an hour: thousands of kills, every fault, hundreds of thousands of hostile inputs.
+reliability: .venv/dev
+	$(BIN)/python reliability/kill.py
+	$(BIN)/python reliability/faults.py
+	$(BIN)/python reliability/fuzz.py
+
 clean:
 	rm -rf .venv
 
-.venv/installed: pyproject.toml
+.venv/created:
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --upgrade pip
+	touch $@
+
+.venv/installed: .venv/created pyproject.toml
 	$(BIN)/pip install --quiet -e .
 	touch $@
 
-.venv/dev: .venv/installed
+# With LOCKED=1, as in CI, the very packages of requirements.lock; otherwise the newest that pyproject.toml admits.
+.venv/dev: .venv/created pyproject.toml requirements.lock
+ifdef LOCKED
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps -e .
+else
 	$(BIN)/pip install --quiet -e '.[dev]'
+endif
 	touch $@

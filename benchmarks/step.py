@@ -95,7 +95,8 @@ def set_up_nncli(size: Size, threads: int) -> Epoch:
     from nncli.nn.network import Network
     from nncli.nn.optimizers import Adam
     from nncli.nn.schedules import ConstantRate
-    from nncli.training.loop import Plan, fit
+    from nncli.training.loop import fit
+from nncli.training.plan import Plan
     from nncli.training.state import State, Streams
 
     X, y = size.data()

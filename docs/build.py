@@ -103,6 +103,7 @@ def configuration() -> str:
     parts += section("data", schema.DataSection, "data.")
     parts += section("encoding", schema.EncodingSection, "encoding.")
     parts += section("early_stopping", schema.EarlyStopping, "early_stopping.")
+    parts += section("checkpoint", schema.Checkpoint, "checkpoint.")
     for title, (union, where) in UNIONS.items():
         parts.append(f"\n## {title}\n\n{where}\n\n| type | options | meaning |\n|---|---|---|\n")
         for model in members(union):
@@ -117,7 +118,9 @@ def training_picture() -> str:
     from rich.console import Console
 
     from nncli.cli.console import LiveProgress, show_summary
-    from nncli.commands.train import Finished, Started, train_events
+    from nncli.commands.session import Finished, Started
+    from nncli.commands.train import train_events
+    from nncli.training.loop import EpochReport
 
     console = Console(record=True, width=96, file=io.StringIO(), force_terminal=True, legacy_windows=False)
     console.print("$ nncli train configs/penguins.yaml", highlight=False)
@@ -133,7 +136,7 @@ def training_picture() -> str:
                 progress.close()
                 console.print(progress.picture)
                 show_summary(started, event, console)
-            else:
+            elif isinstance(event, EpochReport):
                 progress.update(event)
     console.print("runs/penguins", highlight=False)
     return console.export_svg(title="nncli", unique_id="nncli")

@@ -12,15 +12,16 @@ from nncli.version import __version__
 if TYPE_CHECKING:
     from nncli.commands.evaluate import evaluate
     from nncli.commands.predict import predict
-    from nncli.commands.train import train
+    from nncli.commands.train import resume, train
 
-__all__ = ["__version__", "evaluate", "predict", "train"]
+__all__ = ["__version__", "evaluate", "predict", "resume", "train"]
 
 
 def __getattr__(name: str) -> object:
     """Import a command when it is first asked for, so that `import nncli` costs nothing (PEP 562)."""
-    if name in {"train", "predict", "evaluate"}:
+    homes = {"train": "train", "resume": "train", "predict": "predict", "evaluate": "evaluate"}
+    if name in homes:
         from importlib import import_module
 
-        return getattr(import_module(f"nncli.commands.{name}"), name)
+        return getattr(import_module(f"nncli.commands.{homes[name]}"), name)
     raise AttributeError(f"module 'nncli' has no attribute {name!r}")

@@ -14,16 +14,17 @@ import typer
 from nncli.cli.evaluate import evaluate
 from nncli.cli.generate import generate_data
 from nncli.cli.predict import predict
-from nncli.cli.signals import StoppedError
+from nncli.cli.signals import InsistedError, StoppedError
 from nncli.cli.train import train
 from nncli.errors import NncliError
 from nncli.version import __version__
 
+INTERRUPTED = 128 + 2
 BROKEN_PIPE = 128 + 13
 
 EPILOG = (
     "Exit codes: 0 done; 1 failed; 2 wrong usage; 3 wrong configuration; 4 wrong data; 5 wrong run directory; "
-    "130 interrupted."
+    "128 + n stopped by signal n, so 130 for Ctrl-C."
 )
 
 # Without Rich's markup the help is plain text, and appears in half the time.
@@ -74,10 +75,14 @@ def _run() -> None:
     """Turn whatever is raised into one message and an exit code."""
     try:
         code = app(prog_name="nncli", standalone_mode=False)
+    except StoppedError as error:
+        _fail(error, str(error), error.code)
     except NncliError as error:
         _fail(error, str(error), error.exit_code)
+    except InsistedError as error:
+        _fail(error, "stopped at once; what was saved before is there", 128 + error.number)
     except (typer.Abort, KeyboardInterrupt) as error:
-        _fail(error, "interrupted", StoppedError.exit_code)
+        _fail(error, "interrupted", INTERRUPTED)
     except SystemExit as error:
         # Typer and Rich leave when whoever reads our output has had enough: not a failure, nor done.
         sys.exit(BROKEN_PIPE if isinstance(error.__context__, BrokenPipeError) else error.code)
@@ -97,7 +102,7 @@ def _run() -> None:
             "  This is a fault in nncli. `nncli --debug …` shows where; please report it.",
             1,
         )
-    if code == StoppedError.exit_code:  # Typer has met the KeyboardInterrupt
+    if code == INTERRUPTED:  # Typer has met the KeyboardInterrupt
         _fail(KeyboardInterrupt(), "interrupted", code)
     sys.exit(code if isinstance(code, int) else 0)
 

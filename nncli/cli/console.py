@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
     from rich.table import Table
 
-    from nncli.commands.train import Finished, ScoreCard, Started
+    from nncli.commands.session import Finished, ScoreCard, Started
     from nncli.training.loop import EpochReport
 
 SECONDS_BETWEEN_LINES = 2.0
@@ -92,7 +92,8 @@ class PlainProgress:
 
     def _show(self, report: EpochReport) -> None:
         self._next, self._shown = time.monotonic() + SECONDS_BETWEEN_LINES, report.epoch
-        left = (time.monotonic() - self._begun) / report.epoch * (self._started.epochs - report.epoch)
+        left = (time.monotonic() - self._begun) / (report.epoch - self._started.done)
+        left *= self._started.epochs - report.epoch
         say(
             "  ".join(
                 [
@@ -124,7 +125,7 @@ class LiveProgress:
             TimeRemainingColumn(),
             TextColumn("left"),
         )
-        self._task: TaskID = self._bar.add_task("", total=started.epochs)
+        self._task: TaskID = self._bar.add_task("", total=started.epochs, completed=started.done)
         self._best: EpochReport | None = None
         self._live = Live(self._bar, console=console, refresh_per_second=10)
         self._live.start()

@@ -51,7 +51,7 @@ def predict(
     from nncli.data.outputs import open_sink
     from nncli.data.tables import Format
     from nncli.files import refuse_existing
-    from nncli.runs import Run
+    from nncli.runs.directory import Run
 
     interrupt_at_once()
     target = None if output == "-" else Path(output)

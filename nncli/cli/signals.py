@@ -1,38 +1,64 @@
-"""Ctrl-C: as a request while a network trains (the first asks, the second insists), else at once."""
+"""Signals: as a request while a network trains (the first asks, the second insists), else at once."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import ClassVar
 
 from nncli.errors import NncliError
 
+ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Signals by which a person, a scheduler or a terminal that closes ends a program."""
+
 
 class StoppedError(NncliError):
-    """The work was stopped as asked, and what there was of it is saved."""
+    """The work was stopped by signal `number`, and what there was of it is saved; exit code 128 + number."""
 
-    exit_code: ClassVar[int] = 130
+    def __init__(self, message: str, *, number: int = signal.SIGINT, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.number = number
+
+    @property
+    def code(self) -> int:
+        """The exit code that shells give to a program ended by the signal."""
+        return 128 + self.number
+
+
+class InsistedError(BaseException):
+    """A second signal came: stop at once. Not an Exception, so that nothing takes it for a fault and goes on."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class Asked:
+    """Which signal has asked the work to end, if any: call it to know whether."""
+
+    number: int | None = None
+
+    def __call__(self) -> bool:
+        return self.number is not None
 
 
 @contextmanager
-def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells whether SIGINT has come. A second SIGINT raises KeyboardInterrupt."""
-    asked = False
+def asked_to_stop() -> Iterator[Asked]:
+    """Yield what tells whether a signal has come. A second one raises InsistedError."""
+    asked = Asked()
 
     def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
+        if asked():
+            raise InsistedError(number)
+        asked.number = number
 
-    before = signal.signal(signal.SIGINT, ask)
+    before = {number: signal.signal(number, ask) for number in ENDING}
     try:
-        yield lambda: asked
+        yield asked
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def interrupt_at_once() -> None:

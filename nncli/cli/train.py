@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Generator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nncli.cli.signals import StoppedError, interrupt_at_once, stop_on_interrupt
+from nncli.cli.signals import Asked, StoppedError, asked_to_stop, interrupt_at_once
+
+if TYPE_CHECKING:
+    from nncli.commands.session import Event
 
 
 def train(
-    config: Annotated[str, typer.Argument(help="The YAML file, or - for the standard input.", metavar="CONFIG")],
+    config: Annotated[
+        str | None, typer.Argument(help="The YAML file, or - for the standard input.", metavar="CONFIG")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The run directory to make; default: runs/NAME.")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped or killed.")
     ] = None,
     assignments: Annotated[
         list[str] | None,
@@ -24,59 +33,88 @@ def train(
 ) -> None:
     """Train a network as CONFIG says and print the path of the run directory.
 
-    Ctrl-C ends the training after the current batch and saves it; a second one stops at once.
+    Ctrl-C (or SIGTERM) ends the training after the current batch and saves it; a second one stops at once. Either way,
+    and after a crash, --resume goes on to the same result as if nothing had happened.
 
     \b
     nncli train configs/penguins.yaml
     nncli train config.yaml --set layers=[128,64] --set learning_rate=0.01 -o runs/wide
+    nncli train --resume runs/penguins
+    nncli train --resume runs/penguins --set epochs=200
     """
-    import os
     import sys
-    from contextlib import ExitStack
 
-    from nncli.cli.console import LiveProgress, PlainProgress, announce_input, error_console, say, show_summary
-    from nncli.commands.train import Finished, Started, train_events
+    from nncli.cli.console import announce_input
+    from nncli.commands.train import resume_events, train_events
+    from nncli.errors import UsageError
 
+    if (config is None) == (resume is None):
+        raise UsageError("train needs either a CONFIG or --resume RUN", hint="See nncli train --help.")
+    if resume is not None and output is not None:
+        raise UsageError("--resume goes on in the run's own directory", hint="Leave -o out.")
     interrupt_at_once()
     if config == "-":
         announce_input("a configuration")
-    console = error_console()
-    progress: LiveProgress | PlainProgress | None = None
-    started: Started | None = None
-    finished: Finished | None = None
-    interrupted: Callable[[], bool] | None = None
-    events = train_events(
-        config,
-        output=output,
-        assignments=assignments or [],
-        command=sys.argv,
-        stop=lambda: interrupted is not None and interrupted(),
-    )
-    with ExitStack() as stack:
-        stack.callback(events.close)
-        for event in events:
-            if isinstance(event, Finished):
-                finished = event
-            elif isinstance(event, Started):
-                started = event
-                interrupted = stack.enter_context(stop_on_interrupt())
-                if not quiet:
-                    for note in event.notes:
-                        say(f"note: {note}")
-                    progress = LiveProgress(event, console) if console.is_terminal else PlainProgress(event)
-                    stack.callback(progress.close)
-            elif progress is not None:
-                progress.update(event)
-    if started is None or finished is None:
-        raise AssertionError("train_events ends with Finished or an error")
-    if not quiet:
-        show_summary(started, finished, console)
-    typer.echo(os.fsencode(finished.run))
-    if finished.status == "stopped":
-        raise StoppedError(
-            f"stopped after epoch {finished.epochs}; the best weights so far are saved",
-            hint=f"They predict: nncli predict {finished.run} TABLE\n"
-            f"  To train again from the start: nncli train {finished.run}/config.yaml",
-        )
-    if not quiet:
-        say(f"next: nncli predict {finished.run} NEW_TABLE")
+    watched = _Watched(quiet)
+    sets, stop = assignments or [], watched.asked_to_stop
+    if resume is not None:
+        watched.follow(resume_events(resume, assignments=sets, command=sys.argv, stop=stop))
+    elif config is not None:
+        watched.follow(train_events(config, output=output, assignments=sets, command=sys.argv, stop=stop))
+
+
+class _Watched:
+    """A training as a person sees it: progress, notes, the summary, and the run directory's path on stdout."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._asked: Asked | None = None
+
+    def asked_to_stop(self) -> bool:
+        """Whether a signal has come since the training began."""
+        return self._asked is not None and self._asked()
+
+    def follow(self, events: Generator[Event, None, None]) -> None:
+        """Show the events, and what came of them."""
+        import os
+
+        from nncli.cli.console import LiveProgress, PlainProgress, error_console, say, show_summary
+        from nncli.commands.session import Finished, Started
+        from nncli.training.loop import RateHalved
+
+        console = error_console()
+        progress: LiveProgress | PlainProgress | None = None
+        started: Started | None = None
+        finished: Finished | None = None
+        with ExitStack() as stack:
+            stack.callback(events.close)
+            for event in events:
+                if isinstance(event, Finished):
+                    finished = event
+                elif isinstance(event, Started):
+                    started = event
+                    self._asked = stack.enter_context(asked_to_stop())
+                    if not self._quiet:
+                        for note in event.notes:
+                            say(f"note: {note}")
+                        progress = LiveProgress(event, console) if console.is_terminal else PlainProgress(event)
+                        stack.callback(progress.close)
+                elif isinstance(event, RateHalved):
+                    if not self._quiet:
+                        say(f"note: {event.why}; back to epoch {event.epoch} with {event.factor:g} of the rate")
+                elif progress is not None:
+                    progress.update(event)
+        if started is None or finished is None:
+            raise AssertionError("a training ends with Finished or an error")
+        if not self._quiet:
+            show_summary(started, finished, console)
+        typer.echo(os.fsencode(finished.run))
+        if finished.status == "stopped" and self._asked is not None and self._asked.number is not None:
+            raise StoppedError(
+                f"stopped after epoch {finished.epochs}; everything is saved",
+                number=self._asked.number,
+                hint=f"To go on: nncli train --resume {finished.run}\n"
+                f"  The best weights so far predict: nncli predict {finished.run} TABLE",
+            )
+        if not self._quiet:
+            say(f"next: nncli predict {finished.run} NEW_TABLE")

@@ -14,7 +14,7 @@ from nncli.data.table import Table
 from nncli.data.tables import read_table
 from nncli.data.targets import rows_with_target
 from nncli.errors import DataError, Place
-from nncli.runs import Run
+from nncli.runs.directory import Run
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from nncli.data.table import Table
 from nncli.data.tables import Format, read_chunks
 from nncli.errors import UsageError, listed
 from nncli.model import Model
-from nncli.runs import Run
+from nncli.runs.directory import Run
 
 
 def predict(

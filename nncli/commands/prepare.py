@@ -29,7 +29,7 @@ from nncli.errors import ConfigError, DataError, Mistake, Place, UsageError, lis
 from nncli.model import ModelSpec, decode
 from nncli.nn.losses import CrossEntropy, Loss, Mse
 from nncli.nn.network import Embedding, Network
-from nncli.training.loop import Holdout, Plan
+from nncli.training.plan import Holdout, Plan
 from nncli.training.state import Streams
 
 MOST_PARAMETERS = 1_000_000_000_000
@@ -127,6 +127,8 @@ def prepare(config: Config) -> Prepared:
         watched=watched,
         patience=stopping.patience if stopping else None,
         min_delta=stopping.min_delta if stopping else 0.0,
+        go_back=config.on_divergence == "halve_rate",
+        features=encoder.features,
     )
     return Prepared(resolved, spec, plan, streams, train, held, holdout, table_rows, tuple(notes))
 

@@ -2,69 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
-import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import numpy as np
 import polars as pl
 
-from nncli.commands.prepare import Prepared, Rows, prepare
-from nncli.commands.scores import Scores, as_json, baseline, score
+from nncli.commands.prepare import Prepared, prepare
+from nncli.commands.session import Event, Finished, session
 from nncli.config.loading import load_config
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.sources import is_stream
 from nncli.data.tables import digest
-from nncli.errors import Place, UsageError
-from nncli.model import Model, Predictions
-from nncli.runs import DataRecord, Machine, Manifest, Run, Status
-from nncli.training.loop import DivergedError, EpochReport, fit
+from nncli.errors import ConfigError, DataError, Mistake, Place, RunError, UsageError
+from nncli.runs.checkpoints import load_checkpoint
+from nncli.runs.directory import Run
+from nncli.runs.manifest import CONFIG, MODEL, DataRecord, Machine, Manifest
+from nncli.runs.reading import read_spec
 from nncli.training.state import State
+from nncli.training.threads import choose_threads, held_to
 from nncli.version import __version__
 
-
-@dataclass(frozen=True)
-class Started:
-    """The training is about to begin. `metric` is the one that epochs report; `notes` want to be read."""
-
-    run: Path
-    training_rows: int
-    validation_rows: int
-    features: int
-    parameters: int
-    epochs: int
-    metric: str | None
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ScoreCard:
-    """Scores on some rows, and what the trivial guess scores there: the mean, or each class's share."""
-
-    rows: int
-    model: Scores
-    baseline: Scores
-
-
-@dataclass(frozen=True)
-class Finished:
-    """The run directory is complete. `best_epoch` 0 means that not one epoch was completed."""
-
-    run: Path
-    status: Literal["done", "stopped"]
-    epochs: int
-    best_epoch: int
-    seconds: float
-    training: ScoreCard
-    validation: ScoreCard | None
-
-
-Event: TypeAlias = Started | EpochReport | Finished
+MAY_CHANGE = frozenset({"epochs", "checkpoint", "output"})
+"""Keys that a resumed training may set anew: they do not touch what has been."""
 
 
 def train(
@@ -86,10 +50,19 @@ def train(
         ConfigError, DataError: nothing was started.
         DivergedError: the loss became infinite or no number; the best epoch before that is saved.
     """
-    for event in train_events(config, output=output, assignments=assignments, stop=stop):
+    return _last(train_events(config, output=output, assignments=assignments, stop=stop))
+
+
+def resume(run: str | Path, *, assignments: Sequence[str] = (), stop: Callable[[], bool] = lambda: False) -> Finished:
+    """Go on with a training that was stopped or killed, or train a finished one longer; see `resume_events`."""
+    return _last(resume_events(run, assignments=assignments, stop=stop))
+
+
+def _last(events: Generator[Event, None, None]) -> Finished:
+    for event in events:
         if isinstance(event, Finished):
             return event
-    raise AssertionError("train_events ends with Finished or an error")
+    raise AssertionError("a training ends with Finished or an error")
 
 
 def train_events(
@@ -100,126 +73,115 @@ def train_events(
     command: Sequence[str] = (),
     stop: Callable[[], bool] = lambda: False,
 ) -> Generator[Event, None, None]:
-    """The same, event by event: `Started`, an `EpochReport` for every epoch, `Finished`."""
+    """As `train`, event by event: `Started`, an `EpochReport` for every epoch, `Finished`."""
     if not isinstance(config, Config):
         config = load_config(config, assignments)
     elif assignments:
         raise UsageError("assignments go with the path of a configuration, not with a Config")
-    began, clock = datetime.now(UTC), time.perf_counter()
+    began = datetime.now(UTC)
     prepared = prepare(config)
-    state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams)
-    manifest = _manifest(prepared, began, tuple(command))
-    run = Run.create(Path(output or config.output or "runs/model"))
-    run.save_config(prepared.config.model_copy(update={"output": str(run.path)}))
-    run.save_manifest(manifest)
-    metric = prepared.holdout.metric if prepared.holdout else None
-    reports: list[EpochReport] = []
-    model = Model(prepared.spec, state.best)
+    threads = choose_threads(config.threads, prepared.plan.network, prepared.plan.batch_size)
+    with held_to(threads):
+        state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams)
+        manifest = _manifest(prepared, began, tuple(command), threads)
+        wanted = Path(output or config.output or "runs/model")
+        with Run.create(wanted, prepared.config, prepared.spec, manifest) as run:
+            yield from session(prepared, run, state, [], manifest, stop)
 
-    def close(status: Status, *, keep: bool) -> None:
-        """Write what the run holds now; `keep` says whether the weights are worth it."""
-        if keep:
-            run.save_model(model)
-        run.save_history(reports, metric)
-        ended = {
-            "status": status,
-            "finished": _iso(datetime.now(UTC)),
-            "seconds": round(time.perf_counter() - clock, 3),
-            "epochs": state.epoch,
-            "best_epoch": state.watch.best_epoch,
-        }
-        run.save_manifest(manifest.model_copy(update=ended))
 
-    try:
-        yield Started(
-            run=run.path,
-            training_rows=len(prepared.training),
-            validation_rows=manifest.validation_rows,
-            features=manifest.features,
-            parameters=manifest.parameters,
-            epochs=config.epochs,
-            metric=metric,
-            notes=prepared.notes,
+def resume_events(
+    path: str | Path,
+    *,
+    assignments: Sequence[str] = (),
+    command: Sequence[str] = (),
+    stop: Callable[[], bool] = lambda: False,
+) -> Generator[Event, None, None]:
+    """Go on from the latest checkpoint of a run, to the same bits as if it had never ended.
+
+    Raises:
+        ConfigError: an assignment would change the past; only `epochs` (which may grow) and `checkpoint` may change.
+        DataError: a table is not the one that the run began with.
+        RunError: the run is damaged, or another training is writing it.
+    """
+    run = Run.open(Path(path))
+    with run.locked():
+        manifest = run.load_manifest()
+        run.clear_leftovers()
+        config = _unchanged(run, manifest, assignments)
+        _same_table(manifest.data, config.data.path)
+        if manifest.validation_data is not None and isinstance(config.validation, ValidationFile):
+            _same_table(manifest.validation_data, config.validation.path)
+        prepared = prepare(config)
+        if prepared.spec != read_spec(run.path, manifest):
+            raise RunError(
+                f"{MODEL} is not what this configuration and table lead to",
+                place=Place(source=str(run.path)),
+                hint="Train again from its config.yaml.",
+            )
+        with held_to(manifest.threads):
+            state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams)
+            reports = load_checkpoint(run.path, state)
+            going_on = {"status": "running", "command": _words(command) or manifest.command}
+            manifest = manifest.model_copy(update=going_on)
+            run.save_manifest(manifest)
+            run.save_config(config)
+            yield from session(prepared, run, state, reports, manifest, stop)
+
+
+def _unchanged(run: Run, manifest: Manifest, assignments: Sequence[str]) -> Config:
+    """The run's configuration with the assignments, once it is sure that they leave the past alone."""
+    before = load_config(run.path / CONFIG)
+    if _past(before) != manifest.past:
+        raise RunError(
+            "the configuration has been changed since the training began",
+            place=Place(source=str(run.path / CONFIG)),
+            hint="Undo the change, or train a new run from it.",
         )
-        for report in fit(prepared.plan, state, prepared.training.examples, prepared.holdout, stop=stop):
-            reports.append(report)
-            yield report
-        if not state.watch.best_epoch:
-            state.best.copy_from(state.parameters)
-        seen, held = prepared.training, prepared.validation
-        predictions = _predict(model, seen)
-        if not _finite(predictions):
-            raise _useless(state.epoch)
-        training = _score_card(prepared, seen, predictions)
-        validation = None if held is None else _score_card(prepared, held, _predict(model, held))
-    except BaseException as error:  # also Ctrl-C a second time, or a reader of these events who leaves
-        best = state.watch.best_epoch
-        keep = best > 0 and _finite(_predict(model, prepared.training))
-        close("stopped" if isinstance(error, KeyboardInterrupt | GeneratorExit) else "failed", keep=keep)
-        if not isinstance(error, DivergedError):
-            raise
-        told = _useless(best) if best and not keep else error
-        told.place = Place(source=str(run.path))
-        raise told from None
-
-    stopped = state.epoch < config.epochs and not state.watch.out_of_patience(prepared.plan.patience)
-    close("stopped" if stopped else "done", keep=True)
-    run.save_metrics(
-        {
-            "training": _card_json(training),
-            "validation": None if validation is None else _card_json(validation),
-        }
-    )
-    yield Finished(
-        run=run.path,
-        status="stopped" if stopped else "done",
-        epochs=state.epoch,
-        best_epoch=state.watch.best_epoch,
-        seconds=time.perf_counter() - clock,
-        training=training,
-        validation=validation,
-    )
+    after = load_config(run.path / CONFIG, assignments)
+    changed = [key for key in Config.model_fields if getattr(before, key) != getattr(after, key)]
+    mistakes = [
+        Mistake("this would change what has been trained already", Place(key=key), "Train a new run instead.")
+        for key in changed
+        if key not in MAY_CHANGE
+    ]
+    if after.epochs < manifest.epochs:
+        message = f"{manifest.epochs} epochs have been trained already; epochs may only grow"
+        mistakes.append(Mistake(message, Place(key="epochs"), "Set a larger number."))
+    if mistakes:
+        raise ConfigError(*mistakes)
+    return after.model_copy(update={"output": str(run.path)})
 
 
-def _predict(model: Model, rows: Rows) -> Predictions:
-    with np.errstate(all="ignore"):  # what overflows shows in the predictions
-        return model.predict_examples(rows.examples)
+def _past(config: Config) -> str:
+    """A digest of all keys that shape the training."""
+    kept = config.model_dump_json(exclude=set(MAY_CHANGE))
+    return hashlib.sha256(kept.encode()).hexdigest()
 
 
-def _finite(predictions: Predictions) -> bool:
-    return bool(np.isfinite(predictions.values).all())
-
-
-def _useless(epoch: int) -> DivergedError:
-    return DivergedError(
-        f"after epoch {epoch} the network's output is no longer a finite number; nothing was kept",
-        hint="Use a lower learning_rate, or clip_norm: 1.",
-    )
-
-
-def _score_card(prepared: Prepared, rows: Rows, predictions: Predictions) -> ScoreCard:
-    training, loss = prepared.training, prepared.spec.loss
-    guess = baseline(prepared.spec.target, training.y, training.weights, len(rows))
-    return ScoreCard(
-        rows=len(rows),
-        model=score(predictions, rows.y, rows.weights, loss),
-        baseline=score(guess, rows.y, rows.weights, loss),
-    )
-
-
-def _card_json(card: ScoreCard) -> dict[str, object]:
-    return {"rows": card.rows, "metrics": as_json(card.model), "baseline": as_json(card.baseline)}
+def _same_table(record: DataRecord, path: str) -> None:
+    if record.sha256 is None:
+        raise DataError(
+            "the table came from a pipe, which cannot be read again",
+            place=Place(source=path),
+            hint="Train from a file, and the training can be resumed.",
+        )
+    if digest(Path(path)) != record.sha256:
+        raise DataError(
+            "the table has changed since the training began",
+            place=Place(source=path),
+            hint="Restore it, or train a new run.",
+        )
 
 
 def _digest(path: str) -> str | None:
     return None if is_stream(Path(path)) else digest(Path(path))
 
 
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")
+def _words(command: Sequence[str]) -> tuple[str, ...]:
+    return tuple(os.fsencode(word).decode("utf-8", "backslashreplace") for word in command)
 
 
-def _manifest(prepared: Prepared, began: datetime, command: tuple[str, ...]) -> Manifest:
+def _manifest(prepared: Prepared, began: datetime, command: tuple[str, ...], threads: int) -> Manifest:
     config, held = prepared.config, prepared.validation
     other = None
     if isinstance(config.validation, ValidationFile) and held is not None:
@@ -228,8 +190,8 @@ def _manifest(prepared: Prepared, began: datetime, command: tuple[str, ...]) -> 
     return Manifest(
         status="running",
         nncli=__version__,
-        command=tuple(os.fsencode(word).decode("utf-8", "backslashreplace") for word in command),
-        started=_iso(began),
+        command=_words(command),
+        started=began.isoformat(timespec="seconds"),
         finished=None,
         seconds=None,
         seed=config.seed,
@@ -241,6 +203,9 @@ def _manifest(prepared: Prepared, began: datetime, command: tuple[str, ...]) -> 
         parameters=prepared.spec.network.layout.size,
         epochs=0,
         best_epoch=0,
+        past=_past(config),
+        threads=threads,
         versions={"python": platform.python_version(), "numpy": np.__version__, "polars": pl.__version__},
         machine=Machine(system=platform.platform(), processor=platform.machine(), cores=os.cpu_count() or 1),
+        files={},
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from nncli.data.columns import Kind
 from nncli.data.dialect import CsvDialect, Decimal, Encoding, Separator, Thousands
@@ -110,6 +111,29 @@ class EarlyStopping(Specification):
     min_delta: NonNegative = Field(0.0, description="by how much an epoch must be better to count")
 
 
+EVERY = re.compile(r"([1-9][0-9]{0,11}|[0-9]+\.[0-9]+) *(epochs?|steps?|s)")
+
+
+class Checkpoint(Specification):
+    """When the whole state is saved, so that a training that was cut short can go on."""
+
+    every: Text = Field("60 s", description="how often, as in 1 epoch, 500 steps or 60 s")
+    keep: Count = Field(2, description="how many of the latest to keep")
+
+    @field_validator("every")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        found = EVERY.fullmatch(value.strip())
+        if not found or ("." in found[1] and found[2] != "s"):
+            raise ValueError(f"expected something like 1 epoch, 500 steps or 60 s, found {value!r}")
+        return value
+
+    def interval(self, unit: Literal["epoch", "step", "s"]) -> float | None:
+        """How many of `unit` lie between checkpoints, or None when they are counted in something else."""
+        amount, found = re.fullmatch(EVERY, self.every.strip()).groups()  # type: ignore[union-attr]
+        return float(amount) if found.rstrip("s") == unit.rstrip("s") else None
+
+
 class Config(Specification):
     """A whole configuration. Every key but `data` has a default."""
 
@@ -139,6 +163,13 @@ class Config(Specification):
         None, description="balanced, or a weight for each class"
     )
     precision: Precision = Field("float32", description="of all arithmetic in the network")
+    on_divergence: Literal["stop", "halve_rate"] = Field(
+        "stop", description="halve_rate: go back to the end of the last good epoch, with half the rate"
+    )
+    checkpoint: Checkpoint = Field(Checkpoint(), description="when the whole state is saved, to go on from")
+    threads: Literal["auto"] | Count = Field(
+        "auto", description="threads of the matrix products; auto: one, unless the products are large"
+    )
     seed: Index = Field(0, description="of the split, the first weights, the shuffling and dropout")
     output: Text | None = Field(
         None, description="the run directory; default runs/NAME; -2, -3 … are appended to one that exists"

@@ -197,6 +197,11 @@ class Encoder(Specification):
         return [column.name for column in self.columns]
 
     @property
+    def features(self) -> tuple[str, ...]:
+        """What each column of X means."""
+        return tuple(feature for column in self.columns for feature in column.features)
+
+    @property
     def width(self) -> int:
         """Columns of X."""
         return sum(column.width for column in self.columns)

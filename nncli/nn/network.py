@@ -88,7 +88,7 @@ class Network(Specification):
         X = np.zeros((rows, self.features), self.precision)
         codes = np.zeros((rows, len(self.embeddings)), np.int64)
         p, g = parameters.named, parameters.gradients
-        wide = self._bind_inputs(under(p, "embeddings"), under(g, "embeddings"), X, codes)
+        wide = self.bind_inputs(under(p, "embeddings"), under(g, "embeddings"), X, codes)
         dense = bind_chain(
             self.chain, p, g, wide.Y, rng=rng, training=training, needs_dX=needs_dX or bool(self.embeddings)
         )
@@ -104,7 +104,7 @@ class Network(Specification):
 
         return BoundNetwork(X, codes, end.Y, forward, backward)
 
-    def _bind_inputs(self, p: Views, g: Views, X: Array, codes: Codes) -> Bound:
+    def bind_inputs(self, p: Views, g: Views, X: Array, codes: Codes) -> Bound:
         """Y = [X, E_1[codes_1], E_2[codes_2], ...]; without embeddings Y is X itself."""
         if not self.embeddings:
             return Bound(X, lambda: None, lambda dY: dY)

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from math import cos, inf, pi
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from nncli.specification import Count, Index, NonNegative, Positive, Specification
 
 Shrink = Annotated[float, Field(strict=True, gt=0, lt=1)]
+Divisor = Annotated[float, Field(strict=True, ge=1, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,11 @@ class CosineRate(ScheduleBase):
     initial: Positive
     final: NonNegative = 0.0
 
+    @model_validator(mode="after")
+    def _final_is_lower(self) -> CosineRate:
+        _falls(self.initial, self.final)
+        return self
+
     def settled(self, step: int, horizon: Horizon) -> float:
         span = max(1, horizon.steps - self.warmup)
         part = min(1.0, max(0, step - self.warmup) / span)
@@ -115,8 +121,8 @@ class OneCycleRate(ScheduleBase):
     type: Literal["one_cycle"] = "one_cycle"
     peak: Positive
     rise: Shrink = 0.3
-    start_divisor: Positive = 25.0
-    end_divisor: Positive = 10_000.0
+    start_divisor: Divisor = 25.0
+    end_divisor: Divisor = 10_000.0
 
     def settled(self, step: int, horizon: Horizon) -> float:
         last = max(1, horizon.steps - 1)
@@ -139,6 +145,11 @@ class ReduceOnPlateau(ScheduleBase):
     min_delta: NonNegative = 0.0
     final: NonNegative = 0.0
 
+    @model_validator(mode="after")
+    def _final_is_lower(self) -> ReduceOnPlateau:
+        _falls(self.initial, self.final)
+        return self
+
     def settled(self, step: int, horizon: Horizon) -> float:
         return self.initial
 
@@ -148,6 +159,11 @@ class ReduceOnPlateau(ScheduleBase):
         if plateau.waited + 1 < self.patience:
             return replace(plateau, waited=plateau.waited + 1)
         return replace(plateau, waited=0, factor=max(plateau.factor * self.factor, self.final / self.initial))
+
+
+def _falls(initial: float, final: float) -> None:
+    if final > initial:
+        raise ValueError(f"final, {final:g}, must not be above initial, {initial:g}")
 
 
 def _expand(value: Any) -> Any:

@@ -1,8 +1,9 @@
-"""All that changes while a network learns: what a resumed training must find as it was left."""
+"""All that changes while a network learns: what a resumed training must find as it was left, to the bit."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -12,6 +13,11 @@ from nncli.nn.optimizers import OptimizerBase
 from nncli.nn.parameters import Parameters
 from nncli.nn.schedules import Plateau
 from nncli.training.stopping import Watch
+
+StreamState: TypeAlias = dict[str, Any]
+"""NumPy's own description of where a random stream stands; plain numbers and words."""
+
+NUMBERS = ("step", "epoch", "position", "epoch_loss", "rate_factor")
 
 
 @dataclass(frozen=True)
@@ -30,12 +36,26 @@ class Streams:
         return cls(*(np.random.default_rng(s) for s in (split, init, shuffle, dropout)))
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """A state as it was: its vectors by name, copied or not, and the rest as plain values fit for JSON."""
+
+    arrays: dict[str, Array]
+    plain: dict[str, Any]
+
+    def copied(self) -> Snapshot:
+        """The same, safe from what the training does next."""
+        return Snapshot({name: array.copy() for name, array in self.arrays.items()}, self.plain)
+
+
 @dataclass
 class State:
     """Where a training stands.
 
     `parameters` are the present weights, `best` a copy of those of the best epoch; `moments` are the optimizer's;
-    `step` counts steps taken in all and `epoch` finished epochs.
+    `step` counts steps taken in all, `epoch` finished epochs, `position` batches done of the present epoch, and
+    `epoch_loss` sums their losses over rows. `order` is the shuffle stream at the beginning of the present epoch,
+    from which its order follows. `rate_factor` shrinks when a diverging training goes back; `good` is where to.
     """
 
     parameters: Parameters
@@ -44,8 +64,13 @@ class State:
     streams: Streams
     step: int = 0
     epoch: int = 0
+    position: int = 0
+    epoch_loss: float = 0.0
+    rate_factor: float = 1.0
     watch: Watch = field(default_factory=Watch)
     plateau: Plateau = field(default_factory=Plateau)
+    order: StreamState = field(default_factory=dict)
+    good: Snapshot | None = None
 
     @classmethod
     def fresh(cls, network: Network, optimizer: OptimizerBase, streams: Streams) -> State:
@@ -54,3 +79,41 @@ class State:
         best = network.layout.empty(network.precision)
         best.copy_from(parameters)
         return cls(parameters, best, optimizer.initial_moments(parameters.theta), streams)
+
+    @property
+    def vectors(self) -> dict[str, Array]:
+        """Every vector of the state, by name."""
+        return {
+            "theta": self.parameters.theta,
+            "statistics": self.parameters.statistics,
+            "best.theta": self.best.theta,
+            "best.statistics": self.best.statistics,
+            **{f"moments.{name}": moment for name, moment in self.moments.items()},
+        }
+
+    def snapshot(self) -> Snapshot:
+        """The state as it is now; the vectors are not copied."""
+        plain = {name: getattr(self, name) for name in NUMBERS}
+        plain |= {"watch": asdict(self.watch), "plateau": asdict(self.plateau), "order": self.order}
+        plain["shuffle"] = self.streams.shuffle.bit_generator.state
+        plain["dropout"] = self.streams.dropout.bit_generator.state
+        return Snapshot(self.vectors, plain)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Become what `snapshot` describes, in place: the views into the vectors stay valid.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is not of a training like this one; the state is then of no more use.
+        """
+        for name, vector in self.vectors.items():
+            saved = snapshot.arrays[name]
+            if saved.shape != vector.shape or saved.dtype != vector.dtype:
+                raise ValueError(f"{name} has another shape")
+            np.copyto(vector, saved)
+        plain = snapshot.plain
+        for name in NUMBERS:
+            setattr(self, name, type(getattr(self, name))(plain[name]))
+        self.watch, self.plateau = Watch(**plain["watch"]), Plateau(**plain["plateau"])
+        self.order = plain["order"]
+        self.streams.shuffle.bit_generator.state = plain["shuffle"]
+        self.streams.dropout.bit_generator.state = plain["dropout"]

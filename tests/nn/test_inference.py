@@ -143,7 +143,7 @@ def test_no_rows_give_no_outputs() -> None:
 def test_the_outputs_go_where_they_are_wanted() -> None:
     network = NETWORKS["wide"]
     inference, rows = Inference(network, trained(network)), rows_of(network, 530)
-    out = np.full((530, 3), np.nan, np.float32)
+    out = np.full((530, 3), np.nan)
     assert inference.run(*rows, out=out) is out
     np.testing.assert_array_equal(out, inference.run(*rows))
 

@@ -286,3 +286,14 @@ def test_a_number_is_a_constant_rate(text: Any, schedule: ScheduleBase) -> None:
 def test_what_is_no_schedule_is_refused(wrong: Any) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Schedule).validate_python(wrong)
+
+
+@pytest.mark.parametrize("schedule", [CosineRate, ReduceOnPlateau])
+def test_a_final_rate_above_the_first_is_refused(schedule: type[CosineRate] | type[ReduceOnPlateau]) -> None:
+    with pytest.raises(ValueError, match="must not be above"):
+        schedule(initial=0.01, final=0.1)
+
+
+def test_a_divisor_below_one_would_put_the_peak_below_the_ends_and_is_refused() -> None:
+    with pytest.raises(ValueError, match="greater than or equal to 1"):
+        OneCycleRate(peak=0.1, start_divisor=0.5)

@@ -23,7 +23,9 @@ from nncli.nn.network import Embedding, Network
 from nncli.nn.normalization import BatchNorm
 from nncli.nn.optimizers import Adam, Optimizer, Sgd
 from nncli.nn.schedules import ConstantRate, CosineRate, ReduceOnPlateau, StepRate
-from nncli.training.loop import DivergedError, EpochReport, Holdout, Plan, fit
+from nncli.training.epoch import DivergedError, Wish
+from nncli.training.loop import EpochReport, Paused, fit
+from nncli.training.plan import Holdout, Plan
 from nncli.training.state import State, Streams
 from tests.unions import members, tag
 

@@ -1,0 +1,221 @@
+"""A training from wherever it stands to its end, written down in a run directory as it goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from nncli.commands.prepare import Prepared, Rows
+from nncli.commands.scores import Scores, as_json, baseline, score
+from nncli.config.schema import Checkpoint
+from nncli.errors import Place
+from nncli.model import Model, Predictions
+from nncli.runs.checkpoints import save_checkpoint
+from nncli.runs.directory import Run
+from nncli.runs.manifest import Manifest, Status
+from nncli.training.epoch import DivergedError, Wish
+from nncli.training.loop import EpochReport, Paused, RateHalved, fit
+from nncli.training.state import State
+
+
+@dataclass(frozen=True)
+class Started:
+    """The training is about to begin, or to go on after epoch `done`.
+
+    `metric` is the one that epochs report; `notes` want to be read.
+    """
+
+    run: Path
+    training_rows: int
+    validation_rows: int
+    features: int
+    parameters: int
+    epochs: int
+    done: int
+    metric: str | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ScoreCard:
+    """Scores on some rows, and what the trivial guess scores there: the mean, or each class's share."""
+
+    rows: int
+    model: Scores
+    baseline: Scores
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The run directory is complete. `best_epoch` 0 means that not one epoch was completed."""
+
+    run: Path
+    status: Literal["done", "stopped"]
+    epochs: int
+    best_epoch: int
+    seconds: float
+    training: ScoreCard
+    validation: ScoreCard | None
+
+
+Event: TypeAlias = Started | EpochReport | RateHalved | Finished
+
+
+@dataclass
+class Pace:
+    """When to save: answers after every batch, and after every epoch."""
+
+    checkpoint: Checkpoint
+    stop: Callable[[], bool]
+    saved: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._steps, self._seconds = self.checkpoint.interval("step"), self.checkpoint.interval("s")
+        self._epochs = self.checkpoint.interval("epoch")
+
+    def after_batch(self, step: int) -> Wish:
+        """Stop when asked to; pause when a checkpoint is due."""
+        if self.stop():
+            return Wish.STOP
+        if self._steps is not None:
+            return Wish.PAUSE if step % self._steps == 0 else Wish.GO_ON
+        return Wish.PAUSE if self._late() else Wish.GO_ON
+
+    def after_epoch(self, epoch: int, step: int) -> bool:
+        """Whether a checkpoint is due at the end of an epoch."""
+        if self._epochs is not None:
+            return epoch % self._epochs == 0
+        return step % self._steps == 0 if self._steps is not None else self._late()
+
+    def _late(self) -> bool:
+        return self._seconds is not None and time.monotonic() - self.saved >= self._seconds
+
+
+def session(
+    prepared: Prepared,
+    run: Run,
+    state: State,
+    reports: list[EpochReport],
+    manifest: Manifest,
+    stop: Callable[[], bool],
+) -> Generator[Event, None, None]:
+    """Train on, yielding every event, and leave the run directory complete, whatever ends the training.
+
+    The manifest is written last; until then the run counts as running, and is resumed from its latest checkpoint.
+    """
+    clock = time.perf_counter()
+    config, metric = prepared.config, prepared.holdout.metric if prepared.holdout else None
+    pace = Pace(config.checkpoint, stop)
+    model = Model(prepared.spec, state.best)
+
+    def save() -> None:
+        save_checkpoint(run.path, state, reports, keep=config.checkpoint.keep)
+        if state.watch.best_epoch:
+            run.save_weights(model)
+        pace.saved = time.monotonic()
+
+    def close(status: Status, *, keep: bool) -> None:
+        """Write what the run holds now; `keep` says whether the weights are worth it."""
+        if keep:
+            run.save_weights(model)
+        run.save_history(reports, metric)
+        ended = {
+            "status": status,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round((manifest.seconds or 0.0) + time.perf_counter() - clock, 3),
+            "epochs": state.epoch,
+            "best_epoch": state.watch.best_epoch,
+        }
+        run.save_manifest(manifest.model_copy(update=ended))
+
+    try:
+        yield Started(
+            run=run.path,
+            training_rows=len(prepared.training),
+            validation_rows=manifest.validation_rows,
+            features=manifest.features,
+            parameters=manifest.parameters,
+            epochs=config.epochs,
+            done=state.epoch,
+            metric=metric,
+            notes=prepared.notes,
+        )
+        training = fit(prepared.plan, state, prepared.training.examples, prepared.holdout, after_batch=pace.after_batch)
+        for event in training:
+            if isinstance(event, Paused):
+                save()
+                continue
+            if isinstance(event, EpochReport):
+                reports.append(event)
+                if pace.after_epoch(event.epoch, state.step):
+                    save()
+            yield event
+        save()
+        if not state.watch.best_epoch:
+            state.best.copy_from(state.parameters)
+        seen, held = prepared.training, prepared.validation
+        predictions = _predict(model, seen)
+        if not _finite(predictions):
+            raise _useless(state.epoch)
+        on_training = _score_card(prepared, seen, predictions)
+        on_validation = None if held is None else _score_card(prepared, held, _predict(model, held))
+        run.save_metrics({"training": _card_json(on_training), "validation": _card_json(on_validation)})
+        stopped = state.epoch < config.epochs and not state.watch.out_of_patience(prepared.plan.patience)
+        close("stopped" if stopped else "done", keep=True)
+    except BaseException as error:  # also a signal that insists, or a reader of these events who leaves
+        best = state.watch.best_epoch
+        keep = best > 0 and _finite(_predict(model, prepared.training))
+        close("failed" if isinstance(error, Exception) else "stopped", keep=keep)
+        if not isinstance(error, DivergedError):
+            raise
+        told = _useless(best) if best and not keep else error
+        told.place = Place(source=str(run.path))
+        raise told from None
+
+    yield Finished(
+        run=run.path,
+        status="stopped" if stopped else "done",
+        epochs=state.epoch,
+        best_epoch=state.watch.best_epoch,
+        seconds=time.perf_counter() - clock,
+        training=on_training,
+        validation=on_validation,
+    )
+
+
+def _predict(model: Model, rows: Rows) -> Predictions:
+    with np.errstate(all="ignore"):  # what overflows shows in the predictions
+        return model.predict_examples(rows.examples)
+
+
+def _finite(predictions: Predictions) -> bool:
+    return bool(np.isfinite(predictions.values).all())
+
+
+def _useless(epoch: int) -> DivergedError:
+    return DivergedError(
+        f"after epoch {epoch} the network's output is no longer a finite number; nothing was kept",
+        hint="Use a lower learning_rate, or clip_norm: 1.",
+    )
+
+
+def _score_card(prepared: Prepared, rows: Rows, predictions: Predictions) -> ScoreCard:
+    training, loss = prepared.training, prepared.spec.loss
+    guess = baseline(prepared.spec.target, training.y, training.weights, len(rows))
+    return ScoreCard(
+        rows=len(rows),
+        model=score(predictions, rows.y, rows.weights, loss),
+        baseline=score(guess, rows.y, rows.weights, loss),
+    )
+
+
+def _card_json(card: ScoreCard | None) -> dict[str, object] | None:
+    if card is None:
+        return None
+    return {"rows": card.rows, "metrics": as_json(card.model), "baseline": as_json(card.baseline)}

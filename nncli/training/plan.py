@@ -1,0 +1,47 @@
+"""What is to be done, as opposed to how far it has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nncli.data.examples import Examples
+from nncli.nn.arrays import Array
+from nncli.nn.losses import LossBase
+from nncli.nn.network import Network
+from nncli.nn.optimizers import OptimizerBase
+from nncli.nn.schedules import ScheduleBase
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done, as opposed to how far it has come.
+
+    `watched` names the value whose best epoch counts: `loss`, `val_loss` or `val_` and a metric's name. `go_back`
+    answers divergence by going back to the last epoch's end with half the rate. `features` says what each is.
+    """
+
+    network: Network
+    loss: LossBase
+    optimizer: OptimizerBase
+    schedule: ScheduleBase
+    batch_size: int
+    epochs: int
+    l1: float = 0.0
+    l2: float = 0.0
+    clip_norm: float | None = None
+    watched: str = "loss"
+    patience: int | None = None
+    min_delta: float = 0.0
+    go_back: bool = False
+    features: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """Validation rows, and the metric shown for them: `score(Z)` of the raw outputs (rows, outputs)."""
+
+    examples: Examples
+    metric: str
+    higher_is_better: bool
+    score: Callable[[Array], float]

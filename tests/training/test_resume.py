@@ -1,0 +1,181 @@
+"""A training stopped at any step and taken up again ends in the bits of one that was never stopped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nncli.data.examples import Examples
+from nncli.nn.losses import CrossEntropy
+from nncli.nn.network import Embedding, Network
+from nncli.nn.optimizers import Adagrad, Adam, AdamW, Lion, OptimizerBase, RmsProp, Sgd
+from nncli.nn.schedules import (
+    ConstantRate,
+    CosineRate,
+    ExponentialRate,
+    OneCycleRate,
+    ReduceOnPlateau,
+    ScheduleBase,
+    StepRate,
+)
+from nncli.training.epoch import Wish
+from nncli.training.loop import EpochReport, Paused, fit
+from nncli.training.plan import Holdout, Plan
+from nncli.training.state import Snapshot, State, Streams
+
+ROWS, BATCH, EPOCHS = 29, 8, 50  # four steps an epoch, the last one smaller: 200 steps
+
+OPTIMIZERS: list[OptimizerBase] = [
+    Sgd(),
+    Sgd(momentum=0.9),
+    Sgd(momentum=0.9, nesterov=True),
+    RmsProp(),
+    Adagrad(),
+    Adam(),
+    AdamW(weight_decay=0.1),
+    Lion(weight_decay=0.1),
+]
+SCHEDULES: list[ScheduleBase] = [
+    ConstantRate(initial=0.01),
+    StepRate(initial=0.01, every=3),
+    ExponentialRate(initial=0.01),
+    CosineRate(initial=0.01, warmup=17),
+    OneCycleRate(peak=0.01),
+    ReduceOnPlateau(initial=0.01, patience=2, warmup=5),
+]
+
+
+def examples_of(rows: int, seed: int) -> Examples:
+    rng = np.random.default_rng(seed)
+    X, codes = rng.normal(size=(rows, 3)).astype(np.float32), rng.integers(0, 5, (rows, 1))
+    return Examples(X, codes, rng.integers(0, 3, rows), rng.uniform(0.5, 1.5, rows).astype(np.float32))
+
+
+TRAINING, VALIDATION = examples_of(ROWS, 1), examples_of(11, 2)
+HOLDOUT = Holdout(VALIDATION, "spread", True, lambda Z: float(Z.std()))
+
+
+def plan_of(optimizer: OptimizerBase, schedule: ScheduleBase, dropout: float, patience: int | None) -> Plan:
+    layers: Any = [
+        {"type": "dense", "units": 6, "activation": "tanh"},
+        "batch_norm",
+        {"type": "dropout", "rate": dropout},
+    ]
+    network = Network(
+        features=3, embeddings=(Embedding(name="c", slots=5, width=2),), layers=layers, outputs=3, precision="float32"
+    )
+    return Plan(
+        network=network,
+        loss=CrossEntropy(),
+        optimizer=optimizer,
+        schedule=schedule,
+        batch_size=BATCH,
+        epochs=EPOCHS,
+        l2=1e-3,
+        clip_norm=1.0,
+        watched="val_loss",
+        patience=patience,
+    )
+
+
+def fresh(plan: Plan) -> State:
+    return State.fresh(plan.network, plan.optimizer, Streams.of(3))
+
+
+def written_and_read(snapshot: Snapshot) -> Snapshot:
+    """As through a file: the plain part is JSON."""
+    return Snapshot(snapshot.copied().arrays, json.loads(json.dumps(snapshot.plain)))
+
+
+def timeless(reports: list[EpochReport]) -> list[EpochReport]:
+    return [replace(report, seconds=0.0) for report in reports]
+
+
+def ends_alike(one: State, other: State) -> bool:
+    here, there = one.snapshot(), other.snapshot()
+    return here.plain == there.plain and all(
+        here.arrays[name].tobytes() == there.arrays[name].tobytes() for name in here.arrays
+    )
+
+
+def run_pausing_everywhere(plan: Plan) -> tuple[State, list[EpochReport], list[tuple[Snapshot, int]]]:
+    """The end, the reports, and the state after every step with the number of reports by then."""
+    state, reports, stops = fresh(plan), [], []
+    for event in fit(plan, state, TRAINING, HOLDOUT, after_batch=lambda step: Wish.PAUSE):
+        if isinstance(event, EpochReport):
+            reports.append(event)
+        assert isinstance(event, Paused | EpochReport)
+        stops.append((written_and_read(state.snapshot()), len(reports)))
+    return state, reports, stops
+
+
+def resumed(plan: Plan, snapshot: Snapshot) -> tuple[State, list[EpochReport]]:
+    state = fresh(plan)
+    state.restore(snapshot)
+    return state, [r for r in fit(plan, state, TRAINING, HOLDOUT) if isinstance(r, EpochReport)]
+
+
+def test_stopping_at_every_one_of_200_steps_changes_nothing() -> None:
+    plan = plan_of(Adam(), ReduceOnPlateau(initial=0.01, patience=2, warmup=5), 0.3, None)
+    whole = fresh(plan)
+    reports = [r for r in fit(plan, whole, TRAINING, HOLDOUT) if isinstance(r, EpochReport)]
+    assert whole.step == 200
+    paused, again, stops = run_pausing_everywhere(plan)
+    assert len(stops) == 200
+    assert ends_alike(paused, whole)
+    assert timeless(again) == timeless(reports)
+    for snapshot, count in stops:
+        state, rest = resumed(plan, snapshot)
+        assert ends_alike(state, whole)
+        assert timeless(rest) == timeless(reports)[count:]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o.model_dump_json())
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: type(s).__name__)
+def test_every_optimizer_and_schedule_resumes_to_the_bit(optimizer: OptimizerBase, schedule: ScheduleBase) -> None:
+    plan = replace(plan_of(optimizer, schedule, 0.2, 4), epochs=6)
+    whole, reports, stops = run_pausing_everywhere(plan)
+    for snapshot, count in stops[:: max(1, len(stops) // 5)]:
+        state, rest = resumed(plan, snapshot)
+        assert ends_alike(state, whole)
+        assert timeless(rest) == timeless(reports)[count:]
+
+
+@given(
+    optimizer=st.sampled_from(OPTIMIZERS),
+    schedule=st.sampled_from(SCHEDULES),
+    dropout=st.sampled_from([0.0, 0.1, 0.5]),
+    patience=st.none() | st.integers(1, 6),
+    stops=st.lists(st.integers(1, 30), min_size=1, max_size=5),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_training_stopped_again_and_again_ends_in_the_same_bits(
+    optimizer: OptimizerBase, schedule: ScheduleBase, dropout: float, patience: int | None, stops: list[int]
+) -> None:
+    plan = replace(plan_of(optimizer, schedule, dropout, patience), epochs=15)
+    whole = fresh(plan)
+    reports = list(fit(plan, whole, TRAINING, HOLDOUT))
+    state, found = fresh(plan), []
+    for wait in stops:
+        until = state.step + wait
+        wish = lambda step, until=until: Wish.STOP if step >= until else Wish.GO_ON  # noqa: E731
+        found += [r for r in fit(plan, state, TRAINING, HOLDOUT, after_batch=wish) if isinstance(r, EpochReport)]
+        taken_up = fresh(plan)
+        taken_up.restore(written_and_read(state.snapshot()))
+        state = taken_up
+    found += [r for r in fit(plan, state, TRAINING, HOLDOUT) if isinstance(r, EpochReport)]
+    assert ends_alike(state, whole)
+    assert timeless(found) == timeless([r for r in reports if isinstance(r, EpochReport)])
+
+
+def test_a_state_of_another_training_is_refused() -> None:
+    plan = plan_of(Adam(), SCHEDULES[0], 0.0, None)
+    other = plan_of(Sgd(), SCHEDULES[0], 0.0, None)
+    with pytest.raises(KeyError):
+        fresh(plan).restore(fresh(other).snapshot())
