@@ -1,0 +1,1 @@
+"""The run directory: its only writer and reader."""

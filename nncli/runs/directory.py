@@ -1,0 +1,223 @@
+"""The run directory: made, locked, written and opened here and nowhere else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields
+from glob import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from filelock import FileLock, Timeout
+
+from nncli.config.schema import Config
+from nncli.config.writing import dump
+from nncli.errors import NncliError, Place, RunError, UsageError
+from nncli.files import TEMPORARY_SUFFIX, sync_folder, write_bytes, write_text
+from nncli.model import Model, ModelSpec
+from nncli.runs.manifest import CHECKSUMMED, CONFIG, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS, Manifest
+from nncli.runs.reading import read_manifest, read_model
+from nncli.training.loop import EpochReport
+
+LOCK = ".lock"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory at `path`."""
+
+    path: Path
+
+    @classmethod
+    @contextmanager
+    def create(cls, wanted: Path, config: Config, spec: ModelSpec, manifest: Manifest) -> Iterator[Run]:
+        """Make a new directory, locked while the block runs: `wanted`, or `wanted-2` … when that exists.
+
+        It is filled under a temporary name and then renamed, so that a run directory always knows its configuration.
+
+        Raises:
+            UsageError: `wanted` is no name for a new folder.
+            NncliError: it cannot be made.
+        """
+        _check_name(wanted)
+        try:
+            wanted.parent.mkdir(parents=True, exist_ok=True)
+            _clear_leftovers(wanted)
+            making = cls(wanted.with_name(f".{wanted.name}.{os.getpid()}{TEMPORARY_SUFFIX}"))
+            making.path.mkdir()
+        except OSError as error:
+            raise _cannot_make(wanted, error) from error
+        try:
+            with making.locked():
+                making.save_spec(spec)
+                making.save_manifest(manifest)
+                run = making._named(wanted, config)
+                yield run
+        finally:
+            shutil.rmtree(making.path, ignore_errors=True)
+
+    def _named(self, wanted: Path, config: Config) -> Run:
+        """Give the finished directory the first name that is free."""
+        n = 1
+        while True:
+            path = wanted if n == 1 else wanted.with_name(f"{wanted.name}-{n}")
+            n += 1
+            if os.path.lexists(path):
+                continue
+            self.save_config(config.model_copy(update={"output": str(path)}))
+            try:
+                self.path.rename(path)
+                sync_folder(path.parent)
+            except OSError as error:
+                if path.exists():  # somebody else was quicker
+                    continue
+                raise _cannot_make(path, error) from error
+            return Run(path)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the directory against any other training.
+
+        Raises:
+            RunError: another training holds it.
+        """
+        lock = FileLock(self.path / LOCK, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise RunError(
+                "another training is writing this run",
+                place=Place(source=str(self.path)),
+                hint="Wait for it to end, or stop it.",
+            ) from None
+        except OSError as error:
+            raise _cannot_make(self.path, error) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @classmethod
+    def open(cls, path: Path) -> Run:
+        """A run directory that exists, trained or not.
+
+        Raises:
+            RunError: there is none, or it is not a run directory.
+        """
+        if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises when the name is too long
+            raise RunError(
+                "there is no such run directory",
+                place=Place(source=str(path)),
+                hint="`nncli train CONFIG` makes one and prints its path.",
+            )
+        if not os.path.lexists(path / MANIFEST):
+            raise RunError(
+                f"not a run directory: it holds no {MANIFEST}",
+                place=Place(source=str(path)),
+                hint="Is this the right path?",
+            )
+        return cls(path)
+
+    def clear_leftovers(self) -> None:
+        """Remove what a training that was killed was in the midst of writing. Only while locked."""
+        for leftover in self.path.rglob(f".*{TEMPORARY_SUFFIX}"):
+            with suppress(OSError):
+                leftover.unlink()
+
+    def save_config(self, config: Config) -> None:
+        """Write config.yaml."""
+        header = "# The configuration of this run, every default written out.\n"
+        write_text(self.path / CONFIG, header + dump(config.model_dump(mode="json")))
+
+    def save_spec(self, spec: ModelSpec) -> None:
+        """Write model.json."""
+        write_text(self.path / MODEL, spec.model_dump_json(indent=1) + "\n")
+
+    def save_weights(self, model: Model) -> None:
+        """Write model.safetensors."""
+        arrays = {name: np.ascontiguousarray(view) for name, view in model.parameters.named.items()}
+        write_bytes(self.path / WEIGHTS, safetensors.numpy.save(arrays))
+
+    def save_history(self, reports: Iterable[EpochReport], metric: str | None) -> None:
+        """Write history.csv; the column of the metric bears its name, `val_accuracy` say."""
+        names = [field.name for field in fields(EpochReport)]
+        titles = [f"val_{metric}" if name == "metric" and metric else name for name in names]
+        lines = [",".join(titles)]
+        lines += [",".join(_cell(getattr(report, name)) for name in names) for report in reports]
+        write_text(self.path / HISTORY, "\n".join(lines) + "\n")
+
+    def save_metrics(self, metrics: dict[str, Any]) -> None:
+        """Write metrics.json."""
+        write_text(self.path / METRICS, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")
+
+    def save_manifest(self, manifest: Manifest) -> None:
+        """Write manifest.json; unless the run goes on, with the checksums of the files that are there now."""
+        files = {} if manifest.status == "running" else self._checksums()
+        written = manifest.model_copy(update={"files": files})
+        write_text(self.path / MANIFEST, written.model_dump_json(indent=1) + "\n")
+
+    def _checksums(self) -> dict[str, str]:
+        there = [name for name in CHECKSUMMED if (self.path / name).is_file()]
+        return {name: hashlib.sha256((self.path / name).read_bytes()).hexdigest() for name in there}
+
+    def load_manifest(self) -> Manifest:
+        """The manifest; RunError when it is damaged."""
+        return read_manifest(self.path)
+
+    def load_model(self) -> Model:
+        """The trained model.
+
+        Raises:
+            RunError: it is not trained yet, damaged, or written by a newer nncli.
+        """
+        if not os.path.lexists(self.path / WEIGHTS):
+            raise RunError(
+                "the training that makes this run has not finished, or failed",
+                place=Place(source=str(self.path)),
+                hint=f"Go on with it: nncli train --resume {self.path}",
+            )
+        return read_model(self.path)
+
+
+def _check_name(wanted: Path) -> None:
+    if not wanted.name:
+        raise UsageError(
+            "this folder exists, and a run is never put into a folder that does",
+            place=Place(source=str(wanted)),
+            hint="Name a new folder, such as runs/first.",
+        )
+    try:
+        str(wanted).encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            "the run directory's name is not UTF-8 text",
+            place=Place(source=os.fsencode(wanted).decode("utf-8", "backslashreplace")),
+            hint="Name another one with -o.",
+        ) from None
+
+
+def _clear_leftovers(wanted: Path) -> None:
+    """Remove the half-made directories of trainings that were killed while they made them."""
+    for leftover in wanted.parent.glob(f".{escape(wanted.name)}.*{TEMPORARY_SUFFIX}"):
+        with suppress(RunError, NncliError), Run(leftover).locked():
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _cannot_make(path: Path, error: OSError) -> NncliError:
+    blocked = isinstance(error, FileExistsError | NotADirectoryError)
+    return NncliError(
+        f"cannot make the run directory: {'a part of its path is a file' if blocked else error.strerror or error}",
+        place=Place(source=str(path)),
+        hint="Name another place with -o.",
+    )
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

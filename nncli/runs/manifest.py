@@ -1,0 +1,78 @@
+"""The files of a run directory, and the manifest, which says where they came from.
+
+    config.yaml        the configuration, every default written out; trains the same model again
+    model.safetensors  the weights of the best epoch, by name
+    model.json         encoder, target, network and loss; what the weights mean
+    history.csv        a row per epoch
+    metrics.json       scores on training and validation rows, and the trivial guess's
+    manifest.json      where it all came from, and the checksums of the rest
+    checkpoints/       what `nncli train --resume` goes on from
+
+Paths inside a run directory are its own; moved elsewhere it still predicts.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from nncli.model import FORMAT
+from nncli.specification import Specification
+
+CONFIG = "config.yaml"
+WEIGHTS = "model.safetensors"
+MODEL = "model.json"
+HISTORY = "history.csv"
+METRICS = "metrics.json"
+CHECKPOINTS = "checkpoints"
+MANIFEST = "manifest.json"
+
+DAMAGED = "Restore the directory from a copy, or train again."
+CHECKSUMMED = (CONFIG, MODEL, WEIGHTS, HISTORY, METRICS)
+
+Status = Literal["running", "done", "stopped", "failed"]
+
+
+class DataRecord(Specification):
+    """A table that went in: where it was, the SHA-256 of its bytes (null for a pipe, read but once), and its rows."""
+
+    path: str
+    sha256: str | None
+    rows: int
+
+
+class Machine(Specification):
+    """Where it ran."""
+
+    system: str
+    processor: str
+    cores: int
+
+
+class Manifest(Specification):
+    """Where a run came from. Times are ISO 8601 in UTC, durations seconds.
+
+    `past` is a digest of the configuration's keys that a resumed training may not change. `files` holds the SHA-256 of every other file of the directory. It is empty while the run is being written: the
+    manifest is the last file that a finished run writes, so that a run which was cut short never looks damaged.
+    """
+
+    format: Literal[1] = FORMAT
+    status: Status
+    nncli: str
+    command: tuple[str, ...]
+    started: str
+    finished: str | None
+    seconds: float | None
+    seed: int
+    data: DataRecord
+    validation_data: DataRecord | None
+    training_rows: int
+    validation_rows: int
+    features: int
+    parameters: int
+    epochs: int
+    best_epoch: int
+    past: str
+    threads: int
+    versions: dict[str, str]
+    machine: Machine
+    files: dict[str, str]
