@@ -16,7 +16,7 @@ from nncli.data.tables import read_table
 from nncli.data.targets import ClassTarget, NumberTarget
 from nncli.errors import DataError
 from nncli.model import Model, Predictions
-from nncli.runs import Run
+from nncli.runs.directory import Run
 from tests.cli.support import DATA
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 from nncli.commands.prepare import Prepared, Rows
 from nncli.commands.scores import Scores, as_json, baseline, score
 from nncli.config.schema import Checkpoint
-from nncli.errors import Place
+from nncli.errors import NncliError, Place
 from nncli.model import Model, Predictions
 from nncli.runs.checkpoints import save_checkpoint
 from nncli.runs.directory import Run
@@ -169,9 +170,13 @@ def session(
         stopped = state.epoch < config.epochs and not state.watch.out_of_patience(prepared.plan.patience)
         close("stopped" if stopped else "done", keep=True)
     except BaseException as error:  # also a signal that insists, or a reader of these events who leaves
-        best = state.watch.best_epoch
-        keep = best > 0 and _finite(_predict(model, prepared.training))
-        close("failed" if isinstance(error, Exception) else "stopped", keep=keep)
+        best, keep = state.watch.best_epoch, False
+        # What ended the training is what is told, and not that the full disk is still full. Only a divergence says
+        # what was kept, which must then be true.
+        lesser = () if isinstance(error, DivergedError) else (NncliError, OSError, MemoryError)
+        with suppress(*lesser):
+            keep = best > 0 and _finite(_predict(model, prepared.training))
+            close("failed" if isinstance(error, Exception) else "stopped", keep=keep)
         if not isinstance(error, DivergedError):
             raise
         told = _useless(best) if best and not keep else error

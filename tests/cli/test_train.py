@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.runs import HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
+from nncli.runs.manifest import HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
 from tests.cli.support import COMMAND, DATA, ROOT, SECONDS, Cli, default_interrupt, run, start
 
 CONFIG = f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\nepochs: 3\n"
@@ -121,8 +121,8 @@ def test_a_training_that_diverges_before_any_epoch_keeps_nothing(nncli: Cli, con
     assert "runs/c: the loss became" in done.err
     assert "learning_rate" in done.err
     assert status(Path("runs/c")) == "failed"
-    assert not Path("runs/c", MODEL).exists()
-    assert "not finished, or failed" in nncli("predict", "runs/c", DATA / "linear.csv").check(5).err
+    assert not Path("runs/c", WEIGHTS).exists()
+    assert "has not finished, or failed" in nncli("predict", "runs/c", DATA / "linear.csv").check(5).err
 
 
 def test_a_training_that_diverges_later_keeps_its_best_epoch(nncli: Cli, config: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_last_step_that_ruins_the_weights_is_a_failure(nncli: Cli, config: Pat
     sets = (f"learning_rate={rate}", "batch_size=full", "epochs=1", "validation=0")
     done = nncli("train", config, *(word for s in sets for word in ("--set", s))).check(1)
     assert "no longer a finite number; nothing was kept" in done.err
-    assert not Path("runs/c", MODEL).exists()
+    assert not Path("runs/c", WEIGHTS).exists()
     assert status(Path("runs/c")) == "failed"
 
 
@@ -179,7 +179,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(nncli: Cli, config: Path, here: Path
     assert out == b"runs/c\n"
     assert b"Traceback" not in err
     assert b"nncli predict runs/c TABLE" in err
-    assert b"nncli train runs/c/config.yaml" in err
+    assert b"nncli train --resume runs/c\n" in err
     assert status(here / "runs" / "c") == "stopped"
     assert json.loads((here / "runs" / "c" / METRICS).read_text())["training"]["metrics"]["rmse"] > 0
     assert nncli("predict", "runs/c", DATA / "linear.csv").check().out.count("\n") == 129

@@ -17,7 +17,7 @@ from nncli.nn.layers import ActivationLayer, Dense, Layer, Residual
 from nncli.nn.losses import CrossEntropy, Hinge, Loss, Poisson
 from nncli.nn.optimizers import Optimizer
 from nncli.nn.schedules import Schedule
-from nncli.runs import CONFIG
+from nncli.runs.manifest import CONFIG
 from tests.unions import members, tag
 
 NUMBER, CLASS, COUNT = "y", "label", "count"

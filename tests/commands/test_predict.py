@@ -13,7 +13,7 @@ from nncli import evaluate, predict
 from nncli.commands.predict import predict_frame
 from nncli.data.tables import read_chunks
 from nncli.errors import DataError, RunError, UsageError
-from nncli.runs import Run
+from nncli.runs.directory import Run
 from nncli.training.metrics import ClassificationScores
 from tests.cli.support import DATA
 

@@ -13,10 +13,12 @@ import pytest
 
 from nncli import predict, train
 from nncli.commands.prepare import prepare
-from nncli.commands.train import Finished, Started, train_events
+from nncli.commands.session import Finished, Started
+from nncli.commands.train import train_events
 from nncli.config.loading import load_config
 from nncli.errors import ConfigError, DataError, NncliError, UsageError
-from nncli.runs import HISTORY, MANIFEST, METRICS, MODEL, Run
+from nncli.runs.directory import Run
+from nncli.runs.manifest import HISTORY, MANIFEST, METRICS, WEIGHTS
 from nncli.training.loop import EpochReport
 from nncli.training.metrics import ClassificationScores
 from tests.cli.support import DATA
@@ -292,7 +294,7 @@ def test_what_fails_on_the_way_is_written_down(
     with pytest.raises(MemoryError):
         train(config(f"target: y, {ONLY_X}"), stop=fail)
     assert json.loads((tmp_path / "run" / MANIFEST).read_text())["status"] == "failed"
-    assert not (tmp_path / "run" / MODEL).exists()
+    assert not (tmp_path / "run" / WEIGHTS).exists()
 
 
 def test_stopping_before_the_first_epoch_still_predicts(config: Callable[..., Path], tmp_path: Path) -> None:

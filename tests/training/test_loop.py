@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -46,6 +46,19 @@ def plan_of(*layers: Any, network: Network | None = None, **options: Any) -> Pla
     )
 
 
+def reports_of(
+    plan: Plan,
+    state: State,
+    examples: Examples,
+    holdout: Holdout | None = None,
+    *,
+    after_batch: Callable[[int], Wish] = lambda step: Wish.GO_ON,
+) -> Iterator[EpochReport]:
+    """What `fit` reports, without its pauses."""
+    events = fit(plan, state, examples, holdout, after_batch=after_batch)
+    return (event for event in events if isinstance(event, EpochReport))
+
+
 def rows_of(plan: Plan, n: int = 29, *, seed: int = 0, weighted: bool = False) -> Examples:
     rng, network = np.random.default_rng(seed), plan.network
     X = rng.normal(size=(n, network.features)).astype(network.precision)
@@ -70,7 +83,7 @@ def train(
     plan: Plan, examples: Examples | None = None, holdout: Holdout | None = None, *, seed: int = 0
 ) -> tuple[State, list[EpochReport]]:
     state = fresh(plan, seed)
-    return state, list(fit(plan, state, examples or rows_of(plan), holdout))
+    return state, list(reports_of(plan, state, examples or rows_of(plan), holdout))
 
 
 def bits(state: State) -> tuple[Any, ...]:
@@ -128,7 +141,7 @@ def test_the_loss_is_the_mean_of_what_each_step_minimised_before_it_moved(weight
             W, b = W - 0.1 * (examples.X[at].T @ dZ + 0.3 * W), b - 0.1 * dZ.sum(axis=0)
         expected.append((total / 29, 0.15 * float((W**2).sum())))
 
-    found = [(report.loss, report.penalty) for report in fit(plan, state, examples)]
+    found = [(report.loss, report.penalty) for report in reports_of(plan, state, examples)]
     np.testing.assert_allclose(found, expected, rtol=1e-10)
     np.testing.assert_allclose(state.parameters.named["output.weight"], W, rtol=1e-10)
 
@@ -140,7 +153,7 @@ def test_without_l1_and_l2_the_penalty_is_zero() -> None:
 def test_the_penalty_is_that_of_the_weights_at_the_end_of_the_epoch() -> None:
     plan = plan_of(l1=0.01, l2=0.1)
     state = fresh(plan)
-    for report in fit(plan, state, rows_of(plan)):
+    for report in reports_of(plan, state, rows_of(plan)):
         w = state.parameters.theta[: state.parameters.layout.decayed]
         assert report.penalty == pytest.approx(0.01 * float(np.abs(w).sum()) + 0.05 * float((w**2).sum()))
 
@@ -149,7 +162,7 @@ def test_the_validation_loss_is_that_of_the_present_weights_with_dropout_off() -
     plan = plan_of(Dense(units=6, activation=Tanh()), BatchNorm(), Dropout(rate=0.5))
     holdout = holdout_of(plan, lambda Z: float(Z.sum()))
     state = fresh(plan)
-    for report in fit(plan, state, rows_of(plan), holdout):
+    for report in reports_of(plan, state, rows_of(plan), holdout):
         examples = holdout.examples
         Z = Inference(plan.network, state.parameters).run(examples.X, examples.codes)
         assert report.val_loss == pytest.approx(float(((Z - examples.y) ** 2).mean()), rel=1e-12)
@@ -233,7 +246,7 @@ def test_the_best_weights_are_those_of_the_best_epoch(higher: bool) -> None:
     state = fresh(plan)
     holdout = holdout_of(plan, scripted(values), higher_is_better=higher)
     seen = {}
-    for report in fit(plan, state, rows_of(plan), holdout):
+    for report in reports_of(plan, state, rows_of(plan), holdout):
         seen[report.epoch] = (state.parameters.theta.copy(), state.parameters.statistics.copy(), report.is_best)
     best = 5 if higher else 2
     assert state.watch.best_epoch == best
@@ -264,28 +277,35 @@ def test_the_plateau_sees_the_watched_value() -> None:
 @settings(max_examples=12, deadline=None)
 def test_stop_ends_after_the_present_batch(after: int) -> None:
     plan = plan_of()  # four batches an epoch
-    state, asked = fresh(plan), 0
-
-    def stop() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked >= after
-
-    reports = list(fit(plan, state, rows_of(plan), stop=stop))
+    state = fresh(plan)
+    events = list(
+        fit(plan, state, rows_of(plan), after_batch=lambda step: Wish.STOP if step == after else Wish.GO_ON)
+    )
+    reports = [event for event in events if isinstance(event, EpochReport)]
     assert state.step == after
-    assert state.epoch == len(reports) == (after - 1) // 4
+    assert (state.epoch, state.position) == (len(reports), after % 4) == divmod(after, 4)
+    assert [event for event in events if isinstance(event, Paused)] == ([Paused(after)] if after % 4 else [])
+
+
+@given(pauses=st.sets(st.integers(1, 12)))
+@settings(max_examples=20, deadline=None)
+def test_a_wish_to_pause_is_met_after_its_batch_and_changes_nothing(pauses: set[int]) -> None:
+    plan = plan_of()
+    state, paused = fresh(plan), []
+    for event in fit(plan, state, rows_of(plan), after_batch=lambda n: Wish.PAUSE if n in pauses else Wish.GO_ON):
+        if isinstance(event, Paused):
+            assert event.step == state.step
+            paused.append(event.step)
+    assert paused == sorted(step for step in pauses if step % 4)  # at an epoch's end its report is the pause
+    assert bits(state) == bits(train(plan)[0])
 
 
 def test_a_stopped_epoch_changes_nothing_that_was_kept() -> None:
     plan = plan_of()
-    state, count = fresh(plan), 0
-
-    def stop() -> bool:
-        nonlocal count
-        count += 1
-        return count == 6
-
-    reports = fit(plan, state, rows_of(plan), stop=stop)
+    state = fresh(plan)
+    reports = reports_of(
+        plan, state, rows_of(plan), after_batch=lambda step: Wish.STOP if step == 6 else Wish.GO_ON
+    )
     next(reports)
     best, watch = state.best.theta.copy(), state.watch
     assert list(reports) == []
@@ -298,7 +318,7 @@ def test_nothing_is_done_before_the_first_report_is_asked_for_or_after_the_last(
     plan = plan_of()
     state = fresh(plan)
     before = bits(state)
-    reports = fit(plan, state, rows_of(plan))
+    reports = reports_of(plan, state, rows_of(plan))
     assert bits(state) == before
     next(reports)
     assert (state.epoch, state.step) == (1, 4)
@@ -321,7 +341,7 @@ def test_a_nan_in_the_data_is_met_at_its_step() -> None:
     plan = plan_of(epochs=5, batch_size=29)
     examples = rows_of(plan)
     examples.X[3, 1] = np.nan
-    with pytest.raises(DivergedError, match=r"the loss became nan at step 1 \(epoch 1\); nothing was kept"):
+    with pytest.raises(DivergedError, match=r"the loss became nan at step 1 \(epoch 1\), first in layers.0; nothing was kept"):
         train(plan, examples)
 
 
@@ -338,28 +358,26 @@ def test_a_huge_learning_rate_diverges_and_the_error_names_step_epoch_and_rate(p
     assert isinstance(caught.value, NncliError)
 
 
-def poisoned(plan: Plan) -> tuple[Examples, Callable[[], bool]]:
+def poisoned(plan: Plan) -> tuple[Examples, Callable[[int], Wish]]:
     """Rows that are numbers for two epochs of four steps and no numbers from then on."""
-    examples, steps = rows_of(plan), 0
+    examples = rows_of(plan)
 
-    def stop() -> bool:
-        nonlocal steps
-        steps += 1
-        if steps == 8:
+    def after_batch(step: int) -> Wish:
+        if step == 8:
             examples.X[...] = np.nan
-        return False
+        return Wish.GO_ON
 
-    return examples, stop
+    return examples, after_batch
 
 
 def test_what_was_best_before_a_divergence_is_kept() -> None:
     plan = plan_of(epochs=9)
     state = fresh(plan)
-    examples, stop = poisoned(plan)
-    reports = fit(plan, state, examples, stop=stop)
+    examples, after_batch = poisoned(plan)
+    reports = reports_of(plan, state, examples, after_batch=after_batch)
     assert [next(reports).epoch, next(reports).epoch] == [1, 2]
     best = state.best.theta.copy()
-    with pytest.raises(DivergedError, match=r"at step 9 \(epoch 3\); the weights of epoch 2 were kept"):
+    with pytest.raises(DivergedError, match=r"at step 9 \(epoch 3\), first in layers.0; the weights of epoch 2 were kept"):
         next(reports)
     assert state.epoch == 2
     np.testing.assert_array_equal(state.best.theta, best)
@@ -375,7 +393,7 @@ def test_weights_that_overflow_in_the_last_step_of_an_epoch_are_never_kept_as_th
         epochs=epochs,
     )
     state = fresh(plan)
-    with pytest.raises(DivergedError, match=r"a weight .* at step 1 \(epoch 1\); nothing was kept"):
+    with pytest.raises(DivergedError, match=r"a weight .* at step 1 \(epoch 1\), first in output; nothing was kept"):
         list(fit(plan, state, rows_of(plan)))
     assert np.isfinite(state.best.theta).all()
 
@@ -414,8 +432,8 @@ def test_k_epochs_and_then_the_rest_are_one_run_to_the_bit(optimizer: Any, k: in
     plan = full_plan(optimizer=optimizer, epochs=5, schedule=schedule, watched="val_loss", patience=4)
     whole, reports = train(plan, holdout=holdout_of(plan))
     parts = fresh(plan)
-    found = list(fit(replace(plan, epochs=k), parts, rows_of(plan), holdout_of(plan)))
-    found += list(fit(plan, parts, rows_of(plan), holdout_of(plan)))
+    found = list(reports_of(replace(plan, epochs=k), parts, rows_of(plan), holdout_of(plan)))
+    found += list(reports_of(plan, parts, rows_of(plan), holdout_of(plan)))
     assert bits(parts) == bits(whole)
     assert timeless(found) == timeless(reports)
 
@@ -424,7 +442,7 @@ def test_a_training_taken_up_between_two_reports_goes_on_as_if_nothing_had_been(
     plan = full_plan(epochs=6, schedule=CosineRate(initial=0.01))
     whole, _ = train(plan)
     state = fresh(plan)
-    reports = fit(plan, state, rows_of(plan))
+    reports = reports_of(plan, state, rows_of(plan))
     next(reports)
     next(reports)
     saved = restored(plan, state)
@@ -449,11 +467,11 @@ def test_dropout_leaves_the_order_of_the_rows_alone(rate: float) -> None:
         plan = plan_of(Dense(units=4), Dropout(rate=rate))
         state, seen = fresh(plan), []
 
-        def stop() -> bool:
+        def after_batch(step: int) -> Wish:
             seen.append(state.streams.shuffle.bit_generator.state)
-            return False
+            return Wish.GO_ON
 
-        list(fit(plan, state, rows_of(plan), stop=stop))
+        list(fit(plan, state, rows_of(plan), after_batch=after_batch))
         return seen
 
     assert shuffles(0.0) == shuffles(rate)
