@@ -157,7 +157,7 @@ def session(
                 if pace.after_epoch(event.epoch, state.step):
                     save()
             yield event
-        save()
+        save_checkpoint(run.path, state, reports, keep=config.checkpoint.keep)
         if not state.watch.best_epoch:
             state.best.copy_from(state.parameters)
         seen, held = prepared.training, prepared.validation

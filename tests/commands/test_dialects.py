@@ -16,7 +16,7 @@ from nncli.commands.prepare import Prepared, prepare
 from nncli.config.schema import Config
 from nncli.data.dialect import CsvDialect
 from nncli.errors import DataError
-from nncli.runs import Run
+from nncli.runs.directory import Run
 
 ROWS: list[tuple[object, ...]] = [(i / 7, (i % 5) * 1234.5, "north" if i % 3 else "süd", i / 3) for i in range(60)]
 NAMES = ("width", "price", "town", "y")
