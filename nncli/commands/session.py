@@ -12,7 +12,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from nncli.commands.prepare import Prepared, Rows
+from nncli.commands.prepare import Prepared
+from nncli.commands.rows import Rows
 from nncli.commands.scores import Scores, as_json, baseline, score
 from nncli.config.schema import Checkpoint
 from nncli.errors import NncliError, Place

@@ -1,0 +1,145 @@
+"""What a configuration leaves open and the table decides: the loss, the kinds of column, the target, the network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.commands.notes import spelled_alike
+from nncli.config.schema import Config
+from nncli.data.columns import Kind, infer_kind
+from nncli.data.encoding import CategoricalColumn, Encoder
+from nncli.data.table import Table
+from nncli.data.targets import ClassTarget, NumberTarget, Target
+from nncli.errors import ConfigError, DataError, Mistake, Place, listed, quoted
+from nncli.nn.losses import CrossEntropy, Loss, Mse
+from nncli.nn.network import Embedding, Network
+
+MOST_PARAMETERS = 1_000_000_000_000
+"""More are a slip of the finger: no machine holds them."""
+
+
+def mistake_at(key: str, message: str, hint: str) -> ConfigError:
+    return ConfigError(Mistake(message, Place(key=key), hint))
+
+
+def choose_loss(config: Config, table: Table) -> tuple[Loss, bool]:
+    """The loss, and whether the target is classes: text, booleans, or whatever a loss for classes is asked of."""
+    names = config.data.target
+    if config.loss is not None and config.loss.task == "classes":
+        kinds = [Kind.CATEGORICAL]  # whatever is in it
+    else:
+        kinds = [config.data.columns.get(name) or infer_kind(table, name) for name in names]
+    text = [name for name, kind in zip(names, kinds, strict=True) if kind is Kind.CATEGORICAL]
+    loss = config.loss or (CrossEntropy() if text and len(names) == 1 else Mse())
+    if loss.task == "classes":
+        if config.output_activation is not None:
+            raise mistake_at(
+                "output_activation",
+                f"cannot be forced when the target, {quoted(names[0])}, is a class: {loss.type} has its own link",
+                "Remove the key.",
+            )
+        return loss, True
+    if text:
+        cell = table.column(text[0]).drop_nulls()[0]
+        raise DataError(
+            f"the loss {loss.type} needs numbers, and the target holds {quoted(cell)}",
+            place=table.place(column=text[0]),
+            hint="Leave `loss` out or use cross_entropy for classes."
+            if len(names) == 1
+            else "Several targets must all be numbers.",
+        )
+    if config.class_weight is not None:
+        raise mistake_at(
+            "class_weight", "the target is a number, not a class", "Remove the key, or use loss: cross_entropy."
+        )
+    return loss, False
+
+
+def choose_kinds(config: Config, training: Table, notes: list[str]) -> list[tuple[str, Kind]]:
+    """The features with their kinds; columns to ignore are left out."""
+    data = config.data
+    never = {*data.target, *data.drop, data.weight}
+    names = data.features or [name for name in training.names if name not in never]
+    kinds = [(name, data.columns.get(name) or infer_kind(training, name)) for name in names]
+    empty = [n for n, kind in kinds if kind is Kind.IGNORE and n not in data.columns]
+    if empty:
+        notes.append(f"ignored {listed(empty)}: no value in any training row")
+    kinds = [(name, kind) for name, kind in kinds if kind is not Kind.IGNORE]
+    if not kinds:
+        raise DataError(
+            "there is no column to predict from",
+            place=Place(source=training.source),
+            hint="Name some as data.features, or drop fewer.",
+        )
+    return kinds
+
+
+def note_empty_categories(encoder: Encoder, notes: list[str]) -> None:
+    singular = [c.name for c in encoder.columns if isinstance(c, CategoricalColumn) and not c.categories]
+    if singular:
+        notes.append(f"{listed(singular)} has a different value in every row and carries nothing; consider `drop`")
+
+
+def note_twins(encoder: Encoder, notes: list[str]) -> None:
+    known = [(c.name, c.categories) for c in encoder.columns if isinstance(c, CategoricalColumn)]
+    notes += filter(None, (spelled_alike(name, categories) for name, categories in known))
+
+
+def fit_target(config: Config, training: Table, loss: Loss, as_classes: bool) -> tuple[Target, Any]:
+    """The target, and how it is scaled: `standard` or `none`."""
+    names = config.data.target
+    if as_classes:
+        return ClassTarget.fit(training, names[0]), "none"
+    wanted = config.encoding.target
+    raw = loss.raw_targets or config.output_activation is not None
+    if wanted == "standard" and loss.raw_targets:
+        raise mistake_at("encoding.target", f"{loss.type} needs the target as it is", "Use none, or auto.")
+    scaling = ("none" if raw else "standard") if wanted == "auto" else wanted
+    target = NumberTarget.fit(training, names, scaling)
+    if loss.nonnegative_targets:
+        y = target.read(training)
+        if (y < 0.0).any():
+            row, j = np.argwhere(y < 0.0)[0]
+            raise DataError(
+                f"{loss.type} needs targets of 0 or more, found {y[row, j]:g}",
+                place=training.place(row=int(row), column=names[j]),
+                hint="Use another loss, such as mse.",
+            )
+    return target, scaling
+
+
+def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) -> Network:
+    count = len(target.labels) if isinstance(target, ClassTarget) else len(target.names)
+    network = Network(
+        features=encoder.width,
+        embeddings=tuple(Embedding(name=c.name, slots=c.slots, width=c.embedding_width or 0) for c in encoder.embedded),
+        layers=config.hidden,
+        outputs=loss.outputs(count),
+        output_activation=config.output_activation,
+        precision=config.precision,
+    )
+    try:
+        size = network.layout.size
+    except ValueError as error:
+        layer, _, message = str(error).partition(": ")
+        raise mistake_at(layer, message, "Change the units, or add a dense layer.") from error
+    if size > MOST_PARAMETERS:
+        raise mistake_at("layers", f"the network would have {size:.3g} parameters", "Use fewer units.")
+    return network
+
+
+def note_unreachable(config: Config, y: npt.NDArray[Any], notes: list[str]) -> None:
+    """Warn of training targets, as the network sees them, that a forced output activation cannot reach."""
+    f = config.output_activation
+    if f is None:
+        return
+    low, high = f.span
+    beyond = int(((y < low) | (y > high)).sum())
+    if beyond:
+        notes.append(
+            f"a {f.type} output lies between {low:g} and {high:g} and cannot reach {beyond:,} of the {y.size:,} "
+            f"training targets, which lie between {y.min():.4g} and {y.max():.4g}"
+        )

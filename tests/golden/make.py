@@ -1,0 +1,79 @@
+"""Make the golden run directories of the present format: python -m tests.golden.make
+
+One is made with every change of the format and is never made again: whatever nncli could once read, it reads for
+ever, to the same bits. An existing directory is left alone.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from nncli import predict, train
+from nncli.model import FORMAT
+from nncli.runs.directory import Run
+from nncli.runs.manifest import Machine
+
+HERE = Path(__file__).parent
+
+CONFIGS = {
+    "classes": "data: {path: table.csv, target: label}\nlayers: [6, batch_norm, {type: residual, layers: [6]}]\n",
+    "two-classes": "data: {path: table.csv, target: two}\nlayers: []\nloss: cross_entropy\n",
+    "numbers": "data: {path: table.csv, target: [y, z], drop: [label]}\nlayers: [5, layer_norm]\nactivation: gelu\n",
+    "embedding": "data: {path: table.csv, target: y}\nlayers: [4]\n",
+    "double": "data: {path: table.csv, target: y, drop: [many]}\nlayers: [4]\nprecision: float64\n",
+    "counts": "data: {path: table.csv, target: count}\nlayers: [4]\nactivation: mish\nloss: poisson\n",
+}
+
+
+def table() -> pl.DataFrame:
+    """Numbers with missing cells, few and many categories, and a target of every kind."""
+    rng = np.random.default_rng(7)
+    n = 300
+    x = rng.normal(size=(n, 2))
+    words = [f"word {i:02}" for i in range(40)]
+    few, many = rng.integers(0, 3, n), rng.integers(0, 40, n)
+    y = x[:, 0] - 2.0 * x[:, 1] + 0.1 * many
+    return pl.DataFrame(
+        {
+            "x1": [None if i % 17 == 0 else v for i, v in enumerate(x[:, 0].tolist())],
+            "x2": x[:, 1],
+            "few": [None if i % 23 == 0 else "abc"[c] for i, c in enumerate(few)],
+            "many": [words[c] for c in many],
+            "label": [["café", "007", "NA "][int(v > 0) + int(v > 3)] for v in y],
+            "two": ["yes" if v > 1 else "no" for v in y],
+            "y": y,
+            "z": 1e6 + 100.0 * y,
+            "count": rng.poisson(np.exp(0.3 * x[:, 0])),
+        }
+    )
+
+
+def main() -> None:
+    """Train a run for each configuration, and note what it predicts."""
+    frame = table()
+    for name, text in CONFIGS.items():
+        home = HERE / f"format-{FORMAT}-{name}"
+        if home.exists():
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            frame.write_csv(Path(folder) / "table.csv")
+            (Path(folder) / "golden.yaml").write_text(f"{text}epochs: 5\nseed: 3\n")
+            made = train(Path(folder) / "golden.yaml", output=home / "run").run
+            shutil.rmtree(made / "checkpoints")
+            (made / ".lock").unlink(missing_ok=True)
+            run = Run.open(made)  # which machine made it is nobody's concern here
+            manifest = run.load_manifest()
+            nowhere = Machine(system="any", processor="any", cores=1)
+            run.save_manifest(manifest.model_copy(update={"machine": nowhere}))
+            frame.head(60).write_csv(home / "rows.csv")
+            proba = name in ("classes", "two-classes")
+            predict(made, home / "rows.csv", proba=proba).write_csv(home / "expected.csv")
+
+
+if __name__ == "__main__":
+    main()
