@@ -10,7 +10,6 @@ compiler, the functions of `os` and `io` are replaced instead, in forked process
 from __future__ import annotations
 
 import ctypes
-import io
 import mmap
 import os
 import resource
@@ -22,33 +21,27 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntFlag
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+
+from fallback import Calls, replace_functions
 
 MIB = 1 << 20
 LIBRARY = "RELIABILITY_SHIM"
-SHORT, KILL_BEFORE, KILL_AFTER, KILL_HALFWAY = 0, -1, -2, -3
-WARM = (
-    "nncli.cli.app nncli.cli.console nncli.commands.train nncli.commands.predict nncli.commands.evaluate "
-    "nncli.commands.generate rich.console rich.table rich.progress threadpoolctl"
-).split()
+WARM = [
+    "nncli.cli.app",
+    "nncli.cli.console",
+    "nncli.commands.train",
+    "nncli.commands.predict",
+    "nncli.commands.evaluate",
+    "nncli.commands.generate",
+    "rich.console",
+    "rich.table",
+    "rich.progress",
+    "threadpoolctl",
+]
 CLEAN_CODES = {1, 2, 3, 4, 5}
-
-
-class Calls(IntFlag):
-    """Kinds of system call, as shim.c knows them."""
-
-    OPEN = 1
-    WRITE = 2
-    FSYNC = 4
-    RENAME = 8
-    MKDIR = 16
-    UNLINK = 32
-    ALL = 63
 
 
 @dataclass(frozen=True)
@@ -90,19 +83,28 @@ class Outcome:
         return self.code in CLEAN_CODES and len(spoken) == 1 and not ugly
 
 
-def with_shim() -> bool:
-    """Begin this script anew with shim.c preloaded; False when there is no C compiler."""
+def with_shim() -> None:
+    """Begin this script anew with shim.c preloaded, unless it is already, or there is no C compiler."""
     if LIBRARY in os.environ:
-        return True
+        return
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         print("no C compiler: faults are made in Python's os and io functions, and writes never fail")
-        return False
+        return
     library = Path(tempfile.mkdtemp(prefix="nncli-shim-"), "shim.so")
     source = str(Path(__file__).with_name("shim.c"))
     subprocess.run([compiler, "-O2", "-shared", "-fPIC", source, "-o", str(library), "-ldl"], check=True)
     environment = {**os.environ, LIBRARY: str(library), "LD_PRELOAD": str(library)}
     os.execve(sys.executable, [sys.executable, *sys.argv], environment)
+
+
+def imports_fit(memory: int) -> bool:
+    """Whether a process that may map so much gets as far as having imported everything."""
+    words = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({memory}, {memory}))\n"
+    words += "\n".join(f"import {name}" for name in WARM)
+    return (
+        subprocess.run([sys.executable, "-W", "error", "-c", words], capture_output=True, check=False).returncode == 0
+    )
 
 
 def forget_shim() -> None:
@@ -181,11 +183,11 @@ def _wait(pid: int, begun: float, kill_after: float | None, timeout: float) -> t
 def _cold(words: list[str], out: int, err: int, fault: Fault | None, memory: int | None, shared: _Shared) -> int:
     environment = {**os.environ, **({"RELIABILITY_FAULT": fault.words} if fault else {})}
     pid = os.fork()
-    if pid:
-        return pid
-    _redirect(out, err)
-    _limit(memory)
-    os.execve(sys.executable, [sys.executable, "-m", "nncli", *words], environment)
+    if not pid:
+        _redirect(out, err)
+        _limit(memory)
+        os.execve(sys.executable, [sys.executable, "-m", "nncli", *words], environment)
+    return pid
 
 
 def _forked(words: list[str], out: int, err: int, fault: Fault | None, memory: int | None, shared: _Shared) -> int:
@@ -236,48 +238,9 @@ def _watch_steps(shared: _Shared) -> None:
 
 def _arm(fault: Fault, shared: _Shared) -> None:
     if LIBRARY not in os.environ:
-        _replace_functions(fault, shared)
+        replace_functions(str(fault.folder), fault.calls, fault.nth, fault.action, fault.forever, shared.memory)
         return
     where = ctypes.addressof(ctypes.c_char.from_buffer(shared.memory))
     arm = ctypes.CDLL(os.environ[LIBRARY]).fault_arm
     arm.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.c_long, ctypes.c_int, ctypes.c_int, ctypes.c_void_p]
     arm(os.fsencode(fault.folder), fault.calls, fault.nth, fault.action, fault.forever, where)
-
-
-def _replace_functions(fault: Fault, shared: _Shared) -> None:
-    """What shim.c does, without a compiler."""
-    below = str(fault.folder)
-
-    def path_of(argument: object) -> str:
-        if isinstance(argument, int):
-            return os.readlink(f"/proc/self/fd/{argument}")
-        return os.fsdecode(argument) if isinstance(argument, str | bytes | os.PathLike) else ""
-
-    def faulty(function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **named: Any) -> Any:
-            if not path_of(arguments[0]).startswith(below):
-                return function(*arguments, **named)
-            count = shared.read()[0] + 1
-            strikes = count == fault.nth or (fault.forever and count > fault.nth)
-            shared.memory[:16] = struct.pack("2l", count, int(strikes or shared.read()[1]))
-            if strikes and fault.action > 0:
-                raise OSError(fault.action, os.strerror(fault.action), path_of(arguments[0]))
-            if strikes and fault.action == KILL_BEFORE:
-                os.kill(os.getpid(), signal.SIGKILL)
-            result = function(*arguments, **named)
-            if strikes and fault.action < KILL_BEFORE:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return result
-
-        return call
-
-    kinds = {
-        Calls.OPEN: ((os, "open"), (io, "open")),
-        Calls.FSYNC: ((os, "fsync"),),
-        Calls.RENAME: ((os, "rename"), (os, "replace")),
-        Calls.MKDIR: ((os, "mkdir"),),
-        Calls.UNLINK: ((os, "unlink"), (os, "rmdir")),
-    }
-    for kind, places in kinds.items():
-        for module, name in places if kind & fault.calls else ():
-            setattr(module, name, faulty(getattr(module, name)))

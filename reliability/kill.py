@@ -30,7 +30,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from harness import KILL_AFTER, KILL_BEFORE, KILL_HALFWAY, LIBRARY, Calls, Fault, Outcome, forget_shim, run, warm, with_shim
+from fallback import KILL_AFTER, KILL_BEFORE, KILL_HALFWAY, Calls
+from harness import LIBRARY, Fault, Outcome, forget_shim, run, warm, with_shim
 from training import INTERVAL, Bits, bits, checkpoint_steps, go_on, leftovers, prepare, resume_words, train_words
 from training import unreadable as why_unreadable
 
@@ -149,7 +150,7 @@ def main() -> int:
         with ProcessPoolExecutor(options.workers, mp_context=context) as pool:
             seed = options.seed
             while total.counts["kills"] < options.kills:
-                batch = range(seed, seed + 4 * options.workers)
+                batch = range(seed, seed + 2 * options.workers)
                 seed = batch.stop
                 for tally in pool.map(partial(one_training, known, folder), batch):
                     total.counts += tally.counts

@@ -63,7 +63,8 @@ def go_on(folder: Path, path: Path) -> Outcome:
 def bits(path: Path) -> Bits:
     """The bits of a finished training."""
     history = tuple(line.rpartition(",")[0] for line in (path / HISTORY).read_text().splitlines())
-    return Bits(*((path / name).read_bytes() for name in (WEIGHTS, METRICS, MODEL)), history)
+    weights, metrics, model = ((path / name).read_bytes() for name in (WEIGHTS, METRICS, MODEL))
+    return Bits(weights, metrics, model, history)
 
 
 def checkpoint_steps(path: Path) -> list[int]:

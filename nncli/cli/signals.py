@@ -45,7 +45,10 @@ class Asked:
 
 @contextmanager
 def asked_to_stop() -> Iterator[Asked]:
-    """Yield what tells whether a signal has come. A second one raises InsistedError."""
+    """Yield what tells whether a signal has come. A second one raises InsistedError.
+
+    A signal that whoever started us has us ignore, as nohup does with SIGHUP, stays ignored.
+    """
     asked = Asked()
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -53,7 +56,8 @@ def asked_to_stop() -> Iterator[Asked]:
             raise InsistedError(number)
         asked.number = number
 
-    before = {number: signal.signal(number, ask) for number in ENDING}
+    heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, ask) for number in heard}
     try:
         yield asked
     finally:

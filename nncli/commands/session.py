@@ -117,7 +117,7 @@ def session(
     model = Model(prepared.spec, state.best)
 
     def save() -> None:
-        save_checkpoint(run.path, state, reports, keep=config.checkpoint.keep)
+        save_checkpoint(run.path, state, reports, owner=manifest.owner, keep=config.checkpoint.keep)
         if state.watch.best_epoch:
             run.save_weights(model)
         pace.saved = time.monotonic()
@@ -126,6 +126,8 @@ def session(
         """Write what the run holds now; `keep` says whether the weights are worth it."""
         if keep:
             run.save_weights(model)
+        else:
+            run.drop_weights()
         run.save_history(reports, metric)
         ended = {
             "status": status,
@@ -153,15 +155,17 @@ def session(
             if isinstance(event, Paused):
                 save()
                 continue
+            if isinstance(event, RateHalved):
+                del reports[event.epoch :]
             if isinstance(event, EpochReport):
                 reports.append(event)
                 if pace.after_epoch(event.epoch, state.step):
                     save()
             yield event
-        save_checkpoint(run.path, state, reports, keep=config.checkpoint.keep)
-        if not state.watch.best_epoch:
-            state.best.copy_from(state.parameters)
+        save()
         seen, held = prepared.training, prepared.validation
+        if not state.watch.best_epoch and _finite(_predict(Model(prepared.spec, state.parameters), seen)):
+            state.best.copy_from(state.parameters)  # else those of the beginning: the present ones are diverging
         predictions = _predict(model, seen)
         if not _finite(predictions):
             raise _useless(state.epoch)
@@ -176,7 +180,8 @@ def session(
         # what was kept, which must then be true.
         lesser = () if isinstance(error, DivergedError) else (NncliError, OSError, MemoryError)
         with suppress(*lesser):
-            keep = best > 0 and _finite(_predict(model, prepared.training))
+            at_once = not isinstance(error, Exception)  # no time to look at the weights
+            keep = best > 0 and (at_once or _finite(_predict(model, prepared.training)))
             close("failed" if isinstance(error, Exception) else "stopped", keep=keep)
         if not isinstance(error, DivergedError):
             raise

@@ -120,7 +120,8 @@ def resume_events(
             )
         with held_to(manifest.threads):
             state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams)
-            reports = load_checkpoint(run.path, state)
+            reports = load_checkpoint(run.path, state, owner=manifest.owner)
+            _refuse_fewer(config, state.epoch)
             going_on = {"status": "running", "command": _words(command) or manifest.command}
             manifest = manifest.model_copy(update=going_on)
             run.save_manifest(manifest)
@@ -131,7 +132,7 @@ def resume_events(
 def _unchanged(run: Run, manifest: Manifest, assignments: Sequence[str]) -> Config:
     """The run's configuration with the assignments, once it is sure that they leave the past alone."""
     before = load_config(run.path / CONFIG)
-    if _past(before) != manifest.past:
+    if _past(before, manifest.threads) != manifest.past:
         raise RunError(
             "the configuration has been changed since the training began",
             place=Place(source=str(run.path / CONFIG)),
@@ -144,18 +145,22 @@ def _unchanged(run: Run, manifest: Manifest, assignments: Sequence[str]) -> Conf
         for key in changed
         if key not in MAY_CHANGE
     ]
-    if after.epochs < manifest.epochs:
-        message = f"{manifest.epochs} epochs have been trained already; epochs may only grow"
-        mistakes.append(Mistake(message, Place(key="epochs"), "Set a larger number."))
     if mistakes:
         raise ConfigError(*mistakes)
+    _refuse_fewer(after, manifest.epochs)
     return after.model_copy(update={"output": str(run.path)})
 
 
-def _past(config: Config) -> str:
-    """A digest of all keys that shape the training."""
+def _refuse_fewer(config: Config, trained: int) -> None:
+    if config.epochs < trained:
+        message = f"{trained} epochs have been trained already; epochs may only grow"
+        raise ConfigError(Mistake(message, Place(key="epochs"), "Set a larger number."))
+
+
+def _past(config: Config, threads: int) -> str:
+    """A digest of all that shapes the training: the keys, and the threads that were chosen."""
     kept = config.model_dump_json(exclude=set(MAY_CHANGE))
-    return hashlib.sha256(kept.encode()).hexdigest()
+    return hashlib.sha256(f"{kept} {threads}".encode()).hexdigest()
 
 
 def _same_table(record: DataRecord, path: str) -> None:
@@ -203,7 +208,7 @@ def _manifest(prepared: Prepared, began: datetime, command: tuple[str, ...], thr
         parameters=prepared.spec.network.layout.size,
         epochs=0,
         best_epoch=0,
-        past=_past(config),
+        past=_past(config, threads),
         threads=threads,
         versions={"python": platform.python_version(), "numpy": np.__version__, "polars": pl.__version__},
         machine=Machine(system=platform.platform(), processor=platform.machine(), cores=os.cpu_count() or 1),

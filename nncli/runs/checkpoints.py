@@ -1,7 +1,8 @@
 """Checkpoints: the whole state of a training in one file, so that it is either there or not.
 
-A checkpoint is a safetensors file, checkpoints/STEP.safetensors: the state's vectors, and in its header, as JSON, the
-rest of the state, the reports of the epochs so far, and a checksum of it all.
+A checkpoint is a safetensors file, checkpoints/STEP.safetensors: the state's vectors; as one more, the bytes of a JSON
+text with the rest of the state, the reports of the epochs so far, and whose training it is; and in its header a
+checksum of it all. A header has room for some 100 MB, which the reports of many short epochs would outgrow.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,53 +26,81 @@ from nncli.training.loop import EpochReport
 from nncli.training.state import Snapshot, State
 
 GOOD = "good."
+TRAINING = "training"
+LARGEST_TRAINING = 1 << 30
+"""Bytes of that text that are read, beyond the vectors: the reports of some millions of epochs."""
 
 
-def _checksum(arrays: Mapping[str, Array], text: str) -> str:
-    seen = hashlib.sha256(text.encode())
+def _checksum(arrays: Mapping[str, Array]) -> str:
+    seen = hashlib.sha256()
     for name in sorted(arrays):
         seen.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
         seen.update(np.ascontiguousarray(arrays[name]).data)
     return seen.hexdigest()
 
 
-def save_checkpoint(run: Path, state: State, reports: Sequence[EpochReport], *, keep: int) -> None:
-    """Write a checkpoint, and then remove all but the latest `keep`."""
+def save_checkpoint(run: Path, state: State, reports: Sequence[EpochReport], *, owner: str, keep: int) -> None:
+    """Write a checkpoint of the training `owner`, and then remove all but the latest `keep`.
+
+    Those of later steps go first: a training that went back, or found them damaged, has left them behind.
+    """
     now, good = state.snapshot(), state.good
-    arrays = dict(now.arrays)
+    arrays: dict[str, Array] = dict(now.arrays)
     if good is not None:
         arrays |= {GOOD + name: array for name, array in good.arrays.items()}
-    text = json.dumps(
-        {"state": now.plain, "good": good.plain if good else None, "reports": [asdict(report) for report in reports]}
-    )
-    content = safetensors.numpy.save(arrays, {"training": text, "sha256": _checksum(arrays, text)})
+    noted = {
+        "owner": owner,
+        "state": now.plain,
+        "good": good.plain if good else None,
+        "reports": [vars(report) for report in reports],
+    }
+    arrays[TRAINING] = np.frombuffer(json.dumps(noted).encode(), np.uint8)
     folder = run / CHECKPOINTS
-    write_bytes(folder / f"{state.step:012d}.safetensors", content)
-    for old in sorted(folder.glob("*.safetensors"))[:-keep]:
+    latest = folder / f"{state.step:012d}.safetensors"
+    write_bytes(latest, safetensors.numpy.save(arrays, {"sha256": _checksum(arrays)}))
+    files = sorted(folder.glob("*.safetensors"))
+    left_behind = [file for file in files if file > latest]
+    for old in left_behind + files[: len(files) - len(left_behind)][:-keep]:
         with suppress(OSError):
             old.unlink()
 
 
-def load_checkpoint(run: Path, state: State) -> list[EpochReport]:
-    """Restore `state`, which is fresh, from the latest checkpoint that is whole, and return the reports so far.
+def load_checkpoint(run: Path, state: State, *, owner: str) -> list[EpochReport]:
+    """Restore `state`, which is fresh, from the latest checkpoint of the training `owner` that is whole.
+
+    Returns the reports so far.
 
     A run that was cut short before its first checkpoint has none: it begins anew, to the same bits.
 
     Raises:
-        RunError: there are checkpoints, and all of them are damaged.
+        RunError: there are checkpoints, and all of them are damaged, or cannot be read.
     """
+    refused: OSError | None = None
     files = sorted((run / CHECKPOINTS).glob("*.safetensors"), reverse=True)
+    largest = 2 * sum(vector.nbytes for vector in state.vectors.values()) + LARGEST_TRAINING
     for file in files:
         try:
+            if file.stat().st_size > largest:
+                continue
             arrays, training = read_checkpoint(file)
+            if training["owner"] != owner:
+                continue
             good = training["good"]
             state.restore(Snapshot({n: a for n, a in arrays.items() if not n.startswith(GOOD)}, training["state"]))
             if good is not None:
                 saved = {n.removeprefix(GOOD): a for n, a in arrays.items() if n.startswith(GOOD)}
                 state.good = Snapshot(saved, good)
             return [EpochReport(**report) for report in training["reports"]]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, safetensors.SafetensorError):
+        except OSError as error:
+            refused = error
+        except (ValueError, KeyError, TypeError, RecursionError, safetensors.SafetensorError):
             continue
+    if refused is not None:
+        raise RunError(
+            f"no checkpoint of this run can be read: {refused.strerror or refused}",
+            place=Place(source=str(run / CHECKPOINTS)),
+            hint="They may be whole: once they can be read, --resume goes on from them.",
+        )
     if files:
         raise RunError(
             "every checkpoint of this run is damaged, or of another training",
@@ -91,7 +119,6 @@ def read_checkpoint(file: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     content = file.read_bytes()
     arrays = safetensors.numpy.load(content)
     size = int.from_bytes(content[:8], "little")
-    noted = json.loads(content[8 : 8 + size])["__metadata__"]
-    if _checksum(arrays, noted["training"]) != noted["sha256"]:
+    if _checksum(arrays) != json.loads(content[8 : 8 + size])["__metadata__"]["sha256"]:
         raise ValueError("the checksum does not agree")
-    return arrays, json.loads(noted["training"])
+    return arrays, json.loads(arrays.pop(TRAINING).tobytes())

@@ -7,11 +7,12 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, fields
 from glob import escape
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import safetensors.numpy
@@ -22,7 +23,17 @@ from nncli.config.writing import dump
 from nncli.errors import NncliError, Place, RunError, UsageError
 from nncli.files import TEMPORARY_SUFFIX, sync_folder, write_bytes, write_text
 from nncli.model import Model, ModelSpec
-from nncli.runs.manifest import CHECKSUMMED, CONFIG, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS, Manifest
+from nncli.runs.manifest import (
+    CHECKPOINTS,
+    CHECKSUMMED,
+    CONFIG,
+    HISTORY,
+    MANIFEST,
+    METRICS,
+    MODEL,
+    WEIGHTS,
+    Manifest,
+)
 from nncli.runs.reading import read_manifest, read_model
 from nncli.training.loop import EpochReport
 
@@ -50,18 +61,35 @@ class Run:
         try:
             wanted.parent.mkdir(parents=True, exist_ok=True)
             _clear_leftovers(wanted)
-            making = cls(wanted.with_name(f".{wanted.name}.{os.getpid()}{TEMPORARY_SUFFIX}"))
-            making.path.mkdir()
         except OSError as error:
             raise _cannot_make(wanted, error) from error
-        try:
-            with making.locked():
-                making.save_spec(spec)
-                making.save_manifest(manifest)
-                run = making._named(wanted, config)
-                yield run
-        finally:
-            shutil.rmtree(making.path, ignore_errors=True)
+        with cls._half_made(wanted) as making:
+            making.save_spec(spec)
+            making.save_manifest(manifest)
+            yield making._named(wanted, config)
+
+    @classmethod
+    @contextmanager
+    def _half_made(cls, wanted: Path) -> Iterator[Run]:
+        """A new directory under a name of its own, locked; removed unless it has got another name by the end."""
+        with ExitStack() as stack:
+            while True:
+                making = cls(wanted.with_name(f".{wanted.name}.{uuid4().hex[:12]}{TEMPORARY_SUFFIX}"))
+                try:
+                    making.path.mkdir()
+                except OSError as error:
+                    raise _cannot_make(wanted, error) from error
+                stack.callback(shutil.rmtree, making.path, ignore_errors=True)
+                try:
+                    stack.enter_context(making.locked())
+                except NncliError as error:
+                    if not isinstance(error, RunError) and making.path.exists():
+                        raise
+                else:
+                    if (making.path / LOCK).exists():
+                        break
+                # Before it was locked somebody took it for a leftover: once more.
+            yield making
 
     def _named(self, wanted: Path, config: Config) -> Run:
         """Give the finished directory the first name that is free."""
@@ -74,10 +102,14 @@ class Run:
             self.save_config(config.model_copy(update={"output": str(path)}))
             try:
                 self.path.rename(path)
-                sync_folder(path.parent)
             except OSError as error:
                 if path.exists():  # somebody else was quicker
                     continue
+                raise _cannot_make(path, error) from error
+            try:
+                sync_folder(path.parent)
+            except OSError as error:
+                shutil.rmtree(path, ignore_errors=True)
                 raise _cannot_make(path, error) from error
             return Run(path)
 
@@ -86,8 +118,16 @@ class Run:
         """Hold the directory against any other training.
 
         Raises:
-            RunError: another training holds it.
+            RunError: another training holds it, or a link in it would lead the writing elsewhere.
         """
+        own = [self.path / name for name in (*CHECKSUMMED, MANIFEST, CHECKPOINTS, LOCK)]
+        for path in [*own, *(self.path / CHECKPOINTS).glob("*")]:
+            if path.is_symlink():
+                raise RunError(
+                    "not a plain file: a run directory holds no links",
+                    place=Place(source=str(path)),
+                    hint="Put the file itself there.",
+                )
         lock = FileLock(self.path / LOCK, timeout=0)
         try:
             lock.acquire()
@@ -98,7 +138,11 @@ class Run:
                 hint="Wait for it to end, or stop it.",
             ) from None
         except OSError as error:
-            raise _cannot_make(self.path, error) from error
+            raise NncliError(
+                f"the run directory cannot be locked: {error.strerror or error}",
+                place=Place(source=str(self.path)),
+                hint="Check that it can be written to, and that the disk is not full.",
+            ) from error
         try:
             yield
         finally:
@@ -145,6 +189,10 @@ class Run:
         arrays = {name: np.ascontiguousarray(view) for name, view in model.parameters.named.items()}
         write_bytes(self.path / WEIGHTS, safetensors.numpy.save(arrays))
 
+    def drop_weights(self) -> None:
+        """Remove model.safetensors: it turned out to be of no use."""
+        (self.path / WEIGHTS).unlink(missing_ok=True)
+
     def save_history(self, reports: Iterable[EpochReport], metric: str | None) -> None:
         """Write history.csv; the column of the metric bears its name, `val_accuracy` say."""
         names = [field.name for field in fields(EpochReport)]
@@ -164,8 +212,15 @@ class Run:
         write_text(self.path / MANIFEST, written.model_dump_json(indent=1) + "\n")
 
     def _checksums(self) -> dict[str, str]:
-        there = [name for name in CHECKSUMMED if (self.path / name).is_file()]
-        return {name: hashlib.sha256((self.path / name).read_bytes()).hexdigest() for name in there}
+        there = [self.path / name for name in CHECKSUMMED if (self.path / name).is_file()]
+        try:
+            return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in there}
+        except OSError as error:
+            raise NncliError(
+                f"a file just written cannot be read back: {error.strerror or error}",
+                place=Place(source=str(self.path)),
+                hint=f"Once it can, go on: nncli train --resume {self.path}",
+            ) from error
 
     def load_manifest(self) -> Manifest:
         """The manifest; RunError when it is damaged."""
@@ -177,7 +232,7 @@ class Run:
         Raises:
             RunError: it is not trained yet, damaged, or written by a newer nncli.
         """
-        if not os.path.lexists(self.path / WEIGHTS):
+        if not os.path.lexists(self.path / WEIGHTS) and WEIGHTS not in self.load_manifest().files:
             raise RunError(
                 "the training that makes this run has not finished, or failed",
                 place=Place(source=str(self.path)),

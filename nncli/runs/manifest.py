@@ -51,8 +51,9 @@ class Machine(Specification):
 class Manifest(Specification):
     """Where a run came from. Times are ISO 8601 in UTC, durations seconds.
 
-    `past` is a digest of the configuration's keys that a resumed training may not change. `files` holds the SHA-256 of every other file of the directory. It is empty while the run is being written: the
-    manifest is the last file that a finished run writes, so that a run which was cut short never looks damaged.
+    `past` is a digest of all that a resumed training may not change. `files` holds the SHA-256 of every other file of
+    the directory. It is empty while the run is being written: the manifest is the last file that a finished run
+    writes, so that a run which was cut short never looks damaged.
     """
 
     format: Literal[1] = FORMAT
@@ -76,3 +77,8 @@ class Manifest(Specification):
     versions: dict[str, str]
     machine: Machine
     files: dict[str, str]
+
+    @property
+    def owner(self) -> str:
+        """Whose checkpoints these are: no other training has the same."""
+        return f"{self.past} {self.data.sha256}"

@@ -73,6 +73,8 @@ def bind_epoch(plan: Plan, state: State, batches: Batches, after_batch: Callable
             state.position += 1
             if not isfinite(value):
                 raise _diverged(plan, state, batches.examples, f"the loss became {value}", rate)
+            if state.step == 1:
+                state.first_loss = value
             state.epoch_loss += value * rows
             wish = after_batch(state.step)
         if not (np.isfinite(parameters.theta).all() and np.isfinite(parameters.statistics).all()):

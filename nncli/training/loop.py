@@ -72,7 +72,11 @@ class Paused:
 
 @dataclass(frozen=True)
 class RateHalved:
-    """The training diverged at `step`, went back to the end of epoch `epoch`, and goes on with `factor` of its rate."""
+    """The training diverged at `step`, went back to the end of epoch `epoch`, and goes on with `factor` of its rate.
+
+    That is the last epoch whose loss was not above the first batch's, or 0, the beginning; what was reported of later
+    ones is void.
+    """
 
     step: int
     epoch: int
@@ -143,7 +147,7 @@ def fit(
         is_best = state.watch.best_epoch == state.epoch
         if is_best:
             state.best.copy_from(state.parameters)
-        if plan.go_back:
+        if plan.go_back and report.loss <= state.first_loss:  # above it, it may be on its way to diverge
             state.good = state.snapshot().copied()
         yield replace(report, is_best=is_best)
         if wish is Wish.STOP:

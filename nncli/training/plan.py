@@ -18,7 +18,7 @@ class Plan:
     """What is to be done, as opposed to how far it has come.
 
     `watched` names the value whose best epoch counts: `loss`, `val_loss` or `val_` and a metric's name. `go_back`
-    answers divergence by going back to the last epoch's end with half the rate. `features` says what each is.
+    answers divergence by going back to the last good epoch's end with half the rate. `features` says what each is.
     """
 
     network: Network

@@ -17,7 +17,7 @@ from nncli.training.stopping import Watch
 StreamState: TypeAlias = dict[str, Any]
 """NumPy's own description of where a random stream stands; plain numbers and words."""
 
-NUMBERS = ("step", "epoch", "position", "epoch_loss", "rate_factor")
+NUMBERS = ("step", "epoch", "position", "first_loss", "epoch_loss", "rate_factor")
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class State:
 
     `parameters` are the present weights, `best` a copy of those of the best epoch; `moments` are the optimizer's;
     `step` counts steps taken in all, `epoch` finished epochs, `position` batches done of the present epoch, and
-    `epoch_loss` sums their losses over rows. `order` is the shuffle stream at the beginning of the present epoch,
-    from which its order follows. `rate_factor` shrinks when a diverging training goes back; `good` is where to.
+    `epoch_loss` sums their losses over rows; `first_loss` is the very first batch's. `order` is the shuffle stream at
+    the beginning of the present epoch, from which its order follows. `rate_factor` shrinks when a diverging training goes back; `good` is where to.
     """
 
     parameters: Parameters
@@ -65,6 +65,7 @@ class State:
     step: int = 0
     epoch: int = 0
     position: int = 0
+    first_loss: float = 0.0
     epoch_loss: float = 0.0
     rate_factor: float = 1.0
     watch: Watch = field(default_factory=Watch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isinf, sqrt
+from math import isfinite, isinf, sqrt
 from typing import TypeAlias
 
 import numpy as np
@@ -81,6 +81,8 @@ def bind_step(
         load(i, batch)
         forward()
         value = head.forward()
+        if not isfinite(value):
+            return value  # the weights that led there stay, for whoever looks into it
         backward(head.backward())
         if penalty is not None:
             penalty.add_gradient()

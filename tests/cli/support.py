@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import signal
+import struct
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,9 +47,10 @@ class Outcome:
         return Path(line)
 
 
-def default_interrupt() -> None:
-    """In the child: a shell may have told its background jobs to ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def default_signals() -> None:
+    """In the child: a shell may have told its background jobs to ignore Ctrl-C, and nohup to ignore SIGHUP."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def start(*words: object, cwd: Path | None = None, env: Mapping[str, str] = {}) -> subprocess.Popen[bytes]:
@@ -58,7 +62,7 @@ def start(*words: object, cwd: Path | None = None, env: Mapping[str, str] = {}) 
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=default_interrupt if os.name == "posix" else None,
+        preexec_fn=default_signals if os.name == "posix" else None,
     )
 
 
@@ -97,3 +101,57 @@ class Cli:
 
     def __call__(self, *words: object, stdin: bytes = b"") -> Outcome:
         return call(self.monkeypatch, *words, stdin=stdin)
+
+
+def wait_for_epochs(process: subprocess.Popen[bytes]) -> bytes:
+    """Read stderr until the training is under way."""
+    assert process.stderr
+    seen = b""
+    while b"epoch 1/" not in seen:
+        line = process.stderr.readline()
+        assert line, seen
+        seen += line
+    return seen
+
+
+def on_terminal(
+    *words: object, cwd: Path, env: Mapping[str, str] = {}, typed: bytes = b"", columns: int = 100
+) -> tuple[int, str]:
+    """Run a command on a terminal of its own; `typed` is typed once it has shown something."""
+    pty = pytest.importorskip("pty")
+    import fcntl
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+
+    def settle() -> None:
+        default_signals()
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, words)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **env},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        preexec_fn=settle,
+    )
+    os.close(theirs)
+    seen, end = b"", time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        if select.select([ours], [], [], 0.05)[0]:
+            try:
+                seen += os.read(ours, 65_536)
+            except OSError:  # the terminal is closed: the process has ended
+                break
+        if typed and seen:
+            time.sleep(0.3)
+            os.write(ours, typed)
+            typed = b""
+    os.close(ours)
+    if time.monotonic() >= end:
+        process.kill()
+    return process.wait(), seen.decode()

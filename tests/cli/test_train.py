@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 import subprocess
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nncli.runs.manifest import HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
-from tests.cli.support import COMMAND, DATA, ROOT, SECONDS, Cli, default_interrupt, run, start
+from tests.cli.support import COMMAND, DATA, ROOT, SECONDS, Cli, on_terminal, run, start, wait_for_epochs
 
 CONFIG = f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\nepochs: 3\n"
 ENDLESS = ("--set", "epochs=100000000")
@@ -158,17 +157,6 @@ def test_a_network_beyond_memory_leaves_no_directory(nncli: Cli, config: Path, h
 # --- Ctrl-C
 
 
-def wait_for_epochs(process: subprocess.Popen[bytes]) -> bytes:
-    """Read stderr until the training is under way."""
-    assert process.stderr
-    seen = b""
-    while b"epoch 1/" not in seen:
-        line = process.stderr.readline()
-        assert line, seen
-        seen += line
-    return seen
-
-
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c_saves_and_says_how_to_go_on(nncli: Cli, config: Path, here: Path) -> None:
     with start("train", "c.yaml", *ENDLESS, cwd=here) as process:
@@ -215,48 +203,6 @@ def test_ctrl_c_while_waiting_for_input_ends_at_once(penguins: Path, here: Path,
 
 
 # --- on a terminal
-
-
-def on_terminal(*words: object, cwd: Path, typed: bytes = b"", columns: int = 100) -> tuple[int, str]:
-    """Run a command on a terminal of its own; `typed` is typed once it has shown something."""
-    pty = pytest.importorskip("pty")
-    import fcntl
-    import struct
-    import termios
-
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-
-    def settle() -> None:
-        default_interrupt()
-        os.setsid()
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-    process = subprocess.Popen(
-        [*COMMAND, *map(str, words)],
-        cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        preexec_fn=settle,
-    )
-    os.close(theirs)
-    seen, end = b"", time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        if select.select([ours], [], [], 0.05)[0]:
-            try:
-                seen += os.read(ours, 65_536)
-            except OSError:  # the terminal is closed: the process has ended
-                break
-        if typed and seen:
-            time.sleep(0.3)
-            os.write(ours, typed)
-            typed = b""
-    os.close(ours)
-    if time.monotonic() >= end:
-        process.kill()
-    return process.wait(), seen.decode()
 
 
 def test_progress_is_live_on_a_terminal(config: Path, here: Path) -> None:

@@ -24,7 +24,7 @@ from nncli.nn.normalization import BatchNorm
 from nncli.nn.optimizers import Adam, Optimizer, Sgd
 from nncli.nn.schedules import ConstantRate, CosineRate, ReduceOnPlateau, StepRate
 from nncli.training.epoch import DivergedError, Wish
-from nncli.training.loop import EpochReport, Paused, fit
+from nncli.training.loop import EpochReport, Paused, RateHalved, fit
 from nncli.training.plan import Holdout, Plan
 from nncli.training.state import State, Streams
 from tests.unions import members, tag
@@ -278,9 +278,7 @@ def test_the_plateau_sees_the_watched_value() -> None:
 def test_stop_ends_after_the_present_batch(after: int) -> None:
     plan = plan_of()  # four batches an epoch
     state = fresh(plan)
-    events = list(
-        fit(plan, state, rows_of(plan), after_batch=lambda step: Wish.STOP if step == after else Wish.GO_ON)
-    )
+    events = list(fit(plan, state, rows_of(plan), after_batch=lambda step: Wish.STOP if step == after else Wish.GO_ON))
     reports = [event for event in events if isinstance(event, EpochReport)]
     assert state.step == after
     assert (state.epoch, state.position) == (len(reports), after % 4) == divmod(after, 4)
@@ -303,9 +301,7 @@ def test_a_wish_to_pause_is_met_after_its_batch_and_changes_nothing(pauses: set[
 def test_a_stopped_epoch_changes_nothing_that_was_kept() -> None:
     plan = plan_of()
     state = fresh(plan)
-    reports = reports_of(
-        plan, state, rows_of(plan), after_batch=lambda step: Wish.STOP if step == 6 else Wish.GO_ON
-    )
+    reports = reports_of(plan, state, rows_of(plan), after_batch=lambda step: Wish.STOP if step == 6 else Wish.GO_ON)
     next(reports)
     best, watch = state.best.theta.copy(), state.watch
     assert list(reports) == []
@@ -341,7 +337,9 @@ def test_a_nan_in_the_data_is_met_at_its_step() -> None:
     plan = plan_of(epochs=5, batch_size=29)
     examples = rows_of(plan)
     examples.X[3, 1] = np.nan
-    with pytest.raises(DivergedError, match=r"the loss became nan at step 1 \(epoch 1\), first in layers.0; nothing was kept"):
+    with pytest.raises(
+        DivergedError, match=r"the loss became nan at step 1 \(epoch 1\), first in layers.0; nothing was kept"
+    ):
         train(plan, examples)
 
 
@@ -377,7 +375,9 @@ def test_what_was_best_before_a_divergence_is_kept() -> None:
     reports = reports_of(plan, state, examples, after_batch=after_batch)
     assert [next(reports).epoch, next(reports).epoch] == [1, 2]
     best = state.best.theta.copy()
-    with pytest.raises(DivergedError, match=r"at step 9 \(epoch 3\), first in layers.0; the weights of epoch 2 were kept"):
+    with pytest.raises(
+        DivergedError, match=r"at step 9 \(epoch 3\), first in layers.0; the weights of epoch 2 were kept"
+    ):
         next(reports)
     assert state.epoch == 2
     np.testing.assert_array_equal(state.best.theta, best)
@@ -524,3 +524,62 @@ def test_every_layer_can_be_trained(layer: type[Any]) -> None:
     }
     plan = plan_of(layer.model_validate(needed.get(tag(layer), {})), epochs=2)
     assert all(math.isfinite(report.loss) for report in train(plan)[1])
+
+
+# --- going back -----------------------------------------------------------------------------------------------------
+
+
+def wild(**options: Any) -> Plan:
+    network = network_of(Dense(units=5, activation=Tanh()), Dense(units=5), precision="float32")
+    return plan_of(
+        network=network,
+        optimizer=Sgd(),
+        schedule=ConstantRate(initial=options.pop("rate", 50.0)),
+        epochs=options.pop("epochs", 8),
+        go_back=True,
+        **options,
+    )
+
+
+def test_going_back_halves_the_rate_and_trains_all_epochs() -> None:
+    plan = wild()
+    state = fresh(plan)
+    events = list(fit(plan, state, rows_of(plan)))
+    halvings = [event for event in events if isinstance(event, RateHalved)]
+    assert [event.factor for event in halvings] == [0.5 ** (n + 1) for n in range(len(halvings))]
+    assert halvings
+    assert state.rate_factor == halvings[-1].factor
+    assert (state.epoch, state.step) == (8, 8 * 4)
+    last = events[-1]
+    assert isinstance(last, EpochReport)
+    assert last.loss < 2.0
+    assert last.learning_rate == 50.0 * state.rate_factor
+
+
+def test_an_epoch_that_is_on_its_way_to_diverge_is_not_gone_back_to() -> None:
+    plan = wild(epochs=30)
+    state = fresh(plan)
+    lasting: list[EpochReport] = []
+    for event in fit(plan, state, rows_of(plan)):
+        if isinstance(event, EpochReport):
+            lasting.append(event)
+            assert state.good is not None
+        elif isinstance(event, RateHalved):
+            del lasting[event.epoch :]
+            assert not lasting or lasting[-1].loss <= state.first_loss
+    assert [report.epoch for report in lasting] == list(range(1, 31))
+
+
+def test_what_diverges_at_any_rate_fails_in_the_end() -> None:
+    plan = wild()
+    examples = rows_of(plan)
+    examples.X[3, 1] = np.nan
+    state, halvings = fresh(plan), []
+    with pytest.raises(DivergedError):
+        halvings.extend(event for event in fit(plan, state, examples))
+    assert state.rate_factor == 2.0**-20
+
+
+def test_a_plan_that_goes_back_changes_nothing_where_nothing_diverges() -> None:
+    plan = full_plan(epochs=4)
+    assert bits(train(replace(plan, go_back=True))[0]) == bits(train(plan)[0])

@@ -1,0 +1,201 @@
+"""A training that is ended by a signal says so, within two seconds, and goes on to the same bits."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from nncli.runs.directory import Run
+from tests.cli.support import COMMAND, DATA, ROOT, SECONDS, Cli, on_terminal, run, start, wait_for_epochs
+from tests.runs.support import outcome
+
+CONFIG = f"""
+data: {{path: {DATA}/penguins.csv, target: species}}
+layers: [16, batch_norm, {{type: dropout, rate: 0.2}}]
+learning_rate: {{type: cosine, initial: 0.01}}
+batch_size: 8
+epochs: 300
+checkpoint: {{every: 1 s}}
+"""
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("signals") / "c.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(config: Path) -> object:
+    """What the training leads to that no signal meets."""
+    return outcome(run("train", config, "-o", config.with_name("whole")).check().path)
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda n: signal.Signals(n).name)
+def test_a_signal_ends_a_training_in_time_and_resume_leads_to_the_same_bits(
+    config: Path, whole: object, tmp_path: Path, number: int
+) -> None:
+    with start("train", config, "-o", "run", cwd=tmp_path) as process:
+        wait_for_epochs(process)
+        asked = time.monotonic()
+        process.send_signal(number)
+        out, err = process.communicate(timeout=SECONDS)
+        took = time.monotonic() - asked
+    assert process.returncode == 128 + number
+    assert took < 2.0
+    assert out == b"run\n"
+    assert b"everything is saved" in err
+    assert b"nncli train --resume run" in err
+    assert b"Traceback" not in err
+    stopped = Run.open(tmp_path / "run")
+    assert stopped.load_manifest().status == "stopped"
+    assert 0 < stopped.load_manifest().epochs < 300
+    assert outcome(stopped.path) != whole
+    done = run("train", "--resume", "run", cwd=tmp_path).check()
+    assert done.out == "run\n"
+    assert outcome(tmp_path / "run") == whole
+    assert Run.open(tmp_path / "run").load_manifest().status == "done"
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.001, 0.003, 0.01, 0.03])
+@pytest.mark.parametrize("number", SIGNALS[:2], ids=lambda n: signal.Signals(n).name)
+def test_a_second_signal_stops_at_once_and_the_run_still_resumes(
+    config: Path, whole: object, tmp_path: Path, number: int, seconds: float
+) -> None:
+    with start("train", config, "-o", "run", cwd=tmp_path) as process:
+        wait_for_epochs(process)
+        process.send_signal(number)
+        time.sleep(seconds)
+        process.send_signal(number)
+        asked = time.monotonic()
+        _, err = process.communicate(timeout=SECONDS)
+        assert time.monotonic() - asked < 2.0
+    assert process.returncode in (128 + number, -number)  # by itself, or, on its way out already, by the signal
+    assert b"Traceback" not in err
+    run("train", "--resume", "run", "-q", cwd=tmp_path).check()
+    assert outcome(tmp_path / "run") == whole
+
+
+def test_a_second_signal_does_not_wait_for_a_long_batch_to_be_looked_at(nncli: Cli, here: Path) -> None:
+    """The first one waits for the batch, and the second one neither for it nor for what comes after."""
+    nncli("generate-data", "friedman1", "-n", 30_000, "-o", "big.csv").check()
+    (here / "c.yaml").write_text(
+        "data: {path: big.csv, target: y}\nlayers: [400, 400]\nbatch_size: full\nepochs: 100\n"
+        "checkpoint: {every: 1 epoch}"
+    )
+    with start("train", "c.yaml", "-o", "run", cwd=here) as process:
+        wait_for_epochs(process)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert b"stopped at once" in err
+    said = Run.open(here / "run").load_manifest()
+    assert said.status == "stopped"
+    assert said.epochs >= 1
+    done = nncli("train", "--resume", "run", "-q", "--set", f"epochs={said.epochs + 1}").check()
+    assert Run.open(done.path).load_manifest().epochs == said.epochs + 1
+
+
+def test_a_killed_training_resumes_to_the_same_bits(config: Path, whole: object, tmp_path: Path) -> None:
+    with start("train", config, "-o", "run", "--set", "checkpoint.every=200 steps", cwd=tmp_path) as process:
+        wait_for_epochs(process)
+        process.kill()
+        process.wait()
+    assert Run.open(tmp_path / "run").load_manifest().status == "running"
+    run("train", "--resume", "run", "-q", cwd=tmp_path).check()
+    assert outcome(tmp_path / "run") == whole
+
+
+def test_what_nohup_ignores_stays_ignored(config: Path, tmp_path: Path) -> None:
+    line = 'trap "" HUP; exec "$@" train "$CONFIG" -o run --set epochs=200'
+    env = os.environ | {"CONFIG": str(config), "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        ["bash", "-c", line, "-", *COMMAND], cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        wait_for_epochs(process)
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=SECONDS)
+    assert process.returncode == 0
+    assert Run.open(tmp_path / "run").load_manifest().epochs == 150
+
+
+def test_ctrl_c_at_a_terminal_and_a_resume_lead_to_the_same_bits(config: Path, whole: object, tmp_path: Path) -> None:
+    code, seen = on_terminal("train", config, "-o", "run", cwd=tmp_path, typed=b"\x03")
+    assert code == 130
+    assert "nncli train --resume run" in seen
+    code, seen = on_terminal("train", "--resume", "run", cwd=tmp_path)
+    assert code == 0
+    assert "300/300" in seen
+    assert outcome(tmp_path / "run") == whole
+
+
+@pytest.mark.parametrize("words", [(), ("c.yaml", "--resume", "run"), ("--resume", "run", "-o", "other")])
+def test_either_a_configuration_or_a_run_is_wanted(nncli: Cli, here: Path, words: tuple[str, ...]) -> None:
+    assert "resume" in nncli("train", *words).check(2).err
+
+
+# --- the same bits
+
+
+ENVIRONMENTS: dict[str, dict[str, str]] = {
+    "one thread": {"OPENBLAS_NUM_THREADS": "1"},
+    "two threads": {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"},
+    "hash seed 0": {"PYTHONHASHSEED": "0"},
+    "hash seed 12345": {"PYTHONHASHSEED": "12345"},
+    "time zone": {"TZ": "Pacific/Kiritimati"},
+    "locale C": {"LC_ALL": "C"},
+    "locale of Turkey": {"LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8"},
+    "no UTF-8 mode": {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"},
+    "polars alone": {"POLARS_MAX_THREADS": "1"},
+}
+WIDE = f"""
+data: {{path: {DATA}/penguins.csv, target: species}}
+layers: [256, 256, {{type: dropout, rate: 0.2}}]
+batch_size: 100
+epochs: 4
+"""
+
+
+@pytest.mark.parametrize("threads", ["auto", "2"])
+def test_the_same_bits_come_out_whatever_the_surroundings(tmp_path: Path, threads: str) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(f"{WIDE}threads: {threads}\n")
+    expected = outcome(run("train", config, "-q", "-o", tmp_path / "run").check().path)
+    for name, env in ENVIRONMENTS.items():
+        done = run("train", config, "-o", tmp_path / name, env=env).check()
+        assert outcome(done.path) == expected, name
+    elsewhere = tmp_path / "else" / "where"
+    elsewhere.mkdir(parents=True)
+    shutil.copy(config, elsewhere)
+    done = run("train", "c.yaml", "-q", "-o", "here", cwd=elsewhere).check()
+    assert outcome(elsewhere / done.path) == expected
+    code, _ = on_terminal("train", config, "-o", "screen", cwd=tmp_path)
+    assert code == 0
+    assert outcome(tmp_path / "screen") == expected
+    code, _ = on_terminal("train", config, "-o", "dumb", cwd=tmp_path, env={"TERM": "dumb"}, columns=20)
+    assert code == 0
+    assert outcome(tmp_path / "dumb") == expected
+
+
+def test_a_run_that_changes_its_surroundings_half_way_ends_in_the_same_bits(
+    config: Path, whole: object, tmp_path: Path
+) -> None:
+    with start("train", config, "-o", "run", cwd=tmp_path, env={"OPENBLAS_NUM_THREADS": "2"}) as process:
+        wait_for_epochs(process)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=SECONDS)
+    env = {"OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "7", "TZ": "Asia/Kathmandu", "LC_ALL": "C"}
+    run("train", "--resume", tmp_path / "run", "-q", env=env).check()
+    assert outcome(tmp_path / "run") == whole

@@ -1,0 +1,247 @@
+"""Resuming a run: to the same bits, or refused with what has changed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nncli.commands.train import MAY_CHANGE, resume, train
+from nncli.config.schema import Config
+from nncli.errors import ConfigError, DataError, RunError
+from nncli.runs.directory import Run
+from nncli.runs.manifest import CONFIG, MANIFEST, MODEL
+from tests.cli.support import DATA, Cli
+from tests.runs.support import changed, checkpoints, damaged, in_parts, outcome, stop_at
+
+CONFIGURATION = """
+data: {path: t.csv, target: species, drop: [year]}
+layers: [6, batch_norm, {type: dropout, rate: 0.3}]
+optimizer: adamw
+learning_rate: {type: reduce_on_plateau, initial: 0.05, patience: 2}
+batch_size: 50
+epochs: 12
+early_stopping: {patience: 4}
+checkpoint: {every: 5 steps}
+"""
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("resume")
+    shutil.copy(DATA / "penguins.csv", folder / "t.csv")
+    (folder / "c.yaml").write_text(CONFIGURATION)
+    return folder / "c.yaml"
+
+
+@pytest.fixture(scope="module")
+def whole(config: Path) -> object:
+    """What the training leads to that is never stopped."""
+    return outcome(train(config, output=config.parent / "whole").run)
+
+
+@pytest.fixture(scope="module")
+def half(config: Path) -> Path:
+    """A run that was stopped in the midst of its sixth epoch; not to be changed."""
+    return train(config, output=config.parent / "half", stop=stop_at(33)).run
+
+
+@pytest.fixture
+def copy(half: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(half, tmp_path / "copy"))
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps=st.lists(st.integers(1, 30), min_size=1, max_size=4))
+def test_a_run_stopped_anywhere_any_number_of_times_ends_in_the_same_files(
+    config: Path, whole: object, tmp_path_factory: pytest.TempPathFactory, steps: list[int]
+) -> None:
+    finished = in_parts(config, tmp_path_factory.mktemp("parts") / "run", *steps)
+    assert finished.status == "done"
+    assert outcome(finished.run) == whole
+
+
+def test_a_finished_run_goes_on_to_nothing_new(config: Path, whole: object, tmp_path: Path) -> None:
+    run = train(config, output=tmp_path / "run").run
+    assert outcome(resume(run).run) == whole
+    assert outcome(resume(run, assignments=["epochs=500"]).run) == whole  # it is out of patience
+
+
+def test_a_moved_run_resumes(copy: Path, whole: object) -> None:
+    assert outcome(resume(copy).run) == whole
+    assert Run.open(copy).load_manifest().status == "done"
+
+
+def test_more_epochs_lead_to_what_a_longer_training_leads_to(config: Path, tmp_path: Path) -> None:
+    longer = train(config, output=tmp_path / "long", assignments=["epochs=15", "early_stopping=null"]).run
+    short = train(config, output=tmp_path / "short", assignments=["epochs=5", "early_stopping=null"]).run
+    resumed = resume(short, assignments=["epochs=15"])
+    assert resumed.epochs == 15
+    assert outcome(resumed.run) == outcome(longer)
+    assert "\nepochs: 15\n" in (short / CONFIG).read_text()
+
+
+def test_another_interval_is_accepted_and_followed(copy: Path, whole: object) -> None:
+    finished = resume(copy, assignments=["checkpoint.every=1 epoch", "checkpoint.keep=3"])
+    assert outcome(finished.run) == whole
+    last = checkpoints(copy)[-1]
+    assert checkpoints(copy) == [last - 12, last - 6, last]
+
+
+OTHER = {
+    "data": "data.missing=['', '?']",
+    "encoding": "encoding.numeric=none",
+    "validation": "validation=0.3",
+    "layers": "layers=[6]",
+    "activation": "activation=tanh",
+    "output_activation": "output_activation=softmax",
+    "loss": "loss={type: cross_entropy, label_smoothing: 0.1}",
+    "optimizer": "optimizer.weight_decay=0.5",
+    "learning_rate": "learning_rate.initial=0.06",
+    "batch_size": "batch_size=51",
+    "l1": "l1=0.1",
+    "l2": "l2=0.1",
+    "clip_norm": "clip_norm=1",
+    "early_stopping": "early_stopping.patience=5",
+    "class_weight": "class_weight=balanced",
+    "precision": "precision=float64",
+    "on_divergence": "on_divergence=halve_rate",
+    "threads": "threads=1",
+    "seed": "seed=1",
+}
+
+
+def test_every_key_is_among_these() -> None:
+    assert {*OTHER, *MAY_CHANGE} == set(Config.model_fields)
+
+
+@pytest.mark.parametrize("key", [key for key in OTHER if key not in ("loss", "output_activation")])
+def test_a_key_that_would_change_the_past_is_refused(copy: Path, key: str) -> None:
+    before = (copy / MANIFEST).read_bytes()
+    with pytest.raises(ConfigError) as caught:
+        resume(copy, assignments=[OTHER[key]])
+    (mistake,) = caught.value.mistakes
+    assert mistake.place.key == key
+    assert "trained already" in mistake.message
+    assert (copy / MANIFEST).read_bytes() == before
+
+
+def test_loss_and_output_are_refused_too(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\nepochs: 2")
+    run = train(path, output=tmp_path / "run").run
+    for key, assignment in (("loss", "loss=mae"), ("output_activation", "output_activation=tanh")):
+        with pytest.raises(ConfigError) as caught:
+            resume(run, assignments=[assignment, "epochs=3"])
+        assert [mistake.place.key for mistake in caught.value.mistakes] == [key]
+
+
+def test_every_mistake_is_told_at_once(copy: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resume(copy, assignments=["seed=1", "l2=0.5", "epochs=20"])
+    assert [mistake.place.key for mistake in caught.value.mistakes] == ["l2", "seed"]
+
+
+def test_fewer_epochs_than_have_been_trained_are_refused(copy: Path) -> None:
+    with pytest.raises(ConfigError, match="5 epochs have been trained already"):
+        resume(copy, assignments=["epochs=4"])
+    assert resume(copy, assignments=["epochs=5"]).epochs == 5
+
+
+def test_fewer_epochs_are_refused_after_a_kill_too(config: Path, tmp_path: Path) -> None:
+    """The manifest of a run that was killed does not say yet how many there are; its checkpoint does."""
+    copy = tmp_path / "copy"
+
+    def cut() -> bool:
+        if checkpoints(tmp_path / "run") and checkpoints(tmp_path / "run")[-1] == 30 and not copy.exists():
+            shutil.copytree(tmp_path / "run", copy)
+        return False
+
+    train(config, output=tmp_path / "run", stop=cut)
+    assert Run.open(copy).load_manifest().status == "running"
+    with pytest.raises(ConfigError, match="5 epochs have been trained already"):
+        resume(copy, assignments=["epochs=2"])
+    assert outcome(resume(copy).run) == outcome(tmp_path / "run")
+
+
+@pytest.mark.parametrize(("old", "new"), [("seed: 0", "seed: 1"), ("l2: 0.0", "l2: 0.5"), ("units: 6", "units: 7")])
+def test_a_configuration_edited_by_hand_is_refused(copy: Path, old: str, new: str) -> None:
+    text = (copy / CONFIG).read_text()
+    assert old in text
+    (copy / CONFIG).write_text(text.replace(old, new))
+    with pytest.raises(RunError, match="configuration has been changed") as caught:
+        resume(copy)
+    assert CONFIG in str(caught.value)
+
+
+def test_comments_and_order_in_the_configuration_do_not_matter(copy: Path, whole: object) -> None:
+    (copy / CONFIG).write_text(
+        "# looked at\n" + (copy / CONFIG).read_text().replace("\nl2: 0.0\n", "\nl2:   0  # none\n")
+    )
+    assert outcome(resume(copy).run) == whole
+
+
+def test_threads_changed_in_the_manifest_are_noticed(copy: Path) -> None:
+    (copy / MANIFEST).write_bytes(changed(threads=2)((copy / MANIFEST).read_bytes()))
+    with pytest.raises(RunError):
+        resume(copy)
+
+
+def test_a_model_that_the_table_does_not_lead_to_is_refused(copy: Path) -> None:
+    damaged(copy, MODEL, changed(encoder__columns__1__center=1.0))
+    with pytest.raises(RunError, match=r"model\.json is not what"):
+        resume(copy)
+
+
+@pytest.mark.parametrize("name", [CONFIG, MODEL, MANIFEST])
+@pytest.mark.parametrize("damage", [lambda content: b"", lambda content: content[: len(content) // 2]])
+def test_a_damaged_run_is_refused(nncli: Cli, copy: Path, name: str, damage: Callable[[bytes], bytes]) -> None:
+    (copy / name).write_bytes(damage((copy / name).read_bytes()))
+    assert nncli("train", "--resume", copy).code in (3, 5)
+
+
+@pytest.mark.parametrize("name", ["t.csv", "v.csv"])
+def test_a_table_that_has_changed_is_refused(nncli: Cli, tmp_path: Path, name: str) -> None:
+    for table in ("t.csv", "v.csv"):
+        shutil.copy(DATA / "linear.csv", tmp_path / table)
+    path = tmp_path / "c.yaml"
+    path.write_text("data: {path: t.csv, target: y}\nepochs: 9\nvalidation: {path: v.csv}")
+    run = train(path, output=tmp_path / "run", stop=stop_at(3)).run
+    whole = outcome(train(path, output=tmp_path / "whole").run)
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content + content.splitlines(keepends=True)[-1])
+    done = nncli("train", "--resume", run).check(4)
+    assert "has changed since" in done.err
+    assert name in done.err
+    (tmp_path / name).unlink()
+    assert name in nncli("train", "--resume", run).check(4).err
+    (tmp_path / name).write_bytes(content)
+    nncli("train", "--resume", run).check()
+    assert outcome(run) == whole
+
+
+def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "nothing"):
+        with pytest.raises(RunError):
+            resume(path)
+    assert list(tmp_path.iterdir()) == []  # not even a lock
+
+
+def test_a_training_that_diverged_can_be_taken_up_and_fails_again(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: []\noptimizer: {{type: sgd, momentum: 0.9}}\n"
+        "epochs: 200\nlearning_rate: {type: constant, initial: 20.0, warmup: 200}"
+    )
+    said = []
+    for go in (lambda: train(path, output=tmp_path / "run"), lambda: resume(tmp_path / "run")):
+        with pytest.raises(Exception, match="were kept") as caught:
+            go()
+        said.append(str(caught.value))
+        assert Run.open(tmp_path / "run").load_manifest().status == "failed"
+        Run.open(tmp_path / "run").load_model()
+    assert said[0] == said[1]

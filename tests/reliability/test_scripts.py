@@ -1,0 +1,58 @@
+"""The scripts of reliability/ keep their promises at small sizes, and see when nncli does not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the scripts look into /proc")
+
+
+def ran(script: str, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "reliability" / script), *words]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("kill.py", ["--kills", "10", "--workers", "1"]),
+        (
+            "faults.py",
+            ["--stride", "9999", "--commands", "resume", "--actions", "ENOSPC", "short write", "--no-memory"],
+        ),
+        ("fuzz.py", ["--inputs", "600", "--command", "10"]),
+    ],
+)
+def test_a_small_version_keeps_the_promise(script: str, words: list[str]) -> None:
+    done = ran(script, *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("fault", ["KeyError('x')"])
+def test_the_fuzzer_sees_and_keeps_what_is_not_clean(tmp_path: Path, fault: str) -> None:
+    """A loading that raises something of its own, on every tenth configuration."""
+    (tmp_path / "broken.py").write_text(
+        "import sys, zlib; from pathlib import Path\n"
+        f"sys.path[:0] = [{str(ROOT / 'reliability')!r}]\n"
+        "import fuzz, nncli.config.loading as loading\n"
+        "good = loading.load_config\n"
+        "def bad(path, *rest):\n"
+        f"    if zlib.crc32(Path(path).read_bytes()) % 10 == 0: raise {fault}\n"
+        "    return good(path, *rest)\n"
+        "loading.load_config = bad\n"
+        "sys.argv = ['fuzz', '--inputs', '200', '--command', '0', '--keep', sys.argv[1]]\n"
+        "sys.exit(fuzz.main())\n"
+    )
+    command = [sys.executable, str(tmp_path / "broken.py"), str(tmp_path / "kept")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "wrong: traceback" in done.stdout
+    assert any((tmp_path / "kept").glob("*/input.yaml"))

@@ -1,0 +1,77 @@
+"""Run directories that are damaged on purpose, trained in parts, and compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from nncli.commands.session import Finished
+from nncli.commands.train import resume, train
+from nncli.runs.manifest import CHECKPOINTS, CHECKSUMMED, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
+
+Damage = Callable[[bytes], bytes]
+
+
+def changed(**values: Any) -> Damage:
+    """Put values at dotted paths of a JSON file; `__` stands for the dot."""
+
+    def damage(content: bytes) -> bytes:
+        document = json.loads(content)
+        for address, value in values.items():
+            *way, last = address.split("__")
+            node = document
+            for step in way:
+                node = node[int(step)] if isinstance(node, list) else node[step]
+            node[int(last) if isinstance(node, list) else last] = value
+        return json.dumps(document).encode()
+
+    return damage
+
+
+def signed(run: Path) -> None:
+    """Give the manifest the checksums of the files as they are: the damage is then met where it is, not by its sum."""
+    there = [name for name in CHECKSUMMED if (run / name).is_file()]
+    sums = {name: hashlib.sha256((run / name).read_bytes()).hexdigest() for name in there}
+    (run / MANIFEST).write_bytes(changed(files=sums)((run / MANIFEST).read_bytes()))
+
+
+def damaged(run: Path, name: str, damage: Damage) -> None:
+    """Damage a file, and sign it."""
+    (run / name).write_bytes(damage((run / name).read_bytes()))
+    signed(run)
+
+
+def stop_at(*steps: int) -> Callable[[], bool]:
+    """A wish to stop after so many batches, counted from where the training begins."""
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked in steps
+
+    return stop
+
+
+def checkpoints(run: Path) -> list[int]:
+    """The steps that checkpoints were made at."""
+    return sorted(int(path.stem) for path in (run / CHECKPOINTS).glob("*.safetensors"))
+
+
+def outcome(run: Path) -> tuple[bytes, bytes, bytes, list[tuple[Any, ...]]]:
+    """All that a training leads to: what must not depend on how often it was stopped."""
+    history = pl.read_csv(run / HISTORY, infer_schema=False).drop("seconds")
+    return ((run / WEIGHTS).read_bytes(), (run / MODEL).read_bytes(), (run / METRICS).read_bytes(), history.rows())
+
+
+def in_parts(config: Path, output: Path, *steps: int) -> Finished:
+    """Train, stopping after each number of batches and going on."""
+    finished = train(config, output=output, stop=stop_at(steps[0]))
+    for more in steps[1:]:
+        finished = resume(finished.run, stop=stop_at(more))
+    return resume(finished.run)

@@ -1,0 +1,271 @@
+"""Checkpoints: whole or not there, of this training or no other, and one damaged file is not the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from nncli.commands.prepare import prepare
+from nncli.commands.train import resume, train
+from nncli.config.loading import load_config
+from nncli.data.examples import Examples
+from nncli.errors import RunError
+from nncli.nn.losses import Mse
+from nncli.nn.network import Network
+from nncli.nn.optimizers import Adam
+from nncli.nn.schedules import ConstantRate
+from nncli.runs.checkpoints import load_checkpoint, read_checkpoint, save_checkpoint
+from nncli.runs.directory import Run
+from nncli.runs.manifest import CHECKPOINTS
+from nncli.training.epoch import Wish
+from nncli.training.loop import EpochReport, Paused, fit
+from nncli.training.plan import Plan
+from nncli.training.state import State, Streams
+from tests.cli.support import DATA, ROOT
+from tests.runs.support import checkpoints, outcome, stop_at
+
+NETWORK = Network.model_validate({"features": 2, "layers": ["batch_norm", 3], "outputs": 1})
+REPORT = EpochReport(1, 0.5, 0.0, None, None, 0.01, True, 0.1)
+
+
+@dataclass(frozen=True)
+class Training:
+    """A little training, at each of whose 24 steps the state can be had."""
+
+    plan: Plan = Plan(NETWORK, Mse(), Adam(), ConstantRate(initial=0.01), batch_size=4, epochs=6)
+
+    def fresh(self) -> State:
+        return State.fresh(NETWORK, self.plan.optimizer, Streams.of(0))
+
+    def steps(self) -> Iterator[State]:
+        rng = np.random.default_rng(0)
+        X, y = rng.normal(size=(16, 2)).astype(np.float32), rng.normal(size=(16, 1)).astype(np.float32)
+        state = self.fresh()
+        examples = Examples(X, np.empty((16, 0), np.int64), y, None)
+        for event in fit(self.plan, state, examples, after_batch=lambda step: Wish.PAUSE):
+            assert isinstance(event, Paused | EpochReport)
+            yield state
+
+
+TRAINING = Training()
+
+
+def bits(state: State) -> tuple[object, object]:
+    snapshot = state.snapshot()
+    return snapshot.plain, {name: array.tobytes() for name, array in snapshot.arrays.items()}
+
+
+def loaded(run: Path, owner: str = "me") -> tuple[State, list[EpochReport]]:
+    state = TRAINING.fresh()
+    return state, load_checkpoint(run, state, owner=owner)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """Checkpoints of the steps 5, 6 and 7."""
+    for state in TRAINING.steps():
+        if state.step in (5, 6, 7):
+            save_checkpoint(tmp_path, state, [REPORT] * state.step, owner="me", keep=3)
+    return tmp_path
+
+
+def file_of(run: Path, step: int) -> Path:
+    return run / CHECKPOINTS / f"{step:012d}.safetensors"
+
+
+def test_a_state_comes_back_to_the_bit_with_its_reports(tmp_path: Path) -> None:
+    for state in TRAINING.steps():
+        save_checkpoint(tmp_path, state, [REPORT] * state.step, owner="me", keep=2)
+        found, reports = loaded(tmp_path)
+        assert bits(found) == bits(state)
+        assert reports == [REPORT] * state.step
+
+
+@pytest.mark.parametrize("keep", [1, 2, 5])
+def test_the_latest_are_kept_and_no_more(tmp_path: Path, keep: int) -> None:
+    for state in TRAINING.steps():
+        save_checkpoint(tmp_path, state, [], owner="me", keep=keep)
+        assert checkpoints(tmp_path) == list(range(max(1, state.step - keep + 1), state.step + 1))
+
+
+def test_checkpoints_of_later_steps_go_when_a_training_went_back(saved: Path) -> None:
+    state = next(TRAINING.steps())
+    save_checkpoint(saved, state, [], owner="me", keep=2)
+    assert checkpoints(saved) == [1]
+    assert loaded(saved)[0].step == 1
+
+
+def test_without_a_checkpoint_the_state_stays_fresh(tmp_path: Path) -> None:
+    state, reports = loaded(tmp_path)
+    assert reports == []
+    assert bits(state) == bits(TRAINING.fresh())
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "flipped", "text", "pickle"])
+def test_a_damaged_one_falls_back_to_the_one_before(saved: Path, damage: str) -> None:
+    content = file_of(saved, 7).read_bytes()
+    middle = len(content) // 2
+    damages = {
+        "cut": content[:middle],
+        "empty": b"",
+        "flipped": content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
+        "text": b"hello",
+        "pickle": b"\x80\x04N.",
+    }
+    file_of(saved, 7).write_bytes(damages[damage])
+    state, reports = loaded(saved)
+    assert (state.step, len(reports)) == (6, 6)
+    save_checkpoint(saved, state, reports, owner="me", keep=2)  # the damaged one takes nobody's place
+    assert checkpoints(saved) == [5, 6]
+
+
+def test_when_all_are_damaged_the_run_is_refused(saved: Path) -> None:
+    for step in (5, 6, 7):
+        file_of(saved, step).write_bytes(b"")
+    with pytest.raises(RunError, match="every checkpoint of this run is damaged") as caught:
+        loaded(saved)
+    assert caught.value.hint
+
+
+def test_every_flipped_bit_is_detected(saved: Path) -> None:
+    right = read_checkpoint(file_of(saved, 7))
+    content = bytearray(file_of(saved, 7).read_bytes())
+    unnoticed = []
+    for at in range(len(content) * 8):
+        content[at // 8] ^= 1 << at % 8
+        file_of(saved, 7).write_bytes(content)
+        try:
+            arrays, training = read_checkpoint(file_of(saved, 7))
+            same = training == right[1] and all((arrays[n] == right[0][n]).all() for n in right[0])
+            if not same:
+                unnoticed.append(at)
+        except Exception as error:
+            told = (OSError, ValueError, KeyError, TypeError, RecursionError, safetensors.SafetensorError)
+            assert isinstance(error, told)  # what load_checkpoint knows to pass over
+        content[at // 8] ^= 1 << at % 8
+    assert unnoticed == []
+
+
+def test_a_checkpoint_of_another_training_is_not_taken_up(saved: Path) -> None:
+    with pytest.raises(RunError, match="of another training"):
+        loaded(saved, owner="you")
+
+
+def test_a_checkpoint_of_another_network_is_not_taken_up(saved: Path, tmp_path: Path) -> None:
+    network = Network.model_validate({"features": 2, "layers": [], "outputs": 1})
+    state = State.fresh(network, Adam(), Streams.of(0))
+    with pytest.raises(RunError, match="of another training"):
+        load_checkpoint(saved, state, owner="me")
+
+
+def test_a_million_epochs_fit(tmp_path: Path) -> None:
+    """A safetensors header ends at 100 MB; the reports must not live there."""
+    state = TRAINING.fresh()
+    many = [REPORT] * 600_000
+    save_checkpoint(tmp_path, state, many, owner="me", keep=1)
+    (file,) = (tmp_path / CHECKPOINTS).iterdir()
+    assert struct.unpack("<Q", file.read_bytes()[:8])[0] < 10_000
+    assert file.stat().st_size > 60_000_000
+    assert len(loaded(tmp_path)[1]) == 600_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory")
+def test_a_huge_file_is_passed_over_within_bounded_memory(saved: Path) -> None:
+    with file_of(saved, 7).open("r+b") as file:
+        file.truncate(20 * 2**30)
+    script = (
+        "import resource, sys\nfrom pathlib import Path\nfrom tests.runs.test_checkpoints import loaded\n"
+        "print(loaded(Path(sys.argv[1]))[0].step, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(saved)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    step, peak = map(int, done.stdout.split())
+    assert step == 6
+    assert peak < 512 * 1024  # KiB
+
+
+# --- in a run
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4, {{type: dropout, rate: 0.2}}]\n"
+        "epochs: 6\ncheckpoint: {every: 5 steps, keep: 3}\n"
+    )
+    return path  # 102 training rows: four steps an epoch
+
+
+def test_a_run_whose_latest_checkpoint_is_damaged_ends_in_the_same_bits(config: Path, tmp_path: Path) -> None:
+    whole = outcome(train(config, output=tmp_path / "whole").run)
+    run = train(config, output=tmp_path / "run", stop=stop_at(17)).run
+    assert checkpoints(run) == [10, 15, 17]
+    file_of(run, 17).write_bytes(b"")
+    assert outcome(resume(run).run) == whole
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_is_refused_and_still_predicts(config: Path, tmp_path: Path) -> None:
+    run = train(config, output=tmp_path / "run", stop=stop_at(17)).run
+    before = outcome(run)
+    for step in checkpoints(run):
+        file_of(run, step).write_bytes(b"")
+    with pytest.raises(RunError, match="every checkpoint"):
+        resume(run)
+    assert outcome(run) == before
+    assert Run.open(run).load_manifest().status == "stopped"
+    Run.open(run).load_model()
+
+
+def test_a_run_that_was_cut_short_before_its_first_checkpoint_begins_anew(config: Path, tmp_path: Path) -> None:
+    whole = outcome(train(config, output=tmp_path / "whole").run)
+    copy = tmp_path / "copy"
+
+    def cut() -> bool:
+        if not copy.exists():
+            shutil.copytree(tmp_path / "run", copy)  # as a process killed now would leave it
+        return False
+
+    train(config, output=tmp_path / "run", stop=cut)
+    assert checkpoints(copy) == []
+    with pytest.raises(RunError, match="has not finished"):
+        Run.open(copy).load_model()
+    assert outcome(resume(copy).run) == whole
+
+
+def test_checkpoints_swapped_between_two_runs_of_one_shape_are_refused(config: Path, tmp_path: Path) -> None:
+    runs = [
+        train(config, output=tmp_path / name, assignments=[f"seed={seed}"], stop=stop_at(17)).run
+        for seed, name in enumerate("ab")
+    ]
+    shutil.rmtree(runs[0] / CHECKPOINTS)
+    shutil.copytree(runs[1] / CHECKPOINTS, runs[0] / CHECKPOINTS)
+    with pytest.raises(RunError, match="of another training"):
+        resume(runs[0])
+
+
+def test_a_checkpoint_holds_no_more_than_the_state(config: Path, tmp_path: Path) -> None:
+    run = train(config, output=tmp_path / "run").run
+    arrays, training = read_checkpoint(file_of(run, checkpoints(run)[-1]))
+    prepared = prepare(load_config(config))
+    state = State.fresh(prepared.spec.network, prepared.config.optimizer, prepared.streams)
+    assert set(arrays) == set(state.vectors)
+    assert set(training) == {"owner", "state", "good", "reports"}
+    assert json.loads(json.dumps(training)) == training

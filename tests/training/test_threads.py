@@ -1,0 +1,65 @@
+"""How many threads there are is decided by the size of the products, and by nothing in the environment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from nncli.nn.network import Network
+from nncli.training.threads import MOST, WORTH_A_SECOND_THREAD, choose_threads, held_to
+
+
+def network_of(*layers: int) -> Network:
+    return Network.model_validate({"features": 64, "layers": layers, "outputs": 1})
+
+
+def threads() -> set[int]:
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+@pytest.mark.parametrize("wanted", [1, 2, 7])
+def test_what_was_asked_for_is_given(wanted: int) -> None:
+    assert choose_threads(wanted, network_of(4), 32) == wanted
+    assert choose_threads(wanted, network_of(2048, 2048), 4096) == wanted
+
+
+def test_small_products_get_one_thread() -> None:
+    assert choose_threads("auto", network_of(64, 32), 32) == 1
+    assert choose_threads("auto", network_of(), 1) == 1
+
+
+@pytest.mark.parametrize(("cores", "expected"), [(1, 1), (2, 2), (8, 8), (64, MOST), (None, 1)])
+def test_large_products_get_one_a_core(monkeypatch: pytest.MonkeyPatch, cores: Any, expected: int) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    network = network_of(2048, 2048)
+    enough = -(-WORTH_A_SECOND_THREAD // network.layout.decayed)
+    assert choose_threads("auto", network, enough) == expected
+    assert choose_threads("auto", network, enough - 1) == 1
+
+
+@pytest.mark.parametrize("name", ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"])
+def test_the_environment_has_no_say(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    network = network_of(2048, 2048)
+    before = choose_threads("auto", network, 4096)
+    monkeypatch.setenv(name, "1")
+    assert choose_threads("auto", network, 4096) == before
+
+
+@pytest.mark.parametrize("wanted", [1, 2])
+def test_the_number_is_held_within_the_block_and_given_back(wanted: int) -> None:
+    with threadpool_limits(3 - wanted, user_api="blas"):
+        with held_to(wanted):
+            assert threads() == {wanted}
+            np.ones((300, 300)) @ np.ones((300, 300))
+            assert threads() == {wanted}
+        assert threads() == {3 - wanted}
+
+
+def test_it_is_given_back_after_an_error() -> None:
+    before = threads()
+    with pytest.raises(ZeroDivisionError), held_to(2):
+        raise ZeroDivisionError
+    assert threads() == before
