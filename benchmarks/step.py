@@ -96,7 +96,7 @@ def set_up_nncli(size: Size, threads: int) -> Epoch:
     from nncli.nn.optimizers import Adam
     from nncli.nn.schedules import ConstantRate
     from nncli.training.loop import fit
-from nncli.training.plan import Plan
+    from nncli.training.plan import Plan
     from nncli.training.state import State, Streams
 
     X, y = size.data()

@@ -90,7 +90,8 @@ def test_a_second_signal_does_not_wait_for_a_long_batch_to_be_looked_at(nncli: C
     """The first one waits for the batch, and the second one neither for it nor for what comes after."""
     nncli("generate-data", "friedman1", "-n", 30_000, "-o", "big.csv").check()
     (here / "c.yaml").write_text(
-        "data: {path: big.csv, target: y}\nlayers: [400, 400]\nbatch_size: full\nepochs: 100\ncheckpoint: {every: 1 epoch}"
+        "data: {path: big.csv, target: y}\nlayers: [400, 400]\nbatch_size: full\nepochs: 100\n"
+        "checkpoint: {every: 1 epoch}"
     )
     with start("train", "c.yaml", "-o", "run", cwd=here) as process:
         wait_for_epochs(process)
@@ -118,7 +119,7 @@ def test_a_killed_training_resumes_to_the_same_bits(config: Path, whole: object,
 
 
 def test_what_nohup_ignores_stays_ignored(config: Path, tmp_path: Path) -> None:
-    line = 'trap "" HUP; exec "$@" train "$CONFIG" -o run --set epochs=200'
+    line = 'trap "" HUP; exec "$@" train "$CONFIG" -o run --set epochs=150'
     env = os.environ | {"CONFIG": str(config), "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         ["bash", "-c", line, "-", *COMMAND], cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
