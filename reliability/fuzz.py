@@ -34,6 +34,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
+from answers import answer, raw_characters, words_for
 from harness import MIB, Outcome, run, warm
 from mutate import config, run_directory, table
 from training import prepare, train_words
@@ -90,37 +91,6 @@ class Field:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(file.read_bytes())
         (self.keep / f"{name}-{number}" / "what.txt").write_text(what)
-
-
-def answer(kind: str, path: Path) -> int:
-    """Give an input to nncli's functions; the exit code that its answer would have."""
-    import polars
-
-    from nncli.commands.predict import predict_frame
-    from nncli.config.loading import load_config
-    from nncli.data.table import Table
-    from nncli.data.tables import read_chunks, read_table
-    from nncli.errors import NncliError
-    from nncli.runs.directory import Run
-
-    try:
-        if kind == "config":
-            load_config(path)
-        elif kind == "table":
-            whole = read_table(path).frame.height
-            pieces = sum(piece.frame.height for piece in read_chunks(path, rows=3, block_bytes=64))
-            if whole != pieces:
-                raise AssertionError(f"read_table gives {whole} rows, read_chunks {pieces}")
-        else:
-            model = Run.open(path).load_model()
-            frame = polars.DataFrame({f"x{n}": ["0.5", "-1", "1e30", None] for n in range(1, 11)})
-            predict_frame(model, Table(frame, "rows"), proba=False, keep=[])
-    except NncliError as error:
-        message = str(error)
-        if raw := [c for c in message if not c.isprintable() and c not in "\n\t\xa0\u202f\u3000\u200c\u200d"]:
-            raise AssertionError(f"the message holds {raw[0]!r}") from error
-        return error.exit_code
-    return 0
 
 
 def high_water() -> int:
@@ -182,27 +152,6 @@ def in_process(ground: Field, numbers: range) -> Found:
     return total
 
 
-def words_for(kind: str, path: Path, ground: Field, rng: Random) -> list[str]:
-    """A command that meets the input."""
-    out = ["-o", str(path.parent / "out.csv"), "--force"]
-    whole, good = str(ground.folder / "whole"), str(ground.folder / "table.csv")
-    small = ["--quiet", "--set", "epochs=1", "--set", "layers=[4]", "-o", str(path.parent / "made")]
-    choices = {
-        "config": [["train", str(path), *small]],
-        "table": [
-            ["predict", whole, str(path), *out],
-            ["evaluate", whole, str(path)],
-            ["train", str(ground.folder / "config.yaml"), "--set", f"data.path={path}", *small],
-        ],
-        "run": [
-            ["predict", str(path), good, *out],
-            ["evaluate", str(path), good],
-            ["train", "--resume", str(path), "--quiet", "--set", "epochs=9"],
-        ],
-    }
-    return rng.choice(choices[kind])
-
-
 def through_command(ground: Field, numbers: range, usual: int) -> Found:
     """Give inputs to commands, each in a process of its own; `usual` is what one of them holds that does nothing."""
     found = Found()
@@ -211,12 +160,10 @@ def through_command(ground: Field, numbers: range, usual: int) -> Found:
     (home / "table.csv").write_bytes((ground.folder / "table.csv").read_bytes())
     for number in numbers:
         kind, path, size = ground.input(number, home)
-        words = words_for(kind, path, ground, Random(number))
+        words = words_for(kind, path, ground.folder, Random(number))
         outcome: Outcome = run(words, timeout=STUCK)
         found.counts[f"{words[0]}: {outcome.code}"] += 1
-        odd = [
-            c for c in outcome.errors + outcome.output if not c.isprintable() and c not in "\n\t\xa0\u202f\u200c\u200d"
-        ]
+        odd = raw_characters(outcome.errors + outcome.output)
         if not outcome.clean or odd:
             ground.report(found, number, path, f"unclean: {words}\n{odd[:1]} {outcome.code} {outcome.errors[-2000:]}")
         if outcome.seconds > SLOW:

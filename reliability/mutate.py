@@ -5,141 +5,46 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from random import Random
 from typing import Any
 
 import yaml
 
+
+def _apart(text: str) -> list[str]:
+    """The parts between the broken bars; `9*400` is a long row of nines."""
+    found = [(part, re.fullmatch(r"(.)\*([0-9]+)", part)) for part in text.split("¦")]
+    return [match[1] * int(match[2]) if match else part for part, match in found]
+
+
 TOKENS = [
-    *(
-        b"\x00",
-        b"\xff",
-        b"\xef\xbb\xbf",
-        b"\xff\xfe",
-        b"\r",
-        b"\r\n",
-        b"\n\n",
-        b"\t",
-        b'"',
-        b'""',
-        b"'",
-        b"\\",
-        b",",
-        b";",
-    ),
-    *(
-        b": ",
-        b"- ",
-        b"{",
-        b"}",
-        b"[",
-        b"]",
-        b"&a ",
-        b"*a",
-        b"<<: *a",
-        b"!!python/object:os.system ",
-        b"!!binary ",
-        b"|\n",
-    ),
-    *(
-        b"%YAML 9.9\n",
-        b"---\n",
-        b"...\n",
-        b"? ",
-        b"#",
-        b"@",
-        b"`",
-        b"~",
-        b"NaN",
-        b"-Infinity",
-        b"1e400",
-        b"null",
-        b"true",
-    ),
-    *(
-        b"\x1b[31m",
-        b"\x1b]0;x\x07",
-        "\u202e".encode(),
-        "\u2028".encode(),
-        "é".encode("latin-1"),
-        "🐧".encode(),
-        b"\x85",
-    ),
-    *(
-        b"\xed\xa0\x80",
-        b"\xf4\x90\x80\x80",
-        b"\xc0\xaf",
-        b"9" * 400,
-        b"[" * 300,
-        b"{" * 300,
-        b"0x1F",
-        b"1_000",
-        b"1:30",
-    ),
-    *(b"type", b"units", b"path", b"\\ud800", b"\\u0000", b"PAR1", b"\x1f\x8b", b" " * 50, b"a" * 5000),
+    token.encode("latin-1")
+    for token in _apart(
+        '\x00¦ÿ¦ï»¿¦ÿþ¦\r¦\r\n¦\n\n¦\t¦"¦""¦\'¦\\¦,¦;¦: ¦- ¦{¦}¦[¦]¦&a ¦*a¦<<: *a¦!!python/object:os.system ¦'
+        "!!binary ¦|\n¦%YAML 9.9\n¦---\n¦...\n¦? ¦#¦@¦`¦~¦NaN¦-Infinity¦1e400¦null¦true¦\x1b[31m¦\x1b]0;x\x07¦â\x80®¦"
+        "â\x80¨¦é¦ð\x9f\x90§¦\x85¦í\xa0\x80¦ô\x90\x80\x80¦À¯¦9*400¦[*300¦{*300¦0x1F¦1_000¦1:30¦type¦units¦path¦"
+        "\\ud800¦\\u0000¦PAR1¦\x1f\x8b¦ *50¦a*5000"
+    )
 ]
 SCALARS: list[Any] = [
     *(None, True, False, 0, 1, -1, 2, 2**31, 2**63, 2**64, 10**30, -(2**63), 0.0, -0.0, 0.5, 1e-320, 1e308),
-    *(float("inf"), float("nan"), "", " ", "NA", "y", "x1", "auto", "full", "relu", "adam", "sgd", "cosine", "dense"),
-    *(
-        "dropout",
-        "residual",
-        "balanced",
-        "1 epoch",
-        "5 steps",
-        "0 s",
-        "1e3",
-        "é",
-        "\u202e",
-        "\x1b[0m",
-        "a\nb",
-        "x" * 3000,
-    ),
-    *([], {}, [[]], [{}], {"type": "adam"}, {"type": []}, {"type": None}, {1: 2}, {None: None}, {"a": {"b": {"c": 1}}}),
+    *(float("inf"), float("nan"), *_apart("¦ ¦NA¦y¦x1¦auto¦full¦relu¦adam¦sgd¦cosine¦dense¦dropout¦residual")),
+    *_apart("balanced¦1 epoch¦5 steps¦0 s¦1e3¦é¦\u202e¦\x1b[0m¦a\nb"),
+    *("x" * 3000, [], {}, [[]], [{}], {"type": "adam"}, {"type": []}, {"type": None}, {1: 2}, {None: None}),
+    {"a": {"b": {"c": 1}}},
 ]
 KEYS = """
 data path target features drop columns weight missing encoding numeric validation layers type units activation rate loss
 optimizer learning_rate initial momentum batch_size epochs l1 l2 clip_norm early_stopping patience metric min_delta
 class_weight precision on_divergence checkpoint every keep threads seed output beta1 huber delta
 """
-CELLS = [
-    *(
-        "",
-        " ",
-        "1",
-        "-1",
-        "0.5",
-        "1e400",
-        "-inf",
-        "nan",
-        "NA",
-        "null",
-        "007",
-        "9007199254740993",
-        "1,5",
-        "1.234,5",
-        "1 000",
-    ),
-    *(
-        "true",
-        "No",
-        "2024-01-31",
-        "１２",
-        "a",
-        "b",
-        "c",
-        'a"b',
-        '"q"',
-        '"a,b"',
-        '"a\nb"',
-        '"open',
-        "=1+1",
-        "🐧",
-        "x" * 300,
-    ),
-    *("\x1b[1m", "\u202e", "\x00", "é", "1e-400", "0x10", "٣", "+5", "--", ".", "1.", ".5", "1e", "Infinity", "\ufeff"),
-]
+CELLS = _apart(
+    '¦ ¦1¦-1¦0.5¦1e400¦-inf¦nan¦NA¦null¦007¦9007199254740993¦1,5¦1.234,5¦1 000¦true¦No¦2024-01-31¦１２¦a¦b¦c¦a"b¦'
+    '"q"¦"a,b"¦"a\nb"¦"open¦=1+1¦🐧¦x*300¦\x1b[1m¦\u202e¦\x00¦é¦1e-400¦0x10¦٣¦+5¦--¦.¦1.¦.5¦1e¦Infinity¦'
+    "\ufeff"
+)
 CONFIG_SEEDS = [
     "data: {path: table.csv, target: y}\nlayers: [8, {type: dropout, rate: 0.1}]\noptimizer: adam\nepochs: 2\n",
     "data:\n  path: table.csv\n  target: [y]\n  drop: [x5]\n  missing: ['', NA]\n  columns: {x1: categorical}\n"

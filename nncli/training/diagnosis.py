@@ -55,5 +55,5 @@ def _cause(X: Array, names: tuple[str, ...], rate: float) -> str:
         j = int(np.abs(X).max(axis=0).argmax())
         name = quoted(names[j]) if j < len(names) else f"feature {j + 1}"
         return f"{name} reaches {np.abs(X[:, j]).max():.3g} and is not scaled: use encoding: {{numeric: standard}}"
-    mends = "lower learning_rate, or set clip_norm: 1 or on_divergence: halve_rate"
-    return f"the learning rate, {rate:g}, is too high: {mends}"
+    mend = "lower learning_rate, or set clip_norm: 1 or on_divergence: halve_rate"
+    return f"the learning rate, {rate:g}, is too high: {mend}"

@@ -55,7 +55,8 @@ class State:
     `parameters` are the present weights, `best` a copy of those of the best epoch; `moments` are the optimizer's;
     `step` counts steps taken in all, `epoch` finished epochs, `position` batches done of the present epoch, and
     `epoch_loss` sums their losses over rows; `first_loss` is the very first batch's. `order` is the shuffle stream at
-    the beginning of the present epoch, from which its order follows. `rate_factor` shrinks when a diverging training goes back; `good` is where to.
+    the beginning of the present epoch, from which its order follows. `rate_factor` shrinks when a diverging training
+    goes back; `good` is where to.
     """
 
     parameters: Parameters

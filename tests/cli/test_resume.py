@@ -119,7 +119,7 @@ def test_a_killed_training_resumes_to_the_same_bits(config: Path, whole: object,
 
 
 def test_what_nohup_ignores_stays_ignored(config: Path, tmp_path: Path) -> None:
-    line = 'trap "" HUP; exec "$@" train "$CONFIG" -o run --set epochs=200'
+    line = 'trap "" HUP; exec "$@" train "$CONFIG" -o run --set epochs=150'
     env = os.environ | {"CONFIG": str(config), "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         ["bash", "-c", line, "-", *COMMAND], cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE

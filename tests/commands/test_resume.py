@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.commands.train import MAY_CHANGE, resume, train
+from nncli.commands.train import MAY_CHANGE, resume, resume_events, train, train_events
 from nncli.config.schema import Config
-from nncli.errors import ConfigError, DataError, RunError
+from nncli.errors import ConfigError, RunError
 from nncli.runs.directory import Run
 from nncli.runs.manifest import CONFIG, MANIFEST, MODEL
+from nncli.training.epoch import DivergedError
 from tests.cli.support import DATA, Cli
 from tests.runs.support import changed, checkpoints, damaged, in_parts, outcome, stop_at
 
@@ -238,9 +239,9 @@ def test_a_training_that_diverged_can_be_taken_up_and_fails_again(tmp_path: Path
         "epochs: 200\nlearning_rate: {type: constant, initial: 20.0, warmup: 200}"
     )
     said = []
-    for go in (lambda: train(path, output=tmp_path / "run"), lambda: resume(tmp_path / "run")):
-        with pytest.raises(Exception, match="were kept") as caught:
-            go()
+    for events in (train_events(path, output=tmp_path / "run"), resume_events(tmp_path / "run")):
+        with pytest.raises(DivergedError, match="were kept") as caught:
+            list(events)
         said.append(str(caught.value))
         assert Run.open(tmp_path / "run").load_manifest().status == "failed"
         Run.open(tmp_path / "run").load_model()

@@ -1,8 +1,8 @@
 """Split first, fit later: what is in validation rows changes neither the encoder nor a single weight of any epoch.
 
 It does change which epoch is the best, when validation rows decide that. So the promise is of the weights at every
-epoch's end, to the bit; and of model.safetensors whenever the same epoch is kept, which `early_stopping: {metric: loss}`
-makes sure of.
+epoch's end, to the bit; and of model.safetensors whenever the same epoch is kept, which watching the training loss,
+`early_stopping: {metric: loss}`, makes sure of.
 """
 
 from __future__ import annotations

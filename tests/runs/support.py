@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ import polars as pl
 from nncli.commands.session import Finished
 from nncli.commands.train import resume, train
 from nncli.runs.manifest import CHECKPOINTS, CHECKSUMMED, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
+from tests.cli.support import ROOT, SECONDS
 
 Damage = Callable[[bytes], bytes]
 
@@ -75,3 +79,21 @@ def in_parts(config: Path, output: Path, *steps: int) -> Finished:
     for more in steps[1:]:
         finished = resume(finished.run, stop=stop_at(more))
     return resume(finished.run)
+
+
+def in_a_process_of_its_own(script: str, path: Path) -> tuple[str, int]:
+    """What a script that is given `path` prints, and the bytes of memory that it had at the most."""
+    whole = (
+        f"import sys\nfrom pathlib import Path\npath = Path(sys.argv[1])\n{script}\n"
+        'print(*[line for line in open("/proc/self/status") if line.startswith("VmHWM")])'
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", whole, str(path)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=SECONDS,
+    )
+    said, peak = done.stdout.strip().rsplit("\n", 1)
+    return said, int(peak.split()[1]) * 1024

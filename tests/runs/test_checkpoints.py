@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import struct
-import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
-import safetensors.numpy
+import safetensors
 
 from nncli.commands.prepare import prepare
 from nncli.commands.train import resume, train
@@ -32,33 +30,31 @@ from nncli.training.epoch import Wish
 from nncli.training.loop import EpochReport, Paused, fit
 from nncli.training.plan import Plan
 from nncli.training.state import State, Streams
-from tests.cli.support import DATA, ROOT
-from tests.runs.support import checkpoints, outcome, stop_at
+from tests.cli.support import DATA
+from tests.runs.support import checkpoints, in_a_process_of_its_own, outcome, stop_at
 
 NETWORK = Network.model_validate({"features": 2, "layers": ["batch_norm", 3], "outputs": 1})
+DAMAGED = (OSError, ValueError, KeyError, TypeError, RecursionError, safetensors.SafetensorError)
+"""What load_checkpoint knows to pass over."""
 REPORT = EpochReport(1, 0.5, 0.0, None, None, 0.01, True, 0.1)
 
 
-@dataclass(frozen=True)
-class Training:
-    """A little training, at each of whose 24 steps the state can be had."""
-
-    plan: Plan = Plan(NETWORK, Mse(), Adam(), ConstantRate(initial=0.01), batch_size=4, epochs=6)
-
-    def fresh(self) -> State:
-        return State.fresh(NETWORK, self.plan.optimizer, Streams.of(0))
-
-    def steps(self) -> Iterator[State]:
-        rng = np.random.default_rng(0)
-        X, y = rng.normal(size=(16, 2)).astype(np.float32), rng.normal(size=(16, 1)).astype(np.float32)
-        state = self.fresh()
-        examples = Examples(X, np.empty((16, 0), np.int64), y, None)
-        for event in fit(self.plan, state, examples, after_batch=lambda step: Wish.PAUSE):
-            assert isinstance(event, Paused | EpochReport)
-            yield state
+PLAN = Plan(NETWORK, Mse(), Adam(), ConstantRate(initial=0.01), batch_size=4, epochs=6)
 
 
-TRAINING = Training()
+def fresh() -> State:
+    return State.fresh(NETWORK, PLAN.optimizer, Streams.of(0))
+
+
+def steps() -> Iterator[State]:
+    """A state after each of 24 steps."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(16, 2)).astype(np.float32), rng.normal(size=(16, 1)).astype(np.float32)
+    state = fresh()
+    examples = Examples(X, np.empty((16, 0), np.int64), y, None)
+    for event in fit(PLAN, state, examples, after_batch=lambda step: Wish.PAUSE):
+        assert isinstance(event, Paused | EpochReport)
+        yield state
 
 
 def bits(state: State) -> tuple[object, object]:
@@ -67,14 +63,14 @@ def bits(state: State) -> tuple[object, object]:
 
 
 def loaded(run: Path, owner: str = "me") -> tuple[State, list[EpochReport]]:
-    state = TRAINING.fresh()
+    state = fresh()
     return state, load_checkpoint(run, state, owner=owner)
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     """Checkpoints of the steps 5, 6 and 7."""
-    for state in TRAINING.steps():
+    for state in steps():
         if state.step in (5, 6, 7):
             save_checkpoint(tmp_path, state, [REPORT] * state.step, owner="me", keep=3)
     return tmp_path
@@ -85,7 +81,7 @@ def file_of(run: Path, step: int) -> Path:
 
 
 def test_a_state_comes_back_to_the_bit_with_its_reports(tmp_path: Path) -> None:
-    for state in TRAINING.steps():
+    for state in steps():
         save_checkpoint(tmp_path, state, [REPORT] * state.step, owner="me", keep=2)
         found, reports = loaded(tmp_path)
         assert bits(found) == bits(state)
@@ -94,13 +90,13 @@ def test_a_state_comes_back_to_the_bit_with_its_reports(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("keep", [1, 2, 5])
 def test_the_latest_are_kept_and_no_more(tmp_path: Path, keep: int) -> None:
-    for state in TRAINING.steps():
+    for state in steps():
         save_checkpoint(tmp_path, state, [], owner="me", keep=keep)
         assert checkpoints(tmp_path) == list(range(max(1, state.step - keep + 1), state.step + 1))
 
 
 def test_checkpoints_of_later_steps_go_when_a_training_went_back(saved: Path) -> None:
-    state = next(TRAINING.steps())
+    state = next(steps())
     save_checkpoint(saved, state, [], owner="me", keep=2)
     assert checkpoints(saved) == [1]
     assert loaded(saved)[0].step == 1
@@ -109,7 +105,7 @@ def test_checkpoints_of_later_steps_go_when_a_training_went_back(saved: Path) ->
 def test_without_a_checkpoint_the_state_stays_fresh(tmp_path: Path) -> None:
     state, reports = loaded(tmp_path)
     assert reports == []
-    assert bits(state) == bits(TRAINING.fresh())
+    assert bits(state) == bits(fresh())
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "flipped", "text", "pickle"])
@@ -138,23 +134,18 @@ def test_when_all_are_damaged_the_run_is_refused(saved: Path) -> None:
     assert caught.value.hint
 
 
-def test_every_flipped_bit_is_detected(saved: Path) -> None:
-    right = read_checkpoint(file_of(saved, 7))
+def test_every_flipped_bit_is_detected_or_harmless(saved: Path) -> None:
+    """A third of all bits, some of every byte. Harmless are a space more in the header, and such."""
+    arrays, training = read_checkpoint(file_of(saved, 7))
     content = bytearray(file_of(saved, 7).read_bytes())
-    unnoticed = []
-    for at in range(len(content) * 8):
+    for at in range(0, len(content) * 8, 3):
         content[at // 8] ^= 1 << at % 8
         file_of(saved, 7).write_bytes(content)
-        try:
-            arrays, training = read_checkpoint(file_of(saved, 7))
-            same = training == right[1] and all((arrays[n] == right[0][n]).all() for n in right[0])
-            if not same:
-                unnoticed.append(at)
-        except Exception as error:
-            told = (OSError, ValueError, KeyError, TypeError, RecursionError, safetensors.SafetensorError)
-            assert isinstance(error, told)  # what load_checkpoint knows to pass over
+        with suppress(*DAMAGED):
+            found, said = read_checkpoint(file_of(saved, 7))
+            assert said == training, at
+            assert all(array.tobytes() == found[name].tobytes() for name, array in arrays.items()), at
         content[at // 8] ^= 1 << at % 8
-    assert unnoticed == []
 
 
 def test_a_checkpoint_of_another_training_is_not_taken_up(saved: Path) -> None:
@@ -169,36 +160,26 @@ def test_a_checkpoint_of_another_network_is_not_taken_up(saved: Path, tmp_path: 
         load_checkpoint(saved, state, owner="me")
 
 
-def test_a_million_epochs_fit(tmp_path: Path) -> None:
-    """A safetensors header ends at 100 MB; the reports must not live there."""
-    state = TRAINING.fresh()
-    many = [REPORT] * 600_000
-    save_checkpoint(tmp_path, state, many, owner="me", keep=1)
-    (file,) = (tmp_path / CHECKPOINTS).iterdir()
-    assert struct.unpack("<Q", file.read_bytes()[:8])[0] < 10_000
-    assert file.stat().st_size > 60_000_000
-    assert len(loaded(tmp_path)[1]) == 600_000
+def test_many_epochs_do_not_burst_the_header(tmp_path: Path) -> None:
+    """A safetensors header ends at 100 MB, so the reports must not live there."""
+    sizes = set()
+    for count in (1, 20_000):
+        save_checkpoint(tmp_path, fresh(), [REPORT] * count, owner="me", keep=1)
+        (file,) = (tmp_path / CHECKPOINTS).iterdir()
+        sizes.add(struct.unpack("<Q", file.read_bytes()[:8])[0])
+        assert len(loaded(tmp_path)[1]) == count
+    assert max(sizes) < 2_000
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory")
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
 def test_a_huge_file_is_passed_over_within_bounded_memory(saved: Path) -> None:
     with file_of(saved, 7).open("r+b") as file:
-        file.truncate(20 * 2**30)
-    script = (
-        "import resource, sys\nfrom pathlib import Path\nfrom tests.runs.test_checkpoints import loaded\n"
-        "print(loaded(Path(sys.argv[1]))[0].step, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        file.truncate(20 * 2**30)  # a hole: it takes no room on the disk
+    said, peak = in_a_process_of_its_own(
+        "from tests.runs.test_checkpoints import loaded\nprint(loaded(path)[0].step)", saved
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(saved)],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        check=True,
-        timeout=60,
-    )
-    step, peak = map(int, done.stdout.split())
-    assert step == 6
-    assert peak < 512 * 1024  # KiB
+    assert said == "6"
+    assert peak < 256 * 2**20
 
 
 # --- in a run
