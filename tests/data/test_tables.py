@@ -161,7 +161,7 @@ def test_there_is_always_a_chunk_that_says_the_columns(tmp_path: Path, name: str
     "data",
     [
         CSV,
-        gzip.compress(CSV),
+        gzip.compress(CSV, mtime=0),
         b"id\tcity\n007\tOslo\n008\t\n009\tNA\n",
         b'{"id":"007","city":"Oslo"}\n{"id":"008","city":""}\n{"id":"009","city":"NA"}\n',
     ],
@@ -198,7 +198,7 @@ def test_a_named_pipe_needs_no_suffix(tmp_path: Path) -> None:
     writer.join()
 
 
-@pytest.mark.parametrize("data", [CSV, b"", gzip.compress(CSV), b"PAR1 and no more"])
+@pytest.mark.parametrize("data", [CSV, b"", gzip.compress(CSV, mtime=0), b"PAR1 and no more"])
 def test_a_file_that_is_not_parquet_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.parquet").write_bytes(data)
     with pytest.raises(DataError, match=r"not a Parquet file|empty|damaged"):
