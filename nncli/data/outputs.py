@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol, TypeAlias
@@ -122,6 +122,7 @@ class ParquetSink:
     columns: Columns
     waiting: list[polars.DataFrame] = field(default_factory=list)
     parts: list[Path] = field(default_factory=list)
+    made: list[Path] = field(default_factory=list)
 
     def write(self, frame: polars.DataFrame) -> None:
         self.columns.begin(frame)
@@ -131,7 +132,10 @@ class ParquetSink:
 
     def spill(self) -> None:
         part = self.folder / f"{len(self.parts)}.parquet"
-        joined(self.waiting, self.columns.source).write_parquet(part)
+        rows = io.BytesIO()  # by itself Polars would call a full disk a fault of the file's format
+        joined(self.waiting, self.columns.source).write_parquet(rows)
+        self.made.append(part)
+        part.write_bytes(rows.getbuffer())
         self.parts.append(part)
         self.waiting.clear()
 
@@ -141,12 +145,21 @@ class ParquetSink:
             self.spill()
         if len(self.parts) > 1:
             whole = self.folder / "whole.parquet"
+            self.made.append(whole)
             with refusals_explained(polars.DataFrame(), self.columns.source):
                 polars.concat(map(polars.scan_parquet, self.parts), how="vertical_relaxed").sink_parquet(whole)
             self.parts = [whole]
         for part in self.parts:
             with part.open("rb") as rows:
                 shutil.copyfileobj(rows, self.file, 1 << 20)
+
+    def clear(self) -> None:
+        """Remove the parts and their folder, as far as that can be done; they are named, as a listing may fail."""
+        for part in self.made:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.folder.rmdir()
 
 
 def joined(chunks: list[polars.DataFrame], source: str) -> polars.DataFrame:
@@ -205,8 +218,8 @@ def open_sink(path: Path | None, *, format: Format | None = None, force: bool = 
             case Format.PARQUET:
                 # Beside the file, where there is room for it, rather than in a folder that may be in memory.
                 near = None if path is None or direct else path.parent
-                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".nncli-", dir=near))
-                sink = ParquetSink(file, Path(folder), columns)
+                sink = ParquetSink(file, Path(tempfile.mkdtemp(prefix=".nncli-", dir=near)), columns)
+                stack.callback(sink.clear)
                 yield sink
                 sink.finish()
         file.flush()
