@@ -1,4 +1,4 @@
-"""nncli: train a neural network on a table, from the command line or from Python, on NumPy alone.
+"""nncli: train a neural network on a table, from the command line or from Python, on NumPy.
 
 >>> from nncli import train, predict, evaluate  # the commands, as functions  # doctest: +SKIP
 """

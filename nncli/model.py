@@ -72,11 +72,6 @@ class Model:
     def _inference(self) -> Inference:
         return Inference(self.spec.network, self.parameters)
 
-    @property
-    def columns(self) -> list[str]:
-        """The columns that a table must have."""
-        return self.spec.encoder.names
-
     def predict(self, table: Table) -> Predictions:
         """Predict every row of a table, in order. The target's column is not needed, other columns are ignored.
 

@@ -46,11 +46,6 @@ def test_a_table_cut_anywhere_gets_the_same_bits(model: Model, table: Table, cut
     assert np.array_equal(np.concatenate(parts), model.predict(table).values)
 
 
-def test_a_model_names_the_columns_it_needs(model: Model) -> None:
-    assert "island" in model.columns
-    assert not {"species", "year"} & set(model.columns)
-
-
 def test_no_rows_are_no_predictions(model: Model, table: Table) -> None:
     frame = model.predict(table.part(0, 0)).frame(proba=True)
     assert frame.shape == (0, 4)

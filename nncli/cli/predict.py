@@ -50,6 +50,7 @@ def predict(
     from nncli.commands.predict import predict_chunks
     from nncli.data.outputs import open_sink
     from nncli.data.tables import Format
+    from nncli.errors import Place, UsageError
     from nncli.files import refuse_existing
     from nncli.runs.directory import Run
 
@@ -57,8 +58,14 @@ def predict(
     target = None if output == "-" else Path(output)
     if target is not None:
         refuse_existing(target, force=force)  # before any work is done
-    model = Run.open(run).load_model()
     source = None if table in (None, "-") else Path(table)
+    if source and target and target.is_file() and source.exists() and target.samefile(source):
+        raise UsageError(
+            "the predictions would replace the table that they are made from",
+            place=Place(source=output),
+            hint="Name another file with -o.",
+        )
+    model = Run.open(run).load_model()
     if source is None:
         announce_input("a table")
     frames = predict_chunks(model, source, proba=proba, keep=keep or [], tell=lambda note: say(f"note: {note}"))

@@ -22,6 +22,7 @@ MOST_PARAMETERS = 1_000_000_000_000
 
 
 def mistake_at(key: str, message: str, hint: str) -> ConfigError:
+    """A mistake of one key, found only once the table was seen."""
     return ConfigError(Mistake(message, Place(key=key), hint))
 
 
@@ -78,12 +79,14 @@ def choose_kinds(config: Config, training: Table, notes: list[str]) -> list[tupl
 
 
 def note_empty_categories(encoder: Encoder, notes: list[str]) -> None:
+    """Note columns of which no value is ever seen twice."""
     singular = [c.name for c in encoder.columns if isinstance(c, CategoricalColumn) and not c.categories]
     if singular:
-        notes.append(f"{listed(singular)} has a different value in every row and carries nothing; consider `drop`")
+        notes.append(f"{listed(singular)} has a different value in every row and carries nothing; consider data.drop")
 
 
 def note_twins(encoder: Encoder, notes: list[str]) -> None:
+    """Note categories that seem to mean the same."""
     known = [(c.name, c.categories) for c in encoder.columns if isinstance(c, CategoricalColumn)]
     notes += filter(None, (spelled_alike(name, categories) for name, categories in known))
 
@@ -112,6 +115,7 @@ def fit_target(config: Config, training: Table, loss: Loss, as_classes: bool) ->
 
 
 def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) -> Network:
+    """The network between the encoder and the loss; ConfigError when its layers do not follow each other."""
     count = len(target.labels) if isinstance(target, ClassTarget) else len(target.names)
     network = Network(
         features=encoder.width,
@@ -142,4 +146,16 @@ def note_unreachable(config: Config, y: npt.NDArray[Any], notes: list[str]) -> N
         notes.append(
             f"a {f.type} output lies between {low:g} and {high:g} and cannot reach {beyond:,} of the {y.size:,} "
             f"training targets, which lie between {y.min():.4g} and {y.max():.4g}"
+        )
+
+
+def note_two_values(target: Target, y: npt.NDArray[Any], notes: list[str]) -> None:
+    """Note a target of two whole numbers, which is trained as a number and may be meant as classes."""
+    if isinstance(target, ClassTarget) or len(target.names) > 1:
+        return
+    values = np.unique(y)
+    if len(values) == 2 and (values == np.floor(values)).all():
+        notes.append(
+            f"{quoted(target.names[0])} holds only {values[0]:g} and {values[1]:g} and is predicted as a number; "
+            "if these are classes, set loss: cross_entropy"
         )

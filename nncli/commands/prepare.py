@@ -15,6 +15,7 @@ from nncli.commands.choices import (
     fit_target,
     note_empty_categories,
     note_twins,
+    note_two_values,
     note_unreachable,
 )
 from nncli.commands.rows import Rows, encode, read, split_table, with_target
@@ -24,9 +25,6 @@ from nncli.data.encoding import Encoder
 from nncli.model import ModelSpec
 from nncli.training.plan import Holdout, Plan
 from nncli.training.state import Streams
-
-MOST_PARAMETERS = 1_000_000_000_000
-"""More are a slip of the finger: no machine holds them."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +68,7 @@ def prepare(config: Config) -> Prepared:
     train = encode(config, training, encoder, target, network, None)
     held = None if validation is None else encode(config, validation, encoder, target, network, train)
     note_unreachable(config, train.examples.y, notes)
+    note_two_values(target, train.y, notes)
 
     resolved = config.model_copy(
         update={

@@ -22,9 +22,6 @@ from nncli.errors import DataError, Place, listed
 from nncli.nn.network import Network
 from nncli.training.state import Streams
 
-MOST_PARAMETERS = 1_000_000_000_000
-"""More are a slip of the finger: no machine holds them."""
-
 
 @dataclass(frozen=True)
 class Rows:
@@ -42,6 +39,7 @@ class Rows:
 
 
 def read(config: Config, path: str, notes: list[str], trained: CsvDialect | None = None) -> Table:
+    """The table at `path`, once it has every column that the configuration names; `trained` settles its dialect."""
     data = config.data
     table = read_table(Path(path), missing=data.missing, dialect=data.dialect, trained=trained)
     notes += table.notes
@@ -69,6 +67,7 @@ def with_target(table: Table, names: tuple[str, ...], notes: list[str]) -> Table
 def split_table(
     config: Config, table: Table, as_classes: bool, streams: Streams, notes: list[str]
 ) -> tuple[Table, Table | None]:
+    """Training and validation rows, before anything is fitted."""
     if isinstance(config.validation, ValidationFile):
         other = read(config, config.validation.path, notes, table.dialect)
         return table, with_target(other, config.data.target, notes)

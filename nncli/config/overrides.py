@@ -1,4 +1,4 @@
-"""`--set optimizer.learning_rate=0.01`: a value from the command line put into a document."""
+"""`--set optimizer.type=adam`: a value from the command line put into a document."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _assign(document: Document, assignment: str) -> Document:
     shown = assignment if len(assignment) <= LONGEST_ORIGIN else assignment[: LONGEST_ORIGIN - 1] + "…"
     origin = f"--set {shown}"
     if not equals or not all(words):
-        hint = "For example --set optimizer.learning_rate=0.01"
+        hint = "For example --set optimizer.type=adam"
         raise UsageError(f"expected key=value, found {quoted(assignment)}", place=Place("--set"), hint=hint)
 
     def wrong(message: str, hint: str | None = None) -> ConfigError:

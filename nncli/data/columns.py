@@ -145,7 +145,7 @@ def readable(table: Table, name: str) -> pl.Series:
     raise DataError(
         f"the column holds {what} (its type is {kind})",
         place=table.place(column=name),
-        hint=f"Write it as numbers or as text, or leave it out: `drop: [{as_yaml(name)}]`.",
+        hint=f"Write it as numbers or as text, or leave it out: `drop: [{as_yaml(name)}]` under data.",
     )
 
 

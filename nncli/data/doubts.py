@@ -62,6 +62,6 @@ def refuse_large_ids(table: Table, name: str, numbers: pl.Series) -> None:
             raise DataError(
                 f"{quoted(spelled)} has more digits than a number can keep, as ids do",
                 place=table.place(row=row, column=name),
-                hint=f"Leave it out with `drop: [{as_yaml(name)}]`, or say what it is in data.columns: categorical, or "
-                "numeric if its last digits do not matter.",
+                hint=f"Leave it out with `drop: [{as_yaml(name)}]` under data, or say what it is in data.columns: "
+                "categorical, or numeric if its last digits do not matter.",
             )

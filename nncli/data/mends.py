@@ -27,7 +27,7 @@ def mend(cell: str, name: str, dialect: CsvDialect) -> str:
     words = [
         seems(cell.strip(), dialect),
         "Mend the cell, list its spelling under data.missing if it stands for a missing value, "
-        f"or train with `columns: {{{as_yaml(name)}: categorical}}`.",
+        f"or put `columns: {{{as_yaml(name)}: categorical}}` under data to train with categories.",
     ]
     return " ".join(filter(None, words))
 

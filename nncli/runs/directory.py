@@ -232,12 +232,17 @@ class Run:
         Raises:
             RunError: it is not trained yet, damaged, or written by a newer nncli.
         """
-        if not os.path.lexists(self.path / WEIGHTS) and WEIGHTS not in self.load_manifest().files:
-            raise RunError(
-                "the training that makes this run has not finished, or failed",
-                place=Place(source=str(self.path)),
-                hint=f"Go on with it: nncli train --resume {self.path}",
-            )
+        if not os.path.lexists(self.path / WEIGHTS):
+            manifest = self.load_manifest()
+            if WEIGHTS not in manifest.files:
+                failed = manifest.status == "failed"
+                raise RunError(
+                    "the training that makes this run has not finished, or failed",
+                    place=Place(source=str(self.path)),
+                    hint="It diverged or broke off: train a new run, with a lower learning_rate if it diverged."
+                    if failed
+                    else f"Go on with it: nncli train --resume {self.path}",
+                )
         return read_model(self.path)
 
 

@@ -80,5 +80,5 @@ class Manifest(Specification):
 
     @property
     def owner(self) -> str:
-        """Whose checkpoints these are: no other training has the same."""
+        """Whose checkpoints these are: a training with the same ones goes through the same states."""
         return f"{self.past} {self.data.sha256}"

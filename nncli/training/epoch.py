@@ -38,11 +38,12 @@ def rate_of(plan: Plan, state: State, steps_per_epoch: int, step: int) -> float:
     return state.rate_factor * plan.schedule.rate(step, Horizon(plan.epochs, steps_per_epoch), state.plateau)
 
 
-def bind_epoch(plan: Plan, state: State, batches: Batches, after_batch: Callable[[int], Wish]) -> Callable[[], Wish]:
+def bind_epoch(
+    plan: Plan, state: State, batches: Batches, penalty: Penalty | None, after_batch: Callable[[int], Wish]
+) -> Callable[[], Wish]:
     """A function that trains on the batches that are left of the present epoch, up to a wish to pause or stop."""
     parameters = state.parameters
     optimize = plan.optimizer.bind(parameters.theta, parameters.grad, state.moments, decayed=parameters.layout.decayed)
-    penalty = Penalty(parameters, l1=plan.l1, l2=plan.l2) if plan.l1 or plan.l2 else None
     steps = {
         rows: bind_step(
             plan.network,

@@ -104,9 +104,9 @@ def fit(
             back too often; `state.best` holds the best epoch before.
     """
     batches = Batches(examples, plan.batch_size, state.streams.shuffle)
-    run_batches = bind_epoch(plan, state, batches, after_batch)
+    penalty = Penalty(state.parameters, l1=plan.l1, l2=plan.l2) if plan.l1 or plan.l2 else None
+    run_batches = bind_epoch(plan, state, batches, penalty, after_batch)
     evaluate = None if holdout is None else _Evaluator(plan, state, holdout)
-    penalty = Penalty(state.parameters, l1=plan.l1, l2=plan.l2)
     if plan.go_back and state.good is None:
         state.good = state.snapshot().copied()
 
@@ -133,7 +133,7 @@ def fit(
         report = EpochReport(
             epoch=state.epoch + 1,
             loss=state.epoch_loss / len(examples),
-            penalty=penalty.value() if plan.l1 or plan.l2 else 0.0,
+            penalty=penalty.value() if penalty else 0.0,
             val_loss=val_loss,
             metric=metric,
             learning_rate=rate_of(plan, state, batches.steps, state.step - 1),

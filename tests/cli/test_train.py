@@ -242,3 +242,20 @@ def test_a_configuration_typed_at_a_terminal_ends_with_ctrl_d(here: Path) -> Non
     assert code == 0, seen
     assert seen.rstrip().endswith("runs/stdin")
     assert (here / "runs" / "stdin" / HISTORY).is_file()
+
+
+@pytest.mark.parametrize(("loss", "said"), [("", True), ("loss: cross_entropy\n", False)])
+def test_a_target_of_two_numbers_is_trained_as_a_number_and_that_is_said(
+    nncli: Cli, here: Path, loss: str, said: bool
+) -> None:
+    Path("t.csv").write_text("x,y\n" + "0.5,0\n1.5,1\n" * 30)
+    Path("c.yaml").write_text(f"data: {{path: t.csv, target: y}}\nepochs: 1\n{loss}")
+    assert ("if these are classes, set loss: cross_entropy" in nncli("train", "c.yaml").check().err) is said
+
+
+def test_predicting_with_a_failed_run_does_not_send_one_round_in_circles(nncli: Cli, config: Path) -> None:
+    sets = ("learning_rate=1e38", "batch_size=full", "epochs=1", "validation=0")
+    nncli("train", config, *(word for s in sets for word in ("--set", s))).check(1)
+    told = nncli("predict", "runs/c", DATA / "linear.csv").check(5).err
+    assert "lower learning_rate" in told
+    assert "--resume" not in told
