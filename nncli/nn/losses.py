@@ -47,18 +47,28 @@ class LossBase(Specification):
         return count
 
     @abstractmethod
-    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None) -> BoundLoss:
-        """Tie the loss to the raw output Z (B, k), the targets y and the weights w (B,), or None for all 1."""
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
+        """Tie the loss to the raw output Z (B, k), the targets y and the weights w (B,), or None for all 1.
+
+        `batch` says of how many rows these B are a part, where they are not all: the values of a batch's parts, and
+        the gradients they lead to, then add up to the batch's.
+        """
 
     def predict(self, Z: Array) -> npt.NDArray[np.float64]:
         """What the raw output means: numbers in the units trained on (B, k), or probabilities (B, classes)."""
         return Z.astype(np.float64)
 
 
+def _count(Z: Array, batch: int | None) -> int:
+    """Numbers that a batch's mean is taken over, (rows of the batch) · k."""
+    return (len(Z) if batch is None else batch) * Z.shape[1]
+
+
 def _bind_residual(
     Z: Array,
     T: Array,
     w: Array | None,
+    batch: int | None,
     loss: Callable[[Array, Array], None],
     slope: Callable[[Array, Array], None],
 ) -> BoundLoss:
@@ -66,7 +76,8 @@ def _bind_residual(
     D, V, dZ = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
     ones, total = np.ones(Z.size, Z.dtype), V.reshape(-1)
     W, weight = np.empty_like(Z), None if w is None else w[:, None]
-    share = scalar(1.0 / Z.size, Z)
+    n = _count(Z, batch)
+    share = scalar(1.0 / n, Z)
 
     def forward() -> float:
         np.subtract(Z, T, out=D)
@@ -74,7 +85,7 @@ def _bind_residual(
         if weight is not None:
             np.copyto(W, weight)
             np.multiply(V, W, out=V)
-        return float(np.dot(total, ones)) / Z.size
+        return float(np.dot(total, ones)) / n
 
     def backward() -> Array:
         slope(D, dZ)
@@ -90,14 +101,14 @@ class Mse(LossBase):
 
     type: Literal["mse"] = "mse"
 
-    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None) -> BoundLoss:
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         def loss(D: Array, V: Array) -> None:
             np.multiply(D, D, out=V)
 
         def slope(D: Array, dZ: Array) -> None:
             np.add(D, D, out=dZ)
 
-        return _bind_residual(Z, y, w, loss, slope)
+        return _bind_residual(Z, y, w, batch, loss, slope)
 
 
 class Mae(LossBase):
@@ -105,14 +116,14 @@ class Mae(LossBase):
 
     type: Literal["mae"] = "mae"
 
-    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None) -> BoundLoss:
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         def loss(D: Array, V: Array) -> None:
             np.abs(D, out=V)
 
         def slope(D: Array, dZ: Array) -> None:
             np.sign(D, out=dZ)
 
-        return _bind_residual(Z, y, w, loss, slope)
+        return _bind_residual(Z, y, w, batch, loss, slope)
 
 
 class Huber(LossBase):
@@ -125,7 +136,7 @@ class Huber(LossBase):
     type: Literal["huber"] = "huber"
     delta: Positive = 1.0
 
-    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None) -> BoundLoss:
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         delta, C = self.delta, np.empty_like(Z)
 
         def loss(D: Array, V: Array) -> None:
@@ -137,7 +148,7 @@ class Huber(LossBase):
         def slope(D: Array, dZ: Array) -> None:
             np.copyto(dZ, C)
 
-        return _bind_residual(Z, y, w, loss, slope)
+        return _bind_residual(Z, y, w, batch, loss, slope)
 
 
 class Quantile(LossBase):
@@ -149,7 +160,7 @@ class Quantile(LossBase):
     type: Literal["quantile"] = "quantile"
     q: Annotated[float, Field(strict=True, gt=0, lt=1)] = 0.5
 
-    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None) -> BoundLoss:
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         q, over = self.q, np.empty(Z.shape, bool)
 
         def slope(D: Array, dZ: Array) -> None:
@@ -161,7 +172,7 @@ class Quantile(LossBase):
             slope(D, V)
             np.multiply(V, D, out=V)
 
-        return _bind_residual(Z, y, w, loss, slope)
+        return _bind_residual(Z, y, w, batch, loss, slope)
 
 
 class Poisson(LossBase):
@@ -172,9 +183,9 @@ class Poisson(LossBase):
     nonnegative_targets: ClassVar[bool] = True
     own_link: ClassVar[bool] = True
 
-    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None) -> BoundLoss:
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         E, V, W = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
-        ones, total = np.ones(Z.size, Z.dtype), V.reshape(-1)
+        ones, total, n = np.ones(Z.size, Z.dtype), V.reshape(-1), _count(Z, batch)
         weight = None if w is None else w[:, None]
 
         def forward() -> float:
@@ -184,13 +195,13 @@ class Poisson(LossBase):
             if weight is not None:
                 np.copyto(W, weight)
                 np.multiply(V, W, out=V)
-            return float(np.dot(total, ones)) / Z.size
+            return float(np.dot(total, ones)) / n
 
         def backward() -> Array:
             np.subtract(E, y, out=E)
             if weight is not None:
                 np.multiply(E, W, out=E)
-            return np.multiply(E, 1.0 / Z.size, out=E)
+            return np.multiply(E, 1.0 / n, out=E)
 
         return BoundLoss(forward, backward)
 
@@ -227,18 +238,18 @@ class CrossEntropy(ClassLoss):
     type: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: Share = 0.0
 
-    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None) -> BoundLoss:
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         k, s = Z.shape[1], self.label_smoothing
         if k == 1:
             targets = np.array([[s / 2.0], [1.0 - s / 2.0]], Z.dtype)
-            return self._bind_logistic(Z, y, w, targets)
+            return self._bind_logistic(Z, y, w, targets, batch or len(Z))
         targets = ((1.0 - s) * np.eye(k) + s / k).astype(Z.dtype)
-        return self._bind_softmax(Z, y, w, targets)
+        return self._bind_softmax(Z, y, w, targets, batch or len(Z))
 
-    def _bind_softmax(self, Z: Array, y: npt.NDArray[Any], w: Array | None, targets: Array) -> BoundLoss:
+    def _bind_softmax(self, Z: Array, y: npt.NDArray[Any], w: Array | None, targets: Array, B: int) -> BoundLoss:
         T, P, V, R = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
-        B, r = len(Z), np.empty((len(Z), 1), Z.dtype)
-        row_loss, weight = np.empty(B, Z.dtype), np.ones(B, Z.dtype) if w is None else w
+        r, row_loss = np.empty((len(Z), 1), Z.dtype), np.empty(len(Z), Z.dtype)
+        weight = np.ones(len(Z), Z.dtype) if w is None else w
         share = scalar(1.0 / B, Z)
 
         def forward() -> float:
@@ -265,11 +276,11 @@ class CrossEntropy(ClassLoss):
 
         return BoundLoss(forward, backward)
 
-    def _bind_logistic(self, Z: Array, y: npt.NDArray[Any], w: Array | None, targets: Array) -> BoundLoss:
+    def _bind_logistic(self, Z: Array, y: npt.NDArray[Any], w: Array | None, targets: Array, B: int) -> BoundLoss:
         T, V = np.empty_like(Z), np.empty_like(Z)
         L, softplus, _ = Softplus().bind(Z)
         P, sigmoid, _ = Sigmoid().bind(Z)
-        B, weight, row_loss = len(Z), np.ones(len(Z), Z.dtype) if w is None else w, V.reshape(-1)
+        weight, row_loss = np.ones(len(Z), Z.dtype) if w is None else w, V.reshape(-1)
         share = scalar(1.0 / B, Z)
 
         def forward() -> float:  # -t log p - (1 - t) log(1 - p) = softplus(z) - t z
@@ -297,11 +308,12 @@ class Hinge(ClassLoss):
 
     type: Literal["hinge"] = "hinge"
 
-    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None) -> BoundLoss:
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         k = Z.shape[1]
         targets = (np.array([[-1.0], [1.0]]) if k == 1 else 2.0 * np.eye(k) - 1.0).astype(Z.dtype)
         T, V, M, W = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
         ones, total, over = np.ones(Z.size, Z.dtype), V.reshape(-1), np.empty(Z.shape, bool)
+        n = _count(Z, batch)
         weight = None if w is None else w[:, None]
 
         def forward() -> float:
@@ -314,13 +326,13 @@ class Hinge(ClassLoss):
             if weight is not None:
                 np.copyto(W, weight)
                 np.multiply(V, W, out=V)
-            return float(np.dot(total, ones)) / Z.size
+            return float(np.dot(total, ones)) / n
 
         def backward() -> Array:
             np.multiply(T, M, out=V)
             if weight is not None:
                 np.multiply(V, W, out=V)
-            return np.multiply(V, -1.0 / Z.size, out=V)
+            return np.multiply(V, -1.0 / n, out=V)
 
         return BoundLoss(forward, backward)
 
