@@ -106,5 +106,10 @@ def prepare(config: Config) -> Prepared:
         min_delta=stopping.min_delta if stopping else 0.0,
         go_back=config.on_divergence == "halve_rate",
         features=encoder.features,
+        targets=target.names,
+        scaled=config.encoding.numeric != "none",
+        target_scaled=scaling != "none",
+        weight=config.data.weight,
+        rows=training.numbers,
     )
     return Prepared(resolved, spec, plan, streams, train, held, holdout, table_rows, tuple(notes))

@@ -16,7 +16,7 @@ from nncli.data.examples import Examples
 from nncli.data.splits import split_rows
 from nncli.data.table import Table
 from nncli.data.tables import read_table
-from nncli.data.targets import ClassTarget, Target, rows_with_target
+from nncli.data.targets import ClassTarget, NumberTarget, Target, rows_with_target
 from nncli.data.weights import Weights, class_weights, combine, read_weights
 from nncli.errors import DataError, Place, listed
 from nncli.nn.network import Network
@@ -103,7 +103,28 @@ def encode(
             per_row = class_weights(config.class_weight, target.labels, counted)[y]
     else:
         numbers = target.read(table)
-        y, seen = numbers, target.encode(numbers).astype(network.precision)
+        y, seen = numbers, _as_seen(table, target, numbers, network)
     weights = combine(sample, per_row)
     scaled = None if weights is None else weights.astype(network.precision)
     return Rows(Examples(X, codes, seen, scaled), y, sample)
+
+
+def _as_seen(
+    table: Table, target: NumberTarget, y: npt.NDArray[np.float64], network: Network
+) -> npt.NDArray[np.floating[Any]]:
+    """The numbers y (rows, targets) as the network sees them.
+
+    Raises:
+        DataError: one is so far from the training values, or so large, that its precision cannot hold it.
+    """
+    with np.errstate(over="ignore"):
+        seen = target.encode(y).astype(network.precision)
+    finite = np.isfinite(seen)
+    if not finite.all():
+        row, j = np.argwhere(~finite)[0]
+        raise DataError(
+            f"{y[row, j]:g} is too large a target to be computed with in {network.precision}",
+            place=table.place(row=int(row), column=target.names[j]),
+            hint="Mend the cell, or write the column in another unit.",
+        )
+    return seen

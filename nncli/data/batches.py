@@ -55,6 +55,10 @@ class Batches:
         self._order[...] = np.arange(len(self._order))
         self.rng.shuffle(self._order)
 
+    def at(self, i: int) -> npt.NDArray[np.int64]:
+        """The positions of the rows of batch i of this epoch."""
+        return self._order[i * self.batch_size : (i + 1) * self.batch_size]
+
     def load(self, i: int, batch: Batch) -> None:
         """Gather batch i of this epoch into the buffers of `batch`, which has `rows(i)` rows."""
         at = self._order[i * self.batch_size : i * self.batch_size + len(batch)]

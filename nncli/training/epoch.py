@@ -9,20 +9,16 @@ from math import isfinite
 import numpy as np
 
 from nncli.data.batches import Batches
-from nncli.data.examples import Examples
 from nncli.errors import NncliError
 from nncli.nn.schedules import Horizon
 from nncli.training.diagnosis import diagnose
 from nncli.training.plan import Plan
 from nncli.training.state import State
-from nncli.training.step import Penalty, bind_step
-
-LOOKED_AT = 1024
-"""Rows looked at to tell what diverged."""
+from nncli.training.step import GradientError, Penalty, bind_step
 
 
 class DivergedError(NncliError):
-    """The loss or a weight is no longer a finite number."""
+    """The loss, the gradient or a weight is no longer a finite number."""
 
 
 class Wish(Enum):
@@ -69,17 +65,22 @@ def bind_epoch(
         while state.position < batches.steps and wish is Wish.GO_ON:
             rows = batches.rows(state.position)
             rate = rate_of(plan, state, batches.steps, state.step)
-            value = steps[rows](state.position, rate, state.step + 1)
+            try:
+                value = steps[rows](state.position, rate, state.step + 1)
+            except GradientError:
+                value = None
             state.step += 1
             state.position += 1
+            if value is None:
+                raise _diverged(plan, state, batches, "the gradient is no longer a finite number", rate, gradient=True)
             if not isfinite(value):
-                raise _diverged(plan, state, batches.examples, f"the loss became {value}", rate)
+                raise _diverged(plan, state, batches, f"the loss became {value}", rate)
             if state.step == 1:
                 state.first_loss = value
             state.epoch_loss += value * rows
             wish = after_batch(state.step)
         if not (np.isfinite(parameters.theta).all() and np.isfinite(parameters.statistics).all()):
-            raise _diverged(plan, state, batches.examples, "a weight is no longer a finite number", rate)
+            raise _diverged(plan, state, batches, "a weight is no longer a finite number", rate)
         return wish
 
     def run_quietly() -> Wish:
@@ -89,10 +90,12 @@ def bind_epoch(
     return run_quietly
 
 
-def _diverged(plan: Plan, state: State, examples: Examples, what: str, rate: float) -> DivergedError:
+def _diverged(
+    plan: Plan, state: State, batches: Batches, what: str, rate: float, *, gradient: bool = False
+) -> DivergedError:
     kept = f"the weights of epoch {state.watch.best_epoch} were kept" if state.watch.best_epoch else "nothing was kept"
-    some = slice(0, LOOKED_AT)
-    found = diagnose(plan.network, state.parameters, examples.X[some], examples.codes[some], plan.features, rate)
+    at = batches.at(state.position - 1)
+    found = diagnose(plan, state.parameters, batches.examples, at, rate, gradient=gradient)
     return DivergedError(
         f"{what} at step {state.step} (epoch {state.epoch + 1}), first in {found.layer}; {kept}",
         hint=f"Most likely {found.cause}.",

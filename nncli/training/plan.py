@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from nncli.data.examples import Examples
 from nncli.nn.arrays import Array
 from nncli.nn.losses import LossBase
@@ -18,7 +21,10 @@ class Plan:
     """What is to be done, as opposed to how far it has come.
 
     `watched` names the value whose best epoch counts: `loss`, `val_loss` or `val_` and a metric's name. `go_back`
-    answers divergence by going back to the last good epoch's end with half the rate. `features` says what each is.
+    answers divergence by going back to the last good epoch's end with half the rate.
+
+    The rest is for whoever has to be told what went wrong: what each column of X and of y is, whether they are scaled,
+    which column weighs the rows, and each row's number in its table (from 1; None: they are all there, in order).
     """
 
     network: Network
@@ -35,6 +41,15 @@ class Plan:
     min_delta: float = 0.0
     go_back: bool = False
     features: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    scaled: bool = False
+    target_scaled: bool = False
+    weight: str | None = None
+    rows: npt.NDArray[np.int64] | None = None
+
+    def row(self, i: int) -> int:
+        """The number in its table of the row at position i."""
+        return i + 1 if self.rows is None else int(self.rows[i])
 
 
 @dataclass(frozen=True)

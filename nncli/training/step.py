@@ -16,7 +16,14 @@ from nncli.nn.optimizers import Step
 from nncli.nn.parameters import Parameters
 
 BatchStep: TypeAlias = Callable[[int, float, int], float]
-"""step(i, learning_rate, t) trains on batch i of the epoch and returns its loss, the penalty apart."""
+"""step(i, learning_rate, t) trains on batch i of the epoch and returns its loss, the penalty apart.
+
+A loss that is not finite is returned, a gradient that is not is raised as GradientError; either leaves theta as it was.
+"""
+
+
+class GradientError(ArithmeticError):
+    """The gradient is not finite; theta is as it was."""
 
 
 class Penalty:
@@ -54,6 +61,11 @@ def clip(grad: Array, largest: float) -> None:
         np.multiply(grad, largest / norm, out=grad)
 
 
+def is_finite(vector: Array) -> bool:
+    """Whether all of a vector is finite, in one pass where its squares can be summed."""
+    return isfinite(float(np.dot(vector, vector))) or bool(np.isfinite(vector).all())
+
+
 def bind_step(
     network: Network,
     parameters: Parameters,
@@ -86,6 +98,8 @@ def bind_step(
         backward(head.backward())
         if penalty is not None:
             penalty.add_gradient()
+        if not is_finite(grad):
+            raise GradientError
         if clip_norm is not None:
             clip(grad, clip_norm)
         optimize(learning_rate, t)
