@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
@@ -89,6 +90,10 @@ class Pace:
             return Wish.PAUSE if step % self._steps == 0 else Wish.GO_ON
         return Wish.PAUSE if self._late() else Wish.GO_ON
 
+    def ahead(self, step: int) -> int:
+        """How many batches there are to the next checkpoint that is due at a step."""
+        return sys.maxsize if self._steps is None else int(self._steps - step % self._steps)
+
     def after_epoch(self, epoch: int, step: int) -> bool:
         """Whether a checkpoint is due at the end of an epoch."""
         if self._epochs is not None:
@@ -150,7 +155,14 @@ def session(
             metric=metric,
             notes=prepared.notes,
         )
-        training = fit(prepared.plan, state, prepared.training.examples, prepared.holdout, after_batch=pace.after_batch)
+        training = fit(
+            prepared.plan,
+            state,
+            prepared.training.examples,
+            prepared.holdout,
+            after_batch=pace.after_batch,
+            ahead=pace.ahead,
+        )
         for event in training:
             if isinstance(event, Paused):
                 save()

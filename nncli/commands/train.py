@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from nncli.commands.execution import Execution, choose_execution
 from nncli.commands.prepare import Prepared, prepare
 from nncli.commands.session import Event, Finished, session
 from nncli.config.loading import load_config
@@ -24,7 +25,6 @@ from nncli.runs.directory import Run
 from nncli.runs.manifest import CONFIG, MODEL, DataRecord, Machine, Manifest
 from nncli.runs.reading import read_spec
 from nncli.training.state import State
-from nncli.training.threads import choose_threads, held_to
 from nncli.version import __version__
 
 MAY_CHANGE = frozenset({"epochs", "checkpoint", "output"})
@@ -80,10 +80,10 @@ def train_events(
         raise UsageError("assignments go with the path of a configuration, not with a Config")
     began = datetime.now(UTC)
     prepared = prepare(config)
-    threads = choose_threads(config.threads, prepared.plan.network, prepared.plan.batch_size)
-    with held_to(threads):
-        state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams)
-        manifest = _manifest(prepared, began, tuple(command), threads)
+    execution = choose_execution(prepared)
+    with execution.hold(prepared) as prepared:
+        state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams, execution.parts)
+        manifest = _manifest(prepared, began, tuple(command), execution)
         wanted = Path(output or config.output or "runs/model")
         with Run.create(wanted, prepared.config, prepared.spec, manifest) as run:
             yield from session(prepared, run, state, [], manifest, stop)
@@ -118,8 +118,9 @@ def resume_events(
                 place=Place(source=str(run.path)),
                 hint="Train again from its config.yaml.",
             )
-        with held_to(manifest.threads):
-            state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams)
+        execution = _execution(manifest)
+        with execution.hold(prepared) as prepared:
+            state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams, execution.parts)
             reports = load_checkpoint(run.path, state, owner=manifest.owner)
             _refuse_fewer(config, state.epoch)
             going_on = {"status": "running", "command": _words(command) or manifest.command}
@@ -132,7 +133,7 @@ def resume_events(
 def _unchanged(run: Run, manifest: Manifest, assignments: Sequence[str]) -> Config:
     """The run's configuration with the assignments, once it is sure that they leave the past alone."""
     before = load_config(run.path / CONFIG)
-    if _past(before, manifest.threads) != manifest.past:
+    if _past(before, _execution(manifest)) != manifest.past:
         raise RunError(
             "the configuration has been changed since the training began",
             place=Place(source=str(run.path / CONFIG)),
@@ -157,10 +158,14 @@ def _refuse_fewer(config: Config, trained: int) -> None:
         raise ConfigError(Mistake(message, Place(key="epochs"), "Set a larger number."))
 
 
-def _past(config: Config, threads: int) -> str:
-    """A digest of all that shapes the training: the keys, and the threads that were chosen."""
+def _execution(manifest: Manifest) -> Execution:
+    return Execution(manifest.backend, manifest.parts, manifest.threads)
+
+
+def _past(config: Config, execution: Execution) -> str:
+    """A digest of all that shapes the training: the keys, and how it is computed."""
     kept = config.model_dump_json(exclude=set(MAY_CHANGE))
-    return hashlib.sha256(f"{kept} {threads}".encode()).hexdigest()
+    return hashlib.sha256(f"{kept} {execution}".encode()).hexdigest()
 
 
 def _same_table(record: DataRecord, path: str) -> None:
@@ -186,7 +191,7 @@ def _words(command: Sequence[str]) -> tuple[str, ...]:
     return tuple(os.fsencode(word).decode("utf-8", "backslashreplace") for word in command)
 
 
-def _manifest(prepared: Prepared, began: datetime, command: tuple[str, ...], threads: int) -> Manifest:
+def _manifest(prepared: Prepared, began: datetime, command: tuple[str, ...], execution: Execution) -> Manifest:
     config, held = prepared.config, prepared.validation
     other = None
     if isinstance(config.validation, ValidationFile) and held is not None:
@@ -208,8 +213,10 @@ def _manifest(prepared: Prepared, began: datetime, command: tuple[str, ...], thr
         parameters=prepared.spec.network.layout.size,
         epochs=0,
         best_epoch=0,
-        past=_past(config, threads),
-        threads=threads,
+        past=_past(config, execution),
+        backend=execution.backend,
+        parts=execution.parts,
+        threads=execution.threads,
         versions={"python": platform.python_version(), "numpy": np.__version__, "polars": pl.__version__},
         machine=Machine(system=platform.platform(), processor=platform.machine(), cores=os.cpu_count() or 1),
         files={},

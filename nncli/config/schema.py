@@ -18,6 +18,7 @@ from nncli.nn.losses import Loss
 from nncli.nn.optimizers import Adam, Optimizer
 from nncli.nn.schedules import ConstantRate, Schedule
 from nncli.specification import Count, Index, NonNegative, Positive, Share, Specification, Text
+from nncli.training.backend import Backend
 
 MOST_EPOCHS = 1_000_000_000
 
@@ -168,7 +169,10 @@ class Config(Specification):
     )
     checkpoint: Checkpoint = Field(Checkpoint(), description="when the whole state is saved, to go on from")
     threads: Literal["auto"] | Count = Field(
-        "auto", description="threads of the matrix products; auto: one, unless the products are large"
+        "auto", description="threads, each with a part of every batch; auto: one, or two where steps are long"
+    )
+    backend: Literal["auto"] | Backend = Field(
+        "auto", description="numba: compiled loops (pip install 'nncli-train[fast]'); auto: where they pay"
     )
     seed: Index = Field(0, description="of the split, the first weights, the shuffling and dropout")
     output: Text | None = Field(

@@ -27,14 +27,15 @@ class Batch:
 class Batches:
     """The examples in a new order every epoch, `batch_size` rows at a time; the last batch may be smaller.
 
-    The order of an epoch follows from the state of `rng` when the epoch begins, and from nothing before it.
+    The `order` of an epoch, row numbers (n,), follows from the state of `rng` when the epoch begins, and from nothing
+    before it.
     """
 
     def __init__(self, examples: Examples, batch_size: int, rng: np.random.Generator) -> None:
         self.examples = examples
         self.batch_size = min(batch_size, len(examples))
         self.rng = rng
-        self._order = np.arange(len(examples))
+        self.order = np.arange(len(examples))
 
     @property
     def steps(self) -> int:
@@ -52,16 +53,17 @@ class Batches:
 
     def shuffle(self) -> None:
         """Draw the order of a new epoch."""
-        self._order[...] = np.arange(len(self._order))
-        self.rng.shuffle(self._order)
+        self.order[...] = np.arange(len(self.order))
+        self.rng.shuffle(self.order)
 
     def at(self, i: int) -> npt.NDArray[np.int64]:
         """The positions of the rows of batch i of this epoch."""
-        return self._order[i * self.batch_size : (i + 1) * self.batch_size]
+        return self.order[i * self.batch_size : (i + 1) * self.batch_size]
 
-    def load(self, i: int, batch: Batch) -> None:
-        """Gather batch i of this epoch into the buffers of `batch`, which has `rows(i)` rows."""
-        at = self._order[i * self.batch_size : i * self.batch_size + len(batch)]
+    def load(self, i: int, batch: Batch, first: int = 0) -> None:
+        """Gather rows of batch i of this epoch, from its row `first` on, as many as the buffers of `batch` hold."""
+        start = i * self.batch_size + first
+        at = self.order[start : start + len(batch)]
         # mode="clip" lets NumPy write straight into `out`; every index is in range
         self.examples.X.take(at, 0, batch.X, "clip")
         self.examples.y.take(at, 0, batch.y, "clip")

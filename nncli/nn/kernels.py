@@ -35,12 +35,12 @@ D, U, W_AT, B_AT, KIND = range(5)
 
 def compiled(function: F) -> F:
     """Compiled, kept on disk, and run without Python's lock, so that the parts of a batch run side by side."""
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def inlined(function: F) -> F:
     """Compiled into whoever calls it."""
-    return cast(F, numba.njit(inline="always", error_model="numpy")(function))
+    return cast("F", numba.njit(inline="always", error_model="numpy")(function))
 
 
 @inlined
@@ -126,20 +126,23 @@ def derive(dY: Floats, Y: Floats, kind: int, slope: float) -> None:
 def squares(Z: Floats, y: Floats, w: Floats, dZ: Floats, batch: int) -> float:
     """Mean squared error of Z (B, k), a part of `batch` rows; dZ becomes its derivative."""
     B, k = Z.shape
-    total, share = 0.0, np.float32(2.0 / (batch * k))
+    total: Any = 0.0
+    share = np.float32(2.0 / (batch * k))
     for i in range(B):
         weight = w[i] if len(w) else np.float32(1.0)
         for j in range(k):
             D = Z[i, j] - y[i, j]
             total += D * D * weight
             dZ[i, j] = D * weight * share
-    return total / (batch * k)
+    value: float = total / (batch * k)
+    return value
 
 
 @compiled
 def logistic(Z: Floats, y: Ints, T: Floats, w: Floats, dZ: Floats, batch: int) -> float:
     """softplus(z) - t z, the cross-entropy of two classes that share one output; its derivative is sigmoid(z) - t."""
-    total, share, one = 0.0, np.float32(1.0 / batch), np.float32(1.0)
+    total: Any = 0.0
+    share, one = np.float32(1.0 / batch), np.float32(1.0)
     for i in range(len(Z)):
         z, t = Z[i, 0], T[y[i], 0]
         weight = w[i] if len(w) else one
@@ -147,14 +150,16 @@ def logistic(Z: Floats, y: Ints, T: Floats, w: Floats, dZ: Floats, batch: int) -
         p = one / (one + e) if z > np.float32(0.0) else e / (one + e)
         total += (max(z, np.float32(0.0)) + np.log1p(e) - t * z) * weight
         dZ[i, 0] = (p - t) * weight * share
-    return total / batch
+    value: float = total / batch
+    return value
 
 
 @compiled
 def softmax(Z: Floats, y: Ints, T: Floats, w: Floats, dZ: Floats, batch: int) -> float:
     """-Σ t log softmax(z), row by row; the derivative is softmax(z) - t."""
     B, k = Z.shape
-    total, share = 0.0, np.float32(1.0 / batch)
+    total: Any = 0.0
+    share = np.float32(1.0 / batch)
     for i in range(B):
         weight = w[i] if len(w) else np.float32(1.0)
         t, largest, s = T[y[i]], Z[i, 0], np.float32(0.0)
@@ -169,30 +174,19 @@ def softmax(Z: Floats, y: Ints, T: Floats, w: Floats, dZ: Floats, batch: int) ->
             row -= t[j] * (Z[i, j] - largest - log_s)
             dZ[i, j] = (dZ[i, j] / s - t[j]) * weight * share
         total += row * weight
-    return total / batch
+    value: float = total / batch
+    return value
 
 
 @compiled
-def gradient(
-    X: Floats,
-    y: Floats,
-    codes: Ints,
-    w: Floats,
-    T: Floats,
-    loss: int,
-    rows: Ints,
-    batch: int,
-    layers: Ints,
-    slopes: Floats,
-    theta: Floats,
-    grad: Floats,
-    A: Floats,
-    dA: Floats,
-) -> float:
+def gradient(data: Any, net: Any, rows: Ints, batch: int) -> float:
     """The loss of the `rows`, which are all or a part of a batch of `batch`, and its gradient in `grad`.
 
-    X (n, features), and y (n, k) numbers or `codes` (n,) classes with their table T; w (n,) weights, or none.
+    `data`: X (n, features); y (n, k) numbers, or codes (n,) of classes with their table T; w (n,) weights, or none;
+    the number of the loss. `net`: the table of layers, the slopes of their activations, theta, grad, A and dA.
     """
+    X, y, codes, w, T, loss = data
+    layers, slopes, theta, grad, A, dA = net
     B, L, at = len(rows), len(layers), 0
     d = layers[0, D]
     Y = A[: B * d].reshape(B, d)
@@ -244,6 +238,12 @@ def penalise(theta: Floats, grad: Floats, l1: float, l2: float) -> None:
 
 
 @compiled
+def finite(grad: Floats) -> bool:
+    """Whether all of a vector is finite: one pass of BLAS where its squares can be summed."""
+    return bool(np.isfinite(np.dot(grad, grad))) or bool(np.isfinite(grad).all())
+
+
+@compiled
 def clip(grad: Floats, largest: float) -> None:
     """Scale `grad` down to the Euclidean norm `largest` where it is longer."""
     total = 0.0
@@ -278,23 +278,15 @@ def adam(theta: Floats, grad: Floats, M: Floats, V: Floats, h: npt.NDArray[np.fl
 
 
 @compiled
-def move(
-    theta: Floats,
-    grad: Floats,
-    M: Floats,
-    V: Floats,
-    optimizer: int,
-    h: npt.NDArray[np.float64],
-    decayed: int,
-    rate: float,
-    t: int,
-) -> None:
-    """One step of the optimizer; h is its hyper-parameters, the weight decay last, which shrinks theta[:decayed]."""
+def move(theta: Floats, grad: Floats, optimizer: Any, rate: float, t: int) -> None:
+    """One step of the `optimizer`: its two moments (one of them twice), its number, its hyper-parameters h, of which
+    the last is the weight decay, and how much of theta that shrinks."""
+    M, V, number, h, decayed = optimizer
     if h[3] > 0.0:
         shrink = np.float32(1.0 - rate * h[3])
         for i in range(decayed):
             theta[i] *= shrink
-    if optimizer == SGD:
+    if number == SGD:
         sgd(theta, grad, M, h[0], h[1], rate)
     else:
         adam(theta, grad, M, V, h, rate, t)
@@ -302,44 +294,33 @@ def move(
 
 @compiled
 def stretch(
-    X: Floats,
-    y: Floats,
-    codes: Ints,
-    w: Floats,
-    T: Floats,
-    loss: int,
+    data: Any,
+    net: Any,
+    optimizer: Any,
+    extras: Any,
     order: Ints,
     batch: int,
-    layers: Ints,
-    slopes: Floats,
-    theta: Floats,
-    grad: Floats,
-    A: Floats,
-    dA: Floats,
-    M: Floats,
-    V: Floats,
-    optimizer: int,
-    h: npt.NDArray[np.float64],
-    decayed: int,
-    l1: float,
-    l2: float,
-    largest: float,
     rates: npt.NDArray[np.float64],
     t: int,
     losses: npt.NDArray[np.float64],
-) -> int:
-    """Train on the batches of `order`, one for each of `rates`; returns how many were done.
+) -> tuple[int, bool]:
+    """Train on the batches of `order`, one for each of `rates`; `extras` are l1, l2 and clip_norm, 0 for none.
 
-    `losses` gets each one's loss. Ends at the first that is not finite: the weights that led there stay.
+    `losses` gets each one's loss. Ends at the first whose loss or gradient is not finite, and leaves the weights that
+    led there. Returns how many batches it came to, and whether the last one's gradient was finite if its loss was.
     """
+    theta, grad, decayed = net[2], net[3], optimizer[4]
+    l1, l2, largest = extras
     for i in range(len(rates)):
         rows = order[i * batch : min((i + 1) * batch, len(order))]
-        losses[i] = gradient(X, y, codes, w, T, loss, rows, len(rows), layers, slopes, theta, grad, A, dA)
+        losses[i] = gradient(data, net, rows, len(rows))
         if not np.isfinite(losses[i]):
-            return i + 1
+            return i + 1, True
         if l1 > 0.0 or l2 > 0.0:
             penalise(theta[:decayed], grad[:decayed], l1, l2)
+        if not finite(grad):
+            return i + 1, False
         if largest > 0.0:
             clip(grad, largest)
-        move(theta, grad, M, V, optimizer, h, decayed, rates[i], t + i)
-    return len(rates)
+        move(theta, grad, optimizer, rates[i], t + i)
+    return len(rates), True

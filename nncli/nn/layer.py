@@ -14,6 +14,11 @@ from nncli.specification import Specification
 class LayerBase(Specification):
     """What every layer answers: how wide it is, what parameters it wants, and how it is bound."""
 
+    @property
+    def couples_rows(self) -> bool:
+        """Whether, in training, a row's output depends on the other rows of its batch."""
+        return False
+
     @abstractmethod
     def width(self, d: int) -> int:
         """Units of output for `d` units of input. Raises ValueError when the layer cannot follow `d` units."""

@@ -117,6 +117,10 @@ class Residual(LayerBase):
     type: Literal["residual"] = "residual"
     layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
 
+    @property
+    def couples_rows(self) -> bool:
+        return any(layer.couples_rows for layer in self.layers)
+
     def width(self, d: int) -> int:
         width = d
         for _, layer, into in walk_widths(numbered(self.layers), d):

@@ -61,7 +61,8 @@ class LossBase(Specification):
 
 def _count(Z: Array, batch: int | None) -> int:
     """Numbers that a batch's mean is taken over, (rows of the batch) · k."""
-    return (len(Z) if batch is None else batch) * Z.shape[1]
+    k: int = Z.shape[1]
+    return (len(Z) if batch is None else batch) * k
 
 
 def _bind_residual(
@@ -239,12 +240,15 @@ class CrossEntropy(ClassLoss):
     label_smoothing: Share = 0.0
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
-        k, s = Z.shape[1], self.label_smoothing
+        bind = self._bind_logistic if Z.shape[1] == 1 else self._bind_softmax
+        return bind(Z, y, w, self.targets(Z.shape[1], Z.dtype), len(Z) if batch is None else batch)
+
+    def targets(self, k: int, dtype: np.dtype[Any]) -> Array:
+        """T (classes, k): what each class's row of outputs is to become."""
+        s = self.label_smoothing
         if k == 1:
-            targets = np.array([[s / 2.0], [1.0 - s / 2.0]], Z.dtype)
-            return self._bind_logistic(Z, y, w, targets, batch or len(Z))
-        targets = ((1.0 - s) * np.eye(k) + s / k).astype(Z.dtype)
-        return self._bind_softmax(Z, y, w, targets, batch or len(Z))
+            return np.array([[s / 2.0], [1.0 - s / 2.0]], dtype)
+        return ((1.0 - s) * np.eye(k) + s / k).astype(dtype)
 
     def _bind_softmax(self, Z: Array, y: npt.NDArray[Any], w: Array | None, targets: Array, B: int) -> BoundLoss:
         T, P, V, R = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)

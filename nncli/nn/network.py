@@ -43,6 +43,11 @@ class Network(Specification):
         """Width of the first layer's input: the numbers, then every embedding."""
         return self.features + sum(embedding.width for embedding in self.embeddings)
 
+    @property
+    def couples_rows(self) -> bool:
+        """Whether, in training, a row's output depends on the other rows of its batch."""
+        return any(layer.couples_rows for layer in self.layers)
+
     @cached_property
     def output(self) -> Dense:
         """The last dense layer; its activation is bound apart, since softmax is allowed only here."""

@@ -25,6 +25,10 @@ class BatchNorm(LayerBase):
     momentum: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.1
     epsilon: Positive = 1e-5
 
+    @property
+    def couples_rows(self) -> bool:
+        return True
+
     def width(self, d: int) -> int:
         return d
 

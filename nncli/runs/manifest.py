@@ -17,6 +17,7 @@ from typing import Literal
 
 from nncli.model import FORMAT
 from nncli.specification import Specification
+from nncli.training.backend import Backend
 
 CONFIG = "config.yaml"
 WEIGHTS = "model.safetensors"
@@ -51,6 +52,7 @@ class Machine(Specification):
 class Manifest(Specification):
     """Where a run came from. Times are ISO 8601 in UTC, durations seconds.
 
+    `backend`, `parts` of a batch and `threads` of the BLAS say how it was computed; older runs had no parts.
     `past` is a digest of all that a resumed training may not change. `files` holds the SHA-256 of every other file of
     the directory. It is empty while the run is being written: the manifest is the last file that a finished run
     writes, so that a run which was cut short never looks damaged.
@@ -73,6 +75,8 @@ class Manifest(Specification):
     epochs: int
     best_epoch: int
     past: str
+    backend: Backend = "numpy"
+    parts: int = 1
     threads: int
     versions: dict[str, str]
     machine: Machine

@@ -11,10 +11,13 @@ import numpy as np
 from nncli.data.batches import Batches
 from nncli.data.examples import Examples
 from nncli.nn.inference import Inference
-from nncli.training.epoch import DivergedError, Wish, bind_epoch, rate_of
+from nncli.training.advance import rate_of
+from nncli.training.crew import Crew
+from nncli.training.epoch import DivergedError, Wish, bind_epoch
 from nncli.training.plan import Holdout, Plan
 from nncli.training.state import State
 from nncli.training.step import Penalty
+from nncli.training.threads import cores
 
 SMALLEST_FACTOR = 2.0**-20
 """The rate is halved no further: what still diverges then has another cause."""
@@ -91,21 +94,35 @@ def fit(
     holdout: Holdout | None = None,
     *,
     after_batch: Callable[[int], Wish] = lambda step: Wish.GO_ON,
+    ahead: Callable[[int], int] = lambda step: 1,
 ) -> Iterator[EpochReport | Paused | RateHalved]:
     """Train from `state` on, changing it in place, and yield a report after every epoch.
 
     Ends after `plan.epochs` epochs, when patience runs out, or when `after_batch(step)`, asked after every batch,
-    wishes to stop. `Paused` comes, in the midst of an epoch, when it wishes to pause or stop. Whenever something is
-    yielded the state is whole: saved then and restored later, it goes on to the same bits. `state.best` holds the
-    weights of the best epoch.
+    wishes to stop; compiled loops may take up to `ahead(step)` batches before it is asked again. `Paused` comes, in the
+    midst of an epoch, when it wishes to pause or stop. Whenever something is yielded the state is whole: saved then and
+    restored later, it goes on to the same bits. `state.best` holds the weights of the best epoch.
 
     Raises:
         DivergedError: the loss of a batch or a weight is not finite, and the plan does not say to go back, or went
             back too often; `state.best` holds the best epoch before.
     """
+    with Crew(min(plan.parts, cores())) as crew:
+        yield from _fit(plan, state, examples, holdout, crew, after_batch, ahead)
+
+
+def _fit(
+    plan: Plan,
+    state: State,
+    examples: Examples,
+    holdout: Holdout | None,
+    crew: Crew,
+    after_batch: Callable[[int], Wish],
+    ahead: Callable[[int], int],
+) -> Iterator[EpochReport | Paused | RateHalved]:
     batches = Batches(examples, plan.batch_size, state.streams.shuffle)
     penalty = Penalty(state.parameters, l1=plan.l1, l2=plan.l2) if plan.l1 or plan.l2 else None
-    run_batches = bind_epoch(plan, state, batches, penalty, after_batch)
+    run_batches = bind_epoch(plan, state, batches, penalty, crew, after_batch, ahead)
     evaluate = None if holdout is None else _Evaluator(plan, state, holdout)
     if plan.go_back and state.good is None:
         state.good = state.snapshot().copied()

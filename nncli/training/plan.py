@@ -14,6 +14,7 @@ from nncli.nn.losses import LossBase
 from nncli.nn.network import Network
 from nncli.nn.optimizers import OptimizerBase
 from nncli.nn.schedules import ScheduleBase
+from nncli.training.backend import Backend
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Plan:
     """What is to be done, as opposed to how far it has come.
 
     `watched` names the value whose best epoch counts: `loss`, `val_loss` or `val_` and a metric's name. `go_back`
-    answers divergence by going back to the last good epoch's end with half the rate.
+    answers divergence by going back to the last good epoch's end with half the rate. A batch is worked in `parts`.
 
     The rest is for whoever has to be told what went wrong: what each column of X and of y is, whether they are scaled,
     which column weighs the rows, and each row's number in its table (from 1; None: they are all there, in order).
@@ -40,6 +41,8 @@ class Plan:
     patience: int | None = None
     min_delta: float = 0.0
     go_back: bool = False
+    backend: Backend = "numpy"
+    parts: int = 1
     features: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     scaled: bool = False

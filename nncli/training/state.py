@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,18 +22,27 @@ NUMBERS = ("step", "epoch", "position", "first_loss", "epoch_loss", "rate_factor
 
 @dataclass(frozen=True)
 class Streams:
-    """One seed, split into streams that never share a draw: whoever draws more from one shifts none of the others."""
+    """One seed, split into streams that never share a draw: whoever draws more from one shifts none of the others.
+
+    Where a batch is worked in parts, `further` are the dropout streams of all but the first.
+    """
 
     split: np.random.Generator
     init: np.random.Generator
     shuffle: np.random.Generator
     dropout: np.random.Generator
+    further: tuple[np.random.Generator, ...] = ()
 
     @classmethod
     def of(cls, seed: int) -> Streams:
         """The four streams of a seed."""
         split, init, shuffle, dropout = np.random.SeedSequence(seed).spawn(4)
-        return cls(*(np.random.default_rng(s) for s in (split, init, shuffle, dropout)))
+        rng = np.random.default_rng
+        return cls(rng(split), rng(init), rng(shuffle), rng(dropout))
+
+    def in_parts(self, parts: int) -> Streams:
+        """With a dropout stream for each of so many parts of a batch."""
+        return replace(self, further=tuple(self.dropout.spawn(parts - 1)))
 
 
 @dataclass(frozen=True)
@@ -75,12 +84,12 @@ class State:
     good: Snapshot | None = None
 
     @classmethod
-    def fresh(cls, network: Network, optimizer: OptimizerBase, streams: Streams) -> State:
-        """The start: weights drawn from the init stream, moments zero."""
+    def fresh(cls, network: Network, optimizer: OptimizerBase, streams: Streams, parts: int = 1) -> State:
+        """The start: weights drawn from the init stream, moments zero. Batches are worked in `parts`."""
         parameters = network.initialise(streams.init)
         best = network.layout.empty(network.precision)
         best.copy_from(parameters)
-        return cls(parameters, best, optimizer.initial_moments(parameters.theta), streams)
+        return cls(parameters, best, optimizer.initial_moments(parameters.theta), streams.in_parts(parts))
 
     @property
     def vectors(self) -> dict[str, Array]:
@@ -99,6 +108,7 @@ class State:
         plain |= {"watch": asdict(self.watch), "plateau": asdict(self.plateau), "order": self.order}
         plain["shuffle"] = self.streams.shuffle.bit_generator.state
         plain["dropout"] = self.streams.dropout.bit_generator.state
+        plain["further"] = [stream.bit_generator.state for stream in self.streams.further]
         return Snapshot(self.vectors, plain)
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -119,3 +129,5 @@ class State:
         self.order = plain["order"]
         self.streams.shuffle.bit_generator.state = plain["shuffle"]
         self.streams.dropout.bit_generator.state = plain["dropout"]
+        for stream, saved in zip(self.streams.further, plain.get("further", []), strict=True):
+            stream.bit_generator.state = saved

@@ -1,4 +1,4 @@
-"""One step of training, bound once: load a batch, forward, loss, backward, penalty, clipping, optimizer."""
+"""One step of training, bound once: load a batch, forward, loss, backward; then penalty, clipping, optimizer."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from nncli.nn.network import Network
 from nncli.nn.optimizers import Step
 from nncli.nn.parameters import Parameters
 
+Gradient: TypeAlias = Callable[[int], float]
+"""gradient(i) returns the loss of batch i of the epoch, or of a part of it, and leaves its gradient behind."""
+
 BatchStep: TypeAlias = Callable[[int, float, int], float]
 """step(i, learning_rate, t) trains on batch i of the epoch and returns its loss, the penalty apart.
 
@@ -23,7 +26,11 @@ A loss that is not finite is returned, a gradient that is not is raised as Gradi
 
 
 class GradientError(ArithmeticError):
-    """The gradient is not finite; theta is as it was."""
+    """The gradient is not finite, though the loss is; theta is as it was."""
+
+    def __init__(self, loss: float) -> None:
+        super().__init__(loss)
+        self.loss = loss
 
 
 class Penalty:
@@ -66,40 +73,52 @@ def is_finite(vector: Array) -> bool:
     return isfinite(float(np.dot(vector, vector))) or bool(np.isfinite(vector).all())
 
 
-def bind_step(
+def bind_gradient(
     network: Network,
     parameters: Parameters,
     loss: LossBase,
     batches: Batches,
-    rows: int,
-    optimize: Step,
+    rows: slice,
+    batch: int,
     *,
-    penalty: Penalty | None,
-    clip_norm: float | None,
     rng: np.random.Generator,
-) -> BatchStep:
-    """Allocate everything a step on `rows` rows needs; the step itself allocates nothing.
+) -> Gradient:
+    """Allocate everything that the gradient of the `rows` of a batch of `batch` rows needs; it then allocates nothing.
 
     `rng` feeds dropout.
     """
-    bound = network.bind(parameters, rows, rng=rng, training=True)
+    n = rows.stop - rows.start
+    bound = network.bind(parameters, n, rng=rng, training=True)
     examples, forward, backward = batches.examples, bound.forward, bound.backward
-    y = np.zeros((rows, *examples.y.shape[1:]), examples.y.dtype)
-    weights = None if examples.weights is None else np.zeros(rows, examples.weights.dtype)
-    batch = Batch(bound.X, bound.codes, y, weights)
-    head, grad, load = loss.bind(bound.Z, y, weights), parameters.grad, batches.load
+    y = np.zeros((n, *examples.y.shape[1:]), examples.y.dtype)
+    weights = None if examples.weights is None else np.zeros(n, examples.weights.dtype)
+    mine = Batch(bound.X, bound.codes, y, weights)
+    head, load, first = loss.bind(bound.Z, y, weights, batch=batch), batches.load, rows.start
 
-    def step(i: int, learning_rate: float, t: int) -> float:
-        load(i, batch)
+    def gradient(i: int) -> float:
+        load(i, mine, first)
         forward()
         value = head.forward()
+        if isfinite(value):  # else the weights that led there stay, for whoever looks into it
+            backward(head.backward())
+        return value
+
+    return gradient
+
+
+def bind_step(
+    gradient: Gradient, grad: Array, optimize: Step, *, penalty: Penalty | None, clip_norm: float | None
+) -> BatchStep:
+    """From the gradient of a batch, which `gradient` leaves in `grad`, to the new theta."""
+
+    def step(i: int, learning_rate: float, t: int) -> float:
+        value = gradient(i)
         if not isfinite(value):
-            return value  # the weights that led there stay, for whoever looks into it
-        backward(head.backward())
+            return value
         if penalty is not None:
             penalty.add_gradient()
         if not is_finite(grad):
-            raise GradientError
+            raise GradientError(value)
         if clip_norm is not None:
             clip(grad, clip_norm)
         optimize(learning_rate, t)

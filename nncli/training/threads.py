@@ -1,7 +1,8 @@
-"""How many threads the matrix products get: a matter of policy, not of what the environment happens to say.
+"""How many threads a training gets: a matter of policy, not of what the environment happens to say.
 
-A second thread only pays where the products of a step are large; on small ones the threads wait for each other longer
-than they work, and on a busy machine much longer.
+A batch is worked in parts, each on a thread of its own, and the BLAS then has one thread; only where rows depend on
+each other, as in batch normalisation, the BLAS's own threads share the matrix products instead. A second thread pays
+where a step is long; in short ones the threads wait for each other longer than they work.
 """
 
 from __future__ import annotations
@@ -9,22 +10,41 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Literal
 
 from nncli.nn.network import Network
 
-WORTH_A_SECOND_THREAD = 1 << 25
+WORTH_A_SECOND_THREAD = 1 << 24
 """Multiplications in one forward pass of a batch from which more than one thread pays; measured on two cores."""
-MOST = 8
-"""Beyond this, a table's network gains nothing more."""
+PARTS = 2
+"""Parts that a batch falls into where nobody says how many: the same everywhere, since they shape the last bits."""
 
 
-def choose_threads(wanted: int | Literal["auto"], network: Network, batch_rows: int) -> int:
-    """The number that was asked for, or one, or, for large products, one a core up to `MOST`."""
-    if wanted != "auto":
-        return wanted
-    products = batch_rows * network.layout.decayed
-    return 1 if products < WORTH_A_SECOND_THREAD else max(1, min(MOST, os.cpu_count() or 1))
+@dataclass(frozen=True)
+class Threads:
+    """Parts of a batch, each on a thread of its own, or threads of the BLAS; one of the two is 1."""
+
+    parts: int
+    blas: int
+
+
+def choose_threads(wanted: int | Literal["auto"], network: Network, batch_rows: int) -> Threads:
+    """As many as were asked for, or, for long steps, `PARTS`, or one.
+
+    What is chosen depends on the configuration and the network alone, and not on the machine, so that the same
+    training has the same bits on any number of cores.
+    """
+    if wanted == "auto":
+        wanted = 1 if batch_rows * network.layout.decayed < WORTH_A_SECOND_THREAD else PARTS
+    if network.couples_rows:
+        return Threads(parts=1, blas=wanted)
+    return Threads(parts=min(wanted, batch_rows), blas=1)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -57,8 +57,8 @@ class HalfMse(LossBase):
 
     type: Literal["half_mse"] = "half_mse"
 
-    def bind(self, Z: Array, y: Any, w: Array | None) -> BoundLoss:
-        whole = Mse().bind(Z, y, w)
+    def bind(self, Z: Array, y: Any, w: Array | None, *, batch: int | None = None) -> BoundLoss:
+        whole = Mse().bind(Z, y, w, batch=batch)
         return BoundLoss(lambda: whole.forward() / 2.0, whole.backward)
 
 

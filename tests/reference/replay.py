@@ -23,7 +23,7 @@ from nncli.nn.network import Network
 from nncli.nn.optimizers import Optimizer
 from nncli.nn.parameters import Parameters
 from nncli.specification import Specification
-from nncli.training.step import Penalty, bind_step
+from nncli.training.step import Penalty, bind_gradient, bind_step
 
 FOLDER = Path(__file__).resolve().parent
 STEPS = 100
@@ -101,15 +101,11 @@ def run_nncli(case: Case) -> Outcome:
     penalty = Penalty(parameters, l1=case.l1, l2=case.l2) if case.l1 or case.l2 else None
     steps = {
         rows: bind_step(
-            case.network,
-            parameters,
-            case.loss,
-            batches,
-            rows,
+            bind_gradient(case.network, parameters, case.loss, batches, slice(0, rows), rows, rng=rng),
+            parameters.grad,
             optimize,
             penalty=penalty,
             clip_norm=case.clip_norm,
-            rng=rng,
         )
         for rows in batches.sizes()
     }

@@ -18,7 +18,7 @@ from nncli.training.stopping import Watch
 from tests.unions import members, tag
 
 NETWORK = Network(features=3, layers=(Dense(units=4), BatchNorm(), Dropout(rate=0.5)), outputs=2)
-NAMES = [field.name for field in fields(Streams)]
+NAMES = ("split", "init", "shuffle", "dropout")
 
 
 def draws(streams: Streams) -> dict[str, list[float]]:

@@ -21,7 +21,7 @@ from nncli.nn.network import Embedding, Network
 from nncli.nn.normalization import BatchNorm, LayerNorm
 from nncli.nn.optimizers import Adam, AdamW, Optimizer, OptimizerBase, Sgd
 from nncli.nn.parameters import Parameters
-from nncli.training.step import BatchStep, Penalty, bind_step, clip
+from nncli.training.step import BatchStep, Penalty, bind_gradient, bind_step, clip
 from tests.unions import members, tag
 
 # --- nothing is allocated -------------------------------------------------------------------------------------------
@@ -91,7 +91,8 @@ def bound_step(
         decayed=parameters.layout.decayed,
     )
     penalty = Penalty(parameters, l1=l1, l2=l2) if l1 or l2 else None
-    return bind_step(network, parameters, loss, batches, ROWS, optimize, penalty=penalty, clip_norm=clip_norm, rng=rng)
+    gradient = bind_gradient(network, parameters, loss, batches, slice(0, ROWS), ROWS, rng=rng)
+    return bind_step(gradient, parameters.grad, optimize, penalty=penalty, clip_norm=clip_norm)
 
 
 def peak_of(step: BatchStep, *, steps: int = 50, rounds: int = 2) -> int:
@@ -180,17 +181,10 @@ def take_step(
     moments = Sgd().initial_moments(parameters.theta)
     optimize = Sgd().bind(parameters.theta, parameters.grad, moments, decayed=parameters.layout.decayed)
     l1, l2 = options.get("l1", 0.0), options.get("l2", 0.0)
-    step = bind_step(
-        network,
-        parameters,
-        Mse(),
-        batches,
-        len(examples),
-        optimize,
-        penalty=Penalty(parameters, l1=l1, l2=l2) if l1 or l2 else None,
-        clip_norm=options.get("clip_norm"),
-        rng=np.random.default_rng(8),
-    )
+    n = len(examples)
+    gradient = bind_gradient(network, parameters, Mse(), batches, slice(0, n), n, rng=np.random.default_rng(8))
+    penalty = Penalty(parameters, l1=l1, l2=l2) if l1 or l2 else None
+    step = bind_step(gradient, parameters.grad, optimize, penalty=penalty, clip_norm=options.get("clip_norm"))
     return step(0, rate, 1), parameters.theta.copy()
 
 

@@ -9,10 +9,10 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from nncli.nn.network import Network
-from nncli.training.threads import MOST, WORTH_A_SECOND_THREAD, choose_threads, held_to
+from nncli.training.threads import WORTH_A_SECOND_THREAD, Threads, choose_threads, held_to
 
 
-def network_of(*layers: int) -> Network:
+def network_of(*layers: Any) -> Network:
     return Network.model_validate({"features": 64, "layers": layers, "outputs": 1})
 
 
@@ -21,23 +21,34 @@ def threads() -> set[int]:
 
 
 @pytest.mark.parametrize("wanted", [1, 2, 7])
-def test_what_was_asked_for_is_given(wanted: int) -> None:
-    assert choose_threads(wanted, network_of(4), 32) == wanted
-    assert choose_threads(wanted, network_of(2048, 2048), 4096) == wanted
+def test_what_was_asked_for_is_given_in_parts_of_the_batch(wanted: int) -> None:
+    assert choose_threads(wanted, network_of(4), 32) == Threads(parts=wanted, blas=1)
+    assert choose_threads(wanted, network_of(2048, 2048), 4096) == Threads(parts=wanted, blas=1)
 
 
-def test_small_products_get_one_thread() -> None:
-    assert choose_threads("auto", network_of(64, 32), 32) == 1
-    assert choose_threads("auto", network_of(), 1) == 1
+def test_a_batch_falls_into_no_more_parts_than_it_has_rows() -> None:
+    assert choose_threads(7, network_of(4), 3) == Threads(parts=3, blas=1)
 
 
-@pytest.mark.parametrize(("cores", "expected"), [(1, 1), (2, 2), (8, 8), (64, MOST), (None, 1)])
-def test_large_products_get_one_a_core(monkeypatch: pytest.MonkeyPatch, cores: Any, expected: int) -> None:
+@pytest.mark.parametrize("layers", [("batch_norm",), (4, {"type": "residual", "layers": [4, "batch_norm"]})])
+@pytest.mark.parametrize("wanted", [1, 2])
+def test_where_rows_depend_on_each_other_the_threads_are_the_products(layers: tuple[Any, ...], wanted: int) -> None:
+    assert choose_threads(wanted, network_of(*layers), 32) == Threads(parts=1, blas=wanted)
+
+
+def test_short_steps_get_one_thread() -> None:
+    assert choose_threads("auto", network_of(64, 32), 32) == Threads(parts=1, blas=1)
+    assert choose_threads("auto", network_of(), 1) == Threads(parts=1, blas=1)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 64])
+def test_long_steps_get_two_whatever_the_machine(monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: cores)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(cores)), raising=False)
     network = network_of(2048, 2048)
     enough = -(-WORTH_A_SECOND_THREAD // network.layout.decayed)
-    assert choose_threads("auto", network, enough) == expected
-    assert choose_threads("auto", network, enough - 1) == 1
+    assert choose_threads("auto", network, enough) == Threads(parts=2, blas=1)
+    assert choose_threads("auto", network, enough - 1) == Threads(parts=1, blas=1)
 
 
 @pytest.mark.parametrize("name", ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"])

@@ -1,0 +1,61 @@
+"""Which way a training is computed: by NumPy, or, where Numba is installed and it pays, by compiled loops."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Literal, TypeAlias
+
+from nncli.nn.activations import Identity, LeakyRelu, Relu, Sigmoid, Tanh
+from nncli.nn.layers import Dense
+from nncli.nn.losses import CrossEntropy, LossBase, Mse
+from nncli.nn.network import Network
+from nncli.nn.optimizers import Adam, OptimizerBase, Sgd
+
+Backend: TypeAlias = Literal["numpy", "numba"]
+
+COMPILED_ACTIVATIONS = (Identity, Relu, LeakyRelu, Sigmoid, Tanh)
+COMPILED_LOSSES = (Mse, CrossEntropy)
+COMPILED_OPTIMIZERS = (Sgd, Adam)  # AdamW is an Adam
+
+SAVED_A_STEP = 10e-6
+SAVED_A_PRODUCT = 2.5e-12
+"""Seconds that compiled loops save in a step, whatever its size, and for each multiplication of its forward pass."""
+COSTS = 0.6
+"""Seconds that importing Numba and loading the loops takes."""
+
+
+def hindrance(network: Network, loss: LossBase, optimizer: OptimizerBase) -> str | None:
+    """What keeps this training from the compiled loops, which know plain networks alone; None if nothing does."""
+    if network.precision != "float32":
+        return f"precision {network.precision}"
+    if network.embeddings or not network.features:
+        return "embeddings"
+    if network.output_activation is not None:
+        return "an output_activation"
+    for layer in network.layers:
+        if not isinstance(layer, Dense):
+            return f"a layer of type {layer.type}"
+        if layer.activation is not None and not isinstance(layer.activation, COMPILED_ACTIVATIONS):
+            return f"the activation {layer.activation.type}"
+    for part, known in ((loss, COMPILED_LOSSES), (optimizer, COMPILED_OPTIMIZERS)):
+        if not isinstance(part, known):
+            return f"{part.model_dump()['type']}"
+    return None
+
+
+def installed() -> bool:
+    """Whether Numba, and SciPy, through which it reaches the BLAS, are there."""
+    return find_spec("numba") is not None and find_spec("scipy") is not None
+
+
+def pays(network: Network, batch_rows: int, steps: int) -> bool:
+    """Whether so many steps save more time than Numba takes to come."""
+    return steps * (SAVED_A_STEP + SAVED_A_PRODUCT * batch_rows * network.layout.decayed) > COSTS
+
+
+def load(backend: Backend) -> None:
+    """Import what the backend needs, so that the BLAS that comes with it is there to be held to its threads."""
+    if backend == "numba":
+        import scipy.linalg.cython_blas  # noqa: F401
+
+        import nncli.training.compiled  # noqa: F401

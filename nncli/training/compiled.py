@@ -1,0 +1,128 @@
+"""A plain network tied to the compiled loops of nncli/nn/kernels.py: the same step as nncli/training/step.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.data.batches import Batches
+from nncli.nn import kernels
+from nncli.nn.activations import ElementwiseActivation, Identity, LeakyRelu, Relu, Sigmoid, Tanh
+from nncli.nn.arrays import Array
+from nncli.nn.layers import Dense
+from nncli.nn.losses import CrossEntropy
+from nncli.nn.network import Network
+from nncli.nn.optimizers import AdamW, OptimizerBase, Sgd, Step
+from nncli.nn.parameters import Parameters
+from nncli.training.plan import Plan
+from nncli.training.step import Gradient
+
+KINDS = {
+    Identity: kernels.IDENTITY,
+    Relu: kernels.RELU,
+    LeakyRelu: kernels.LEAKY_RELU,
+    Sigmoid: kernels.SIGMOID,
+    Tanh: kernels.TANH,
+}
+
+Stretch: TypeAlias = Callable[[int, npt.NDArray[np.float64], int], tuple[npt.NDArray[np.float64], bool]]
+"""stretch(position, rates, t) trains on one batch for each rate, from the one at `position` of the epoch on.
+
+It returns the loss of each batch that it came to, and whether the last one's gradient was finite, if its loss was.
+"""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the loops are told of a training: its rows, its loss, its layers."""
+
+    data: tuple[Any, ...]
+    layers: npt.NDArray[np.int64]
+    slopes: npt.NDArray[np.float32]
+
+    @property
+    def widths(self) -> int:
+        """Numbers that a row becomes on its way through the network, itself included."""
+        return int(self.layers[0, kernels.D] + self.layers[:, kernels.U].sum())
+
+    def net(self, parameters: Parameters, rows: int) -> tuple[Any, ...]:
+        """The network with its vectors, and buffers for so many rows."""
+        A = np.empty(rows * self.widths, np.float32)
+        return (self.layers, self.slopes, parameters.theta, parameters.grad, A, np.empty_like(A))
+
+
+def tell(plan: Plan, batches: Batches) -> Told:
+    """Put a training, which nothing hinders, into the loops' words."""
+    examples, network, loss = batches.examples, plan.network, plan.loss
+    k, classes = network.outputs, isinstance(loss, CrossEntropy)
+    nothing = np.empty(0, np.float32)
+    y = np.empty((0, k), np.float32) if classes else np.ascontiguousarray(examples.y)
+    codes = examples.y if classes else np.empty(0, np.int64)
+    T = loss.targets(k, np.dtype(np.float32)) if isinstance(loss, CrossEntropy) else np.empty((0, 0), np.float32)
+    number = (kernels.LOGISTIC if k == 1 else kernels.SOFTMAX) if classes else kernels.MSE
+    data = (examples.X, y, codes, nothing if examples.weights is None else examples.weights, T, number)
+    return Told(data, *_table(network))
+
+
+def _table(network: Network) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    spans, d = network.layout.spans, network.inputs
+    table, slopes = [], []
+    for name, layer in network.chain:
+        assert isinstance(layer, Dense)
+        f: ElementwiseActivation = layer.activation or Identity()
+        bias = spans[f"{name}.bias"][0].start if layer.bias else -1
+        table.append((d, layer.units, spans[f"{name}.weight"][0].start, bias, KINDS[type(f)]))
+        slopes.append(f.slope if isinstance(f, LeakyRelu) else 0.0)
+        d = layer.units
+    return np.array(table, np.int64), np.array(slopes, np.float32)
+
+
+def bind_gradient(told: Told, parameters: Parameters, batches: Batches, rows: slice, batch: int) -> Gradient:
+    """As nncli.training.step.bind_gradient."""
+    data, net, start, stop = told.data, told.net(parameters, rows.stop - rows.start), rows.start, rows.stop
+
+    def gradient(i: int) -> float:
+        return kernels.gradient(data, net, batches.at(i)[start:stop], batch)
+
+    return gradient
+
+
+def _moved(optimizer: OptimizerBase, moments: Mapping[str, Array], decayed: int) -> tuple[Any, ...]:
+    """The optimizer as the loops know it: see nncli.nn.kernels.move."""
+    if isinstance(optimizer, Sgd):
+        (v,) = moments.values()
+        return v, v, kernels.SGD, np.array([optimizer.momentum, optimizer.nesterov, 0.0, 0.0]), decayed
+    decay = optimizer.weight_decay if isinstance(optimizer, AdamW) else 0.0
+    o: Any = optimizer  # an Adam, since nothing hinders
+    return moments["mean"], moments["square"], kernels.ADAM, np.array([o.beta1, o.beta2, o.epsilon, decay]), decayed
+
+
+def bind_optimizer(
+    optimizer: OptimizerBase, theta: Array, grad: Array, moments: Mapping[str, Array], *, decayed: int
+) -> Step:
+    """As the optimizer's own bind."""
+    known = _moved(optimizer, moments, decayed)
+
+    def step(learning_rate: float, t: int) -> None:
+        kernels.move(theta, grad, known, learning_rate, t)
+
+    return step
+
+
+def bind_stretch(plan: Plan, parameters: Parameters, moments: Mapping[str, Array], batches: Batches) -> Stretch:
+    """Many whole steps in one call."""
+    told, batch, losses = tell(plan, batches), batches.batch_size, np.empty(batches.steps)
+    net = told.net(parameters, batch)
+    optimizer = _moved(plan.optimizer, moments, parameters.layout.decayed)
+    extras = (plan.l1, plan.l2, plan.clip_norm or 0.0)
+
+    def stretch(position: int, rates: npt.NDArray[np.float64], t: int) -> tuple[npt.NDArray[np.float64], bool]:
+        order = batches.order[position * batch :]
+        done, finite = kernels.stretch(told.data, net, optimizer, extras, order, batch, rates, t, losses)
+        return losses[:done], finite
+
+    return stretch

@@ -1,0 +1,96 @@
+"""A batch worked in parts, side by side.
+
+Each part has its own rows, buffers, gradient and stream for dropout; theta is shared. The parts' losses and gradients
+add up to the batch's. Into how many parts a batch falls shapes the last bits of the sum, and is therefore a matter of
+the configuration and the problem alone; how many threads there are to work them is the machine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+
+from nncli.nn.arrays import Array
+from nncli.nn.optimizers import Step
+from nncli.nn.parameters import Parameters
+from nncli.training.crew import Crew, Task
+from nncli.training.step import Gradient
+
+
+def spans(size: int, parts: int) -> list[slice]:
+    """`size` things in `parts` stretches of nearly the same length; in fewer where there are not as many."""
+    parts = max(1, min(parts, size))
+    edges = [size * part // parts for part in range(parts + 1)]
+    return [slice(start, stop) for start, stop in pairwise(edges)]
+
+
+def shares_of(parameters: Parameters, parts: int) -> list[Parameters]:
+    """The parameters as each part sees them: the same theta, a gradient of its own; the first part's is the batch's."""
+    return [parameters, *(replace(parameters, grad=np.zeros_like(parameters.grad)) for _ in range(parts - 1))]
+
+
+def add_up(gradients: Sequence[Gradient], shares: Sequence[Parameters], crew: Crew) -> Gradient:
+    """The gradient of a batch from those of its parts, left in the first part's share."""
+    if len(gradients) == 1:
+        return gradients[0]
+    values = [0.0] * len(gradients)
+    now = 0
+
+    def learn(part: int) -> None:
+        values[part] = gradients[part](now)
+
+    def add(grad: Array, others: Sequence[Array]) -> None:
+        for other in others:
+            np.add(grad, other, out=grad)
+
+    used = [share.grad for share in shares[: len(gradients)]]
+    learning: list[Task] = [partial(learn, part) for part in range(len(gradients))]
+    adding: list[Task] = [
+        partial(add, used[0][span], [grad[span] for grad in used[1:]]) for span in spans(used[0].size, len(gradients))
+    ]
+
+    def gradient(i: int) -> float:
+        nonlocal now
+        now = i
+        crew.run(learning)
+        crew.run(adding)
+        return sum(values)
+
+    return gradient
+
+
+class BindOptimizer(Protocol):
+    """An optimizer's `bind`."""
+
+    def __call__(self, theta: Array, grad: Array, moments: Mapping[str, Array], *, decayed: int) -> Step: ...
+
+
+def optimize_part(bind: BindOptimizer, parameters: Parameters, moments: Mapping[str, Array], span: slice) -> Step:
+    """The optimizer's step on one stretch of theta: what it does to a number depends on no other."""
+    decayed = min(max(parameters.layout.decayed - span.start, 0), span.stop - span.start)
+    mine = {name: moment[span] for name, moment in moments.items()}
+    return bind(parameters.theta[span], parameters.grad[span], mine, decayed=decayed)
+
+
+def together(steps: Sequence[Step], crew: Crew) -> Step:
+    """Several steps, on several parts of theta, as one."""
+    if len(steps) == 1:
+        return steps[0]
+    now = (0.0, 0)
+
+    def move(step: Step) -> None:
+        step(*now)
+
+    moving: list[Task] = [partial(move, step) for step in steps]
+
+    def step(learning_rate: float, t: int) -> None:
+        nonlocal now
+        now = learning_rate, t
+        crew.run(moving)
+
+    return step
