@@ -19,6 +19,7 @@ from nncli.errors import NncliError
 from nncli.runs.directory import Run
 from nncli.training.epoch import DivergedError, Wish
 from nncli.training.loop import EpochReport, RateHalved
+from nncli.training.threads import Threads
 from tests.cli.support import DATA
 from tests.runs.support import checkpoints, outcome, stop_at
 
@@ -85,9 +86,9 @@ def test_a_wish_to_stop_comes_first(clock: Clock, every: str) -> None:
     assert pace_of(every, lambda: True).after_batch(3) is Wish.STOP
 
 
-def config_of(tmp_path: Path, rest: str) -> Path:
+def config_of(tmp_path: Path, rest: str, layers: str = "[4]") -> Path:
     path = tmp_path / "c.yaml"
-    path.write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\n{rest}")
+    path.write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: {layers}\n{rest}")
     return path  # 102 training rows: four steps an epoch
 
 
@@ -203,10 +204,13 @@ def blas_threads() -> set[int]:
     return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
 
-@pytest.mark.parametrize(("wanted", "expected"), [("1", 1), ("2", 2), ("auto", 1)])
+@pytest.mark.parametrize(
+    ("wanted", "layers", "parts", "threads"),
+    [("1", "[4]", 1, 1), ("2", "[4]", 2, 1), ("2", "[4, batch_norm]", 1, 2), ("auto", "[4]", 1, 1)],
+)
 @pytest.mark.parametrize("go_on", [False, True], ids=["begun", "resumed"])
 def test_the_threads_are_recorded_and_held_within_every_step(
-    tmp_path: Path, wanted: str, expected: int, go_on: bool
+    tmp_path: Path, wanted: str, layers: str, parts: int, threads: int, go_on: bool
 ) -> None:
     seen: list[Any] = []
 
@@ -215,29 +219,26 @@ def test_the_threads_are_recorded_and_held_within_every_step(
         return False
 
     before = blas_threads()
-    config = config_of(tmp_path, f"epochs: 2\nthreads: {wanted}")
+    config = config_of(tmp_path, f"epochs: 2\nthreads: {wanted}", layers)
     if go_on:
         run = train(config, output=tmp_path / "run", stop=stop_at(3)).run
         resume(run, stop=look)
     else:
         run = train(config, output=tmp_path / "run", stop=look).run
-    assert seen == [{expected}] * (5 if go_on else 8)
-    assert Run.open(run).load_manifest().threads == expected
+    assert seen == [{threads}] * (5 if go_on else 8)
+    manifest = Run.open(run).load_manifest()
+    assert (manifest.parts, manifest.threads) == (parts, threads)
     assert blas_threads() == before
 
 
-def test_a_resumed_training_has_the_threads_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nncli.commands.train.choose_threads", lambda *_: 2)  # as on another machine
-    run = train(config_of(tmp_path, "epochs: 2"), output=tmp_path / "run", stop=stop_at(3)).run
-    monkeypatch.undo()
-    seen: list[Any] = []
-
-    def look() -> bool:
-        seen.append(blas_threads())
-        return False
-
-    resume(run, stop=look)
-    assert seen == [{2}] * 5
+def test_a_resumed_training_is_computed_as_it_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = config_of(tmp_path, "epochs: 2")
+    monkeypatch.setattr("nncli.commands.execution.choose_threads", lambda *_: Threads(parts=2, blas=1))
+    whole = outcome(train(config, output=tmp_path / "whole").run)
+    run = train(config, output=tmp_path / "run", stop=stop_at(3)).run
+    monkeypatch.undo()  # what would be chosen now is one part
+    assert outcome(resume(run).run) == whole
+    assert Run.open(run).load_manifest().parts == 2
 
 
 # --- whoever leaves
