@@ -35,11 +35,13 @@ def predict(
         OutputFormat | None, typer.Option("--format", help="Of the output; default: by its name, else CSV.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing but errors.")] = False,
 ) -> None:
     """Predict every row of INPUT with a trained RUN: a row out for each row in, in order.
 
     INPUT needs the feature columns that the run was trained on; their order does not matter, other columns are
-    ignored, and the target is not needed.
+    ignored, and the target is not needed. A note at the end counts what INPUT holds and the training rows did not:
+    categories never seen, numbers outside their range, cells missing where none was.
 
     \b
     nncli predict runs/penguins new.csv -o answers.csv --keep id --proba
@@ -68,7 +70,12 @@ def predict(
     model = Run.open(run).load_model()
     if source is None:
         announce_input("a table")
-    frames = predict_chunks(model, source, proba=proba, keep=keep or [], tell=lambda note: say(f"note: {note}"))
+
+    def tell(note: str) -> None:
+        if not quiet:
+            say(f"note: {note}")
+
+    frames = predict_chunks(model, source, proba=proba, keep=keep or [], tell=tell)
     first = next(frames)  # what is wrong with the first rows shows before a file is begun
     with open_sink(target, format=Format(format.value) if format else None, force=force) as sink:
         sink.write(first)

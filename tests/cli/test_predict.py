@@ -67,7 +67,7 @@ def test_without_an_input_the_standard_input_is_read(nncli: Cli, penguins: Path,
 
 @pytest.mark.parametrize("name", ["o.csv", "o.csv.gz", "o.parquet", "o.jsonl"])
 def test_every_format_comes_out(nncli: Cli, here: Path, penguins: Path, expected: str, name: str) -> None:
-    done = nncli("predict", penguins, TABLE, "--proba", "-o", name).check()
+    done = nncli("predict", penguins, TABLE, "--proba", "-q", "-o", name).check()
     assert (done.out, done.err) == ("", "")
     content = Path(name).read_bytes()
     if name == "o.csv":
@@ -135,6 +135,25 @@ def test_an_unseen_category_and_a_missing_cell_are_predicted(nncli: Cli, penguin
     assert nncli("predict", penguins, "-", stdin=table).check().out.count("\n") == 2
 
 
+@pytest.mark.parametrize("way", ["file", "pipe"])
+def test_what_training_never_saw_is_counted_in_one_line_unless_quiet(
+    nncli: Cli, here: Path, penguins: Path, expected: str, way: str
+) -> None:
+    table = TABLE.read_bytes().replace(b"Torgersen", b"Atlantis\x1b[2J")
+    Path("t.csv").write_bytes(table)
+    words, stdin = (("t.csv",), b"") if way == "file" else (("-",), table)
+    done = nncli("predict", penguins, *words, stdin=stdin).check()
+    assert done.err.startswith("note: 52 cells hold a category that training never saw ('island': 52); ")
+    assert done.err.count("\n") == 1
+    quiet = nncli("predict", penguins, *words, "-q", stdin=stdin).check()
+    assert (quiet.out, quiet.err) == (done.out, "")
+
+
+def test_there_is_no_note_when_there_is_nothing_to_say(nncli: Cli, penguins: Path) -> None:
+    table = b"".join(TABLE.read_bytes().splitlines(keepends=True)[:5])
+    assert nncli("predict", penguins, "-", stdin=table).check().err == ""
+
+
 def test_no_rows_in_are_no_rows_out(nncli: Cli, penguins: Path) -> None:
     done = nncli("predict", penguins, "-", "--keep", "sex", stdin=TABLE.read_bytes().splitlines(keepends=True)[0])
     assert done.check().out == "sex,prediction\n"
@@ -178,7 +197,7 @@ def test_a_failed_prediction_leaves_the_old_output(nncli: Cli, here: Path, line:
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
 def test_in_the_middle_of_a_pipeline(penguins: Path, expected: str) -> None:
     line = 'cat "$TABLE" | "$@" | head -n 3'
-    words = [*COMMAND, "predict", str(penguins), "--proba"]
+    words = [*COMMAND, "predict", str(penguins), "--proba", "-q"]
     env = os.environ | {"TABLE": str(TABLE)}
     done = subprocess.run(["bash", "-c", line, "-", *words], capture_output=True, env=env, check=True, cwd=ROOT)
     assert done.stdout.decode().splitlines() == expected.splitlines()[:3]
@@ -241,7 +260,8 @@ def test_predictions_are_in_the_targets_own_units(here: Path) -> None:
 def test_how_a_table_was_read_is_said_on_stderr(nncli: Cli, here: Path, penguins: Path, expected: str) -> None:
     Path("t.csv").write_bytes(TABLE.read_bytes().replace(b",", b";").replace(b".", b","))
     done = nncli("predict", penguins, "t.csv", "--proba").check()
-    assert (done.out, done.err) == (expected, "note: t.csv: read with separator ';' and decimal comma\n")
+    assert done.out == expected
+    assert done.err.startswith("note: t.csv: read with separator ';' and decimal comma\n")
     done = nncli("evaluate", penguins, "t.csv", "--json").check()
     assert done.err.startswith("note: t.csv: read with separator ';' and decimal comma\n")
 
