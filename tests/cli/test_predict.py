@@ -266,6 +266,38 @@ def test_how_a_table_was_read_is_said_on_stderr(nncli: Cli, here: Path, penguins
     assert done.err.startswith("note: t.csv: read with separator ';' and decimal comma\n")
 
 
+SHEET = b'x1,x2,"=note",n\n0.5,0.5,=1+1,-3\n0.25,0.5,"@a,b",2\n'
+
+
+def test_formulas_are_escaped_for_spreadsheets_when_asked_to(nncli: Cli, here: Path, line: Path) -> None:
+    words = ("predict", line, "-", "--keep", "=note", "--keep", "n")
+    plain = nncli(*words, stdin=SHEET).check().out
+    assert plain.splitlines()[0] == '"=note","n","prediction"'
+    assert [row.rsplit(",", 2)[:2] for row in plain.splitlines()[1:]] == [["=1+1", "-3"], ['"@a,b"', "2"]]
+    safe = nncli(*words, "--escape-formulas", stdin=SHEET).check().out
+    assert safe == plain.replace("=note", "'=note").replace("=1+1", "'=1+1").replace("@a,b", "'@a,b")
+    nncli(*words, "--escape-formulas", "-o", "o.csv", stdin=SHEET).check()
+    assert Path("o.csv").read_text() == safe
+
+
+def test_text_predictions_are_escaped_too(nncli: Cli, here: Path) -> None:
+    Path("t.csv").write_text("x,label\n" + "0,=A1\n1,-1\n" * 30)
+    Path("c.yaml").write_text("data: {path: t.csv, target: label}\nepochs: 30\nlearning_rate: 0.05")
+    path = nncli("train", "c.yaml", "-q").check().path
+    out = nncli("predict", path, "t.csv", "--proba", "--escape-formulas").check().out.splitlines()
+    assert out[0] == '"prediction","proba_-1","proba_=A1"'
+    assert {row.split(",")[0] for row in out[1:]} == {"'=A1", "-1"}
+
+
+@pytest.mark.parametrize("words", [("-o", "o.parquet"), ("-o", "o.jsonl"), ("--format", "jsonl")], ids=" ".join)
+def test_escaping_formulas_where_there_are_none_is_a_mistake(
+    nncli: Cli, here: Path, line: Path, words: tuple[str, ...]
+) -> None:
+    done = nncli("predict", line, "-", "--escape-formulas", *words, stdin=SHEET).check(2)
+    assert (done.out, list(here.iterdir())) == ("", [])
+    assert "CSV and TSV alone" in done.err
+
+
 def test_the_table_is_never_replaced_by_its_predictions(nncli: Cli, here: Path, penguins: Path) -> None:
     Path("t.csv").write_bytes(TABLE.read_bytes())
     Path("link.csv").symlink_to("t.csv")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.data import encoding
@@ -65,16 +65,19 @@ def plainly(seen: Table, table: Table) -> Strangers:
     )
 
 
+@settings(deadline=None)
 @given(seen=tables(), table=tables())
 def test_the_count_is_the_one_made_by_hand(seen: Table, table: Table) -> None:
     assert Encoder.fit(seen, KINDS, "standard").encode(table, "float32").strangers == plainly(seen, table)
 
 
+@settings(deadline=None)
 @given(table=tables())
 def test_the_training_rows_hold_nothing_strange(table: Table) -> None:
     assert Encoder.fit(table, KINDS, "min_max").encode(table, "float32").strangers == Strangers()
 
 
+@settings(deadline=None)
 @given(seen=tables(), table=tables(), cuts=st.lists(st.integers(0, 12), max_size=4))
 def test_the_counts_of_chunks_add_up_to_the_whole(seen: Table, table: Table, cuts: list[int]) -> None:
     encoder = Encoder.fit(seen, KINDS, "standard")
