@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ import polars as pl
 from nncli.data.dialect import PLAIN, CsvDialect
 from nncli.data.encoding import Encoder
 from nncli.data.examples import Examples
+from nncli.data.strangers import Strangers
 from nncli.data.table import Table
 from nncli.data.targets import ClassTarget, NumberTarget, Target
 from nncli.nn.arrays import Precision
@@ -22,15 +23,19 @@ from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 from nncli.specification import Specification, Text
 
-FORMAT: Literal[1] = 1
-"""The version of model.json; raised whenever an older nncli could not read what a newer one writes."""
+Version = Literal[1, 2]
+FORMAT: Version = 2
+"""The version of model.json; raised whenever an older nncli could not read what a newer one writes.
+
+Since 2 the encoder holds the training range of its numbers, and its rare categories.
+"""
 
 
 class ModelSpec(Specification):
     """All of a model but its weights. `missing` are the spellings of a missing cell that it was trained with, `dialect`
     how its training table was written."""
 
-    format: Literal[1] = FORMAT
+    format: Version = FORMAT
     encoder: Encoder
     target: Target
     network: Network
@@ -38,15 +43,22 @@ class ModelSpec(Specification):
     missing: tuple[Text, ...]
     dialect: CsvDialect = PLAIN
 
+    def in_format(self, version: Version) -> ModelSpec:
+        """This model as it would have been written in that format."""
+        if version == self.format:
+            return self
+        return self.model_copy(update={"format": version, "encoder": self.encoder.of_format_1})
+
 
 @dataclass(frozen=True)
 class Predictions:
     """What a model says of some rows: numbers in the target's own units (rows, targets), or probabilities
-    (rows, classes)."""
+    (rows, classes); and what was strange of the rows."""
 
     target: Target
     values: npt.NDArray[np.float64]
     precision: Precision = "float64"
+    strangers: Strangers = field(default_factory=Strangers)
 
     def frame(self, *, proba: bool = False) -> pl.DataFrame:
         """`prediction`, or `prediction_TARGET` for several; with `proba` also `proba_CLASS` for each class."""
@@ -80,8 +92,8 @@ class Model:
         Raises:
             DataError: a column is missing, or a cell of a numeric column is not a number.
         """
-        X, codes = self.spec.encoder.encode(table, self.spec.network.precision)
-        return self.decode(self._inference.run(X, codes))
+        X, codes, strangers = self.spec.encoder.encode(table, self.spec.network.precision)
+        return replace(self.decode(self._inference.run(X, codes)), strangers=strangers)
 
     def predict_examples(self, examples: Examples) -> Predictions:
         """Predict rows that are encoded already."""

@@ -20,8 +20,11 @@ def evaluate(
         str, typer.Argument(help="A table that has the target's column, or - for the standard input.", metavar="INPUT")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing on stderr but errors.")] = False,
 ) -> None:
     """Score a trained RUN on a labelled table.
+
+    Notes on stderr say how it was read, and count what it holds and the training rows did not.
 
     \b
     nncli evaluate runs/penguins labelled.csv
@@ -37,10 +40,13 @@ def evaluate(
     if table == "-":
         announce_input("a table")
     evaluation = score(run, table)
-    for note in evaluation.notes:
-        say(f"note: {note}")
+    notes = [*evaluation.notes]
     if evaluation.skipped:
-        say(f"note: left out {rows(evaluation.skipped)} without a target")
+        notes.append(f"left out {rows(evaluation.skipped)} without a target")
+    if evaluation.strangers.note:
+        notes.append(evaluation.strangers.note)
+    for note in [] if quiet else notes:
+        say(f"note: {note}")
     if as_json:
         typer.echo(json.dumps(evaluation.json(), ensure_ascii=False).encode())
     else:

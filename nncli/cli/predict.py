@@ -35,14 +35,25 @@ def predict(
         OutputFormat | None, typer.Option("--format", help="Of the output; default: by its name, else CSV.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
+    escape_formulas: Annotated[
+        bool,
+        typer.Option(
+            "--escape-formulas",
+            help="For spreadsheets: in CSV or TSV, put ' before text and names that begin like a formula, with "
+            "= + - @, a tab or a line end. Plain numbers, such as -3, stay as they are.",
+        ),
+    ] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing but errors.")] = False,
 ) -> None:
     """Predict every row of INPUT with a trained RUN: a row out for each row in, in order.
 
     INPUT needs the feature columns that the run was trained on; their order does not matter, other columns are
-    ignored, and the target is not needed.
+    ignored, and the target is not needed. A note at the end counts what INPUT holds and the training rows did not:
+    categories never seen, numbers outside their range, cells missing where none was.
 
     \b
     nncli predict runs/penguins new.csv -o answers.csv --keep id --proba
+    nncli predict runs/penguins new.csv -o for-excel.csv --keep name --escape-formulas
     cat new.csv | nncli predict runs/penguins - > answers.csv
     """
     from nncli.cli.console import announce_input, say
@@ -68,9 +79,15 @@ def predict(
     model = Run.open(run).load_model()
     if source is None:
         announce_input("a table")
-    frames = predict_chunks(model, source, proba=proba, keep=keep or [], tell=lambda note: say(f"note: {note}"))
+
+    def tell(note: str) -> None:
+        if not quiet:
+            say(f"note: {note}")
+
+    frames = predict_chunks(model, source, proba=proba, keep=keep or [], tell=tell)
     first = next(frames)  # what is wrong with the first rows shows before a file is begun
-    with open_sink(target, format=Format(format.value) if format else None, force=force) as sink:
+    chosen = Format(format.value) if format else None
+    with open_sink(target, format=chosen, force=force, escape_formulas=escape_formulas) as sink:
         sink.write(first)
         for frame in frames:
             sink.write(frame)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from nncli.commands.scores import Scores, as_json, score
+from nncli.data.strangers import Strangers
 from nncli.data.table import Table
 from nncli.data.tables import read_table
 from nncli.data.targets import rows_with_target
@@ -19,12 +20,16 @@ from nncli.runs.directory import Run
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of a model on `rows` labelled rows; `skipped` rows had no target. `notes` say how the table was read."""
+    """Scores of a model on `rows` labelled rows; `skipped` rows had no target.
+
+    `notes` say how the table was read, `strangers` what the labelled rows held that the training rows did not.
+    """
 
     rows: int
     skipped: int
     scores: Scores
     notes: tuple[str, ...] = ()
+    strangers: Strangers = field(default_factory=Strangers)
 
     def json(self) -> dict[str, Any]:
         """{"rows": …, "skipped": …, "metrics": {…}}."""
@@ -58,4 +63,4 @@ def evaluate(run: str | Path, data: str | Path | pl.DataFrame) -> Evaluation:
     with np.errstate(all="ignore"):
         predictions = model.predict(labelled)
     scores = score(predictions, target.read(labelled), None, model.spec.loss)
-    return Evaluation(len(labelled), len(table) - len(labelled), scores, table.notes)
+    return Evaluation(len(labelled), len(table) - len(labelled), scores, table.notes, predictions.strangers)

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
 
+from nncli.data.strangers import Strangers
 from nncli.data.table import Table
 from nncli.data.tables import Format, read_chunks
 from nncli.errors import UsageError, listed
 from nncli.model import Model
 from nncli.runs.directory import Run
 
+Tell: TypeAlias = Callable[[str], object]
+
 
 def predict(
-    run: str | Path, data: str | Path | pl.DataFrame, *, proba: bool = False, keep: Sequence[str] = ()
+    run: str | Path,
+    data: str | Path | pl.DataFrame,
+    *,
+    proba: bool = False,
+    keep: Sequence[str] = (),
+    tell: Tell | None = None,
 ) -> pl.DataFrame:
     """Predict every row of a file or a frame; see `predict_chunks`."""
     model = Run.open(Path(run)).load_model()
     if isinstance(data, pl.DataFrame):
-        return predict_frame(model, Table(data, "the frame", dialect=model.spec.dialect), proba=proba, keep=keep)
-    return pl.concat(predict_chunks(model, Path(data), proba=proba, keep=keep), how="vertical_relaxed")
+        tables = iter([Table(data, "the frame", dialect=model.spec.dialect)])
+        frames = predict_tables(model, tables, proba=proba, keep=keep, tell=tell)
+    else:
+        frames = predict_chunks(model, Path(data), proba=proba, keep=keep, tell=tell)
+    return pl.concat(frames, how="vertical_relaxed")
 
 
 def predict_chunks(
@@ -32,34 +44,49 @@ def predict_chunks(
     format: Format | None = None,  # noqa: A002 - the option's name
     proba: bool = False,
     keep: Sequence[str] = (),
-    tell: Callable[[str], object] | None = None,
+    tell: Tell | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Predictions for a file, or for the standard input when `path` is None, in the order of the rows, none lost.
 
     Yields frames with the kept columns first, then `prediction` (`prediction_TARGET` for several targets) and, with
     `proba`, `proba_CLASS` for each class. Memory does not grow with the file. `tell` is called with every note on how
-    the file was read.
+    the file was read, and after the last row with one on what it held that the training rows did not, if anything.
 
     Raises:
         UsageError: `proba` of a model that predicts numbers.
         DataError: a column is missing, or a cell of a numeric column is not a number.
     """
-    for table in read_chunks(path, format=format, missing=model.spec.missing, trained=model.spec.dialect):
-        if tell is not None:
-            for note in table.notes:
-                tell(note)
-        yield predict_frame(model, table, proba=proba, keep=keep)
+    tables = read_chunks(path, format=format, missing=model.spec.missing, trained=model.spec.dialect)
+    yield from predict_tables(model, tables, proba=proba, keep=keep, tell=tell)
 
 
-def predict_frame(model: Model, table: Table, *, proba: bool, keep: Sequence[str]) -> pl.DataFrame:
-    """Predictions for one table in memory."""
+def predict_tables(
+    model: Model, tables: Iterator[Table], *, proba: bool, keep: Sequence[str], tell: Tell | None
+) -> Iterator[pl.DataFrame]:
+    """Predictions for tables that are chunks of one."""
+    tell = tell or (lambda _: None)
+    strangers = Strangers()
+    for table in tables:
+        for note in table.notes:
+            tell(note)
+        frame, met = predict_frame(model, table, proba=proba, keep=keep)
+        strangers += met
+        yield frame
+    if strangers.note:
+        tell(strangers.note)
+
+
+def predict_frame(model: Model, table: Table, *, proba: bool, keep: Sequence[str]) -> tuple[pl.DataFrame, Strangers]:
+    """Predictions for one table in memory, and what was strange of it."""
     if proba and model.spec.target.type == "numbers":
         raise UsageError("--proba needs a model that predicts classes; this one predicts numbers")
     keep = list(dict.fromkeys(keep))
     table.require(keep)
     with np.errstate(all="ignore"):  # a value far beyond the training range may overflow, and shows as such
-        predicted = model.predict(table).frame(proba=proba)
+        predictions = model.predict(table)
+        predicted = predictions.frame(proba=proba)
     clash = sorted(set(keep) & set(predicted.columns))
     if clash:
         raise UsageError(f"--keep {listed(clash)} would stand twice: a column of the prediction has that name")
-    return pl.concat([table.frame.select(keep), predicted], how="horizontal") if keep else predicted
+    frame = pl.concat([table.frame.select(keep), predicted], how="horizontal") if keep else predicted
+    return frame, predictions.strangers

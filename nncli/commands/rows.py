@@ -91,7 +91,7 @@ def encode(
     config: Config, table: Table, encoder: Encoder, target: Target, network: Network, training: Rows | None
 ) -> Rows:
     """Encode rows; class weights are those of the `training` rows, or of these when they are the training rows."""
-    X, codes = encoder.encode(table, network.precision)
+    X, codes, _ = encoder.encode(table, network.precision)
     sample = read_weights(table, config.data.weight) if config.data.weight else None
     y: npt.NDArray[Any]
     seen: npt.NDArray[Any]

@@ -112,7 +112,8 @@ def resume_events(
         if manifest.validation_data is not None and isinstance(config.validation, ValidationFile):
             _same_table(manifest.validation_data, config.validation.path)
         prepared = prepare(config)
-        if prepared.spec != read_spec(run.path, manifest):
+        written = read_spec(run.path, manifest)
+        if prepared.spec.in_format(written.format) != written:
             raise RunError(
                 f"{MODEL} is not what this configuration and table lead to",
                 place=Place(source=str(run.path)),

@@ -4,13 +4,15 @@ A numeric column is centred and scaled; a missing cell becomes the training medi
 missing cells, a second 0/1 column says so. A categorical column of up to 32 categories becomes one 0/1 column each;
 one of more becomes codes for a learned embedding. Every category has a slot: 0 for a missing cell, 1 for one that is
 rare in training or was never seen there, 2 and up for the rest.
+
+What the training rows had none of is counted on the way: see nncli/data/strangers.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
-from typing import Annotated, Any, Literal
+from math import ceil, inf
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,7 @@ import polars as pl
 from pydantic import Field
 
 from nncli.data.columns import Kind, read_numbers, read_text, refuse_extremes, settled_scale
+from nncli.data.strangers import Strange, Strangers
 from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.specification import Count, Flag, Positive, Real, Specification, Text
@@ -28,16 +31,32 @@ MOST_ONE_HOT = 32
 """Categories up to which a column becomes 0/1 columns."""
 RARE_BELOW = 2
 """A category seen fewer times than this in training shares the slot of the unseen: its one row says little of it."""
+RARE_TEXT = 1 << 14
+"""Characters of rare categories that a column remembers. Beyond, as of ids, none is remembered."""
 BLOCK = 65_536
 """Rows encoded at a time: X is filled column by column, and a part of it stays nearer than the whole would."""
 MISSING, OTHER, FIRST = 0, 1, 2
 """The slots of a missing cell, of a rare or unseen category, and of the first known one."""
+UNSEEN = -1
+"""Stands for an unseen category until it is counted."""
 
 Matrix = npt.NDArray[np.floating[Any]]
+Codes = npt.NDArray[np.int64]
+
+
+class Encoded(NamedTuple):
+    """X (rows, width), codes (rows, embedded columns), and what is strange of the rows they were made from."""
+
+    X: Matrix
+    codes: Codes
+    strangers: Strangers
 
 
 class NumericColumn(Specification):
-    """x becomes (x - center) / scale; a missing x becomes `fill` first. `indicator` adds a column of [x missing]."""
+    """x becomes (x - center) / scale; a missing x becomes `fill` first. `indicator` adds a column of [x missing].
+
+    `lowest` and `highest` are the training range; None for a column without a value, and in models of format 1.
+    """
 
     type: Literal["numeric"] = "numeric"
     name: Text
@@ -45,6 +64,8 @@ class NumericColumn(Specification):
     scale: Positive
     fill: Real
     indicator: Flag
+    lowest: Real | None = None
+    highest: Real | None = None
 
     @classmethod
     def fit(cls, table: Table, name: str, scaling: NumericScaling) -> NumericColumn:
@@ -57,16 +78,25 @@ class NumericColumn(Specification):
         present = x[~np.isnan(x)]
         if not len(present):
             return cls(name=name, center=0.0, scale=1.0, fill=0.0, indicator=len(x) > 0)
+        lowest, highest = float(present.min()), float(present.max())
         center, scale = 0.0, 1.0
         with np.errstate(over="ignore", invalid="ignore"):
             if scaling == "standard":
                 center, scale = float(present.mean()), float(present.std())
             elif scaling == "min_max":
-                center, scale = float(present.min()), float(np.ptp(present))
+                center, scale = lowest, float(np.ptp(present))
             fill = float(np.median(present))
         refuse_extremes(table, name, x, center, scale, fill)
         scale = settled_scale(center, scale)
-        return cls(name=name, center=center, scale=scale, fill=fill, indicator=len(present) < len(x))
+        return cls(
+            name=name,
+            center=center,
+            scale=scale,
+            fill=fill,
+            indicator=len(present) < len(x),
+            lowest=lowest,
+            highest=highest,
+        )
 
     @property
     def width(self) -> int:
@@ -78,15 +108,16 @@ class NumericColumn(Specification):
         """What each column of the matrix means."""
         return (self.name, f"{self.name} is missing")[: self.width]
 
-    def encode(self, table: Table, out: Matrix) -> None:
-        """Fill `out` (rows, width).
+    def encode(self, table: Table, out: Matrix) -> Strange:
+        """Fill `out` (rows, width), and count what is strange.
 
         Raises:
             DataError: a cell is not a number, or so far from the training values that `out` cannot hold it.
         """
         x = read_numbers(table, self.name)
         missing = np.isnan(x)
-        if missing.any():
+        holes = int(np.count_nonzero(missing))
+        if holes:
             x = np.where(missing, self.fill, x)
         with np.errstate(over="ignore"):
             scaled = x - self.center
@@ -102,6 +133,21 @@ class NumericColumn(Specification):
             )
         if self.indicator:
             out[:, 1] = missing
+        return self._strange(x, 0 if self.indicator else holes)
+
+    def _strange(self, x: npt.NDArray[np.float64], missing: int) -> Strange:
+        """What is strange of the values, the missing ones filled."""
+        low = -inf if self.lowest is None else self.lowest
+        high = inf if self.highest is None else self.highest
+        lowest, highest = float(x.min(initial=inf)), float(x.max(initial=-inf))
+        if low <= lowest and highest <= high:
+            return Strange(missing=missing)
+        return Strange(
+            missing=missing,
+            outside=int(np.count_nonzero((x < low) | (x > high))),
+            lowest=lowest if lowest < low else inf,
+            highest=highest if highest > high else -inf,
+        )
 
 
 class CategoricalColumn(Specification):
@@ -109,6 +155,8 @@ class CategoricalColumn(Specification):
 
     One-hot: a 0/1 column for each, and, where the training rows had such cells, one for the rare or unseen (`other`)
     and one for the missing; a cell whose slot has no column is all zeros. With `embedding_width`, codes instead.
+    `rare` are the rare categories of the training rows, to tell them from the unseen; None where they are too many to
+    be remembered, and in models of format 1.
     """
 
     type: Literal["categorical"] = "categorical"
@@ -117,6 +165,7 @@ class CategoricalColumn(Specification):
     other: Flag
     missing: Flag
     embedding_width: Count | None = None
+    rare: tuple[Text, ...] | None = None
 
     @classmethod
     def fit(cls, table: Table, name: str) -> CategoricalColumn:
@@ -124,13 +173,15 @@ class CategoricalColumn(Specification):
         cells = read_text(table, name)
         counts = cells.drop_nulls().alias("category").value_counts(name="rows")
         common = counts.filter(pl.col("rows") >= RARE_BELOW)["category"].to_list()
+        rare = counts.filter(pl.col("rows") < RARE_BELOW)["category"]
         c = len(common)
         return cls(
             name=name,
             categories=tuple(sorted(common)),
-            other=c < counts.height,
+            other=len(rare) > 0,
             missing=cells.has_nulls(),
             embedding_width=min(50, ceil(1.6 * c**0.56)) if c > MOST_ONE_HOT else None,
+            rare=tuple(sorted(rare.to_list())) if rare.str.len_chars().sum() <= RARE_TEXT else None,
         )
 
     @property
@@ -151,17 +202,25 @@ class CategoricalColumn(Specification):
         known = [f"{self.name} = {category}" for category in self.categories]
         return (*known, *[f"{self.name} is rare"] * self.other, *[f"{self.name} is missing"] * self.missing)
 
-    def codes(self, table: Table) -> npt.NDArray[np.int64]:
-        """Each row's slot (rows,)."""
+    def codes(self, table: Table) -> tuple[Codes, Strange]:
+        """Each row's slot (rows,), and what is strange of them."""
         cells = read_text(table, self.name)
-        known = range(FIRST, self.slots)
-        found = cells.replace_strict(list(self.categories), known, default=OTHER, return_dtype=pl.Int64)
-        codes: npt.NDArray[np.int64] = found.to_numpy().copy()
+        rare = self.rare or ()
+        slots = [*range(FIRST, self.slots), *[OTHER] * len(rare)]
+        found = cells.replace_strict([*self.categories, *rare], slots, default=UNSEEN, return_dtype=pl.Int64)
+        codes: Codes = found.to_numpy().copy()
         codes[cells.is_null().to_numpy()] = MISSING
-        return codes
+        unseen = codes == UNSEEN
+        count = int(np.count_nonzero(unseen))
+        if count:
+            codes[unseen] = OTHER
+        missing = 0 if self.missing else cells.null_count()
+        if self.rare is None and self.other:  # training had rare ones, and nobody knows which
+            return codes, Strange(rare=count, missing=missing)
+        return codes, Strange(unseen=count, missing=missing)
 
-    def encode(self, table: Table, out: Matrix) -> None:
-        """Fill `out` (rows, width) with zeros and ones."""
+    def encode(self, table: Table, out: Matrix) -> Strange:
+        """Fill `out` (rows, width) with zeros and ones, and count what is strange."""
         c = len(self.categories)
         rows = np.zeros((self.slots, self.width), out.dtype)
         rows[FIRST:, :c] = np.eye(c)
@@ -169,7 +228,9 @@ class CategoricalColumn(Specification):
             rows[OTHER, c] = 1.0
         if self.missing:
             rows[MISSING, c + self.other] = 1.0
-        out[...] = np.take(rows, self.codes(table), axis=0)
+        codes, strange = self.codes(table)
+        out[...] = np.take(rows, codes, axis=0)
+        return strange
 
 
 Column = Annotated[NumericColumn | CategoricalColumn, Field(discriminator="type")]
@@ -211,8 +272,20 @@ class Encoder(Specification):
         """The columns that become codes."""
         return [c for c in self.columns if isinstance(c, CategoricalColumn) and c.embedding_width]
 
-    def encode(self, table: Table, dtype: str) -> tuple[Matrix, npt.NDArray[np.int64]]:
-        """X (rows, width) of `dtype`, and codes (rows, embedded columns).
+    @property
+    def of_format_1(self) -> Encoder:
+        """This encoder without what models of format 1 do not hold."""
+        return Encoder(
+            columns=tuple(
+                column.model_copy(update={"lowest": None, "highest": None})
+                if isinstance(column, NumericColumn)
+                else column.model_copy(update={"rare": None})
+                for column in self.columns
+            )
+        )
+
+    def encode(self, table: Table, dtype: str) -> Encoded:
+        """X of `dtype`, codes, and the strangers among the rows.
 
         Raises:
             DataError: a column is missing, or a cell of a numeric column is not a number, or far too large a one.
@@ -220,16 +293,20 @@ class Encoder(Specification):
         table.require(self.names)
         X = np.empty((len(table), self.width), dtype)
         codes = np.empty((len(table), len(self.embedded)), np.int64)
+        strangers = Strangers()
         for start in range(0, len(table), BLOCK):
             rows = slice(start, start + BLOCK)
-            self._encode(table.part(rows.start, rows.stop), X[rows], codes[rows])
-        return X, codes
+            strangers += self._encode(table.part(rows.start, rows.stop), X[rows], codes[rows])
+        return Encoded(X, codes, strangers)
 
-    def _encode(self, table: Table, X: Matrix, codes: npt.NDArray[np.int64]) -> None:
+    def _encode(self, table: Table, X: Matrix, codes: Codes) -> Strangers:
+        met: list[tuple[str, Strange]] = []
         start = 0
         for column in self.columns:
             if column.width:
-                column.encode(table, X[:, start : start + column.width])
+                met.append((column.name, column.encode(table, X[:, start : start + column.width])))
             start += column.width
         for j, embedded in enumerate(self.embedded):
-            codes[:, j] = embedded.codes(table)
+            codes[:, j], strange = embedded.codes(table)
+            met.append((embedded.name, strange))
+        return Strangers.among(met)

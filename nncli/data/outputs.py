@@ -3,6 +3,9 @@
 A file appears whole or not at all. Reading it gives the cells back: a CSV writes null as an empty cell and the
 text "" as "" in quotes, which `read_table` reads alike; Parquet and JSON lines tell them apart. Numbers are
 written with the fewest digits that read back as the same float32 or float64. JSON has no NaN: it becomes null.
+
+Where formulas are escaped, a text that a spreadsheet would run gets an apostrophe before it, as OWASP advises against
+CSV injection; a plain number among the texts, -3 say, is harmless and stays a number. Such a file is for spreadsheets.
 """
 
 from __future__ import annotations
@@ -22,14 +25,18 @@ from typing import IO, Protocol, TypeAlias
 
 import polars
 
+from nncli.data.columns import WORDS
 from nncli.data.dialect import COMMA
 from nncli.data.sources import REFUSALS, is_stream
 from nncli.data.tables import Format, format_of, separator_of
-from nncli.errors import DataError, Place, listed
+from nncli.errors import DataError, Place, UsageError, listed
 from nncli.files import refuse_existing, writing
 
 # As many rows as Polars itself puts into a row group of a Parquet file.
 ROW_GROUP = 262_144
+FORMULA = r"^[=+\-@\t\r\n\x00＝＋－＠]"
+"""How a text begins that a spreadsheet may take for a formula."""
+PLAIN_NUMBER = r"^[+-]?[0-9.,]*[0-9][0-9.,]*([eE][+-]?[0-9]+)?$"
 PLAIN_NAME = re.compile(r"[\w .%()+-]+")
 STANDARD_OUTPUT = "standard output"
 Writable: TypeAlias = IO[bytes] | gzip.GzipFile
@@ -74,14 +81,20 @@ class DelimitedSink:
     file: Writable
     separator: str
     columns: Columns
+    escape_formulas: bool = False
 
     def write(self, frame: polars.DataFrame) -> None:
+        names = frame.columns
+        first = self.columns.begin(frame)
+        if self.escape_formulas:
+            names = escaped(polars.Series(names, dtype=polars.String)).to_list()
+            frame = frame.with_columns(escaped(cells) for cells in frame if cells.dtype in WORDS)
         # A line with nothing on it is an empty cell to nncli, but many readers skip it.
         null = '""' if frame.width == 1 else ""
         with refusals_explained(frame, self.columns.source):
             rows = frame.write_csv(include_header=False, separator=self.separator, null_value=null)
-        if self.columns.begin(frame):
-            self.file.write(header(frame.columns, self.separator))
+        if first:
+            self.file.write(header(names, self.separator))
         self.file.write(rows.encode())
 
 
@@ -97,6 +110,13 @@ def header(names: list[str], separator: str) -> bytes:
     )
     writer.writerow(names)
     return text.getvalue().encode()
+
+
+def escaped(cells: polars.Series) -> polars.Series:
+    """The texts, with an apostrophe before each that a spreadsheet would take for a formula."""
+    texts = cells.cast(polars.String).alias("")  # Polars takes a name such as ^x$ for a pattern
+    formulas = (texts.str.contains(FORMULA) & ~texts.str.contains(PLAIN_NUMBER)).fill_null(False)
+    return ("'" + texts).zip_with(formulas, texts).alias(cells.name)
 
 
 @dataclass
@@ -183,7 +203,13 @@ def refusals_explained(frame: polars.DataFrame, source: str) -> Iterator[None]:
 
 
 @contextmanager
-def open_sink(path: Path | None, *, format: Format | None = None, force: bool = False) -> Iterator[Sink]:  # noqa: A002
+def open_sink(
+    path: Path | None,
+    *,
+    format: Format | None = None,  # noqa: A002
+    force: bool = False,
+    escape_formulas: bool = False,
+) -> Iterator[Sink]:
     """Yield a sink for `path` (None: standard output, as CSV unless `format` says otherwise).
 
     The file gets its name when the block ends well and is left out when it fails. Devices and named pipes are
@@ -191,13 +217,20 @@ def open_sink(path: Path | None, *, format: Format | None = None, force: bool = 
     that goes away raises BrokenPipeError, which is left to the caller.
 
     Raises:
-        UsageError: the file exists and `force` is false, or its name does not say a format.
+        UsageError: the file exists and `force` is false, or its name does not say a format; or formulas are to be
+            escaped and it is no CSV.
         NncliError: the file cannot be written.
         DataError: from `Sink.write`, or at the end of a Parquet file whose chunks do not fit together.
     """
     direct = path is None or is_stream(path)
     chosen = format or (Format.CSV if path is None or direct else format_of(path))
     columns = Columns(STANDARD_OUTPUT if path is None else str(path))
+    if escape_formulas and chosen is not Format.CSV:
+        raise UsageError(
+            "formulas are escaped in CSV and TSV alone",
+            place=Place(source=columns.source),
+            hint="Leave --escape-formulas out: no spreadsheet runs what is text in Parquet or JSON lines.",
+        )
     with ExitStack() as stack:
         file: Writable
         if path is None:
@@ -212,7 +245,7 @@ def open_sink(path: Path | None, *, format: Format | None = None, force: bool = 
             file = stack.enter_context(gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0))
         match chosen:
             case Format.CSV:
-                yield DelimitedSink(file, separator_of(path) or COMMA, columns)
+                yield DelimitedSink(file, separator_of(path) or COMMA, columns, escape_formulas)
             case Format.JSONL:
                 yield JsonLinesSink(file, columns)
             case Format.PARQUET:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from nncli.model import FORMAT
+from nncli.model import FORMAT, Version
 from nncli.specification import Specification
 from nncli.training.backend import Backend
 
@@ -55,10 +55,11 @@ class Manifest(Specification):
     `backend`, `parts` of a batch and `threads` of the BLAS say how it was computed; older runs had no parts.
     `past` is a digest of all that a resumed training may not change. `files` holds the SHA-256 of every other file of
     the directory. It is empty while the run is being written: the manifest is the last file that a finished run
-    writes, so that a run which was cut short never looks damaged.
+    writes, so that a run which was cut short never looks damaged. `format` is that of model.json too: a run keeps the
+    one that it began with, also when it is resumed.
     """
 
-    format: Literal[1] = FORMAT
+    format: Version = FORMAT
     status: Status
     nncli: str
     command: tuple[str, ...]

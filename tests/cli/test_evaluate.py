@@ -14,7 +14,7 @@ TABLE = DATA / "penguins.csv"
 
 
 def test_the_text_holds_every_part(nncli: Cli, penguins: Path) -> None:
-    done = nncli("evaluate", penguins, TABLE).check()
+    done = nncli("evaluate", penguins, TABLE, "-q").check()
     assert done.err == ""
     lines = done.out.splitlines()
     assert lines[0] == "344 rows"
@@ -62,7 +62,14 @@ def test_rows_without_a_target_are_left_out_and_it_is_said(nncli: Cli, here: Pat
     done = nncli("evaluate", penguins, "t.csv", "--json").check()
     said = json.loads(done.out)
     assert (said["rows"], said["skipped"]) == (334, 10)
-    assert done.err == "note: left out 10 rows without a target\n"
+    assert done.err.startswith("note: left out 10 rows without a target\n")
+
+
+def test_what_training_never_saw_is_counted_unless_quiet(nncli: Cli, penguins: Path) -> None:
+    table = TABLE.read_bytes().replace(b"Torgersen", b"Atlantis")
+    done = nncli("evaluate", penguins, "-", "--json", stdin=table).check()
+    assert done.err.startswith("note: 52 cells hold a category that training never saw ('island': 52); ")
+    assert nncli("evaluate", penguins, "-", "--json", "-q", stdin=table).check().err == ""
 
 
 def test_no_row_with_a_target_is_an_error(nncli: Cli, penguins: Path) -> None:

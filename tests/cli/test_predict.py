@@ -67,7 +67,7 @@ def test_without_an_input_the_standard_input_is_read(nncli: Cli, penguins: Path,
 
 @pytest.mark.parametrize("name", ["o.csv", "o.csv.gz", "o.parquet", "o.jsonl"])
 def test_every_format_comes_out(nncli: Cli, here: Path, penguins: Path, expected: str, name: str) -> None:
-    done = nncli("predict", penguins, TABLE, "--proba", "-o", name).check()
+    done = nncli("predict", penguins, TABLE, "--proba", "-q", "-o", name).check()
     assert (done.out, done.err) == ("", "")
     content = Path(name).read_bytes()
     if name == "o.csv":
@@ -135,6 +135,25 @@ def test_an_unseen_category_and_a_missing_cell_are_predicted(nncli: Cli, penguin
     assert nncli("predict", penguins, "-", stdin=table).check().out.count("\n") == 2
 
 
+@pytest.mark.parametrize("way", ["file", "pipe"])
+def test_what_training_never_saw_is_counted_in_one_line_unless_quiet(
+    nncli: Cli, here: Path, penguins: Path, expected: str, way: str
+) -> None:
+    table = TABLE.read_bytes().replace(b"Torgersen", b"Atlantis\x1b[2J")
+    Path("t.csv").write_bytes(table)
+    words, stdin = (("t.csv",), b"") if way == "file" else (("-",), table)
+    done = nncli("predict", penguins, *words, stdin=stdin).check()
+    assert done.err.startswith("note: 52 cells hold a category that training never saw ('island': 52); ")
+    assert done.err.count("\n") == 1
+    quiet = nncli("predict", penguins, *words, "-q", stdin=stdin).check()
+    assert (quiet.out, quiet.err) == (done.out, "")
+
+
+def test_there_is_no_note_when_there_is_nothing_to_say(nncli: Cli, penguins: Path) -> None:
+    table = b"".join(TABLE.read_bytes().splitlines(keepends=True)[:5])
+    assert nncli("predict", penguins, "-", stdin=table).check().err == ""
+
+
 def test_no_rows_in_are_no_rows_out(nncli: Cli, penguins: Path) -> None:
     done = nncli("predict", penguins, "-", "--keep", "sex", stdin=TABLE.read_bytes().splitlines(keepends=True)[0])
     assert done.check().out == "sex,prediction\n"
@@ -178,7 +197,7 @@ def test_a_failed_prediction_leaves_the_old_output(nncli: Cli, here: Path, line:
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
 def test_in_the_middle_of_a_pipeline(penguins: Path, expected: str) -> None:
     line = 'cat "$TABLE" | "$@" | head -n 3'
-    words = [*COMMAND, "predict", str(penguins), "--proba"]
+    words = [*COMMAND, "predict", str(penguins), "--proba", "-q"]
     env = os.environ | {"TABLE": str(TABLE)}
     done = subprocess.run(["bash", "-c", line, "-", *words], capture_output=True, env=env, check=True, cwd=ROOT)
     assert done.stdout.decode().splitlines() == expected.splitlines()[:3]
@@ -241,9 +260,42 @@ def test_predictions_are_in_the_targets_own_units(here: Path) -> None:
 def test_how_a_table_was_read_is_said_on_stderr(nncli: Cli, here: Path, penguins: Path, expected: str) -> None:
     Path("t.csv").write_bytes(TABLE.read_bytes().replace(b",", b";").replace(b".", b","))
     done = nncli("predict", penguins, "t.csv", "--proba").check()
-    assert (done.out, done.err) == (expected, "note: t.csv: read with separator ';' and decimal comma\n")
+    assert done.out == expected
+    assert done.err.startswith("note: t.csv: read with separator ';' and decimal comma\n")
     done = nncli("evaluate", penguins, "t.csv", "--json").check()
     assert done.err.startswith("note: t.csv: read with separator ';' and decimal comma\n")
+
+
+SHEET = b'x1,x2,"=note",n\n0.5,0.5,=1+1,-3\n0.25,0.5,"@a,b",2\n'
+
+
+def test_formulas_are_escaped_for_spreadsheets_when_asked_to(nncli: Cli, here: Path, line: Path) -> None:
+    words = ("predict", line, "-", "--keep", "=note", "--keep", "n")
+    plain = nncli(*words, stdin=SHEET).check().out
+    assert plain.splitlines()[0] == '"=note","n","prediction"'
+    assert [row.rsplit(",", 2)[:2] for row in plain.splitlines()[1:]] == [["=1+1", "-3"], ['"@a,b"', "2"]]
+    safe = nncli(*words, "--escape-formulas", stdin=SHEET).check().out
+    assert safe == plain.replace("=note", "'=note").replace("=1+1", "'=1+1").replace("@a,b", "'@a,b")
+    nncli(*words, "--escape-formulas", "-o", "o.csv", stdin=SHEET).check()
+    assert Path("o.csv").read_text() == safe
+
+
+def test_text_predictions_are_escaped_too(nncli: Cli, here: Path) -> None:
+    Path("t.csv").write_text("x,label\n" + "0,=A1\n1,-1\n" * 30)
+    Path("c.yaml").write_text("data: {path: t.csv, target: label}\nepochs: 30\nlearning_rate: 0.05")
+    path = nncli("train", "c.yaml", "-q").check().path
+    out = nncli("predict", path, "t.csv", "--proba", "--escape-formulas").check().out.splitlines()
+    assert out[0] == '"prediction","proba_-1","proba_=A1"'
+    assert {row.split(",")[0] for row in out[1:]} == {"'=A1", "-1"}
+
+
+@pytest.mark.parametrize("words", [("-o", "o.parquet"), ("-o", "o.jsonl"), ("--format", "jsonl")], ids=" ".join)
+def test_escaping_formulas_where_there_are_none_is_a_mistake(
+    nncli: Cli, here: Path, line: Path, words: tuple[str, ...]
+) -> None:
+    done = nncli("predict", line, "-", "--escape-formulas", *words, stdin=SHEET).check(2)
+    assert (done.out, list(here.iterdir())) == ("", [])
+    assert "CSV and TSV alone" in done.err
 
 
 def test_the_table_is_never_replaced_by_its_predictions(nncli: Cli, here: Path, penguins: Path) -> None:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli import evaluate, predict
-from nncli.commands.predict import predict_frame
+from nncli.commands.predict import predict_chunks, predict_frame
+from nncli.data.strangers import Strange
 from nncli.data.tables import read_chunks
 from nncli.errors import DataError, RunError, UsageError
 from nncli.runs.directory import Run
@@ -30,7 +31,7 @@ def test_a_frame_and_a_file_are_predicted_alike(penguins: Path) -> None:
 def test_the_bits_do_not_depend_on_the_chunks(penguins: Path, rows: int, block: int) -> None:
     model = Run.open(penguins).load_model()
     chunks = read_chunks(TABLE, missing=("", "NA"), rows=rows, block_bytes=block)
-    frames = [predict_frame(model, chunk, proba=True, keep=["sex"]) for chunk in chunks]
+    frames = [predict_frame(model, chunk, proba=True, keep=["sex"])[0] for chunk in chunks]
     assert pl.concat(frames).equals(predict(penguins, TABLE, proba=True, keep=["sex"]))
 
 
@@ -58,6 +59,37 @@ def test_mistakes_are_told(penguins: Path, line: Path) -> None:
 def test_a_value_beyond_all_measure_is_told(line: Path) -> None:
     with pytest.raises(DataError, match="too far"):
         predict(line, pl.DataFrame({"x1": [1e300], "x2": [0.0]}))
+
+
+def test_what_training_never_saw_is_told_once_after_the_last_row(penguins: Path, tmp_path: Path) -> None:
+    strange = pl.read_csv(TABLE, infer_schema=False).with_columns(
+        island=pl.lit("Atlantis"), body_mass_g=pl.lit("1"), bill_depth_mm=pl.lit("17"), flipper_length_mm=pl.lit("200")
+    )
+    pl.concat([strange] * 200).with_columns(bill_length_mm=pl.lit("40")).write_csv(tmp_path / "t.csv")
+    model = Run.open(penguins).load_model()
+    told: list[str] = []
+    frames = [len(frame) for frame in predict_chunks(model, tmp_path / "t.csv", tell=told.append)]
+    assert len(frames) > 1
+    assert told == [
+        "68,800 cells hold a category that training never saw ('island': 68,800); "
+        "68,800 values lie outside the training range ('body_mass_g': 68,800 down to 1)"
+    ]
+
+
+def test_a_frame_and_a_file_are_told_of_alike(penguins: Path, tmp_path: Path) -> None:
+    frame = pl.read_csv(TABLE, null_values=["NA"]).with_columns(sex=pl.lit("?"), body_mass_g=pl.lit(99_999))
+    frame.write_csv(tmp_path / "t.csv")
+    of_frame: list[str] = []
+    of_file: list[str] = []
+    answers = predict(penguins, frame, tell=of_frame.append)
+    assert predict(penguins, tmp_path / "t.csv", tell=of_file.append).equals(answers)
+    assert of_frame == of_file == [evaluate(penguins, frame).strangers.note]
+
+
+def test_evaluate_counts_the_rows_that_it_scores(penguins: Path) -> None:
+    frame = pl.read_csv(TABLE, null_values=["NA"]).with_columns(island=pl.lit("Atlantis"))
+    labelled = frame.with_columns(species=pl.when(pl.int_range(pl.len()) >= 100).then("species"))
+    assert evaluate(penguins, labelled).strangers.columns["island"] == Strange(unseen=244)
 
 
 def test_evaluate_gives_scores(penguins: Path) -> None:

@@ -15,9 +15,10 @@ from nncli.config.schema import Config
 from nncli.errors import ConfigError, RunError
 from nncli.runs.directory import Run
 from nncli.runs.manifest import CONFIG, MANIFEST, MODEL
+from nncli.runs.reading import read_spec
 from nncli.training.epoch import DivergedError
 from tests.cli.support import DATA, Cli
-from tests.runs.support import changed, checkpoints, damaged, in_parts, outcome, stop_at
+from tests.runs.support import changed, checkpoints, damaged, in_parts, outcome, signed, stop_at
 
 CONFIGURATION = """
 data: {path: t.csv, target: species, drop: [year]}
@@ -54,6 +55,28 @@ def half(config: Path) -> Path:
 @pytest.fixture
 def copy(half: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(half, tmp_path / "copy"))
+
+
+def test_a_run_begun_in_format_1_goes_on_in_it_to_the_same_bits(copy: Path, whole: tuple[bytes, ...]) -> None:
+    manifest = Run.open(copy).load_manifest()
+    spec = read_spec(copy, manifest).in_format(1)
+    old = spec.model_dump_json(exclude={"encoder": {"columns": {"__all__": {"lowest", "highest", "rare"}}}})
+    (copy / MODEL).write_text(old)
+    (copy / MANIFEST).write_bytes(changed(format=1)((copy / MANIFEST).read_bytes()))
+    signed(copy)
+    resume(copy)
+    weights, _, *rest = outcome(copy)
+    assert (weights, *rest) == (whole[0], *whole[2:])
+    assert (copy / MODEL).read_text() == old
+    assert Run.open(copy).load_manifest().format == 1
+
+
+def test_a_run_begun_in_format_1_is_held_against_its_table_too(copy: Path) -> None:
+    spec = read_spec(copy, Run.open(copy).load_manifest()).in_format(1)
+    (copy / MODEL).write_text(spec.model_dump_json())
+    damaged(copy, MODEL, changed(encoder__columns__1__center=0.5))
+    with pytest.raises(RunError, match="not what this configuration"):
+        resume(copy)
 
 
 @settings(max_examples=25, deadline=None)

@@ -71,13 +71,13 @@ def first(encoder: Encoder) -> CategoricalColumn:
 
 
 def encoded(encoder: Encoder, cells: Sequence[Any] | pl.Series) -> list[list[float]]:
-    X, _ = encoder.encode(one(cells), "float64")
+    X, *_ = encoder.encode(one(cells), "float64")
     rows: list[list[float]] = X.tolist()
     return rows
 
 
 def bits(encoder: Encoder, table: Table, dtype: str = "float32") -> bytes:
-    X, codes = encoder.encode(table, dtype)
+    X, codes, _ = encoder.encode(table, dtype)
     return X.tobytes() + codes.tobytes()
 
 
@@ -85,7 +85,7 @@ def bits(encoder: Encoder, table: Table, dtype: str = "float32") -> bytes:
 
 
 def test_numbers_are_centred_and_scaled_by_the_standard_deviation() -> None:
-    X, _ = numeric([1.0, 2.0, 3.0, 6.0]).encode(one([3.0, 5.0]), "float64")
+    X, *_ = numeric([1.0, 2.0, 3.0, 6.0]).encode(one([3.0, 5.0]), "float64")
     assert X[:, 0] == pytest.approx((np.array([3.0, 5.0]) - 3.0) / math.sqrt(14 / 4))
 
 
@@ -106,7 +106,7 @@ def test_none_leaves_numbers_as_they_are() -> None:
 @given(tables())
 def test_every_finite_cell_gives_a_finite_row(table: Table) -> None:
     for scaling in SCALINGS:
-        X, _ = Encoder.fit(table, KINDS, scaling).encode(table, "float32")
+        X, *_ = Encoder.fit(table, KINDS, scaling).encode(table, "float32")
         assert np.isfinite(X).all()
 
 
@@ -221,22 +221,22 @@ def test_rare_and_missing_cells_have_a_column_where_training_had_them() -> None:
 def test_unseen_and_missing_cells_are_zeros_where_training_had_none() -> None:
     encoder = categorical(["a", "a", "b", "b"])
     assert encoded(encoder, ["never seen", None, "b"]) == [[0.0, 0.0], [0.0, 0.0], [0.0, 1.0]]
-    assert first(encoder).codes(one(["never seen", None, "b"])).tolist() == [OTHER, MISSING, FIRST + 1]
+    assert first(encoder).codes(one(["never seen", None, "b"]))[0].tolist() == [OTHER, MISSING, FIRST + 1]
 
 
 @pytest.mark.parametrize("cells", [["a", "b"], [None, None], ["a", None], []])
 def test_a_column_without_a_common_category_is_encoded(cells: list[str | None]) -> None:
     encoder = categorical(pl.Series(cells, dtype=pl.String))
-    X, _ = encoder.encode(one(pl.Series(["a", None, "z"], dtype=pl.String)), "float32")
+    X, *_ = encoder.encode(one(pl.Series(["a", None, "z"], dtype=pl.String)), "float32")
     assert X.shape == (3, ("a" in cells) + (None in cells))
-    assert first(encoder).codes(one(["a", None])).tolist() == [OTHER, MISSING]
+    assert first(encoder).codes(one(["a", None]))[0].tolist() == [OTHER, MISSING]
 
 
 @pytest.mark.parametrize("word", ["NA", "", "null", "None", "nan", "rare", "missing", "007", " a", "a ", "A", "a\x00"])
 def test_a_word_that_looks_special_is_a_category_like_any_other(word: str) -> None:
     column = first(categorical(["a", "a", word, word, None]))
     assert set(column.categories) == {"a", word}
-    assert column.codes(one([word, "a", None])).tolist() == [
+    assert column.codes(one([word, "a", None]))[0].tolist() == [
         FIRST + column.categories.index(word),
         FIRST + column.categories.index("a"),
         MISSING,
@@ -267,7 +267,7 @@ def test_many_categories_are_embedded(c: int, width: int | None) -> None:
     assert width is None or width == min(50, math.ceil(1.6 * c**0.56))
     assert first(encoder).embedding_width == width
     assert (first(encoder).slots, encoder.width) == (c + 2, c if width is None else 0)
-    X, codes = encoder.encode(one(["0000", None, "new", f"{c - 1:04}"]), "float32")
+    X, codes, _ = encoder.encode(one(["0000", None, "new", f"{c - 1:04}"]), "float32")
     assert X.shape == (4, encoder.width)
     assert codes.tolist() == ([[]] * 4 if width is None else [[2], [0], [1], [c + 1]])
 
@@ -282,7 +282,7 @@ def test_rare_categories_do_not_count_towards_the_embedding() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name_of_a_column_does(name: str) -> None:
     encoder = categorical(["a", "a", "b", "b", None], name)
-    X, _ = encoder.encode(one(["b", "c"], name), "float32")
+    X, *_ = encoder.encode(one(["b", "c"], name), "float32")
     assert X.tolist() == [[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
     assert Encoder.model_validate_json(encoder.model_dump_json()) == encoder
 
@@ -303,7 +303,7 @@ def test_chunks_give_the_same_bits_as_the_whole(table: Table, cuts: list[int]) -
     encoder = Encoder.fit(table, KINDS, "standard")
     edges = [0, *sorted(cuts), len(table)]
     parts = [encoder.encode(table.part(a, b), "float32") for a, b in pairwise(edges)]
-    X, codes = encoder.encode(table, "float32")
+    X, codes, _ = encoder.encode(table, "float32")
     assert np.concatenate([part[0] for part in parts]).tobytes() == X.tobytes()
     assert np.concatenate([part[1] for part in parts]).tobytes() == codes.tobytes()
 
@@ -330,8 +330,8 @@ def test_permuted_and_extra_columns_give_the_same_bits(table: Table, order: list
 @given(tables(), st.permutations(range(12)))
 def test_a_row_has_the_same_bits_wherever_it_stands(table: Table, order: list[int]) -> None:
     encoder = Encoder.fit(table, KINDS, "standard")
-    X, _ = encoder.encode(table, "float32")
-    moved, _ = encoder.encode(table.take(np.array(order)), "float32")
+    X, *_ = encoder.encode(table, "float32")
+    moved, *_ = encoder.encode(table.take(np.array(order)), "float32")
     assert moved.tobytes() == X[order].tobytes()
 
 
@@ -357,13 +357,13 @@ def test_fitting_never_looks_at_validation_rows(table: Table, edits: Table, held
 
 def test_ignored_columns_are_left_out() -> None:
     encoder = Encoder.fit(one(["a"]), [("x", Kind.IGNORE)], "standard")
-    X, codes = encoder.encode(one(["b", "c"]), "float32")
+    X, codes, _ = encoder.encode(one(["b", "c"]), "float32")
     assert (encoder.names, X.shape, codes.shape) == ([], (2, 0), (2, 0))
 
 
 def test_a_table_without_rows_is_encoded() -> None:
     table = Table(pl.DataFrame(schema=dict.fromkeys(["number", "text", "word"], pl.String)), "t.csv")
-    X, codes = Encoder.fit(table, KINDS, "standard").encode(table, "float32")
+    X, codes, _ = Encoder.fit(table, KINDS, "standard").encode(table, "float32")
     assert (len(X), len(codes)) == (0, 0)
 
 

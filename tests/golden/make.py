@@ -42,7 +42,7 @@ def table() -> pl.DataFrame:
         {
             "x1": [None if i % 17 == 0 else v for i, v in enumerate(x[:, 0].tolist())],
             "x2": x[:, 1],
-            "few": [None if i % 23 == 0 else "abc"[c] for i, c in enumerate(few)],
+            "few": [None if i % 23 == 0 else f"rare {i}" if i % 60 == 7 else "abc"[c] for i, c in enumerate(few)],
             "many": [words[c] for c in many],
             "label": [["café", "007", "NA "][int(v > 0) + int(v > 3)] for v in y],
             "two": ["yes" if v > 1 else "no" for v in y],

@@ -21,6 +21,7 @@ from nncli import predict, train
 from nncli.data.table import Table
 from nncli.data.tables import read_table
 from nncli.errors import RunError
+from nncli.model import FORMAT
 from nncli.runs.directory import Run
 from nncli.runs.manifest import CONFIG, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
 from tests.cli.support import DATA
@@ -90,10 +91,10 @@ def test_a_model_that_cannot_be_is_refused_even_when_its_checksum_agrees(copy: P
 
 @pytest.mark.parametrize("name", [MODEL, MANIFEST])
 def test_a_newer_format_asks_for_a_newer_nncli(copy: Path, name: str) -> None:
-    (copy / name).write_bytes(changed(format=2, whatever=1)((copy / name).read_bytes()))
+    (copy / name).write_bytes(changed(format=FORMAT + 1, whatever=1)((copy / name).read_bytes()))
     error = refused(copy)
     assert name in str(error.place)
-    assert "format 2" in error.message
+    assert f"format {FORMAT + 1}" in error.message
     assert "newer nncli" in str(error.hint)
 
 
