@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -213,8 +213,14 @@ def session(
 
 
 def _predict(model: Model, rows: Rows) -> Predictions:
+    examples, values = rows.examples, np.empty((len(rows), 0))
     with np.errstate(all="ignore"):  # what overflows shows in the predictions
-        return model.predict_examples(rows.examples)
+        for span in examples.spans():
+            some = model.predict_examples(examples.part(span))
+            if not span.start:
+                values = np.empty((len(rows), some.values.shape[1]))
+            values[span] = some.values
+    return replace(some, values=values)
 
 
 def _finite(predictions: Predictions) -> bool:

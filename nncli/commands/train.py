@@ -17,7 +17,7 @@ from nncli.commands.prepare import Prepared, prepare
 from nncli.commands.session import Event, Finished, session
 from nncli.config.loading import load_config
 from nncli.config.schema import Config, ValidationFile
-from nncli.data.scratch import folder_beside
+from nncli.data.scratch import Scratch, folder_beside
 from nncli.data.sources import is_stream
 from nncli.data.tables import digest
 from nncli.errors import ConfigError, DataError, Mistake, Place, RunError, UsageError
@@ -28,7 +28,7 @@ from nncli.runs.reading import read_spec
 from nncli.training.state import State
 from nncli.version import __version__
 
-MAY_CHANGE = frozenset({"epochs", "checkpoint", "output"})
+MAY_CHANGE = frozenset({"epochs", "checkpoint", "memory_limit", "output"})
 """Keys that a resumed training may set anew: they do not touch what has been."""
 
 
@@ -81,13 +81,14 @@ def train_events(
         raise UsageError("assignments go with the path of a configuration, not with a Config")
     began = datetime.now(UTC)
     wanted = Path(output or config.output or "runs/model")
-    prepared = prepare(config, folder_beside(wanted))
-    execution = choose_execution(prepared)
-    with execution.hold(prepared) as prepared:
-        state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams, execution.parts)
-        manifest = _manifest(prepared, began, tuple(command), execution)
-        with Run.create(wanted, prepared.config, prepared.spec, manifest) as run:
-            yield from session(prepared, run, state, [], manifest, stop)
+    with Scratch(folder_beside(wanted)) as scratch:
+        prepared = prepare(config, scratch)
+        execution = choose_execution(prepared)
+        with execution.hold(prepared) as prepared:
+            state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams, execution.parts)
+            manifest = _manifest(prepared, began, tuple(command), execution)
+            with Run.create(wanted, prepared.config, prepared.spec, manifest) as run:
+                yield from session(prepared, run, state, [], manifest, stop)
 
 
 def resume_events(
@@ -100,19 +101,20 @@ def resume_events(
     """Go on from the latest checkpoint of a run, to the same bits as if it had never ended.
 
     Raises:
-        ConfigError: an assignment would change the past; only `epochs` (which may grow) and `checkpoint` may change.
+        ConfigError: an assignment would change the past; only `epochs` (which may grow), `checkpoint` and
+            `memory_limit` may change.
         DataError: a table is not the one that the run began with.
         RunError: the run is damaged, or another training is writing it.
     """
     run = Run.open(Path(path))
-    with run.locked():
+    with run.locked(), Scratch(run.path) as scratch:
         manifest = run.load_manifest()
         run.clear_leftovers()
         config = _unchanged(run, manifest, assignments)
         _same_table(manifest.data, config.data.path)
         if manifest.validation_data is not None and isinstance(config.validation, ValidationFile):
             _same_table(manifest.validation_data, config.validation.path)
-        prepared = prepare(config, run.path)
+        prepared = prepare(config, scratch)
         written = read_spec(run.path, manifest)
         if prepared.spec.in_format(written.format) != written:
             raise RunError(

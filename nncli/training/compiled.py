@@ -57,7 +57,7 @@ class Told:
 
 def tell(plan: Plan, batches: Batches) -> Told:
     """Put a training, which nothing hinders, into the loops' words."""
-    examples, network, loss = batches.examples, plan.network, plan.loss
+    examples, network, loss = batches.pool, plan.network, plan.loss
     k, classes = network.outputs, isinstance(loss, CrossEntropy)
     nothing = np.empty(0, np.float32)
     y = np.empty((0, k), np.float32) if classes else np.ascontiguousarray(examples.y)
@@ -86,7 +86,7 @@ def bind_gradient(told: Told, parameters: Parameters, batches: Batches, rows: sl
     data, net, start, stop = told.data, told.net(parameters, rows.stop - rows.start), rows.start, rows.stop
 
     def gradient(i: int) -> float:
-        return kernels.gradient(data, net, batches.at(i)[start:stop], batch)
+        return kernels.gradient(data, net, batches.following(i)[start:stop], batch)
 
     return gradient
 
@@ -121,7 +121,7 @@ def bind_stretch(plan: Plan, parameters: Parameters, moments: Mapping[str, Array
     extras = (plan.l1, plan.l2, plan.clip_norm or 0.0)
 
     def stretch(position: int, rates: npt.NDArray[np.float64], t: int) -> tuple[npt.NDArray[np.float64], bool]:
-        order = batches.order[position * batch :]
+        order = batches.following(position)
         done, finite = kernels.stretch(told.data, net, optimizer, extras, order, batch, rates, t, losses)
         return losses[:done], finite
 
