@@ -24,6 +24,7 @@ from measuring import COMMAND, in_rounds, make_csv, parser, run
 from reporting import Cell, Goal, Report, show
 
 CONFIG = "data: {{path: {table}, target: y}}\nvalidation: 0\nepochs: {epochs}\n"
+AXES = ("rows", "columns", "steps")
 CLEARLY = 0.1
 """By what share of the fixed part a point must be above it."""
 
@@ -64,6 +65,7 @@ def axes(scale: float) -> list[Axis]:
 
 def arguments() -> argparse.ArgumentParser:
     made = parser(__doc__, rounds=5)
+    made.add_argument("--axes", nargs="+", choices=AXES, default=AXES, help="what grows; default: all three in turn")
     made.add_argument("--points", type=int, default=5, help="each the double of the one before (default 5)")
     made.add_argument("--scale", type=float, default=1.0, help="a factor for the sizes of the tables (default 1)")
     return made
@@ -91,6 +93,8 @@ def measure(options: argparse.Namespace) -> list[Report]:
     goals: list[Goal] = []
     with tempfile.TemporaryDirectory() as name:
         for axis in axes(options.scale):
+            if axis.title not in options.axes:
+                continue
             first = getattr(axis.first, axis.key)
             grown = [replace(axis.first, **{axis.key: first << n}) for n in range(options.points)]
             jobs = [axis.least, *grown]

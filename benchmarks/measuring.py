@@ -71,13 +71,21 @@ class Run:
     output: str
 
 
+class FailedError(Exception):
+    """A process failed; `words` are what it said."""
+
+    def __init__(self, command: Sequence[str | Path], code: int, words: str) -> None:
+        super().__init__(f"{' '.join(map(str, command))}: exit code {code}\n{words}")
+        self.words = words
+
+
 def run(words: Sequence[str | Path], *, threads: int | None = None, **variables: str) -> Run:
     """Run the interpreter with these arguments, on `threads` cores (default: all).
 
     The peak counts no less than this process's own, which the system hands on: whoever measures memory imports little.
 
     Raises:
-        SystemExit: it failed; with its own words.
+        FailedError: the process failed.
     """
     threads = threads or cores()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -96,7 +104,7 @@ def run(words: Sequence[str | Path], *, threads: int | None = None, **variables:
         out.seek(0)
         err.seek(0)
         if process.returncode:
-            raise SystemExit(f"{' '.join(map(str, words))}\nexit code {process.returncode}\n{err.read().decode()}")
+            raise FailedError(words, process.returncode, err.read().decode())
         unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
         return Run(seconds, usage.ru_maxrss / unit, out.read().decode())
 
@@ -110,8 +118,8 @@ def refusal(setting: str) -> str | None:
         words = ["train", f"{folder}/c.yaml", "-q", "-o", f"{folder}/run", "--set", setting]
         try:
             run([*COMMAND, *words])
-        except SystemExit as error:
-            return str(error).strip().splitlines()[-1]
+        except FailedError as error:
+            return error.words.strip().splitlines()[0]
     return None
 
 

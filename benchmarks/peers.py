@@ -229,9 +229,13 @@ class Peer:
 
     @property
     def is_installed(self) -> bool:
+        """Whether it is there; why an nncli is left out is printed."""
         if not all(map(importlib.util.find_spec, self.modules.values())):
             return False
-        return self.title == NNCLI or self.setting is None or refusal(self.setting) is None
+        reason = refusal(self.setting) if self.setting and self.title != NNCLI else None
+        if reason:
+            print(f"{self.title} is left out: {reason}")
+        return reason is None
 
 
 NNCLI, FAST = "nncli", "nncli[fast]"

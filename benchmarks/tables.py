@@ -129,7 +129,7 @@ def rates(table: Path, folder: Path, rows: int, rounds: int) -> Report:
     inside, outside = "in memory", LIMIT
     tasks = {inside: partial(trained, table, folder)}
     if reason := refusal(LIMIT):
-        print(f"left out, since nncli does not take {LIMIT}: {reason}")
+        print(f"out of core is left out: {reason}")
     else:
         tasks[outside] = partial(trained, table, folder, LIMIT)
     found = in_rounds(tasks, rounds)
