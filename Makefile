@@ -24,10 +24,10 @@ parity: .venv/dev
 	$(BIN)/python -c "import torch" || $(BIN)/pip install --quiet torch
 	$(BIN)/python tests/reference/make_reference.py --check
 
-# Times nncli beside whatever peers are installed.
+# Times nncli beside whatever peers are installed (.venv/bin/pip install -e '.[bench]' brings them): hours, on a quiet
+# machine. Writes benchmarks/results.json and the tables of docs/performance.md.
 bench: .venv/dev
-	$(BIN)/python benchmarks/step.py
-	$(BIN)/python benchmarks/textbook.py
+	$(BIN)/python benchmarks/all.py
 
 # How much of nncli/ the tests run, branches included (the tracer itself allocates, so without the tests that forbid it).
 coverage: .venv/dev
