@@ -19,7 +19,7 @@ import polars
 
 from nncli.data.blocks import BLOCK_BYTES, NEWLINE, NOWHERE, Block, blocks, positions, refuse_encoding
 from nncli.data.sources import REFUSALS, without_mark
-from nncli.errors import DataError, Place, quoted
+from nncli.errors import DataError, Place, quoted, refuse_shortage
 
 # Far more than a table has; at some hundreds Polars runs out of stack, and the whole process ends without a word.
 DEEPEST = 128
@@ -60,6 +60,7 @@ def parse(block: Block, source: str) -> polars.DataFrame:
     try:
         return polars.read_ndjson(io.BytesIO(block.data), infer_schema_length=None)
     except REFUSALS as error:
+        refuse_shortage(error)
         refuse_encoding(block, source)
         explain(block, source, error)
 

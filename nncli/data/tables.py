@@ -21,7 +21,7 @@ from nncli.data.dialect import COMMA, TAB, CsvDialect
 from nncli.data.jsonlines import read_json_lines
 from nncli.data.sources import PARQUET_MAGIC, REFUSALS, UTF8_MARK, explained, is_stream, name_of, opened, spooled
 from nncli.data.table import Table
-from nncli.errors import DataError, Place, UsageError, nearest
+from nncli.errors import DataError, Place, UsageError, nearest, refuse_shortage
 
 ROWS = 65_536
 ANY = CsvDialect()
@@ -215,6 +215,7 @@ def read_parquet(path: Path, source: str, rows: int | None) -> Iterator[tuple[in
         for first in range(0, max(count, 1), rows or max(count, 1)):
             yield first + 1, (scan if rows is None else scan.slice(first, rows)).collect()
     except REFUSALS as error:
+        refuse_shortage(error)
         raise DataError(
             f"the Parquet file is damaged, or of a kind that is not supported: {str(error).splitlines()[0]}",
             place=Place(source=source),
