@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -61,6 +62,18 @@ def writing(path: Path) -> Iterator[BinaryIO]:
     with replacing(path) as temporary, temporary.open("wb") as file:
         yield file
         file.flush()
+
+
+@contextmanager
+def named(before: Path, after: Path) -> Iterator[None]:
+    """Let errors about the folder `before`, a temporary name, speak of the folder `after` that the person asked for."""
+    try:
+        yield
+    except NncliError as error:
+        source = error.place.source if error.place else None
+        if error.place and source and Path(source).is_relative_to(before):
+            error.place = replace(error.place, source=str(after / Path(source).relative_to(before)))
+        raise
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -18,8 +18,10 @@ import numpy as np
 import polars
 
 from nncli.data.blocks import BLOCK_BYTES, NEWLINE, NOWHERE, Block, blocks, positions, refuse_encoding
+from nncli.data.decoding import Text
+from nncli.data.dialect import AUTO
 from nncli.data.sources import REFUSALS, without_mark
-from nncli.errors import DataError, Place, quoted
+from nncli.errors import DataError, Place, quoted, refuse_shortage
 
 # Far more than a table has; at some hundreds Polars runs out of stack, and the whole process ends without a word.
 DEEPEST = 128
@@ -30,17 +32,18 @@ HALF_A_CHARACTER = re.compile(
 
 
 def read_json_lines(
-    file: IO[bytes], source: str, *, size: int | None = BLOCK_BYTES
+    file: IO[bytes], source: str, *, size: int | None = BLOCK_BYTES, encoding: str = AUTO, fallback: str = AUTO
 ) -> Iterator[tuple[int, polars.DataFrame]]:
     """Yield the number of the first row (from 1) and the rows of one block after another.
 
     The columns and their kinds are those of the block; `size` None reads one block that holds everything.
+    For `encoding` and `fallback` see `Text`.
 
     Raises:
         DataError: a line is not a JSON object, or the values of a key do not fit into one column.
     """
-    row = 1
-    for block in whole(file, source) if size is None else blocks(file, source, size=size, quoting=False):
+    row, text = 1, Text(file, source, encoding, fallback)
+    for block in whole(text, source) if size is None else blocks(text, source, size=size, quoting=False):
         if block.data.isspace():
             continue
         frame = parse(block, source)
@@ -50,8 +53,11 @@ def read_json_lines(
         raise DataError("the file is empty", place=Place(source=source))
 
 
-def whole(file: IO[bytes], source: str) -> Iterator[Block]:
-    yield Block(without_mark(file, source) + file.read(), NOWHERE, 1)
+def whole(text: Text, source: str) -> Iterator[Block]:
+    pieces = [without_mark(text, source)]
+    while more := text.read(BLOCK_BYTES):
+        pieces.append(more)
+    yield Block(b"".join(pieces), NOWHERE, 1)
 
 
 def parse(block: Block, source: str) -> polars.DataFrame:
@@ -60,6 +66,7 @@ def parse(block: Block, source: str) -> polars.DataFrame:
     try:
         return polars.read_ndjson(io.BytesIO(block.data), infer_schema_length=None)
     except REFUSALS as error:
+        refuse_shortage(error)
         refuse_encoding(block, source)
         explain(block, source, error)
 

@@ -7,6 +7,7 @@ import polars
 import pytest
 
 from nncli.data.jsonlines import read_json_lines
+from nncli.data.tables import Format, sniffed
 from nncli.errors import DataError
 
 
@@ -104,3 +105,26 @@ def test_what_cannot_be_explained_is_refused_all_the_same(monkeypatch: pytest.Mo
     monkeypatch.setattr(polars, "read_ndjson", refuse)
     with pytest.raises(DataError, match=r"cannot be read as a table: no reason$"):
         read(b'{"a": 1}\n')
+
+
+@pytest.mark.parametrize("size", [None, 7])
+@pytest.mark.parametrize(
+    ("encoding", "said"), [("utf-16", "auto"), ("utf-16", "utf-16"), ("utf-16-be", "utf-16-be"), ("latin-1", "latin-1")]
+)
+def test_it_is_read_in_what_its_mark_or_the_person_says(encoding: str, said: str, size: int | None) -> None:
+    text = '{"name": "Zoë"}\n\n{"name": "Müller"}\n'.encode(encoding)
+    frames = read_json_lines(io.BytesIO(text), "x.jsonl", size=size, encoding=said)
+    assert polars.concat([frame for _, frame in frames])["name"].to_list() == ["Zoë", "Müller"]
+
+
+def test_what_is_no_text_in_its_encoding_is_named_by_its_line() -> None:
+    text = '{"a": 1}\n{"a": 2}'.encode("utf-16") + b"\x00\xd8"
+    with pytest.raises(DataError, match="are not utf-16 text") as caught:
+        list(read_json_lines(io.BytesIO(text), "x.jsonl"))
+    assert caught.value.place is not None
+    assert caught.value.place.line == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_told_from_a_stream_without_a_name(encoding: str) -> None:
+    assert sniffed(("\ufeff" + '{"a": 1}').encode(encoding)[:4]) is Format.JSONL
