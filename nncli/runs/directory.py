@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from nncli.config.schema import Config
 from nncli.config.writing import dump
 from nncli.errors import NncliError, Place, RunError, UsageError
-from nncli.files import TEMPORARY_SUFFIX, named, sync_folder, write_bytes, write_text
+from nncli.files import TEMPORARY_SUFFIX, named, sync_folder, together, write_bytes, write_text
 from nncli.model import Model, ModelSpec
 from nncli.runs.manifest import (
     CHECKPOINTS,
@@ -65,8 +65,9 @@ class Run:
             raise _cannot_make(wanted, error) from error
         with cls._half_made(wanted) as making:
             with named(making.path.parent.resolve() / making.path.name, wanted), named(making.path, wanted):
-                making.save_spec(spec)
-                making.save_manifest(manifest)
+                with together():
+                    making.save_spec(spec)
+                    making.save_manifest(manifest)
                 run = making._named(wanted, config)
             yield run
 
