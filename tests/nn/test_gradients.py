@@ -139,6 +139,25 @@ def test_gradient_of_a_category_met_twice_counts_twice() -> None:
     assert check(network, Mse(), rows=8).error <= TOLERANCE
 
 
+@pytest.mark.parametrize("layer", members(Layer), ids=tag)
+@pytest.mark.parametrize("embedded", [False, True], ids=["numbers alone", "with an embedding"])
+def test_parameters_get_the_same_gradient_whether_or_not_the_input_wants_one(layer: type[Any], embedded: bool) -> None:
+    embeddings = (Embedding(name="a", slots=3, width=2),) if embedded else ()
+    network = network_of(*layers_of(layer, 2 + 2 * embedded, Tanh()), embeddings=embeddings)
+    rng = np.random.default_rng(0)
+    parameters, X, codes = network.initialise(rng), rng.normal(size=(6, 2)), rng.integers(0, 3, (6, int(embedded)))
+
+    def gradient(needs_dX: bool) -> NDArray[Any]:
+        bound = network.bind(parameters, 6, rng=np.random.default_rng(1), training=True, needs_dX=needs_dX)
+        bound.X[...], bound.codes[...] = X, codes
+        bound.forward()
+        parameters.grad[...] = np.nan
+        bound.backward(np.linspace(-1.0, 1.0, 18).reshape(6, 3))
+        return parameters.grad.copy()
+
+    np.testing.assert_array_equal(gradient(needs_dX=False), gradient(needs_dX=True))
+
+
 @dataclass(frozen=True)
 class Case:
     network: Network

@@ -13,6 +13,7 @@ from nncli.data.examples import Examples
 from nncli.errors import NncliError
 from nncli.nn.activations import Tanh
 from nncli.nn.layers import Dense
+from nncli.nn.network import Embedding
 from nncli.nn.optimizers import Sgd
 from nncli.nn.schedules import ConstantRate
 from nncli.training.epoch import DivergedError, Wish
@@ -30,10 +31,12 @@ from tests.training.plans import (
 )
 
 
-def test_a_nan_in_the_data_is_met_at_its_step() -> None:
-    plan = plan_of(epochs=5, batch_size=29)
+@pytest.mark.parametrize("row", [0, 3])
+@pytest.mark.parametrize("embeddings", [(), (Embedding(name="town", slots=3, width=2),)], ids=["numbers", "with codes"])
+def test_a_nan_in_the_data_is_met_at_its_step(row: int, embeddings: tuple[Embedding, ...]) -> None:
+    plan = plan_of(network=network_of(Dense(units=5), embeddings=embeddings), epochs=5, batch_size=29)
     examples = rows_of(plan)
-    examples.X[3, 1] = np.nan
+    examples.X[row, 1] = np.nan
     with pytest.raises(
         DivergedError, match=r"the loss became nan at step 1 \(epoch 1\), first in layers.0; nothing was kept"
     ):

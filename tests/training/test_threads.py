@@ -40,6 +40,12 @@ def test_large_products_get_one_a_core(monkeypatch: pytest.MonkeyPatch, cores: A
     assert choose_threads("auto", network, enough - 1) == 1
 
 
+def test_products_of_just_the_size_that_pays_get_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    network = Network.model_validate({"features": 64, "layers": (), "outputs": 1})
+    assert choose_threads("auto", network, WORTH_A_SECOND_THREAD // 64) == 2
+
+
 @pytest.mark.parametrize("name", ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"])
 def test_the_environment_has_no_say(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     network = network_of(2048, 2048)
