@@ -17,7 +17,7 @@ from nncli.nn.network import Embedding
 from nncli.nn.optimizers import Sgd
 from nncli.nn.schedules import ConstantRate
 from nncli.training.epoch import DivergedError, Wish
-from nncli.training.loop import EpochReport, RateHalved, fit
+from nncli.training.loop import EpochReport, Paused, RateHalved, fit
 from nncli.training.plan import Plan
 from tests.training.plans import (
     bits,
@@ -113,8 +113,14 @@ def wild(**options: Any) -> Plan:
 def test_going_back_halves_the_rate_and_trains_all_epochs() -> None:
     plan = wild()
     state = fresh(plan)
-    events = list(fit(plan, state, rows_of(plan)))
+    events, stood = [], []
+    for event in fit(plan, state, rows_of(plan)):
+        events.append(event)
+        stood.append(state.epoch)
     halvings = [event for event in events if isinstance(event, RateHalved)]
+    assert all(
+        event.epoch == epoch for event, epoch in zip(events, stood, strict=True) if not isinstance(event, Paused)
+    )
     assert [event.factor for event in halvings] == [0.5 ** (n + 1) for n in range(len(halvings))]
     assert halvings
     assert state.rate_factor == halvings[-1].factor
