@@ -123,6 +123,7 @@ def test_going_back_halves_the_rate_and_trains_all_epochs() -> None:
     )
     assert [event.factor for event in halvings] == [0.5 ** (n + 1) for n in range(len(halvings))]
     assert halvings
+    assert all(f"at step {event.step} (epoch" in event.why for event in halvings)
     assert state.rate_factor == halvings[-1].factor
     assert (state.epoch, state.step) == (8, 8 * 4)
     last = events[-1]
