@@ -50,10 +50,10 @@ reliability: .venv/dev
 	$(BIN)/python reliability/faults.py
 	$(BIN)/python reliability/fuzz.py
 
-# Every mutant of the arithmetic against the tests nearest to it, half an hour; `mutmut` makes them, and knows those tests.
+# Every mutant of the arithmetic against the tests nearest to it: half an hour. mutmut makes them and finds those tests.
 mutation: .venv/dev
 	$(BIN)/pip install --quiet mutmut
-	$(BIN)/mutmut run --max-children 1 "nncli.nn.arrays.x_scalar__mutmut_1"
+	$(BIN)/mutmut run --max-children 1 "nncli.training.threads.x_choose_threads__mutmut_1"
 	$(BIN)/python reliability/mutations.py
 
 clean:
