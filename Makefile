@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test check parity bench coverage lock audit reliability clean
+.PHONY: train test check parity bench coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -50,8 +50,14 @@ reliability: .venv/dev
 	$(BIN)/python reliability/faults.py
 	$(BIN)/python reliability/fuzz.py
 
+# Every mutant of the arithmetic against the tests nearest to it: half an hour. mutmut makes them and finds those tests.
+mutation: .venv/dev
+	$(BIN)/pip install --quiet mutmut
+	$(BIN)/mutmut run --max-children 1 "nncli.training.threads.x_choose_threads__mutmut_1"
+	$(BIN)/python reliability/mutations.py
+
 clean:
-	rm -rf .venv
+	rm -rf .venv mutants
 
 .venv/created:
 	$(PYTHON) -m venv .venv
