@@ -24,8 +24,8 @@ from nncli.training import step
 pytest.importorskip("numba")
 pytest.importorskip("scipy")
 
-from nncli.nn import kernels  # noqa: E402
-from nncli.training.compiled import KINDS, bind_optimizer  # noqa: E402
+from nncli.nn import kernels
+from nncli.training.compiled import KINDS, bind_optimizer
 
 Vector = npt.NDArray[np.float32]
 ACTIVATIONS = [Identity(), Relu(), LeakyRelu(), LeakyRelu(slope=0.3), LeakyRelu(slope=0.0), Sigmoid(), Tanh()]
