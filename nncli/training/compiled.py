@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -53,6 +54,18 @@ class Told:
         """The network with its vectors, and buffers for so many rows."""
         A = np.empty(rows * self.widths, np.float32)
         return (self.layers, self.slopes, parameters.theta, parameters.grad, A, np.empty_like(A))
+
+
+def are_compiled(parts: int) -> bool:
+    """Whether the loops have been compiled since they were written, as far as Numba's folder tells."""
+    loops: Any = kernels.stretch if parts == 1 else kernels.gradient
+    if loops.signatures:
+        return True
+    try:
+        kept = Path(loops.stats.cache_path).glob(f"*.{loops.__name__}-*.nbc")
+        return max((file.stat().st_mtime for file in kept), default=0.0) > Path(kernels.__file__).stat().st_mtime
+    except OSError:
+        return False
 
 
 def tell(plan: Plan, batches: Batches) -> Told:

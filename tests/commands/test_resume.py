@@ -112,6 +112,7 @@ OTHER = {
     "precision": "precision=float64",
     "on_divergence": "on_divergence=halve_rate",
     "threads": "threads=1",
+    "backend": "backend=numpy",
     "seed": "seed=1",
 }
 

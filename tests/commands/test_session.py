@@ -19,6 +19,7 @@ from nncli.errors import NncliError
 from nncli.runs.directory import Run
 from nncli.training.epoch import DivergedError, Wish
 from nncli.training.loop import EpochReport, RateHalved
+from nncli.training.threads import Threads
 from tests.cli.support import DATA
 from tests.runs.support import checkpoints, outcome, stop_at
 
@@ -203,10 +204,13 @@ def blas_threads() -> set[int]:
     return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
 
-@pytest.mark.parametrize(("wanted", "expected"), [("1", 1), ("2", 2), ("auto", 1)])
+@pytest.mark.parametrize(
+    ("wanted", "layers", "expected"),
+    [("1", "[4]", (1, 1)), ("2", "[4]", (2, 1)), ("auto", "[4]", (1, 1)), ("2", "[batch_norm]", (1, 2))],
+)
 @pytest.mark.parametrize("go_on", [False, True], ids=["begun", "resumed"])
 def test_the_threads_are_recorded_and_held_within_every_step(
-    tmp_path: Path, wanted: str, expected: int, go_on: bool
+    tmp_path: Path, wanted: str, layers: str, expected: tuple[int, int], go_on: bool
 ) -> None:
     seen: list[Any] = []
 
@@ -216,18 +220,21 @@ def test_the_threads_are_recorded_and_held_within_every_step(
 
     before = blas_threads()
     config = config_of(tmp_path, f"epochs: 2\nthreads: {wanted}")
+    config.write_text(config.read_text().replace("[4]", layers))
     if go_on:
         run = train(config, output=tmp_path / "run", stop=stop_at(3)).run
         resume(run, stop=look)
     else:
         run = train(config, output=tmp_path / "run", stop=look).run
-    assert seen == [{expected}] * (5 if go_on else 8)
-    assert Run.open(run).load_manifest().threads == expected
+    assert seen == [{expected[1]}] * (5 if go_on else 8)
+    manifest = Run.open(run).load_manifest()
+    assert (manifest.parts, manifest.threads) == expected
     assert blas_threads() == before
 
 
 def test_a_resumed_training_has_the_threads_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nncli.commands.train.choose_threads", lambda *_: 2)  # as on another machine
+    another = Threads(parts=1, blas=2)  # as of another version
+    monkeypatch.setattr("nncli.commands.execution.choose_threads", lambda *_: another)
     run = train(config_of(tmp_path, "epochs: 2"), output=tmp_path / "run", stop=stop_at(3)).run
     monkeypatch.undo()
     seen: list[Any] = []

@@ -117,7 +117,7 @@ def test_an_activation_is_that_of_numpy_there_and_back(f: Any, values: list[floa
         bound.forward()
         found = activated(f, Z)
         if isinstance(f, Sigmoid):  # NumPy's is (1 + tanh(z/2)) / 2: exact to a unit of 1, not of itself
-            close(found, bound.Y, scale=np.float32(0.5))
+            close(found, bound.Y, scale=0.5)
         else:
             close(found, bound.Y)
         Y = bound.Y.copy()

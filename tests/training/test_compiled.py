@@ -39,7 +39,7 @@ from nncli.training import compiled
 ROWS = 45
 
 
-def dense(units: int, activation: str, **options: Any) -> dict[str, Any]:
+def dense(units: int, activation: Any, **options: Any) -> dict[str, Any]:
     return {"type": "dense", "units": units, "activation": activation, **options}
 
 
@@ -53,7 +53,7 @@ NETWORKS = {
     "linear": network_of(),
     "one_feature": network_of(dense(4, "tanh"), features=1),
     "relu": network_of(dense(16, "relu"), dense(8, "relu")),
-    "leaky": network_of(dense(8, "leaky_relu"), dense(6, {"type": "leaky_relu", "slope": 0.2})),  # type: ignore[arg-type]
+    "leaky": network_of(dense(8, "leaky_relu"), dense(6, {"type": "leaky_relu", "slope": 0.2})),
     "smooth": network_of(*SMOOTH),
     "no_bias": network_of(dense(6, "relu", bias=False), dense(5, "tanh"), dense(3, "tanh", bias=False)),
     "narrow": network_of(dense(1, "tanh"), dense(1, "leaky_relu")),
@@ -346,7 +346,7 @@ def test_a_gradient_that_is_not_finite_stops_at_its_step_with_the_words_of_numpy
         other = fresh(plan)
         other.restore(state.snapshot())
         with pytest.raises(DivergedError, match="the gradient is no longer a finite number at step") as caught:
-            list(fit(replace(plan, backend=backend), other, examples, ahead=lambda step: 10**9))  # type: ignore[arg-type]
+            list(fit(replace(plan, backend=backend), other, examples, ahead=lambda step: 10**9))
         words.append((str(caught.value), other.step))
     assert words[0] == words[1]
 
@@ -364,7 +364,7 @@ def test_a_training_that_goes_back_does_so_as_with_numpy() -> None:
     examples = example_rows(plan.network, plan.loss, ROWS)
     found = []
     for backend in ("numba", "numpy"):
-        events = fit(replace(plan, backend=backend), fresh(plan), examples, ahead=lambda step: 10**9)  # type: ignore[arg-type]
+        events = fit(replace(plan, backend=backend), fresh(plan), examples, ahead=lambda step: 10**9)
         found.append([(e.epoch, e.factor, e.why) for e in events if isinstance(e, RateHalved)])
     assert found[0] == found[1] != []
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -123,6 +122,9 @@ def test_what_overflows_in_a_thread_is_not_warned_of() -> None:
 
 def test_the_work_of_the_threads_overlaps() -> None:
     met = threading.Barrier(2)
-    tasks: list[Callable[[], None]] = [lambda: met.wait(timeout=10) and None] * 2
+
+    def meet() -> None:
+        met.wait(timeout=10)
+
     with Crew(2) as crew:
-        crew.run(tasks)
+        crew.run([meet, meet])
