@@ -12,7 +12,7 @@ from nncli.errors import Place, RunError
 from nncli.training.backend import Backend, hindrance, installed, load, pays
 from nncli.training.threads import choose_threads, held_to
 
-COMPILING = "compiling the loops, which takes some ten seconds and is done once"
+COMPILING = "compiling the fast path, which takes some seconds and is done once"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -68,6 +69,20 @@ def are_compiled(parts: int) -> bool:
         return False
 
 
+def _ready(loop: Any, *arguments: Any) -> None:
+    """Have a loop compiled, or loaded as it was kept, by calling it where there is nothing to do.
+
+    What was kept and cannot be read, as after a power cut, is removed, and compiled anew.
+    """
+    try:
+        loop(*arguments)
+    except Exception:
+        for file in Path(loop.stats.cache_path).glob("kernels.*.nb?"):
+            with suppress(OSError):
+                file.unlink()
+        loop(*arguments)
+
+
 def tell(plan: Plan, batches: Batches) -> Told:
     """Put a training, which nothing hinders, into the loops' words."""
     examples, network, loss = batches.examples, plan.network, plan.loss
@@ -97,6 +112,7 @@ def _table(network: Network) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.floa
 def bind_gradient(told: Told, parameters: Parameters, batches: Batches, rows: slice, batch: int) -> Gradient:
     """As nncli.training.step.bind_gradient."""
     data, net, start, stop = told.data, told.net(parameters, rows.stop - rows.start), rows.start, rows.stop
+    _ready(kernels.gradient, data, net, batches.order[:1], batch)  # the gradient is written anew by every step
 
     def gradient(i: int) -> float:
         return kernels.gradient(data, net, batches.at(i)[start:stop], batch)
@@ -119,6 +135,7 @@ def bind_optimizer(
 ) -> Step:
     """As the optimizer's own bind."""
     known = _moved(optimizer, moments, decayed)
+    _ready(kernels.move, theta[:0], grad[:0], (*known[:-1], 0), 0.0, 1)
 
     def step(learning_rate: float, t: int) -> None:
         kernels.move(theta, grad, known, learning_rate, t)
@@ -132,6 +149,7 @@ def bind_stretch(plan: Plan, parameters: Parameters, moments: Mapping[str, Array
     net = told.net(parameters, batch)
     optimizer = _moved(plan.optimizer, moments, parameters.layout.decayed)
     extras = (plan.l1, plan.l2, plan.clip_norm or 0.0)
+    _ready(kernels.stretch, told.data, net, optimizer, extras, batches.order, batch, np.empty(0), 1, losses)
 
     def stretch(position: int, rates: npt.NDArray[np.float64], t: int) -> tuple[npt.NDArray[np.float64], bool]:
         order = batches.order[position * batch :]

@@ -89,7 +89,7 @@ def test_stretches_that_take_too_long_shrink_to_one(monkeypatch: pytest.MonkeyPa
 
 def test_a_clock_that_stands_still_or_a_compilation_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     _, state, _, advance = bound("numba")
-    ticking(monkeypatch, 12.0)  # the first call compiles
+    ticking(monkeypatch, 12.0)  # by this clock the first call takes long
     assert taken(state, advance, 1) == [1]
     ticking(monkeypatch, 0.0)
     assert taken(state, advance, 3) == [1, 8, 64]

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -186,6 +188,37 @@ def test_one_compilation_does_for_every_training() -> None:
                 trained(plan_of(network, loss, epochs=1, parts=parts, clip_norm=1.0, l1=1.0), examples)
     assert len(kernels.stretch.signatures) == 1  # type: ignore[attr-defined]
     assert len(kernels.gradient.signatures) == 1  # type: ignore[attr-defined]
+
+
+class Kept:
+    """Loops that were kept on disk and are not to be read while a file of theirs is there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.stats = SimpleNamespace(cache_path=str(folder))
+        self.folder, self.calls = folder, 0
+
+    def __call__(self, *arguments: Any) -> None:
+        self.calls += 1
+        if list(self.folder.glob("kernels.*")):
+            raise EOFError
+
+
+def test_compiled_loops_that_cannot_be_read_are_removed_and_compiled_anew(tmp_path: Path) -> None:
+    for name in ("kernels.stretch-9.py311.nbi", "kernels.sgd-8.py311.1.nbc", "other.f-1.py311.nbi", "layers.pyc"):
+        (tmp_path / name).write_bytes(b"")
+    loop = Kept(tmp_path)
+    compiled._ready(loop, 1, 2)
+    assert loop.calls == 2
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["layers.pyc", "other.f-1.py311.nbi"]
+    compiled._ready(loop)
+    assert loop.calls == 3
+
+
+def test_what_is_wrong_with_the_loops_themselves_is_raised(tmp_path: Path) -> None:
+    loop = Kept(tmp_path / "none")
+    loop.__class__ = type("Wrong", (Kept,), {"__call__": lambda self: 1 / 0})
+    with pytest.raises(ZeroDivisionError):
+        compiled._ready(loop)
 
 
 # --- backward is the derivative of forward
