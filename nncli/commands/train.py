@@ -44,7 +44,8 @@ def train(
         config: a `Config`, a path, or `-` for the standard input.
         output: the run directory; default: the configuration's.
         assignments: overrides such as `epochs=10` or `optimizer.type=adam`, for a path only.
-        stop: asked after every batch; once it answers True the training ends and is saved.
+        stop: asked after every batch, or, where loops are compiled, some twenty times a second; once it answers True
+            the training ends and is saved.
 
     Raises:
         ConfigError, DataError: nothing was started.
@@ -80,8 +81,9 @@ def train_events(
         raise UsageError("assignments go with the path of a configuration, not with a Config")
     began = datetime.now(UTC)
     prepared = prepare(config)
-    execution = choose_execution(prepared)
-    with execution.hold(prepared) as prepared:
+    notes: list[str] = []
+    execution = choose_execution(prepared, notes)
+    with execution.hold(prepared, notes) as prepared:
         state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams, execution.parts)
         manifest = _manifest(prepared, began, tuple(command), execution)
         wanted = Path(output or config.output or "runs/model")
@@ -101,13 +103,15 @@ def resume_events(
     Raises:
         ConfigError: an assignment would change the past; only `epochs` (which may grow) and `checkpoint` may change.
         DataError: a table is not the one that the run began with.
-        RunError: the run is damaged, or another training is writing it.
+        RunError: the run is damaged, another training is writing it, or what computed it is not there any more.
     """
     run = Run.open(Path(path))
     with run.locked():
         manifest = run.load_manifest()
         run.clear_leftovers()
         config = _unchanged(run, manifest, assignments)
+        execution = _execution(manifest)
+        execution.require(str(run.path))
         _same_table(manifest.data, config.data.path)
         if manifest.validation_data is not None and isinstance(config.validation, ValidationFile):
             _same_table(manifest.validation_data, config.validation.path)
@@ -119,7 +123,6 @@ def resume_events(
                 place=Place(source=str(run.path)),
                 hint="Train again from its config.yaml.",
             )
-        execution = _execution(manifest)
         with execution.hold(prepared) as prepared:
             state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams, execution.parts)
             reports = load_checkpoint(run.path, state, owner=manifest.owner)
