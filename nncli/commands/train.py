@@ -45,7 +45,8 @@ def train(
         config: a `Config`, a path, or `-` for the standard input.
         output: the run directory; default: the configuration's.
         assignments: overrides such as `epochs=10` or `optimizer.type=adam`, for a path only.
-        stop: asked after every batch; once it answers True the training ends and is saved.
+        stop: asked after every batch, or, where loops are compiled, some twenty times a second; once it answers True
+            the training ends and is saved.
 
     Raises:
         ConfigError, DataError: nothing was started.
@@ -83,8 +84,9 @@ def train_events(
     wanted = Path(output or config.output or "runs/model")
     with Scratch(folder_beside(wanted)) as scratch:
         prepared = prepare(config, scratch)
-        execution = choose_execution(prepared)
-        with execution.hold(prepared) as prepared:
+        notes: list[str] = []
+        execution = choose_execution(prepared, notes)
+        with execution.hold(prepared, notes) as prepared:
             state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams, execution.parts)
             manifest = _manifest(prepared, began, tuple(command), execution)
             with Run.create(wanted, prepared.config, prepared.spec, manifest) as run:
@@ -104,13 +106,15 @@ def resume_events(
         ConfigError: an assignment would change the past; only `epochs` (which may grow), `checkpoint` and
             `memory_limit` may change.
         DataError: a table is not the one that the run began with.
-        RunError: the run is damaged, or another training is writing it.
+        RunError: the run is damaged, another training is writing it, or what computed it is not there any more.
     """
     run = Run.open(Path(path))
     with run.locked(), Scratch(run.path) as scratch:
         manifest = run.load_manifest()
         run.clear_leftovers()
         config = _unchanged(run, manifest, assignments)
+        execution = _execution(manifest)
+        execution.require(str(run.path))
         _same_table(manifest.data, config.data.path)
         if manifest.validation_data is not None and isinstance(config.validation, ValidationFile):
             _same_table(manifest.validation_data, config.validation.path)
@@ -122,7 +126,6 @@ def resume_events(
                 place=Place(source=str(run.path)),
                 hint="Train again from its config.yaml.",
             )
-        execution = _execution(manifest)
         with execution.hold(prepared) as prepared:
             state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams, execution.parts)
             reports = load_checkpoint(run.path, state, owner=manifest.owner)
