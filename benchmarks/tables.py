@@ -23,7 +23,7 @@ from measuring import COMMAND, Run, in_rounds, make_csv, parser, ratio, refusal,
 from reporting import Cell, Goal, Report, show
 
 PREDICTED, TRAINED, COLUMNS = 2_000_000, 5_000_000, 40
-LIMIT = "data.memory_limit=500 MiB"
+LIMIT = "memory_limit=500 MiB"
 """The setting that sends a training out of core."""
 
 CONFIG = """data: {{path: {table}, target: y}}
@@ -116,7 +116,7 @@ def reading(table: Path, rows: int, rounds: int) -> Report:
 def trained(table: Path, folder: Path, *settings: str) -> tuple[float, float]:
     """Rows per second of the epochs after the first, and the peak memory in MiB, of one training."""
     with tempfile.TemporaryDirectory(dir=folder) as name:
-        config = configured(table, batch=4096, epochs=3)
+        config = configured(table, batch=4096, epochs=6)
         sets = [word for setting in settings for word in ("--set", setting)]
         done = run([*COMMAND, "train", config, *sets, "-q", "-o", Path(name) / "run"])
         with (Path(name) / "run" / "history.csv").open() as file:

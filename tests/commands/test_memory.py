@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from nncli.commands.memory import SHARE, free_memory, memory_limit
 from nncli.commands.prepare import prepare
 from nncli.commands.train import resume, train
 from nncli.config.schema import Config, bytes_of
+from nncli.config.writing import dump
 from nncli.data.mapped import RowsFile
 from nncli.data.scratch import Scratch
 from nncli.errors import NncliError
-from nncli.runs.manifest import HISTORY, METRICS, MODEL, WEIGHTS
+from nncli.runs.manifest import CHECKPOINTS, CONFIG, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
+from tests.cli.support import SECONDS, start
 from tests.commands.test_rows import TABLE
 
 
@@ -112,6 +115,22 @@ def test_a_disk_that_fills_up_ends_the_training_which_can_be_resumed(
             train(config(csv, "0 B", checkpoint={"every": "1 epoch"}), output=tmp_path / "run")
     resume(tmp_path / "run")
     assert results(tmp_path / "run") == results(tmp_path / "whole")
+
+
+def test_a_killed_training_leaves_no_file_behind_and_is_resumed(csv: Path, tmp_path: Path) -> None:
+    endless = config(csv, "0 B", epochs=100_000, checkpoint={"every": "1 epoch"})
+    (tmp_path / "c.yaml").write_text(dump(endless.model_dump(mode="json")))
+    with start("train", tmp_path / "c.yaml", "-q", "-o", tmp_path / "run") as process:
+        until = time.monotonic() + SECONDS
+        while not list(tmp_path.glob(f"run/{CHECKPOINTS}/*")) and time.monotonic() < until:
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.yaml", "run", "t.csv"]
+    resume(tmp_path / "run", stop=after(30))
+    assert (tmp_path / "run" / WEIGHTS).exists()
+    known = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, MANIFEST, CHECKPOINTS, ".lock"}
+    assert {path.name for path in (tmp_path / "run").iterdir()} <= known
 
 
 def test_a_batch_of_all_rows_is_in_memory_anyway(csv: Path) -> None:
