@@ -48,9 +48,17 @@ def installed() -> bool:
     return find_spec("numba") is not None and find_spec("scipy") is not None
 
 
+LONG = 1 << 31
+"""Multiplications of a forward pass from which a step takes part of a second, nearly all of it in the BLAS."""
+
+
 def pays(network: Network, batch_rows: int, steps: int) -> bool:
-    """Whether so many steps save more time than Numba takes to come."""
-    return steps * (SAVED_A_STEP + SAVED_A_PRODUCT * batch_rows * network.layout.decayed) > COSTS
+    """Whether so many steps save more time than Numba takes to come, and each is short.
+
+    While a loop runs no signal is heard; in long steps there is little to gain, and NumPy hears signals in between.
+    """
+    products = batch_rows * network.layout.decayed
+    return products < LONG and steps * (SAVED_A_STEP + SAVED_A_PRODUCT * products) > COSTS
 
 
 class Obstacle(NamedTuple):

@@ -14,7 +14,7 @@ from nncli.nn.losses import CrossEntropy, Loss, LossBase, Mse
 from nncli.nn.network import Network
 from nncli.nn.optimizers import Adam, Optimizer, OptimizerBase
 from nncli.training import backend
-from nncli.training.backend import COSTS, hindrance, load, pays
+from nncli.training.backend import COSTS, LONG, hindrance, load, pays
 from tests.cli.support import ROOT
 from tests.unions import members, tag
 
@@ -73,7 +73,14 @@ def test_it_pays_from_as_many_steps_as_outweigh_the_start() -> None:
     assert not pays(network, 32, 1)
     assert pays(network, 32, 10**6)
     assert pays(network, 32, int(COSTS / backend.SAVED_A_STEP))
-    assert pays(network_of(4096), 4096, 10**4) > pays(network_of(4), 4, 10**4)
+    assert pays(network_of(512), 4096, 3 * 10**4) > pays(network_of(4), 4, 3 * 10**4)
+
+
+def test_it_does_not_pay_where_a_step_would_be_deaf_to_signals_for_long() -> None:
+    network = network_of(512)
+    longest = (LONG - 1) // network.layout.decayed
+    assert pays(network, longest, 10**6)
+    assert not pays(network, longest + 1, 10**6)
 
 
 # --- what keeps Numba from working
