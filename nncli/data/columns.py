@@ -100,7 +100,7 @@ def read_numbers(table: Table, name: str) -> npt.NDArray[np.float64]:
             place=table.place(row=row, column=name),
             hint=mend(str(cells[row]), name, table.dialect),
         )
-    values: npt.NDArray[np.float64] = numbers.fill_null(np.nan).to_numpy()
+    values: npt.NDArray[np.float64] = (numbers.fill_null(np.nan) if numbers.has_nulls() else numbers).to_numpy()
     infinite = np.isinf(values)
     if infinite.any():
         row = int(infinite.argmax())
