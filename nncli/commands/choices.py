@@ -11,6 +11,7 @@ from nncli.commands.notes import spelled_alike
 from nncli.config.schema import Config
 from nncli.data.columns import Kind, infer_kind
 from nncli.data.encoding import CategoricalColumn, Encoder
+from nncli.data.stored import StoredTable
 from nncli.data.table import Table
 from nncli.data.targets import ClassTarget, NumberTarget, Target
 from nncli.errors import ConfigError, DataError, Mistake, Place, listed, quoted
@@ -59,12 +60,12 @@ def choose_loss(config: Config, table: Table) -> tuple[Loss, bool]:
     return loss, False
 
 
-def choose_kinds(config: Config, training: Table, notes: list[str]) -> list[tuple[str, Kind]]:
+def choose_kinds(config: Config, training: StoredTable, notes: list[str]) -> list[tuple[str, Kind]]:
     """The features with their kinds; columns to ignore are left out."""
     data = config.data
     never = {*data.target, *data.drop, data.weight}
-    names = data.features or [name for name in training.names if name not in never]
-    kinds = [(name, data.columns.get(name) or infer_kind(training, name)) for name in names]
+    names = data.features or [name for name in training.outline.names if name not in never]
+    kinds = [(name, data.columns.get(name) or infer_kind(training.only([name]), name)) for name in names]
     empty = [n for n, kind in kinds if kind is Kind.IGNORE and n not in data.columns]
     if empty:
         notes.append(f"ignored {listed(empty)}: no value in any training row")
@@ -72,10 +73,17 @@ def choose_kinds(config: Config, training: Table, notes: list[str]) -> list[tupl
     if not kinds:
         raise DataError(
             "there is no column to predict from",
-            place=Place(source=training.source),
+            place=Place(source=training.outline.source),
             hint="Name some as data.features, or drop fewer.",
         )
     return kinds
+
+
+def fit_encoder(config: Config, training: StoredTable, kinds: list[tuple[str, Kind]]) -> Encoder:
+    """The encoder, fitted on one column of the training rows after the other."""
+    scaling = config.encoding.numeric
+    fitted = (Encoder.fit(training.only([name]), [(name, kind)], scaling) for name, kind in kinds)
+    return Encoder(columns=tuple(column for one in fitted for column in one.columns))
 
 
 def note_empty_categories(encoder: Encoder, notes: list[str]) -> None:

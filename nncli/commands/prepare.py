@@ -7,11 +7,13 @@ categories, scales) is fitted on the training rows alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from nncli.commands.choices import (
     build_network,
     choose_kinds,
     choose_loss,
+    fit_encoder,
     fit_target,
     note_empty_categories,
     note_twins,
@@ -21,7 +23,7 @@ from nncli.commands.choices import (
 from nncli.commands.rows import Rows, encode, read, split_table, with_target
 from nncli.commands.watching import holdout_of, watched_of
 from nncli.config.schema import Config, ValidationFile
-from nncli.data.encoding import Encoder
+from nncli.data.scratch import Scratch
 from nncli.model import ModelSpec
 from nncli.training.plan import Holdout, Plan
 from nncli.training.state import Streams
@@ -42,27 +44,33 @@ class Prepared:
     notes: tuple[str, ...]
 
 
-def prepare(config: Config) -> Prepared:
-    """Read the tables and build everything up to the first step.
+def prepare(config: Config, folder: Path | None = None) -> Prepared:
+    """Read the tables and build everything up to the first step; a large table stands in `folder` meanwhile.
 
     Raises:
         ConfigError: the configuration does not fit the table.
         DataError: a table cannot be read or does not fit.
+        NncliError: there is no room for the table in the folder.
     """
+    with Scratch(folder) as scratch:
+        return _prepare(config, scratch)
+
+
+def _prepare(config: Config, scratch: Scratch) -> Prepared:
     notes: list[str] = []
     streams = Streams.of(config.seed)
-    table = read(config, config.data.path, notes)
-    dialect = table.dialect
+    table = read(config, config.data.path, notes, scratch)
+    dialect = table.outline.dialect
     table_rows = len(table)
     table = with_target(table, config.data.target, notes)
-    loss, as_classes = choose_loss(config, table)
-    training, validation = split_table(config, table, as_classes, streams, notes)
+    loss, as_classes = choose_loss(config, table.only(config.data.target))
+    training, validation = split_table(config, table, as_classes, streams, notes, scratch)
 
     kinds = choose_kinds(config, training, notes)
-    encoder = Encoder.fit(training, kinds, config.encoding.numeric)
+    encoder = fit_encoder(config, training, kinds)
     note_empty_categories(encoder, notes)
     note_twins(encoder, notes)
-    target, scaling = fit_target(config, training, loss, as_classes)
+    target, scaling = fit_target(config, training.only(config.data.target), loss, as_classes)
     network = build_network(config, encoder, target, loss)
 
     train = encode(config, training, encoder, target, network, None)

@@ -10,17 +10,24 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.config.schema import Config, ValidationFile
+from nncli.data.columns import Kind
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoding import Encoder
 from nncli.data.examples import Examples
+from nncli.data.scratch import Scratch
+from nncli.data.sources import is_stream
 from nncli.data.splits import split_rows
+from nncli.data.stored import StoredTable, store
 from nncli.data.table import Table
-from nncli.data.tables import read_table
+from nncli.data.tables import Format, Reading, format_of, pieces
 from nncli.data.targets import ClassTarget, NumberTarget, Target, rows_with_target
 from nncli.data.weights import Weights, class_weights, combine, read_weights
 from nncli.errors import DataError, Place, listed
 from nncli.nn.network import Network
 from nncli.training.state import Streams
+
+PARQUET_ROWS = 1 << 17
+"""Rows of a Parquet file that are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -38,61 +45,89 @@ class Rows:
         return len(self.y)
 
 
-def read(config: Config, path: str, notes: list[str], trained: CsvDialect | None = None) -> Table:
-    """The table at `path`, once it has every column that the configuration names; `trained` settles its dialect."""
-    data = config.data
-    table = read_table(Path(path), missing=data.missing, dialect=data.dialect, trained=trained)
-    notes += table.notes
+def read(
+    config: Config, path: str, notes: list[str], scratch: Scratch, trained: CsvDialect | None = None
+) -> StoredTable:
+    """The table at `path`, once it has every column that the configuration names; `trained` settles its dialect.
+
+    The columns that the training needs are kept. What is text in the training table may be plain numbers in another
+    one, given its dialect, and a pipe is read but once: of these every cell stays as it is spelled.
+    """
+    data, file = config.data, Path(path)
     named = [*data.target, *(data.features or ()), *data.drop, *data.columns]
-    table.require([*named, data.weight] if data.weight else named)
+    named += [data.weight] if data.weight else []
+    by_rows = not is_stream(file) and format_of(file) is Format.PARQUET
+    reading = Reading(data.dialect, trained, PARQUET_ROWS if by_rows else None)
+
+    def kept(table: Table) -> set[str]:
+        table.require(named)
+        left_out = {name for name in data.drop if name != data.weight}
+        features = set(data.features or table.names) - left_out
+        return {*features, *data.target, *([data.weight] if data.weight else [])}
+
+    classes = data.target if config.loss is not None and config.loss.task == "classes" else ()
+    texts = {*classes, *(name for name, kind in data.columns.items() if kind is Kind.CATEGORICAL)}
+    once = trained is not None or is_stream(file)
+    table = store(lambda: pieces(file, None, data.missing, reading), kept, scratch, texts=None if once else texts)
+    notes += table.outline.notes
     return table
 
 
-def with_target(table: Table, names: tuple[str, ...], notes: list[str]) -> Table:
+def with_target(table: StoredTable, names: tuple[str, ...], notes: list[str]) -> StoredTable:
     """The rows that have a target; how many had none is noted."""
-    rows = rows_with_target(table, names)
+    rows = rows_with_target(table.only(names), names)
+    source = table.outline.source
     if not len(table):
-        raise DataError("the table has no rows", place=Place(source=table.source), hint="Is this the right file?")
+        raise DataError("the table has no rows", place=Place(source=source), hint="Is this the right file?")
     if not len(rows):
         raise DataError(
-            "no row has a target", place=table.place(column=names[0]), hint="Name another column as data.target."
+            "no row has a target",
+            place=table.outline.place(column=names[0]),
+            hint="Name another column as data.target.",
         )
     if len(rows) == len(table):
         return table
     dropped = len(table) - len(rows)
-    notes.append(f"{table.source}: left out {dropped:,} of {len(table):,} rows, which have no {listed(names)}")
+    notes.append(f"{source}: left out {dropped:,} of {len(table):,} rows, which have no {listed(names)}")
     return table.take(rows)
 
 
 def split_table(
-    config: Config, table: Table, as_classes: bool, streams: Streams, notes: list[str]
-) -> tuple[Table, Table | None]:
+    config: Config, table: StoredTable, as_classes: bool, streams: Streams, notes: list[str], scratch: Scratch
+) -> tuple[StoredTable, StoredTable | None]:
     """Training and validation rows, before anything is fitted."""
     if isinstance(config.validation, ValidationFile):
-        other = read(config, config.validation.path, notes, table.dialect)
+        other = read(config, config.validation.path, notes, scratch, table.outline.dialect)
         return table, with_target(other, config.data.target, notes)
     if config.validation == 0.0:
         return table, None
     classes = None
     if as_classes:
-        labels = table.column(config.data.target[0]).rank("dense")
-        classes = labels.to_numpy().astype(np.int64)
+        name = config.data.target[0]
+        classes = table.only([name]).column(name).rank("dense").to_numpy().astype(np.int64)
     split = split_rows(len(table), config.validation, streams.split, classes)
     if not len(split.training) or not len(split.validation):
         raise DataError(
             f"{len(table):,} rows are too few to hold out a share of {config.validation:g}",
-            place=Place(source=table.source),
+            place=Place(source=table.outline.source),
             hint="Add rows, or set validation: 0.",
         )
     return table.take(split.training), table.take(split.validation)
 
 
 def encode(
-    config: Config, table: Table, encoder: Encoder, target: Target, network: Network, training: Rows | None
+    config: Config, stored: StoredTable, encoder: Encoder, target: Target, network: Network, training: Rows | None
 ) -> Rows:
     """Encode rows; class weights are those of the `training` rows, or of these when they are the training rows."""
-    X, codes, _ = encoder.encode(table, network.precision)
-    sample = read_weights(table, config.data.weight) if config.data.weight else None
+    X = np.empty((len(stored), encoder.width), network.precision)
+    codes = np.empty((len(stored), len(encoder.embedded)), np.int64)
+    stop = 0
+    for block in stored.blocks(encoder.names):
+        start, stop = stop, stop + len(block)
+        X[start:stop], codes[start:stop], _ = encoder.encode(block, network.precision)
+    weight = config.data.weight
+    sample = read_weights(stored.only([weight]), weight) if weight else None
+    table = stored.only(target.names)
     y: npt.NDArray[Any]
     seen: npt.NDArray[Any]
     per_row = None

@@ -17,6 +17,7 @@ from nncli.commands.prepare import Prepared, prepare
 from nncli.commands.session import Event, Finished, session
 from nncli.config.loading import load_config
 from nncli.config.schema import Config, ValidationFile
+from nncli.data.scratch import folder_beside
 from nncli.data.sources import is_stream
 from nncli.data.tables import digest
 from nncli.errors import ConfigError, DataError, Mistake, Place, RunError, UsageError
@@ -79,12 +80,12 @@ def train_events(
     elif assignments:
         raise UsageError("assignments go with the path of a configuration, not with a Config")
     began = datetime.now(UTC)
-    prepared = prepare(config)
+    wanted = Path(output or config.output or "runs/model")
+    prepared = prepare(config, folder_beside(wanted))
     execution = choose_execution(prepared)
     with execution.hold(prepared) as prepared:
         state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams, execution.parts)
         manifest = _manifest(prepared, began, tuple(command), execution)
-        wanted = Path(output or config.output or "runs/model")
         with Run.create(wanted, prepared.config, prepared.spec, manifest) as run:
             yield from session(prepared, run, state, [], manifest, stop)
 
@@ -111,7 +112,7 @@ def resume_events(
         _same_table(manifest.data, config.data.path)
         if manifest.validation_data is not None and isinstance(config.validation, ValidationFile):
             _same_table(manifest.validation_data, config.validation.path)
-        prepared = prepare(config)
+        prepared = prepare(config, run.path)
         written = read_spec(run.path, manifest)
         if prepared.spec.in_format(written.format) != written:
             raise RunError(

@@ -1,0 +1,65 @@
+"""Temporary files without a name: whatever ends the process, the system takes them away with it.
+
+So nothing is left behind that a later run had to clear, or could mistake for its own.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TypeAlias
+
+from nncli.errors import NncliError, Place
+
+IN_MEMORY = 64 << 20
+"""Bytes up to which a scratch file is no file at all."""
+
+ScratchFile: TypeAlias = "tempfile.SpooledTemporaryFile[bytes]"
+
+
+@dataclass
+class Scratch:
+    """Where scratch files are made, in `folder` (None: the system's own); a block that ends closes all of them."""
+
+    folder: Path | None = None
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Scratch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn whatever the system says about a scratch file into an NncliError."""
+        try:
+            yield
+        except OSError as error:
+            raise NncliError(
+                f"cannot keep the table in a temporary file: {error.strerror or error}",
+                place=Place(source=str(self.folder or tempfile.gettempdir())),
+                hint="Check that the folder can be written to, and that the disk is not full.",
+            ) from error
+
+    def spool(self) -> ScratchFile:
+        """A file that stays in memory for as long as it is small."""
+        return self._stack.enter_context(
+            tempfile.SpooledTemporaryFile(IN_MEMORY, dir=str(self.folder) if self.folder else None)
+        )
+
+    def file(self) -> IO[bytes]:
+        """A file."""
+        with self.explained():
+            return self._stack.enter_context(tempfile.TemporaryFile(dir=self.folder))
+
+
+def folder_beside(path: Path) -> Path:
+    """The folder that `path` is to stand in, or the nearest one above that is there already."""
+    return next(folder for folder in path.absolute().parents if folder.is_dir())

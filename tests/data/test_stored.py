@@ -1,0 +1,138 @@
+"""A stored table is the table: whatever the blocks, and whether a column was kept as numbers or as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nncli.data.columns import Kind, infer_kind, read_numbers, read_text
+from nncli.data.dialect import PLAIN
+from nncli.data.scratch import Scratch
+from nncli.data.stored import StoredTable, as_numbers, store
+from nncli.data.table import Table
+from nncli.errors import DataError
+
+NUMBERS = ["1", "2.50", "-0", "1e3", " 7", "+3", "0.5", "-0.25"]
+ODD = ["007", " -01", "inf", "nan", "1e400", "9007199254740993", "9007199254740992", "word", "", "1,5", None]
+CELLS = st.sampled_from(NUMBERS) | st.sampled_from(NUMBERS) | st.sampled_from(ODD)
+COLUMN = st.lists(st.sampled_from([*NUMBERS, None]), min_size=12, max_size=12) | st.lists(
+    CELLS, min_size=12, max_size=12
+)
+
+
+def blocks(frame: pl.DataFrame, rows: int) -> Iterator[Table]:
+    for start in range(0, max(len(frame), 1), rows):
+        yield Table(frame[start : start + rows], "t.csv", start + 1, notes=(f"block {start}",))
+
+
+def stored(frame: pl.DataFrame, scratch: Scratch, rows: int = 3, texts: tuple[str, ...] | None = ()) -> StoredTable:
+    return store(lambda: blocks(frame, rows), lambda table: table.names, scratch, texts=texts)
+
+
+def outcome(table: Table, name: str) -> tuple[object, ...]:
+    """All that a training makes of a column: its kind and its values, or the refusal."""
+    try:
+        kind = infer_kind(table, name)
+        values = read_numbers(table, name).tobytes() if kind is Kind.NUMERIC else tuple(read_text(table, name))
+    except DataError as error:
+        return (str(error),)
+    return kind, values if kind is not Kind.IGNORE else None
+
+
+@given(cells=COLUMN, rows=st.integers(1, 13), chosen=st.sets(st.integers(0, 11), min_size=1))
+@settings(max_examples=150, deadline=None)
+def test_a_column_means_the_same_whatever_the_blocks_and_the_rows_chosen(
+    cells: list[str | None], rows: int, chosen: set[int]
+) -> None:
+    frame = pl.DataFrame({"a": cells, "b": cells[::-1]}, schema={"a": pl.String, "b": pl.String})
+    positions = np.array(sorted(chosen))
+    with Scratch() as scratch:
+        table, whole = stored(frame, scratch, rows), Table(frame, "t.csv")
+        for name in ("a", "b"):
+            assert outcome(table.only([name]), name) == outcome(whole, name)
+            assert outcome(table.take(positions).only([name]), name) == outcome(whole.take(positions), name)
+
+
+@given(cells=COLUMN, rows=st.integers(1, 13), chosen=st.sets(st.integers(0, 11)))
+@settings(max_examples=50, deadline=None)
+def test_texts_come_back_as_they_are_spelled_each_with_its_number(
+    cells: list[str | None], rows: int, chosen: set[int]
+) -> None:
+    frame = pl.DataFrame({"a": cells}, schema={"a": pl.String})
+    positions = np.array(sorted(chosen), np.int64)
+    with Scratch() as scratch:
+        some = stored(frame, scratch, rows, texts=None).take(positions)
+        assert len(some) == len(positions)
+        assert some.only(["a"]).frame.equals(frame[positions])
+        found = [(t.place(row=i).row, cell) for t in some.blocks(["a"]) for i, cell in enumerate(t.frame["a"])]
+        assert found == [(position + 1, cells[position]) for position in positions.tolist()]
+
+
+def test_rows_taken_of_rows_taken_keep_their_numbers() -> None:
+    with Scratch() as scratch:
+        table = stored(pl.DataFrame({"a": [f"w{i}" for i in range(10)]}), scratch)
+        some = table.take(np.arange(1, 10, 2)).take(np.array([0, 2, 4]))
+        assert some.only(["a"]).frame["a"].to_list() == ["w1", "w5", "w9"]
+        assert some.numbers is not None
+        assert some.numbers.tolist() == [2, 6, 10]
+        assert some.height == 10
+
+
+def test_columns_that_are_numbers_are_kept_as_such_and_the_notes_gathered() -> None:
+    frame = pl.DataFrame({"n": ["1", "2", None, "4"], "late": ["1", "2", "3", "x"], "t": ["a", "b", "c", "d"]})
+    with Scratch() as scratch:
+        table = stored(frame, scratch, 2)
+        assert table.only(["n", "late", "t"]).frame.dtypes == [pl.Float64, pl.String, pl.String]
+        assert table.only(["late"]).frame.equals(frame.select("late"))
+        assert table.outline.notes == ("block 0", "block 2")
+
+
+def test_types_of_other_formats_stay() -> None:
+    frame = pl.DataFrame({"i": [1, 2, None], "b": [True, False, None], "f": [1.0, float("nan"), None]})
+    with Scratch() as scratch:
+        assert stored(frame, scratch, 2).only(frame.columns).frame.equals(frame)
+
+
+def test_only_what_is_kept_is_there_and_a_missing_column_is_named() -> None:
+    with Scratch() as scratch:
+        frame = pl.DataFrame({"a": ["1"], "b": ["2"]})
+        table = store(lambda: blocks(frame, 1), lambda table: {"a"}, scratch, texts=())
+        assert table.outline.names == ["a", "b"]
+        with pytest.raises(DataError, match="no column 'c'"):
+            table.only(["c"])
+
+
+def test_a_table_of_no_rows_is_a_table() -> None:
+    with Scratch() as scratch:
+        table = stored(pl.DataFrame({"a": []}, schema={"a": pl.String}), scratch)
+        assert len(table) == len(table.only(["a"])) == 0
+        assert not list(table.blocks(["a"]))
+
+
+def test_a_table_that_changes_between_two_readings_is_refused() -> None:
+    frames = iter([pl.DataFrame({"a": ["1", "2", "x"]}), pl.DataFrame({"a": ["1"]})])
+    with Scratch() as scratch, pytest.raises(DataError, match="changed while it was read"):
+        store(lambda: blocks(next(frames), 1), lambda table: table.names, scratch, texts=())
+
+
+def test_what_does_not_fit_in_memory_goes_to_a_file_in_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nncli.data.scratch.IN_MEMORY", 1)
+    frame = pl.DataFrame({"a": ["1", "2", "3", "x"]})
+    with Scratch(tmp_path) as scratch:
+        assert stored(frame, scratch, 2).only(["a"]).frame.equals(frame)
+        assert not list(tmp_path.iterdir())  # it has no name
+
+
+@pytest.mark.parametrize("cell", [cell for cell in ODD if cell is not None])
+def test_cells_of_which_more_than_the_number_may_matter(cell: str) -> None:
+    kept = as_numbers(pl.Series(["1", cell]), PLAIN)
+    assert kept is None
+    assert as_numbers(pl.Series(NUMBERS), PLAIN) is not None
