@@ -32,6 +32,7 @@ from nncli.data.blocks import (
     positions,
     refuse_encoding,
 )
+from nncli.data.columns import as_numbers
 from nncli.data.decoding import Text
 from nncli.data.detection import SEPARATORS, detect, spelled
 from nncli.data.dialect import AUTO, CsvDialect
@@ -92,33 +93,39 @@ def read_delimited(
     usual: str | None = None,
     trained: CsvDialect | None = None,
     missing: tuple[str, ...] = (),
-    numbers: frozenset[str] = frozenset(),
+    numbers: frozenset[str] | None = frozenset(),
+    texts: frozenset[str] = frozenset(),
     size: int = BLOCK_BYTES,
 ) -> Iterator[Table]:
     """Yield one block of the text after another, every cell as text. At least one table is yielded, if of no rows.
 
-    An empty cell is "", and one that is a word in `missing` is null. The columns `numbers` may be Float64: see
-    nncli/data/direct.py. For `usual` and `trained` see `detect`. The first table carries the notes on the dialect, and
-    one of no rows at the end that on skipped lines.
+    An empty cell is "", and one that is a word in `missing` is null. The columns `numbers` may be Float64, or, where
+    `numbers` is None, any but `texts` of which only that can matter: see nncli/data/direct.py. For `usual` and
+    `trained` see `detect`. The first table carries the notes on the dialect, and one of no rows at the end that on
+    skipped lines.
 
     Raises:
         DataError: the text is not a table, for one of the reasons in this file; see also `blocks` and `detect`.
     """
     text = Text(file, source, dialect.encoding, trained.encoding if trained else AUTO)
     found, notes = detect(text, source, dialect, usual=usual, trained=trained)
-    layout, row, blanks = None, 1, Blanks()
+    layout, row, blanks, cells = None, 1, Blanks(), polars.DataFrame()
     for block in blocks(text, source, size=size):
         if layout is None:
             block = without_leading_blank_lines(block)
             if not block.data:
                 continue
             layout, block = header_of(block, source, found.separator, text.old_mac)
-            direct = (
-                Direct(layout.names, numbers, missing, layout.separator) if found.plain and not layout.returns else None
-            )
-            layout = replace(layout, missing=missing, direct=direct)
+            layout = replace(layout, missing=missing)
+            directly = found.plain and not layout.returns
+            if directly and numbers:
+                layout = replace(layout, direct=Direct(layout.names, numbers, missing, layout.separator))
         else:
             check_text(block, source, layout.separator)
+            if directly and numbers is None and not layout.direct and cells.height:
+                plain = {name for name in {*layout.names} - texts if as_numbers(cells[name], found) is not None}
+                direct = Direct(layout.names, plain, missing, layout.separator, only_value=True)
+                layout = replace(layout, direct=direct)
         met = blanks.total
         cells = parse(block, layout, row, blanks)
         if cells.height:
@@ -196,9 +203,9 @@ def parse(block: Block, layout: Layout, row: int, blanks: Blanks) -> polars.Data
     end = b"" if block.data.endswith(b"\n") else b"\n"
     text = b"".join((header.encode(), block.data, end))
     if layout.direct:
-        numbers = layout.direct.parse(block, text)
-        if numbers is not None and is_rectangular(block, numbers, layout.separator):
-            return layout.named(numbers)
+        cells = layout.direct.parse(text)
+        if cells is not None and is_rectangular(block, cells, layout.separator) and layout.direct.holds(cells, block):
+            return layout.named(cells)
     try:
         cells = polars.read_csv(io.BytesIO(text), separator=layout.separator, infer_schema=False)
     except REFUSALS as error:

@@ -136,7 +136,7 @@ def read_chunks(
     Raises:
         DataError, UsageError: as `read_table`, when the chunk in question is reached.
     """
-    reading = Reading(dialect, trained, tuple(missing), frozenset(numbers), rows, block_bytes)
+    reading = Reading(dialect, trained, tuple(missing), numbers=frozenset(numbers), rows=rows, block_bytes=block_bytes)
     return pieces(path, format, reading)
 
 
@@ -147,7 +147,8 @@ class Reading:
     dialect: CsvDialect
     trained: CsvDialect | None
     missing: tuple[str, ...]
-    numbers: frozenset[str] = frozenset()
+    numbers: frozenset[str] | None = frozenset()
+    texts: frozenset[str] = frozenset()
     rows: int | None = None
     block_bytes: int = BLOCK_BYTES
 
@@ -155,7 +156,7 @@ class Reading:
 def pieces(path: Path | None, chosen: Format | None, reading: Reading) -> Iterator[Table]:
     """Yield the tables of any format."""
     tables = portions(path, chosen, reading)
-    for table in tables if reading.rows is None or is_stream(path) else ahead(tables):
+    for table in tables if is_stream(path) else ahead(tables):
         if reading.rows is None or len(table) <= reading.rows:
             yield table
             continue
@@ -184,6 +185,7 @@ def portions(path: Path | None, chosen: Format | None, reading: Reading) -> Gene
                     trained=reading.trained,
                     missing=reading.missing,
                     numbers=reading.numbers,
+                    texts=reading.texts,
                     size=size,
                 )
             case Format.JSONL:

@@ -4,11 +4,12 @@ import io
 from collections.abc import Iterable
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nncli.data.columns import read_numbers, read_text
+from nncli.data.columns import as_numbers, read_numbers, read_text
 from nncli.data.delimited import read_delimited
 from nncli.data.dialect import CsvDialect
 from nncli.data.direct import PATIENCE
@@ -69,9 +70,11 @@ def written(rows: Iterable[Iterable[str]], *, separator: str, end: str, quote_al
     return "".join(separator.join(map(spelled, row)) + end for row in rows).encode()
 
 
-def tables_of(data: bytes, missing: tuple[str, ...], numbers: Iterable[str], separator: str, size: int) -> list[Table]:
+def tables_of(
+    data: bytes, missing: tuple[str, ...], numbers: Iterable[str] | None, separator: str, size: int
+) -> list[Table]:
     dialect = CsvDialect(separator=separator, decimal=".", encoding="utf-8")
-    wanted = frozenset(numbers)
+    wanted = None if numbers is None else frozenset(numbers)
     return list(read_delimited(io.BytesIO(data), "x", dialect=dialect, missing=missing, numbers=wanted, size=size))
 
 
@@ -89,7 +92,7 @@ def outcome(tables: Iterable[Table]) -> tuple[list[bytes], list[object], str]:
     return bits, texts, "read"
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(
     rows=st.lists(
         st.tuples(cell, cell, st.sampled_from(["a", "", "NA", "b c", " ", "q,", '"'])), min_size=1, max_size=6
@@ -130,6 +133,45 @@ def test_every_spelling_is_read_as_its_text_is(text: str, quote_all: bool, end: 
         assert outcome(tables[0]) == outcome(tables[1])
 
 
+RARELY_ODD = [*["1", "2.5", "-3", "", "NA", "12e3"] * 12, *SPELLINGS]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from(RARELY_ODD), st.sampled_from(RARELY_ODD), st.sampled_from(["a", "", "01", " 02", "q,"])
+        ),
+        min_size=2,
+        max_size=12,
+    ),
+    separator=st.sampled_from([",", ";", "\t"]),
+    end=st.sampled_from(["\n", "\r\n"]),
+    quote_all=st.booleans(),
+    size=st.sampled_from([1, 20, 50]),
+)
+@example([("1", "2", "a"), ("007", "3", "b")], ",", "\n", False, 1)
+@example([("1", "2", "a"), ("-07", "3", "b")], ",", "\n", True, 1)
+@example([("1", "2", "a"), ("9007199254740993", "3", "b")], ",", "\n", False, 1)
+@example([("1", "2", "a"), ("3", "nan", "b")], ",", "\n", False, 1)
+def test_what_is_found_to_be_numbers_is_what_its_text_is_kept_as(
+    rows: list[tuple[str, str, str]], separator: str, end: str, quote_all: bool, size: int
+) -> None:
+    data = written([("x", "y", "t"), *rows], separator=separator, end=end, quote_all=quote_all)
+    spelled = tables_of(data, ("", "NA"), (), separator, size)
+    found = tables_of(data, ("", "NA"), None, separator, size)
+    assert [len(table) for table in found] == [len(table) for table in spelled]
+    for ours, theirs in zip(found, spelled, strict=True):
+        for name in ours.names:
+            cells, text = ours.column(name), theirs.column(name)
+            if cells.dtype == pl.String:
+                assert cells.to_list() == text.to_list()
+                continue
+            kept = as_numbers(text, theirs.dialect)
+            assert kept is not None
+            assert cells.to_list() == kept.to_list()
+
+
 def dtypes(data: bytes, size: int = 1 << 20) -> list[str]:
     return [str(table.frame["x"].dtype) for table in tables_of(data, ("", "NA"), "x", ",", size)]
 
@@ -144,3 +186,10 @@ def test_a_file_that_keeps_failing_is_read_as_text_without_trying() -> None:
     odd, plain = b"1 ,a\n", b"1,a\n"
     assert dtypes(b"x,y\n" + odd * (PATIENCE - 1) + plain * 2, size=4)[-2:] == ["Float64"] * 2
     assert dtypes(b"x,y\n" + odd * PATIENCE + plain * 2, size=4)[-2:] == ["String"] * 2
+
+
+def test_a_leading_zero_in_a_column_of_text_is_no_matter() -> None:
+    data = b'x,y\n1,01\n2,-02\n3, 03\n4,"04,05"\n'
+    tables = tables_of(data, ("", "NA"), None, ",", 7)
+    assert [str(table.frame["x"].dtype) for table in tables] == ["String", *["Float64"] * 3]
+    assert [table.frame["y"][0] for table in tables] == ["01", "-02", " 03", "04,05"]
