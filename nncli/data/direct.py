@@ -78,6 +78,8 @@ class Direct:
             doubtful[doubtful] = [column.has_nulls() for column in numbers]
         if not doubtful.any():
             return True
+        if self._separator in " \t" and block.quotes.size:  # a cell may begin with a separator then
+            return False
         where = odd_beginnings(block, self._separator, zeros=self._only_value)
         if not where.size:
             return True
@@ -88,18 +90,31 @@ class Direct:
 
 def odd_beginnings(block: Block, separator: str, *, zeros: bool) -> Positions:
     """Where cells begin with a space, or, with `zeros`, with a leading zero; in quoted cells also what looks so."""
-    whole = np.concatenate([np.array([NEWLINE], np.uint8), block.bytes()])
     spaces = [mark for mark in b" \t" if mark != ord(separator) and bytes([mark]) in block.data]
+    if not spaces and not zeros:
+        return NOWHERE
+    before = [ord(separator), NEWLINE, *[QUOTE] * bool(block.quotes.size)]
     found = [NOWHERE]
-    for start in range(0, len(whole), PIECE):
+    # A newline stands before the first cell, and three bytes after each piece have a part in what is found in it.
+    whole = np.frombuffer(b"".join((b"\n", block.data, b"\n\n\n")), np.uint8)
+    for start in range(0, whole.size - 3, PIECE):
         text = whole[start : start + PIECE + 3]
-        odd = np.zeros(len(text), np.bool_)
-        for mark in spaces:
-            odd |= text == mark
+        begins = anything(text[:-3], before)
+        odd = anything(text[1:-2], spaces)
         if zeros:
-            leading = (text[:-1] == ord("0")) & (text[1:] - ord("0") < 10)
-            odd[:-1] |= leading
-            odd[:-2] |= ((text[:-2] == ord("+")) | (text[:-2] == ord("-"))) & leading[1:]
-        begins = (text == ord(separator)) | (text == NEWLINE) | (text == QUOTE)
-        found.append(np.flatnonzero(odd[1:] & begins[:-1])[:PIECE] + start)
+            leading = text[1:-1] == ord("0")
+            leading &= text[2:] - ord("0") < 10
+            odd |= leading[:-1]
+            odd |= anything(text[1:-2], b"+-") & leading[1:]
+        begins &= odd
+        if begins.any():
+            found.append(np.flatnonzero(begins) + start)
     return np.concatenate(found)
+
+
+def anything(text: Text, marks: Collection[int]) -> npt.NDArray[np.bool_]:
+    """Which bytes of `text` are one of the marks."""
+    found = np.zeros(text.size, np.bool_)
+    for mark in marks:
+        found |= text == mark
+    return found

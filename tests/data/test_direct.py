@@ -107,6 +107,8 @@ def outcome(tables: Iterable[Table]) -> tuple[list[bytes], list[object], str]:
 @example([("1", "", "a"), ("2", "\t", "b")], ("", "NA"), ",", "\n", True, 1 << 20)
 @example([("1", "NA", "NA"), ("2", "nan", "b")], ("", "NA"), ",", "\r\n", True, 1)
 @example([("1", "inf", "a")], ("", "NA"), ",", "\n", False, 1 << 20)
+@example([("nan", "2", "a"), ("inf", "3", "b")], ("", "NA"), ",", "\n", False, 1 << 20)
+@example([("1", "\t", "a")], ("", "NA"), "\t", "\n", False, 1 << 20)
 def test_numbers_parsed_with_the_cells_are_those_of_their_text(
     rows: list[tuple[str, str, str]],
     missing: tuple[str, ...],
