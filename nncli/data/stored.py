@@ -14,15 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.data.columns import parse_numbers
-from nncli.data.dialect import CsvDialect
-from nncli.data.doubts import EXACT
+from nncli.data.columns import as_numbers
 from nncli.data.scratch import Scratch, ScratchFile
 from nncli.data.table import Table
 from nncli.errors import DataError, Place
-
-MAYBE_A_LEADING_ZERO = r"^[\s+-]*0[0-9]"
-"""Finds every cell that LEADING_ZERO finds, and is three times as fast."""
 
 
 @dataclass(frozen=True)
@@ -93,21 +88,6 @@ class StoredTable:
         return pl.read_ipc_stream(io.BytesIO(kept)).get_column(name).cast(self.types[name])
 
 
-def as_numbers(cells: pl.Series, dialect: CsvDialect) -> pl.Series | None:
-    """A column of text as numbers, None if more than the numbers could matter of it.
-
-    That is, if a cell is no number, or not a finite one, may have a leading zero, or may be an id of too many digits.
-    """
-    numbers = parse_numbers(cells, dialect)
-    if numbers.null_count() > cells.null_count():
-        return None
-    largest = numbers.abs().max()
-    if largest is None:
-        return numbers
-    plain = largest < EXACT and not numbers.is_nan().any()  # type: ignore[operator]
-    return numbers if plain and not cells.str.contains(MAYBE_A_LEADING_ZERO).any() else None
-
-
 @dataclass
 class _Storing:
     """A table on its way into the scratch file. `texts` are columns that stay text; those found to be are added."""
@@ -123,6 +103,8 @@ class _Storing:
         spans = {}
         for name in names:
             cells = table.frame.get_column(name)
+            if cells.dtype == pl.Float64 and name not in self.texts and cells.null_count() < len(cells):
+                self.numbers.add(name)
             if cells.dtype == pl.String and name not in self.texts:
                 numbers = as_numbers(cells, table.dialect)
                 if numbers is None:
@@ -150,6 +132,7 @@ class _Storing:
             if table is None or (table.first_row, len(table)) != (piece.first, piece.rows):
                 raise DataError("the table changed while it was read", place=Place(source=source))
             spans = {name: self.put(table.frame.get_column(name)) for name in turned}
+            self.types |= {name: table.frame.get_column(name).dtype for name in turned}
             self.pieces[i] = replace(piece, spans={**piece.spans, **spans})
 
 
@@ -163,7 +146,7 @@ def store(
     """Keep the columns `kept(first block)` of the table that `read()` gives block by block.
 
     The columns `texts` stay as they are spelled, all of them where it is None. A table that has others may be read
-    twice: where a column kept as numbers is no more than that after some blocks.
+    twice, the second time as it is spelled: where a column kept as numbers is no more than that after some blocks.
 
     Raises:
         DataError: the table cannot be read.

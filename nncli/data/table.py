@@ -77,3 +77,18 @@ class Table:
             place=Place(source=self.source),
             hint=f"Did you mean {quoted(close)}?" if close else f"The columns are {listed(self.names)}.",
         )
+
+
+def without_words(frame: pl.DataFrame, missing: Sequence[str]) -> pl.DataFrame:
+    """`frame` with null for every text that is one of the words; a column of nulls only is one of text."""
+    words = list(missing)
+    changes = []
+    for name, dtype in frame.schema.items():
+        column = pl.col(name)
+        if dtype == pl.Null:
+            changes.append(column.cast(pl.String))
+        elif words and dtype == pl.String:
+            changes.append(pl.when(~column.is_in(words)).then(column).alias(name))
+        elif words and dtype in (pl.Categorical, pl.Enum):
+            changes.append(pl.when(~column.cast(pl.String).is_in(words)).then(column).alias(name))
+    return frame.with_columns(changes) if changes else frame

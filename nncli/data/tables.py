@@ -8,19 +8,20 @@ means beyond that is for nncli/data/columns.py to say.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path, PurePath
 
 import polars
 
+from nncli.data.ahead import ahead
 from nncli.data.blocks import BLOCK_BYTES
 from nncli.data.delimited import read_delimited
 from nncli.data.dialect import AUTO, COMMA, TAB, CsvDialect
 from nncli.data.jsonlines import read_json_lines
 from nncli.data.sources import PARQUET_MAGIC, REFUSALS, UTF8_MARK, explained, is_stream, name_of, opened, spooled
-from nncli.data.table import Table
+from nncli.data.table import Table, without_words
 from nncli.errors import DataError, Place, UsageError, nearest, refuse_shortage
 
 ROWS = 65_536
@@ -109,7 +110,7 @@ def read_table(
         DataError: it cannot be read, or not as a table; place and hint say more.
         UsageError: the format is neither given nor known from the name.
     """
-    tables = list(pieces(path, format, missing, Reading(dialect, trained)))
+    tables = list(pieces(path, format, Reading(dialect, trained, tuple(missing))))
     if len(tables) == 1:
         return tables[0]
     notes = tuple(note for table in tables for note in table.notes)
@@ -123,6 +124,7 @@ def read_chunks(
     missing: Sequence[str] = (),
     dialect: CsvDialect = ANY,
     trained: CsvDialect | None = None,
+    numbers: Collection[str] = (),
     rows: int = ROWS,
     block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[Table]:
@@ -130,12 +132,14 @@ def read_chunks(
 
     Memory does not grow with the table. The cells are those of `read_table`. In JSON lines a chunk has the keys,
     and the types, of its own block of text: a key may be of whole numbers in one chunk and of fractions in the next.
-    `block_bytes` is how much text is parsed at a time.
+    `numbers` are columns that are of use only as numbers: in a CSV they may come as Float64, where their text would
+    give the same numbers. `block_bytes` is how much text is parsed at a time.
 
     Raises:
         DataError, UsageError: as `read_table`, when the chunk in question is reached.
     """
-    return pieces(path, format, missing, Reading(dialect, trained, rows, block_bytes))
+    reading = Reading(dialect, trained, tuple(missing), numbers=frozenset(numbers), rows=rows, block_bytes=block_bytes)
+    return pieces(path, format, reading)
 
 
 @dataclass(frozen=True)
@@ -144,23 +148,26 @@ class Reading:
 
     dialect: CsvDialect
     trained: CsvDialect | None
+    missing: tuple[str, ...]
+    numbers: frozenset[str] | None = frozenset()
+    texts: frozenset[str] = frozenset()
     rows: int | None = None
     block_bytes: int = BLOCK_BYTES
 
 
-def pieces(path: Path | None, chosen: Format | None, missing: Sequence[str], reading: Reading) -> Iterator[Table]:
+def pieces(path: Path | None, chosen: Format | None, reading: Reading) -> Iterator[Table]:
     """Yield the tables of any format."""
-    for table in portions(path, chosen, reading):
-        settled = replace(table, frame=without_words(table.frame, missing))
-        if reading.rows is None or len(settled) <= reading.rows:
-            yield settled
+    tables = portions(path, chosen, reading)
+    for table in tables if is_stream(path) else ahead(tables):
+        if reading.rows is None or len(table) <= reading.rows:
+            yield table
             continue
-        for start in range(0, len(settled), reading.rows):
-            part = settled.part(start, start + reading.rows)
+        for start in range(0, len(table), reading.rows):
+            part = table.part(start, start + reading.rows)
             yield replace(part, notes=()) if start else part
 
 
-def portions(path: Path | None, chosen: Format | None, reading: Reading) -> Iterator[Table]:
+def portions(path: Path | None, chosen: Format | None, reading: Reading) -> Generator[Table]:
     """Yield the tables as the format's own reader gives them."""
     source = name_of(path)
     known = chosen or (None if path is None or is_stream(path) else format_of(path))
@@ -173,7 +180,15 @@ def portions(path: Path | None, chosen: Format | None, reading: Reading) -> Iter
             case Format.CSV:
                 usual, size = separator_of(path), reading.block_bytes
                 yield from read_delimited(
-                    stream, source, dialect=reading.dialect, usual=usual, trained=reading.trained, size=size
+                    stream,
+                    source,
+                    dialect=reading.dialect,
+                    usual=usual,
+                    trained=reading.trained,
+                    missing=reading.missing,
+                    numbers=reading.numbers,
+                    texts=reading.texts,
+                    size=size,
                 )
             case Format.JSONL:
                 portion = None if reading.rows is None else reading.block_bytes
@@ -189,7 +204,7 @@ def typed(frames: Iterator[tuple[int, polars.DataFrame]], source: str, reading: 
     """The frames of a format with types, each with the number of its first row, as tables."""
     dialect = (reading.trained or reading.dialect).settled()
     for first, frame in frames:
-        yield Table(frame, source, first, dialect=dialect)
+        yield Table(without_words(frame, reading.missing), source, first, dialect=dialect)
 
 
 def sniffed(head: bytes) -> Format:
@@ -226,18 +241,3 @@ def read_parquet(path: Path, source: str, rows: int | None) -> Iterator[tuple[in
             place=Place(source=source),
             hint="Write or copy it once more.",
         ) from error
-
-
-def without_words(frame: polars.DataFrame, missing: Sequence[str]) -> polars.DataFrame:
-    """`frame` with null for every text that is one of the words; a column of nulls only is one of text."""
-    words = list(missing)
-    changes = []
-    for name, dtype in frame.schema.items():
-        column = polars.col(name)
-        if dtype == polars.Null:
-            changes.append(column.cast(polars.String))
-        elif words and dtype == polars.String:
-            changes.append(polars.when(~column.is_in(words)).then(column).alias(name))
-        elif words and dtype in (polars.Categorical, polars.Enum):
-            changes.append(polars.when(~column.cast(polars.String).is_in(words)).then(column).alias(name))
-    return frame.with_columns(changes) if changes else frame

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.data.columns import Kind, infer_kind, read_numbers, read_text
+from nncli.data.columns import Kind, as_numbers, infer_kind, read_numbers, read_text
 from nncli.data.dialect import PLAIN
 from nncli.data.scratch import Scratch
-from nncli.data.stored import StoredTable, as_numbers, store
+from nncli.data.stored import StoredTable, store
 from nncli.data.table import Table
 from nncli.errors import DataError
 
