@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -168,17 +168,18 @@ def session(
             after_batch=pace.after_batch,
             ahead=pace.ahead,
         )
-        for event in training:
-            if isinstance(event, Paused):
-                save()
-                continue
-            if isinstance(event, RateHalved):
-                del reports[event.epoch :]
-            if isinstance(event, EpochReport):
-                reports.append(event)
-                if pace.after_epoch(event.epoch, state.step):
+        with closing(training):
+            for event in training:
+                if isinstance(event, Paused):
                     save()
-            yield event
+                    continue
+                if isinstance(event, RateHalved):
+                    del reports[event.epoch :]
+                if isinstance(event, EpochReport):
+                    reports.append(event)
+                    if pace.after_epoch(event.epoch, state.step):
+                        save()
+                yield event
         checkpoint()
         seen, held = prepared.training, prepared.validation
         if not state.watch.best_epoch and _finite(_predict(Model(prepared.spec, state.parameters), seen)):

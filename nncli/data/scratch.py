@@ -5,6 +5,7 @@ So nothing is left behind that a later run had to clear, or could mistake for it
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -62,4 +63,5 @@ class Scratch:
 
 def folder_beside(path: Path) -> Path:
     """The folder that `path` is to stand in, or the nearest one above that is there already."""
-    return next(folder for folder in path.absolute().parents if folder.is_dir())
+    folders = path.absolute().parents
+    return next(folder for folder in folders if os.path.isdir(folder))  # noqa: PTH112 - it takes names that are too long

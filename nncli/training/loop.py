@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -97,7 +97,7 @@ def fit(
     *,
     after_batch: Callable[[int], Wish] = lambda step: Wish.GO_ON,
     ahead: Callable[[int], int] = lambda step: 1,
-) -> Iterator[EpochReport | Paused | RateHalved]:
+) -> Generator[EpochReport | Paused | RateHalved, None, None]:
     """Train from `state` on, changing it in place, and yield a report after every epoch.
 
     Ends after `plan.epochs` epochs, when patience runs out, or when `after_batch(step)`, asked after every batch,
@@ -124,7 +124,7 @@ def _fit(
     crew: Crew,
     after_batch: Callable[[int], Wish],
     ahead: Callable[[int], int],
-) -> Iterator[EpochReport | Paused | RateHalved]:
+) -> Generator[EpochReport | Paused | RateHalved, None, None]:
     penalty = Penalty(state.parameters, l1=plan.l1, l2=plan.l2) if plan.l1 or plan.l2 else None
     run_batches = bind_epoch(plan, state, batches, penalty, crew, after_batch, ahead)
     evaluate = None if holdout is None else _Evaluator(plan, state, holdout)

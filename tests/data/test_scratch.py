@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from nncli.commands.prepare import prepare
+from nncli.config.schema import Config
 from nncli.data.scratch import Scratch, folder_beside
 from nncli.errors import NncliError
 
@@ -36,3 +38,13 @@ def test_the_folder_beside_a_run_is_the_nearest_that_exists(tmp_path: Path) -> N
     assert folder_beside(tmp_path / "runs" / "first") == tmp_path
     (tmp_path / "runs").mkdir()
     assert folder_beside(tmp_path / "runs" / "first") == tmp_path / "runs"
+    assert folder_beside(tmp_path / ("long" * 100) / "first") == tmp_path
+
+
+def test_a_table_for_which_there_is_no_room_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nncli.data.scratch.IN_MEMORY", 1)
+    (tmp_path / "t.csv").write_text("x,y\n1,2\n2,3\n")
+    config = Config.model_validate({"data": {"path": str(tmp_path / "t.csv"), "target": "y"}})
+    with pytest.raises(NncliError, match="cannot keep the table in a temporary file") as told:
+        prepare(config, Scratch(tmp_path / "missing"))
+    assert told.value.exit_code == 1
