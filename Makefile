@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test check parity bench coverage lock audit reliability clean
+.PHONY: train test check parity bench coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -24,10 +24,10 @@ parity: .venv/dev
 	$(BIN)/python -c "import torch" || $(BIN)/pip install --quiet torch
 	$(BIN)/python tests/reference/make_reference.py --check
 
-# Times nncli beside whatever peers are installed.
+# Times nncli beside whatever peers are installed (.venv/bin/pip install -e '.[bench]' brings them): hours, on a quiet
+# machine. Writes benchmarks/results.json and the tables of docs/performance.md.
 bench: .venv/dev
-	$(BIN)/python benchmarks/step.py
-	$(BIN)/python benchmarks/textbook.py
+	$(BIN)/python benchmarks/all.py
 
 # How much of nncli/ the tests run, branches included (the tracer itself allocates, so without the tests that forbid it).
 coverage: .venv/dev
@@ -50,8 +50,14 @@ reliability: .venv/dev
 	$(BIN)/python reliability/faults.py
 	$(BIN)/python reliability/fuzz.py
 
+# Every mutant of the arithmetic against the tests nearest to it: half an hour. mutmut makes them and finds those tests.
+mutation: .venv/dev
+	$(BIN)/pip install --quiet mutmut
+	$(BIN)/mutmut run --max-children 1 "nncli.training.threads.x_choose_threads__mutmut_1"
+	$(BIN)/python reliability/mutations.py
+
 clean:
-	rm -rf .venv
+	rm -rf .venv mutants
 
 .venv/created:
 	$(PYTHON) -m venv .venv

@@ -11,104 +11,57 @@ from peer to peer, each in a fresh process with one thread; the table shows medi
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import importlib.util
-import os
-import platform
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-NNCLI = "from nncli.cli.app import main; main()"
+from measuring import COMMAND, HERE, ROOT, in_rounds, parser, ratio, run
+from reporting import Cell, Goal, Report, show
 
-Command = Callable[[Path, Path], list[str]]
-"""The arguments behind the interpreter, for a CSV file and a folder that waits for the model."""
-
-
-def nncli(data: Path, folder: Path) -> list[str]:
-    config = ROOT / "configs" / "linear.yaml"
-    return ["-c", NNCLI, "train", str(config), "--set", f"data.path={data}", "-o", str(folder / "run")]
+NNCLI, BY_HAND = "nncli", "NumPy by hand"
+SCRIPTS = {BY_HAND: ("numpy", ["numpy"]), "PyTorch": ("torch", ["torch"]), "Keras": ("keras", ["keras", "jax"])}
+"""Of every peer, which script does the job, and the modules that it needs."""
 
 
-def script(name: str) -> Command:
-    return lambda data, folder: [str(HERE / f"textbook_{name}.py"), str(data), str(folder)]
+def arguments() -> argparse.ArgumentParser:
+    made = parser(__doc__, rounds=9)
+    made.add_argument("--data", type=Path, default=ROOT / "data" / "linear.csv", help="the table to train on")
+    made.add_argument("--peers", nargs="+", choices=SCRIPTS, default=list(SCRIPTS), help="default: all installed")
+    return made
 
 
-@dataclass(frozen=True)
-class Peer:
-    """One way to do the job: its title, the packages that it needs, and its command."""
-
-    title: str
-    packages: tuple[str, ...]
-    command: Command
-
-
-PEERS = (
-    Peer("nncli", ("numpy",), nncli),
-    Peer("NumPy by hand", ("numpy",), script("numpy")),
-    Peer("PyTorch", ("torch",), script("torch")),
-    Peer("Keras", ("keras", "jax"), script("keras")),
-)
-
-
-def environment() -> dict[str, str]:
-    """One thread for every library, and nncli from this folder."""
-    # OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE, where present, hold BLAS to an older kernel
-    kept = {k: v for k, v in os.environ.items() if k not in {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"}}
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {**kept, **threads, "PYTHONPATH": paths, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-
-
-def measure(peer: Peer, data: Path) -> float:
-    """Seconds of one run; raises SystemExit with the peer's own words when it fails or leaves no model."""
+def once(title: str, data: Path) -> float:
+    """Seconds of one run."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, *peer.command(data, Path(folder))]
-        start = time.perf_counter()
-        done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
-        seconds = time.perf_counter() - start
-        if done.returncode or not any(Path(folder).iterdir()):
-            raise SystemExit(f"{peer.title} failed with exit code {done.returncode}\n{done.stderr}")
+        words: list[str | Path]
+        if title == NNCLI:
+            config = ROOT / "configs" / "linear.yaml"
+            words = [*COMMAND, "train", config, "--set", f"data.path={data}", "-o", Path(folder) / "run"]
+        else:
+            words = [HERE / f"textbook_{SCRIPTS[title][0]}.py", data, folder]
+        seconds = run(words, threads=1).seconds
+        if not any(Path(folder).iterdir()):
+            raise SystemExit(f"{title} left no model")
     return seconds
 
 
-def versions(peer: Peer) -> str:
-    """The packages of a peer with their versions."""
-    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in peer.packages)
-
-
-def main() -> None:
-    """Measure everyone and print the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--runs", type=int, default=9, help="runs of every peer (default 9)")
-    parser.add_argument("--data", type=Path, default=ROOT / "data" / "linear.csv", help="the table to train on")
-    options = parser.parse_args()
-
-    peers = [peer for peer in PEERS if all(importlib.util.find_spec(name) for name in peer.packages)]
-    data = options.data.resolve()
-    for peer in peers:
-        measure(peer, data)  # the first run fills the caches of files
-    found: dict[str, list[float]] = {peer.title: [] for peer in peers}
-    for _ in range(options.runs):
-        for peer in peers:
-            found[peer.title].append(measure(peer, data))
-    medians = {title: median(seconds) for title, seconds in found.items()}
-
-    print(f"The textbook job, whole process, one thread, medians of {options.runs}, Python {platform.python_version()}")
-    print(f"{'':<16}{'seconds':>10}{'fastest':>10}{'/ by hand':>12}{'/ nncli':>10}")
-    for peer in peers:
-        seconds = medians[peer.title]
-        by_hand, ours = seconds / medians["NumPy by hand"], seconds / medians["nncli"]
-        fastest = min(found[peer.title])
-        print(f"{peer.title:<16}{seconds:>10.3f}{fastest:>10.3f}{by_hand:>11.2f}x{ours:>9.2f}x   {versions(peer)}")
+def measure(options: argparse.Namespace) -> list[Report]:
+    peers = [title for title in options.peers if all(map(importlib.util.find_spec, SCRIPTS[title][1]))]
+    jobs = {title: partial(once, title, options.data.resolve()) for title in [NNCLI, *peers]}
+    in_rounds(jobs, 1)  # the first run fills the caches of files
+    found = in_rounds(jobs, options.rounds)
+    rows: list[list[Cell]] = [
+        [title, median(seconds), min(seconds), ratio(seconds, found[NNCLI])] for title, seconds in found.items()
+    ]
+    goals = []
+    if BY_HAND in found:
+        goals.append(Goal("nncli against the bare NumPy script", ratio(found[NNCLI], found[BY_HAND]), "≤", 2.5))
+    note = f"4,000 steps of one sigmoid unit, whole process, one thread; {options.rounds} rounds."
+    columns = ("", "seconds, median", "fastest", "÷ nncli")
+    return [Report("The textbook job", note, columns, rows, goals)]
 
 
 if __name__ == "__main__":
-    main()
+    show(measure(arguments().parse_args()))

@@ -13,6 +13,7 @@ fact is known and shown in one place, nncli/cli/app.py.
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -111,6 +112,33 @@ class NncliError(Exception):
     def __str__(self) -> str:
         text = f"{self.place}: {self.message}" if self.place and str(self.place) else self.message
         return f"{text}\n  {self.hint}" if self.hint else text
+
+
+SHORTAGE = (
+    "Cannot allocate memory",
+    "Resource temporarily unavailable",
+    "can't start new thread",
+    "WouldBlock",
+    "OutOfMemory",
+    "out of memory",
+    "previously been poisoned",
+)
+"""What is said where memory or threads are refused, the last by Polars about threads that failed to start before."""
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Whether `error`, or what it came from, says that the system refused memory or threads."""
+    if isinstance(error, OSError):  # EAGAIN, of a file, says something else
+        return error.errno == errno.ENOMEM
+    if isinstance(error, MemoryError) or any(words in str(error) for words in SHORTAGE):
+        return True
+    return error.__cause__ is not None and is_shortage(error.__cause__)
+
+
+def refuse_shortage(error: BaseException) -> None:
+    """Raise a MemoryError where `error` is one in other words: it says nothing of what was worked on."""
+    if is_shortage(error):
+        raise MemoryError(str(error)) from error
 
 
 class UsageError(NncliError):

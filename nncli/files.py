@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,8 +15,35 @@ from nncli.errors import NncliError, Place, UsageError
 TEMPORARY_SUFFIX = ".nncli-tmp"
 
 
+_waiting: ContextVar[set[Path] | None] = ContextVar("_waiting", default=None)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Make the renames of this block durable at its end, each folder once: a disk takes its time over every fsync.
+
+    Raises:
+        NncliError: a folder cannot be synced.
+    """
+    folders: set[Path] = set()
+    token = _waiting.set(folders)
+    try:
+        yield
+    finally:
+        _waiting.reset(token)
+    for folder in folders:
+        try:
+            sync_folder(folder)
+        except OSError as error:
+            raise _cannot_write(folder, error) from error
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename inside `folder` durable. Folders cannot be opened on Windows, where this does nothing."""
+    waiting = _waiting.get()
+    if waiting is not None:
+        waiting.add(folder)
+        return
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -45,14 +74,18 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise
-        raise NncliError(
-            f"cannot write the file: {error.strerror or error}",
-            place=Place(source=str(path)),
-            hint="Check that the folder exists, can be written to, and that the disk is not full.",
-        ) from error
+        raise _cannot_write(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _cannot_write(path: Path, error: OSError) -> NncliError:
+    return NncliError(
+        f"cannot write the file: {error.strerror or error}",
+        place=Place(source=str(path)),
+        hint="Check that the folder exists, can be written to, and that the disk is not full.",
+    )
 
 
 @contextmanager
@@ -61,6 +94,18 @@ def writing(path: Path) -> Iterator[BinaryIO]:
     with replacing(path) as temporary, temporary.open("wb") as file:
         yield file
         file.flush()
+
+
+@contextmanager
+def named(before: Path, after: Path) -> Iterator[None]:
+    """Let errors about the folder `before`, a temporary name, speak of the folder `after` that the person asked for."""
+    try:
+        yield
+    except NncliError as error:
+        source = error.place.source if error.place else None
+        if error.place and source and Path(source).is_relative_to(before):
+            error.place = replace(error.place, source=str(after / Path(source).relative_to(before)))
+        raise
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -5,10 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
 
 from nncli import train
 from tests.cli.support import DATA, Cli
 from tests.tables import CLASSES, NUMBERS, TWO
+
+# A deadline for an example would fail on a busy machine and say nothing of the code.
+settings.register_profile("ordinary", deadline=None)
+settings.load_profile("ordinary")
+# Thousands of mutants are run against the tests: few examples, always the same, and no search for the smallest.
+settings.register_profile(
+    "mutation", max_examples=8, derandomize=True, deadline=None, database=None, phases=[Phase.explicit, Phase.generate]
+)
 
 
 @pytest.fixture

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
 from nncli.errors import NncliError, UsageError
-from nncli.files import refuse_existing, replacing, write_bytes, write_text, writing
+from nncli.files import refuse_existing, replacing, together, write_bytes, write_text, writing
 
 
 def test_what_is_written_is_there_byte_for_byte(tmp_path: Path) -> None:
@@ -88,3 +90,39 @@ def test_a_folder_is_refused_even_when_forced(tmp_path: Path, force: bool) -> No
 
 def test_a_device_need_not_be_forced() -> None:
     refuse_existing(Path(os.devnull), force=False)
+
+
+def test_together_each_folder_is_synced_once_when_all_files_have_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[list[str]] = []
+    fsync = os.fsync
+
+    def look(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            synced.append(sorted(path.name for path in tmp_path.iterdir()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", look)
+    with together():
+        write_text(tmp_path / "a", "1")
+        write_text(tmp_path / "b", "2")
+        assert not synced
+    assert synced == [["a", "b"]]
+    write_text(tmp_path / "c", "3")
+    assert synced == [["a", "b"], ["a", "b", "c"]]
+
+
+def test_together_a_folder_that_cannot_be_synced_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def write() -> None:
+        with together():
+            write_text(tmp_path / "a", "1")
+            monkeypatch.setattr("nncli.files.sync_folder", refuse)
+
+    with pytest.raises(NncliError, match="cannot write the file: Input/output error") as told:
+        write()
+    assert told.value.place is not None
+    assert told.value.place.source == str(tmp_path)

@@ -16,11 +16,15 @@ from nncli.cli.generate import generate_data
 from nncli.cli.predict import predict
 from nncli.cli.signals import InsistedError, StoppedError
 from nncli.cli.train import train
-from nncli.errors import NncliError
+from nncli.errors import NncliError, is_shortage
 from nncli.version import __version__
 
 INTERRUPTED = 128 + 2
 BROKEN_PIPE = 128 + 13
+SHORT_OF_MEMORY = (
+    "there is not enough memory, or no further thread may be started\n"
+    "  Use fewer rows or columns or a smaller network, or raise the limit (`ulimit -v`, `ulimit -u`, or the job's)."
+)
 
 EPILOG = (
     "Exit codes: 0 done; 1 failed; 2 wrong usage; 3 wrong configuration; 4 wrong data; 5 wrong run directory; "
@@ -87,11 +91,13 @@ def _run() -> None:
         # Typer and Rich leave when whoever reads our output has had enough: not a failure, nor done.
         sys.exit(BROKEN_PIPE if isinstance(error.__context__, BrokenPipeError) else error.code)
     except OSError as error:
+        if is_shortage(error):
+            _fail(error, SHORT_OF_MEMORY, 1)
         where = f"{error.filename}: " if error.filename else ""
         _fail(error, f"{where}{error.strerror or error}\n  The system gave this reason.", 1)
-    except MemoryError as error:
-        _fail(error, "there is not enough memory\n  Use fewer rows or columns, or a smaller network.", 1)
-    except Exception as error:
+    except BaseException as error:  # also a panic of Polars's, which is no Exception
+        if is_shortage(error):
+            _fail(error, SHORT_OF_MEMORY, 1)
         show = getattr(error, "show", None)  # a usage error of Typer's
         if show is not None:
             show()

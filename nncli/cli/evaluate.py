@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nncli.cli.memory import settle_within_limit
+
 if TYPE_CHECKING:
     from nncli.commands.evaluate import Evaluation
 
@@ -30,6 +32,7 @@ def evaluate(
     nncli evaluate runs/penguins labelled.csv
     nncli evaluate runs/penguins labelled.csv --json | jq .metrics.accuracy
     """
+    settle_within_limit()
     import json
 
     from nncli.cli.console import announce_input, rows, say

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from nncli.cli.memory import settle_within_limit
+
 
 def generate_data(
     name: Annotated[
@@ -29,6 +31,7 @@ def generate_data(
     nncli generate-data -n 1000 -o linear.csv
     nncli generate-data spirals --seed 1 | head
     """
+    settle_within_limit()
     from nncli.commands.generate import generate_data as generate
 
     generate(name, rows=rows, noise=noise, seed=seed, path=None if output == "-" else Path(output), force=force)

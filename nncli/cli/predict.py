@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from nncli.cli.memory import settle_within_limit
+
 
 class OutputFormat(StrEnum):
     """What predictions may be written as."""
@@ -56,6 +58,7 @@ def predict(
     nncli predict runs/penguins new.csv -o for-excel.csv --keep name --escape-formulas
     cat new.csv | nncli predict runs/penguins - > answers.csv
     """
+    settle_within_limit()
     from nncli.cli.console import announce_input, say
     from nncli.cli.signals import interrupt_at_once
     from nncli.commands.predict import predict_chunks

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nncli.cli.memory import settle_within_limit
 from nncli.cli.signals import Asked, StoppedError, asked_to_stop, interrupt_at_once
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def train(
     nncli train --resume runs/penguins
     nncli train --resume runs/penguins --set epochs=200
     """
+    settle_within_limit()
     import sys
 
     from nncli.cli.console import announce_input

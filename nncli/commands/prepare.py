@@ -7,7 +7,8 @@ categories, scales) is fitted on the training rows alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+
+import numpy as np
 
 from nncli.commands.choices import (
     build_network,
@@ -20,11 +21,14 @@ from nncli.commands.choices import (
     note_two_values,
     note_unreachable,
 )
+from nncli.commands.memory import memory_limit
 from nncli.commands.rows import Rows, encode, read, split_table, with_target
 from nncli.commands.watching import holdout_of, watched_of
 from nncli.config.schema import Config, ValidationFile
+from nncli.data.encoding import Encoder
 from nncli.data.scratch import Scratch
 from nncli.model import ModelSpec
+from nncli.nn.network import Network
 from nncli.training.plan import Holdout, Plan
 from nncli.training.state import Streams
 
@@ -44,27 +48,30 @@ class Prepared:
     notes: tuple[str, ...]
 
 
-def prepare(config: Config, folder: Path | None = None) -> Prepared:
-    """Read the tables and build everything up to the first step; a large table stands in `folder` meanwhile.
+def prepare(config: Config, scratch: Scratch | None = None) -> Prepared:
+    """Read the tables and build everything up to the first step.
+
+    Encoded rows beyond the memory limit stand in files of the `scratch` for as long as that is open; without one they
+    are in memory, whatever their size.
 
     Raises:
         ConfigError: the configuration does not fit the table.
         DataError: a table cannot be read or does not fit.
-        NncliError: there is no room for the table in the folder.
+        NncliError: there is no room for the table in the scratch's folder.
     """
-    with Scratch(folder) as scratch:
-        return _prepare(config, scratch)
+    with Scratch(scratch.folder if scratch else None) as reading:
+        return _prepare(config, reading, scratch)
 
 
-def _prepare(config: Config, scratch: Scratch) -> Prepared:
+def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepared:
     notes: list[str] = []
     streams = Streams.of(config.seed)
-    table = read(config, config.data.path, notes, scratch)
+    table = read(config, config.data.path, notes, reading)
     dialect = table.outline.dialect
     table_rows = len(table)
     table = with_target(table, config.data.target, notes)
     loss, as_classes = choose_loss(config, table.only(config.data.target))
-    training, validation = split_table(config, table, as_classes, streams, notes, scratch)
+    training, validation = split_table(config, table, as_classes, streams, notes, reading)
 
     kinds = choose_kinds(config, training, notes)
     encoder = fit_encoder(config, training, kinds)
@@ -73,8 +80,10 @@ def _prepare(config: Config, scratch: Scratch) -> Prepared:
     target, scaling = fit_target(config, training.only(config.data.target), loss, as_classes)
     network = build_network(config, encoder, target, loss)
 
-    train = encode(config, training, encoder, target, network, None)
-    held = None if validation is None else encode(config, validation, encoder, target, network, train)
+    rows = len(training) + (0 if validation is None else len(validation))
+    into = scratch if _too_large(config, rows, encoder, network) else None
+    train = encode(config, training, encoder, target, network, None, into)
+    held = None if validation is None else encode(config, validation, encoder, target, network, train, into)
     note_unreachable(config, train.examples.y, notes)
     note_two_values(target, train.y, notes)
 
@@ -121,3 +130,9 @@ def _prepare(config: Config, scratch: Scratch) -> Prepared:
         rows=training.numbers,
     )
     return Prepared(resolved, spec, plan, streams, train, held, holdout, table_rows, tuple(notes))
+
+
+def _too_large(config: Config, rows: int, encoder: Encoder, network: Network) -> bool:
+    """Whether so many rows are to be kept in a file; a batch of all of them has to be in memory anyway."""
+    bytes_a_row = encoder.width * np.dtype(network.precision).itemsize + 8 * len(encoder.embedded)
+    return config.batch_size != "full" and rows * bytes_a_row > memory_limit(config)

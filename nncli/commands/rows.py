@@ -12,8 +12,9 @@ import numpy.typing as npt
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.columns import Kind
 from nncli.data.dialect import CsvDialect
-from nncli.data.encoding import Encoder
-from nncli.data.examples import Examples
+from nncli.data.encoding import Codes, Encoder, Matrix
+from nncli.data.examples import Examples, Storage
+from nncli.data.mapped import RowsFile
 from nncli.data.scratch import Scratch
 from nncli.data.sources import is_stream
 from nncli.data.splits import split_rows
@@ -117,15 +118,19 @@ def split_table(
 
 
 def encode(
-    config: Config, stored: StoredTable, encoder: Encoder, target: Target, network: Network, training: Rows | None
+    config: Config,
+    stored: StoredTable,
+    encoder: Encoder,
+    target: Target,
+    network: Network,
+    training: Rows | None,
+    scratch: Scratch | None,
 ) -> Rows:
-    """Encode rows; class weights are those of the `training` rows, or of these when they are the training rows."""
-    X = np.empty((len(stored), encoder.width), network.precision)
-    codes = np.empty((len(stored), len(encoder.embedded)), np.int64)
-    stop = 0
-    for block in stored.blocks(encoder.names):
-        start, stop = stop, stop + len(block)
-        X[start:stop], codes[start:stop], _ = encoder.encode(block, network.precision)
+    """Encode rows, in memory, or into scratch files where there is a `scratch`.
+
+    Class weights are those of the `training` rows, or of these when they are the training rows.
+    """
+    X, codes, storage = _features(stored, encoder, network, scratch)
     weight = config.data.weight
     sample = read_weights(stored.only([weight]), weight) if weight else None
     table = stored.only(target.names)
@@ -142,7 +147,28 @@ def encode(
         y, seen = numbers, _as_seen(table, target, numbers, network)
     weights = combine(sample, per_row)
     scaled = None if weights is None else weights.astype(network.precision)
-    return Rows(Examples(X, codes, seen, scaled), y, sample)
+    return Rows(Examples(X, codes, seen, scaled, storage), y, sample)
+
+
+def _features(
+    stored: StoredTable, encoder: Encoder, network: Network, scratch: Scratch | None
+) -> tuple[Matrix, Codes, Storage | None]:
+    """X, codes, and where they stand if not in memory."""
+    n, width, precision = len(stored), encoder.width, network.precision
+    encoded = (encoder.encode(block, precision) for block in stored.blocks(encoder.names))
+    if scratch is None:
+        X, codes, stop = np.empty((n, width), precision), np.empty((n, len(encoder.embedded)), np.int64), 0
+        for some in encoded:
+            start, stop = stop, stop + len(some.X)
+            X[start:stop], codes[start:stop] = some.X, some.codes
+        return X, codes, None
+    numbers = RowsFile(scratch, width, np.dtype(precision))
+    categories = RowsFile(scratch, len(encoder.embedded), np.dtype(np.int64))
+    for some in encoded:
+        numbers.append(some.X)
+        categories.append(some.codes)
+    storage = Storage(numbers.mapped(n), categories.mapped(n), scratch)
+    return storage.X.values, storage.codes.values, storage
 
 
 def _as_seen(

@@ -49,7 +49,7 @@ def baseline(target: Target, training: Truth, weights: npt.NDArray[np.float64] |
         guess = counts / counts.sum()
     else:
         guess = np.average(training, axis=0, weights=weights)
-    return Predictions(target, np.tile(guess, (rows, 1)))
+    return Predictions(target, np.broadcast_to(guess, (rows, len(guess))))
 
 
 def single_metric(target: Target, name: str) -> Metric:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -18,6 +18,7 @@ from nncli.commands.rows import Rows
 from nncli.commands.scores import Scores, as_json, baseline, score
 from nncli.config.schema import Checkpoint
 from nncli.errors import NncliError, Place
+from nncli.files import together
 from nncli.model import Model, Predictions
 from nncli.runs.checkpoints import save_checkpoint
 from nncli.runs.directory import Run
@@ -121,19 +122,23 @@ def session(
     pace = Pace(config.checkpoint, stop)
     model = Model(prepared.spec, state.best)
 
-    def save() -> None:
+    def checkpoint() -> None:
         save_checkpoint(run.path, state, reports, owner=manifest.owner, keep=config.checkpoint.keep)
+        pace.saved = time.monotonic()
+
+    def save() -> None:
+        checkpoint()
         if state.watch.best_epoch:
             run.save_weights(model)
-        pace.saved = time.monotonic()
 
     def close(status: Status, *, keep: bool) -> None:
         """Write what the run holds now; `keep` says whether the weights are worth it."""
-        if keep:
-            run.save_weights(model)
-        else:
-            run.drop_weights()
-        run.save_history(reports, metric)
+        with together():
+            if keep:
+                run.save_weights(model)
+            else:
+                run.drop_weights()
+            run.save_history(reports, metric)
         ended = {
             "status": status,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -174,7 +179,7 @@ def session(
                 if pace.after_epoch(event.epoch, state.step):
                     save()
             yield event
-        save()
+        checkpoint()
         seen, held = prepared.training, prepared.validation
         if not state.watch.best_epoch and _finite(_predict(Model(prepared.spec, state.parameters), seen)):
             state.best.copy_from(state.parameters)  # else those of the beginning: the present ones are diverging
@@ -213,8 +218,14 @@ def session(
 
 
 def _predict(model: Model, rows: Rows) -> Predictions:
+    examples, values = rows.examples, np.empty((len(rows), 0))
     with np.errstate(all="ignore"):  # what overflows shows in the predictions
-        return model.predict_examples(rows.examples)
+        for span in examples.spans():
+            some = model.predict_examples(examples.part(span))
+            if not span.start:
+                values = np.empty((len(rows), some.values.shape[1]))
+            values[span] = some.values
+    return replace(some, values=values)
 
 
 def _finite(predictions: Predictions) -> bool:

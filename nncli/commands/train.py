@@ -17,7 +17,7 @@ from nncli.commands.prepare import Prepared, prepare
 from nncli.commands.session import Event, Finished, session
 from nncli.config.loading import load_config
 from nncli.config.schema import Config, ValidationFile
-from nncli.data.scratch import folder_beside
+from nncli.data.scratch import Scratch, folder_beside
 from nncli.data.sources import is_stream
 from nncli.data.tables import digest
 from nncli.errors import ConfigError, DataError, Mistake, Place, RunError, UsageError
@@ -28,7 +28,7 @@ from nncli.runs.reading import read_spec
 from nncli.training.state import State
 from nncli.version import __version__
 
-MAY_CHANGE = frozenset({"epochs", "checkpoint", "output"})
+MAY_CHANGE = frozenset({"epochs", "checkpoint", "memory_limit", "output"})
 """Keys that a resumed training may set anew: they do not touch what has been."""
 
 
@@ -45,7 +45,8 @@ def train(
         config: a `Config`, a path, or `-` for the standard input.
         output: the run directory; default: the configuration's.
         assignments: overrides such as `epochs=10` or `optimizer.type=adam`, for a path only.
-        stop: asked after every batch; once it answers True the training ends and is saved.
+        stop: asked after every batch, or, where loops are compiled, some twenty times a second; once it answers True
+            the training ends and is saved.
 
     Raises:
         ConfigError, DataError: nothing was started.
@@ -81,13 +82,15 @@ def train_events(
         raise UsageError("assignments go with the path of a configuration, not with a Config")
     began = datetime.now(UTC)
     wanted = Path(output or config.output or "runs/model")
-    prepared = prepare(config, folder_beside(wanted))
-    execution = choose_execution(prepared)
-    with execution.hold(prepared) as prepared:
-        state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams, execution.parts)
-        manifest = _manifest(prepared, began, tuple(command), execution)
-        with Run.create(wanted, prepared.config, prepared.spec, manifest) as run:
-            yield from session(prepared, run, state, [], manifest, stop)
+    with Scratch(folder_beside(wanted)) as scratch:
+        prepared = prepare(config, scratch)
+        notes: list[str] = []
+        execution = choose_execution(prepared, notes)
+        with execution.hold(prepared, notes) as prepared:
+            state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams, execution.parts)
+            manifest = _manifest(prepared, began, tuple(command), execution)
+            with Run.create(wanted, prepared.config, prepared.spec, manifest) as run:
+                yield from session(prepared, run, state, [], manifest, stop)
 
 
 def resume_events(
@@ -100,19 +103,22 @@ def resume_events(
     """Go on from the latest checkpoint of a run, to the same bits as if it had never ended.
 
     Raises:
-        ConfigError: an assignment would change the past; only `epochs` (which may grow) and `checkpoint` may change.
+        ConfigError: an assignment would change the past; only `epochs` (which may grow), `checkpoint` and
+            `memory_limit` may change.
         DataError: a table is not the one that the run began with.
-        RunError: the run is damaged, or another training is writing it.
+        RunError: the run is damaged, another training is writing it, or what computed it is not there any more.
     """
     run = Run.open(Path(path))
-    with run.locked():
+    with run.locked(), Scratch(run.path) as scratch:
         manifest = run.load_manifest()
         run.clear_leftovers()
         config = _unchanged(run, manifest, assignments)
+        execution = _execution(manifest)
+        execution.require(str(run.path))
         _same_table(manifest.data, config.data.path)
         if manifest.validation_data is not None and isinstance(config.validation, ValidationFile):
             _same_table(manifest.validation_data, config.validation.path)
-        prepared = prepare(config, run.path)
+        prepared = prepare(config, scratch)
         written = read_spec(run.path, manifest)
         if prepared.spec.in_format(written.format) != written:
             raise RunError(
@@ -120,7 +126,6 @@ def resume_events(
                 place=Place(source=str(run.path)),
                 hint="Train again from its config.yaml.",
             )
-        execution = _execution(manifest)
         with execution.hold(prepared) as prepared:
             state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams, execution.parts)
             reports = load_checkpoint(run.path, state, owner=manifest.owner)

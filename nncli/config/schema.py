@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from nncli.data.columns import Kind
 from nncli.data.dialect import CsvDialect, Decimal, Encoding, Separator, Thousands
@@ -135,6 +135,29 @@ class Checkpoint(Specification):
         return float(amount) if found.rstrip("s") == unit.rstrip("s") else None
 
 
+UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+AMOUNT = re.compile(rf"([0-9]{{1,12}}(?:\.[0-9]{{1,6}})?) *({'|'.join(UNITS)})")
+
+
+def bytes_of(amount: str) -> float | None:
+    """How many bytes `500 MiB` are; None for auto.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if amount == "auto":
+        return None
+    found = AMOUNT.fullmatch(amount.strip())
+    if not found:
+        raise ValueError(f"expected auto, or something like 500 MiB or 2 GB, found {amount!r}")
+    return float(found[1]) * UNITS[found[2]]
+
+
+def _is_amount(amount: str) -> str:
+    bytes_of(amount)
+    return amount
+
+
 class Config(Specification):
     """A whole configuration. Every key but `data` has a default."""
 
@@ -168,6 +191,10 @@ class Config(Specification):
         "stop", description="halve_rate: go back to the end of the last good epoch, with half the rate"
     )
     checkpoint: Checkpoint = Field(Checkpoint(), description="when the whole state is saved, to go on from")
+    memory_limit: Annotated[Text, AfterValidator(_is_amount)] = Field(
+        "auto",
+        description="encoded rows that need more, as in 500 MiB, are kept in a file; auto: half of the free memory",
+    )
     threads: Literal["auto"] | Count = Field(
         "auto", description="threads, each with a part of every batch; auto: one, or two where steps are long"
     )

@@ -40,7 +40,7 @@ from nncli.data.direct import Direct
 from nncli.data.grammar import Flags, check_text
 from nncli.data.sources import REFUSALS
 from nncli.data.table import Table, without_words
-from nncli.errors import DataError, Place, listed, quoted
+from nncli.errors import DataError, Place, listed, quoted, refuse_shortage
 
 
 @dataclass(frozen=True)
@@ -209,6 +209,7 @@ def parse(block: Block, layout: Layout, row: int, blanks: Blanks) -> polars.Data
     try:
         cells = polars.read_csv(io.BytesIO(text), separator=layout.separator, infer_schema=False)
     except REFUSALS as error:
+        refuse_shortage(error)
         refuse_encoding(block, layout.source)
         return parse(without_blank_lines(block, layout, row, blanks, reason=error), layout, row, blanks)
     if is_rectangular(block, cells, layout.separator):

@@ -11,18 +11,22 @@ import itertools
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import IO, NoReturn
 
 import numpy as np
 import polars
 
-from nncli.data.blocks import BLOCK_BYTES, NEWLINE, NOWHERE, Block, blocks, positions, refuse_encoding
+from nncli.data.blocks import BLOCK_BYTES, NEWLINE, NOWHERE, QUOTE, Block, blocks, positions, refuse_encoding
+from nncli.data.decoding import Text
+from nncli.data.dialect import AUTO
 from nncli.data.sources import REFUSALS, without_mark
-from nncli.errors import DataError, Place, quoted
+from nncli.errors import DataError, Place, quoted, refuse_shortage
 
 # Far more than a table has; at some hundreds Polars runs out of stack, and the whole process ends without a word.
 DEEPEST = 128
+SPACED_COLON = re.compile(rb'"[ \t\r]+:')
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 HALF_A_CHARACTER = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
@@ -30,17 +34,18 @@ HALF_A_CHARACTER = re.compile(
 
 
 def read_json_lines(
-    file: IO[bytes], source: str, *, size: int | None = BLOCK_BYTES
+    file: IO[bytes], source: str, *, size: int | None = BLOCK_BYTES, encoding: str = AUTO, fallback: str = AUTO
 ) -> Iterator[tuple[int, polars.DataFrame]]:
     """Yield the number of the first row (from 1) and the rows of one block after another.
 
     The columns and their kinds are those of the block; `size` None reads one block that holds everything.
+    For `encoding` and `fallback` see `Text`.
 
     Raises:
         DataError: a line is not a JSON object, or the values of a key do not fit into one column.
     """
-    row = 1
-    for block in whole(file, source) if size is None else blocks(file, source, size=size, quoting=False):
+    row, text = 1, Text(file, source, encoding, fallback)
+    for block in whole(text, source) if size is None else blocks(text, source, size=size, quoting=False):
         if block.data.isspace():
             continue
         frame = parse(block, source)
@@ -50,18 +55,24 @@ def read_json_lines(
         raise DataError("the file is empty", place=Place(source=source))
 
 
-def whole(file: IO[bytes], source: str) -> Iterator[Block]:
-    yield Block(without_mark(file, source) + file.read(), NOWHERE, 1)
+def whole(text: Text, source: str) -> Iterator[Block]:
+    pieces = [without_mark(text, source)]
+    while more := text.read(BLOCK_BYTES):
+        pieces.append(more)
+    yield Block(b"".join(pieces), NOWHERE, 1)
 
 
 def parse(block: Block, source: str) -> polars.DataFrame:
     refuse_depth(block, source)
     refuse_half_characters(block, source)
     try:
-        return polars.read_ndjson(io.BytesIO(block.data), infer_schema_length=None)
+        frame = polars.read_ndjson(io.BytesIO(block.data), infer_schema_length=None)
     except REFUSALS as error:
+        refuse_shortage(error)
         refuse_encoding(block, source)
         explain(block, source, error)
+    refuse_repeated_keys(block, frame, source)
+    return frame
 
 
 def explain(block: Block, source: str, reason: BaseException) -> NoReturn:
@@ -85,6 +96,7 @@ def explain(block: Block, source: str, reason: BaseException) -> NoReturn:
                 place=place,
                 hint='Every line is one object, its keys the columns, such as {"age": 31, "city": "Oslo"}.',
             )
+        refuse_repeated_key(line, place)
         for key, value in values.items():
             known = kinds.setdefault(key, kind_of(value)) if value is not None else None
             if known and known != kind_of(value) and "text" not in (known, kind_of(value)):
@@ -147,3 +159,43 @@ def refuse_half_characters(block: Block, source: str) -> None:
                 f"{quoted(match.group().decode())} is half of a character",
                 place=Place(source=source, line=block.line_at(match.start())),
             )
+
+
+def refuse_repeated_keys(block: Block, frame: polars.DataFrame, source: str) -> None:
+    """Refuse an object that names a key twice: Polars keeps the first value, others the last.
+
+    A row has as many values as its line has `":`, unless a key is repeated, and then fewer; where a null, an object
+    within or a text that looks like a key makes fewer too, the lines are read once more.
+    """
+    spaced = any(blank in block.data for blank in (b" :", b"\t:", b"\r:")) and SPACED_COLON.search(block.data)
+    values = frame.select(polars.sum_horizontal(polars.all().is_not_null())).to_series()
+    if not spaced and block.data.count(b'":') == values.sum():
+        return
+    text, newlines = block.bytes(), positions(block.data, NEWLINE)
+    suspects = np.arange(newlines.size + 1)
+    begins = np.unique(np.searchsorted(newlines, np.flatnonzero(text == ord("{"))))
+    if not spaced and begins.size == frame.height:
+        pairs = np.flatnonzero((text[:-1] == QUOTE) & (text[1:] == ord(":")))
+        keys = np.bincount(np.searchsorted(newlines, pairs), minlength=newlines.size + 1)
+        suspects = begins[keys[begins] != values.to_numpy()]
+    for number in suspects:
+        start = int(newlines[number - 1]) + 1 if number else 0
+        line = block.data[start : int(newlines[number]) if number < newlines.size else None]
+        refuse_repeated_key(line, Place(source=source, line=block.line + int(number)))
+
+
+def refuse_repeated_key(line: bytes, place: Place) -> None:
+    """Refuse a line whose object, or one within it, names a key more than once."""
+    repeated: list[str] = []
+
+    def look(pairs: list[tuple[str, object]]) -> None:
+        repeated.extend(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+
+    if line.strip():
+        json.loads(line, object_pairs_hook=look)
+    if repeated:
+        raise DataError(
+            f"the object names the key {quoted(repeated[0])} more than once",
+            place=place,
+            hint="Keep one of the values.",
+        )

@@ -55,9 +55,9 @@ class Scratch:
         )
 
     def file(self) -> IO[bytes]:
-        """A file."""
+        """A file, written and read without a buffer."""
         with self.explained():
-            return self._stack.enter_context(tempfile.TemporaryFile(dir=self.folder))
+            return self._stack.enter_context(tempfile.TemporaryFile(dir=self.folder, buffering=0))
 
 
 def folder_beside(path: Path) -> Path:

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING
 
 import polars
 
-from nncli.errors import DataError, Place, nearest, quoted
+from nncli.errors import DataError, Place, nearest, quoted, refuse_shortage
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -77,6 +77,7 @@ def explained(path: Path | None) -> Iterator[None]:
             f"the compressed file is damaged or cut off ({error})", place=place, hint="Copy or download it once more."
         ) from error
     except OSError as error:
+        refuse_shortage(error)
         raise DataError(f"the file cannot be read: {error.strerror or error}", place=place) from error
 
 

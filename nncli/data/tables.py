@@ -18,14 +18,16 @@ import polars
 from nncli.data.ahead import ahead
 from nncli.data.blocks import BLOCK_BYTES
 from nncli.data.delimited import read_delimited
-from nncli.data.dialect import COMMA, TAB, CsvDialect
+from nncli.data.dialect import AUTO, COMMA, TAB, CsvDialect
 from nncli.data.jsonlines import read_json_lines
 from nncli.data.sources import PARQUET_MAGIC, REFUSALS, UTF8_MARK, explained, is_stream, name_of, opened, spooled
 from nncli.data.table import Table, without_words
-from nncli.errors import DataError, Place, UsageError, nearest
+from nncli.errors import DataError, Place, UsageError, nearest, refuse_shortage
 
 ROWS = 65_536
 ANY = CsvDialect()
+UTF16_OBJECTS = (b"\xff\xfe{\0", b"\xfe\xff\0{")
+"""How JSON lines begin in UTF-16, mark included."""
 
 
 class Format(Enum):
@@ -190,7 +192,9 @@ def portions(path: Path | None, chosen: Format | None, reading: Reading) -> Gene
                 )
             case Format.JSONL:
                 portion = None if reading.rows is None else reading.block_bytes
-                yield from typed(read_json_lines(stream, source, size=portion), source, reading)
+                encoding, fallback = reading.dialect.encoding, reading.trained.encoding if reading.trained else AUTO
+                frames = read_json_lines(stream, source, size=portion, encoding=encoding, fallback=fallback)
+                yield from typed(frames, source, reading)
             case Format.PARQUET:
                 with spooled(stream) as copy:
                     yield from typed(read_parquet(copy, source, reading.rows), source, reading)
@@ -207,7 +211,8 @@ def sniffed(head: bytes) -> Format:
     """The format of a stream that has no name, from its first bytes: CSV unless they say otherwise."""
     if head == PARQUET_MAGIC:
         return Format.PARQUET
-    return Format.JSONL if head.removeprefix(UTF8_MARK).lstrip().startswith(b"{") else Format.CSV
+    begins = head.removeprefix(UTF8_MARK).lstrip().startswith(b"{") or head in UTF16_OBJECTS
+    return Format.JSONL if begins else Format.CSV
 
 
 def read_parquet(path: Path, source: str, rows: int | None) -> Iterator[tuple[int, polars.DataFrame]]:
@@ -230,6 +235,7 @@ def read_parquet(path: Path, source: str, rows: int | None) -> Iterator[tuple[in
         for first in range(0, max(count, 1), rows or max(count, 1)):
             yield first + 1, (scan if rows is None else scan.slice(first, rows)).collect()
     except REFUSALS as error:
+        refuse_shortage(error)
         raise DataError(
             f"the Parquet file is damaged, or of a kind that is not supported: {str(error).splitlines()[0]}",
             place=Place(source=source),

@@ -107,7 +107,7 @@ def derive(dY: Floats, Y: Floats, kind: int, slope: float) -> None:
     if kind == RELU:
         for i in range(B):
             for j in range(u):
-                dY[i, j] = dY[i, j] if Y[i, j] > zero else zero
+                dY[i, j] *= one if Y[i, j] > zero else zero  # a product: what is not finite stays so
     elif kind == LEAKY_RELU:
         for i in range(B):
             for j in range(u):
@@ -259,6 +259,10 @@ def clip(grad: Floats, largest: float) -> None:
 def sgd(theta: Floats, grad: Floats, v: Floats, momentum: float, nesterov: float, rate: float) -> None:
     """v ← momentum v + g; theta ← theta - rate · v, or, with nesterov, - rate · (g + momentum v)."""
     mu, eta = np.float32(momentum), np.float32(rate)
+    if momentum == 0.0:
+        for i in range(len(theta)):
+            theta[i] -= eta * grad[i]
+        return
     for i in range(len(theta)):
         v[i] = mu * v[i] + grad[i]
         theta[i] -= eta * (mu * v[i] + grad[i] if nesterov > 0.0 else v[i])

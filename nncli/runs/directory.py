@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from nncli.config.schema import Config
 from nncli.config.writing import dump
 from nncli.errors import NncliError, Place, RunError, UsageError
-from nncli.files import TEMPORARY_SUFFIX, sync_folder, write_bytes, write_text
+from nncli.files import TEMPORARY_SUFFIX, named, sync_folder, together, write_bytes, write_text
 from nncli.model import Model, ModelSpec
 from nncli.runs.manifest import (
     CHECKPOINTS,
@@ -64,9 +64,12 @@ class Run:
         except OSError as error:
             raise _cannot_make(wanted, error) from error
         with cls._half_made(wanted) as making:
-            making.save_spec(spec)
-            making.save_manifest(manifest)
-            yield making._named(wanted, config)
+            with named(making.path.parent.resolve() / making.path.name, wanted), named(making.path, wanted):
+                with together():
+                    making.save_spec(spec)
+                    making.save_manifest(manifest)
+                run = making._named(wanted, config)
+            yield run
 
     @classmethod
     @contextmanager
@@ -81,7 +84,8 @@ class Run:
                     raise _cannot_make(wanted, error) from error
                 stack.callback(shutil.rmtree, making.path, ignore_errors=True)
                 try:
-                    stack.enter_context(making.locked())
+                    with named(making.path, wanted):
+                        stack.enter_context(making.locked())
                 except NncliError as error:
                     if not isinstance(error, RunError) and making.path.exists():
                         raise
@@ -208,7 +212,7 @@ class Run:
     def save_manifest(self, manifest: Manifest) -> None:
         """Write manifest.json; unless the run goes on, with the checksums of the files that are there now."""
         files = {} if manifest.status == "running" else self._checksums()
-        written = manifest.model_copy(update={"files": files})
+        written = manifest.model_copy(update={"files": files}).signed()
         write_text(self.path / MANIFEST, written.model_dump_json(indent=1) + "\n")
 
     def _checksums(self) -> dict[str, str]:

@@ -13,7 +13,9 @@ Paths inside a run directory are its own; moved elsewhere it still predicts.
 
 from __future__ import annotations
 
-from typing import Literal
+import hashlib
+import json
+from typing import Any, Literal
 
 from nncli.model import FORMAT, Version
 from nncli.specification import Specification
@@ -31,6 +33,12 @@ DAMAGED = "Restore the directory from a copy, or train again."
 CHECKSUMMED = (CONFIG, MODEL, WEIGHTS, HISTORY, METRICS)
 
 Status = Literal["running", "done", "stopped", "failed"]
+
+
+def checksum_of(document: dict[str, Any]) -> str:
+    """The SHA-256 of what a manifest's JSON says, its checksum apart."""
+    rest = {key: value for key, value in document.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 class DataRecord(Specification):
@@ -56,7 +64,8 @@ class Manifest(Specification):
     `past` is a digest of all that a resumed training may not change. `files` holds the SHA-256 of every other file of
     the directory. It is empty while the run is being written: the manifest is the last file that a finished run
     writes, so that a run which was cut short never looks damaged. `format` is that of model.json too: a run keeps the
-    one that it began with, also when it is resumed.
+    one that it began with, also when it is resumed. `checksum` is the SHA-256 of all the rest; an older nncli wrote
+    none.
     """
 
     format: Version = FORMAT
@@ -82,6 +91,11 @@ class Manifest(Specification):
     versions: dict[str, str]
     machine: Machine
     files: dict[str, str]
+    checksum: str | None = None
+
+    def signed(self) -> Manifest:
+        """The same, with its checksum."""
+        return self.model_copy(update={"checksum": checksum_of(self.model_dump(mode="json"))})
 
     @property
     def owner(self) -> str:

@@ -16,7 +16,7 @@ from nncli.data.targets import ClassTarget
 from nncli.errors import Place, RunError, listed, quoted
 from nncli.model import FORMAT, Model, ModelSpec
 from nncli.nn.parameters import Parameters
-from nncli.runs.manifest import CHECKSUMMED, DAMAGED, MANIFEST, MODEL, WEIGHTS, Manifest
+from nncli.runs.manifest import CHECKSUMMED, DAMAGED, MANIFEST, MODEL, WEIGHTS, Manifest, checksum_of
 
 LARGEST_TEXT = 1 << 28
 """Bytes of JSON that are read: far more than any encoder of a real table needs, far less than fills a memory."""
@@ -59,6 +59,8 @@ def read_manifest(folder: Path) -> Manifest:
         manifest = Manifest.model_validate_json(text)
     except (ValidationError, ValueError) as error:
         raise damaged(folder, MANIFEST, "the file is damaged: it is not a manifest") from error
+    if manifest.checksum is not None and manifest.checksum != checksum_of(json.loads(text)):
+        raise damaged(folder, MANIFEST, "the file is damaged: its checksum is not that of what it says")
     if manifest.files and manifest.status != "running" and not {MODEL} <= manifest.files.keys() <= {*CHECKSUMMED}:
         raise damaged(folder, MANIFEST, "the file is damaged: it lists other files than a run has")
     return manifest

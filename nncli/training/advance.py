@@ -109,7 +109,7 @@ def _stretch_by_stretch(plan: Plan, state: State, batches: Batches) -> Advance:
 
     def advance(most: int) -> Taken:
         nonlocal at_once
-        n = min(at_once, most)
+        n = min(at_once, most, batches.reach(state.position))
         rates = np.array([rate_of(plan, state, batches.steps, state.step + i) for i in range(n)])
         start = time.perf_counter()
         losses, finite = stretch(state.position, rates, state.step + 1)

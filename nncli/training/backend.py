@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from nncli.nn.activations import Identity, LeakyRelu, Relu, Sigmoid, Tanh
 from nncli.nn.layers import Dense
@@ -53,9 +53,30 @@ def pays(network: Network, batch_rows: int, steps: int) -> bool:
     return steps * (SAVED_A_STEP + SAVED_A_PRODUCT * batch_rows * network.layout.decayed) > COSTS
 
 
-def load(backend: Backend) -> None:
+class Obstacle(NamedTuple):
+    """What keeps a backend from working here, and how to mend it."""
+
+    what: str
+    mend: str
+
+
+INSTALL = "Run pip install 'nncli-train[fast]'"
+
+
+def load(backend: Backend) -> Obstacle | None:
     """Import what the backend needs, so that the BLAS that comes with it is there to be held to its threads."""
-    if backend == "numba":
+    if backend == "numpy":
+        return None
+    if not installed():
+        return Obstacle("Numba is not installed", INSTALL)
+    try:
+        import numba
         import scipy.linalg.cython_blas  # noqa: F401
 
         import nncli.training.compiled  # noqa: F401
+    except ImportError as error:  # of a version that does not go with this NumPy
+        return Obstacle(f"Numba cannot be imported: {error}", INSTALL)
+    except RuntimeError:
+        return Obstacle("Numba finds no folder for compiled code", "Set NUMBA_CACHE_DIR to one that can be written to")
+    disabled = getattr(numba.config, "DISABLE_JIT", 0)
+    return Obstacle("NUMBA_DISABLE_JIT is set", "Unset it") if disabled else None

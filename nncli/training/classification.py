@@ -10,6 +10,7 @@ not negative and do not all vanish. A row of weight 0 is as good as absent, one 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,9 @@ Counts = NDArray[np.int64] | NDArray[np.float64]
 
 SMALLEST = float(np.finfo(np.float64).eps)
 """Where the logarithm of a probability is cut off, so that one wrong certainty does not cost infinity."""
+
+AT_ONCE = 65_536
+"""Rows of probabilities that are copied at a time."""
 
 BINS = 15
 """How many bins of confidence `calibration_error` uses, as Guo et al. do."""
@@ -128,9 +132,13 @@ def log_loss(y: Codes, P: Floats, weight: Floats | None = None) -> float:
     Probabilities are cut to [eps, 1 - eps] with the eps of float64 and rows are scaled to sum to 1, which
     takes the rounding of float32 probabilities out. Source: Bishop (2006), equation 4.108.
     """
-    P = np.clip(P.astype(np.float64), SMALLEST, 1 - SMALLEST)
-    P_true = P[np.arange(len(y)), y] / P.sum(axis=1)
-    return float(np.average(-np.log(P_true), weights=weight))
+
+    def of_rows(y: Codes, P: NDArray[np.float64]) -> NDArray[np.float64]:
+        np.clip(P, SMALLEST, 1 - SMALLEST, out=P)
+        P_true = P[np.arange(len(y)), y] / P.sum(axis=1)
+        return np.asarray(-np.log(P_true))
+
+    return float(np.average(_row_by_row(of_rows, y, P), weights=weight))
 
 
 def brier(y: Codes, P: Floats, weight: Floats | None = None) -> float:
@@ -140,9 +148,12 @@ def brier(y: Codes, P: Floats, weight: Floats | None = None) -> float:
     classes: the mean of the sum over classes, between 0 and 2. These are the two usual conventions; summed
     over both classes, the binary score would be twice as large.
     """
-    error = P.astype(np.float64)
-    error[np.arange(len(y)), y] -= 1.0
-    score = float(np.average(np.square(error).sum(axis=1), weights=weight))
+
+    def of_rows(y: Codes, error: NDArray[np.float64]) -> NDArray[np.float64]:
+        error[np.arange(len(y)), y] -= 1.0
+        return np.asarray(np.square(error).sum(axis=1))
+
+    score = float(np.average(_row_by_row(of_rows, y, P), weights=weight))
     return score / 2 if P.shape[1] == 2 else score
 
 
@@ -187,6 +198,17 @@ def _area(positive: NDArray[np.bool_], score: Floats, w: NDArray[np.float64]) ->
         return None
     beaten = np.cumsum(misses) - misses / 2
     return float(hits @ beaten / pairs)
+
+
+def _row_by_row(
+    score: Callable[[Codes, NDArray[np.float64]], NDArray[np.float64]], y: Codes, P: Floats
+) -> NDArray[np.float64]:
+    """The `score` of each row (rows,), from some rows at a time, and from a copy of their probabilities."""
+    scores = np.empty(len(y))
+    for start in range(0, len(y), AT_ONCE):
+        rows = slice(start, start + AT_ONCE)
+        scores[rows] = score(y[rows], np.array(P[rows], np.float64, order="C"))
+    return scores
 
 
 def _hit_rate(confusion: Counts) -> float:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -55,17 +57,47 @@ class Told:
         return (self.layers, self.slopes, parameters.theta, parameters.grad, A, np.empty_like(A))
 
 
+def are_compiled(parts: int) -> bool:
+    """Whether the loops have been compiled since they were written, as far as Numba's folder tells."""
+    loops: Any = kernels.stretch if parts == 1 else kernels.gradient
+    if loops.signatures:
+        return True
+    try:
+        kept = Path(loops.stats.cache_path).glob(f"*.{loops.__name__}-*.nbc")
+        return max((file.stat().st_mtime for file in kept), default=0.0) > Path(kernels.__file__).stat().st_mtime
+    except OSError:
+        return False
+
+
+def _ready(loop: Any, *arguments: Any) -> None:
+    """Have a loop compiled, or loaded as it was kept, by calling it where there is nothing to do.
+
+    What was kept and cannot be read, as after a power cut, is removed, and compiled anew.
+    """
+    try:
+        loop(*arguments)
+    except Exception:
+        for file in Path(loop.stats.cache_path).glob("kernels.*.nb?"):
+            with suppress(OSError):
+                file.unlink()
+        loop(*arguments)
+
+
 def tell(plan: Plan, batches: Batches) -> Told:
     """Put a training, which nothing hinders, into the loops' words."""
-    examples, network, loss = batches.examples, plan.network, plan.loss
+    examples, network, loss = batches.pool, plan.network, plan.loss
     k, classes = network.outputs, isinstance(loss, CrossEntropy)
-    nothing = np.empty(0, np.float32)
-    y = np.empty((0, k), np.float32) if classes else np.ascontiguousarray(examples.y)
-    codes = examples.y if classes else np.empty(0, np.int64)
+    y = np.empty((0, k), np.float32) if classes else _plain(examples.y)
+    codes = _plain(examples.y) if classes else np.empty(0, np.int64)
+    w = np.empty(0, np.float32) if examples.weights is None else _plain(examples.weights)
     T = loss.targets(k, np.dtype(np.float32)) if isinstance(loss, CrossEntropy) else np.empty((0, 0), np.float32)
     number = (kernels.LOGISTIC if k == 1 else kernels.SOFTMAX) if classes else kernels.MSE
-    data = (examples.X, y, codes, nothing if examples.weights is None else examples.weights, T, number)
-    return Told(data, *_table(network))
+    return Told((np.ascontiguousarray(examples.X), y, codes, w, T, number), *_table(network))
+
+
+def _plain(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """An array without gaps that can be written to: for any other the loops would be compiled anew."""
+    return np.require(array, requirements=["C", "W"])
 
 
 def _table(network: Network) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
@@ -84,9 +116,10 @@ def _table(network: Network) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.floa
 def bind_gradient(told: Told, parameters: Parameters, batches: Batches, rows: slice, batch: int) -> Gradient:
     """As nncli.training.step.bind_gradient."""
     data, net, start, stop = told.data, told.net(parameters, rows.stop - rows.start), rows.start, rows.stop
+    _ready(kernels.gradient, data, net, batches.order[:1], batch)  # the gradient is written anew by every step
 
     def gradient(i: int) -> float:
-        return kernels.gradient(data, net, batches.at(i)[start:stop], batch)
+        return kernels.gradient(data, net, batches.following(i)[start:stop], batch)
 
     return gradient
 
@@ -106,6 +139,7 @@ def bind_optimizer(
 ) -> Step:
     """As the optimizer's own bind."""
     known = _moved(optimizer, moments, decayed)
+    _ready(kernels.move, theta[:0], grad[:0], (*known[:-1], 0), 0.0, 1)
 
     def step(learning_rate: float, t: int) -> None:
         kernels.move(theta, grad, known, learning_rate, t)
@@ -119,9 +153,10 @@ def bind_stretch(plan: Plan, parameters: Parameters, moments: Mapping[str, Array
     net = told.net(parameters, batch)
     optimizer = _moved(plan.optimizer, moments, parameters.layout.decayed)
     extras = (plan.l1, plan.l2, plan.clip_norm or 0.0)
+    _ready(kernels.stretch, told.data, net, optimizer, extras, batches.order, batch, np.empty(0), 1, losses)
 
     def stretch(position: int, rates: npt.NDArray[np.float64], t: int) -> tuple[npt.NDArray[np.float64], bool]:
-        order = batches.order[position * batch :]
+        order = batches.following(position)
         done, finite = kernels.stretch(told.data, net, optimizer, extras, order, batch, rates, t, losses)
         return losses[:done], finite
 

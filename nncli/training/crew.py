@@ -8,49 +8,47 @@ scale the products alone, and spin while they wait for the next, which on a busy
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from threading import Lock, Thread
+from queue import SimpleQueue
+from threading import Thread
 from types import TracebackType
 
+import numpy as np
+
 Task = Callable[[], None]
+
+
+def _do(tasks: Sequence[Task]) -> BaseException | None:
+    """Do the tasks up to the first that fails, and return its error."""
+    try:
+        for task in tasks:
+            task()
+    except BaseException as error:  # it is the caller's
+        return error
+    return None
 
 
 class _Helper:
     """A thread that does what it is given, and sleeps until then."""
 
     def __init__(self) -> None:
-        self._go, self._done = Lock(), Lock()
-        self._go.acquire()
-        self._done.acquire()
-        self._tasks: Sequence[Task] | None = ()
-        self._error: BaseException | None = None
+        self._given: SimpleQueue[Sequence[Task] | None] = SimpleQueue()
+        self._done: SimpleQueue[BaseException | None] = SimpleQueue()
         self._thread = Thread(target=self._work, name="nncli part", daemon=True)
         self._thread.start()
 
     def _work(self) -> None:
-        while True:
-            self._go.acquire()
-            if self._tasks is None:
-                return
-            try:
-                for task in self._tasks:
-                    task()
-            except BaseException as error:  # it is the caller's
-                self._error = error
-            self._done.release()
+        with np.errstate(all="ignore"):  # a thread's own; a value that overflows is met as such, by the loop
+            while (tasks := self._given.get()) is not None:
+                self._done.put(_do(tasks))
 
     def begin(self, tasks: Sequence[Task]) -> None:
-        self._tasks = tasks
-        self._go.release()
+        self._given.put(tasks)
 
-    def finish(self) -> None:
-        self._done.acquire()
-        if self._error is not None:
-            error, self._error = self._error, None
-            raise error
+    def finish(self) -> BaseException | None:
+        return self._done.get()
 
     def end(self) -> None:
-        self._tasks = None
-        self._go.release()
+        self._given.put(None)
         self._thread.join()
 
 
@@ -73,14 +71,12 @@ class Crew:
         """Do all tasks and return when the last is done. Which thread does which is no matter of chance.
 
         Raises:
-            BaseException: whatever a task raised, after all others were done.
+            BaseException: whatever a task raised, after all threads came to their end.
         """
         threads = len(self._helpers) + 1
         for number, helper in enumerate(self._helpers, start=1):
             helper.begin(tasks[number::threads])
-        try:
-            for task in tasks[::threads]:
-                task()
-        finally:
-            for helper in self._helpers:
-                helper.finish()
+        errors = [_do(tasks[::threads]), *[helper.finish() for helper in self._helpers]]
+        for error in errors:
+            if error is not None:
+                raise error

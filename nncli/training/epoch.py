@@ -48,7 +48,7 @@ def bind_epoch(
             state.order = batches.rng.bit_generator.state  # type: ignore[assignment]
         else:  # resumed, or paused: the same order again
             batches.rng.bit_generator.state = state.order
-        batches.shuffle()
+        batches.shuffle(more=state.epoch + 1 < plan.epochs)
         while state.position < batches.steps and wish is Wish.GO_ON:
             losses, finite = advance(min(batches.steps - state.position, max(1, ahead(state.step))))
             for value in losses:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -53,7 +54,8 @@ class _Evaluator:
 
     def __call__(self) -> tuple[float, float]:
         examples = self._holdout.examples
-        self._inference.run(examples.X, examples.codes, out=self._Z)
+        for span in examples.spans():
+            self._inference.run(examples.X[span], examples.codes[span], out=self._Z[span])
         return self._loss.forward(), self._holdout.score(self._Z)
 
 
@@ -107,20 +109,22 @@ def fit(
         DivergedError: the loss of a batch or a weight is not finite, and the plan does not say to go back, or went
             back too often; `state.best` holds the best epoch before.
     """
-    with Crew(min(plan.parts, cores())) as crew:
-        yield from _fit(plan, state, examples, holdout, crew, after_batch, ahead)
+    with (
+        Crew(min(plan.parts, cores())) as crew,
+        closing(Batches(examples, plan.batch_size, state.streams.shuffle)) as b,
+    ):
+        yield from _fit(plan, state, b, holdout, crew, after_batch, ahead)
 
 
 def _fit(
     plan: Plan,
     state: State,
-    examples: Examples,
+    batches: Batches,
     holdout: Holdout | None,
     crew: Crew,
     after_batch: Callable[[int], Wish],
     ahead: Callable[[int], int],
 ) -> Iterator[EpochReport | Paused | RateHalved]:
-    batches = Batches(examples, plan.batch_size, state.streams.shuffle)
     penalty = Penalty(state.parameters, l1=plan.l1, l2=plan.l2) if plan.l1 or plan.l2 else None
     run_batches = bind_epoch(plan, state, batches, penalty, crew, after_batch, ahead)
     evaluate = None if holdout is None else _Evaluator(plan, state, holdout)
@@ -149,7 +153,7 @@ def _fit(
             val_loss, metric = evaluate() if evaluate else (None, None)
         report = EpochReport(
             epoch=state.epoch + 1,
-            loss=state.epoch_loss / len(examples),
+            loss=state.epoch_loss / len(batches.examples),
             penalty=penalty.value() if penalty else 0.0,
             val_loss=val_loss,
             metric=metric,

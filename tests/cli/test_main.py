@@ -115,7 +115,7 @@ def test_a_full_disk_is_told_in_plain_words(penguins: Path, command: str) -> Non
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
-@pytest.mark.parametrize("command", ["predict RUN TABLE", "evaluate RUN TABLE", "generate-data -n 100000"])
+@pytest.mark.parametrize("command", ["predict -q RUN TABLE", "evaluate -q RUN TABLE", "generate-data -n 100000"])
 def test_a_reader_who_leaves_early_is_no_error(penguins: Path, command: str) -> None:
     words = command.replace("RUN", shlex.quote(str(penguins))).replace("TABLE", shlex.quote(str(TABLE)))
     line = f"{shlex.quote(sys.executable)} -m nncli {words} | true; echo ${{PIPESTATUS[0]}}"
@@ -125,7 +125,7 @@ def test_a_reader_who_leaves_early_is_no_error(penguins: Path, command: str) -> 
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
-@pytest.mark.parametrize("command", ["predict RUN TABLE", "evaluate RUN TABLE", "generate-data"])
+@pytest.mark.parametrize("command", ["predict -q RUN TABLE", "evaluate -q RUN TABLE", "generate-data"])
 @pytest.mark.parametrize("closed", [">&-", "2>&-"])
 def test_a_closed_stream_is_no_reason_to_stop(penguins: Path, command: str, closed: str) -> None:
     words = command.replace("RUN", str(penguins)).replace("TABLE", str(TABLE)).split()

@@ -18,7 +18,7 @@ from nncli.runs.manifest import CONFIG, MANIFEST, MODEL
 from nncli.runs.reading import read_spec
 from nncli.training.epoch import DivergedError
 from tests.cli.support import DATA, Cli
-from tests.runs.support import changed, checkpoints, damaged, in_parts, outcome, signed, stop_at
+from tests.runs.support import change_manifest, changed, checkpoints, damaged, in_parts, outcome, signed, stop_at
 
 CONFIGURATION = """
 data: {path: t.csv, target: species, drop: [year]}
@@ -211,7 +211,7 @@ def test_comments_and_order_in_the_configuration_do_not_matter(copy: Path, whole
 
 
 def test_threads_changed_in_the_manifest_are_noticed(copy: Path) -> None:
-    (copy / MANIFEST).write_bytes(changed(threads=2)((copy / MANIFEST).read_bytes()))
+    change_manifest(copy, changed(threads=2))
     with pytest.raises(RunError):
         resume(copy)
 

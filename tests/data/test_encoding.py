@@ -139,6 +139,11 @@ def test_a_column_without_a_value_in_training_counts_as_zeros() -> None:
     assert encoded(encoder, [None, "3"]) == [[0.0, 1.0], [3.0, 0.0]]
 
 
+@pytest.mark.parametrize("rows", [0, 1])
+def test_only_a_cell_that_is_missing_calls_for_an_indicator(rows: int) -> None:
+    assert numeric(pl.Series([None] * rows, dtype=pl.Float64)).width == 1 + rows
+
+
 @pytest.mark.parametrize(
     ("cells", "scaling"),
     [
@@ -146,6 +151,7 @@ def test_a_column_without_a_value_in_training_counts_as_zeros() -> None:
         ([1e308, 1.7e308], "standard"),
         ([-1.7e308, 1.7e308], "min_max"),
         ([1.7e308, 1.7e308], "none"),
+        ([1.7e308, -1.7e308] * 16, "standard"),  # whose sum is infinity less infinity
     ],
 )
 def test_values_too_large_to_be_scaled_are_refused_with_their_row(cells: list[float], scaling: NumericScaling) -> None:
@@ -163,6 +169,7 @@ def test_a_cell_that_the_matrix_cannot_hold_is_refused_with_its_row(dtype: str, 
     with pytest.raises(DataError, match="too far from the training values") as caught:
         encoder.encode(table, dtype)
     assert caught.value.place == table.place(row=2, column="x")
+    assert caught.value.hint == "Mend the cell, or leave it empty."
 
 
 def test_a_cell_that_is_no_number_is_refused_with_its_row_in_the_file() -> None:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import Any
 
 import polars
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nncli.data.jsonlines import read_json_lines
+from nncli.data.tables import Format, sniffed
 from nncli.errors import DataError
 
 
@@ -104,3 +108,60 @@ def test_what_cannot_be_explained_is_refused_all_the_same(monkeypatch: pytest.Mo
     monkeypatch.setattr(polars, "read_ndjson", refuse)
     with pytest.raises(DataError, match=r"cannot be read as a table: no reason$"):
         read(b'{"a": 1}\n')
+
+
+@pytest.mark.parametrize("size", [None, 7])
+@pytest.mark.parametrize(
+    ("encoding", "said"), [("utf-16", "auto"), ("utf-16", "utf-16"), ("utf-16-be", "utf-16-be"), ("latin-1", "latin-1")]
+)
+def test_it_is_read_in_what_its_mark_or_the_person_says(encoding: str, said: str, size: int | None) -> None:
+    text = '{"name": "Zoë"}\n\n{"name": "Müller"}\n'.encode(encoding)
+    frames = read_json_lines(io.BytesIO(text), "x.jsonl", size=size, encoding=said)
+    assert polars.concat([frame for _, frame in frames])["name"].to_list() == ["Zoë", "Müller"]
+
+
+def test_what_is_no_text_in_its_encoding_is_named_by_its_line() -> None:
+    text = '{"a": 1}\n{"a": 2}'.encode("utf-16") + b"\x00\xd8"
+    with pytest.raises(DataError, match="are not utf-16 text") as caught:
+        list(read_json_lines(io.BytesIO(text), "x.jsonl"))
+    assert caught.value.place is not None
+    assert caught.value.place.line == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_told_from_a_stream_without_a_name(encoding: str) -> None:
+    assert sniffed(("\ufeff" + '{"a": 1}').encode(encoding)[:4]) is Format.JSONL
+
+
+@pytest.mark.parametrize("size", [None, 1])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"a": 3, "b": 1, "a": 4}',
+        b'{"a" : 3, "a"\t: 3}',
+        b'{"a": null, "a": 1}',
+        b'{"a": 1, "b": {"a": 1, "a": 2}}',
+        b'{"a": 1, "b": [{"a": 1, "a": 2}]}',
+        b'{"a": 1, "\\u0061": 2}',
+        b'{"a":1,"b":"\\":","a":2}',
+    ],
+)
+def test_an_object_that_repeats_a_key_is_refused(line: bytes, size: int | None) -> None:
+    with pytest.raises(DataError, match="the object names the key 'a' more than once") as told:
+        read(b'{"a": 1}\n\n' + line + b'\n{"a": 2}\n', size=size)
+    assert told.value.place is not None
+    assert told.value.place.line == 3
+
+
+KEYS = st.sampled_from(["a", "b", "c", 'a":', "a :", "é"])
+SCALARS = st.none() | st.integers(-9, 9) | st.sampled_from(["", 'x":y', ' " : ', "{"])
+
+
+@given(st.lists(st.dictionaries(KEYS, SCALARS, min_size=1), min_size=1, max_size=6), st.sampled_from([":", ": ", " :"]))
+@settings(max_examples=200, deadline=None)
+def test_what_repeats_no_key_is_read_whatever_it_looks_like(rows: list[dict[str, Any]], colon: str) -> None:
+    texts = [{key: None if value is None else str(value) for key, value in row.items()} for row in rows]
+    text = "\n".join(json.dumps(row, separators=(",", colon)) for row in texts)
+    found = [row for _, frame in read_json_lines(io.BytesIO(text.encode()), "x", size=None) for row in frame.to_dicts()]
+    keys = {key for row in texts for key in row}
+    assert found == [{key: row.get(key) for key in keys} for row in texts]

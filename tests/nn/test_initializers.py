@@ -74,9 +74,16 @@ def test_uniform_draws_fill_their_interval_and_never_leave_it(init: InitializerB
     assert float(np.abs(W).max()) > 0.999 * bound
 
 
-def test_normal_draws_are_not_cut_off() -> None:
-    W = draw(He(distribution="normal"), (400, 100))
-    assert float(np.abs(W).max()) > 3.5 * sqrt(2.0 / 400)
+@pytest.mark.parametrize(
+    ("init", "std"),
+    [
+        (He(distribution="normal"), sqrt(2.0 / 400)),
+        (Lecun(distribution="normal"), sqrt(1.0 / 400)),
+        (Glorot(distribution="normal"), sqrt(2.0 / 500)),
+    ],
+)
+def test_normal_draws_are_not_cut_off(init: InitializerBase, std: float) -> None:
+    assert float(np.abs(draw(init, (400, 100))).max()) > 3.5 * std
 
 
 @given(rows=st.integers(1, 12), columns=st.integers(1, 12), seed=st.integers(0, 2**32 - 1))

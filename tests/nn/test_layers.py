@@ -156,6 +156,16 @@ def test_a_residual_inside_a_residual_adds_twice() -> None:
     assert bound.backward(np.array([[1.0]])).tolist() == [[2.0]]
 
 
+@pytest.mark.parametrize("inner", [Dropout(rate=0.5), BatchNorm()], ids=["dropout", "batch_norm"])
+def test_what_stands_in_a_residual_knows_whether_it_is_trained(inner: Any) -> None:
+    X = np.random.default_rng(1).normal(size=(6, 3))
+    for training in (True, False):
+        (whole, _), (alone, _) = (bind(layer, X, training=training) for layer in (Residual(layers=(inner,)), inner))
+        whole.forward()
+        alone.forward()
+        np.testing.assert_allclose(whole.Y, X + alone.Y, rtol=1e-12)
+
+
 def test_a_residual_must_end_as_wide_as_it_began() -> None:
     with pytest.raises(ValueError, match="3 units come in, 2 go out"):
         Residual(layers=(Dense(units=2),)).width(3)

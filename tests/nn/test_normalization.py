@@ -45,7 +45,8 @@ def test_batch_norm_gives_every_unit_mean_0_and_variance_1(rows: int, units: int
     bound, _ = bind(BatchNorm(epsilon=1e-12), X)
     bound.forward()
     np.testing.assert_allclose(bound.Y.mean(axis=0), 0.0, atol=1e-9)
-    np.testing.assert_allclose(bound.Y.var(axis=0), 1.0, rtol=1e-6)
+    spread = X.var(axis=0)  # of two rows that happen to be close, little more than epsilon
+    np.testing.assert_allclose(bound.Y.var(axis=0), spread / (spread + 1e-12), rtol=1e-6)
 
 
 @given(rows=st.integers(1, 9), units=st.integers(2, 5), seed=st.integers(0, 1000))
@@ -55,7 +56,8 @@ def test_layer_norm_gives_every_row_mean_0_and_variance_1(rows: int, units: int,
     bound, _ = bind(LayerNorm(epsilon=1e-12), X)
     bound.forward()
     np.testing.assert_allclose(bound.Y.mean(axis=1), 0.0, atol=1e-9)
-    np.testing.assert_allclose(bound.Y.var(axis=1), 1.0, rtol=1e-6)
+    spread = X.var(axis=1)  # of two units that happen to be close, little more than epsilon
+    np.testing.assert_allclose(bound.Y.var(axis=1), spread / (spread + 1e-12), rtol=1e-6)
 
 
 def test_layer_norm_is_worked_by_hand() -> None:

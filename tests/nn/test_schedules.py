@@ -136,6 +136,15 @@ def observed(schedule: ReduceOnPlateau, values: list[float]) -> list[float]:
     return found
 
 
+@pytest.mark.parametrize("patience", [1, 2, 3, 4])
+def test_the_plateau_waits_exactly_its_patience_each_time(patience: int) -> None:
+    plateau, factors = START, []
+    for _ in range(1 + 2 * patience):
+        plateau = ReduceOnPlateau(initial=1.0, factor=0.5, patience=patience).observe(plateau, 1.0)
+        factors.append(plateau.factor)
+    assert factors == [1.0] * patience + [0.5] * patience + [0.25]
+
+
 def test_the_rate_falls_after_patience_epochs_without_a_better_value() -> None:
     # 5, 4 get better; 4, 4 do not: after the second of them the rate falls, and so again after two more
     schedule = ReduceOnPlateau(initial=1.0, factor=0.1, patience=2)

@@ -15,7 +15,7 @@ import polars as pl
 
 from nncli.commands.session import Finished
 from nncli.commands.train import resume, train
-from nncli.runs.manifest import CHECKPOINTS, CHECKSUMMED, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
+from nncli.runs.manifest import CHECKPOINTS, CHECKSUMMED, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS, checksum_of
 from tests.cli.support import ROOT, SECONDS
 
 Damage = Callable[[bytes], bytes]
@@ -41,7 +41,13 @@ def signed(run: Path) -> None:
     """Give the manifest the checksums of the files as they are: the damage is then met where it is, not by its sum."""
     there = [name for name in CHECKSUMMED if (run / name).is_file()]
     sums = {name: hashlib.sha256((run / name).read_bytes()).hexdigest() for name in there}
-    (run / MANIFEST).write_bytes(changed(files=sums)((run / MANIFEST).read_bytes()))
+    change_manifest(run, changed(files=sums))
+
+
+def change_manifest(run: Path, change: Damage) -> None:
+    """Change the manifest, and sign it."""
+    document = json.loads(change((run / MANIFEST).read_bytes()))
+    (run / MANIFEST).write_bytes(json.dumps({**document, "checksum": checksum_of(document)}).encode())
 
 
 def damaged(run: Path, name: str, damage: Damage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -308,3 +309,23 @@ def test_a_checkpoint_that_is_a_link_is_refused(copy: Path, tmp_path: Path) -> N
     file.symlink_to(tmp_path / "outside")
     with pytest.raises(RunError, match="links"):
         resume(copy, assignments=["epochs=21"])
+
+
+@pytest.mark.parametrize("nth", range(1, 5))
+@pytest.mark.parametrize("relative", [True, False])
+def test_an_error_while_it_is_made_names_the_directory_that_was_asked_for(
+    here: Path, parts: Parts, monkeypatch: pytest.MonkeyPatch, nth: int, relative: bool
+) -> None:
+    real, calls = os.fsync, []
+
+    def fail(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) >= nth:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(NncliError, match="No space left") as caught:
+        made(Path("deep/run") if relative else here / "deep" / "run", parts)
+    assert str(Path("deep", "run")) in str(caught.value)
+    assert TEMPORARY_SUFFIX not in str(caught.value)

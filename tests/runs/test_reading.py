@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import shutil
 import struct
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from nncli.errors import RunError
 from nncli.model import FORMAT
 from nncli.runs.directory import Run
 from nncli.runs.manifest import CONFIG, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
+from nncli.runs.reading import read_manifest
 from tests.cli.support import DATA
 from tests.runs.support import Damage, changed, damaged, in_a_process_of_its_own, signed
 
@@ -214,6 +217,23 @@ def test_every_flipped_bit_of_what_is_predicted_with_is_detected(tiny: Path, tmp
     for content in list(flips((tiny / name).read_bytes()))[::7]:
         (copy / name).write_bytes(content)
         assert answer(copy) is None
+
+
+def test_every_flipped_bit_of_the_manifest_is_detected_or_says_the_same(tiny: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
+    said = read_manifest(tiny)
+    for content in flips((tiny / MANIFEST).read_bytes()):
+        (copy / MANIFEST).write_bytes(content)
+        with suppress(RunError):
+            assert read_manifest(copy) == said
+
+
+def test_a_manifest_of_an_earlier_nncli_has_no_checksum_and_is_read(tiny: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
+    document = json.loads((copy / MANIFEST).read_bytes())
+    assert document.pop("checksum")
+    (copy / MANIFEST).write_text(json.dumps(document))
+    assert answer(copy) == answer(tiny)
 
 
 @pytest.mark.parametrize("name", READ)

@@ -1,117 +1,34 @@
-"""The training loop: what it reports, when it ends, what it keeps, and that it can be resumed to the bit."""
+"""The training loop: what it reports, when it ends, and what it keeps."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.data.examples import Examples
-from nncli.errors import NncliError
 from nncli.nn.activations import Tanh
 from nncli.nn.inference import Inference
-from nncli.nn.layers import Dense, Dropout, Layer
-from nncli.nn.losses import CrossEntropy, Mse
-from nncli.nn.network import Embedding, Network
+from nncli.nn.layers import Dense, Dropout
 from nncli.nn.normalization import BatchNorm
-from nncli.nn.optimizers import Adam, Optimizer, Sgd
+from nncli.nn.optimizers import Adam, Sgd
 from nncli.nn.schedules import ConstantRate, CosineRate, ReduceOnPlateau, StepRate
-from nncli.training.epoch import DivergedError, Wish
-from nncli.training.loop import EpochReport, Paused, RateHalved, fit
-from nncli.training.plan import Holdout, Plan
-from nncli.training.state import State, Streams
-from tests.unions import members, tag
-
-
-def network_of(*layers: Any, **options: Any) -> Network:
-    return Network.model_validate({"features": 3, "layers": layers, "outputs": 1, "precision": "float64", **options})
-
-
-def plan_of(*layers: Any, network: Network | None = None, **options: Any) -> Plan:
-    return Plan(
-        network=network or network_of(*(layers or (Dense(units=5, activation=Tanh()),))),
-        loss=options.pop("loss", Mse()),
-        optimizer=options.pop("optimizer", Adam()),
-        schedule=options.pop("schedule", ConstantRate(initial=0.01)),
-        batch_size=options.pop("batch_size", 8),
-        epochs=options.pop("epochs", 3),
-        **options,
-    )
-
-
-def reports_of(
-    plan: Plan,
-    state: State,
-    examples: Examples,
-    holdout: Holdout | None = None,
-    *,
-    after_batch: Callable[[int], Wish] = lambda step: Wish.GO_ON,
-) -> Iterator[EpochReport]:
-    """What `fit` reports, without its pauses."""
-    events = fit(plan, state, examples, holdout, after_batch=after_batch)
-    return (event for event in events if isinstance(event, EpochReport))
-
-
-def rows_of(plan: Plan, n: int = 29, *, seed: int = 0, weighted: bool = False) -> Examples:
-    rng, network = np.random.default_rng(seed), plan.network
-    X = rng.normal(size=(n, network.features)).astype(network.precision)
-    y = np.tanh(X[:, :1] - 0.5 * X[:, 1:2] ** 2) + rng.normal(0.0, 0.1, (n, 1))
-    return Examples(
-        X,
-        np.array([[rng.integers(e.slots) for e in network.embeddings] for _ in range(n)], np.int64),
-        (y[:, 0] > 0).astype(np.int64) if plan.loss.task == "classes" else y.astype(network.precision),
-        rng.uniform(0.5, 1.5, n).astype(network.precision) if weighted else None,
-    )
-
-
-def holdout_of(plan: Plan, score: Callable[[Any], float] = lambda Z: float(Z.mean()), **options: Any) -> Holdout:
-    return Holdout(rows_of(plan, 17, seed=9), "mean", options.get("higher_is_better", False), score)
-
-
-def fresh(plan: Plan, seed: int = 0) -> State:
-    return State.fresh(plan.network, plan.optimizer, Streams.of(seed))
-
-
-def train(
-    plan: Plan, examples: Examples | None = None, holdout: Holdout | None = None, *, seed: int = 0
-) -> tuple[State, list[EpochReport]]:
-    state = fresh(plan, seed)
-    return state, list(reports_of(plan, state, examples or rows_of(plan), holdout))
-
-
-def bits(state: State) -> tuple[Any, ...]:
-    """All that a state holds, comparable."""
-    p, b, s = state.parameters, state.best, state.streams
-    return (
-        p.theta.tobytes(),
-        p.statistics.tobytes(),
-        b.theta.tobytes(),
-        b.statistics.tobytes(),
-        {name: moment.tobytes() for name, moment in state.moments.items()},
-        [g.bit_generator.state for g in (s.split, s.init, s.shuffle, s.dropout)],
-        (state.step, state.epoch, state.watch, state.plateau),
-    )
-
-
-def restored(plan: Plan, state: State) -> State:
-    """A new state with the values of `state`: what comes back from a checkpoint."""
-    other = fresh(plan, seed=123)
-    other.parameters.copy_from(state.parameters)
-    other.best.copy_from(state.best)
-    moments, streams = ({n: m.copy() for n, m in state.moments.items()}, deepcopy(state.streams))
-    return replace(state, parameters=other.parameters, best=other.best, moments=moments, streams=streams)
-
-
-def timeless(reports: list[EpochReport]) -> list[EpochReport]:
-    return [replace(report, seconds=0.0) for report in reports]
-
+from nncli.training.epoch import Wish
+from nncli.training.loop import EpochReport, Paused, fit
+from nncli.training.plan import Holdout
+from tests.training.plans import (
+    bits,
+    fresh,
+    holdout_of,
+    network_of,
+    plan_of,
+    reports_of,
+    rows_of,
+    scripted,
+    train,
+)
 
 # --- what is reported -----------------------------------------------------------------------------------------------
 
@@ -211,12 +128,6 @@ def test_a_network_learns() -> None:
 
 
 # --- when it ends, what it keeps ------------------------------------------------------------------------------------
-
-
-def scripted(values: list[float]) -> Callable[[Any], float]:
-    """A score that follows a script, whatever the network says."""
-    script = iter(values)
-    return lambda Z: next(script)
 
 
 @pytest.mark.parametrize("patience", [1, 2, 4])
@@ -328,258 +239,3 @@ def test_a_training_out_of_patience_stays_so_when_resumed() -> None:
     plan = plan_of(epochs=50, watched="val_mean", patience=2)
     state, _ = train(plan, holdout=holdout_of(plan, scripted([1.0] * 50)))
     assert list(fit(plan, state, rows_of(plan), holdout_of(plan, scripted([1.0] * 50)))) == []
-
-
-# --- divergence -----------------------------------------------------------------------------------------------------
-
-
-def test_a_nan_in_the_data_is_met_at_its_step() -> None:
-    plan = plan_of(epochs=5, batch_size=29)
-    examples = rows_of(plan)
-    examples.X[3, 1] = np.nan
-    with pytest.raises(
-        DivergedError, match=r"the loss became nan at step 1 \(epoch 1\), first in layers.0; nothing was kept"
-    ):
-        train(plan, examples)
-
-
-@pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_a_huge_learning_rate_diverges_and_the_error_names_step_epoch_and_rate(precision: Any) -> None:
-    network = network_of(Dense(units=5), Dense(units=5), precision=precision)
-    plan = plan_of(network=network, optimizer=Sgd(), schedule=ConstantRate(initial=1e30), epochs=50)
-    state = fresh(plan)
-    with pytest.raises(DivergedError) as caught:
-        list(fit(plan, state, rows_of(plan)))
-    assert f"at step {state.step} (epoch {state.epoch + 1})" in str(caught.value)
-    assert state.step > 1
-    assert "1e+30" in str(caught.value.hint)
-    assert isinstance(caught.value, NncliError)
-
-
-def poisoned(plan: Plan) -> tuple[Examples, Callable[[int], Wish]]:
-    """Rows that are numbers for two epochs of four steps and no numbers from then on."""
-    examples = rows_of(plan)
-
-    def after_batch(step: int) -> Wish:
-        if step == 8:
-            examples.X[...] = np.nan
-        return Wish.GO_ON
-
-    return examples, after_batch
-
-
-def test_what_was_best_before_a_divergence_is_kept() -> None:
-    plan = plan_of(epochs=9)
-    state = fresh(plan)
-    examples, after_batch = poisoned(plan)
-    reports = reports_of(plan, state, examples, after_batch=after_batch)
-    assert [next(reports).epoch, next(reports).epoch] == [1, 2]
-    best = state.best.theta.copy()
-    with pytest.raises(
-        DivergedError, match=r"at step 9 \(epoch 3\), first in layers.0; the weights of epoch 2 were kept"
-    ):
-        next(reports)
-    assert state.epoch == 2
-    np.testing.assert_array_equal(state.best.theta, best)
-
-
-@pytest.mark.parametrize("epochs", [1, 5])
-def test_weights_that_overflow_in_the_last_step_of_an_epoch_are_never_kept_as_the_best(epochs: int) -> None:
-    plan = plan_of(
-        network=network_of(precision="float32"),
-        optimizer=Sgd(),
-        schedule=ConstantRate(initial=1e300),
-        batch_size=29,
-        epochs=epochs,
-    )
-    state = fresh(plan)
-    with pytest.raises(DivergedError, match=r"a weight .* at step 1 \(epoch 1\), first in output; nothing was kept"):
-        list(fit(plan, state, rows_of(plan)))
-    assert np.isfinite(state.best.theta).all()
-
-
-# --- to the bit -----------------------------------------------------------------------------------------------------
-
-FULL = network_of(
-    {"type": "dense", "units": 6, "activation": "gelu"},
-    "batch_norm",
-    {"type": "residual", "layers": [6, {"type": "dropout", "rate": 0.3}]},
-    {"type": "dropout", "rate": 0.5},
-    embeddings=(Embedding(name="a", slots=4, width=2),),
-    precision="float32",
-)
-
-
-def full_plan(**options: Any) -> Plan:
-    return plan_of(network=FULL, loss=CrossEntropy(label_smoothing=0.1), **{"l2": 1e-3, "clip_norm": 1.0, **options})
-
-
-@pytest.mark.parametrize("optimizer", [cls() for cls in members(Optimizer)], ids=lambda o: tag(type(o)))
-def test_the_same_seed_gives_the_same_bits_and_another_seed_others(optimizer: Any) -> None:
-    plan = full_plan(optimizer=optimizer)
-    holdout = holdout_of(plan)
-    first, reports = train(plan, holdout=holdout, seed=4)
-    second, again = train(plan, holdout=holdout, seed=4)
-    assert bits(first) == bits(second)
-    assert timeless(reports) == timeless(again)
-    assert bits(train(plan, holdout=holdout, seed=5)[0]) != bits(first)
-
-
-@pytest.mark.parametrize("optimizer", [cls() for cls in members(Optimizer)], ids=lambda o: tag(type(o)))
-@pytest.mark.parametrize("k", [1, 3, 5])
-def test_k_epochs_and_then_the_rest_are_one_run_to_the_bit(optimizer: Any, k: int) -> None:
-    schedule = ReduceOnPlateau(initial=0.01, patience=1, warmup=6)
-    plan = full_plan(optimizer=optimizer, epochs=5, schedule=schedule, watched="val_loss", patience=4)
-    whole, reports = train(plan, holdout=holdout_of(plan))
-    parts = fresh(plan)
-    found = list(reports_of(replace(plan, epochs=k), parts, rows_of(plan), holdout_of(plan)))
-    found += list(reports_of(plan, parts, rows_of(plan), holdout_of(plan)))
-    assert bits(parts) == bits(whole)
-    assert timeless(found) == timeless(reports)
-
-
-def test_a_training_taken_up_between_two_reports_goes_on_as_if_nothing_had_been() -> None:
-    plan = full_plan(epochs=6, schedule=CosineRate(initial=0.01))
-    whole, _ = train(plan)
-    state = fresh(plan)
-    reports = reports_of(plan, state, rows_of(plan))
-    next(reports)
-    next(reports)
-    saved = restored(plan, state)
-    list(fit(plan, saved, rows_of(plan)))
-    assert bits(saved) == bits(whole)
-
-
-def test_validation_never_changes_the_training() -> None:
-    plan = full_plan(epochs=4, watched="val_loss")
-    without, reports = train(plan)
-    with_rows, watched = train(plan, holdout=holdout_of(plan))
-    assert with_rows.parameters.theta.tobytes() == without.parameters.theta.tobytes()
-    assert with_rows.parameters.statistics.tobytes() == without.parameters.statistics.tobytes()
-    assert bits(with_rows)[5] == bits(without)[5]
-    assert [r.loss for r in watched] == [r.loss for r in reports]
-
-
-@pytest.mark.parametrize("rate", [0.1, 0.5])
-def test_dropout_leaves_the_order_of_the_rows_alone(rate: float) -> None:
-    def shuffles(rate: float) -> list[Any]:
-        """The state of the shuffle stream after every batch."""
-        plan = plan_of(Dense(units=4), Dropout(rate=rate))
-        state, seen = fresh(plan), []
-
-        def after_batch(step: int) -> Wish:
-            seen.append(state.streams.shuffle.bit_generator.state)
-            return Wish.GO_ON
-
-        list(fit(plan, state, rows_of(plan), after_batch=after_batch))
-        return seen
-
-    assert shuffles(0.0) == shuffles(rate)
-
-
-def test_dropout_leaves_the_starting_weights_alone() -> None:
-    with_dropout = plan_of(Dense(units=5), Dropout(rate=0.5))
-    without = plan_of(Dense(units=5), Dropout(rate=0.0))
-    assert fresh(with_dropout).parameters.theta.tobytes() == fresh(without).parameters.theta.tobytes()
-    assert train(with_dropout)[0].streams.shuffle.random() == train(without)[0].streams.shuffle.random()
-
-
-def test_without_dropout_the_dropout_stream_is_never_drawn_from() -> None:
-    plan = plan_of()
-    assert train(plan)[0].streams.dropout.random() == Streams.of(0).dropout.random()
-
-
-def test_the_batch_size_leaves_the_order_of_the_rows_alone() -> None:
-    states = [train(plan_of(batch_size=size))[0].streams.shuffle.random() for size in (1, 8, 29)]
-    assert len(set(states)) == 1
-
-
-def test_the_examples_are_left_as_they_were() -> None:
-    plan = full_plan()
-    examples, untouched = rows_of(plan, weighted=True), rows_of(plan, weighted=True)
-    train(plan, examples, holdout_of(plan))
-    for name in ("X", "codes", "y", "weights"):
-        np.testing.assert_array_equal(getattr(examples, name), getattr(untouched, name))
-
-
-def test_one_row_can_be_trained_on() -> None:
-    plan = full_plan(epochs=3)
-    _, reports = train(plan, rows_of(plan, 1))
-    assert all(math.isfinite(report.loss) for report in reports)
-
-
-def test_a_batch_of_one_row_left_over_is_trained_on_too() -> None:
-    plan = full_plan(epochs=2, batch_size=8)
-    state, reports = train(plan, rows_of(plan, 25))
-    assert state.step == 2 * 4
-    assert all(math.isfinite(report.loss) for report in reports)
-
-
-@pytest.mark.parametrize("layer", members(Layer), ids=tag)
-def test_every_layer_can_be_trained(layer: type[Any]) -> None:
-    needed: dict[str, dict[str, Any]] = {
-        "dense": {"units": 4},
-        "activation": {"activation": "relu"},
-        "residual": {"layers": [3]},
-    }
-    plan = plan_of(layer.model_validate(needed.get(tag(layer), {})), epochs=2)
-    assert all(math.isfinite(report.loss) for report in train(plan)[1])
-
-
-# --- going back -----------------------------------------------------------------------------------------------------
-
-
-def wild(**options: Any) -> Plan:
-    network = network_of(Dense(units=5, activation=Tanh()), Dense(units=5), precision="float32")
-    return plan_of(
-        network=network,
-        optimizer=Sgd(),
-        schedule=ConstantRate(initial=options.pop("rate", 50.0)),
-        epochs=options.pop("epochs", 8),
-        go_back=True,
-        **options,
-    )
-
-
-def test_going_back_halves_the_rate_and_trains_all_epochs() -> None:
-    plan = wild()
-    state = fresh(plan)
-    events = list(fit(plan, state, rows_of(plan)))
-    halvings = [event for event in events if isinstance(event, RateHalved)]
-    assert [event.factor for event in halvings] == [0.5 ** (n + 1) for n in range(len(halvings))]
-    assert halvings
-    assert state.rate_factor == halvings[-1].factor
-    assert (state.epoch, state.step) == (8, 8 * 4)
-    last = events[-1]
-    assert isinstance(last, EpochReport)
-    assert last.loss < 2.0
-    assert last.learning_rate == 50.0 * state.rate_factor
-
-
-def test_an_epoch_that_is_on_its_way_to_diverge_is_not_gone_back_to() -> None:
-    plan = wild(epochs=30)
-    state = fresh(plan)
-    lasting: list[EpochReport] = []
-    for event in fit(plan, state, rows_of(plan)):
-        if isinstance(event, EpochReport):
-            lasting.append(event)
-            assert state.good is not None
-        elif isinstance(event, RateHalved):
-            del lasting[event.epoch :]
-            assert not lasting or lasting[-1].loss <= state.first_loss
-    assert [report.epoch for report in lasting] == list(range(1, 31))
-
-
-def test_what_diverges_at_any_rate_fails_in_the_end() -> None:
-    plan = wild()
-    examples = rows_of(plan)
-    examples.X[3, 1] = np.nan
-    state = fresh(plan)
-    with pytest.raises(DivergedError):
-        list(fit(plan, state, examples))
-    assert state.rate_factor == 2.0**-20
-
-
-def test_a_plan_that_goes_back_changes_nothing_where_nothing_diverges() -> None:
-    plan = full_plan(epochs=4)
-    assert bits(train(replace(plan, go_back=True))[0]) == bits(train(plan)[0])

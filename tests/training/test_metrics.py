@@ -252,6 +252,23 @@ def test_calibration_of_certainty() -> None:
     assert ours.calibration_error(np.array([0, 0, 0, 1]), P) == 0.25
 
 
+def test_too_sure_in_one_bin_does_not_make_up_for_too_modest_in_another() -> None:
+    y, P = np.array([0, 1]), np.array([[0.5, 0.5], [0.9, 0.1]])  # right at confidence 0.5, wrong at 0.9
+    assert ours.calibration_error(y, P, bins=2) == pytest.approx((0.5 + 0.9) / 2)
+    assert ours.calibration_error(y, P, bins=1) == pytest.approx((0.9 - 0.5) / 2)
+
+
+def test_every_score_of_classes_is_weighted() -> None:
+    y, P = np.array([0, 1, 2, 1]), np.array([[0.7, 0.2, 0.1], [0.5, 0.4, 0.1], [0.2, 0.1, 0.7], [0.1, 0.3, 0.6]])
+    weighted = score_classes(y, P, ("a", "b", "c"), np.array([1.0, 3.0, 2.0, 0.0]))
+    repeated = [0, 1, 1, 1, 2, 2]
+    plain = score_classes(y[repeated], P[repeated], ("a", "b", "c"))
+    for (name, value), (_, wanted) in zip(weighted.headline(), plain.headline(), strict=True):
+        assert value == pytest.approx(wanted), name
+    assert weighted.per_class == plain.per_class
+    assert weighted.confusion == plain.confusion
+
+
 def test_counts_are_whole_numbers_until_there_are_weights() -> None:
     y, P = np.array([0, 1]), np.array([[1.0, 0.0], [1.0, 0.0]])
     assert ours.confusion_matrix(y, P).dtype == np.int64
@@ -322,6 +339,19 @@ def test_numbers_by_hand() -> None:
     assert scores.r2 == pytest.approx(1 - 14 / 10)
     assert scores.mape == pytest.approx((0 + 1 / 2 + 2 / 4 + 3 / 5) / 4)
     assert scores.pinball == pytest.approx((0 + 0.25 * 1 + 0.75 * 2 + 0.25 * 3) / 4)
+
+
+@pytest.mark.parametrize("quantile", [None, 0.75])
+def test_every_score_of_numbers_is_weighted(quantile: float | None) -> None:
+    y, prediction = np.array([1.0, 2.0, 4.0, 5.0]), np.array([1.0, 3.0, 2.0, 8.0])
+    weighted = score_numbers("t", y, prediction, np.array([1.0, 3.0, 1.0, 0.0]), quantile)
+    repeated = [0, 1, 1, 1, 2]
+    for (name, value), (_, wanted) in zip(
+        weighted.headline(),
+        score_numbers("t", y[repeated], prediction[repeated], None, quantile).headline(),
+        strict=True,
+    ):
+        assert value == pytest.approx(wanted), name
 
 
 def test_the_weighted_median_has_half_of_the_weight_on_either_side() -> None:

@@ -51,6 +51,11 @@ def test_long_steps_get_two_whatever_the_machine(monkeypatch: pytest.MonkeyPatch
     assert choose_threads("auto", network, enough - 1) == Threads(parts=1, blas=1)
 
 
+def test_products_of_just_the_size_that_pays_get_the_threads() -> None:
+    network = Network.model_validate({"features": 64, "layers": (), "outputs": 1})
+    assert choose_threads("auto", network, WORTH_A_SECOND_THREAD // 64).parts == 2
+
+
 @pytest.mark.parametrize("name", ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"])
 def test_the_environment_has_no_say(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     network = network_of(2048, 2048)

@@ -1,0 +1,119 @@
+"""How does the time of `nncli train` grow with rows, columns and steps?
+
+    python benchmarks/growth.py
+
+Each of the three doubles from point to point while the others stay. What a training takes however small it is does not
+grow and would flatten the curve: so the same job with that one at its least (64 rows, 1 column, 1 epoch) is measured in
+the same rounds, and subtracted from both, n and time. The exponent is the slope of the least-squares line through the
+logarithms of what is left; 1 is linear. A point that is not clearly above the fixed part tells of noise and is left
+out of the line; where fewer than three points are left, there is no exponent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from math import log
+from pathlib import Path
+from statistics import linear_regression, median
+
+from measuring import COMMAND, in_rounds, make_csv, parser, run
+from reporting import Cell, Goal, Report, show
+
+CONFIG = "data: {{path: {table}, target: y}}\nvalidation: 0\nepochs: {epochs}\n"
+AXES = ("rows", "columns", "steps")
+CLEARLY = 0.1
+"""By what share of the fixed part a point must be above it."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training, in batches of 32 rows."""
+
+    rows: int
+    columns: int
+    epochs: int
+
+    @property
+    def steps(self) -> int:
+        return -(-self.rows // 32) * self.epochs
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What grows: its name, its least job, its first point, and which number of a job it is."""
+
+    title: str
+    least: Job
+    first: Job
+    amount: Callable[[Job], int]
+    key: str
+
+
+def axes(scale: float) -> list[Axis]:
+    """Rows, columns and steps; `scale` shrinks the tables."""
+    many, some, few = (int(rows * scale) for rows in (100_000, 100_000, 2_500))
+    return [
+        Axis("rows", Job(64, 10, 1), Job(many, 10, 1), lambda job: job.rows, "rows"),
+        Axis("columns", Job(some, 1, 1), Job(some, 20, 1), lambda job: job.columns, "columns"),
+        Axis("steps", Job(few, 10, 1), Job(few, 10, 200), lambda job: job.steps, "epochs"),
+    ]
+
+
+def arguments() -> argparse.ArgumentParser:
+    made = parser(__doc__, rounds=5)
+    made.add_argument("--axes", nargs="+", choices=AXES, default=AXES, help="what grows; default: all three in turn")
+    made.add_argument("--points", type=int, default=5, help="each the double of the one before (default 5)")
+    made.add_argument("--scale", type=float, default=1.0, help="a factor for the sizes of the tables (default 1)")
+    return made
+
+
+def seconds(job: Job, folder: Path) -> float:
+    """The time of one training."""
+    table = folder / f"{job.rows}-{job.columns}.csv"
+    config = folder / f"{job.rows}-{job.columns}-{job.epochs}.yaml"
+    if not config.exists():
+        if not table.exists():
+            make_csv(table, rows=job.rows, numeric=job.columns, classes=1)
+        config.write_text(CONFIG.format(table=table, epochs=job.epochs))
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        return run([*COMMAND, "train", config, "-q", "-o", Path(name) / "run"]).seconds
+
+
+def exponent(points: Sequence[tuple[float, float]]) -> float:
+    """The slope of the least-squares line through the logarithms of (amount, seconds)."""
+    return linear_regression(*([log(value) for value in values] for values in zip(*points, strict=True))).slope
+
+
+def measure(options: argparse.Namespace) -> list[Report]:
+    rows: list[list[Cell]] = []
+    goals: list[Goal] = []
+    with tempfile.TemporaryDirectory() as name:
+        for axis in axes(options.scale):
+            if axis.title not in options.axes:
+                continue
+            first = getattr(axis.first, axis.key)
+            grown = [replace(axis.first, **{axis.key: first << n}) for n in range(options.points)]
+            jobs = [axis.least, *grown]
+            tasks = {str(axis.amount(job)): partial(seconds, job, Path(name)) for job in jobs}
+            found = [median(times) for times in in_rounds(tasks, options.rounds).values()]
+            least, fixed = axis.amount(axis.least), found[0]
+            rows += [
+                [axis.title, axis.amount(job), total, total - fixed] for job, total in zip(jobs, found, strict=True)
+            ]
+            grown_by = [(axis.amount(job) - least, total - fixed) for job, total in zip(grown, found[1:], strict=True)]
+            clear = [point for point in grown_by if point[1] > CLEARLY * fixed]
+            if len(clear) >= 3:
+                goals.append(Goal(f"exponent of {axis.title}", exponent(clear), "≤", 1.05, ""))
+    note = (
+        f"Seconds of the whole `nncli train`, medians of {options.rounds} rounds, and what is left of them without the "
+        "smallest job's.\n\n![Time against rows, columns and steps](growth.svg)"
+    )
+    return [Report("Growth", note, ("of", "number", "seconds", "without the fixed part"), rows, goals)]
+
+
+if __name__ == "__main__":
+    show(measure(arguments().parse_args()))

@@ -1,0 +1,155 @@
+"""What the benchmarks share: the environment of a measured process, its time and memory, rounds, and tables to read.
+
+Measurements go from peer to peer in rounds, so that a busy moment of the machine hits all of them; what is shown are
+medians, and ratios are medians of the ratios within a round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import TypeVar
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+COMMAND = ["-c", "from nncli.cli.app import main; main()"]
+"""What the installed `nncli` does, as arguments of the interpreter."""
+
+T = TypeVar("T")
+
+
+def environment(threads: int) -> dict[str, str]:
+    """The environment of a measured process: nncli of this folder, and so many threads for every library."""
+    # OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE, where present, hold OpenBLAS to the kernel or the blocking of another
+    # processor, and so would slow NumPy and scikit-learn but not PyTorch and JAX, which bring products of their own
+    kept = {k: v for k, v in os.environ.items() if k not in {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"}}
+    names = (
+        *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
+        *("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS"),
+    )
+    single = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"} if threads == 1 else {}
+    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    fixed = {"PYTHONPATH": paths, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    return {**kept, **dict.fromkeys(names, str(threads)), **single, **fixed}
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def kept_to_cores(threads: int) -> Iterator[None]:
+    """Processes started meanwhile get so many cores: what no setting tells a library, the system does."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(before)[:threads])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A process that has ended well: its seconds from start to end, its peak memory, and what it printed."""
+
+    seconds: float
+    mib: float
+    output: str
+
+
+class FailedError(Exception):
+    """A process failed; `words` are what it said."""
+
+    def __init__(self, command: Sequence[str | Path], code: int, words: str) -> None:
+        super().__init__(f"{' '.join(map(str, command))}: exit code {code}\n{words}")
+        self.words = words
+
+
+def run(words: Sequence[str | Path], *, threads: int | None = None, **variables: str) -> Run:
+    """Run the interpreter with these arguments, on `threads` cores (default: all).
+
+    The peak counts no less than this process's own, which the system hands on: whoever measures memory imports little.
+
+    Raises:
+        FailedError: the process failed.
+    """
+    threads = threads or cores()
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        with kept_to_cores(threads):
+            start = time.perf_counter()
+            process = subprocess.Popen(
+                [sys.executable, *map(str, words)],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env={**environment(threads), **variables},
+            )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        if process.returncode:
+            raise FailedError(words, process.returncode, err.read().decode())
+        unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+        return Run(seconds, usage.ru_maxrss / unit, out.read().decode())
+
+
+@cache
+def refusal(setting: str) -> str | None:
+    """Why nncli does not take this `--set KEY=VALUE`, in its words; None when it does."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "t.csv").write_text("x,y\n" + "1.5,2.5\n2.5,3.5\n" * 10)
+        Path(folder, "c.yaml").write_text("data: {path: t.csv, target: y}\nepochs: 1\n")
+        words = ["train", f"{folder}/c.yaml", "-q", "-o", f"{folder}/run", "--set", setting]
+        try:
+            run([*COMMAND, *words])
+        except FailedError as error:
+            return error.words.strip().splitlines()[0]
+    return None
+
+
+def accepted(setting: str) -> list[str]:
+    """`--set SETTING` for an nncli that takes it, and nothing for one that does not know it yet."""
+    return [] if refusal(setting) else ["--set", setting]
+
+
+def make_csv(path: Path, *, rows: int, numeric: int, text: int = 0, classes: int = 0) -> Path:
+    """Write a table, in a process of its own: see making.py."""
+    run([HERE / "making.py", path, *map(str, (rows, numeric, text, classes))])
+    return path
+
+
+def in_rounds(tasks: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """What every task returned in every round."""
+    found: dict[str, list[T]] = {title: [] for title in tasks}
+    for _ in range(rounds):
+        for title, task in tasks.items():
+            found[title].append(task())
+    return found
+
+
+def ratio(over: Sequence[float], under: Sequence[float]) -> float:
+    """The median of the ratios within a round."""
+    return median(a / b for a, b in zip(over, under, strict=True))
+
+
+def parser(purpose: str | None, rounds: int) -> argparse.ArgumentParser:
+    """The options that every benchmark has."""
+    made = argparse.ArgumentParser(description=(purpose or "").splitlines()[0])
+    made.add_argument("--rounds", type=int, default=rounds, help=f"measurements of everyone (default {rounds})")
+    return made

@@ -1,0 +1,41 @@
+"""What the benchmarks share works as it says."""
+
+from __future__ import annotations
+
+import pytest
+
+from measuring import FailedError, accepted, in_rounds, ratio, refusal, run
+
+
+def test_a_ratio_is_the_median_of_the_rounds_and_not_of_the_medians() -> None:
+    assert ratio([2.0, 40.0, 3.0], [1.0, 10.0, 3.0]) == 2.0
+
+
+def test_rounds_go_from_task_to_task() -> None:
+    asked: list[str] = []
+    found = in_rounds({"a": lambda: asked.append("a"), "b": lambda: asked.append("b")}, 2)
+    assert asked == ["a", "b", "a", "b"]
+    assert found == {"a": [None, None], "b": [None, None]}
+
+
+def test_a_setting_is_accepted_or_refused_with_a_reason() -> None:
+    assert accepted("epochs=2") == ["--set", "epochs=2"]
+    assert accepted("wings=2") == []
+    assert "wings" in (refusal("wings=2") or "")
+
+
+def test_a_run_is_told_by_its_time_memory_and_output() -> None:
+    done = run(["-c", "x = bytes(60 << 20); print(len(x))"], threads=1)
+    assert done.output == f"{60 << 20}\n"
+    assert done.seconds > 0.0
+    assert done.mib > 60.0
+
+
+def test_what_slows_openblas_does_not_reach_a_measured_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
+    assert run(["-c", "import os; print('OPENBLAS_CORETYPE' in os.environ)"]).output == "False\n"
+
+
+def test_a_failed_process_is_quoted() -> None:
+    with pytest.raises(FailedError, match="no such luck"):
+        run(["-c", "raise SystemExit('no such luck')"])

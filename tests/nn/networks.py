@@ -1,0 +1,14 @@
+"""A small network in float64, for tests of several files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nncli.nn.layer import LayerBase
+from nncli.nn.network import Network
+
+
+def network_of(*layers: LayerBase, features: int = 2, outputs: int = 3, **options: Any) -> Network:
+    return Network.model_validate(
+        {"features": features, "layers": layers, "outputs": outputs, "precision": "float64", **options}
+    )

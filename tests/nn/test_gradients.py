@@ -1,0 +1,265 @@
+"""Every gradient of whole networks: against differences, and against the textbook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from nncli.nn.activations import Activation, ElementwiseActivation, Tanh
+from nncli.nn.checks import GradientCheck, gradient_error
+from nncli.nn.layer import LayerBase
+from nncli.nn.layers import ActivationLayer, Dense, Dropout, Layer, Residual
+from nncli.nn.losses import CrossEntropy, Hinge, Huber, Loss, LossBase, Mae, Mse, Poisson, Quantile
+from nncli.nn.network import Embedding, Network
+from nncli.nn.normalization import BatchNorm, LayerNorm
+from tests.nn.networks import network_of
+from tests.unions import members, tag
+
+ACTIVATIONS = [cls() for cls in members(Activation)]
+ELEMENTWISE = [cls() for cls in members(ElementwiseActivation)]
+LOSSES = [cls() for cls in members(Loss)]
+
+TOLERANCE = 1e-7
+MOST_KINKS = 0.2
+
+
+def layers_of(cls: type[Any], units: int, activation: Any) -> tuple[LayerBase, ...]:
+    """A layer of each class, as wide out as `units` units in, with the activation in it or behind it."""
+    if cls is Dense:
+        return (Dense(units=units, activation=activation),)
+    if cls is Residual:
+        return (Residual(layers=(Dense(units=units, activation=activation), Dense(units=units))),)
+    if cls is ActivationLayer:
+        return (ActivationLayer(activation=activation),)
+    return (cls(), ActivationLayer(activation=activation))
+
+
+def targets(loss: LossBase, rng: np.random.Generator, rows: int, outputs: int) -> NDArray[Any]:
+    if loss.task == "classes":
+        return rng.integers(0, 2 if outputs == 1 else outputs, rows)
+    return np.abs(rng.normal(size=(rows, outputs)))  # a count may not be negative
+
+
+def check(
+    network: Network, loss: LossBase, *, rows: int = 4, seed: int = 0, weighted: bool = False, spread: float = 0.6
+) -> GradientCheck:
+    """The gradient at a random point; at another one where most coordinates lay beside a kink."""
+    for attempt in range(30):
+        rng = np.random.default_rng([seed, attempt])
+        parameters = network.initialise(rng)
+        parameters.theta[...] = rng.normal(0.0, spread, parameters.theta.shape)
+        found = gradient_error(
+            network,
+            loss,
+            parameters,
+            rng.normal(size=(rows, network.features)),
+            targets(loss, rng, rows, network.outputs),
+            codes=np.array([[rng.integers(e.slots) for e in network.embeddings] for _ in range(rows)], np.int64),
+            weights=rng.uniform(0.2, 2.0, rows) if weighted else None,
+            seed=seed,
+        )
+        total = parameters.theta.size + rows * network.features
+        assert found.compared + found.kinks == total
+        if found.kinks <= MOST_KINKS * total:
+            return found
+    raise AssertionError(f"every point lay beside a kink: {found}")
+
+
+every_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: tag(type(loss)))
+
+
+@every_loss
+@pytest.mark.parametrize("activation", ELEMENTWISE, ids=lambda f: tag(type(f)))
+@pytest.mark.parametrize("layer", members(Layer), ids=tag)
+def test_gradient_through_every_layer_activation_and_loss(layer: type[Any], activation: Any, loss: LossBase) -> None:
+    network = network_of(Dense(units=3, activation=Tanh()), *layers_of(layer, 3, activation))
+    assert check(network, loss, weighted=True).error <= TOLERANCE
+
+
+@every_loss
+@pytest.mark.parametrize("outputs", [1, 2, 3])
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda f: tag(type(f)))
+def test_gradient_through_every_forced_output_activation_and_loss(
+    activation: Any, outputs: int, loss: LossBase
+) -> None:
+    network = network_of(Dense(units=3, activation=Tanh()), outputs=outputs, output_activation=activation)
+    assert check(network, loss).error <= TOLERANCE
+
+
+@every_loss
+@pytest.mark.parametrize("layer", members(Layer), ids=tag)
+@pytest.mark.parametrize(("rows", "units"), [(1, 3), (1, 1), (4, 1)])
+def test_gradient_of_one_row_and_of_one_unit(layer: type[Any], loss: LossBase, rows: int, units: int) -> None:
+    network = network_of(Dense(units=units, activation=Tanh()), *layers_of(layer, units, Tanh()), outputs=1)
+    assert check(network, loss, rows=rows).error <= TOLERANCE
+
+
+@every_loss
+@pytest.mark.parametrize("outputs", [1, 4])
+def test_gradient_of_a_network_without_layers(loss: LossBase, outputs: int) -> None:
+    assert check(network_of(outputs=outputs), loss, weighted=True).error <= TOLERANCE
+
+
+@pytest.mark.parametrize("layer", members(Layer), ids=tag)
+def test_gradient_of_a_layer_that_comes_first(layer: type[Any]) -> None:
+    network = network_of(*layers_of(layer, 2, Tanh()))
+    assert check(network, CrossEntropy()).error <= TOLERANCE
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.95])
+def test_gradient_through_dropout_of_any_rate(rate: float) -> None:
+    network = network_of(Dense(units=6, activation=Tanh()), Dropout(rate=rate), Dense(units=3), Dropout(rate=rate))
+    assert check(network, Mse()).error <= TOLERANCE
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        CrossEntropy(label_smoothing=0.1),
+        CrossEntropy(label_smoothing=0.9),
+        Huber(delta=0.1),
+        Huber(delta=10.0),
+        Quantile(q=0.05),
+        Quantile(q=0.95),
+    ],
+)
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_gradient_of_a_loss_with_its_own_settings(loss: LossBase, outputs: int) -> None:
+    assert check(network_of(Dense(units=3, activation=Tanh()), outputs=outputs), loss).error <= TOLERANCE
+
+
+def test_gradient_of_a_category_met_twice_counts_twice() -> None:
+    network = network_of(features=0, embeddings=(Embedding(name="a", slots=2, width=3),))
+    assert check(network, Mse(), rows=8).error <= TOLERANCE
+
+
+@pytest.mark.parametrize("layer", members(Layer), ids=tag)
+@pytest.mark.parametrize("embedded", [False, True], ids=["numbers alone", "with an embedding"])
+def test_parameters_get_the_same_gradient_whether_or_not_the_input_wants_one(layer: type[Any], embedded: bool) -> None:
+    embeddings = (Embedding(name="a", slots=3, width=2),) if embedded else ()
+    network = network_of(*layers_of(layer, 2 + 2 * embedded, Tanh()), embeddings=embeddings)
+    rng = np.random.default_rng(0)
+    parameters, X, codes = network.initialise(rng), rng.normal(size=(6, 2)), rng.integers(0, 3, (6, int(embedded)))
+
+    def gradient(needs_dX: bool) -> NDArray[Any]:
+        bound = network.bind(parameters, 6, rng=np.random.default_rng(1), training=True, needs_dX=needs_dX)
+        bound.X[...], bound.codes[...] = X, codes
+        bound.forward()
+        parameters.grad[...] = np.nan
+        bound.backward(np.linspace(-1.0, 1.0, 18).reshape(6, 3))
+        return parameters.grad.copy()
+
+    np.testing.assert_array_equal(gradient(needs_dX=False), gradient(needs_dX=True))
+
+
+@dataclass(frozen=True)
+class Case:
+    network: Network
+    loss: LossBase
+    rows: int
+    weighted: bool
+    seed: int
+
+
+@st.composite
+def random_layers(draw: st.DrawFn, d: int, depth: int, most: int) -> tuple[tuple[LayerBase, ...], int]:
+    """Layers that may follow `d` units, and the units that come out of them."""
+    layers: list[LayerBase] = []
+    for _ in range(draw(st.integers(0, most))):
+        kinds = ["dense", "dropout", "batch_norm", "layer_norm", "activation"] + ["residual"] * (depth > 0)
+        kind, activation = draw(st.sampled_from(kinds)), draw(st.sampled_from(ELEMENTWISE))
+        if kind == "dense":
+            d = draw(st.integers(1, 4))
+            layers.append(
+                Dense(units=d, activation=draw(st.sampled_from([None, activation])), bias=draw(st.booleans()))
+            )
+        elif kind == "residual":
+            inside, width = draw(random_layers(d, depth - 1, 2))
+            end = () if inside and width == d else (Dense(units=d, activation=activation),)
+            layers.append(Residual.model_validate({"layers": (*inside, *end)}))
+        elif kind == "dropout":
+            layers.append(Dropout(rate=draw(st.sampled_from([0.0, 0.1, 0.5]))))
+        elif kind == "activation":
+            layers.append(ActivationLayer(activation=activation))
+        else:
+            layers.append(BatchNorm() if kind == "batch_norm" else LayerNorm())
+    return tuple(layers), d
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    widths = draw(st.lists(st.integers(1, 3), max_size=2))
+    features = draw(st.integers(0 if widths else 1, 4))
+    layers, _ = draw(random_layers(features + sum(widths), 2, 4))
+    losses: list[LossBase] = [
+        Mse(),
+        Mae(),
+        Huber(delta=draw(st.floats(0.1, 3.0))),
+        Quantile(q=draw(st.floats(0.05, 0.95))),
+        Poisson(),
+        CrossEntropy(label_smoothing=draw(st.floats(0.0, 0.9))),
+        Hinge(),
+    ]
+    network = network_of(
+        *layers,
+        features=features,
+        embeddings=tuple(
+            Embedding(name=f"column {i}", slots=draw(st.integers(1, 4)), width=w) for i, w in enumerate(widths)
+        ),
+        outputs=draw(st.integers(1, 5)),
+        output_activation=draw(st.sampled_from([None, None, None, *ACTIVATIONS])),
+    )
+    rows, seed = draw(st.integers(1, 6)), draw(st.integers(0, 2**16))
+    return Case(network, draw(st.sampled_from(losses)), rows, draw(st.booleans()), seed)
+
+
+@given(case=cases())
+@settings(max_examples=100, deadline=None)
+def test_gradient_of_a_random_network(case: Case) -> None:
+    found = check(case.network, case.loss, rows=case.rows, seed=case.seed, weighted=case.weighted)
+    assert found.error <= TOLERANCE
+
+
+def test_gradient_of_linear_regression_is_the_textbooks() -> None:
+    # 1/(B k) Σ (x W + b - y)²: dW = 2/(B k) Xᵀ (X W + b - y)
+    rng = np.random.default_rng(0)
+    network = network_of(features=3, outputs=2)
+    parameters, X, y = network.initialise(rng), rng.normal(size=(7, 3)), rng.normal(size=(7, 2))
+    bound = network.bind(parameters, 7, rng=rng, training=True)
+    bound.X[...] = X
+    loss = Mse().bind(bound.Z, y, None)
+    bound.forward()
+    loss.forward()
+    bound.backward(loss.backward())
+    W, b = parameters.named["output.weight"], parameters.named["output.bias"]
+    R = X @ W + b - y
+    np.testing.assert_allclose(parameters.gradients["output.weight"], 2.0 / 14 * X.T @ R, rtol=1e-12)
+    np.testing.assert_allclose(parameters.gradients["output.bias"], 2.0 / 14 * R.sum(axis=0), rtol=1e-12)
+
+
+def test_gradient_of_logistic_regression_is_the_textbooks() -> None:
+    # dW = 1/B Xᵀ (sigmoid(z) - y)
+    rng = np.random.default_rng(0)
+    network = network_of(features=3, outputs=1)
+    parameters, X, y = network.initialise(rng), rng.normal(size=(7, 3)), rng.integers(0, 2, 7)
+    bound = network.bind(parameters, 7, rng=rng, training=True)
+    bound.X[...] = X
+    loss = CrossEntropy().bind(bound.Z, y, None)
+    bound.forward()
+    loss.forward()
+    bound.backward(loss.backward())
+    z = X @ parameters.named["output.weight"] + parameters.named["output.bias"]
+    expected = X.T @ (1.0 / (1.0 + np.exp(-z)) - y[:, None]) / 7
+    np.testing.assert_allclose(parameters.gradients["output.weight"], expected, rtol=1e-12)
+
+
+def test_ten_layers_keep_their_parameters_apart() -> None:
+    network = network_of(*(Dense(units=2, activation=Tanh()) for _ in range(12)))
+    assert check(network, Mse(), rows=2).error <= TOLERANCE
+    assert len(network.layout.slots) == 2 * 13
