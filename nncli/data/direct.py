@@ -21,6 +21,7 @@ import polars
 from nncli.data.blocks import NEWLINE, NOWHERE, PIECE, QUOTE, Block, Positions, outside
 from nncli.data.doubts import EXACT
 from nncli.data.sources import REFUSALS
+from nncli.errors import refuse_shortage
 
 PATIENCE = 2
 """After so many blocks in a row that were given up, the rest of the file is read as text without trying."""
@@ -57,7 +58,8 @@ class Direct:
             return None
         try:
             return polars.read_csv(text, separator=self._separator, schema=self._schema, null_values=self._words)
-        except REFUSALS:
+        except REFUSALS as error:
+            refuse_shortage(error)
             self._patience -= 1
             return None
 
