@@ -26,7 +26,7 @@ class Batch:
 
 
 class Batches:
-    """The examples in a new order every epoch, `batch_size` rows at a time; the last batch may be smaller.
+    """The examples in a new order every epoch, in `steps` batches of `batch_size` rows; the last may be smaller.
 
     The `order` of an epoch, row numbers (n,), follows from the state of `rng` when the epoch begins, and from nothing
     before it, nor from where the examples stand. Batches are gathered from the `pool`: the examples themselves, or,
@@ -37,17 +37,13 @@ class Batches:
         self.examples = examples
         self.batch_size = min(batch_size, len(examples))
         self.rng = rng
+        self.steps = -(-len(examples) // self.batch_size)
         self.order = np.arange(len(examples))
         self._drawn: tuple[Any, Any] | None = None
         """Where `rng` stood before the present order and after it."""
         storage = examples.storage
         self._permuted = None if storage is None else Permuted(examples, storage, self.batch_size, self._draw)
         self.pool = examples if self._permuted is None else self._permuted.pool
-
-    @property
-    def steps(self) -> int:
-        """Batches in an epoch."""
-        return -(-len(self.examples) // self.batch_size)
 
     def sizes(self) -> tuple[int, ...]:
         """The sizes of batch that occur: the full one and, where rows are left over, the last one."""

@@ -11,15 +11,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, fields
 from glob import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
 import safetensors.numpy
 from filelock import FileLock, Timeout
 
-from nncli.config.schema import Config
-from nncli.config.writing import dump
 from nncli.errors import NncliError, Place, RunError, UsageError
 from nncli.files import TEMPORARY_SUFFIX, named, sync_folder, together, write_bytes, write_text
 from nncli.model import Model, ModelSpec
@@ -35,7 +33,10 @@ from nncli.runs.manifest import (
     Manifest,
 )
 from nncli.runs.reading import read_manifest, read_model
-from nncli.training.loop import EpochReport
+
+if TYPE_CHECKING:  # who only predicts waits for neither
+    from nncli.config.schema import Config
+    from nncli.training.loop import EpochReport
 
 LOCK = ".lock"
 
@@ -181,6 +182,8 @@ class Run:
 
     def save_config(self, config: Config) -> None:
         """Write config.yaml."""
+        from nncli.config.writing import dump
+
         header = "# The configuration of this run, every default written out.\n"
         write_text(self.path / CONFIG, header + dump(config.model_dump(mode="json")))
 
@@ -199,6 +202,8 @@ class Run:
 
     def save_history(self, reports: Iterable[EpochReport], metric: str | None) -> None:
         """Write history.csv; the column of the metric bears its name, `val_accuracy` say."""
+        from nncli.training.loop import EpochReport
+
         names = [field.name for field in fields(EpochReport)]
         titles = [f"val_{metric}" if name == "metric" and metric else name for name in names]
         lines = [",".join(titles)]
