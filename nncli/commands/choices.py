@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -60,30 +61,39 @@ def choose_loss(config: Config, table: Table) -> tuple[Loss, bool]:
     return loss, False
 
 
-def choose_kinds(config: Config, training: StoredTable, notes: list[str]) -> list[tuple[str, Kind]]:
-    """The features with their kinds; columns to ignore are left out."""
-    data = config.data
+def fit_features(
+    config: Config, training: StoredTable, notes: list[str]
+) -> tuple[tuple[tuple[str, Kind], ...], Encoder]:
+    """The features with their kinds, columns to ignore left out, and the encoder, fitted on the training rows.
+
+    Each column is taken up once, two at a time, on two threads: a column's kind and fit are its own matter.
+    """
+    data, scaling = config.data, config.encoding.numeric
     never = {*data.target, *data.drop, data.weight}
     names = data.features or [name for name in training.outline.names if name not in never]
-    kinds = [(name, data.columns.get(name) or infer_kind(training.only([name]), name)) for name in names]
-    empty = [n for n, kind in kinds if kind is Kind.IGNORE and n not in data.columns]
+
+    def fit(name: str) -> tuple[tuple[str, Kind], Encoder]:
+        table = training.only([name])
+        kind = data.columns.get(name) or infer_kind(table, name)
+        return (name, kind), Encoder.fit(table, [(name, kind)], scaling)
+
+    pool = ThreadPoolExecutor(2, "nncli fit")
+    try:
+        fitted = list(pool.map(fit, names))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    kinds = tuple(kind for kind, _ in fitted)
+    empty = [name for name, kind in kinds if kind is Kind.IGNORE and name not in data.columns]
     if empty:
         notes.append(f"ignored {listed(empty)}: no value in any training row")
-    kinds = [(name, kind) for name, kind in kinds if kind is not Kind.IGNORE]
+    kinds = tuple((name, kind) for name, kind in kinds if kind is not Kind.IGNORE)
     if not kinds:
         raise DataError(
             "there is no column to predict from",
             place=Place(source=training.outline.source),
             hint="Name some as data.features, or drop fewer.",
         )
-    return kinds
-
-
-def fit_encoder(config: Config, training: StoredTable, kinds: list[tuple[str, Kind]]) -> Encoder:
-    """The encoder, fitted on one column of the training rows after the other."""
-    scaling = config.encoding.numeric
-    fitted = (Encoder.fit(training.only([name]), [(name, kind)], scaling) for name, kind in kinds)
-    return Encoder(columns=tuple(column for one in fitted for column in one.columns))
+    return kinds, Encoder(columns=tuple(column for _, encoder in fitted for column in encoder.columns))
 
 
 def note_empty_categories(encoder: Encoder, notes: list[str]) -> None:

@@ -12,9 +12,8 @@ import numpy as np
 
 from nncli.commands.choices import (
     build_network,
-    choose_kinds,
     choose_loss,
-    fit_encoder,
+    fit_features,
     fit_target,
     note_empty_categories,
     note_twins,
@@ -73,8 +72,7 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
     loss, as_classes = choose_loss(config, table.only(config.data.target))
     training, validation = split_table(config, table, as_classes, streams, notes, reading)
 
-    kinds = choose_kinds(config, training, notes)
-    encoder = fit_encoder(config, training, kinds)
+    kinds, encoder = fit_features(config, training, notes)
     note_empty_categories(encoder, notes)
     note_twins(encoder, notes)
     target, scaling = fit_target(config, training.only(config.data.target), loss, as_classes)

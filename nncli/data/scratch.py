@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import IO, TypeAlias
 
@@ -27,6 +28,8 @@ class Scratch:
     """Where scratch files are made, in `folder` (None: the system's own); a block that ends closes all of them."""
 
     folder: Path | None = None
+    lock: Lock = field(default_factory=Lock)
+    """Held by whoever moves to a place in one of the files and reads there."""
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Scratch:

@@ -82,7 +82,7 @@ class StoredTable:
 
     def _column(self, piece: Piece, name: str) -> pl.Series:
         offset, size = piece.spans[name]
-        with self.scratch.explained():
+        with self.scratch.explained(), self.scratch.lock:
             self.spool.seek(offset)
             kept = self.spool.read(size)
         return pl.read_ipc_stream(io.BytesIO(kept)).get_column(name).cast(self.types[name])
