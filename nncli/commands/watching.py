@@ -16,9 +16,6 @@ from nncli.errors import UsageError, quoted
 from nncli.model import ModelSpec, decode
 from nncli.training.plan import Holdout
 
-MOST_PARAMETERS = 1_000_000_000_000
-"""More are a slip of the finger: no machine holds them."""
-
 
 def _metric_name(config: Config, spec: ModelSpec) -> str:
     """The metric shown for every epoch: the one that stopping watches, or the task's usual one."""

@@ -106,8 +106,8 @@ def fit(
     restored later, it goes on to the same bits. `state.best` holds the weights of the best epoch.
 
     Raises:
-        DivergedError: the loss of a batch or a weight is not finite, and the plan does not say to go back, or went
-            back too often; `state.best` holds the best epoch before.
+        DivergedError: the loss of a batch, its gradient or a weight is not finite, and the plan does not say to go
+            back, or went back too often; `state.best` holds the best epoch before.
     """
     with (
         Crew(min(plan.parts, cores())) as crew,
