@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from nncli.nn.arrays import Array, Bound
 from nncli.nn.parameters import Slot, Views
 from nncli.specification import Specification
+
+
+@dataclass(frozen=True)
+class Training:
+    """That a network is bound to be trained, and what is handed to its layers for that.
+
+    `rng` feeds dropout. `progress` (), the share of the training's steps that have been taken, is kept up to date by
+    whoever trains; what a layer makes of it may change from step to step, and means nothing to a trained network.
+    """
+
+    rng: np.random.Generator
+    progress: Array = field(default_factory=lambda: np.zeros(()))
 
 
 class LayerBase(Specification):
@@ -28,10 +41,10 @@ class LayerBase(Specification):
         return ()
 
     @abstractmethod
-    def bind(self, p: Views, g: Views, X: Array, *, rng: np.random.Generator, training: bool, needs_dX: bool) -> Bound:
+    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
         """Tie the layer to its parameters, its gradients and its input buffer X (rows, d).
 
-        `rng` feeds dropout; `training` chooses between batch and running statistics; without `needs_dX`, as in
-        the first layer of a network, `backward` leaves out the gradient of the input and returns a buffer that
+        With `training` None, as for prediction, dropout is off and statistics are the running ones. Without `needs_dX`,
+        as in the first layer of a network, `backward` leaves out the gradient of the input and returns a buffer that
         means nothing.
         """

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field
 from nncli.nn.activations import ElementwiseActivation, Identity
 from nncli.nn.arrays import Array, Bound
 from nncli.nn.initializers import Initializer, Zeros
-from nncli.nn.layer import LayerBase
+from nncli.nn.layer import LayerBase, Training
 from nncli.nn.normalization import BatchNorm, LayerNorm
 from nncli.nn.parameters import Group, Slot, Views, under
 from nncli.specification import Count, Flag, Share
@@ -39,7 +39,7 @@ class Dense(LayerBase):
         weight = Slot("weight", (d, self.units), Group.WEIGHT, self.init or f.default_init)
         return (weight, Slot("bias", (self.units,), Group.BIAS, Zeros())) if self.bias else (weight,)
 
-    def bind(self, p: Views, g: Views, X: Array, *, rng: np.random.Generator, training: bool, needs_dX: bool) -> Bound:
+    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
         W, dW, b, db = p["weight"], g["weight"], p.get("bias"), g.get("bias")
         rows, d = X.shape
         Z, B = np.empty((rows, self.units), X.dtype), np.empty((rows if self.bias else 0, self.units), X.dtype)
@@ -79,11 +79,11 @@ class Dropout(LayerBase):
     def width(self, d: int) -> int:
         return d
 
-    def bind(self, p: Views, g: Views, X: Array, *, rng: np.random.Generator, training: bool, needs_dX: bool) -> Bound:
+    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
         if not training or self.rate == 0.0:
             return Bound(X, lambda: None, lambda dY: dY)
         Y, M, kept = np.empty_like(X), np.empty_like(X), np.empty(X.shape, bool)
-        rate, scale = self.rate, 1.0 / (1.0 - self.rate)
+        rng, rate, scale = training.rng, self.rate, 1.0 / (1.0 - self.rate)
 
         def forward() -> None:
             rng.random(out=M, dtype=M.dtype.type)
@@ -107,7 +107,7 @@ class ActivationLayer(LayerBase):
     def width(self, d: int) -> int:
         return d
 
-    def bind(self, p: Views, g: Views, X: Array, *, rng: np.random.Generator, training: bool, needs_dX: bool) -> Bound:
+    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
         return self.activation.bind(X)
 
 
@@ -134,9 +134,9 @@ class Residual(LayerBase):
     def slots(self, d: int) -> tuple[Slot, ...]:
         return tuple(slots_of(numbered(self.layers), d))
 
-    def bind(self, p: Views, g: Views, X: Array, *, rng: np.random.Generator, training: bool, needs_dX: bool) -> Bound:
+    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
         F, inner_forward, inner_backward = bind_chain(
-            numbered(self.layers), p, g, X, rng=rng, training=training, needs_dX=needs_dX
+            numbered(self.layers), p, g, X, training=training, needs_dX=needs_dX
         )
         Y, skip = np.empty_like(X), np.empty_like(X)
 
@@ -199,9 +199,7 @@ def slots_of(chain: Chain, d: int) -> Iterator[Slot]:
         yield from (slot.under(name) for slot in layer.slots(width))
 
 
-def bind_chain(
-    chain: Chain, p: Views, g: Views, X: Array, *, rng: np.random.Generator, training: bool, needs_dX: bool
-) -> Bound:
+def bind_chain(chain: Chain, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
     """Bind layers one behind the other: the forwards in a list, the backwards in the same list reversed.
 
     A layer without parameters, with none before it and no `needs_dX`, has nothing to compute on the way back.
@@ -210,7 +208,7 @@ def bind_chain(
     backwards: list[Callable[[Array], Array]] = []
     Y, wanted = X, needs_dX
     for name, layer, d in walk_widths(chain, X.shape[1]):
-        bound = layer.bind(under(p, name), under(g, name), Y, rng=rng, training=training, needs_dX=wanted)
+        bound = layer.bind(under(p, name), under(g, name), Y, training=training, needs_dX=wanted)
         Y = bound.Y
         forwards.append(bound.forward)
         has_slots = bool(layer.slots(d))

@@ -11,6 +11,7 @@ import numpy as np
 from nncli.nn.activations import Activation, Identity
 from nncli.nn.arrays import Array, Bound, Codes, Precision
 from nncli.nn.initializers import Normal
+from nncli.nn.layer import Training
 from nncli.nn.layers import Chain, Dense, Layer, bind_chain, numbered, slots_of
 from nncli.nn.parameters import Group, Layout, Parameters, Slot, Views, under
 from nncli.specification import Count, Index, Specification, Text
@@ -82,8 +83,7 @@ class Network(Specification):
         parameters: Parameters,
         rows: int,
         *,
-        rng: np.random.Generator,
-        training: bool,
+        training: Training | None,
         needs_dX: bool = False,
     ) -> BoundNetwork:
         """Allocate the buffers for `rows` rows and tie every layer to them.
@@ -94,9 +94,7 @@ class Network(Specification):
         codes = np.zeros((rows, len(self.embeddings)), np.int64)
         p, g = parameters.named, parameters.gradients
         wide = self.bind_inputs(under(p, "embeddings"), under(g, "embeddings"), X, codes)
-        dense = bind_chain(
-            self.chain, p, g, wide.Y, rng=rng, training=training, needs_dX=needs_dX or bool(self.embeddings)
-        )
+        dense = bind_chain(self.chain, p, g, wide.Y, training=training, needs_dX=needs_dX or bool(self.embeddings))
         end = (self.output_activation or Identity()).bind(dense.Y)
 
         def forward() -> None:

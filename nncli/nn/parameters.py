@@ -23,10 +23,12 @@ class Group(IntEnum):
     """What a parameter does. theta is laid out in this order, so that each group is one contiguous slice."""
 
     WEIGHT = 0
-    EMBEDDING = 1
-    BIAS = 2
-    SCALE = 3
-    STATISTIC = 4  # running means and variances: saved with the weights, but never touched by an optimizer
+    EMBEDDING = 1  # of categories
+    NUMERIC = 2  # of the embeddings of numbers
+    BIAS = 3
+    SCALE = 4
+    ALPHA = 5  # of parametric activations
+    STATISTIC = 6  # running means and variances: saved with the weights, but never touched by an optimizer
 
 
 DECAYED = (Group.WEIGHT, Group.EMBEDDING)  # what l1, l2 and weight decay pull towards zero

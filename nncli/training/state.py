@@ -63,8 +63,9 @@ class State:
 
     `parameters` are the present weights, `best` a copy of those of the best epoch; `moments` are the optimizer's;
     `step` counts steps taken in all, `epoch` finished epochs, `position` batches done of the present epoch, and
-    `epoch_loss` sums their losses over rows; `first_loss` is the very first batch's. `order` is the shuffle stream at
-    the beginning of the present epoch, from which its order follows. `rate_factor` shrinks when a diverging training
+    `epoch_loss` sums their losses over rows; `first_loss` is the very first batch's. `progress` () is the
+    share of all steps that were taken before the present one. `order` is the shuffle stream at the beginning of the
+    present epoch, from which its order follows. `rate_factor` shrinks when a diverging training
     goes back; `good` is where to.
     """
 
@@ -80,6 +81,7 @@ class State:
     rate_factor: float = 1.0
     watch: Watch = field(default_factory=Watch)
     plateau: Plateau = field(default_factory=Plateau)
+    progress: Array = field(default_factory=lambda: np.zeros(()))
     order: StreamState = field(default_factory=dict)
     good: Snapshot | None = None
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nncli.nn.activations import Activation, ElementwiseActivation, Tanh
 from nncli.nn.checks import GradientCheck, gradient_error
-from nncli.nn.layer import LayerBase
+from nncli.nn.layer import LayerBase, Training
 from nncli.nn.layers import ActivationLayer, Dense, Dropout, Layer, Residual
 from nncli.nn.losses import CrossEntropy, Hinge, Huber, Loss, LossBase, Mae, Mse, Poisson, Quantile
 from nncli.nn.network import Embedding, Network
@@ -148,7 +148,7 @@ def test_parameters_get_the_same_gradient_whether_or_not_the_input_wants_one(lay
     parameters, X, codes = network.initialise(rng), rng.normal(size=(6, 2)), rng.integers(0, 3, (6, int(embedded)))
 
     def gradient(needs_dX: bool) -> NDArray[Any]:
-        bound = network.bind(parameters, 6, rng=np.random.default_rng(1), training=True, needs_dX=needs_dX)
+        bound = network.bind(parameters, 6, training=Training(np.random.default_rng(1)), needs_dX=needs_dX)
         bound.X[...], bound.codes[...] = X, codes
         bound.forward()
         parameters.grad[...] = np.nan
@@ -231,7 +231,7 @@ def test_gradient_of_linear_regression_is_the_textbooks() -> None:
     rng = np.random.default_rng(0)
     network = network_of(features=3, outputs=2)
     parameters, X, y = network.initialise(rng), rng.normal(size=(7, 3)), rng.normal(size=(7, 2))
-    bound = network.bind(parameters, 7, rng=rng, training=True)
+    bound = network.bind(parameters, 7, training=Training(rng))
     bound.X[...] = X
     loss = Mse().bind(bound.Z, y, None)
     bound.forward()
@@ -248,7 +248,7 @@ def test_gradient_of_logistic_regression_is_the_textbooks() -> None:
     rng = np.random.default_rng(0)
     network = network_of(features=3, outputs=1)
     parameters, X, y = network.initialise(rng), rng.normal(size=(7, 3)), rng.integers(0, 2, 7)
-    bound = network.bind(parameters, 7, rng=rng, training=True)
+    bound = network.bind(parameters, 7, training=Training(rng))
     bound.X[...] = X
     loss = CrossEntropy().bind(bound.Z, y, None)
     bound.forward()

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from nncli.nn.activations import Relu, Sigmoid, Tanh
 from nncli.nn.arrays import Bound
 from nncli.nn.initializers import Constant, Glorot, He, Orthogonal, Zeros
-from nncli.nn.layer import LayerBase
+from nncli.nn.layer import LayerBase, Training
 from nncli.nn.layers import ActivationLayer, Dense, Dropout, Layer, Residual
 from nncli.nn.normalization import BatchNorm, LayerNorm
 from nncli.nn.parameters import Group, Layout, Parameters
@@ -25,7 +25,9 @@ def bind(
     layout = Layout(layer.slots(X.shape[1]))
     parameters = layout.initialise(np.random.default_rng(seed), "float64")
     rng = np.random.default_rng(seed)
-    bound = layer.bind(parameters.named, parameters.gradients, X, rng=rng, training=training, needs_dX=needs_dX)
+    bound = layer.bind(
+        parameters.named, parameters.gradients, X, training=Training(rng) if training else None, needs_dX=needs_dX
+    )
     return bound, parameters
 
 
@@ -106,7 +108,7 @@ def test_dropout_that_is_off_is_the_identity_and_draws_nothing(rate: float, trai
     X = np.random.default_rng(0).normal(size=(4, 3))
     rng = np.random.default_rng(1)
     before = rng.bit_generator.state
-    bound = Dropout(rate=rate).bind({}, {}, X, rng=rng, training=training, needs_dX=True)
+    bound = Dropout(rate=rate).bind({}, {}, X, training=Training(rng) if training else None, needs_dX=True)
     bound.forward()
     np.testing.assert_array_equal(bound.Y, X)
     np.testing.assert_array_equal(bound.backward(np.ones((4, 3))), 1.0)

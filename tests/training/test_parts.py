@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from nncli.data.batches import Batches
 from nncli.data.examples import Examples
 from nncli.nn.arrays import Array
+from nncli.nn.layer import Training
 from nncli.nn.losses import CrossEntropy, Loss, LossBase, Mse
 from nncli.nn.network import Embedding, Network
 from nncli.nn.optimizers import Adam, AdamW, Optimizer, OptimizerBase, Sgd
@@ -90,7 +91,7 @@ def learned(network: Network, loss: LossBase, examples: Examples, parts: int, th
     batches = Batches(examples, n, np.random.default_rng(3))
     batches.shuffle()
     gradients = [
-        bind_gradient(network, shares[i], loss, batches, span, n, rng=np.random.default_rng(4 + i))
+        bind_gradient(network, shares[i], loss, batches, span, n, training=Training(np.random.default_rng(4 + i)))
         for i, span in enumerate(spans(n, parts))
     ]
     with Crew(threads) as crew:

@@ -15,6 +15,7 @@ from nncli.data.batches import Batches
 from nncli.data.examples import Examples
 from nncli.nn.activations import Activation, ElementwiseActivation, Tanh
 from nncli.nn.arrays import Array
+from nncli.nn.layer import Training
 from nncli.nn.layers import ActivationLayer, Dense, Dropout, Residual
 from nncli.nn.losses import CrossEntropy, Loss, LossBase, Mse
 from nncli.nn.network import Embedding, Network
@@ -91,7 +92,7 @@ def bound_step(
         decayed=parameters.layout.decayed,
     )
     penalty = Penalty(parameters, l1=l1, l2=l2) if l1 or l2 else None
-    gradient = bind_gradient(network, parameters, loss, batches, slice(0, ROWS), ROWS, rng=rng)
+    gradient = bind_gradient(network, parameters, loss, batches, slice(0, ROWS), ROWS, training=Training(rng))
     return bind_step(gradient, parameters.grad, optimize, penalty=penalty, clip_norm=clip_norm)
 
 
@@ -182,7 +183,9 @@ def take_step(
     optimize = Sgd().bind(parameters.theta, parameters.grad, moments, decayed=parameters.layout.decayed)
     l1, l2 = options.get("l1", 0.0), options.get("l2", 0.0)
     n = len(examples)
-    gradient = bind_gradient(network, parameters, Mse(), batches, slice(0, n), n, rng=np.random.default_rng(8))
+    gradient = bind_gradient(
+        network, parameters, Mse(), batches, slice(0, n), n, training=Training(np.random.default_rng(8))
+    )
     penalty = Penalty(parameters, l1=l1, l2=l2) if l1 or l2 else None
     step = bind_step(gradient, parameters.grad, optimize, penalty=penalty, clip_norm=options.get("clip_norm"))
     return step(0, rate, 1), parameters.theta.copy()
@@ -294,7 +297,7 @@ def repeated_value(layers: tuple[Any, ...]) -> tuple[Callable[[], float], Parame
     """A call that goes forward and backward on the same eight rows and returns the loss."""
     network = Network(features=3, layers=layers, outputs=2, precision="float64")
     parameters = network.initialise(np.random.default_rng(0))
-    bound = network.bind(parameters, 8, rng=np.random.default_rng(1), training=True)
+    bound = network.bind(parameters, 8, training=Training(np.random.default_rng(1)))
     bound.X[...] = np.random.default_rng(2).normal(size=(8, 3))
     loss = CrossEntropy().bind(bound.Z, np.arange(8) % 2, None)
 
