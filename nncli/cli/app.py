@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from nncli.cli.config import config
 from nncli.cli.evaluate import evaluate
 from nncli.cli.generate import generate_data
 from nncli.cli.predict import predict
@@ -37,6 +38,7 @@ app.command("train")(train)
 app.command("predict")(predict)
 app.command("evaluate")(evaluate)
 app.command("generate-data")(generate_data)
+app.add_typer(config, name="config")
 
 
 def _show_version(wanted: bool) -> None:

@@ -69,7 +69,7 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
     dialect = table.outline.dialect
     table_rows = len(table)
     table = with_target(table, config.data.target, notes)
-    loss, as_classes = choose_loss(config, table.only(config.data.target))
+    loss, as_classes = choose_loss(config, table.only(config.data.target), notes)
     training, validation = split_table(config, table, as_classes, streams, notes, reading)
 
     kinds, encoder = fit_features(config, training, notes)

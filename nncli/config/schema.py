@@ -159,7 +159,17 @@ def _is_amount(amount: str) -> str:
 
 
 class Config(Specification):
-    """A whole configuration. Every key but `data` has a default."""
+    """A whole configuration. Every key but `data` has a default.
+
+    `preset` and `quality` are there to be written; once a preset has been laid beneath the rest, they are null.
+    """
+
+    preset: Literal["tabular", "textbook"] | None = Field(
+        None, description="what stands beneath the rest; default: textbook where there are layers, tabular where not"
+    )
+    quality: Literal["fast", "balanced", "best"] | None = Field(
+        None, description="of the preset tabular: one network, an ensemble (default), or a larger one"
+    )
 
     data: DataSection = Field(description="which table, and which of its columns")
     encoding: EncodingSection = Field(EncodingSection(), description="how columns become numbers")
