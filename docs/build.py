@@ -22,6 +22,7 @@ from nncli.nn.activations import Activation
 from nncli.nn.initializers import Initializer
 from nncli.nn.layers import Layer
 from nncli.nn.losses import Loss
+from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optimizers import Optimizer
 from nncli.nn.schedules import Schedule
 
@@ -45,9 +46,10 @@ UNIONS = {
     "Losses": (Loss, "In `loss`."),
     "Optimizers": (Optimizer, "In `optimizer`."),
     "Learning rates": (Schedule, "In `learning_rate`. A number is short for `constant`."),
+    "Embeddings of numbers": (NumericEmbedding, "In `numeric_embedding`."),
     "Initializers": (
         Initializer,
-        "In the `init` of a dense layer; default: `he` for rectifiers, `lecun` for selu, `glorot` for the rest. "
+        "In `init`, of a dense layer or of all; default: `he` for rectifiers, `lecun` for selu, `glorot` for the rest. "
         "`he_uniform` is short for `{type: he, distribution: uniform}`.",
     ),
 }

@@ -28,13 +28,17 @@ def hindrance(network: Network, loss: LossBase, optimizer: OptimizerBase) -> str
     """What keeps this training from the compiled loops, which know plain networks alone; None if nothing does."""
     if network.precision != "float32":
         return f"precision {network.precision}"
-    if network.embeddings or not network.features:
+    if network.embeddings or network.embedded or not network.features:
         return "embeddings"
     if network.output_activation is not None:
         return "an output_activation"
+    if network.output_parametrisation == "ntk":
+        return "the parametrisation ntk"
     for layer in network.layers:
         if not isinstance(layer, Dense):
             return f"a layer of type {layer.type}"
+        if layer.parametrisation == "ntk":
+            return "the parametrisation ntk"
         if layer.activation is not None and not isinstance(layer.activation, COMPILED_ACTIVATIONS):
             return f"the activation {layer.activation.type}"
     for part, known in ((loss, COMPILED_LOSSES), (optimizer, COMPILED_OPTIMIZERS)):

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from nncli.data.batches import Batches
 from nncli.data.examples import Examples
 from nncli.nn.arrays import Array
+from nncli.nn.entrance import Embedding
 from nncli.nn.layer import Training
 from nncli.nn.losses import CrossEntropy, Loss, LossBase, Mse
-from nncli.nn.network import Embedding, Network
+from nncli.nn.network import Network
 from nncli.nn.optimizers import Adam, AdamW, Optimizer, OptimizerBase, Sgd
 from nncli.nn.schedules import ConstantRate
 from nncli.runs.checkpoints import load_checkpoint, save_checkpoint

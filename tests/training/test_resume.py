@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.data.examples import Examples
+from nncli.nn.entrance import Embedding
 from nncli.nn.losses import CrossEntropy
-from nncli.nn.network import Embedding, Network
+from nncli.nn.network import Network
 from nncli.nn.optimizers import Adagrad, Adam, AdamW, Lion, OptimizerBase, RmsProp, Sgd
 from nncli.nn.schedules import (
     ConstantRate,

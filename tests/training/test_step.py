@@ -15,11 +15,14 @@ from nncli.data.batches import Batches
 from nncli.data.examples import Examples
 from nncli.nn.activations import Activation, ElementwiseActivation, Tanh
 from nncli.nn.arrays import Array
+from nncli.nn.entrance import Embedding
 from nncli.nn.layer import Training
 from nncli.nn.layers import ActivationLayer, Dense, Dropout, Residual
+from nncli.nn.learned import Parametric
 from nncli.nn.losses import CrossEntropy, Loss, LossBase, Mse
-from nncli.nn.network import Embedding, Network
+from nncli.nn.network import Network
 from nncli.nn.normalization import BatchNorm, LayerNorm
+from nncli.nn.numeric_embeddings import Periodic, PiecewiseLinear
 from nncli.nn.optimizers import Adam, AdamW, Optimizer, OptimizerBase, Sgd
 from nncli.nn.parameters import Parameters
 from nncli.training.step import BatchStep, Penalty, bind_gradient, bind_step, clip
@@ -52,6 +55,10 @@ NETWORKS = {
         embeddings=(Embedding(name="a", slots=600, width=4), Embedding(name="b", slots=7, width=2)),  # theta: 10 KiB
     ),
     "first_layer_dropout": build(({"type": "dropout", "rate": 0.1}, UNITS)),
+    "scale": build(({"type": "scale"}, UNITS)),
+    "ntk": build((Dense(units=UNITS, parametrisation="ntk"),), output_parametrisation="ntk"),
+    "periodic": build(numeric=(0, 2, 3), numeric_embedding=Periodic()),
+    "piecewise_linear": build(numeric=(0, 1, 2, 3, 4), numeric_embedding=PiecewiseLinear(bins=6, width=3)),
     "float64": build((UNITS, "layer_norm"), precision="float64"),
 }
 
@@ -139,7 +146,13 @@ def test_a_step_with_weights_penalty_and_clipping_allocates_nothing(optimizer: O
 
 @pytest.mark.parametrize("activation", [pytest.param(cls(), id=tag(cls)) for cls in members(ElementwiseActivation)])
 def test_a_step_through_any_activation_allocates_nothing(activation: Any) -> None:
-    network = build((Dense(units=UNITS, activation=activation), ActivationLayer(activation=activation)))
+    network = build(
+        (
+            Dense(units=UNITS, activation=activation),
+            ActivationLayer(activation=activation),
+            Parametric(activation=activation),
+        )
+    )
     assert peak_of(bound_step(network, CrossEntropy(), Sgd())) < LARGEST
 
 
