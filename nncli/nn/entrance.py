@@ -72,25 +72,48 @@ def bind_categories(
     embeddings: Sequence[Embedding], p: Views, g: Views, codes: Codes, Y: Array
 ) -> tuple[Callable[[], None], Callable[[Array], None]]:
     """Fill Y (rows, widths) with the vector of every code in codes (rows, embeddings); `backward` takes dY."""
-    rows = len(codes)
-    tables = []
+    forwards, backwards = [], []
     start = 0
     for i, e in enumerate(embeddings):
-        c, looked_up = np.empty(rows, np.int64), np.empty((rows, e.width), Y.dtype)
         span = slice(start, start + e.width)
-        tables.append((p[e.name], g[e.name], codes[:, i], c, looked_up, Y[:, span], span))
+        forward_one, backward_one = _bind_category(p[e.name], g[e.name], codes[:, i], Y[:, span])
+        forwards.append(forward_one)
+        backwards.append((backward_one, span))
         start += e.width
 
     def forward() -> None:
-        for E, _, column, c, looked_up, part, _ in tables:
-            np.copyto(c, column)  # np.take would copy a column that is not contiguous
-            np.take(E, c, axis=0, out=looked_up, mode="clip")
-            np.copyto(part, looked_up)
+        for look_up in forwards:
+            look_up()
 
     def backward(dY: Array) -> None:
-        for _, dE, _, c, _, _, span in tables:
-            dE.fill(0.0)
-            np.add.at(dE, c, dY[:, span])  # a category met twice in a batch counts twice
+        for learn, span in backwards:
+            learn(dY[:, span])
+
+    return forward, backward
+
+
+def _bind_category(E: Array, dE: Array, column: Codes, Y: Array) -> tuple[Callable[[], None], Callable[[Array], None]]:
+    """Y (rows, width) = E[column]; back, each row's dY is added to the vector that it looked up.
+
+    np.add.at adds one number at a time much faster than a row at a time: so it is told the place of every number.
+    """
+    rows, width = Y.shape
+    c, start, looked_up = np.empty(rows, np.int64), np.empty(rows, np.int64), np.empty((rows, width), Y.dtype)
+    places, within = np.empty((rows, width), np.int64), np.tile(np.arange(width), (rows, 1))
+    numbers, place, number, starts = dE.reshape(-1), places.reshape(-1), looked_up.reshape(-1), start[:, None]
+
+    def forward() -> None:
+        np.copyto(c, column)  # np.take would copy a column that is not contiguous
+        np.take(E, c, axis=0, out=looked_up, mode="clip")
+        np.copyto(Y, looked_up)
+
+    def backward(dY: Array) -> None:
+        np.multiply(c, width, out=start)
+        np.copyto(places, starts)
+        np.add(places, within, out=places)
+        np.copyto(looked_up, dY)
+        numbers.fill(0.0)
+        np.add.at(numbers, place, number)  # a category met twice in a batch counts twice
 
     return forward, backward
 

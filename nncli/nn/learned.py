@@ -64,7 +64,7 @@ class Parametric(LayerBase):
     def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
         alpha, dalpha = p["alpha"], g["alpha"]
         D, bend, df = self.activation.bind_bend(X)
-        Y, A, T, ones = np.empty_like(X), np.empty_like(X), np.empty_like(X), np.ones(len(X), X.dtype)
+        Y, A, ones = np.empty_like(X), np.empty_like(X), np.ones(len(X), X.dtype)
 
         def forward() -> None:
             bend()  # D = f(X) - X
@@ -73,11 +73,11 @@ class Parametric(LayerBase):
             np.add(Y, X, out=Y)
 
         def backward(dY: Array) -> Array:
-            np.multiply(dY, D, out=T)
-            np.dot(ones, T, out=dalpha)
+            np.multiply(dY, D, out=Y)  # Y is free now: the layer above has used it
+            np.dot(ones, Y, out=dalpha)
             if not needs_dX:
                 return dY
-            np.multiply(dY, A, out=T)
-            return np.add(dY, df(T), out=dY)
+            np.multiply(dY, A, out=Y)
+            return np.add(dY, df(Y), out=dY)
 
         return Bound(Y, forward, backward)

@@ -39,9 +39,15 @@ def test_an_activation_is_known_or_named(cls: Any) -> None:
 
 @pytest.mark.parametrize("cls", members(Layer), ids=tag)
 def test_a_layer_is_known_or_named(cls: Any) -> None:
-    needs: dict[str, Any] = {"dense": {"units": 2}, "activation": {"activation": "relu"}, "residual": {"layers": [4]}}
+    needs: dict[str, Any] = {"dense": {"units": 2}, "residual": {"layers": [4]}}
+    needs |= {name: {"activation": "relu"} for name in ("activation", "parametric")}
     expected = None if cls is Dense else f"a layer of type {tag(cls)}"
     assert found(network_of(4, {"type": tag(cls)} | needs.get(tag(cls), {}))) == expected
+
+
+def test_the_parametrisation_ntk_is_named() -> None:
+    assert found(network_of(Dense(units=4, parametrisation="ntk"))) == "the parametrisation ntk"
+    assert found(network_of(Dense(units=4, parametrisation="standard"))) is None
 
 
 @pytest.mark.parametrize("cls", members(Loss), ids=tag)
@@ -61,6 +67,10 @@ def test_an_optimizer_is_known_or_named(cls: Any) -> None:
         ({"precision": "float64"}, "precision float64"),
         ({"output_activation": "sigmoid"}, "an output_activation"),
         ({"embeddings": [{"name": "a", "slots": 3, "width": 2}]}, "embeddings"),
+        ({"numeric": [0], "numeric_embedding": "periodic"}, "embeddings"),
+        ({"numeric": [0]}, None),
+        ({"output_parametrisation": "ntk"}, "the parametrisation ntk"),
+        ({"output_parametrisation": "standard", "output_init": "data"}, None),
         ({"features": 0, "embeddings": [{"name": "a", "slots": 3, "width": 2}]}, "embeddings"),
     ],
 )
