@@ -9,7 +9,7 @@ from nncli.nn.activations import Identity, LeakyRelu, Relu, Sigmoid, Tanh
 from nncli.nn.layers import Dense
 from nncli.nn.losses import CrossEntropy, LossBase, Mse
 from nncli.nn.network import Network
-from nncli.nn.optimizers import Adam, OptimizerBase, Sgd
+from nncli.nn.optimizers import Adam, Decoupled, OptimizerBase, Sgd
 
 Backend: TypeAlias = Literal["numpy", "numba"]
 
@@ -44,6 +44,10 @@ def hindrance(network: Network, loss: LossBase, optimizer: OptimizerBase) -> str
     for part, known in ((loss, COMPILED_LOSSES), (optimizer, COMPILED_OPTIMIZERS)):
         if not isinstance(part, known):
             return f"{part.model_dump()['type']}"
+    if optimizer.groups:
+        return "an optimizer with groups"
+    if isinstance(optimizer, Decoupled) and optimizer.decay_schedule != "constant":
+        return f"a decay_schedule of {optimizer.decay_schedule}"
     return None
 
 

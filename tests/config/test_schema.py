@@ -174,7 +174,13 @@ CONFIGS = st.fixed_dictionaries(
             max_size=4,
         ),
         "learning_rate": RATES,
-        "optimizer": st.sampled_from(["sgd", "adam", {"type": "adamw", "weight_decay": 0.01}]),
+        "optimizer": st.sampled_from(
+            [
+                "sgd",
+                "adam",
+                {"type": "adamw", "weight_decay": 0.01, "groups": {"scale": {"rate": 6, "decay": 36}, "bias": {}}},
+            ]
+        ),
         "class_weight": st.dictionaries(TEXT, st.floats(0, 1e9), max_size=3),
         "validation": st.one_of(st.floats(0, 0.99), st.fixed_dictionaries({"path": TEXT})),
         "clip_norm": st.none() | st.floats(1e-300, 1e300),

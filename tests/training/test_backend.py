@@ -12,7 +12,7 @@ from nncli.nn.activations import ElementwiseActivation
 from nncli.nn.layers import Dense, Layer
 from nncli.nn.losses import CrossEntropy, Loss, LossBase, Mse
 from nncli.nn.network import Network
-from nncli.nn.optimizers import Adam, Optimizer, OptimizerBase
+from nncli.nn.optimizers import Adam, AdamW, Optimizer, OptimizerBase
 from nncli.training import backend
 from nncli.training.backend import COSTS, LONG, hindrance, load, pays
 from tests.cli.support import ROOT
@@ -58,6 +58,18 @@ def test_a_loss_is_known_or_named(cls: Any) -> None:
 @pytest.mark.parametrize("cls", members(Optimizer), ids=tag)
 def test_an_optimizer_is_known_or_named(cls: Any) -> None:
     assert found(network_of(), CrossEntropy(), cls()) == (None if tag(cls) in KNOWN_OPTIMIZERS else tag(cls))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "expected"),
+    [
+        (AdamW.model_validate({"groups": {"bias": {"rate": 0.1}}}), "an optimizer with groups"),
+        (AdamW(decay_schedule="flat_cosine"), "a decay_schedule of flat_cosine"),
+        (AdamW(decay_schedule="constant"), None),
+    ],
+)
+def test_what_an_optimizer_does_beyond_its_step_is_named(optimizer: OptimizerBase, expected: str | None) -> None:
+    assert found(network_of(), CrossEntropy(), optimizer) == expected
 
 
 @pytest.mark.parametrize(

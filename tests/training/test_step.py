@@ -48,6 +48,7 @@ NETWORKS = {
     "dense": build(),
     "no_layers": build(()),
     "dropout": build((UNITS, {"type": "dropout", "rate": 0.3})),
+    "scheduled_dropout": build((UNITS, {"type": "dropout", "rate": 0.3, "schedule": "flat_cosine"})),
     "batch_norm": build((UNITS, "batch_norm", {"type": "activation", "activation": "relu"})),
     "layer_norm": build((UNITS, "layer_norm", UNITS)),
     "residual": build((UNITS, {"type": "residual", "layers": [UNITS, "batch_norm", {"type": "dropout", "rate": 0.1}]})),
@@ -96,7 +97,8 @@ def bound_step(
         parameters.theta,
         parameters.grad,
         optimizer.initial_moments(parameters.theta),
-        decayed=parameters.layout.decayed,
+        groups=parameters.layout.groups,
+        progress=np.zeros(()),
     )
     penalty = Penalty(parameters, l1=l1, l2=l2) if l1 or l2 else None
     gradient = bind_gradient(network, parameters, loss, batches, slice(0, ROWS), ROWS, training=Training(rng))
@@ -128,6 +130,8 @@ def peak_of(step: BatchStep, *, steps: int = 50, rounds: int = 2) -> int:
 
 OPTIMIZERS = [pytest.param(cls(), id=tag(cls)) for cls in members(Optimizer)]
 OPTIMIZERS.append(pytest.param(Sgd(momentum=0.9, nesterov=True), id="sgd-nesterov"))
+IN_GROUPS = {"decay_schedule": "flat_cosine", "groups": {"scale": {"rate": 6.0, "decay": 36.0}, "bias": {"rate": 0.1}}}
+OPTIMIZERS.append(pytest.param(AdamW.model_validate(IN_GROUPS), id="adamw-in-groups"))
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -193,7 +197,8 @@ def take_step(
     batches = Batches(examples, len(examples), np.random.default_rng(7))
     batches.shuffle()
     moments = Sgd().initial_moments(parameters.theta)
-    optimize = Sgd().bind(parameters.theta, parameters.grad, moments, decayed=parameters.layout.decayed)
+    groups, progress = parameters.layout.groups, np.zeros(())
+    optimize = Sgd().bind(parameters.theta, parameters.grad, moments, groups=groups, progress=progress)
     l1, l2 = options.get("l1", 0.0), options.get("l2", 0.0)
     n = len(examples)
     gradient = bind_gradient(
