@@ -16,8 +16,9 @@ from nncli.data.stored import StoredTable
 from nncli.data.table import Table
 from nncli.data.targets import ClassTarget, NumberTarget, Target
 from nncli.errors import ConfigError, DataError, Mistake, Place, listed, quoted
+from nncli.nn.entrance import Embedding
 from nncli.nn.losses import CrossEntropy, Loss, Mse
-from nncli.nn.network import Embedding, Network
+from nncli.nn.network import Network
 
 MOST_PARAMETERS = 1_000_000_000_000
 """More are a slip of the finger: no machine holds them."""
@@ -161,11 +162,18 @@ def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) 
     count = len(target.labels) if isinstance(target, ClassTarget) else len(target.names)
     network = Network(
         features=encoder.width,
-        embeddings=tuple(Embedding(name=c.name, slots=c.slots, width=c.embedding_width or 0) for c in encoder.embedded),
+        embeddings=tuple(
+            Embedding(name=c.name, slots=c.slots, width=c.embedding_width or 0, std=config.embedding_std)
+            for c in encoder.embedded
+        ),
         layers=config.hidden,
         outputs=loss.outputs(count),
         output_activation=config.output_activation,
         precision=config.precision,
+        numeric=encoder.numeric,
+        numeric_embedding=config.numeric_embedding,
+        output_init=config.init,
+        output_parametrisation=config.parametrisation,
     )
     try:
         size = network.layout.size

@@ -87,7 +87,13 @@ def train_events(
         notes: list[str] = []
         execution = choose_execution(prepared, notes)
         with execution.hold(prepared, notes) as prepared:
-            state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams, execution.parts)
+            state = State.fresh(
+                prepared.spec.network,
+                config.optimizer,
+                prepared.streams,
+                execution.parts,
+                prepared.training.examples,
+            )
             manifest = _manifest(prepared, began, tuple(command), execution)
             with Run.create(wanted, prepared.config, prepared.spec, manifest) as run:
                 yield from session(prepared, run, state, [], manifest, stop)

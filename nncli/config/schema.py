@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
@@ -13,8 +14,10 @@ from nncli.data.encoding import NumericScaling
 from nncli.errors import quoted
 from nncli.nn.activations import Activation, ElementwiseActivation, Relu
 from nncli.nn.arrays import Precision
-from nncli.nn.layers import Dense, Layer, Residual
+from nncli.nn.initializers import Initializer
+from nncli.nn.layers import Dense, Layer, Parametrisation, Residual
 from nncli.nn.losses import Loss
+from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optimizers import Adam, Optimizer
 from nncli.nn.schedules import ConstantRate, Schedule
 from nncli.specification import Count, Index, NonNegative, Positive, Share, Specification, Text
@@ -181,6 +184,18 @@ class Config(Specification):
         description="hidden layers; 64 is short for a dense layer; [] is a linear model",
     )
     activation: ElementwiseActivation = Field(Relu(), description="of the dense layers that name none")
+    init: Initializer | None = Field(
+        None, description="of the dense layers that name none, and of the output; default: as the activation advises"
+    )
+    parametrisation: Parametrisation | None = Field(
+        None, description="standard or ntk, of the dense layers that name none, and of the output; default: standard"
+    )
+    numeric_embedding: NumericEmbedding | None = Field(
+        None, description="how numeric columns are embedded; null: they are taken as they are"
+    )
+    embedding_std: Positive | None = Field(
+        None, description="spread of the first embeddings of categories; default: 1/sqrt of their width"
+    )
     loss: Loss | None = Field(None, description="default: mse for numbers, cross_entropy for classes")
     output_activation: Activation | None = Field(
         None, description="forced upon the output, for numbers only; default: the loss's own link"
@@ -226,8 +241,9 @@ class Config(Specification):
 
     @property
     def hidden(self) -> tuple[Layer, ...]:
-        """The layers, every dense one with its activation."""
-        return tuple(_with_activation(layer, self.activation) for layer in self.layers)
+        """The layers, every dense one with its activation, initializer and parametrisation."""
+        usual = {"activation": self.activation, "init": self.init, "parametrisation": self.parametrisation}
+        return tuple(_filled(layer, usual) for layer in self.layers)
 
     @property
     def schedule(self) -> Schedule:
@@ -235,9 +251,10 @@ class Config(Specification):
         return self.learning_rate or ConstantRate(initial=self.optimizer.default_rate)
 
 
-def _with_activation(layer: Layer, activation: ElementwiseActivation) -> Layer:
-    if isinstance(layer, Dense) and layer.activation is None:
-        return layer.model_copy(update={"activation": activation})
+def _filled(layer: Layer, usual: Mapping[str, object]) -> Layer:
+    """The layer, and those inside it, with the `usual` values where a dense one names none."""
+    if isinstance(layer, Dense):
+        return layer.model_copy(update={key: value for key, value in usual.items() if getattr(layer, key) is None})
     if isinstance(layer, Residual):
-        return layer.model_copy(update={"layers": tuple(_with_activation(inner, activation) for inner in layer.layers)})
+        return layer.model_copy(update={"layers": tuple(_filled(inner, usual) for inner in layer.layers)})
     return layer

@@ -11,6 +11,7 @@ What the training rows had none of is counted on the way: see nncli/data/strange
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from math import ceil, inf
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -266,6 +267,13 @@ class Encoder(Specification):
     def width(self) -> int:
         """Columns of X."""
         return sum(column.width for column in self.columns)
+
+    @property
+    def numeric(self) -> tuple[int, ...]:
+        """The positions in X of the numbers of numeric columns, without what says that they are missing."""
+        starts = accumulate((column.width for column in self.columns), initial=0)
+        columns = zip(starts, self.columns, strict=False)
+        return tuple(start for start, column in columns if isinstance(column, NumericColumn))
 
     @property
     def embedded(self) -> list[CategoricalColumn]:

@@ -377,3 +377,11 @@ def test_a_table_without_rows_is_encoded() -> None:
 def test_a_missing_column_is_refused_also_when_there_are_no_rows() -> None:
     with pytest.raises(DataError, match="no column 'x'"):
         numeric([1.0, 2.0]).encode(Table(pl.DataFrame({"y": []}), "t.csv"), "float32")
+
+
+def test_the_positions_of_numbers_are_told_without_what_says_that_they_are_missing() -> None:
+    frame = pl.DataFrame({"a": [1.0, None, 2.0], "w": ["x", "y", "x"], "b": [1.0, 2.0, 3.0], "c": [None, 1.0, 2.0]})
+    kinds = [(name, Kind.CATEGORICAL if name == "w" else Kind.NUMERIC) for name in frame.columns]
+    encoder = Encoder.fit(Table(frame, "t"), kinds, "standard")
+    assert [encoder.features[i] for i in encoder.numeric] == ["a", "b", "c"]
+    assert Encoder(columns=()).numeric == ()
