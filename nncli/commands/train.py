@@ -16,7 +16,7 @@ from nncli.commands.execution import Execution, choose_execution
 from nncli.commands.prepare import Prepared, prepare
 from nncli.commands.session import Event, Finished, session
 from nncli.config.loading import load_config
-from nncli.config.schema import Config, ValidationFile
+from nncli.config.schema import Config, EncodingSection, ValidationFile
 from nncli.data.scratch import Scratch, folder_beside
 from nncli.data.sources import is_stream
 from nncli.data.tables import digest
@@ -30,6 +30,8 @@ from nncli.version import __version__
 
 MAY_CHANGE = frozenset({"epochs", "checkpoint", "memory_limit", "output"})
 """Keys that a resumed training may set anew: they do not touch what has been."""
+YOUNG = ("clip", "categories", "clip_target")
+"""Keys of `encoding` that runs of format 2 do not know."""
 
 
 def train(
@@ -170,8 +172,12 @@ def _execution(manifest: Manifest) -> Execution:
 
 
 def _past(config: Config, execution: Execution) -> str:
-    """A digest of all that shapes the training: the keys, and how it is computed."""
-    kept = config.model_dump_json(exclude=set(MAY_CHANGE))
+    """A digest of all that shapes the training: the keys, and how it is computed.
+
+    A key younger than the run is left out where it changes nothing, so that the run still knows itself.
+    """
+    young = {key for key in YOUNG if getattr(config.encoding, key) == EncodingSection.model_fields[key].default}
+    kept = config.model_dump_json(exclude={**dict.fromkeys(MAY_CHANGE, True), "encoding": young})
     return hashlib.sha256(f"{kept} {execution}".encode()).hexdigest()
 
 

@@ -12,20 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.data import encoding
+from nncli.data.categorical import FIRST, MISSING, OTHER, CategoricalColumn, Categories
 from nncli.data.columns import Kind, infer_kind
-from nncli.data.encoding import (
-    FIRST,
-    MISSING,
-    OTHER,
-    CategoricalColumn,
-    Encoder,
-    NumericColumn,
-    NumericScaling,
-)
+from nncli.data.encoding import Encoder
+from nncli.data.numeric import NumericColumn
+from nncli.data.scaling import Clip, NumericScaling
 from nncli.data.table import Table
 from nncli.errors import DataError
 
 SCALINGS: tuple[NumericScaling, ...] = get_args(NumericScaling)
+CLIPS: tuple[Clip, ...] = get_args(Clip)
+RECIPE = Categories(one_hot=8, binary="signs", scaling="robust", embedding_width=8)
 MODERATE = st.none() | st.floats(-1e30, 1e30)
 WORDS = st.none() | st.sampled_from(["a", "b", "c", "NA", "", "🐧", "a\nb", "1", "01"])
 NAMES = ["x", "a.b", "n", "rows", "category", "🐧", "a\nb", "\x1b[31m", " ", "", "literal", "count"]
@@ -106,8 +103,9 @@ def test_none_leaves_numbers_as_they_are() -> None:
 @given(tables())
 def test_every_finite_cell_gives_a_finite_row(table: Table) -> None:
     for scaling in SCALINGS:
-        X, *_ = Encoder.fit(table, KINDS, scaling).encode(table, "float32")
-        assert np.isfinite(X).all()
+        for clip in CLIPS:
+            X, *_ = Encoder.fit(table, KINDS, scaling, clip, RECIPE).encode(table, "float32")
+            assert np.isfinite(X).all()
 
 
 def test_a_missing_number_becomes_the_median_and_says_so() -> None:
@@ -127,7 +125,7 @@ def test_a_missing_number_where_training_had_none_becomes_the_median() -> None:
 def test_a_constant_column_has_scale_one(value: float, scaling: NumericScaling) -> None:
     column = numeric([value] * 999, scaling).columns[0]
     assert isinstance(column, NumericColumn)
-    assert column.scale == 1.0
+    assert column.scale == (0.0 if scaling == "robust" else 1.0)
     if scaling != "none":
         assert encoded(numeric([value] * 999, scaling), [value]) == pytest.approx(
             np.zeros((1, 1)), abs=abs(value) / 1e12

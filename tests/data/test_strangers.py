@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.data import encoding
+from nncli.data import categorical, encoding
+from nncli.data.categorical import CategoricalColumn
 from nncli.data.columns import Kind
-from nncli.data.encoding import CategoricalColumn, Encoder, NumericColumn
+from nncli.data.encoding import Encoder
+from nncli.data.numeric import NumericColumn
 from nncli.data.strangers import Strange, Strangers
 from nncli.data.table import Table
 from nncli.errors import printable
@@ -111,7 +113,7 @@ def test_a_category_that_was_rare_in_training_was_seen() -> None:
 
 @pytest.mark.parametrize("c", [2, 40])
 def test_rare_categories_too_many_to_remember_are_not_called_unseen(monkeypatch: pytest.MonkeyPatch, c: int) -> None:
-    monkeypatch.setattr(encoding, "RARE_TEXT", 9)
+    monkeypatch.setattr(categorical, "RARE_TEXT", 9)
     seen = [f"{n}" for n in range(c)] * 2
     assert met([*seen, "rare", "r"], ["r", "new"], Kind.CATEGORICAL) == Strange(unseen=1)
     assert met([*seen, "rare", "rare 2"], ["rare", "new", "0"], Kind.CATEGORICAL) == Strange(rare=2)
