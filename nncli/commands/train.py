@@ -142,7 +142,7 @@ def resume_events(
 def _unchanged(run: Run, manifest: Manifest, assignments: Sequence[str]) -> Config:
     """The run's configuration with the assignments, once it is sure that they leave the past alone."""
     before = load_config(run.path / CONFIG)
-    if _past(before, _execution(manifest)) != manifest.past:
+    if past_of(before, _execution(manifest)) != manifest.past:
         raise RunError(
             "the configuration has been changed since the training began",
             place=Place(source=str(run.path / CONFIG)),
@@ -171,7 +171,7 @@ def _execution(manifest: Manifest) -> Execution:
     return Execution(manifest.backend, manifest.parts, manifest.threads)
 
 
-def _past(config: Config, execution: Execution) -> str:
+def past_of(config: Config, execution: Execution) -> str:
     """A digest of all that shapes the training: the keys, and how it is computed.
 
     A key younger than the run is left out where it changes nothing, so that the run still knows itself.
@@ -226,7 +226,7 @@ def _manifest(prepared: Prepared, began: datetime, command: tuple[str, ...], exe
         parameters=prepared.spec.network.layout.size,
         epochs=0,
         best_epoch=0,
-        past=_past(config, execution),
+        past=past_of(config, execution),
         backend=execution.backend,
         parts=execution.parts,
         threads=execution.threads,

@@ -85,7 +85,8 @@ class CategoricalColumn(Specification):
     def _parts_fit(self) -> CategoricalColumn:
         if self.signs and (len(self.categories) != 2 or self.embedding_width):
             raise ValueError("signs are for two categories that are not embedded")
-        if any(fitted is not None and len(fitted) != self.width for fitted in (self.centers, self.scales)):
+        fitted = (self.centers, self.scales)
+        if fitted != (None, None) and [len(part or ()) for part in fitted] != [self.width] * 2:
             raise ValueError("not one center and scale for each column")
         return self
 

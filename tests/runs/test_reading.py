@@ -83,6 +83,7 @@ def test_a_run_directory_needs_only_model_weights_and_manifest_to_predict(copy: 
         pytest.param(changed(target__labels=["a", "b"]), id="fewer classes"),
         pytest.param(changed(loss={"type": "mse"}), id="a loss for numbers"),
         pytest.param(changed(encoder__columns__1__scale=-1.0), id="a negative scale"),
+        pytest.param(changed(encoder__columns__1__edges=[2.0, 1.0]), id="edges that descend"),
         pytest.param(changed(encoder__columns__1__center=float("nan")), id="NaN"),
         pytest.param(changed(surprise=1), id="an unknown key"),
     ],
