@@ -20,7 +20,7 @@ SLIGHTEST = 1e-7
 """The share nearest to 0, and its distance from 1 the nearest: their normal quantiles are ∓5.199."""
 FEWEST_EDGES, MOST_EDGES, ROWS_AN_EDGE = 10, 1000, 30
 """Quantiles that are kept of a column: one for so many rows, between the two."""
-PIECE = 8192
+PIECE = 16_384
 """Values taken through the distribution at a time: so many stay near from one pass to the next."""
 
 # Highest power first. Wichura's names: a over b in the middle, c over d in the tails.
@@ -84,10 +84,24 @@ def to_normal(x: Floats, edges: Floats) -> Floats:
     z = np.empty(len(x))
     for start in range(0, len(x), PIECE):
         piece = slice(start, start + PIECE)
-        p = np.interp(x[piece], points, shares)
+        order = _roughly_ascending(x[piece], points[len(points) // 2])
+        p = np.interp(x[piece][order], points, shares)
         np.clip(p, SLIGHTEST, 1.0 - SLIGHTEST, out=p)
-        z[piece] = normal_quantile(p)
+        z[piece][order] = normal_quantile(p)
     return z
+
+
+def _roughly_ascending(x: Floats, center: float) -> npt.NDArray[np.intp]:
+    """An order of the values (rows,) in which neighbours are near each other, and are found among the edges four times
+    as fast as in any other: by the upper half of the distance from the center, a float32.
+
+    Its bits ascend with it, and those of the negative ones once they are turned around; 16 of them are sorted by radix.
+    """
+    with np.errstate(over="ignore"):
+        distance = (x - center).astype(np.float32)
+    key = (distance.view(np.int32) >> 16).astype(np.int16)
+    key ^= (key >> 15) & 0x7FFF
+    return key.argsort(kind="stable")
 
 
 def steps(edges: Floats) -> tuple[Floats, Floats]:
