@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 
 from nncli.config import schema
 from nncli.config.writing import dump
+from nncli.data.categorical import Categories
 from nncli.nn.activations import Activation
 from nncli.nn.initializers import Initializer
 from nncli.nn.layers import Layer
@@ -112,6 +113,7 @@ def configuration() -> str:
     parts += section("The whole", schema.Config, "")
     parts += section("data", schema.DataSection, "data.")
     parts += section("encoding", schema.EncodingSection, "encoding.")
+    parts += section("encoding.categories", Categories, "encoding.categories.")
     parts += section("early_stopping", schema.EarlyStopping, "early_stopping.")
     parts += section("checkpoint", schema.Checkpoint, "checkpoint.")
     for title, (union, where) in UNIONS.items():

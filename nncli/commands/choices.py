@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from nncli.commands.notes import spelled_alike
 from nncli.config.schema import Config
+from nncli.data.categorical import CategoricalColumn
 from nncli.data.columns import Kind, infer_kind, read_numbers
-from nncli.data.encoding import CategoricalColumn, Encoder
+from nncli.data.encoding import Encoder
 from nncli.data.stored import StoredTable
 from nncli.data.table import Table
 from nncli.data.targets import ClassTarget, NumberTarget, Target
@@ -93,14 +94,15 @@ def fit_features(
 
     Each column is taken up once, two at a time, on two threads: a column's kind and fit are its own matter.
     """
-    data, scaling = config.data, config.encoding.numeric
+    data, encoding = config.data, config.encoding
     never = {*data.target, *data.drop, data.weight}
     names = data.features or [name for name in training.outline.names if name not in never]
 
     def fit(name: str) -> tuple[tuple[str, Kind], Encoder]:
         table = training.only([name])
         kind = data.columns.get(name) or infer_kind(table, name)
-        return (name, kind), Encoder.fit(table, [(name, kind)], scaling)
+        encoder = Encoder.fit(table, [(name, kind)], encoding.numeric, encoding.clip, encoding.categories)
+        return (name, kind), encoder
 
     pool = ThreadPoolExecutor(2, "nncli fit")
     try:
@@ -144,7 +146,7 @@ def fit_target(config: Config, training: Table, loss: Loss, as_classes: bool) ->
     if wanted == "standard" and loss.raw_targets:
         raise mistake_at("encoding.target", f"{loss.type} needs the target as it is", "Use none, or auto.")
     scaling = ("none" if raw else "standard") if wanted == "auto" else wanted
-    target = NumberTarget.fit(training, names, scaling)
+    target = NumberTarget.fit(training, names, scaling, config.encoding.clip_target)
     if loss.nonnegative_targets:
         y = target.read(training)
         if (y < 0.0).any():

@@ -16,7 +16,7 @@ from nncli.commands.execution import Execution, choose_execution
 from nncli.commands.prepare import Prepared, prepare
 from nncli.commands.session import Event, Finished, session
 from nncli.config.loading import load_config
-from nncli.config.schema import Config, ValidationFile
+from nncli.config.schema import Config, EncodingSection, ValidationFile
 from nncli.data.scratch import Scratch, folder_beside
 from nncli.data.sources import is_stream
 from nncli.data.tables import digest
@@ -30,6 +30,8 @@ from nncli.version import __version__
 
 MAY_CHANGE = frozenset({"epochs", "checkpoint", "memory_limit", "output"})
 """Keys that a resumed training may set anew: they do not touch what has been."""
+YOUNG = ("clip", "categories", "clip_target")
+"""Keys of `encoding` that runs of format 2 do not know."""
 
 
 def train(
@@ -146,7 +148,7 @@ def resume_events(
 def _unchanged(run: Run, manifest: Manifest, assignments: Sequence[str]) -> Config:
     """The run's configuration with the assignments, once it is sure that they leave the past alone."""
     before = load_config(run.path / CONFIG)
-    if _past(before, _execution(manifest)) != manifest.past:
+    if past_of(before, _execution(manifest)) != manifest.past:
         raise RunError(
             "the configuration has been changed since the training began",
             place=Place(source=str(run.path / CONFIG)),
@@ -175,9 +177,13 @@ def _execution(manifest: Manifest) -> Execution:
     return Execution(manifest.backend, manifest.parts, manifest.threads)
 
 
-def _past(config: Config, execution: Execution) -> str:
-    """A digest of all that shapes the training: the keys, and how it is computed."""
-    kept = config.model_dump_json(exclude=set(MAY_CHANGE))
+def past_of(config: Config, execution: Execution) -> str:
+    """A digest of all that shapes the training: the keys, and how it is computed.
+
+    A key younger than the run is left out where it changes nothing, so that the run still knows itself.
+    """
+    young = {key for key in YOUNG if getattr(config.encoding, key) == EncodingSection.model_fields[key].default}
+    kept = config.model_dump_json(exclude={**dict.fromkeys(MAY_CHANGE, True), "encoding": young})
     return hashlib.sha256(f"{kept} {execution}".encode()).hexdigest()
 
 
@@ -226,7 +232,7 @@ def _manifest(prepared: Prepared, began: datetime, command: tuple[str, ...], exe
         parameters=prepared.spec.network.layout.size,
         epochs=0,
         best_epoch=0,
-        past=_past(config, execution),
+        past=past_of(config, execution),
         backend=execution.backend,
         parts=execution.parts,
         threads=execution.threads,

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from nncli.data.categorical import Categories
 from nncli.data.columns import Kind
 from nncli.data.dialect import CsvDialect, Decimal, Encoding, Separator, Thousands
-from nncli.data.encoding import NumericScaling
+from nncli.data.scaling import Clip, NumericScaling
 from nncli.errors import quoted
 from nncli.nn.activations import Activation, ElementwiseActivation, Relu
 from nncli.nn.arrays import Precision
@@ -20,7 +21,7 @@ from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optimizers import Adam, Optimizer
 from nncli.nn.schedules import ConstantRate, Schedule
-from nncli.specification import Count, Index, NonNegative, Positive, Share, Specification, Text
+from nncli.specification import Count, Flag, Index, NonNegative, Positive, Share, Specification, Text
 from nncli.training.backend import Backend
 
 MOST_EPOCHS = 1_000_000_000
@@ -95,10 +96,17 @@ class DataSection(Specification):
 class EncodingSection(Specification):
     """How columns become numbers."""
 
-    numeric: NumericScaling = Field("standard", description="scaling of numeric columns")
+    numeric: NumericScaling = Field(
+        "standard",
+        description="scaling of numeric columns: standard, min_max, robust (median and quartiles), quantile (to the "
+        "normal distribution) or none",
+    )
+    clip: Clip = Field("none", description="smooth: x / √(1 + (x/3)²) of what is scaled, never beyond ±3")
+    categories: Categories = Field(Categories(), description="how columns of categories become numbers")
     target: Literal["auto", "standard", "none"] = Field(
         "auto", description="scaling of numeric targets; auto: standard, unless the loss or the output needs raw values"
     )
+    clip_target: Flag = Field(False, description="predicted numbers go no further than those of the training rows")
 
 
 class ValidationFile(Specification):

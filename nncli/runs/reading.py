@@ -12,7 +12,7 @@ import safetensors
 import safetensors.numpy
 from pydantic import ValidationError
 
-from nncli.data.targets import ClassTarget
+from nncli.data.targets import ClassTarget, NumberTarget
 from nncli.errors import Place, RunError, listed, quoted
 from nncli.model import FORMAT, Model, ModelSpec
 from nncli.nn.parameters import Parameters
@@ -119,7 +119,7 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
         and [(e.name, e.slots, e.width) for e in network.embeddings] == tables
         and (loss.task == "classes") == classes
         and network.outputs == loss.outputs(len(target.labels if isinstance(target, ClassTarget) else target.names))
-        and (isinstance(target, ClassTarget) or len(target.names) == len(target.centers) == len(target.scales))
+        and (isinstance(target, ClassTarget) or _is_whole(target))
     )
     try:
         network.layout  # noqa: B018 - asked for its ValueError
@@ -127,6 +127,13 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
         fits = False
     if not fits:
         raise damaged(folder, MODEL, "the file is damaged: its parts do not fit each other")
+
+
+def _is_whole(target: NumberTarget) -> bool:
+    """Whether there is one of everything for each number."""
+    parts = (target.centers, target.scales, target.lowest, target.highest)
+    both = (target.lowest is None) == (target.highest is None)
+    return both and all(part is None or len(part) == len(target.names) for part in parts)
 
 
 def _read_weights(folder: Path, spec: ModelSpec, manifest: Manifest) -> Parameters:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.commands.train import MAY_CHANGE, resume, resume_events, train, train_events
+from nncli.commands.execution import Execution
+from nncli.commands.train import MAY_CHANGE, YOUNG, past_of, resume, resume_events, train, train_events
 from nncli.config.schema import Config
+from nncli.data.categorical import Categories
 from nncli.errors import ConfigError, RunError
 from nncli.runs.directory import Run
 from nncli.runs.manifest import CONFIG, MANIFEST, MODEL
@@ -69,6 +73,32 @@ def test_a_run_begun_in_format_1_goes_on_in_it_to_the_same_bits(copy: Path, whol
     assert (weights, *rest) == (whole[0], *whole[2:])
     assert (copy / MODEL).read_text() == old
     assert Run.open(copy).load_manifest().format == 1
+
+
+def test_a_run_begun_before_a_key_was_known_goes_on_in_its_own_format(copy: Path, whole: tuple[bytes, ...]) -> None:
+    manifest = Run.open(copy).load_manifest()
+    spec = read_spec(copy, manifest).in_format(2)
+    young = {"edges", "clip", "signs", "centers", "scales"}
+    old = spec.model_dump_json(exclude={"encoder": {"columns": {"__all__": young}}})
+    (copy / MODEL).write_text(old)
+    (copy / MANIFEST).write_bytes(changed(format=2)((copy / MANIFEST).read_bytes()))
+    config = re.sub(r"\n  (clip|clip_target): .*", "", (copy / CONFIG).read_text())
+    (copy / CONFIG).write_text(re.sub(r"\n  categories:(\n    .*)+", "", config))
+    signed(copy)
+    resume(copy)
+    weights, _, *rest = outcome(copy)
+    assert (weights, *rest) == (whole[0], *whole[2:])
+    assert (copy / MODEL).read_text() == old
+
+
+def test_a_young_key_belongs_to_the_past_only_where_it_changes_something() -> None:
+    config = Config.model_validate({"data": {"path": "t.csv", "target": ["y"]}})
+    execution = Execution("numpy", 1, 1)
+    kept = config.model_dump_json(exclude={**dict.fromkeys(MAY_CHANGE, True), "encoding": set(YOUNG)})
+    assert past_of(config, execution) == hashlib.sha256(f"{kept} {execution}".encode()).hexdigest()
+    for key, value in {"clip": "smooth", "categories": Categories(one_hot=8), "clip_target": True}.items():
+        changed_one = config.model_copy(update={"encoding": config.encoding.model_copy(update={key: value})})
+        assert past_of(changed_one, execution) != past_of(config, execution)
 
 
 def test_a_run_begun_in_format_1_is_held_against_its_table_too(copy: Path) -> None:
