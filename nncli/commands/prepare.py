@@ -117,6 +117,7 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
         l2=config.l2,
         clip_norm=config.clip_norm,
         watched=watched,
+        keep_last=config.best_epoch == "last",
         patience=stopping.patience if stopping else None,
         min_delta=stopping.min_delta if stopping else 0.0,
         go_back=config.on_divergence == "halve_rate",

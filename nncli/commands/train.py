@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 from collections.abc import Callable, Generator, Sequence
@@ -25,6 +26,7 @@ from nncli.runs.checkpoints import load_checkpoint
 from nncli.runs.directory import Run
 from nncli.runs.manifest import CONFIG, MODEL, DataRecord, Machine, Manifest
 from nncli.runs.reading import read_spec
+from nncli.specification import chosen
 from nncli.training.state import State
 from nncli.version import __version__
 
@@ -170,8 +172,11 @@ def _execution(manifest: Manifest) -> Execution:
 
 
 def _past(config: Config, execution: Execution) -> str:
-    """A digest of all that shapes the training: the keys, and how it is computed."""
-    kept = config.model_dump_json(exclude=set(MAY_CHANGE))
+    """A digest of all that shapes the training: the keys, and how it is computed.
+
+    A key at its default is as good as absent, so that one that is new to nncli leaves older runs alone.
+    """
+    kept = json.dumps({key: value for key, value in chosen(config).items() if key not in MAY_CHANGE}, sort_keys=True)
     return hashlib.sha256(f"{kept} {execution}".encode()).hexdigest()
 
 
