@@ -39,7 +39,8 @@ KEYS = """
 data path target features drop columns weight group time leave_out folds fold bootstrap missing encoding
 numeric validation layers type units activation rate loss
 optimizer learning_rate initial momentum batch_size epochs l1 l2 clip_norm early_stopping patience
-metric best_epoch min_delta class_weight precision on_divergence checkpoint every keep threads seed output beta1 huber delta
+metric best_epoch min_delta class_weight precision on_divergence checkpoint every keep threads seed output
+beta1 huber delta calibration
 """
 CELLS = _apart(
     '¦ ¦1¦-1¦0.5¦1e400¦-inf¦nan¦NA¦null¦007¦9007199254740993¦1,5¦1.234,5¦1 000¦true¦No¦2024-01-31¦１２¦a¦b¦c¦a"b¦'

@@ -121,7 +121,7 @@ def resume_events(
         if manifest.validation_data is not None and isinstance(config.validation, ValidationFile):
             _same_table(manifest.validation_data, config.validation.path)
         prepared = prepare(config, scratch)
-        written = read_spec(run.path, manifest)
+        written = read_spec(run.path, manifest).model_copy(update={"temperature": 1.0})  # fitted anew in the end
         if prepared.spec.in_format(written.format) != written:
             raise RunError(
                 f"{MODEL} is not what this configuration and table lead to",
@@ -135,6 +135,8 @@ def resume_events(
             going_on = {"status": "running", "command": _words(command) or manifest.command}
             manifest = manifest.model_copy(update=going_on)
             run.save_manifest(manifest)
+            if config.calibration != "none":  # what was fitted to the weights so far is not of those to come
+                run.save_spec(written)
             run.save_config(config)
             yield from session(prepared, run, state, reports, manifest, stop)
 

@@ -41,6 +41,16 @@ def holdout_of(config: Config, spec: ModelSpec, held: Rows | None) -> Holdout | 
     return Holdout(held.examples, name, higher_is_better(name), score)
 
 
+def refuse_calibration(config: Config, spec: ModelSpec, held: Rows | None) -> None:
+    """Raise a ConfigError where probabilities are to be calibrated and there are none, or no rows to do it on."""
+    if config.calibration == "none":
+        return
+    if not isinstance(spec.target, ClassTarget):
+        raise mistake_at("calibration", "the target is a number, which has no probabilities", "Remove the key.")
+    if held is None:
+        raise mistake_at("calibration", "it needs validation rows, and validation is 0", "Set validation: 0.2.")
+
+
 def watched_of(config: Config, holdout: Holdout | None) -> str:
     """What chooses the best epoch, as a Plan has it.
 

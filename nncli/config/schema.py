@@ -235,6 +235,10 @@ class Config(Specification):
     class_weight: Literal["balanced"] | dict[str, NonNegative] | None = Field(
         None, description="balanced, or a weight for each class"
     )
+    calibration: Literal["none", "temperature"] = Field(
+        "none",
+        description="temperature: in the end probabilities are made as sure as they are right on the validation rows",
+    )
     precision: Precision = Field("float32", description="of all arithmetic in the network")
     on_divergence: Literal["stop", "halve_rate"] = Field(
         "stop", description="halve_rate: go back to the end of the last good epoch, with half the rate"

@@ -222,6 +222,36 @@ def test_early_stopping_without_validation_rows_watches_the_loss_or_is_a_mistake
     assert train(config(f"target: y, {ONLY_X}", "validation: 0\nmetric: loss\nearly_stopping: {patience: 3}"))
 
 
+def test_a_temperature_is_fitted_to_the_validation_rows_and_told(config: Callable[..., Path], tmp_path: Path) -> None:
+    path = config(f"target: label, {ONLY_X}")
+    finished = train(path)
+    plain = json.loads((finished.run / METRICS).read_text())
+    assert plain.keys() == {"training", "validation"}
+    calibrated = train(path, assignments=["calibration=temperature"])
+    metrics = json.loads((calibrated.run / METRICS).read_text())
+    told, model = metrics["calibration"], Run.open(calibrated.run).load_model()
+    assert model.spec.temperature == told["temperature"] != 1.0
+    assert told["log_loss_before"] == plain["validation"]["metrics"]["log_loss"]
+    assert told["calibration_error_before"] == plain["validation"]["metrics"]["calibration_error"]
+    assert told["log_loss_after"] == pytest.approx(metrics["validation"]["metrics"]["log_loss"], abs=1e-6)
+    assert told["log_loss_after"] < told["log_loss_before"]
+    assert (calibrated.run / WEIGHTS).read_bytes() == (finished.run / WEIGHTS).read_bytes()
+    before, after = (predict(run.run, tmp_path / "t.csv", proba=True) for run in (finished, calibrated))
+    assert before["prediction"].equals(after["prediction"])
+    assert not before["proba_yes"].equals(after["proba_yes"])
+
+
+@pytest.mark.parametrize(
+    ("target", "rest", "said"),
+    [("y", "", "the target is a number"), ("label", "validation: 0", "it needs validation rows")],
+)
+def test_without_probabilities_or_rows_there_is_nothing_to_calibrate(
+    config: Callable[..., Path], target: str, rest: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        train(config(f"target: {target}, {ONLY_X}", f"calibration: temperature\n{rest}"))
+
+
 def test_several_targets_are_learned_together(config: Callable[..., Path], tmp_path: Path) -> None:
     finished = train(config("target: [y, z], features: [x]", "learning_rate: 0.05"), assignments=["epochs=80"])
     answers = predict(finished.run, tmp_path / "t.csv", keep=["y", "z"])

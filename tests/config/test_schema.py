@@ -75,6 +75,7 @@ l2: 1e-4
 clip_norm: 1
 metric: val_loss
 best_epoch: last
+calibration: temperature
 early_stopping: {patience: 20}
 class_weight: {yes: 3, no: 1, 0: 2}
 precision: float64
