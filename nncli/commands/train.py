@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 from collections.abc import Callable, Generator, Sequence
@@ -16,7 +17,7 @@ from nncli.commands.execution import Execution, choose_execution
 from nncli.commands.prepare import Prepared, prepare
 from nncli.commands.session import Event, Finished, session
 from nncli.config.loading import load_config
-from nncli.config.schema import Config, EncodingSection, ValidationFile
+from nncli.config.schema import Config, ValidationFile
 from nncli.data.scratch import Scratch, folder_beside
 from nncli.data.sources import is_stream
 from nncli.data.tables import digest
@@ -25,13 +26,12 @@ from nncli.runs.checkpoints import load_checkpoint
 from nncli.runs.directory import Run
 from nncli.runs.manifest import CONFIG, MODEL, DataRecord, Machine, Manifest
 from nncli.runs.reading import read_spec
+from nncli.specification import chosen
 from nncli.training.state import State
 from nncli.version import __version__
 
 MAY_CHANGE = frozenset({"epochs", "checkpoint", "memory_limit", "output"})
 """Keys that a resumed training may set anew: they do not touch what has been."""
-YOUNG = ("clip", "categories", "clip_target")
-"""Keys of `encoding` that runs of format 2 do not know."""
 
 
 def train(
@@ -127,7 +127,7 @@ def resume_events(
         if manifest.validation_data is not None and isinstance(config.validation, ValidationFile):
             _same_table(manifest.validation_data, config.validation.path)
         prepared = prepare(config, scratch)
-        written = read_spec(run.path, manifest)
+        written = read_spec(run.path, manifest).model_copy(update={"temperature": 1.0})  # fitted anew in the end
         if prepared.spec.in_format(written.format) != written:
             raise RunError(
                 f"{MODEL} is not what this configuration and table lead to",
@@ -141,6 +141,8 @@ def resume_events(
             going_on = {"status": "running", "command": _words(command) or manifest.command}
             manifest = manifest.model_copy(update=going_on)
             run.save_manifest(manifest)
+            if config.calibration != "none":  # what was fitted to the weights so far is not of those to come
+                run.save_spec(written)
             run.save_config(config)
             yield from session(prepared, run, state, reports, manifest, stop)
 
@@ -180,10 +182,9 @@ def _execution(manifest: Manifest) -> Execution:
 def past_of(config: Config, execution: Execution) -> str:
     """A digest of all that shapes the training: the keys, and how it is computed.
 
-    A key younger than the run is left out where it changes nothing, so that the run still knows itself.
+    A key at its default is as good as absent, so that one that is new to nncli leaves older runs alone.
     """
-    young = {key for key in YOUNG if getattr(config.encoding, key) == EncodingSection.model_fields[key].default}
-    kept = config.model_dump_json(exclude={**dict.fromkeys(MAY_CHANGE, True), "encoding": young})
+    kept = json.dumps({key: value for key, value in chosen(config).items() if key not in MAY_CHANGE}, sort_keys=True)
     return hashlib.sha256(f"{kept} {execution}".encode()).hexdigest()
 
 

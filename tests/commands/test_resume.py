@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 from collections.abc import Callable
@@ -12,10 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.commands.execution import Execution
-from nncli.commands.train import MAY_CHANGE, YOUNG, past_of, resume, resume_events, train, train_events
+from nncli.commands.train import MAY_CHANGE, resume, resume_events, train, train_events
 from nncli.config.schema import Config
-from nncli.data.categorical import Categories
 from nncli.errors import ConfigError, RunError
 from nncli.runs.directory import Run
 from nncli.runs.manifest import CONFIG, MANIFEST, MODEL
@@ -91,16 +88,6 @@ def test_a_run_begun_before_a_key_was_known_goes_on_in_its_own_format(copy: Path
     assert (copy / MODEL).read_text() == old
 
 
-def test_a_young_key_belongs_to_the_past_only_where_it_changes_something() -> None:
-    config = Config.model_validate({"data": {"path": "t.csv", "target": ["y"]}})
-    execution = Execution("numpy", 1, 1)
-    kept = config.model_dump_json(exclude={**dict.fromkeys(MAY_CHANGE, True), "encoding": set(YOUNG)})
-    assert past_of(config, execution) == hashlib.sha256(f"{kept} {execution}".encode()).hexdigest()
-    for key, value in {"clip": "smooth", "categories": Categories(one_hot=8), "clip_target": True}.items():
-        changed_one = config.model_copy(update={"encoding": config.encoding.model_copy(update={key: value})})
-        assert past_of(changed_one, execution) != past_of(config, execution)
-
-
 def test_a_run_begun_in_format_1_is_held_against_its_table_too(copy: Path) -> None:
     spec = read_spec(copy, Run.open(copy).load_manifest()).in_format(1)
     (copy / MODEL).write_text(spec.model_dump_json())
@@ -128,6 +115,27 @@ def test_a_finished_run_goes_on_to_nothing_new(config: Path, whole: object, tmp_
 def test_a_moved_run_resumes(copy: Path, whole: object) -> None:
     assert outcome(resume(copy).run) == whole
     assert Run.open(copy).load_manifest().status == "done"
+
+
+def test_a_temperature_is_fitted_anew_when_a_training_goes_on(config: Path, tmp_path: Path) -> None:
+    settings = ["calibration=temperature", "early_stopping=null"]
+    longer = train(config, output=tmp_path / "long", assignments=[*settings, "epochs=6"]).run
+    short = train(config, output=tmp_path / "short", assignments=[*settings, "epochs=2"]).run
+    fitted = Run.open(short).load_model().spec.temperature
+    events = resume_events(short, assignments=["epochs=6"])
+    next(events)  # it is running: nothing is fitted to its weights
+    assert fitted != 1.0
+    assert Run.open(short).load_model().spec.temperature == 1.0
+    events.close()
+    assert outcome(resume(short).run) == outcome(longer)
+    assert Run.open(longer).load_model().spec.temperature not in (1.0, fitted)
+
+
+def test_a_run_killed_between_its_temperature_and_its_manifest_goes_on(config: Path, tmp_path: Path) -> None:
+    run = train(config, output=tmp_path / "run", assignments=["calibration=temperature", "epochs=3"]).run
+    whole, manifest = outcome(run), Run.open(run).load_manifest()
+    Run.open(run).save_manifest(manifest.model_copy(update={"status": "running"}))
+    assert outcome(resume(run).run) == whole
 
 
 def test_more_epochs_lead_to_what_a_longer_training_leads_to(config: Path, tmp_path: Path) -> None:
@@ -160,8 +168,11 @@ OTHER = {
     "l1": "l1=0.1",
     "l2": "l2=0.1",
     "clip_norm": "clip_norm=1",
+    "metric": "metric=accuracy",
+    "best_epoch": "best_epoch=last",
     "early_stopping": "early_stopping.patience=5",
     "class_weight": "class_weight=balanced",
+    "calibration": "calibration=temperature",
     "precision": "precision=float64",
     "on_divergence": "on_divergence=halve_rate",
     "threads": "threads=1",

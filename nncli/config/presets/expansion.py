@@ -43,7 +43,9 @@ def expand(document: Document, assignments: Sequence[str] = ()) -> Document:
     if preset == TEXTBOOK and written.get("quality") is not None:
         raise ConfigError(
             document.mistake(
-                "only the preset tabular comes in qualities", ("quality",), hint="Remove the key, or leave out `layers`."
+                "only the preset tabular comes in qualities",
+                ("quality",),
+                hint="Remove the key, or leave out `layers`.",
             )
         )
     if preset == TABULAR and isinstance(quality, str) and quality in QUALITIES:
