@@ -69,7 +69,7 @@ def fit_features(
     Each column is taken up once, two at a time, on two threads: a column's kind and fit are its own matter.
     """
     data, scaling = config.data, config.encoding.numeric
-    never = {*data.target, *data.drop, data.weight}
+    never = {*data.target, *data.drop, *data.apart}
     names = data.features or [name for name in training.outline.names if name not in never]
 
     def fit(name: str) -> tuple[tuple[str, Kind], Encoder]:

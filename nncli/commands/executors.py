@@ -66,7 +66,8 @@ def losses(scheduler: str | None) -> tuple[type[BaseException], ...]:
         return (BrokenExecutor,)
     from concurrent.futures import CancelledError
 
-    from distributed import CommClosedError, KilledWorker
+    from distributed import KilledWorker
+    from distributed.comm import CommClosedError
 
     return (KilledWorker, CommClosedError, CancelledError)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from nncli.data.columns import Kind
 from nncli.data.dialect import CsvDialect, Decimal, Encoding, Separator, Thousands
 from nncli.data.encoding import NumericScaling
+from nncli.data.folds import Bootstrap, Fold
 from nncli.errors import quoted
 from nncli.nn.activations import Activation, ElementwiseActivation, Relu
 from nncli.nn.arrays import Precision
@@ -49,6 +50,17 @@ class DataSection(Specification):
     drop: tuple[Text, ...] = Field((), description="columns left out")
     columns: dict[str, Kind] = Field({}, description="overrides of the inferred kind of column")
     weight: Text | None = Field(None, description="a column that says how much each row counts")
+    group: Text | None = Field(
+        None, description="a column of which no value is both trained on and held out; no feature unless named as one"
+    )
+    time: Text | None = Field(
+        None,
+        description="a column of numbers or ISO dates: what is held out is never earlier than what is trained on; "
+        "no feature unless named as one",
+    )
+    leave_out: Fold | None = Field(
+        None, description="a fold that is neither trained on nor validated on, as cross-validation has it"
+    )
     missing: tuple[Spelling, ...] = Field(("", "NA"), description="spellings of a missing value")
     encoding: Encoding = Field(
         "auto",
@@ -72,6 +84,11 @@ class DataSection(Specification):
             encoding=self.encoding, separator=self.separator, decimal=self.decimal, thousands=self.thousands
         )
 
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """The columns that are read for something else than features and target: weight, group and time."""
+        return tuple(filter(None, (self.weight, self.group, self.time)))
+
     @model_validator(mode="after")
     def _each_column_has_one_part(self) -> DataSection:
         for name, names in (("target", self.target), ("features", self.features or ())):
@@ -81,9 +98,11 @@ class DataSection(Specification):
         if self.thousands is not None and self.thousands == self.decimal:
             raise ValueError(f"decimal and thousands cannot both be {quoted(self.decimal)}")
         features, dropped = set(self.features or ()), set(self.drop)
-        clash = sorted(set(self.target) & {*features, *dropped, *filter(None, [self.weight])})
+        clash = sorted(set(self.target) & {*features, *dropped, *self.apart})
         if clash:
-            raise ValueError(f"{quoted(clash[0])} is the target; it cannot be a feature, weight or dropped too")
+            raise ValueError(
+                f"{quoted(clash[0])} is the target; it cannot be a feature, weight, group, time or dropped too"
+            )
         clash = sorted(features & dropped)
         if clash:
             raise ValueError(f"{quoted(clash[0])} is both among the features and dropped")
@@ -103,6 +122,30 @@ class ValidationFile(Specification):
     """Validation rows in a file of their own."""
 
     path: Text = Field(description="a table with the same columns; relative to the configuration file")
+
+
+def _kind_of_validation(value: object) -> str | None:
+    """Which of the kinds of validation is meant, by the keys that are there."""
+    if not isinstance(value, dict):
+        return type(value).__name__ if isinstance(value, Specification) else "share"
+    for kind in (ValidationFile, Fold, Bootstrap):
+        if kind.model_fields.keys() & value.keys():
+            return kind.__name__
+    return None
+
+
+Validation = Annotated[
+    Annotated[Share, Tag("share")]
+    | Annotated[ValidationFile, Tag("ValidationFile")]
+    | Annotated[Fold, Tag("Fold")]
+    | Annotated[Bootstrap, Tag("Bootstrap")],
+    Discriminator(
+        _kind_of_validation,
+        custom_error_type="no_such_validation",
+        custom_error_message="expected a fraction of the rows, {path: …}, {folds: …, fold: …} or {bootstrap: …}",
+    ),
+]
+"""What is validated on."""
 
 
 class EarlyStopping(Specification):
@@ -164,8 +207,8 @@ class Config(Specification):
 
     data: DataSection = Field(description="which table, and which of its columns")
     encoding: EncodingSection = Field(EncodingSection(), description="how columns become numbers")
-    validation: Share | ValidationFile = Field(
-        0.2, description="a fraction of the rows (stratified for classes), a file, or 0 for none"
+    validation: Validation = Field(
+        0.2, description="a fraction of the rows (stratified for classes), a file, a fold, a bootstrap, or 0 for none"
     )
     layers: tuple[Layer, ...] = Field(
         (Dense(units=64), Dense(units=32)),
@@ -224,6 +267,8 @@ class Config(Specification):
             raise ValueError(f"output_activation cannot be forced on {self.loss.type}, which has its own link")
         if self.loss is not None and self.loss.task == "classes" and len(self.data.target) > 1:
             raise ValueError("several targets must be numbers; a loss for classes takes one")
+        if isinstance(self.validation, Bootstrap) and self.data.time is not None:
+            raise ValueError("a bootstrap knows no time; validate on a fold or a share, or leave data.time out")
         return self
 
     @property
