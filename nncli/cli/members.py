@@ -31,17 +31,32 @@ class _Pace:
         return took / gone * (progress.epochs_of_all - progress.epochs) if gone else None
 
 
+class _Notes:
+    """What the first member says of the table: the others would say much the same."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def tell(self, progress: MembersProgress) -> None:
+        """Say what has not been said."""
+        for note in progress.members[0].notes:
+            if note not in self._told:
+                self._told.add(note)
+                say(f"note: {note}")
+
+
 class PlainMembers:
     """For pipes, logs and CI: a line every couple of seconds, and the last."""
 
     def __init__(self) -> None:
-        self._pace, self._next = _Pace(), 0.0
+        self._pace, self._notes, self._next = _Pace(), _Notes(), 0.0
         self._last: MembersProgress | None = None
         self._shown: MembersProgress | None = None
 
     def update(self, progress: MembersProgress) -> None:
         """Take note of the progress, and show it when it is time."""
         self._last = progress
+        self._notes.tell(progress)
         if time.monotonic() >= self._next:
             self._show(progress)
 
@@ -63,7 +78,7 @@ class LiveMembers:
         from rich.live import Live
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        self._pace = _Pace()
+        self._pace, self._notes = _Pace(), _Notes()
         self._bar = Progress(
             TextColumn("epoch"), MofNCompleteColumn(), BarColumn(bar_width=32), TextColumn("{task.description}")
         )
@@ -76,6 +91,7 @@ class LiveMembers:
         from rich.console import Group
         from rich.text import Text
 
+        self._notes.tell(progress)
         left = self._pace.left(progress)
         told = "" if left is None else f"{duration(left)} left"
         self._bar.update(self._task, completed=progress.epochs, total=progress.epochs_of_all, description=told)

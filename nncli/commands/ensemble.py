@@ -77,11 +77,10 @@ def _assemble(
 ) -> Generator[Event, None, None]:
     """Train the members, and leave the run directory complete, whatever ends the training."""
     clock, config = time.perf_counter(), survey.config
-    workers = config.members if scheduler else workers_for(config.members, config.workers)
-    path = run.path.absolute()
-    configs = [member_config(config, i, path, 1 if scheduler else workers) for i in range(config.members)]
+    path, at_a_time = run.path.absolute(), 1 if scheduler else workers_for(config.members, config.workers)
+    configs = [member_config(config, i, path, at_a_time) for i in range(config.members)]
     tasks = [Task(i, member, str(path / member_folder(i))) for i, member in enumerate(configs)]
-    work = Work(tasks, Control(path / WORK), workers, scheduler, stop)
+    work = Work(tasks, Control(path / WORK), config.workers, scheduler, stop)
 
     def close(status: Status, **more: object) -> None:
         """Write the manifest, with what is known of the members."""
@@ -96,7 +95,7 @@ def _assemble(
 
     cards: tuple[ScoreCard | None, ScoreCard | None] = None, None
     try:
-        yield MembersStarted(run.path, config.members, workers, survey.notes)
+        yield MembersStarted(run.path, config.members, work.workers, survey.notes)
         with closing(work.run()) as progress:
             yield from progress
         done = all(outcome.status == "done" for outcome in work.outcomes.values())

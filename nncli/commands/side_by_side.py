@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
+from math import inf
+from typing import Literal
 
 from nncli.commands.control import Control
-from nncli.commands.executors import losses, open_executor
+from nncli.commands.executors import losses, open_executor, workers_for
 from nncli.commands.progress import MembersProgress, Progress
 from nncli.commands.tasks import Outcome, Task, carry_out, task_events
 from nncli.errors import NncliError
 
 SECONDS_BETWEEN_POLLS = 0.25
+WORTH_A_PROCESS = 3.0
+"""Seconds of work from which processes pay: to begin one takes about that long."""
 MOST_LOSSES = 3
 """How often a new pool is opened where a process was lost."""
 
 
 @dataclass
 class Work:
-    """Tasks, whoever does them. `stop` is asked a few times a second, in this process after every batch."""
+    """Tasks, done by so many `workers`, or those of a Dask cluster. `stop` is asked a few times a second, and in this
+    process after every batch.
+
+    Where nobody says how many workers, a first few seconds are worked here: what is done by then needs no processes,
+    and what is not goes on in them from where it was saved.
+    """
 
     tasks: Sequence[Task]
     control: Control
-    workers: int
+    wanted: int | Literal["auto"]
     scheduler: str | None
     stop: Callable[[], bool]
 
     def __post_init__(self) -> None:
         self.outcomes: dict[int, Outcome] = {}
         self._progress = {task.number: Progress(epochs=task.config.epochs) for task in self.tasks}
+
+    @property
+    def workers(self) -> int:
+        """How many tasks are done at a time."""
+        return len(self.tasks) if self.scheduler else workers_for(len(self.tasks), self.wanted)
 
     @property
     def progress(self) -> MembersProgress:
@@ -45,21 +60,30 @@ class Work:
         """
         self.control.open()
         try:
-            yield from self._here() if self.workers == 1 and self.scheduler is None else self._apart()
+            if self.scheduler or self.wanted != "auto" or self.workers == 1:
+                yield from self._here() if self.workers == 1 and not self.scheduler else self._apart()
+                return
+            yield from self._here(WORTH_A_PROCESS)
+            if not self.stop() and any(outcome.status == "stopped" for outcome in self.outcomes.values()):
+                self.outcomes = {n: outcome for n, outcome in self.outcomes.items() if outcome.status == "done"}
+                yield from self._apart()
         except BaseException:
             self.control.stop()
             raise
         finally:
             self.control.close()
 
-    def _here(self) -> Generator[MembersProgress, None, None]:
+    def _here(self, seconds: float = inf) -> Generator[MembersProgress, None, None]:
+        end = time.monotonic() + seconds
+
+        def enough() -> bool:
+            return self.stop() or time.monotonic() > end
+
         for task in self.tasks:
-            if self.stop():
-                self.outcomes[task.number] = Outcome.so_far(task)
-                continue
-            for progress in task_events(task, self.control, self.stop):
-                self._progress[task.number] = progress
-                yield self.progress
+            if not enough():
+                for progress in task_events(task, self.control, enough):
+                    self._progress[task.number] = progress
+                    yield self.progress
             self.outcomes[task.number] = Outcome.so_far(task)
 
     def _apart(self) -> Generator[MembersProgress, None, None]:
