@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import reduce
 from operator import and_
 from typing import Annotated, Literal, TypeAlias
 
@@ -45,6 +45,17 @@ class EnsembleSpec(Specification):
         return same and self.loss == member.loss
 
 
+def among(target: Target, said: Predictions) -> npt.NDArray[np.float64]:
+    """Predictions (rows, outputs) of what `target` knows; a class that the model does not know has probability 0."""
+    known = said.target
+    if not isinstance(target, ClassTarget) or not isinstance(known, ClassTarget) or target.labels == known.labels:
+        return said.values
+    where = {label: j for j, label in enumerate(target.labels)}
+    values = np.zeros((len(said.values), len(where)))
+    values[:, [where[label] for label in known.labels]] = said.values
+    return values
+
+
 @dataclass(frozen=True)
 class Ensemble:
     """Models ready to predict together."""
@@ -63,16 +74,6 @@ class Ensemble:
         """The columns that any member predicts from."""
         return list(dict.fromkeys(name for member in self.members for name in member.spec.encoder.names))
 
-    @cached_property
-    def _places(self) -> list[npt.NDArray[np.int64] | slice]:
-        """Where each member's values stand among the ensemble's: `values[:, places]`."""
-        target = self.spec.target
-        if not isinstance(target, ClassTarget):
-            return [slice(None)] * len(self.members)
-        where = {label: j for j, label in enumerate(target.labels)}
-        known = [member.spec.target for member in self.members]
-        return [np.array([where[label] for label in t.labels]) for t in known if isinstance(t, ClassTarget)]
-
     @property
     def outputs(self) -> int:
         """Classes, or numbers, for each row."""
@@ -80,15 +81,10 @@ class Ensemble:
         return len(target.labels if isinstance(target, ClassTarget) else target.names)
 
     def each(self, table: Table) -> Iterator[tuple[npt.NDArray[np.float64], Strangers]]:
-        """What each member says of a table (rows, outputs), one after the other, and what is strange to it.
-
-        A class that a member does not know has probability 0 there.
-        """
-        for member, places in zip(self.members, self._places, strict=True):
+        """What each member says of a table (rows, outputs), one after the other, and what is strange to it."""
+        for member in self.members:
             said = member.predict(table)
-            values = np.zeros((len(table), self.outputs))
-            values[:, places] = said.values
-            yield values, said.strangers
+            yield among(self.spec.target, said), said.strangers
 
     def predict(self, table: Table) -> Predictions:
         """The mean of the members' predictions; see `Model.predict`. Strange is what is strange to all of them."""

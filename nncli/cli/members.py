@@ -10,7 +10,7 @@ from nncli.cli.console import SECONDS_BETWEEN_LINES, duration, number, say
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from nncli.commands.progress import MembersProgress, Progress
+    from nncli.commands.progress import MembersProgress, MembersStarted, Progress
 
 MOST_LINES = 8
 """Members at work that are shown with a line of their own."""
@@ -48,7 +48,8 @@ class _Notes:
 class PlainMembers:
     """For pipes, logs and CI: a line every couple of seconds, and the last."""
 
-    def __init__(self) -> None:
+    def __init__(self, started: MembersStarted) -> None:
+        self._called = started.called
         self._pace, self._notes, self._next = _Pace(), _Notes(), 0.0
         self._last: MembersProgress | None = None
         self._shown: MembersProgress | None = None
@@ -63,7 +64,7 @@ class PlainMembers:
     def _show(self, progress: MembersProgress) -> None:
         self._next, self._shown = time.monotonic() + SECONDS_BETWEEN_LINES, progress
         left = self._pace.left(progress)
-        say("  ".join([*figures(progress), *([] if left is None else [f"{duration(left)} left"])]))
+        say("  ".join([*figures(progress, self._called), *([] if left is None else [f"{duration(left)} left"])]))
 
     def close(self) -> None:
         """Show the last progress, unless it was shown."""
@@ -74,10 +75,11 @@ class PlainMembers:
 class LiveMembers:
     """For terminals: a bar over the epochs of all members, and beneath it a line for each that is at work."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, started: MembersStarted, console: Console) -> None:
         from rich.live import Live
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+        self._called = started.called
         self._pace, self._notes = _Pace(), _Notes()
         self._bar = Progress(
             TextColumn("epoch"), MofNCompleteColumn(), BarColumn(bar_width=32), TextColumn("{task.description}")
@@ -95,8 +97,9 @@ class LiveMembers:
         left = self._pace.left(progress)
         told = "" if left is None else f"{duration(left)} left"
         self._bar.update(self._task, completed=progress.epochs, total=progress.epochs_of_all, description=told)
-        at_work = [f"member {i}: {_line(m)}" for i, m in enumerate(progress.members, 1) if m.epoch and not m.done]
-        lines = ["  ".join(figures(progress)[:1] + figures(progress)[2:]), *at_work[:MOST_LINES]]
+        at_work = [f"{i}: {_line(m)}" for i, m in enumerate(progress.members, 1) if m.epoch and not m.done]
+        said = figures(progress, self._called)
+        lines = ["  ".join(said[:1] + said[2:]), *at_work[:MOST_LINES]]
         self._live.update(Group(self._bar, *map(Text, lines)))
 
     @property
@@ -109,9 +112,9 @@ class LiveMembers:
         self._live.stop()
 
 
-def figures(progress: MembersProgress) -> list[str]:
+def figures(progress: MembersProgress, called: str) -> list[str]:
     """How many members are done, how many epochs, and the mean of their metric."""
-    said = [f"members {progress.done}/{len(progress.members)}", f"epoch {progress.epochs}/{progress.epochs_of_all}"]
+    said = [f"{called} {progress.done}/{len(progress.members)}", f"epoch {progress.epochs}/{progress.epochs_of_all}"]
     if progress.mean is not None:
         name, value = progress.mean
         said.append(f"{name} {number(value)} on average")

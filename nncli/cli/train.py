@@ -114,7 +114,7 @@ class _Watched:
                             epochs = LiveProgress(event, console) if live else PlainProgress(event)
                             stack.callback(epochs.close)
                         else:
-                            members = LiveMembers(console) if live else PlainMembers()
+                            members = LiveMembers(event, console) if live else PlainMembers(event)
                             stack.callback(members.close)
                 elif isinstance(event, RateHalved):
                     if not self._quiet:

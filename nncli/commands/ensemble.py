@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,16 +17,16 @@ from nncli.commands.progress import MembersStarted
 from nncli.commands.session import Event, Finished, ScoreCard, card_json
 from nncli.commands.side_by_side import Work
 from nncli.commands.survey import Survey
-from nncli.commands.tasks import Task
+from nncli.commands.tasks import Outcome, Task
 from nncli.commands.train import first_manifest, in_words, same_tables, unchanged
-from nncli.config.schema import Config, ValidationFile
+from nncli.config.schema import Config
 from nncli.data.scratch import Scratch, folder_beside
 from nncli.ensemble import Ensemble
 from nncli.errors import NncliError
 from nncli.files import together
-from nncli.model import Model
 from nncli.runs.directory import Run
 from nncli.runs.manifest import Manifest, Status, member_folder
+from nncli.runs.reading import read_model
 
 WORK = ".work"
 """The folder in an ensemble's directory through which its members are heard of while they are trained."""
@@ -36,22 +37,10 @@ def train_ensemble(
 ) -> Generator[Event, None, None]:
     """Train all members, and make them one: `MembersStarted`, `MembersProgress` a few times a second, `Finished`."""
     check_members(config)
-    began = datetime.now(UTC)
     with Scratch(folder_beside(wanted)) as scratch:
         survey = Survey.of(config, scratch)
-        manifest = first_manifest(
-            config,
-            began,
-            command,
-            Execution("numpy", 1, 1),  # each member has its own
-            table_rows=survey.table_rows,
-            training_rows=len(survey.table),
-            validation_rows=survey.validation_rows,
-            features=0,
-            parameters=0,
-        )
-        with Run.create(wanted, config, None, manifest) as run:
-            yield from _assemble(survey, run, manifest, stop, scheduler)
+        with Assembly.begun(survey, wanted, command) as assembly:
+            yield from _train(assembly, stop, scheduler)
 
 
 def resume_ensemble(
@@ -63,78 +52,124 @@ def resume_ensemble(
         run.clear_leftovers()
         config = unchanged(run, manifest, assignments)
         same_tables(config, manifest)
-        survey = Survey.of(config, scratch)
-        going_on = {"status": "running", "command": in_words(command) or manifest.command}
-        manifest = manifest.model_copy(update=going_on)
-        run.save_manifest(manifest)
-        run.save_config(config)
-        run.drop_spec()
-        yield from _assemble(survey, run, manifest, stop, scheduler)
+        yield from _train(Assembly.resumed(Survey.of(config, scratch), run, command), stop, scheduler)
 
 
-def _assemble(
-    survey: Survey, run: Run, manifest: Manifest, stop: Callable[[], bool], scheduler: str | None
-) -> Generator[Event, None, None]:
+def _train(assembly: Assembly, stop: Callable[[], bool], scheduler: str | None) -> Generator[Event, None, None]:
     """Train the members, and leave the run directory complete, whatever ends the training."""
-    clock, config = time.perf_counter(), survey.config
-    path, at_a_time = run.path.absolute(), 1 if scheduler else workers_for(config.members, config.workers)
-    configs = [member_config(config, i, path, at_a_time) for i in range(config.members)]
-    tasks = [Task(i, member, str(path / member_folder(i))) for i, member in enumerate(configs)]
-    work = Work(tasks, Control(path / WORK), config.workers, scheduler, stop)
-
-    def close(status: Status, **more: object) -> None:
-        """Write the manifest, with what is known of the members."""
-        ended = {
-            "status": status,
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round((manifest.seconds or 0.0) + time.perf_counter() - clock, 3),
-            "epochs": max((outcome.epochs for outcome in work.outcomes.values()), default=manifest.epochs),
-            "best_epoch": max((outcome.best_epoch for outcome in work.outcomes.values()), default=0),
-        }
-        run.save_manifest(manifest.model_copy(update={**ended, **more}))
-
-    cards: tuple[ScoreCard | None, ScoreCard | None] = None, None
+    clock, config, run = time.perf_counter(), assembly.survey.config, assembly.run
+    tasks = assembly.tasks(1 if scheduler else workers_for(config.members, config.workers))
+    work = Work(tasks, Control(run.path.absolute() / WORK), config.workers, scheduler, stop)
     try:
-        yield MembersStarted(run.path, config.members, work.workers, survey.notes)
+        yield MembersStarted(run.path, config.members, work.workers, assembly.survey.notes)
         with closing(work.run()) as progress:
             yield from progress
-        done = all(outcome.status == "done" for outcome in work.outcomes.values())
-        if done:
-            models = tuple(_only(Run(Path(task.path)).load_model()) for task in tasks)
-            ensemble = Ensemble(survey.spec(), models)
-            on_all, on_held = cards = survey.judge(ensemble, configs)
-            with together():
-                run.save_metrics({"training": card_json(on_all), "validation": _of_held(card_json(on_held), config)})
-                run.save_spec(ensemble.spec)
-            features = len({column.name for model in models for column in model.spec.encoder.columns})
-            parameters = sum(model.spec.network.layout.size for model in models)
-            close("done", features=features, parameters=parameters)
-        else:
-            close("stopped")
+        made = assembly.finish()
     except BaseException as error:  # also a signal that insists, or a reader of these events who leaves
-        with suppress(NncliError, OSError, MemoryError):
-            close("failed" if isinstance(error, Exception) else "stopped")
+        assembly.give_up(error)
         raise
-
     yield Finished(
         run=run.path,
-        status="done" if done else "stopped",
+        status="done" if made else "stopped",
         epochs=max(outcome.epochs for outcome in work.outcomes.values()),
         best_epoch=max(outcome.best_epoch for outcome in work.outcomes.values()),
         seconds=time.perf_counter() - clock,
-        training=cards[0],
-        validation=cards[1],
+        training=made.training if made else None,
+        validation=made.validation if made else None,
     )
 
 
-def _only(model: Model | Ensemble) -> Model:
-    assert isinstance(model, Model), "a member is one network"
-    return model
+@dataclass(frozen=True)
+class Made:
+    """An ensemble, and how good it is."""
+
+    ensemble: Ensemble
+    training: ScoreCard
+    validation: ScoreCard | None
 
 
-def _of_held(card: dict[str, object] | None, config: Config) -> dict[str, object] | None:
-    """The scores on the rows that were held out, and by whom each of them is predicted there."""
-    if card is None:
-        return None
-    every = isinstance(config.validation, ValidationFile) and config.bagging == "seeds"
-    return {**card, "predicted_by": "all members" if every else "the members that held the row out"}
+@dataclass(frozen=True)
+class Assembly:
+    """An ensemble in the making: its directory, which is locked, and what its members are to be."""
+
+    survey: Survey
+    run: Run
+    manifest: Manifest
+    clock: float = field(default_factory=time.perf_counter)
+
+    @classmethod
+    @contextmanager
+    def begun(cls, survey: Survey, wanted: Path, command: Sequence[str]) -> Iterator[Assembly]:
+        """Make the directory, `wanted` or `wanted-2` …, and hold it while the block runs.
+
+        Raises:
+            DataError: there are too few rows for so many members.
+        """
+        manifest = first_manifest(
+            survey.config,
+            datetime.now(UTC),
+            command,
+            Execution("numpy", 1, 1),  # each member has its own
+            table_rows=survey.table_rows,
+            training_rows=len(survey.inside),
+            validation_rows=survey.validation_rows,
+            features=0,
+            parameters=0,
+        )
+        with Run.create(wanted, survey.config, None, manifest) as run:
+            yield cls(survey, run, manifest)
+
+    @classmethod
+    def resumed(cls, survey: Survey, run: Run, command: Sequence[str]) -> Assembly:
+        """Go on in a directory, which is locked."""
+        manifest = run.load_manifest()
+        going_on = {"status": "running", "command": in_words(command) or manifest.command}
+        manifest = manifest.model_copy(update=going_on)
+        run.save_manifest(manifest)
+        run.save_config(survey.config)
+        run.drop_spec()
+        return cls(survey, run, manifest)
+
+    def tasks(self, at_a_time: int, first: int = 0) -> list[Task]:
+        """The training of each member, numbered from `first`; so many share the memory."""
+        path = self.run.path.absolute()
+        members = [member_config(self.survey.config, i, path, at_a_time) for i in range(self.survey.config.members)]
+        return [Task(first + i, member, str(path / member_folder(i))) for i, member in enumerate(members)]
+
+    def finish(self) -> Made | None:
+        """Make the ensemble, once all members are done, and write down how good it is; None while some are not."""
+        outcomes = [Outcome.so_far(task) for task in self.tasks(1)]
+        if any(outcome.status != "done" for outcome in outcomes):
+            self._close("stopped")
+            return None
+        models = tuple(read_model(self.run.path / member_folder(i)) for i in range(len(outcomes)))
+        ensemble = Ensemble(self.survey.spec(), models)
+        on_all, on_held = self.survey.judge(ensemble)
+        with together():
+            self.run.save_metrics({"training": card_json(on_all), "validation": self._of_held(on_held)})
+            self.run.save_spec(ensemble.spec)
+        features = len({column.name for model in models for column in model.spec.encoder.columns})
+        self._close("done", features=features, parameters=sum(model.spec.network.layout.size for model in models))
+        return Made(ensemble, on_all, on_held)
+
+    def give_up(self, error: BaseException) -> None:
+        """Write down that the training ended with an error, or a signal that insists."""
+        with suppress(NncliError, OSError, MemoryError):  # what ended it is what is told
+            self._close("failed" if isinstance(error, Exception) else "stopped")
+
+    def _close(self, status: Status, **more: object) -> None:
+        outcomes = [Outcome.so_far(task) for task in self.tasks(1)]
+        ended = {
+            "status": status,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round((self.manifest.seconds or 0.0) + time.perf_counter() - self.clock, 3),
+            "epochs": max(outcome.epochs for outcome in outcomes),
+            "best_epoch": max(outcome.best_epoch for outcome in outcomes),
+        }
+        self.run.save_manifest(self.manifest.model_copy(update={**ended, **more}))
+
+    def _of_held(self, card: ScoreCard | None) -> dict[str, object] | None:
+        """The scores on the rows that were held out, and by whom each of them is predicted there."""
+        every = self.survey.other is not None
+        by = {"predicted_by": "all members" if every else "the members that held the row out"}
+        return None if card is None else {**(card_json(card) or {}), **by}

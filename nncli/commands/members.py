@@ -12,6 +12,9 @@ from nncli.data.folds import Bootstrap, Fold
 from nncli.data.sources import is_stream
 from nncli.runs.manifest import member_folder
 
+MOST_BYTES = 1e12
+"""Of memory; a limit beyond is none."""
+
 
 def check_members(config: Config) -> None:
     """Make sure that a configuration with members can be one of each.
@@ -19,8 +22,7 @@ def check_members(config: Config) -> None:
     Raises:
         ConfigError: the bagging does not go with the validation or the table.
     """
-    if is_stream(Path(config.data.path)):
-        raise mistake_at("data.path", "every member reads the table, and a pipe can be read but once", "Name a file.")
+    check_table(config)
     own = "each member holds out another fold" if config.bagging == "folds" else "each member holds out what it misses"
     if config.bagging == "seeds":
         return
@@ -39,27 +41,36 @@ def check_members(config: Config) -> None:
         )
 
 
-def member_config(config: Config, i: int, run: Path, side_by_side: int) -> Config:
-    """The configuration of member `i`, from 0, of the ensemble in the directory `run`: that of one network.
+def check_table(config: Config) -> None:
+    """Make sure that several trainings can read the table; ConfigError for a pipe."""
+    if is_stream(Path(config.data.path)):
+        raise mistake_at("data.path", "every training reads the table, and a pipe can be read but once", "Name a file.")
 
-    So many members share the memory that is free.
-    """
+
+def member_config(config: Config, i: int, run: Path, at_a_time: int) -> Config:
+    """The configuration of member `i`, from 0, of the ensemble in the directory `run`: that of one network."""
     of_member: dict[str, Callable[[], object]] = {
         "folds": lambda: Fold(folds=config.members, fold=i, seed=config.seed),
         "seeds": lambda: config.validation,
         "bootstrap": lambda: Bootstrap(bootstrap=config.seed + i),
     }
-    limit = memory_limit(config) / side_by_side
+    own = {"validation": of_member[config.bagging](), "seed": config.seed + i}
+    member = config.model_copy(update={**own, "members": 1, "bagging": "folds", "workers": "auto"})
+    return local(member, output=str(run / member_folder(i)), at_a_time=at_a_time)
+
+
+def local(config: Config, *, output: str | None = None, at_a_time: int = 1) -> Config:
+    """The configuration of one training of several: the table is found from anywhere, one thread, a share of the memory
+    that is free where so many are trained at a time."""
+    limit, validation = memory_limit(config) / at_a_time, config.validation
+    if isinstance(validation, ValidationFile):
+        validation = ValidationFile(path=str(Path(validation.path).absolute()))
     return config.model_copy(
         update={
             "data": config.data.model_copy(update={"path": str(Path(config.data.path).absolute())}),
-            "validation": of_member[config.bagging](),
-            "members": 1,
-            "bagging": "folds",
-            "workers": "auto",
-            "seed": config.seed + i,
+            "validation": validation,
             "threads": 1 if config.threads == "auto" else config.threads,
-            "memory_limit": f"{int(limit)} B" if side_by_side > 1 and limit < 1e12 else config.memory_limit,
-            "output": str(run / member_folder(i)),
+            "memory_limit": f"{int(limit)} B" if at_a_time > 1 and limit < MOST_BYTES else config.memory_limit,
+            "output": output or config.output,
         }
     )

@@ -21,12 +21,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class MembersStarted:
-    """So many members are about to be trained, or to go on, so many of them at a time."""
+    """So many members are about to be trained, or to go on, so many of them at a time; `called` is a word for them."""
 
     run: Path
     members: int
     workers: int
     notes: tuple[str, ...]
+    called: str = "members"
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,11 @@ import numpy.typing as npt
 
 from nncli.commands.choices import choose_loss
 from nncli.commands.members import member_config
-from nncli.commands.rows import read, split_of, with_target
+from nncli.commands.rows import read, split_of, traits_of, with_target
 from nncli.commands.scores import Truth, baseline, score
 from nncli.commands.session import ScoreCard
 from nncli.config.schema import Config, ValidationFile
+from nncli.data.folds import Fold
 from nncli.data.scratch import Scratch
 from nncli.data.stored import StoredTable
 from nncli.data.targets import ClassTarget, NumberTarget, Target
@@ -62,14 +62,41 @@ class Survey:
             other = with_target(other, names, notes)
         return cls(config, table, other, table_rows, target, loss, tuple(notes))
 
+    @property
+    def members(self) -> list[Config]:
+        """The configuration of each member, as far as it concerns rows."""
+        return [member_config(self.config, i, Path(), 1) for i in range(self.config.members)]
+
+    @property
+    def as_classes(self) -> bool:
+        """Whether the target is one of classes."""
+        return isinstance(self.target, ClassTarget)
+
+    @property
+    def left_out(self) -> npt.NDArray[np.int64]:
+        """The positions of the rows that data.leave_out leaves out."""
+        fold = self.config.data.leave_out
+        none = np.empty(0, np.int64)
+        return none if fold is None else fold.split(traits_of(self.config, self.table, self.as_classes)).validation
+
+    @property
+    def inside(self) -> npt.NDArray[np.int64]:
+        """The positions of the rows that are trained or validated on."""
+        whole = self.config.model_copy(update={"validation": 0.0})
+        return split_of(whole, self.table, self.as_classes, Streams.of(0).split).training
+
     def held_out(self, member: Config) -> npt.NDArray[np.int64]:
         """The positions of the rows that a network of this configuration does not train on, but validates on.
 
         Raises:
             DataError: there are too few rows.
         """
-        as_classes = isinstance(self.target, ClassTarget)
-        return split_of(member, self.table, as_classes, Streams.of(member.seed).split).validation
+        return split_of(member, self.table, self.as_classes, Streams.of(member.seed).split).validation
+
+    def without(self, fold: Fold) -> Survey:
+        """The same rows, of which a fold is left out."""
+        data = self.config.data.model_copy(update={"leave_out": fold})
+        return replace(self, config=self.config.model_copy(update={"data": data}))
 
     @property
     def validation_rows(self) -> int:
@@ -80,8 +107,7 @@ class Survey:
         """
         if self.other is not None:
             return len(self.other)
-        members = (member_config(self.config, i, Path(), 1) for i in range(self.config.members))
-        return len(np.unique(np.concatenate([self.held_out(member) for member in members])))
+        return len(np.unique(np.concatenate([self.held_out(member) for member in self.members])))
 
     def spec(self) -> EnsembleSpec:
         """What the members have in common."""
@@ -93,32 +119,36 @@ class Survey:
             dialect=self.table.outline.dialect,
         )
 
-    def judge(self, ensemble: Ensemble, members: Sequence[Config]) -> tuple[ScoreCard, ScoreCard | None]:
-        """Scores on all rows, and on those that were held out, each by the members that held it out.
+    def judge(self, ensemble: Ensemble) -> tuple[ScoreCard, ScoreCard | None]:
+        """Scores on all rows that are not left out, and on those held out, each by the members that held it out.
 
         Where the validation rows have a file of their own, all members have held them out.
         """
-        held = np.zeros((len(members), len(self.table)), bool)
-        for i, member in enumerate(members):
+        held = np.zeros((len(ensemble.members), len(self.table)), bool)
+        for i, member in enumerate(self.members):
             held[i, self.held_out(member)] = True
-        counts = held.sum(axis=0)
+        counts, inside = held.sum(axis=0), self.inside
         on_all, on_held = predict_apart(ensemble, self.table, held)
-        training, rows = self._truth(self.table), np.flatnonzero(counts)
-        card = self._card(training, training, on_all)
+        every = self.truth(self.table)
+        training = every.take(inside)
+        card = self.card(training, training, replace(on_all, values=on_all.values[inside]))
         if self.other is not None:
-            there, _ = predict_apart(ensemble, self.other, np.zeros((len(members), len(self.other)), bool))
-            return card, self._card(self._truth(self.other), training, there)
+            there, _ = predict_apart(ensemble, self.other, np.zeros((len(ensemble.members), len(self.other)), bool))
+            return card, self.card(self.truth(self.other), training, there)
+        rows = np.flatnonzero(counts)
         if not len(rows):
             return card, None
         judged = ensemble.together(on_held[rows], counts[rows, None])
-        return card, self._card(training.take(rows), training, judged)
+        return card, self.card(every.take(rows), training, judged)
 
-    def _truth(self, table: StoredTable) -> Labelled:
+    def truth(self, table: StoredTable) -> Labelled:
+        """The truth of the rows of a table."""
         weight = self.config.data.weight
         weights = read_weights(table.only([weight]), weight) if weight else None
         return Labelled(self.target.read(table.only(self.target.names)), weights)
 
-    def _card(self, rows: Labelled, training: Labelled, predictions: Predictions) -> ScoreCard:
+    def card(self, rows: Labelled, training: Labelled, predictions: Predictions) -> ScoreCard:
+        """Scores on some rows, and what the guess from the training rows scores there."""
         guess = baseline(self.target, training.y, training.weights, len(rows.y))
         return ScoreCard(
             rows=len(rows.y),

@@ -176,7 +176,7 @@ def resume_events(
 def unchanged(run: Run, manifest: Manifest, assignments: Sequence[str]) -> Config:
     """The run's configuration with the assignments, once it is sure that they leave the past alone."""
     before = load_config(run.path / CONFIG)
-    if _past(before, _execution(manifest)) != manifest.past:
+    if past_of(before, _execution(manifest)) != manifest.past:
         raise RunError(
             "the configuration has been changed since the training began",
             place=Place(source=str(run.path / CONFIG)),
@@ -205,7 +205,7 @@ def _execution(manifest: Manifest) -> Execution:
     return Execution(manifest.backend, manifest.parts, manifest.threads)
 
 
-def _past(config: Config, execution: Execution) -> str:
+def past_of(config: Config, execution: Execution) -> str:
     """A digest of all that shapes the training: the keys, and how it is computed."""
     usual = {key for key in SINCE if getattr(config, key) == Config.model_fields[key].default}
     kept = config.model_dump_json(exclude={*MAY_CHANGE, *usual})
@@ -282,7 +282,7 @@ def first_manifest(
         members=config.members,
         epochs=0,
         best_epoch=0,
-        past=_past(config, execution),
+        past=past_of(config, execution),
         backend=execution.backend,
         parts=execution.parts,
         threads=execution.threads,
