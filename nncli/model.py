@@ -99,6 +99,16 @@ class Model:
     spec: ModelSpec
     parameters: Parameters
 
+    @property
+    def numeric(self) -> frozenset[str]:
+        """The columns of a table whose cells are numbers."""
+        return frozenset(column.name for column in self.spec.encoder.columns if column.type == "numeric")
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that it predicts from."""
+        return self.spec.encoder.names
+
     @cached_property
     def _inference(self) -> Inference:
         return Inference(self.spec.network, self.parameters)

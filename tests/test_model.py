@@ -17,13 +17,13 @@ from nncli.data.tables import read_table
 from nncli.data.targets import ClassTarget, NumberTarget
 from nncli.errors import DataError
 from nncli.model import Model, Predictions
-from nncli.runs.directory import Run
+from nncli.runs.reading import read_model
 from tests.cli.support import DATA
 
 
 @pytest.fixture(scope="module")
 def model(penguins: Path) -> Model:
-    return Run.open(penguins).load_model()
+    return read_model(penguins)
 
 
 @pytest.fixture(scope="module")

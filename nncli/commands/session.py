@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from nncli.commands.prepare import Prepared
+from nncli.commands.progress import MembersProgress, MembersStarted
 from nncli.commands.rows import Rows
 from nncli.commands.scores import Scores, as_json, baseline, score
 from nncli.config.schema import Checkpoint
@@ -58,18 +59,21 @@ class ScoreCard:
 
 @dataclass(frozen=True)
 class Finished:
-    """The run directory is complete. `best_epoch` 0 means that not one epoch was completed."""
+    """The run directory is complete. `best_epoch` 0 means that not one epoch was completed.
+
+    Of members `epochs` and `best_epoch` are the most of any; stopped, they have no scores together.
+    """
 
     run: Path
     status: Literal["done", "stopped"]
     epochs: int
     best_epoch: int
     seconds: float
-    training: ScoreCard
+    training: ScoreCard | None
     validation: ScoreCard | None
 
 
-Event: TypeAlias = Started | EpochReport | RateHalved | Finished
+Event: TypeAlias = Started | EpochReport | RateHalved | MembersStarted | MembersProgress | Finished
 
 
 @dataclass
@@ -198,7 +202,7 @@ def session(
             predictions, on_held = (some.at_temperature(calibration.temperature) for some in (predictions, on_held))
         on_training = _score_card(prepared, seen, predictions)
         on_validation = None if held is None or on_held is None else _score_card(prepared, held, on_held)
-        metrics = {"training": _card_json(on_training), "validation": _card_json(on_validation)}
+        metrics = {"training": card_json(on_training), "validation": card_json(on_validation)}
         run.save_metrics({**metrics, "calibration": asdict(calibration)} if calibration else metrics)
         stopped = state.epoch < config.epochs and not state.watch.out_of_patience(prepared.plan.patience)
         temperature = calibration.temperature if calibration else 1.0
@@ -261,7 +265,8 @@ def _score_card(prepared: Prepared, rows: Rows, predictions: Predictions) -> Sco
     )
 
 
-def _card_json(card: ScoreCard | None) -> dict[str, object] | None:
+def card_json(card: ScoreCard | None) -> dict[str, object] | None:
+    """Scores as metrics.json has them."""
     if card is None:
         return None
     return {"rows": card.rows, "metrics": as_json(card.model), "baseline": as_json(card.baseline)}

@@ -26,6 +26,7 @@ from nncli.specification import Count, Flag, Index, NonNegative, Positive, Share
 from nncli.training.backend import Backend
 
 MOST_EPOCHS = 1_000_000_000
+MOST_MEMBERS = 10_000
 
 
 def _one_or_many(value: object) -> object:
@@ -286,6 +287,17 @@ class Config(Specification):
     )
     backend: Literal["auto"] | Backend = Field(
         "auto", description="numba: compiled loops (pip install 'nncli-train[fast]'); auto: where they pay"
+    )
+    members: Annotated[Count, Field(le=MOST_MEMBERS)] = Field(
+        1, description="networks whose mean prediction counts, each trained on other rows or from another seed"
+    )
+    bagging: Literal["folds", "seeds", "bootstrap"] = Field(
+        "folds",
+        description="in what members differ: each leaves out another fold, only its seed and its validation rows "
+        "are its own, or each draws its rows with replacement",
+    )
+    workers: Literal["auto"] | Count = Field(
+        "auto", description="members trained side by side, each in a process of its own; auto: one for each core"
     )
     seed: Index = Field(0, description="of the split, the first weights, the shuffling and dropout")
     output: Text | None = Field(

@@ -177,6 +177,8 @@ OTHER = {
     "on_divergence": "on_divergence=halve_rate",
     "threads": "threads=1",
     "backend": "backend=numpy",
+    "members": "members=2",
+    "bagging": "bagging=seeds",
     "seed": "seed=1",
 }
 

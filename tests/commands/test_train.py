@@ -19,6 +19,7 @@ from nncli.config.loading import load_config
 from nncli.errors import ConfigError, DataError, NncliError, UsageError
 from nncli.runs.directory import Run
 from nncli.runs.manifest import HISTORY, MANIFEST, METRICS, WEIGHTS
+from nncli.runs.reading import read_model
 from nncli.training.loop import EpochReport
 from nncli.training.metrics import ClassificationScores
 from tests.cli.support import DATA
@@ -101,14 +102,14 @@ def test_full_batches_are_one_step_an_epoch(config: Callable[..., Path]) -> None
 
 def test_float64_is_float64_throughout(config: Callable[..., Path]) -> None:
     run = train(config(f"target: y, {ONLY_X}", "precision: float64")).run
-    assert Run.open(run).load_model().parameters.theta.dtype == np.float64
+    assert read_model(run).parameters.theta.dtype == np.float64
 
 
 def test_penalties_pull_the_weights_in_and_are_reported_apart(config: Callable[..., Path]) -> None:
     def size(rest: str) -> float:
         path = config(f"target: y, {ONLY_X}", f"learning_rate: 0.05\n{rest}")
         run = train(path, assignments=["epochs=60"]).run
-        model = Run.open(run).load_model()
+        model = read_model(run)
         history = pl.read_csv(run / HISTORY)
         assert (history["penalty"] > 0).all() == bool(rest)
         return float(np.abs(model.parameters.theta[: model.parameters.layout.decayed]).sum())
@@ -299,10 +300,14 @@ def test_a_quantile_is_that_quantile(
 
 
 def test_the_baseline_is_the_most_frequent_class_or_the_mean(config: Callable[..., Path], table: pl.DataFrame) -> None:
-    classes = train(config(f"target: label, {ONLY_X}", "validation: 0")).training.baseline
+    card = train(config(f"target: label, {ONLY_X}", "validation: 0")).training
+    assert card
+    classes = card.baseline
     assert isinstance(classes, ClassificationScores)
     assert classes.accuracy == (table["label"] == "no").mean()
-    (numbers,) = train(config(f"target: y, {ONLY_X}", "validation: 0")).training.baseline  # type: ignore[misc]
+    card = train(config(f"target: y, {ONLY_X}", "validation: 0")).training
+    assert card
+    (numbers,) = card.baseline  # type: ignore[misc]
     assert numbers.r2 == pytest.approx(0.0)
 
 
