@@ -253,8 +253,12 @@ class Config(Specification):
     )
     optimizer: Optimizer = Field(Adam(), description="how the weights move")
     learning_rate: Schedule | None = Field(None, description="a number or a schedule; default: the optimizer's own")
-    batch_size: Count | Literal["full"] = Field(32, description="rows in a mini-batch, or full for all")
-    epochs: Annotated[Count, Field(le=MOST_EPOCHS)] = Field(100, description="passes over the training rows")
+    batch_size: Count | Literal["full", "auto"] = Field(
+        32, description="rows in a mini-batch, or full for all; auto: by the number of training rows"
+    )
+    epochs: Annotated[Count, Field(le=MOST_EPOCHS)] | Literal["auto"] = Field(
+        100, description="passes over the training rows; auto: 256, fewer of many rows"
+    )
     l1: NonNegative = Field(0.0, description="adds l1 · Σ|w| to what is minimised; biases are free")
     l2: NonNegative = Field(0.0, description="adds l2/2 · Σw² to what is minimised; biases are free")
     clip_norm: Positive | None = Field(None, description="longest gradient; a longer one is scaled down")
