@@ -79,12 +79,12 @@ class _Watched:
     def follow(self, events: Generator[Event, None, None]) -> None:
         """Show the events, and what came of them."""
         import os
+        import sys
 
-        from nncli.cli.console import LiveProgress, PlainProgress, error_console, say, show_summary
+        from nncli.cli.console import LiveProgress, PlainProgress, error_console, say, summary
         from nncli.commands.session import Finished, Started
         from nncli.training.loop import RateHalved
 
-        console = error_console()
         progress: LiveProgress | PlainProgress | None = None
         started: Started | None = None
         finished: Finished | None = None
@@ -99,7 +99,8 @@ class _Watched:
                     if not self._quiet:
                         for note in event.notes:
                             say(f"note: {note}")
-                        progress = LiveProgress(event, console) if console.is_terminal else PlainProgress(event)
+                        on_terminal = sys.stderr.isatty()
+                        progress = LiveProgress(event, error_console()) if on_terminal else PlainProgress(event)
                         stack.callback(progress.close)
                 elif isinstance(event, RateHalved):
                     if not self._quiet:
@@ -109,7 +110,7 @@ class _Watched:
         if started is None or finished is None:
             raise AssertionError("a training ends with Finished or an error")
         if not self._quiet:
-            show_summary(started, finished, console)
+            say(summary(started, finished))
         typer.echo(os.fsencode(finished.run))
         if finished.status == "stopped" and self._asked is not None and self._asked.number is not None:
             raise StoppedError(

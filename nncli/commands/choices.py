@@ -171,9 +171,9 @@ def note_two_values(target: Target, y: npt.NDArray[Any], notes: list[str]) -> No
     """Note a target of two whole numbers, which is trained as a number and may be meant as classes."""
     if isinstance(target, ClassTarget) or len(target.names) > 1:
         return
-    values = np.unique(y)
-    if len(values) == 2 and (values == np.floor(values)).all():
+    low, high = float(y.min()), float(y.max())
+    if low < high and low.is_integer() and high.is_integer() and ((y == low) | (y == high)).all():
         notes.append(
-            f"{quoted(target.names[0])} holds only {values[0]:g} and {values[1]:g} and is predicted as a number; "
+            f"{quoted(target.names[0])} holds only {low:g} and {high:g} and is predicted as a number; "
             "if these are classes, set loss: cross_entropy"
         )

@@ -23,6 +23,7 @@ from nncli.data.columns import Kind, read_numbers, read_text, refuse_extremes, s
 from nncli.data.strangers import Strange, Strangers
 from nncli.data.table import Table
 from nncli.errors import DataError
+from nncli.median import median
 from nncli.specification import Count, Flag, Positive, Real, Specification, Text
 
 NumericScaling = Literal["standard", "min_max", "none"]
@@ -85,7 +86,7 @@ class NumericColumn(Specification):
                 center, scale = float(present.mean()), float(present.std())
             elif scaling == "min_max":
                 center, scale = lowest, float(np.ptp(present))
-            fill = float(np.median(present))
+            fill = median(present)
         refuse_extremes(table, name, x, center, scale, fill)
         scale = settled_scale(center, scale)
         return cls(
