@@ -9,13 +9,11 @@ import numpy.typing as npt
 
 
 def median(values: npt.NDArray[np.floating[Any]]) -> float:
-    """The middle of `values` (n,), n at least 1; of an even count the mean of the two in the middle.
+    """The middle of `values` (n,), n at least 1; of an even count the mean of the two in the middle; NaN if one is NaN.
 
-    NaN where one is among them. The same bits as np.median, which however, to be sure of that, imports numpy.ma: for
-    that alone a small training would take 10 ms longer.
+    Every bit as np.median has it, which however imports numpy.ma to see whether that is what it was given: 10 ms.
     """
-    middle = len(values) // 2
-    parted = np.partition(values, middle)
-    if np.isnan(parted[middle:].max()):  # NaN comes last
-        return float("nan")
-    return float(parted[middle] if len(values) % 2 else (parted[:middle].max() + parted[middle]) / 2)
+    last = len(values) - 1
+    low, high = last // 2, (last + 1) // 2
+    parted = np.partition(values, sorted({low, high, last}))  # NaN comes last
+    return float("nan") if np.isnan(parted[last]) else float(parted[low : high + 1].mean())
