@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import TaskID
 
+    from nncli.commands.progress import MembersStarted
     from nncli.commands.session import Finished, Started
     from nncli.training.loop import EpochReport
 
@@ -61,8 +62,13 @@ def rows(count: int) -> str:
     return f"{count:,} row{'' if count == 1 else 's'}"
 
 
-def error_console() -> Console:
-    """Rich on stderr, without markup or highlighting: what is shown may come from anybody's table."""
+def terminal() -> Console | None:
+    """Rich on stderr, where that is a terminal: anything else need not wait for its import.
+
+    Without markup or highlighting: what is shown may come from anybody's table.
+    """
+    if not sys.stderr.isatty():
+        return None
     from rich.console import Console
 
     return Console(stderr=True, markup=False, highlight=False, emoji=False)
@@ -178,23 +184,37 @@ def figures(started: Started, report: EpochReport, best: EpochReport | None) -> 
     return parts
 
 
-def summary(started: Started, finished: Finished) -> str:
+def summary(started: Started | MembersStarted, finished: Finished) -> str:
     """The end: what was trained, and a table of how good it is beside the trivial guess."""
     from nncli.commands.scores import headlines
 
-    best = f"best epoch {finished.best_epoch} of {finished.epochs}" if finished.best_epoch else "no epoch was completed"
-    trained = (
-        f"{started.training_rows:,} training rows, {started.validation_rows:,} validation rows, "
-        f"{started.features:,} features, {started.parameters:,} parameters, {best}, {duration(finished.seconds)}"
-    )
-    cards = [("training", finished.training), ("validation", finished.validation)]
+    trained = f"{_trained(started, finished)}, {duration(finished.seconds)}"
     titles, columns = [""], []
-    for title, card in cards:
+    for title, card in (("training", finished.training), ("validation", finished.validation)):
         if card is not None:
             titles += [title, "trivial"]
             columns += [headlines(card.model), headlines(card.baseline)]
+    if finished.training is None:
+        return trained
     scores = [
         [printable(name), *(number(value) for _, value in figures)]
         for (name, _), *figures in zip(columns[0], *columns, strict=True)
     ]
     return f"{trained}\n{table([titles, *scores])}"
+
+
+def _trained(started: Started | MembersStarted, finished: Finished) -> str:
+    """What was trained, in a line."""
+    from nncli.commands.session import Started
+
+    best = f"best epoch {finished.best_epoch} of {finished.epochs}" if finished.best_epoch else "no epoch was completed"
+    if isinstance(started, Started):
+        return (
+            f"{started.training_rows:,} training rows, {started.validation_rows:,} validation rows, "
+            f"{started.features:,} features, {started.parameters:,} parameters, {best}"
+        )
+    if finished.training is None:
+        return f"{started.members:,} members"
+    held = finished.validation
+    judged = f"{rows(held.rows)} held out, " if held else ""
+    return f"{started.members:,} members, {rows(finished.training.rows)}, {judged}at most {finished.epochs:,} epochs"

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.nn.arrays import Array, Codes
+from nncli.nn.layer import Training
 from nncli.nn.losses import LossBase
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
@@ -71,7 +72,7 @@ def gradient_error(
     """
     rng = np.random.default_rng(seed)
     state = rng.bit_generator.state
-    bound = network.bind(parameters, len(X), rng=rng, training=True, needs_dX=True)
+    bound = network.bind(parameters, len(X), training=Training(rng), needs_dX=True)
     bound.X[...] = X
     if codes is not None:
         bound.codes[...] = codes

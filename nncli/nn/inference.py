@@ -26,10 +26,9 @@ class Inference:
     """
 
     def __init__(self, network: Network, parameters: Parameters, precision: Precision = "float64") -> None:
-        unused = np.random.default_rng(0)  # nothing is drawn outside training
         self._given, self._used = parameters, network.layout.empty(precision)
         retyped = network.model_copy(update={"precision": precision})
-        self._bound = retyped.bind(self._used, BLOCK_ROWS, rng=unused, training=False)
+        self._bound = retyped.bind(self._used, BLOCK_ROWS, training=None)
         self._outputs = network.outputs
 
     def run(self, X: Array, codes: Codes, out: Array | None = None) -> Array:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from nncli.nn.arrays import Array, Bound
 from nncli.nn.initializers import Constant, Zeros
-from nncli.nn.layer import LayerBase
+from nncli.nn.layer import LayerBase, Training
 from nncli.nn.parameters import Group, Slot, Views
 from nncli.specification import Positive
 
@@ -40,7 +40,7 @@ class BatchNorm(LayerBase):
             Slot("running_variance", (d,), Group.STATISTIC, Constant(value=1.0)),
         )
 
-    def bind(self, p: Views, g: Views, X: Array, *, rng: np.random.Generator, training: bool, needs_dX: bool) -> Bound:
+    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
         gamma, beta, dgamma, dbeta = p["gamma"], p["beta"], g["gamma"], g["beta"]
         running_mean, running_variance = p["running_mean"], p["running_variance"]
         (n, d), m, epsilon = X.shape, self.momentum, self.epsilon
@@ -113,7 +113,7 @@ class LayerNorm(LayerBase):
             Slot("beta", (d,), Group.BIAS, Zeros()),
         )
 
-    def bind(self, p: Views, g: Views, X: Array, *, rng: np.random.Generator, training: bool, needs_dX: bool) -> Bound:
+    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
         gamma, beta, dgamma, dbeta = p["gamma"], p["beta"], g["gamma"], g["beta"]
         (n, d), epsilon = X.shape, self.epsilon
         Y, H, D = np.empty_like(X), np.empty_like(X), np.empty_like(X)

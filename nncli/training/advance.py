@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from nncli.data.batches import Batches
+from nncli.nn.layer import Training
 from nncli.nn.optimizers import Step
 from nncli.nn.parameters import Parameters
 from nncli.nn.schedules import Horizon
@@ -63,6 +64,7 @@ def _batch_by_batch(plan: Plan, state: State, batches: Batches, penalty: Penalty
 
     def advance(most: int) -> Taken:
         rate = rate_of(plan, state, batches.steps, state.step)
+        state.progress.fill(state.step / (plan.epochs * batches.steps))
         try:
             return Taken([steps[batches.rows(state.position)](state.position, rate, state.step + 1)])
         except GradientError as error:
@@ -76,13 +78,13 @@ Parts: TypeAlias = tuple[Callable[[int, slice, int], Gradient], Callable[[slice]
 
 
 def _bind_numpy(plan: Plan, state: State, batches: Batches, shares: list[Parameters]) -> Parts:
-    streams = (state.streams.dropout, *state.streams.further)
+    parts = [Training(rng, state.progress) for rng in (state.streams.dropout, *state.streams.further)]
 
     def bind(part: int, rows: slice, batch: int) -> Gradient:
-        return bind_gradient(plan.network, shares[part], plan.loss, batches, rows, batch, rng=streams[part])
+        return bind_gradient(plan.network, shares[part], plan.loss, batches, rows, batch, training=parts[part])
 
     def optimize(span: slice) -> Step:
-        return optimize_part(plan.optimizer.bind, state.parameters, state.moments, span)
+        return optimize_part(plan.optimizer.bind, state, span)
 
     return bind, optimize
 
@@ -96,7 +98,7 @@ def _bind_compiled(plan: Plan, state: State, batches: Batches, shares: list[Para
         return compiled.bind_gradient(told, shares[part], batches, rows, batch)
 
     def optimize(span: slice) -> Step:
-        return optimize_part(partial(compiled.bind_optimizer, plan.optimizer), state.parameters, state.moments, span)
+        return optimize_part(partial(compiled.bind_optimizer, plan.optimizer), state, span)
 
     return bind, optimize
 

@@ -96,11 +96,11 @@ def _first_output(plan: Plan, parameters: Parameters, examples: Examples, at: np
 
 def _first_of(network: Network, parameters: Parameters, X: Array, codes: Codes) -> int:
     """The number in the chain of the first layer whose output is not finite; the last one when all are."""
-    p, g, unused = parameters.named, parameters.gradients, np.random.default_rng(0)
-    Y, forward, _ = network.bind_inputs(under(p, "embeddings"), under(g, "embeddings"), X, codes)
+    p, g = parameters.named, parameters.gradients
+    Y, forward, _ = network.bind_inputs(p, g, X, codes)
     forward()
     for i, (name, layer) in enumerate(network.chain):
-        Y, forward, _ = layer.bind(under(p, name), under(g, name), Y, rng=unused, training=False, needs_dX=False)
+        Y, forward, _ = layer.bind(under(p, name), under(g, name), Y, training=None, needs_dX=False)
         forward()
         if not np.isfinite(Y).all():
             return i

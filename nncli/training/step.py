@@ -10,6 +10,7 @@ import numpy as np
 
 from nncli.data.batches import Batch, Batches
 from nncli.nn.arrays import Array
+from nncli.nn.layer import Training
 from nncli.nn.losses import LossBase
 from nncli.nn.network import Network
 from nncli.nn.optimizers import Step
@@ -81,14 +82,11 @@ def bind_gradient(
     rows: slice,
     batch: int,
     *,
-    rng: np.random.Generator,
+    training: Training,
 ) -> Gradient:
-    """Allocate everything that the gradient of the `rows` of a batch of `batch` rows needs; it then allocates nothing.
-
-    `rng` feeds dropout.
-    """
+    """Allocate all that the gradient of the `rows` of a batch of `batch` rows needs; it then allocates nothing."""
     n = rows.stop - rows.start
-    bound = network.bind(parameters, n, rng=rng, training=True)
+    bound = network.bind(parameters, n, training=training)
     examples, forward, backward = batches.examples, bound.forward, bound.backward
     y = np.zeros((n, *examples.y.shape[1:]), examples.y.dtype)
     weights = None if examples.weights is None else np.zeros(n, examples.weights.dtype)

@@ -16,8 +16,10 @@ from nncli.config.writing import dump
 from nncli.data.columns import Kind
 from nncli.errors import ConfigError
 from nncli.nn.activations import Relu, Tanh
+from nncli.nn.initializers import Data, He
 from nncli.nn.layers import Dense, Residual
 from nncli.nn.losses import Quantile
+from nncli.nn.numeric_embeddings import Periodic
 from nncli.nn.optimizers import Sgd
 from nncli.nn.schedules import ConstantRate, CosineRate
 
@@ -73,7 +75,10 @@ epochs: 60
 l1: 0
 l2: 1e-4
 clip_norm: 1
-early_stopping: {patience: 20, metric: val_loss}
+metric: val_loss
+best_epoch: last
+calibration: temperature
+early_stopping: {patience: 20}
 class_weight: {yes: 3, no: 1, 0: 2}
 precision: float64
 seed: 7
@@ -125,6 +130,17 @@ def test_a_name_is_a_thing_with_its_defaults() -> None:
         (LEAST + "batch_size: half", "full"),
         (LEAST + "validation: 1", "less than 1"),
         (LEAST + "validation: -0.1", "at least 0"),
+        (LEAST + "validation: {folds: 3, fold: 3}", "of 3 folds the last is 2"),
+        (LEAST + "validation: {folds: 1, fold: 0}", "at least 2"),
+        (LEAST + "validation: {folds: 3}", "missing key 'fold'"),
+        (LEAST + "validation: {folds: 3, fold: 1, sead: 1}", "did you mean 'seed'"),
+        (LEAST + "validation: {bootstrap: -1}", "at least 0"),
+        (LEAST + "validation: {part: 3}", "a fraction of the rows, {path: …}"),
+        (LEAST + "validation: half", "a number"),
+        ("data: {path: t.csv, target: y, time: t}\nvalidation: {bootstrap: 1}", "a bootstrap knows no time"),
+        ("data: {path: t.csv, target: y, leave_out: 3}", "key: value pairs"),
+        ("data: {path: t.csv, target: y, group: y}", "'y' is the target"),
+        ("data: {path: t.csv, target: y, time: y}", "'y' is the target"),
         (LEAST + "learning_rate: 0", "greater than 0"),
         (LEAST + "learning_rate: .nan", "finite"),
         (LEAST + "l2: -1", "at least 0"),
@@ -134,11 +150,18 @@ def test_a_name_is_a_thing_with_its_defaults() -> None:
         (LEAST + "layers: 64", "a list"),
         (LEAST + "precision: float16", "float32"),
         (LEAST + "seed: -1", "at least 0"),
+        (LEAST + "best_epoch: lest", "did you mean 'last'"),
+        (LEAST + "early_stopping: {metric: val_loss}", "It belongs beside 'early_stopping', not under it."),
         (LEAST + "learning_rat: 1", "did you mean 'learning_rate'"),
     ],
 )
 def test_what_makes_no_sense_is_told(text: str, said: str) -> None:
     assert said in wrong(text)
+
+
+def test_one_slip_in_the_kind_of_validation_is_one_mistake() -> None:
+    for text in ("{folds: 1, fold: 0}", "{folds: 3, fold: 3}", "{path: 3}", "{part: 3}", "{bootstrap: x}", "half"):
+        assert wrong(LEAST + f"validation: {text}").count("c.yaml") == 1
 
 
 def test_a_clash_of_columns_is_told_where_it_stands() -> None:
@@ -159,6 +182,9 @@ CONFIGS = st.fixed_dictionaries(
                 "drop": st.lists(TEXT.map("d".__add__), max_size=3, unique=True),
                 "columns": st.dictionaries(TEXT, st.sampled_from([k.value for k in Kind]), max_size=3),
                 "missing": st.lists(TEXT, max_size=3),
+                "group": TEXT.map("g".__add__),
+                "time": TEXT.map("t".__add__),
+                "leave_out": st.fixed_dictionaries({"folds": st.integers(4, 9), "fold": st.integers(0, 3)}),
             },
         )
     },
@@ -172,9 +198,19 @@ CONFIGS = st.fixed_dictionaries(
             max_size=4,
         ),
         "learning_rate": RATES,
-        "optimizer": st.sampled_from(["sgd", "adam", {"type": "adamw", "weight_decay": 0.01}]),
+        "optimizer": st.sampled_from(
+            [
+                "sgd",
+                "adam",
+                {"type": "adamw", "weight_decay": 0.01, "groups": {"scale": {"rate": 6, "decay": 36}, "bias": {}}},
+            ]
+        ),
         "class_weight": st.dictionaries(TEXT, st.floats(0, 1e9), max_size=3),
-        "validation": st.one_of(st.floats(0, 0.99), st.fixed_dictionaries({"path": TEXT})),
+        "validation": st.one_of(
+            st.floats(0, 0.99),
+            st.fixed_dictionaries({"path": TEXT}),
+            st.fixed_dictionaries({"folds": st.integers(3, 9), "fold": st.integers(0, 2), "seed": st.integers(0, 9)}),
+        ),
         "clip_norm": st.none() | st.floats(1e-300, 1e300),
         "output": TEXT,
         "seed": st.integers(0, 2**70),
@@ -189,3 +225,31 @@ def test_a_configuration_written_out_reads_as_itself(written: dict[str, object])
     text = dump(config.model_dump(mode="json"))
     assert read(text) == config
     assert dump(read(text).model_dump(mode="json")) == text
+
+
+def test_init_and_parametrisation_go_to_the_dense_layers_that_name_none() -> None:
+    config = read(
+        LEAST
+        + """
+init: data
+parametrisation: ntk
+layers:
+- 8
+- {type: dense, units: 4, init: he, parametrisation: standard}
+- {type: residual, layers: [{type: dense, units: 4, bias: false}]}
+"""
+    )
+    first, second, third = config.hidden
+    assert first == Dense(units=8, activation=Relu(), init=Data(), parametrisation="ntk")
+    assert second == Dense(units=4, activation=Relu(), init=He(), parametrisation="standard")
+    assert third == Residual(
+        layers=(Dense(units=4, activation=Relu(), bias=False, init=Data(), parametrisation="ntk"),)
+    )
+    assert read(LEAST).init is None
+    assert read(LEAST).parametrisation is None
+
+
+def test_an_embedding_of_numbers_may_be_named_or_spelled_out() -> None:
+    assert read(LEAST + "numeric_embedding: periodic").numeric_embedding == Periodic()
+    assert read(LEAST + "numeric_embedding: {type: periodic, sigma: 0.5}").numeric_embedding == Periodic(sigma=0.5)
+    assert "did you mean 'periodic'" in wrong(LEAST + "numeric_embedding: periodc")

@@ -12,14 +12,33 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from nncli.nn.entrance import Embedding
 from nncli.nn.inference import BLOCK_ROWS, Inference
 from nncli.nn.layers import Dropout
-from nncli.nn.network import Embedding, Network
+from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 
 NETWORKS = {
     "linear": Network(features=3, layers=(), outputs=1),
     "wide": Network.model_validate({"features": 20, "layers": [64, 64], "outputs": 3}),
+    "periodic": Network.model_validate(
+        {
+            "features": 5,
+            "numeric": [0, 2, 3],
+            "numeric_embedding": "periodic",
+            "layers": [
+                "scale",
+                {"type": "dense", "units": 16, "parametrisation": "ntk"},
+                {"type": "parametric", "activation": "mish"},
+                {"type": "dense", "units": 16, "parametrisation": "ntk"},
+                {"type": "parametric", "activation": "selu"},
+            ],
+            "outputs": 2,
+        }
+    ),
+    "piecewise linear": Network.model_validate(
+        {"features": 3, "numeric": [0, 1, 2], "numeric_embedding": "piecewise_linear", "layers": [16], "outputs": 2}
+    ),
     "every layer": Network.model_validate(
         {
             "features": 5,
@@ -59,7 +78,7 @@ def rows_of(network: Network, count: int, seed: int = 1) -> tuple[NDArray[Any], 
 @pytest.mark.parametrize("count", [1, 2, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 3 * BLOCK_ROWS + 7])
 def test_blocks_give_what_one_plain_forward_pass_gives(network: Network, count: int) -> None:
     parameters, (X, codes) = trained(network), rows_of(network, count)
-    bound = network.bind(parameters, count, rng=np.random.default_rng(0), training=False)
+    bound = network.bind(parameters, count, training=None)
     bound.X[...], bound.codes[...] = X, codes
     bound.forward()
     found = Inference(network, parameters).run(X, codes)

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from nncli.nn.activations import Relu, Softmax, Tanh
+from nncli.nn.entrance import Embedding
+from nncli.nn.layer import Training
 from nncli.nn.layers import ActivationLayer, Dense, Dropout, Residual
-from nncli.nn.network import Embedding, Network
+from nncli.nn.network import Network
 from nncli.nn.normalization import BatchNorm
 from nncli.nn.parameters import Parameters
 from tests.nn.networks import network_of
@@ -47,14 +49,14 @@ def test_forward_is_numbers_then_embeddings_then_layers_then_output() -> None:
     rng = np.random.default_rng(0)
     parameters = network.initialise(rng)
     X, codes = rng.normal(size=(6, 2)), np.stack([rng.integers(0, 4, 6), rng.integers(0, 3, 6)], axis=1)
-    bound = network.bind(parameters, 6, rng=rng, training=False)
+    bound = network.bind(parameters, 6, training=None)
     bound.X[...], bound.codes[...] = X, codes
     bound.forward()
     np.testing.assert_allclose(bound.Z, naive_forward(network, parameters, X, codes), rtol=1e-12)
 
 
 def run(network: Network, parameters: Parameters, X: Any, *, training: bool = False, seed: int = 0) -> Any:
-    bound = network.bind(parameters, len(X), rng=np.random.default_rng(seed), training=training)
+    bound = network.bind(parameters, len(X), training=Training(np.random.default_rng(seed)) if training else None)
     bound.X[...] = X
     bound.forward()
     return bound.Z.copy()
@@ -72,7 +74,7 @@ def test_the_input_is_never_written_to() -> None:
         ActivationLayer(activation=Relu()), Residual(layers=(ActivationLayer(activation=Relu()),)), Dense(units=3)
     )
     X = np.random.default_rng(1).normal(size=(5, 2))
-    bound = network.bind(network.initialise(np.random.default_rng(0)), 5, rng=np.random.default_rng(0), training=True)
+    bound = network.bind(network.initialise(np.random.default_rng(0)), 5, training=Training(np.random.default_rng(0)))
     bound.X[...] = X
     bound.forward()
     bound.backward(np.ones((5, 3)))
@@ -83,7 +85,7 @@ def test_two_bindings_share_parameters_and_no_buffers() -> None:
     network = network_of(Dense(units=4, activation=Tanh()))
     rng = np.random.default_rng(0)
     parameters = network.initialise(rng)
-    small, large = (network.bind(parameters, n, rng=rng, training=True) for n in (1, 3))
+    small, large = (network.bind(parameters, n, training=Training(rng)) for n in (1, 3))
     small.X[...], large.X[...] = 1.0, 2.0
     small.forward()
     before = small.Z.copy()
@@ -111,7 +113,7 @@ def test_prediction_draws_nothing() -> None:
     parameters = network.initialise(np.random.default_rng(0))
     rng = np.random.default_rng(1)
     before = rng.bit_generator.state
-    bound = network.bind(parameters, 3, rng=rng, training=False)
+    bound = network.bind(parameters, 3, training=None)
     bound.X[...] = 1.0
     bound.forward()
     assert rng.bit_generator.state == before

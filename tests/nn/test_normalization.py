@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from nncli.nn.arrays import Bound
-from nncli.nn.layer import LayerBase
+from nncli.nn.layer import LayerBase, Training
 from nncli.nn.normalization import BatchNorm, LayerNorm
 from nncli.nn.parameters import Layout, Parameters
 
@@ -20,7 +20,9 @@ from nncli.nn.parameters import Layout, Parameters
 def bind(layer: LayerBase, X: NDArray[Any], *, training: bool = True) -> tuple[Bound, Parameters]:
     rng = np.random.default_rng(0)
     parameters = Layout(layer.slots(X.shape[1])).initialise(rng, "float64")
-    bound = layer.bind(parameters.named, parameters.gradients, X, rng=rng, training=training, needs_dX=True)
+    bound = layer.bind(
+        parameters.named, parameters.gradients, X, training=Training(rng) if training else None, needs_dX=True
+    )
     return bound, parameters
 
 
@@ -125,7 +127,7 @@ def test_a_constant_input_stays_finite(layer: LayerBase, dtype: Any, size: float
     rng = np.random.default_rng(0)
     precision: Any = np.dtype(dtype).name
     parameters = Layout(layer.slots(3)).initialise(rng, precision)
-    bound = layer.bind(parameters.named, parameters.gradients, X, rng=rng, training=True, needs_dX=True)
+    bound = layer.bind(parameters.named, parameters.gradients, X, training=Training(rng), needs_dX=True)
     bound.forward()
     np.testing.assert_allclose(bound.Y, 0.0, atol=1e-3)
     assert np.isfinite(bound.backward(np.ones((6, 3), dtype))).all()

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from nncli.data.batches import Batches
 from nncli.data.examples import Examples
 from nncli.nn.inference import Inference
+from nncli.nn.layer import Training
 from nncli.nn.losses import Loss
 from nncli.nn.network import Network
 from nncli.nn.optimizers import Optimizer
@@ -96,12 +97,13 @@ def run_nncli(case: Case) -> Outcome:
         parameters.theta,
         parameters.grad,
         case.optimizer.initial_moments(parameters.theta),
-        decayed=parameters.layout.decayed,
+        groups=parameters.layout.groups,
+        progress=np.zeros(()),
     )
     penalty = Penalty(parameters, l1=case.l1, l2=case.l2) if case.l1 or case.l2 else None
     steps = {
         rows: bind_step(
-            bind_gradient(case.network, parameters, case.loss, batches, slice(0, rows), rows, rng=rng),
+            bind_gradient(case.network, parameters, case.loss, batches, slice(0, rows), rows, training=Training(rng)),
             parameters.grad,
             optimize,
             penalty=penalty,

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from nncli.data.batches import Batches
 from nncli.data.examples import Examples
+from nncli.nn.layer import Training
 from nncli.nn.losses import CrossEntropy, LossBase, Mse
 from nncli.nn.network import Network
 from nncli.nn.optimizers import Adam, AdamW, Sgd
@@ -241,7 +242,7 @@ def test_the_gradient_is_the_derivative_of_the_loss_in_float64(
 
     exact = double.layout.empty("float64")
     exact.theta[...] = parameters.theta
-    bound = double.bind(exact, n, rng=np.random.default_rng(0), training=True)
+    bound = double.bind(exact, n, training=Training(np.random.default_rng(0)))
     bound.X[...] = examples.X[batches.order]
     w = None if examples.weights is None else examples.weights[batches.order].astype(float)
     y = examples.y[batches.order]
