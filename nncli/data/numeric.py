@@ -15,6 +15,7 @@ from nncli.data.scaling import QUARTILES, Clip, Floats, NumericScaling, clip_smo
 from nncli.data.strangers import Strange
 from nncli.data.table import Table
 from nncli.errors import DataError
+from nncli.median import median
 from nncli.specification import Flag, NonNegative, Real, Specification, Text
 
 Matrix = npt.NDArray[np.floating[Any]]
@@ -61,7 +62,7 @@ class NumericColumn(Specification):
         lowest, highest = float(present.min()), float(present.max())
         with np.errstate(over="ignore", invalid="ignore"):
             center, scale = _center_and_scale(present, scaling)
-            fill = float(np.median(present))
+            fill = median(present)
         refuse_extremes(table, name, x, center, scale, fill)
         return cls(
             name=name,
@@ -151,5 +152,5 @@ def _center_and_scale(present: Floats, scaling: NumericScaling) -> tuple[float, 
         return 0.0, inf
     if scaling == "quantile":  # it has its edges instead
         return 0.0, 1.0
-    lowest, q25, median, q75, highest = np.quantile(present, QUARTILES).tolist()
-    return robust(lowest, q25, median, q75, highest)
+    lowest, q25, q50, q75, highest = np.quantile(present, QUARTILES).tolist()
+    return robust(lowest, q25, q50, q75, highest)
