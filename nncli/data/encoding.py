@@ -20,6 +20,7 @@ import polars as pl
 from pydantic import Field
 
 from nncli.data.columns import Kind, read_numbers, read_text, refuse_extremes, settled_scale
+from nncli.data.order import median
 from nncli.data.strangers import Strange, Strangers
 from nncli.data.table import Table
 from nncli.errors import DataError
@@ -75,7 +76,8 @@ class NumericColumn(Specification):
             DataError: the values are so large that their spread is not a finite number.
         """
         x = read_numbers(table, name)
-        present = x[~np.isnan(x)]
+        missing = np.isnan(x)
+        present = x[~missing] if missing.any() else x
         if not len(present):
             return cls(name=name, center=0.0, scale=1.0, fill=0.0, indicator=len(x) > 0)
         lowest, highest = float(present.min()), float(present.max())
@@ -85,7 +87,7 @@ class NumericColumn(Specification):
                 center, scale = float(present.mean()), float(present.std())
             elif scaling == "min_max":
                 center, scale = lowest, float(np.ptp(present))
-            fill = float(np.median(present))
+            fill = median(present)
         refuse_extremes(table, name, x, center, scale, fill)
         scale = settled_scale(center, scale)
         return cls(
@@ -284,20 +286,27 @@ class Encoder(Specification):
             )
         )
 
+    def empty(self, rows: int, dtype: str) -> tuple[Matrix, Codes]:
+        """X of `dtype` and codes for so many rows, to be filled."""
+        return np.empty((rows, self.width), dtype), np.empty((rows, len(self.embedded)), np.int64)
+
     def encode(self, table: Table, dtype: str) -> Encoded:
         """X of `dtype`, codes, and the strangers among the rows.
 
         Raises:
             DataError: a column is missing, or a cell of a numeric column is not a number, or far too large a one.
         """
+        X, codes = self.empty(len(table), dtype)
+        return Encoded(X, codes, self.encode_into(table, X, codes))
+
+    def encode_into(self, table: Table, X: Matrix, codes: Codes) -> Strangers:
+        """Fill X and codes, and count the strangers; raises what `encode` does."""
         table.require(self.names)
-        X = np.empty((len(table), self.width), dtype)
-        codes = np.empty((len(table), len(self.embedded)), np.int64)
         strangers = Strangers()
         for start in range(0, len(table), BLOCK):
             rows = slice(start, start + BLOCK)
             strangers += self._encode(table.part(rows.start, rows.stop), X[rows], codes[rows])
-        return Encoded(X, codes, strangers)
+        return strangers
 
     def _encode(self, table: Table, X: Matrix, codes: Codes) -> Strangers:
         met: list[tuple[str, Strange]] = []

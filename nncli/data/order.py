@@ -1,0 +1,36 @@
+"""Finding what stands in the middle without sorting everything."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+FEW = 1 << 16
+"""Numbers up to which NumPy's own way is as fast."""
+SAMPLED = 1 << 14
+DEVIATIONS = 4.0
+"""The middle of all is looked for within so many standard deviations of where it would be in a random sample."""
+
+
+def median(x: npt.NDArray[np.float64]) -> float:
+    """The median of x (n,), none of which is NaN: every bit as `np.median` has it.
+
+    A sample says between which two numbers the middle will be; only what lies between them is partitioned, once the
+    numbers beneath were counted. Where the sample was wrong, NumPy looks at everything.
+    """
+    n = len(x)
+    if n <= FEW:
+        return float(np.median(x))
+    sample = np.sort(x[:: n // SAMPLED])
+    middle, around = len(sample) // 2, int(DEVIATIONS * np.sqrt(len(sample)) / 2.0)
+    low, high = sample[middle - around], sample[middle + around]
+    above = x >= low
+    beneath = n - int(np.count_nonzero(above))
+    above &= x <= high
+    between = x[above]
+    first, last = (n - 1) // 2 - beneath, n // 2 - beneath
+    if first < 0 or last >= len(between):
+        return float(np.median(x))
+    found = np.partition(between, (first, last))[first : last + 1]
+    # Of 0.0 and -0.0, which are equal, chance decides which stands in the middle: here as there.
+    return float(np.median(found)) if found.all() else float(np.median(x))
