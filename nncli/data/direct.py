@@ -95,7 +95,6 @@ class Direct:
         ends = outside(np.flatnonzero((text == ord(self._separator)) | (text == NEWLINE)), block.quotes)
         return not doubtful[np.searchsorted(ends, where) % cells.width].any()
 
-
     def _is_odd(self, column: polars.Series) -> bool:
         """Whether one of the numbers is infinite, or otherwise such that its spelling can matter."""
         beyond = EXACT if self._only_value else inf

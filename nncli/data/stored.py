@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import isnan
 
 import numpy as np
 import numpy.typing as npt
@@ -177,7 +178,7 @@ class _Storing:
     def put(self, cells: pl.Series) -> Span:
         """Write a column's cells, and say where they stand."""
         offset = self.spool.seek(0, io.SEEK_END)
-        if cells.dtype == pl.Float64 and not cells.is_nan().any():
+        if cells.dtype == pl.Float64 and not isnan(cells.sum()):  # the quickest to show that one is NaN
             x = np.ascontiguousarray(cells.to_numpy())
             self.spool.write(x.view(np.uint8).data)
             return Span(offset, x.nbytes, bare=True, holes=cells.has_nulls())
