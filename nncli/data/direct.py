@@ -107,12 +107,17 @@ class Direct:
 def odd_beginnings(block: Block, separator: str, *, zeros: bool) -> Positions:
     """Where cells begin with a space, or, with `zeros`, with a leading zero; in quoted cells also what looks so."""
     text, before = block.bytes(), [ord(separator), NEWLINE, *[QUOTE] * bool(block.quotes.size)]
-    spaces = [mark for mark in b" \t" if mark != ord(separator) and bytes([mark]) in block.data]
-    found = [leading_zeros(text, ord(separator))] if zeros else []
-    if spaces:
-        found += (np.flatnonzero(anything(piece, spaces)) + start for start, piece in pieces(text))
-    where = np.sort(np.concatenate([NOWHERE, *found]))
-    return where[(where == 0) | anything(text[where - 1], before)]
+    found = [NOWHERE]
+    if zeros:
+        where = leading_zeros(text, ord(separator))
+        found.append(where[(where == 0) | anything(text[where - 1], before)])
+    if spaces := [mark for mark in b" \t" if mark != ord(separator) and bytes([mark]) in block.data]:
+        found.append(np.flatnonzero(anything(text[:1], spaces)))
+        for start, piece in pieces(text, 1):
+            maybe = anything(piece[1:], spaces)
+            maybe &= anything(piece[:-1], before)
+            found.append(np.flatnonzero(maybe) + start + 1)
+    return np.concatenate(found)
 
 
 def leading_zeros(text: Text, separator: int) -> Positions:
@@ -127,8 +132,8 @@ def leading_zeros(text: Text, separator: int) -> Positions:
         maybe &= piece[2:] - ord("0") < 10
         if maybe.any():
             found.append(np.flatnonzero(maybe) + start + 1)
-    zeros = np.concatenate(found)
-    if text[:1] == ord("0") and text[1:2] - ord("0") < 10:
+    zeros: Positions = np.concatenate(found)
+    if (head := text[:2].tobytes()).startswith(b"0") and len(head) == 2 and head.isdigit():
         zeros = np.append(0, zeros)
     return zeros - anything(text[zeros - 1], b"+-") * (zeros > 0)
 

@@ -23,7 +23,7 @@ def median(x: npt.NDArray[np.float64]) -> float:
         return float(np.median(x))
     sample = np.sort(x[:: n // SAMPLED])
     middle, around = len(sample) // 2, int(DEVIATIONS * np.sqrt(len(sample)) / 2.0)
-    low, high = sample[middle - around], sample[middle + around]
+    low, high = sample[max(middle - around, 0)], sample[min(middle + around, len(sample) - 1)]
     above = x >= low
     beneath = n - int(np.count_nonzero(above))
     above &= x <= high

@@ -97,8 +97,8 @@ class StoredTable:
         """A column in all pieces, of which no more than its cells is ever in memory."""
         spans = [piece.spans[name] for piece in self.pieces]
         if self.types[name] != pl.Float64 or not all(span.bare for span in spans):
-            cells = [block.frame.to_series() for block in self.blocks([name])]
-            return pl.concat(cells) if cells else pl.Series(name, dtype=self.types[name])
+            blocks = [block.frame.to_series() for block in self.blocks([name])]
+            return pl.concat(blocks) if blocks else pl.Series(name, dtype=self.types[name])
         x, start = np.empty(self.height), 0
         for piece, span in zip(self.pieces, spans, strict=True):
             self._fill(x[start : start + piece.rows], span)
@@ -142,7 +142,7 @@ class StoredTable:
         """Fill x (rows,) with the bare numbers of a column."""
         with self.scratch.explained(), self.scratch.lock:
             self.spool.seek(span.offset)
-            if self.spool.readinto(x.view(np.uint8).data) != span.size:  # type: ignore[attr-defined]
+            if self.spool.readinto(x.view(np.uint8).data) != span.size:
                 raise OSError("the temporary file ends too soon")
 
 
