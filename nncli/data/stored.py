@@ -91,10 +91,10 @@ class StoredTable:
     @property
     def first(self) -> int:
         """The number of the first row of the first piece, chosen or not."""
-        return self.pieces[0].first
+        return self.pieces[0].first if self.pieces else 1
 
     def _whole(self, name: str) -> pl.Series:
-        """A column in all pieces, of which no more than its cells is ever in memory."""
+        """A column, from all pieces."""
         spans = [piece.spans[name] for piece in self.pieces]
         if self.types[name] != pl.Float64 or not all(span.bare for span in spans):
             blocks = [block.frame.to_series() for block in self.blocks([name])]
