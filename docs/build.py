@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 
 from nncli.config import schema
 from nncli.config.writing import dump
+from nncli.data.categorical import Categories
 from nncli.nn.activations import Activation
 from nncli.nn.initializers import Initializer
 from nncli.nn.layers import Layer
@@ -94,8 +95,14 @@ def option(name: str, field: FieldInfo) -> str:
 
 
 def section(title: str, model: type[BaseModel], prefix: str) -> Iterator[str]:
+    """A title and a table of a section's keys."""
+    yield f"\n## {title}\n"
+    yield from keys_of(model, prefix)
+
+
+def keys_of(model: type[BaseModel], prefix: str) -> Iterator[str]:
     """A table of a section's keys."""
-    yield f"\n## {title}\n\n| key | default | meaning |\n|---|---|---|\n"
+    yield "\n| key | default | meaning |\n|---|---|---|\n"
     for name, field in model.model_fields.items():
         meaning = (field.description or "").replace("|w|", "\\|w\\|")
         yield f"| `{prefix}{name}` | {default_of(field)} | {meaning} |\n"
@@ -112,6 +119,13 @@ def configuration() -> str:
     parts += section("The whole", schema.Config, "")
     parts += section("data", schema.DataSection, "data.")
     parts += section("encoding", schema.EncodingSection, "encoding.")
+    parts += section("encoding.categories", Categories, "encoding.categories.")
+    parts.append(
+        "\n## validation\n\nA fraction of the rows, 0 for none, or one of these, which are told apart by their keys.\n"
+    )
+    for model in members(schema.Validation):
+        parts.append(f"\n{one_line(model)}\n")
+        parts += keys_of(model, "validation.")
     parts += section("early_stopping", schema.EarlyStopping, "early_stopping.")
     parts += section("checkpoint", schema.Checkpoint, "checkpoint.")
     for title, (union, where) in UNIONS.items():

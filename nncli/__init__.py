@@ -10,16 +10,24 @@ from typing import TYPE_CHECKING
 from nncli.version import __version__
 
 if TYPE_CHECKING:
+    from nncli.commands.cross_validate import cross_validate, resume_cross_validation
     from nncli.commands.evaluate import evaluate
     from nncli.commands.predict import predict
     from nncli.commands.train import resume, train
 
-__all__ = ["__version__", "evaluate", "predict", "resume", "train"]
+__all__ = ["__version__", "cross_validate", "evaluate", "predict", "resume", "resume_cross_validation", "train"]
 
 
 def __getattr__(name: str) -> object:
     """Import a command when it is first asked for, so that `import nncli` costs nothing (PEP 562)."""
-    homes = {"train": "train", "resume": "train", "predict": "predict", "evaluate": "evaluate"}
+    homes = {
+        "train": "train",
+        "resume": "train",
+        "predict": "predict",
+        "evaluate": "evaluate",
+        "cross_validate": "cross_validate",
+        "resume_cross_validation": "cross_validate",
+    }
     if name in homes:
         from importlib import import_module
 

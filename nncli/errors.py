@@ -174,6 +174,7 @@ class ConfigError(NncliError):
     def __init__(self, *mistakes: Mistake) -> None:
         first = mistakes[0]
         super().__init__(first.message, place=first.place, hint=first.hint)
+        self.args = mistakes  # what it is made from anew on its way from another process
         self.mistakes = mistakes
 
     def __str__(self) -> str:
@@ -190,3 +191,7 @@ class RunError(NncliError):
     """A run directory is missing, damaged, or written by a newer version."""
 
     exit_code = 5
+
+
+class BusyError(RunError):
+    """Another training is writing the run directory."""

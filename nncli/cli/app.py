@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from nncli.cli.config import config
+from nncli.cli.cross_validate import cross_validate
 from nncli.cli.evaluate import evaluate
 from nncli.cli.generate import generate_data
 from nncli.cli.predict import predict
@@ -36,7 +38,9 @@ app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, pretty_exceptions
 app.command("train")(train)
 app.command("predict")(predict)
 app.command("evaluate")(evaluate)
+app.command("cross-validate")(cross_validate)
 app.command("generate-data")(generate_data)
+app.add_typer(config, name="config")
 
 
 def _show_version(wanted: bool) -> None:
@@ -59,6 +63,7 @@ def root(
     RUN=$(nncli train config.yaml)                 train; the run directory's path is printed
     nncli predict "$RUN" new.csv -o answers.csv    predict
     nncli evaluate "$RUN" labelled.csv             score
+    nncli cross-validate config.yaml               how good such a training is, fold by fold
     """
     if debug:
         os.environ["NNCLI_DEBUG"] = "1"

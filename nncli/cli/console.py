@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
     from rich.table import Table
 
+    from nncli.commands.progress import MembersStarted
     from nncli.commands.session import Finished, ScoreCard, Started
     from nncli.training.loop import EpochReport
 
@@ -166,19 +167,16 @@ def figures(started: Started, report: EpochReport, best: EpochReport | None) -> 
     return parts
 
 
-def show_summary(started: Started, finished: Finished, console: Console) -> None:
+def show_summary(started: Started | MembersStarted, finished: Finished, console: Console) -> None:
     """The table at the end: what was trained, and how good it is beside the trivial guess."""
     from rich.table import Table
     from rich.text import Text
 
     from nncli.commands.scores import headlines
 
-    best = f"best epoch {finished.best_epoch} of {finished.epochs}" if finished.best_epoch else "no epoch was completed"
-    console.print(
-        f"{started.training_rows:,} training rows, {started.validation_rows:,} validation rows, "
-        f"{started.features:,} features, {started.parameters:,} parameters, {best}, {duration(finished.seconds)}",
-        soft_wrap=True,
-    )
+    console.print(f"{_trained(started, finished)}, {duration(finished.seconds)}", soft_wrap=True)
+    if finished.training is None:
+        return
     table = Table(show_edge=False, pad_edge=False, box=None, padding=(0, 2))
     table.add_column("")
     cards: list[tuple[str, ScoreCard]] = [("training", finished.training)]
@@ -193,3 +191,20 @@ def show_summary(started: Started, finished: Finished, console: Console) -> None
         cells = [cell for s, g in zip(scores, guesses, strict=True) for cell in (number(s[i][1]), number(g[i][1]))]
         table.add_row(Text(printable(name)), *cells)
     wide(console, table)
+
+
+def _trained(started: Started | MembersStarted, finished: Finished) -> str:
+    """What was trained, in a line."""
+    from nncli.commands.session import Started
+
+    best = f"best epoch {finished.best_epoch} of {finished.epochs}" if finished.best_epoch else "no epoch was completed"
+    if isinstance(started, Started):
+        return (
+            f"{started.training_rows:,} training rows, {started.validation_rows:,} validation rows, "
+            f"{started.features:,} features, {started.parameters:,} parameters, {best}"
+        )
+    if finished.training is None:
+        return f"{started.members:,} members"
+    held = finished.validation
+    judged = f"{rows(held.rows)} held out, " if held else ""
+    return f"{started.members:,} members, {rows(finished.training.rows)}, {judged}at most {finished.epochs:,} epochs"

@@ -13,7 +13,7 @@ from nncli.cli.memory import settle_within_limit
 from nncli.cli.signals import Asked, StoppedError, asked_to_stop, interrupt_at_once
 
 if TYPE_CHECKING:
-    from nncli.commands.session import Event
+    from nncli.commands.session import Event, Finished
 
 
 def train(
@@ -30,6 +30,10 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in --set optimizer.type=adam. Repeatable."),
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="ADDRESS", help="Train members on a Dask cluster, as in tcp://host:8786."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing but errors.")] = False,
 ) -> None:
     """Train a network as CONFIG says and print the path of the run directory.
@@ -42,6 +46,7 @@ def train(
     nncli train config.yaml --set layers=[128,64] --set learning_rate=0.01 -o runs/wide
     nncli train --resume runs/penguins
     nncli train --resume runs/penguins --set epochs=200
+    nncli train config.yaml --set members=8
     """
     settle_within_limit()
     import sys
@@ -60,9 +65,11 @@ def train(
     watched = _Watched(quiet)
     sets, stop = assignments or [], watched.asked_to_stop
     if resume is not None:
-        watched.follow(resume_events(resume, assignments=sets, command=sys.argv, stop=stop))
+        watched.follow(resume_events(resume, assignments=sets, command=sys.argv, stop=stop, scheduler=scheduler))
     elif config is not None:
-        watched.follow(train_events(config, output=output, assignments=sets, command=sys.argv, stop=stop))
+        watched.follow(
+            train_events(config, output=output, assignments=sets, command=sys.argv, stop=stop, scheduler=scheduler)
+        )
 
 
 class _Watched:
@@ -81,42 +88,59 @@ class _Watched:
         import os
 
         from nncli.cli.console import LiveProgress, PlainProgress, error_console, say, show_summary
+        from nncli.cli.members import LiveMembers, PlainMembers
+        from nncli.commands.progress import MembersProgress, MembersStarted
         from nncli.commands.session import Finished, Started
         from nncli.training.loop import RateHalved
 
         console = error_console()
-        progress: LiveProgress | PlainProgress | None = None
-        started: Started | None = None
+        epochs: LiveProgress | PlainProgress | None = None
+        members: LiveMembers | PlainMembers | None = None
+        started: Started | MembersStarted | None = None
         finished: Finished | None = None
         with ExitStack() as stack:
             stack.callback(events.close)
             for event in events:
                 if isinstance(event, Finished):
                     finished = event
-                elif isinstance(event, Started):
+                elif isinstance(event, Started | MembersStarted):
                     started = event
                     self._asked = stack.enter_context(asked_to_stop())
                     if not self._quiet:
                         for note in event.notes:
                             say(f"note: {note}")
-                        progress = LiveProgress(event, console) if console.is_terminal else PlainProgress(event)
-                        stack.callback(progress.close)
+                        live = console.is_terminal
+                        if isinstance(event, Started):
+                            epochs = LiveProgress(event, console) if live else PlainProgress(event)
+                            stack.callback(epochs.close)
+                        else:
+                            members = LiveMembers(event, console) if live else PlainMembers(event)
+                            stack.callback(members.close)
                 elif isinstance(event, RateHalved):
                     if not self._quiet:
                         say(f"note: {event.why}; back to epoch {event.epoch} with {event.factor:g} of the rate")
-                elif progress is not None:
-                    progress.update(event)
+                elif isinstance(event, MembersProgress):
+                    if members is not None:
+                        members.update(event)
+                elif epochs is not None:
+                    epochs.update(event)
         if started is None or finished is None:
             raise AssertionError("a training ends with Finished or an error")
         if not self._quiet:
             show_summary(started, finished, console)
         typer.echo(os.fsencode(finished.run))
         if finished.status == "stopped" and self._asked is not None and self._asked.number is not None:
-            raise StoppedError(
-                f"stopped after epoch {finished.epochs}; everything is saved",
-                number=self._asked.number,
-                hint=f"To go on: nncli train --resume {finished.run}\n"
-                f"  The best weights so far predict: nncli predict {finished.run} TABLE",
-            )
+            raise _stopped(finished, self._asked.number, together=isinstance(started, MembersStarted))
         if not self._quiet:
             say(f"next: nncli predict {finished.run} NEW_TABLE")
+
+
+def _stopped(finished: Finished, number: int, *, together: bool) -> StoppedError:
+    go_on = f"To go on: nncli train --resume {finished.run}"
+    if together:
+        return StoppedError("stopped; what the members have learnt is saved", number=number, hint=go_on)
+    return StoppedError(
+        f"stopped after epoch {finished.epochs}; everything is saved",
+        number=number,
+        hint=f"{go_on}\n  The best weights so far predict: nncli predict {finished.run} TABLE",
+    )

@@ -12,8 +12,8 @@ import polars as pl
 from nncli.data.strangers import Strangers
 from nncli.data.table import Table
 from nncli.data.tables import Format, read_chunks
+from nncli.ensemble import AnyModel
 from nncli.errors import UsageError, listed
-from nncli.model import Model
 from nncli.runs.directory import Run
 
 Tell: TypeAlias = Callable[[str], object]
@@ -38,7 +38,7 @@ def predict(
 
 
 def predict_chunks(
-    model: Model,
+    model: AnyModel,
     path: Path | None,
     *,
     format: Format | None = None,  # noqa: A002 - the option's name
@@ -57,13 +57,13 @@ def predict_chunks(
         DataError: a column is missing, or a cell of a numeric column is not a number.
     """
     spec = model.spec
-    numbers = {column.name for column in spec.encoder.columns if column.type == "numeric"}.difference(keep)
+    numbers = model.numeric.difference(keep)
     tables = read_chunks(path, format=format, missing=spec.missing, trained=spec.dialect, numbers=numbers)
     yield from predict_tables(model, tables, proba=proba, keep=keep, tell=tell)
 
 
 def predict_tables(
-    model: Model, tables: Iterator[Table], *, proba: bool, keep: Sequence[str], tell: Tell | None
+    model: AnyModel, tables: Iterator[Table], *, proba: bool, keep: Sequence[str], tell: Tell | None
 ) -> Iterator[pl.DataFrame]:
     """Predictions for tables that are chunks of one."""
     tell = tell or (lambda _: None)
@@ -78,7 +78,7 @@ def predict_tables(
         tell(strangers.note)
 
 
-def predict_frame(model: Model, table: Table, *, proba: bool, keep: Sequence[str]) -> tuple[pl.DataFrame, Strangers]:
+def predict_frame(model: AnyModel, table: Table, *, proba: bool, keep: Sequence[str]) -> tuple[pl.DataFrame, Strangers]:
     """Predictions for one table in memory, and what was strange of it."""
     if proba and model.spec.target.type == "numbers":
         raise UsageError("--proba needs a model that predicts classes; this one predicts numbers")

@@ -20,9 +20,10 @@ from nncli.commands.choices import (
     note_two_values,
     note_unreachable,
 )
+from nncli.commands.lengths import batch_rows, epochs_of
 from nncli.commands.memory import memory_limit
 from nncli.commands.rows import Rows, encode, read, split_table, with_target
-from nncli.commands.watching import holdout_of, watched_of
+from nncli.commands.watching import holdout_of, refuse_calibration, watched_of
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.encoding import Encoder
 from nncli.data.scratch import Scratch
@@ -69,7 +70,7 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
     dialect = table.outline.dialect
     table_rows = len(table)
     table = with_target(table, config.data.target, notes)
-    loss, as_classes = choose_loss(config, table.only(config.data.target))
+    loss, as_classes = choose_loss(config, table.only(config.data.target), notes)
     training, validation = split_table(config, table, as_classes, streams, notes, reading)
 
     kinds, encoder = fit_features(config, training, notes)
@@ -98,11 +99,14 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
             "layers": config.hidden,
             "loss": loss,
             "learning_rate": config.schedule,
+            "batch_size": config.batch_size if config.batch_size == "full" else batch_rows(config, len(train)),
+            "epochs": epochs_of(config, len(train)),
         }
     )
     spec = ModelSpec(
         encoder=encoder, target=target, network=network, loss=loss, missing=config.data.missing, dialect=dialect
     )
+    refuse_calibration(config, spec, held)
     holdout = holdout_of(config, spec, held)
     watched = watched_of(config, holdout)
     stopping = config.early_stopping
@@ -111,12 +115,13 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
         loss=loss,
         optimizer=config.optimizer,
         schedule=config.schedule,
-        batch_size=len(train) if config.batch_size == "full" else config.batch_size,
-        epochs=config.epochs,
+        batch_size=batch_rows(config, len(train)),
+        epochs=epochs_of(config, len(train)),
         l1=config.l1,
         l2=config.l2,
         clip_norm=config.clip_norm,
         watched=watched,
+        keep_last=config.best_epoch == "last",
         patience=stopping.patience if stopping else None,
         min_delta=stopping.min_delta if stopping else 0.0,
         go_back=config.on_divergence == "halve_rate",

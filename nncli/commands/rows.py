@@ -14,14 +14,17 @@ from nncli.data.columns import Kind
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoding import Codes, Encoder, Matrix
 from nncli.data.examples import Examples, Storage
+from nncli.data.folds import Bootstrap, Fold
 from nncli.data.mapped import RowsFile
 from nncli.data.scratch import Scratch
 from nncli.data.sources import is_stream
-from nncli.data.splits import split_rows
+from nncli.data.splits import Split, hold_out
 from nncli.data.stored import StoredTable, store
 from nncli.data.table import Table
 from nncli.data.tables import Format, Reading, format_of, pieces
 from nncli.data.targets import ClassTarget, NumberTarget, Target, rows_with_target
+from nncli.data.times import read_groups, read_times
+from nncli.data.traits import Traits
 from nncli.data.weights import Weights, class_weights, combine, read_weights
 from nncli.errors import DataError, Place, listed
 from nncli.nn.network import Network
@@ -35,12 +38,14 @@ PARQUET_ROWS = 1 << 17
 class Rows:
     """Some rows, ready: encoded for the network, and with the truth and the sample weights as the person gave them.
 
-    `y` holds codes (rows,) or numbers in their own units (rows, targets).
+    `y` holds codes (rows,) or numbers in their own units (rows, targets), `numbers` (rows,) each row's number in its
+    table, from 1; None: they are all there, in order.
     """
 
     examples: Examples
     y: npt.NDArray[Any]
     weights: Weights | None
+    numbers: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -56,15 +61,15 @@ def read(
     """
     data, file = config.data, Path(path)
     named = [*data.target, *(data.features or ()), *data.drop, *data.columns]
-    named += [data.weight] if data.weight else []
+    apart = data.apart if trained is None else tuple(filter(None, [data.weight]))  # another table is not split
+    named += apart
     by_rows = not is_stream(file) and format_of(file) is Format.PARQUET
     reading = Reading(data.dialect, trained, data.missing, rows=PARQUET_ROWS if by_rows else None)
 
     def kept(table: Table) -> set[str]:
         table.require(named)
-        left_out = {name for name in data.drop if name != data.weight}
-        features = set(data.features or table.names) - left_out
-        return {*features, *data.target, *([data.weight] if data.weight else [])}
+        features = set(data.features or set(table.names) - set(data.apart)) - set(data.drop)
+        return {*features, *data.target, *apart}
 
     classes = data.target if config.loss is not None and config.loss.task == "classes" else ()
     texts = {*classes, *(name for name, kind in data.columns.items() if kind is Kind.CATEGORICAL)}
@@ -98,23 +103,53 @@ def split_table(
     config: Config, table: StoredTable, as_classes: bool, streams: Streams, notes: list[str], scratch: Scratch
 ) -> tuple[StoredTable, StoredTable | None]:
     """Training and validation rows, before anything is fitted."""
+    split = split_of(config, table, as_classes, streams.split)
+    whole = np.array_equal(split.training, np.arange(len(table)))
+    training = table if whole else table.take(split.training)
     if isinstance(config.validation, ValidationFile):
         other = read(config, config.validation.path, notes, scratch, table.outline.dialect)
-        return table, with_target(other, config.data.target, notes)
-    if config.validation == 0.0:
-        return table, None
+        return training, with_target(other, config.data.target, notes)
+    return training, table.take(split.validation) if len(split.validation) else None
+
+
+def split_of(config: Config, table: StoredTable, as_classes: bool, rng: np.random.Generator) -> Split:
+    """Positions of the rows of a table to train on, and of those to validate on, unless these have a file of their own.
+
+    Raises:
+        DataError: there are too few rows for what is asked, or a cell names no group or time.
+    """
+    validation, left_out = config.validation, config.data.leave_out
+    rows, held = np.arange(len(table)), np.empty(0, np.int64)
+    if left_out is None and (isinstance(validation, ValidationFile) or validation == 0.0):
+        return Split(rows, held)
+    traits = traits_of(config, table, as_classes)
+    if left_out is not None:
+        rows = left_out.split(traits).training
+        traits = traits.take(rows)
+    if isinstance(validation, ValidationFile) or validation == 0.0:
+        return Split(rows, held)
+    split = validation.split(traits) if isinstance(validation, Fold | Bootstrap) else hold_out(traits, validation, rng)
+    return Split(rows[split.training], rows[split.validation])
+
+
+def traits_of(config: Config, table: StoredTable, as_classes: bool) -> Traits:
+    """What a split has to respect of the rows of a table; `as_classes` says whether the target is one of classes.
+
+    Raises:
+        DataError: a cell names no group or time.
+    """
+    data = config.data
     classes = None
     if as_classes:
-        name = config.data.target[0]
+        name = data.target[0]
         classes = table.only([name]).column(name).rank("dense").to_numpy().astype(np.int64)
-    split = split_rows(len(table), config.validation, streams.split, classes)
-    if not len(split.training) or not len(split.validation):
-        raise DataError(
-            f"{len(table):,} rows are too few to hold out a share of {config.validation:g}",
-            place=Place(source=table.outline.source),
-            hint="Add rows, or set validation: 0.",
-        )
-    return table.take(split.training), table.take(split.validation)
+    return Traits(
+        n=len(table),
+        classes=classes,
+        groups=None if data.group is None else read_groups(table.only([data.group]), data.group),
+        times=None if data.time is None else read_times(table.only([data.time]), data.time),
+        place=Place(source=table.outline.source),
+    )
 
 
 def encode(
@@ -147,7 +182,7 @@ def encode(
         y, seen = numbers, _as_seen(table, target, numbers, network)
     weights = combine(sample, per_row)
     scaled = None if weights is None else weights.astype(network.precision)
-    return Rows(Examples(X, codes, seen, scaled, storage), y, sample)
+    return Rows(Examples(X, codes, seen, scaled, storage), y, sample, stored.numbers)
 
 
 def _features(

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from nncli.commands.prepare import Prepared
+from nncli.commands.progress import MembersProgress, MembersStarted
 from nncli.commands.rows import Rows
 from nncli.commands.scores import Scores, as_json, baseline, score
 from nncli.config.schema import Checkpoint
@@ -23,6 +24,7 @@ from nncli.model import Model, Predictions
 from nncli.runs.checkpoints import save_checkpoint
 from nncli.runs.directory import Run
 from nncli.runs.manifest import Manifest, Status
+from nncli.training.calibration import calibrate
 from nncli.training.epoch import DivergedError, Wish
 from nncli.training.loop import EpochReport, Paused, RateHalved, fit
 from nncli.training.state import State
@@ -57,18 +59,21 @@ class ScoreCard:
 
 @dataclass(frozen=True)
 class Finished:
-    """The run directory is complete. `best_epoch` 0 means that not one epoch was completed."""
+    """The run directory is complete. `best_epoch` 0 means that not one epoch was completed.
+
+    Of members `epochs` and `best_epoch` are the most of any; stopped, they have no scores together.
+    """
 
     run: Path
     status: Literal["done", "stopped"]
     epochs: int
     best_epoch: int
     seconds: float
-    training: ScoreCard
+    training: ScoreCard | None
     validation: ScoreCard | None
 
 
-Event: TypeAlias = Started | EpochReport | RateHalved | Finished
+Event: TypeAlias = Started | EpochReport | RateHalved | MembersStarted | MembersProgress | Finished
 
 
 @dataclass
@@ -131,9 +136,12 @@ def session(
         if state.watch.best_epoch:
             run.save_weights(model)
 
-    def close(status: Status, *, keep: bool) -> None:
+    def close(status: Status, *, keep: bool, temperature: float = 1.0) -> None:
         """Write what the run holds now; `keep` says whether the weights are worth it."""
         with together():
+            if config.calibration != "none":
+                spec = prepared.spec.in_format(manifest.format)
+                run.save_spec(spec.model_copy(update={"temperature": temperature}))
             if keep:
                 run.save_weights(model)
             else:
@@ -155,7 +163,7 @@ def session(
             validation_rows=manifest.validation_rows,
             features=manifest.features,
             parameters=manifest.parameters,
-            epochs=config.epochs,
+            epochs=prepared.plan.epochs,
             done=state.epoch,
             metric=metric,
             notes=prepared.notes,
@@ -187,11 +195,18 @@ def session(
         predictions = _predict(model, seen)
         if not _finite(predictions):
             raise _useless(state.epoch)
+        on_held = None if held is None else _predict(model, held)
+        calibration = None
+        if config.calibration != "none" and held is not None and on_held is not None:
+            calibration = calibrate(on_held.values, held.y, held.weights)
+            predictions, on_held = (some.at_temperature(calibration.temperature) for some in (predictions, on_held))
         on_training = _score_card(prepared, seen, predictions)
-        on_validation = None if held is None else _score_card(prepared, held, _predict(model, held))
-        run.save_metrics({"training": _card_json(on_training), "validation": _card_json(on_validation)})
-        stopped = state.epoch < config.epochs and not state.watch.out_of_patience(prepared.plan.patience)
-        close("stopped" if stopped else "done", keep=True)
+        on_validation = None if held is None or on_held is None else _score_card(prepared, held, on_held)
+        metrics = {"training": card_json(on_training), "validation": card_json(on_validation)}
+        run.save_metrics({**metrics, "calibration": asdict(calibration)} if calibration else metrics)
+        stopped = state.epoch < prepared.plan.epochs and not state.watch.out_of_patience(prepared.plan.patience)
+        temperature = calibration.temperature if calibration else 1.0
+        close("stopped" if stopped else "done", keep=True, temperature=temperature)
     except BaseException as error:  # also a signal that insists, or a reader of these events who leaves
         best, keep = state.watch.best_epoch, False
         # What ended the training is what is told, and not that the full disk is still full. Only a divergence says
@@ -250,7 +265,8 @@ def _score_card(prepared: Prepared, rows: Rows, predictions: Predictions) -> Sco
     )
 
 
-def _card_json(card: ScoreCard | None) -> dict[str, object] | None:
+def card_json(card: ScoreCard | None) -> dict[str, object] | None:
+    """Scores as metrics.json has them."""
     if card is None:
         return None
     return {"rows": card.rows, "metrics": as_json(card.model), "baseline": as_json(card.baseline)}

@@ -6,11 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
+from nncli.data.categorical import Categories
 from nncli.data.columns import Kind
 from nncli.data.dialect import CsvDialect, Decimal, Encoding, Separator, Thousands
-from nncli.data.encoding import NumericScaling
+from nncli.data.folds import Bootstrap, Fold
+from nncli.data.scaling import Clip, NumericScaling
 from nncli.errors import quoted
 from nncli.nn.activations import Activation, ElementwiseActivation, Relu
 from nncli.nn.arrays import Precision
@@ -20,10 +22,11 @@ from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optimizers import Adam, Optimizer
 from nncli.nn.schedules import ConstantRate, Schedule
-from nncli.specification import Count, Index, NonNegative, Positive, Share, Specification, Text
+from nncli.specification import Count, Flag, Index, NonNegative, Positive, Share, Specification, Text
 from nncli.training.backend import Backend
 
 MOST_EPOCHS = 1_000_000_000
+MOST_MEMBERS = 10_000
 
 
 def _one_or_many(value: object) -> object:
@@ -51,6 +54,17 @@ class DataSection(Specification):
     drop: tuple[Text, ...] = Field((), description="columns left out")
     columns: dict[str, Kind] = Field({}, description="overrides of the inferred kind of column")
     weight: Text | None = Field(None, description="a column that says how much each row counts")
+    group: Text | None = Field(
+        None, description="a column of which no value is both trained on and held out; no feature unless named as one"
+    )
+    time: Text | None = Field(
+        None,
+        description="a column of numbers or ISO dates: what is held out is never earlier than what is trained on; "
+        "no feature unless named as one",
+    )
+    leave_out: Fold | None = Field(
+        None, description="a fold that is neither trained on nor validated on, as cross-validation has it"
+    )
     missing: tuple[Spelling, ...] = Field(("", "NA"), description="spellings of a missing value")
     encoding: Encoding = Field(
         "auto",
@@ -74,6 +88,11 @@ class DataSection(Specification):
             encoding=self.encoding, separator=self.separator, decimal=self.decimal, thousands=self.thousands
         )
 
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """The columns that are read for something else than features and target: weight, group and time."""
+        return tuple(filter(None, (self.weight, self.group, self.time)))
+
     @model_validator(mode="after")
     def _each_column_has_one_part(self) -> DataSection:
         for name, names in (("target", self.target), ("features", self.features or ())):
@@ -83,9 +102,11 @@ class DataSection(Specification):
         if self.thousands is not None and self.thousands == self.decimal:
             raise ValueError(f"decimal and thousands cannot both be {quoted(self.decimal)}")
         features, dropped = set(self.features or ()), set(self.drop)
-        clash = sorted(set(self.target) & {*features, *dropped, *filter(None, [self.weight])})
+        clash = sorted(set(self.target) & {*features, *dropped, *self.apart})
         if clash:
-            raise ValueError(f"{quoted(clash[0])} is the target; it cannot be a feature, weight or dropped too")
+            raise ValueError(
+                f"{quoted(clash[0])} is the target; it cannot be a feature, weight, group, time or dropped too"
+            )
         clash = sorted(features & dropped)
         if clash:
             raise ValueError(f"{quoted(clash[0])} is both among the features and dropped")
@@ -95,10 +116,17 @@ class DataSection(Specification):
 class EncodingSection(Specification):
     """How columns become numbers."""
 
-    numeric: NumericScaling = Field("standard", description="scaling of numeric columns")
+    numeric: NumericScaling = Field(
+        "standard",
+        description="scaling of numeric columns: standard, min_max, robust (median and quartiles), quantile (to the "
+        "normal distribution) or none",
+    )
+    clip: Clip = Field("none", description="smooth: x / √(1 + (x/3)²) of what is scaled, never beyond ±3")
+    categories: Categories = Field(Categories(), description="how columns of categories become numbers")
     target: Literal["auto", "standard", "none"] = Field(
         "auto", description="scaling of numeric targets; auto: standard, unless the loss or the output needs raw values"
     )
+    clip_target: Flag = Field(False, description="predicted numbers go no further than those of the training rows")
 
 
 class ValidationFile(Specification):
@@ -107,11 +135,34 @@ class ValidationFile(Specification):
     path: Text = Field(description="a table with the same columns; relative to the configuration file")
 
 
+def _kind_of_validation(value: object) -> str | None:
+    """Which of the kinds of validation is meant, by the keys that are there."""
+    if not isinstance(value, dict):
+        return type(value).__name__ if isinstance(value, Specification) else "share"
+    for kind in (ValidationFile, Fold, Bootstrap):
+        if kind.model_fields.keys() & value.keys():
+            return kind.__name__
+    return None
+
+
+Validation = Annotated[
+    Annotated[Share, Tag("share")]
+    | Annotated[ValidationFile, Tag("ValidationFile")]
+    | Annotated[Fold, Tag("Fold")]
+    | Annotated[Bootstrap, Tag("Bootstrap")],
+    Discriminator(
+        _kind_of_validation,
+        custom_error_type="no_such_validation",
+        custom_error_message="expected a fraction of the rows, {path: …}, {folds: …, fold: …} or {bootstrap: …}",
+    ),
+]
+"""What is validated on."""
+
+
 class EarlyStopping(Specification):
     """Stop when no epoch has been better for a while."""
 
     patience: Count = Field(20, description="epochs to wait for a better one")
-    metric: Text = Field("val_loss", description="loss, val_loss, or val_ and a metric, such as val_accuracy")
     min_delta: NonNegative = Field(0.0, description="by how much an epoch must be better to count")
 
 
@@ -162,12 +213,22 @@ def _is_amount(amount: str) -> str:
 
 
 class Config(Specification):
-    """A whole configuration. Every key but `data` has a default."""
+    """A whole configuration. Every key but `data` has a default.
+
+    `preset` and `quality` are there to be written; once a preset has been laid beneath the rest, they are null.
+    """
+
+    preset: Literal["tabular", "textbook"] | None = Field(
+        None, description="what stands beneath the rest; default: textbook where there are layers, tabular where not"
+    )
+    quality: Literal["fast", "balanced", "best"] | None = Field(
+        None, description="of the preset tabular: one network, an ensemble (default), or a larger one"
+    )
 
     data: DataSection = Field(description="which table, and which of its columns")
     encoding: EncodingSection = Field(EncodingSection(), description="how columns become numbers")
-    validation: Share | ValidationFile = Field(
-        0.2, description="a fraction of the rows (stratified for classes), a file, or 0 for none"
+    validation: Validation = Field(
+        0.2, description="a fraction of the rows (stratified for classes), a file, a fold, a bootstrap, or 0 for none"
     )
     layers: tuple[Layer, ...] = Field(
         (Dense(units=64), Dense(units=32)),
@@ -192,14 +253,29 @@ class Config(Specification):
     )
     optimizer: Optimizer = Field(Adam(), description="how the weights move")
     learning_rate: Schedule | None = Field(None, description="a number or a schedule; default: the optimizer's own")
-    batch_size: Count | Literal["full"] = Field(32, description="rows in a mini-batch, or full for all")
-    epochs: Annotated[Count, Field(le=MOST_EPOCHS)] = Field(100, description="passes over the training rows")
+    batch_size: Count | Literal["full", "auto"] = Field(
+        32, description="rows in a mini-batch, or full for all; auto: by the number of training rows"
+    )
+    epochs: Annotated[Count, Field(le=MOST_EPOCHS)] | Literal["auto"] = Field(
+        100, description="passes over the training rows; auto: 256, fewer of many rows"
+    )
     l1: NonNegative = Field(0.0, description="adds l1 · Σ|w| to what is minimised; biases are free")
     l2: NonNegative = Field(0.0, description="adds l2/2 · Σw² to what is minimised; biases are free")
     clip_norm: Positive | None = Field(None, description="longest gradient; a longer one is scaled down")
+    metric: Text = Field(
+        "auto",
+        description="what chooses the best epoch, whose weights are kept, and what early stopping waits for: `loss`, "
+        "`val_loss`, or a metric of the validation rows, such as `accuracy`, `roc_auc` or `rmse`; auto: `val_loss`, or "
+        "`loss` without validation rows",
+    )
+    best_epoch: Literal["first", "last"] = Field("first", description="which of the epochs that are equally good")
     early_stopping: EarlyStopping | None = Field(None, description="null: run all epochs; the best is kept either way")
     class_weight: Literal["balanced"] | dict[str, NonNegative] | None = Field(
         None, description="balanced, or a weight for each class"
+    )
+    calibration: Literal["none", "temperature"] = Field(
+        "none",
+        description="temperature: in the end probabilities are made as sure as they are right on the validation rows",
     )
     precision: Precision = Field("float32", description="of all arithmetic in the network")
     on_divergence: Literal["stop", "halve_rate"] = Field(
@@ -216,6 +292,17 @@ class Config(Specification):
     backend: Literal["auto"] | Backend = Field(
         "auto", description="numba: compiled loops (pip install 'nncli-train[fast]'); auto: where they pay"
     )
+    members: Annotated[Count, Field(le=MOST_MEMBERS)] = Field(
+        1, description="networks whose mean prediction counts, each trained on other rows or from another seed"
+    )
+    bagging: Literal["folds", "seeds", "bootstrap"] = Field(
+        "folds",
+        description="in what members differ: each leaves out another fold, only its seed and its validation rows "
+        "are its own, or each draws its rows with replacement",
+    )
+    workers: Literal["auto"] | Count = Field(
+        "auto", description="members trained side by side, each in a process of its own; auto: one for each core"
+    )
     seed: Index = Field(0, description="of the split, the first weights, the shuffling and dropout")
     output: Text | None = Field(
         None, description="the run directory; default runs/NAME; -2, -3 … are appended to one that exists"
@@ -227,6 +314,8 @@ class Config(Specification):
             raise ValueError(f"output_activation cannot be forced on {self.loss.type}, which has its own link")
         if self.loss is not None and self.loss.task == "classes" and len(self.data.target) > 1:
             raise ValueError("several targets must be numbers; a loss for classes takes one")
+        if isinstance(self.validation, Bootstrap) and self.data.time is not None:
+            raise ValueError("a bootstrap knows no time; validate on a fold or a share, or leave data.time out")
         return self
 
     @property

@@ -7,15 +7,49 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from nncli.data.dealing import deal_groups, in_blocks
+from nncli.data.traits import Codes, Traits
+from nncli.errors import DataError
+
 Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Split:
-    """Positions of the training and of the validation rows, each in the order of the table."""
+    """Positions of the training and of the validation rows, each in the order of the table.
+
+    A bootstrap may draw a training row more than once.
+    """
 
     training: Rows
     validation: Rows
+
+
+def hold_out(traits: Traits, share: float, rng: np.random.Generator) -> Split:
+    """Hold out a `share` of the rows: the latest where they have a time, whole groups where there are any.
+
+    Raises:
+        DataError: too few rows, groups or times to leave something on both sides.
+    """
+    if traits.times is not None:
+        blocks = in_blocks(traits, np.array([traits.n * (1.0 - share)]))
+        split = _sides(np.zeros(traits.n, np.int64) if blocks is None else blocks - 1)
+    elif traits.groups is not None:
+        split = _sides(deal_groups(traits, np.array([1.0 - share, share]), rng, first=-1))
+    else:
+        split = split_rows(traits.n, share, rng, traits.classes)
+    if not len(split.training) or not len(split.validation):
+        raise DataError(
+            f"found {traits.counted}, too few to hold out a share of {share:g}",
+            place=traits.place,
+            hint="Add rows, or set validation: 0.",
+        )
+    return split
+
+
+def _sides(side: Codes) -> Split:
+    """Training rows are of side -1, validation rows of side 0."""
+    return Split(np.flatnonzero(side < 0), np.flatnonzero(side == 0))
 
 
 def split_rows(n: int, fraction: float, rng: np.random.Generator, classes: Rows | None = None) -> Split:

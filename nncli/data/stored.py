@@ -31,10 +31,10 @@ class Piece:
 
 @dataclass(frozen=True)
 class StoredTable:
-    """A table in a scratch file, or those of its rows that have the `numbers` (from 1, rising; None: all of them).
+    """A table in a scratch file, or those of its rows that have the `numbers` (from 1; None: all of them).
 
-    `outline` is the table without its rows: it knows where it came from and the names of its columns, also of those
-    that were not kept.
+    Numbers never fall; one that comes twice is a row that stands twice. `outline` is the table without its rows: it
+    knows where it came from and the names of its columns, also of those that were not kept.
     """
 
     outline: Table
@@ -53,7 +53,7 @@ class StoredTable:
         return sum(piece.rows for piece in self.pieces)
 
     def take(self, rows: npt.NDArray[np.int64]) -> StoredTable:
-        """The rows at these positions (from 0, rising), which keep their numbers."""
+        """The rows at these positions (from 0, never falling; one may come twice), which keep their numbers."""
         return replace(self, numbers=rows + 1 if self.numbers is None else self.numbers[rows])
 
     def only(self, names: Sequence[str]) -> Table:
@@ -73,8 +73,9 @@ class StoredTable:
             numbers = None
             if self.numbers is not None:
                 start, stop = np.searchsorted(self.numbers, [piece.first, piece.first + piece.rows])
-                if stop - start < piece.rows:
-                    numbers = self.numbers[start:stop]
+                numbers = self.numbers[start:stop]
+                if len(numbers) == piece.rows and (np.diff(numbers) > 0).all():
+                    numbers = None
             if piece.rows if numbers is None else len(numbers):
                 frame = pl.DataFrame([self._column(piece, name) for name in names])
                 frame = frame if numbers is None else frame[numbers - piece.first]

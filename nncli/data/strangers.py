@@ -38,10 +38,22 @@ class Strange:
             highest=max(self.highest, other.highest),
         )
 
+    def __and__(self, other: Strange) -> Strange:
+        """What is as strange to both, as far as counts can tell: no less than that."""
+        return Strange(
+            unseen=min(self.unseen, other.unseen),
+            rare=min(self.rare, other.rare),
+            missing=min(self.missing, other.missing),
+            outside=min(self.outside, other.outside),
+            lowest=max(self.lowest, other.lowest),
+            highest=min(self.highest, other.highest),
+        )
+
     @property
     def extent(self) -> str:
         """How far outside: ` down to -3 and up to 131`."""
-        ends = [f"down to {self.lowest:g}"] * (self.lowest < inf) + [f"up to {self.highest:g}"] * (self.highest > -inf)
+        low, high = self.lowest + 0.0, self.highest + 0.0  # -0.0 and 0.0 are one end, whichever was met
+        ends = [f"down to {low:g}"] * (low < inf) + [f"up to {high:g}"] * (high > -inf)
         return f" {' and '.join(ends)}" if ends else ""
 
 
@@ -59,6 +71,11 @@ class Strangers:
     def __add__(self, other: Strangers) -> Strangers:
         mine, theirs = self.columns, other.columns
         return Strangers({n: mine.get(n, Strange()) + theirs.get(n, Strange()) for n in {**mine, **theirs}})
+
+    def __and__(self, other: Strangers) -> Strangers:
+        """What is strange to both of two models, of the same cells."""
+        mine, theirs = self.columns, other.columns
+        return Strangers.among((name, mine[name] & theirs[name]) for name in mine if name in theirs)
 
     @property
     def note(self) -> str | None:

@@ -18,7 +18,8 @@ import numpy as np
 import safetensors.numpy
 from filelock import FileLock, Timeout
 
-from nncli.errors import NncliError, Place, RunError, UsageError
+from nncli.ensemble import Ensemble, EnsembleSpec
+from nncli.errors import BusyError, NncliError, Place, RunError, UsageError
 from nncli.files import TEMPORARY_SUFFIX, named, sync_folder, together, write_bytes, write_text
 from nncli.model import Model, ModelSpec
 from nncli.runs.manifest import (
@@ -32,7 +33,7 @@ from nncli.runs.manifest import (
     WEIGHTS,
     Manifest,
 )
-from nncli.runs.reading import read_manifest, read_model
+from nncli.runs.reading import read_ensemble, read_manifest, read_model
 
 if TYPE_CHECKING:  # who only predicts waits for neither
     from nncli.config.schema import Config
@@ -49,10 +50,11 @@ class Run:
 
     @classmethod
     @contextmanager
-    def create(cls, wanted: Path, config: Config, spec: ModelSpec, manifest: Manifest) -> Iterator[Run]:
+    def create(cls, wanted: Path, config: Config, spec: ModelSpec | None, manifest: Manifest) -> Iterator[Run]:
         """Make a new directory, locked while the block runs: `wanted`, or `wanted-2` … when that exists.
 
         It is filled under a temporary name and then renamed, so that a run directory always knows its configuration.
+        An ensemble's `spec` is None: what its members have in common is known once they are trained.
 
         Raises:
             UsageError: `wanted` is no name for a new folder.
@@ -67,7 +69,8 @@ class Run:
         with cls._half_made(wanted) as making:
             with named(making.path.parent.resolve() / making.path.name, wanted), named(making.path, wanted):
                 with together():
-                    making.save_spec(spec)
+                    if spec is not None:
+                        making.save_spec(spec)
                     making.save_manifest(manifest)
                 run = making._named(wanted, config)
             yield run
@@ -123,7 +126,8 @@ class Run:
         """Hold the directory against any other training.
 
         Raises:
-            RunError: another training holds it, or a link in it would lead the writing elsewhere.
+            BusyError: another training holds it.
+            RunError: a link in it would lead the writing elsewhere.
         """
         own = [self.path / name for name in (*CHECKSUMMED, MANIFEST, CHECKPOINTS, LOCK)]
         for path in [*own, *(self.path / CHECKPOINTS).glob("*")]:
@@ -137,7 +141,7 @@ class Run:
         try:
             lock.acquire()
         except Timeout:
-            raise RunError(
+            raise BusyError(
                 "another training is writing this run",
                 place=Place(source=str(self.path)),
                 hint="Wait for it to end, or stop it.",
@@ -175,10 +179,14 @@ class Run:
         return cls(path)
 
     def clear_leftovers(self) -> None:
-        """Remove what a training that was killed was in the midst of writing. Only while locked."""
-        for leftover in self.path.rglob(f".*{TEMPORARY_SUFFIX}"):
-            with suppress(OSError):
-                leftover.unlink()
+        """Remove what a training that was killed was in the midst of writing. Only while locked.
+
+        The members of an ensemble have a lock, and leftovers, of their own.
+        """
+        for folder in (self.path, self.path / CHECKPOINTS):
+            for leftover in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+                with suppress(OSError):
+                    leftover.unlink()
 
     def save_config(self, config: Config) -> None:
         """Write config.yaml."""
@@ -187,7 +195,7 @@ class Run:
         header = "# The configuration of this run, every default written out.\n"
         write_text(self.path / CONFIG, header + dump(config.model_dump(mode="json")))
 
-    def save_spec(self, spec: ModelSpec) -> None:
+    def save_spec(self, spec: ModelSpec | EnsembleSpec) -> None:
         """Write model.json."""
         write_text(self.path / MODEL, spec.model_dump_json(indent=1) + "\n")
 
@@ -195,6 +203,10 @@ class Run:
         """Write model.safetensors."""
         arrays = {name: np.ascontiguousarray(view) for name, view in model.parameters.named.items()}
         write_bytes(self.path / WEIGHTS, safetensors.numpy.save(arrays))
+
+    def drop_spec(self) -> None:
+        """Remove model.json: the members of the ensemble are about to change."""
+        (self.path / MODEL).unlink(missing_ok=True)
 
     def drop_weights(self) -> None:
         """Remove model.safetensors: it turned out to be of no use."""
@@ -216,14 +228,14 @@ class Run:
 
     def save_manifest(self, manifest: Manifest) -> None:
         """Write manifest.json; unless the run goes on, with the checksums of the files that are there now."""
-        files = {} if manifest.status == "running" else self._checksums()
+        files = {} if manifest.status == "running" else self._checksums(manifest)
         written = manifest.model_copy(update={"files": files}).signed()
         write_text(self.path / MANIFEST, written.model_dump_json(indent=1) + "\n")
 
-    def _checksums(self) -> dict[str, str]:
-        there = [self.path / name for name in CHECKSUMMED if (self.path / name).is_file()]
+    def _checksums(self, manifest: Manifest) -> dict[str, str]:
+        there = [name for name in sorted(manifest.may_list) if (self.path / name).is_file()]
         try:
-            return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in there}
+            return {name: hashlib.sha256((self.path / name).read_bytes()).hexdigest() for name in there}
         except OSError as error:
             raise NncliError(
                 f"a file just written cannot be read back: {error.strerror or error}",
@@ -235,24 +247,25 @@ class Run:
         """The manifest; RunError when it is damaged."""
         return read_manifest(self.path)
 
-    def load_model(self) -> Model:
-        """The trained model.
+    def load_model(self) -> Model | Ensemble:
+        """The trained model, or the ensemble of several.
 
         Raises:
             RunError: it is not trained yet, damaged, or written by a newer nncli.
         """
-        if not os.path.lexists(self.path / WEIGHTS):
-            manifest = self.load_manifest()
-            if WEIGHTS not in manifest.files:
-                failed = manifest.status == "failed"
-                raise RunError(
-                    "the training that makes this run has not finished, or failed",
-                    place=Place(source=str(self.path)),
-                    hint="It diverged or broke off: train a new run, with a lower learning_rate if it diverged."
-                    if failed
-                    else f"Go on with it: nncli train --resume {self.path}",
-                )
-        return read_model(self.path)
+        manifest = self.load_manifest()
+        together = manifest.members > 1
+        last = MODEL if together else WEIGHTS
+        if last not in manifest.files and (together or not os.path.lexists(self.path / last)):
+            failed = manifest.status == "failed"
+            raise RunError(
+                "the training that makes this run has not finished, or failed",
+                place=Place(source=str(self.path)),
+                hint="It diverged or broke off: train a new run, with a lower learning_rate if it diverged."
+                if failed
+                else f"Go on with it: nncli train --resume {self.path}",
+            )
+        return read_ensemble(self.path, manifest) if together else read_model(self.path)
 
 
 def _check_name(wanted: Path) -> None:

@@ -8,6 +8,9 @@
     manifest.json      where it all came from, and the checksums of the rest
     checkpoints/       what `nncli train --resume` goes on from
 
+That of an ensemble holds config.yaml, model.json, metrics.json and manifest.json, and in members/1, members/2 … the
+run directories of its members, each complete by itself.
+
 Paths inside a run directory are its own; moved elsewhere it still predicts.
 """
 
@@ -18,7 +21,7 @@ import json
 from typing import Any, Literal
 
 from nncli.model import FORMAT, Version
-from nncli.specification import Specification
+from nncli.specification import Count, Specification
 from nncli.training.backend import Backend
 
 CONFIG = "config.yaml"
@@ -28,11 +31,22 @@ HISTORY = "history.csv"
 METRICS = "metrics.json"
 CHECKPOINTS = "checkpoints"
 MANIFEST = "manifest.json"
+MEMBERS = "members"
 
 DAMAGED = "Restore the directory from a copy, or train again."
 CHECKSUMMED = (CONFIG, MODEL, WEIGHTS, HISTORY, METRICS)
 
 Status = Literal["running", "done", "stopped", "failed"]
+
+
+def member_folder(i: int) -> str:
+    """Where in the directory of an ensemble its member `i`, from 0, is: members/1 is the first."""
+    return f"{MEMBERS}/{i + 1}"
+
+
+def files_of_member(i: int) -> tuple[str, str]:
+    """What makes up the predictions of member `i`, from 0."""
+    return f"{member_folder(i)}/{MODEL}", f"{member_folder(i)}/{WEIGHTS}"
 
 
 def checksum_of(document: dict[str, Any]) -> str:
@@ -66,6 +80,10 @@ class Manifest(Specification):
     writes, so that a run which was cut short never looks damaged. `format` is that of model.json too: a run keeps the
     one that it began with, also when it is resumed. `checksum` is the SHA-256 of all the rest; an older nncli wrote
     none.
+
+    Of an ensemble, `parameters` are those of all `members`, `epochs` and `best_epoch` the most of any, `training_rows`
+    those that any is trained on and `validation_rows` those that any holds out; `files` names what makes up each
+    member's predictions too.
     """
 
     format: Version = FORMAT
@@ -82,6 +100,7 @@ class Manifest(Specification):
     validation_rows: int
     features: int
     parameters: int
+    members: Count = 1
     epochs: int
     best_epoch: int
     past: str
@@ -96,6 +115,13 @@ class Manifest(Specification):
     def signed(self) -> Manifest:
         """The same, with its checksum."""
         return self.model_copy(update={"checksum": checksum_of(self.model_dump(mode="json"))})
+
+    @property
+    def may_list(self) -> set[str]:
+        """The files that a run may have checksums of."""
+        if self.members == 1:
+            return {*CHECKSUMMED}
+        return {CONFIG, MODEL, METRICS, *(file for i in range(self.members) for file in files_of_member(i))}
 
     @property
     def owner(self) -> str:

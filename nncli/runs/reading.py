@@ -12,11 +12,23 @@ import safetensors
 import safetensors.numpy
 from pydantic import ValidationError
 
-from nncli.data.targets import ClassTarget
+from nncli.data.targets import ClassTarget, NumberTarget
+from nncli.ensemble import Ensemble, EnsembleSpec
 from nncli.errors import Place, RunError, listed, quoted
 from nncli.model import FORMAT, Model, ModelSpec
 from nncli.nn.parameters import Parameters
-from nncli.runs.manifest import CHECKSUMMED, DAMAGED, MANIFEST, MODEL, WEIGHTS, Manifest, checksum_of
+from nncli.runs.manifest import (
+    CONFIG,
+    DAMAGED,
+    MANIFEST,
+    MEMBERS,
+    MODEL,
+    WEIGHTS,
+    Manifest,
+    checksum_of,
+    files_of_member,
+    member_folder,
+)
 
 LARGEST_TEXT = 1 << 28
 """Bytes of JSON that are read: far more than any encoder of a real table needs, far less than fills a memory."""
@@ -61,7 +73,8 @@ def read_manifest(folder: Path) -> Manifest:
         raise damaged(folder, MANIFEST, "the file is damaged: it is not a manifest") from error
     if manifest.checksum is not None and manifest.checksum != checksum_of(json.loads(text)):
         raise damaged(folder, MANIFEST, "the file is damaged: its checksum is not that of what it says")
-    if manifest.files and manifest.status != "running" and not {MODEL} <= manifest.files.keys() <= {*CHECKSUMMED}:
+    least = {MODEL} if manifest.members == 1 else {CONFIG}
+    if manifest.files and manifest.status != "running" and not least <= manifest.files.keys() <= manifest.may_list:
         raise damaged(folder, MANIFEST, "the file is damaged: it lists other files than a run has")
     return manifest
 
@@ -88,6 +101,42 @@ def read_model(folder: Path) -> Model:
     manifest = read_manifest(folder)
     spec = read_spec(folder, manifest)
     return Model(spec, _read_weights(folder, spec, manifest))
+
+
+def read_ensemble(folder: Path, manifest: Manifest) -> Ensemble:
+    """The ensemble of which this is the manifest.
+
+    Raises:
+        RunError: a file of it or of a member is damaged, or a member is not the one that it was made of.
+    """
+    text = read_file(folder, MODEL, LARGEST_TEXT)
+    _refuse_newer(folder, MODEL, text)
+    _verify(folder, MODEL, text, manifest)
+    try:
+        spec = EnsembleSpec.model_validate_json(text)
+    except (ValidationError, ValueError) as error:
+        raise damaged(folder, MODEL, "the file is damaged: it does not describe an ensemble") from error
+    if spec.members != manifest.members:
+        raise damaged(folder, MODEL, f"does not belong to {MANIFEST}, which says another number of members")
+    return Ensemble(spec, tuple(_read_member(folder, i, spec, manifest) for i in range(spec.members)))
+
+
+def _read_member(folder: Path, i: int, spec: EnsembleSpec, manifest: Manifest) -> Model:
+    own = folder / member_folder(i)
+    if (folder / MEMBERS).is_symlink() or own.is_symlink():
+        raise damaged(folder, member_folder(i), "not a plain folder: a run directory holds no links")
+    model = read_model(own)
+    files = read_manifest(own).files
+    if any(files.get(Path(file).name) != manifest.files.get(file) for file in files_of_member(i)):
+        raise damaged(
+            folder,
+            member_folder(i),
+            "this is not the member that the ensemble was made of, or it was trained further by itself",
+            f"Restore it from a copy, or make the ensemble of it: nncli train --resume {folder}",
+        )
+    if not spec.takes(model.spec):
+        raise damaged(folder, member_folder(i), "the member predicts something else than the ensemble does")
+    return model
 
 
 def _refuse_newer(folder: Path, name: str, text: bytes) -> None:
@@ -118,8 +167,9 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
         network.features == encoder.width
         and [(e.name, e.slots, e.width) for e in network.embeddings] == tables
         and (loss.task == "classes") == classes
+        and (classes or spec.temperature == 1.0)
         and network.outputs == loss.outputs(len(target.labels if isinstance(target, ClassTarget) else target.names))
-        and (isinstance(target, ClassTarget) or len(target.names) == len(target.centers) == len(target.scales))
+        and (isinstance(target, ClassTarget) or _is_whole(target))
     )
     try:
         network.layout  # noqa: B018 - asked for its ValueError
@@ -127,6 +177,13 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
         fits = False
     if not fits:
         raise damaged(folder, MODEL, "the file is damaged: its parts do not fit each other")
+
+
+def _is_whole(target: NumberTarget) -> bool:
+    """Whether there is one of everything for each number."""
+    parts = (target.centers, target.scales, target.lowest, target.highest)
+    both = (target.lowest is None) == (target.highest is None)
+    return both and all(part is None or len(part) == len(target.names) for part in parts)
 
 
 def _read_weights(folder: Path, spec: ModelSpec, manifest: Manifest) -> Parameters:

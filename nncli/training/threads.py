@@ -8,9 +8,12 @@ where a step is long; in short ones the threads wait for each other longer than 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
 from typing import Literal
 
 from nncli.nn.network import Network
@@ -42,9 +45,20 @@ def choose_threads(wanted: int | Literal["auto"], network: Network, batch_rows: 
     return Threads(parts=min(wanted, batch_rows), blas=1)
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def cores(system: Path = Path("/")) -> int:
+    """Cores that this process may use: those it is bound to, if its container has the time of so many."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    group = system / "sys/fs/cgroup"
+    return min(bound, _share(group, "cpu.max"), _share(group, "cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"))
+
+
+def _share(group: Path, *files: str) -> int:
+    """Cores' worth of time, rounded up, that a control group has; very many where nothing is said."""
+    try:
+        quota, period = " ".join((group / name).read_text() for name in files).split()
+        return ceil(int(quota) / int(period)) if int(quota) > 0 else sys.maxsize
+    except (OSError, ValueError, ZeroDivisionError):  # also where it says max
+        return sys.maxsize
 
 
 @contextmanager

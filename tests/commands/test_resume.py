@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +72,22 @@ def test_a_run_begun_in_format_1_goes_on_in_it_to_the_same_bits(copy: Path, whol
     assert Run.open(copy).load_manifest().format == 1
 
 
+def test_a_run_begun_before_a_key_was_known_goes_on_in_its_own_format(copy: Path, whole: tuple[bytes, ...]) -> None:
+    manifest = Run.open(copy).load_manifest()
+    spec = read_spec(copy, manifest).in_format(2)
+    young = {"edges", "clip", "signs", "centers", "scales"}
+    old = spec.model_dump_json(exclude={"encoder": {"columns": {"__all__": young}}})
+    (copy / MODEL).write_text(old)
+    (copy / MANIFEST).write_bytes(changed(format=2)((copy / MANIFEST).read_bytes()))
+    config = re.sub(r"\n  (clip|clip_target): .*", "", (copy / CONFIG).read_text())
+    (copy / CONFIG).write_text(re.sub(r"\n  categories:(\n    .*)+", "", config))
+    signed(copy)
+    resume(copy)
+    weights, _, *rest = outcome(copy)
+    assert (weights, *rest) == (whole[0], *whole[2:])
+    assert (copy / MODEL).read_text() == old
+
+
 def test_a_run_begun_in_format_1_is_held_against_its_table_too(copy: Path) -> None:
     spec = read_spec(copy, Run.open(copy).load_manifest()).in_format(1)
     (copy / MODEL).write_text(spec.model_dump_json())
@@ -98,6 +115,27 @@ def test_a_finished_run_goes_on_to_nothing_new(config: Path, whole: object, tmp_
 def test_a_moved_run_resumes(copy: Path, whole: object) -> None:
     assert outcome(resume(copy).run) == whole
     assert Run.open(copy).load_manifest().status == "done"
+
+
+def test_a_temperature_is_fitted_anew_when_a_training_goes_on(config: Path, tmp_path: Path) -> None:
+    settings = ["calibration=temperature", "early_stopping=null"]
+    longer = train(config, output=tmp_path / "long", assignments=[*settings, "epochs=6"]).run
+    short = train(config, output=tmp_path / "short", assignments=[*settings, "epochs=2"]).run
+    fitted = Run.open(short).load_model().spec.temperature
+    events = resume_events(short, assignments=["epochs=6"])
+    next(events)  # it is running: nothing is fitted to its weights
+    assert fitted != 1.0
+    assert Run.open(short).load_model().spec.temperature == 1.0
+    events.close()
+    assert outcome(resume(short).run) == outcome(longer)
+    assert Run.open(longer).load_model().spec.temperature not in (1.0, fitted)
+
+
+def test_a_run_killed_between_its_temperature_and_its_manifest_goes_on(config: Path, tmp_path: Path) -> None:
+    run = train(config, output=tmp_path / "run", assignments=["calibration=temperature", "epochs=3"]).run
+    whole, manifest = outcome(run), Run.open(run).load_manifest()
+    Run.open(run).save_manifest(manifest.model_copy(update={"status": "running"}))
+    assert outcome(resume(run).run) == whole
 
 
 def test_more_epochs_lead_to_what_a_longer_training_leads_to(config: Path, tmp_path: Path) -> None:
@@ -130,12 +168,17 @@ OTHER = {
     "l1": "l1=0.1",
     "l2": "l2=0.1",
     "clip_norm": "clip_norm=1",
+    "metric": "metric=accuracy",
+    "best_epoch": "best_epoch=last",
     "early_stopping": "early_stopping.patience=5",
     "class_weight": "class_weight=balanced",
+    "calibration": "calibration=temperature",
     "precision": "precision=float64",
     "on_divergence": "on_divergence=halve_rate",
     "threads": "threads=1",
     "backend": "backend=numpy",
+    "members": "members=2",
+    "bagging": "bagging=seeds",
     "seed": "seed=1",
 }
 

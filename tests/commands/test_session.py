@@ -17,6 +17,7 @@ from nncli.commands.train import resume, resume_events, train, train_events
 from nncli.config.schema import Checkpoint
 from nncli.errors import NncliError
 from nncli.runs.directory import Run
+from nncli.runs.reading import read_model
 from nncli.training.epoch import DivergedError, Wish
 from nncli.training.loop import EpochReport, RateHalved
 from nncli.training.threads import Threads
@@ -140,7 +141,7 @@ def test_a_rate_that_diverges_is_halved_until_it_trains(tmp_path: Path) -> None:
     finished = events[-1]
     assert isinstance(finished, Finished)
     assert (finished.status, finished.epochs) == ("done", 12)
-    assert Run.open(finished.run).load_model().parameters.theta.any()
+    assert read_model(finished.run).parameters.theta.any()
 
 
 def test_the_history_tells_of_the_epochs_that_were_not_undone(tmp_path: Path) -> None:

@@ -75,7 +75,10 @@ epochs: 60
 l1: 0
 l2: 1e-4
 clip_norm: 1
-early_stopping: {patience: 20, metric: val_loss}
+metric: val_loss
+best_epoch: last
+calibration: temperature
+early_stopping: {patience: 20}
 class_weight: {yes: 3, no: 1, 0: 2}
 precision: float64
 seed: 7
@@ -127,6 +130,17 @@ def test_a_name_is_a_thing_with_its_defaults() -> None:
         (LEAST + "batch_size: half", "full"),
         (LEAST + "validation: 1", "less than 1"),
         (LEAST + "validation: -0.1", "at least 0"),
+        (LEAST + "validation: {folds: 3, fold: 3}", "of 3 folds the last is 2"),
+        (LEAST + "validation: {folds: 1, fold: 0}", "at least 2"),
+        (LEAST + "validation: {folds: 3}", "missing key 'fold'"),
+        (LEAST + "validation: {folds: 3, fold: 1, sead: 1}", "did you mean 'seed'"),
+        (LEAST + "validation: {bootstrap: -1}", "at least 0"),
+        (LEAST + "validation: {part: 3}", "a fraction of the rows, {path: …}"),
+        (LEAST + "validation: half", "a number"),
+        ("data: {path: t.csv, target: y, time: t}\nvalidation: {bootstrap: 1}", "a bootstrap knows no time"),
+        ("data: {path: t.csv, target: y, leave_out: 3}", "key: value pairs"),
+        ("data: {path: t.csv, target: y, group: y}", "'y' is the target"),
+        ("data: {path: t.csv, target: y, time: y}", "'y' is the target"),
         (LEAST + "learning_rate: 0", "greater than 0"),
         (LEAST + "learning_rate: .nan", "finite"),
         (LEAST + "l2: -1", "at least 0"),
@@ -136,11 +150,18 @@ def test_a_name_is_a_thing_with_its_defaults() -> None:
         (LEAST + "layers: 64", "a list"),
         (LEAST + "precision: float16", "float32"),
         (LEAST + "seed: -1", "at least 0"),
+        (LEAST + "best_epoch: lest", "did you mean 'last'"),
+        (LEAST + "early_stopping: {metric: val_loss}", "It belongs beside 'early_stopping', not under it."),
         (LEAST + "learning_rat: 1", "did you mean 'learning_rate'"),
     ],
 )
 def test_what_makes_no_sense_is_told(text: str, said: str) -> None:
     assert said in wrong(text)
+
+
+def test_one_slip_in_the_kind_of_validation_is_one_mistake() -> None:
+    for text in ("{folds: 1, fold: 0}", "{folds: 3, fold: 3}", "{path: 3}", "{part: 3}", "{bootstrap: x}", "half"):
+        assert wrong(LEAST + f"validation: {text}").count("c.yaml") == 1
 
 
 def test_a_clash_of_columns_is_told_where_it_stands() -> None:
@@ -161,6 +182,9 @@ CONFIGS = st.fixed_dictionaries(
                 "drop": st.lists(TEXT.map("d".__add__), max_size=3, unique=True),
                 "columns": st.dictionaries(TEXT, st.sampled_from([k.value for k in Kind]), max_size=3),
                 "missing": st.lists(TEXT, max_size=3),
+                "group": TEXT.map("g".__add__),
+                "time": TEXT.map("t".__add__),
+                "leave_out": st.fixed_dictionaries({"folds": st.integers(4, 9), "fold": st.integers(0, 3)}),
             },
         )
     },
@@ -182,7 +206,11 @@ CONFIGS = st.fixed_dictionaries(
             ]
         ),
         "class_weight": st.dictionaries(TEXT, st.floats(0, 1e9), max_size=3),
-        "validation": st.one_of(st.floats(0, 0.99), st.fixed_dictionaries({"path": TEXT})),
+        "validation": st.one_of(
+            st.floats(0, 0.99),
+            st.fixed_dictionaries({"path": TEXT}),
+            st.fixed_dictionaries({"folds": st.integers(3, 9), "fold": st.integers(0, 2), "seed": st.integers(0, 9)}),
+        ),
         "clip_norm": st.none() | st.floats(1e-300, 1e300),
         "output": TEXT,
         "seed": st.integers(0, 2**70),

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.splits import split_rows
+from nncli.data.splits import hold_out, split_rows
+from nncli.data.traits import Traits
+from nncli.errors import DataError, Place
 
 FRACTIONS = st.floats(0.0, 1.0, exclude_max=True)
 CLASSES = st.lists(st.integers(0, 5), min_size=1, max_size=80).map(lambda c: np.array(c, np.int64))
@@ -82,3 +84,46 @@ def test_tens_of_thousands_of_classes_take_no_time(classes: np.ndarray[tuple[int
     start = time.perf_counter()
     assert len(split_rows(len(classes), 0.2, rng(), classes).validation) == 20_000
     assert time.perf_counter() - start < 4.0
+
+
+def test_without_groups_and_times_a_share_is_held_out_by_class() -> None:
+    classes = rng().integers(0, 4, 60)
+    a, b = hold_out(Traits(60, classes), 0.3, rng()), split_rows(60, 0.3, rng(), classes)
+    assert (a.training.tolist(), a.validation.tolist()) == (b.training.tolist(), b.validation.tolist())
+
+
+@given(CLASSES.filter(lambda g: len(set(g)) > 1), st.floats(0.01, 0.99), st.integers(0, 99))
+def test_whole_groups_are_held_out(groups: np.ndarray[tuple[int], np.dtype[np.int64]], share: float, seed: int) -> None:
+    split = hold_out(Traits(len(groups), groups=groups), share, rng(seed))
+    assert sorted([*split.training, *split.validation]) == list(range(len(groups)))
+    assert not set(groups[split.training]) & set(groups[split.validation])
+    assert abs(len(split.validation) - share * len(groups)) <= np.bincount(groups).max()
+
+
+def test_of_equal_groups_the_share_is_exact_and_so_it_is_of_each_class() -> None:
+    groups, classes = np.arange(400) // 4, np.arange(400) // 200
+    split = hold_out(Traits(400, classes, groups), 0.2, rng())
+    assert np.bincount(classes[split.validation]).tolist() == [40, 40]
+
+
+@given(st.lists(st.integers(0, 9), min_size=2, max_size=50).filter(lambda t: len(set(t)) > 1), st.floats(0.01, 0.99))
+def test_the_latest_rows_are_held_out(ranks: list[int], share: float) -> None:
+    times = np.array(ranks)
+    split = hold_out(Traits(len(ranks), times=times), share, rng())
+    assert times[split.training].max() < times[split.validation].min()
+    assert abs(len(split.validation) - share * len(ranks)) <= np.bincount(times).max()
+
+
+@pytest.mark.parametrize(
+    ("traits", "found"),
+    [
+        (Traits(2, place=Place(source="t")), "t: found 2 rows, too few to hold out a share of 0.2"),
+        (Traits(9, groups=np.zeros(9, np.int64)), "found 1 group, too few"),
+        (Traits(9, times=np.zeros(9, np.int64)), "found 1 time, too few"),
+        (Traits(9, np.arange(9), np.arange(9)), "found 9 groups, too few"),
+    ],
+)
+def test_too_little_to_hold_out_is_told(traits: Traits, found: str) -> None:
+    with pytest.raises(DataError) as caught:
+        hold_out(traits, 0.2, rng())
+    assert str(caught.value).startswith(found)

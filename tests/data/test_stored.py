@@ -136,3 +136,11 @@ def test_cells_of_which_more_than_the_number_may_matter(cell: str) -> None:
     kept = as_numbers(pl.Series(["1", cell]), PLAIN)
     assert kept is None
     assert as_numbers(pl.Series(NUMBERS), PLAIN) is not None
+
+
+def test_rows_that_are_taken_twice_stand_twice_also_where_a_whole_block_seems_to_be_taken() -> None:
+    frame = pl.DataFrame({"a": [str(i) for i in range(6)]})
+    with Scratch() as scratch:
+        some = stored(frame, scratch).take(np.array([0, 0, 2, 3, 4, 5]))
+        assert some.only(["a"]).frame["a"].cast(pl.Int64).to_list() == [0, 0, 2, 3, 4, 5]
+        assert [block.place(row=1).row for block in some.blocks(["a"])] == [1, 5]

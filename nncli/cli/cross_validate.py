@@ -1,0 +1,183 @@
+"""`nncli cross-validate` on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nncli.cli.memory import settle_within_limit
+from nncli.cli.signals import Asked, StoppedError, asked_to_stop, interrupt_at_once
+
+if TYPE_CHECKING:
+    from nncli.commands.cross_validate import CrossEvent, CrossValidated
+    from nncli.commands.folds import CrossValidation
+
+MOST_ROWS = 60
+"""Folds of which each has a row in the table."""
+
+
+def cross_validate(
+    config: Annotated[
+        str | None, typer.Argument(help="The YAML file, or - for the standard input.", metavar="CONFIG")
+    ] = None,
+    folds: Annotated[int, typer.Option("--folds", metavar="K", help="Into how many folds the rows are dealt.")] = 5,
+    repeats: Annotated[int, typer.Option("--repeats", metavar="R", help="How often, each time with other folds.")] = 1,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The directory to make; default: runs/NAME-cv.")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", metavar="DIR", help="Go on with one that was stopped or killed.")
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option("--predictions", metavar="FILE", help="Write what was predicted of each row by who never saw it."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file of predictions.")] = False,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in --set optimizer.type=adam. Repeatable."),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="ADDRESS", help="Train on a Dask cluster, as in tcp://host:8786."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing on stderr but errors.")] = False,
+) -> None:
+    """Train as CONFIG says once for every fold of the rows, and score on the rows that were left out.
+
+    Folds hold each class alike, whole groups where data.group names some, and blocks of time where data.time does.
+    Trainings run side by side, as the key `workers` says. Ctrl-C saves and stops all of them; --resume goes on.
+
+    \b
+    nncli cross-validate configs/penguins.yaml
+    nncli cross-validate config.yaml --folds 10 --repeats 3 --json | jq .mean
+    nncli cross-validate config.yaml --predictions unseen.csv
+    nncli cross-validate --resume runs/config-cv
+    """
+    settle_within_limit()
+    import sys
+
+    from nncli.cli.console import announce_input
+    from nncli.commands.cross_validate import cross_validation_events, resume_cross_validation_events
+    from nncli.errors import UsageError
+    from nncli.files import refuse_existing
+
+    if (config is None) == (resume is None):
+        raise UsageError(
+            "cross-validate needs either a CONFIG or --resume DIR", hint="See nncli cross-validate --help."
+        )
+    if resume is not None and (output is not None or assignments):
+        raise UsageError("--resume goes on with what was begun, in its own directory", hint="Leave -o and --set out.")
+    if predictions is not None:
+        refuse_existing(predictions, force=force)
+    interrupt_at_once()
+    if config == "-":
+        announce_input("a configuration")
+    watched = _Watched(quiet)
+    stop = watched.asked_to_stop
+    if resume is not None:
+        events = resume_cross_validation_events(resume, command=sys.argv, stop=stop, scheduler=scheduler)
+    else:
+        events = cross_validation_events(
+            config or "",
+            folds=folds,
+            repeats=repeats,
+            output=output,
+            assignments=assignments or [],
+            command=sys.argv,
+            stop=stop,
+            scheduler=scheduler,
+        )
+    _report(watched.follow(events), predictions, force=force, as_json=as_json, quiet=quiet)
+
+
+class _Watched:
+    """A cross-validation as a person sees it."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._asked: Asked | None = None
+
+    def asked_to_stop(self) -> bool:
+        """Whether a signal has come since the trainings began."""
+        return self._asked is not None and self._asked()
+
+    def follow(self, events: Generator[CrossEvent, None, None]) -> CrossValidated:
+        """Show the events; StoppedError when a signal ended it."""
+        from nncli.cli.console import error_console, say
+        from nncli.cli.members import LiveMembers, PlainMembers
+        from nncli.commands.cross_validate import CrossValidated
+        from nncli.commands.progress import MembersStarted
+
+        console = error_console()
+        shown: LiveMembers | PlainMembers | None = None
+        with ExitStack() as stack:
+            stack.callback(events.close)
+            for event in events:
+                if isinstance(event, MembersStarted):
+                    self._asked = stack.enter_context(asked_to_stop())
+                    if not self._quiet:
+                        for note in event.notes:
+                            say(f"note: {note}")
+                        shown = LiveMembers(event, console) if console.is_terminal else PlainMembers(event)
+                        stack.callback(shown.close)
+                elif isinstance(event, CrossValidated):
+                    ended = event
+                elif shown is not None:
+                    shown.update(event)
+        if ended.result is None:
+            raise StoppedError(
+                "stopped; what the trainings have learnt is saved",
+                number=(self._asked.number if self._asked else None) or 2,
+                hint=f"To go on: nncli cross-validate --resume {ended.path}",
+            )
+        return ended
+
+
+def _report(ended: CrossValidated, predictions: Path | None, *, force: bool, as_json: bool, quiet: bool) -> None:
+    import json
+
+    from nncli.cli.console import say
+    from nncli.data.outputs import open_sink
+
+    result = ended.result
+    assert result is not None, "a cross-validation that was stopped has been told of"
+    if predictions is not None:
+        with open_sink(predictions, force=force) as sink:
+            sink.write(result.predictions)
+    if as_json:
+        typer.echo(json.dumps(result.json(), ensure_ascii=False).encode())
+    else:
+        _show(result)
+    if not quiet:
+        say(f"the run of each fold is in {ended.path}")
+
+
+def _show(result: CrossValidation) -> None:
+    """Scores as a table on stdout: a row for each fold, then their mean and spread, and the score of all rows."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from nncli.cli.console import number, wide
+    from nncli.commands.scores import headlines
+    from nncli.errors import printable
+
+    console = Console(markup=False, highlight=False, emoji=False)
+    table = Table(show_edge=False, pad_edge=False, box=None, padding=(0, 2))
+    names = [name for name, _ in headlines(result.together)]
+    for title in ("fold", "rows", *names):
+        table.add_column(printable(title), justify="left" if title == "fold" else "right")
+    several = result.folds[-1].repeat > 1
+    for one in result.folds if len(result.folds) <= MOST_ROWS else ():
+        title = f"{one.repeat}.{one.fold}" if several else str(one.fold)
+        table.add_row(title, f"{one.rows:,}", *(number(value) for _, value in headlines(one.scores)))
+    table.add_row("mean", "", *(number(result.means[name]) for name in names))
+    table.add_row("deviation", "", *(number(result.deviations[name]) for name in names))
+    together = [number(value) for _, value in headlines(result.together)]
+    table.add_row("together", f"{len(result.predictions):,}", *together)
+    wide(console, table)

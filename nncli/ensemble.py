@@ -1,0 +1,108 @@
+"""Several models that predict the same, as one: the mean of what each of them says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_
+from typing import Annotated, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from nncli.data.dialect import PLAIN, CsvDialect
+from nncli.data.strangers import Strangers
+from nncli.data.table import Table
+from nncli.data.targets import ClassTarget, Target
+from nncli.model import FORMAT, Model, ModelSpec, Predictions, Version
+from nncli.nn.losses import Loss
+from nncli.specification import Specification, Text
+
+
+class EnsembleSpec(Specification):
+    """What the members have in common. The labels of its `target` are those of all members: one may lack a rare class.
+
+    The centers and scales of numbers are 0 and 1, since members answer in the target's own units.
+    """
+
+    format: Version = FORMAT
+    type: Literal["ensemble"] = "ensemble"
+    members: Annotated[int, Field(strict=True, ge=2)]
+    target: Target
+    loss: Loss
+    missing: tuple[Text, ...]
+    dialect: CsvDialect = PLAIN
+
+    def takes(self, member: ModelSpec) -> bool:
+        """Whether a model may be a member."""
+        mine, theirs = self.target, member.target
+        if isinstance(mine, ClassTarget) and isinstance(theirs, ClassTarget):
+            same = mine.name == theirs.name and set(theirs.labels) <= set(mine.labels)
+        else:
+            same = mine.type == theirs.type and mine.names == theirs.names
+        return same and self.loss == member.loss
+
+
+def among(target: Target, said: Predictions) -> npt.NDArray[np.float64]:
+    """Predictions (rows, outputs) of what `target` knows; a class that the model does not know has probability 0."""
+    known = said.target
+    if not isinstance(target, ClassTarget) or not isinstance(known, ClassTarget) or target.labels == known.labels:
+        return said.values
+    where = {label: j for j, label in enumerate(target.labels)}
+    values = np.zeros((len(said.values), len(where)))
+    values[:, [where[label] for label in known.labels]] = said.values
+    return values
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Models ready to predict together."""
+
+    spec: EnsembleSpec
+    members: tuple[Model, ...]
+
+    @property
+    def numeric(self) -> frozenset[str]:
+        """The columns of a table whose cells are numbers, to every member that reads them at all."""
+        others = [column.name for m in self.members for column in m.spec.encoder.columns if column.type != "numeric"]
+        return frozenset().union(*(member.numeric for member in self.members)).difference(others)
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that any member predicts from."""
+        return list(dict.fromkeys(name for member in self.members for name in member.spec.encoder.names))
+
+    @property
+    def outputs(self) -> int:
+        """Classes, or numbers, for each row."""
+        target = self.spec.target
+        return len(target.labels if isinstance(target, ClassTarget) else target.names)
+
+    def each(self, table: Table) -> Iterator[tuple[npt.NDArray[np.float64], Strangers]]:
+        """What each member says of a table (rows, outputs), one after the other, and what is strange to it."""
+        for member in self.members:
+            said = member.predict(table)
+            yield among(self.spec.target, said), said.strangers
+
+    def predict(self, table: Table) -> Predictions:
+        """The mean of the members' predictions; see `Model.predict`. Strange is what is strange to all of them."""
+        total, met = np.zeros((len(table), self.outputs)), []
+        for values, strangers in self.each(table):
+            total += values
+            met.append(strangers)
+        return self.together(total, len(self.members), reduce(and_, met))
+
+    def together(
+        self, total: npt.NDArray[np.float64], counts: npt.NDArray[np.int64] | int, strangers: Strangers | None = None
+    ) -> Predictions:
+        """The mean of `counts` predictions, (rows, 1) or of all rows, from their sum (rows, outputs)."""
+        values, precision = total / counts, self.members[0].spec.network.precision
+        if isinstance(self.spec.target, ClassTarget):
+            values = values.astype(precision).astype(np.float64)  # as those of a model; see nncli.model.decode
+        return Predictions(self.spec.target, values, precision, strangers or Strangers())
+
+
+AnyModel: TypeAlias = Model | Ensemble
+"""What a run directory holds: both have `spec` (with target, loss, missing and dialect), `numeric` and `predict`."""
