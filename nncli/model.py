@@ -17,13 +17,14 @@ from nncli.data.encoding import Codes, Encoder, Matrix
 from nncli.data.examples import Examples
 from nncli.data.strangers import Strangers
 from nncli.data.table import Table
-from nncli.data.targets import ClassTarget, NumberTarget, Target
+from nncli.data.targets import NumberTarget, Target
 from nncli.nn.arrays import Array, Precision
 from nncli.nn.inference import BLOCK_ROWS, Inference
 from nncli.nn.losses import Loss
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
-from nncli.specification import Specification, Text
+from nncli.specification import Positive, Specification, Text
+from nncli.training.calibration import apply_temperature
 from nncli.training.threads import held_to
 
 Version = Literal[1, 2]
@@ -40,7 +41,7 @@ WORTH_A_SECOND_THREAD = 1 << 26
 
 class ModelSpec(Specification):
     """All of a model but its weights. `missing` are the spellings of a missing cell that it was trained with, `dialect`
-    how its training table was written."""
+    how its training table was written, `temperature` what makes probabilities as sure as they are right."""
 
     format: Version = FORMAT
     encoder: Encoder
@@ -49,6 +50,7 @@ class ModelSpec(Specification):
     loss: Loss
     missing: tuple[Text, ...]
     dialect: CsvDialect = PLAIN
+    temperature: Positive = 1.0
 
     def in_format(self, version: Version) -> ModelSpec:
         """This model as it would have been written in that format."""
@@ -66,6 +68,13 @@ class Predictions:
     values: npt.NDArray[np.float64]
     precision: Precision = "float64"
     strangers: Strangers = field(default_factory=Strangers)
+
+    def at_temperature(self, T: float) -> Predictions:
+        """The same probabilities, less sure for a T above 1, surer for one below; rounded to the precision again."""
+        if T == 1.0:
+            return self
+        values = apply_temperature(self.values, T).astype(self.precision).astype(np.float64)
+        return replace(self, values=values)
 
     def frame(self, *, proba: bool = False) -> pl.DataFrame:
         """`prediction`, or `prediction_TARGET` for several; with `proba` also `proba_CLASS` for each class."""
@@ -143,13 +152,13 @@ class Model:
 
 
 def decode(spec: ModelSpec, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
-    """What raw outputs (rows, outputs) mean: the loss's link, rounding, then the target's own units.
+    """What raw outputs (rows, outputs) mean: the loss's link, rounding, then the temperature or the target's own units.
 
     Rounded to the precision that the network was trained in, since no more is known, two machines whose matrix
     products differ in the last place of a float64 give the same answer.
     """
     precision = spec.network.precision
     values = spec.loss.predict(Z).astype(precision).astype(np.float64)
-    return Predictions(
-        spec.target, values if isinstance(spec.target, ClassTarget) else spec.target.decode(values), precision
-    )
+    if isinstance(spec.target, NumberTarget):
+        return Predictions(spec.target, spec.target.decode(values), precision)
+    return Predictions(spec.target, values, precision).at_temperature(spec.temperature)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 Count = Annotated[int, Field(strict=True, ge=1)]
 Index = Annotated[int, Field(strict=True, ge=0)]
@@ -24,6 +26,26 @@ class Specification(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def chosen(value: Any) -> Any:
+    """What is not as its default has it, of a specification and all within it, as plain values fit for JSON.
+
+    A `type` is always there: it says whose defaults the rest has.
+    """
+    if isinstance(value, Specification):
+        fields = type(value).model_fields.items()
+        given = {name: getattr(value, name) for name, field in fields if name == "type" or _given(value, name, field)}
+        return chosen(given)
+    if isinstance(value, Mapping):
+        return {key: chosen(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [chosen(item) for item in value]
+    return value
+
+
+def _given(spec: Specification, name: str, field: FieldInfo) -> bool:
+    return bool(getattr(spec, name) != field.get_default(call_default_factory=True))
 
 
 def _expand(value: object) -> object:

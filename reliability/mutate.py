@@ -36,9 +36,11 @@ SCALARS: list[Any] = [
     {"a": {"b": {"c": 1}}},
 ]
 KEYS = """
-data path target features drop columns weight missing encoding numeric validation layers type units activation rate loss
-optimizer learning_rate initial momentum batch_size epochs l1 l2 clip_norm early_stopping patience metric min_delta
-class_weight precision on_divergence checkpoint every keep threads seed output beta1 huber delta
+data path target features drop columns weight group time leave_out folds fold bootstrap missing encoding
+numeric validation layers type units activation rate loss
+optimizer learning_rate initial momentum batch_size epochs l1 l2 clip_norm early_stopping patience
+metric best_epoch min_delta class_weight precision on_divergence checkpoint every keep threads seed output
+beta1 huber delta calibration
 """
 CELLS = _apart(
     '¦ ¦1¦-1¦0.5¦1e400¦-inf¦nan¦NA¦null¦007¦9007199254740993¦1,5¦1.234,5¦1 000¦true¦No¦2024-01-31¦１２¦a¦b¦c¦a"b¦'
@@ -51,7 +53,7 @@ CONFIG_SEEDS = [
     "encoding: {numeric: min_max}\nvalidation: 0.25\nlayers:\n  - {type: residual, layers: [16, batch_norm]}\n  - 4\n"
     "activation: {type: leaky_relu}\nloss: {type: huber, delta: 1.0}\n"
     "learning_rate: {type: step, initial: 0.1, every: 3}\n"
-    "l2: 0.001\nearly_stopping: {patience: 3, metric: val_rmse}\ncheckpoint: {every: 5 steps, keep: 1}\nseed: 3\n",
+    "l2: 0.001\nearly_stopping: {patience: 3}\nmetric: rmse\ncheckpoint: {every: 5 steps, keep: 1}\nseed: 3\n",
     "data: &d {path: table.csv, target: y}\noptimizer: {type: sgd, momentum: 0.9, nesterov: true}\nbatch_size: full\n"
     "clip_norm: 1.0\nprecision: float64\nthreads: 1\nepochs: 2\n"
     "learning_rate: {type: cosine, initial: 0.01, warmup: 4}\n",

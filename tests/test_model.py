@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -65,6 +66,19 @@ def test_unseen_and_missing_categories_have_a_prediction(model: Model, table: Ta
     for cell in ("Atlantis", None):
         frame = table.frame.with_columns(island=pl.lit(cell, dtype=pl.String))
         assert np.isfinite(model.predict(Table(frame, "t")).values).all()
+
+
+def test_a_temperature_changes_how_sure_a_model_is_and_not_of_what(model: Model, table: Table) -> None:
+    plain = model.predict(table)
+    cool, hot = (
+        replace(model, spec=model.spec.model_copy(update={"temperature": T})).predict(table).values for T in (0.5, 2.0)
+    )
+    assert np.array_equal(cool.argmax(axis=1), plain.values.argmax(axis=1))
+    assert (cool.max(axis=1) >= plain.values.max(axis=1)).all()
+    assert (hot.max(axis=1) <= plain.values.max(axis=1)).all()
+    assert np.array_equal(hot, plain.at_temperature(2.0).values)
+    assert np.array_equal(hot, hot.astype(model.spec.network.precision))
+    assert plain.at_temperature(1.0) is plain
 
 
 def test_one_number_is_called_prediction_and_several_bear_their_names() -> None:

@@ -22,7 +22,7 @@ from nncli.commands.choices import (
 )
 from nncli.commands.memory import memory_limit
 from nncli.commands.rows import Rows, encode, read, split_table, with_target
-from nncli.commands.watching import holdout_of, watched_of
+from nncli.commands.watching import holdout_of, refuse_calibration, watched_of
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.encoding import Encoder
 from nncli.data.scratch import Scratch
@@ -103,6 +103,7 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
     spec = ModelSpec(
         encoder=encoder, target=target, network=network, loss=loss, missing=config.data.missing, dialect=dialect
     )
+    refuse_calibration(config, target, held=held is not None)
     holdout = holdout_of(config, spec, held)
     watched = watched_of(config, holdout)
     stopping = config.early_stopping
@@ -117,6 +118,7 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
         l2=config.l2,
         clip_norm=config.clip_norm,
         watched=watched,
+        keep_last=config.best_epoch == "last",
         patience=stopping.patience if stopping else None,
         min_delta=stopping.min_delta if stopping else 0.0,
         go_back=config.on_divergence == "halve_rate",

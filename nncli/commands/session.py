@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -24,6 +24,7 @@ from nncli.model import Model, Predictions
 from nncli.runs.checkpoints import save_checkpoint
 from nncli.runs.directory import Run
 from nncli.runs.manifest import Manifest, Status
+from nncli.training.calibration import calibrate
 from nncli.training.epoch import DivergedError, Wish
 from nncli.training.loop import EpochReport, Paused, RateHalved, fit
 from nncli.training.state import State
@@ -135,9 +136,12 @@ def session(
         if state.watch.best_epoch:
             run.save_weights(model)
 
-    def close(status: Status, *, keep: bool) -> None:
+    def close(status: Status, *, keep: bool, temperature: float = 1.0) -> None:
         """Write what the run holds now; `keep` says whether the weights are worth it."""
         with together():
+            if config.calibration != "none":
+                spec = prepared.spec.in_format(manifest.format)
+                run.save_spec(spec.model_copy(update={"temperature": temperature}))
             if keep:
                 run.save_weights(model)
             else:
@@ -191,11 +195,18 @@ def session(
         predictions = _predict(model, seen)
         if not _finite(predictions):
             raise _useless(state.epoch)
+        on_held = None if held is None else _predict(model, held)
+        calibration = None
+        if config.calibration != "none" and held is not None and on_held is not None:
+            calibration = calibrate(on_held.values, held.y, held.weights)
+            predictions, on_held = (some.at_temperature(calibration.temperature) for some in (predictions, on_held))
         on_training = _score_card(prepared, seen, predictions)
-        on_validation = None if held is None else _score_card(prepared, held, _predict(model, held))
-        run.save_metrics({"training": card_json(on_training), "validation": card_json(on_validation)})
+        on_validation = None if held is None or on_held is None else _score_card(prepared, held, on_held)
+        metrics = {"training": card_json(on_training), "validation": card_json(on_validation)}
+        run.save_metrics({**metrics, "calibration": asdict(calibration)} if calibration else metrics)
         stopped = state.epoch < config.epochs and not state.watch.out_of_patience(prepared.plan.patience)
-        close("stopped" if stopped else "done", keep=True)
+        temperature = calibration.temperature if calibration else 1.0
+        close("stopped" if stopped else "done", keep=True, temperature=temperature)
     except BaseException as error:  # also a signal that insists, or a reader of these events who leaves
         best, keep = state.watch.best_epoch, False
         # What ended the training is what is told, and not that the full disk is still full. Only a divergence says

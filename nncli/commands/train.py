@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 from collections.abc import Callable, Generator, Sequence
@@ -25,13 +26,12 @@ from nncli.runs.checkpoints import load_checkpoint
 from nncli.runs.directory import Run
 from nncli.runs.manifest import CONFIG, MODEL, DataRecord, Machine, Manifest
 from nncli.runs.reading import read_spec
+from nncli.specification import chosen
 from nncli.training.state import State
 from nncli.version import __version__
 
 MAY_CHANGE = frozenset({"epochs", "checkpoint", "memory_limit", "output", "workers"})
 """Keys that a resumed training may set anew: they do not touch what has been."""
-SINCE = ("members", "bagging")
-"""Keys that older runs did not have: at their defaults they are not part of a run's past."""
 
 
 def train(
@@ -155,7 +155,7 @@ def resume_events(
         execution.require(str(run.path))
         same_tables(config, manifest)
         prepared = prepare(config, scratch)
-        written = read_spec(run.path, manifest)
+        written = read_spec(run.path, manifest).model_copy(update={"temperature": 1.0})  # fitted anew in the end
         if prepared.spec.in_format(written.format) != written:
             raise RunError(
                 f"{MODEL} is not what this configuration and table lead to",
@@ -169,6 +169,8 @@ def resume_events(
             going_on = {"status": "running", "command": in_words(command) or manifest.command}
             manifest = manifest.model_copy(update=going_on)
             run.save_manifest(manifest)
+            if config.calibration != "none":  # what was fitted to the weights so far is not of those to come
+                run.save_spec(written)
             run.save_config(config)
             yield from session(prepared, run, state, reports, manifest, stop)
 
@@ -206,9 +208,11 @@ def _execution(manifest: Manifest) -> Execution:
 
 
 def past_of(config: Config, execution: Execution) -> str:
-    """A digest of all that shapes the training: the keys, and how it is computed."""
-    usual = {key for key in SINCE if getattr(config, key) == Config.model_fields[key].default}
-    kept = config.model_dump_json(exclude={*MAY_CHANGE, *usual})
+    """A digest of all that shapes the training: the keys, and how it is computed.
+
+    A key at its default is as good as absent, so that one that is new to nncli leaves older runs alone.
+    """
+    kept = json.dumps({key: value for key, value in chosen(config).items() if key not in MAY_CHANGE}, sort_keys=True)
     return hashlib.sha256(f"{kept} {execution}".encode()).hexdigest()
 
 

@@ -11,33 +11,26 @@ from nncli.commands.choices import mistake_at
 from nncli.commands.rows import Rows
 from nncli.commands.scores import higher_is_better, single_metric
 from nncli.config.schema import Config
-from nncli.data.targets import ClassTarget
-from nncli.errors import UsageError, quoted
+from nncli.data.targets import ClassTarget, Target
+from nncli.errors import UsageError
 from nncli.model import ModelSpec, decode
 from nncli.training.plan import Holdout
 
-
-def _metric_name(config: Config, spec: ModelSpec) -> str:
-    """The metric shown for every epoch: the one that stopping watches, or the task's usual one."""
-    usual = "accuracy" if isinstance(spec.target, ClassTarget) else "rmse"
-    watched = config.early_stopping.metric if config.early_stopping else ""
-    if watched in ("", "loss", "val_loss"):
-        return usual
-    if not watched.startswith("val_"):
-        raise mistake_at(
-            "early_stopping.metric",
-            f"{quoted(watched)} is not watched",
-            f"Use loss, val_loss, or val_ and a metric, such as val_{usual}.",
-        )
-    return watched.removeprefix("val_")
+LOSSES = ("loss", "val_loss")
 
 
 def holdout_of(config: Config, spec: ModelSpec, held: Rows | None) -> Holdout | None:
-    name = _metric_name(config, spec)
+    """The validation rows with the metric that is shown for every epoch: the one that chooses, or the task's usual one.
+
+    Raises:
+        ConfigError: there is no such metric.
+    """
+    usual = "accuracy" if isinstance(spec.target, ClassTarget) else "rmse"
+    name = usual if config.metric in ("auto", *LOSSES) else config.metric
     try:
         metric = single_metric(spec.target, name)
     except UsageError as error:
-        raise mistake_at("early_stopping.metric", error.message, error.hint or "") from error
+        raise mistake_at("metric", error.message, error.hint or "") from error
     if held is None:
         return None
     rows = held
@@ -48,14 +41,31 @@ def holdout_of(config: Config, spec: ModelSpec, held: Rows | None) -> Holdout | 
     return Holdout(held.examples, name, higher_is_better(name), score)
 
 
+def refuse_calibration(config: Config, target: Target, *, held: bool) -> None:
+    """Raise a ConfigError where probabilities are to be calibrated and there are none, or no rows to do it on."""
+    if config.calibration == "none":
+        return
+    if not isinstance(target, ClassTarget):
+        raise mistake_at("calibration", "the target is a number, which has no probabilities", "Remove the key.")
+    if not held:
+        raise mistake_at("calibration", "it needs validation rows, and validation is 0", "Set validation: 0.2.")
+
+
 def watched_of(config: Config, holdout: Holdout | None) -> str:
-    stopping = config.early_stopping
-    if stopping is None:
-        return "loss" if holdout is None else "val_loss"
-    if holdout is None and stopping.metric != "loss":
+    """What chooses the best epoch, as a Plan has it.
+
+    Raises:
+        ConfigError: it needs validation rows, and there are none.
+    """
+    if holdout is None and (
+        config.metric not in ("auto", "loss") or (config.metric == "auto" and config.early_stopping)
+    ):
+        key, what = ("early_stopping", "waiting for val_loss") if config.metric == "auto" else ("metric", config.metric)
         raise mistake_at(
-            "early_stopping.metric",
-            f"{stopping.metric} needs validation rows, and validation is 0",
-            "Set validation: 0.2, or metric: loss, or early_stopping: null.",
+            key,
+            f"{what} needs validation rows, and validation is 0",
+            "Set validation: 0.2, or metric: loss.",
         )
-    return stopping.metric
+    if config.metric == "auto":
+        return "loss" if holdout is None else "val_loss"
+    return config.metric if config.metric in LOSSES else f"val_{config.metric}"

@@ -152,7 +152,6 @@ class EarlyStopping(Specification):
     """Stop when no epoch has been better for a while."""
 
     patience: Count = Field(20, description="epochs to wait for a better one")
-    metric: Text = Field("val_loss", description="loss, val_loss, or val_ and a metric, such as val_accuracy")
     min_delta: NonNegative = Field(0.0, description="by how much an epoch must be better to count")
 
 
@@ -226,9 +225,20 @@ class Config(Specification):
     l1: NonNegative = Field(0.0, description="adds l1 · Σ|w| to what is minimised; biases are free")
     l2: NonNegative = Field(0.0, description="adds l2/2 · Σw² to what is minimised; biases are free")
     clip_norm: Positive | None = Field(None, description="longest gradient; a longer one is scaled down")
+    metric: Text = Field(
+        "auto",
+        description="what chooses the best epoch, whose weights are kept, and what early stopping waits for: `loss`, "
+        "`val_loss`, or a metric of the validation rows, such as `accuracy`, `roc_auc` or `rmse`; auto: `val_loss`, or "
+        "`loss` without validation rows",
+    )
+    best_epoch: Literal["first", "last"] = Field("first", description="which of the epochs that are equally good")
     early_stopping: EarlyStopping | None = Field(None, description="null: run all epochs; the best is kept either way")
     class_weight: Literal["balanced"] | dict[str, NonNegative] | None = Field(
         None, description="balanced, or a weight for each class"
+    )
+    calibration: Literal["none", "temperature"] = Field(
+        "none",
+        description="temperature: in the end probabilities are made as sure as they are right on the validation rows",
     )
     precision: Precision = Field("float32", description="of all arithmetic in the network")
     on_divergence: Literal["stop", "halve_rate"] = Field(

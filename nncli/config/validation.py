@@ -79,7 +79,7 @@ def _mistakes(error: ValidationError, model: type[BaseModel], document: Document
     # A misspelt key is also a missing one. One slip of the finger is one mistake.
     misspelt = {(*c.path[:-1], _meant(c)) for c in complaints if c.kind == "extra_forbidden"}
     found = [
-        _worded(group, document)
+        _worded(group, document, keys(model))
         for (path, _), group in groups.items()
         if not (group[0].kind == "missing" and path in misspelt)
     ]
@@ -91,8 +91,11 @@ def _order(mistake: Mistake, document: Document) -> tuple[bool, int, int]:
     return (place.source != document.source, place.line or 0, place.character or 0)
 
 
-def _worded(group: Sequence[Complaint], document: Document) -> Mistake:
-    """One mistake for all that was said about one place: the most telling complaint, or all joined by "or"."""
+def _worded(group: Sequence[Complaint], document: Document, top: Mapping[str, object]) -> Mistake:
+    """One mistake for all that was said about one place: the most telling complaint, or all joined by "or".
+
+    `top` are the keys that belong at the top of the document.
+    """
     path = group[0].path
     telling = [c for c in group if c.in_own_words] + [c for c in group if c.kind in _WHOLE]
     if telling:
@@ -102,6 +105,8 @@ def _worded(group: Sequence[Complaint], document: Document) -> Mistake:
         message = f"unknown key {quoted(path[-1])}{_did_you_mean(path[-1], known)}"
         verb = "key here is" if len(known) == 1 else "keys here are"
         hint = f"The {verb} {listed(known, most=MOST_KEYS)}." if known else None
+        if path[-1] in top and len(path) > 1:
+            hint = f"It belongs beside {quoted(path[0])}, not under it."
         return document.mistake(message, path, "key", hint)
     value = group[0].details["input"]
     choices = [choice for c in group for choice in c.choices]

@@ -167,6 +167,7 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
         network.features == encoder.width
         and [(e.name, e.slots, e.width) for e in network.embeddings] == tables
         and (loss.task == "classes") == classes
+        and (classes or spec.temperature == 1.0)
         and network.outputs == loss.outputs(len(target.labels if isinstance(target, ClassTarget) else target.names))
         and (isinstance(target, ClassTarget) or len(target.names) == len(target.centers) == len(target.scales))
     )

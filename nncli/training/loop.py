@@ -163,7 +163,7 @@ def _fit(
         )
         value = _lower_is_better(plan, holdout, report)
         state.epoch, state.position, state.epoch_loss = state.epoch + 1, 0, 0.0
-        state.watch = state.watch.observe(state.epoch, value, min_delta=plan.min_delta)
+        state.watch = state.watch.observe(state.epoch, value, min_delta=plan.min_delta, keep_last=plan.keep_last)
         state.plateau = plan.schedule.observe(state.plateau, value)
         is_best = state.watch.best_epoch == state.epoch
         if is_best:

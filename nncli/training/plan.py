@@ -21,8 +21,9 @@ from nncli.training.backend import Backend
 class Plan:
     """What is to be done, as opposed to how far it has come.
 
-    `watched` names the value whose best epoch counts: `loss`, `val_loss` or `val_` and a metric's name. `go_back`
-    answers divergence by going back to the last good epoch's end with half the rate. A batch is worked in `parts`.
+    `watched` names the value whose best epoch counts: `loss`, `val_loss` or `val_` and a metric's name; with
+    `keep_last` it is the last of those equally good. `go_back` answers divergence by going back to the last good
+    epoch's end with half the rate. A batch is worked in `parts`.
 
     The rest is for whoever has to be told what went wrong: what each column of X and of y is, whether they are scaled,
     which column weighs the rows, and each row's number in its table (from 1; None: they are all there, in order).
@@ -38,6 +39,7 @@ class Plan:
     l2: float = 0.0
     clip_norm: float | None = None
     watched: str = "loss"
+    keep_last: bool = False
     patience: int | None = None
     min_delta: float = 0.0
     go_back: bool = False

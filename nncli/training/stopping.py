@@ -14,10 +14,15 @@ class Watch:
     best_epoch: int = 0
     waited: int = 0
 
-    def observe(self, epoch: int, value: float, *, min_delta: float = 0.0) -> Watch:
-        """What epoch `epoch` (from 1) changes. A value that is not a number never counts as better."""
+    def observe(self, epoch: int, value: float, *, min_delta: float = 0.0, keep_last: bool = False) -> Watch:
+        """What epoch `epoch` (from 1) changes. A value that is not a number never counts as better.
+
+        With `keep_last` an epoch as good as the best one takes its place; it is waited for a better one all the same.
+        """
         if value < self.best - min_delta:
             return Watch(value, epoch, 0)
+        if keep_last and value == self.best and self.best_epoch:
+            return Watch(value, epoch, self.waited + 1)
         return replace(self, waited=self.waited + 1)
 
     def out_of_patience(self, patience: int | None) -> bool:

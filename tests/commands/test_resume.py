@@ -100,6 +100,27 @@ def test_a_moved_run_resumes(copy: Path, whole: object) -> None:
     assert Run.open(copy).load_manifest().status == "done"
 
 
+def test_a_temperature_is_fitted_anew_when_a_training_goes_on(config: Path, tmp_path: Path) -> None:
+    settings = ["calibration=temperature", "early_stopping=null"]
+    longer = train(config, output=tmp_path / "long", assignments=[*settings, "epochs=6"]).run
+    short = train(config, output=tmp_path / "short", assignments=[*settings, "epochs=2"]).run
+    fitted = Run.open(short).load_model().spec.temperature
+    events = resume_events(short, assignments=["epochs=6"])
+    next(events)  # it is running: nothing is fitted to its weights
+    assert fitted != 1.0
+    assert Run.open(short).load_model().spec.temperature == 1.0
+    events.close()
+    assert outcome(resume(short).run) == outcome(longer)
+    assert Run.open(longer).load_model().spec.temperature not in (1.0, fitted)
+
+
+def test_a_run_killed_between_its_temperature_and_its_manifest_goes_on(config: Path, tmp_path: Path) -> None:
+    run = train(config, output=tmp_path / "run", assignments=["calibration=temperature", "epochs=3"]).run
+    whole, manifest = outcome(run), Run.open(run).load_manifest()
+    Run.open(run).save_manifest(manifest.model_copy(update={"status": "running"}))
+    assert outcome(resume(run).run) == whole
+
+
 def test_more_epochs_lead_to_what_a_longer_training_leads_to(config: Path, tmp_path: Path) -> None:
     longer = train(config, output=tmp_path / "long", assignments=["epochs=15", "early_stopping=null"]).run
     short = train(config, output=tmp_path / "short", assignments=["epochs=5", "early_stopping=null"]).run
@@ -130,8 +151,11 @@ OTHER = {
     "l1": "l1=0.1",
     "l2": "l2=0.1",
     "clip_norm": "clip_norm=1",
+    "metric": "metric=accuracy",
+    "best_epoch": "best_epoch=last",
     "early_stopping": "early_stopping.patience=5",
     "class_weight": "class_weight=balanced",
+    "calibration": "calibration=temperature",
     "precision": "precision=float64",
     "on_divergence": "on_divergence=halve_rate",
     "threads": "threads=1",

@@ -2,7 +2,7 @@
 
 It does change which epoch is the best, when validation rows decide that. So the promise is of the weights at every
 epoch's end, to the bit; and of model.safetensors whenever the same epoch is kept, which watching the training loss,
-`early_stopping: {metric: loss}`, makes sure of.
+`metric: loss`, makes sure of.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def test_validation_may_choose_another_epoch_and_only_that(folder: Path, before:
 
 
 def test_when_the_training_loss_chooses_the_weights_are_the_same_files(folder: Path) -> None:
-    by_loss = "early_stopping: {metric: loss, patience: 1000}\n"
+    by_loss = "metric: loss\n"
     files = set()
     for validation in (VALIDATION, VALIDATION.reverse().head(20), VALIDATION.with_columns(species=pl.lit("Gentoo"))):
         files.add((trained(folder, validation, by_loss).run / WEIGHTS).read_bytes())

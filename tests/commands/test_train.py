@@ -18,6 +18,7 @@ from nncli.commands.train import train_events
 from nncli.config.loading import load_config
 from nncli.errors import ConfigError, DataError, NncliError, UsageError
 from nncli.runs.manifest import HISTORY, MANIFEST, METRICS, WEIGHTS
+from nncli.runs.directory import Run
 from nncli.runs.reading import read_model
 from nncli.training.loop import EpochReport
 from nncli.training.metrics import ClassificationScores
@@ -179,29 +180,77 @@ def test_validation_is_stratified(config: Callable[..., Path]) -> None:
     assert abs(shares[0] - shares[1]) < 0.04
 
 
-@pytest.mark.parametrize(("target", "metric"), [("label", "val_accuracy"), ("y", "val_r2"), ("y", "val_loss")])
+@pytest.mark.parametrize(("target", "metric"), [("label", "accuracy"), ("y", "r2"), ("y", "val_loss")])
 def test_early_stopping_ends_early_with_the_best_weights(config: Callable[..., Path], target: str, metric: str) -> None:
-    rest = f"early_stopping: {{patience: 2, metric: {metric}}}\nlearning_rate: 0.1"
+    rest = f"metric: {metric}\nearly_stopping: {{patience: 2}}\nlearning_rate: 0.1"
     finished = train(config(f"target: {target}, {ONLY_X}", rest), assignments=["epochs=500"])
     assert finished.status == "done"
     assert finished.epochs == finished.best_epoch + 2 < 500
     history = pl.read_csv(finished.run / HISTORY)
-    assert history[metric].item(finished.best_epoch - 1) == (
-        history[metric].min() if metric == "val_loss" else history[metric].max()
-    )
+    values = history[metric if metric == "val_loss" else f"val_{metric}"]
+    assert values.item(finished.best_epoch - 1) == (values.min() if metric == "val_loss" else values.max())
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "val_bleu", "r2"])
+@pytest.mark.parametrize(
+    ("target", "metric"), [("label", "accuracy"), ("label", "roc_auc"), ("label", "log_loss"), ("y", "mae")]
+)
+def test_the_metric_asked_for_chooses_the_epoch_the_first_or_the_last_of_the_best(
+    config: Callable[..., Path], target: str, metric: str
+) -> None:
+    path = config(f"target: {target}, {ONLY_X}", f"metric: {metric}\nlearning_rate: 0.1")
+    best: dict[str, int] = {}
+    for which in ("first", "last"):
+        finished = train(path, assignments=["epochs=12", f"best_epoch={which}"])
+        best[which] = finished.best_epoch
+        values = pl.read_csv(finished.run / HISTORY)[f"val_{metric}"].to_list()
+        wanted = max(values) if metric in ("accuracy", "roc_auc") else min(values)
+        epochs = [epoch for epoch, value in enumerate(values, 1) if value == wanted]
+    assert best == {"first": epochs[0], "last": epochs[-1]}
+
+
+@pytest.mark.parametrize("metric", ["val_accuracy", "bleu", "r2"])
 def test_a_metric_that_does_not_exist_is_a_mistake(config: Callable[..., Path], metric: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        train(config(f"target: label, {ONLY_X}", f"early_stopping: {{metric: {metric}}}"))
-    assert "early_stopping.metric" in str(caught.value)
+        train(config(f"target: label, {ONLY_X}", f"metric: {metric}"))
+    assert [str(mistake.place) for mistake in caught.value.mistakes] == ["metric"]
 
 
 def test_early_stopping_without_validation_rows_watches_the_loss_or_is_a_mistake(config: Callable[..., Path]) -> None:
     with pytest.raises(ConfigError, match="needs validation rows"):
         train(config(f"target: y, {ONLY_X}", "validation: 0\nearly_stopping: {patience: 3}"))
-    assert train(config(f"target: y, {ONLY_X}", "validation: 0\nearly_stopping: {patience: 3, metric: loss}"))
+    with pytest.raises(ConfigError, match="rmse needs validation rows"):
+        train(config(f"target: y, {ONLY_X}", "validation: 0\nmetric: rmse"))
+    assert train(config(f"target: y, {ONLY_X}", "validation: 0\nmetric: loss\nearly_stopping: {patience: 3}"))
+
+
+def test_a_temperature_is_fitted_to_the_validation_rows_and_told(config: Callable[..., Path], tmp_path: Path) -> None:
+    path = config(f"target: label, {ONLY_X}")
+    finished = train(path)
+    plain = json.loads((finished.run / METRICS).read_text())
+    assert plain.keys() == {"training", "validation"}
+    calibrated = train(path, assignments=["calibration=temperature"])
+    metrics = json.loads((calibrated.run / METRICS).read_text())
+    told, model = metrics["calibration"], Run.open(calibrated.run).load_model()
+    assert model.spec.temperature == told["temperature"] != 1.0
+    assert told["log_loss_before"] == plain["validation"]["metrics"]["log_loss"]
+    assert told["calibration_error_before"] == plain["validation"]["metrics"]["calibration_error"]
+    assert told["log_loss_after"] == pytest.approx(metrics["validation"]["metrics"]["log_loss"], abs=1e-6)
+    assert told["log_loss_after"] < told["log_loss_before"]
+    assert (calibrated.run / WEIGHTS).read_bytes() == (finished.run / WEIGHTS).read_bytes()
+    before, after = (predict(run.run, tmp_path / "t.csv", proba=True) for run in (finished, calibrated))
+    assert before["prediction"].equals(after["prediction"])
+    assert not before["proba_yes"].equals(after["proba_yes"])
+
+
+@pytest.mark.parametrize(
+    ("target", "rest", "said"),
+    [("y", "", "the target is a number"), ("label", "validation: 0", "it needs validation rows")],
+)
+def test_without_probabilities_or_rows_there_is_nothing_to_calibrate(
+    config: Callable[..., Path], target: str, rest: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        train(config(f"target: {target}, {ONLY_X}", f"calibration: temperature\n{rest}"))
 
 
 def test_several_targets_are_learned_together(config: Callable[..., Path], tmp_path: Path) -> None:

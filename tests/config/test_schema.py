@@ -73,7 +73,10 @@ epochs: 60
 l1: 0
 l2: 1e-4
 clip_norm: 1
-early_stopping: {patience: 20, metric: val_loss}
+metric: val_loss
+best_epoch: last
+calibration: temperature
+early_stopping: {patience: 20}
 class_weight: {yes: 3, no: 1, 0: 2}
 precision: float64
 seed: 7
@@ -145,6 +148,8 @@ def test_a_name_is_a_thing_with_its_defaults() -> None:
         (LEAST + "layers: 64", "a list"),
         (LEAST + "precision: float16", "float32"),
         (LEAST + "seed: -1", "at least 0"),
+        (LEAST + "best_epoch: lest", "did you mean 'last'"),
+        (LEAST + "early_stopping: {metric: val_loss}", "It belongs beside 'early_stopping', not under it."),
         (LEAST + "learning_rat: 1", "did you mean 'learning_rate'"),
     ],
 )

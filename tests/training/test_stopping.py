@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from nncli.training.stopping import Watch
 
 
-def watched(values: list[float], *, min_delta: float = 0.0) -> Watch:
+def watched(values: list[float], *, min_delta: float = 0.0, keep_last: bool = False) -> Watch:
     watch = Watch()
     for epoch, value in enumerate(values, start=1):
-        watch = watch.observe(epoch, value, min_delta=min_delta)
+        watch = watch.observe(epoch, value, min_delta=min_delta, keep_last=keep_last)
     return watch
 
 
@@ -43,6 +43,24 @@ def test_a_gain_of_min_delta_or_less_is_none() -> None:
 
 def test_small_gains_add_up_against_the_best() -> None:
     assert watched([1.0, 0.9, 0.8, 0.7], min_delta=0.25).best_epoch == 4
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([3.0, 2.0, 2.0, 5.0], Watch(2.0, 3, 2)),  # a tie is the best, but nothing better
+        ([2.0, 2.0, 2.0], Watch(2.0, 3, 2)),
+        ([2.0, 3.0, 1.0], Watch(1.0, 3, 0)),
+        ([inf, inf], Watch(inf, 0, 2)),
+        ([nan, nan], Watch(inf, 0, 2)),
+    ],
+)
+def test_the_last_of_equals_is_kept_on_demand(values: list[float], expected: Watch) -> None:
+    assert watched(values, keep_last=True) == expected
+
+
+def test_a_gain_too_small_to_count_is_no_tie() -> None:
+    assert watched([1.0, 0.9, 1.0], min_delta=0.25, keep_last=True) == Watch(1.0, 3, 2)
 
 
 def test_observing_changes_nothing_that_was_there() -> None:
