@@ -17,8 +17,8 @@ from nncli.commands.session import Finished, Started
 from nncli.commands.train import train_events
 from nncli.config.loading import load_config
 from nncli.errors import ConfigError, DataError, NncliError, UsageError
-from nncli.runs.manifest import HISTORY, MANIFEST, METRICS, WEIGHTS
 from nncli.runs.directory import Run
+from nncli.runs.manifest import HISTORY, MANIFEST, METRICS, WEIGHTS
 from nncli.runs.reading import read_model
 from nncli.training.loop import EpochReport
 from nncli.training.metrics import ClassificationScores
