@@ -36,11 +36,12 @@ NOTHING = Execution("numpy", 1, 1)
 
 
 class FoldRecord(Specification):
-    """How many folds there are, how often, and of what: digests of the configuration and of the table."""
+    """How many folds there are, how often, for how long, and of what: digests of the configuration and the table."""
 
     format: Literal[1] = 1
     folds: Count
     repeats: Count
+    epochs: Count
     past: str
     data: str
 
@@ -60,7 +61,11 @@ def start_record(wanted: Path, config: Config, folds: int, repeats: int) -> tupl
         NncliError: it cannot be made.
     """
     record = FoldRecord(
-        folds=folds, repeats=repeats, past=past_of(config, NOTHING), data=digest(Path(config.data.path))
+        folds=folds,
+        repeats=repeats,
+        epochs=config.epochs,
+        past=past_of(config, NOTHING),
+        data=digest(Path(config.data.path)),
     )
     n, path = 1, wanted
     while True:
@@ -102,7 +107,7 @@ def open_record(path: Path) -> tuple[Run, FoldRecord, Config]:
             "the file is damaged, or was written by a newer nncli", place=Place(source=str(path / RECORD))
         ) from error
     config = load_config(path / CONFIG)
-    if past_of(config, NOTHING) != record.past:
+    if (past_of(config, NOTHING), config.epochs) != (record.past, record.epochs):
         raise RunError(
             "the configuration has been changed since the cross-validation began",
             place=Place(source=str(path / CONFIG)),
