@@ -125,7 +125,7 @@ def session(
     clock = time.perf_counter()
     config, metric = prepared.config, prepared.holdout.metric if prepared.holdout else None
     pace = Pace(config.checkpoint, stop)
-    model = Model(prepared.spec, state.best)
+    model, temperature = Model(prepared.spec, state.best), 1.0
 
     def checkpoint() -> None:
         save_checkpoint(run.path, state, reports, owner=manifest.owner, keep=config.checkpoint.keep)
@@ -136,7 +136,7 @@ def session(
         if state.watch.best_epoch:
             run.save_weights(model)
 
-    def close(status: Status, *, keep: bool, temperature: float = 1.0) -> None:
+    def close(status: Status, *, keep: bool) -> None:
         """Write what the run holds now; `keep` says whether the weights are worth it."""
         with together():
             if config.calibration != "none":
@@ -199,14 +199,14 @@ def session(
         calibration = None
         if config.calibration != "none" and held is not None and on_held is not None:
             calibration = calibrate(on_held.values, held.y, held.weights)
-            predictions, on_held = (some.at_temperature(calibration.temperature) for some in (predictions, on_held))
+            temperature = calibration.temperature
+            predictions, on_held = (some.at_temperature(temperature) for some in (predictions, on_held))
         on_training = _score_card(prepared, seen, predictions)
         on_validation = None if held is None or on_held is None else _score_card(prepared, held, on_held)
         metrics = {"training": card_json(on_training), "validation": card_json(on_validation)}
         run.save_metrics({**metrics, "calibration": asdict(calibration)} if calibration else metrics)
         stopped = state.epoch < config.epochs and not state.watch.out_of_patience(prepared.plan.patience)
-        temperature = calibration.temperature if calibration else 1.0
-        close("stopped" if stopped else "done", keep=True, temperature=temperature)
+        close("stopped" if stopped else "done", keep=True)
     except BaseException as error:  # also a signal that insists, or a reader of these events who leaves
         best, keep = state.watch.best_epoch, False
         # What ended the training is what is told, and not that the full disk is still full. Only a divergence says

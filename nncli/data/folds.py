@@ -106,11 +106,14 @@ def assign_folds(traits: Traits, folds: int, seed: int) -> Codes:
     else:
         assigned = deal_rows(traits, folds, rng)
     if assigned is None or len(np.unique(assigned[assigned >= 0])) < folds:
-        needed = " and one block before them" if traits.times is not None else ""
+        more, why = "", "A class's only row is always trained on." if traits.classes is not None else ""
+        if traits.groups is not None:
+            why = "Groups stay whole, and a class's only group is always trained on."
+        if traits.times is not None:
+            more, why = " and one block before them", "Rows of one time stay together."
         raise DataError(
-            f"found {traits.counted}, too few for {folds} folds{needed}",
+            f"found {traits.counted}, too few for {folds} folds{more}",
             place=traits.place,
-            hint="Use fewer folds, or add rows. The only row or group of a class is never held out, "
-            "and rows of one group or time stay together.",
+            hint=f"Use fewer folds, or add rows. {why}".rstrip(),
         )
     return assigned

@@ -84,6 +84,7 @@ def test_a_run_directory_needs_only_model_weights_and_manifest_to_predict(copy: 
         pytest.param(changed(loss={"type": "mse"}), id="a loss for numbers"),
         pytest.param(changed(encoder__columns__1__scale=0.0), id="scale 0"),
         pytest.param(changed(encoder__columns__1__center=float("nan")), id="NaN"),
+        pytest.param(changed(temperature=0.0), id="a temperature of 0"),
         pytest.param(changed(surprise=1), id="an unknown key"),
     ],
 )
@@ -118,11 +119,14 @@ def test_a_manifest_that_cannot_be_is_refused(copy: Path, damage: Damage) -> Non
     assert MANIFEST in str(refused(copy)) or "checksum" in str(refused(copy))
 
 
-def test_number_targets_that_do_not_fit_each_other_are_refused(line: Path, tmp_path: Path) -> None:
+def test_a_number_target_that_does_not_fit_itself_or_the_rest_is_refused(line: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(line, tmp_path / "copy"))
-    damaged(copy, MODEL, changed(target__scales=[1.0, 1.0]))
-    with pytest.raises(RunError, match="do not fit"):
-        predict(copy, DATA / "linear.csv")
+    whole = (copy / MODEL).read_bytes()
+    for change in (changed(target__scales=[1.0, 1.0]), changed(temperature=2.0)):
+        (copy / MODEL).write_bytes(whole)
+        damaged(copy, MODEL, change)
+        with pytest.raises(RunError, match="do not fit"):
+            predict(copy, DATA / "linear.csv")
 
 
 def rewritten(copy: Path, change: Callable[[dict[str, Any]], object]) -> None:
