@@ -77,11 +77,12 @@ def test_an_ensemble_is_trained_predicts_and_is_scored(nncli: Cli, here: Path) -
 
 
 def test_what_the_first_member_notes_is_told_once(nncli: Cli, here: Path) -> None:
-    rows = pl.DataFrame({"x": range(40), "name": [f"n{i}" for i in range(40)], "y": ["a", "b"] * 20})
+    rows = pl.DataFrame({"x": range(40), "name": [f"n{i}" for i in range(40)], "y": [*["a", "b"] * 19, "a", None]})
     rows.write_csv(here / "t.csv")
     path = written(here, f"data={{path: {here}/t.csv, target: y}}", "epochs=2")
     done = nncli("train", path, "-o", "run").check()
     assert done.err.count("has a different value in every row") == 1
+    assert done.err.count("left out 1 of 40 rows") == 1
 
 
 @pytest.mark.skipif(os.name == "nt", reason="terminals")

@@ -243,6 +243,8 @@ def test_a_folder_of_members_that_is_a_link_is_refused(copy: Path, tmp_path: Pat
     (copy / "members").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(RunError, match="links"):
         predict(copy, TABLE)
+    with pytest.raises(RunError, match="links"):
+        resume(copy)
 
 
 def test_chunks_of_a_table_are_predicted_as_the_table_is(run: Path) -> None:
