@@ -18,10 +18,12 @@ from pydantic_core import PydanticUndefined
 
 from nncli.config import schema
 from nncli.config.writing import dump
+from nncli.data.categorical import Categories
 from nncli.nn.activations import Activation
 from nncli.nn.initializers import Initializer
 from nncli.nn.layers import Layer
 from nncli.nn.losses import Loss
+from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optimizers import Optimizer
 from nncli.nn.schedules import Schedule
 
@@ -43,11 +45,20 @@ UNIONS = {
         "In `activation`, of a layer or of all, and in `output_activation` (softmax only there).",
     ),
     "Losses": (Loss, "In `loss`."),
-    "Optimizers": (Optimizer, "In `optimizer`."),
+    "Optimizers": (
+        Optimizer,
+        "In `optimizer`. `groups` gives groups of parameters their own factors, as in `groups: {scale: {rate: 6, "
+        "decay: 36}, bias: {rate: 0.1}}`: a group moves with `rate` (1) times the learning rate, and where there is a "
+        "`weight_decay` it shrinks by the learning rate · `decay` · `weight_decay` in a step, whatever its own `rate`; "
+        "`decay` is 1 for weight and embedding, 0 for the others: numeric (embeddings of numbers), bias, scale "
+        "(of normalisations) and alpha (of parametric activations). With `decay_schedule: flat_cosine` the decay holds "
+        "for half of the training's steps, then falls to 0 along half a cosine.",
+    ),
     "Learning rates": (Schedule, "In `learning_rate`. A number is short for `constant`."),
+    "Embeddings of numbers": (NumericEmbedding, "In `numeric_embedding`."),
     "Initializers": (
         Initializer,
-        "In the `init` of a dense layer; default: `he` for rectifiers, `lecun` for selu, `glorot` for the rest. "
+        "In `init`, of a dense layer or of all; default: `he` for rectifiers, `lecun` for selu, `glorot` for the rest. "
         "`he_uniform` is short for `{type: he, distribution: uniform}`.",
     ),
 }
@@ -108,6 +119,7 @@ def configuration() -> str:
     parts += section("The whole", schema.Config, "")
     parts += section("data", schema.DataSection, "data.")
     parts += section("encoding", schema.EncodingSection, "encoding.")
+    parts += section("encoding.categories", Categories, "encoding.categories.")
     parts.append(
         "\n## validation\n\nA fraction of the rows, 0 for none, or one of these, which are told apart by their keys.\n"
     )

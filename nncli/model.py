@@ -27,11 +27,12 @@ from nncli.specification import Positive, Specification, Text
 from nncli.training.calibration import apply_temperature
 from nncli.training.threads import held_to
 
-Version = Literal[1, 2]
-FORMAT: Version = 2
+Version = Literal[1, 2, 3]
+FORMAT: Version = 3
 """The version of model.json; raised whenever an older nncli could not read what a newer one writes.
 
-Since 2 the encoder holds the training range of its numbers, and its rare categories.
+Since 2 the encoder holds the training range of its numbers, and its rare categories. Since 3 it may hold quantiles,
+columns of signs, scaled columns of categories and a clip, and a target of numbers its range.
 """
 
 
@@ -53,10 +54,12 @@ class ModelSpec(Specification):
     temperature: Positive = 1.0
 
     def in_format(self, version: Version) -> ModelSpec:
-        """This model as it would have been written in that format."""
-        if version == self.format:
-            return self
-        return self.model_copy(update={"format": version, "encoder": self.encoder.of_format_1})
+        """This model as it would have been written in that format, if that has all that it uses.
+
+        What came with format 3 is used only where a configuration asks for it, which none of an older run does.
+        """
+        encoder = self.encoder.of_format_1 if version == 1 else self.encoder
+        return self.model_copy(update={"format": version, "encoder": encoder})
 
 
 @dataclass(frozen=True)

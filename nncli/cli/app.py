@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from nncli.cli.config import config
 from nncli.cli.cross_validate import cross_validate
 from nncli.cli.evaluate import evaluate
 from nncli.cli.generate import generate_data
@@ -39,6 +40,7 @@ app.command("predict")(predict)
 app.command("evaluate")(evaluate)
 app.command("cross-validate")(cross_validate)
 app.command("generate-data")(generate_data)
+app.add_typer(config, name="config")
 
 
 def _show_version(wanted: bool) -> None:

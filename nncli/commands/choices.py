@@ -10,14 +10,16 @@ import numpy.typing as npt
 
 from nncli.commands.notes import spelled_alike
 from nncli.config.schema import Config
-from nncli.data.columns import Kind, infer_kind
-from nncli.data.encoding import CategoricalColumn, Encoder
+from nncli.data.categorical import CategoricalColumn
+from nncli.data.columns import Kind, infer_kind, read_numbers
+from nncli.data.encoding import Encoder
 from nncli.data.stored import StoredTable
 from nncli.data.table import Table
 from nncli.data.targets import ClassTarget, NumberTarget, Target
 from nncli.errors import ConfigError, DataError, Mistake, Place, listed, quoted
+from nncli.nn.entrance import Embedding
 from nncli.nn.losses import CrossEntropy, Loss, Mse
-from nncli.nn.network import Embedding, Network
+from nncli.nn.network import Network
 
 MOST_PARAMETERS = 1_000_000_000_000
 """More are a slip of the finger: no machine holds them."""
@@ -28,14 +30,38 @@ def mistake_at(key: str, message: str, hint: str) -> ConfigError:
     return ConfigError(Mistake(message, Place(key=key), hint))
 
 
-def choose_loss(config: Config, table: Table) -> tuple[Loss, bool]:
-    """The loss, and whether the target is classes: text, booleans, or whatever a loss for classes is asked of."""
+MOST_CODES = 20
+"""Different whole numbers up to which a target may be the codes of classes."""
+ROWS_A_CODE = 5
+"""Rows that each code has at least, in the mean."""
+
+
+def are_codes(y: npt.NDArray[np.float64]) -> bool:
+    """Whether numbers y (rows,) look like the codes of classes: few whole numbers, without a gap, from 0 or 1 on."""
+    values = np.unique(y)
+    k = len(values)
+    few = 2 <= k <= MOST_CODES and len(y) >= ROWS_A_CODE * k
+    return few and values[0] in (0.0, 1.0) and bool((values == np.arange(k) + values[0]).all())
+
+
+def choose_loss(config: Config, table: Table, notes: list[str]) -> tuple[Loss, bool]:
+    """The loss, and whether the target is classes: text, booleans, or whatever a loss for classes is asked of.
+
+    Where the configuration leaves it open, numbers that look like codes are taken for classes, and a note says so.
+    """
     names = config.data.target
     if config.loss is not None and config.loss.task == "classes":
         kinds = [Kind.CATEGORICAL]  # whatever is in it
     else:
         kinds = [config.data.columns.get(name) or infer_kind(table, name) for name in names]
     text = [name for name, kind in zip(names, kinds, strict=True) if kind is Kind.CATEGORICAL]
+    left_open = config.loss is None and config.output_activation is None and names[0] not in config.data.columns
+    if left_open and len(names) == 1 and not text and are_codes(read_numbers(table, names[0])):
+        text = list(names)
+        notes.append(
+            f"{quoted(names[0])} is taken for classes, numbered from {read_numbers(table, names[0]).min():g} on; "
+            "if it is a quantity, set loss: mse"
+        )
     loss = config.loss or (CrossEntropy() if text and len(names) == 1 else Mse())
     if loss.task == "classes":
         if config.output_activation is not None:
@@ -68,14 +94,15 @@ def fit_features(
 
     Each column is taken up once, two at a time, on two threads: a column's kind and fit are its own matter.
     """
-    data, scaling = config.data, config.encoding.numeric
+    data, encoding = config.data, config.encoding
     never = {*data.target, *data.drop, *data.apart}
     names = data.features or [name for name in training.outline.names if name not in never]
 
     def fit(name: str) -> tuple[tuple[str, Kind], Encoder]:
         table = training.only([name])
         kind = data.columns.get(name) or infer_kind(table, name)
-        return (name, kind), Encoder.fit(table, [(name, kind)], scaling)
+        encoder = Encoder.fit(table, [(name, kind)], encoding.numeric, encoding.clip, encoding.categories)
+        return (name, kind), encoder
 
     pool = ThreadPoolExecutor(2, "nncli fit")
     try:
@@ -119,7 +146,7 @@ def fit_target(config: Config, training: Table, loss: Loss, as_classes: bool) ->
     if wanted == "standard" and loss.raw_targets:
         raise mistake_at("encoding.target", f"{loss.type} needs the target as it is", "Use none, or auto.")
     scaling = ("none" if raw else "standard") if wanted == "auto" else wanted
-    target = NumberTarget.fit(training, names, scaling)
+    target = NumberTarget.fit(training, names, scaling, config.encoding.clip_target)
     if loss.nonnegative_targets:
         y = target.read(training)
         if (y < 0.0).any():
@@ -137,11 +164,18 @@ def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) 
     count = len(target.labels) if isinstance(target, ClassTarget) else len(target.names)
     network = Network(
         features=encoder.width,
-        embeddings=tuple(Embedding(name=c.name, slots=c.slots, width=c.embedding_width or 0) for c in encoder.embedded),
+        embeddings=tuple(
+            Embedding(name=c.name, slots=c.slots, width=c.embedding_width or 0, std=config.embedding_std)
+            for c in encoder.embedded
+        ),
         layers=config.hidden,
         outputs=loss.outputs(count),
         output_activation=config.output_activation,
         precision=config.precision,
+        numeric=encoder.numeric,
+        numeric_embedding=config.numeric_embedding,
+        output_init=config.init,
+        output_parametrisation=config.parametrisation,
     )
     try:
         size = network.layout.size

@@ -41,7 +41,7 @@ class FoldRecord(Specification):
     format: Literal[1] = 1
     folds: Count
     repeats: Count
-    epochs: Count
+    epochs: Count | Literal["auto"]
     past: str
     data: str
 

@@ -20,6 +20,7 @@ from nncli.commands.choices import (
     note_two_values,
     note_unreachable,
 )
+from nncli.commands.lengths import batch_rows, epochs_of
 from nncli.commands.memory import memory_limit
 from nncli.commands.rows import Rows, encode, read, split_table, with_target
 from nncli.commands.watching import holdout_of, refuse_calibration, watched_of
@@ -69,7 +70,7 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
     dialect = table.outline.dialect
     table_rows = len(table)
     table = with_target(table, config.data.target, notes)
-    loss, as_classes = choose_loss(config, table.only(config.data.target))
+    loss, as_classes = choose_loss(config, table.only(config.data.target), notes)
     training, validation = split_table(config, table, as_classes, streams, notes, reading)
 
     kinds, encoder = fit_features(config, training, notes)
@@ -98,6 +99,8 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
             "layers": config.hidden,
             "loss": loss,
             "learning_rate": config.schedule,
+            "batch_size": config.batch_size if config.batch_size == "full" else batch_rows(config, len(train)),
+            "epochs": epochs_of(config, len(train)),
         }
     )
     spec = ModelSpec(
@@ -112,8 +115,8 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
         loss=loss,
         optimizer=config.optimizer,
         schedule=config.schedule,
-        batch_size=len(train) if config.batch_size == "full" else config.batch_size,
-        epochs=config.epochs,
+        batch_size=batch_rows(config, len(train)),
+        epochs=epochs_of(config, len(train)),
         l1=config.l1,
         l2=config.l2,
         clip_norm=config.clip_norm,

@@ -48,8 +48,9 @@ class MembersProgress:
 
     @property
     def epochs_of_all(self) -> int:
-        """Epochs at the most."""
-        return sum(member.epochs for member in self.members)
+        """Epochs at the most; a training that has not begun, and may not know, has as many as the longest."""
+        longest = max((member.epochs for member in self.members), default=0)
+        return sum(member.epochs or longest for member in self.members)
 
     @property
     def mean(self) -> tuple[str, float] | None:

@@ -163,7 +163,7 @@ def session(
             validation_rows=manifest.validation_rows,
             features=manifest.features,
             parameters=manifest.parameters,
-            epochs=config.epochs,
+            epochs=prepared.plan.epochs,
             done=state.epoch,
             metric=metric,
             notes=prepared.notes,
@@ -205,7 +205,7 @@ def session(
         on_validation = None if held is None or on_held is None else _score_card(prepared, held, on_held)
         metrics = {"training": card_json(on_training), "validation": card_json(on_validation)}
         run.save_metrics({**metrics, "calibration": asdict(calibration)} if calibration else metrics)
-        stopped = state.epoch < config.epochs and not state.watch.out_of_patience(prepared.plan.patience)
+        stopped = state.epoch < prepared.plan.epochs and not state.watch.out_of_patience(prepared.plan.patience)
         close("stopped" if stopped else "done", keep=True)
     except BaseException as error:  # also a signal that insists, or a reader of these events who leaves
         best, keep = state.watch.best_epoch, False

@@ -39,7 +39,7 @@ class Work:
 
     def __post_init__(self) -> None:
         self.outcomes: dict[int, Outcome] = {}
-        self._progress = {task.number: Progress(epochs=task.config.epochs) for task in self.tasks}
+        self._progress = {task.number: Progress() for task in self.tasks}
 
     @property
     def workers(self) -> int:

@@ -55,7 +55,7 @@ class Survey:
         table_rows = len(table)
         names = config.data.target
         table = with_target(table, names, notes)
-        loss, as_classes = choose_loss(config, table.only(names))
+        loss, as_classes = choose_loss(config, table.only(names), notes)
         of_target = table.only(names)
         target = ClassTarget.fit(of_target, names[0]) if as_classes else NumberTarget.fit(of_target, names, "none")
         other = None

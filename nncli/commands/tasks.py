@@ -67,7 +67,7 @@ def carry_out(task: Task, control: Control) -> Outcome:
 
 def task_events(task: Task, control: Control, stop: Callable[[], bool]) -> Generator[Progress, None, None]:
     """Do the task, noting and yielding how far it has come, a few times a second at the most."""
-    progress, next_note = Progress(epochs=task.config.epochs), 0.0
+    progress, next_note = Progress(), 0.0
     for event in _patiently(task, stop):
         progress = advanced(progress, event)
         if time.monotonic() >= next_note or isinstance(event, Started):
@@ -83,7 +83,8 @@ def task_events(task: Task, control: Control, stop: Callable[[], bool]) -> Gener
 def advanced(progress: Progress, event: Event) -> Progress:
     """The progress after one more event of the training."""
     if isinstance(event, Started):
-        return replace(progress, epoch=event.done, metric=event.metric or "loss", notes=event.notes)
+        known = replace(progress, epochs=event.epochs, metric=event.metric or "loss", notes=event.notes)
+        return replace(known, epoch=event.done)
     if isinstance(event, RateHalved):
         return replace(progress, epoch=event.epoch)
     if not isinstance(event, EpochReport):
@@ -127,7 +128,7 @@ def is_done(manifest: Manifest, changes: list[str]) -> bool:
 def _changes(run: Run, wanted: Config) -> list[str]:
     """What of the run's configuration is set anew, as assignments."""
     now, changes = load_config(run.path / CONFIG), []
-    if now.epochs != wanted.epochs:
+    if wanted.epochs not in ("auto", now.epochs):
         changes.append(f"epochs={wanted.epochs}")
     if now.checkpoint != wanted.checkpoint:
         changes.append(f"checkpoint={wanted.checkpoint.model_dump_json()}")

@@ -108,7 +108,13 @@ def train_events(
         notes: list[str] = []
         execution = choose_execution(prepared, notes)
         with execution.hold(prepared, notes) as prepared:
-            state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams, execution.parts)
+            state = State.fresh(
+                prepared.spec.network,
+                config.optimizer,
+                prepared.streams,
+                execution.parts,
+                prepared.training.examples,
+            )
             manifest = first_manifest(
                 prepared.config,
                 began,
@@ -165,7 +171,7 @@ def resume_events(
         with execution.hold(prepared) as prepared:
             state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams, execution.parts)
             reports = load_checkpoint(run.path, state, owner=manifest.owner)
-            _refuse_fewer(config, state.epoch)
+            _refuse_fewer(prepared.config, state.epoch)
             going_on = {"status": "running", "command": in_words(command) or manifest.command}
             manifest = manifest.model_copy(update=going_on)
             run.save_manifest(manifest)
@@ -198,7 +204,7 @@ def unchanged(run: Run, manifest: Manifest, assignments: Sequence[str]) -> Confi
 
 
 def _refuse_fewer(config: Config, trained: int) -> None:
-    if config.epochs < trained:
+    if config.epochs != "auto" and config.epochs < trained:
         message = f"{trained} epochs have been trained already; epochs may only grow"
         raise ConfigError(Mistake(message, Place(key="epochs"), "Set a larger number."))
 

@@ -6,14 +6,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from nncli.config.overrides import override
+from nncli.config.presets.expansion import expand
 from nncli.config.schema import Config, ValidationFile
 from nncli.config.source import read
 from nncli.config.validation import validate
 
 
 def load_config(path: str | Path, assignments: Sequence[str] = ()) -> Config:
-    """Read, override and validate a configuration; `-` is the standard input.
+    """Read, expand, override and validate a configuration; `-` is the standard input.
 
     Paths of tables become absolute: they are relative to the file, or to the working directory when the
     configuration comes from the standard input. `output` gets its default, runs/NAME.
@@ -22,7 +22,7 @@ def load_config(path: str | Path, assignments: Sequence[str] = ()) -> Config:
         ConfigError: every mistake found, each with its place.
         UsageError: an assignment is not of the form key=value.
     """
-    config = validate(Config, override(read(path), assignments))
+    config = validate(Config, expand(read(path), assignments))
     from_stdin = str(path) == "-"
     folder = Path.cwd() if from_stdin else Path(path).resolve().parent
     data = config.data.model_copy(update={"path": _absolute(folder, config.data.path)})

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
+from nncli.data.categorical import Categories
 from nncli.data.columns import Kind
 from nncli.data.dialect import CsvDialect, Decimal, Encoding, Separator, Thousands
-from nncli.data.encoding import NumericScaling
 from nncli.data.folds import Bootstrap, Fold
+from nncli.data.scaling import Clip, NumericScaling
 from nncli.errors import quoted
 from nncli.nn.activations import Activation, ElementwiseActivation, Relu
 from nncli.nn.arrays import Precision
-from nncli.nn.layers import Dense, Layer, Residual
+from nncli.nn.initializers import Initializer
+from nncli.nn.layers import Dense, Layer, Parametrisation, Residual
 from nncli.nn.losses import Loss
+from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optimizers import Adam, Optimizer
 from nncli.nn.schedules import ConstantRate, Schedule
-from nncli.specification import Count, Index, NonNegative, Positive, Share, Specification, Text
+from nncli.specification import Count, Flag, Index, NonNegative, Positive, Share, Specification, Text
 from nncli.training.backend import Backend
 
 MOST_EPOCHS = 1_000_000_000
@@ -112,10 +116,17 @@ class DataSection(Specification):
 class EncodingSection(Specification):
     """How columns become numbers."""
 
-    numeric: NumericScaling = Field("standard", description="scaling of numeric columns")
+    numeric: NumericScaling = Field(
+        "standard",
+        description="scaling of numeric columns: standard, min_max, robust (median and quartiles), quantile (to the "
+        "normal distribution) or none",
+    )
+    clip: Clip = Field("none", description="smooth: x / √(1 + (x/3)²) of what is scaled, never beyond ±3")
+    categories: Categories = Field(Categories(), description="how columns of categories become numbers")
     target: Literal["auto", "standard", "none"] = Field(
         "auto", description="scaling of numeric targets; auto: standard, unless the loss or the output needs raw values"
     )
+    clip_target: Flag = Field(False, description="predicted numbers go no further than those of the training rows")
 
 
 class ValidationFile(Specification):
@@ -202,7 +213,17 @@ def _is_amount(amount: str) -> str:
 
 
 class Config(Specification):
-    """A whole configuration. Every key but `data` has a default."""
+    """A whole configuration. Every key but `data` has a default.
+
+    `preset` and `quality` are there to be written; once a preset has been laid beneath the rest, they are null.
+    """
+
+    preset: Literal["tabular", "textbook"] | None = Field(
+        None, description="what stands beneath the rest; default: textbook where there are layers, tabular where not"
+    )
+    quality: Literal["fast", "balanced", "best"] | None = Field(
+        None, description="of the preset tabular: one network, an ensemble (default), or a larger one"
+    )
 
     data: DataSection = Field(description="which table, and which of its columns")
     encoding: EncodingSection = Field(EncodingSection(), description="how columns become numbers")
@@ -214,14 +235,30 @@ class Config(Specification):
         description="hidden layers; 64 is short for a dense layer; [] is a linear model",
     )
     activation: ElementwiseActivation = Field(Relu(), description="of the dense layers that name none")
+    init: Initializer | None = Field(
+        None, description="of the dense layers that name none, and of the output; default: as the activation advises"
+    )
+    parametrisation: Parametrisation | None = Field(
+        None, description="standard or ntk, of the dense layers that name none, and of the output; default: standard"
+    )
+    numeric_embedding: NumericEmbedding | None = Field(
+        None, description="how numeric columns are embedded; null: they are taken as they are"
+    )
+    embedding_std: Positive | None = Field(
+        None, description="spread of the first embeddings of categories; default: 1/sqrt of their width"
+    )
     loss: Loss | None = Field(None, description="default: mse for numbers, cross_entropy for classes")
     output_activation: Activation | None = Field(
         None, description="forced upon the output, for numbers only; default: the loss's own link"
     )
     optimizer: Optimizer = Field(Adam(), description="how the weights move")
     learning_rate: Schedule | None = Field(None, description="a number or a schedule; default: the optimizer's own")
-    batch_size: Count | Literal["full"] = Field(32, description="rows in a mini-batch, or full for all")
-    epochs: Annotated[Count, Field(le=MOST_EPOCHS)] = Field(100, description="passes over the training rows")
+    batch_size: Count | Literal["full", "auto"] = Field(
+        32, description="rows in a mini-batch, or full for all; auto: by the number of training rows"
+    )
+    epochs: Annotated[Count, Field(le=MOST_EPOCHS)] | Literal["auto"] = Field(
+        100, description="passes over the training rows; auto: 256, fewer of many rows"
+    )
     l1: NonNegative = Field(0.0, description="adds l1 · Σ|w| to what is minimised; biases are free")
     l2: NonNegative = Field(0.0, description="adds l2/2 · Σw² to what is minimised; biases are free")
     clip_norm: Positive | None = Field(None, description="longest gradient; a longer one is scaled down")
@@ -283,8 +320,9 @@ class Config(Specification):
 
     @property
     def hidden(self) -> tuple[Layer, ...]:
-        """The layers, every dense one with its activation."""
-        return tuple(_with_activation(layer, self.activation) for layer in self.layers)
+        """The layers, every dense one with its activation, initializer and parametrisation."""
+        usual = {"activation": self.activation, "init": self.init, "parametrisation": self.parametrisation}
+        return tuple(_filled(layer, usual) for layer in self.layers)
 
     @property
     def schedule(self) -> Schedule:
@@ -292,9 +330,10 @@ class Config(Specification):
         return self.learning_rate or ConstantRate(initial=self.optimizer.default_rate)
 
 
-def _with_activation(layer: Layer, activation: ElementwiseActivation) -> Layer:
-    if isinstance(layer, Dense) and layer.activation is None:
-        return layer.model_copy(update={"activation": activation})
+def _filled(layer: Layer, usual: Mapping[str, object]) -> Layer:
+    """The layer, and those inside it, with the `usual` values where a dense one names none."""
+    if isinstance(layer, Dense):
+        return layer.model_copy(update={key: value for key, value in usual.items() if getattr(layer, key) is None})
     if isinstance(layer, Residual):
-        return layer.model_copy(update={"layers": tuple(_with_activation(inner, activation) for inner in layer.layers)})
+        return layer.model_copy(update={"layers": tuple(_filled(inner, usual) for inner in layer.layers)})
     return layer

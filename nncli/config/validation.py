@@ -111,8 +111,11 @@ def _worded(group: Sequence[Complaint], document: Document, top: Mapping[str, ob
     value = group[0].details["input"]
     choices = [choice for c in group for choice in c.choices]
     if isinstance(value, str) and all(c.kind in _CHOICES for c in group):
-        message = f"unknown {_noun(path)} {quoted(value)}{_did_you_mean(value, choices)}"
-        return document.mistake(message, path, "value", f"Expected one of {listed(choices, most=MOST_CHOICES)}.")
+        about_key = group[0].about_key
+        message = f"unknown {'key' if about_key else _noun(path)} {quoted(value)}{_did_you_mean(value, choices)}"
+        return document.mistake(
+            message, path, "key" if about_key else "value", f"Expected one of {listed(choices, most=MOST_CHOICES)}."
+        )
     rules = list(dict.fromkeys(_rule(c) for c in group if c.kind in _RULES))
     others = list(dict.fromkeys(_expected(c) for c in group if c.kind not in _RULES and c.kind != "extra_forbidden"))
     what = "the key " if group[0].about_key else ""

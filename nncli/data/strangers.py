@@ -52,7 +52,8 @@ class Strange:
     @property
     def extent(self) -> str:
         """How far outside: ` down to -3 and up to 131`."""
-        ends = [f"down to {self.lowest:g}"] * (self.lowest < inf) + [f"up to {self.highest:g}"] * (self.highest > -inf)
+        low, high = self.lowest + 0.0, self.highest + 0.0  # -0.0 and 0.0 are one end, whichever was met
+        ends = [f"down to {low:g}"] * (low < inf) + [f"up to {high:g}"] * (high > -inf)
         return f" {' and '.join(ends)}" if ends else ""
 
 

@@ -22,30 +22,39 @@ TargetScaling = Literal["standard", "none"]
 
 
 class NumberTarget(Specification):
-    """One or several numbers. The network learns (y - center) / scale; predictions come back in y's own units."""
+    """One or several numbers. The network learns (y - center) / scale; predictions come back in y's own units.
+
+    With `lowest` and `highest`, the ends of the training target, predictions go no further.
+    """
 
     type: Literal["numbers"] = "numbers"
     names: tuple[Text, ...]
     centers: tuple[Real, ...]
     scales: tuple[Positive, ...]
+    lowest: tuple[Real, ...] | None = None
+    highest: tuple[Real, ...] | None = None
 
     @classmethod
-    def fit(cls, table: Table, names: tuple[str, ...], scaling: TargetScaling) -> NumberTarget:
+    def fit(cls, table: Table, names: tuple[str, ...], scaling: TargetScaling, clip: bool = False) -> NumberTarget:
         """Mean and standard deviation of each column, or 0 and 1 with `none`. A constant column has scale 1.
+
+        `clip` keeps predictions to the range of `table`, the training rows.
 
         Raises:
             DataError: a target is missing or not a number, or so large that the spread is not a finite number.
         """
+        Y = cls._read(table, names) if clip or scaling != "none" else np.empty((0, len(names)))
+        ends = {"lowest": tuple(Y.min(0).tolist()), "highest": tuple(Y.max(0).tolist())} if clip and len(Y) else {}
         if scaling == "none":
-            return cls(names=names, centers=(0.0,) * len(names), scales=(1.0,) * len(names))
+            return cls(names=names, centers=(0.0,) * len(names), scales=(1.0,) * len(names), **ends)
         centers, scales = [], []
-        for name, y in zip(names, cls._read(table, names).T, strict=True):
+        for name, y in zip(names, Y.T, strict=True):
             with np.errstate(over="ignore", invalid="ignore"):
                 center, scale = float(y.mean()), float(y.std())
             refuse_extremes(table, name, y, center, scale)
             centers.append(center)
             scales.append(settled_scale(center, scale))
-        return cls(names=names, centers=tuple(centers), scales=tuple(scales))
+        return cls(names=names, centers=tuple(centers), scales=tuple(scales), **ends)
 
     @staticmethod
     def _read(table: Table, names: tuple[str, ...]) -> Floats:
@@ -66,8 +75,9 @@ class NumberTarget(Specification):
         return np.asarray((y - np.array(self.centers)) / np.array(self.scales))
 
     def decode(self, y: Floats) -> Floats:
-        """The network's units to their own."""
-        return np.asarray(y * np.array(self.scales) + np.array(self.centers))
+        """The network's units to their own, within the training range where that is kept."""
+        own = np.asarray(y * np.array(self.scales) + np.array(self.centers))
+        return own if self.lowest is None or self.highest is None else own.clip(self.lowest, self.highest)
 
 
 class ClassTarget(Specification):

@@ -31,6 +31,24 @@ class ActivationBase(Specification):
     def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
         """Tie the function to the buffer it reads; `in_place` says that Z may be overwritten."""
 
+    def bind_bend(self, Z: Array) -> Bound:
+        """Tie D = f(Z) - Z, by how much the function departs from the straight line, to the buffer it reads.
+
+        `backward(dD)` overwrites dD with dD · (f'(Z) - 1). It may read D, which must be as `forward` left it.
+        """
+        Y, f, df = self.bind(Z)
+        D, S = np.empty_like(Z), np.empty_like(Z)
+
+        def forward() -> None:
+            f()
+            np.subtract(Y, Z, out=D)
+
+        def backward(dD: Array) -> Array:
+            np.copyto(S, dD)
+            return np.subtract(df(dD), S, out=dD)
+
+        return Bound(D, forward, backward)
+
 
 def _output(Z: Array, in_place: bool) -> Array:
     return Z if in_place else np.empty_like(Z)
@@ -136,27 +154,31 @@ class LeakyRelu(ActivationBase):
         return Bound(Y, forward, backward)
 
 
-def _exponential_tail(Z: Array, in_place: bool, alpha: float, scale: float) -> Bound:
-    """scale · z where z > 0, else scale · alpha · (eᶻ - 1); below zero the derivative is y + scale · alpha."""
-    Y, D, P = _output(Z, in_place), np.empty_like(Z), np.empty_like(Z)
-    on, a = np.empty(Z.shape, bool), alpha * scale
+def _exponential_tail(Z: Array, Y: Array, alpha: float, scale: float, *, bend: bool = False) -> Bound:
+    """scale · z where z > 0, else scale · alpha · (eᶻ - 1), into Y; with `bend`, that less z.
+
+    Below zero the derivative is scale · alpha · (eᶻ - 1) + scale · alpha.
+    """
+    E, N, zeros = np.empty_like(Z), np.empty_like(Z), np.zeros_like(Z)
+    on, a, straight = np.empty(Z.shape, bool), alpha * scale, 1.0 if bend else 0.0
 
     def forward() -> None:
         np.greater(Z, 0.0, out=on)
-        np.copyto(P, on)
-        np.multiply(Z, P, out=P)  # P = max(z, 0)
-        np.subtract(Z, P, out=D)  # D = min(z, 0)
-        np.expm1(D, out=D)
-        np.multiply(D, a, out=D)  # D = y where z <= 0, else 0
-        np.multiply(P, scale, out=P)
-        np.add(P, D, out=Y)
+        np.minimum(Z, zeros, out=N)
+        np.expm1(N, out=E)
+        np.multiply(E, a, out=E)  # E = y where z <= 0, else 0
+        np.subtract(Z, N, out=Y)  # max(z, 0)
+        np.multiply(Y, scale - straight, out=Y)
+        np.add(Y, E, out=Y)
+        if bend:
+            np.subtract(Y, N, out=Y)
 
     def backward(dY: Array) -> Array:
-        np.add(D, a, out=D)  # f' where z <= 0; where z > 0 it is a, and scale is wanted
-        np.copyto(P, on)
-        np.multiply(P, scale - a, out=P)
-        np.add(D, P, out=D)
-        return np.multiply(dY, D, out=dY)
+        np.add(E, a - straight, out=E)  # f' where z <= 0; where z > 0 it is a, and scale is wanted
+        np.copyto(N, on)
+        np.multiply(N, scale - a, out=N)
+        np.add(E, N, out=E)
+        return np.multiply(dY, E, out=dY)
 
     return Bound(Y, forward, backward)
 
@@ -168,7 +190,7 @@ class Elu(ActivationBase):
     alpha: Positive = 1.0
 
     def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
-        return _exponential_tail(Z, in_place, self.alpha, 1.0)
+        return _exponential_tail(Z, _output(Z, in_place), self.alpha, 1.0)
 
 
 class Selu(ActivationBase):
@@ -180,7 +202,10 @@ class Selu(ActivationBase):
     SCALE: ClassVar[float] = 1.0507009873554804934193349852946
 
     def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
-        return _exponential_tail(Z, in_place, self.ALPHA, self.SCALE)
+        return _exponential_tail(Z, _output(Z, in_place), self.ALPHA, self.SCALE)
+
+    def bind_bend(self, Z: Array) -> Bound:
+        return _exponential_tail(Z, np.empty_like(Z), self.ALPHA, self.SCALE, bend=True)
 
 
 class Gelu(ActivationBase):
@@ -244,37 +269,48 @@ class Silu(ActivationBase):
 
 
 class Mish(ActivationBase):
-    """f(z) = z t with t = tanh(softplus z) = n / (n + 2), n = e (e + 2), e = eᶻ. Misra, 2020.
+    """f(z) = z tanh(softplus z) = z + z r with r = -2 / (n + 2), n = e (e + 2), e = eᶻ. Misra, 2020.
 
-    e is taken of min(z, 20), beyond which t is 1 to the last bit, so nothing overflows.
-    f' = t + z (1 - t²) s with s = e / (1 + e).
+    e is taken of min(z, 20), beyond which r is lost beside 1, so nothing overflows. f' = 1 + r - z r (2 + r (e + 2)).
     """
 
     type: Literal["mish"] = "mish"
 
     def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
-        Y, E, T, D = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
+        D, bend, df = self.bind_bend(Z)
+        Y, S = np.empty_like(Z), np.empty_like(Z)
 
         def forward() -> None:
-            np.minimum(Z, 20.0, out=E)
-            np.exp(E, out=E)
-            np.add(E, 2.0, out=T)
-            np.multiply(T, E, out=T)  # T = n
-            np.add(T, 2.0, out=D)
-            np.divide(T, D, out=T)
-            np.multiply(Z, T, out=Y)
+            bend()
+            np.add(Z, D, out=Y)
 
         def backward(dY: Array) -> Array:
-            np.add(E, 1.0, out=D)
-            np.divide(E, D, out=E)  # E = s
-            np.multiply(T, T, out=D)
-            np.subtract(1.0, D, out=D)
-            np.multiply(D, E, out=D)
-            np.multiply(D, Z, out=D)
-            np.add(D, T, out=D)
-            return np.multiply(dY, D, out=dY)
+            np.copyto(S, dY)
+            return np.add(df(dY), S, out=dY)
 
         return Bound(Y, forward, backward)
+
+    def bind_bend(self, Z: Array) -> Bound:
+        D, R, E, H = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
+        most, two, minus_two = np.full_like(Z, 20.0), scalar(2.0, Z), scalar(-2.0, Z)
+
+        def forward() -> None:
+            np.minimum(Z, most, out=E)
+            np.exp(E, out=E)
+            np.add(E, two, out=H)
+            np.multiply(E, H, out=E)  # E = n
+            np.add(E, two, out=E)
+            np.divide(minus_two, E, out=R)
+            np.multiply(Z, R, out=D)
+
+        def backward(dD: Array) -> Array:
+            np.multiply(R, H, out=E)
+            np.add(E, two, out=E)
+            np.multiply(E, D, out=E)
+            np.subtract(R, E, out=E)
+            return np.multiply(dD, E, out=dD)
+
+        return Bound(D, forward, backward)
 
 
 class Softplus(ActivationBase):

@@ -135,6 +135,19 @@ class Orthogonal(InitializerBase):
         return np.asarray(self.gain * (Q if rows >= columns else Q.T).reshape(shape))
 
 
+class Data(InitializerBase):
+    """N(0, 1), then each unit scaled so that Z has standard deviation 1 over the training rows.
+
+    The bias starts where a random mean of five rows (Dirichlet) lies at the activation's kink: "he+5" of Steinwart, "A
+    sober look at neural network initializations", 2019. See nncli/nn/settling.py.
+    """
+
+    type: Literal["data"] = "data"
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return rng.normal(size=shape)
+
+
 def _expand(value: Any) -> Any:
     """`he` for `{type: he}` and `he_uniform` for `{type: he, distribution: uniform}`."""
     if not isinstance(value, str):
@@ -145,7 +158,7 @@ def _expand(value: Any) -> Any:
 
 Initializer = Annotated[
     Annotated[
-        Zeros | Constant | Normal | Uniform | Glorot | He | Lecun | Orthogonal,
+        Zeros | Constant | Normal | Uniform | Glorot | He | Lecun | Orthogonal | Data,
         Field(discriminator="type"),
     ],
     BeforeValidator(_expand),

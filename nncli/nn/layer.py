@@ -32,6 +32,11 @@ class LayerBase(Specification):
         """Whether, in training, a row's output depends on the other rows of its batch."""
         return False
 
+    @property
+    def needs_data(self) -> bool:
+        """Whether where its parameters start depends on the training rows: see `settle`."""
+        return False
+
     @abstractmethod
     def width(self, d: int) -> int:
         """Units of output for `d` units of input. Raises ValueError when the layer cannot follow `d` units."""
@@ -48,3 +53,9 @@ class LayerBase(Specification):
         as in the first layer of a network, `backward` leaves out the gradient of the input and returns a buffer that
         means nothing.
         """
+
+    def settle(self, p: Views, X: Array, rng: np.random.Generator) -> Array:
+        """Let what of the fresh parameters p is to follow from the data follow from X (rows, d); returns the output."""
+        bound = self.bind(p, p, X, training=None, needs_dX=False)  # nothing goes back, so no gradient is written
+        bound.forward()
+        return bound.Y

@@ -8,48 +8,76 @@ the views of their gradients, both by the short names that `slots` gives.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import sqrt
 from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 from pydantic import BeforeValidator, Field
 
 from nncli.nn.activations import ElementwiseActivation, Identity
-from nncli.nn.arrays import Array, Bound
-from nncli.nn.initializers import Initializer, Zeros
+from nncli.nn.arrays import Array, Bound, scalar
+from nncli.nn.initializers import Data, Initializer, InitializerBase, Normal, Zeros
 from nncli.nn.layer import LayerBase, Training
+from nncli.nn.learned import Parametric, Scale
+from nncli.nn.masks import bind_draw
 from nncli.nn.normalization import BatchNorm, LayerNorm
 from nncli.nn.parameters import Group, Slot, Views, under
+from nncli.nn.schedules import Course, share_of
+from nncli.nn.settling import settle_dense
 from nncli.specification import Count, Flag, Share
+
+Parametrisation: TypeAlias = Literal["standard", "ntk"]
 
 
 class Dense(LayerBase):
-    """Y = f(X W + b). Every unit sees every input."""
+    """Y = f(X W + b). Every unit sees every input.
+
+    With the parametrisation `ntk`, Z = X W / sqrt(d) + b and W starts from N(0, 1), so that one learning rate suits
+    layers of any width. Jacot, Gabriel and Hongler, "Neural tangent kernel", 2018.
+    """
 
     type: Literal["dense"] = "dense"
     units: Count
     activation: ElementwiseActivation | None = None
     bias: Flag = True
     init: Initializer | None = None
+    parametrisation: Parametrisation | None = None
+
+    @property
+    def needs_data(self) -> bool:
+        return isinstance(self.init, Data)
 
     def width(self, d: int) -> int:
         return self.units
 
+    def _factor(self, d: int) -> float:
+        """By what X W is multiplied."""
+        return 1.0 / sqrt(max(1, d)) if self.parametrisation == "ntk" else 1.0
+
     def slots(self, d: int) -> tuple[Slot, ...]:
-        f = self.activation or Identity()
-        weight = Slot("weight", (d, self.units), Group.WEIGHT, self.init or f.default_init)
+        usual: InitializerBase = (self.activation or Identity()).default_init
+        init = self.init or (Normal(std=1.0) if self.parametrisation == "ntk" else usual)
+        weight = Slot("weight", (d, self.units), Group.WEIGHT, init)
         return (weight, Slot("bias", (self.units,), Group.BIAS, Zeros())) if self.bias else (weight,)
+
+    def settle(self, p: Views, X: Array, rng: np.random.Generator) -> Array:
+        if self.needs_data:
+            settle_dense(p["weight"], p.get("bias"), X, self._factor(X.shape[1]), rng)
+        return super().settle(p, X, rng)
 
     def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
         W, dW, b, db = p["weight"], g["weight"], p.get("bias"), g.get("bias")
         rows, d = X.shape
         Z, B = np.empty((rows, self.units), X.dtype), np.empty((rows if self.bias else 0, self.units), X.dtype)
         dX = np.empty((rows if needs_dX else 0, d), X.dtype)
-        ones = np.ones(rows, X.dtype)
-        XT, WT = X.T, W.T
+        ones, factor = np.ones(rows, X.dtype), scalar(self._factor(d), X)
+        XT, WT, scaled = X.T, W.T, self.parametrisation == "ntk"
         Y, activate, df = (self.activation or Identity()).bind(Z, in_place=True)
 
         def forward() -> None:
             np.dot(X, W, out=Z)  # as np.matmul, with less ado about small matrices
+            if scaled:
+                np.multiply(Z, factor, out=Z)
             if b is not None:
                 np.copyto(B, b)
                 np.add(Z, B, out=Z)
@@ -57,9 +85,11 @@ class Dense(LayerBase):
 
         def backward(dY: Array) -> Array:
             dZ = df(dY)
-            np.dot(XT, dZ, out=dW)
             if db is not None:
                 np.dot(ones, dZ, out=db)  # the sum over rows, which BLAS does faster than np.sum
+            if scaled:
+                np.multiply(dZ, factor, out=dZ)
+            np.dot(XT, dZ, out=dW)
             if needs_dX:
                 np.dot(dZ, WT, out=dX)
             return dX
@@ -70,11 +100,13 @@ class Dense(LayerBase):
 class Dropout(LayerBase):
     """Each unit is silenced with probability `rate` while training, and the rest scaled by 1 / (1 - rate).
 
-    Srivastava et al., 2014, in the inverted form: prediction needs no correction.
+    Srivastava et al., 2014, in the inverted form: prediction needs no correction. The rate is met within 2^-16. With
+    the `schedule` flat_cosine it holds for half of the training's steps, then falls to 0 along half a cosine.
     """
 
     type: Literal["dropout"] = "dropout"
     rate: Share = 0.5
+    schedule: Course = "constant"
 
     def width(self, d: int) -> int:
         return d
@@ -83,11 +115,11 @@ class Dropout(LayerBase):
         if not training or self.rate == 0.0:
             return Bound(X, lambda: None, lambda dY: dY)
         Y, M, kept = np.empty_like(X), np.empty_like(X), np.empty(X.shape, bool)
-        rng, rate, scale = training.rng, self.rate, 1.0 / (1.0 - self.rate)
+        rate, course, progress, scale = self.rate, self.schedule, training.progress, scalar(1.0, X)
+        draw = bind_draw(training.rng, kept)
 
         def forward() -> None:
-            rng.random(out=M, dtype=M.dtype.type)
-            np.greater_equal(M, rate, out=kept)
+            scale.fill(1.0 / draw(rate * share_of(course, progress.item())))
             np.copyto(M, kept)
             np.multiply(M, scale, out=M)
             np.multiply(X, M, out=Y)
@@ -121,6 +153,10 @@ class Residual(LayerBase):
     def couples_rows(self) -> bool:
         return any(layer.couples_rows for layer in self.layers)
 
+    @property
+    def needs_data(self) -> bool:
+        return any(layer.needs_data for layer in self.layers)
+
     def width(self, d: int) -> int:
         width = d
         for _, layer, into in walk_widths(numbered(self.layers), d):
@@ -133,6 +169,9 @@ class Residual(LayerBase):
 
     def slots(self, d: int) -> tuple[Slot, ...]:
         return tuple(slots_of(numbered(self.layers), d))
+
+    def settle(self, p: Views, X: Array, rng: np.random.Generator) -> Array:
+        return X + settle_chain(numbered(self.layers), p, X, rng)
 
     def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
         F, inner_forward, inner_backward = bind_chain(
@@ -161,7 +200,7 @@ def _expand(value: Any) -> Any:
 
 Layer = Annotated[
     Annotated[
-        Dense | Dropout | BatchNorm | LayerNorm | ActivationLayer | Residual,
+        Dense | Dropout | BatchNorm | LayerNorm | Scale | ActivationLayer | Parametric | Residual,
         Field(discriminator="type"),
     ],
     BeforeValidator(_expand),
@@ -197,6 +236,13 @@ def slots_of(chain: Chain, d: int) -> Iterator[Slot]:
     """The parameters of a chain of layers, named `layers.0.weight` and so on."""
     for name, layer, width in walk_widths(chain, d):
         yield from (slot.under(name) for slot in layer.slots(width))
+
+
+def settle_chain(chain: Chain, p: Views, X: Array, rng: np.random.Generator) -> Array:
+    """Settle layers one behind the other, each on the output of those before it; returns the last output."""
+    for name, layer in chain:
+        X = layer.settle(under(p, name), X, rng)
+    return X
 
 
 def bind_chain(chain: Chain, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:

@@ -7,26 +7,34 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from pydantic import model_validator
 
 from nncli.nn.activations import Activation, Identity
 from nncli.nn.arrays import Array, Bound, Codes, Precision
-from nncli.nn.initializers import Normal
+from nncli.nn.entrance import Embedding, bind_entrance
+from nncli.nn.initializers import Initializer
 from nncli.nn.layer import Training
-from nncli.nn.layers import Chain, Dense, Layer, bind_chain, numbered, slots_of
-from nncli.nn.parameters import Group, Layout, Parameters, Slot, Views, under
-from nncli.specification import Count, Index, Specification, Text
-
-
-class Embedding(Specification):
-    """A learned vector of `width` numbers for each of `slots` codes of one categorical column."""
-
-    name: Text
-    slots: Count
-    width: Count
+from nncli.nn.layers import (
+    Chain,
+    Dense,
+    Layer,
+    Parametrisation,
+    bind_chain,
+    numbered,
+    settle_chain,
+    slots_of,
+    walk_widths,
+)
+from nncli.nn.numeric_embeddings import NumericEmbedding
+from nncli.nn.parameters import Layout, Parameters, Slot, Views, under
+from nncli.specification import Count, Index, Specification
 
 
 class Network(Specification):
     """`features` numbers and one code per embedding come in; the layers and a dense output follow.
+
+    `numeric` are the positions of those features that are numbers of a column, not 0/1 flags or the like; they go
+    through the `numeric_embedding`, if there is one. `output_init` and `output_parametrisation` are the last layer's.
 
     The output is `outputs` raw numbers, (rows, outputs), passed through `output_activation` where one is forced
     upon it. The loss knows what they mean.
@@ -38,11 +46,41 @@ class Network(Specification):
     outputs: Count
     output_activation: Activation | None = None
     precision: Precision = "float32"
+    numeric: tuple[Index, ...] = ()
+    numeric_embedding: NumericEmbedding | None = None
+    output_init: Initializer | None = None
+    output_parametrisation: Parametrisation | None = None
+
+    @model_validator(mode="after")
+    def _numeric_columns_are_features(self) -> Network:
+        if list(self.numeric) != sorted({i for i in self.numeric if i < self.features}):
+            raise ValueError(f"numeric must be ascending positions among the {self.features} features")
+        return self
 
     @property
     def inputs(self) -> int:
-        """Width of the first layer's input: the numbers, then every embedding."""
-        return self.features + sum(embedding.width for embedding in self.embeddings)
+        """Width of the first layer's input: the numbers, embedded or not, then every embedding of categories."""
+        more = len(self.numeric) * (self.numeric_embedding.units - 1) if self.numeric_embedding else 0
+        return self.features + more + sum(embedding.width for embedding in self.embeddings)
+
+    @property
+    def embedded(self) -> tuple[int, ...]:
+        """The positions in X of the numbers that are embedded."""
+        return self.numeric if self.numeric_embedding else ()
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether where its parameters start depends on the training rows: see `settle`."""
+        embedding = self.numeric_embedding
+        return any(layer.needs_data for _, layer in self.chain) or bool(
+            self.embedded and embedding and embedding.needs_data
+        )
+
+    @property
+    def widest(self) -> int:
+        """The most numbers that a row becomes at any one place on its way through the network."""
+        within = len(self.embedded) * (self.numeric_embedding.inner if self.numeric_embedding else 0)
+        return max(within, self.outputs, *(d for _, _, d in walk_widths(self.chain, self.inputs)))
 
     @property
     def couples_rows(self) -> bool:
@@ -53,7 +91,9 @@ class Network(Specification):
     def output(self) -> Dense:
         """The last dense layer; its activation is bound apart, since softmax is allowed only here."""
         f = self.output_activation or Identity()
-        return Dense(units=self.outputs, activation=None, init=f.default_init)
+        if self.output_init is None and self.output_parametrisation != "ntk":
+            return Dense(units=self.outputs, activation=None, init=f.default_init)
+        return Dense(units=self.outputs, init=self.output_init, parametrisation=self.output_parametrisation)
 
     @cached_property
     def chain(self) -> Chain:
@@ -62,7 +102,7 @@ class Network(Specification):
 
     @cached_property
     def layout(self) -> Layout:
-        """Every parameter by name: `embeddings.COLUMN`, `layers.0.weight` …, `output.weight`, `output.bias`.
+        """Every parameter by name: `numeric.weight` …, `embeddings.COLUMN`, `layers.0.weight` …, `output.bias`.
 
         Raises:
             ValueError: a layer cannot follow the one before it.
@@ -70,13 +110,27 @@ class Network(Specification):
         return Layout(tuple(self._slots()))
 
     def _slots(self) -> Iterator[Slot]:
-        for e in self.embeddings:
-            yield Slot(f"embeddings.{e.name}", (e.slots, e.width), Group.EMBEDDING, Normal(std=e.width**-0.5))
+        if self.numeric_embedding and self.embedded:
+            yield from (slot.under("numeric") for slot in self.numeric_embedding.slots(len(self.embedded)))
+        for embedding in self.embeddings:
+            yield embedding.slot
         yield from slots_of(self.chain, self.inputs)
 
     def initialise(self, rng: np.random.Generator) -> Parameters:
         """Fresh parameters, drawn from each layer's initializer."""
         return self.layout.initialise(rng, self.precision)
+
+    def settle(self, parameters: Parameters, X: Array, codes: Codes, rng: np.random.Generator) -> None:
+        """Let what of fresh parameters is to follow from the data follow from X (rows, features) and codes.
+
+        Layer by layer, each on what those before it, settled already, make of these rows.
+        """
+        p, X = parameters.named, np.ascontiguousarray(X, self.precision)
+        if self.numeric_embedding and self.embedded:
+            self.numeric_embedding.settle(under(p, "numeric"), X[:, list(self.embedded)])
+        wide = self.bind_inputs(p, p, X, codes)
+        wide.forward()
+        settle_chain(self.chain, p, wide.Y, rng)
 
     def bind(
         self,
@@ -88,13 +142,14 @@ class Network(Specification):
     ) -> BoundNetwork:
         """Allocate the buffers for `rows` rows and tie every layer to them.
 
-        With `needs_dX`, `backward` returns the gradient with respect to the network's input, (rows, inputs).
+        With `needs_dX`, `backward` returns the gradient with respect to X (rows, features).
         """
         X = np.zeros((rows, self.features), self.precision)
         codes = np.zeros((rows, len(self.embeddings)), np.int64)
         p, g = parameters.named, parameters.gradients
-        wide = self.bind_inputs(under(p, "embeddings"), under(g, "embeddings"), X, codes)
-        dense = bind_chain(self.chain, p, g, wide.Y, training=training, needs_dX=needs_dX or bool(self.embeddings))
+        wide = self.bind_inputs(p, g, X, codes, needs_dX=needs_dX)
+        learns = bool(self.embeddings or self.embedded)
+        dense = bind_chain(self.chain, p, g, wide.Y, training=training, needs_dX=needs_dX or learns)
         end = (self.output_activation or Identity()).bind(dense.Y)
 
         def forward() -> None:
@@ -107,35 +162,9 @@ class Network(Specification):
 
         return BoundNetwork(X, codes, end.Y, forward, backward)
 
-    def bind_inputs(self, p: Views, g: Views, X: Array, codes: Codes) -> Bound:
-        """Y = [X, E_1[codes_1], E_2[codes_2], ...]; without embeddings Y is X itself."""
-        if not self.embeddings:
-            return Bound(X, lambda: None, lambda dY: dY)
-        rows, d = X.shape
-        Y = np.empty((rows, self.inputs), X.dtype)
-        tables = []
-        start = d
-        for i, e in enumerate(self.embeddings):
-            c, looked_up = np.empty(rows, np.int64), np.empty((rows, e.width), X.dtype)
-            span = slice(start, start + e.width)
-            tables.append((p[e.name], g[e.name], codes[:, i], c, looked_up, Y[:, span], span))
-            start += e.width
-        numbers = Y[:, :d]
-
-        def forward() -> None:
-            np.copyto(numbers, X)
-            for E, _, column, c, looked_up, part, _ in tables:
-                np.copyto(c, column)  # np.take would copy a column that is not contiguous
-                np.take(E, c, axis=0, out=looked_up, mode="clip")
-                np.copyto(part, looked_up)
-
-        def backward(dY: Array) -> Array:
-            for _, dE, _, c, _, _, span in tables:
-                dE.fill(0.0)
-                np.add.at(dE, c, dY[:, span])  # a category met twice in a batch counts twice
-            return dY
-
-        return Bound(Y, forward, backward)
+    def bind_inputs(self, p: Views, g: Views, X: Array, codes: Codes, *, needs_dX: bool = False) -> Bound:
+        """The input of the first layer, (rows, inputs), from X and codes: see nncli/nn/entrance.py."""
+        return bind_entrance(self.embeddings, self.numeric_embedding, self.embedded, p, g, X, codes, needs_dX=needs_dX)
 
 
 @dataclass(frozen=True)

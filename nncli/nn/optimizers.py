@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 from math import sqrt
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from nncli.nn.arrays import Array, scalar
+from nncli.nn.groups import Factors, GroupName, alike
+from nncli.nn.parameters import Group
+from nncli.nn.schedules import Course, share_of
 from nncli.specification import ByName, Flag, NonNegative, Positive, Share, Specification
 
 BLOCK = 32_768
@@ -27,26 +29,48 @@ Step: TypeAlias = Callable[[float, int], None]
 
 
 class OptimizerBase(Specification):
-    """How theta moves. `weight_decay`, where there is one, is decoupled and spares biases and scales."""
+    """How theta moves: each group of parameters by `rate` times the learning rate."""
+
+    groups: dict[GroupName, Factors] = Field({})
 
     default_rate: ClassVar[float] = 0.001
     """The learning rate when the configuration names none."""
     moments: ClassVar[tuple[str, ...]] = ()
+    decays: ClassVar[bool] = False
+    """Whether there is a weight decay, for which a group may have a factor."""
+
+    @model_validator(mode="after")
+    def _decay_needs_weight_decay(self) -> Self:
+        if not self.decays and any(factors.decay is not None for factors in self.groups.values()):
+            raise ValueError("a group's decay needs an optimizer with weight_decay: adamw or lion")
+        return self
 
     def initial_moments(self, theta: Array) -> dict[str, Array]:
         """The named moments before the first step: zeros like theta."""
         return {name: np.zeros_like(theta) for name in self.moments}
 
-    def bind(self, theta: Array, grad: Array, moments: Mapping[str, Array], *, decayed: int) -> Step:
-        """Tie the optimizer to its vectors; theta[:decayed] are subject to weight decay."""
+    def bind(
+        self,
+        theta: Array,
+        grad: Array,
+        moments: Mapping[str, Array],
+        *,
+        groups: Mapping[Group, slice],
+        progress: Array,
+    ) -> Step:
+        """Tie the optimizer to its vectors.
+
+        `groups` are the stretches of theta, in order and without a gap; `progress` () is the share of the training's
+        steps that have been taken, kept up to date by whoever trains.
+        """
         scratch = np.empty(min(BLOCK, theta.size), theta.dtype)
         steps: list[Step] = []
-        edges = sorted({*range(0, theta.size, BLOCK), decayed, theta.size})
-        for start, stop in pairwise(edges):
-            s = slice(start, stop)
-            vectors = [moments[name][s] for name in self.moments]
-            block = self.bind_block(theta[s], grad[s], vectors, scratch[: stop - start], decay=start < decayed)
-            steps.append(block)
+        for stretch, rate, decay in alike(self.groups, groups):
+            for start in range(stretch.start, stretch.stop, BLOCK):
+                s = slice(start, min(start + BLOCK, stretch.stop))
+                vectors = [moments[name][s] for name in self.moments]
+                move = self.bind_block(theta[s], grad[s], vectors, scratch[: s.stop - start])
+                steps.append(self.bind_factors(move, theta[s], rate, decay, progress))
         if len(steps) == 1:
             return steps[0]
 
@@ -56,9 +80,46 @@ class OptimizerBase(Specification):
 
         return step
 
+    def bind_factors(self, move: Step, theta: Array, rate: float, decay: float, progress: Array) -> Step:
+        """The step of a block whose own step is `move`, with the factors of its group."""
+        if rate == 1.0:
+            return move
+
+        def step(learning_rate: float, t: int) -> None:
+            move(learning_rate * rate, t)
+
+        return step
+
     @abstractmethod
-    def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array, *, decay: bool) -> Step:
+    def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array) -> Step:
         """The step for one block; `s` is scratch of the block's length."""
+
+
+class Decoupled(OptimizerBase):
+    """With decay of the weights apart from the gradient: theta ← (1 - rate · decay · weight_decay · share) theta.
+
+    `rate` is the learning rate before a group's factor, `decay` the group's, and `share` what `decay_schedule` leaves.
+    Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
+    """
+
+    weight_decay: NonNegative = 0.0
+    decay_schedule: Course = "constant"
+
+    decays: ClassVar[bool] = True
+
+    def bind_factors(self, move: Step, theta: Array, rate: float, decay: float, progress: Array) -> Step:
+        moved = super().bind_factors(move, theta, rate, decay, progress)
+        strength, course = decay * self.weight_decay, self.decay_schedule
+        if strength == 0.0:
+            return moved
+        left = scalar(0.0, theta)
+
+        def step(learning_rate: float, t: int) -> None:
+            left.fill(1.0 - learning_rate * strength * share_of(course, progress.item()))
+            np.multiply(theta, left, out=theta)
+            moved(learning_rate, t)
+
+        return step
 
 
 class Sgd(OptimizerBase):
@@ -80,7 +141,7 @@ class Sgd(OptimizerBase):
             raise ValueError("nesterov needs a momentum above 0, such as momentum: 0.9")
         return self
 
-    def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array, *, decay: bool) -> Step:
+    def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array) -> Step:
         (v,), momentum, nesterov = moments, self.momentum, self.nesterov
         rate = scalar(0.0, theta)
 
@@ -112,7 +173,7 @@ class RmsProp(OptimizerBase):
 
     moments: ClassVar[tuple[str, ...]] = ("square",)
 
-    def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array, *, decay: bool) -> Step:
+    def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array) -> Step:
         (v,), rho, epsilon = moments, self.rho, self.epsilon
 
         def step(learning_rate: float, t: int) -> None:
@@ -138,7 +199,7 @@ class Adagrad(OptimizerBase):
     default_rate: ClassVar[float] = 0.01
     moments: ClassVar[tuple[str, ...]] = ("square",)
 
-    def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array, *, decay: bool) -> Step:
+    def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array) -> Step:
         (v,), epsilon = moments, self.epsilon
 
         def step(learning_rate: float, t: int) -> None:
@@ -168,7 +229,7 @@ class Adam(OptimizerBase):
 
     moments: ClassVar[tuple[str, ...]] = ("mean", "square")
 
-    def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array, *, decay: bool) -> Step:
+    def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array) -> Step:
         (M, V), beta1, beta2, epsilon = moments, self.beta1, self.beta2, self.epsilon
         b1, b2, e, rate = (scalar(value, theta) for value in (beta1, beta2, 0.0, 0.0))
 
@@ -190,26 +251,14 @@ class Adam(OptimizerBase):
         return step
 
 
-class AdamW(Adam):
+class AdamW(Decoupled, Adam):
     """Adam after theta ← (1 - rate · weight_decay) theta. Loshchilov and Hutter, 2019."""
 
     type: Literal["adamw"] = "adamw"  # type: ignore[assignment]  # the tag is what tells the two apart
     weight_decay: NonNegative = 0.01
 
-    def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array, *, decay: bool) -> Step:
-        adam = super().bind_block(theta, grad, moments, s, decay=decay)
-        if not decay:
-            return adam
-        weight_decay = self.weight_decay
 
-        def step(learning_rate: float, t: int) -> None:
-            np.multiply(theta, 1.0 - learning_rate * weight_decay, out=theta)
-            adam(learning_rate, t)
-
-        return step
-
-
-class Lion(OptimizerBase):
+class Lion(Decoupled):
     """theta ← theta - rate · (sign(beta1 m + (1 - beta1) g) + weight_decay · theta); m ← beta2 m + (1 - beta2) g.
 
     Chen et al., "Symbolic discovery of optimization algorithms", 2023, algorithm 2.
@@ -218,18 +267,14 @@ class Lion(OptimizerBase):
     type: Literal["lion"] = "lion"
     beta1: Share = 0.9
     beta2: Share = 0.99
-    weight_decay: NonNegative = 0.0
 
     default_rate: ClassVar[float] = 0.0001
     moments: ClassVar[tuple[str, ...]] = ("mean",)
 
-    def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array, *, decay: bool) -> Step:
+    def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array) -> Step:
         (m,), beta1, beta2 = moments, self.beta1, self.beta2
-        weight_decay = self.weight_decay if decay else 0.0
 
         def step(learning_rate: float, t: int) -> None:
-            if weight_decay:
-                np.multiply(theta, 1.0 - learning_rate * weight_decay, out=theta)
             np.subtract(m, grad, out=m)
             np.multiply(m, beta1, out=s)
             np.add(s, grad, out=s)  # beta1 m + (1 - beta1) g = beta1 (m - g) + g

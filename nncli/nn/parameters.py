@@ -31,7 +31,7 @@ class Group(IntEnum):
     STATISTIC = 6  # running means and variances: saved with the weights, but never touched by an optimizer
 
 
-DECAYED = (Group.WEIGHT, Group.EMBEDDING)  # what l1, l2 and weight decay pull towards zero
+DECAYED = (Group.WEIGHT, Group.EMBEDDING)  # what l1, l2 and, unless told otherwise, weight decay pull towards zero
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,19 @@ class Layout:
         return sum(prod(slot.shape) for slot in self._of(True))
 
     @cached_property
+    def groups(self) -> dict[Group, slice]:
+        """Which stretch of theta belongs to which group, in order; only groups that there are."""
+        groups: dict[Group, slice] = {}
+        start = 0
+        for group in sorted({slot.group for slot in self._of(True)}):
+            stop = start + sum(prod(slot.shape) for slot in self.slots if slot.group is group)
+            groups[group] = slice(start, stop)
+            start = stop
+        return groups
+
+    @cached_property
     def decayed(self) -> int:
-        """theta[:decayed] are the weights and embeddings; biases and scales follow and are never decayed."""
+        """theta[:decayed] are the weights and embeddings, which the penalties l1 and l2 pull; they spare the rest."""
         return sum(prod(slot.shape) for slot in self.slots if slot.group in DECAYED)
 
     def empty(self, precision: Precision) -> Parameters:

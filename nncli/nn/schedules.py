@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
-from math import cos, inf, pi
-from typing import Annotated, Any, Literal
+from math import cos, inf, log2, pi
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -18,6 +18,18 @@ from nncli.specification import Count, Index, NonNegative, Positive, Specificati
 
 Shrink = Annotated[float, Field(strict=True, gt=0, lt=1)]
 Divisor = Annotated[float, Field(strict=True, ge=1, allow_inf_nan=False)]
+
+Course: TypeAlias = Literal["constant", "flat_cosine"]
+"""How a strength, such as a weight decay's or a dropout's, goes through a training."""
+
+
+def share_of(course: Course, t: float) -> float:
+    """What is left of a strength when the share t of the steps has been taken.
+
+    All of it, or with flat_cosine 1 for t < 1/2 and then (1 + cos(pi (2t - 1))) / 2, which ends at 0.
+    Holzmüller, Grinsztajn and Steinwart, "Better by default", 2024.
+    """
+    return 1.0 if course == "constant" or t < 0.5 else (1.0 + cos(pi * (2.0 * min(t, 1.0) - 1.0))) / 2.0
 
 
 @dataclass(frozen=True)
@@ -135,6 +147,41 @@ class OneCycleRate(ScheduleBase):
         return low + (self.peak - low) * (1.0 - cos(pi * share)) / 2.0
 
 
+class FlatCosineRate(ScheduleBase):
+    """peak for the first half of the steps, then down to final along half a cosine.
+
+    Holzmüller, Grinsztajn and Steinwart, "Better by default", 2024.
+    """
+
+    type: Literal["flat_cosine"] = "flat_cosine"
+    peak: Positive
+    final: NonNegative = 0.0
+
+    @model_validator(mode="after")
+    def _final_is_lower(self) -> FlatCosineRate:
+        _falls(self.peak, self.final, "peak")
+        return self
+
+    def settled(self, step: int, horizon: Horizon) -> float:
+        return self.final + (self.peak - self.final) * share_of("flat_cosine", step / horizon.steps)
+
+
+class CoslogRate(ScheduleBase):
+    """peak · (1 - cos(2 pi log2(1 + (2^cycles - 1) t))) / 2: waves from 0 to 0, each twice as long as the last.
+
+    t goes from 0 to 1 and is taken at the middle of each step, so that no step has a rate of zero.
+    Holzmüller, Grinsztajn and Steinwart, "Better by default", 2024, where cycles is 4.
+    """
+
+    type: Literal["coslog"] = "coslog"
+    peak: Positive
+    cycles: Annotated[int, Field(strict=True, ge=1, le=16)] = 4
+
+    def settled(self, step: int, horizon: Horizon) -> float:
+        t = min(step + 0.5, horizon.steps - 0.5) / horizon.steps
+        return self.peak * (1.0 - cos(2.0 * pi * log2(1.0 + (2.0**self.cycles - 1.0) * t))) / 2.0
+
+
 class ReduceOnPlateau(ScheduleBase):
     """initial, times `factor` whenever the watched value has not fallen by `min_delta` for `patience` epochs."""
 
@@ -161,9 +208,9 @@ class ReduceOnPlateau(ScheduleBase):
         return replace(plateau, waited=0, factor=max(plateau.factor * self.factor, self.final / self.initial))
 
 
-def _falls(initial: float, final: float) -> None:
+def _falls(initial: float, final: float, name: str = "initial") -> None:
     if final > initial:
-        raise ValueError(f"final, {final:g}, must not be above initial, {initial:g}")
+        raise ValueError(f"final, {final:g}, must not be above {name}, {initial:g}")
 
 
 def _expand(value: Any) -> Any:
@@ -175,7 +222,14 @@ def _expand(value: Any) -> Any:
 
 Schedule = Annotated[
     Annotated[
-        ConstantRate | StepRate | ExponentialRate | CosineRate | OneCycleRate | ReduceOnPlateau,
+        ConstantRate
+        | StepRate
+        | ExponentialRate
+        | CosineRate
+        | FlatCosineRate
+        | CoslogRate
+        | OneCycleRate
+        | ReduceOnPlateau,
         Field(discriminator="type"),
     ],
     BeforeValidator(_expand),

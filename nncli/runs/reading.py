@@ -12,7 +12,7 @@ import safetensors
 import safetensors.numpy
 from pydantic import ValidationError
 
-from nncli.data.targets import ClassTarget
+from nncli.data.targets import ClassTarget, NumberTarget
 from nncli.ensemble import Ensemble, EnsembleSpec
 from nncli.errors import Place, RunError, listed, quoted
 from nncli.model import FORMAT, Model, ModelSpec
@@ -169,7 +169,7 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
         and (loss.task == "classes") == classes
         and (classes or spec.temperature == 1.0)
         and network.outputs == loss.outputs(len(target.labels if isinstance(target, ClassTarget) else target.names))
-        and (isinstance(target, ClassTarget) or len(target.names) == len(target.centers) == len(target.scales))
+        and (isinstance(target, ClassTarget) or _is_whole(target))
     )
     try:
         network.layout  # noqa: B018 - asked for its ValueError
@@ -177,6 +177,13 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
         fits = False
     if not fits:
         raise damaged(folder, MODEL, "the file is damaged: its parts do not fit each other")
+
+
+def _is_whole(target: NumberTarget) -> bool:
+    """Whether there is one of everything for each number."""
+    parts = (target.centers, target.scales, target.lowest, target.highest)
+    both = (target.lowest is None) == (target.highest is None)
+    return both and all(part is None or len(part) == len(target.names) for part in parts)
 
 
 def _read_weights(folder: Path, spec: ModelSpec, manifest: Manifest) -> Parameters:

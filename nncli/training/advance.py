@@ -84,7 +84,7 @@ def _bind_numpy(plan: Plan, state: State, batches: Batches, shares: list[Paramet
         return bind_gradient(plan.network, shares[part], plan.loss, batches, rows, batch, training=parts[part])
 
     def optimize(span: slice) -> Step:
-        return optimize_part(plan.optimizer.bind, state.parameters, state.moments, span)
+        return optimize_part(plan.optimizer.bind, state, span)
 
     return bind, optimize
 
@@ -98,7 +98,7 @@ def _bind_compiled(plan: Plan, state: State, batches: Batches, shares: list[Para
         return compiled.bind_gradient(told, shares[part], batches, rows, batch)
 
     def optimize(span: slice) -> Step:
-        return optimize_part(partial(compiled.bind_optimizer, plan.optimizer), state.parameters, state.moments, span)
+        return optimize_part(partial(compiled.bind_optimizer, plan.optimizer), state, span)
 
     return bind, optimize
 

@@ -9,7 +9,7 @@ from nncli.nn.activations import Identity, LeakyRelu, Relu, Sigmoid, Tanh
 from nncli.nn.layers import Dense
 from nncli.nn.losses import CrossEntropy, LossBase, Mse
 from nncli.nn.network import Network
-from nncli.nn.optimizers import Adam, OptimizerBase, Sgd
+from nncli.nn.optimizers import Adam, Decoupled, OptimizerBase, Sgd
 
 Backend: TypeAlias = Literal["numpy", "numba"]
 
@@ -28,18 +28,26 @@ def hindrance(network: Network, loss: LossBase, optimizer: OptimizerBase) -> str
     """What keeps this training from the compiled loops, which know plain networks alone; None if nothing does."""
     if network.precision != "float32":
         return f"precision {network.precision}"
-    if network.embeddings or not network.features:
+    if network.embeddings or network.embedded or not network.features:
         return "embeddings"
     if network.output_activation is not None:
         return "an output_activation"
+    if network.output_parametrisation == "ntk":
+        return "the parametrisation ntk"
     for layer in network.layers:
         if not isinstance(layer, Dense):
             return f"a layer of type {layer.type}"
+        if layer.parametrisation == "ntk":
+            return "the parametrisation ntk"
         if layer.activation is not None and not isinstance(layer.activation, COMPILED_ACTIVATIONS):
             return f"the activation {layer.activation.type}"
     for part, known in ((loss, COMPILED_LOSSES), (optimizer, COMPILED_OPTIMIZERS)):
         if not isinstance(part, known):
             return f"{part.model_dump()['type']}"
+    if optimizer.groups:
+        return "an optimizer with groups"
+    if isinstance(optimizer, Decoupled) and optimizer.decay_schedule != "constant":
+        return f"a decay_schedule of {optimizer.decay_schedule}"
     return None
 
 

@@ -19,7 +19,7 @@ from nncli.nn.layers import Dense
 from nncli.nn.losses import CrossEntropy
 from nncli.nn.network import Network
 from nncli.nn.optimizers import AdamW, OptimizerBase, Sgd, Step
-from nncli.nn.parameters import Parameters
+from nncli.nn.parameters import DECAYED, Group, Parameters
 from nncli.training.plan import Plan
 from nncli.training.step import Gradient
 
@@ -135,9 +135,16 @@ def _moved(optimizer: OptimizerBase, moments: Mapping[str, Array], decayed: int)
 
 
 def bind_optimizer(
-    optimizer: OptimizerBase, theta: Array, grad: Array, moments: Mapping[str, Array], *, decayed: int
+    optimizer: OptimizerBase,
+    theta: Array,
+    grad: Array,
+    moments: Mapping[str, Array],
+    *,
+    groups: Mapping[Group, slice],
+    progress: Array,
 ) -> Step:
-    """As the optimizer's own bind."""
+    """As the optimizer's own bind; nothing that the loops know changes with `progress`."""
+    decayed = max((span.stop for group, span in groups.items() if group in DECAYED), default=0)
     known = _moved(optimizer, moments, decayed)
     _ready(kernels.move, theta[:0], grad[:0], (*known[:-1], 0), 0.0, 1)
 

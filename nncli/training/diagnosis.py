@@ -96,7 +96,7 @@ def _first_output(plan: Plan, parameters: Parameters, examples: Examples, at: np
 def _first_of(network: Network, parameters: Parameters, X: Array, codes: Codes) -> int:
     """The number in the chain of the first layer whose output is not finite; the last one when all are."""
     p, g = parameters.named, parameters.gradients
-    Y, forward, _ = network.bind_inputs(under(p, "embeddings"), under(g, "embeddings"), X, codes)
+    Y, forward, _ = network.bind_inputs(p, g, X, codes)
     forward()
     for i, (name, layer) in enumerate(network.chain):
         Y, forward, _ = layer.bind(under(p, name), under(g, name), Y, training=None, needs_dX=False)

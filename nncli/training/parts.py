@@ -17,8 +17,9 @@ import numpy as np
 
 from nncli.nn.arrays import Array
 from nncli.nn.optimizers import Step
-from nncli.nn.parameters import Parameters
+from nncli.nn.parameters import Group, Parameters
 from nncli.training.crew import Crew, Task
+from nncli.training.state import State
 from nncli.training.step import Gradient
 
 
@@ -67,14 +68,32 @@ def add_up(gradients: Sequence[Gradient], shares: Sequence[Parameters], crew: Cr
 class BindOptimizer(Protocol):
     """An optimizer's `bind`."""
 
-    def __call__(self, theta: Array, grad: Array, moments: Mapping[str, Array], *, decayed: int) -> Step: ...
+    def __call__(
+        self,
+        theta: Array,
+        grad: Array,
+        moments: Mapping[str, Array],
+        *,
+        groups: Mapping[Group, slice],
+        progress: Array,
+    ) -> Step: ...
 
 
-def optimize_part(bind: BindOptimizer, parameters: Parameters, moments: Mapping[str, Array], span: slice) -> Step:
+def optimize_part(bind: BindOptimizer, state: State, span: slice) -> Step:
     """The optimizer's step on one stretch of theta: what it does to a number depends on no other."""
-    decayed = min(max(parameters.layout.decayed - span.start, 0), span.stop - span.start)
-    mine = {name: moment[span] for name, moment in moments.items()}
-    return bind(parameters.theta[span], parameters.grad[span], mine, decayed=decayed)
+    parameters = state.parameters
+    mine = {name: moment[span] for name, moment in state.moments.items()}
+    groups = _within(parameters.layout.groups, span)
+    return bind(parameters.theta[span], parameters.grad[span], mine, groups=groups, progress=state.progress)
+
+
+def _within(groups: Mapping[Group, slice], span: slice) -> dict[Group, slice]:
+    """The stretches of the groups inside `span`, counted from its start."""
+    clipped = {
+        group: slice(max(s.start, span.start) - span.start, min(s.stop, span.stop) - span.start)
+        for group, s in groups.items()
+    }
+    return {group: s for group, s in clipped.items() if s.start < s.stop}
 
 
 def together(steps: Sequence[Step], crew: Crew) -> Step:

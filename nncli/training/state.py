@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
+from nncli.data.examples import Examples
 from nncli.nn.arrays import Array
 from nncli.nn.network import Network
 from nncli.nn.optimizers import OptimizerBase
@@ -57,6 +59,18 @@ class Snapshot:
         return Snapshot({name: array.copy() for name, array in self.arrays.items()}, self.plain)
 
 
+MOST_ROWS = 8192
+MOST_BYTES = 16 << 20
+"""Of the rows from which first weights follow, and of one layer's output for them; some ten such are held at once."""
+
+
+def _some_rows(network: Network, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Which of `count` rows first weights follow from: all, or a random part, in their order."""
+    room = MOST_BYTES // (np.dtype(network.precision).itemsize * max(1, network.widest))
+    rows = min(count, MOST_ROWS, max(1, room))
+    return np.arange(count) if rows == count else np.sort(rng.choice(count, rows, replace=False))
+
+
 @dataclass
 class State:
     """Where a training stands.
@@ -86,9 +100,23 @@ class State:
     good: Snapshot | None = None
 
     @classmethod
-    def fresh(cls, network: Network, optimizer: OptimizerBase, streams: Streams, parts: int = 1) -> State:
-        """The start: weights drawn from the init stream, moments zero. Batches are worked in `parts`."""
+    def fresh(
+        cls,
+        network: Network,
+        optimizer: OptimizerBase,
+        streams: Streams,
+        parts: int = 1,
+        examples: Examples | None = None,
+    ) -> State:
+        """The start: weights drawn from the init stream, moments zero. Batches are worked in `parts`.
+
+        What of the weights is to follow from the data does so from the `examples`, those of the training; without
+        them, as where a saved state is restored next, it stays as it was drawn.
+        """
         parameters = network.initialise(streams.init)
+        if examples is not None and network.needs_data:
+            rows = _some_rows(network, len(examples), streams.init)
+            network.settle(parameters, examples.X[rows], examples.codes[rows], streams.init)
         best = network.layout.empty(network.precision)
         best.copy_from(parameters)
         return cls(parameters, best, optimizer.initial_moments(parameters.theta), streams.in_parts(parts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -69,6 +70,22 @@ def test_a_run_begun_in_format_1_goes_on_in_it_to_the_same_bits(copy: Path, whol
     assert (weights, *rest) == (whole[0], *whole[2:])
     assert (copy / MODEL).read_text() == old
     assert Run.open(copy).load_manifest().format == 1
+
+
+def test_a_run_begun_before_a_key_was_known_goes_on_in_its_own_format(copy: Path, whole: tuple[bytes, ...]) -> None:
+    manifest = Run.open(copy).load_manifest()
+    spec = read_spec(copy, manifest).in_format(2)
+    young = {"edges", "clip", "signs", "centers", "scales"}
+    old = spec.model_dump_json(exclude={"encoder": {"columns": {"__all__": young}}})
+    (copy / MODEL).write_text(old)
+    (copy / MANIFEST).write_bytes(changed(format=2)((copy / MANIFEST).read_bytes()))
+    config = re.sub(r"\n  (clip|clip_target): .*", "", (copy / CONFIG).read_text())
+    (copy / CONFIG).write_text(re.sub(r"\n  categories:(\n    .*)+", "", config))
+    signed(copy)
+    resume(copy)
+    weights, _, *rest = outcome(copy)
+    assert (weights, *rest) == (whole[0], *whole[2:])
+    assert (copy / MODEL).read_text() == old
 
 
 def test_a_run_begun_in_format_1_is_held_against_its_table_too(copy: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from nncli.commands.prepare import Prepared, prepare
 from nncli.config.schema import Config
-from nncli.data.encoding import NumericColumn
+from nncli.data.numeric import NumericColumn
 from nncli.errors import DataError
 
 N = 120

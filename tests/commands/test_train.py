@@ -14,7 +14,7 @@ import pytest
 from nncli import predict, train
 from nncli.commands.prepare import prepare
 from nncli.commands.session import Finished, Started
-from nncli.commands.train import train_events
+from nncli.commands.train import resume, train_events
 from nncli.config.loading import load_config
 from nncli.errors import ConfigError, DataError, NncliError, UsageError
 from nncli.runs.directory import Run
@@ -369,3 +369,27 @@ def test_the_seed_decides_everything(tmp_path: Path) -> None:
     )
     weights = [(train(path, assignments=[f"seed={seed}"]).run / "model.safetensors").read_bytes() for seed in (1, 1, 2)]
     assert weights[0] == weights[1] != weights[2]
+
+
+REALMLP = """
+layers: [scale, {type: dense, units: 6, activation: identity}, {type: parametric, activation: mish}]
+init: data
+parametrisation: ntk
+"""
+
+
+@pytest.mark.parametrize("embedding", ["periodic", "piecewise_linear"])
+def test_a_network_in_the_manner_of_realmlp_trains_predicts_and_goes_on(
+    config: Callable[..., Path], table: pl.DataFrame, tmp_path: Path, embedding: str
+) -> None:
+    text = f"{REALMLP}numeric_embedding: {embedding}"
+    path = config("target: y, features: [x, z, label]", text)
+    path.write_text(path.read_text().replace("layers: [4]\n", ""))
+    short, long = (train(path, output=tmp_path / f"{n}", assignments=[f"epochs={n}"]) for n in (2, 4))
+    network = json.loads((long.run / "model.json").read_text())["network"]
+    assert network["numeric"] == [0, 1]
+    assert network["numeric_embedding"]["type"] == embedding
+    assert network["output_parametrisation"] == "ntk"
+    resumed = resume(short.run, assignments=["epochs=4"])
+    assert (resumed.run / "model.safetensors").read_bytes() == (long.run / "model.safetensors").read_bytes()
+    assert np.isfinite(predict(long.run, table)["prediction"].to_numpy()).all()

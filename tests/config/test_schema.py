@@ -16,8 +16,10 @@ from nncli.config.writing import dump
 from nncli.data.columns import Kind
 from nncli.errors import ConfigError
 from nncli.nn.activations import Relu, Tanh
+from nncli.nn.initializers import Data, He
 from nncli.nn.layers import Dense, Residual
 from nncli.nn.losses import Quantile
+from nncli.nn.numeric_embeddings import Periodic
 from nncli.nn.optimizers import Sgd
 from nncli.nn.schedules import ConstantRate, CosineRate
 
@@ -196,7 +198,13 @@ CONFIGS = st.fixed_dictionaries(
             max_size=4,
         ),
         "learning_rate": RATES,
-        "optimizer": st.sampled_from(["sgd", "adam", {"type": "adamw", "weight_decay": 0.01}]),
+        "optimizer": st.sampled_from(
+            [
+                "sgd",
+                "adam",
+                {"type": "adamw", "weight_decay": 0.01, "groups": {"scale": {"rate": 6, "decay": 36}, "bias": {}}},
+            ]
+        ),
         "class_weight": st.dictionaries(TEXT, st.floats(0, 1e9), max_size=3),
         "validation": st.one_of(
             st.floats(0, 0.99),
@@ -217,3 +225,31 @@ def test_a_configuration_written_out_reads_as_itself(written: dict[str, object])
     text = dump(config.model_dump(mode="json"))
     assert read(text) == config
     assert dump(read(text).model_dump(mode="json")) == text
+
+
+def test_init_and_parametrisation_go_to_the_dense_layers_that_name_none() -> None:
+    config = read(
+        LEAST
+        + """
+init: data
+parametrisation: ntk
+layers:
+- 8
+- {type: dense, units: 4, init: he, parametrisation: standard}
+- {type: residual, layers: [{type: dense, units: 4, bias: false}]}
+"""
+    )
+    first, second, third = config.hidden
+    assert first == Dense(units=8, activation=Relu(), init=Data(), parametrisation="ntk")
+    assert second == Dense(units=4, activation=Relu(), init=He(), parametrisation="standard")
+    assert third == Residual(
+        layers=(Dense(units=4, activation=Relu(), bias=False, init=Data(), parametrisation="ntk"),)
+    )
+    assert read(LEAST).init is None
+    assert read(LEAST).parametrisation is None
+
+
+def test_an_embedding_of_numbers_may_be_named_or_spelled_out() -> None:
+    assert read(LEAST + "numeric_embedding: periodic").numeric_embedding == Periodic()
+    assert read(LEAST + "numeric_embedding: {type: periodic, sigma: 0.5}").numeric_embedding == Periodic(sigma=0.5)
+    assert "did you mean 'periodic'" in wrong(LEAST + "numeric_embedding: periodc")

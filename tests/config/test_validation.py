@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from pydantic import create_model
 
@@ -138,6 +140,16 @@ def test_a_key_of_the_wrong_kind_is_pointed_at_itself() -> None:
         ("expected the key to be a whole number, found 'a'", 10),
         ("expected a number, found 'x'", 19),
     ]
+
+
+def test_a_key_that_is_none_of_the_choices_is_called_a_key() -> None:
+    class Weights(Section):
+        weight: dict[Literal["scale", "bias"], float]
+
+    with pytest.raises(ConfigError) as caught:
+        validate(Weights, parse("weight: {scal: 1}", "c"))
+    (mistake,) = caught.value.mistakes
+    assert (mistake.message, mistake.place.character) == ("unknown key 'scal'; did you mean 'scale'?", 10)
 
 
 def test_a_list_of_keys_is_cut_after_twelve() -> None:

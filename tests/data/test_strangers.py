@@ -13,12 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.data import encoding
+from nncli.data import categorical, encoding
+from nncli.data.categorical import CategoricalColumn
 from nncli.data.columns import Kind
-from nncli.data.encoding import CategoricalColumn, Encoder, NumericColumn
+from nncli.data.encoding import Encoder
+from nncli.data.numeric import NumericColumn
+from nncli.data.scaling import Clip, NumericScaling
 from nncli.data.strangers import Strange, Strangers
 from nncli.data.table import Table
 from nncli.errors import printable
+from tests.data.encoders import CLIPS, RECIPE, SCALINGS
 
 NUMBERS = st.none() | st.sampled_from([-3.0, -0.0, 0.0, 1.0, 2.5, 131.0])
 WORDS = st.none() | st.sampled_from(["a", "b", "c", "d", ""])
@@ -72,6 +76,15 @@ def test_the_count_is_the_one_made_by_hand(seen: Table, table: Table) -> None:
 
 
 @settings(deadline=None)
+@given(seen=tables(), table=tables(), scaling=st.sampled_from(SCALINGS), clip=st.sampled_from(CLIPS))
+def test_how_columns_are_encoded_changes_nothing_of_the_count(
+    seen: Table, table: Table, scaling: NumericScaling, clip: Clip
+) -> None:
+    encoder = Encoder.fit(seen, KINDS, scaling, clip, RECIPE)
+    assert encoder.encode(table, "float32").strangers == plainly(seen, table)
+
+
+@settings(deadline=None)
 @given(table=tables())
 def test_the_training_rows_hold_nothing_strange(table: Table) -> None:
     assert Encoder.fit(table, KINDS, "min_max").encode(table, "float32").strangers == Strangers()
@@ -99,6 +112,10 @@ def test_blocks_add_up_to_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     assert encoder.encode(Table(frame, "t"), "float32").strangers == whole
 
 
+def test_the_two_zeros_are_told_as_one() -> None:
+    assert Strange(outside=1, highest=-0.0).extent == Strange(outside=1, highest=0.0).extent == " up to 0"
+
+
 def test_the_ends_of_the_range_belong_to_it() -> None:
     assert met([-1.0, 5.0], [-1.0, 5.0, 2.0]) == Strange()
     below, above = np.nextafter(-1.0, -2.0), np.nextafter(5.0, 6.0)
@@ -111,7 +128,7 @@ def test_a_category_that_was_rare_in_training_was_seen() -> None:
 
 @pytest.mark.parametrize("c", [2, 40])
 def test_rare_categories_too_many_to_remember_are_not_called_unseen(monkeypatch: pytest.MonkeyPatch, c: int) -> None:
-    monkeypatch.setattr(encoding, "RARE_TEXT", 9)
+    monkeypatch.setattr(categorical, "RARE_TEXT", 9)
     seen = [f"{n}" for n in range(c)] * 2
     assert met([*seen, "rare", "r"], ["r", "new"], Kind.CATEGORICAL) == Strange(unseen=1)
     assert met([*seen, "rare", "rare 2"], ["rare", "new", "0"], Kind.CATEGORICAL) == Strange(rare=2)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.data.table import Table
-from nncli.data.targets import ClassTarget, NumberTarget, rows_with_target
+from nncli.data.targets import ClassTarget, NumberTarget, TargetScaling, rows_with_target
 from nncli.errors import DataError
 
 LABELS = st.text(st.characters(codec="utf-8"), max_size=5) | st.sampled_from(
@@ -60,6 +60,17 @@ def test_none_leaves_numbers_as_they_are() -> None:
 @pytest.mark.parametrize("value", [0.1, 0.0, -3.7, 1e150])
 def test_a_constant_target_has_scale_one(value: float) -> None:
     assert NumberTarget.fit(one([value] * 1001), ("y",), "standard").scales == (1.0,)
+
+
+@pytest.mark.parametrize("scaling", ["standard", "none"])
+def test_predictions_can_be_kept_to_the_training_range(scaling: TargetScaling) -> None:
+    table = Table(pl.DataFrame({"a": [1.0, 3.0], "b": [-5, 10]}), "t.csv")
+    target = NumberTarget.fit(table, ("a", "b"), scaling, clip=True)
+    assert (target.lowest, target.highest) == ((1.0, -5.0), (3.0, 10.0))
+    beyond = target.encode(np.array([[0.0, 99.0], [2.0, -6.0], [3.0, 10.0]]))
+    assert target.decode(beyond).tolist() == [[1.0, 10.0], [2.0, -5.0], [3.0, 10.0]]
+    free = NumberTarget.fit(table, ("a", "b"), scaling)
+    assert (free.lowest, free.decode(beyond)[0].tolist()) == (None, [pytest.approx(0.0), pytest.approx(99.0)])
 
 
 @pytest.mark.parametrize("cells", [[1.0, 1e200, 3.0], [1.0, 1.7e308, 1.6e308]])

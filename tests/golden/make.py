@@ -26,6 +26,12 @@ CONFIGS = {
     "numbers": "data: {path: table.csv, target: [y, z], drop: [label]}\nlayers: [5, layer_norm]\nactivation: gelu\n",
     "embedding": "data: {path: table.csv, target: y}\nlayers: [4]\n",
     "double": "data: {path: table.csv, target: y, drop: [many]}\nlayers: [4]\nprecision: float64\n",
+    "recipe": (
+        "data: {path: table.csv, target: y}\nlayers: [4]\n"
+        "encoding: {numeric: robust, clip: smooth, clip_target: true,"
+        " categories: {one_hot: 8, binary: signs, scaling: robust, embedding_width: 3}}\n"
+    ),
+    "quantile": "data: {path: table.csv, target: two}\nencoding: {numeric: quantile}\nlayers: [4]\n",
     "counts": "data: {path: table.csv, target: count}\nlayers: [4]\nactivation: mish\nloss: poisson\n",
 }
 
@@ -71,7 +77,7 @@ def main() -> None:
             nowhere = Machine(system="any", processor="any", cores=1)
             run.save_manifest(manifest.model_copy(update={"machine": nowhere}))
             frame.head(60).write_csv(home / "rows.csv")
-            proba = name in ("classes", "two-classes")
+            proba = name in ("classes", "two-classes", "quantile")
             predict(made, home / "rows.csv", proba=proba).write_csv(home / "expected.csv")
 
 

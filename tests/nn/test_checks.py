@@ -10,9 +10,10 @@ import pytest
 from nncli.nn.activations import ActivationBase, Tanh
 from nncli.nn.arrays import Array, Bound
 from nncli.nn.checks import GradientCheck, gradient_error
+from nncli.nn.entrance import Embedding
 from nncli.nn.layers import Dense, Dropout
 from nncli.nn.losses import BoundLoss, LossBase, Mae, Mse
-from nncli.nn.network import Embedding, Network
+from nncli.nn.network import Network
 from nncli.nn.normalization import BatchNorm, LayerNorm
 from nncli.nn.parameters import Parameters
 

@@ -11,13 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from nncli.nn.activations import Activation, ElementwiseActivation, Tanh
+from nncli.nn.activations import Activation, ElementwiseActivation, Mish, Tanh
 from nncli.nn.checks import GradientCheck, gradient_error
+from nncli.nn.entrance import Embedding
 from nncli.nn.layer import LayerBase, Training
 from nncli.nn.layers import ActivationLayer, Dense, Dropout, Layer, Residual
+from nncli.nn.learned import Parametric, Scale
 from nncli.nn.losses import CrossEntropy, Hinge, Huber, Loss, LossBase, Mae, Mse, Poisson, Quantile
-from nncli.nn.network import Embedding, Network
+from nncli.nn.network import Network
 from nncli.nn.normalization import BatchNorm, LayerNorm
+from nncli.nn.numeric_embeddings import NumericEmbedding, Periodic, PiecewiseLinear
 from tests.nn.networks import network_of
 from tests.unions import members, tag
 
@@ -35,8 +38,8 @@ def layers_of(cls: type[Any], units: int, activation: Any) -> tuple[LayerBase, .
         return (Dense(units=units, activation=activation),)
     if cls is Residual:
         return (Residual(layers=(Dense(units=units, activation=activation), Dense(units=units))),)
-    if cls is ActivationLayer:
-        return (ActivationLayer(activation=activation),)
+    if cls in (ActivationLayer, Parametric):
+        return (cls(activation=activation),)
     return (cls(), ActivationLayer(activation=activation))
 
 
@@ -112,6 +115,57 @@ def test_gradient_of_a_layer_that_comes_first(layer: type[Any]) -> None:
     assert check(network, CrossEntropy()).error <= TOLERANCE
 
 
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("first", [True, False])
+def test_gradient_of_the_ntk_parametrisation(bias: bool, first: bool) -> None:
+    dense = Dense(units=3, activation=Tanh(), bias=bias, parametrisation="ntk")
+    layers = (dense, Scale(), dense) if first else (Scale(), dense, Dense(units=2), dense)
+    assert check(network_of(*layers, features=5, output_parametrisation="ntk"), Mse()).error <= TOLERANCE
+
+
+EMBEDDINGS = [
+    Periodic(),
+    Periodic(frequencies=3, width=2, sigma=1.0),
+    PiecewiseLinear(),
+    PiecewiseLinear(bins=1, width=1),
+]
+
+
+@pytest.mark.parametrize("numeric", [(0, 1, 2), (1,), (0, 2)], ids=str)
+@pytest.mark.parametrize("embedding", EMBEDDINGS, ids=lambda e: f"{e.type}-{e.width}")
+@pytest.mark.parametrize("categories", [False, True], ids=["numbers alone", "with categories"])
+def test_gradient_through_embedded_numbers(
+    embedding: NumericEmbedding, numeric: tuple[int, ...], categories: bool
+) -> None:
+    network = network_of(
+        Scale(),
+        Dense(units=3, activation=Tanh()),
+        features=3,
+        numeric=numeric,
+        numeric_embedding=embedding,
+        embeddings=(Embedding(name="a", slots=3, width=2),) if categories else (),
+    )
+    assert check(network, CrossEntropy(), rows=5).error <= TOLERANCE
+
+
+def test_every_embedding_of_numbers_has_its_gradient_checked() -> None:
+    assert {type(e) for e in EMBEDDINGS} == set(members(NumericEmbedding))
+
+
+def test_gradient_of_realmlp() -> None:
+    hidden = (Dense(units=4, parametrisation="ntk"), Parametric(activation=Mish()), Dropout(rate=0.2))
+    network = network_of(
+        Scale(),
+        *hidden,
+        *hidden,
+        features=4,
+        numeric=(0, 3),
+        numeric_embedding=Periodic(),
+        output_parametrisation="ntk",
+    )
+    assert check(network, CrossEntropy(label_smoothing=0.1), rows=6).error <= TOLERANCE
+
+
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.95])
 def test_gradient_through_dropout_of_any_rate(rate: float) -> None:
     network = network_of(Dense(units=6, activation=Tanh()), Dropout(rate=rate), Dense(units=3), Dropout(rate=rate))
@@ -172,12 +226,18 @@ def random_layers(draw: st.DrawFn, d: int, depth: int, most: int) -> tuple[tuple
     """Layers that may follow `d` units, and the units that come out of them."""
     layers: list[LayerBase] = []
     for _ in range(draw(st.integers(0, most))):
-        kinds = ["dense", "dropout", "batch_norm", "layer_norm", "activation"] + ["residual"] * (depth > 0)
+        kinds = ["dense", "dropout", "batch_norm", "layer_norm", "scale", "activation", "parametric"]
+        kinds += ["residual"] * (depth > 0)
         kind, activation = draw(st.sampled_from(kinds)), draw(st.sampled_from(ELEMENTWISE))
         if kind == "dense":
             d = draw(st.integers(1, 4))
             layers.append(
-                Dense(units=d, activation=draw(st.sampled_from([None, activation])), bias=draw(st.booleans()))
+                Dense(
+                    units=d,
+                    activation=draw(st.sampled_from([None, activation])),
+                    bias=draw(st.booleans()),
+                    parametrisation=draw(st.sampled_from([None, "ntk"])),
+                )
             )
         elif kind == "residual":
             inside, width = draw(random_layers(d, depth - 1, 2))
@@ -187,8 +247,10 @@ def random_layers(draw: st.DrawFn, d: int, depth: int, most: int) -> tuple[tuple
             layers.append(Dropout(rate=draw(st.sampled_from([0.0, 0.1, 0.5]))))
         elif kind == "activation":
             layers.append(ActivationLayer(activation=activation))
+        elif kind == "parametric":
+            layers.append(Parametric(activation=activation))
         else:
-            layers.append(BatchNorm() if kind == "batch_norm" else LayerNorm())
+            layers.append({"batch_norm": BatchNorm(), "layer_norm": LayerNorm(), "scale": Scale()}[kind])
     return tuple(layers), d
 
 
@@ -196,7 +258,10 @@ def random_layers(draw: st.DrawFn, d: int, depth: int, most: int) -> tuple[tuple
 def cases(draw: st.DrawFn) -> Case:
     widths = draw(st.lists(st.integers(1, 3), max_size=2))
     features = draw(st.integers(0 if widths else 1, 4))
-    layers, _ = draw(random_layers(features + sum(widths), 2, 4))
+    numeric = tuple(i for i in range(features) if draw(st.booleans()))
+    embedding = draw(st.sampled_from([None, None, *EMBEDDINGS]))
+    embedded = len(numeric) * (embedding.units - 1) if embedding else 0
+    layers, _ = draw(random_layers(features + embedded + sum(widths), 2, 4))
     losses: list[LossBase] = [
         Mse(),
         Mae(),
@@ -209,6 +274,9 @@ def cases(draw: st.DrawFn) -> Case:
     network = network_of(
         *layers,
         features=features,
+        numeric=numeric,
+        numeric_embedding=embedding,
+        output_parametrisation=draw(st.sampled_from([None, "standard", "ntk"])),
         embeddings=tuple(
             Embedding(name=f"column {i}", slots=draw(st.integers(1, 4)), width=w) for i, w in enumerate(widths)
         ),

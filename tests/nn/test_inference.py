@@ -12,14 +12,33 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from nncli.nn.entrance import Embedding
 from nncli.nn.inference import BLOCK_ROWS, Inference
 from nncli.nn.layers import Dropout
-from nncli.nn.network import Embedding, Network
+from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 
 NETWORKS = {
     "linear": Network(features=3, layers=(), outputs=1),
     "wide": Network.model_validate({"features": 20, "layers": [64, 64], "outputs": 3}),
+    "periodic": Network.model_validate(
+        {
+            "features": 5,
+            "numeric": [0, 2, 3],
+            "numeric_embedding": "periodic",
+            "layers": [
+                "scale",
+                {"type": "dense", "units": 16, "parametrisation": "ntk"},
+                {"type": "parametric", "activation": "mish"},
+                {"type": "dense", "units": 16, "parametrisation": "ntk"},
+                {"type": "parametric", "activation": "selu"},
+            ],
+            "outputs": 2,
+        }
+    ),
+    "piecewise linear": Network.model_validate(
+        {"features": 3, "numeric": [0, 1, 2], "numeric_embedding": "piecewise_linear", "layers": [16], "outputs": 2}
+    ),
     "every layer": Network.model_validate(
         {
             "features": 5,

@@ -19,6 +19,7 @@ from nncli.nn.activations import Identity, LeakyRelu, Relu, Sigmoid, Tanh
 from nncli.nn.losses import CrossEntropy, Mse
 from nncli.nn.network import Network
 from nncli.nn.optimizers import Adam, AdamW, OptimizerBase, Sgd
+from nncli.nn.parameters import Group
 from nncli.training import step
 
 pytest.importorskip("numba")
@@ -298,7 +299,8 @@ OPTIMIZERS: list[OptimizerBase] = [
 def moved(optimizer: OptimizerBase, bind: Any, theta: Vector, grads: list[Vector], decayed: int) -> list[Vector]:
     """theta after each step, and the moments at the end."""
     theta, grad, moments, after = theta.copy(), np.empty_like(theta), optimizer.initial_moments(theta), []
-    go = bind(theta, grad, moments, decayed=decayed)
+    groups = {Group.WEIGHT: slice(0, decayed), Group.BIAS: slice(decayed, theta.size)}
+    go = bind(theta, grad, moments, groups=groups, progress=np.zeros(()))
     for t, g in enumerate(grads, start=1):
         grad[...] = g
         go(0.01 / t, t)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from nncli.nn.activations import Relu, Softmax, Tanh
+from nncli.nn.entrance import Embedding
 from nncli.nn.layer import Training
 from nncli.nn.layers import ActivationLayer, Dense, Dropout, Residual
-from nncli.nn.network import Embedding, Network
+from nncli.nn.network import Network
 from nncli.nn.normalization import BatchNorm
 from nncli.nn.parameters import Parameters
 from tests.nn.networks import network_of

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from nncli.nn import optimizers
-from nncli.nn.optimizers import BLOCK, Adagrad, Adam, AdamW, Lion, Optimizer, OptimizerBase, RmsProp, Sgd
+from nncli.nn.optimizers import BLOCK, Adagrad, Adam, AdamW, Lion, Optimizer, OptimizerBase, RmsProp, Sgd, Step
+from nncli.nn.parameters import Group
 from tests.unions import members, tag
 
 Vector: TypeAlias = NDArray[np.float64]
@@ -100,13 +101,19 @@ def start(size: int, seed: int = 0) -> tuple[Vector, Vector]:
     return np.random.default_rng(seed).normal(size=size), np.zeros(size)
 
 
+def bound(optimizer: OptimizerBase, theta: Any, grad: Any, moments: Any, decayed: int) -> Step:
+    """The step where theta[:decayed] are weights and the rest is biases."""
+    groups = {Group.WEIGHT: slice(0, decayed), Group.BIAS: slice(decayed, theta.size)}
+    return optimizer.bind(theta, grad, moments, groups=groups, progress=np.zeros(()))
+
+
 def ours(
     optimizer: OptimizerBase, gradients: list[Vector], rates: list[float], *, decayed: int, dtype: Any = np.float64
 ) -> tuple[Vector, dict[str, Any]]:
     """theta and the moments after a step for each gradient."""
     theta, grad = (a.astype(dtype) for a in start(gradients[0].size))
     moments = optimizer.initial_moments(theta)
-    step = optimizer.bind(theta, grad, moments, decayed=decayed)
+    step = bound(optimizer, theta, grad, moments, decayed)
     for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
         grad[...] = g
         step(rate, t)
@@ -190,7 +197,7 @@ BY_HAND = [
 @pytest.mark.parametrize(("optimizer", "first", "second"), BY_HAND, ids=repr)
 def test_two_steps_are_worked_by_hand(optimizer: OptimizerBase, first: float, second: float) -> None:
     theta, grad = np.array([1.0]), np.array([2.0])
-    step = optimizer.bind(theta, grad, optimizer.initial_moments(theta), decayed=1)
+    step = bound(optimizer, theta, grad, optimizer.initial_moments(theta), 1)
     step(0.1, 1)
     assert theta[0] == pytest.approx(first, rel=2e-8)
     grad[0] = -1.0
@@ -244,7 +251,7 @@ def test_any_length_of_theta_is_walked_whole(optimizer: OptimizerBase, size: int
 @pytest.mark.parametrize("optimizer", VARIANTS, ids=repr)
 def test_a_step_allocates_nothing(optimizer: OptimizerBase) -> None:
     theta, grad = np.zeros(SIZE, np.float32), np.ones(SIZE, np.float32)
-    step = optimizer.bind(theta, grad, optimizer.initial_moments(theta), decayed=BLOCK + 5)
+    step = bound(optimizer, theta, grad, optimizer.initial_moments(theta), BLOCK + 5)
     peaks, t = [], 0
     tracemalloc.start()
     try:
@@ -270,7 +277,7 @@ def test_all_that_is_remembered_is_theta_the_moments_and_the_count_of_steps(opti
     theta, grad = start(9)
     moments = optimizer.initial_moments(theta)
     for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
-        step = optimizer.bind(theta, grad, moments, decayed=5)  # bound anew for every step
+        step = bound(optimizer, theta, grad, moments, 5)  # bound anew for every step
         grad[...] = g
         step(rate, t)
     assert theta.tobytes() == whole.tobytes()
@@ -302,14 +309,14 @@ def test_a_gradient_of_zero_from_the_start_moves_nothing_but_by_decay(optimizer:
 def test_adam_is_right_after_a_million_steps(optimizer: OptimizerBase) -> None:
     theta, grad = np.array([1.0]), np.array([3.0])
     moments = {"mean": np.array([30.0]), "square": np.array([9000.0])}  # what a constant gradient of 3 leads to
-    optimizer.bind(theta, grad, moments, decayed=0)(0.1, 1_000_000)
+    bound(optimizer, theta, grad, moments, 0)(0.1, 1_000_000)
     assert theta[0] == pytest.approx(0.9, rel=1e-6)
 
 
 @pytest.mark.parametrize("optimizer", VARIANTS, ids=repr)
 def test_a_bowl_is_descended(optimizer: OptimizerBase) -> None:
     theta, grad = np.array([3.0, -2.0]), np.zeros(2)
-    step = optimizer.bind(theta, grad, optimizer.initial_moments(theta), decayed=0)
+    step = bound(optimizer, theta, grad, optimizer.initial_moments(theta), 0)
     for t in range(1, 1001):
         grad[...] = theta * [1.0, 4.0]  # of (x² + 4 y²) / 2
         step(0.2 * (1.0 - t / 1001), t)

@@ -47,6 +47,10 @@ def test_groups_lie_in_order_and_the_decayed_come_first(layout: Layout) -> None:
     assert (np.diff(parameters.theta) >= 0).all()
     assert np.isin(parameters.theta[: layout.decayed], DECAYED).all()
     assert not np.isin(parameters.theta[layout.decayed :], DECAYED).any()
+    assert [span.start for span in layout.groups.values()] == [0, *(s.stop for s in layout.groups.values())][:-1]
+    assert sum(span.stop - span.start for span in layout.groups.values()) == layout.size
+    for group, span in layout.groups.items():
+        assert (parameters.theta[span] == group).all()
 
 
 @given(layout=layouts())

@@ -15,7 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 from nncli.nn.schedules import (
     ConstantRate,
     CosineRate,
+    CoslogRate,
     ExponentialRate,
+    FlatCosineRate,
     Horizon,
     OneCycleRate,
     Plateau,
@@ -23,6 +25,7 @@ from nncli.nn.schedules import (
     Schedule,
     ScheduleBase,
     StepRate,
+    share_of,
 )
 from tests.unions import members, tag
 
@@ -103,6 +106,44 @@ def test_one_cycle_has_one_peak_and_keeps_between_its_ends(
     assert all(a >= b - tiny for a, b in pairwise(found[top:]))
     if steps > 1:
         assert abs(top / (steps - 1) - rise) <= 1.0 / (steps - 1)
+
+
+def test_flat_cosine_holds_for_half_and_falls_along_half_a_cosine() -> None:
+    # 8 steps: t = 0, 1/8 ... 7/8; from 1/2 on the parts 0, 1/4, 1/2, 3/4 of the way from 1 to 0.2
+    found = rates(FlatCosineRate(peak=1.0, final=0.2), Horizon(4, 2))
+    r = 0.5 / math.sqrt(2.0)
+    assert found == pytest.approx([1.0] * 5 + [0.2 + 0.8 * (0.5 + r), 0.6, 0.2 + 0.8 * (0.5 - r)])
+    assert found[:5] == [1.0] * 5
+    assert FlatCosineRate(peak=1.0, final=0.2).rate(99, Horizon(4, 2), START) == pytest.approx(0.2)
+
+
+def test_coslog_waves_are_each_twice_as_long_as_the_last() -> None:
+    # with 4 cycles it is zero at t = 0, 1/15, 3/15, 7/15, 1, and at its peak where 1 + 15 t is 2^(n + 1/2)
+    schedule, horizon = CoslogRate(peak=0.5), Horizon(1, 15_000)
+    for n in range(4):
+        start, top = (2.0**n - 1.0) / 15.0, (2.0 ** (n + 0.5) - 1.0) / 15.0
+        assert schedule.rate(round(start * 15_000), horizon, START) < 1e-5
+        assert schedule.rate(round(top * 15_000), horizon, START) == pytest.approx(0.5, rel=1e-5)
+    assert schedule.rate(14_999, horizon, START) < 1e-5
+
+
+def test_coslog_of_one_cycle_is_worked_by_hand() -> None:
+    # 2 steps: t = 1/4, 3/4; log2 1.25 = 0.321928, log2 1.75 = 0.807355
+    found = rates(CoslogRate(peak=2.0, cycles=1), Horizon(1, 2))
+    assert found == pytest.approx([1.0 - cos(2.0 * pi * 0.321928), 1.0 - cos(2.0 * pi * 0.807355)], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("t", "share"), [(0.0, 1.0), (0.25, 1.0), (0.5, 1.0), (0.625, 0.853553), (0.75, 0.5), (0.875, 0.146447), (1.0, 0.0)]
+)
+def test_what_flat_cosine_leaves_is_worked_by_hand(t: float, share: float) -> None:
+    assert share_of("flat_cosine", t) == pytest.approx(share, rel=1e-5, abs=1e-15)
+    assert share_of("constant", t) == 1.0
+
+
+@given(t=st.floats(0.0, 2.0))
+def test_what_is_left_is_a_share_and_never_grows(t: float) -> None:
+    assert 0.0 <= share_of("flat_cosine", t + 0.01) <= share_of("flat_cosine", t) <= 1.0
 
 
 def test_warm_up_climbs_in_equal_stairs() -> None:
@@ -188,7 +229,7 @@ def test_all_others_never_look_at_the_results(cls: type[Any]) -> None:
 
 
 def build(cls: type[Any], **options: Any) -> Any:
-    return cls(**({"peak": 1.0} if cls is OneCycleRate else {"initial": 1.0}), **options)
+    return cls(**({"peak": 1.0} if "peak" in cls.model_fields else {"initial": 1.0}), **options)
 
 
 @st.composite
@@ -202,6 +243,8 @@ def schedules(draw: st.DrawFn) -> tuple[ScheduleBase, float, float]:
         (StepRate(initial=high, factor=shrink, every=draw(st.integers(1, 5))), 0.0),
         (ExponentialRate(initial=high, decay=shrink), 0.0),
         (CosineRate(initial=high, final=low), low),
+        (FlatCosineRate(peak=high, final=low), low),
+        (CoslogRate(peak=high, cycles=draw(st.integers(1, 6))), 0.0),
         (OneCycleRate(peak=high), high / 10_000.0),
         (ReduceOnPlateau(initial=high, factor=shrink, patience=draw(st.integers(1, 3)), final=low), low),
     ]
@@ -237,7 +280,8 @@ def test_the_rate_is_positive_finite_and_within_its_bounds(
 @pytest.mark.parametrize("cls", members(Schedule), ids=tag)
 def test_a_horizon_of_one_step_has_a_rate(cls: type[Any]) -> None:
     (rate,) = rates(build(cls), Horizon(1, 1))
-    assert rate == (0.04 if cls is OneCycleRate else 1.0)
+    first = {"one_cycle": 0.04, "coslog": (1.0 - cos(2.0 * pi * 0.0875)) / 2.0}  # at t = 1/2: log2 8.5 = 3.0875
+    assert rate == pytest.approx(first.get(tag(cls), 1.0), rel=1e-3)
 
 
 @pytest.mark.parametrize("cls", members(Schedule), ids=tag)
@@ -287,6 +331,9 @@ def test_a_number_is_a_constant_rate(text: Any, schedule: ScheduleBase) -> None:
         {"type": "exponential", "initial": 0.1, "decay": 0.0},
         {"type": "one_cycle", "initial": 0.1},
         {"type": "one_cycle", "peak": 0.1, "rise": 1.0},
+        {"type": "flat_cosine", "initial": 0.1},
+        {"type": "flat_cosine", "peak": 0.1, "final": 0.2},
+        {"type": "coslog", "peak": 0.1, "cycles": 0},
         {"type": "constant", "initial": 0.1, "warmup": -1},
         {"type": "constant", "initial": 0.1, "warmup": 1.0},
         {"type": "reduce_on_plateau", "initial": 0.1, "patience": 0},

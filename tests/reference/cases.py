@@ -8,9 +8,10 @@ from typing import Any, get_args
 import numpy as np
 
 from nncli.nn.activations import Activation, Elu, Gelu, LeakyRelu, Relu, Silu, Softmax, Tanh
+from nncli.nn.entrance import Embedding
 from nncli.nn.layers import ActivationLayer, Dense, Dropout, Layer, Residual
 from nncli.nn.losses import ClassLoss, CrossEntropy, Hinge, Huber, Loss, Mae, Mse, Poisson, Quantile
-from nncli.nn.network import Embedding, Network
+from nncli.nn.network import Network
 from nncli.nn.normalization import BatchNorm, LayerNorm
 from nncli.nn.optimizers import Adagrad, Adam, AdamW, Lion, Optimizer, RmsProp, Sgd
 from tests.reference.replay import Case

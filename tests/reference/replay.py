@@ -97,7 +97,8 @@ def run_nncli(case: Case) -> Outcome:
         parameters.theta,
         parameters.grad,
         case.optimizer.initial_moments(parameters.theta),
-        decayed=parameters.layout.decayed,
+        groups=parameters.layout.groups,
+        progress=np.zeros(()),
     )
     penalty = Penalty(parameters, l1=case.l1, l2=case.l2) if case.l1 or case.l2 else None
     steps = {

@@ -11,9 +11,10 @@ import numpy as np
 
 from nncli.data.examples import Examples
 from nncli.nn.activations import Tanh
+from nncli.nn.entrance import Embedding
 from nncli.nn.layers import Dense
 from nncli.nn.losses import CrossEntropy, Mse
-from nncli.nn.network import Embedding, Network
+from nncli.nn.network import Network
 from nncli.nn.optimizers import Adam
 from nncli.nn.schedules import ConstantRate
 from nncli.training.epoch import Wish

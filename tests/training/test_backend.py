@@ -12,7 +12,7 @@ from nncli.nn.activations import ElementwiseActivation
 from nncli.nn.layers import Dense, Layer
 from nncli.nn.losses import CrossEntropy, Loss, LossBase, Mse
 from nncli.nn.network import Network
-from nncli.nn.optimizers import Adam, Optimizer, OptimizerBase
+from nncli.nn.optimizers import Adam, AdamW, Optimizer, OptimizerBase
 from nncli.training import backend
 from nncli.training.backend import COSTS, LONG, hindrance, load, pays
 from tests.cli.support import ROOT
@@ -39,9 +39,15 @@ def test_an_activation_is_known_or_named(cls: Any) -> None:
 
 @pytest.mark.parametrize("cls", members(Layer), ids=tag)
 def test_a_layer_is_known_or_named(cls: Any) -> None:
-    needs: dict[str, Any] = {"dense": {"units": 2}, "activation": {"activation": "relu"}, "residual": {"layers": [4]}}
+    needs: dict[str, Any] = {"dense": {"units": 2}, "residual": {"layers": [4]}}
+    needs |= {name: {"activation": "relu"} for name in ("activation", "parametric")}
     expected = None if cls is Dense else f"a layer of type {tag(cls)}"
     assert found(network_of(4, {"type": tag(cls)} | needs.get(tag(cls), {}))) == expected
+
+
+def test_the_parametrisation_ntk_is_named() -> None:
+    assert found(network_of(Dense(units=4, parametrisation="ntk"))) == "the parametrisation ntk"
+    assert found(network_of(Dense(units=4, parametrisation="standard"))) is None
 
 
 @pytest.mark.parametrize("cls", members(Loss), ids=tag)
@@ -55,12 +61,28 @@ def test_an_optimizer_is_known_or_named(cls: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("optimizer", "expected"),
+    [
+        (AdamW.model_validate({"groups": {"bias": {"rate": 0.1}}}), "an optimizer with groups"),
+        (AdamW(decay_schedule="flat_cosine"), "a decay_schedule of flat_cosine"),
+        (AdamW(decay_schedule="constant"), None),
+    ],
+)
+def test_what_an_optimizer_does_beyond_its_step_is_named(optimizer: OptimizerBase, expected: str | None) -> None:
+    assert found(network_of(), CrossEntropy(), optimizer) == expected
+
+
+@pytest.mark.parametrize(
     ("options", "expected"),
     [
         ({}, None),
         ({"precision": "float64"}, "precision float64"),
         ({"output_activation": "sigmoid"}, "an output_activation"),
         ({"embeddings": [{"name": "a", "slots": 3, "width": 2}]}, "embeddings"),
+        ({"numeric": [0], "numeric_embedding": "periodic"}, "embeddings"),
+        ({"numeric": [0]}, None),
+        ({"output_parametrisation": "ntk"}, "the parametrisation ntk"),
+        ({"output_parametrisation": "standard", "output_init": "data"}, None),
         ({"features": 0, "embeddings": [{"name": "a", "slots": 3, "width": 2}]}, "embeddings"),
     ],
 )

@@ -12,8 +12,8 @@ import pytest
 from nncli.data.examples import Examples
 from nncli.errors import NncliError
 from nncli.nn.activations import Tanh
+from nncli.nn.entrance import Embedding
 from nncli.nn.layers import Dense
-from nncli.nn.network import Embedding
 from nncli.nn.optimizers import Sgd
 from nncli.nn.schedules import ConstantRate
 from nncli.training.epoch import DivergedError, Wish

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from nncli.data.batches import Batches
 from nncli.data.examples import Examples
 from nncli.nn.arrays import Array
+from nncli.nn.entrance import Embedding
 from nncli.nn.layer import Training
 from nncli.nn.losses import CrossEntropy, Loss, LossBase, Mse
-from nncli.nn.network import Embedding, Network
-from nncli.nn.optimizers import Adam, AdamW, Optimizer, OptimizerBase, Sgd
+from nncli.nn.network import Network
+from nncli.nn.optimizers import Adam, AdamW, Lion, Optimizer, OptimizerBase, Sgd
 from nncli.nn.schedules import ConstantRate
 from nncli.runs.checkpoints import load_checkpoint, save_checkpoint
 from nncli.training import loop
@@ -45,8 +46,9 @@ LAYERS: dict[str, list[Any]] = {
     "activation": [6, {"type": "activation", "activation": "silu"}],
     "residual": [6, {"type": "residual", "layers": [4, 6, "layer_norm"]}],
     "dropout": [8, {"type": "dropout", "rate": 0.3}],
+    "scheduled_dropout": [8, {"type": "dropout", "rate": 0.3, "schedule": "flat_cosine"}],
 }
-SILENT = [name for name in LAYERS if name != "dropout"]
+SILENT = [name for name in LAYERS if "dropout" not in name]
 """Networks that draw nothing while they train."""
 EXTRAS = {"plain": {}, "penalty": {"l1": 1e-3, "l2": 1e-2}, "clip": {"clip_norm": 0.05}}
 
@@ -124,21 +126,25 @@ def test_the_parts_of_any_loss_add_up(loss: LossBase, outputs: int) -> None:
     np.testing.assert_allclose(in_parts, grad, rtol=1e-10, atol=1e-14)
 
 
-@pytest.mark.parametrize("optimizer", [pytest.param(cls(), id=tag(cls)) for cls in members(Optimizer)])
+FACTORS = {"weight": {"rate": 2.0}, "embedding": {"decay": 0.5}, "bias": {"rate": 0.1}, "scale": {"decay": 3.0}}
+IN_GROUPS = [cls.model_validate({"groups": FACTORS, "weight_decay": 0.1}) for cls in (AdamW, Lion)]
+
+
+@pytest.mark.parametrize("optimizer", [*(cls() for cls in members(Optimizer)), *IN_GROUPS], ids=repr)
 @pytest.mark.parametrize("parts", [2, 3, 7])
 def test_an_optimizer_moves_the_parts_of_theta_as_the_whole(optimizer: OptimizerBase, parts: int) -> None:
     network = network_of("residual", embedded=True)
     after = []
     for count in (1, parts):
-        parameters = network.initialise(np.random.default_rng(0))
-        moments, rng = optimizer.initial_moments(parameters.theta), np.random.default_rng(1)
+        state, rng = State.fresh(network, optimizer, Streams.of(0)), np.random.default_rng(1)
+        parameters = state.parameters
         with Crew(2) as crew:
-            bound = [optimize_part(optimizer.bind, parameters, moments, s) for s in spans(parameters.theta.size, count)]
+            bound = [optimize_part(optimizer.bind, state, span) for span in spans(parameters.theta.size, count)]
             step = together(bound, crew)
             for t in range(1, 6):
                 parameters.grad[...] = rng.normal(size=parameters.grad.size)
                 step(0.01, t)
-        after.append([parameters.theta.tobytes(), *(moment.tobytes() for moment in moments.values())])
+        after.append([parameters.theta.tobytes(), *(moment.tobytes() for moment in state.moments.values())])
     assert after[0] == after[1]
 
 
@@ -153,6 +159,18 @@ def test_a_training_in_parts_is_that_of_the_whole(name: str, extras: Any, weight
     np.testing.assert_allclose(state.parameters.theta, whole.parameters.theta, rtol=1e-8, atol=1e-11)
     np.testing.assert_allclose([r.loss for r in found], [r.loss for r in reports], rtol=1e-10)
     np.testing.assert_allclose([r.penalty for r in found], [r.penalty for r in reports], rtol=1e-10)
+
+
+@pytest.mark.parametrize("optimizer", IN_GROUPS, ids=repr)
+@pytest.mark.parametrize("parts", [2, 3])
+def test_what_changes_with_progress_does_so_in_every_part(optimizer: OptimizerBase, parts: int) -> None:
+    plan = plan_of(network_of("layer_norm"), optimizer=optimizer.model_copy(update={"decay_schedule": "flat_cosine"}))
+    whole, reports = trained(plan)
+    state, found = trained(replace(plan, parts=parts))
+    np.testing.assert_allclose(state.parameters.theta, whole.parameters.theta, rtol=1e-8, atol=1e-11)
+    np.testing.assert_allclose([r.loss for r in found], [r.loss for r in reports], rtol=1e-10)
+    constant, _ = trained(replace(plan, optimizer=optimizer))
+    assert not np.allclose(constant.parameters.theta, whole.parameters.theta, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("rows", "batch"), [(1, 1), (2, 2), (17, 16), (9, 2), (5, 64)])
@@ -227,8 +245,11 @@ def paused_at(plan: Plan, examples: Examples, at: int) -> State:
 
 @pytest.mark.parametrize("parts", [1, 2, 3])
 @pytest.mark.parametrize("at", [1, 3, 4, 6])
-def test_a_checkpoint_in_the_midst_of_an_epoch_goes_on_to_the_same_bits(tmp_path: Path, parts: int, at: int) -> None:
-    plan = plan_of(network_of("dropout", precision="float32"), parts=parts)
+@pytest.mark.parametrize("name", ["dropout", "scheduled_dropout"])
+def test_a_checkpoint_in_the_midst_of_an_epoch_goes_on_to_the_same_bits(
+    tmp_path: Path, name: str, parts: int, at: int
+) -> None:
+    plan = plan_of(network_of(name, precision="float32"), parts=parts)
     examples = example_rows(plan.network, plan.loss, ROWS)
     whole, _ = trained(plan)
     save_checkpoint(tmp_path, paused_at(plan, examples, at), [], owner="me", keep=1)

@@ -12,13 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.data.examples import Examples
+from nncli.nn.entrance import Embedding
 from nncli.nn.losses import CrossEntropy
-from nncli.nn.network import Embedding, Network
+from nncli.nn.network import Network
 from nncli.nn.optimizers import Adagrad, Adam, AdamW, Lion, OptimizerBase, RmsProp, Sgd
 from nncli.nn.schedules import (
     ConstantRate,
     CosineRate,
+    CoslogRate,
     ExponentialRate,
+    FlatCosineRate,
     OneCycleRate,
     ReduceOnPlateau,
     ScheduleBase,
@@ -40,12 +43,15 @@ OPTIMIZERS: list[OptimizerBase] = [
     Adam(),
     AdamW(weight_decay=0.1),
     Lion(weight_decay=0.1),
+    AdamW.model_validate({"weight_decay": 0.1, "decay_schedule": "flat_cosine", "groups": {"scale": {"decay": 36.0}}}),
 ]
 SCHEDULES: list[ScheduleBase] = [
     ConstantRate(initial=0.01),
     StepRate(initial=0.01, every=3),
     ExponentialRate(initial=0.01),
     CosineRate(initial=0.01, warmup=17),
+    FlatCosineRate(peak=0.01),
+    CoslogRate(peak=0.04),
     OneCycleRate(peak=0.01),
     ReduceOnPlateau(initial=0.01, patience=2, warmup=5),
 ]
@@ -65,7 +71,7 @@ def plan_of(optimizer: OptimizerBase, schedule: ScheduleBase, dropout: float, pa
     layers: Any = [
         {"type": "dense", "units": 6, "activation": "tanh"},
         "batch_norm",
-        {"type": "dropout", "rate": dropout},
+        {"type": "dropout", "rate": dropout, "schedule": "flat_cosine"},
     ]
     network = Network(
         features=3, embeddings=(Embedding(name="c", slots=5, width=2),), layers=layers, outputs=3, precision="float32"
@@ -122,7 +128,7 @@ def resumed(plan: Plan, snapshot: Snapshot) -> tuple[State, list[EpochReport]]:
 
 
 def test_stopping_at_every_one_of_200_steps_changes_nothing() -> None:
-    plan = plan_of(Adam(), ReduceOnPlateau(initial=0.01, patience=2, warmup=5), 0.3, None)
+    plan = plan_of(OPTIMIZERS[-1], ReduceOnPlateau(initial=0.01, patience=2, warmup=5), 0.3, None)
     whole = fresh(plan)
     reports = [r for r in fit(plan, whole, TRAINING, HOLDOUT) if isinstance(r, EpochReport)]
     assert whole.step == 200

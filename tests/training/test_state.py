@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nncli.data.examples import Examples
+from nncli.nn.initializers import Data
 from nncli.nn.layers import Dense, Dropout
 from nncli.nn.network import Network
 from nncli.nn.normalization import BatchNorm
+from nncli.nn.numeric_embeddings import Periodic
 from nncli.nn.optimizers import Adam, Optimizer, OptimizerBase
 from nncli.nn.schedules import Plateau
+from nncli.training import state
 from nncli.training.state import State, Streams
 from nncli.training.stopping import Watch
 from tests.unions import members, tag
@@ -52,29 +56,78 @@ def test_streams_are_uncorrelated() -> None:
 
 @pytest.mark.parametrize("optimizer", [cls() for cls in members(Optimizer)], ids=lambda o: tag(type(o)))
 def test_a_fresh_state_has_taken_no_step(optimizer: OptimizerBase) -> None:
-    state = State.fresh(NETWORK, optimizer, Streams.of(0))
-    assert (state.step, state.epoch) == (0, 0)
-    assert state.watch == Watch()
-    assert state.plateau == Plateau()
-    assert set(state.moments) == set(optimizer.moments)
-    assert all((m == 0).all() and m.shape == state.parameters.theta.shape for m in state.moments.values())
+    fresh = State.fresh(NETWORK, optimizer, Streams.of(0))
+    assert (fresh.step, fresh.epoch) == (0, 0)
+    assert fresh.watch == Watch()
+    assert fresh.plateau == Plateau()
+    assert set(fresh.moments) == set(optimizer.moments)
+    assert all((m == 0).all() and m.shape == fresh.parameters.theta.shape for m in fresh.moments.values())
 
 
 def test_a_fresh_state_draws_its_weights_from_the_init_stream_alone() -> None:
     streams, untouched = Streams.of(5), Streams.of(5)
-    state = State.fresh(NETWORK, Adam(), streams)
+    fresh = State.fresh(NETWORK, Adam(), streams)
     expected = NETWORK.initialise(untouched.init)
-    assert state.parameters.theta.tobytes() == expected.theta.tobytes()
+    assert fresh.parameters.theta.tobytes() == expected.theta.tobytes()
     for name in NAMES:
         found: Any = getattr(streams, name).bit_generator.state
         assert found == getattr(untouched, name).bit_generator.state
 
 
 def test_the_best_weights_start_as_a_copy_of_the_present_ones() -> None:
-    state = State.fresh(NETWORK, Adam(), Streams.of(5))
-    np.testing.assert_array_equal(state.best.theta, state.parameters.theta)
-    np.testing.assert_array_equal(state.best.statistics, state.parameters.statistics)
-    state.parameters.theta[...] = 9.0
-    state.parameters.statistics[...] = 9.0
-    assert not (state.best.theta == 9.0).any()
-    assert not (state.best.statistics == 9.0).any()
+    fresh = State.fresh(NETWORK, Adam(), Streams.of(5))
+    np.testing.assert_array_equal(fresh.best.theta, fresh.parameters.theta)
+    np.testing.assert_array_equal(fresh.best.statistics, fresh.parameters.statistics)
+    fresh.parameters.theta[...] = 9.0
+    fresh.parameters.statistics[...] = 9.0
+    assert not (fresh.best.theta == 9.0).any()
+    assert not (fresh.best.statistics == 9.0).any()
+
+
+# --- first weights that follow from the data ------------------------------------------------------------------------
+
+FOLLOWING = Network(features=2, layers=(Dense(units=300, init=Data()),), outputs=1)
+
+
+def examples_of(n: int) -> Examples:
+    X = np.random.default_rng(0).normal(5.0, [1.0, 20.0], (n, 2)).astype(np.float32)
+    return Examples(X, np.empty((n, 0), np.int64), np.zeros((n, 1), np.float32))
+
+
+def first_weights(examples: Examples | None, seed: int = 0) -> Any:
+    return State.fresh(FOLLOWING, Adam(), Streams.of(seed), 1, examples).parameters.named["layers.0.weight"]
+
+
+@pytest.mark.parametrize("n", [40, state.MOST_ROWS, 5 * state.MOST_ROWS])
+def test_first_weights_follow_from_the_examples_or_from_a_part_of_many(n: int) -> None:
+    examples = examples_of(n)
+    spread = (examples.X @ first_weights(examples)).std(axis=0)
+    np.testing.assert_allclose(spread, 1.0, rtol=1e-4 if n <= state.MOST_ROWS else 0.05)
+
+
+def test_first_weights_are_the_same_for_the_same_seed_and_stay_as_drawn_without_examples() -> None:
+    examples = examples_of(2 * state.MOST_ROWS)
+    assert first_weights(examples).tobytes() == first_weights(examples).tobytes()
+    assert first_weights(examples).tobytes() != first_weights(examples, seed=1).tobytes()
+    drawn = FOLLOWING.initialise(Streams.of(0).init).named["layers.0.weight"]
+    assert first_weights(None).tobytes() == drawn.tobytes()
+
+
+def test_where_rows_are_wide_fewer_of_them_are_looked_at() -> None:
+    dense = Dense(units=state.MOST_BYTES // 4 // 100)
+    wide = Network(features=1, layers=(dense,), outputs=1)
+    assert len(state._some_rows(wide, 10_000, np.random.default_rng(0))) == 100
+    numbers = Network(
+        features=1, numeric=(0,), numeric_embedding=Periodic(frequencies=dense.units), layers=(), outputs=1
+    )
+    rows = state._some_rows(numbers, 10_000, np.random.default_rng(0))
+    assert len(rows) == 100
+    assert (np.diff(rows) > 0).all()
+
+
+def test_where_nothing_follows_from_the_examples_nothing_more_is_drawn() -> None:
+    streams, plain = Streams.of(0), Streams.of(0)
+    examples = Examples(np.zeros((9, 3), np.float32), np.empty((9, 0), np.int64), np.zeros((9, 1)))
+    State.fresh(NETWORK, Adam(), streams, 1, examples)
+    State.fresh(NETWORK, Adam(), plain)
+    assert streams.init.bit_generator.state == plain.init.bit_generator.state

@@ -15,11 +15,14 @@ from nncli.data.batches import Batches
 from nncli.data.examples import Examples
 from nncli.nn.activations import Activation, ElementwiseActivation, Tanh
 from nncli.nn.arrays import Array
+from nncli.nn.entrance import Embedding
 from nncli.nn.layer import Training
 from nncli.nn.layers import ActivationLayer, Dense, Dropout, Residual
+from nncli.nn.learned import Parametric
 from nncli.nn.losses import CrossEntropy, Loss, LossBase, Mse
-from nncli.nn.network import Embedding, Network
+from nncli.nn.network import Network
 from nncli.nn.normalization import BatchNorm, LayerNorm
+from nncli.nn.numeric_embeddings import Periodic, PiecewiseLinear
 from nncli.nn.optimizers import Adam, AdamW, Optimizer, OptimizerBase, Sgd
 from nncli.nn.parameters import Parameters
 from nncli.training.step import BatchStep, Penalty, bind_gradient, bind_step, clip
@@ -45,6 +48,7 @@ NETWORKS = {
     "dense": build(),
     "no_layers": build(()),
     "dropout": build((UNITS, {"type": "dropout", "rate": 0.3})),
+    "scheduled_dropout": build((UNITS, {"type": "dropout", "rate": 0.3, "schedule": "flat_cosine"})),
     "batch_norm": build((UNITS, "batch_norm", {"type": "activation", "activation": "relu"})),
     "layer_norm": build((UNITS, "layer_norm", UNITS)),
     "residual": build((UNITS, {"type": "residual", "layers": [UNITS, "batch_norm", {"type": "dropout", "rate": 0.1}]})),
@@ -52,6 +56,10 @@ NETWORKS = {
         embeddings=(Embedding(name="a", slots=600, width=4), Embedding(name="b", slots=7, width=2)),  # theta: 10 KiB
     ),
     "first_layer_dropout": build(({"type": "dropout", "rate": 0.1}, UNITS)),
+    "scale": build(({"type": "scale"}, UNITS)),
+    "ntk": build((Dense(units=UNITS, parametrisation="ntk"),), output_parametrisation="ntk"),
+    "periodic": build(numeric=(0, 2, 3), numeric_embedding=Periodic()),
+    "piecewise_linear": build(numeric=(0, 1, 2, 3, 4), numeric_embedding=PiecewiseLinear(bins=6, width=3)),
     "float64": build((UNITS, "layer_norm"), precision="float64"),
 }
 
@@ -89,7 +97,8 @@ def bound_step(
         parameters.theta,
         parameters.grad,
         optimizer.initial_moments(parameters.theta),
-        decayed=parameters.layout.decayed,
+        groups=parameters.layout.groups,
+        progress=np.zeros(()),
     )
     penalty = Penalty(parameters, l1=l1, l2=l2) if l1 or l2 else None
     gradient = bind_gradient(network, parameters, loss, batches, slice(0, ROWS), ROWS, training=Training(rng))
@@ -121,6 +130,8 @@ def peak_of(step: BatchStep, *, steps: int = 50, rounds: int = 2) -> int:
 
 OPTIMIZERS = [pytest.param(cls(), id=tag(cls)) for cls in members(Optimizer)]
 OPTIMIZERS.append(pytest.param(Sgd(momentum=0.9, nesterov=True), id="sgd-nesterov"))
+IN_GROUPS = {"decay_schedule": "flat_cosine", "groups": {"scale": {"rate": 6.0, "decay": 36.0}, "bias": {"rate": 0.1}}}
+OPTIMIZERS.append(pytest.param(AdamW.model_validate(IN_GROUPS), id="adamw-in-groups"))
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -139,7 +150,13 @@ def test_a_step_with_weights_penalty_and_clipping_allocates_nothing(optimizer: O
 
 @pytest.mark.parametrize("activation", [pytest.param(cls(), id=tag(cls)) for cls in members(ElementwiseActivation)])
 def test_a_step_through_any_activation_allocates_nothing(activation: Any) -> None:
-    network = build((Dense(units=UNITS, activation=activation), ActivationLayer(activation=activation)))
+    network = build(
+        (
+            Dense(units=UNITS, activation=activation),
+            ActivationLayer(activation=activation),
+            Parametric(activation=activation),
+        )
+    )
     assert peak_of(bound_step(network, CrossEntropy(), Sgd())) < LARGEST
 
 
@@ -180,7 +197,8 @@ def take_step(
     batches = Batches(examples, len(examples), np.random.default_rng(7))
     batches.shuffle()
     moments = Sgd().initial_moments(parameters.theta)
-    optimize = Sgd().bind(parameters.theta, parameters.grad, moments, decayed=parameters.layout.decayed)
+    groups, progress = parameters.layout.groups, np.zeros(())
+    optimize = Sgd().bind(parameters.theta, parameters.grad, moments, groups=groups, progress=progress)
     l1, l2 = options.get("l1", 0.0), options.get("l2", 0.0)
     n = len(examples)
     gradient = bind_gradient(

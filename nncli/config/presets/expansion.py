@@ -1,0 +1,80 @@
+"""A preset put beneath what a person wrote. Presets are YAML files like any other, in this folder.
+
+`preset: textbook` adds nothing: the defaults of the schema are the textbook's. `preset: tabular`, which is meant where
+no layers are named, is tabular.yaml; `quality` lays a few keys of fast.yaml or best.yaml over it. What a person writes
+stands above all of it. The outcome is an ordinary configuration that names no preset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
+from pathlib import Path
+from types import MappingProxyType
+
+from nncli.config.document import Document, Mark
+from nncli.config.document import Path as Keys
+from nncli.config.overrides import override
+from nncli.config.parsing import parse
+from nncli.errors import ConfigError
+
+TABULAR, TEXTBOOK = "tabular", "textbook"
+QUALITIES = {"fast": ("fast",), "balanced": (), "best": ("best",)}
+"""The files laid over tabular.yaml for each quality."""
+CHOOSING = ("preset", "quality", "layers")
+"""Keys that decide which preset is meant."""
+
+
+def expand(document: Document, assignments: Sequence[str] = ()) -> Document:
+    """`document` with its preset beneath it and the `assignments` (`key=value`) above, as if it had been written out.
+
+    A preset or a quality that does not exist is left where it stands, for validation to complain of.
+
+    Raises:
+        ConfigError: `quality` is asked of a preset that has none.
+        UsageError: an assignment is not of the form key=value.
+    """
+    first = [text for text in assignments if text.partition("=")[0].strip() in CHOOSING]
+    document = override(document, first)
+    written = document.value
+    preset = written.get("preset") or (TEXTBOOK if "layers" in written else TABULAR)
+    quality = written.get("quality") or "balanced"
+    if preset == TEXTBOOK and written.get("quality") is not None:
+        raise ConfigError(
+            document.mistake(
+                "only the preset tabular comes in qualities",
+                ("quality",),
+                hint="Remove the key, or leave out `layers`.",
+            )
+        )
+    if preset == TABULAR and isinstance(quality, str) and quality in QUALITIES:
+        chosen = {key: value for key, value in written.items() if key not in ("preset", "quality")}
+        document = reduce(_beneath, (*QUALITIES[quality], TABULAR), replace(document, value=chosen))
+    elif preset == TEXTBOOK:
+        document = replace(document, value={key: value for key, value in written.items() if key != "preset"})
+    return override(document, [text for text in assignments if text not in first])
+
+
+def _beneath(document: Document, name: str) -> Document:
+    """`document` with what the file `name`.yaml adds to it: keys it lacks, and keys within sections it has begun.
+
+    A value with a `type` of its own is somebody's whole choice, and is not added to.
+    """
+    source = f"preset {name}"
+    below = parse(Path(__file__).with_name(f"{name}.yaml").read_text(encoding="utf-8"), source)
+    marks = dict(document.marks)
+
+    def merged(mine: Mapping[str, object], theirs: Mapping[str, object], path: Keys) -> dict[str, object]:
+        added = dict(mine)
+        for key, value in theirs.items():
+            here, own = (*path, key), added.get(key)
+            if key not in added:
+                added[key] = value
+                marks.update({place: Mark(source) for place in below.marks if place[: len(here)] == here})
+            elif isinstance(own, dict) and isinstance(value, dict) and "type" not in own:
+                added[key] = merged(own, value, here)
+        return added
+
+    value = merged(document.value, below.value, ())
+    return replace(document, value=value, marks=MappingProxyType(marks))

@@ -1,0 +1,155 @@
+"""A column of numbers: fitted on the training rows, then centred and scaled, a missing cell filled and told."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import inf, isfinite
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+
+from nncli.data.columns import read_numbers, refuse_extremes, settled_scale
+from nncli.data.scaling import QUARTILES, Clip, Floats, NumericScaling, clip_smoothly, edges_of, robust, to_normal
+from nncli.data.strangers import Strange
+from nncli.data.table import Table
+from nncli.errors import DataError
+from nncli.specification import Flag, NonNegative, Real, Specification, Text
+
+Matrix = npt.NDArray[np.floating[Any]]
+
+
+class NumericColumn(Specification):
+    """x becomes (x - center) / scale; a missing x becomes `fill` first. `indicator` adds a column of [x missing].
+
+    A scale of 0 makes every value 0: the column was constant. With `edges`, quantiles of the training values at equal
+    distances, x becomes a normal number of the same rank instead. `clip` comes last.
+    `lowest` and `highest` are the training range; None for a column without a value, and in models of format 1.
+    """
+
+    type: Literal["numeric"] = "numeric"
+    name: Text
+    center: Real
+    scale: NonNegative
+    fill: Real
+    indicator: Flag
+    lowest: Real | None = None
+    highest: Real | None = None
+    edges: Annotated[tuple[Real, ...], Field(min_length=1)] | None = None
+    clip: Clip = "none"
+
+    @model_validator(mode="after")
+    def _edges_ascend(self) -> NumericColumn:
+        if any(b < a for a, b in pairwise(self.edges or ())):
+            raise ValueError("the edges do not ascend")
+        return self
+
+    @classmethod
+    def fit(cls, table: Table, name: str, scaling: NumericScaling, clip: Clip = "none") -> NumericColumn:
+        """Fit on `table`, the training rows. A column without a value counts as zeros.
+
+        A constant column has scale 1, which tells how far from it a value lies; `robust` and `quantile` make it 0.
+
+        Raises:
+            DataError: the values are so large that their spread is not a finite number.
+        """
+        x = read_numbers(table, name)
+        present = x[~np.isnan(x)]
+        if not len(present):
+            return cls(name=name, center=0.0, scale=1.0, fill=0.0, indicator=len(x) > 0, clip=clip)
+        lowest, highest = float(present.min()), float(present.max())
+        with np.errstate(over="ignore", invalid="ignore"):
+            center, scale = _center_and_scale(present, scaling)
+            fill = float(np.median(present))
+        refuse_extremes(table, name, x, center, scale, fill)
+        return cls(
+            name=name,
+            center=center,
+            scale=scale if scaling == "robust" else settled_scale(center, scale),
+            fill=fill,
+            indicator=len(present) < len(x),
+            lowest=lowest,
+            highest=highest,
+            edges=tuple(edges_of(present).tolist()) if scaling == "quantile" else None,
+            clip=clip,
+        )
+
+    @property
+    def width(self) -> int:
+        """Columns of the matrix."""
+        return 1 + self.indicator
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What each column of the matrix means."""
+        return (self.name, f"{self.name} is missing")[: self.width]
+
+    def encode(self, table: Table, out: Matrix) -> Strange:
+        """Fill `out` (rows, width), and count what is strange.
+
+        Raises:
+            DataError: a cell is not a number, or so far from the training values that `out` cannot hold it.
+        """
+        x = read_numbers(table, self.name)
+        missing = np.isnan(x)
+        holes = int(np.count_nonzero(missing))
+        if holes:
+            x = np.where(missing, self.fill, x)
+        with np.errstate(over="ignore"):
+            out[:, 0] = self.scaled(x)
+        finite = np.isfinite(out[:, 0])
+        if not finite.all():
+            row = int(finite.argmin())
+            raise DataError(
+                f"{x[row]:g} is too far from the training values to be computed with in {out.dtype}",
+                place=table.place(row=row, column=self.name),
+                hint="Mend the cell, or leave it empty.",
+            )
+        if self.indicator:
+            out[:, 1] = missing
+        return self._strange(x, 0 if self.indicator else holes)
+
+    def scaled(self, x: Floats) -> Floats:
+        """Values (rows,) as the network sees them; infinite where they are beyond all numbers and not clipped."""
+        if self.edges is not None:
+            z = to_normal(x, np.array(self.edges))
+        elif self.scale == 0.0:
+            z = np.zeros(len(x))
+        else:
+            z = x - self.center
+            z /= self.scale
+        if self.clip == "smooth":
+            clip_smoothly(z)
+        return z
+
+    def _strange(self, x: Floats, missing: int) -> Strange:
+        """What is strange of the values, the missing ones filled."""
+        low = -inf if self.lowest is None else self.lowest
+        high = inf if self.highest is None else self.highest
+        lowest, highest = float(x.min(initial=inf)), float(x.max(initial=-inf))
+        if low <= lowest and highest <= high:
+            return Strange(missing=missing)
+        return Strange(
+            missing=missing,
+            outside=int(np.count_nonzero((x < low) | (x > high))),
+            lowest=lowest if lowest < low else inf,
+            highest=highest if highest > high else -inf,
+        )
+
+
+def _center_and_scale(present: Floats, scaling: NumericScaling) -> tuple[float, float]:
+    """Of the values (rows,), of which there is one at least; infinite where these are too large to be scaled so."""
+    if scaling == "none":
+        return 0.0, 1.0
+    if scaling == "standard":
+        return float(present.mean()), float(present.std())
+    extent = float(np.ptp(present))
+    if scaling == "min_max":
+        return float(present.min()), extent
+    if not isfinite(extent):
+        return 0.0, inf
+    if scaling == "quantile":  # it has its edges instead
+        return 0.0, 1.0
+    lowest, q25, median, q75, highest = np.quantile(present, QUARTILES).tolist()
+    return robust(lowest, q25, median, q75, highest)

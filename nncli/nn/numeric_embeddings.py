@@ -1,0 +1,223 @@
+"""Embeddings of numbers: each numeric column becomes several units by a small function of its own, learned.
+
+In the letters used here: x (columns, 2, rows) holds each column's numbers and a row of ones beneath, so that a line
+a x + c of each is one product; Y (columns, units, rows) is the embedding. All columns go through each NumPy call
+together. Gorishniy, Rubachev and Babenko, "On embeddings for numerical features in tabular deep learning", 2022.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from math import pi
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from nncli.nn.arrays import Array, Bound
+from nncli.nn.initializers import InitializerBase, Normal, Uniform, Zeros
+from nncli.nn.parameters import Group, Slot, Views
+from nncli.specification import ByName, Count, Positive, Specification
+
+
+class NumericEmbeddingBase(Specification):
+    """What every embedding of numbers answers."""
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether where its parameters start depends on the training rows."""
+        return False
+
+    @property
+    @abstractmethod
+    def units(self) -> int:
+        """Units that a column becomes."""
+
+    @property
+    @abstractmethod
+    def inner(self) -> int:
+        """Numbers that a column becomes on the way."""
+
+    @abstractmethod
+    def slots(self, columns: int) -> tuple[Slot, ...]:
+        """The parameters for so many columns."""
+
+    def settle(self, p: Views, X: Array) -> None:
+        """Let what of the fresh parameters p is to follow from the data follow from X (rows, columns)."""
+
+    @abstractmethod
+    def bind(self, p: Views, g: Views, x: Array, *, needs_dx: bool) -> Bound:
+        """Tie the embedding to its parameters, its gradients and its input x (columns, 2, rows).
+
+        Y and dY are (columns, units, rows); `backward` returns dx (columns, rows) if `needs_dx`.
+        """
+
+
+class Periodic(NumericEmbeddingBase):
+    """y = [V cos(2π w x + b) + c, x]: waves of learned frequencies w, mixed to width - 1 numbers, and x itself.
+
+    w starts from N(0, sigma²), b from U(-π, π), V and c from U(-a, a) with a = 1 / sqrt(frequencies). The "PBLD" of
+    Holzmüller, Grinsztajn and Steinwart, "Better by default", 2024.
+    """
+
+    type: Literal["periodic"] = "periodic"
+    frequencies: Count = 16
+    width: Annotated[int, Field(strict=True, ge=2)] = 4
+    sigma: Positive = 0.1
+
+    @property
+    def units(self) -> int:
+        return self.width
+
+    @property
+    def inner(self) -> int:
+        return self.frequencies
+
+    def slots(self, columns: int) -> tuple[Slot, ...]:
+        f, k, a = self.frequencies, self.width - 1, self.frequencies**-0.5
+        return (
+            Slot("frequency", (columns, f), Group.NUMERIC, Normal(std=self.sigma)),
+            Slot("phase", (columns, f), Group.NUMERIC, Uniform(low=-pi, high=pi)),
+            Slot("weight", (columns, f, k), Group.NUMERIC, Uniform(low=-a, high=a)),
+            Slot("bias", (columns, k), Group.NUMERIC, Uniform(low=-a, high=a)),
+        )
+
+    def bind(self, p: Views, g: Views, x: Array, *, needs_dx: bool) -> Bound:
+        w, b, V, c = p["frequency"], p["phase"], p["weight"], p["bias"]
+        dw, db, dV, dc = g["frequency"], g["phase"], g["weight"], g["bias"]
+        (columns, _, rows), k, f = x.shape, self.width - 1, self.frequencies
+        line, dline = np.empty((columns, f, 2), x.dtype), np.empty((columns, f, 2), x.dtype)
+        A, C = np.empty((columns, f, rows), x.dtype), np.empty((columns, f, rows), x.dtype)
+        Y, B = np.empty((columns, self.width, rows), x.dtype), np.empty((columns, k, rows), x.dtype)
+        dx = np.empty((columns, 1, rows if needs_dx else 0), x.dtype)
+        mixed, VT, xT, column = Y[:, :k], V.transpose(0, 2, 1), x.transpose(0, 2, 1), c[:, :, None]
+
+        def forward() -> None:
+            np.multiply(w, 2.0 * pi, out=line[:, :, 0])
+            np.copyto(line[:, :, 1], b)
+            np.matmul(line, x, out=A)
+            np.cos(A, out=C)
+            np.matmul(VT, C, out=mixed)
+            np.copyto(B, column)
+            np.add(mixed, B, out=mixed)
+            np.copyto(Y[:, k], x[:, 0])
+
+        def backward(dY: Array) -> Array:
+            d = dY[:, :k]
+            np.add.reduce(d, 2, out=dc)
+            np.matmul(C, d.transpose(0, 2, 1), out=dV)
+            np.matmul(V, d, out=C)
+            np.sin(A, out=A)
+            np.multiply(C, A, out=A)  # A = -dA
+            np.matmul(A, xT, out=dline)
+            np.multiply(dline[:, :, 0], -2.0 * pi, out=dw)
+            np.negative(dline[:, :, 1], out=db)
+            if needs_dx:
+                np.matmul(line[:, :, :1].transpose(0, 2, 1), A, out=dx)
+                np.subtract(dY[:, k:], dx, out=dx)
+            return dx[:, 0]
+
+        return Bound(Y, forward, backward)
+
+
+class _Even(InitializerBase):
+    """Edges even between -3 and 3, until there are data to place them."""
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return np.broadcast_to(np.linspace(-3.0, 3.0, shape[-1]), shape).copy()
+
+
+class PiecewiseLinear(NumericEmbeddingBase):
+    """y = a x + c + Vᵀ v: a line, and another slope for each bin between quantiles of the training rows.
+
+    v_j runs from 0 to 1 as x crosses bin j; it is not cut off below the first bin, nor above the last. a and c start
+    from U(-1/sqrt(width), 1/sqrt(width)), V at 0. Gorishniy, Kotelnikov and Babenko, "TabM", 2024 (version B).
+    """
+
+    type: Literal["piecewise_linear"] = "piecewise_linear"
+    bins: Count = 48
+    width: Count = 16
+
+    @property
+    def needs_data(self) -> bool:
+        return True
+
+    @property
+    def units(self) -> int:
+        return self.width
+
+    @property
+    def inner(self) -> int:
+        return self.bins
+
+    def slots(self, columns: int) -> tuple[Slot, ...]:
+        a = self.width**-0.5
+        return (
+            Slot("slope", (columns, self.width), Group.NUMERIC, Uniform(low=-a, high=a)),
+            Slot("bias", (columns, self.width), Group.NUMERIC, Uniform(low=-a, high=a)),
+            Slot("weight", (columns, self.bins, self.width), Group.NUMERIC, Zeros()),
+            Slot("edges", (columns, self.bins + 1), Group.STATISTIC, _Even()),
+        )
+
+    def settle(self, p: Views, X: Array) -> None:
+        """Edges are the quantiles; where there are fewer of them than wanted, some bins inside are empty."""
+        quantiles = np.quantile(X, np.linspace(0.0, 1.0, self.bins + 1), axis=0).astype(X.dtype)
+        for edges, column in zip(p["edges"], quantiles.T, strict=True):
+            found = np.unique(column)
+            edges[: len(found)] = found
+            edges[len(found) - 1 :] = found[max(0, len(found) - 2)]
+            edges[-1] = found[-1]
+
+    def bind(self, p: Views, g: Views, x: Array, *, needs_dx: bool) -> Bound:
+        a, c, V, edges = p["slope"], p["bias"], p["weight"], p["edges"]
+        da, dc, dV = g["slope"], g["bias"], g["weight"]
+        columns, _, rows = x.shape
+        line, dline = np.empty((columns, self.width, 2), x.dtype), np.empty((columns, self.width, 2), x.dtype)
+        across, rate = np.empty((columns, self.bins, 2), x.dtype), np.empty((columns, self.bins), x.dtype)
+        filled, share = np.empty((columns, self.bins), bool), np.empty((columns, self.bins), x.dtype)
+        v = np.empty((columns, self.bins, rows), x.dtype)
+        Y, S = np.empty((columns, self.width, rows), x.dtype), np.empty((columns, self.width, rows), x.dtype)
+        dv = np.empty((columns, self.bins, rows if needs_dx else 0), x.dtype)
+        dx = np.empty((columns, 1, rows if needs_dx else 0), x.dtype)
+        low, high, VT, xT = edges[:, :-1], edges[:, 1:], V.transpose(0, 2, 1), x.transpose(0, 2, 1)
+        all_but_first, all_but_last = v[:, 1:], v[:, :-1]
+        zeros, ones = np.zeros_like(all_but_first), np.ones_like(all_but_last)  # arrays: see Relu
+
+        def forward() -> None:
+            np.subtract(high, low, out=rate)
+            np.greater(rate, 0.0, out=filled)
+            np.copyto(share, filled)
+            np.maximum(rate, np.finfo(x.dtype).tiny, out=rate)
+            np.divide(share, rate, out=rate)  # 1 / the bin's width, or 0 where it is empty
+            np.copyto(across[:, :, 0], rate)
+            np.multiply(rate, low, out=rate)
+            np.negative(rate, out=across[:, :, 1])
+            np.matmul(across, x, out=v)
+            np.minimum(all_but_last, ones, out=all_but_last)
+            np.maximum(all_but_first, zeros, out=all_but_first)
+            np.copyto(line[:, :, 0], a)
+            np.copyto(line[:, :, 1], c)
+            np.matmul(line, x, out=Y)
+            np.matmul(VT, v, out=S)
+            np.add(Y, S, out=Y)
+
+        def backward(dY: Array) -> Array:
+            np.matmul(dY, xT, out=dline)
+            np.copyto(da, dline[:, :, 0])
+            np.copyto(dc, dline[:, :, 1])
+            np.matmul(v, dY.transpose(0, 2, 1), out=dV)
+            if needs_dx:
+                np.matmul(V, dY, out=dv)
+                dv[:, 1:][all_but_first <= 0.0] = 0.0
+                dv[:, :-1][all_but_last >= 1.0] = 0.0
+                np.matmul(across[:, :, :1].transpose(0, 2, 1), dv, out=dx)
+                np.add(dx, np.matmul(line[:, :, :1].transpose(0, 2, 1), dY), out=dx)
+            return dx[:, 0]
+
+        return Bound(Y, forward, backward)
+
+
+NumericEmbedding = Annotated[
+    Annotated[Periodic | PiecewiseLinear, Field(discriminator="type")],
+    ByName,
+]

@@ -1,0 +1,158 @@
+"""Embeddings of numbers against their formulas, a number at a time, and where the bins' edges lie."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import cos, pi
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from nncli.nn.arrays import Bound
+from nncli.nn.numeric_embeddings import NumericEmbedding, NumericEmbeddingBase, Periodic, PiecewiseLinear
+from nncli.nn.parameters import Group, Layout, Parameters
+from tests.unions import members, tag
+
+Matrix = NDArray[np.float64]
+
+every = pytest.mark.parametrize("embedding", [pytest.param(cls(), id=tag(cls)) for cls in members(NumericEmbedding)])
+
+
+def bind(embedding: NumericEmbeddingBase, X: Any, *, seed: int = 0) -> tuple[Bound, Parameters]:
+    """The embedding alone, with fresh parameters, tied to the columns of X (rows, columns)."""
+    X = np.asarray(X, np.float64)
+    parameters = Layout(embedding.slots(X.shape[1])).initialise(np.random.default_rng(seed), "float64")
+    embedding.settle(parameters.named, X)
+    x = np.stack([X.T, np.ones_like(X.T)], axis=1)
+    return embedding.bind(parameters.named, parameters.gradients, x, needs_dx=True), parameters
+
+
+def test_periodic_is_its_formula() -> None:
+    X = np.random.default_rng(1).normal(size=(4, 3))
+    bound, parameters = bind(Periodic(frequencies=5, width=3, sigma=0.7), X)
+    bound.forward()
+    p = parameters.named
+    for row, xs in enumerate(X):
+        for i, x in enumerate(xs):
+            waves = [cos(2.0 * pi * p["frequency"][i, f] * x + p["phase"][i, f]) for f in range(5)]
+            mixed = [sum(waves[f] * p["weight"][i, f, k] for f in range(5)) + p["bias"][i, k] for k in range(2)]
+            np.testing.assert_allclose(bound.Y[i, :, row], [*mixed, x], rtol=1e-13)
+
+
+def piecewise(x: float, edges: list[float]) -> list[float]:
+    """v of one number, in the words of the definition."""
+    v = [(x - low) / (high - low) if high > low else 0.0 for low, high in pairwise(edges)]
+    v = [max(t, 0.0) if j else t for j, t in enumerate(v)]
+    return [min(t, 1.0) if j < len(v) - 1 else t for j, t in enumerate(v)]
+
+
+@pytest.mark.parametrize("bins", [1, 2, 6])
+def test_piecewise_linear_is_its_formula_beyond_the_edges_too(bins: int) -> None:
+    rng = np.random.default_rng(1)
+    embedding = PiecewiseLinear(bins=bins, width=3)
+    bound, parameters = bind(embedding, rng.normal(size=(50, 2)))
+    p = parameters.named
+    p["weight"][...] = rng.normal(size=p["weight"].shape)
+    X = np.array([[-9.0, 9.0], [0.0, 0.1], [0.5, -0.7], [2.0, 1.0]])
+    x = np.stack([X.T, np.ones_like(X.T)], axis=1)
+    bound = embedding.bind(p, parameters.gradients, x, needs_dx=False)
+    bound.forward()
+    for row, xs in enumerate(X):
+        for i, number in enumerate(xs):
+            v = piecewise(number, p["edges"][i].tolist())
+            expected = number * p["slope"][i] + p["bias"][i] + v @ p["weight"][i]
+            np.testing.assert_allclose(bound.Y[i, :, row], expected, rtol=1e-12)
+
+
+def test_piecewise_linear_starts_as_a_line() -> None:
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    bound, parameters = bind(PiecewiseLinear(), X)
+    bound.forward()
+    p = parameters.named
+    np.testing.assert_allclose(bound.Y, p["slope"][:, :, None] * X.T[:, None] + p["bias"][:, :, None])
+
+
+@pytest.mark.parametrize(
+    ("column", "edges"),
+    [
+        (range(9), [0.0, 2.0, 4.0, 6.0, 8.0]),
+        ([0, 0, 0, 1, 2, 3, 4, 5, 6], [0.0, 2.0, 4.0, 4.0, 6.0]),  # the first two quantiles are one
+        ([0, 0, 0, 0, 0, 1, 1, 1, 1], [0.0, 0.0, 0.0, 0.0, 1.0]),
+        ([7] * 9, [7.0] * 5),
+    ],
+    ids=["even", "some alike", "two values", "constant"],
+)
+def test_edges_are_the_quantiles_and_bins_to_spare_are_empty(column: Any, edges: list[float]) -> None:
+    bound, parameters = bind(PiecewiseLinear(bins=4, width=1), np.array(column, float)[:, None])
+    np.testing.assert_array_equal(parameters.named["edges"], [edges])
+    with np.errstate(all="raise"):
+        bound.forward()
+        bound.backward(np.ones_like(bound.Y))
+    assert np.isfinite(bound.Y).all()
+    assert np.isfinite(parameters.grad).all()
+
+
+@every
+def test_trained_parameters_are_in_the_group_of_numbers_and_edges_are_a_statistic(
+    embedding: NumericEmbeddingBase,
+) -> None:
+    for slot in embedding.slots(2):
+        assert slot.group is (Group.STATISTIC if slot.name == "edges" else Group.NUMERIC)
+        assert slot.shape[0] == 2
+
+
+@every
+def test_columns_do_not_touch_each_other(embedding: NumericEmbeddingBase) -> None:
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    bound, parameters = bind(embedding, X)
+    bound.forward()
+    dY = np.zeros_like(bound.Y)
+    dY[1] = 1.0
+    dx = bound.backward(dY)
+    assert (dx[[0, 2]] == 0.0).all()
+    for gradient in parameters.gradients.values():
+        assert (gradient[[0, 2]] == 0.0).all()
+        assert (gradient[1] != 0.0).any()
+
+
+@every
+def test_its_width_is_what_it_says(embedding: NumericEmbeddingBase) -> None:
+    bound, _ = bind(embedding, np.zeros((3, 2)))
+    assert bound.Y.shape == (2, embedding.units, 3)
+
+
+def test_periodic_starts_as_the_recipe_says() -> None:
+    p = Layout(Periodic().slots(4000)).initialise(np.random.default_rng(0), "float64").named
+    assert float(p["frequency"].std()) == pytest.approx(0.1, rel=0.02)
+    assert float(np.abs(p["phase"]).max()) == pytest.approx(pi, rel=1e-3)
+    for name in ("weight", "bias"):
+        assert 0.249 < float(np.abs(p[name]).max()) <= 0.25
+
+
+@pytest.mark.parametrize(
+    ("text", "embedding"),
+    [
+        ("periodic", Periodic(frequencies=16, width=4, sigma=0.1)),
+        ("piecewise_linear", PiecewiseLinear(bins=48, width=16)),
+        ({"type": "periodic", "sigma": 2.0}, Periodic(sigma=2.0)),
+    ],
+)
+def test_an_embedding_may_be_written_short(text: Any, embedding: NumericEmbeddingBase) -> None:
+    assert TypeAdapter(NumericEmbedding).validate_python(text) == embedding
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "plr",
+        {"type": "periodic", "width": 1},
+        {"type": "periodic", "sigma": 0.0},
+        {"type": "piecewise_linear", "bins": 0},
+    ],
+)
+def test_what_is_no_embedding_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(NumericEmbedding).validate_python(wrong)
