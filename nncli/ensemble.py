@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
@@ -18,13 +17,14 @@ from nncli.data.table import Table
 from nncli.data.targets import ClassTarget, Target
 from nncli.model import FORMAT, Model, ModelSpec, Predictions, Version
 from nncli.nn.losses import Loss
-from nncli.specification import Specification, Text
+from nncli.specification import Positive, Specification, Text
 
 
 class EnsembleSpec(Specification):
     """What the members have in common. The labels of its `target` are those of all members: one may lack a rare class.
 
-    The centers and scales of numbers are 0 and 1, since members answer in the target's own units.
+    The centers and scales of numbers are 0 and 1, since members answer in the target's own units. `temperature` is
+    that of every member, which has none of its own.
     """
 
     format: Version = FORMAT
@@ -34,6 +34,7 @@ class EnsembleSpec(Specification):
     loss: Loss
     missing: tuple[Text, ...]
     dialect: CsvDialect = PLAIN
+    temperature: Positive = 1.0
 
     def takes(self, member: ModelSpec) -> bool:
         """Whether a model may be a member."""
@@ -43,6 +44,11 @@ class EnsembleSpec(Specification):
         else:
             same = mine.type == theirs.type and mine.names == theirs.names
         return same and self.loss == member.loss
+
+
+def outputs_of(target: Target) -> int:
+    """Classes, or numbers, for each row."""
+    return len(target.labels if isinstance(target, ClassTarget) else target.names)
 
 
 def among(target: Target, said: Predictions) -> npt.NDArray[np.float64]:
@@ -77,24 +83,18 @@ class Ensemble:
     @property
     def outputs(self) -> int:
         """Classes, or numbers, for each row."""
-        target = self.spec.target
-        return len(target.labels if isinstance(target, ClassTarget) else target.names)
-
-    def each(self, table: Table) -> Iterator[tuple[npt.NDArray[np.float64], Strangers]]:
-        """What each member says of a table (rows, outputs), one after the other, and what is strange to it."""
-        for member in self.members:
-            said = member.predict(table)
-            yield among(self.spec.target, said), said.strangers
+        return outputs_of(self.spec.target)
 
     def predict(self, table: Table) -> Predictions:
         """The mean of the members' predictions; see `Model.predict`. Strange is what is strange to all of them."""
-        total, met = np.zeros((len(table), self.outputs)), []
-        for values, strangers in self.each(table):
-            total += values
-            met.append(strangers)
-        return self.together(total, len(self.members), reduce(and_, met))
+        spec, total, met = self.spec, np.zeros((len(table), self.outputs)), []
+        for member in self.members:
+            said = member.predict(table).at_temperature(spec.temperature)
+            total += among(spec.target, said)
+            met.append(said.strangers)
+        return self.mean(total, len(self.members), reduce(and_, met))
 
-    def together(
+    def mean(
         self, total: npt.NDArray[np.float64], counts: npt.NDArray[np.int64] | int, strangers: Strangers | None = None
     ) -> Predictions:
         """The mean of `counts` predictions, (rows, 1) or of all rows, from their sum (rows, outputs)."""

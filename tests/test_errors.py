@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from multiprocessing.reduction import ForkingPickler
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.errors import (
     LONGEST_QUOTE,
+    BusyError,
     ConfigError,
     DataError,
     Mistake,
@@ -20,6 +23,7 @@ from nncli.errors import (
     printable,
     quoted,
 )
+from nncli.training.epoch import DivergedError
 
 HOSTILE = "a\x1b[31m\x07\r\x85\u200b\u202e\u2066\u2028\ud800b"
 
@@ -134,3 +138,20 @@ def test_a_configuration_error_holds_every_mistake() -> None:
     assert error.mistakes == (first, second)
     assert (error.message, error.place, error.hint) == ("one", Place("c", 1), "Mend it.")
     assert str(error) == "c:1: one\n  Mend it.\nc:2: two"
+
+
+KINDS = [NncliError, UsageError, DataError, RunError, BusyError, DivergedError]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_comes_whole_from_another_process(kind: type[NncliError]) -> None:
+    error = ForkingPickler.loads(ForkingPickler.dumps(kind("what", place=Place(source="where", row=3), hint="how")))
+    assert type(error) is kind
+    assert str(error) == "where, row 3: what\n  how"
+
+
+def test_mistakes_come_whole_from_another_process() -> None:
+    mistakes = Mistake("one", Place(key="a")), Mistake("two", Place(key="b"), "how")
+    error = ForkingPickler.loads(ForkingPickler.dumps(ConfigError(*mistakes)))
+    assert error.mistakes == mistakes
+    assert str(error) == "a: one\nb: two\n  how"

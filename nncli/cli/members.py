@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from nncli.cli.console import SECONDS_BETWEEN_LINES, duration, number, say
@@ -34,8 +35,8 @@ class _Pace:
 class _Notes:
     """What the first member says of the table: the others would say much the same."""
 
-    def __init__(self) -> None:
-        self._told: set[str] = set()
+    def __init__(self, told: Iterable[str]) -> None:
+        self._told = set(told)
 
     def tell(self, progress: MembersProgress) -> None:
         """Say what has not been said."""
@@ -50,7 +51,7 @@ class PlainMembers:
 
     def __init__(self, started: MembersStarted) -> None:
         self._called = started.called
-        self._pace, self._notes, self._next = _Pace(), _Notes(), 0.0
+        self._pace, self._notes, self._next = _Pace(), _Notes(started.notes), 0.0
         self._last: MembersProgress | None = None
         self._shown: MembersProgress | None = None
 
@@ -80,7 +81,7 @@ class LiveMembers:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         self._called = started.called
-        self._pace, self._notes = _Pace(), _Notes()
+        self._pace, self._notes = _Pace(), _Notes(started.notes)
         self._bar = Progress(
             TextColumn("epoch"), MofNCompleteColumn(), BarColumn(bar_width=32), TextColumn("{task.description}")
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,12 +16,11 @@ from nncli.commands.members import check_members, member_config
 from nncli.commands.progress import MembersStarted
 from nncli.commands.session import Event, Finished, ScoreCard, card_json
 from nncli.commands.side_by_side import Work
-from nncli.commands.survey import Survey
+from nncli.commands.survey import Made, Survey
 from nncli.commands.tasks import Outcome, Task
 from nncli.commands.train import first_manifest, in_words, same_tables, unchanged
 from nncli.config.schema import Config
 from nncli.data.scratch import Scratch, folder_beside
-from nncli.ensemble import Ensemble
 from nncli.errors import NncliError
 from nncli.files import together
 from nncli.runs.directory import Run
@@ -80,15 +79,6 @@ def _train(assembly: Assembly, stop: Callable[[], bool], scheduler: str | None) 
 
 
 @dataclass(frozen=True)
-class Made:
-    """An ensemble, and how good it is."""
-
-    ensemble: Ensemble
-    training: ScoreCard
-    validation: ScoreCard | None
-
-
-@dataclass(frozen=True)
 class Assembly:
     """An ensemble in the making: its directory, which is locked, and what its members are to be."""
 
@@ -143,14 +133,14 @@ class Assembly:
             self._close("stopped")
             return None
         models = tuple(read_model(self.run.path / member_folder(i)) for i in range(len(outcomes)))
-        ensemble = Ensemble(self.survey.spec(), models)
-        on_all, on_held = self.survey.judge(ensemble)
+        made = self.survey.assemble(models)
+        metrics = {"training": card_json(made.training), "validation": self._of_held(made.validation)}
         with together():
-            self.run.save_metrics({"training": card_json(on_all), "validation": self._of_held(on_held)})
-            self.run.save_spec(ensemble.spec)
+            self.run.save_metrics({**metrics, "calibration": asdict(made.calibration)} if made.calibration else metrics)
+            self.run.save_spec(made.ensemble.spec)
         features = len({column.name for model in models for column in model.spec.encoder.columns})
         self._close("done", features=features, parameters=sum(model.spec.network.layout.size for model in models))
-        return Made(ensemble, on_all, on_held)
+        return made
 
     def give_up(self, error: BaseException) -> None:
         """Write down that the training ended with an error, or a signal that insists."""

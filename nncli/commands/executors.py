@@ -23,6 +23,7 @@ from nncli.training.threads import cores
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 SECONDS_TO_CONNECT = 20
+ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 leaving = Event()
 """In a process of the pool: it is to save what it works on, and to go."""
@@ -98,13 +99,14 @@ class _Process(SpawnProcess):
     """
 
     def start(self) -> None:
-        """Start with one thread for the BLAS, and a share of the cores for reading tables."""
+        """Start with one thread for the BLAS, few for reading tables, and deaf to signals until it has settled."""
         main, before = sys.modules["__main__"], dict(os.environ)
         os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
         os.environ.setdefault("POLARS_MAX_THREADS", "2")
         sys.modules["__main__"] = ModuleType("__main__")
         try:
-            super().start()
+            with _deaf():
+                super().start()
         finally:
             sys.modules["__main__"] = main
             for name in (*ONE_THREAD, "POLARS_MAX_THREADS"):
@@ -113,16 +115,30 @@ class _Process(SpawnProcess):
                     os.environ[name] = before[name]
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Keep signals waiting, also in a process started meanwhile: importing, it could not meet them."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _Spawning(SpawnContext):
     Process = _Process
 
 
 def _settle() -> None:
     """In a new process: leave Ctrl-C to the parent; save and go when asked to end, or when the parent is gone."""
-    for name in ("SIGINT", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: leaving.set())
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     _in_background(_await_parent)
     _in_background(_leave)
 

@@ -15,15 +15,15 @@ from pydantic import ValidationError
 
 from nncli.commands.execution import Execution
 from nncli.commands.scores import Scores, as_json, headlines
-from nncli.commands.survey import Survey
+from nncli.commands.survey import Survey, predict_stored
 from nncli.commands.train import past_of
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.data.folds import Fold
 from nncli.data.tables import digest
 from nncli.data.targets import ClassTarget
-from nncli.ensemble import among
-from nncli.errors import DataError, NncliError, Place, RunError, UsageError
+from nncli.ensemble import outputs_of
+from nncli.errors import DataError, NncliError, Place, RunError
 from nncli.files import write_text
 from nncli.model import Predictions
 from nncli.runs.directory import Run
@@ -36,11 +36,12 @@ NOTHING = Execution("numpy", 1, 1)
 
 
 class FoldRecord(Specification):
-    """How many folds there are, how often, and of what: digests of the configuration and of the table."""
+    """How many folds there are, how often, for how long, and of what: digests of the configuration and the table."""
 
     format: Literal[1] = 1
     folds: Count
     repeats: Count
+    epochs: Count | Literal["auto"]
     past: str
     data: str
 
@@ -60,7 +61,11 @@ def start_record(wanted: Path, config: Config, folds: int, repeats: int) -> tupl
         NncliError: it cannot be made.
     """
     record = FoldRecord(
-        folds=folds, repeats=repeats, past=past_of(config, NOTHING), data=digest(Path(config.data.path))
+        folds=folds,
+        repeats=repeats,
+        epochs=config.epochs,
+        past=past_of(config, NOTHING),
+        data=digest(Path(config.data.path)),
     )
     n, path = 1, wanted
     while True:
@@ -102,7 +107,7 @@ def open_record(path: Path) -> tuple[Run, FoldRecord, Config]:
             "the file is damaged, or was written by a newer nncli", place=Place(source=str(path / RECORD))
         ) from error
     config = load_config(path / CONFIG)
-    if past_of(config, NOTHING) != record.past:
+    if (past_of(config, NOTHING), config.epochs) != (record.past, record.epochs):
         raise RunError(
             "the configuration has been changed since the cross-validation began",
             place=Place(source=str(path / CONFIG)),
@@ -174,27 +179,19 @@ def judge(surveys: Sequence[Survey], paths: Sequence[Path], record: FoldRecord) 
     """Score the runs at `paths`, each on the rows that it left out; `surveys` are of the same table."""
     table, target = surveys[0].table, surveys[0].target
     truth = surveys[0].truth(table)
-    outputs = len(target.labels) if isinstance(target, ClassTarget) else len(target.names)
-    total, counts = np.zeros((len(table), outputs)), np.zeros(len(table), np.int64)
+    total, counts = np.zeros((len(table), outputs_of(target))), np.zeros((len(table), 1), np.int64)
     fold_of, scored = np.zeros(len(table), np.int64), []
-    precision = surveys[0].config.precision
     for i, (survey, path) in enumerate(zip(surveys, paths, strict=True)):
-        model, rows = Run(path).load_model(), survey.left_out
-        values, stop = np.empty((len(rows), outputs)), 0
-        with np.errstate(all="ignore"):
-            for block in table.take(rows).blocks(model.names):
-                start, stop = stop, stop + len(block)
-                values[start:stop] = among(target, model.predict(block))
-        card = survey.card(truth.take(rows), truth.take(survey.inside), Predictions(target, values, precision))
+        rows = survey.left_out
+        said = predict_stored(Run(path).load_model(), table.take(rows), target)
+        card = survey.card(truth.take(rows), truth.take(survey.inside), said)
         repeat, fold = divmod(i, record.folds)
         scored.append(FoldScores(repeat + 1, fold + 1, len(rows), card.model))
-        total[rows] += values
+        total[rows] += said.values
         counts[rows] += 1
         fold_of[rows] = fold + 1
     rows = np.flatnonzero(counts)
-    if not len(rows):
-        raise UsageError("no row was left out by any fold")
-    said = Predictions(target, total[rows] / counts[rows, None], precision)
+    said = Predictions(target, total[rows] / counts[rows], surveys[0].config.precision)
     together = surveys[0].card(truth.take(rows), truth, said).model
     numbers = rows + 1 if table.numbers is None else table.numbers[rows]
     columns = [pl.Series("row", numbers)] + ([pl.Series("fold", fold_of[rows])] if record.repeats == 1 else [])

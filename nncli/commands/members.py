@@ -55,7 +55,9 @@ def member_config(config: Config, i: int, run: Path, at_a_time: int) -> Config:
         "bootstrap": lambda: Bootstrap(bootstrap=config.seed + i),
     }
     own = {"validation": of_member[config.bagging](), "seed": config.seed + i}
-    member = config.model_copy(update={**own, "members": 1, "bagging": "folds", "workers": "auto"})
+    member = config.model_copy(
+        update={**own, "members": 1, "bagging": "folds", "workers": "auto", "calibration": "none"}
+    )
     return local(member, output=str(run / member_folder(i)), at_a_time=at_a_time)
 
 

@@ -106,7 +106,7 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
     spec = ModelSpec(
         encoder=encoder, target=target, network=network, loss=loss, missing=config.data.missing, dialect=dialect
     )
-    refuse_calibration(config, spec, held)
+    refuse_calibration(config, target, held=held is not None)
     holdout = holdout_of(config, spec, held)
     watched = watched_of(config, holdout)
     stopping = config.early_stopping

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,15 +13,18 @@ from nncli.commands.members import member_config
 from nncli.commands.rows import read, split_of, traits_of, with_target
 from nncli.commands.scores import Truth, baseline, score
 from nncli.commands.session import ScoreCard
+from nncli.commands.watching import refuse_calibration
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.folds import Fold
 from nncli.data.scratch import Scratch
 from nncli.data.stored import StoredTable
 from nncli.data.targets import ClassTarget, NumberTarget, Target
 from nncli.data.weights import Weights, read_weights
-from nncli.ensemble import Ensemble, EnsembleSpec
-from nncli.model import Predictions
+from nncli.ensemble import AnyModel, Ensemble, EnsembleSpec, among, outputs_of
+from nncli.model import Model, Predictions
 from nncli.nn.losses import Loss
+from nncli.training.calibration import Calibration, fit_temperature
+from nncli.training.classification import calibration_error, log_loss
 from nncli.training.state import Streams
 
 
@@ -60,6 +62,7 @@ class Survey:
         if isinstance(config.validation, ValidationFile):
             other = read(config, config.validation.path, notes, scratch, table.outline.dialect)
             other = with_target(other, names, notes)
+        refuse_calibration(config, target, held=config.validation != 0.0 or config.bagging != "seeds")
         return cls(config, table, other, table_rows, target, loss, tuple(notes))
 
     @property
@@ -109,37 +112,45 @@ class Survey:
             return len(self.other)
         return len(np.unique(np.concatenate([self.held_out(member) for member in self.members])))
 
-    def spec(self) -> EnsembleSpec:
-        """What the members have in common."""
-        return EnsembleSpec(
-            members=self.config.members,
+    def assemble(self, members: tuple[Model, ...]) -> Made:
+        """The ensemble of trained members, calibrated if that is wanted, and how good it is.
+
+        It is judged on all rows that are not left out, and on those held out, each by the members that held it out.
+        Where the validation rows have a file of their own, all members have held them out.
+        """
+        spec = EnsembleSpec(
+            members=len(members),
             target=self.target,
             loss=self.loss,
             missing=self.config.data.missing,
             dialect=self.table.outline.dialect,
         )
+        held, calibration = self._held(Ensemble(spec, members)), None
+        if self.config.calibration != "none" and held is not None:
+            calibration = held.calibrate()
+            spec = spec.model_copy(update={"temperature": calibration.temperature})
+        ensemble = Ensemble(spec, members)
+        inside = self.table.take(self.inside)
+        training = self.truth(inside)
+        card = self.card(training, training, predict_stored(ensemble, inside, self.target))
+        on_held = None if held is None else self.card(held.rows, training, held.predicted(spec.temperature))
+        return Made(ensemble, card, on_held, calibration)
 
-    def judge(self, ensemble: Ensemble) -> tuple[ScoreCard, ScoreCard | None]:
-        """Scores on all rows that are not left out, and on those held out, each by the members that held it out.
-
-        Where the validation rows have a file of their own, all members have held them out.
-        """
-        held = np.zeros((len(ensemble.members), len(self.table)), bool)
-        for i, member in enumerate(self.members):
-            held[i, self.held_out(member)] = True
-        counts, inside = held.sum(axis=0), self.inside
-        on_all, on_held = predict_apart(ensemble, self.table, held)
-        every = self.truth(self.table)
-        training = every.take(inside)
-        card = self.card(training, training, replace(on_all, values=on_all.values[inside]))
+    def _held(self, ensemble: Ensemble) -> Held | None:
         if self.other is not None:
-            there, _ = predict_apart(ensemble, self.other, np.zeros((len(ensemble.members), len(self.other)), bool))
-            return card, self.card(self.truth(self.other), training, there)
-        rows = np.flatnonzero(counts)
-        if not len(rows):
-            return card, None
-        judged = ensemble.together(on_held[rows], counts[rows, None])
-        return card, self.card(every.take(rows), training, judged)
+            tables = [(self.other, np.arange(len(self.other)))] * len(ensemble.members)
+            rows = self.truth(self.other)
+        else:
+            positions = [self.held_out(member) for member in self.members]
+            tables = [(self.table.take(some), some) for some in positions]
+            rows = self.truth(self.table)
+        if not any(len(some) for _, some in tables):
+            return None
+        said = [
+            predict_stored(member, table, self.target)
+            for member, (table, _) in zip(ensemble.members, tables, strict=True)
+        ]
+        return Held.of(ensemble, rows, [some for _, some in tables], said)
 
     def truth(self, table: StoredTable) -> Labelled:
         """The truth of the rows of a table."""
@@ -169,20 +180,63 @@ class Labelled:
         return Labelled(self.y[rows], None if self.weights is None else self.weights[rows])
 
 
-def predict_apart(
-    ensemble: Ensemble, table: StoredTable, held: npt.NDArray[np.bool_]
-) -> tuple[Predictions, npt.NDArray[Any]]:
-    """What all members together say of every row, and the sum (rows, outputs) of what those say that `held` it out.
+@dataclass(frozen=True)
+class Made:
+    """An ensemble, and how good it is."""
 
-    `held` is (members, rows). The table is taken up block by block.
-    """
-    total, apart = (np.zeros((len(table), ensemble.outputs)) for _ in range(2))
-    stop = 0
+    ensemble: Ensemble
+    training: ScoreCard
+    validation: ScoreCard | None
+    calibration: Calibration | None
+
+
+@dataclass(frozen=True)
+class Held:
+    """The rows that some member held out, and what each member says of those that it did, at their `positions`."""
+
+    ensemble: Ensemble
+    rows: Labelled
+    positions: tuple[npt.NDArray[np.int64], ...]
+    said: tuple[Predictions, ...]
+
+    @classmethod
+    def of(cls, ensemble: Ensemble, rows: Labelled, held: list[npt.NDArray[np.int64]], said: list[Predictions]) -> Held:
+        """Of all `rows`, those at the positions that each member `held` out."""
+        every = np.unique(np.concatenate(held))
+        return cls(ensemble, rows.take(every), tuple(np.searchsorted(every, some) for some in held), tuple(said))
+
+    def predicted(self, temperature: float) -> Predictions:
+        """For every row the mean of the members that held it out."""
+        total, counts = np.zeros((len(self.rows.y), self.ensemble.outputs)), np.zeros((len(self.rows.y), 1), np.int64)
+        for rows, said in zip(self.positions, self.said, strict=True):
+            total[rows] += said.at_temperature(temperature).values
+            counts[rows] += 1
+        return self.ensemble.mean(total, counts)
+
+    def calibrate(self) -> Calibration:
+        """The temperature of what single members say, where it makes what they say together better."""
+        y, weights, rows = self.rows.y, self.rows.weights, np.concatenate(self.positions)
+        P = np.concatenate([said.values for said in self.said])
+        T = fit_temperature(P, y[rows], None if weights is None else weights[rows])
+        before, after = self.predicted(1.0).values, self.predicted(T).values
+        if log_loss(y, after, weights) >= log_loss(y, before, weights):
+            T, after = 1.0, before
+        return Calibration(
+            temperature=T,
+            log_loss_before=log_loss(y, before, weights),
+            log_loss_after=log_loss(y, after, weights),
+            calibration_error_before=calibration_error(y, before, weights),
+            calibration_error_after=calibration_error(y, after, weights),
+        )
+
+
+def predict_stored(model: AnyModel, table: StoredTable, target: Target) -> Predictions:
+    """Predictions of what `target` knows, for all rows of a stored table, which is taken up block by block."""
+    values, stop = np.empty((len(table), outputs_of(target))), 0
+    said = None
     with np.errstate(all="ignore"):  # what overflows shows in the scores
-        for block in table.blocks(ensemble.names):
-            span = slice(stop, stop + len(block))
-            stop = span.stop
-            for i, (values, _) in enumerate(ensemble.each(block)):
-                total[span] += values
-                apart[span] += values * held[i, span, None]
-    return ensemble.together(total, len(ensemble.members)), apart
+        for block in table.blocks(model.names):
+            start, stop = stop, stop + len(block)
+            said = model.predict(block)
+            values[start:stop] = among(target, said)
+    return Predictions(target, values, said.precision if said else "float64")

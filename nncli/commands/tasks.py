@@ -83,9 +83,8 @@ def task_events(task: Task, control: Control, stop: Callable[[], bool]) -> Gener
 def advanced(progress: Progress, event: Event) -> Progress:
     """The progress after one more event of the training."""
     if isinstance(event, Started):
-        return replace(
-            progress, epochs=event.epochs, epoch=event.done, metric=event.metric or "loss", notes=event.notes
-        )
+        known = replace(progress, epochs=event.epochs, metric=event.metric or "loss", notes=event.notes)
+        return replace(known, epoch=event.done)
     if isinstance(event, RateHalved):
         return replace(progress, epoch=event.epoch)
     if not isinstance(event, EpochReport):

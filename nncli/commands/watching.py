@@ -11,7 +11,7 @@ from nncli.commands.choices import mistake_at
 from nncli.commands.rows import Rows
 from nncli.commands.scores import higher_is_better, single_metric
 from nncli.config.schema import Config
-from nncli.data.targets import ClassTarget
+from nncli.data.targets import ClassTarget, Target
 from nncli.errors import UsageError
 from nncli.model import ModelSpec, decode
 from nncli.training.plan import Holdout
@@ -41,13 +41,13 @@ def holdout_of(config: Config, spec: ModelSpec, held: Rows | None) -> Holdout | 
     return Holdout(held.examples, name, higher_is_better(name), score)
 
 
-def refuse_calibration(config: Config, spec: ModelSpec, held: Rows | None) -> None:
+def refuse_calibration(config: Config, target: Target, *, held: bool) -> None:
     """Raise a ConfigError where probabilities are to be calibrated and there are none, or no rows to do it on."""
     if config.calibration == "none":
         return
-    if not isinstance(spec.target, ClassTarget):
+    if not isinstance(target, ClassTarget):
         raise mistake_at("calibration", "the target is a number, which has no probabilities", "Remove the key.")
-    if held is None:
+    if not held:
         raise mistake_at("calibration", "it needs validation rows, and validation is 0", "Set validation: 0.2.")
 
 

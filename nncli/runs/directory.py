@@ -28,6 +28,7 @@ from nncli.runs.manifest import (
     CONFIG,
     HISTORY,
     MANIFEST,
+    MEMBERS,
     METRICS,
     MODEL,
     WEIGHTS,
@@ -129,8 +130,8 @@ class Run:
             BusyError: another training holds it.
             RunError: a link in it would lead the writing elsewhere.
         """
-        own = [self.path / name for name in (*CHECKSUMMED, MANIFEST, CHECKPOINTS, LOCK)]
-        for path in [*own, *(self.path / CHECKPOINTS).glob("*")]:
+        own = [self.path / name for name in (*CHECKSUMMED, MANIFEST, CHECKPOINTS, MEMBERS, LOCK)]
+        for path in [*own, *(self.path / CHECKPOINTS).glob("*"), *(self.path / MEMBERS).glob("*")]:
             if path.is_symlink():
                 raise RunError(
                     "not a plain file: a run directory holds no links",

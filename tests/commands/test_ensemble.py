@@ -16,9 +16,11 @@ from nncli.commands.session import Finished
 from nncli.commands.train import train_events
 from nncli.config.loading import load_config
 from nncli.data.folds import Bootstrap, Fold
+from nncli.data.tables import read_table
 from nncli.errors import ConfigError, DataError, RunError, UsageError
 from nncli.runs.directory import Run
 from nncli.runs.manifest import CONFIG, METRICS, MODEL, WEIGHTS
+from nncli.runs.reading import read_model
 from tests.cli.support import DATA
 from tests.commands.ensembles import bits, config_of, written
 from tests.runs.support import outcome
@@ -138,16 +140,6 @@ def test_more_members_than_rows_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_a_class_that_a_member_never_saw_has_probability_0_in_it(tmp_path: Path) -> None:
-    rows = pl.read_csv(TABLE).head(60).with_columns(species=pl.Series(["b"] * 30 + ["c"] * 28 + ["a"] * 2))
-    rows.write_csv(tmp_path / "t.csv")
-    config = config_of(tmp_path, f"data.path={tmp_path}/t.csv", "bagging=bootstrap", "members=4", "data.group=sex")
-    config = config.model_copy(update={"data": config.data.model_copy(update={"group": None})})
-    run = train(config, output=tmp_path / "run").run
-    together = predict(run, tmp_path / "t.csv", proba=True)
-    assert together.columns == ["prediction", "proba_a", "proba_b", "proba_c"]
-
-
 def test_events_tell_how_far_all_members_have_come(tmp_path: Path) -> None:
     started, *between, last = train_events(config_of(tmp_path), output=tmp_path / "run")
     assert isinstance(started, MembersStarted)
@@ -251,8 +243,42 @@ def test_a_folder_of_members_that_is_a_link_is_refused(copy: Path, tmp_path: Pat
     (copy / "members").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(RunError, match="links"):
         predict(copy, TABLE)
+    with pytest.raises(RunError, match="links"):
+        resume(copy)
 
 
-def test_memory_of_predictions_does_not_grow_with_the_rows(run: Path) -> None:
-    twice = pl.concat([pl.read_csv(TABLE, infer_schema=False)] * 2)
-    assert predict(run, twice)["prediction"][344:].equals(predict(run, TABLE)["prediction"])
+def test_chunks_of_a_table_are_predicted_as_the_table_is(run: Path) -> None:
+    model = Run.open(run).load_model()
+    table = read_table(TABLE, missing=("", "NA"))
+    parts = [model.predict(table.part(start, start + 100)).values for start in range(0, 344, 100)]
+    assert np.array_equal(np.concatenate(parts), model.predict(table).values)
+
+
+# --- calibration
+
+
+@pytest.mark.parametrize("bagging", ["folds", "bootstrap"])
+def test_one_temperature_of_all_members_is_kept_where_it_helps(tmp_path: Path, bagging: str) -> None:
+    plain = train(config_of(tmp_path, f"bagging={bagging}"), output=tmp_path / "plain").run
+    run = train(config_of(tmp_path, f"bagging={bagging}", "calibration=temperature"), output=tmp_path / "run").run
+    found = json.loads((run / METRICS).read_text())
+    T = json.loads((run / MODEL).read_text())["temperature"]
+    assert found["calibration"]["temperature"] == T
+    assert T != 1.0 or bagging == "bootstrap"
+    assert found["calibration"]["log_loss_after"] <= found["calibration"]["log_loss_before"]
+    assert found["calibration"]["log_loss_after"] == pytest.approx(found["validation"]["metrics"]["log_loss"])
+    before = json.loads((plain / METRICS).read_text())["validation"]["metrics"]
+    assert found["calibration"]["log_loss_before"] == pytest.approx(before["log_loss"])
+    assert found["calibration"]["calibration_error_before"] == pytest.approx(before["calibration_error"])
+    table = read_table(TABLE, missing=("", "NA"))
+    each = [read_model(member).predict(table).at_temperature(T).values for member in members(plain)]
+    np.testing.assert_allclose(Run.open(run).load_model().predict(table).values, np.mean(each, axis=0), rtol=2e-7)
+
+
+@pytest.mark.parametrize("assignment", ["data.target=body_mass_g", "validation=0"])
+def test_what_cannot_be_calibrated_is_refused(tmp_path: Path, assignment: str) -> None:
+    config = config_of(tmp_path, "bagging=seeds", "calibration=temperature", assignment)
+    with pytest.raises(ConfigError) as caught:
+        train(config, output=tmp_path / "run")
+    assert caught.value.place
+    assert caught.value.place.key == "calibration"

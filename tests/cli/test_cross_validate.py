@@ -1,0 +1,93 @@
+"""`nncli cross-validate` as a person meets it, and ensembles on the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.cli.support import DATA, SECONDS, Cli, on_terminal, start
+from tests.commands.ensembles import written
+
+
+def test_the_table_has_a_row_for_each_fold_and_the_file_one_for_each_row(nncli: Cli, here: Path) -> None:
+    words = ("cross-validate", written(here, "members=1", "epochs=1"), "--folds", 3, "--predictions", "out.parquet")
+    done = nncli(*words, "-o", "cv").check()
+    titles = [line.split()[0] for line in done.out.splitlines()]
+    assert titles == ["fold", "1", "2", "3", "mean", "deviation", "together"]
+    assert "trainings 3/3" in done.err
+    assert "the run of each fold is in cv" in done.err
+    assert len(pl.read_parquet(here / "out.parquet")) == 344
+    assert "exists already" in nncli(*words).check(2).err
+    again = nncli("cross-validate", "--resume", "cv", "--json", "-q").check()
+    assert again.err == ""
+    assert len(json.loads(again.out)["folds"]) == 3
+
+
+def test_repeats_are_numbered_and_many_folds_summed_up(nncli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(here, "members=1", "epochs=1")
+    done = nncli("cross-validate", path, "--folds", 2, "--repeats", 2, "-q").check()
+    assert [line.split()[0] for line in done.out.splitlines()][1:5] == ["1.1", "1.2", "2.1", "2.2"]
+    assert (here / "runs" / "c-cv").is_dir()
+    monkeypatch.setattr("nncli.cli.cross_validate.MOST_ROWS", 1)
+    done = nncli("cross-validate", path, "--folds", 2, "-q").check()
+    assert [line.split()[0] for line in done.out.splitlines()] == ["fold", "mean", "deviation", "together"]
+    assert (here / "runs" / "c-cv-2").is_dir()
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("c.yaml", "--resume", "cv"), ("--resume", "cv", "-o", "other"), ("--resume", "cv", "--set", "a=1")]
+)
+def test_either_a_configuration_or_a_folder_is_wanted(nncli: Cli, here: Path, words: tuple[str, ...]) -> None:
+    assert "resume" in nncli("cross-validate", *words).check(2).err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_a_signal_saves_all_trainings_and_says_how_to_go_on(here: Path) -> None:
+    path = written(here, "members=1", "epochs=400", "workers=2")
+    with start("cross-validate", path, "--folds", 2, "-o", "cv", cwd=here) as process:
+        end = time.monotonic() + SECONDS
+        while not list(here.glob("cv/folds/*/manifest.json")) and time.monotonic() < end:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert out == b""
+    assert b"nncli cross-validate --resume cv" in err
+    assert b"Traceback" not in err
+
+
+def test_an_ensemble_is_trained_predicts_and_is_scored(nncli: Cli, here: Path) -> None:
+    done = nncli("train", written(here), "-o", "run").check()
+    assert done.path == Path("run")
+    assert "members 3/3  epoch 9/9" in done.err
+    assert "3 members, 344 rows, 344 rows held out" in done.err
+    said = nncli("predict", "run", DATA / "penguins.csv", "--proba").check().out.splitlines()
+    assert len(said) == 345
+    assert said[0] == "prediction,proba_Adelie,proba_Chinstrap,proba_Gentoo"
+    scores = json.loads(nncli("evaluate", "run", DATA / "penguins.csv", "--json").check().out)
+    assert scores["rows"] == 344
+    quiet = nncli("train", "--resume", "run", "-q").check()
+    assert quiet.err == ""
+
+
+def test_what_the_first_member_notes_is_told_once(nncli: Cli, here: Path) -> None:
+    rows = pl.DataFrame({"x": range(40), "name": [f"n{i}" for i in range(40)], "y": [*["a", "b"] * 19, "a", None]})
+    rows.write_csv(here / "t.csv")
+    path = written(here, f"data={{path: {here}/t.csv, target: y}}", "epochs=2")
+    done = nncli("train", path, "-o", "run").check()
+    assert done.err.count("has a different value in every row") == 1
+    assert done.err.count("left out 1 of 40 rows") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="terminals")
+def test_a_terminal_shows_one_bar_for_all_members(tmp_path: Path) -> None:
+    code, seen = on_terminal("train", written(tmp_path, "epochs=60"), "-o", "run", cwd=tmp_path)
+    assert code == 0
+    assert "180/180" in seen
+    assert "members 3/3" in seen

@@ -1,0 +1,61 @@
+"""Members on a Dask cluster: the bits of one process, also when a worker is killed half-way."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nncli import train
+from nncli.commands.progress import MembersProgress
+from nncli.commands.session import Finished
+from nncli.commands.train import train_events
+from nncli.errors import UsageError
+from tests.commands.ensembles import bits, config_of
+
+distributed = pytest.importorskip("distributed")
+LONG = ("epochs=150", "checkpoint={every: 100 steps}", "members=3")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A scheduler here, and two workers with a process of their own."""
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
+        yield cluster
+
+
+def test_a_cluster_leads_to_the_bits_of_one_process_also_when_a_worker_is_killed(cluster: Any, tmp_path: Path) -> None:
+    here = train(config_of(tmp_path, *LONG), output=tmp_path / "here").run
+    killed = False
+    address = cluster.scheduler_address
+    for event in train_events(config_of(tmp_path, *LONG), output=tmp_path / "there", scheduler=address):
+        if isinstance(event, MembersProgress) and event.epochs and not killed:
+            killed = True
+            os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
+    assert killed
+    assert isinstance(event, Finished)
+    assert event.status == "done"
+    assert bits(event.run) == bits(here)
+
+
+def test_a_cluster_is_told_to_stop(cluster: Any, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+
+    def begun() -> bool:
+        return any(run.glob("members/*/checkpoints/*"))
+
+    finished = train(config_of(tmp_path, *LONG), output=run, scheduler=cluster.scheduler_address, stop=begun)
+    assert finished.status == "stopped"
+    assert not (run / ".work").exists()
+
+
+def test_no_scheduler_is_said_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nncli.commands.executors.SECONDS_TO_CONNECT", 0.5)
+    with pytest.raises(UsageError, match="no Dask scheduler"):
+        train(config_of(tmp_path), output=tmp_path / "run", scheduler="tcp://127.0.0.1:9")

@@ -1,0 +1,181 @@
+"""Every fold is scored by a training that never saw it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from statistics import fmean, stdev
+
+import polars as pl
+import pytest
+
+from nncli import cross_validate, evaluate, resume_cross_validation
+from nncli.commands.cross_validate import CrossValidated, cross_validation_events
+from nncli.commands.folds import RECORD, CrossValidation
+from nncli.commands.progress import MembersProgress, MembersStarted
+from nncli.commands.scores import headlines
+from nncli.config.loading import load_config
+from nncli.data.folds import Fold
+from nncli.errors import BusyError, ConfigError, DataError, NncliError, RunError, UsageError
+from nncli.runs.directory import Run
+from nncli.runs.manifest import CONFIG, METRICS
+from nncli.training.metrics import ClassificationScores
+from tests.cli.support import DATA
+from tests.commands.ensembles import config_of, written
+
+TABLE = DATA / "penguins.csv"
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CrossValidation]:
+    """Three folds of one network each; not to be changed."""
+    folder = tmp_path_factory.mktemp("folds")
+    result = cross_validate(written(folder, "members=1"), folds=3, output=folder / "cv")
+    assert result
+    return folder / "cv", result
+
+
+def test_a_fold_is_scored_on_the_rows_that_its_training_never_saw(done: tuple[Path, CrossValidation]) -> None:
+    path, result = done
+    for i, fold in enumerate(result.folds):
+        run = path / "folds" / str(i + 1)
+        assert load_config(run / CONFIG).data.leave_out == Fold(folds=3, fold=i, seed=0)
+        rows = result.predictions.filter(pl.col("fold") == i + 1)["row"]
+        left_out = pl.read_csv(TABLE, infer_schema=False)[(rows - 1).to_list()]
+        assert evaluate(run, left_out.with_columns(pl.all().replace("NA", None))).scores == fold.scores
+        assert fold.rows == len(rows)
+        assert Run.open(run).load_manifest().training_rows + Run.open(run).load_manifest().validation_rows == (
+            344 - fold.rows
+        )
+
+
+def test_predictions_are_of_every_row_in_the_order_of_the_table(done: tuple[Path, CrossValidation]) -> None:
+    _, result = done
+    assert result.predictions["row"].to_list() == list(range(1, 345))
+    assert result.predictions.columns[:3] == ["row", "fold", "prediction"]
+    right = (result.predictions["prediction"] == pl.read_csv(TABLE)["species"]).mean()
+    assert isinstance(result.together, ClassificationScores)
+    assert result.together.accuracy == right
+    assert result.together.accuracy == pytest.approx(sum(f.rows * accuracy(f.scores) for f in result.folds) / 344)
+
+
+def accuracy(scores: object) -> float:
+    assert isinstance(scores, ClassificationScores)
+    return scores.accuracy
+
+
+def test_mean_and_deviation_are_those_of_the_folds(done: tuple[Path, CrossValidation]) -> None:
+    path, result = done
+    values = [dict(headlines(fold.scores))["log_loss"] for fold in result.folds]
+    each = [value for value in values if value is not None]
+    assert result.means["log_loss"] == fmean(each)
+    assert result.deviations["log_loss"] == stdev(each)
+    written_down = json.loads((path / METRICS).read_text())
+    assert written_down["mean"] == result.means
+    assert [fold["rows"] for fold in written_down["folds"]] == [115, 115, 114]
+
+
+def test_a_metric_that_no_fold_has_is_null() -> None:
+    assert CrossValidation((), (), pl.DataFrame()).means == {}
+
+
+def test_repeats_deal_other_folds_and_average(tmp_path: Path) -> None:
+    config = config_of(tmp_path, "members=1", "epochs=1")
+    result = cross_validate(config, folds=2, repeats=2, output=tmp_path / "cv")
+    assert result
+    assert [(fold.repeat, fold.fold) for fold in result.folds] == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    assert load_config(tmp_path / "cv" / "folds" / "3" / CONFIG).data.leave_out == Fold(folds=2, fold=0, seed=1)
+    assert "fold" not in result.predictions.columns
+    assert len(result.predictions) == 344
+
+
+def test_each_fold_of_an_ensemble_is_an_ensemble(tmp_path: Path) -> None:
+    events = list(
+        cross_validation_events(config_of(tmp_path, "epochs=1", "members=2"), folds=2, output=tmp_path / "cv")
+    )
+    assert isinstance(events[0], MembersStarted)
+    assert events[0].members == 4
+    assert all(isinstance(event, MembersProgress) for event in events[1:-1])
+    assert isinstance(events[-1], CrossValidated)
+    for fold in ("1", "2"):
+        manifest = Run.open(tmp_path / "cv" / "folds" / fold).load_manifest()
+        assert (manifest.status, manifest.members, manifest.training_rows) == ("done", 2, 172)
+        assert manifest.validation_rows == 172  # what one member holds out the other trains on
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_stopped_it_goes_on_to_the_same_scores(tmp_path: Path, members: int) -> None:
+    config = config_of(tmp_path, f"members={members}", "epochs=2")
+    whole = cross_validate(config, folds=2, output=tmp_path / "whole")
+    left = 20 + 5 * members
+
+    def stop() -> bool:
+        nonlocal left
+        left -= 1
+        return left < 0
+
+    assert cross_validate(config, folds=2, output=tmp_path / "cv", stop=stop) is None
+    assert not (tmp_path / "cv" / METRICS).exists()
+    again = resume_cross_validation(tmp_path / "cv")
+    assert again
+    assert whole
+    assert again.json() == whole.json()
+    assert again.predictions.equals(whole.predictions)
+
+
+def test_rows_of_a_group_are_left_out_together_and_times_come_in_order(tmp_path: Path) -> None:
+    rows = range(60)
+    table = {"x": [float(i % 7) for i in rows], "g": [i // 6 for i in rows], "y": [float(i % 5) for i in rows]}
+    pl.DataFrame(table).write_csv(tmp_path / "t.csv")
+    data = f"data={{path: {tmp_path}/t.csv, target: y, "
+    grouped = cross_validate(
+        config_of(tmp_path, "members=1", "epochs=1", data + "group: g}"), folds=3, output=tmp_path / "g"
+    )
+    assert grouped
+    folds = grouped.predictions.with_columns(g=(pl.col("row") - 1) // 6).group_by("g").agg(pl.col("fold").n_unique())
+    assert (folds["fold"] == 1).all()
+    timed = cross_validate(
+        config_of(tmp_path, "members=1", "epochs=1", data + "time: g}"), folds=3, output=tmp_path / "t"
+    )
+    assert timed
+    assert timed.predictions["fold"].is_sorted()
+    assert len(timed.predictions) < 60  # the first block is only trained on
+    with pytest.raises(UsageError, match="same every time"):
+        cross_validate(config_of(tmp_path, "members=1", data + "time: g}"), folds=3, repeats=2, output=tmp_path / "r")
+
+
+def test_what_cannot_be_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    config, where = config_of(tmp_path, "members=1"), tmp_path / "cv"
+    with pytest.raises(UsageError, match="2 folds"):
+        cross_validate(config, folds=1, output=where)
+    with pytest.raises(UsageError, match="assignments"):
+        cross_validate(config, assignments=["epochs=1"], output=where)
+    with pytest.raises(UsageError, match="leave_out"):
+        cross_validate(config_of(tmp_path, "data.leave_out={folds: 3, fold: 0}"), output=where)
+    with pytest.raises(DataError, match="too few for 345 folds"):
+        cross_validate(config, folds=345, output=where)
+    with pytest.raises(ConfigError):
+        cross_validate(config_of(tmp_path, "validation=0"), output=where)
+    with pytest.raises(NncliError, match="cannot make"):
+        cross_validate(config, folds=2, output=written(tmp_path) / "cv")
+    assert not where.exists()
+
+
+def test_what_was_changed_is_not_gone_on_with(done: tuple[Path, CrossValidation], tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(done[0], tmp_path / "copy"))
+    with pytest.raises(RunError, match="no cross-validation"):
+        resume_cross_validation(tmp_path)
+    with Run(copy).locked(), pytest.raises(BusyError):
+        resume_cross_validation(copy)
+    text = (copy / CONFIG).read_text()
+    (copy / CONFIG).write_text(text.replace("epochs: 3", "epochs: 4"))
+    with pytest.raises(RunError, match="configuration has been changed"):
+        resume_cross_validation(copy)
+    (copy / CONFIG).write_text(text)
+    (copy / RECORD).write_text((copy / RECORD).read_text().replace('"data": "', '"data": "0'))
+    with pytest.raises(DataError, match="table has changed"):
+        resume_cross_validation(copy)
+    (copy / RECORD).write_text("{}")
+    with pytest.raises(RunError, match="damaged"):
+        resume_cross_validation(copy)

@@ -1,0 +1,80 @@
+"""What several models say together: classes that some do not know, columns that some read otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nncli.data.strangers import Strange, Strangers
+from nncli.data.table import Table
+from nncli.data.tables import read_table
+from nncli.data.targets import ClassTarget, NumberTarget
+from nncli.ensemble import Ensemble, EnsembleSpec, among
+from nncli.model import Model, Predictions
+from nncli.runs.reading import read_model
+from tests.cli.support import DATA
+
+
+@pytest.fixture(scope="module")
+def model(penguins: Path) -> Model:
+    return read_model(penguins)
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    return read_table(DATA / "penguins.csv", missing=("", "NA"))
+
+
+def spec_for(model: Model, labels: tuple[str, ...]) -> EnsembleSpec:
+    target = ClassTarget(name="species", labels=labels)
+    return EnsembleSpec(members=2, target=target, loss=model.spec.loss, missing=("", "NA"))
+
+
+def test_a_class_that_a_member_does_not_know_has_probability_0_in_it() -> None:
+    known = ClassTarget(name="y", labels=("a", "c"))
+    said = Predictions(known, np.array([[0.25, 0.75]]))
+    assert among(ClassTarget(name="y", labels=("a", "b", "c")), said).tolist() == [[0.25, 0.0, 0.75]]
+    numbers = NumberTarget(names=("y",), centers=(0.0,), scales=(1.0,))
+    assert among(numbers, Predictions(numbers, np.array([[2.0]]))).tolist() == [[2.0]]
+
+
+def test_labels_are_those_of_all_members(model: Model, table: Table) -> None:
+    spec = spec_for(model, ("Adelie", "Chinstrap", "Dodo", "Gentoo"))
+    assert spec.takes(model.spec)
+    said = Ensemble(spec, (model, model)).predict(table)
+    assert np.array_equal(said.values[:, [0, 1, 3]], model.predict(table).values)
+    assert not said.values[:, 2].any()
+
+
+@pytest.mark.parametrize("labels", [("Adelie", "Chinstrap"), ("a", "b", "c")])
+def test_a_member_of_other_classes_is_none(model: Model, labels: tuple[str, ...]) -> None:
+    assert not spec_for(model, labels).takes(model.spec)
+
+
+def test_a_member_of_numbers_is_none_of_classes(model: Model, line: Path) -> None:
+    assert not spec_for(model, ("Adelie", "Chinstrap", "Gentoo")).takes(read_model(line).spec)
+
+
+def test_a_column_is_read_as_numbers_unless_some_member_takes_it_for_text(model: Model) -> None:
+    labels = ("Adelie", "Chinstrap", "Gentoo")
+    ensemble = Ensemble(spec_for(model, labels), (model, model))
+    assert ensemble.numeric == model.numeric
+    assert ensemble.names == model.names
+    text = next(column for column in model.spec.encoder.columns if column.type != "numeric")
+    columns = tuple(
+        text.model_copy(update={"name": column.name}) if column.name == "bill_length_mm" else column
+        for column in model.spec.encoder.columns
+    )
+    encoder = model.spec.encoder.model_copy(update={"columns": columns})
+    other = replace(model, spec=model.spec.model_copy(update={"encoder": encoder}))
+    assert Ensemble(ensemble.spec, (model, other)).numeric == model.numeric - {"bill_length_mm"}
+
+
+def test_strange_is_what_is_strange_to_all() -> None:
+    one = Strangers({"x": Strange(outside=3, lowest=-5.0, highest=9.0), "c": Strange(unseen=2)})
+    other = Strangers({"x": Strange(outside=1, highest=9.0), "d": Strange(missing=1)})
+    assert one & other == Strangers({"x": Strange(outside=1, highest=9.0)})
+    assert (one & Strangers()).note is None
