@@ -57,8 +57,8 @@ def test_every_activation_has_a_reference_with_an_alpha() -> None:
 @pytest.mark.parametrize("task", recipe.TASKS)
 def test_the_whole_recipe_scores_as_it_does_with_pytorch(task: recipe.Task) -> None:
     theirs = recipe.read()[task]
-    ours = recipe.Distribution.of([recipe.run_nncli(task, seed) for seed in range(12)])
-    assert ours.differs(theirs) < 3.0
+    ours = recipe.Distribution.of([recipe.run_nncli(task, seed) for seed in range(16)])
+    assert ours.differs(theirs) < 4.0
     assert theirs.spread / 3.0 < ours.spread < 3.0 * theirs.spread
 
 
