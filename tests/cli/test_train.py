@@ -67,7 +67,9 @@ def test_set_overrides_and_may_be_repeated(nncli: Cli, config: Path) -> None:
 
 def test_a_configuration_from_stdin_is_relative_to_the_working_directory(nncli: Cli, here: Path) -> None:
     (here / "t.csv").write_bytes((DATA / "linear.csv").read_bytes())
-    done = nncli("train", "-", "-q", "--set", "epochs=1", stdin=b"data: {path: t.csv, target: y}\nepochs: 50").check()
+    done = nncli(
+        "train", "-", "-q", "--set", "epochs=1", stdin=b"data: {path: t.csv, target: y}\nlayers: [4]\nepochs: 50"
+    ).check()
     assert done.out == "runs/stdin\n"
     assert json.loads((done.path / MANIFEST).read_text())["epochs"] == 1
 
