@@ -43,3 +43,8 @@ def test_importing_the_commands_brings_no_screen(tmp_path: Path) -> None:
     program = "import sys, nncli; nncli.train, nncli.predict, nncli.evaluate\n"
     program += "assert not {'rich', 'typer', 'click'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.name != "executors.py"], ids=name_of)
+def test_one_module_alone_starts_processes(path: Path) -> None:
+    assert not re.search(r"^\s*(import|from) (subprocess|multiprocessing)|ProcessPool|os\.fork", path.read_text(), re.M)

@@ -40,8 +40,8 @@ def workers_for(tasks: int, wanted: int | Literal["auto"]) -> int:
 def open_executor(workers: int, scheduler: str | None = None) -> Iterator[Executor]:
     """An executor of so many processes, or that of the Dask cluster whose scheduler has the address `scheduler`.
 
-    When the block ends, tasks that have not begun never do, and those that work are waited for; when it ends with
-    anything but an `Exception`, a signal that insists, processes of the pool are killed.
+    When the block ends, tasks that have not begun never do, and those that work are waited for; only where a signal
+    insists, which is no `Exception`, are processes of the pool killed.
 
     Raises:
         UsageError: Dask is not installed, or there is no such scheduler.
@@ -53,7 +53,7 @@ def open_executor(workers: int, scheduler: str | None = None) -> Iterator[Execut
     try:
         yield pool
     except BaseException as error:
-        if not isinstance(error, Exception):
+        if not isinstance(error, Exception | GeneratorExit):
             for process in [*(pool._processes or {}).values()]:
                 process.kill()
         raise

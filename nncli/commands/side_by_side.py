@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
 from typing import Literal
@@ -67,9 +68,6 @@ class Work:
             if not self.stop() and any(outcome.status == "stopped" for outcome in self.outcomes.values()):
                 self.outcomes = {n: outcome for n, outcome in self.outcomes.items() if outcome.status == "done"}
                 yield from self._apart()
-        except BaseException:
-            self.control.stop()
-            raise
         finally:
             self.control.close()
 
@@ -89,8 +87,9 @@ class Work:
     def _apart(self) -> Generator[MembersProgress, None, None]:
         lost = losses(self.scheduler)
         for _ in range(1 + MOST_LOSSES):
+            self.control.beat()
             try:
-                with open_executor(self.workers, self.scheduler) as executor:
+                with open_executor(self.workers, self.scheduler) as executor, self._told_to_stop():
                     yield from self._hand_out(executor)
                 return
             except lost:
@@ -104,6 +103,15 @@ class Work:
             hint="What they had saved is there. Resume with fewer at a time: --set workers=1",
         )
 
+    @contextmanager
+    def _told_to_stop(self) -> Iterator[None]:
+        """Whatever ends the block before its time, tasks are told to save and to stop before they are waited for."""
+        try:
+            yield
+        except BaseException:
+            self.control.stop()
+            raise
+
     def _hand_out(self, executor: Executor) -> Generator[MembersProgress, None, None]:
         """Hand out what is not done, and watch until it is, or, asked to stop, until all is saved."""
         todo = [task for task in self.tasks if task.number not in self.outcomes]
@@ -111,29 +119,19 @@ class Work:
         asked = False
         while futures:
             finished, _ = wait(futures, SECONDS_BETWEEN_POLLS, FIRST_COMPLETED)
+            asked = asked or self.stop()
             for future in finished:
-                task = futures.pop(future)
-                outcome = self._outcome(future)
-                if outcome.status == "stopped" and not asked and not self.stop():  # its process was told to go
+                task, outcome = futures.pop(future), future.result()
+                if outcome.status == "stopped" and not asked:  # its process was told to go, or thought itself alone
                     futures[executor.submit(carry_out, task, self.control)] = task
                 else:
                     self.outcomes[task.number] = outcome
-            if not asked and self.stop():
-                asked = True
             if asked:
                 self.control.stop()
             else:
                 self.control.beat()
             self._look()
             yield self.progress
-
-    def _outcome(self, future: Future[Outcome]) -> Outcome:
-        """What came of a task. Where it failed, the others are to save and stop; whoever closes the executor waits."""
-        try:
-            return future.result()
-        except Exception:
-            self.control.stop()
-            raise
 
     def _look(self) -> None:
         for number in self._progress:

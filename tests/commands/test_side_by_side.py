@@ -25,7 +25,7 @@ from tests.cli.support import ROOT, SECONDS, default_signals, on_terminal, start
 from tests.commands.ensembles import bits, config_of, written
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
-LONG = ("epochs=150", "checkpoint={every: 100 steps}", "members=2", "workers=2")
+LONG = ("epochs=250", "checkpoint={every: 100 steps}", "members=2", "workers=2")
 """Long enough for a signal to meet it."""
 
 
@@ -34,6 +34,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
     """What the training leads to that nothing meets, in one process."""
     folder = tmp_path_factory.mktemp("whole")
     return bits(train(config_of(folder, *LONG, "workers=1"), output=folder / "run").run)
+
+
+def statuses(run: Path) -> list[str]:
+    return [Run.open(member).load_manifest().status for member in (run / "members").iterdir()]
 
 
 def test_killed_workers_are_replaced_and_the_bits_are_those_of_one_process(
@@ -69,10 +73,22 @@ def test_stopped_members_are_saved_and_go_on_to_the_same_bits(tmp_path: Path, wh
         config_of(tmp_path, *LONG), output=run, stop=lambda: any(run.glob("members/*/checkpoints/*.safetensors"))
     )
     assert finished.status == "stopped"
-    statuses = [Run.open(member).load_manifest().status for member in (run / "members").iterdir()]
-    assert "stopped" in statuses
+    assert "running" not in statuses(run)
     assert resume(run).status == "done"
     assert bits(run) == whole
+
+
+def test_a_reader_of_the_events_who_leaves_has_all_members_saved(tmp_path: Path, whole: tuple[Any, ...]) -> None:
+    events = train_events(config_of(tmp_path, *LONG), output=tmp_path / "run")
+    for event in events:
+        if isinstance(event, MembersProgress) and event.epochs:
+            break
+    events.close()
+    assert not multiprocessing.active_children()
+    assert Run.open(tmp_path / "run").load_manifest().status == "stopped"
+    assert "running" not in statuses(tmp_path / "run")
+    assert resume(tmp_path / "run").status == "done"
+    assert bits(tmp_path / "run") == whole
 
 
 def test_processes_lost_again_and_again_end_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

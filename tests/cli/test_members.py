@@ -1,0 +1,71 @@
+"""What is shown of many trainings: one line, or one bar, for all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from nncli.cli import members
+from nncli.cli.members import LiveMembers, PlainMembers, figures
+from nncli.commands.progress import MembersProgress, MembersStarted, Progress
+
+STARTED = MembersStarted(Path("run"), 3, 2, ("known",))
+FIRST = Progress(epoch=2, epochs=10, metric="accuracy", value=0.5, best_epoch=1, notes=("known", "new"))
+SECOND = Progress(epoch=4, epochs=10, metric="accuracy", value=1.0, best_epoch=4)
+
+
+def test_figures_are_of_all_members() -> None:
+    progress = MembersProgress((FIRST, SECOND, Progress(epochs=10)))
+    assert figures(progress, "members") == ["members 0/3", "epoch 6/30", "accuracy 0.75 on average"]
+    assert figures(MembersProgress((Progress(epochs=10),)), "trainings") == ["trainings 0/1", "epoch 0/10"]
+
+
+def test_a_log_has_a_line_now_and_then_and_the_last(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("nncli.cli.members.time.monotonic", lambda: now)
+    shown = PlainMembers(STARTED)
+    shown.update(MembersProgress((Progress(epochs=10), Progress(epochs=10))))
+    now = 1.0
+    shown.update(MembersProgress((FIRST, Progress(epochs=10))))
+    now = 4.0
+    shown.update(MembersProgress((FIRST, SECOND)))
+    now = 5.0
+    shown.update(MembersProgress((FIRST, SECOND)))
+    shown.close()
+    assert capsys.readouterr().err.splitlines() == [
+        "members 0/2  epoch 0/20",
+        "note: new",
+        "members 0/2  epoch 6/20  accuracy 0.75 on average  9.3 s left",
+    ]
+
+
+def test_a_terminal_has_a_bar_and_a_line_for_each_member_at_work() -> None:
+    console = Console(width=100, force_terminal=True, color_system=None)
+    with console.capture():
+        shown = LiveMembers(STARTED, console)
+        shown.update(MembersProgress((FIRST, SECOND, Progress(epochs=10))))
+        shown.close()
+    with console.capture() as capture:
+        console.print(shown.picture)
+    lines = [line.rstrip() for line in capture.get().splitlines()]
+    assert "6/30" in lines[0]
+    assert lines[1:] == [
+        "members 0/3  accuracy 0.75 on average",
+        "1: epoch 2/10, best accuracy 0.5 at 1",
+        "2: epoch 4/10, best accuracy 1 at 4",
+    ]
+
+
+def test_many_members_at_work_are_not_all_shown() -> None:
+    console = Console(width=100, force_terminal=True, color_system=None)
+    with console.capture():
+        shown = LiveMembers(STARTED, console)
+        shown.update(MembersProgress((SECOND,) * 50))
+        shown.close()
+    with console.capture() as capture:
+        console.print(shown.picture)
+    assert len(capture.get().splitlines()) == 2 + members.MOST_LINES
