@@ -182,7 +182,7 @@ def _times(mine: Mapping[str, Sequence[Score]], baselines: Peers) -> Iterator[st
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("tables", type=Path, help="the folder of tables")
+    parser.add_argument("tables", type=lambda path: Path(path).resolve(), help="the folder of tables")
     parser.add_argument("--only", nargs="*", help="tables; default: all")
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
     parser.add_argument("--set", dest="settings", action="append", default=[], help="a setting of every training")
