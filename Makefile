@@ -23,6 +23,7 @@ check: .venv/dev
 parity: .venv/dev
 	$(BIN)/python -c "import torch" || $(BIN)/pip install --quiet torch
 	$(BIN)/python tests/reference/make_reference.py --check
+	$(BIN)/python tests/reference/make_recipe.py --check
 
 # Times nncli beside whatever peers are installed (.venv/bin/pip install -e '.[bench]' brings them): hours, on a quiet
 # machine. Writes benchmarks/results.json and the tables of docs/performance.md.

@@ -7,6 +7,7 @@ medians, and ratios are medians of the ratios within a round.
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import subprocess
 import sys
@@ -41,6 +42,16 @@ def environment(threads: int) -> dict[str, str]:
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     fixed = {"PYTHONPATH": paths, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
     return {**kept, **dict.fromkeys(names, str(threads)), **single, **fixed}
+
+
+@cache
+def compile_sources() -> None:
+    """Leave the bytecode of nncli and of the peers' scripts beside them, as pip does with all that it installs.
+
+    In a working copy nobody else may: where PYTHONDONTWRITEBYTECODE is set, every process would compile nncli anew.
+    """
+    for folder in (ROOT / "nncli", HERE):
+        compileall.compile_dir(folder, quiet=2)
 
 
 def cores() -> int:
@@ -87,6 +98,7 @@ def run(words: Sequence[str | Path], *, threads: int | None = None, **variables:
     Raises:
         FailedError: the process failed.
     """
+    compile_sources()
     threads = threads or cores()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         with kept_to_cores(threads):

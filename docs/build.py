@@ -141,13 +141,15 @@ def training_picture() -> str:
     """The terminal while configs/penguins.yaml trains, as an SVG made by Rich."""
     from rich.console import Console
 
-    from nncli.cli.console import LiveProgress, show_summary
+    from nncli.cli.console import LiveProgress, summary
     from nncli.commands.session import Finished, Started
     from nncli.commands.train import train_events
     from nncli.training.loop import EpochReport
 
-    console = Console(record=True, width=96, file=io.StringIO(), force_terminal=True, legacy_windows=False)
-    console.print("$ nncli train configs/penguins.yaml", highlight=False)
+    console = Console(
+        record=True, width=96, file=io.StringIO(), force_terminal=True, legacy_windows=False, highlight=False
+    )
+    console.print("$ nncli train configs/penguins.yaml")
     started: Started | None = None
     progress: LiveProgress | None = None
     with tempfile.TemporaryDirectory() as folder:
@@ -159,10 +161,10 @@ def training_picture() -> str:
             elif isinstance(event, Finished):
                 progress.close()
                 console.print(progress.picture)
-                show_summary(started, event, console)
+                console.print(summary(started, event))
             elif isinstance(event, EpochReport):
                 progress.update(event)
-    console.print("runs/penguins", highlight=False)
+    console.print("runs/penguins")
     return console.export_svg(title="nncli", unique_id="nncli")
 
 

@@ -133,7 +133,7 @@ class Model:
     def _run(self, X: Matrix, codes: Codes) -> Array:
         """The raw outputs (rows, outputs); where there are many to compute, half of them on a second thread.
 
-        The BLAS has one thread: its own would wait for each other at every one of the small products, spinning.
+        The BLAS is to have one thread: its own would wait for each other at every one of the small products, spinning.
         """
         half = len(X) // (2 * BLOCK_ROWS) * BLOCK_ROWS
         if half * self.spec.network.layout.decayed < WORTH_A_SECOND_THREAD:
@@ -145,9 +145,10 @@ class Model:
         rest.result()
         return Z
 
-    def predict_examples(self, examples: Examples) -> Predictions:
-        """Predict rows that are encoded already."""
-        return self.decode(self._inference.run(examples.X, examples.codes))
+    def predict_examples(self, examples: Examples, threads: int = 1) -> Predictions:
+        """Predict rows that are encoded already, on one thread or, where it pays and `threads` allows it, on two."""
+        run = self._inference.run if threads == 1 else self._run
+        return self.decode(run(examples.X, examples.codes))
 
     def decode(self, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
         """What raw outputs (rows, outputs) mean."""

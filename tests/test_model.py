@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nncli.data.examples import Examples
 from nncli.data.table import Table
 from nncli.data.tables import read_table
 from nncli.data.targets import ClassTarget, NumberTarget
@@ -45,6 +46,16 @@ def test_a_table_cut_anywhere_gets_the_same_bits(model: Model, table: Table, cut
     edges = [0, *cuts, 344]
     parts = [model.predict(table.part(a, b)).values for a, b in pairwise(edges)]
     assert np.array_equal(np.concatenate(parts), model.predict(table).values)
+
+
+def test_encoded_rows_get_the_same_bits_on_two_threads(
+    model: Model, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, codes, _ = model.spec.encoder.encode(table.take(np.arange(1200) % 344), "float32")
+    examples = Examples(X, codes, np.zeros(1200))
+    one = model.predict_examples(examples).values
+    monkeypatch.setattr("nncli.model.WORTH_A_SECOND_THREAD", 0)
+    assert model.predict_examples(examples, threads=2).values.tobytes() == one.tobytes()
 
 
 def test_no_rows_are_no_predictions(model: Model, table: Table) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +47,19 @@ def test_nothing_heavy_is_imported_before_it_is_needed(program: str) -> None:
     program += f"\nimport sys; print('loaded:', *sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.splitlines()[-1] == "loaded:"
+
+
+def test_a_training_imports_no_more_than_it_needs_and_searches_for_no_garbage_in_it(tmp_path: Path) -> None:
+    words = ["nncli", "train", str(ROOT / "configs" / "linear.yaml"), "-o", str(tmp_path / "run")]
+    program = f"""
+import gc, sys
+from nncli.cli.app import main
+searches = lambda: sum(one["collections"] for one in gc.get_stats())
+before = searches()
+sys.argv = {words!r}
+try: main()
+except SystemExit: pass
+print(searches() - before, sorted({{"rich", "numpy.ma", "numba"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.splitlines()[-1] == "0 []"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import io
 import os
 import sys
@@ -21,6 +23,8 @@ from nncli.cli.train import train
 from nncli.errors import NncliError, is_shortage
 from nncli.version import __version__
 
+FIRST_SEARCH = 200_000
+"""Objects that come to be before Python first looks for garbage among them: twice as many as a training imports."""
 INTERRUPTED = 128 + 2
 BROKEN_PIPE = 128 + 13
 SHORT_OF_MEMORY = (
@@ -71,6 +75,9 @@ def root(
 
 def main() -> None:
     """Run the command line and end the process."""
+    # What is imported lives until the end: searching it again and again, and once more on the way out, finds nothing.
+    gc.set_threshold(FIRST_SEARCH)
+    atexit.register(gc.freeze)
     with Path(os.devnull).open("w") as nowhere:
         # A closed stream is no reason to stop, but print() would then send messages where the data goes.
         sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nncli.errors import UsageError, printable
@@ -11,14 +12,12 @@ from nncli.errors import UsageError, printable
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import TaskID
-    from rich.table import Table
 
     from nncli.commands.progress import MembersStarted
-    from nncli.commands.session import Finished, ScoreCard, Started
+    from nncli.commands.session import Finished, Started
     from nncli.training.loop import EpochReport
 
 SECONDS_BETWEEN_LINES = 2.0
-UNBOUNDED = 100_000  # columns of a screen
 
 
 def say(text: str) -> None:
@@ -38,11 +37,24 @@ def announce_input(what: str) -> None:
         say(f"reading {what} from the terminal; Ctrl-D on a line of its own ends it")
 
 
-def wide(console: Console, table: Table) -> None:
-    """Print a table at its full width: a terminal would rather wrap it than have figures cut off."""
-    unbounded = console.options.update(max_width=UNBOUNDED)
-    console.width = max(console.width, console.measure(table, options=unbounded).maximum)
-    console.print(table)
+def table(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells, one column beneath the other: the first flush left, all others right, none cut off.
+
+    >>> print(table([["", "training"], ["rmse", "0.35"], ["r2", "-0.021"]]))
+            training
+    rmse        0.35
+    r2        -0.021
+    """
+    from nncli.config.text import width
+
+    widest = [max(map(width, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "    ".join(
+            " " * (most - width(cell)) + cell if i else cell + " " * (most - width(cell))
+            for i, (cell, most) in enumerate(zip(line, widest, strict=True))
+        )
+        for line in lines
+    )
 
 
 def rows(count: int) -> str:
@@ -50,8 +62,13 @@ def rows(count: int) -> str:
     return f"{count:,} row{'' if count == 1 else 's'}"
 
 
-def error_console() -> Console:
-    """Rich on stderr, without markup or highlighting: what is shown may come from anybody's table."""
+def terminal() -> Console | None:
+    """Rich on stderr, where that is a terminal: anything else need not wait for its import.
+
+    Without markup or highlighting: what is shown may come from anybody's table.
+    """
+    if not sys.stderr.isatty():
+        return None
     from rich.console import Console
 
     return Console(stderr=True, markup=False, highlight=False, emoji=False)
@@ -167,30 +184,23 @@ def figures(started: Started, report: EpochReport, best: EpochReport | None) -> 
     return parts
 
 
-def show_summary(started: Started | MembersStarted, finished: Finished, console: Console) -> None:
-    """The table at the end: what was trained, and how good it is beside the trivial guess."""
-    from rich.table import Table
-    from rich.text import Text
-
+def summary(started: Started | MembersStarted, finished: Finished) -> str:
+    """The end: what was trained, and a table of how good it is beside the trivial guess."""
     from nncli.commands.scores import headlines
 
-    console.print(f"{_trained(started, finished)}, {duration(finished.seconds)}", soft_wrap=True)
+    trained = f"{_trained(started, finished)}, {duration(finished.seconds)}"
+    titles, columns = [""], []
+    for title, card in (("training", finished.training), ("validation", finished.validation)):
+        if card is not None:
+            titles += [title, "trivial"]
+            columns += [headlines(card.model), headlines(card.baseline)]
     if finished.training is None:
-        return
-    table = Table(show_edge=False, pad_edge=False, box=None, padding=(0, 2))
-    table.add_column("")
-    cards: list[tuple[str, ScoreCard]] = [("training", finished.training)]
-    if finished.validation is not None:
-        cards.append(("validation", finished.validation))
-    for title, _ in cards:
-        table.add_column(title, justify="right")
-        table.add_column("trivial", justify="right", style="dim")
-    scores = [[*headlines(card.model)] for _, card in cards]
-    guesses = [[*headlines(card.baseline)] for _, card in cards]
-    for i, (name, _) in enumerate(scores[0]):
-        cells = [cell for s, g in zip(scores, guesses, strict=True) for cell in (number(s[i][1]), number(g[i][1]))]
-        table.add_row(Text(printable(name)), *cells)
-    wide(console, table)
+        return trained
+    scores = [
+        [printable(name), *(number(value) for _, value in figures)]
+        for (name, _), *figures in zip(columns[0], *columns, strict=True)
+    ]
+    return f"{trained}\n{table([titles, *scores])}"
 
 
 def _trained(started: Started | MembersStarted, finished: Finished) -> str:

@@ -109,12 +109,12 @@ class _Watched:
 
     def follow(self, events: Generator[CrossEvent, None, None]) -> CrossValidated:
         """Show the events; StoppedError when a signal ended it."""
-        from nncli.cli.console import error_console, say
+        from nncli.cli.console import say, terminal
         from nncli.cli.members import LiveMembers, PlainMembers
         from nncli.commands.cross_validate import CrossValidated
         from nncli.commands.progress import MembersStarted
 
-        console = error_console()
+        console = terminal()
         shown: LiveMembers | PlainMembers | None = None
         with ExitStack() as stack:
             stack.callback(events.close)
@@ -124,7 +124,7 @@ class _Watched:
                     if not self._quiet:
                         for note in event.notes:
                             say(f"note: {note}")
-                        shown = LiveMembers(event, console) if console.is_terminal else PlainMembers(event)
+                        shown = LiveMembers(event, console) if console else PlainMembers(event)
                         stack.callback(shown.close)
                 elif isinstance(event, CrossValidated):
                     ended = event
@@ -160,24 +160,18 @@ def _report(ended: CrossValidated, predictions: Path | None, *, force: bool, as_
 
 def _show(result: CrossValidation) -> None:
     """Scores as a table on stdout: a row for each fold, then their mean and spread, and the score of all rows."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from nncli.cli.console import number, wide
+    from nncli.cli.console import number, table
     from nncli.commands.scores import headlines
     from nncli.errors import printable
 
-    console = Console(markup=False, highlight=False, emoji=False)
-    table = Table(show_edge=False, pad_edge=False, box=None, padding=(0, 2))
     names = [name for name, _ in headlines(result.together)]
-    for title in ("fold", "rows", *names):
-        table.add_column(printable(title), justify="left" if title == "fold" else "right")
+    lines = [["fold", "rows", *map(printable, names)]]
     several = result.folds[-1].repeat > 1
     for one in result.folds if len(result.folds) <= MOST_ROWS else ():
         title = f"{one.repeat}.{one.fold}" if several else str(one.fold)
-        table.add_row(title, f"{one.rows:,}", *(number(value) for _, value in headlines(one.scores)))
-    table.add_row("mean", "", *(number(result.means[name]) for name in names))
-    table.add_row("deviation", "", *(number(result.deviations[name]) for name in names))
+        lines.append([title, f"{one.rows:,}", *(number(value) for _, value in headlines(one.scores))])
+    lines.append(["mean", "", *(number(result.means[name]) for name in names)])
+    lines.append(["deviation", "", *(number(result.deviations[name]) for name in names)])
     together = [number(value) for _, value in headlines(result.together)]
-    table.add_row("together", f"{len(result.predictions):,}", *together)
-    wide(console, table)
+    lines.append(["together", f"{len(result.predictions):,}", *together])
+    typer.echo(table(lines))

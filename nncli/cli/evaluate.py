@@ -58,44 +58,27 @@ def evaluate(
 
 def _show(evaluation: Evaluation) -> None:
     """Scores as tables on stdout."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from nncli.cli.console import number, rows, wide
+    from nncli.cli.console import number, rows, table
     from nncli.commands.scores import headlines
     from nncli.errors import printable
     from nncli.training.metrics import ClassificationScores
 
-    console = Console(markup=False, highlight=False, emoji=False)
-
-    def table(*columns: str) -> Table:
-        made = Table(show_edge=False, pad_edge=False, box=None, padding=(0, 2))
-        for i, name in enumerate(columns):
-            made.add_column(printable(name), justify="right" if i else "left")
-        return made
-
-    def whole(count: float) -> str:
-        return f"{count:,.0f}"
-
     scores = evaluation.scores
-    console.print(rows(evaluation.rows))
-    figures = table("metric", "value")
-    for name, value in headlines(scores):
-        figures.add_row(printable(name), number(value))
-    wide(console, figures)
+    figures = [[printable(name), number(value)] for name, value in headlines(scores)]
+    typer.echo(f"{rows(evaluation.rows)}\n{table([['metric', 'value'], *figures])}")
     if not isinstance(scores, ClassificationScores):
         return
-    console.print("\nby class")
-    classes = table("class", "precision", "recall", "f1", "rows")
-    for one in scores.per_class:
-        row = (number(one.precision), number(one.recall), number(one.f1), whole(one.support))
-        classes.add_row(printable(one.label), *row)
-    wide(console, classes)
-    if len(scores.labels) > MOST_IN_CONFUSION:
-        console.print(f"\nconfusion: left out, for {len(scores.labels):,} classes; --json has it")
+    labels = [printable(label) for label in scores.labels]
+    classes = [
+        [label, number(one.precision), number(one.recall), number(one.f1), f"{one.support:,.0f}"]
+        for label, one in zip(labels, scores.per_class, strict=True)
+    ]
+    typer.echo(f"\nby class\n{table([['class', 'precision', 'recall', 'f1', 'rows'], *classes])}")
+    if len(labels) > MOST_IN_CONFUSION:
+        typer.echo(f"\nconfusion: left out, for {len(labels):,} classes; --json has it")
         return
-    console.print("\nconfusion: a row for each true class, a column for each predicted one")
-    confusion = table("", *scores.labels)
-    for label, counts in zip(scores.labels, scores.confusion, strict=True):
-        confusion.add_row(printable(label), *map(whole, counts))
-    wide(console, confusion)
+    pairs = [
+        [label, *(f"{count:,.0f}" for count in counts)] for label, counts in zip(labels, scores.confusion, strict=True)
+    ]
+    typer.echo("\nconfusion: a row for each true class, a column for each predicted one")
+    typer.echo(table([["", *labels], *pairs]))

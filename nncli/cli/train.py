@@ -87,13 +87,13 @@ class _Watched:
         """Show the events, and what came of them."""
         import os
 
-        from nncli.cli.console import LiveProgress, PlainProgress, error_console, say, show_summary
+        from nncli.cli.console import LiveProgress, PlainProgress, say, summary, terminal
         from nncli.cli.members import LiveMembers, PlainMembers
         from nncli.commands.progress import MembersProgress, MembersStarted
         from nncli.commands.session import Finished, Started
         from nncli.training.loop import RateHalved
 
-        console = error_console()
+        console = terminal()
         epochs: LiveProgress | PlainProgress | None = None
         members: LiveMembers | PlainMembers | None = None
         started: Started | MembersStarted | None = None
@@ -109,12 +109,11 @@ class _Watched:
                     if not self._quiet:
                         for note in event.notes:
                             say(f"note: {note}")
-                        live = console.is_terminal
                         if isinstance(event, Started):
-                            epochs = LiveProgress(event, console) if live else PlainProgress(event)
+                            epochs = LiveProgress(event, console) if console else PlainProgress(event)
                             stack.callback(epochs.close)
                         else:
-                            members = LiveMembers(event, console) if live else PlainMembers(event)
+                            members = LiveMembers(event, console) if console else PlainMembers(event)
                             stack.callback(members.close)
                 elif isinstance(event, RateHalved):
                     if not self._quiet:
@@ -127,7 +126,7 @@ class _Watched:
         if started is None or finished is None:
             raise AssertionError("a training ends with Finished or an error")
         if not self._quiet:
-            show_summary(started, finished, console)
+            say(summary(started, finished))
         typer.echo(os.fsencode(finished.run))
         if finished.status == "stopped" and self._asked is not None and self._asked.number is not None:
             raise _stopped(finished, self._asked.number, together=isinstance(started, MembersStarted))

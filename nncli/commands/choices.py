@@ -38,10 +38,13 @@ ROWS_A_CODE = 5
 
 def are_codes(y: npt.NDArray[np.float64]) -> bool:
     """Whether numbers y (rows,) look like the codes of classes: few whole numbers, without a gap, from 0 or 1 on."""
-    values = np.unique(y)
-    k = len(values)
-    few = 2 <= k <= MOST_CODES and len(y) >= ROWS_A_CODE * k
-    return few and values[0] in (0.0, 1.0) and bool((values == np.arange(k) + values[0]).all())
+    if len(y) < 2 * ROWS_A_CODE:
+        return False
+    first, last = float(y.min()), float(y.max())
+    if first not in (0.0, 1.0) or not last - first < MOST_CODES or not (y == np.floor(y)).all():
+        return False
+    counts = np.bincount((y - first).astype(np.int64))
+    return len(counts) >= 2 and bool(counts.all()) and len(y) >= ROWS_A_CODE * len(counts)
 
 
 def choose_loss(config: Config, table: Table, notes: list[str]) -> tuple[Loss, bool]:
@@ -205,9 +208,9 @@ def note_two_values(target: Target, y: npt.NDArray[Any], notes: list[str]) -> No
     """Note a target of two whole numbers, which is trained as a number and may be meant as classes."""
     if isinstance(target, ClassTarget) or len(target.names) > 1:
         return
-    values = np.unique(y)
-    if len(values) == 2 and (values == np.floor(values)).all():
+    low, high = float(y.min()), float(y.max())
+    if low < high and low.is_integer() and high.is_integer() and ((y == low) | (y == high)).all():
         notes.append(
-            f"{quoted(target.names[0])} holds only {values[0]:g} and {values[1]:g} and is predicted as a number; "
+            f"{quoted(target.names[0])} holds only {low:g} and {high:g} and is predicted as a number; "
             "if these are classes, set loss: cross_entropy"
         )

@@ -23,20 +23,18 @@ def check_members(config: Config) -> None:
         ConfigError: the bagging does not go with the validation or the table.
     """
     check_table(config)
-    own = "each member holds out another fold" if config.bagging == "folds" else "each member holds out what it misses"
-    if config.bagging == "seeds":
+    own = "each member holds out another fold" if config.bags == "folds" else "each member holds out what it misses"
+    if config.bags == "seeds":
         return
     hint = "Leave validation out, or set bagging: seeds."
     if isinstance(config.validation, ValidationFile):
         raise mistake_at("validation", f"{own}, so the rows cannot come from a file of their own", hint)
     if config.validation == 0.0 or isinstance(config.validation, Fold | Bootstrap):
-        raise mistake_at(
-            "validation", f"{own}: with members and bagging {config.bagging} nothing else can be said", hint
-        )
+        raise mistake_at("validation", f"{own}: with members and bagging {config.bags} nothing else can be said", hint)
     if config.data.time is not None:
         raise mistake_at(
             "bagging",
-            f"with data.time no member may hold out what others train on, as {config.bagging} would have it",
+            f"with data.time no member may hold out what others train on, as {config.bags} would have it",
             "Set bagging: seeds.",
         )
 
@@ -54,9 +52,9 @@ def member_config(config: Config, i: int, run: Path, at_a_time: int) -> Config:
         "seeds": lambda: config.validation,
         "bootstrap": lambda: Bootstrap(bootstrap=config.seed + i),
     }
-    own = {"validation": of_member[config.bagging](), "seed": config.seed + i}
+    own = {"validation": of_member[config.bags](), "seed": config.seed + i}
     member = config.model_copy(
-        update={**own, "members": 1, "bagging": "folds", "workers": "auto", "calibration": "none"}
+        update={**own, "members": 1, "bagging": "auto", "workers": "auto", "calibration": "none"}
     )
     return local(member, output=str(run / member_folder(i)), at_a_time=at_a_time)
 

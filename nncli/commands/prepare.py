@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nncli.commands.automatic import batch_rows, epochs_of, schedule_of
 from nncli.commands.choices import (
     build_network,
     choose_loss,
@@ -20,10 +21,9 @@ from nncli.commands.choices import (
     note_two_values,
     note_unreachable,
 )
-from nncli.commands.lengths import batch_rows, epochs_of
 from nncli.commands.memory import memory_limit
 from nncli.commands.rows import Rows, encode, read, split_table, with_target
-from nncli.commands.watching import holdout_of, refuse_calibration, watched_of
+from nncli.commands.watching import calibrates, holdout_of, watched_of
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.encoding import Encoder
 from nncli.data.scratch import Scratch
@@ -98,15 +98,15 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
             "encoding": config.encoding.model_copy(update={"target": scaling}),
             "layers": config.hidden,
             "loss": loss,
-            "learning_rate": config.schedule,
+            "learning_rate": schedule_of(config, loss),
             "batch_size": config.batch_size if config.batch_size == "full" else batch_rows(config, len(train)),
             "epochs": epochs_of(config, len(train)),
+            "calibration": "temperature" if calibrates(config, target, held=held is not None) else "none",
         }
     )
     spec = ModelSpec(
         encoder=encoder, target=target, network=network, loss=loss, missing=config.data.missing, dialect=dialect
     )
-    refuse_calibration(config, target, held=held is not None)
     holdout = holdout_of(config, spec, held)
     watched = watched_of(config, holdout)
     stopping = config.early_stopping
@@ -114,7 +114,7 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
         network=network,
         loss=loss,
         optimizer=config.optimizer,
-        schedule=config.schedule,
+        schedule=schedule_of(config, loss),
         batch_size=batch_rows(config, len(train)),
         epochs=epochs_of(config, len(train)),
         l1=config.l1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.config.schema import Config, ValidationFile
+from nncli.data.ahead import ahead
 from nncli.data.columns import Kind
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoding import Codes, Encoder, Matrix
@@ -190,20 +192,34 @@ def _features(
 ) -> tuple[Matrix, Codes, Storage | None]:
     """X, codes, and where they stand if not in memory."""
     n, width, precision = len(stored), encoder.width, network.precision
-    encoded = (encoder.encode(block, precision) for block in stored.blocks(encoder.names))
     if scratch is None:
-        X, codes, stop = np.empty((n, width), precision), np.empty((n, len(encoder.embedded)), np.int64), 0
-        for some in encoded:
-            start, stop = stop, stop + len(some.X)
-            X[start:stop], codes[start:stop] = some.X, some.codes
+        X, codes = encoder.empty(n, precision)
+        _fill(stored, encoder, X, codes)
         return X, codes, None
     numbers = RowsFile(scratch, width, np.dtype(precision))
     categories = RowsFile(scratch, len(encoder.embedded), np.dtype(np.int64))
-    for some in encoded:
+    for some in ahead(encoder.encode(block, precision) for block in stored.blocks(encoder.names)):
         numbers.append(some.X)
         categories.append(some.codes)
     storage = Storage(numbers.mapped(n), categories.mapped(n), scratch)
     return storage.X.values, storage.codes.values, storage
+
+
+def _fill(stored: StoredTable, encoder: Encoder, X: Matrix, codes: Codes) -> None:
+    """Fill X and codes, each half of the table on a thread of its own."""
+
+    def fill(half: StoredTable, X: Matrix, codes: Codes) -> None:
+        stop = 0
+        for block in half.blocks(encoder.names):
+            start, stop = stop, stop + len(block)
+            encoder.encode_into(block, X[start:stop], codes[start:stop])
+
+    first, second = stored.halves()
+    cut = len(first)
+    with ThreadPoolExecutor(1, "nncli encode") as thread:
+        rest = thread.submit(fill, second, X[cut:], codes[cut:])
+        fill(first, X[:cut], codes[:cut])
+        rest.result()
 
 
 def _as_seen(

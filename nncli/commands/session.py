@@ -124,6 +124,7 @@ def session(
     """
     clock = time.perf_counter()
     config, metric = prepared.config, prepared.holdout.metric if prepared.holdout else None
+    threads = prepared.plan.parts
     pace = Pace(config.checkpoint, stop)
     model, temperature = Model(prepared.spec, state.best), 1.0
 
@@ -190,12 +191,12 @@ def session(
                 yield event
         checkpoint()
         seen, held = prepared.training, prepared.validation
-        if not state.watch.best_epoch and _finite(_predict(Model(prepared.spec, state.parameters), seen)):
+        if not state.watch.best_epoch and _finite(_predict(Model(prepared.spec, state.parameters), seen, threads)):
             state.best.copy_from(state.parameters)  # else those of the beginning: the present ones are diverging
-        predictions = _predict(model, seen)
+        predictions = _predict(model, seen, threads)
         if not _finite(predictions):
             raise _useless(state.epoch)
-        on_held = None if held is None else _predict(model, held)
+        on_held = None if held is None else _predict(model, held, threads)
         calibration = None
         if config.calibration != "none" and held is not None and on_held is not None:
             calibration = calibrate(on_held.values, held.y, held.weights)
@@ -214,7 +215,7 @@ def session(
         lesser = () if isinstance(error, DivergedError) else (NncliError, OSError, MemoryError)
         with suppress(*lesser):
             at_once = not isinstance(error, Exception)  # no time to look at the weights
-            keep = best > 0 and (at_once or _finite(_predict(model, prepared.training)))
+            keep = best > 0 and (at_once or _finite(_predict(model, prepared.training, threads)))
             close("failed" if isinstance(error, Exception) else "stopped", keep=keep)
         if not isinstance(error, DivergedError):
             raise
@@ -233,11 +234,11 @@ def session(
     )
 
 
-def _predict(model: Model, rows: Rows) -> Predictions:
+def _predict(model: Model, rows: Rows, threads: int) -> Predictions:
     examples, values = rows.examples, np.empty((len(rows), 0))
     with np.errstate(all="ignore"):  # what overflows shows in the predictions
         for span in examples.spans():
-            some = model.predict_examples(examples.part(span))
+            some = model.predict_examples(examples.part(span), threads)
             if not span.start:
                 values = np.empty((len(rows), some.values.shape[1]))
             values[span] = some.values

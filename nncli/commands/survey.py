@@ -13,7 +13,7 @@ from nncli.commands.members import member_config
 from nncli.commands.rows import read, split_of, traits_of, with_target
 from nncli.commands.scores import Truth, baseline, score
 from nncli.commands.session import ScoreCard
-from nncli.commands.watching import refuse_calibration
+from nncli.commands.watching import calibrates
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.folds import Fold
 from nncli.data.scratch import Scratch
@@ -26,6 +26,10 @@ from nncli.nn.losses import Loss
 from nncli.training.calibration import Calibration, fit_temperature
 from nncli.training.classification import calibration_error, log_loss
 from nncli.training.state import Streams
+
+
+def _holds_out(config: Config) -> bool:
+    return config.validation != 0.0 or config.bags != "seeds"
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Survey:
         if isinstance(config.validation, ValidationFile):
             other = read(config, config.validation.path, notes, scratch, table.outline.dialect)
             other = with_target(other, names, notes)
-        refuse_calibration(config, target, held=config.validation != 0.0 or config.bagging != "seeds")
+        calibrates(config, target, held=_holds_out(config))  # if it cannot be, better now than in the end
         return cls(config, table, other, table_rows, target, loss, tuple(notes))
 
     @property
@@ -126,7 +130,7 @@ class Survey:
             dialect=self.table.outline.dialect,
         )
         held, calibration = self._held(Ensemble(spec, members)), None
-        if self.config.calibration != "none" and held is not None:
+        if held is not None and calibrates(self.config, self.target, held=True):
             calibration = held.calibrate()
             spec = spec.model_copy(update={"temperature": calibration.temperature})
         ensemble = Ensemble(spec, members)

@@ -41,14 +41,21 @@ def holdout_of(config: Config, spec: ModelSpec, held: Rows | None) -> Holdout | 
     return Holdout(held.examples, name, higher_is_better(name), score)
 
 
-def refuse_calibration(config: Config, target: Target, *, held: bool) -> None:
-    """Raise a ConfigError where probabilities are to be calibrated and there are none, or no rows to do it on."""
+def calibrates(config: Config, target: Target, *, held: bool) -> bool:
+    """Whether probabilities are calibrated in the end.
+
+    Raises:
+        ConfigError: they are to be, and there are none, or no rows to do it on.
+    """
     if config.calibration == "none":
-        return
+        return False
+    if config.calibration == "auto":
+        return isinstance(target, ClassTarget) and held
     if not isinstance(target, ClassTarget):
         raise mistake_at("calibration", "the target is a number, which has no probabilities", "Remove the key.")
     if not held:
         raise mistake_at("calibration", "it needs validation rows, and validation is 0", "Set validation: 0.2.")
+    return True
 
 
 def watched_of(config: Config, holdout: Holdout | None) -> str:

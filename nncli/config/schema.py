@@ -145,6 +145,8 @@ def _kind_of_validation(value: object) -> str | None:
     return None
 
 
+Bagging = Literal["folds", "seeds", "bootstrap"]
+
 Validation = Annotated[
     Annotated[Share, Tag("share")]
     | Annotated[ValidationFile, Tag("ValidationFile")]
@@ -273,9 +275,10 @@ class Config(Specification):
     class_weight: Literal["balanced"] | dict[str, NonNegative] | None = Field(
         None, description="balanced, or a weight for each class"
     )
-    calibration: Literal["none", "temperature"] = Field(
+    calibration: Literal["none", "temperature", "auto"] = Field(
         "none",
-        description="temperature: in the end probabilities are made as sure as they are right on the validation rows",
+        description="temperature: in the end probabilities are made as sure as they are right on the validation rows; "
+        "auto: wherever there are both",
     )
     precision: Precision = Field("float32", description="of all arithmetic in the network")
     on_divergence: Literal["stop", "halve_rate"] = Field(
@@ -295,10 +298,11 @@ class Config(Specification):
     members: Annotated[Count, Field(le=MOST_MEMBERS)] = Field(
         1, description="networks whose mean prediction counts, each trained on other rows or from another seed"
     )
-    bagging: Literal["folds", "seeds", "bootstrap"] = Field(
-        "folds",
-        description="in what members differ: each leaves out another fold, only its seed and its validation rows "
-        "are its own, or each draws its rows with replacement",
+    bagging: Literal["auto"] | Bagging = Field(
+        "auto",
+        description="in what members differ: folds, each leaves out another; seeds, only its seed and its validation "
+        "rows are its own; bootstrap, each draws its rows with replacement; auto: seeds where there are a validation "
+        "file, a data.time or no validation rows, else folds",
     )
     workers: Literal["auto"] | Count = Field(
         "auto", description="members trained side by side, each in a process of its own; auto: one for each core"
@@ -328,6 +332,14 @@ class Config(Specification):
     def schedule(self) -> Schedule:
         """The learning rate, from the optimizer when the configuration names none."""
         return self.learning_rate or ConstantRate(initial=self.optimizer.default_rate)
+
+    @property
+    def bags(self) -> Bagging:
+        """What sets the members of an ensemble apart: folds, unless the validation rows are told otherwise."""
+        if self.bagging != "auto":
+            return self.bagging
+        told = self.validation == 0.0 or not isinstance(self.validation, float) or self.data.time is not None
+        return "seeds" if told else "folds"
 
 
 def _filled(layer: Layer, usual: Mapping[str, object]) -> Layer:

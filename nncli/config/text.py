@@ -13,8 +13,9 @@ WIDEST_EXCERPT = 100
 LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _BLANK = " \t"  # other blank characters are shown as escapes: they may be the mistake
 
-# YAML's printable characters, without U+0085, U+2028 and U+2029: it takes them for line breaks, editors do not.
-_UNPRINTABLE = re.compile("[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# All but YAML's printable characters, with U+0085, U+2028 and U+2029: it takes them for line breaks, editors do not.
+# Put this way round, since compiling takes 20 times as long for what is printable.
+_UNPRINTABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 Position = tuple[int, int]  # line and character, both from 1
 
@@ -53,7 +54,7 @@ def fault(message: str, source: str, lines: Sequence[str], at: Position, hint: s
     return Mistake(message, Place(source, *at), hint, excerpt(lines, *at))
 
 
-def _width(text: str) -> int:
+def width(text: str) -> int:
     """Columns that `text` takes on a terminal: wide East Asian characters take two, combining marks none."""
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
@@ -78,4 +79,4 @@ def excerpt(lines: Sequence[str], line: int | None, character: int | None) -> st
         room_after = WIDEST_EXCERPT - len(before)
         if len(after) > room_after:
             after = after[: room_after - 1] + "…"
-    return f"{before}{after}\n{' ' * _width(before)}^"
+    return f"{before}{after}\n{' ' * width(before)}^"

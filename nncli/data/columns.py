@@ -84,7 +84,9 @@ def infer_kind(table: Table, name: str) -> Kind:
             too long to be told apart as numbers.
     """
     cells = table.column(name)
-    present = (cells.fill_nan(None) if cells.dtype.is_float() else cells).drop_nulls()
+    if cells.dtype.is_float():
+        return Kind.NUMERIC if cells.is_not_nan().any() else Kind.IGNORE
+    present = cells.drop_nulls()
     if present.is_empty():
         return Kind.IGNORE
     if present.dtype != pl.String and not present.dtype.is_numeric():

@@ -197,15 +197,15 @@ def parse(block: Block, layout: Layout, row: int, blanks: Blanks) -> polars.Data
     """The cells of a block whose first row is number `row`."""
     if not block.data:
         return nothing(layout)
+    if layout.direct:
+        cells = layout.direct.parse(block)
+        if cells is not None and is_rectangular(block, cells, layout.separator) and layout.direct.holds(cells, block):
+            return layout.named(cells)
     # The header is ours: Polars renames repeated names, and without one skips blank lines at first.
     header = layout.separator.join(map(str, range(len(layout.names)))) + "\n"
     # The last line gets its end: Polars drops what is too much in a last row that has none.
     end = b"" if block.data.endswith(b"\n") else b"\n"
     text = b"".join((header.encode(), block.data, end))
-    if layout.direct:
-        cells = layout.direct.parse(text)
-        if cells is not None and is_rectangular(block, cells, layout.separator) and layout.direct.holds(cells, block):
-            return layout.named(cells)
     try:
         cells = polars.read_csv(io.BytesIO(text), separator=layout.separator, infer_schema=False)
     except REFUSALS as error:
@@ -226,10 +226,9 @@ def is_rectangular(block: Block, cells: polars.DataFrame, separator: str) -> boo
     """Whether every record has as many cells as the header.
 
     Polars refuses rows that are too long and fills up those that are too short with nulls, which it also gives
-    for empty cells; so separators are counted. Those inside quoted cells take time to count, and that time is
-    taken only where some last cell is null: else no row was filled up.
+    for empty cells; so separators are counted where some last cell is null: else no row was filled up.
     """
-    if block.quotes.size and not cells.get_column(cells.columns[-1]).null_count():
+    if not cells.get_column(cells.columns[-1]).null_count():
         return True
     count = count_of(block.bytes(), ord(separator))
     if block.quotes.size:

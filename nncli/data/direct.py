@@ -11,8 +11,9 @@ that has a leading zero in one of these columns, or a number too large or too od
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import TypeAlias
+from collections.abc import Collection, Iterator
+from math import inf, isnan
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +21,11 @@ import polars
 
 from nncli.data.blocks import NEWLINE, NOWHERE, PIECE, QUOTE, Block, Positions, outside
 from nncli.data.doubts import EXACT
-from nncli.data.sources import REFUSALS
+from nncli.data.sources import REFUSALS, UTF8_MARK
 from nncli.errors import refuse_shortage
 
+SKIPPED = (b"\n", b"\r", UTF8_MARK)
+"""What Polars skips at the beginning of a text that has no header."""
 PATIENCE = 2
 """After so many blocks in a row that were given up, the rest of the file is read as text without trying."""
 
@@ -52,12 +55,17 @@ class Direct:
         clear = "" in missing and not any(c in word for word in missing for c in ('"', "\r", "\n", separator))
         self._patience = PATIENCE if clear and self._is_number.any() else 0
 
-    def parse(self, text: bytes) -> polars.DataFrame | None:
-        """The cells of a block, given with a header and its last line end; None if they are to be read as text."""
-        if not self._patience:
+    def parse(self, block: Block) -> polars.DataFrame | None:
+        """The cells of a block; None if they are to be read as text."""
+        if not self._patience or block.data.startswith(SKIPPED):
             return None
+        text = block.data if block.data.endswith(b"\n") else block.data + b"\n"
+        # Polars takes longer where it has words to look for; an empty cell without quotes is null by itself.
+        words = [word for word in self._words if (word.encode()[:1] in text if word else block.quotes.size)]
         try:
-            return polars.read_csv(text, separator=self._separator, schema=self._schema, null_values=self._words)
+            return polars.read_csv(
+                text, separator=self._separator, schema=self._schema, has_header=False, null_values=words or None
+            )
         except REFUSALS as error:
             refuse_shortage(error)
             self._patience -= 1
@@ -70,10 +78,8 @@ class Direct:
         return held
 
     def _holds(self, cells: polars.DataFrame, block: Block) -> bool:
-        numbers = cells.select(polars.col(polars.Float64))
-        x = polars.all()
-        odd = (x.abs() >= EXACT) | x.is_nan() if self._only_value else x.is_infinite()
-        if any(numbers.select(odd.any()).row(0)):
+        numbers = [column for column in cells if column.dtype == polars.Float64]
+        if any(self._is_odd(column) for column in numbers):
             return False
         doubtful = self._is_number.copy()
         if not self._only_value:
@@ -89,29 +95,53 @@ class Direct:
         ends = outside(np.flatnonzero((text == ord(self._separator)) | (text == NEWLINE)), block.quotes)
         return not doubtful[np.searchsorted(ends, where) % cells.width].any()
 
+    def _is_odd(self, column: polars.Series) -> bool:
+        """Whether one of the numbers is infinite, or otherwise such that its spelling can matter."""
+        beyond = EXACT if self._only_value else inf
+        ends: list[Any] = [column.min(), column.max()]
+        if any(end is not None and abs(end) >= beyond for end in ends):
+            return True
+        return self._only_value and isnan(column.sum())  # the quickest to show that one is NaN
+
 
 def odd_beginnings(block: Block, separator: str, *, zeros: bool) -> Positions:
     """Where cells begin with a space, or, with `zeros`, with a leading zero; in quoted cells also what looks so."""
-    spaces = [mark for mark in b" \t" if mark != ord(separator) and bytes([mark]) in block.data]
-    if not spaces and not zeros:
-        return NOWHERE
-    before = [ord(separator), NEWLINE, *[QUOTE] * bool(block.quotes.size)]
+    text, before = block.bytes(), [ord(separator), NEWLINE, *[QUOTE] * bool(block.quotes.size)]
     found = [NOWHERE]
-    # A newline stands before the first cell, and three bytes after each piece have a part in what is found in it.
-    whole = np.frombuffer(b"".join((b"\n", block.data, b"\n\n\n")), np.uint8)
-    for start in range(0, whole.size - 3, PIECE):
-        text = whole[start : start + PIECE + 3]
-        begins = anything(text[:-3], before)
-        odd = anything(text[1:-2], spaces)
-        if zeros:
-            leading = text[1:-1] == ord("0")
-            leading &= text[2:] - ord("0") < 10
-            odd |= leading[:-1]
-            odd |= anything(text[1:-2], b"+-") & leading[1:]
-        begins &= odd
-        if begins.any():
-            found.append(np.flatnonzero(begins) + start)
+    if zeros:
+        where = leading_zeros(text, ord(separator))
+        found.append(where[(where == 0) | anything(text[where - 1], before)])
+    if spaces := [mark for mark in b" \t" if mark != ord(separator) and bytes([mark]) in block.data]:
+        found.append(np.flatnonzero(anything(text[:1], spaces)))
+        for start, piece in pieces(text, 1):
+            maybe = anything(piece[1:], spaces)
+            maybe &= anything(piece[:-1], before)
+            found.append(np.flatnonzero(maybe) + start + 1)
     return np.concatenate(found)
+
+
+def leading_zeros(text: Text, separator: int) -> Positions:
+    """Where there may be a number with a leading zero: its sign, if it has one; the zero and one more digit follow."""
+    found = [NOWHERE]
+    for start, piece in pieces(text, 2):
+        # A sign, a separator, a quote and a line end all come before the point and the digits.
+        maybe = piece[:-2] < ord(".")
+        if separator > ord("."):
+            maybe |= piece[:-2] == separator
+        maybe &= piece[1:-1] == ord("0")
+        maybe &= piece[2:] - ord("0") < 10
+        if maybe.any():
+            found.append(np.flatnonzero(maybe) + start + 1)
+    zeros: Positions = np.concatenate(found)
+    if (head := text[:2].tobytes()).startswith(b"0") and len(head) == 2 and head.isdigit():
+        zeros = np.append(0, zeros)
+    return zeros - anything(text[zeros - 1], b"+-") * (zeros > 0)
+
+
+def pieces(text: Text, more: int = 0) -> Iterator[tuple[int, Text]]:
+    """Pieces of the text that stay in the cache, each with where it begins and with `more` bytes of the next."""
+    for start in range(0, text.size - more, PIECE):
+        yield start, text[start : start + PIECE + more]
 
 
 def anything(text: Text, marks: Collection[int]) -> npt.NDArray[np.bool_]:

@@ -105,20 +105,27 @@ class Encoder(Specification):
             )
         )
 
+    def empty(self, rows: int, dtype: str) -> tuple[Matrix, Codes]:
+        """X of `dtype` and codes for so many rows, to be filled."""
+        return np.empty((rows, self.width), dtype), np.empty((rows, len(self.embedded)), np.int64)
+
     def encode(self, table: Table, dtype: str) -> Encoded:
         """X of `dtype`, codes, and the strangers among the rows.
 
         Raises:
             DataError: a column is missing, or a cell of a numeric column is not a number, or far too large a one.
         """
+        X, codes = self.empty(len(table), dtype)
+        return Encoded(X, codes, self.encode_into(table, X, codes))
+
+    def encode_into(self, table: Table, X: Matrix, codes: Codes) -> Strangers:
+        """Fill X and codes, and count the strangers; raises what `encode` does."""
         table.require(self.names)
-        X = np.empty((len(table), self.width), dtype)
-        codes = np.empty((len(table), len(self.embedded)), np.int64)
         strangers = Strangers()
         for start in range(0, len(table), BLOCK):
             rows = slice(start, start + BLOCK)
             strangers += self._encode(table.part(rows.start, rows.stop), X[rows], codes[rows])
-        return Encoded(X, codes, strangers)
+        return strangers
 
     def _encode(self, table: Table, X: Matrix, codes: Codes) -> Strangers:
         met: list[tuple[str, Strange]] = []

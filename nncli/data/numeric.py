@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from nncli.data.columns import read_numbers, refuse_extremes, settled_scale
+from nncli.data.order import median_of_column
 from nncli.data.scaling import QUARTILES, Clip, Floats, NumericScaling, clip_smoothly, edges_of, robust, to_normal
 from nncli.data.strangers import Strange
 from nncli.data.table import Table
@@ -55,13 +56,14 @@ class NumericColumn(Specification):
             DataError: the values are so large that their spread is not a finite number.
         """
         x = read_numbers(table, name)
-        present = x[~np.isnan(x)]
+        missing = np.isnan(x)
+        present = x[~missing] if missing.any() else x
         if not len(present):
             return cls(name=name, center=0.0, scale=1.0, fill=0.0, indicator=len(x) > 0, clip=clip)
         lowest, highest = float(present.min()), float(present.max())
         with np.errstate(over="ignore", invalid="ignore"):
             center, scale = _center_and_scale(present, scaling)
-            fill = float(np.median(present))
+            fill = median_of_column(present)
         refuse_extremes(table, name, x, center, scale, fill)
         return cls(
             name=name,
@@ -97,8 +99,9 @@ class NumericColumn(Specification):
         if holes:
             x = np.where(missing, self.fill, x)
         with np.errstate(over="ignore"):
-            out[:, 0] = self.scaled(x)
-        finite = np.isfinite(out[:, 0])
+            held = self.scaled(x).astype(out.dtype)  # as far as `out` can: a look at its column takes longer
+        out[:, 0] = held
+        finite = np.isfinite(held)
         if not finite.all():
             row = int(finite.argmin())
             raise DataError(
@@ -151,5 +154,5 @@ def _center_and_scale(present: Floats, scaling: NumericScaling) -> tuple[float, 
         return 0.0, inf
     if scaling == "quantile":  # it has its edges instead
         return 0.0, 1.0
-    lowest, q25, median, q75, highest = np.quantile(present, QUARTILES).tolist()
-    return robust(lowest, q25, median, q75, highest)
+    lowest, q25, q50, q75, highest = np.quantile(present, QUARTILES).tolist()
+    return robust(lowest, q25, q50, q75, highest)

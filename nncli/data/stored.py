@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import isnan
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +22,25 @@ from nncli.errors import DataError, Place
 
 
 @dataclass(frozen=True)
+class Span:
+    """Where the cells of a column stand in the scratch file: bare numbers, or, where they are not, a stream of Arrow's.
+
+    Bare numbers are 8 bytes each; `holes` says whether some of them are NaN, which stands for a missing cell alone.
+    """
+
+    offset: int
+    size: int
+    bare: bool
+    holes: bool = False
+
+
+@dataclass(frozen=True)
 class Piece:
-    """Some rows, from number `first` on, and where each of their columns stands in the scratch file."""
+    """Some rows, from number `first` on, and where each of their columns stands."""
 
     first: int
     rows: int
-    spans: Mapping[str, tuple[int, int]]
+    spans: Mapping[str, Span]
 
 
 @dataclass(frozen=True)
@@ -56,15 +70,42 @@ class StoredTable:
         """The rows at these positions (from 0, never falling; one may come twice), which keep their numbers."""
         return replace(self, numbers=rows + 1 if self.numbers is None else self.numbers[rows])
 
+    def halves(self) -> tuple[StoredTable, StoredTable]:
+        """The table in two parts, of about as many pieces each, for two to work at."""
+        cut = len(self.pieces) // 2
+        first, second = self.pieces[:cut], self.pieces[cut:]
+        if self.numbers is None:
+            return replace(self, pieces=first), replace(self, pieces=second)
+        row = np.searchsorted(self.numbers, second[0].first) if cut else 0
+        return (
+            replace(self, pieces=first, numbers=self.numbers[:row]),
+            replace(self, pieces=second, numbers=self.numbers[row:]),
+        )
+
     def only(self, names: Sequence[str]) -> Table:
         """Some columns, in memory."""
         self.outline.require(names)
-        blocks = list(self.blocks(names))
-        if len(blocks) == 1:
-            return blocks[0]
-        empty = pl.DataFrame(schema={name: self.types[name] for name in names})
-        frame = pl.concat([block.frame for block in blocks]) if blocks else empty
-        return replace(self.outline, frame=frame, numbers=self.numbers)
+        frame = pl.DataFrame([self._whole(name) for name in names])
+        return replace(self.outline, frame=frame, first_row=self.first, numbers=self.numbers)
+
+    @property
+    def first(self) -> int:
+        """The number of the first row of the first piece, chosen or not."""
+        return self.pieces[0].first if self.pieces else 1
+
+    def _whole(self, name: str) -> pl.Series:
+        """A column, from all pieces."""
+        spans = [piece.spans[name] for piece in self.pieces]
+        if self.types[name] != pl.Float64 or not all(span.bare for span in spans):
+            blocks = [block.frame.to_series() for block in self.blocks([name])]
+            return pl.concat(blocks) if blocks else pl.Series(name, dtype=self.types[name])
+        x, start = np.empty(self.height), 0
+        for piece, span in zip(self.pieces, spans, strict=True):
+            self._fill(x[start : start + piece.rows], span)
+            start += piece.rows
+        x = x if self.numbers is None else x[self.numbers - self.first]
+        cells = pl.Series(name, x)
+        return cells.fill_nan(None) if any(span.holes for span in spans) else cells
 
     def blocks(self, names: Sequence[str]) -> Iterator[Table]:
         """Some columns, block by block; blocks of which no row was chosen are left out."""
@@ -77,16 +118,33 @@ class StoredTable:
                 if len(numbers) == piece.rows and (np.diff(numbers) > 0).all():
                     numbers = None
             if piece.rows if numbers is None else len(numbers):
-                frame = pl.DataFrame([self._column(piece, name) for name in names])
+                frame = self._frame(piece, names)
                 frame = frame if numbers is None else frame[numbers - piece.first]
                 yield replace(self.outline, frame=frame, first_row=piece.first, numbers=numbers)
 
-    def _column(self, piece: Piece, name: str) -> pl.Series:
-        offset, size = piece.spans[name]
+    def _frame(self, piece: Piece, names: Sequence[str]) -> pl.DataFrame:
+        spans = [piece.spans[name] for name in names]
+        numbers = iter(np.empty((sum(span.bare for span in spans), piece.rows)))  # one call for memory, not many
+        columns = []
+        for name, span in zip(names, spans, strict=True):
+            if span.bare:
+                self._fill(x := next(numbers), span)
+                cells = pl.Series(name, x)
+                cells = cells.fill_nan(None) if span.holes else cells
+            else:
+                with self.scratch.explained(), self.scratch.lock:
+                    self.spool.seek(span.offset)
+                    kept = self.spool.read(span.size)
+                cells = pl.read_ipc_stream(io.BytesIO(kept)).get_column(name)
+            columns.append(cells.cast(self.types[name]))
+        return pl.DataFrame(columns)
+
+    def _fill(self, x: npt.NDArray[np.float64], span: Span) -> None:
+        """Fill x (rows,) with the bare numbers of a column."""
         with self.scratch.explained(), self.scratch.lock:
-            self.spool.seek(offset)
-            kept = self.spool.read(size)
-        return pl.read_ipc_stream(io.BytesIO(kept)).get_column(name).cast(self.types[name])
+            self.spool.seek(span.offset)
+            if self.spool.readinto(x.view(np.uint8).data) != span.size:
+                raise OSError("the temporary file ends too soon")
 
 
 @dataclass
@@ -118,12 +176,16 @@ class _Storing:
             spans[name] = self.put(cells)
         self.pieces.append(Piece(table.first_row, len(table), spans))
 
-    def put(self, cells: pl.Series) -> tuple[int, int]:
+    def put(self, cells: pl.Series) -> Span:
         """Write a column's cells, and say where they stand."""
         offset = self.spool.seek(0, io.SEEK_END)
+        if cells.dtype == pl.Float64 and not isnan(cells.sum()):  # the quickest to show that one is NaN
+            x = np.ascontiguousarray(cells.to_numpy())
+            self.spool.write(x.view(np.uint8).data)
+            return Span(offset, x.nbytes, bare=True, holes=cells.has_nulls())
         cells.to_frame().write_ipc_stream(content := io.BytesIO(), compression="uncompressed")
         self.spool.write(content.getbuffer())
-        return offset, self.spool.tell() - offset
+        return Span(offset, self.spool.tell() - offset, bare=False)
 
     def mend(self, tables: Iterator[Table], source: str) -> None:
         """Put in the text of columns that turned out to be text after some of it was kept as numbers."""

@@ -23,10 +23,9 @@ from nncli.nn.layers import (
     numbered,
     settle_chain,
     slots_of,
-    walk_widths,
 )
 from nncli.nn.numeric_embeddings import NumericEmbedding
-from nncli.nn.parameters import Layout, Parameters, Slot, Views, under
+from nncli.nn.parameters import Group, Layout, Parameters, Slot, Views, under
 from nncli.specification import Count, Index, Specification
 
 
@@ -80,7 +79,8 @@ class Network(Specification):
     def widest(self) -> int:
         """The most numbers that a row becomes at any one place on its way through the network."""
         within = len(self.embedded) * (self.numeric_embedding.inner if self.numeric_embedding else 0)
-        return max(within, self.outputs, *(d for _, _, d in walk_widths(self.chain, self.inputs)))
+        units = (slot.shape[-1] for slot in self.layout.slots if slot.group is Group.WEIGHT)
+        return max(within, self.inputs, *units)
 
     @property
     def couples_rows(self) -> bool:
@@ -90,10 +90,8 @@ class Network(Specification):
     @cached_property
     def output(self) -> Dense:
         """The last dense layer; its activation is bound apart, since softmax is allowed only here."""
-        f = self.output_activation or Identity()
-        if self.output_init is None and self.output_parametrisation != "ntk":
-            return Dense(units=self.outputs, activation=None, init=f.default_init)
-        return Dense(units=self.outputs, init=self.output_init, parametrisation=self.output_parametrisation)
+        usual = None if self.output_parametrisation == "ntk" else (self.output_activation or Identity()).default_init
+        return Dense(units=self.outputs, init=self.output_init or usual, parametrisation=self.output_parametrisation)
 
     @cached_property
     def chain(self) -> Chain:

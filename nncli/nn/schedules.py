@@ -170,14 +170,17 @@ class CoslogRate(ScheduleBase):
     """peak · (1 - cos(2 pi log2(1 + (2^cycles - 1) t))) / 2: waves from 0 to 0, each twice as long as the last.
 
     t goes from 0 to 1 and is taken at the middle of each step, so that no step has a rate of zero.
-    Holzmüller, Grinsztajn and Steinwart, "Better by default", 2024, where cycles is 4.
+    Holzmüller, Grinsztajn and Steinwart, "Better by default", 2024, where cycles is 4. `auto` is a peak that goes with
+    what is learned and must be settled before the first step.
     """
 
     type: Literal["coslog"] = "coslog"
-    peak: Positive
+    peak: Positive | Literal["auto"] = "auto"
     cycles: Annotated[int, Field(strict=True, ge=1, le=16)] = 4
 
     def settled(self, step: int, horizon: Horizon) -> float:
+        if self.peak == "auto":
+            raise ValueError("the peak is not settled yet")
         t = min(step + 0.5, horizon.steps - 0.5) / horizon.steps
         return self.peak * (1.0 - cos(2.0 * pi * log2(1.0 + (2.0**self.cycles - 1.0) * t))) / 2.0
 

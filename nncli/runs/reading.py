@@ -165,6 +165,7 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
     tables = [(c.name, c.slots, c.embedding_width) for c in encoder.embedded]
     fits = (
         network.features == encoder.width
+        and network.embedded in ((), encoder.numeric)
         and [(e.name, e.slots, e.width) for e in network.embeddings] == tables
         and (loss.task == "classes") == classes
         and (classes or spec.temperature == 1.0)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from nncli.data.examples import Examples
 from nncli.errors import quoted
+from nncli.median import median
 from nncli.nn.arrays import Array, Codes
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters, under
@@ -163,7 +164,7 @@ def _far(plan: Plan, numbers: _Numbers) -> str | None:
         return None
     j = int(peaks.argmax())
     name, values = numbers.name(j), numbers.values[:, j].astype(np.float64)
-    middle = float(np.median(values))
+    middle = median(values)
     distance = np.abs(values - middle)
     i = int(distance.argmax())
     alone = 0 < np.count_nonzero(distance > distance[i] / ALONE) <= max(1, len(values) // 1000)

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nncli.median import median
+
 Floats = NDArray[np.floating[Any]]
 
 
@@ -81,7 +83,7 @@ def median_absolute_error(y: Floats, prediction: Floats, weight: Floats | None =
     """
     error = np.abs(_error(y, prediction))
     if weight is None:
-        return float(np.median(error))
+        return median(error)
     error, w = error[weight > 0], weight[weight > 0].astype(np.float64)
     order = np.argsort(error)
     below = np.cumsum(w[order])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from measuring import FailedError, accepted, in_rounds, ratio, refusal, run
@@ -34,6 +36,12 @@ def test_a_run_is_told_by_its_time_memory_and_output() -> None:
 def test_what_slows_openblas_does_not_reach_a_measured_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
     assert run(["-c", "import os; print('OPENBLAS_CORETYPE' in os.environ)"]).output == "False\n"
+
+
+def test_nncli_is_not_compiled_by_the_measured_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    done = run(["-c", "import nncli.errors; print(nncli.errors.__spec__.cached)"])
+    assert Path(done.output.strip()).is_file()
 
 
 def test_a_failed_process_is_quoted() -> None:

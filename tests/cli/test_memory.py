@@ -37,7 +37,7 @@ def limited(limit: int, *words: object) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "c.yaml"
-    path.write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\nepochs: 1\n")
+    path.write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\nepochs: 1\n")
     return path
 
 

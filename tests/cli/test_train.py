@@ -67,7 +67,9 @@ def test_set_overrides_and_may_be_repeated(nncli: Cli, config: Path) -> None:
 
 def test_a_configuration_from_stdin_is_relative_to_the_working_directory(nncli: Cli, here: Path) -> None:
     (here / "t.csv").write_bytes((DATA / "linear.csv").read_bytes())
-    done = nncli("train", "-", "-q", "--set", "epochs=1", stdin=b"data: {path: t.csv, target: y}\nepochs: 50").check()
+    done = nncli(
+        "train", "-", "-q", "--set", "epochs=1", stdin=b"data: {path: t.csv, target: y}\nlayers: [4]\nepochs: 50"
+    ).check()
     assert done.out == "runs/stdin\n"
     assert json.loads((done.path / MANIFEST).read_text())["epochs"] == 1
 
@@ -76,7 +78,7 @@ def test_a_configuration_works_from_any_working_directory(
     nncli: Cli, config: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (here / "t.csv").write_bytes((DATA / "linear.csv").read_bytes())
-    config.write_text("data: {path: t.csv, target: y}\nepochs: 1\nvalidation: {path: ./t.csv}")
+    config.write_text("data: {path: t.csv, target: y}\nlayers: [4]\nepochs: 1\nvalidation: {path: ./t.csv}")
     (here / "deep" / "er").mkdir(parents=True)
     monkeypatch.chdir(here / "deep" / "er")
     nncli("train", "../../c.yaml", "-q").check()
@@ -244,13 +246,21 @@ def test_a_configuration_typed_at_a_terminal_ends_with_ctrl_d(here: Path) -> Non
     assert (here / "runs" / "stdin" / HISTORY).is_file()
 
 
-@pytest.mark.parametrize(("loss", "said"), [("", True), ("loss: cross_entropy\n", False)])
-def test_a_target_of_two_numbers_is_trained_as_a_number_and_that_is_said(
-    nncli: Cli, here: Path, loss: str, said: bool
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        ("", "note: 'y' is taken for classes, numbered from 0 on; if it is a quantity, set loss: mse"),
+        ("loss: mse\n", "if these are classes, set loss: cross_entropy"),
+        ("loss: cross_entropy\n", None),
+    ],
+)
+def test_what_a_target_of_two_numbers_was_taken_for_is_said(
+    nncli: Cli, here: Path, loss: str, said: str | None
 ) -> None:
     Path("t.csv").write_text("x,y\n" + "0.5,0\n1.5,1\n" * 30)
-    Path("c.yaml").write_text(f"data: {{path: t.csv, target: y}}\nepochs: 1\n{loss}")
-    assert ("if these are classes, set loss: cross_entropy" in nncli("train", "c.yaml").check().err) is said
+    Path("c.yaml").write_text(f"data: {{path: t.csv, target: y}}\nlayers: [4]\nepochs: 1\n{loss}")
+    told = nncli("train", "c.yaml").check().err
+    assert "classes" not in told if said is None else said in told
 
 
 def test_predicting_with_a_failed_run_does_not_send_one_round_in_circles(nncli: Cli, config: Path) -> None:

@@ -156,7 +156,7 @@ def test_what_cannot_be_is_refused_before_anything_is_made(tmp_path: Path) -> No
     with pytest.raises(DataError, match="too few for 345 folds"):
         cross_validate(config, folds=345, output=where)
     with pytest.raises(ConfigError):
-        cross_validate(config_of(tmp_path, "validation=0"), output=where)
+        cross_validate(config_of(tmp_path, "validation=0", "bagging=folds"), output=where)
     with pytest.raises(NncliError, match="cannot make"):
         cross_validate(config, folds=2, output=written(tmp_path) / "cv")
     assert not where.exists()

@@ -114,11 +114,11 @@ def test_an_ensemble_of_numbers_answers_in_their_own_units(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("assignments", "key"),
     [
-        (["validation=0"], "validation"),
-        ([f"validation={{path: {TABLE}}}"], "validation"),
-        (["validation={folds: 3, fold: 0}"], "validation"),
+        (["validation=0", "bagging=folds"], "validation"),
+        ([f"validation={{path: {TABLE}}}", "bagging=folds"], "validation"),
+        (["validation={folds: 3, fold: 0}", "bagging=folds"], "validation"),
         (["validation=0", "bagging=bootstrap"], "validation"),
-        (["data.time=year"], "bagging"),
+        (["data.time=year", "bagging=folds"], "bagging"),
     ],
 )
 def test_what_does_not_go_with_members_is_refused_before_anything_is_made(

@@ -14,6 +14,7 @@ from nncli.config.loading import load_config
 from nncli.nn.activations import Activation, ElementwiseActivation
 from nncli.nn.initializers import Initializer
 from nncli.nn.layers import ActivationLayer, Dense, Layer, Residual
+from nncli.nn.learned import Parametric
 from nncli.nn.losses import CrossEntropy, Hinge, Loss, Poisson
 from nncli.nn.optimizers import Optimizer
 from nncli.nn.schedules import Schedule
@@ -67,6 +68,7 @@ def test_every_layer_trains(table: Path, tmp_path: Path, cls: type[Any]) -> None
     written: dict[type[Any], str] = {
         Dense: "{type: dense, units: 5, bias: false}",
         ActivationLayer: "{type: activation, activation: gelu}",
+        Parametric: "{type: parametric, activation: mish}",
         Residual: "{type: residual, layers: [4, batch_norm, 8]}",
     }
     trains(table, tmp_path, NUMBER, f"layers: [8, {written.get(cls, tag(cls))}]")

@@ -157,6 +157,10 @@ def test_another_interval_is_accepted_and_followed(copy: Path, whole: object) ->
 OTHER = {
     "data": "data.missing=['', '?']",
     "encoding": "encoding.numeric=none",
+    "init": "init=he",
+    "parametrisation": "parametrisation=ntk",
+    "numeric_embedding": "numeric_embedding=periodic",
+    "embedding_std": "embedding_std=1.0",
     "validation": "validation=0.3",
     "layers": "layers=[6]",
     "activation": "activation=tanh",
@@ -184,7 +188,7 @@ OTHER = {
 
 
 def test_every_key_is_among_these() -> None:
-    assert {*OTHER, *MAY_CHANGE} == set(Config.model_fields)
+    assert {*OTHER, *MAY_CHANGE, "preset", "quality"} == set(Config.model_fields)
 
 
 @pytest.mark.parametrize("key", [key for key in OTHER if key not in ("loss", "output_activation")])
@@ -200,7 +204,7 @@ def test_a_key_that_would_change_the_past_is_refused(copy: Path, key: str) -> No
 
 def test_loss_and_output_are_refused_too(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
-    path.write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\nepochs: 2")
+    path.write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\nepochs: 2")
     run = train(path, output=tmp_path / "run").run
     for key, assignment in (("loss", "loss=mae"), ("output_activation", "output_activation=tanh")):
         with pytest.raises(ConfigError) as caught:
@@ -277,7 +281,7 @@ def test_a_table_that_has_changed_is_refused(nncli: Cli, tmp_path: Path, name: s
     for table in ("t.csv", "v.csv"):
         shutil.copy(DATA / "linear.csv", tmp_path / table)
     path = tmp_path / "c.yaml"
-    path.write_text("data: {path: t.csv, target: y}\nepochs: 9\nvalidation: {path: v.csv}")
+    path.write_text("data: {path: t.csv, target: y}\nlayers: [4]\nepochs: 9\nvalidation: {path: v.csv}")
     run = train(path, output=tmp_path / "run", stop=stop_at(3)).run
     whole = outcome(train(path, output=tmp_path / "whole").run)
     content = (tmp_path / name).read_bytes()

@@ -121,7 +121,7 @@ HALVED = WILD + "epochs: 12\nlearning_rate: 30\non_divergence: halve_rate\ncheck
 
 def halved(tmp_path: Path) -> Path:
     path = tmp_path / "c.yaml"
-    path.write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\n{HALVED}")
+    path.write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\npreset: textbook\n{HALVED}")
     return path
 
 

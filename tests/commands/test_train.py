@@ -266,8 +266,14 @@ def test_several_targets_must_be_numbers(config: Callable[..., Path]) -> None:
         train(config("target: [y, label], features: [x]"))
 
 
-def test_a_whole_number_is_a_number_unless_the_loss_is_for_classes(config: Callable[..., Path]) -> None:
-    assert prepare(load_config(config(f"target: digit, {ONLY_X}"))).spec.target.type == "numbers"
+def test_whole_numbers_that_look_like_codes_are_classes_unless_the_configuration_says_otherwise(
+    config: Callable[..., Path],
+) -> None:
+    assert prepare(load_config(config(f"target: digit, {ONLY_X}"))).spec.target.type == "classes"
+    for said in ("loss: mse", "output_activation: sigmoid"):
+        assert prepare(load_config(config(f"target: digit, {ONLY_X}", said))).spec.target.type == "numbers"
+    as_number = config("target: digit, features: [x], columns: {digit: numeric}")
+    assert prepare(load_config(as_number)).spec.target.type == "numbers"
     for loss in ("cross_entropy", "hinge"):
         spec = prepare(load_config(config(f"target: digit, {ONLY_X}", f"loss: {loss}"))).spec
         assert spec.target.type == "classes"

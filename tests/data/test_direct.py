@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -9,10 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from nncli.data import direct
+from nncli.data.blocks import QUOTE, Block, positions
 from nncli.data.columns import as_numbers, read_numbers, read_text
 from nncli.data.delimited import read_delimited
 from nncli.data.dialect import CsvDialect
-from nncli.data.direct import PATIENCE
+from nncli.data.direct import PATIENCE, odd_beginnings
 from nncli.data.table import Table
 from nncli.errors import DataError
 
@@ -195,3 +198,34 @@ def test_a_leading_zero_in_a_column_of_text_is_no_matter() -> None:
     tables = tables_of(data, ("", "NA"), None, ",", 7)
     assert [str(table.frame["x"].dtype) for table in tables] == ["String", *["Float64"] * 3]
     assert [table.frame["y"][0] for table in tables] == ["01", "-02", " 03", "04,05"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    text=st.text(alphabet='00017.+- ,;"\n', max_size=40).map(str.encode),
+    separator=st.sampled_from([",", ";"]),
+    zeros=st.booleans(),
+    piece=st.integers(1, 9),
+)
+@example(b"00", ",", True, 1)
+@example(b"-01,+02", ",", True, 2)
+def test_odd_beginnings_are_found_wherever_the_text_is_cut(
+    text: bytes, separator: str, zeros: bool, piece: int
+) -> None:
+    quotes = positions(text, QUOTE)
+    before = f"(?:^|[{separator}\n{chr(34) * bool(quotes.size)}])".encode()
+    odd = rb"(?= |[+-]?0[0-9])" if zeros else rb"(?= )"
+    expected = [found.end() for found in re.finditer(before + odd, text)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(direct, "PIECE", piece)
+        assert sorted(odd_beginnings(Block(text, quotes, 1), separator, zeros=zeros)) == expected
+
+
+@pytest.mark.parametrize("start", ["\n", "\r\n", "\ufeff"])
+def test_what_polars_would_skip_at_the_beginning_of_a_block_is_not_skipped(start: str) -> None:
+    data = f"x,y\n1,2\n{start}3,4\n".encode()
+    tables = [tables_of(data, ("", "NA"), numbers, ",", 4) for numbers in ("xy", "")]
+    names = [table.frame["x"].cast(pl.String).to_list() for table in tables[1]]
+    assert sum(map(len, tables[0])) == sum(map(len, tables[1])) == 2
+    assert tables[0][-1].notes == tables[1][-1].notes
+    assert any(start.strip() + "3" in cells for cells in names)

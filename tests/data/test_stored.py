@@ -99,6 +99,35 @@ def test_types_of_other_formats_stay() -> None:
         assert stored(frame, scratch, 2).only(frame.columns).frame.equals(frame)
 
 
+def test_a_column_of_numbers_that_are_missing_in_one_block_and_nan_in_another_keeps_both() -> None:
+    frame = pl.DataFrame({"f": [1.0, None, float("nan"), 2.0, None, None]})
+    with Scratch() as scratch:
+        table = stored(frame, scratch, 2)
+        assert table.only(["f"]).frame.equals(frame)
+        assert pl.concat(block.frame for block in table.blocks(["f"])).equals(frame)
+
+
+@given(rows=st.integers(1, 12), chosen=st.none() | st.sets(st.integers(0, 11)))
+@settings(max_examples=60, deadline=None)
+def test_the_halves_together_are_the_table(rows: int, chosen: set[int] | None) -> None:
+    frame = pl.DataFrame({"n": [str(i) for i in range(12)], "t": [f"w{i}" for i in range(12)]})
+    with Scratch() as scratch:
+        table = stored(frame, scratch, rows)
+        table = table if chosen is None else table.take(np.array(sorted(chosen), np.int64))
+        halves = table.halves()
+        assert sum(map(len, halves)) == len(table)
+        for names in (["n"], ["t"]):
+            blocks = [block for half in halves for block in half.blocks(names)]
+            found = [(block.place(row=i).row, cell) for block in blocks for i, cell in enumerate(block.frame[names[0]])]
+            whole = table.only(names)
+            assert found == [(whole.place(row=i).row, cell) for i, cell in enumerate(whole.frame[names[0]])]
+            for half in halves:
+                some = half.only(names)
+                assert [some.place(row=i).row for i in range(len(half))] == [
+                    block.place(row=i).row for block in half.blocks(names) for i in range(len(block))
+                ]
+
+
 def test_only_what_is_kept_is_there_and_a_missing_column_is_named() -> None:
     with Scratch() as scratch:
         frame = pl.DataFrame({"a": ["1"], "b": ["2"]})

@@ -124,11 +124,17 @@ rng = np.random.default_rng(0)
 for threads in (1, 2):
     with threadpool_limits(threads):
         for features, units in ((1, 1), (5, 33), (14, 100), (257, 300), (100, 512)):
-            network = Network(features=features, layers=(units, units), outputs=3)
-            inference = Inference(network, network.initialise(rng))
-            X = np.repeat(rng.normal(size=(1, features)), BLOCK_ROWS + 9, axis=0)
-            Z = inference.run(X, np.empty((len(X), 0), np.int64))
-            assert (Z == Z[0]).all(), (threads, features, units)
+            for embedding in (None, "periodic", "piecewise_linear"):
+                numeric = range(0, min(features, 30), 2)
+                network = Network(
+                    features=features, numeric=numeric, numeric_embedding=embedding, layers=(units, units), outputs=3
+                )
+                parameters = network.initialise(rng)
+                parameters.theta[...] += rng.normal(0.0, 0.1, parameters.theta.shape)
+                inference = Inference(network, parameters)
+                X = np.repeat(rng.normal(size=(1, features)), BLOCK_ROWS + 9, axis=0)
+                Z = inference.run(X, np.empty((len(X), 0), np.int64))
+                assert (Z == Z[0]).all(), (threads, features, units, embedding)
 """
 
 

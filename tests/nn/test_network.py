@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from nncli.nn.activations import Relu, Softmax, Tanh
 from nncli.nn.entrance import Embedding
+from nncli.nn.initializers import Glorot, Normal, Zeros
 from nncli.nn.layer import Training
 from nncli.nn.layers import ActivationLayer, Dense, Dropout, Residual
 from nncli.nn.network import Network
@@ -154,6 +155,20 @@ def test_a_residual_that_changes_the_width_is_refused_by_name() -> None:
         _ = network_of(Dense(units=4), inner).layout
     with pytest.raises(ValueError, match=r"^layers\.0: layers\.1: "):
         _ = network_of(Residual(layers=(Dense(units=4), inner, Dense(units=2)))).layout
+
+
+def test_the_widest_place_may_lie_inside_a_residual_or_an_embedding_or_be_either_end() -> None:
+    inside = Residual(layers=(Dense(units=50), Dense(units=4)))
+    assert network_of(Dense(units=4), inside).widest == 50
+    assert network_of(Dense(units=4), features=60).widest == 60
+    assert network_of(Dense(units=4), outputs=70).widest == 70
+    assert network_of(Dense(units=4), numeric=(0, 1), numeric_embedding="periodic").widest == 2 * 16
+
+
+def test_the_output_starts_and_is_parametrised_as_asked() -> None:
+    assert network_of(output_parametrisation="ntk").output.slots(9)[0].init == Normal(std=1.0)
+    assert network_of(output_parametrisation="standard").output.slots(9)[0].init == Glorot()
+    assert network_of(output_parametrisation="ntk", output_init="zeros").output.slots(9)[0].init == Zeros()
 
 
 def test_the_output_starts_as_its_forced_activation_advises() -> None:

@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from nncli.nn.activations import Activation
+from nncli.nn.activations import Activation, ElementwiseActivation
 from nncli.nn.layers import Layer
+from nncli.nn.learned import Parametric
 from nncli.nn.losses import Loss
+from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optimizers import Optimizer
+from tests.reference import recipe
 from tests.reference.replay import FOLDER, TOLERANCE, Reference, errors, read, run_nncli
 
 REFERENCES = [reference for path in sorted(FOLDER.glob("*.json")) for reference in read(path)]
@@ -40,8 +43,27 @@ def test_every_activation_has_a_reference_as_the_output_and_all_but_softmax_insi
     assert set(_tags(Activation)) - {"softmax"} <= inside
 
 
+def test_every_embedding_of_numbers_has_a_reference() -> None:
+    met = {e.type for r in REFERENCES if (e := r.case.network.numeric_embedding)}
+    assert set(_tags(NumericEmbedding)) == met
+
+
+def test_every_activation_has_a_reference_with_an_alpha() -> None:
+    layers = [layer for r in REFERENCES for layer in r.case.network.layers]
+    met = {layer.activation.type for layer in layers if isinstance(layer, Parametric)}
+    assert set(_tags(ElementwiseActivation)) == met
+
+
+@pytest.mark.parametrize("task", recipe.TASKS)
+def test_the_whole_recipe_scores_as_it_does_with_pytorch(task: recipe.Task) -> None:
+    theirs = recipe.read()[task]
+    ours = recipe.Distribution.of([recipe.run_nncli(task, seed) for seed in range(16)])
+    assert ours.differs(theirs) < 4.0
+    assert theirs.spread / 3.0 < ours.spread < 3.0 * theirs.spread
+
+
 def test_the_references_stay_small() -> None:
-    assert sum(path.stat().st_size for path in FOLDER.glob("*.json")) < 400 * 1024
+    assert sum(path.stat().st_size for path in FOLDER.rglob("*.json")) < 500 * 1024
 
 
 def _tags(union: Any) -> list[str]:

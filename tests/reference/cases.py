@@ -7,12 +7,14 @@ from typing import Any, get_args
 
 import numpy as np
 
-from nncli.nn.activations import Activation, Elu, Gelu, LeakyRelu, Relu, Silu, Softmax, Tanh
+from nncli.nn.activations import Activation, Elu, Gelu, LeakyRelu, Mish, Relu, Selu, Silu, Softmax, Tanh
 from nncli.nn.entrance import Embedding
-from nncli.nn.layers import ActivationLayer, Dense, Dropout, Layer, Residual
+from nncli.nn.layers import ActivationLayer, Dense, Dropout, Layer, Parametrisation, Residual
+from nncli.nn.learned import Parametric, Scale
 from nncli.nn.losses import ClassLoss, CrossEntropy, Hinge, Huber, Loss, Mae, Mse, Poisson, Quantile
 from nncli.nn.network import Network
 from nncli.nn.normalization import BatchNorm, LayerNorm
+from nncli.nn.numeric_embeddings import NumericEmbedding, Periodic, PiecewiseLinear
 from nncli.nn.optimizers import Adagrad, Adam, AdamW, Lion, Optimizer, RmsProp, Sgd
 from tests.reference.replay import Case
 
@@ -31,7 +33,10 @@ def make_case(
     rate: float = 0.05,
     outputs: int = 2,
     output_activation: Activation | None = None,
+    output_parametrisation: Parametrisation | None = None,
     embeddings: tuple[Embedding, ...] = (),
+    numeric: tuple[int, ...] = (),
+    numeric_embedding: NumericEmbedding | None = None,
     weighted: bool = False,
     l1: float = 0.0,
     l2: float = 0.0,
@@ -46,6 +51,9 @@ def make_case(
         outputs=outputs,
         output_activation=output_activation,
         precision="float64",
+        numeric=numeric,
+        numeric_embedding=numeric_embedding,
+        output_parametrisation=output_parametrisation,
     )
     loss = loss or Mse()
     X = np.round(rng.normal(size=(ROWS, FEATURES)), 3)
@@ -223,10 +231,62 @@ def random_cases() -> Iterator[Case]:
         )
 
 
+def realmlp_cases() -> Iterator[Case]:
+    """What Holzmüller, Grinsztajn and Steinwart, "Better by default", 2024, add to a network: each alone, then all."""
+    tanh, mish, selu = Tanh(), Mish(), Selu()
+    ntk = Dense(units=4, activation=tanh, parametrisation="ntk")
+    yield make_case("realmlp: scale", [Dense(units=4, activation=tanh), Scale()], seed=600)
+    yield make_case("realmlp: scale first", [Scale(), Dense(units=4, activation=tanh)], seed=601)
+    yield make_case("realmlp: ntk", [ntk, ntk], seed=602, output_parametrisation="ntk")
+    yield make_case("realmlp: ntk without bias", [ntk.model_copy(update={"bias": False})], seed=603)
+    for seed, f in enumerate(hidden_activations(), start=610):
+        yield make_case(
+            f"realmlp: parametric {f.type}", [Dense(units=4), Parametric.model_validate({"activation": f})], seed=seed
+        )
+    yield make_case("realmlp: parametric first", [Parametric(activation=mish), Dense(units=4)], seed=630)
+    table = (Embedding(name="colour", slots=3, width=2),)
+    embeddings: dict[str, NumericEmbedding] = {
+        "periodic": Periodic(frequencies=5, width=3, sigma=0.5),
+        "piecewise_linear": PiecewiseLinear(bins=3, width=2),
+    }
+    for seed, (name, embedding) in enumerate(embeddings.items(), start=640):
+        layers: list[Layer] = [Dense(units=4, activation=tanh)]
+        yield make_case(f"realmlp: {name}", layers, seed=seed, numeric=(0, 1, 2), numeric_embedding=embedding)
+        yield make_case(
+            f"realmlp: {name} of some",
+            layers,
+            seed=seed + 10,
+            numeric=(0, 2),
+            numeric_embedding=embedding,
+            embeddings=table,
+        )
+    wholes: list[tuple[Activation, Loss, int]] = [
+        (selu, CrossEntropy(label_smoothing=0.1), 3),
+        (mish, CrossEntropy(label_smoothing=0.1), 2),
+        (mish, Mse(), 1),
+    ]
+    for seed, (f, loss, outputs) in enumerate(wholes, start=670):
+        block: list[Layer] = [Dense(units=6, parametrisation="ntk"), Parametric.model_validate({"activation": f})]
+        yield make_case(
+            f"realmlp: whole, {f.type} and {loss.type} of {outputs}",
+            [Scale(), *block, *block, *block],
+            seed=seed,
+            loss=loss,
+            outputs=outputs,
+            optimizer=Adam(beta2=0.95),
+            rate=0.01,
+            output_parametrisation="ntk",
+            numeric=(0, 2),
+            numeric_embedding=Periodic(),
+            embeddings=table,
+        )
+
+
 FILES: Mapping[str, Callable[[], Iterator[Case]]] = {
     "layers.json": layer_cases,
     "activations.json": activation_cases,
     "losses.json": loss_cases,
     "optimizers.json": optimizer_cases,
     "random.json": random_cases,
+    "realmlp.json": realmlp_cases,
 }

@@ -14,6 +14,7 @@ import argparse
 import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from math import pi, sqrt
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -38,9 +39,11 @@ from nncli.nn.activations import (
     Tanh,
 )
 from nncli.nn.layers import ActivationLayer, Dense, Dropout, Layer, Residual
+from nncli.nn.learned import Parametric, Scale
 from nncli.nn.losses import ClassLoss, CrossEntropy, Hinge, Huber, Loss, Mae, Mse, Poisson, Quantile
 from nncli.nn.network import Network
 from nncli.nn.normalization import BatchNorm, LayerNorm
+from nncli.nn.numeric_embeddings import NumericEmbedding, Periodic, PiecewiseLinear
 from nncli.nn.optimizers import Adagrad, Adam, AdamW, Lion, Optimizer, RmsProp, Sgd
 from nncli.nn.parameters import DECAYED, Group
 from tests.reference.cases import FILES
@@ -104,7 +107,14 @@ def apply_layer(layer: Layer, p: Tensors, name: str, x: Tensor, *, training: boo
     """The output of one layer; its parameters are those of `p` that begin with `name`."""
     match layer:
         case Dense():
-            return activate(layer.activation, F.linear(x, p[f"{name}.weight"].T, p.get(f"{name}.bias")))
+            W = p[f"{name}.weight"]
+            if layer.parametrisation == "ntk":
+                W = W / sqrt(len(W))
+            return activate(layer.activation, F.linear(x, W.T, p.get(f"{name}.bias")))
+        case Scale():
+            return p[f"{name}.scale"] * x
+        case Parametric():
+            return torch.lerp(x, activate(layer.activation, x), p[f"{name}.alpha"])
         case Dropout():
             return F.dropout(x, layer.rate, training)
         case BatchNorm():
@@ -133,11 +143,35 @@ def apply_layers(layers: Sequence[Layer], p: Tensors, prefix: str, x: Tensor, *,
     return x
 
 
+def embed(embedding: NumericEmbedding, p: Tensors, i: int, x: Tensor) -> Tensor:
+    """The embedding (rows, units) of x (rows,), the numbers of column i."""
+    W, b = p["numeric.weight"][i], p["numeric.bias"][i]
+    match embedding:
+        case Periodic():
+            waves = torch.cos(2.0 * pi * torch.outer(x, p["numeric.frequency"][i]) + p["numeric.phase"][i])
+            return torch.cat([F.linear(waves, W.T, b), x[:, None]], dim=1)
+        case PiecewiseLinear():
+            edges = p["numeric.edges"][i]
+            v = (x[:, None] - edges[:-1]) / (edges[1:] - edges[:-1])
+            low, high = torch.zeros(len(W)), torch.ones(len(W))
+            low[0], high[-1] = -torch.inf, torch.inf
+            return torch.outer(x, p["numeric.slope"][i]) + F.linear(v.clamp(low, high), W.T, b)
+
+
+def apply_numbers(network: Network, p: Tensors, X: Tensor) -> list[Tensor]:
+    """The embedded columns of X one by one, then all that are not embedded."""
+    if network.numeric_embedding is None:
+        return [X]
+    embedded = [embed(network.numeric_embedding, p, i, X[:, j]) for i, j in enumerate(network.numeric)]
+    return [*embedded, X[:, [j for j in range(network.features) if j not in network.numeric]]]
+
+
 def apply_network(network: Network, p: Tensors, X: Tensor, codes: Tensor, *, training: bool) -> Tensor:
     """The raw output (rows, outputs)."""
     looked_up = [F.embedding(codes[:, i], p[f"embeddings.{e.name}"]) for i, e in enumerate(network.embeddings)]
-    x = apply_layers(network.layers, p, "", torch.cat([X, *looked_up], dim=1), training=training)
-    return activate(network.output_activation, F.linear(x, p["output.weight"].T, p["output.bias"]))
+    x = torch.cat([*apply_numbers(network, p, X), *looked_up], dim=1)
+    x = apply_layers(network.layers, p, "", x, training=training)
+    return activate(network.output_activation, apply_layer(network.output, p, "output", x, training=training))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ TOLERANCE = 1e-10
 
 Vector = list[float]
 Matrix = list[list[float]]
+Cube = list[Matrix]
 Floats = npt.NDArray[np.float64]
 
 
@@ -53,14 +54,14 @@ class Case(Specification):
     codes: list[list[int]]
     y: Matrix | list[int]
     weights: Vector | None = None
-    initial: dict[str, Vector | Matrix]
+    initial: dict[str, Vector | Matrix | Cube]
 
 
 class Outcome(Specification):
     """The loss (penalty apart) at the steps of SHOWN; then parameters, running statistics, and predictions."""
 
     losses: dict[int, float]
-    parameters: dict[str, Vector | Matrix]
+    parameters: dict[str, Vector | Matrix | Cube]
     predictions: Matrix
 
 

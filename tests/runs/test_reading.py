@@ -130,6 +130,13 @@ def test_a_number_target_that_does_not_fit_itself_or_the_rest_is_refused(line: P
             predict(copy, DATA / "linear.csv")
 
 
+def test_an_embedding_of_other_columns_than_the_numbers_is_refused(line: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(line, tmp_path / "copy"))
+    damaged(copy, MODEL, changed(network__numeric=[1], network__numeric_embedding={"type": "periodic"}))
+    with pytest.raises(RunError, match="do not fit"):
+        predict(copy, DATA / "linear.csv")
+
+
 def rewritten(copy: Path, change: Callable[[dict[str, Any]], object]) -> None:
     arrays = {name: array.copy() for name, array in safetensors.numpy.load_file(copy / WEIGHTS).items()}
     change(arrays)
