@@ -25,8 +25,8 @@ class _Pace:
 
     def left(self, progress: MembersProgress) -> float | None:
         """Seconds, or None before the first epoch."""
-        if self._first < 0:
-            self._first = progress.epochs
+        if self._first < 0 or progress.epochs < self._first:  # a member may go back to what it had saved
+            self._begun, self._first = time.monotonic(), progress.epochs
         gone = progress.epochs - self._first
         took = time.monotonic() - self._begun
         return took / gone * (progress.epochs_of_all - progress.epochs) if gone else None
@@ -99,8 +99,8 @@ class LiveMembers:
         told = "" if left is None else f"{duration(left)} left"
         self._bar.update(self._task, completed=progress.epochs, total=progress.epochs_of_all, description=told)
         at_work = [f"{i}: {_line(m)}" for i, m in enumerate(progress.members, 1) if m.epoch and not m.done]
-        said = figures(progress, self._called)
-        lines = ["  ".join(said[:1] + said[2:]), *at_work[:MOST_LINES]]
+        said = [figure for figure in figures(progress, self._called) if not figure.startswith("epoch ")]
+        lines = ["  ".join(said), *at_work[:MOST_LINES]]
         self._live.update(Group(self._bar, *map(Text, lines)))
 
     @property
@@ -115,7 +115,9 @@ class LiveMembers:
 
 def figures(progress: MembersProgress, called: str) -> list[str]:
     """How many members are done, how many epochs, and the mean of their metric."""
-    said = [f"{called} {progress.done}/{len(progress.members)}", f"epoch {progress.epochs}/{progress.epochs_of_all}"]
+    said = [f"{called} {progress.done}/{len(progress.members)}"]
+    if progress.epochs_of_all:
+        said.append(f"epoch {progress.epochs}/{progress.epochs_of_all}")
     if progress.mean is not None:
         name, value = progress.mean
         said.append(f"{name} {number(value)} on average")

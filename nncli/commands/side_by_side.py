@@ -40,7 +40,13 @@ class Work:
 
     def __post_init__(self) -> None:
         self.outcomes: dict[int, Outcome] = {}
+        self._stopped = False
         self._progress = {task.number: Progress() for task in self.tasks}
+
+    def stopped(self) -> bool:
+        """Whether `stop` has answered True, once being enough."""
+        self._stopped = self._stopped or self.stop()
+        return self._stopped
 
     @property
     def workers(self) -> int:
@@ -65,7 +71,7 @@ class Work:
                 yield from self._here() if self.workers == 1 and not self.scheduler else self._apart()
                 return
             yield from self._here(WORTH_A_PROCESS)
-            if not self.stop() and any(outcome.status == "stopped" for outcome in self.outcomes.values()):
+            if not self.stopped() and any(outcome.status == "stopped" for outcome in self.outcomes.values()):
                 self.outcomes = {n: outcome for n, outcome in self.outcomes.items() if outcome.status == "done"}
                 yield from self._apart()
         finally:
@@ -75,7 +81,7 @@ class Work:
         end = time.monotonic() + seconds
 
         def enough() -> bool:
-            return self.stop() or time.monotonic() > end
+            return self.stopped() or time.monotonic() > end
 
         for task in self.tasks:
             if not enough():
@@ -93,7 +99,7 @@ class Work:
                     yield from self._hand_out(executor)
                 return
             except lost:
-                if self.stop():  # whoever told us to stop may have told the processes too
+                if self.stopped():  # whoever told us to stop may have told the processes too
                     for task in self.tasks:
                         self.outcomes.setdefault(task.number, Outcome.so_far(task))
                     return
@@ -116,10 +122,9 @@ class Work:
         """Hand out what is not done, and watch until it is, or, asked to stop, until all is saved."""
         todo = [task for task in self.tasks if task.number not in self.outcomes]
         futures: dict[Future[Outcome], Task] = {executor.submit(carry_out, t, self.control): t for t in todo}
-        asked = False
         while futures:
             finished, _ = wait(futures, SECONDS_BETWEEN_POLLS, FIRST_COMPLETED)
-            asked = asked or self.stop()
+            asked = self.stopped()
             for future in finished:
                 task, outcome = futures.pop(future), future.result()
                 if outcome.status == "stopped" and not asked:  # its process was told to go, or thought itself alone

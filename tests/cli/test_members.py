@@ -22,6 +22,21 @@ def test_figures_are_of_all_members() -> None:
     assert figures(MembersProgress((Progress(epochs=10),)), "trainings") == ["trainings 0/1", "epoch 0/10"]
 
 
+def test_epochs_that_nobody_knows_yet_are_not_counted() -> None:
+    assert figures(MembersProgress((Progress(), Progress())), "members") == ["members 0/2"]
+
+
+def test_a_member_that_goes_back_to_what_it_had_saved_leaves_no_negative_time(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("nncli.cli.members.time.monotonic", lambda: now)
+    shown = PlainMembers(STARTED)
+    for now, epoch in ((0.0, 8), (3.0, 5), (6.0, 6)):  # noqa: B007 - the clock reads it
+        shown.update(MembersProgress((Progress(epoch=epoch, epochs=10),)))
+    assert [line.split("  ")[2:] for line in capsys.readouterr().err.splitlines()] == [[], [], ["12.0 s left"]]
+
+
 def test_a_log_has_a_line_now_and_then_and_the_last(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,7 @@ from nncli.runs.manifest import CONFIG, METRICS, MODEL, WEIGHTS
 from nncli.runs.reading import read_model
 from tests.cli.support import DATA
 from tests.commands.ensembles import bits, config_of, written
-from tests.runs.support import outcome
+from tests.runs.support import outcome, stop_at
 
 TABLE = DATA / "penguins.csv"
 
@@ -177,6 +177,14 @@ def test_stopped_it_does_not_predict_and_goes_on_to_the_same_bits(run: Path, tmp
     with pytest.raises(RunError, match="has not finished"):
         predict(finished.run, TABLE)
     assert resume(finished.run).status == "done"
+    assert bits(finished.run) == bits(run)
+
+
+def test_one_wish_to_stop_is_enough(run: Path, tmp_path: Path) -> None:
+    finished = train(written(tmp_path), output=tmp_path / "run", stop=stop_at(30))
+    assert finished.status == "stopped"
+    assert [path.name for path in members(finished.run)] == ["1"]
+    resume(finished.run)
     assert bits(finished.run) == bits(run)
 
 

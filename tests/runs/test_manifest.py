@@ -63,7 +63,8 @@ def test_a_stopped_training_is_called_that(tmp_path: Path, validation: str) -> N
     config = tmp_path / "c.yaml"
     table = DATA / "linear.csv"
     config.write_text(
-        f"data: {{path: {table}, target: y}}\nlayers: [4]\nepochs: 30\nvalidation: {validation.replace('TABLE', str(table))}"
+        f"data: {{path: {table}, target: y}}\nlayers: [4]\nepochs: 30\n"
+        f"validation: {validation.replace('TABLE', str(table))}"
     )
     said = manifest(train(config, output=tmp_path / "run", stop=stop_at(11)).run)
     assert said.status == "stopped"
