@@ -1,7 +1,8 @@
 """Columns that are nearly, or plainly, numbers, or numbers in name only: refused rather than taken for something else.
 
 A column of text is in doubt when more than half of the cells that are not missing are numbers, or look like numbers
-to a person (1,5 and 12% do), and some are not numbers.
+to a person (1,5 and 12% do), and some are not numbers. It is in no doubt when there are few different cells, and those
+that are not numbers are as common as those that are: 2, 3, 4 and 5more are categories.
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ NUMBER = (
     r"(?:[,.，．٫]\p{Nd}+)?(?:[eE][+-]?\p{Nd}+)?"  # .5e3
 )
 LOOKS_LIKE_A_NUMBER = rf"^\s*\(?[+\-−–]?\s*{CURRENCY}?\s*[+\-−–]?{NUMBER}\s*(?:[%‰]|{CURRENCY})?\)?\s*$"
+FEW, ROWS_OF_EACH = 20, 10
+"""Different cells up to which a column may be one of categories, some of which happen to be numbers, and rows that each
+has in the mean."""
+COMMON = 0.1
+"""As a share of the mean category: a cell that is no number and rarer than this is a slip."""
 A_DIGIT = r"\p{Nd}"
 EXACT = 2.0**53
 """Beyond it not every whole number is a float64."""
@@ -31,6 +37,8 @@ def refuse_doubtful(table: Table, name: str, numbers: pl.Series) -> None:
     """
     cells = table.column(name)
     is_odd = numbers.is_null() & cells.is_not_null()
+    if _are_categories(cells, is_odd):
+        return
     present, plain = len(cells) - cells.null_count(), len(numbers) - numbers.null_count()
     message, rest = "is not a number", f"{plain:,} of the {present:,} cells are"
     if 2 * plain <= present:
@@ -46,6 +54,20 @@ def refuse_doubtful(table: Table, name: str, numbers: pl.Series) -> None:
         place=table.place(row=row, column=name),
         hint=mend(cells[row], name, table.dialect),
     )
+
+
+def _are_categories(cells: pl.Series, is_odd: pl.Series) -> bool:
+    """Whether cells, some of which are odd among numbers, are few different ones, the odd as common as the others.
+
+    What looks like a number is none of them.
+    """
+    counts = cells.drop_nulls().value_counts()["count"]
+    mean = counts.sum() / len(counts)
+    if len(counts) > FEW or mean < ROWS_OF_EACH:
+        return False
+    odd = cells.filter(is_odd)
+    common = bool((odd.value_counts()["count"] >= COMMON * mean).all())
+    return common and not (odd.str.contains(A_DIGIT) & odd.str.contains(LOOKS_LIKE_A_NUMBER)).any()
 
 
 def refuse_large_ids(table: Table, name: str, numbers: pl.Series) -> None:
