@@ -78,9 +78,9 @@ def of_classes(truth: list[str], found: list[dict[str, str]]) -> tuple[float, fl
     codes = {label: i for i, label in enumerate(labels)}
     y = np.array([codes[label] for label in truth])
     P = np.array([[float(row[f"proba_{label}"]) for label in labels] for row in found])
-    metrics = {name: classification_metric(name)(y, P, None) for name in ("accuracy", "log_loss", "ece")}
-    auc = classification_metric("auc")(y, P, None) if len(labels) == 2 else None
-    return 1.0 - metrics["accuracy"], metrics["log_loss"], auc, metrics["ece"]
+    metrics = {name: classification_metric(name)(y, P, None) for name in ("accuracy", "log_loss", "calibration_error")}
+    auc = classification_metric("roc_auc")(y, P, None) if len(labels) == 2 else None
+    return 1.0 - metrics["accuracy"], metrics["log_loss"], auc, metrics["calibration_error"]
 
 
 def column(path: Path, name: str) -> list[str]:

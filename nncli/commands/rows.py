@@ -73,7 +73,8 @@ def read(
         features = set(data.features or set(table.names) - set(data.apart)) - set(data.drop)
         return {*features, *data.target, *apart}
 
-    classes = data.target if config.loss is not None and config.loss.task == "classes" else ()
+    # a target that may turn out to be one of classes stays as it is spelled, as it would if that had been said
+    classes = data.target if config.loss is None or config.loss.task == "classes" else ()
     texts = {*classes, *(name for name, kind in data.columns.items() if kind is Kind.CATEGORICAL)}
     once = trained is not None or is_stream(file)
     readings = iter((reading,) if once else (replace(reading, numbers=None, texts=frozenset(texts)), reading))

@@ -17,6 +17,8 @@ from nncli.model import ModelSpec, decode
 from nncli.training.plan import Holdout
 
 LOSSES = ("loss", "val_loss")
+CALIBRATED = "calibrated_loss"
+"""val_loss, or for classes what is left of it once the probabilities are calibrated."""
 
 
 def holdout_of(config: Config, spec: ModelSpec, held: Rows | None) -> Holdout | None:
@@ -25,8 +27,12 @@ def holdout_of(config: Config, spec: ModelSpec, held: Rows | None) -> Holdout | 
     Raises:
         ConfigError: there is no such metric.
     """
-    usual = "accuracy" if isinstance(spec.target, ClassTarget) else "rmse"
-    name = usual if config.metric in ("auto", *LOSSES) else config.metric
+    of_classes = isinstance(spec.target, ClassTarget)
+    name = config.metric
+    if name == CALIBRATED and of_classes:
+        name = "calibrated_log_loss"
+    elif name in ("auto", CALIBRATED, *LOSSES):
+        name = "accuracy" if of_classes else "rmse"
     try:
         metric = single_metric(spec.target, name)
     except UsageError as error:
@@ -65,7 +71,7 @@ def watched_of(config: Config, holdout: Holdout | None) -> str:
         ConfigError: it needs validation rows, and there are none.
     """
     if holdout is None and (
-        config.metric not in ("auto", "loss") or (config.metric == "auto" and config.early_stopping)
+        config.metric not in ("auto", "loss", CALIBRATED) or (config.metric == "auto" and config.early_stopping)
     ):
         key, what = ("early_stopping", "waiting for val_loss") if config.metric == "auto" else ("metric", config.metric)
         raise mistake_at(
@@ -73,6 +79,8 @@ def watched_of(config: Config, holdout: Holdout | None) -> str:
             f"{what} needs validation rows, and validation is 0",
             "Set validation: 0.2, or metric: loss.",
         )
-    if config.metric == "auto":
+    if config.metric == "auto" or (config.metric == CALIBRATED and (holdout is None or holdout.metric == "rmse")):
         return "loss" if holdout is None else "val_loss"
+    if config.metric == CALIBRATED and holdout is not None:
+        return f"val_{holdout.metric}"
     return config.metric if config.metric in LOSSES else f"val_{config.metric}"

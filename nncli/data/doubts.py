@@ -62,7 +62,7 @@ def _are_categories(cells: pl.Series, is_odd: pl.Series) -> bool:
     What looks like a number is none of them.
     """
     counts = cells.drop_nulls().value_counts()["count"]
-    mean = counts.sum() / len(counts)
+    mean = cells.count() / len(counts)
     if len(counts) > FEW or mean < ROWS_OF_EACH:
         return False
     odd = cells.filter(is_odd)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nncli.errors import UsageError, listed, nearest, quoted
 from nncli.training import classification, regression
+from nncli.training.calibration import calibrated_log_loss
 from nncli.training.classification import ClassificationScores, ClassScore, score_classes
 from nncli.training.regression import RegressionScores, score_numbers
 
@@ -46,6 +47,7 @@ _CLASSIFICATION: Mapping[str, MaybeMetric] = MappingProxyType(
         "log_loss": classification.log_loss,
         "brier": classification.brier,
         "calibration_error": classification.calibration_error,
+        "calibrated_log_loss": calibrated_log_loss,
     }
 )
 

@@ -399,3 +399,12 @@ def test_a_network_in_the_manner_of_realmlp_trains_predicts_and_goes_on(
     resumed = resume(short.run, assignments=["epochs=4"])
     assert (resumed.run / "model.safetensors").read_bytes() == (long.run / "model.safetensors").read_bytes()
     assert np.isfinite(predict(long.run, table)["prediction"].to_numpy()).all()
+
+
+def test_codes_that_were_taken_for_classes_come_back_as_they_were_spelled(
+    config: Callable[..., Path], table: pl.DataFrame
+) -> None:
+    run = train(config(f"target: digit, {ONLY_X}")).run
+    answers = predict(run, table)["prediction"]
+    assert set(answers.unique()) <= {str(label) for label in table["digit"].unique()}
+    assert resume(run, assignments=["epochs=4"]).epochs == 4

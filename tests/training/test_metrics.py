@@ -382,7 +382,7 @@ def test_float32_errors_are_taken_in_float64() -> None:
 
 def test_names_are_those_of_the_scores() -> None:
     classes = score_classes(np.array([0, 1]), np.array([[0.7, 0.3], [0.4, 0.6]]), ("a", "b"))
-    assert tuple(name for name, _ in classes.headline()) == CLASSIFICATION_METRICS
+    assert (*(name for name, _ in classes.headline()), "calibrated_log_loss") == CLASSIFICATION_METRICS
     assert all(getattr(classes, name) == value for name, value in classes.headline())
     for quantile, more in ((None, ()), (0.5, ("pinball",))):
         found = score_numbers("y", np.array([1.0, 2.0]), np.array([1.0, 3.0]), quantile=quantile)
