@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nncli.commands.automatic import batch_rows, epochs_of, schedule_of
+from nncli.commands.automatic import batch_rows, epochs_of, schedule_of, settled_layers
 from nncli.commands.choices import (
     build_network,
     choose_loss,
@@ -72,6 +72,7 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
     table = with_target(table, config.data.target, notes)
     loss, as_classes = choose_loss(config, table.only(config.data.target), notes)
     training, validation = split_table(config, table, as_classes, streams, notes, reading)
+    config = config.model_copy(update={"layers": settled_layers(config.layers, len(training))})
 
     kinds, encoder = fit_features(config, training, notes)
     note_empty_categories(encoder, notes)

@@ -33,11 +33,12 @@ class Dense(LayerBase):
     """Y = f(X W + b). Every unit sees every input.
 
     With the parametrisation `ntk`, Z = X W / sqrt(d) + b and W starts from N(0, 1), so that one learning rate suits
-    layers of any width. Jacot, Gabriel and Hongler, "Neural tangent kernel", 2018.
+    layers of any width. Jacot, Gabriel and Hongler, "Neural tangent kernel", 2018. `units: auto` go with the table, and
+    must be settled before the layer has a width.
     """
 
     type: Literal["dense"] = "dense"
-    units: Count
+    units: Count | Literal["auto"]
     activation: ElementwiseActivation | None = None
     bias: Flag = True
     init: Initializer | None = None
@@ -48,6 +49,8 @@ class Dense(LayerBase):
         return isinstance(self.init, Data)
 
     def width(self, d: int) -> int:
+        if self.units == "auto":
+            raise ValueError("the units are not settled yet")
         return self.units
 
     def _factor(self, d: int) -> float:
@@ -57,8 +60,9 @@ class Dense(LayerBase):
     def slots(self, d: int) -> tuple[Slot, ...]:
         usual: InitializerBase = (self.activation or Identity()).default_init
         init = self.init or (Normal(std=1.0) if self.parametrisation == "ntk" else usual)
-        weight = Slot("weight", (d, self.units), Group.WEIGHT, init)
-        return (weight, Slot("bias", (self.units,), Group.BIAS, Zeros())) if self.bias else (weight,)
+        units = self.width(d)
+        weight = Slot("weight", (d, units), Group.WEIGHT, init)
+        return (weight, Slot("bias", (units,), Group.BIAS, Zeros())) if self.bias else (weight,)
 
     def settle(self, p: Views, X: Array, rng: np.random.Generator) -> Array:
         if self.needs_data:
@@ -68,7 +72,8 @@ class Dense(LayerBase):
     def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
         W, dW, b, db = p["weight"], g["weight"], p.get("bias"), g.get("bias")
         rows, d = X.shape
-        Z, B = np.empty((rows, self.units), X.dtype), np.empty((rows if self.bias else 0, self.units), X.dtype)
+        units = self.width(d)
+        Z, B = np.empty((rows, units), X.dtype), np.empty((rows if self.bias else 0, units), X.dtype)
         dX = np.empty((rows if needs_dX else 0, d), X.dtype)
         ones, factor = np.ones(rows, X.dtype), scalar(self._factor(d), X)
         XT, WT, scaled = X.T, W.T, self.parametrisation == "ntk"

@@ -107,9 +107,10 @@ def _table(network: Network) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.floa
         assert isinstance(layer, Dense)
         f: ElementwiseActivation = layer.activation or Identity()
         bias = spans[f"{name}.bias"][0].start if layer.bias else -1
-        table.append((d, layer.units, spans[f"{name}.weight"][0].start, bias, KINDS[type(f)]))
+        units = layer.width(d)
+        table.append((d, units, spans[f"{name}.weight"][0].start, bias, KINDS[type(f)]))
         slopes.append(f.slope if isinstance(f, LeakyRelu) else 0.0)
-        d = layer.units
+        d = units
     return np.array(table, np.int64), np.array(slopes, np.float32)
 
 
