@@ -28,7 +28,16 @@ def trained(name: str, output: Path) -> Finished:
 
 def test_every_configuration_is_tested_here() -> None:
     names = {path.stem for path in CONFIGS.iterdir()}
-    assert names == {"linear", "linear-regression", "penguins", "spirals", "xor"}
+    assert names == {"linear", "linear-regression", "penguins", "spirals", "tabular", "xor"}
+
+
+def test_tabular_needs_nothing_but_a_table_and_a_target(tmp_path: Path) -> None:
+    finished = trained("tabular", tmp_path / "run")
+    assert finished.validation is not None  # by the members that held a row out
+    assert isinstance(finished.validation.model, ClassificationScores)
+    assert finished.validation.rows == 344
+    assert finished.validation.model.accuracy > 0.98
+    assert finished.validation.model.log_loss < 0.06
 
 
 def test_linear_runs_the_textbook_job_and_warns_that_a_sigmoid_cannot_reach_it(tmp_path: Path) -> None:

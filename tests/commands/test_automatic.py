@@ -13,13 +13,15 @@ from nncli.commands.automatic import (
     FEWEST_EPOCHS,
     LARGEST_BATCH,
     MOST_EPOCHS,
-    MOST_STEPS,
+    MOST_ROWS,
     PEAKS,
     batch_rows,
     epochs_of,
     schedule_of,
+    settled_layers,
 )
 from nncli.config.schema import Config
+from nncli.nn.layers import Dense, Residual
 from nncli.nn.losses import CrossEntropy, Mse
 from nncli.nn.schedules import ConstantRate, CoslogRate
 
@@ -46,11 +48,10 @@ def test_what_is_said_is_left_alone() -> None:
 
 
 @given(st.integers(1, 10**8))
-def test_steps_are_bounded_on_every_table_that_a_few_epochs_do_not_exceed(rows: int) -> None:
+def test_a_training_is_bounded_on_every_table_that_a_few_epochs_do_not_exceed(rows: int) -> None:
     epochs = epochs_of(config(), rows)
-    steps = epochs * -(-rows // batch_rows(config(), rows))
     assert FEWEST_EPOCHS <= epochs <= MOST_EPOCHS
-    assert steps <= MOST_STEPS or epochs == FEWEST_EPOCHS
+    assert epochs * rows <= MOST_ROWS or epochs == FEWEST_EPOCHS
 
 
 @pytest.mark.parametrize("loss", [Mse(), CrossEntropy()])
@@ -58,3 +59,20 @@ def test_an_open_peak_goes_with_what_is_learned(loss: Any) -> None:
     open_peak = config(learning_rate={"type": "coslog"})
     assert schedule_of(open_peak, loss) == CoslogRate(peak=PEAKS[loss.task])
     assert schedule_of(config(learning_rate={"type": "coslog", "peak": 0.3}), loss) == CoslogRate(peak=0.3)
+
+
+def test_layers_grow_with_the_table_and_inside_of_residuals_too() -> None:
+    left_open = {"type": "dense", "units": "auto"}
+    layers = config(layers=[left_open, 7, {"type": "residual", "layers": [left_open, 7]}]).layers
+    for rows, units in ((1, 128), (2_000, 128), (2_001, 192), (6_001, 256)):
+        first, said, inside = settled_layers(layers, rows)
+        assert isinstance(first, Dense)
+        assert isinstance(inside, Residual)
+        assert first.units == units
+        assert said == Dense(units=7)
+        assert [layer.units for layer in inside.layers if isinstance(layer, Dense)] == [units, 7]
+
+
+def test_units_that_are_not_settled_have_no_width() -> None:
+    with pytest.raises(ValueError, match="not settled"):
+        Dense(units="auto").width(3)
