@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nncli.cli.memory import settle_within_limit
-from nncli.cli.signals import Asked, StoppedError, asked_to_stop, interrupt_at_once
+from nncli.cli.signals import StoppedError, Watcher, asked_to_stop, interrupt_at_once
 
 if TYPE_CHECKING:
     from nncli.commands.cross_validate import CrossEvent, CrossValidated
@@ -96,16 +96,8 @@ def cross_validate(
     _report(watched.follow(events), predictions, force=force, as_json=as_json, quiet=quiet)
 
 
-class _Watched:
+class _Watched(Watcher):
     """A cross-validation as a person sees it."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
-        self._asked: Asked | None = None
-
-    def asked_to_stop(self) -> bool:
-        """Whether a signal has come since the trainings began."""
-        return self._asked is not None and self._asked()
 
     def follow(self, events: Generator[CrossEvent, None, None]) -> CrossValidated:
         """Show the events; StoppedError when a signal ended it."""

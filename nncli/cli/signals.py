@@ -68,3 +68,15 @@ def asked_to_stop() -> Iterator[Asked]:
 def interrupt_at_once() -> None:
     """Take Ctrl-C back from Polars, whose handler leaves a read that waits for input waiting."""
     signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
+
+
+class Watcher:
+    """Somebody who watches trainings, quietly or not."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._asked: Asked | None = None
+
+    def asked_to_stop(self) -> bool:
+        """Whether a signal has come since the trainings began."""
+        return self._asked is not None and self._asked()

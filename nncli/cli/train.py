@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nncli.cli.memory import settle_within_limit
-from nncli.cli.signals import Asked, StoppedError, asked_to_stop, interrupt_at_once
+from nncli.cli.signals import StoppedError, Watcher, asked_to_stop, interrupt_at_once
 
 if TYPE_CHECKING:
     from nncli.commands.session import Event, Finished
@@ -72,16 +72,8 @@ def train(
         )
 
 
-class _Watched:
+class _Watched(Watcher):
     """A training as a person sees it: progress, notes, the summary, and the run directory's path on stdout."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
-        self._asked: Asked | None = None
-
-    def asked_to_stop(self) -> bool:
-        """Whether a signal has come since the training began."""
-        return self._asked is not None and self._asked()
 
     def follow(self, events: Generator[Event, None, None]) -> None:
         """Show the events, and what came of them."""
