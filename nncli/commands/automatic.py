@@ -1,10 +1,11 @@
-"""What `auto` leaves to the table: units of a layer, rows of a batch, epochs, the peak of the learning rate."""
+"""What `auto` leaves to the table: units, the width of embeddings, rows of a batch, epochs, the peak of the rate."""
 
 from __future__ import annotations
 
 from nncli.config.schema import Config
 from nncli.nn.layers import Dense, Layer, Residual
 from nncli.nn.losses import Loss, Task
+from nncli.nn.numeric_embeddings import NumericEmbedding, PiecewiseLinear
 from nncli.nn.schedules import CoslogRate, Schedule
 
 BATCHES = ((2_000, 64), (6_000, 128), (20_000, 256), (80_000, 512))
@@ -18,6 +19,8 @@ FEWEST_EPOCHS = 4
 UNITS = ((2_000, 128), (6_000, 192))
 """Training rows up to which a dense layer has so many units: as good there, and faster; beyond, MOST_UNITS."""
 MOST_UNITS = 256
+EMBEDDED, NARROW, WIDE = 256, 4, 16
+"""Units that all numbers together are embedded to, about, and the narrowest and widest embedding of one."""
 PEAKS: dict[Task, float] = {"numbers": 0.12, "classes": 0.04}
 """Holzmüller, Grinsztajn and Steinwart, 2024, have 0.2 and 0.04; see docs/accuracy.md."""
 
@@ -58,3 +61,10 @@ def _settled(layer: Layer, units: int) -> Layer:
     if isinstance(layer, Residual):
         return layer.model_copy(update={"layers": tuple(_settled(inner, units) for inner in layer.layers)})
     return layer
+
+
+def settled_embedding(embedding: NumericEmbedding | None, columns: int) -> NumericEmbedding | None:
+    """The embedding of so many numeric columns, as wide as it is affordable."""
+    if isinstance(embedding, PiecewiseLinear) and embedding.width == "auto":
+        return embedding.model_copy(update={"width": min(WIDE, max(NARROW, EMBEDDED // max(1, columns)))})
+    return embedding

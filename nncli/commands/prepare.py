@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nncli.commands.automatic import batch_rows, epochs_of, schedule_of, settled_layers
+from nncli.commands.automatic import batch_rows, epochs_of, schedule_of, settled_embedding, settled_layers
 from nncli.commands.choices import (
     build_network,
     choose_loss,
@@ -75,6 +75,8 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
     config = config.model_copy(update={"layers": settled_layers(config.layers, len(training))})
 
     kinds, encoder = fit_features(config, training, notes)
+    embedding = settled_embedding(config.numeric_embedding, len(encoder.numeric))
+    config = config.model_copy(update={"numeric_embedding": embedding})
     note_empty_categories(encoder, notes)
     note_twins(encoder, notes)
     target, scaling = fit_target(config, training.only(config.data.target), loss, as_classes)

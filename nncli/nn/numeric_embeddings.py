@@ -131,12 +131,13 @@ class PiecewiseLinear(NumericEmbeddingBase):
     """y = a x + c + Vᵀ v: a line, and another slope for each bin between quantiles of the training rows.
 
     v_j runs from 0 to 1 as x crosses bin j; it is not cut off below the first bin, nor above the last. a and c start
-    from U(-1/sqrt(width), 1/sqrt(width)), V at 0. Gorishniy, Kotelnikov and Babenko, "TabM", 2024 (version B).
+    from U(-1/sqrt(width), 1/sqrt(width)), V at 0. `width: auto` goes with the number of columns,
+    and must be settled first. Gorishniy, Kotelnikov and Babenko, "TabM", 2024 (version B).
     """
 
     type: Literal["piecewise_linear"] = "piecewise_linear"
     bins: Count = 48
-    width: Count = 16
+    width: Count | Literal["auto"] = 16
 
     @property
     def needs_data(self) -> bool:
@@ -144,6 +145,8 @@ class PiecewiseLinear(NumericEmbeddingBase):
 
     @property
     def units(self) -> int:
+        if self.width == "auto":
+            raise ValueError("the width is not settled yet")
         return self.width
 
     @property
@@ -151,11 +154,11 @@ class PiecewiseLinear(NumericEmbeddingBase):
         return self.bins
 
     def slots(self, columns: int) -> tuple[Slot, ...]:
-        a = self.width**-0.5
+        a, units = self.units**-0.5, self.units
         return (
-            Slot("slope", (columns, self.width), Group.NUMERIC, Uniform(low=-a, high=a)),
-            Slot("bias", (columns, self.width), Group.NUMERIC, Uniform(low=-a, high=a)),
-            Slot("weight", (columns, self.bins, self.width), Group.NUMERIC, Zeros()),
+            Slot("slope", (columns, units), Group.NUMERIC, Uniform(low=-a, high=a)),
+            Slot("bias", (columns, units), Group.NUMERIC, Uniform(low=-a, high=a)),
+            Slot("weight", (columns, self.bins, units), Group.NUMERIC, Zeros()),
             Slot("edges", (columns, self.bins + 1), Group.STATISTIC, _Even()),
         )
 
@@ -171,12 +174,12 @@ class PiecewiseLinear(NumericEmbeddingBase):
     def bind(self, p: Views, g: Views, x: Array, *, needs_dx: bool) -> Bound:
         a, c, V, edges = p["slope"], p["bias"], p["weight"], p["edges"]
         da, dc, dV = g["slope"], g["bias"], g["weight"]
-        columns, _, rows = x.shape
-        line, dline = np.empty((columns, self.width, 2), x.dtype), np.empty((columns, self.width, 2), x.dtype)
+        (columns, _, rows), units = x.shape, self.units
+        line, dline = np.empty((columns, units, 2), x.dtype), np.empty((columns, units, 2), x.dtype)
         across, rate = np.empty((columns, self.bins, 2), x.dtype), np.empty((columns, self.bins), x.dtype)
         filled, share = np.empty((columns, self.bins), bool), np.empty((columns, self.bins), x.dtype)
         v = np.empty((columns, self.bins, rows), x.dtype)
-        Y, S = np.empty((columns, self.width, rows), x.dtype), np.empty((columns, self.width, rows), x.dtype)
+        Y, S = np.empty((columns, units, rows), x.dtype), np.empty((columns, units, rows), x.dtype)
         dv = np.empty((columns, self.bins, rows if needs_dx else 0), x.dtype)
         dx = np.empty((columns, 1, rows if needs_dx else 0), x.dtype)
         low, high, VT, xT = edges[:, :-1], edges[:, 1:], V.transpose(0, 2, 1), x.transpose(0, 2, 1)

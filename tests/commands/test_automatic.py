@@ -18,11 +18,13 @@ from nncli.commands.automatic import (
     batch_rows,
     epochs_of,
     schedule_of,
+    settled_embedding,
     settled_layers,
 )
 from nncli.config.schema import Config
 from nncli.nn.layers import Dense, Residual
 from nncli.nn.losses import CrossEntropy, Mse
+from nncli.nn.numeric_embeddings import Periodic, PiecewiseLinear
 from nncli.nn.schedules import ConstantRate, CoslogRate
 
 
@@ -76,3 +78,12 @@ def test_layers_grow_with_the_table_and_inside_of_residuals_too() -> None:
 def test_units_that_are_not_settled_have_no_width() -> None:
     with pytest.raises(ValueError, match="not settled"):
         Dense(units="auto").width(3)
+
+
+def test_embeddings_are_as_wide_as_the_number_of_columns_allows() -> None:
+    widths = {columns: settled_embedding(PiecewiseLinear(width="auto"), columns) for columns in (0, 1, 16, 32, 64, 999)}
+    assert [e.width for e in widths.values() if isinstance(e, PiecewiseLinear)] == [16, 16, 16, 8, 4, 4]
+    for said in (None, Periodic(), PiecewiseLinear(width=3)):
+        assert settled_embedding(said, 5) == said
+    with pytest.raises(ValueError, match="not settled"):
+        PiecewiseLinear(width="auto").units  # noqa: B018 - asked for its ValueError
