@@ -23,7 +23,7 @@ from statistics import linear_regression, median
 from measuring import COMMAND, in_rounds, make_csv, parser, run
 from reporting import Cell, Goal, Report, show
 
-CONFIG = "data: {{path: {table}, target: y}}\nvalidation: 0\nepochs: {epochs}\n"
+CONFIG = "data: {{path: {table}, target: y}}\npreset: textbook\nvalidation: 0\nepochs: {epochs}\n"
 AXES = ("rows", "columns", "steps")
 CLEARLY = 0.1
 """By what share of the fixed part a point must be above it."""
