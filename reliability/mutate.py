@@ -54,7 +54,8 @@ CONFIG_SEEDS = [
     "activation: {type: leaky_relu}\nloss: {type: huber, delta: 1.0}\n"
     "learning_rate: {type: step, initial: 0.1, every: 3}\n"
     "l2: 0.001\nearly_stopping: {patience: 3}\nmetric: rmse\ncheckpoint: {every: 5 steps, keep: 1}\nseed: 3\n",
-    "data: &d {path: table.csv, target: y}\nlayers: [8, 4]\noptimizer: {type: sgd, momentum: 0.9, nesterov: true}\nbatch_size: full\n"
+    "data: &d {path: table.csv, target: y}\nlayers: [8, 4]\n"
+    "optimizer: {type: sgd, momentum: 0.9, nesterov: true}\nbatch_size: full\n"
     "clip_norm: 1.0\nprecision: float64\nthreads: 1\nepochs: 2\n"
     "learning_rate: {type: cosine, initial: 0.01, warmup: 4}\n",
     "data: {path: table.csv, target: y}\npreset: tabular\nmembers: 2\nworkers: 1\nepochs: 2\nbatch_size: auto\n",
