@@ -23,7 +23,7 @@ from nncli.data.weights import Weights, read_weights
 from nncli.ensemble import AnyModel, Ensemble, EnsembleSpec, among, outputs_of
 from nncli.model import Model, Predictions
 from nncli.nn.losses import Loss
-from nncli.training.calibration import Calibration, fit_temperature
+from nncli.training.calibration import Calibration, fit_temperature, smoothed_log_loss
 from nncli.training.classification import calibration_error, log_loss
 from nncli.training.state import Streams
 
@@ -223,7 +223,7 @@ class Held:
         P = np.concatenate([said.values for said in self.said])
         T = fit_temperature(P, y[rows], None if weights is None else weights[rows])
         before, after = self.predicted(1.0).values, self.predicted(T).values
-        if log_loss(y, after, weights) >= log_loss(y, before, weights):
+        if smoothed_log_loss(y, after, weights) >= smoothed_log_loss(y, before, weights):
             T, after = 1.0, before
         return Calibration(
             temperature=T,

@@ -163,10 +163,13 @@ class PiecewiseLinear(NumericEmbeddingBase):
         )
 
     def settle(self, p: Views, X: Array) -> None:
-        """Edges are the quantiles; where there are fewer of them than wanted, some bins inside are empty."""
-        quantiles = np.quantile(X, np.linspace(0.0, 1.0, self.bins + 1), axis=0).astype(X.dtype)
-        for edges, column in zip(p["edges"], quantiles.T, strict=True):
-            found = np.unique(column)
+        """Edges are the quantiles of the rows; where many of them are the same, as of a column that is mostly 0, the
+        rest are quantiles of the different values. Where there are too few of these, some bins inside are empty.
+        """
+        for edges, column in zip(p["edges"], X.T, strict=True):
+            found = np.unique(np.quantile(column, np.linspace(0.0, 1.0, len(edges))).astype(column.dtype))
+            left = np.linspace(0.0, 1.0, len(edges) - len(found) + 2)[1:-1]
+            found = np.union1d(found, np.quantile(np.unique(column), left, method="nearest"))
             edges[: len(found)] = found
             edges[len(found) - 1 :] = found[max(0, len(found) - 2)]
             edges[-1] = found[-1]

@@ -1,6 +1,8 @@
 """Probabilities made as sure as they are right, by one number: temperature scaling.
 
-Source: Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", 2017, section 4.2.
+Source: Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", 2017, section 4.2. Few rows, all of
+them right, would ask for certainty; so a row's class counts as (n + 1) / (n + K) and every other as 1 / (n + K), for n
+rows and K classes, as in Platt, "Probabilistic outputs for support vector machines", 1999, section 2.2.
 `y` is (rows,) of class codes, `P` (rows, K) of probabilities, `weight` (rows,) of row weights or None for ones.
 """
 
@@ -58,14 +60,14 @@ def apply_temperature(P: Floats, T: float) -> NDArray[np.float64]:
 
 
 def fit_temperature(P: Floats, y: Codes, weight: Floats | None = None) -> float:
-    """The T in [1/20, 20] of the least log-loss, or 1 where that is no less than without it.
+    """The T in [1/20, 20] of the least smoothed log-loss, or 1 where that is no less than without it.
 
-    In b = 1 / T the log-loss is convex: its derivative is E[L] - L_y and its second one Var[L], with L = log P under
-    softmax(b L), each a mean over the rows. Newton's steps, halved intervals where one would lead out.
+    In b = 1 / T it is convex: its derivative is E[L] - t·L and its second one Var[L], with L = log P under softmax(b L)
+    and the smoothed targets t, each a mean over the rows. Newton's steps, halved intervals where one would lead out.
     """
-    L, rows = _logarithms(P), np.arange(len(y))
-    w = np.ones(len(y)) if weight is None else np.asarray(weight, np.float64)
-    w = w / w.sum()
+    L = _logarithms(P)
+    w = _shares(len(y), weight)
+    wanted = float(w @ _of_targets(L, y))
 
     def slopes(b: float) -> tuple[float, float]:
         Q = np.exp(b * L)
@@ -73,7 +75,7 @@ def fit_temperature(P: Floats, y: Codes, weight: Floats | None = None) -> float:
         mean = np.einsum("ik,ik->i", Q, L)
         Q *= L
         spread = np.einsum("ik,ik->i", Q, L) - mean**2
-        return float(w @ (mean - L[rows, y])), float(w @ spread)
+        return float(w @ mean) - wanted, float(w @ spread)
 
     low, high, b = 1.0 / HOTTEST, HOTTEST, 1.0
     for _ in range(STEPS):
@@ -86,16 +88,33 @@ def fit_temperature(P: Floats, y: Codes, weight: Floats | None = None) -> float:
         if done:
             break
     T = 1.0 / b
-    return T if log_loss(y, apply_temperature(P, T), weight) < log_loss(y, P, weight) else 1.0
+    return T if smoothed_log_loss(y, apply_temperature(P, T), weight) < smoothed_log_loss(y, P, weight) else 1.0
+
+
+def smoothed_log_loss(y: Codes, P: Floats, weight: Floats | None = None) -> float:
+    """The log-loss against the smoothed targets, by which temperatures are compared."""
+    logarithms = np.log(np.maximum(P, SMALLEST, dtype=np.float64))
+    return -float(_shares(len(y), weight) @ _of_targets(logarithms, y))
 
 
 def calibrated_log_loss(y: Codes, P: Floats, weight: Floats | None = None) -> float:
-    """The log-loss that is left once the temperature is fitted to these very rows: what they tell apart, whatever the
-    sureness. By it an epoch is chosen whose probabilities are calibrated afterwards.
+    """The smoothed log-loss that is left once the temperature is fitted to these very rows: what they tell apart,
+    whatever the sureness. By it an epoch is chosen whose probabilities are calibrated afterwards.
 
     Source: Berta, Holzmüller, Jordan and Bach, "Rethinking early stopping: refine, then calibrate", 2025.
     """
-    return log_loss(y, apply_temperature(P, fit_temperature(P, y, weight)), weight)
+    return smoothed_log_loss(y, apply_temperature(P, fit_temperature(P, y, weight)), weight)
+
+
+def _shares(n: int, weight: Floats | None) -> NDArray[np.float64]:
+    w = np.ones(n) if weight is None else np.asarray(weight, np.float64)
+    return np.asarray(w / w.sum())
+
+
+def _of_targets(L: NDArray[np.float64], y: Codes) -> NDArray[np.float64]:
+    """t·L (rows,) for L (rows, K) and the smoothed targets t of the classes y (rows,)."""
+    n, K = L.shape
+    return np.asarray((n * L[np.arange(n), y] + L.sum(axis=1)) / (n + K))
 
 
 def _logarithms(P: Floats) -> NDArray[np.float64]:

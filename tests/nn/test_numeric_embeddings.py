@@ -79,7 +79,7 @@ def test_piecewise_linear_starts_as_a_line() -> None:
     ("column", "edges"),
     [
         (range(9), [0.0, 2.0, 4.0, 6.0, 8.0]),
-        ([0, 0, 0, 1, 2, 3, 4, 5, 6], [0.0, 2.0, 4.0, 4.0, 6.0]),  # the first two quantiles are one
+        ([0, 0, 0, 1, 2, 3, 4, 5, 6], [0.0, 2.0, 3.0, 4.0, 6.0]),  # the first two quantiles are one
         ([0, 0, 0, 0, 0, 1, 1, 1, 1], [0.0, 0.0, 0.0, 0.0, 1.0]),
         ([7] * 9, [7.0] * 5),
     ],
