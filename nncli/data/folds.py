@@ -114,6 +114,6 @@ def assign_folds(traits: Traits, folds: int, seed: int) -> Codes:
         raise DataError(
             f"found {traits.counted}, too few for {folds} folds{more}",
             place=traits.place,
-            hint=f"Use fewer folds, or add rows. {why}".rstrip(),
+            hint=f"Use fewer folds (an ensemble has as many as `members`), or add rows. {why}".rstrip(),
         )
     return assigned
