@@ -1,8 +1,9 @@
 """Probabilities made as sure as they are right, by one number: temperature scaling.
 
 Source: Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", 2017, section 4.2. Few rows, all of
-them right, would ask for certainty; so a row's class counts as (n + 1) / (n + K) and every other as 1 / (n + K), for n
-rows and K classes, as in Platt, "Probabilistic outputs for support vector machines", 1999, section 2.2.
+them right, would ask for certainty. So, in the manner of Platt, "Probabilistic outputs for support vector machines", 1999,
+section 2.2, targets are smoothed as if there were one more row, whose class is anybody's guess: of n rows and K classes
+each row's own class counts as (n + 1/K) / (n + 1), and any other as (1/K) / (n + 1).
 `y` is (rows,) of class codes, `P` (rows, K) of probabilities, `weight` (rows,) of row weights or None for ones.
 """
 
@@ -113,8 +114,8 @@ def _shares(n: int, weight: Floats | None) -> NDArray[np.float64]:
 
 def _of_targets(L: NDArray[np.float64], y: Codes) -> NDArray[np.float64]:
     """t·L (rows,) for L (rows, K) and the smoothed targets t of the classes y (rows,)."""
-    n, K = L.shape
-    return np.asarray((n * L[np.arange(n), y] + L.sum(axis=1)) / (n + K))
+    n = len(L)
+    return np.asarray((n * L[np.arange(n), y] + L.mean(axis=1)) / (n + 1))
 
 
 def _logarithms(P: Floats) -> NDArray[np.float64]:

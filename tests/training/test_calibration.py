@@ -83,13 +83,13 @@ def test_rows_that_are_all_wrong_lead_to_the_end() -> None:
 def test_rows_that_are_all_right_are_taken_for_as_sure_as_so_many_rows_can_make_one(n: int) -> None:
     P, y = np.tile([0.4, 0.6], (n, 1)), np.ones(n, np.int64)
     sure = apply_temperature(P, fit_temperature(P, y))[0, 1]
-    assert sure == pytest.approx((n + 1) / (n + 2))  # with one more row of each class
-    assert smoothed_log_loss(y, P) == pytest.approx(-((n + 1) * np.log(0.6) + np.log(0.4)) / (n + 2))
+    assert sure == pytest.approx((n + 0.5) / (n + 1))  # with one more row, half of which is of either class
+    assert smoothed_log_loss(y, P) == pytest.approx(-((n + 0.5) * np.log(0.6) + 0.5 * np.log(0.4)) / (n + 1))
 
 
 def test_what_gains_nothing_is_left_alone() -> None:
     assert fit_temperature(np.full((4, 2), 0.5), np.array([0, 1, 0, 1])) == 1.0
-    P = np.tile([0.2, 0.8], (3, 1))
+    P = np.tile([0.125, 0.875], (3, 1))
     assert fit_temperature(P, np.array([1, 1, 1])) == pytest.approx(1.0)  # as sure as three rows can make one
 
 
