@@ -79,7 +79,7 @@ def test_rows_that_are_all_wrong_lead_to_the_end() -> None:
     assert fit_temperature(P, np.array([0, 0, 0])) == pytest.approx(HOTTEST, rel=1e-6)
 
 
-@pytest.mark.parametrize("n", [3, 30, 3000])
+@pytest.mark.parametrize("n", [3, 30, 300])
 def test_rows_that_are_all_right_are_taken_for_as_sure_as_so_many_rows_can_make_one(n: int) -> None:
     P, y = np.tile([0.4, 0.6], (n, 1)), np.ones(n, np.int64)
     sure = apply_temperature(P, fit_temperature(P, y))[0, 1]
