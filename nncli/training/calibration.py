@@ -2,8 +2,8 @@
 
 Source: Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", 2017, section 4.2. Few rows, all of
 them right, would ask for certainty. So, in the manner of Platt, "Probabilistic outputs for support vector machines",
-1999, section 2.2, targets are smoothed as if there were one more row, whose class is anybody's guess: of n rows and K classes
-each row's own class counts as (n + 1/K) / (n + 1), and any other as (1/K) / (n + 1).
+1999, section 2.2, targets are smoothed as if there were one more row, whose class is anybody's guess: of n rows and K
+classes each row's own class counts as (n + 1/K) / (n + 1), and any other as (1/K) / (n + 1).
 `y` is (rows,) of class codes, `P` (rows, K) of probabilities, `weight` (rows,) of row weights or None for ones.
 """
 
