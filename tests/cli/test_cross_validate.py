@@ -49,7 +49,7 @@ def test_either_a_configuration_or_a_folder_is_wanted(nncli: Cli, here: Path, wo
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_a_signal_saves_all_trainings_and_says_how_to_go_on(here: Path) -> None:
-    path = written(here, "members=1", "epochs=400", "workers=2")
+    path = written(here, "members=1", "epochs=100000", "workers=2")
     with start("cross-validate", path, "--folds", 2, "-o", "cv", cwd=here) as process:
         end = time.monotonic() + SECONDS
         while not list(here.glob("cv/folds/*/manifest.json")) and time.monotonic() < end:
