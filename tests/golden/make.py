@@ -14,9 +14,10 @@ import numpy as np
 import polars as pl
 
 from nncli import predict, train
+from nncli.config.loading import load_config
 from nncli.model import FORMAT
 from nncli.runs.directory import Run
-from nncli.runs.manifest import Machine
+from nncli.runs.manifest import CONFIG, Machine
 
 HERE = Path(__file__).parent
 
@@ -72,7 +73,8 @@ def main() -> None:
             made = train(Path(folder) / "golden.yaml", output=home / "run").run
             shutil.rmtree(made / "checkpoints")
             (made / ".lock").unlink(missing_ok=True)
-            run = Run.open(made)  # which machine made it is nobody's concern here
+            run = Run.open(made)  # which machine made it, and where, is nobody's concern here
+            run.save_config(load_config(made / CONFIG).model_copy(update={"output": "run"}))
             manifest = run.load_manifest()
             nowhere = Machine(system="any", processor="any", cores=1)
             run.save_manifest(manifest.model_copy(update={"machine": nowhere}))
