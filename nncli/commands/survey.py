@@ -24,7 +24,6 @@ from nncli.ensemble import AnyModel, Ensemble, EnsembleSpec, among, outputs_of
 from nncli.model import Model, Predictions
 from nncli.nn.losses import Loss
 from nncli.training.calibration import Calibration, fit_temperature, smoothed_log_loss
-from nncli.training.classification import calibration_error, log_loss
 from nncli.training.state import Streams
 
 
@@ -225,13 +224,7 @@ class Held:
         before, after = self.predicted(1.0).values, self.predicted(T).values
         if smoothed_log_loss(y, after, weights) >= smoothed_log_loss(y, before, weights):
             T, after = 1.0, before
-        return Calibration(
-            temperature=T,
-            log_loss_before=log_loss(y, before, weights),
-            log_loss_after=log_loss(y, after, weights),
-            calibration_error_before=calibration_error(y, before, weights),
-            calibration_error_after=calibration_error(y, after, weights),
-        )
+        return Calibration.of(T, y, before, after, weights)
 
 
 def predict_stored(model: AnyModel, table: StoredTable, target: Target) -> Predictions:

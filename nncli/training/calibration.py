@@ -35,18 +35,22 @@ class Calibration:
     calibration_error_before: float
     calibration_error_after: float
 
+    @classmethod
+    def of(cls, T: float, y: Codes, before: Floats, after: Floats, weight: Floats | None) -> Calibration:
+        """What the temperature T does, that leads from the probabilities `before` to those `after`."""
+        return cls(
+            temperature=T,
+            log_loss_before=log_loss(y, before, weight),
+            log_loss_after=log_loss(y, after, weight),
+            calibration_error_before=calibration_error(y, before, weight),
+            calibration_error_after=calibration_error(y, after, weight),
+        )
+
 
 def calibrate(P: Floats, y: Codes, weight: Floats | None = None) -> Calibration:
     """The temperature of these rows, and what it does for them."""
     T = fit_temperature(P, y, weight)
-    Q = apply_temperature(P, T)
-    return Calibration(
-        temperature=T,
-        log_loss_before=log_loss(y, P, weight),
-        log_loss_after=log_loss(y, Q, weight),
-        calibration_error_before=calibration_error(y, P, weight),
-        calibration_error_after=calibration_error(y, Q, weight),
-    )
+    return Calibration.of(T, y, P, apply_temperature(P, T), weight)
 
 
 def apply_temperature(P: Floats, T: float) -> NDArray[np.float64]:
