@@ -35,6 +35,9 @@ from nncli.training.state import Streams
 PARQUET_ROWS = 1 << 17
 """Rows of a Parquet file that are read at a time."""
 
+SPELLED = (Kind.CATEGORICAL, Kind.DATE, Kind.TEXT)
+"""Kinds of which every cell is kept as it is spelled."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -75,7 +78,7 @@ def read(
 
     # a target that may turn out to be one of classes stays as it is spelled, as it would if that had been said
     classes = data.target if config.loss is None or config.loss.task == "classes" else ()
-    texts = {*classes, *(name for name, kind in data.columns.items() if kind is Kind.CATEGORICAL)}
+    texts = {*classes, *(name for name, kind in data.columns.items() if kind in SPELLED)}
     once = trained is not None or is_stream(file)
     readings = iter((reading,) if once else (replace(reading, numbers=None, texts=frozenset(texts)), reading))
     table = store(lambda: pieces(file, None, next(readings)), kept, scratch, texts=None if once else texts)
