@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -23,6 +25,21 @@ SECONDS_BETWEEN_LINES = 2.0
 def say(text: str) -> None:
     """A line to stderr."""
     print(printable(text), file=sys.stderr, flush=True)  # noqa: T201
+
+
+class _Said(logging.Handler):
+    """Says what the log is told, to whatever stderr is by then: a live view takes its place for a while."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())
+
+
+def show_stages(wanted: bool) -> None:
+    """Whether each stage of what is done is said (-v)."""
+    log = logging.getLogger("nncli")
+    log.setLevel(logging.INFO if wanted else logging.WARNING)
+    log.handlers = [_Said()] if wanted else []
+    log.propagate = not wanted
 
 
 def announce_input(what: str) -> None:
@@ -71,7 +88,8 @@ def terminal() -> Console | None:
         return None
     from rich.console import Console
 
-    return Console(stderr=True, markup=False, highlight=False, emoji=False)
+    no_color = True if os.environ.get("CLICOLOR") == "0" else None  # None: as NO_COLOR says
+    return Console(stderr=True, markup=False, highlight=False, emoji=False, no_color=no_color)
 
 
 def number(value: float | None) -> str:
