@@ -35,7 +35,7 @@ from nncli.training.state import State
 class Started:
     """The training is about to begin, or to go on after epoch `done`.
 
-    `metric` is the one that epochs report; `notes` want to be read.
+    `metric` is the one that epochs report; `notes` want to be read; `reports` are of the epochs before.
     """
 
     run: Path
@@ -47,6 +47,7 @@ class Started:
     done: int
     metric: str | None
     notes: tuple[str, ...]
+    reports: tuple[EpochReport, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,7 @@ def session(
             done=state.epoch,
             metric=metric,
             notes=prepared.notes,
+            reports=tuple(reports),
         )
         training = fit(
             prepared.plan,
