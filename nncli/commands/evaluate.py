@@ -16,6 +16,7 @@ from nncli.data.tables import read_table
 from nncli.data.targets import rows_with_target
 from nncli.errors import DataError, Place
 from nncli.runs.directory import Run
+from nncli.stages import stage
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,15 @@ def evaluate(run: str | Path, data: str | Path | pl.DataFrame) -> Evaluation:
         RunError: the run directory is missing or damaged.
         DataError: the table cannot be read, lacks a column, or has a class that was not in training.
     """
-    model = Run.open(Path(run)).load_model()
+    with stage(f"loading {run}"):
+        model = Run.open(Path(run)).load_model()
     if isinstance(data, pl.DataFrame):
         table = Table(data, "the frame", dialect=model.spec.dialect)
     else:
         source = None if str(data) == "-" else Path(data)
-        table = read_table(source, missing=model.spec.missing, trained=model.spec.dialect)
+        with stage(f"reading {data}") as told:
+            table = read_table(source, missing=model.spec.missing, trained=model.spec.dialect)
+            told.found.append(f"{len(table):,} rows, {len(table.names):,} columns")
     target = model.spec.target
     rows = rows_with_target(table, target.names)
     if not len(rows):
@@ -60,7 +64,8 @@ def evaluate(run: str | Path, data: str | Path | pl.DataFrame) -> Evaluation:
             hint="Evaluate on a table with labels; `nncli predict` needs none.",
         )
     labelled = table if len(rows) == len(table) else table.take(rows)
-    with np.errstate(all="ignore"):
+    with stage("predicting"), np.errstate(all="ignore"):
         predictions = model.predict(labelled)
-    scores = score(predictions, target.read(labelled), None, model.spec.loss)
+    with stage("scoring"):
+        scores = score(predictions, target.read(labelled), None, model.spec.loss)
     return Evaluation(len(labelled), len(table) - len(labelled), scores, table.notes, predictions.strangers)

@@ -30,6 +30,7 @@ from nncli.data.traits import Traits
 from nncli.data.weights import Weights, class_weights, combine, read_weights
 from nncli.errors import DataError, Place, listed
 from nncli.nn.network import Network
+from nncli.stages import stage
 from nncli.training.state import Streams
 
 PARQUET_ROWS = 1 << 17
@@ -81,7 +82,9 @@ def read(
     texts = {*classes, *(name for name, kind in data.columns.items() if kind in SPELLED)}
     once = trained is not None or is_stream(file)
     readings = iter((reading,) if once else (replace(reading, numbers=None, texts=frozenset(texts)), reading))
-    table = store(lambda: pieces(file, None, next(readings)), kept, scratch, texts=None if once else texts)
+    with stage(f"reading {path}") as told:
+        table = store(lambda: pieces(file, None, next(readings)), kept, scratch, texts=None if once else texts)
+        told.found.append(f"{len(table):,} rows, {len(table.outline.names):,} columns")
     notes += table.outline.notes
     return table
 
