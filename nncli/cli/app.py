@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from nncli.cli.check import check
 from nncli.cli.config import config
 from nncli.cli.cross_validate import cross_validate
 from nncli.cli.evaluate import evaluate
@@ -39,6 +40,7 @@ EPILOG = (
 
 # Without Rich's markup the help is plain text, and appears in half the time.
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False)
+app.command("check")(check)
 app.command("train")(train)
 app.command("predict")(predict)
 app.command("evaluate")(evaluate)
@@ -64,6 +66,7 @@ def root(
 
     \b
     nncli generate-data -o linear.csv              a table to try things on
+    nncli check config.yaml                        what there is to mend before training
     RUN=$(nncli train config.yaml)                 train; the run directory's path is printed
     nncli predict "$RUN" new.csv -o answers.csv    predict
     nncli evaluate "$RUN" labelled.csv             score

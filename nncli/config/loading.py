@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from nncli.config.presets.expansion import expand
 from nncli.config.schema import Config, ValidationFile
 from nncli.config.source import read
 from nncli.config.validation import validate
+from nncli.errors import ConfigError
 
 
 def load_config(path: str | Path, assignments: Sequence[str] = ()) -> Config:
@@ -31,6 +33,22 @@ def load_config(path: str | Path, assignments: Sequence[str] = ()) -> Config:
         validation = ValidationFile(path=_absolute(folder, validation.path))
     output = config.output or str(Path("runs") / ("stdin" if from_stdin else Path(path).stem))
     return config.model_copy(update={"data": data, "validation": validation, "output": output})
+
+
+def load_data(path: str | Path) -> Config | None:
+    """The table that a configuration names, if that much of it can be read, whatever else is wrong with it.
+
+    Everything but `data` is at its default. None for the standard input, which can be read but once.
+    """
+    if str(path) == "-":
+        return None
+    try:
+        document = read(path)
+        config = validate(Config, replace(document, value={"data": document.value.get("data")}))
+    except ConfigError:
+        return None
+    data = config.data.model_copy(update={"path": _absolute(Path(path).resolve().parent, config.data.path)})
+    return config.model_copy(update={"data": data})
 
 
 def _absolute(folder: Path, path: str) -> str:
