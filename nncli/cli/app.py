@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from nncli.cli.check import check
 from nncli.cli.config import config
 from nncli.cli.cross_validate import cross_validate
 from nncli.cli.evaluate import evaluate
@@ -41,6 +42,7 @@ EPILOG = (
 # Without Rich's markup the help is plain text, and appears in half the time.
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("init")(init)
+app.command("check")(check)
 app.command("train")(train)
 app.command("predict")(predict)
 app.command("evaluate")(evaluate)
@@ -68,6 +70,7 @@ def root(
     nncli train table.csv --target COLUMN          train on a table, told nothing but what to predict
     nncli init table.csv --target COLUMN           the same as a YAML file that says what was found and may be edited
     nncli generate-data -o linear.csv              a table to try things on
+    nncli check config.yaml                        what there is to mend before training
     RUN=$(nncli train config.yaml)                 train; the run directory's path is printed
     nncli predict "$RUN" new.csv -o answers.csv    predict
     nncli evaluate "$RUN" labelled.csv             score

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nncli.commands.notes import spelled_alike
+from nncli.commands.notes import all_different, spelled_alike
 from nncli.config.schema import Config
 from nncli.data.categorical import CategoricalColumn
 from nncli.data.columns import Kind, infer_kind, read_numbers
@@ -136,7 +136,7 @@ def note_empty_categories(encoder: Encoder, notes: list[str]) -> None:
     """Note columns of which no value is ever seen twice."""
     singular = [c.name for c in encoder.columns if isinstance(c, CategoricalColumn) and not c.categories]
     if singular:
-        notes.append(f"{listed(singular)} has a different value in every row and carries nothing; consider data.drop")
+        notes.append(all_different(singular))
 
 
 def note_twins(encoder: Encoder, notes: list[str]) -> None:
