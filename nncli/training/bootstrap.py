@@ -6,7 +6,8 @@ their own. Classes are not drawn apart: how many there are of each is as much a 
 Source: Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapters 13 and 10 (ratios).
 
 Everywhere `counts` is (resamples, rows) of float64, `weight` (rows,) or None for ones, and what comes back has a row
-for each resample and a column for each metric of `headline()`, NaN where it is undefined (NumPy may warn of it; `Resampling.samples` does not).
+for each resample and a column for each metric of `headline()`, NaN where it is undefined. NumPy may warn of that;
+`Resampling.samples` keeps it silent.
 """
 
 from __future__ import annotations
