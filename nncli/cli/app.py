@@ -20,6 +20,7 @@ from nncli.cli.evaluate import evaluate
 from nncli.cli.generate import generate_data
 from nncli.cli.init import init
 from nncli.cli.predict import predict
+from nncli.cli.report import report
 from nncli.cli.signals import InsistedError, StoppedError
 from nncli.cli.train import train
 from nncli.errors import NncliError, is_shortage
@@ -46,6 +47,7 @@ app.command("check")(check)
 app.command("train")(train)
 app.command("predict")(predict)
 app.command("evaluate")(evaluate)
+app.command("report")(report)
 app.command("cross-validate")(cross_validate)
 app.command("generate-data")(generate_data)
 app.add_typer(config, name="config")
@@ -74,6 +76,7 @@ def root(
     RUN=$(nncli train config.yaml)                 train; the run directory's path is printed
     nncli predict "$RUN" new.csv -o answers.csv    predict
     nncli evaluate "$RUN" labelled.csv             score
+    nncli report "$RUN"                            what it learned, as a page to read
     nncli cross-validate config.yaml               how good such a training is, fold by fold
     """
     if debug:

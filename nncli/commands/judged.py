@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.commands.rows import read, split_table, with_target
-from nncli.commands.scores import Scores, Truth, score
-from nncli.commands.survey import Survey, predict_stored
+from nncli.commands.scores import Scores, Truth, baseline, score
+from nncli.commands.survey import Labelled, Survey, predict_stored, truth_of
 from nncli.commands.train import same_tables, unchanged
 from nncli.config.schema import Config
 from nncli.data.scratch import Scratch
@@ -28,6 +28,8 @@ from nncli.runs.manifest import Manifest
 from nncli.training.state import Streams
 
 On: TypeAlias = Literal["validation", "training"]
+ON_VALIDATION: On = "validation"
+ON_TRAINING: On = "training"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Judged:
     from 1. `y` holds codes (rows,) or numbers (rows, targets) in their own units, `weights` (rows,) sample weights.
     The predictions of an ensemble are the mean of those members that never saw the row. Where no rows were validated
     on, these are rows of the `training`, on which a network is better than on others: whoever shows it has to say so.
+    `trivial` is what the guess from the training rows says of them, that knows no features.
     """
 
     config: Config
@@ -50,6 +53,7 @@ class Judged:
     predictions: Predictions
     loss: Loss
     on: On
+    trivial: Predictions
 
     def __len__(self) -> int:
         return len(self.y)
@@ -72,43 +76,47 @@ def judge(path: str | Path) -> Judged:
     config = unchanged(run, manifest, ())
     _require_tables(config, manifest)
     with Scratch() as scratch:
-        stored, predictions, on = (
+        stored, predictions, on, training = (
             _by_members(config, model, scratch) if isinstance(model, Ensemble) else _by_one(config, model, scratch)
         )
         table = stored.only(stored.outline.names)
-    weight = config.data.weight
+    weight, target = config.data.weight, predictions.target
     return Judged(
         config=config,
         manifest=manifest,
         model=model,
         table=table,
         numbers=np.arange(1, len(table) + 1) if table.numbers is None else table.numbers,
-        y=model.spec.target.read(table),
+        y=target.read(table),
         weights=read_weights(table, weight) if weight else None,
         predictions=predictions,
         loss=model.spec.loss,
         on=on,
+        trivial=baseline(target, training.y, training.weights, len(table)),
     )
 
 
-def _by_one(config: Config, model: Model, scratch: Scratch) -> tuple[StoredTable, Predictions, On]:
-    """The rows that one network is judged by, and what it says of them."""
+_Found: TypeAlias = tuple[StoredTable, Predictions, On, Labelled]
+"""The rows that a run is judged by, what it says of them, which they are, and the truth of the training rows."""
+
+
+def _by_one(config: Config, model: Model, scratch: Scratch) -> _Found:
+    """Of one network."""
     target, notes = model.spec.target, list[str]()
     table = with_target(read(config, config.data.path, notes, scratch, whole=True), target.names, notes)
     as_classes, streams = isinstance(target, ClassTarget), Streams.of(config.seed)
     training, held = split_table(config, table, as_classes, streams, notes, scratch, whole=True)
-    rows = training if held is None else held
-    return rows, predict_stored(model, rows, target), "training" if held is None else "validation"
+    rows, on = (training, ON_TRAINING) if held is None else (held, ON_VALIDATION)
+    return rows, predict_stored(model, rows, target), on, truth_of(training, target, config)
 
 
-def _by_members(config: Config, ensemble: Ensemble, scratch: Scratch) -> tuple[StoredTable, Predictions, On]:
-    """The rows that an ensemble is judged by, and what those of its members say that never saw them."""
+def _by_members(config: Config, ensemble: Ensemble, scratch: Scratch) -> _Found:
+    """Of an ensemble: of each row, what those of its members say that never saw it."""
     survey = Survey.of(config, scratch, whole=True)
-    held = survey.held(ensemble)
+    held, inside = survey.held(ensemble), survey.table.take(survey.inside)
     if held is not None:
-        return held.table, held.predicted(ensemble.spec.temperature), "validation"
-    rows = survey.table.take(survey.inside)
-    return rows, predict_stored(ensemble, rows, survey.target), "training"
+        return held.table, held.predicted(ensemble.spec.temperature), ON_VALIDATION, survey.truth(inside)
+    return inside, predict_stored(ensemble, inside, survey.target), ON_TRAINING, survey.truth(inside)
 
 
 def _require_tables(config: Config, manifest: Manifest) -> None:
