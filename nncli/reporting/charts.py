@@ -13,12 +13,15 @@ from matplotlib.figure import Figure as Drawing
 from numpy.typing import NDArray
 
 from nncli.reporting.document import Figure, Table, number, shown
-from nncli.reporting.drawing import FIRST, INK, SECOND, SOFT, THIN, THIRD, draw, logarithmic, plain_numbers
+from nncli.reporting.drawing import FIRST, HEIGHT, INK, SECOND, SOFT, THIN, THIRD, draw, logarithmic, plain_numbers
+from nncli.reporting.statistics import Bin
 
 Numbers: TypeAlias = Sequence[float] | NDArray[np.float64]
 Colour = Literal["first", "second", "third", "thin"]
 COLOURS = {"first": FIRST, "second": SECOND, "third": THIRD, "thin": THIN}
 
+TALL = 330
+"""Of a chart that is as high as wide, with its legend above."""
 MOST_TICK = 22
 """Characters of a name beside an axis; the table has all of it."""
 MOST_POINTS = 1_000
@@ -95,7 +98,7 @@ def lines(
             axes.plot(*mark[:2], "o", color=INK, markersize=6, zorder=3, label=mark[2])
         _finish(drawing, axes, axis)
 
-    return Figure(draw(paint), title, description, table)
+    return Figure(draw(paint, height=_height(axis)), title, description, table)
 
 
 def scatter(
@@ -112,7 +115,20 @@ def scatter(
         axes.plot(np.asarray(x)[some], np.asarray(y)[some], "o", color=FIRST, markersize=3.5, alpha=0.45, mew=0)
         _finish(drawing, axes, axis)
 
-    return Figure(draw(paint), title, description, table)
+    return Figure(draw(paint, height=_height(axis)), title, description, table)
+
+
+def points(title: str, description: str, axis: Axis, bins: Sequence[Bin], sizes: Numbers, table: Table) -> Figure:
+    """How often what was said came true, each with its interval, as large as `sizes` say; and the line x = y."""
+
+    def paint(drawing: Drawing, axes: Axes) -> None:
+        axes.axline((0, 0), slope=1, color=SOFT, linestyle=":", linewidth=1)
+        for one, size in zip(bins, sizes, strict=True):
+            axes.plot([one.said, one.said], [one.low, one.high], color=THIN, linewidth=1.2)
+            axes.plot([one.said], [one.true], "o", color=FIRST, markersize=3 + 12 * size, mew=0)
+        _finish(drawing, axes, axis)
+
+    return Figure(draw(paint, height=_height(axis)), title, description, table)
 
 
 def bars(title: str, description: str, axis: Axis, edges: Numbers, heights: Numbers, table: Table) -> Figure:
@@ -122,7 +138,7 @@ def bars(title: str, description: str, axis: Axis, edges: Numbers, heights: Numb
         axes.bar(edges[:-1], heights, width=np.diff(edges), align="edge", color=FIRST, alpha=0.75, linewidth=0)
         _finish(drawing, axes, axis)
 
-    return Figure(draw(paint), title, description, table)
+    return Figure(draw(paint, height=_height(axis)), title, description, table)
 
 
 def ranges(
@@ -144,6 +160,10 @@ def ranges(
         axes.set_xlabel(label)
 
     return Figure(draw(paint, height=70 + 22 * len(shown_ranges)), title, description, table)
+
+
+def _height(axis: Axis) -> float:
+    return TALL if axis.square else HEIGHT
 
 
 def _finish(drawing: Drawing, axes: Axes, axis: Axis) -> None:
