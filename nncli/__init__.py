@@ -12,10 +12,20 @@ from nncli.version import __version__
 if TYPE_CHECKING:
     from nncli.commands.cross_validate import cross_validate, resume_cross_validation
     from nncli.commands.evaluate import evaluate
+    from nncli.commands.explain import explain
     from nncli.commands.predict import predict
     from nncli.commands.train import resume, train
 
-__all__ = ["__version__", "cross_validate", "evaluate", "predict", "resume", "resume_cross_validation", "train"]
+__all__ = [
+    "__version__",
+    "cross_validate",
+    "evaluate",
+    "explain",
+    "predict",
+    "resume",
+    "resume_cross_validation",
+    "train",
+]
 
 
 def __getattr__(name: str) -> object:
@@ -25,6 +35,7 @@ def __getattr__(name: str) -> object:
         "resume": "train",
         "predict": "predict",
         "evaluate": "evaluate",
+        "explain": "explain",
         "cross_validate": "cross_validate",
         "resume_cross_validation": "cross_validate",
     }

@@ -16,6 +16,7 @@ import typer
 from nncli.cli.config import config
 from nncli.cli.cross_validate import cross_validate
 from nncli.cli.evaluate import evaluate
+from nncli.cli.explain import explain
 from nncli.cli.generate import generate_data
 from nncli.cli.predict import predict
 from nncli.cli.signals import InsistedError, StoppedError
@@ -42,6 +43,7 @@ app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, pretty_exceptions
 app.command("train")(train)
 app.command("predict")(predict)
 app.command("evaluate")(evaluate)
+app.command("explain")(explain)
 app.command("cross-validate")(cross_validate)
 app.command("generate-data")(generate_data)
 app.add_typer(config, name="config")
@@ -67,6 +69,7 @@ def root(
     RUN=$(nncli train config.yaml)                 train; the run directory's path is printed
     nncli predict "$RUN" new.csv -o answers.csv    predict
     nncli evaluate "$RUN" labelled.csv             score
+    nncli explain "$RUN"                           what it leans on
     nncli cross-validate config.yaml               how good such a training is, fold by fold
     """
     if debug:

@@ -36,8 +36,9 @@ class Judged:
 
     `table` has all columns of the source, also those that were dropped, and `numbers` (rows,) its rows' numbers there,
     from 1. `y` holds codes (rows,) or numbers (rows, targets) in their own units, `weights` (rows,) sample weights.
-    The predictions of an ensemble are the mean of those members that never saw the row. Where no rows were validated
-    on, these are rows of the `training`, on which a network is better than on others: whoever shows it has to say so.
+    The predictions of an ensemble are the mean of those members that never saw the row, which `spoken` (members, rows)
+    says where it is not all of them. Where no rows were validated on, these are rows of the `training`, on which a
+    network is better than on others: whoever shows it has to say so.
     """
 
     config: Config
@@ -50,6 +51,7 @@ class Judged:
     predictions: Predictions
     loss: Loss
     on: On
+    spoken: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -72,10 +74,8 @@ def judge(path: str | Path) -> Judged:
     config = unchanged(run, manifest, ())
     _require_tables(config, manifest)
     with Scratch() as scratch:
-        stored, predictions, on = (
-            _by_members(config, model, scratch) if isinstance(model, Ensemble) else _by_one(config, model, scratch)
-        )
-        table = stored.only(stored.outline.names)
+        said = _by_members(config, model, scratch) if isinstance(model, Ensemble) else _by_one(config, model, scratch)
+        table = said.rows.only(said.rows.outline.names)
     weight = config.data.weight
     return Judged(
         config=config,
@@ -85,30 +85,41 @@ def judge(path: str | Path) -> Judged:
         numbers=np.arange(1, len(table) + 1) if table.numbers is None else table.numbers,
         y=model.spec.target.read(table),
         weights=read_weights(table, weight) if weight else None,
-        predictions=predictions,
+        predictions=said.predictions,
         loss=model.spec.loss,
-        on=on,
+        on=said.on,
+        spoken=said.spoken,
     )
 
 
-def _by_one(config: Config, model: Model, scratch: Scratch) -> tuple[StoredTable, Predictions, On]:
+@dataclass(frozen=True)
+class _Said:
+    """What is said of some rows, and who has a say; see `Judged`."""
+
+    rows: StoredTable
+    predictions: Predictions
+    on: On
+    spoken: npt.NDArray[np.bool_] | None = None
+
+
+def _by_one(config: Config, model: Model, scratch: Scratch) -> _Said:
     """The rows that one network is judged by, and what it says of them."""
     target, notes = model.spec.target, list[str]()
     table = with_target(read(config, config.data.path, notes, scratch, whole=True), target.names, notes)
     as_classes, streams = isinstance(target, ClassTarget), Streams.of(config.seed)
     training, held = split_table(config, table, as_classes, streams, notes, scratch, whole=True)
     rows = training if held is None else held
-    return rows, predict_stored(model, rows, target), "training" if held is None else "validation"
+    return _Said(rows, predict_stored(model, rows, target), "training" if held is None else "validation")
 
 
-def _by_members(config: Config, ensemble: Ensemble, scratch: Scratch) -> tuple[StoredTable, Predictions, On]:
+def _by_members(config: Config, ensemble: Ensemble, scratch: Scratch) -> _Said:
     """The rows that an ensemble is judged by, and what those of its members say that never saw them."""
     survey = Survey.of(config, scratch, whole=True)
     held = survey.held(ensemble)
     if held is not None:
-        return held.table, held.predicted(ensemble.spec.temperature), "validation"
+        return _Said(held.table, held.predicted(ensemble.spec.temperature), "validation", held.spoken)
     rows = survey.table.take(survey.inside)
-    return rows, predict_stored(ensemble, rows, survey.target), "training"
+    return _Said(rows, predict_stored(ensemble, rows, survey.target), "training")
 
 
 def _require_tables(config: Config, manifest: Manifest) -> None:
