@@ -12,11 +12,22 @@ from nncli.version import __version__
 if TYPE_CHECKING:
     from nncli.commands.cross_validate import cross_validate, resume_cross_validation
     from nncli.commands.evaluate import evaluate
+    from nncli.commands.explain import explain
     from nncli.commands.load import load
     from nncli.commands.predict import predict
     from nncli.commands.train import resume, train
 
-__all__ = ["__version__", "cross_validate", "evaluate", "load", "predict", "resume", "resume_cross_validation", "train"]
+__all__ = [
+    "__version__",
+    "cross_validate",
+    "evaluate",
+    "explain",
+    "load",
+    "predict",
+    "resume",
+    "resume_cross_validation",
+    "train",
+]
 
 
 def __getattr__(name: str) -> object:
@@ -26,6 +37,7 @@ def __getattr__(name: str) -> object:
         "resume": "train",
         "predict": "predict",
         "evaluate": "evaluate",
+        "explain": "explain",
         "load": "load",
         "cross_validate": "cross_validate",
         "resume_cross_validation": "cross_validate",

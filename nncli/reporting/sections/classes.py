@@ -58,7 +58,7 @@ def _confusions(scores: ClassificationScores, labels: list[str]) -> list[Part]:
     support = counts.sum(axis=1, keepdims=True)
     shares = counts / np.where(support > 0, support, 1)
     if len(labels) <= MOST_IN_MATRIX:
-        rows = tuple((label, *map(_pair, counts[i], shares[i])) for i, label in enumerate(labels))
+        rows = tuple(_in_matrix(label, counts[i], shares[i]) for i, label in enumerate(labels))
         titles = ("true class", *(f"said {label}" for label in labels))
         return [Table("Rows of each true class, by what was said of them", titles, rows, note=SHARES)]
     wrong = counts - np.diag(counts.diagonal())
@@ -70,8 +70,9 @@ def _confusions(scores: ClassificationScores, labels: list[str]) -> list[Part]:
     return [Paragraph(told), Table("Most confused", ("true class", "said", "rows", "of the class"), pairs, (0, 1))]
 
 
-def _pair(n: float, share: float) -> Cell:
-    return Cell(f"{_count(n)}\n{percent(share)}", share)
+def _in_matrix(label: str, counts: NDArray[np.float64], shares: NDArray[np.float64]) -> tuple[str | Cell, ...]:
+    cells = (Cell(f"{_count(n)}\n{percent(share)}", share) for n, share in zip(counts, shares, strict=True))
+    return (label, *cells)
 
 
 SHARES = "Beneath each count, its share of the rows of the true class."
