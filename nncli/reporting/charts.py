@@ -45,7 +45,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Axis:
-    """What is along the two sides, and where they end."""
+    """What is along the two sides, and where they end; `ticks` are names along x, of 0, 1, 2 …"""
 
     x: str
     y: str
@@ -53,6 +53,7 @@ class Axis:
     y_limits: tuple[float, float] | None = None
     square: bool = False
     log: bool = False
+    ticks: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -177,8 +178,12 @@ def _finish(drawing: Drawing, axes: Axes, axis: Axis) -> None:
         axes.set_ylim(*axis.y_limits)
     if axis.square:
         axes.set_box_aspect(1)
-    axes.locator_params(axis="x", nbins=5)
+    if axis.ticks is None:
+        axes.locator_params(axis="x", nbins=5)
     plain_numbers(axes)
+    if axis.ticks is not None:
+        names = [shown(name, MOST_TICK) for name in axis.ticks]
+        axes.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
     handles, labels = axes.get_legend_handles_labels()
     if labels:
         drawing.legend(handles, labels, loc="outside upper left", ncols=2, borderaxespad=0, handlelength=1.5)

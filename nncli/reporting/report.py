@@ -13,6 +13,7 @@ from nncli.reporting.evidence import Evidence, gather
 from nncli.reporting.sections.classes import classes
 from nncli.reporting.sections.curves import curves
 from nncli.reporting.sections.headline import lead, notices, summary
+from nncli.reporting.sections.influence import influence, influence_of
 from nncli.reporting.sections.numbers import numbers
 from nncli.reporting.sections.provenance import provenance
 from nncli.reporting.sections.scores import measured, recorded
@@ -93,10 +94,12 @@ def page_of(evidence: Evidence) -> Page:
 
 def of_rows(judged: Judged, assessment: Assessment, metrics: Metrics | None) -> list[Section | None]:
     """What the judged rows show."""
+    found = influence_of(judged)
     return [
         measured(judged, assessment, metrics),
         classes(judged),
         numbers(judged),
         segments(judged, assessment),
-        worst(judged),
+        influence(judged, found),
+        worst(judged, found),
     ]
