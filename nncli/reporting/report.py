@@ -12,6 +12,7 @@ from nncli.reporting.document import Page, Section, shown
 from nncli.reporting.evidence import Evidence, gather
 from nncli.reporting.sections.classes import classes
 from nncli.reporting.sections.curves import curves
+from nncli.reporting.sections.data import data
 from nncli.reporting.sections.headline import lead, notices, summary
 from nncli.reporting.sections.influence import influence, influence_of
 from nncli.reporting.sections.numbers import numbers
@@ -102,4 +103,5 @@ def of_rows(judged: Judged, assessment: Assessment, metrics: Metrics | None) -> 
         segments(judged, assessment),
         influence(judged, found),
         worst(judged, found),
+        data(judged),
     ]

@@ -18,8 +18,10 @@ from nncli.reporting.document import Figure, Gallery, Heading, Notice, Paragraph
 
 REPEATS = 3
 MOST_ROWS, LEAST_ROWS = 2_000, 100
-MULTIPLICATIONS = 8e9
-"""About what a few seconds hold: as many rows are looked at as that allows."""
+MULTIPLICATIONS = 2.5e10
+"""About what a few seconds hold: as many rows are shuffled as that allows."""
+MOST_AVERAGED = 300
+"""Rows over which a dependence is averaged."""
 MOST_DRAWN, MOST_LISTED = 15, 100
 TOP = 6
 MOST_OUTPUTS = 3
@@ -59,7 +61,8 @@ def influence_of(judged: Judged) -> Influence:
     metric = "accuracy" if isinstance(judged.predictions.target, ClassTarget) else "rmse"
     judge = Judge(model, judged.y[rows], metric)
     found = importances(encoded, judge, REPEATS, rng)
-    curves = dependences(encoded, part, [one.column for one in found[:TOP]], rng)
+    few = np.linspace(0, n - 1, min(n, MOST_AVERAGED)).round().astype(np.int64)
+    curves = dependences(encoded.take(few), part.take(few), [one.column for one in found[:TOP]], rng)
     return Influence(n, judge.loss_name, found, curves, encoded)
 
 
