@@ -94,6 +94,14 @@ class Listing:
 
 
 @dataclass(frozen=True)
+class Points:
+    """A list of sentences."""
+
+    items: tuple[str, ...]
+    kind: ClassVar[str] = "points"
+
+
+@dataclass(frozen=True)
 class Heading:
     """Of a part of a section."""
 
@@ -101,7 +109,7 @@ class Heading:
     kind: ClassVar[str] = "heading"
 
 
-Part: TypeAlias = Table | Figure | Gallery | Paragraph | Notice | Facts | Listing | Heading
+Part: TypeAlias = Table | Figure | Gallery | Paragraph | Notice | Facts | Points | Listing | Heading
 
 
 @dataclass(frozen=True)
@@ -154,4 +162,4 @@ def percent(share: float) -> str:
         text = "> 99.9"
     if text == "0.0" and share > 0:
         text = "< 0.1"
-    return f"{text} %".replace(".0 %", " %")
+    return "0 %" if text == "0.0" else "100 %" if text == "100.0" else f"{text} %"
