@@ -12,6 +12,8 @@ from typing import ClassVar, Literal, TypeAlias
 from nncli.errors import LONGEST_QUOTE, OF_WRITING, printable
 
 Level = Literal["note", "warning", "error"]
+ISOLATED = "\u2068\u2069"
+"""Between these two, text of any direction does not turn what is around it."""
 
 
 @dataclass(frozen=True)
@@ -137,10 +139,10 @@ def shown(name: object, most: int = LONGEST_QUOTE) -> str:
 
     What is written from right to left keeps to itself, between the characters for that.
     """
-    text = printable(str(name), keep=OF_WRITING)
+    text = printable(str(name).removeprefix(ISOLATED[0]).removesuffix(ISOLATED[1]), keep=OF_WRITING)
     text = text if len(text) <= most else text[: most - 1] + "…"
     turned = any(unicodedata.bidirectional(c) in ("R", "AL") for c in text)
-    return f"\u2068{text}\u2069" if turned else text
+    return text.join(ISOLATED) if turned else text
 
 
 def number(value: float | None) -> str:

@@ -73,9 +73,16 @@ def places(run: Path, output: Path | None, *, force: bool) -> Written:
             hint="Name the report with another ending, such as .html.",
         )
     for file, mark in ((page, MARK), (beside, CARD_MARK)):
-        own = output is None and file.is_file() and mark in file.open("rb").read(4096)
-        refuse_existing(file, force=force or own)
+        refuse_existing(file, force=force or (output is None and _begins_with(file, mark)))
     return Written(page, beside)
+
+
+def _begins_with(file: Path, mark: bytes) -> bool:
+    """Whether `mark` is in the first bytes of a file."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as content:
+        return mark in content.read(4096)
 
 
 def page_of(evidence: Evidence, assessment: Assessment | None) -> Page:

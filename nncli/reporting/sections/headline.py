@@ -31,9 +31,7 @@ def lead(evidence: Evidence, assessment: Assessment | None) -> str:
     """One sentence on what it is, one on how good it is."""
     judged, manifest = evidence.judged, evidence.manifest
     if judged is None or assessment is None:
-        return (
-            f"{_networks(manifest).strip(',')}: {_state(manifest)}. How good it is on single rows cannot be told here."
-        )
+        return f"{_networks(manifest).strip(',')}: {_state(manifest)}. {_remembered(evidence)}"
     target, columns = judged.predictions.target, len(judged.model.names)
     of = f"from {columns:,} column{'' if columns == 1 else 's'}"
     rows = f"{len(judged):,} rows that were {'not ' if judged.on == 'validation' else ''}trained on"
@@ -51,6 +49,19 @@ def lead(evidence: Evidence, assessment: Assessment | None) -> str:
     return (
         f"{_networks(manifest)} {what}{more} {of}. On {rows}, {which} is off by {number(error.value)} on average"
         f"{_values(error.interval)}; always saying the mean is off by {number(error.trivial)}."
+    )
+
+
+def _remembered(evidence: Evidence) -> str:
+    """What the training wrote down of how good it is."""
+    metrics = evidence.metrics
+    kept = None if metrics is None else metrics.validation or metrics.training
+    if metrics is None or kept is None or not kept.scores:
+        return "How good it is is not known."
+    one, on = kept.scores[0], "validation" if metrics.validation else "training"
+    return (
+        f"On {kept.rows:,} {on} rows it had {one.name} {number(one.value)}, where the trivial guess has "
+        f"{number(one.trivial)}; anything else of single rows cannot be told here."
     )
 
 

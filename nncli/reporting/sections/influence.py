@@ -60,7 +60,8 @@ def influence_of(judged: Judged) -> Influence:
     encoded = EncodedRows.of(model, part, None if judged.spoken is None else judged.spoken[:, rows])
     metric = "accuracy" if isinstance(judged.predictions.target, ClassTarget) else "rmse"
     judge = Judge(model, judged.y[rows], metric)
-    found = importances(encoded, judge, REPEATS, rng)
+    with np.errstate(all="ignore"):  # losses beyond measure are shown as that
+        found = importances(encoded, judge, REPEATS, rng)
     few = np.linspace(0, n - 1, min(n, MOST_AVERAGED)).round().astype(np.int64)
     curves = dependences(encoded.take(few), part.take(few), [one.column for one in found[:TOP]], rng)
     return Influence(n, judge.loss_name, found, curves, encoded)
