@@ -12,10 +12,11 @@ from nncli.version import __version__
 if TYPE_CHECKING:
     from nncli.commands.cross_validate import cross_validate, resume_cross_validation
     from nncli.commands.evaluate import evaluate
+    from nncli.commands.init import init
     from nncli.commands.predict import predict
     from nncli.commands.train import resume, train
 
-__all__ = ["__version__", "cross_validate", "evaluate", "predict", "resume", "resume_cross_validation", "train"]
+__all__ = ["__version__", "cross_validate", "evaluate", "init", "predict", "resume", "resume_cross_validation", "train"]
 
 
 def __getattr__(name: str) -> object:
@@ -23,6 +24,7 @@ def __getattr__(name: str) -> object:
     homes = {
         "train": "train",
         "resume": "train",
+        "init": "init",
         "predict": "predict",
         "evaluate": "evaluate",
         "cross_validate": "cross_validate",

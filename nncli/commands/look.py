@@ -14,7 +14,7 @@ from nncli.config.presets.expansion import expand
 from nncli.config.schema import Config, DataSection
 from nncli.config.validation import validate
 from nncli.data.columns import Kind, infer_kind, read_numbers
-from nncli.data.profile import ColumnProfile, profile
+from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key, profile
 from nncli.data.scratch import Scratch
 from nncli.data.sources import is_stream
 from nncli.data.table import Table
@@ -32,8 +32,8 @@ class Look:
     """A table, seen from its targets. `columns` are all others that may be trained on.
 
     `data` is the section of the configuration so far: as it was asked for, with the `words` that were found to stand
-    for a missing value. Of `table_rows` only `rows` have a target. `codes` says that the target's numbers look like
-    those of classes. `notes` are for the person to read.
+    for a missing value. Of `table_rows` only `rows` have a target; `width` counts all columns of the table. `codes`
+    says that the target's numbers look like those of classes. `notes` are for the person to read.
     """
 
     data: DataSection
@@ -43,13 +43,19 @@ class Look:
     columns: tuple[ColumnProfile, ...]
     rows: int
     table_rows: int
+    width: int
     notes: tuple[str, ...]
     words: tuple[str, ...] = ()
 
     @property
     def kept(self) -> tuple[ColumnProfile, ...]:
         """What is advised to be trained on, and what was asked for by name."""
-        return tuple(column for column in self.columns if column.keep or self._is_asked_for(column))
+        ignored = {name for name, kind in self.data.columns.items() if kind is Kind.IGNORE}
+        return tuple(
+            replace(column, kind=self.data.columns.get(column.name, column.kind))
+            for column in self.columns
+            if column.name not in ignored and (column.keep or self._is_asked_for(column))
+        )
 
     @property
     def dropped(self) -> tuple[ColumnProfile, ...]:
@@ -108,7 +114,7 @@ def _look(config: Config, scratch: Scratch) -> Look:
     names = data.features or [name for name in table.outline.names if name not in never]
     targets = profile(table, data.target)
     if any(target.words for target in targets):  # of no use until these are read as missing
-        return Look(data, "numbers", False, targets, (), 0, len(table), ())
+        return Look(data, "numbers", False, targets, (), 0, len(table), 0, ())
     rows = with_target(table, data.target, notes)
     seen = rows.only(data.target)
     loss, _ = choose_loss(config, seen, [])
@@ -120,6 +126,7 @@ def _look(config: Config, scratch: Scratch) -> Look:
         columns=profile(rows, names),
         rows=len(rows),
         table_rows=len(table),
+        width=len(table.outline.names),
         notes=tuple(notes),
     )
 
@@ -129,15 +136,26 @@ def _are_numbered(table: Table, name: str) -> bool:
 
 
 def _with_a_way(found: Look) -> Look:
-    """What was found, if there is a column to predict from."""
+    """What was found, if there is a column to predict from: where all else fails, numbers that count the rows."""
     if found.kept:
         return found
+    columns = tuple(
+        replace(column, label=Label.NUMERIC, keep=True, reason="") if _counts(column) else column
+        for column in found.columns
+    )
+    if any(column.keep for column in columns):
+        return replace(found, columns=columns)
     reasons = [f"{quoted(column.name)}: {column.reason}" for column in found.dropped[:4]]
     raise DataError(
         "there is no column to predict from",
         place=Place(source=found.data.path),
         hint=f"Left out would be {'; '.join(reasons)}." if reasons else "The table holds the target alone.",
     )
+
+
+def _counts(column: ColumnProfile) -> bool:
+    """Whether a column only happens to hold the numbers of the rows."""
+    return column.label is Label.ID and column.kind is Kind.NUMERIC and not is_named_like_a_key(column.name)
 
 
 def _no_target(path: Path) -> UsageError:

@@ -157,6 +157,12 @@ def _judged(found: ColumnProfile, present: pl.Series, table: Table) -> ColumnPro
     """The profile with the label that a person would give, and whether to train on such a column."""
     if found.distinct == 1 and found.rows == found.present > 1:
         return replace(found, label=Label.CONSTANT, keep=False, reason="one value in all rows")
+    if found.trouble is not None and not _are_long(present):
+        if words := _words_for_missing(found, present, table):
+            return replace(found, words=words)
+        if found.all_differ and found.rows >= SMALL:  # too many to be categories
+            return replace(found, keep=False, reason=found.trouble.message)
+        return found
     if found.all_differ and _is_a_key(found, present, table):
         return replace(found, label=Label.ID, keep=False, reason="a different value in every row")
     if found.kind is Kind.CATEGORICAL:
@@ -167,6 +173,11 @@ def _judged(found: ColumnProfile, present: pl.Series, table: Table) -> ColumnPro
     if found.distinct == 2 and frozenset(value.strip().lower() for value, _ in found.commonest) in PAIRS:
         return replace(found, label=Label.BOOLEAN)
     return found
+
+
+def _are_long(present: pl.Series) -> bool:
+    """Whether all cells are whole numbers, which may be too long for training to take them as such."""
+    return present.dtype.is_integer() or bool(present.cast(pl.String).str.contains(r"^\s*[+-]?[0-9]+\s*$").all())
 
 
 def _is_a_key(found: ColumnProfile, present: pl.Series, table: Table) -> bool:
