@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nncli.cli.memory import settle_within_limit
-from nncli.cli.options import Assignments, ConfigFile, JsonLines, NoColor, Quiet, Scheduler, Verbose
+from nncli.cli.options import Assignments, JsonLines, NoColor, Quiet, Scheduler, Verbose
 from nncli.cli.signals import StoppedError, Watcher, asked_to_stop, interrupt_at_once
 
 if TYPE_CHECKING:

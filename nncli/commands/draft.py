@@ -108,8 +108,8 @@ def _data(look: Look, path: str) -> list[str]:
         lines.append("  columns:  # what is to be taken for another kind than it seems, or is in doubt")
         lines += [line for name, kind in look.data.columns.items() for line in _indented(dump({name: kind.value}), 4)]
         for column in look.doubtful:
-            said = [column.trouble.message, column.trouble.hint or ""] if column.trouble else []
-            lines += [_comment(line, "    ") for line in said if line]
+            doubt = [column.trouble.message, column.trouble.hint or ""] if column.trouble else []
+            lines += [_comment(line, "    ") for line in doubt if line]
             lines += _indented(dump({column.name: column.kind.value}), 4)
     return [*lines, *_kinds(look)]
 
