@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from nncli.cli.options import Assignments, NoColor
+
 config = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look at configurations.")
 
 
@@ -32,10 +34,8 @@ def schema() -> None:
 @config.command("show")
 def show(
     path: Annotated[str, typer.Argument(help="The YAML file, or - for the standard input.", metavar="CONFIG")],
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in --set quality=fast. Repeatable."),
-    ] = None,
+    assignments: Assignments = None,
+    no_color: NoColor = False,
 ) -> None:
     """Print CONFIG with its preset and every default written out: the same training, in words that can be edited.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from nncli.config.document import Document
@@ -11,6 +12,7 @@ from nncli.config.presets.expansion import expand
 from nncli.config.schema import Config, ValidationFile
 from nncli.config.source import read
 from nncli.config.validation import validate
+from nncli.errors import ConfigError
 
 
 def load_config(path: str | Path, assignments: Sequence[str] = ()) -> Config:
@@ -37,6 +39,22 @@ def configured(document: Document, assignments: Sequence[str], *, folder: Path, 
         validation = ValidationFile(path=_absolute(folder, validation.path))
     output = config.output or str(Path("runs") / name)
     return config.model_copy(update={"data": data, "validation": validation, "output": output})
+
+
+def load_data(path: str | Path) -> Config | None:
+    """The table that a configuration names, if that much of it can be read, whatever else is wrong with it.
+
+    Everything but `data` is at its default. None for the standard input, which can be read but once.
+    """
+    if str(path) == "-":
+        return None
+    try:
+        document = read(path)
+        config = validate(Config, replace(document, value={"data": document.value.get("data")}))
+    except ConfigError:
+        return None
+    data = config.data.model_copy(update={"path": _absolute(Path(path).resolve().parent, config.data.path)})
+    return config.model_copy(update={"data": data})
 
 
 def _absolute(folder: Path, path: str) -> str:
