@@ -99,6 +99,8 @@ def _data(look: Look, path: str) -> list[str]:
     if look.words:
         said = f"spellings of a missing value, as {listed(look.words)} seems to be"
         lines += _settings([("missing", known.pop("missing"), said)], "  ")
+    if look.grouped:
+        lines += _settings([("thousands", known.pop("thousands"), "groups the digits of numbers in text")], "  ")
     lines += _indented(dump(known)) if known else []
     if look.data.drop or look.dropped:
         lines.append("  drop:  # columns left out")
@@ -116,9 +118,12 @@ def _data(look: Look, path: str) -> list[str]:
 
 
 def _doubt(column: ColumnProfile) -> str:
-    """What training would say of a column."""
+    """What training would say of a column, without the ways out that have been taken."""
     error = column.trouble
-    return "" if error is None else f"{error.message}{f'. {error.hint}' if error.hint else ''}"
+    if error is None:
+        return ""
+    hint = (error.hint or "").partition("Mend the cell")[0].strip()
+    return f"{error.message}. {hint}" if hint else error.message
 
 
 def _kinds(look: Look) -> list[str]:

@@ -32,8 +32,9 @@ class Look:
     """A table, seen from its targets. `columns` are all others that may be trained on.
 
     `data` is the section of the configuration so far: as it was asked for, with the `words` that were found to stand
-    for a missing value. Of `table_rows` only `rows` have a target; `width` counts all columns of the table. `codes`
-    says that the target's numbers look like those of classes. `notes` are for the person to read.
+    for a missing value, and, if `grouped`, with what was found to group the digits of numbers. Of `table_rows` only
+    `rows` have a target; `width` counts all columns of the table. `codes` says that the target's numbers look like
+    those of classes. `notes` are for the person to read.
     """
 
     data: DataSection
@@ -46,6 +47,7 @@ class Look:
     width: int
     notes: tuple[str, ...]
     words: tuple[str, ...] = ()
+    grouped: bool = False
 
     @property
     def kept(self) -> tuple[ColumnProfile, ...]:
@@ -75,7 +77,7 @@ class Look:
 
 
 def look(path: Path, targets: Sequence[str], assignments: Sequence[str] = (), scratch: Path | None = None) -> Look:
-    """Read the table at `path`, as often as it takes to know how it spells a missing value: once, or twice.
+    """Read the table at `path`, as often as it takes to know how it spells missing values and numbers: once or twice.
 
     `assignments` are those of a training, such as `data.separator=;`; `scratch` is the folder of temporary files.
 
@@ -94,17 +96,18 @@ def look(path: Path, targets: Sequence[str], assignments: Sequence[str] = (), sc
         raise _no_target(path)
     section: dict[str, object] = {"path": str(path), "target": list(targets)}
     config = validate(Config, expand(Document({"data": section}, {}, "nncli init", ()), assignments))
-    words: list[str] = []
+    words, asked = list[str](), config.data.thousands
     while True:
         with Scratch(scratch) as open_scratch:
             found = _look(config, open_scratch)
-        missing = config.data.missing
-        more = {word for column in (*found.targets, *found.columns) for word in column.words} - {*missing}
-        if not more:
-            return _with_a_way(replace(found, words=tuple(words)))
-        words += sorted(more)
-        data = config.data.model_copy(update={"missing": (*missing, *sorted(more))})
-        config = config.model_copy(update={"data": data})
+        columns, data = (*found.targets, *found.columns), config.data
+        more = sorted({word for column in columns for word in column.words} - {*data.missing})
+        mark = next((column.thousands for column in columns if column.thousands), None)
+        if not more and mark is None:
+            return _with_a_way(replace(found, words=tuple(words), grouped=data.thousands != asked))
+        words += more
+        update = {"missing": (*data.missing, *more), "thousands": data.thousands or mark}
+        config = config.model_copy(update={"data": data.model_copy(update=update)})
 
 
 def _look(config: Config, scratch: Scratch) -> Look:
@@ -113,7 +116,7 @@ def _look(config: Config, scratch: Scratch) -> Look:
     never = {*data.target, *data.drop, *data.apart}
     names = data.features or [name for name in table.outline.names if name not in never]
     targets = profile(table, data.target)
-    if any(target.words for target in targets):  # of no use until these are read as missing
+    if any(target.words or target.thousands for target in targets):  # to be read once more
         return Look(data, "numbers", False, targets, (), 0, len(table), 0, ())
     rows = with_target(table, data.target, notes)
     seen = rows.only(data.target)

@@ -120,6 +120,19 @@ def test_a_target_may_spell_missing_values_in_its_own_way(here: Path) -> None:
     prepare(loaded(here, text))
 
 
+def test_numbers_with_grouped_digits_are_read_as_numbers(here: Path) -> None:
+    columns: dict[str, list[Any]] = {
+        "x": [f"{1000 + i * 7919:,}" for i in range(N)],
+        "z": numbers(),
+        "y": [f"{i * 997:,}" for i in range(N)],
+    }
+    begun = begin(write(here, columns), "y")
+    assert section(begun.text)["thousands"] == ","
+    assert begun.notes == ("',' is taken to group the digits of numbers",)
+    assert "a number: 0 to 38,883" in begun.text
+    assert dict(prepare(loaded(here, begun.text)).config.data.columns) == {"x": "numeric", "z": "numeric"}
+
+
 def test_a_doubtful_column_goes_as_categories_with_the_doubt_beside_it(here: Path) -> None:
     begun = begin(write(here, {"x": ["5%", "6%"] * (N // 2), "y": numbers()}), "y")
     assert section(begun.text)["columns"] == {"x": "categorical"}
