@@ -30,6 +30,7 @@ OWNED_KEY = re.compile(
 )
 UNNAMED = re.compile(r"unnamed: ?[0-9]+|column_?[0-9]*|#|no\.?|nr\.?|")
 """What programs call a column of row numbers that had no name."""
+SEVERAL_WORDS = r"\S\s+\S"
 TIMES = frozenset(
     ("time", "t", "date", "year", "quarter", "month", "week", "day", "hour", "minute", "second", "period")
 )
@@ -52,11 +53,11 @@ class Label(StrEnum):
 class ColumnProfile:
     """A column as it was found.
 
-    `kind` is what training takes it for; where training would refuse the column, `trouble` says why, and `kind` is one
-    under which it would not. Of `rows`, `missing` have no value; the others hold `distinct` different ones, the
-    `commonest` of which are given as they are spelled, with their counts. Lowest, highest, mean and median are those of
-    numbers that are finite. `words` are those spellings of a missing value that keep the column from being numbers.
-    `keep` says whether to train on it, and `reason` why not.
+    `kind` is what training takes it for, or can be told to where it asks. `trouble` is the error of a training that is
+    told nothing. Of `rows`, `missing` have no value; the others hold `distinct` different ones, the `commonest` of
+    which are given as they are spelled, with their counts. Lowest, highest, mean and median are those of numbers that
+    are finite. `words` are those spellings of a missing value that keep the column from being numbers. `keep` says
+    whether to train on it, and `reason` why not.
     """
 
     name: str
@@ -103,24 +104,37 @@ def profile_column(table: Table, name: str) -> ColumnProfile:
     Raises:
         DataError: there is no such column.
     """
-    cells, trouble = table.column(name), None
+    cells, trouble, refusal = table.column(name), None, None
     try:
         kind = infer_kind(table, name)
-        if kind is Kind.NUMERIC:
-            read_numbers(table, name)  # refuses an infinite one
-        elif kind is Kind.CATEGORICAL:
-            readable(table, name)
-    except DataError as error:
+        refusal = _refusal(table, name, kind)
+    except DataError as error:  # in doubt; told to, training takes it for categories
         kind, trouble = Kind.CATEGORICAL, error
     cells = cells.fill_nan(None) if cells.dtype.is_float() else cells
     label = Label.EMPTY if kind is Kind.IGNORE else Label(kind.value)
-    found = ColumnProfile(name, kind, label, rows=len(cells), missing=cells.null_count(), trouble=trouble)
-    present = cells.drop_nulls()
-    if found.label is Label.EMPTY:
+    found = ColumnProfile(name, kind, label, rows=len(cells), missing=cells.null_count(), trouble=trouble or refusal)
+    if label is Label.EMPTY:
         return replace(found, keep=False, reason="no value in any row")
+    present = cells.drop_nulls()
+    if refusal is not None:
+        label = Label.DATE if present.dtype.is_temporal() else label
+        found = replace(found, label=label, keep=False, reason=refusal.message)
     if present.dtype.is_nested() or present.dtype in (pl.Binary, pl.Object):
-        return replace(found, keep=False, reason="" if trouble is None else trouble.message)
-    return _judged(_measured(found, present, table), present, table)
+        return found
+    found = _measured(found, present, table)
+    return found if refusal else _judged(found, present, table)
+
+
+def _refusal(table: Table, name: str, kind: Kind) -> DataError | None:
+    """Why the cells of a column cannot be read as what they are: one is infinite, or there is no such kind."""
+    try:
+        if kind is Kind.NUMERIC:
+            read_numbers(table, name)
+        elif kind is Kind.CATEGORICAL:
+            readable(table, name)
+    except DataError as error:
+        return error
+    return None
 
 
 def _measured(found: ColumnProfile, present: pl.Series, table: Table) -> ColumnProfile:
@@ -146,8 +160,6 @@ def _judged(found: ColumnProfile, present: pl.Series, table: Table) -> ColumnPro
     if found.all_differ and _is_a_key(found, present, table):
         return replace(found, label=Label.ID, keep=False, reason="a different value in every row")
     if found.kind is Kind.CATEGORICAL:
-        if found.trouble is not None and present.dtype.is_temporal():
-            return replace(found, label=Label.DATE, keep=False, reason=found.trouble.message)
         if present.dtype == pl.String and (words := _words_for_missing(found, present, table)):
             return replace(found, words=words)
         if found.all_differ and found.rows >= SMALL:
@@ -168,11 +180,13 @@ def _is_a_key(found: ColumnProfile, present: pl.Series, table: Table) -> bool:
     if found.kind is Kind.NUMERIC:
         x = parse_numbers(present, table.dialect)
         first, last = found.lowest, found.highest
-        if first is None or last is None or found.trouble is not None or not (x == x.floor()).all():
+        if first is None or last is None or not (x == x.floor()).all():
             return False
         counted = first in (0.0, 1.0) and last - first == found.rows - 1
         return named or (counted and not TIMES & set(parts_of(found.name)))
-    return present.dtype == pl.String and not present.str.contains(r"\S\s+\S").any() and found.label is not Label.DATE
+    if present.dtype == pl.String:
+        return found.label is not Label.DATE and not present.str.contains(SEVERAL_WORDS).any()
+    return present.dtype.is_integer()  # with more digits than a number can keep
 
 
 def _words_for_missing(found: ColumnProfile, present: pl.Series, table: Table) -> tuple[str, ...]:

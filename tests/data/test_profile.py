@@ -53,6 +53,7 @@ def test_the_commonest_values_come_first_and_equals_by_their_spelling() -> None:
         ([str(7 * i) for i in range(N)], "PassengerId"),
         ([7.0 * i for i in range(3)], "order_no"),
         ([f"{10**17 + i}" for i in range(N)], "number"),
+        ([10**17 + i for i in range(N)], "number"),
         ([f"{i:05}" for i in range(N)], "number"),
     ],
 )
@@ -132,8 +133,17 @@ def test_doubtful_columns_say_why_and_go_as_categories() -> None:
     assert (found.kind, found.keep, found.words) == (Kind.CATEGORICAL, True, ())
 
 
-def test_an_infinite_cell_is_trouble() -> None:
-    assert of([1.0, float("inf"), 2.0]).trouble
+@pytest.mark.parametrize("cells", [[1.0, float("inf"), 2.0], ["1", "inf", "2"]])
+def test_a_column_with_an_infinite_cell_is_left_out(cells: list[object]) -> None:
+    found = of(cells)
+    assert (found.kind, found.keep, found.highest) == (Kind.NUMERIC, False, 2.0)
+    assert "not a finite number" in found.reason
+
+
+def test_ids_too_long_for_numbers_go_as_categories_where_they_repeat() -> None:
+    found = of([10**17 + 1, 10**17 + 1, 10**17 + 3] * N)
+    assert (found.kind, found.keep) == (Kind.CATEGORICAL, True)
+    assert found.trouble
 
 
 @pytest.mark.parametrize("cells", [[[1], [2]], [{"a": 1}, {"a": 2}], [b"x", b"y"]])
