@@ -17,6 +17,7 @@ from nncli.commands.encoded import EncodedRows, Rows
 from nncli.data.columns import read_numbers
 from nncli.data.table import Table
 from nncli.data.targets import ClassTarget, Target
+from nncli.training.threads import held_to
 
 Floats = npt.NDArray[np.float64]
 Tell = Callable[[str, int, int], object]
@@ -69,6 +70,8 @@ def shown_outputs(target: Target) -> tuple[slice, tuple[str, ...]]:
     return slice(None), target.names
 
 
+@np.errstate(all="ignore")  # what overflows shows in the numbers
+@held_to(1)
 def dependences(
     rows: EncodedRows,
     table: Table,
@@ -87,8 +90,7 @@ def dependences(
         values, labels, lenders = _points(table, column, numeric=column in rows.model.numeric)
         means = np.empty((len(lenders), len(outputs)))
         for j, lender in enumerate(lenders):
-            with np.errstate(all="ignore"):
-                means[j] = few.predict(column, rows.cells(column, np.array([lender])))[:, shown].mean(axis=0)
+            means[j] = few.predict(column, rows.cells(column, np.array([lender])))[:, shown].mean(axis=0)
         found.append(Dependence(column, values, labels, outputs, means))
     tell("dependence", len(columns), len(columns))
     return tuple(found)

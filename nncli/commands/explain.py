@@ -130,46 +130,39 @@ def explain(
     if encoded.strangers.note:
         notes.append(encoded.strangers.note)
 
-    there = rows_with_target(part, target.names) if set(target.names) <= set(part.names) else np.empty(0, np.int64)
-    found, loss, score, metric = None, None, None, _metric(config, target)
-    judged = Judge(model, target.read(part.take(there)) if len(there) else np.empty(0), metric)
-    if len(there):
-        labelled = encoded.take(there)
-        before = labelled.predict()
-        loss, score = float(judged.losses(before).mean()), judged.score(before)
-        found = importances(labelled, judged, repeats, rng, tell)
+    labelled = _labelled(part, target)
+    judged = Judge(model, target.read(part.take(labelled)) if len(labelled) else np.empty(0), _metric(config, target))
+    found, loss, score = None, None, None
+    if len(labelled):
+        loss, score = judged.as_it_is(encoded.take(labelled))
+        found = importances(encoded.take(labelled), judged, repeats, rng, tell)
         ranked = [one.column for one in found]
     else:
         notes.append("the table has no target to judge by, so nothing is said of importance")
         ranked = by_change(encoded, rng) if top else []
     curves = dependences(encoded, part, ranked[:top], rng, tell)
 
-    taken, numbers = None, np.empty(0, np.int64)
+    taken, few = None, np.empty(0, np.int64)
     if attributions:
-        few = np.arange(len(part)) if rows else _draw(len(part), MOST_ATTRIBUTED, rng)
+        few = _draw(len(part), rows or MOST_ATTRIBUTED, rng)
         if len(few) < len(part):
             notes.append(f"attributed {len(few):,} of the rows; --rows says of how many more")
-        background, note = _background(opened, config, model, encoded)
-        notes += [note] if note else []
+        background = _background(opened, config, model, encoded, notes)
         taken = attribute(encoded.take(few), background, of, tell)
-        numbers = _numbers(part)[few]
         if taken.missed:
-            notes.append(
-                f"of {taken.missed:,} rows the columns do not quite add up to the prediction: "
-                f"by up to {np.nanmax(taken.error):.2g}, where {taken.tolerance:.2g} was aimed at"
-            )
+            notes.append(_missed(taken))
     return Explanation(
         rows=len(part),
         table_rows=len(table),
-        labelled=len(there),
+        labelled=len(labelled),
         loss_name=judged.loss_name,
         loss=loss,
-        metric=metric,
+        metric=judged.metric,
         score=score,
         importances=found,
         dependences=curves,
         attributions=taken,
-        attributed=numbers,
+        attributed=_numbers(part)[few],
         notes=tuple(notes),
     )
 
@@ -200,17 +193,31 @@ def _metric(config: Config, target: Target) -> str:
     return config.metric if config.metric in known else "accuracy" if classes else "rmse"
 
 
-def _background(run: Run, config: Config, model: AnyModel, rows: EncodedRows) -> tuple[EncodedRows, str | None]:
-    """The rows of which the average one is made: those of the run's table, or, where that is gone, these."""
+def _labelled(table: Table, target: Target) -> Rows:
+    """Positions of the rows whose target is there; none where the table has no such column."""
+    there = set(target.names) <= set(table.names)
+    return rows_with_target(table, target.names) if there else np.empty(0, np.int64)
+
+
+def _background(run: Run, config: Config, model: AnyModel, rows: EncodedRows, notes: list[str]) -> EncodedRows:
+    """The rows of which the average one is made: those of the run's table, or, where that is gone, the `rows`."""
     try:
         same_tables(config, run.load_manifest())
     except DataError as error:
-        return rows, f"the average row is that of this table, not of the run's: {error.message}"
+        notes.append(f"the average row is that of this table, not of the run's: {error.message}")
+        return rows
     with Scratch() as scratch:
-        notes = list[str]()
-        stored = with_target(read(config, config.data.path, notes, scratch), config.data.target, notes)
+        stored = with_target(read(config, config.data.path, [], scratch), config.data.target, [])
         few = _draw(len(stored), MOST_ROWS, np.random.default_rng(config.seed))
-        return EncodedRows.of(model, stored.take(few).only(model.names)), None
+        return EncodedRows.of(model, stored.take(few).only(model.names))
+
+
+def _missed(found: Attributions) -> str:
+    """A note on rows that do not add up."""
+    many = "1 row" if found.missed == 1 else f"{found.missed:,} rows"
+    finite = found.error[np.isfinite(found.error)]
+    by = f"up to {finite.max():.2g}" if len(finite) == len(found.error) else "what is no number"
+    return f"of {many} the columns do not add up to the prediction but for {by}; {found.tolerance:.2g} was aimed at"
 
 
 def _numbers(table: Table) -> Rows:
