@@ -12,6 +12,7 @@ from nncli.version import __version__
 if TYPE_CHECKING:
     from nncli.commands.cross_validate import cross_validate, resume_cross_validation
     from nncli.commands.evaluate import evaluate
+    from nncli.commands.explain import explain
     from nncli.commands.init import init
     from nncli.commands.load import load
     from nncli.commands.predict import predict
@@ -21,6 +22,7 @@ __all__ = [
     "__version__",
     "cross_validate",
     "evaluate",
+    "explain",
     "init",
     "load",
     "predict",
@@ -39,6 +41,7 @@ def __getattr__(name: str) -> object:
         "predict": "predict",
         "evaluate": "evaluate",
         "load": "load",
+        "explain": "explain",
         "cross_validate": "cross_validate",
         "resume_cross_validation": "cross_validate",
     }

@@ -17,6 +17,7 @@ from nncli.cli.check import check
 from nncli.cli.config import config
 from nncli.cli.cross_validate import cross_validate
 from nncli.cli.evaluate import evaluate
+from nncli.cli.explain import explain
 from nncli.cli.generate import generate_data
 from nncli.cli.init import init
 from nncli.cli.predict import predict
@@ -48,6 +49,7 @@ app.command("train")(train)
 app.command("predict")(predict)
 app.command("evaluate")(evaluate)
 app.command("report")(report)
+app.command("explain")(explain)
 app.command("cross-validate")(cross_validate)
 app.command("generate-data")(generate_data)
 app.add_typer(config, name="config")
@@ -77,6 +79,7 @@ def root(
     nncli predict "$RUN" new.csv -o answers.csv    predict
     nncli evaluate "$RUN" labelled.csv             score
     nncli report "$RUN"                            what it learned, as a page to read
+    nncli explain "$RUN"                           what it leans on
     nncli cross-validate config.yaml               how good such a training is, fold by fold
     """
     if debug:
