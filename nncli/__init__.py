@@ -1,6 +1,6 @@
 """nncli: train a neural network on a table, from the command line or from Python, on NumPy.
 
->>> from nncli import train, predict, evaluate  # the commands, as functions  # doctest: +SKIP
+>>> from nncli import train, predict, evaluate, load  # the commands, as functions  # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nncli.commands.cross_validate import cross_validate, resume_cross_validation
     from nncli.commands.evaluate import evaluate
     from nncli.commands.explain import explain
+    from nncli.commands.load import load
     from nncli.commands.predict import predict
     from nncli.commands.train import resume, train
 
@@ -21,6 +22,7 @@ __all__ = [
     "cross_validate",
     "evaluate",
     "explain",
+    "load",
     "predict",
     "resume",
     "resume_cross_validation",
@@ -36,6 +38,7 @@ def __getattr__(name: str) -> object:
         "predict": "predict",
         "evaluate": "evaluate",
         "explain": "explain",
+        "load": "load",
         "cross_validate": "cross_validate",
         "resume_cross_validation": "cross_validate",
     }

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.commands.rows import read, split_table, with_target
-from nncli.commands.scores import Scores, Truth, score
-from nncli.commands.survey import Survey, predict_stored
+from nncli.commands.scores import Scores, Truth, baseline, score
+from nncli.commands.survey import Labelled, Survey, predict_stored, truth_of
 from nncli.commands.train import same_tables, unchanged
 from nncli.config.schema import Config
 from nncli.data.scratch import Scratch
@@ -28,6 +28,8 @@ from nncli.runs.manifest import Manifest
 from nncli.training.state import Streams
 
 On: TypeAlias = Literal["validation", "training"]
+ON_VALIDATION: On = "validation"
+ON_TRAINING: On = "training"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Judged:
     from 1. `y` holds codes (rows,) or numbers (rows, targets) in their own units, `weights` (rows,) sample weights.
     The predictions of an ensemble are the mean of those members that never saw the row, which `spoken` (members, rows)
     says where it is not all of them. Where no rows were validated on, these are rows of the `training`, on which a
-    network is better than on others: whoever shows it has to say so.
+    network is better than on others: whoever shows it has to say so. `trivial` is what the guess from the training rows
+    says of them, that knows no features.
     """
 
     config: Config
@@ -51,6 +54,7 @@ class Judged:
     predictions: Predictions
     loss: Loss
     on: On
+    trivial: Predictions
     spoken: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
@@ -76,50 +80,53 @@ def judge(path: str | Path) -> Judged:
     with Scratch() as scratch:
         said = _by_members(config, model, scratch) if isinstance(model, Ensemble) else _by_one(config, model, scratch)
         table = said.rows.only(said.rows.outline.names)
-    weight = config.data.weight
+    weight, target = config.data.weight, said.predictions.target
     return Judged(
         config=config,
         manifest=manifest,
         model=model,
         table=table,
         numbers=np.arange(1, len(table) + 1) if table.numbers is None else table.numbers,
-        y=model.spec.target.read(table),
+        y=target.read(table),
         weights=read_weights(table, weight) if weight else None,
         predictions=said.predictions,
         loss=model.spec.loss,
         on=said.on,
+        trivial=baseline(target, said.training.y, said.training.weights, len(table)),
         spoken=said.spoken,
     )
 
 
 @dataclass(frozen=True)
 class _Said:
-    """What is said of some rows, and who has a say; see `Judged`."""
+    """The rows that a run is judged by, what it says of them, which they are, and the truth of the training rows; for
+    `spoken` see `Judged`."""
 
     rows: StoredTable
     predictions: Predictions
     on: On
+    training: Labelled
     spoken: npt.NDArray[np.bool_] | None = None
 
 
 def _by_one(config: Config, model: Model, scratch: Scratch) -> _Said:
-    """The rows that one network is judged by, and what it says of them."""
+    """Of one network."""
     target, notes = model.spec.target, list[str]()
     table = with_target(read(config, config.data.path, notes, scratch, whole=True), target.names, notes)
     as_classes, streams = isinstance(target, ClassTarget), Streams.of(config.seed)
     training, held = split_table(config, table, as_classes, streams, notes, scratch, whole=True)
-    rows = training if held is None else held
-    return _Said(rows, predict_stored(model, rows, target), "training" if held is None else "validation")
+    rows, on = (training, ON_TRAINING) if held is None else (held, ON_VALIDATION)
+    return _Said(rows, predict_stored(model, rows, target), on, truth_of(training, target, config))
 
 
 def _by_members(config: Config, ensemble: Ensemble, scratch: Scratch) -> _Said:
-    """The rows that an ensemble is judged by, and what those of its members say that never saw them."""
+    """Of an ensemble: of each row, what those of its members say that never saw it."""
     survey = Survey.of(config, scratch, whole=True)
-    held = survey.held(ensemble)
+    held, inside = survey.held(ensemble), survey.table.take(survey.inside)
     if held is not None:
-        return _Said(held.table, held.predicted(ensemble.spec.temperature), "validation", held.spoken)
-    rows = survey.table.take(survey.inside)
-    return _Said(rows, predict_stored(ensemble, rows, survey.target), "training")
+        said = held.predicted(ensemble.spec.temperature)
+        return _Said(held.table, said, ON_VALIDATION, survey.truth(inside), held.spoken)
+    return _Said(inside, predict_stored(ensemble, inside, survey.target), ON_TRAINING, survey.truth(inside))
 
 
 def _require_tables(config: Config, manifest: Manifest) -> None:

@@ -30,10 +30,14 @@ from nncli.data.traits import Traits
 from nncli.data.weights import Weights, class_weights, combine, read_weights
 from nncli.errors import DataError, Place, listed
 from nncli.nn.network import Network
+from nncli.stages import stage
 from nncli.training.state import Streams
 
 PARQUET_ROWS = 1 << 17
 """Rows of a Parquet file that are read at a time."""
+
+SPELLED = (Kind.CATEGORICAL, Kind.DATE, Kind.TEXT)
+"""Kinds of which every cell is kept as it is spelled."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +88,13 @@ def read(
 
     # a target that may turn out to be one of classes stays as it is spelled, as it would if that had been said
     classes = data.target if config.loss is None or config.loss.task == "classes" else ()
-    texts = {*classes, *(name for name, kind in data.columns.items() if kind is Kind.CATEGORICAL)}
+    texts = {*classes, *(name for name, kind in data.columns.items() if kind in SPELLED)}
     texts |= set(data.drop) if whole else set()
     once = trained is not None or is_stream(file)
     readings = iter((reading,) if once else (replace(reading, numbers=None, texts=frozenset(texts)), reading))
-    table = store(lambda: pieces(file, None, next(readings)), kept, scratch, texts=None if once else texts)
+    with stage(f"reading {path}") as told:
+        table = store(lambda: pieces(file, None, next(readings)), kept, scratch, texts=None if once else texts)
+        told.found.append(f"{len(table):,} rows, {len(table.outline.names):,} columns")
     notes += table.outline.notes
     return table
 

@@ -155,9 +155,7 @@ class Survey:
 
     def truth(self, table: StoredTable) -> Labelled:
         """The truth of the rows of a table."""
-        weight = self.config.data.weight
-        weights = read_weights(table.only([weight]), weight) if weight else None
-        return Labelled(self.target.read(table.only(self.target.names)), weights)
+        return truth_of(table, self.target, self.config)
 
     def card(self, rows: Labelled, training: Labelled, predictions: Predictions) -> ScoreCard:
         """Scores on some rows, and what the guess from the training rows scores there."""
@@ -179,6 +177,13 @@ class Labelled:
     def take(self, rows: npt.NDArray[np.int64]) -> Labelled:
         """Those at these positions."""
         return Labelled(self.y[rows], None if self.weights is None else self.weights[rows])
+
+
+def truth_of(table: StoredTable, target: Target, config: Config) -> Labelled:
+    """The truth of the rows of a table, and the weights that `config` has them count with."""
+    weight = config.data.weight
+    weights = read_weights(table.only([weight]), weight) if weight else None
+    return Labelled(target.read(table.only(target.names)), weights)
 
 
 @dataclass(frozen=True)

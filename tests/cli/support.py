@@ -23,6 +23,8 @@ DATA = ROOT / "data"
 CONFIGS = ROOT / "configs"
 COMMAND = (sys.executable, "-W", "error", "-m", "nncli")
 SECONDS = 60
+SWITCHES = ("NNCLI_DEBUG", "NO_COLOR")
+"""Variables that an option sets."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,16 @@ def call(monkeypatch: pytest.MonkeyPatch, *words: object, stdin: bytes = b"") ->
         patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8"))
         patch.setattr("sys.stdout", out)
         patch.setattr("sys.stderr", err)
-        patch.delenv("NNCLI_DEBUG", raising=False)
+        for switch in SWITCHES:
+            patch.delenv(switch, raising=False)
         try:
             main()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 0
         finally:
             signal.signal(signal.SIGINT, interrupt)
-            os.environ.pop("NNCLI_DEBUG", None)
+            for switch in SWITCHES:
+                os.environ.pop(switch, None)
     return Outcome(code, *(stream.buffer.getvalue().decode() for stream in (out, err)))
 
 

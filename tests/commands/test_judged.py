@@ -11,7 +11,7 @@ import pytest
 
 from nncli import train
 from nncli.commands.judged import Judged, judge
-from nncli.commands.scores import as_json
+from nncli.commands.scores import as_json, score
 from nncli.config.loading import load_config
 from nncli.errors import DataError, RunError
 from nncli.runs.directory import Run
@@ -57,6 +57,15 @@ def written(run: Path, rows: str = "validation") -> tuple[int, object]:
     return card["rows"], card["metrics"]
 
 
+def trivial(run: Path, rows: str = "validation") -> object:
+    return json.loads((run / METRICS).read_text())[rows]["baseline"]
+
+
+def guessed(judged: Judged) -> object:
+    scores = score(judged.trivial, judged.y, judged.weights, judged.loss)
+    return json.loads(json.dumps(as_json(scores)))
+
+
 def found(judged: Judged) -> tuple[int, object]:
     return len(judged), json.loads(json.dumps(as_json(judged.scores)))
 
@@ -87,6 +96,7 @@ def test_the_scores_are_those_of_the_run(table: Path, text: str, options: dict[s
     judged = judge(run)
     assert judged.on == "validation"
     assert found(judged) == written(run)
+    assert guessed(judged) == trivial(run)
 
 
 @pytest.mark.parametrize("text", [SMALL, ENSEMBLE])
@@ -95,6 +105,7 @@ def test_where_nothing_was_held_out_it_is_judged_on_the_training_rows_and_says_s
     judged = judge(run)
     assert judged.on == "training"
     assert found(judged) == written(run, "training")
+    assert guessed(judged) == trivial(run, "training")
 
 
 def test_the_rows_come_with_their_numbers_and_all_their_columns(table: Path) -> None:
