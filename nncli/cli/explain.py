@@ -46,7 +46,7 @@ def explain(
     rows: Annotated[
         int | None,
         typer.Option(
-            "--rows", metavar="N", help="Look at N rows at most, drawn with the run's seed. [20000; with -o 1000]"
+            "--rows", metavar="N", help="Look at N rows at most, drawn with the run's seed. [5000; for -o 1000]"
         ),
     ] = None,
     repeats: Annotated[int, typer.Option("--repeats", metavar="N", help="How often every column is shuffled.")] = 5,
@@ -77,11 +77,12 @@ def explain(
     from nncli.data.outputs import open_sink
     from nncli.data.tables import format_of
     from nncli.errors import UsageError
-    from nncli.files import refuse_existing
+    from nncli.files import refuse_existing, refuse_replacing
 
     interrupt_at_once()
     if output is not None:
         refuse_existing(output, force=force)
+        refuse_replacing(None if table in (None, "-") else Path(table), output)
         format_of(output)  # or it is said now
     elif of is not None:
         raise UsageError("--of says what -o FILE is to take apart", hint="Name a file with -o.")

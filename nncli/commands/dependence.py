@@ -57,14 +57,13 @@ class Dependence:
     @property
     def direction(self) -> str:
         """Where one output depends on numbers: `rises`, `falls`, or `both` where it does not go one way, `flat`; else,
-        which label has the highest prediction. Empty where there are several outputs."""
-        if len(self.outputs) > 1 or not len(self.predictions):
+        which label has the highest prediction. Empty where there are several outputs, or fewer than two points."""
+        if len(self.outputs) > 1 or len(self.predictions) < 2:
             return ""
         y = self.predictions[:, 0]
         if self.values is None and self.labels is not None:
-            return (
-                "" if len(y) < 2 else f"highest of {'(missing)' if (top := self.labels[y.argmax()]) is None else top}"
-            )
+            top = self.labels[y.argmax()]
+            return f"highest of {'(missing)' if top is None else top}"
         steps = np.diff(y)
         up, down = float(steps[steps > 0.0].sum()), -float(steps[steps < 0.0].sum())
         if up + down == 0.0:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Tell = Callable[[str, int, int], object]
 
-MOST_ROWS = 20_000
+MOST_ROWS = 5_000
 """Rows that are looked at where nobody says how many: more would narrow the intervals by little, and take long."""
 MOST_ATTRIBUTED = 1_000
 """Rows that are taken apart where nobody says how many: each takes the network some hundred times."""
@@ -101,7 +101,7 @@ def explain(
         run: a run directory.
         data: a file or a frame, whose target may be missing; `-` is the standard input; None are the rows that the run
             was validated on, of which each member of an ensemble speaks of those alone that it never saw.
-        rows: at most so many are looked at, drawn with the run's seed; default: 20,000, for attributions 1,000.
+        rows: at most so many are looked at, drawn with the run's seed; default: 5,000, for attributions 1,000.
         repeats: how often every column is shuffled.
         top: how many columns have their dependence told.
         attributions: whether each row's prediction is taken apart too.
