@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nncli.cli.memory import settle_within_limit
+from nncli.cli.options import Quiet
 
 
 class Preset(StrEnum):
@@ -46,7 +47,7 @@ def init(
         typer.Option("--set", metavar="KEY=VALUE", help="Write a key, as in --set epochs=20. Repeatable."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Look at a table and write a configuration that trains on it, with what was found and decided in comments.
 

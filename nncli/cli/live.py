@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nncli.commands.session import Started
     from nncli.training.loop import EpochReport, RateHalved
 
-REFRESHES_PER_SECOND = 6
+REFRESHES_PER_SECOND = 4
 NARROW = 60
 """Columns below which there is no curve and no bar."""
 WIDEST, HIGHEST = 100, 12

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nncli.commands.predict import table_of
 from nncli.commands.scores import Scores, as_json, score
-from nncli.data.frames import as_polars
 from nncli.data.strangers import Strangers
 from nncli.data.table import Table
 from nncli.data.tables import read_table
@@ -74,13 +74,13 @@ def evaluate_data(model: AnyModel, data: str | Path | Frame) -> Evaluation:
 
 
 def read_data(model: AnyModel, data: str | Path | Frame) -> Table:
-    """The whole of a table, as the model's own was read: a file, the standard input (`-`), or a frame.
+    """The whole of a table, read as the model's own was: a file, the standard input (`-`), or a frame.
 
     Raises:
         DataError: it cannot be read.
     """
     if not isinstance(data, str | Path):
-        return Table(as_polars(data), "the frame", dialect=model.spec.dialect)
+        return table_of(model, data)
     source = None if str(data) == "-" else Path(data)
     with stage(f"reading {data}") as told:
         table = read_table(source, missing=model.spec.missing, trained=model.spec.dialect)

@@ -28,8 +28,6 @@ from nncli.runs.manifest import Manifest
 from nncli.training.state import Streams
 
 On: TypeAlias = Literal["validation", "training"]
-ON_VALIDATION: On = "validation"
-ON_TRAINING: On = "training"
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def judge(path: str | Path) -> Judged:
     with Scratch() as scratch:
         said = _by_members(config, model, scratch) if isinstance(model, Ensemble) else _by_one(config, model, scratch)
         table = said.rows.only(said.rows.outline.names)
-    weight, target = config.data.weight, said.predictions.target
+    weight, target, training = config.data.weight, said.predictions.target, said.training
     return Judged(
         config=config,
         manifest=manifest,
@@ -92,15 +90,14 @@ def judge(path: str | Path) -> Judged:
         predictions=said.predictions,
         loss=model.spec.loss,
         on=said.on,
-        trivial=baseline(target, said.training.y, said.training.weights, len(table)),
+        trivial=baseline(target, training.y, training.weights, len(table)),
         spoken=said.spoken,
     )
 
 
 @dataclass(frozen=True)
 class _Said:
-    """The rows that a run is judged by, what it says of them, which they are, and the truth of the training rows; for
-    `spoken` see `Judged`."""
+    """What is said of some rows, and who has a say, see `Judged`; and the truth of the `training` rows."""
 
     rows: StoredTable
     predictions: Predictions
@@ -110,23 +107,23 @@ class _Said:
 
 
 def _by_one(config: Config, model: Model, scratch: Scratch) -> _Said:
-    """Of one network."""
+    """The rows that one network is judged by, and what it says of them."""
     target, notes = model.spec.target, list[str]()
     table = with_target(read(config, config.data.path, notes, scratch, whole=True), target.names, notes)
     as_classes, streams = isinstance(target, ClassTarget), Streams.of(config.seed)
     training, held = split_table(config, table, as_classes, streams, notes, scratch, whole=True)
-    rows, on = (training, ON_TRAINING) if held is None else (held, ON_VALIDATION)
-    return _Said(rows, predict_stored(model, rows, target), on, truth_of(training, target, config))
+    truth, rows = truth_of(training, target, config), training if held is None else held
+    return _Said(rows, predict_stored(model, rows, target), "training" if held is None else "validation", truth)
 
 
 def _by_members(config: Config, ensemble: Ensemble, scratch: Scratch) -> _Said:
-    """Of an ensemble: of each row, what those of its members say that never saw it."""
+    """The rows that an ensemble is judged by, and what those of its members say that never saw them."""
     survey = Survey.of(config, scratch, whole=True)
     held, inside = survey.held(ensemble), survey.table.take(survey.inside)
+    truth = survey.truth(inside)
     if held is not None:
-        said = held.predicted(ensemble.spec.temperature)
-        return _Said(held.table, said, ON_VALIDATION, survey.truth(inside), held.spoken)
-    return _Said(inside, predict_stored(ensemble, inside, survey.target), ON_TRAINING, survey.truth(inside))
+        return _Said(held.table, held.predicted(ensemble.spec.temperature), "validation", truth, held.spoken)
+    return _Said(inside, predict_stored(ensemble, inside, survey.target), "training", truth)
 
 
 def _require_tables(config: Config, manifest: Manifest) -> None:
