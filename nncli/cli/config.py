@@ -16,6 +16,21 @@ def root() -> None:
     """Look at configurations."""
 
 
+@config.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of a configuration, by which editors and other tools know what may be written.
+
+    An editor with the YAML language server completes and checks a file in which a comment names the schema.
+
+    \b
+    nncli config schema > config.schema.json
+    echo '# yaml-language-server: $schema=config.schema.json' >> config.yaml
+    """
+    from nncli.config.shipped import SCHEMA
+
+    typer.echo(SCHEMA.read_bytes(), nl=False)
+
+
 @config.command("show")
 def show(
     path: Annotated[str, typer.Argument(help="The YAML file, or - for the standard input.", metavar="CONFIG")],

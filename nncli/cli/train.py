@@ -10,16 +10,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nncli.cli.memory import settle_within_limit
-from nncli.cli.options import Assignments, ConfigFile, JsonLines, NoColor, Quiet, Scheduler, Verbose
+from nncli.cli.options import Assignments, JsonLines, NoColor, Quiet, Scheduler, Verbose
 from nncli.cli.signals import StoppedError, Watcher, asked_to_stop, interrupt_at_once
 
 if TYPE_CHECKING:
     from nncli.commands.progress import MembersStarted
     from nncli.commands.session import Event, Finished, Started
+    from nncli.config.schema import Config
 
 
 def train(
-    config: ConfigFile = None,
+    config: Annotated[
+        str | None,
+        typer.Argument(help="The YAML file, or - for the standard input; or a table, with --target.", metavar="CONFIG"),
+    ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option("-t", "--target", metavar="COLUMN", help="Train on the table CONFIG, to predict this column."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The run directory to make; default: runs/NAME.")
     ] = None,
@@ -35,10 +43,13 @@ def train(
 ) -> None:
     """Train a network as CONFIG says and print the path of the run directory.
 
+    Of a table and a target, the configuration is the one that `nncli init` writes; the run's config.yaml holds it.
+
     Ctrl-C (or SIGTERM) ends the training after the current batch and saves it; a second one stops at once. Either way,
     and after a crash, --resume goes on to the same result as if nothing had happened.
 
     \b
+    nncli train data/penguins.csv --target species
     nncli train configs/penguins.yaml
     nncli train config.yaml --set layers=[128,64] --set learning_rate=0.01 -o runs/wide
     nncli train --resume runs/penguins
@@ -50,24 +61,46 @@ def train(
     import sys
 
     from nncli.cli.console import announce_input
+    from nncli.commands.init import is_a_table
     from nncli.commands.train import resume_events, train_events
     from nncli.errors import UsageError
 
     if (config is None) == (resume is None):
         raise UsageError("train needs either a CONFIG or --resume RUN", hint="See nncli train --help.")
+    if resume is not None and target:
+        raise UsageError("--resume goes on with what the run has begun", hint="Leave --target out.")
     if resume is not None and output is not None:
         raise UsageError("--resume goes on in the run's own directory", hint="Leave -o out.")
     interrupt_at_once()
-    if config == "-":
+    if config == "-" and not target:
         announce_input("a configuration")
     watched = _Watched(quiet, as_json=as_json)
     sets, stop = assignments or [], watched.asked_to_stop
     if resume is not None:
         watched.follow(resume_events(resume, assignments=sets, command=sys.argv, stop=stop, scheduler=scheduler))
     elif config is not None:
+        wanted: str | Config = config
+        if is_a_table(config, target or []):
+            wanted, sets = _drawn_up(config, target or [], sets, quiet=quiet), []
         watched.follow(
-            train_events(config, output=output, assignments=sets, command=sys.argv, stop=stop, scheduler=scheduler)
+            train_events(wanted, output=output, assignments=sets, command=sys.argv, stop=stop, scheduler=scheduler)
         )
+
+
+def _drawn_up(table: str, target: list[str], assignments: list[str], *, quiet: bool) -> Config:
+    """The configuration for a table, and a word on what was decided."""
+    import shlex
+
+    from nncli.cli.console import say
+    from nncli.commands.init import config_for
+
+    found, notes = config_for(table, target, assignments)
+    if not quiet:
+        for note in notes:
+            say(f"note: {note}")
+        words = shlex.join([table, *(word for name in target for word in ("--target", name))])
+        say(f"note: to see and change what is trained: nncli init {words} -o config.yaml")
+    return found
 
 
 class _Watched(Watcher):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import polars as pl
 
+from nncli.data.frames import as_polars
 from nncli.data.strangers import Strangers
 from nncli.data.table import Table
 from nncli.data.tables import Format, read_chunks
@@ -17,24 +18,36 @@ from nncli.errors import UsageError, listed
 from nncli.runs.directory import Run
 from nncli.stages import stage
 
+if TYPE_CHECKING:
+    from nncli.data.frames import Frame
+
 Tell: TypeAlias = Callable[[str], object]
 
 
 def predict(
     run: str | Path,
-    data: str | Path | pl.DataFrame,
+    data: str | Path | Frame,
     *,
     proba: bool = False,
     keep: Sequence[str] = (),
     tell: Tell | None = None,
 ) -> pl.DataFrame:
-    """Predict every row of a file or a frame; see `predict_chunks`."""
-    model = Run.open(Path(run)).load_model()
-    if isinstance(data, pl.DataFrame):
-        tables = iter([Table(data, "the frame", dialect=model.spec.dialect)])
-        frames = predict_tables(model, tables, proba=proba, keep=keep, tell=tell)
-    else:
+    """Predict every row of a file, or of a frame of Polars or pandas; see `predict_chunks`.
+
+    Who predicts more than once reads the run once with `nncli.load`.
+    """
+    return predict_data(Run.open(Path(run)).load_model(), data, proba=proba, keep=keep, tell=tell)
+
+
+def predict_data(
+    model: AnyModel, data: str | Path | Frame, *, proba: bool, keep: Sequence[str], tell: Tell | None
+) -> pl.DataFrame:
+    """Predictions for every row of a file or a frame, in one frame."""
+    if isinstance(data, str | Path):
         frames = predict_chunks(model, Path(data), proba=proba, keep=keep, tell=tell)
+    else:
+        tables = iter([Table(as_polars(data), "the frame", dialect=model.spec.dialect)])
+        frames = predict_tables(model, tables, proba=proba, keep=keep, tell=tell)
     return pl.concat(frames, how="vertical_relaxed")
 
 
