@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nncli.commands.predict import table_of
 from nncli.commands.scores import Scores, as_json, score
-from nncli.data.frames import as_polars
 from nncli.data.strangers import Strangers
-from nncli.data.table import Table
 from nncli.data.tables import read_table
 from nncli.data.targets import rows_with_target
 from nncli.ensemble import AnyModel
@@ -63,7 +62,7 @@ def evaluate_data(model: AnyModel, data: str | Path | Frame) -> Evaluation:
             table = read_table(source, missing=model.spec.missing, trained=model.spec.dialect)
             told.found.append(f"{len(table):,} rows, {len(table.names):,} columns")
     else:
-        table = Table(as_polars(data), "the frame", dialect=model.spec.dialect)
+        table = table_of(model, data)
     target = model.spec.target
     rows = rows_with_target(table, target.names)
     if not len(rows):
