@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nncli.cli.memory import settle_within_limit
+from nncli.cli.options import AsJson, Force, NoColor, Quiet, RunDirectory, Verbose
 
 if TYPE_CHECKING:
     from nncli.commands.dependence import Dependence
@@ -20,7 +21,7 @@ SECONDS_BETWEEN_LINES = 2.0
 
 
 def explain(
-    run: Annotated[Path, typer.Argument(help="A run directory made by `nncli train`.", metavar="RUN")],
+    run: RunDirectory,
     table: Annotated[
         str | None,
         typer.Argument(
@@ -50,9 +51,11 @@ def explain(
     ] = None,
     repeats: Annotated[int, typer.Option("--repeats", metavar="N", help="How often every column is shuffled.")] = 5,
     top: Annotated[int, typer.Option("--top", metavar="N", help="Columns whose dependence is told.")] = 6,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing on stderr but errors.")] = False,
+    force: Force = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
 ) -> None:
     """Explain a trained RUN: which columns it leans on, and what each adds to a row's prediction.
 
