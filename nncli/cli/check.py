@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nncli.cli.memory import settle_within_limit
+from nncli.cli.options import AsJson, Assignments, NoColor, Quiet, Verbose
 
 if TYPE_CHECKING:
     from nncli.commands.check import Check
@@ -16,12 +17,11 @@ if TYPE_CHECKING:
 
 def check(
     config: Annotated[str, typer.Argument(help="The YAML file, or - for the standard input.", metavar="CONFIG")],
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in --set batch_size=64. Repeatable."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing on stderr but errors.")] = False,
+    assignments: Assignments = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
 ) -> None:
     """Look at CONFIG, its table and its network before training, and try a few steps. Nothing is written.
 

@@ -21,6 +21,7 @@ from nncli.config.loading import load_config, load_data
 from nncli.config.schema import Config
 from nncli.data.scratch import Scratch
 from nncli.errors import ConfigError, DataError, Place, UsageError
+from nncli.stages import stage
 
 MOST_MISTAKES = 5
 """Mistakes that only show once the table is known, up to which they are looked for; each costs another reading."""
@@ -114,7 +115,8 @@ def check(
         except ConfigError as error:
             found += of_error(error)
         one = member_config(config, 0, Path(), workers_for(config.members, config.workers))
-    examination = examine(config, tell)
+    with stage("examining the table"):
+        examination = examine(config, tell)
     found += examination.findings
     checked = Check(ordered(found), config.data.path)
     if not examination.trainable:
@@ -156,7 +158,7 @@ def _with_network(checked: Check, config: Config, one: Config, scratch: Scratch,
     if short is not None:
         return replace(checked, findings=ordered([*found, short]), network=network)
     tell(f"trying a few steps of {prepared.spec.network.layout.size:,} parameters")
-    with execution.hold(prepared) as prepared:
+    with stage("trying a few steps"), execution.hold(prepared) as prepared:
         trial, finding = attempt(prepared)
     found += [finding] if finding else []
     estimate = _estimate(config, prepared, network, trial, workers)

@@ -140,13 +140,14 @@ def explain(
     found, loss, score = None, None, None
     if len(labelled):
         loss, score = judged.as_it_is(encoded.take(labelled))
-        with stage("importance"):
+        with stage("shuffling columns") as told:
             found = importances(encoded.take(labelled), judged, repeats, rng, tell)
+            told.found.append(f"{len(found):,} columns, {len(labelled):,} rows")
         ranked = [one.column for one in found]
     else:
         notes.append("the table has no target to judge by, so nothing is said of importance")
         ranked = by_change(encoded, rng) if top else []
-    with stage("dependence"):
+    with stage("predicting along columns"):
         curves = dependences(encoded, part, ranked[:top], rng, tell)
 
     taken, few = None, np.empty(0, np.int64)
@@ -155,8 +156,9 @@ def explain(
         if len(few) < len(part):
             notes.append(f"attributed {len(few):,} of the rows; --rows says of how many more")
         background = _background(opened, config, model, encoded, notes)
-        with stage("attributions"):
+        with stage("taking predictions apart") as told:
             taken = attribute(encoded.take(few), background, of, tell)
+            told.found.append(f"{len(few):,} rows")
         if taken.missed:
             notes.append(_missed(taken))
     return Explanation(

@@ -23,6 +23,7 @@ from nncli.reporting.sections.worst import worst
 from nncli.reporting.statistics import Assessment, assess
 from nncli.reporting.writing import MARK, html
 from nncli.runs.history import Metrics
+from nncli.stages import stage
 from nncli.version import __version__
 
 NAME = "report.html"
@@ -47,7 +48,10 @@ def report(run: str | Path, output: str | Path | None = None, *, force: bool = F
     """
     path = Path(run)
     written = places(path, None if output is None else Path(output), force=force)
-    page = page_of(gather(path))
+    with stage("gathering what is known"):
+        evidence = gather(path)
+    with stage("drawing"):
+        page = page_of(evidence)
     with together():
         write_text(written.html, html(page))
     return written
