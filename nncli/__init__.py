@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nncli.commands.cross_validate import cross_validate, resume_cross_validation
     from nncli.commands.evaluate import evaluate
     from nncli.commands.explain import explain
+    from nncli.commands.init import init
     from nncli.commands.load import load
     from nncli.commands.predict import predict
     from nncli.commands.train import resume, train
@@ -22,6 +23,7 @@ __all__ = [
     "cross_validate",
     "evaluate",
     "explain",
+    "init",
     "load",
     "predict",
     "resume",
@@ -35,10 +37,11 @@ def __getattr__(name: str) -> object:
     homes = {
         "train": "train",
         "resume": "train",
+        "init": "init",
         "predict": "predict",
         "evaluate": "evaluate",
-        "explain": "explain",
         "load": "load",
+        "explain": "explain",
         "cross_validate": "cross_validate",
         "resume_cross_validation": "cross_validate",
     }

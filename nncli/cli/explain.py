@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nncli.cli.memory import settle_within_limit
+from nncli.cli.options import AsJson, Force, NoColor, Quiet, RunDirectory, Verbose
 
 if TYPE_CHECKING:
+    from nncli.commands.dependence import Dependence
     from nncli.commands.explain import Explanation
 
 MOST_COLUMNS = 30
@@ -18,7 +21,7 @@ SECONDS_BETWEEN_LINES = 2.0
 
 
 def explain(
-    run: Annotated[Path, typer.Argument(help="A run directory made by `nncli train`.", metavar="RUN")],
+    run: RunDirectory,
     table: Annotated[
         str | None,
         typer.Argument(
@@ -43,14 +46,16 @@ def explain(
     rows: Annotated[
         int | None,
         typer.Option(
-            "--rows", metavar="N", help="Look at N rows at most, drawn with the run's seed. [20000; with -o 1000]"
+            "--rows", metavar="N", help="Look at N rows at most, drawn with the run's seed. [5000; for -o 1000]"
         ),
     ] = None,
     repeats: Annotated[int, typer.Option("--repeats", metavar="N", help="How often every column is shuffled.")] = 5,
     top: Annotated[int, typer.Option("--top", metavar="N", help="Columns whose dependence is told.")] = 6,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing on stderr but errors.")] = False,
+    force: Force = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
 ) -> None:
     """Explain a trained RUN: which columns it leans on, and what each adds to a row's prediction.
 
@@ -64,6 +69,7 @@ def explain(
     """
     settle_within_limit()
     import json
+    import shlex
 
     from nncli.cli.console import announce_input, say
     from nncli.cli.signals import interrupt_at_once
@@ -71,11 +77,12 @@ def explain(
     from nncli.data.outputs import open_sink
     from nncli.data.tables import format_of
     from nncli.errors import UsageError
-    from nncli.files import refuse_existing
+    from nncli.files import refuse_existing, refuse_replacing
 
     interrupt_at_once()
     if output is not None:
         refuse_existing(output, force=force)
+        refuse_replacing(None if table in (None, "-") else Path(table), output)
         format_of(output)  # or it is said now
     elif of is not None:
         raise UsageError("--of says what -o FILE is to take apart", hint="Name a file with -o.")
@@ -96,7 +103,7 @@ def explain(
     else:
         _show(found)
     if not quiet:
-        say(f"next: nncli report {run}")
+        say(f"next: nncli report {shlex.quote(str(run))}")
 
 
 class _Lines:
@@ -119,40 +126,60 @@ class _Lines:
 
 def _show(found: Explanation) -> None:
     """Importance as a table on stdout, and for the top columns what predictions do along them."""
-    from nncli.cli.console import number, rows, table
-    from nncli.errors import printable
-
-    curves = {one.column: one for one in found.dependences}
-    if found.importances is not None:
-        metric = found.metric.replace("_", " ")
-        name = found.loss_name.replace("_", " ")
-        typer.echo(f"{rows(found.labelled)}, {name} {number(found.loss)}, {metric} {number(found.score)}")
-        lines = [["shuffled", f"{name} grows by", "95 % interval", f"{metric} worsens by", "prediction"]]
-        for one in found.importances[:MOST_COLUMNS]:
-            interval = f"{number(one.low)} … {number(one.high)}"
-            curve = curves.get(one.column)
-            told = printable(curve.direction, keep="") if curve else ""
-            lines.append([printable(one.column, keep=""), number(one.loss_increase), interval, "", told])
-            lines[-1][3] = number(one.metric_worsening)
-        typer.echo(table(lines))
-        left = len(found.importances) - MOST_COLUMNS
-        if left > 0:
-            typer.echo(f"and {left:,} columns of less importance; --json has them")
-    for curve in found.dependences:
-        points = [number(v) for v in curve.values] if curve.values is not None else _labels(curve.labels or ())
-        shown = list(range(len(points))) if curve.values is None else _few(len(points))
-        lines = [[printable(curve.column, keep=""), *(printable(name, keep="") for name in curve.outputs)]]
-        lines += [[points[i], *(number(float(v)) for v in curve.predictions[i])] for i in shown]
-        typer.echo(f"\nmean prediction by {printable(curve.column, keep='')}\n{table(lines)}")
+    typer.echo("\n\n".join([*_importance(found), *map(_dependence, found.dependences)]))
 
 
-def _few(points: int) -> list[int]:
+def _importance(found: Explanation) -> Iterator[str]:
+    """A table of importance, if it is known."""
+    from nncli.cli.console import rows, table
+
+    if found.importances is None:
+        return
+    name, metric = found.loss_name.replace("_", " "), found.metric.replace("_", " ")
+    way = {one.column: one.direction for one in found.dependences}
+    lines = [["shuffled", f"{name} grows by", "95 % interval", f"{metric} worsens by", "prediction"]]
+    for one in found.importances[:MOST_COLUMNS]:
+        figures = [
+            _figure(one.loss_increase),
+            f"{_figure(one.low)} … {_figure(one.high)}",
+            _figure(one.metric_worsening),
+        ]
+        lines.append([_short(one.column), *figures, _short(way.get(one.column, ""))])
+    if not any(way.values()):
+        lines = [line[:-1] for line in lines]
+    left = len(found.importances) - MOST_COLUMNS
+    more = f"\nand {left:,} columns of less importance; --json has them" if left > 0 else ""
+    title = f"{rows(found.labelled)}, {name} {_figure(found.loss)}, {metric} {_figure(found.score)}"
+    yield f"{title}\n{table(lines)}{more}"
+
+
+def _dependence(curve: Dependence) -> str:
+    """The mean prediction at some points of a column."""
+    from nncli.cli.console import number, table
+
+    points = [
+        number(point) if isinstance(point, float) else _short("(missing)" if point is None else point)
+        for point in curve.points
+    ]
+    shown = range(len(points)) if curve.values is None else _few(len(points))
+    lines = [["", *map(_short, curve.outputs)]]
+    lines += [[points[i], *(_figure(value) for value in curve.predictions[i].tolist())] for i in shown]
+    return f"mean prediction by {_short(curve.column)}\n{table(lines)}"
+
+
+def _figure(value: float | None) -> str:
+    from nncli.cli.console import number
+
+    return number(None if value is None or value != value else value)  # NaN alone differs from itself
+
+
+def _few(points: int) -> Sequence[int]:
     """Five of so many points, both ends among them."""
     return sorted({round(i * (points - 1) / 4) for i in range(5)}) if points else []
 
 
-def _labels(labels: tuple[str | None, ...]) -> list[str]:
+def _short(text: str) -> str:
+    """A text from a table, in one line."""
     from nncli.errors import LONGEST_QUOTE, printable
 
-    texts = ["(missing)" if label is None else label for label in labels]
-    return [printable(t if len(t) <= LONGEST_QUOTE else t[: LONGEST_QUOTE - 1] + "…", keep="") for t in texts]
+    return printable(text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…", keep="")

@@ -75,6 +75,8 @@ def _free(name: str, taken: set[str]) -> str:
     return name
 
 
+@np.errstate(all="ignore")  # what overflows shows in the numbers
+@held_to(1)
 def attribute(
     rows: EncodedRows, background: EncodedRows, of: str | None = None, tell: Tell = lambda *_: None
 ) -> Attributions:
@@ -94,8 +96,7 @@ def attribute(
     chosen = choose_output(target, said, of)
     spread = 1.0
     if isinstance(target, NumberTarget):
-        with np.errstate(all="ignore"):
-            spread = float(np.std(background.predict()[:, chosen[0]])) if len(chosen) else 1.0
+        spread = float(np.std(background.predict()[:, chosen[0]])) if len(chosen) else 1.0
     tolerance = TOLERANCE * (spread if np.isfinite(spread) and spread > 0.0 else 1.0)
     names = rows.model.names
     values, base, ends = np.zeros((len(rows), len(names))), np.zeros(len(rows)), np.zeros(len(rows))
@@ -111,7 +112,7 @@ def attribute(
         base += found.base / members
         ends += found.ends / members
     labels = target.labels if isinstance(target, ClassTarget) else target.names
-    error = np.abs(values.sum(axis=1) - (ends - base))
+    error = Integrated(values, base, ends).error
     return Attributions(tuple(names), tuple(labels[k] for k in chosen), values, base, ends, error, tolerance)
 
 
@@ -148,8 +149,7 @@ def _of_part(
     def slope(points: Floats, rows: Rows) -> Floats:
         return opened.slopes(points, lambda Z, some: read.slope(Z, rows[some]))
 
-    with held_to(1), np.errstate(all="ignore"):
-        return integrate(value, slope, base, U, tolerance, tell)
+    return integrate(value, slope, base, U, tolerance, tell)
 
 
 def _known(target: Target, own: Target, chosen: Rows) -> Rows:

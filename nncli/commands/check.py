@@ -21,6 +21,10 @@ from nncli.config.loading import load_config, load_data
 from nncli.config.schema import Config
 from nncli.data.scratch import Scratch
 from nncli.errors import ConfigError, DataError, Place, UsageError
+from nncli.stages import stage
+
+MOST_MISTAKES = 5
+"""Mistakes that only show once the table is known, up to which they are looked for; each costs another reading."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,8 @@ def check(
         except ConfigError as error:
             found += of_error(error)
         one = member_config(config, 0, Path(), workers_for(config.members, config.workers))
-    examination = examine(config, tell)
+    with stage("examining the table"):
+        examination = examine(config, tell)
     found += examination.findings
     checked = Check(ordered(found), config.data.path)
     if not examination.trainable:
@@ -141,12 +146,11 @@ def _readable(config: Config, examination: Examination) -> Config:
 def _with_network(checked: Check, config: Config, one: Config, scratch: Scratch, tell: Callable[[str], None]) -> Check:
     """What is known once the rows are encoded, the network is built, and a few steps were tried."""
     tell("encoding the rows")
+    prepared, wrong = _prepared(one, scratch)
+    if prepared is None:
+        return replace(checked, findings=ordered([*checked.findings, *wrong]))
     notes: list[str] = []
-    try:
-        prepared = prepare(one, scratch)
-        execution = choose_execution(prepared, notes)
-    except (ConfigError, DataError) as error:
-        return replace(checked, findings=ordered([*checked.findings, *of_error(error)]))
+    execution = choose_execution(prepared, notes)
     network = NetworkFacts.of(prepared)
     found = [*checked.findings, *_noted((*prepared.notes, *notes), checked.findings)]
     workers = workers_for(config.members, config.workers)
@@ -154,11 +158,32 @@ def _with_network(checked: Check, config: Config, one: Config, scratch: Scratch,
     if short is not None:
         return replace(checked, findings=ordered([*found, short]), network=network)
     tell(f"trying a few steps of {prepared.spec.network.layout.size:,} parameters")
-    with execution.hold(prepared) as prepared:
+    with stage("trying a few steps"), execution.hold(prepared) as prepared:
         trial, finding = attempt(prepared)
     found += [finding] if finding else []
     estimate = _estimate(config, prepared, network, trial, workers)
     return replace(checked, findings=ordered(found), network=network, estimate=estimate, trial=trial)
+
+
+def _prepared(config: Config, scratch: Scratch) -> tuple[Prepared | None, list[Finding]]:
+    """The training ready to begin, or why it cannot: each key that is wrong is set back, to come to the next."""
+    wrong: list[Finding] = []
+    for _ in range(MOST_MISTAKES):
+        try:
+            prepared = prepare(config, scratch)
+            choose_execution(prepared, [])
+        except ConfigError as error:
+            wrong += of_error(error)
+            keys = {(mistake.place.key or "").partition(".")[0] for mistake in error.mistakes}
+            if not keys <= Config.model_fields.keys() - {"data"}:
+                return None, wrong
+            usual = {key: () if key == "layers" else Config.model_fields[key].default for key in keys}
+            config = config.model_copy(update=usual)
+        except DataError as error:
+            return None, [*wrong, *of_error(error)]
+        else:
+            return (None if wrong else prepared), wrong
+    return None, wrong
 
 
 def _noted(notes: Sequence[str], found: Sequence[Finding]) -> list[Finding]:

@@ -16,7 +16,6 @@ from nncli.data.strangers import Strangers
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel, Ensemble, among, outputs_of
 from nncli.model import Model
-from nncli.training.threads import held_to
 
 Rows: TypeAlias = npt.NDArray[np.int64]
 Spoken: TypeAlias = npt.NDArray[np.bool_]
@@ -119,17 +118,18 @@ class EncodedRows:
         return [part.cells(column, rows) for part in self.parts]
 
     def predict(self, column: str = "", cells: Sequence[Cells | None] = ()) -> npt.NDArray[np.float64]:
-        """Predictions (rows, outputs), as `Predictions.values`, of the rows with other cells in one column, if any."""
+        """Predictions (rows, outputs), as `Predictions.values`, of the rows with other cells in one column, if any.
+
+        The BLAS is to have one thread, as in `Model.predict`: whoever predicts many times sees to it once.
+        """
         given = cells or [None] * len(self.parts)
         examples = [part.examples(column, one) for part, one in zip(self.parts, given, strict=True)]
-        with held_to(1), np.errstate(all="ignore"):
+        if not isinstance(self.model, Ensemble) or self.spoken is None:
             said = [part.model.predict_examples(some, 2) for part, some in zip(self.parts, examples, strict=True)]
-        if not isinstance(self.model, Ensemble):
-            return said[0].values
-        if self.spoken is None:
-            return self.model.together(said).values
+            return self.model.together(said).values if isinstance(self.model, Ensemble) else said[0].values
         spec, target = self.model.spec, self.model.spec.target
         total: npt.NDArray[Any] = np.zeros((len(self), outputs_of(target)))
-        for one, heard in zip(said, self.spoken, strict=True):
-            total[heard] += among(target, one.at_temperature(spec.temperature))[heard]
+        for part, some, heard in zip(self.parts, examples, self.spoken, strict=True):
+            spoken = part.model.predict_examples(Examples(some.X[heard], some.codes[heard], some.y[heard]), 2)
+            total[heard] += among(target, spoken.at_temperature(spec.temperature))
         return self.model.mean(total, self.spoken.sum(axis=0)[:, None]).values

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 
 from nncli.commands.attribution import Attributions, attribute, choose_output
 from nncli.commands.dependence import Dependence, dependences
 from nncli.commands.encoded import EncodedRows, Rows
+from nncli.commands.evaluate import read_data
 from nncli.commands.judged import judge
 from nncli.commands.permutation import Importance, Judge, by_change, importances
 from nncli.commands.rows import read, with_target
@@ -21,16 +21,19 @@ from nncli.commands.train import same_tables, unchanged
 from nncli.config.schema import Config
 from nncli.data.scratch import Scratch
 from nncli.data.table import Table
-from nncli.data.tables import read_table
 from nncli.data.targets import ClassTarget, Target, rows_with_target
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Place, UsageError
 from nncli.runs.directory import Run
+from nncli.stages import stage
 from nncli.training.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS
+
+if TYPE_CHECKING:
+    from nncli.data.frames import Frame
 
 Tell = Callable[[str, int, int], object]
 
-MOST_ROWS = 20_000
+MOST_ROWS = 5_000
 """Rows that are looked at where nobody says how many: more would narrow the intervals by little, and take long."""
 MOST_ATTRIBUTED = 1_000
 """Rows that are taken apart where nobody says how many: each takes the network some hundred times."""
@@ -71,7 +74,7 @@ class Explanation:
             "dependence": [
                 {
                     "column": one.column,
-                    "points": list(one.labels or ()) if one.values is None else one.values.tolist(),
+                    "points": one.points,
                     "outputs": list(one.outputs),
                     "predictions": [[v if isfinite(v) else None for v in row] for row in one.predictions.tolist()],
                 }
@@ -83,7 +86,7 @@ class Explanation:
 
 def explain(
     run: str | Path,
-    data: str | Path | pl.DataFrame | None = None,
+    data: str | Path | Frame | None = None,
     *,
     rows: int | None = None,
     repeats: int = 5,
@@ -96,9 +99,9 @@ def explain(
 
     Args:
         run: a run directory.
-        data: a table, whose target may be missing; `-` is the standard input; None are the rows that the run was
-            validated on, of which each member of an ensemble speaks of those alone that it never saw.
-        rows: at most so many are looked at, drawn with the run's seed; default: 20,000, for attributions 1,000.
+        data: a file or a frame, whose target may be missing; `-` is the standard input; None are the rows that the run
+            was validated on, of which each member of an ensemble speaks of those alone that it never saw.
+        rows: at most so many are looked at, drawn with the run's seed; default: 5,000, for attributions 1,000.
         repeats: how often every column is shuffled.
         top: how many columns have their dependence told.
         attributions: whether each row's prediction is taken apart too.
@@ -112,8 +115,9 @@ def explain(
     """
     if repeats < 1 or top < 0 or (rows is not None and rows < 1):
         raise UsageError("rows and repeats must be 1 or more, and the top columns 0 or more")
-    opened = Run.open(Path(run))
-    model, manifest = opened.load_model(), opened.load_manifest()
+    with stage(f"loading {run}"):
+        opened = Run.open(Path(run))
+        model, manifest = opened.load_model(), opened.load_manifest()
     target = model.spec.target
     if of is not None:
         choose_output(target, np.empty((0, 1)), of)  # or it is said now
@@ -126,65 +130,62 @@ def explain(
     if len(drawn) < len(table):
         notes.append(f"looked at {len(drawn):,} of {len(table):,} rows, drawn with the run's seed")
     part = table.take(drawn)
-    encoded = EncodedRows.of(model, part, None if spoken is None else spoken[:, drawn])
+    with stage("encoding"):
+        encoded = EncodedRows.of(model, part, None if spoken is None else spoken[:, drawn])
     if encoded.strangers.note:
         notes.append(encoded.strangers.note)
 
-    there = rows_with_target(part, target.names) if set(target.names) <= set(part.names) else np.empty(0, np.int64)
-    found, loss, score, metric = None, None, None, _metric(config, target)
-    judged = Judge(model, target.read(part.take(there)) if len(there) else np.empty(0), metric)
-    if len(there):
-        labelled = encoded.take(there)
-        before = labelled.predict()
-        loss, score = float(judged.losses(before).mean()), judged.score(before)
-        found = importances(labelled, judged, repeats, rng, tell)
+    labelled = _labelled(part, target)
+    judged = Judge(model, target.read(part.take(labelled)) if len(labelled) else np.empty(0), _metric(config, target))
+    found, loss, score = None, None, None
+    if len(labelled):
+        loss, score = judged.as_it_is(encoded.take(labelled))
+        with stage("shuffling columns") as told:
+            found = importances(encoded.take(labelled), judged, repeats, rng, tell)
+            told.found.append(f"{len(found):,} columns, {len(labelled):,} rows")
         ranked = [one.column for one in found]
     else:
         notes.append("the table has no target to judge by, so nothing is said of importance")
         ranked = by_change(encoded, rng) if top else []
-    curves = dependences(encoded, part, ranked[:top], rng, tell)
+    with stage("predicting along columns"):
+        curves = dependences(encoded, part, ranked[:top], rng, tell)
 
-    taken, numbers = None, np.empty(0, np.int64)
+    taken, few = None, np.empty(0, np.int64)
     if attributions:
-        few = np.arange(len(part)) if rows else _draw(len(part), MOST_ATTRIBUTED, rng)
+        few = _draw(len(part), rows or MOST_ATTRIBUTED, rng)
         if len(few) < len(part):
             notes.append(f"attributed {len(few):,} of the rows; --rows says of how many more")
-        background, note = _background(opened, config, model, encoded)
-        notes += [note] if note else []
-        taken = attribute(encoded.take(few), background, of, tell)
-        numbers = _numbers(part)[few]
+        background = _background(opened, config, model, encoded, notes)
+        with stage("taking predictions apart") as told:
+            taken = attribute(encoded.take(few), background, of, tell)
+            told.found.append(f"{len(few):,} rows")
         if taken.missed:
-            notes.append(
-                f"of {taken.missed:,} rows the columns do not quite add up to the prediction: "
-                f"by up to {np.nanmax(taken.error):.2g}, where {taken.tolerance:.2g} was aimed at"
-            )
+            notes.append(_missed(taken))
     return Explanation(
         rows=len(part),
         table_rows=len(table),
-        labelled=len(there),
+        labelled=len(labelled),
         loss_name=judged.loss_name,
         loss=loss,
-        metric=metric,
+        metric=judged.metric,
         score=score,
         importances=found,
         dependences=curves,
         attributions=taken,
-        attributed=numbers,
+        attributed=_numbers(part)[few],
         notes=tuple(notes),
     )
 
 
 def _table(
-    run: str | Path, data: str | Path | pl.DataFrame | None, model: AnyModel
+    run: str | Path, data: str | Path | Frame | None, model: AnyModel
 ) -> tuple[Table, list[str], np.ndarray[Any, np.dtype[np.bool_]] | None]:
     """The rows to look at, notes on them, and which members may speak of them."""
     if data is None:
         judged = judge(run)
         notes = [] if judged.on == "validation" else ["the run held no rows out: these are the rows it was trained on"]
         return judged.table, notes, judged.spoken
-    if isinstance(data, pl.DataFrame):
-        return Table(data, "the frame", dialect=model.spec.dialect), [], None
-    table = read_table(None if str(data) == "-" else Path(data), missing=model.spec.missing, trained=model.spec.dialect)
+    table = read_data(model, data)
     return table, list(table.notes), None
 
 
@@ -200,17 +201,31 @@ def _metric(config: Config, target: Target) -> str:
     return config.metric if config.metric in known else "accuracy" if classes else "rmse"
 
 
-def _background(run: Run, config: Config, model: AnyModel, rows: EncodedRows) -> tuple[EncodedRows, str | None]:
-    """The rows of which the average one is made: those of the run's table, or, where that is gone, these."""
+def _labelled(table: Table, target: Target) -> Rows:
+    """Positions of the rows whose target is there; none where the table has no such column."""
+    there = set(target.names) <= set(table.names)
+    return rows_with_target(table, target.names) if there else np.empty(0, np.int64)
+
+
+def _background(run: Run, config: Config, model: AnyModel, rows: EncodedRows, notes: list[str]) -> EncodedRows:
+    """The rows of which the average one is made: those of the run's table, or, where that is gone, the `rows`."""
     try:
         same_tables(config, run.load_manifest())
     except DataError as error:
-        return rows, f"the average row is that of this table, not of the run's: {error.message}"
+        notes.append(f"the average row is that of this table, not of the run's: {error.message}")
+        return rows
     with Scratch() as scratch:
-        notes = list[str]()
-        stored = with_target(read(config, config.data.path, notes, scratch), config.data.target, notes)
+        stored = with_target(read(config, config.data.path, [], scratch), config.data.target, [])
         few = _draw(len(stored), MOST_ROWS, np.random.default_rng(config.seed))
-        return EncodedRows.of(model, stored.take(few).only(model.names)), None
+        return EncodedRows.of(model, stored.take(few).only(model.names))
+
+
+def _missed(found: Attributions) -> str:
+    """A note on rows that do not add up."""
+    many = "1 row" if found.missed == 1 else f"{found.missed:,} rows"
+    finite = found.error[np.isfinite(found.error)]
+    by = f"up to {finite.max():.2g}" if len(finite) == len(found.error) else "what is no number"
+    return f"of {many} the columns do not add up to the prediction but for {by}; {found.tolerance:.2g} was aimed at"
 
 
 def _numbers(table: Table) -> Rows:

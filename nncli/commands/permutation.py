@@ -25,6 +25,7 @@ from nncli.data.targets import ClassTarget
 from nncli.ensemble import AnyModel, Ensemble
 from nncli.nn.losses import Huber, Loss, Mae, Poisson, Quantile
 from nncli.training.calibration import SMALLEST
+from nncli.training.threads import held_to
 
 Floats = npt.NDArray[np.float64]
 Tell = Callable[[str, int, int], object]
@@ -75,6 +76,12 @@ class Judge:
             unit = scales if len(target.names) > 1 else np.ones(1)
             return np.asarray(_losses(self.model.spec.loss, values / unit, self.y / unit, scales / unit).mean(axis=1))
 
+    @held_to(1)
+    def as_it_is(self, rows: EncodedRows) -> tuple[float, float]:
+        """The mean loss and the metric of the rows, unshuffled."""
+        values = rows.predict()
+        return float(self.losses(values).mean()), self.score(values)
+
     def score(self, values: Floats) -> float:
         """The metric; NaN where it is undefined."""
         with np.errstate(all="ignore"):
@@ -98,6 +105,8 @@ def _losses(loss: Loss, P: Floats, Y: Floats, scale: Floats) -> Floats:
             return D * D
 
 
+@np.errstate(all="ignore")  # what overflows shows in the numbers
+@held_to(1)
 def importances(
     rows: EncodedRows, judge: Judge, repeats: int, rng: np.random.Generator, tell: Tell = lambda *_: None
 ) -> tuple[Importance, ...]:
@@ -127,6 +136,8 @@ def importances(
     return tuple(sorted(found, key=lambda one: -one.loss_increase))
 
 
+@np.errstate(all="ignore")
+@held_to(1)
 def by_change(rows: EncodedRows, rng: np.random.Generator) -> list[str]:
     """The columns, first those that change predictions most where they are shuffled, which needs no labels."""
     order, before = rng.permutation(len(rows)), rows.predict()

@@ -31,7 +31,7 @@ MOST_PIECES = 1024
 MOST_ROUNDS = 24
 SLACK = 10.0
 """Errors of pieces that cancel may together be so many times as large: of single inputs they do not all cancel."""
-NUMBERS_AT_A_TIME = 1 << 20
+ROWS_AT_A_TIME, NUMBERS_AT_A_TIME = 64, 1 << 20
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ class Integrated:
     @property
     def error(self) -> Floats:
         """|Σ added - (end - base)|."""
-        return np.asarray(np.abs(self.added.sum(axis=1) - (self.ends - self.base)))
+        with np.errstate(invalid="ignore"):  # where f has no finite value, neither has this
+            return np.asarray(np.abs(self.added.sum(axis=1) - (self.ends - self.base)))
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def integrate(
     called with how many rows are done.
     """
     added, starts, ends = np.empty(U.shape), np.empty(len(U)), np.empty(len(U))
-    some = max(1, NUMBERS_AT_A_TIME // (64 * max(1, U.shape[1])))
+    some = max(1, min(ROWS_AT_A_TIME, NUMBERS_AT_A_TIME // (64 * max(1, U.shape[1]))))
     for start in range(0, len(U), some):
         rows = slice(start, min(start + some, len(U)))
         way = _Way(value, slope, base, U[rows], start)

@@ -26,6 +26,7 @@ from nncli.reporting.sections.worst import worst
 from nncli.reporting.statistics import Assessment, assess
 from nncli.reporting.writing import MARK, html
 from nncli.runs.history import Metrics
+from nncli.stages import stage
 from nncli.version import __version__
 
 NAME = "report.html"
@@ -49,9 +50,11 @@ def report(run: str | Path, output: str | Path | None = None, *, force: bool = F
     """
     path = Path(run)
     written = places(path, None if output is None else Path(output), force=force)
-    evidence = gather(path)
-    assessment = None if evidence.judged is None else assess(evidence.judged)
-    page = page_of(evidence, assessment)
+    with stage("gathering what is known"):
+        evidence = gather(path)
+        assessment = None if evidence.judged is None else assess(evidence.judged)
+    with stage("drawing"):
+        page = page_of(evidence, assessment)
     with together():
         write_text(written.html, html(page))
         write_text(written.card, card(evidence, assessment, page, written.html.name))

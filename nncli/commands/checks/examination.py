@@ -77,7 +77,7 @@ class _Examining:
         profiles, unusable = self._columns(sides)
         features = [p for p in profiles if p.name not in unusable]
         self._found += missing_cells(features, sides.place) + carrying_nothing(features, sides.place)
-        if self._loss is not None:
+        if self._sound:
             self._found += sizes(config, sides)
         return Examination(
             ordered(self._found),

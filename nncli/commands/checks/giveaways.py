@@ -24,8 +24,8 @@ FEWEST_OTHERS = 10
 """Of these, such as the trivial guess gets wrong."""
 CLEARED = 0.98
 """Of the trivial guess's mistakes, the share that the column clears away."""
-PERFECT = 0.999
-"""Rank correlation, or R² on the rows predicted, from which a number is the target's own."""
+IN_ORDER, PERFECT = 0.999, 0.995
+"""Rank correlation, and R² on the rows predicted, from which a number is all but the target itself."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -131,7 +131,7 @@ def _number_given_away(x: Floats, y: Floats, x_judged: Floats, truth: Floats, *,
     present = ~np.isnan(x)
     if ordered and present.sum() >= FEWEST and present.mean() > 0.5:
         correlation = _rank_correlation(x[present], y[present])
-        if abs(correlation) >= PERFECT:
+        if abs(correlation) >= IN_ORDER:
             together = "the two rise and fall together" if correlation > 0 else "the one rises as the other falls"
             return f"{together} (rank correlation {correlation:.4f})"
     known, where = np.unique(x, return_inverse=True)

@@ -12,13 +12,16 @@ from nncli.commands.prepare import Prepared
 from nncli.nn.layers import walk_widths
 from nncli.nn.network import Network
 from nncli.nn.parameters import Group
+from nncli.training.state import MOST_BYTES
 
-LIBRARIES = 150 << 20
+LIBRARIES = 110 << 20
 """Bytes that a process has taken before it knows of a table: Python, NumPy, Polars and their buffers."""
 BUFFERS = 4
 """Numbers kept for each unit and row of a batch: what goes in, what comes out, and the gradient of either."""
-BLOCK = 64 << 20
-"""Bytes of the table that are held while it is read and encoded."""
+READING, TIMES = 128 << 20, 8
+"""Bytes of the table that are held while it is read and encoded, at most, or so many times what its rows become."""
+SETTLING = 10
+"""Layers' outputs, of MOST_BYTES at most, that are held while first weights are made to follow from the data."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class NetworkFacts:
             held = 0 if examples.storage is not None else examples.X.nbytes + examples.codes.nbytes
             weighs = 0 if examples.weights is None else examples.weights.nbytes
             rows += held + examples.y.nbytes + side.y.nbytes + weighs
+        settling = SETTLING * MOST_BYTES if network.needs_data else 0
         predicted = len(prepared.training) * network.outputs * np.dtype(np.float64).itemsize * 2
         return cls(
             layers=layers,
@@ -73,7 +77,7 @@ class NetworkFacts:
             parameter_bytes=weights,
             optimizer_bytes=moments,
             activation_bytes=activations,
-            memory_bytes=LIBRARIES + max(BLOCK, predicted) + rows + state + activations,
+            memory_bytes=LIBRARIES + max(min(READING, TIMES * rows), predicted, settling) + rows + state + activations,
         )
 
     @property

@@ -48,7 +48,7 @@ def classes(config: Config, target: Column, place: Place) -> list[Finding]:
         findings.append(Finding("warning", "rare-class", at, message, "Use fewer folds, or add rows of the class."))
     smallest, largest = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
     n = sum(counts.values())
-    small = counts[smallest] < SMALL * n and counts[largest] >= TIMES * counts[smallest]
+    small = RARE <= counts[smallest] < SMALL * n and counts[largest] >= TIMES * counts[smallest]
     if small and config.class_weight is None and config.metric not in FAIR_METRICS:
         message = (
             f"only {share(counts[smallest], n)} of the training rows are of the class {quoted(smallest)}, and "
