@@ -17,10 +17,11 @@ from nncli.commands.findings import NOTE, Finding, of_error, ordered
 from nncli.commands.members import check_members, member_config
 from nncli.commands.memory import free_memory
 from nncli.commands.prepare import Prepared, prepare
-from nncli.config.loading import load_config, load_data
+from nncli.config.loading import load_usable
 from nncli.config.schema import Config
 from nncli.data.scratch import Scratch
-from nncli.errors import ConfigError, DataError, Place, UsageError
+from nncli.errors import ConfigError, DataError, Mistake, Place, UsageError
+from nncli.footprint import in_words
 
 MOST_MISTAKES = 5
 """Mistakes that only show once the table is known, up to which they are looked for; each costs another reading."""
@@ -100,11 +101,10 @@ def check(
     """
     found: list[Finding] = []
     if not isinstance(config, Config):
-        path = config
-        try:
-            config = load_config(path, assignments)
-        except ConfigError as error:
-            return _of_table_alone(load_data(path), [*of_error(error)], tell)
+        usable, mistakes = load_usable(config, assignments)
+        if usable is None or mistakes:
+            return _of_table_alone(usable, mistakes, tell)
+        config = usable
     elif assignments:
         raise UsageError("assignments go with the path of a configuration, not with a Config")
     one = config
@@ -123,10 +123,11 @@ def check(
         return _with_network(checked, config, _readable(one, examination), scratch, tell)
 
 
-def _of_table_alone(config: Config | None, found: list[Finding], tell: Callable[[str], None]) -> Check:
+def _of_table_alone(config: Config | None, mistakes: Sequence[Mistake], tell: Callable[[str], None]) -> Check:
     """What there is to say where the file has mistakes; `config` is what can be used of it."""
+    found = of_error(ConfigError(*mistakes))
     if config is None:
-        return Check(ordered(found))
+        return Check(found)
     return Check(ordered([*found, *examine(config, tell).findings]), config.data.path)
 
 
@@ -195,7 +196,7 @@ def _memory(network: NetworkFacts, workers: int) -> Finding | None:
     needed = network.memory_bytes * workers
     if needed <= free:
         return None
-    message = f"the training needs about {in_bytes(needed)} of memory, and {in_bytes(free)} are free"
+    message = f"the training needs about {in_words(needed)} of memory, and {in_words(int(free))} are free"
     mend = "Use a smaller network, batch_size or, of an ensemble, fewer workers, or close other programs."
     return Finding("warning", "memory", Place(), message, mend)
 
@@ -213,12 +214,3 @@ def _estimate(config: Config, prepared: Prepared, network: NetworkFacts, trial: 
         workers=workers,
         may_stop_early=plan.patience is not None,
     )
-
-
-def in_bytes(size: float) -> str:
-    """`512 B`, `1.5 MiB`, `20 GiB`."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1000.0:
-            return f"{size:.3g} {unit}"
-        size /= 1024.0
-    return f"{size:,.3g} TiB"

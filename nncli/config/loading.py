@@ -12,7 +12,7 @@ from nncli.config.presets.expansion import expand
 from nncli.config.schema import Config, ValidationFile
 from nncli.config.source import read
 from nncli.config.validation import validate
-from nncli.errors import ConfigError
+from nncli.errors import ConfigError, Mistake
 
 
 def load_config(path: str | Path, assignments: Sequence[str] = ()) -> Config:
@@ -41,20 +41,27 @@ def configured(document: Document, assignments: Sequence[str], *, folder: Path, 
     return config.model_copy(update={"data": data, "validation": validation, "output": output})
 
 
-def load_data(path: str | Path) -> Config | None:
-    """The table that a configuration names, if that much of it can be read, whatever else is wrong with it.
+def load_usable(path: str | Path, assignments: Sequence[str] = ()) -> tuple[Config | None, tuple[Mistake, ...]]:
+    """As `load_config`, with the mistakes instead of an error; where there are some, `data` is all that is kept.
 
-    Everything but `data` is at its default. None for the standard input, which can be read but once.
+    That is None where it cannot be read either. All other keys are then at their defaults.
+
+    Raises:
+        UsageError: an assignment is not of the form key=value.
     """
-    if str(path) == "-":
-        return None
+    try:
+        return load_config(path, assignments), ()
+    except ConfigError as error:
+        mistakes = error.mistakes
+    if str(path) == "-":  # which can be read but once
+        return None, mistakes
+    of_data = [text for text in assignments if text.startswith("data.")]
     try:
         document = read(path)
-        config = validate(Config, replace(document, value={"data": document.value.get("data")}))
+        kept = replace(document, value={"data": document.value.get("data"), "layers": []})
+        return configured(kept, of_data, folder=Path(path).resolve().parent, name=Path(path).stem), mistakes
     except ConfigError:
-        return None
-    data = config.data.model_copy(update={"path": _absolute(Path(path).resolve().parent, config.data.path)})
-    return config.model_copy(update={"data": data})
+        return None, mistakes
 
 
 def _absolute(folder: Path, path: str) -> str:

@@ -13,6 +13,7 @@ from nncli.commands.checks.column import MOST_NAMED, Column, about, dropped, hav
 from nncli.commands.findings import Finding
 from nncli.commands.notes import all_different
 from nncli.data.categorical import RARE_BELOW
+from nncli.data.columns import Kind
 from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key
 from nncli.errors import Place, listed, quoted
 
@@ -78,14 +79,15 @@ def carrying_nothing(profiles: Sequence[ColumnProfile], place: Place) -> list[Fi
 def id_like(profile: ColumnProfile, column: Column, place: Place) -> Finding | None:
     """A column that tells rows apart and nothing else."""
     name, mend = quoted(profile.name), f"If so, leave it out: {dropped([profile.name])}."
-    if not column.numeric and len(column.cells) > 1 and not _seen_twice(column):
+    words = column.kind is Kind.CATEGORICAL
+    if words and len(column.cells) > 1 and not _seen_twice(column):
         return about(
             "warning", "id-like-column", place, [profile.name], all_different([profile.name]), mend[7:].capitalize()
         )
     if profile.label is Label.ID:
         message = f"{name} has a different value in every row; does it number or name the rows?"
         return about("warning", "id-like-column", place, [profile.name], message, mend)
-    if not column.numeric and profile.present >= ENOUGH and profile.distinct >= NEARLY_DIFFERENT * profile.present:
+    if words and profile.present >= ENOUGH and profile.distinct >= NEARLY_DIFFERENT * profile.present:
         message = (
             f"{name} has {profile.distinct:,} different values in {profile.present:,} rows, so hardly any is seen "
             "twice; is it a name, a number of something, or free text?"
