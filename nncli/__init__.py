@@ -10,18 +10,30 @@ from typing import TYPE_CHECKING
 from nncli.version import __version__
 
 if TYPE_CHECKING:
+    from nncli.commands.check import check
     from nncli.commands.cross_validate import cross_validate, resume_cross_validation
     from nncli.commands.evaluate import evaluate
     from nncli.commands.load import load
     from nncli.commands.predict import predict
     from nncli.commands.train import resume, train
 
-__all__ = ["__version__", "cross_validate", "evaluate", "load", "predict", "resume", "resume_cross_validation", "train"]
+__all__ = [
+    "__version__",
+    "check",
+    "cross_validate",
+    "evaluate",
+    "load",
+    "predict",
+    "resume",
+    "resume_cross_validation",
+    "train",
+]
 
 
 def __getattr__(name: str) -> object:
     """Import a command when it is first asked for, so that `import nncli` costs nothing (PEP 562)."""
     homes = {
+        "check": "check",
         "train": "train",
         "resume": "train",
         "predict": "predict",
