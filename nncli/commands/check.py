@@ -17,7 +17,7 @@ from nncli.commands.findings import NOTE, Finding, of_error, ordered
 from nncli.commands.members import check_members, member_config
 from nncli.commands.memory import free_memory
 from nncli.commands.prepare import Prepared, prepare
-from nncli.config.loading import load_usable
+from nncli.config.loading import load_usable, placed
 from nncli.config.schema import Config
 from nncli.data.scratch import Scratch
 from nncli.errors import ConfigError, DataError, Mistake, Place, UsageError
@@ -99,14 +99,25 @@ def check(
         UsageError: an assignment is not of the form key=value, or a table's name says no format.
         NncliError: there is no room for temporary files.
     """
-    found: list[Finding] = []
     if not isinstance(config, Config):
         usable, mistakes = load_usable(config, assignments)
         if usable is None or mistakes:
             return _of_table_alone(usable, mistakes, tell)
-        config = usable
-    elif assignments:
+        checked = _check(usable, tell)
+        return replace(checked, findings=tuple(_placed(config, assignments, found) for found in checked.findings))
+    if assignments:
         raise UsageError("assignments go with the path of a configuration, not with a Config")
+    return _check(config, tell)
+
+
+def _placed(path: str | Path, assignments: Sequence[str], finding: Finding) -> Finding:
+    """The finding with the line of the configuration that it is about, if it is about one."""
+    mistake = placed(path, assignments, Mistake(finding.message, finding.place, finding.mend, finding.excerpt))
+    return replace(finding, place=mistake.place, excerpt=mistake.excerpt)
+
+
+def _check(config: Config, tell: Callable[[str], None]) -> Check:
+    found: list[Finding] = []
     one = config
     if config.members > 1:
         try:
@@ -128,7 +139,8 @@ def _of_table_alone(config: Config | None, mistakes: Sequence[Mistake], tell: Ca
     found = of_error(ConfigError(*mistakes))
     if config is None:
         return Check(found)
-    return Check(ordered([*found, *examine(config, tell).findings]), config.data.path)
+    of_table = [finding for finding in examine(config, tell).findings if finding.place.key is None]
+    return Check(ordered([*found, *of_table]), config.data.path)
 
 
 def _readable(config: Config, examination: Examination) -> Config:
@@ -157,8 +169,10 @@ def _with_network(checked: Check, config: Config, one: Config, scratch: Scratch,
     if short is not None:
         return replace(checked, findings=ordered([*found, short]), network=network)
     tell(f"trying a few steps of {prepared.spec.network.layout.size:,} parameters")
-    with execution.hold(prepared) as prepared:
-        trial, finding = attempt(prepared)
+    with execution.hold(prepared) as ready:
+        for note in ready.notes[len(prepared.notes) :]:
+            tell(note)
+        trial, finding = attempt(ready)
     found += [finding] if finding else []
     estimate = _estimate(config, prepared, network, trial, workers)
     return replace(checked, findings=ordered(found), network=network, estimate=estimate, trial=trial)

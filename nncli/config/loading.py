@@ -42,9 +42,9 @@ def configured(document: Document, assignments: Sequence[str], *, folder: Path, 
 
 
 def load_usable(path: str | Path, assignments: Sequence[str] = ()) -> tuple[Config | None, tuple[Mistake, ...]]:
-    """As `load_config`, with the mistakes instead of an error; where there are some, `data` is all that is kept.
+    """As `load_config`, with the mistakes instead of an error; where there are some, without the keys that have them.
 
-    That is None where it cannot be read either. All other keys are then at their defaults.
+    None where not even then it can be read, and of the standard input, which can be read but once.
 
     Raises:
         UsageError: an assignment is not of the form key=value.
@@ -53,15 +53,33 @@ def load_usable(path: str | Path, assignments: Sequence[str] = ()) -> tuple[Conf
         return load_config(path, assignments), ()
     except ConfigError as error:
         mistakes = error.mistakes
-    if str(path) == "-":  # which can be read but once
-        return None, mistakes
-    of_data = [text for text in assignments if text.startswith("data.")]
+    wrong = {(mistake.place.key or "").partition(".")[0] for mistake in mistakes}
+    sound = [text for text in assignments if text.partition("=")[0].partition(".")[0].strip() not in wrong]
     try:
+        if str(path) == "-" or "data" in wrong:
+            return None, mistakes
         document = read(path)
-        kept = replace(document, value={"data": document.value.get("data"), "layers": []})
-        return configured(kept, of_data, folder=Path(path).resolve().parent, name=Path(path).stem), mistakes
+        kept = {key: value for key, value in document.value.items() if key not in wrong}
+        kept |= {"layers": []} if "layers" in wrong else {}
+        name = Path(path).stem
+        return configured(replace(document, value=kept), sound, folder=Path(path).resolve().parent, name=name), mistakes
     except ConfigError:
         return None, mistakes
+
+
+def placed(path: str | Path, assignments: Sequence[str], mistake: Mistake) -> Mistake:
+    """A mistake of a key, found later, with the line of the configuration that the key stands on, if it does.
+
+    Raises:
+        ConfigError: the configuration cannot be read, and from the standard input it cannot be again.
+    """
+    if mistake.place.key is None or mistake.place.source is not None or str(path) == "-":
+        return mistake
+    document = expand(read(path), assignments)
+    keys = tuple(int(word) if word.isdecimal() else word for word in mistake.place.key.split("."))
+    if keys[:1] not in document.marks:
+        return mistake
+    return document.mistake(mistake.message, keys, hint=mistake.hint)
 
 
 def _absolute(folder: Path, path: str) -> str:

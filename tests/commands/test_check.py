@@ -48,6 +48,23 @@ def test_every_mistake_of_the_file_is_found_and_the_table_is_looked_at_all_the_s
     assert found.network is None
 
 
+def test_what_is_found_of_a_key_shows_its_line(folder: Path) -> None:
+    (finding,) = of(folder, SOUND + "batch_size: 512\n").findings
+    assert str(finding.place).endswith("c.yaml:4:1, batch_size")
+    assert finding.excerpt == "batch_size: 512\n^"
+    (finding,) = of(folder, SOUND, "batch_size=512").findings
+    assert str(finding.place) == "--set batch_size=512, batch_size"
+
+
+def test_keys_without_a_mistake_count_when_the_table_is_looked_at_alone(folder: Path) -> None:
+    pl.DataFrame({**sound(), "y": ["few" if i % 40 == 0 else "many" for i in range(300)]}).write_csv(folder / "t.csv")
+    wrong = "data: {path: t.csv, target: y, drop: [z]}\nlayers: [4]\nsead: 1\n"
+    assert codes(of(folder, wrong).findings) == ["error configuration", "warning rare-class"]
+    pl.DataFrame({**sound(), "y": ["few" if i % 25 == 0 else "many" for i in range(300)]}).write_csv(folder / "t.csv")
+    assert codes(of(folder, wrong).findings) == ["error configuration", "warning imbalance"]
+    assert codes(of(folder, wrong + "class_weight: balanced\n").findings) == ["error configuration"]
+
+
 def test_mistakes_that_only_the_table_shows_are_found_together(folder: Path) -> None:
     found = of(folder, SOUND + "metric: acuracy\ncalibration: temperature\nvalidation: 0\noptimizer: sgd\n")
     places = [finding.place.key for finding in found.findings if finding.level == "error"]

@@ -120,7 +120,7 @@ def _timed(plan: Plan, seed: int, examples: Examples) -> tuple[int, float]:
         seen.append((step, time.perf_counter()))
         (first, start), (last, now) = seen[min(len(seen), WARM) - 1], seen[-1]
         timed = last - first >= TIMED and now - start >= ENOUGH
-        return Wish.STOP if timed or (len(seen) > 1 and now - begun > PATIENCE) else Wish.GO_ON
+        return Wish.STOP if timed or (len(seen) > 1 and now - seen[0][1] > PATIENCE) else Wish.GO_ON
 
     plan = replace(plan, epochs=MOST_EPOCHS, patience=None, watched="loss", go_back=False)
     training = fit(
