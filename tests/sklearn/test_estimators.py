@@ -83,8 +83,17 @@ def test_an_array_of_objects_holds_text_and_numbers() -> None:
 
 @pytest.mark.parametrize(
     "labels",
-    [["x", "y"], ["10", "9"], ["NA", ""], [10, -9], [True, False], [1.0, 2.0]],
-    ids=["text", "text of numbers", "words for missing", "whole numbers", "booleans", "floats"],
+    [["x", "y"], ["10", "9"], ["0.5", "1.5"], ["nan", "1"], ["NA", ""], [10, -9], [True, False], [1.0, 2.0]],
+    ids=[
+        "text",
+        "text of numbers",
+        "of fractions",
+        "no number",
+        "words for missing",
+        "whole numbers",
+        "booleans",
+        "floats",
+    ],
 )
 def test_classes_of_any_type_come_back_as_they_were(labels: list[Any]) -> None:
     x, codes = make_blobs(60, centers=[[-3, 0], [3, 0]], random_state=0)
@@ -152,6 +161,12 @@ def test_a_feature_may_have_the_name_that_the_target_would_have_had() -> None:
     assert np.array_equal(quick_regressor().fit(named, LINE["y"], w).predict(named), wanted)
 
 
+def test_columns_may_have_any_name() -> None:
+    frame = LINE.select("x1", "x2").rename({"x1": "", "x2": 'a\x1b[31m\n,"'})
+    wanted = quick_regressor().fit(LINE.select("x1", "x2"), LINE["y"]).predict(LINE.select("x1", "x2"))
+    assert np.array_equal(quick_regressor().fit(frame, LINE["y"]).predict(frame), wanted)
+
+
 def test_rows_of_weight_zero_are_as_good_as_not_there() -> None:
     w = np.arange(len(X)) % 2
     weighted = quick().fit(X, Y, w).predict_proba(X)
@@ -217,6 +232,8 @@ def test_without_layers_it_is_one_network_of_the_preset() -> None:
         (quick(loss="mse"), "the loss mse is for numbers"),
         (quick(quality="fast"), "only the preset tabular"),
         (quick(config="nowhere.yaml"), "no such file"),
+        (quick(config={"data": 7}), "data: expected key: value pairs"),
+        (quick(validation={"path": "nowhere.csv"}), "^nowhere.csv: there is no such file"),
         (quick_regressor(class_weight="balanced"), "not a class"),
         (quick_regressor(loss="cross_entropy"), "is for classes"),
         (quick_regressor(loss="poisson"), "the training rows, row 1, column 'y'"),
@@ -238,6 +255,8 @@ def test_rows_that_do_not_fit_are_refused(fitted: NNClassifier) -> None:
         quick_regressor().fit(LINE.select("x1").with_columns(x2=pl.lit(np.inf)), LINE["y"])
     with pytest.raises(ValueError, match="unique column names"):
         quick().fit(pd.DataFrame(np.eye(4), columns=list("abca")), [0, 1, 0, 1])
+    with pytest.raises(ValueError, match="0 feature"):
+        quick().fit(pd.DataFrame(index=range(4)), [0, 1, 0, 1])
     with pytest.raises(ValueError, match="Negative"):
         quick().fit(X, Y, -np.ones(len(X)))
 
