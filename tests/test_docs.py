@@ -71,6 +71,22 @@ def test_the_configuration_reference_is_current() -> None:
     run([sys.executable, "docs/build.py", "--check"], ROOT)
 
 
+MATHEMATICS = (ROOT / "docs" / "mathematics.md").read_text("utf-8")
+QUOTED = re.findall(r"```python\n# (nncli/[\w/]+\.py)\n(.*?)```", MATHEMATICS, re.DOTALL)
+
+
+@pytest.mark.parametrize(("file", "lines"), QUOTED)
+def test_the_lines_beside_a_formula_are_those_of_the_code(file: str, lines: str) -> None:
+    assert lines in (ROOT / file).read_text("utf-8")
+
+
+def test_the_example_worked_by_hand_comes_out_of_the_layers_too() -> None:
+    (example,) = re.findall(r"```python\n(import.*?)```", MATHEMATICS, re.DOTALL)
+    (printed,) = re.findall(r"```text\n(.*?)```", MATHEMATICS, re.DOTALL)
+    assert len(QUOTED) > 10
+    assert run([sys.executable, "-c", example], ROOT) == printed
+
+
 def test_every_link_of_the_documents_leads_somewhere() -> None:
     for document in [ROOT / "README.md", *ROOT.glob("docs/*.md"), ROOT / "CONTRIBUTING.md"]:
         for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text("utf-8")):

@@ -16,6 +16,7 @@ from nncli.data.targets import rows_with_target
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Place
 from nncli.runs.directory import Run
+from nncli.stages import stage
 
 if TYPE_CHECKING:
     from nncli.data.frames import Frame
@@ -48,14 +49,18 @@ def evaluate(run: str | Path, data: str | Path | Frame) -> Evaluation:
         RunError: the run directory is missing or damaged.
         DataError: the table cannot be read, lacks a column, or has a class that was not in training.
     """
-    return evaluate_data(Run.open(Path(run)).load_model(), data)
+    with stage(f"loading {run}"):
+        model = Run.open(Path(run)).load_model()
+    return evaluate_data(model, data)
 
 
 def evaluate_data(model: AnyModel, data: str | Path | Frame) -> Evaluation:
     """Score a model; see `evaluate`."""
     if isinstance(data, str | Path):
         source = None if str(data) == "-" else Path(data)
-        table = read_table(source, missing=model.spec.missing, trained=model.spec.dialect)
+        with stage(f"reading {data}") as told:
+            table = read_table(source, missing=model.spec.missing, trained=model.spec.dialect)
+            told.found.append(f"{len(table):,} rows, {len(table.names):,} columns")
     else:
         table = table_of(model, data)
     target = model.spec.target
@@ -67,7 +72,8 @@ def evaluate_data(model: AnyModel, data: str | Path | Frame) -> Evaluation:
             hint="Evaluate on a table with labels; `nncli predict` needs none.",
         )
     labelled = table if len(rows) == len(table) else table.take(rows)
-    with np.errstate(all="ignore"):
+    with stage("predicting"), np.errstate(all="ignore"):
         predictions = model.predict(labelled)
-    scores = score(predictions, target.read(labelled), None, model.spec.loss)
+    with stage("scoring"):
+        scores = score(predictions, target.read(labelled), None, model.spec.loss)
     return Evaluation(len(labelled), len(table) - len(labelled), scores, table.notes, predictions.strangers)

@@ -16,6 +16,7 @@ from nncli.data.tables import Format, read_chunks
 from nncli.ensemble import AnyModel
 from nncli.errors import UsageError, listed
 from nncli.runs.directory import Run
+from nncli.stages import stage
 
 if TYPE_CHECKING:
     from nncli.data.frames import Frame
@@ -84,13 +85,15 @@ def predict_tables(
 ) -> Iterator[pl.DataFrame]:
     """Predictions for tables that are chunks of one."""
     tell = tell or (lambda _: None)
-    strangers = Strangers()
-    for table in tables:
-        for note in table.notes:
-            tell(note)
-        frame, met = predict_frame(model, table, proba=proba, keep=keep)
-        strangers += met
-        yield frame
+    strangers, chunks, rows = Strangers(), 0, 0
+    with stage("reading, predicting and writing") as told:
+        for table in tables:
+            for note in table.notes:
+                tell(note)
+            frame, met = predict_frame(model, table, proba=proba, keep=keep)
+            strangers, chunks, rows = strangers + met, chunks + 1, rows + len(frame)
+            yield frame
+        told.found.append(f"{rows:,} rows in {chunks:,} chunk{'' if chunks == 1 else 's'}")
     if strangers.note:
         tell(strangers.note)
 

@@ -10,9 +10,10 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from nncli.data.categorical import Categories
 from nncli.data.columns import Kind
-from nncli.data.dialect import CsvDialect, Decimal, Encoding, Separator, Thousands
+from nncli.data.dialect import CsvDialect, DateFormat, Decimal, Encoding, Separator, Thousands
 from nncli.data.folds import Bootstrap, Fold
 from nncli.data.scaling import Clip, NumericScaling
+from nncli.data.words import TEXT_WIDTH
 from nncli.errors import quoted
 from nncli.nn.activations import Activation, ElementwiseActivation, Relu
 from nncli.nn.arrays import Precision
@@ -43,11 +44,14 @@ Spelling = Annotated[Text, BeforeValidator(_spelled)]
 """A cell as it is spelled in the table."""
 
 
+Targets = Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
 class DataSection(Specification):
     """Which table, and which of its columns."""
 
     path: Text = Field(description="CSV (also .gz), TSV, Parquet or JSON lines; relative to the configuration file")
-    target: Annotated[tuple[Text, ...], BeforeValidator(_one_or_many), Field(min_length=1)] = Field(
+    target: Annotated[Targets, BeforeValidator(_one_or_many, json_schema_input_type=Text | Targets)] = Field(
         description="the column to predict, or a list of columns for several numbers"
     )
     features: tuple[Text, ...] | None = Field(None, description="the columns to predict from; default: all others")
@@ -80,12 +84,21 @@ class DataSection(Specification):
     thousands: Thousands | None = Field(
         None, description="what groups digits in threes in numbers in text, such as `,` or a space; null: nothing does"
     )
+    date_format: DateFormat = Field(
+        "auto",
+        description="how dates are written in text, such as `%d/%m/%Y`; auto: ISO 8601, or year, month and day in "
+        "figures if it is clear which is which",
+    )
 
     @property
     def dialect(self) -> CsvDialect:
         """How the table is written, as far as it is said."""
         return CsvDialect(
-            encoding=self.encoding, separator=self.separator, decimal=self.decimal, thousands=self.thousands
+            encoding=self.encoding,
+            separator=self.separator,
+            decimal=self.decimal,
+            thousands=self.thousands,
+            date_format=self.date_format,
         )
 
     @property
@@ -123,6 +136,9 @@ class EncodingSection(Specification):
     )
     clip: Clip = Field("none", description="smooth: x / √(1 + (x/3)²) of what is scaled, never beyond ±3")
     categories: Categories = Field(Categories(), description="how columns of categories become numbers")
+    text_width: Count = Field(
+        TEXT_WIDTH, description="numbers that a cell of a column of text becomes: its words and pairs of words, hashed"
+    )
     target: Literal["auto", "standard", "none"] = Field(
         "auto", description="scaling of numeric targets; auto: standard, unless the loss or the output needs raw values"
     )
@@ -174,7 +190,11 @@ EVERY = re.compile(r"([1-9][0-9]{0,11}|[0-9]+\.[0-9]+) *(epochs?|steps?|s)")
 class Checkpoint(Specification):
     """When the whole state is saved, so that a training that was cut short can go on."""
 
-    every: Text = Field("60 s", description="how often, as in 1 epoch, 500 steps or 60 s")
+    every: Text = Field(
+        "60 s",
+        description="how often, as in 1 epoch, 500 steps or 60 s",
+        json_schema_extra={"pattern": rf"^\s*({EVERY.pattern})\s*$"},
+    )
     keep: Count = Field(2, description="how many of the latest to keep")
 
     @field_validator("every")
@@ -289,6 +309,7 @@ class Config(Specification):
     memory_limit: Annotated[Text, AfterValidator(_is_amount)] = Field(
         "auto",
         description="encoded rows that need more, as in 500 MiB, are kept in a file; auto: half of the free memory",
+        json_schema_extra={"pattern": rf"^\s*({AMOUNT.pattern})\s*$|^auto$"},
     )
     threads: Literal["auto"] | Count = Field(
         "auto", description="threads, each with a part of every batch; auto: one, or two where steps are long"
