@@ -20,12 +20,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from nncli import load, predict, train
+from nncli.config.schema import Config
 from nncli.ensemble import Ensemble
 from nncli.model import Model
 from nncli.nn.layers import Dense, Layer
 from nncli.nn.learned import Scale
 from nncli.runs.directory import Run
 from nncli.sklearn import NNClassifier, NNRegressor
+from nncli.sklearn.estimators import NOT_KEYS
 from tests.cli.support import DATA, ROOT
 
 PENGUINS = pl.read_csv(DATA / "penguins.csv", null_values="NA").drop("year")
@@ -201,6 +203,15 @@ def test_it_goes_into_pipelines_and_searches() -> None:
     assert cross_val_score(quick(), X, Y, cv=2, error_score="raise").min() > 0.8
     scaled = TransformedTargetRegressor(quick_regressor(), transformer=StandardScaler()).fit(x, y)
     assert scaled.predict(x).shape == (90,)
+
+
+@pytest.mark.parametrize("estimator", [NNClassifier(), NNRegressor()])
+def test_every_parameter_is_a_key_of_the_configuration_or_documented_as_none(estimator: Any) -> None:
+    document = (ROOT / "docs" / "python.md").read_text("utf-8")
+    names = estimator.get_params().keys()
+    assert names - Config.model_fields.keys() == {*NOT_KEYS}
+    assert all(f"`{name}`" in document for name in names)
+    assert all(value is None for value in estimator.get_params().values())
 
 
 def test_parameters_stand_above_the_configuration(tmp_path: Path) -> None:
