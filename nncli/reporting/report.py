@@ -52,6 +52,7 @@ def report(run: str | Path, output: str | Path | None = None, *, force: bool = F
     written = places(path, None if output is None else Path(output), force=force)
     with stage("gathering what is known"):
         evidence = gather(path)
+    with stage("assessing"):
         assessment = None if evidence.judged is None else assess(evidence.judged)
     with stage("drawing"):
         page = page_of(evidence, assessment)
