@@ -12,6 +12,8 @@ import polars as pl
 import pytest
 
 from nncli import train
+from nncli.commands.session import Finished
+from nncli.commands.train import train_events
 from nncli.errors import RunError, UsageError
 from nncli.reporting.report import Written, report
 from nncli.runs.manifest import HISTORY, MANIFEST, MODEL
@@ -227,6 +229,18 @@ def test_a_run_that_never_ended_is_shown_as_that(tmp_path: Path) -> None:
     (run / MANIFEST).write_text(json.dumps({**document, "status": "running", "files": {}, "checksum": None}))
     text = outline(run).text
     assert "This training is not done: still running, or killed" in text
+
+
+def test_a_training_that_was_stopped_is_shown_as_far_as_it_came(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"x": [0.5 * i for i in range(40)], "label": ["a", "b"] * 20})
+    frame.write_csv(tmp_path / "t.csv")
+    (tmp_path / "c.yaml").write_text("data: {path: t.csv, target: label}\nlayers: [4]\nepochs: 50\n")
+    events = train_events(tmp_path / "c.yaml", output=tmp_path / "run", stop=iter([False] * 9 + [True] * 99).__next__)
+    assert next(event for event in events if isinstance(event, Finished)).status == "stopped"
+    text = outline(tmp_path / "run").text
+    assert "This training is not done: stopped before its end" in text
+    assert "How good it is" in text
+    assert "How the training went" in text
 
 
 def test_a_damaged_manifest_is_an_error(tmp_path: Path) -> None:
