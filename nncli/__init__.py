@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from nncli.commands.check import check
     from nncli.commands.cross_validate import cross_validate, resume_cross_validation
     from nncli.commands.evaluate import evaluate
+    from nncli.commands.explain import explain
+    from nncli.commands.init import init
     from nncli.commands.load import load
     from nncli.commands.predict import predict
     from nncli.commands.train import resume, train
@@ -22,6 +24,8 @@ __all__ = [
     "check",
     "cross_validate",
     "evaluate",
+    "explain",
+    "init",
     "load",
     "predict",
     "resume",
@@ -36,9 +40,11 @@ def __getattr__(name: str) -> object:
         "check": "check",
         "train": "train",
         "resume": "train",
+        "init": "init",
         "predict": "predict",
         "evaluate": "evaluate",
         "load": "load",
+        "explain": "explain",
         "cross_validate": "cross_validate",
         "resume_cross_validation": "cross_validate",
     }

@@ -17,6 +17,7 @@ from nncli.cli.check import check
 from nncli.cli.config import config
 from nncli.cli.cross_validate import cross_validate
 from nncli.cli.evaluate import evaluate
+from nncli.cli.explain import explain
 from nncli.cli.generate import generate_data
 from nncli.cli.init import init
 from nncli.cli.predict import predict
@@ -47,6 +48,7 @@ app.command("check")(check)
 app.command("train")(train)
 app.command("predict")(predict)
 app.command("evaluate")(evaluate)
+app.command("explain")(explain)
 app.command("report")(report)
 app.command("cross-validate")(cross_validate)
 app.command("generate-data")(generate_data)
@@ -76,6 +78,7 @@ def root(
     RUN=$(nncli train config.yaml)                 train; the run directory's path is printed
     nncli predict "$RUN" new.csv -o answers.csv    predict
     nncli evaluate "$RUN" labelled.csv             score
+    nncli explain "$RUN"                           what it leans on
     nncli report "$RUN"                            what it learned, as a page to read
     nncli cross-validate config.yaml               how good such a training is, fold by fold
     """

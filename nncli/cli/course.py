@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from nncli.cli.console import duration, number, say
 from nncli.cli.curves import Curve
+from nncli.training.loop import EpochReport, RateHalved
 
 if TYPE_CHECKING:
     from nncli.commands.session import Started
-    from nncli.training.loop import EpochReport, RateHalved
 
 SECONDS_BETWEEN_LINES = 2.0
 MOST_SAMPLES = 64
@@ -62,8 +62,6 @@ class Course:
 
     def take(self, event: EpochReport | RateHalved) -> None:
         """Take note of an epoch, or that the training went back."""
-        from nncli.training.loop import EpochReport
-
         if isinstance(event, EpochReport):
             self._trained += 1
             self._note(event)
@@ -104,7 +102,7 @@ class Course:
 
     @property
     def figures(self) -> list[str]:
-        """The figures of the latest epoch, each with its name."""
+        """The figures of the latest epoch, each with its name; none before the first. The last is the rate."""
         report = self.latest
         if report is None:
             return []

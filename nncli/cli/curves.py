@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import inf, isfinite, log, nan
 from typing import Literal, TypeAlias
 
-MOST_POINTS = 512
-"""Points that a curve keeps, however many epochs there are: twice as many as the dots of a wide terminal need."""
+MOST_POINTS = 256
+"""Points that a curve keeps, however many epochs there are: in the end one or more for each dot across."""
 WORTH_A_LOGARITHM = 30.0
 """The ratio of the highest to the lowest value from which the axis is logarithmic."""
 LABEL = 9
@@ -133,12 +133,12 @@ class _Canvas:
 
 
 def _columns(a: tuple[int, int], b: tuple[int, int]) -> Iterator[tuple[int, int, int]]:
-    """For each column of dots on the way from a to b: its number, and the first and the last row."""
+    """For each column of dots on the way from a to b: its number, and its first and last row, none twice."""
     (x0, y0), (x1, y1) = a, b
     last = y0
     for x in range(x0, x1 + 1):
         y = y1 if x == x1 else round(y0 + (y1 - y0) * (x - x0) / (x1 - x0))
-        yield x, min(last, y), max(last, y)
+        yield x, min(y, last + 1), max(y, last - 1)
         last = y
 
 

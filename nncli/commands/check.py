@@ -22,6 +22,7 @@ from nncli.config.schema import Config
 from nncli.data.scratch import Scratch
 from nncli.errors import ConfigError, DataError, Mistake, Place, UsageError
 from nncli.footprint import in_words
+from nncli.stages import stage
 
 MOST_MISTAKES = 5
 """Mistakes that only show once the table is known, up to which they are looked for; each costs another reading."""
@@ -125,7 +126,8 @@ def _check(config: Config, tell: Callable[[str], None]) -> Check:
         except ConfigError as error:
             found += of_error(error)
         one = member_config(config, 0, Path(), workers_for(config.members, config.workers))
-    examination = examine(config, tell)
+    with stage("examining the table"):
+        examination = examine(config, tell)
     found += examination.findings
     checked = Check(ordered(found), config.data.path)
     if not examination.trainable:
@@ -169,7 +171,7 @@ def _with_network(checked: Check, config: Config, one: Config, scratch: Scratch,
     if short is not None:
         return replace(checked, findings=ordered([*found, short]), network=network)
     tell(f"trying a few steps of {prepared.spec.network.layout.size:,} parameters")
-    with execution.hold(prepared) as ready:
+    with stage("trying a few steps"), execution.hold(prepared) as ready:
         for note in ready.notes[len(prepared.notes) :]:
             tell(note)
         trial, finding = attempt(ready)

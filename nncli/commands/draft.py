@@ -69,7 +69,7 @@ def draft(
 
 def _found(look: Look) -> list[str]:
     """What the table is, and what is learned."""
-    rows = f"{_count(look.table_rows, 'row')}, {_count(len(look.columns) + len(look.targets), 'column')}"
+    rows = f"{_count(look.table_rows, 'row')}, {_count(look.width, 'column')}"
     if look.rows < look.table_rows:
         rows += f"; {look.table_rows - look.rows:,} rows without a target are left out"
     lines = [f"{_word(Path(look.data.path).name)}: {rows}."]
@@ -99,32 +99,53 @@ def _data(look: Look, path: str) -> list[str]:
     if look.words:
         said = f"spellings of a missing value, as {listed(look.words)} seems to be"
         lines += _settings([("missing", known.pop("missing"), said)], "  ")
+    if look.grouped:
+        lines += _settings([("thousands", known.pop("thousands"), "groups the digits of numbers in text")], "  ")
     lines += _indented(dump(known)) if known else []
     if look.data.drop or look.dropped:
         lines.append("  drop:  # columns left out")
-        left_out = [(name, "") for name in look.data.drop] + [(column.name, column.reason) for column in look.dropped]
+        left_out = [(name, "") for name in look.data.drop] + [
+            (column.name, _doubt(column) if column.trouble else column.reason) for column in look.dropped
+        ]
         lines += _beside([(f"    - {scalar(name)}", reason) for name, reason in left_out])
     if look.data.columns or look.doubtful:
         lines.append("  columns:  # what is to be taken for another kind than it seems, or is in doubt")
         lines += [line for name, kind in look.data.columns.items() for line in _indented(dump({name: kind.value}), 4)]
         for column in look.doubtful:
-            doubt = [column.trouble.message, column.trouble.hint or ""] if column.trouble else []
-            lines += [_comment(line, "    ") for line in doubt if line]
+            lines.append(_comment(_doubt(column), "    "))
             lines += _indented(dump({column.name: column.kind.value}), 4)
     return [*lines, *_kinds(look)]
+
+
+def _doubt(column: ColumnProfile) -> str:
+    """What training would say of a column, without the ways out that have been taken."""
+    error = column.trouble
+    if error is None:
+        return ""
+    hint = (error.hint or "").partition("Mend the cell")[0].strip()
+    return f"{error.message}. {hint}" if hint else error.message
 
 
 def _kinds(look: Look) -> list[str]:
     """A comment with a line for each column that is predicted from."""
     kept = look.kept
-    lines = [(_word(column.name), column.label.value, _details(column)) for column in kept[:MOST_LINES]]
+    told = look.data.columns
+    lines = [
+        (_word(column.name), (column.kind if column.name in told else column.label).value, _details(column))
+        for column in kept[:MOST_LINES]
+    ]
     name, label = (max(len(line[i]) for line in lines) for i in (0, 1))
-    text = [f"{a:{name}}  {b:{label}}  {c}".rstrip() for a, b, c in lines]
+    text = [f"  {a:{name}}  {b:{label}}  {c}".rstrip() for a, b, c in lines]
     if len(kept) > MOST_LINES:
-        text.append(f"… and {len(kept) - MOST_LINES:,} more")
-    kind = Kind.CATEGORICAL if kept[0].kind is Kind.NUMERIC else Kind.IGNORE
-    example = f"To take one for another kind, add a line such as   columns: {{{scalar(kept[0].name)}: {kind}}}"
-    return [_comment(line, "  ") for line in ("Predicted from:", *(f"  {line}" for line in text), example)]
+        text.append(f"  … and {len(kept) - MOST_LINES:,} more")
+    other = next((column for column in kept if column.name not in told), None)
+    if other is not None:
+        kind = Kind.CATEGORICAL if other.kind is Kind.NUMERIC else Kind.IGNORE
+        example = f"{scalar(other.name)}: {kind}"
+        begun = told or look.doubtful
+        where = f"under `columns` write   {example}" if begun else f"write   columns: {{{example}}}"
+        text.append(f"To take one for another kind, {where}")
+    return [_comment(line, "  ") for line in ("Predicted from:", *text)]
 
 
 def _details(column: ColumnProfile) -> str:
@@ -242,6 +263,8 @@ def _range(column: ColumnProfile) -> str:
     """`17 to 90, median 37`."""
     if column.lowest is None or column.highest is None or column.median is None:
         return ""
+    if column.lowest == column.highest:
+        return f"always {_number(column.lowest)}"
     return f"{_number(column.lowest)} to {_number(column.highest)}, median {_number(column.median)}"
 
 

@@ -166,6 +166,7 @@ def _notes(found: Look) -> tuple[str, ...]:
     return (
         *found.notes,
         *([f"{listed(found.words)} is taken for a missing value"] if found.words else []),
+        *([f"{quoted(found.data.thousands)} is taken to group the digits of numbers"] if found.grouped else []),
         *(
             f"left out {listed(column.name for column in found.dropped if column.reason == reason)}: {reason}"
             for reason in reasons

@@ -28,8 +28,6 @@ from nncli.runs.manifest import Manifest
 from nncli.training.state import Streams
 
 On: TypeAlias = Literal["validation", "training"]
-ON_VALIDATION: On = "validation"
-ON_TRAINING: On = "training"
 
 
 @dataclass(frozen=True)
@@ -38,9 +36,10 @@ class Judged:
 
     `table` has all columns of the source, also those that were dropped, and `numbers` (rows,) its rows' numbers there,
     from 1. `y` holds codes (rows,) or numbers (rows, targets) in their own units, `weights` (rows,) sample weights.
-    The predictions of an ensemble are the mean of those members that never saw the row. Where no rows were validated
-    on, these are rows of the `training`, on which a network is better than on others: whoever shows it has to say so.
-    `trivial` is what the guess from the training rows says of them, that knows no features.
+    The predictions of an ensemble are the mean of those members that never saw the row, which `spoken` (members, rows)
+    says where it is not all of them. Where no rows were validated on, these are rows of the `training`, on which a
+    network is better than on others: whoever shows it has to say so. `trivial` is what the guess from the training rows
+    says of them, that knows no features.
     """
 
     config: Config
@@ -54,6 +53,7 @@ class Judged:
     loss: Loss
     on: On
     trivial: Predictions
+    spoken: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -76,11 +76,9 @@ def judge(path: str | Path) -> Judged:
     config = unchanged(run, manifest, ())
     _require_tables(config, manifest)
     with Scratch() as scratch:
-        stored, predictions, on, training = (
-            _by_members(config, model, scratch) if isinstance(model, Ensemble) else _by_one(config, model, scratch)
-        )
-        table = stored.only(stored.outline.names)
-    weight, target = config.data.weight, predictions.target
+        said = _by_members(config, model, scratch) if isinstance(model, Ensemble) else _by_one(config, model, scratch)
+        table = said.rows.only(said.rows.outline.names)
+    weight, target, training = config.data.weight, said.predictions.target, said.training
     return Judged(
         config=config,
         manifest=manifest,
@@ -89,34 +87,43 @@ def judge(path: str | Path) -> Judged:
         numbers=np.arange(1, len(table) + 1) if table.numbers is None else table.numbers,
         y=target.read(table),
         weights=read_weights(table, weight) if weight else None,
-        predictions=predictions,
+        predictions=said.predictions,
         loss=model.spec.loss,
-        on=on,
+        on=said.on,
         trivial=baseline(target, training.y, training.weights, len(table)),
+        spoken=said.spoken,
     )
 
 
-_Found: TypeAlias = tuple[StoredTable, Predictions, On, Labelled]
-"""The rows that a run is judged by, what it says of them, which they are, and the truth of the training rows."""
+@dataclass(frozen=True)
+class _Said:
+    """What is said of some rows, and who has a say, see `Judged`; and the truth of the `training` rows."""
+
+    rows: StoredTable
+    predictions: Predictions
+    on: On
+    training: Labelled
+    spoken: npt.NDArray[np.bool_] | None = None
 
 
-def _by_one(config: Config, model: Model, scratch: Scratch) -> _Found:
-    """Of one network."""
+def _by_one(config: Config, model: Model, scratch: Scratch) -> _Said:
+    """The rows that one network is judged by, and what it says of them."""
     target, notes = model.spec.target, list[str]()
     table = with_target(read(config, config.data.path, notes, scratch, whole=True), target.names, notes)
     as_classes, streams = isinstance(target, ClassTarget), Streams.of(config.seed)
     training, held = split_table(config, table, as_classes, streams, notes, scratch, whole=True)
-    rows, on = (training, ON_TRAINING) if held is None else (held, ON_VALIDATION)
-    return rows, predict_stored(model, rows, target), on, truth_of(training, target, config)
+    truth, rows = truth_of(training, target, config), training if held is None else held
+    return _Said(rows, predict_stored(model, rows, target), "training" if held is None else "validation", truth)
 
 
-def _by_members(config: Config, ensemble: Ensemble, scratch: Scratch) -> _Found:
-    """Of an ensemble: of each row, what those of its members say that never saw it."""
+def _by_members(config: Config, ensemble: Ensemble, scratch: Scratch) -> _Said:
+    """The rows that an ensemble is judged by, and what those of its members say that never saw them."""
     survey = Survey.of(config, scratch, whole=True)
     held, inside = survey.held(ensemble), survey.table.take(survey.inside)
+    truth = survey.truth(inside)
     if held is not None:
-        return held.table, held.predicted(ensemble.spec.temperature), ON_VALIDATION, survey.truth(inside)
-    return inside, predict_stored(ensemble, inside, survey.target), ON_TRAINING, survey.truth(inside)
+        return _Said(held.table, held.predicted(ensemble.spec.temperature), "validation", truth, held.spoken)
+    return _Said(inside, predict_stored(ensemble, inside, survey.target), "training", truth)
 
 
 def _require_tables(config: Config, manifest: Manifest) -> None:

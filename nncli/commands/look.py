@@ -14,7 +14,7 @@ from nncli.config.presets.expansion import expand
 from nncli.config.schema import Config, DataSection
 from nncli.config.validation import validate
 from nncli.data.columns import Kind, infer_kind, read_numbers
-from nncli.data.profile import ColumnProfile, profile
+from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key, profile
 from nncli.data.scratch import Scratch
 from nncli.data.sources import is_stream
 from nncli.data.table import Table
@@ -32,7 +32,8 @@ class Look:
     """A table, seen from its targets. `columns` are all others that may be trained on.
 
     `data` is the section of the configuration so far: as it was asked for, with the `words` that were found to stand
-    for a missing value. Of `table_rows` only `rows` have a target. `codes` says that the target's numbers look like
+    for a missing value, and, if `grouped`, with what was found to group the digits of numbers. Of `table_rows` only
+    `rows` have a target; `width` counts all columns of the table. `codes` says that the target's numbers look like
     those of classes. `notes` are for the person to read.
     """
 
@@ -43,13 +44,20 @@ class Look:
     columns: tuple[ColumnProfile, ...]
     rows: int
     table_rows: int
+    width: int
     notes: tuple[str, ...]
     words: tuple[str, ...] = ()
+    grouped: bool = False
 
     @property
     def kept(self) -> tuple[ColumnProfile, ...]:
         """What is advised to be trained on, and what was asked for by name."""
-        return tuple(column for column in self.columns if column.keep or self._is_asked_for(column))
+        ignored = {name for name, kind in self.data.columns.items() if kind is Kind.IGNORE}
+        return tuple(
+            replace(column, kind=self.data.columns.get(column.name, column.kind))
+            for column in self.columns
+            if column.name not in ignored and (column.keep or self._is_asked_for(column))
+        )
 
     @property
     def dropped(self) -> tuple[ColumnProfile, ...]:
@@ -69,7 +77,7 @@ class Look:
 
 
 def look(path: Path, targets: Sequence[str], assignments: Sequence[str] = (), scratch: Path | None = None) -> Look:
-    """Read the table at `path`, as often as it takes to know how it spells a missing value: once, or twice.
+    """Read the table at `path`, as often as it takes to know how it spells missing values and numbers: once or twice.
 
     `assignments` are those of a training, such as `data.separator=;`; `scratch` is the folder of temporary files.
 
@@ -88,17 +96,18 @@ def look(path: Path, targets: Sequence[str], assignments: Sequence[str] = (), sc
         raise _no_target(path)
     section: dict[str, object] = {"path": str(path), "target": list(targets)}
     config = validate(Config, expand(Document({"data": section}, {}, "nncli init", ()), assignments))
-    words: list[str] = []
+    words, asked = list[str](), config.data.thousands
     while True:
         with Scratch(scratch) as open_scratch:
             found = _look(config, open_scratch)
-        missing = config.data.missing
-        more = {word for column in (*found.targets, *found.columns) for word in column.words} - {*missing}
-        if not more:
-            return _with_a_way(replace(found, words=tuple(words)))
-        words += sorted(more)
-        data = config.data.model_copy(update={"missing": (*missing, *sorted(more))})
-        config = config.model_copy(update={"data": data})
+        columns, data = (*found.targets, *found.columns), config.data
+        more = sorted({word for column in columns for word in column.words} - {*data.missing})
+        mark = next((column.thousands for column in columns if column.thousands), None)
+        if not more and mark is None:
+            return _with_a_way(replace(found, words=tuple(words), grouped=data.thousands != asked))
+        words += more
+        update = {"missing": (*data.missing, *more), "thousands": data.thousands or mark}
+        config = config.model_copy(update={"data": data.model_copy(update=update)})
 
 
 def _look(config: Config, scratch: Scratch) -> Look:
@@ -107,8 +116,8 @@ def _look(config: Config, scratch: Scratch) -> Look:
     never = {*data.target, *data.drop, *data.apart}
     names = data.features or [name for name in table.outline.names if name not in never]
     targets = profile(table, data.target)
-    if any(target.words for target in targets):  # of no use until these are read as missing
-        return Look(data, "numbers", False, targets, (), 0, len(table), ())
+    if any(target.words or target.thousands for target in targets):  # to be read once more
+        return Look(data, "numbers", False, targets, (), 0, len(table), 0, ())
     rows = with_target(table, data.target, notes)
     seen = rows.only(data.target)
     loss, _ = choose_loss(config, seen, [])
@@ -120,6 +129,7 @@ def _look(config: Config, scratch: Scratch) -> Look:
         columns=profile(rows, names),
         rows=len(rows),
         table_rows=len(table),
+        width=len(table.outline.names),
         notes=tuple(notes),
     )
 
@@ -129,15 +139,26 @@ def _are_numbered(table: Table, name: str) -> bool:
 
 
 def _with_a_way(found: Look) -> Look:
-    """What was found, if there is a column to predict from."""
+    """What was found, if there is a column to predict from: where all else fails, numbers that count the rows."""
     if found.kept:
         return found
+    columns = tuple(
+        replace(column, label=Label.NUMERIC, keep=True, reason="") if _counts(column) else column
+        for column in found.columns
+    )
+    if any(column.keep for column in columns):
+        return replace(found, columns=columns)
     reasons = [f"{quoted(column.name)}: {column.reason}" for column in found.dropped[:4]]
     raise DataError(
         "there is no column to predict from",
         place=Place(source=found.data.path),
         hint=f"Left out would be {'; '.join(reasons)}." if reasons else "The table holds the target alone.",
     )
+
+
+def _counts(column: ColumnProfile) -> bool:
+    """Whether a column only happens to hold the numbers of the rows."""
+    return column.label is Label.ID and column.kind is Kind.NUMERIC and not is_named_like_a_key(column.name)
 
 
 def _no_target(path: Path) -> UsageError:

@@ -11,7 +11,7 @@ import polars as pl
 
 from nncli.data.frames import as_polars
 from nncli.data.strangers import Strangers
-from nncli.data.table import Table
+from nncli.data.table import Table, without_words
 from nncli.data.tables import Format, read_chunks
 from nncli.ensemble import AnyModel
 from nncli.errors import UsageError, listed
@@ -46,9 +46,13 @@ def predict_data(
     if isinstance(data, str | Path):
         frames = predict_chunks(model, Path(data), proba=proba, keep=keep, tell=tell)
     else:
-        tables = iter([Table(as_polars(data), "the frame", dialect=model.spec.dialect)])
-        frames = predict_tables(model, tables, proba=proba, keep=keep, tell=tell)
+        frames = predict_tables(model, iter([table_of(model, data)]), proba=proba, keep=keep, tell=tell)
     return pl.concat(frames, how="vertical_relaxed")
+
+
+def table_of(model: AnyModel, data: Frame) -> Table:
+    """A frame as a table to predict from; a missing cell may be spelled in it as in the training table."""
+    return Table(without_words(as_polars(data), model.spec.missing), "the frame", dialect=model.spec.dialect)
 
 
 def predict_chunks(

@@ -221,6 +221,14 @@ class Held:
         positions = tuple(np.searchsorted(every, some) for some in held)
         return cls(ensemble, table.take(every), rows.take(every), positions, tuple(said))
 
+    @property
+    def spoken(self) -> npt.NDArray[np.bool_]:
+        """(members, rows): which member held out which row."""
+        spoken = np.zeros((len(self.positions), len(self.rows.y)), bool)
+        for mine, rows in zip(spoken, self.positions, strict=True):
+            mine[rows] = True
+        return spoken
+
     def predicted(self, temperature: float) -> Predictions:
         """For every row the mean of the members that held it out."""
         total, counts = np.zeros((len(self.rows.y), self.ensemble.outputs)), np.zeros((len(self.rows.y), 1), np.int64)

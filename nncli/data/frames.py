@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Sequence
+from math import isnan
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from nncli.errors import DataError, listed
@@ -39,15 +42,41 @@ def as_polars(data: Frame) -> pl.DataFrame:
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
         raise DataError(f"the frame has more than one column {listed(twice)}", hint="Give each a name of its own.")
-    return pl.DataFrame([_column(name, data.iloc[:, j]) for j, name in enumerate(names)])
+    return pl.DataFrame({name: _column(name, data.iloc[:, j]) for j, name in enumerate(names)})
+
+
+def of_array(X: npt.NDArray[Any], names: Sequence[str]) -> pl.DataFrame:
+    """An array (rows, columns) as a frame. Columns of objects are of numbers where all that is there is a number."""
+    columns = zip(names, X.T, strict=True)
+    return pl.DataFrame({name: _of_vector(name, np.ascontiguousarray(x)) for name, x in columns})
 
 
 def _column(name: str, cells: pd.Series) -> pl.Series:
     """A column, without the detour through Arrow that Polars would take: it would need another library."""
-    if isinstance(cells.dtype, np.dtype) and cells.dtype.kind in "iufbmM":
-        column = pl.Series(name, cells.to_numpy(np.float64 if cells.dtype.kind == "f" else None))
-        return column.fill_nan(None) if cells.dtype.kind == "f" else column
-    values = [None if hole else cell for cell, hole in zip(cells.tolist(), cells.isna(), strict=True)]
-    if len({type(value) for value in values} - {type(None)}) > 1:  # a column of anything
-        values = [None if value is None else str(value) for value in values]
-    return pl.Series(name, values)
+    if isinstance(cells.dtype, np.dtype):
+        return _of_vector(name, cells.to_numpy())
+    return _of_cells(name, [None if hole else cell for cell, hole in zip(cells.tolist(), cells.isna(), strict=True)])
+
+
+def _of_vector(name: str, x: npt.NDArray[Any]) -> pl.Series:
+    if x.dtype.kind == "f":
+        x = x if x.dtype.itemsize in (4, 8) else x.astype(np.float64)
+        return pl.Series(name, x).fill_nan(None)
+    if x.dtype.kind in "iubmM":
+        return pl.Series(name, x)
+    return _of_cells(name, [None if _is_missing(cell) else cell for cell in x.tolist()])
+
+
+def _is_missing(cell: object) -> bool:
+    """Whether a cell of an array of objects is None, NaN, NA or NaT."""
+    return cell is None or type(cell).__name__ in ("NAType", "NaTType") or (isinstance(cell, float) and isnan(cell))
+
+
+def _of_cells(name: str, cells: list[Any]) -> pl.Series:
+    """A column of Python's own objects; of several kinds, other than numbers, it is one of text."""
+    kinds = {type(cell) for cell in cells} - {type(None)}
+    if kinds == {int, float}:
+        return pl.Series(name, [None if cell is None else float(cell) for cell in cells])
+    if len(kinds) > 1:
+        cells = [None if cell is None else str(cell) for cell in cells]
+    return pl.Series(name, cells)

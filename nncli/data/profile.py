@@ -31,6 +31,7 @@ OWNED_KEY = re.compile(
 UNNAMED = re.compile(r"unnamed: ?[0-9]+|column_?[0-9]*|#|no\.?|nr\.?|")
 """What programs call a column of row numbers that had no name."""
 SEVERAL_WORDS = r"\S\s+\S"
+THOUSANDS = (",", ".", "'", " ")
 TIMES = frozenset(
     ("time", "t", "date", "year", "quarter", "month", "week", "day", "hour", "minute", "second", "period")
 )
@@ -56,8 +57,8 @@ class ColumnProfile:
     `kind` is what training takes it for, or can be told to where it asks. `trouble` is the error of a training that is
     told nothing. Of `rows`, `missing` have no value; the others hold `distinct` different ones, the `commonest` of
     which are given as they are spelled, with their counts. Lowest, highest, mean and median are those of numbers that
-    are finite. `words` are those spellings of a missing value that keep the column from being numbers. `keep` says
-    whether to train on it, and `reason` why not.
+    are finite. `words` are those spellings of a missing value that keep the column from being numbers, `thousands` what
+    groups their digits in threes and does so. `keep` says whether to train on it, and `reason` why not.
     """
 
     name: str
@@ -72,6 +73,7 @@ class ColumnProfile:
     mean: float | None = None
     median: float | None = None
     words: tuple[str, ...] = ()
+    thousands: str = ""
     trouble: DataError | None = None
     keep: bool = True
     reason: str = ""
@@ -157,16 +159,43 @@ def _judged(found: ColumnProfile, present: pl.Series, table: Table) -> ColumnPro
     """The profile with the label that a person would give, and whether to train on such a column."""
     if found.distinct == 1 and found.rows == found.present > 1:
         return replace(found, label=Label.CONSTANT, keep=False, reason="one value in all rows")
+    trouble = found.trouble
+    if trouble is not None and not _are_long(present):
+        if words := _words_for_missing(found, present, table):
+            return replace(found, words=words)
+        found = replace(found, thousands=_grouped_by(present, table))
+        if found.all_differ and found.rows >= SMALL:  # too many to be categories
+            return replace(found, keep=False, reason=trouble.message)
+        return found
     if found.all_differ and _is_a_key(found, present, table):
         return replace(found, label=Label.ID, keep=False, reason="a different value in every row")
     if found.kind is Kind.CATEGORICAL:
         if present.dtype == pl.String and (words := _words_for_missing(found, present, table)):
             return replace(found, words=words)
+        found = replace(found, thousands=_grouped_by(present, table))
         if found.all_differ and found.rows >= SMALL:
             return replace(found, label=Label.TEXT, keep=False, reason="text, and a different one in every row")
     if found.distinct == 2 and frozenset(value.strip().lower() for value, _ in found.commonest) in PAIRS:
         return replace(found, label=Label.BOOLEAN)
     return found
+
+
+def _grouped_by(present: pl.Series, table: Table) -> str:
+    """The mark that makes numbers of all cells, if it groups their digits: 1,234,567 and 950; not 0,123."""
+    dialect = table.dialect
+    if present.dtype != pl.String or dialect.thousands is not None:
+        return ""
+    for mark in THOUSANDS:
+        if mark == dialect.decimal or present.str.contains(rf"^\s*[+-]?0+{re.escape(mark)}").any():
+            continue
+        if not parse_numbers(present, dialect.model_copy(update={"thousands": mark})).has_nulls():
+            return mark
+    return ""
+
+
+def _are_long(present: pl.Series) -> bool:
+    """Whether all cells are whole numbers, which may be too long for training to take them as such."""
+    return present.dtype.is_integer() or bool(present.cast(pl.String).str.contains(r"^\s*[+-]?[0-9]+\s*$").all())
 
 
 def _is_a_key(found: ColumnProfile, present: pl.Series, table: Table) -> bool:

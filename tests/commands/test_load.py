@@ -33,6 +33,14 @@ def test_a_frame_of_pandas_is_predicted_as_the_file_is(penguins: Path) -> None:
     assert load(penguins).predict(pd.read_csv(TABLE)).equals(predict(penguins, TABLE))
 
 
+def test_a_missing_cell_is_spelled_in_a_frame_as_in_the_training_table(penguins: Path) -> None:
+    model, spelled = load(penguins), FRAME.with_columns(pl.col("island", "sex").fill_null("NA"))
+    hidden, gone = pl.lit("NA"), pl.lit(None, pl.String)
+    wanted = model.predict(FRAME.with_columns(island=gone), proba=True)
+    assert model.predict(FRAME.with_columns(island=hidden), proba=True).equals(wanted)
+    assert model.evaluate(spelled) == model.evaluate(FRAME)
+
+
 def test_it_knows_what_it_predicts_and_from_what(penguins: Path, line: Path, pair: Path) -> None:
     model = load(penguins)
     assert model.target == ("species",)

@@ -122,6 +122,23 @@ def test_spellings_of_a_missing_value_are_found_among_numbers() -> None:
     assert of([*map(str, range(N)), *["?"] * 2 * N]).words == ("?",)  # more of them than of numbers
 
 
+@pytest.mark.parametrize(
+    ("cells", "mark"),
+    [
+        (["1,234", "950", "9,611,428"], ","),
+        (["1.234.567", "950.123.000"], ""),  # the point is the decimal mark of this table
+        (["1 234", "950"], " "),
+        (["0,123", "1,234"], ""),  # a decimal comma, more likely
+        (["1,5", "1,234"], ""),
+        (["12%", "1,234"], ""),
+    ],
+)
+def test_what_groups_digits_is_found(cells: list[str], mark: str) -> None:
+    found = of(cells * N)
+    assert found.trouble
+    assert found.thousands == mark
+
+
 def test_a_category_beside_few_numbers_is_no_missing_value() -> None:
     found = of(["2", "3", "none"] * N)
     assert (found.words, found.trouble, found.kind) == ((), None, Kind.CATEGORICAL)
