@@ -288,8 +288,8 @@ class Config(Specification):
         "auto",
         description="what chooses the best epoch, whose weights are kept, and what early stopping waits for: `loss`, "
         "`val_loss`, or a metric of the validation rows, such as `accuracy`, `roc_auc` or `rmse`; calibrated_loss: "
-        "`val_loss`, for classes after the temperature that makes it least; auto: `val_loss`, or `loss` without "
-        "validation rows",
+        "`val_loss`, for classes without class_weight after the temperature that makes it least; auto: `val_loss`, or "
+        "`loss` without validation rows",
     )
     best_epoch: Literal["first", "last"] = Field("first", description="which of the epochs that are equally good")
     early_stopping: EarlyStopping | None = Field(None, description="null: run all epochs; the best is kept either way")
