@@ -13,7 +13,6 @@ from pydantic import AfterValidator, model_validator
 
 from nncli.data.columns import DATES, read_text
 from nncli.data.dialect import AUTO, a_form_of_dates
-from nncli.data.mends import mend_date
 from nncli.data.moments import DAY, FIRST_DAY, ISO, LAST_DAY, find_form, parse_dates, undecided
 from nncli.data.numeric import Matrix, NumericColumn
 from nncli.data.scaling import Clip, Floats, NumericScaling
@@ -172,7 +171,10 @@ def read_days(table: Table, name: str, form: str) -> Floats:
         row = int(odd.argmax())
         known = "in ISO 8601, such as 2024-05-31 or 2024-05-31 14:30" if form == ISO else f"of the form {form}"
         raise DataError(
-            f"{quoted(cells[row])} is no date {known}", place=table.place(row=row, column=name), hint=mend_date(name)
+            f"{quoted(cells[row])} is no date {known}",
+            place=table.place(row=row, column=name),
+            hint="Mend the cell, or leave it empty. How dates are written is said before training, under data: "
+            '`date_format: "%d/%m/%Y"`.',
         )
     beyond = (whole < FIRST_DAY) | (whole > LAST_DAY)
     if beyond.any():

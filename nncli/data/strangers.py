@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from math import floor, inf
+from math import floor, inf, isfinite
 
 from nncli.errors import quoted
 
@@ -57,8 +57,8 @@ class Strange:
     @property
     def extent(self) -> str:
         """How far outside: ` down to -3 and up to 131`."""
-        ends = [f"down to {self._spelled(self.lowest)}"] * (self.lowest < inf)
-        ends += [f"up to {self._spelled(self.highest)}"] * (self.highest > -inf)
+        ways = (("down to", self.lowest), ("up to", self.highest))
+        ends = [f"{way} {self._spelled(end)}" for way, end in ways if isfinite(end)]
         return f" {' and '.join(ends)}" if ends else ""
 
     def _spelled(self, end: float) -> str:

@@ -97,6 +97,15 @@ def test_dates_outside_the_training_range_and_missing_ones_are_counted() -> None
     )
 
 
+def test_dates_outside_the_training_range_are_told_from_one_end_too() -> None:
+    encoder = Encoder.fit(table(["2024-01-01", "2024-12-31"]), [("when", Kind.DATE)], "standard")
+    for cell, said in (("9999-12-31", "up to 9999-12-31"), ("0001-01-01 10:00", "down to 0001-01-01")):
+        strangers = encoder.encode(table([cell]), "float32").strangers
+        assert strangers.note == f"1 value lies outside the training range ('when': 1 {said})"
+        assert (strangers + strangers).note == f"2 values lie outside the training range ('when': 2 {said})"
+        assert (strangers & strangers).note == strangers.note
+
+
 @given(st.lists(st.datetimes(), min_size=1, max_size=12), st.sampled_from(["ms", "us", "ns"]))
 def test_typed_moments_and_their_spelling_are_the_same(moments: list[datetime], unit: Any) -> None:
     moments = [m.replace(microsecond=m.microsecond // 1000 * 1000) for m in moments]
