@@ -1,4 +1,4 @@
-"""Make docs/configuration.md and docs/training.svg anew from the code: python docs/build.py [--check]."""
+"""Make what stands in docs/ and follows from the code anew: python docs/build.py [--check]."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Union, get_args, get_origin
@@ -17,6 +17,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from nncli.config import schema
+from nncli.config.json_schema import json_schema
+from nncli.config.shipped import SCHEMA
 from nncli.config.writing import dump
 from nncli.data.categorical import Categories
 from nncli.nn.activations import Activation
@@ -54,7 +56,10 @@ UNIONS = {
         "(of normalisations) and alpha (of parametric activations). With `decay_schedule: flat_cosine` the decay holds "
         "for half of the training's steps, then falls to 0 along half a cosine.",
     ),
-    "Learning rates": (Schedule, "In `learning_rate`. A number is short for `constant`."),
+    "Learning rates": (
+        Schedule,
+        "In `learning_rate`. A number is short for `constant`; `coslog` needs no options.",
+    ),
     "Embeddings of numbers": (NumericEmbedding, "In `numeric_embedding`."),
     "Initializers": (
         Initializer,
@@ -141,7 +146,8 @@ def training_picture() -> str:
     """The terminal while configs/penguins.yaml trains, as an SVG made by Rich."""
     from rich.console import Console
 
-    from nncli.cli.console import LiveProgress, summary
+    from nncli.cli.console import summary
+    from nncli.cli.live import LiveProgress
     from nncli.commands.session import Finished, Started
     from nncli.commands.train import train_events
     from nncli.training.loop import EpochReport
@@ -160,7 +166,7 @@ def training_picture() -> str:
                 raise AssertionError("a training begins with Started")
             elif isinstance(event, Finished):
                 progress.close()
-                console.print(progress.picture)
+                console.print(progress)
                 console.print(summary(started, event))
             elif isinstance(event, EpochReport):
                 progress.update(event)
@@ -168,15 +174,26 @@ def training_picture() -> str:
     return console.export_svg(title="nncli", unique_id="nncli")
 
 
+MADE: dict[Path, Callable[[], str]] = {
+    DOCS / "configuration.md": configuration,
+    DOCS / "config.schema.json": json_schema,
+    SCHEMA: json_schema,
+}
+"""What is tested to be current."""
+
+
 def main() -> int:
-    """Write both files, or, with --check, say whether the reference is current."""
+    """Write every file, or, with --check, say which are out of date."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when configuration.md is out of date")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a text is out of date")
     arguments = parser.parse_args()
-    path = DOCS / "configuration.md"
     if arguments.check:
-        return 0 if path.read_text("utf-8") == configuration() else 1
-    path.write_text(configuration(), "utf-8")
+        old = [path for path, make in MADE.items() if not path.exists() or path.read_text("utf-8") != make()]
+        for path in old:
+            sys.stderr.write(f"{path} is out of date; run python docs/build.py\n")
+        return 1 if old else 0
+    for path, make in MADE.items():
+        path.write_text(make(), "utf-8")
     (DOCS / "training.svg").write_text(training_picture(), "utf-8")
     return 0
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 Count = Annotated[int, Field(strict=True, ge=1)]
 Index = Annotated[int, Field(strict=True, ge=0)]
@@ -26,6 +29,15 @@ class Specification(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """pydantic's, where a `type` must be written: it says which class of a union is meant."""
+        described = handler(schema)
+        inner = handler.resolve_ref_schema(described)
+        if "const" in inner.get("properties", {}).get("type", {}):
+            inner["required"] = ["type", *inner.get("required", [])]
+        return described
 
 
 def chosen(value: Any) -> Any:
@@ -48,9 +60,36 @@ def _given(spec: Specification, name: str, field: FieldInfo) -> bool:
     return bool(getattr(spec, name) != field.get_default(call_default_factory=True))
 
 
-def _expand(value: object) -> object:
+def by_name(value: object) -> object:
+    """`{type: adam}` for `adam`."""
     return {"type": value} if isinstance(value, str) else value
 
 
-ByName = BeforeValidator(_expand)
+@dataclass(frozen=True)
+class Shorthand:
+    """Lets short forms stand for a specification in a union told apart by `type`, and tells JSON Schema of them.
+
+    `expand` writes a short form out. Each name whose class can do with defaults is one; `also` is the type of others.
+    """
+
+    expand: Callable[[object], object] = by_name
+    also: Any = None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        full = handler(source)
+        short: list[CoreSchema | tuple[CoreSchema, str]] = [core_schema.literal_schema(list(_bare_names(source)))]
+        if self.also is not None:
+            short.append(handler.generate_schema(self.also))
+        written = core_schema.union_schema([*short, full])
+        return core_schema.no_info_before_validator_function(self.expand, full, json_schema_input_schema=written)
+
+
+def _bare_names(union: Any) -> Iterator[str]:
+    for member in get_args(union):
+        fields = member.model_fields
+        if not any(field.is_required() for field in fields.values()):
+            yield fields["type"].default
+
+
+ByName = Shorthand()
 """Lets a bare name stand for a specification with its defaults: `adam` for `{type: adam}`."""

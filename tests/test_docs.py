@@ -48,9 +48,11 @@ def test_every_shell_example_of_the_readme_runs_in_order(copy: Path) -> None:
     assert (copy / "runs" / "wide" / "model.safetensors").exists()
 
 
-def test_the_python_example_of_the_readme_runs(copy: Path) -> None:
-    (example,) = blocks("python")
-    assert "proba_different" in run([sys.executable, "-c", example], copy)
+def test_the_python_examples_of_the_readme_run(copy: Path) -> None:
+    said = [run([sys.executable, "-W", "error", "-c", example], copy) for example in blocks("python")]
+    assert "proba_different" in said[0]
+    assert len(said) == 2
+    assert all(0.9 < float(score) <= 1.0 for score in said[1].strip(" []\n").split())
 
 
 def test_the_configuration_of_the_readme_trains(copy: Path) -> None:
@@ -67,6 +69,22 @@ def test_the_make_targets_of_the_readme_exist() -> None:
 
 def test_the_configuration_reference_is_current() -> None:
     run([sys.executable, "docs/build.py", "--check"], ROOT)
+
+
+MATHEMATICS = (ROOT / "docs" / "mathematics.md").read_text("utf-8")
+QUOTED = re.findall(r"```python\n# (nncli/[\w/]+\.py)\n(.*?)```", MATHEMATICS, re.DOTALL)
+
+
+@pytest.mark.parametrize(("file", "lines"), QUOTED)
+def test_the_lines_beside_a_formula_are_those_of_the_code(file: str, lines: str) -> None:
+    assert lines in (ROOT / file).read_text("utf-8")
+
+
+def test_the_example_worked_by_hand_comes_out_of_the_layers_too() -> None:
+    (example,) = re.findall(r"```python\n(import.*?)```", MATHEMATICS, re.DOTALL)
+    (printed,) = re.findall(r"```text\n(.*?)```", MATHEMATICS, re.DOTALL)
+    assert len(QUOTED) > 10
+    assert run([sys.executable, "-c", example], ROOT) == printed
 
 
 def test_every_link_of_the_documents_leads_somewhere() -> None:

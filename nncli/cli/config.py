@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from nncli.cli.options import Assignments, NoColor
+
 config = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look at configurations.")
 
 
@@ -14,13 +16,26 @@ def root() -> None:
     """Look at configurations."""
 
 
+@config.command("schema")
+def schema(no_color: NoColor = False) -> None:
+    """Print the JSON Schema of a configuration, by which editors and other tools know what may be written.
+
+    An editor with the YAML language server completes and checks a file in which a comment names the schema.
+
+    \b
+    nncli config schema > config.schema.json
+    echo '# yaml-language-server: $schema=config.schema.json' >> config.yaml
+    """
+    from nncli.config.shipped import SCHEMA
+
+    typer.echo(SCHEMA.read_bytes(), nl=False)
+
+
 @config.command("show")
 def show(
     path: Annotated[str, typer.Argument(help="The YAML file, or - for the standard input.", metavar="CONFIG")],
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in --set quality=fast. Repeatable."),
-    ] = None,
+    assignments: Assignments = None,
+    no_color: NoColor = False,
 ) -> None:
     """Print CONFIG with its preset and every default written out: the same training, in words that can be edited.
 

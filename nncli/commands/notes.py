@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
@@ -37,14 +37,19 @@ def note_twins(encoder: Encoder, notes: list[str]) -> None:
     notes += filter(None, (spelled_alike(name, categories) for name, categories in known))
 
 
+def all_different(names: Sequence[str]) -> str:
+    """A note on columns of categories none of which is ever seen twice."""
+    return (
+        f"{listed(names)} has a different value in every row and carries nothing; consider data.drop, or "
+        f"`columns: {{{as_yaml(names[0])}: text}}` under data if its words matter"
+    )
+
+
 def note_empty(encoder: Encoder, notes: list[str]) -> None:
     """Note columns of which no value is ever seen twice, and texts that have no common word."""
     singular = [c.name for c in encoder.columns if isinstance(c, CategoricalColumn) and not c.categories]
     if singular:
-        notes.append(
-            f"{listed(singular)} has a different value in every row and carries nothing; consider data.drop, or "
-            f"`columns: {{{as_yaml(singular[0])}: text}}` under data if its words matter"
-        )
+        notes.append(all_different(singular))
     wordless = [c.name for c in encoder.columns if isinstance(c, TextColumn) and not c.terms]
     if wordless:
         notes.append(

@@ -44,11 +44,14 @@ Spelling = Annotated[Text, BeforeValidator(_spelled)]
 """A cell as it is spelled in the table."""
 
 
+Targets = Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
 class DataSection(Specification):
     """Which table, and which of its columns."""
 
     path: Text = Field(description="CSV (also .gz), TSV, Parquet or JSON lines; relative to the configuration file")
-    target: Annotated[tuple[Text, ...], BeforeValidator(_one_or_many), Field(min_length=1)] = Field(
+    target: Annotated[Targets, BeforeValidator(_one_or_many, json_schema_input_type=Text | Targets)] = Field(
         description="the column to predict, or a list of columns for several numbers"
     )
     features: tuple[Text, ...] | None = Field(None, description="the columns to predict from; default: all others")
@@ -189,7 +192,11 @@ EVERY = re.compile(r"([1-9][0-9]{0,11}|[0-9]+\.[0-9]+) *(epochs?|steps?|s)")
 class Checkpoint(Specification):
     """When the whole state is saved, so that a training that was cut short can go on."""
 
-    every: Text = Field("60 s", description="how often, as in 1 epoch, 500 steps or 60 s")
+    every: Text = Field(
+        "60 s",
+        description="how often, as in 1 epoch, 500 steps or 60 s",
+        json_schema_extra={"pattern": rf"^\s*({EVERY.pattern})\s*$"},
+    )
     keep: Count = Field(2, description="how many of the latest to keep")
 
     @field_validator("every")
@@ -304,6 +311,7 @@ class Config(Specification):
     memory_limit: Annotated[Text, AfterValidator(_is_amount)] = Field(
         "auto",
         description="encoded rows that need more, as in 500 MiB, are kept in a file; auto: half of the free memory",
+        json_schema_extra={"pattern": rf"^\s*({AMOUNT.pattern})\s*$|^auto$"},
     )
     threads: Literal["auto"] | Count = Field(
         "auto", description="threads, each with a part of every batch; auto: one, or two where steps are long"

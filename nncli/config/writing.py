@@ -31,17 +31,17 @@ def _written(value: object) -> list[str]:
     if isinstance(value, dict) and value:
         return [line for key, item in value.items() for line in _entry(key, item)]
     if isinstance(value, list) and value:
-        inline = None if any(isinstance(v, dict | list) for v in value) else ", ".join(map(_scalar, value))
+        inline = None if any(isinstance(v, dict | list) for v in value) else ", ".join(map(scalar, value))
         if inline is not None and len(inline) <= _LONGEST_INLINE:
             return [f"[{inline}]"]
         return [("  " if number else "- ") + line for item in value for number, line in enumerate(_written(item))]
-    return [_scalar(value)]
+    return [scalar(value)]
 
 
 def _entry(key: object, value: object) -> Iterator[str]:
     if not isinstance(key, str):
         raise TypeError(f"a key must be text, not {type(key).__name__}")
-    word, lines = _scalar(key), _written(value)
+    word, lines = scalar(key), _written(value)
     if len(word) > _LONGEST_KEY:
         yield f"? {word}"
         word = ""
@@ -52,7 +52,12 @@ def _entry(key: object, value: object) -> Iterator[str]:
         yield from ("  " + line for line in lines)
 
 
-def _scalar(value: object) -> str:
+def scalar(value: object) -> str:
+    """One value, on one line.
+
+    Raises:
+        TypeError: it is not a str, int, float, bool, None, or an empty list or dict.
+    """
     match value:
         case None:
             return "null"

@@ -7,10 +7,10 @@ from math import prod, sqrt
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from nncli.nn.arrays import Array
-from nncli.specification import Positive, Real, Specification
+from nncli.specification import Positive, Real, Shorthand, Specification
 
 Distribution = Literal["uniform", "normal"]
 
@@ -161,5 +161,8 @@ Initializer = Annotated[
         Zeros | Constant | Normal | Uniform | Glorot | He | Lecun | Orthogonal | Data,
         Field(discriminator="type"),
     ],
-    BeforeValidator(_expand),
+    Shorthand(
+        _expand,
+        also=Literal["glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal"],
+    ),
 ]

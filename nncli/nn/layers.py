@@ -12,7 +12,7 @@ from math import sqrt
 from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from nncli.nn.activations import ElementwiseActivation, Identity
 from nncli.nn.arrays import Array, Bound, scalar
@@ -24,7 +24,7 @@ from nncli.nn.normalization import BatchNorm, LayerNorm
 from nncli.nn.parameters import Group, Slot, Views, under
 from nncli.nn.schedules import Course, share_of
 from nncli.nn.settling import settle_dense
-from nncli.specification import Count, Flag, Share
+from nncli.specification import Count, Flag, Share, Shorthand, by_name
 
 Parametrisation: TypeAlias = Literal["standard", "ntk"]
 
@@ -198,9 +198,9 @@ class Residual(LayerBase):
 
 def _expand(value: Any) -> Any:
     """`64` for `{type: dense, units: 64}`, `batch_norm` for `{type: batch_norm}`."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        return value
-    return {"type": value} if isinstance(value, str) else {"type": "dense", "units": value}
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"type": "dense", "units": value}
+    return by_name(value)
 
 
 Layer = Annotated[
@@ -208,7 +208,7 @@ Layer = Annotated[
         Dense | Dropout | BatchNorm | LayerNorm | Scale | ActivationLayer | Parametric | Residual,
         Field(discriminator="type"),
     ],
-    BeforeValidator(_expand),
+    Shorthand(_expand, also=Count),
 ]
 Residual.model_rebuild()
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from math import cos, inf, log2, pi
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from nncli.specification import Count, Index, NonNegative, Positive, Specification
+from nncli.specification import Count, Index, NonNegative, Positive, Shorthand, Specification, by_name
 
 Shrink = Annotated[float, Field(strict=True, gt=0, lt=1)]
 Divisor = Annotated[float, Field(strict=True, ge=1, allow_inf_nan=False)]
@@ -220,7 +220,7 @@ def _expand(value: Any) -> Any:
     """A bare number is a constant rate."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return {"type": "constant", "initial": value}
-    return value
+    return by_name(value)
 
 
 Schedule = Annotated[
@@ -235,5 +235,5 @@ Schedule = Annotated[
         | ReduceOnPlateau,
         Field(discriminator="type"),
     ],
-    BeforeValidator(_expand),
+    Shorthand(_expand, also=Positive),
 ]

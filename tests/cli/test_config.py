@@ -1,9 +1,11 @@
-"""`nncli config show`: what a configuration comes to, as a person sees it."""
+"""`nncli config`: what may be written, and what a configuration comes to, as a person sees it."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+from nncli.config.shipped import SCHEMA
 from tests.cli.support import CONFIGS, Cli
 
 
@@ -32,3 +34,9 @@ def test_a_mistake_is_told_as_training_would(nncli: Cli) -> None:
     told = nncli("config", "show", CONFIGS / "tabular.yaml", "--set", "quality=good").check(3)
     assert told.out == ""
     assert "good" in told.err
+
+
+def test_the_schema_is_printed_as_it_ships(nncli: Cli) -> None:
+    printed = nncli("config", "schema").check()
+    assert (printed.out, printed.err) == (SCHEMA.read_text("utf-8"), "")
+    assert json.loads(printed.out)["title"] == "nncli configuration"

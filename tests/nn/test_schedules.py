@@ -310,9 +310,10 @@ def test_the_batch_size_changes_the_steps_and_not_the_rate_at_the_start_of_an_ep
         (1, ConstantRate(initial=1.0)),
         ({"type": "cosine", "initial": 0.1, "warmup": 5}, CosineRate(initial=0.1, final=0.0, warmup=5)),
         ({"type": "one_cycle", "peak": 0.1}, OneCycleRate(peak=0.1)),
+        ("coslog", CoslogRate()),
     ],
 )
-def test_a_number_is_a_constant_rate(text: Any, schedule: ScheduleBase) -> None:
+def test_a_number_is_a_constant_rate_and_a_name_a_schedule_with_its_defaults(text: Any, schedule: ScheduleBase) -> None:
     assert TypeAdapter(Schedule).validate_python(text) == schedule
 
 
