@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,7 +46,7 @@ def explain(
     rows: Annotated[
         int | None,
         typer.Option(
-            "--rows", metavar="N", help="Look at N rows at most, drawn with the run's seed. [20000; with -o 1000]"
+            "--rows", metavar="N", help="Look at N rows at most, drawn with the run's seed. [5000; for -o 1000]"
         ),
     ] = None,
     repeats: Annotated[int, typer.Option("--repeats", metavar="N", help="How often every column is shuffled.")] = 5,
@@ -69,6 +69,7 @@ def explain(
     """
     settle_within_limit()
     import json
+    import shlex
 
     from nncli.cli.console import announce_input, say
     from nncli.cli.signals import interrupt_at_once
@@ -76,11 +77,12 @@ def explain(
     from nncli.data.outputs import open_sink
     from nncli.data.tables import format_of
     from nncli.errors import UsageError
-    from nncli.files import refuse_existing
+    from nncli.files import refuse_existing, refuse_replacing
 
     interrupt_at_once()
     if output is not None:
         refuse_existing(output, force=force)
+        refuse_replacing(None if table in (None, "-") else Path(table), output)
         format_of(output)  # or it is said now
     elif of is not None:
         raise UsageError("--of says what -o FILE is to take apart", hint="Name a file with -o.")
@@ -101,7 +103,7 @@ def explain(
     else:
         _show(found)
     if not quiet:
-        say(f"next: nncli report {run}")
+        say(f"next: nncli report {shlex.quote(str(run))}")
 
 
 class _Lines:
@@ -155,11 +157,11 @@ def _dependence(curve: Dependence) -> str:
     """The mean prediction at some points of a column."""
     from nncli.cli.console import number, table
 
-    if curve.values is None:
-        points = [_short("(missing)" if label is None else label) for label in curve.labels or ()]
-        shown = list(range(len(points)))
-    else:
-        points, shown = [number(value) for value in curve.values.tolist()], _few(len(curve.values))
+    points = [
+        number(point) if isinstance(point, float) else _short("(missing)" if point is None else point)
+        for point in curve.points
+    ]
+    shown = range(len(points)) if curve.values is None else _few(len(points))
     lines = [["", *map(_short, curve.outputs)]]
     lines += [[points[i], *(_figure(value) for value in curve.predictions[i].tolist())] for i in shown]
     return f"mean prediction by {_short(curve.column)}\n{table(lines)}"
@@ -171,7 +173,7 @@ def _figure(value: float | None) -> str:
     return number(None if value is None or value != value else value)  # NaN alone differs from itself
 
 
-def _few(points: int) -> list[int]:
+def _few(points: int) -> Sequence[int]:
     """Five of so many points, both ends among them."""
     return sorted({round(i * (points - 1) / 4) for i in range(5)}) if points else []
 
