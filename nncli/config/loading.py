@@ -12,7 +12,7 @@ from nncli.config.presets.expansion import expand
 from nncli.config.schema import Config, ValidationFile
 from nncli.config.source import read
 from nncli.config.validation import validate
-from nncli.errors import ConfigError
+from nncli.errors import ConfigError, Mistake
 
 
 def load_config(path: str | Path, assignments: Sequence[str] = ()) -> Config:
@@ -41,20 +41,45 @@ def configured(document: Document, assignments: Sequence[str], *, folder: Path, 
     return config.model_copy(update={"data": data, "validation": validation, "output": output})
 
 
-def load_data(path: str | Path) -> Config | None:
-    """The table that a configuration names, if that much of it can be read, whatever else is wrong with it.
+def load_usable(path: str | Path, assignments: Sequence[str] = ()) -> tuple[Config | None, tuple[Mistake, ...]]:
+    """As `load_config`, with the mistakes instead of an error; where there are some, without the keys that have them.
 
-    Everything but `data` is at its default. None for the standard input, which can be read but once.
+    None where not even then it can be read, and of the standard input, which can be read but once.
+
+    Raises:
+        UsageError: an assignment is not of the form key=value.
     """
-    if str(path) == "-":
-        return None
     try:
+        return load_config(path, assignments), ()
+    except ConfigError as error:
+        mistakes = error.mistakes
+    wrong = {(mistake.place.key or "").partition(".")[0] for mistake in mistakes}
+    sound = [text for text in assignments if text.partition("=")[0].partition(".")[0].strip() not in wrong]
+    try:
+        if str(path) == "-" or "data" in wrong:
+            return None, mistakes
         document = read(path)
-        config = validate(Config, replace(document, value={"data": document.value.get("data")}))
+        kept = {key: value for key, value in document.value.items() if key not in wrong}
+        kept |= {"layers": []} if "layers" in wrong else {}
+        name = Path(path).stem
+        return configured(replace(document, value=kept), sound, folder=Path(path).resolve().parent, name=name), mistakes
     except ConfigError:
-        return None
-    data = config.data.model_copy(update={"path": _absolute(Path(path).resolve().parent, config.data.path)})
-    return config.model_copy(update={"data": data})
+        return None, mistakes
+
+
+def placed(path: str | Path, assignments: Sequence[str], mistake: Mistake) -> Mistake:
+    """A mistake of a key, found later, with the line of the configuration that the key stands on, if it does.
+
+    Raises:
+        ConfigError: the configuration cannot be read, and from the standard input it cannot be again.
+    """
+    if mistake.place.key is None or mistake.place.source is not None or str(path) == "-":
+        return mistake
+    document = expand(read(path), assignments)
+    keys = tuple(int(word) if word.isdecimal() else word for word in mistake.place.key.split("."))
+    if keys[:1] not in document.marks:
+        return mistake
+    return document.mistake(mistake.message, keys, hint=mistake.hint)
 
 
 def _absolute(folder: Path, path: str) -> str:
