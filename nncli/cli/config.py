@@ -36,22 +36,31 @@ def show(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in --set quality=fast. Repeatable."),
     ] = None,
+    resolved: Annotated[
+        bool, typer.Option("--resolved", help="Read the table, and settle what it decides: auto, null, the columns.")
+    ] = False,
 ) -> None:
     """Print CONFIG with its preset and every default written out: the same training, in words that can be edited.
 
-    What is `auto` or null is settled by the table; the config.yaml of a run directory says how.
+    A comment behind each value says where it comes from: a default, the preset, the file and its line, the environment
+    (NNCLI_EPOCHS, NNCLI_DATA__TARGET, …) or --set, each of which stands above the one before. With --resolved an
+    ensemble is shown as its first member has it.
 
     \b
     nncli config show config.yaml
+    nncli config show config.yaml --resolved
     nncli config show config.yaml --set quality=fast > plain.yaml
+    NNCLI_EPOCHS=10 nncli config show config.yaml
     """
+    import os
+
     from nncli.cli.console import announce_input
     from nncli.cli.signals import interrupt_at_once
-    from nncli.config.loading import load_config
-    from nncli.config.writing import dump
 
     interrupt_at_once()
     if path == "-":
         announce_input("a configuration")
-    found = load_config(path, assignments or [])
-    typer.echo(dump(found.model_dump(mode="json", exclude={"preset", "quality"})).encode(), nl=False)
+    from nncli.commands import show as command
+
+    text = command.show(path, assignments=assignments or [], environment=os.environ, resolved=resolved)
+    typer.echo(text.encode(), nl=False)

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
+from nncli.config.assignments import Assignment, from_environment, from_options
+from nncli.config.document import Document
 from nncli.config.presets.expansion import expand
 from nncli.config.schema import Config, ValidationFile
 from nncli.config.source import read
 from nncli.config.validation import validate
+from nncli.errors import ConfigError, Mistake
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-def load_config(path: str | Path, assignments: Sequence[str] = ()) -> Config:
+@dataclass(frozen=True)
+class Loaded:
+    """A configuration, and all that was written of it: preset, file, environment and command line."""
+
+    config: Config
+    document: Document
+
+
+def load_config(path: str | Path, assignments: Sequence[str] = (), environment: Mapping[str, str] = NOTHING) -> Config:
     """Read, expand, override and validate a configuration; `-` is the standard input.
+
+    The preset stands beneath the file, above which are the variables of the `environment` such as NNCLI_EPOCHS, and
+    above these the `assignments`. The environment is for what a person wrote: a run's own configuration, which is
+    whole, is read without.
 
     Paths of tables become absolute: they are relative to the file, or to the working directory when the
     configuration comes from the standard input. `output` gets its default, runs/NAME.
@@ -22,7 +41,43 @@ def load_config(path: str | Path, assignments: Sequence[str] = ()) -> Config:
         ConfigError: every mistake found, each with its place.
         UsageError: an assignment is not of the form key=value.
     """
-    config = validate(Config, expand(read(path), assignments))
+    return load(path, assignments, environment).config
+
+
+def load(path: str | Path, assignments: Sequence[str] = (), environment: Mapping[str, str] = NOTHING) -> Loaded:
+    """As `load_config`, with what was written and where."""
+    given = [*from_environment(environment, Config.model_fields), *from_options(assignments)]
+    mistakes: list[Mistake] = []
+    try:
+        document = expand(read(path), given, mistakes)
+        config = validate(Config, document)
+    except ConfigError as error:
+        wrong = mistakes or [mistake for assignment in given for mistake in assignment.mistakes]
+        raise ConfigError(*_in_order([*_not_due_to(wrong, error.mistakes), *wrong], given)) from None
+    if mistakes:
+        raise ConfigError(*_in_order(mistakes, given))
+    return Loaded(_settled(config, path), document)
+
+
+def _not_due_to(earlier: Iterable[Mistake], found: Iterable[Mistake]) -> Iterable[Mistake]:
+    """Those `found` that do not merely follow from an assignment that was wrong, and so left out."""
+    left_out = {mistake.place.key for mistake in earlier if mistake.place.key}
+    sections = {key.rpartition(".")[0] for key in left_out}
+    return (m for m in found if m.place.key not in left_out and not (m.place.line is None and m.place.key in sections))
+
+
+def _in_order(mistakes: Iterable[Mistake], given: Sequence[Assignment]) -> list[Mistake]:
+    """First those in the file, from top to bottom, then those of each assignment."""
+    order = {assignment.mark.source: number for number, assignment in enumerate(given)}
+
+    def rank(mistake: Mistake) -> tuple[int, int, int]:
+        place = mistake.place
+        return (order.get(place.source or "", -1), place.line or 0, place.character or 0)
+
+    return sorted(mistakes, key=rank)
+
+
+def _settled(config: Config, path: str | Path) -> Config:
     from_stdin = str(path) == "-"
     folder = Path.cwd() if from_stdin else Path(path).resolve().parent
     data = config.data.model_copy(update={"path": _absolute(folder, config.data.path)})
