@@ -156,7 +156,8 @@ def training_picture() -> str:
     """The terminal while configs/penguins.yaml trains, as an SVG made by Rich."""
     from rich.console import Console
 
-    from nncli.cli.console import LiveProgress, summary
+    from nncli.cli.console import summary
+    from nncli.cli.live import LiveProgress
     from nncli.commands.session import Finished, Started
     from nncli.commands.train import train_events
     from nncli.training.loop import EpochReport
@@ -175,7 +176,7 @@ def training_picture() -> str:
                 raise AssertionError("a training begins with Started")
             elif isinstance(event, Finished):
                 progress.close()
-                console.print(progress.picture)
+                console.print(progress)
                 console.print(summary(started, event))
             elif isinstance(event, EpochReport):
                 progress.update(event)

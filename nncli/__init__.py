@@ -1,6 +1,6 @@
 """nncli: train a neural network on a table, from the command line or from Python, on NumPy.
 
->>> from nncli import train, predict, evaluate  # the commands, as functions  # doctest: +SKIP
+>>> from nncli import train, predict, evaluate, load  # the commands, as functions  # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -12,10 +12,24 @@ from nncli.version import __version__
 if TYPE_CHECKING:
     from nncli.commands.cross_validate import cross_validate, resume_cross_validation
     from nncli.commands.evaluate import evaluate
+    from nncli.commands.explain import explain
+    from nncli.commands.init import init
+    from nncli.commands.load import load
     from nncli.commands.predict import predict
     from nncli.commands.train import resume, train
 
-__all__ = ["__version__", "cross_validate", "evaluate", "predict", "resume", "resume_cross_validation", "train"]
+__all__ = [
+    "__version__",
+    "cross_validate",
+    "evaluate",
+    "explain",
+    "init",
+    "load",
+    "predict",
+    "resume",
+    "resume_cross_validation",
+    "train",
+]
 
 
 def __getattr__(name: str) -> object:
@@ -23,8 +37,11 @@ def __getattr__(name: str) -> object:
     homes = {
         "train": "train",
         "resume": "train",
+        "init": "init",
         "predict": "predict",
         "evaluate": "evaluate",
+        "load": "load",
+        "explain": "explain",
         "cross_validate": "cross_validate",
         "resume_cross_validation": "cross_validate",
     }

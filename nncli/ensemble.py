@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
@@ -87,12 +88,14 @@ class Ensemble:
 
     def predict(self, table: Table) -> Predictions:
         """The mean of the members' predictions; see `Model.predict`. Strange is what is strange to all of them."""
-        spec, total, met = self.spec, np.zeros((len(table), self.outputs)), []
-        for member in self.members:
-            said = member.predict(table).at_temperature(spec.temperature)
-            total += among(spec.target, said)
-            met.append(said.strangers)
-        return self.mean(total, len(self.members), reduce(and_, met))
+        return self.together([member.predict(table) for member in self.members])
+
+    def together(self, said: Sequence[Predictions]) -> Predictions:
+        """The mean of what each member says of the same rows."""
+        spec, total = self.spec, np.zeros((len(said[0].values), self.outputs))
+        for one in said:
+            total += among(spec.target, one.at_temperature(spec.temperature))
+        return self.mean(total, len(said), reduce(and_, (one.strangers for one in said)))
 
     def mean(
         self, total: npt.NDArray[np.float64], counts: npt.NDArray[np.int64] | int, strangers: Strangers | None = None

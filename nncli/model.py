@@ -27,8 +27,8 @@ from nncli.specification import Positive, Specification, Text
 from nncli.training.calibration import apply_temperature
 from nncli.training.threads import held_to
 
-Version = Literal[1, 2, 3]
-FORMAT: Version = 3
+Version = Literal[1, 2, 3, 4]
+FORMAT: Version = 4
 """The version of model.json; raised whenever an older nncli could not read what a newer one writes.
 
 Since 2 the encoder holds the training range of its numbers, and its rare categories. Since 3 it may hold quantiles,

@@ -48,9 +48,11 @@ def test_every_shell_example_of_the_readme_runs_in_order(copy: Path) -> None:
     assert (copy / "runs" / "wide" / "model.safetensors").exists()
 
 
-def test_the_python_example_of_the_readme_runs(copy: Path) -> None:
-    (example,) = blocks("python")
-    assert "proba_different" in run([sys.executable, "-c", example], copy)
+def test_the_python_examples_of_the_readme_run(copy: Path) -> None:
+    said = [run([sys.executable, "-W", "error", "-c", example], copy) for example in blocks("python")]
+    assert "proba_different" in said[0]
+    assert len(said) == 2
+    assert all(0.9 < float(score) <= 1.0 for score in said[1].strip(" []\n").split())
 
 
 def test_the_configuration_of_the_readme_trains(copy: Path) -> None:

@@ -21,7 +21,7 @@ def test_the_version_is_the_package_s() -> None:
 
 
 def test_the_commands_are_functions() -> None:
-    for name in ("train", "predict", "evaluate"):
+    for name in ("train", "predict", "evaluate", "load"):
         assert callable(getattr(nncli, name))
         assert name in nncli.__all__
 

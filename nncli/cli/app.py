@@ -13,11 +13,16 @@ from typing import Annotated
 
 import typer
 
+from nncli.cli.check import check
+from nncli.cli.completion import join_words
 from nncli.cli.config import config
 from nncli.cli.cross_validate import cross_validate
 from nncli.cli.evaluate import evaluate
+from nncli.cli.explain import explain
 from nncli.cli.generate import generate_data
+from nncli.cli.init import init
 from nncli.cli.predict import predict
+from nncli.cli.report import report
 from nncli.cli.signals import InsistedError, StoppedError
 from nncli.cli.train import train
 from nncli.errors import NncliError, is_shortage
@@ -39,9 +44,13 @@ EPILOG = (
 
 # Without Rich's markup the help is plain text, and appears in half the time.
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False)
+app.command("init")(init)
+app.command("check")(check)
 app.command("train")(train)
 app.command("predict")(predict)
 app.command("evaluate")(evaluate)
+app.command("explain")(explain)
+app.command("report")(report)
 app.command("cross-validate")(cross_validate)
 app.command("generate-data")(generate_data)
 app.add_typer(config, name="config")
@@ -60,13 +69,18 @@ def root(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Train a neural network on a table: a YAML file in, a run directory that predicts out.
+    """Train a neural network on a table: a table or a YAML file in, a run directory that predicts out.
 
     \b
+    nncli train table.csv --target COLUMN          train on a table, told nothing but what to predict
+    nncli init table.csv --target COLUMN           the same as a YAML file that says what was found and may be edited
     nncli generate-data -o linear.csv              a table to try things on
+    nncli check config.yaml                        what there is to mend before training
     RUN=$(nncli train config.yaml)                 train; the run directory's path is printed
     nncli predict "$RUN" new.csv -o answers.csv    predict
     nncli evaluate "$RUN" labelled.csv             score
+    nncli explain "$RUN"                           what it leans on
+    nncli report "$RUN"                            what it learned, as a page to read
     nncli cross-validate config.yaml               how good such a training is, fold by fold
     """
     if debug:
@@ -84,6 +98,8 @@ def main() -> None:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character shows its number
                 stream.reconfigure(errors="backslashreplace")
+        if os.environ.get("_NNCLI_COMPLETE") == "complete_bash":
+            join_words(os.environ)
         _run()
 
 

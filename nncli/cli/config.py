@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from nncli.cli.completion import complete_config
+from nncli.cli.options import Assignments, NoColor
+
 config = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look at configurations.")
 
 
@@ -31,14 +34,17 @@ def schema() -> None:
 
 @config.command("show")
 def show(
-    path: Annotated[str, typer.Argument(help="The YAML file, or - for the standard input.", metavar="CONFIG")],
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in --set quality=fast. Repeatable."),
-    ] = None,
+    path: Annotated[
+        str,
+        typer.Argument(
+            help="The YAML file, or - for the standard input.", metavar="CONFIG", autocompletion=complete_config
+        ),
+    ],
+    assignments: Assignments = None,
     resolved: Annotated[
         bool, typer.Option("--resolved", help="Read the table, and settle what it decides: auto, null, the columns.")
     ] = False,
+    no_color: NoColor = False,
 ) -> None:
     """Print CONFIG with its preset and every default written out: the same training, in words that can be edited.
 

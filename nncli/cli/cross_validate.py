@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nncli.cli.memory import settle_within_limit
+from nncli.cli.options import AsJson, Assignments, ConfigFile, Force, NoColor, Quiet, Scheduler, Verbose
 from nncli.cli.signals import StoppedError, Watcher, asked_to_stop, interrupt_at_once
 
 if TYPE_CHECKING:
@@ -21,9 +22,7 @@ MOST_ROWS = 60
 
 
 def cross_validate(
-    config: Annotated[
-        str | None, typer.Argument(help="The YAML file, or - for the standard input.", metavar="CONFIG")
-    ] = None,
+    config: ConfigFile = None,
     folds: Annotated[int, typer.Option("--folds", metavar="K", help="Into how many folds the rows are dealt.")] = 5,
     repeats: Annotated[int, typer.Option("--repeats", metavar="R", help="How often, each time with other folds.")] = 1,
     output: Annotated[
@@ -36,17 +35,13 @@ def cross_validate(
         Path | None,
         typer.Option("--predictions", metavar="FILE", help="Write what was predicted of each row by who never saw it."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file of predictions.")] = False,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in --set optimizer.type=adam. Repeatable."),
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option("--scheduler", metavar="ADDRESS", help="Train on a Dask cluster, as in tcp://host:8786."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing on stderr but errors.")] = False,
+    force: Force = False,
+    assignments: Assignments = None,
+    scheduler: Scheduler = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
 ) -> None:
     """Train as CONFIG says once for every fold of the rows, and score on the rows that were left out.
 

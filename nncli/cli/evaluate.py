@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nncli.cli.memory import settle_within_limit
+from nncli.cli.options import AsJson, NoColor, Quiet, RunDirectory, Verbose
 
 if TYPE_CHECKING:
     from nncli.commands.evaluate import Evaluation
@@ -17,12 +17,14 @@ MOST_IN_CONFUSION = 40
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run directory made by `nncli train`.", metavar="RUN")],
+    run: RunDirectory,
     table: Annotated[
         str, typer.Argument(help="A table that has the target's column, or - for the standard input.", metavar="INPUT")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing on stderr but errors.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
 ) -> None:
     """Score a trained RUN on a labelled table.
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nncli.cli.memory import settle_within_limit
+from nncli.cli.options import Force, NoColor
 
 
 def generate_data(
@@ -21,7 +22,8 @@ def generate_data(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same table.")] = 0,
     output: Annotated[str, typer.Option("-o", "--output", help="The file to write, or - for stdout.")] = "-",
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: Force = False,
+    no_color: NoColor = False,
 ) -> None:
     """Write a synthetic table.
 

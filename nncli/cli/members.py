@@ -6,30 +6,18 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from nncli.cli.console import SECONDS_BETWEEN_LINES, duration, number, say
+from nncli.cli.console import duration, number, say
+from nncli.cli.course import SECONDS_BETWEEN_LINES, Pace
+from nncli.cli.live import REFRESHES_PER_SECOND, bar, speaks_unicode, wrapped
+from nncli.commands.progress import MembersProgress
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderResult
 
-    from nncli.commands.progress import MembersProgress, MembersStarted, Progress
+    from nncli.commands.progress import MembersStarted, Progress
 
 MOST_LINES = 8
 """Members at work that are shown with a line of their own."""
-
-
-class _Pace:
-    """The time that is left, from the epochs since the first picture."""
-
-    def __init__(self) -> None:
-        self._begun, self._first = time.monotonic(), -1
-
-    def left(self, progress: MembersProgress) -> float | None:
-        """Seconds, or None before the first epoch."""
-        if self._first < 0 or progress.epochs < self._first:  # a member may go back to what it had saved
-            self._begun, self._first = time.monotonic(), progress.epochs
-        gone = progress.epochs - self._first
-        took = time.monotonic() - self._begun
-        return took / gone * (progress.epochs_of_all - progress.epochs) if gone else None
 
 
 class _Notes:
@@ -51,7 +39,7 @@ class PlainMembers:
 
     def __init__(self, started: MembersStarted) -> None:
         self._called = started.called
-        self._pace, self._notes, self._next = _Pace(), _Notes(started.notes), 0.0
+        self._pace, self._notes, self._next = Pace(), _Notes(started.notes), 0.0
         self._last: MembersProgress | None = None
         self._shown: MembersProgress | None = None
 
@@ -64,8 +52,7 @@ class PlainMembers:
 
     def _show(self, progress: MembersProgress) -> None:
         self._next, self._shown = time.monotonic() + SECONDS_BETWEEN_LINES, progress
-        left = self._pace.left(progress)
-        say("  ".join([*figures(progress, self._called), *([] if left is None else [f"{duration(left)} left"])]))
+        say("  ".join([*figures(progress, self._called), *_left(self._pace, progress)]))
 
     def close(self) -> None:
         """Show the last progress, unless it was shown."""
@@ -78,39 +65,44 @@ class LiveMembers:
 
     def __init__(self, started: MembersStarted, console: Console) -> None:
         from rich.live import Live
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         self._called = started.called
-        self._pace, self._notes = _Pace(), _Notes(started.notes)
-        self._bar = Progress(
-            TextColumn("epoch"), MofNCompleteColumn(), BarColumn(bar_width=32), TextColumn("{task.description}")
-        )
-        self._task = self._bar.add_task("", total=None)
-        self._live = Live(self._bar, console=console, refresh_per_second=10)
+        self._pace, self._notes = Pace(), _Notes(started.notes)
+        self._progress = MembersProgress(())
+        self._left = ""
+        self._unicode = speaks_unicode(console.encoding)
+        self._live = Live(self, console=console, refresh_per_second=REFRESHES_PER_SECOND)
         self._live.start()
 
     def update(self, progress: MembersProgress) -> None:
-        """Show the progress."""
-        from rich.console import Group
-        from rich.text import Text
-
+        """Show the progress when the picture is drawn next."""
         self._notes.tell(progress)
-        left = self._pace.left(progress)
-        told = "" if left is None else f"{duration(left)} left"
-        self._bar.update(self._task, completed=progress.epochs, total=progress.epochs_of_all, description=told)
-        at_work = [f"{i}: {_line(m)}" for i, m in enumerate(progress.members, 1) if m.epoch and not m.done]
-        said = [figure for figure in figures(progress, self._called) if not figure.startswith("epoch ")]
-        lines = ["  ".join(said), *at_work[:MOST_LINES]]
-        self._live.update(Group(self._bar, *map(Text, lines)))
-
-    @property
-    def picture(self) -> RenderableType:
-        """What is on the screen now."""
-        return self._live.renderable
+        self._left = "".join(_left(self._pace, progress))
+        self._progress = progress
 
     def close(self) -> None:
         """Leave the last state on the screen."""
+        self._left = ""
         self._live.stop()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The picture as it is now."""
+        from rich.text import Text
+
+        progress, width = self._progress, options.max_width
+        yield bar(progress.epochs, progress.epochs_of_all, self._left, width, unicode=self._unicode)
+        said = [figure for figure in figures(progress, self._called) if not figure.startswith("epoch ")]
+        at_work = [f"{i}: {_line(m)}" for i, m in enumerate(progress.members, 1) if m.epoch and not m.done]
+        room = min(MOST_LINES, max(console.height - 4, 0))
+        yield from wrapped(list(map(Text, said)), width)
+        yield from (Text(line, no_wrap=True, overflow="ellipsis") for line in at_work[:room])
+
+
+def _left(pace: Pace, progress: MembersProgress) -> list[str]:
+    """The time left, in words, once an epoch was trained in this session."""
+    pace.note(progress.epochs)
+    seconds = pace.left(progress.epochs_of_all - progress.epochs)
+    return [] if seconds is None else [f"{duration(seconds)} left"]
 
 
 def figures(progress: MembersProgress, called: str) -> list[str]:

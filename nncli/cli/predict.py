@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from nncli.cli.memory import settle_within_limit
+from nncli.cli.options import Force, NoColor, Quiet, RunDirectory, Verbose
 
 
 class OutputFormat(StrEnum):
@@ -20,7 +21,7 @@ class OutputFormat(StrEnum):
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="A run directory made by `nncli train`.", metavar="RUN")],
+    run: RunDirectory,
     table: Annotated[
         str | None,
         typer.Argument(help="CSV, TSV, Parquet or JSON lines; default, or -: the standard input.", metavar="INPUT"),
@@ -36,7 +37,7 @@ def predict(
     format: Annotated[  # noqa: A002 - the option's name
         OutputFormat | None, typer.Option("--format", help="Of the output; default: by its name, else CSV.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
+    force: Force = False,
     escape_formulas: Annotated[
         bool,
         typer.Option(
@@ -45,7 +46,9 @@ def predict(
             "= + - @, a tab or a line end. Plain numbers, such as -3, stay as they are.",
         ),
     ] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing but errors.")] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
 ) -> None:
     """Predict every row of INPUT with a trained RUN: a row out for each row in, in order.
 
@@ -67,6 +70,7 @@ def predict(
     from nncli.errors import Place, UsageError
     from nncli.files import refuse_existing
     from nncli.runs.directory import Run
+    from nncli.stages import stage
 
     interrupt_at_once()
     target = None if output == "-" else Path(output)
@@ -79,7 +83,8 @@ def predict(
             place=Place(source=output),
             hint="Name another file with -o.",
         )
-    model = Run.open(run).load_model()
+    with stage(f"loading {run}"):
+        model = Run.open(run).load_model()
     if source is None:
         announce_input("a table")
 

@@ -2,92 +2,138 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nncli.cli.completion import complete_config, complete_run
 from nncli.cli.memory import settle_within_limit
+from nncli.cli.options import Assignments, JsonLines, NoColor, Quiet, Scheduler, Verbose
 from nncli.cli.signals import StoppedError, Watcher, asked_to_stop, interrupt_at_once
 
 if TYPE_CHECKING:
-    from nncli.commands.session import Event, Finished
+    from nncli.commands.progress import MembersStarted
+    from nncli.commands.session import Event, Finished, Started
+    from nncli.config.schema import Config
 
 
 def train(
     config: Annotated[
-        str | None, typer.Argument(help="The YAML file, or - for the standard input.", metavar="CONFIG")
+        str | None,
+        typer.Argument(
+            help="The YAML file, or - for the standard input; or a table, with --target.",
+            metavar="CONFIG",
+            autocompletion=complete_config,
+        ),
+    ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option("-t", "--target", metavar="COLUMN", help="Train on the table CONFIG, to predict this column."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The run directory to make; default: runs/NAME.")
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped or killed.")
+        Path | None,
+        typer.Option(
+            "--resume", metavar="RUN", help="Go on with a run that was stopped or killed.", autocompletion=complete_run
+        ),
     ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in --set optimizer.type=adam. Repeatable."),
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option("--scheduler", metavar="ADDRESS", help="Train members on a Dask cluster, as in tcp://host:8786."),
-    ] = None,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing but errors.")] = False,
+    assignments: Assignments = None,
+    scheduler: Scheduler = None,
+    as_json: JsonLines = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
 ) -> None:
     """Train a network as CONFIG says and print the path of the run directory.
+
+    Of a table and a target, the configuration is the one that `nncli init` writes; the run's config.yaml holds it.
 
     Ctrl-C (or SIGTERM) ends the training after the current batch and saves it; a second one stops at once. Either way,
     and after a crash, --resume goes on to the same result as if nothing had happened.
 
     \b
+    nncli train data/penguins.csv --target species
     nncli train configs/penguins.yaml
     nncli train config.yaml --set layers=[128,64] --set learning_rate=0.01 -o runs/wide
     nncli train --resume runs/penguins
     nncli train --resume runs/penguins --set epochs=200
     nncli train config.yaml --set members=8
+    nncli train config.yaml --json | jq -r 'select(.event == "epoch") | .val_loss'
     """
     settle_within_limit()
     import sys
 
     from nncli.cli.console import announce_input
+    from nncli.commands.init import is_a_table
     from nncli.commands.train import resume_events, train_events
     from nncli.errors import UsageError
 
     if (config is None) == (resume is None):
         raise UsageError("train needs either a CONFIG or --resume RUN", hint="See nncli train --help.")
+    if resume is not None and target:
+        raise UsageError("--resume goes on with what the run has begun", hint="Leave --target out.")
     if resume is not None and output is not None:
         raise UsageError("--resume goes on in the run's own directory", hint="Leave -o out.")
     interrupt_at_once()
-    if config == "-":
+    if config == "-" and not target:
         announce_input("a configuration")
-    watched = _Watched(quiet)
+    watched = _Watched(quiet, as_json=as_json)
     sets, stop = assignments or [], watched.asked_to_stop
     if resume is not None:
         watched.follow(resume_events(resume, assignments=sets, command=sys.argv, stop=stop, scheduler=scheduler))
     elif config is not None:
+        wanted: str | Config = config
+        if is_a_table(config, target or []):
+            wanted, sets = _drawn_up(config, target or [], sets, quiet=quiet), []
         watched.follow(
-            train_events(config, output=output, assignments=sets, command=sys.argv, stop=stop, scheduler=scheduler)
+            train_events(wanted, output=output, assignments=sets, command=sys.argv, stop=stop, scheduler=scheduler)
         )
 
 
+def _drawn_up(table: str, target: list[str], assignments: list[str], *, quiet: bool) -> Config:
+    """The configuration for a table, and a word on what was decided."""
+    import shlex
+
+    from nncli.cli.console import say
+    from nncli.commands.init import config_for
+
+    found, notes = config_for(table, target, assignments)
+    if not quiet:
+        for note in notes:
+            say(f"note: {note}")
+        words = shlex.join([table, *(word for name in target for word in ("--target", name))])
+        say(f"note: to see and change what is trained: nncli init {words} -o config.yaml")
+    return found
+
+
 class _Watched(Watcher):
-    """A training as a person sees it: progress, notes, the summary, and the run directory's path on stdout."""
+    """A training as a person sees it: progress, notes, the summary, and the run directory's path on stdout.
+
+    As JSON it is told to a program instead, and a person has the notes alone.
+    """
+
+    def __init__(self, quiet: bool, *, as_json: bool) -> None:
+        super().__init__(quiet)
+        self._as_json = as_json
 
     def follow(self, events: Generator[Event, None, None]) -> None:
         """Show the events, and what came of them."""
         import os
 
-        from nncli.cli.console import LiveProgress, PlainProgress, say, summary, terminal
-        from nncli.cli.members import LiveMembers, PlainMembers
-        from nncli.commands.progress import MembersProgress, MembersStarted
+        from nncli.cli.console import say, summary
+        from nncli.cli.json_lines import JsonLines
+        from nncli.commands.progress import MembersStarted
         from nncli.commands.session import Finished, Started
         from nncli.training.loop import RateHalved
 
-        console = terminal()
-        epochs: LiveProgress | PlainProgress | None = None
-        members: LiveMembers | PlainMembers | None = None
+        lines = JsonLines() if self._as_json else None
+        told = not self._quiet and lines is None
+        show: Callable[[Event], None] = lines.write if lines else lambda event: None
         started: Started | MembersStarted | None = None
         finished: Finished | None = None
         with ExitStack() as stack:
@@ -95,35 +141,55 @@ class _Watched(Watcher):
             for event in events:
                 if isinstance(event, Finished):
                     finished = event
-                elif isinstance(event, Started | MembersStarted):
+                    continue
+                if isinstance(event, Started | MembersStarted):
                     started = event
                     self._asked = stack.enter_context(asked_to_stop())
-                    if not self._quiet:
-                        for note in event.notes:
-                            say(f"note: {note}")
-                        if isinstance(event, Started):
-                            epochs = LiveProgress(event, console) if console else PlainProgress(event)
-                            stack.callback(epochs.close)
-                        else:
-                            members = LiveMembers(event, console) if console else PlainMembers(event)
-                            stack.callback(members.close)
+                    self._tell(event.notes)
+                    if told:
+                        show = _shown(event, stack)
+                        continue
                 elif isinstance(event, RateHalved):
-                    if not self._quiet:
-                        say(f"note: {event.why}; back to epoch {event.epoch} with {event.factor:g} of the rate")
-                elif isinstance(event, MembersProgress):
-                    if members is not None:
-                        members.update(event)
-                elif epochs is not None:
-                    epochs.update(event)
+                    self._tell([f"{event.why}; back to epoch {event.epoch} with {event.factor:g} of the rate"])
+                show(event)
         if started is None or finished is None:
             raise AssertionError("a training ends with Finished or an error")
-        if not self._quiet:
+        if lines:
+            lines.write(finished)
+        if told:
             say(summary(started, finished))
-        typer.echo(os.fsencode(finished.run))
+        if not lines:
+            typer.echo(os.fsencode(finished.run))
         if finished.status == "stopped" and self._asked is not None and self._asked.number is not None:
             raise _stopped(finished, self._asked.number, together=isinstance(started, MembersStarted))
-        if not self._quiet:
+        if told:
             say(f"next: nncli predict {finished.run} NEW_TABLE")
+
+    def _tell(self, notes: Iterable[str]) -> None:
+        from nncli.cli.console import say
+
+        for note in () if self._quiet else notes:
+            say(f"note: {note}")
+
+
+def _shown(started: Started | MembersStarted, stack: ExitStack) -> Callable[[Event], None]:
+    """What shows the events of a training that begins: a live picture, or lines; it is closed with the stack."""
+    from nncli.cli.console import terminal
+    from nncli.cli.course import PlainProgress
+    from nncli.cli.live import LiveProgress
+    from nncli.cli.members import LiveMembers, PlainMembers
+    from nncli.commands.progress import MembersProgress
+    from nncli.commands.session import Started
+    from nncli.training.loop import EpochReport, RateHalved
+
+    console = terminal()
+    if isinstance(started, Started):
+        epochs = LiveProgress(started, console) if console else PlainProgress(started)
+        stack.callback(epochs.close)
+        return lambda event: epochs.update(event) if isinstance(event, EpochReport | RateHalved) else None
+    members = LiveMembers(started, console) if console else PlainMembers(started)
+    stack.callback(members.close)
+    return lambda event: members.update(event) if isinstance(event, MembersProgress) else None
 
 
 def _stopped(finished: Finished, number: int, *, together: bool) -> StoppedError:

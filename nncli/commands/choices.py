@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nncli.commands.notes import spelled_alike
+from nncli.commands.notes import all_different, spelled_alike
 from nncli.config.schema import Config
 from nncli.data.categorical import CategoricalColumn
 from nncli.data.columns import Kind, infer_kind, read_numbers
@@ -36,6 +36,10 @@ ROWS_A_CODE = 5
 """Rows that each code has at least, in the mean."""
 
 
+NUMBERS = (Kind.NUMERIC, Kind.IGNORE)
+"""Kinds of a target that are no classes."""
+
+
 def are_codes(y: npt.NDArray[np.float64]) -> bool:
     """Whether numbers y (rows,) look like the codes of classes: few whole numbers, without a gap, from 0 or 1 on."""
     if len(y) < 2 * ROWS_A_CODE:
@@ -57,7 +61,7 @@ def choose_loss(config: Config, table: Table, notes: list[str]) -> tuple[Loss, b
         kinds = [Kind.CATEGORICAL]  # whatever is in it
     else:
         kinds = [config.data.columns.get(name) or infer_kind(table, name) for name in names]
-    text = [name for name, kind in zip(names, kinds, strict=True) if kind is Kind.CATEGORICAL]
+    text = [name for name, kind in zip(names, kinds, strict=True) if kind not in NUMBERS]
     left_open = config.loss is None and config.output_activation is None and names[0] not in config.data.columns
     if left_open and len(names) == 1 and not text and are_codes(read_numbers(table, names[0])):
         text = list(names)
@@ -104,7 +108,9 @@ def fit_features(
     def fit(name: str) -> tuple[tuple[str, Kind], Encoder]:
         table = training.only([name])
         kind = data.columns.get(name) or infer_kind(table, name)
-        encoder = Encoder.fit(table, [(name, kind)], encoding.numeric, encoding.clip, encoding.categories)
+        encoder = Encoder.fit(
+            table, [(name, kind)], encoding.numeric, encoding.clip, encoding.categories, encoding.text_width
+        )
         return (name, kind), encoder
 
     pool = ThreadPoolExecutor(2, "nncli fit")
@@ -130,7 +136,7 @@ def note_empty_categories(encoder: Encoder, notes: list[str]) -> None:
     """Note columns of which no value is ever seen twice."""
     singular = [c.name for c in encoder.columns if isinstance(c, CategoricalColumn) and not c.categories]
     if singular:
-        notes.append(f"{listed(singular)} has a different value in every row and carries nothing; consider data.drop")
+        notes.append(all_different(singular))
 
 
 def note_twins(encoder: Encoder, notes: list[str]) -> None:

@@ -26,6 +26,7 @@ from nncli.files import together
 from nncli.runs.directory import Run
 from nncli.runs.manifest import Manifest, Status, member_folder
 from nncli.runs.reading import read_model
+from nncli.stages import stage
 
 WORK = ".work"
 """The folder in an ensemble's directory through which its members are heard of while they are trained."""
@@ -133,7 +134,9 @@ class Assembly:
             self._close("stopped")
             return None
         models = tuple(read_model(self.run.path / member_folder(i)) for i in range(len(outcomes)))
-        made = self.survey.assemble(models)
+        with stage("scoring") as told:
+            made = self.survey.assemble(models)
+            told.found.append(f"{len(models):,} members together")
         metrics = {"training": card_json(made.training), "validation": self._of_held(made.validation)}
         with together():
             self.run.save_metrics({**metrics, "calibration": asdict(made.calibration)} if made.calibration else metrics)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 
+from nncli.commands.predict import table_of
 from nncli.commands.scores import Scores, as_json, score
 from nncli.data.strangers import Strangers
-from nncli.data.table import Table
 from nncli.data.tables import read_table
 from nncli.data.targets import rows_with_target
+from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Place
 from nncli.runs.directory import Run
+from nncli.stages import stage
+
+if TYPE_CHECKING:
+    from nncli.data.frames import Frame
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,8 @@ class Evaluation:
         return {"rows": self.rows, "skipped": self.skipped, "metrics": as_json(self.scores)}
 
 
-def evaluate(run: str | Path, data: str | Path | pl.DataFrame) -> Evaluation:
-    """Score a trained run on a table that has the target's column.
+def evaluate(run: str | Path, data: str | Path | Frame) -> Evaluation:
+    """Score a trained run on a table that has the target's column: a file, or a frame of Polars or pandas.
 
     `-` is the standard input.
 
@@ -45,12 +49,20 @@ def evaluate(run: str | Path, data: str | Path | pl.DataFrame) -> Evaluation:
         RunError: the run directory is missing or damaged.
         DataError: the table cannot be read, lacks a column, or has a class that was not in training.
     """
-    model = Run.open(Path(run)).load_model()
-    if isinstance(data, pl.DataFrame):
-        table = Table(data, "the frame", dialect=model.spec.dialect)
-    else:
+    with stage(f"loading {run}"):
+        model = Run.open(Path(run)).load_model()
+    return evaluate_data(model, data)
+
+
+def evaluate_data(model: AnyModel, data: str | Path | Frame) -> Evaluation:
+    """Score a model; see `evaluate`."""
+    if isinstance(data, str | Path):
         source = None if str(data) == "-" else Path(data)
-        table = read_table(source, missing=model.spec.missing, trained=model.spec.dialect)
+        with stage(f"reading {data}") as told:
+            table = read_table(source, missing=model.spec.missing, trained=model.spec.dialect)
+            told.found.append(f"{len(table):,} rows, {len(table.names):,} columns")
+    else:
+        table = table_of(model, data)
     target = model.spec.target
     rows = rows_with_target(table, target.names)
     if not len(rows):
@@ -60,7 +72,8 @@ def evaluate(run: str | Path, data: str | Path | pl.DataFrame) -> Evaluation:
             hint="Evaluate on a table with labels; `nncli predict` needs none.",
         )
     labelled = table if len(rows) == len(table) else table.take(rows)
-    with np.errstate(all="ignore"):
+    with stage("predicting"), np.errstate(all="ignore"):
         predictions = model.predict(labelled)
-    scores = score(predictions, target.read(labelled), None, model.spec.loss)
+    with stage("scoring"):
+        scores = score(predictions, target.read(labelled), None, model.spec.loss)
     return Evaluation(len(labelled), len(table) - len(labelled), scores, table.notes, predictions.strangers)

@@ -22,3 +22,8 @@ def spelled_alike(name: str, categories: Iterable[str]) -> str | None:
     if len(same) > 2 and YES_OR_NO.issuperset(same):
         return f"column {quoted(name)} spells yes and no as {listed(sorted(same))}; each is a category of its own"
     return None
+
+
+def all_different(names: Iterable[str]) -> str:
+    """A note on columns of categories none of which is ever seen twice."""
+    return f"{listed(names)} has a different value in every row and carries nothing; consider data.drop"

@@ -4,37 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import polars as pl
 
+from nncli.data.frames import as_polars
 from nncli.data.strangers import Strangers
-from nncli.data.table import Table
+from nncli.data.table import Table, without_words
 from nncli.data.tables import Format, read_chunks
 from nncli.ensemble import AnyModel
 from nncli.errors import UsageError, listed
 from nncli.runs.directory import Run
+from nncli.stages import stage
+
+if TYPE_CHECKING:
+    from nncli.data.frames import Frame
 
 Tell: TypeAlias = Callable[[str], object]
 
 
 def predict(
     run: str | Path,
-    data: str | Path | pl.DataFrame,
+    data: str | Path | Frame,
     *,
     proba: bool = False,
     keep: Sequence[str] = (),
     tell: Tell | None = None,
 ) -> pl.DataFrame:
-    """Predict every row of a file or a frame; see `predict_chunks`."""
-    model = Run.open(Path(run)).load_model()
-    if isinstance(data, pl.DataFrame):
-        tables = iter([Table(data, "the frame", dialect=model.spec.dialect)])
-        frames = predict_tables(model, tables, proba=proba, keep=keep, tell=tell)
-    else:
+    """Predict every row of a file, or of a frame of Polars or pandas; see `predict_chunks`.
+
+    Who predicts more than once reads the run once with `nncli.load`.
+    """
+    return predict_data(Run.open(Path(run)).load_model(), data, proba=proba, keep=keep, tell=tell)
+
+
+def predict_data(
+    model: AnyModel, data: str | Path | Frame, *, proba: bool, keep: Sequence[str], tell: Tell | None
+) -> pl.DataFrame:
+    """Predictions for every row of a file or a frame, in one frame."""
+    if isinstance(data, str | Path):
         frames = predict_chunks(model, Path(data), proba=proba, keep=keep, tell=tell)
+    else:
+        frames = predict_tables(model, iter([table_of(model, data)]), proba=proba, keep=keep, tell=tell)
     return pl.concat(frames, how="vertical_relaxed")
+
+
+def table_of(model: AnyModel, data: Frame) -> Table:
+    """A frame as a table to predict from; a missing cell may be spelled in it as in the training table."""
+    return Table(without_words(as_polars(data), model.spec.missing), "the frame", dialect=model.spec.dialect)
 
 
 def predict_chunks(
@@ -67,13 +85,15 @@ def predict_tables(
 ) -> Iterator[pl.DataFrame]:
     """Predictions for tables that are chunks of one."""
     tell = tell or (lambda _: None)
-    strangers = Strangers()
-    for table in tables:
-        for note in table.notes:
-            tell(note)
-        frame, met = predict_frame(model, table, proba=proba, keep=keep)
-        strangers += met
-        yield frame
+    strangers, chunks, rows = Strangers(), 0, 0
+    with stage("reading, predicting and writing") as told:
+        for table in tables:
+            for note in table.notes:
+                tell(note)
+            frame, met = predict_frame(model, table, proba=proba, keep=keep)
+            strangers, chunks, rows = strangers + met, chunks + 1, rows + len(frame)
+            yield frame
+        told.found.append(f"{rows:,} rows in {chunks:,} chunk{'' if chunks == 1 else 's'}")
     if strangers.note:
         tell(strangers.note)
 

@@ -29,6 +29,7 @@ from nncli.data.encoding import Encoder
 from nncli.data.scratch import Scratch
 from nncli.model import ModelSpec
 from nncli.nn.network import Network
+from nncli.stages import stage
 from nncli.training.plan import Holdout, Plan
 from nncli.training.state import Streams
 
@@ -69,23 +70,30 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
     table = read(config, config.data.path, notes, reading)
     dialect = table.outline.dialect
     table_rows = len(table)
-    table = with_target(table, config.data.target, notes)
-    loss, as_classes = choose_loss(config, table.only(config.data.target), notes)
-    training, validation = split_table(config, table, as_classes, streams, notes, reading)
+    with stage("splitting") as told:
+        table = with_target(table, config.data.target, notes)
+        loss, as_classes = choose_loss(config, table.only(config.data.target), notes)
+        training, validation = split_table(config, table, as_classes, streams, notes, reading)
+        rows = len(training) + (0 if validation is None else len(validation))
+        told.found.append(f"{len(training):,} training rows, {rows - len(training):,} validation rows")
     config = config.model_copy(update={"layers": settled_layers(config.layers, len(training))})
 
-    kinds, encoder = fit_features(config, training, notes)
-    embedding = settled_embedding(config.numeric_embedding, len(encoder.numeric))
-    config = config.model_copy(update={"numeric_embedding": embedding})
-    note_empty_categories(encoder, notes)
-    note_twins(encoder, notes)
-    target, scaling = fit_target(config, training.only(config.data.target), loss, as_classes)
-    network = build_network(config, encoder, target, loss)
+    with stage("fitting") as told:
+        kinds, encoder = fit_features(config, training, notes)
+        embedding = settled_embedding(config.numeric_embedding, len(encoder.numeric))
+        config = config.model_copy(update={"numeric_embedding": embedding})
+        note_empty_categories(encoder, notes)
+        note_twins(encoder, notes)
+        target, scaling = fit_target(config, training.only(config.data.target), loss, as_classes)
+        network = build_network(config, encoder, target, loss)
+        told.found.append(f"{len(encoder.columns):,} features, {network.layout.size:,} parameters")
 
-    rows = len(training) + (0 if validation is None else len(validation))
-    into = scratch if _too_large(config, rows, encoder, network) else None
-    train = encode(config, training, encoder, target, network, None, into)
-    held = None if validation is None else encode(config, validation, encoder, target, network, train, into)
+    with stage("encoding") as told:
+        into = scratch if _too_large(config, rows, encoder, network) else None
+        train = encode(config, training, encoder, target, network, None, into)
+        held = None if validation is None else encode(config, validation, encoder, target, network, train, into)
+        where = "in memory" if into is None else "in a file, being beyond memory_limit"
+        told.found.append(f"{encoder.width:,} numbers and {len(encoder.embedded):,} codes a row, {where}")
     note_unreachable(config, train.examples.y, notes)
     note_two_values(target, train.y, notes)
 

@@ -30,10 +30,14 @@ from nncli.data.traits import Traits
 from nncli.data.weights import Weights, class_weights, combine, read_weights
 from nncli.errors import DataError, Place, listed
 from nncli.nn.network import Network
+from nncli.stages import stage
 from nncli.training.state import Streams
 
 PARQUET_ROWS = 1 << 17
 """Rows of a Parquet file that are read at a time."""
+
+SPELLED = (Kind.CATEGORICAL, Kind.DATE, Kind.TEXT)
+"""Kinds of which every cell is kept as it is spelled."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,19 @@ class Rows:
 
 
 def read(
-    config: Config, path: str, notes: list[str], scratch: Scratch, trained: CsvDialect | None = None
+    config: Config,
+    path: str,
+    notes: list[str],
+    scratch: Scratch,
+    trained: CsvDialect | None = None,
+    *,
+    whole: bool = False,
 ) -> StoredTable:
     """The table at `path`, once it has every column that the configuration names; `trained` settles its dialect.
 
-    The columns that the training needs are kept. What is text in the training table may be plain numbers in another
-    one, given its dialect, and a pipe is read but once: of these every cell stays as it is spelled.
+    The columns that the training needs are kept, or, of the `whole` table, all of them. What is text in the training
+    table may be plain numbers in another one, given its dialect, and a pipe is read but once: of these every cell stays
+    as it is spelled.
     """
     data, file = config.data, Path(path)
     named = [*data.target, *(data.features or ()), *data.drop, *data.columns]
@@ -70,15 +81,20 @@ def read(
 
     def kept(table: Table) -> set[str]:
         table.require(named)
+        if whole:
+            return set(table.names)
         features = set(data.features or set(table.names) - set(data.apart)) - set(data.drop)
         return {*features, *data.target, *apart}
 
     # a target that may turn out to be one of classes stays as it is spelled, as it would if that had been said
     classes = data.target if config.loss is None or config.loss.task == "classes" else ()
-    texts = {*classes, *(name for name, kind in data.columns.items() if kind is Kind.CATEGORICAL)}
+    texts = {*classes, *(name for name, kind in data.columns.items() if kind in SPELLED)}
+    texts |= set(data.drop) if whole else set()
     once = trained is not None or is_stream(file)
     readings = iter((reading,) if once else (replace(reading, numbers=None, texts=frozenset(texts)), reading))
-    table = store(lambda: pieces(file, None, next(readings)), kept, scratch, texts=None if once else texts)
+    with stage(f"reading {path}") as told:
+        table = store(lambda: pieces(file, None, next(readings)), kept, scratch, texts=None if once else texts)
+        told.found.append(f"{len(table):,} rows, {len(table.outline.names):,} columns")
     notes += table.outline.notes
     return table
 
@@ -103,14 +119,21 @@ def with_target(table: StoredTable, names: tuple[str, ...], notes: list[str]) ->
 
 
 def split_table(
-    config: Config, table: StoredTable, as_classes: bool, streams: Streams, notes: list[str], scratch: Scratch
+    config: Config,
+    table: StoredTable,
+    as_classes: bool,
+    streams: Streams,
+    notes: list[str],
+    scratch: Scratch,
+    *,
+    whole: bool = False,
 ) -> tuple[StoredTable, StoredTable | None]:
-    """Training and validation rows, before anything is fitted."""
+    """Training and validation rows, before anything is fitted; those of a file with its `whole` table."""
     split = split_of(config, table, as_classes, streams.split)
     whole = np.array_equal(split.training, np.arange(len(table)))
     training = table if whole else table.take(split.training)
     if isinstance(config.validation, ValidationFile):
-        other = read(config, config.validation.path, notes, scratch, table.outline.dialect)
+        other = read(config, config.validation.path, notes, scratch, table.outline.dialect, whole=whole)
         return training, with_target(other, config.data.target, notes)
     return training, table.take(split.validation) if len(split.validation) else None
 

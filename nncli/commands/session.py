@@ -24,6 +24,7 @@ from nncli.model import Model, Predictions
 from nncli.runs.checkpoints import save_checkpoint
 from nncli.runs.directory import Run
 from nncli.runs.manifest import Manifest, Status
+from nncli.stages import stage, tell
 from nncli.training.calibration import calibrate
 from nncli.training.epoch import DivergedError, Wish
 from nncli.training.loop import EpochReport, Paused, RateHalved, fit
@@ -34,7 +35,7 @@ from nncli.training.state import State
 class Started:
     """The training is about to begin, or to go on after epoch `done`.
 
-    `metric` is the one that epochs report; `notes` want to be read.
+    `metric` is the one that epochs report; `notes` want to be read; `reports` are of the epochs before.
     """
 
     run: Path
@@ -46,6 +47,7 @@ class Started:
     done: int
     metric: str | None
     notes: tuple[str, ...]
+    reports: tuple[EpochReport, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,10 @@ def session(
     clock = time.perf_counter()
     config, metric = prepared.config, prepared.holdout.metric if prepared.holdout else None
     threads = prepared.plan.parts
+    tell(
+        f"computing: backend {manifest.backend}, threads {max(manifest.parts, manifest.threads)} "
+        f"(parts of a batch {manifest.parts}, of the BLAS {manifest.threads}), batch size {prepared.plan.batch_size:,}"
+    )
     pace = Pace(config.checkpoint, stop)
     model, temperature = Model(prepared.spec, state.best), 1.0
 
@@ -168,6 +174,7 @@ def session(
             done=state.epoch,
             metric=metric,
             notes=prepared.notes,
+            reports=tuple(reports),
         )
         training = fit(
             prepared.plan,
@@ -177,7 +184,7 @@ def session(
             after_batch=pace.after_batch,
             ahead=pace.ahead,
         )
-        with closing(training):
+        with stage("training") as trained, closing(training):
             for event in training:
                 if isinstance(event, Paused):
                     save()
@@ -189,21 +196,23 @@ def session(
                     if pace.after_epoch(event.epoch, state.step):
                         save()
                 yield event
+            trained.found.append(f"{state.epoch:,} epochs, {state.step:,} steps")
         checkpoint()
-        seen, held = prepared.training, prepared.validation
-        if not state.watch.best_epoch and _finite(_predict(Model(prepared.spec, state.parameters), seen, threads)):
-            state.best.copy_from(state.parameters)  # else those of the beginning: the present ones are diverging
-        predictions = _predict(model, seen, threads)
-        if not _finite(predictions):
-            raise _useless(state.epoch)
-        on_held = None if held is None else _predict(model, held, threads)
-        calibration = None
-        if config.calibration != "none" and held is not None and on_held is not None:
-            calibration = calibrate(on_held.values, held.y, held.weights)
-            temperature = calibration.temperature
-            predictions, on_held = (some.at_temperature(temperature) for some in (predictions, on_held))
-        on_training = _score_card(prepared, seen, predictions)
-        on_validation = None if held is None or on_held is None else _score_card(prepared, held, on_held)
+        with stage("scoring"):
+            seen, held = prepared.training, prepared.validation
+            if not state.watch.best_epoch and _finite(_predict(Model(prepared.spec, state.parameters), seen, threads)):
+                state.best.copy_from(state.parameters)  # else those of the beginning: the present ones are diverging
+            predictions = _predict(model, seen, threads)
+            if not _finite(predictions):
+                raise _useless(state.epoch)
+            on_held = None if held is None else _predict(model, held, threads)
+            calibration = None
+            if config.calibration != "none" and held is not None and on_held is not None:
+                calibration = calibrate(on_held.values, held.y, held.weights)
+                temperature = calibration.temperature
+                predictions, on_held = (some.at_temperature(temperature) for some in (predictions, on_held))
+            on_training = _score_card(prepared, seen, predictions)
+            on_validation = None if held is None or on_held is None else _score_card(prepared, held, on_held)
         metrics = {"training": card_json(on_training), "validation": card_json(on_validation)}
         run.save_metrics({**metrics, "calibration": asdict(calibration)} if calibration else metrics)
         stopped = state.epoch < prepared.plan.epochs and not state.watch.out_of_patience(prepared.plan.patience)

@@ -15,6 +15,7 @@ from nncli.commands.executors import losses, open_executor, workers_for
 from nncli.commands.progress import MembersProgress, Progress
 from nncli.commands.tasks import Outcome, Task, carry_out, task_events
 from nncli.errors import NncliError
+from nncli.stages import stage
 
 SECONDS_BETWEEN_POLLS = 0.25
 WORTH_A_PROCESS = 3.0
@@ -67,15 +68,20 @@ class Work:
         """
         self.control.open()
         try:
-            if self.scheduler or self.wanted != "auto" or self.workers == 1:
-                yield from self._here() if self.workers == 1 and not self.scheduler else self._apart()
-                return
-            yield from self._here(WORTH_A_PROCESS)
-            if not self.stopped() and any(outcome.status == "stopped" for outcome in self.outcomes.values()):
-                self.outcomes = {n: outcome for n, outcome in self.outcomes.items() if outcome.status == "done"}
-                yield from self._apart()
+            with stage("training") as told:
+                told.found.append(f"{len(self.tasks):,} networks, {self.workers:,} at a time")
+                yield from self._run()
         finally:
             self.control.close()
+
+    def _run(self) -> Generator[MembersProgress, None, None]:
+        if self.scheduler or self.wanted != "auto" or self.workers == 1:
+            yield from self._here() if self.workers == 1 and not self.scheduler else self._apart()
+            return
+        yield from self._here(WORTH_A_PROCESS)
+        if not self.stopped() and any(outcome.status == "stopped" for outcome in self.outcomes.values()):
+            self.outcomes = {n: outcome for n, outcome in self.outcomes.items() if outcome.status == "done"}
+            yield from self._apart()
 
     def _here(self, seconds: float = inf) -> Generator[MembersProgress, None, None]:
         end = time.monotonic() + seconds

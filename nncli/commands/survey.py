@@ -47,14 +47,14 @@ class Survey:
     notes: tuple[str, ...]
 
     @classmethod
-    def of(cls, config: Config, scratch: Scratch) -> Survey:
-        """Read the table that `config` names, as every member will.
+    def of(cls, config: Config, scratch: Scratch, *, whole: bool = False) -> Survey:
+        """Read the table that `config` names, as every member will, or with all of its columns.
 
         Raises:
             ConfigError, DataError: as for a training.
         """
         notes: list[str] = []
-        table = read(config, config.data.path, notes, scratch)
+        table = read(config, config.data.path, notes, scratch, whole=whole)
         table_rows = len(table)
         names = config.data.target
         table = with_target(table, names, notes)
@@ -63,7 +63,7 @@ class Survey:
         target = ClassTarget.fit(of_target, names[0]) if as_classes else NumberTarget.fit(of_target, names, "none")
         other = None
         if isinstance(config.validation, ValidationFile):
-            other = read(config, config.validation.path, notes, scratch, table.outline.dialect)
+            other = read(config, config.validation.path, notes, scratch, table.outline.dialect, whole=whole)
             other = with_target(other, names, notes)
         calibrates(config, target, held=_holds_out(config))  # if it cannot be, better now than in the end
         return cls(config, table, other, table_rows, target, loss, tuple(notes))
@@ -128,7 +128,7 @@ class Survey:
             missing=self.config.data.missing,
             dialect=self.table.outline.dialect,
         )
-        held, calibration = self._held(Ensemble(spec, members)), None
+        held, calibration = self.held(Ensemble(spec, members)), None
         if held is not None and calibrates(self.config, self.target, held=True):
             calibration = held.calibrate()
             spec = spec.model_copy(update={"temperature": calibration.temperature})
@@ -139,27 +139,23 @@ class Survey:
         on_held = None if held is None else self.card(held.rows, training, held.predicted(spec.temperature))
         return Made(ensemble, card, on_held, calibration)
 
-    def _held(self, ensemble: Ensemble) -> Held | None:
+    def held(self, ensemble: Ensemble) -> Held | None:
+        """What members say of the rows that they held out; None where none held out any."""
         if self.other is not None:
-            tables = [(self.other, np.arange(len(self.other)))] * len(ensemble.members)
-            rows = self.truth(self.other)
+            table, positions = self.other, [np.arange(len(self.other))] * len(ensemble.members)
         else:
-            positions = [self.held_out(member) for member in self.members]
-            tables = [(self.table.take(some), some) for some in positions]
-            rows = self.truth(self.table)
-        if not any(len(some) for _, some in tables):
+            table, positions = self.table, [self.held_out(member) for member in self.members]
+        if not any(map(len, positions)):
             return None
         said = [
-            predict_stored(member, table, self.target)
-            for member, (table, _) in zip(ensemble.members, tables, strict=True)
+            predict_stored(member, table.take(rows), self.target)
+            for member, rows in zip(ensemble.members, positions, strict=True)
         ]
-        return Held.of(ensemble, rows, [some for _, some in tables], said)
+        return Held.of(ensemble, table, self.truth(table), positions, said)
 
     def truth(self, table: StoredTable) -> Labelled:
         """The truth of the rows of a table."""
-        weight = self.config.data.weight
-        weights = read_weights(table.only([weight]), weight) if weight else None
-        return Labelled(self.target.read(table.only(self.target.names)), weights)
+        return truth_of(table, self.target, self.config)
 
     def card(self, rows: Labelled, training: Labelled, predictions: Predictions) -> ScoreCard:
         """Scores on some rows, and what the guess from the training rows scores there."""
@@ -183,6 +179,13 @@ class Labelled:
         return Labelled(self.y[rows], None if self.weights is None else self.weights[rows])
 
 
+def truth_of(table: StoredTable, target: Target, config: Config) -> Labelled:
+    """The truth of the rows of a table, and the weights that `config` has them count with."""
+    weight = config.data.weight
+    weights = read_weights(table.only([weight]), weight) if weight else None
+    return Labelled(target.read(table.only(target.names)), weights)
+
+
 @dataclass(frozen=True)
 class Made:
     """An ensemble, and how good it is."""
@@ -195,18 +198,36 @@ class Made:
 
 @dataclass(frozen=True)
 class Held:
-    """The rows that some member held out, and what each member says of those that it did, at their `positions`."""
+    """The rows of a `table` that some member held out, and what each member says of those that it did, at their
+    `positions`."""
 
     ensemble: Ensemble
+    table: StoredTable
     rows: Labelled
     positions: tuple[npt.NDArray[np.int64], ...]
     said: tuple[Predictions, ...]
 
     @classmethod
-    def of(cls, ensemble: Ensemble, rows: Labelled, held: list[npt.NDArray[np.int64]], said: list[Predictions]) -> Held:
-        """Of all `rows`, those at the positions that each member `held` out."""
+    def of(
+        cls,
+        ensemble: Ensemble,
+        table: StoredTable,
+        rows: Labelled,
+        held: list[npt.NDArray[np.int64]],
+        said: list[Predictions],
+    ) -> Held:
+        """Of all `rows` of a table, those at the positions that each member `held` out."""
         every = np.unique(np.concatenate(held))
-        return cls(ensemble, rows.take(every), tuple(np.searchsorted(every, some) for some in held), tuple(said))
+        positions = tuple(np.searchsorted(every, some) for some in held)
+        return cls(ensemble, table.take(every), rows.take(every), positions, tuple(said))
+
+    @property
+    def spoken(self) -> npt.NDArray[np.bool_]:
+        """(members, rows): which member held out which row."""
+        spoken = np.zeros((len(self.positions), len(self.rows.y)), bool)
+        for mine, rows in zip(spoken, self.positions, strict=True):
+            mine[rows] = True
+        return spoken
 
     def predicted(self, temperature: float) -> Predictions:
         """For every row the mean of the members that held it out."""

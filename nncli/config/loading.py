@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -46,17 +46,63 @@ def load_config(path: str | Path, assignments: Sequence[str] = (), environment: 
 
 def load(path: str | Path, assignments: Sequence[str] = (), environment: Mapping[str, str] = NOTHING) -> Loaded:
     """As `load_config`, with what was written and where."""
-    given = [*from_environment(environment, Config.model_fields), *from_options(assignments)]
-    mistakes: list[Mistake] = []
+    given = _given(assignments, environment)
     try:
-        document = expand(read(path), given, mistakes)
+        document = read(path)
+    except ConfigError as error:
+        raise ConfigError(*error.mistakes, *(wrong for one in given for wrong in one.mistakes)) from None
+    from_stdin = str(path) == "-"
+    folder = Path.cwd() if from_stdin else Path(path).resolve().parent
+    return _loaded(document, given, folder, "stdin" if from_stdin else Path(path).stem)
+
+
+def configured(
+    document: Document,
+    assignments: Sequence[str],
+    environment: Mapping[str, str] = NOTHING,
+    *,
+    folder: Path,
+    name: str,
+) -> Config:
+    """As `load_config`, of a document whose paths are relative to `folder`; its output's default is runs/`name`."""
+    return _loaded(document, _given(assignments, environment), folder, name).config
+
+
+def load_data(path: str | Path) -> Config | None:
+    """The table that a configuration names, if that much of it can be read, whatever else is wrong with it.
+
+    Everything but `data` is at its default. None for the standard input, which can be read but once.
+    """
+    if str(path) == "-":
+        return None
+    try:
+        document = read(path)
+        config = validate(Config, replace(document, value={"data": document.value.get("data")}))
+    except ConfigError:
+        return None
+    data = config.data.model_copy(update={"path": _absolute(Path(path).resolve().parent, config.data.path)})
+    return config.model_copy(update={"data": data})
+
+
+def _given(assignments: Sequence[str], environment: Mapping[str, str]) -> list[Assignment]:
+    return [*from_environment(environment, Config.model_fields), *from_options(assignments)]
+
+
+def _loaded(document: Document, given: Sequence[Assignment], folder: Path, name: str) -> Loaded:
+    mistakes: list[Mistake] = []
+    document = expand(document, given, mistakes)
+    try:
         config = validate(Config, document)
     except ConfigError as error:
-        wrong = mistakes or [mistake for assignment in given for mistake in assignment.mistakes]
-        raise ConfigError(*_in_order([*_not_due_to(wrong, error.mistakes), *wrong], given)) from None
+        raise ConfigError(*_in_order([*_not_due_to(mistakes, error.mistakes), *mistakes], given)) from None
     if mistakes:
         raise ConfigError(*_in_order(mistakes, given))
-    return Loaded(_settled(config, path), document)
+    data = config.data.model_copy(update={"path": _absolute(folder, config.data.path)})
+    validation = config.validation
+    if isinstance(validation, ValidationFile):
+        validation = ValidationFile(path=_absolute(folder, validation.path))
+    output = config.output or str(Path("runs") / name)
+    return Loaded(config.model_copy(update={"data": data, "validation": validation, "output": output}), document)
 
 
 def _not_due_to(earlier: Iterable[Mistake], found: Iterable[Mistake]) -> Iterable[Mistake]:
@@ -75,17 +121,6 @@ def _in_order(mistakes: Iterable[Mistake], given: Sequence[Assignment]) -> list[
         return (order.get(place.source or "", -1), place.line or 0, place.character or 0)
 
     return sorted(mistakes, key=rank)
-
-
-def _settled(config: Config, path: str | Path) -> Config:
-    from_stdin = str(path) == "-"
-    folder = Path.cwd() if from_stdin else Path(path).resolve().parent
-    data = config.data.model_copy(update={"path": _absolute(folder, config.data.path)})
-    validation = config.validation
-    if isinstance(validation, ValidationFile):
-        validation = ValidationFile(path=_absolute(folder, validation.path))
-    output = config.output or str(Path("runs") / ("stdin" if from_stdin else Path(path).stem))
-    return config.model_copy(update={"data": data, "validation": validation, "output": output})
 
 
 def _absolute(folder: Path, path: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from nncli.config.assignments import Assignment
+from nncli.config.assignments import Assignment, from_options
 from nncli.config.document import Document, Mark, Path, dotted
 from nncli.config.scalars import as_written
 from nncli.errors import ConfigError, Mistake, quoted
@@ -25,6 +25,19 @@ def override(document: Document, assignments: Iterable[Assignment], mistakes: li
             document = document if assignment.mistakes else _assign(document, assignment)
         except ConfigError as error:
             mistakes.extend(error.mistakes)
+    return document
+
+
+def overridden(document: Document, options: Iterable[str]) -> Document:
+    """`document` with each `key=value` applied in turn.
+
+    Raises:
+        ConfigError, UsageError: one of them is wrong.
+    """
+    mistakes: list[Mistake] = []
+    document = override(document, from_options(options), mistakes)
+    if mistakes:
+        raise ConfigError(*mistakes)
     return document
 
 

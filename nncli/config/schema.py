@@ -10,9 +10,10 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from nncli.data.categorical import Categories
 from nncli.data.columns import Kind
-from nncli.data.dialect import CsvDialect, Decimal, Encoding, Separator, Thousands
+from nncli.data.dialect import CsvDialect, DateFormat, Decimal, Encoding, Separator, Thousands
 from nncli.data.folds import Bootstrap, Fold
 from nncli.data.scaling import Clip, NumericScaling
+from nncli.data.words import TEXT_WIDTH
 from nncli.errors import quoted
 from nncli.nn.activations import Activation, ElementwiseActivation, Relu
 from nncli.nn.arrays import Precision
@@ -83,12 +84,21 @@ class DataSection(Specification):
     thousands: Thousands | None = Field(
         None, description="what groups digits in threes in numbers in text, such as `,` or a space; null: nothing does"
     )
+    date_format: DateFormat = Field(
+        "auto",
+        description="how dates are written in text, such as `%d/%m/%Y`; auto: ISO 8601, or year, month and day in "
+        "figures if it is clear which is which",
+    )
 
     @property
     def dialect(self) -> CsvDialect:
         """How the table is written, as far as it is said."""
         return CsvDialect(
-            encoding=self.encoding, separator=self.separator, decimal=self.decimal, thousands=self.thousands
+            encoding=self.encoding,
+            separator=self.separator,
+            decimal=self.decimal,
+            thousands=self.thousands,
+            date_format=self.date_format,
         )
 
     @property
@@ -126,6 +136,9 @@ class EncodingSection(Specification):
     )
     clip: Clip = Field("none", description="smooth: x / √(1 + (x/3)²) of what is scaled, never beyond ±3")
     categories: Categories = Field(Categories(), description="how columns of categories become numbers")
+    text_width: Count = Field(
+        TEXT_WIDTH, description="numbers that a cell of a column of text becomes: its words and pairs of words, hashed"
+    )
     target: Literal["auto", "standard", "none"] = Field(
         "auto", description="scaling of numeric targets; auto: standard, unless the loss or the output needs raw values"
     )

@@ -68,7 +68,7 @@ def brief(value: object, most: int = 40) -> str:
     if isinstance(value, dict):
         return "{…}" if value else "{}"
     items = value if isinstance(value, list | tuple) else None
-    text = _scalar(value) if items is None else f"[{', '.join(map(brief, items))}]"
+    text = scalar(value) if items is None else f"[{', '.join(map(brief, items))}]"
     return text if len(text) <= most else "…"
 
 
@@ -77,7 +77,7 @@ def _written(value: object, path: Keys) -> list[tuple[str, Keys]]:
     if isinstance(value, dict) and value:
         return [line for key, item in value.items() for line in _entry(key, item, path)]
     if isinstance(value, list) and value:
-        inline = None if any(isinstance(v, dict | list) for v in value) else ", ".join(map(_scalar, value))
+        inline = None if any(isinstance(v, dict | list) for v in value) else ", ".join(map(scalar, value))
         if inline is not None and len(inline) <= _LONGEST_INLINE:
             return [(f"[{inline}]", path)]
         return [
@@ -85,14 +85,14 @@ def _written(value: object, path: Keys) -> list[tuple[str, Keys]]:
             for i, item in enumerate(value)
             for number, (line, about) in enumerate(_written(item, (*path, i)))
         ]
-    return [(_scalar(value), path)]
+    return [(scalar(value), path)]
 
 
 def _entry(key: object, value: object, path: Keys) -> Iterator[tuple[str, Keys]]:
     if not isinstance(key, str):
         raise TypeError(f"a key must be text, not {type(key).__name__}")
     here = (*path, key)
-    word, lines = _scalar(key), _written(value, here)
+    word, lines = scalar(key), _written(value, here)
     if len(word) > _LONGEST_KEY:
         yield f"? {word}", here
         word = ""
@@ -103,7 +103,12 @@ def _entry(key: object, value: object, path: Keys) -> Iterator[tuple[str, Keys]]
         yield from (("  " + line, about) for line, about in lines)
 
 
-def _scalar(value: object) -> str:
+def scalar(value: object) -> str:
+    """One value, on one line.
+
+    Raises:
+        TypeError: it is not a str, int, float, bool, None, or an empty list or dict.
+    """
     match value:
         case None:
             return "null"

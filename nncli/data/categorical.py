@@ -127,6 +127,11 @@ class CategoricalColumn(Specification):
         return 1 if self.signs else len(self.categories) + self.other + self.missing
 
     @property
+    def numbers(self) -> int:
+        """How many columns of the matrix hold numbers that may be embedded: none."""
+        return 0
+
+    @property
     def features(self) -> tuple[str, ...]:
         """What each column of the matrix means."""
         if self.embedding_width:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.data.dialect import SPACES, CsvDialect
-from nncli.data.doubts import EXACT, refuse_doubtful, refuse_large_ids
+from nncli.data.doubts import EXACT, are_dates, refuse_doubtful, refuse_large_ids
 from nncli.data.mends import mend
 from nncli.data.table import Table
 from nncli.errors import DataError, as_yaml, quoted
@@ -21,6 +21,10 @@ LEADING_ZERO = r"^\s*[+-]?0[0-9]"
 MAYBE_A_LEADING_ZERO = r"^[\s+-]*0[0-9]"
 """Finds every cell that LEADING_ZERO finds, and is three times as fast."""
 WORDS = (pl.String, pl.Categorical, pl.Enum)
+DATES = (pl.Date, pl.Datetime)
+SENTENCE, PHRASES = 3, 32
+"""Text has so many words, between spaces, in the median cell, and more than so many different cells, which are more
+than half of all. Other words are categories."""
 
 
 class Kind(StrEnum):
@@ -28,6 +32,8 @@ class Kind(StrEnum):
 
     NUMERIC = "numeric"
     CATEGORICAL = "categorical"
+    DATE = "date"
+    TEXT = "text"
     IGNORE = "ignore"
 
 
@@ -76,12 +82,13 @@ def as_numbers(cells: pl.Series, dialect: CsvDialect) -> pl.Series | None:
 def infer_kind(table: Table, name: str) -> Kind:
     """Numeric when every cell that is not missing reads as a number, and none has a leading zero (an id such as 007).
 
-    A column without a single value is ignored. Text, booleans and categories are categorical; so is what cannot be
-    read at all, such as a column typed as dates, which is refused when it is read.
+    A column without a single value is ignored. Dates are dates, typed or as text that is clear; see moments.py. Text
+    is a column of many words whose cells hardly ever come twice; any other is categorical, and so are booleans. So is
+    what cannot be read at all, such as a column of durations, which is refused when it is read.
 
     Raises:
-        DataError: the column is nearly or plainly numbers and some cells are not, or it holds whole numbers that are
-            too long to be told apart as numbers.
+        DataError: the column is nearly or plainly numbers, or nearly dates, and some cells are not, or it holds whole
+            numbers that are too long to be told apart as numbers.
     """
     cells = table.column(name)
     if cells.dtype.is_float():
@@ -89,6 +96,8 @@ def infer_kind(table: Table, name: str) -> Kind:
     present = cells.drop_nulls()
     if present.is_empty():
         return Kind.IGNORE
+    if present.dtype in DATES:
+        return Kind.DATE
     if present.dtype != pl.String and not present.dtype.is_numeric():
         return Kind.CATEGORICAL
     numbers = parse_numbers(cells, table.dialect)
@@ -96,12 +105,22 @@ def infer_kind(table: Table, name: str) -> Kind:
         if cells.filter(numbers.is_not_null()).str.contains(LEADING_ZERO).any():
             return Kind.CATEGORICAL
         if numbers.null_count() > cells.null_count():
+            if are_dates(table, name):
+                return Kind.DATE
             refuse_doubtful(table, name, numbers)
-            return Kind.CATEGORICAL
+            return Kind.TEXT if _are_phrases(present) else Kind.CATEGORICAL
         if numbers.is_nan().all():
             return Kind.IGNORE
     refuse_large_ids(table, name, numbers)
     return Kind.NUMERIC
+
+
+def _are_phrases(present: pl.Series) -> bool:
+    different = present.n_unique()
+    if different <= PHRASES or 2 * different <= len(present):
+        return False
+    words = present.str.count_matches(r"\S+").median()
+    return isinstance(words, float) and words >= SENTENCE
 
 
 def read_numbers(table: Table, name: str) -> npt.NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
@@ -13,6 +14,8 @@ AUTO: Literal["auto"] = "auto"
 COMMA, SEMICOLON, TAB, BAR = ",", ";", "\t", "|"
 SPACES = "[ \xa0\u202f]"
 """What looks like a space between the digits of a number: a plain one, and the two that do not break a line."""
+DIRECTIVE = re.compile("%[-_0]?[YyDFxcsGvR+]")
+"""What a form of dates has at least: that of a year, or one that has it in it."""
 TRIAL = 'a1,.;"\n'
 NOT_FOR_FILES = ("idna", "punycode", "unicode-escape", "raw-unicode-escape")
 
@@ -41,6 +44,12 @@ def one_character(what: str, forbidden: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def a_form_of_dates(value: str) -> str:
+    if value != AUTO and not DIRECTIVE.search(value):
+        raise ValueError(f"a form of dates is one such as %d.%m.%Y or %m/%d/%Y %H:%M: found {value!r}")
+    return value
+
+
 def a_mark_between_digits(value: str) -> str:
     if len(value) != 1 or value.isalnum() or value in '"\n\r\0+-':
         raise ValueError(f"a thousands separator is one character, such as ',' or ' ': found {value!r}")
@@ -51,19 +60,21 @@ Encoding = Annotated[Text, AfterValidator(text_encoding)]
 Separator = Annotated[Text, one_character("a separator", '"\n\r\0')]
 Decimal = Literal["auto", ".", ","]
 Thousands = Annotated[Text, AfterValidator(a_mark_between_digits)]
+DateFormat = Annotated[Text, AfterValidator(a_form_of_dates)]
 
 
 class CsvDialect(Specification):
     """How a file is to be read, or was. What is `auto` is found out from the file, or refused where it is not clear.
 
     `decimal` and `thousands` also say how numbers are spelled in the text columns of other formats, where auto is
-    the point.
+    the point; `date_format` says how dates are written in text, where auto is what each column is found to be.
     """
 
     encoding: Encoding = AUTO
     separator: Separator = AUTO
     decimal: Decimal = AUTO
     thousands: Thousands | None = None
+    date_format: DateFormat = AUTO
 
     @model_validator(mode="after")
     def _marks_differ(self) -> CsvDialect:

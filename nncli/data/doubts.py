@@ -1,4 +1,5 @@
-"""Columns that are nearly, or plainly, numbers, or numbers in name only: refused rather than taken for something else.
+"""Columns that are nearly, or plainly, numbers, or numbers in name only, or nearly dates: refused rather than taken for
+something else.
 
 A column of text is in doubt when more than half of the cells that are not missing are numbers, or look like numbers
 to a person (1,5 and 12% do), and some are not numbers. It is in no doubt when there are few different cells, and those
@@ -10,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from nncli.data.mends import mend
+from nncli.data.mends import mend, mend_date
+from nncli.data.moments import find_form, parse_dates
 from nncli.data.table import Table
 from nncli.errors import DataError, as_yaml, quoted
 
@@ -54,6 +56,30 @@ def refuse_doubtful(table: Table, name: str, numbers: pl.Series) -> None:
         place=table.place(row=row, column=name),
         hint=mend(cells[row], name, table.dialect),
     )
+
+
+def are_dates(table: Table, name: str) -> bool:
+    """Whether the column of text `name` is one of dates.
+
+    Raises:
+        DataError: more than half of its cells are dates, others are not, and these are not categories.
+    """
+    cells = table.column(name)
+    form = find_form(cells, table.dialect.date_format)
+    if form is None:
+        return False
+    is_odd = parse_dates(cells, form).is_null() & cells.is_not_null()
+    if is_odd.any():
+        if _are_categories(cells, is_odd):
+            return False
+        present = cells.count()
+        row = int(is_odd.arg_max() or 0)
+        raise DataError(
+            f"{quoted(cells[row])} is not a date; {present - is_odd.sum():,} of the {present:,} cells are",
+            place=table.place(row=row, column=name),
+            hint=mend_date(name),
+        )
+    return True
 
 
 def _are_categories(cells: pl.Series, is_odd: pl.Series) -> bool:

@@ -4,6 +4,8 @@ A numeric column is centred and scaled; a missing cell becomes the training medi
 missing cells, a second 0/1 column says so: see nncli/data/numeric.py. A categorical column of few categories becomes
 one 0/1 column each; one of more becomes codes for a learned embedding. Every category has a slot: 0 for a missing
 cell, 1 for one that is rare in training or was never seen there, 2 and up for the rest: see nncli/data/categorical.py.
+A date becomes its day, year, month, weekday and hour, as far as they differ: see nncli/data/dates.py. A text becomes
+its words, hashed: see nncli/data/words.py.
 
 What the training rows had none of is counted on the way: see nncli/data/strangers.py.
 """
@@ -20,11 +22,13 @@ from pydantic import Field
 from nncli.data.categorical import INDICATORS, CategoricalColumn, Categories
 from nncli.data.categorical import Codes as Codes
 from nncli.data.columns import Kind
+from nncli.data.dates import DateColumn
 from nncli.data.numeric import Matrix as Matrix
 from nncli.data.numeric import NumericColumn
 from nncli.data.scaling import Clip, NumericScaling
 from nncli.data.strangers import Strange, Strangers
 from nncli.data.table import Table
+from nncli.data.words import TEXT_WIDTH, TextColumn
 from nncli.specification import Specification
 
 BLOCK = 65_536
@@ -39,7 +43,7 @@ class Encoded(NamedTuple):
     strangers: Strangers
 
 
-Column = Annotated[NumericColumn | CategoricalColumn, Field(discriminator="type")]
+Column = Annotated[NumericColumn | CategoricalColumn | DateColumn | TextColumn, Field(discriminator="type")]
 
 
 class Encoder(Specification):
@@ -55,17 +59,22 @@ class Encoder(Specification):
         scaling: NumericScaling,
         clip: Clip = "none",
         categories: Categories = INDICATORS,
+        text_width: int = TEXT_WIDTH,
     ) -> Encoder:
         """Fit every column on `table`, which holds the training rows alone."""
-        return cls(
-            columns=tuple(
-                NumericColumn.fit(table, name, scaling, clip)
-                if kind is Kind.NUMERIC
-                else CategoricalColumn.fit(table, name, categories, clip)
-                for name, kind in kinds
-                if kind is not Kind.IGNORE
-            )
-        )
+
+        def fit(name: str, kind: Kind) -> Column:
+            match kind:
+                case Kind.NUMERIC:
+                    return NumericColumn.fit(table, name, scaling, clip)
+                case Kind.DATE:
+                    return DateColumn.fit(table, name, scaling, clip)
+                case Kind.TEXT:
+                    return TextColumn.fit(table, name, text_width)
+                case _:
+                    return CategoricalColumn.fit(table, name, categories, clip)
+
+        return cls(columns=tuple(fit(name, kind) for name, kind in kinds if kind is not Kind.IGNORE))
 
     @property
     def names(self) -> list[str]:
@@ -84,9 +93,12 @@ class Encoder(Specification):
 
     @property
     def numeric(self) -> tuple[int, ...]:
-        """Positions in X of the values of numeric columns, not of the columns that say where they are missing."""
+        """Positions in X of numbers: of numeric columns, and of the days and years of dates; not of what is 0 or 1, is
+        part of a cycle, or counts words."""
         starts = accumulate((column.width for column in self.columns), initial=0)
-        return tuple(j for j, column in zip(starts, self.columns, strict=False) if isinstance(column, NumericColumn))
+        return tuple(
+            j for start, column in zip(starts, self.columns, strict=False) for j in range(start, start + column.numbers)
+        )
 
     @property
     def embedded(self) -> list[CategoricalColumn]:
@@ -96,14 +108,8 @@ class Encoder(Specification):
     @property
     def of_format_1(self) -> Encoder:
         """This encoder without what models of format 1 do not hold."""
-        return Encoder(
-            columns=tuple(
-                column.model_copy(update={"lowest": None, "highest": None})
-                if isinstance(column, NumericColumn)
-                else column.model_copy(update={"rare": None})
-                for column in self.columns
-            )
-        )
+        without = {"numeric": {"lowest": None, "highest": None}, "categorical": {"rare": None}}
+        return Encoder(columns=tuple(column.model_copy(update=without.get(column.type, {})) for column in self.columns))
 
     def empty(self, rows: int, dtype: str) -> tuple[Matrix, Codes]:
         """X of `dtype` and codes for so many rows, to be filled."""

@@ -1,4 +1,4 @@
-"""How to go on from a cell that is not a number where numbers are wanted."""
+"""How to go on from a cell that is not a number, or no date, where these are wanted."""
 
 from __future__ import annotations
 
@@ -30,6 +30,15 @@ def mend(cell: str, name: str, dialect: CsvDialect) -> str:
         f"or put `columns: {{{as_yaml(name)}: categorical}}` under data to train with categories.",
     ]
     return " ".join(filter(None, words))
+
+
+def mend_date(name: str) -> str:
+    """The hint for a cell that is no date and stands in the column `name`."""
+    return (
+        "Mend the cell, list its spelling under data.missing if it stands for a missing value, say under data how "
+        'dates are written, as in `date_format: "%d/%m/%Y"`, '
+        f"or put `columns: {{{as_yaml(name)}: categorical}}` there to train with categories."
+    )
 
 
 def seems(text: str, dialect: CsvDialect) -> str:

@@ -55,7 +55,11 @@ class NumericColumn(Specification):
         Raises:
             DataError: the values are so large that their spread is not a finite number.
         """
-        x = read_numbers(table, name)
+        return cls.of_values(table, name, read_numbers(table, name), scaling, clip)
+
+    @classmethod
+    def of_values(cls, table: Table, name: str, x: Floats, scaling: NumericScaling, clip: Clip) -> NumericColumn:
+        """Fit on values (rows,), NaN where one is missing, that were read from `table`; raises what `fit` does."""
         missing = np.isnan(x)
         present = x[~missing] if missing.any() else x
         if not len(present):
@@ -81,6 +85,11 @@ class NumericColumn(Specification):
     def width(self) -> int:
         """Columns of the matrix."""
         return 1 + self.indicator
+
+    @property
+    def numbers(self) -> int:
+        """How many columns of the matrix, the first ones, hold numbers that may be embedded."""
+        return 1
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -111,7 +120,7 @@ class NumericColumn(Specification):
             )
         if self.indicator:
             out[:, 1] = missing
-        return self._strange(x, 0 if self.indicator else holes)
+        return self.strange(x, 0 if self.indicator else holes)
 
     def scaled(self, x: Floats) -> Floats:
         """Values (rows,) as the network sees them; infinite where they are beyond all numbers and not clipped."""
@@ -126,7 +135,7 @@ class NumericColumn(Specification):
             clip_smoothly(z)
         return z
 
-    def _strange(self, x: Floats, missing: int) -> Strange:
+    def strange(self, x: Floats, missing: int) -> Strange:
         """What is strange of the values, the missing ones filled."""
         low = -inf if self.lowest is None else self.lowest
         high = inf if self.highest is None else self.highest

@@ -58,6 +58,10 @@ class LossBase(Specification):
         """What the raw output means: numbers in the units trained on (B, k), or probabilities (B, classes)."""
         return Z.astype(np.float64)
 
+    def predict_backward(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The gradient with respect to Z (B, k), from that with respect to P = predict(Z)."""
+        return dP
+
 
 def _count(Z: Array, batch: int | None) -> int:
     """Numbers that a batch's mean is taken over, (rows of the batch) · k."""
@@ -209,6 +213,9 @@ class Poisson(LossBase):
     def predict(self, Z: Array) -> npt.NDArray[np.float64]:
         return np.exp(Z.astype(np.float64))
 
+    def predict_backward(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.asarray(dP * self.predict(Z))
+
 
 class ClassLoss(LossBase):
     """A loss over classes: two of them share one output, more have one each."""
@@ -228,6 +235,12 @@ class ClassLoss(LossBase):
         np.exp(S, out=S)
         S /= S.sum(axis=1, keepdims=True)
         return S
+
+    def predict_backward(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """dS_k = p_k (dP_k - Σ_j p_j dP_j); of two classes the first has no output."""
+        P = self.predict(Z)
+        dS = np.asarray(P * (dP - (P * dP).sum(axis=1, keepdims=True)))
+        return dS[:, 1:] if Z.shape[1] == 1 else dS
 
 
 class CrossEntropy(ClassLoss):

@@ -79,6 +79,17 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
+def read_verified(folder: Path, name: str, manifest: Manifest, largest: int) -> bytes:
+    """The bytes of a file of the run, held against the checksum in its manifest.
+
+    Raises:
+        RunError: it is missing, not the one that was written, or larger than `largest`.
+    """
+    content = read_file(folder, name, largest)
+    _verify(folder, name, content, manifest)
+    return content
+
+
 def read_spec(folder: Path, manifest: Manifest) -> ModelSpec:
     """All of the model but its weights; RunError as for `read_model`."""
     text = read_file(folder, MODEL, LARGEST_TEXT)

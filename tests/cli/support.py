@@ -23,6 +23,10 @@ DATA = ROOT / "data"
 CONFIGS = ROOT / "configs"
 COMMAND = (sys.executable, "-W", "error", "-m", "nncli")
 SECONDS = 60
+SWITCHES = ("NNCLI_DEBUG", "NO_COLOR")
+"""Variables that an option sets."""
+PERSON = {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "CI": "", "NO_COLOR": "", "CLICOLOR": ""}
+"""What the environment says where a person is at a terminal, whatever that of the tests is."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +86,16 @@ def call(monkeypatch: pytest.MonkeyPatch, *words: object, stdin: bytes = b"") ->
         patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8"))
         patch.setattr("sys.stdout", out)
         patch.setattr("sys.stderr", err)
-        patch.delenv("NNCLI_DEBUG", raising=False)
+        for switch in SWITCHES:
+            patch.delenv(switch, raising=False)
         try:
             main()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 0
         finally:
             signal.signal(signal.SIGINT, interrupt)
-            os.environ.pop("NNCLI_DEBUG", None)
+            for switch in SWITCHES:
+                os.environ.pop(switch, None)
     return Outcome(code, *(stream.buffer.getvalue().decode() for stream in (out, err)))
 
 
@@ -115,7 +121,7 @@ def wait_for_epochs(process: subprocess.Popen[bytes]) -> bytes:
 
 
 def on_terminal(
-    *words: object, cwd: Path, env: Mapping[str, str] = {}, typed: bytes = b"", columns: int = 100
+    *words: object, cwd: Path, env: Mapping[str, str] = {}, typed: bytes = b"", columns: int = 100, lines: int = 24
 ) -> tuple[int, str]:
     """Run a command on a terminal of its own; `typed` is typed once it has shown something."""
     pty = pytest.importorskip("pty")
@@ -123,7 +129,7 @@ def on_terminal(
     import termios
 
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def settle() -> None:
         default_signals()
@@ -133,7 +139,7 @@ def on_terminal(
     process = subprocess.Popen(
         [*COMMAND, *map(str, words)],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **env},
+        env={**os.environ, **PERSON, "PYTHONPATH": str(ROOT), **env},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

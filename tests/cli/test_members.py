@@ -65,7 +65,7 @@ def test_a_terminal_has_a_bar_and_a_line_for_each_member_at_work() -> None:
         shown.update(MembersProgress((FIRST, SECOND, Progress(epochs=10))))
         shown.close()
     with console.capture() as capture:
-        console.print(shown.picture)
+        console.print(shown)
     lines = [line.rstrip() for line in capture.get().splitlines()]
     assert "6/30" in lines[0]
     assert lines[1:] == [
@@ -82,5 +82,5 @@ def test_many_members_at_work_are_not_all_shown() -> None:
         shown.update(MembersProgress((SECOND,) * 50))
         shown.close()
     with console.capture() as capture:
-        console.print(shown.picture)
+        console.print(shown)
     assert len(capture.get().splitlines()) == 2 + members.MOST_LINES

@@ -217,6 +217,35 @@ def test_progress_is_live_on_a_terminal(config: Path, here: Path) -> None:
     assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h")  # the cursor is shown again
 
 
+def test_the_last_picture_stays_and_the_summary_comes_beneath(config: Path, here: Path) -> None:
+    _, seen = on_terminal("train", "c.yaml", "--set", "epochs=40", cwd=here)
+    last = seen[seen.rindex("epoch 40/40") :]
+    for word in ("┤", "▲", "\x1b[36m", "best", "rows/s", "trivial", "runs/c", "next: "):
+        assert word in last
+    assert "\x1b[2K" not in last  # nothing is drawn over it
+    assert last.index("▲") < last.index("trivial") < last.index("runs/c")
+
+
+def test_without_colours_the_view_is_live_all_the_same(config: Path, here: Path) -> None:
+    for words, env in (((), {"NO_COLOR": "1"}), ((), {"CLICOLOR": "0"}), (("--no-color",), {})):
+        _, seen = on_terminal("train", "c.yaml", *words, cwd=here, env=env)
+        assert "┤" in seen
+        assert "\x1b[3" not in seen
+
+
+@pytest.mark.parametrize("env", [{"TERM": "dumb"}, {"CI": "true"}], ids=str)
+def test_a_terminal_that_cannot_redraw_and_a_log_get_plain_lines(config: Path, here: Path, env: dict[str, str]) -> None:
+    _, seen = on_terminal("train", "c.yaml", cwd=here, env=env)
+    assert "epoch 3/3  loss" in seen
+    assert "\x1b" not in seen
+
+
+def test_a_low_terminal_has_no_curve(config: Path, here: Path) -> None:
+    _, seen = on_terminal("train", "c.yaml", cwd=here, lines=5)
+    assert "┤" not in seen
+    assert "epoch 3/3" in seen
+
+
 def test_a_narrow_terminal_cuts_no_figure_off(config: Path, here: Path) -> None:
     _, seen = on_terminal("train", "c.yaml", cwd=here, columns=30)
     assert "median_absolute_error" in seen

@@ -5,9 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import strategies as st
 
-from nncli.config.assignments import from_options
-from nncli.config.document import Document
-from nncli.config.overrides import override
 from nncli.config.parsing import parse
 from nncli.errors import ConfigError, Mistake
 
@@ -45,19 +42,6 @@ YAML_LIKE = st.lists(
     | st.text(max_size=2),
     max_size=30,
 ).map("".join)
-
-
-def overridden(document: Document, *options: str) -> Document:
-    """`document` with each `key=value` in turn.
-
-    Raises:
-        ConfigError, UsageError: one of them is wrong.
-    """
-    found: list[Mistake] = []
-    document = override(document, from_options(options), found)
-    if found:
-        raise ConfigError(*found)
-    return document
 
 
 def mistakes(text: str) -> tuple[Mistake, ...]:

@@ -7,16 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.config.document import Document
+from nncli.config.overrides import overridden
 from nncli.config.parsing import parse
 from nncli.config.writing import dump
 from nncli.errors import ConfigError, Place, UsageError
-from tests.config.support import SCALARS, SECTIONS, YAML_LIKE, overridden
+from tests.config.support import SCALARS, SECTIONS, YAML_LIKE
 
 WORDS = st.text("abcxyz_", min_size=1, max_size=5)
 
 
 def values(text: str, *assignments: str) -> dict[str, object]:
-    return overridden(parse(text, "c.yaml"), *assignments).value
+    return overridden(parse(text, "c.yaml"), assignments).value
 
 
 @pytest.mark.parametrize(
@@ -62,19 +63,19 @@ def test_key_order_is_kept() -> None:
 
 def test_an_override_changes_nothing_that_an_alias_shares() -> None:
     document = parse("a: &x {n: 1}\nb: *x", "c")
-    assert overridden(document, "a.n=2").value == {"a": {"n": 2}, "b": {"n": 1}}
+    assert overridden(document, ["a.n=2"]).value == {"a": {"n": 2}, "b": {"n": 1}}
     assert document.value == {"a": {"n": 1}, "b": {"n": 1}}
 
 
 def test_an_overridden_key_remembers_its_option() -> None:
     text = "optimizer:\n  type: sgd\n  momentum: 0.9\nloss: mse\n"
-    document = overridden(parse(text, "c"), "optimizer.type=adam", "new.key=[1]", "loss.delta=1")
+    document = overridden(parse(text, "c"), ["optimizer.type=adam", "new.key=[1]", "loss.delta=1"])
     assert document.place(("optimizer", "type")) == Place("--set optimizer.type=adam", key="optimizer.type")
     assert document.place(("optimizer", "momentum")) == Place("c", 3, 3, "optimizer.momentum")
     assert document.place(("new",)) == Place("--set new.key=[1]", key="new")
     assert document.place(("new", "key", 0)) == Place("--set new.key=[1]", key="new.key.0")
     assert document.place(("loss", "type"), "value") == Place("c", 4, 7, "loss.type")
-    assert overridden(document, "optimizer=x").place(("optimizer", "momentum")).source == "--set optimizer=x"
+    assert overridden(document, ["optimizer=x"]).place(("optimizer", "momentum")).source == "--set optimizer=x"
 
 
 @pytest.mark.parametrize("assignment", ["", "=", "=1", "a", "a.=1", ".a=1", "a..b=1", "  =1"])
@@ -115,7 +116,7 @@ def test_a_bad_override_names_its_option(assignment: str, words: str) -> None:
 
 
 def test_a_long_assignment_is_shortened_where_it_is_named() -> None:
-    document = overridden(parse("a: 1", "c"), "b=" + "x" * 500)
+    document = overridden(parse("a: 1", "c"), ["b=" + "x" * 500])
     source = document.place(("b",)).source or ""
     assert len(source) == len("--set ") + 100
     assert source.endswith("x…")
@@ -128,7 +129,7 @@ def test_an_override_is_found_where_it_was_put(
     written = dump({"v": new}).removeprefix("v: ").strip()
     assignment = f"{'.'.join(['set', *words])}={written}"
     before = parse(dump({**value, "set": None}), "c")
-    after = overridden(before, assignment)
+    after = overridden(before, [assignment])
     found: object = after.value
     for word in ["set", *words]:
         assert isinstance(found, dict)
@@ -136,13 +137,13 @@ def test_an_override_is_found_where_it_was_put(
     assert repr(found) == repr(new)
     assert {k: v for k, v in after.value.items() if k != "set"} == {k: v for k, v in value.items() if k != "set"}
     assert after.place(("set", *words)).line is None
-    assert overridden(after, assignment).value == after.value
+    assert overridden(after, [assignment]).value == after.value
 
 
 @given(SECTIONS, st.text(max_size=12) | YAML_LIKE)
 def test_no_override_raises_anything_but_our_errors(value: dict[str, object], assignment: str) -> None:
     document = parse(dump(value), "c")
     try:
-        assert isinstance(overridden(document, assignment), Document)
+        assert isinstance(overridden(document, [assignment]), Document)
     except (ConfigError, UsageError) as error:
         str(error)

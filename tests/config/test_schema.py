@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nncli.config.overrides import overridden
 from nncli.config.parsing import parse
 from nncli.config.schema import Config
 from nncli.config.validation import validate
@@ -21,13 +22,12 @@ from nncli.nn.losses import Quantile
 from nncli.nn.numeric_embeddings import Periodic
 from nncli.nn.optimizers import Sgd
 from nncli.nn.schedules import ConstantRate, CosineRate
-from tests.config.support import overridden
 
 LEAST = "data: {path: t.csv, target: y}\n"
 
 
 def read(text: str, *assignments: str) -> Config:
-    return validate(Config, overridden(parse(text, "c.yaml"), *assignments))
+    return validate(Config, overridden(parse(text, "c.yaml"), assignments))
 
 
 def wrong(text: str) -> str:

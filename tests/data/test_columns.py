@@ -222,7 +222,8 @@ def test_a_cell_in_a_typed_column_of_categories_is_refused_as_text_is() -> None:
 
 @pytest.mark.parametrize("cells", TYPED, ids=lambda cells: str(cells.dtype))
 def test_what_is_neither_number_nor_category_is_refused_with_a_way_out(cells: pl.Series) -> None:
-    assert infer_kind(table_of(cells), "when") is Kind.CATEGORICAL
+    is_date = cells.dtype in (pl.Date, pl.Datetime)
+    assert infer_kind(table_of(cells), "when") is (Kind.DATE if is_date else Kind.CATEGORICAL)
     for read in (read_numbers, read_text):
         with pytest.raises(DataError, match="dates or times" if cells.dtype.is_temporal() else "neither") as caught:
             read(table_of(cells), "when")
@@ -230,9 +231,9 @@ def test_what_is_neither_number_nor_category_is_refused_with_a_way_out(cells: pl
         assert caught.value.place == table_of(cells).place(column="when")
 
 
-def test_dates_in_text_are_categories() -> None:
+def test_dates_in_text_are_dates_that_can_be_read_as_text_too() -> None:
     table = texts("2020-01-01", "2020-01-02", None)
-    assert infer_kind(table, "x") is Kind.CATEGORICAL
+    assert infer_kind(table, "x") is Kind.DATE
     assert read_text(table, "x").to_list() == ["2020-01-01", "2020-01-02", None]
 
 

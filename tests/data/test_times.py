@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.data.dialect import CsvDialect
+from nncli.data.moments import parse_dates
 from nncli.data.table import Table
-from nncli.data.times import parse_dates, read_groups, read_times
+from nncli.data.times import read_groups, read_times
 from nncli.errors import DataError
 
 

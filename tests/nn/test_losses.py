@@ -344,3 +344,22 @@ def test_a_bare_name_stands_for_the_defaults(loss: LossBase) -> None:
 def test_what_is_no_loss_is_refused(wrong: Any) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(Loss).validate_python(wrong)
+
+
+# --- the way back through the link ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", EVERY)
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_the_way_back_through_the_link_is_its_derivative(loss: LossBase, outputs: int) -> None:
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(4, outputs))
+    P = loss.predict(Z)
+    dP, h = rng.normal(size=P.shape), 1e-6
+    dZ = loss.predict_backward(Z, dP)
+    assert dZ.shape == Z.shape
+    for j in range(outputs):
+        step = np.zeros(outputs)
+        step[j] = h
+        difference = ((loss.predict(Z + step) - loss.predict(Z - step)) * dP).sum(axis=1) / (2.0 * h)
+        np.testing.assert_allclose(dZ[:, j], difference, rtol=1e-6, atol=1e-9)

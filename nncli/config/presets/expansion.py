@@ -7,18 +7,18 @@ stands above all of it. The outcome is an ordinary configuration that names no p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from types import MappingProxyType
 
-from nncli.config.assignments import Assignment
+from nncli.config.assignments import Assignment, from_options
 from nncli.config.document import Document, Mark
 from nncli.config.document import Path as Keys
 from nncli.config.overrides import override
 from nncli.config.parsing import parse
-from nncli.errors import Mistake
+from nncli.errors import ConfigError, Mistake
 
 TABULAR, TEXTBOOK = "tabular", "textbook"
 QUALITIES = {"fast": ("fast",), "balanced": (), "best": ("best",)}
@@ -48,6 +48,20 @@ def expand(document: Document, assignments: Sequence[Assignment], mistakes: list
         kept = {key: value for key, value in written.items() if key not in ("preset", "quality")}
         document = replace(document, value=kept)
     return override(document, [assignment for assignment in assignments if assignment.words not in CHOOSING], mistakes)
+
+
+def expanded(document: Document, options: Iterable[str] = ()) -> Document:
+    """As `expand`, with each `key=value` above.
+
+    Raises:
+        ConfigError: an option, or what is asked of the preset, is wrong.
+        UsageError: an option is not of the form key=value.
+    """
+    mistakes: list[Mistake] = []
+    document = expand(document, list(from_options(options)), mistakes)
+    if mistakes:
+        raise ConfigError(*mistakes)
+    return document
 
 
 def _beneath(document: Document, name: str) -> Document:

@@ -1,0 +1,130 @@
+"""`nncli check` on the command line."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nncli.cli.completion import complete_assignment, complete_config
+from nncli.cli.memory import settle_within_limit
+
+if TYPE_CHECKING:
+    from nncli.commands.check import Check
+    from nncli.commands.findings import Finding
+
+
+def check(
+    config: Annotated[
+        str,
+        typer.Argument(
+            help="The YAML file, or - for the standard input.", metavar="CONFIG", autocompletion=complete_config
+        ),
+    ],
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Override a key, as in --set batch_size=64. Repeatable.",
+            autocompletion=complete_assignment,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing on stderr but errors.")] = False,
+) -> None:
+    """Look at CONFIG, its table and its network before training, and try a few steps. Nothing is written.
+
+    Errors keep a training from beginning, and end this with 3 (configuration) or 4 (table). Warnings are likely to
+    spoil what comes of it, and notes are good to know. Each says how to mend it.
+
+    \b
+    nncli check config.yaml
+    nncli check config.yaml --set layers=[64,64] --set batch_size=256
+    nncli check config.yaml --json | jq -r '.findings[] | .level + " " + .code'
+    nncli check config.yaml -q && nncli train config.yaml
+    """
+    settle_within_limit()
+    import json
+    import shlex
+
+    from nncli.cli.console import announce_input, say
+    from nncli.cli.signals import interrupt_at_once
+    from nncli.commands.check import check as look
+
+    interrupt_at_once()
+    if config == "-":
+        announce_input("a configuration")
+    sets = assignments or []
+    found = look(config, assignments=sets, tell=lambda line: None if quiet else say(f"{line} …"))
+    if as_json:
+        typer.echo(json.dumps(found.as_json, ensure_ascii=False).encode())
+    else:
+        typer.echo(_text(config, found).encode())
+    if not quiet:
+        words = shlex.join([config, *(word for text in sets for word in ("--set", text))])
+        errors = [finding for finding in found.findings if finding.level == "error"]
+        first = f"mend the error{'' if len(errors) == 1 else 's'}, then nncli check" if errors else "nncli train"
+        say(f"next: {first} {words}")
+    raise typer.Exit(found.exit_code)
+
+
+def _text(config: str, found: Check) -> str:
+    """All that was found, for a person to read."""
+    from nncli.errors import printable
+
+    heading = ": ".join(filter(None, [config, counted(found.findings)]))
+    blocks = [f"{heading}\ntable: {found.table}" if found.table else heading]
+    blocks += [str(near(finding, found.table)) for finding in found.findings]
+    return "\n\n".join([*map(printable, blocks), *_network(found)])
+
+
+def counted(findings: tuple[Finding, ...]) -> str:
+    """`1 error, 2 warnings`, or that there is nothing."""
+    from nncli.commands.findings import LEVELS
+
+    counts = [(level, sum(finding.level == level for finding in findings)) for level in LEVELS]
+    return ", ".join(f"{n:,} {level}{'' if n == 1 else 's'}" for level, n in counts if n) or "nothing to mend"
+
+
+def near(finding: Finding, table: str | None) -> Finding:
+    """The finding without the name of the `table`, which all of them would repeat."""
+    from dataclasses import replace
+
+    place = finding.place
+    return replace(finding, place=replace(place, source=None)) if place.source == table else finding
+
+
+def _network(found: Check) -> list[str]:
+    """The layers, what the training is estimated to take, and what came of the trial, as far as these are known."""
+    from nncli.cli.console import duration, number, rows, table
+    from nncli.commands.check import in_bytes
+    from nncli.commands.checks.column import have
+    from nncli.errors import printable
+
+    network, estimate, trial = found.network, found.estimate, found.trial
+    blocks = []
+    if network is not None:
+        lines = [
+            [layer.name, layer.type, f"({network.batch:,}, {layer.units:,})", f"{layer.parameters:,}"]
+            for layer in network.layers
+        ]
+        total = ["total", "", "", f"{network.parameters:,}"]
+        sizes = (
+            f"parameters {in_bytes(network.parameter_bytes)}, optimizer {in_bytes(network.optimizer_bytes)}, "
+            f"activations of a batch {in_bytes(network.activation_bytes)}"
+        )
+        blocks.append(printable(f"{table([['layer', 'type', 'output', 'parameters'], *lines, total])}\n{sizes}"))
+    if estimate is not None and trial is not None:
+        together = f", {estimate.members:,} members, {estimate.workers:,} at a time" if estimate.members > 1 else ""
+        bound = "; less if it stops early" if estimate.may_stop_early else ""
+        after = number(trial.loss_after) if isfinite(trial.loss_after) else "no finite number any more"
+        blocks.append(
+            f"estimate: {duration(estimate.seconds)} and {in_bytes(estimate.memory_bytes)} of memory "
+            f"({have(estimate.epochs, 'epoch', 'epochs')} of {have(estimate.steps_an_epoch, 'step', 'steps')} of "
+            f"{1e3 * trial.seconds_a_step:.3g} ms{together}{bound})\n"
+            f"trial: the loss on {rows(trial.rows)} was {number(trial.loss_before)}, and {after} "
+            f"after {have(trial.steps, 'step', 'steps')} at the rate {trial.rate:.3g}"
+        )
+    return blocks

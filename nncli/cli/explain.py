@@ -1,0 +1,183 @@
+"""`nncli explain` on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nncli.cli.completion import complete_run
+from nncli.cli.memory import settle_within_limit
+
+if TYPE_CHECKING:
+    from nncli.commands.dependence import Dependence
+    from nncli.commands.explain import Explanation
+
+MOST_COLUMNS = 30
+"""Columns that the table of importance shows."""
+SECONDS_BETWEEN_LINES = 2.0
+
+
+def explain(
+    run: Annotated[
+        Path, typer.Argument(help="A run directory made by `nncli train`.", metavar="RUN", autocompletion=complete_run)
+    ],
+    table: Annotated[
+        str | None,
+        typer.Argument(
+            help="A table, with the target's column or without, or - for the standard input; "
+            "default: the rows that the run was validated on.",
+            metavar="INPUT",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Write what each column adds to each row's prediction: .csv, .parquet …"),
+    ] = None,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            "--of",
+            metavar="NAME",
+            help="With -o: the class or target whose prediction is taken apart; default: the second of two classes, "
+            "each row's likeliest of more, the first target.",
+        ),
+    ] = None,
+    rows: Annotated[
+        int | None,
+        typer.Option(
+            "--rows", metavar="N", help="Look at N rows at most, drawn with the run's seed. [20000; with -o 1000]"
+        ),
+    ] = None,
+    repeats: Annotated[int, typer.Option("--repeats", metavar="N", help="How often every column is shuffled.")] = 5,
+    top: Annotated[int, typer.Option("--top", metavar="N", help="Columns whose dependence is told.")] = 6,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing on stderr but errors.")] = False,
+) -> None:
+    """Explain a trained RUN: which columns it leans on, and what each adds to a row's prediction.
+
+    Importance is how much the loss grows where a column's cells are shuffled among the rows, with the 95 % interval
+    over rows. With -o, each row's prediction is the average row's, `base`, and what the columns add.
+
+    \b
+    nncli explain runs/penguins
+    nncli explain runs/penguins new.csv -o why.csv --rows 100
+    nncli explain runs/penguins labelled.csv --json | jq .importance
+    """
+    settle_within_limit()
+    import json
+
+    from nncli.cli.console import announce_input, say
+    from nncli.cli.signals import interrupt_at_once
+    from nncli.commands.explain import explain as explained
+    from nncli.data.outputs import open_sink
+    from nncli.data.tables import format_of
+    from nncli.errors import UsageError
+    from nncli.files import refuse_existing
+
+    interrupt_at_once()
+    if output is not None:
+        refuse_existing(output, force=force)
+        format_of(output)  # or it is said now
+    elif of is not None:
+        raise UsageError("--of says what -o FILE is to take apart", hint="Name a file with -o.")
+    if table == "-":
+        announce_input("a table")
+    tell = (lambda *_: None) if quiet else _Lines()
+    found = explained(
+        run, table, rows=rows, repeats=repeats, top=top, attributions=output is not None, of=of, tell=tell
+    )
+    if not quiet:
+        for note in found.notes:
+            say(f"note: {note}")
+    if output is not None and found.attributions is not None:
+        with open_sink(output, force=force) as sink:
+            sink.write(found.attributions.frame(found.attributed))
+    if as_json:
+        typer.echo(json.dumps(found.json(), ensure_ascii=False).encode())
+    else:
+        _show(found)
+    if not quiet:
+        say(f"next: nncli report {run}")
+
+
+class _Lines:
+    """How far it is, in a line every couple of seconds."""
+
+    def __init__(self) -> None:
+        import time
+
+        self._clock = time.monotonic
+        self._next = self._clock() + SECONDS_BETWEEN_LINES
+
+    def __call__(self, what: str, done: int, of: int) -> None:
+        """Show it when it is time."""
+        from nncli.cli.console import say
+
+        if self._clock() >= self._next and done < of:
+            self._next = self._clock() + SECONDS_BETWEEN_LINES
+            say(f"{what} {done:,}/{of:,}")
+
+
+def _show(found: Explanation) -> None:
+    """Importance as a table on stdout, and for the top columns what predictions do along them."""
+    typer.echo("\n\n".join([*_importance(found), *map(_dependence, found.dependences)]))
+
+
+def _importance(found: Explanation) -> Iterator[str]:
+    """A table of importance, if it is known."""
+    from nncli.cli.console import rows, table
+
+    if found.importances is None:
+        return
+    name, metric = found.loss_name.replace("_", " "), found.metric.replace("_", " ")
+    way = {one.column: one.direction for one in found.dependences}
+    lines = [["shuffled", f"{name} grows by", "95 % interval", f"{metric} worsens by", "prediction"]]
+    for one in found.importances[:MOST_COLUMNS]:
+        figures = [
+            _figure(one.loss_increase),
+            f"{_figure(one.low)} … {_figure(one.high)}",
+            _figure(one.metric_worsening),
+        ]
+        lines.append([_short(one.column), *figures, _short(way.get(one.column, ""))])
+    if not any(way.values()):
+        lines = [line[:-1] for line in lines]
+    left = len(found.importances) - MOST_COLUMNS
+    more = f"\nand {left:,} columns of less importance; --json has them" if left > 0 else ""
+    title = f"{rows(found.labelled)}, {name} {_figure(found.loss)}, {metric} {_figure(found.score)}"
+    yield f"{title}\n{table(lines)}{more}"
+
+
+def _dependence(curve: Dependence) -> str:
+    """The mean prediction at some points of a column."""
+    from nncli.cli.console import number, table
+
+    if curve.values is None:
+        points = [_short("(missing)" if label is None else label) for label in curve.labels or ()]
+        shown = list(range(len(points)))
+    else:
+        points, shown = [number(value) for value in curve.values.tolist()], _few(len(curve.values))
+    lines = [["", *map(_short, curve.outputs)]]
+    lines += [[points[i], *(_figure(value) for value in curve.predictions[i].tolist())] for i in shown]
+    return f"mean prediction by {_short(curve.column)}\n{table(lines)}"
+
+
+def _figure(value: float | None) -> str:
+    from nncli.cli.console import number
+
+    return number(None if value is None or value != value else value)  # NaN alone differs from itself
+
+
+def _few(points: int) -> list[int]:
+    """Five of so many points, both ends among them."""
+    return sorted({round(i * (points - 1) / 4) for i in range(5)}) if points else []
+
+
+def _short(text: str) -> str:
+    """A text from a table, in one line."""
+    from nncli.errors import LONGEST_QUOTE, printable
+
+    return printable(text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…", keep="")

@@ -1,0 +1,91 @@
+"""`nncli init` on the command line."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from nncli.cli.completion import complete_assignment
+from nncli.cli.memory import settle_within_limit
+from nncli.cli.options import Quiet
+
+
+class Preset(StrEnum):
+    """The settings to begin with."""
+
+    TABULAR = "tabular"
+    TEXTBOOK = "textbook"
+
+
+class Quality(StrEnum):
+    """How much work the preset tabular goes to."""
+
+    FAST = "fast"
+    BALANCED = "balanced"
+    BEST = "best"
+
+
+def init(
+    data: Annotated[str, typer.Argument(help="CSV (also .gz), TSV, Parquet or JSON lines.", metavar="DATA")],
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-t", "--target", metavar="COLUMN", help="The column to predict. Repeatable, for several numbers."
+        ),
+    ] = None,
+    output: Annotated[str, typer.Option("-o", "--output", help="The file to write, or - for stdout.")] = "-",
+    preset: Annotated[
+        Preset | None,
+        typer.Option("--preset", help="tabular: measured to be good; textbook: a plain network. Default: tabular."),
+    ] = None,
+    quality: Annotated[
+        Quality | None, typer.Option("--quality", help="Of tabular: one network, eight that are averaged, or twenty.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Write a key, as in --set epochs=20. Repeatable.",
+            autocompletion=complete_assignment,
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Look at a table and write a configuration that trains on it, with what was found and decided in comments.
+
+    Columns that carry nothing (a different value in every row, one value in all rows, no value) are listed to be left
+    out, each with the reason.
+
+    \b
+    nncli init penguins.csv --target species -o config.yaml
+    nncli init penguins.csv --target species --quality fast | nncli train -
+    nncli init houses.csv.gz --target price --preset textbook --set data.separator=';' -o houses.yaml
+    """
+    settle_within_limit()
+    import shlex
+
+    from nncli.cli.console import say
+    from nncli.cli.signals import interrupt_at_once
+    from nncli.commands.init import begin
+
+    interrupt_at_once()
+    begun = begin(
+        data,
+        target or [],
+        preset=None if preset is None else preset.value,
+        quality=None if quality is None else quality.value,
+        assignments=assignments or [],
+        output=None if output == "-" else output,
+        force=force,
+    )
+    if not quiet:
+        for note in begun.notes:
+            say(f"note: {note}")
+    if output == "-":
+        typer.echo(begun.text.encode(), nl=False)
+    elif not quiet:
+        say(f"next: nncli train {shlex.quote(output)}")

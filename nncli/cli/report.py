@@ -1,0 +1,53 @@
+"""`nncli report` on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nncli.cli.completion import complete_run
+from nncli.cli.memory import settle_within_limit
+
+
+def report(
+    run: Annotated[
+        Path, typer.Argument(help="A run directory made by `nncli train`.", metavar="RUN", autocompletion=complete_run)
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The HTML file to write; default: report.html in RUN.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing but errors.")] = False,
+) -> None:
+    """Write what a trained RUN learned, from what, and how far to trust it, as one HTML file.
+
+    The file needs no network and no other file. A model card, report.md, is written beside it. The table that RUN was
+    trained on is read again; where it is gone or has changed, the report says so and shows the rest. An earlier
+    report in RUN is replaced.
+
+    \b
+    nncli report runs/penguins
+    nncli report runs/penguins -o penguins.html
+    """
+    settle_within_limit()
+    import os
+
+    from nncli.cli.console import say
+    from nncli.cli.signals import interrupt_at_once
+    from nncli.errors import NncliError
+
+    interrupt_at_once()
+    try:
+        from nncli.reporting.report import report as write
+    except ModuleNotFoundError as error:
+        if error.name not in ("jinja2", "matplotlib", "markupsafe"):
+            raise
+        raise NncliError(
+            f"a report needs {error.name}, which is not installed", hint="pip install 'nncli-train[report]'"
+        ) from error
+    written = write(run, output, force=force)
+    typer.echo(os.fsencode(written.html))
+    if not quiet:
+        say(f"next: open {written.html} in a browser")

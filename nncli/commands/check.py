@@ -1,0 +1,225 @@
+"""`nncli check`: a look at configuration, table and network before anything is trained, and a few steps tried."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from nncli.commands.checks.examination import Examination, examine
+from nncli.commands.checks.network import NetworkFacts
+from nncli.commands.checks.trial import Trial, attempt
+from nncli.commands.execution import choose_execution
+from nncli.commands.executors import workers_for
+from nncli.commands.findings import NOTE, Finding, of_error, ordered
+from nncli.commands.members import check_members, member_config
+from nncli.commands.memory import free_memory
+from nncli.commands.prepare import Prepared, prepare
+from nncli.config.loading import load_config, load_data
+from nncli.config.schema import Config
+from nncli.data.scratch import Scratch
+from nncli.errors import ConfigError, DataError, Place, UsageError
+
+MOST_MISTAKES = 5
+"""Mistakes that only show once the table is known, up to which they are looked for; each costs another reading."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a training will take, as far as it can be told beforehand.
+
+    `seconds` are an upper bound where it may stop early. Of `members` networks, `workers` are trained at a time.
+    """
+
+    memory_bytes: int
+    seconds: float
+    epochs: int
+    steps_an_epoch: int
+    members: int
+    workers: int
+    may_stop_early: bool
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        """As a JSON object."""
+        return {
+            "memory_bytes": self.memory_bytes,
+            "seconds": self.seconds,
+            "epochs": self.epochs,
+            "steps_per_epoch": self.steps_an_epoch,
+            "members": self.members,
+            "workers": self.workers,
+            "may_stop_early": self.may_stop_early,
+        }
+
+
+@dataclass(frozen=True)
+class Check:
+    """All that was found, errors first; the rest is None where it could not come to that."""
+
+    findings: tuple[Finding, ...]
+    table: str | None = None
+    network: NetworkFacts | None = None
+    estimate: Estimate | None = None
+    trial: Trial | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """3 if a configuration is wrong, else 4 if a table is, else 0."""
+        return min((finding.exit_code for finding in self.findings if finding.exit_code), default=0)
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        """As one JSON object."""
+        return {
+            "findings": [finding.as_json for finding in self.findings],
+            "network": self.network.as_json if self.network else None,
+            "estimate": self.estimate.as_json if self.estimate else None,
+            "trial": self.trial.as_json if self.trial else None,
+        }
+
+
+def check(
+    config: Config | str | Path, *, assignments: Sequence[str] = (), tell: Callable[[str], None] = lambda line: None
+) -> Check:
+    """Look at a configuration, or at the one in a file, and at all that it names. Nothing is written.
+
+    What is wrong is not raised but found, and whatever else can be looked at still is: without columns that cannot be
+    read, or, where the file has mistakes, the table alone. Of an ensemble one member is tried.
+
+    Args:
+        config: a `Config`, a path, or `-` for the standard input.
+        assignments: overrides such as `epochs=10`, for a path only.
+        tell: is told, line by line, what is being done.
+
+    Raises:
+        UsageError: an assignment is not of the form key=value, or a table's name says no format.
+        NncliError: there is no room for temporary files.
+    """
+    found: list[Finding] = []
+    if not isinstance(config, Config):
+        path = config
+        try:
+            config = load_config(path, assignments, os.environ)
+        except ConfigError as error:
+            return _of_table_alone(load_data(path), [*of_error(error)], tell)
+    elif assignments:
+        raise UsageError("assignments go with the path of a configuration, not with a Config")
+    one = config
+    if config.members > 1:
+        try:
+            check_members(config)
+        except ConfigError as error:
+            found += of_error(error)
+        one = member_config(config, 0, Path(), workers_for(config.members, config.workers))
+    examination = examine(config, tell)
+    found += examination.findings
+    checked = Check(ordered(found), config.data.path)
+    if not examination.trainable:
+        return checked
+    with Scratch() as scratch:
+        return _with_network(checked, config, _readable(one, examination), scratch, tell)
+
+
+def _of_table_alone(config: Config | None, found: list[Finding], tell: Callable[[str], None]) -> Check:
+    """What there is to say where the file has mistakes; `config` is what can be used of it."""
+    if config is None:
+        return Check(ordered(found))
+    return Check(ordered([*found, *examine(config, tell).findings]), config.data.path)
+
+
+def _readable(config: Config, examination: Examination) -> Config:
+    """The configuration without the columns that cannot be read, and those without a value, of which all is said."""
+    out = {*examination.unusable, *examination.empty}
+    data = config.data
+    features = None if data.features is None else tuple(name for name in data.features if name not in out)
+    columns = {name: kind for name, kind in data.columns.items() if name not in out}
+    drop = (*data.drop, *sorted(out - set(data.drop)))
+    changed = data.model_copy(update={"features": features, "drop": drop, "columns": columns})
+    return config.model_copy(update={"data": changed})
+
+
+def _with_network(checked: Check, config: Config, one: Config, scratch: Scratch, tell: Callable[[str], None]) -> Check:
+    """What is known once the rows are encoded, the network is built, and a few steps were tried."""
+    tell("encoding the rows")
+    prepared, wrong = _prepared(one, scratch)
+    if prepared is None:
+        return replace(checked, findings=ordered([*checked.findings, *wrong]))
+    notes: list[str] = []
+    execution = choose_execution(prepared, notes)
+    network = NetworkFacts.of(prepared)
+    found = [*checked.findings, *_noted((*prepared.notes, *notes), checked.findings)]
+    workers = workers_for(config.members, config.workers)
+    short = _memory(network, workers)
+    if short is not None:
+        return replace(checked, findings=ordered([*found, short]), network=network)
+    tell(f"trying a few steps of {prepared.spec.network.layout.size:,} parameters")
+    with execution.hold(prepared) as prepared:
+        trial, finding = attempt(prepared)
+    found += [finding] if finding else []
+    estimate = _estimate(config, prepared, network, trial, workers)
+    return replace(checked, findings=ordered(found), network=network, estimate=estimate, trial=trial)
+
+
+def _prepared(config: Config, scratch: Scratch) -> tuple[Prepared | None, list[Finding]]:
+    """The training ready to begin, or why it cannot: each key that is wrong is set back, to come to the next."""
+    wrong: list[Finding] = []
+    for _ in range(MOST_MISTAKES):
+        try:
+            prepared = prepare(config, scratch)
+            choose_execution(prepared, [])
+        except ConfigError as error:
+            wrong += of_error(error)
+            keys = {(mistake.place.key or "").partition(".")[0] for mistake in error.mistakes}
+            if not keys <= Config.model_fields.keys() - {"data"}:
+                return None, wrong
+            usual = {key: () if key == "layers" else Config.model_fields[key].default for key in keys}
+            config = config.model_copy(update=usual)
+        except DataError as error:
+            return None, [*wrong, *of_error(error)]
+        else:
+            return (None if wrong else prepared), wrong
+    return None, wrong
+
+
+def _noted(notes: Sequence[str], found: Sequence[Finding]) -> list[Finding]:
+    """What a training would note, but for what a finding says in the same words."""
+    said = {finding.message for finding in found}
+    return [Finding("note", NOTE, Place(), note, "") for note in notes if note not in said]
+
+
+def _memory(network: NetworkFacts, workers: int) -> Finding | None:
+    free = free_memory()
+    needed = network.memory_bytes * workers
+    if needed <= free:
+        return None
+    message = f"the training needs about {in_bytes(needed)} of memory, and {in_bytes(free)} are free"
+    mend = "Use a smaller network, batch_size or, of an ensemble, fewer workers, or close other programs."
+    return Finding("warning", "memory", Place(), message, mend)
+
+
+def _estimate(config: Config, prepared: Prepared, network: NetworkFacts, trial: Trial, workers: int) -> Estimate:
+    plan = prepared.plan
+    steps = ceil(len(prepared.training) / plan.batch_size)
+    one = plan.epochs * (steps * trial.seconds_a_step + trial.seconds_an_epoch)
+    return Estimate(
+        memory_bytes=network.memory_bytes * workers,
+        seconds=one * ceil(config.members / workers),
+        epochs=plan.epochs,
+        steps_an_epoch=steps,
+        members=config.members,
+        workers=workers,
+        may_stop_early=plan.patience is not None,
+    )
+
+
+def in_bytes(size: float) -> str:
+    """`512 B`, `1.5 MiB`, `20 GiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1000.0:
+            return f"{size:.3g} {unit}"
+        size /= 1024.0
+    return f"{size:,.3g} TiB"

@@ -1,0 +1,112 @@
+"""What is predicted on average where one column has a certain value in every row, and all else stays as it is.
+
+Friedman, "Greedy function approximation: a gradient boosting machine", 2001, section 8.2: partial dependence. A value
+is lent by a row that has it, so that a column of any kind will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from nncli.commands.encoded import EncodedRows, Rows
+from nncli.data.columns import read_numbers
+from nncli.data.table import Table
+from nncli.data.targets import ClassTarget, Target
+from nncli.training.threads import held_to
+
+Floats = npt.NDArray[np.float64]
+Tell = Callable[[str, int, int], object]
+
+MOST_ROWS = 1000
+"""Rows that are averaged over: an average of more looks the same."""
+POINTS = 21
+"""Quantiles of a column of numbers, from the lowest to the highest."""
+MOST_LABELS = 12
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """Mean predictions (points, outputs) where the column is what the points say.
+
+    A column of numbers has `values` (points,), ascending; any other `labels`, the most frequent ones first, None for a
+    missing cell. `outputs` name the columns of the predictions: the targets, the classes, or of two classes the second.
+    """
+
+    column: str
+    values: Floats | None
+    labels: tuple[str | None, ...] | None
+    outputs: tuple[str, ...]
+    predictions: Floats
+
+    @property
+    def direction(self) -> str:
+        """Where one output depends on numbers: `rises`, `falls`, or `both` where it does not go one way, `flat`; else,
+        which label has the highest prediction. Empty where there are several outputs."""
+        if len(self.outputs) > 1 or not len(self.predictions):
+            return ""
+        y = self.predictions[:, 0]
+        if self.labels is not None:
+            return (
+                "" if len(y) < 2 else f"highest of {'(missing)' if (top := self.labels[y.argmax()]) is None else top}"
+            )
+        steps = np.diff(y)
+        up, down = float(steps[steps > 0.0].sum()), -float(steps[steps < 0.0].sum())
+        if up + down == 0.0:
+            return "flat"
+        if min(up, down) > 0.1 * (up + down):
+            return "both ways"
+        return "rises" if up > down else "falls"
+
+
+def shown_outputs(target: Target) -> tuple[slice, tuple[str, ...]]:
+    """Which columns of predictions are shown, and their names."""
+    if isinstance(target, ClassTarget):
+        return (slice(1, 2), target.labels[1:]) if len(target.labels) == 2 else (slice(None), target.labels)
+    return slice(None), target.names
+
+
+@np.errstate(all="ignore")  # what overflows shows in the numbers
+@held_to(1)
+def dependences(
+    rows: EncodedRows,
+    table: Table,
+    columns: Sequence[str],
+    rng: np.random.Generator,
+    tell: Tell = lambda *_: None,
+) -> tuple[Dependence, ...]:
+    """The dependence on each of the columns; `rows` are those of the table, encoded."""
+    shown, outputs = shown_outputs(rows.model.spec.target)
+    few = rows
+    if len(rows) > MOST_ROWS:
+        few = rows.take(np.sort(rng.choice(len(rows), MOST_ROWS, replace=False)))
+    found = []
+    for i, column in enumerate(columns):
+        tell("dependence", i, len(columns))
+        values, labels, lenders = _points(table, column, numeric=column in rows.model.numeric)
+        means = np.empty((len(lenders), len(outputs)))
+        for j, lender in enumerate(lenders):
+            means[j] = few.predict(column, rows.cells(column, np.array([lender])))[:, shown].mean(axis=0)
+        found.append(Dependence(column, values, labels, outputs, means))
+    tell("dependence", len(columns), len(columns))
+    return tuple(found)
+
+
+def _points(table: Table, column: str, *, numeric: bool) -> tuple[Floats | None, tuple[str | None, ...] | None, Rows]:
+    """The values or labels of a column that are looked at, and for each the position of a row that has it."""
+    if numeric:
+        x = read_numbers(table, column)
+        order = np.argsort(x, kind="stable")[: np.count_nonzero(~np.isnan(x))]  # NaN is sorted last
+        at = np.unique(np.round(np.linspace(0, len(order) - 1, POINTS)).astype(np.int64)) if len(order) else order
+        values, first = np.unique(x[order[at]], return_index=True)
+        return values, None, order[at][first]
+    cells = table.column(column)
+    texts = cells if cells.dtype == pl.String else cells.cast(pl.String)
+    frame = pl.DataFrame({"label": texts, "row": np.arange(len(texts))})
+    counted = frame.group_by("label", maintain_order=True).agg(pl.len(), pl.col("row").first())
+    most = counted.sort("len", descending=True, maintain_order=True).head(MOST_LABELS)
+    return None, tuple(most["label"].to_list()), most["row"].to_numpy().astype(np.int64)

@@ -1,0 +1,180 @@
+"""`nncli init`: a table and a target in, a configuration out that says what was found and decided, and why."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from nncli.commands.draft import draft
+from nncli.commands.look import Look, look
+from nncli.config.document import Document
+from nncli.config.loading import configured
+from nncli.config.overrides import overridden
+from nncli.config.parsing import parse
+from nncli.config.schema import Config
+from nncli.config.shipped import editor_line
+from nncli.data.scratch import folder_beside
+from nncli.data.tables import SUFFIXES, suffix_of
+from nncli.errors import Place, UsageError, listed, quoted
+from nncli.files import refuse_existing, write_text
+
+Preset = Literal["tabular", "textbook"]
+Quality = Literal["fast", "balanced", "best"]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A configuration to begin with: its YAML, and what the person is to be told of it."""
+
+    text: str
+    notes: tuple[str, ...]
+
+
+def init(
+    data: str | Path,
+    target: str | Sequence[str],
+    *,
+    preset: Preset | None = None,
+    quality: Quality | None = None,
+    assignments: Sequence[str] = (),
+    output: str | Path | None = None,
+    force: bool = False,
+) -> str:
+    """Look at a table and return the YAML of a configuration that trains on it, with the reasons in comments.
+
+    Args:
+        data: a file: CSV (also .gz), TSV, Parquet or JSON lines.
+        target: the column to predict, or several of numbers.
+        preset: the settings to begin with; default: tabular.
+        quality: of the preset tabular: one network, an ensemble, or a larger one.
+        assignments: further keys, such as `data.separator=;` or `epochs=10`.
+        output: the file to write the YAML to, if any. Paths in it are relative to its folder, or else to the working
+            directory.
+        force: replace an existing file.
+
+    Raises:
+        UsageError: there is no target, the table is no file, the output exists, or quality is asked of textbook.
+        ConfigError: an assignment is wrong.
+        DataError: the table cannot be read, or does not have the target, or nothing to predict it from.
+    """
+    return begin(data, target, preset=preset, quality=quality, assignments=assignments, output=output, force=force).text
+
+
+def begin(
+    data: str | Path,
+    target: str | Sequence[str],
+    *,
+    preset: Preset | None = None,
+    quality: Quality | None = None,
+    assignments: Sequence[str] = (),
+    output: str | Path | None = None,
+    force: bool = False,
+) -> Begun:
+    """As `init`, with what is to be told."""
+    if preset == "textbook" and quality is not None:
+        raise UsageError("only the preset tabular comes in qualities", hint="Leave --quality out.")
+    stands = None if output is None else Path(output)
+    if stands is not None:
+        refuse_existing(stands, force=force)
+    table = Path(data)
+    found = look(
+        table,
+        [target] if isinstance(target, str) else target,
+        assignments,
+        None if stands is None else folder_beside(stands),
+    )
+    extra = overridden(Document({}, {}, "nncli init", ()), assignments).value
+    text = draft(
+        found,
+        path=_seen_from(Path.cwd() if stands is None else stands.resolve().parent, table),
+        name=_stem(table),
+        preset=preset,
+        quality=quality,
+        extra={key: value for key, value in extra.items() if key != "data"},
+        # Editors take what is in the first line, and a file on this machine is there without a network. Who reads
+        # the text from a pipe is no editor, and need not be told where nncli is installed.
+        heading=[] if stands is None else [editor_line()],
+        to_train=None if output is None else f"nncli train {shlex.quote(str(output))}",
+    )
+    if stands is not None:
+        write_text(stands, text)
+    return Begun(text, _notes(found))
+
+
+def is_a_table(argument: str, target: Sequence[str]) -> bool:
+    """Whether what `nncli train` is given is a table: it is named like one, or a target goes with it.
+
+    Raises:
+        UsageError: a target goes with what is a configuration.
+    """
+    if not target:
+        suffix = suffix_of(Path(argument))
+        return suffix in SUFFIXES and suffix != ".txt"  # which says nothing
+    if argument == "-" or Path(argument).suffix.lower() in (".yaml", ".yml"):
+        raise UsageError(
+            "--target goes with a table; a configuration names its own",
+            place=Place(source=argument),
+            hint=f"Put {quoted(target[0])} into the file as data.target, or use --set data.target=….",
+        )
+    return True
+
+
+def config_for(
+    data: str | Path, target: str | Sequence[str], assignments: Sequence[str] = ()
+) -> tuple[Config, tuple[str, ...]]:
+    """The configuration that `init` would write for a table, with the assignments, and what is to be told of it.
+
+    Raises:
+        UsageError, ConfigError, DataError: as `init`.
+    """
+    begun = begin(data, target, assignments=[text for text in assignments if text.lstrip().startswith("data.")])
+    document = parse(begun.text, f"nncli init {data}")
+    config = configured(document, assignments, os.environ, folder=Path.cwd(), name=_stem(Path(data)))
+    return config, begun.notes
+
+
+def _seen_from(folder: Path, table: Path) -> str:
+    """The path of the table, relative to the folder wherever that can be."""
+    path = table.parent.resolve() / table.name
+    try:
+        seen = os.path.relpath(path, folder)
+    except ValueError:  # on another drive
+        seen = str(path)
+    try:
+        seen.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            "the file's name is no Unicode text, which a configuration is",
+            place=Place(source=str(table)),
+            hint="Rename the file.",
+        ) from None
+    return Path(seen).as_posix()
+
+
+def _stem(table: Path) -> str:
+    """`train` for train.csv.gz."""
+    name = table.with_suffix("") if table.suffix.lower() == ".gz" else table
+    return name.name.removesuffix(name.suffix) if suffix_of(table) else name.name
+
+
+def _notes(found: Look) -> tuple[str, ...]:
+    """What a person should know who does not read the YAML."""
+    reasons = dict.fromkeys(column.reason for column in found.dropped)
+    return (
+        *found.notes,
+        *([f"{listed(found.words)} is taken for a missing value"] if found.words else []),
+        *([f"{quoted(found.data.thousands)} is taken to group the digits of numbers"] if found.grouped else []),
+        *(
+            f"left out {listed(column.name for column in found.dropped if column.reason == reason)}: {reason}"
+            for reason in reasons
+        ),
+        *(
+            f"{quoted(column.name)} is taken for categories: {column.trouble.message}"
+            for column in found.doubtful
+            if column.trouble is not None
+        ),
+    )

@@ -1,0 +1,108 @@
+"""Text that says when: how its dates are written, found out or told, and the moments that they mean."""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+
+AUTO, ISO = "auto", "iso"
+FORMS = ("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y")
+"""What is found out beside ISO 8601. Of two forms of one shape the one that fits every cell is meant; with dots the day
+comes first."""
+MAYBE = r"^\s*\d{1,4}[-./]\d{1,2}[-./]\d{1,4}"
+ISO_DATE = r"^\d{4}-\d{2}-\d{2}(?:[T ]|$)"
+A_CLOCK = r"[T ]+(\d{1,2}:\d{2}.*)$"
+CLOCKS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
+HAS_CLOCK = re.compile(r"%[-_0]?[HkIlMSTRrXcs+pP]")
+DAY = 86_400_000_000
+"""Microseconds."""
+FIRST_DAY, LAST_DAY = -719_162, 2_932_896
+"""Days since 1970 of the first of January of year 1 and the last of December of year 9999."""
+
+
+def parse_dates(cells: pl.Series, form: str = ISO) -> pl.Series:
+    """Text as microseconds since 1970 (Int64), null where it is no date of the years 1 to 9999 in that form.
+
+    A form is ISO or as of strptime. One without a clock may be followed by the time of day; where a zone is named, the
+    moment is that of UTC.
+    """
+    text = cells.str.strip_chars()
+    if "%Y" in form:
+        text = text.set(~text.str.contains(r"\d{4}"), None)  # 01.02.24 is not of the year 24
+    if form == ISO:
+        moments = _parse_iso(text)
+    elif HAS_CLOCK.search(form):
+        moments = text.str.to_datetime(form, strict=False, time_unit="us").to_physical()
+    else:
+        clock = text.str.extract(A_CLOCK)
+        days = text.str.replace(A_CLOCK, "").str.to_date(form, strict=False)
+        moments = _parse_iso(days.dt.to_string("%Y-%m-%d") + (" " + clock).fill_null(""))
+    return moments.set(~moments.is_between(FIRST_DAY * DAY, (LAST_DAY + 1) * DAY - 1), None)
+
+
+def _parse_iso(text: pl.Series) -> pl.Series:
+    """2024-03-01, and 2024-03-01 13:45, with T or a space, seconds and their fraction, Z or an offset."""
+    text = text.set(~text.str.contains(ISO_DATE), None).str.replace("T", " ", literal=True)
+    moments = text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).to_physical()
+    if moments.null_count() == text.null_count():
+        return moments
+    zoned = text.str.replace("Z$", "+00:00").str.replace(r"^(\S+ \d{1,2}:\d{2}) ?([+-])", "$1:00$2")
+    for form, spelled in ((f"%Y-%m-%d {clock}", text) for clock in CLOCKS):
+        moments = _filled(moments, spelled, form)
+    return _filled(moments, zoned, f"%Y-%m-%d {CLOCKS[0]}%z")
+
+
+def _filled(moments: pl.Series, text: pl.Series, form: str) -> pl.Series:
+    """Moments, and what else the form makes of the text; not looked for where nothing is left."""
+    if moments.null_count() == text.null_count():
+        return moments
+    return moments.zip_with(
+        moments.is_not_null(), text.str.to_datetime(form, strict=False, time_unit="us").to_physical()
+    )
+
+
+def find_form(cells: pl.Series, wanted: str = AUTO) -> str | None:
+    """The form in which more than half of the cells that are there are dates; None if there is none, or two.
+
+    The one that is `wanted` comes first.
+    """
+    present = cells.drop_nulls()
+    fits = {form: _fitting(present, form) for form in _likely(present, wanted)}
+    best = [form for form, count in fits.items() if count == max(fits.values())]
+    if not best or 2 * fits[best[0]] <= len(present):
+        return None
+    return best[0] if len(best) == 1 or best[0] == wanted else None
+
+
+def undecided(cells: pl.Series) -> bool:
+    """Whether it cannot be told which is the day and which the month."""
+    present = cells.drop_nulls()
+    likely = _likely(present, AUTO)
+    return len(likely) == 2 and find_form(present) is None and 2 * _fitting(present, likely[0]) > len(present)
+
+
+def _fitting(present: pl.Series, form: str) -> int:
+    return len(present) - parse_dates(present, form).null_count()
+
+
+def _likely(present: pl.Series, wanted: str) -> list[str]:
+    """Forms whose shape more than half of the cells have; the `wanted` one whatever its shape, alone if it fits."""
+    if wanted != AUTO and 2 * _fitting(present, wanted) > len(present):
+        return [wanted]
+
+    def shaped(pattern: str) -> bool:
+        return bool(2 * present.str.contains(pattern).sum() > len(present))
+
+    if not shaped(MAYBE):
+        return []
+    if shaped(rf"^\s*{ISO_DATE[1:]}"):
+        return [ISO]
+    return [form for form in FORMS if shaped(_shape(form))]
+
+
+def _shape(form: str) -> str:
+    """A pattern of cells that may be dates in that form."""
+    digits = {"%Y": r"\d{4}", "%m": r"\d{1,2}", "%d": r"\d{1,2}"}
+    date = re.sub("%[Ymd]", lambda found: digits[found[0]], re.escape(form))
+    return rf"^\s*{date}(?:[T ]|$)"

@@ -1,0 +1,242 @@
+"""What each column of a table looks like, in a person's words: what it holds, and whether to train on it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import polars as pl
+
+from nncli.data.columns import Kind, infer_kind, parse_numbers, read_numbers, read_text, readable
+from nncli.data.doubts import FEW
+from nncli.data.mends import MISSING_WORDS
+from nncli.data.stored import StoredTable
+from nncli.data.table import Table
+from nncli.errors import DataError
+
+COMMONEST = 5
+"""Values of a column that are shown."""
+SMALL = 20
+"""Rows below which values that all differ say nothing, unless the column is named like a key."""
+PAIRS = frozenset(map(frozenset, (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off"), ("0", "1"))))
+"""How the two values of a boolean column are spelled, whatever their capitals."""
+PARTS_OF_A_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+KEYS = frozenset(("id", "ids", "uid", "uuid", "guid", "key", "index", "idx", "rownum", "rownumber", "rownames"))
+OWNED_KEY = re.compile(
+    "(row|record|user|customer|client|passenger|patient|person|order|item|product|case|sample|subject|student|"
+    "employee|member|account|transaction|event|session|device|image|file|object|loan|invoice|house)(id|key|no|nr)"
+)
+UNNAMED = re.compile(r"unnamed: ?[0-9]+|column_?[0-9]*|#|no\.?|nr\.?|")
+"""What programs call a column of row numbers that had no name."""
+SEVERAL_WORDS = r"\S\s+\S"
+THOUSANDS = (",", ".", "'", " ")
+TIMES = frozenset(
+    ("time", "t", "date", "year", "quarter", "month", "week", "day", "hour", "minute", "second", "period")
+)
+
+
+class Label(StrEnum):
+    """What a column is to a person. The kind that it is trained as may be another: an id of digits is numeric."""
+
+    NUMERIC = "numeric"
+    BOOLEAN = "boolean"
+    CATEGORICAL = "categorical"
+    DATE = "date"
+    TEXT = "text"
+    ID = "id-like"
+    CONSTANT = "constant"
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True)
+class ColumnProfile:
+    """A column as it was found.
+
+    `kind` is what training takes it for, or can be told to where it asks. `trouble` is the error of a training that is
+    told nothing. Of `rows`, `missing` have no value; the others hold `distinct` different ones, the `commonest` of
+    which are given as they are spelled, with their counts. Lowest, highest, mean and median are those of numbers that
+    are finite. `words` are those spellings of a missing value that keep the column from being numbers, `thousands` what
+    groups their digits in threes and does so. `keep` says whether to train on it, and `reason` why not.
+    """
+
+    name: str
+    kind: Kind
+    label: Label
+    rows: int
+    missing: int
+    distinct: int = 0
+    commonest: tuple[tuple[str, int], ...] = ()
+    lowest: float | None = None
+    highest: float | None = None
+    mean: float | None = None
+    median: float | None = None
+    words: tuple[str, ...] = ()
+    thousands: str = ""
+    trouble: DataError | None = None
+    keep: bool = True
+    reason: str = ""
+
+    @property
+    def present(self) -> int:
+        """Rows that have a value."""
+        return self.rows - self.missing
+
+    @property
+    def all_differ(self) -> bool:
+        """Whether every row has a value that no other has, as keys do."""
+        return self.rows > 1 and self.distinct == self.rows
+
+
+def profile(table: StoredTable, names: Sequence[str] | None = None) -> tuple[ColumnProfile, ...]:
+    """The profile of each column (default: all that were kept, in order), one column in memory at a time.
+
+    Raises:
+        DataError: there is no such column.
+    """
+    if names is None:
+        names = [name for name in table.outline.names if name in table.types]
+    return tuple(profile_column(table.only([name]), name) for name in names)
+
+
+def profile_column(table: Table, name: str) -> ColumnProfile:
+    """The profile of one column of a table.
+
+    Raises:
+        DataError: there is no such column.
+    """
+    cells, trouble, refusal = table.column(name), None, None
+    try:
+        kind = infer_kind(table, name)
+        refusal = _refusal(table, name, kind)
+    except DataError as error:  # in doubt; told to, training takes it for categories
+        kind, trouble = Kind.CATEGORICAL, error
+    cells = cells.fill_nan(None) if cells.dtype.is_float() else cells
+    label = Label.EMPTY if kind is Kind.IGNORE else Label(kind.value)
+    found = ColumnProfile(name, kind, label, rows=len(cells), missing=cells.null_count(), trouble=trouble or refusal)
+    if label is Label.EMPTY:
+        return replace(found, keep=False, reason="no value in any row")
+    present = cells.drop_nulls()
+    if refusal is not None:
+        label = Label.DATE if present.dtype.is_temporal() else label
+        found = replace(found, label=label, keep=False, reason=refusal.message)
+    if present.dtype.is_nested() or present.dtype in (pl.Binary, pl.Object):
+        return found
+    found = _measured(found, present, table)
+    return found if refusal else _judged(found, present, table)
+
+
+def _refusal(table: Table, name: str, kind: Kind) -> DataError | None:
+    """Why the cells of a column cannot be read as what they are: one is infinite, or there is no such kind."""
+    try:
+        if kind is Kind.NUMERIC:
+            read_numbers(table, name)
+        elif kind is Kind.CATEGORICAL:
+            readable(table, name)
+    except DataError as error:
+        return error
+    return None
+
+
+def _measured(found: ColumnProfile, present: pl.Series, table: Table) -> ColumnProfile:
+    """The profile with the counts, and the figures of a column of numbers."""
+    cells = present.cast(pl.String) if present.dtype in (pl.Categorical, pl.Enum) else present
+    counts = cells.alias("value").value_counts(name="rows")
+    most = counts.sort(["rows", "value"], descending=[True, False]).head(COMMONEST)
+    value, rows = most.get_columns()
+    spelled = read_text(Table(value.to_frame(), ""), "value") if value.dtype.is_float() else value.cast(pl.String)
+    found = replace(found, distinct=len(counts), commonest=tuple(zip(spelled.to_list(), rows.to_list(), strict=True)))
+    if found.kind is not Kind.NUMERIC:
+        return found
+    x = parse_numbers(present, table.dialect).fill_nan(None)
+    x = x.filter(x.is_finite())
+    lowest, highest, mean, median = x.min(), x.max(), x.mean(), x.median()
+    return replace(found, lowest=lowest, highest=highest, mean=mean, median=median)  # type: ignore[arg-type]
+
+
+def _judged(found: ColumnProfile, present: pl.Series, table: Table) -> ColumnProfile:
+    """The profile with the label that a person would give, and whether to train on such a column."""
+    if found.distinct == 1 and found.rows == found.present > 1:
+        return replace(found, label=Label.CONSTANT, keep=False, reason="one value in all rows")
+    trouble = found.trouble
+    if trouble is not None and not _are_long(present):
+        if words := _words_for_missing(found, present, table):
+            return replace(found, words=words)
+        found = replace(found, thousands=_grouped_by(present, table))
+        if found.all_differ and found.rows >= SMALL:  # too many to be categories
+            return replace(found, keep=False, reason=trouble.message)
+        return found
+    if found.all_differ and _is_a_key(found, present, table):
+        return replace(found, label=Label.ID, keep=False, reason="a different value in every row")
+    if found.kind is Kind.CATEGORICAL:
+        if present.dtype == pl.String and (words := _words_for_missing(found, present, table)):
+            return replace(found, words=words)
+        found = replace(found, thousands=_grouped_by(present, table))
+        if found.all_differ and found.rows >= SMALL:
+            return replace(found, label=Label.TEXT, keep=False, reason="text, and a different one in every row")
+    if found.distinct == 2 and frozenset(value.strip().lower() for value, _ in found.commonest) in PAIRS:
+        return replace(found, label=Label.BOOLEAN)
+    return found
+
+
+def _grouped_by(present: pl.Series, table: Table) -> str:
+    """The mark that makes numbers of all cells, if it groups their digits: 1,234,567 and 950; not 0,123."""
+    dialect = table.dialect
+    if present.dtype != pl.String or dialect.thousands is not None:
+        return ""
+    for mark in THOUSANDS:
+        if mark == dialect.decimal or present.str.contains(rf"^\s*[+-]?0+{re.escape(mark)}").any():
+            continue
+        if not parse_numbers(present, dialect.model_copy(update={"thousands": mark})).has_nulls():
+            return mark
+    return ""
+
+
+def _are_long(present: pl.Series) -> bool:
+    """Whether all cells are whole numbers, which may be too long for training to take them as such."""
+    return present.dtype.is_integer() or bool(present.cast(pl.String).str.contains(r"^\s*[+-]?[0-9]+\s*$").all())
+
+
+def _is_a_key(found: ColumnProfile, present: pl.Series, table: Table) -> bool:
+    """Whether values that all differ are words or whole numbers that name the row.
+
+    A measurement may differ in every row as well; so numbers have to have a key's name, or to be those of the rows.
+    """
+    named = is_named_like_a_key(found.name)
+    if found.rows < SMALL and not named:
+        return False
+    if found.kind is Kind.NUMERIC:
+        x = parse_numbers(present, table.dialect)
+        first, last = found.lowest, found.highest
+        if first is None or last is None or not (x == x.floor()).all():
+            return False
+        counted = first in (0.0, 1.0) and last - first == found.rows - 1
+        return named or (counted and not TIMES & set(parts_of(found.name)))
+    if present.dtype == pl.String:
+        return found.label is not Label.DATE and not present.str.contains(SEVERAL_WORDS).any()
+    return present.dtype.is_integer()  # with more digits than a number can keep
+
+
+def _words_for_missing(found: ColumnProfile, present: pl.Series, table: Table) -> tuple[str, ...]:
+    """The cells of a column of text that are no numbers, if each means that there is none, and all others are numbers.
+
+    Where training has no doubt that these are categories, they are left so unless they are too many for that.
+    """
+    numbers = parse_numbers(present, table.dialect)
+    odd = present.filter(numbers.is_null()).unique().to_list()
+    if found.trouble is None and found.distinct <= FEW + len(odd):
+        return ()
+    return tuple(sorted(odd)) if all(word.strip().casefold() in MISSING_WORDS for word in odd) else ()
+
+
+def parts_of(name: str) -> list[str]:
+    """`customerID` in parts: customer, id."""
+    return [part.lower() for part in PARTS_OF_A_NAME.findall(name)]
+
+
+def is_named_like_a_key(name: str) -> bool:
+    """Whether a column's name says that its values name the rows: id, rowid, PassengerId, order_no, Unnamed: 0."""
+    parts = parts_of(name)
+    ends = {*parts[:1], *parts[-1:]}
+    return bool(ends & KEYS or OWNED_KEY.fullmatch("".join(parts)) or UNNAMED.fullmatch(name.strip().lower()))

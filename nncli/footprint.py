@@ -1,0 +1,30 @@
+"""How much memory this process has in use, as the system counts it: its resident set, in bytes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def resident_bytes(statm: Path = Path("/proc/self/statm")) -> int | None:
+    """What is in use now, or None where only the most is known (macOS), or nothing (Windows)."""
+    try:
+        return int(statm.read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return None
+
+
+def most_bytes() -> int | None:
+    """The most that was ever in use, or None where that is not known (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def in_words(size: int) -> str:
+    """213 MB, 1.4 GB."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -1,0 +1,117 @@
+"""What a run wrote down while it learned, and how good it was in the end: history.csv and metrics.json, read back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nncli.runs.manifest import HISTORY, METRICS, Manifest
+from nncli.runs.reading import LARGEST_TEXT, damaged, read_verified
+from nncli.training.loop import EpochReport
+
+
+@dataclass(frozen=True)
+class History:
+    """An epoch after the other; `metric` is the name of what `EpochReport.metric` is, None without validation rows."""
+
+    metric: str | None
+    reports: tuple[EpochReport, ...]
+
+    @property
+    def best(self) -> EpochReport | None:
+        """The epoch whose weights were kept."""
+        return next((report for report in reversed(self.reports) if report.is_best), None)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One metric of one target (None where there is but one), and what the trivial guess has; None is undefined."""
+
+    target: str | None
+    name: str
+    value: float | None
+    trivial: float | None
+
+
+@dataclass(frozen=True)
+class RecordedCard:
+    """The metrics that are one number, on so many rows."""
+
+    rows: int
+    scores: tuple[Recorded, ...]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What metrics.json says."""
+
+    training: RecordedCard | None
+    validation: RecordedCard | None
+
+
+def read_history(folder: Path, manifest: Manifest) -> History:
+    """history.csv of the run in `folder`.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    text = read_verified(folder, HISTORY, manifest, LARGEST_TEXT)
+    try:
+        lines = list(csv.reader(io.StringIO(text.decode())))
+        titles = lines[0]
+        metric = titles[4].removeprefix("val_") if titles[4] != "metric" else None
+        return History(metric, tuple(_report(line) for line in lines[1:]))
+    except (ValueError, IndexError, TypeError, csv.Error) as error:
+        raise damaged(folder, HISTORY, "the file is damaged: it is no history of a training") from error
+
+
+def read_metrics(folder: Path, manifest: Manifest) -> Metrics:
+    """metrics.json of the run in `folder`.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    text = read_verified(folder, METRICS, manifest, LARGEST_TEXT)
+    try:
+        document = json.loads(text)
+        return Metrics(*(_card(document.get(name)) for name in ("training", "validation")))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise damaged(folder, METRICS, "the file is damaged: it holds no scores") from error
+
+
+def _report(line: list[str]) -> EpochReport:
+    epoch, loss, penalty, val_loss, metric, rate, best, seconds = line
+    return EpochReport(
+        epoch=int(epoch),
+        loss=float(loss),
+        penalty=float(penalty),
+        val_loss=float(val_loss) if val_loss else None,
+        metric=float(metric) if metric else None,
+        learning_rate=float(rate),
+        is_best=best == "true",
+        seconds=float(seconds),
+    )
+
+
+def _card(document: dict[str, Any] | None) -> RecordedCard | None:
+    if document is None:
+        return None
+    model, trivial = document["metrics"], document["baseline"]
+    pairs = [(None, model, trivial)]
+    if "targets" in model:
+        pairs = [(name, scores, trivial["targets"][name]) for name, scores in model["targets"].items()]
+    scores = [
+        Recorded(target, name, _number(value), _number(guess.get(name)))
+        for target, said, guess in pairs
+        for name, value in said.items()
+        if value is None or isinstance(value, int | float)
+    ]
+    return RecordedCard(int(document["rows"]), tuple(scores))
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,232 @@
+"""NNClassifier and NNRegressor: what `nncli train` trains, with the manners of scikit-learn's estimators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from nncli.commands.load import Loaded
+from nncli.data.targets import ClassTarget
+from nncli.errors import DataError
+from nncli.nn.losses import Task
+from nncli.runs.manifest import HISTORY
+from nncli.runs.packed import unpack
+from nncli.sklearn.fitting import Columns, Request, fit, load_packed
+from nncli.sklearn.inputs import Array, classes, features, free, numbers, spelled, weights
+
+NOT_KEYS = ("config", "n_jobs", "random_state")
+LARGEST_SEED = 2**31 - 1
+
+Given = Mapping[str, object] | str
+"""A part of the configuration that may be named or written out: `adam`, `{"type": "adam", "beta1": 0.8}`."""
+
+
+class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """What both have in common.
+
+    Every parameter but the last three is the configuration's key of that name, see docs/configuration.md, and None
+    leaves it as the configuration or the preset has it. Without `layers` that is the preset tabular, of which the
+    `quality` is fast where none is named: one network.
+
+    X may be an array, or a frame of Polars or pandas. Columns of text, categories and booleans are categories, of
+    numbers numbers, and a missing cell may be anywhere. A row of weight 0 counts as one that is not there.
+
+    After `fit`: `n_features_in_`, `feature_names_in_` (of a frame), `n_iter_` (epochs; of members the most of any),
+    `history_` (a frame: a row for each epoch), `notes_` (what was noted of the table), and `run_files_`: the files of
+    the run directory that `nncli train` would have left.
+
+    Args:
+        class_weight: of a classifier; `balanced`, or a weight for each class.
+        config: a configuration, as a mapping or the path of a file, that the other parameters stand above. Its
+            data.path, data.target, seed and workers are not used.
+        n_jobs: members trained side by side, each in a process; -1 for one on each core.
+        random_state: the configuration's seed; None: drawn from NumPy's global generator.
+    """
+
+    _task: Task
+
+    def __init__(
+        self,
+        *,
+        preset: Literal["tabular", "textbook"] | None = None,
+        quality: Literal["fast", "balanced", "best"] | None = None,
+        layers: Sequence[int | Given] | None = None,
+        activation: Given | None = None,
+        loss: Given | None = None,
+        optimizer: Given | None = None,
+        learning_rate: float | Given | None = None,
+        batch_size: int | Literal["full", "auto"] | None = None,
+        epochs: int | Literal["auto"] | None = None,
+        l1: float | None = None,
+        l2: float | None = None,
+        validation: float | Mapping[str, object] | None = None,
+        early_stopping: Mapping[str, object] | None = None,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        members: int | None = None,
+        config: Mapping[str, object] | str | Path | None = None,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.preset = preset
+        self.quality = quality
+        self.layers = layers
+        self.activation = activation
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.l1 = l1
+        self.l2 = l2
+        self.validation = validation
+        self.early_stopping = early_stopping
+        self.class_weight = class_weight
+        self.members = members
+        self.config = config
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    @property
+    def history_(self) -> pl.DataFrame:
+        """A row for each epoch, as in history.csv; of members one below the other, with the number of the `member`."""
+        check_is_fitted(self)
+        files: dict[str, bytes] = self.run_files_
+        own = {name: pl.read_csv(BytesIO(text)) for name, text in files.items() if name.endswith(HISTORY)}
+        if HISTORY in own:
+            return own[HISTORY]
+        numbered = sorted((int(name.split("/")[1]), frame) for name, frame in own.items())
+        return pl.concat([frame.insert_column(0, pl.lit(i).alias("member")) for i, frame in numbered])
+
+    def save(self, run: str | Path) -> Path:
+        """Write the run directory, for `nncli predict`, `nncli.load` and whoever reads it; return its path.
+
+        Raises:
+            FileExistsError: there is something of that name.
+        """
+        check_is_fitted(self)
+        unpack(self.run_files_, Path(run))
+        return Path(run)
+
+    def _train(self, frame: pl.DataFrame, target: pl.DataFrame, sample_weight: Any, **more: object) -> None:
+        """Train on features and target, of as many rows, and remember what came of it."""
+        check_consistent_length(frame, target)
+        w = weights(sample_weight, frame)
+        whole, weight = pl.concat([frame, target], how="horizontal"), None
+        if w is not None:
+            weight = free("weight", whole.columns)
+            whole = whole.with_columns(pl.Series(weight, w)).filter(pl.Series(w > 0.0))
+        given = {key: value for key, value in self.get_params(deep=False).items() if key not in NOT_KEYS}
+        parameters = {key: value for key, value in {**given, **more}.items() if value is not None}
+        parameters["workers"] = "auto" if self.n_jobs == -1 else self.n_jobs or 1
+        seed, fixed = self.random_state, isinstance(self.random_state, int | np.integer)
+        parameters["seed"] = seed if fixed else check_random_state(seed).randint(LARGEST_SEED)
+        fitted = fit(Request(self.config, parameters, self._task), whole, Columns(target, weight))
+        self.run_files_, self.n_iter_, self.notes_ = fitted.files, fitted.epochs, fitted.notes
+        self._loaded = fitted.model
+
+    def _predict(self, X: Any, *, proba: bool = False) -> pl.DataFrame:
+        """The predictions as `nncli predict` has them."""
+        check_is_fitted(self)
+        frame = features(self, X, reset=False)
+        loaded: Loaded = self._loaded
+        try:
+            return loaded.predict(frame, proba=proba)
+        except DataError as error:
+            raise ValueError(str(error)) from error
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Plain values and the bytes of files: what is bound to buffers and threads is made of these again."""
+        state: dict[str, Any] = dict(super().__getstate__())
+        state.pop("_loaded", None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "run_files_" in state:
+            self._loaded = load_packed(self.run_files_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        return tags
+
+
+class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-learn has no types
+    __doc__ = f"""A network, or several, that tells classes apart.
+
+    {Estimator.__doc__}"""
+
+    _task = "classes"
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NNClassifier:
+        """Train on X (rows, features) and the classes y (rows,), weighted by sample_weight (rows,).
+
+        Raises:
+            ValueError: a parameter, or what is to be trained on, is not usable; the message says why.
+        """
+        frame = features(self, X, reset=True)
+        self.classes_, codes = classes(self, y)
+        cells, weight = spelled(self.classes_), self.class_weight
+        if isinstance(weight, Mapping):
+            text = dict(zip(self.classes_.tolist(), cells.cast(pl.String), strict=True))
+            weight = {text.get(label, str(label)): amount for label, amount in weight.items()}
+        target = pl.DataFrame([cells.gather(pl.Series(codes)).alias(free("y", frame.columns))])
+        self._train(frame, target, sample_weight, class_weight=weight)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The class of each row of X, (rows,)."""
+        P = self.predict_proba(X)
+        return np.asarray(self.classes_[P.argmax(axis=1)])
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of each of `classes_`, (rows, classes). One that no weighted row was of has 0."""
+        said = self._predict(X, proba=True).drop("prediction").to_numpy().astype(np.float64)
+        target = self._loaded.model.spec.target
+        known = target.labels if isinstance(target, ClassTarget) else ()
+        where = {text: j for j, text in enumerate(spelled(self.classes_).cast(pl.String))}
+        P = np.zeros((len(said), len(where)))
+        P[:, [where[text] for text in known]] = said
+        return np.asarray(P / P.sum(axis=1, keepdims=True))  # of what was rounded to the network's precision
+
+
+class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-learn has no types
+    __doc__ = f"""A network, or several, that predicts one number or several.
+
+    {Estimator.__doc__}"""
+
+    _task = "numbers"
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NNRegressor:
+        """Train on X (rows, features) and numbers y (rows,) or (rows, targets), weighted by sample_weight (rows,).
+
+        Raises:
+            ValueError: a parameter, or what is to be trained on, is not usable; the message says why.
+        """
+        frame = features(self, X, reset=True)
+        y = numbers(self, y)
+        self._is_flat, columns = y.ndim == 1, y.reshape(len(y), -1).T
+        names = ["y"] if len(columns) == 1 else [f"y{j}" for j in range(len(columns))]
+        target = pl.DataFrame({free(name, frame.columns): column for name, column in zip(names, columns, strict=True)})
+        self._train(frame, target, sample_weight)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The numbers of each row of X, of the shape that y had: (rows,) or (rows, targets)."""
+        Y = self._predict(X).to_numpy()
+        return np.asarray(Y[:, 0] if self._is_flat else Y)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -1,0 +1,85 @@
+"""`nncli explain` on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.cli.support import DATA, Cli
+
+TABLE = DATA / "penguins.csv"
+
+
+def test_importance_is_a_table_on_stdout_and_what_to_do_next_is_said_beside_it(nncli: Cli, penguins: Path) -> None:
+    done = nncli("explain", penguins, TABLE, "--top", 1, "--repeats", 2).check()
+    first, titles, *lines = done.out.split("\n\n")[0].splitlines()
+    assert first.startswith("344 rows, log loss ")
+    assert titles.split("    ")[0].strip() == "shuffled"
+    assert sorted(line.split()[0] for line in lines) == [
+        *("bill_depth_mm", "bill_length_mm", "body_mass_g", "flipper_length_mm", "island", "sex")
+    ]
+    assert "mean prediction by" in done.out
+    assert done.err.splitlines()[-1] == f"next: nncli report {penguins}"
+
+
+def test_the_direction_of_one_output_is_told(nncli: Cli, line: Path) -> None:
+    done = nncli("explain", line, "-q").check()
+    assert done.err == ""
+    assert done.out.count("rises") == 2
+
+
+def test_attributions_are_written_for_the_rows_looked_at(nncli: Cli, penguins: Path, here: Path) -> None:
+    nncli("explain", penguins, TABLE, "-o", "why.csv", "--rows", 9, "--top", 0, "--of", "Gentoo").check()
+    frame = pl.read_csv(here / "why.csv")
+    assert frame.columns[:4] == ["row", "output", "prediction", "base"]
+    assert set(frame["output"]) == {"Gentoo"}
+    added = frame.select(frame.columns[4:]).sum_horizontal()
+    assert ((frame["base"] + added - frame["prediction"]).abs() < 1e-4).all()
+    assert len(frame) == 9
+
+
+def test_the_json_is_one_object(nncli: Cli, penguins: Path) -> None:
+    done = nncli("explain", penguins, TABLE, "--json", "-q", "--top", 1).check()
+    assert done.out.count("\n") == 1
+    assert len(json.loads(done.out)["importance"]) == 6
+
+
+def test_a_table_without_labels_can_be_piped_in(nncli: Cli, penguins: Path) -> None:
+    rows = pl.read_csv(TABLE, infer_schema=False).drop("species").write_csv().encode()
+    done = nncli("explain", penguins, "-", "--top", 1, stdin=rows).check()
+    assert "no target" in done.err
+    assert done.out.startswith("mean prediction by ")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--of", "Gentoo"], 2, "-o"),
+        (["-o", "why.xlsx"], 2, ".xlsx"),
+        (["-o", "there.csv"], 2, "exists already"),
+        (["--rows", 0], 2, "1 or more"),
+        (["-o", "why.csv", "--of", "Gento"], 2, "Gentoo"),
+    ],
+)
+def test_what_makes_no_sense_is_said_before_any_work(
+    nncli: Cli, penguins: Path, here: Path, words: list[object], code: int, said: str
+) -> None:
+    (here / "there.csv").touch()
+    done = nncli("explain", penguins, TABLE, *words).check(code)
+    assert said in done.err
+    assert done.out == ""
+    assert not (here / "why.csv").exists()
+
+
+def test_hostile_names_do_not_reach_the_terminal(nncli: Cli, here: Path) -> None:
+    name = "a\x1b[31m\nb"
+    frame = pl.DataFrame({name: ["p\x1b[1m", "q"] * 20, "x": range(40), "y": [0.5 * i for i in range(40)]})
+    frame.write_csv(here / "t.csv")
+    (here / "c.yaml").write_text("data: {path: t.csv, target: y}\nlayers: []\nepochs: 1")
+    run = nncli("train", "c.yaml", "-q").check().path
+    done = nncli("explain", run).check()
+    assert "\x1b" not in done.out + done.err
+    assert "\\x1b" in done.out

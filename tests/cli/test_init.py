@@ -1,0 +1,104 @@
+"""`nncli init` on the command line, and the one-line form of `nncli train`."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from nncli.config.loading import load_config
+from nncli.runs.manifest import CONFIG
+from tests.cli.support import COMMAND, DATA, ROOT, Cli, run
+
+TABLE = "rowid,x,y\n" + "".join(f"{i},{i * 37 % 11},{i * 37 % 11 + 0.5}\n" for i in range(40))
+SMALL = ("--set", "layers=[4]", "--set", "epochs=2")
+
+
+@pytest.fixture
+def table(here: Path) -> str:
+    (here / "t.csv").write_text(TABLE)
+    return "t.csv"
+
+
+def test_the_yaml_goes_to_stdout_and_the_talk_to_stderr(nncli: Cli, table: str) -> None:
+    done = nncli("init", table, "--target", "y").check()
+    assert done.out.startswith("# t.csv: 40 rows, 3 columns.\n")
+    assert done.err == "note: left out 'rowid': a different value in every row\n"
+    assert nncli("init", table, "--target", "y", "-q").check().err == ""
+
+
+def test_a_file_is_written_and_the_next_command_named(nncli: Cli, table: str, here: Path) -> None:
+    done = nncli("init", table, "--target", "y", "-o", "my config.yaml").check()
+    assert done.out == ""
+    assert done.err.endswith("next: nncli train 'my config.yaml'\n")
+    assert load_config("my config.yaml").data.drop == ("rowid",)
+    assert "--force" in nncli("init", table, "--target", "y", "-o", "my config.yaml").check(2).err
+    nncli("init", table, "--target", "y", "-o", "my config.yaml", "--force", "--quality", "fast").check()
+    assert load_config("my config.yaml").members == 1
+
+
+def test_what_is_written_trains_through_a_pipe(here: Path, table: str) -> None:
+    line = '"$@" init t.csv --target y --preset textbook --set layers=[4] --set epochs=2 | "$@" train - -q'
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line, "-", *COMMAND],
+        cwd=here,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == b"runs/t\n"
+    assert load_config(here / "runs" / "t" / CONFIG).data.drop == ("rowid",)
+
+
+def test_a_missing_target_is_guessed_at(nncli: Cli, table: str) -> None:
+    for command in ("init", "train"):
+        done = nncli(command, table).check(2)
+        assert "Perhaps --target y. The columns are 'rowid', 'x' and 'y'." in done.err
+        assert done.out == ""
+
+
+def test_a_pipe_is_no_table(nncli: Cli) -> None:
+    assert "Write it to a file first" in nncli("init", "-", "--target", "y").check(2).err
+
+
+def test_a_table_trains_in_one_line(nncli: Cli, table: str, here: Path) -> None:
+    done = nncli("train", table, "--target", "y", *SMALL).check()
+    assert done.out == "runs/t\n"
+    assert "note: left out 'rowid'" in done.err
+    assert "nncli init t.csv --target y -o config.yaml" in done.err
+    config = load_config(here / "runs" / "t" / CONFIG)
+    assert (config.data.path, config.epochs, config.data.features) == (str(here / "t.csv"), 2, ("x",))
+
+
+def test_one_line_and_two_are_the_same_training(nncli: Cli, table: str, here: Path) -> None:
+    nncli("init", table, "--target", "y", "-o", "c.yaml").check()
+    nncli("train", "c.yaml", *SMALL, "-q", "-o", "runs/two").check()
+    nncli("train", table, "--target", "y", *SMALL, "-q", "-o", "runs/one").check()
+    weights = [(here / "runs" / name / "model.safetensors").read_bytes() for name in ("one", "two")]
+    assert weights[0] == weights[1]
+
+
+def test_a_run_of_one_line_goes_on(nncli: Cli, table: str) -> None:
+    nncli("train", table, "--target", "y", *SMALL, "-q").check()
+    assert nncli("train", "--resume", "runs/t", "--set", "epochs=3", "-q").check().out == "runs/t\n"
+    assert "Leave --target out" in nncli("train", "--resume", "runs/t", "--target", "y").check(2).err
+
+
+def test_a_configuration_takes_no_target(nncli: Cli, here: Path) -> None:
+    for config in ("c.yaml", "-"):
+        assert "data.target" in nncli("train", config, "--target", "y").check(2).err
+
+
+def test_a_table_of_another_dialect_is_told_by_set(nncli: Cli, here: Path) -> None:
+    (here / "t.csv").write_bytes("größe|y\n".encode("latin-1") + b"".join(b"%d|%d.5\n" % (i, i) for i in range(30)))
+    assert "data.encoding" in nncli("train", "t.csv", "--target", "y").check(4).err
+    nncli("train", "t.csv", "--target", "y", "--set", "data.encoding=latin-1", *SMALL, "-q").check()
+
+
+def test_the_sample_tables_begin_without_a_note(nncli: Cli) -> None:
+    assert nncli("init", DATA / "penguins.csv", "-t", "species").check().err == ""
+
+
+def test_help_starts_without_the_libraries(here: Path) -> None:
+    assert "nncli init penguins.csv --target species -o config.yaml" in run("init", "--help", cwd=here).check().out

@@ -1,0 +1,84 @@
+"""Models made by hand, and tables for them, whose explanations are known in closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from nncli.data.categorical import CategoricalColumn
+from nncli.data.encoding import Column, Encoder
+from nncli.data.numeric import NumericColumn
+from nncli.data.table import Table
+from nncli.data.targets import ClassTarget, NumberTarget, Target
+from nncli.ensemble import Ensemble, EnsembleSpec
+from nncli.model import Model, ModelSpec
+from nncli.nn.entrance import Embedding
+from nncli.nn.losses import CrossEntropy, Loss, Mse
+from nncli.nn.network import Network
+
+NUMBER = NumberTarget(names=("y",), centers=(10.0,), scales=(4.0,))
+CLASSES = ClassTarget(name="t", labels=("no", "yes"))
+X1 = NumericColumn(name="x1", center=1.0, scale=2.0, fill=1.0, indicator=True)
+X2 = NumericColumn(name="x2", center=0.0, scale=1.0, fill=0.0, indicator=False)
+COLOUR = CategoricalColumn(name="colour", categories=("blue", "red"), other=False, missing=False)
+CITY = CategoricalColumn(name="city", categories=("a", "b", "c"), other=False, missing=False, embedding_width=2)
+COLUMNS: tuple[Column, ...] = (X1, X2, COLOUR, CITY)
+
+
+def model_of(
+    *layers: object,
+    target: Target = NUMBER,
+    loss: Loss | None = None,
+    columns: Sequence[Column] = COLUMNS,
+    seed: int = 0,
+    temperature: float = 1.0,
+) -> Model:
+    """A model with weights of its own for every seed, in float64."""
+    encoder, loss = Encoder(columns=tuple(columns)), loss or (Mse() if isinstance(target, NumberTarget) else None)
+    loss = loss or CrossEntropy()
+    labels = len(target.labels) if isinstance(target, ClassTarget) else len(target.names)
+    network = Network.model_validate(
+        {
+            "features": encoder.width,
+            "embeddings": [
+                Embedding(name=c.name, slots=c.slots, width=c.embedding_width or 1) for c in encoder.embedded
+            ],
+            "layers": layers,
+            "outputs": loss.outputs(labels),
+            "precision": "float64",
+            "numeric": encoder.numeric,
+        }
+    )
+    rng = np.random.default_rng(seed)
+    parameters = network.initialise(rng)
+    np.add(parameters.theta, rng.normal(0.0, 0.5, parameters.theta.shape), out=parameters.theta)
+    spec = ModelSpec(encoder=encoder, target=target, network=network, loss=loss, missing=("",), temperature=temperature)
+    return Model(spec, parameters)
+
+
+def ensemble_of(*members: Model, temperature: float = 1.0, target: Target | None = None) -> Ensemble:
+    """Models as one."""
+    first = members[0].spec
+    spec = EnsembleSpec(
+        members=len(members), target=target or first.target, loss=first.loss, missing=("", " "), temperature=temperature
+    )
+    return Ensemble(spec, members)
+
+
+def table_of(n: int, seed: int = 1) -> Table:
+    """Rows for these columns, some cells of which are missing, and labels."""
+    rng = np.random.default_rng(seed)
+    x1, x2 = rng.normal(1.0, 2.0, n), rng.normal(size=n)
+    frame = pl.DataFrame(
+        {
+            "x1": [None if i % 7 == 3 else v for i, v in enumerate(x1.tolist())],
+            "x2": x2,
+            "colour": rng.choice(["blue", "red"], n),
+            "city": rng.choice(["a", "b", "c"], n),
+            "y": 10.0 + x1 * 3.0 + rng.normal(size=n),
+            "t": np.where(x1 + rng.normal(size=n) > 1.0, "yes", "no"),
+        }
+    )
+    return Table(frame, "rows")

@@ -1,0 +1,171 @@
+"""A run explained: of its own held-out rows or of any table, with labels or without."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli import explain, train
+from nncli.commands.judged import judge
+from nncli.commands.scores import headlines
+from nncli.errors import DataError, RunError, UsageError
+from nncli.runs.reading import read_model
+from tests.cli.support import DATA
+from tests.commands.ensembles import written
+
+TABLE = DATA / "penguins.csv"
+PENGUINS = pl.read_csv(TABLE, null_values=["NA"])
+
+
+@pytest.fixture(scope="module")
+def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ensemble")
+    return train(written(folder), output=folder / "run").run
+
+
+def test_without_a_table_the_rows_that_were_held_out_are_looked_at(penguins: Path) -> None:
+    found, judged = explain(penguins, top=0), judge(penguins)
+    assert (found.rows, found.table_rows, found.labelled) == (len(judged), len(judged), len(judged))
+    figures = dict(headlines(judged.scores))
+    assert found.score == pytest.approx(figures["accuracy"])
+    assert found.loss == pytest.approx(figures["log_loss"])
+    assert not any("drawn" in note or "trained on" in note for note in found.notes)
+
+
+def test_of_an_ensemble_those_members_speak_that_never_saw_the_row(ensemble: Path) -> None:
+    found, judged = explain(ensemble, top=0), judge(ensemble)
+    assert found.rows == 344
+    assert found.loss == pytest.approx(dict(headlines(judged.scores))["log_loss"])
+    assert found.loss != explain(ensemble, PENGUINS, top=0).loss
+
+
+def test_every_column_of_the_run_has_an_importance_and_the_top_ones_a_dependence(penguins: Path) -> None:
+    found = explain(penguins, TABLE, top=2)
+    assert found.importances is not None
+    names = [one.column for one in found.importances]
+    assert sorted(names) == sorted(read_model(penguins).names)
+    assert [one.column for one in found.dependences] == names[:2]
+    assert found.importances[0].low > 0.0
+    assert found.attributions is None
+
+
+def test_without_labels_importance_is_left_out_and_that_is_said(penguins: Path) -> None:
+    found = explain(penguins, PENGUINS.drop("species"), attributions=True, rows=5, top=3)
+    assert found.importances is None
+    assert (found.loss, found.score, found.labelled) == (None, None, 0)
+    assert any("no target" in note for note in found.notes)
+    assert len(found.dependences) == 3
+    assert found.attributions is not None
+
+
+def test_rows_without_a_label_are_explained_and_not_judged(penguins: Path) -> None:
+    some = PENGUINS.head(20).with_columns(
+        pl.when(pl.int_range(20) < 4).then(None).otherwise(pl.col("species")).alias("species")
+    )
+    found = explain(penguins, some, attributions=True, top=0)
+    assert (found.rows, found.labelled) == (20, 16)
+    assert found.attributed.tolist() == list(range(1, 21))
+
+
+def test_some_rows_are_drawn_by_the_runs_seed_and_keep_their_numbers(penguins: Path) -> None:
+    found, again = (explain(penguins, TABLE, rows=10, attributions=True, top=0) for _ in range(2))
+    assert found.rows == 10
+    assert found.table_rows == 344
+    assert (np.diff(found.attributed) > 0).all()
+    assert found.attributed.tolist() == again.attributed.tolist()
+    assert found.attributions is not None
+    assert again.attributions is not None
+    assert np.array_equal(found.attributions.values, again.attributions.values)
+    assert any("looked at 10 of 344 rows" in note for note in found.notes)
+    alone = PENGUINS[(found.attributed - 1).tolist()]
+    said = explain(penguins, alone, attributions=True, top=0).attributions
+    assert said is not None
+    np.testing.assert_allclose(said.values, found.attributions.values)  # the average row is that of the run's table
+
+
+def test_where_the_runs_table_has_gone_the_average_row_is_of_the_rows_at_hand(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    PENGUINS.write_csv(table)
+    (tmp_path / "c.yaml").write_text("data: {path: t.csv, target: species}\nlayers: [4]\nepochs: 1")
+    run = train(tmp_path / "c.yaml", output=tmp_path / "run").run
+    here = explain(run, PENGUINS, attributions=True, rows=3, top=0).attributions
+    table.unlink()
+    found = explain(run, PENGUINS, attributions=True, rows=3, top=0)
+    assert any("the average row is that of this table" in note for note in found.notes)
+    assert found.attributions is not None
+    assert here is not None
+    assert not np.allclose(found.attributions.base, here.base)
+    with pytest.raises(DataError, match="cannot be computed again"):
+        explain(run)
+
+
+def test_the_metric_is_the_one_that_the_run_watched(tmp_path: Path, line: Path) -> None:
+    assert explain(line, DATA / "linear.csv", top=0).metric == "rmse"
+    config = f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: []\nepochs: 1\nmetric: r2"
+    (tmp_path / "c.yaml").write_text(config)
+    found = explain(train(tmp_path / "c.yaml", output=tmp_path / "run").run, top=0)
+    assert found.metric == "r2"
+    assert found.importances is not None
+    assert found.importances[0].metric_worsening > 0.0
+
+
+def test_several_numbers(pair: Path) -> None:
+    found = explain(pair, DATA / "linear.csv", attributions=True, of="y", rows=20)
+    assert found.dependences[0].outputs == ("x2", "y")
+    assert found.attributions is not None
+    assert set(found.attributions.outputs) == {"y"}
+    assert found.attributions.missed == 0
+
+
+def test_what_is_strange_of_the_rows_is_told(penguins: Path) -> None:
+    strange = PENGUINS.head(5).with_columns(pl.lit("Atlantis").alias("island"))
+    assert any("'island': 5" in note for note in explain(penguins, strange, top=0).notes)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_one_row_and_two_are_explained(penguins: Path, rows: int) -> None:
+    found = explain(penguins, PENGUINS.head(rows), attributions=True)
+    assert json.loads(json.dumps(found.json()))["importance"][0]["low"] is None or rows == 2
+    assert found.attributions is not None
+    assert found.attributions.missed == 0
+
+
+def test_the_json_says_all_but_the_attributions(penguins: Path) -> None:
+    said = json.loads(json.dumps(explain(penguins, TABLE, top=1, repeats=1).json(), allow_nan=False))
+    assert said["rows"] == 344
+    assert said["loss_name"] == "log_loss"
+    assert said["importance"][0].keys() == {"column", "loss_increase", "low", "high", "metric_worsening"}
+    (curve,) = said["dependence"]
+    assert curve.keys() == {"column", "points", "outputs", "predictions"}
+    assert len(curve["points"]) == len(curve["predictions"])
+
+
+@pytest.mark.parametrize(("rows", "repeats", "top"), [(0, 5, 6), (None, 0, 6), (None, 5, -1)])
+def test_numbers_that_are_too_small_are_refused(penguins: Path, rows: int | None, repeats: int, top: int) -> None:
+    with pytest.raises(UsageError, match="1 or more"):
+        explain(penguins, TABLE, rows=rows, repeats=repeats, top=top)
+
+
+def test_what_cannot_be_explained_is_refused(penguins: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no rows"):
+        explain(penguins, PENGUINS.head(0))
+    with pytest.raises(DataError, match="no column 'island'"):
+        explain(penguins, PENGUINS.drop("island"))
+    with pytest.raises(DataError, match="was not among the training rows"):
+        explain(penguins, PENGUINS.with_columns(pl.lit("Dodo").alias("species")))
+    with pytest.raises(UsageError, match="no class 'Dodo'"):
+        explain(penguins, PENGUINS, attributions=True, of="Dodo")
+    with pytest.raises(RunError, match="no such run"):
+        explain(tmp_path / "nothing", PENGUINS)
+
+
+def test_it_is_told_how_far_it_is(penguins: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    explain(penguins, PENGUINS, rows=4, attributions=True, top=1, tell=lambda *step: told.append(step))
+    assert {what for what, _, _ in told} == {"importance", "dependence", "attributions"}
+    assert all(done <= of for _, done, of in told)
+    assert told[-1] == ("attributions", 4, 4)

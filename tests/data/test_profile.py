@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nncli.data.columns import Kind
+from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key, profile, profile_column
+from nncli.data.scratch import Scratch
+from nncli.data.stored import store
+from nncli.data.table import Table
+from nncli.errors import DataError
+
+N = 40
+
+
+def of(cells: Sequence[object], name: str = "x", dtype: pl.DataType | type[pl.DataType] | None = None) -> ColumnProfile:
+    return profile_column(Table(pl.DataFrame({name: pl.Series(list(cells), dtype=dtype)}), "t.csv"), name)
+
+
+def words(count: int) -> list[str]:
+    return [f"a{number}" for number in range(count)]
+
+
+def test_numbers_come_with_their_range_and_their_mean() -> None:
+    found = of(["3", "1.5", None, "3"])
+    assert (found.kind, found.label, found.keep) == (Kind.NUMERIC, Label.NUMERIC, True)
+    assert (found.rows, found.present, found.missing, found.distinct) == (4, 3, 1, 2)
+    assert found.commonest == (("3", 2), ("1.5", 1))
+    assert (found.lowest, found.highest, found.mean, found.median) == (1.5, 3.0, 2.5, 3.0)
+
+
+@pytest.mark.parametrize("cells", [["yes", "no"], ["Y", "n"], ["0", "1"], [True, False], ["True", "FALSE", None]])
+def test_two_opposite_values_are_boolean(cells: list[object]) -> None:
+    assert of(cells * 3).label is Label.BOOLEAN
+
+
+def test_the_commonest_values_come_first_and_equals_by_their_spelling() -> None:
+    assert of(["b", "a", "c", "c", "f", "e", "d"]).commonest == (("c", 2), ("a", 1), ("b", 1), ("d", 1), ("e", 1))
+
+
+@pytest.mark.parametrize(
+    ("cells", "name"),
+    [
+        (words(N), "anything"),
+        (words(3), "id"),
+        ([str(i) for i in range(N)], "anything"),
+        ([str(i) for i in range(1, N + 1)][::-1], ""),
+        ([str(7 * i) for i in range(N)], "PassengerId"),
+        ([7.0 * i for i in range(3)], "order_no"),
+        ([f"{10**17 + i}" for i in range(N)], "number"),
+        ([10**17 + i for i in range(N)], "number"),
+        ([f"{i:05}" for i in range(N)], "number"),
+    ],
+)
+def test_a_key_is_left_out(cells: list[object], name: str) -> None:
+    found = of(cells, name)
+    assert (found.label, found.keep, found.reason) == (Label.ID, False, "a different value in every row")
+
+
+@pytest.mark.parametrize(
+    ("cells", "name"),
+    [
+        ([str(i + 0.5) for i in range(N)], "id"),  # a measurement
+        ([str(7 * i) for i in range(N)], "paid"),
+        ([str(i) for i in range(1950, 1950 + N)], "year"),
+        ([str(i) for i in range(N)], "day"),
+        ([str(i) for i in range(5)], "dose"),  # too few rows to tell
+        (words(5), "name"),
+        ([*words(N), None], "cabin"),
+        ([*words(N), "a0"], "id"),
+        ([str(i) for i in range(N)] + ["0"], "id"),
+    ],
+)
+def test_what_only_happens_to_differ_is_kept(cells: list[object], name: str) -> None:
+    found = of(cells, name)
+    assert (found.keep, found.reason, found.label is Label.ID) == (True, "", False)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["id", "ID", "rowid", "row_id", "customerID", "PassengerId", "Order No", "uuid", "Unnamed: 0", "", "column_1"],
+)
+def test_names_of_keys(name: str) -> None:
+    assert is_named_like_a_key(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["paid", "acid", "humid", "grid", "idea", "identity", "keyboard", "x", "🎉", "no_show"]
+)
+def test_names_of_no_keys(name: str) -> None:
+    assert not is_named_like_a_key(name)
+
+
+def test_constants_and_empty_columns_are_left_out() -> None:
+    assert (of(["x"] * 3).label, of(["x"] * 3).keep) == (Label.CONSTANT, False)
+    for cells in ([None, None], [float("nan")] * 2, ["nan", "nan"]):
+        assert (of(cells).label, of(cells).keep) == (Label.EMPTY, False)
+
+
+def test_one_value_that_is_missing_in_places_is_kept() -> None:
+    assert of(["x", None, "x"]).keep
+
+
+def test_one_row_is_too_few_to_call_anything_constant() -> None:
+    assert of(["x"]).keep
+    assert of(["1"]).keep
+
+
+def test_no_rows_are_no_fault() -> None:
+    assert of([], dtype=pl.String).label is Label.EMPTY
+
+
+def test_spellings_of_a_missing_value_are_found_among_numbers() -> None:
+    found = of([*map(str, range(N)), "?", "?"])
+    assert found.words == ("?",)
+    assert found.trouble
+    assert of([*map(str, range(N)), *["?"] * 2 * N]).words == ("?",)  # more of them than of numbers
+
+
+@pytest.mark.parametrize(
+    ("cells", "mark"),
+    [
+        (["1,234", "950", "9,611,428"], ","),
+        (["1.234.567", "950.123.000"], ""),  # the point is the decimal mark of this table
+        (["1 234", "950"], " "),
+        (["0,123", "1,234"], ""),  # a decimal comma, more likely
+        (["1,5", "1,234"], ""),
+        (["12%", "1,234"], ""),
+    ],
+)
+def test_what_groups_digits_is_found(cells: list[str], mark: str) -> None:
+    found = of(cells * N)
+    assert found.trouble
+    assert found.thousands == mark
+
+
+def test_a_category_beside_few_numbers_is_no_missing_value() -> None:
+    found = of(["2", "3", "none"] * N)
+    assert (found.words, found.trouble, found.kind) == ((), None, Kind.CATEGORICAL)
+
+
+def test_doubtful_columns_say_why_and_go_as_categories() -> None:
+    found = of(["12%", "13%"] * N)
+    assert isinstance(found.trouble, DataError)
+    assert (found.kind, found.keep, found.words) == (Kind.CATEGORICAL, True, ())
+
+
+@pytest.mark.parametrize("cells", [[1.0, float("inf"), 2.0], ["1", "inf", "2"]])
+def test_a_column_with_an_infinite_cell_is_left_out(cells: list[object]) -> None:
+    found = of(cells)
+    assert (found.kind, found.keep, found.highest) == (Kind.NUMERIC, False, 2.0)
+    assert "not a finite number" in found.reason
+
+
+def test_ids_too_long_for_numbers_go_as_categories_where_they_repeat() -> None:
+    found = of([10**17 + 1, 10**17 + 1, 10**17 + 3] * N)
+    assert (found.kind, found.keep) == (Kind.CATEGORICAL, True)
+    assert found.trouble
+
+
+@pytest.mark.parametrize("cells", [[[1], [2]], [{"a": 1}, {"a": 2}], [b"x", b"y"]])
+def test_what_cannot_be_read_is_left_out(cells: list[object]) -> None:
+    found = of(cells)
+    assert not found.keep
+    assert "neither a number nor a category" in found.reason
+
+
+def test_typed_dates_are_called_dates() -> None:
+    assert of([dt.date(2024, 1, day) for day in (1, 2)]).label is Label.DATE
+
+
+def test_a_stored_table_is_described_column_by_column() -> None:
+    frame = pl.DataFrame({"b": ["1", "2", "3"], "a": ["x", "y", "x"]})
+    with Scratch() as scratch:
+        read = (Table(frame[row : row + 1], "t.csv", row + 1) for row in range(3))
+        table = store(lambda: read, lambda table: table.names, scratch, texts=())
+        assert [(found.name, found.kind, found.rows) for found in profile(table)] == [
+            ("b", Kind.NUMERIC, 3),
+            ("a", Kind.CATEGORICAL, 3),
+        ]
+        assert [found.name for found in profile(table, ["a"])] == ["a"]
+        with pytest.raises(DataError, match="there is no column 'c'"):
+            profile(table, ["c"])
+
+
+@given(st.lists(st.none() | st.text(max_size=4) | st.integers().map(str) | st.floats().map(str), max_size=30))
+def test_any_column_has_a_profile_that_adds_up(cells: list[str | None]) -> None:
+    found = of(cells, dtype=pl.String)
+    assert found.rows == len(cells)
+    assert found.missing + found.present == found.rows
+    assert sum(count for _, count in found.commonest) <= found.present
+    assert found.distinct <= found.present
+    assert found.keep == (not found.reason)
