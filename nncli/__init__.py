@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nncli.version import __version__
 
 if TYPE_CHECKING:
+    from nncli.commands.check import check
     from nncli.commands.cross_validate import cross_validate, resume_cross_validation
     from nncli.commands.evaluate import evaluate
     from nncli.commands.explain import explain
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "__version__",
+    "check",
     "cross_validate",
     "evaluate",
     "explain",
@@ -35,6 +37,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Import a command when it is first asked for, so that `import nncli` costs nothing (PEP 562)."""
     homes = {
+        "check": "check",
         "train": "train",
         "resume": "train",
         "init": "init",

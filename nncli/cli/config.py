@@ -18,7 +18,7 @@ def root() -> None:
 
 
 @config.command("schema")
-def schema() -> None:
+def schema(no_color: NoColor = False) -> None:
     """Print the JSON Schema of a configuration, by which editors and other tools know what may be written.
 
     An editor with the YAML language server completes and checks a file in which a comment names the schema.

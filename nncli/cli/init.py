@@ -9,7 +9,7 @@ import typer
 
 from nncli.cli.completion import complete_assignment
 from nncli.cli.memory import settle_within_limit
-from nncli.cli.options import Quiet
+from nncli.cli.options import Force, NoColor, Quiet, Verbose
 
 
 class Preset(StrEnum):
@@ -52,8 +52,10 @@ def init(
             autocompletion=complete_assignment,
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: Force = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
 ) -> None:
     """Look at a table and write a configuration that trains on it, with what was found and decided in comments.
 

@@ -99,10 +99,11 @@ class LiveProgress:
         return [Text.assemble(*((text, STYLES[role]) for text, role in line)) for line in lines]
 
     def _figures(self) -> list[Text]:
+        """How good it is; the rate, last of the figures, is a matter of the pace."""
         from rich.text import Text
 
         parts = []
-        for figure in self._course.figures:
+        for figure in self._course.figures[:-1]:
             name = figure.partition(" ")[0]
             if name in ("loss", "val_loss"):
                 drawn, style = LINES[self._braille][name], STYLES["loss" if name == "loss" else "val_loss"]
@@ -115,7 +116,9 @@ class LiveProgress:
         from rich.text import Text
 
         pace, now, most = self._course.rows_per_second, resident_bytes(), most_bytes()
-        parts = [] if pace is None else [f"{float(f'{pace:.3g}'):,.0f} rows/s"]
+        parts = self._course.figures[-1:]
+        if pace is not None:
+            parts.append(f"{float(f'{pace:.3g}'):,.0f} rows/s")
         if now is not None:
             parts.append(f"memory {in_words(now)}")
         elif most is not None:

@@ -48,7 +48,7 @@ Scheduler: TypeAlias = Annotated[
     str | None,
     typer.Option("--scheduler", metavar="ADDRESS", help="Train members on a Dask cluster, as in tcp://host:8786."),
 ]
-Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace an existing output file.")]
+Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 JsonLines: TypeAlias = Annotated[
     bool,

@@ -7,19 +7,19 @@ from typing import Annotated
 
 import typer
 
-from nncli.cli.completion import complete_run
 from nncli.cli.memory import settle_within_limit
+from nncli.cli.options import Force, NoColor, Quiet, RunDirectory, Verbose
 
 
 def report(
-    run: Annotated[
-        Path, typer.Argument(help="A run directory made by `nncli train`.", metavar="RUN", autocompletion=complete_run)
-    ],
+    run: RunDirectory,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The HTML file to write; default: report.html in RUN.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing but errors.")] = False,
+    force: Force = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
 ) -> None:
     """Write what a trained RUN learned, from what, and how far to trust it, as one HTML file.
 

@@ -68,20 +68,50 @@ def configured(
     return _loaded(document, _given(assignments, environment), folder, name).config
 
 
-def load_data(path: str | Path) -> Config | None:
-    """The table that a configuration names, if that much of it can be read, whatever else is wrong with it.
+def load_usable(
+    path: str | Path, assignments: Sequence[str] = (), environment: Mapping[str, str] = NOTHING
+) -> tuple[Config | None, tuple[Mistake, ...]]:
+    """As `load_config`, with the mistakes instead of an error; where there are some, without the keys that have them.
 
-    Everything but `data` is at its default. None for the standard input, which can be read but once.
+    None where not even then it can be read, and of the standard input, which can be read but once.
+
+    Raises:
+        UsageError: an assignment is not of the form key=value.
     """
-    if str(path) == "-":
-        return None
     try:
+        return load_config(path, assignments, environment), ()
+    except ConfigError as error:
+        mistakes = error.mistakes
+    wrong = {(mistake.place.key or "").partition(".")[0] for mistake in mistakes}
+    given = _given(assignments, environment)
+    sound = [assignment for assignment in given if not assignment.mistakes and assignment.words[0] not in wrong]
+    try:
+        if str(path) == "-" or "data" in wrong:
+            return None, mistakes
         document = read(path)
-        config = validate(Config, replace(document, value={"data": document.value.get("data")}))
+        kept = {key: value for key, value in document.value.items() if key not in wrong}
+        kept |= {"layers": []} if "layers" in wrong else {}
+        folder = Path(path).resolve().parent
+        return _loaded(replace(document, value=kept), sound, folder, Path(path).stem).config, mistakes
     except ConfigError:
-        return None
-    data = config.data.model_copy(update={"path": _absolute(Path(path).resolve().parent, config.data.path)})
-    return config.model_copy(update={"data": data})
+        return None, mistakes
+
+
+def placed(
+    mistake: Mistake, path: str | Path, assignments: Sequence[str] = (), environment: Mapping[str, str] = NOTHING
+) -> Mistake:
+    """A mistake of a key, found later, with the line of the configuration that the key stands on, if it does.
+
+    Raises:
+        ConfigError: the configuration cannot be read, and from the standard input it cannot be again.
+    """
+    if mistake.place.key is None or mistake.place.source is not None or str(path) == "-":
+        return mistake
+    document = expand(read(path), _given(assignments, environment), [])
+    keys = tuple(int(word) if word.isdecimal() else word for word in mistake.place.key.split("."))
+    if keys[:1] not in document.marks:
+        return mistake
+    return document.mistake(mistake.message, keys, hint=mistake.hint)
 
 
 def _given(assignments: Sequence[str], environment: Mapping[str, str]) -> list[Assignment]:

@@ -42,12 +42,13 @@ def as_polars(data: Frame) -> pl.DataFrame:
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
         raise DataError(f"the frame has more than one column {listed(twice)}", hint="Give each a name of its own.")
-    return pl.DataFrame([_column(name, data.iloc[:, j]) for j, name in enumerate(names)])
+    return pl.DataFrame({name: _column(name, data.iloc[:, j]) for j, name in enumerate(names)})
 
 
 def of_array(X: npt.NDArray[Any], names: Sequence[str]) -> pl.DataFrame:
     """An array (rows, columns) as a frame. Columns of objects are of numbers where all that is there is a number."""
-    return pl.DataFrame([_of_vector(name, np.ascontiguousarray(x)) for name, x in zip(names, X.T, strict=True)])
+    columns = zip(names, X.T, strict=True)
+    return pl.DataFrame({name: _of_vector(name, np.ascontiguousarray(x)) for name, x in columns})
 
 
 def _column(name: str, cells: pd.Series) -> pl.Series:

@@ -85,7 +85,7 @@ class StoredTable:
     def only(self, names: Sequence[str]) -> Table:
         """Some columns, in memory."""
         self.outline.require(names)
-        frame = pl.DataFrame([self._whole(name) for name in names])
+        frame = pl.DataFrame({name: self._whole(name) for name in names})
         return replace(self.outline, frame=frame, first_row=self.first, numbers=self.numbers)
 
     @property
@@ -125,7 +125,7 @@ class StoredTable:
     def _frame(self, piece: Piece, names: Sequence[str]) -> pl.DataFrame:
         spans = [piece.spans[name] for name in names]
         numbers = iter(np.empty((sum(span.bare for span in spans), piece.rows)))  # one call for memory, not many
-        columns = []
+        columns = {}
         for name, span in zip(names, spans, strict=True):
             if span.bare:
                 self._fill(x := next(numbers), span)
@@ -136,7 +136,7 @@ class StoredTable:
                     self.spool.seek(span.offset)
                     kept = self.spool.read(span.size)
                 cells = pl.read_ipc_stream(io.BytesIO(kept)).get_column(name)
-            columns.append(cells.cast(self.types[name]))
+            columns[name] = cells.cast(self.types[name])
         return pl.DataFrame(columns)
 
     def _fill(self, x: npt.NDArray[np.float64], span: Span) -> None:

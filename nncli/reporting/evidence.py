@@ -41,7 +41,8 @@ class _Gathering:
         try:
             return read()
         except NncliError as error:
-            self.troubles.append(f"{what} cannot be shown: {error}")
+            place = f"{error.place}: " if error.place else ""
+            self.troubles.append(f"{what} cannot be shown. {place}{error.message}. {error.hint or ''}".strip())
             return None
 
 

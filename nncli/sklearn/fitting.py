@@ -68,8 +68,8 @@ class Request:
             ValueError: the loss is one for another task.
         """
         document = self._document
-        value, section = document.value, document.value.get("data")
-        data = columns.section(section if isinstance(section, dict) else {}, table)
+        value, section = document.value, document.value.get("data") or {}
+        data = columns.section(section, table) if isinstance(section, dict) else section  # for validation to refuse
         preset = value.get("preset") or (TEXTBOOK if "layers" in value else TABULAR)
         quality = value.get("quality") or ("fast" if preset == TABULAR else None)
         loss = value.get("loss") or LOSSES[self.task]
@@ -129,7 +129,7 @@ def fit(request: Request, frame: pl.DataFrame, columns: Columns) -> Fitted:
                 if isinstance(event, Finished):
                     epochs = event.epochs
         except NncliError as error:
-            raise _in_memory(error) from error
+            raise _in_memory(error, str(table)) from error
         return Fitted(pack(run), load(run), epochs, notes)
 
 
@@ -141,9 +141,9 @@ def load_packed(files: Mapping[str, bytes]) -> Loaded:
         return load(run)
 
 
-def _in_memory(error: NncliError) -> Exception:
+def _in_memory(error: NncliError, table: str) -> Exception:
     """The error as it is told of a table that has no path: ValueError for what was asked wrongly."""
-    if isinstance(error, DataError) and error.place:
+    if isinstance(error, DataError) and error.place and error.place.source == table:
         error.place = replace(error.place, source="the training rows")
     if isinstance(error, DivergedError):
         what, _, _ = error.message.partition(";")  # the rest says what was kept, and nothing is

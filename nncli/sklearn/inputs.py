@@ -32,6 +32,8 @@ def features(estimator: Any, X: Any, *, reset: bool) -> pl.DataFrame:
         if isinstance(X, pl.DataFrame) or is_pandas(X):
             validate_data(estimator, X, reset=reset, skip_check_array=True)
             frame = as_polars(X)
+            if not frame.width:
+                raise ValueError("Found 0 feature(s), while a minimum of 1 is required.")
             if len(frame) < (least := FEWEST_ROWS if reset else 1):
                 raise ValueError(f"Found {len(frame)} sample(s), while a minimum of {least} is required.")
             return frame.rename(dict(zip(frame.columns, names_of(estimator), strict=True)))
@@ -101,10 +103,17 @@ def weights(sample_weight: Any, frame: pl.DataFrame) -> Array | None:
 
 
 def spelled(known: Array) -> pl.Series:
-    """The classes as a table's cells: whole numbers, or text."""
+    """The classes as a table's cells: whole numbers, or text.
+
+    Text that a table would take for numbers that are no classes, such as 0.5 or nan, is numbered from 0 on.
+    """
     if known.dtype.kind in "iu":
         return pl.Series(known)
-    return pl.Series([str(label) for label in known.tolist()])
+    words = pl.Series([str(label) for label in known.tolist()], dtype=pl.String)
+    numbers = words.str.strip_chars().cast(pl.Float64, strict=False)
+    if numbers.has_nulls() or (numbers.is_finite() & (numbers == numbers.floor())).all():
+        return words
+    return pl.Series(range(len(words)))
 
 
 def free(name: str, taken: Collection[str]) -> str:

@@ -173,3 +173,11 @@ def test_rows_that_are_taken_twice_stand_twice_also_where_a_whole_block_seems_to
         some = stored(frame, scratch).take(np.array([0, 0, 2, 3, 4, 5]))
         assert some.only(["a"]).frame["a"].cast(pl.Int64).to_list() == [0, 0, 2, 3, 4, 5]
         assert [block.place(row=1).row for block in some.blocks(["a"])] == [1, 5]
+
+
+def test_a_column_without_a_name_keeps_having_none() -> None:
+    frame = pl.DataFrame({"": [1.0, 2.0], "column_0": ["x", "y"]})
+    with Scratch() as scratch:
+        table = stored(frame, scratch, 2, texts=("column_0",))
+        assert table.only(["", "column_0"]).frame.equals(frame)
+        assert next(table.blocks(["", "column_0"])).frame.equals(frame)

@@ -20,12 +20,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from nncli import load, predict, train
+from nncli.config.schema import Config
 from nncli.ensemble import Ensemble
 from nncli.model import Model
 from nncli.nn.layers import Dense, Layer
 from nncli.nn.learned import Scale
 from nncli.runs.directory import Run
 from nncli.sklearn import NNClassifier, NNRegressor
+from nncli.sklearn.estimators import NOT_KEYS
 from tests.cli.support import DATA, ROOT
 
 PENGUINS = pl.read_csv(DATA / "penguins.csv", null_values="NA").drop("year")
@@ -83,8 +85,17 @@ def test_an_array_of_objects_holds_text_and_numbers() -> None:
 
 @pytest.mark.parametrize(
     "labels",
-    [["x", "y"], ["10", "9"], ["NA", ""], [10, -9], [True, False], [1.0, 2.0]],
-    ids=["text", "text of numbers", "words for missing", "whole numbers", "booleans", "floats"],
+    [["x", "y"], ["10", "9"], ["0.5", "1.5"], ["nan", "1"], ["NA", ""], [10, -9], [True, False], [1.0, 2.0]],
+    ids=[
+        "text",
+        "text of numbers",
+        "of fractions",
+        "no number",
+        "words for missing",
+        "whole numbers",
+        "booleans",
+        "floats",
+    ],
 )
 def test_classes_of_any_type_come_back_as_they_were(labels: list[Any]) -> None:
     x, codes = make_blobs(60, centers=[[-3, 0], [3, 0]], random_state=0)
@@ -152,6 +163,12 @@ def test_a_feature_may_have_the_name_that_the_target_would_have_had() -> None:
     assert np.array_equal(quick_regressor().fit(named, LINE["y"], w).predict(named), wanted)
 
 
+def test_columns_may_have_any_name() -> None:
+    frame = LINE.select("x1", "x2").rename({"x1": "", "x2": 'a\x1b[31m\n,"'})
+    wanted = quick_regressor().fit(LINE.select("x1", "x2"), LINE["y"]).predict(LINE.select("x1", "x2"))
+    assert np.array_equal(quick_regressor().fit(frame, LINE["y"]).predict(frame), wanted)
+
+
 def test_rows_of_weight_zero_are_as_good_as_not_there() -> None:
     w = np.arange(len(X)) % 2
     weighted = quick().fit(X, Y, w).predict_proba(X)
@@ -188,6 +205,15 @@ def test_it_goes_into_pipelines_and_searches() -> None:
     assert scaled.predict(x).shape == (90,)
 
 
+@pytest.mark.parametrize("estimator", [NNClassifier(), NNRegressor()])
+def test_every_parameter_is_a_key_of_the_configuration_or_documented_as_none(estimator: Any) -> None:
+    document = (ROOT / "docs" / "python.md").read_text("utf-8")
+    names = estimator.get_params().keys()
+    assert names - Config.model_fields.keys() == {*NOT_KEYS}
+    assert all(f"`{name}`" in document for name in names)
+    assert all(value is None for value in estimator.get_params().values())
+
+
 def test_parameters_stand_above_the_configuration(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("{data: {path: nowhere.csv, target: [a]}, layers: [3], epochs: 2, optimizer: sgd}")
@@ -217,6 +243,8 @@ def test_without_layers_it_is_one_network_of_the_preset() -> None:
         (quick(loss="mse"), "the loss mse is for numbers"),
         (quick(quality="fast"), "only the preset tabular"),
         (quick(config="nowhere.yaml"), "no such file"),
+        (quick(config={"data": 7}), "data: expected key: value pairs"),
+        (quick(validation={"path": "nowhere.csv"}), "^nowhere.csv: there is no such file"),
         (quick_regressor(class_weight="balanced"), "not a class"),
         (quick_regressor(loss="cross_entropy"), "is for classes"),
         (quick_regressor(loss="poisson"), "the training rows, row 1, column 'y'"),
@@ -238,6 +266,8 @@ def test_rows_that_do_not_fit_are_refused(fitted: NNClassifier) -> None:
         quick_regressor().fit(LINE.select("x1").with_columns(x2=pl.lit(np.inf)), LINE["y"])
     with pytest.raises(ValueError, match="unique column names"):
         quick().fit(pd.DataFrame(np.eye(4), columns=list("abca")), [0, 1, 0, 1])
+    with pytest.raises(ValueError, match="0 feature"):
+        quick().fit(pd.DataFrame(index=range(4)), [0, 1, 0, 1])
     with pytest.raises(ValueError, match="Negative"):
         quick().fit(X, Y, -np.ones(len(X)))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from nncli.commands.checks.column import Column, Sides, have
 from nncli.commands.findings import Finding
@@ -83,7 +84,10 @@ def outliers(column: Column, sides: Sides, *, clipped: bool, target: bool = Fals
     """The numbers of a column that lie far from all others; of features that are `clipped` this is but a note."""
     if not column.numeric:
         return None
-    x = column.cells.fill_null(np.nan).to_numpy()
+    cells, rows = column.cells, sides.training
+    if sides.other is sides.table:  # a slip is one on either side of the split
+        cells, rows = pl.concat([cells, column.held]), np.concatenate([rows, sides.held])
+    x = cells.fill_null(np.nan).to_numpy()
     place = Place(source=sides.place.source, column=column.name)
     stands_in = stand_ins(x)
     if stands_in is not None:
@@ -97,16 +101,18 @@ def outliers(column: Column, sides: Sides, *, clipped: bool, target: bool = Fals
     far = far_out(x)
     if far is None:
         return None
-    rows = ", ".join(f"{sides.row(int(i)):,}" for i in far.positions[:5])
-    more = f" and {len(far.positions) - 5:,} more" if len(far.positions) > 5 else ""
+    numbers = [sides.number(int(rows[i])) for i in far.positions]
+    more = f" and {len(numbers) - 5:,} more" if len(numbers) > 5 else ""
     message = (
-        f"{quoted(column.name)} is {far.value:.6g} in row {sides.row(int(far.positions[0])):,}, {far.scales:,.0f} "
+        f"{quoted(column.name)} is {far.value:.6g} in row {numbers[0]:,}, {far.scales:,.0f} "
         f"robust scales from the median, {far.middle:.6g}, and far from all other rows"
     )
-    if len(far.positions) > 1:
-        message += f"; so are rows {rows}{more}"
+    if len(numbers) > 1:
+        message += (
+            f"; so {'are rows' if len(numbers) > 2 else 'is row'} {', '.join(f'{n:,}' for n in numbers[1:5])}{more}"
+        )
     mend = "If it is a slip, mend the cell or leave it empty; if it is right, encoding: {numeric: quantile} tames it."
     if target:
         mend = "If it is a slip, mend the cell or leave the row out; if it is right, loss: huber is less drawn to it."
-    place = Place(source=place.source, row=sides.row(int(far.positions[0])), column=column.name)
+    place = Place(source=place.source, row=numbers[0], column=column.name)
     return Finding("note" if clipped and not target else "warning", "outlier", place, message, mend)

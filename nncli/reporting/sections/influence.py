@@ -60,7 +60,8 @@ def influence_of(judged: Judged) -> Influence:
     encoded = EncodedRows.of(model, part, None if judged.spoken is None else judged.spoken[:, rows])
     metric = "accuracy" if isinstance(judged.predictions.target, ClassTarget) else "rmse"
     judge = Judge(model, judged.y[rows], metric)
-    found = importances(encoded, judge, REPEATS, rng)
+    with np.errstate(all="ignore"):  # losses beyond measure are shown as that
+        found = importances(encoded, judge, REPEATS, rng)
     few = np.linspace(0, n - 1, min(n, MOST_AVERAGED)).round().astype(np.int64)
     curves = dependences(encoded.take(few), part.take(few), [one.column for one in found[:TOP]], rng)
     return Influence(n, judge.loss_name, found, curves, encoded)
@@ -124,8 +125,9 @@ def _dependence(one: Dependence) -> Figure | None:
         drawn = [
             Range(label, float(y), None, None) for label, y in zip(labels, one.predictions[:, outputs[0]], strict=True)
         ]
-        said = f"Mean prediction of {shown(one.outputs[outputs[0]], 30)} by {column}."
-        return ranges(name, said, "mean prediction", drawn, table, float(one.predictions[:, outputs[0]].mean()))
+        output, mean = shown(one.outputs[outputs[0]], 30), float(one.predictions[:, outputs[0]].mean())
+        said = f"Mean prediction of {output} by {column}; the dotted line is the mean of these."
+        return ranges(name, said, "mean prediction", drawn, table, mean)
     x = np.arange(len(labels), dtype=np.float64) if one.values is None else one.values
     some = [
         Line(shown(one.outputs[j], 16) if len(one.outputs) > 1 else "", x, one.predictions[:, j], colour)
@@ -141,13 +143,13 @@ def attributions(judged: Judged, found: Influence, rows: NDArray[np.int64]) -> t
     if found.encoded is None or not len(rows):
         return ()
     said = attribute(EncodedRows.of(judged.model, judged.table.take(rows)), found.encoded)
-    told = []
+    told, classes = [], isinstance(judged.predictions.target, ClassTarget)
     for output, values in zip(said.outputs, said.values, strict=True):
-        most = [
-            j for j in np.argsort(-np.abs(values), kind="stable")[:MOST_ATTRIBUTED] if abs(values[j]) > LEAST_ATTRIBUTED
+        most = np.argsort(-np.abs(values), kind="stable")[:MOST_ATTRIBUTED]
+        each = [
+            f"{shown(said.columns[j], 30)} {'+' if values[j] > 0 else ''}{number(values[j])}"
+            for j in most
+            if abs(values[j]) > LEAST_ATTRIBUTED
         ]
-        each = ", ".join(
-            f"{shown(said.columns[j], 30)} {'+' if values[j] > 0 else ''}{number(values[j])}" for j in most
-        )
-        told.append(f"{shown(output, 20)}: {each}" if isinstance(judged.predictions.target, ClassTarget) else each)
+        told.append("\n".join([f"{shown(output, 20)}:", *each] if classes else each))
     return tuple(told)

@@ -11,7 +11,7 @@ def provenance(evidence: Evidence) -> Section:
     manifest = evidence.manifest
     pairs = [
         ("status", manifest.status),
-        ("command", shown(" ".join(manifest.command), 400)),
+        ("command", shown(" ".join(manifest.command), 400) or "from Python"),
         ("started", manifest.started),
         ("finished", manifest.finished or "not yet"),
         ("seconds", "–" if manifest.seconds is None else f"{manifest.seconds:,.1f}"),

@@ -44,18 +44,21 @@ class Segment:
 
 
 def segments(judged: Judged, assessment: Assessment) -> Section | None:
-    """The segments of the worst errors; None where all of them have too few rows."""
+    """The segments of errors above that of all rows; None where there is none, or all have too few rows."""
     errors, what = row_errors(judged)
     found = _measured(judged, assessment, errors)
     if not found:
         return None
     overall = float(np.average(errors, weights=judged.weights))
     worst = sorted(found, key=lambda one: (-one.certain, one.column, one.called))
+    worst = [one for one in worst if one.error > overall]
+    if not worst:
+        return None
     rows = tuple(
         (shown(one.column), shown(one.called), f"{one.rows:,}", number(one.error), between(one.interval))
         for one in worst[:MOST_LISTED]
     )
-    note = f"The {len(rows)} worst of {len(found):,} segments." if len(rows) < len(found) else ""
+    note = f"Of {len(found):,} segments." if len(rows) < len(found) else ""
     table = Table(
         "Errors by segment, worst first",
         ("column", "rows where it is", "rows", what, "95 % interval"),
