@@ -12,6 +12,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Union, get_args, get_origin
 
+from commands import commands
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -186,6 +187,7 @@ def training_picture() -> str:
 
 MADE: dict[Path, Callable[[], str]] = {
     DOCS / "configuration.md": configuration,
+    DOCS / "commands.md": commands,
     DOCS / "config.schema.json": json_schema,
     SCHEMA: json_schema,
 }
