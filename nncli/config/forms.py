@@ -21,24 +21,27 @@ _COUNT = re.compile("[1-9][0-9]{0,8}")
 YES, NO = ("yes", "true", "on"), ("no", "false", "off")
 
 
-def of_value(group: Sequence[Complaint], key: str) -> str | None:
-    """What to write instead of a value that is of no form that `key` may have; None where nothing is plain."""
+def of_value(group: Sequence[Complaint], at: str) -> str | None:
+    """What to write, after `at` (`epochs: `, or nothing in a list), instead of a value of no form that may stand there.
+
+    None where nothing is plain.
+    """
     value, kinds = group[0].details["input"], {complaint.kind.split("_")[0] for complaint in group}
     sections = [model for complaint in group for model in complaint.models if type_of(model) is None]
     if "model" in kinds and sections and not isinstance(value, dict | list):
-        return _section(key, value, sections[0])
+        return _section(at, value, sections[0])
     if kinds & {"tuple", "list"} and "model" not in kinds:
-        return _list(key, value)
+        return _list(at, value)
     if kinds & {"int", "float"}:
-        return _number(key, value, whole="float" not in kinds)
+        return _number(at, value, whole="float" not in kinds)
     if kinds == {"bool"} and isinstance(value, str) and folded(value) in (*YES, *NO):
-        return f"Write {key}: {brief(folded(value) in YES)}."
+        return f"Write {at}{brief(folded(value) in YES)}."
     if kinds == {"string"} and isinstance(value, list) and len(value) == 1:
-        return f"Write {key}: {brief(value[0])}."
+        return f"Write {at}{brief(value[0])}."
     if kinds == {"string"} and isinstance(value, int | float):
-        return f"Write {key}: {brief(str(value))}, in quotes."
+        return f"Write {at}{brief(str(value))}, in quotes."
     if "less" in kinds and isinstance(value, int | float) and 1 < value <= 100:
-        return f"A share is a part of 1: {key}: {value / 100:g} for {as_written(value)} %."
+        return f"A share is a part of 1: {at}{value / 100:g} for {as_written(value)} %."
     return None
 
 
@@ -55,7 +58,7 @@ def of_type(word: object, choices: Sequence[str], noun: str, top: type[BaseModel
     near = respelt(name[1], choices) if name else None
     if near:
         return f"Options stand beside the type: {{type: {near}, …}}."
-    number = _number(noun, word, whole=False) if noun == "learning_rate" else None
+    number = _number(f"{noun}: ", word, whole=False) if noun == "learning_rate" else None
     if number or meant(str(word), choices):
         return number or f"Expected one of {listed(choices, most=MOST_CHOICES)}."
     elsewhere = homes_of_type(top, str(word))
@@ -88,32 +91,32 @@ def of_missing(key: str, model: type[BaseModel]) -> str:
     return f"Write {key}: {{{', '.join([*([f'type: {type_}'] if type_ else []), *needed])}}}."
 
 
-def _list(key: str, value: object) -> str | None:
+def _list(at: str, value: object) -> str | None:
     if isinstance(value, str) and folded(value) in ("none", ""):
-        return f"Write {key}: [] for none."
+        return f"Write {at}[] for none."
     if isinstance(value, str):
         parts = [part for part in re.split(r"[\s,;]+", value.strip("()[] ")) if part]
-        return f"Write {key}: {brief([int(part) if _COUNT.fullmatch(part) else part for part in parts])}."
+        return f"Write {at}{brief([int(part) if _COUNT.fullmatch(part) else part for part in parts])}."
     if isinstance(value, int | float):
-        return f"Write {key}: {brief([value])}."
-    return f"Write {key}: [{{…}}], in brackets, or begin each item with a dash." if isinstance(value, dict) else None
+        return f"Write {at}{brief([value])}."
+    return f"Write {at}[{{…}}], in brackets, or begin each item with a dash." if isinstance(value, dict) else None
 
 
-def _section(key: str, value: object, section: type[BaseModel]) -> str:
+def _section(at: str, value: object, section: type[BaseModel]) -> str:
     if value is True:
-        return f"Write {key}: {{}} for its defaults."
+        return f"Write {at}{{}} for its defaults."
     if value is False:
-        return f"Write {key}: null, or leave it out."
+        return f"Write {at}null, or leave it out."
     needed = [name for name, field in section.model_fields.items() if field.is_required()]
     first = needed[0] if needed else next(iter(section.model_fields))
     rest = [f"{name}: …" for name in needed[1:]]
-    return f"Write {key}: {{{', '.join([f'{first}: {brief(value)}', *rest])}}}."
+    return f"Write {at}{{{', '.join([f'{first}: {brief(value)}', *rest])}}}."
 
 
-def _number(key: str, value: object, *, whole: bool) -> str | None:
+def _number(at: str, value: object, *, whole: bool) -> str | None:
     """What to write for a number in another spelling: in quotes, 20%, a decimal comma, 1e3 for a thousand."""
     if isinstance(value, float) and value.is_integer() and whole:
-        return f"Write {key}: {int(value)}, without a decimal point or an exponent."
+        return f"Write {at}{int(value)}, without a decimal point or an exponent."
     if not isinstance(value, str) or len(value) > LONGEST_NUMBER:
         return None
     share = value.strip().removesuffix("%").strip()
@@ -124,7 +127,7 @@ def _number(key: str, value: object, *, whole: bool) -> str | None:
     if isinstance(number, bool) or not isinstance(number, int | float):
         return None
     shown = brief(number if share == value.strip() else number / 100)
-    return f"Write {key}: {shown}, without quotes." if shown == value else f"Write {key}: {shown}."
+    return f"Write {at}{shown}, without quotes." if shown == value else f"Write {at}{shown}."
 
 
 def _words(annotation: object) -> Iterator[object]:

@@ -14,6 +14,7 @@ from nncli.config.document import Document, Path
 from nncli.config.homes import misplaced
 from nncli.config.scalars import as_written
 from nncli.config.slips import meant
+from nncli.config.writing import brief
 from nncli.errors import ConfigError, Mistake, listed, quoted
 
 M = TypeVar("M", bound=BaseModel)
@@ -118,7 +119,8 @@ def _worded(group: Sequence[Complaint], document: Document, top: type[BaseModel]
         message = f"{what}must {' and '.join(rules)}{rest}, found {as_written(value)}"
     else:
         message = f"expected {what and 'the key to be '}{' or '.join(others)}, found {as_written(value)}"
-    hint = None if what else forms.of_value(group, str(path[-1]))
+    at = f"{brief(path[-1])}: " if path and isinstance(path[-1], str) else ""
+    hint = None if what else forms.of_value(group, at)
     return document.mistake(message + _did_you_mean(value, choices), path, "key" if what else "value", hint)
 
 

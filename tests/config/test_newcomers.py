@@ -80,6 +80,8 @@ def told(folder: Path, text: str) -> str:
         ("validation: 20%", "Write validation: 0.2."),
         ("validation: 20", "A share is a part of 1: validation: 0.2 for 20 %."),
         ("metric: [accuracy]", "Write metric: accuracy."),
+        ("data: {path: t.csv, target: [1]}", 'Write "1", in quotes.'),
+        ("class_weight: {'a b: 1': '2'}", 'Write "a b: 1": 2, without quotes.'),
         ("output: 3", 'Write output: "3", in quotes.'),
     ],
 )
