@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nncli.commands.evaluate import evaluate
     from nncli.commands.explain import explain
     from nncli.commands.init import init
+    from nncli.commands.listing import list_runs
     from nncli.commands.load import load
     from nncli.commands.predict import predict
     from nncli.commands.train import resume, train
@@ -26,6 +27,7 @@ __all__ = [
     "evaluate",
     "explain",
     "init",
+    "list_runs",
     "load",
     "predict",
     "resume",
@@ -44,6 +46,7 @@ def __getattr__(name: str) -> object:
         "predict": "predict",
         "evaluate": "evaluate",
         "load": "load",
+        "list_runs": "listing",
         "explain": "explain",
         "cross_validate": "cross_validate",
         "resume_cross_validation": "cross_validate",

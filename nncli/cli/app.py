@@ -23,6 +23,7 @@ from nncli.cli.generate import generate_data
 from nncli.cli.init import init
 from nncli.cli.predict import predict
 from nncli.cli.report import report
+from nncli.cli.runs import runs
 from nncli.cli.signals import InsistedError, StoppedError
 from nncli.cli.train import train
 from nncli.errors import NncliError, is_shortage
@@ -51,6 +52,7 @@ app.command("predict")(predict)
 app.command("evaluate")(evaluate)
 app.command("explain")(explain)
 app.command("report")(report)
+app.command("runs")(runs)
 app.command("cross-validate")(cross_validate)
 app.command("generate-data")(generate_data)
 app.add_typer(config, name="config")
@@ -81,6 +83,7 @@ def root(
     nncli evaluate "$RUN" labelled.csv             score
     nncli explain "$RUN"                           what it leans on
     nncli report "$RUN"                            what it learned, as a page to read
+    nncli runs                                     all runs, and how each ended
     nncli cross-validate config.yaml               how good such a training is, fold by fold
     """
     if debug:

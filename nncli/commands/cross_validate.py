@@ -30,8 +30,7 @@ from nncli.data.folds import Fold
 from nncli.data.scratch import Scratch
 from nncli.errors import UsageError
 from nncli.runs.directory import Run
-
-FOLDS = "folds"
+from nncli.runs.names import FOLDS
 
 
 @dataclass(frozen=True)

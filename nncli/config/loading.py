@@ -98,7 +98,7 @@ def load_usable(
 
 
 def placed(
-    mistake: Mistake, path: str | Path, assignments: Sequence[str] = (), environment: Mapping[str, str] = NOTHING
+    path: str | Path, assignments: Sequence[str], mistake: Mistake, environment: Mapping[str, str] = NOTHING
 ) -> Mistake:
     """A mistake of a key, found later, with the line of the configuration that the key stands on, if it does.
 
