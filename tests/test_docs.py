@@ -67,7 +67,7 @@ def test_the_make_targets_of_the_readme_exist() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
 
 
-def test_the_configuration_reference_is_current() -> None:
+def test_what_is_made_from_the_code_is_current() -> None:
     run([sys.executable, "docs/build.py", "--check"], ROOT)
 
 
@@ -101,3 +101,15 @@ def test_every_link_of_the_documents_leads_somewhere() -> None:
     for document in [ROOT / "README.md", *ROOT.glob("docs/*.md"), *PAGES[1:], ROOT / "CONTRIBUTING.md"]:
         for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text("utf-8")):
             assert (document.parent / link).exists(), f"{document.name}: {link}"
+
+
+def test_every_command_has_its_page() -> None:
+    text = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    listed = re.findall(r"^- \[(nncli [a-z -]+)\]\(#([a-z-]+)\): [A-Z]", text, re.MULTILINE)
+    assert {"nncli train", "nncli predict", "nncli config show"} <= {name for name, _ in listed}
+    for name, anchor in listed:
+        assert anchor == name.replace(" ", "-")
+        page = text.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        assert page.startswith(f"\n    {name} [OPTIONS]")
+        assert "```sh" in page
+        assert "\nOptions:\n" in page

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from nncli.cli.check import check
+from nncli.cli.completion import join_words
 from nncli.cli.config import config
 from nncli.cli.cross_validate import cross_validate
 from nncli.cli.evaluate import evaluate
@@ -100,6 +101,8 @@ def main() -> None:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character shows its number
                 stream.reconfigure(errors="backslashreplace")
+        if os.environ.get("_NNCLI_COMPLETE") == "complete_bash":
+            join_words(os.environ)
         _run()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
@@ -101,7 +102,7 @@ def check(
         NncliError: there is no room for temporary files.
     """
     if not isinstance(config, Config):
-        usable, mistakes = load_usable(config, assignments)
+        usable, mistakes = load_usable(config, assignments, os.environ)
         if usable is None or mistakes:
             return _of_table_alone(usable, mistakes, tell)
         checked = _check(usable, tell)
@@ -113,7 +114,8 @@ def check(
 
 def _placed(path: str | Path, assignments: Sequence[str], finding: Finding) -> Finding:
     """The finding with the line of the configuration that it is about, if it is about one."""
-    mistake = placed(path, assignments, Mistake(finding.message, finding.place, finding.mend, finding.excerpt))
+    of_key = Mistake(finding.message, finding.place, finding.mend, finding.excerpt)
+    mistake = placed(path, assignments, of_key, os.environ)
     return replace(finding, place=mistake.place, excerpt=mistake.excerpt)
 
 

@@ -101,7 +101,7 @@ def cross_validation_events(
 ) -> Generator[CrossEvent, None, None]:
     """As `cross_validate`, event by event: `MembersStarted`, `MembersProgress`, `CrossValidated`."""
     if not isinstance(config, Config):
-        config = load_config(config, assignments)
+        config = load_config(config, assignments, os.environ)
     elif assignments:
         raise UsageError("assignments go with the path of a configuration, not with a Config")
     config = local(config)
