@@ -48,7 +48,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Axis:
-    """What is along the two sides, and where they end; `ticks` are names along x, of 0, 1, 2 …"""
+    """What is along the two sides, and where they end; `ticks` are names at places along x."""
 
     x: str
     y: str
@@ -56,7 +56,7 @@ class Axis:
     y_limits: tuple[float, float] | None = None
     square: bool = False
     log: bool = False
-    ticks: tuple[str, ...] | None = None
+    ticks: tuple[tuple[float, str], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +161,7 @@ def ranges(
         axes.set_yticks(places, [shown(one.name, MOST_TICK) for one in shown_ranges])
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
+        axes.xaxis.set_major_locator(MaxNLocator(4))
         plain_numbers(axes, y=False)
         axes.set_xlabel(label)
 
@@ -186,8 +187,8 @@ def _finish(drawing: Drawing, axes: Axes, axis: Axis) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=axis.x == "epoch"))
     plain_numbers(axes)
     if axis.ticks is not None:
-        names = [shown(name, MOST_TICK) for name in axis.ticks]
-        axes.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
+        places, names = zip(*((place, shown(name, MOST_TICK)) for place, name in axis.ticks), strict=True)
+        axes.set_xticks(places, names, rotation=40, ha="right", rotation_mode="anchor")
     handles, labels = axes.get_legend_handles_labels()
     if labels:
         drawing.legend(handles, labels, loc="outside upper left", ncols=2, borderaxespad=0, handlelength=1.5)

@@ -11,6 +11,7 @@ import pytest
 
 from nncli.reporting.charts import Axis, Line, Range, bars, lines, points, ranges, scatter, spread, table_of, wide
 from nncli.reporting.document import Figure, Table
+from nncli.reporting.drawing import tick
 from nncli.reporting.statistics import Bin
 from tests.reporting.support import HOSTILE
 
@@ -54,7 +55,9 @@ def test_any_name_can_be_drawn(name: str) -> None:
     for figure in (
         a_line(name),
         ranges("t", "d", name, [Range(name, 1.0, 0.5, 2.0), Range("other", 0.0, None, None)], NOTHING, 0.0),
-        lines("t", "d", Axis(name, name, ticks=(name, "b")), [Line(name, (0.0, 1.0), (1.0, 2.0))], NOTHING),
+        lines(
+            "t", "d", Axis(name, name, ticks=((0.0, name), (1.0, "b"))), [Line(name, (0.0, 1.0), (1.0, 2.0))], NOTHING
+        ),
     ):
         ET.fromstring(figure.svg)
 
@@ -96,3 +99,9 @@ def test_values_are_wide_when_a_logarithm_shows_more() -> None:
     assert not wide([0.5, 1.0])
     assert not wide([0.0, 1.0])
     assert not wide([float("nan")])
+
+
+def test_ticks_are_short() -> None:
+    assert [tick(value) for value in (0.25, -3.0, 250_000.0, 8e9, -1.5e6, 2e30)] == [
+        *("0.25", "−3", "250,000", "8e9", "−1.5e6", "2e30")
+    ]

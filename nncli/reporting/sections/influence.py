@@ -13,7 +13,7 @@ from nncli.commands.encoded import EncodedRows
 from nncli.commands.judged import Judged
 from nncli.commands.permutation import Importance, Judge, importances
 from nncli.data.targets import ClassTarget
-from nncli.reporting.charts import Axis, Colour, Line, Range, lines, ranges
+from nncli.reporting.charts import Axis, Colour, Line, Range, lines, ranges, spread
 from nncli.reporting.document import Figure, Gallery, Heading, Notice, Paragraph, Part, Section, Table, number, shown
 
 REPEATS = 3
@@ -25,6 +25,7 @@ MOST_AVERAGED = 300
 MOST_DRAWN, MOST_LISTED = 15, 100
 TOP = 6
 MOST_OUTPUTS = 3
+MOST_DATES = 4
 COLOURS: tuple[Colour, ...] = ("first", "second", "third")
 LEAST_ATTRIBUTED, MOST_ATTRIBUTED = 1e-12, 4
 
@@ -117,8 +118,8 @@ def _dependence(one: Dependence) -> Figure | None:
     )
     column, name = shown(one.column), shown(one.column, 30)
     titles = (column, *(shown(output, 30) for output in one.outputs[:12]))
-    points = one.labels if one.values is None else [number(float(value)) for value in one.values]
-    labels = ["missing" if label is None else shown(label, 30) for label in points or ()]
+    points = one.labels or [number(float(value)) for value in (() if one.values is None else one.values)]
+    labels = ["missing" if label is None else shown(label, 30) for label in points]
     rows = tuple((label, *map(number, said[:12])) for label, said in zip(labels, one.predictions.tolist(), strict=True))
     table = Table(f"Mean prediction by {column}", titles, rows)
     if one.values is None and len(outputs) == 1:
@@ -133,7 +134,10 @@ def _dependence(one: Dependence) -> Figure | None:
         Line(shown(one.outputs[j], 16) if len(one.outputs) > 1 else "", x, one.predictions[:, j], colour)
         for j, colour in zip(outputs, COLOURS, strict=False)
     ]
-    ticks = tuple(labels) if one.values is None else None
+    ticks = None
+    if one.labels is not None:  # categories each have one, of dates some have
+        named = range(len(labels)) if one.values is None else spread(len(labels), MOST_DATES).tolist()
+        ticks = tuple((float(x[i]), labels[i]) for i in named)
     return lines(name, f"Mean prediction by {column}.{few}", Axis(name, "mean prediction", ticks=ticks), some, table)
 
 
