@@ -11,6 +11,7 @@ from nncli.version import __version__
 
 if TYPE_CHECKING:
     from nncli.commands.check import check
+    from nncli.commands.compare import compare
     from nncli.commands.cross_validate import cross_validate, resume_cross_validation
     from nncli.commands.evaluate import evaluate
     from nncli.commands.explain import explain
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "__version__",
     "check",
+    "compare",
     "cross_validate",
     "evaluate",
     "explain",
@@ -47,6 +49,7 @@ def __getattr__(name: str) -> object:
         "evaluate": "evaluate",
         "load": "load",
         "list_runs": "listing",
+        "compare": "compare",
         "explain": "explain",
         "cross_validate": "cross_validate",
         "resume_cross_validation": "cross_validate",

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from nncli.cli.check import check
+from nncli.cli.compare import compare
 from nncli.cli.completion import join_words
 from nncli.cli.config import config
 from nncli.cli.cross_validate import cross_validate
@@ -53,6 +54,7 @@ app.command("evaluate")(evaluate)
 app.command("explain")(explain)
 app.command("report")(report)
 app.command("runs")(runs)
+app.command("compare")(compare)
 app.command("cross-validate")(cross_validate)
 app.command("generate-data")(generate_data)
 app.add_typer(config, name="config")
@@ -84,6 +86,7 @@ def root(
     nncli explain "$RUN"                           what it leans on
     nncli report "$RUN"                            what it learned, as a page to read
     nncli runs                                     all runs, and how each ended
+    nncli compare runs/first runs/second           in what they differ, and which is better
     nncli cross-validate config.yaml               how good such a training is, fold by fold
     """
     if debug:
