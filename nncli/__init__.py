@@ -11,10 +11,12 @@ from nncli.version import __version__
 
 if TYPE_CHECKING:
     from nncli.commands.check import check
+    from nncli.commands.compare import compare
     from nncli.commands.cross_validate import cross_validate, resume_cross_validation
     from nncli.commands.evaluate import evaluate
     from nncli.commands.explain import explain
     from nncli.commands.init import init
+    from nncli.commands.listing import list_runs
     from nncli.commands.load import load
     from nncli.commands.predict import predict
     from nncli.commands.train import resume, train
@@ -22,10 +24,12 @@ if TYPE_CHECKING:
 __all__ = [
     "__version__",
     "check",
+    "compare",
     "cross_validate",
     "evaluate",
     "explain",
     "init",
+    "list_runs",
     "load",
     "predict",
     "resume",
@@ -44,6 +48,8 @@ def __getattr__(name: str) -> object:
         "predict": "predict",
         "evaluate": "evaluate",
         "load": "load",
+        "list_runs": "listing",
+        "compare": "compare",
         "explain": "explain",
         "cross_validate": "cross_validate",
         "resume_cross_validation": "cross_validate",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nncli.cli.completion import complete_config
 from nncli.cli.memory import settle_within_limit
 from nncli.cli.options import AsJson, Assignments, NoColor, Quiet, Verbose
 
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def check(
-    config: Annotated[str, typer.Argument(help="The YAML file, or - for the standard input.", metavar="CONFIG")],
+    config: Annotated[
+        str,
+        typer.Argument(
+            help="The YAML file, or - for the standard input.", metavar="CONFIG", autocompletion=complete_config
+        ),
+    ],
     assignments: Assignments = None,
     as_json: AsJson = False,
     quiet: Quiet = False,

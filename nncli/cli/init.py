@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from nncli.cli.completion import complete_assignment
 from nncli.cli.memory import settle_within_limit
 from nncli.cli.options import Force, NoColor, Quiet, Verbose
 
@@ -44,7 +45,12 @@ def init(
     ] = None,
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Write a key, as in --set epochs=20. Repeatable."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Write a key, as in --set epochs=20. Repeatable.",
+            autocompletion=complete_assignment,
+        ),
     ] = None,
     force: Force = False,
     quiet: Quiet = False,

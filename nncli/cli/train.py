@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nncli.cli.completion import complete_config, complete_run
 from nncli.cli.memory import settle_within_limit
 from nncli.cli.options import Assignments, JsonLines, NoColor, Quiet, Scheduler, Verbose
 from nncli.cli.signals import StoppedError, Watcher, asked_to_stop, interrupt_at_once
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 def train(
     config: Annotated[
         str | None,
-        typer.Argument(help="The YAML file, or - for the standard input; or a table, with --target.", metavar="CONFIG"),
+        typer.Argument(
+            help="The YAML file, or - for the standard input; or a table, with --target.",
+            metavar="CONFIG",
+            autocompletion=complete_config,
+        ),
     ] = None,
     target: Annotated[
         list[str] | None,
@@ -32,7 +37,10 @@ def train(
         Path | None, typer.Option("-o", "--output", help="The run directory to make; default: runs/NAME.")
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped or killed.")
+        Path | None,
+        typer.Option(
+            "--resume", metavar="RUN", help="Go on with a run that was stopped or killed.", autocompletion=complete_run
+        ),
     ] = None,
     assignments: Assignments = None,
     scheduler: Scheduler = None,

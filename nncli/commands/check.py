@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
@@ -101,7 +102,7 @@ def check(
         NncliError: there is no room for temporary files.
     """
     if not isinstance(config, Config):
-        usable, mistakes = load_usable(config, assignments)
+        usable, mistakes = load_usable(config, assignments, os.environ)
         if usable is None or mistakes:
             return _of_table_alone(usable, mistakes, tell)
         checked = _check(usable, tell)
@@ -113,7 +114,8 @@ def check(
 
 def _placed(path: str | Path, assignments: Sequence[str], finding: Finding) -> Finding:
     """The finding with the line of the configuration that it is about, if it is about one."""
-    mistake = placed(path, assignments, Mistake(finding.message, finding.place, finding.mend, finding.excerpt))
+    of_key = Mistake(finding.message, finding.place, finding.mend, finding.excerpt)
+    mistake = placed(path, assignments, of_key, os.environ)
     return replace(finding, place=mistake.place, excerpt=mistake.excerpt)
 
 
@@ -209,7 +211,7 @@ def _noted(notes: Sequence[str], found: Sequence[Finding]) -> list[Finding]:
 
 def _memory(network: NetworkFacts, workers: int) -> Finding | None:
     free = free_memory()
-    needed = network.memory_bytes * workers
+    needed = _all_memory(network, workers)
     if needed <= free:
         return None
     message = f"the training needs about {in_words(needed)} of memory, and {in_words(int(free))} are free"
@@ -217,12 +219,17 @@ def _memory(network: NetworkFacts, workers: int) -> Finding | None:
     return Finding("warning", "memory", Place(), message, mend)
 
 
+def _all_memory(network: NetworkFacts, workers: int) -> int:
+    """Bytes of all processes: several workers are waited for by one more, which reads the table and predicts it too."""
+    return network.memory_bytes * (workers + 1 if workers > 1 else 1)
+
+
 def _estimate(config: Config, prepared: Prepared, network: NetworkFacts, trial: Trial, workers: int) -> Estimate:
     plan = prepared.plan
     steps = ceil(len(prepared.training) / plan.batch_size)
     one = plan.epochs * (steps * trial.seconds_a_step + trial.seconds_an_epoch)
     return Estimate(
-        memory_bytes=network.memory_bytes * workers,
+        memory_bytes=_all_memory(network, workers),
         seconds=one * ceil(config.members / workers),
         epochs=plan.epochs,
         steps_an_epoch=steps,

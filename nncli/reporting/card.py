@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from nncli.commands.assessment import Assessment
+from nncli.commands.evidence import Evidence
 from nncli.reporting.document import Page, number, shown
-from nncli.reporting.evidence import Evidence
 from nncli.reporting.sections.headline import facts
 from nncli.reporting.sections.scores import between
 from nncli.reporting.sections.use import COMMANDS, intended, limits
-from nncli.reporting.statistics import Assessment
 from nncli.version import __version__
 
 MARK = b"<!-- A model card by nncli "

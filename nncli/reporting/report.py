@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from nncli.commands.assessment import Assessment, assess
+from nncli.commands.evidence import Evidence, gather
 from nncli.commands.judged import Judged
 from nncli.errors import Place, UsageError
 from nncli.files import refuse_existing, together, write_text
 from nncli.reporting.card import MARK as CARD_MARK
 from nncli.reporting.card import card
 from nncli.reporting.document import Page, Section, shown
-from nncli.reporting.evidence import Evidence, gather
 from nncli.reporting.sections.classes import classes
 from nncli.reporting.sections.curves import curves
 from nncli.reporting.sections.data import data
@@ -23,7 +24,6 @@ from nncli.reporting.sections.scores import measured, recorded
 from nncli.reporting.sections.segments import segments
 from nncli.reporting.sections.use import use
 from nncli.reporting.sections.worst import worst
-from nncli.reporting.statistics import Assessment, assess
 from nncli.reporting.writing import MARK, html
 from nncli.runs.history import Metrics
 from nncli.stages import stage

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from nncli import train
+from nncli import compare, train
+from nncli.reporting.comparison import write_comparison
 from nncli.reporting.report import report
 from tests.cli.support import DATA
 from tests.reporting.support import hostile_run
@@ -30,7 +31,7 @@ CONFIGS = {
     "members": "data: {path: DATA/penguins.csv, target: species}\nlayers: [4]\nepochs: 3\nmembers: 3\nworkers: 1\n",
     "numbers": "data: {path: DATA/linear.csv, target: [x2, y]}\nlayers: [4]\nepochs: 3\n",
 }
-REPORTS = (*CONFIGS, "hostile", "gone")
+REPORTS = (*CONFIGS, "hostile", "gone", "comparison")
 
 
 def pytest_sessionstart() -> None:
@@ -51,7 +52,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A report of each kind: classes, members, numbers, hostile names, and one whose table is gone."""
+    """A report of each kind: classes, members, numbers, hostile names, a table that is gone; and four runs compared."""
     written = {}
     for name, config in CONFIGS.items():
         folder = tmp_path_factory.mktemp(name)
@@ -63,6 +64,8 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         if name == "gone":
             (folder / "t.csv").unlink()
         written[name] = report(run).html
+    written["comparison"] = written["classes"].with_name("comparison.html")
+    write_comparison(compare([written[name].parent for name in (*CONFIGS, "hostile")]), written["comparison"])
     return written
 
 

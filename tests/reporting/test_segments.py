@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from nncli.commands.assessment import assess
 from nncli.commands.judged import Judged, judge
 from nncli.data.table import Table
 from nncli.model import Predictions
 from nncli.reporting.document import Figure
 from nncli.reporting.sections.segments import parts_of, segments
-from nncli.reporting.statistics import assess
 
 
 def with_columns(judged: Judged, **columns: Sequence[object]) -> Judged:

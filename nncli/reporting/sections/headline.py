@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from nncli.commands.assessment import Assessment
+from nncli.commands.evidence import Evidence
 from nncli.commands.judged import Judged
 from nncli.data.targets import ClassTarget
 from nncli.ensemble import Ensemble
 from nncli.reporting.document import Facts, Notice, Section, number, percent, shown
-from nncli.reporting.evidence import Evidence
-from nncli.reporting.statistics import Assessment
 from nncli.runs.manifest import Manifest
 from nncli.training.bootstrap import Interval
 

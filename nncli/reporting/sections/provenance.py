@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from nncli.commands.evidence import Evidence
 from nncli.reporting.document import Facts, Heading, Listing, Paragraph, Part, Section, Table, shown
-from nncli.reporting.evidence import Evidence
 
 
 def provenance(evidence: Evidence) -> Section:

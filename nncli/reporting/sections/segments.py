@@ -10,13 +10,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from nncli.commands.assessment import Assessment
 from nncli.commands.judged import Judged
 from nncli.data.columns import Kind, infer_kind, parse_numbers, read_text
 from nncli.errors import DataError
 from nncli.reporting.charts import Range, ranges
 from nncli.reporting.document import Paragraph, Part, Section, Table, number, shown
 from nncli.reporting.sections.scores import between
-from nncli.reporting.statistics import Assessment, row_errors
+from nncli.reporting.statistics import row_errors
 from nncli.training.bootstrap import Interval, mean_samples
 
 MOST_COLUMNS = 60

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from nncli.commands.evidence import Evidence
 from nncli.commands.judged import Judged
 from nncli.reporting.document import Heading, Listing, Paragraph, Points, Section, shown
-from nncli.reporting.evidence import Evidence
 from nncli.reporting.sections.headline import listed
 
 FEW = 200
