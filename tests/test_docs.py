@@ -19,8 +19,8 @@ README = (ROOT / "README.md").read_text("utf-8")
 MAKES_THE_ENVIRONMENT = ("make train", "pip install")
 
 
-def blocks(language: str) -> Iterator[str]:
-    return (match[1] for match in re.finditer(rf"```{language}\n(.*?)```", README, re.DOTALL))
+def blocks(language: str, text: str = README) -> Iterator[str]:
+    return (match[1] for match in re.finditer(rf"```{language}\n(.*?)```", text, re.DOTALL))
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def copy(tmp_path: Path) -> Path:
 def run(command: list[str], folder: Path) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -71,6 +71,16 @@ def test_the_configuration_reference_is_current() -> None:
     run([sys.executable, "docs/build.py", "--check"], ROOT)
 
 
+PAGES = [ROOT / "docs" / "guide.md", *sorted((ROOT / "docs" / "howto").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_of_the_guide_and_of_a_how_to_page_runs_in_order(copy: Path, page: Path) -> None:
+    examples = list(blocks("sh", page.read_text("utf-8")))
+    assert len(examples) >= 3
+    run(["bash", "-euo", "pipefail", "-c", "\n".join(examples)], copy)
+
+
 MATHEMATICS = (ROOT / "docs" / "mathematics.md").read_text("utf-8")
 QUOTED = re.findall(r"```python\n# (nncli/[\w/]+\.py)\n(.*?)```", MATHEMATICS, re.DOTALL)
 
@@ -88,6 +98,6 @@ def test_the_example_worked_by_hand_comes_out_of_the_layers_too() -> None:
 
 
 def test_every_link_of_the_documents_leads_somewhere() -> None:
-    for document in [ROOT / "README.md", *ROOT.glob("docs/*.md"), ROOT / "CONTRIBUTING.md"]:
+    for document in [ROOT / "README.md", *ROOT.glob("docs/*.md"), *PAGES[1:], ROOT / "CONTRIBUTING.md"]:
         for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text("utf-8")):
             assert (document.parent / link).exists(), f"{document.name}: {link}"

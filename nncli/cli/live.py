@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from nncli.commands.session import Started
     from nncli.training.loop import EpochReport, RateHalved
 
-REFRESHES_PER_SECOND = 4
+REFRESHES_PER_SECOND = 3
+"""A picture costs some 2 ms, in which an epoch cannot be trained."""
 NARROW = 60
 """Columns below which there is no curve and no bar."""
 WIDEST, HIGHEST = 100, 12

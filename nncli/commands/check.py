@@ -209,7 +209,7 @@ def _noted(notes: Sequence[str], found: Sequence[Finding]) -> list[Finding]:
 
 def _memory(network: NetworkFacts, workers: int) -> Finding | None:
     free = free_memory()
-    needed = network.memory_bytes * workers
+    needed = _all_memory(network, workers)
     if needed <= free:
         return None
     message = f"the training needs about {in_words(needed)} of memory, and {in_words(int(free))} are free"
@@ -217,12 +217,17 @@ def _memory(network: NetworkFacts, workers: int) -> Finding | None:
     return Finding("warning", "memory", Place(), message, mend)
 
 
+def _all_memory(network: NetworkFacts, workers: int) -> int:
+    """Bytes of all processes: several workers are waited for by one more, which reads the table and predicts it too."""
+    return network.memory_bytes * (workers + 1 if workers > 1 else 1)
+
+
 def _estimate(config: Config, prepared: Prepared, network: NetworkFacts, trial: Trial, workers: int) -> Estimate:
     plan = prepared.plan
     steps = ceil(len(prepared.training) / plan.batch_size)
     one = plan.epochs * (steps * trial.seconds_a_step + trial.seconds_an_epoch)
     return Estimate(
-        memory_bytes=network.memory_bytes * workers,
+        memory_bytes=_all_memory(network, workers),
         seconds=one * ceil(config.members / workers),
         epochs=plan.epochs,
         steps_an_epoch=steps,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from nncli.config.loading import load_config
+from nncli.config.loading import load_config, load_usable, placed
 from nncli.config.schema import ValidationFile
-from nncli.errors import ConfigError, UsageError
+from nncli.errors import ConfigError, Mistake, Place, UsageError
 
 
 def test_tables_are_found_beside_the_configuration(tmp_path: Path) -> None:
@@ -62,3 +62,34 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("data: {path: t.csv, target: y}")
     with pytest.raises(UsageError):
         load_config(tmp_path / "c.yaml", ["epochs"])
+
+
+def test_what_has_no_mistake_can_be_used_without_what_has_one(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("data: {path: t.csv, target: y}\nlayers: [x]\nclass_weight: balanced\nbatch_size: -1\n")
+    config, mistakes = load_usable(path, ["seed=3", "batch_size=0"])
+    assert config is not None
+    assert (config.layers, config.class_weight, config.seed) == ((), "balanced", 3)
+    assert config.data.path == str(tmp_path / "t.csv")
+    assert [mistake.place.key for mistake in mistakes] == ["layers.0", "batch_size"]
+    path.write_text("data: {path: t.csv, target: y}\nlayers: []\n")
+    assert load_usable(path) == (load_config(path), ())
+
+
+@pytest.mark.parametrize("text", ["data: {target: y}\n", "layers: [\n", "data: {path: t.csv, target: y, drop: [y]}\n"])
+def test_without_a_table_nothing_can_be_used(tmp_path: Path, text: str) -> None:
+    (tmp_path / "c.yaml").write_text(text)
+    config, mistakes = load_usable(tmp_path / "c.yaml")
+    assert config is None
+    assert mistakes
+
+
+def test_a_mistake_found_later_gets_the_line_of_its_key_if_it_has_one(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("data: {path: t.csv, target: y}\nlayers: [4]\n")
+    late = Mistake("too few", Place(key="layers.0"), "More.")
+    assert str(placed(path, (), late)) == f"{path}:2:10, layers.0: too few\n    layers: [4]\n             ^\n  More."
+    assert placed(path, ["layers=[8]"], late).place.source == "--set layers=[8]"
+    for other in (Mistake("none", Place(key="seed")), Mistake("of a table", Place(source="t.csv", key="x"))):
+        assert placed(path, (), other) == other
+    assert placed("-", (), late) == late

@@ -46,7 +46,7 @@ def far_out(x: npt.NDArray[np.float64]) -> Far | None:
     if len(present) < FEWEST:
         return None
     values = x[present]
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers near the end of all numbers
         middle = median(values)
         distance = np.abs(values - middle)
         q25, q75 = np.quantile(values, (0.25, 0.75))
@@ -55,13 +55,14 @@ def far_out(x: npt.NDArray[np.float64]) -> Far | None:
         order = order[np.argsort(-distance[order], kind="stable")]
         d = distance[order]
         scale = (q75 - q25) / NORMAL or float(distance[distance <= d[-1]].mean())
-    if not (np.isfinite(scale) and scale > 0.0 and d[0] > FAR * scale):
-        return None
-    gaps = np.flatnonzero((d[:-1] > FAR * scale) & (d[:-1] >= ALONE * d[1:]))
+        if not (np.isfinite(scale) and scale > 0.0):
+            return None
+        scales = d / scale
+        gaps = np.flatnonzero((scales[:-1] > FAR) & (d[:-1] >= ALONE * d[1:]))
     if not len(gaps):
         return None
     found = order[: gaps[-1] + 1]
-    return Far(present[found], float(d[0] / scale), float(middle), float(values[found[0]]))
+    return Far(present[found], float(scales[0]), float(middle), float(values[found[0]]))
 
 
 def stand_ins(x: npt.NDArray[np.float64]) -> tuple[float, int] | None:
@@ -73,7 +74,7 @@ def stand_ins(x: npt.NDArray[np.float64]) -> tuple[float, int] | None:
         rest = values[values != end]
         if float(end) not in STANDING_IN or len(rest) < FEWEST:
             continue
-        count, extent = len(values) - len(rest), float(np.ptp(rest))
+        count, extent = len(values) - len(rest), float(rest.max()) - float(rest.min())
         gap = abs(float(end) - float(others.reduce(rest)))
         if count > 1 and extent > 0.0 and gap > 0.5 * extent:
             return float(end), count

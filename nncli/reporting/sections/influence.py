@@ -18,7 +18,7 @@ from nncli.reporting.document import Figure, Gallery, Heading, Notice, Paragraph
 
 REPEATS = 3
 MOST_ROWS, LEAST_ROWS = 2_000, 100
-MULTIPLICATIONS = 2.5e10
+MULTIPLICATIONS = 1.5e10
 """About what a few seconds hold: as many rows are shuffled as that allows."""
 MOST_AVERAGED = 300
 """Rows over which a dependence is averaged."""
