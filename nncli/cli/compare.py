@@ -20,7 +20,7 @@ FEW, NARROW = 3, 24
 
 def compare(
     runs: Annotated[
-        list[Path], typer.Argument(help="Run directories, or a folder of them.", metavar="RUN...", show_default=False)
+        list[Path], typer.Argument(help="Run directories, or a folder of them.", metavar="RUN", show_default=False)
     ],
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with the curves of all runs.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nncli.cli.options import AsJson, Quiet
+from nncli.cli.options import AsJson, NoColor, Quiet, Verbose
 
 if TYPE_CHECKING:
     from nncli.commands.listing import RunInfo
@@ -21,6 +21,8 @@ def runs(
     ] = Path("runs"),
     as_json: AsJson = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
 ) -> None:
     """List the runs in FOLDER, the newest last: how each ended, and its score on validation rows.
 

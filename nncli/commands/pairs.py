@@ -114,7 +114,7 @@ class Pair:
             on += f" in {self.found.units:,} groups"
         size, mean = self.found.interval, self.found.mean
         if mean == 0.0 and size in (None, Interval(0.0, 0.0)):
-            return f"{a} and {b} are equally good on every one of {on}, in {self.measure}."
+            return f"{a} and {b} are equally good in {self.measure} on each of {on}."
         better, worse = (a, b) if mean > 0 else (b, a)
         ends = "" if size is None else _between(size if mean > 0 else Interval(-size.high, -size.low))
         by = f"by {_figure(abs(mean))}{ends} in {self.measure} on {on}"

@@ -69,7 +69,7 @@ def test_classes_are_matched_by_their_names() -> None:
     assert loss.found
     assert wrong.found
     assert (loss.found.mean, wrong.found.mean, loss.adjusted) == (0.0, 0.0, 1.0)
-    assert loss.in_words("a", "b") == "a and b are equally good on every one of 2 shared rows, in log loss."
+    assert loss.in_words("a", "b") == "a and b are equally good in log loss on each of 2 shared rows."
 
 
 @pytest.mark.parametrize(
