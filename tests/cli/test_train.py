@@ -44,7 +44,7 @@ def test_a_report_may_be_written_with_the_run(nncli: Cli, config: Path) -> None:
     pytest.importorskip("matplotlib")
     done = nncli("train", config, "--report", "-o", "runs/a b").check()
     assert done.out == "runs/a b\n"
-    assert (done.path / "report.html").read_text("utf-8").startswith("<!doctype html>")
+    assert (done.path / "report.html").read_text("utf-8").startswith("<!DOCTYPE html>")
     assert (done.path / "report.md").is_file()
     assert "report: runs/a b/report.html" in done.err
     assert "next: nncli predict 'runs/a b' NEW_TABLE" in done.err
