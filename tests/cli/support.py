@@ -131,6 +131,9 @@ def on_terminal(
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
+    # a terminal's size is its own, whatever the variables say that some test runners set
+    inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+
     def settle() -> None:
         default_signals()
         os.setsid()
@@ -139,7 +142,7 @@ def on_terminal(
     process = subprocess.Popen(
         [*COMMAND, *map(str, words)],
         cwd=cwd,
-        env={**os.environ, **PERSON, "PYTHONPATH": str(ROOT), **env},
+        env={**inherited, **PERSON, "PYTHONPATH": str(ROOT), **env},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
