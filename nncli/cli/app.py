@@ -48,8 +48,8 @@ app.command("check")(check)
 app.command("train")(train)
 app.command("predict")(predict)
 app.command("evaluate")(evaluate)
-app.command("report")(report)
 app.command("explain")(explain)
+app.command("report")(report)
 app.command("cross-validate")(cross_validate)
 app.command("generate-data")(generate_data)
 app.add_typer(config, name="config")
@@ -78,8 +78,8 @@ def root(
     RUN=$(nncli train config.yaml)                 train; the run directory's path is printed
     nncli predict "$RUN" new.csv -o answers.csv    predict
     nncli evaluate "$RUN" labelled.csv             score
-    nncli report "$RUN"                            what it learned, as a page to read
     nncli explain "$RUN"                           what it leans on
+    nncli report "$RUN"                            what it learned, as a page to read
     nncli cross-validate config.yaml               how good such a training is, fold by fold
     """
     if debug:

@@ -13,12 +13,15 @@ from matplotlib.figure import Figure as Drawing
 from numpy.typing import NDArray
 
 from nncli.reporting.document import Figure, Table, number, shown
-from nncli.reporting.drawing import FIRST, INK, SECOND, SOFT, THIN, THIRD, draw, logarithmic, plain_numbers
+from nncli.reporting.drawing import FIRST, HEIGHT, INK, SECOND, SOFT, THIN, THIRD, draw, logarithmic, plain_numbers
+from nncli.reporting.statistics import Bin
 
 Numbers: TypeAlias = Sequence[float] | NDArray[np.float64]
 Colour = Literal["first", "second", "third", "thin"]
 COLOURS = {"first": FIRST, "second": SECOND, "third": THIRD, "thin": THIN}
 
+TALL = 330
+"""Of a chart that is as high as wide, with its legend above."""
 MOST_TICK = 22
 """Characters of a name beside an axis; the table has all of it."""
 MOST_POINTS = 1_000
@@ -42,7 +45,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Axis:
-    """What is along the two sides, and where they end."""
+    """What is along the two sides, and where they end; `ticks` are names along x, of 0, 1, 2 …"""
 
     x: str
     y: str
@@ -50,6 +53,7 @@ class Axis:
     y_limits: tuple[float, float] | None = None
     square: bool = False
     log: bool = False
+    ticks: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def lines(
             axes.plot(*mark[:2], "o", color=INK, markersize=6, zorder=3, label=mark[2])
         _finish(drawing, axes, axis)
 
-    return Figure(draw(paint), title, description, table)
+    return Figure(draw(paint, height=_height(axis)), title, description, table)
 
 
 def scatter(
@@ -112,7 +116,20 @@ def scatter(
         axes.plot(np.asarray(x)[some], np.asarray(y)[some], "o", color=FIRST, markersize=3.5, alpha=0.45, mew=0)
         _finish(drawing, axes, axis)
 
-    return Figure(draw(paint), title, description, table)
+    return Figure(draw(paint, height=_height(axis)), title, description, table)
+
+
+def points(title: str, description: str, axis: Axis, bins: Sequence[Bin], sizes: Numbers, table: Table) -> Figure:
+    """How often what was said came true, each with its interval, as large as `sizes` say; and the line x = y."""
+
+    def paint(drawing: Drawing, axes: Axes) -> None:
+        axes.axline((0, 0), slope=1, color=SOFT, linestyle=":", linewidth=1)
+        for one, size in zip(bins, sizes, strict=True):
+            axes.plot([one.said, one.said], [one.low, one.high], color=THIN, linewidth=1.2)
+            axes.plot([one.said], [one.true], "o", color=FIRST, markersize=3 + 12 * size, mew=0)
+        _finish(drawing, axes, axis)
+
+    return Figure(draw(paint, height=_height(axis)), title, description, table)
 
 
 def bars(title: str, description: str, axis: Axis, edges: Numbers, heights: Numbers, table: Table) -> Figure:
@@ -122,7 +139,7 @@ def bars(title: str, description: str, axis: Axis, edges: Numbers, heights: Numb
         axes.bar(edges[:-1], heights, width=np.diff(edges), align="edge", color=FIRST, alpha=0.75, linewidth=0)
         _finish(drawing, axes, axis)
 
-    return Figure(draw(paint), title, description, table)
+    return Figure(draw(paint, height=_height(axis)), title, description, table)
 
 
 def ranges(
@@ -146,6 +163,10 @@ def ranges(
     return Figure(draw(paint, height=70 + 22 * len(shown_ranges)), title, description, table)
 
 
+def _height(axis: Axis) -> float:
+    return TALL if axis.square else HEIGHT
+
+
 def _finish(drawing: Drawing, axes: Axes, axis: Axis) -> None:
     axes.set_xlabel(axis.x)
     axes.set_ylabel(axis.y)
@@ -157,8 +178,12 @@ def _finish(drawing: Drawing, axes: Axes, axis: Axis) -> None:
         axes.set_ylim(*axis.y_limits)
     if axis.square:
         axes.set_box_aspect(1)
-    axes.locator_params(axis="x", nbins=5)
+    if axis.ticks is None:
+        axes.locator_params(axis="x", nbins=5)
     plain_numbers(axes)
+    if axis.ticks is not None:
+        names = [shown(name, MOST_TICK) for name in axis.ticks]
+        axes.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
     handles, labels = axes.get_legend_handles_labels()
     if labels:
         drawing.legend(handles, labels, loc="outside upper left", ncols=2, borderaxespad=0, handlelength=1.5)

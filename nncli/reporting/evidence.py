@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from nncli.commands.judged import Judged, judge
 from nncli.errors import NncliError
 from nncli.runs.directory import Run
 from nncli.runs.history import History, Metrics, read_history, read_metrics
@@ -27,6 +28,7 @@ class Evidence:
     config: str | None
     histories: tuple[tuple[int, History], ...]
     metrics: Metrics | None
+    judged: Judged | None
     troubles: tuple[str, ...]
 
 
@@ -56,6 +58,9 @@ def gather(path: Path) -> Evidence:
     metrics = None
     if manifest.status == "done":
         metrics = gathering.of("The recorded scores", lambda: read_metrics(path, manifest))
+    judged = None
+    if manifest.status != "running":
+        judged = gathering.of("What depends on the rows", partial(judge, path))
     histories = []
     for i in range(manifest.members):
         folder = path if manifest.members == 1 else path / member_folder(i)
@@ -71,6 +76,7 @@ def gather(path: Path) -> Evidence:
         config=None if config is None else config.decode("utf-8", "replace"),
         histories=tuple(histories),
         metrics=metrics,
+        judged=judged,
         troubles=tuple(gathering.troubles),
     )
 

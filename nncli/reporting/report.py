@@ -5,14 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from nncli.commands.judged import Judged
 from nncli.errors import Place, UsageError
 from nncli.files import refuse_existing, together, write_text
-from nncli.reporting.document import Notice, Page, shown
+from nncli.reporting.document import Page, Section, shown
 from nncli.reporting.evidence import Evidence, gather
+from nncli.reporting.sections.classes import classes
 from nncli.reporting.sections.curves import curves
+from nncli.reporting.sections.data import data
+from nncli.reporting.sections.headline import lead, notices, summary
+from nncli.reporting.sections.influence import influence, influence_of
+from nncli.reporting.sections.numbers import numbers
 from nncli.reporting.sections.provenance import provenance
-from nncli.reporting.sections.scores import recorded
+from nncli.reporting.sections.scores import measured, recorded
+from nncli.reporting.sections.segments import segments
+from nncli.reporting.sections.worst import worst
+from nncli.reporting.statistics import Assessment, assess
 from nncli.reporting.writing import MARK, html
+from nncli.runs.history import Metrics
+from nncli.version import __version__
 
 NAME = "report.html"
 CARD_MARK = b"<!-- A model card by nncli"
@@ -64,17 +75,33 @@ def places(run: Path, output: Path | None, *, force: bool) -> Written:
 
 def page_of(evidence: Evidence) -> Page:
     """The report of what is known."""
-    manifest = evidence.manifest
+    judged, metrics = evidence.judged, evidence.metrics
+    assessment = None if judged is None else assess(judged)
     sections = [
-        recorded(evidence.metrics) if evidence.metrics else None,
+        summary(evidence),
+        *([] if judged is None or assessment is None else of_rows(judged, assessment, metrics)),
+        *([recorded(metrics)] if judged is None and metrics is not None else []),
         curves(evidence.histories),
         provenance(evidence),
     ]
-    notices = [Notice("warning", trouble) for trouble in evidence.troubles]
     return Page(
         title=f"Report of {shown(evidence.path.resolve().name)}",
-        lead="",
-        notices=tuple(notices),
+        lead=lead(evidence, assessment),
+        notices=notices(evidence, assessment),
         sections=tuple(section for section in sections if section is not None),
-        footer=f"Made by nncli {manifest.nncli}.",
+        footer=f"Written by nncli {__version__}.",
     )
+
+
+def of_rows(judged: Judged, assessment: Assessment, metrics: Metrics | None) -> list[Section | None]:
+    """What the judged rows show."""
+    found = influence_of(judged)
+    return [
+        measured(judged, assessment, metrics),
+        classes(judged),
+        numbers(judged),
+        segments(judged, assessment),
+        influence(judged, found),
+        worst(judged, found),
+        data(judged),
+    ]

@@ -30,7 +30,8 @@ def curves(histories: Histories) -> Section | None:
     if metric is not None:
         said = f"{metric} of the validation rows, after each epoch."
         figures.append(_single(histories, f"val_{metric}", said, lambda report: report.metric, marked=True))
-    figures.append(_single(histories, "Learning rate", "How far a step goes.", lambda report: report.learning_rate))
+    if len({report.learning_rate for _, history in histories for report in history.reports}) > 1:
+        figures.append(_single(histories, "Learning rate", "How far a step goes.", lambda report: report.learning_rate))
     return Section("training", "How the training went", (Paragraph(_told(histories)), Gallery(tuple(figures))))
 
 

@@ -2,22 +2,89 @@
 
 from __future__ import annotations
 
-from nncli.reporting.document import Paragraph, Section, Table, number, shown
+from nncli.commands.judged import Judged
+from nncli.reporting.document import Notice, Paragraph, Part, Section, Table, number, percent, shown
+from nncli.reporting.statistics import Assessment, Measured, most_errors
 from nncli.runs.history import Metrics, RecordedCard
+from nncli.training.bootstrap import MOST_ROWS, RESAMPLES, Interval
+from nncli.training.classification import accuracy
 
+NAME, TITLE = "scores", "How good it is"
 GUESS = "The trivial guess knows no features: it says each class's share among the training rows, or their mean."
+FEW = 30
+"""Rows from which an interval of the bootstrap is not misleadingly narrow."""
+WORDS = {
+    "accuracy": "share of rows whose class is right; more is better",
+    "balanced_accuracy": "mean over classes of the share that is found; more is better",
+    "macro_f1": "mean over classes of precision and recall together; more is better",
+    "roc_auc": "how often a row of the class gets more than one that is not; 0.5 is chance",
+    "log_loss": "surprise at the true class, in nats; less is better",
+    "brier": "squared distance of the probabilities from the truth; less is better",
+    "calibration_error": "how far sureness is from being right; less is better",
+    "rmse": "root of the mean squared error, in the target's units; less is better",
+    "mae": "mean absolute error, in the target's units; less is better",
+    "median_absolute_error": "half of the rows are off by less; less is better",
+    "r2": "share of the variance that is explained; 1 is perfect, 0 the mean",
+    "mape": "mean error as a fraction of the truth; less is better",
+    "pinball": "the loss of a quantile; less is better",
+}
+
+
+def measured(judged: Judged, assessment: Assessment, metrics: Metrics | None) -> Section:
+    """The scores with intervals, and those of the training rows to compare."""
+    n, groups = len(judged), assessment.resampling.groups
+    parts: list[Part] = [Paragraph(f"{GUESS} {_how(assessment)}")]
+    if groups < FEW:
+        what = "row" if groups == len(assessment.resampling.rows) else "group"
+        few = f"There {'is' if groups == 1 else 'are'} only {groups} {what}{'s' * (groups != 1)} to judge by"
+        parts.append(
+            Notice("warning", f"{few}: no number here is certain, and intervals are narrower than they should be.")
+        )
+    if judged.predictions.target.type == "classes" and accuracy(judged.y, judged.predictions.values) == 1.0 and n > 1:
+        most = percent(most_errors(n))
+        parts.append(
+            Notice("note", f"No row is wrong. In {n:,} rows that can happen though up to {most} of all rows are.")
+        )
+    rows = tuple(_row(one) for one in assessment.scores)
+    on = "rows that were not trained on" if judged.on == "validation" else "rows that it was trained on"
+    columns = ("metric", "model", "95 % interval", "trivial guess", "better by", "what it is")
+    parts.append(Table(f"Scores on {n:,} {on}", columns, rows, (0, 5)))
+    if judged.on == "validation" and metrics is not None and metrics.training is not None:
+        note = "Where these are far better than those above, much was learned by heart."
+        parts.append(_recorded("training rows", metrics.training, note))
+    return Section(NAME, TITLE, tuple(parts))
 
 
 def recorded(metrics: Metrics) -> Section:
     """The scores that the training wrote down, without intervals: the rows themselves are not at hand."""
     cards = [("validation rows", metrics.validation), ("training rows", metrics.training)]
-    tables = tuple(_table(title, card) for title, card in cards if card is not None)
-    return Section("scores", "How good it is", (Paragraph(GUESS), *tables))
+    tables = tuple(_recorded(title, card) for title, card in cards if card is not None)
+    return Section(NAME, TITLE, (Paragraph(GUESS), *tables))
 
 
-def _table(title: str, card: RecordedCard) -> Table:
-    rows = tuple(
-        (f"{one.name}, {shown(one.target)}" if one.target else one.name, number(one.value), number(one.trivial))
-        for one in card.scores
-    )
-    return Table(f"Scores on {card.rows:,} {title}", ("metric", "model", "trivial guess"), rows)
+def between(interval: Interval | None) -> str:
+    """`0.12 to 0.18`."""
+    return "–" if interval is None else f"{number(interval.low)} to {number(interval.high)}"
+
+
+def _how(assessment: Assessment) -> str:
+    sampling = assessment.resampling
+    what = "rows" if sampling.groups == len(sampling.rows) else f"whole groups ({sampling.groups:,})"
+    text = f"Intervals are those of the middle 95 % of {RESAMPLES:,} resamples of {what}, which both share."
+    if sampling.n > MOST_ROWS:
+        text += f" They come from {MOST_ROWS:,} of the rows, narrowed for all of them."
+    return text
+
+
+def _row(one: Measured) -> tuple[str, ...]:
+    name = _name(one.name, one.target)
+    return name, number(one.value), between(one.interval), number(one.trivial), between(one.gain), WORDS[one.name]
+
+
+def _name(name: str, target: str | None) -> str:
+    return name if target is None else f"{name}, {shown(target)}"
+
+
+def _recorded(title: str, card: RecordedCard, note: str = "") -> Table:
+    rows = tuple((_name(one.name, one.target), number(one.value), number(one.trivial)) for one in card.scores)
+    return Table(f"Scores on {card.rows:,} {title}", ("metric", "model", "trivial guess"), rows, note=note)

@@ -1,0 +1,146 @@
+"""Where it errs: the error of the rows that have something in common, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from nncli.commands.judged import Judged
+from nncli.data.columns import Kind, infer_kind, parse_numbers, read_text
+from nncli.errors import DataError
+from nncli.reporting.charts import Range, ranges
+from nncli.reporting.document import Paragraph, Part, Section, Table, number, shown
+from nncli.reporting.sections.scores import between
+from nncli.reporting.statistics import Assessment, row_errors
+from nncli.training.bootstrap import Interval, mean_samples
+
+MOST_COLUMNS = 60
+COMMONEST = 6
+LEAST_ROWS = 10
+LEAST_SHARE = 0.01
+"""Rows that a segment has at least, and their share of all: fewer would stand out by chance alone."""
+MOST_LISTED, MOST_DRAWN = 20, 10
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The rows (rows,) that are `called` so in a column, and their error."""
+
+    column: str
+    called: str
+    rows: int
+    error: float
+    interval: Interval | None
+
+    @property
+    def certain(self) -> float:
+        """The error that it has at the least, by which segments are ranked."""
+        return self.error if self.interval is None else self.interval.low
+
+
+def segments(judged: Judged, assessment: Assessment) -> Section | None:
+    """The segments of the worst errors; None where all of them have too few rows."""
+    errors, what = row_errors(judged)
+    found = _measured(judged, assessment, errors)
+    if not found:
+        return None
+    overall = float(np.average(errors, weights=judged.weights))
+    worst = sorted(found, key=lambda one: (-one.certain, one.column, one.called))
+    rows = tuple(
+        (shown(one.column), shown(one.called), f"{one.rows:,}", number(one.error), between(one.interval))
+        for one in worst[:MOST_LISTED]
+    )
+    note = f"The {len(rows)} worst of {len(found):,} segments." if len(rows) < len(found) else ""
+    table = Table(
+        "Errors by segment, worst first",
+        ("column", "rows where it is", "rows", what, "95 % interval"),
+        rows,
+        (0, 1),
+        note,
+    )
+    drawn = [
+        Range(f"{shown(one.column, 14)}: {one.called}", one.error, *_ends(one.interval)) for one in worst[:MOST_DRAWN]
+    ]
+    text = (
+        f"The {what} of all rows is {number(overall)}. Segments are ranked by the lower end of their interval; of so "
+        f"many that are compared, some stand out by chance. Those of fewer than "
+        f"{_least(len(judged)):,} rows are left out."
+    )
+    parts: list[Part] = [Paragraph(text)]
+    columns = len(_columns(judged))
+    if columns > MOST_COLUMNS:
+        parts.append(Paragraph(f"Only the first {MOST_COLUMNS} of {columns:,} columns were looked at."))
+    said = f"The {what} of the worst segments with 95 % intervals; the dotted line is that of all rows."
+    return Section(
+        "segments", "Where it errs", (*parts, ranges("The worst segments", said, what, drawn, table, overall))
+    )
+
+
+def _ends(interval: Interval | None) -> tuple[float | None, float | None]:
+    return (None, None) if interval is None else (interval.low, interval.high)
+
+
+def _least(n: int) -> int:
+    return max(LEAST_ROWS, round(LEAST_SHARE * n))
+
+
+def _columns(judged: Judged) -> list[str]:
+    apart = {*judged.config.data.target, judged.config.data.weight}
+    return [name for name in judged.table.names if name not in apart]
+
+
+def _measured(judged: Judged, assessment: Assessment, errors: NDArray[np.float64]) -> list[Segment]:
+    least, sampling = _least(len(judged)), assessment.resampling
+    named = [
+        (name, called, rows)
+        for name in _columns(judged)[:MOST_COLUMNS]
+        for called, rows in parts_of(judged, name)
+        if least <= rows.sum() < len(judged)
+    ]
+    if not named:
+        return []
+    members = np.column_stack([rows for _, _, rows in named]).astype(np.float64)
+    weight = judged.weights
+    some = sampling.rows
+    own = None if weight is None else weight[some]
+    samples = sampling.samples(lambda counts: mean_samples(errors[some], own, members[some], counts))
+    found = []
+    for j, (name, called, rows) in enumerate(named):
+        if weight is not None and not weight[rows].sum() > 0:
+            continue
+        error = float(np.average(errors[rows], weights=None if weight is None else weight[rows]))
+        found.append(Segment(name, called, int(rows.sum()), error, sampling.interval(samples[:, j], error)))
+    return found
+
+
+def parts_of(judged: Judged, name: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """The rows (rows,) of each part of a column: its quarters where it is of numbers, else its commonest values."""
+    table, cells = judged.table, judged.table.column(name)
+    try:
+        kind = judged.config.data.columns.get(name) or infer_kind(table, name)
+        words = read_text(table, name)
+    except DataError:
+        return  # nothing that a person would compare
+    if kind is Kind.NUMERIC:
+        x = parse_numbers(cells, table.dialect).fill_null(np.nan).cast(pl.Float64).to_numpy()
+        known = np.isfinite(x)
+        if len(np.unique(x[known])) > COMMONEST:
+            edges = np.unique(np.quantile(x[known], [0, 0.25, 0.5, 0.75, 1]))
+            for i, (low, high) in enumerate(pairwise(edges)):
+                inside = (x >= low if i == 0 else x > low) & (x <= high)
+                yield f"{number(float(low))} to {number(float(high))}", inside
+            yield "missing", ~known
+            return
+    counts = words.drop_nulls().value_counts(sort=False)
+    if len(counts) * 2 > len(words):
+        return  # nearly every row has a value of its own
+    commonest = counts.sort(["count", words.name], descending=[True, False]).head(COMMONEST)[words.name].to_list()
+    for value in commonest:
+        yield str(value), (words == value).fill_null(False).to_numpy()
+    yield "any other value", (~words.is_in(commonest)).fill_null(False).to_numpy()
+    yield "missing", words.is_null().to_numpy()

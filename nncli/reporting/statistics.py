@@ -1,0 +1,185 @@
+"""What the sections have in common: scores with intervals, errors by row, and the curves of one class against the rest.
+
+`y`, `P` and `weight` are as in nncli/training/classification.py; `positive` (rows,) says which rows are of the class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log, sqrt
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from nncli.commands.judged import Judged
+from nncli.commands.scores import Truth, headlines, higher_is_better, score
+from nncli.data.targets import ClassTarget
+from nncli.model import Predictions
+from nncli.nn.losses import Quantile
+from nncli.training.bootstrap import Interval, Resampling, Samples, class_samples, number_samples
+from nncli.training.classification import SMALLEST
+
+Floats = NDArray[np.float64]
+Z = 1.959964
+"""Of 95 %, two-sided."""
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A score with its interval, the trivial guess's, and the interval of how much better the model is on the very same
+    rows: above 0 it is better. None is undefined or not known; `target` is None where there is but one."""
+
+    target: str | None
+    name: str
+    value: float | None
+    interval: Interval | None
+    trivial: float | None
+    gain: Interval | None
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The scores of judged rows, and how their rows were resampled."""
+
+    resampling: Resampling
+    scores: tuple[Measured, ...]
+
+    def find(self, name: str) -> Measured:
+        """The score of that name, of the first target."""
+        return next(one for one in self.scores if one.name == name)
+
+
+def assess(judged: Judged) -> Assessment:
+    """Every score of the judged rows, from resamples that model and guess share; rows of one group stay together."""
+    column = judged.config.data.group
+    groups = None
+    if column is not None and column in judged.table.names:
+        cells = judged.table.column(column).cast(pl.String).fill_null("")
+        groups = cells.rank("dense").to_numpy().astype(np.int64)
+    resampling = Resampling.of(len(judged), judged.manifest.seed, groups)
+    values = headlines(score(judged.predictions, judged.y, judged.weights, judged.loss))
+    guesses = headlines(score(judged.trivial, judged.y, judged.weights, judged.loss))
+    model, trivial = (_samples(judged, said, resampling) for said in (judged.predictions, judged.trivial))
+    names = judged.predictions.target.names
+    of_each = len(values) if isinstance(judged.predictions.target, ClassTarget) else len(values) // len(names)
+    scores = []
+    for j, ((title, value), (_, guess)) in enumerate(zip(values, guesses, strict=True)):
+        target = names[j // of_each] if len(names) > 1 else None
+        name = title if target is None else title.removesuffix(f"_{target}")
+        sign = 1.0 if higher_is_better(name) else -1.0
+        interval = gain = None
+        if value is not None:
+            interval = resampling.interval(model[:, j], value)
+        if value is not None and guess is not None:
+            gain = resampling.interval(sign * (model[:, j] - trivial[:, j]), sign * (value - guess))
+        scores.append(Measured(target, name, value, interval, guess, gain))
+    return Assessment(resampling, tuple(scores))
+
+
+def _samples(judged: Judged, said: Predictions, resampling: Resampling) -> Samples:
+    """(resamples, scores), in the order of `headlines`."""
+    rows = resampling.rows
+    y, values = judged.y[rows], said.values[rows]
+    weight = None if judged.weights is None else judged.weights[rows]
+    if isinstance(said.target, ClassTarget):
+        return resampling.samples(lambda counts: class_samples(y, values, weight, counts))
+    q = judged.loss.q if isinstance(judged.loss, Quantile) else None
+    return resampling.samples(
+        lambda counts: np.hstack(
+            [number_samples(y[:, j], values[:, j], weight, q, counts) for j in range(values.shape[1])]
+        )
+    )
+
+
+def row_errors(judged: Judged) -> tuple[Floats, str]:
+    """How wrong each row is (rows,), and what that number is: 1 for a wrong class, or how far off the number is; of
+    several numbers, the mean of how far off they are in standard deviations of the truth."""
+    y, values = judged.y, judged.predictions.values
+    if isinstance(judged.predictions.target, ClassTarget):
+        return (values.argmax(axis=1) != y).astype(np.float64), "share of wrong rows"
+    with np.errstate(all="ignore"):
+        error = np.abs(y - values)
+        if error.shape[1] == 1:
+            return np.asarray(error[:, 0]), "mean absolute error"
+        spread = y.std(axis=0)
+        return np.asarray((error / np.where(spread > 0, spread, 1)).mean(axis=1)), "mean error in standard deviations"
+
+
+def surprise(y: Truth, P: Floats) -> Floats:
+    """-ln of the probability of the true class (rows,): which rows went most wrong."""
+    return np.asarray(-np.log(P[np.arange(len(y)), y].clip(SMALLEST)))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One class against the rest at every threshold, from the strictest on; `area` beneath the ROC curve, and the
+    average precision: the mean of the precision over the recall, by steps."""
+
+    false_rate: Floats
+    true_rate: Floats
+    precision: Floats
+    area: float
+    average_precision: float
+
+
+def curve(positive: NDArray[np.bool_], p: Floats, weight: Floats | None) -> Curve | None:
+    """ROC and precision-recall of the probabilities p (rows,); None unless rows are on both sides."""
+    w = np.ones(len(p)) if weight is None else weight
+    order = np.argsort(-p, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(p[order]) != 0, True))
+    hits = np.cumsum(w[order] * positive[order])[ends]
+    all_said = np.cumsum(w[order])[ends]
+    misses = all_said - hits
+    if not (hits[-1] > 0 and misses[-1] > 0):
+        return None
+    true_rate, false_rate = np.append(0, hits / hits[-1]), np.append(0, misses / misses[-1])
+    precision = hits / np.where(all_said > 0, all_said, 1)
+    precision = np.append(precision[0], precision)
+    return Curve(
+        false_rate=false_rate,
+        true_rate=true_rate,
+        precision=precision,
+        area=float(np.trapezoid(true_rate, false_rate)),
+        average_precision=float(np.sum(np.diff(true_rate) * precision[1:])),
+    )
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Rows of a like probability: how many, the mean of what was said, the share of them that was so, and its interval
+    by Wilson's score."""
+
+    rows: int
+    said: float
+    true: float
+    low: float
+    high: float
+
+
+def reliability(p: Floats, true: NDArray[np.bool_], weight: Floats | None, bins: int = BINS) -> tuple[Bin, ...]:
+    """The bins that have rows, by probabilities p (rows,) from 0 to 1, each closed on the right."""
+    w = np.ones(len(p)) if weight is None else weight
+    which = np.searchsorted(np.arange(1, bins) / bins, p, side="left")
+    found = []
+    for j in range(bins):
+        rows = (which == j) & (w > 0)
+        n = int(rows.sum())
+        if n:
+            share = float(np.average(true[rows], weights=w[rows]))
+            low, high = wilson(share, n)
+            found.append(Bin(n, float(np.average(p[rows], weights=w[rows])), share, low, high))
+    return tuple(found)
+
+
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share of n rows. Source: Wilson, "Probable inference", 1927."""
+    center = share + Z**2 / (2 * n)
+    half = Z * sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
+    return max(0.0, (center - half) / (1 + Z**2 / n)), min(1.0, (center + half) / (1 + Z**2 / n))
+
+
+def most_errors(n: int) -> float:
+    """The share of errors that is still likely, with 95 %, where n rows have none: about 3 / n."""
+    return 1 - float(np.exp(log(1 - 0.95) / n))
