@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test check parity bench coverage lock audit reliability mutation clean
+.PHONY: train test test-browser check parity bench coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -12,6 +12,10 @@ train: .venv/installed
 
 test: check
 	$(BIN)/python -m pytest -n auto
+
+# Reports in the system's Chromium, which must be there.
+test-browser: .venv/dev
+	$(BIN)/python -m pytest tests/browser
 
 check: .venv/dev
 	$(BIN)/ruff format --check .

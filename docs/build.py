@@ -12,6 +12,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Union, get_args, get_origin
 
+from commands import commands
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -38,6 +39,16 @@ Made from the code by `python docs/build.py`; a test keeps it true.
 A configuration is a YAML file. Only `data.path` and `data.target` must be given. Any key can be overridden on the
 command line: `--set epochs=10`, `--set optimizer.type=adam`, `--set layers=[64,64]`. Wherever a choice takes no
 options its bare name will do: `optimizer: adam` is `optimizer: {type: adam}`.
+
+What is said later stands above what was said before: the defaults, the preset, the file, the environment, `--set`. In
+the environment a key is a variable in capitals, with two underscores before a key within a section:
+`NNCLI_EPOCHS=10`, `NNCLI_OPTIMIZER__TYPE=adam`, `NNCLI_LAYERS='[64, 64]'`. An empty variable says nothing; one that
+is no key is a mistake, so that a misspelt one does not train something else. Variables belong to what a person wrote:
+a run that is resumed, used or looked at goes by its own config.yaml alone. `nncli config show` says where each value
+comes from.
+
+[config.schema.json](config.schema.json) says the same in JSON Schema, for editors and other tools. It comes with nncli:
+`nncli config schema` prints it. What it refuses is wrong; a rule that concerns several keys at once it does not know.
 """
 
 UNIONS = {
@@ -176,6 +187,7 @@ def training_picture() -> str:
 
 MADE: dict[Path, Callable[[], str]] = {
     DOCS / "configuration.md": configuration,
+    DOCS / "commands.md": commands,
     DOCS / "config.schema.json": json_schema,
     SCHEMA: json_schema,
 }

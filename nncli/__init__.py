@@ -10,20 +10,26 @@ from typing import TYPE_CHECKING
 from nncli.version import __version__
 
 if TYPE_CHECKING:
+    from nncli.commands.check import check
+    from nncli.commands.compare import compare
     from nncli.commands.cross_validate import cross_validate, resume_cross_validation
     from nncli.commands.evaluate import evaluate
     from nncli.commands.explain import explain
     from nncli.commands.init import init
+    from nncli.commands.listing import list_runs
     from nncli.commands.load import load
     from nncli.commands.predict import predict
     from nncli.commands.train import resume, train
 
 __all__ = [
     "__version__",
+    "check",
+    "compare",
     "cross_validate",
     "evaluate",
     "explain",
     "init",
+    "list_runs",
     "load",
     "predict",
     "resume",
@@ -35,12 +41,15 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Import a command when it is first asked for, so that `import nncli` costs nothing (PEP 562)."""
     homes = {
+        "check": "check",
         "train": "train",
         "resume": "train",
         "init": "init",
         "predict": "predict",
         "evaluate": "evaluate",
         "load": "load",
+        "list_runs": "listing",
+        "compare": "compare",
         "explain": "explain",
         "cross_validate": "cross_validate",
         "resume_cross_validation": "cross_validate",

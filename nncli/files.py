@@ -132,3 +132,13 @@ def refuse_existing(path: Path, *, force: bool) -> None:
             place=Place(source=str(path)),
             hint="Pass --force to replace it, or name another file.",
         )
+
+
+def refuse_replacing(source: Path | None, target: Path | None) -> None:
+    """Raise a UsageError when `target`, about to be written, is the very file that is read."""
+    if source and target and target.is_file() and source.exists() and target.samefile(source):
+        raise UsageError(
+            "the output would replace the table that it is made from",
+            place=Place(source=str(target)),
+            hint="Name another file with -o.",
+        )

@@ -26,5 +26,7 @@ def most_bytes() -> int | None:
 
 
 def in_words(size: int) -> str:
-    """213 MB, 1.4 GB."""
+    """213 MB, 1.4 GB; of what is less than a megabyte, 12 kB or 196 B."""
+    if 0 < size < 1e6:
+        return f"{size / 1e3:.3g} kB" if size >= 1e3 else f"{size} B"
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -32,7 +32,8 @@ FORMAT: Version = 4
 """The version of model.json; raised whenever an older nncli could not read what a newer one writes.
 
 Since 2 the encoder holds the training range of its numbers, and its rare categories. Since 3 it may hold quantiles,
-columns of signs, scaled columns of categories and a clip, and a target of numbers its range.
+columns of signs, scaled columns of categories and a clip, and a target of numbers its range. Since 4 it may hold
+columns of dates and of text.
 """
 
 
@@ -56,7 +57,7 @@ class ModelSpec(Specification):
     def in_format(self, version: Version) -> ModelSpec:
         """This model as it would have been written in that format, if that has all that it uses.
 
-        What came with format 3 is used only where a configuration asks for it, which none of an older run does.
+        What came with formats 3 and 4 is used only where a configuration asks for it, which none of an older run does.
         """
         encoder = self.encoder.of_format_1 if version == 1 else self.encoder
         return self.model_copy(update={"format": version, "encoder": encoder})

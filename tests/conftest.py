@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,10 @@ from hypothesis import Phase, settings
 from nncli import train
 from tests.cli.support import DATA, Cli
 from tests.tables import CLASSES, NUMBERS, TWO
+
+# What is set where the tests are run is not what they are about.
+for variable in [name for name in os.environ if name.startswith("NNCLI_")]:
+    del os.environ[variable]
 
 # A deadline for an example would fail on a busy machine and say nothing of the code.
 settings.register_profile("ordinary", deadline=None)

@@ -19,8 +19,8 @@ README = (ROOT / "README.md").read_text("utf-8")
 MAKES_THE_ENVIRONMENT = ("make train", "pip install")
 
 
-def blocks(language: str) -> Iterator[str]:
-    return (match[1] for match in re.finditer(rf"```{language}\n(.*?)```", README, re.DOTALL))
+def blocks(language: str, text: str = README) -> Iterator[str]:
+    return (match[1] for match in re.finditer(rf"```{language}\n(.*?)```", text, re.DOTALL))
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def copy(tmp_path: Path) -> Path:
 def run(command: list[str], folder: Path) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -67,8 +67,18 @@ def test_the_make_targets_of_the_readme_exist() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
 
 
-def test_the_configuration_reference_is_current() -> None:
+def test_what_is_made_from_the_code_is_current() -> None:
     run([sys.executable, "docs/build.py", "--check"], ROOT)
+
+
+PAGES = [ROOT / "docs" / "guide.md", *sorted((ROOT / "docs" / "howto").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_of_the_guide_and_of_a_how_to_page_runs_in_order(copy: Path, page: Path) -> None:
+    examples = list(blocks("sh", page.read_text("utf-8")))
+    assert len(examples) >= 3
+    run(["bash", "-euo", "pipefail", "-c", "\n".join(examples)], copy)
 
 
 MATHEMATICS = (ROOT / "docs" / "mathematics.md").read_text("utf-8")
@@ -88,6 +98,18 @@ def test_the_example_worked_by_hand_comes_out_of_the_layers_too() -> None:
 
 
 def test_every_link_of_the_documents_leads_somewhere() -> None:
-    for document in [ROOT / "README.md", *ROOT.glob("docs/*.md"), ROOT / "CONTRIBUTING.md"]:
+    for document in [ROOT / "README.md", *ROOT.glob("docs/*.md"), *PAGES[1:], ROOT / "CONTRIBUTING.md"]:
         for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text("utf-8")):
             assert (document.parent / link).exists(), f"{document.name}: {link}"
+
+
+def test_every_command_has_its_page() -> None:
+    text = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    listed = re.findall(r"^- \[(nncli [a-z -]+)\]\(#([a-z-]+)\): [A-Z]", text, re.MULTILINE)
+    assert {"nncli train", "nncli predict", "nncli config show"} <= {name for name, _ in listed}
+    for name, anchor in listed:
+        assert anchor == name.replace(" ", "-")
+        page = text.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        assert page.startswith(f"\n    {name} [OPTIONS]")
+        assert "```sh" in page
+        assert "\nOptions:\n" in page

@@ -26,3 +26,4 @@ def test_where_the_system_does_not_say_nothing_is_known(tmp_path: Path) -> None:
 
 def test_sizes_are_told_in_few_digits() -> None:
     assert [in_words(n) for n in (0, 213_400_000, 1_440_000_000)] == ["0 MB", "213 MB", "1.4 GB"]
+    assert [in_words(n) for n in (12, 12_340, 999_000)] == ["12 B", "12.3 kB", "999 kB"]

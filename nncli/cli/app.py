@@ -14,6 +14,8 @@ from typing import Annotated
 import typer
 
 from nncli.cli.check import check
+from nncli.cli.compare import compare
+from nncli.cli.completion import join_words
 from nncli.cli.config import config
 from nncli.cli.cross_validate import cross_validate
 from nncli.cli.evaluate import evaluate
@@ -22,6 +24,7 @@ from nncli.cli.generate import generate_data
 from nncli.cli.init import init
 from nncli.cli.predict import predict
 from nncli.cli.report import report
+from nncli.cli.runs import runs
 from nncli.cli.signals import InsistedError, StoppedError
 from nncli.cli.train import train
 from nncli.errors import NncliError, is_shortage
@@ -50,6 +53,8 @@ app.command("predict")(predict)
 app.command("evaluate")(evaluate)
 app.command("explain")(explain)
 app.command("report")(report)
+app.command("runs")(runs)
+app.command("compare")(compare)
 app.command("cross-validate")(cross_validate)
 app.command("generate-data")(generate_data)
 app.add_typer(config, name="config")
@@ -80,6 +85,8 @@ def root(
     nncli evaluate "$RUN" labelled.csv             score
     nncli explain "$RUN"                           what it leans on
     nncli report "$RUN"                            what it learned, as a page to read
+    nncli runs                                     all runs, and how each ended
+    nncli compare runs/first runs/second           in what they differ, and which is better
     nncli cross-validate config.yaml               how good such a training is, fold by fold
     """
     if debug:
@@ -97,6 +104,8 @@ def main() -> None:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character shows its number
                 stream.reconfigure(errors="backslashreplace")
+        if os.environ.get("_NNCLI_COMPLETE") == "complete_bash":
+            join_words(os.environ)
         _run()
 
 

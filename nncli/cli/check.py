@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nncli.cli.completion import complete_config
 from nncli.cli.memory import settle_within_limit
+from nncli.cli.options import AsJson, Assignments, NoColor, Quiet, Verbose
 
 if TYPE_CHECKING:
     from nncli.commands.check import Check
@@ -15,13 +17,17 @@ if TYPE_CHECKING:
 
 
 def check(
-    config: Annotated[str, typer.Argument(help="The YAML file, or - for the standard input.", metavar="CONFIG")],
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in --set batch_size=64. Repeatable."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing on stderr but errors.")] = False,
+    config: Annotated[
+        str,
+        typer.Argument(
+            help="The YAML file, or - for the standard input.", metavar="CONFIG", autocompletion=complete_config
+        ),
+    ],
+    assignments: Assignments = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
 ) -> None:
     """Look at CONFIG, its table and its network before training, and try a few steps. Nothing is written.
 
@@ -88,9 +94,9 @@ def near(finding: Finding, table: str | None) -> Finding:
 def _network(found: Check) -> list[str]:
     """The layers, what the training is estimated to take, and what came of the trial, as far as these are known."""
     from nncli.cli.console import duration, number, rows, table
-    from nncli.commands.check import in_bytes
     from nncli.commands.checks.column import have
     from nncli.errors import printable
+    from nncli.footprint import in_words
 
     network, estimate, trial = found.network, found.estimate, found.trial
     blocks = []
@@ -101,8 +107,8 @@ def _network(found: Check) -> list[str]:
         ]
         total = ["total", "", "", f"{network.parameters:,}"]
         sizes = (
-            f"parameters {in_bytes(network.parameter_bytes)}, optimizer {in_bytes(network.optimizer_bytes)}, "
-            f"activations of a batch {in_bytes(network.activation_bytes)}"
+            f"parameters {in_words(network.parameter_bytes)}, optimizer {in_words(network.optimizer_bytes)}, "
+            f"activations of a batch {in_words(network.activation_bytes)}"
         )
         blocks.append(printable(f"{table([['layer', 'type', 'output', 'parameters'], *lines, total])}\n{sizes}"))
     if estimate is not None and trial is not None:
@@ -110,7 +116,7 @@ def _network(found: Check) -> list[str]:
         bound = "; less if it stops early" if estimate.may_stop_early else ""
         after = number(trial.loss_after) if isfinite(trial.loss_after) else "no finite number any more"
         blocks.append(
-            f"estimate: {duration(estimate.seconds)} and {in_bytes(estimate.memory_bytes)} of memory "
+            f"estimate: {duration(estimate.seconds)} and {in_words(estimate.memory_bytes)} of memory "
             f"({have(estimate.epochs, 'epoch', 'epochs')} of {have(estimate.steps_an_epoch, 'step', 'steps')} of "
             f"{1e3 * trial.seconds_a_step:.3g} ms{together}{bound})\n"
             f"trial: the loss on {rows(trial.rows)} was {number(trial.loss_before)}, and {after} "

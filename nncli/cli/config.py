@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from nncli.cli.completion import complete_config
 from nncli.cli.options import Assignments, NoColor
 
 config = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look at configurations.")
@@ -17,7 +18,7 @@ def root() -> None:
 
 
 @config.command("schema")
-def schema() -> None:
+def schema(no_color: NoColor = False) -> None:
     """Print the JSON Schema of a configuration, by which editors and other tools know what may be written.
 
     An editor with the YAML language server completes and checks a file in which a comment names the schema.
@@ -33,25 +34,39 @@ def schema() -> None:
 
 @config.command("show")
 def show(
-    path: Annotated[str, typer.Argument(help="The YAML file, or - for the standard input.", metavar="CONFIG")],
+    path: Annotated[
+        str,
+        typer.Argument(
+            help="The YAML file, or - for the standard input.", metavar="CONFIG", autocompletion=complete_config
+        ),
+    ],
     assignments: Assignments = None,
+    resolved: Annotated[
+        bool, typer.Option("--resolved", help="Read the table, and settle what it decides: auto, null, the columns.")
+    ] = False,
     no_color: NoColor = False,
 ) -> None:
     """Print CONFIG with its preset and every default written out: the same training, in words that can be edited.
 
-    What is `auto` or null is settled by the table; the config.yaml of a run directory says how.
+    A comment behind each value says where it comes from: a default, the preset, the file and its line, the environment
+    (NNCLI_EPOCHS, NNCLI_DATA__TARGET, …) or --set, each of which stands above the one before. With --resolved an
+    ensemble is shown as its first member has it.
 
     \b
     nncli config show config.yaml
+    nncli config show config.yaml --resolved
     nncli config show config.yaml --set quality=fast > plain.yaml
+    NNCLI_EPOCHS=10 nncli config show config.yaml
     """
+    import os
+
     from nncli.cli.console import announce_input
     from nncli.cli.signals import interrupt_at_once
-    from nncli.config.loading import load_config
-    from nncli.config.writing import dump
 
     interrupt_at_once()
     if path == "-":
         announce_input("a configuration")
-    found = load_config(path, assignments or [])
-    typer.echo(dump(found.model_dump(mode="json", exclude={"preset", "quality"})).encode(), nl=False)
+    from nncli.commands import show as command
+
+    text = command.show(path, assignments=assignments or [], environment=os.environ, resolved=resolved)
+    typer.echo(text.encode(), nl=False)

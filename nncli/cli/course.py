@@ -102,7 +102,7 @@ class Course:
 
     @property
     def figures(self) -> list[str]:
-        """The figures of the latest epoch, each with its name."""
+        """The figures of the latest epoch, each with its name; none before the first. The last is the rate."""
         report = self.latest
         if report is None:
             return []

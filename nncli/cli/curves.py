@@ -79,10 +79,12 @@ class Scale:
         low, high = min(filter(isfinite, values), default=inf), max(filter(isfinite, values), default=-inf)
         return None if low > high else cls(low, high, low > 0.0 and high / low > WORTH_A_LOGARITHM)
 
-    def height(self, value: float) -> float:
-        """Where a finite value stands."""
-        low, high = self._of(self.low), self._of(self.high)
-        return (self._of(value) - low) / (high - low) if high > low else 0.5
+    def heights(self, values: Sequence[float]) -> list[float]:
+        """Where each value stands; no number for one that is not finite."""
+        low, high, of = self._of(self.low), self._of(self.high), self._of
+        if high == low:
+            return [0.5 if isfinite(value) else nan for value in values]
+        return [(of(value) - low) / (high - low) if isfinite(value) else nan for value in values]
 
     def _of(self, value: float) -> float:
         return log(value) if self.logarithmic else value / 2  # halved, the widest span is finite
@@ -101,12 +103,12 @@ class _Canvas:
         """A line from point to point, from the left edge to the right one; that of `loss` is dotted."""
         right, bottom = len(self._marks[0]) * self.across - 1, len(self._marks) * self.down - 1
         before: tuple[int, int] | None = None
-        for i, value in enumerate(points):
-            if not isfinite(value):
+        stretch = right / max(len(points) - 1, 1)
+        for i, height in enumerate(scale.heights(points)):
+            if not isfinite(height):
                 before = None
                 continue
-            x = round(i * right / max(len(points) - 1, 1))
-            y = round((1.0 - scale.height(value)) * bottom)
+            x, y = round(i * stretch), round((1.0 - height) * bottom)
             for at, top, end in _columns(before or (x, y), (x, y)):
                 if role == "loss" and self._braille and at % 2:
                     continue

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nncli.cli.memory import settle_within_limit
+from nncli.cli.options import AsJson, Force, NoColor, Quiet, RunDirectory, Verbose
 
 if TYPE_CHECKING:
     from nncli.commands.dependence import Dependence
@@ -20,7 +21,7 @@ SECONDS_BETWEEN_LINES = 2.0
 
 
 def explain(
-    run: Annotated[Path, typer.Argument(help="A run directory made by `nncli train`.", metavar="RUN")],
+    run: RunDirectory,
     table: Annotated[
         str | None,
         typer.Argument(
@@ -45,14 +46,16 @@ def explain(
     rows: Annotated[
         int | None,
         typer.Option(
-            "--rows", metavar="N", help="Look at N rows at most, drawn with the run's seed. [20000; with -o 1000]"
+            "--rows", metavar="N", help="Look at N rows at most, drawn with the run's seed. [5000; for -o 1000]"
         ),
     ] = None,
     repeats: Annotated[int, typer.Option("--repeats", metavar="N", help="How often every column is shuffled.")] = 5,
     top: Annotated[int, typer.Option("--top", metavar="N", help="Columns whose dependence is told.")] = 6,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing on stderr but errors.")] = False,
+    force: Force = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
 ) -> None:
     """Explain a trained RUN: which columns it leans on, and what each adds to a row's prediction.
 
@@ -66,6 +69,7 @@ def explain(
     """
     settle_within_limit()
     import json
+    import shlex
 
     from nncli.cli.console import announce_input, say
     from nncli.cli.signals import interrupt_at_once
@@ -73,11 +77,12 @@ def explain(
     from nncli.data.outputs import open_sink
     from nncli.data.tables import format_of
     from nncli.errors import UsageError
-    from nncli.files import refuse_existing
+    from nncli.files import refuse_existing, refuse_replacing
 
     interrupt_at_once()
     if output is not None:
         refuse_existing(output, force=force)
+        refuse_replacing(None if table in (None, "-") else Path(table), output)
         format_of(output)  # or it is said now
     elif of is not None:
         raise UsageError("--of says what -o FILE is to take apart", hint="Name a file with -o.")
@@ -98,7 +103,7 @@ def explain(
     else:
         _show(found)
     if not quiet:
-        say(f"next: nncli report {run}")
+        say(f"next: nncli report {shlex.quote(str(run))}")
 
 
 class _Lines:
@@ -152,11 +157,11 @@ def _dependence(curve: Dependence) -> str:
     """The mean prediction at some points of a column."""
     from nncli.cli.console import number, table
 
-    if curve.values is None:
-        points = [_short("(missing)" if label is None else label) for label in curve.labels or ()]
-        shown = list(range(len(points)))
-    else:
-        points, shown = [number(value) for value in curve.values.tolist()], _few(len(curve.values))
+    points = [
+        number(point) if isinstance(point, float) else _short("(missing)" if point is None else point)
+        for point in curve.points
+    ]
+    shown = range(len(points)) if curve.values is None else _few(len(points))
     lines = [["", *map(_short, curve.outputs)]]
     lines += [[points[i], *(_figure(value) for value in curve.predictions[i].tolist())] for i in shown]
     return f"mean prediction by {_short(curve.column)}\n{table(lines)}"
@@ -168,7 +173,7 @@ def _figure(value: float | None) -> str:
     return number(None if value is None or value != value else value)  # NaN alone differs from itself
 
 
-def _few(points: int) -> list[int]:
+def _few(points: int) -> Sequence[int]:
     """Five of so many points, both ends among them."""
     return sorted({round(i * (points - 1) / 4) for i in range(5)}) if points else []
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from nncli.cli.completion import complete_assignment
 from nncli.cli.memory import settle_within_limit
-from nncli.cli.options import Quiet
+from nncli.cli.options import Force, NoColor, Quiet, Verbose
 
 
 class Preset(StrEnum):
@@ -44,10 +45,17 @@ def init(
     ] = None,
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Write a key, as in --set epochs=20. Repeatable."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Write a key, as in --set epochs=20. Repeatable.",
+            autocompletion=complete_assignment,
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: Force = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
 ) -> None:
     """Look at a table and write a configuration that trains on it, with what was found and decided in comments.
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from nncli.commands.session import Started
     from nncli.training.loop import EpochReport, RateHalved
 
-REFRESHES_PER_SECOND = 4
+REFRESHES_PER_SECOND = 3
+"""A picture costs some 2 ms, in which an epoch cannot be trained."""
 NARROW = 60
 """Columns below which there is no curve and no bar."""
 WIDEST, HIGHEST = 100, 12
@@ -99,10 +100,11 @@ class LiveProgress:
         return [Text.assemble(*((text, STYLES[role]) for text, role in line)) for line in lines]
 
     def _figures(self) -> list[Text]:
+        """How good it is; the rate, last of the figures, is a matter of the pace."""
         from rich.text import Text
 
         parts = []
-        for figure in self._course.figures:
+        for figure in self._course.figures[:-1]:
             name = figure.partition(" ")[0]
             if name in ("loss", "val_loss"):
                 drawn, style = LINES[self._braille][name], STYLES["loss" if name == "loss" else "val_loss"]
@@ -115,7 +117,9 @@ class LiveProgress:
         from rich.text import Text
 
         pace, now, most = self._course.rows_per_second, resident_bytes(), most_bytes()
-        parts = [] if pace is None else [f"{float(f'{pace:.3g}'):,.0f} rows/s"]
+        parts = self._course.figures[-1:]
+        if pace is not None:
+            parts.append(f"{float(f'{pace:.3g}'):,.0f} rows/s")
         if now is not None:
             parts.append(f"memory {in_words(now)}")
         elif most is not None:

@@ -8,6 +8,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from nncli.cli.completion import complete_assignment, complete_config, complete_run
+
 
 def _show_stages(wanted: bool) -> None:
     """Also when it is not wanted: a command that ran in this process before may have."""
@@ -22,20 +24,31 @@ def _without_color(wanted: bool) -> None:
 
 
 ConfigFile: TypeAlias = Annotated[
-    str | None, typer.Argument(help="The YAML file, or - for the standard input.", metavar="CONFIG")
+    str | None,
+    typer.Argument(
+        help="The YAML file, or - for the standard input.", metavar="CONFIG", autocompletion=complete_config
+    ),
 ]
 RunDirectory: TypeAlias = Annotated[
-    Path, typer.Argument(help="A run directory made by `nncli train`.", metavar="RUN", show_default=False)
+    Path,
+    typer.Argument(
+        help="A run directory made by `nncli train`.", metavar="RUN", show_default=False, autocompletion=complete_run
+    ),
 ]
 Assignments: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in --set optimizer.type=adam. Repeatable."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key, as in --set optimizer.type=adam. Repeatable.",
+        autocompletion=complete_assignment,
+    ),
 ]
 Scheduler: TypeAlias = Annotated[
     str | None,
     typer.Option("--scheduler", metavar="ADDRESS", help="Train members on a Dask cluster, as in tcp://host:8786."),
 ]
-Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace an existing output file.")]
+Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 JsonLines: TypeAlias = Annotated[
     bool,

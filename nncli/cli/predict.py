@@ -67,8 +67,7 @@ def predict(
     from nncli.commands.predict import predict_chunks
     from nncli.data.outputs import open_sink
     from nncli.data.tables import Format
-    from nncli.errors import Place, UsageError
-    from nncli.files import refuse_existing
+    from nncli.files import refuse_existing, refuse_replacing
     from nncli.runs.directory import Run
     from nncli.stages import stage
 
@@ -77,12 +76,7 @@ def predict(
     if target is not None:
         refuse_existing(target, force=force)  # before any work is done
     source = None if table in (None, "-") else Path(table)
-    if source and target and target.is_file() and source.exists() and target.samefile(source):
-        raise UsageError(
-            "the predictions would replace the table that they are made from",
-            place=Place(source=output),
-            hint="Name another file with -o.",
-        )
+    refuse_replacing(source, target)
     with stage(f"loading {run}"):
         model = Run.open(run).load_model()
     if source is None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nncli.cli.memory import settle_within_limit
+from nncli.cli.options import Force, NoColor, Quiet, RunDirectory, Verbose
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="A run directory made by `nncli train`.", metavar="RUN")],
+    run: RunDirectory,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The HTML file to write; default: report.html in RUN.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing but errors.")] = False,
+    force: Force = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
 ) -> None:
     """Write what a trained RUN learned, from what, and how far to trust it, as one HTML file.
 
@@ -33,18 +38,26 @@ def report(
 
     from nncli.cli.console import say
     from nncli.cli.signals import interrupt_at_once
-    from nncli.errors import NncliError
 
     interrupt_at_once()
-    try:
+    with needing_extra():
         from nncli.reporting.report import report as write
+    written = write(run, output, force=force)
+    typer.echo(os.fsencode(written.html))
+    if not quiet:
+        say(f"next: open {written.html} in a browser")
+
+
+@contextmanager
+def needing_extra() -> Iterator[None]:
+    """While what draws and fills in pages is imported: NncliError if it is not installed."""
+    from nncli.errors import NncliError
+
+    try:
+        yield
     except ModuleNotFoundError as error:
         if error.name not in ("jinja2", "matplotlib", "markupsafe"):
             raise
         raise NncliError(
             f"a report needs {error.name}, which is not installed", hint="pip install 'nncli-train[report]'"
         ) from error
-    written = write(run, output, force=force)
-    typer.echo(os.fsencode(written.html))
-    if not quiet:
-        say(f"next: open {written.html} in a browser")

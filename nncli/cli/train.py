@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nncli.cli.completion import complete_config, complete_run
 from nncli.cli.memory import settle_within_limit
 from nncli.cli.options import Assignments, JsonLines, NoColor, Quiet, Scheduler, Verbose
 from nncli.cli.signals import StoppedError, Watcher, asked_to_stop, interrupt_at_once
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 def train(
     config: Annotated[
         str | None,
-        typer.Argument(help="The YAML file, or - for the standard input; or a table, with --target.", metavar="CONFIG"),
+        typer.Argument(
+            help="The YAML file, or - for the standard input; or a table, with --target.",
+            metavar="CONFIG",
+            autocompletion=complete_config,
+        ),
     ] = None,
     target: Annotated[
         list[str] | None,
@@ -32,9 +37,15 @@ def train(
         Path | None, typer.Option("-o", "--output", help="The run directory to make; default: runs/NAME.")
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped or killed.")
+        Path | None,
+        typer.Option(
+            "--resume", metavar="RUN", help="Go on with a run that was stopped or killed.", autocompletion=complete_run
+        ),
     ] = None,
     assignments: Assignments = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Then write report.html into the run directory, as `nncli report` does.")
+    ] = False,
     scheduler: Scheduler = None,
     as_json: JsonLines = False,
     quiet: Quiet = False,
@@ -50,6 +61,7 @@ def train(
 
     \b
     nncli train data/penguins.csv --target species
+    nncli train data/penguins.csv --target species --set quality=fast --report
     nncli train configs/penguins.yaml
     nncli train config.yaml --set layers=[128,64] --set learning_rate=0.01 -o runs/wide
     nncli train --resume runs/penguins
@@ -58,9 +70,11 @@ def train(
     nncli train config.yaml --json | jq -r 'select(.event == "epoch") | .val_loss'
     """
     settle_within_limit()
+    import shlex
     import sys
 
-    from nncli.cli.console import announce_input
+    from nncli.cli.console import announce_input, say
+    from nncli.cli.report import needing_extra
     from nncli.commands.init import is_a_table
     from nncli.commands.train import resume_events, train_events
     from nncli.errors import UsageError
@@ -72,19 +86,41 @@ def train(
     if resume is not None and output is not None:
         raise UsageError("--resume goes on in the run's own directory", hint="Leave -o out.")
     interrupt_at_once()
+    if report:  # whether it can be written had better be known now
+        with needing_extra():
+            import nncli.reporting.report  # noqa: F401
     if config == "-" and not target:
         announce_input("a configuration")
     watched = _Watched(quiet, as_json=as_json)
     sets, stop = assignments or [], watched.asked_to_stop
     if resume is not None:
-        watched.follow(resume_events(resume, assignments=sets, command=sys.argv, stop=stop, scheduler=scheduler))
-    elif config is not None:
-        wanted: str | Config = config
-        if is_a_table(config, target or []):
-            wanted, sets = _drawn_up(config, target or [], sets, quiet=quiet), []
-        watched.follow(
-            train_events(wanted, output=output, assignments=sets, command=sys.argv, stop=stop, scheduler=scheduler)
+        events = resume_events(resume, assignments=sets, command=sys.argv, stop=stop, scheduler=scheduler)
+    else:
+        named = str(config)
+        wanted: str | Config = named
+        if is_a_table(named, target or []):
+            wanted, sets = _drawn_up(named, target or [], sets, quiet=quiet), []
+        events = train_events(wanted, output=output, assignments=sets, command=sys.argv, stop=stop, scheduler=scheduler)
+    finished = watched.follow(events)
+    if report:
+        _report(finished.run, quiet=quiet)
+    if not (quiet or as_json):
+        run = shlex.quote(str(finished.run))
+        say(
+            f"next: nncli predict {run} NEW_TABLE"
+            if report
+            else f"next: nncli report {run}, or nncli predict {run} NEW_TABLE"
         )
+
+
+def _report(run: Path, *, quiet: bool) -> None:
+    """Write the report of a run, and say where it is."""
+    from nncli.cli.console import say
+    from nncli.reporting.report import report
+
+    written = report(run)
+    if not quiet:
+        say(f"report: {written.html}")
 
 
 def _drawn_up(table: str, target: list[str], assignments: list[str], *, quiet: bool) -> Config:
@@ -113,7 +149,7 @@ class _Watched(Watcher):
         super().__init__(quiet)
         self._as_json = as_json
 
-    def follow(self, events: Generator[Event, None, None]) -> None:
+    def follow(self, events: Generator[Event, None, None]) -> Finished:
         """Show the events, and what came of them."""
         import os
 
@@ -154,8 +190,7 @@ class _Watched(Watcher):
             typer.echo(os.fsencode(finished.run))
         if finished.status == "stopped" and self._asked is not None and self._asked.number is not None:
             raise _stopped(finished, self._asked.number, together=isinstance(started, MembersStarted))
-        if told:
-            say(f"next: nncli predict {finished.run} NEW_TABLE")
+        return finished
 
     def _tell(self, notes: Iterable[str]) -> None:
         from nncli.cli.console import say

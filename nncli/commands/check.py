@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
@@ -17,10 +18,12 @@ from nncli.commands.findings import NOTE, Finding, of_error, ordered
 from nncli.commands.members import check_members, member_config
 from nncli.commands.memory import free_memory
 from nncli.commands.prepare import Prepared, prepare
-from nncli.config.loading import load_config, load_data
+from nncli.config.loading import load_usable, placed
 from nncli.config.schema import Config
 from nncli.data.scratch import Scratch
-from nncli.errors import ConfigError, DataError, Place, UsageError
+from nncli.errors import ConfigError, DataError, Mistake, Place, UsageError
+from nncli.footprint import in_words
+from nncli.stages import stage
 
 MOST_MISTAKES = 5
 """Mistakes that only show once the table is known, up to which they are looked for; each costs another reading."""
@@ -98,15 +101,26 @@ def check(
         UsageError: an assignment is not of the form key=value, or a table's name says no format.
         NncliError: there is no room for temporary files.
     """
-    found: list[Finding] = []
     if not isinstance(config, Config):
-        path = config
-        try:
-            config = load_config(path, assignments)
-        except ConfigError as error:
-            return _of_table_alone(load_data(path), [*of_error(error)], tell)
-    elif assignments:
+        usable, mistakes = load_usable(config, assignments, os.environ)
+        if usable is None or mistakes:
+            return _of_table_alone(usable, mistakes, tell)
+        checked = _check(usable, tell)
+        return replace(checked, findings=tuple(_placed(config, assignments, found) for found in checked.findings))
+    if assignments:
         raise UsageError("assignments go with the path of a configuration, not with a Config")
+    return _check(config, tell)
+
+
+def _placed(path: str | Path, assignments: Sequence[str], finding: Finding) -> Finding:
+    """The finding with the line of the configuration that it is about, if it is about one."""
+    of_key = Mistake(finding.message, finding.place, finding.mend, finding.excerpt)
+    mistake = placed(path, assignments, of_key, os.environ)
+    return replace(finding, place=mistake.place, excerpt=mistake.excerpt)
+
+
+def _check(config: Config, tell: Callable[[str], None]) -> Check:
+    found: list[Finding] = []
     one = config
     if config.members > 1:
         try:
@@ -114,7 +128,8 @@ def check(
         except ConfigError as error:
             found += of_error(error)
         one = member_config(config, 0, Path(), workers_for(config.members, config.workers))
-    examination = examine(config, tell)
+    with stage("examining the table"):
+        examination = examine(config, tell)
     found += examination.findings
     checked = Check(ordered(found), config.data.path)
     if not examination.trainable:
@@ -123,11 +138,13 @@ def check(
         return _with_network(checked, config, _readable(one, examination), scratch, tell)
 
 
-def _of_table_alone(config: Config | None, found: list[Finding], tell: Callable[[str], None]) -> Check:
+def _of_table_alone(config: Config | None, mistakes: Sequence[Mistake], tell: Callable[[str], None]) -> Check:
     """What there is to say where the file has mistakes; `config` is what can be used of it."""
+    found = of_error(ConfigError(*mistakes))
     if config is None:
-        return Check(ordered(found))
-    return Check(ordered([*found, *examine(config, tell).findings]), config.data.path)
+        return Check(found)
+    of_table = [finding for finding in examine(config, tell).findings if finding.place.key is None]
+    return Check(ordered([*found, *of_table]), config.data.path)
 
 
 def _readable(config: Config, examination: Examination) -> Config:
@@ -156,8 +173,10 @@ def _with_network(checked: Check, config: Config, one: Config, scratch: Scratch,
     if short is not None:
         return replace(checked, findings=ordered([*found, short]), network=network)
     tell(f"trying a few steps of {prepared.spec.network.layout.size:,} parameters")
-    with execution.hold(prepared) as prepared:
-        trial, finding = attempt(prepared)
+    with stage("trying a few steps"), execution.hold(prepared) as ready:
+        for note in ready.notes[len(prepared.notes) :]:
+            tell(note)
+        trial, finding = attempt(ready)
     found += [finding] if finding else []
     estimate = _estimate(config, prepared, network, trial, workers)
     return replace(checked, findings=ordered(found), network=network, estimate=estimate, trial=trial)
@@ -192,12 +211,17 @@ def _noted(notes: Sequence[str], found: Sequence[Finding]) -> list[Finding]:
 
 def _memory(network: NetworkFacts, workers: int) -> Finding | None:
     free = free_memory()
-    needed = network.memory_bytes * workers
+    needed = _all_memory(network, workers)
     if needed <= free:
         return None
-    message = f"the training needs about {in_bytes(needed)} of memory, and {in_bytes(free)} are free"
+    message = f"the training needs about {in_words(needed)} of memory, and {in_words(int(free))} are free"
     mend = "Use a smaller network, batch_size or, of an ensemble, fewer workers, or close other programs."
     return Finding("warning", "memory", Place(), message, mend)
+
+
+def _all_memory(network: NetworkFacts, workers: int) -> int:
+    """Bytes of all processes: several workers are waited for by one more, which reads the table and predicts it too."""
+    return network.memory_bytes * (workers + 1 if workers > 1 else 1)
 
 
 def _estimate(config: Config, prepared: Prepared, network: NetworkFacts, trial: Trial, workers: int) -> Estimate:
@@ -205,7 +229,7 @@ def _estimate(config: Config, prepared: Prepared, network: NetworkFacts, trial: 
     steps = ceil(len(prepared.training) / plan.batch_size)
     one = plan.epochs * (steps * trial.seconds_a_step + trial.seconds_an_epoch)
     return Estimate(
-        memory_bytes=network.memory_bytes * workers,
+        memory_bytes=_all_memory(network, workers),
         seconds=one * ceil(config.members / workers),
         epochs=plan.epochs,
         steps_an_epoch=steps,
@@ -213,12 +237,3 @@ def _estimate(config: Config, prepared: Prepared, network: NetworkFacts, trial: 
         workers=workers,
         may_stop_early=plan.patience is not None,
     )
-
-
-def in_bytes(size: float) -> str:
-    """`512 B`, `1.5 MiB`, `20 GiB`."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1000.0:
-            return f"{size:.3g} {unit}"
-        size /= 1024.0
-    return f"{size:,.3g} TiB"

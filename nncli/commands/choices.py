@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nncli.commands.notes import all_different, spelled_alike
+from nncli.commands.notes import undecided_dates
 from nncli.config.schema import Config
-from nncli.data.categorical import CategoricalColumn
 from nncli.data.columns import Kind, infer_kind, read_numbers
 from nncli.data.encoding import Encoder
 from nncli.data.stored import StoredTable
@@ -105,20 +104,22 @@ def fit_features(
     never = {*data.target, *data.drop, *data.apart}
     names = data.features or [name for name in training.outline.names if name not in never]
 
-    def fit(name: str) -> tuple[tuple[str, Kind], Encoder]:
+    def fit(name: str) -> tuple[tuple[str, Kind], Encoder, str | None]:
         table = training.only([name])
         kind = data.columns.get(name) or infer_kind(table, name)
+        doubt = undecided_dates(table, name) if kind is Kind.CATEGORICAL and name not in data.columns else None
         encoder = Encoder.fit(
             table, [(name, kind)], encoding.numeric, encoding.clip, encoding.categories, encoding.text_width
         )
-        return (name, kind), encoder
+        return (name, kind), encoder, doubt
 
     pool = ThreadPoolExecutor(2, "nncli fit")
     try:
         fitted = list(pool.map(fit, names))
     finally:
         pool.shutdown(cancel_futures=True)
-    kinds = tuple(kind for kind, _ in fitted)
+    kinds = tuple(kind for kind, _, _ in fitted)
+    notes += filter(None, (doubt for _, _, doubt in fitted))
     empty = [name for name, kind in kinds if kind is Kind.IGNORE and name not in data.columns]
     if empty:
         notes.append(f"ignored {listed(empty)}: no value in any training row")
@@ -129,20 +130,7 @@ def fit_features(
             place=Place(source=training.outline.source),
             hint="Name some as data.features, or drop fewer.",
         )
-    return kinds, Encoder(columns=tuple(column for _, encoder in fitted for column in encoder.columns))
-
-
-def note_empty_categories(encoder: Encoder, notes: list[str]) -> None:
-    """Note columns of which no value is ever seen twice."""
-    singular = [c.name for c in encoder.columns if isinstance(c, CategoricalColumn) and not c.categories]
-    if singular:
-        notes.append(all_different(singular))
-
-
-def note_twins(encoder: Encoder, notes: list[str]) -> None:
-    """Note categories that seem to mean the same."""
-    known = [(c.name, c.categories) for c in encoder.columns if isinstance(c, CategoricalColumn)]
-    notes += filter(None, (spelled_alike(name, categories) for name, categories in known))
+    return kinds, Encoder(columns=tuple(column for _, encoder, _ in fitted for column in encoder.columns))
 
 
 def fit_target(config: Config, training: Table, loss: Loss, as_classes: bool) -> tuple[Target, Any]:

@@ -30,8 +30,7 @@ from nncli.data.folds import Fold
 from nncli.data.scratch import Scratch
 from nncli.errors import UsageError
 from nncli.runs.directory import Run
-
-FOLDS = "folds"
+from nncli.runs.names import FOLDS
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def cross_validation_events(
 ) -> Generator[CrossEvent, None, None]:
     """As `cross_validate`, event by event: `MembersStarted`, `MembersProgress`, `CrossValidated`."""
     if not isinstance(config, Config):
-        config = load_config(config, assignments)
+        config = load_config(config, assignments, os.environ)
     elif assignments:
         raise UsageError("assignments go with the path of a configuration, not with a Config")
     config = local(config)

@@ -15,6 +15,9 @@ import polars as pl
 
 from nncli.commands.encoded import EncodedRows, Rows
 from nncli.data.columns import read_numbers
+from nncli.data.dates import DateColumn, read_days
+from nncli.data.encoding import Column
+from nncli.data.numeric import NumericColumn
 from nncli.data.table import Table
 from nncli.data.targets import ClassTarget, Target
 from nncli.training.threads import held_to
@@ -33,8 +36,9 @@ MOST_LABELS = 12
 class Dependence:
     """Mean predictions (points, outputs) where the column is what the points say.
 
-    A column of numbers has `values` (points,), ascending; any other `labels`, the most frequent ones first, None for a
-    missing cell. `outputs` name the columns of the predictions: the targets, the classes, or of two classes the second.
+    A column of numbers has `values` (points,), ascending; one of dates has days since 1970, and `labels` that spell
+    them; any other has `labels`, the most frequent ones first, None for a missing cell. `outputs` name the columns of
+    the predictions: the targets, the classes, or of two classes the second.
     """
 
     column: str
@@ -44,16 +48,22 @@ class Dependence:
     predictions: Floats
 
     @property
+    def points(self) -> list[float] | list[str | None]:
+        """The labels, or, where there are none, the values."""
+        if self.labels is not None:
+            return list(self.labels)
+        return [] if self.values is None else self.values.tolist()
+
+    @property
     def direction(self) -> str:
         """Where one output depends on numbers: `rises`, `falls`, or `both` where it does not go one way, `flat`; else,
-        which label has the highest prediction. Empty where there are several outputs."""
-        if len(self.outputs) > 1 or not len(self.predictions):
+        which label has the highest prediction. Empty where there are several outputs, or fewer than two points."""
+        if len(self.outputs) > 1 or len(self.predictions) < 2:
             return ""
         y = self.predictions[:, 0]
-        if self.labels is not None:
-            return (
-                "" if len(y) < 2 else f"highest of {'(missing)' if (top := self.labels[y.argmax()]) is None else top}"
-            )
+        if self.values is None and self.labels is not None:
+            top = self.labels[y.argmax()]
+            return f"highest of {'(missing)' if top is None else top}"
         steps = np.diff(y)
         up, down = float(steps[steps > 0.0].sum()), -float(steps[steps < 0.0].sum())
         if up + down == 0.0:
@@ -87,7 +97,7 @@ def dependences(
     found = []
     for i, column in enumerate(columns):
         tell("dependence", i, len(columns))
-        values, labels, lenders = _points(table, column, numeric=column in rows.model.numeric)
+        values, labels, lenders = _points(table, _fitted(rows, column))
         means = np.empty((len(lenders), len(outputs)))
         for j, lender in enumerate(lenders):
             means[j] = few.predict(column, rows.cells(column, np.array([lender])))[:, shown].mean(axis=0)
@@ -96,17 +106,29 @@ def dependences(
     return tuple(found)
 
 
-def _points(table: Table, column: str, *, numeric: bool) -> tuple[Floats | None, tuple[str | None, ...] | None, Rows]:
-    """The values or labels of a column that are looked at, and for each the position of a row that has it."""
-    if numeric:
-        x = read_numbers(table, column)
-        order = np.argsort(x, kind="stable")[: np.count_nonzero(~np.isnan(x))]  # NaN is sorted last
-        at = np.unique(np.round(np.linspace(0, len(order) - 1, POINTS)).astype(np.int64)) if len(order) else order
-        values, first = np.unique(x[order[at]], return_index=True)
-        return values, None, order[at][first]
-    cells = table.column(column)
-    texts = cells if cells.dtype == pl.String else cells.cast(pl.String)
+def _fitted(rows: EncodedRows, name: str) -> Column:
+    """The column as the first network has it that knows it."""
+    return next(column for part in rows.parts for column in part.model.spec.encoder.columns if column.name == name)
+
+
+def _points(table: Table, column: Column) -> tuple[Floats | None, tuple[str | None, ...] | None, Rows]:
+    """The values and labels of a column that are looked at, and for each the position of a row that has it."""
+    if isinstance(column, NumericColumn):
+        values, lenders = _quantiles(read_numbers(table, column.name))
+        return values, None, lenders
+    texts = table.column(column.name).cast(pl.String)
+    if isinstance(column, DateColumn):
+        values, lenders = _quantiles(read_days(table, column.name, column.form))
+        return values, tuple(texts.gather(lenders).to_list()), lenders
     frame = pl.DataFrame({"label": texts, "row": np.arange(len(texts))})
     counted = frame.group_by("label", maintain_order=True).agg(pl.len(), pl.col("row").first())
     most = counted.sort("len", descending=True, maintain_order=True).head(MOST_LABELS)
     return None, tuple(most["label"].to_list()), most["row"].to_numpy().astype(np.int64)
+
+
+def _quantiles(x: Floats) -> tuple[Floats, Rows]:
+    """Different values from the lowest to the highest, NaN apart, and the position of each."""
+    order = np.argsort(x, kind="stable")[: np.count_nonzero(~np.isnan(x))]  # NaN is sorted last
+    at = np.unique(np.round(np.linspace(0, len(order) - 1, POINTS)).astype(np.int64)) if len(order) else order
+    values, first = np.unique(x[order[at]], return_index=True)
+    return values, order[at][first]

@@ -124,13 +124,12 @@ class EncodedRows:
         """
         given = cells or [None] * len(self.parts)
         examples = [part.examples(column, one) for part, one in zip(self.parts, given, strict=True)]
-        said = [part.model.predict_examples(some, 2) for part, some in zip(self.parts, examples, strict=True)]
-        if not isinstance(self.model, Ensemble):
-            return said[0].values
-        if self.spoken is None:
-            return self.model.together(said).values
+        if not isinstance(self.model, Ensemble) or self.spoken is None:
+            said = [part.model.predict_examples(some, 2) for part, some in zip(self.parts, examples, strict=True)]
+            return self.model.together(said).values if isinstance(self.model, Ensemble) else said[0].values
         spec, target = self.model.spec, self.model.spec.target
         total: npt.NDArray[Any] = np.zeros((len(self), outputs_of(target)))
-        for one, heard in zip(said, self.spoken, strict=True):
-            total[heard] += among(target, one.at_temperature(spec.temperature))[heard]
+        for part, some, heard in zip(self.parts, examples, self.spoken, strict=True):
+            spoken = part.model.predict_examples(Examples(some.X[heard], some.codes[heard], some.y[heard]), 2)
+            total[heard] += among(target, spoken.at_temperature(spec.temperature))
         return self.model.mean(total, self.spoken.sum(axis=0)[:, None]).values

@@ -11,6 +11,7 @@ import numpy as np
 from nncli.commands.predict import table_of
 from nncli.commands.scores import Scores, as_json, score
 from nncli.data.strangers import Strangers
+from nncli.data.table import Table
 from nncli.data.tables import read_table
 from nncli.data.targets import rows_with_target
 from nncli.ensemble import AnyModel
@@ -56,14 +57,7 @@ def evaluate(run: str | Path, data: str | Path | Frame) -> Evaluation:
 
 def evaluate_data(model: AnyModel, data: str | Path | Frame) -> Evaluation:
     """Score a model; see `evaluate`."""
-    if isinstance(data, str | Path):
-        source = None if str(data) == "-" else Path(data)
-        with stage(f"reading {data}") as told:
-            table = read_table(source, missing=model.spec.missing, trained=model.spec.dialect)
-            told.found.append(f"{len(table):,} rows, {len(table.names):,} columns")
-    else:
-        table = table_of(model, data)
-    target = model.spec.target
+    table, target = read_data(model, data), model.spec.target
     rows = rows_with_target(table, target.names)
     if not len(rows):
         raise DataError(
@@ -77,3 +71,18 @@ def evaluate_data(model: AnyModel, data: str | Path | Frame) -> Evaluation:
     with stage("scoring"):
         scores = score(predictions, target.read(labelled), None, model.spec.loss)
     return Evaluation(len(labelled), len(table) - len(labelled), scores, table.notes, predictions.strangers)
+
+
+def read_data(model: AnyModel, data: str | Path | Frame) -> Table:
+    """The whole of a table, read as the model's own was: a file, the standard input (`-`), or a frame.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if not isinstance(data, str | Path):
+        return table_of(model, data)
+    source = None if str(data) == "-" else Path(data)
+    with stage(f"reading {data}") as told:
+        table = read_table(source, missing=model.spec.missing, trained=model.spec.dialect)
+        told.found.append(f"{len(table):,} rows, {len(table.names):,} columns")
+    return table

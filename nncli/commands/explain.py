@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 
 from nncli.commands.attribution import Attributions, attribute, choose_output
 from nncli.commands.dependence import Dependence, dependences
 from nncli.commands.encoded import EncodedRows, Rows
+from nncli.commands.evaluate import read_data
 from nncli.commands.judged import judge
 from nncli.commands.permutation import Importance, Judge, by_change, importances
 from nncli.commands.rows import read, with_target
@@ -21,16 +21,19 @@ from nncli.commands.train import same_tables, unchanged
 from nncli.config.schema import Config
 from nncli.data.scratch import Scratch
 from nncli.data.table import Table
-from nncli.data.tables import read_table
 from nncli.data.targets import ClassTarget, Target, rows_with_target
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Place, UsageError
 from nncli.runs.directory import Run
+from nncli.stages import stage
 from nncli.training.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS
+
+if TYPE_CHECKING:
+    from nncli.data.frames import Frame
 
 Tell = Callable[[str, int, int], object]
 
-MOST_ROWS = 20_000
+MOST_ROWS = 5_000
 """Rows that are looked at where nobody says how many: more would narrow the intervals by little, and take long."""
 MOST_ATTRIBUTED = 1_000
 """Rows that are taken apart where nobody says how many: each takes the network some hundred times."""
@@ -71,7 +74,7 @@ class Explanation:
             "dependence": [
                 {
                     "column": one.column,
-                    "points": list(one.labels or ()) if one.values is None else one.values.tolist(),
+                    "points": one.points,
                     "outputs": list(one.outputs),
                     "predictions": [[v if isfinite(v) else None for v in row] for row in one.predictions.tolist()],
                 }
@@ -83,7 +86,7 @@ class Explanation:
 
 def explain(
     run: str | Path,
-    data: str | Path | pl.DataFrame | None = None,
+    data: str | Path | Frame | None = None,
     *,
     rows: int | None = None,
     repeats: int = 5,
@@ -96,9 +99,9 @@ def explain(
 
     Args:
         run: a run directory.
-        data: a table, whose target may be missing; `-` is the standard input; None are the rows that the run was
-            validated on, of which each member of an ensemble speaks of those alone that it never saw.
-        rows: at most so many are looked at, drawn with the run's seed; default: 20,000, for attributions 1,000.
+        data: a file or a frame, whose target may be missing; `-` is the standard input; None are the rows that the run
+            was validated on, of which each member of an ensemble speaks of those alone that it never saw.
+        rows: at most so many are looked at, drawn with the run's seed; default: 5,000, for attributions 1,000.
         repeats: how often every column is shuffled.
         top: how many columns have their dependence told.
         attributions: whether each row's prediction is taken apart too.
@@ -112,8 +115,9 @@ def explain(
     """
     if repeats < 1 or top < 0 or (rows is not None and rows < 1):
         raise UsageError("rows and repeats must be 1 or more, and the top columns 0 or more")
-    opened = Run.open(Path(run))
-    model, manifest = opened.load_model(), opened.load_manifest()
+    with stage(f"loading {run}"):
+        opened = Run.open(Path(run))
+        model, manifest = opened.load_model(), opened.load_manifest()
     target = model.spec.target
     if of is not None:
         choose_output(target, np.empty((0, 1)), of)  # or it is said now
@@ -126,7 +130,8 @@ def explain(
     if len(drawn) < len(table):
         notes.append(f"looked at {len(drawn):,} of {len(table):,} rows, drawn with the run's seed")
     part = table.take(drawn)
-    encoded = EncodedRows.of(model, part, None if spoken is None else spoken[:, drawn])
+    with stage("encoding"):
+        encoded = EncodedRows.of(model, part, None if spoken is None else spoken[:, drawn])
     if encoded.strangers.note:
         notes.append(encoded.strangers.note)
 
@@ -135,12 +140,15 @@ def explain(
     found, loss, score = None, None, None
     if len(labelled):
         loss, score = judged.as_it_is(encoded.take(labelled))
-        found = importances(encoded.take(labelled), judged, repeats, rng, tell)
+        with stage("shuffling columns") as told:
+            found = importances(encoded.take(labelled), judged, repeats, rng, tell)
+            told.found.append(f"{len(found):,} columns, {len(labelled):,} rows")
         ranked = [one.column for one in found]
     else:
         notes.append("the table has no target to judge by, so nothing is said of importance")
         ranked = by_change(encoded, rng) if top else []
-    curves = dependences(encoded, part, ranked[:top], rng, tell)
+    with stage("predicting along columns"):
+        curves = dependences(encoded, part, ranked[:top], rng, tell)
 
     taken, few = None, np.empty(0, np.int64)
     if attributions:
@@ -148,7 +156,9 @@ def explain(
         if len(few) < len(part):
             notes.append(f"attributed {len(few):,} of the rows; --rows says of how many more")
         background = _background(opened, config, model, encoded, notes)
-        taken = attribute(encoded.take(few), background, of, tell)
+        with stage("taking predictions apart") as told:
+            taken = attribute(encoded.take(few), background, of, tell)
+            told.found.append(f"{len(few):,} rows")
         if taken.missed:
             notes.append(_missed(taken))
     return Explanation(
@@ -168,16 +178,14 @@ def explain(
 
 
 def _table(
-    run: str | Path, data: str | Path | pl.DataFrame | None, model: AnyModel
+    run: str | Path, data: str | Path | Frame | None, model: AnyModel
 ) -> tuple[Table, list[str], np.ndarray[Any, np.dtype[np.bool_]] | None]:
     """The rows to look at, notes on them, and which members may speak of them."""
     if data is None:
         judged = judge(run)
         notes = [] if judged.on == "validation" else ["the run held no rows out: these are the rows it was trained on"]
         return judged.table, notes, judged.spoken
-    if isinstance(data, pl.DataFrame):
-        return Table(data, "the frame", dialect=model.spec.dialect), [], None
-    table = read_table(None if str(data) == "-" else Path(data), missing=model.spec.missing, trained=model.spec.dialect)
+    table = read_data(model, data)
     return table, list(table.notes), None
 
 

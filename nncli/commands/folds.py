@@ -28,10 +28,10 @@ from nncli.files import write_text
 from nncli.model import Predictions
 from nncli.runs.directory import Run
 from nncli.runs.manifest import CONFIG
+from nncli.runs.names import RECORD
 from nncli.runs.reading import LARGEST_TEXT, read_file
 from nncli.specification import Count, Specification
 
-RECORD = "cross-validation.json"
 NOTHING = Execution("numpy", 1, 1)
 
 

@@ -13,7 +13,7 @@ from nncli.commands.draft import draft
 from nncli.commands.look import Look, look
 from nncli.config.document import Document
 from nncli.config.loading import configured
-from nncli.config.overrides import override
+from nncli.config.overrides import overridden
 from nncli.config.parsing import parse
 from nncli.config.schema import Config
 from nncli.config.shipped import editor_line
@@ -87,7 +87,7 @@ def begin(
         assignments,
         None if stands is None else folder_beside(stands),
     )
-    extra = override(Document({}, {}, "nncli init", ()), assignments).value
+    extra = overridden(Document({}, {}, "nncli init", ()), assignments).value
     text = draft(
         found,
         path=_seen_from(Path.cwd() if stands is None else stands.resolve().parent, table),
@@ -133,7 +133,8 @@ def config_for(
     """
     begun = begin(data, target, assignments=[text for text in assignments if text.lstrip().startswith("data.")])
     document = parse(begun.text, f"nncli init {data}")
-    return configured(document, assignments, folder=Path.cwd(), name=_stem(Path(data))), begun.notes
+    config = configured(document, assignments, os.environ, folder=Path.cwd(), name=_stem(Path(data)))
+    return config, begun.notes
 
 
 def _seen_from(folder: Path, table: Path) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from nncli.commands.choices import are_codes, choose_loss
 from nncli.commands.rows import read, with_target
 from nncli.config.document import Document
-from nncli.config.presets.expansion import expand
+from nncli.config.presets.expansion import expanded
 from nncli.config.schema import Config, DataSection
 from nncli.config.validation import validate
 from nncli.data.columns import Kind, infer_kind, read_numbers
@@ -95,7 +95,7 @@ def look(path: Path, targets: Sequence[str], assignments: Sequence[str] = (), sc
     if not targets:
         raise _no_target(path)
     section: dict[str, object] = {"path": str(path), "target": list(targets)}
-    config = validate(Config, expand(Document({"data": section}, {}, "nncli init", ()), assignments))
+    config = validate(Config, expanded(Document({"data": section}, {}, "nncli init", ()), assignments))
     words, asked = list[str](), config.data.thousands
     while True:
         with Scratch(scratch) as open_scratch:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from nncli.errors import listed, quoted
+import polars as pl
+
+from nncli.data.categorical import CategoricalColumn
+from nncli.data.encoding import Encoder
+from nncli.data.moments import undecided
+from nncli.data.table import Table
+from nncli.data.words import COMMON, TextColumn
+from nncli.errors import as_yaml, listed, quoted
 
 YES_OR_NO = frozenset(["true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "0", "1", "0.0", "1.0"])
 
@@ -24,6 +31,38 @@ def spelled_alike(name: str, categories: Iterable[str]) -> str | None:
     return None
 
 
-def all_different(names: Iterable[str]) -> str:
+def note_twins(encoder: Encoder, notes: list[str]) -> None:
+    """Note categories that seem to mean the same."""
+    known = [(c.name, c.categories) for c in encoder.columns if isinstance(c, CategoricalColumn)]
+    notes += filter(None, (spelled_alike(name, categories) for name, categories in known))
+
+
+def all_different(names: Sequence[str]) -> str:
     """A note on columns of categories none of which is ever seen twice."""
-    return f"{listed(names)} has a different value in every row and carries nothing; consider data.drop"
+    return (
+        f"{listed(names)} has a different value in every row and carries nothing; consider data.drop, or "
+        f"`columns: {{{as_yaml(names[0])}: text}}` under data if its words matter"
+    )
+
+
+def note_empty(encoder: Encoder, notes: list[str]) -> None:
+    """Note columns of which no value is ever seen twice, and texts that have no common word."""
+    singular = [c.name for c in encoder.columns if isinstance(c, CategoricalColumn) and not c.categories]
+    if singular:
+        notes.append(all_different(singular))
+    wordless = [c.name for c in encoder.columns if isinstance(c, TextColumn) and not c.terms]
+    if wordless:
+        notes.append(
+            f"{listed(wordless)} has no word that {COMMON} training rows share and carries nothing; consider data.drop"
+        )
+
+
+def undecided_dates(table: Table, name: str) -> str | None:
+    """A note if the column `name`, which is taken for categories, seems to hold dates that can be read in two ways."""
+    cells = table.column(name)
+    if cells.dtype != pl.String or not undecided(cells):
+        return None
+    return (
+        f"{quoted(name)} seems to hold dates, and is taken for categories, since day and month cannot be told apart; "
+        'say which comes first: `date_format: "%d/%m/%Y"` or `date_format: "%m/%d/%Y"` under data'
+    )

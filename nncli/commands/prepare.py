@@ -16,12 +16,11 @@ from nncli.commands.choices import (
     choose_loss,
     fit_features,
     fit_target,
-    note_empty_categories,
-    note_twins,
     note_two_values,
     note_unreachable,
 )
 from nncli.commands.memory import memory_limit
+from nncli.commands.notes import note_empty, note_twins
 from nncli.commands.rows import Rows, encode, read, split_table, with_target
 from nncli.commands.watching import calibrates, holdout_of, watched_of
 from nncli.config.schema import Config, ValidationFile
@@ -82,7 +81,7 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
         kinds, encoder = fit_features(config, training, notes)
         embedding = settled_embedding(config.numeric_embedding, len(encoder.numeric))
         config = config.model_copy(update={"numeric_embedding": embedding})
-        note_empty_categories(encoder, notes)
+        note_empty(encoder, notes)
         note_twins(encoder, notes)
         target, scaling = fit_target(config, training.only(config.data.target), loss, as_classes)
         network = build_network(config, encoder, target, loss)

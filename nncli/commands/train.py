@@ -47,7 +47,8 @@ def train(
     Args:
         config: a `Config`, a path, or `-` for the standard input.
         output: the run directory; default: the configuration's.
-        assignments: overrides such as `epochs=10` or `optimizer.type=adam`, for a path only.
+        assignments: overrides such as `epochs=10` or `optimizer.type=adam`, for a path only; above the environment's,
+            such as NNCLI_EPOCHS=10, which is asked for a path only too.
         stop: asked after every batch, or, where loops are compiled, some twenty times a second; once it answers True
             the training ends and is saved.
         scheduler: the address of a Dask scheduler, to whose workers the members are handed; they and this process
@@ -92,7 +93,7 @@ def train_events(
     With members: `MembersStarted`, `MembersProgress` a few times a second, `Finished`.
     """
     if not isinstance(config, Config):
-        config = load_config(config, assignments)
+        config = load_config(config, assignments, os.environ)
     elif assignments:
         raise UsageError("assignments go with the path of a configuration, not with a Config")
     began = datetime.now(UTC)

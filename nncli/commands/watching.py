@@ -18,7 +18,10 @@ from nncli.training.plan import Holdout
 
 LOSSES = ("loss", "val_loss")
 CALIBRATED = "calibrated_loss"
-"""val_loss, or for classes what is left of it once the probabilities are calibrated."""
+"""val_loss, or for classes what is left of it once the probabilities are calibrated.
+
+With class weights it is val_loss too, which weighs the classes as the training does: no temperature brings weighted
+probabilities near to the real shares, so what is left after one would favour a network that has hardly learned."""
 
 
 def holdout_of(config: Config, spec: ModelSpec, held: Rows | None) -> Holdout | None:
@@ -29,7 +32,7 @@ def holdout_of(config: Config, spec: ModelSpec, held: Rows | None) -> Holdout | 
     """
     of_classes = isinstance(spec.target, ClassTarget)
     name = config.metric
-    if name == CALIBRATED and of_classes:
+    if name == CALIBRATED and of_classes and config.class_weight is None:
         name = "calibrated_log_loss"
     elif name in ("auto", CALIBRATED, *LOSSES):
         name = "accuracy" if of_classes else "rmse"
@@ -79,8 +82,8 @@ def watched_of(config: Config, holdout: Holdout | None) -> str:
             f"{what} needs validation rows, and validation is 0",
             "Set validation: 0.2, or metric: loss.",
         )
-    if config.metric == "auto" or (config.metric == CALIBRATED and (holdout is None or holdout.metric == "rmse")):
-        return "loss" if holdout is None else "val_loss"
-    if config.metric == CALIBRATED and holdout is not None:
-        return f"val_{holdout.metric}"
+    if config.metric in ("auto", CALIBRATED):
+        if holdout is None:
+            return "loss"
+        return "val_calibrated_log_loss" if holdout.metric == "calibrated_log_loss" else "val_loss"
     return config.metric if config.metric in LOSSES else f"val_{config.metric}"

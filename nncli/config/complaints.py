@@ -45,13 +45,13 @@ class Complaint:
         return re.findall(r"'([^']*)'", str(context.get("expected_tags", context.get("expected", ""))))
 
 
-def _models(annotation: object) -> Iterator[type[BaseModel]]:
+def models_of(annotation: object) -> Iterator[type[BaseModel]]:
     """Every model class that a value of `annotation` may be, looked for inside unions, lists and Annotated."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     else:
         for inner in get_args(getattr(annotation, "__value__", annotation)):
-            yield from _models(inner)
+            yield from models_of(inner)
 
 
 def keys(model: type[BaseModel]) -> dict[str, object]:
@@ -86,7 +86,7 @@ def located(details: ErrorDetails, model: type[BaseModel], document: Document) -
         elif isinstance(value, dict) and step in value:
             value, path = value[step], (*path, step)
             fields = [keys(m)[step] for m in models if isinstance(step, str) and step in keys(m)]
-            models = tuple(m for annotation in fields for m in _models(annotation)) if fields else models
+            models = tuple(m for annotation in fields for m in models_of(annotation)) if fields else models
     tag = discriminator(details)
     if kind == "union_tag_not_found" or (kind == "union_tag_invalid" and isinstance(value, dict) and tag in value):
         path = (*path, tag)

@@ -16,13 +16,14 @@ Path = tuple[str | int, ...]
 class Mark:
     """Where an entry was written: line and character (from 1) of its key and of its value.
 
-    An entry set on the command line has no position, and `source` is the option that set it. A list item has no
-    key; both positions are the item's.
+    An entry set on the command line or by the environment has no position: `source` is the assignment that set it, and
+    `setter` the option or the variable. A list item has no key; both positions are the item's.
     """
 
     source: str
     key: Position | None = None
     value: Position | None = None
+    setter: str | None = None
 
 
 @dataclass(frozen=True)

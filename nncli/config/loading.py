@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
+from nncli.config.assignments import Assignment, from_environment, from_options
 from nncli.config.document import Document
 from nncli.config.presets.expansion import expand
 from nncli.config.schema import Config, ValidationFile
 from nncli.config.source import read
 from nncli.config.validation import validate
-from nncli.errors import ConfigError
+from nncli.errors import ConfigError, Mistake
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-def load_config(path: str | Path, assignments: Sequence[str] = ()) -> Config:
+@dataclass(frozen=True)
+class Loaded:
+    """A configuration, and all that was written of it: preset, file, environment and command line."""
+
+    config: Config
+    document: Document
+
+
+def load_config(path: str | Path, assignments: Sequence[str] = (), environment: Mapping[str, str] = NOTHING) -> Config:
     """Read, expand, override and validate a configuration; `-` is the standard input.
+
+    The preset stands beneath the file, above which are the variables of the `environment` such as NNCLI_EPOCHS, and
+    above these the `assignments`. The environment is for what a person wrote: a run's own configuration, which is
+    whole, is read without.
 
     Paths of tables become absolute: they are relative to the file, or to the working directory when the
     configuration comes from the standard input. `output` gets its default, runs/NAME.
@@ -25,36 +41,116 @@ def load_config(path: str | Path, assignments: Sequence[str] = ()) -> Config:
         ConfigError: every mistake found, each with its place.
         UsageError: an assignment is not of the form key=value.
     """
+    return load(path, assignments, environment).config
+
+
+def load(path: str | Path, assignments: Sequence[str] = (), environment: Mapping[str, str] = NOTHING) -> Loaded:
+    """As `load_config`, with what was written and where."""
+    given = _given(assignments, environment)
+    try:
+        document = read(path)
+    except ConfigError as error:
+        raise ConfigError(*error.mistakes, *(wrong for one in given for wrong in one.mistakes)) from None
     from_stdin = str(path) == "-"
     folder = Path.cwd() if from_stdin else Path(path).resolve().parent
-    return configured(read(path), assignments, folder=folder, name="stdin" if from_stdin else Path(path).stem)
+    return _loaded(document, given, folder, "stdin" if from_stdin else Path(path).stem)
 
 
-def configured(document: Document, assignments: Sequence[str], *, folder: Path, name: str) -> Config:
+def configured(
+    document: Document,
+    assignments: Sequence[str],
+    environment: Mapping[str, str] = NOTHING,
+    *,
+    folder: Path,
+    name: str,
+) -> Config:
     """As `load_config`, of a document whose paths are relative to `folder`; its output's default is runs/`name`."""
-    config = validate(Config, expand(document, assignments))
+    return _loaded(document, _given(assignments, environment), folder, name).config
+
+
+def load_usable(
+    path: str | Path, assignments: Sequence[str] = (), environment: Mapping[str, str] = NOTHING
+) -> tuple[Config | None, tuple[Mistake, ...]]:
+    """As `load_config`, with the mistakes instead of an error; where there are some, without the keys that have them.
+
+    None where not even then it can be read, and of the standard input, which can be read but once.
+
+    Raises:
+        UsageError: an assignment is not of the form key=value.
+    """
+    try:
+        return load_config(path, assignments, environment), ()
+    except ConfigError as error:
+        mistakes = error.mistakes
+    wrong = {(mistake.place.key or "").partition(".")[0] for mistake in mistakes}
+    given = _given(assignments, environment)
+    sound = [assignment for assignment in given if not assignment.mistakes and assignment.words[0] not in wrong]
+    try:
+        if str(path) == "-" or "data" in wrong:
+            return None, mistakes
+        document = read(path)
+        kept = {key: value for key, value in document.value.items() if key not in wrong}
+        kept |= {"layers": []} if "layers" in wrong else {}
+        folder = Path(path).resolve().parent
+        return _loaded(replace(document, value=kept), sound, folder, Path(path).stem).config, mistakes
+    except ConfigError:
+        return None, mistakes
+
+
+def placed(
+    path: str | Path, assignments: Sequence[str], mistake: Mistake, environment: Mapping[str, str] = NOTHING
+) -> Mistake:
+    """A mistake of a key, found later, with the line of the configuration that the key stands on, if it does.
+
+    Raises:
+        ConfigError: the configuration cannot be read, and from the standard input it cannot be again.
+    """
+    if mistake.place.key is None or mistake.place.source is not None or str(path) == "-":
+        return mistake
+    document = expand(read(path), _given(assignments, environment), [])
+    keys = tuple(int(word) if word.isdecimal() else word for word in mistake.place.key.split("."))
+    if keys[:1] not in document.marks:
+        return mistake
+    return document.mistake(mistake.message, keys, hint=mistake.hint)
+
+
+def _given(assignments: Sequence[str], environment: Mapping[str, str]) -> list[Assignment]:
+    return [*from_environment(environment, Config.model_fields), *from_options(assignments)]
+
+
+def _loaded(document: Document, given: Sequence[Assignment], folder: Path, name: str) -> Loaded:
+    mistakes: list[Mistake] = []
+    document = expand(document, given, mistakes)
+    try:
+        config = validate(Config, document)
+    except ConfigError as error:
+        raise ConfigError(*_in_order([*_not_due_to(mistakes, error.mistakes), *mistakes], given)) from None
+    if mistakes:
+        raise ConfigError(*_in_order(mistakes, given))
     data = config.data.model_copy(update={"path": _absolute(folder, config.data.path)})
     validation = config.validation
     if isinstance(validation, ValidationFile):
         validation = ValidationFile(path=_absolute(folder, validation.path))
     output = config.output or str(Path("runs") / name)
-    return config.model_copy(update={"data": data, "validation": validation, "output": output})
+    return Loaded(config.model_copy(update={"data": data, "validation": validation, "output": output}), document)
 
 
-def load_data(path: str | Path) -> Config | None:
-    """The table that a configuration names, if that much of it can be read, whatever else is wrong with it.
+def _not_due_to(earlier: Iterable[Mistake], found: Iterable[Mistake]) -> Iterable[Mistake]:
+    """Those `found` that do not merely follow from an assignment that was wrong, and so left out."""
+    left_out = {mistake.place.key for mistake in earlier if mistake.place.key}
+    sections = {key.rpartition(".")[0] for key in left_out}
+    return (m for m in found if m.place.key not in left_out and not (m.place.line is None and m.place.key in sections))
 
-    Everything but `data` is at its default. None for the standard input, which can be read but once.
-    """
-    if str(path) == "-":
-        return None
-    try:
-        document = read(path)
-        config = validate(Config, replace(document, value={"data": document.value.get("data")}))
-    except ConfigError:
-        return None
-    data = config.data.model_copy(update={"path": _absolute(Path(path).resolve().parent, config.data.path)})
-    return config.model_copy(update={"data": data})
+
+def _in_order(mistakes: Iterable[Mistake], given: Sequence[Assignment]) -> list[Mistake]:
+    """First those in the file, from top to bottom, then those of each assignment."""
+    order = {assignment.mark.source: number for number, assignment in enumerate(given)}
+
+    def rank(mistake: Mistake) -> tuple[int, int, int]:
+        place = mistake.place
+        return (order.get(place.source or "", -1), place.line or 0, place.character or 0)
+
+    return sorted(mistakes, key=rank)
 
 
 def _absolute(folder: Path, path: str) -> str:

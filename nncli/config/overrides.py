@@ -1,61 +1,47 @@
-"""`--set optimizer.type=adam`: a value from the command line put into a document."""
+"""A value from the command line or the environment put into a document."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
+from nncli.config.assignments import Assignment, from_options
 from nncli.config.document import Document, Mark, Path, dotted
-from nncli.config.parsing import DEEPEST, compose
 from nncli.config.scalars import as_written
-from nncli.config.text import checked_lines
-from nncli.errors import ConfigError, Mistake, Place, UsageError, quoted
-
-LONGEST_ORIGIN = 100
+from nncli.errors import ConfigError, Mistake, quoted
 
 
-def override(document: Document, assignments: Sequence[str]) -> Document:
-    """`document` with each "a.b.0.c=value" applied in turn; the value is YAML written inline.
+def override(document: Document, assignments: Iterable[Assignment], mistakes: list[Mistake]) -> Document:
+    """`document` with each assignment applied in turn. What is wrong with one is gathered, and it is left out.
 
     Missing sections are made on the way. A word where a section is needed is the section's short form: with
     `optimizer: sgd`, "optimizer.momentum=0.9" makes {type: sgd, momentum: 0.9}.
-
-    Raises:
-        UsageError: an assignment is not of this form.
-        ConfigError: the value is not valid YAML, or the path leads through something that is not a section.
     """
     for assignment in assignments:
-        document = _assign(document, assignment)
+        mistakes.extend(assignment.mistakes)
+        try:
+            document = document if assignment.mistakes else _assign(document, assignment)
+        except ConfigError as error:
+            mistakes.extend(error.mistakes)
     return document
 
 
-def _assign(document: Document, assignment: str) -> Document:
-    address, equals, text = assignment.partition("=")
-    words = address.strip().split(".")
-    shown = assignment if len(assignment) <= LONGEST_ORIGIN else assignment[: LONGEST_ORIGIN - 1] + "…"
-    origin = f"--set {shown}"
-    if not equals or not all(words):
-        hint = "For example --set optimizer.type=adam"
-        raise UsageError(f"expected key=value, found {quoted(assignment)}", place=Place("--set"), hint=hint)
+def overridden(document: Document, options: Iterable[str]) -> Document:
+    """`document` with each `key=value` applied in turn.
 
-    def wrong(message: str, hint: str | None = None) -> ConfigError:
-        return ConfigError(Mistake(message, Place(origin, key=address.strip()), hint))
+    Raises:
+        ConfigError, UsageError: one of them is wrong.
+    """
+    mistakes: list[Mistake] = []
+    document = override(document, from_options(options), mistakes)
+    if mistakes:
+        raise ConfigError(*mistakes)
+    return document
 
-    if len(words) > DEEPEST:
-        raise wrong(f"more than {DEEPEST} sections inside each other")
-    try:
-        checked_lines(address, origin)
-        found = compose(text, origin, depth=len(words))
-    except ConfigError as error:
-        # The line and character count within the argument, which nobody thinks of as a file.
-        raise ConfigError(*(replace(m, place=wrong("").place or m.place) for m in error.mistakes)) from None
-    if found.value is None and text.lstrip().startswith("#"):
-        raise wrong("YAML takes a value that starts with '#' for a comment", "Put it in quotes.")
-    if not found.inline:
-        raise wrong("the value must be written inline", "Put text in quotes; write [a, b] and {key: value}.")
 
+def _assign(document: Document, assignment: Assignment) -> Document:
     marks = dict(document.marks)
 
     def put(node: object, words: Sequence[str], path: Path) -> object:
@@ -63,17 +49,17 @@ def _assign(document: Document, assignment: str) -> Document:
         if not words:
             for old in [p for p in marks if p[: len(path)] == path]:
                 del marks[old]
-            marks[path] = Mark(origin)
-            return found.value
+            marks[path] = assignment.mark
+            return assignment.value
         word, *rest = words
         if isinstance(node, list):
             if not re.fullmatch("[0-9]{1,9}", word) or int(word) >= len(node):
                 numbers = f"Its items are numbered 0 to {len(node) - 1}." if node else None
-                raise wrong(f"{quoted(word)} is not an item of {quoted(dotted(path))}", numbers)
+                raise assignment.wrong(f"{quoted(word)} is not an item of {quoted(dotted(path))}", numbers)
             index = int(word)
             return [*node[:index], put(node[index], rest, (*path, index)), *node[index + 1 :]]
         if node is None:
-            marks.setdefault(path, Mark(origin))
+            marks.setdefault(path, assignment.mark)
             node = {}
         elif isinstance(node, str):
             short = marks.get(path, Mark(document.source))
@@ -81,8 +67,9 @@ def _assign(document: Document, assignment: str) -> Document:
             node = {"type": node}
         elif not isinstance(node, dict):
             hint = f"It comes from {replace(document.place(path, 'value'), key=None)}."
-            raise wrong(f"{quoted(dotted(path))} is {as_written(node)}, which has no keys", hint)
+            raise assignment.wrong(f"{quoted(dotted(path))} is {as_written(node)}, which has no keys", hint)
         return {**node, word: put(node.get(word), rest, (*path, word))}
 
-    changed = {**document.value, words[0]: put(document.value.get(words[0]), words[1:], (words[0],))}
+    first, *rest = assignment.words
+    changed = {**document.value, first: put(document.value.get(first), rest, (first,))}
     return replace(document, value=changed, marks=MappingProxyType(marks))

@@ -56,14 +56,16 @@ class DataSection(Specification):
     )
     features: tuple[Text, ...] | None = Field(None, description="the columns to predict from; default: all others")
     drop: tuple[Text, ...] = Field((), description="columns left out")
-    columns: dict[str, Kind] = Field({}, description="overrides of the inferred kind of column")
+    columns: dict[str, Kind] = Field(
+        {}, description="overrides of the inferred kind of column: numeric, categorical, date, text or ignore"
+    )
     weight: Text | None = Field(None, description="a column that says how much each row counts")
     group: Text | None = Field(
         None, description="a column of which no value is both trained on and held out; no feature unless named as one"
     )
     time: Text | None = Field(
         None,
-        description="a column of numbers or ISO dates: what is held out is never earlier than what is trained on; "
+        description="a column of numbers or dates: what is held out is never earlier than what is trained on; "
         "no feature unless named as one",
     )
     leave_out: Fold | None = Field(
@@ -86,8 +88,8 @@ class DataSection(Specification):
     )
     date_format: DateFormat = Field(
         "auto",
-        description="how dates are written in text, such as `%d/%m/%Y`; auto: ISO 8601, or year, month and day in "
-        "figures if it is clear which is which",
+        description='how dates are written in text, such as `"%d/%m/%Y"`; auto: ISO 8601, or another common form if '
+        "it is clear which is the day and which the month",
     )
 
     @property
@@ -137,7 +139,7 @@ class EncodingSection(Specification):
     clip: Clip = Field("none", description="smooth: x / √(1 + (x/3)²) of what is scaled, never beyond ±3")
     categories: Categories = Field(Categories(), description="how columns of categories become numbers")
     text_width: Count = Field(
-        TEXT_WIDTH, description="numbers that a cell of a column of text becomes: its words and pairs of words, hashed"
+        TEXT_WIDTH, description="most words, and pairs of neighbouring words, of a column of text that become a number"
     )
     target: Literal["auto", "standard", "none"] = Field(
         "auto", description="scaling of numeric targets; auto: standard, unless the loss or the output needs raw values"
@@ -288,8 +290,8 @@ class Config(Specification):
         "auto",
         description="what chooses the best epoch, whose weights are kept, and what early stopping waits for: `loss`, "
         "`val_loss`, or a metric of the validation rows, such as `accuracy`, `roc_auc` or `rmse`; calibrated_loss: "
-        "`val_loss`, for classes after the temperature that makes it least; auto: `val_loss`, or `loss` without "
-        "validation rows",
+        "`val_loss`, for classes without class_weight after the temperature that makes it least; auto: `val_loss`, or "
+        "`loss` without validation rows",
     )
     best_epoch: Literal["first", "last"] = Field("first", description="which of the epochs that are equally good")
     early_stopping: EarlyStopping | None = Field(None, description="null: run all epochs; the best is kept either way")

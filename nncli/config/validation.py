@@ -8,15 +8,18 @@ from typing import TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from nncli.config import forms
 from nncli.config.complaints import OWN_WORDS, Complaint, discriminator, keys, located
 from nncli.config.document import Document, Path
+from nncli.config.homes import misplaced
 from nncli.config.scalars import as_written
-from nncli.errors import ConfigError, Mistake, listed, nearest, quoted
+from nncli.config.slips import meant
+from nncli.config.writing import brief
+from nncli.errors import ConfigError, Mistake, listed, quoted
 
 M = TypeVar("M", bound=BaseModel)
 
 MOST_KEYS = 12  # in a hint
-MOST_CHOICES = 20
 
 _EXPECTED = {
     "int": "a whole number",
@@ -79,7 +82,7 @@ def _mistakes(error: ValidationError, model: type[BaseModel], document: Document
     # A misspelt key is also a missing one. One slip of the finger is one mistake.
     misspelt = {(*c.path[:-1], _meant(c)) for c in complaints if c.kind == "extra_forbidden"}
     found = [
-        _worded(group, document, keys(model))
+        _worded(group, document, model)
         for (path, _), group in groups.items()
         if not (group[0].kind == "missing" and path in misspelt)
     ]
@@ -91,31 +94,23 @@ def _order(mistake: Mistake, document: Document) -> tuple[bool, int, int]:
     return (place.source != document.source, place.line or 0, place.character or 0)
 
 
-def _worded(group: Sequence[Complaint], document: Document, top: Mapping[str, object]) -> Mistake:
+def _worded(group: Sequence[Complaint], document: Document, top: type[BaseModel]) -> Mistake:
     """One mistake for all that was said about one place: the most telling complaint, or all joined by "or".
 
-    `top` are the keys that belong at the top of the document.
+    `top` is what the document as a whole is to be.
     """
     path = group[0].path
     telling = [c for c in group if c.in_own_words] + [c for c in group if c.kind in _WHOLE]
     if telling:
-        return _single(telling[0], document)
+        return _single(telling[0], document, top)
     if all(c.kind == "extra_forbidden" for c in group):
-        known = list(dict.fromkeys(key for c in group for m in c.models for key in keys(m)))
-        message = f"unknown key {quoted(path[-1])}{_did_you_mean(path[-1], known)}"
-        verb = "key here is" if len(known) == 1 else "keys here are"
-        hint = f"The {verb} {listed(known, most=MOST_KEYS)}." if known else None
-        if path[-1] in top and len(path) > 1:
-            hint = f"It belongs beside {quoted(path[0])}, not under it."
-        return document.mistake(message, path, "key", hint)
+        return _unknown_key(group, document, top)
     value = group[0].details["input"]
     choices = [choice for c in group for choice in c.choices]
     if isinstance(value, str) and all(c.kind in _CHOICES for c in group):
         about_key = group[0].about_key
         message = f"unknown {'key' if about_key else _noun(path)} {quoted(value)}{_did_you_mean(value, choices)}"
-        return document.mistake(
-            message, path, "key" if about_key else "value", f"Expected one of {listed(choices, most=MOST_CHOICES)}."
-        )
+        return document.mistake(message, path, "key" if about_key else "value", forms.of_choice(value, choices, top))
     rules = list(dict.fromkeys(_rule(c) for c in group if c.kind in _RULES))
     others = list(dict.fromkeys(_expected(c) for c in group if c.kind not in _RULES and c.kind != "extra_forbidden"))
     what = "the key " if group[0].about_key else ""
@@ -124,35 +119,58 @@ def _worded(group: Sequence[Complaint], document: Document, top: Mapping[str, ob
         message = f"{what}must {' and '.join(rules)}{rest}, found {as_written(value)}"
     else:
         message = f"expected {what and 'the key to be '}{' or '.join(others)}, found {as_written(value)}"
-    return document.mistake(message + _did_you_mean(value, choices), path, "key" if group[0].about_key else "value")
+    at = f"{brief(path[-1])}: " if path and isinstance(path[-1], str) else ""
+    hint = None if what else forms.of_value(group, at)
+    return document.mistake(message + _did_you_mean(value, choices), path, "key" if what else "value", hint)
 
 
-def _single(complaint: Complaint, document: Document) -> Mistake:
+def _unknown_key(group: Sequence[Complaint], document: Document, top: type[BaseModel]) -> Mistake:
+    """The mistake of a key that is not known where it stands: a slip, or at home elsewhere."""
+    path, value = group[0].path, group[0].details["input"]
+    word, message = str(path[-1]), f"unknown key {quoted(path[-1])}"
+    here = list(dict.fromkeys(key for c in group for m in c.models for key in keys(m)))
+    beside = [] if len(path) == 1 else list(keys(top))
+    better, hint = misplaced(word, value, here, beside, top)
+    if better is not None:
+        message += f"; did you mean {quoted(better)}?"
+    if hint is None and (word in beside or (better in beside and better not in here)):
+        hint = f"It belongs beside {quoted(path[0])}, not under it."
+    if hint is None and isinstance(value, dict) and not better and any(key in keys(top) for key in value):
+        hint = f"The keys in it stand at the top, not under {quoted(word)}."
+    if hint is None and here and not (better and len(here) > MOST_KEYS):
+        verb = "key here is" if len(here) == 1 else "keys here are"
+        hint = f"The {verb} {listed(here, most=MOST_KEYS)}."
+    return document.mistake(message, path, "key", hint)
+
+
+def _single(complaint: Complaint, document: Document, top: type[BaseModel]) -> Mistake:
     """The mistake for a complaint that needs no company."""
     path = complaint.path
     context = complaint.details.get("ctx", {})
     if complaint.kind == "missing":
-        return document.mistake(f"missing key {quoted(path[-1])}", path, "key")
+        models = [model for model in complaint.models if path[-1] in keys(model)]
+        hint = forms.of_missing(str(path[-2]), models[0]) if models and len(path) == 2 else None
+        return document.mistake(f"missing key {quoted(path[-1])}", path, "key", hint)
     if complaint.kind == "union_tag_not_found":
         tags = [t for m in complaint.models for t in get_args(keys(m).get(str(path[-1])))]
-        hint = f"Expected one of {listed(tags, most=MOST_CHOICES)}." if tags else None
+        form = forms.of_untyped(complaint.details["input"], complaint.models)
+        hint = form or (f"Expected one of {listed(tags, most=forms.MOST_CHOICES)}." if tags else None)
         return document.mistake(f"missing key {quoted(path[-1])}", path, "key", hint)
     if complaint.kind == "union_tag_invalid":
         key, tag = discriminator(complaint.details), context.get("tag", "")
         noun = f"{_noun(path[:-1] if path and path[-1] == key else path)} {key}".strip()
         message = f"unknown {noun} {quoted(tag)}{_did_you_mean(tag, complaint.choices)}"
-        hint = f"Expected one of {listed(complaint.choices, most=MOST_CHOICES)}."
-        return document.mistake(message, path, "value", hint)
+        return document.mistake(message, path, "value", forms.of_type(tag, complaint.choices, _noun(path), top))
     own = str(context["error"]) if complaint.kind in OWN_WORDS else complaint.details["msg"]
     return document.mistake(own or "this value is not valid", path, "value")
 
 
 def _meant(complaint: Complaint) -> str | None:
-    return nearest(str(complaint.path[-1]), (key for m in complaint.models for key in keys(m)))
+    return meant(str(complaint.path[-1]), (key for m in complaint.models for key in keys(m)))
 
 
 def _did_you_mean(word: object, known: Iterable[str]) -> str:
-    near = nearest(word, known) if isinstance(word, str) else None
+    near = meant(word, known) if isinstance(word, str) else None
     return f"; did you mean {quoted(near)}?" if near else ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from nncli.config.scalars import as_written
 from nncli.errors import printable
@@ -15,6 +15,10 @@ _OLD_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "nu
 _ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\"})
 _LONGEST_KEY = 1000  # a longer one needs the "? key" form
 _LONGEST_INLINE = 80
+_FURTHEST_COMMENT = 48  # what is longer has its comment right behind it
+
+
+Keys = tuple[str | int, ...]
 
 
 def dump(value: Mapping[str, object]) -> str:
@@ -23,33 +27,80 @@ def dump(value: Mapping[str, object]) -> str:
     Raises:
         TypeError: something inside is not a str, int, float, bool, None, list or dict.
     """
-    return "\n".join(_written(dict(value))) + "\n"
+    return "".join(f"{line}\n" for line, _ in _written(dict(value), ()))
 
 
-def _written(value: object) -> list[str]:
-    """The lines of `value`, not indented; what fits on one line is one line."""
+def annotated(value: Mapping[str, object], comment: Callable[[Keys], str]) -> str:
+    """As `dump`, with a comment behind each value, or once behind the key of a section of which all is said alike.
+
+    `comment` is asked about what stands at a path: `("layers", 0, "units")`.
+    """
+    lines = _written(dict(value), ())
+    texts = [""] * len(lines)
+
+    def say(start: int, end: int) -> set[str]:
+        """Put the comments of these lines, and return them: with each, or once where a whole section agrees."""
+        every = set()
+        while start < end:
+            path = lines[start][1]
+            after = next((n for n in range(start + 1, end) if lines[n][1][: len(path)] != path), end)
+            said = say(start + 1, after) if after > start + 1 else {printable(comment(path), keep="")}
+            if len(said) == 1:
+                texts[start:after] = [*said, *[""] * (after - start - 1)]
+            every |= said
+            start = after
+        return every
+
+    say(0, len(lines))
+    short = (len(line) for (line, _), text in zip(lines, texts, strict=True) if text and len(line) <= _FURTHEST_COMMENT)
+    column = max(short, default=0)
+    return "".join(
+        f"{line:<{column}}  # {text}\n" if text else f"{line}\n" for (line, _), text in zip(lines, texts, strict=True)
+    )
+
+
+def brief(value: object, most: int = 40) -> str:
+    """`value` on one line, as one would type it; `…` for what is longer than so many characters, or within {}.
+
+    >>> print(brief(["a b", 1.0, None]))
+    [a b, 1.0, null]
+    """
+    if isinstance(value, dict):
+        return "{…}" if value else "{}"
+    items = value if isinstance(value, list | tuple) else None
+    text = scalar(value) if items is None else f"[{', '.join(map(brief, items))}]"
+    return text if len(text) <= most else "…"
+
+
+def _written(value: object, path: Keys) -> list[tuple[str, Keys]]:
+    """The lines of `value`, which stands at `path`, not indented, each with what it is about; short lists are one."""
     if isinstance(value, dict) and value:
-        return [line for key, item in value.items() for line in _entry(key, item)]
+        return [line for key, item in value.items() for line in _entry(key, item, path)]
     if isinstance(value, list) and value:
         inline = None if any(isinstance(v, dict | list) for v in value) else ", ".join(map(scalar, value))
         if inline is not None and len(inline) <= _LONGEST_INLINE:
-            return [f"[{inline}]"]
-        return [("  " if number else "- ") + line for item in value for number, line in enumerate(_written(item))]
-    return [scalar(value)]
+            return [(f"[{inline}]", path)]
+        return [
+            (("  " if number else "- ") + line, about)
+            for i, item in enumerate(value)
+            for number, (line, about) in enumerate(_written(item, (*path, i)))
+        ]
+    return [(scalar(value), path)]
 
 
-def _entry(key: object, value: object) -> Iterator[str]:
+def _entry(key: object, value: object, path: Keys) -> Iterator[tuple[str, Keys]]:
     if not isinstance(key, str):
         raise TypeError(f"a key must be text, not {type(key).__name__}")
-    word, lines = scalar(key), _written(value)
+    here = (*path, key)
+    word, lines = scalar(key), _written(value, here)
     if len(word) > _LONGEST_KEY:
-        yield f"? {word}"
+        yield f"? {word}", here
         word = ""
-    if not isinstance(value, dict | list) or not value or lines[0].startswith("["):
-        yield f"{word}: {lines[0]}"
+    if not isinstance(value, dict | list) or not value or lines[0][0].startswith("["):
+        yield f"{word}: {lines[0][0]}", here
     else:
-        yield f"{word}:"
-        yield from ("  " + line for line in lines)
+        yield f"{word}:", here
+        yield from (("  " + line, about) for line, about in lines)
 
 
 def scalar(value: object) -> str:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from pydantic import AfterValidator
+from pydantic import AfterValidator, model_validator
 
 from nncli.data.columns import DATES, read_text
-from nncli.data.mends import mend_date
-from nncli.data.moments import AUTO, DAY, FIRST_DAY, ISO, LAST_DAY, find_form, parse_dates, undecided
+from nncli.data.dialect import AUTO, a_form_of_dates
+from nncli.data.moments import DAY, FIRST_DAY, ISO, LAST_DAY, find_form, parse_dates, undecided
 from nncli.data.numeric import Matrix, NumericColumn
 from nncli.data.scaling import Clip, Floats, NumericScaling
 from nncli.data.strangers import Strange
@@ -35,10 +36,8 @@ def _whole(days: Floats, unit: Literal["M", "Y"]) -> npt.NDArray[np.datetime64]:
     return np.floor(days).astype(np.int64).astype("datetime64[D]").astype(f"datetime64[{unit}]")
 
 
-def _each_once(cycles: tuple[Cycle, ...]) -> tuple[Cycle, ...]:
-    if len(set(cycles)) < len(cycles):
-        raise ValueError("a cycle is named more than once")
-    return cycles
+def _iso_or_told(form: str) -> str:
+    return form if form == ISO else a_form_of_dates(form)
 
 
 class DateColumn(Specification):
@@ -50,11 +49,19 @@ class DateColumn(Specification):
 
     type: Literal["date"] = "date"
     name: Text
-    form: Text
+    form: Annotated[Text, AfterValidator(_iso_or_told)]
     first: Real
     days: NumericColumn
     year: NumericColumn | None
-    cycles: Annotated[tuple[Cycle, ...], AfterValidator(_each_once)]
+    cycles: tuple[Cycle, ...]
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> DateColumn:
+        if len(set(self.cycles)) < len(self.cycles):
+            raise ValueError("a cycle is named more than once")
+        if not FIRST_DAY <= self.first + self.days.fill < LAST_DAY + 1:
+            raise ValueError("a missing date becomes none of the years 1 to 9999")
+        return self
 
     @classmethod
     def fit(cls, table: Table, name: str, scaling: NumericScaling, clip: Clip = "none") -> DateColumn:
@@ -113,7 +120,9 @@ class DateColumn(Specification):
             out[:, self.numbers + 2 * j + 1] = np.cos(angle)
         if self.days.indicator:
             out[:, -1] = missing
-        return self.days.strange(days - self.first, 0 if self.days.indicator else int(missing.sum()))
+        strange = self.days.strange(days - self.first, 0 if self.days.indicator else int(missing.sum()))
+        ends = (strange.lowest + self.first, strange.highest + self.first)
+        return replace(strange, lowest=ends[0], highest=ends[1], days=True)
 
 
 def _years(days: Floats) -> Floats:
@@ -135,7 +144,7 @@ def _form_of(table: Table, name: str) -> str:
         raise DataError(
             f"which is the day and which the month of {quoted(text[row])} cannot be told",
             place=table.place(row=row, column=name),
-            hint='Say it under data: `date_format: "%d/%m/%Y"` or `date_format: "%m/%d/%Y"`, with its own marks.',
+            hint='Say it under data: `date_format: "%d/%m/%Y"` or `date_format: "%m/%d/%Y"`.',
         )
     return find_form(text, wanted) or (ISO if wanted == AUTO else wanted)
 
@@ -157,14 +166,22 @@ def read_days(table: Table, name: str, form: str) -> Floats:
     whole, rest = np.divmod(stamps.fill_null(0).to_numpy(), a_day)
     days: Floats = whole + rest / a_day
     missing, none = cells.is_null().to_numpy(), stamps.is_null().to_numpy()
-    odd = (none & ~missing) | (whole < FIRST_DAY) | (whole > LAST_DAY)
+    odd = none & ~missing
     if odd.any():
         row = int(odd.argmax())
-        known = "in ISO 8601, such as 2024-05-31 or 2024-05-31 14:30," if form == ISO else f"of the form {form}"
+        known = "in ISO 8601, such as 2024-05-31 or 2024-05-31 14:30" if form == ISO else f"of the form {form}"
         raise DataError(
-            f"{quoted(cells[row])} is no date {known} of the years 1 to 9999",
+            f"{quoted(cells[row])} is no date {known}",
             place=table.place(row=row, column=name),
-            hint=mend_date(name),
+            hint="Mend the cell, or leave it empty. How dates are written is said before training, under data: "
+            '`date_format: "%d/%m/%Y"`.',
+        )
+    beyond = (whole < FIRST_DAY) | (whole > LAST_DAY)
+    if beyond.any():
+        raise DataError(
+            "the date is not of the years 1 to 9999",
+            place=table.place(row=int(beyond.argmax()), column=name),
+            hint="Mend the cell, or leave it empty.",
         )
     days[missing] = np.nan
     return days

@@ -14,8 +14,12 @@ AUTO: Literal["auto"] = "auto"
 COMMA, SEMICOLON, TAB, BAR = ",", ";", "\t", "|"
 SPACES = "[ \xa0\u202f]"
 """What looks like a space between the digits of a number: a plain one, and the two that do not break a line."""
-DIRECTIVE = re.compile("%[-_0]?[YyDFxcsGvR+]")
-"""What a form of dates has at least: that of a year, or one that has it in it."""
+DIRECTIVE = re.compile(r"%(?:\.f|.?)", re.DOTALL)
+PART_OF = {
+    **{"%Y": "year", "%y": "year", "%m": "month", "%b": "month", "%B": "month", "%d": "day"},
+    **{"%H": "hour", "%I": "hour", "%M": "minute", "%S": "second", "%.f": "fraction", "%p": "half", "%z": "zone"},
+}
+"""What a form of dates may have, by what it says."""
 TRIAL = 'a1,.;"\n'
 NOT_FOR_FILES = ("idna", "punycode", "unicode-escape", "raw-unicode-escape")
 
@@ -45,8 +49,17 @@ def one_character(what: str, forbidden: str) -> AfterValidator:
 
 
 def a_form_of_dates(value: str) -> str:
-    if value != AUTO and not DIRECTIVE.search(value):
-        raise ValueError(f"a form of dates is one such as %d.%m.%Y or %m/%d/%Y %H:%M: found {value!r}")
+    """`value`, once it is known to have year, month and day, each once, and hour and minute, or neither."""
+    parts = DIRECTIVE.findall(value)
+    has = {PART_OF.get(part, "") for part in parts}
+    whole = (
+        {"year", "month", "day"} <= has and ("hour" in has) == ("minute" in has) and ("%I" in parts) == ("%p" in parts)
+    )
+    if value != AUTO and not (whole and "" not in has and len(has) == len(parts)):
+        raise ValueError(
+            "a form of dates has %Y or %y, %m, %b or %B, and %d; maybe %H or %I with %p, %M, %S, %.f and %z, as in "
+            f"%d.%m.%Y or %m/%d/%Y %H:%M: found {value!r}"
+        )
     return value
 
 

@@ -6,15 +6,19 @@ import re
 
 import polars as pl
 
-AUTO, ISO = "auto", "iso"
-FORMS = ("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y")
+from nncli.data.dialect import AUTO
+
+ISO = "iso"
+FORMS = (
+    *("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y"),
+    *("%d %B %Y", "%d-%B-%Y", "%B %d %Y", "%B %d, %Y"),
+)
 """What is found out beside ISO 8601. Of two forms of one shape the one that fits every cell is meant; with dots the day
-comes first."""
-MAYBE = r"^\s*\d{1,4}[-./]\d{1,2}[-./]\d{1,4}"
+comes first; the month may be short."""
+MAYBE = r"^\s*(?:\d{1,4}[-./ ]|[A-Za-z]{3,9} )\w{1,9}(?:[-./ ]|, )\d{1,4}"
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}(?:[T ]|$)"
 A_CLOCK = r"[T ]+(\d{1,2}:\d{2}.*)$"
 CLOCKS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
-HAS_CLOCK = re.compile(r"%[-_0]?[HkIlMSTRrXcs+pP]")
 DAY = 86_400_000_000
 """Microseconds."""
 FIRST_DAY, LAST_DAY = -719_162, 2_932_896
@@ -24,15 +28,15 @@ FIRST_DAY, LAST_DAY = -719_162, 2_932_896
 def parse_dates(cells: pl.Series, form: str = ISO) -> pl.Series:
     """Text as microseconds since 1970 (Int64), null where it is no date of the years 1 to 9999 in that form.
 
-    A form is ISO or as of strptime. One without a clock may be followed by the time of day; where a zone is named, the
-    moment is that of UTC.
+    A form is ISO, or one that dialect.py allows. One without a clock may be followed by the time of day; where a zone
+    is named, the moment is that of UTC.
     """
     text = cells.str.strip_chars()
     if "%Y" in form:
         text = text.set(~text.str.contains(r"\d{4}"), None)  # 01.02.24 is not of the year 24
     if form == ISO:
         moments = _parse_iso(text)
-    elif HAS_CLOCK.search(form):
+    elif "%M" in form:
         moments = text.str.to_datetime(form, strict=False, time_unit="us").to_physical()
     else:
         clock = text.str.extract(A_CLOCK)
@@ -45,11 +49,11 @@ def _parse_iso(text: pl.Series) -> pl.Series:
     """2024-03-01, and 2024-03-01 13:45, with T or a space, seconds and their fraction, Z or an offset."""
     text = text.set(~text.str.contains(ISO_DATE), None).str.replace("T", " ", literal=True)
     moments = text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).to_physical()
+    for clock in CLOCKS:
+        moments = _filled(moments, text, f"%Y-%m-%d {clock}")
     if moments.null_count() == text.null_count():
         return moments
     zoned = text.str.replace("Z$", "+00:00").str.replace(r"^(\S+ \d{1,2}:\d{2}) ?([+-])", "$1:00$2")
-    for form, spelled in ((f"%Y-%m-%d {clock}", text) for clock in CLOCKS):
-        moments = _filled(moments, spelled, form)
     return _filled(moments, zoned, f"%Y-%m-%d {CLOCKS[0]}%z")
 
 
@@ -103,6 +107,6 @@ def _likely(present: pl.Series, wanted: str) -> list[str]:
 
 def _shape(form: str) -> str:
     """A pattern of cells that may be dates in that form."""
-    digits = {"%Y": r"\d{4}", "%m": r"\d{1,2}", "%d": r"\d{1,2}"}
-    date = re.sub("%[Ymd]", lambda found: digits[found[0]], re.escape(form))
+    parts = {"%Y": r"\d{4}", "%m": r"\d{1,2}", "%d": r"\d{1,2}", "%B": "[A-Za-z]{3,9}"}
+    date = re.sub("%[YmdB]", lambda found: parts[found[0]], re.escape(form))
     return rf"^\s*{date}(?:[T ]|$)"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from math import inf
+from datetime import date
+from math import floor, inf, isfinite
 
 from nncli.errors import quoted
 
+DAY_0 = date(1970, 1, 1).toordinal()
 MOST_COLUMNS = 3
 """Columns that the line names for each kind of stranger, those with the most of them."""
 
@@ -18,7 +20,7 @@ class Strange:
 
     `unseen` cells hold a category that training never saw, `rare` ones a category that it never saw or saw too rarely
     for the model to remember, `missing` ones are missing where training had every cell. `outside` numbers lie outside
-    the training range, the `lowest` beneath it and the `highest` above it.
+    the training range, the `lowest` beneath it and the `highest` above it: `days` since 1970, or plain numbers.
     """
 
     unseen: int = 0
@@ -27,6 +29,7 @@ class Strange:
     outside: int = 0
     lowest: float = inf
     highest: float = -inf
+    days: bool = False
 
     def __add__(self, other: Strange) -> Strange:
         return Strange(
@@ -36,6 +39,7 @@ class Strange:
             outside=self.outside + other.outside,
             lowest=min(self.lowest, other.lowest),
             highest=max(self.highest, other.highest),
+            days=self.days or other.days,
         )
 
     def __and__(self, other: Strange) -> Strange:
@@ -47,14 +51,20 @@ class Strange:
             outside=min(self.outside, other.outside),
             lowest=max(self.lowest, other.lowest),
             highest=min(self.highest, other.highest),
+            days=self.days and other.days,
         )
 
     @property
     def extent(self) -> str:
         """How far outside: ` down to -3 and up to 131`."""
-        low, high = self.lowest + 0.0, self.highest + 0.0  # -0.0 and 0.0 are one end, whichever was met
-        ends = [f"down to {low:g}"] * (low < inf) + [f"up to {high:g}"] * (high > -inf)
+        ways = (("down to", self.lowest), ("up to", self.highest))
+        ends = [f"{way} {self._spelled(end)}" for way, end in ways if isfinite(end)]
         return f" {' and '.join(ends)}" if ends else ""
+
+    def _spelled(self, end: float) -> str:
+        if self.days:
+            return date.fromordinal(DAY_0 + floor(end)).isoformat()
+        return f"{end + 0.0:g}"  # -0.0 and 0.0 are one end, whichever was met
 
 
 @dataclass(frozen=True)

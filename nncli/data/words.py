@@ -1,131 +1,124 @@
-"""A column of free text: its words and its pairs of neighbouring words, counted in a fixed number of hashed places."""
+"""A column of free text: a number for each word, and each pair of neighbouring words, that is common in training."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
-from zlib import crc32
+from collections.abc import Collection, Iterator
+from typing import Annotated, Literal
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
+from pydantic import AfterValidator
 
 from nncli.data.columns import read_text
 from nncli.data.numeric import Matrix
-from nncli.data.scaling import Floats
 from nncli.data.strangers import Strange
 from nncli.data.table import Table
-from nncli.specification import Count, Flag, Real, Specification, Text
+from nncli.specification import Flag, Specification, Text
 
-TEXT_WIDTH = 32
+TEXT_WIDTH = 64
+COMMON = 20
+"""Training rows that have a term, and that have it not, from which on it is worth a number: of less mostly noise is
+learned."""
 WORD = r"[\p{L}\p{M}\p{N}]+"
 LONGEST = 100_000
 """Characters of a cell that count."""
 PIECE = 1 << 22
-"""Bytes of text that are taken apart at a time, or a single cell."""
-MOST_ROWS = 1 << 16
-"""Rows of a piece, whose number stands above the 48 bits of a hash."""
-BITS = np.uint64(48)
+"""Bytes of text, and numbers made of it, up to which cells are worked at together."""
 
-Hashes = npt.NDArray[np.uint64]
+
+def _words_and_pairs(terms: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(terms)) < len(terms) or any(len(term.split(" ")) > 2 for term in terms):
+        raise ValueError("not words and pairs of words, each once")
+    return terms
 
 
 class TextColumn(Specification):
-    """A text becomes the sum of ±log(1 + count) of its words and pairs of words, each in one of `places`, scaled.
+    """A text becomes log₂(1 + count) of each of its `terms`, which are words, and pairs of words with a space between.
 
-    Place and sign are a hash's, so that what falls together cancels out on average: Weinberger, Dasgupta, Langford,
-    Smola and Attenberg, "Feature hashing for large scale multitask learning" (2009). A row has length 1 before it is
-    scaled, unless it has no word; so has a missing cell, which `missing` adds a column for.
+    So a term that it has once is 1, as a category would be. `missing` adds a column of [cell missing].
     """
 
     type: Literal["text"] = "text"
     name: Text
-    places: Count
-    scale: Real
+    terms: Annotated[tuple[Text, ...], AfterValidator(_words_and_pairs)]
     missing: Flag
 
     @classmethod
-    def fit(cls, table: Table, name: str, places: int) -> TextColumn:
-        """Fit on `table`, the training rows: all there is to learn is whether cells are missing."""
+    def fit(cls, table: Table, name: str, most: int) -> TextColumn:
+        """Fit on `table`, the training rows: the `most` common terms, more common ones first, equals by spelling.
+
+        The words of a common pair are common, so that no other pair is looked for: Agrawal and Srikant, "Fast
+        algorithms for mining association rules", 1994. One that stands wherever one of its words does is left out.
+        """
         cells = read_text(table, name)
-        return cls(name=name, places=places, scale=float(np.sqrt(places)), missing=cells.has_nulls())
+        words = _common(words_of(piece) for piece in pieces(cells))
+        pairs = _common(pairs_of(words_of(piece), words.keys()) for piece in pieces(cells)) if words else {}
+        telling = {pair: n for pair, n in pairs.items() if n not in {words[word] for word in pair.split(" ")}}
+        rows = {term: n for term, n in (words | telling).items() if cells.count() - n >= COMMON}
+        terms = sorted(rows, key=lambda term: (-rows[term], term))[:most]
+        return cls(name=name, terms=tuple(terms), missing=cells.has_nulls())
 
     @property
     def numbers(self) -> int:
-        """How many columns of the matrix hold numbers that may be embedded: none."""
+        """How many columns of the matrix hold numbers that may be embedded: none, since these are mostly 0."""
         return 0
 
     @property
     def width(self) -> int:
         """Columns of the matrix."""
-        return self.places + self.missing
+        return len(self.terms) + self.missing
 
     @property
     def features(self) -> tuple[str, ...]:
         """What each column of the matrix means."""
-        words = [f"{self.name}: words {place} of {self.places}" for place in range(1, self.places + 1)]
-        return (*words, *[f"{self.name} is missing"] * self.missing)
+        return (*(f"{self.name}: {term}" for term in self.terms), *[f"{self.name} is missing"] * self.missing)
 
     def encode(self, table: Table, out: Matrix) -> Strange:
         """Fill `out` (rows, width), and count what is strange."""
         cells = read_text(table, self.name)
-        start = 0
-        for piece in pieces(cells):
-            Z = hashed(piece, self.places)
-            lengths = np.sqrt((Z * Z).sum(axis=1, keepdims=True))
-            Z *= np.divide(self.scale, lengths, out=np.zeros_like(lengths), where=lengths > 0.0)
-            out[start : start + len(piece), : self.places] = Z
+        k, start = len(self.terms), 0
+        known = {word for term in self.terms for word in term.split(" ")}
+        for piece in pieces(cells, PIECE // max(1, k)):
+            words = words_of(piece)
+            found = pl.concat([words, pairs_of(words, known)])
+            place = found["term"].replace_strict(self.terms, range(k), default=-1, return_dtype=pl.Int64).to_numpy()
+            at = found["row"].to_numpy() * k + place
+            counts = np.bincount(at[place >= 0], minlength=len(piece) * k).reshape(len(piece), k)
+            out[start : start + len(piece), :k] = np.log2(1.0 + counts)
             start += len(piece)
         if self.missing:
             out[:, -1] = cells.is_null().to_numpy()
         return Strange(missing=0 if self.missing else cells.null_count())
 
 
-def pieces(cells: pl.Series) -> Iterator[pl.Series]:
-    """The cells, a few at a time."""
+def pieces(cells: pl.Series, most_rows: int = PIECE) -> Iterator[pl.Series]:
+    """The cells, so many at a time that their text is no longer than a PIECE; at least one."""
     ends = cells.str.len_bytes().fill_null(0).cast(pl.Int64).cum_sum().to_numpy()
     start = 0
     while start < len(cells):
         before = ends[start - 1] if start else 0
-        stop = max(start + 1, min(start + MOST_ROWS, int(np.searchsorted(ends, before + PIECE, "right"))))
+        stop = int(np.searchsorted(ends, before + PIECE, "right"))
+        stop = max(start + 1, min(start + most_rows, stop))
         yield cells[start:stop]
         start = stop
 
 
-def hashed(cells: pl.Series, places: int) -> Floats:
-    """The sum of ±log(1 + count) of each cell's words and pairs of words (cells, places)."""
-    rows, words = taken_apart(cells)
-    hashes = [mixed(words)]
-    if len(words) > 1:
-        hashes.append(mixed(words[:-1] << np.uint64(32) | words[1:]))
-    neighbours = rows[:-1] == rows[1:]
-    of = np.concatenate([rows, rows[1:][neighbours]])
-    grams = np.concatenate([hashes[0], *(pairs[neighbours] for pairs in hashes[1:])])
-    # Sorted, so that a cell's sums have the same bits in any company.
-    keys, counts = np.unique((of << BITS) | (grams >> np.uint64(16)), return_counts=True)
-    signs = np.where(keys & np.uint64(1), -1.0, 1.0)
-    place = (keys & np.uint64((1 << 48) - 1)) >> np.uint64(1)
-    at = (keys >> BITS) * np.uint64(places) + place % np.uint64(places)
-    sums = np.bincount(at.astype(np.int64), signs * np.log1p(counts), len(cells) * places)
-    return sums.reshape(len(cells), places).astype(np.float64, copy=False)
-
-
-def taken_apart(cells: pl.Series) -> tuple[Hashes, Hashes]:
-    """Of each word its row (words,) and its CRC-32 (words,), in order. Words are lower-case, of letters and digits."""
+def words_of(cells: pl.Series) -> pl.DataFrame:
+    """Every word, of letters and digits, in lower case, as `term`, with the position of its cell, `row`, in order."""
     found = cells.str.slice(0, LONGEST).str.to_lowercase().str.extract_all(WORD)
-    counts = found.list.len().fill_null(0).to_numpy()
-    words = found.filter(found.list.len() > 0).explode()
-    different = words.unique()
-    codes = [crc32(word.encode()) for word in different]
-    coded = words.replace_strict(different, codes, return_dtype=pl.UInt64) if len(words) else words.cast(pl.UInt64)
-    return np.repeat(np.arange(len(cells), dtype=np.uint64), counts), coded.to_numpy()
+    rows = pl.int_range(len(cells), dtype=pl.Int64, eager=True)
+    return pl.DataFrame({"row": rows, "term": found}).explode("term").drop_nulls()
 
 
-def mixed(codes: Hashes) -> Hashes:
-    """Every bit of a code spread over all: the end of MurmurHash3, by Appleby, for 64 bits."""
-    h = codes ^ (codes >> np.uint64(33))
-    h *= np.uint64(0xFF51AFD7ED558CCD)
-    h ^= h >> np.uint64(33)
-    h *= np.uint64(0xC4CEB9FE1A85EC53)
-    h ^= h >> np.uint64(33)
-    return h
+def pairs_of(words: pl.DataFrame, known: Collection[str]) -> pl.DataFrame:
+    """Every two neighbouring words of a cell that are both known."""
+    row, word = pl.col("row"), pl.when(pl.col("term").is_in(list(known))).then("term")
+    both = pl.when(row == row.shift(-1)).then(pl.concat_str(word, word.shift(-1), separator=" "))
+    return words.select(row, both.alias("term")).drop_nulls()
+
+
+def _common(found: Iterator[pl.DataFrame]) -> dict[str, int]:
+    """The terms that at least COMMON rows have, and how many do."""
+    counts = [piece.unique().group_by("term").len("rows") for piece in found]
+    rows = pl.concat(counts).group_by("term").sum() if counts else pl.DataFrame({"term": [], "rows": []})
+    return dict(rows.filter(pl.col("rows") >= COMMON).iter_rows())

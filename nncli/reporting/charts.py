@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from nncli.reporting.document import Figure, Table, number, shown
@@ -26,6 +27,8 @@ MOST_TICK = 22
 """Characters of a name beside an axis; the table has all of it."""
 MOST_POINTS = 1_000
 """Points of a scatter that are drawn."""
+FEW_POINTS = 200
+"""Points below which each is drawn larger."""
 MOST_ROWS = 60
 """Rows of the table of a chart."""
 DECADES = 30.0
@@ -45,7 +48,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Axis:
-    """What is along the two sides, and where they end; `ticks` are names along x, of 0, 1, 2 …"""
+    """What is along the two sides, and where they end; `ticks` are names at places along x."""
 
     x: str
     y: str
@@ -53,7 +56,7 @@ class Axis:
     y_limits: tuple[float, float] | None = None
     square: bool = False
     log: bool = False
-    ticks: tuple[str, ...] | None = None
+    ticks: tuple[tuple[float, str], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,8 @@ def scatter(
             axes.axline((float(x[0]), float(x[0])), slope=1, color=SOFT, linestyle=":", linewidth=1)
         else:
             axes.axhline(level, color=SOFT, linestyle=":", linewidth=1)
-        axes.plot(np.asarray(x)[some], np.asarray(y)[some], "o", color=FIRST, markersize=3.5, alpha=0.45, mew=0)
+        size, alpha = (5.0, 0.65) if len(some) < FEW_POINTS else (3.5, 0.45)
+        axes.plot(np.asarray(x)[some], np.asarray(y)[some], "o", color=FIRST, markersize=size, alpha=alpha, mew=0)
         _finish(drawing, axes, axis)
 
     return Figure(draw(paint, height=_height(axis)), title, description, table)
@@ -157,6 +161,7 @@ def ranges(
         axes.set_yticks(places, [shown(one.name, MOST_TICK) for one in shown_ranges])
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
+        axes.xaxis.set_major_locator(MaxNLocator(4))
         plain_numbers(axes, y=False)
         axes.set_xlabel(label)
 
@@ -179,11 +184,11 @@ def _finish(drawing: Drawing, axes: Axes, axis: Axis) -> None:
     if axis.square:
         axes.set_box_aspect(1)
     if axis.ticks is None:
-        axes.locator_params(axis="x", nbins=5)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=axis.x == "epoch"))
     plain_numbers(axes)
     if axis.ticks is not None:
-        names = [shown(name, MOST_TICK) for name in axis.ticks]
-        axes.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
+        places, names = zip(*((place, shown(name, MOST_TICK)) for place, name in axis.ticks), strict=True)
+        axes.set_xticks(places, names, rotation=40, ha="right", rotation_mode="anchor")
     handles, labels = axes.get_legend_handles_labels()
     if labels:
         drawing.legend(handles, labels, loc="outside upper left", ncols=2, borderaxespad=0, handlelength=1.5)

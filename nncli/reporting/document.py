@@ -12,6 +12,8 @@ from typing import ClassVar, Literal, TypeAlias
 from nncli.errors import LONGEST_QUOTE, OF_WRITING, printable
 
 Level = Literal["note", "warning", "error"]
+ISOLATED = "\u2068\u2069"
+"""Between these two, text of any direction does not turn what is around it."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,14 @@ class Listing:
 
 
 @dataclass(frozen=True)
+class Points:
+    """A list of sentences."""
+
+    items: tuple[str, ...]
+    kind: ClassVar[str] = "points"
+
+
+@dataclass(frozen=True)
 class Heading:
     """Of a part of a section."""
 
@@ -101,7 +111,7 @@ class Heading:
     kind: ClassVar[str] = "heading"
 
 
-Part: TypeAlias = Table | Figure | Gallery | Paragraph | Notice | Facts | Listing | Heading
+Part: TypeAlias = Table | Figure | Gallery | Paragraph | Notice | Facts | Points | Listing | Heading
 
 
 @dataclass(frozen=True)
@@ -129,10 +139,10 @@ def shown(name: object, most: int = LONGEST_QUOTE) -> str:
 
     What is written from right to left keeps to itself, between the characters for that.
     """
-    text = printable(str(name), keep=OF_WRITING)
+    text = printable(str(name).removeprefix(ISOLATED[0]).removesuffix(ISOLATED[1]), keep=OF_WRITING)
     text = text if len(text) <= most else text[: most - 1] + "…"
     turned = any(unicodedata.bidirectional(c) in ("R", "AL") for c in text)
-    return f"\u2068{text}\u2069" if turned else text
+    return text.join(ISOLATED) if turned else text
 
 
 def number(value: float | None) -> str:
@@ -154,4 +164,4 @@ def percent(share: float) -> str:
         text = "> 99.9"
     if text == "0.0" and share > 0:
         text = "< 0.1"
-    return f"{text} %".replace(".0 %", " %")
+    return "0 %" if text == "0.0" else "100 %" if text == "100.0" else f"{text} %"

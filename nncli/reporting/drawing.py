@@ -24,6 +24,8 @@ from nncli.reporting.document import number
 INK, SOFT, RULE, FIRST, SECOND, THIRD, THIN = (f"#0a0b0{i}" for i in range(1, 8))
 VARIABLES = {INK: "ink", SOFT: "soft", RULE: "rule", FIRST: "first", SECOND: "second", THIRD: "third", THIN: "thin"}
 
+LONG = 1e6
+"""From where on a tick is written with an exponent."""
 WIDTH, HEIGHT = 360, 250
 """Of a chart, in the units of its SVG, which are pixels on a phone."""
 
@@ -88,7 +90,7 @@ def _settled() -> Iterator[None]:
 def _themed(svg: str) -> str:
     """The <svg> element alone, coloured by the style sheet, as large as there is room, with short numbers."""
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(
         r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" xmlns="http://www.w3.org/2000/svg">', svg, count=1
     )
@@ -107,8 +109,15 @@ def plain_numbers(axes: Axes, *, x: bool = True, y: bool = True) -> None:
     """Ticks as plain numbers, on linear axes and on logarithmic ones."""
     for wanted, axis in ((x, axes.xaxis), (y, axes.yaxis)):
         if wanted:
-            axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
             axis.set_minor_formatter(NullFormatter())
+
+
+def tick(value: float) -> str:
+    """A number as short as it must be beside others."""
+    return (
+        number(value) if abs(value) < LONG else f"{value:.3g}".replace("e+0", "e").replace("e+", "e").replace("-", "−")
+    )
 
 
 def logarithmic(axes: Axes) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from nncli.commands.assessment import Assessment, assess
+from nncli.commands.evidence import Evidence, gather
 from nncli.commands.judged import Judged
 from nncli.errors import Place, UsageError
 from nncli.files import refuse_existing, together, write_text
+from nncli.reporting.card import MARK as CARD_MARK
+from nncli.reporting.card import card
 from nncli.reporting.document import Page, Section, shown
-from nncli.reporting.evidence import Evidence, gather
 from nncli.reporting.sections.classes import classes
 from nncli.reporting.sections.curves import curves
 from nncli.reporting.sections.data import data
@@ -19,14 +22,14 @@ from nncli.reporting.sections.numbers import numbers
 from nncli.reporting.sections.provenance import provenance
 from nncli.reporting.sections.scores import measured, recorded
 from nncli.reporting.sections.segments import segments
+from nncli.reporting.sections.use import use
 from nncli.reporting.sections.worst import worst
-from nncli.reporting.statistics import Assessment, assess
 from nncli.reporting.writing import MARK, html
 from nncli.runs.history import Metrics
+from nncli.stages import stage
 from nncli.version import __version__
 
 NAME = "report.html"
-CARD_MARK = b"<!-- A model card by nncli"
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,15 @@ def report(run: str | Path, output: str | Path | None = None, *, force: bool = F
     """
     path = Path(run)
     written = places(path, None if output is None else Path(output), force=force)
-    page = page_of(gather(path))
+    with stage("gathering what is known"):
+        evidence = gather(path)
+    with stage("assessing"):
+        assessment = None if evidence.judged is None else assess(evidence.judged)
+    with stage("drawing"):
+        page = page_of(evidence, assessment)
     with together():
         write_text(written.html, html(page))
+        write_text(written.card, card(evidence, assessment, page, written.html.name))
     return written
 
 
@@ -60,28 +69,35 @@ def places(run: Path, output: Path | None, *, force: bool) -> Written:
         UsageError: a file is in the way.
     """
     page = run / NAME if output is None else output
-    card = page.with_suffix(".md")
-    if card == page:
+    beside = page.with_suffix(".md")
+    if beside == page:
         raise UsageError(
             "the model card, a file of Markdown beside the report, would have the report's name",
             place=Place(source=str(page)),
             hint="Name the report with another ending, such as .html.",
         )
-    for file, mark in ((page, MARK), (card, CARD_MARK)):
-        own = output is None and file.is_file() and mark in file.open("rb").read(4096)
-        refuse_existing(file, force=force or own)
-    return Written(page, card)
+    for file, mark in ((page, MARK), (beside, CARD_MARK)):
+        refuse_existing(file, force=force or (output is None and _begins_with(file, mark)))
+    return Written(page, beside)
 
 
-def page_of(evidence: Evidence) -> Page:
+def _begins_with(file: Path, mark: bytes) -> bool:
+    """Whether `mark` is in the first bytes of a file."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as content:
+        return mark in content.read(4096)
+
+
+def page_of(evidence: Evidence, assessment: Assessment | None) -> Page:
     """The report of what is known."""
     judged, metrics = evidence.judged, evidence.metrics
-    assessment = None if judged is None else assess(judged)
     sections = [
         summary(evidence),
         *([] if judged is None or assessment is None else of_rows(judged, assessment, metrics)),
         *([recorded(metrics)] if judged is None and metrics is not None else []),
         curves(evidence.histories),
+        use(evidence),
         provenance(evidence),
     ]
     return Page(

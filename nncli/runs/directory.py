@@ -34,13 +34,12 @@ from nncli.runs.manifest import (
     WEIGHTS,
     Manifest,
 )
+from nncli.runs.names import LOCK
 from nncli.runs.reading import read_ensemble, read_manifest, read_model
 
 if TYPE_CHECKING:  # who only predicts waits for neither
     from nncli.config.schema import Config
     from nncli.training.loop import EpochReport
-
-LOCK = ".lock"
 
 
 @dataclass(frozen=True)

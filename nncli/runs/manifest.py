@@ -16,27 +16,44 @@ Paths inside a run directory are its own; moved elsewhere it still predicts.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import Any, Literal
-
 from nncli.model import FORMAT, Version
+from nncli.runs.names import (
+    CHECKPOINTS,
+    CONFIG,
+    HISTORY,
+    MANIFEST,
+    MEMBERS,
+    METRICS,
+    MODEL,
+    WEIGHTS,
+    Status,
+    checksum_of,
+)
 from nncli.specification import Count, Specification
 from nncli.training.backend import Backend
 
-CONFIG = "config.yaml"
-WEIGHTS = "model.safetensors"
-MODEL = "model.json"
-HISTORY = "history.csv"
-METRICS = "metrics.json"
-CHECKPOINTS = "checkpoints"
-MANIFEST = "manifest.json"
-MEMBERS = "members"
+__all__ = [
+    "CHECKPOINTS",
+    "CHECKSUMMED",
+    "CONFIG",
+    "DAMAGED",
+    "HISTORY",
+    "MANIFEST",
+    "MEMBERS",
+    "METRICS",
+    "MODEL",
+    "WEIGHTS",
+    "DataRecord",
+    "Machine",
+    "Manifest",
+    "Status",
+    "checksum_of",
+    "files_of_member",
+    "member_folder",
+]
 
 DAMAGED = "Restore the directory from a copy, or train again."
 CHECKSUMMED = (CONFIG, MODEL, WEIGHTS, HISTORY, METRICS)
-
-Status = Literal["running", "done", "stopped", "failed"]
 
 
 def member_folder(i: int) -> str:
@@ -47,12 +64,6 @@ def member_folder(i: int) -> str:
 def files_of_member(i: int) -> tuple[str, str]:
     """What makes up the predictions of member `i`, from 0."""
     return f"{member_folder(i)}/{MODEL}", f"{member_folder(i)}/{WEIGHTS}"
-
-
-def checksum_of(document: dict[str, Any]) -> str:
-    """The SHA-256 of what a manifest's JSON says, its checksum apart."""
-    rest = {key: value for key, value in document.items() if key != "checksum"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 class DataRecord(Specification):

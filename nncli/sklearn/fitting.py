@@ -21,7 +21,7 @@ from nncli.commands.progress import MembersStarted
 from nncli.commands.session import Finished, Started
 from nncli.commands.train import train_events
 from nncli.config.document import Document
-from nncli.config.presets.expansion import TABULAR, TEXTBOOK, expand
+from nncli.config.presets.expansion import TABULAR, TEXTBOOK, expanded
 from nncli.config.schema import Config, DataSection
 from nncli.config.source import read
 from nncli.config.validation import validate
@@ -74,7 +74,7 @@ class Request:
         quality = value.get("quality") or ("fast" if preset == TABULAR else None)
         loss = value.get("loss") or LOSSES[self.task]
         value = {**value, "data": data, "loss": loss, "quality": quality}
-        config = validate(Config, expand(replace(document, value=value)))
+        config = validate(Config, expanded(replace(document, value=value)))
         if config.loss is not None and config.loss.task != self.task:
             raise ValueError(f"the loss {config.loss.type} is for {config.loss.task}, and {self.task} are predicted")
         return config

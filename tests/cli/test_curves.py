@@ -123,7 +123,7 @@ def test_gaps_are_no_numbers_and_means_are_of_what_is_finite() -> None:
 def test_a_scale_knows_the_widest_span_and_the_narrowest() -> None:
     widest = Scale.of([-1.7e308, 0.0, 1.7e308])
     assert widest is not None
-    assert [widest.height(v) for v in (-1.7e308, 0.0, 1.7e308)] == [0.0, 0.5, 1.0]
+    assert widest.heights([-1.7e308, 0.0, 1.7e308]) == [0.0, 0.5, 1.0]
     constant = Scale.of([3.0, nan])
     assert constant is not None
-    assert constant.height(3.0) == 0.5
+    assert constant.heights([3.0]) == [0.5]

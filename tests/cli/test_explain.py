@@ -74,6 +74,13 @@ def test_what_makes_no_sense_is_said_before_any_work(
     assert not (here / "why.csv").exists()
 
 
+def test_the_table_that_is_explained_is_not_replaced(nncli: Cli, penguins: Path, here: Path) -> None:
+    (here / "t.csv").write_bytes(TABLE.read_bytes())
+    done = nncli("explain", penguins, "t.csv", "-o", "t.csv", "--force").check(2)
+    assert "would replace the table" in done.err
+    assert (here / "t.csv").read_bytes() == TABLE.read_bytes()
+
+
 def test_hostile_names_do_not_reach_the_terminal(nncli: Cli, here: Path) -> None:
     name = "a\x1b[31m\nb"
     frame = pl.DataFrame({name: ["p\x1b[1m", "q"] * 20, "x": range(40), "y": [0.5 * i for i in range(40)]})

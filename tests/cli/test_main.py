@@ -13,7 +13,7 @@ import pytest
 from nncli.version import __version__
 from tests.cli.support import COMMAND, DATA, ROOT, Cli, run
 
-COMMANDS = ("train", "predict", "evaluate", "generate-data")
+COMMANDS = ("train", "predict", "evaluate", "runs", "compare", "generate-data")
 TABLE = DATA / "penguins.csv"
 
 

@@ -40,3 +40,14 @@ def test_verbose_of_a_training_tells_how_it_is_computed(nncli: Cli, here: Path) 
     ]
     assert "backend numpy, threads 1" in told
     assert "2 epochs" in told
+
+
+def test_every_command_shows_examples_and_words_for_each_of_its_options() -> None:
+    click = typer.main.get_command(app)
+    for name, command in click.commands.items():  # type: ignore[attr-defined]
+        for key, one in getattr(command, "commands", {name: command}).items():
+            _, block, examples = one.help.partition("\b\n")
+            assert block, name
+            assert all("nncli" in line or "$schema" in line for line in examples.splitlines()), name
+            assert f"{name} " in examples or f"{name} {key}" in examples
+            assert all(parameter.help for parameter in one.params), name

@@ -40,6 +40,22 @@ def test_stdout_is_the_run_directory_s_path_alone(config: Path, here: Path) -> N
     assert "\r" not in done.err
 
 
+def test_a_report_may_be_written_with_the_run(nncli: Cli, config: Path) -> None:
+    pytest.importorskip("matplotlib")
+    done = nncli("train", config, "--report", "-o", "runs/a b").check()
+    assert done.out == "runs/a b\n"
+    assert (done.path / "report.html").read_text("utf-8").startswith("<!DOCTYPE html>")
+    assert (done.path / "report.md").is_file()
+    assert "report: runs/a b/report.html" in done.err
+    assert "next: nncli predict 'runs/a b' NEW_TABLE" in done.err
+    assert nncli("train", config, "--report", "-q").check().err == ""
+
+
+def test_the_end_says_what_to_do_next(nncli: Cli, config: Path) -> None:
+    done = nncli("train", config).check()
+    assert done.err.endswith("next: nncli report runs/c, or nncli predict runs/c NEW_TABLE\n")
+
+
 def test_the_shell_catches_the_path(config: Path, here: Path) -> None:
     line = 'RUN=$("$@" train c.yaml -q) && "$@" predict "$RUN" "$TABLE" | head -n 1'
     env = os.environ | {"TABLE": str(DATA / "linear.csv"), "PYTHONPATH": str(ROOT)}

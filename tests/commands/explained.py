@@ -8,15 +8,37 @@ import numpy as np
 import polars as pl
 
 from nncli.data.categorical import CategoricalColumn
+from nncli.data.dates import DateColumn
 from nncli.data.encoding import Column, Encoder
 from nncli.data.numeric import NumericColumn
 from nncli.data.table import Table
 from nncli.data.targets import ClassTarget, NumberTarget, Target
+from nncli.data.words import TextColumn
 from nncli.ensemble import Ensemble, EnsembleSpec
 from nncli.model import Model, ModelSpec
 from nncli.nn.entrance import Embedding
 from nncli.nn.losses import CrossEntropy, Loss, Mse
 from nncli.nn.network import Network
+
+
+def table_of(n: int, seed: int = 1) -> Table:
+    """Rows for these columns, some cells of which are missing, and labels."""
+    rng = np.random.default_rng(seed)
+    x1, x2 = rng.normal(1.0, 2.0, n), rng.normal(size=n)
+    frame = pl.DataFrame(
+        {
+            "x1": [None if i % 7 == 3 else v for i, v in enumerate(x1.tolist())],
+            "x2": x2,
+            "colour": rng.choice(["blue", "red"], n),
+            "city": rng.choice(["a", "b", "c"], n),
+            "day": [f"2024-{1 + i % 12:02}-{1 + i % 28:02}" for i in rng.integers(0, 300, n).tolist()],
+            "words": rng.choice(["a red fox", "a blue fox", "nothing"], n),
+            "y": 10.0 + x1 * 3.0 + rng.normal(size=n),
+            "t": np.where(x1 + rng.normal(size=n) > 1.0, "yes", "no"),
+        }
+    )
+    return Table(frame, "rows")
+
 
 NUMBER = NumberTarget(names=("y",), centers=(10.0,), scales=(4.0,))
 CLASSES = ClassTarget(name="t", labels=("no", "yes"))
@@ -24,6 +46,8 @@ X1 = NumericColumn(name="x1", center=1.0, scale=2.0, fill=1.0, indicator=True)
 X2 = NumericColumn(name="x2", center=0.0, scale=1.0, fill=0.0, indicator=False)
 COLOUR = CategoricalColumn(name="colour", categories=("blue", "red"), other=False, missing=False)
 CITY = CategoricalColumn(name="city", categories=("a", "b", "c"), other=False, missing=False, embedding_width=2)
+DATE = DateColumn.fit(table_of(60), "day", "standard")
+WORDS = TextColumn.fit(table_of(60), "words", 8)
 COLUMNS: tuple[Column, ...] = (X1, X2, COLOUR, CITY)
 
 
@@ -65,20 +89,3 @@ def ensemble_of(*members: Model, temperature: float = 1.0, target: Target | None
         members=len(members), target=target or first.target, loss=first.loss, missing=("", " "), temperature=temperature
     )
     return Ensemble(spec, members)
-
-
-def table_of(n: int, seed: int = 1) -> Table:
-    """Rows for these columns, some cells of which are missing, and labels."""
-    rng = np.random.default_rng(seed)
-    x1, x2 = rng.normal(1.0, 2.0, n), rng.normal(size=n)
-    frame = pl.DataFrame(
-        {
-            "x1": [None if i % 7 == 3 else v for i, v in enumerate(x1.tolist())],
-            "x2": x2,
-            "colour": rng.choice(["blue", "red"], n),
-            "city": rng.choice(["a", "b", "c"], n),
-            "y": 10.0 + x1 * 3.0 + rng.normal(size=n),
-            "t": np.where(x1 + rng.normal(size=n) > 1.0, "yes", "no"),
-        }
-    )
-    return Table(frame, "rows")

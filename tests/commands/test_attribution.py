@@ -16,7 +16,7 @@ from nncli.data.targets import ClassTarget, NumberTarget
 from nncli.ensemble import AnyModel
 from nncli.errors import UsageError
 from nncli.nn.losses import Hinge, Poisson
-from tests.commands.explained import CITY, CLASSES, COLOUR, NUMBER, X1, X2, ensemble_of, model_of, table_of
+from tests.commands.explained import CITY, CLASSES, COLOUR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
 
 TABLE, USUAL = table_of(12), table_of(60, seed=5)
 THREE = ClassTarget(name="t", labels=("a", "b", "c"))
@@ -56,6 +56,7 @@ MODELS: dict[str, AnyModel] = {
     "two classes": model_of(8, target=CLASSES, temperature=2.5),
     "three classes": model_of(8, target=THREE, temperature=0.4),
     "margins": model_of(8, target=THREE, loss=Hinge()),
+    "dates and texts": model_of(8, columns=(DATE, X2, WORDS)),
     "members": ensemble_of(model_of(8, seed=1), model_of(4, seed=2, columns=(CITY, X1))),
     "members that know other classes": ensemble_of(
         model_of(8, target=CLASSES, seed=1),

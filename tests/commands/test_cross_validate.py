@@ -12,7 +12,7 @@ import pytest
 
 from nncli import cross_validate, evaluate, resume_cross_validation
 from nncli.commands.cross_validate import CrossValidated, cross_validation_events
-from nncli.commands.folds import RECORD, CrossValidation
+from nncli.commands.folds import CrossValidation
 from nncli.commands.progress import MembersProgress, MembersStarted
 from nncli.commands.scores import headlines
 from nncli.config.loading import load_config
@@ -20,6 +20,7 @@ from nncli.data.folds import Fold
 from nncli.errors import BusyError, ConfigError, DataError, NncliError, RunError, UsageError
 from nncli.runs.directory import Run
 from nncli.runs.manifest import CONFIG, METRICS
+from nncli.runs.names import RECORD
 from nncli.training.metrics import ClassificationScores
 from tests.cli.support import DATA
 from tests.commands.ensembles import config_of, written

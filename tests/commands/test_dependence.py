@@ -12,7 +12,7 @@ from nncli.data.categorical import CategoricalColumn
 from nncli.data.table import Table
 from nncli.data.targets import ClassTarget
 from nncli.ensemble import AnyModel
-from tests.commands.explained import CLASSES, COLUMNS, X2, ensemble_of, model_of, table_of
+from tests.commands.explained import CLASSES, COLUMNS, DATE, WORDS, X2, ensemble_of, model_of, table_of
 
 
 def curve_of(model: AnyModel, table: Table, column: str) -> Dependence:
@@ -50,6 +50,22 @@ def test_numbers_are_looked_at_from_the_lowest_to_the_highest() -> None:
     assert len(curve.values) == POINTS
     assert (np.diff(curve.values) > 0.0).all()
     assert [curve.values[0], curve.values[-1]] == [x.min(), x.max()]
+
+
+def test_dates_are_looked_at_in_order_and_as_they_are_spelled() -> None:
+    curve = curve_of(model_of(columns=(DATE,)), table_of(200), "day")
+    assert curve.values is not None
+    assert curve.labels is not None
+    assert list(curve.labels) == sorted(curve.labels, key=str)
+    assert [str(np.datetime64(int(days), "D")) for days in curve.values] == list(curve.labels)
+    assert curve.points == list(curve.labels)
+
+
+def test_texts_are_looked_at_as_categories_are() -> None:
+    table = table_of(50)
+    curve = curve_of(model_of(columns=(WORDS,)), table, "words")
+    assert curve.values is None
+    assert set(curve.labels or ()) == set(table.frame["words"])
 
 
 def test_labels_come_by_their_frequency_and_a_missing_cell_is_one() -> None:

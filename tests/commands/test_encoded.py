@@ -8,11 +8,12 @@ import pytest
 from nncli.commands.encoded import EncodedRows, stretches
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
-from tests.commands.explained import CLASSES, COLOUR, X1, X2, ensemble_of, model_of, table_of
+from tests.commands.explained import CITY, CLASSES, COLOUR, DATE, WORDS, X1, X2, ensemble_of, model_of, table_of
 
 TABLE = table_of(30)
 MODELS: dict[str, AnyModel] = {
     "one": model_of(6, target=CLASSES, temperature=1.7),
+    "dates and texts": model_of(6, columns=(X1, DATE, X2, WORDS, COLOUR, CITY)),
     "members that know other columns": ensemble_of(
         model_of(5, target=CLASSES),
         model_of(4, target=CLASSES, columns=(X2, COLOUR, X1), seed=1),
@@ -39,7 +40,7 @@ def test_encoded_rows_are_predicted_as_the_table_is(model: AnyModel) -> None:
 
 
 @every
-@pytest.mark.parametrize("column", ["x1", "x2", "colour", "city"])
+@pytest.mark.parametrize("column", ["x1", "x2", "colour", "city", "day", "words"])
 def test_shuffling_what_a_column_became_is_shuffling_its_cells(model: AnyModel, column: str) -> None:
     order = np.random.default_rng(0).permutation(len(TABLE))
     shuffled = Table(TABLE.frame.with_columns(TABLE.frame[column].gather(order)), "rows")

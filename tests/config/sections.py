@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from nncli.config.overrides import override
+from nncli.config.overrides import overridden
 from nncli.config.parsing import parse
 from nncli.config.validation import validate
 from nncli.errors import ConfigError, Mistake
@@ -108,7 +108,7 @@ START = "data: {train: t.csv}\nlayers: [8]\n"
 
 def refused(text: str, *assignments: str) -> tuple[Mistake, ...]:
     with pytest.raises(ConfigError) as caught:
-        validate(Config, override(parse(text, "c.yaml"), assignments))
+        validate(Config, overridden(parse(text, "c.yaml"), assignments))
     shown = str(caught.value)
     for jargon in ("Input should", "pydantic", "Value error", "http", "constrained", "literal[", "function-"):
         assert jargon not in shown

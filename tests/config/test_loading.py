@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from nncli.config.loading import load_config
+from nncli.config.loading import load_config, load_usable, placed
 from nncli.config.schema import ValidationFile
-from nncli.errors import ConfigError, UsageError
+from nncli.errors import ConfigError, Mistake, Place, UsageError
+from nncli.nn.layers import Dense
+from nncli.nn.optimizers import Sgd
 
 
 def test_tables_are_found_beside_the_configuration(tmp_path: Path) -> None:
@@ -62,3 +64,140 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("data: {path: t.csv, target: y}")
     with pytest.raises(UsageError):
         load_config(tmp_path / "c.yaml", ["epochs"])
+
+
+def test_what_has_no_mistake_can_be_used_without_what_has_one(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("data: {path: t.csv, target: y}\nlayers: [x]\nclass_weight: balanced\nbatch_size: -1\n")
+    config, mistakes = load_usable(path, ["seed=3", "batch_size=0"])
+    assert config is not None
+    assert (config.layers, config.class_weight, config.seed) == ((), "balanced", 3)
+    assert config.data.path == str(tmp_path / "t.csv")
+    assert [mistake.place.key for mistake in mistakes] == ["layers.0", "batch_size"]
+    path.write_text("data: {path: t.csv, target: y}\nlayers: []\n")
+    assert load_usable(path) == (load_config(path), ())
+
+
+@pytest.mark.parametrize("text", ["data: {target: y}\n", "layers: [\n", "data: {path: t.csv, target: y, drop: [y]}\n"])
+def test_without_a_table_nothing_can_be_used(tmp_path: Path, text: str) -> None:
+    (tmp_path / "c.yaml").write_text(text)
+    config, mistakes = load_usable(tmp_path / "c.yaml")
+    assert config is None
+    assert mistakes
+
+
+def test_a_mistake_found_later_gets_the_line_of_its_key_if_it_has_one(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("data: {path: t.csv, target: y}\nlayers: [4]\n")
+    late = Mistake("too few", Place(key="layers.0"), "More.")
+    assert str(placed(path, (), late)) == f"{path}:2:10, layers.0: too few\n    layers: [4]\n             ^\n  More."
+    assert placed(path, ["layers=[8]"], late).place.source == "--set layers=[8]"
+    for other in (Mistake("none", Place(key="seed")), Mistake("of a table", Place(source="t.csv", key="x"))):
+        assert placed(path, (), other) == other
+    assert placed("-", (), late) == late
+
+
+# --- the environment ------------------------------------------------------------------------------------------------
+
+LEAST = "data: {path: t.csv, target: y}\nlayers: [4]\n"
+
+
+@pytest.fixture
+def least(tmp_path: Path) -> Path:
+    path = tmp_path / "c.yaml"
+    path.write_text(LEAST + "epochs: 5\noptimizer: sgd\n")
+    return path
+
+
+def test_the_environment_stands_above_the_file_and_beneath_the_assignments(least: Path) -> None:
+    environment = {"NNCLI_EPOCHS": "7", "NNCLI_BATCH_SIZE": "64", "NNCLI_SEED": "1"}
+    config = load_config(least, ["seed=2"], environment)
+    assert (config.epochs, config.batch_size, config.seed) == (7, 64, 2)
+    assert load_config(least).epochs == 5
+
+
+def test_two_underscores_lead_into_a_section_and_values_are_yaml(least: Path) -> None:
+    environment = {
+        "NNCLI_OPTIMIZER__MOMENTUM": "0.9",
+        "NNCLI_DATA__DROP": "[a, b]",
+        "NNCLI_LAYERS": "[{type: dense, units: 3}]",
+        "NNCLI_LAYERS__0__UNITS": "8",
+    }
+    config = load_config(least, environment=environment)
+    assert config.optimizer == Sgd(momentum=0.9)
+    assert config.data.drop == ("a", "b")
+    assert config.layers == (Dense(units=8),)
+
+
+def test_the_environment_may_choose_the_preset(least: Path) -> None:
+    least.write_text("data: {path: t.csv, target: y}\n")
+    assert load_config(least, environment={"NNCLI_QUALITY": "fast"}).members == 1
+
+
+def test_an_empty_variable_is_as_good_as_none_and_what_is_no_key_by_name_is_left_alone(least: Path) -> None:
+    environment = {"NNCLI_EPOCHS": " ", "NNCLI_DEBUG": "1", "NNCLIENT": "x", "_NNCLI_COMPLETE": "x", "PATH": "/bin"}
+    assert load_config(least, environment=environment) == load_config(least)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("NNCLI_EPOCH", "did you mean 'NNCLI_EPOCHS'?"),
+        ("NNCLI_BATCHSIZE", "did you mean 'NNCLI_BATCH_SIZE'?"),
+        ("NNCLI_OPTIMISER__MOMENTUM", "did you mean 'NNCLI_OPTIMIZER__MOMENTUM'?"),
+        ("NNCLI_PORT_80_TCP", "'NNCLI_PORT_80_TCP' sets no key"),
+        ("NNCLI_DATA__", "sets no key"),
+        ("NNCLI_", "sets no key"),
+    ],
+)
+def test_a_variable_that_is_no_key_is_a_mistake(least: Path, name: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(least, environment={name: "7"})
+    (mistake,) = caught.value.mistakes
+    assert words in mistake.message
+    assert mistake.place.source == f"{name}=7"
+
+
+def test_a_key_that_is_unknown_within_a_section_is_told_of_its_variable(least: Path) -> None:
+    with pytest.raises(ConfigError, match=r"NNCLI_DATA__TARGE=7, data\.targe: unknown key 'targe'; did you mean"):
+        load_config(least, environment={"NNCLI_DATA__TARGE": "7"})
+
+
+# --- all mistakes at once -------------------------------------------------------------------------------------------
+
+
+def told(path: Path, assignments: list[str], environment: dict[str, str]) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, assignments, environment)
+    return [str(mistake.place).replace(str(path), "c.yaml") for mistake in caught.value.mistakes]
+
+
+def test_mistakes_of_file_environment_and_assignments_come_at_once_in_order(least: Path) -> None:
+    least.write_text("zz: 1\n" + LEAST + "quality: fast\nloss: bce\n")
+    environment = {"NNCLI_EPOCH": "3", "NNCLI_L2": "[1", "NNCLI_L1": "-1"}
+    sets = ["layers.7.units=3", "seed=-1", "epochs=- 1", "batch_size=some"]
+    assert told(least, sets, environment) == [
+        "c.yaml:1:1, zz",
+        "c.yaml:4:1, quality",
+        "c.yaml:5:7, loss",
+        "NNCLI_EPOCH=3",
+        "NNCLI_L1=-1, l1",
+        "NNCLI_L2=[1, l2",
+        "--set layers.7.units=3, layers.7.units",
+        "--set seed=-1, seed",
+        "--set epochs=- 1, epochs",
+        "--set batch_size=some, batch_size",
+    ]
+
+
+def test_a_file_that_cannot_be_read_keeps_no_other_mistake_back(least: Path) -> None:
+    least.write_text("data: [")
+    assert told(least, ["epochs=["], {"NNCLI_EPOCH": "3"}) == ["c.yaml:1:8", "NNCLI_EPOCH=3", "--set epochs=[, epochs"]
+    least.unlink()
+    assert told(least, ["epochs=["], {}) == ["c.yaml", "--set epochs=[, epochs"]
+
+
+def test_what_merely_follows_from_a_wrong_assignment_is_not_told(least: Path) -> None:
+    least.write_text("layers: [4]\n")
+    assert told(least, ["data.path=[", "data.target=y"], {}) == ["--set data.path=[, data.path"]
+    assert told(least, ["data.path=["], {}) == ["--set data.path=[, data.path"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.config.document import Document
-from nncli.config.overrides import override
+from nncli.config.overrides import overridden
 from nncli.config.parsing import parse
 from nncli.config.writing import dump
 from nncli.errors import ConfigError, Place, UsageError
@@ -16,8 +16,8 @@ from tests.config.support import SCALARS, SECTIONS, YAML_LIKE
 WORDS = st.text("abcxyz_", min_size=1, max_size=5)
 
 
-def overridden(text: str, *assignments: str) -> dict[str, object]:
-    return override(parse(text, "c.yaml"), assignments).value
+def values(text: str, *assignments: str) -> dict[str, object]:
+    return overridden(parse(text, "c.yaml"), assignments).value
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,11 @@ def overridden(text: str, *assignments: str) -> dict[str, object]:
     ],
 )
 def test_a_value_is_written_as_in_the_file(assignment: str, value: object) -> None:
-    assert overridden("a: 1", assignment) == {"a": 1, "loss": value}
+    assert values("a: 1", assignment) == {"a": 1, "loss": value}
 
 
 def test_a_deep_key_makes_the_sections_it_needs() -> None:
-    assert overridden("a: 1\nb:", "b.c.d=2", "class_weight.1=3") == {
+    assert values("a: 1\nb:", "b.c.d=2", "class_weight.1=3") == {
         "a": 1,
         "b": {"c": {"d": 2}},
         "class_weight": {"1": 3},
@@ -49,39 +49,39 @@ def test_a_deep_key_makes_the_sections_it_needs() -> None:
 
 def test_a_number_reaches_into_a_list() -> None:
     text = "layers: [{type: dense, units: 4}, relu]"
-    assert overridden(text, "layers.0.units=8", "layers.1=tanh") == {"layers": [{"type": "dense", "units": 8}, "tanh"]}
+    assert values(text, "layers.0.units=8", "layers.1=tanh") == {"layers": [{"type": "dense", "units": 8}, "tanh"]}
 
 
 def test_a_word_is_a_short_form_of_a_section() -> None:
-    assert overridden("optimizer: sgd", "optimizer.momentum=0.9") == {"optimizer": {"type": "sgd", "momentum": 0.9}}
-    assert overridden("optimizer: sgd", "optimizer.type=adam") == {"optimizer": {"type": "adam"}}
+    assert values("optimizer: sgd", "optimizer.momentum=0.9") == {"optimizer": {"type": "sgd", "momentum": 0.9}}
+    assert values("optimizer: sgd", "optimizer.type=adam") == {"optimizer": {"type": "adam"}}
 
 
 def test_key_order_is_kept() -> None:
-    assert list(overridden("a: 1\nb: 2\nc: 3", "b=4", "d=5")) == ["a", "b", "c", "d"]
+    assert list(values("a: 1\nb: 2\nc: 3", "b=4", "d=5")) == ["a", "b", "c", "d"]
 
 
 def test_an_override_changes_nothing_that_an_alias_shares() -> None:
     document = parse("a: &x {n: 1}\nb: *x", "c")
-    assert override(document, ["a.n=2"]).value == {"a": {"n": 2}, "b": {"n": 1}}
+    assert overridden(document, ["a.n=2"]).value == {"a": {"n": 2}, "b": {"n": 1}}
     assert document.value == {"a": {"n": 1}, "b": {"n": 1}}
 
 
 def test_an_overridden_key_remembers_its_option() -> None:
     text = "optimizer:\n  type: sgd\n  momentum: 0.9\nloss: mse\n"
-    document = override(parse(text, "c"), ["optimizer.type=adam", "new.key=[1]", "loss.delta=1"])
+    document = overridden(parse(text, "c"), ["optimizer.type=adam", "new.key=[1]", "loss.delta=1"])
     assert document.place(("optimizer", "type")) == Place("--set optimizer.type=adam", key="optimizer.type")
     assert document.place(("optimizer", "momentum")) == Place("c", 3, 3, "optimizer.momentum")
     assert document.place(("new",)) == Place("--set new.key=[1]", key="new")
     assert document.place(("new", "key", 0)) == Place("--set new.key=[1]", key="new.key.0")
     assert document.place(("loss", "type"), "value") == Place("c", 4, 7, "loss.type")
-    assert override(document, ["optimizer=x"]).place(("optimizer", "momentum")).source == "--set optimizer=x"
+    assert overridden(document, ["optimizer=x"]).place(("optimizer", "momentum")).source == "--set optimizer=x"
 
 
 @pytest.mark.parametrize("assignment", ["", "=", "=1", "a", "a.=1", ".a=1", "a..b=1", "  =1"])
 def test_an_assignment_needs_a_key_and_an_equals_sign(assignment: str) -> None:
     with pytest.raises(UsageError, match="key=value"):
-        overridden("a: 1", assignment)
+        values("a: 1", assignment)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_an_assignment_needs_a_key_and_an_equals_sign(assignment: str) -> None:
 )
 def test_a_bad_override_names_its_option(assignment: str, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        overridden("rate: 0.1\nlayers: [1, 2]", assignment)
+        values("rate: 0.1\nlayers: [1, 2]", assignment)
     (mistake,) = caught.value.mistakes
     assert words in mistake.message
     assert str(mistake.place).startswith("--set ")
@@ -116,7 +116,7 @@ def test_a_bad_override_names_its_option(assignment: str, words: str) -> None:
 
 
 def test_a_long_assignment_is_shortened_where_it_is_named() -> None:
-    document = override(parse("a: 1", "c"), ["b=" + "x" * 500])
+    document = overridden(parse("a: 1", "c"), ["b=" + "x" * 500])
     source = document.place(("b",)).source or ""
     assert len(source) == len("--set ") + 100
     assert source.endswith("x…")
@@ -129,7 +129,7 @@ def test_an_override_is_found_where_it_was_put(
     written = dump({"v": new}).removeprefix("v: ").strip()
     assignment = f"{'.'.join(['set', *words])}={written}"
     before = parse(dump({**value, "set": None}), "c")
-    after = override(before, [assignment])
+    after = overridden(before, [assignment])
     found: object = after.value
     for word in ["set", *words]:
         assert isinstance(found, dict)
@@ -137,13 +137,13 @@ def test_an_override_is_found_where_it_was_put(
     assert repr(found) == repr(new)
     assert {k: v for k, v in after.value.items() if k != "set"} == {k: v for k, v in value.items() if k != "set"}
     assert after.place(("set", *words)).line is None
-    assert override(after, [assignment]).value == after.value
+    assert overridden(after, [assignment]).value == after.value
 
 
 @given(SECTIONS, st.text(max_size=12) | YAML_LIKE)
 def test_no_override_raises_anything_but_our_errors(value: dict[str, object], assignment: str) -> None:
     document = parse(dump(value), "c")
     try:
-        assert isinstance(override(document, [assignment]), Document)
+        assert isinstance(overridden(document, [assignment]), Document)
     except (ConfigError, UsageError) as error:
         str(error)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.config.overrides import override
+from nncli.config.overrides import overridden
 from nncli.config.parsing import parse
 from nncli.config.schema import Config
 from nncli.config.validation import validate
@@ -27,7 +27,7 @@ LEAST = "data: {path: t.csv, target: y}\n"
 
 
 def read(text: str, *assignments: str) -> Config:
-    return validate(Config, override(parse(text, "c.yaml"), assignments))
+    return validate(Config, overridden(parse(text, "c.yaml"), assignments))
 
 
 def wrong(text: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from nncli.config.parsing import parse
-from nncli.config.writing import dump
+from nncli.config.writing import annotated, brief, dump
 from tests.config.support import AWKWARD, SECTIONS
 
 
@@ -59,3 +60,39 @@ def test_an_empty_section_is_dumped_and_read_back() -> None:
 def test_a_dump_refuses_what_yaml_has_no_word_for(value: object) -> None:
     with pytest.raises(TypeError):
         dump({"a": value})
+
+
+def test_comments_stand_in_one_column_and_once_where_a_section_agrees() -> None:
+    value = {"a": {"b": 1, "c": [1, 2]}, "d": [{"e": 1, "f": {"g": 2}}, "h"], "i": {}}
+    said = {("d", 0, "e"): "other", ("i",): "empty"}
+    assert annotated(value, lambda path: said.get(path, "same")) == (
+        "a:        # same\n"
+        "  b: 1\n"
+        "  c: [1, 2]\n"
+        "d:\n"
+        "  - e: 1  # other\n"
+        "    f:    # same\n"
+        "      g: 2\n"
+        "  - h     # same\n"
+        "i: {}     # empty\n"
+    )
+
+
+@given(SECTIONS, st.text())
+def test_comments_change_nothing(value: dict[str, object], comment: str) -> None:
+    assert parse(annotated({"k": 1, **value}, lambda path: comment if len(path) % 2 else "x"), "c").value == {
+        "k": 1,
+        **value,
+    }
+
+
+def test_a_long_line_has_its_comment_right_behind_it() -> None:
+    assert annotated({"a": 1, "b": "x" * 60}, str).splitlines()[0].startswith("a: 1  # ")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1, "1"), ("a b", "a b"), ("1", '"1"'), ([1, "a"], "[1, a]"), ({}, "{}"), ({"a": 1}, "{…}"), ("x" * 41, "…")],
+)
+def test_a_brief_value_is_one_line_at_most(value: object, text: str) -> None:
+    assert brief(value) == text

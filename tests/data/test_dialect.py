@@ -2,10 +2,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from nncli.data.dialect import PLAIN, CsvDialect
+from nncli.data.moments import parse_dates
 
 
 @pytest.mark.parametrize("encoding", ["auto", "utf-8", "UTF8", "utf-8-sig", "latin-1", "cp1252", "utf-16", "cp037"])
@@ -65,3 +69,28 @@ def test_plain_is_how_computers_spell_numbers() -> None:
     assert CsvDialect().settled() == PLAIN
     assert not CsvDialect(decimal=",").plain
     assert not CsvDialect(decimal=".", thousands="'").plain
+
+
+@pytest.mark.parametrize(
+    "form", ["auto", "%d.%m.%Y", "%m/%d/%y %I:%M %p", "%d %B %Y %H:%M:%S%.f %z", "%Y%m%d", "%b %d, %Y"]
+)
+def test_a_form_of_dates_has_year_month_and_day(form: str) -> None:
+    assert CsvDialect(date_format=form).date_format == form
+    assert form == "auto" or parse_dates(pl.Series(["x", None]), form).to_list() == [None, None]
+
+
+@pytest.mark.parametrize(
+    "form", ["", "iso", "%", "%d.%m", "%d.%m.%Y %H", "%I:%M %d.%m.%Y", "%Y-%m-%d %Y", "%F", "%Y-%m-%d %Q", "%Y-%m-%d %"]
+)
+def test_any_other_form_of_dates_is_refused(form: str) -> None:
+    with pytest.raises(ValidationError, match="a form of dates has"):
+        CsvDialect(date_format=form)
+
+
+@given(st.text(st.sampled_from("%YymdbBHIMSpz.f -/x"), max_size=20))
+def test_no_form_that_is_allowed_breaks_the_reader(form: str) -> None:
+    try:
+        CsvDialect(date_format=form)
+    except ValidationError:
+        return
+    parse_dates(pl.Series(["2024-01-02", "1.2.24 3:04"]), form)

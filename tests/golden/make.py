@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,11 @@ CONFIGS = {
         " categories: {one_hot: 8, binary: signs, scaling: robust, embedding_width: 3}}\n"
     ),
     "quantile": "data: {path: table.csv, target: two}\nencoding: {numeric: quantile}\nlayers: [4]\n",
+    "dates": (
+        "data: {path: table.csv, target: y, features: [x1, when, day]}\nlayers: [4]\n"
+        "encoding: {numeric: quantile, clip: smooth}\nnumeric_embedding: piecewise_linear\n"
+    ),
+    "text": "data: {path: table.csv, target: label, features: [x2, said]}\nencoding: {text_width: 8}\nlayers: [4]\n",
     "counts": "data: {path: table.csv, target: count}\nlayers: [4]\nactivation: mish\nloss: poisson\n",
 }
 
@@ -60,10 +66,23 @@ def table() -> pl.DataFrame:
     )
 
 
+def with_dates_and_text(frame: pl.DataFrame) -> pl.DataFrame:
+    """Also dates in two forms, and free text, some of them missing."""
+    rng = np.random.default_rng(8)
+    hours = rng.integers(0, 24 * 900, len(frame)).tolist()
+    moments = [datetime(2022, 3, 1) + timedelta(hours=h) for h in hours]
+    said = [" ".join(rng.choice(["good", "bad", "große", "word", "no."], 4)) for _ in moments]
+    return frame.with_columns(
+        when=pl.Series([None if h % 19 == 0 else f"{m:%d.%m.%Y %H:%M}" for h, m in zip(hours, moments, strict=True)]),
+        day=pl.Series([m.date() for m in moments]),
+        said=pl.Series([None if i % 29 == 0 else f"{words} {i}" for i, words in enumerate(said)]),
+    )
+
+
 def main() -> None:
     """Train a run for each configuration, and note what it predicts."""
-    frame = table()
     for name, text in CONFIGS.items():
+        frame = with_dates_and_text(table()) if name in ("dates", "text") else table()
         home = HERE / f"format-{FORMAT}-{name}"
         if home.exists():
             continue
@@ -79,7 +98,7 @@ def main() -> None:
             nowhere = Machine(system="any", processor="any", cores=1)
             run.save_manifest(manifest.model_copy(update={"machine": nowhere}))
             frame.head(60).write_csv(home / "rows.csv")
-            proba = name in ("classes", "two-classes", "quantile")
+            proba = name in ("classes", "two-classes", "quantile", "text")
             predict(made, home / "rows.csv", proba=proba).write_csv(home / "expected.csv")
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
 
 from nncli.nn.activations import Activation, ElementwiseActivation
 from nncli.nn.layers import Layer
@@ -19,6 +18,7 @@ from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optimizers import Optimizer
 from tests.reference import recipe
 from tests.reference.replay import FOLDER, TOLERANCE, Reference, errors, read, run_nncli
+from tests.unions import members, tag
 
 REFERENCES = [reference for path in sorted(FOLDER.glob("*.json")) for reference in read(path)]
 
@@ -68,8 +68,7 @@ def test_the_references_stay_small() -> None:
 
 def _tags(union: Any) -> list[str]:
     """The `type` of every class of a union."""
-    schema = TypeAdapter(union).json_schema()
-    return list(schema["discriminator"]["mapping"])
+    return [tag(cls) for cls in members(union)]
 
 
 def _types(value: Any) -> Iterator[str]:

@@ -22,8 +22,9 @@ from nncli.config.loading import load_config
 from nncli.errors import NncliError, RunError, UsageError
 from nncli.files import TEMPORARY_SUFFIX
 from nncli.model import ModelSpec
-from nncli.runs.directory import LOCK, Run
+from nncli.runs.directory import Run
 from nncli.runs.manifest import CHECKPOINTS, CONFIG, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS, Manifest
+from nncli.runs.names import LOCK
 from tests.cli.support import DATA, ROOT, Cli, start
 
 FILES = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, MANIFEST}

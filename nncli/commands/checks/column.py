@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.commands.findings import Finding, Level
-from nncli.data.columns import Kind, read_numbers, read_text
+from nncli.data.columns import DATES, Kind, read_numbers, read_text
 from nncli.data.stored import StoredTable
 from nncli.errors import Place, as_yaml
 
@@ -31,12 +31,16 @@ class Sides:
     held: Positions
 
     def row(self, position: int) -> int:
-        """The number of a training row in its file."""
-        return _number(self.table, int(self.training[position]))
+        """The number in its file of a training row."""
+        return self.number(int(self.training[position]))
 
     def held_row(self, position: int) -> int:
-        """The number of a row that is held out in its file."""
+        """The number in its file of a row that is held out."""
         return _number(self.other, int(self.held[position]))
+
+    def number(self, position: int) -> int:
+        """The number in its file of the row at a position of the table."""
+        return _number(self.table, position)
 
     @property
     def place(self) -> Place:
@@ -50,13 +54,13 @@ def _number(table: StoredTable, position: int) -> int:
 
 @dataclass(frozen=True)
 class Column:
-    """A column's cells, Float64 where it is `numeric` and else text, null where one is missing.
+    """A column's cells, Float64 where its kind is numeric and else text, null where one is missing.
 
     `cells` are of the training rows, `held` of those held out.
     """
 
     name: str
-    numeric: bool
+    kind: Kind
     cells: pl.Series
     held: pl.Series
 
@@ -69,12 +73,20 @@ class Column:
         """
         cells = _cells(sides.table, name, kind)
         others = cells if sides.other is sides.table else _cells(sides.other, name, kind)
-        return cls(name, kind is Kind.NUMERIC, cells.gather(sides.training), others.gather(sides.held))
+        return cls(name, kind, cells.gather(sides.training), others.gather(sides.held))
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the cells are numbers."""
+        return self.kind is Kind.NUMERIC
 
 
 def _cells(table: StoredTable, name: str, kind: Kind) -> pl.Series:
     part = table.only([name])
-    return pl.Series(name, read_numbers(part, name)).fill_nan(None) if kind is Kind.NUMERIC else read_text(part, name)
+    if kind is Kind.NUMERIC:
+        return pl.Series(name, read_numbers(part, name)).fill_nan(None)
+    cells = part.column(name)
+    return cells.cast(pl.String) if kind is Kind.DATE and cells.dtype in DATES else read_text(part, name)
 
 
 def about(level: Level, code: str, place: Place, names: Iterable[str], message: str, mend: str) -> Finding:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from math import isfinite
 
 import numpy as np
-import polars as pl
 
 from nncli.commands.checks.column import MOST_NAMED, Column, about, dropped, have, share
 from nncli.commands.findings import Finding
 from nncli.commands.notes import all_different
 from nncli.data.categorical import RARE_BELOW
+from nncli.data.columns import Kind
 from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key
 from nncli.errors import Place, listed, quoted
 
@@ -77,21 +76,21 @@ def carrying_nothing(profiles: Sequence[ColumnProfile], place: Place) -> list[Fi
 
 def id_like(profile: ColumnProfile, column: Column, place: Place) -> Finding | None:
     """A column that tells rows apart and nothing else."""
-    name, mend = quoted(profile.name), f"If so, leave it out: {dropped([profile.name])}."
-    if not column.numeric and len(column.cells) > 1 and not _seen_twice(column):
-        return about(
-            "warning", "id-like-column", place, [profile.name], all_different([profile.name]), mend[7:].capitalize()
-        )
-    if profile.label is Label.ID:
+    name, drop = quoted(profile.name), dropped([profile.name])
+    words = column.kind is Kind.CATEGORICAL
+    mend = f"If so, leave it out: {drop}."
+    if words and len(column.cells) > 1 and not _seen_twice(column):
+        message, mend = all_different([profile.name]), f"Leave it out: {drop}."
+    elif profile.label is Label.ID:
         message = f"{name} has a different value in every row; does it number or name the rows?"
-        return about("warning", "id-like-column", place, [profile.name], message, mend)
-    if not column.numeric and profile.present >= ENOUGH and profile.distinct >= NEARLY_DIFFERENT * profile.present:
+    elif words and profile.present >= ENOUGH and profile.distinct >= NEARLY_DIFFERENT * profile.present:
         message = (
             f"{name} has {profile.distinct:,} different values in {profile.present:,} rows, so hardly any is seen "
             "twice; is it a name, a number of something, or free text?"
         )
-        return about("warning", "id-like-column", place, [profile.name], message, mend)
-    return None
+    else:
+        return None
+    return about("warning", "id-like-column", place, [profile.name], message, mend)
 
 
 def _seen_twice(column: Column) -> bool:
@@ -143,9 +142,3 @@ def _has(names: Sequence[str]) -> str:
 
 def _them(names: Sequence[str]) -> str:
     return "it" if len(names) == 1 else "them"
-
-
-def finite(x: pl.Series) -> bool:
-    """Whether a column of numbers can be worked with at all."""
-    largest = x.abs().max()
-    return isinstance(largest, float) and isfinite(largest)

@@ -12,7 +12,7 @@ from nncli.commands.prepare import Prepared
 from nncli.nn.layers import walk_widths
 from nncli.nn.network import Network
 from nncli.nn.parameters import Group
-from nncli.training.state import MOST_BYTES
+from nncli.training.state import MOST_BYTES, MOST_ROWS
 
 LIBRARIES = 110 << 20
 """Bytes that a process has taken before it knows of a table: Python, NumPy, Polars and their buffers."""
@@ -21,7 +21,7 @@ BUFFERS = 4
 READING, TIMES = 128 << 20, 8
 """Bytes of the table that are held while it is read and encoded, at most, or so many times what its rows become."""
 SETTLING = 10
-"""Layers' outputs, of MOST_BYTES at most, that are held while first weights are made to follow from the data."""
+"""Layers' outputs that are held while first weights are made to follow from the data."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ class NetworkFacts:
             held = 0 if examples.storage is not None else examples.X.nbytes + examples.codes.nbytes
             weighs = 0 if examples.weights is None else examples.weights.nbytes
             rows += held + examples.y.nbytes + side.y.nbytes + weighs
-        settling = SETTLING * MOST_BYTES if network.needs_data else 0
+        settled = min(MOST_BYTES, min(MOST_ROWS, len(prepared.training)) * network.widest * item)
+        settling = SETTLING * settled if network.needs_data else 0
         predicted = len(prepared.training) * network.outputs * np.dtype(np.float64).itemsize * 2
         return cls(
             layers=layers,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from nncli.commands.checks.column import Column, Sides, have
 from nncli.commands.findings import Finding
@@ -45,7 +46,7 @@ def far_out(x: npt.NDArray[np.float64]) -> Far | None:
     if len(present) < FEWEST:
         return None
     values = x[present]
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers near the end of all numbers
         middle = median(values)
         distance = np.abs(values - middle)
         q25, q75 = np.quantile(values, (0.25, 0.75))
@@ -54,13 +55,14 @@ def far_out(x: npt.NDArray[np.float64]) -> Far | None:
         order = order[np.argsort(-distance[order], kind="stable")]
         d = distance[order]
         scale = (q75 - q25) / NORMAL or float(distance[distance <= d[-1]].mean())
-    if not (np.isfinite(scale) and scale > 0.0 and d[0] > FAR * scale):
-        return None
-    gaps = np.flatnonzero((d[:-1] > FAR * scale) & (d[:-1] >= ALONE * d[1:]))
+        if not (np.isfinite(scale) and scale > 0.0):
+            return None
+        scales = d / scale
+        gaps = np.flatnonzero((scales[:-1] > FAR) & (d[:-1] >= ALONE * d[1:]))
     if not len(gaps):
         return None
     found = order[: gaps[-1] + 1]
-    return Far(present[found], float(d[0] / scale), float(middle), float(values[found[0]]))
+    return Far(present[found], float(scales[0]), float(middle), float(values[found[0]]))
 
 
 def stand_ins(x: npt.NDArray[np.float64]) -> tuple[float, int] | None:
@@ -72,7 +74,7 @@ def stand_ins(x: npt.NDArray[np.float64]) -> tuple[float, int] | None:
         rest = values[values != end]
         if float(end) not in STANDING_IN or len(rest) < FEWEST:
             continue
-        count, extent = len(values) - len(rest), float(np.ptp(rest))
+        count, extent = len(values) - len(rest), float(rest.max()) - float(rest.min())
         gap = abs(float(end) - float(others.reduce(rest)))
         if count > 1 and extent > 0.0 and gap > 0.5 * extent:
             return float(end), count
@@ -83,7 +85,10 @@ def outliers(column: Column, sides: Sides, *, clipped: bool, target: bool = Fals
     """The numbers of a column that lie far from all others; of features that are `clipped` this is but a note."""
     if not column.numeric:
         return None
-    x = column.cells.fill_null(np.nan).to_numpy()
+    cells, rows = column.cells, sides.training
+    if sides.other is sides.table:  # a slip is one on either side of the split
+        cells, rows = pl.concat([cells, column.held]), np.concatenate([rows, sides.held])
+    x = cells.fill_null(np.nan).to_numpy()
     place = Place(source=sides.place.source, column=column.name)
     stands_in = stand_ins(x)
     if stands_in is not None:
@@ -97,16 +102,18 @@ def outliers(column: Column, sides: Sides, *, clipped: bool, target: bool = Fals
     far = far_out(x)
     if far is None:
         return None
-    rows = ", ".join(f"{sides.row(int(i)):,}" for i in far.positions[:5])
-    more = f" and {len(far.positions) - 5:,} more" if len(far.positions) > 5 else ""
+    numbers = [sides.number(int(rows[i])) for i in far.positions]
+    more = f" and {len(numbers) - 5:,} more" if len(numbers) > 5 else ""
     message = (
-        f"{quoted(column.name)} is {far.value:.6g} in row {sides.row(int(far.positions[0])):,}, {far.scales:,.0f} "
+        f"{quoted(column.name)} is {far.value:.6g} in row {numbers[0]:,}, {far.scales:,.0f} "
         f"robust scales from the median, {far.middle:.6g}, and far from all other rows"
     )
-    if len(far.positions) > 1:
-        message += f"; so are rows {rows}{more}"
+    if len(numbers) > 1:
+        message += (
+            f"; so {'are rows' if len(numbers) > 2 else 'is row'} {', '.join(f'{n:,}' for n in numbers[1:5])}{more}"
+        )
     mend = "If it is a slip, mend the cell or leave it empty; if it is right, encoding: {numeric: quantile} tames it."
     if target:
         mend = "If it is a slip, mend the cell or leave the row out; if it is right, loss: huber is less drawn to it."
-    place = Place(source=place.source, row=sides.row(int(far.positions[0])), column=column.name)
+    place = Place(source=place.source, row=numbers[0], column=column.name)
     return Finding("note" if clipped and not target else "warning", "outlier", place, message, mend)

@@ -16,7 +16,7 @@ def sizes(config: Config, sides: Sides) -> list[Finding]:
     findings, rows, held = [], len(sides.training), len(sides.held)
     if isinstance(config.batch_size, int) and config.batch_size > rows:
         message = f"a batch of {config.batch_size:,} is more than the {have(rows, 'training row', 'training rows')}"
-        mend = "Set batch_size: full if each step is to see all rows, or 32 for more steps an epoch."
+        mend = "Set batch_size: full if each step is to see all rows, or a smaller number for more steps an epoch."
         findings.append(Finding("warning", "large-batch", Place(key="batch_size"), message, mend))
     if config.members > 1 and config.bags != "seeds":
         held = len(sides.training) + len(sides.held)  # each row is held out by some member

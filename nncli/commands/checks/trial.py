@@ -29,8 +29,9 @@ WARM, TIMED = 3, 10
 ENOUGH, PATIENCE = 0.2, 5.0
 """Seconds that steps are timed for at least, and after which fewer have to do."""
 MOST_EPOCHS = 1_000_000
-FEWEST, MOST = 10, 50
-"""Steps on one and the same batch after which its loss should have fallen, and after which it must have."""
+FEWEST, MOST, LOOKS = 10, 50, 3
+"""Steps on one and the same batch after which its loss should have fallen, and after which it must have; and steps in a
+row after which it has to be lower: one may be luck."""
 MOMENTS = 64
 """Places in the training at which the learning rate is looked up for its mean."""
 JUDGED = 65_536
@@ -43,7 +44,7 @@ class Trial:
 
     `seconds_a_step` is the mean of the `timed` ones, `seconds_an_epoch` what validation adds to each epoch.
     On one batch of so many `rows`, the loss was `loss_before` and after `steps` steps at the training's mean `rate`
-    `loss_after`; not finite where it diverged.
+    `loss_after`, the highest after the last few of them; not finite where it diverged.
     """
 
     timed: int
@@ -119,7 +120,7 @@ def _timed(plan: Plan, seed: int, examples: Examples) -> tuple[int, float]:
         seen.append((step, time.perf_counter()))
         (first, start), (last, now) = seen[min(len(seen), WARM) - 1], seen[-1]
         timed = last - first >= TIMED and now - start >= ENOUGH
-        return Wish.STOP if timed or (len(seen) > 1 and now - begun > PATIENCE) else Wish.GO_ON
+        return Wish.STOP if timed or (len(seen) > 1 and now - seen[0][1] > PATIENCE) else Wish.GO_ON
 
     plan = replace(plan, epochs=MOST_EPOCHS, patience=None, watched="loss", go_back=False)
     training = fit(
@@ -157,19 +158,19 @@ def _on_one_batch(
     )
     state = _fresh(plan, seed, examples)
     with np.errstate(all="ignore"):  # what overflows shows in the loss
-        before = after = _loss(plan, state.parameters, batch)
-        begun, steps, why = time.perf_counter(), 0, None
+        before = _loss(plan, state.parameters, batch)
+        looks, begun, steps, why = list[float](), time.perf_counter(), 0, None
         try:
             with closing(fit(plan, state, batch)) as training:
                 for steps, _ in enumerate(training, start=1):
                     late = time.perf_counter() - begun > PATIENCE
-                    if steps >= FEWEST or late:
-                        after = _loss(plan, state.parameters, batch)
-                        if after < before or late:
-                            break
+                    if steps > FEWEST - LOOKS or late:
+                        looks.append(_loss(plan, state.parameters, batch))
+                    if late or (steps >= FEWEST and np.max(looks[-LOOKS:]) < before):
+                        break
         except DivergedError as error:
-            after, why = np.nan, error
-    return steps, before, after, why
+            looks, why = [np.nan], error
+    return steps, before, float(np.max(looks[-LOOKS:])), why
 
 
 def _loss(plan: Plan, parameters: Parameters, batch: Examples) -> float:

@@ -7,53 +7,61 @@ stands above all of it. The outcome is an ordinary configuration that names no p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from types import MappingProxyType
 
+from nncli.config.assignments import Assignment, from_options
 from nncli.config.document import Document, Mark
 from nncli.config.document import Path as Keys
 from nncli.config.overrides import override
 from nncli.config.parsing import parse
-from nncli.errors import ConfigError
+from nncli.errors import ConfigError, Mistake
 
 TABULAR, TEXTBOOK = "tabular", "textbook"
 QUALITIES = {"fast": ("fast",), "balanced": (), "best": ("best",)}
 """The files laid over tabular.yaml for each quality."""
-CHOOSING = ("preset", "quality", "layers")
+CHOOSING = (("preset",), ("quality",), ("layers",))
 """Keys that decide which preset is meant."""
 
 
-def expand(document: Document, assignments: Sequence[str] = ()) -> Document:
-    """`document` with its preset beneath it and the `assignments` (`key=value`) above, as if it had been written out.
+def expand(document: Document, assignments: Sequence[Assignment], mistakes: list[Mistake]) -> Document:
+    """`document` with its preset beneath it and the `assignments` above, as if it had been written out.
 
-    A preset or a quality that does not exist is left where it stands, for validation to complain of.
-
-    Raises:
-        ConfigError: `quality` is asked of a preset that has none.
-        UsageError: an assignment is not of the form key=value.
+    A preset or a quality that does not exist is left where it stands, for validation to complain of. That `quality` is
+    asked of a preset that has none is a mistake, which is gathered.
     """
-    first = [text for text in assignments if text.partition("=")[0].strip() in CHOOSING]
-    document = override(document, first)
+    first = [assignment for assignment in assignments if assignment.words in CHOOSING]
+    document = override(document, first, mistakes)
     written = document.value
     preset = written.get("preset") or (TEXTBOOK if "layers" in written else TABULAR)
     quality = written.get("quality") or "balanced"
     if preset == TEXTBOOK and written.get("quality") is not None:
-        raise ConfigError(
-            document.mistake(
-                "only the preset tabular comes in qualities",
-                ("quality",),
-                hint="Remove the key, or leave out `layers`.",
-            )
-        )
+        hint = "Remove the key, or leave out `layers`."
+        mistakes.append(document.mistake("only the preset tabular comes in qualities", ("quality",), hint=hint))
     if preset == TABULAR and isinstance(quality, str) and quality in QUALITIES:
         chosen = {key: value for key, value in written.items() if key not in ("preset", "quality")}
         document = reduce(_beneath, (*QUALITIES[quality], TABULAR), replace(document, value=chosen))
     elif preset == TEXTBOOK:
-        document = replace(document, value={key: value for key, value in written.items() if key != "preset"})
-    return override(document, [text for text in assignments if text not in first])
+        kept = {key: value for key, value in written.items() if key not in ("preset", "quality")}
+        document = replace(document, value=kept)
+    return override(document, [assignment for assignment in assignments if assignment.words not in CHOOSING], mistakes)
+
+
+def expanded(document: Document, options: Iterable[str] = ()) -> Document:
+    """As `expand`, with each `key=value` above.
+
+    Raises:
+        ConfigError: an option, or what is asked of the preset, is wrong.
+        UsageError: an option is not of the form key=value.
+    """
+    mistakes: list[Mistake] = []
+    document = expand(document, list(from_options(options)), mistakes)
+    if mistakes:
+        raise ConfigError(*mistakes)
+    return document
 
 
 def _beneath(document: Document, name: str) -> Document:

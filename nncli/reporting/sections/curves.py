@@ -43,11 +43,16 @@ def _told(histories: Histories) -> str:
         return f"{len(history.reports):,} epochs; {kept}. The last took {last.seconds:.2g} seconds."
     epochs = [len(history.reports) for _, history in histories]
     kept_at = [history.best.epoch for _, history in histories if history.best]
-    kept = f", and the weights those of epoch {min(kept_at):,} to {max(kept_at):,}" if kept_at else ""
+    kept = f", and the weights those of epoch {_span(kept_at)}" if kept_at else ""
     return (
-        f"{len(histories):,} networks, each of {min(epochs):,} to {max(epochs):,} epochs{kept}. "
+        f"{len(histories):,} networks, each of {_span(epochs)} epochs{kept}. "
         "A thin line is one network, a thick one their mean as far as all of them went."
     )
+
+
+def _span(values: list[int]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _losses(histories: Histories) -> Figure:

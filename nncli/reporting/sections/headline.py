@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from nncli.commands.assessment import Assessment
+from nncli.commands.evidence import Evidence
 from nncli.commands.judged import Judged
 from nncli.data.targets import ClassTarget
 from nncli.ensemble import Ensemble
 from nncli.reporting.document import Facts, Notice, Section, number, percent, shown
-from nncli.reporting.evidence import Evidence
-from nncli.reporting.statistics import Assessment
 from nncli.runs.manifest import Manifest
 from nncli.training.bootstrap import Interval
 
@@ -31,15 +31,15 @@ def lead(evidence: Evidence, assessment: Assessment | None) -> str:
     """One sentence on what it is, one on how good it is."""
     judged, manifest = evidence.judged, evidence.manifest
     if judged is None or assessment is None:
-        return f"{_networks(manifest)}, {_state(manifest)}. How good it is on single rows cannot be told here."
+        return f"{_networks(manifest).strip(',')}: {_state(manifest)}. {_remembered(evidence)}"
     target, columns = judged.predictions.target, len(judged.model.names)
     of = f"from {columns:,} column{'' if columns == 1 else 's'}"
-    rows = f"{len(judged):,} rows that {'it was not trained on' if judged.on == 'validation' else 'it was trained on'}"
+    rows = f"{len(judged):,} rows that were {'not ' if judged.on == 'validation' else ''}trained on"
     if isinstance(target, ClassTarget):
         accuracy = assessment.find("accuracy")
         guess = target.labels[int(judged.trivial.values[0].argmax())]
         return (
-            f"{_networks(manifest)} that tell{'s' * (manifest.members == 1)} which of {len(target.labels):,} classes "
+            f"{_networks(manifest)} tell{'s' * (manifest.members == 1)} which of {len(target.labels):,} classes "
             f"{named(target.name)} is, {of}. Of {rows}, {percent(accuracy.value or 0.0)} are right"
             f"{_shares(accuracy.interval)}; always saying {named(guess)} is right in {percent(accuracy.trivial or 0)}."
         )
@@ -47,8 +47,21 @@ def lead(evidence: Evidence, assessment: Assessment | None) -> str:
     more = f" and {len(target.names) - 1:,} more" if len(target.names) > 1 else ""
     what, which = f"predict{'s' * (manifest.members == 1)} {named(target.names[0])}", "the first" if more else "it"
     return (
-        f"{_networks(manifest)} that {what}{more} {of}. On {rows}, {which} is off by {number(error.value)} on average"
+        f"{_networks(manifest)} {what}{more} {of}. On {rows}, {which} is off by {number(error.value)} on average"
         f"{_values(error.interval)}; always saying the mean is off by {number(error.trivial)}."
+    )
+
+
+def _remembered(evidence: Evidence) -> str:
+    """What the training wrote down of how good it is."""
+    metrics = evidence.metrics
+    kept = None if metrics is None else metrics.validation or metrics.training
+    if metrics is None or kept is None or not kept.scores:
+        return "How good it is is not known."
+    one, on = kept.scores[0], "validation" if metrics.validation else "training"
+    return (
+        f"On {kept.rows:,} {on} rows it had {one.name} {number(one.value)}, where the trivial guess has "
+        f"{number(one.trivial)}; anything else of single rows cannot be told here."
     )
 
 
@@ -76,6 +89,11 @@ def notices(evidence: Evidence, assessment: Assessment | None) -> tuple[Notice, 
 
 def summary(evidence: Evidence) -> Section:
     """The same in facts."""
+    return Section("summary", "In short", (Facts(facts(evidence)),))
+
+
+def facts(evidence: Evidence) -> tuple[tuple[str, str], ...]:
+    """What was learned, from what, by what, and when."""
     manifest, judged = evidence.manifest, evidence.judged
     pairs = []
     if judged is not None:
@@ -90,7 +108,7 @@ def summary(evidence: Evidence) -> Section:
         pairs.append(("judged on", _rows(judged)))
         pairs.append(("the network", _layers(judged)))
     pairs.append(("trained", _when(manifest)))
-    return Section("summary", "In short", (Facts(tuple(pairs)),))
+    return tuple(pairs)
 
 
 def _rows(judged: Judged) -> str:
@@ -112,7 +130,7 @@ def _layers(judged: Judged) -> str:
         ", ".join(_layer(layer.type, getattr(layer, "units", None)) for layer in network.layers) or "no hidden layers"
     )
     many = f"{len(model.members)} networks, each of " if isinstance(model, Ensemble) else ""
-    sizes = f"{network.features:,} inputs, {kinds}, {network.outputs:,} outputs"
+    sizes = f"{network.features:,} inputs, {kinds}, {network.outputs:,} output{'' if network.outputs == 1 else 's'}"
     return f"{many}{sizes}; {judged.manifest.parameters:,} parameters in all"
 
 
@@ -140,7 +158,7 @@ def _state(manifest: Manifest) -> str:
 
 
 def _networks(manifest: Manifest) -> str:
-    return "A neural network" if manifest.members == 1 else f"{manifest.members:,} neural networks together"
+    return "A neural network" if manifest.members == 1 else f"{manifest.members:,} neural networks, averaged,"
 
 
 def _shares(interval: Interval | None) -> str:

@@ -13,18 +13,19 @@ from nncli.commands.encoded import EncodedRows
 from nncli.commands.judged import Judged
 from nncli.commands.permutation import Importance, Judge, importances
 from nncli.data.targets import ClassTarget
-from nncli.reporting.charts import Axis, Colour, Line, Range, lines, ranges
+from nncli.reporting.charts import Axis, Colour, Line, Range, lines, ranges, spread
 from nncli.reporting.document import Figure, Gallery, Heading, Notice, Paragraph, Part, Section, Table, number, shown
 
 REPEATS = 3
 MOST_ROWS, LEAST_ROWS = 2_000, 100
-MULTIPLICATIONS = 2.5e10
+MULTIPLICATIONS = 1.5e10
 """About what a few seconds hold: as many rows are shuffled as that allows."""
 MOST_AVERAGED = 300
 """Rows over which a dependence is averaged."""
 MOST_DRAWN, MOST_LISTED = 15, 100
 TOP = 6
 MOST_OUTPUTS = 3
+MOST_DATES = 4
 COLOURS: tuple[Colour, ...] = ("first", "second", "third")
 LEAST_ATTRIBUTED, MOST_ATTRIBUTED = 1e-12, 4
 
@@ -60,7 +61,8 @@ def influence_of(judged: Judged) -> Influence:
     encoded = EncodedRows.of(model, part, None if judged.spoken is None else judged.spoken[:, rows])
     metric = "accuracy" if isinstance(judged.predictions.target, ClassTarget) else "rmse"
     judge = Judge(model, judged.y[rows], metric)
-    found = importances(encoded, judge, REPEATS, rng)
+    with np.errstate(all="ignore"):  # losses beyond measure are shown as that
+        found = importances(encoded, judge, REPEATS, rng)
     few = np.linspace(0, n - 1, min(n, MOST_AVERAGED)).round().astype(np.int64)
     curves = dependences(encoded.take(few), part.take(few), [one.column for one in found[:TOP]], rng)
     return Influence(n, judge.loss_name, found, curves, encoded)
@@ -116,22 +118,26 @@ def _dependence(one: Dependence) -> Figure | None:
     )
     column, name = shown(one.column), shown(one.column, 30)
     titles = (column, *(shown(output, 30) for output in one.outputs[:12]))
-    points = one.labels if one.values is None else [number(float(value)) for value in one.values]
-    labels = ["missing" if label is None else shown(label, 30) for label in points or ()]
+    points = one.labels or [number(float(value)) for value in (() if one.values is None else one.values)]
+    labels = ["missing" if label is None else shown(label, 30) for label in points]
     rows = tuple((label, *map(number, said[:12])) for label, said in zip(labels, one.predictions.tolist(), strict=True))
     table = Table(f"Mean prediction by {column}", titles, rows)
     if one.values is None and len(outputs) == 1:
         drawn = [
             Range(label, float(y), None, None) for label, y in zip(labels, one.predictions[:, outputs[0]], strict=True)
         ]
-        said = f"Mean prediction of {shown(one.outputs[outputs[0]], 30)} by {column}."
-        return ranges(name, said, "mean prediction", drawn, table, float(one.predictions[:, outputs[0]].mean()))
+        output, mean = shown(one.outputs[outputs[0]], 30), float(one.predictions[:, outputs[0]].mean())
+        said = f"Mean prediction of {output} by {column}; the dotted line is the mean of these."
+        return ranges(name, said, "mean prediction", drawn, table, mean)
     x = np.arange(len(labels), dtype=np.float64) if one.values is None else one.values
     some = [
         Line(shown(one.outputs[j], 16) if len(one.outputs) > 1 else "", x, one.predictions[:, j], colour)
         for j, colour in zip(outputs, COLOURS, strict=False)
     ]
-    ticks = tuple(labels) if one.values is None else None
+    ticks = None
+    if one.labels is not None:  # categories each have one, of dates some have
+        named = range(len(labels)) if one.values is None else spread(len(labels), MOST_DATES).tolist()
+        ticks = tuple((float(x[i]), labels[i]) for i in named)
     return lines(name, f"Mean prediction by {column}.{few}", Axis(name, "mean prediction", ticks=ticks), some, table)
 
 
@@ -141,13 +147,13 @@ def attributions(judged: Judged, found: Influence, rows: NDArray[np.int64]) -> t
     if found.encoded is None or not len(rows):
         return ()
     said = attribute(EncodedRows.of(judged.model, judged.table.take(rows)), found.encoded)
-    told = []
+    told, classes = [], isinstance(judged.predictions.target, ClassTarget)
     for output, values in zip(said.outputs, said.values, strict=True):
-        most = [
-            j for j in np.argsort(-np.abs(values), kind="stable")[:MOST_ATTRIBUTED] if abs(values[j]) > LEAST_ATTRIBUTED
+        most = np.argsort(-np.abs(values), kind="stable")[:MOST_ATTRIBUTED]
+        each = [
+            f"{shown(said.columns[j], 30)} {'+' if values[j] > 0 else ''}{number(values[j])}"
+            for j in most
+            if abs(values[j]) > LEAST_ATTRIBUTED
         ]
-        each = ", ".join(
-            f"{shown(said.columns[j], 30)} {'+' if values[j] > 0 else ''}{number(values[j])}" for j in most
-        )
-        told.append(f"{shown(output, 20)}: {each}" if isinstance(judged.predictions.target, ClassTarget) else each)
+        told.append("\n".join([f"{shown(output, 20)}:", *each] if classes else each))
     return tuple(told)

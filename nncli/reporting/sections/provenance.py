@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from nncli.commands.evidence import Evidence
 from nncli.reporting.document import Facts, Heading, Listing, Paragraph, Part, Section, Table, shown
-from nncli.reporting.evidence import Evidence
 
 
 def provenance(evidence: Evidence) -> Section:
@@ -11,7 +11,7 @@ def provenance(evidence: Evidence) -> Section:
     manifest = evidence.manifest
     pairs = [
         ("status", manifest.status),
-        ("command", shown(" ".join(manifest.command), 400)),
+        ("command", shown(" ".join(manifest.command), 400) or "from Python"),
         ("started", manifest.started),
         ("finished", manifest.finished or "not yet"),
         ("seconds", "–" if manifest.seconds is None else f"{manifest.seconds:,.1f}"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from nncli.commands.assessment import Assessment, Measured
 from nncli.commands.judged import Judged
 from nncli.reporting.document import Notice, Paragraph, Part, Section, Table, number, percent, shown
-from nncli.reporting.statistics import Assessment, Measured, most_errors
+from nncli.reporting.statistics import most_errors
 from nncli.runs.history import Metrics, RecordedCard
 from nncli.training.bootstrap import MOST_ROWS, RESAMPLES, Interval
 from nncli.training.classification import accuracy

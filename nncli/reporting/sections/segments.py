@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from nncli.commands.assessment import Assessment
 from nncli.commands.judged import Judged
 from nncli.data.columns import Kind, infer_kind, parse_numbers, read_text
 from nncli.errors import DataError
 from nncli.reporting.charts import Range, ranges
 from nncli.reporting.document import Paragraph, Part, Section, Table, number, shown
 from nncli.reporting.sections.scores import between
-from nncli.reporting.statistics import Assessment, row_errors
+from nncli.reporting.statistics import row_errors
 from nncli.training.bootstrap import Interval, mean_samples
 
 MOST_COLUMNS = 60
@@ -44,18 +45,21 @@ class Segment:
 
 
 def segments(judged: Judged, assessment: Assessment) -> Section | None:
-    """The segments of the worst errors; None where all of them have too few rows."""
+    """The segments of errors above that of all rows; None where there is none, or all have too few rows."""
     errors, what = row_errors(judged)
     found = _measured(judged, assessment, errors)
     if not found:
         return None
     overall = float(np.average(errors, weights=judged.weights))
     worst = sorted(found, key=lambda one: (-one.certain, one.column, one.called))
+    worst = [one for one in worst if one.error > overall]
+    if not worst:
+        return None
     rows = tuple(
         (shown(one.column), shown(one.called), f"{one.rows:,}", number(one.error), between(one.interval))
         for one in worst[:MOST_LISTED]
     )
-    note = f"The {len(rows)} worst of {len(found):,} segments." if len(rows) < len(found) else ""
+    note = f"Of {len(found):,} segments." if len(rows) < len(found) else ""
     table = Table(
         "Errors by segment, worst first",
         ("column", "rows where it is", "rows", what, "95 % interval"),
@@ -95,27 +99,22 @@ def _columns(judged: Judged) -> list[str]:
 
 
 def _measured(judged: Judged, assessment: Assessment, errors: NDArray[np.float64]) -> list[Segment]:
-    least, sampling = _least(len(judged)), assessment.resampling
-    named = [
-        (name, called, rows)
-        for name in _columns(judged)[:MOST_COLUMNS]
-        for called, rows in parts_of(judged, name)
-        if least <= rows.sum() < len(judged)
-    ]
-    if not named:
+    least, sampling, weight = _least(len(judged)), assessment.resampling, judged.weights
+    found, members = [], []
+    for name in _columns(judged)[:MOST_COLUMNS]:
+        for called, rows in parts_of(judged, name):
+            n, own = int(rows.sum()), None if weight is None else weight[rows]
+            if least <= n < len(judged) and (own is None or own.sum() > 0):
+                error = float(np.average(errors[rows], weights=own))
+                found.append(Segment(name, called, n, error, None))
+                members.append(rows[sampling.rows])  # of many rows no more are kept
+    if not found:
         return []
-    members = np.column_stack([rows for _, _, rows in named]).astype(np.float64)
-    weight = judged.weights
-    some = sampling.rows
+    inside, some = np.column_stack(members).astype(np.float64), sampling.rows
     own = None if weight is None else weight[some]
-    samples = sampling.samples(lambda counts: mean_samples(errors[some], own, members[some], counts))
-    found = []
-    for j, (name, called, rows) in enumerate(named):
-        if weight is not None and not weight[rows].sum() > 0:
-            continue
-        error = float(np.average(errors[rows], weights=None if weight is None else weight[rows]))
-        found.append(Segment(name, called, int(rows.sum()), error, sampling.interval(samples[:, j], error)))
-    return found
+    samples = sampling.samples(lambda counts: mean_samples(errors[some], own, inside, counts))
+    intervals = (sampling.interval(values, one.error) for values, one in zip(samples.T, found, strict=True))
+    return [replace(one, interval=interval) for one, interval in zip(found, intervals, strict=True)]
 
 
 def parts_of(judged: Judged, name: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:

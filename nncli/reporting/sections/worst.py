@@ -38,7 +38,7 @@ def worst(judged: Judged, found: Influence) -> Section:
     why = ("what moved it",) if moved else ()
     titles = ("row", "true", "said", third, *why, *(shown(name, 30) for name in shown_columns))
     note = f"{len(shown_columns)} of {len(columns):,} columns." if len(shown_columns) < len(columns) else ""
-    prose = tuple(range(4, len(titles))) + ((1, 2) if isinstance(target, ClassTarget) else ())
+    prose = (0, *range(4 + len(why), len(titles)), *((1, 2) if isinstance(target, ClassTarget) else ()))
     table = Table("The rows that went most wrong", titles, tuple(lines), prose, note)
     told = "Rows are numbered as in the table, from 1. Look at these first: a row may be mislabelled or mistyped."
     if moved:
@@ -50,4 +50,6 @@ def worst(judged: Judged, found: Influence) -> Section:
 
 
 def _cell(value: object) -> str:
-    return "missing" if value is None else shown(value, MOST_OF_A_CELL)
+    if value is None or value != value:
+        return "missing"
+    return number(value) if isinstance(value, float) else shown(value, MOST_OF_A_CELL)

@@ -12,7 +12,7 @@ from nncli.commands.judged import Judged, judge
 from nncli.errors import NncliError
 from nncli.runs.directory import Run
 from nncli.runs.history import History, Metrics, read_history, read_metrics
-from nncli.runs.manifest import CONFIG, Manifest, member_folder
+from nncli.runs.manifest import CONFIG, HISTORY, METRICS, Manifest, member_folder
 from nncli.runs.reading import LARGEST_TEXT, read_manifest, read_verified
 
 T = TypeVar("T")
@@ -41,7 +41,8 @@ class _Gathering:
         try:
             return read()
         except NncliError as error:
-            self.troubles.append(f"{what} cannot be shown: {error}")
+            place = f"{error.place}: " if error.place else ""
+            self.troubles.append(f"{what} cannot be shown. {place}{error.message}. {error.hint or ''}".strip())
             return None
 
 
@@ -53,20 +54,17 @@ def gather(path: Path) -> Evidence:
     """
     run, gathering = Run.open(path), _Gathering()
     manifest = run.load_manifest()
-    config = gathering.of("The configuration", lambda: read_verified(path, CONFIG, manifest, LARGEST_TEXT))
-    ended = manifest.status != "running"
+    config = gathering.of("The configuration", partial(read_verified, path, CONFIG, manifest, LARGEST_TEXT))
     metrics = None
-    if manifest.status == "done":
-        metrics = gathering.of("The recorded scores", lambda: read_metrics(path, manifest))
-    judged = None
-    if manifest.status != "running":
-        judged = gathering.of("What depends on the rows", partial(judge, path))
-    histories = []
+    if METRICS in manifest.files:
+        metrics = gathering.of("The recorded scores", partial(read_metrics, path, manifest))
+    judged = gathering.of("What depends on the rows", partial(judge, path))
+    alone, histories = manifest.members == 1, []
     for i in range(manifest.members):
-        folder = path if manifest.members == 1 else path / member_folder(i)
-        if not ended or not folder.exists():
-            continue
-        what = "The course of the training" if manifest.members == 1 else f"The training of member {i + 1}"
+        folder = path if alone else path / member_folder(i)
+        if not (folder / HISTORY).exists() and not (alone and HISTORY in manifest.files):
+            continue  # it is written when a training ends
+        what = "The course of the training" if alone else f"The training of member {i + 1}"
         history = gathering.of(what, partial(_history, folder))
         if history is not None and history.reports:
             histories.append((i + 1, history))

@@ -1,0 +1,95 @@
+"""The text of docs/commands.md, from the commands themselves: whatever is added to the app is in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from nncli.cli.app import EPILOG, app
+
+INTRODUCTION = """# The commands
+
+Made from the code by `python docs/build.py`; a test keeps it true. In a terminal, `nncli COMMAND --help` is the same.
+
+Data goes to the standard output, talk to the standard error. `-` is the standard input or output wherever a file is
+named. A configuration's keys are in [configuration.md](configuration.md).
+"""
+
+ENVIRONMENT = """
+## Environment
+
+- `NNCLI_KEY`, such as `NNCLI_BATCH_SIZE=64` or `NNCLI_OPTIMIZER__TYPE=adam`: a key of the configuration, above the file
+  and beneath `--set`, for every command that takes a CONFIG; see [configuration.md](configuration.md). A variable of
+  such a name that is no key is a mistake.
+- `NNCLI_DEBUG=1`: as `--debug`.
+- `NO_COLOR=1`: as `--no-color`.
+"""
+
+
+def commands() -> str:
+    """The text of docs/commands.md."""
+    group: Any = typer.main.get_command(app)
+    pages = list(_pages(group, "nncli"))
+    parts = [INTRODUCTION, "\n"]
+    parts += [f"- [{name}](#{name.replace(' ', '-')}): {_summary(command)}\n" for name, command in pages]
+    parts += ["\n## nncli\n", _body(group, "nncli", "[OPTIONS] COMMAND …")]
+    for name, command in pages:
+        parts += [f"\n## {name}\n", _body(command, name, _usage(command))]
+    parts += [ENVIRONMENT, "\n## Exit codes\n\n"]
+    parts += [f"- {code.strip().rstrip('.')}\n" for code in EPILOG.partition(":")[2].split(";")]
+    return "".join(parts)
+
+
+def _pages(group: Any, before: str) -> Iterator[tuple[str, Any]]:
+    """Every command, with its whole name."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _pages(command, f"{before} {name}")
+        elif not command.hidden:
+            yield f"{before} {name}", command
+
+
+def _usage(command: Any) -> str:
+    return " ".join(re.sub(r"[{}]", "", piece) for piece in command.collect_usage_pieces(_context(command)))
+
+
+def _body(command: Any, name: str, usage: str) -> str:
+    """Synopsis, description, examples, arguments and options."""
+    paragraphs = (command.help or "").split("\n\n")
+    examples = [paragraph.removeprefix("\b\n") for paragraph in paragraphs if paragraph.startswith("\b")]
+    prose = [" ".join(paragraph.split()) for paragraph in paragraphs if not paragraph.startswith("\b")]
+    parts = [f"\n    {name} {usage}", "\n\n", "\n\n".join(prose), "\n"]
+    if examples:
+        language = "text" if hasattr(command, "commands") else "sh"  # a group says beside each what it is for
+        parts += [f"\n```{language}\n", "\n".join(examples), "\n```\n"]
+    shown = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
+    for title, wanted in (("Arguments", True), ("Options", False)):
+        lines = [_line(parameter, command) for parameter in shown if _is_argument(parameter) is wanted]
+        parts += [f"\n{title}:\n\n", *lines] if lines else []
+    return "".join(parts)
+
+
+def _line(parameter: Any, command: Any) -> str:
+    written, said = parameter.get_help_record(_context(command))
+    if _is_argument(parameter):
+        written = parameter.metavar or parameter.name.upper()
+    text, _, rest = said.partition("  [")
+    more = [part for part in rest.rstrip("]").split("; ") if part]
+    variable = [f"variable: {parameter.envvar}"] if parameter.envvar else []
+    notes = [part for part in more if not part.startswith("env var")] + variable
+    return f"- `{written}`: {text}{' (' + '; '.join(notes) + ')' if notes else ''}\n"
+
+
+def _summary(command: Any) -> str:
+    return re.split(r"(?<=\.)\s", " ".join((command.help or "").split()))[0]
+
+
+def _is_argument(parameter: Any) -> bool:
+    return bool(parameter.param_type_name == "argument")
+
+
+def _context(command: Any) -> Any:
+    return typer.Context(command)

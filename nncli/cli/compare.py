@@ -1,0 +1,119 @@
+"""`nncli compare` on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nncli.cli.memory import settle_within_limit
+from nncli.cli.options import AsJson, Force, NoColor, Quiet, Verbose
+
+if TYPE_CHECKING:
+    from nncli.commands.assessment import Measured
+    from nncli.commands.compare import Comparison
+
+FEW, NARROW = 3, 24
+"""Runs beyond which a value of a setting is cut off at so many characters; --json has all of it."""
+
+
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run directories, or a folder of them.", metavar="RUN", show_default=False)
+    ],
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with the curves of all runs.")
+    ] = None,
+    force: Force = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+) -> None:
+    """Compare trained RUNs: the settings that differ, the scores, and which run is better.
+
+    Scores are of the rows that a run held out, with 95 % intervals; * marks the best. Runs of the same table and target
+    are tested on the rows that both held out: whether one is better there by more than chance would give.
+
+    \b
+    nncli compare runs/first runs/second
+    nncli compare runs --html runs.html
+    nncli compare runs/first runs/second --json | jq '.pairs[].words'
+    """
+    settle_within_limit()
+    import json
+
+    from nncli.cli.console import say
+    from nncli.cli.report import needing_extra
+    from nncli.cli.signals import interrupt_at_once
+    from nncli.commands.compare import compare as compared
+    from nncli.files import refuse_existing
+
+    interrupt_at_once()
+    if html is not None:
+        refuse_existing(html, force=force)
+        with needing_extra():
+            from nncli.reporting.comparison import write_comparison
+    found = compared(runs)
+    if html is not None:
+        write_comparison(found, html, force=force)
+    if not quiet:
+        for note in found.notes:
+            say(f"note: {note}")
+    if as_json:
+        typer.echo(json.dumps(found.json(), ensure_ascii=False).encode())
+    else:
+        typer.echo("\n\n".join(_parts(found)))
+    if not quiet:
+        words = " ".join(str(run) for run in runs)
+        say(f"next: open {html} in a browser" if html else f"next: nncli compare {words} --html comparison.html")
+
+
+def _parts(found: Comparison) -> list[str]:
+    """What differs, the scores and the tests, each with its title."""
+    from nncli.cli.console import table
+    from nncli.errors import LONGEST_QUOTE, printable
+
+    names, parts = [_short(side.name) for side in found.sides], []
+    most = LONGEST_QUOTE if len(names) <= FEW else NARROW
+    if found.settings:
+        unknown = ["?" if side.config is None else "–" for side in found.sides]
+        lines = [
+            [_short(one.key), *(_short(value or none, most) for value, none in zip(one.values, unknown, strict=True))]
+            for one in found.settings
+        ]
+        parts.append(f"settings that differ\n{table([['', *names], *lines])}")
+    else:
+        parts.append("settings: no difference is known")
+    if found.scores:
+        judged = ["rows", *(f"{side.rows:,}  " if side.on else "–  " for side in found.sides)]
+        lines = [
+            [
+                _short(line.name if line.target is None else f"{line.name}, {line.target}"),
+                *(_cell(one, best) for one, best in zip(line.values, line.best, strict=True)),
+            ]
+            for line in found.scores
+        ]
+        titles = ["", *(f"{name}  " for name in names)]
+        parts.append(f"scores on rows that were held out; * is the best\n{table([titles, judged, *lines])}")
+    if found.pairs:
+        parts.append("\n".join(printable(found.sentence(pair), keep="") for pair in found.pairs))
+    return parts
+
+
+def _cell(one: Measured | None, best: bool) -> str:
+    """`0.92 (0.88 to 0.95) *`."""
+    from nncli.cli.console import number
+
+    if one is None:
+        return "–  "
+    ends = "" if one.interval is None else f" ({number(one.interval.low)} to {number(one.interval.high)})"
+    return f"{number(one.value)}{ends} {'*' if best else ' '}"
+
+
+def _short(text: str, most: int | None = None) -> str:
+    from nncli.errors import LONGEST_QUOTE, printable
+
+    most = most or LONGEST_QUOTE
+    return printable(text if len(text) <= most else text[: most - 1] + "…", keep="")

@@ -1,0 +1,79 @@
+"""The system's Chromium, driven by Playwright, and reports to look at."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from nncli import compare, train
+from nncli.reporting.comparison import write_comparison
+from nncli.reporting.report import report
+from tests.cli.support import DATA
+from tests.reporting.support import hostile_run
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--no-sandbox",  # it may be started by root
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+CONFIGS = {
+    "classes": "data: {path: DATA/penguins.csv, target: species}\nlayers: [8]\nepochs: 3\n",
+    "members": "data: {path: DATA/penguins.csv, target: species}\nlayers: [4]\nepochs: 3\nmembers: 3\nworkers: 1\n",
+    "numbers": "data: {path: DATA/linear.csv, target: [x2, y]}\nlayers: [4]\nepochs: 3\n",
+}
+REPORTS = (*CONFIGS, "hostile", "gone", "comparison")
+
+
+def pytest_sessionstart() -> None:
+    """Say what is missing, if it is, instead of an error for each test."""
+    if not any(map(shutil.which, NAMES)):
+        pytest.exit("no Chromium is installed: as root, apt-get install chromium (Debian, Ubuntu)", returncode=3)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium without a screen."""
+    path = next(filter(None, map(shutil.which, NAMES)))
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A report of each kind: classes, members, numbers, hostile names, a table that is gone; and four runs compared."""
+    written = {}
+    for name, config in CONFIGS.items():
+        folder = tmp_path_factory.mktemp(name)
+        (folder / "c.yaml").write_text(config.replace("DATA", str(DATA)))
+        written[name] = report(train(folder / "c.yaml", output=folder / "run").run).html
+    for name in ("hostile", "gone"):
+        folder = tmp_path_factory.mktemp(name)
+        run = hostile_run(folder)
+        if name == "gone":
+            (folder / "t.csv").unlink()
+        written[name] = report(run).html
+    written["comparison"] = written["classes"].with_name("comparison.html")
+    write_comparison(compare([written[name].parent for name in (*CONFIGS, "hostile")]), written["comparison"])
+    return written
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where screenshots go: NNCLI_SCREENSHOTS, or a temporary folder."""
+    wanted = os.environ.get("NNCLI_SCREENSHOTS")
+    if wanted is None:
+        return tmp_path_factory.mktemp("pictures")
+    Path(wanted).mkdir(parents=True, exist_ok=True)
+    return Path(wanted)

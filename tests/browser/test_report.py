@@ -1,0 +1,108 @@
+"""A report in a real browser: it asks for nothing, complains of nothing, fits every width, and can be read by all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import REPORTS
+
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+WIDTHS = (360, 768, 1280)
+
+
+@contextmanager
+def opened(browser: Browser, file: Path, width: int = 1280, scheme: Scheme = "light") -> Iterator[Page]:
+    """The page, whose console must stay empty and which must ask for nothing but itself."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page, said, asked = context.new_page(), list[str](), list[str]()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    yield page
+    context.close()
+    assert said == []
+    assert asked == [file.as_uri()]
+
+
+def open_all(page: Page) -> None:
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("name", REPORTS)
+def test_the_page_fits_every_width_and_axe_finds_no_violation(
+    browser: Browser, reports: dict[str, Path], pictures: Path, name: str, scheme: Scheme
+) -> None:
+    with opened(browser, reports[name], scheme=scheme) as page:
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            page.screenshot(path=pictures / f"{name}-{width}-{scheme}.png", full_page=True)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        open_all(page)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        results = Axe().run(page).response
+        assert [(one["id"], one["nodes"][0]["html"][:200]) for one in results["violations"]] == []
+        assert len(results["passes"]) > 10
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_charts_take_the_colours_of_the_page(browser: Browser, reports: dict[str, Path], scheme: Scheme) -> None:
+    with opened(browser, reports["classes"], scheme=scheme) as page:
+        read = "[getComputedStyle(document.body).color, getComputedStyle(document.querySelector('svg text')).fill]"
+        for colour in page.evaluate(read):
+            brightness = sum(map(int, colour.removeprefix("rgb(").removesuffix(")").split(",")))
+            assert (brightness > 3 * 128) == (scheme == "dark")
+
+
+def test_names_are_text_and_nothing_else(browser: Browser, reports: dict[str, Path]) -> None:
+    with opened(browser, reports["hostile"]) as page:
+        assert page.evaluate("document.querySelectorAll('script, img, iframe, i, b, main [onerror]').length") == 0
+        text = page.inner_text("main")
+        assert "<script>alert(1)</script>" in text
+        assert "{{ 7*7 }}" in text
+        assert "\u202e" not in text
+
+
+def test_a_keyboard_reaches_what_scrolls_and_what_unfolds(browser: Browser, reports: dict[str, Path]) -> None:
+    with opened(browser, reports["classes"], 360) as page:
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "content"
+        page.locator("summary").first.focus()
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.querySelector('details').open")
+        scrolling = "[...document.querySelectorAll('.scroll')].filter(one => one.scrollWidth > one.clientWidth)"
+        assert page.evaluate(f"{scrolling}.length") > 0
+        assert page.evaluate(f"{scrolling}.every(one => one.tabIndex === 0)")
+
+
+def test_headings_come_in_order(browser: Browser, reports: dict[str, Path]) -> None:
+    with opened(browser, reports["numbers"]) as page:
+        levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3')].map(one => +one.tagName[1])")
+        assert levels[0] == 1
+        assert levels.count(1) == 1
+        assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_it_prints(browser: Browser, reports: dict[str, Path], pictures: Path, name: str) -> None:
+    with opened(browser, reports[name]) as page:
+        content = page.pdf(path=pictures / f"{name}.pdf", format="A4")
+        assert content.startswith(b"%PDF")
+        page.emulate_media(media="print")
+        page.set_viewport_size({"width": 718, "height": 1000})  # A4 between its margins
+        assert page.evaluate("document.documentElement.scrollWidth") <= 718
+        assert page.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"

@@ -1,0 +1,110 @@
+"""`nncli check` on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.cli.support import CONFIGS, Cli
+from tests.commands.checks.support import sound
+
+
+@pytest.fixture
+def config(here: Path) -> Path:
+    pl.DataFrame(sound()).write_csv("t.csv")
+    path = Path("c.yaml")
+    path.write_text("data: {path: t.csv, target: y, drop: [z]}\nlayers: [4]\nepochs: 2\n")
+    return path
+
+
+def test_findings_are_data_and_the_next_step_is_talk(nncli: Cli, config: Path) -> None:
+    done = nncli("check", config).check()
+    assert done.out.startswith("c.yaml: nothing to mend\ntable: ")
+    for line in ("layers.0 ", "output ", "total ", "estimate: ", "trial: the loss on 32 rows was "):
+        assert f"\n{line}" in done.out
+    assert done.err.splitlines()[0] == "reading the table …"
+    assert done.err.splitlines()[-1] == "next: nncli train c.yaml"
+    assert sorted(path.name for path in Path().iterdir()) == ["c.yaml", "t.csv"]
+
+
+def test_what_was_set_is_part_of_the_next_step(nncli: Cli, config: Path) -> None:
+    done = nncli("check", config, "--set", "layers=[8, 8]").check()
+    assert done.err.splitlines()[-1] == "next: nncli train c.yaml --set 'layers=[8, 8]'"
+
+
+def test_warnings_do_not_fail_and_are_shown_before_notes(nncli: Cli, config: Path) -> None:
+    table = pl.read_csv("t.csv").with_columns(id=pl.int_range(1, 301), k=pl.lit(1))
+    table.write_csv("t.csv")
+    done = nncli("check", config, "-q").check()
+    assert done.err == ""
+    assert done.out.startswith("c.yaml: 1 warning, 1 note\n")
+    assert done.out.index("warning: column 'id': ") < done.out.index("note: column 'k': ")
+
+
+def test_a_wrong_configuration_ends_with_3_and_shows_its_lines(nncli: Cli, config: Path) -> None:
+    config.write_text(config.read_text() + "optimiser: adam\nlos: mse\n")
+    done = nncli("check", config).check(3)
+    assert "c.yaml: 2 errors" in done.out
+    assert "    optimiser: adam\n    ^" in done.out
+    assert done.err.splitlines()[-1] == "next: mend the errors, then nncli check c.yaml"
+
+
+def test_a_wrong_table_ends_with_4(nncli: Cli, config: Path) -> None:
+    Path("t.csv").unlink()
+    done = nncli("check", config).check(4)
+    assert "error: there is no such file" in done.out
+
+
+def test_an_assignment_that_is_none_is_wrong_usage(nncli: Cli, config: Path) -> None:
+    assert "expected key=value" in nncli("check", config, "--set", "layers").check(2).err
+
+
+def test_the_json_is_one_object(nncli: Cli, config: Path) -> None:
+    done = nncli("check", config, "--json", "--set", "batch_size=1000").check()
+    assert done.out.count("\n") == 1
+    said = json.loads(done.out)
+    assert set(said) == {"findings", "network", "estimate", "trial"}
+    assert [finding["code"] for finding in said["findings"]] == ["large-batch"]
+    assert set(said["findings"][0]) == {"level", "code", "place", "message", "mend"}
+    assert said["network"]["layers"][-1]["output_shape"] == [240, 1]
+    assert said["network"]["parameters"] == sum(layer["parameters"] for layer in said["network"]["layers"])
+    assert {"memory_bytes", "seconds"} <= set(said["estimate"])
+    assert said["trial"]["falls"] is True
+
+
+def test_the_json_of_a_wrong_table_has_no_network(nncli: Cli, config: Path) -> None:
+    Path("t.csv").write_text("x,y\n")
+    said = json.loads(nncli("check", config, "--json").check(4).out)
+    assert (said["network"], said["estimate"], said["trial"]) == (None, None, None)
+
+
+def test_a_training_that_diverges_is_valid_json(nncli: Cli, config: Path) -> None:
+    wild = ("--set", "optimizer=sgd", "--set", "learning_rate=1e9", "--set", "data.target=z", "--set", "data.drop=[y]")
+    done = nncli("check", config, "--json", *wild).check()
+    said = json.loads(done.out, parse_constant=pytest.fail)
+    assert [finding["code"] for finding in said["findings"]] == ["diverges"]
+    assert said["trial"]["loss_after"] is None
+    assert "no finite number any more" in nncli("check", config, *wild).check().out
+
+
+def test_a_configuration_can_come_from_a_pipe(nncli: Cli, config: Path) -> None:
+    done = nncli("check", "-", stdin=config.read_bytes()).check()
+    assert done.err.splitlines()[-1] == "next: nncli train -"
+    assert "unknown key" in nncli("check", "-", stdin=b"dta: {}\n").check(3).out
+
+
+def test_text_of_a_table_does_not_reach_the_terminal_as_it_is(nncli: Cli, config: Path) -> None:
+    pl.read_csv("t.csv").with_columns(pl.lit(1).alias("\x1b[31mred")).write_csv("t.csv")
+    done = nncli("check", config).check()
+    assert "\x1b" not in done.out + done.err
+    assert "\\x1b[31mred" in done.out
+
+
+def test_the_configurations_to_start_from_have_no_error(nncli: Cli, here: Path) -> None:
+    for path in sorted(CONFIGS.glob("*.yaml")):
+        said = json.loads(nncli("check", path, "--json", "-q").check().out)
+        levels = [finding["code"] for finding in said["findings"] if finding["level"] == "warning"]
+        assert levels == (["unreachable-target"] if path.stem == "linear" else []), path

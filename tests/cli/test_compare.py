@@ -1,0 +1,80 @@
+"""`nncli compare` at the keyboard."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from nncli import train
+from nncli.cli.report import needing_extra
+from nncli.errors import NncliError
+from nncli.runs.manifest import MANIFEST
+from tests.cli.support import DATA, Cli
+
+SMALL = f"data: {{path: {DATA}/penguins.csv, target: species}}\nlayers: [4]\nepochs: 1\nbatch_size: 16\nseed: 3\n"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with runs/a and runs/b, of which b is better."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "c.yaml").write_text(SMALL)
+    train(folder / "c.yaml", output=folder / "runs" / "a")
+    train(folder / "c.yaml", output=folder / "runs" / "b", assignments=["learning_rate=0.05", "epochs=8"])
+    return folder
+
+
+@pytest.fixture
+def folder(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy to be in."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_settings_scores_and_the_finding_are_on_stdout(nncli: Cli, folder: Path) -> None:
+    shown = nncli("compare", "runs/a", "runs/b").check()
+    settings, scores, finding = shown.out.split("\n\n")
+    assert settings.splitlines()[0] == "settings that differ"
+    assert settings.splitlines()[2].split() == ["learning_rate.initial", "0.001", "0.05"]
+    assert next(line for line in scores.splitlines() if line.startswith("accuracy")).endswith("*")
+    assert finding.startswith("b is better than a by ")
+    assert "more than chance would give (p < 0.001)" in finding
+    assert shown.err.endswith("next: nncli compare runs/a runs/b --html comparison.html\n")
+
+
+def test_a_folder_stands_for_its_runs_and_json_is_one_object(nncli: Cli, folder: Path) -> None:
+    shown = nncli("compare", "runs", "--json", "-q").check()
+    assert [run["name"] for run in json.loads(shown.out)["runs"]] == ["a", "b"]
+    assert not shown.err
+
+
+def test_the_page_is_written_and_never_over_another_file(nncli: Cli, folder: Path) -> None:
+    shown = nncli("compare", "runs", "--html", "c.html").check()
+    page = Path("c.html").read_text("utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert shown.err.endswith("next: open c.html in a browser\n")
+    assert "c.html" in nncli("compare", "runs", "--html", "c.html").check(2).err
+    nncli("compare", "runs", "--html", "c.html", "--force").check()
+    assert Path("c.html").read_text("utf-8") == page
+
+
+@pytest.mark.parametrize(("name", "kind"), [("jinja2", NncliError), ("nncli.typo", ModuleNotFoundError)])
+def test_what_is_not_installed_is_named(name: str, kind: type[Exception]) -> None:
+    with pytest.raises(kind, match=name), needing_extra():
+        raise ModuleNotFoundError(f"No module named {name}", name=name)
+
+
+def test_a_damaged_run_is_a_note(nncli: Cli, folder: Path) -> None:
+    Path("runs", "a", MANIFEST).write_text("nonsense")
+    shown = nncli("compare", "runs").check()
+    assert "note: a: runs/a/manifest.json" in shown.err
+    assert "settings: no difference is known" in shown.out
+
+
+@pytest.mark.parametrize(("words", "code"), [((), 2), (("runs/a",), 2), (("nothing", "runs/a"), 5)])
+def test_what_cannot_be_compared_is_an_error(nncli: Cli, folder: Path, words: tuple[str, ...], code: int) -> None:
+    assert nncli("compare", *words).check(code).err

@@ -1,0 +1,171 @@
+"""A check finds what it can whatever is wrong, writes nothing, and estimates what a training takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from nncli.commands.check import Check, check
+from nncli.config.schema import Config
+from nncli.errors import UsageError
+from tests.commands.checks.support import codes, sound
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    pl.DataFrame(sound()).write_csv(tmp_path / "t.csv")
+    return tmp_path
+
+
+def of(folder: Path, text: str, *assignments: str) -> Check:
+    (folder / "c.yaml").write_text(text)
+    return check(folder / "c.yaml", assignments=assignments)
+
+
+SOUND = "data: {path: t.csv, target: y, drop: [z]}\nlayers: [4]\nepochs: 3\n"
+
+
+def test_a_sound_configuration_is_tried_and_nothing_is_written(folder: Path) -> None:
+    found = of(folder, SOUND)
+    assert found.findings == ()
+    assert found.exit_code == 0
+    assert found.trial is not None
+    assert found.network is not None
+    assert found.estimate is not None
+    assert (found.estimate.epochs, found.estimate.steps_an_epoch, found.estimate.members) == (3, 8, 1)
+    assert found.estimate.seconds > 0.0
+    assert sorted(path.name for path in folder.iterdir()) == ["c.yaml", "t.csv"]
+
+
+def test_every_mistake_of_the_file_is_found_and_the_table_is_looked_at_all_the_same(folder: Path) -> None:
+    found = of(folder, "data: {path: t.csv, target: y}\nlayrs: [4]\nbatch_size: -1\nseed: x\n")
+    assert codes(found.findings)[:3] == ["error configuration"] * 3
+    assert "layrs: [4]\n^" in str(found.findings[0].excerpt)
+    assert found.findings[3].code == "giveaway"  # z, which y follows from
+    assert found.exit_code == 3
+    assert found.network is None
+
+
+def test_what_is_found_of_a_key_shows_its_line(folder: Path) -> None:
+    (finding,) = of(folder, SOUND + "batch_size: 512\n").findings
+    assert str(finding.place).endswith("c.yaml:4:1, batch_size")
+    assert finding.excerpt == "batch_size: 512\n^"
+    (finding,) = of(folder, SOUND, "batch_size=512").findings
+    assert str(finding.place) == "--set batch_size=512, batch_size"
+
+
+def test_keys_without_a_mistake_count_when_the_table_is_looked_at_alone(folder: Path) -> None:
+    pl.DataFrame({**sound(), "y": ["few" if i % 40 == 0 else "many" for i in range(300)]}).write_csv(folder / "t.csv")
+    wrong = "data: {path: t.csv, target: y, drop: [z]}\nlayers: [4]\nsead: 1\n"
+    assert codes(of(folder, wrong).findings) == ["error configuration", "warning rare-class"]
+    pl.DataFrame({**sound(), "y": ["few" if i % 25 == 0 else "many" for i in range(300)]}).write_csv(folder / "t.csv")
+    assert codes(of(folder, wrong).findings) == ["error configuration", "warning imbalance"]
+    assert codes(of(folder, wrong + "class_weight: balanced\n").findings) == ["error configuration"]
+
+
+def test_mistakes_that_only_the_table_shows_are_found_together(folder: Path) -> None:
+    found = of(folder, SOUND + "metric: acuracy\ncalibration: temperature\nvalidation: 0\noptimizer: sgd\n")
+    places = [finding.place.key for finding in found.findings if finding.level == "error"]
+    assert places == ["calibration", "metric"]
+    assert found.exit_code == 3
+
+
+def test_columns_that_cannot_be_read_are_all_found_and_the_network_is_tried_without_them(folder: Path) -> None:
+    table = pl.read_csv(folder / "t.csv").with_columns(
+        price=pl.Series([f"{i}.5" if i % 40 else "n/a" for i in range(300)]),
+        part=pl.Series([f"{i},5" for i in range(300)]),
+        far=pl.Series(["inf" if i == 9 else f"{i}.25" for i in range(300)]),
+    )
+    table.write_csv(folder / "t.csv")
+    found = of(folder, SOUND)
+    assert codes(found.findings) == ["error doubtful-numbers"] * 3
+    assert [finding.place.column for finding in found.findings] == ["price", "part", "far"]
+    assert '"n/a"' in found.findings[0].mend
+    assert found.exit_code == 4
+    assert found.network is not None
+    assert found.trial is not None
+
+
+def test_a_kind_that_is_said_settles_the_doubt(folder: Path) -> None:
+    table = pl.read_csv(folder / "t.csv")
+    table.with_columns(price=pl.Series([f"{i % 5}" if i % 40 else "n/a" for i in range(300)])).write_csv(
+        folder / "t.csv"
+    )
+    assert of(folder, SOUND, "data.columns={price: categorical}").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the file is empty"),
+        ("x,y\n", "no rows"),
+        ("x,y\n1,a\n", "too few"),
+        ("x,y\n1,\n2,\n", "no row has a target"),
+        ("a,b\n1,2\n", "no column 'y'"),
+        ("x,y\n1,a\n2,a\n3,a\n4,a\n5,a\n6,a\n", "nothing to tell apart"),
+    ],
+)
+def test_a_table_that_cannot_be_trained_on_is_an_error_and_no_failure(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    found = of(tmp_path, "data: {path: t.csv, target: y}\nlayers: [4]\n")
+    assert found.exit_code == 4
+    assert message in found.findings[0].message or not text
+    assert found.trial is None
+
+
+def test_where_both_are_wrong_the_configuration_counts(tmp_path: Path) -> None:
+    found = of(tmp_path, "data: {path: t.csv, target: y}\nlayrs: [4]\n")
+    assert codes(found.findings) == ["error configuration", "error table"]
+    assert found.exit_code == 3
+
+
+def test_what_a_training_would_note_is_a_note_and_told_once(folder: Path) -> None:
+    table = pl.read_csv(folder / "t.csv").with_columns(
+        y=pl.Series([i % 2 for i in range(300)]),
+        name=pl.Series([f"n{i}" for i in range(300)]),
+        none=pl.lit(None, pl.String),
+    )
+    table.write_csv(folder / "t.csv")
+    found = of(folder, SOUND)
+    assert sorted(codes(found.findings)) == ["note empty-column", "note note", "warning id-like-column"]
+    assert "taken for classes" in next(f.message for f in found.findings if f.code == "note")
+
+
+def test_a_target_out_of_reach_is_told_once(folder: Path) -> None:
+    found = of(folder, "data: {path: t.csv, target: z, drop: [y]}\nlayers: []\noutput_activation: sigmoid\nepochs: 1\n")
+    assert codes(found.findings) == ["warning unreachable-target"]
+
+
+def test_of_members_one_is_tried_and_all_are_estimated(folder: Path) -> None:
+    one, several = of(folder, SOUND), of(folder, SOUND + "members: 4\nworkers: 1\n")
+    assert several.findings == ()
+    assert one.estimate is not None
+    assert several.estimate is not None
+    assert (several.estimate.members, several.estimate.workers) == (4, 1)
+    assert several.estimate.memory_bytes == pytest.approx(one.estimate.memory_bytes, rel=0.1)
+
+
+def test_a_bagging_that_does_not_go_with_the_rest_is_found(folder: Path) -> None:
+    found = of(folder, SOUND + "members: 4\nvalidation: {folds: 5, fold: 0}\nbagging: folds\n")
+    assert "error configuration" in codes(found.findings)
+
+
+def test_a_network_beyond_the_memory_is_not_tried(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nncli.commands.check.free_memory", lambda: 1e6)
+    found = of(folder, SOUND)
+    assert codes(found.findings) == ["warning memory"]
+    assert found.network is not None
+    assert found.trial is None
+
+
+def test_a_config_can_be_checked_from_python(folder: Path) -> None:
+    config = Config.model_validate(
+        {"data": {"path": str(folder / "t.csv"), "target": "y", "drop": ["z"]}, "layers": [4]}
+    )
+    lines: list[str] = []
+    assert check(config, tell=lines.append).exit_code == 0
+    assert lines[0] == "reading the table"
+    with pytest.raises(UsageError):
+        check(config, assignments=["epochs=2"])

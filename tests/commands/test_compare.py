@@ -1,0 +1,195 @@
+"""Runs held against each other, from their directories."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nncli import compare, cross_validate, train
+from nncli.commands.compare import Comparison
+from nncli.commands.judged import judge
+from nncli.commands.pairs import held_out
+from nncli.errors import RunError, UsageError
+from nncli.runs.manifest import CONFIG, MANIFEST
+from tests.cli.support import DATA
+from tests.runs.support import change_manifest, changed
+
+SMALL = "layers: [4]\nepochs: 3\nbatch_size: 16\nseed: 3\n"
+PENGUINS = f"data: {{path: penguins.csv, target: species}}\n{SMALL}"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs on one table (a, b, five), on other rows of it (seed, none), and on another (lin)."""
+    folder = tmp_path_factory.mktemp("trained")
+    for name in ("penguins.csv", "linear.csv"):
+        shutil.copy(DATA / name, folder)
+    (folder / "c.yaml").write_text(PENGUINS)
+    (folder / "lin.yaml").write_text(f"data: {{path: linear.csv, target: y}}\n{SMALL}")
+    for name, config, assignments in (
+        ("a", "c", ["epochs=1"]),
+        ("b", "c", ["learning_rate=0.05", "epochs=8"]),
+        ("five", "c", ["members=2", "workers=1"]),
+        ("seed", "c", ["seed=4"]),
+        ("none", "c", ["validation=0"]),
+        ("lin", "lin", []),
+    ):
+        train(folder / f"{config}.yaml", output=folder / "runs" / name, assignments=assignments)
+    return folder
+
+
+@dataclass
+class Folder:
+    path: Path
+
+    def __call__(self, *names: str) -> Comparison:
+        return compare([self.path / "runs" / name for name in names])
+
+
+@pytest.fixture
+def of(trained: Path) -> Folder:
+    """Compare those with these names."""
+    return Folder(trained)
+
+
+def test_two_runs_of_the_same_split_share_all_their_validation_rows(of: Folder) -> None:
+    found = of("a", "b")
+    assert [one.key for one in found.settings] == ["learning_rate.initial", "epochs"]
+    loss, wrong = found.pairs
+    assert (loss.rows, wrong.rows) == (69, 69)
+    assert loss.told_apart
+    assert found.sides[loss.a].name == "b"
+    scores = {line.name: line for line in found.scores}
+    of_a, of_b = (one.value if one and one.value else 0.0 for one in scores["accuracy"].values)
+    assert scores["accuracy"].best == (False, True)
+    assert wrong.found
+    assert wrong.found.mean == pytest.approx(of_b - of_a)
+    assert all(one and one.interval for one in scores["log_loss"].values)
+    assert not found.notes[1:]
+
+
+def test_the_order_of_the_runs_changes_nothing_but_their_order(of: Folder) -> None:
+    one, other = of("a", "b"), of("b", "a")
+    assert [one.sentence(pair) for pair in one.pairs] == [other.sentence(pair) for pair in other.pairs]
+    assert [line.best for line in one.scores] == [line.best[::-1] for line in other.scores]
+
+
+def test_rows_of_another_split_are_shared_only_where_neither_was_trained_on_them(of: Folder) -> None:
+    found = of("b", "seed")
+    mine, other = (judge(of.path / "runs" / name).numbers for name in ("b", "seed"))
+    assert found.pairs[0].rows == len(np.intersect1d(mine, other)) < 69
+    assert any("not all runs held out the same rows" in note for note in found.notes)
+
+
+def test_an_ensemble_is_judged_by_members_that_never_saw_the_row(of: Folder) -> None:
+    found = of("a", "five")
+    assert found.sides[1].rows == 344
+    assert found.pairs[0].rows == 69
+
+
+def test_rows_that_were_trained_on_are_never_shared(of: Folder) -> None:
+    found = of("a", "none")
+    assert not found.pairs
+    assert found.sides[1].on == "training"
+    assert any("none held no rows out" in note for note in found.notes)
+    assert not any(best for line in found.scores for best in line.best)
+
+
+def test_a_run_that_validates_on_its_own_table_held_nothing_out(of: Folder, tmp_path: Path) -> None:
+    shutil.copy(DATA / "penguins.csv", tmp_path / "penguins.csv")
+    (tmp_path / "c.yaml").write_text(f"{PENGUINS}validation: {{path: penguins.csv}}\n")
+    train(tmp_path / "c.yaml", output=tmp_path / "same")
+    judged = judge(tmp_path / "same")
+    assert judged.on == "validation"
+    assert held_out(judged) is None
+    found = compare([of.path / "runs" / "a", tmp_path / "same"])
+    assert not found.pairs
+    assert any("same validates on the table that it was trained on" in note for note in found.notes)
+
+
+def test_rows_of_a_validation_table_are_those_of_that_table(of: Folder, tmp_path: Path) -> None:
+    shutil.copy(DATA / "penguins.csv", tmp_path / "held.csv")
+    lines = (DATA / "penguins.csv").read_text().splitlines()
+    (tmp_path / "penguins.csv").write_text("\n".join([lines[0], *lines[2::2]]) + "\n")
+    (tmp_path / "c.yaml").write_text(f"{PENGUINS}validation: {{path: held.csv}}\n")
+    train(tmp_path / "c.yaml", output=tmp_path / "other")
+    found = compare([of.path / "runs" / "a", tmp_path / "other"])
+    assert found.pairs[0].rows == 69  # of the table that a was trained on, those that a held out
+
+
+def test_runs_on_other_tables_stand_alone(of: Folder) -> None:
+    found = of("a", "b", "lin")
+    assert {pair.b for pair in found.pairs} | {pair.a for pair in found.pairs} == {0, 1}
+    assert found.kinds == (0, 0, 1)
+    assert any("the table and the target of lin" in note for note in found.notes)
+    assert {"data.path", "data.target", "loss.type"} <= {one.key for one in found.settings}
+
+
+def test_what_can_be_said_of_runs_that_are_not_whole_is_said(trained: Path, tmp_path: Path) -> None:
+    runs = Path(shutil.copytree(trained / "runs", tmp_path / "runs"))
+    (runs / "a" / MANIFEST).write_text("nonsense")
+    change_manifest(runs / "seed", changed(status="running", files={}))
+    (runs / "lin" / CONFIG).write_text("epochs: 4\n")
+    found = compare(runs)
+    status = {side.name: side.info.status for side in found.sides}
+    assert (status["a"], status["seed"], status["b"]) == ("damaged", "killed", "done")
+    said = "\n".join(found.notes)
+    for words in ("a: ", "cannot be read as JSON", "seed: What it comes to", "train --resume", "lin: The config"):
+        assert words in said
+    assert {found.sides[pair.b].name for pair in found.pairs} == {"five"}
+
+
+def test_where_the_table_is_gone_settings_and_recorded_scores_are_left(trained: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(trained, tmp_path / "moved"))
+    (folder / "c.yaml").write_text(PENGUINS)
+    for name in ("one", "two"):
+        train(folder / "c.yaml", output=folder / name, assignments=["epochs=1", f"seed={len(name + name)}"])
+    change = folder / "penguins.csv"
+    change.write_text(change.read_text() + "\n")
+    train(folder / "c.yaml", output=folder / "three")
+    found = compare([folder / "one", folder / "three"])
+    assert not found.pairs
+    accuracy = next(line for line in found.scores if line.name == "accuracy")
+    assert accuracy.values[0]
+    assert accuracy.values[0].interval is None
+    assert any("has changed since the training began" in note for note in found.notes)
+    assert [one.key for one in found.settings] == ["epochs", "seed"]
+
+
+def test_runs_with_the_same_name_go_by_their_paths(of: Folder, trained: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(trained / "runs" / "a", tmp_path / "a"))
+    found = compare([trained / "runs" / "a", copy, copy])
+    assert [side.name for side in found.sides] == [str(trained / "runs" / "a"), str(copy)]
+    loss = found.pairs[0]
+    assert loss.found
+    assert (loss.found.mean, loss.adjusted) == (0.0, 1.0)
+
+
+def test_it_takes_two_runs(trained: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="but one run"):
+        compare(trained / "runs" / "a")
+    with pytest.raises(UsageError, match="no run"):
+        compare(tmp_path)
+    with pytest.raises(RunError, match="no such run"):
+        compare([trained / "runs" / "a", tmp_path / "nothing"])
+
+
+def test_the_folds_of_a_cross_validation_are_runs_and_it_is_none(trained: Path, tmp_path: Path) -> None:
+    cross_validate(trained / "lin.yaml", output=tmp_path / "cv", folds=2, assignments=["epochs=1", "workers=1"])
+    with pytest.raises(UsageError, match="a cross-validation is no run"):
+        compare([trained / "runs" / "lin", tmp_path / "cv"])
+    assert [side.name for side in compare(tmp_path / "cv" / "folds").sides] == ["1", "2"]
+
+
+def test_all_of_it_is_json(of: Folder) -> None:
+    document = json.loads(json.dumps(of("a", "b", "none", "lin").json(), allow_nan=False))
+    assert [run["name"] for run in document["runs"]] == ["a", "b", "none", "lin"]
+    assert document["pairs"][0]["told_apart"] is True
+    assert document["pairs"][0]["low"] <= document["pairs"][0]["a_is_better_by"] <= document["pairs"][0]["high"]
+    accuracy = next(line for line in document["scores"] if line["metric"] == "accuracy")
+    assert [one and one["best"] for one in accuracy["runs"]] == [False, True, False, None]

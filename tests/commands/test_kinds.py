@@ -1,0 +1,161 @@
+"""Dates and free text all the way: from any format, through any way to train, into any way to predict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli import evaluate, predict, train
+from nncli.commands.prepare import prepare
+from nncli.commands.train import resume
+from nncli.config.loading import load_config
+from nncli.data.columns import Kind
+from nncli.errors import DataError
+from nncli.runs.manifest import CONFIG, WEIGHTS
+
+N = 120
+
+
+@pytest.fixture(scope="module")
+def table() -> pl.DataFrame:
+    """A target that follows from the hour, the day and a word."""
+    rng = np.random.default_rng(3)
+    hours = rng.integers(0, 24 * 400, N).tolist()
+    adjectives = rng.integers(0, 3, N)
+    moments = [datetime(2023, 11, 1) + timedelta(hours=h) for h in hours]
+    return pl.DataFrame(
+        {
+            "when": [None if i % 30 == 7 else m for i, m in enumerate(moments)],
+            "day": [m.date() for m in moments],
+            "said": [f"a {('good', 'bad', 'big')[a]} thing no. {i}" for i, a in enumerate(adjectives.tolist())],
+            "y": [np.sin(m.hour / 12 * np.pi) + a for m, a in zip(moments, adjectives, strict=True)],
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, table: pl.DataFrame) -> Path:
+    home = tmp_path_factory.mktemp("kinds")
+    table.write_csv(home / "t.csv")
+    table.write_parquet(home / "t.parquet")
+    table.write_ndjson(home / "t.jsonl")
+    return home
+
+
+@pytest.fixture
+def config(home: Path) -> Callable[..., Path]:
+    def write(data: str = "", path: str = "t.csv", more: str = "epochs: 30") -> Path:
+        file = home / "c.yaml"
+        file.write_text(
+            f"data: {{path: {path}, target: y{data}}}\nlayers: [8]\noptimizer: adam\nlearning_rate: 0.02\n{more}\n"
+        )
+        return file
+
+    return write
+
+
+def bits(run: Path) -> bytes:
+    return (run / WEIGHTS).read_bytes()
+
+
+def test_what_a_table_teaches_and_says_does_not_depend_on_its_format(
+    config: Callable[..., Path], home: Path, tmp_path: Path
+) -> None:
+    runs = [train(config(path=f"t.{kind}"), output=tmp_path / kind).run for kind in ("csv", "parquet", "jsonl")]
+    assert len({bits(run) for run in runs}) == 1
+    answers = [predict(run, home / f"t.{kind}")["prediction"] for run in runs for kind in ("csv", "parquet", "jsonl")]
+    assert all(answer.equals(answers[0]) for answer in answers)
+    (scores,) = evaluate(runs[0], home / "t.parquet").scores  # type: ignore[misc]
+    assert scores.r2 is not None
+    assert scores.r2 > 0.8
+    columns = load_config(runs[0] / CONFIG).data.columns
+    assert columns == {"when": Kind.DATE, "day": Kind.DATE, "said": Kind.TEXT}
+
+
+def test_a_training_goes_on_and_out_of_memory_to_the_same_bits(config: Callable[..., Path], tmp_path: Path) -> None:
+    whole = train(config(), output=tmp_path / "whole").run
+    part = train(config(), assignments=["epochs=10"], output=tmp_path / "part").run
+    small = train(config(), assignments=["memory_limit=1 KB"], output=tmp_path / "small").run
+    assert bits(resume(part, assignments=["epochs=30"]).run) == bits(small) == bits(whole)
+    assert bits(train(whole / CONFIG, output=tmp_path / "again").run) == bits(whole)
+
+
+def test_members_may_each_see_other_parts(
+    config: Callable[..., Path], home: Path, tmp_path: Path, table: pl.DataFrame
+) -> None:
+    """Only the rows of one fold are of another year."""
+    run = train(config(more="epochs: 2\nmembers: 3\nworkers: 1"), output=tmp_path / "run").run
+    assert len(predict(run, home / "t.csv")) == len(table)
+    few = table.with_columns(
+        day=pl.when(pl.int_range(pl.len()) == 0).then(date(2022, 1, 1)).otherwise(date(2023, 1, 1))
+    )
+    few.write_csv(home / "few.csv")
+    run = train(config(path="few.csv", more="epochs: 2\nmembers: 3\nworkers: 1"), output=tmp_path / "few").run
+    assert len(predict(run, home / "few.csv")) == len(few)
+
+
+def test_a_nearly_whole_column_of_dates_is_refused_by_its_row(config: Callable[..., Path], home: Path) -> None:
+    days = [f"2024-01-{1 + i % 28:02}" for i in range(40)]
+    frame = pl.DataFrame({"when": [*days[:7], "soon", *days[8:]], "y": range(40)})
+    frame.write_csv(home / "odd.csv")
+    with pytest.raises(DataError, match="'soon' is not a date; ") as caught:
+        prepare(load_config(config(", features: [when]", "odd.csv", "epochs: 1\nvalidation: 0")))
+    assert caught.value.place is not None
+    assert caught.value.place.row == 8
+    notes = prepare(load_config(config(', missing: ["soon"]', "odd.csv", "epochs: 1"))).notes
+    assert not notes
+
+
+def test_dates_that_can_be_read_in_two_ways_are_noted_and_can_be_told(config: Callable[..., Path], home: Path) -> None:
+    days = [f"{1 + i % 12:02}/{1 + i % 11:02}/2024" for i in range(40)]
+    pl.DataFrame({"when": days, "y": range(40)}).write_csv(home / "twice.csv")
+    path = config("", "twice.csv", "epochs: 1\nvalidation: 0")
+    prepared = prepare(load_config(path))
+    assert prepared.config.data.columns == {"when": Kind.CATEGORICAL}
+    assert "'when' seems to hold dates" in " ".join(prepared.notes)
+    for form in ("%d/%m/%Y", "%m/%d/%Y"):
+        prepared = prepare(load_config(path, [f"data.date_format='{form}'"]))
+        assert prepared.config.data.columns == {"when": Kind.DATE}
+        (column,) = prepared.spec.encoder.columns
+        assert column.type == "date"
+        assert (column.form, prepared.notes) == (form, ())
+        assert prepared.config.data.date_format == form
+        assert prepared.spec.dialect.date_format == form
+    with pytest.raises(DataError, match="cannot be told"):
+        prepare(load_config(path, ["data.columns={when: date}"]))
+
+
+def test_whole_numbers_are_dates_only_where_that_is_said(config: Callable[..., Path], home: Path) -> None:
+    pl.DataFrame({"when": [20240101 + i for i in range(28)], "y": range(28)}).write_csv(home / "numbers.csv")
+    path = config("", "numbers.csv", "epochs: 1\nvalidation: 0")
+    assert prepare(load_config(path)).config.data.columns == {"when": Kind.NUMERIC}
+    said = prepare(load_config(path, ["data.columns={when: date}", "data.date_format='%Y%m%d'"]))
+    assert said.spec.encoder.features == ("when: days", "when: weekday, sine", "when: weekday, cosine")
+
+
+def test_the_width_of_text_is_that_of_the_configuration(config: Callable[..., Path]) -> None:
+    encoder = prepare(load_config(config(", features: [said]"), ["encoding.text_width=2"])).spec.encoder
+    assert encoder.width == 2
+
+
+def test_columns_that_carry_nothing_are_noted_with_a_way_on(config: Callable[..., Path], home: Path) -> None:
+    frame = pl.DataFrame(
+        {"id": [f"id{i}" for i in range(60)], "said": [f"x{i} y{i} z{i}" for i in range(60)], "y": range(60)}
+    )
+    frame.write_csv(home / "ids.csv")
+    notes = " ".join(prepare(load_config(config("", "ids.csv", "epochs: 1\nvalidation: 0"))).notes)
+    assert "'id' has a different value in every row and carries nothing; consider data.drop" in notes
+    assert '`columns: {"id": text}`' in notes
+    assert "'said' has no word that" in notes
+
+
+def test_a_target_of_dates_or_text_is_one_of_classes(config: Callable[..., Path], home: Path) -> None:
+    frame = pl.DataFrame({"x": range(40), "y": [f"2024-01-0{1 + i % 2}" for i in range(40)]})
+    frame.write_csv(home / "days.csv")
+    prepared = prepare(load_config(config("", "days.csv", "epochs: 1")))
+    assert prepared.spec.target.type == "classes"

@@ -1,0 +1,111 @@
+"""The page of runs beside each other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nncli import compare, resume, train
+from nncli.errors import UsageError
+from nncli.reporting.comparison import page_of, write_comparison
+from nncli.reporting.document import Gallery, Table
+from nncli.reporting.sections.overlay import at_epochs, overlay
+from nncli.runs.history import History
+from nncli.training.loop import EpochReport
+from tests.cli.support import DATA
+from tests.reporting.support import hostile_run
+
+SMALL = "layers: [4]\nepochs: 2\nbatch_size: 32\nworkers: 1\n"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two networks and an ensemble of one table, and a network of another, whose names are hostile."""
+    folder = tmp_path_factory.mktemp("runs")
+    (folder / "c.yaml").write_text(f"data: {{path: {DATA}/penguins.csv, target: species}}\n{SMALL}")
+    wanted = {"one": [], "two": ["epochs=3", "learning_rate=0.05"], "several": ["members=2"]}
+    paths = [train(folder / "c.yaml", output=folder / name, assignments=more).run for name, more in wanted.items()]
+    return [*paths, hostile_run(folder)]
+
+
+def report(epoch: int, loss: float) -> EpochReport:
+    return EpochReport(
+        epoch=epoch, loss=loss, penalty=0, val_loss=None, metric=None, learning_rate=1, is_best=False, seconds=0
+    )
+
+
+def test_the_page_says_what_was_found(runs: list[Path]) -> None:
+    found = compare(runs)
+    page = page_of(found)
+    assert [section.name for section in page.sections] == ["better", "scores", "settings", "training", "runs"]
+    assert page.lead.startswith("two has the least log loss of 3 runs. It is better than ")
+    better, scores, settings, _, _ = page.sections
+    (table,) = (part for part in better.parts if isinstance(part, Table))
+    assert len(table.rows) == len(found.pairs) == 4
+    (table,) = (part for part in scores.parts if isinstance(part, Table))
+    assert table.columns == ("metric", "one", "two", "several", "run")
+    assert any(" *\n" in str(cell) for cell in table.rows[1])
+    (table,) = (part for part in settings.parts if isinstance(part, Table))
+    assert {"epochs", "members", "learning_rate.initial"} <= {row[0] for row in table.rows}
+
+
+def test_curves_of_one_kind_share_a_chart(runs: list[Path]) -> None:
+    section = overlay(compare(runs))
+    assert section
+    (gallery,) = (part for part in section.parts if isinstance(part, Gallery))
+    titles = [figure.title for figure in gallery.figures]
+    assert titles[0] == "Validation loss, cross_entropy, of species"
+    assert len(titles) == 6
+    assert gallery.figures[0].table.columns == ("epoch", "one", "two", "several")
+    assert [row[0] for row in gallery.figures[0].table.rows] == ["1", "2", "3"]
+    assert gallery.figures[0].table.rows[2][1] == "–"
+
+
+def test_the_file_is_whole_safe_and_the_same_every_time(runs: list[Path], tmp_path: Path) -> None:
+    found = compare(runs)
+    write_comparison(found, tmp_path / "c.html")
+    text = (tmp_path / "c.html").read_text("utf-8")
+    assert not re.search(r"<script|<img|<iframe|https?://(?!www\.w3\.org)", text)
+    assert len(re.findall(r'<svg role="img" aria-labelledby="[\w-]+" aria-describedby', text)) == 6
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    with pytest.raises(UsageError):
+        write_comparison(found, tmp_path / "c.html")
+    write_comparison(compare(runs), tmp_path / "d.html")
+    assert (tmp_path / "d.html").read_text("utf-8") == text
+
+
+def test_runs_of_which_little_is_known_are_a_page_too(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(f"data: {{path: t.csv, target: species}}\n{SMALL}")
+    table = tmp_path / "t.csv"
+    table.write_bytes((DATA / "penguins.csv").read_bytes())
+    paths = [train(tmp_path / "c.yaml", output=tmp_path / name).run for name in ("one", "two")]
+    table.unlink()
+    write_comparison(compare(paths), tmp_path / "c.html")
+    text = (tmp_path / "c.html").read_text("utf-8")
+    assert "No two of these runs can be tested on the same rows." in text
+    for path in paths:
+        (path / "manifest.json").write_text("{}")
+    page = page_of(compare(paths))
+    assert [section.name for section in page.sections] == ["better", "settings", "runs"]
+
+
+def test_a_run_has_a_value_after_an_epoch_if_all_of_its_networks_have() -> None:
+    one = History(None, (report(1, 4.0), report(2, np.inf), report(3, 2.0)))
+    two = History(None, (report(1, 2.0), report(2, 1.0)))
+    values = at_epochs(((1, one), (2, two)), lambda one: one.loss, np.array([1, 2, 3]))
+    assert values[0] == 3.0
+    assert np.isnan(values[1:]).all()
+    assert at_epochs(((1, one),), lambda one: one.loss, np.array([1, 3])).tolist() == [4.0, 2.0]
+
+
+def test_a_history_that_was_gone_on_with_is_drawn_whole(runs: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(f"data: {{path: {DATA}/penguins.csv, target: species}}\n{SMALL}")
+    longer = resume(train(tmp_path / "c.yaml", output=tmp_path / "longer").run, assignments=["epochs=5"]).run
+    section = overlay(compare([runs[0], longer]))
+    assert section
+    (gallery,) = (part for part in section.parts if isinstance(part, Gallery))
+    assert [row[0] for row in gallery.figures[0].table.rows] == ["1", "2", "3", "4", "5"]

@@ -1,0 +1,71 @@
+"""Segments: the rows that have something in common, and how far off they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from nncli.commands.assessment import assess
+from nncli.commands.judged import Judged, judge
+from nncli.data.table import Table
+from nncli.model import Predictions
+from nncli.reporting.document import Figure
+from nncli.reporting.sections.segments import parts_of, segments
+
+
+def with_columns(judged: Judged, **columns: Sequence[object]) -> Judged:
+    """The judged rows with the target and other columns."""
+    target = judged.predictions.target.names[0]
+    cells = judged.table.column(target)
+    return replace(judged, table=Table(pl.DataFrame({target: cells, **columns}), "t"))
+
+
+def of(judged: Judged, name: str) -> dict[str, int]:
+    return {called: int(rows.sum()) for called, rows in parts_of(judged, name)}
+
+
+def test_numbers_fall_into_quarters_and_words_into_the_commonest(penguins: Path) -> None:
+    judged = judge(penguins)
+    n = len(judged)
+    numbers = [None if i < 9 else float(i) for i in range(n)]
+    words = [None if i < 4 else "abcdefgh"[i % 8] for i in range(n)]
+    few = [i % 2 for i in range(n)]
+    own = [f"id {i}" for i in range(n)]
+    judged = with_columns(judged, numbers=numbers, words=words, few=few, own=own)
+    quarters = of(judged, "numbers")
+    assert quarters.pop("missing") == 9
+    assert len(quarters) == 4
+    assert sum(quarters.values()) == n - 9
+    assert max(quarters.values()) - min(quarters.values()) <= 1
+    parts = of(judged, "words")
+    assert list(parts)[-2:] == ["any other value", "missing"]
+    assert sum(parts.values()) == n
+    assert len(parts) == 8
+    assert of(judged, "few") == {"0": (n + 1) // 2, "1": n // 2, "any other value": 0, "missing": 0}
+    assert of(judged, "own") == {}
+
+
+def test_the_worst_segment_comes_first_and_small_ones_are_left_out(penguins: Path) -> None:
+    judged = judge(penguins)
+    n, K = len(judged), judged.predictions.values.shape[1]
+    bad = np.arange(n) % 3 == 0
+    said = np.where(bad, (judged.y + 1) % K, judged.y)
+    judged = replace(judged, predictions=Predictions(judged.predictions.target, np.eye(K)[said]))
+    rare = ["rare" if i < 9 else "common" for i in range(n)]
+    judged = with_columns(judged, side=["bad" if one else "good" for one in bad], rare=rare)
+    section = segments(judged, assess(judged))
+    assert section is not None
+    (table,) = [part.table for part in section.parts if isinstance(part, Figure)]
+    assert table.rows[0][:4] == ("side", "bad", str(bad.sum()), "1")
+    assert ("rare", "rare") not in [row[:2] for row in table.rows]
+
+
+def test_where_no_row_is_wrong_there_is_nothing_to_show(penguins: Path) -> None:
+    judged = judge(penguins)
+    right = Predictions(judged.predictions.target, np.eye(judged.predictions.values.shape[1])[judged.y])
+    judged = replace(judged, predictions=right)
+    assert segments(judged, assess(judged)) is None

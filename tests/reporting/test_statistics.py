@@ -1,0 +1,100 @@
+"""Curves, bins and intervals: against numbers worked by hand, and scikit-learn's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+
+from nncli.commands.assessment import assess
+from nncli.commands.judged import judge
+from nncli.reporting.statistics import curve, most_errors, reliability, row_errors, surprise, wilson
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_curve_is_that_of_scikit_learn(weighted: bool) -> None:
+    rng = np.random.default_rng(0)
+    p = rng.random(200).round(1)
+    positive = rng.random(200) < p
+    weight = rng.random(200) + 0.1 if weighted else None
+    found = curve(positive, p, weight)
+    assert found is not None
+    false_rate, true_rate, _ = roc_curve(positive, p, sample_weight=weight, drop_intermediate=False)
+    assert found.false_rate == pytest.approx(false_rate)
+    assert found.true_rate == pytest.approx(true_rate)
+    assert found.area == pytest.approx(roc_auc_score(positive, p, sample_weight=weight))
+    assert found.average_precision == pytest.approx(average_precision_score(positive, p, sample_weight=weight))
+
+
+def test_a_class_without_rows_or_with_all_has_no_curve() -> None:
+    p = np.array([0.1, 0.9])
+    assert curve(np.array([True, True]), p, None) is None
+    assert curve(np.array([False, False]), p, None) is None
+    assert curve(np.array([True, False]), p, np.array([0.0, 1.0])) is None
+
+
+def test_bins_hold_what_was_said_and_what_came_true() -> None:
+    p = np.array([0.05, 0.1, 0.1000001, 0.95, 1.0])
+    true = np.array([False, True, True, True, False])
+    first, second, last = reliability(p, true, None)
+    assert (first.rows, second.rows, last.rows) == (2, 1, 2)
+    assert (first.said, last.said) == pytest.approx((0.075, 0.975))
+    assert (first.true, second.true, last.true) == (0.5, 1.0, 0.5)
+    weighted = reliability(p, true, np.array([3.0, 1, 0, 1, 1]))
+    assert [one.rows for one in weighted] == [2, 2]
+    assert weighted[0].true == 0.25
+
+
+def test_wilsons_interval_is_the_published_one() -> None:
+    assert wilson(0.5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+    assert wilson(0.0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
+    assert wilson(1.0, 1)[1] == 1.0
+
+
+def test_rows_without_an_error_leave_room_for_some() -> None:
+    assert most_errors(100) == pytest.approx(0.0295, abs=1e-4)
+    assert most_errors(1) == pytest.approx(0.95)
+
+
+def test_every_score_has_an_interval_about_it(penguins: Path, pair: Path) -> None:
+    for run, number in ((penguins, 7), (pair, 10)):
+        judged = judge(run)
+        found = assess(judged)
+        assert len(found.scores) == number
+        for one in found.scores:
+            assert one.value is not None
+            assert one.interval is not None
+            assert one.interval.low <= one.value + 1e-12 or one.name == "calibration_error"
+            assert one.interval.high >= one.value - 1e-12
+        assert assess(judged).scores == found.scores
+    assert {one.target for one in found.scores} == {"x2", "y"}
+
+
+def test_the_gain_is_positive_where_the_model_is_better(penguins: Path) -> None:
+    found = assess(judge(penguins))
+    for name in ("accuracy", "log_loss"):
+        gain = found.find(name).gain
+        assert gain is not None
+        assert gain.low > 0
+
+
+def test_the_error_of_a_row_is_what_it_says(penguins: Path, line: Path, pair: Path) -> None:
+    errors, what = row_errors(judge(penguins))
+    assert what == "share of wrong rows"
+    assert set(errors.tolist()) <= {0.0, 1.0}
+    judged = judge(line)
+    errors, what = row_errors(judged)
+    assert what == "mean absolute error"
+    assert errors == pytest.approx(np.abs(judged.y - judged.predictions.values)[:, 0])
+    judged = judge(pair)
+    errors, what = row_errors(judged)
+    assert what.endswith("standard deviations")
+    assert errors == pytest.approx((np.abs(judged.y - judged.predictions.values) / judged.y.std(axis=0)).mean(axis=1))
+
+
+def test_a_certain_mistake_is_a_finite_surprise() -> None:
+    found = surprise(np.array([0, 1]), np.array([[0.5, 0.5], [1.0, 0.0]]))
+    assert found[0] == pytest.approx(np.log(2))
+    assert 30 < found[1] < 40

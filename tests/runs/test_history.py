@@ -1,0 +1,58 @@
+"""What a run wrote down is read back as it was, or refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from nncli.errors import RunError
+from nncli.runs.directory import Run
+from nncli.runs.history import read_history, read_metrics
+from nncli.runs.manifest import HISTORY, METRICS
+
+
+def test_every_epoch_is_read_with_the_name_of_its_metric(penguins: Path) -> None:
+    found = read_history(penguins, Run(penguins).load_manifest())
+    with (penguins / HISTORY).open() as file:
+        lines = list(csv.DictReader(file))
+    assert found.metric == "accuracy"
+    assert [report.epoch for report in found.reports] == list(range(1, 9))
+    assert [report.loss for report in found.reports] == [float(line["loss"]) for line in lines]
+    assert [report.metric for report in found.reports] == [float(line["val_accuracy"]) for line in lines]
+    assert found.best is not None
+    assert found.best.epoch == Run(penguins).load_manifest().best_epoch
+
+
+def test_the_scores_are_read_beside_the_guesses(penguins: Path, pair: Path) -> None:
+    found = read_metrics(penguins, Run(penguins).load_manifest())
+    said = json.loads((penguins / METRICS).read_text())["validation"]
+    assert found.validation is not None
+    assert found.validation.rows == said["rows"]
+    assert [one.name for one in found.validation.scores] == [
+        name for name, value in said["metrics"].items() if not isinstance(value, list)
+    ]
+    for one in found.validation.scores:
+        assert one.target is None
+        assert (one.value, one.trivial) == (said["metrics"][one.name], said["baseline"][one.name])
+    several = read_metrics(pair, Run(pair).load_manifest())
+    assert several.training is not None
+    assert {one.target for one in several.training.scores} == {"x2", "y"}
+
+
+@pytest.mark.parametrize("text", ["", "epoch\n1\n", "a,b,c,d,e\n1,2\n", "{}", "[]", '{"validation": 3}', "\xff"])
+def test_what_is_damaged_is_refused(penguins: Path, tmp_path: Path, text: str) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(penguins, run)
+    manifest = Run(run).load_manifest()
+    for name, read in ((HISTORY, read_history), (METRICS, read_metrics)):
+        (run / name).write_text(text, "latin-1")
+        with pytest.raises(RunError, match="not the one that was written"):
+            read(run, manifest)
+        Run(run).save_manifest(manifest)  # which takes the damage for right
+        if text != "{}" or name == HISTORY:
+            with pytest.raises(RunError, match="damaged"):
+                read(run, Run(run).load_manifest())
