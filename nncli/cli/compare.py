@@ -43,6 +43,7 @@ def compare(
     """
     settle_within_limit()
     import json
+    import shlex
 
     from nncli.cli.console import say
     from nncli.cli.report import needing_extra
@@ -66,7 +67,7 @@ def compare(
     else:
         typer.echo("\n\n".join(_parts(found)))
     if not quiet:
-        words = " ".join(str(run) for run in runs)
+        words = shlex.join(map(str, runs))
         say(f"next: open {html} in a browser" if html else f"next: nncli compare {words} --html comparison.html")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -84,9 +85,9 @@ def _next(folder: Path, found: tuple[RunInfo, ...]) -> list[str]:
     lines = []
     if broken:
         command = "cross-validate" if broken[-1].kind == "cross-validation" else "train"
-        lines.append(f"nncli {command} --resume {broken[-1].path}")
+        lines.append(f"nncli {command} --resume {quote(str(broken[-1].path))}")
     if len(ended) > 1:
-        lines.append(f"nncli compare {folder}")
+        lines.append(f"nncli compare {quote(str(folder))}")
     elif ended:
-        lines.append(f"nncli report {ended[-1].path}")
+        lines.append(f"nncli report {quote(str(ended[-1].path))}")
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def read(path: str | Path) -> Document:
         ConfigError: the file cannot be read, or what it holds cannot be parsed.
     """
     source = "<stdin>" if str(path) == "-" else str(path)
+    _refuse_table(Path(path))
     try:
         if source == "<stdin>":
             data = sys.stdin.buffer.read(LARGEST_TEXT + 1)
@@ -35,6 +37,17 @@ def read(path: str | Path) -> Document:
         lines = LINE_BREAK.split(data.decode("utf-8", "backslashreplace"))
         message = f"the byte 0x{data[error.start]:02X} is not UTF-8"
         raise ConfigError(fault(message, source, lines, at, "Save the file with the encoding UTF-8.")) from None
+
+
+def _refuse_table(path: Path) -> None:
+    """Raise a ConfigError where a file is a table by its name: what is wrong with it as YAML helps nobody."""
+    if path.suffix.lower() in (".yaml", ".yml", ".txt", "") or not path.is_file():
+        return
+    from nncli.data.tables import SUFFIXES, suffix_of  # seldom needed
+
+    if suffix_of(path) in SUFFIXES:
+        hint = f"To write one for it: nncli init {shlex.quote(str(path))} --target COLUMN -o config.yaml"
+        raise ConfigError(Mistake("this is a table, not a configuration", Place(str(path)), hint))
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> Mistake:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,6 +31,17 @@ def test_a_dash_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     document = read("-")
     assert document.value == {"a": 1}
     assert document.source == "<stdin>"
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t x.parquet", "t.csv.gz"])
+def test_a_table_is_told_from_a_configuration_and_how_to_get_one(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"a,b\n1,2\n")
+    mistake = refusal(tmp_path / name)
+    assert mistake.message == "this is a table, not a configuration"
+    assert (
+        mistake.hint
+        == f"To write one for it: nncli init {shlex.quote(str(tmp_path / name))} --target COLUMN -o config.yaml"
+    )
 
 
 def refusal(path: Path) -> Mistake:
