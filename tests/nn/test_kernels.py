@@ -188,6 +188,17 @@ def test_a_loss_and_its_gradient_are_those_of_numpy(
         np.testing.assert_allclose(dZ, expected_dZ, rtol=1e-6, atol=2e-6 / batch)
 
 
+@pytest.mark.parametrize("away", [20.0, 40.0, 86.0, 88.0, 1e4])
+@pytest.mark.parametrize("k", [1, 3])
+def test_rows_that_are_learned_well_have_slopes_that_are_never_subnormal(k: int, away: float) -> None:
+    Z = np.full((4, k), -away, np.float32)
+    Z[:, 1:] = Z[:, :-1] - 1.0
+    Z[:, 0] += away * (k > 1)
+    _, dZ, _, expected = both(CrossEntropy(), Z, np.zeros(4, np.int64), NONE, 4)
+    assert ((dZ == 0.0) | (np.abs(dZ) > 1e-20)).all()
+    np.testing.assert_allclose(dZ, expected, rtol=0.0, atol=1e-8)
+
+
 @compiling
 @given(values=st.lists(numbers.filter(lambda z: abs(z) < 1e15), min_size=6, max_size=6), codes=st.integers(0, 5))
 @pytest.mark.parametrize(("loss", "k"), LOSSES)

@@ -363,3 +363,16 @@ def test_the_way_back_through_the_link_is_its_derivative(loss: LossBase, outputs
         step[j] = h
         difference = ((loss.predict(Z + step) - loss.predict(Z - step)) * dP).sum(axis=1) / (2.0 * h)
         np.testing.assert_allclose(dZ[:, j], difference, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("away", [20.0, 90.0, 100.0, 1e4])
+@pytest.mark.parametrize("k", [1, 3])
+def test_rows_that_are_learned_well_have_slopes_that_are_nothing_but_never_subnormal(k: int, away: float) -> None:
+    Z = np.full((4, k), -away, np.float32)
+    if k > 1:
+        Z[:, 0] = 0.0
+    loss = CrossEntropy().bind(Z, np.zeros(4, np.int64), None)
+    value, dZ = loss.forward(), np.abs(loss.backward())
+    assert value == pytest.approx((k - 1 or 1) * np.exp(-away), abs=1e-7)
+    assert dZ.max() <= 1e-7
+    assert ((dZ == 0.0) | (dZ > 1e-20)).all()
