@@ -152,7 +152,11 @@ def test_of_a_robust_or_ranked_column_that_was_constant_nothing_is_left(scaling:
     assert encoded(encoder, [7.0, 8.0, -1e300]) == [[0.0], [0.0], [0.0]]
 
 
-@given(st.lists(st.floats(-1e30, 1e30), min_size=2, max_size=60), st.sampled_from(SCALINGS), st.sampled_from(CLIPS))
+# no two so far apart that the one cannot be told in the scale of the other, which is refused
+measured = st.floats(-1e30, 1e30).map(lambda x: x if abs(x) > 1e-30 else 0.0)
+
+
+@given(st.lists(measured, min_size=2, max_size=60), st.sampled_from(SCALINGS), st.sampled_from(CLIPS))
 def test_a_greater_number_is_never_encoded_as_a_smaller(
     cells: list[float], scaling: NumericScaling, clip: Clip
 ) -> None:
