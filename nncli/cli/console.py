@@ -133,7 +133,8 @@ def _trained(started: Started | MembersStarted, finished: Finished) -> str:
     if isinstance(started, Started):
         return (
             f"{started.training_rows:,} training rows, {started.validation_rows:,} validation rows, "
-            f"{started.features:,} feature{'' if started.features == 1 else 's'}, {started.parameters:,} parameters, {best}"
+            f"{started.features:,} feature{'' if started.features == 1 else 's'}, "
+            f"{started.parameters:,} parameters, {best}"
         )
     if finished.training is None:
         return f"{started.members:,} members"
