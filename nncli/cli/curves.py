@@ -47,8 +47,12 @@ class Curve:
         if whole < len(self._points):
             value = self._points[whole]
             del self._points[whole:]
-            self._finite = rest if isfinite(value) else 0
-            self._sum, self._epochs = value * self._finite if self._finite else 0.0, rest
+        elif rest < self._epochs:
+            value = self._mean()
+        else:
+            return
+        self._finite = rest if isfinite(value) else 0
+        self._sum, self._epochs = value * self._finite if self._finite else 0.0, rest
 
     @property
     def points(self) -> list[float]:

@@ -114,6 +114,13 @@ def test_going_back_forgets_what_came_after(epochs: int, data: st.DataObject) ->
     assert made.points[:whole] == [1.0] * whole
 
 
+def test_going_back_within_the_latest_point_forgets_the_rest_of_it() -> None:
+    made = curve(*[1.0] * (2 * MOST_POINTS + 3))  # four epochs to a point, three in the latest
+    assert made.stride == 4
+    made.go_back(2 * MOST_POINTS)
+    assert len(made.points) == MOST_POINTS // 2
+
+
 def test_gaps_are_no_numbers_and_means_are_of_what_is_finite() -> None:
     assert [isnan(point) for point in curve(1, None, inf, 2).points] == [False, True, True, False]
     many = curve(*[1.0, nan] * MOST_POINTS)
