@@ -73,7 +73,7 @@ class Table:
             return
         close = nearest(missing[0], self.names)
         raise DataError(
-            f"there is no column {listed(missing)}",
+            f"there {'is no column' if len(missing) == 1 else 'are no columns'} {listed(missing)}",
             place=Place(source=self.source),
             hint=f"Did you mean {quoted(close)}?" if close else f"The columns are {listed(self.names)}.",
         )
@@ -83,8 +83,8 @@ def without_words(frame: pl.DataFrame, missing: Sequence[str]) -> pl.DataFrame:
     """`frame` with null for every text that is one of the words; a column of nulls only is one of text."""
     words = list(missing)
     changes = []
-    for name, dtype in frame.schema.items():
-        column = pl.col(name)
+    for i, (name, dtype) in enumerate(frame.schema.items()):
+        column = pl.nth(i)  # by its name, one called * would be all of them
         if dtype == pl.Null:
             changes.append(column.cast(pl.String))
         elif words and dtype == pl.String:

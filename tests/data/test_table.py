@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.table import Table
+from nncli.data.table import Table, without_words
 from nncli.errors import DataError
 
 ROWS = st.lists(st.integers(0, 9), max_size=12)
@@ -61,7 +61,7 @@ def test_a_missing_column_is_told_with_the_nearest_name() -> None:
 
 
 def test_every_missing_column_is_named_and_the_known_ones_are_listed() -> None:
-    with pytest.raises(DataError, match="no column 'first' and 'second'") as caught:
+    with pytest.raises(DataError, match="are no columns 'first' and 'second'") as caught:
         ten().require(["first", "x", "second"])
     assert caught.value.hint == "The columns are 'x'."
 
@@ -80,3 +80,13 @@ def test_thousands_of_columns_are_looked_up_in_no_time() -> None:
     table.require(names)
     assert [table.column(name)[0] for name in names] == list(range(20_000))
     assert time.perf_counter() - start < 2.0
+
+
+@pytest.mark.parametrize("name", ["*", "^.*$"])
+def test_a_column_whose_name_is_a_pattern_is_that_column_alone(name: str) -> None:
+    frame = pl.DataFrame({"a": ["NA", "x"], name: ["y", "NA"], "empty": [None, None]})
+    assert without_words(frame, ["NA"]).to_dict(as_series=False) == {
+        "a": [None, "x"],
+        name: ["y", None],
+        "empty": [None, None],
+    }
