@@ -16,6 +16,7 @@ import difflib
 import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import ClassVar
 
 LONGEST_QUOTE = 60
@@ -58,6 +59,16 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` was most likely meant to be, or None when nothing is close."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return close[0] if close else None
+
+
+def nearest_file(name: str, known: Iterable[str]) -> str | None:
+    """The known file name that `name` was most likely meant to be: endings that are the same make no two names alike.
+
+    >>> nearest_file("trian.csv", ["train.csv", "test.csv"]), nearest_file("nope.csv", ["one.csv"])
+    ('train.csv', None)
+    """
+    stem = PurePath(name).stem
+    return nearest(name, [other for other in known if nearest(stem, [PurePath(other).stem])])
 
 
 def listed(words: Iterable[str], *, most: int = 8) -> str:

@@ -20,6 +20,7 @@ from nncli.errors import (
     UsageError,
     listed,
     nearest,
+    nearest_file,
     printable,
     quoted,
 )
@@ -69,6 +70,13 @@ def test_a_slip_of_the_finger_has_a_nearest_word() -> None:
     assert nearest("adm", ["sgd", "adam"]) == "adam"
     assert nearest("zzz", ["sgd", "adam"]) is None
     assert nearest("adam", []) is None
+
+
+def test_a_file_is_not_meant_only_because_it_ends_alike() -> None:
+    assert nearest_file("nope.csv", ["test.csv", "one.csv"]) is None
+    assert nearest_file("trian.csv", ["test.csv", "train.csv"]) == "train.csv"
+    assert nearest_file("train.cvs", ["test.csv", "train.csv"]) == "train.csv"
+    assert nearest_file("train", ["test.csv", "train.csv"]) == "train.csv"
 
 
 def test_words_are_listed_as_one_would_say_them() -> None:

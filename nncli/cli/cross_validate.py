@@ -59,13 +59,16 @@ def cross_validate(
 
     from nncli.cli.console import announce_input
     from nncli.commands.cross_validate import cross_validation_events, resume_cross_validation_events
-    from nncli.errors import UsageError
+    from nncli.errors import UsageError, quoted
     from nncli.files import refuse_existing
 
-    if (config is None) == (resume is None):
+    if config is None and resume is None:
         raise UsageError(
-            "cross-validate needs either a CONFIG or --resume DIR", hint="See nncli cross-validate --help."
+            "cross-validate needs a CONFIG, or --resume DIR",
+            hint="For a table: nncli init TABLE --target COLUMN -o config.yaml",
         )
+    if config is not None and resume is not None:
+        raise UsageError("--resume goes on with its own configuration", hint=f"Leave {quoted(config)} out.")
     if resume is not None and (output is not None or assignments):
         raise UsageError("--resume goes on with what was begun, in its own directory", hint="Leave -o and --set out.")
     if predictions is not None:

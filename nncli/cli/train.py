@@ -77,10 +77,12 @@ def train(
     from nncli.cli.report import needing_extra
     from nncli.commands.init import is_a_table
     from nncli.commands.train import resume_events, train_events
-    from nncli.errors import UsageError
+    from nncli.errors import UsageError, quoted
 
-    if (config is None) == (resume is None):
-        raise UsageError("train needs either a CONFIG or --resume RUN", hint="See nncli train --help.")
+    if config is None and resume is None:
+        raise UsageError("train needs a CONFIG, or --resume RUN", hint="For a table: nncli train TABLE --target COLUMN")
+    if config is not None and resume is not None:
+        raise UsageError("--resume goes on with the run's own configuration", hint=f"Leave {quoted(config)} out.")
     if resume is not None and target:
         raise UsageError("--resume goes on with what the run has begun", hint="Leave --target out.")
     if resume is not None and output is not None:
@@ -91,7 +93,7 @@ def train(
             import nncli.reporting.report  # noqa: F401
     if config == "-" and not target:
         announce_input("a configuration")
-    watched = _Watched(quiet, as_json=as_json)
+    watched = _Watched(quiet, as_json=as_json, wanted=output)
     sets, stop = assignments or [], watched.asked_to_stop
     if resume is not None:
         events = resume_events(resume, assignments=sets, command=sys.argv, stop=stop, scheduler=scheduler)
@@ -142,12 +144,13 @@ def _drawn_up(table: str, target: list[str], assignments: list[str], *, quiet: b
 class _Watched(Watcher):
     """A training as a person sees it: progress, notes, the summary, and the run directory's path on stdout.
 
-    As JSON it is told to a program instead, and a person has the notes alone.
+    As JSON it is told to a program instead, and a person has the notes alone. `wanted` is the directory that was named.
     """
 
-    def __init__(self, quiet: bool, *, as_json: bool) -> None:
+    def __init__(self, quiet: bool, *, as_json: bool, wanted: Path | None) -> None:
         super().__init__(quiet)
         self._as_json = as_json
+        self._wanted = wanted
 
     def follow(self, events: Generator[Event, None, None]) -> Finished:
         """Show the events, and what came of them."""
@@ -174,6 +177,8 @@ class _Watched(Watcher):
                     started = event
                     self._asked = stack.enter_context(asked_to_stop())
                     self._tell(event.notes)
+                    if self._wanted is not None and event.run != self._wanted:
+                        self._tell([f"{self._wanted} exists, and is left as it is; this run is {event.run}"])
                     if told:
                         show = _shown(event, stack)
                         continue

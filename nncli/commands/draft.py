@@ -97,7 +97,8 @@ def _data(look: Look, path: str) -> list[str]:
     for key in ("path", "target", "drop", "columns"):
         known.pop(key, None)
     if look.words:
-        said = f"spellings of a missing value, as {listed(look.words)} seems to be"
+        seem = "seems" if len(look.words) == 1 else "seem"
+        said = f"spellings of a missing value, as {listed(look.words)} {seem} to be"
         lines += _settings([("missing", known.pop("missing"), said)], "  ")
     if look.grouped:
         lines += _settings([("thousands", known.pop("thousands"), "groups the digits of numbers in text")], "  ")

@@ -18,7 +18,7 @@ from nncli.config.parsing import parse
 from nncli.config.schema import Config
 from nncli.config.shipped import editor_line
 from nncli.data.scratch import folder_beside
-from nncli.data.tables import SUFFIXES, suffix_of
+from nncli.data.tables import SPREADSHEETS, SUFFIXES, suffix_of
 from nncli.errors import Place, UsageError, listed, quoted
 from nncli.files import refuse_existing, write_text
 
@@ -28,10 +28,19 @@ Quality = Literal["fast", "balanced", "best"]
 
 @dataclass(frozen=True)
 class Begun:
-    """A configuration to begin with: its YAML, and what the person is to be told of it."""
+    """A configuration to begin with: its YAML, and what the person is to be told of it.
+
+    `read` is how the table was read, which a training from it tells too; `decided` is what the YAML adds.
+    """
 
     text: str
-    notes: tuple[str, ...]
+    read: tuple[str, ...]
+    decided: tuple[str, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All that is to be told."""
+        return (*self.read, *self.decided)
 
 
 def init(
@@ -102,7 +111,7 @@ def begin(
     )
     if stands is not None:
         write_text(stands, text)
-    return Begun(text, _notes(found))
+    return Begun(text, found.notes, _decided(found))
 
 
 def is_a_table(argument: str, target: Sequence[str]) -> bool:
@@ -113,8 +122,15 @@ def is_a_table(argument: str, target: Sequence[str]) -> bool:
     """
     if not target:
         suffix = suffix_of(Path(argument))
-        return suffix in SUFFIXES and suffix != ".txt"  # which says nothing
-    if argument == "-" or Path(argument).suffix.lower() in (".yaml", ".yml"):
+        return (suffix in SUFFIXES and suffix != ".txt") or suffix in SPREADSHEETS  # .txt says nothing
+    if argument == "-":
+        raise UsageError(
+            "--target goes with the name of a table, and a configuration has a target of its own",
+            place=Place(source="standard input"),
+            hint="A table is read more than once: write it to a file first, and name that. "
+            "In a configuration, or with --set, the target is data.target.",
+        )
+    if Path(argument).suffix.lower() in (".yaml", ".yml"):
         raise UsageError(
             "--target goes with a table; a configuration names its own",
             place=Place(source=argument),
@@ -126,7 +142,7 @@ def is_a_table(argument: str, target: Sequence[str]) -> bool:
 def config_for(
     data: str | Path, target: str | Sequence[str], assignments: Sequence[str] = ()
 ) -> tuple[Config, tuple[str, ...]]:
-    """The configuration that `init` would write for a table, with the assignments, and what is to be told of it.
+    """The configuration that `init` would write for a table, with the assignments, and what it decided.
 
     Raises:
         UsageError, ConfigError, DataError: as `init`.
@@ -134,7 +150,7 @@ def config_for(
     begun = begin(data, target, assignments=[text for text in assignments if text.lstrip().startswith("data.")])
     document = parse(begun.text, f"nncli init {data}")
     config = configured(document, assignments, os.environ, folder=Path.cwd(), name=_stem(Path(data)))
-    return config, begun.notes
+    return config, begun.decided
 
 
 def _seen_from(folder: Path, table: Path) -> str:
@@ -161,12 +177,12 @@ def _stem(table: Path) -> str:
     return name.name.removesuffix(name.suffix) if suffix_of(table) else name.name
 
 
-def _notes(found: Look) -> tuple[str, ...]:
+def _decided(found: Look) -> tuple[str, ...]:
     """What a person should know who does not read the YAML."""
     reasons = dict.fromkeys(column.reason for column in found.dropped)
+    taken = "is taken" if len(found.words) == 1 else "are taken"
     return (
-        *found.notes,
-        *([f"{listed(found.words)} is taken for a missing value"] if found.words else []),
+        *([f"{listed(found.words)} {taken} for a missing value"] if found.words else []),
         *([f"{quoted(found.data.thousands)} is taken to group the digits of numbers"] if found.grouped else []),
         *(
             f"left out {listed(column.name for column in found.dropped if column.reason == reason)}: {reason}"

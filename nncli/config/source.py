@@ -9,7 +9,7 @@ from pathlib import Path
 from nncli.config.document import Document
 from nncli.config.parsing import parse
 from nncli.config.text import LARGEST_TEXT, LINE_BREAK, fault, position, too_large
-from nncli.errors import ConfigError, Mistake, Place, listed, nearest, quoted
+from nncli.errors import ConfigError, Mistake, Place, listed, nearest_file, quoted
 
 
 def read(path: str | Path) -> Document:
@@ -66,7 +66,7 @@ def _unreadable(path: Path, error: OSError | ValueError) -> Mistake:
         message = "there is no such file"
     else:
         return Mistake(f"the file cannot be read: {error.strerror or error}", place)
-    near = nearest(path.name, names)
+    near = nearest_file(path.name, names)
     if near:
         return Mistake(message, place, f"Did you mean {quoted(near)}?")
     return Mistake(message, place, f"The configurations there are {listed(names)}." if names else None)

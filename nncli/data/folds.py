@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nncli.data.dealing import deal_groups, deal_rows, in_blocks
-from nncli.data.splits import Split, by_class
+from nncli.data.splits import SINGLE_ROWS, Split, by_class
 from nncli.data.traits import Codes, Traits, by_appearance
 from nncli.errors import DataError
 from nncli.specification import Index, Specification
@@ -114,6 +114,8 @@ def assign_folds(traits: Traits, folds: int, seed: int) -> Codes:
         raise DataError(
             f"found {traits.counted}, too few for {folds} folds{more}",
             place=traits.place,
-            hint=f"Use fewer folds (an ensemble has as many as `members`), or add rows. {why}".rstrip(),
+            hint=SINGLE_ROWS
+            if traits.is_of_single_rows
+            else f"Use fewer folds (an ensemble has as many as `members`), or add rows. {why}".rstrip(),
         )
     return assigned

@@ -26,8 +26,8 @@ def mend(cell: str, name: str, dialect: CsvDialect) -> str:
     """The hint for `cell`, which is not a number and stands in the column `name`."""
     words = [
         seems(cell.strip(), dialect),
-        "Mend the cell, list its spelling under data.missing if it stands for a missing value, "
-        f"or put `columns: {{{as_yaml(name)}: categorical}}` under data to train with categories.",
+        "Mend the cell, or empty it. To train on such cells, list its spelling under data.missing if it stands for a "
+        f"missing value, or put `columns: {{{as_yaml(name)}: categorical}}` under data to train with categories.",
     ]
     return " ".join(filter(None, words))
 

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING
 
 import polars
 
-from nncli.errors import DataError, Place, nearest, quoted, refuse_shortage
+from nncli.errors import DataError, Place, nearest_file, quoted, refuse_shortage
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -34,7 +34,7 @@ STANDARD_INPUT = "standard input"
 REFUSALS = (polars.exceptions.PolarsError, polars.exceptions.PanicException)
 UTF8_HINT = (
     "Save the file as UTF-8 ('CSV UTF-8' in a spreadsheet), or, for a CSV, say what it is written in, such as "
-    "`data.encoding: latin-1`."
+    "`data.encoding: latin-1` (--set data.encoding=latin-1)."
 )
 
 
@@ -51,7 +51,7 @@ def is_stream(path: Path | None) -> bool:
 def where(path: Path) -> str:
     """The hint for a file that is not there: the nearest name in its folder, or that the folder is missing."""
     with suppress(OSError):
-        close = nearest(path.name, (other.name for other in path.parent.iterdir()))
+        close = nearest_file(path.name, (other.name for other in path.parent.iterdir()))
         return f"Did you mean {quoted(close)}?" if close else "Check the name and the folder."
     return f"The folder {str(path.parent)!r} does not exist."
 

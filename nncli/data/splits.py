@@ -13,6 +13,8 @@ from nncli.errors import DataError
 
 Rows = npt.NDArray[np.int64]
 
+SINGLE_ROWS = "A class is learned from several rows: is this the column to predict? Numbers are, with loss: mse."
+
 
 @dataclass(frozen=True)
 class Split:
@@ -42,7 +44,7 @@ def hold_out(traits: Traits, share: float, rng: np.random.Generator) -> Split:
         raise DataError(
             f"found {traits.counted}, too few to hold out a share of {share:g}",
             place=traits.place,
-            hint="Add rows, or set validation: 0.",
+            hint=SINGLE_ROWS if traits.is_of_single_rows else "Add rows, or set validation: 0.",
         )
     return split
 

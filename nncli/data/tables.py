@@ -8,6 +8,7 @@ means beyond that is for nncli/data/columns.py to say.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -47,6 +48,7 @@ SUFFIXES = {
     ".jsonl": Format.JSONL,
     ".ndjson": Format.JSONL,
 }
+SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
 SEPARATORS = {".csv": COMMA, ".tsv": TAB}
 
 
@@ -64,17 +66,21 @@ def format_of(path: PurePath) -> Format:
     """The format the name of a file says, .gz aside.
 
     Raises:
-        UsageError: the suffix is none that is known, or .parquet.gz.
+        UsageError: the suffix is none that is known, or .parquet.gz, or there is none and it is a folder.
     """
     suffix = suffix_of(path)
     if suffix not in SUFFIXES:
+        if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises when the name is too long
+            message = "this is a folder, not a file"
+            raise UsageError(message, place=Place(source=str(path)), hint="Name a file inside it.")
         near = nearest(suffix, SUFFIXES) if suffix else None
         raise UsageError(
             f"the name ends in {suffix}, which is no table nncli knows"
             if suffix
             else "the name does not say the format",
             place=Place(source=str(path)),
-            hint=(f"Did you mean {near}? " if near else "")
+            hint=("In the spreadsheet program, save the sheet as CSV. " if suffix in SPREADSHEETS else "")
+            + (f"Did you mean {near}? " if near else "")
             + f"Known are {', '.join(SUFFIXES)}, all but Parquet also followed by .gz.",
         )
     if SUFFIXES[suffix] is Format.PARQUET and path.suffix.lower() == ".gz":

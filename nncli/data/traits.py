@@ -49,11 +49,17 @@ class Traits:
         return first[groups]
 
     @property
+    def is_of_single_rows(self) -> bool:
+        """Whether no class has a second row, so that none could be held out and learned too."""
+        return self.classes is not None and self.n > 1 and len(np.unique(self.classes)) == self.n
+
+    @property
     def counted(self) -> str:
         """How many there are of what stays together: `3 groups`, `1 time`, `5 rows`."""
         kinds = ((self.times_of_groups, "time"), (self.groups, "group"))
         n, word = next(((len(np.unique(codes)), word) for codes, word in kinds if codes is not None), (self.n, "row"))
-        return f"{n:,} {word}{'' if n == 1 else 's'}"
+        alone = word == "row" and self.is_of_single_rows
+        return f"{n:,} {word}{'' if n == 1 else 's'}{', each of a class of its own' if alone else ''}"
 
 
 def by_appearance(codes: Codes) -> Codes:

@@ -19,7 +19,7 @@ import safetensors.numpy
 from filelock import FileLock, Timeout
 
 from nncli.ensemble import Ensemble, EnsembleSpec
-from nncli.errors import BusyError, NncliError, Place, RunError, UsageError
+from nncli.errors import BusyError, NncliError, Place, RunError, UsageError, listed
 from nncli.files import TEMPORARY_SUFFIX, named, sync_folder, together, write_bytes, write_text
 from nncli.model import Model, ModelSpec
 from nncli.runs.manifest import (
@@ -34,7 +34,7 @@ from nncli.runs.manifest import (
     WEIGHTS,
     Manifest,
 )
-from nncli.runs.names import LOCK
+from nncli.runs.names import FOLDS, LOCK, RECORD
 from nncli.runs.reading import read_ensemble, read_manifest, read_model
 
 if TYPE_CHECKING:  # who only predicts waits for neither
@@ -165,16 +165,15 @@ class Run:
             RunError: there is none, or it is not a run directory.
         """
         if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises when the name is too long
+            there = os.path.lexists(path)
             raise RunError(
-                "there is no such run directory",
+                "this is a file, not a run directory" if there else "there is no such run directory",
                 place=Place(source=str(path)),
-                hint="`nncli train CONFIG` makes one and prints its path.",
+                hint="`nncli train CONFIG` makes one and prints its path; `nncli runs` lists those there are.",
             )
         if not os.path.lexists(path / MANIFEST):
             raise RunError(
-                f"not a run directory: it holds no {MANIFEST}",
-                place=Place(source=str(path)),
-                hint="Is this the right path?",
+                f"not a run directory: it holds no {MANIFEST}", place=Place(source=str(path)), hint=_runs_in(path)
             )
         return cls(path)
 
@@ -283,6 +282,19 @@ def _check_name(wanted: Path) -> None:
             place=Place(source=os.fsencode(wanted).decode("utf-8", "backslashreplace")),
             hint="Name another one with -o.",
         ) from None
+
+
+def _runs_in(path: Path) -> str:
+    """The hint for a folder that is no run directory: the runs that it holds, if any."""
+    folder, what = path, "Name one of the runs in it"
+    if os.path.lexists(path / RECORD):
+        folder = path / FOLDS
+        what = f"It is a cross-validation; name one of its runs in {folder}"
+    try:
+        runs = sorted(inner.name for inner in folder.iterdir() if os.path.lexists(inner / MANIFEST))
+    except OSError:
+        runs = []
+    return f"{what}: {listed(runs)}." if runs else "Is this the right path? `nncli runs` lists the runs there are."
 
 
 def _clear_leftovers(wanted: Path) -> None:

@@ -69,6 +69,23 @@ def test_an_existing_run_is_never_overwritten(nncli: Cli, config: Path) -> None:
     assert nncli("train", config, "-q", "-o", "runs/c").check().out == "runs/c-4\n"
 
 
+def test_a_name_that_was_asked_for_and_is_taken_is_told(nncli: Cli, config: Path) -> None:
+    told = "note: runs/c exists, and is left as it is; this run is runs/c-2\n"
+    assert told not in nncli("train", config, "-o", "runs/c").check().err
+    assert told in nncli("train", config, "-o", "runs/c").check().err
+
+
+def test_how_a_table_was_read_is_told_once(nncli: Cli, here: Path) -> None:
+    (here / "t.csv").write_text("x;y\n" + "".join(f"{i},5;{i % 7},5\n" for i in range(40)))
+    done = nncli("train", "t.csv", "--target", "y", "--set", "layers=[4]", "--set", "epochs=2").check()
+    assert done.err.count("read with separator ';' and decimal comma") == 1
+
+
+def test_a_run_to_go_on_with_needs_no_configuration(nncli: Cli, config: Path) -> None:
+    assert "Leave 'c.yaml' out." in nncli("train", "c.yaml", "--resume", "runs/c").check(2).err
+    assert "nncli train TABLE --target COLUMN" in nncli("train").check(2).err
+
+
 def test_quiet_shows_nothing_but_errors(nncli: Cli, config: Path) -> None:
     assert nncli("train", config, "--quiet").check().err == ""
     assert nncli("train", config, "--quiet", "--set", "epochs=0").check(3).err

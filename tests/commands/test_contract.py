@@ -134,7 +134,7 @@ def test_a_retyped_column_gives_the_same_bits(
         (lambda frame: frame.drop("weight"), ["no column 'weight'"]),
         (lambda frame: frame.rename({"weight": "wieght"}), ["no column 'weight'", "Did you mean 'wieght'?"]),
         (lambda frame: frame.rename({"town": "Town"}), ["no column 'town'", "Did you mean 'Town'?"]),
-        (lambda frame: frame.drop("weight", "town"), ["no column 'weight' and 'town'"]),
+        (lambda frame: frame.drop("weight", "town"), ["no columns 'weight' and 'town'"]),
         (put("size", 7, "large"), ["row 8, column 'size'", "'large' is not a number"]),
         (put("size", 7, "1,5"), ["row 8, column 'size'", "'1,5' is not a number"]),
         (put("size", 7, "inf"), ["row 8, column 'size'", "'inf' is not a finite number"]),

@@ -114,6 +114,13 @@ def test_a_spelling_of_a_missing_value_is_told_of(here: Path) -> None:
     prepare(loaded(here, begun.text))
 
 
+def test_several_spellings_are_told_of_in_the_plural(here: Path) -> None:
+    x = [*map(str, numbers()[:-2]), "?", "N/A"]
+    begun = begin(write(here, {"x": x, "z": numbers(2), "y": numbers(1)}), "y")
+    assert begun.notes == ("'?' and 'N/A' are taken for a missing value",)
+    assert "as '?' and 'N/A' seem to be" in begun.text
+
+
 def test_a_target_may_spell_missing_values_in_its_own_way(here: Path) -> None:
     text = init(write(here, {"x": numbers(2), "y": [*map(str, numbers()[:-2]), "?", "?"]}), "y")
     assert "2 rows without a target are left out" in text
@@ -352,6 +359,7 @@ def test_the_one_line_form_is_what_init_writes(here: Path) -> None:
         ("a.parquet", "", True),
         ("a.txt", "", False),
         ("a.txt", "y", True),
+        ("a.xlsx", "", True),
         ("a.yaml", "", False),
         ("-", "", False),
         ("config", "", False),
@@ -361,7 +369,12 @@ def test_tables_are_told_from_configurations(argument: str, target: str, expecte
     assert is_a_table(argument, [target] if target else []) is expected
 
 
-@pytest.mark.parametrize("argument", ["a.yaml", "a.YML", "-"])
+@pytest.mark.parametrize("argument", ["a.yaml", "a.YML"])
 def test_a_configuration_takes_no_target(argument: str) -> None:
     with pytest.raises(NncliError, match="goes with a table"):
         is_a_table(argument, ["y"])
+
+
+def test_who_pipes_a_table_in_is_told_to_write_it_to_a_file() -> None:
+    with pytest.raises(NncliError, match=r"standard input.*\n.*write it to a file first"):
+        is_a_table("-", ["y"])

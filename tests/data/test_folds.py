@@ -81,13 +81,14 @@ def test_another_seed_gives_other_folds() -> None:
         (Traits(3), "found 3 rows, too few for 4 folds"),
         (Traits(9, groups=np.arange(9) // 3), "found 3 groups, too few for 4 folds"),
         (Traits(9, times=np.arange(9) // 2 % 4), "found 4 times, too few for 4 folds and one block before them"),
-        (Traits(5, classes=np.arange(5)), "found 5 rows, too few for 4 folds"),
+        (Traits(5, classes=np.arange(5)), "found 5 rows, each of a class of its own, too few for 4 folds"),
     ],
 )
 def test_too_few_for_so_many_folds_is_told(traits: Traits, found: str) -> None:
     with pytest.raises(DataError) as caught:
         assign_folds(Traits(traits.n, traits.classes, traits.groups, traits.times, Place(source="t.csv")), 4, 0)
     assert str(caught.value).startswith(f"t.csv: {found}\n")
+    assert ("is this the column to predict?" in str(caught.value)) == (traits.classes is not None)
 
 
 @pytest.mark.parametrize("wrong", [{"folds": 1, "fold": 0}, {"folds": 3, "fold": 3}, {"folds": 3}, {"folds": 3.0}])

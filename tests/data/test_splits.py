@@ -121,6 +121,7 @@ def test_the_latest_rows_are_held_out(ranks: list[int], share: float) -> None:
         (Traits(9, groups=np.zeros(9, np.int64)), "found 1 group, too few"),
         (Traits(9, times=np.zeros(9, np.int64)), "found 1 time, too few"),
         (Traits(9, np.arange(9), np.arange(9)), "found 9 groups, too few"),
+        (Traits(9, np.arange(9)), "found 9 rows, each of a class of its own, too few"),
     ],
 )
 def test_too_little_to_hold_out_is_told(traits: Traits, found: str) -> None:

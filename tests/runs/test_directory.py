@@ -24,7 +24,7 @@ from nncli.files import TEMPORARY_SUFFIX
 from nncli.model import ModelSpec
 from nncli.runs.directory import Run
 from nncli.runs.manifest import CHECKPOINTS, CONFIG, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS, Manifest
-from nncli.runs.names import LOCK
+from nncli.runs.names import LOCK, RECORD
 from tests.cli.support import DATA, ROOT, Cli, start
 
 FILES = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, MANIFEST}
@@ -113,8 +113,22 @@ def test_what_is_no_run_directory_is_refused(tmp_path: Path, parts: Parts) -> No
     with pytest.raises(RunError, match="not a run directory"):
         Run.open(tmp_path)
     (tmp_path / CONFIG).write_text("")
-    with pytest.raises(RunError, match="not a run directory"):
+    with pytest.raises(RunError, match="not a run directory") as caught:
         Run.open(tmp_path)
+    assert "Is this the right path?" in str(caught.value.hint)
+    with pytest.raises(RunError, match="this is a file, not a run directory"):
+        Run.open(tmp_path / CONFIG)
+
+
+def test_of_a_folder_of_runs_these_are_named(tmp_path: Path, parts: Parts) -> None:
+    made(tmp_path / "folds" / "1", parts)
+    with pytest.raises(RunError, match="not a run directory") as caught:
+        Run.open(tmp_path / "folds")
+    assert caught.value.hint == "Name one of the runs in it: '1'."
+    (tmp_path / RECORD).write_text("{}")
+    with pytest.raises(RunError, match="not a run directory") as caught:
+        Run.open(tmp_path)
+    assert caught.value.hint == f"It is a cross-validation; name one of its runs in {tmp_path / 'folds'}: '1'."
 
 
 def test_a_run_that_is_not_trained_yet_does_not_predict(tmp_path: Path, parts: Parts) -> None:
