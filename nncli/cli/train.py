@@ -73,6 +73,9 @@ def train(
     import shlex
     import sys
 
+    # Imported from deep within, Python's stack would grow and shrink by a page at each of some thousand calls.
+    import polars  # noqa: F401
+
     from nncli.cli.console import announce_input, say
     from nncli.cli.report import needing_extra
     from nncli.commands.init import is_a_table

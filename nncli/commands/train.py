@@ -254,6 +254,12 @@ def _digest(path: str) -> str | None:
     return None if is_stream(Path(path)) else digest(Path(path))
 
 
+def _machine() -> Machine:
+    # Not platform.platform(), which starts a process to ask for the processor and reads the interpreter for its libc.
+    system = f"{platform.system()}-{platform.release()}"
+    return Machine(system=system, processor=platform.machine(), cores=os.cpu_count() or 1)
+
+
 def in_words(command: Sequence[str]) -> tuple[str, ...]:
     """The command line as a manifest holds it."""
     return tuple(os.fsencode(word).decode("utf-8", "backslashreplace") for word in command)
@@ -298,6 +304,6 @@ def first_manifest(
         parts=execution.parts,
         threads=execution.threads,
         versions={"python": platform.python_version(), "numpy": np.__version__, "polars": pl.__version__},
-        machine=Machine(system=platform.platform(), processor=platform.machine(), cores=os.cpu_count() or 1),
+        machine=_machine(),
         files={},
     )
