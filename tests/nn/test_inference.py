@@ -137,6 +137,8 @@ for threads in (1, 2):
                 assert (Z == Z[0]).all(), (threads, features, units, embedding)
 """
 
+PRODUCT = "import numpy as np; A = np.ones((1000, 1000)); [A @ A for _ in range(20)]"
+
 
 @pytest.mark.parametrize("kernel", ["Haswell", "Zen", "SkylakeX", "Nehalem", "Sandybridge"])
 def test_the_bits_of_a_row_do_not_depend_on_its_place_with_any_kernel_this_machine_runs(kernel: str) -> None:
@@ -147,6 +149,10 @@ def test_the_bits_of_a_row_do_not_depend_on_its_place_with_any_kernel_this_machi
     )
     if done.returncode == -signal.SIGILL:
         pytest.skip(f"this processor cannot run the {kernel} kernel")
+    if done.returncode == -signal.SIGSEGV:  # OpenBLAS 0.3.34 told to be another processor, on Zen 4: its issue 6021
+        alone = subprocess.run([sys.executable, "-c", PRODUCT], env=environment, timeout=120, check=False)
+        if alone.returncode == -signal.SIGSEGV:
+            pytest.skip(f"this OpenBLAS breaks down as {kernel} on this processor, without nncli too")
     assert done.returncode == 0, done.stderr
 
 
