@@ -73,7 +73,7 @@ class Ensemble:
     @property
     def numeric(self) -> frozenset[str]:
         """The columns of a table whose cells are numbers, to every member that reads them at all."""
-        others = [column.name for m in self.members for column in m.spec.encoder.columns if column.type != "numeric"]
+        others = [name for member in self.members for name in member.names if name not in member.numeric]
         return frozenset().union(*(member.numeric for member in self.members)).difference(others)
 
     @property

@@ -33,7 +33,7 @@ FORMAT: Version = 4
 
 Since 2 the encoder holds the training range of its numbers, and its rare categories. Since 3 it may hold quantiles,
 columns of signs, scaled columns of categories and a clip, and a target of numbers its range. Since 4 it may hold
-columns of dates and of text.
+columns of dates and of text, and the units of numbers.
 """
 
 
@@ -102,8 +102,10 @@ class Model:
 
     @property
     def numeric(self) -> frozenset[str]:
-        """The columns of a table whose cells are numbers."""
-        return frozenset(column.name for column in self.spec.encoder.columns if column.type == "numeric")
+        """The columns of a table whose cells are numbers, as they are written."""
+        return frozenset(
+            column.name for column in self.spec.encoder.columns if column.type == "numeric" and column.unit is None
+        )
 
     @property
     def names(self) -> list[str]:

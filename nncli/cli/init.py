@@ -87,6 +87,8 @@ def init(
     if not quiet:
         for note in begun.notes:
             say(f"note: {note}")
+    for doubt in begun.doubts:
+        say(f"warning: {doubt}")
     if output == "-":
         typer.echo(begun.text.encode(), nl=False)
     elif not quiet:

@@ -54,7 +54,7 @@ JsonLines: TypeAlias = Annotated[
     bool,
     typer.Option("--json", help="Print a JSON object a line instead: one for the start, every epoch and the end."),
 ]
-Quiet: TypeAlias = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing on stderr but errors.")]
+Quiet: TypeAlias = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing on stderr but errors and warnings.")]
 Verbose: TypeAlias = Annotated[
     bool,
     typer.Option(

@@ -135,9 +135,11 @@ def _drawn_up(table: str, target: list[str], assignments: list[str], *, quiet: b
     from nncli.cli.console import say
     from nncli.commands.init import config_for
 
-    found, notes = config_for(table, target, assignments)
+    found, begun = config_for(table, target, assignments)
+    for doubt in begun.doubts:
+        say(f"warning: {doubt}")
     if not quiet:
-        for note in notes:
+        for note in begun.decided:
             say(f"note: {note}")
         words = shlex.join([table, *(word for name in target for word in ("--target", name))])
         say(f"note: to see and change what is trained: nncli init {words} -o config.yaml")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from nncli.commands.notes import undecided_dates
 from nncli.config.schema import Config
-from nncli.data.columns import Kind, infer_kind, read_numbers
+from nncli.data.columns import Kind, infer_kind, read_numbers, unit_of
 from nncli.data.encoding import Encoder
 from nncli.data.stored import StoredTable
 from nncli.data.table import Table
@@ -62,7 +62,8 @@ def choose_loss(config: Config, table: Table, notes: list[str]) -> tuple[Loss, b
         kinds = [config.data.columns.get(name) or infer_kind(table, name) for name in names]
     text = [name for name, kind in zip(names, kinds, strict=True) if kind not in NUMBERS]
     left_open = config.loss is None and config.output_activation is None and names[0] not in config.data.columns
-    if left_open and len(names) == 1 and not text and are_codes(read_numbers(table, names[0])):
+    left_open = left_open and len(names) == 1 and not text
+    if left_open and unit_of(table, names[0]) is None and are_codes(read_numbers(table, names[0])):
         text = list(names)
         notes.append(
             f"{quoted(names[0])} is taken for classes, numbered from {read_numbers(table, names[0]).min():g} on; "

@@ -114,7 +114,7 @@ def _fitted(rows: EncodedRows, name: str) -> Column:
 def _points(table: Table, column: Column) -> tuple[Floats | None, tuple[str | None, ...] | None, Rows]:
     """The values and labels of a column that are looked at, and for each the position of a row that has it."""
     if isinstance(column, NumericColumn):
-        values, lenders = _quantiles(read_numbers(table, column.name))
+        values, lenders = _quantiles(read_numbers(table, column.name, column.unit))
         return values, None, lenders
     texts = table.column(column.name).cast(pl.String)
     if isinstance(column, DateColumn):

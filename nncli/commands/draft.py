@@ -10,6 +10,7 @@ from nncli.config.presets.expansion import TABULAR, TEXTBOOK
 from nncli.config.writing import dump, scalar
 from nncli.data.columns import Kind
 from nncli.data.profile import COMMONEST, ColumnProfile, Label
+from nncli.data.units import BRACKETS
 from nncli.errors import listed, printable
 from nncli.specification import chosen
 
@@ -106,19 +107,19 @@ def _data(look: Look, path: str) -> list[str]:
     if look.data.drop or look.dropped:
         lines.append("  drop:  # columns left out")
         left_out = [(name, "") for name in look.data.drop] + [
-            (column.name, _doubt(column) if column.trouble else column.reason) for column in look.dropped
+            (column.name, doubt(column) if column.trouble else column.reason) for column in look.dropped
         ]
         lines += _beside([(f"    - {scalar(name)}", reason) for name, reason in left_out])
     if look.data.columns or look.doubtful:
         lines.append("  columns:  # what is to be taken for another kind than it seems, or is in doubt")
         lines += [line for name, kind in look.data.columns.items() for line in _indented(dump({name: kind.value}), 4)]
         for column in look.doubtful:
-            lines.append(_comment(_doubt(column), "    "))
+            lines.append(_comment(doubt(column), "    "))
             lines += _indented(dump({column.name: column.kind.value}), 4)
     return [*lines, *_kinds(look)]
 
 
-def _doubt(column: ColumnProfile) -> str:
+def doubt(column: ColumnProfile) -> str:
     """What training would say of a column, without the ways out that have been taken."""
     error = column.trouble
     if error is None:
@@ -264,9 +265,10 @@ def _range(column: ColumnProfile) -> str:
     """`17 to 90, median 37`."""
     if column.lowest is None or column.highest is None or column.median is None:
         return ""
+    without = "" if column.unit in (None, BRACKETS) else f", without the {column.unit}"
     if column.lowest == column.highest:
-        return f"always {_number(column.lowest)}"
-    return f"{_number(column.lowest)} to {_number(column.highest)}, median {_number(column.median)}"
+        return f"always {_number(column.lowest)}{without}"
+    return f"{_number(column.lowest)} to {_number(column.highest)}, median {_number(column.median)}{without}"
 
 
 def _number(x: float) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from nncli.commands.draft import draft
+from nncli.commands.draft import doubt, draft
 from nncli.commands.look import Look, look
 from nncli.config.document import Document
 from nncli.config.loading import configured
@@ -17,6 +17,7 @@ from nncli.config.overrides import overridden
 from nncli.config.parsing import parse
 from nncli.config.schema import Config
 from nncli.config.shipped import editor_line
+from nncli.data.profile import ColumnProfile
 from nncli.data.scratch import folder_beside
 from nncli.data.tables import SPREADSHEETS, SUFFIXES, suffix_of
 from nncli.errors import Place, UsageError, listed, quoted
@@ -30,16 +31,18 @@ Quality = Literal["fast", "balanced", "best"]
 class Begun:
     """A configuration to begin with: its YAML, and what the person is to be told of it.
 
-    `read` is how the table was read, which a training from it tells too; `decided` is what the YAML adds.
+    `read` is how the table was read, which a training from it tells too; `decided` is what the YAML adds. `doubts` are
+    of columns that are likely to be taken amiss, with the way to mend them.
     """
 
     text: str
     read: tuple[str, ...]
     decided: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """All that is to be told."""
+        """All that is to be told, but for the doubts."""
         return (*self.read, *self.decided)
 
 
@@ -111,7 +114,7 @@ def begin(
     )
     if stands is not None:
         write_text(stands, text)
-    return Begun(text, found.notes, _decided(found))
+    return Begun(text, found.notes, _decided(found), _doubts(found))
 
 
 def is_a_table(argument: str, target: Sequence[str]) -> bool:
@@ -139,10 +142,8 @@ def is_a_table(argument: str, target: Sequence[str]) -> bool:
     return True
 
 
-def config_for(
-    data: str | Path, target: str | Sequence[str], assignments: Sequence[str] = ()
-) -> tuple[Config, tuple[str, ...]]:
-    """The configuration that `init` would write for a table, with the assignments, and what it decided.
+def config_for(data: str | Path, target: str | Sequence[str], assignments: Sequence[str] = ()) -> tuple[Config, Begun]:
+    """The configuration that `init` would write for a table, with the assignments, and what is to be told of it.
 
     Raises:
         UsageError, ConfigError, DataError: as `init`.
@@ -150,7 +151,7 @@ def config_for(
     begun = begin(data, target, assignments=[text for text in assignments if text.lstrip().startswith("data.")])
     document = parse(begun.text, f"nncli init {data}")
     config = configured(document, assignments, os.environ, folder=Path.cwd(), name=_stem(Path(data)))
-    return config, begun.decided
+    return config, begun
 
 
 def _seen_from(folder: Path, table: Path) -> str:
@@ -179,18 +180,28 @@ def _stem(table: Path) -> str:
 
 def _decided(found: Look) -> tuple[str, ...]:
     """What a person should know who does not read the YAML."""
-    reasons = dict.fromkeys(column.reason for column in found.dropped)
+    plain = [column for column in found.dropped if not _is_in_doubt(column)]
+    reasons = dict.fromkeys(column.reason for column in plain)
     taken = "is taken" if len(found.words) == 1 else "are taken"
     return (
         *([f"{listed(found.words)} {taken} for a missing value"] if found.words else []),
         *([f"{quoted(found.data.thousands)} is taken to group the digits of numbers"] if found.grouped else []),
         *(
-            f"left out {listed(column.name for column in found.dropped if column.reason == reason)}: {reason}"
+            f"left out {listed(column.name for column in plain if column.reason == reason)}: {reason}"
             for reason in reasons
         ),
-        *(
-            f"{quoted(column.name)} is taken for categories: {column.trouble.message}"
-            for column in found.doubtful
-            if column.trouble is not None
-        ),
+    )
+
+
+def _is_in_doubt(column: ColumnProfile) -> bool:
+    """Whether a column is left out because training would refuse it."""
+    return column.trouble is not None and column.reason == column.trouble.message
+
+
+def _doubts(found: Look) -> tuple[str, ...]:
+    """What is likely to be taken for something else than it is, or left out though it is something."""
+    left_out = [column for column in found.dropped if _is_in_doubt(column)]
+    return (
+        *(f"{quoted(column.name)} is left out: {doubt(column)}" for column in left_out),
+        *(f"{quoted(column.name)} is taken for categories: {doubt(column)}" for column in found.doubtful),
     )

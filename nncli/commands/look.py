@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nncli.commands.choices import are_codes, choose_loss
+from nncli.commands.notes import note_units
 from nncli.commands.rows import read, with_target
 from nncli.config.document import Document
 from nncli.config.presets.expansion import expanded
@@ -121,12 +122,14 @@ def _look(config: Config, scratch: Scratch) -> Look:
     rows = with_target(table, data.target, notes)
     seen = rows.only(data.target)
     loss, _ = choose_loss(config, seen, [])
+    columns = profile(rows, names)
+    note_units(((column.name, column.unit) for column in (*columns, *targets) if column.keep), notes)
     return Look(
         data=data,
         task=loss.task,
         codes=config.loss is None and loss.task == "classes" and _are_numbered(seen, data.target[0]),
         targets=targets if len(rows) == len(table) else profile(rows, data.target),
-        columns=profile(rows, names),
+        columns=columns,
         rows=len(rows),
         table_rows=len(table),
         width=len(table.outline.names),

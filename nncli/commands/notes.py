@@ -11,6 +11,7 @@ from nncli.data.categorical import CategoricalColumn
 from nncli.data.encoding import Encoder
 from nncli.data.moments import undecided
 from nncli.data.table import Table
+from nncli.data.units import BRACKETS, PERCENT
 from nncli.data.words import COMMON, TextColumn
 from nncli.errors import as_yaml, listed, quoted
 
@@ -35,6 +36,21 @@ def note_twins(encoder: Encoder, notes: list[str]) -> None:
     """Note categories that seem to mean the same."""
     known = [(c.name, c.categories) for c in encoder.columns if isinstance(c, CategoricalColumn)]
     notes += filter(None, (spelled_alike(name, categories) for name, categories in known))
+
+
+def note_units(units: Iterable[tuple[str, str | None]], notes: list[str]) -> None:
+    """Note columns, given with their units, of whose cells a sign is taken off."""
+    columns = defaultdict(list)
+    for name, unit in units:
+        if unit is not None:
+            columns[unit].append(name)
+    for unit, names in columns.items():
+        are = "is" if len(names) == 1 else "are"
+        if unit == BRACKETS:
+            notes.append(f"{listed(names)} {are} read as numbers, those in brackets as negative ones")
+        else:
+            example = f": 12 {unit} is 12" if unit in PERCENT else ""
+            notes.append(f"{listed(names)} {are} read as numbers without their {unit}{example}")
 
 
 def all_different(names: Sequence[str]) -> str:

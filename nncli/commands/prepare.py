@@ -20,12 +20,14 @@ from nncli.commands.choices import (
     note_unreachable,
 )
 from nncli.commands.memory import memory_limit
-from nncli.commands.notes import note_empty, note_twins
+from nncli.commands.notes import note_empty, note_twins, note_units
 from nncli.commands.rows import Rows, encode, read, split_table, with_target
 from nncli.commands.watching import calibrates, holdout_of, watched_of
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.encoding import Encoder
+from nncli.data.numeric import NumericColumn
 from nncli.data.scratch import Scratch
+from nncli.data.targets import NumberTarget, Target
 from nncli.model import ModelSpec
 from nncli.nn.network import Network
 from nncli.stages import stage
@@ -84,6 +86,7 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
         note_empty(encoder, notes)
         note_twins(encoder, notes)
         target, scaling = fit_target(config, training.only(config.data.target), loss, as_classes)
+        note_units(units_of(encoder, target), notes)
         network = build_network(config, encoder, target, loss)
         told.found.append(f"{len(encoder.columns):,} features, {network.layout.size:,} parameters")
 
@@ -143,6 +146,14 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
         rows=training.numbers,
     )
     return Prepared(resolved, spec, plan, streams, train, held, holdout, table_rows, tuple(notes))
+
+
+def units_of(encoder: Encoder, target: Target) -> list[tuple[str, str | None]]:
+    """The columns that are numbers, each with the unit that is taken off of its cells, if there is one."""
+    columns = [(column.name, column.unit) for column in encoder.columns if isinstance(column, NumericColumn)]
+    if isinstance(target, NumberTarget) and target.units is not None:
+        columns += zip(target.names, target.units, strict=True)
+    return columns
 
 
 def _too_large(config: Config, rows: int, encoder: Encoder, network: Network) -> bool:

@@ -11,9 +11,10 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.data.dialect import SPACES, CsvDialect
-from nncli.data.doubts import EXACT, are_dates, refuse_doubtful, refuse_large_ids
-from nncli.data.mends import mend
+from nncli.data.doubts import EXACT, are_dates, refuse_doubtful, refuse_large_ids, refuse_two_readings
+from nncli.data.mends import mend, mend_unit
 from nncli.data.table import Table
+from nncli.data.units import sign_of, taken_off
 from nncli.errors import DataError, as_yaml, quoted
 
 # 007 is a name, not a number: written with a leading zero it would not come back as it was spelled.
@@ -37,10 +38,15 @@ class Kind(StrEnum):
     IGNORE = "ignore"
 
 
-def parse_numbers(cells: pl.Series, dialect: CsvDialect) -> pl.Series:
-    """Cells as Float64; null where a cell is missing or is not a number, NaN where it says so."""
+def parse_numbers(cells: pl.Series, dialect: CsvDialect, unit: str | None = None) -> pl.Series:
+    """Cells as Float64; null where a cell is missing or is not a number, NaN where it says so.
+
+    With a `unit`, cells of text are numbers only where they have it; see units.py.
+    """
     if cells.dtype in WORDS:
         words = cells.cast(pl.String)
+        if unit is not None:
+            words = taken_off(words, unit)
         if not dialect.plain:
             words = as_computers_spell(words, dialect)
         numbers = words.cast(pl.Float64, strict=False)
@@ -79,8 +85,18 @@ def as_numbers(cells: pl.Series, dialect: CsvDialect) -> pl.Series | None:
     return numbers if plain and not cells.str.contains(MAYBE_A_LEADING_ZERO).any() else None
 
 
+def unit_of(table: Table, name: str) -> str | None:
+    """The unit without which all cells of a column of text that are not missing are numbers; see units.py."""
+    cells = table.column(name)
+    unit = sign_of(cells)
+    if unit is None or parse_numbers(cells, table.dialect, unit).null_count() > cells.null_count():
+        return None
+    return unit
+
+
 def infer_kind(table: Table, name: str) -> Kind:
-    """Numeric when every cell that is not missing reads as a number, and none has a leading zero (an id such as 007).
+    """Numeric when every cell that is not missing reads as a number, and none has a leading zero (an id such as 007);
+    or when every cell does once one and the same sign of currency or percent is taken off.
 
     A column without a single value is ignored. Dates are dates, typed or as text that is clear; see moments.py. Text
     is a column of many words whose cells hardly ever come twice; any other is categorical, and so are booleans. So is
@@ -88,7 +104,7 @@ def infer_kind(table: Table, name: str) -> Kind:
 
     Raises:
         DataError: the column is nearly or plainly numbers, or nearly dates, and some cells are not, or it holds whole
-            numbers that are too long to be told apart as numbers.
+            numbers that are too long to be told apart as numbers, or amounts of money that can be read in two ways.
     """
     cells = table.column(name)
     if cells.dtype.is_float():
@@ -105,9 +121,14 @@ def infer_kind(table: Table, name: str) -> Kind:
         if cells.filter(numbers.is_not_null()).str.contains(LEADING_ZERO).any():
             return Kind.CATEGORICAL
         if numbers.null_count() > cells.null_count():
+            unit = sign_of(present)
+            bare = numbers if unit is None else parse_numbers(cells, table.dialect, unit)
+            if bare.null_count() == cells.null_count():
+                refuse_two_readings(table, name, unit or "")
+                return Kind.NUMERIC
             if are_dates(table, name):
                 return Kind.DATE
-            refuse_doubtful(table, name, numbers)
+            refuse_doubtful(table, name, numbers, bare)
             return Kind.TEXT if _are_phrases(present) else Kind.CATEGORICAL
         if numbers.is_nan().all():
             return Kind.IGNORE
@@ -123,20 +144,21 @@ def _are_phrases(present: pl.Series) -> bool:
     return isinstance(words, float) and words >= SENTENCE
 
 
-def read_numbers(table: Table, name: str) -> npt.NDArray[np.float64]:
-    """A numeric column (rows,), NaN where a cell is missing.
+def read_numbers(table: Table, name: str, unit: str | None = None) -> npt.NDArray[np.float64]:
+    """A numeric column (rows,), NaN where a cell is missing; of cells of text without their `unit`.
 
     Raises:
         DataError: a cell is not a number or is infinite; names its row. Or the column is of another kind altogether.
     """
     cells = readable(table, name)
-    numbers = parse_numbers(cells, table.dialect)
+    numbers = parse_numbers(cells, table.dialect, unit)
     if numbers.null_count() > cells.null_count():
         row = int((numbers.is_null() & cells.is_not_null()).arg_max() or 0)
+        hint = mend(str(cells[row]), name, table.dialect) if unit is None else mend_unit(unit)
         raise DataError(
-            f"{quoted(cells[row])} is not a number",
+            f"{quoted(cells[row])} is not a number{'' if unit is None else f' with {quoted(unit)}'}",
             place=table.place(row=row, column=name),
-            hint=mend(str(cells[row]), name, table.dialect),
+            hint=hint,
         )
     values: npt.NDArray[np.float64] = (numbers.fill_null(np.nan) if numbers.has_nulls() else numbers).to_numpy()
     infinite = np.isinf(values)

@@ -32,6 +32,10 @@ CLEAR = {
 """Cells that have this decimal mark, unless they are OPEN."""
 
 
+AROUND = re.compile(r"^[^\w.,+-]*(?:[A-Z]{3}\s*)?[^\w.,+-]*|(?:\s*[A-Z]{3})?[^\w.,]*$")
+"""What may stand around a number: a sign of currency or percent, a currency's code, brackets; see units.py."""
+
+
 def detect(
     text: Text, source: str, wanted: CsvDialect, *, usual: str | None, trained: CsvDialect | None
 ) -> tuple[CsvDialect, tuple[str, ...]]:
@@ -128,7 +132,8 @@ def decimal_of(sample: bytes, source: str, separator: str, thousands: str, known
     clear: dict[str, str] = {}
     either: dict[str, str] = {}
     for cell in cells_of(sample, separator):
-        number = cell.replace(thousands, "") if thousands else cell
+        number = AROUND.sub("", cell)
+        number = number.replace(thousands, "") if thousands else number
         for mark in ",.":
             if OPEN[mark].fullmatch(number):
                 either.setdefault(mark, cell)

@@ -14,14 +14,14 @@ import polars as pl
 from nncli.data.mends import mend, mend_date
 from nncli.data.moments import find_form, parse_dates
 from nncli.data.table import Table
+from nncli.data.units import SIGN, may_be_thousands, taken_off
 from nncli.errors import DataError, as_yaml, quoted
 
-CURRENCY = "[$€£¥]"
 NUMBER = (
     r"(?:\p{Nd}{1,3}(?:[,.'’_ \x{a0}\x{202f}]\p{Nd}{3})+|\p{Nd}*)"  # 1,234,567 or 1234567
     r"(?:[,.，．٫]\p{Nd}+)?(?:[eE][+-]?\p{Nd}+)?"  # .5e3
 )
-LOOKS_LIKE_A_NUMBER = rf"^\s*\(?[+\-−–]?\s*{CURRENCY}?\s*[+\-−–]?{NUMBER}\s*(?:[%‰]|{CURRENCY})?\)?\s*$"
+LOOKS_LIKE_A_NUMBER = rf"^\s*\(?[+\-−–]?\s*(?:{SIGN})?\s*[+\-−–]?{NUMBER}\s*(?:{SIGN})?\)?\s*$"
 FEW, ROWS_OF_EACH = 20, 10
 """Different cells up to which a column may be one of categories, some of which happen to be numbers, and rows that each
 has in the mean."""
@@ -32,10 +32,10 @@ EXACT = 2.0**53
 """Beyond it not every whole number is a float64."""
 
 
-def refuse_doubtful(table: Table, name: str, numbers: pl.Series) -> None:
+def refuse_doubtful(table: Table, name: str, numbers: pl.Series, bare: pl.Series) -> None:
     """Raise a DataError if the column of text `name`, some of which are no `numbers`, is in doubt.
 
-    It names the first cell that is not a number.
+    It names the first cell that is not a number, not even one of `bare`: of those without the sign that others have.
     """
     cells = table.column(name)
     is_odd = numbers.is_null() & cells.is_not_null()
@@ -50,11 +50,28 @@ def refuse_doubtful(table: Table, name: str, numbers: pl.Series) -> None:
             return
         message, rest = "looks like a number but is not spelled as one", f"so do {looks:,} of the {present:,} cells"
         is_odd = is_odd & cells.str.contains(A_DIGIT) & cells.str.contains(LOOKS_LIKE_A_NUMBER)
+        is_odder = is_odd & bare.is_null()
+        is_odd = is_odder if is_odder.any() else is_odd
     row = int(is_odd.arg_max() or 0)
     raise DataError(
         f"{quoted(cells[row])} {message}; {rest}",
         place=table.place(row=row, column=name),
         hint=mend(cells[row], name, table.dialect),
+    )
+
+
+def refuse_two_readings(table: Table, name: str, unit: str) -> None:
+    """Raise a DataError if the decimal mark in the column's amounts of money may as well group their digits."""
+    cells, mark = table.column(name), table.dialect.decimal
+    if not may_be_thousands(cells, unit, table.dialect):
+        return
+    row = int(cells.str.contains(mark, literal=True).arg_max() or 0)
+    number = (taken_off(cells[row : row + 1], unit)[0] or "").strip()
+    raise DataError(
+        f"{quoted(cells[row])} can be read in two ways",
+        place=table.place(row=row, column=name),
+        hint=f"If it is {number.replace(mark, '')}, say `thousands: {as_yaml(mark)}` under data; "
+        f"if it is {number.replace(mark, '.')}, `columns: {{{as_yaml(name)}: numeric}}`.",
     )
 
 

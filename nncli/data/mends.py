@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from nncli.data.dialect import CsvDialect
+from nncli.data.units import BRACKETS, CODES
 from nncli.errors import as_yaml, quoted
 
 MISSING_WORDS = frozenset(
@@ -15,7 +16,8 @@ MISSING_WORDS = frozenset(
     )
 )
 DATE = re.compile(r"\d{1,4}([-./])\d{1,2}\1\d{1,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2}.*)?")
-SIGNS = re.compile(r"[%‰$€£¥]|^\(|\)$")
+SIGNS = re.compile(rf"^\(|[%‰$€£¥₹₩₽₺₴₫₱₪]|\b(?:{CODES})\b|\)$")
+SAME_SIGN = "A sign of currency or percent is taken off where all cells of the column have the same one."
 WITH_MARKS = re.compile(
     r"[+-]?(?:\d{1,3}(?:(?P<group>[,.'’_ \xa0\u202f])\d{3}(?:(?P=group)\d{3})*)|\d*)"
     r"(?:(?P<mark>[,.])\d+)?(?:[eE][+-]?\d+)?"
@@ -30,6 +32,13 @@ def mend(cell: str, name: str, dialect: CsvDialect) -> str:
         f"missing value, or put `columns: {{{as_yaml(name)}: categorical}}` under data to train with categories.",
     ]
     return " ".join(filter(None, words))
+
+
+def mend_unit(unit: str) -> str:
+    """The hint for a cell that is no number with the `unit` that all cells of the training rows had."""
+    if unit == BRACKETS:
+        return "Negative numbers were in brackets in the training rows: write it as a number, or so, or empty it."
+    return f"In the training rows all cells were numbers with {quoted(unit)}: write it as these, or empty it."
 
 
 def mend_date(name: str) -> str:
@@ -47,8 +56,8 @@ def seems(text: str, dialect: CsvDialect) -> str:
         return f"Add {as_yaml(text)} to data.missing if it means that."
     if not any(c.isdigit() for c in text):
         return ""
-    if SIGNS.search(text):
-        return "Numbers are written without signs of currency, percent or brackets."
+    if (bare := SIGNS.sub("", text).strip()) != text:
+        return seems(bare, dialect) or SAME_SIGN
     if DATE.fullmatch(text):
         return "It looks like a date or a time; a number would be the year, say, or a count of days."
     if any(foreign(c) for c in text):

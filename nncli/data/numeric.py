@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from nncli.data.columns import read_numbers, refuse_extremes, settled_scale
+from nncli.data.columns import read_numbers, refuse_extremes, settled_scale, unit_of
 from nncli.data.order import median_of_column
 from nncli.data.scaling import QUARTILES, Clip, Floats, NumericScaling, clip_smoothly, edges_of, robust, to_normal
 from nncli.data.strangers import Strange
@@ -27,6 +27,7 @@ class NumericColumn(Specification):
     A scale of 0 makes every value 0: the column was constant. With `edges`, quantiles of the training values at equal
     distances, x becomes a normal number of the same rank instead. `clip` comes last.
     `lowest` and `highest` are the training range; None for a column without a value, and in models of format 1.
+    `unit` is what is taken off of every cell of text; see units.py.
     """
 
     type: Literal["numeric"] = "numeric"
@@ -39,6 +40,7 @@ class NumericColumn(Specification):
     highest: Real | None = None
     edges: Annotated[tuple[Real, ...], Field(min_length=1)] | None = None
     clip: Clip = "none"
+    unit: Text | None = None
 
     @model_validator(mode="after")
     def _edges_ascend(self) -> NumericColumn:
@@ -55,7 +57,9 @@ class NumericColumn(Specification):
         Raises:
             DataError: the values are so large that their spread is not a finite number.
         """
-        return cls.of_values(table, name, read_numbers(table, name), scaling, clip)
+        unit = unit_of(table, name)
+        column = cls.of_values(table, name, read_numbers(table, name, unit), scaling, clip)
+        return column if unit is None else column.model_copy(update={"unit": unit})
 
     @classmethod
     def of_values(cls, table: Table, name: str, x: Floats, scaling: NumericScaling, clip: Clip) -> NumericColumn:
@@ -102,7 +106,7 @@ class NumericColumn(Specification):
         Raises:
             DataError: a cell is not a number, or so far from the training values that `out` cannot hold it.
         """
-        x = read_numbers(table, self.name)
+        x = read_numbers(table, self.name, self.unit)
         missing = np.isnan(x)
         holes = int(np.count_nonzero(missing))
         if holes:

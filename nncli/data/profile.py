@@ -9,11 +9,12 @@ from enum import StrEnum
 
 import polars as pl
 
-from nncli.data.columns import Kind, infer_kind, parse_numbers, read_numbers, read_text, readable
+from nncli.data.columns import Kind, infer_kind, parse_numbers, read_numbers, read_text, readable, unit_of
 from nncli.data.doubts import FEW
 from nncli.data.mends import MISSING_WORDS
 from nncli.data.stored import StoredTable
 from nncli.data.table import Table
+from nncli.data.units import sign_of
 from nncli.errors import DataError
 
 COMMONEST = 5
@@ -58,7 +59,8 @@ class ColumnProfile:
     told nothing. Of `rows`, `missing` have no value; the others hold `distinct` different ones, the `commonest` of
     which are given as they are spelled, with their counts. Lowest, highest, mean and median are those of numbers that
     are finite. `words` are those spellings of a missing value that keep the column from being numbers, `thousands` what
-    groups their digits in threes and does so. `keep` says whether to train on it, and `reason` why not.
+    groups their digits in threes and does so, `unit` what is taken off of numbers; see units.py. `keep` says whether to
+    train on it, and `reason` why not.
     """
 
     name: str
@@ -74,6 +76,7 @@ class ColumnProfile:
     median: float | None = None
     words: tuple[str, ...] = ()
     thousands: str = ""
+    unit: str | None = None
     trouble: DataError | None = None
     keep: bool = True
     reason: str = ""
@@ -114,7 +117,9 @@ def profile_column(table: Table, name: str) -> ColumnProfile:
         kind, trouble = Kind.CATEGORICAL, error
     cells = cells.fill_nan(None) if cells.dtype.is_float() else cells
     label = Label.EMPTY if kind is Kind.IGNORE else Label(kind.value)
-    found = ColumnProfile(name, kind, label, rows=len(cells), missing=cells.null_count(), trouble=trouble or refusal)
+    unit = unit_of(table, name) if kind is Kind.NUMERIC else None
+    missing = cells.null_count()
+    found = ColumnProfile(name, kind, label, len(cells), missing, unit=unit, trouble=trouble or refusal)
     if label is Label.EMPTY:
         return replace(found, keep=False, reason="no value in any row")
     present = cells.drop_nulls()
@@ -131,7 +136,7 @@ def _refusal(table: Table, name: str, kind: Kind) -> DataError | None:
     """Why the cells of a column cannot be read as what they are: one is infinite, or there is no such kind."""
     try:
         if kind is Kind.NUMERIC:
-            read_numbers(table, name)
+            read_numbers(table, name, unit_of(table, name))
         elif kind is Kind.CATEGORICAL:
             readable(table, name)
     except DataError as error:
@@ -149,7 +154,7 @@ def _measured(found: ColumnProfile, present: pl.Series, table: Table) -> ColumnP
     found = replace(found, distinct=len(counts), commonest=tuple(zip(spelled.to_list(), rows.to_list(), strict=True)))
     if found.kind is not Kind.NUMERIC:
         return found
-    x = parse_numbers(present, table.dialect).fill_nan(None)
+    x = parse_numbers(present, table.dialect, found.unit).fill_nan(None)
     x = x.filter(x.is_finite())
     lowest, highest, mean, median = x.min(), x.max(), x.mean(), x.median()
     return replace(found, lowest=lowest, highest=highest, mean=mean, median=median)  # type: ignore[arg-type]
@@ -185,10 +190,11 @@ def _grouped_by(present: pl.Series, table: Table) -> str:
     dialect = table.dialect
     if present.dtype != pl.String or dialect.thousands is not None:
         return ""
+    unit = sign_of(present)
     for mark in THOUSANDS:
         if mark == dialect.decimal or present.str.contains(rf"^\s*[+-]?0+{re.escape(mark)}").any():
             continue
-        if not parse_numbers(present, dialect.model_copy(update={"thousands": mark})).has_nulls():
+        if not parse_numbers(present, dialect.model_copy(update={"thousands": mark}), unit).has_nulls():
             return mark
     return ""
 
@@ -207,7 +213,7 @@ def _is_a_key(found: ColumnProfile, present: pl.Series, table: Table) -> bool:
     if found.rows < SMALL and not named:
         return False
     if found.kind is Kind.NUMERIC:
-        x = parse_numbers(present, table.dialect)
+        x = parse_numbers(present, table.dialect, found.unit)
         first, last = found.lowest, found.highest
         if first is None or last is None or not (x == x.floor()).all():
             return False
@@ -223,7 +229,7 @@ def _words_for_missing(found: ColumnProfile, present: pl.Series, table: Table) -
 
     Where training has no doubt that these are categories, they are left so unless they are too many for that.
     """
-    numbers = parse_numbers(present, table.dialect)
+    numbers = parse_numbers(present, table.dialect, sign_of(present))
     odd = present.filter(numbers.is_null()).unique().to_list()
     if found.trouble is None and found.distinct <= FEW + len(odd):
         return ()

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
-from nncli.data.columns import parse_numbers, read_numbers, read_text, refuse_extremes, settled_scale
+from nncli.data.columns import parse_numbers, read_numbers, read_text, refuse_extremes, settled_scale, unit_of
 from nncli.data.table import Table
 from nncli.errors import DataError, listed, quoted
 from nncli.specification import Positive, Real, Specification, Text
@@ -24,7 +24,8 @@ TargetScaling = Literal["standard", "none"]
 class NumberTarget(Specification):
     """One or several numbers. The network learns (y - center) / scale; predictions come back in y's own units.
 
-    With `lowest` and `highest`, the ends of the training target, predictions go no further.
+    With `lowest` and `highest`, the ends of the training target, predictions go no further. `units` are what is taken
+    off of cells of text, None for a target without; see units.py. Predictions come without them.
     """
 
     type: Literal["numbers"] = "numbers"
@@ -33,6 +34,7 @@ class NumberTarget(Specification):
     scales: tuple[Positive, ...]
     lowest: tuple[Real, ...] | None = None
     highest: tuple[Real, ...] | None = None
+    units: tuple[Text | None, ...] | None = None
 
     @classmethod
     def fit(cls, table: Table, names: tuple[str, ...], scaling: TargetScaling, clip: bool = False) -> NumberTarget:
@@ -43,10 +45,12 @@ class NumberTarget(Specification):
         Raises:
             DataError: a target is missing or not a number, or so large that the spread is not a finite number.
         """
-        Y = cls._read(table, names) if clip or scaling != "none" else np.empty((0, len(names)))
+        found = tuple(unit_of(table, name) for name in names)
+        units = found if any(found) else None
+        Y = cls._read(table, names, units) if clip or scaling != "none" else np.empty((0, len(names)))
         ends = {"lowest": tuple(Y.min(0).tolist()), "highest": tuple(Y.max(0).tolist())} if clip and len(Y) else {}
         if scaling == "none":
-            return cls(names=names, centers=(0.0,) * len(names), scales=(1.0,) * len(names), **ends)
+            return cls(names=names, centers=(0.0,) * len(names), scales=(1.0,) * len(names), units=units, **ends)
         centers, scales = [], []
         for name, y in zip(names, Y.T, strict=True):
             with np.errstate(over="ignore", invalid="ignore"):
@@ -54,13 +58,13 @@ class NumberTarget(Specification):
             refuse_extremes(table, name, y, center, scale)
             centers.append(center)
             scales.append(settled_scale(center, scale))
-        return cls(names=names, centers=tuple(centers), scales=tuple(scales), **ends)
+        return cls(names=names, centers=tuple(centers), scales=tuple(scales), units=units, **ends)
 
     @staticmethod
-    def _read(table: Table, names: tuple[str, ...]) -> Floats:
+    def _read(table: Table, names: tuple[str, ...], units: tuple[str | None, ...] | None) -> Floats:
         y = np.empty((len(table), len(names)))
         for j, name in enumerate(names):
-            y[:, j] = read_numbers(table, name)
+            y[:, j] = read_numbers(table, name, None if units is None else units[j])
             missing = np.isnan(y[:, j])
             if missing.any():
                 raise missing_target(table, name, int(missing.argmax()))
@@ -68,7 +72,7 @@ class NumberTarget(Specification):
 
     def read(self, table: Table) -> Floats:
         """The targets in their own units, (rows, targets)."""
-        return self._read(table, self.names)
+        return self._read(table, self.names, self.units)
 
     def encode(self, y: Floats) -> Floats:
         """Own units to the network's."""

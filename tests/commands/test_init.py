@@ -19,6 +19,7 @@ from nncli.config.loading import load_config
 from nncli.config.parsing import parse
 from nncli.config.schema import Config
 from nncli.errors import DataError, NncliError, UsageError, quoted
+from nncli.nn.losses import Mse
 from tests.cli.support import DATA
 
 N = 40
@@ -141,11 +142,46 @@ def test_numbers_with_grouped_digits_are_read_as_numbers(here: Path) -> None:
 
 
 def test_a_doubtful_column_goes_as_categories_with_the_doubt_beside_it(here: Path) -> None:
-    begun = begin(write(here, {"x": ["5%", "6%"] * (N // 2), "y": numbers()}), "y")
+    begun = begin(write(here, {"x": ["5%", "$6"] * (N // 2), "y": numbers()}), "y")
     assert section(begun.text)["columns"] == {"x": "categorical"}
-    assert "without signs of currency, percent" in begun.text
-    assert "'x' is taken for categories" in begun.notes[0]
+    assert "where all cells of the column have the same one" in begun.text
+    assert begun.notes == ()
+    assert "'x' is taken for categories" in begun.doubts[0]
+    assert "where all cells of the column have the same one" in begun.doubts[0]
     prepare(loaded(here, begun.text))
+
+
+def test_money_and_percent_are_numbers_and_it_is_said(here: Path) -> None:
+    columns: dict[str, Sequence[object]] = {
+        "price": [f"${i * 997:,}" for i in range(N)],
+        "share": [f"{i % 7} %" for i in range(N)],
+        "y": [f"{i * 31:,} EUR" for i in range(N)],
+    }
+    begun = begin(write(here, columns), "y")
+    assert section(begun.text)["thousands"] == ","
+    assert set(section(begun.text)) <= {"path", "target", "thousands"}
+    assert "price  numeric  0 to 38,883, median 19,442, without the $" in begun.text
+    assert begun.notes[:3] == (
+        "'price' is read as numbers without their $",
+        "'share' is read as numbers without their %: 12 % is 12",
+        "'y' is read as numbers without their EUR",
+    )
+    prepared = prepare(loaded(here, begun.text))
+    assert dict(prepared.config.data.columns) == {"price": "numeric", "share": "numeric"}
+    assert set(begun.notes[:3]) <= set(prepared.notes)
+    assert isinstance(prepared.plan.loss, Mse)
+
+
+def test_a_column_in_doubt_whose_cells_all_differ_is_left_out_with_the_way_to_mend_it(here: Path) -> None:
+    columns: dict[str, Sequence[object]] = {
+        "x": [f"{'$€'[i % 2]}{i}" for i in range(N)],
+        "z": numbers(),
+        "y": numbers(),
+    }
+    begun = begin(write(here, columns), "y")
+    assert section(begun.text)["drop"] == ["x"]
+    assert begun.doubts[0].startswith("'x' is left out: '€1' looks like a number")
+    assert "have the same one" in begun.doubts[0]
 
 
 def test_numbers_of_classes_come_with_the_way_out(here: Path) -> None:
@@ -345,10 +381,10 @@ def test_what_it_writes_is_never_refused_for_its_columns(here: Path, cells: list
 
 def test_the_one_line_form_is_what_init_writes(here: Path) -> None:
     path = write(here, {"rowid": range(N), "x": numbers(), "y": numbers(1)})
-    config, notes = config_for(path, "y", ["epochs=7", "layers=[3]"])
+    config, begun = config_for(path, "y", ["epochs=7", "layers=[3]"])
     assert config == loaded(here, init(path, "y"), ["epochs=7", "layers=[3]"])
     assert config.data.drop == ("rowid",)
-    assert notes == ("left out 'rowid': a different value in every row",)
+    assert begun.decided == ("left out 'rowid': a different value in every row",)
 
 
 @pytest.mark.parametrize(

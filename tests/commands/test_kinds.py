@@ -15,7 +15,10 @@ from nncli.commands.prepare import prepare
 from nncli.commands.train import resume
 from nncli.config.loading import load_config
 from nncli.data.columns import Kind
+from nncli.data.targets import NumberTarget
 from nncli.errors import DataError
+from nncli.model import Model
+from nncli.runs.directory import Run
 from nncli.runs.manifest import CONFIG, WEIGHTS
 
 N = 120
@@ -159,3 +162,25 @@ def test_a_target_of_dates_or_text_is_one_of_classes(config: Callable[..., Path]
     frame.write_csv(home / "days.csv")
     prepared = prepare(load_config(config("", "days.csv", "epochs: 1")))
     assert prepared.spec.target.type == "classes"
+
+
+def test_money_is_learned_predicted_and_scored_with_its_sign(tmp_path: Path) -> None:
+    rows = [f'"${1000 + 37 * i:,}",{i % 50} %,"€{1.5 * i:.2f}"' for i in range(N)]
+    (tmp_path / "t.csv").write_text("\n".join(["price,share,y", *rows]) + "\n")
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        f"data: {{path: t.csv, target: y, thousands: ','}}\nlayers: [8]\nepochs: 5\noutput: {tmp_path}/run\n"
+    )
+    result = train(config)
+    model = Run.open(result.run).load_model()
+    assert isinstance(model, Model)
+    assert [column.unit for column in model.spec.encoder.columns if column.type == "numeric"] == ["$", "%"]
+    assert isinstance(model.spec.target, NumberTarget)
+    assert model.spec.target.units == ("€",)
+    assert evaluate(result.run, tmp_path / "t.csv").rows == N
+    said = predict(result.run, tmp_path / "t.csv")["prediction"].to_numpy()
+    typed = pl.DataFrame({"price": [1000.0 + 37 * i for i in range(N)], "share": [float(i % 50) for i in range(N)]})
+    np.testing.assert_array_equal(predict(result.run, typed)["prediction"].to_numpy(), said)
+    (tmp_path / "other.csv").write_text('price,share\n"€1,000",5 %\n')
+    with pytest.raises(DataError, match=r"'€1,000' is not a number with '\$'"):
+        predict(result.run, tmp_path / "other.csv")

@@ -145,7 +145,7 @@ def test_a_category_beside_few_numbers_is_no_missing_value() -> None:
 
 
 def test_doubtful_columns_say_why_and_go_as_categories() -> None:
-    found = of(["12%", "13%"] * N)
+    found = of(["12%", "$13"] * N)
     assert isinstance(found.trouble, DataError)
     assert (found.kind, found.keep, found.words) == (Kind.CATEGORICAL, True, ())
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.commands.findings import Finding, Level
-from nncli.data.columns import DATES, Kind, read_numbers, read_text
+from nncli.data.columns import DATES, Kind, read_numbers, read_text, unit_of
 from nncli.data.stored import StoredTable
 from nncli.errors import Place, as_yaml
 
@@ -84,7 +84,7 @@ class Column:
 def _cells(table: StoredTable, name: str, kind: Kind) -> pl.Series:
     part = table.only([name])
     if kind is Kind.NUMERIC:
-        return pl.Series(name, read_numbers(part, name)).fill_nan(None)
+        return pl.Series(name, read_numbers(part, name, unit_of(part, name))).fill_nan(None)
     cells = part.column(name)
     return cells.cast(pl.String) if kind is Kind.DATE and cells.dtype in DATES else read_text(part, name)
 

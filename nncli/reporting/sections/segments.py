@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nncli.commands.assessment import Assessment
 from nncli.commands.judged import Judged
-from nncli.data.columns import Kind, infer_kind, parse_numbers, read_text
+from nncli.data.columns import Kind, infer_kind, parse_numbers, read_text, unit_of
 from nncli.errors import DataError
 from nncli.reporting.charts import Range, ranges
 from nncli.reporting.document import Paragraph, Part, Section, Table, number, shown
@@ -126,7 +126,7 @@ def parts_of(judged: Judged, name: str) -> Iterator[tuple[str, NDArray[np.bool_]
     except DataError:
         return  # nothing that a person would compare
     if kind is Kind.NUMERIC:
-        x = parse_numbers(cells, table.dialect).fill_null(np.nan).cast(pl.Float64).to_numpy()
+        x = parse_numbers(cells, table.dialect, unit_of(table, name)).fill_null(np.nan).cast(pl.Float64).to_numpy()
         known = np.isfinite(x)
         if len(np.unique(x[known])) > COMMONEST:
             edges = np.unique(np.quantile(x[known], [0, 0.25, 0.5, 0.75, 1]))
