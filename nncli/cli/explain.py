@@ -131,7 +131,7 @@ def _show(found: Explanation) -> None:
 
 def _importance(found: Explanation) -> Iterator[str]:
     """A table of importance, if it is known."""
-    from nncli.cli.console import rows, table
+    from nncli.cli.console import prose, rows, table
 
     if found.importances is None:
         return
@@ -150,7 +150,7 @@ def _importance(found: Explanation) -> Iterator[str]:
     left = len(found.importances) - MOST_COLUMNS
     more = f"\nand {left:,} columns of less importance; --json has them" if left > 0 else ""
     title = f"{rows(found.labelled)}, {name} {_figure(found.loss)}, {metric} {_figure(found.score)}"
-    yield f"{title}\n{table(lines)}{more}"
+    yield f"{prose(title)}\n{table(lines)}{more}"
 
 
 def _dependence(curve: Dependence) -> str:
