@@ -76,6 +76,7 @@ class Explanation:
                     "column": one.column,
                     "points": one.points,
                     "outputs": list(one.outputs),
+                    "meaning": one.meaning,
                     "predictions": [[v if isfinite(v) else None for v in row] for row in one.predictions.tolist()],
                 }
                 for one in self.dependences

@@ -140,7 +140,8 @@ def test_the_json_says_all_but_the_attributions(penguins: Path) -> None:
     assert said["loss_name"] == "log_loss"
     assert said["importance"][0].keys() == {"column", "loss_increase", "low", "high", "metric_worsening"}
     (curve,) = said["dependence"]
-    assert curve.keys() == {"column", "points", "outputs", "predictions"}
+    assert curve.keys() == {"column", "points", "outputs", "meaning", "predictions"}
+    assert curve["meaning"] == "mean probability that species is …"
     assert len(curve["points"]) == len(curve["predictions"])
 
 
