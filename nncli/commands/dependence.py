@@ -111,7 +111,7 @@ def dependences(
         values, labels, lenders = _points(table, _fitted(rows, column))
         means = np.empty((len(lenders), len(outputs)))
         for j, lender in enumerate(lenders):
-            means[j] = few.predict(column, rows.cells(column, np.array([lender])))[:, shown].mean(axis=0)
+            means[j] = few.mean(few.predict(column, rows.cells(column, np.array([lender])))[:, shown])
         found.append(Dependence(column, values, labels, outputs, means, class_of))
     tell("dependence", len(columns), len(columns))
     return tuple(found)

@@ -58,7 +58,8 @@ def influence_of(judged: Judged) -> Influence:
     n = min(len(judged), MOST_ROWS, max(affordable, LEAST_ROWS))
     rows = np.arange(len(judged)) if n == len(judged) else np.sort(rng.choice(len(judged), n, replace=False))
     part = judged.table.take(rows)
-    encoded = EncodedRows.of(model, part, None if judged.spoken is None else judged.spoken[:, rows])
+    spoken = None if judged.spoken is None else judged.spoken[:, rows]
+    encoded = EncodedRows.of(model, part, spoken, None if judged.weights is None else judged.weights[rows])
     metric = "accuracy" if isinstance(judged.predictions.target, ClassTarget) else "rmse"
     judge = Judge(model, judged.y[rows], metric)
     with np.errstate(all="ignore"):  # losses beyond measure are shown as that
