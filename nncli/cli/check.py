@@ -93,10 +93,11 @@ def near(finding: Finding, table: str | None) -> Finding:
 
 def _network(found: Check) -> list[str]:
     """The layers, what the training is estimated to take, and what came of the trial, as far as these are known."""
-    from nncli.cli.console import duration, number, prose, rows, table
+    from nncli.cli.console import number, prose, rows, table
     from nncli.commands.checks.column import have
     from nncli.errors import printable
     from nncli.footprint import in_words
+    from nncli.stages import duration
 
     network, estimate, trial = found.network, found.estimate, found.trial
     blocks = []

@@ -59,6 +59,8 @@ def compare(
         refuse_existing(html, force=force)
         with needing_extra():
             from nncli.reporting.comparison import write_comparison
+            from nncli.reporting.writing import refuse_other_than_html
+        refuse_other_than_html(html)
     found = compared(runs)
     if html is not None:
         write_comparison(found, html, force=force)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from nncli.errors import UsageError, printable
+from nncli.stages import duration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -168,18 +169,9 @@ def number(value: float | None) -> str:
     return "0" if abs(value) < 1e-12 else f"{value:.4g}"
 
 
-def duration(seconds: float) -> str:
-    """1:02:03, 2:03 or 4.2 s."""
-    if seconds < 60.0:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 def summary(started: Started | MembersStarted, finished: Finished) -> str:
     """The end: what was trained, and a table of how good it is beside the trivial guess."""
-    from nncli.commands.scores import headlines
+    from nncli.commands.scores import WITHOUT_GUESS, headlines
 
     trained = f"{_trained(started, finished)}, {duration(finished.seconds)}"
     titles, columns = [""], []
@@ -190,7 +182,7 @@ def summary(started: Started | MembersStarted, finished: Finished) -> str:
     if finished.training is None:
         return trained
     scores = [
-        [printable(name), *(number(value) for _, value in figures)]
+        [printable(name), *(number(None if name in WITHOUT_GUESS and i % 2 else v) for i, (_, v) in enumerate(figures))]
         for (name, _), *figures in zip(columns[0], *columns, strict=True)
     ]
     return f"{trained}\n{table([titles, *scores], sys.stderr)}"

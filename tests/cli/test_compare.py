@@ -80,6 +80,11 @@ def test_the_page_is_written_and_never_over_another_file(nncli: Cli, folder: Pat
     assert Path("c.html").read_text("utf-8") == page
 
 
+def test_a_page_that_is_not_named_as_one_is_refused(nncli: Cli, folder: Path) -> None:
+    assert "page of HTML" in nncli("compare", "runs", "--html", "c.pdf").check(2).err
+    assert not Path("c.pdf").exists()
+
+
 @pytest.mark.parametrize(("name", "kind"), [("jinja2", NncliError), ("nncli.typo", ModuleNotFoundError)])
 def test_what_is_not_installed_is_named(name: str, kind: type[Exception]) -> None:
     with pytest.raises(kind, match=name), needing_extra():
