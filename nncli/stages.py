@@ -38,3 +38,12 @@ def stage(name: str) -> Iterator[Stage]:
 def tell(text: str) -> None:
     """A line that is no stage."""
     LOG.info("%s", text)
+
+
+def duration(seconds: float) -> str:
+    """1:02:03, 2:03 or 4.2 s."""
+    if seconds < 60.0:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -13,7 +13,7 @@ from tests.cli.support import DATA, Cli
 from tests.tables import CLASSES, NUMBERS, TWO
 
 # What is set where the tests are run is not what they are about.
-for variable in [name for name in os.environ if name.startswith("NNCLI_")]:
+for variable in [name for name in os.environ if name.startswith("NNCLI_") or name in ("COLUMNS", "LINES")]:
     del os.environ[variable]
 
 # A deadline for an example would fail on a busy machine and say nothing of the code.

@@ -93,10 +93,11 @@ def near(finding: Finding, table: str | None) -> Finding:
 
 def _network(found: Check) -> list[str]:
     """The layers, what the training is estimated to take, and what came of the trial, as far as these are known."""
-    from nncli.cli.console import duration, number, rows, table
+    from nncli.cli.console import number, prose, rows, table
     from nncli.commands.checks.column import have
     from nncli.errors import printable
     from nncli.footprint import in_words
+    from nncli.stages import duration
 
     network, estimate, trial = found.network, found.estimate, found.trial
     blocks = []
@@ -110,16 +111,17 @@ def _network(found: Check) -> list[str]:
             f"parameters {in_words(network.parameter_bytes)}, optimizer {in_words(network.optimizer_bytes)}, "
             f"activations of a batch {in_words(network.activation_bytes)}"
         )
-        blocks.append(printable(f"{table([['layer', 'type', 'output', 'parameters'], *lines, total])}\n{sizes}"))
+        blocks.append(printable(f"{table([['layer', 'type', 'output', 'parameters'], *lines, total])}\n{prose(sizes)}"))
     if estimate is not None and trial is not None:
         together = f", {estimate.members:,} members, {estimate.workers:,} at a time" if estimate.members > 1 else ""
         bound = "; less if it stops early" if estimate.may_stop_early else ""
         after = number(trial.loss_after) if isfinite(trial.loss_after) else "no finite number any more"
-        blocks.append(
+        told = (
             f"estimate: {duration(estimate.seconds)} and {in_words(estimate.memory_bytes)} of memory "
             f"({have(estimate.epochs, 'epoch', 'epochs')} of {have(estimate.steps_an_epoch, 'step', 'steps')} of "
-            f"{1e3 * trial.seconds_a_step:.3g} ms{together}{bound})\n"
+            f"{1e3 * trial.seconds_a_step:.3g} ms{together}{bound})",
             f"trial: the loss on {rows(trial.rows)} was {number(trial.loss_before)}, and {after} "
-            f"after {have(trial.steps, 'step', 'steps')} at the rate {trial.rate:.3g}"
+            f"after {have(trial.steps, 'step', 'steps')} at the rate {trial.rate:.3g}",
         )
+        blocks.append("\n".join(map(prose, told)))
     return blocks

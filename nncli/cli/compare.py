@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 FEW, NARROW = 3, 24
 """Runs beyond which a value of a setting is cut off at so many characters; --json has all of it."""
+BEFORE = 8
+"""Characters that are shown before the place where long values differ."""
 
 
 def compare(
@@ -56,6 +59,8 @@ def compare(
         refuse_existing(html, force=force)
         with needing_extra():
             from nncli.reporting.comparison import write_comparison
+            from nncli.reporting.writing import refuse_other_than_html
+        refuse_other_than_html(html)
     found = compared(runs)
     if html is not None:
         write_comparison(found, html, force=force)
@@ -73,7 +78,7 @@ def compare(
 
 def _parts(found: Comparison) -> list[str]:
     """What differs, the scores and the tests, each with its title."""
-    from nncli.cli.console import table
+    from nncli.cli.console import prose, table
     from nncli.errors import LONGEST_QUOTE, printable
 
     names, parts = [_short(side.name) for side in found.sides], []
@@ -81,7 +86,7 @@ def _parts(found: Comparison) -> list[str]:
     if found.settings:
         unknown = ["?" if side.config is None else "–" for side in found.sides]
         lines = [
-            [_short(one.key), *(_short(value or none, most) for value, none in zip(one.values, unknown, strict=True))]
+            [_short(one.key), *_cut([value or none for value, none in zip(one.values, unknown, strict=True)], most)]
             for one in found.settings
         ]
         parts.append(f"settings that differ\n{table([['', *names], *lines])}")
@@ -99,7 +104,7 @@ def _parts(found: Comparison) -> list[str]:
         titles = ["", *(f"{name}  " for name in names)]
         parts.append(f"scores on rows that were held out; * is the best\n{table([titles, judged, *lines])}")
     if found.pairs:
-        parts.append("\n".join(printable(found.sentence(pair), keep="") for pair in found.pairs))
+        parts.append("\n".join(prose(printable(found.sentence(pair), keep="")) for pair in found.pairs))
     return parts
 
 
@@ -111,6 +116,20 @@ def _cell(one: Measured | None, best: bool) -> str:
         return "–  "
     ends = "" if one.interval is None else f" ({number(one.interval.low)} to {number(one.interval.high)})"
     return f"{number(one.value)}{ends} {'*' if best else ' '}"
+
+
+def _cut(values: Sequence[str], most: int) -> list[str]:
+    """Values of at most so many characters; those that would look the same begin shortly before they differ."""
+    told = [_short(value, most) for value in values]
+    for text in set(told):
+        same = [i for i, one in enumerate(told) if one == text]
+        letters = zip(*(values[i] for i in same), strict=False)
+        alike = next((j for j, each in enumerate(letters) if len({*each}) > 1), most)
+        if len({values[i] for i in same}) > 1 and alike >= most - 1:
+            rest = _cut([f"…{values[i][alike - BEFORE :]}" for i in same], most)
+            for i, value in zip(same, rest, strict=True):
+                told[i] = value
+    return told
 
 
 def _short(text: str, most: int | None = None) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from nncli.cli.console import duration, number, say
+from nncli.cli.console import number, say
 from nncli.cli.curves import Curve
+from nncli.stages import duration
 from nncli.training.loop import EpochReport, RateHalved
 
 if TYPE_CHECKING:

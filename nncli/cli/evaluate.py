@@ -60,7 +60,7 @@ def evaluate(
 
 def _show(evaluation: Evaluation) -> None:
     """Scores as tables on stdout."""
-    from nncli.cli.console import number, rows, table
+    from nncli.cli.console import number, prose, rows, table
     from nncli.commands.scores import headlines
     from nncli.errors import printable
     from nncli.training.metrics import ClassificationScores
@@ -77,10 +77,10 @@ def _show(evaluation: Evaluation) -> None:
     ]
     typer.echo(f"\nby class\n{table([['class', 'precision', 'recall', 'f1', 'rows'], *classes])}")
     if len(labels) > MOST_IN_CONFUSION:
-        typer.echo(f"\nconfusion: left out, for {len(labels):,} classes; --json has it")
+        typer.echo("\n" + prose(f"confusion: left out, for {len(labels):,} classes; --json has it"))
         return
     pairs = [
         [label, *(f"{count:,.0f}" for count in counts)] for label, counts in zip(labels, scores.confusion, strict=True)
     ]
-    typer.echo("\nconfusion: a row for each true class, a column for each predicted one")
-    typer.echo(table([["", *labels], *pairs]))
+    title = prose("confusion: a row for each true class, a column for each predicted one")
+    typer.echo(f"\n{title}\n{table([['', *labels], *pairs])}")

@@ -131,13 +131,13 @@ def _show(found: Explanation) -> None:
 
 def _importance(found: Explanation) -> Iterator[str]:
     """A table of importance, if it is known."""
-    from nncli.cli.console import rows, table
+    from nncli.cli.console import prose, rows, table
 
     if found.importances is None:
         return
     name, metric = found.loss_name.replace("_", " "), found.metric.replace("_", " ")
     way = {one.column: one.direction for one in found.dependences}
-    lines = [["shuffled", f"{name} grows by", "95 % interval", f"{metric} worsens by", "prediction"]]
+    lines = [["shuffled", f"{name} grows by", "95 % interval", f"{metric} worsens by", _said(found)]]
     for one in found.importances[:MOST_COLUMNS]:
         figures = [
             _figure(one.loss_increase),
@@ -150,12 +150,20 @@ def _importance(found: Explanation) -> Iterator[str]:
     left = len(found.importances) - MOST_COLUMNS
     more = f"\nand {left:,} columns of less importance; --json has them" if left > 0 else ""
     title = f"{rows(found.labelled)}, {name} {_figure(found.loss)}, {metric} {_figure(found.score)}"
-    yield f"{title}\n{table(lines)}{more}"
+    yield f"{prose(title)}\n{table(lines)}{more}"
+
+
+def _said(found: Explanation) -> str:
+    """What rises or falls along a column."""
+    for one in found.dependences:
+        return "prediction" if one.class_of is None else _short(f"probability of {one.class_of} = {one.outputs[0]}")
+    return ""
 
 
 def _dependence(curve: Dependence) -> str:
     """The mean prediction at some points of a column."""
-    from nncli.cli.console import number, table
+    from nncli.cli.console import number, prose, table
+    from nncli.errors import LONGEST_QUOTE
 
     points = [
         number(point) if isinstance(point, float) else _short("(missing)" if point is None else point)
@@ -164,7 +172,7 @@ def _dependence(curve: Dependence) -> str:
     shown = range(len(points)) if curve.values is None else _few(len(points))
     lines = [["", *map(_short, curve.outputs)]]
     lines += [[points[i], *(_figure(value) for value in curve.predictions[i].tolist())] for i in shown]
-    return f"mean prediction by {_short(curve.column)}\n{table(lines)}"
+    return f"{prose(f'{_short(curve.meaning, 2 * LONGEST_QUOTE)}, by {_short(curve.column)}')}\n{table(lines)}"
 
 
 def _figure(value: float | None) -> str:
@@ -178,8 +186,9 @@ def _few(points: int) -> Sequence[int]:
     return sorted({round(i * (points - 1) / 4) for i in range(5)}) if points else []
 
 
-def _short(text: str) -> str:
+def _short(text: str, most: int | None = None) -> str:
     """A text from a table, in one line."""
     from nncli.errors import LONGEST_QUOTE, printable
 
-    return printable(text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…", keep="")
+    most = most or LONGEST_QUOTE
+    return printable(text if len(text) <= most else text[: most - 1] + "…", keep="")

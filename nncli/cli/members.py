@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from nncli.cli.console import duration, number, say
+from nncli.cli.console import number, say
 from nncli.cli.course import SECONDS_BETWEEN_LINES, Pace
 from nncli.cli.live import REFRESHES_PER_SECOND, bar, speaks_unicode, wrapped
 from nncli.commands.progress import MembersProgress
+from nncli.stages import duration
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

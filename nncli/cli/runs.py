@@ -59,8 +59,9 @@ def runs(
 
 def _show(found: tuple[RunInfo, ...]) -> None:
     """A table on stdout."""
-    from nncli.cli.console import duration, number, table
+    from nncli.cli.console import number, table
     from nncli.errors import printable
+    from nncli.stages import duration
 
     lines = [
         [

@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from nncli.commands.judged import Judged
-from nncli.commands.scores import headlines, higher_is_better, score
+from nncli.commands.scores import WITHOUT_GUESS, headlines, higher_is_better, score
 from nncli.data.targets import ClassTarget
 from nncli.model import Predictions
 from nncli.nn.losses import Quantile
@@ -19,7 +19,11 @@ from nncli.training.bootstrap import Interval, Resampling, Samples, class_sample
 @dataclass(frozen=True)
 class Measured:
     """A score with its interval, the trivial guess's, and the interval of how much better the model is on the very same
-    rows: above 0 it is better. None is undefined or not known; `target` is None where there is but one."""
+    rows: above 0 it is better. None is undefined or not known; `target` is None where there is but one.
+
+    The calibration error has its value alone. A resample looks worse calibrated than all rows do, since chance moves
+    the bins apart and every distance counts as positive: the interval would lie above what it is about.
+    """
 
     target: str | None
     name: str
@@ -55,7 +59,9 @@ def assess(judged: Judged) -> Assessment:
         name = title if target is None else title.removesuffix(f"_{target}")
         sign = 1.0 if higher_is_better(name) else -1.0
         interval = gain = None
-        if value is not None:
+        if name in WITHOUT_GUESS:
+            guess = None
+        elif value is not None:
             interval = resampling.interval(model[:, j], value)
         if value is not None and guess is not None:
             gain = resampling.interval(sign * (model[:, j] - trivial[:, j]), sign * (value - guess))

@@ -84,7 +84,7 @@ def attribute(
 
     Args:
         rows: what is explained.
-        background: rows of which the average one is made, such as those of the training.
+        background: rows of which the average one is made, by their weights, such as those of the training.
         of: the class, or the target among several, that is explained; by default the second of two classes, each row's
             likeliest of more, and the first target.
         tell: told how far it is.
@@ -106,7 +106,9 @@ def attribute(
         def tell_rows(done: int, i: int = i) -> None:
             tell("attributions", i * len(rows) + done, members * len(rows))
 
-        found = _of_part(part, usual, rows.model, chosen, tolerance, tell_rows)
+        opened = Opened(part.model.spec.network, part.model.parameters)
+        average = background.mean(opened.enter(usual.X, usual.codes))
+        found = _of_part(part, opened, average, rows.model, chosen, tolerance, tell_rows)
         to = [names.index(name) for name in part.model.names]
         values[:, to] += _by_column(part, found.added) / members
         base += found.base / members
@@ -133,14 +135,18 @@ def choose_output(target: Target, said: Floats, of: str | None) -> Rows:
 
 
 def _of_part(
-    part: Part, usual: Part, model: AnyModel, chosen: Rows, tolerance: float, tell: Callable[[int], None]
+    part: Part,
+    opened: Opened,
+    base: Floats,
+    model: AnyModel,
+    chosen: Rows,
+    tolerance: float,
+    tell: Callable[[int], None],
 ) -> Integrated:
-    """What the inputs of one network add to its own prediction."""
+    """What the inputs of one network add to its own prediction, from that at the `base` (inputs,) on."""
     spec = part.model.spec
-    opened = Opened(spec.network, part.model.parameters)
     T = model.spec.temperature if isinstance(model, Ensemble) else spec.temperature
     read = Reading(spec, T, _known(model.spec.target, spec.target, chosen))
-    base = opened.enter(usual.X, usual.codes).mean(axis=0)
     U = opened.enter(part.X, part.codes)
 
     def value(points: Floats, rows: Rows) -> Floats:

@@ -38,7 +38,8 @@ class Dependence:
 
     A column of numbers has `values` (points,), ascending; one of dates has days since 1970, and `labels` that spell
     them; any other has `labels`, the most frequent ones first, None for a missing cell. `outputs` name the columns of
-    the predictions: the targets, the classes, or of two classes the second.
+    the predictions: the targets, the classes, or of two classes the second; `class_of` is the target whose classes
+    they are, None where numbers are predicted.
     """
 
     column: str
@@ -46,6 +47,14 @@ class Dependence:
     labels: tuple[str | None, ...] | None
     outputs: tuple[str, ...]
     predictions: Floats
+    class_of: str | None = None
+
+    @property
+    def meaning(self) -> str:
+        """What the predictions are."""
+        if self.class_of is None:
+            return "mean prediction" if len(self.outputs) > 1 else f"mean prediction of {self.outputs[0]}"
+        return f"mean probability that {self.class_of} is " + (self.outputs[0] if len(self.outputs) == 1 else "…")
 
     @property
     def points(self) -> list[float] | list[str | None]:
@@ -90,7 +99,9 @@ def dependences(
     tell: Tell = lambda *_: None,
 ) -> tuple[Dependence, ...]:
     """The dependence on each of the columns; `rows` are those of the table, encoded."""
-    shown, outputs = shown_outputs(rows.model.spec.target)
+    target = rows.model.spec.target
+    shown, outputs = shown_outputs(target)
+    class_of = target.name if isinstance(target, ClassTarget) else None
     few = rows
     if len(rows) > MOST_ROWS:
         few = rows.take(np.sort(rng.choice(len(rows), MOST_ROWS, replace=False)))
@@ -100,8 +111,8 @@ def dependences(
         values, labels, lenders = _points(table, _fitted(rows, column))
         means = np.empty((len(lenders), len(outputs)))
         for j, lender in enumerate(lenders):
-            means[j] = few.predict(column, rows.cells(column, np.array([lender])))[:, shown].mean(axis=0)
-        found.append(Dependence(column, values, labels, outputs, means))
+            means[j] = few.mean(few.predict(column, rows.cells(column, np.array([lender])))[:, shown])
+        found.append(Dependence(column, values, labels, outputs, means, class_of))
     tell("dependence", len(columns), len(columns))
     return tuple(found)
 

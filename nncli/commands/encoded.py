@@ -14,9 +14,11 @@ from nncli.data.encoding import Codes, Encoder, Matrix
 from nncli.data.examples import Examples
 from nncli.data.strangers import Strangers
 from nncli.data.table import Table
+from nncli.data.weights import Weights, combine
 from nncli.ensemble import AnyModel, Ensemble, among, outputs_of
 from nncli.model import Model
 
+Floats: TypeAlias = npt.NDArray[np.float64]
 Rows: TypeAlias = npt.NDArray[np.int64]
 Spoken: TypeAlias = npt.NDArray[np.bool_]
 """(members, rows): which members' word counts of a row."""
@@ -80,16 +82,20 @@ class EncodedRows:
     """Some rows, encoded for each network of a model.
 
     `spoken` says which members of an ensemble are to be heard of each row, where not all are; `strangers` what the rows
-    held that the training rows did not.
+    held that the training rows did not; `weights` (rows,), of mean 1, how much each counts, None where all count the
+    same, which they also do where no row counts at all.
     """
 
     model: AnyModel
     parts: tuple[Part, ...]
     spoken: Spoken | None
     strangers: Strangers
+    weights: Weights | None = None
 
     @classmethod
-    def of(cls, model: AnyModel, table: Table, spoken: Spoken | None = None) -> EncodedRows:
+    def of(
+        cls, model: AnyModel, table: Table, spoken: Spoken | None = None, weights: Weights | None = None
+    ) -> EncodedRows:
         """Encode the rows of a table.
 
         Raises:
@@ -103,7 +109,7 @@ class EncodedRows:
         strangers = met[0]
         for others in met[1:]:
             strangers = strangers & others
-        return cls(model, tuple(parts), spoken, strangers)
+        return cls(model, tuple(parts), spoken, strangers, _scaled(weights))
 
     def __len__(self) -> int:
         return len(self.parts[0].X)
@@ -111,7 +117,14 @@ class EncodedRows:
     def take(self, rows: Rows) -> EncodedRows:
         """The rows at these positions."""
         parts = tuple(part.take(rows) for part in self.parts)
-        return EncodedRows(self.model, parts, None if self.spoken is None else self.spoken[:, rows], self.strangers)
+        spoken = None if self.spoken is None else self.spoken[:, rows]
+        weights = None if self.weights is None else _scaled(self.weights[rows])
+        return EncodedRows(self.model, parts, spoken, self.strangers, weights)
+
+    def mean(self, values: Floats) -> Floats:
+        """The mean of `values` (rows, …) over the rows, each by its weight."""
+        w = self.weights
+        return np.asarray(values.mean(axis=0) if w is None else np.average(values, axis=0, weights=w))
 
     def cells(self, column: str, rows: Rows) -> list[Cells | None]:
         """What the rows at these positions have in a column, for every network."""
@@ -133,3 +146,8 @@ class EncodedRows:
             spoken = part.model.predict_examples(Examples(some.X[heard], some.codes[heard], some.y[heard]), 2)
             total[heard] += among(target, spoken.at_temperature(spec.temperature))
         return self.model.mean(total, self.spoken.sum(axis=0)[:, None]).values
+
+
+def _scaled(weights: Weights | None) -> Weights | None:
+    """The weights, of mean 1; None where they are all 0."""
+    return combine(weights, None) if weights is not None and weights.any() else None

@@ -12,7 +12,7 @@ import numpy as np
 
 from nncli.commands.attribution import Attributions, attribute, choose_output
 from nncli.commands.dependence import Dependence, dependences
-from nncli.commands.encoded import EncodedRows, Rows
+from nncli.commands.encoded import EncodedRows, Rows, Spoken
 from nncli.commands.evaluate import read_data
 from nncli.commands.judged import judge
 from nncli.commands.permutation import Importance, Judge, by_change, importances
@@ -22,8 +22,9 @@ from nncli.config.schema import Config
 from nncli.data.scratch import Scratch
 from nncli.data.table import Table
 from nncli.data.targets import ClassTarget, Target, rows_with_target
+from nncli.data.weights import Weights, read_weights
 from nncli.ensemble import AnyModel
-from nncli.errors import DataError, Place, UsageError
+from nncli.errors import DataError, Place, UsageError, quoted
 from nncli.runs.directory import Run
 from nncli.stages import stage
 from nncli.training.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS
@@ -76,6 +77,7 @@ class Explanation:
                     "column": one.column,
                     "points": one.points,
                     "outputs": list(one.outputs),
+                    "meaning": one.meaning,
                     "predictions": [[v if isfinite(v) else None for v in row] for row in one.predictions.tolist()],
                 }
                 for one in self.dependences
@@ -100,7 +102,8 @@ def explain(
     Args:
         run: a run directory.
         data: a file or a frame, whose target may be missing; `-` is the standard input; None are the rows that the run
-            was validated on, of which each member of an ensemble speaks of those alone that it never saw.
+            was validated on, by their weights, of which each member of an ensemble speaks of those alone that it never
+            saw.
         rows: at most so many are looked at, drawn with the run's seed; default: 5,000, for attributions 1,000.
         repeats: how often every column is shuffled.
         top: how many columns have their dependence told.
@@ -122,7 +125,7 @@ def explain(
     if of is not None:
         choose_output(target, np.empty((0, 1)), of)  # or it is said now
     config = unchanged(opened, manifest, ())
-    table, notes, spoken = _table(run, data, model)
+    table, notes, spoken, weights = _table(run, data, model, config.data.weight)
     if not len(table):
         raise DataError("the table has no rows", place=Place(source=table.source), hint="Is this the right file?")
     rng = np.random.default_rng(config.seed)
@@ -131,7 +134,8 @@ def explain(
         notes.append(f"looked at {len(drawn):,} of {len(table):,} rows, drawn with the run's seed")
     part = table.take(drawn)
     with stage("encoding"):
-        encoded = EncodedRows.of(model, part, None if spoken is None else spoken[:, drawn])
+        heard = None if spoken is None else spoken[:, drawn]
+        encoded = EncodedRows.of(model, part, heard, None if weights is None else weights[drawn])
     if encoded.strangers.note:
         notes.append(encoded.strangers.note)
 
@@ -178,15 +182,24 @@ def explain(
 
 
 def _table(
-    run: str | Path, data: str | Path | Frame | None, model: AnyModel
-) -> tuple[Table, list[str], np.ndarray[Any, np.dtype[np.bool_]] | None]:
-    """The rows to look at, notes on them, and which members may speak of them."""
+    run: str | Path, data: str | Path | Frame | None, model: AnyModel, weight: str | None
+) -> tuple[Table, list[str], Spoken | None, Weights | None]:
+    """The rows to look at, notes on them, which members may speak of them, and how much each counts.
+
+    The run's own rows count by their weights, as in its scores; those of another table all count the same, as in
+    `nncli evaluate`.
+    """
     if data is None:
         judged = judge(run)
         notes = [] if judged.on == "validation" else ["the run held no rows out: these are the rows it was trained on"]
-        return judged.table, notes, judged.spoken
+        if weight is not None:
+            notes.append(f"rows count by their weights, {quoted(weight)}")
+        return judged.table, notes, judged.spoken, judged.weights
     table = read_data(model, data)
-    return table, list(table.notes), None
+    notes = list(table.notes)
+    if weight is not None:
+        notes.append(f"all rows count the same, as in nncli evaluate; the run's own count by {quoted(weight)}")
+    return table, notes, None, None
 
 
 def _draw(n: int, most: int, rng: np.random.Generator) -> Rows:
@@ -217,7 +230,9 @@ def _background(run: Run, config: Config, model: AnyModel, rows: EncodedRows, no
     with Scratch() as scratch:
         stored = with_target(read(config, config.data.path, [], scratch), config.data.target, [])
         few = _draw(len(stored), MOST_ROWS, np.random.default_rng(config.seed))
-        return EncodedRows.of(model, stored.take(few).only(model.names))
+        some, weight = stored.take(few), config.data.weight
+        weights = None if weight is None else read_weights(some.only([weight]), weight)
+        return EncodedRows.of(model, some.only(model.names), weights=weights)
 
 
 def _missed(found: Attributions) -> str:

@@ -8,6 +8,10 @@ normal distribution. Each row counts in it twice, as it does in the estimate: wi
 loss, and with what its cells add to the losses of others. The spread of the two together is what the mean's own spread
 is made of (Hoeffding, "A class of statistics with asymptotically normal distribution", 1948, section 5); shuffling few
 times makes it seem larger than it is, on average never smaller.
+
+Where rows have weights w of mean 1, a loss counts by the weight of the row whose loss it is, as in the scores; any row
+is as likely as any other to lend its cells. The mean is a ratio then, of which a row moves the denominator as well: w
+times the mean is taken off its spread (Cochran, "Sampling techniques", 1977, section 6.3).
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ import numpy.typing as npt
 from nncli.commands.encoded import EncodedRows
 from nncli.commands.scores import Truth, higher_is_better, single_metric
 from nncli.data.targets import ClassTarget
+from nncli.data.weights import Weights
 from nncli.ensemble import AnyModel, Ensemble
 from nncli.nn.losses import Huber, Loss, Mae, Poisson, Quantile
 from nncli.training.calibration import SMALLEST
@@ -80,12 +85,12 @@ class Judge:
     def as_it_is(self, rows: EncodedRows) -> tuple[float, float]:
         """The mean loss and the metric of the rows, unshuffled."""
         values = rows.predict()
-        return float(self.losses(values).mean()), self.score(values)
+        return float(rows.mean(self.losses(values))), self.score(values, rows.weights)
 
-    def score(self, values: Floats) -> float:
-        """The metric; NaN where it is undefined."""
+    def score(self, values: Floats, weights: Weights | None = None) -> float:
+        """The metric of rows with such weights; NaN where it is undefined."""
         with np.errstate(all="ignore"):
-            return single_metric(self.model.spec.target, self.metric)(self.y, values, None)
+            return single_metric(self.model.spec.target, self.metric)(self.y, values, weights)
 
 
 def _losses(loss: Loss, P: Floats, Y: Floats, scale: Floats) -> Floats:
@@ -116,7 +121,8 @@ def importances(
     """
     orders = [rng.permutation(len(rows)) for _ in range(repeats)]
     before = rows.predict()
-    losses, score = judge.losses(before), judge.score(before)
+    losses, score = judge.losses(before), judge.score(before, rows.weights)
+    w = np.ones(len(rows)) if rows.weights is None else rows.weights
     sign = 1.0 if higher_is_better(judge.metric) else -1.0
     found = []
     for i, column in enumerate(rows.model.names):
@@ -124,12 +130,16 @@ def importances(
         as_taker, as_giver, scores = np.zeros(len(rows)), np.zeros(len(rows)), []
         for order in orders:
             values = rows.predict(column, rows.cells(column, order))
-            more = judge.losses(values) - losses
+            more = w * (judge.losses(values) - losses)
             as_taker += more / repeats
             as_giver[order] += more / repeats
-            scores.append(judge.score(values))
+            scores.append(judge.score(values, rows.weights))
         increase = float(as_taker.mean())
-        reach = NORMAL_95 * float((as_taker + as_giver).std(ddof=1)) / sqrt(len(rows)) if len(rows) > 1 else nan
+        reach = (
+            NORMAL_95 * float((as_taker + as_giver - w * increase).std(ddof=1)) / sqrt(len(rows))
+            if len(rows) > 1
+            else nan
+        )
         worsening = sign * (score - float(np.mean(scores)))
         found.append(Importance(column, increase, increase - reach, increase + reach, worsening))
     tell("importance", len(found), len(found))
@@ -142,7 +152,7 @@ def by_change(rows: EncodedRows, rng: np.random.Generator) -> list[str]:
     """The columns, first those that change predictions most where they are shuffled, which needs no labels."""
     order, before = rng.permutation(len(rows)), rows.predict()
     changes = {
-        column: float(np.abs(rows.predict(column, rows.cells(column, order)) - before).mean())
+        column: float(rows.mean(np.abs(rows.predict(column, rows.cells(column, order)) - before)).mean())
         for column in rows.model.names
     }
     return sorted(changes, key=lambda column: -changes[column])

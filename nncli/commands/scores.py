@@ -64,6 +64,10 @@ def single_metric(target: Target, name: str) -> Metric:
     return mean
 
 
+WITHOUT_GUESS: frozenset[str] = frozenset({"calibration_error"})
+"""Scores by which the trivial guess is nearly perfect, since it is as sure as classes are frequent: it sets no mark."""
+
+
 def higher_is_better(name: str) -> bool:
     """Whether more of the metric is better."""
     return name in HIGHER_IS_BETTER

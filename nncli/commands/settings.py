@@ -12,8 +12,10 @@ from nncli.nn.losses import Loss
 from nncli.specification import chosen
 
 UNTOLD = frozenset({"output", "workers", "threads", "memory_limit", "checkpoint", "layers"})
-"""Where a run is, and how it was computed, which changes nothing of it; the layers have a line of their own."""
-COLUMNS = "data.columns."
+"""Where a run is, and how it was computed, which changes nothing of it; the layers are told in a way of their own."""
+COLUMNS, LAYERS = "data.columns.", "layers."
+OF_ALL_LAYERS = ("activation", "init", "parametrisation")
+"""Keys that say what is so of every layer that says nothing else."""
 
 
 @dataclass(frozen=True)
@@ -42,20 +44,23 @@ class Settled:
 def differing(configs: Sequence[Settled | None]) -> tuple[Setting, ...]:
     """The keys whose values are not the same in all configurations that are known, in the order of the schema.
 
-    What only some of them can have, such as the momentum of one optimizer among several, is told where it is not at its
-    default; the kind of a column, where all of them have the column.
+    Layers are told by their keys, such as `layers.1.units`, where all have layers of the same kinds one after another,
+    else in a line. What only some of them can have, such as the momentum of one optimizer among several, is told where
+    it is not at its default; the kind of a column, where all of them have the column.
     """
-    each = [None if config is None else dict(_flat(config)) for config in configs]
+    alike = len({_kinds(one.config.layers) for one in configs if one is not None}) == 1
+    layers = _by_key if alike else _in_line
+    each = [None if one is None else {**dict(_flat(one)), **dict(layers(one.config))} for one in configs]
     given = {key for one in configs if one is not None for key, _ in _pairs(chosen(one.config))}
     known = [one for one in each if one is not None]
     order = {name: i for i, name in enumerate(Config.model_fields)}
     keys = sorted(
-        dict.fromkeys(key for one in known for key in one), key=lambda key: order[key.partition(".")[0]]
+        dict.fromkeys(key for one in known for key in one), key=lambda key: (order[key.partition(".")[0]], _place(key))
     )  # a stable sort: the keys of a section keep together
 
     def told(key: str) -> bool:
         values = [one.get(key) for one in known]
-        if None in values:
+        if None in values and not key.startswith(LAYERS):
             return key in given and not key.startswith(COLUMNS)
         return len(set(values)) > 1
 
@@ -65,14 +70,41 @@ def differing(configs: Sequence[Settled | None]) -> tuple[Setting, ...]:
 
 
 def _flat(settled: Settled) -> Iterator[tuple[str, str]]:
-    """Every key and what it says; the layers in their short forms."""
-    config, document = settled.config, settled.config.model_dump(mode="json")
+    """Every key but those of the layers, and what it says."""
+    document = settled.config.model_dump(mode="json")
     if settled.member is not None:
         document = _filled(document, settled.member.model_dump(mode="json"))
     yield from _pairs(document)
-    usual = {"activation": config.activation, "init": config.init, "parametrisation": config.parametrisation}
-    common = {key: chosen(value) for key, value in usual.items()}
+
+
+def _place(key: str) -> list[int]:
+    """Of a key of a layer, which one it is."""
+    return [int(part) for part in key.split(".") if part.isdigit()] if key.startswith(LAYERS) else []
+
+
+def _kinds(layers: Sequence[Any]) -> tuple[object, ...]:
+    """The types of layers, and of those within them."""
+    return tuple((layer.type, _kinds(getattr(layer, "layers", ()))) for layer in layers)
+
+
+def _in_line(config: Config) -> Iterator[tuple[str, str]]:
+    """All layers in their short forms."""
+    common = {key: chosen(getattr(config, key)) for key in OF_ALL_LAYERS}
     yield "layers", in_line([_short(chosen(layer), common) for layer in config.layers])
+
+
+def _by_key(config: Config) -> Iterator[tuple[str, str]]:
+    """Every key of every layer that says more than what is so of all of them."""
+    document = config.model_dump(mode="json")
+    common = {key: document[key] for key in OF_ALL_LAYERS}
+
+    def of(layers: Sequence[Mapping[str, Any]], before: str) -> Iterator[tuple[str, str]]:
+        for i, layer in enumerate(layers):
+            own = {key: value for key, value in layer.items() if value not in (None, common.get(key))}
+            yield from of(own.pop("layers", ()), f"{before}{i}.{LAYERS}")
+            yield from _pairs(own, f"{before}{i}.")
+
+    return of(document["layers"], LAYERS)
 
 
 def _filled(document: Mapping[str, Any], member: Mapping[str, Any]) -> dict[str, Any]:

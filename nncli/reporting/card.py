@@ -9,7 +9,7 @@ from nncli.commands.assessment import Assessment
 from nncli.commands.evidence import Evidence
 from nncli.reporting.document import Page, number, shown
 from nncli.reporting.sections.headline import facts
-from nncli.reporting.sections.scores import between
+from nncli.reporting.sections.scores import between, guessed, name_of
 from nncli.reporting.sections.use import COMMANDS, intended, limits
 from nncli.version import __version__
 
@@ -63,7 +63,7 @@ def _scores(evidence: Evidence, assessment: Assessment | None) -> str:
         on = "that were not trained on" if judged.on == "validation" else "that it was trained on"
         rows = [
             (
-                one.name if one.target is None else f"{one.name}, {shown(one.target)}",
+                name_of(one.name, one.target),
                 number(one.value),
                 between(one.interval),
                 number(one.trivial),
@@ -78,7 +78,7 @@ def _scores(evidence: Evidence, assessment: Assessment | None) -> str:
         return "None were recorded."
     on = "validation" if metrics.validation else "training"
     lines = [
-        (one.name if one.target is None else f"{one.name}, {shown(one.target)}", number(one.value), number(one.trivial))
+        (name_of(one.name, one.target), number(one.value), number(guessed(one.name, one.trivial)))
         for one in recorded.scores
     ]
     return f"On {recorded.rows:,} {on} rows:\n\n" + table(("metric", "model", "trivial guess"), lines)

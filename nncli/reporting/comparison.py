@@ -13,7 +13,8 @@ from nncli.files import refuse_existing, write_text
 from nncli.reporting.document import Notice, Page, Paragraph, Part, Section, Table, number, shown
 from nncli.reporting.sections.overlay import overlay
 from nncli.reporting.sections.scores import between
-from nncli.reporting.writing import html
+from nncli.reporting.writing import html, refuse_other_than_html
+from nncli.stages import duration
 from nncli.training.bootstrap import RESAMPLES
 from nncli.version import __version__
 
@@ -29,8 +30,9 @@ def write_comparison(found: Comparison, path: Path, *, force: bool = False) -> N
     """Write the page.
 
     Raises:
-        UsageError: the file exists.
+        UsageError: the file exists, or is not named as a page is.
     """
+    refuse_other_than_html(path)
     refuse_existing(path, force=force)
     write_text(path, html(page_of(found)))
 
@@ -139,14 +141,14 @@ def _settings(found: Comparison) -> Section:
 
 def _runs(found: Comparison) -> Section:
     """What each run is."""
-    columns = ("run", "directory", "status", "networks", "rows", "epochs", "best epoch", "started (UTC)", "seconds")
+    columns = ("run", "directory", "status", "networks", "rows", "epochs", "best epoch", "started (UTC)", "took")
     rows = []
     for side in found.sides:
         info = side.info
         counts = [
             "–" if count is None else f"{count:,}" for count in (info.members, info.rows, info.epochs, info.best_epoch)
         ]
-        seconds = "–" if info.seconds is None else f"{info.seconds:,.1f}"
+        took = "–" if info.seconds is None else duration(info.seconds)
         started = shown((info.started or "–")[:19].replace("T", " "))
-        rows.append((shown(side.name), shown(side.path, 400), info.status, *counts, started, seconds))
+        rows.append((shown(side.name), shown(side.path, 400), info.status, *counts, started, took))
     return Section("runs", "The runs", (Table("The runs", columns, tuple(rows), (0, 1, 2)),))

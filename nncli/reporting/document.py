@@ -26,13 +26,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells, the first of each being what it is about; columns at `prose` are words, the rest numbers."""
+    """Rows of cells, the first of each being what it is about; columns at `prose` are words, the rest numbers.
+
+    One that `folds` shows the cells of a row one beneath the other where there is no room to show them side by side.
+    """
 
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str | Cell, ...], ...]
     prose: tuple[int, ...] = (0,)
     note: str = ""
+    folds: bool = False
     kind: ClassVar[str] = "table"
 
     @property

@@ -8,7 +8,6 @@ from pathlib import Path
 from nncli.commands.assessment import Assessment, assess
 from nncli.commands.evidence import Evidence, gather
 from nncli.commands.judged import Judged
-from nncli.errors import Place, UsageError
 from nncli.files import refuse_existing, together, write_text
 from nncli.reporting.card import MARK as CARD_MARK
 from nncli.reporting.card import card
@@ -24,7 +23,7 @@ from nncli.reporting.sections.scores import measured, recorded
 from nncli.reporting.sections.segments import segments
 from nncli.reporting.sections.use import use
 from nncli.reporting.sections.worst import worst
-from nncli.reporting.writing import MARK, html
+from nncli.reporting.writing import MARK, html, refuse_other_than_html
 from nncli.runs.history import Metrics
 from nncli.stages import stage
 from nncli.version import __version__
@@ -46,7 +45,7 @@ def report(run: str | Path, output: str | Path | None = None, *, force: bool = F
 
     Raises:
         RunError: there is no such run, or its manifest is damaged.
-        UsageError: a file is in the way.
+        UsageError: a file is in the way, or the output is not named as a page is.
     """
     path = Path(run)
     written = places(path, None if output is None else Path(output), force=force)
@@ -66,16 +65,11 @@ def places(run: Path, output: Path | None, *, force: bool) -> Written:
     """Where the files go.
 
     Raises:
-        UsageError: a file is in the way.
+        UsageError: a file is in the way, or the output is not named as a page is.
     """
     page = run / NAME if output is None else output
+    refuse_other_than_html(page)
     beside = page.with_suffix(".md")
-    if beside == page:
-        raise UsageError(
-            "the model card, a file of Markdown beside the report, would have the report's name",
-            place=Place(source=str(page)),
-            hint="Name the report with another ending, such as .html.",
-        )
     for file, mark in ((page, MARK), (beside, CARD_MARK)):
         refuse_existing(file, force=force or (output is None and _begins_with(file, mark)))
     return Written(page, beside)
@@ -116,7 +110,7 @@ def of_rows(judged: Judged, assessment: Assessment, metrics: Metrics | None) -> 
         measured(judged, assessment, metrics),
         classes(judged),
         numbers(judged),
-        segments(judged, assessment),
+        segments(judged, assessment, found.columns),
         influence(judged, found),
         worst(judged, found),
         data(judged),

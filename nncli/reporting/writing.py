@@ -5,16 +5,33 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from nncli.errors import Place, UsageError
 from nncli.reporting.document import Page
 from nncli.version import __version__
 
 GENERATOR = f"nncli {__version__}"
 MARK = b'<meta name="generator" content="nncli '
 """By which a file is known for a page of nncli's, in its first bytes."""
+SUFFIXES = (".html", ".htm")
+
+
+def refuse_other_than_html(file: Path) -> None:
+    """Whoever names another kind of file would get a page that no program opens as that.
+
+    Raises:
+        UsageError: the file is not named as a page is.
+    """
+    if file.suffix.lower() not in SUFFIXES:
+        raise UsageError(
+            "a report is a page of HTML, and no other kind of file",
+            place=Place(source=str(file)),
+            hint="Name a file that ends in .html; a browser prints it as a PDF.",
+        )
 
 
 def html(page: Page) -> str:

@@ -84,9 +84,36 @@ def test_a_keyboard_reaches_what_scrolls_and_what_unfolds(browser: Browser, repo
         page.locator("summary").first.focus()
         page.keyboard.press("Enter")
         assert page.evaluate("document.querySelector('details').open")
+        open_all(page)
         scrolling = "[...document.querySelectorAll('.scroll')].filter(one => one.scrollWidth > one.clientWidth)"
         assert page.evaluate(f"{scrolling}.length") > 0
         assert page.evaluate(f"{scrolling}.every(one => one.tabIndex === 0)")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", ["classes", "numbers", "hostile"])
+def test_scores_and_rows_that_went_wrong_are_seen_without_scrolling_sideways(
+    browser: Browser, reports: dict[str, Path], name: str, width: int
+) -> None:
+    with opened(browser, reports[name], width) as page:
+        boxes = page.locator(".folds")
+        assert boxes.count() >= 3
+        for i in range(boxes.count()):
+            if width < 960 or name != "hostile":  # beside each other, long names may be wider than a page
+                assert boxes.nth(i).evaluate("one => one.scrollWidth <= one.clientWidth")
+        shown = boxes.first.locator("td").first.evaluate("one => getComputedStyle(one, '::before').content")
+        assert (shown == '"model"') == (width < 960)
+        assert page.get_by_role("rowheader").count() > 10  # it is a table still to who cannot see it
+
+
+def test_a_caption_is_read_whole_where_its_table_is_wider_than_the_page(
+    browser: Browser, reports: dict[str, Path]
+) -> None:
+    with opened(browser, reports["comparison"], 360) as page:
+        ends = page.evaluate(
+            "[...document.querySelectorAll('caption span')].map(one => one.getBoundingClientRect().right)"
+        )
+        assert max(ends) <= 360
 
 
 def test_headings_come_in_order(browser: Browser, reports: dict[str, Path]) -> None:

@@ -46,6 +46,24 @@ def test_settings_scores_and_the_finding_are_on_stdout(nncli: Cli, folder: Path)
     assert shown.err.endswith("next: nncli compare runs/a runs/b --html comparison.html\n")
 
 
+def test_values_that_are_cut_off_are_cut_where_they_differ(nncli: Cli, folder: Path) -> None:
+    layers = "[{type: dense, units: 4, activation: tanh, init: {type: glorot}}, {type: dropout, rate: %s}, 5%s]"
+    for name, words in (("c", layers % ("0.25", "")), ("d", layers % ("0.25", ", 7")), ("e", layers % ("0.5", ""))):
+        train("c.yaml", output=Path("runs", name), assignments=[f"layers={words}"])
+    (line,) = [
+        line for line in nncli("compare", "runs/c", "runs/d").check().out.splitlines() if line.startswith("layers ")
+    ]
+    assert line.split()[-3:] == ["…0.25},", "5,", "7]"]
+    (line,) = [
+        line
+        for line in nncli("compare", *(f"runs/{name}" for name in "acde")).check().out.splitlines()
+        if line.startswith("layers ")
+    ]
+    cells = line.split("    ")
+    assert len({cell.strip() for cell in cells}) == 5
+    assert all(len(cell.strip()) <= 24 for cell in cells)
+
+
 def test_a_folder_stands_for_its_runs_and_json_is_one_object(nncli: Cli, folder: Path) -> None:
     shown = nncli("compare", "runs", "--json", "-q").check()
     assert [run["name"] for run in json.loads(shown.out)["runs"]] == ["a", "b"]
@@ -60,6 +78,11 @@ def test_the_page_is_written_and_never_over_another_file(nncli: Cli, folder: Pat
     assert "c.html" in nncli("compare", "runs", "--html", "c.html").check(2).err
     nncli("compare", "runs", "--html", "c.html", "--force").check()
     assert Path("c.html").read_text("utf-8") == page
+
+
+def test_a_page_that_is_not_named_as_one_is_refused(nncli: Cli, folder: Path) -> None:
+    assert "page of HTML" in nncli("compare", "runs", "--html", "c.pdf").check(2).err
+    assert not Path("c.pdf").exists()
 
 
 @pytest.mark.parametrize(("name", "kind"), [("jinja2", NncliError), ("nncli.typo", ModuleNotFoundError)])

@@ -21,7 +21,7 @@ def test_importance_is_a_table_on_stdout_and_what_to_do_next_is_said_beside_it(n
     assert sorted(line.split()[0] for line in lines) == [
         *("bill_depth_mm", "bill_length_mm", "body_mass_g", "flipper_length_mm", "island", "sex")
     ]
-    assert "mean prediction by" in done.out
+    assert "\n\nmean probability that species is …, by " in done.out
     assert done.err.splitlines()[-1] == f"next: nncli report {penguins}"
 
 
@@ -29,6 +29,19 @@ def test_the_direction_of_one_output_is_told(nncli: Cli, line: Path) -> None:
     done = nncli("explain", line, "-q").check()
     assert done.err == ""
     assert done.out.count("rises") == 2
+    assert "\nmean prediction of y, by x1\n" in done.out
+
+
+def test_of_two_classes_it_is_told_whose_probability_is_meant(nncli: Cli, here: Path) -> None:
+    rows = "\n".join(f"{i},{i % 3},{int(i % 3 > 1)}" for i in range(60))
+    (here / "t.csv").write_text(f"a,b,survived\n{rows}\n")
+    (here / "c.yaml").write_text("data: {path: t.csv, target: survived}\nlayers: []\nloss: cross_entropy\nepochs: 1\n")
+    run = nncli("train", "c.yaml", "-q").check().path
+    shown = nncli("explain", run, "-q").check().out
+    assert "    probability of survived = 1\n" in shown
+    assert "\nmean probability that survived is 1, by b\n" in shown
+    told = json.loads(nncli("explain", run, "-q", "--json").check().out)
+    assert {one["meaning"] for one in told["dependence"]} == {"mean probability that survived is 1"}
 
 
 def test_attributions_are_written_for_the_rows_looked_at(nncli: Cli, penguins: Path, here: Path) -> None:
@@ -51,7 +64,7 @@ def test_a_table_without_labels_can_be_piped_in(nncli: Cli, penguins: Path) -> N
     rows = pl.read_csv(TABLE, infer_schema=False).drop("species").write_csv().encode()
     done = nncli("explain", penguins, "-", "--top", 1, stdin=rows).check()
     assert "no target" in done.err
-    assert done.out.startswith("mean prediction by ")
+    assert done.out.startswith("mean probability that species is …, by ")
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,16 @@ def test_every_point_is_the_mean_of_the_table_with_that_cell_everywhere(column: 
         np.testing.assert_allclose(said, model.predict(Table(everywhere, "rows")).values.mean(axis=0))
 
 
+def test_rows_are_averaged_by_their_weights() -> None:
+    model, table = model_of(6), table_of(30)
+    w = np.random.default_rng(0).exponential(size=30)
+    rows = EncodedRows.of(model, table, weights=w)
+    (curve,) = dependences(rows, table, ["colour"], np.random.default_rng(0))
+    for label, predicted in zip(curve.points, curve.predictions, strict=True):
+        there = Table(table.frame.with_columns(pl.lit(label).alias("colour")), "rows")
+        assert predicted == pytest.approx(np.average(model.predict(there).values, axis=0, weights=w))
+
+
 def test_numbers_are_looked_at_from_the_lowest_to_the_highest() -> None:
     curve = curve_of(model_of(), table_of(200), "x1")
     x = table_of(200).frame["x1"].drop_nulls()

@@ -70,3 +70,17 @@ def test_of_each_row_those_members_are_heard_who_may_speak() -> None:
     assert np.array_equal(said[:10], one[:10])
     assert np.array_equal(said[10:20], two[10:20])
     assert np.array_equal(said[20:], (one[20:] + two[20:]) / 2)
+
+
+def test_means_are_weighted_unless_no_row_counts() -> None:
+    model, values = MODELS["one"], np.arange(60.0).reshape(30, 2)
+    w = np.where(np.arange(30) < 20, 0.0, np.arange(30.0))
+    rows = EncodedRows.of(model, TABLE, weights=w)
+    assert rows.weights is not None
+    assert rows.weights.mean() == pytest.approx(1.0)
+    assert rows.mean(values) == pytest.approx(np.average(values, axis=0, weights=w))
+    few = rows.take(np.array([3, 25, 29]))
+    assert few.mean(values[:3]) == pytest.approx((25 * values[1] + 29 * values[2]) / 54)
+    none = rows.take(np.array([3, 4]))
+    assert none.weights is None
+    assert none.mean(values[:2]) == pytest.approx(values[:2].mean(axis=0))

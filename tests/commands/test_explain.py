@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli import explain, train
+from nncli import evaluate, explain, predict, train
 from nncli.commands.judged import judge
 from nncli.commands.scores import headlines
 from nncli.errors import DataError, RunError, UsageError
@@ -34,6 +34,46 @@ def test_without_a_table_the_rows_that_were_held_out_are_looked_at(penguins: Pat
     assert found.score == pytest.approx(figures["accuracy"])
     assert found.loss == pytest.approx(figures["log_loss"])
     assert not any("drawn" in note or "trained on" in note for note in found.notes)
+
+
+@pytest.fixture(scope="module")
+def weighted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of y by a and b, whose rows count by w: half of them next to nothing."""
+    folder, rng = tmp_path_factory.mktemp("weighted"), np.random.default_rng(0)
+    a, b = rng.normal(size=200), rng.normal(size=200)
+    w = np.where(np.arange(200) % 2, 1.0, 1e-3)
+    y = np.where(w == 1.0, 3.0 * a, 9.0 * b + 5.0)
+    pl.DataFrame({"a": a, "b": b, "w": w, "y": y}).write_csv(folder / "t.csv")
+    (folder / "c.yaml").write_text(
+        "data: {path: t.csv, target: y, weight: w}\nlayers: []\nepochs: 200\nlearning_rate: 0.05\n"
+    )
+    return train(folder / "c.yaml", output=folder / "run").run
+
+
+def test_the_runs_own_rows_count_by_their_weights(weighted: Path) -> None:
+    found, judged = explain(weighted, top=1), judge(weighted)
+    assert found.score == pytest.approx(dict(headlines(judged.scores))["rmse"])
+    assert "rows count by their weights, 'w'" in found.notes
+    assert found.importances is not None
+    one = found.importances[0]
+    assert one.column == "a"
+    assert one.loss_increase == pytest.approx(18.0, rel=0.5)  # twice the square of 3, were the rows many
+
+
+def test_rows_of_another_table_count_the_same_as_where_they_are_evaluated(weighted: Path) -> None:
+    table = weighted.parent / "t.csv"
+    found, scores = explain(weighted, table, top=0), evaluate(weighted, table).scores
+    assert found.score == pytest.approx(dict(headlines(scores))["rmse"])
+    assert any("all rows count the same" in note and "'w'" in note for note in found.notes)
+
+
+def test_the_average_row_is_that_of_rows_by_their_weights(weighted: Path) -> None:
+    found = explain(weighted, attributions=True, rows=3, top=0)
+    frame = pl.read_csv(weighted.parent / "t.csv")
+    usual = {name: [np.average(frame[name], weights=frame["w"])] for name in ("a", "b")}
+    assert found.attributions is not None
+    expected = predict(weighted, pl.DataFrame(usual)).to_numpy()[0, -1]
+    assert found.attributions.base == pytest.approx(np.full(3, expected), rel=1e-4)
 
 
 def test_of_an_ensemble_those_members_speak_that_never_saw_the_row(ensemble: Path) -> None:
@@ -140,7 +180,8 @@ def test_the_json_says_all_but_the_attributions(penguins: Path) -> None:
     assert said["loss_name"] == "log_loss"
     assert said["importance"][0].keys() == {"column", "loss_increase", "low", "high", "metric_worsening"}
     (curve,) = said["dependence"]
-    assert curve.keys() == {"column", "points", "outputs", "predictions"}
+    assert curve.keys() == {"column", "points", "outputs", "meaning", "predictions"}
+    assert curve["meaning"] == "mean probability that species is …"
     assert len(curve["points"]) == len(curve["predictions"])
 
 

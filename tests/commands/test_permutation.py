@@ -85,6 +85,43 @@ def test_the_interval_covers_what_many_rows_would_show(repeats: int) -> None:
     assert 0.9 < reach / (1.96 * spread) < 1.6  # nor is it so wide that it says nothing
 
 
+def weighted(model: Model, table: Table, weights: Any, repeats: int, seed: int) -> dict[str, Importance]:
+    judge, rows = Judge(model, model.spec.target.read(table), "rmse"), EncodedRows.of(model, table, weights=weights)
+    return {one.column: one for one in importances(rows, judge, repeats, np.random.default_rng(seed))}
+
+
+def test_by_hand_where_rows_have_weights() -> None:
+    table, w = rows_of(50, 0), np.random.default_rng(1).exponential(size=50)
+    a, b, y = (table.frame[name].to_numpy() for name in ("a", "b", "y"))
+    order = np.random.default_rng(0).permutation(50)
+    before, after = (2.0 * a - b - y) ** 2, (2.0 * a[order] - b - y) ** 2
+    model = linear(2.0, -1.0)
+    one = weighted(model, table, w, 1, 0)["a"]
+    assert one.loss_increase == pytest.approx(np.average(after - before, weights=w))
+    assert one.metric_worsening == pytest.approx(
+        np.sqrt(np.average(after, weights=w)) - np.sqrt(np.average(before, weights=w))
+    )
+    loss, score = Judge(model, model.spec.target.read(table), "rmse").as_it_is(EncodedRows.of(model, table, weights=w))
+    assert (loss, score) == pytest.approx((np.average(before, weights=w), np.sqrt(np.average(before, weights=w))))
+
+
+def test_the_interval_covers_where_rows_have_weights() -> None:
+    model, found = linear(2.0, -1.0), []
+    for seed in range(200):
+        table = rows_of(200, seed)
+        w = np.where(table.frame["a"].to_numpy() > 0.0, 3.0, 1.0)
+        found.append(weighted(model, table, w, 5, seed)["a"])
+    true = 8.0  # 4 E(a' - a)²: a' is that of any row, and a² is 1 on average on both sides of 0
+    assert 0.9 < np.mean([one.low < true < one.high for one in found]) < 1.0
+    reach, spread = np.mean([one.high - one.low for one in found]) / 2, np.std([one.loss_increase for one in found])
+    assert 0.9 < reach / (1.96 * spread) < 1.6
+
+
+def test_weights_that_are_all_the_same_change_nothing() -> None:
+    model, table = linear(2.0, -1.0), rows_of(40, 0)
+    assert weighted(model, table, np.full(40, 8.0), 2, 0) == found_of(model, table, repeats=2)
+
+
 def test_one_row_can_be_shuffled_but_says_nothing() -> None:
     one = found_of(linear(2.0, -1.0), rows_of(1, 0))["a"]
     assert one.loss_increase == 0.0

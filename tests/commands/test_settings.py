@@ -37,6 +37,35 @@ def test_keys_have_dots_and_layers_their_short_forms(tmp_path: Path) -> None:
     )
 
 
+def test_of_layers_of_the_same_kinds_each_key_that_differs_is_told(tmp_path: Path) -> None:
+    found = differing(
+        [
+            of(tmp_path, "layers: [8, 16, {type: dropout, rate: 0.1}, {type: residual, layers: [16]}]\n"),
+            of(
+                tmp_path,
+                "layers: [8, {type: dense, units: 16, activation: tanh}, {type: dropout, rate: 0.25}, "
+                "{type: residual, layers: [{type: dense, units: 16, bias: false}]}]\n",
+            ),
+        ]
+    )
+    assert found == (
+        Setting("layers.1.activation.type", (None, "tanh")),
+        Setting("layers.2.rate", ("0.1", "0.25")),
+        Setting("layers.3.layers.0.bias", ("true", "false")),
+    )
+
+
+def test_an_activation_of_all_layers_is_no_difference_of_each(tmp_path: Path) -> None:
+    found = differing(
+        [
+            of(tmp_path, "layers: [8, {type: dense, units: 4, activation: tanh}]\nactivation: tanh\n"),
+            of(tmp_path, "layers: [8, 4]\nactivation: relu\n"),
+            None,
+        ]
+    )
+    assert found == (Setting("activation.type", ("tanh", "relu", None)),)
+
+
 def test_a_default_that_only_some_can_have_is_not_told(tmp_path: Path) -> None:
     found = differing(
         [

@@ -266,6 +266,37 @@ def test_an_earlier_report_is_replaced_and_nothing_else(tmp_path: Path) -> None:
         report(run, elsewhere)
 
 
-def test_a_report_named_as_its_card_is_refused(penguins: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="model card"):
-        report(penguins, tmp_path / "report.md")
+@pytest.mark.parametrize("name", ["report.md", "report.pdf", "report", "report.html.gz"])
+def test_a_report_that_is_not_named_as_a_page_is_refused_before_any_work(
+    penguins: Path, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(UsageError, match="page of HTML"):
+        report(penguins, tmp_path / name, force=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_calibration_is_told_without_a_guess_and_without_an_interval(of_penguins: Written) -> None:
+    text = of_penguins.html.read_text("utf-8")
+    rows = [re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", row) for row in re.findall(r"<tr.*?</tr>", text, re.DOTALL)]
+    measured, recorded = [row for row in rows if row[:1] == ["calibration_error"]]
+    assert float(measured[1]) >= 0  # and no interval beneath it
+    assert measured[2:4] == ["–", "–"]
+    assert recorded[2] == "–"
+    (line,) = [line for line in of_penguins.card.read_text().splitlines() if "calibration" in line]
+    assert line.endswith(" | – | – |")
+    accuracy = next(row for row in rows if row[:1] == ["accuracy"])
+    assert re.fullmatch(r"[\d.]+\n[\d.]+ to [\d.]+", accuracy[1])
+    assert "–" not in accuracy
+
+
+def test_seconds_are_told_alike_everywhere(penguins: Path, of_penguins: Written) -> None:
+    seconds = json.loads((penguins / MANIFEST).read_text())["seconds"]
+    text = parsed(of_penguins).text
+    assert f", in {seconds:.1f} s, done after" in text
+    assert f"took{seconds:.1f} s" in text.replace("\n", "")
+
+
+def test_the_cells_of_a_row_that_went_wrong_are_told_by_their_names(of_penguins: Written) -> None:
+    text = parsed(of_penguins).text
+    assert "its cells" in text
+    assert re.search(r"bill_length_mm [\d.]+; ", text)

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
 from nncli.commands.assessment import assess
 from nncli.commands.judged import Judged, judge
 from nncli.data.table import Table
 from nncli.model import Predictions
-from nncli.reporting.document import Figure
+from nncli.reporting.document import Figure, Paragraph
+from nncli.reporting.sections import segments as module
 from nncli.reporting.sections.segments import parts_of, segments
 
 
@@ -60,8 +62,26 @@ def test_the_worst_segment_comes_first_and_small_ones_are_left_out(penguins: Pat
     section = segments(judged, assess(judged))
     assert section is not None
     (table,) = [part.table for part in section.parts if isinstance(part, Figure)]
-    assert table.rows[0][:4] == ("side", "bad", str(bad.sum()), "1")
+    assert table.rows[0][:4] == ("side", "bad", str(bad.sum()), "100 %")
     assert ("rare", "rare") not in [row[:2] for row in table.rows]
+
+
+def test_of_many_columns_those_that_come_first_are_looked_at(penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = judge(penguins)
+    n, K = len(judged), judged.predictions.values.shape[1]
+    bad = np.arange(n) % 3 == 0
+    said = np.where(bad, (judged.y + 1) % K, judged.y)
+    judged = replace(judged, predictions=Predictions(judged.predictions.target, np.eye(K)[said]))
+    side = ["bad" if one else "good" for one in bad]
+    judged = with_columns(judged, a=[i % 2 for i in range(n)], b=[i % 5 for i in range(n)], side=side)
+    monkeypatch.setattr(module, "MOST_COLUMNS", 1)
+    section = segments(judged, assess(judged), ["side"])
+    assert section is not None
+    assert Paragraph("Of 3 columns only the 1 that it leans on most were looked at.") in section.parts
+    (table,) = [part.table for part in section.parts if isinstance(part, Figure)]
+    assert {row[0] for row in table.rows} == {"side"}
+    unranked = segments(judged, assess(judged))
+    assert unranked is None or "that come first" in str(unranked.parts)
 
 
 def test_where_no_row_is_wrong_there_is_nothing_to_show(penguins: Path) -> None:

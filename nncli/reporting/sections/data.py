@@ -28,7 +28,10 @@ def _findings(examination: Examination) -> list[Part]:
     rows = tuple(_finding(one) for one in found[:MOST_FINDINGS])
     note = f"The first {MOST_FINDINGS} of {len(found):,}: nncli check shows all." if len(found) > MOST_FINDINGS else ""
     titles = ("level", "where", "what", "how to mend it")
-    return [Heading("The data check"), Table("What a look at the table brings up", titles, rows, (0, 1, 2, 3), note)]
+    return [
+        Heading("The data check"),
+        Table("What a look at the table brings up", titles, rows, (0, 1, 2, 3), note, folds=True),
+    ]
 
 
 def _finding(one: Finding) -> tuple[str, ...]:
@@ -46,7 +49,7 @@ def _columns(judged: Judged, profiles: tuple[ColumnProfile, ...]) -> list[Part]:
     rows = tuple(_column(one, used, judged.config.data.target) for one in profiles[:MOST_COLUMNS])
     note = f"The first {MOST_COLUMNS} of {len(profiles):,} columns." if len(profiles) > MOST_COLUMNS else ""
     titles = ("column", "use", "holds", "missing", "different values", "range, or commonest values")
-    return [Heading("The columns"), Table("Columns of the table", titles, rows, (0, 1, 2, 5), note)]
+    return [Heading("The columns"), Table("Columns of the table", titles, rows, (0, 1, 2, 5), note, folds=True)]
 
 
 def _column(one: ColumnProfile, used: set[str], targets: tuple[str, ...]) -> tuple[str, ...]:

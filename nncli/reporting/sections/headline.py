@@ -11,6 +11,7 @@ from nncli.data.targets import ClassTarget
 from nncli.ensemble import Ensemble
 from nncli.reporting.document import Facts, Notice, Section, number, percent, shown
 from nncli.runs.manifest import Manifest
+from nncli.stages import duration
 from nncli.training.bootstrap import Interval
 
 MOST_NAMES = 8
@@ -143,7 +144,7 @@ def _when(manifest: Manifest) -> str:
         when = datetime.fromisoformat(manifest.started).strftime("%Y-%m-%d %H:%M UTC")
     except ValueError:
         when = shown(manifest.started)
-    took = "" if manifest.seconds is None else f", in {number(manifest.seconds)} seconds"
+    took = "" if manifest.seconds is None else f", in {duration(manifest.seconds)}"
     return f"{when}{took}, {_state(manifest)}"
 
 

@@ -58,7 +58,8 @@ def influence_of(judged: Judged) -> Influence:
     n = min(len(judged), MOST_ROWS, max(affordable, LEAST_ROWS))
     rows = np.arange(len(judged)) if n == len(judged) else np.sort(rng.choice(len(judged), n, replace=False))
     part = judged.table.take(rows)
-    encoded = EncodedRows.of(model, part, None if judged.spoken is None else judged.spoken[:, rows])
+    spoken = None if judged.spoken is None else judged.spoken[:, rows]
+    encoded = EncodedRows.of(model, part, spoken, None if judged.weights is None else judged.weights[rows])
     metric = "accuracy" if isinstance(judged.predictions.target, ClassTarget) else "rmse"
     judge = Judge(model, judged.y[rows], metric)
     with np.errstate(all="ignore"):  # losses beyond measure are shown as that
@@ -121,14 +122,16 @@ def _dependence(one: Dependence) -> Figure | None:
     points = one.labels or [number(float(value)) for value in (() if one.values is None else one.values)]
     labels = ["missing" if label is None else shown(label, 30) for label in points]
     rows = tuple((label, *map(number, said[:12])) for label, said in zip(labels, one.predictions.tolist(), strict=True))
-    table = Table(f"Mean prediction by {column}", titles, rows)
+    meaning = shown(one.meaning, 120)
+    what = f"M{meaning.removeprefix('m')}, by {column}"
+    axis = "mean prediction" if one.class_of is None else "mean probability"
+    table = Table(what, titles, rows)
     if one.values is None and len(outputs) == 1:
         drawn = [
             Range(label, float(y), None, None) for label, y in zip(labels, one.predictions[:, outputs[0]], strict=True)
         ]
-        output, mean = shown(one.outputs[outputs[0]], 30), float(one.predictions[:, outputs[0]].mean())
-        said = f"Mean prediction of {output} by {column}; the dotted line is the mean of these."
-        return ranges(name, said, "mean prediction", drawn, table, mean)
+        mean = float(one.predictions[:, outputs[0]].mean())
+        return ranges(name, f"{what}; the dotted line is the mean of these.", axis, drawn, table, mean)
     x = np.arange(len(labels), dtype=np.float64) if one.values is None else one.values
     some = [
         Line(shown(one.outputs[j], 16) if len(one.outputs) > 1 else "", x, one.predictions[:, j], colour)
@@ -138,7 +141,7 @@ def _dependence(one: Dependence) -> Figure | None:
     if one.labels is not None:  # categories each have one, of dates some have
         named = range(len(labels)) if one.values is None else spread(len(labels), MOST_DATES).tolist()
         ticks = tuple((float(x[i]), labels[i]) for i in named)
-    return lines(name, f"Mean prediction by {column}.{few}", Axis(name, "mean prediction", ticks=ticks), some, table)
+    return lines(name, f"{what}.{few}", Axis(name, axis, ticks=ticks), some, table)
 
 
 def attributions(judged: Judged, found: Influence, rows: NDArray[np.int64]) -> tuple[str, ...]:

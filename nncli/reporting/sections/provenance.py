@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nncli.commands.evidence import Evidence
 from nncli.reporting.document import Facts, Heading, Listing, Paragraph, Part, Section, Table, shown
+from nncli.stages import duration
 
 
 def provenance(evidence: Evidence) -> Section:
@@ -14,7 +15,7 @@ def provenance(evidence: Evidence) -> Section:
         ("command", shown(" ".join(manifest.command), 400) or "from Python"),
         ("started", manifest.started),
         ("finished", manifest.finished or "not yet"),
-        ("seconds", "–" if manifest.seconds is None else f"{manifest.seconds:,.1f}"),
+        ("took", "–" if manifest.seconds is None else duration(manifest.seconds)),
         ("table", shown(manifest.data.path, 400)),
         ("SHA-256 of the table", manifest.data.sha256 or "not known: it came from a pipe"),
         ("rows of the table", f"{manifest.data.rows:,}"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from nncli.commands.assessment import Assessment, Measured
 from nncli.commands.judged import Judged
+from nncli.commands.scores import WITHOUT_GUESS
 from nncli.reporting.document import Notice, Paragraph, Part, Section, Table, number, percent, shown
 from nncli.reporting.statistics import most_errors
 from nncli.runs.history import Metrics, RecordedCard
@@ -21,7 +24,8 @@ WORDS = {
     "roc_auc": "how often a row of the class gets more than one that is not; 0.5 is chance",
     "log_loss": "surprise at the true class, in nats; less is better",
     "brier": "squared distance of the probabilities from the truth; less is better",
-    "calibration_error": "how far sureness is from being right; less is better",
+    "calibration_error": "how far sureness is from being right; less is better. By it the guess, as sure as classes "
+    "are frequent, is nearly perfect, and resamples look worse than all rows: neither is told",
     "rmse": "root of the mean squared error, in the target's units; less is better",
     "mae": "mean absolute error, in the target's units; less is better",
     "median_absolute_error": "half of the rows are off by less; less is better",
@@ -48,8 +52,9 @@ def measured(judged: Judged, assessment: Assessment, metrics: Metrics | None) ->
         )
     rows = tuple(_row(one) for one in assessment.scores)
     on = "rows that were not trained on" if judged.on == "validation" else "rows that it was trained on"
-    columns = ("metric", "model", "95 % interval", "trivial guess", "better by", "what it is")
-    parts.append(Table(f"Scores on {n:,} {on}", columns, rows, (0, 5)))
+    columns = ("metric", "model", "trivial guess", "better by", "what it is")
+    note = "Beneath the model's score is its 95 % interval; better by is one too."
+    parts.append(Table(f"Scores on {n:,} {on}", columns, rows, (0, 4), note, folds=True))
     if judged.on == "validation" and metrics is not None and metrics.training is not None:
         note = "Where these are far better than those above, much was learned by heart."
         parts.append(_recorded("training rows", metrics.training, note))
@@ -63,9 +68,9 @@ def recorded(metrics: Metrics) -> Section:
     return Section(NAME, TITLE, (Paragraph(GUESS), *tables))
 
 
-def between(interval: Interval | None) -> str:
+def between(interval: Interval | None, told: Callable[[float], str] = number) -> str:
     """`0.12 to 0.18`."""
-    return "–" if interval is None else f"{number(interval.low)} to {number(interval.high)}"
+    return "–" if interval is None else f"{told(interval.low)} to {told(interval.high)}"
 
 
 def _how(assessment: Assessment) -> str:
@@ -78,14 +83,23 @@ def _how(assessment: Assessment) -> str:
 
 
 def _row(one: Measured) -> tuple[str, ...]:
-    name = _name(one.name, one.target)
-    return name, number(one.value), between(one.interval), number(one.trivial), between(one.gain), WORDS[one.name]
+    value = number(one.value) if one.interval is None else f"{number(one.value)}\n{between(one.interval)}"
+    return name_of(one.name, one.target), value, number(one.trivial), between(one.gain), WORDS[one.name]
 
 
-def _name(name: str, target: str | None) -> str:
+def name_of(name: str, target: str | None) -> str:
+    """Of several targets, with that which it is about."""
     return name if target is None else f"{name}, {shown(target)}"
 
 
+def guessed(name: str, trivial: float | None) -> float | None:
+    """The trivial guess's score, where it sets a mark."""
+    return None if name in WITHOUT_GUESS else trivial
+
+
 def _recorded(title: str, card: RecordedCard, note: str = "") -> Table:
-    rows = tuple((_name(one.name, one.target), number(one.value), number(one.trivial)) for one in card.scores)
+    rows = tuple(
+        (name_of(one.name, one.target), number(one.value), number(guessed(one.name, one.trivial)))
+        for one in card.scores
+    )
     return Table(f"Scores on {card.rows:,} {title}", ("metric", "model", "trivial guess"), rows, note=note)

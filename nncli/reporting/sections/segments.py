@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from nncli.commands.assessment import Assessment
 from nncli.commands.judged import Judged
 from nncli.data.columns import Kind, infer_kind, parse_numbers, read_text, unit_of
+from nncli.data.targets import ClassTarget
 from nncli.errors import DataError
 from nncli.reporting.charts import Range, ranges
-from nncli.reporting.document import Paragraph, Part, Section, Table, number, shown
+from nncli.reporting.document import Paragraph, Part, Section, Table, number, percent, shown
 from nncli.reporting.sections.scores import between
 from nncli.reporting.statistics import row_errors
 from nncli.training.bootstrap import Interval, mean_samples
 
-MOST_COLUMNS = 60
+MOST_COLUMNS = 100
 COMMONEST = 6
 LEAST_ROWS = 10
 LEAST_SHARE = 0.01
@@ -44,19 +45,25 @@ class Segment:
         return self.error if self.interval is None else self.interval.low
 
 
-def segments(judged: Judged, assessment: Assessment) -> Section | None:
-    """The segments of errors above that of all rows; None where there is none, or all have too few rows."""
+def segments(judged: Judged, assessment: Assessment, first: Sequence[str] = ()) -> Section | None:
+    """The segments of errors above that of all rows; None where there is none, or all have too few rows.
+
+    Of many columns those that come `first` are looked at.
+    """
     errors, what = row_errors(judged)
-    found = _measured(judged, assessment, errors)
+    columns = _columns(judged, first)
+    found = _measured(judged, assessment, errors, columns[:MOST_COLUMNS])
     if not found:
         return None
     overall = float(np.average(errors, weights=judged.weights))
+    share = isinstance(judged.predictions.target, ClassTarget)
+    told = percent if share else number
     worst = sorted(found, key=lambda one: (-one.certain, one.column, one.called))
     worst = [one for one in worst if one.error > overall]
     if not worst:
         return None
     rows = tuple(
-        (shown(one.column), shown(one.called), f"{one.rows:,}", number(one.error), between(one.interval))
+        (shown(one.column), shown(one.called), f"{one.rows:,}", told(one.error), between(one.interval, told))
         for one in worst[:MOST_LISTED]
     )
     note = f"Of {len(found):,} segments." if len(rows) < len(found) else ""
@@ -67,41 +74,45 @@ def segments(judged: Judged, assessment: Assessment) -> Section | None:
         (0, 1),
         note,
     )
+    unit, label = (100.0, f"{what}, %") if share else (1.0, what)
     drawn = [
-        Range(f"{shown(one.column, 14)}: {one.called}", one.error, *_ends(one.interval)) for one in worst[:MOST_DRAWN]
+        Range(f"{shown(one.column, 14)}: {one.called}", unit * one.error, *_ends(one.interval, unit))
+        for one in worst[:MOST_DRAWN]
     ]
     text = (
-        f"The {what} of all rows is {number(overall)}. Segments are ranked by the lower end of their interval; of so "
+        f"The {what} of all rows is {told(overall)}. Segments are ranked by the lower end of their interval; of so "
         f"many that are compared, some stand out by chance. Those of fewer than "
         f"{_least(len(judged)):,} rows are left out."
     )
     parts: list[Part] = [Paragraph(text)]
-    columns = len(_columns(judged))
-    if columns > MOST_COLUMNS:
-        parts.append(Paragraph(f"Only the first {MOST_COLUMNS} of {columns:,} columns were looked at."))
+    if len(columns) > MOST_COLUMNS:
+        which = "that it leans on most" if first else "that come first"
+        parts.append(Paragraph(f"Of {len(columns):,} columns only the {MOST_COLUMNS} {which} were looked at."))
     said = f"The {what} of the worst segments with 95 % intervals; the dotted line is that of all rows."
     return Section(
-        "segments", "Where it errs", (*parts, ranges("The worst segments", said, what, drawn, table, overall))
+        "segments", "Where it errs", (*parts, ranges("The worst segments", said, label, drawn, table, unit * overall))
     )
 
 
-def _ends(interval: Interval | None) -> tuple[float | None, float | None]:
-    return (None, None) if interval is None else (interval.low, interval.high)
+def _ends(interval: Interval | None, unit: float) -> tuple[float | None, float | None]:
+    return (None, None) if interval is None else (unit * interval.low, unit * interval.high)
 
 
 def _least(n: int) -> int:
     return max(LEAST_ROWS, round(LEAST_SHARE * n))
 
 
-def _columns(judged: Judged) -> list[str]:
+def _columns(judged: Judged, first: Sequence[str]) -> list[str]:
     apart = {*judged.config.data.target, judged.config.data.weight}
-    return [name for name in judged.table.names if name not in apart]
+    return [name for name in dict.fromkeys([*first, *judged.table.names]) if name not in apart]
 
 
-def _measured(judged: Judged, assessment: Assessment, errors: NDArray[np.float64]) -> list[Segment]:
+def _measured(
+    judged: Judged, assessment: Assessment, errors: NDArray[np.float64], columns: Sequence[str]
+) -> list[Segment]:
     least, sampling, weight = _least(len(judged)), assessment.resampling, judged.weights
     found, members = [], []
-    for name in _columns(judged)[:MOST_COLUMNS]:
+    for name in columns:
         for called, rows in parts_of(judged, name):
             n, own = int(rows.sum()), None if weight is None else weight[rows]
             if least <= n < len(judged) and (own is None or own.sum() > 0):

@@ -33,13 +33,14 @@ def worst(judged: Judged, found: Influence) -> Section:
             said = (true_numbers, ", ".join(number(float(value)) for value in values[i, :4]), number(float(wrong[i])))
         cells = judged.table.frame.row(i, named=True)
         why = moved[k : k + 1]
-        lines.append((f"{judged.numbers[i]:,}", *said, *why, *(_cell(cells[name]) for name in shown_columns)))
+        own = "; ".join(f"{shown(name, 30)} {_cell(cells[name])}" for name in shown_columns)
+        lines.append((f"{judged.numbers[i]:,}", *said, *why, own))
     third = "probability of the true class" if isinstance(target, ClassTarget) else "error"
     why = ("what moved it",) if moved else ()
-    titles = ("row", "true", "said", third, *why, *(shown(name, 30) for name in shown_columns))
+    titles = ("row", "true", "said", third, *why, "its cells")
     note = f"{len(shown_columns)} of {len(columns):,} columns." if len(shown_columns) < len(columns) else ""
-    prose = (0, *range(4 + len(why), len(titles)), *((1, 2) if isinstance(target, ClassTarget) else ()))
-    table = Table("The rows that went most wrong", titles, tuple(lines), prose, note)
+    prose = (0, *range(4, len(titles)), *((1, 2) if isinstance(target, ClassTarget) else ()))
+    table = Table("The rows that went most wrong", titles, tuple(lines), prose, note, folds=True)
     told = "Rows are numbered as in the table, from 1. Look at these first: a row may be mislabelled or mistyped."
     if moved:
         told += (
