@@ -141,7 +141,7 @@ class StoredTable:
                 frame = self._frame(piece, [name for name in names if name not in set(apart)])
                 values = self._matrix(piece, apart)
                 if rows is not None:
-                    frame, values = frame[rows], values[:, rows]
+                    frame, values = frame[rows] if frame.width else frame, values[:, rows]
                 yield replace(self.outline, frame=frame, first_row=piece.first, numbers=numbers), Plain(apart, values)
 
     def _is_plain(self, piece: Piece, name: str) -> bool:

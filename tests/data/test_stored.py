@@ -204,3 +204,5 @@ def test_plain_numbers_come_apart_from_the_rest_and_are_those_of_the_block(
             assert plain.beside(rest).frame.select(names).equals(block.frame)
             assert rest.first_row == block.first_row
             assert np.array_equal(rest.numbers, block.numbers)  # type: ignore[arg-type]
+        plains = [plain.values[0] for _, plain in table.portions(["b"], {"b"})]  # nothing is left for the table
+        assert np.concatenate(plains).tolist() == whole.tolist()
