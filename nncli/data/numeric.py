@@ -13,7 +13,17 @@ from pydantic import Field, model_validator
 
 from nncli.data.columns import read_numbers, refuse_extremes, settled_scale
 from nncli.data.order import median_of_column
-from nncli.data.scaling import QUARTILES, Clip, Floats, NumericScaling, clip_smoothly, edges_of, robust, to_normal
+from nncli.data.scaling import (
+    QUARTILES,
+    Clip,
+    Floats,
+    NumericScaling,
+    clip_smoothly,
+    deviation,
+    edges_of,
+    robust,
+    to_normal,
+)
 from nncli.data.strangers import Strange
 from nncli.data.table import Table
 from nncli.errors import DataError
@@ -65,9 +75,7 @@ class NumericColumn(Specification):
     @classmethod
     def of_values(cls, table: Table, name: str, x: Floats, scaling: NumericScaling, clip: Clip) -> NumericColumn:
         """Fit on values (rows,), NaN where one is missing, that were read from `table`; raises what `fit` does."""
-        missing = np.isnan(x)
-        present = x[~missing] if missing.any() else x
-        if not len(present):
+        if not len(present := present_of(x)):
             return cls(name=name, center=0.0, scale=1.0, fill=0.0, indicator=len(x) > 0, clip=clip)
         lowest, highest = float(present.min()), float(present.max())
         with np.errstate(over="ignore", invalid="ignore"):
@@ -199,12 +207,18 @@ def encode_together(columns: Sequence[NumericColumn], x: Floats, out: Matrix) ->
     return [NONE if column.covers(low, high) else column.strange(values, 0) for column, values, low, high in ends_of]
 
 
+def present_of(x: Floats) -> Floats:
+    """The values x (rows,) without those that are NaN."""
+    return x[~np.isnan(x)] if len(x) and np.isnan(x.min()) else x
+
+
 def _center_and_scale(present: Floats, scaling: NumericScaling) -> tuple[float, float]:
     """Of the values (rows,), of which there is one at least; infinite where these are too large to be scaled so."""
     if scaling == "none":
         return 0.0, 1.0
     if scaling == "standard":
-        return float(present.mean()), float(present.std())
+        mean = float(present.mean())
+        return mean, deviation(present, mean)
     extent = float(np.ptp(present))
     if scaling == "min_max":
         return float(present.min()), extent

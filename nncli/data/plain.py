@@ -1,4 +1,4 @@
-"""Columns of numbers of which none is missing, taken together as one matrix."""
+"""Columns of finite numbers of which none is missing, taken together as one matrix."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Plain:
-    """The columns `names` of some rows: `values` (columns, rows), none of which is NaN."""
+    """The columns `names` of some rows: `values` (columns, rows), all of them finite."""
 
     names: Sequence[str]
     values: Floats

@@ -27,13 +27,14 @@ class Span:
     """Where the cells of a column stand in the scratch file: bare numbers, or, where they are not, a stream of Arrow's.
 
     Bare numbers are 8 bytes each, and stand one column after another. `holes` says whether some of them are NaN, which
-    stands for a missing cell alone.
+    stands for a missing cell alone; `plain`, that all of them are finite.
     """
 
     offset: int
     size: int
     bare: bool
     holes: bool = False
+    plain: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,12 @@ class StoredTable:
     def only(self, names: Sequence[str]) -> Table:
         """Some columns, in memory."""
         self.outline.require(names)
-        frame = pl.DataFrame({name: self._whole(name) for name in names})
-        return replace(self.outline, frame=frame, first_row=self.first, numbers=self.numbers)
+        return replace(self.nothing, frame=pl.DataFrame({name: self._whole(name) for name in names}))
+
+    @property
+    def nothing(self) -> Table:
+        """The table without its columns: it knows the number of each of its rows."""
+        return replace(self.outline, first_row=self.first, numbers=self.numbers)
 
     @property
     def first(self) -> int:
@@ -105,11 +110,10 @@ class StoredTable:
         return cells.fill_nan(None) if any(span.holes for span in spans) else cells
 
     def plain(self, name: str) -> Floats | None:
-        """A column (rows,) of numbers of which none is missing; None if it is none."""
-        spans = [piece.spans[name] for piece in self.pieces]
-        if self.types[name] != pl.Float64 or not all(span.bare and not span.holes for span in spans):
+        """A column (rows,) of finite numbers of which none is missing; None if it is not such a one."""
+        if not all(self._is_plain(piece, name) for piece in self.pieces):
             return None
-        return self._numbers(spans)
+        return self._numbers([piece.spans[name] for piece in self.pieces])
 
     def _numbers(self, spans: Sequence[Span]) -> Floats:
         """The numbers (rows,) of a column that is bare in all pieces."""
@@ -145,8 +149,7 @@ class StoredTable:
                 yield replace(self.outline, frame=frame, first_row=piece.first, numbers=numbers), Plain(apart, values)
 
     def _is_plain(self, piece: Piece, name: str) -> bool:
-        span = piece.spans[name]
-        return span.bare and not span.holes and self.types[name] == pl.Float64
+        return piece.spans[name].plain and self.types[name] == pl.Float64
 
     def _frame(self, piece: Piece, names: Sequence[str]) -> pl.DataFrame:
         spans = [piece.spans[name] for name in names]
@@ -216,14 +219,14 @@ class _Storing:
         numbers = frame.select(pl.col(pl.Float64))
         values = numbers.to_numpy(order="fortran").T if numbers.width else np.empty((0, 0))
         with np.errstate(all="ignore"):
-            doubtful = np.isnan(values.sum(axis=1))  # the quickest to show that one is NaN, or missing
-        is_bare = np.array([not doubt or not isnan(numbers[:, j].sum()) for j, doubt in enumerate(doubtful)], bool)
-        values = values if is_bare.all() else values[is_bare]
+            is_plain = np.isfinite(values.sum(axis=1))  # the quickest to show that one is NaN, or missing, or infinite
+        is_bare = [plain or not isnan(column.sum()) for column, plain in zip(numbers, is_plain, strict=True)]
+        values = values if all(is_bare) else values[is_bare]
         offset, rows, spans = self.spool.seek(0, io.SEEK_END), frame.height, {}
         self.spool.write(values.reshape(-1).view(np.uint8).data)
-        for column, doubt, bare in zip(numbers, doubtful, is_bare, strict=True):
+        for column, plain, bare in zip(numbers, is_plain.tolist(), is_bare, strict=True):
             if bare:
-                spans[column.name] = Span(offset, 8 * rows, bare=True, holes=bool(doubt))
+                spans[column.name] = Span(offset, 8 * rows, bare, holes=column.has_nulls(), plain=plain)
                 offset += 8 * rows
         for column in frame:
             if column.name not in spans:
