@@ -12,6 +12,7 @@ from nncli.commands.notes import undecided_dates
 from nncli.config.schema import Config
 from nncli.data.columns import Kind, infer_kind, read_numbers, unit_of
 from nncli.data.encoding import Encoder
+from nncli.data.numeric import NumericColumn
 from nncli.data.stored import StoredTable
 from nncli.data.table import Table
 from nncli.data.targets import ClassTarget, NumberTarget, Target
@@ -106,8 +107,12 @@ def fit_features(
     names = data.features or [name for name in training.outline.names if name not in never]
 
     def fit(name: str) -> tuple[tuple[str, Kind], Encoder, str | None]:
+        asked = data.columns.get(name)
+        if asked in (None, Kind.NUMERIC) and (x := training.plain(name)) is not None and len(x):
+            column = NumericColumn.of_values(training.nothing, name, x, encoding.numeric, encoding.clip)
+            return (name, Kind.NUMERIC), Encoder(columns=(column,)), None
         table = training.only([name])
-        kind = data.columns.get(name) or infer_kind(table, name)
+        kind = asked or infer_kind(table, name)
         doubt = undecided_dates(table, name) if kind is Kind.CATEGORICAL and name not in data.columns else None
         encoder = Encoder.fit(
             table, [(name, kind)], encoding.numeric, encoding.clip, encoding.categories, encoding.text_width

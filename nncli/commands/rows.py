@@ -234,9 +234,9 @@ def _fill(stored: StoredTable, encoder: Encoder, X: Matrix, codes: Codes) -> Non
 
     def fill(half: StoredTable, X: Matrix, codes: Codes) -> None:
         stop = 0
-        for block in half.blocks(encoder.names):
-            start, stop = stop, stop + len(block)
-            encoder.encode_into(block, X[start:stop], codes[start:stop])
+        for block, plain in half.portions(encoder.names, encoder.together):
+            start, stop = stop, stop + max(len(block), plain.values.shape[1])
+            encoder.encode_into(block, X[start:stop], codes[start:stop], plain)
 
     first, second = stored.halves()
     cut = len(first)

@@ -13,7 +13,7 @@ What the training rows had none of is counted on the way: see nncli/data/strange
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -24,7 +24,8 @@ from nncli.data.categorical import Codes as Codes
 from nncli.data.columns import Kind
 from nncli.data.dates import DateColumn
 from nncli.data.numeric import Matrix as Matrix
-from nncli.data.numeric import NumericColumn
+from nncli.data.numeric import NumericColumn, encode_together
+from nncli.data.plain import NOTHING, Plain
 from nncli.data.scaling import Clip, NumericScaling
 from nncli.data.strangers import Strange, Strangers
 from nncli.data.table import Table
@@ -124,22 +125,51 @@ class Encoder(Specification):
         X, codes = self.empty(len(table), dtype)
         return Encoded(X, codes, self.encode_into(table, X, codes))
 
-    def encode_into(self, table: Table, X: Matrix, codes: Codes) -> Strangers:
-        """Fill X and codes, and count the strangers; raises what `encode` does."""
-        table.require(self.names)
-        strangers = Strangers()
+    @property
+    def together(self) -> frozenset[str]:
+        """The columns that can be encoded together, where no cell of them is missing."""
+        return frozenset(c.name for c in self.columns if isinstance(c, NumericColumn) and c.is_linear)
+
+    def encode_into(self, table: Table, X: Matrix, codes: Codes, plain: Plain = NOTHING) -> Strangers:
+        """Fill X and codes, and count the strangers; raises what `encode` does.
+
+        Columns may stand in `plain` instead of the table: only such as are in `together`.
+        """
+        strangers = self._encode_together(plain, X)
+        if strangers is None:  # a cell is to be refused: one column after another, so that the first is named
+            return self.encode_into(plain.beside(table), X, codes)
+        rest = [column for column in self._placed() if column[1].name not in plain.names]
+        table.require([column.name for _, column in rest])
         for start in range(0, len(table), BLOCK):
             rows = slice(start, start + BLOCK)
-            strangers += self._encode(table.part(rows.start, rows.stop), X[rows], codes[rows])
+            strangers += self._encode(rest, table.part(rows.start, rows.stop), X[rows], codes[rows])
         return strangers
 
-    def _encode(self, table: Table, X: Matrix, codes: Codes) -> Strangers:
+    def _placed(self) -> list[tuple[slice, Column]]:
+        """Every column with its place in X."""
+        ends = list(accumulate(column.width for column in self.columns))
+        return [(slice(end - column.width, end), column) for end, column in zip(ends, self.columns, strict=True)]
+
+    def _encode_together(self, plain: Plain, X: Matrix) -> Strangers | None:
+        """Fill the columns of X that are in `plain`, those that stand side by side at once; None if one cannot be."""
+        rows = {name: row for row, name in enumerate(plain.names)}
+        found = [
+            (rows[c.name], place.start, c)
+            for place, c in self._placed()
+            if isinstance(c, NumericColumn) and c.name in rows
+        ]
         met: list[tuple[str, Strange]] = []
-        start = 0
-        for column in self.columns:
-            if column.width:
-                met.append((column.name, column.encode(table, X[:, start : start + column.width])))
-            start += column.width
+        for _, run in groupby(found, lambda column: (column[1] - column[0], column[2].clip)):
+            places, starts, columns = zip(*run, strict=True)
+            x = plain.values[places[0] : places[-1] + 1]
+            strange = encode_together(columns, x, X[:, starts[0] : starts[-1] + 1])
+            if strange is None:
+                return None
+            met += zip((column.name for column in columns), strange, strict=True)
+        return Strangers.among(met)
+
+    def _encode(self, columns: Sequence[tuple[slice, Column]], table: Table, X: Matrix, codes: Codes) -> Strangers:
+        met = [(column.name, column.encode(table, X[:, place])) for place, column in columns if column.width]
         for j, embedded in enumerate(self.embedded):
             codes[:, j], strange = embedded.codes(table)
             met.append((embedded.name, strange))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from math import inf, isfinite
 from typing import Annotated, Any, Literal
@@ -12,13 +13,27 @@ from pydantic import Field, model_validator
 
 from nncli.data.columns import read_numbers, refuse_extremes, settled_scale, unit_of
 from nncli.data.order import median_of_column
-from nncli.data.scaling import QUARTILES, Clip, Floats, NumericScaling, clip_smoothly, edges_of, robust, to_normal
+from nncli.data.scaling import (
+    QUARTILES,
+    Clip,
+    Floats,
+    NumericScaling,
+    clip_smoothly,
+    deviation,
+    edges_of,
+    robust,
+    to_normal,
+)
 from nncli.data.strangers import Strange
 from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.specification import Flag, NonNegative, Real, Specification, Text
 
 Matrix = npt.NDArray[np.floating[Any]]
+
+TOGETHER = 1 << 16
+"""Cells of several columns that are scaled at a time, which stay in the cache."""
+NONE = Strange()
 
 
 class NumericColumn(Specification):
@@ -64,9 +79,7 @@ class NumericColumn(Specification):
     @classmethod
     def of_values(cls, table: Table, name: str, x: Floats, scaling: NumericScaling, clip: Clip) -> NumericColumn:
         """Fit on values (rows,), NaN where one is missing, that were read from `table`; raises what `fit` does."""
-        missing = np.isnan(x)
-        present = x[~missing] if missing.any() else x
-        if not len(present):
+        if not len(present := present_of(x)):
             return cls(name=name, center=0.0, scale=1.0, fill=0.0, indicator=len(x) > 0, clip=clip)
         lowest, highest = float(present.min()), float(present.max())
         with np.errstate(over="ignore", invalid="ignore"):
@@ -126,6 +139,11 @@ class NumericColumn(Specification):
             out[:, 1] = missing
         return self.strange(x, 0 if self.indicator else holes)
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether it is encoded by a difference and a quotient alone, clipped or not, as long as no cell is missing."""
+        return self.edges is None and self.scale > 0.0 and not self.indicator
+
     def scaled(self, x: Floats) -> Floats:
         """Values (rows,) as the network sees them; infinite where they are beyond all numbers and not clipped."""
         if self.edges is not None:
@@ -139,13 +157,22 @@ class NumericColumn(Specification):
             clip_smoothly(z)
         return z
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """The training range, without ends where it is not known."""
+        return -inf if self.lowest is None else self.lowest, inf if self.highest is None else self.highest
+
+    def covers(self, lowest: float, highest: float) -> bool:
+        """Whether the training range holds all from the lowest to the highest."""
+        low, high = self.range
+        return low <= lowest and highest <= high
+
     def strange(self, x: Floats, missing: int) -> Strange:
         """What is strange of the values, the missing ones filled."""
-        low = -inf if self.lowest is None else self.lowest
-        high = inf if self.highest is None else self.highest
         lowest, highest = float(x.min(initial=inf)), float(x.max(initial=-inf))
-        if low <= lowest and highest <= high:
+        if self.covers(lowest, highest):
             return Strange(missing=missing)
+        low, high = self.range
         return Strange(
             missing=missing,
             outside=int(np.count_nonzero((x < low) | (x > high))),
@@ -154,12 +181,48 @@ class NumericColumn(Specification):
         )
 
 
+def encode_together(columns: Sequence[NumericColumn], x: Floats, out: Matrix) -> list[Strange] | None:
+    """Fill `out` (rows, columns) with the values x (columns, rows) of linear columns of one clip, as `encode` fills it.
+
+    Returns what is strange of each; None if there is a value that `encode` refuses.
+    """
+    center = np.array([[column.center] for column in columns])
+    scale = np.array([[column.scale] for column in columns])
+    cells = np.empty((len(columns), max(TOGETHER // len(columns), 1)))
+
+    def scaled(x: Floats) -> Floats:
+        z = cells[:, : x.shape[1]]
+        np.subtract(x, center, out=z)
+        z /= scale
+        if columns[0].clip == "smooth":
+            clip_smoothly(z)
+        return z
+
+    lowest, highest = x.min(axis=1), x.max(axis=1)
+    with np.errstate(over="ignore"):
+        # What lies between two values lies there also when it is scaled and rounded.
+        ends = [scaled(end[:, None]).astype(out.dtype) for end in (lowest, highest)]
+    if not np.isfinite([lowest, highest, *np.squeeze(ends, 2)]).all():
+        return None
+    for start in range(0, x.shape[1], cells.shape[1]):
+        rows = slice(start, start + cells.shape[1])
+        out[rows] = scaled(x[:, rows]).T
+    ends_of = zip(columns, x, lowest.tolist(), highest.tolist(), strict=True)
+    return [NONE if column.covers(low, high) else column.strange(values, 0) for column, values, low, high in ends_of]
+
+
+def present_of(x: Floats) -> Floats:
+    """The values x (rows,) without those that are NaN."""
+    return x[~np.isnan(x)] if len(x) and np.isnan(x.min()) else x
+
+
 def _center_and_scale(present: Floats, scaling: NumericScaling) -> tuple[float, float]:
     """Of the values (rows,), of which there is one at least; infinite where these are too large to be scaled so."""
     if scaling == "none":
         return 0.0, 1.0
     if scaling == "standard":
-        return float(present.mean()), float(present.std())
+        mean = float(present.mean())
+        return mean, deviation(present, mean)
     extent = float(np.ptp(present))
     if scaling == "min_max":
         return float(present.min()), extent

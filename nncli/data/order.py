@@ -7,11 +7,12 @@ import numpy.typing as npt
 
 from nncli.median import median
 
-FEW = 1 << 16
+FEW = 1 << 14
 """Numbers up to which the plain way is as fast."""
 PIECE = 1 << 15
 """Numbers looked through at a time, which stay in the cache."""
-SAMPLED = 1 << 14
+FEWEST_SAMPLED, MOST_SAMPLED, ROWS_A_SAMPLE = 1 << 12, 1 << 14, 64
+"""Numbers in the sample: one of so many, between the two."""
 DEVIATIONS = 4.0
 """The middle of all is looked for within so many standard deviations of where it would be in a random sample."""
 
@@ -25,7 +26,8 @@ def median_of_column(x: npt.NDArray[np.float64]) -> float:
     n = len(x)
     if n <= FEW:
         return median(x)
-    sample = np.sort(x[:: n // SAMPLED])
+    sampled = min(max(n // ROWS_A_SAMPLE, FEWEST_SAMPLED), MOST_SAMPLED)
+    sample = np.sort(x[:: n // sampled])
     middle, around = len(sample) // 2, int(DEVIATIONS * np.sqrt(len(sample)) / 2.0)
     low, high = sample[max(middle - around, 0)], sample[min(middle + around, len(sample) - 1)]
     beneath, found = n, []
@@ -34,7 +36,7 @@ def median_of_column(x: npt.NDArray[np.float64]) -> float:
         above = piece >= low
         beneath -= int(np.count_nonzero(above))
         above &= piece <= high
-        found.append(piece[above])
+        found.append(piece.compress(above))
     between = np.concatenate(found)
     first, last = (n - 1) // 2 - beneath, n // 2 - beneath
     if first < 0 or last >= len(between):

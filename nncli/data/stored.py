@@ -16,6 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.data.columns import as_numbers
+from nncli.data.plain import Floats, Plain
 from nncli.data.scratch import Scratch, ScratchFile
 from nncli.data.table import Table
 from nncli.errors import DataError, Place
@@ -25,13 +26,15 @@ from nncli.errors import DataError, Place
 class Span:
     """Where the cells of a column stand in the scratch file: bare numbers, or, where they are not, a stream of Arrow's.
 
-    Bare numbers are 8 bytes each; `holes` says whether some of them are NaN, which stands for a missing cell alone.
+    Bare numbers are 8 bytes each, and stand one column after another. `holes` says whether some of them are NaN, which
+    stands for a missing cell alone; `plain`, that all of them are finite.
     """
 
     offset: int
     size: int
     bare: bool
     holes: bool = False
+    plain: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,12 @@ class StoredTable:
     def only(self, names: Sequence[str]) -> Table:
         """Some columns, in memory."""
         self.outline.require(names)
-        frame = pl.DataFrame({name: self._whole(name) for name in names})
-        return replace(self.outline, frame=frame, first_row=self.first, numbers=self.numbers)
+        return replace(self.nothing, frame=pl.DataFrame({name: self._whole(name) for name in names}))
+
+    @property
+    def nothing(self) -> Table:
+        """The table without its columns: it knows the number of each of its rows."""
+        return replace(self.outline, first_row=self.first, numbers=self.numbers)
 
     @property
     def first(self) -> int:
@@ -99,16 +106,31 @@ class StoredTable:
         if self.types[name] != pl.Float64 or not all(span.bare for span in spans):
             blocks = [block.frame.to_series() for block in self.blocks([name])]
             return pl.concat(blocks) if blocks else pl.Series(name, dtype=self.types[name])
+        cells = pl.Series(name, self._numbers(spans))
+        return cells.fill_nan(None) if any(span.holes for span in spans) else cells
+
+    def plain(self, name: str) -> Floats | None:
+        """A column (rows,) of finite numbers of which none is missing; None if it is not such a one."""
+        if not all(self._is_plain(piece, name) for piece in self.pieces):
+            return None
+        return self._numbers([piece.spans[name] for piece in self.pieces])
+
+    def _numbers(self, spans: Sequence[Span]) -> Floats:
+        """The numbers (rows,) of a column that is bare in all pieces."""
         x, start = np.empty(self.height), 0
         for piece, span in zip(self.pieces, spans, strict=True):
-            self._fill(x[start : start + piece.rows], span)
+            self._fill(x[start : start + piece.rows], span.offset)
             start += piece.rows
-        x = x if self.numbers is None else x[self.numbers - self.first]
-        cells = pl.Series(name, x)
-        return cells.fill_nan(None) if any(span.holes for span in spans) else cells
+        return x if self.numbers is None else x[self.numbers - self.first]
 
     def blocks(self, names: Sequence[str]) -> Iterator[Table]:
         """Some columns, block by block; blocks of which no row was chosen are left out."""
+        for table, plain in self.portions(names, ()):
+            assert not plain.names
+            yield table
+
+    def portions(self, names: Sequence[str], plainly: Collection[str]) -> Iterator[tuple[Table, Plain]]:
+        """Some columns, block by block as `blocks` has them, those of `plainly` that are plain numbers there apart."""
         self.outline.require(names)
         for piece in self.pieces:
             numbers = None
@@ -118,18 +140,24 @@ class StoredTable:
                 if len(numbers) == piece.rows and (np.diff(numbers) > 0).all():
                     numbers = None
             if piece.rows if numbers is None else len(numbers):
-                frame = self._frame(piece, names)
-                frame = frame if numbers is None else frame[numbers - piece.first]
-                yield replace(self.outline, frame=frame, first_row=piece.first, numbers=numbers)
+                rows = None if numbers is None else numbers - piece.first
+                apart = [name for name in names if name in plainly and self._is_plain(piece, name)]
+                frame = self._frame(piece, [name for name in names if name not in set(apart)])
+                values = self._matrix(piece, apart)
+                if rows is not None:
+                    frame, values = frame[rows] if frame.width else frame, values[:, rows]
+                yield replace(self.outline, frame=frame, first_row=piece.first, numbers=numbers), Plain(apart, values)
+
+    def _is_plain(self, piece: Piece, name: str) -> bool:
+        return piece.spans[name].plain and self.types[name] == pl.Float64
 
     def _frame(self, piece: Piece, names: Sequence[str]) -> pl.DataFrame:
         spans = [piece.spans[name] for name in names]
-        numbers = iter(np.empty((sum(span.bare for span in spans), piece.rows)))  # one call for memory, not many
+        numbers = iter(self._matrix(piece, [name for name in names if piece.spans[name].bare]))
         columns = {}
         for name, span in zip(names, spans, strict=True):
             if span.bare:
-                self._fill(x := next(numbers), span)
-                cells = pl.Series(name, x)
+                cells = pl.Series(name, next(numbers))
                 cells = cells.fill_nan(None) if span.holes else cells
             else:
                 with self.scratch.explained(), self.scratch.lock:
@@ -139,11 +167,21 @@ class StoredTable:
             columns[name] = cells.cast(self.types[name])
         return pl.DataFrame(columns)
 
-    def _fill(self, x: npt.NDArray[np.float64], span: Span) -> None:
-        """Fill x (rows,) with the bare numbers of a column."""
+    def _matrix(self, piece: Piece, names: Sequence[str]) -> Floats:
+        """The numbers (columns, rows) of columns that are bare in a piece: one call for those that stand together."""
+        values, start = np.empty((len(names), piece.rows)), 0
+        offsets = [piece.spans[name].offset for name in names]
+        for j, offset in enumerate(offsets):
+            if j + 1 == len(names) or offsets[j + 1] != offset + 8 * piece.rows:
+                self._fill(values[start : j + 1].reshape(-1), offsets[start])
+                start = j + 1
+        return values
+
+    def _fill(self, x: Floats, offset: int) -> None:
+        """Fill x (n,) with the bare numbers that stand at `offset`."""
         with self.scratch.explained(), self.scratch.lock:
-            self.spool.seek(span.offset)
-            if self.spool.readinto(x.view(np.uint8).data) != span.size:
+            self.spool.seek(offset)
+            if self.spool.readinto(x.view(np.uint8).data) != x.nbytes:
                 raise OSError("the temporary file ends too soon")
 
 
@@ -159,33 +197,44 @@ class _Storing:
 
     def add(self, table: Table, names: Collection[str]) -> None:
         """The next block, of which the columns `names` are kept."""
-        spans = {}
-        for name in names:
-            cells = table.frame.get_column(name)
-            if cells.dtype == pl.Float64 and name not in self.texts and cells.null_count() < len(cells):
-                self.numbers.add(name)
-            if cells.dtype == pl.String and name not in self.texts:
-                numbers = as_numbers(cells, table.dialect)
-                if numbers is None:
-                    self.texts.add(name)
-                else:
-                    cells = numbers
-                    if cells.null_count() < len(cells):
-                        self.numbers.add(name)
-            self.types[name] = cells.dtype
-            spans[name] = self.put(cells)
-        self.pieces.append(Piece(table.first_row, len(table), spans))
+        frame = pl.DataFrame({name: self._settled(table, name) for name in names})
+        self.types |= frame.schema
+        self.pieces.append(Piece(table.first_row, len(table), self.put(frame)))
 
-    def put(self, cells: pl.Series) -> Span:
-        """Write a column's cells, and say where they stand."""
-        offset = self.spool.seek(0, io.SEEK_END)
-        if cells.dtype == pl.Float64 and not isnan(cells.sum()):  # the quickest to show that one is NaN
-            x = np.ascontiguousarray(cells.to_numpy())
-            self.spool.write(x.view(np.uint8).data)
-            return Span(offset, x.nbytes, bare=True, holes=cells.has_nulls())
-        cells.to_frame().write_ipc_stream(content := io.BytesIO(), compression="uncompressed")
-        self.spool.write(content.getbuffer())
-        return Span(offset, self.spool.tell() - offset, bare=False)
+    def _settled(self, table: Table, name: str) -> pl.Series:
+        """A column as it is to be kept: as numbers, if it is text of which nothing but the numbers can matter."""
+        cells = table.frame.get_column(name)
+        if name in self.texts or cells.dtype not in (pl.Float64, pl.String):
+            return cells
+        numbers = cells if cells.dtype == pl.Float64 else as_numbers(cells, table.dialect)
+        if numbers is None:
+            self.texts.add(name)
+            return cells
+        if numbers.null_count() < len(numbers):
+            self.numbers.add(name)
+        return numbers
+
+    def put(self, frame: pl.DataFrame) -> dict[str, Span]:
+        """Write columns, those of bare numbers as one matrix, and say where their cells stand."""
+        numbers = frame.select(pl.col(pl.Float64))
+        values = numbers.to_numpy(order="fortran").T if numbers.width else np.empty((0, 0))
+        with np.errstate(all="ignore"):
+            is_plain = np.isfinite(values.sum(axis=1))  # the quickest to show that one is NaN, or missing, or infinite
+        is_bare = [plain or not isnan(column.sum()) for column, plain in zip(numbers, is_plain, strict=True)]
+        values = values if all(is_bare) else values[is_bare]
+        offset, rows, spans = self.spool.seek(0, io.SEEK_END), frame.height, {}
+        self.spool.write(values.reshape(-1).view(np.uint8).data)
+        for column, plain, bare in zip(numbers, is_plain.tolist(), is_bare, strict=True):
+            if bare:
+                spans[column.name] = Span(offset, 8 * rows, bare, holes=column.has_nulls(), plain=plain)
+                offset += 8 * rows
+        for column in frame:
+            if column.name not in spans:
+                column.to_frame().write_ipc_stream(content := io.BytesIO(), compression="uncompressed")
+                size = self.spool.write(content.getbuffer())
+                spans[column.name] = Span(offset, size, bare=False)
+                offset += size
+        return spans
 
     def mend(self, tables: Iterator[Table], source: str) -> None:
         """Put in the text of columns that turned out to be text after some of it was kept as numbers."""
@@ -194,8 +243,9 @@ class _Storing:
             table = next(tables, None)
             if table is None or (table.first_row, len(table)) != (piece.first, piece.rows):
                 raise DataError("the table changed while it was read", place=Place(source=source))
-            spans = {name: self.put(table.frame.get_column(name)) for name in turned}
-            self.types |= {name: table.frame.get_column(name).dtype for name in turned}
+            frame = pl.DataFrame({name: table.frame.get_column(name) for name in turned})
+            spans = self.put(frame)
+            self.types |= frame.schema
             self.pieces[i] = replace(piece, spans={**piece.spans, **spans})
 
 
@@ -220,7 +270,8 @@ def store(
     with scratch.explained():
         for table in read():
             if names is None:
-                names = kept(table)
+                wanted = kept(table)
+                names = [name for name in table.names if name in wanted]
                 storing = _Storing(spool, set(names if texts is None else texts))
                 outline = replace(table, frame=table.frame.clear())
             storing.add(table, names)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -9,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.data import encoding
+from nncli.data import numeric as numeric_module
 from nncli.data.categorical import Categories
 from nncli.data.columns import Kind, infer_kind
 from nncli.data.encoding import Encoder
-from nncli.data.scaling import NumericScaling
+from nncli.data.plain import NOTHING, Plain
+from nncli.data.scaling import Clip, NumericScaling
 from nncli.data.table import Table
 from nncli.errors import DataError
 from tests.data.encoders import CLIPS, KINDS, RECIPE, SCALINGS, bits, numeric, one, tables
@@ -128,3 +133,44 @@ def test_the_numeric_positions_are_those_of_values_alone() -> None:
     encoder = Encoder.fit(Table(frame, "t.csv"), kinds, "standard")
     assert encoder.numeric == (3, 8)
     assert Encoder(columns=()).numeric == ()
+
+
+@given(
+    values=st.lists(
+        st.lists(st.floats(-1e30, 1e30) | st.sampled_from([0.0, -0.0, 1.0, 3e38, -1e39, 1e300, math.inf]), min_size=9),
+        min_size=1,
+        max_size=5,
+    ),
+    scaling=st.sampled_from(["standard", "min_max", "robust", "none"]),
+    clip=st.sampled_from(CLIPS),
+    dtype=st.sampled_from(["float32", "float64"]),
+    cells=st.integers(1, 40),
+)
+def test_plain_columns_together_give_the_same_bits_strangers_and_refusals_as_one_by_one(
+    values: list[list[float]], scaling: NumericScaling, clip: Clip, dtype: str, cells: int
+) -> None:
+    names = [f"x{j}" for j in range(len(values))]
+    x = np.array([column[:9] for column in values])
+    training = np.where(np.abs(x) < 1e30, x, 0.0)[:, :6]
+    columns: dict[str, Any] = dict(zip(names, training, strict=True))
+    fitted = Table(pl.DataFrame({**columns, "word": list("abcabc"), "hole": [1.0, None, 2.0, 3.0, 4.0, 5.0]}), "t.csv")
+    kinds = [*((name, Kind.NUMERIC) for name in names), ("word", Kind.CATEGORICAL), ("hole", Kind.NUMERIC)]
+    kinds.insert(1, kinds.pop())
+    encoder = Encoder.fit(fitted, kinds, scaling, clip)
+    rest = Table(pl.DataFrame({"word": list("aabbccdef"), "hole": [1.0, None, 7.0] * 3}), "t.csv")
+    which = [j for j, name in enumerate(names) if name in encoder.together]
+    others = pl.DataFrame({name: x[j] for j, name in enumerate(names) if j not in which})
+    rest = replace(rest, frame=rest.frame.hstack(others))
+    plain = Plain([names[j] for j in which], np.ascontiguousarray(x[which]))
+
+    def outcome(table: Table, plain: Plain) -> tuple[Any, ...]:
+        X, codes = encoder.empty(9, dtype)
+        try:
+            strangers = encoder.encode_into(table, X, codes, plain)
+        except DataError as error:
+            return (str(error),)
+        return X.tobytes(), codes.tobytes(), strangers
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numeric_module, "TOGETHER", cells)
+        assert outcome(rest, plain) == outcome(plain.beside(rest), NOTHING)

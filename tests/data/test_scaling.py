@@ -13,7 +13,9 @@ from nncli.data.scaling import (
     FEWEST_EDGES,
     MOST_EDGES,
     PIECE,
+    SUMMED,
     clip_smoothly,
+    deviation,
     edges_of,
     normal_quantile,
     robust,
@@ -154,3 +156,12 @@ def test_the_smooth_clip_is_its_formula_and_can_be_undone(x: float) -> None:
     assert z == pytest.approx(x / math.sqrt(1.0 + (x / 3.0) ** 2), rel=1e-14)
     if abs(x) < 30.0:
         assert z / math.sqrt(1.0 - (z / 3.0) ** 2) == pytest.approx(x, rel=1e-9)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 129, 1000, SUMMED, SUMMED + 1, 2 * SUMMED + 9, 5 * SUMMED + 4711])
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e200])
+def test_the_standard_deviation_is_that_of_numpy_to_the_bit(n: int, size: float) -> None:
+    x = np.random.default_rng(n).normal(size=n) * size + 3.0
+    mean = float(x.mean())
+    with np.errstate(over="ignore"):
+        assert np.float64(deviation(x, mean)).tobytes() == x.std().tobytes()

@@ -181,3 +181,28 @@ def test_a_column_without_a_name_keeps_having_none() -> None:
         table = stored(frame, scratch, 2, texts=("column_0",))
         assert table.only(["", "column_0"]).frame.equals(frame)
         assert next(table.blocks(["", "column_0"])).frame.equals(frame)
+
+
+@given(cells=COLUMN, rows=st.integers(1, 13), chosen=st.none() | st.sets(st.integers(0, 11), min_size=1))
+@settings(max_examples=100, deadline=None)
+def test_plain_numbers_come_apart_from_the_rest_and_are_those_of_the_block(
+    cells: list[str | None], rows: int, chosen: set[int] | None
+) -> None:
+    names = ["a", "b", "c", "d"]
+    frame = pl.DataFrame({"a": cells, "b": ["1"] * 12, "c": cells[::-1], "d": [f"{i}" for i in range(12)]})
+    with Scratch() as scratch:
+        table = stored(frame, scratch, rows, texts=("d",))
+        table = table if chosen is None else table.take(np.array(sorted(chosen)))
+        whole = table.plain("b")
+        assert whole is not None
+        assert whole.tolist() == [1.0] * len(table)
+        assert table.plain("d") is None
+        pairs = list(zip(table.blocks(names), table.portions(names, {"a", "b", "d"}), strict=True))
+        for block, (rest, plain) in pairs:
+            assert {"b"} <= {*plain.names} <= {"a", "b"}
+            assert not np.isnan(plain.values).any()
+            assert plain.beside(rest).frame.select(names).equals(block.frame)
+            assert rest.first_row == block.first_row
+            assert np.array_equal(rest.numbers, block.numbers)  # type: ignore[arg-type]
+        plains = [plain.values[0] for _, plain in table.portions(["b"], {"b"})]  # nothing is left for the table
+        assert np.concatenate(plains).tolist() == whole.tolist()
