@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -238,7 +239,7 @@ def test_fewer_rows_are_taken_apart_than_looked_at_and_that_is_said(
 def test_rows_that_do_not_add_up_are_a_note(
     penguins: Path, monkeypatch: pytest.MonkeyPatch, error: list[float], words: str
 ) -> None:
-    true = module.attribute
+    true: Callable[..., Attributions] = module.attribute
 
     def amiss(rows: EncodedRows, *rest: Any) -> Attributions:
         return replace(true(rows, *rest), error=np.array(error), tolerance=0.1)

@@ -22,7 +22,7 @@ def parts_of(judged: Judged) -> tuple[Part, ...]:
     return section.parts
 
 
-def said(judged: Judged, values: np.ndarray) -> Judged:  # type: ignore[type-arg]
+def said(judged: Judged, values: np.ndarray) -> Judged:
     return replace(judged, predictions=Predictions(judged.predictions.target, values))
 
 
