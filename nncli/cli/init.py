@@ -9,7 +9,7 @@ import typer
 
 from nncli.cli.completion import complete_assignment
 from nncli.cli.memory import settle_within_limit
-from nncli.cli.options import Force, NoColor, Quiet, Verbose
+from nncli.cli.options import AsJson, Force, NoColor, Quiet, Verbose
 
 
 class Preset(StrEnum):
@@ -53,6 +53,7 @@ def init(
         ),
     ] = None,
     force: Force = False,
+    as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
@@ -60,14 +61,16 @@ def init(
     """Look at a table and write a configuration that trains on it, with what was found and decided in comments.
 
     Columns that carry nothing (a different value in every row, one value in all rows, no value) are listed to be left
-    out, each with the reason.
+    out, each with the reason. With --json, what was found of every column is printed, and the YAML within it.
 
     \b
     nncli init penguins.csv --target species -o config.yaml
     nncli init penguins.csv --target species --quality fast | nncli train -
+    nncli init penguins.csv --target species --json | jq -r '.columns[] | .name + " " + .use'
     nncli init houses.csv.gz --target price --preset textbook --set data.separator=';' -o houses.yaml
     """
     settle_within_limit()
+    import json
     import shlex
 
     from nncli.cli.console import say
@@ -89,7 +92,10 @@ def init(
             say(f"note: {note}")
     for doubt in begun.doubts:
         say(f"warning: {doubt}")
-    if output == "-":
+    if as_json:
+        found = {**begun.json(), "output": None if output == "-" else output}
+        typer.echo(json.dumps(found, ensure_ascii=False).encode("utf-8", "surrogateescape"))
+    elif output == "-":
         typer.echo(begun.text.encode(), nl=False)
-    elif not quiet:
+    if output != "-" and not quiet:
         say(f"next: nncli train {shlex.quote(output)}")

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from nncli.cli.memory import settle_within_limit
-from nncli.cli.options import Force, NoColor, Quiet, RunDirectory, Verbose
+from nncli.cli.options import AsJson, Force, NoColor, Quiet, RunDirectory, Verbose
 
 
 def report(
@@ -19,6 +19,7 @@ def report(
         Path | None, typer.Option("-o", "--output", help="The HTML file to write; default: report.html in RUN.")
     ] = None,
     force: Force = False,
+    as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
@@ -27,13 +28,15 @@ def report(
 
     The file needs no network and no other file. A model card, report.md, is written beside it. The table that RUN was
     trained on is read again; where it is gone or has changed, the report says so and shows the rest. An earlier
-    report in RUN is replaced.
+    report in RUN is replaced. With --json, what the files say is printed too, instead of the path.
 
     \b
     nncli report runs/penguins
     nncli report runs/penguins -o penguins.html
+    nncli report runs/penguins --json | jq .scores
     """
     settle_within_limit()
+    import json
     import os
 
     from nncli.cli.console import say
@@ -43,7 +46,10 @@ def report(
     with needing_extra():
         from nncli.reporting.report import report as write
     written = write(run, output, force=force)
-    typer.echo(os.fsencode(written.html))
+    if as_json:
+        typer.echo(json.dumps(written.json(), ensure_ascii=False).encode("utf-8", "surrogateescape"))
+    else:
+        typer.echo(os.fsencode(written.html))
     if not quiet:
         say(f"next: open {written.html} in a browser")
 

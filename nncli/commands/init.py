@@ -6,8 +6,9 @@ import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from nncli.commands.draft import doubt, draft
 from nncli.commands.look import Look, look
@@ -31,11 +32,12 @@ Quality = Literal["fast", "balanced", "best"]
 class Begun:
     """A configuration to begin with: its YAML, and what the person is to be told of it.
 
-    `read` is how the table was read, which a training from it tells too; `decided` is what the YAML adds. `doubts` are
-    of columns that are likely to be taken amiss, with the way to mend them.
+    `look` is what was found of the table; `read` is how it was read, which a training from it tells too; `decided` is
+    what the YAML adds. `doubts` are of columns that are likely to be taken amiss, with the way to mend them.
     """
 
     text: str
+    look: Look
     read: tuple[str, ...]
     decided: tuple[str, ...]
     doubts: tuple[str, ...] = ()
@@ -44,6 +46,48 @@ class Begun:
     def notes(self) -> tuple[str, ...]:
         """All that is to be told, but for the doubts."""
         return (*self.read, *self.decided)
+
+    def json(self) -> dict[str, Any]:
+        """What was found of each column, and the YAML; null is what is not known, or not a finite number."""
+        look = self.look
+        kept = {column.name: column for column in look.kept}
+        return {
+            "data": look.data.path,
+            "rows": look.rows,
+            "table_rows": look.table_rows,
+            "task": look.task,
+            "columns": [
+                *(_column(column, "target") for column in look.targets),
+                *(
+                    _column(kept.get(column.name, column), "feature" if column.name in kept else "left out")
+                    for column in look.columns
+                ),
+            ],
+            "missing": list(look.data.missing),
+            "thousands": look.data.thousands,
+            "notes": list(self.notes),
+            "doubts": list(self.doubts),
+            "yaml": self.text,
+        }
+
+
+def _column(found: ColumnProfile, use: str) -> dict[str, Any]:
+    """A column, and what it is used as."""
+    figures = {"lowest": found.lowest, "highest": found.highest, "mean": found.mean, "median": found.median}
+    return {
+        "name": found.name,
+        "use": use,
+        "kind": found.kind,
+        "holds": found.label,
+        "rows": found.rows,
+        "missing": found.missing,
+        "unit": found.unit,
+        "distinct": found.distinct,
+        "commonest": [{"value": value, "count": count} for value, count in found.commonest],
+        **{name: value if value is not None and isfinite(value) else None for name, value in figures.items()},
+        "reason": found.reason if use == "left out" else "",
+        "trouble": None if found.trouble is None else found.trouble.message,
+    }
 
 
 def init(
@@ -114,7 +158,7 @@ def begin(
     )
     if stands is not None:
         write_text(stands, text)
-    return Begun(text, found.notes, _decided(found), _doubts(found))
+    return Begun(text, found, found.notes, _decided(found), _doubts(found))
 
 
 def is_a_table(argument: str, target: Sequence[str]) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from nncli.commands.assessment import Assessment, assess
 from nncli.commands.evidence import Evidence, gather
@@ -12,11 +14,12 @@ from nncli.files import refuse_existing, together, write_text
 from nncli.reporting.card import MARK as CARD_MARK
 from nncli.reporting.card import card
 from nncli.reporting.document import Page, Section, shown
+from nncli.reporting.facts import facts_of
 from nncli.reporting.sections.classes import classes
 from nncli.reporting.sections.curves import curves
 from nncli.reporting.sections.data import data
 from nncli.reporting.sections.headline import lead, notices, summary
-from nncli.reporting.sections.influence import influence, influence_of
+from nncli.reporting.sections.influence import Influence, influence, influence_of
 from nncli.reporting.sections.numbers import numbers
 from nncli.reporting.sections.provenance import provenance
 from nncli.reporting.sections.scores import measured, recorded
@@ -33,10 +36,15 @@ NAME = "report.html"
 
 @dataclass(frozen=True)
 class Written:
-    """The two files."""
+    """The two files, and what they say, for programs."""
 
     html: Path
     card: Path
+    facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def json(self) -> dict[str, Any]:
+        """The facts, and where the files are."""
+        return {**self.facts, "html": str(self.html), "card": str(self.card)}
 
 
 def report(run: str | Path, output: str | Path | None = None, *, force: bool = False) -> Written:
@@ -54,11 +62,12 @@ def report(run: str | Path, output: str | Path | None = None, *, force: bool = F
     with stage("assessing"):
         assessment = None if evidence.judged is None else assess(evidence.judged)
     with stage("drawing"):
-        page = page_of(evidence, assessment)
+        influenced = None if evidence.judged is None else influence_of(evidence.judged)
+        page = page_of(evidence, assessment, influenced)
     with together():
         write_text(written.html, html(page))
         write_text(written.card, card(evidence, assessment, page, written.html.name))
-    return written
+    return replace(written, facts=facts_of(evidence, assessment, influenced, page))
 
 
 def places(run: Path, output: Path | None, *, force: bool) -> Written:
@@ -83,12 +92,16 @@ def _begins_with(file: Path, mark: bytes) -> bool:
         return mark in content.read(4096)
 
 
-def page_of(evidence: Evidence, assessment: Assessment | None) -> Page:
+def page_of(evidence: Evidence, assessment: Assessment | None, influenced: Influence | None) -> Page:
     """The report of what is known."""
     judged, metrics = evidence.judged, evidence.metrics
     sections = [
         summary(evidence),
-        *([] if judged is None or assessment is None else of_rows(judged, assessment, metrics)),
+        *(
+            []
+            if judged is None or assessment is None or influenced is None
+            else of_rows(judged, assessment, metrics, influenced)
+        ),
         *([recorded(metrics)] if judged is None and metrics is not None else []),
         curves(evidence.histories),
         use(evidence),
@@ -103,9 +116,8 @@ def page_of(evidence: Evidence, assessment: Assessment | None) -> Page:
     )
 
 
-def of_rows(judged: Judged, assessment: Assessment, metrics: Metrics | None) -> list[Section | None]:
+def of_rows(judged: Judged, assessment: Assessment, metrics: Metrics | None, found: Influence) -> list[Section | None]:
     """What the judged rows show."""
-    found = influence_of(judged)
     return [
         measured(judged, assessment, metrics),
         classes(judged),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -49,6 +50,32 @@ def test_what_is_written_trains_through_a_pipe(here: Path, table: str) -> None:
     )
     assert done.stdout == b"runs/t\n"
     assert load_config(here / "runs" / "t" / CONFIG).data.drop == ("rowid",)
+
+
+def test_the_json_says_what_was_found_of_each_column(nncli: Cli, here: Path) -> None:
+    rows = "".join(f"k{i},{i % 7},{'NA' if i % 5 == 0 else i * 1.5},c,{i % 2}\n" for i in range(40))
+    (here / "t.csv").write_text(f"id,few,number,same,y\n{rows}")
+    done = nncli("init", "t.csv", "--target", "y", "--json").check()
+    assert done.out.count("\n") == 1
+    found = json.loads(done.out)
+    assert {one["name"]: one["use"] for one in found["columns"]} == {
+        **{"y": "target", "few": "feature", "number": "feature"},
+        **{"id": "left out", "same": "left out"},
+    }
+    of = {one["name"]: one for one in found["columns"]}
+    assert of["id"]["reason"] == "a different value in every row"
+    assert (of["number"]["missing"], of["number"]["lowest"], of["number"]["kind"]) == (8, 1.5, "numeric")
+    assert of["same"]["commonest"] == [{"value": "c", "count": 40}]
+    assert (found["rows"], found["task"], found["output"]) == (40, "classes", None)
+    assert found["yaml"] == nncli("init", "t.csv", "--target", "y", "-q").check().out
+
+
+def test_with_json_the_file_is_written_all_the_same(nncli: Cli, table: str) -> None:
+    done = nncli("init", table, "--target", "y", "-o", "c.yaml", "--json").check()
+    found = json.loads(done.out)
+    assert found["output"] == "c.yaml"
+    assert Path("c.yaml").read_text("utf-8") == found["yaml"]
+    assert done.err.endswith("next: nncli train c.yaml\n")
 
 
 def test_a_missing_target_is_guessed_at(nncli: Cli, table: str) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cli.support import Cli
+from tests.reporting.support import hostile_run
 
 
 def test_the_path_is_all_that_stdout_holds(nncli: Cli, penguins: Path, tmp_path: Path) -> None:
@@ -16,6 +21,53 @@ def test_the_path_is_all_that_stdout_holds(nncli: Cli, penguins: Path, tmp_path:
     assert done.err.startswith("next: ")
     assert (tmp_path / "r.html").read_text("utf-8").startswith("<!DOCTYPE html>")
     assert (tmp_path / "r.md").exists()
+
+
+def test_the_json_says_what_the_page_does(nncli: Cli, penguins: Path, tmp_path: Path) -> None:
+    done = nncli("report", penguins, "-o", tmp_path / "r.html", "--json").check()
+    assert done.out.count("\n") == 1
+    found = json.loads(done.out)
+    assert (found["html"], found["card"]) == (str(tmp_path / "r.html"), str(tmp_path / "r.md"))
+    page = html.unescape((tmp_path / "r.html").read_text("utf-8"))
+    assert found["lead"] in page
+    scores = {one["metric"]: one for one in found["scores"]}
+    recorded = json.loads((penguins / "metrics.json").read_text())["validation"]
+    assert scores["log_loss"]["value"] == pytest.approx(recorded["metrics"]["log_loss"])
+    assert scores["log_loss"]["low"] < scores["log_loss"]["value"] < scores["log_loss"]["high"]
+    assert scores["log_loss"]["better_by"]["low"] > 0
+    assert scores["calibration_error"]["better_by"] is None
+    assert found["judged_rows"] == recorded["rows"]
+    assert len(found["importance"]) == 6
+    assert [one["title"] for one in found["sections"]] == re.findall("<h2[^>]*>([^<]*)</h2>", page)
+    cells = [text for one in found["sections"] for text in texts(one["parts"])]
+    assert len(cells) > 200
+    assert [text for text in cells if text not in page] == []
+    assert "<svg" not in done.out
+
+
+def texts(parts: list[dict[str, Any]]) -> list[str]:
+    """All that the parts of a section say."""
+    found = []
+    for part in parts:
+        if part["kind"] == "table":
+            found += [part["caption"], part["note"], *part["columns"], *(cell for row in part["rows"] for cell in row)]
+        elif part["kind"] == "figure":
+            found += [part["title"], part["description"], *texts([part["table"]])]
+        elif part["kind"] == "gallery":
+            found += texts(part["figures"])
+        elif part["kind"] == "facts":
+            found += [text for pair in part["pairs"] for text in pair]
+        else:
+            found += part.get("items", [part.get("text", "")])
+    return found
+
+
+def test_the_json_of_a_run_whose_table_is_gone_says_what_is_known(nncli: Cli, tmp_path: Path) -> None:
+    run = hostile_run(tmp_path)
+    (tmp_path / "t.csv").unlink()
+    found = json.loads(nncli("report", run, "--json", "-q").check().out)
+    assert (found["judged_on"], found["judged_rows"], found["scores"], found["importance"]) == (None, 0, [], [])
+    assert any("cannot be computed again" in one["text"] for one in found["notices"])
 
 
 def test_a_file_in_the_way_is_an_error_unless_forced(nncli: Cli, penguins: Path, tmp_path: Path) -> None:

@@ -193,3 +193,19 @@ def test_all_of_it_is_json(of: Folder) -> None:
     assert document["pairs"][0]["low"] <= document["pairs"][0]["a_is_better_by"] <= document["pairs"][0]["high"]
     accuracy = next(line for line in document["scores"] if line["metric"] == "accuracy")
     assert [one and one["best"] for one in accuracy["runs"]] == [False, True, False, None]
+
+
+def test_a_configuration_that_cannot_be_read_is_told_and_the_scores_are_those_written_down(
+    of: Folder, tmp_path: Path
+) -> None:
+    shutil.copytree(of.path / "runs" / "a", tmp_path / "a")
+    (tmp_path / "a" / CONFIG).write_text("layers: [\n")
+    found = compare([tmp_path / "a", of.path / "runs" / "b"])
+    assert found.sides[0].config is None
+    assert found.sides[0].troubles
+    scores = {line.name: line for line in found.scores}["accuracy"]
+    assert scores.values[0] is not None
+    assert scores.values[0].interval is None
+    assert scores.values[1] is not None
+    assert scores.values[1].interval is not None
+    assert not any(one.values[0] for one in found.settings)

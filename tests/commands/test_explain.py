@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
 from nncli import evaluate, explain, predict, train
+from nncli.commands.attribution import Attributions
+from nncli.commands.encoded import EncodedRows
 from nncli.commands.judged import judge
 from nncli.commands.scores import headlines
 from nncli.errors import DataError, RunError, UsageError
@@ -17,6 +23,7 @@ from nncli.runs.reading import read_model
 from tests.cli.support import DATA
 from tests.commands.ensembles import written
 
+module = importlib.import_module("nncli.commands.explain")
 TABLE = DATA / "penguins.csv"
 PENGUINS = pl.read_csv(TABLE, null_values=["NA"])
 
@@ -210,3 +217,33 @@ def test_it_is_told_how_far_it_is(penguins: Path) -> None:
     assert {what for what, _, _ in told} == {"importance", "dependence", "attributions"}
     assert all(done <= of for _, done, of in told)
     assert told[-1] == ("attributions", 4, 4)
+
+
+def test_fewer_rows_are_taken_apart_than_looked_at_and_that_is_said(
+    penguins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_ATTRIBUTED", 7)
+    found = explain(penguins, TABLE, attributions=True, top=0, repeats=1)
+    assert found.attributions is not None
+    assert len(found.attributions.values) == len(found.attributed) == 7
+    assert any(note.startswith("attributed 7 of the rows") for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ([0.5, 0.0, 0.25], "of 2 rows the columns do not add up to the prediction but for up to 0.5; 0.1 was aimed at"),
+        ([0.0, np.nan], "of 1 row the columns do not add up to the prediction but for what is no number; 0.1 was"),
+    ],
+)
+def test_rows_that_do_not_add_up_are_a_note(
+    penguins: Path, monkeypatch: pytest.MonkeyPatch, error: list[float], words: str
+) -> None:
+    true: Callable[..., Attributions] = module.attribute
+
+    def amiss(rows: EncodedRows, *rest: Any) -> Attributions:
+        return replace(true(rows, *rest), error=np.array(error), tolerance=0.1)
+
+    monkeypatch.setattr(module, "attribute", amiss)
+    found = explain(penguins, TABLE, attributions=True, rows=3, top=0, repeats=1)
+    assert any(words in note for note in found.notes)

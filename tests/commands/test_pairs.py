@@ -182,3 +182,23 @@ def test_rows_count_with_weights_that_both_have() -> None:
 def test_the_finding_in_words(mean: float, interval: Interval, adjusted: float, words: str) -> None:
     pair = Pair(0, 1, "log loss", 69, Paired(69, mean, interval, 0.0001), adjusted)
     assert pair.in_words("a", "b") == words
+
+
+def test_losses_beyond_measure_cannot_be_held_against_each_other() -> None:
+    pair = pairs([numbers([np.inf, 1.0], [1.0, 2.0], Mse()), numbers([1.0, 1.0], [1.0, 2.0], Mse())])[0]
+    assert pair.found is None
+    assert not pair.told_apart
+    assert pair.in_words("a", "b") == "a and b cannot be held against each other: a loss is beyond all measure."
+
+
+def test_rows_without_any_weight_cannot_be_held_against_each_other() -> None:
+    a = classes([0.9, 0.4, 0.7], ["yes", "no", "no"], [1, 2, 3], weights=np.array([0.0, 0.0, 1.0]))
+    b = classes([0.8, 0.2], ["yes", "no"], [1, 2], weights=np.array([0.0, 0.0]))
+    assert {pair.reason for pair in pairs([a, b])} == {"the shared rows have no weight"}
+
+
+def test_groups_of_rows_are_counted_in_words() -> None:
+    p, truth, rows = [0.9, 0.4, 0.8, 0.3], ["yes", "no", "yes", "no"], [1, 2, 3, 4]
+    a = classes(p, truth, rows, groups=np.array([0, 0, 1, 1]))
+    b = classes([0.6] * 4, truth, rows, groups=np.array([0, 0, 1, 1]))
+    assert " on 4 shared rows in 2 groups" in pairs([a, b])[0].in_words("a", "b")

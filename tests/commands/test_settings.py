@@ -81,6 +81,11 @@ def test_a_configuration_that_is_not_known_is_left_empty(tmp_path: Path) -> None
     assert found == (Setting("seed", ("1", None, "2")),)
 
 
+def test_layers_within_layers_have_their_short_forms_too(tmp_path: Path) -> None:
+    found = differing([of(tmp_path, "layers: [4]\n"), of(tmp_path, "layers: [{type: residual, layers: [4, 8]}]\n")])
+    assert found == (Setting("layers", ("[4]", "[{type: residual, layers: [4, 8]}]")),)
+
+
 def test_what_an_ensemble_leaves_open_is_what_its_first_member_settled(tmp_path: Path) -> None:
     several = of(tmp_path, "layers: [4]\nmembers: 2\n", "layers: [4]\nloss: cross_entropy\n")
     found = differing([several, of(tmp_path, "layers: [4]\nloss: cross_entropy\n")])

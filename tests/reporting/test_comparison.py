@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,3 +110,14 @@ def test_a_history_that_was_gone_on_with_is_drawn_whole(runs: list[Path], tmp_pa
     assert section
     (gallery,) = (part for part in section.parts if isinstance(part, Gallery))
     assert [row[0] for row in gallery.figures[0].table.rows] == ["1", "2", "3", "4", "5"]
+
+
+def test_the_lead_tells_what_is_sure_from_what_is_not(runs: list[Path]) -> None:
+    found = compare(runs[:3])
+    best = found.sides[found.pairs[0].a].name
+    none = replace(found, pairs=tuple(replace(pair, adjusted=1.0) for pair in found.pairs))
+    lead = page_of(none).lead
+    assert lead.startswith(f"{best} has the least log loss of 3 runs. That it is better than ")
+    assert lead.endswith(" is not sure.")
+    assert "more than chance" not in lead
+    assert page_of(replace(found, pairs=())).lead == "No two of these runs can be tested on the same rows."

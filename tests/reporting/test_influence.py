@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nncli.commands.dependence import Dependence
 from nncli.commands.judged import judge
 from nncli.reporting.sections import influence
 from nncli.reporting.sections.influence import attributions, influence_of
@@ -43,3 +44,27 @@ def test_what_takes_too_long_is_left_to_another_command(penguins: Path, monkeypa
     section = influence.influence(many, found)
     assert section.parts[0].kind == "notice"
     assert attributions(many, found, np.array([0])) == ()
+
+
+def test_of_one_output_labels_are_points_about_their_mean() -> None:
+    curve = Dependence("c", None, ("a", None), ("1",), np.array([[0.25], [0.75]]), "survived")
+    figure = influence._dependence(curve)
+    assert figure is not None
+    assert figure.table.caption == "Mean probability that survived is 1, by c"
+    assert figure.table.rows == (("a", "0.25"), ("missing", "0.75"))
+    assert "the dotted line is the mean of these" in figure.description
+    assert "mean probability" in figure.svg
+
+
+def test_where_there_is_no_number_to_draw_there_is_no_chart() -> None:
+    assert influence._dependence(Dependence("c", None, ("a", "b"), ("y",), np.full((2, 1), np.nan))) is None
+    assert influence._dependence(Dependence("c", None, ("a",), ("y",), np.ones((1, 1)))) is None
+
+
+def test_rows_count_by_their_weights(line: Path) -> None:
+    judged = judge(line)
+    w = np.where(np.arange(len(judged)) < 2, 1.0, 0.0)
+    found = influence_of(replace(judged, weights=w))
+    assert found.encoded is not None
+    assert found.encoded.weights is not None
+    assert found.importances != influence_of(judged).importances

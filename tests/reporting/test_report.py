@@ -300,3 +300,13 @@ def test_the_cells_of_a_row_that_went_wrong_are_told_by_their_names(of_penguins:
     text = parsed(of_penguins).text
     assert "its cells" in text
     assert re.search(r"bill_length_mm [\d.]+; ", text)
+
+
+def test_a_table_of_their_own_is_named_as_that_of_the_rows_it_is_judged_by(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame({"x": rng.normal(size=60), "label": ["a", "b"] * 30})
+    frame.write_csv(tmp_path / "held.csv")
+    text = outline(trained(tmp_path, frame, "label", SMALL + "validation: {path: held.csv}")).text
+    assert "60 rows of a table of their own, " in text
+    assert "validation table" in text
+    assert "chose the epoch that was kept" not in text
