@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any, Literal
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,9 @@ from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 from nncli.specification import Positive, Specification, Text
 from nncli.training.calibration import apply_temperature
-from nncli.training.threads import held_to
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 Version = Literal[1, 2, 3, 4]
 FORMAT: Version = 4
@@ -129,7 +131,7 @@ class Model:
             DataError: a column is missing, or a cell of a numeric column is not a number.
         """
         X, codes, strangers = self.spec.encoder.encode(table, self.spec.network.precision)
-        with held_to(1):
+        with _blas().limit(limits=1, user_api="blas"):
             Z = self._run(X, codes)
         return replace(self.decode(Z), strangers=strangers)
 
@@ -156,6 +158,14 @@ class Model:
     def decode(self, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
         """What raw outputs (rows, outputs) mean."""
         return decode(self.spec, Z)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """NumPy's BLAS, looked for once among the libraries of the process: each time would take 0.5 ms."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def decode(spec: ModelSpec, Z: npt.NDArray[np.floating[Any]]) -> Predictions:

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from nncli.data.examples import Examples
 from nncli.data.table import Table
@@ -18,6 +19,8 @@ from nncli.data.tables import read_table
 from nncli.data.targets import ClassTarget, NumberTarget
 from nncli.errors import DataError
 from nncli.model import Model, Predictions
+from nncli.nn.arrays import Array, Codes
+from nncli.nn.inference import Inference
 from nncli.runs.reading import read_model
 from tests.cli.support import DATA
 
@@ -56,6 +59,26 @@ def test_encoded_rows_get_the_same_bits_on_two_threads(
     one = model.predict_examples(examples).values
     monkeypatch.setattr("nncli.model.WORTH_A_SECOND_THREAD", 0)
     assert model.predict_examples(examples, threads=2).values.tobytes() == one.tobytes()
+
+
+def test_the_blas_has_one_thread_while_a_model_predicts_and_its_own_number_afterwards(
+    model: Model, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def threads() -> set[int]:
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    met, run = [], Inference.run
+
+    def watched(inference: Inference, X: Array, codes: Codes) -> Array:
+        met.append(threads())
+        return run(inference, X, codes)
+
+    monkeypatch.setattr(Inference, "run", watched)
+    for before in (2, 1):
+        with threadpool_limits(before, user_api="blas"):
+            model.predict(table)
+            assert threads() == {before}
+    assert met == [{1}, {1}]
 
 
 def test_no_rows_are_no_predictions(model: Model, table: Table) -> None:

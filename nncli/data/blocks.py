@@ -93,7 +93,8 @@ def blocks(file: Readable, source: str, *, size: int = BLOCK_BYTES, quoting: boo
         cut = end_of_records(data, quotes, inside=rest_quotes.size % 2 == 1)
         quotes = np.concatenate([rest_quotes, quotes + len(rest)])
         if cut:
-            block = Block(b"".join((rest, memoryview(data)[:cut])), *split(quotes, len(rest) + cut)[:1], line)
+            whole = data if cut == len(data) and not rest else b"".join((rest, memoryview(data)[:cut]))
+            block = Block(whole, *split(quotes, len(rest) + cut)[:1], line)
             yield block
             line += count_of(block.bytes(), NEWLINE)
             rest, rest_quotes = data[cut:], split(quotes, len(rest) + cut)[1]

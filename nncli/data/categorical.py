@@ -168,11 +168,12 @@ class CategoricalColumn(Specification):
     def codes(self, table: Table) -> tuple[Codes, Strange]:
         """Each row's slot (rows,), and what is strange of them."""
         cells = read_text(table, self.name)
-        rare = self.rare or ()
-        slots = [*range(FIRST, self.slots), *[OTHER] * len(rare)]
-        found = cells.replace_strict([*self.categories, *rare], slots, default=UNSEEN, return_dtype=pl.Int64)
-        codes: Codes = found.to_numpy().copy()
-        codes[cells.is_null().to_numpy()] = MISSING
+        known = [*self.categories, *(self.rare or ())]
+        slots = np.array([*range(FIRST, self.slots), *[OTHER] * (len(known) - len(self.categories)), UNSEEN])
+        place = cells.cast(pl.Enum(known), strict=False).to_physical()
+        codes: Codes = slots[place.cast(pl.UInt32).fill_null(len(known)).to_numpy()]
+        if cells.has_nulls():
+            codes[cells.is_null().to_numpy()] = MISSING
         unseen = codes == UNSEEN
         count = int(np.count_nonzero(unseen))
         if count:

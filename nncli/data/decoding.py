@@ -7,6 +7,7 @@ Where all lines end in a lone \\r, as on old Macs, they are given a \\n. Memory 
 from __future__ import annotations
 
 import codecs
+import io
 from contextlib import suppress
 from typing import IO, Protocol
 
@@ -15,6 +16,8 @@ from nncli.errors import DataError, Place
 
 SAMPLE_BYTES = 1 << 20
 """So much of a file is looked at to find out how it is written."""
+LONG_LINE = 1 << 16
+"""Bytes of a line that are looked ahead for its end."""
 MARKS = {
     codecs.BOM_UTF8: ("utf-8", "utf-8"),
     codecs.BOM_UTF32_LE: ("utf-32", "utf-32-le"),
@@ -46,6 +49,7 @@ class Text:
         self._file, self._source, self._line = file, source, 1
         self._decoder: codecs.IncrementalDecoder | None = None
         self._fallback: str | None = None
+        self._looks_ahead = isinstance(getattr(file, "raw", None), io.FileIO) and file.seekable()
         self.old_mac = False
         head = file.read(max(map(len, MARKS)))
         mark = next((mark for mark in MARKS if head.startswith(mark)), b"")
@@ -59,7 +63,7 @@ class Text:
         self.sample = self._ahead = self._lines(sample)
 
     def read(self, size: int, /) -> bytes:
-        """The next bytes, about `size` of them; none at the end."""
+        """The next bytes, about `size` of them; none at the end. If it costs little, they end where a line does."""
         data, self._ahead = self._ahead[:size], self._ahead[size:]
         return data + self._next(size - len(data)) if len(data) < size else data
 
@@ -89,10 +93,20 @@ class Text:
             self._decoder = codecs.getincrementaldecoder(codec)()
 
     def _next(self, size: int) -> bytes:
-        while raw := self._file.read(size):
+        while raw := self._file.read(self._to_line_end(size)):
             if text := self._lines(self._decoded(raw, final=False)):
                 return text
         return self._lines(self._decoded(b"", final=True))
+
+    def _to_line_end(self, size: int) -> int:
+        """`size`, and in a plain file the bytes that make the line whole: then nothing has to be put together."""
+        if not self._looks_ahead or self._decoder:
+            return size
+        start = self._file.tell()
+        self._file.seek(start + size)
+        more = len(self._file.readline(LONG_LINE))
+        self._file.seek(start)
+        return size + more
 
     def _lines(self, text: bytes) -> bytes:
         if not self.old_mac:

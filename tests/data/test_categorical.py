@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from nncli.data.categorical import FIRST, MISSING, OTHER, CategoricalColumn, Categories
 from nncli.data.encoding import Encoder
 from nncli.data.scaling import Clip
+from nncli.data.table import Table
 from tests.data.encoders import CLIPS, RECIPE, categorical, encoded, first, numeric, one
 
 NAMES = ["x", "a.b", "n", "rows", "category", "🐧", "a\nb", "\x1b[31m", " ", "", "literal", "count"]
@@ -160,3 +161,13 @@ def test_a_column_without_rows_has_nothing_to_be_scaled_by() -> None:
 def test_a_column_whose_parts_do_not_fit_is_refused(parts: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         CategoricalColumn(name="x", other=False, missing=False, **parts)
+
+
+@pytest.mark.parametrize("known", [2, 254, 255, 256, 257, 65_535, 65_536])
+def test_a_category_is_told_from_the_unseen_however_many_there_are(known: int) -> None:
+    *names, rare = [f"c{i:05}" for i in range(known)]
+    column = CategoricalColumn(name="c", categories=tuple(names), other=True, missing=True, rare=(rare,))
+    cells = pl.DataFrame({"c": [names[0], names[-1], rare, "new", None]})
+    codes, strange = column.codes(Table(cells, "t"))
+    assert codes.tolist() == [FIRST, FIRST + known - 2, OTHER, OTHER, MISSING]
+    assert strange.unseen == 1

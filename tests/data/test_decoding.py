@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -116,3 +117,26 @@ def test_half_of_a_line_end_makes_no_old_mac(sample: int, monkeypatch: pytest.Mo
 def test_only_encodings_that_keep_ascii_can_wait_for_a_decision() -> None:
     assert all(keeps_ascii(name) for name in ("latin-1", "cp1252", "shift_jis", "euc_jp", "gb18030"))
     assert not any(keeps_ascii(name) for name in ("utf-16-le", "utf-7", "iso2022_jp", "hz", "cp037"))
+
+
+@pytest.mark.parametrize("size", [1, 5, 6, 7, 100])
+def test_what_is_read_of_a_file_ends_with_a_line_and_all_of_it_comes(tmp_path: Path, size: int) -> None:
+    data = b"".join(b"%d,abc\n" % i for i in range(40)) + b"no end"
+    path = tmp_path / "x.csv"
+    path.write_bytes(data)
+    with path.open("rb") as file, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decoding, "SAMPLE_BYTES", 3)
+        text = Text(file, "x.csv")
+        first = text.read(len(text.sample))
+        parts = list(pieces(text, size))
+    assert first + b"".join(parts) == data
+    assert all(part.endswith(b"\n") for part in parts[:-1])
+
+
+def test_a_line_without_an_end_is_not_looked_ahead_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"x" * 1000)
+    with path.open("rb") as file, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decoding, "SAMPLE_BYTES", 10)
+        patch.setattr(decoding, "LONG_LINE", 20)
+        assert len(Text(file, "x.csv").sample) == 4 + 30

@@ -283,6 +283,15 @@ def test_probabilities_sum_to_one_and_rank_as_the_outputs_do(
     np.testing.assert_array_equal(Z, before)
 
 
+@pytest.mark.parametrize("rows", [1, 2, 5, 400])
+@pytest.mark.parametrize("outputs", range(2, 12))
+def test_the_probabilities_of_a_row_have_the_bits_of_its_own_sum(rows: int, outputs: int) -> None:
+    Z = np.random.default_rng(outputs).normal(0.0, 5.0, (rows, outputs))
+    exponentials = np.exp(Z - Z.max(axis=1, keepdims=True))
+    P = exponentials / exponentials.sum(axis=1, keepdims=True)
+    assert CrossEntropy().predict(Z).tobytes() == P.tobytes()
+
+
 @pytest.mark.parametrize("loss", [Mse(), Mae(), Huber(), Quantile()])
 def test_numbers_are_predicted_as_they_are_and_never_share_memory(loss: LossBase) -> None:
     Z = np.array([[1.5], [-2.0]])
