@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import sys
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
 from typing import Literal, NamedTuple, TypeAlias
 
 from nncli.nn.activations import Identity, LeakyRelu, Relu, Sigmoid, Tanh
@@ -79,6 +81,34 @@ class Obstacle(NamedTuple):
 INSTALL = "Run pip install 'nncli-train[fast]'"
 
 
+BLAS = "scipy.linalg.cython_blas"
+"""Where Numba looks up the BLAS."""
+
+
+def _import_blas() -> None:
+    """Import that module of SciPy without its package, whose other modules take 25 times as long to come.
+
+    Python does not ask for the package of a module that is there already, and who imports `scipy.linalg` later gets it
+    whole. Where the module is not found, or does not load by itself, Numba imports it as anyone would.
+
+    Raises:
+        ImportError: SciPy itself does not load.
+    """
+    import scipy
+
+    if BLAS in sys.modules or "scipy.linalg" in sys.modules:
+        return
+    spec = PathFinder.find_spec(BLAS, [f"{folder}/linalg" for folder in scipy.__path__])
+    if spec is None or spec.loader is None:
+        return
+    try:
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except ImportError:
+        return
+    sys.modules[BLAS] = module
+
+
 def load(backend: Backend) -> Obstacle | None:
     """Import what the backend needs, so that the BLAS that comes with it is there to be held to its threads."""
     if backend == "numpy":
@@ -87,6 +117,8 @@ def load(backend: Backend) -> Obstacle | None:
         return Obstacle("Numba is not installed", INSTALL)
     try:
         import numba
+
+        _import_blas()
         import scipy.linalg.cython_blas  # noqa: F401
 
         import nncli.training.compiled  # noqa: F401
