@@ -15,7 +15,7 @@ from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 import numpy as np
 from pydantic import Field, model_validator
 
-from nncli.nn.arrays import Array, scalar
+from nncli.nn.arrays import Array, aligned, scalar
 from nncli.nn.groups import Factors, GroupName, alike
 from nncli.nn.parameters import Group
 from nncli.nn.schedules import Course, share_of
@@ -47,7 +47,7 @@ class OptimizerBase(Specification):
 
     def initial_moments(self, theta: Array) -> dict[str, Array]:
         """The named moments before the first step: zeros like theta."""
-        return {name: np.zeros_like(theta) for name in self.moments}
+        return {name: aligned(theta.size, theta.dtype) for name in self.moments}
 
     def bind(
         self,

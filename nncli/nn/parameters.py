@@ -13,7 +13,7 @@ from math import prod
 
 import numpy as np
 
-from nncli.nn.arrays import Array, Precision
+from nncli.nn.arrays import Array, Precision, aligned
 from nncli.nn.initializers import InitializerBase
 
 Views = Mapping[str, Array]
@@ -95,9 +95,9 @@ class Layout:
         statistics = sum(prod(slot.shape) for slot in self._of(False))
         return Parameters(
             self,
-            np.zeros(self.size, precision),
-            np.zeros(self.size, precision),
-            np.zeros(statistics, precision),
+            aligned(self.size, precision),
+            aligned(self.size, precision),
+            aligned(statistics, precision),
         )
 
     def initialise(self, rng: np.random.Generator, precision: Precision) -> Parameters:

@@ -15,7 +15,7 @@ from nncli.nn.optimizers import Step
 from nncli.nn.parameters import Parameters
 from nncli.nn.schedules import Horizon
 from nncli.training.crew import Crew
-from nncli.training.parts import add_up, optimize_part, shares_of, spans, together
+from nncli.training.parts import add_up, optimize_part, shares_of, spans, spans_of, together
 from nncli.training.plan import Plan
 from nncli.training.state import State
 from nncli.training.step import BatchStep, Gradient, GradientError, Penalty, bind_gradient, bind_step
@@ -53,7 +53,7 @@ def bind_advance(plan: Plan, state: State, batches: Batches, penalty: Penalty | 
 def _batch_by_batch(plan: Plan, state: State, batches: Batches, penalty: Penalty | None, crew: Crew) -> Advance:
     parameters, shares = state.parameters, shares_of(state.parameters, plan.parts)
     bind, optimize = (_bind_compiled if plan.backend == "numba" else _bind_numpy)(plan, state, batches, shares)
-    moves = [optimize(span) for span in spans(parameters.theta.size, plan.parts)]
+    moves = [optimize(span) for span in spans_of(parameters.theta, plan.parts)]
     steps: dict[int, BatchStep] = {}
     for rows in batches.sizes():
         gradients = [bind(part, span, rows) for part, span in enumerate(spans(rows, plan.parts))]

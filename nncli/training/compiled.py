@@ -14,7 +14,7 @@ import numpy.typing as npt
 from nncli.data.batches import Batches
 from nncli.nn import kernels
 from nncli.nn.activations import ElementwiseActivation, Identity, LeakyRelu, Relu, Sigmoid, Tanh
-from nncli.nn.arrays import Array
+from nncli.nn.arrays import Array, aligned
 from nncli.nn.layers import Dense
 from nncli.nn.losses import CrossEntropy
 from nncli.nn.network import Network
@@ -53,8 +53,8 @@ class Told:
 
     def net(self, parameters: Parameters, rows: int) -> tuple[Any, ...]:
         """The network with its vectors, and buffers for so many rows."""
-        A = np.empty(rows * self.widths, np.float32)
-        return (self.layers, self.slopes, parameters.theta, parameters.grad, A, np.empty_like(A))
+        A, dA = (aligned(rows * self.widths, np.float32) for _ in range(2))
+        return (self.layers, self.slopes, parameters.theta, parameters.grad, A, dA)
 
 
 def are_compiled(parts: int) -> bool:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from nncli.nn.arrays import Array
+from nncli.nn.arrays import LINE, Array, aligned
 from nncli.nn.optimizers import Step
 from nncli.nn.parameters import Group, Parameters
 from nncli.training.crew import Crew, Task
@@ -23,16 +23,26 @@ from nncli.training.state import State
 from nncli.training.step import Gradient
 
 
-def spans(size: int, parts: int) -> list[slice]:
-    """`size` things in `parts` stretches of nearly the same length; in fewer where there are not as many."""
-    parts = max(1, min(parts, size))
-    edges = [size * part // parts for part in range(parts + 1)]
+def spans(size: int, parts: int, multiple: int = 1) -> list[slice]:
+    """`size` things in `parts` stretches of nearly the same length, each beginning at a multiple of `multiple`.
+
+    There are fewer where there are not as many multiples.
+    """
+    pieces = -(-size // multiple)
+    parts = max(1, min(parts, pieces))
+    edges = [min(size, pieces * part // parts * multiple) for part in range(parts + 1)]
     return [slice(start, stop) for start, stop in pairwise(edges)]
+
+
+def spans_of(vector: Array, parts: int) -> list[slice]:
+    """A vector in stretches that begin with a line of the cache, as the vector itself does."""
+    return spans(vector.size, parts, LINE // vector.itemsize)
 
 
 def shares_of(parameters: Parameters, parts: int) -> list[Parameters]:
     """The parameters as each part sees them: the same theta, a gradient of its own; the first part's is the batch's."""
-    return [parameters, *(replace(parameters, grad=np.zeros_like(parameters.grad)) for _ in range(parts - 1))]
+    grad = parameters.grad
+    return [parameters, *(replace(parameters, grad=aligned(grad.size, grad.dtype)) for _ in range(parts - 1))]
 
 
 def add_up(gradients: Sequence[Gradient], shares: Sequence[Parameters], crew: Crew) -> Gradient:
@@ -52,7 +62,7 @@ def add_up(gradients: Sequence[Gradient], shares: Sequence[Parameters], crew: Cr
     used = [share.grad for share in shares[: len(gradients)]]
     learning: list[Task] = [partial(learn, part) for part in range(len(gradients))]
     adding: list[Task] = [
-        partial(add, used[0][span], [grad[span] for grad in used[1:]]) for span in spans(used[0].size, len(gradients))
+        partial(add, used[0][span], [grad[span] for grad in used[1:]]) for span in spans_of(used[0], len(gradients))
     ]
 
     def gradient(i: int) -> float:

@@ -77,13 +77,14 @@ def trained(plan: Plan, *, weighted: bool = False, rows: int = ROWS) -> tuple[St
 # --- the sum of the parts
 
 
-@given(size=st.integers(0, 1000), parts=st.integers(1, 20))
-def test_spans_cover_all_in_order_and_are_nearly_equal(size: int, parts: int) -> None:
-    found = spans(size, parts)
+@given(size=st.integers(0, 1000), parts=st.integers(1, 20), multiple=st.sampled_from([1, 8, 16]))
+def test_spans_cover_all_in_order_and_are_nearly_equal(size: int, parts: int, multiple: int) -> None:
+    found = spans(size, parts, multiple)
     assert [i for span in found for i in range(span.start, span.stop)] == list(range(size))
+    assert all(span.start % multiple == 0 for span in found)
     lengths = [span.stop - span.start for span in found]
-    assert len(found) == max(1, min(parts, size))
-    assert max(lengths) - min(lengths) <= 1
+    assert len(found) == max(1, min(parts, -(-size // multiple)))
+    assert max(lengths) - min(lengths) < 2 * multiple
 
 
 def learned(network: Network, loss: LossBase, examples: Examples, parts: int, threads: int) -> tuple[float, Array]:
