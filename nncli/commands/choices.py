@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from nncli.commands.notes import undecided_dates
 from nncli.config.schema import Config
-from nncli.data.columns import Kind, infer_kind, read_numbers, unit_of
+from nncli.data.columns import MOST_CODES, Kind, infer_kind, read_numbers, unit_of
 from nncli.data.encoding import Encoder
 from nncli.data.numeric import NumericColumn
 from nncli.data.stored import StoredTable
@@ -30,8 +30,6 @@ def mistake_at(key: str, message: str, hint: str) -> ConfigError:
     return ConfigError(Mistake(message, Place(key=key), hint))
 
 
-MOST_CODES = 20
-"""Different whole numbers up to which a target may be the codes of classes."""
 ROWS_A_CODE = 5
 """Rows that each code has at least, in the mean."""
 

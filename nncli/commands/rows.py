@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,13 +88,17 @@ def read(
         return {*features, *data.target, *apart}
 
     # a target that may turn out to be one of classes stays as it is spelled, as it would if that had been said
+    undecided = config.loss is None and not whole
     classes = data.target if config.loss is None or config.loss.task == "classes" else ()
-    texts = {*classes, *(name for name, kind in data.columns.items() if kind in SPELLED)}
+    texts = {*(() if undecided else classes), *(name for name, kind in data.columns.items() if kind in SPELLED)}
+    codes = frozenset(data.target if undecided else ())
     texts |= set(data.drop) if whole else set()
     once = trained is not None or is_stream(file)
-    readings = iter((reading,) if once else (replace(reading, numbers=None, texts=frozenset(texts)), reading))
+    finding = replace(reading, numbers=None, texts=frozenset(texts), codes=codes)
+    readings = iter((reading,) if once else (finding, reading))
     with stage(f"reading {path}") as told:
-        table = store(lambda: pieces(file, None, next(readings)), kept, scratch, texts=None if once else texts)
+        tables = partial(pieces, file, None)
+        table = store(lambda: tables(next(readings)), kept, scratch, texts=None if once else texts, codes=codes)
         told.found.append(f"{len(table):,} rows, {len(table.outline.names):,} columns")
     notes += table.outline.notes
     return table

@@ -77,18 +77,21 @@ def end_of_records(data: bytes, quotes: Positions, *, inside: bool) -> int:
     return 0
 
 
-def blocks(file: Readable, source: str, *, size: int = BLOCK_BYTES, quoting: bool = True) -> Iterator[Block]:
+def blocks(
+    file: Readable, source: str, *, size: int = BLOCK_BYTES, first: int | None = None, quoting: bool = True
+) -> Iterator[Block]:
     """Yield the text of `file` in blocks of about `size` bytes, each of whole records; nothing is left out.
 
-    The last block may lack its last newline. `quoting` is False for formats whose records are lines.
+    The first one may be of another size. The last block may lack its last newline. `quoting` is False for formats whose
+    records are lines.
 
     Raises:
         DataError: the file is empty or UTF-16; a record is longer than LONGEST_RECORD.
     """
     rest, rest_quotes, line = b"", NOWHERE, 1
     mark = without_mark(file, source)
-    while data := mark + file.read(size):
-        mark = b""
+    while data := mark + file.read(first or size):
+        mark, first = b"", None
         quotes = positions(data, QUOTE) if quoting else NOWHERE
         cut = end_of_records(data, quotes, inside=rest_quotes.size % 2 == 1)
         quotes = np.concatenate([rest_quotes, quotes + len(rest)])

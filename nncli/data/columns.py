@@ -23,6 +23,8 @@ MAYBE_A_LEADING_ZERO = r"^[\s+-]*0[0-9]"
 """Finds every cell that LEADING_ZERO finds, and is three times as fast."""
 WORDS = (pl.String, pl.Categorical, pl.Enum)
 DATES = (pl.Date, pl.Datetime)
+MOST_CODES = 20
+"""Different whole numbers, from 0 or 1 on, up to which a target may be the codes of classes."""
 SENTENCE, PHRASES = 3, 32
 """Text has so many words, between spaces, in the median cell, and more than so many different cells, which are more
 than half of all. Other words are categories."""
@@ -92,6 +94,13 @@ def unit_of(table: Table, name: str) -> str | None:
     if unit is None or parse_numbers(cells, table.dialect, unit).null_count() > cells.null_count():
         return None
     return unit
+
+
+def may_be_codes(numbers: pl.Series | None) -> bool:
+    """Whether some rows of a column leave it open that all of it are codes of classes: none of them says otherwise."""
+    if numbers is None:
+        return True
+    return bool(((numbers >= 0.0) & (numbers <= MOST_CODES) & (numbers == numbers.floor())).all())
 
 
 def infer_kind(table: Table, name: str) -> Kind:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import IO
 
@@ -32,7 +32,7 @@ from nncli.data.blocks import (
     positions,
     refuse_encoding,
 )
-from nncli.data.columns import as_numbers
+from nncli.data.columns import as_numbers, may_be_codes
 from nncli.data.decoding import Text
 from nncli.data.detection import SEPARATORS, detect, spelled
 from nncli.data.dialect import AUTO, CsvDialect
@@ -41,6 +41,9 @@ from nncli.data.grammar import Flags, check_text
 from nncli.data.sources import REFUSALS
 from nncli.data.table import Table, without_words
 from nncli.errors import DataError, Place, listed, quoted, refuse_shortage
+
+FIRST_BYTES = 1 << 18
+"""Text of which is found out what the columns hold."""
 
 
 @dataclass(frozen=True)
@@ -95,14 +98,15 @@ def read_delimited(
     missing: tuple[str, ...] = (),
     numbers: frozenset[str] | None = frozenset(),
     texts: frozenset[str] = frozenset(),
+    codes: frozenset[str] = frozenset(),
     size: int = BLOCK_BYTES,
 ) -> Iterator[Table]:
     """Yield one block of the text after another, every cell as text. At least one table is yielded, if of no rows.
 
     An empty cell is "", and one that is a word in `missing` is null. The columns `numbers` may be Float64, or, where
-    `numbers` is None, any but `texts` of which only that can matter: see nncli/data/direct.py. For `usual` and
-    `trained` see `detect`. The first table carries the notes on the dialect, and one of no rows at the end that on
-    skipped lines.
+    `numbers` is None, any but `texts` of which only that can matter: see nncli/data/direct.py; nor any of `codes` that
+    may be codes of classes. For `usual` and `trained` see `detect`. The first table carries the notes on the dialect,
+    and one of no rows at the end that on skipped lines.
 
     Raises:
         DataError: the text is not a table, for one of the reasons in this file; see also `blocks` and `detect`.
@@ -110,7 +114,8 @@ def read_delimited(
     text = Text(file, source, dialect.encoding, trained.encoding if trained else AUTO)
     found, notes = detect(text, source, dialect, usual=usual, trained=trained)
     layout, row, blanks, cells = None, 1, Blanks(), polars.DataFrame()
-    for block in blocks(text, source, size=size):
+    # What the columns hold is to be found out from text, which takes long.
+    for block in blocks(text, source, size=size, first=min(size, FIRST_BYTES) if numbers is None else None):
         if layout is None:
             block = without_leading_blank_lines(block)
             if not block.data:
@@ -122,10 +127,8 @@ def read_delimited(
                 layout = replace(layout, direct=Direct(layout.names, numbers, missing, layout.separator))
         else:
             check_text(block, source, layout.separator)
-            if directly and numbers is None and not layout.direct and cells.height:
-                plain = {name for name in {*layout.names} - texts if as_numbers(cells[name], found) is not None}
-                direct = Direct(layout.names, plain, missing, layout.separator, only_value=True)
-                layout = replace(layout, direct=direct)
+            if directly and numbers is None and cells.height:
+                layout = with_numbers_found(layout, cells, found, texts, codes)
         met = blanks.total
         cells = parse(block, layout, row, blanks)
         if cells.height:
@@ -139,6 +142,28 @@ def read_delimited(
         notes = (*notes, f"{source}: skipped {skipped}")
     if row == 1 or skipped:
         yield Table(nothing(layout), source, row, dialect=found, notes=notes)
+
+
+def with_numbers_found(
+    layout: Layout, cells: polars.DataFrame, dialect: CsvDialect, texts: Collection[str], codes: Collection[str]
+) -> Layout:
+    """The layout once `cells` were seen: columns of text that are plain numbers there will be parsed as such.
+
+    Those that were thought to be and are not are taken for text from here on, so that they do not spoil it for others.
+    """
+    if (direct := layout.direct) is None:
+        known = {*layout.names} - {*texts}
+    elif direct.is_patient and any(cells[name].dtype == polars.String for name in direct.numbers):
+        known = {*direct.numbers}
+    else:
+        return layout
+    found = {name: as_numbers(cells[name], dialect) for name in known}
+    plain = {name for name, numbers in found.items() if numbers is not None}
+    if direct is None:
+        plain -= {name for name in plain & {*codes} if may_be_codes(found[name])}
+    elif plain == known:
+        return layout
+    return replace(layout, direct=Direct(layout.names, plain, layout.missing, layout.separator, only_value=True))
 
 
 def without_leading_blank_lines(block: Block) -> Block:

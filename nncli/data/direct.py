@@ -47,6 +47,7 @@ class Direct:
         *,
         only_value: bool = False,
     ) -> None:
+        self.numbers = frozenset(numbers)
         self._is_number = np.array([name in numbers for name in names])
         kinds = [polars.Float64() if is_number else polars.String() for is_number in self._is_number]
         self._schema = polars.Schema({str(j): kind for j, kind in enumerate(kinds)})
@@ -55,9 +56,14 @@ class Direct:
         clear = "" in missing and not any(c in word for word in missing for c in ('"', "\r", "\n", separator))
         self._patience = PATIENCE if clear and self._is_number.any() else 0
 
+    @property
+    def is_patient(self) -> bool:
+        """Whether it has not given up for good."""
+        return self._patience > 0
+
     def parse(self, block: Block) -> polars.DataFrame | None:
         """The cells of a block; None if they are to be read as text."""
-        if not self._patience or block.data.startswith(SKIPPED):
+        if not self.is_patient or block.data.startswith(SKIPPED):
             return None
         text = block.data if block.data.endswith(b"\n") else block.data + b"\n"
         # Polars takes longer where it has words to look for; an empty cell without quotes is null by itself.

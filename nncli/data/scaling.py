@@ -50,18 +50,18 @@ def deviation(x: Floats, mean: float) -> float:
 
     Its pieces stay in the cache, where NumPy goes through memory for each of its passes and takes as much again.
     """
-    near = np.empty(min(len(x), SUMMED))
+    return sqrt(_squares(x, mean, np.empty(min(len(x), SUMMED))) / len(x))
 
-    def squares(x: Floats) -> float:
-        if len(x) > SUMMED:
-            half = len(x) // 2
-            half -= half % 8
-            return squares(x[:half]) + squares(x[half:])
-        d = np.subtract(x, mean, out=near[: len(x)])
-        d *= d
-        return float(d.sum())
 
-    return sqrt(squares(x) / len(x))
+def _squares(x: Floats, mean: float, near: Floats) -> float:
+    """The sum of the squares of x - mean, of as many values at a time as `near` can hold."""
+    if len(x) > len(near):
+        half = len(x) // 2
+        half -= half % 8
+        return _squares(x[:half], mean, near) + _squares(x[half:], mean, near)
+    d = np.subtract(x, mean, out=near[: len(x)])
+    d *= d
+    return float(d.sum())
 
 
 def robust(lowest: float, q25: float, median: float, q75: float, highest: float) -> tuple[float, float]:

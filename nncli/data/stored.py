@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.data.columns import as_numbers
+from nncli.data.columns import as_numbers, may_be_codes
 from nncli.data.plain import Floats, Plain
 from nncli.data.scratch import Scratch, ScratchFile
 from nncli.data.table import Table
@@ -216,8 +216,9 @@ class _Storing:
 
     def put(self, frame: pl.DataFrame) -> dict[str, Span]:
         """Write columns, those of bare numbers as one matrix, and say where their cells stand."""
-        numbers = frame.select(pl.col(pl.Float64))
-        values = numbers.to_numpy(order="fortran").T if numbers.width else np.empty((0, 0))
+        numbers = [column for column in frame if column.dtype == pl.Float64]
+        matrix = pl.DataFrame({column.name: column for column in numbers})
+        values = matrix.to_numpy(order="fortran").T if numbers else np.empty((0, 0))
         with np.errstate(all="ignore"):
             is_plain = np.isfinite(values.sum(axis=1))  # the quickest to show that one is NaN, or missing, or infinite
         is_bare = [plain or not isnan(column.sum()) for column, plain in zip(numbers, is_plain, strict=True)]
@@ -226,7 +227,7 @@ class _Storing:
         self.spool.write(values.reshape(-1).view(np.uint8).data)
         for column, plain, bare in zip(numbers, is_plain.tolist(), is_bare, strict=True):
             if bare:
-                spans[column.name] = Span(offset, 8 * rows, bare, holes=column.has_nulls(), plain=plain)
+                spans[column.name] = Span(offset, 8 * rows, bare, not plain and column.has_nulls(), plain)
                 offset += 8 * rows
         for column in frame:
             if column.name not in spans:
@@ -249,16 +250,23 @@ class _Storing:
             self.pieces[i] = replace(piece, spans={**piece.spans, **spans})
 
 
+def _may_be_codes(table: Table, name: str) -> bool:
+    cells = table.frame.get_column(name)
+    return may_be_codes(as_numbers(cells, table.dialect) if cells.dtype == pl.String else None)
+
+
 def store(
     read: Callable[[], Iterator[Table]],
     kept: Callable[[Table], Collection[str]],
     scratch: Scratch,
     *,
     texts: Collection[str] | None,
+    codes: Collection[str] = (),
 ) -> StoredTable:
     """Keep the columns `kept(first block)` of the table that `read()` gives block by block.
 
-    The columns `texts` stay as they are spelled, all of them where it is None. A table that has others may be read
+    The columns `texts` stay as they are spelled, all of them where it is None, and so do those of `codes` that may be
+    codes of classes for all that the first block says. A table that has others may be read
     twice, the second time as it is spelled: where a column kept as numbers is no more than that after some blocks.
 
     Raises:
@@ -273,6 +281,7 @@ def store(
                 wanted = kept(table)
                 names = [name for name in table.names if name in wanted]
                 storing = _Storing(spool, set(names if texts is None else texts))
+                storing.texts |= {name for name in codes if _may_be_codes(table, name)}
                 outline = replace(table, frame=table.frame.clear())
             storing.add(table, names)
             notes += table.notes

@@ -157,6 +157,7 @@ class Reading:
     missing: tuple[str, ...]
     numbers: frozenset[str] | None = frozenset()
     texts: frozenset[str] = frozenset()
+    codes: frozenset[str] = frozenset()
     rows: int | None = None
     block_bytes: int = BLOCK_BYTES
 
@@ -194,6 +195,7 @@ def portions(path: Path | None, chosen: Format | None, reading: Reading) -> Gene
                     missing=reading.missing,
                     numbers=reading.numbers,
                     texts=reading.texts,
+                    codes=reading.codes,
                     size=size,
                 )
             case Format.JSONL:

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.columns import Kind, infer_kind, parse_numbers, read_numbers, read_text
+from nncli.data.columns import Kind, infer_kind, may_be_codes, parse_numbers, read_numbers, read_text
 from nncli.data.dialect import PLAIN
 from nncli.data.table import Table
 from nncli.errors import DataError, as_yaml
@@ -287,3 +287,18 @@ def test_a_name_that_yaml_would_misread_is_quoted_in_the_hint(name: str) -> None
     with pytest.raises(DataError) as caught:
         read_text(table_of(pl.Series(name, [dt.date(2020, 1, 1)])), name)
     assert pasted(caught.value.hint) == {"drop": [name]}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "may_be"),
+    [
+        ([0.0, 1.0, None, 20.0], True),
+        ([0.5, 1.0], False),
+        ([-1.0, 1.0], False),
+        ([1.0, 21.0], False),
+        ([None, None], True),
+        ([], True),
+    ],
+)
+def test_numbers_may_be_codes_of_classes_until_one_says_otherwise(numbers: list[float | None], may_be: bool) -> None:
+    assert may_be_codes(pl.Series(numbers, dtype=pl.Float64)) is may_be

@@ -229,3 +229,12 @@ def test_what_polars_would_skip_at_the_beginning_of_a_block_is_not_skipped(start
     assert sum(map(len, tables[0])) == sum(map(len, tables[1])) == 2
     assert tables[0][-1].notes == tables[1][-1].notes
     assert any(start.strip() + "3" in cells for cells in names)
+
+
+def test_a_column_that_turns_out_to_be_text_does_not_spoil_the_others() -> None:
+    data = b"x,y\n" + b"1,2\n" * 3 + b"3,word\n" * (PATIENCE + 3)
+    tables = tables_of(data, ("", "NA"), None, ",", 4)
+    kinds = [(str(table.frame["x"].dtype), str(table.frame["y"].dtype)) for table in tables]
+    assert kinds[1] == ("Float64", "Float64")
+    assert kinds[3] == ("String", "String")  # the block in which it was found out
+    assert kinds[4:] == [("Float64", "String")] * (PATIENCE + 2)

@@ -206,3 +206,11 @@ def test_plain_numbers_come_apart_from_the_rest_and_are_those_of_the_block(
             assert np.array_equal(rest.numbers, block.numbers)  # type: ignore[arg-type]
         plains = [plain.values[0] for _, plain in table.portions(["b"], {"b"})]  # nothing is left for the table
         assert np.concatenate(plains).tolist() == whole.tolist()
+
+
+def test_what_may_be_codes_of_classes_stays_as_it_is_spelled() -> None:
+    frame = pl.DataFrame({"codes": ["1", "2", "1.50"], "number": ["1", "2.50", "1"], "late": ["2.50", "1", "x"]})
+    with Scratch() as scratch:
+        table = store(lambda: blocks(frame, 2), lambda t: t.names, scratch, texts=(), codes=frame.columns)
+        assert table.only(frame.columns).frame.dtypes == [pl.String, pl.Float64, pl.String]
+        assert table.only(["late"]).frame.equals(frame.select("late"))
