@@ -120,6 +120,19 @@ def wait_for_epochs(process: subprocess.Popen[bytes]) -> bytes:
     return seen
 
 
+def wait_until_idle(process: subprocess.Popen[bytes]) -> None:
+    """Wait until a process has done nothing for half a second: it waits for its input, on a busy machine too."""
+    stat = Path(f"/proc/{process.pid}/stat")
+    if not stat.exists():
+        time.sleep(3.0)
+        return
+    worked, before = 0, -1
+    while worked == 0 or worked != before:
+        before = worked
+        time.sleep(0.5)
+        worked = sum(map(int, stat.read_text().rpartition(")")[2].split()[11:13]))  # ticks of user and system time
+
+
 def on_terminal(
     *words: object, cwd: Path, env: Mapping[str, str] = {}, typed: bytes = b"", columns: int = 100, lines: int = 24
 ) -> tuple[int, str]:

@@ -12,7 +12,18 @@ from pathlib import Path
 import pytest
 
 from nncli.runs.manifest import HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
-from tests.cli.support import COMMAND, DATA, ROOT, SECONDS, Cli, on_terminal, run, start, wait_for_epochs
+from tests.cli.support import (
+    COMMAND,
+    DATA,
+    ROOT,
+    SECONDS,
+    Cli,
+    on_terminal,
+    run,
+    start,
+    wait_for_epochs,
+    wait_until_idle,
+)
 
 CONFIG = f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\nepochs: 3\n"
 ENDLESS = ("--set", "epochs=100000000")
@@ -229,7 +240,7 @@ def test_ctrl_c_twice_stops_at_once_and_keeps_what_there_is(nncli: Cli, config: 
 @pytest.mark.parametrize("words", [("train", "-"), ("predict", "RUN", "-"), ("evaluate", "RUN", "-")], ids=str)
 def test_ctrl_c_while_waiting_for_input_ends_at_once(penguins: Path, here: Path, words: tuple[str, ...]) -> None:
     with start(*(penguins if word == "RUN" else word for word in words), cwd=here) as process:
-        time.sleep(1.5)
+        wait_until_idle(process)
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=10) == 130
         assert process.stderr
