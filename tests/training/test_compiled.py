@@ -6,6 +6,8 @@ Tolerances are what some steps in float32 make of sums in another order.
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +33,7 @@ from nncli.training.loop import EpochReport, Paused, RateHalved, fit
 from nncli.training.parts import spans
 from nncli.training.plan import Plan
 from nncli.training.state import Snapshot, State, Streams
+from tests.cli.support import ROOT
 from tests.training.test_step import example_rows
 
 pytest.importorskip("numba")
@@ -213,6 +216,26 @@ def test_compiled_loops_that_cannot_be_read_are_removed_and_compiled_anew(tmp_pa
     assert sorted(file.name for file in tmp_path.iterdir()) == ["layers.pyc", "other.f-1.py311.nbi"]
     compiled._ready(loop)
     assert loop.calls == 3
+
+
+def test_a_loop_that_was_kept_comes_without_what_only_compiling_needs_and_is_compiled_into_others() -> None:
+    program = """
+import sys
+import numba
+import numpy as np
+from nncli.nn import kernels
+from nncli.training import compiled
+from nncli.training.backend import load
+assert load("numba") is None
+compiled._ready(kernels.finite, np.ones(3, np.float32))
+if sys.argv[1] == "kept":
+    assert "numba.core.typing.listdecl" not in sys.modules
+    twice = numba.njit(lambda v: kernels.finite(v) and kernels.finite(-v))
+    assert twice(np.ones(2, np.float32))
+    assert not twice(np.array([1, np.inf], np.float32))
+"""
+    for state in ("perhaps kept", "kept"):
+        subprocess.run([sys.executable, "-W", "error", "-c", program, state], cwd=ROOT, check=True)
 
 
 def test_what_is_wrong_with_the_loops_themselves_is_raised(tmp_path: Path) -> None:
