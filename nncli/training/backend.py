@@ -19,11 +19,11 @@ COMPILED_ACTIVATIONS = (Identity, Relu, LeakyRelu, Sigmoid, Tanh)
 COMPILED_LOSSES = (Mse, CrossEntropy)
 COMPILED_OPTIMIZERS = (Sgd, Adam)  # AdamW is an Adam
 
-SAVED_A_STEP = 15e-6
+SAVED_A_STEP = 10e-6
 SAVED_A_PRODUCT = 2.5e-12
 """Seconds that compiled loops save in a step, whatever its size, and for each multiplication of its forward pass."""
-COSTS = 0.15
-"""Seconds that importing Numba and loading the loops takes."""
+COSTS = 0.6
+"""Seconds that the loops must save: loading them takes 0.2, and the first training of all compiles them for 8."""
 
 
 def hindrance(network: Network, loss: LossBase, optimizer: OptimizerBase) -> str | None:
