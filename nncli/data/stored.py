@@ -21,6 +21,9 @@ from nncli.data.scratch import Scratch, ScratchFile
 from nncli.data.table import Table
 from nncli.errors import DataError, Place
 
+AT_ONCE = 1 << 20
+"""Bytes of a matrix of numbers that is written: of a larger one the memory would be new each time."""
+
 
 @dataclass(frozen=True)
 class Span:
@@ -215,25 +218,32 @@ class _Storing:
         return numbers
 
     def put(self, frame: pl.DataFrame) -> dict[str, Span]:
-        """Write columns, those of bare numbers as one matrix, and say where their cells stand."""
+        """Write columns, those of bare numbers one after another, and say where their cells stand."""
         numbers = [column for column in frame if column.dtype == pl.Float64]
-        matrix = pl.DataFrame({column.name: column for column in numbers})
-        values = matrix.to_numpy(order="fortran").T if numbers else np.empty((0, 0))
+        at_once = max(AT_ONCE // max(8 * frame.height, 1), 1)
+        spans: dict[str, Span] = {}
+        self.spool.seek(0, io.SEEK_END)
+        for start in range(0, len(numbers), at_once):
+            spans |= self._put_bare(numbers[start : start + at_once])
+        for column in frame:
+            if column.name not in spans:
+                column.to_frame().write_ipc_stream(content := io.BytesIO(), compression="uncompressed")
+                offset = self.spool.tell()
+                spans[column.name] = Span(offset, self.spool.write(content.getbuffer()), bare=False)
+        return spans
+
+    def _put_bare(self, numbers: Sequence[pl.Series]) -> dict[str, Span]:
+        """Write those of some columns of numbers that can be bare, as one matrix, and say where their cells stand."""
+        values = pl.DataFrame({column.name: column for column in numbers}).to_numpy(order="fortran").T
         with np.errstate(all="ignore"):
             is_plain = np.isfinite(values.sum(axis=1))  # the quickest to show that one is NaN, or missing, or infinite
         is_bare = [plain or not isnan(column.sum()) for column, plain in zip(numbers, is_plain, strict=True)]
         values = values if all(is_bare) else values[is_bare]
-        offset, rows, spans = self.spool.seek(0, io.SEEK_END), frame.height, {}
+        offset, size, spans = self.spool.tell(), 8 * len(numbers[0]), {}
         self.spool.write(values.reshape(-1).view(np.uint8).data)
         for column, plain, bare in zip(numbers, is_plain.tolist(), is_bare, strict=True):
             if bare:
-                spans[column.name] = Span(offset, 8 * rows, bare, not plain and column.has_nulls(), plain)
-                offset += 8 * rows
-        for column in frame:
-            if column.name not in spans:
-                column.to_frame().write_ipc_stream(content := io.BytesIO(), compression="uncompressed")
-                size = self.spool.write(content.getbuffer())
-                spans[column.name] = Span(offset, size, bare=False)
+                spans[column.name] = Span(offset, size, bare, not plain and column.has_nulls(), plain)
                 offset += size
         return spans
 

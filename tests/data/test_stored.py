@@ -214,3 +214,18 @@ def test_what_may_be_codes_of_classes_stays_as_it_is_spelled() -> None:
         table = store(lambda: blocks(frame, 2), lambda t: t.names, scratch, texts=(), codes=frame.columns)
         assert table.only(frame.columns).frame.dtypes == [pl.String, pl.Float64, pl.String]
         assert table.only(["late"]).frame.equals(frame.select("late"))
+
+
+@pytest.mark.parametrize("at_once", [1, 40, 1 << 20])
+def test_numbers_come_back_however_many_columns_are_written_at_a_time(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nncli.data.stored.AT_ONCE", at_once)
+    frame = pl.DataFrame({f"x{j}": [float(i * j) for i in range(5)] for j in range(5)})
+    frame = frame.with_columns(
+        x1=pl.Series([1.0, None, float("nan"), 4.0, 5.0]), x3=pl.Series([None, 1.0, 2.0, 3.0, 4.0])
+    )
+    with Scratch() as scratch:
+        table = stored(frame, scratch, 2)
+        assert table.only(frame.columns).frame.equals(frame)
+        assert pl.concat(block.frame for block in table.blocks(frame.columns)).equals(frame)
