@@ -1,11 +1,13 @@
-"""Making the next thing while the last one is worked with."""
+"""Making the next things while the last one is worked with."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -24,3 +26,33 @@ def ahead(items: Generator[T]) -> Generator[T]:
                 yield item  # type: ignore[misc]
     finally:
         items.close()
+
+
+def worked_ahead(items: Iterator[S], work: Callable[[S], T], workers: int) -> Generator[tuple[S, T]]:
+    """Yield `items` in their order, each with what `work` makes of it; so many threads work at the next ones meanwhile.
+
+    With 0 workers an item is asked for, and worked at, when it is its turn. What is raised is raised in its turn too.
+    """
+    if workers == 0:
+        for item in items:
+            yield item, work(item)
+        return
+    begun: deque[tuple[S, Future[T]]] = deque()
+    fault: Exception | None = None
+    with ThreadPoolExecutor(workers, "nncli at work") as threads:
+        while True:
+            try:
+                while len(begun) <= workers:
+                    item = next(items)
+                    begun.append((item, threads.submit(work, item)))
+            except StopIteration:
+                break
+            except Exception as error:
+                fault = error
+                break
+            first, made = begun.popleft()
+            yield first, made.result()
+        for first, made in begun:
+            yield first, made.result()
+    if fault is not None:
+        raise fault

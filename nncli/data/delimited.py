@@ -14,11 +14,12 @@ import io
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 import polars
 
+from nncli.data.ahead import worked_ahead
 from nncli.data.blocks import (
     BLOCK_BYTES,
     NEWLINE,
@@ -27,7 +28,6 @@ from nncli.data.blocks import (
     RETURN,
     Block,
     blocks,
-    count_of,
     outside,
     positions,
     refuse_encoding,
@@ -36,7 +36,7 @@ from nncli.data.columns import as_numbers, may_be_codes
 from nncli.data.decoding import Text
 from nncli.data.detection import SEPARATORS, detect, spelled
 from nncli.data.dialect import AUTO, CsvDialect
-from nncli.data.direct import Direct
+from nncli.data.direct import Direct, is_rectangular
 from nncli.data.grammar import Flags, check_text
 from nncli.data.sources import REFUSALS
 from nncli.data.table import Table, without_words
@@ -70,6 +70,13 @@ class Layout:
         return without_words(self.named(cells), self.missing)
 
 
+class Tried(NamedTuple):
+    """What came of parsing a block with its numbers, by `direct`; no cells where it is to be read as text."""
+
+    direct: Direct | None
+    cells: polars.DataFrame | None
+
+
 @dataclass
 class Blanks:
     """Counts the blank lines that are skipped, and those of them that no row has followed so far."""
@@ -100,22 +107,31 @@ def read_delimited(
     texts: frozenset[str] = frozenset(),
     codes: frozenset[str] = frozenset(),
     size: int = BLOCK_BYTES,
+    workers: int = 0,
 ) -> Iterator[Table]:
     """Yield one block of the text after another, every cell as text. At least one table is yielded, if of no rows.
 
     An empty cell is "", and one that is a word in `missing` is null. The columns `numbers` may be Float64, or, where
     `numbers` is None, any but `texts` of which only that can matter: see nncli/data/direct.py; nor any of `codes` that
     may be codes of classes. For `usual` and `trained` see `detect`. The first table carries the notes on the dialect,
-    and one of no rows at the end that on skipped lines.
+    and one of no rows at the end that on skipped lines. So many threads as there are `workers` parse the next blocks
+    meanwhile: for 0 nothing is read before it is asked for.
 
     Raises:
         DataError: the text is not a table, for one of the reasons in this file; see also `blocks` and `detect`.
     """
     text = Text(file, source, dialect.encoding, trained.encoding if trained else AUTO)
     found, notes = detect(text, source, dialect, usual=usual, trained=trained)
-    layout, row, blanks, cells = None, 1, Blanks(), polars.DataFrame()
+    layout: Layout | None = None
+    row, blanks, cells = 1, Blanks(), polars.DataFrame()
+
+    def tried(block: Block) -> Tried:
+        direct = None if layout is None else layout.direct
+        return Tried(direct, direct.cells(block) if direct and block.data else None)
+
     # What the columns hold is to be found out from text, which takes long.
-    for block in blocks(text, source, size=size, first=min(size, FIRST_BYTES) if numbers is None else None):
+    cut = blocks(text, source, size=size, first=min(size, FIRST_BYTES) if numbers is None else None)
+    for block, trial in worked_ahead(cut, tried, workers):
         if layout is None:
             block = without_leading_blank_lines(block)
             if not block.data:
@@ -129,8 +145,10 @@ def read_delimited(
             check_text(block, source, layout.separator)
             if directly and numbers is None and cells.height:
                 layout = with_numbers_found(layout, cells, found, texts, codes)
+        if trial.direct is not layout.direct:  # it was tried as the blocks before it were not known yet
+            trial = tried(block)
         met = blanks.total
-        cells = parse(block, layout, row, blanks)
+        cells = settled(trial, block, layout, row, blanks)
         if cells.height:
             blanks.trailing = 0 if met == blanks.total else blanks.trailing
             yield Table(cells, source, row, dialect=found, notes=notes)
@@ -218,14 +236,18 @@ def check_header(layout: Layout, text: str, line: int) -> None:
         raise DataError(f"the header repeats {listed(repeated)}", place=place, hint="Give every column its own name.")
 
 
+def settled(trial: Tried, block: Block, layout: Layout, row: int, blanks: Blanks) -> polars.DataFrame:
+    """The cells of a block, as they were parsed with their numbers, or else as text."""
+    if trial.direct is None or not trial.direct.is_patient or not block.data:
+        return parse(block, layout, row, blanks)
+    trial.direct.settle(held=trial.cells is not None)
+    return parse(block, layout, row, blanks) if trial.cells is None else layout.named(trial.cells)
+
+
 def parse(block: Block, layout: Layout, row: int, blanks: Blanks) -> polars.DataFrame:
     """The cells of a block whose first row is number `row`."""
     if not block.data:
         return nothing(layout)
-    if layout.direct:
-        cells = layout.direct.parse(block)
-        if cells is not None and is_rectangular(block, cells, layout.separator) and layout.direct.holds(cells, block):
-            return layout.named(cells)
     # The header is ours: Polars renames repeated names, and without one skips blank lines at first.
     header = layout.separator.join(map(str, range(len(layout.names)))) + "\n"
     # The last line gets its end: Polars drops what is too much in a last row that has none.
@@ -245,21 +267,6 @@ def parse(block: Block, layout: Layout, row: int, blanks: Blanks) -> polars.Data
 def nothing(layout: Layout) -> polars.DataFrame:
     """A frame of no rows."""
     return polars.DataFrame(schema=dict.fromkeys(layout.names, polars.String))
-
-
-def is_rectangular(block: Block, cells: polars.DataFrame, separator: str) -> bool:
-    """Whether every record has as many cells as the header.
-
-    Polars refuses rows that are too long and fills up those that are too short with nulls, which it also gives
-    for empty cells; so separators are counted where some last cell is null: else no row was filled up.
-    """
-    if not cells.get_column(cells.columns[-1]).null_count():
-        return True
-    count = count_of(block.bytes(), ord(separator))
-    if block.quotes.size:
-        inside = cells.select(polars.col(polars.String).str.count_matches(separator, literal=True).sum())
-        count -= sum(inside.row(0)) if inside.width else 0
-    return count == cells.height * (cells.width - 1)
 
 
 def without_blank_lines(

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import polars
 
-from nncli.data.blocks import NEWLINE, NOWHERE, PIECE, QUOTE, Block, Positions, outside
+from nncli.data.blocks import NEWLINE, NOWHERE, PIECE, QUOTE, Block, Positions, count_of, outside
 from nncli.data.doubts import EXACT
 from nncli.data.sources import REFUSALS, UTF8_MARK
 from nncli.errors import refuse_shortage
@@ -58,32 +58,31 @@ class Direct:
 
     @property
     def is_patient(self) -> bool:
-        """Whether it has not given up for good."""
+        """Whether blocks are still tried."""
         return self._patience > 0
 
-    def parse(self, block: Block) -> polars.DataFrame | None:
-        """The cells of a block; None if they are to be read as text."""
+    def cells(self, block: Block) -> polars.DataFrame | None:
+        """The cells of a block; None if they are to be read as text. Several threads may ask, each for its block."""
         if not self.is_patient or block.data.startswith(SKIPPED):
             return None
         text = block.data if block.data.endswith(b"\n") else block.data + b"\n"
         # Polars takes longer where it has words to look for; an empty cell without quotes is null by itself.
         words = [word for word in self._words if (word.encode()[:1] in text if word else block.quotes.size)]
         try:
-            return polars.read_csv(
+            cells = polars.read_csv(
                 text, separator=self._separator, schema=self._schema, has_header=False, null_values=words or None
             )
         except REFUSALS as error:
             refuse_shortage(error)
-            self._patience -= 1
             return None
+        return cells if is_rectangular(block, cells, self._separator) and self._holds(cells, block) else None
 
-    def holds(self, cells: polars.DataFrame, block: Block) -> bool:
-        """Whether the text of the block, all of whose rows are of equal length, would give the same as these cells."""
-        held = self._holds(cells, block)
+    def settle(self, *, held: bool) -> None:
+        """Take note, block by block in their order, of whether one was parsed so."""
         self._patience = PATIENCE if held else self._patience - 1
-        return held
 
     def _holds(self, cells: polars.DataFrame, block: Block) -> bool:
+        """Whether the text of the block, all of whose rows are of equal length, would give the same as these cells."""
         numbers = [column for column in cells if column.dtype == polars.Float64]
         if any(self._is_odd(column) for column in numbers):
             return False
@@ -108,6 +107,21 @@ class Direct:
         if any(end is not None and abs(end) >= beyond for end in ends):
             return True
         return self._only_value and isnan(column.sum())  # the quickest to show that one is NaN
+
+
+def is_rectangular(block: Block, cells: polars.DataFrame, separator: str) -> bool:
+    """Whether every record has as many cells as the header.
+
+    Polars refuses rows that are too long and fills up those that are too short with nulls, which it also gives
+    for empty cells; so separators are counted where some last cell is null: else no row was filled up.
+    """
+    if not cells.get_column(cells.columns[-1]).null_count():
+        return True
+    count = count_of(block.bytes(), ord(separator))
+    if block.quotes.size:
+        inside = cells.select(polars.col(polars.String).str.count_matches(separator, literal=True).sum())
+        count -= sum(inside.row(0)) if inside.width else 0
+    return count == cells.height * (cells.width - 1)
 
 
 def odd_beginnings(block: Block, separator: str, *, zeros: bool) -> Positions:

@@ -52,6 +52,10 @@ SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
 SEPARATORS = {".csv": COMMA, ".tsv": TAB}
 
 
+PARSERS = 2
+"""Threads that parse blocks of a file; Polars, which has its own, leaves cores idle between its blocks."""
+
+
 def suffix_of(path: PurePath) -> str:
     """The suffix that says the format, in lower case: .csv for train.CSV.gz."""
     return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
@@ -197,6 +201,7 @@ def portions(path: Path | None, chosen: Format | None, reading: Reading) -> Gene
                     texts=reading.texts,
                     codes=reading.codes,
                     size=size,
+                    workers=0 if path is None or is_stream(path) else PARSERS,
                 )
             case Format.JSONL:
                 portion = None if reading.rows is None else reading.block_bytes

@@ -74,11 +74,20 @@ def written(rows: Iterable[Iterable[str]], *, separator: str, end: str, quote_al
 
 
 def tables_of(
-    data: bytes, missing: tuple[str, ...], numbers: Iterable[str] | None, separator: str, size: int
+    data: bytes,
+    missing: tuple[str, ...],
+    numbers: Iterable[str] | None,
+    separator: str,
+    size: int,
+    workers: int = 0,
 ) -> list[Table]:
     dialect = CsvDialect(separator=separator, decimal=".", encoding="utf-8")
     wanted = None if numbers is None else frozenset(numbers)
-    return list(read_delimited(io.BytesIO(data), "x", dialect=dialect, missing=missing, numbers=wanted, size=size))
+    return list(
+        read_delimited(
+            io.BytesIO(data), "x", dialect=dialect, missing=missing, numbers=wanted, size=size, workers=workers
+        )
+    )
 
 
 def outcome(tables: Iterable[Table]) -> tuple[list[bytes], list[object], str]:
@@ -121,9 +130,9 @@ def test_numbers_parsed_with_the_cells_are_those_of_their_text(
     size: int,
 ) -> None:
     data = written([("x", "y", "t"), *rows], separator=separator, end=end, quote_all=quote_all)
-    assert outcome(tables_of(data, missing, "xy", separator, size)) == outcome(
-        tables_of(data, missing, "", separator, size)
-    )
+    told = outcome(tables_of(data, missing, "", separator, size))
+    assert outcome(tables_of(data, missing, "xy", separator, size)) == told
+    assert outcome(tables_of(data, missing, "xy", separator, size, workers=2)) == told
 
 
 @pytest.mark.parametrize("text", SPELLINGS)
