@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -32,6 +32,8 @@ from nncli.version import __version__
 
 FIRST_SEARCH = 200_000
 """Objects that come to be before Python first looks for garbage among them: twice as many as a training imports."""
+PREFIX_OF_PYDANTIC = "Value error, "
+"""What it puts before the reason, and Typer passes on."""
 INTERRUPTED = 128 + 2
 BROKEN_PIPE = 128 + 13
 SHORT_OF_MEMORY = (
@@ -132,10 +134,8 @@ def _run() -> None:
     except BaseException as error:  # also a panic of Polars's, which is no Exception
         if is_shortage(error):
             _fail(error, SHORT_OF_MEMORY, 1)
-        show = getattr(error, "show", None)  # a usage error of Typer's
-        if show is not None:
-            show()
-            sys.exit(getattr(error, "exit_code", 2))
+        if hasattr(error, "format_message"):  # a usage error of Typer's
+            _fail_usage(error)
         _fail(
             error,
             f"something that should not happen: {type(error).__name__}: {error}\n"
@@ -147,7 +147,17 @@ def _run() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _fail(error: BaseException, message: str, code: int) -> None:
+def _fail_usage(error: Any) -> NoReturn:
+    """Word a usage error of Typer's as all others are; a command without arguments is told its help instead."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        sys.exit(error.exit_code)
+    message = error.format_message().replace(PREFIX_OF_PYDANTIC, "").rstrip(".")
+    command = error.ctx.command_path if error.ctx else "nncli"
+    _fail(error, f"{message[:1].lower()}{message[1:]}\n  See `{command} --help`.", error.exit_code)
+
+
+def _fail(error: BaseException, message: str, code: int) -> NoReturn:
     from nncli.errors import printable
 
     if os.environ.get("NNCLI_DEBUG"):

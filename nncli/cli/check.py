@@ -9,7 +9,7 @@ import typer
 
 from nncli.cli.completion import complete_config
 from nncli.cli.memory import settle_within_limit
-from nncli.cli.options import AsJson, Assignments, NoColor, Quiet, Verbose
+from nncli.cli.options import AsJson, Assignments, NoColor, QualityOfPreset, Quiet, TargetOfTable, Verbose
 
 if TYPE_CHECKING:
     from nncli.commands.check import Check
@@ -20,9 +20,13 @@ def check(
     config: Annotated[
         str,
         typer.Argument(
-            help="The YAML file, or - for the standard input.", metavar="CONFIG", autocompletion=complete_config
+            help="The YAML file, or - for the standard input; or a table, with --target.",
+            metavar="CONFIG",
+            autocompletion=complete_config,
         ),
     ],
+    target: TargetOfTable = None,
+    quality: QualityOfPreset = None,
     assignments: Assignments = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -36,6 +40,7 @@ def check(
 
     \b
     nncli check config.yaml
+    nncli check data/penguins.csv --target species
     nncli check config.yaml --set layers=[64,64] --set batch_size=256
     nncli check config.yaml --json | jq -r '.findings[] | .level + " " + .code'
     nncli check config.yaml -q && nncli train config.yaml
@@ -44,21 +49,21 @@ def check(
     import json
     import shlex
 
-    from nncli.cli.console import announce_input, say
+    from nncli.cli.console import say
+    from nncli.cli.given import given
     from nncli.cli.signals import interrupt_at_once
     from nncli.commands.check import check as look
 
     interrupt_at_once()
-    if config == "-":
-        announce_input("a configuration")
-    sets = assignments or []
-    found = look(config, assignments=sets, tell=lambda line: None if quiet else say(f"{line} …"))
+    wanted = given(config, target, assignments, quality, quiet=quiet)
+    found = look(wanted.config, assignments=wanted.assignments, tell=lambda line: None if quiet else say(f"{line} …"))
+    found = found.warning(wanted.doubts)
     if as_json:
         typer.echo(json.dumps(found.as_json, ensure_ascii=False).encode())
     else:
         typer.echo(_text(config, found).encode())
     if not quiet:
-        words = shlex.join([config, *(word for text in sets for word in ("--set", text))])
+        words = shlex.join(wanted.words)
         errors = [finding for finding in found.findings if finding.level == "error"]
         first = f"mend the error{'' if len(errors) == 1 else 's'}, then nncli check" if errors else "nncli train"
         say(f"next: {first} {words}")

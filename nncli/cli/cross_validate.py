@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nncli.cli.memory import settle_within_limit
-from nncli.cli.options import AsJson, Assignments, ConfigFile, Force, NoColor, Quiet, Scheduler, Verbose
+from nncli.cli.options import (
+    AsJson,
+    Assignments,
+    ConfigOrTable,
+    Force,
+    NoColor,
+    QualityOfPreset,
+    Quiet,
+    Scheduler,
+    TargetOfTable,
+    Verbose,
+)
 from nncli.cli.signals import StoppedError, Watcher, asked_to_stop, interrupt_at_once
 
 if TYPE_CHECKING:
@@ -22,7 +33,9 @@ MOST_ROWS = 60
 
 
 def cross_validate(
-    config: ConfigFile = None,
+    config: ConfigOrTable = None,
+    target: TargetOfTable = None,
+    quality: QualityOfPreset = None,
     folds: Annotated[int, typer.Option("--folds", metavar="K", help="Into how many folds the rows are dealt.")] = 5,
     repeats: Annotated[int, typer.Option("--repeats", metavar="R", help="How often, each time with other folds.")] = 1,
     output: Annotated[
@@ -49,6 +62,7 @@ def cross_validate(
     Trainings run side by side, as the key `workers` says. Ctrl-C saves and stops all of them; --resume goes on.
 
     \b
+    nncli cross-validate data/penguins.csv --target species --quality fast
     nncli cross-validate configs/penguins.yaml
     nncli cross-validate config.yaml --folds 10 --repeats 3 --json | jq .mean
     nncli cross-validate config.yaml --predictions unseen.csv
@@ -57,7 +71,7 @@ def cross_validate(
     settle_within_limit()
     import sys
 
-    from nncli.cli.console import announce_input
+    from nncli.cli.given import given, warn
     from nncli.commands.cross_validate import cross_validation_events, resume_cross_validation_events
     from nncli.errors import UsageError, quoted
     from nncli.files import refuse_existing
@@ -65,28 +79,31 @@ def cross_validate(
     if config is None and resume is None:
         raise UsageError(
             "cross-validate needs a CONFIG, or --resume DIR",
-            hint="For a table: nncli init TABLE --target COLUMN -o config.yaml",
+            hint="For a table: nncli cross-validate TABLE --target COLUMN",
         )
     if config is not None and resume is not None:
         raise UsageError("--resume goes on with its own configuration", hint=f"Leave {quoted(config)} out.")
-    if resume is not None and (output is not None or assignments):
-        raise UsageError("--resume goes on with what was begun, in its own directory", hint="Leave -o and --set out.")
+    if resume is not None and (output is not None or assignments or target or quality):
+        raise UsageError(
+            "--resume goes on with what was begun, in its own directory",
+            hint="Leave -o, --set, --target and --quality out.",
+        )
     if predictions is not None:
         refuse_existing(predictions, force=force)
     interrupt_at_once()
-    if config == "-":
-        announce_input("a configuration")
     watched = _Watched(quiet)
     stop = watched.asked_to_stop
-    if resume is not None:
-        events = resume_cross_validation_events(resume, command=sys.argv, stop=stop, scheduler=scheduler)
+    if config is None:
+        events = resume_cross_validation_events(str(resume), command=sys.argv, stop=stop, scheduler=scheduler)
     else:
+        wanted = given(config, target, assignments, quality, quiet=quiet)
+        warn(wanted.doubts)
         events = cross_validation_events(
-            config or "",
+            wanted.config,
             folds=folds,
             repeats=repeats,
             output=output,
-            assignments=assignments or [],
+            assignments=wanted.assignments,
             command=sys.argv,
             stop=stop,
             scheduler=scheduler,

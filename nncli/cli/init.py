@@ -9,7 +9,7 @@ import typer
 
 from nncli.cli.completion import complete_assignment
 from nncli.cli.memory import settle_within_limit
-from nncli.cli.options import AsJson, Force, NoColor, Quiet, Verbose
+from nncli.cli.options import AsJson, Force, NoColor, QualityOfPreset, Quiet, Verbose
 
 
 class Preset(StrEnum):
@@ -17,14 +17,6 @@ class Preset(StrEnum):
 
     TABULAR = "tabular"
     TEXTBOOK = "textbook"
-
-
-class Quality(StrEnum):
-    """How much work the preset tabular goes to."""
-
-    FAST = "fast"
-    BALANCED = "balanced"
-    BEST = "best"
 
 
 def init(
@@ -40,9 +32,7 @@ def init(
         Preset | None,
         typer.Option("--preset", help="tabular: measured to be good; textbook: a plain network. Default: tabular."),
     ] = None,
-    quality: Annotated[
-        Quality | None, typer.Option("--quality", help="Of tabular: one network, eight that are averaged, or twenty.")
-    ] = None,
+    quality: QualityOfPreset = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option(
@@ -74,6 +64,7 @@ def init(
     import shlex
 
     from nncli.cli.console import say
+    from nncli.cli.given import warn
     from nncli.cli.signals import interrupt_at_once
     from nncli.commands.init import begin
 
@@ -90,8 +81,7 @@ def init(
     if not quiet:
         for note in begun.notes:
             say(f"note: {note}")
-    for doubt in begun.doubts:
-        say(f"warning: {doubt}")
+    warn(begun.doubts)
     if as_json:
         found = {**begun.json(), "output": None if output == "-" else output}
         typer.echo(json.dumps(found, ensure_ascii=False).encode("utf-8", "surrogateescape"))

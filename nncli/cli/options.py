@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
 from nncli.cli.completion import complete_assignment, complete_config, complete_run
+
+
+class Quality(StrEnum):
+    """How much work the preset tabular goes to."""
+
+    FAST = "fast"
+    BALANCED = "balanced"
+    BEST = "best"
 
 
 def _show_stages(wanted: bool) -> None:
@@ -23,11 +32,23 @@ def _without_color(wanted: bool) -> None:
         os.environ["NO_COLOR"] = "1"  # Rich's own switch
 
 
-ConfigFile: TypeAlias = Annotated[
+ConfigOrTable: TypeAlias = Annotated[
     str | None,
     typer.Argument(
-        help="The YAML file, or - for the standard input.", metavar="CONFIG", autocompletion=complete_config
+        help="The YAML file, or - for the standard input; or a table, with --target.",
+        metavar="CONFIG",
+        autocompletion=complete_config,
     ),
+]
+TargetOfTable: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-t", "--target", metavar="COLUMN", help="Take CONFIG for a table, to predict this column. Repeatable."
+    ),
+]
+QualityOfPreset: TypeAlias = Annotated[
+    Quality | None,
+    typer.Option("--quality", help="Of the preset tabular: one network, eight that are averaged, or twenty."),
 ]
 RunDirectory: TypeAlias = Annotated[
     Path,

@@ -9,30 +9,30 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nncli.cli.completion import complete_config, complete_run
+from nncli.cli.completion import complete_run
 from nncli.cli.memory import settle_within_limit
-from nncli.cli.options import Assignments, JsonLines, NoColor, Quiet, Scheduler, Verbose
+from nncli.cli.options import (
+    Assignments,
+    ConfigOrTable,
+    JsonLines,
+    NoColor,
+    QualityOfPreset,
+    Quiet,
+    Scheduler,
+    TargetOfTable,
+    Verbose,
+)
 from nncli.cli.signals import StoppedError, Watcher, asked_to_stop, interrupt_at_once
 
 if TYPE_CHECKING:
     from nncli.commands.progress import MembersStarted
     from nncli.commands.session import Event, Finished, Started
-    from nncli.config.schema import Config
 
 
 def train(
-    config: Annotated[
-        str | None,
-        typer.Argument(
-            help="The YAML file, or - for the standard input; or a table, with --target.",
-            metavar="CONFIG",
-            autocompletion=complete_config,
-        ),
-    ] = None,
-    target: Annotated[
-        list[str] | None,
-        typer.Option("-t", "--target", metavar="COLUMN", help="Train on the table CONFIG, to predict this column."),
-    ] = None,
+    config: ConfigOrTable = None,
+    target: TargetOfTable = None,
+    quality: QualityOfPreset = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The run directory to make; default: runs/NAME.")
     ] = None,
@@ -61,7 +61,7 @@ def train(
 
     \b
     nncli train data/penguins.csv --target species
-    nncli train data/penguins.csv --target species --set quality=fast --report
+    nncli train data/penguins.csv --target species --quality fast --report
     nncli train configs/penguins.yaml
     nncli train config.yaml --set layers=[128,64] --set learning_rate=0.01 -o runs/wide
     nncli train --resume runs/penguins
@@ -76,9 +76,9 @@ def train(
     # Imported from deep within, Python's stack would grow and shrink by a page at each of some thousand calls.
     import polars  # noqa: F401
 
-    from nncli.cli.console import announce_input, say
+    from nncli.cli.console import say
+    from nncli.cli.given import given, warn
     from nncli.cli.report import needing_extra
-    from nncli.commands.init import is_a_table
     from nncli.commands.train import resume_events, train_events
     from nncli.errors import UsageError, quoted
 
@@ -86,26 +86,33 @@ def train(
         raise UsageError("train needs a CONFIG, or --resume RUN", hint="For a table: nncli train TABLE --target COLUMN")
     if config is not None and resume is not None:
         raise UsageError("--resume goes on with the run's own configuration", hint=f"Leave {quoted(config)} out.")
-    if resume is not None and target:
-        raise UsageError("--resume goes on with what the run has begun", hint="Leave --target out.")
+    if resume is not None and (target or quality):
+        raise UsageError(
+            "--resume goes on with what the run has begun", hint=f"Leave {'--target' if target else '--quality'} out."
+        )
     if resume is not None and output is not None:
         raise UsageError("--resume goes on in the run's own directory", hint="Leave -o out.")
     interrupt_at_once()
     if report:  # whether it can be written had better be known now
         with needing_extra():
             import nncli.reporting.report  # noqa: F401
-    if config == "-" and not target:
-        announce_input("a configuration")
     watched = _Watched(quiet, as_json=as_json, wanted=output)
-    sets, stop = assignments or [], watched.asked_to_stop
-    if resume is not None:
-        events = resume_events(resume, assignments=sets, command=sys.argv, stop=stop, scheduler=scheduler)
+    stop = watched.asked_to_stop
+    if config is None:
+        events = resume_events(
+            str(resume), assignments=assignments or [], command=sys.argv, stop=stop, scheduler=scheduler
+        )
     else:
-        named = str(config)
-        wanted: str | Config = named
-        if is_a_table(named, target or []):
-            wanted, sets = _drawn_up(named, target or [], sets, quiet=quiet), []
-        events = train_events(wanted, output=output, assignments=sets, command=sys.argv, stop=stop, scheduler=scheduler)
+        wanted = given(config, target, assignments, quality, quiet=quiet)
+        warn(wanted.doubts)
+        events = train_events(
+            wanted.config,
+            output=output,
+            assignments=wanted.assignments,
+            command=sys.argv,
+            stop=stop,
+            scheduler=scheduler,
+        )
     finished = watched.follow(events)
     if report:
         _report(finished.run, quiet=quiet)
@@ -126,24 +133,6 @@ def _report(run: Path, *, quiet: bool) -> None:
     written = report(run)
     if not quiet:
         say(f"report: {written.html}")
-
-
-def _drawn_up(table: str, target: list[str], assignments: list[str], *, quiet: bool) -> Config:
-    """The configuration for a table, and a word on what was decided."""
-    import shlex
-
-    from nncli.cli.console import say
-    from nncli.commands.init import config_for
-
-    found, begun = config_for(table, target, assignments)
-    for doubt in begun.doubts:
-        say(f"warning: {doubt}")
-    if not quiet:
-        for note in begun.decided:
-            say(f"note: {note}")
-        words = shlex.join([table, *(word for name in target for word in ("--target", name))])
-        say(f"note: to see and change what is trained: nncli init {words} -o config.yaml")
-    return found
 
 
 class _Watched(Watcher):

@@ -9,7 +9,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from nncli.commands.checks.examination import Examination, examine
+from nncli.commands.checks.examination import DOUBTFUL, Examination, examine
 from nncli.commands.checks.network import NetworkFacts
 from nncli.commands.checks.trial import Trial, attempt
 from nncli.commands.execution import choose_execution
@@ -67,6 +67,12 @@ class Check:
     network: NetworkFacts | None = None
     estimate: Estimate | None = None
     trial: Trial | None = None
+
+    def warning(self, doubts: Sequence[str]) -> Check:
+        """This, with columns in doubt that were settled for the person, each as a warning."""
+        place = Place(source=self.table)
+        settled = [Finding("warning", DOUBTFUL, place, doubt, "") for doubt in doubts]
+        return replace(self, findings=ordered([*self.findings, *settled]))
 
     @property
     def exit_code(self) -> int:

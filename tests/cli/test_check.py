@@ -108,3 +108,19 @@ def test_the_configurations_to_start_from_have_no_error(nncli: Cli, here: Path) 
         said = json.loads(nncli("check", path, "--json", "-q").check().out)
         levels = [finding["code"] for finding in said["findings"] if finding["level"] == "warning"]
         assert levels == (["unreachable-target"] if path.stem == "linear" else []), path
+
+
+def test_a_table_and_a_target_are_looked_at_as_training_would(nncli: Cli, config: Path) -> None:
+    mixed = [f"{'$€'[i % 2]}{i % 30}" for i in range(len(pl.read_csv("t.csv")))]
+    pl.read_csv("t.csv").with_columns(money=pl.Series(mixed)).write_csv("t.csv")
+    done = nncli("check", "t.csv", "--target", "y", "--quality", "fast", "--set", "epochs=2").check()
+    assert done.out.startswith("t.csv: 2 warnings")
+    assert "warning: 'money' is taken for categories" in done.out
+    assert "2 epochs of" in done.out
+    assert "note: to see and change what is trained: nncli init t.csv --target y -o config.yaml" in done.err
+    assert done.err.splitlines()[-1] == "next: nncli train t.csv --target y --quality fast --set epochs=2"
+    assert nncli("check", "t.csv", "--target", "y", "--quality", "fast", "--set", "epochs=2", "-q").check().err == ""
+
+
+def test_a_table_needs_a_target(nncli: Cli, config: Path) -> None:
+    assert "say which column is to be predicted" in nncli("check", "t.csv").check(2).err

@@ -41,7 +41,14 @@ def test_repeats_are_numbered_and_many_folds_summed_up(nncli: Cli, here: Path, m
 
 
 @pytest.mark.parametrize(
-    "words", [(), ("c.yaml", "--resume", "cv"), ("--resume", "cv", "-o", "other"), ("--resume", "cv", "--set", "a=1")]
+    "words",
+    [
+        (),
+        ("c.yaml", "--resume", "cv"),
+        ("--resume", "cv", "-o", "other"),
+        ("--resume", "cv", "--set", "a=1"),
+        ("--resume", "cv", "--quality", "fast"),
+    ],
 )
 def test_either_a_configuration_or_a_folder_is_wanted(nncli: Cli, here: Path, words: tuple[str, ...]) -> None:
     assert "resume" in nncli("cross-validate", *words).check(2).err
@@ -91,3 +98,13 @@ def test_a_terminal_shows_one_bar_for_all_members(tmp_path: Path) -> None:
     assert code == 0
     assert "180/180" in seen
     assert "members 3/3" in seen
+
+
+def test_a_table_and_a_target_are_enough(nncli: Cli, here: Path) -> None:
+    pl.read_csv(DATA / "penguins.csv").write_csv("t.csv")
+    words = ("cross-validate", "t.csv", "--target", "species", "--quality", "fast", "--set", "epochs=1", "--folds", 2)
+    done = nncli(*words).check()
+    assert [line.split()[0] for line in done.out.splitlines()][:3] == ["fold", "1", "2"]
+    assert "note: to see and change what is trained: nncli init t.csv --target species" in done.err
+    assert (here / "runs" / "t-cv").is_dir()
+    assert "nncli cross-validate TABLE --target COLUMN" in nncli("cross-validate").check(2).err

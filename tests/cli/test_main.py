@@ -34,6 +34,22 @@ def test_the_usage_line_has_each_bracket_once(nncli: Cli, command: str) -> None:
     assert "[[" not in nncli(command, "--help").out
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("init", "t.csv", "--quality", "rubbish"), "invalid value for '--quality': 'rubbish' is not one of 'fast', "),
+        (("predict", "run", "--format", "xml"), "invalid value for '--format': 'xml' is not one of 'csv', 'parquet', "),
+        (("predict",), "missing argument 'RUN'"),
+        (("brew",), "no such command 'brew'"),
+    ],
+)
+def test_wrong_usage_is_worded_as_any_other_error(nncli: Cli, words: tuple[str, ...], said: str) -> None:
+    first, second = nncli(*words).check(2).err.splitlines()
+    assert first.startswith(f"nncli: {said}")
+    assert second.startswith("  See `nncli ")
+    assert second.endswith(" --help`.")
+
+
 def test_help_names_every_command_and_exit_code(nncli: Cli) -> None:
     shown = nncli("--help").out
     for name in (*COMMANDS, "130"):

@@ -129,6 +129,14 @@ def test_a_configuration_works_from_any_working_directory(
     assert (here / "deep" / "er" / "runs" / "c" / MODEL).is_file()
 
 
+def test_a_quality_is_that_of_the_preset(nncli: Cli, here: Path) -> None:
+    words = ("train", DATA / "penguins.csv", "--target", "species", "--quality", "fast", "--set", "epochs=1", "-q")
+    run = nncli(*words).check().path
+    assert "members: 1" in (run / "config.yaml").read_text()
+    assert "only the preset tabular" in nncli(*words, "--set", "layers=[4]").check(3).err
+    assert "Leave --quality out" in nncli("train", "--resume", run, "--quality", "fast").check(2).err
+
+
 def test_a_sigmoid_that_cannot_reach_its_targets_is_told(nncli: Cli, config: Path) -> None:
     done = nncli("train", config, "--set", "output_activation=sigmoid").check()
     assert "note: a sigmoid output lies between 0 and 1 and cannot reach" in done.err
