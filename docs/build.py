@@ -43,7 +43,8 @@ options its bare name will do: `optimizer: adam` is `optimizer: {type: adam}`.
 What is said later stands above what was said before: the defaults, the preset, the file, the environment, `--set`. In
 the environment a key is a variable in capitals, with two underscores before a key within a section:
 `NNCLI_EPOCHS=10`, `NNCLI_OPTIMIZER__TYPE=adam`, `NNCLI_LAYERS='[64, 64]'`. An empty variable says nothing; one that
-is no key is a mistake, so that a misspelt one does not train something else. Variables belong to what a person wrote:
+is no key is a mistake, so that a misspelt one does not train something else, but for those that Kubernetes sets beside
+a service called nncli (`NNCLI_PORT`, `NNCLI_SERVICE_HOST`), which are passed over with a note. Variables belong to what a person wrote:
 a run that is resumed, used or looked at goes by its own config.yaml alone. `nncli config show` says where each value
 comes from.
 

@@ -23,7 +23,7 @@ ENVIRONMENT = """
 
 - `NNCLI_KEY`, such as `NNCLI_BATCH_SIZE=64` or `NNCLI_OPTIMIZER__TYPE=adam`: a key of the configuration, above the file
   and beneath `--set`, for every command that takes a CONFIG; see [configuration.md](configuration.md). A variable of
-  such a name that is no key is a mistake.
+  such a name that is no key is a mistake, unless Kubernetes sets it for a service called nncli.
 - `NNCLI_DEBUG=1`: as `--debug`.
 - `NO_COLOR=1`: as `--no-color`.
 """

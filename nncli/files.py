@@ -89,12 +89,23 @@ def replacing(path: Path) -> Iterator[Path]:
 @contextmanager
 def _passing_on(path: Path) -> Iterator[Path]:
     """As `replacing`, for a device or a named pipe: it is written to, and stays what it is."""
+    with writing_through(path) as device, tempfile.TemporaryDirectory() as folder:
+        temporary = Path(folder) / path.name
+        yield temporary
+        with temporary.open("rb") as content:
+            shutil.copyfileobj(content, device)
+
+
+@contextmanager
+def writing_through(path: Path) -> Iterator[BinaryIO]:
+    """Yield a device or a named pipe, open to be written to as it is.
+
+    Raises:
+        NncliError: it cannot be written to (the system's reason is given).
+    """
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            temporary = Path(folder) / path.name
-            yield temporary
-            with temporary.open("rb") as content, path.open("wb") as device:
-                shutil.copyfileobj(content, device)
+        with path.open("wb") as device:
+            yield device
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise

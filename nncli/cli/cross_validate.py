@@ -22,7 +22,7 @@ from nncli.cli.options import (
     TargetOfTable,
     Verbose,
 )
-from nncli.cli.signals import StoppedError, Watcher, asked_to_stop, interrupt_at_once
+from nncli.cli.signals import StoppedError, Watcher, asked_to_stop, interrupt_at_once, stepped_aside
 
 if TYPE_CHECKING:
     from nncli.commands.cross_validate import CrossEvent, CrossValidated
@@ -91,13 +91,13 @@ def cross_validate(
     if predictions is not None:
         refuse_existing(predictions, force=force)
     interrupt_at_once()
-    watched = _Watched(quiet)
+    watched = _Watched(quiet, output)
     stop = watched.asked_to_stop
     if config is None:
         events = resume_cross_validation_events(str(resume), command=sys.argv, stop=stop, scheduler=scheduler)
     else:
         wanted = given(config, target, assignments, quality, quiet=quiet)
-        warn(wanted.doubts)
+        warn((*wanted.reasons, *wanted.doubts))
         events = cross_validation_events(
             wanted.config,
             folds=folds,
@@ -112,7 +112,11 @@ def cross_validate(
 
 
 class _Watched(Watcher):
-    """A cross-validation as a person sees it."""
+    """A cross-validation as a person sees it; `wanted` is the directory that was named."""
+
+    def __init__(self, quiet: bool, wanted: Path | None) -> None:
+        super().__init__(quiet)
+        self._wanted = wanted
 
     def follow(self, events: Generator[CrossEvent, None, None]) -> CrossValidated:
         """Show the events; StoppedError when a signal ended it."""
@@ -129,7 +133,7 @@ class _Watched(Watcher):
                 if isinstance(event, MembersStarted):
                     self._asked = stack.enter_context(asked_to_stop())
                     if not self._quiet:
-                        for note in event.notes:
+                        for note in (*event.notes, *stepped_aside(self._wanted, event.run)):
                             say(f"note: {note}")
                         shown = LiveMembers(event, console) if console else PlainMembers(event)
                         stack.callback(shown.close)

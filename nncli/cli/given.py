@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Given:
     """A configuration, or its file, and the `assignments` that are still to be made; `words` say the same on a command
-    line. `doubts` are of a table's columns that are likely to be taken amiss."""
+    line. Of a table, `doubts` are of columns that are likely to be taken amiss, `reasons` why little can be learnt."""
 
     config: str | Config
     assignments: list[str]
     words: tuple[str, ...]
     doubts: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
 
 
 def given(
@@ -40,6 +41,8 @@ def given(
     sets = [*(assignments or ())]
     level = [] if quality is None else ["--quality", quality.value]
     words = (named, *targets, *level, *(word for text in sets for word in ("--set", text)))
+    if not quiet:
+        tell_passed_over()
     if quality is not None:
         sets.append(f"quality={quality.value}")
     if not is_a_table(named, target or ()):
@@ -51,7 +54,18 @@ def given(
         for note in begun.decided:
             say(f"note: {note}")
         say(f"note: to see and change what is trained: nncli init {shlex.join([named, *targets])} -o config.yaml")
-    return Given(config, [], words, begun.doubts)
+    return Given(config, [], words, begun.doubts, begun.reasons)
+
+
+def tell_passed_over() -> None:
+    """Tell a person of variables that seem to be for nncli, and are not."""
+    import os
+
+    from nncli.cli.console import say
+    from nncli.config.assignments import passed_over
+
+    if note := passed_over(os.environ):
+        say(f"note: {note}")
 
 
 def warn(doubts: Sequence[str]) -> None:

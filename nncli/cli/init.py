@@ -81,7 +81,7 @@ def init(
     if not quiet:
         for note in begun.notes:
             say(f"note: {note}")
-    warn(begun.doubts)
+    warn((*begun.reasons, *begun.doubts))
     if as_json:
         found = {**begun.json(), "output": None if output == "-" else output}
         typer.echo(json.dumps(found, ensure_ascii=False).encode("utf-8", "surrogateescape"))

@@ -13,7 +13,7 @@ from nncli.cli.options import AsJson, NoColor, Quiet, Verbose
 if TYPE_CHECKING:
     from nncli.commands.listing import RunInfo
 
-HEAD = ["run", "status", "metric", "value", "rows", "epochs", "started (UTC)", "took"]
+HEAD = ["run", "status", "metric", "value", "training rows", "epochs", "started (UTC)", "took"]
 
 
 def runs(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from nncli.errors import NncliError
@@ -80,3 +81,10 @@ class Watcher:
     def asked_to_stop(self) -> bool:
         """Whether a signal has come since the trainings began."""
         return self._asked is not None and self._asked()
+
+
+def stepped_aside(wanted: Path | None, made: Path) -> list[str]:
+    """A note where the directory that was named existed, and another was made."""
+    if wanted is None or wanted == made:
+        return []
+    return [f"{wanted} exists, and is left as it is; this run is {made}"]

@@ -22,7 +22,7 @@ from nncli.cli.options import (
     TargetOfTable,
     Verbose,
 )
-from nncli.cli.signals import StoppedError, Watcher, asked_to_stop, interrupt_at_once
+from nncli.cli.signals import StoppedError, Watcher, asked_to_stop, interrupt_at_once, stepped_aside
 
 if TYPE_CHECKING:
     from nncli.commands.progress import MembersStarted
@@ -104,7 +104,7 @@ def train(
         )
     else:
         wanted = given(config, target, assignments, quality, quiet=quiet)
-        warn(wanted.doubts)
+        warn((*wanted.reasons, *wanted.doubts))
         events = train_events(
             wanted.config,
             output=output,
@@ -170,9 +170,7 @@ class _Watched(Watcher):
                 if isinstance(event, Started | MembersStarted):
                     started = event
                     self._asked = stack.enter_context(asked_to_stop())
-                    self._tell(event.notes)
-                    if self._wanted is not None and event.run != self._wanted:
-                        self._tell([f"{self._wanted} exists, and is left as it is; this run is {event.run}"])
+                    self._tell((*event.notes, *stepped_aside(self._wanted, event.run)))
                     if told:
                         show = _shown(event, stack)
                         continue

@@ -15,7 +15,7 @@ from nncli.data.table import Table
 from nncli.data.tables import read_table
 from nncli.data.targets import rows_with_target
 from nncli.ensemble import AnyModel
-from nncli.errors import DataError, Place
+from nncli.errors import DataError, Place, listed
 from nncli.runs.directory import Run
 from nncli.stages import stage
 
@@ -58,6 +58,12 @@ def evaluate(run: str | Path, data: str | Path | Frame) -> Evaluation:
 def evaluate_data(model: AnyModel, data: str | Path | Frame) -> Evaluation:
     """Score a model; see `evaluate`."""
     table, target = read_data(model, data), model.spec.target
+    if missing := [name for name in target.names if name not in table.names]:
+        raise DataError(
+            f"there is no column {listed(missing)}, which is the target",
+            place=Place(source=table.source),
+            hint="Evaluate on a table with labels; `nncli predict` needs none.",
+        )
     rows = rows_with_target(table, target.names)
     if not len(rows):
         raise DataError(

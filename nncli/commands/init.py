@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from nncli.commands.draft import doubt, draft
 from nncli.commands.look import Look, look
+from nncli.commands.notes import nothing_to_learn
 from nncli.config.document import Document
 from nncli.config.loading import configured
 from nncli.config.overrides import overridden
@@ -28,12 +29,18 @@ Preset = Literal["tabular", "textbook"]
 Quality = Literal["fast", "balanced", "best"]
 
 
+FEWEST = 10
+"""Rows below which a training fails, as each of an ensemble's folds needs some, or learns next to nothing."""
+ADD_ROWS = "Add rows; to try it nevertheless, set quality: fast and validation: 0."
+
+
 @dataclass(frozen=True)
 class Begun:
     """A configuration to begin with: its YAML, and what the person is to be told of it.
 
     `look` is what was found of the table; `read` is how it was read, which a training from it tells too; `decided` is
-    what the YAML adds. `doubts` are of columns that are likely to be taken amiss, with the way to mend them.
+    what the YAML adds. `doubts` are of columns that are likely to be taken amiss, with the way to mend them, `reasons`
+    why little can be learnt at all.
     """
 
     text: str
@@ -41,6 +48,7 @@ class Begun:
     read: tuple[str, ...]
     decided: tuple[str, ...]
     doubts: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -66,7 +74,7 @@ class Begun:
             "missing": list(look.data.missing),
             "thousands": look.data.thousands,
             "notes": list(self.notes),
-            "doubts": list(self.doubts),
+            "warnings": [*self.reasons, *self.doubts],
             "yaml": self.text,
         }
 
@@ -158,7 +166,7 @@ def begin(
     )
     if stands is not None:
         write_text(stands, text)
-    return Begun(text, found, found.notes, _decided(found), _doubts(found))
+    return Begun(text, found, found.notes, _decided(found), _doubts(found), _reasons(found))
 
 
 def is_a_table(argument: str, target: Sequence[str]) -> bool:
@@ -234,6 +242,16 @@ def _decided(found: Look) -> tuple[str, ...]:
             f"left out {listed(column.name for column in plain if column.reason == reason)}: {reason}"
             for reason in reasons
         ),
+    )
+
+
+def _reasons(found: Look) -> tuple[str, ...]:
+    """Why a training will fail, or learn nothing."""
+    constant = [target for target in found.targets if target.distinct == 1 < found.rows]
+    few = f"{'is only 1 row' if found.rows == 1 else f'are only {found.rows:,} rows'} to learn from"
+    return (
+        *(". ".join(nothing_to_learn(target.name, target.commonest[0][0])) for target in constant),
+        *([f"there {few}, some of which are held out. {ADD_ROWS}"] if found.rows < FEWEST else []),
     )
 
 

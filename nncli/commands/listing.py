@@ -34,8 +34,8 @@ class RunInfo:
 
     A run is `killed` if it says that it is running and no process holds its lock. `value` is that of the `metric` on
     validation rows: the accuracy of classes, the root mean squared error of a number, the mean r2 of several.
-    `started` is ISO 8601 in UTC, `seconds` the time it trained, `rows` those that were trained on. `trouble` says what
-    is damaged. None is not known.
+    `started` is ISO 8601 in UTC, `seconds` the time it trained, `rows` those that were trained on, of a
+    cross-validation, once it is done, those of all folds. `trouble` says what is damaged. None is not known.
     """
 
     path: Path
@@ -148,9 +148,11 @@ def _run(path: Path) -> RunInfo:
 def _cross_validation(path: Path) -> RunInfo:
     record = _object(RECORD, _bytes(path, RECORD))
     done = (path / METRICS).is_file()
-    metric = value = None
+    metric = value = rows = None
     if done:
-        metric, value = _best(_object(METRICS, _bytes(path, METRICS)).get("together"))
+        together = _object(METRICS, _bytes(path, METRICS)).get("together")
+        metric, value = _best(together)
+        rows = _whole(together, "rows") if isinstance(together, dict) else None
     try:
         first = _object(MANIFEST, _bytes(path / FOLDS / "1", MANIFEST))
     except _DamageError:  # it has not come that far
@@ -161,7 +163,7 @@ def _cross_validation(path: Path) -> RunInfo:
         status="done" if done else "running" if is_held(path) else "stopped",
         metric=metric,
         value=value,
-        rows=_whole(first, "training_rows"),
+        rows=rows,
         epochs=_whole(record, "epochs"),
         started=_text(first, "started"),
     )

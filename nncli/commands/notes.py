@@ -53,6 +53,14 @@ def note_units(units: Iterable[tuple[str, str | None]], notes: list[str]) -> Non
             notes.append(f"{listed(names)} {are} read as numbers without their {unit}{example}")
 
 
+def nothing_to_learn(name: str, value: str) -> tuple[str, str]:
+    """What is to be said of a target that is the same in all rows, and what is to be done."""
+    return (
+        f"the target {quoted(name)} is {quoted(value)} in all rows, so there is nothing to learn",
+        "Name another target, or add rows in which it differs.",
+    )
+
+
 def all_different(names: Sequence[str]) -> str:
     """A note on columns of categories none of which is ever seen twice."""
     return (

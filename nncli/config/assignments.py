@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -9,13 +10,18 @@ from nncli.config.document import Mark
 from nncli.config.parsing import DEEPEST, compose
 from nncli.config.slips import meant
 from nncli.config.text import checked_lines
-from nncli.errors import ConfigError, Mistake, Place, UsageError, quoted
+from nncli.errors import ConfigError, Mistake, Place, UsageError, listed, quoted
 
 OPTION = "--set"
 PREFIX = "NNCLI_"
 NO_KEYS = frozenset({"NNCLI_DEBUG"})
 """Variables that say something else."""
+OF_A_SERVICE = re.compile(
+    r"NNCLI_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
+)
+"""Variables that Kubernetes sets in every pod beside a service called nncli, or nncli-something."""
 LONGEST_ORIGIN = 100
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,8 @@ def from_options(texts: Iterable[str]) -> Iterator[Assignment]:
 def from_environment(environment: Mapping[str, str], keys: Iterable[str]) -> Iterator[Assignment]:
     """What variables such as NNCLI_EPOCHS=10 and NNCLI_DATA__TARGET=y say of `keys` and what is within them.
 
-    An empty variable is as good as none. One that is no key is a mistake: by its name it is meant for nncli, and a
-    misspelt one would silently train something else than was asked for.
+    An empty variable is as good as none, and so is one that Kubernetes sets of its own accord. Any other that is no key
+    is a mistake: by its name it is meant for nncli, and a misspelt one would silently train something else.
     """
     known = list(keys)
     for name, text in sorted(environment.items()):
@@ -62,11 +68,22 @@ def from_environment(environment: Mapping[str, str], keys: Iterable[str]) -> Ite
         if words[0] in known and all(words):
             yield _read(assignment, text)
             continue
+        if OF_A_SERVICE.fullmatch(name):
+            continue
         near = meant(words[0], known)
         better = f"; did you mean {quoted(PREFIX + '__'.join([near, *words[1:]]).upper())}?" if near else ""
         place = Place(assignment.mark.source)
         hint = f"Unset it, or name a key: {PREFIX}EPOCHS is epochs, {PREFIX}DATA__TARGET is data.target."
         yield replace(assignment, mistakes=(Mistake(f"{quoted(name)} sets no key{better}", place, hint),))
+
+
+def passed_over(environment: Mapping[str, str]) -> str | None:
+    """A note on variables that begin as those for nncli do and are Kubernetes's; None where there are none."""
+    names = sorted(name for name in environment if OF_A_SERVICE.fullmatch(name))
+    if not names:
+        return None
+    shown = listed(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
+    return f"passed over {shown}: Kubernetes sets such variables for a service of this name, and they set no key"
 
 
 def _shortened(text: str) -> str:

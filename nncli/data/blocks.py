@@ -23,6 +23,9 @@ BLOCK_BYTES = 8 << 20
 LONGEST_RECORD = 64 << 20
 PIECE = 1 << 18
 NEWLINE, RETURN, QUOTE = b'\n\r"'
+BINARY = frozenset(range(32)) - frozenset(b"\t\n\v\f\r\x1a\x1b")
+"""Bytes that no text has, in whatever ASCII, Latin or UTF-8 encoding."""
+BINARY_HINT = "It holds bytes that no text has: most likely it is no text table at all, whatever its name says."
 NOWHERE: Positions = np.empty(0, np.int64)
 
 
@@ -134,5 +137,5 @@ def refuse_encoding(block: Block, source: str) -> None:
         raise DataError(
             f"the byte 0x{block.data[error.start]:02x} is not UTF-8 text",
             place=Place(source=source, line=block.line_at(error.start)),
-            hint=UTF8_HINT,
+            hint=BINARY_HINT if BINARY & {*block.data[:PIECE]} else UTF8_HINT,
         ) from error

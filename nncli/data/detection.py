@@ -21,6 +21,8 @@ from nncli.errors import DataError, Place, listed, quoted
 SEPARATORS = {COMMA: "commas", SEMICOLON: "semicolons", TAB: "tabs", BAR: "bars"}
 RECORDS = 1000
 """So many of the first records are looked at."""
+JSON = re.compile(rb'\s*(\[\s*)?\{\s*"[^"]*"\s*:')
+"""How an object, or a list of them, begins; no CSV does."""
 GROUPED = r"[+-]?[1-9][0-9]{0,2}"
 EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
 OPEN = {mark: re.compile(rf"{GROUPED}\{mark}[0-9]{{3}}") for mark in ",."}
@@ -51,6 +53,7 @@ def detect(
         # With these a point or a comma may be either, so that only the person's word counts, given in training.
         wanted = wanted.model_copy(update={"decimal": trained.decimal, "thousands": trained.thousands})
     sample = records(text)
+    refuse_json(sample, source)
     separator = wanted.separator
     if separator == AUTO:
         separator = separator_of(sample, source, usual, None if trained is None else trained.separator)
@@ -66,12 +69,23 @@ def detect(
         said.append(f"encoding {text.encoding}")
     if wanted.separator == AUTO and separator != (usual or COMMA):
         said.append("tabs as separators" if separator == TAB else f"separator {quoted(separator)}")
-    if wanted.mark == AUTO and found.decimal == ",":
+    if wanted.mark == AUTO and found.decimal == "," and (separator != COMMA or b'"' in sample):
         said.append("decimal comma")
     if text.old_mac:
         said.append("lines that end in a carriage return")
     words = " and ".join(filter(None, [", ".join(said[:-1]), said[-1]])) if said else ""
     return found, (f"{source}: read with {words}",) if said else ()
+
+
+def refuse_json(sample: bytes, source: str) -> None:
+    """Raise the DataError for JSON under the name of a CSV: objects, or a list of them."""
+    if found := JSON.match(sample):
+        way = "Make them of the list, as `jq -c '.[]'` does, and name" if found[1] else "If it is that, name"
+        raise DataError(
+            "the file holds JSON, not CSV",
+            place=Place(source=source, line=1),
+            hint=f"JSON is read as JSON lines, one object a line. {way} the file .jsonl.",
+        )
 
 
 def records(text: Text) -> bytes:

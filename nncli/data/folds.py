@@ -116,6 +116,6 @@ def assign_folds(traits: Traits, folds: int, seed: int) -> Codes:
             place=traits.place,
             hint=SINGLE_ROWS
             if traits.is_of_single_rows
-            else f"Use fewer folds (an ensemble has as many as `members`), or add rows. {why}".rstrip(),
+            else f"Add rows, or use fewer folds: an ensemble has one for each of its `members`. {why}".rstrip(),
         )
     return assigned

@@ -30,7 +30,7 @@ from nncli.data.dialect import COMMA
 from nncli.data.sources import REFUSALS, is_stream
 from nncli.data.tables import Format, format_of, separator_of
 from nncli.errors import DataError, Place, UsageError, listed
-from nncli.files import refuse_existing, writing
+from nncli.files import refuse_existing, writing, writing_through
 
 # As many rows as Polars itself puts into a row group of a Parquet file.
 ROW_GROUP = 262_144
@@ -236,7 +236,7 @@ def open_sink(
         if path is None:
             file = sys.stdout.buffer
         elif direct:
-            file = stack.enter_context(path.open("wb"))
+            file = stack.enter_context(writing_through(path))
         else:
             refuse_existing(path, force=force)
             file = stack.enter_context(writing(path))

@@ -108,3 +108,10 @@ def test_a_table_and_a_target_are_enough(nncli: Cli, here: Path) -> None:
     assert "note: to see and change what is trained: nncli init t.csv --target species" in done.err
     assert (here / "runs" / "t-cv").is_dir()
     assert "nncli cross-validate TABLE --target COLUMN" in nncli("cross-validate").check(2).err
+
+
+def test_a_directory_that_exists_is_left_and_the_other_named(nncli: Cli, here: Path) -> None:
+    words = ("cross-validate", written(here, "members=1", "epochs=1"), "--folds", 2, "-o", "cv")
+    nncli(*words).check()
+    assert "note: cv exists, and is left as it is; this run is cv-2\n" in nncli(*words).check().err
+    assert nncli(*words, "-q").check().err == ""

@@ -129,3 +129,29 @@ def test_the_sample_tables_begin_without_a_note(nncli: Cli) -> None:
 
 def test_help_starts_without_the_libraries(here: Path) -> None:
     assert "nncli init penguins.csv --target species -o config.yaml" in run("init", "--help", cwd=here).check().out
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (["1,2"], "there is only 1 row to learn from"),
+        ([f"{i},{i + 0.5}" for i in range(5)], "there are only 5 rows to learn from"),
+        ([f"{i},7.5" for i in range(40)], "the target 'y' is '7.5' in all rows, so there is nothing to learn"),
+    ],
+)
+def test_what_leaves_nothing_to_learn_is_said_also_to_who_wants_it_quiet(
+    nncli: Cli, here: Path, rows: list[str], words: str
+) -> None:
+    (here / "few.csv").write_text("\n".join(["x,y", *rows, ""]))
+    done = nncli("init", "few.csv", "--target", "y", "-q").check()
+    assert f"warning: {words}" in done.err
+    told = nncli("init", "few.csv", "--target", "y", "--json", "-q").check()
+    assert any(words in warning for warning in json.loads(told.out)["warnings"])
+
+
+def test_variables_of_kubernetes_are_passed_over_with_a_note(
+    nncli: Cli, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NNCLI_PORT", "tcp://10.0.0.1:80")
+    done = nncli("train", table, "--target", "y", "--quality", "fast", *SMALL).check()
+    assert "note: passed over 'NNCLI_PORT': Kubernetes sets such variables" in done.err

@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_runs_are_a_table_on_stdout_and_what_to_do_next_on_stderr(nncli: Cli, folder: Path) -> None:
     shown = nncli("runs").check()
     head, bad, good = shown.out.splitlines()
-    assert head.split()[:5] == ["run", "status", "metric", "value", "rows"]
+    assert head.split()[:6] == ["run", "status", "metric", "value", "training", "rows"]
     assert bad.split()[:2] == ["runs/bad", "damaged"]
     assert good.split()[:3] == ["runs/good", "done", "accuracy"]
     assert "note: runs/bad: manifest.json is damaged" in shown.err

@@ -141,6 +141,12 @@ def test_an_empty_folder_holds_none_and_a_missing_one_is_an_error(tmp_path: Path
         list_runs(tmp_path / "nothing")
 
 
+def test_the_rows_of_a_cross_validation_are_those_of_all_folds(runs: Path) -> None:
+    assert of(runs)["folds"].rows == 344
+    (runs / "folds" / METRICS).unlink()
+    assert of(runs)["folds"].rows is None
+
+
 def test_an_unfinished_cross_validation_was_stopped_or_runs(runs: Path) -> None:
     (runs / "folds" / METRICS).unlink()
     assert of(runs)["folds"].status == "stopped"

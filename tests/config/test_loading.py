@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nncli.config.assignments import passed_over
 from nncli.config.loading import load_config, load_usable, placed
 from nncli.config.schema import ValidationFile
 from nncli.errors import ConfigError, Mistake, Place, UsageError
@@ -145,7 +146,9 @@ def test_an_empty_variable_is_as_good_as_none_and_what_is_no_key_by_name_is_left
         ("NNCLI_EPOCH", "did you mean 'NNCLI_EPOCHS'?"),
         ("NNCLI_BATCHSIZE", "did you mean 'NNCLI_BATCH_SIZE'?"),
         ("NNCLI_OPTIMISER__MOMENTUM", "did you mean 'NNCLI_OPTIMIZER__MOMENTUM'?"),
-        ("NNCLI_PORT_80_TCP", "'NNCLI_PORT_80_TCP' sets no key"),
+        ("NNCLI_PORT_80", "'NNCLI_PORT_80' sets no key"),
+        ("NNCLI_PORT_80_HTTP", "'NNCLI_PORT_80_HTTP' sets no key"),
+        ("NNCLI_SERVICE", "'NNCLI_SERVICE' sets no key"),
         ("NNCLI_DATA__", "sets no key"),
         ("NNCLI_", "sets no key"),
     ],
@@ -156,6 +159,23 @@ def test_a_variable_that_is_no_key_is_a_mistake(least: Path, name: str, words: s
     (mistake,) = caught.value.mistakes
     assert words in mistake.message
     assert mistake.place.source == f"{name}=7"
+
+
+KUBERNETES = {
+    "NNCLI_SERVICE_HOST": "10.0.0.1",
+    "NNCLI_SERVICE_PORT": "80",
+    "NNCLI_SERVICE_PORT_HTTP": "80",
+    "NNCLI_PORT": "tcp://10.0.0.1:80",
+    "NNCLI_PORT_80_TCP": "tcp://10.0.0.1:80",
+    "NNCLI_PORT_80_TCP_ADDR": "10.0.0.1",
+    "NNCLI_REPORTS_SERVICE_HOST": "10.0.0.2",
+}
+
+
+def test_what_kubernetes_sets_for_a_service_of_this_name_is_passed_over_and_told(least: Path) -> None:
+    assert load_config(least, environment=KUBERNETES) == load_config(least)
+    assert (passed_over(KUBERNETES) or "").startswith("passed over 'NNCLI_PORT', 'NNCLI_PORT_80_TCP'")
+    assert passed_over({"NNCLI_EPOCHS": "3"}) is None
 
 
 def test_a_key_that_is_unknown_within_a_section_is_told_of_its_variable(least: Path) -> None:

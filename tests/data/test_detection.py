@@ -7,6 +7,7 @@ import pytest
 
 from nncli.data import decoding
 from nncli.data.decoding import Text
+from nncli.data.delimited import read_delimited
 from nncli.data.detection import detect
 from nncli.data.dialect import CsvDialect
 from nncli.errors import DataError
@@ -137,3 +138,23 @@ def test_an_encoding_that_the_mark_says_is_said() -> None:
 
 def test_header_that_is_no_csv_is_left_to_the_reader() -> None:
     assert found("a;b\n" + "x" * 200_000 + ";1\n")[0] == ";"
+
+
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [
+        (b'[{"x": 1, "y": 2},\n {"x": 3, "y": 4}]\n', "Make them of the list, as `jq -c '.[]'` does"),
+        (b'{"x": 1, "y": 2}\n{"x": 3, "y": 4}\n', "If it is that, name the file .jsonl."),
+    ],
+)
+def test_json_under_another_name_is_called_json(text: bytes, mend: str) -> None:
+    with pytest.raises(DataError, match="the file holds JSON, not CSV") as caught:
+        next(iter(read_delimited(io.BytesIO(text), "t.csv", dialect=CsvDialect())))
+    assert mend in (caught.value.hint or "")
+
+
+def test_bytes_of_no_text_are_not_taken_for_an_encoding() -> None:
+    for text, words in ((b"x,y\n\x84\x00\x01", "no text table at all"), (b"x,y\n1,\xe9\n", "latin-1")):
+        with pytest.raises(DataError) as caught:
+            list(read_delimited(io.BytesIO(text), "t.csv", dialect=CsvDialect()))
+        assert words in (caught.value.hint or "")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from nncli.data import outputs
 from nncli.data.outputs import PLAIN_NUMBER, open_sink, write_table
 from nncli.data.tables import Format, read_table
-from nncli.errors import DataError, NncliError, UsageError
+from nncli.errors import DataError, NncliError, Place, UsageError
+from nncli.files import write_text
 
 NAMES = ["a.csv", "a.tsv", "a.txt", "a.csv.gz", "a.parquet", "a.jsonl", "a.jsonl.gz"]
 FRAME = polars.DataFrame({"n": [1, 2], "s": ["x", None]})
@@ -254,6 +256,14 @@ def test_a_reader_that_goes_away_is_left_to_the_caller(monkeypatch: pytest.Monke
 def test_a_device_is_written_to_and_not_replaced() -> None:
     write_table(FRAME, Path("/dev/null"))
     assert not Path("/dev/null").is_file()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("write", [lambda path: write_table(FRAME, path), lambda path: write_text(path, "x")])
+def test_a_device_that_takes_no_more_is_named(write: Callable[[Path], None]) -> None:
+    with pytest.raises(NncliError, match="cannot write the file: No space left on device") as caught:
+        write(Path("/dev/full"))
+    assert caught.value.place == Place(source="/dev/full")
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from nncli.commands.checks.copies import Copies
 from nncli.commands.checks.giveaways import Sampled, giveaway
 from nncli.commands.checks.outliers import outliers
 from nncli.commands.checks.sizes import sizes
-from nncli.commands.checks.target import classes, unreachable
+from nncli.commands.checks.target import classes, constant, unreachable
 from nncli.commands.choices import choose_loss
 from nncli.commands.findings import Finding, of_error, ordered
 from nncli.commands.rows import read, split_of, with_target
@@ -94,6 +94,8 @@ class _Examining:
         sides = Sides(table, rows, table, none)
         try:
             self._loss, as_classes = choose_loss(config, table.only(names), notes)
+            for name in names:
+                self._add(constant(table, name, as_classes=as_classes))
             split = split_of(config, table, as_classes, Streams.of(config.seed).split)
             sides = Sides(table, np.unique(split.training), table, split.validation)
             if isinstance(config.validation, ValidationFile):

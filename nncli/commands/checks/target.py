@@ -1,4 +1,4 @@
-"""The target: classes too rare to be learnt, one that outweighs the others, numbers that the output cannot reach."""
+"""The target: one value in all rows, classes too rare to be learnt or too common, numbers that no output can reach."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import polars as pl
 from nncli.commands.checks.column import MOST_NAMED, Column, Sides, have, share
 from nncli.commands.choices import fit_target, note_unreachable
 from nncli.commands.findings import Finding
+from nncli.commands.notes import nothing_to_learn
 from nncli.config.schema import Config
 from nncli.data.folds import Fold
+from nncli.data.stored import StoredTable
 from nncli.data.targets import NumberTarget
-from nncli.errors import Place, quoted
+from nncli.errors import DataError, Place, quoted
 from nncli.nn.losses import Loss
 
 RARE = 10
@@ -72,6 +74,22 @@ def _counted(classes: dict[str, int]) -> str:
     shown = [f"{quoted(label)} {n:,}" for label, n in [*classes.items()][:MOST_NAMED]]
     more = [f"{len(classes) - MOST_NAMED:,} more"] if len(classes) > MOST_NAMED else []
     return f"{have(len(classes), 'class has', 'classes have')} few training rows: {', '.join([*shown, *more])}"
+
+
+def constant(table: StoredTable, name: str, *, as_classes: bool) -> Finding | None:
+    """A target that is the same in all rows.
+
+    Raises:
+        DataError: it is, and is to be one of several classes.
+    """
+    values = table.only([name]).column(name).drop_nulls().unique()
+    if len(values) != 1 or len(table) == 1:
+        return None
+    message, mend = nothing_to_learn(name, str(values[0]))
+    place = Place(source=table.outline.source, column=name)
+    if as_classes:
+        raise DataError(message, place=place, hint=mend)
+    return Finding("warning", "constant-target", place, message, mend)
 
 
 def unreachable(config: Config, loss: Loss, sides: Sides) -> Finding | None:

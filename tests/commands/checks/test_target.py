@@ -64,3 +64,12 @@ def test_few_rows_held_out_are_told_unless_members_hold_out_all_of_them(tmp_path
 
 def test_no_rows_held_out_is_a_note(tmp_path: Path) -> None:
     assert codes(found(tmp_path, sound(), validation=0.0)) == ["note no-validation"]
+
+
+def test_a_target_that_never_differs_is_told_and_of_classes_an_error(tmp_path: Path) -> None:
+    (finding,) = found(tmp_path, {**sound(), "z": [2.5] * ROWS}, target="z")
+    assert codes([finding]) == ["warning constant-target"]
+    assert finding.message == "the target 'z' is '2.5' in all rows, so there is nothing to learn"
+    (finding,) = [f for f in found(tmp_path, {**sound(), "y": ["yes"] * ROWS}) if f.level == "error"]
+    assert "'yes' in all rows" in finding.message
+    assert "Name another target" in finding.mend
