@@ -44,9 +44,9 @@ What is said later stands above what was said before: the defaults, the preset, 
 the environment a key is a variable in capitals, with two underscores before a key within a section:
 `NNCLI_EPOCHS=10`, `NNCLI_OPTIMIZER__TYPE=adam`, `NNCLI_LAYERS='[64, 64]'`. An empty variable says nothing; one that
 is no key is a mistake, so that a misspelt one does not train something else, but for those that Kubernetes sets beside
-a service called nncli (`NNCLI_PORT`, `NNCLI_SERVICE_HOST`), which are passed over with a note. Variables belong to what a person wrote:
-a run that is resumed, used or looked at goes by its own config.yaml alone. `nncli config show` says where each value
-comes from.
+a service called nncli (`NNCLI_PORT`, `NNCLI_SERVICE_HOST`), which are passed over with a note. Variables belong to what
+a person wrote: a run that is resumed, used or looked at goes by its own config.yaml alone. `nncli config show` says
+where each value comes from.
 
 [config.schema.json](config.schema.json) says the same in JSON Schema, for editors and other tools. It comes with nncli:
 `nncli config schema` prints it. What it refuses is wrong; a rule that concerns several keys at once it does not know.
@@ -160,7 +160,7 @@ def training_picture() -> str:
 
     from nncli.cli.console import summary
     from nncli.cli.live import LiveProgress
-    from nncli.commands.session import Finished, Started
+    from nncli.commands.sessions.session import Finished, Started
     from nncli.commands.train import train_events
     from nncli.training.loop import EpochReport
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from nncli import evaluate, train
-from nncli.commands.session import Finished, Started
+from nncli.commands.sessions.session import Finished, Started
 from nncli.commands.train import train_events
 from nncli.data.synthetic import generate
 from nncli.training.metrics import ClassificationScores, RegressionScores

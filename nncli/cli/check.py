@@ -13,7 +13,7 @@ from nncli.cli.options import AsJson, Assignments, NoColor, QualityOfPreset, Qui
 
 if TYPE_CHECKING:
     from nncli.commands.check import Check
-    from nncli.commands.findings import Finding
+    from nncli.commands.checks.findings import Finding
 
 
 def check(
@@ -82,7 +82,7 @@ def _text(config: str, found: Check) -> str:
 
 def counted(findings: tuple[Finding, ...]) -> str:
     """`1 error, 2 warnings`, or that there is nothing."""
-    from nncli.commands.findings import LEVELS
+    from nncli.commands.checks.findings import LEVELS
 
     counts = [(level, sum(finding.level == level for finding in findings)) for level in LEVELS]
     return ", ".join(f"{n:,} {level}{'' if n == 1 else 's'}" for level, n in counts if n) or "nothing to mend"

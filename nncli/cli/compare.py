@@ -12,8 +12,8 @@ from nncli.cli.memory import settle_within_limit
 from nncli.cli.options import AsJson, Force, NoColor, Quiet, Verbose
 
 if TYPE_CHECKING:
-    from nncli.commands.assessment import Measured
     from nncli.commands.compare import Comparison
+    from nncli.commands.judging.assessment import Measured
 
 FEW, NARROW = 3, 24
 """Runs beyond which a value of a setting is cut off at so many characters; --json has all of it."""

@@ -14,8 +14,8 @@ from nncli.stages import duration
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from nncli.commands.progress import MembersStarted
-    from nncli.commands.session import Finished, Started
+    from nncli.commands.sessions.progress import MembersStarted
+    from nncli.commands.sessions.session import Finished, Started
 
 
 def say(text: str) -> None:
@@ -171,7 +171,7 @@ def number(value: float | None) -> str:
 
 def summary(started: Started | MembersStarted, finished: Finished) -> str:
     """The end: what was trained, and a table of how good it is beside the trivial guess."""
-    from nncli.commands.scores import WITHOUT_GUESS, headlines
+    from nncli.commands.judging.scores import WITHOUT_GUESS, headlines
 
     trained = f"{_trained(started, finished)}, {duration(finished.seconds)}"
     titles, columns = [""], []
@@ -190,7 +190,7 @@ def summary(started: Started | MembersStarted, finished: Finished) -> str:
 
 def _trained(started: Started | MembersStarted, finished: Finished) -> str:
     """What was trained, in a line."""
-    from nncli.commands.session import Started
+    from nncli.commands.sessions.session import Started
 
     best = f"best epoch {finished.best_epoch} of {finished.epochs}" if finished.best_epoch else "no epoch was completed"
     if isinstance(started, Started):

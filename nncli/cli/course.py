@@ -11,7 +11,7 @@ from nncli.stages import duration
 from nncli.training.loop import EpochReport, RateHalved
 
 if TYPE_CHECKING:
-    from nncli.commands.session import Started
+    from nncli.commands.sessions.session import Started
 
 SECONDS_BETWEEN_LINES = 2.0
 MOST_SAMPLES = 64

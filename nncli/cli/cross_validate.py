@@ -26,7 +26,7 @@ from nncli.cli.signals import StoppedError, Watcher, asked_to_stop, interrupt_at
 
 if TYPE_CHECKING:
     from nncli.commands.cross_validate import CrossEvent, CrossValidated
-    from nncli.commands.folds import CrossValidation
+    from nncli.commands.together.folds import CrossValidation
 
 MOST_ROWS = 60
 """Folds of which each has a row in the table."""
@@ -123,7 +123,7 @@ class _Watched(Watcher):
         from nncli.cli.console import say, terminal
         from nncli.cli.members import LiveMembers, PlainMembers
         from nncli.commands.cross_validate import CrossValidated
-        from nncli.commands.progress import MembersStarted
+        from nncli.commands.sessions.progress import MembersStarted
 
         console = terminal()
         shown: LiveMembers | PlainMembers | None = None
@@ -172,7 +172,7 @@ def _report(ended: CrossValidated, predictions: Path | None, *, force: bool, as_
 def _show(result: CrossValidation) -> None:
     """Scores as a table on stdout: a row for each fold, then their mean and spread, and the score of all rows."""
     from nncli.cli.console import number, table
-    from nncli.commands.scores import headlines
+    from nncli.commands.judging.scores import headlines
     from nncli.errors import printable
 
     names = [name for name, _ in headlines(result.together)]

@@ -61,7 +61,7 @@ def evaluate(
 def _show(evaluation: Evaluation) -> None:
     """Scores as tables on stdout."""
     from nncli.cli.console import number, prose, rows, table
-    from nncli.commands.scores import headlines
+    from nncli.commands.judging.scores import headlines
     from nncli.errors import printable
     from nncli.training.metrics import ClassificationScores
 

@@ -12,8 +12,8 @@ from nncli.cli.memory import settle_within_limit
 from nncli.cli.options import AsJson, Force, NoColor, Quiet, RunDirectory, Verbose
 
 if TYPE_CHECKING:
-    from nncli.commands.dependence import Dependence
     from nncli.commands.explain import Explanation
+    from nncli.commands.explaining.dependence import Dependence
 
 MOST_COLUMNS = 30
 """Columns that the table of importance shows."""

@@ -9,8 +9,8 @@ from typing import Any
 import typer
 
 from nncli.cli.course import Course
-from nncli.commands.progress import MembersProgress, MembersStarted, Progress
-from nncli.commands.session import Event, Finished, Started, card_json
+from nncli.commands.sessions.progress import MembersProgress, MembersStarted, Progress
+from nncli.commands.sessions.session import Event, Finished, Started, card_json
 from nncli.training.loop import EpochReport, RateHalved
 
 

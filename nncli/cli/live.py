@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.text import Text
 
-    from nncli.commands.session import Started
+    from nncli.commands.sessions.session import Started
     from nncli.training.loop import EpochReport, RateHalved
 
 REFRESHES_PER_SECOND = 3

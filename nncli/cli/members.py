@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from nncli.cli.console import number, say
 from nncli.cli.course import SECONDS_BETWEEN_LINES, Pace
 from nncli.cli.live import REFRESHES_PER_SECOND, bar, speaks_unicode, wrapped
-from nncli.commands.progress import MembersProgress
+from nncli.commands.sessions.progress import MembersProgress
 from nncli.stages import duration
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
-    from nncli.commands.progress import MembersStarted, Progress
+    from nncli.commands.sessions.progress import MembersStarted, Progress
 
 MOST_LINES = 8
 """Members at work that are shown with a line of their own."""

@@ -25,8 +25,8 @@ from nncli.cli.options import (
 from nncli.cli.signals import StoppedError, Watcher, asked_to_stop, interrupt_at_once, stepped_aside
 
 if TYPE_CHECKING:
-    from nncli.commands.progress import MembersStarted
-    from nncli.commands.session import Event, Finished, Started
+    from nncli.commands.sessions.progress import MembersStarted
+    from nncli.commands.sessions.session import Event, Finished, Started
 
 
 def train(
@@ -152,8 +152,8 @@ class _Watched(Watcher):
 
         from nncli.cli.console import say, summary
         from nncli.cli.json_lines import JsonLines
-        from nncli.commands.progress import MembersStarted
-        from nncli.commands.session import Finished, Started
+        from nncli.commands.sessions.progress import MembersStarted
+        from nncli.commands.sessions.session import Finished, Started
         from nncli.training.loop import RateHalved
 
         lines = JsonLines() if self._as_json else None
@@ -202,8 +202,8 @@ def _shown(started: Started | MembersStarted, stack: ExitStack) -> Callable[[Eve
     from nncli.cli.course import PlainProgress
     from nncli.cli.live import LiveProgress
     from nncli.cli.members import LiveMembers, PlainMembers
-    from nncli.commands.progress import MembersProgress
-    from nncli.commands.session import Started
+    from nncli.commands.sessions.progress import MembersProgress
+    from nncli.commands.sessions.session import Started
     from nncli.training.loop import EpochReport, RateHalved
 
     console = terminal()

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from nncli.commands.checks.examination import DOUBTFUL, Examination, examine
+from nncli.commands.checks.findings import NOTE, Finding, of_error, ordered
 from nncli.commands.checks.network import NetworkFacts
 from nncli.commands.checks.trial import Trial, attempt
-from nncli.commands.execution import choose_execution
-from nncli.commands.executors import workers_for
-from nncli.commands.findings import NOTE, Finding, of_error, ordered
-from nncli.commands.members import check_members, member_config
-from nncli.commands.memory import free_memory
-from nncli.commands.prepare import Prepared, prepare
+from nncli.commands.preparing.execution import choose_execution
+from nncli.commands.preparing.memory import free_memory
+from nncli.commands.preparing.prepare import Prepared, prepare
+from nncli.commands.together.executors import workers_for
+from nncli.commands.together.members import check_members, member_config
 from nncli.config.loading import load_usable, placed
 from nncli.config.schema import Config
 from nncli.data.scratch import Scratch

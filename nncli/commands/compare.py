@@ -8,13 +8,13 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from nncli.commands.assessment import Measured, assess
-from nncli.commands.evidence import Evidence, gather
-from nncli.commands.judged import On
+from nncli.commands.judging.assessment import Measured, assess
+from nncli.commands.judging.evidence import Evidence, gather
+from nncli.commands.judging.judged import On
+from nncli.commands.judging.pairs import HeldOut, Pair, held_out, pairs
+from nncli.commands.judging.scores import higher_is_better
+from nncli.commands.judging.settings import Setting, Settled, differing
 from nncli.commands.listing import RunInfo, info_of, is_run, list_runs
-from nncli.commands.pairs import HeldOut, Pair, held_out, pairs
-from nncli.commands.scores import higher_is_better
-from nncli.commands.settings import Setting, Settled, differing
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.errors import ConfigError, NncliError, UsageError

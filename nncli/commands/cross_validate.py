@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from nncli.commands.control import Control
-from nncli.commands.ensemble import WORK, Assembly
-from nncli.commands.executors import workers_for
-from nncli.commands.folds import CrossValidation, FoldRecord, judge, open_record, start_record
-from nncli.commands.members import check_members, check_table, local
-from nncli.commands.progress import MembersProgress, MembersStarted
-from nncli.commands.side_by_side import Work
-from nncli.commands.survey import Survey
-from nncli.commands.tasks import Outcome, Task
+from nncli.commands.sessions.progress import MembersProgress, MembersStarted
+from nncli.commands.together.control import Control
+from nncli.commands.together.ensemble import WORK, Assembly
+from nncli.commands.together.executors import workers_for
+from nncli.commands.together.folds import CrossValidation, FoldRecord, judge, open_record, start_record
+from nncli.commands.together.members import check_members, check_table, local
+from nncli.commands.together.side_by_side import Work
+from nncli.commands.together.survey import Survey
+from nncli.commands.together.tasks import Outcome, Task
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.data.folds import Fold

@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nncli.commands.judging.scores import Scores, as_json, score
 from nncli.commands.predict import table_of
-from nncli.commands.scores import Scores, as_json, score
 from nncli.data.strangers import Strangers
 from nncli.data.table import Table
 from nncli.data.tables import read_table
 from nncli.data.targets import rows_with_target
 from nncli.ensemble import AnyModel
-from nncli.errors import DataError, Place, listed
+from nncli.errors import DataError, Place, listed, nearest, quoted
 from nncli.runs.directory import Run
 from nncli.stages import stage
 
 if TYPE_CHECKING:
     from nncli.data.frames import Frame
+
+
+LABELLED = "Evaluate on a table with labels; `nncli predict` needs none."
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,14 @@ def evaluate_data(model: AnyModel, data: str | Path | Frame) -> Evaluation:
         raise DataError(
             f"there is no column {listed(missing)}, which is the target",
             place=Place(source=table.source),
-            hint="Evaluate on a table with labels; `nncli predict` needs none.",
+            hint=f"Did you mean {quoted(close)}?" if (close := nearest(missing[0], table.names)) else LABELLED,
         )
     rows = rows_with_target(table, target.names)
     if not len(rows):
         raise DataError(
             "no row has a target to score against",
             place=Place(source=table.source, column=target.names[0]),
-            hint="Evaluate on a table with labels; `nncli predict` needs none.",
+            hint=LABELLED,
         )
     labelled = table if len(rows) == len(table) else table.take(rows)
     with stage("predicting"), np.errstate(all="ignore"):

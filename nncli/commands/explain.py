@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncli.commands.attribution import Attributions, attribute, choose_output
-from nncli.commands.dependence import Dependence, dependences
-from nncli.commands.encoded import EncodedRows, Rows, Spoken
 from nncli.commands.evaluate import read_data
-from nncli.commands.judged import judge
-from nncli.commands.permutation import Importance, Judge, by_change, importances
-from nncli.commands.rows import read, with_target
+from nncli.commands.explaining.attribution import Attributions, attribute, choose_output
+from nncli.commands.explaining.dependence import Dependence, dependences
+from nncli.commands.explaining.encoded import EncodedRows, Rows, Spoken
+from nncli.commands.explaining.permutation import Importance, Judge, by_change, importances
+from nncli.commands.judging.judged import judge
+from nncli.commands.preparing.rows import read, with_target
 from nncli.commands.train import same_tables, unchanged
 from nncli.config.schema import Config
 from nncli.data.scratch import Scratch

@@ -10,9 +10,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
-from nncli.commands.draft import doubt, draft
-from nncli.commands.look import Look, look
-from nncli.commands.notes import nothing_to_learn
+from nncli.commands.drafting.draft import doubt, draft
+from nncli.commands.drafting.look import Look, look
+from nncli.commands.preparing.notes import nothing_to_learn
 from nncli.config.document import Document
 from nncli.config.loading import configured
 from nncli.config.overrides import overridden

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from nncli.commands.members import check_members, member_config
-from nncli.commands.prepare import prepare
+from nncli.commands.preparing.prepare import prepare
+from nncli.commands.together.members import check_members, member_config
 from nncli.config.loading import NOTHING, load
 from nncli.config.origins import origin, settled_origin
 from nncli.config.schema import Config

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from nncli.commands.execution import Execution, choose_execution
-from nncli.commands.prepare import prepare
-from nncli.commands.session import Event, Finished, session
+from nncli.commands.preparing.execution import Execution, choose_execution
+from nncli.commands.preparing.prepare import prepare
+from nncli.commands.sessions.session import Event, Finished, session
 from nncli.config.loading import load_config
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.scratch import Scratch, folder_beside
@@ -99,7 +99,7 @@ def train_events(
     began = datetime.now(UTC)
     wanted = Path(output or config.output or "runs/model")
     if config.members > 1:
-        from nncli.commands.ensemble import train_ensemble
+        from nncli.commands.together.ensemble import train_ensemble
 
         yield from train_ensemble(config, wanted, command, stop, scheduler)
         return
@@ -149,7 +149,7 @@ def resume_events(
     """
     run = Run.open(Path(path))
     if run.load_manifest().members > 1:
-        from nncli.commands.ensemble import resume_ensemble
+        from nncli.commands.together.ensemble import resume_ensemble
 
         yield from resume_ensemble(run, assignments, command, stop, scheduler)
         return

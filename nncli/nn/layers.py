@@ -75,7 +75,6 @@ class Dense(LayerBase):
         units = self.width(d)
         Z, B = np.empty((rows, units), X.dtype), np.empty((rows if self.bias else 0, units), X.dtype)
         dX = np.empty((rows if needs_dX else 0, d), X.dtype)
-        dXT = np.empty((d, rows), X.dtype) if needs_dX and few_rows(rows, units, X.dtype) else None
         ones, factor = np.ones(rows, X.dtype), scalar(self._factor(d), X)
         XT, WT, scaled = X.T, W.T, self.parametrisation == "ntk"
         Y, activate, df = (self.activation or Identity()).bind(Z, in_place=True)
@@ -96,23 +95,11 @@ class Dense(LayerBase):
             if scaled:
                 np.multiply(dZ, factor, out=dZ)
             np.dot(XT, dZ, out=dW)
-            if dXT is not None:
-                np.dot(W, dZ.T, out=dXT)
-                np.copyto(dX, dXT.T)
-            elif needs_dX:
+            if needs_dX:
                 np.dot(dZ, WT, out=dX)
             return dX
 
         return Bound(Y, forward, backward)
-
-
-def few_rows(rows: int, units: int, dtype: np.dtype[Any]) -> bool:
-    """Whether dZ Wᵀ is sooner had as the transpose of W dZᵀ.
-
-    The BLAS turns one of the two matrices over while it packs them, slowly. Where W is the larger by far, it had better
-    be dZ, and the transposition of the result costs less than what that saves.
-    """
-    return dtype == np.float32 and 4 * rows <= units
 
 
 class Dropout(LayerBase):

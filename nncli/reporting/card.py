@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from nncli.commands.assessment import Assessment
-from nncli.commands.evidence import Evidence
+from nncli.commands.judging.assessment import Assessment
+from nncli.commands.judging.evidence import Evidence
 from nncli.reporting.document import Page, number, shown
 from nncli.reporting.sections.headline import facts
 from nncli.reporting.sections.scores import between, guessed, name_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from nncli.commands.assessment import Measured
 from nncli.commands.compare import Comparison
-from nncli.commands.pairs import Pair
+from nncli.commands.judging.assessment import Measured
+from nncli.commands.judging.pairs import Pair
 from nncli.errors import LONGEST_QUOTE
 from nncli.files import refuse_existing, write_text
 from nncli.reporting.document import Notice, Page, Paragraph, Part, Section, Table, number, shown

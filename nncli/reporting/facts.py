@@ -6,8 +6,8 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
-from nncli.commands.assessment import Assessment, Measured
-from nncli.commands.evidence import Evidence
+from nncli.commands.judging.assessment import Assessment, Measured
+from nncli.commands.judging.evidence import Evidence
 from nncli.reporting.document import Figure, Gallery, Page, Part, Table
 from nncli.reporting.sections.influence import Influence
 from nncli.training.bootstrap import Interval

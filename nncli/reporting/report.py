@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nncli.commands.assessment import Assessment, assess
-from nncli.commands.evidence import Evidence, gather
-from nncli.commands.judged import Judged
+from nncli.commands.judging.assessment import Assessment, assess
+from nncli.commands.judging.evidence import Evidence, gather
+from nncli.commands.judging.judged import Judged
 from nncli.files import refuse_existing, together, write_text
 from nncli.reporting.card import MARK as CARD_MARK
 from nncli.reporting.card import card

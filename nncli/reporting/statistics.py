@@ -11,8 +11,8 @@ from math import log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.commands.judged import Judged
-from nncli.commands.scores import Truth
+from nncli.commands.judging.judged import Judged
+from nncli.commands.judging.scores import Truth
 from nncli.data.targets import ClassTarget
 from nncli.training.classification import SMALLEST
 

@@ -17,8 +17,8 @@ import numpy as np
 import polars as pl
 
 from nncli.commands.load import Loaded, load
-from nncli.commands.progress import MembersStarted
-from nncli.commands.session import Finished, Started
+from nncli.commands.sessions.progress import MembersStarted
+from nncli.commands.sessions.session import Finished, Started
 from nncli.commands.train import train_events
 from nncli.config.document import Document
 from nncli.config.presets.expansion import TABULAR, TEXTBOOK, expanded

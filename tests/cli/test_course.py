@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nncli.cli.course import Course, Pace, PlainProgress
-from nncli.commands.session import Started
+from nncli.commands.sessions.session import Started
 from nncli.training.loop import EpochReport, RateHalved
 
 STARTED = Started(Path("run"), 100, 20, 2, 17, 10, 0, "rmse", ())

@@ -153,5 +153,5 @@ def test_variables_of_kubernetes_are_passed_over_with_a_note(
     nncli: Cli, table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NNCLI_PORT", "tcp://10.0.0.1:80")
-    done = nncli("train", table, "--target", "y", "--quality", "fast", *SMALL).check()
+    done = nncli("train", table, "--target", "y", *SMALL).check()
     assert "note: passed over 'NNCLI_PORT': Kubernetes sets such variables" in done.err

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nncli.cli.json_lines import JsonLines
-from nncli.commands.session import Started
+from nncli.commands.sessions.session import Started
 from nncli.training.loop import EpochReport
 from tests.cli.support import DATA, Cli
 

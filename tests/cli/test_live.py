@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from nncli.cli.live import LiveProgress, speaks_unicode
-from nncli.commands.session import Started
+from nncli.commands.sessions.session import Started
 from nncli.training.loop import EpochReport, RateHalved
 
 STARTED = Started(Path("run"), 100, 20, 2, 17, 50, 0, "rmse", ())

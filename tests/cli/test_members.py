@@ -9,7 +9,7 @@ from rich.console import Console
 
 from nncli.cli import members
 from nncli.cli.members import LiveMembers, PlainMembers, figures
-from nncli.commands.progress import MembersProgress, MembersStarted, Progress
+from nncli.commands.sessions.progress import MembersProgress, MembersStarted, Progress
 
 STARTED = MembersStarted(Path("run"), 3, 2, ("known",))
 FIRST = Progress(epoch=2, epochs=10, metric="accuracy", value=0.5, best_epoch=1, notes=("known", "new"))

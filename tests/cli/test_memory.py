@@ -72,7 +72,7 @@ def test_what_is_called_enough_is_enough_for_a_small_table(config: Path, tmp_pat
         pl.exceptions.ComputeError("Cannot allocate memory (os error 12)"),
     ],
 )
-@pytest.mark.parametrize("where", ["polars.read_csv", "nncli.commands.session.fit"])
+@pytest.mark.parametrize("where", ["polars.read_csv", "nncli.commands.sessions.session.fit"])
 def test_a_shortage_in_whatever_words_is_told_as_one(
     nncli: Cli, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, where: str
 ) -> None:
@@ -97,7 +97,7 @@ def test_a_panic_that_is_none_of_memory_is_a_fault_and_no_traceback(
     def panic(*_: Any, **__: Any) -> None:
         raise pl.exceptions.PanicException("index out of bounds")
 
-    monkeypatch.setattr("nncli.commands.session.fit", panic)
+    monkeypatch.setattr("nncli.commands.sessions.session.fit", panic)
     outcome = nncli("train", config, "-o", tmp_path / "run")
     assert outcome.code == 1
     assert "something that should not happen: PanicException: index out of bounds" in outcome.err

@@ -104,7 +104,7 @@ def test_a_kind_that_is_said_settles_the_doubt(folder: Path) -> None:
         ("x,y\n1,a\n", "too few"),
         ("x,y\n1,\n2,\n", "no row has a target"),
         ("a,b\n1,2\n", "no column 'y'"),
-        ("x,y\n1,a\n2,a\n3,a\n4,a\n5,a\n6,a\n", "nothing to tell apart"),
+        ("x,y\n1,a\n2,a\n3,a\n4,a\n5,a\n6,a\n", "the target 'y' is 'a' in all rows"),
     ],
 )
 def test_a_table_that_cannot_be_trained_on_is_an_error_and_no_failure(tmp_path: Path, text: str, message: str) -> None:

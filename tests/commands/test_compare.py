@@ -12,8 +12,8 @@ import pytest
 
 from nncli import compare, cross_validate, train
 from nncli.commands.compare import Comparison
-from nncli.commands.judged import judge
-from nncli.commands.pairs import held_out
+from nncli.commands.judging.judged import judge
+from nncli.commands.judging.pairs import held_out
 from nncli.errors import RunError, UsageError
 from nncli.runs.manifest import CONFIG, MANIFEST
 from tests.cli.support import DATA

@@ -12,9 +12,9 @@ import pytest
 
 from nncli import cross_validate, evaluate, resume_cross_validation
 from nncli.commands.cross_validate import CrossValidated, cross_validation_events
-from nncli.commands.folds import CrossValidation
-from nncli.commands.progress import MembersProgress, MembersStarted
-from nncli.commands.scores import headlines
+from nncli.commands.judging.scores import headlines
+from nncli.commands.sessions.progress import MembersProgress, MembersStarted
+from nncli.commands.together.folds import CrossValidation
 from nncli.config.loading import load_config
 from nncli.data.folds import Fold
 from nncli.errors import BusyError, ConfigError, DataError, NncliError, RunError, UsageError

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from nncli import evaluate, predict, train
-from nncli.commands.notes import spelled_alike
 from nncli.commands.predict import predict_chunks
-from nncli.commands.prepare import Prepared, prepare
+from nncli.commands.preparing.notes import spelled_alike
+from nncli.commands.preparing.prepare import Prepared, prepare
 from nncli.config.schema import Config
 from nncli.data.dialect import CsvDialect
 from nncli.errors import DataError

@@ -14,10 +14,10 @@ import polars as pl
 import pytest
 
 from nncli import evaluate, explain, predict, train
-from nncli.commands.attribution import Attributions
-from nncli.commands.encoded import EncodedRows
-from nncli.commands.judged import judge
-from nncli.commands.scores import headlines
+from nncli.commands.explaining.attribution import Attributions
+from nncli.commands.explaining.encoded import EncodedRows
+from nncli.commands.judging.judged import judge
+from nncli.commands.judging.scores import headlines
 from nncli.errors import DataError, RunError, UsageError
 from nncli.runs.reading import read_model
 from tests.cli.support import DATA

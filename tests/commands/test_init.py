@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nncli.commands.init import Preset, Quality, begin, config_for, init, is_a_table
-from nncli.commands.prepare import prepare
+from nncli.commands.preparing.prepare import prepare
 from nncli.config.loading import load_config
 from nncli.config.parsing import parse
 from nncli.config.schema import Config

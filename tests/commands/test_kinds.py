@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from nncli import evaluate, predict, train
-from nncli.commands.prepare import prepare
+from nncli.commands.preparing.prepare import prepare
 from nncli.commands.train import resume
 from nncli.config.loading import load_config
 from nncli.data.columns import Kind

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.commands.prepare import prepare
-from nncli.commands.session import Finished
+from nncli.commands.preparing.prepare import prepare
+from nncli.commands.sessions.session import Finished
 from nncli.commands.train import train
 from nncli.config.loading import load_config
 from nncli.runs.checkpoints import read_checkpoint

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.commands.prepare import Prepared, prepare
+from nncli.commands.preparing.prepare import Prepared, prepare
 from nncli.config.schema import Config
 from nncli.data.numeric import NumericColumn
 from nncli.errors import DataError

@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 
 from nncli import predict, train
-from nncli.commands.prepare import prepare
-from nncli.commands.session import Finished, Started
+from nncli.commands.preparing.prepare import prepare
+from nncli.commands.sessions.session import Finished, Started
 from nncli.commands.train import resume, train_events
 from nncli.config.loading import load_config
 from nncli.errors import ConfigError, DataError, NncliError, UsageError

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.commands.prepare import prepare
+from nncli.commands.preparing.prepare import prepare
 from nncli.config.schema import Config
 from nncli.data.scratch import Scratch, folder_beside
 from nncli.errors import NncliError

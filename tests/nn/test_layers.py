@@ -55,20 +55,6 @@ def test_dense_with_an_activation_is_worked_by_hand() -> None:
     np.testing.assert_array_equal(dX, [[0.0, 30.0]])
 
 
-@pytest.mark.parametrize(("rows", "units"), [(3, 12), (8, 40), (16, 256)])
-def test_a_dense_layer_of_few_rows_and_many_units_has_the_same_dX(rows: int, units: int) -> None:
-    rng = np.random.default_rng(0)
-    layer, X = Dense(units=units), rng.normal(size=(rows, 5)).astype(np.float32)
-    parameters = Layout(layer.slots(5)).initialise(rng, "float32")
-    bound = layer.bind(parameters.named, parameters.gradients, X, training=Training(rng), needs_dX=True)
-    dY = rng.normal(size=(rows, units)).astype(np.float32)
-    expected = dY.astype(np.float64) @ parameters.named["weight"].astype(np.float64).T
-    bound.forward()
-    dX = bound.backward(dY)
-    assert dX.flags.c_contiguous
-    np.testing.assert_allclose(dX, expected, rtol=1e-5, atol=1e-5)
-
-
 def test_dense_without_a_bias_has_none() -> None:
     bound, parameters = bind(Dense(units=2, bias=False), [[0.0, 0.0]])
     bound.forward()

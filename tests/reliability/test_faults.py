@@ -49,7 +49,7 @@ def test_the_error_told_is_the_one_that_ended_the_training(
     def fail_again(*_: object) -> None:
         raise second
 
-    monkeypatch.setattr("nncli.commands.session.save_checkpoint", fail)
+    monkeypatch.setattr("nncli.commands.sessions.session.save_checkpoint", fail)
     monkeypatch.setattr(Run, "save_history", fail_again)
     with pytest.raises(NncliError, match="the first"):
         train(config, output=tmp_path / "a")

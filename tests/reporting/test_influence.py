@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nncli.commands.dependence import Dependence
-from nncli.commands.judged import judge
+from nncli.commands.explaining.dependence import Dependence
+from nncli.commands.judging.judged import judge
 from nncli.reporting.sections import influence
 from nncli.reporting.sections.influence import attributions, influence_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nncli.commands.judged import Judged, judge
+from nncli.commands.judging.judged import Judged, judge
 from nncli.model import Predictions
 from nncli.nn.losses import Quantile
 from nncli.reporting.document import Gallery, Part

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from nncli import train
-from nncli.commands.session import Finished
+from nncli.commands.sessions.session import Finished
 from nncli.commands.train import train_events
 from nncli.errors import RunError, UsageError
 from nncli.reporting.report import Written, report

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.commands.assessment import assess
-from nncli.commands.judged import Judged, judge
+from nncli.commands.judging.assessment import assess
+from nncli.commands.judging.judged import Judged, judge
 from nncli.data.table import Table
 from nncli.model import Predictions
 from nncli.reporting.document import Figure, Paragraph

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import safetensors
 
-from nncli.commands.prepare import prepare
+from nncli.commands.preparing.prepare import prepare
 from nncli.commands.train import resume, train
 from nncli.config.loading import load_config
 from nncli.data.examples import Examples

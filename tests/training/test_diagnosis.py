@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.commands.prepare import prepare
+from nncli.commands.preparing.prepare import prepare
 from nncli.commands.train import train
 from nncli.config.loading import load_config
 from nncli.data.examples import Examples

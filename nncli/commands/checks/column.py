@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.commands.findings import Finding, Level
+from nncli.commands.checks.findings import Finding, Level
 from nncli.data.columns import DATES, Kind, read_numbers, read_text, unit_of
 from nncli.data.stored import StoredTable
 from nncli.errors import Place, as_yaml

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from nncli.commands.checks.column import MOST_NAMED, Column, about, dropped, have, share
-from nncli.commands.findings import Finding
-from nncli.commands.notes import all_different
+from nncli.commands.checks.findings import Finding
+from nncli.commands.preparing.notes import all_different
 from nncli.data.categorical import RARE_BELOW
 from nncli.data.columns import Kind
 from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key

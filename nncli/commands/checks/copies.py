@@ -7,7 +7,7 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.commands.checks.column import Column, Sides, have, share
-from nncli.commands.findings import Finding, Level
+from nncli.commands.checks.findings import Finding, Level
 
 Digests = npt.NDArray[np.uint64]
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)

@@ -10,13 +10,13 @@ import numpy as np
 from nncli.commands.checks.column import Column, Sides
 from nncli.commands.checks.contents import Twins, carrying_nothing, group_like, id_like, missing_cells
 from nncli.commands.checks.copies import Copies
+from nncli.commands.checks.findings import Finding, of_error, ordered
 from nncli.commands.checks.giveaways import Sampled, giveaway
 from nncli.commands.checks.outliers import outliers
 from nncli.commands.checks.sizes import sizes
 from nncli.commands.checks.target import classes, constant, unreachable
-from nncli.commands.choices import choose_loss
-from nncli.commands.findings import Finding, of_error, ordered
-from nncli.commands.rows import read, split_of, with_target
+from nncli.commands.preparing.choices import choose_loss
+from nncli.commands.preparing.rows import read, split_of, with_target
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.columns import Kind
 from nncli.data.profile import ColumnProfile, Label, profile_column

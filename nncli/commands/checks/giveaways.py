@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.commands.checks.column import Column, Positions, Sides, about, dropped, share
-from nncli.commands.findings import Finding
+from nncli.commands.checks.findings import Finding
 from nncli.errors import Place, quoted
 
 SEEN, JUDGED = 40_000, 10_000

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nncli.commands.prepare import Prepared
+from nncli.commands.preparing.prepare import Prepared
 from nncli.nn.layers import walk_widths
 from nncli.nn.network import Network
 from nncli.nn.parameters import Group

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.commands.checks.column import Column, Sides, have
-from nncli.commands.findings import Finding
+from nncli.commands.checks.findings import Finding
 from nncli.errors import Place, as_yaml, quoted
 from nncli.median import median
 

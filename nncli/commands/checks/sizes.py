@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nncli.commands.checks.column import Sides, have
-from nncli.commands.findings import Finding
+from nncli.commands.checks.findings import Finding
 from nncli.config.schema import Config
 from nncli.errors import Place
 

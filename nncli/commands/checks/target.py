@@ -5,9 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from nncli.commands.checks.column import MOST_NAMED, Column, Sides, have, share
-from nncli.commands.choices import fit_target, note_unreachable
-from nncli.commands.findings import Finding
-from nncli.commands.notes import nothing_to_learn
+from nncli.commands.checks.findings import Finding
+from nncli.commands.preparing.choices import fit_target, note_unreachable
+from nncli.commands.preparing.notes import nothing_to_learn
 from nncli.config.schema import Config
 from nncli.data.folds import Fold
 from nncli.data.stored import StoredTable

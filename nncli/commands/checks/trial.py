@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from nncli.commands.findings import Finding
-from nncli.commands.prepare import Prepared
+from nncli.commands.checks.findings import Finding
+from nncli.commands.preparing.prepare import Prepared
 from nncli.data.examples import Examples
 from nncli.errors import Place
 from nncli.nn.inference import Inference

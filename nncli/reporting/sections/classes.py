@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.commands.judged import Judged
+from nncli.commands.judging.judged import Judged
 from nncli.data.targets import ClassTarget
 from nncli.reporting.charts import Axis, Colour, Line, lines, points, spread, table_of
 from nncli.reporting.document import (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nncli.commands.checks.examination import Examination, examine
-from nncli.commands.findings import Finding
-from nncli.commands.judged import Judged
+from nncli.commands.checks.findings import Finding
+from nncli.commands.judging.judged import Judged
 from nncli.data.profile import ColumnProfile
 from nncli.reporting.document import Heading, Paragraph, Part, Section, Table, number, percent, shown
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from nncli.commands.assessment import Assessment
-from nncli.commands.evidence import Evidence
-from nncli.commands.judged import Judged
+from nncli.commands.judging.assessment import Assessment
+from nncli.commands.judging.evidence import Evidence
+from nncli.commands.judging.judged import Judged
 from nncli.data.targets import ClassTarget
 from nncli.ensemble import Ensemble
 from nncli.reporting.document import Facts, Notice, Section, number, percent, shown

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.commands.attribution import attribute
-from nncli.commands.dependence import Dependence, dependences
-from nncli.commands.encoded import EncodedRows
-from nncli.commands.judged import Judged
-from nncli.commands.permutation import Importance, Judge, importances
+from nncli.commands.explaining.attribution import attribute
+from nncli.commands.explaining.dependence import Dependence, dependences
+from nncli.commands.explaining.encoded import EncodedRows
+from nncli.commands.explaining.permutation import Importance, Judge, importances
+from nncli.commands.judging.judged import Judged
 from nncli.data.targets import ClassTarget
 from nncli.reporting.charts import Axis, Colour, Line, Range, lines, ranges, spread
 from nncli.reporting.document import Figure, Gallery, Heading, Notice, Paragraph, Part, Section, Table, number, shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.commands.judged import Judged
+from nncli.commands.judging.judged import Judged
 from nncli.data.targets import NumberTarget
 from nncli.nn.losses import Quantile
 from nncli.reporting.charts import MOST_POINTS, Axis, bars, scatter, spread, table_of

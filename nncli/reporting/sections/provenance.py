@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nncli.commands.evidence import Evidence
+from nncli.commands.judging.evidence import Evidence
 from nncli.reporting.document import Facts, Heading, Listing, Paragraph, Part, Section, Table, shown
 from nncli.stages import duration
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nncli.commands.assessment import Assessment, Measured
-from nncli.commands.judged import Judged
-from nncli.commands.scores import WITHOUT_GUESS
+from nncli.commands.judging.assessment import Assessment, Measured
+from nncli.commands.judging.judged import Judged
+from nncli.commands.judging.scores import WITHOUT_GUESS
 from nncli.reporting.document import Notice, Paragraph, Part, Section, Table, number, percent, shown
 from nncli.reporting.statistics import most_errors
 from nncli.runs.history import Metrics, RecordedCard

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from nncli.commands.assessment import Assessment
-from nncli.commands.judged import Judged
+from nncli.commands.judging.assessment import Assessment
+from nncli.commands.judging.judged import Judged
 from nncli.data.columns import Kind, infer_kind, parse_numbers, read_text, unit_of
 from nncli.data.targets import ClassTarget
 from nncli.errors import DataError

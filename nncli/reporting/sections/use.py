@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nncli.commands.evidence import Evidence
-from nncli.commands.judged import Judged
+from nncli.commands.judging.evidence import Evidence
+from nncli.commands.judging.judged import Judged
 from nncli.reporting.document import Heading, Listing, Paragraph, Points, Section, shown
 from nncli.reporting.sections.headline import listed
 

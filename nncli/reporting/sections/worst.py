@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nncli.commands.judged import Judged
+from nncli.commands.judging.judged import Judged
 from nncli.data.targets import ClassTarget
 from nncli.reporting.document import Paragraph, Section, Table, number, percent, shown
 from nncli.reporting.sections.influence import Influence, attributions

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from nncli.commands.checks.examination import Examination, examine
-from nncli.commands.findings import Finding
+from nncli.commands.checks.findings import Finding
 from nncli.config.schema import Config
 
 ROWS = 300

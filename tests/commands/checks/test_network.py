@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nncli.commands.checks.network import BUFFERS, NetworkFacts
-from nncli.commands.prepare import Prepared, prepare
+from nncli.commands.preparing.prepare import Prepared, prepare
 from nncli.config.loading import load_config
 from nncli.nn.layer import Training
 from nncli.training.state import State

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from nncli.commands.checks.findings import Finding
 from nncli.commands.checks.trial import TIMED, Trial, attempt
-from nncli.commands.execution import choose_execution
-from nncli.commands.findings import Finding
-from nncli.commands.prepare import prepare
+from nncli.commands.preparing.execution import choose_execution
+from nncli.commands.preparing.prepare import prepare
 from nncli.config.loading import load_config
 from tests.cli.support import CONFIGS, DATA
 

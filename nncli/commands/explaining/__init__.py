@@ -1,0 +1,1 @@
+"""What a model leans on, and why it says what it says."""

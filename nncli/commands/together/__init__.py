@@ -1,0 +1,1 @@
+"""Networks trained side by side: the members of an ensemble, the folds of a cross-validation."""
