@@ -3,60 +3,44 @@
 NumPy and compiled loops run without Python's lock, so two threads with half a batch each are up to 1.8 times as fast as
 one with the whole: the element-wise work and the optimizer scale as the matrix products do. The threads of a BLAS
 scale the products alone, and spin while they wait for the next, which on a busy machine costs more than they give.
+
+A thread sleeps until there is a task, and on a busy machine it may be longer until it is given a core than the task
+takes. So whoever is awake takes the next task, and a step waits for none but threads that are at work.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from threading import Thread
 from types import TracebackType
 
 import numpy as np
 
 Task = Callable[[], None]
+END: tuple[int, Task] = (-1, lambda: None)
+"""What tells a thread to end, in place of a numbered task."""
 
 
-def _do(tasks: Sequence[Task]) -> BaseException | None:
-    """Do the tasks up to the first that fails, and return its error."""
+def _do(task: Task) -> BaseException | None:
+    """Do a task, and return its error, if any."""
     try:
-        for task in tasks:
-            task()
+        task()
     except BaseException as error:  # it is the caller's
         return error
     return None
-
-
-class _Helper:
-    """A thread that does what it is given, and sleeps until then."""
-
-    def __init__(self) -> None:
-        self._given: SimpleQueue[Sequence[Task] | None] = SimpleQueue()
-        self._done: SimpleQueue[BaseException | None] = SimpleQueue()
-        self._thread = Thread(target=self._work, name="nncli part", daemon=True)
-        self._thread.start()
-
-    def _work(self) -> None:
-        with np.errstate(all="ignore"):  # a thread's own; a value that overflows is met as such, by the loop
-            while (tasks := self._given.get()) is not None:
-                self._done.put(_do(tasks))
-
-    def begin(self, tasks: Sequence[Task]) -> None:
-        self._given.put(tasks)
-
-    def finish(self) -> BaseException | None:
-        return self._done.get()
-
-    def end(self) -> None:
-        self._given.put(None)
-        self._thread.join()
 
 
 class Crew:
     """`threads` threads, the caller's among them; a context, which ends them."""
 
     def __init__(self, threads: int) -> None:
-        self._helpers = [_Helper() for _ in range(threads - 1)]
+        self._waiting: SimpleQueue[tuple[int, Task]] = SimpleQueue()
+        self._done: SimpleQueue[tuple[int, BaseException | None]] = SimpleQueue()
+        self._helpers = [Thread(target=self._help, name="nncli part", daemon=True) for _ in range(threads - 1)]
+        for helper in self._helpers:
+            helper.start()
 
     def __enter__(self) -> Crew:
         return self
@@ -64,19 +48,33 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for _ in self._helpers:
+            self._waiting.put(END)
         for helper in self._helpers:
-            helper.end()
+            helper.join()
+
+    def _help(self) -> None:
+        with np.errstate(all="ignore"):  # a thread's own; a value that overflows is met as such, by the loop
+            while (waiting := self._waiting.get()) is not END:
+                number, task = waiting
+                self._done.put((number, _do(task)))
 
     def run(self, tasks: Sequence[Task]) -> None:
-        """Do all tasks and return when the last is done. Which thread does which is no matter of chance.
+        """Do all tasks, on whatever thread, and return when the last is done.
 
         Raises:
-            BaseException: whatever a task raised, after all threads came to their end.
+            BaseException: what the first task that failed raised, after all came to their end.
         """
-        threads = len(self._helpers) + 1
-        for number, helper in enumerate(self._helpers, start=1):
-            helper.begin(tasks[number::threads])
-        errors = [_do(tasks[::threads]), *[helper.finish() for helper in self._helpers]]
-        for error in errors:
+        if not tasks:
+            return
+        for waiting in enumerate(tasks[1:], start=1):
+            self._waiting.put(waiting)
+        ended = [(0, _do(tasks[0]))]
+        with suppress(Empty):
+            while True:
+                number, task = self._waiting.get_nowait()
+                ended.append((number, _do(task)))
+        ended += [self._done.get() for _ in range(len(tasks) - len(ended))]
+        for _, error in sorted(ended, key=lambda end: end[0]):
             if error is not None:
                 raise error
