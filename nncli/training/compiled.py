@@ -69,16 +69,22 @@ def are_compiled(parts: int) -> bool:
         return False
 
 
+TRIED = "0.68."
+"""Versions of Numba whose inside `_take` was tried with."""
+
+
 def _take(loop: Any, arguments: tuple[Any, ...]) -> None:
     """Take a loop for such arguments from where Numba keeps it, if it does.
 
     Called, Numba would do so too, but first learn how to compile all of Python and NumPy, which takes three times as
-    long as all the rest. What it does besides is done here as well; where its inside is another, the call does it all.
+    long as all the rest. What it does besides is done here as well; where its inside is another, or is not known to be
+    the same, the call does it all.
     """
     with suppress(AttributeError, ImportError, TypeError):
+        import numba
         from numba.core.runtime.nrt import rtsys
 
-        if loop.signatures:
+        if loop.signatures or not numba.__version__.startswith(TRIED):
             return
         context = loop.targetctx
         rtsys.initialize(context)
