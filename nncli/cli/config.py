@@ -61,6 +61,7 @@ def show(
     import os
 
     from nncli.cli.console import announce_input
+    from nncli.cli.given import tell_passed_over
     from nncli.cli.signals import interrupt_at_once
 
     interrupt_at_once()
@@ -68,5 +69,6 @@ def show(
         announce_input("a configuration")
     from nncli.commands import show as command
 
+    tell_passed_over()
     text = command.show(path, assignments=assignments or [], environment=os.environ, resolved=resolved)
     typer.echo(text.encode(), nl=False)

@@ -101,7 +101,7 @@ class LiveMembers:
 
 def _left(pace: Pace, progress: MembersProgress) -> list[str]:
     """The time left, in words, once an epoch was trained in this session."""
-    pace.note(progress.epochs)
+    pace.note(progress.trained)  # what a member that is done early leaves out was not done quickly
     seconds = pace.left(progress.epochs_of_all - progress.epochs)
     return [] if seconds is None else [f"{duration(seconds)} left"]
 

@@ -248,10 +248,10 @@ def _decided(found: Look) -> tuple[str, ...]:
 def _reasons(found: Look) -> tuple[str, ...]:
     """Why a training will fail, or learn nothing."""
     constant = [target for target in found.targets if target.distinct == 1 < found.rows]
-    few = f"{'is only 1 row' if found.rows == 1 else f'are only {found.rows:,} rows'} to learn from"
+    few = "is only 1 row" if found.rows == 1 else f"are only {found.rows:,} rows"
     return (
         *(". ".join(nothing_to_learn(target.name, target.commonest[0][0])) for target in constant),
-        *([f"there {few}, some of which are held out. {ADD_ROWS}"] if found.rows < FEWEST else []),
+        *([f"there {few} to learn from and to hold some out. {ADD_ROWS}"] if found.rows < FEWEST else []),
     )
 
 

@@ -37,6 +37,19 @@ def test_a_member_that_goes_back_to_what_it_had_saved_leaves_no_negative_time(
     assert [line.split("  ")[2:] for line in capsys.readouterr().err.splitlines()] == [[], [], ["12.0 s left"]]
 
 
+def test_what_a_member_done_early_leaves_out_is_no_speed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("nncli.cli.members.time.monotonic", lambda: now)
+    shown = PlainMembers(STARTED)
+    for now, epoch, done in ((0.0, 0, False), (5.0, 10, False), (10.0, 20, True)):  # noqa: B007 - the clock reads it
+        members = (Progress(epoch=epoch, epochs=100, done=done), Progress(epoch=epoch, epochs=100))
+        shown.update(MembersProgress(members))
+    left = [line.split("  ")[-1] for line in capsys.readouterr().err.splitlines()]
+    assert left[1:] == ["45.0 s left", "20.0 s left"]  # 180 epochs, and then 80, at 4 a second
+
+
 def test_a_log_has_a_line_now_and_then_and_the_last(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

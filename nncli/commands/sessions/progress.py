@@ -42,6 +42,11 @@ class MembersProgress:
         return sum(member.done for member in self.members)
 
     @property
+    def trained(self) -> int:
+        """Epochs trained."""
+        return sum(member.epoch for member in self.members)
+
+    @property
     def epochs(self) -> int:
         """Epochs trained or no longer needed."""
         return sum(member.epochs if member.done else member.epoch for member in self.members)
