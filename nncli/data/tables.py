@@ -50,8 +50,6 @@ SUFFIXES = {
 }
 SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
 SEPARATORS = {".csv": COMMA, ".tsv": TAB}
-
-
 PARSERS = 2
 """Threads that parse blocks of a file; Polars, which has its own, leaves cores idle between its blocks."""
 
