@@ -202,11 +202,11 @@ def encode_together(columns: Sequence[NumericColumn], x: Floats, out: Matrix) ->
     with np.errstate(over="ignore"):
         # What lies between two values lies there also when it is scaled and rounded.
         ends = [scaled(end[:, None]).astype(out.dtype) for end in (lowest, highest)]
-    if not np.isfinite([lowest, highest, *np.squeeze(ends, 2)]).all():
-        return None
-    for start in range(0, x.shape[1], cells.shape[1]):
-        rows = slice(start, start + cells.shape[1])
-        out[rows] = scaled(x[:, rows]).T
+        if not np.isfinite([lowest, highest, *np.squeeze(ends, 2)]).all():
+            return None
+        for start in range(0, x.shape[1], cells.shape[1]):
+            rows = slice(start, start + cells.shape[1])
+            out[rows] = scaled(x[:, rows]).T
     ends_of = zip(columns, x, lowest.tolist(), highest.tolist(), strict=True)
     return [NONE if column.covers(low, high) else column.strange(values, 0) for column, values, low, high in ends_of]
 

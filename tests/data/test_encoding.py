@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nncli.data import encoding
@@ -146,6 +146,7 @@ def test_the_numeric_positions_are_those_of_values_alone() -> None:
     dtype=st.sampled_from(["float32", "float64"]),
     cells=st.integers(1, 40),
 )
+@example([[0.0] * 5 + [1.3163893770700608e-146, 1e300, 0.0, 0.0]], "standard", "smooth", "float32", 1)
 def test_plain_columns_together_give_the_same_bits_strangers_and_refusals_as_one_by_one(
     values: list[list[float]], scaling: NumericScaling, clip: Clip, dtype: str, cells: int
 ) -> None:
