@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +25,7 @@ from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 from nncli.specification import Positive, Specification, Text
 from nncli.training.calibration import apply_temperature
-
-if TYPE_CHECKING:
-    from threadpoolctl import ThreadpoolController
+from nncli.training.threads import held_to
 
 Version = Literal[1, 2, 3, 4]
 FORMAT: Version = 4
@@ -119,19 +117,20 @@ class Model:
         return Inference(self.spec.network, self.parameters)
 
     @cached_property
-    def _second(self) -> tuple[Inference, ThreadPoolExecutor]:
-        return Inference(self.spec.network, self.parameters), ThreadPoolExecutor(1, "nncli half")
+    def _second(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(1, "nncli half")
 
     def predict(self, table: Table) -> Predictions:
         """Predict every row of a table, in order. The target's column is not needed, other columns are ignored.
 
-        A row's prediction has the same bits alone, in any order and in any company; see nncli/nn/inference.py.
+        Threads may predict side by side. A row's prediction has the same bits alone, in any order and in any company;
+        see nncli/nn/inference.py.
 
         Raises:
             DataError: a column is missing, or a cell of a numeric column is not a number.
         """
         X, codes, strangers = self.spec.encoder.encode(table, self.spec.network.precision)
-        with _blas().limit(limits=1, user_api="blas"):
+        with held_to(1):
             Z = self._run(X, codes)
         return replace(self.decode(Z), strangers=strangers)
 
@@ -144,8 +143,7 @@ class Model:
         if half * self.spec.network.layout.decayed < WORTH_A_SECOND_THREAD:
             return self._inference.run(X, codes)
         Z = np.empty((len(X), self.spec.network.outputs))
-        second, thread = self._second
-        rest = thread.submit(copy_context().run, second.run, X[half:], codes[half:], Z[half:])
+        rest = self._second.submit(copy_context().run, self._inference.run, X[half:], codes[half:], Z[half:])
         self._inference.run(X[:half], codes[:half], Z[:half])
         rest.result()
         return Z
@@ -158,14 +156,6 @@ class Model:
     def decode(self, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
         """What raw outputs (rows, outputs) mean."""
         return decode(self.spec, Z)
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    """NumPy's BLAS, looked for once among the libraries of the process: each time would take 0.5 ms."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
 
 
 def decode(spec: ModelSpec, Z: npt.NDArray[np.floating[Any]]) -> Predictions:

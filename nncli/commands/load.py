@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,10 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A trained model, or an ensemble, in memory. Threads may share it: they predict one at a time."""
+    """A trained model, or an ensemble, in memory. Threads may share it, and predict side by side."""
 
     model: AnyModel
-    _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -60,8 +58,7 @@ class Loaded:
             UsageError: `proba` of a model that predicts numbers.
             DataError: a column is missing, or a cell of a numeric column is not a number.
         """
-        with self._lock:  # a model has but one set of buffers
-            return predict_data(self.model, data, proba=proba, keep=keep, tell=tell)
+        return predict_data(self.model, data, proba=proba, keep=keep, tell=tell)
 
     def evaluate(self, data: str | Path | Frame) -> Evaluation:
         """Score it on a table that has the target's column; see `nncli.evaluate`.
@@ -69,8 +66,7 @@ class Loaded:
         Raises:
             DataError: the table cannot be read, lacks a column, or has a class that was not in training.
         """
-        with self._lock:
-            return evaluate_data(self.model, data)
+        return evaluate_data(self.model, data)
 
 
 def load(run: str | Path) -> Loaded:

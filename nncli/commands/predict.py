@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import polars as pl
 
+from nncli.data.ahead import worked_ahead
 from nncli.data.frames import as_polars
+from nncli.data.sources import is_stream
 from nncli.data.strangers import Strangers
 from nncli.data.table import Table, without_words
 from nncli.data.tables import Format, read_chunks
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from nncli.data.frames import Frame
 
 Tell: TypeAlias = Callable[[str], object]
+
+PREDICTORS = 2
+"""Threads that predict blocks of a file, while others read the next ones and one writes the last."""
 
 
 def predict(
@@ -77,25 +82,41 @@ def predict_chunks(
     spec = model.spec
     numbers = model.numeric.difference(keep)
     tables = read_chunks(path, format=format, missing=spec.missing, trained=spec.dialect, numbers=numbers)
-    yield from predict_tables(model, tables, proba=proba, keep=keep, tell=tell)
+    workers = 0 if is_stream(path) else PREDICTORS
+    yield from predict_tables(model, tables, proba=proba, keep=keep, tell=tell, workers=workers)
 
 
 def predict_tables(
-    model: AnyModel, tables: Iterator[Table], *, proba: bool, keep: Sequence[str], tell: Tell | None
+    model: AnyModel,
+    tables: Iterator[Table],
+    *,
+    proba: bool,
+    keep: Sequence[str],
+    tell: Tell | None,
+    workers: int = 0,
 ) -> Iterator[pl.DataFrame]:
-    """Predictions for tables that are chunks of one."""
+    """Predictions for tables that are chunks of one; for `workers` see `worked_ahead`."""
     tell = tell or (lambda _: None)
     strangers, chunks, rows = Strangers(), 0, 0
+
+    def work(table: Table) -> tuple[pl.DataFrame, Strangers]:
+        return predict_frame(model, table, proba=proba, keep=keep)
+
     with stage("reading, predicting and writing") as told:
-        for table in tables:
-            for note in table.notes:
-                tell(note)
-            frame, met = predict_frame(model, table, proba=proba, keep=keep)
+        for _, (frame, met) in worked_ahead(_told_of(tables, tell), work, workers):
             strangers, chunks, rows = strangers + met, chunks + 1, rows + len(frame)
             yield frame
         told.found.append(f"{rows:,} rows in {chunks:,} chunk{'' if chunks == 1 else 's'}")
     if strangers.note:
         tell(strangers.note)
+
+
+def _told_of(tables: Iterator[Table], tell: Tell) -> Iterator[Table]:
+    """The tables, each once its notes are told: if it cannot be predicted, they may say why."""
+    for table in tables:
+        for note in table.notes:
+            tell(note)
+        yield table
 
 
 def predict_frame(model: AnyModel, table: Table, *, proba: bool, keep: Sequence[str]) -> tuple[pl.DataFrame, Strangers]:

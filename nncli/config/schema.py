@@ -16,7 +16,7 @@ from nncli.data.scaling import Clip, NumericScaling
 from nncli.data.words import TEXT_WIDTH
 from nncli.errors import quoted
 from nncli.nn.activations import Activation, ElementwiseActivation, Relu
-from nncli.nn.arrays import Precision
+from nncli.nn.arrays import Backend, Precision
 from nncli.nn.initializers import Initializer
 from nncli.nn.layers import Dense, Layer, Parametrisation, Residual
 from nncli.nn.losses import Loss
@@ -24,7 +24,6 @@ from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.optimizers import Adam, Optimizer
 from nncli.nn.schedules import ConstantRate, Schedule
 from nncli.specification import Count, Flag, Index, NonNegative, Positive, Share, Specification, Text
-from nncli.training.backend import Backend
 
 MOST_EPOCHS = 1_000_000_000
 MOST_MEMBERS = 10_000

@@ -16,6 +16,8 @@ import numpy.typing as npt
 Array: TypeAlias = npt.NDArray[np.floating[Any]]
 Codes: TypeAlias = npt.NDArray[np.int64]
 Precision: TypeAlias = Literal["float32", "float64"]
+Backend: TypeAlias = Literal["numpy", "numba"]
+"""What computes with them: NumPy, or compiled loops."""
 
 
 def scalar(value: float, like: Array) -> Array:

@@ -19,29 +19,42 @@ BLOCK_ROWS = 384
 """A multiple of every row tile of those kernels (4, 6, 8, 12, 16, 24, 32), also when two threads share it."""
 
 
-class Inference:
-    """A network bound for prediction: dropout off, running statistics on. Reads `parameters` as they are when run.
+class _Block:
+    """A network bound for one block of rows, and the weights in the precision that it computes in."""
 
-    `precision` is of its arithmetic, whatever the network was trained in; only float64 keeps the promise above.
+    def __init__(self, network: Network) -> None:
+        self.parameters = network.layout.empty(network.precision)
+        self.bound = network.bind(self.parameters, BLOCK_ROWS, training=None)
+
+
+class Inference:
+    """A network ready to predict: dropout off, running statistics on. Reads `parameters` as they are when run.
+
+    `precision` is of its arithmetic, whatever the network was trained in; only float64 keeps the promise above. Threads
+    may share it: each that runs has buffers of its own, which the next one finds.
     """
 
     def __init__(self, network: Network, parameters: Parameters, precision: Precision = "float64") -> None:
-        self._given, self._used = parameters, network.layout.empty(precision)
-        retyped = network.model_copy(update={"precision": precision})
-        self._bound = retyped.bind(self._used, BLOCK_ROWS, training=None)
-        self._outputs = network.outputs
+        self._given, self._network = parameters, network.model_copy(update={"precision": precision})
+        self._idle = [_Block(self._network)]
 
     def run(self, X: Array, codes: Codes, out: Array | None = None) -> Array:
         """The raw outputs (rows, outputs) for X (rows, features) and codes (rows, embeddings), into `out` if given."""
-        self._used.copy_from(self._given)
-        Z = np.empty((len(X), self._outputs), self._bound.X.dtype) if out is None else out
+        try:
+            block = self._idle.pop()
+        except IndexError:
+            block = _Block(self._network)
+        block.parameters.copy_from(self._given)
+        bound = block.bound
+        Z = np.empty((len(X), self._network.outputs), bound.X.dtype) if out is None else out
         for start in range(0, len(X), BLOCK_ROWS):
             stop = min(start + BLOCK_ROWS, len(X))
             rows = stop - start
-            self._bound.X[:rows] = X[start:stop]
-            self._bound.codes[:rows] = codes[start:stop]
-            self._bound.X[rows:] = 0.0
-            self._bound.codes[rows:] = 0
-            self._bound.forward()
-            Z[start:stop] = self._bound.Z[:rows]
+            bound.X[:rows] = X[start:stop]
+            bound.codes[:rows] = codes[start:stop]
+            bound.X[rows:] = 0.0
+            bound.codes[rows:] = 0
+            bound.forward()
+            Z[start:stop] = bound.Z[:rows]
+        self._idle.append(block)
         return Z

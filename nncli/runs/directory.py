@@ -16,7 +16,6 @@ from uuid import uuid4
 
 import numpy as np
 import safetensors.numpy
-from filelock import FileLock, Timeout
 
 from nncli.ensemble import Ensemble, EnsembleSpec
 from nncli.errors import BusyError, NncliError, Place, RunError, UsageError, listed
@@ -129,6 +128,8 @@ class Run:
             BusyError: another training holds it.
             RunError: a link in it would lead the writing elsewhere.
         """
+        from filelock import FileLock, Timeout  # who predicts waits for nobody
+
         own = [self.path / name for name in (*CHECKSUMMED, MANIFEST, CHECKPOINTS, MEMBERS, LOCK)]
         for path in [*own, *(self.path / CHECKPOINTS).glob("*"), *(self.path / MEMBERS).glob("*")]:
             if path.is_symlink():

@@ -17,6 +17,7 @@ Paths inside a run directory are its own; moved elsewhere it still predicts.
 from __future__ import annotations
 
 from nncli.model import FORMAT, Version
+from nncli.nn.arrays import Backend
 from nncli.runs.names import (
     CHECKPOINTS,
     CONFIG,
@@ -30,7 +31,6 @@ from nncli.runs.names import (
     checksum_of,
 )
 from nncli.specification import Count, Specification
-from nncli.training.backend import Backend
 
 __all__ = [
     "CHECKPOINTS",

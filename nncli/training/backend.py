@@ -5,15 +5,14 @@ from __future__ import annotations
 import sys
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from nncli.nn.activations import Identity, LeakyRelu, Relu, Sigmoid, Tanh
+from nncli.nn.arrays import Backend
 from nncli.nn.layers import Dense
 from nncli.nn.losses import CrossEntropy, LossBase, Mse
 from nncli.nn.network import Network
 from nncli.nn.optimizers import Adam, Decoupled, OptimizerBase, Sgd
-
-Backend: TypeAlias = Literal["numpy", "numba"]
 
 COMPILED_ACTIVATIONS = (Identity, Relu, LeakyRelu, Sigmoid, Tanh)
 COMPILED_LOSSES = (Mse, CrossEntropy)

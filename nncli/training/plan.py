@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.data.examples import Examples
-from nncli.nn.arrays import Array
+from nncli.nn.arrays import Array, Backend
 from nncli.nn.losses import LossBase
 from nncli.nn.network import Network
 from nncli.nn.optimizers import OptimizerBase
 from nncli.nn.schedules import ScheduleBase
-from nncli.training.backend import Backend
 
 
 @dataclass(frozen=True)

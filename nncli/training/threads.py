@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil
 from pathlib import Path
-from typing import Literal
+from threading import Lock
+from typing import TYPE_CHECKING, Literal
 
 from nncli.nn.network import Network
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 WORTH_A_SECOND_THREAD = 1 << 24
 """Multiplications in one forward pass of a batch from which more than one thread pays; measured on two cores."""
@@ -61,10 +66,52 @@ def _share(group: Path, *files: str) -> int:
         return sys.maxsize
 
 
+class _Hold:
+    """How many threads the BLAS has is the process's, so those that hold it at a time have to agree: the last to begin
+    says the number, and the last to end gives back the one that was there before all of them."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._wanted: list[int] = []
+        self._give_back: Callable[[], None] | None = None
+
+    def begin(self, threads: int) -> None:
+        with self._lock:
+            if self._wanted[-1:] != [threads]:
+                limits = _blas(len(sys.modules)).limit(limits=threads, user_api="blas")
+                self._give_back = self._give_back or limits.restore_original_limits
+            self._wanted.append(threads)
+
+    def end(self, threads: int) -> None:
+        with self._lock:
+            del self._wanted[-1 - self._wanted[::-1].index(threads)]
+            if self._wanted:
+                _blas(len(sys.modules)).limit(limits=self._wanted[-1], user_api="blas")
+            elif self._give_back:
+                self._give_back()
+                self._give_back = None
+
+
+@lru_cache(maxsize=1)
+def _blas(modules: int) -> ThreadpoolController:
+    """The BLAS among the libraries of the process, looked for anew only where there are more modules than last time,
+    with which another may have come: it takes 0.5 ms, as long as to predict a row."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+_HOLD = _Hold()
+
+
 @contextmanager
 def held_to(threads: int) -> Iterator[None]:
-    """Hold the BLAS to so many threads while the block runs, whatever OMP_NUM_THREADS and its kin say."""
-    from threadpoolctl import threadpool_limits
+    """Hold the BLAS to so many threads while the block runs, whatever OMP_NUM_THREADS and its kin say.
 
-    with threadpool_limits(threads, user_api="blas"):
+    Other threads may hold it at the same time.
+    """
+    _HOLD.begin(threads)
+    try:
         yield
+    finally:
+        _HOLD.end(threads)

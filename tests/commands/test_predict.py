@@ -45,6 +45,22 @@ def test_a_column_may_change_from_whole_numbers_to_fractions_between_chunks(line
     assert answers["x2"][-1] == 0.25
 
 
+@pytest.mark.parametrize("bad", [5, 60_000])
+def test_a_row_that_cannot_be_predicted_is_named_after_all_chunks_before_it(
+    line: Path, tmp_path: Path, bad: int
+) -> None:
+    path, told = tmp_path / "t.txt", list[str]()
+    with path.open("w") as file:
+        file.write("x1;x2;more\n")
+        file.writelines(f"0,5;{'?' if n == bad else n};{'x' * 300}\n" for n in range(1, 100_001))
+    frames: list[int] = []
+    with pytest.raises(DataError, match=f"row {bad:,}"):
+        frames.extend(map(len, predict_chunks(Run.open(line).load_model(), path, tell=told.append)))
+    assert (sum(frames) > 0) == (bad == 60_000)
+    assert sum(frames) < bad
+    assert "decimal comma" in told[0]
+
+
 def test_mistakes_are_told(penguins: Path, line: Path) -> None:
     with pytest.raises(RunError):
         predict(penguins / "nothing", TABLE)

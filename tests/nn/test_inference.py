@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,16 @@ def test_the_bits_of_a_row_do_not_depend_on_its_place(network: Network) -> None:
     np.testing.assert_array_equal(inference.run(X[order], codes[order]), whole[order])
     for row in (0, 1, 11, 12, 255, BLOCK_ROWS, 2 * BLOCK_ROWS + 6):
         np.testing.assert_array_equal(inference.run(X[row : row + 1], codes[row : row + 1])[0], whole[row])
+
+
+@every
+def test_threads_that_share_one_get_the_bits_of_one_alone(network: Network) -> None:
+    inference, (X, codes) = Inference(network, trained(network)), rows_of(network, 4 * BLOCK_ROWS)
+    whole = inference.run(X, codes)
+    spans = [slice(start, start + 2 * BLOCK_ROWS) for start in range(0, 2 * BLOCK_ROWS, 31)]
+    with ThreadPoolExecutor(4) as pool:
+        for span, found in zip(spans, pool.map(lambda span: inference.run(X[span], codes[span]), spans), strict=True):
+            np.testing.assert_array_equal(found, whole[span])
 
 
 PROMISE = """

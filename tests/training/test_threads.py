@@ -75,6 +75,21 @@ def test_the_number_is_held_within_the_block_and_given_back(wanted: int) -> None
         assert threads() == {3 - wanted}
 
 
+def test_of_threads_that_hold_it_at_a_time_the_last_to_end_gives_back_what_was_before_the_first() -> None:
+    with threadpool_limits(2, user_api="blas"):
+        first, second, third = held_to(1), held_to(1), held_to(2)
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert threads() == {1}
+        third.__enter__()
+        assert threads() == {2}
+        third.__exit__(None, None, None)
+        assert threads() == {1}
+        second.__exit__(None, None, None)
+        assert threads() == {2}
+
+
 def test_it_is_given_back_after_an_error() -> None:
     before = threads()
     with pytest.raises(ZeroDivisionError), held_to(2):

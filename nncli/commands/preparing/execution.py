@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from nncli.commands.preparing.choices import mistake_at
 from nncli.commands.preparing.prepare import Prepared
 from nncli.errors import Place, RunError
-from nncli.training.backend import Backend, hindrance, installed, load, pays
+from nncli.nn.arrays import Backend
+from nncli.training.backend import hindrance, installed, load, pays
 from nncli.training.threads import choose_threads, held_to
 
 COMPILING = "compiling the fast path, which takes some seconds and is done once"
