@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from math import isfinite
+from math import isfinite, isnan
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,19 +73,27 @@ def as_computers_spell(words: pl.Series, dialect: CsvDialect) -> pl.Series:
     return point.zip_with(words.str.contains(right), pl.Series([None], dtype=pl.String))
 
 
-def as_numbers(cells: pl.Series, dialect: CsvDialect) -> pl.Series | None:
-    """A column of text as numbers, None if more than the numbers could matter of it.
+def plain_numbers(texts: pl.DataFrame, dialect: CsvDialect) -> dict[str, pl.Series]:
+    """Those columns of text as numbers of which nothing but the numbers could matter.
 
-    That is, if a cell is no number, or not a finite one, may have a leading zero, or may be an id of too many digits.
+    More could if a cell is no number, or not a finite one, may have a leading zero, or may be an id of too many digits.
     """
-    numbers = parse_numbers(cells, dialect)
-    if numbers.null_count() > cells.null_count():
-        return None
-    largest = numbers.abs().max()
-    if largest is None:
-        return numbers
-    plain = largest < EXACT and not numbers.is_nan().any()  # type: ignore[operator]
-    return numbers if plain and not cells.str.contains(MAYBE_A_LEADING_ZERO).any() else None
+    found = {}
+    for cells in texts:
+        numbers = parse_numbers(cells, dialect)
+        if numbers.null_count() == cells.null_count() and _are_exact(numbers):
+            found[cells.name] = numbers
+    if not found:
+        return found
+    # of all columns at once: for one by itself Polars takes ten times as long
+    zeros = texts.select(pl.col(list(found)).str.contains(MAYBE_A_LEADING_ZERO).any())
+    return {name: numbers for name, numbers in found.items() if not zeros.item(0, name)}
+
+
+def _are_exact(numbers: pl.Series) -> bool:
+    """Whether all numbers that are not missing are finite, and whole ones told apart."""
+    ends: list[Any] = [numbers.min(), numbers.max()]
+    return ends[0] is None or (ends[0] > -EXACT and ends[1] < EXACT and not isnan(numbers.sum()))
 
 
 def unit_of(table: Table, name: str) -> str | None:
@@ -96,10 +105,8 @@ def unit_of(table: Table, name: str) -> str | None:
     return unit
 
 
-def may_be_codes(numbers: pl.Series | None) -> bool:
+def may_be_codes(numbers: pl.Series) -> bool:
     """Whether some rows of a column leave it open that all of it are codes of classes: none of them says otherwise."""
-    if numbers is None:
-        return True
     return bool(((numbers >= 0.0) & (numbers <= MOST_CODES) & (numbers == numbers.floor())).all())
 
 

@@ -32,7 +32,7 @@ from nncli.data.blocks import (
     positions,
     refuse_encoding,
 )
-from nncli.data.columns import as_numbers, may_be_codes
+from nncli.data.columns import may_be_codes, plain_numbers
 from nncli.data.decoding import Text
 from nncli.data.detection import SEPARATORS, detect, spelled
 from nncli.data.dialect import AUTO, CsvDialect
@@ -43,7 +43,7 @@ from nncli.data.table import Table, without_words
 from nncli.errors import DataError, Place, listed, quoted, refuse_shortage
 
 FIRST_BYTES = 1 << 18
-"""Text of which is found out what the columns hold."""
+"""Enough text to find out of what the columns hold: it has to be parsed as text, which takes long."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ def read_delimited(
     texts: frozenset[str] = frozenset(),
     codes: frozenset[str] = frozenset(),
     size: int = BLOCK_BYTES,
+    first: int | None = None,
     workers: int = 0,
 ) -> Iterator[Table]:
     """Yield one block of the text after another, every cell as text. At least one table is yielded, if of no rows.
@@ -123,15 +124,13 @@ def read_delimited(
     text = Text(file, source, dialect.encoding, trained.encoding if trained else AUTO)
     found, notes = detect(text, source, dialect, usual=usual, trained=trained)
     layout: Layout | None = None
-    row, blanks, cells = 1, Blanks(), polars.DataFrame()
+    row, blanks = 1, Blanks()
 
     def tried(block: Block) -> Tried:
         direct = None if layout is None else layout.direct
         return Tried(direct, direct.cells(block) if direct and block.data else None)
 
-    # What the columns hold is to be found out from text, which takes long.
-    cut = blocks(text, source, size=size, first=min(size, FIRST_BYTES) if numbers is None else None)
-    for block, trial in worked_ahead(cut, tried, workers):
+    for block, trial in worked_ahead(blocks(text, source, size=size, first=first), tried, workers):
         if layout is None:
             block = without_leading_blank_lines(block)
             if not block.data:
@@ -143,13 +142,13 @@ def read_delimited(
                 layout = replace(layout, direct=Direct(layout.names, numbers, missing, layout.separator))
         else:
             check_text(block, source, layout.separator)
-            if directly and numbers is None and cells.height:
-                layout = with_numbers_found(layout, cells, found, texts, codes)
         if trial.direct is not layout.direct:  # it was tried as the blocks before it were not known yet
             trial = tried(block)
         met = blanks.total
         cells = settled(trial, block, layout, row, blanks)
         if cells.height:
+            if directly and numbers is None:
+                layout, cells = with_numbers_found(layout, cells, found, texts, codes)
             blanks.trailing = 0 if met == blanks.total else blanks.trailing
             yield Table(cells, source, row, dialect=found, notes=notes)
             notes = ()
@@ -164,24 +163,25 @@ def read_delimited(
 
 def with_numbers_found(
     layout: Layout, cells: polars.DataFrame, dialect: CsvDialect, texts: Collection[str], codes: Collection[str]
-) -> Layout:
-    """The layout once `cells` were seen: columns of text that are plain numbers there will be parsed as such.
+) -> tuple[Layout, polars.DataFrame]:
+    """The layout once `cells` were seen, and these: columns of text that are plain numbers there become such, and will
+    be parsed as such.
 
     Those that were thought to be and are not are taken for text from here on, so that they do not spoil it for others.
     """
     if (direct := layout.direct) is None:
-        known = {*layout.names} - {*texts}
-    elif direct.is_patient and any(cells[name].dtype == polars.String for name in direct.numbers):
-        known = {*direct.numbers}
+        maybe = {*layout.names} - {*texts}
     else:
-        return layout
-    found = {name: as_numbers(cells[name], dialect) for name in known}
-    plain = {name for name, numbers in found.items() if numbers is not None}
+        maybe = {*direct.numbers} if direct.is_patient else set()
+    known = [name for name in layout.names if name in maybe and cells[name].dtype == polars.String]
+    if not known:
+        return layout, cells
+    found = plain_numbers(cells.select(known), dialect)
     if direct is None:
-        plain -= {name for name in plain & {*codes} if may_be_codes(found[name])}
-    elif plain == known:
-        return layout
-    return replace(layout, direct=Direct(layout.names, plain, layout.missing, layout.separator, only_value=True))
+        found = {name: x for name, x in found.items() if name not in codes or not may_be_codes(x)}
+    if direct is None or len(found) < len(known):
+        direct = Direct(layout.names, found, layout.missing, layout.separator, only_value=True)
+    return replace(layout, direct=direct), cells.with_columns(found.values())
 
 
 def without_leading_blank_lines(block: Block) -> Block:

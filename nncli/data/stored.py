@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.data.columns import as_numbers, may_be_codes
+from nncli.data.columns import may_be_codes, plain_numbers
 from nncli.data.plain import Floats, Plain
 from nncli.data.scratch import Scratch, ScratchFile
 from nncli.data.table import Table
@@ -199,23 +199,19 @@ class _Storing:
     types: dict[str, pl.DataType] = field(default_factory=dict)
 
     def add(self, table: Table, names: Collection[str]) -> None:
-        """The next block, of which the columns `names` are kept."""
-        frame = pl.DataFrame({name: self._settled(table, name) for name in names})
+        """The next block, of which the columns `names` are kept: as numbers, those that are text of which nothing but
+        the numbers can matter."""
+        frame = table.frame.select(names)
+        open_yet = [cells.name for cells in frame if cells.name not in self.texts and cells.dtype == pl.String]
+        if open_yet:
+            found = plain_numbers(frame.select(open_yet), table.dialect)
+            self.texts.update(name for name in open_yet if name not in found)
+            frame = frame.with_columns(found.values())
+        for cells in frame:
+            if cells.dtype == pl.Float64 and cells.name not in self.numbers and cells.null_count() < len(cells):
+                self.numbers.add(cells.name)
         self.types |= frame.schema
         self.pieces.append(Piece(table.first_row, len(table), self.put(frame)))
-
-    def _settled(self, table: Table, name: str) -> pl.Series:
-        """A column as it is to be kept: as numbers, if it is text of which nothing but the numbers can matter."""
-        cells = table.frame.get_column(name)
-        if name in self.texts or cells.dtype not in (pl.Float64, pl.String):
-            return cells
-        numbers = cells if cells.dtype == pl.Float64 else as_numbers(cells, table.dialect)
-        if numbers is None:
-            self.texts.add(name)
-            return cells
-        if numbers.null_count() < len(numbers):
-            self.numbers.add(name)
-        return numbers
 
     def put(self, frame: pl.DataFrame) -> dict[str, Span]:
         """Write columns, those of bare numbers one after another, and say where their cells stand."""
@@ -261,8 +257,11 @@ class _Storing:
 
 
 def _may_be_codes(table: Table, name: str) -> bool:
-    cells = table.frame.get_column(name)
-    return may_be_codes(as_numbers(cells, table.dialect) if cells.dtype == pl.String else None)
+    """Whether a block leaves it open that a column is one of classes: of what is not, its reader has made numbers."""
+    if (cells := table.frame.select(name)).dtypes != [pl.String]:
+        return False
+    found = plain_numbers(cells, table.dialect)
+    return not found or may_be_codes(found[name])
 
 
 def store(

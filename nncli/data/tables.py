@@ -152,7 +152,8 @@ def read_chunks(
 
 @dataclass(frozen=True)
 class Reading:
-    """How to read: the dialect, and in what portions. `rows` None: in as few as the format allows."""
+    """How to read: the dialect, and in what portions. `rows` None: in as few as the format allows; `first_bytes`: of
+    what other size the first block of text is."""
 
     dialect: CsvDialect
     trained: CsvDialect | None
@@ -162,6 +163,7 @@ class Reading:
     codes: frozenset[str] = frozenset()
     rows: int | None = None
     block_bytes: int = BLOCK_BYTES
+    first_bytes: int | None = None
 
 
 def pieces(path: Path | None, chosen: Format | None, reading: Reading) -> Iterator[Table]:
@@ -199,6 +201,7 @@ def portions(path: Path | None, chosen: Format | None, reading: Reading) -> Gene
                     texts=reading.texts,
                     codes=reading.codes,
                     size=size,
+                    first=reading.first_bytes,
                     workers=0 if path is None or is_stream(path) else PARSERS,
                 )
             case Format.JSONL:

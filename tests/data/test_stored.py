@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.data.columns import Kind, as_numbers, infer_kind, read_numbers, read_text
+from nncli.data.columns import Kind, infer_kind, plain_numbers, read_numbers, read_text
 from nncli.data.dialect import PLAIN
 from nncli.data.scratch import Scratch
 from nncli.data.stored import StoredTable, store
@@ -162,9 +162,13 @@ def test_what_does_not_fit_in_memory_goes_to_a_file_in_the_folder(
 
 @pytest.mark.parametrize("cell", [cell for cell in ODD if cell is not None])
 def test_cells_of_which_more_than_the_number_may_matter(cell: str) -> None:
-    kept = as_numbers(pl.Series(["1", cell]), PLAIN)
-    assert kept is None
-    assert as_numbers(pl.Series(NUMBERS), PLAIN) is not None
+    texts = pl.DataFrame({"odd": ["1", cell], "plain": ["2", None], "nothing": [None, None]}).cast(pl.String)
+    found = plain_numbers(texts, PLAIN)
+    assert {name: numbers.to_list() for name, numbers in found.items()} == {
+        "plain": [2.0, None],
+        "nothing": [None, None],
+    }
+    assert plain_numbers(pl.DataFrame({"n": NUMBERS}), PLAIN)
 
 
 def test_rows_that_are_taken_twice_stand_twice_also_where_a_whole_block_seems_to_be_taken() -> None:

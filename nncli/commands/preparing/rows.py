@@ -14,6 +14,7 @@ import numpy.typing as npt
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.ahead import ahead
 from nncli.data.columns import Kind
+from nncli.data.delimited import FIRST_BYTES
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoding import Codes, Encoder, Matrix
 from nncli.data.examples import Examples, Storage
@@ -94,6 +95,7 @@ def read(
     codes = frozenset(data.target if undecided else ())
     texts |= set(data.drop) if whole else set()
     once = trained is not None or is_stream(file)
+    reading = reading if once else replace(reading, first_bytes=FIRST_BYTES)
     finding = replace(reading, numbers=None, texts=frozenset(texts), codes=codes)
     readings = iter((reading,) if once else (finding, reading))
     with stage(f"reading {path}") as told:

@@ -55,12 +55,14 @@ def csv(tmp_path: Path) -> Path:
     return tmp_path / "t.csv"
 
 
+@pytest.mark.parametrize("first", [120, 500, 3000])
 @pytest.mark.parametrize(("target", "more"), [("y", {}), ("label", {"loss": {"type": "cross_entropy"}})])
 def test_the_size_of_the_blocks_changes_nothing(
-    csv: Path, target: str, more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    csv: Path, target: str, more: dict[str, Any], first: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = prepare(config(csv, target, **more))
     monkeypatch.setattr(rows, "Reading", partial(Reading, block_bytes=500))
+    monkeypatch.setattr(rows, "FIRST_BYTES", first)
     monkeypatch.setattr("nncli.data.scratch.IN_MEMORY", 100)
     in_blocks = prepare(config(csv, target, **more))
     assert everything(in_blocks) == everything(whole)
