@@ -9,9 +9,7 @@ A blank line is skipped and not counted as a row, except in a table of one colum
 
 from __future__ import annotations
 
-import csv
 import io
-from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import IO, NamedTuple
@@ -34,40 +32,14 @@ from nncli.data.blocks import (
 )
 from nncli.data.columns import may_be_codes, plain_numbers
 from nncli.data.decoding import Text
-from nncli.data.detection import SEPARATORS, detect, spelled
+from nncli.data.detection import detect
 from nncli.data.dialect import AUTO, CsvDialect
 from nncli.data.direct import Direct, is_rectangular
 from nncli.data.grammar import Flags, check_text
+from nncli.data.layout import Layout, header_of, nothing
 from nncli.data.sources import REFUSALS
-from nncli.data.table import Table, without_words
-from nncli.errors import DataError, Place, listed, quoted, refuse_shortage
-
-FIRST_BYTES = 1 << 18
-"""Enough text to find out of what the columns hold: it has to be parsed as text, which takes long."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What is the same for all blocks of one file. `returns`: a line end in a cell is a lone \\r."""
-
-    source: str
-    separator: str
-    names: tuple[str, ...]
-    missing: tuple[str, ...] = ()
-    returns: bool = False
-    direct: Direct | None = None
-
-    def named(self, cells: polars.DataFrame) -> polars.DataFrame:
-        """`cells` under the names of the header."""
-        cells.columns = list(self.names)
-        return cells
-
-    def settled(self, cells: polars.DataFrame) -> polars.DataFrame:
-        """`cells` of text as they are to be: an empty one is the text "", and a missing word null."""
-        cells = cells.fill_null("")
-        if self.returns:
-            cells = cells.with_columns(polars.all().str.replace_all("\n", "\r", literal=True))
-        return without_words(self.named(cells), self.missing)
+from nncli.data.table import Table
+from nncli.errors import DataError, Place, refuse_shortage
 
 
 class Tried(NamedTuple):
@@ -191,51 +163,6 @@ def without_leading_blank_lines(block: Block) -> Block:
     return block.after(start)
 
 
-def header_of(block: Block, source: str, separator: str, returns: bool) -> tuple[Layout, Block]:
-    """The names in the header, and what follows it in the block."""
-    newlines = outside(positions(block.data, NEWLINE), block.quotes)
-    end = int(newlines[0]) + 1 if newlines.size else len(block.data)
-    line = block.data[:end].rstrip(b"\r\n")
-    refuse_encoding(Block(line, NOWHERE, block.line), source)
-    text = line.decode()
-    check_text(block, source, separator)
-    try:
-        names = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
-    except csv.Error as error:
-        raise DataError(f"the header cannot be read: {error}", place=Place(source=source, line=block.line)) from error
-    layout = Layout(source, separator, tuple(names), returns=returns)
-    check_header(layout, text, block.line)
-    if returns:
-        layout = replace(layout, names=tuple(name.replace("\n", "\r") for name in names))
-    return layout, block.after(end)
-
-
-def check_header(layout: Layout, text: str, line: int) -> None:
-    """Refuse names that are missing or repeated, and a header that some other character separates."""
-    place = Place(source=layout.source, line=line)
-    names = layout.names
-    if len(names) == 1 and '"' not in text:
-        for other, called in SEPARATORS.items():
-            if other in text and other != layout.separator:
-                raise DataError(
-                    f"the header has one name only, {quoted(names[0])}; the cells seem to be separated by {called}",
-                    place=place,
-                    hint=f"Say `data.separator: {spelled(other)}`. If this really is one name, put it in quotes.",
-                )
-    empty = [number for number, name in enumerate(names, start=1) if not name]
-    if empty:
-        raise DataError(
-            f"column {empty[0]} has no name in the header",
-            place=place,
-            hint="Name it or remove it. pandas writes such a first column unless told index=False."
-            if empty == [1]
-            else "Name it or remove it. A separator at the end of a line begins one more column.",
-        )
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise DataError(f"the header repeats {listed(repeated)}", place=place, hint="Give every column its own name.")
-
-
 def settled(trial: Tried, block: Block, layout: Layout, row: int, blanks: Blanks) -> polars.DataFrame:
     """The cells of a block, as they were parsed with their numbers, or else as text."""
     if trial.direct is None or not trial.direct.is_patient or not block.data:
@@ -262,11 +189,6 @@ def parse(block: Block, layout: Layout, row: int, blanks: Blanks) -> polars.Data
     if is_rectangular(block, cells, layout.separator):
         return layout.settled(cells)
     return parse(without_blank_lines(block, layout, row, blanks), layout, row, blanks)
-
-
-def nothing(layout: Layout) -> polars.DataFrame:
-    """A frame of no rows."""
-    return polars.DataFrame(schema=dict.fromkeys(layout.names, polars.String))
 
 
 def without_blank_lines(

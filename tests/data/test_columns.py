@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.columns import Kind, infer_kind, may_be_codes, parse_numbers, read_numbers, read_text
+from nncli.data.columns import Kind, infer_kind, may_be_codes, parse_numbers, plain_numbers, read_numbers, read_text
 from nncli.data.dialect import PLAIN
 from nncli.data.table import Table
 from nncli.errors import DataError, as_yaml
@@ -302,3 +302,16 @@ def test_a_name_that_yaml_would_misread_is_quoted_in_the_hint(name: str) -> None
 )
 def test_numbers_may_be_codes_of_classes_until_one_says_otherwise(numbers: list[float | None], may_be: bool) -> None:
     assert may_be_codes(pl.Series(numbers, dtype=pl.Float64)) is may_be
+
+
+@pytest.mark.parametrize("cell", [*INFINITE, *NOT_NUMBERS, *WITH_LEADING_ZERO, "nan", str(2**53), str(2**53 + 1)])
+def test_cells_of_which_more_than_the_number_may_matter(cell: str) -> None:
+    texts = pl.DataFrame({"odd": ["1", cell], "plain": ["2", None], "nothing": [None, None]}).cast(pl.String)
+    found = plain_numbers(texts, PLAIN)
+    assert {name: x.to_list() for name, x in found.items()} == {"plain": [2.0, None], "nothing": [None, None]}
+
+
+def test_numbers_of_which_nothing_else_can_matter() -> None:
+    spelled = [cell for cell in NUMBERS if cell != str(2**53)]
+    found = plain_numbers(pl.DataFrame({"n": [*spelled, None]}), PLAIN)
+    assert found["n"].to_list() == [*(NUMBERS[cell] for cell in spelled), None]

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import polars as pl
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.data.columns import Kind, infer_kind, plain_numbers, read_numbers, read_text
-from nncli.data.dialect import PLAIN
+from nncli.data.columns import Kind, infer_kind, read_numbers, read_text
 from nncli.data.scratch import Scratch
-from nncli.data.stored import StoredTable, store
 from nncli.data.table import Table
 from nncli.errors import DataError
+from tests.data.stored import stored
 
 NUMBERS = ["1", "2.50", "-0", "1e3", " 7", "+3", "0.5", "-0.25"]
 ODD = ["007", " -01", "inf", "nan", "1e400", "9007199254740993", "9007199254740992", "word", "", "1,5", None]
@@ -24,15 +19,6 @@ CELLS = st.sampled_from(NUMBERS) | st.sampled_from(NUMBERS) | st.sampled_from(OD
 COLUMN = st.lists(st.sampled_from([*NUMBERS, None]), min_size=12, max_size=12) | st.lists(
     CELLS, min_size=12, max_size=12
 )
-
-
-def blocks(frame: pl.DataFrame, rows: int) -> Iterator[Table]:
-    for start in range(0, max(len(frame), 1), rows):
-        yield Table(frame[start : start + rows], "t.csv", start + 1, notes=(f"block {start}",))
-
-
-def stored(frame: pl.DataFrame, scratch: Scratch, rows: int = 3, texts: tuple[str, ...] | None = ()) -> StoredTable:
-    return store(lambda: blocks(frame, rows), lambda table: table.names, scratch, texts=texts)
 
 
 def outcome(table: Table, name: str) -> tuple[object, ...]:
@@ -84,15 +70,6 @@ def test_rows_taken_of_rows_taken_keep_their_numbers() -> None:
         assert some.height == 10
 
 
-def test_columns_that_are_numbers_are_kept_as_such_and_the_notes_gathered() -> None:
-    frame = pl.DataFrame({"n": ["1", "2", None, "4"], "late": ["1", "2", "3", "x"], "t": ["a", "b", "c", "d"]})
-    with Scratch() as scratch:
-        table = stored(frame, scratch, 2)
-        assert table.only(["n", "late", "t"]).frame.dtypes == [pl.Float64, pl.String, pl.String]
-        assert table.only(["late"]).frame.equals(frame.select("late"))
-        assert table.outline.notes == ("block 0", "block 2")
-
-
 def test_types_of_other_formats_stay() -> None:
     frame = pl.DataFrame({"i": [1, 2, None], "b": [True, False, None], "f": [1.0, float("nan"), None]})
     with Scratch() as scratch:
@@ -128,47 +105,11 @@ def test_the_halves_together_are_the_table(rows: int, chosen: set[int] | None) -
                 ]
 
 
-def test_only_what_is_kept_is_there_and_a_missing_column_is_named() -> None:
-    with Scratch() as scratch:
-        frame = pl.DataFrame({"a": ["1"], "b": ["2"]})
-        table = store(lambda: blocks(frame, 1), lambda table: {"a"}, scratch, texts=())
-        assert table.outline.names == ["a", "b"]
-        with pytest.raises(DataError, match="no column 'c'"):
-            table.only(["c"])
-
-
 def test_a_table_of_no_rows_is_a_table() -> None:
     with Scratch() as scratch:
         table = stored(pl.DataFrame({"a": []}, schema={"a": pl.String}), scratch)
         assert len(table) == len(table.only(["a"])) == 0
         assert not list(table.blocks(["a"]))
-
-
-def test_a_table_that_changes_between_two_readings_is_refused() -> None:
-    frames = iter([pl.DataFrame({"a": ["1", "2", "x"]}), pl.DataFrame({"a": ["1"]})])
-    with Scratch() as scratch, pytest.raises(DataError, match="changed while it was read"):
-        store(lambda: blocks(next(frames), 1), lambda table: table.names, scratch, texts=())
-
-
-def test_what_does_not_fit_in_memory_goes_to_a_file_in_the_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("nncli.data.scratch.IN_MEMORY", 1)
-    frame = pl.DataFrame({"a": ["1", "2", "3", "x"]})
-    with Scratch(tmp_path) as scratch:
-        assert stored(frame, scratch, 2).only(["a"]).frame.equals(frame)
-        assert not list(tmp_path.iterdir())  # it has no name
-
-
-@pytest.mark.parametrize("cell", [cell for cell in ODD if cell is not None])
-def test_cells_of_which_more_than_the_number_may_matter(cell: str) -> None:
-    texts = pl.DataFrame({"odd": ["1", cell], "plain": ["2", None], "nothing": [None, None]}).cast(pl.String)
-    found = plain_numbers(texts, PLAIN)
-    assert {name: numbers.to_list() for name, numbers in found.items()} == {
-        "plain": [2.0, None],
-        "nothing": [None, None],
-    }
-    assert plain_numbers(pl.DataFrame({"n": NUMBERS}), PLAIN)
 
 
 def test_rows_that_are_taken_twice_stand_twice_also_where_a_whole_block_seems_to_be_taken() -> None:
@@ -210,26 +151,3 @@ def test_plain_numbers_come_apart_from_the_rest_and_are_those_of_the_block(
             assert np.array_equal(rest.numbers, block.numbers)  # type: ignore[arg-type]
         plains = [plain.values[0] for _, plain in table.portions(["b"], {"b"})]  # nothing is left for the table
         assert np.concatenate(plains).tolist() == whole.tolist()
-
-
-def test_what_may_be_codes_of_classes_stays_as_it_is_spelled() -> None:
-    frame = pl.DataFrame({"codes": ["1", "2", "1.50"], "number": ["1", "2.50", "1"], "late": ["2.50", "1", "x"]})
-    with Scratch() as scratch:
-        table = store(lambda: blocks(frame, 2), lambda t: t.names, scratch, texts=(), codes=frame.columns)
-        assert table.only(frame.columns).frame.dtypes == [pl.String, pl.Float64, pl.String]
-        assert table.only(["late"]).frame.equals(frame.select("late"))
-
-
-@pytest.mark.parametrize("at_once", [1, 40, 1 << 20])
-def test_numbers_come_back_however_many_columns_are_written_at_a_time(
-    at_once: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("nncli.data.stored.AT_ONCE", at_once)
-    frame = pl.DataFrame({f"x{j}": [float(i * j) for i in range(5)] for j in range(5)})
-    frame = frame.with_columns(
-        x1=pl.Series([1.0, None, float("nan"), 4.0, 5.0]), x3=pl.Series([None, 1.0, 2.0, 3.0, 4.0])
-    )
-    with Scratch() as scratch:
-        table = stored(frame, scratch, 2)
-        assert table.only(frame.columns).frame.equals(frame)
-        assert pl.concat(block.frame for block in table.blocks(frame.columns)).equals(frame)

@@ -14,7 +14,6 @@ import numpy.typing as npt
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.ahead import ahead
 from nncli.data.columns import Kind
-from nncli.data.delimited import FIRST_BYTES
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoding import Codes, Encoder, Matrix
 from nncli.data.examples import Examples, Storage
@@ -23,7 +22,8 @@ from nncli.data.mapped import RowsFile
 from nncli.data.scratch import Scratch
 from nncli.data.sources import is_stream
 from nncli.data.splits import Split, hold_out
-from nncli.data.stored import StoredTable, store
+from nncli.data.stored import StoredTable
+from nncli.data.storing import store
 from nncli.data.table import Table
 from nncli.data.tables import Format, Reading, format_of, pieces
 from nncli.data.targets import ClassTarget, NumberTarget, Target, rows_with_target
@@ -37,6 +37,8 @@ from nncli.training.state import Streams
 
 PARQUET_ROWS = 1 << 17
 """Rows of a Parquet file that are read at a time."""
+FIRST_BYTES = 1 << 18
+"""Text of a CSV of which is found out what the columns hold: it has to be parsed as text, which takes long."""
 
 SPELLED = (Kind.CATEGORICAL, Kind.DATE, Kind.TEXT)
 """Kinds of which every cell is kept as it is spelled."""
