@@ -91,6 +91,6 @@ def test_checkpoints_that_cannot_be_read_are_not_called_damaged(
 
 def test_a_run_that_cannot_be_locked_is_told_so(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = train(config, output=tmp_path / "a").run
-    monkeypatch.setattr("nncli.runs.directory.FileLock.acquire", full)
+    monkeypatch.setattr("filelock.FileLock.acquire", full)
     with pytest.raises(NncliError, match="cannot be locked: No space left"):
         resume(run)
