@@ -87,8 +87,8 @@ def read_delimited(
     An empty cell is "", and one that is a word in `missing` is null. The columns `numbers` may be Float64, or, where
     `numbers` is None, any but `texts` of which only that can matter: see nncli/data/direct.py; nor any of `codes` that
     may be codes of classes. For `usual` and `trained` see `detect`. The first table carries the notes on the dialect,
-    and one of no rows at the end that on skipped lines. So many threads as there are `workers` parse the next blocks
-    meanwhile: for 0 nothing is read before it is asked for.
+    and one of no rows at the end that on skipped lines. For `size` and `first` see `blocks`. So many threads as there
+    are `workers` parse the next blocks meanwhile: for 0 nothing is read before it is asked for.
 
     Raises:
         DataError: the text is not a table, for one of the reasons in this file; see also `blocks` and `detect`.

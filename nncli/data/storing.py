@@ -39,8 +39,8 @@ class _Storing:
             found = plain_numbers(frame.select(open_yet), table.dialect)
             self.texts.update(name for name in open_yet if name not in found)
             frame = frame.with_columns(found.values())
-        for cells in frame:
-            if cells.dtype == pl.Float64 and cells.name not in self.numbers and cells.null_count() < len(cells):
+        for cells in frame:  # what is text already is none that turns into it
+            if cells.dtype == pl.Float64 and cells.name not in self.texts and cells.null_count() < len(cells):
                 self.numbers.add(cells.name)
         self.types |= frame.schema
         self.pieces.append(Piece(table.first_row, len(table), self.put(frame)))
@@ -107,8 +107,8 @@ def store(
     """Keep the columns `kept(first block)` of the table that `read()` gives block by block.
 
     The columns `texts` stay as they are spelled, all of them where it is None, and so do those of `codes` that may be
-    codes of classes for all that the first block says. A table that has others may be read
-    twice, the second time as it is spelled: where a column kept as numbers is no more than that after some blocks.
+    codes of classes for all that the first block says. A table that has others may be read twice, the second time as
+    it is spelled: where a column kept as numbers is no more than that after some blocks.
 
     Raises:
         DataError: the table cannot be read.

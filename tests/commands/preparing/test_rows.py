@@ -97,3 +97,17 @@ def test_a_validation_file_spells_its_categories_as_the_training_table_does(tmp_
     )
     assert prepared.validation is not None
     assert np.array_equal(prepared.validation.examples.X, [[1, 0], [1, 0]])
+
+
+@pytest.mark.parametrize("training", ["t.csv", "t.parquet"])
+def test_a_validation_file_of_typed_numbers_is_read_but_once(tmp_path: Path, training: str) -> None:
+    table = pl.DataFrame({"a": [i / 7 for i in range(20)], "y": [i / 3 for i in range(20)]})
+    table.write_csv(tmp_path / "t.csv")
+    table.write_parquet(tmp_path / "t.parquet")
+    paths = {
+        "data": {"path": str(tmp_path / training), "target": "y"},
+        "validation": {"path": str(tmp_path / "t.parquet")},
+    }
+    prepared = prepare(Config.model_validate(paths))
+    assert prepared.validation is not None
+    assert np.array_equal(prepared.validation.examples.X, prepared.training.examples.X)
