@@ -38,7 +38,7 @@ bench: .venv/dev
 # it does not see into compiled loops, so their tests run once more as plain Python).
 coverage: .venv/dev
 	$(BIN)/pip install --quiet pytest-cov
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/nn/test_kernels.py --cov=nncli --cov-branch --cov-report=
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/training/compiled/test_kernels.py --cov=nncli --cov-branch --cov-report=
 	$(BIN)/python -m pytest -n auto -k "not allocates_nothing" --cov=nncli --cov-branch --cov-append \
 	  --cov-report=term-missing:skip-covered
 
@@ -61,7 +61,7 @@ reliability: .venv/dev
 # Every mutant of the arithmetic against the tests nearest to it: half an hour. mutmut makes them and finds those tests.
 mutation: .venv/dev
 	$(BIN)/pip install --quiet mutmut
-	$(BIN)/mutmut run --max-children 1 "nncli.training.threads.x_choose_threads__mutmut_1"
+	$(BIN)/mutmut run --max-children 1 "nncli.training.thread_policy.x_choose_threads__mutmut_1"
 	$(BIN)/python reliability/mutations.py
 
 clean:

@@ -72,7 +72,7 @@ def of_classes(truth: list[str], found: list[dict[str, str]]) -> tuple[float, fl
     """1 - accuracy, log-loss, the area under the curve for two classes, and the expected calibration error."""
     import numpy as np
 
-    from nncli.training.metrics import classification_metric
+    from nncli.metrics.registry import classification_metric
 
     labels = [name.removeprefix("proba_") for name in found[0] if name.startswith("proba_")]
     codes = {label: i for i, label in enumerate(labels)}

@@ -39,18 +39,19 @@ class Learner:
 
 
 def set_up_nncli(size: Size, X: Rows, y: Rows, threads: int, **settings: Any) -> Learner:
-    from nncli.data.examples import Examples
+    from nncli.data.batches.dataset import Examples
     from nncli.nn.activations import Relu
-    from nncli.nn.layers import Dense
+    from nncli.nn.layers.dense import Dense
     from nncli.nn.losses import CrossEntropy, Mse
     from nncli.nn.network import Network
-    from nncli.nn.optimizers import Adam
-    from nncli.nn.schedules import ConstantRate
-    from nncli.training.backend import load
+    from nncli.optim.optimizers import Adam
+    from nncli.optim.schedules import ConstantRate
+    from nncli.training.arguments import Plan
+    from nncli.training.compiled.support import load
     from nncli.training.loop import fit
-    from nncli.training.plan import Plan
     from nncli.training.state import State, Streams
-    from nncli.training.threads import choose_threads, held_to
+    from nncli.training.thread_policy import choose_threads
+    from nncli.utils.threads import held_to
 
     network = Network(
         features=X.shape[1],

@@ -19,16 +19,16 @@ from pydantic_core import PydanticUndefined
 
 from nncli.config import schema
 from nncli.config.json_schema import json_schema
-from nncli.config.shipped import SCHEMA
-from nncli.config.writing import dump
-from nncli.data.categorical import Categories
+from nncli.config.schema_file import SCHEMA
+from nncli.config.yaml.writer import dump
+from nncli.data.encoders.categorical import Categories
 from nncli.nn.activations import Activation
 from nncli.nn.initializers import Initializer
-from nncli.nn.layers import Layer
+from nncli.nn.layers.residual import Layer
 from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
-from nncli.nn.optimizers import Optimizer
-from nncli.nn.schedules import Schedule
+from nncli.optim.optimizers import Optimizer
+from nncli.optim.schedules import Schedule
 
 DOCS = Path(__file__).parent
 
@@ -159,9 +159,9 @@ def training_picture() -> str:
     from rich.console import Console
 
     from nncli.cli.console import summary
-    from nncli.cli.live import LiveProgress
-    from nncli.commands.sessions.session import Finished, Started
+    from nncli.cli.progress.live import LiveProgress
     from nncli.commands.train import train_events
+    from nncli.pipeline.train.events import Finished, Started
     from nncli.training.loop import EpochReport
 
     console = Console(

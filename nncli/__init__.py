@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from nncli.commands.evaluate import evaluate
     from nncli.commands.explain import explain
     from nncli.commands.init import init
-    from nncli.commands.listing import list_runs
     from nncli.commands.load import load
     from nncli.commands.predict import predict
+    from nncli.commands.runs import list_runs
     from nncli.commands.train import resume, train
 
 __all__ = [

@@ -13,12 +13,12 @@ import numpy.typing as npt
 from pydantic import Field
 
 from nncli.data.dialect import PLAIN, CsvDialect
-from nncli.data.strangers import Strangers
+from nncli.data.encoders.anomalies import Strangers
+from nncli.data.encoders.target import ClassTarget, Target
 from nncli.data.table import Table
-from nncli.data.targets import ClassTarget, Target
 from nncli.model import FORMAT, Model, ModelSpec, Predictions, Version
 from nncli.nn.losses import Loss
-from nncli.specification import Positive, Specification, Text
+from nncli.spec import Positive, Specification, Text
 
 
 class EnsembleSpec(Specification):

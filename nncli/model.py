@@ -12,20 +12,20 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from nncli.data.batches.dataset import Examples
 from nncli.data.dialect import PLAIN, CsvDialect
-from nncli.data.encoding import Codes, Encoder, Matrix
-from nncli.data.examples import Examples
-from nncli.data.strangers import Strangers
+from nncli.data.encoders.anomalies import Strangers
+from nncli.data.encoders.encoder import Codes, Encoder, Matrix
+from nncli.data.encoders.target import NumberTarget, Target
 from nncli.data.table import Table
-from nncli.data.targets import NumberTarget, Target
+from nncli.metrics.calibration import apply_temperature
 from nncli.nn.arrays import Array, Precision
-from nncli.nn.inference import BLOCK_ROWS, Inference
 from nncli.nn.losses import Loss
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
-from nncli.specification import Positive, Specification, Text
-from nncli.training.calibration import apply_temperature
-from nncli.training.threads import held_to
+from nncli.nn.predictor import BLOCK_ROWS, Inference
+from nncli.spec import Positive, Specification, Text
+from nncli.utils.threads import held_to
 
 Version = Literal[1, 2, 3, 4]
 FORMAT: Version = 4
@@ -124,7 +124,7 @@ class Model:
         """Predict every row of a table, in order. The target's column is not needed, other columns are ignored.
 
         Threads may predict side by side. A row's prediction has the same bits alone, in any order and in any company;
-        see nncli/nn/inference.py.
+        see nncli/nn/predictor.py.
 
         Raises:
             DataError: a column is missing, or a cell of a numeric column is not a number.

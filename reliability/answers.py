@@ -19,10 +19,10 @@ def answer(kind: str, path: Path) -> int:
 
     from nncli.commands.predict import predict_frame
     from nncli.config.loading import load_config
+    from nncli.data.io.formats import read_chunks, read_table
     from nncli.data.table import Table
-    from nncli.data.tables import read_chunks, read_table
     from nncli.errors import NncliError
-    from nncli.runs.directory import Run
+    from nncli.runs.run import Run
 
     try:
         if kind == "config":

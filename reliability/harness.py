@@ -35,7 +35,7 @@ WARM = [
     "nncli.commands.train",
     "nncli.commands.predict",
     "nncli.commands.evaluate",
-    "nncli.commands.generate",
+    "nncli.commands.generate_data",
     "rich.console",
     "rich.table",
     "rich.progress",
@@ -226,7 +226,7 @@ def _limit(memory: int | None) -> None:
 
 def _watch_steps(shared: _Shared) -> None:
     """Note every step of a training where the parent can read it."""
-    pace = import_module("nncli.commands.sessions.session").Pace
+    pace = import_module("nncli.pipeline.train.session").Pace
     ask = pace.after_batch
 
     def noting(self: object, step: int) -> object:

@@ -160,7 +160,7 @@ def _row(name: str, verdicts: Counter[int | None]) -> str:
 def main() -> None:
     """Run the mutants and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("patterns", nargs="*", help="names of mutants to run again, such as nncli.nn.layers.*")
+    parser.add_argument("patterns", nargs="*", help="mutants to run again, such as nncli.nn.layers.sequential.*")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--report", action="store_true", help="print the table alone")
     arguments = parser.parse_args()

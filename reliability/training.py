@@ -10,8 +10,8 @@ from harness import Outcome, run
 from nncli.config.loading import load_config
 from nncli.errors import NncliError
 from nncli.runs.checkpoints import read_checkpoint
-from nncli.runs.directory import Run
 from nncli.runs.manifest import CHECKPOINTS, HISTORY, METRICS, MODEL, WEIGHTS
+from nncli.runs.run import Run
 
 INTERVAL = 20
 """Steps between checkpoints."""

@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 
 from nncli import evaluate, train
-from nncli.commands.sessions.session import Finished, Started
 from nncli.commands.train import train_events
 from nncli.data.synthetic import generate
-from nncli.training.metrics import ClassificationScores, RegressionScores
+from nncli.metrics.registry import ClassificationScores, RegressionScores
+from nncli.pipeline.train.events import Finished, Started
 from tests.cli.support import CONFIGS
 
 

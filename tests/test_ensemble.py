@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nncli.data.strangers import Strange, Strangers
+from nncli.data.encoders.anomalies import Strange, Strangers
+from nncli.data.encoders.target import ClassTarget, NumberTarget
+from nncli.data.io.formats import read_table
 from nncli.data.table import Table
-from nncli.data.tables import read_table
-from nncli.data.targets import ClassTarget, NumberTarget
 from nncli.ensemble import Ensemble, EnsembleSpec, among
 from nncli.model import Model, Predictions
-from nncli.runs.reading import read_model
+from nncli.runs.loader import read_model
 from tests.cli.support import DATA
 
 

@@ -8,22 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.errors import (
-    LONGEST_QUOTE,
-    BusyError,
-    ConfigError,
-    DataError,
-    Mistake,
-    NncliError,
-    Place,
-    RunError,
-    UsageError,
-    listed,
-    nearest,
-    nearest_file,
-    printable,
-    quoted,
-)
+from nncli.errors import BusyError, ConfigError, DataError, Mistake, NncliError, Place, RunError, UsageError
+from nncli.text import LONGEST_QUOTE, listed, nearest, nearest_file, printable, quoted
 from nncli.training.epoch import DivergedError
 
 HOSTILE = "a\x1b[31m\x07\r\x85\u200b\u202e\u2066\u2028\ud800b"

@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from nncli.data.examples import Examples
+from nncli.data.batches.dataset import Examples
+from nncli.data.encoders.target import ClassTarget, NumberTarget
+from nncli.data.io.formats import read_table
 from nncli.data.table import Table
-from nncli.data.tables import read_table
-from nncli.data.targets import ClassTarget, NumberTarget
 from nncli.errors import DataError
 from nncli.model import Model, Predictions
 from nncli.nn.arrays import Array, Codes
-from nncli.nn.inference import Inference
-from nncli.runs.reading import read_model
+from nncli.nn.predictor import Inference
+from nncli.runs.loader import read_model
 from tests.cli.support import DATA
 
 

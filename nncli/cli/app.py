@@ -20,7 +20,7 @@ from nncli.cli.config import config
 from nncli.cli.cross_validate import cross_validate
 from nncli.cli.evaluate import evaluate
 from nncli.cli.explain import explain
-from nncli.cli.generate import generate_data
+from nncli.cli.generate_data import generate_data
 from nncli.cli.init import init
 from nncli.cli.predict import predict
 from nncli.cli.report import report
@@ -158,7 +158,7 @@ def _fail_usage(error: Any) -> NoReturn:
 
 
 def _fail(error: BaseException, message: str, code: int) -> NoReturn:
-    from nncli.errors import printable
+    from nncli.text import printable
 
     if os.environ.get("NNCLI_DEBUG"):
         traceback.print_exception(error)

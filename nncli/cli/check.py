@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nncli.cli.address_limit import settle_within_limit
 from nncli.cli.completion import complete_config
-from nncli.cli.memory import settle_within_limit
 from nncli.cli.options import AsJson, Assignments, NoColor, QualityOfPreset, Quiet, TargetOfTable, Verbose
 
 if TYPE_CHECKING:
+    from nncli.checks.findings import Finding
     from nncli.commands.check import Check
-    from nncli.commands.checks.findings import Finding
 
 
 def check(
@@ -50,8 +50,8 @@ def check(
     import shlex
 
     from nncli.cli.console import say
-    from nncli.cli.given import given
     from nncli.cli.signals import interrupt_at_once
+    from nncli.cli.training_input import given
     from nncli.commands.check import check as look
 
     interrupt_at_once()
@@ -72,7 +72,7 @@ def check(
 
 def _text(config: str, found: Check) -> str:
     """All that was found, for a person to read."""
-    from nncli.errors import printable
+    from nncli.text import printable
 
     heading = ": ".join(filter(None, [config, counted(found.findings)]))
     blocks = [f"{heading}\ntable: {found.table}" if found.table else heading]
@@ -82,7 +82,7 @@ def _text(config: str, found: Check) -> str:
 
 def counted(findings: tuple[Finding, ...]) -> str:
     """`1 error, 2 warnings`, or that there is nothing."""
-    from nncli.commands.checks.findings import LEVELS
+    from nncli.checks.findings import LEVELS
 
     counts = [(level, sum(finding.level == level for finding in findings)) for level in LEVELS]
     return ", ".join(f"{n:,} {level}{'' if n == 1 else 's'}" for level, n in counts if n) or "nothing to mend"
@@ -98,11 +98,12 @@ def near(finding: Finding, table: str | None) -> Finding:
 
 def _network(found: Check) -> list[str]:
     """The layers, what the training is estimated to take, and what came of the trial, as far as these are known."""
-    from nncli.cli.console import number, prose, rows, table
-    from nncli.commands.checks.column import have
-    from nncli.errors import printable
-    from nncli.footprint import in_words
-    from nncli.stages import duration
+    from nncli.checks.column import have
+    from nncli.cli.console import number, rows
+    from nncli.cli.tables import prose, table
+    from nncli.text import printable
+    from nncli.utils.logs import duration
+    from nncli.utils.memory import in_words
 
     network, estimate, trial = found.network, found.estimate, found.trial
     blocks = []

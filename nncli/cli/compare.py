@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nncli.cli.memory import settle_within_limit
+from nncli.cli.address_limit import settle_within_limit
 from nncli.cli.options import AsJson, Force, NoColor, Quiet, Verbose
 
 if TYPE_CHECKING:
     from nncli.commands.compare import Comparison
-    from nncli.commands.judging.assessment import Measured
+    from nncli.evaluation.score_intervals import Measured
 
 FEW, NARROW = 3, 24
 """Runs beyond which a value of a setting is cut off at so many characters; --json has all of it."""
@@ -52,14 +52,14 @@ def compare(
     from nncli.cli.report import needing_extra
     from nncli.cli.signals import interrupt_at_once
     from nncli.commands.compare import compare as compared
-    from nncli.files import refuse_existing
+    from nncli.utils.atomic_files import refuse_existing
 
     interrupt_at_once()
     if html is not None:
         refuse_existing(html, force=force)
         with needing_extra():
             from nncli.reporting.comparison import write_comparison
-            from nncli.reporting.writing import refuse_other_than_html
+            from nncli.reporting.html import refuse_other_than_html
         refuse_other_than_html(html)
     found = compared(runs)
     if html is not None:
@@ -78,8 +78,8 @@ def compare(
 
 def _parts(found: Comparison) -> list[str]:
     """What differs, the scores and the tests, each with its title."""
-    from nncli.cli.console import prose, table
-    from nncli.errors import LONGEST_QUOTE, printable
+    from nncli.cli.tables import prose, table
+    from nncli.text import LONGEST_QUOTE, printable
 
     names, parts = [_short(side.name) for side in found.sides], []
     most = LONGEST_QUOTE if len(names) <= FEW else NARROW
@@ -133,7 +133,7 @@ def _cut(values: Sequence[str], most: int) -> list[str]:
 
 
 def _short(text: str, most: int | None = None) -> str:
-    from nncli.errors import LONGEST_QUOTE, printable
+    from nncli.text import LONGEST_QUOTE, printable
 
     most = most or LONGEST_QUOTE
     return printable(text if len(text) <= most else text[: most - 1] + "…", keep="")

@@ -35,7 +35,7 @@ def complete_config(incomplete: str) -> list[str]:
 
 def complete_assignment(incomplete: str) -> list[str]:
     """Keys and values of a configuration."""
-    from nncli.config.words import assignments
+    from nncli.config.completion import assignments
 
     before = os.environ.get(BEFORE, "")
     return [word.removeprefix(before) for word in assignments(before + incomplete)]

@@ -27,7 +27,7 @@ def schema(no_color: NoColor = False) -> None:
     nncli config schema > config.schema.json
     echo '# yaml-language-server: $schema=config.schema.json' >> config.yaml
     """
-    from nncli.config.shipped import SCHEMA
+    from nncli.config.schema_file import SCHEMA
 
     typer.echo(SCHEMA.read_bytes(), nl=False)
 
@@ -61,13 +61,13 @@ def show(
     import os
 
     from nncli.cli.console import announce_input
-    from nncli.cli.given import tell_passed_over
     from nncli.cli.signals import interrupt_at_once
+    from nncli.cli.training_input import tell_passed_over
 
     interrupt_at_once()
     if path == "-":
         announce_input("a configuration")
-    from nncli.commands import show as command
+    from nncli.commands import config_show as command
 
     tell_passed_over()
     text = command.show(path, assignments=assignments or [], environment=os.environ, resolved=resolved)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nncli.cli.memory import settle_within_limit
+from nncli.cli.address_limit import settle_within_limit
 from nncli.cli.options import (
     AsJson,
     Assignments,
@@ -26,7 +26,7 @@ from nncli.cli.signals import StoppedError, Watcher, asked_to_stop, interrupt_at
 
 if TYPE_CHECKING:
     from nncli.commands.cross_validate import CrossEvent, CrossValidated
-    from nncli.commands.together.folds import CrossValidation
+    from nncli.pipeline.ensemble.cross_validation import CrossValidation
 
 MOST_ROWS = 60
 """Folds of which each has a row in the table."""
@@ -71,10 +71,11 @@ def cross_validate(
     settle_within_limit()
     import sys
 
-    from nncli.cli.given import given, warn
+    from nncli.cli.training_input import given, warn
     from nncli.commands.cross_validate import cross_validation_events, resume_cross_validation_events
-    from nncli.errors import UsageError, quoted
-    from nncli.files import refuse_existing
+    from nncli.errors import UsageError
+    from nncli.text import quoted
+    from nncli.utils.atomic_files import refuse_existing
 
     if config is None and resume is None:
         raise UsageError(
@@ -121,9 +122,9 @@ class _Watched(Watcher):
     def follow(self, events: Generator[CrossEvent, None, None]) -> CrossValidated:
         """Show the events; StoppedError when a signal ended it."""
         from nncli.cli.console import say, terminal
-        from nncli.cli.members import LiveMembers, PlainMembers
+        from nncli.cli.progress.ensemble import LiveMembers, PlainMembers
         from nncli.commands.cross_validate import CrossValidated
-        from nncli.commands.sessions.progress import MembersStarted
+        from nncli.pipeline.train.events import MembersStarted
 
         console = terminal()
         shown: LiveMembers | PlainMembers | None = None
@@ -154,7 +155,7 @@ def _report(ended: CrossValidated, predictions: Path | None, *, force: bool, as_
     import json
 
     from nncli.cli.console import say
-    from nncli.data.outputs import open_sink
+    from nncli.data.io.writers import open_sink
 
     result = ended.result
     assert result is not None, "a cross-validation that was stopped has been told of"
@@ -171,9 +172,10 @@ def _report(ended: CrossValidated, predictions: Path | None, *, force: bool, as_
 
 def _show(result: CrossValidation) -> None:
     """Scores as a table on stdout: a row for each fold, then their mean and spread, and the score of all rows."""
-    from nncli.cli.console import number, table
-    from nncli.commands.judging.scores import headlines
-    from nncli.errors import printable
+    from nncli.cli.console import number
+    from nncli.cli.tables import table
+    from nncli.scoring import headlines
+    from nncli.text import printable
 
     names = [name for name, _ in headlines(result.together)]
     lines = [["fold", "rows", *map(printable, names)]]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nncli.cli.memory import settle_within_limit
+from nncli.cli.address_limit import settle_within_limit
 from nncli.cli.options import AsJson, NoColor, Quiet, RunDirectory, Verbose
 
 if TYPE_CHECKING:
@@ -60,10 +60,11 @@ def evaluate(
 
 def _show(evaluation: Evaluation) -> None:
     """Scores as tables on stdout."""
-    from nncli.cli.console import number, prose, rows, table
-    from nncli.commands.judging.scores import headlines
-    from nncli.errors import printable
-    from nncli.training.metrics import ClassificationScores
+    from nncli.cli.console import number, rows
+    from nncli.cli.tables import prose, table
+    from nncli.metrics.registry import ClassificationScores
+    from nncli.scoring import headlines
+    from nncli.text import printable
 
     scores = evaluation.scores
     figures = [[printable(name), number(value)] for name, value in headlines(scores)]

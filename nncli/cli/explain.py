@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nncli.cli.memory import settle_within_limit
+from nncli.cli.address_limit import settle_within_limit
 from nncli.cli.options import AsJson, Force, NoColor, Quiet, RunDirectory, Verbose
 
 if TYPE_CHECKING:
     from nncli.commands.explain import Explanation
-    from nncli.commands.explaining.dependence import Dependence
+    from nncli.inspection.partial_dependence import Dependence
 
 MOST_COLUMNS = 30
 """Columns that the table of importance shows."""
@@ -74,10 +74,10 @@ def explain(
     from nncli.cli.console import announce_input, say
     from nncli.cli.signals import interrupt_at_once
     from nncli.commands.explain import explain as explained
-    from nncli.data.outputs import open_sink
-    from nncli.data.tables import format_of
+    from nncli.data.io.formats import format_of
+    from nncli.data.io.writers import open_sink
     from nncli.errors import UsageError
-    from nncli.files import refuse_existing, refuse_replacing
+    from nncli.utils.atomic_files import refuse_existing, refuse_replacing
 
     interrupt_at_once()
     if output is not None:
@@ -131,7 +131,8 @@ def _show(found: Explanation) -> None:
 
 def _importance(found: Explanation) -> Iterator[str]:
     """A table of importance, if it is known."""
-    from nncli.cli.console import prose, rows, table
+    from nncli.cli.console import rows
+    from nncli.cli.tables import prose, table
 
     if found.importances is None:
         return
@@ -162,8 +163,9 @@ def _said(found: Explanation) -> str:
 
 def _dependence(curve: Dependence) -> str:
     """The mean prediction at some points of a column."""
-    from nncli.cli.console import number, prose, table
-    from nncli.errors import LONGEST_QUOTE
+    from nncli.cli.console import number
+    from nncli.cli.tables import prose, table
+    from nncli.text import LONGEST_QUOTE
 
     points = [
         number(point) if isinstance(point, float) else _short("(missing)" if point is None else point)
@@ -188,7 +190,7 @@ def _few(points: int) -> Sequence[int]:
 
 def _short(text: str, most: int | None = None) -> str:
     """A text from a table, in one line."""
-    from nncli.errors import LONGEST_QUOTE, printable
+    from nncli.text import LONGEST_QUOTE, printable
 
     most = most or LONGEST_QUOTE
     return printable(text if len(text) <= most else text[: most - 1] + "…", keep="")

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from nncli.cli.address_limit import settle_within_limit
 from nncli.cli.completion import complete_assignment
-from nncli.cli.memory import settle_within_limit
 from nncli.cli.options import AsJson, Force, NoColor, QualityOfPreset, Quiet, Verbose
 
 
@@ -64,8 +64,8 @@ def init(
     import shlex
 
     from nncli.cli.console import say
-    from nncli.cli.given import warn
     from nncli.cli.signals import interrupt_at_once
+    from nncli.cli.training_input import warn
     from nncli.commands.init import begin
 
     interrupt_at_once()

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nncli.cli.memory import settle_within_limit
+from nncli.cli.address_limit import settle_within_limit
 from nncli.cli.options import Force, NoColor, Quiet, RunDirectory, Verbose
 
 
@@ -65,11 +65,11 @@ def predict(
     from nncli.cli.console import announce_input, say
     from nncli.cli.signals import interrupt_at_once
     from nncli.commands.predict import predict_chunks
-    from nncli.data.outputs import open_sink
-    from nncli.data.tables import Format
-    from nncli.files import refuse_existing, refuse_replacing
-    from nncli.runs.directory import Run
-    from nncli.stages import stage
+    from nncli.data.io.formats import Format
+    from nncli.data.io.writers import open_sink
+    from nncli.runs.run import Run
+    from nncli.utils.atomic_files import refuse_existing, refuse_replacing
+    from nncli.utils.logs import stage
 
     interrupt_at_once()
     target = None if output == "-" else Path(output)

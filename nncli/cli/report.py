@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from nncli.cli.memory import settle_within_limit
+from nncli.cli.address_limit import settle_within_limit
 from nncli.cli.options import AsJson, Force, NoColor, Quiet, RunDirectory, Verbose
 
 

@@ -11,7 +11,7 @@ import typer
 from nncli.cli.options import AsJson, NoColor, Quiet, Verbose
 
 if TYPE_CHECKING:
-    from nncli.commands.listing import RunInfo
+    from nncli.commands.runs import RunInfo
 
 HEAD = ["run", "status", "metric", "value", "training rows", "epochs", "started (UTC)", "took"]
 
@@ -38,7 +38,7 @@ def runs(
 
     from nncli.cli.console import say
     from nncli.cli.signals import interrupt_at_once
-    from nncli.commands.listing import list_runs
+    from nncli.commands.runs import list_runs
 
     interrupt_at_once()
     found = list_runs(folder)
@@ -59,9 +59,10 @@ def runs(
 
 def _show(found: tuple[RunInfo, ...]) -> None:
     """A table on stdout."""
-    from nncli.cli.console import number, table
-    from nncli.errors import printable
-    from nncli.stages import duration
+    from nncli.cli.console import number
+    from nncli.cli.tables import table
+    from nncli.text import printable
+    from nncli.utils.logs import duration
 
     lines = [
         [

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nncli.cli.address_limit import settle_within_limit
 from nncli.cli.completion import complete_run
-from nncli.cli.memory import settle_within_limit
 from nncli.cli.options import (
     Assignments,
     ConfigOrTable,
@@ -25,8 +25,7 @@ from nncli.cli.options import (
 from nncli.cli.signals import StoppedError, Watcher, asked_to_stop, interrupt_at_once, stepped_aside
 
 if TYPE_CHECKING:
-    from nncli.commands.sessions.progress import MembersStarted
-    from nncli.commands.sessions.session import Event, Finished, Started
+    from nncli.pipeline.train.events import Event, Finished, MembersStarted, Started
 
 
 def train(
@@ -77,10 +76,11 @@ def train(
     import polars  # noqa: F401
 
     from nncli.cli.console import say
-    from nncli.cli.given import given, warn
     from nncli.cli.report import needing_extra
+    from nncli.cli.training_input import given, warn
     from nncli.commands.train import resume_events, train_events
-    from nncli.errors import UsageError, quoted
+    from nncli.errors import UsageError
+    from nncli.text import quoted
 
     if config is None and resume is None:
         raise UsageError("train needs a CONFIG, or --resume RUN", hint="For a table: nncli train TABLE --target COLUMN")
@@ -151,9 +151,8 @@ class _Watched(Watcher):
         import os
 
         from nncli.cli.console import say, summary
-        from nncli.cli.json_lines import JsonLines
-        from nncli.commands.sessions.progress import MembersStarted
-        from nncli.commands.sessions.session import Finished, Started
+        from nncli.cli.progress.json_events import JsonLines
+        from nncli.pipeline.train.events import Finished, MembersStarted, Started
         from nncli.training.loop import RateHalved
 
         lines = JsonLines() if self._as_json else None
@@ -199,11 +198,10 @@ class _Watched(Watcher):
 def _shown(started: Started | MembersStarted, stack: ExitStack) -> Callable[[Event], None]:
     """What shows the events of a training that begins: a live picture, or lines; it is closed with the stack."""
     from nncli.cli.console import terminal
-    from nncli.cli.course import PlainProgress
-    from nncli.cli.live import LiveProgress
-    from nncli.cli.members import LiveMembers, PlainMembers
-    from nncli.commands.sessions.progress import MembersProgress
-    from nncli.commands.sessions.session import Started
+    from nncli.cli.progress.ensemble import LiveMembers, PlainMembers
+    from nncli.cli.progress.live import LiveProgress
+    from nncli.cli.progress.training import PlainProgress
+    from nncli.pipeline.train.events import MembersProgress, Started
     from nncli.training.loop import EpochReport, RateHalved
 
     console = terminal()

@@ -9,21 +9,20 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from nncli.commands.checks.examination import DOUBTFUL, Examination, examine
-from nncli.commands.checks.findings import NOTE, Finding, of_error, ordered
-from nncli.commands.checks.network import NetworkFacts
-from nncli.commands.checks.trial import Trial, attempt
-from nncli.commands.preparing.execution import choose_execution
-from nncli.commands.preparing.memory import free_memory
-from nncli.commands.preparing.prepare import Prepared, prepare
-from nncli.commands.together.executors import workers_for
-from nncli.commands.together.members import check_members, member_config
+from nncli.checks.dry_run import Trial, attempt
+from nncli.checks.findings import NOTE, Finding, of_error, ordered
+from nncli.checks.network_size import NetworkFacts
+from nncli.checks.table_checks import DOUBTFUL, Examination, examine
 from nncli.config.loading import load_usable, placed
 from nncli.config.schema import Config
-from nncli.data.scratch import Scratch
+from nncli.data.store.scratch import Scratch
 from nncli.errors import ConfigError, DataError, Mistake, Place, UsageError
-from nncli.footprint import in_words
-from nncli.stages import stage
+from nncli.pipeline.ensemble.member_config import check_members, member_config
+from nncli.pipeline.parallel.executor import workers_for
+from nncli.pipeline.prepare.execution import choose_execution
+from nncli.pipeline.prepare.prepare import Prepared, prepare
+from nncli.utils.logs import stage
+from nncli.utils.memory import free_memory, in_words
 
 MOST_MISTAKES = 5
 """Mistakes that only show once the table is known, up to which they are looked for; each costs another reading."""

@@ -8,20 +8,20 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from nncli.commands.judging.assessment import Measured, assess
-from nncli.commands.judging.evidence import Evidence, gather
-from nncli.commands.judging.judged import On
-from nncli.commands.judging.pairs import HeldOut, Pair, held_out, pairs
-from nncli.commands.judging.scores import higher_is_better
-from nncli.commands.judging.settings import Setting, Settled, differing
-from nncli.commands.listing import RunInfo, info_of, is_run, list_runs
+from nncli.commands.runs import RunInfo, info_of, is_run, list_runs
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.errors import ConfigError, NncliError, UsageError
-from nncli.runs.directory import Run
+from nncli.evaluation.config_diff import Setting, Settled, differing
+from nncli.evaluation.held_out import On
+from nncli.evaluation.pairwise import HeldOut, Pair, held_out, pairs
+from nncli.evaluation.run_summary import Evidence, gather
+from nncli.evaluation.score_intervals import Measured, assess
 from nncli.runs.history import History, RecordedCard
 from nncli.runs.manifest import CONFIG, member_folder
-from nncli.stages import stage
+from nncli.runs.run import Run
+from nncli.scoring import higher_is_better
+from nncli.utils.logs import stage
 
 Histories: TypeAlias = tuple[tuple[int, History], ...]
 

@@ -15,22 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from nncli.commands.sessions.progress import MembersProgress, MembersStarted
-from nncli.commands.together.control import Control
-from nncli.commands.together.ensemble import WORK, Assembly
-from nncli.commands.together.executors import workers_for
-from nncli.commands.together.folds import CrossValidation, FoldRecord, judge, open_record, start_record
-from nncli.commands.together.members import check_members, check_table, local
-from nncli.commands.together.side_by_side import Work
-from nncli.commands.together.survey import Survey
-from nncli.commands.together.tasks import Outcome, Task
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
-from nncli.data.folds import Fold
-from nncli.data.scratch import Scratch
+from nncli.data.splitting.folds import Fold
+from nncli.data.store.scratch import Scratch
 from nncli.errors import UsageError
-from nncli.runs.directory import Run
-from nncli.runs.names import FOLDS
+from nncli.pipeline.ensemble.cross_validation import CrossValidation, FoldRecord, judge, open_record, start_record
+from nncli.pipeline.ensemble.member_config import check_members, check_table, local
+from nncli.pipeline.ensemble.out_of_fold import Survey
+from nncli.pipeline.ensemble.train import WORK, Assembly
+from nncli.pipeline.parallel.control_dir import Control
+from nncli.pipeline.parallel.executor import workers_for
+from nncli.pipeline.parallel.task import Outcome, Task
+from nncli.pipeline.parallel.task_pool import Work
+from nncli.pipeline.train.events import MembersProgress, MembersStarted
+from nncli.runs.filenames import FOLDS
+from nncli.runs.run import Run
 
 
 @dataclass(frozen=True)

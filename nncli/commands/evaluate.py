@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncli.commands.judging.scores import Scores, as_json, score
 from nncli.commands.predict import table_of
-from nncli.data.strangers import Strangers
+from nncli.data.encoders.anomalies import Strangers
+from nncli.data.encoders.target import rows_with_target
+from nncli.data.io.formats import read_table
 from nncli.data.table import Table
-from nncli.data.tables import read_table
-from nncli.data.targets import rows_with_target
 from nncli.ensemble import AnyModel
-from nncli.errors import DataError, Place, listed, nearest, quoted
-from nncli.runs.directory import Run
-from nncli.stages import stage
+from nncli.errors import DataError, Place
+from nncli.runs.run import Run
+from nncli.scoring import Scores, as_json, score
+from nncli.text import listed, nearest, quoted
+from nncli.utils.logs import stage
 
 if TYPE_CHECKING:
-    from nncli.data.frames import Frame
+    from nncli.data.io.dataframes import Frame
 
 
 LABELLED = "Evaluate on a table with labels; `nncli predict` needs none."

@@ -11,26 +11,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nncli.commands.evaluate import read_data
-from nncli.commands.explaining.attribution import Attributions, attribute, choose_output
-from nncli.commands.explaining.dependence import Dependence, dependences
-from nncli.commands.explaining.encoded import EncodedRows, Rows, Spoken
-from nncli.commands.explaining.permutation import Importance, Judge, by_change, importances
-from nncli.commands.judging.judged import judge
-from nncli.commands.preparing.rows import read, with_target
-from nncli.commands.train import same_tables, unchanged
 from nncli.config.schema import Config
-from nncli.data.scratch import Scratch
+from nncli.data.encoders.target import ClassTarget, Target, rows_with_target
+from nncli.data.sample_weights import Weights, read_weights
+from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
-from nncli.data.targets import ClassTarget, Target, rows_with_target
-from nncli.data.weights import Weights, read_weights
 from nncli.ensemble import AnyModel
-from nncli.errors import DataError, Place, UsageError, quoted
-from nncli.runs.directory import Run
-from nncli.stages import stage
-from nncli.training.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS
+from nncli.errors import DataError, Place, UsageError
+from nncli.evaluation.held_out import judge
+from nncli.inspection.attribution import Attributions, attribute, choose_output
+from nncli.inspection.encoded_rows import EncodedRows, Rows, Spoken
+from nncli.inspection.partial_dependence import Dependence, dependences
+from nncli.inspection.permutation_importance import Importance, Judge, by_change, importances
+from nncli.metrics.registry import CLASSIFICATION_METRICS, REGRESSION_METRICS
+from nncli.pipeline.prepare.load import read, with_target
+from nncli.pipeline.train.provenance import same_tables, unchanged
+from nncli.runs.run import Run
+from nncli.text import quoted
+from nncli.utils.logs import stage
 
 if TYPE_CHECKING:
-    from nncli.data.frames import Frame
+    from nncli.data.io.dataframes import Frame
 
 Tell = Callable[[str, int, int], object]
 

@@ -10,20 +10,21 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
-from nncli.commands.drafting.draft import doubt, draft
-from nncli.commands.drafting.look import Look, look
-from nncli.commands.preparing.notes import nothing_to_learn
-from nncli.config.document import Document
+from nncli.autoconfig.table_summary import Look, look
+from nncli.autoconfig.yaml_draft import doubt, draft
 from nncli.config.loading import configured
 from nncli.config.overrides import overridden
-from nncli.config.parsing import parse
 from nncli.config.schema import Config
-from nncli.config.shipped import editor_line
+from nncli.config.schema_file import editor_line
+from nncli.config.yaml.document import Document
+from nncli.config.yaml.parser import parse
+from nncli.data.io.formats import SPREADSHEETS, SUFFIXES, suffix_of
 from nncli.data.profile import ColumnProfile
-from nncli.data.scratch import folder_beside
-from nncli.data.tables import SPREADSHEETS, SUFFIXES, suffix_of
-from nncli.errors import Place, UsageError, listed, quoted
-from nncli.files import refuse_existing, write_text
+from nncli.data.store.scratch import folder_beside
+from nncli.errors import Place, UsageError
+from nncli.pipeline.prepare.notes import nothing_to_learn
+from nncli.text import listed, quoted
+from nncli.utils.atomic_files import refuse_existing, write_text
 
 Preset = Literal["tabular", "textbook"]
 Quality = Literal["fast", "balanced", "best"]

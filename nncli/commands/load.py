@@ -12,12 +12,12 @@ import polars as pl
 
 from nncli.commands.evaluate import Evaluation, evaluate_data
 from nncli.commands.predict import Tell, predict_data
-from nncli.data.targets import ClassTarget
+from nncli.data.encoders.target import ClassTarget
 from nncli.ensemble import AnyModel
-from nncli.runs.directory import Run
+from nncli.runs.run import Run
 
 if TYPE_CHECKING:
-    from nncli.data.frames import Frame
+    from nncli.data.io.dataframes import Frame
 
 
 @dataclass(frozen=True)

@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import polars as pl
 
-from nncli.data.ahead import worked_ahead
-from nncli.data.frames import as_polars
-from nncli.data.sources import is_stream
-from nncli.data.strangers import Strangers
+from nncli.data.encoders.anomalies import Strangers
+from nncli.data.io.dataframes import as_polars
+from nncli.data.io.formats import Format, read_chunks
+from nncli.data.io.prefetch import worked_ahead
+from nncli.data.io.streams import is_stream
 from nncli.data.table import Table, without_words
-from nncli.data.tables import Format, read_chunks
 from nncli.ensemble import AnyModel
-from nncli.errors import UsageError, listed
-from nncli.runs.directory import Run
-from nncli.stages import stage
+from nncli.errors import UsageError
+from nncli.runs.run import Run
+from nncli.text import listed
+from nncli.utils.logs import stage
 
 if TYPE_CHECKING:
-    from nncli.data.frames import Frame
+    from nncli.data.io.dataframes import Frame
 
 Tell: TypeAlias = Callable[[str], object]
 

@@ -13,7 +13,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema
 
 from nncli.config.schema import Config
-from nncli.specification import chosen
+from nncli.spec import chosen
 
 
 class _Written(GenerateJsonSchema):

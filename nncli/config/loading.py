@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from nncli.config.assignments import Assignment, from_environment, from_options
-from nncli.config.document import Document
-from nncli.config.presets.expansion import expand
+from nncli.config.errors.messages import validate
+from nncli.config.overrides import Assignment, from_environment, from_options
+from nncli.config.presets.apply import expand
 from nncli.config.schema import Config, ValidationFile
-from nncli.config.source import read
-from nncli.config.validation import validate
+from nncli.config.yaml.document import Document
+from nncli.config.yaml.reader import read
 from nncli.errors import ConfigError, Mistake
 
 NOTHING: Mapping[str, str] = MappingProxyType({})

@@ -8,22 +8,23 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from nncli.data.categorical import Categories
-from nncli.data.columns import Kind
+from nncli.data.columns.kinds import Kind
 from nncli.data.dialect import CsvDialect, DateFormat, Decimal, Encoding, Separator, Thousands
-from nncli.data.folds import Bootstrap, Fold
-from nncli.data.scaling import Clip, NumericScaling
-from nncli.data.words import TEXT_WIDTH
-from nncli.errors import quoted
+from nncli.data.encoders.categorical import Categories
+from nncli.data.encoders.scaling import Clip, NumericScaling
+from nncli.data.encoders.text import TEXT_WIDTH
+from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.nn.activations import Activation, ElementwiseActivation, Relu
 from nncli.nn.arrays import Backend, Precision
 from nncli.nn.initializers import Initializer
-from nncli.nn.layers import Dense, Layer, Parametrisation, Residual
+from nncli.nn.layers.dense import Dense, Parametrisation
+from nncli.nn.layers.residual import Layer, Residual
 from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
-from nncli.nn.optimizers import Adam, Optimizer
-from nncli.nn.schedules import ConstantRate, Schedule
-from nncli.specification import Count, Flag, Index, NonNegative, Positive, Share, Specification, Text
+from nncli.optim.optimizers import Adam, Optimizer
+from nncli.optim.schedules import ConstantRate, Schedule
+from nncli.spec import Count, Flag, Index, NonNegative, Positive, Share, Specification, Text
+from nncli.text import quoted
 
 MOST_EPOCHS = 1_000_000_000
 MOST_MEMBERS = 10_000

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
 
-from nncli.specification import Specification, Text
+from nncli.spec import Specification, Text
 
 AUTO: Literal["auto"] = "auto"
 COMMA, SEMICOLON, TAB, BAR = ",", ";", "\t", "|"

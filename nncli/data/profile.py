@@ -9,12 +9,12 @@ from enum import StrEnum
 
 import polars as pl
 
-from nncli.data.columns import Kind, infer_kind, parse_numbers, read_numbers, read_text, readable, unit_of
-from nncli.data.doubts import FEW
-from nncli.data.mends import MISSING_WORDS
-from nncli.data.stored import StoredTable
+from nncli.data.columns.ambiguity import FEW
+from nncli.data.columns.hints import MISSING_WORDS
+from nncli.data.columns.kinds import Kind, infer_kind, parse_numbers, read_numbers, read_text, readable, unit_of
+from nncli.data.columns.units import sign_of
+from nncli.data.store.column_store import StoredTable
 from nncli.data.table import Table
-from nncli.data.units import sign_of
 from nncli.errors import DataError
 
 COMMONEST = 5

@@ -20,7 +20,8 @@ import polars as pl
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from nncli.errors import UsageError, listed, nearest, quoted
+from nncli.errors import UsageError
+from nncli.text import listed, nearest, quoted
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]

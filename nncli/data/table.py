@@ -10,7 +10,8 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.data.dialect import PLAIN, CsvDialect
-from nncli.errors import DataError, Place, listed, nearest, quoted
+from nncli.errors import DataError, Place
+from nncli.text import listed, nearest, quoted
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from nncli.nn.arrays import Array, Bound, scalar
 from nncli.nn.initializers import Glorot, He, InitializerBase, Lecun
-from nncli.specification import ByName, NonNegative, Positive, Specification
+from nncli.spec import ByName, NonNegative, Positive, Specification
 
 
 class ActivationBase(Specification):

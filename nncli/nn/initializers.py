@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nncli.nn.arrays import Array
-from nncli.specification import Positive, Real, Shorthand, Specification
+from nncli.spec import Positive, Real, Shorthand, Specification
 
 Distribution = Literal["uniform", "normal"]
 
@@ -139,7 +139,7 @@ class Data(InitializerBase):
     """N(0, 1), then each unit scaled so that Z has standard deviation 1 over the training rows.
 
     The bias starts where a random mean of five rows (Dirichlet) lies at the activation's kink: "he+5" of Steinwart, "A
-    sober look at neural network initializations", 2019. See nncli/nn/settling.py.
+    sober look at neural network initializations", 2019. See nncli/nn/initializers.py.
     """
 
     type: Literal["data"] = "data"
@@ -166,3 +166,25 @@ Initializer = Annotated[
         also=Literal["glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal"],
     ),
 ]
+
+
+ROWS_OF_A_BIAS = 5
+
+
+def settle_dense(W: Array, b: Array | None, X: Array, factor: float, rng: np.random.Generator) -> None:
+    """Scale the columns of W (d, units), drawn from N(0, 1), and draw b (units,), for inputs X (rows, d).
+
+    Afterwards each unit of U = factor · X W has standard deviation 1 over the rows, unless it is the same in all; and
+    b_j = -Σ_k v_k U[i_k, j] for five rows i_k and weights v ~ Dirichlet(1, …, 1), drawn for each unit.
+    """
+    U = factor * (X @ W)
+    spread = U.std(axis=0, dtype=np.float64)
+    size = np.abs(U).max(axis=0, initial=0.0)
+    spread[spread <= 10.0 * np.finfo(U.dtype).eps * size] = 1.0  # rounding alone, or nothing at all
+    np.divide(W, spread, out=W)
+    if b is None:
+        return
+    units = W.shape[1]
+    rows = rng.integers(len(X), size=(ROWS_OF_A_BIAS, units))
+    v = rng.dirichlet(np.ones(ROWS_OF_A_BIAS), units).T
+    b[...] = -(v * (U[rows, np.arange(units)] / spread)).sum(axis=0)

@@ -21,7 +21,7 @@ from pydantic import Field
 
 from nncli.nn.activations import Sigmoid, Softplus
 from nncli.nn.arrays import Array, scalar
-from nncli.specification import ByName, Positive, Share, Specification
+from nncli.spec import ByName, Positive, Share, Specification
 
 Task = Literal["numbers", "classes"]
 

@@ -11,22 +11,15 @@ from pydantic import model_validator
 
 from nncli.nn.activations import Activation, Identity
 from nncli.nn.arrays import Array, Bound, Codes, Precision
-from nncli.nn.entrance import Embedding, bind_entrance
+from nncli.nn.embeddings import Embedding, bind_entrance
 from nncli.nn.initializers import Initializer
-from nncli.nn.layer import Training
-from nncli.nn.layers import (
-    Chain,
-    Dense,
-    Layer,
-    Parametrisation,
-    bind_chain,
-    numbered,
-    settle_chain,
-    slots_of,
-)
+from nncli.nn.layers.base import Training
+from nncli.nn.layers.dense import Dense, Parametrisation
+from nncli.nn.layers.residual import Layer
+from nncli.nn.layers.sequential import Sequential
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.nn.parameters import Group, Layout, Parameters, Slot, Views, under
-from nncli.specification import Count, Index, Specification
+from nncli.spec import Count, Index, Specification
 
 
 class Network(Specification):
@@ -71,7 +64,7 @@ class Network(Specification):
     def needs_data(self) -> bool:
         """Whether where its parameters start depends on the training rows: see `settle`."""
         embedding = self.numeric_embedding
-        return any(layer.needs_data for _, layer in self.chain) or bool(
+        return any(layer.needs_data for _, layer in self.sequential.named_layers) or bool(
             self.embedded and embedding and embedding.needs_data
         )
 
@@ -94,9 +87,9 @@ class Network(Specification):
         return Dense(units=self.outputs, init=self.output_init or usual, parametrisation=self.output_parametrisation)
 
     @cached_property
-    def chain(self) -> Chain:
+    def sequential(self) -> Sequential:
         """The hidden layers and the output, by the names of their parameters."""
-        return [*numbered(self.layers), ("output", self.output)]
+        return Sequential.of(self.layers, self.output)
 
     @cached_property
     def layout(self) -> Layout:
@@ -112,7 +105,7 @@ class Network(Specification):
             yield from (slot.under("numeric") for slot in self.numeric_embedding.slots(len(self.embedded)))
         for embedding in self.embeddings:
             yield embedding.slot
-        yield from slots_of(self.chain, self.inputs)
+        yield from self.sequential.parameters(self.inputs)
 
     def initialise(self, rng: np.random.Generator) -> Parameters:
         """Fresh parameters, drawn from each layer's initializer."""
@@ -128,7 +121,7 @@ class Network(Specification):
             self.numeric_embedding.settle(under(p, "numeric"), X[:, list(self.embedded)])
         wide = self.bind_inputs(p, p, X, codes)
         wide.forward()
-        settle_chain(self.chain, p, wide.Y, rng)
+        self.sequential.init_from_data(p, wide.Y, rng)
 
     def bind(
         self,
@@ -147,7 +140,7 @@ class Network(Specification):
         p, g = parameters.named, parameters.gradients
         wide = self.bind_inputs(p, g, X, codes, needs_dX=needs_dX)
         learns = bool(self.embeddings or self.embedded)
-        dense = bind_chain(self.chain, p, g, wide.Y, training=training, needs_dX=needs_dX or learns)
+        dense = self.sequential.bind(p, g, wide.Y, training=training, needs_dX=needs_dX or learns)
         end = (self.output_activation or Identity()).bind(dense.Y)
 
         def forward() -> None:
@@ -161,7 +154,7 @@ class Network(Specification):
         return BoundNetwork(X, codes, end.Y, forward, backward)
 
     def bind_inputs(self, p: Views, g: Views, X: Array, codes: Codes, *, needs_dX: bool = False) -> Bound:
-        """The input of the first layer, (rows, inputs), from X and codes: see nncli/nn/entrance.py."""
+        """The input of the first layer, (rows, inputs), from X and codes: see nncli/nn/embeddings.py."""
         return bind_entrance(self.embeddings, self.numeric_embedding, self.embedded, p, g, X, codes, needs_dX=needs_dX)
 
 

@@ -17,7 +17,7 @@ from pydantic import Field
 from nncli.nn.arrays import Array, Bound
 from nncli.nn.initializers import InitializerBase, Normal, Uniform, Zeros
 from nncli.nn.parameters import Group, Slot, Views
-from nncli.specification import ByName, Count, Positive, Specification
+from nncli.spec import ByName, Count, Positive, Specification
 
 
 class NumericEmbeddingBase(Specification):

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from nncli.reporting.document import Figure, Table, number, shown
-from nncli.reporting.drawing import FIRST, HEIGHT, INK, SECOND, SOFT, THIN, THIRD, draw, logarithmic, plain_numbers
+from nncli.reporting.page import Figure, Table, number, shown
 from nncli.reporting.statistics import Bin
+from nncli.reporting.svg import FIRST, HEIGHT, INK, SECOND, SOFT, THIN, THIRD, draw, logarithmic, plain_numbers
 
 Numbers: TypeAlias = Sequence[float] | NDArray[np.float64]
 Colour = Literal["first", "second", "third", "thin"]

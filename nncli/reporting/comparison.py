@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nncli.commands.compare import Comparison
-from nncli.commands.judging.assessment import Measured
-from nncli.commands.judging.pairs import Pair
-from nncli.errors import LONGEST_QUOTE
-from nncli.files import refuse_existing, write_text
-from nncli.reporting.document import Notice, Page, Paragraph, Part, Section, Table, number, shown
-from nncli.reporting.sections.overlay import overlay
+from nncli.evaluation.pairwise import Pair
+from nncli.evaluation.score_intervals import Measured
+from nncli.metrics.bootstrap import RESAMPLES
+from nncli.reporting.html import html, refuse_other_than_html
+from nncli.reporting.page import Notice, Page, Paragraph, Part, Section, Table, number, shown
+from nncli.reporting.sections.compared_curves import overlay
 from nncli.reporting.sections.scores import between
-from nncli.reporting.writing import html, refuse_other_than_html
-from nncli.stages import duration
-from nncli.training.bootstrap import RESAMPLES
+from nncli.text import LONGEST_QUOTE
+from nncli.utils.atomic_files import refuse_existing, write_text
+from nncli.utils.logs import duration
 from nncli.version import __version__
 
 TEST = (

@@ -7,28 +7,28 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from nncli.commands.judging.assessment import Assessment, assess
-from nncli.commands.judging.evidence import Evidence, gather
-from nncli.commands.judging.judged import Judged
-from nncli.files import refuse_existing, together, write_text
-from nncli.reporting.card import MARK as CARD_MARK
-from nncli.reporting.card import card
-from nncli.reporting.document import Page, Section, shown
-from nncli.reporting.facts import facts_of
-from nncli.reporting.sections.classes import classes
-from nncli.reporting.sections.curves import curves
+from nncli.evaluation.held_out import Judged
+from nncli.evaluation.run_summary import Evidence, gather
+from nncli.evaluation.score_intervals import Assessment, assess
+from nncli.reporting.html import MARK, html, refuse_other_than_html
+from nncli.reporting.json_report import facts_of
+from nncli.reporting.model_card import MARK as CARD_MARK
+from nncli.reporting.model_card import card
+from nncli.reporting.page import Page, Section, shown
+from nncli.reporting.sections.classification import classes
 from nncli.reporting.sections.data import data
-from nncli.reporting.sections.headline import lead, notices, summary
-from nncli.reporting.sections.influence import Influence, influence, influence_of
-from nncli.reporting.sections.numbers import numbers
+from nncli.reporting.sections.feature_importance import Influence, influence, influence_of
+from nncli.reporting.sections.intended_use import use
+from nncli.reporting.sections.largest_errors import worst
+from nncli.reporting.sections.learning_curves import curves
+from nncli.reporting.sections.overview import lead, notices, summary
 from nncli.reporting.sections.provenance import provenance
+from nncli.reporting.sections.regression import numbers
 from nncli.reporting.sections.scores import measured, recorded
-from nncli.reporting.sections.segments import segments
-from nncli.reporting.sections.use import use
-from nncli.reporting.sections.worst import worst
-from nncli.reporting.writing import MARK, html, refuse_other_than_html
+from nncli.reporting.sections.slices import segments
 from nncli.runs.history import Metrics
-from nncli.stages import stage
+from nncli.utils.atomic_files import refuse_existing, together, write_text
+from nncli.utils.logs import stage
 from nncli.version import __version__
 
 NAME = "report.html"

@@ -1,6 +1,6 @@
 """What the sections have in common: scores with intervals, errors by row, and the curves of one class against the rest.
 
-`y`, `P` and `weight` are as in nncli/training/classification.py; `positive` (rows,) says which rows are of the class.
+`y`, `P` and `weight` are as in nncli/metrics/classification.py; `positive` (rows,) says which rows are of the class.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from math import log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.commands.judging.judged import Judged
-from nncli.commands.judging.scores import Truth
-from nncli.data.targets import ClassTarget
-from nncli.training.classification import SMALLEST
+from nncli.data.encoders.target import ClassTarget
+from nncli.evaluation.held_out import Judged
+from nncli.metrics.classification import SMALLEST
+from nncli.scoring import Truth
 
 Floats = NDArray[np.float64]
 Z = 1.959964

@@ -19,11 +19,11 @@ import safetensors
 import safetensors.numpy
 
 from nncli.errors import Place, RunError
-from nncli.files import write_bytes
 from nncli.nn.arrays import Array
 from nncli.runs.manifest import CHECKPOINTS
 from nncli.training.loop import EpochReport
 from nncli.training.state import Snapshot, State
+from nncli.utils.atomic_files import write_bytes
 
 GOOD = "good."
 TRAINING = "training"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nncli.runs.loader import LARGEST_TEXT, damaged, read_verified
 from nncli.runs.manifest import HISTORY, METRICS, Manifest
-from nncli.runs.reading import LARGEST_TEXT, damaged, read_verified
 from nncli.training.loop import EpochReport
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from nncli.model import FORMAT, Version
 from nncli.nn.arrays import Backend
-from nncli.runs.names import (
+from nncli.runs.filenames import (
     CHECKPOINTS,
     CONFIG,
     HISTORY,
@@ -30,7 +30,7 @@ from nncli.runs.names import (
     Status,
     checksum_of,
 )
-from nncli.specification import Count, Specification
+from nncli.spec import Count, Specification
 
 __all__ = [
     "CHECKPOINTS",

@@ -14,13 +14,13 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from nncli.commands.load import Loaded
-from nncli.data.targets import ClassTarget
+from nncli.data.encoders.target import ClassTarget
 from nncli.errors import DataError
 from nncli.nn.losses import Task
+from nncli.runs.archive import unpack
 from nncli.runs.manifest import HISTORY
-from nncli.runs.packed import unpack
-from nncli.sklearn.fitting import Columns, Request, fit, load_packed
-from nncli.sklearn.inputs import Array, classes, features, free, numbers, spelled, weights
+from nncli.sklearn.training import Columns, Request, fit, load_packed
+from nncli.sklearn.validation import Array, classes, features, free, numbers, spelled, weights
 
 NOT_KEYS = ("config", "n_jobs", "random_state")
 LARGEST_SEED = 2**31 - 1

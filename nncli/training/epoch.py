@@ -8,14 +8,14 @@ from math import isfinite
 
 import numpy as np
 
-from nncli.data.batches import Batches
+from nncli.data.batches.batches import Batches
 from nncli.errors import NncliError
-from nncli.training.advance import bind_advance, rate_of
-from nncli.training.crew import Crew
-from nncli.training.diagnosis import diagnose
-from nncli.training.plan import Plan
+from nncli.training.arguments import Plan
+from nncli.training.batch_runner import bind_advance, rate_of
+from nncli.training.divergence import diagnose
 from nncli.training.state import State
 from nncli.training.step import Penalty
+from nncli.training.worker_threads import Crew
 
 
 class DivergedError(NncliError):

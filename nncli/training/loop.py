@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nncli.data.batches import Batches
-from nncli.data.examples import Examples
-from nncli.nn.inference import Inference
-from nncli.training.advance import rate_of
-from nncli.training.crew import Crew
+from nncli.data.batches.batches import Batches
+from nncli.data.batches.dataset import Examples
+from nncli.nn.predictor import Inference
+from nncli.training.arguments import Holdout, Plan
+from nncli.training.batch_runner import rate_of
 from nncli.training.epoch import DivergedError, Wish, bind_epoch
-from nncli.training.plan import Holdout, Plan
 from nncli.training.state import State
 from nncli.training.step import Penalty
-from nncli.training.threads import cores
+from nncli.training.worker_threads import Crew
+from nncli.utils.threads import cores
 
 SMALLEST_FACTOR = 2.0**-20
 """The rate is halved no further: what still diverges then has another cause."""

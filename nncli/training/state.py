@@ -8,13 +8,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.examples import Examples
+from nncli.data.batches.dataset import Examples
 from nncli.nn.arrays import Array
 from nncli.nn.network import Network
-from nncli.nn.optimizers import OptimizerBase
 from nncli.nn.parameters import Parameters
-from nncli.nn.schedules import Plateau
-from nncli.training.stopping import Watch
+from nncli.optim.optimizers import OptimizerBase
+from nncli.optim.schedules import Plateau
+from nncli.training.early_stopping import Watch
 
 StreamState: TypeAlias = dict[str, Any]
 """NumPy's own description of where a random stream stands; plain numbers and words."""

@@ -8,13 +8,13 @@ from typing import TypeAlias
 
 import numpy as np
 
-from nncli.data.batches import Batch, Batches
+from nncli.data.batches.batches import Batch, Batches
 from nncli.nn.arrays import Array
-from nncli.nn.layer import Training
+from nncli.nn.layers.base import Training
 from nncli.nn.losses import LossBase
 from nncli.nn.network import Network
-from nncli.nn.optimizers import Step
 from nncli.nn.parameters import Parameters
+from nncli.optim.optimizers import Step
 
 Gradient: TypeAlias = Callable[[int], float]
 """gradient(i) returns the loss of batch i of the epoch, or of a part of it, and leaves its gradient behind."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.cli.console import table
+from nncli.cli.tables import table
 from tests.cli.support import DATA, Cli, on_terminal
 
 SCORES = [

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.runs.directory import Run
+from nncli.runs.run import Run
 from tests.cli.support import COMMAND, DATA, ROOT, SECONDS, Cli, on_terminal, run, start, wait_for_epochs
 from tests.runs.support import outcome
 

@@ -26,7 +26,7 @@ def written(folder: Path, *assignments: str) -> Path:
     path = folder / "c.yaml"
     path.write_text(CONFIG)
     if assignments:
-        from nncli.config.writing import dump
+        from nncli.config.yaml.writer import dump
 
         path.write_text(dump(load_config(path, assignments).model_dump(mode="json", exclude={"output"})))
     return path

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from nncli.data.categorical import CategoricalColumn
-from nncli.data.dates import DateColumn
-from nncli.data.encoding import Column, Encoder
-from nncli.data.numeric import NumericColumn
+from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.date import DateColumn
+from nncli.data.encoders.encoder import Column, Encoder
+from nncli.data.encoders.numeric import NumericColumn
+from nncli.data.encoders.target import ClassTarget, NumberTarget, Target
+from nncli.data.encoders.text import TextColumn
 from nncli.data.table import Table
-from nncli.data.targets import ClassTarget, NumberTarget, Target
-from nncli.data.words import TextColumn
 from nncli.ensemble import Ensemble, EnsembleSpec
 from nncli.model import Model, ModelSpec
-from nncli.nn.entrance import Embedding
+from nncli.nn.embeddings import Embedding
 from nncli.nn.losses import CrossEntropy, Loss, Mse
 from nncli.nn.network import Network
 

@@ -10,7 +10,7 @@ import pytest
 from nncli.commands.check import Check, check
 from nncli.config.schema import Config
 from nncli.errors import UsageError
-from tests.commands.checks.support import codes, sound
+from tests.checks.support import codes, sound
 
 
 @pytest.fixture

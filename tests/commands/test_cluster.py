@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from nncli import train
-from nncli.commands.sessions.progress import MembersProgress
-from nncli.commands.sessions.session import Finished
 from nncli.commands.train import train_events
 from nncli.errors import UsageError
+from nncli.pipeline.train.events import Finished, MembersProgress
 from tests.commands.ensembles import bits, config_of
 
 distributed = pytest.importorskip("distributed")
@@ -56,6 +55,6 @@ def test_a_cluster_is_told_to_stop(cluster: Any, tmp_path: Path) -> None:
 
 
 def test_no_scheduler_is_said_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nncli.commands.together.executors.SECONDS_TO_CONNECT", 0.5)
+    monkeypatch.setattr("nncli.pipeline.parallel.executor.SECONDS_TO_CONNECT", 0.5)
     with pytest.raises(UsageError, match="no Dask scheduler"):
         train(config_of(tmp_path), output=tmp_path / "run", scheduler="tcp://127.0.0.1:9")

@@ -12,9 +12,9 @@ import pytest
 
 from nncli import compare, cross_validate, train
 from nncli.commands.compare import Comparison
-from nncli.commands.judging.judged import judge
-from nncli.commands.judging.pairs import held_out
 from nncli.errors import RunError, UsageError
+from nncli.evaluation.held_out import judge
+from nncli.evaluation.pairwise import held_out
 from nncli.runs.manifest import CONFIG, MANIFEST
 from tests.cli.support import DATA
 from tests.runs.support import change_manifest, changed

@@ -12,16 +12,16 @@ import pytest
 
 from nncli import cross_validate, evaluate, resume_cross_validation
 from nncli.commands.cross_validate import CrossValidated, cross_validation_events
-from nncli.commands.judging.scores import headlines
-from nncli.commands.sessions.progress import MembersProgress, MembersStarted
-from nncli.commands.together.folds import CrossValidation
 from nncli.config.loading import load_config
-from nncli.data.folds import Fold
+from nncli.data.splitting.folds import Fold
 from nncli.errors import BusyError, ConfigError, DataError, NncliError, RunError, UsageError
-from nncli.runs.directory import Run
+from nncli.metrics.registry import ClassificationScores
+from nncli.pipeline.ensemble.cross_validation import CrossValidation
+from nncli.pipeline.train.events import MembersProgress, MembersStarted
+from nncli.runs.filenames import RECORD
 from nncli.runs.manifest import CONFIG, METRICS
-from nncli.runs.names import RECORD
-from nncli.training.metrics import ClassificationScores
+from nncli.runs.run import Run
+from nncli.scoring import headlines
 from tests.cli.support import DATA
 from tests.commands.ensembles import config_of, written
 

@@ -11,12 +11,12 @@ import pytest
 
 from nncli import evaluate, predict, train
 from nncli.commands.predict import predict_chunks
-from nncli.commands.preparing.notes import spelled_alike
-from nncli.commands.preparing.prepare import Prepared, prepare
 from nncli.config.schema import Config
 from nncli.data.dialect import CsvDialect
 from nncli.errors import DataError
-from nncli.runs.directory import Run
+from nncli.pipeline.prepare.notes import spelled_alike
+from nncli.pipeline.prepare.prepare import Prepared, prepare
+from nncli.runs.run import Run
 
 ROWS: list[tuple[object, ...]] = [(i / 7, (i % 5) * 1234.5, "north" if i % 3 else "süd", i / 3) for i in range(60)]
 NAMES = ("width", "price", "town", "y")

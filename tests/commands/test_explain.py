@@ -14,12 +14,12 @@ import polars as pl
 import pytest
 
 from nncli import evaluate, explain, predict, train
-from nncli.commands.explaining.attribution import Attributions
-from nncli.commands.explaining.encoded import EncodedRows
-from nncli.commands.judging.judged import judge
-from nncli.commands.judging.scores import headlines
 from nncli.errors import DataError, RunError, UsageError
-from nncli.runs.reading import read_model
+from nncli.evaluation.held_out import judge
+from nncli.inspection.attribution import Attributions
+from nncli.inspection.encoded_rows import EncodedRows
+from nncli.runs.loader import read_model
+from nncli.scoring import headlines
 from tests.cli.support import DATA
 from tests.commands.ensembles import written
 

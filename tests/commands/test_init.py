@@ -14,12 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nncli.commands.init import Preset, Quality, begin, config_for, init, is_a_table
-from nncli.commands.preparing.prepare import prepare
 from nncli.config.loading import load_config
-from nncli.config.parsing import parse
 from nncli.config.schema import Config
-from nncli.errors import DataError, NncliError, UsageError, quoted
+from nncli.config.yaml.parser import parse
+from nncli.errors import DataError, NncliError, UsageError
 from nncli.nn.losses import Mse
+from nncli.pipeline.prepare.prepare import prepare
+from nncli.text import quoted
 from tests.cli.support import DATA
 
 N = 40

@@ -11,15 +11,15 @@ import polars as pl
 import pytest
 
 from nncli import evaluate, predict, train
-from nncli.commands.preparing.prepare import prepare
 from nncli.commands.train import resume
 from nncli.config.loading import load_config
-from nncli.data.columns import Kind
-from nncli.data.targets import NumberTarget
+from nncli.data.columns.kinds import Kind
+from nncli.data.encoders.target import NumberTarget
 from nncli.errors import DataError
 from nncli.model import Model
-from nncli.runs.directory import Run
+from nncli.pipeline.prepare.prepare import prepare
 from nncli.runs.manifest import CONFIG, WEIGHTS
+from nncli.runs.run import Run
 
 N = 120
 

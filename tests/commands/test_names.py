@@ -13,11 +13,13 @@ from nncli import predict, train
 from nncli.config.loading import load_config
 from nncli.nn.activations import Activation, ElementwiseActivation
 from nncli.nn.initializers import Initializer
-from nncli.nn.layers import ActivationLayer, Dense, Layer, Residual
-from nncli.nn.learned import Parametric
+from nncli.nn.layers.activation import ActivationLayer
+from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.parametric import Parametric
+from nncli.nn.layers.residual import Layer, Residual
 from nncli.nn.losses import CrossEntropy, Hinge, Loss, Poisson
-from nncli.nn.optimizers import Optimizer
-from nncli.nn.schedules import Schedule
+from nncli.optim.optimizers import Optimizer
+from nncli.optim.schedules import Schedule
 from nncli.runs.manifest import CONFIG
 from tests.unions import members, tag
 

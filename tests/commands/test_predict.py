@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from nncli import evaluate, predict
 from nncli.commands.predict import predict_chunks, predict_frame
-from nncli.data.strangers import Strange
-from nncli.data.tables import read_chunks
+from nncli.data.encoders.anomalies import Strange
+from nncli.data.io.formats import read_chunks
 from nncli.errors import DataError, RunError, UsageError
-from nncli.runs.directory import Run
-from nncli.training.metrics import ClassificationScores
+from nncli.metrics.registry import ClassificationScores
+from nncli.runs.run import Run
 from tests.cli.support import DATA
 
 TABLE = DATA / "penguins.csv"

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.commands.train import MAY_CHANGE, resume, resume_events, train, train_events
+from nncli.commands.train import resume, resume_events, train, train_events
 from nncli.config.schema import Config
 from nncli.errors import ConfigError, RunError
-from nncli.runs.directory import Run
+from nncli.pipeline.train.provenance import MAY_CHANGE
+from nncli.runs.loader import read_spec
 from nncli.runs.manifest import CONFIG, MANIFEST, MODEL
-from nncli.runs.reading import read_spec
+from nncli.runs.run import Run
 from nncli.training.epoch import DivergedError
 from tests.cli.support import DATA, Cli
 from tests.runs.support import change_manifest, changed, checkpoints, damaged, in_parts, outcome, signed, stop_at

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.commands.preparing.prepare import prepare
-from nncli.commands.sessions.session import Finished
 from nncli.commands.train import train
 from nncli.config.loading import load_config
+from nncli.pipeline.prepare.prepare import prepare
+from nncli.pipeline.train.events import Finished
 from nncli.runs.checkpoints import read_checkpoint
 from nncli.runs.manifest import CHECKPOINTS, HISTORY, MODEL, WEIGHTS
 from tests.cli.support import DATA
@@ -170,7 +170,7 @@ def test_rows_held_out_of_one_table_change_nothing_either(
 
 
 def held_out(rows: int, labels: list[str] | None) -> list[int]:
-    from nncli.data.splits import split_rows
+    from nncli.data.splitting.holdout import split_rows
     from nncli.training.state import Streams
 
     codes = None if labels is None else pl.Series(labels).rank("dense").to_numpy().astype("int64")

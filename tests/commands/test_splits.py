@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.commands.preparing.prepare import Prepared, prepare
 from nncli.config.schema import Config
-from nncli.data.numeric import NumericColumn
+from nncli.data.encoders.numeric import NumericColumn
 from nncli.errors import DataError
+from nncli.pipeline.prepare.prepare import Prepared, prepare
 
 N = 120
 TABLE = pl.DataFrame(

@@ -12,16 +12,16 @@ import polars as pl
 import pytest
 
 from nncli import predict, train
-from nncli.commands.preparing.prepare import prepare
-from nncli.commands.sessions.session import Finished, Started
 from nncli.commands.train import resume, train_events
 from nncli.config.loading import load_config
 from nncli.errors import ConfigError, DataError, NncliError, UsageError
-from nncli.runs.directory import Run
+from nncli.metrics.registry import ClassificationScores
+from nncli.pipeline.prepare.prepare import prepare
+from nncli.pipeline.train.events import Finished, Started
+from nncli.runs.loader import read_model
 from nncli.runs.manifest import HISTORY, MANIFEST, METRICS, WEIGHTS
-from nncli.runs.reading import read_model
+from nncli.runs.run import Run
 from nncli.training.loop import EpochReport
-from nncli.training.metrics import ClassificationScores
 from tests.cli.support import DATA
 
 Trainer = Callable[..., Finished]

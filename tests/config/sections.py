@@ -17,9 +17,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from nncli.config.errors.messages import validate
 from nncli.config.overrides import overridden
-from nncli.config.parsing import parse
-from nncli.config.validation import validate
+from nncli.config.yaml.parser import parse
 from nncli.errors import ConfigError, Mistake
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import strategies as st
 
-from nncli.config.parsing import parse
+from nncli.config.yaml.parser import parse
 from nncli.errors import ConfigError, Mistake
 
 ONE_MIB = 1 << 20

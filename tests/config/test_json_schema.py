@@ -16,10 +16,10 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from nncli.config.json_schema import json_schema
-from nncli.config.parsing import parse
-from nncli.config.presets.expansion import QUALITIES, TABULAR
+from nncli.config.presets.apply import QUALITIES, TABULAR
 from nncli.config.schema import Config
-from nncli.config.shipped import SCHEMA, editor_line
+from nncli.config.schema_file import SCHEMA, editor_line
+from nncli.config.yaml.parser import parse
 from tests.cli.support import CONFIGS, ROOT
 from tests.test_docs import blocks
 

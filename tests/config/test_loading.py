@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from nncli.config.assignments import passed_over
 from nncli.config.loading import load_config, load_usable, placed
+from nncli.config.overrides import passed_over
 from nncli.config.schema import ValidationFile
 from nncli.errors import ConfigError, Mistake, Place, UsageError
-from nncli.nn.layers import Dense
-from nncli.nn.optimizers import Sgd
+from nncli.nn.layers.dense import Dense
+from nncli.optim.optimizers import Sgd
 
 
 def test_tables_are_found_beside_the_configuration(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.config.document import Document
 from nncli.config.overrides import overridden
-from nncli.config.parsing import parse
-from nncli.config.writing import dump
+from nncli.config.yaml.document import Document
+from nncli.config.yaml.parser import parse
+from nncli.config.yaml.writer import dump
 from nncli.errors import ConfigError, Place, UsageError
 from tests.config.support import SCALARS, SECTIONS, YAML_LIKE
 

@@ -8,20 +8,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nncli.config.errors.messages import validate
 from nncli.config.overrides import overridden
-from nncli.config.parsing import parse
 from nncli.config.schema import Config
-from nncli.config.validation import validate
-from nncli.config.writing import dump
-from nncli.data.columns import Kind
+from nncli.config.yaml.parser import parse
+from nncli.config.yaml.writer import dump
+from nncli.data.columns.kinds import Kind
 from nncli.errors import ConfigError
 from nncli.nn.activations import Relu, Tanh
 from nncli.nn.initializers import Data, He
-from nncli.nn.layers import Dense, Residual
+from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.residual import Residual
 from nncli.nn.losses import Quantile
 from nncli.nn.numeric_embeddings import Periodic
-from nncli.nn.optimizers import Sgd
-from nncli.nn.schedules import ConstantRate, CosineRate
+from nncli.optim.optimizers import Sgd
+from nncli.optim.schedules import ConstantRate, CosineRate
 
 LEAST = "data: {path: t.csv, target: y}\n"
 

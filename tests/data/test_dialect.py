@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from nncli.data.columns.datetimes import parse_dates
 from nncli.data.dialect import PLAIN, CsvDialect
-from nncli.data.moments import parse_dates
 
 
 @pytest.mark.parametrize("encoding", ["auto", "utf-8", "UTF8", "utf-8-sig", "latin-1", "cp1252", "utf-16", "cp037"])

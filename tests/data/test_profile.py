@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.columns import Kind
+from nncli.data.columns.kinds import Kind
 from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key, profile, profile_column
-from nncli.data.scratch import Scratch
-from nncli.data.storing import store
+from nncli.data.store.scratch import Scratch
+from nncli.data.store.writer import store
 from nncli.data.table import Table
 from nncli.errors import DataError
 

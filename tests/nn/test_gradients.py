@@ -12,14 +12,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nncli.nn.activations import Activation, ElementwiseActivation, Mish, Tanh
-from nncli.nn.checks import GradientCheck, gradient_error
-from nncli.nn.entrance import Embedding
-from nncli.nn.layer import LayerBase, Training
-from nncli.nn.layers import ActivationLayer, Dense, Dropout, Layer, Residual
-from nncli.nn.learned import Parametric, Scale
+from nncli.nn.embeddings import Embedding
+from nncli.nn.gradcheck import GradientCheck, gradient_error
+from nncli.nn.layers.activation import ActivationLayer
+from nncli.nn.layers.base import LayerBase, Training
+from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.dropout import Dropout
+from nncli.nn.layers.normalization import BatchNorm, LayerNorm
+from nncli.nn.layers.parametric import Parametric, Scale
+from nncli.nn.layers.residual import Layer, Residual
 from nncli.nn.losses import CrossEntropy, Hinge, Huber, Loss, LossBase, Mae, Mse, Poisson, Quantile
 from nncli.nn.network import Network
-from nncli.nn.normalization import BatchNorm, LayerNorm
 from nncli.nn.numeric_embeddings import NumericEmbedding, Periodic, PiecewiseLinear
 from tests.nn.networks import network_of
 from tests.unions import members, tag

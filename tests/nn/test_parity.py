@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from nncli.nn.activations import Activation, ElementwiseActivation
-from nncli.nn.layers import Layer
-from nncli.nn.learned import Parametric
+from nncli.nn.layers.parametric import Parametric
+from nncli.nn.layers.residual import Layer
 from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
-from nncli.nn.optimizers import Optimizer
+from nncli.optim.optimizers import Optimizer
 from tests.reference import recipe
 from tests.reference.replay import FOLDER, TOLERANCE, Reference, errors, read, run_nncli
 from tests.unions import members, tag

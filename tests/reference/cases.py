@@ -8,14 +8,17 @@ from typing import Any, get_args
 import numpy as np
 
 from nncli.nn.activations import Activation, Elu, Gelu, LeakyRelu, Mish, Relu, Selu, Silu, Softmax, Tanh
-from nncli.nn.entrance import Embedding
-from nncli.nn.layers import ActivationLayer, Dense, Dropout, Layer, Parametrisation, Residual
-from nncli.nn.learned import Parametric, Scale
+from nncli.nn.embeddings import Embedding
+from nncli.nn.layers.activation import ActivationLayer
+from nncli.nn.layers.dense import Dense, Parametrisation
+from nncli.nn.layers.dropout import Dropout
+from nncli.nn.layers.normalization import BatchNorm, LayerNorm
+from nncli.nn.layers.parametric import Parametric, Scale
+from nncli.nn.layers.residual import Layer, Residual
 from nncli.nn.losses import ClassLoss, CrossEntropy, Hinge, Huber, Loss, Mae, Mse, Poisson, Quantile
 from nncli.nn.network import Network
-from nncli.nn.normalization import BatchNorm, LayerNorm
 from nncli.nn.numeric_embeddings import NumericEmbedding, Periodic, PiecewiseLinear
-from nncli.nn.optimizers import Adagrad, Adam, AdamW, Lion, Optimizer, RmsProp, Sgd
+from nncli.optim.optimizers import Adagrad, Adam, AdamW, Lion, Optimizer, RmsProp, Sgd
 from tests.reference.replay import Case
 
 ROWS = 20

@@ -15,14 +15,14 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.examples import Examples
-from nncli.nn.inference import Inference
+from nncli.data.batches.dataset import Examples
 from nncli.nn.losses import CrossEntropy, Loss, Mse
 from nncli.nn.network import Network
-from nncli.nn.optimizers import AdamW
-from nncli.nn.schedules import CoslogRate
+from nncli.nn.predictor import Inference
+from nncli.optim.optimizers import AdamW
+from nncli.optim.schedules import CoslogRate
+from nncli.training.arguments import Plan
 from nncli.training.loop import fit
-from nncli.training.plan import Plan
 from nncli.training.state import State, Streams
 
 FILE = Path(__file__).resolve().parent / "recipes" / "realmlp.json"

@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.batches import Batches
-from nncli.data.examples import Examples
-from nncli.nn.inference import Inference
-from nncli.nn.layer import Training
+from nncli.data.batches.batches import Batches
+from nncli.data.batches.dataset import Examples
+from nncli.nn.layers.base import Training
 from nncli.nn.losses import Loss
 from nncli.nn.network import Network
-from nncli.nn.optimizers import Optimizer
 from nncli.nn.parameters import Parameters
-from nncli.specification import Specification
+from nncli.nn.predictor import Inference
+from nncli.optim.optimizers import Optimizer
+from nncli.spec import Specification
 from nncli.training.step import Penalty, bind_gradient, bind_step
 
 FOLDER = Path(__file__).resolve().parent

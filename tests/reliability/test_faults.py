@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from nncli import train
-from nncli.commands.generate import generate_data
+from nncli.commands.generate_data import generate_data
 from nncli.commands.train import resume
 from nncli.errors import NncliError, RunError
-from nncli.runs.directory import Run
+from nncli.runs.run import Run
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def full(*_: object, **__: object) -> None:
 def test_a_folder_that_cannot_be_synced_makes_no_second_run(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nncli.runs.directory.sync_folder", full)
+    monkeypatch.setattr("nncli.runs.run.sync_folder", full)
     with pytest.raises(NncliError, match="No space left"):
         train(config, output=tmp_path / "runs" / "a")
     assert list((tmp_path / "runs").iterdir()) == []
@@ -49,7 +49,7 @@ def test_the_error_told_is_the_one_that_ended_the_training(
     def fail_again(*_: object) -> None:
         raise second
 
-    monkeypatch.setattr("nncli.commands.sessions.session.save_checkpoint", fail)
+    monkeypatch.setattr("nncli.pipeline.train.session.save_checkpoint", fail)
     monkeypatch.setattr(Run, "save_history", fail_again)
     with pytest.raises(NncliError, match="the first"):
         train(config, output=tmp_path / "a")

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from nncli.reporting.charts import Axis, Line, Range, bars, lines, points, ranges, scatter, spread, table_of, wide
-from nncli.reporting.document import Figure, Table
-from nncli.reporting.drawing import tick
+from nncli.reporting.page import Figure, Table
 from nncli.reporting.statistics import Bin
+from nncli.reporting.svg import tick
 from tests.reporting.support import HOSTILE
 
 NOTHING = Table("t", ("a",), ())

@@ -12,8 +12,8 @@ import pytest
 from nncli import compare, resume, train
 from nncli.errors import UsageError
 from nncli.reporting.comparison import page_of, write_comparison
-from nncli.reporting.document import Gallery, Table
-from nncli.reporting.sections.overlay import at_epochs, overlay
+from nncli.reporting.page import Gallery, Table
+from nncli.reporting.sections.compared_curves import at_epochs, overlay
 from nncli.runs.history import History
 from nncli.training.loop import EpochReport
 from tests.cli.support import DATA

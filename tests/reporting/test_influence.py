@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nncli.commands.explaining.dependence import Dependence
-from nncli.commands.judging.judged import judge
-from nncli.reporting.sections import influence
-from nncli.reporting.sections.influence import attributions, influence_of
+from nncli.evaluation.held_out import judge
+from nncli.inspection.partial_dependence import Dependence
+from nncli.reporting.sections import feature_importance as influence
+from nncli.reporting.sections.feature_importance import attributions, influence_of
 
 
 def test_a_column_that_matters_comes_first(line: Path) -> None:

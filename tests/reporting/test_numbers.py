@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nncli.commands.judging.judged import Judged, judge
+from nncli.evaluation.held_out import Judged, judge
 from nncli.model import Predictions
 from nncli.nn.losses import Quantile
-from nncli.reporting.document import Gallery, Part
-from nncli.reporting.sections import numbers as module
-from nncli.reporting.sections.numbers import numbers
+from nncli.reporting.page import Gallery, Part
+from nncli.reporting.sections import regression as module
+from nncli.reporting.sections.regression import numbers
 
 
 def parts_of(judged: Judged) -> tuple[Part, ...]:

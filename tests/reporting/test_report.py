@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 
 from nncli import train
-from nncli.commands.sessions.session import Finished
 from nncli.commands.train import train_events
 from nncli.errors import RunError, UsageError
+from nncli.pipeline.train.events import Finished
 from nncli.reporting.report import Written, report
 from nncli.runs.manifest import HISTORY, MANIFEST, MODEL
 from tests.reporting.support import hostile_run

@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.commands.judging.assessment import assess
-from nncli.commands.judging.judged import Judged, judge
 from nncli.data.table import Table
+from nncli.evaluation.held_out import Judged, judge
+from nncli.evaluation.score_intervals import assess
 from nncli.model import Predictions
-from nncli.reporting.document import Figure, Paragraph
-from nncli.reporting.sections import segments as module
-from nncli.reporting.sections.segments import parts_of, segments
+from nncli.reporting.page import Figure, Paragraph
+from nncli.reporting.sections import slices as module
+from nncli.reporting.sections.slices import parts_of, segments
 
 
 def with_columns(judged: Judged, **columns: Sequence[object]) -> Judged:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from nncli.commands.judging.assessment import assess
-from nncli.commands.judging.judged import judge
+from nncli.evaluation.held_out import judge
+from nncli.evaluation.score_intervals import assess
 from nncli.reporting.statistics import curve, most_errors, reliability, row_errors, surprise, wilson
 
 

@@ -14,21 +14,21 @@ import numpy as np
 import pytest
 import safetensors
 
-from nncli.commands.preparing.prepare import prepare
 from nncli.commands.train import resume, train
 from nncli.config.loading import load_config
-from nncli.data.examples import Examples
+from nncli.data.batches.dataset import Examples
 from nncli.errors import RunError
 from nncli.nn.losses import Mse
 from nncli.nn.network import Network
-from nncli.nn.optimizers import Adam
-from nncli.nn.schedules import ConstantRate
+from nncli.optim.optimizers import Adam
+from nncli.optim.schedules import ConstantRate
+from nncli.pipeline.prepare.prepare import prepare
 from nncli.runs.checkpoints import load_checkpoint, read_checkpoint, save_checkpoint
-from nncli.runs.directory import Run
 from nncli.runs.manifest import CHECKPOINTS
+from nncli.runs.run import Run
+from nncli.training.arguments import Plan
 from nncli.training.epoch import Wish
 from nncli.training.loop import EpochReport, Paused, fit
-from nncli.training.plan import Plan
 from nncli.training.state import State, Streams
 from tests.cli.support import DATA
 from tests.runs.support import checkpoints, in_a_process_of_its_own, outcome, stop_at

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from nncli.errors import RunError
-from nncli.runs.directory import Run
 from nncli.runs.history import read_history, read_metrics
 from nncli.runs.manifest import HISTORY, METRICS
+from nncli.runs.run import Run
 
 
 def test_every_epoch_is_read_with_the_name_of_its_metric(penguins: Path) -> None:

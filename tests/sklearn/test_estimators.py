@@ -23,9 +23,10 @@ from nncli import load, predict, train
 from nncli.config.schema import Config
 from nncli.ensemble import Ensemble
 from nncli.model import Model
-from nncli.nn.layers import Dense, Layer
-from nncli.nn.learned import Scale
-from nncli.runs.directory import Run
+from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.parametric import Scale
+from nncli.nn.layers.residual import Layer
+from nncli.runs.run import Run
 from nncli.sklearn import NNClassifier, NNRegressor
 from nncli.sklearn.estimators import NOT_KEYS
 from tests.cli.support import DATA, ROOT

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from nncli.data.examples import Examples
+from nncli.data.batches.dataset import Examples
 from nncli.nn.activations import Tanh
-from nncli.nn.entrance import Embedding
-from nncli.nn.layers import Dense
+from nncli.nn.embeddings import Embedding
+from nncli.nn.layers.dense import Dense
 from nncli.nn.losses import CrossEntropy, Mse
 from nncli.nn.network import Network
-from nncli.nn.optimizers import Adam
-from nncli.nn.schedules import ConstantRate
+from nncli.optim.optimizers import Adam
+from nncli.optim.schedules import ConstantRate
+from nncli.training.arguments import Holdout, Plan
 from nncli.training.epoch import Wish
 from nncli.training.loop import EpochReport, fit
-from nncli.training.plan import Holdout, Plan
 from nncli.training.state import State, Streams
 
 

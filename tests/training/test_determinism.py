@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncli.nn.layers import Dense, Dropout, Layer
-from nncli.nn.optimizers import Optimizer
-from nncli.nn.schedules import CosineRate, ReduceOnPlateau
+from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.dropout import Dropout
+from nncli.nn.layers.residual import Layer
+from nncli.optim.optimizers import Optimizer
+from nncli.optim.schedules import CosineRate, ReduceOnPlateau
 from nncli.training.epoch import Wish
 from nncli.training.loop import fit
 from nncli.training.state import Streams

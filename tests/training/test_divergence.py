@@ -1,161 +1,332 @@
-"""Numbers that stop being finite: where that is met, what is kept, and how a training goes back."""
+"""What diverged is told by its layer, and why by the likeliest cause and its mend."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
-from nncli.data.examples import Examples
-from nncli.errors import NncliError
-from nncli.nn.activations import Tanh
-from nncli.nn.entrance import Embedding
-from nncli.nn.layers import Dense
-from nncli.nn.optimizers import Sgd
-from nncli.nn.schedules import ConstantRate
-from nncli.training.epoch import DivergedError, Wish
-from nncli.training.loop import EpochReport, Paused, RateHalved, fit
-from nncli.training.plan import Plan
-from tests.training.plans import (
-    bits,
-    fresh,
-    full_plan,
-    network_of,
-    plan_of,
-    reports_of,
-    rows_of,
-    train,
+from nncli.commands.train import train
+from nncli.config.loading import load_config
+from nncli.data.batches.dataset import Examples
+from nncli.errors import DataError
+from nncli.nn.losses import CrossEntropy, Mae, Mse
+from nncli.nn.network import Network
+from nncli.nn.parameters import Parameters
+from nncli.optim.optimizers import Sgd
+from nncli.optim.schedules import ConstantRate
+from nncli.pipeline.prepare.prepare import prepare
+from nncli.training.arguments import Plan
+from nncli.training.divergence import Diagnosis, diagnose
+from nncli.training.epoch import DivergedError
+from nncli.training.loop import fit
+from nncli.training.state import State, Streams
+
+NETWORK = Network.model_validate(
+    {
+        "features": 3,
+        "embeddings": [{"name": "town", "slots": 3, "width": 2}],
+        "layers": [3, "batch_norm", {"type": "residual", "layers": [3]}, {"type": "dropout", "rate": 0.5}, 4],
+        "outputs": 2,
+    }
 )
+X, CODES = np.ones((4, 3), np.float32), np.zeros((4, 1), np.int64)
+NAMES = ("age", "in\x1bcome")
 
 
-@pytest.mark.parametrize("row", [0, 3])
-@pytest.mark.parametrize("embeddings", [(), (Embedding(name="town", slots=3, width=2),)], ids=["numbers", "with codes"])
-def test_a_nan_in_the_data_is_met_at_its_step(row: int, embeddings: tuple[Embedding, ...]) -> None:
-    plan = plan_of(network=network_of(Dense(units=5), embeddings=embeddings), epochs=5, batch_size=29)
-    examples = rows_of(plan)
-    examples.X[row, 1] = np.nan
-    with pytest.raises(
-        DivergedError, match=r"the loss became nan at step 1 \(epoch 1\), first in layers.0; nothing was kept"
-    ):
-        train(plan, examples)
+def plan_of(network: Network = NETWORK, **rest: Any) -> Plan:
+    plain = {
+        "loss": CrossEntropy(),
+        "optimizer": Sgd(),
+        "schedule": ConstantRate(initial=0.1),
+        "batch_size": 4,
+        "epochs": 30,
+    }
+    return Plan(network=network, **{**plain, "features": NAMES, **rest})
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_a_huge_learning_rate_diverges_and_the_error_names_step_epoch_and_rate(precision: Any) -> None:
-    network = network_of(Dense(units=5), Dense(units=5), precision=precision)
-    plan = plan_of(network=network, optimizer=Sgd(), schedule=ConstantRate(initial=1e30), epochs=50)
-    state = fresh(plan)
+def diagnosed(
+    parameters: Parameters, X: Any = X, codes: Any = CODES, rate: float = 0.1, gradient: bool = False
+) -> Diagnosis:
+    examples = Examples(X, codes, np.zeros(len(X), np.int64))
+    plan = plan_of(NETWORK.model_copy(update={"features": X.shape[1]}))
+    return diagnose(plan, parameters, examples, np.arange(len(X)), rate, gradient=gradient)
+
+
+def healthy() -> Parameters:
+    return NETWORK.initialise(np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("name", list(healthy().named))
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_parameter_that_is_not_finite_names_its_layer(name: str, value: float) -> None:
+    parameters = healthy()
+    parameters.named[name].flat[-1] = value
+    layer = diagnosed(parameters).layer
+    assert layer == name if name == "embeddings.town" else name.startswith(f"{layer}.")
+
+
+def test_the_first_of_several_is_named() -> None:
+    parameters = healthy()
+    for name in ("output.bias", "layers.4.weight", "layers.1.gamma"):
+        parameters.named[name][...] = np.nan
+        assert diagnosed(parameters).layer == name.rpartition(".")[0]
+
+
+@pytest.mark.parametrize("layer", ["layers.0", "layers.4", "output"])
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_an_output_that_overflows_names_its_layer(layer: str) -> None:
+    parameters = healthy()
+    parameters.named[f"{layer}.weight"][...] = 3e38
+    parameters.named[f"{layer}.bias"][...] = 3e38
+    assert diagnosed(parameters).layer == layer
+
+
+def test_the_parameters_are_left_alone() -> None:
+    parameters = healthy()
+    diagnosed(parameters)
+    assert parameters.theta.tobytes() == healthy().theta.tobytes()
+    assert parameters.statistics.tobytes() == healthy().statistics.tobytes()
+
+
+def test_the_rate_is_the_likeliest_cause_when_the_inputs_are_scaled() -> None:
+    cause = diagnosed(healthy(), rate=0.25).cause
+    assert "0.25" in cause
+    assert "learning_rate" in cause
+    assert "clip_norm" in cause
+
+
+def test_a_column_that_is_not_scaled_is_named() -> None:
+    far = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    far[:, 1] = [1e6, 1.5e6, -2e6, 1.7e6]
+    cause = diagnosed(healthy(), far).cause
+    assert "'in\\x1bcome' reaches 2e+06" in cause
+    assert "standard" in cause
+    far[:, 2] = [3e8, 1e9, 2e8, -5e8]
+    assert "feature 3 reaches 1e+09" in diagnosed(healthy(), far).cause
+
+
+def test_without_a_number_the_rate_is_to_blame() -> None:
+    network = NETWORK.model_validate({**NETWORK.model_dump(), "features": 0})
+    parameters = network.initialise(np.random.default_rng(0))
+    none = np.empty((4, 0), np.float32)
+    assert "learning rate" in diagnosed(parameters, none).cause
+
+
+# --- in a training
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=200)
+    frame = pl.DataFrame({"small": x, "salary": 1e5 * rng.normal(size=200), "town": ["a", "b"] * 100, "y": x})
+    frame.write_csv(tmp_path / "t.csv")
+    return tmp_path / "t.csv"
+
+
+def diverged(table: Path, rest: str) -> DivergedError:
+    config = table.with_name("c.yaml")
+    config.write_text(f"data: {{path: t.csv, target: y}}\noptimizer: sgd\nepochs: 50\n{rest}")
     with pytest.raises(DivergedError) as caught:
-        list(fit(plan, state, rows_of(plan)))
-    assert f"at step {state.step} (epoch {state.epoch + 1})" in str(caught.value)
-    assert state.step > 1
-    assert "1e+30" in str(caught.value.hint)
-    assert isinstance(caught.value, NncliError)
+        train(config, output=table.with_name("run"))
+    return caught.value
 
 
-def poisoned(plan: Plan) -> tuple[Examples, Callable[[int], Wish]]:
-    """Rows that are numbers for two epochs of four steps and no numbers from then on."""
-    examples = rows_of(plan)
-
-    def after_batch(step: int) -> Wish:
-        if step == 8:
-            examples.X[...] = np.nan
-        return Wish.GO_ON
-
-    return examples, after_batch
+@pytest.mark.parametrize("town", ["a category first", "numbers first"])
+def test_the_column_that_was_not_scaled_is_named_whatever_stands_before_it(table: Path, town: str) -> None:
+    if town == "a category first":
+        pl.read_csv(table).select("town", "small", "salary", "y").write_csv(table)
+    error = diverged(table, "encoding: {numeric: none}\nlayers: [8]\nlearning_rate: 0.1")
+    assert error.hint is not None
+    assert "'salary' reaches" in error.hint
+    assert "encoding: {numeric: standard}" in error.hint
 
 
-def test_what_was_best_before_a_divergence_is_kept() -> None:
-    plan = plan_of(epochs=9)
-    state = fresh(plan)
-    examples, after_batch = poisoned(plan)
-    reports = reports_of(plan, state, examples, after_batch=after_batch)
-    assert [next(reports).epoch, next(reports).epoch] == [1, 2]
-    best = state.best.theta.copy()
-    with pytest.raises(
-        DivergedError, match=r"at step 9 \(epoch 3\), first in layers.0; the weights of epoch 2 were kept"
-    ):
-        next(reports)
-    assert state.epoch == 2
-    np.testing.assert_array_equal(state.best.theta, best)
+def test_the_rate_is_named_when_all_is_scaled(table: Path) -> None:
+    error = diverged(table, "layers: [8, 8]\nlearning_rate: 1.0e+6")
+    assert error.hint is not None
+    assert "1e+06" in error.hint
+    assert "salary" not in error.hint
 
 
-@pytest.mark.parametrize("epochs", [1, 5])
-def test_weights_that_overflow_in_the_last_step_of_an_epoch_are_never_kept_as_the_best(epochs: int) -> None:
-    plan = plan_of(
-        network=network_of(precision="float32"),
-        optimizer=Sgd(),
-        schedule=ConstantRate(initial=1e300),
-        batch_size=29,
-        epochs=epochs,
+@pytest.mark.parametrize(("layers", "place"), [("[]", "output"), ("[8, 8, 8]", "layers.0")])
+def test_the_first_layer_to_overflow_is_named(table: Path, layers: str, place: str) -> None:
+    error = diverged(table, f"layers: {layers}\nencoding: {{numeric: none}}\nlearning_rate: 1.0e+38")
+    assert f"first in {place};" in error.message
+
+
+# --- every cause, in a training that diverges of it
+
+
+def sentence(table: Path, rest: str) -> str:
+    hint = diverged(table, rest).hint
+    assert hint is not None
+    return hint
+
+
+def noise(n: int = 400, seed: int = 0) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.random.default_rng(seed).normal(size=n)
+
+
+@pytest.mark.parametrize("numeric", ["standard", "none"])
+def test_an_outlier_is_named_by_its_row_and_column(tmp_path: Path, numeric: str) -> None:
+    x = noise()
+    x[122] = 1e7
+    pl.DataFrame({"a": noise(seed=1), "pay": x, "y": noise(seed=2)}).write_csv(tmp_path / "t.csv")
+    rest = f"encoding: {{numeric: {numeric}}}\nlayers: []\nlearning_rate: 0.1\nbatch_size: 1\nvalidation: 0.0"
+    hint = sentence(tmp_path / "t.csv", rest)
+    assert hint.startswith("Most likely 'pay' in row 123")
+    assert ("1e+07" in hint) == (numeric == "none")
+    assert "lies far from all other rows: mend the cell" in hint
+
+
+def test_rows_keep_their_numbers_through_missing_targets_and_the_split(tmp_path: Path) -> None:
+    x, y = noise(), [None if i < 50 else float(v) for i, v in enumerate(noise(seed=2))]
+    x[122] = 1e7
+    pl.DataFrame({"pay": x, "y": y}).write_parquet(tmp_path / "t.parquet")
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        "data: {path: t.parquet, target: y}\noptimizer: sgd\nlayers: []\nlearning_rate: 0.1\nbatch_size: 1\n"
+        "encoding: {numeric: none}\nseed: 1"
     )
-    state = fresh(plan)
-    with pytest.raises(DivergedError, match=r"a weight .* at step 1 \(epoch 1\), first in output; nothing was kept"):
-        list(fit(plan, state, rows_of(plan)))
-    assert np.isfinite(state.best.theta).all()
+    with pytest.raises(DivergedError) as caught:
+        train(config, output=tmp_path / "run")
+    assert "'pay' in row 123" in str(caught.value.hint)
 
 
-def wild(**options: Any) -> Plan:
-    network = network_of(Dense(units=5, activation=Tanh()), Dense(units=5), precision="float32")
-    return plan_of(
-        network=network,
-        optimizer=Sgd(),
-        schedule=ConstantRate(initial=options.pop("rate", 50.0)),
-        epochs=options.pop("epochs", 8),
-        go_back=True,
-        **options,
+def test_a_column_that_is_the_same_everywhere_and_not_scaled_is_told_so(tmp_path: Path) -> None:
+    pl.DataFrame({"year": 1e6 + np.arange(400) % 7, "y": noise()}).write_csv(tmp_path / "t.csv")
+    hint = sentence(tmp_path / "t.csv", "encoding: {numeric: none}\nlayers: [8]\nlearning_rate: 0.1")
+    assert "'year' is about 1e+06 in every row and is not scaled" in hint
+    assert "or drop it" in hint
+
+
+@pytest.mark.parametrize("numeric", ["standard", "min_max"])
+def test_a_column_too_nearly_constant_to_be_scaled_is_told_so(tmp_path: Path, numeric: str) -> None:
+    pl.DataFrame({"clock": [9e15 + 8 * (i % 900) for i in range(1800)], "y": noise(1800)}).write_parquet(
+        tmp_path / "t.parquet"
     )
-
-
-def test_going_back_halves_the_rate_and_trains_all_epochs() -> None:
-    plan = wild()
-    state = fresh(plan)
-    events, stood = [], []
-    for event in fit(plan, state, rows_of(plan)):
-        events.append(event)
-        stood.append(state.epoch)
-    halvings = [event for event in events if isinstance(event, RateHalved)]
-    assert all(
-        event.epoch == epoch for event, epoch in zip(events, stood, strict=True) if not isinstance(event, Paused)
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        "data: {path: t.parquet, target: y, columns: {clock: numeric}}\noptimizer: sgd\nlayers: []\n"
+        f"learning_rate: 0.1\nencoding: {{numeric: {numeric}}}"
     )
-    assert [event.factor for event in halvings] == [0.5 ** (n + 1) for n in range(len(halvings))]
-    assert halvings
-    assert all(f"at step {event.step} (epoch" in event.why for event in halvings)
-    assert state.rate_factor == halvings[-1].factor
-    assert (state.epoch, state.step) == (8, 8 * 4)
-    last = events[-1]
-    assert isinstance(last, EpochReport)
-    assert last.loss < 2.0
-    assert last.learning_rate == 50.0 * state.rate_factor
+    with pytest.raises(DivergedError) as caught:
+        train(config, output=tmp_path / "run")
+    assert "'clock' is all but constant" in str(caught.value.hint)
 
 
-def test_an_epoch_that_is_on_its_way_to_diverge_is_not_gone_back_to() -> None:
-    plan = wild(epochs=30)
-    state = fresh(plan)
-    lasting: list[EpochReport] = []
-    for event in fit(plan, state, rows_of(plan)):
-        if isinstance(event, EpochReport):
-            lasting.append(event)
-            assert state.good is not None
-        elif isinstance(event, RateHalved):
-            del lasting[event.epoch :]
-            assert not lasting or lasting[-1].loss <= state.first_loss
-    assert [report.epoch for report in lasting] == list(range(1, 31))
+def test_a_target_that_is_not_scaled_is_named(tmp_path: Path) -> None:
+    pl.DataFrame({"x": noise(), "y": 1e6 * noise(seed=1)}).write_csv(tmp_path / "t.csv")
+    hint = sentence(tmp_path / "t.csv", "encoding: {target: none}\nlayers: [8]\nlearning_rate: 0.1")
+    assert "'y' reaches 3" in hint
+    assert "use encoding: {target: standard}" in hint
 
 
-def test_what_diverges_at_any_rate_fails_in_the_end() -> None:
-    plan = wild()
-    examples = rows_of(plan)
-    examples.X[3, 1] = np.nan
-    state = fresh(plan)
-    with pytest.raises(DivergedError):
+def test_a_row_that_outweighs_the_others_is_named(tmp_path: Path) -> None:
+    weights = np.ones(400)
+    weights[41] = 1e6
+    pl.DataFrame({"x": noise(), "w": weights, "y": noise(seed=1)}).write_csv(tmp_path / "t.csv")
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        "data: {path: t.csv, target: y, weight: w}\noptimizer: sgd\nlayers: []\nlearning_rate: 0.1\nbatch_size: 4\n"
+        "validation: 0.0\nepochs: 200"
+    )
+    with pytest.raises(DivergedError) as caught:
+        train(config, output=tmp_path / "run")
+    assert "row 42 weighs 400 times as much as the mean row in 'w': lower its weight" in str(caught.value.hint)
+
+
+def test_a_penalty_that_turns_the_weights_over_is_named(table: Path) -> None:
+    hint = sentence(table, "layers: [8]\nlearning_rate: 0.1\nl2: 100.0")
+    assert "l2, 100, is too high for the learning rate, 0.1" in hint
+
+
+def test_counts_that_poisson_takes_as_they_are_get_a_mend_it_allows(tmp_path: Path) -> None:
+    counts = np.random.default_rng(0).poisson(2e6, 400)
+    pl.DataFrame({"x": noise(), "y": counts}).write_csv(tmp_path / "t.csv")
+    hint = sentence(tmp_path / "t.csv", "loss: poisson\nlayers: [8]\nlearning_rate: 0.1")
+    assert "'y' is about 2e+06 in every row" in hint or "'y' reaches 2" in hint
+    assert "write it in a larger unit, or set clip_norm: 1" in hint
+    assert "standard" not in hint
+
+
+# --- what no file can hold, but an array can
+
+
+def in_arrays(X: Any, y: Any, weights: Any = None, **rest: Any) -> DivergedError:
+    network = Network.model_validate({"features": X.shape[1], "layers": [4], "outputs": 1})
+    plan = plan_of(network, **{"loss": Mse(), "targets": ("y",), "weight": "w", "features": ("a", "b"), **rest})
+    examples = Examples(X, np.zeros((len(X), 0), np.int64), y, weights)
+    state = State.fresh(network, plan.optimizer, Streams.of(0))
+    with pytest.raises(DivergedError) as caught:
         list(fit(plan, state, examples))
-    assert state.rate_factor == 2.0**-20
+    return caught.value
 
 
-def test_a_plan_that_goes_back_changes_nothing_where_nothing_diverges() -> None:
-    plan = full_plan(epochs=4)
-    assert bits(train(replace(plan, go_back=True))[0]) == bits(train(plan)[0])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", ["'b'", "'y'", "'w'"])
+def test_a_cell_that_is_not_finite_is_named_wherever_it_stands(where: str, value: float) -> None:
+    X, y, w = (np.ones(shape, np.float32) for shape in ((20, 2), (20, 1), (20,)))
+    {"'b'": X[:, 1], "'y'": y[:, 0], "'w'": w}[where][6] = value
+    error = in_arrays(X, y, w, epochs=1)
+    assert f"{where} is {value:g} in row 7" in str(error.hint)
+    assert "step" in error.message
+
+
+def test_a_gradient_that_is_not_finite_is_told_from_a_loss() -> None:
+    """The absolute error of numbers near the end of float32 is one still, and the sum of its slopes is none."""
+    X = np.full((20, 2), 3e38, np.float32) * np.array([[1.0, 0.0]], np.float32)
+    network = Network.model_validate({"features": 2, "layers": [], "outputs": 1})
+    plan = plan_of(network, loss=Mae(), features=("a", "b"))
+    state = State.fresh(network, plan.optimizer, Streams.of(0))
+    state.parameters.theta[...] = 0.0
+    theta = state.parameters.theta.copy()
+    w = np.full(20, 4.0, np.float32)
+    examples = Examples(X, np.zeros((20, 0), np.int64), np.ones((20, 1), np.float32), w)
+    with pytest.raises(DivergedError, match=r"the gradient is no longer a finite number at step 1 .*first in output"):
+        list(fit(plan, state, examples))
+    np.testing.assert_array_equal(state.parameters.theta, theta)
+
+
+FILES = ["t.csv", "t.parquet", "t.jsonl"]
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("column", ["x", "w", "y"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e39, -1e39, 1e308, 1e400])
+@pytest.mark.parametrize("scaling", ["standard", "none"])
+@pytest.mark.parametrize("row", [5, 35])
+def test_no_file_brings_a_number_that_is_not_finite(
+    tmp_path: Path, name: str, column: str, value: float, scaling: str, row: int
+) -> None:
+    frame = pl.DataFrame({"x": noise(40), "w": np.abs(noise(40)), "y": noise(40)})
+    cells = frame[column].to_list()
+    cells[row] = value
+    frame = frame.with_columns(pl.Series(column, cells))
+    path = tmp_path / name
+    if name == "t.csv":
+        path.write_text(frame.write_csv().replace("NaN", "nan"))
+    elif name == "t.jsonl":
+        path.write_text("".join(json.dumps(line) + "\n" for line in frame.to_dicts()))
+    else:
+        frame.write_parquet(path)
+    (tmp_path / "c.yaml").write_text(
+        f"data: {{path: {name}, target: y, weight: w}}\nencoding: {{numeric: {scaling}, target: {scaling}}}"
+    )
+    try:
+        prepared = prepare(load_config(tmp_path / "c.yaml"))
+    except DataError:
+        return
+    for rows in (prepared.training, prepared.validation):
+        assert rows is not None
+        assert np.isfinite(rows.examples.X).all()
+        assert np.isfinite(rows.examples.y).all()
+        assert rows.examples.weights is not None
+        assert np.isfinite(rows.examples.weights).all()

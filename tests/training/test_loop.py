@@ -10,14 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.nn.activations import Tanh
-from nncli.nn.inference import Inference
-from nncli.nn.layers import Dense, Dropout
-from nncli.nn.normalization import BatchNorm
-from nncli.nn.optimizers import Adam, Sgd
-from nncli.nn.schedules import ConstantRate, CosineRate, ReduceOnPlateau, StepRate
+from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.dropout import Dropout
+from nncli.nn.layers.normalization import BatchNorm
+from nncli.nn.predictor import Inference
+from nncli.optim.optimizers import Adam, Sgd
+from nncli.optim.schedules import ConstantRate, CosineRate, ReduceOnPlateau, StepRate
+from nncli.training.arguments import Holdout
 from nncli.training.epoch import Wish
 from nncli.training.loop import EpochReport, Paused, fit
-from nncli.training.plan import Holdout
 from tests.training.plans import (
     bits,
     fresh,

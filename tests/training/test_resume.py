@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.data.examples import Examples
-from nncli.nn.entrance import Embedding
+from nncli.data.batches.dataset import Examples
+from nncli.nn.embeddings import Embedding
 from nncli.nn.losses import CrossEntropy
 from nncli.nn.network import Network
-from nncli.nn.optimizers import Adagrad, Adam, AdamW, Lion, OptimizerBase, RmsProp, Sgd
-from nncli.nn.schedules import (
+from nncli.optim.optimizers import Adagrad, Adam, AdamW, Lion, OptimizerBase, RmsProp, Sgd
+from nncli.optim.schedules import (
     ConstantRate,
     CosineRate,
     CoslogRate,
@@ -27,9 +27,9 @@ from nncli.nn.schedules import (
     ScheduleBase,
     StepRate,
 )
+from nncli.training.arguments import Holdout, Plan
 from nncli.training.epoch import Wish
 from nncli.training.loop import EpochReport, Paused, fit
-from nncli.training.plan import Holdout, Plan
 from nncli.training.state import Snapshot, State, Streams
 
 ROWS, BATCH, EPOCHS = 29, 8, 50  # four steps an epoch, the last one smaller: 200 steps

@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncli.data.examples import Examples
+from nncli.data.batches.dataset import Examples
 from nncli.nn.initializers import Data
-from nncli.nn.layers import Dense, Dropout
+from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.dropout import Dropout
+from nncli.nn.layers.normalization import BatchNorm
 from nncli.nn.network import Network
-from nncli.nn.normalization import BatchNorm
 from nncli.nn.numeric_embeddings import Periodic
-from nncli.nn.optimizers import Adam, Optimizer, OptimizerBase
-from nncli.nn.schedules import Plateau
+from nncli.optim.optimizers import Adam, Optimizer, OptimizerBase
+from nncli.optim.schedules import Plateau
 from nncli.training import state
+from nncli.training.early_stopping import Watch
 from nncli.training.state import State, Streams
-from nncli.training.stopping import Watch
 from tests.unions import members, tag
 
 NETWORK = Network(features=3, layers=(Dense(units=4), BatchNorm(), Dropout(rate=0.5)), outputs=2)

@@ -11,20 +11,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncli.data.batches import Batches
-from nncli.data.examples import Examples
+from nncli.data.batches.batches import Batches
+from nncli.data.batches.dataset import Examples
 from nncli.nn.activations import Activation, ElementwiseActivation, Tanh
 from nncli.nn.arrays import Array
-from nncli.nn.entrance import Embedding
-from nncli.nn.layer import Training
-from nncli.nn.layers import ActivationLayer, Dense, Dropout, Residual
-from nncli.nn.learned import Parametric
+from nncli.nn.embeddings import Embedding
+from nncli.nn.layers.activation import ActivationLayer
+from nncli.nn.layers.base import Training
+from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.dropout import Dropout
+from nncli.nn.layers.normalization import BatchNorm, LayerNorm
+from nncli.nn.layers.parametric import Parametric
+from nncli.nn.layers.residual import Residual
 from nncli.nn.losses import CrossEntropy, Loss, LossBase, Mse
 from nncli.nn.network import Network
-from nncli.nn.normalization import BatchNorm, LayerNorm
 from nncli.nn.numeric_embeddings import Periodic, PiecewiseLinear
-from nncli.nn.optimizers import Adam, AdamW, Optimizer, OptimizerBase, Sgd
 from nncli.nn.parameters import Parameters
+from nncli.optim.optimizers import Adam, AdamW, Optimizer, OptimizerBase, Sgd
 from nncli.training.step import BatchStep, Penalty, bind_gradient, bind_step, clip
 from tests.unions import members, tag
 

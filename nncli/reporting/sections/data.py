@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from nncli.commands.checks.examination import Examination, examine
-from nncli.commands.checks.findings import Finding
-from nncli.commands.judging.judged import Judged
+from nncli.checks.findings import Finding
+from nncli.checks.table_checks import Examination, examine
 from nncli.data.profile import ColumnProfile
-from nncli.reporting.document import Heading, Paragraph, Part, Section, Table, number, percent, shown
+from nncli.evaluation.held_out import Judged
+from nncli.reporting.page import Heading, Paragraph, Part, Section, Table, number, percent, shown
 
 MOST_FINDINGS = 40
 MOST_COLUMNS = 200

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nncli.commands.judging.evidence import Evidence
-from nncli.reporting.document import Facts, Heading, Listing, Paragraph, Part, Section, Table, shown
-from nncli.stages import duration
+from nncli.evaluation.run_summary import Evidence
+from nncli.reporting.page import Facts, Heading, Listing, Paragraph, Part, Section, Table, shown
+from nncli.utils.logs import duration
 
 
 def provenance(evidence: Evidence) -> Section:

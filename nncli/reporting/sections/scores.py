@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nncli.commands.judging.assessment import Assessment, Measured
-from nncli.commands.judging.judged import Judged
-from nncli.commands.judging.scores import WITHOUT_GUESS
-from nncli.reporting.document import Notice, Paragraph, Part, Section, Table, number, percent, shown
+from nncli.evaluation.held_out import Judged
+from nncli.evaluation.score_intervals import Assessment, Measured
+from nncli.metrics.bootstrap import MOST_ROWS, RESAMPLES, Interval
+from nncli.metrics.classification import accuracy
+from nncli.reporting.page import Notice, Paragraph, Part, Section, Table, number, percent, shown
 from nncli.reporting.statistics import most_errors
 from nncli.runs.history import Metrics, RecordedCard
-from nncli.training.bootstrap import MOST_ROWS, RESAMPLES, Interval
-from nncli.training.classification import accuracy
+from nncli.scoring import WITHOUT_GUESS
 
 NAME, TITLE = "scores", "How good it is"
 GUESS = "The trivial guess knows no features: it says each class's share among the training rows, or their mean."

@@ -1,0 +1,282 @@
+"""A configuration with its reasons: YAML that says in comments what was found in a table and what may be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from nncli.autoconfig.table_summary import Look
+from nncli.config.presets.apply import TABULAR, TEXTBOOK
+from nncli.config.yaml.writer import dump, scalar
+from nncli.data.columns.kinds import Kind
+from nncli.data.columns.units import BRACKETS
+from nncli.data.profile import COMMONEST, ColumnProfile, Label
+from nncli.spec import chosen
+from nncli.text import listed, printable
+
+MOST_LINES = 200
+"""Columns that are described in a line each; a table of more is too wide to be read so."""
+LONGEST_WORD, LONGEST_VALUES, LONGEST_COMMENT = 32, 64, 240
+WIDEST_SETTING = 36
+Setting = tuple[str, object, str]
+"""A key, its value, and what is to be said of it."""
+
+PLAIN_SETTINGS: tuple[Setting, ...] = (
+    ("layers", [64, 32], "units of the hidden layers; [] is a linear model"),
+    ("activation", "relu", "of the hidden layers: relu, tanh, sigmoid, gelu …"),
+    ("optimizer", "adam", "adam, sgd, adamw, rmsprop …"),
+    ("learning_rate", 0.001, "how far a step goes; or a schedule"),
+    ("batch_size", 32, "rows of a step, or full"),
+    ("epochs", 100, "passes over the training rows; the best is kept"),
+)
+"""What the preset textbook is, in words that can be edited."""
+
+
+def draft(
+    look: Look,
+    *,
+    path: str,
+    name: str,
+    preset: str | None,
+    quality: str | None,
+    extra: Mapping[str, object],
+    heading: Sequence[str] = (),
+    to_train: str | None = None,
+) -> str:
+    """The YAML of a configuration.
+
+    Args:
+        look: the table that it is for.
+        path: of the table, as the configuration is to name it.
+        name: of the run directory, in runs/.
+        preset: tabular or textbook; None: tabular, but for `layers` among the extra keys.
+        quality: of the preset tabular.
+        extra: further keys and their values.
+        heading: comments before all others.
+        to_train: the command that trains on it, if that is known.
+    """
+    command = [] if to_train is None else [_comment(f"To train: {to_train}")]
+    lines = [
+        *heading,
+        *_found(look),
+        *command,
+        "",
+        *_data(look, path),
+        "",
+        *_training(look, name, preset, quality, extra),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _found(look: Look) -> list[str]:
+    """What the table is, and what is learned."""
+    rows = f"{_count(look.table_rows, 'row')}, {_count(look.width, 'column')}"
+    if look.rows < look.table_rows:
+        rows += f"; {look.table_rows - look.rows:,} rows without a target are left out"
+    lines = [f"{_word(Path(look.data.path).name)}: {rows}."]
+    lines += [f"To predict: {_word(target.name)}, {_aim(look, target)}." for target in look.targets]
+    if look.codes:
+        lines.append("(Few whole numbers without a gap are taken for classes; if they are amounts, set loss: mse.)")
+    return [_comment(line) for line in lines]
+
+
+def _aim(look: Look, target: ColumnProfile) -> str:
+    """What is learned of a target, and why."""
+    if look.task == "numbers":
+        return f"a number: {_range(target)}"
+    classes = [f"{_word(value)} ({_count(count, 'row')})" for value, count in target.commonest]
+    if target.distinct > len(classes):
+        classes.append(f"… {target.distinct - len(classes):,} more")
+    return f"one of {target.distinct:,} classes: {', '.join(classes)}"
+
+
+def _data(look: Look, path: str) -> list[str]:
+    """The section `data`."""
+    target: object = look.data.target[0] if len(look.data.target) == 1 else list(look.data.target)
+    lines = ["data:", *_settings([("path", path, ""), ("target", target, "")], "  ")]
+    known = chosen(look.data)
+    for key in ("path", "target", "drop", "columns"):
+        known.pop(key, None)
+    if look.words:
+        seem = "seems" if len(look.words) == 1 else "seem"
+        said = f"spellings of a missing value, as {listed(look.words)} {seem} to be"
+        lines += _settings([("missing", known.pop("missing"), said)], "  ")
+    if look.grouped:
+        lines += _settings([("thousands", known.pop("thousands"), "groups the digits of numbers in text")], "  ")
+    lines += _indented(dump(known)) if known else []
+    if look.data.drop or look.dropped:
+        lines.append("  drop:  # columns left out")
+        left_out = [(name, "") for name in look.data.drop] + [
+            (column.name, doubt(column) if column.trouble else column.reason) for column in look.dropped
+        ]
+        lines += _beside([(f"    - {scalar(name)}", reason) for name, reason in left_out])
+    if look.data.columns or look.doubtful:
+        lines.append("  columns:  # what is to be taken for another kind than it seems, or is in doubt")
+        lines += [line for name, kind in look.data.columns.items() for line in _indented(dump({name: kind.value}), 4)]
+        for column in look.doubtful:
+            lines.append(_comment(doubt(column), "    "))
+            lines += _indented(dump({column.name: column.kind.value}), 4)
+    return [*lines, *_kinds(look)]
+
+
+def doubt(column: ColumnProfile) -> str:
+    """What training would say of a column, without the ways out that have been taken."""
+    error = column.trouble
+    if error is None:
+        return ""
+    hint = (error.hint or "").partition("Mend the cell")[0].strip()
+    return f"{error.message}. {hint}" if hint else error.message
+
+
+def _kinds(look: Look) -> list[str]:
+    """A comment with a line for each column that is predicted from."""
+    kept = look.kept
+    told = look.data.columns
+    lines = [
+        (_word(column.name), (column.kind if column.name in told else column.label).value, _details(column))
+        for column in kept[:MOST_LINES]
+    ]
+    name, label = (max(len(line[i]) for line in lines) for i in (0, 1))
+    text = [f"  {a:{name}}  {b:{label}}  {c}".rstrip() for a, b, c in lines]
+    if len(kept) > MOST_LINES:
+        text.append(f"  … and {len(kept) - MOST_LINES:,} more")
+    other = next((column for column in kept if column.name not in told), None)
+    if other is not None:
+        kind = Kind.CATEGORICAL if other.kind is Kind.NUMERIC else Kind.IGNORE
+        example = f"{scalar(other.name)}: {kind}"
+        begun = told or look.doubtful
+        where = f"under `columns` write   {example}" if begun else f"write   columns: {{{example}}}"
+        text.append(f"To take one for another kind, {where}")
+    return [_comment(line, "  ") for line in ("Predicted from:", *text)]
+
+
+def _details(column: ColumnProfile) -> str:
+    """What stands in a column, in a few words."""
+    parts = [_values(column)]
+    if column.missing:
+        share = 100.0 * column.missing / column.rows
+        parts.append(f"{share:.0f} % missing" if share >= 1.0 else "less than 1 % missing")
+    return "; ".join(filter(None, parts))
+
+
+def _values(column: ColumnProfile) -> str:
+    if column.kind is Kind.NUMERIC and column.distinct > COMMONEST:
+        return _range(column)
+    values = [value for value, _ in column.commonest]
+    if column.label is Label.BOOLEAN:
+        return ", ".join(map(_word, values))
+    if column.kind not in (Kind.NUMERIC, Kind.CATEGORICAL):
+        return f"such as {_word(values[0])}" if values else ""
+    if column.kind is Kind.NUMERIC:
+        values = sorted(values, key=lambda value: (len(value), value))
+    while len(values) > 1 and len(", ".join(values)) > LONGEST_VALUES:
+        values.pop()
+    more = ", …" if column.distinct > len(values) else ""
+    return f"{_count(column.distinct, 'value')}: {', '.join(map(_word, values))}{more}" if values else ""
+
+
+def _training(look: Look, name: str, preset: str | None, quality: str | None, extra: Mapping[str, object]) -> list[str]:
+    """The keys of the training that a person is most likely to change: those that are on, and some that are off."""
+    usual: list[Setting] = [
+        ("seed", 0, "of all that is random: another one gives another network"),
+        ("output", f"runs/{name}", "the folder of what was trained; -2, -3 … follow"),
+    ]
+    off: list[Setting] = []
+    if preset == TEXTBOOK:
+        held = [("validation", 0.2, "the share of the rows that are held out")]
+        usual = [("preset", TEXTBOOK, "a plain network"), *PLAIN_SETTINGS, *held, *usual]
+        off.append(("early_stopping", {"patience": 20}, "stop once 20 epochs were no better"))
+    else:
+        described = (
+            "quality",
+            quality or "balanced",
+            "fast: one network; balanced: the mean of eight; best: of twenty",
+        )
+        usual = [("preset", TABULAR, "settings that were measured to be good")] * (preset == TABULAR) + usual
+        (off if quality is None else usual).insert(0, described)
+        off.append(("epochs", 100, "passes over the training rows; else by the number of rows"))
+        if quality is None and preset is None:
+            off.append(("layers", [64, 32], "a plain network of so many units instead"))
+    if look.codes:
+        off.append(("loss", "mse", "if the target is an amount"))
+    if look.task == "classes":
+        off.append(("class_weight", "balanced", "rare classes count as much as common ones"))
+    on = [(key, extra.get(key, value), said) for key, value, said in usual]
+    known = {key for key, *_ in on}
+    on += [(key, value, "") for key, value in extra.items() if key not in known]
+    return [
+        *_settings(on),
+        "",
+        "# Other choices: take away the # to make one. `nncli config show` prints all keys there are.",
+        *("# " + line for line in _settings([setting for setting in off if setting[0] not in extra])),
+    ]
+
+
+def _settings(settings: Iterable[Setting], indent: str = "") -> list[str]:
+    """`key: value  # comment` in lines, one beneath the other."""
+    lines: list[tuple[str, str]] = []
+    for key, value, said in settings:
+        written = _flow(value)
+        if written is None:
+            lines += [(indent + line, "") for line in dump({key: value}).splitlines()]
+        else:
+            lines.append((f"{indent}{key}: {written}", said))
+    return _beside(lines)
+
+
+def _flow(value: object) -> str | None:
+    """A value on one line, None for one that is too deep for that."""
+    if isinstance(value, list):
+        return None if any(isinstance(item, list | dict) for item in value) else f"[{', '.join(map(scalar, value))}]"
+    if isinstance(value, dict):
+        inner = [_flow(item) for item in value.values()]
+        if None in inner:
+            return None
+        return "{" + ", ".join(f"{scalar(key)}: {item}" for key, item in zip(value, inner, strict=True)) + "}"
+    return scalar(value)
+
+
+def _beside(lines: Iterable[tuple[str, str]]) -> list[str]:
+    """Lines, each with a comment beside it; the comments one beneath the other, where the lines are short enough."""
+    lines = list(lines)
+    width = max((len(line) for line, _ in lines if len(line) <= WIDEST_SETTING), default=0)
+    return [f"{line:{width}}  {_comment(said)}" if said else line for line, said in lines]
+
+
+def _indented(text: str, by: int = 2) -> list[str]:
+    return [" " * by + line for line in text.splitlines()]
+
+
+def _comment(text: str, indent: str = "") -> str:
+    """A comment of one line, whatever is in the text."""
+    shown = printable(text, keep="")
+    shown = shown if len(shown) <= LONGEST_COMMENT else shown[: LONGEST_COMMENT - 1] + "…"
+    return f"{indent}# {shown}"
+
+
+def _word(text: str) -> str:
+    """A name or a value as a comment shows it: in quotes where it would not be seen for what it is."""
+    shown = text if len(text) <= LONGEST_WORD else text[: LONGEST_WORD - 1] + "…"
+    odd = shown != shown.strip() or not shown or any(mark in shown for mark in ",:;'\"#") or not shown.isprintable()
+    return printable(f'"{shown}"' if odd else shown, keep="")
+
+
+def _range(column: ColumnProfile) -> str:
+    """`17 to 90, median 37`."""
+    if column.lowest is None or column.highest is None or column.median is None:
+        return ""
+    without = "" if column.unit in (None, BRACKETS) else f", without the {column.unit}"
+    if column.lowest == column.highest:
+        return f"always {_number(column.lowest)}{without}"
+    return f"{_number(column.lowest)} to {_number(column.highest)}, median {_number(column.median)}{without}"
+
+
+def _number(x: float) -> str:
+    """Four digits, and as many as a whole number has; from 10,000 on, digits in threes: 1984 is as likely a year."""
+    if abs(x) >= 1e15 or not (x.is_integer() or abs(x) >= 1000.0):
+        return f"{x:.4g}"
+    return f"{x:,.0f}" if abs(x) >= 10_000.0 else f"{x:.0f}"
+
+
+def _count(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"

@@ -1,0 +1,109 @@
+"""A training told to a program: one JSON object a line on stdout for each event, written as it comes."""
+
+from __future__ import annotations
+
+import json
+from math import isfinite
+from typing import Any
+
+import typer
+
+from nncli.cli.progress.training import Course
+from nncli.pipeline.train.events import Event, Finished, MembersProgress, MembersStarted, Progress, Started
+from nncli.scoring import card_json
+from nncli.training.loop import EpochReport, RateHalved
+
+
+class JsonLines:
+    """Writes events as they come."""
+
+    def __init__(self) -> None:
+        self._course: Course | None = None
+
+    def write(self, event: Event) -> None:
+        """Write a line, at once; what is not finite is null."""
+        if isinstance(event, Started):
+            self._course = Course(event)
+        elif isinstance(event, EpochReport | RateHalved) and self._course is not None:
+            self._course.take(event)
+        line = json.dumps(_finite(self._object(event)), ensure_ascii=False, allow_nan=False)
+        typer.echo(line.encode("utf-8", "backslashreplace"))  # a path may hold what is no text
+
+    def _object(self, event: Event) -> dict[str, Any]:
+        match event:
+            case Started():
+                return {
+                    "event": "started",
+                    "run": str(event.run),
+                    "training_rows": event.training_rows,
+                    "validation_rows": event.validation_rows,
+                    "features": event.features,
+                    "parameters": event.parameters,
+                    "epochs": event.epochs,
+                    "done": event.done,
+                    "notes": event.notes,
+                }
+            case EpochReport():
+                return self._epoch(event)
+            case RateHalved():
+                return {"event": "rate_halved", "epoch": event.epoch, "factor": event.factor, "why": event.why}
+            case MembersStarted():
+                return {
+                    "event": "started",
+                    "run": str(event.run),
+                    "members": event.members,
+                    "workers": event.workers,
+                    "notes": event.notes,
+                }
+            case MembersProgress():
+                return {
+                    "event": "members",
+                    "done": event.done,
+                    "epoch": event.epochs,
+                    "epochs": event.epochs_of_all,
+                    "members": list(map(_member, event.members)),
+                }
+            case Finished():
+                return {
+                    "event": "finished",
+                    "run": str(event.run),
+                    "status": event.status,
+                    "epochs": event.epochs,
+                    "best_epoch": event.best_epoch,
+                    "seconds": event.seconds,
+                    "training": card_json(event.training),
+                    "validation": card_json(event.validation),
+                }
+
+    def _epoch(self, report: EpochReport) -> dict[str, Any]:
+        course = self._course
+        metric = course.started.metric if course else None
+        return {
+            "event": "epoch",
+            "epoch": report.epoch,
+            "loss": report.loss,
+            "penalty": report.penalty,
+            "val_loss": report.val_loss,
+            "metric": None if metric is None else {"name": metric, "value": report.metric},
+            "learning_rate": report.learning_rate,
+            "best": course.best.epoch if course and course.best else None,
+            "seconds": report.seconds,
+        }
+
+
+def _member(member: Progress) -> dict[str, Any]:
+    return {
+        "epoch": member.epoch,
+        "epochs": member.epochs,
+        "metric": {"name": member.metric, "value": member.value},
+        "best": member.best_epoch or None,
+        "done": member.done,
+    }
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -1,1 +1,0 @@
-"""What a model leans on, and why it says what it says."""

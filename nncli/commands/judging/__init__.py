@@ -1,1 +1,0 @@
-"""How good runs are on rows that they did not train on, and in what they differ."""

@@ -1,0 +1,117 @@
+"""What an unknown word was most likely meant to be: other spellings, and the names that other libraries use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+from nncli.text import nearest
+
+ELSEWHERE: Mapping[str, str] = MappingProxyType(
+    {
+        # keys
+        "layers": "hidden_layers hidden_layer_sizes hidden_sizes hidden_units hidden architecture network",
+        "activation": "nonlinearity act_fn activation_function hidden_activation",
+        "output_activation": "final_activation last_activation",
+        "learning_rate": "lr eta step_size learning_rate_init base_lr scheduler lr_scheduler schedule lr_schedule",
+        "batch_size": "bs mini_batch minibatch_size",
+        "epochs": "epoch n_epochs num_epochs max_epochs max_iter iterations n_iter nb_epoch",
+        "loss": "criterion loss_function loss_fn objective cost",
+        "metric": "metrics scoring monitor eval_metric",
+        "optimizer": "solver optim optimiser algorithm",
+        "seed": "random_state random_seed rng_seed",
+        "validation": "test_size test_split val_split validation_split validation_fraction val_size val valid",
+        "early_stopping": "early_stop patience_epochs",
+        "l2": "alpha weight_decay ridge l2_regularization regularization reg_lambda",
+        "l1": "lasso l1_regularization reg_alpha",
+        "clip_norm": "grad_clip gradient_clipping max_grad_norm",
+        "init": "initializer kernel_initializer weight_init initialization",
+        "precision": "dtype",
+        "members": "ensemble n_estimators n_members ensemble_size",
+        "workers": "n_jobs num_workers",
+        "output": "output_dir out_dir run_dir save_dir",
+        "class_weight": "class_weights",
+        "path": "file filename csv source table dataset train data_path",
+        "target": "label labels y y_column outcome response target_column targets",
+        "features": "x inputs columns_used feature_columns",
+        "drop": "ignore exclude skip drop_columns",
+        "weight": "sample_weight sample_weights",
+        "group": "groups",
+        "missing": "na_values null_values",
+        "separator": "sep delimiter",
+        "columns": "categorical dtypes kinds types",
+        "numeric": "normalize normalization scaling scaler standardize",
+        "type": "name kind class",
+        "units": "size width neurons nodes out_features hidden_size",
+        "rate": "p prob probability dropout",
+        "beta1": "betas b1",
+        "beta2": "b2",
+        "epsilon": "eps",
+        "min_delta": "delta tol",
+        "initial": "start base max_lr",
+        "fold": "index",
+        "folds": "n_splits k cv",
+        # values
+        "cross_entropy": "bce binary_cross_entropy categorical_cross_entropy sparse_categorical_cross_entropy nll "
+        "log_loss logistic",
+        "mse": "mean_squared_error squared_error l2 rmse",
+        "mae": "mean_absolute_error absolute_error l1",
+        "huber": "smooth_l1",
+        "quantile": "pinball",
+        "hinge": "svm",
+        "silu": "swish",
+        "identity": "linear none",
+        "sigmoid": "logistic",
+        "dense": "linear fully_connected fc hidden",
+        "batch_norm": "batch_normalization bn",
+        "layer_norm": "layer_normalization ln",
+        "residual": "skip resnet",
+        "glorot": "xavier",
+        "glorot_uniform": "xavier_uniform",
+        "glorot_normal": "xavier_normal",
+        "he": "kaiming",
+        "he_uniform": "kaiming_uniform",
+        "he_normal": "kaiming_normal",
+        "sgd": "gd gradient_descent momentum",
+        "cosine": "cosine_annealing cosine_decay",
+        "reduce_on_plateau": "plateau",
+        "exponential": "exponential_decay",
+        "float64": "double",
+        "float32": "single float",
+        "full": "all",
+        "standard": "zscore standardize",
+        "min_max": "normalize",
+        "best": "high good",
+        "textbook": "plain default",
+    }
+)
+"""The words for which each of ours is used elsewhere. A word may stand for several: only one of them fits a place."""
+
+
+def folded(word: str) -> str:
+    """`word` without what people spell differently: capitals, and what joins its parts."""
+    return re.sub(r"[\s_.-]", "", word).lower()
+
+
+_OURS: dict[str, list[str]] = {}
+for _ours, _theirs in ELSEWHERE.items():
+    for _word in _theirs.split():
+        _OURS.setdefault(folded(_word), []).append(_ours)
+
+
+def respelt(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` is but for its spelling."""
+    return next((one for one in known if folded(one) == folded(word)), None)
+
+
+def synonyms(word: str) -> Sequence[str]:
+    """Our words for what is called `word` elsewhere."""
+    return _OURS.get(folded(word), ())
+
+
+def meant(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` was most likely meant to be, or None when nothing is close."""
+    words = list(known)
+    ours = (one for one in synonyms(word) if one in words)
+    return respelt(word, words) or next(ours, None) or nearest(word, words)

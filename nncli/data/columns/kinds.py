@@ -1,0 +1,243 @@
+"""The kinds of column, how they are told apart, and how cells are read."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from math import isfinite, isnan
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from nncli.data.columns.ambiguity import EXACT, are_dates, refuse_doubtful, refuse_large_ids, refuse_two_readings
+from nncli.data.columns.hints import mend, mend_unit
+from nncli.data.columns.units import sign_of, taken_off
+from nncli.data.dialect import SPACES, CsvDialect
+from nncli.data.table import Table
+from nncli.errors import DataError
+from nncli.text import as_yaml, quoted
+
+# 007 is a name, not a number: written with a leading zero it would not come back as it was spelled.
+LEADING_ZERO = r"^\s*[+-]?0[0-9]"
+MAYBE_A_LEADING_ZERO = r"^[\s+-]*0[0-9]"
+"""Finds every cell that LEADING_ZERO finds, and is three times as fast."""
+WORDS = (pl.String, pl.Categorical, pl.Enum)
+DATES = (pl.Date, pl.Datetime)
+MOST_CODES = 20
+"""Different whole numbers, from 0 or 1 on, up to which a target may be the codes of classes."""
+SENTENCE, PHRASES = 3, 32
+"""Text has so many words, between spaces, in the median cell, and more than so many different cells, which are more
+than half of all. Other words are categories."""
+
+
+class Kind(StrEnum):
+    """What a column is taken for."""
+
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+    DATE = "date"
+    TEXT = "text"
+    IGNORE = "ignore"
+
+
+def parse_numbers(cells: pl.Series, dialect: CsvDialect, unit: str | None = None) -> pl.Series:
+    """Cells as Float64; null where a cell is missing or is not a number, NaN where it says so.
+
+    With a `unit`, cells of text are numbers only where they have it; see units.py.
+    """
+    if cells.dtype in WORDS:
+        words = cells.cast(pl.String)
+        if unit is not None:
+            words = taken_off(words, unit)
+        if not dialect.plain:
+            words = as_computers_spell(words, dialect)
+        numbers = words.cast(pl.Float64, strict=False)
+        if numbers.null_count() == words.null_count():
+            return numbers
+        return words.str.strip_chars().cast(pl.Float64, strict=False)
+    if cells.dtype.is_numeric() or cells.dtype in (pl.Boolean, pl.Null):
+        return cells.cast(pl.Float64)
+    return pl.Series(cells.name, [None] * len(cells), dtype=pl.Float64)
+
+
+def as_computers_spell(words: pl.Series, dialect: CsvDialect) -> pl.Series:
+    """Numbers with the point and without thousands separators; null for what is no number in the dialect."""
+    mark, group, whole, bare = re.escape(dialect.decimal), dialect.thousands, "[0-9]*", words
+    if group is not None:
+        between = SPACES if group == " " else re.escape(group)
+        whole = f"(?:[0-9]{{1,3}}(?:{between}[0-9]{{3}})+|[0-9]*)"
+        bare = words.str.replace_all(between, "")
+    right = rf"^\s*[+-]?{whole}(?:{mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?\s*$|^[^0-9]*$"
+    point = bare.str.replace(dialect.decimal, ".", literal=True)
+    return point.zip_with(words.str.contains(right), pl.Series([None], dtype=pl.String))
+
+
+def plain_numbers(texts: pl.DataFrame, dialect: CsvDialect) -> dict[str, pl.Series]:
+    """Those columns of text as numbers of which nothing but the numbers could matter.
+
+    More could if a cell is no number, or not a finite one, may have a leading zero, or may be an id of too many digits.
+    """
+    found = {}
+    for cells in texts:
+        numbers = parse_numbers(cells, dialect)
+        if numbers.null_count() == cells.null_count() and _are_exact(numbers):
+            found[cells.name] = numbers
+    if not found:
+        return found
+    # of all columns at once: for one by itself Polars takes ten times as long
+    zeros = texts.select(pl.col(list(found)).str.contains(MAYBE_A_LEADING_ZERO).any())
+    return {name: numbers for name, numbers in found.items() if not zeros.item(0, name)}
+
+
+def _are_exact(numbers: pl.Series) -> bool:
+    """Whether all numbers that are not missing are finite, and whole ones told apart."""
+    ends: list[Any] = [numbers.min(), numbers.max()]
+    return ends[0] is None or (ends[0] > -EXACT and ends[1] < EXACT and not isnan(numbers.sum()))
+
+
+def unit_of(table: Table, name: str) -> str | None:
+    """The unit without which all cells of a column of text that are not missing are numbers; see units.py."""
+    cells = table.column(name)
+    unit = sign_of(cells)
+    if unit is None or parse_numbers(cells, table.dialect, unit).null_count() > cells.null_count():
+        return None
+    return unit
+
+
+def may_be_codes(numbers: pl.Series) -> bool:
+    """Whether some rows of a column leave it open that all of it are codes of classes: none of them says otherwise."""
+    return bool(((numbers >= 0.0) & (numbers <= MOST_CODES) & (numbers == numbers.floor())).all())
+
+
+def infer_kind(table: Table, name: str) -> Kind:
+    """Numeric when every cell that is not missing reads as a number, and none has a leading zero (an id such as 007);
+    or when every cell does once one and the same sign of currency or percent is taken off.
+
+    A column without a single value is ignored. Dates are dates, typed or as text that is clear; see moments.py. Text
+    is a column of many words whose cells hardly ever come twice; any other is categorical, and so are booleans. So is
+    what cannot be read at all, such as a column of durations, which is refused when it is read.
+
+    Raises:
+        DataError: the column is nearly or plainly numbers, or nearly dates, and some cells are not, or it holds whole
+            numbers that are too long to be told apart as numbers, or amounts of money that can be read in two ways.
+    """
+    cells = table.column(name)
+    if cells.dtype.is_float():
+        return Kind.NUMERIC if cells.is_not_nan().any() else Kind.IGNORE
+    present = cells.drop_nulls()
+    if present.is_empty():
+        return Kind.IGNORE
+    if present.dtype in DATES:
+        return Kind.DATE
+    if present.dtype != pl.String and not present.dtype.is_numeric():
+        return Kind.CATEGORICAL
+    numbers = parse_numbers(cells, table.dialect)
+    if present.dtype == pl.String:
+        if cells.filter(numbers.is_not_null()).str.contains(LEADING_ZERO).any():
+            return Kind.CATEGORICAL
+        if numbers.null_count() > cells.null_count():
+            unit = sign_of(present)
+            bare = numbers if unit is None else parse_numbers(cells, table.dialect, unit)
+            if bare.null_count() == cells.null_count():
+                refuse_two_readings(table, name, unit or "")
+                return Kind.NUMERIC
+            if are_dates(table, name):
+                return Kind.DATE
+            refuse_doubtful(table, name, numbers, bare)
+            return Kind.TEXT if _are_phrases(present) else Kind.CATEGORICAL
+        if numbers.is_nan().all():
+            return Kind.IGNORE
+    refuse_large_ids(table, name, numbers)
+    return Kind.NUMERIC
+
+
+def _are_phrases(present: pl.Series) -> bool:
+    different = present.n_unique()
+    if different <= PHRASES or 2 * different <= len(present):
+        return False
+    words = present.str.count_matches(r"\S+").median()
+    return isinstance(words, float) and words >= SENTENCE
+
+
+def read_numbers(table: Table, name: str, unit: str | None = None) -> npt.NDArray[np.float64]:
+    """A numeric column (rows,), NaN where a cell is missing; of cells of text without their `unit`.
+
+    Raises:
+        DataError: a cell is not a number or is infinite; names its row. Or the column is of another kind altogether.
+    """
+    cells = readable(table, name)
+    numbers = parse_numbers(cells, table.dialect, unit)
+    if numbers.null_count() > cells.null_count():
+        row = int((numbers.is_null() & cells.is_not_null()).arg_max() or 0)
+        hint = mend(str(cells[row]), name, table.dialect) if unit is None else mend_unit(unit)
+        raise DataError(
+            f"{quoted(cells[row])} is not a number{'' if unit is None else f' with {quoted(unit)}'}",
+            place=table.place(row=row, column=name),
+            hint=hint,
+        )
+    values: npt.NDArray[np.float64] = (numbers.fill_null(np.nan) if numbers.has_nulls() else numbers).to_numpy()
+    infinite = np.isinf(values)
+    if infinite.any():
+        row = int(infinite.argmax())
+        digits = cells.dtype in WORDS and any(c.isdigit() for c in cells[row])
+        raise DataError(
+            f"{quoted(cells[row])} is {'too large to be a number' if digits else 'not a finite number'}",
+            place=table.place(row=row, column=name),
+            hint="Replace it by a number, or leave the cell empty.",
+        )
+    return values
+
+
+def read_text(table: Table, name: str) -> pl.Series:
+    """A categorical column as text, null where a cell is missing. Numbers and booleans are spelled out.
+
+    A whole number is spelled the same, 3, whether its column is of integers or of floats: a missing cell turns the
+    one into the other in many a program.
+
+    Raises:
+        DataError: the column is of a kind that has no such spelling.
+    """
+    cells = readable(table, name)
+    if not cells.dtype.is_float():
+        return cells.cast(pl.String)
+    numbers = cells.fill_nan(None)
+    whole = numbers.cast(pl.Int64, strict=False)
+    is_whole = (whole.cast(numbers.dtype) == numbers).fill_null(False)
+    return whole.cast(pl.String).zip_with(is_whole, numbers.cast(pl.String))
+
+
+def readable(table: Table, name: str) -> pl.Series:
+    """The column called `name`.
+
+    Raises:
+        DataError: there is none, or its type is neither of numbers nor of categories (dates, lists, bytes).
+    """
+    cells = table.column(name)
+    kind = cells.dtype
+    if kind.is_numeric() or kind in WORDS or kind in (pl.Boolean, pl.Null):
+        return cells
+    what = "dates or times" if kind.is_temporal() else "what is neither a number nor a category"
+    raise DataError(
+        f"the column holds {what} (its type is {kind})",
+        place=table.place(column=name),
+        hint=f"Write it as numbers or as text, or leave it out: `drop: [{as_yaml(name)}]` under data.",
+    )
+
+
+def settled_scale(center: float, scale: float) -> float:
+    """`scale`, or 1 for a constant column, of whose spread nothing is left but rounding."""
+    return scale if scale > abs(center) * 1e-12 else 1.0
+
+
+def refuse_extremes(table: Table, name: str, x: npt.NDArray[np.float64], *fitted: float) -> None:
+    """Raise a DataError that names the largest of `x` (rows,) if what was `fitted` to them is beyond all numbers."""
+    if all(isfinite(value) for value in fitted):
+        return
+    row = int(np.nanargmax(np.abs(x)))
+    raise DataError(
+        f"{x[row]:g} is too large for the column to be scaled",
+        place=table.place(row=row, column=name),
+        hint="Mend the cell, or write the column in another unit.",
+    )

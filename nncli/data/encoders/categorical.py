@@ -1,0 +1,200 @@
+"""A column of categories: 0/1 columns for few, one of ±1 for two, codes for a learned embedding for many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pydantic import Field, model_validator
+
+from nncli.data.columns.kinds import read_text
+from nncli.data.encoders.anomalies import Strange
+from nncli.data.encoders.numeric import Matrix
+from nncli.data.encoders.scaling import QUARTILES, Clip, Floats, clip_smoothly, robust
+from nncli.data.table import Table
+from nncli.spec import Count, Flag, Index, NonNegative, Real, Specification, Text
+
+RARE_BELOW = 2
+"""A category seen fewer times than this in training shares the slot of the unseen: its one row says little of it."""
+RARE_TEXT = 1 << 14
+"""Characters of rare categories that a column remembers. Beyond, as of ids, none is remembered."""
+MISSING, OTHER, FIRST = 0, 1, 2
+"""The slots of a missing cell, of a rare or unseen category, and of the first known one."""
+UNSEEN = -1
+"""Stands for an unseen category until it is counted."""
+
+Codes = npt.NDArray[np.int64]
+
+
+class Categories(Specification):
+    """How columns of categories become numbers."""
+
+    one_hot: Index = Field(32, description="most categories that become a 0/1 column each; of more, codes to embed")
+    binary: Literal["indicators", "signs"] = Field(
+        "indicators", description="signs: two categories become one column of -1 and 1; missing, rare or unseen is 0"
+    )
+    scaling: Literal["none", "robust"] = Field(
+        "none", description="robust: each of these columns is scaled, and clipped, as numbers are by `robust`"
+    )
+    embedding_width: Literal["auto"] | Count = Field(
+        "auto", description="numbers that embed a category; auto: 1.6 · c^0.56 for c categories, 50 at most"
+    )
+
+    def width_for(self, c: int) -> int | None:
+        """Numbers that embed one of `c` categories; None where they become columns."""
+        if c <= self.one_hot or self.signs_for(c):
+            return None
+        return min(50, ceil(1.6 * c**0.56)) if self.embedding_width == "auto" else self.embedding_width
+
+    def signs_for(self, c: int) -> bool:
+        """Whether `c` categories become one column."""
+        return self.binary == "signs" and c == 2
+
+
+INDICATORS = Categories()
+
+
+class CategoricalColumn(Specification):
+    """One of `categories`, in order of spelling.
+
+    One-hot: a 0/1 column for each, and, where the training rows had such cells, one for the rare or unseen (`other`)
+    and one for the missing; a cell whose slot has no column is all zeros. With `signs`, one column of -1 for the first
+    category, 1 for the second and 0 for any other cell. With `embedding_width`, codes instead.
+    `rare` are the rare categories of the training rows, to tell them from the unseen; None where they are too many to
+    be remembered, and in models of format 1. With `centers` and `scales`, a number for each column, the columns are
+    scaled, and clipped as `clip` says.
+    """
+
+    type: Literal["categorical"] = "categorical"
+    name: Text
+    categories: tuple[Text, ...]
+    other: Flag
+    missing: Flag
+    embedding_width: Count | None = None
+    rare: tuple[Text, ...] | None = None
+    signs: Flag = False
+    centers: tuple[Real, ...] | None = None
+    scales: tuple[NonNegative, ...] | None = None
+    clip: Clip = "none"
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> CategoricalColumn:
+        if self.signs and (len(self.categories) != 2 or self.embedding_width):
+            raise ValueError("signs are for two categories that are not embedded")
+        fitted = (self.centers, self.scales)
+        if fitted != (None, None) and [len(part or ()) for part in fitted] != [self.width] * 2:
+            raise ValueError("not one center and scale for each column")
+        return self
+
+    @classmethod
+    def fit(cls, table: Table, name: str, choices: Categories = INDICATORS, clip: Clip = "none") -> CategoricalColumn:
+        """Fit on `table`, the training rows."""
+        cells = read_text(table, name)
+        counts = cells.drop_nulls().alias("category").value_counts(name="rows")
+        common = dict(counts.filter(pl.col("rows") >= RARE_BELOW).iter_rows())
+        rare = counts.filter(pl.col("rows") < RARE_BELOW)["category"]
+        c, categories = len(common), tuple(sorted(common))
+        column = cls(
+            name=name,
+            categories=categories,
+            other=len(rare) > 0,
+            missing=cells.has_nulls(),
+            embedding_width=choices.width_for(c),
+            rare=tuple(sorted(rare.to_list())) if rare.str.len_chars().sum() <= RARE_TEXT else None,
+            signs=choices.signs_for(c),
+        )
+        if choices.scaling == "none" or not column.width or not len(cells):
+            return column
+        rows = [cells.null_count(), len(rare), *(common[category] for category in categories)]
+        fitted = [_robust(values, rows) for values in column.table.T]
+        update = {"centers": tuple(c for c, _ in fitted), "scales": tuple(s for _, s in fitted), "clip": clip}
+        return column.model_copy(update=update)
+
+    @property
+    def slots(self) -> int:
+        """Codes that occur: the categories and the two slots before them."""
+        return FIRST + len(self.categories)
+
+    @property
+    def width(self) -> int:
+        """Columns of the matrix; none when the column is embedded."""
+        if self.embedding_width:
+            return 0
+        return 1 if self.signs else len(self.categories) + self.other + self.missing
+
+    @property
+    def numbers(self) -> int:
+        """How many columns of the matrix hold numbers that may be embedded: none."""
+        return 0
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What each column of the matrix means."""
+        if self.embedding_width:
+            return ()
+        known = [f"{self.name} = {category}" for category in self.categories]
+        if self.signs:
+            return (f"{known[1]}, not {self.categories[0]}",)
+        return (*known, *[f"{self.name} is rare"] * self.other, *[f"{self.name} is missing"] * self.missing)
+
+    @property
+    def table(self) -> Floats:
+        """What each slot becomes (slots, width)."""
+        c = len(self.categories)
+        rows = np.zeros((self.slots, self.width))
+        if self.signs:
+            rows[FIRST:, 0] = -1.0, 1.0
+            return self._scaled(rows)
+        rows[FIRST:, :c] = np.eye(c)
+        if self.other:
+            rows[OTHER, c] = 1.0
+        if self.missing:
+            rows[MISSING, c + self.other] = 1.0
+        return self._scaled(rows)
+
+    def _scaled(self, rows: Floats) -> Floats:
+        if self.centers is None or self.scales is None:
+            return rows
+        scales = np.array(self.scales)
+        z: Floats = np.divide(rows - np.array(self.centers), scales, out=np.zeros_like(rows), where=scales > 0.0)
+        if self.clip == "smooth":
+            clip_smoothly(z)
+        return z
+
+    def codes(self, table: Table) -> tuple[Codes, Strange]:
+        """Each row's slot (rows,), and what is strange of them."""
+        cells = read_text(table, self.name)
+        known = [*self.categories, *(self.rare or ())]
+        slots = np.array([*range(FIRST, self.slots), *[OTHER] * (len(known) - len(self.categories)), UNSEEN])
+        place = cells.cast(pl.Enum(known), strict=False).to_physical()
+        codes: Codes = slots[place.cast(pl.UInt32).fill_null(len(known)).to_numpy()]
+        if cells.has_nulls():
+            codes[cells.is_null().to_numpy()] = MISSING
+        unseen = codes == UNSEEN
+        count = int(np.count_nonzero(unseen))
+        if count:
+            codes[unseen] = OTHER
+        missing = 0 if self.missing else cells.null_count()
+        if self.rare is None and self.other:  # training had rare ones, and nobody knows which
+            return codes, Strange(rare=count, missing=missing)
+        return codes, Strange(unseen=count, missing=missing)
+
+    def encode(self, table: Table, out: Matrix) -> Strange:
+        """Fill `out` (rows, width) with what each cell's slot becomes, and count what is strange."""
+        codes, strange = self.codes(table)
+        out[...] = np.take(self.table.astype(out.dtype), codes, axis=0)
+        return strange
+
+
+def _robust(values: Floats, rows: Sequence[int]) -> tuple[float, float]:
+    """Center and scale of a column of which so many `rows` hold each of the `values`; see scaling.robust."""
+    order = np.argsort(values)
+    ends = np.cumsum(np.array(rows)[order])
+    at = np.array(QUARTILES) * (ends[-1] - 1)
+    lower, upper = (values[order][np.searchsorted(ends, place(at), "right")] for place in (np.floor, np.ceil))
+    lowest, q25, median, q75, highest = (lower + (upper - lower) * (at - np.floor(at))).tolist()
+    return robust(lowest, q25, median, q75, highest)

@@ -1,0 +1,188 @@
+"""A column of dates, with or without times: fitted on the training rows, then told by its day, year and cycles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pydantic import AfterValidator, model_validator
+
+from nncli.data.columns.datetimes import DAY, FIRST_DAY, ISO, LAST_DAY, find_form, parse_dates, undecided
+from nncli.data.columns.kinds import DATES, read_text
+from nncli.data.dialect import AUTO, a_form_of_dates
+from nncli.data.encoders.anomalies import Strange
+from nncli.data.encoders.numeric import Matrix, NumericColumn
+from nncli.data.encoders.scaling import Clip, Floats, NumericScaling
+from nncli.data.table import Table
+from nncli.errors import DataError
+from nncli.spec import Real, Specification, Text
+from nncli.text import quoted
+
+A_DAY = {"ms": DAY // 1_000, "us": DAY, "ns": DAY * 1_000}
+Cycle = Literal["month", "weekday", "hour"]
+CYCLES: dict[Cycle, Callable[[Floats], Floats]] = {
+    "month": lambda days: (_whole(days, "M").astype(np.int64) % 12) / 12,
+    "weekday": lambda days: (np.floor(days) + 3) % 7 / 7,
+    "hour": lambda days: days - np.floor(days),
+}
+"""How far through its cycle each of the days since 1970, a Thursday, is: from 0 to less than 1."""
+
+
+def _whole(days: Floats, unit: Literal["M", "Y"]) -> npt.NDArray[np.datetime64]:
+    """The month or the year, counted from 1970, of each of the days since then."""
+    return np.floor(days).astype(np.int64).astype("datetime64[D]").astype(f"datetime64[{unit}]")
+
+
+def _iso_or_told(form: str) -> str:
+    return form if form == ISO else a_form_of_dates(form)
+
+
+class DateColumn(Specification):
+    """A moment becomes the days since `first`, its year, and each of its `cycles` as a sine and a cosine.
+
+    What the training rows do not differ in has no part: their year, their month, the time of day of mere dates. `form`
+    is how text spells the moments; see moments.py. A missing one becomes the training median first.
+    """
+
+    type: Literal["date"] = "date"
+    name: Text
+    form: Annotated[Text, AfterValidator(_iso_or_told)]
+    first: Real
+    days: NumericColumn
+    year: NumericColumn | None
+    cycles: tuple[Cycle, ...]
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> DateColumn:
+        if len(set(self.cycles)) < len(self.cycles):
+            raise ValueError("a cycle is named more than once")
+        if not FIRST_DAY <= self.first + self.days.fill < LAST_DAY + 1:
+            raise ValueError("a missing date becomes none of the years 1 to 9999")
+        return self
+
+    @classmethod
+    def fit(cls, table: Table, name: str, scaling: NumericScaling, clip: Clip = "none") -> DateColumn:
+        """Fit on `table`, the training rows. The numbers of days and years are scaled as numbers are.
+
+        Raises:
+            DataError: a cell is no date, or which is the day and which the month cannot be told.
+        """
+        form = _form_of(table, name)
+        days = read_days(table, name, form)
+        present = days[~np.isnan(days)]
+        first = float(np.floor(present.min(initial=np.inf))) if len(present) else 0.0
+        years = _years(days)
+        differ = len(np.unique(years[~np.isnan(years)])) > 1
+        return cls(
+            name=name,
+            form=form,
+            first=first,
+            days=NumericColumn.of_values(table, name, days - first, scaling, clip),
+            year=NumericColumn.of_values(table, name, years, scaling, clip) if differ else None,
+            cycles=tuple(cycle for cycle, share in CYCLES.items() if len(np.unique(share(present))) > 1),
+        )
+
+    @property
+    def numbers(self) -> int:
+        """How many columns of the matrix, the first ones, hold numbers that may be embedded: days and year."""
+        return 1 + (self.year is not None)
+
+    @property
+    def width(self) -> int:
+        """Columns of the matrix."""
+        return self.numbers + 2 * len(self.cycles) + self.days.indicator
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What each column of the matrix means."""
+        cycles = [f"{self.name}: {cycle}, {wave}" for cycle in self.cycles for wave in ("sine", "cosine")]
+        numbers = (f"{self.name}: days", f"{self.name}: year")[: self.numbers]
+        return (*numbers, *cycles, *[f"{self.name} is missing"] * self.days.indicator)
+
+    def encode(self, table: Table, out: Matrix) -> Strange:
+        """Fill `out` (rows, width), and count what is strange.
+
+        Raises:
+            DataError: a cell is no date.
+        """
+        days = read_days(table, self.name, self.form)
+        missing = np.isnan(days)
+        days[missing] = self.first + self.days.fill
+        out[:, 0] = self.days.scaled(days - self.first)
+        if self.year is not None:
+            out[:, 1] = self.year.scaled(_years(days))
+        for j, cycle in enumerate(self.cycles):
+            angle = 2.0 * np.pi * CYCLES[cycle](days)
+            out[:, self.numbers + 2 * j] = np.sin(angle)
+            out[:, self.numbers + 2 * j + 1] = np.cos(angle)
+        if self.days.indicator:
+            out[:, -1] = missing
+        strange = self.days.strange(days - self.first, 0 if self.days.indicator else int(missing.sum()))
+        ends = (strange.lowest + self.first, strange.highest + self.first)
+        return replace(strange, lowest=ends[0], highest=ends[1], days=True)
+
+
+def _years(days: Floats) -> Floats:
+    """The year of each of the days since 1970 (rows,), NaN where that is."""
+    years = np.full(len(days), np.nan)
+    there = ~np.isnan(days)
+    years[there] = _whole(days[there], "Y").astype(np.int64) + 1970.0
+    return years
+
+
+def _form_of(table: Table, name: str) -> str:
+    """How the training rows spell dates; ISO where nothing better is found, so that reading tells what is wrong."""
+    cells, wanted = table.column(name), table.dialect.date_format
+    if cells.dtype in DATES:
+        return ISO
+    text = read_text(table, name)
+    if wanted == AUTO and undecided(text):
+        row = int(text.is_not_null().arg_max() or 0)
+        raise DataError(
+            f"which is the day and which the month of {quoted(text[row])} cannot be told",
+            place=table.place(row=row, column=name),
+            hint='Say it under data: `date_format: "%d/%m/%Y"` or `date_format: "%m/%d/%Y"`.',
+        )
+    return find_form(text, wanted) or (ISO if wanted == AUTO else wanted)
+
+
+def read_days(table: Table, name: str, form: str) -> Floats:
+    """Days since 1970 (rows,), the time of day as a fraction, in UTC where a zone is named; NaN for a missing cell.
+
+    Raises:
+        DataError: a cell is no date in that form, or not of the years 1 to 9999; names its row.
+    """
+    cells = table.column(name)
+    if isinstance(cells.dtype, pl.Datetime):
+        stamps, a_day = cells.to_physical(), A_DAY[cells.dtype.time_unit]
+    elif cells.dtype == pl.Date:
+        stamps, a_day = cells.to_physical(), 1
+    else:
+        cells = read_text(table, name)
+        stamps, a_day = parse_dates(cells, form), DAY
+    whole, rest = np.divmod(stamps.fill_null(0).to_numpy(), a_day)
+    days: Floats = whole + rest / a_day
+    missing, none = cells.is_null().to_numpy(), stamps.is_null().to_numpy()
+    odd = none & ~missing
+    if odd.any():
+        row = int(odd.argmax())
+        known = "in ISO 8601, such as 2024-05-31 or 2024-05-31 14:30" if form == ISO else f"of the form {form}"
+        raise DataError(
+            f"{quoted(cells[row])} is no date {known}",
+            place=table.place(row=row, column=name),
+            hint="Mend the cell, or leave it empty. How dates are written is said before training, under data: "
+            '`date_format: "%d/%m/%Y"`.',
+        )
+    beyond = (whole < FIRST_DAY) | (whole > LAST_DAY)
+    if beyond.any():
+        raise DataError(
+            "the date is not of the years 1 to 9999",
+            place=table.place(row=int(beyond.argmax()), column=name),
+            hint="Mend the cell, or leave it empty.",
+        )
+    days[missing] = np.nan
+    return days

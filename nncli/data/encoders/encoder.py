@@ -1,0 +1,175 @@
+"""From a table to a matrix: fitted on the training rows only, applied to any rows.
+
+A numeric column is centred and scaled; a missing cell becomes the training median, and, where the training rows had
+missing cells, a second 0/1 column says so (numeric.py). A categorical column of few categories becomes one 0/1 column
+each; one of more becomes codes for a learned embedding. Every category has a slot: 0 for a missing cell, 1 for one that
+is rare in training or was never seen there, 2 and up for the rest (categorical.py). A date becomes its day, year,
+month, weekday and hour, as far as they differ (date.py). A text becomes counts of its words (text.py).
+
+What the training rows had none of is counted on the way: see nncli/data/encoders/anomalies.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate, groupby
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from nncli.data.columns.kinds import Kind
+from nncli.data.encoders.anomalies import Strange, Strangers
+from nncli.data.encoders.categorical import INDICATORS, CategoricalColumn, Categories
+from nncli.data.encoders.categorical import Codes as Codes
+from nncli.data.encoders.date import DateColumn
+from nncli.data.encoders.numeric import Matrix as Matrix
+from nncli.data.encoders.numeric import NumericColumn, encode_together
+from nncli.data.encoders.scaling import Clip, NumericScaling
+from nncli.data.encoders.text import TEXT_WIDTH, TextColumn
+from nncli.data.store.column_store import NOTHING, Plain
+from nncli.data.table import Table
+from nncli.spec import Specification
+
+BLOCK = 65_536
+"""Rows encoded at a time: X is filled column by column, and a part of it stays nearer than the whole would."""
+
+
+class Encoded(NamedTuple):
+    """X (rows, width), codes (rows, embedded columns), and what is strange of the rows they were made from."""
+
+    X: Matrix
+    codes: Codes
+    strangers: Strangers
+
+
+Column = Annotated[NumericColumn | CategoricalColumn | DateColumn | TextColumn, Field(discriminator="type")]
+
+
+class Encoder(Specification):
+    """What the training rows taught about the features: one fitted column for each, in the order of the matrix."""
+
+    columns: tuple[Column, ...]
+
+    @classmethod
+    def fit(
+        cls,
+        table: Table,
+        kinds: Sequence[tuple[str, Kind]],
+        scaling: NumericScaling,
+        clip: Clip = "none",
+        categories: Categories = INDICATORS,
+        text_width: int = TEXT_WIDTH,
+    ) -> Encoder:
+        """Fit every column on `table`, which holds the training rows alone."""
+
+        def fit(name: str, kind: Kind) -> Column:
+            match kind:
+                case Kind.NUMERIC:
+                    return NumericColumn.fit(table, name, scaling, clip)
+                case Kind.DATE:
+                    return DateColumn.fit(table, name, scaling, clip)
+                case Kind.TEXT:
+                    return TextColumn.fit(table, name, text_width)
+                case _:
+                    return CategoricalColumn.fit(table, name, categories, clip)
+
+        return cls(columns=tuple(fit(name, kind) for name, kind in kinds if kind is not Kind.IGNORE))
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that a table must have."""
+        return [column.name for column in self.columns]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What each column of X means."""
+        return tuple(feature for column in self.columns for feature in column.features)
+
+    @property
+    def width(self) -> int:
+        """Columns of X."""
+        return sum(column.width for column in self.columns)
+
+    @property
+    def numeric(self) -> tuple[int, ...]:
+        """Positions in X of numbers: of numeric columns, and of the days and years of dates; not of what is 0 or 1, is
+        part of a cycle, or counts words."""
+        starts = accumulate((column.width for column in self.columns), initial=0)
+        return tuple(
+            j for start, column in zip(starts, self.columns, strict=False) for j in range(start, start + column.numbers)
+        )
+
+    @property
+    def embedded(self) -> list[CategoricalColumn]:
+        """The columns that become codes."""
+        return [c for c in self.columns if isinstance(c, CategoricalColumn) and c.embedding_width]
+
+    @property
+    def of_format_1(self) -> Encoder:
+        """This encoder without what models of format 1 do not hold."""
+        without = {"numeric": {"lowest": None, "highest": None}, "categorical": {"rare": None}}
+        return Encoder(columns=tuple(column.model_copy(update=without.get(column.type, {})) for column in self.columns))
+
+    def empty(self, rows: int, dtype: str) -> tuple[Matrix, Codes]:
+        """X of `dtype` and codes for so many rows, to be filled."""
+        return np.empty((rows, self.width), dtype), np.empty((rows, len(self.embedded)), np.int64)
+
+    def encode(self, table: Table, dtype: str) -> Encoded:
+        """X of `dtype`, codes, and the strangers among the rows.
+
+        Raises:
+            DataError: a column is missing, or a cell of a numeric column is not a number, or far too large a one.
+        """
+        X, codes = self.empty(len(table), dtype)
+        return Encoded(X, codes, self.encode_into(table, X, codes))
+
+    @property
+    def together(self) -> frozenset[str]:
+        """The columns that can be encoded together, where no cell of them is missing."""
+        return frozenset(c.name for c in self.columns if isinstance(c, NumericColumn) and c.is_linear)
+
+    def encode_into(self, table: Table, X: Matrix, codes: Codes, plain: Plain = NOTHING) -> Strangers:
+        """Fill X and codes, and count the strangers; raises what `encode` does.
+
+        Columns may stand in `plain` instead of the table: only such as are in `together`.
+        """
+        strangers = self._encode_together(plain, X)
+        if strangers is None:  # a cell is to be refused: one column after another, so that the first is named
+            return self.encode_into(plain.beside(table), X, codes)
+        rest = [column for column in self._placed() if column[1].name not in plain.names]
+        table.require([column.name for _, column in rest])
+        for start in range(0, len(table), BLOCK):
+            rows = slice(start, start + BLOCK)
+            strangers += self._encode(rest, table.part(rows.start, rows.stop), X[rows], codes[rows])
+        return strangers
+
+    def _placed(self) -> list[tuple[slice, Column]]:
+        """Every column with its place in X."""
+        ends = list(accumulate(column.width for column in self.columns))
+        return [(slice(end - column.width, end), column) for end, column in zip(ends, self.columns, strict=True)]
+
+    def _encode_together(self, plain: Plain, X: Matrix) -> Strangers | None:
+        """Fill the columns of X that are in `plain`, those that stand side by side at once; None if one cannot be."""
+        rows = {name: row for row, name in enumerate(plain.names)}
+        found = [
+            (rows[c.name], place.start, c)
+            for place, c in self._placed()
+            if isinstance(c, NumericColumn) and c.name in rows
+        ]
+        met: list[tuple[str, Strange]] = []
+        for _, run in groupby(found, lambda column: (column[1] - column[0], column[2].clip)):
+            places, starts, columns = zip(*run, strict=True)
+            x = plain.values[places[0] : places[-1] + 1]
+            strange = encode_together(columns, x, X[:, starts[0] : starts[-1] + 1])
+            if strange is None:
+                return None
+            met += zip((column.name for column in columns), strange, strict=True)
+        return Strangers.among(met)
+
+    def _encode(self, columns: Sequence[tuple[slice, Column]], table: Table, X: Matrix, codes: Codes) -> Strangers:
+        met = [(column.name, column.encode(table, X[:, place])) for place, column in columns if column.width]
+        for j, embedded in enumerate(self.embedded):
+            codes[:, j], strange = embedded.codes(table)
+            met.append((embedded.name, strange))
+        return Strangers.among(met)

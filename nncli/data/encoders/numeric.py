@@ -1,0 +1,234 @@
+"""A column of numbers: fitted on the training rows, then centred and scaled, a missing cell filled and told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import inf, isfinite
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+
+from nncli.data.columns.kinds import read_numbers, refuse_extremes, settled_scale, unit_of
+from nncli.data.encoders.anomalies import Strange
+from nncli.data.encoders.scaling import (
+    QUARTILES,
+    Clip,
+    Floats,
+    NumericScaling,
+    clip_smoothly,
+    deviation,
+    edges_of,
+    robust,
+    to_normal,
+)
+from nncli.data.table import Table
+from nncli.errors import DataError
+from nncli.spec import Flag, NonNegative, Real, Specification, Text
+from nncli.utils.order import median_of_column
+
+Matrix = npt.NDArray[np.floating[Any]]
+
+TOGETHER = 1 << 16
+"""Cells of several columns that are scaled at a time, which stay in the cache."""
+NONE = Strange()
+
+
+class NumericColumn(Specification):
+    """x becomes (x - center) / scale; a missing x becomes `fill` first. `indicator` adds a column of [x missing].
+
+    A scale of 0 makes every value 0: the column was constant. With `edges`, quantiles of the training values at equal
+    distances, x becomes a normal number of the same rank instead. `clip` comes last.
+    `lowest` and `highest` are the training range; None for a column without a value, and in models of format 1.
+    `unit` is what is taken off of every cell of text; see units.py.
+    """
+
+    type: Literal["numeric"] = "numeric"
+    name: Text
+    center: Real
+    scale: NonNegative
+    fill: Real
+    indicator: Flag
+    lowest: Real | None = None
+    highest: Real | None = None
+    edges: Annotated[tuple[Real, ...], Field(min_length=1)] | None = None
+    clip: Clip = "none"
+    unit: Text | None = None
+
+    @model_validator(mode="after")
+    def _edges_ascend(self) -> NumericColumn:
+        if any(b < a for a, b in pairwise(self.edges or ())):
+            raise ValueError("the edges do not ascend")
+        return self
+
+    @classmethod
+    def fit(cls, table: Table, name: str, scaling: NumericScaling, clip: Clip = "none") -> NumericColumn:
+        """Fit on `table`, the training rows. A column without a value counts as zeros.
+
+        A constant column has scale 1, which tells how far from it a value lies; `robust` and `quantile` make it 0.
+
+        Raises:
+            DataError: the values are so large that their spread is not a finite number.
+        """
+        unit = unit_of(table, name)
+        column = cls.of_values(table, name, read_numbers(table, name, unit), scaling, clip)
+        return column if unit is None else column.model_copy(update={"unit": unit})
+
+    @classmethod
+    def of_values(cls, table: Table, name: str, x: Floats, scaling: NumericScaling, clip: Clip) -> NumericColumn:
+        """Fit on values (rows,), NaN where one is missing, that were read from `table`; raises what `fit` does."""
+        if not len(present := present_of(x)):
+            return cls(name=name, center=0.0, scale=1.0, fill=0.0, indicator=len(x) > 0, clip=clip)
+        lowest, highest = float(present.min()), float(present.max())
+        with np.errstate(over="ignore", invalid="ignore"):
+            center, scale = _center_and_scale(present, scaling)
+            fill = median_of_column(present)
+        refuse_extremes(table, name, x, center, scale, fill)
+        return cls(
+            name=name,
+            center=center,
+            scale=scale if scaling == "robust" else settled_scale(center, scale),
+            fill=fill,
+            indicator=len(present) < len(x),
+            lowest=lowest,
+            highest=highest,
+            edges=tuple(edges_of(present).tolist()) if scaling == "quantile" else None,
+            clip=clip,
+        )
+
+    @property
+    def width(self) -> int:
+        """Columns of the matrix."""
+        return 1 + self.indicator
+
+    @property
+    def numbers(self) -> int:
+        """How many columns of the matrix, the first ones, hold numbers that may be embedded."""
+        return 1
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What each column of the matrix means."""
+        return (self.name, f"{self.name} is missing")[: self.width]
+
+    def encode(self, table: Table, out: Matrix) -> Strange:
+        """Fill `out` (rows, width), and count what is strange.
+
+        Raises:
+            DataError: a cell is not a number, or so far from the training values that `out` cannot hold it.
+        """
+        x = read_numbers(table, self.name, self.unit)
+        missing = np.isnan(x)
+        holes = int(np.count_nonzero(missing))
+        if holes:
+            x = np.where(missing, self.fill, x)
+        with np.errstate(over="ignore"):
+            held = self.scaled(x).astype(out.dtype)  # as far as `out` can: a look at its column takes longer
+        out[:, 0] = held
+        finite = np.isfinite(held)
+        if not finite.all():
+            row = int(finite.argmin())
+            raise DataError(
+                f"{x[row]:g} is too far from the training values to be computed with in {out.dtype}",
+                place=table.place(row=row, column=self.name),
+                hint="Mend the cell, or leave it empty.",
+            )
+        if self.indicator:
+            out[:, 1] = missing
+        return self.strange(x, 0 if self.indicator else holes)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether it is encoded by a difference and a quotient alone, clipped or not, as long as no cell is missing."""
+        return self.edges is None and self.scale > 0.0 and not self.indicator
+
+    def scaled(self, x: Floats) -> Floats:
+        """Values (rows,) as the network sees them; infinite where they are beyond all numbers and not clipped."""
+        if self.edges is not None:
+            z = to_normal(x, np.array(self.edges))
+        elif self.scale == 0.0:
+            z = np.zeros(len(x))
+        else:
+            z = x - self.center
+            z /= self.scale
+        if self.clip == "smooth":
+            clip_smoothly(z)
+        return z
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The training range, without ends where it is not known."""
+        return -inf if self.lowest is None else self.lowest, inf if self.highest is None else self.highest
+
+    def covers(self, lowest: float, highest: float) -> bool:
+        """Whether the training range holds all from the lowest to the highest."""
+        low, high = self.range
+        return low <= lowest and highest <= high
+
+    def strange(self, x: Floats, missing: int) -> Strange:
+        """What is strange of the values, the missing ones filled."""
+        lowest, highest = float(x.min(initial=inf)), float(x.max(initial=-inf))
+        if self.covers(lowest, highest):
+            return Strange(missing=missing)
+        low, high = self.range
+        return Strange(
+            missing=missing,
+            outside=int(np.count_nonzero((x < low) | (x > high))),
+            lowest=lowest if lowest < low else inf,
+            highest=highest if highest > high else -inf,
+        )
+
+
+def encode_together(columns: Sequence[NumericColumn], x: Floats, out: Matrix) -> list[Strange] | None:
+    """Fill `out` (rows, columns) with the values x (columns, rows) of linear columns of one clip, as `encode` fills it.
+
+    Returns what is strange of each; None if there is a value that `encode` refuses.
+    """
+    center = np.array([[column.center] for column in columns])
+    scale = np.array([[column.scale] for column in columns])
+    cells = np.empty((len(columns), max(TOGETHER // len(columns), 1)))
+
+    def scaled(x: Floats) -> Floats:
+        z = cells[:, : x.shape[1]]
+        np.subtract(x, center, out=z)
+        z /= scale
+        if columns[0].clip == "smooth":
+            clip_smoothly(z)
+        return z
+
+    lowest, highest = x.min(axis=1), x.max(axis=1)
+    with np.errstate(over="ignore"):
+        # What lies between two values lies there also when it is scaled and rounded.
+        ends = [scaled(end[:, None]).astype(out.dtype) for end in (lowest, highest)]
+        if not np.isfinite([lowest, highest, *np.squeeze(ends, 2)]).all():
+            return None
+        for start in range(0, x.shape[1], cells.shape[1]):
+            rows = slice(start, start + cells.shape[1])
+            out[rows] = scaled(x[:, rows]).T
+    ends_of = zip(columns, x, lowest.tolist(), highest.tolist(), strict=True)
+    return [NONE if column.covers(low, high) else column.strange(values, 0) for column, values, low, high in ends_of]
+
+
+def present_of(x: Floats) -> Floats:
+    """The values x (rows,) without those that are NaN."""
+    return x[~np.isnan(x)] if len(x) and np.isnan(x.min()) else x
+
+
+def _center_and_scale(present: Floats, scaling: NumericScaling) -> tuple[float, float]:
+    """Of the values (rows,), of which there is one at least; infinite where these are too large to be scaled so."""
+    if scaling == "none":
+        return 0.0, 1.0
+    if scaling == "standard":
+        mean = float(present.mean())
+        return mean, deviation(present, mean)
+    extent = float(np.ptp(present))
+    if scaling == "min_max":
+        return float(present.min()), extent
+    if not isfinite(extent):
+        return 0.0, inf
+    if scaling == "quantile":  # it has its edges instead
+        return 0.0, 1.0
+    lowest, q25, q50, q75, highest = np.quantile(present, QUARTILES).tolist()
+    return robust(lowest, q25, q50, q75, highest)

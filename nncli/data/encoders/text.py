@@ -1,0 +1,124 @@
+"""A column of free text: a number for each word, and each pair of neighbouring words, that is common in training."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Annotated, Literal
+
+import numpy as np
+import polars as pl
+from pydantic import AfterValidator
+
+from nncli.data.columns.kinds import read_text
+from nncli.data.encoders.anomalies import Strange
+from nncli.data.encoders.numeric import Matrix
+from nncli.data.table import Table
+from nncli.spec import Flag, Specification, Text
+
+TEXT_WIDTH = 64
+COMMON = 20
+"""Training rows that have a term, and that have it not, from which on it is worth a number: of less mostly noise is
+learned."""
+WORD = r"[\p{L}\p{M}\p{N}]+"
+LONGEST = 100_000
+"""Characters of a cell that count."""
+PIECE = 1 << 22
+"""Bytes of text, and numbers made of it, up to which cells are worked at together."""
+
+
+def _words_and_pairs(terms: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(terms)) < len(terms) or any(len(term.split(" ")) > 2 for term in terms):
+        raise ValueError("not words and pairs of words, each once")
+    return terms
+
+
+class TextColumn(Specification):
+    """A text becomes log₂(1 + count) of each of its `terms`, which are words, and pairs of words with a space between.
+
+    So a term that it has once is 1, as a category would be. `missing` adds a column of [cell missing].
+    """
+
+    type: Literal["text"] = "text"
+    name: Text
+    terms: Annotated[tuple[Text, ...], AfterValidator(_words_and_pairs)]
+    missing: Flag
+
+    @classmethod
+    def fit(cls, table: Table, name: str, most: int) -> TextColumn:
+        """Fit on `table`, the training rows: the `most` common terms, more common ones first, equals by spelling.
+
+        The words of a common pair are common, so that no other pair is looked for: Agrawal and Srikant, "Fast
+        algorithms for mining association rules", 1994. One that stands wherever one of its words does is left out.
+        """
+        cells = read_text(table, name)
+        words = _common(words_of(piece) for piece in pieces(cells))
+        pairs = _common(pairs_of(words_of(piece), words.keys()) for piece in pieces(cells)) if words else {}
+        telling = {pair: n for pair, n in pairs.items() if n not in {words[word] for word in pair.split(" ")}}
+        rows = {term: n for term, n in (words | telling).items() if cells.count() - n >= COMMON}
+        terms = sorted(rows, key=lambda term: (-rows[term], term))[:most]
+        return cls(name=name, terms=tuple(terms), missing=cells.has_nulls())
+
+    @property
+    def numbers(self) -> int:
+        """How many columns of the matrix hold numbers that may be embedded: none, since these are mostly 0."""
+        return 0
+
+    @property
+    def width(self) -> int:
+        """Columns of the matrix."""
+        return len(self.terms) + self.missing
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What each column of the matrix means."""
+        return (*(f"{self.name}: {term}" for term in self.terms), *[f"{self.name} is missing"] * self.missing)
+
+    def encode(self, table: Table, out: Matrix) -> Strange:
+        """Fill `out` (rows, width), and count what is strange."""
+        cells = read_text(table, self.name)
+        k, start = len(self.terms), 0
+        known = {word for term in self.terms for word in term.split(" ")}
+        for piece in pieces(cells, PIECE // max(1, k)):
+            words = words_of(piece)
+            found = pl.concat([words, pairs_of(words, known)])
+            place = found["term"].replace_strict(self.terms, range(k), default=-1, return_dtype=pl.Int64).to_numpy()
+            at = found["row"].to_numpy() * k + place
+            counts = np.bincount(at[place >= 0], minlength=len(piece) * k).reshape(len(piece), k)
+            out[start : start + len(piece), :k] = np.log2(1.0 + counts)
+            start += len(piece)
+        if self.missing:
+            out[:, -1] = cells.is_null().to_numpy()
+        return Strange(missing=0 if self.missing else cells.null_count())
+
+
+def pieces(cells: pl.Series, most_rows: int = PIECE) -> Iterator[pl.Series]:
+    """The cells, so many at a time that their text is no longer than a PIECE; at least one."""
+    ends = cells.str.len_bytes().fill_null(0).cast(pl.Int64).cum_sum().to_numpy()
+    start = 0
+    while start < len(cells):
+        before = ends[start - 1] if start else 0
+        stop = int(np.searchsorted(ends, before + PIECE, "right"))
+        stop = max(start + 1, min(start + most_rows, stop))
+        yield cells[start:stop]
+        start = stop
+
+
+def words_of(cells: pl.Series) -> pl.DataFrame:
+    """Every word, of letters and digits, in lower case, as `term`, with the position of its cell, `row`, in order."""
+    found = cells.str.slice(0, LONGEST).str.to_lowercase().str.extract_all(WORD)
+    rows = pl.int_range(len(cells), dtype=pl.Int64, eager=True)
+    return pl.DataFrame({"row": rows, "term": found}).explode("term").drop_nulls()
+
+
+def pairs_of(words: pl.DataFrame, known: Collection[str]) -> pl.DataFrame:
+    """Every two neighbouring words of a cell that are both known."""
+    row, word = pl.col("row"), pl.when(pl.col("term").is_in(list(known))).then("term")
+    both = pl.when(row == row.shift(-1)).then(pl.concat_str(word, word.shift(-1), separator=" "))
+    return words.select(row, both.alias("term")).drop_nulls()
+
+
+def _common(found: Iterator[pl.DataFrame]) -> dict[str, int]:
+    """The terms that at least COMMON rows have, and how many do."""
+    counts = [piece.unique().group_by("term").len("rows") for piece in found]
+    rows = pl.concat(counts).group_by("term").sum() if counts else pl.DataFrame({"term": [], "rows": []})
+    return dict(rows.filter(pl.col("rows") >= COMMON).iter_rows())

@@ -1,0 +1,141 @@
+"""Cutting a stream of text into blocks of whole records, so that memory does not grow with the file.
+
+A record ends at a newline that is not inside quotes, and a newline is outside quotes when an even number of
+quotes stands before it. Each byte is searched for quotes once; their positions travel with the block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.data.io.csv.decoding import Readable
+from nncli.data.io.streams import UTF8_HINT, without_mark
+from nncli.errors import DataError, Place
+
+Positions: TypeAlias = npt.NDArray[np.int64]
+
+BLOCK_BYTES = 8 << 20
+LONGEST_RECORD = 64 << 20
+PIECE = 1 << 18
+NEWLINE, RETURN, QUOTE = b'\n\r"'
+BINARY = frozenset(range(32)) - frozenset(b"\t\n\v\f\r\x1a\x1b")
+"""Bytes that no text has, in whatever ASCII, Latin or UTF-8 encoding."""
+BINARY_HINT = "It holds bytes that no text has: most likely it is no text table at all, whatever its name says."
+NOWHERE: Positions = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole records: `data` begins on line `line` of the file (from 1), with its quotes at `quotes`."""
+
+    data: bytes
+    quotes: Positions
+    line: int
+
+    def bytes(self) -> npt.NDArray[np.uint8]:
+        return np.frombuffer(self.data, np.uint8)
+
+    def line_at(self, position: int) -> int:
+        """The line of the file that the byte at `position` stands on."""
+        return self.line + self.data.count(b"\n", 0, position)
+
+    def after(self, position: int) -> Block:
+        """The records from `position` on."""
+        first = int(np.searchsorted(self.quotes, position))
+        return Block(self.data[position:], self.quotes[first:] - position, self.line_at(position))
+
+
+def positions(data: bytes, byte: int) -> Positions:
+    """Where `byte` stands in `data`."""
+    # A byte that is not there at all, the common case, is found missing some ten times as fast.
+    return np.flatnonzero(np.frombuffer(data, np.uint8) == byte) if bytes([byte]) in data else NOWHERE
+
+
+def count_of(text: npt.NDArray[np.uint8], byte: int) -> int:
+    """How often `byte` stands in `text`."""
+    # Piece by piece, so that what is compared stays in the cache: three times as fast as all at once.
+    pieces = (text[start : start + PIECE] for start in range(0, text.size, PIECE))
+    return sum(int(np.count_nonzero(piece == byte)) for piece in pieces)
+
+
+def outside(where: Positions, quotes: Positions) -> Positions:
+    """Those of the positions `where` that are not inside quotes."""
+    return where[np.searchsorted(quotes, where) % 2 == 0] if quotes.size else where
+
+
+def end_of_records(data: bytes, quotes: Positions, *, inside: bool) -> int:
+    """The number of bytes of `data` up to its last newline outside quotes; `inside`: it begins within quotes."""
+    end = data.rfind(b"\n")
+    while end >= 0:
+        before = int(np.searchsorted(quotes, end))
+        if before % 2 == inside:
+            return end + 1
+        # This newline is in a cell; any that ends a record stands before the quote that opened the cell.
+        end = data.rfind(b"\n", 0, int(quotes[before - 1])) if before else -1
+    return 0
+
+
+def blocks(
+    file: Readable, source: str, *, size: int = BLOCK_BYTES, first: int | None = None, quoting: bool = True
+) -> Iterator[Block]:
+    """Yield the text of `file` in blocks of about `size` bytes, each of whole records; nothing is left out.
+
+    The first one may be of another size. The last block may lack its last newline. `quoting` is False for formats whose
+    records are lines.
+
+    Raises:
+        DataError: the file is empty or UTF-16; a record is longer than LONGEST_RECORD.
+    """
+    rest, rest_quotes, line = b"", NOWHERE, 1
+    mark = without_mark(file, source)
+    while data := mark + file.read(first or size):
+        mark, first = b"", None
+        quotes = positions(data, QUOTE) if quoting else NOWHERE
+        cut = end_of_records(data, quotes, inside=rest_quotes.size % 2 == 1)
+        quotes = np.concatenate([rest_quotes, quotes + len(rest)])
+        if cut:
+            whole = data if cut == len(data) and not rest else b"".join((rest, memoryview(data)[:cut]))
+            block = Block(whole, *split(quotes, len(rest) + cut)[:1], line)
+            yield block
+            line += count_of(block.bytes(), NEWLINE)
+            rest, rest_quotes = data[cut:], split(quotes, len(rest) + cut)[1]
+        else:
+            rest, rest_quotes = rest + data, quotes
+        if len(rest) > LONGEST_RECORD:
+            refuse_endless(Block(rest, rest_quotes, line), source)
+    if rest:
+        yield Block(rest, rest_quotes, line)
+
+
+def split(quotes: Positions, cut: int) -> tuple[Positions, Positions]:
+    """The positions before `cut`, and those from it on counted from it."""
+    first = int(np.searchsorted(quotes, cut))
+    return quotes[:first], quotes[first:] - cut
+
+
+def refuse_endless(block: Block, source: str) -> None:
+    """Raise the DataError for a record that does not end within LONGEST_RECORD bytes."""
+    raise DataError(
+        f"the record that begins here is longer than {LONGEST_RECORD >> 20} MiB",
+        place=Place(source=source, line=block.line),
+        hint="Most likely a quoted cell is never closed, or the file is not a text table."
+        if block.quotes.size
+        else "Most likely the file has no line ends, or is not a text table.",
+    )
+
+
+def refuse_encoding(block: Block, source: str) -> None:
+    """Raise a DataError when the block is not UTF-8, naming the line and the byte."""
+    try:
+        block.data.decode()
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"the byte 0x{block.data[error.start]:02x} is not UTF-8 text",
+            place=Place(source=source, line=block.line_at(error.start)),
+            hint=BINARY_HINT if BINARY & {*block.data[:PIECE]} else UTF8_HINT,
+        ) from error

@@ -1,0 +1,92 @@
+"""The header of a CSV, and with it what is the same for all blocks of one file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import polars
+
+from nncli.data.io.csv.blocks import NEWLINE, NOWHERE, Block, outside, positions, refuse_encoding
+from nncli.data.io.csv.numeric_columns import Direct
+from nncli.data.io.csv.sniffer import SEPARATORS, spelled
+from nncli.data.io.csv.strict import check_text
+from nncli.data.table import without_words
+from nncli.errors import DataError, Place
+from nncli.text import listed, quoted
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is the same for all blocks of one file. `returns`: a line end in a cell is a lone \\r."""
+
+    source: str
+    separator: str
+    names: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    returns: bool = False
+    direct: Direct | None = None
+
+    def named(self, cells: polars.DataFrame) -> polars.DataFrame:
+        """`cells` under the names of the header."""
+        cells.columns = list(self.names)
+        return cells
+
+    def settled(self, cells: polars.DataFrame) -> polars.DataFrame:
+        """`cells` of text as they are to be: an empty one is the text "", and a missing word null."""
+        cells = cells.fill_null("")
+        if self.returns:
+            cells = cells.with_columns(polars.all().str.replace_all("\n", "\r", literal=True))
+        return without_words(self.named(cells), self.missing)
+
+
+def nothing(layout: Layout) -> polars.DataFrame:
+    """A frame of no rows."""
+    return polars.DataFrame(schema=dict.fromkeys(layout.names, polars.String))
+
+
+def header_of(block: Block, source: str, separator: str, returns: bool) -> tuple[Layout, Block]:
+    """The names in the header, and what follows it in the block."""
+    newlines = outside(positions(block.data, NEWLINE), block.quotes)
+    end = int(newlines[0]) + 1 if newlines.size else len(block.data)
+    line = block.data[:end].rstrip(b"\r\n")
+    refuse_encoding(Block(line, NOWHERE, block.line), source)
+    text = line.decode()
+    check_text(block, source, separator)
+    try:
+        names = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    except csv.Error as error:
+        raise DataError(f"the header cannot be read: {error}", place=Place(source=source, line=block.line)) from error
+    layout = Layout(source, separator, tuple(names), returns=returns)
+    check_header(layout, text, block.line)
+    if returns:
+        layout = replace(layout, names=tuple(name.replace("\n", "\r") for name in names))
+    return layout, block.after(end)
+
+
+def check_header(layout: Layout, text: str, line: int) -> None:
+    """Refuse names that are missing or repeated, and a header that some other character separates."""
+    place = Place(source=layout.source, line=line)
+    names = layout.names
+    if len(names) == 1 and '"' not in text:
+        for other, called in SEPARATORS.items():
+            if other in text and other != layout.separator:
+                raise DataError(
+                    f"the header has one name only, {quoted(names[0])}; the cells seem to be separated by {called}",
+                    place=place,
+                    hint=f"Say `data.separator: {spelled(other)}`. If this really is one name, put it in quotes.",
+                )
+    empty = [number for number, name in enumerate(names, start=1) if not name]
+    if empty:
+        raise DataError(
+            f"column {empty[0]} has no name in the header",
+            place=place,
+            hint="Name it or remove it. pandas writes such a first column unless told index=False."
+            if empty == [1]
+            else "Name it or remove it. A separator at the end of a line begins one more column.",
+        )
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise DataError(f"the header repeats {listed(repeated)}", place=place, hint="Give every column its own name.")

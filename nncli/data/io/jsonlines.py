@@ -1,0 +1,202 @@
+"""Reading JSON lines: one object per line, its keys the columns.
+
+Polars parses and infers the kinds of the columns. Where it cannot, Python's own json looks for the line and
+says why. Blank lines are skipped. A key that a line lacks is null there.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import IO, NoReturn
+
+import numpy as np
+import polars
+
+from nncli.data.dialect import AUTO
+from nncli.data.io.csv.blocks import BLOCK_BYTES, NEWLINE, NOWHERE, QUOTE, Block, blocks, positions, refuse_encoding
+from nncli.data.io.csv.decoding import Text
+from nncli.data.io.streams import REFUSALS, without_mark
+from nncli.errors import DataError, Place, refuse_shortage
+from nncli.text import quoted
+
+# Far more than a table has; at some hundreds Polars runs out of stack, and the whole process ends without a word.
+DEEPEST = 128
+SPACED_COLON = re.compile(rb'"[ \t\r]+:')
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+HALF_A_CHARACTER = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
+)
+
+
+def read_json_lines(
+    file: IO[bytes], source: str, *, size: int | None = BLOCK_BYTES, encoding: str = AUTO, fallback: str = AUTO
+) -> Iterator[tuple[int, polars.DataFrame]]:
+    """Yield the number of the first row (from 1) and the rows of one block after another.
+
+    The columns and their kinds are those of the block; `size` None reads one block that holds everything.
+    For `encoding` and `fallback` see `Text`.
+
+    Raises:
+        DataError: a line is not a JSON object, or the values of a key do not fit into one column.
+    """
+    row, text = 1, Text(file, source, encoding, fallback)
+    for block in whole(text, source) if size is None else blocks(text, source, size=size, quoting=False):
+        if block.data.isspace():
+            continue
+        frame = parse(block, source)
+        yield row, frame
+        row += frame.height
+    if row == 1:
+        raise DataError("the file is empty", place=Place(source=source))
+
+
+def whole(text: Text, source: str) -> Iterator[Block]:
+    pieces = [without_mark(text, source)]
+    while more := text.read(BLOCK_BYTES):
+        pieces.append(more)
+    yield Block(b"".join(pieces), NOWHERE, 1)
+
+
+def parse(block: Block, source: str) -> polars.DataFrame:
+    refuse_depth(block, source)
+    refuse_half_characters(block, source)
+    try:
+        frame = polars.read_ndjson(io.BytesIO(block.data), infer_schema_length=None)
+    except REFUSALS as error:
+        refuse_shortage(error)
+        refuse_encoding(block, source)
+        explain(block, source, error)
+    refuse_repeated_keys(block, frame, source)
+    return frame
+
+
+def explain(block: Block, source: str, reason: BaseException) -> NoReturn:
+    """Raise a DataError that names the line of the block for which `reason` was given, as far as it can be found."""
+    kinds: dict[str, str] = {}
+    for number, line in enumerate(block.data.split(b"\n"), start=block.line):
+        if not line.strip():
+            continue
+        place = Place(source=source, line=number)
+        try:
+            values = json.loads(line, parse_constant=refuse_constant, parse_float=finite)
+        except ValueError as error:
+            raise DataError(
+                f"the line is not JSON: {problem_of(error)}",
+                place=place,
+                hint='Every line is one object on its own, such as {"age": 31, "city": "Oslo"}.',
+            ) from error
+        if not isinstance(values, dict):
+            raise DataError(
+                f"the line holds {kind_of(values)}, not an object",
+                place=place,
+                hint='Every line is one object, its keys the columns, such as {"age": 31, "city": "Oslo"}.',
+            )
+        refuse_repeated_key(line, place)
+        for key, value in values.items():
+            known = kinds.setdefault(key, kind_of(value)) if value is not None else None
+            if known and known != kind_of(value) and "text" not in (known, kind_of(value)):
+                raise DataError(
+                    f"the value is {kind_of(value)}; in lines before it is {known}",
+                    place=Place(source=source, line=number, column=key),
+                    hint="Write all values of a key as the same kind.",
+                ) from reason
+    raise DataError(
+        f"the lines from here on cannot be read as a table: {str(reason).splitlines()[0]}",
+        place=Place(source=source, line=block.line),
+    ) from reason
+
+
+def kind_of(value: object) -> str:
+    kinds = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+    return kinds.get(type(value), "null")
+
+
+def problem_of(error: Exception) -> str:
+    """What Python's json has to say about a line, in a few words."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg.removesuffix(' at')} at character {error.pos + 1}"
+    return str(error)
+
+
+def finite(digits: str) -> float:
+    if math.isinf(number := float(digits)):
+        raise ValueError(f"{digits} is too large a number")
+    return number
+
+
+def refuse_constant(word: str) -> NoReturn:
+    """JSON has no word for what is not a number, though Python reads and writes some."""
+    raise ValueError(f"{word} is not a JSON value; write null")
+
+
+def refuse_depth(block: Block, source: str) -> None:
+    """Refuse a line in which more than DEEPEST lists and objects are open at once."""
+    text = block.bytes()
+    newlines = positions(block.data, NEWLINE)
+    opening = np.flatnonzero((text == ord("[")) | (text == ord("{")))
+    for number in np.flatnonzero(np.bincount(np.searchsorted(newlines, opening)) > DEEPEST):
+        start = int(newlines[number - 1]) + 1 if number else 0
+        line = STRING.sub(b"", block.data[start : int(newlines[number]) if number < newlines.size else None])
+        steps = [(byte in b"[{") - (byte in b"]}") for byte in line]
+        if max(itertools.accumulate(steps), default=0) > DEEPEST:
+            raise DataError("the line is nested too deeply", place=Place(source=source, line=block.line_at(start)))
+
+
+def refuse_half_characters(block: Block, source: str) -> None:
+    """Refuse half of a surrogate pair, which is no character; Polars reads a NUL in its place."""
+    if b"\\" not in block.data:
+        return
+    for match in HALF_A_CHARACTER.finditer(block.data):
+        before = block.data[: match.start()]
+        # After an odd number of backslashes this one is itself escaped: the text only speaks of \\ud800.
+        if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
+            raise DataError(
+                f"{quoted(match.group().decode())} is half of a character",
+                place=Place(source=source, line=block.line_at(match.start())),
+            )
+
+
+def refuse_repeated_keys(block: Block, frame: polars.DataFrame, source: str) -> None:
+    """Refuse an object that names a key twice: Polars keeps the first value, others the last.
+
+    A row has as many values as its line has `":`, unless a key is repeated, and then fewer; where a null, an object
+    within or a text that looks like a key makes fewer too, the lines are read once more.
+    """
+    spaced = any(blank in block.data for blank in (b" :", b"\t:", b"\r:")) and SPACED_COLON.search(block.data)
+    values = frame.select(polars.sum_horizontal(polars.all().is_not_null())).to_series()
+    if not spaced and block.data.count(b'":') == values.sum():
+        return
+    text, newlines = block.bytes(), positions(block.data, NEWLINE)
+    suspects = np.arange(newlines.size + 1)
+    begins = np.unique(np.searchsorted(newlines, np.flatnonzero(text == ord("{"))))
+    if not spaced and begins.size == frame.height:
+        pairs = np.flatnonzero((text[:-1] == QUOTE) & (text[1:] == ord(":")))
+        keys = np.bincount(np.searchsorted(newlines, pairs), minlength=newlines.size + 1)
+        suspects = begins[keys[begins] != values.to_numpy()]
+    for number in suspects:
+        start = int(newlines[number - 1]) + 1 if number else 0
+        line = block.data[start : int(newlines[number]) if number < newlines.size else None]
+        refuse_repeated_key(line, Place(source=source, line=block.line + int(number)))
+
+
+def refuse_repeated_key(line: bytes, place: Place) -> None:
+    """Refuse a line whose object, or one within it, names a key more than once."""
+    repeated: list[str] = []
+
+    def look(pairs: list[tuple[str, object]]) -> None:
+        repeated.extend(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+
+    if line.strip():
+        json.loads(line, object_pairs_hook=look)
+    if repeated:
+        raise DataError(
+            f"the object names the key {quoted(repeated[0])} more than once",
+            place=place,
+            hint="Keep one of the values.",
+        )

@@ -1,0 +1,160 @@
+"""Opening what a table is read from: a file, a .gz file, a pipe or standard input, as one stream of bytes.
+
+The system's errors are put into plain words here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import shutil
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import polars
+
+from nncli.errors import DataError, Place, refuse_shortage
+from nncli.text import nearest_file, quoted
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+    from nncli.data.io.csv.decoding import Readable
+
+GZIP_MAGIC = b"\x1f\x8b"
+PARQUET_MAGIC = b"PAR1"
+UTF8_MARK = b"\xef\xbb\xbf"
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+STANDARD_INPUT = "standard input"
+# What Polars raises. A panic, its word for a mistake of its own, is not even an Exception.
+REFUSALS = (polars.exceptions.PolarsError, polars.exceptions.PanicException)
+UTF8_HINT = (
+    "Save the file as UTF-8 ('CSV UTF-8' in a spreadsheet), or, for a CSV, say what it is written in, such as "
+    "`data.encoding: latin-1` (--set data.encoding=latin-1)."
+)
+
+
+def name_of(path: Path | None) -> str:
+    """How messages call `path`; None is standard input."""
+    return STANDARD_INPUT if path is None else str(path)
+
+
+def is_stream(path: Path | None) -> bool:
+    """Whether `path` can be read only once, from front to back: standard input, a named pipe, a device."""
+    return path is None or (path.exists() and not path.is_file() and not path.is_dir())
+
+
+def where(path: Path) -> str:
+    """The hint for a file that is not there: the nearest name in its folder, or that the folder is missing."""
+    with suppress(OSError):
+        close = nearest_file(path.name, (other.name for other in path.parent.iterdir()))
+        return f"Did you mean {quoted(close)}?" if close else "Check the name and the folder."
+    return f"The folder {str(path.parent)!r} does not exist."
+
+
+@contextmanager
+def explained(path: Path | None) -> Iterator[None]:
+    """Turn whatever the system says about reading `path` into a DataError."""
+    place = Place(source=name_of(path))
+    try:
+        if path is not None and path.is_dir():
+            raise DataError("this is a folder, not a file", place=place, hint="Name a file inside it.")
+        yield
+    except FileNotFoundError as error:
+        raise DataError("there is no such file", place=place, hint=where(path or Path())) from error
+    except PermissionError as error:
+        raise DataError(
+            "the file may not be read",
+            place=place,
+            hint="Ask for permission to read it, or copy it to your own folder.",
+        ) from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(
+            f"the compressed file is damaged or cut off ({error})", place=place, hint="Copy or download it once more."
+        ) from error
+    except OSError as error:
+        refuse_shortage(error)
+        raise DataError(f"the file cannot be read: {error.strerror or error}", place=place) from error
+
+
+class Replayed(io.RawIOBase):
+    """A stream whose first bytes, read already to see what it holds, are read again. Leaves the stream open."""
+
+    def __init__(self, head: bytes, stream: IO[bytes]) -> None:
+        self.head = head
+        self.stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer).cast("B")
+        if self.head:
+            data, self.head = self.head[: len(view)], self.head[len(view) :]
+        else:
+            data = self.stream.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+
+@contextmanager
+def opened(path: Path | None) -> Iterator[tuple[bytes, IO[bytes]]]:
+    """Yield the first bytes of `path` (None: standard input) and a stream of all its bytes, decompressed.
+
+    Compression is told by content, not by name: a .gz that a download unpacked on its way is read as it is.
+
+    Raises:
+        DataError: the file is missing, a folder, not readable, or a damaged .gz; also while it is read.
+    """
+    with explained(path), ExitStack() as stack:
+        file = sys.stdin.buffer if path is None else stack.enter_context(path.open("rb"))
+        yield stack.enter_context(unpacked(file))
+
+
+@contextmanager
+def unpacked(stream: IO[bytes]) -> Iterator[tuple[bytes, IO[bytes]]]:
+    """Yield the first four bytes and the whole of `stream`, through gunzip where it is compressed."""
+    head, whole = rewound(stream)
+    if not head.startswith(GZIP_MAGIC):
+        yield head, whole
+        return
+    with gzip.GzipFile(fileobj=whole, mode="rb") as file:
+        yield rewound(io.BufferedReader(file))
+
+
+def rewound(stream: IO[bytes]) -> tuple[bytes, IO[bytes]]:
+    """The first four bytes of `stream` (fewer when it is shorter) and a stream that begins with them."""
+    head = stream.read(len(PARQUET_MAGIC))
+    if isinstance(stream, io.BufferedReader) and stream.seekable():
+        stream.seek(-len(head), io.SEEK_CUR)
+        return head, stream
+    return head, io.BufferedReader(Replayed(head, stream))
+
+
+@contextmanager
+def spooled(stream: IO[bytes]) -> Iterator[Path]:
+    """Yield a temporary file with the bytes of a stream, for readers that have to seek."""
+    with tempfile.TemporaryDirectory(prefix="nncli-") as folder:
+        copy = Path(folder, "table")
+        with copy.open("wb") as file:
+            shutil.copyfileobj(stream, file)
+        yield copy
+
+
+def without_mark(file: Readable, source: str) -> bytes:
+    """Read the first few bytes of a text file and return them without the UTF-8 mark some programs put there.
+
+    Raises:
+        DataError: the text is UTF-16, or there is nothing at all.
+    """
+    head = file.read(len(UTF8_MARK))
+    if head.startswith(UTF16_MARKS):
+        raise DataError("the text is UTF-16, not UTF-8", place=Place(source=source, line=1), hint=UTF8_HINT)
+    if not head:
+        raise DataError("the file is empty", place=Place(source=source))
+    return head.removeprefix(UTF8_MARK)

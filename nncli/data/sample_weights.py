@@ -1,0 +1,74 @@
+"""How much each row counts: a column of weights, times a weight per class, scaled to mean 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.data.columns.kinds import read_numbers
+from nncli.data.table import Table
+from nncli.errors import ConfigError, DataError, Mistake, Place
+from nncli.text import listed, nearest, quoted
+
+ClassWeight = Literal["balanced"] | Mapping[str, float]
+Weights = npt.NDArray[np.float64]
+
+
+def read_weights(table: Table, name: str) -> Weights:
+    """The column of sample weights (rows,).
+
+    Raises:
+        DataError: a weight is missing or negative, or all are zero.
+    """
+    w = read_numbers(table, name)
+    wrong = np.isnan(w) | (w < 0.0)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise DataError(
+            "a weight must be a number of 0 or more",
+            place=table.place(row=row, column=name),
+            hint="Fill it in, or remove the row.",
+        )
+    if len(w) and not w.any():
+        raise DataError("every weight is 0", place=table.place(column=name), hint="Name another column as data.weight.")
+    return w
+
+
+def class_weights(spec: ClassWeight, labels: Sequence[str], codes: npt.NDArray[np.int64]) -> Weights:
+    """A weight for each class (classes,). `balanced` gives n / (classes · rows of the class): equal sums.
+
+    Raises:
+        ConfigError: a key is not a class.
+    """
+    if spec == "balanced":
+        counts = np.bincount(codes, minlength=len(labels))
+        return np.asarray(len(codes) / (len(labels) * np.maximum(counts, 1)), np.float64)
+    unknown = [key for key in spec if key not in labels]
+    if unknown:
+        close = nearest(unknown[0], labels)
+        raise ConfigError(
+            Mistake(
+                f"{quoted(unknown[0])} is not a class of the target",
+                Place(key=f"class_weight.{unknown[0]}"),
+                f"Did you mean {quoted(close)}?" if close else f"The classes are {listed(labels)}.",
+            )
+        )
+    return np.array([spec.get(label, 1.0) for label in labels])
+
+
+def combine(sample: Weights | None, per_row: Weights | None) -> Weights | None:
+    """The product of both (rows,), scaled to mean 1, or None when there is neither."""
+    given = [w for w in (sample, per_row) if w is not None]
+    if not given:
+        return None
+    # With 1 as the largest at every step neither the product nor the sum can leave the range of numbers.
+    w = _up_to_one(np.prod([_up_to_one(v) for v in given], axis=0))
+    total = w.sum()
+    return np.asarray(w * (len(w) / total)) if total > 0.0 else w
+
+
+def _up_to_one(w: Weights) -> Weights:
+    return np.asarray(w / (w.max(initial=0.0) or 1.0))

@@ -1,0 +1,121 @@
+"""Which rows are held out when a table is dealt into folds, or drawn from with replacement."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from nncli.data.splitting.assignment import deal_groups, deal_rows, in_blocks
+from nncli.data.splitting.holdout import SINGLE_ROWS, Split, by_class
+from nncli.data.splitting.strata import Codes, Traits, by_appearance
+from nncli.errors import DataError
+from nncli.spec import Index, Specification
+
+
+class Fold(Specification):
+    """One of several folds, as evenly filled as can be; the same for all who name the same seed.
+
+    Where rows have a time, folds are blocks of it, one after the other, and each is held out for the rows of all
+    earlier ones; before the first there is one block more, which is only trained on.
+    """
+
+    folds: Annotated[int, Field(strict=True, ge=2, description="into how many the rows are dealt")]
+    fold: Index = Field(description="which one is held out, from 0")
+    seed: Index = Field(0, description="of the dealing; that of the training has no part in it")
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> Fold:
+        if self.fold >= self.folds:
+            raise ValueError(f"fold counts from 0: of {self.folds} folds the last is {self.folds - 1}")
+        return self
+
+    def split(self, traits: Traits) -> Split:
+        """This fold for validation, and the others, or where there are times the earlier ones, for training.
+
+        Raises:
+            DataError: as `assign_folds`.
+        """
+        folds = assign_folds(traits, self.folds, self.seed)
+        trained = folds != self.fold if traits.times is None else folds < self.fold
+        return Split(np.flatnonzero(trained), np.flatnonzero(folds == self.fold))
+
+
+class Bootstrap(Specification):
+    """As many rows as there are, drawn with replacement; those never drawn, some 37%, are held out.
+
+    Rows of each class, or whole groups, are drawn for themselves.
+
+    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 17.
+    """
+
+    bootstrap: Index = Field(description="the seed of the drawing")
+
+    def split(self, traits: Traits) -> Split:
+        """A row drawn twice stands twice among the training rows.
+
+        Raises:
+            DataError: nothing is left to hold out.
+        """
+        assert traits.times is None, "a configuration has no bootstrap in time"
+        rng = np.random.default_rng(self.bootstrap)
+        if traits.groups is not None:
+            training = _drawn_groups(traits, traits.groups, rng)
+        else:
+            strata = [np.arange(traits.n)] if traits.classes is None else by_class(by_appearance(traits.classes))
+            training = np.sort(np.concatenate([rng.choice(rows, len(rows)) for rows in strata]))
+        validation = np.setdiff1d(np.arange(traits.n), training)
+        if not len(validation):
+            raise DataError(
+                f"every row was drawn: of {traits.counted} nothing is left for validation",
+                place=traits.place,
+                hint="Add rows, or name another seed as validation.bootstrap.",
+            )
+        return Split(training, validation)
+
+
+def _drawn_groups(traits: Traits, of_rows: Codes, rng: np.random.Generator) -> Codes:
+    """The rows of groups drawn with replacement, in order; for a class that came to nothing, one of its groups too."""
+    groups = by_appearance(of_rows)
+    n = int(groups.max()) + 1
+    times = np.bincount(rng.integers(n, size=n), minlength=n)
+    if traits.classes is not None:
+        for rows in by_class(by_appearance(traits.classes)):
+            if not times[groups[rows]].any():
+                times[rng.choice(groups[rows])] = 1
+    return np.repeat(np.arange(traits.n), times[groups])
+
+
+def assign_folds(traits: Traits, folds: int, seed: int) -> Codes:
+    """The fold of every row (n,), from 0; -1 for a row that is never held out.
+
+    Never held out are the only row, or group, of a class, and in time the first of folds + 1 blocks. The same rows in
+    the same order and the same seed give the same folds, whatever the codes of their classes and groups.
+
+    Raises:
+        DataError: there are too few rows, groups or times for so many folds.
+    """
+    rng = np.random.default_rng(seed)
+    assigned: Codes | None
+    if traits.times is not None:
+        blocks = in_blocks(traits, traits.n * np.arange(1, folds + 1) / (folds + 1))
+        assigned = None if blocks is None else blocks - 1
+    elif traits.groups is not None:
+        assigned = deal_groups(traits, np.full(folds, 1.0 / folds), rng)
+    else:
+        assigned = deal_rows(traits, folds, rng)
+    if assigned is None or len(np.unique(assigned[assigned >= 0])) < folds:
+        more, why = "", "A class's only row is always trained on." if traits.classes is not None else ""
+        if traits.groups is not None:
+            why = "Groups stay whole, and a class's only group is always trained on."
+        if traits.times is not None:
+            more, why = " and one block before them", "Rows of one time stay together."
+        raise DataError(
+            f"found {traits.counted}, too few for {folds} folds{more}",
+            place=traits.place,
+            hint=SINGLE_ROWS
+            if traits.is_of_single_rows
+            else f"Add rows, or use fewer folds: an ensemble has one for each of its `members`. {why}".rstrip(),
+        )
+    return assigned

@@ -1,0 +1,72 @@
+"""Columns that say when a row was, or to what group it belongs: only their order, or who shares a value, matters."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from nncli.data.columns.datetimes import ISO, find_form, parse_dates
+from nncli.data.columns.kinds import WORDS, parse_numbers
+from nncli.data.splitting.strata import Codes
+from nncli.data.table import Table
+from nncli.errors import DataError
+from nncli.text import as_yaml, quoted
+
+
+def read_groups(table: Table, name: str) -> Codes:
+    """A code for each row's group (rows,).
+
+    Raises:
+        DataError: a cell is missing, or the column holds lists or the like.
+    """
+    cells = _present(table, name, "group")
+    if cells.dtype.is_nested() or cells.dtype == pl.Object:
+        raise DataError(
+            f"the column holds what is no name of a group (its type is {cells.dtype})",
+            place=table.place(column=name),
+            hint="Write groups as text or whole numbers.",
+        )
+    return cells.rank("dense").to_numpy().astype(np.int64)
+
+
+def read_times(table: Table, name: str) -> Codes:
+    """The rank of each row's time (rows,), from 0: of numbers, or of dates and times, typed or as text.
+
+    Where a time names no zone it is taken for UTC.
+
+    Raises:
+        DataError: a cell is missing, or is neither a number nor such a date.
+    """
+    cells = _present(table, name, "time")
+    if cells.dtype.is_temporal():
+        times = cells.to_physical()
+    else:
+        times = parse_numbers(cells, table.dialect)
+        if cells.dtype in WORDS and times.has_nulls():
+            text = cells.cast(pl.String)
+            dates = parse_dates(text, find_form(text, table.dialect.date_format) or ISO)
+            times = dates if dates.null_count() < len(dates) else times
+    odd = times.is_null() | (times.is_nan() if times.dtype.is_float() else False)
+    if odd.any():
+        row = int(odd.arg_max() or 0)
+        raise DataError(
+            f"{quoted(cells[row])} is no time",
+            place=table.place(row=row, column=name),
+            hint="Write all of the column as numbers, or as dates such as 2024-05-31 or 2024-05-31 14:30, or say "
+            'under data how they are written: `date_format: "%d/%m/%Y"`.',
+        )
+    return np.unique(times.to_numpy(), return_inverse=True)[1].astype(np.int64)
+
+
+def _present(table: Table, name: str, what: str) -> pl.Series:
+    """The column, once no cell of it is missing."""
+    cells = table.column(name)
+    missing = cells.is_null() | (cells.is_nan() if cells.dtype.is_float() else False)
+    if missing.any():
+        row = int(missing.arg_max() or 0)
+        raise DataError(
+            f"the {what} is missing",
+            place=table.place(row=row, column=name),
+            hint=f"Fill it in, remove the row, or do without `{what}: {as_yaml(name)}` under data.",
+        )
+    return cells

@@ -1,0 +1,153 @@
+"""In what the configurations of several runs differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nncli.config.schema import Config
+from nncli.config.yaml.writer import scalar
+from nncli.nn.losses import Loss
+from nncli.spec import chosen
+
+UNTOLD = frozenset({"output", "workers", "threads", "memory_limit", "checkpoint", "layers"})
+"""Where a run is, and how it was computed, which changes nothing of it; the layers are told in a way of their own."""
+COLUMNS, LAYERS = "data.columns.", "layers."
+OF_ALL_LAYERS = ("activation", "init", "parametrisation")
+"""Keys that say what is so of every layer that says nothing else."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A key with dots, such as `optimizer.type`, and its value in each run as YAML; None where the run has none."""
+
+    key: str
+    values: tuple[str | None, ...]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A run's configuration; what that of an ensemble leaves open, its first `member` has settled."""
+
+    config: Config
+    member: Config | None = None
+
+    @property
+    def loss(self) -> Loss | None:
+        """The loss, where it is settled."""
+        if self.config.loss is None and self.member is not None:
+            return self.member.loss
+        return self.config.loss
+
+
+def differing(configs: Sequence[Settled | None]) -> tuple[Setting, ...]:
+    """The keys whose values are not the same in all configurations that are known, in the order of the schema.
+
+    Layers are told by their keys, such as `layers.1.units`, where all have layers of the same kinds one after another,
+    else in a line. What only some of them can have, such as the momentum of one optimizer among several, is told where
+    it is not at its default; the kind of a column, where all of them have the column.
+    """
+    alike = len({_kinds(one.config.layers) for one in configs if one is not None}) == 1
+    layers = _by_key if alike else _in_line
+    each = [None if one is None else {**dict(_flat(one)), **dict(layers(one.config))} for one in configs]
+    given = {key for one in configs if one is not None for key, _ in _pairs(chosen(one.config))}
+    known = [one for one in each if one is not None]
+    order = {name: i for i, name in enumerate(Config.model_fields)}
+    keys = sorted(
+        dict.fromkeys(key for one in known for key in one), key=lambda key: (order[key.partition(".")[0]], _place(key))
+    )  # a stable sort: the keys of a section keep together
+
+    def told(key: str) -> bool:
+        values = [one.get(key) for one in known]
+        if None in values and not key.startswith(LAYERS):
+            return key in given and not key.startswith(COLUMNS)
+        return len(set(values)) > 1
+
+    return tuple(
+        Setting(key, tuple(None if one is None else one.get(key) for one in each)) for key in keys if told(key)
+    )
+
+
+def _flat(settled: Settled) -> Iterator[tuple[str, str]]:
+    """Every key but those of the layers, and what it says."""
+    document = settled.config.model_dump(mode="json")
+    if settled.member is not None:
+        document = _filled(document, settled.member.model_dump(mode="json"))
+    yield from _pairs(document)
+
+
+def _place(key: str) -> list[int]:
+    """Of a key of a layer, which one it is."""
+    return [int(part) for part in key.split(".") if part.isdigit()] if key.startswith(LAYERS) else []
+
+
+def _kinds(layers: Sequence[Any]) -> tuple[object, ...]:
+    """The types of layers, and of those within them."""
+    return tuple((layer.type, _kinds(getattr(layer, "layers", ()))) for layer in layers)
+
+
+def _in_line(config: Config) -> Iterator[tuple[str, str]]:
+    """All layers in their short forms."""
+    common = {key: chosen(getattr(config, key)) for key in OF_ALL_LAYERS}
+    yield "layers", in_line([_short(chosen(layer), common) for layer in config.layers])
+
+
+def _by_key(config: Config) -> Iterator[tuple[str, str]]:
+    """Every key of every layer that says more than what is so of all of them."""
+    document = config.model_dump(mode="json")
+    common = {key: document[key] for key in OF_ALL_LAYERS}
+
+    def of(layers: Sequence[Mapping[str, Any]], before: str) -> Iterator[tuple[str, str]]:
+        for i, layer in enumerate(layers):
+            own = {key: value for key, value in layer.items() if value not in (None, common.get(key))}
+            yield from of(own.pop("layers", ()), f"{before}{i}.{LAYERS}")
+            yield from _pairs(own, f"{before}{i}.")
+
+    return of(document["layers"], LAYERS)
+
+
+def _filled(document: Mapping[str, Any], member: Mapping[str, Any]) -> dict[str, Any]:
+    """The document, with what is `auto` or null in it as the member has it."""
+    filled: dict[str, Any] = {}
+    for key, value in document.items():
+        other = member.get(key)
+        if isinstance(value, Mapping) and isinstance(other, Mapping):
+            filled[key] = _filled(value, other)
+        else:
+            filled[key] = other if value in (None, "auto") else value
+    return filled
+
+
+def _short(layer: Any, usual: Mapping[str, object]) -> object:
+    """`64` for a dense layer of so many units that is as all of them are, and `layer_norm` for one at its defaults."""
+    kept = {key: value for key, value in layer.items() if key not in usual or value != usual[key]}
+    if isinstance(kept.get("layers"), list):
+        kept["layers"] = [_short(inner, usual) for inner in kept["layers"]]
+    if kept.keys() == {"type"}:
+        return kept["type"]
+    return kept["units"] if kept.keys() == {"type", "units"} else kept
+
+
+def _pairs(document: Mapping[str, object], before: str = "") -> Iterator[tuple[str, str]]:
+    """Keys with dots, and what they say on one line."""
+    for key, value in document.items():
+        if not before and key in UNTOLD:
+            continue
+        if isinstance(value, Mapping) and value:
+            yield from _pairs(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", in_line(value)
+
+
+def in_line(value: object) -> str:
+    """YAML on one line.
+
+    >>> in_line([{"type": "dense", "units": 4}, 2.5])
+    '[{type: dense, units: 4}, 2.5]'
+    """
+    if isinstance(value, Mapping) and value:
+        return "{" + ", ".join(f"{scalar(str(key))}: {in_line(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list | tuple) and value:
+        return f"[{', '.join(map(in_line, value))}]"
+    return scalar([] if value == () else value)

@@ -1,0 +1,93 @@
+"""How good a run is on the rows that it is judged by: every score with its interval, and beside the trivial guess."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from nncli.data.encoders.target import ClassTarget
+from nncli.evaluation.held_out import Judged
+from nncli.metrics.bootstrap import Interval, Resampling, Samples, class_samples, number_samples
+from nncli.model import Predictions
+from nncli.nn.losses import Quantile
+from nncli.scoring import WITHOUT_GUESS, headlines, higher_is_better, score
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A score with its interval, the trivial guess's, and the interval of how much better the model is on the very same
+    rows: above 0 it is better. None is undefined or not known; `target` is None where there is but one.
+
+    The calibration error has its value alone. A resample looks worse calibrated than all rows do, since chance moves
+    the bins apart and every distance counts as positive: the interval would lie above what it is about.
+    """
+
+    target: str | None
+    name: str
+    value: float | None
+    interval: Interval | None
+    trivial: float | None
+    gain: Interval | None
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The scores of judged rows, and how their rows were resampled."""
+
+    resampling: Resampling
+    scores: tuple[Measured, ...]
+
+    def find(self, name: str) -> Measured:
+        """The score of that name, of the first target."""
+        return next(one for one in self.scores if one.name == name)
+
+
+def assess(judged: Judged) -> Assessment:
+    """Every score of the judged rows, from resamples that model and guess share; rows of one group stay together."""
+    resampling = Resampling.of(len(judged), judged.manifest.seed, groups_of(judged))
+    values = headlines(score(judged.predictions, judged.y, judged.weights, judged.loss))
+    guesses = headlines(score(judged.trivial, judged.y, judged.weights, judged.loss))
+    model, trivial = (_samples(judged, said, resampling) for said in (judged.predictions, judged.trivial))
+    names = judged.predictions.target.names
+    of_each = len(values) if isinstance(judged.predictions.target, ClassTarget) else len(values) // len(names)
+    scores = []
+    for j, ((title, value), (_, guess)) in enumerate(zip(values, guesses, strict=True)):
+        target = names[j // of_each] if len(names) > 1 else None
+        name = title if target is None else title.removesuffix(f"_{target}")
+        sign = 1.0 if higher_is_better(name) else -1.0
+        interval = gain = None
+        if name in WITHOUT_GUESS:
+            guess = None
+        elif value is not None:
+            interval = resampling.interval(model[:, j], value)
+        if value is not None and guess is not None:
+            gain = resampling.interval(sign * (model[:, j] - trivial[:, j]), sign * (value - guess))
+        scores.append(Measured(target, name, value, interval, guess, gain))
+    return Assessment(resampling, tuple(scores))
+
+
+def groups_of(judged: Judged) -> NDArray[np.int64] | None:
+    """Which judged rows belong together, by any numbers (rows,); None where every row stands by itself."""
+    column = judged.config.data.group
+    if column is None or column not in judged.table.names:
+        return None
+    cells = judged.table.column(column).cast(pl.String).fill_null("")
+    return cells.rank("dense").to_numpy().astype(np.int64)
+
+
+def _samples(judged: Judged, said: Predictions, resampling: Resampling) -> Samples:
+    """(resamples, scores), in the order of `headlines`."""
+    rows = resampling.rows
+    y, values = judged.y[rows], said.values[rows]
+    weight = None if judged.weights is None else judged.weights[rows]
+    if isinstance(said.target, ClassTarget):
+        return resampling.samples(lambda counts: class_samples(y, values, weight, counts))
+    q = judged.loss.q if isinstance(judged.loss, Quantile) else None
+    return resampling.samples(
+        lambda counts: np.hstack(
+            [number_samples(y[:, j], values[:, j], weight, q, counts) for j in range(values.shape[1])]
+        )
+    )

@@ -1,0 +1,130 @@
+"""Probabilities made as sure as they are right, by one number: temperature scaling.
+
+Source: Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", 2017, section 4.2. Few rows, all of
+them right, would ask for certainty. So, in the manner of Platt, "Probabilistic outputs for support vector machines",
+1999, section 2.2, targets are smoothed as if there were one more row, whose class is anybody's guess: of n rows and K
+classes each row's own class counts as (n + 1/K) / (n + 1), and any other as (1/K) / (n + 1).
+`y` is (rows,) of class codes, `P` (rows, K) of probabilities, `weight` (rows,) of row weights or None for ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nncli.metrics.classification import Codes, Floats, calibration_error, log_loss
+
+HOTTEST = 20.0
+"""Temperatures are sought from 1/20 to 20: beyond, probabilities are all alike, or all 0 and 1."""
+SMALLEST = float(np.finfo(np.float32).tiny)
+"""What a probability of 0 is taken for, since it has no logarithm."""
+STEPS = 60
+CLOSE = 1e-10
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The temperature, and the scores of the rows that it was fitted to, without and with it."""
+
+    temperature: float
+    log_loss_before: float
+    log_loss_after: float
+    calibration_error_before: float
+    calibration_error_after: float
+
+    @classmethod
+    def of(cls, T: float, y: Codes, before: Floats, after: Floats, weight: Floats | None) -> Calibration:
+        """What the temperature T does, that leads from the probabilities `before` to those `after`."""
+        return cls(
+            temperature=T,
+            log_loss_before=log_loss(y, before, weight),
+            log_loss_after=log_loss(y, after, weight),
+            calibration_error_before=calibration_error(y, before, weight),
+            calibration_error_after=calibration_error(y, after, weight),
+        )
+
+
+def calibrate(P: Floats, y: Codes, weight: Floats | None = None) -> Calibration:
+    """The temperature of these rows, and what it does for them."""
+    T = fit_temperature(P, y, weight)
+    return Calibration.of(T, y, P, apply_temperature(P, T), weight)
+
+
+def apply_temperature(P: Floats, T: float) -> NDArray[np.float64]:
+    """softmax(log P / T) (rows, K): above 1 less sure than P, below 1 more so; their order stays."""
+    if T == 1.0:
+        return np.asarray(P, np.float64)
+    Q = _logarithms(P)
+    Q /= T
+    np.exp(Q, out=Q)
+    Q /= Q.sum(axis=1, keepdims=True)
+    return Q
+
+
+def fit_temperature(P: Floats, y: Codes, weight: Floats | None = None) -> float:
+    """The T in [1/20, 20] of the least smoothed log-loss, or 1 where that is no less than without it.
+
+    In b = 1 / T it is convex: its derivative is E[L] - t·L and its second one Var[L], with L = log P under softmax(b L)
+    and the smoothed targets t, each a mean over the rows. Newton's steps, halved intervals where one would lead out.
+    """
+    L = _logarithms(P)
+    w = _shares(len(y), weight)
+    wanted = float(w @ _of_targets(L, y))
+
+    def slopes(b: float) -> tuple[float, float]:
+        Q = np.exp(b * L)
+        Q /= Q.sum(axis=1, keepdims=True)
+        mean = np.einsum("ik,ik->i", Q, L)
+        Q *= L
+        spread = np.einsum("ik,ik->i", Q, L) - mean**2
+        return float(w @ mean) - wanted, float(w @ spread)
+
+    low, high, b = 1.0 / HOTTEST, HOTTEST, 1.0
+    for _ in range(STEPS):
+        slope, curvature = slopes(b)
+        low, high = (low, b) if slope > 0.0 else (b, high)
+        step = b - slope / curvature if curvature > 0.0 else np.nan
+        following = step if low < step < high else 0.5 * (low + high)
+        done = abs(following - b) <= CLOSE * b
+        b = following
+        if done:
+            break
+    T = 1.0 / b
+    return T if smoothed_log_loss(y, apply_temperature(P, T), weight) < smoothed_log_loss(y, P, weight) else 1.0
+
+
+def smoothed_log_loss(y: Codes, P: Floats, weight: Floats | None = None) -> float:
+    """The log-loss against the smoothed targets, by which temperatures are compared."""
+    logarithms = np.log(np.maximum(P, SMALLEST, dtype=np.float64))
+    return -float(_shares(len(y), weight) @ _of_targets(logarithms, y))
+
+
+def calibrated_log_loss(y: Codes, P: Floats, weight: Floats | None = None) -> float:
+    """The smoothed log-loss that is left once the temperature is fitted to these very rows: what they tell apart,
+    whatever the sureness. By it an epoch is chosen whose probabilities are calibrated afterwards.
+
+    Source: Berta, Holzmüller, Jordan and Bach, "Rethinking early stopping: refine, then calibrate", 2025.
+    """
+    return smoothed_log_loss(y, apply_temperature(P, fit_temperature(P, y, weight)), weight)
+
+
+def _shares(n: int, weight: Floats | None) -> NDArray[np.float64]:
+    w = np.ones(n) if weight is None else np.asarray(weight, np.float64)
+    return np.asarray(w / w.sum())
+
+
+def _of_targets(L: NDArray[np.float64], y: Codes) -> NDArray[np.float64]:
+    """t·L (rows,) for L (rows, K) and the smoothed targets t of the classes y (rows,)."""
+    n = len(L)
+    return np.asarray((n * L[np.arange(n), y] + L.mean(axis=1)) / (n + 1))
+
+
+def _logarithms(P: Floats) -> NDArray[np.float64]:
+    """log P (rows, K), with 0 as the largest of each row."""
+    L: NDArray[Any] = np.maximum(P, SMALLEST, dtype=np.float64)
+    np.log(L, out=L)
+    L -= L.max(axis=1, keepdims=True)
+    return L

@@ -1,0 +1,90 @@
+"""The dense layer: Y = f(X W + b)."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from nncli.nn.activations import ElementwiseActivation, Identity
+from nncli.nn.arrays import Array, Bound, scalar
+from nncli.nn.initializers import Data, Initializer, InitializerBase, Normal, Zeros, settle_dense
+from nncli.nn.layers.base import LayerBase, Training
+from nncli.nn.parameters import Group, Slot, Views
+from nncli.spec import Count, Flag
+
+Parametrisation: TypeAlias = Literal["standard", "ntk"]
+
+
+class Dense(LayerBase):
+    """Y = f(X W + b). Every unit sees every input.
+
+    With the parametrisation `ntk`, Z = X W / sqrt(d) + b and W starts from N(0, 1), so that one learning rate suits
+    layers of any width. Jacot, Gabriel and Hongler, "Neural tangent kernel", 2018. `units: auto` go with the table, and
+    must be settled before the layer has a width.
+    """
+
+    type: Literal["dense"] = "dense"
+    units: Count | Literal["auto"]
+    activation: ElementwiseActivation | None = None
+    bias: Flag = True
+    init: Initializer | None = None
+    parametrisation: Parametrisation | None = None
+
+    @property
+    def needs_data(self) -> bool:
+        return isinstance(self.init, Data)
+
+    def width(self, d: int) -> int:
+        if self.units == "auto":
+            raise ValueError("the units are not settled yet")
+        return self.units
+
+    def _factor(self, d: int) -> float:
+        """By what X W is multiplied."""
+        return 1.0 / sqrt(max(1, d)) if self.parametrisation == "ntk" else 1.0
+
+    def slots(self, d: int) -> tuple[Slot, ...]:
+        usual: InitializerBase = (self.activation or Identity()).default_init
+        init = self.init or (Normal(std=1.0) if self.parametrisation == "ntk" else usual)
+        units = self.width(d)
+        weight = Slot("weight", (d, units), Group.WEIGHT, init)
+        return (weight, Slot("bias", (units,), Group.BIAS, Zeros())) if self.bias else (weight,)
+
+    def settle(self, p: Views, X: Array, rng: np.random.Generator) -> Array:
+        if self.needs_data:
+            settle_dense(p["weight"], p.get("bias"), X, self._factor(X.shape[1]), rng)
+        return super().settle(p, X, rng)
+
+    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
+        W, dW, b, db = p["weight"], g["weight"], p.get("bias"), g.get("bias")
+        rows, d = X.shape
+        units = self.width(d)
+        Z, B = np.empty((rows, units), X.dtype), np.empty((rows if self.bias else 0, units), X.dtype)
+        dX = np.empty((rows if needs_dX else 0, d), X.dtype)
+        ones, factor = np.ones(rows, X.dtype), scalar(self._factor(d), X)
+        XT, WT, scaled = X.T, W.T, self.parametrisation == "ntk"
+        Y, activate, df = (self.activation or Identity()).bind(Z, in_place=True)
+
+        def forward() -> None:
+            np.dot(X, W, out=Z)  # as np.matmul, with less ado about small matrices
+            if scaled:
+                np.multiply(Z, factor, out=Z)
+            if b is not None:
+                np.copyto(B, b)
+                np.add(Z, B, out=Z)
+            activate()
+
+        def backward(dY: Array) -> Array:
+            dZ = df(dY)
+            if db is not None:
+                np.dot(ones, dZ, out=db)  # the sum over rows, which BLAS does faster than np.sum
+            if scaled:
+                np.multiply(dZ, factor, out=dZ)
+            np.dot(XT, dZ, out=dW)
+            if needs_dX:
+                np.dot(dZ, WT, out=dX)
+            return dX
+
+        return Bound(Y, forward, backward)

@@ -1,0 +1,156 @@
+"""Batch and layer normalisation: H is the input with mean 0 and variance 1, Y = gamma · H + beta."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from nncli.nn.arrays import Array, Bound
+from nncli.nn.initializers import Constant, Zeros
+from nncli.nn.layers.base import LayerBase, Training
+from nncli.nn.parameters import Group, Slot, Views
+from nncli.spec import Positive
+
+
+class BatchNorm(LayerBase):
+    """Y = gamma · (X - mean) / sqrt(var + epsilon) + beta, with the statistics of the batch.
+
+    Ioffe and Szegedy, 2015. Running statistics r ← (1 - momentum) r + momentum · batch (variance with n - 1) serve
+    prediction. A batch of one row has no spread: it yields beta and leaves the running statistics alone.
+    """
+
+    type: Literal["batch_norm"] = "batch_norm"
+    momentum: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.1
+    epsilon: Positive = 1e-5
+
+    @property
+    def couples_rows(self) -> bool:
+        return True
+
+    def width(self, d: int) -> int:
+        return d
+
+    def slots(self, d: int) -> tuple[Slot, ...]:
+        return (
+            Slot("gamma", (d,), Group.SCALE, Constant(value=1.0)),
+            Slot("beta", (d,), Group.BIAS, Zeros()),
+            Slot("running_mean", (d,), Group.STATISTIC, Zeros()),
+            Slot("running_variance", (d,), Group.STATISTIC, Constant(value=1.0)),
+        )
+
+    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
+        gamma, beta, dgamma, dbeta = p["gamma"], p["beta"], g["gamma"], g["beta"]
+        running_mean, running_variance = p["running_mean"], p["running_variance"]
+        (n, d), m, epsilon = X.shape, self.momentum, self.epsilon
+        Y, H, D = np.empty_like(X), np.empty_like(X), np.empty_like(X)
+        mean, inverse, s = np.empty(d, X.dtype), np.empty(d, X.dtype), np.empty(d, X.dtype)
+
+        def blend(running: Array, value: Array, factor: float) -> None:
+            np.multiply(running, 1.0 - m, out=running)
+            np.multiply(value, factor * m, out=s)
+            np.add(running, s, out=running)
+
+        def forward() -> None:
+            if training:
+                np.add.reduce(X, 0, out=mean)
+                np.divide(mean, n, out=mean)
+                np.copyto(D, mean)
+                np.subtract(X, D, out=H)
+                np.multiply(H, H, out=D)
+                np.add.reduce(D, 0, out=inverse)
+                np.divide(inverse, n, out=inverse)  # the variance, for now
+                if n > 1:
+                    blend(running_mean, mean, 1.0)
+                    blend(running_variance, inverse, n / (n - 1))
+            else:
+                np.copyto(D, running_mean)
+                np.subtract(X, D, out=H)
+                np.copyto(inverse, running_variance)
+            np.add(inverse, epsilon, out=inverse)
+            np.sqrt(inverse, out=inverse)
+            np.divide(1.0, inverse, out=inverse)
+            np.copyto(D, inverse)
+            np.multiply(H, D, out=H)
+            np.copyto(D, gamma)
+            np.multiply(H, D, out=Y)
+            np.copyto(D, beta)
+            np.add(Y, D, out=Y)
+
+        def backward(dY: Array) -> Array:
+            # dX = gamma / sqrt(var + epsilon) · (dY - mean(dY) - H · mean(dY · H)); the means only when trained on
+            np.add.reduce(dY, 0, out=dbeta)
+            np.multiply(dY, H, out=D)
+            np.add.reduce(D, 0, out=dgamma)
+            if training:
+                np.divide(dgamma, n, out=s)
+                np.copyto(D, s)
+                np.multiply(H, D, out=D)
+                np.subtract(dY, D, out=dY)
+                np.divide(dbeta, n, out=s)
+                np.copyto(D, s)
+                np.subtract(dY, D, out=dY)
+            np.multiply(gamma, inverse, out=s)
+            np.copyto(D, s)
+            return np.multiply(dY, D, out=dY)
+
+        return Bound(Y, forward, backward)
+
+
+class LayerNorm(LayerBase):
+    """Y = gamma · (x - mean(x)) / sqrt(var(x) + epsilon) + beta, within each row. Ba, Kiros and Hinton, 2016."""
+
+    type: Literal["layer_norm"] = "layer_norm"
+    epsilon: Positive = 1e-5
+
+    def width(self, d: int) -> int:
+        return d
+
+    def slots(self, d: int) -> tuple[Slot, ...]:
+        return (
+            Slot("gamma", (d,), Group.SCALE, Constant(value=1.0)),
+            Slot("beta", (d,), Group.BIAS, Zeros()),
+        )
+
+    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
+        gamma, beta, dgamma, dbeta = p["gamma"], p["beta"], g["gamma"], g["beta"]
+        (n, d), epsilon = X.shape, self.epsilon
+        Y, H, D = np.empty_like(X), np.empty_like(X), np.empty_like(X)
+        inverse, r = np.empty((n, 1), X.dtype), np.empty((n, 1), X.dtype)
+
+        def row_mean(A: Array) -> Array:
+            np.add.reduce(A, 1, keepdims=True, out=r)
+            return np.divide(r, d, out=r)
+
+        def forward() -> None:
+            np.copyto(D, row_mean(X))
+            np.subtract(X, D, out=H)
+            np.multiply(H, H, out=D)
+            np.add(row_mean(D), epsilon, out=inverse)
+            np.sqrt(inverse, out=inverse)
+            np.divide(1.0, inverse, out=inverse)
+            np.copyto(D, inverse)
+            np.multiply(H, D, out=H)
+            np.copyto(D, gamma)
+            np.multiply(H, D, out=Y)
+            np.copyto(D, beta)
+            np.add(Y, D, out=Y)
+
+        def backward(dY: Array) -> Array:
+            # with G = gamma · dY: dX = (G - mean(G) - H · mean(G · H)) / sqrt(var + epsilon)
+            np.add.reduce(dY, 0, out=dbeta)
+            np.multiply(dY, H, out=D)
+            np.add.reduce(D, 0, out=dgamma)
+            np.copyto(D, gamma)
+            np.multiply(dY, D, out=dY)
+            np.multiply(dY, H, out=D)
+            np.copyto(D, row_mean(D))
+            np.multiply(H, D, out=D)
+            np.copyto(H, row_mean(dY))  # H is free now
+            np.subtract(dY, H, out=dY)
+            np.subtract(dY, D, out=dY)
+            np.copyto(D, inverse)
+            return np.multiply(dY, D, out=dY)
+
+        return Bound(Y, forward, backward)

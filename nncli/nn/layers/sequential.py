@@ -1,0 +1,79 @@
+"""Layers in sequence: the output of one is the input of the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nncli.nn.arrays import Array, Bound
+from nncli.nn.layers.base import LayerBase, Training
+from nncli.nn.parameters import Slot, Views, under
+
+
+@dataclass(frozen=True)
+class Sequential:
+    """Layers in sequence, each with the name that its parameters bear: `layers.0`, `layers.1` and so on."""
+
+    named_layers: tuple[tuple[str, LayerBase], ...]
+
+    @classmethod
+    def of(cls, layers: Sequence[LayerBase], output: LayerBase | None = None) -> Sequential:
+        """The layers, named by their position; the last one, where it is given, is named `output`."""
+        numbered = tuple((f"layers.{i}", layer) for i, layer in enumerate(layers))
+        return cls(numbered if output is None else (*numbered, ("output", output)))
+
+    def infer_widths(self, in_features: int) -> Iterator[tuple[str, LayerBase, int]]:
+        """Each layer with its name and the width of its input.
+
+        Raises:
+            ValueError: a layer cannot follow the one before it; the message names it.
+        """
+        d = in_features
+        for name, layer in self.named_layers:
+            try:
+                width = layer.width(d)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
+            yield name, layer, d
+            d = width
+
+    def parameters(self, in_features: int) -> Iterator[Slot]:
+        """The parameters of all layers, named `layers.0.weight` and so on."""
+        for name, layer, d in self.infer_widths(in_features):
+            yield from (slot.under(name) for slot in layer.slots(d))
+
+    def init_from_data(self, p: Views, X: Array, rng: np.random.Generator) -> Array:
+        """Initialize each layer on the output of those before it, where its start depends on data; the last output."""
+        for name, layer in self.named_layers:
+            X = layer.settle(under(p, name), X, rng)
+        return X
+
+    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
+        """Bind the layers in turn: the forwards in a list, the backwards in the same list reversed.
+
+        A layer without parameters, with none before it and no `needs_dX`, has nothing to compute on the way back.
+        """
+        forwards: list[Callable[[], None]] = []
+        backwards: list[Callable[[Array], Array]] = []
+        Y, wanted = X, needs_dX
+        for name, layer, d in self.infer_widths(X.shape[1]):
+            bound = layer.bind(under(p, name), under(g, name), Y, training=training, needs_dX=wanted)
+            Y = bound.Y
+            forwards.append(bound.forward)
+            has_parameters = bool(layer.slots(d))
+            if wanted or has_parameters:
+                backwards.insert(0, bound.backward)
+            wanted = wanted or has_parameters
+
+        def forward() -> None:
+            for step in forwards:
+                step()
+
+        def backward(dY: Array) -> Array:
+            for step in backwards:
+                dY = step(dY)
+            return dY
+
+        return Bound(Y, forward, backward)

@@ -1,0 +1,293 @@
+"""Gradient descent and its descendants. The parameters are one vector, so each is a few lines.
+
+theta is walked in blocks that fit the second-level cache: the passes over one block find it still there, so that
+ten passes cost about as much as one. An optimizer's moments are vectors like theta, named, zero at the start, and
+part of a checkpoint; `t` counts steps from 1.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from math import sqrt
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from nncli.nn.annealing import Course, share_of
+from nncli.nn.arrays import Array, aligned, scalar
+from nncli.nn.parameters import Group
+from nncli.optim.param_groups import Factors, GroupName, alike
+from nncli.spec import ByName, Flag, NonNegative, Positive, Share, Specification
+
+BLOCK = 65_536
+"""Numbers in a block: 256 KiB of float32. Two or three blocks lie in the cache at once, and the calls are few."""
+
+Step: TypeAlias = Callable[[float, int], None]
+"""step(learning_rate, t) moves theta once against grad."""
+
+
+class OptimizerBase(Specification):
+    """How theta moves: each group of parameters by `rate` times the learning rate."""
+
+    groups: dict[GroupName, Factors] = Field({})
+
+    default_rate: ClassVar[float] = 0.001
+    """The learning rate when the configuration names none."""
+    moments: ClassVar[tuple[str, ...]] = ()
+    decays: ClassVar[bool] = False
+    """Whether there is a weight decay, for which a group may have a factor."""
+
+    @model_validator(mode="after")
+    def _decay_needs_weight_decay(self) -> Self:
+        if not self.decays and any(factors.decay is not None for factors in self.groups.values()):
+            raise ValueError("a group's decay needs an optimizer with weight_decay: adamw or lion")
+        return self
+
+    def initial_moments(self, theta: Array) -> dict[str, Array]:
+        """The named moments before the first step: zeros like theta."""
+        return {name: aligned(theta.size, theta.dtype) for name in self.moments}
+
+    def bind(
+        self,
+        theta: Array,
+        grad: Array,
+        moments: Mapping[str, Array],
+        *,
+        groups: Mapping[Group, slice],
+        progress: Array,
+    ) -> Step:
+        """Tie the optimizer to its vectors.
+
+        `groups` are the stretches of theta, in order and without a gap; `progress` () is the share of the training's
+        steps that have been taken, kept up to date by whoever trains.
+        """
+        scratch = np.empty(min(BLOCK, theta.size), theta.dtype)
+        steps: list[Step] = []
+        for stretch, rate, decay in alike(self.groups, groups):
+            for start in range(stretch.start, stretch.stop, BLOCK):
+                s = slice(start, min(start + BLOCK, stretch.stop))
+                vectors = [moments[name][s] for name in self.moments]
+                move = self.bind_block(theta[s], grad[s], vectors, scratch[: s.stop - start])
+                steps.append(self.bind_factors(move, theta[s], rate, decay, progress))
+        if len(steps) == 1:
+            return steps[0]
+
+        def step(learning_rate: float, t: int) -> None:
+            for block in steps:
+                block(learning_rate, t)
+
+        return step
+
+    def bind_factors(self, move: Step, theta: Array, rate: float, decay: float, progress: Array) -> Step:
+        """The step of a block whose own step is `move`, with the factors of its group."""
+        if rate == 1.0:
+            return move
+
+        def step(learning_rate: float, t: int) -> None:
+            move(learning_rate * rate, t)
+
+        return step
+
+    @abstractmethod
+    def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array) -> Step:
+        """The step for one block; `s` is scratch of the block's length."""
+
+
+class Decoupled(OptimizerBase):
+    """With decay of the weights apart from the gradient: theta ← (1 - rate · decay · weight_decay · share) theta.
+
+    `rate` is the learning rate before a group's factor, `decay` the group's, and `share` what `decay_schedule` leaves.
+    Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
+    """
+
+    weight_decay: NonNegative = 0.0
+    decay_schedule: Course = "constant"
+
+    decays: ClassVar[bool] = True
+
+    def bind_factors(self, move: Step, theta: Array, rate: float, decay: float, progress: Array) -> Step:
+        moved = super().bind_factors(move, theta, rate, decay, progress)
+        strength, course = decay * self.weight_decay, self.decay_schedule
+        if strength == 0.0:
+            return moved
+        left = scalar(0.0, theta)
+
+        def step(learning_rate: float, t: int) -> None:
+            left.fill(1.0 - learning_rate * strength * share_of(course, progress.item()))
+            np.multiply(theta, left, out=theta)
+            moved(learning_rate, t)
+
+        return step
+
+
+class Sgd(OptimizerBase):
+    """theta ← theta - rate · g; with momentum v ← momentum · v + g and theta ← theta - rate · v.
+
+    With `nesterov` theta ← theta - rate · (g + momentum · v). Polyak, 1964; Sutskever et al., 2013.
+    """
+
+    type: Literal["sgd"] = "sgd"
+    momentum: Share = 0.0
+    nesterov: Flag = False
+
+    default_rate: ClassVar[float] = 0.01
+    moments: ClassVar[tuple[str, ...]] = ("velocity",)
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Sgd:
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0, such as momentum: 0.9")
+        return self
+
+    def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array) -> Step:
+        (v,), momentum, nesterov = moments, self.momentum, self.nesterov
+        rate = scalar(0.0, theta)
+
+        def plain(learning_rate: float, t: int) -> None:
+            rate.fill(learning_rate)
+            np.multiply(grad, rate, out=s)
+            np.subtract(theta, s, out=theta)
+
+        def with_momentum(learning_rate: float, t: int) -> None:
+            np.multiply(v, momentum, out=v)
+            np.add(v, grad, out=v)
+            if nesterov:
+                np.multiply(v, momentum, out=s)
+                np.add(s, grad, out=s)
+                np.multiply(s, learning_rate, out=s)
+            else:
+                np.multiply(v, learning_rate, out=s)
+            np.subtract(theta, s, out=theta)
+
+        return with_momentum if momentum else plain
+
+
+class RmsProp(OptimizerBase):
+    """v ← rho · v + (1 - rho) g²; theta ← theta - rate · g / (sqrt(v) + epsilon). Tieleman and Hinton, 2012."""
+
+    type: Literal["rmsprop"] = "rmsprop"
+    rho: Share = 0.9
+    epsilon: Positive = 1e-8
+
+    moments: ClassVar[tuple[str, ...]] = ("square",)
+
+    def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array) -> Step:
+        (v,), rho, epsilon = moments, self.rho, self.epsilon
+
+        def step(learning_rate: float, t: int) -> None:
+            np.multiply(grad, grad, out=s)
+            np.multiply(s, 1.0 - rho, out=s)
+            np.multiply(v, rho, out=v)
+            np.add(v, s, out=v)
+            np.sqrt(v, out=s)
+            np.add(s, epsilon, out=s)
+            np.divide(grad, s, out=s)
+            np.multiply(s, learning_rate, out=s)
+            np.subtract(theta, s, out=theta)
+
+        return step
+
+
+class Adagrad(OptimizerBase):
+    """v ← v + g²; theta ← theta - rate · g / (sqrt(v) + epsilon). Duchi, Hazan and Singer, 2011."""
+
+    type: Literal["adagrad"] = "adagrad"
+    epsilon: Positive = 1e-10
+
+    default_rate: ClassVar[float] = 0.01
+    moments: ClassVar[tuple[str, ...]] = ("square",)
+
+    def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array) -> Step:
+        (v,), epsilon = moments, self.epsilon
+
+        def step(learning_rate: float, t: int) -> None:
+            np.multiply(grad, grad, out=s)
+            np.add(v, s, out=v)
+            np.sqrt(v, out=s)
+            np.add(s, epsilon, out=s)
+            np.divide(grad, s, out=s)
+            np.multiply(s, learning_rate, out=s)
+            np.subtract(theta, s, out=theta)
+
+        return step
+
+
+class Adam(OptimizerBase):
+    """theta ← theta - rate · m̂ / (sqrt(v̂) + epsilon). Kingma and Ba, "Adam", 2015, algorithm 1.
+
+    The paper keeps m ← beta1 m + (1 - beta1) g and v ← beta2 v + (1 - beta2) g². Kept here are M = m / (1 - beta1)
+    and V = v / (1 - beta2), which saves two passes; with c = sqrt((1 - beta2) / (1 - beta2ᵗ)), so that
+    sqrt(v̂) = c sqrt(V), the same step is rate · (1 - beta1) / (1 - beta1ᵗ) / c · M / (sqrt(V) + epsilon / c).
+    """
+
+    type: Literal["adam"] = "adam"
+    beta1: Share = 0.9
+    beta2: Share = 0.999
+    epsilon: Positive = 1e-8
+
+    moments: ClassVar[tuple[str, ...]] = ("mean", "square")
+
+    def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array) -> Step:
+        (M, V), beta1, beta2, epsilon = moments, self.beta1, self.beta2, self.epsilon
+        b1, b2, e, rate = (scalar(value, theta) for value in (beta1, beta2, 0.0, 0.0))
+
+        def step(learning_rate: float, t: int) -> None:
+            c = sqrt((1.0 - beta2) / (1.0 - beta2**t))
+            e.fill(epsilon / c)
+            rate.fill(learning_rate * (1.0 - beta1) / (1.0 - beta1**t) / c)
+            np.multiply(M, b1, out=M)
+            np.add(M, grad, out=M)
+            np.multiply(V, b2, out=V)
+            np.multiply(grad, grad, out=s)
+            np.add(V, s, out=V)
+            np.sqrt(V, out=s)
+            np.add(s, e, out=s)
+            np.divide(M, s, out=s)
+            np.multiply(s, rate, out=s)
+            np.subtract(theta, s, out=theta)
+
+        return step
+
+
+class AdamW(Decoupled, Adam):
+    """Adam after theta ← (1 - rate · weight_decay) theta. Loshchilov and Hutter, 2019."""
+
+    type: Literal["adamw"] = "adamw"  # type: ignore[assignment]  # the tag is what tells the two apart
+    weight_decay: NonNegative = 0.01
+
+
+class Lion(Decoupled):
+    """theta ← theta - rate · (sign(beta1 m + (1 - beta1) g) + weight_decay · theta); m ← beta2 m + (1 - beta2) g.
+
+    Chen et al., "Symbolic discovery of optimization algorithms", 2023, algorithm 2.
+    """
+
+    type: Literal["lion"] = "lion"
+    beta1: Share = 0.9
+    beta2: Share = 0.99
+
+    default_rate: ClassVar[float] = 0.0001
+    moments: ClassVar[tuple[str, ...]] = ("mean",)
+
+    def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array) -> Step:
+        (m,), beta1, beta2 = moments, self.beta1, self.beta2
+
+        def step(learning_rate: float, t: int) -> None:
+            np.subtract(m, grad, out=m)
+            np.multiply(m, beta1, out=s)
+            np.add(s, grad, out=s)  # beta1 m + (1 - beta1) g = beta1 (m - g) + g
+            np.sign(s, out=s)
+            np.multiply(s, learning_rate, out=s)
+            np.subtract(theta, s, out=theta)
+            np.multiply(m, beta2, out=m)
+            np.add(m, grad, out=m)  # beta2 m + (1 - beta2) g, likewise
+
+        return step
+
+
+Optimizer = Annotated[
+    Annotated[Sgd | RmsProp | Adagrad | Adam | AdamW | Lion, Field(discriminator="type")],
+    ByName,
+]

@@ -1,0 +1,228 @@
+"""Learning-rate schedules: the rate is a function of the step, and of nothing hidden.
+
+`every` and `decay` count epochs, so that a schedule keeps its meaning when the batch size changes; `warmup` counts
+steps. The one schedule that looks at the results, reduce_on_plateau, keeps what it has seen in a `Plateau` that the
+training loop holds and a checkpoint saves.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from math import cos, inf, log2, pi
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from nncli.nn.annealing import share_of
+from nncli.spec import Count, Index, NonNegative, Positive, Shorthand, Specification, by_name
+
+Shrink = Annotated[float, Field(strict=True, gt=0, lt=1)]
+Divisor = Annotated[float, Field(strict=True, ge=1, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """How long the training is: what a schedule must know to place itself."""
+
+    epochs: int
+    steps_per_epoch: int
+
+    @property
+    def steps(self) -> int:
+        """Steps in all."""
+        return self.epochs * self.steps_per_epoch
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """What reduce_on_plateau has seen: the best value so far (lower is better), epochs since, and its factor."""
+
+    best: float = inf
+    waited: int = 0
+    factor: float = 1.0
+
+
+class ScheduleBase(Specification):
+    """A learning rate for every step. `warmup` steps lead up to it linearly from `initial / warmup`."""
+
+    warmup: Index = 0
+
+    def rate(self, step: int, horizon: Horizon, plateau: Plateau) -> float:
+        """The learning rate of step `step`, counted from 0."""
+        ramp = (step + 1) / self.warmup if step < self.warmup else 1.0
+        return ramp * plateau.factor * self.settled(step, horizon)
+
+    @abstractmethod
+    def settled(self, step: int, horizon: Horizon) -> float:
+        """The rate without warm-up."""
+
+    def observe(self, plateau: Plateau, value: float) -> Plateau:
+        """What an epoch's result (lower is better) changes: nothing, but for reduce_on_plateau."""
+        return plateau
+
+
+class ConstantRate(ScheduleBase):
+    """The same rate throughout; a bare number in the configuration."""
+
+    type: Literal["constant"] = "constant"
+    initial: Positive
+
+    def settled(self, step: int, horizon: Horizon) -> float:
+        return self.initial
+
+
+class StepRate(ScheduleBase):
+    """initial · factor^(epoch // every)."""
+
+    type: Literal["step"] = "step"
+    initial: Positive
+    factor: Shrink = 0.5
+    every: Count = 10
+
+    def settled(self, step: int, horizon: Horizon) -> float:
+        return float(self.initial * self.factor ** (step // horizon.steps_per_epoch // self.every))
+
+
+class ExponentialRate(ScheduleBase):
+    """initial · decay^epoch, gliding from step to step."""
+
+    type: Literal["exponential"] = "exponential"
+    initial: Positive
+    decay: Shrink = 0.95
+
+    def settled(self, step: int, horizon: Horizon) -> float:
+        return float(self.initial * self.decay ** (step / horizon.steps_per_epoch))
+
+
+class CosineRate(ScheduleBase):
+    """From initial to final along half a cosine, warm-up excluded. Loshchilov and Hutter, "SGDR", 2017, one cycle."""
+
+    type: Literal["cosine"] = "cosine"
+    initial: Positive
+    final: NonNegative = 0.0
+
+    @model_validator(mode="after")
+    def _final_is_lower(self) -> CosineRate:
+        _falls(self.initial, self.final)
+        return self
+
+    def settled(self, step: int, horizon: Horizon) -> float:
+        span = max(1, horizon.steps - self.warmup)
+        part = min(1.0, max(0, step - self.warmup) / span)
+        return self.final + (self.initial - self.final) * (1.0 + cos(pi * part)) / 2.0
+
+
+class OneCycleRate(ScheduleBase):
+    """Up from peak / start_divisor to peak in the first `rise` of the steps, then down to peak / end_divisor.
+
+    Both ways along half a cosine. Smith and Topin, "Super-convergence", 2018.
+    """
+
+    type: Literal["one_cycle"] = "one_cycle"
+    peak: Positive
+    rise: Shrink = 0.3
+    start_divisor: Divisor = 25.0
+    end_divisor: Divisor = 10_000.0
+
+    def settled(self, step: int, horizon: Horizon) -> float:
+        last = max(1, horizon.steps - 1)
+        part = min(1.0, step / last)
+        low, share = (
+            (self.peak / self.start_divisor, part / self.rise)
+            if part < self.rise
+            else (self.peak / self.end_divisor, 1.0 - (part - self.rise) / (1.0 - self.rise))
+        )
+        return low + (self.peak - low) * (1.0 - cos(pi * share)) / 2.0
+
+
+class FlatCosineRate(ScheduleBase):
+    """peak for the first half of the steps, then down to final along half a cosine.
+
+    Holzmüller, Grinsztajn and Steinwart, "Better by default", 2024.
+    """
+
+    type: Literal["flat_cosine"] = "flat_cosine"
+    peak: Positive
+    final: NonNegative = 0.0
+
+    @model_validator(mode="after")
+    def _final_is_lower(self) -> FlatCosineRate:
+        _falls(self.peak, self.final, "peak")
+        return self
+
+    def settled(self, step: int, horizon: Horizon) -> float:
+        return self.final + (self.peak - self.final) * share_of("flat_cosine", step / horizon.steps)
+
+
+class CoslogRate(ScheduleBase):
+    """peak · (1 - cos(2 pi log2(1 + (2^cycles - 1) t))) / 2: waves from 0 to 0, each twice as long as the last.
+
+    t goes from 0 to 1 and is taken at the middle of each step, so that no step has a rate of zero.
+    Holzmüller, Grinsztajn and Steinwart, "Better by default", 2024, where cycles is 4. `auto` is a peak that goes with
+    what is learned and must be settled before the first step.
+    """
+
+    type: Literal["coslog"] = "coslog"
+    peak: Positive | Literal["auto"] = "auto"
+    cycles: Annotated[int, Field(strict=True, ge=1, le=16)] = 4
+
+    def settled(self, step: int, horizon: Horizon) -> float:
+        if self.peak == "auto":
+            raise ValueError("the peak is not settled yet")
+        t = min(step + 0.5, horizon.steps - 0.5) / horizon.steps
+        return self.peak * (1.0 - cos(2.0 * pi * log2(1.0 + (2.0**self.cycles - 1.0) * t))) / 2.0
+
+
+class ReduceOnPlateau(ScheduleBase):
+    """initial, times `factor` whenever the watched value has not fallen by `min_delta` for `patience` epochs."""
+
+    type: Literal["reduce_on_plateau"] = "reduce_on_plateau"
+    initial: Positive
+    factor: Shrink = 0.5
+    patience: Count = 10
+    min_delta: NonNegative = 0.0
+    final: NonNegative = 0.0
+
+    @model_validator(mode="after")
+    def _final_is_lower(self) -> ReduceOnPlateau:
+        _falls(self.initial, self.final)
+        return self
+
+    def settled(self, step: int, horizon: Horizon) -> float:
+        return self.initial
+
+    def observe(self, plateau: Plateau, value: float) -> Plateau:
+        if value < plateau.best - self.min_delta:
+            return replace(plateau, best=value, waited=0)
+        if plateau.waited + 1 < self.patience:
+            return replace(plateau, waited=plateau.waited + 1)
+        return replace(plateau, waited=0, factor=max(plateau.factor * self.factor, self.final / self.initial))
+
+
+def _falls(initial: float, final: float, name: str = "initial") -> None:
+    if final > initial:
+        raise ValueError(f"final, {final:g}, must not be above {name}, {initial:g}")
+
+
+def _expand(value: Any) -> Any:
+    """A bare number is a constant rate."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return {"type": "constant", "initial": value}
+    return by_name(value)
+
+
+Schedule = Annotated[
+    Annotated[
+        ConstantRate
+        | StepRate
+        | ExponentialRate
+        | CosineRate
+        | FlatCosineRate
+        | CoslogRate
+        | OneCycleRate
+        | ReduceOnPlateau,
+        Field(discriminator="type"),
+    ],
+    Shorthand(_expand, also=Positive),
+]

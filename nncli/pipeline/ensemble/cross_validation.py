@@ -1,0 +1,199 @@
+"""What cross-validation keeps and finds: which folds, of what, and how good the networks are on what they never saw."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from pydantic import ValidationError
+
+from nncli.config.loading import load_config
+from nncli.config.schema import Config
+from nncli.data.encoders.target import ClassTarget
+from nncli.data.io.formats import digest
+from nncli.data.splitting.folds import Fold
+from nncli.ensemble import outputs_of
+from nncli.errors import DataError, NncliError, Place, RunError
+from nncli.model import Predictions
+from nncli.pipeline.ensemble.out_of_fold import Survey, predict_stored
+from nncli.pipeline.prepare.execution import Execution
+from nncli.pipeline.train.provenance import past_of
+from nncli.runs.filenames import RECORD
+from nncli.runs.loader import LARGEST_TEXT, read_file
+from nncli.runs.manifest import CONFIG
+from nncli.runs.run import Run
+from nncli.scoring import Scores, as_json, headlines
+from nncli.spec import Count, Specification
+from nncli.utils.atomic_files import write_text
+
+NOTHING = Execution("numpy", 1, 1)
+
+
+class FoldRecord(Specification):
+    """How many folds there are, how often, for how long, and of what: digests of the configuration and the table."""
+
+    format: Literal[1] = 1
+    folds: Count
+    repeats: Count
+    epochs: Count | Literal["auto"]
+    past: str
+    data: str
+
+    def of(self, seed: int) -> list[Fold]:
+        """All folds, those of each repeat next to each other."""
+        return [
+            Fold(folds=self.folds, fold=fold, seed=seed + repeat)
+            for repeat in range(self.repeats)
+            for fold in range(self.folds)
+        ]
+
+
+def start_record(wanted: Path, config: Config, folds: int, repeats: int) -> tuple[Run, FoldRecord]:
+    """Make the directory, `wanted` or the first of `wanted-2` … that is free.
+
+    Raises:
+        NncliError: it cannot be made.
+    """
+    record = FoldRecord(
+        folds=folds,
+        repeats=repeats,
+        epochs=config.epochs,
+        past=past_of(config, NOTHING),
+        data=digest(Path(config.data.path)),
+    )
+    n, path = 1, wanted
+    while True:
+        try:
+            path.mkdir(parents=True)
+            break
+        except FileExistsError:
+            n += 1
+            path = wanted.with_name(f"{wanted.name}-{n}")
+        except OSError as error:
+            raise NncliError(
+                f"cannot make the directory: {error.strerror or error}",
+                place=Place(source=str(path)),
+                hint="Name another place with -o.",
+            ) from error
+    run = Run(path)
+    run.save_config(config.model_copy(update={"output": str(path)}))
+    write_text(path / RECORD, record.model_dump_json(indent=1) + "\n")
+    return run, record
+
+
+def open_record(path: Path) -> tuple[Run, FoldRecord, Config]:
+    """A cross-validation that was begun, with its configuration.
+
+    Raises:
+        RunError: there is none, or it was changed.
+        DataError: the table was changed.
+    """
+    if not os.path.lexists(path / RECORD):
+        raise RunError(
+            f"there is no cross-validation to go on with: no {RECORD}",
+            place=Place(source=str(path)),
+            hint="`nncli cross-validate CONFIG` begins one and says where.",
+        )
+    try:
+        record = FoldRecord.model_validate_json(read_file(path, RECORD, LARGEST_TEXT))
+    except (ValidationError, ValueError) as error:
+        raise RunError(
+            "the file is damaged, or was written by a newer nncli", place=Place(source=str(path / RECORD))
+        ) from error
+    config = load_config(path / CONFIG)
+    if (past_of(config, NOTHING), config.epochs) != (record.past, record.epochs):
+        raise RunError(
+            "the configuration has been changed since the cross-validation began",
+            place=Place(source=str(path / CONFIG)),
+            hint="Undo the change, or begin a new one.",
+        )
+    if digest(Path(config.data.path)) != record.data:
+        raise DataError(
+            "the table has changed since the cross-validation began",
+            place=Place(source=config.data.path),
+            hint="Restore it, or begin a new one.",
+        )
+    return Run(path), record, config
+
+
+@dataclass(frozen=True)
+class FoldScores:
+    """Scores on the rows that one training never saw. Repeats and folds count from 1."""
+
+    repeat: int
+    fold: int
+    rows: int
+    scores: Scores
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """The scores of every fold, those of all rows together, and what was predicted of each row by who never saw it.
+
+    `predictions` has the `row`, from 1, of the table, the `fold` that held it out, unless there are several repeats,
+    of which it is then the mean, and what `nncli predict --proba` shows. Rows that no fold held out are not in it.
+    """
+
+    folds: tuple[FoldScores, ...]
+    together: Scores
+    predictions: pl.DataFrame
+
+    @property
+    def means(self) -> dict[str, float | None]:
+        """The mean of each metric over the folds for which it is defined."""
+        return {name: fmean(values) if values else None for name, values in self._values().items()}
+
+    @property
+    def deviations(self) -> dict[str, float | None]:
+        """The standard deviation of each metric over the folds."""
+        return {name: stdev(values) if len(values) > 1 else None for name, values in self._values().items()}
+
+    def _values(self) -> dict[str, list[float]]:
+        all_of: dict[str, list[float]] = {}
+        for fold in self.folds:
+            for name, value in headlines(fold.scores):
+                all_of.setdefault(name, []).extend([] if value is None else [value])
+        return all_of
+
+    def json(self) -> dict[str, Any]:
+        """{"folds": [{"repeat": …, "fold": …, "rows": …, "metrics": …}], "mean": …, "deviation": …, "together": …}."""
+        each = [
+            {"repeat": one.repeat, "fold": one.fold, "rows": one.rows, "metrics": as_json(one.scores)}
+            for one in self.folds
+        ]
+        return {
+            "folds": each,
+            "mean": self.means,
+            "deviation": self.deviations,
+            "together": {"rows": len(self.predictions), "metrics": as_json(self.together)},
+        }
+
+
+def judge(surveys: Sequence[Survey], paths: Sequence[Path], record: FoldRecord) -> CrossValidation:
+    """Score the runs at `paths`, each on the rows that it left out; `surveys` are of the same table."""
+    table, target = surveys[0].table, surveys[0].target
+    truth = surveys[0].truth(table)
+    total, counts = np.zeros((len(table), outputs_of(target))), np.zeros((len(table), 1), np.int64)
+    fold_of, scored = np.zeros(len(table), np.int64), []
+    for i, (survey, path) in enumerate(zip(surveys, paths, strict=True)):
+        rows = survey.left_out
+        said = predict_stored(Run(path).load_model(), table.take(rows), target)
+        card = survey.card(truth.take(rows), truth.take(survey.inside), said)
+        repeat, fold = divmod(i, record.folds)
+        scored.append(FoldScores(repeat + 1, fold + 1, len(rows), card.model))
+        total[rows] += said.values
+        counts[rows] += 1
+        fold_of[rows] = fold + 1
+    rows = np.flatnonzero(counts)
+    said = Predictions(target, total[rows] / counts[rows], surveys[0].config.precision)
+    together = surveys[0].card(truth.take(rows), truth, said).model
+    numbers = rows + 1 if table.numbers is None else table.numbers[rows]
+    columns = [pl.Series("row", numbers)] + ([pl.Series("fold", fold_of[rows])] if record.repeats == 1 else [])
+    frame = said.frame(proba=isinstance(target, ClassTarget))
+    return CrossValidation(tuple(scored), together, pl.DataFrame(columns).hstack(frame))

@@ -1,0 +1,76 @@
+"""The members of an ensemble: in what their configurations differ, and what has to hold of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from nncli.config.schema import Config, ValidationFile
+from nncli.data.io.streams import is_stream
+from nncli.data.splitting.folds import Bootstrap, Fold
+from nncli.errors import mistake_at
+from nncli.pipeline.prepare.memory_limit import memory_limit
+from nncli.runs.manifest import member_folder
+
+MOST_BYTES = 1e12
+"""Of memory; a limit beyond is none."""
+
+
+def check_members(config: Config) -> None:
+    """Make sure that a configuration with members can be one of each.
+
+    Raises:
+        ConfigError: the bagging does not go with the validation or the table.
+    """
+    check_table(config)
+    own = "each member holds out another fold" if config.bags == "folds" else "each member holds out what it misses"
+    if config.bags == "seeds":
+        return
+    hint = "Leave validation out, or set bagging: seeds."
+    if isinstance(config.validation, ValidationFile):
+        raise mistake_at("validation", f"{own}, so the rows cannot come from a file of their own", hint)
+    if config.validation == 0.0 or isinstance(config.validation, Fold | Bootstrap):
+        raise mistake_at("validation", f"{own}: with members and bagging {config.bags} nothing else can be said", hint)
+    if config.data.time is not None:
+        raise mistake_at(
+            "bagging",
+            f"with data.time no member may hold out what others train on, as {config.bags} would have it",
+            "Set bagging: seeds.",
+        )
+
+
+def check_table(config: Config) -> None:
+    """Make sure that several trainings can read the table; ConfigError for a pipe."""
+    if is_stream(Path(config.data.path)):
+        raise mistake_at("data.path", "every training reads the table, and a pipe can be read but once", "Name a file.")
+
+
+def member_config(config: Config, i: int, run: Path, at_a_time: int) -> Config:
+    """The configuration of member `i`, from 0, of the ensemble in the directory `run`: that of one network."""
+    of_member: dict[str, Callable[[], object]] = {
+        "folds": lambda: Fold(folds=config.members, fold=i, seed=config.seed),
+        "seeds": lambda: config.validation,
+        "bootstrap": lambda: Bootstrap(bootstrap=config.seed + i),
+    }
+    own = {"validation": of_member[config.bags](), "seed": config.seed + i}
+    member = config.model_copy(
+        update={**own, "members": 1, "bagging": "auto", "workers": "auto", "calibration": "none"}
+    )
+    return local(member, output=str(run / member_folder(i)), at_a_time=at_a_time)
+
+
+def local(config: Config, *, output: str | None = None, at_a_time: int = 1) -> Config:
+    """The configuration of one training of several: the table is found from anywhere, one thread, a share of the memory
+    that is free where so many are trained at a time."""
+    limit, validation = memory_limit(config) / at_a_time, config.validation
+    if isinstance(validation, ValidationFile):
+        validation = ValidationFile(path=str(Path(validation.path).absolute()))
+    return config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"path": str(Path(config.data.path).absolute())}),
+            "validation": validation,
+            "threads": 1 if config.threads == "auto" else config.threads,
+            "memory_limit": f"{int(limit)} B" if at_a_time > 1 and limit < MOST_BYTES else config.memory_limit,
+            "output": output or config.output,
+        }
+    )

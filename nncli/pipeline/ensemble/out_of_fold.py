@@ -1,0 +1,260 @@
+"""What an ensemble needs to know of the table as a whole: what its rows are, and who holds out which of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.config.schema import Config, ValidationFile
+from nncli.data.encoders.target import ClassTarget, NumberTarget, Target
+from nncli.data.sample_weights import Weights, read_weights
+from nncli.data.splitting.folds import Fold
+from nncli.data.store.column_store import StoredTable
+from nncli.data.store.scratch import Scratch
+from nncli.ensemble import AnyModel, Ensemble, EnsembleSpec, among, outputs_of
+from nncli.metrics.calibration import Calibration, fit_temperature, smoothed_log_loss
+from nncli.model import Model, Predictions
+from nncli.nn.losses import Loss
+from nncli.pipeline.ensemble.member_config import member_config
+from nncli.pipeline.prepare.build import choose_loss
+from nncli.pipeline.prepare.load import read, with_target
+from nncli.pipeline.prepare.split import split_of, traits_of
+from nncli.pipeline.prepare.validation import calibrates
+from nncli.scoring import ScoreCard, Truth, baseline, score
+from nncli.training.state import Streams
+
+
+def _holds_out(config: Config) -> bool:
+    return config.validation != 0.0 or config.bags != "seeds"
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The rows that have a target, and what is predicted of them. `other` are the validation rows of a file.
+
+    The target knows every class of the table, and leaves numbers in their own units.
+    """
+
+    config: Config
+    table: StoredTable
+    other: StoredTable | None
+    table_rows: int
+    target: Target
+    loss: Loss
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, config: Config, scratch: Scratch, *, whole: bool = False) -> Survey:
+        """Read the table that `config` names, as every member will, or with all of its columns.
+
+        Raises:
+            ConfigError, DataError: as for a training.
+        """
+        notes: list[str] = []
+        table = read(config, config.data.path, notes, scratch, whole=whole)
+        table_rows = len(table)
+        names = config.data.target
+        table = with_target(table, names, notes)
+        loss, as_classes = choose_loss(config, table.only(names), notes)
+        of_target = table.only(names)
+        target = ClassTarget.fit(of_target, names[0]) if as_classes else NumberTarget.fit(of_target, names, "none")
+        other = None
+        if isinstance(config.validation, ValidationFile):
+            other = read(config, config.validation.path, notes, scratch, table.outline.dialect, whole=whole)
+            other = with_target(other, names, notes)
+        calibrates(config, target, held=_holds_out(config))  # if it cannot be, better now than in the end
+        return cls(config, table, other, table_rows, target, loss, tuple(notes))
+
+    @property
+    def members(self) -> list[Config]:
+        """The configuration of each member, as far as it concerns rows."""
+        return [member_config(self.config, i, Path(), 1) for i in range(self.config.members)]
+
+    @property
+    def as_classes(self) -> bool:
+        """Whether the target is one of classes."""
+        return isinstance(self.target, ClassTarget)
+
+    @property
+    def left_out(self) -> npt.NDArray[np.int64]:
+        """The positions of the rows that data.leave_out leaves out."""
+        fold = self.config.data.leave_out
+        none = np.empty(0, np.int64)
+        return none if fold is None else fold.split(traits_of(self.config, self.table, self.as_classes)).validation
+
+    @property
+    def inside(self) -> npt.NDArray[np.int64]:
+        """The positions of the rows that are trained or validated on."""
+        whole = self.config.model_copy(update={"validation": 0.0})
+        return split_of(whole, self.table, self.as_classes, Streams.of(0).split).training
+
+    def held_out(self, member: Config) -> npt.NDArray[np.int64]:
+        """The positions of the rows that a network of this configuration does not train on, but validates on.
+
+        Raises:
+            DataError: there are too few rows.
+        """
+        return split_of(member, self.table, self.as_classes, Streams.of(member.seed).split).validation
+
+    def without(self, fold: Fold) -> Survey:
+        """The same rows, of which a fold is left out."""
+        data = self.config.data.model_copy(update={"leave_out": fold})
+        return replace(self, config=self.config.model_copy(update={"data": data}))
+
+    @property
+    def validation_rows(self) -> int:
+        """How many rows any member holds out.
+
+        Raises:
+            DataError: there are too few rows for so many members.
+        """
+        if self.other is not None:
+            return len(self.other)
+        return len(np.unique(np.concatenate([self.held_out(member) for member in self.members])))
+
+    def assemble(self, members: tuple[Model, ...]) -> Made:
+        """The ensemble of trained members, calibrated if that is wanted, and how good it is.
+
+        It is judged on all rows that are not left out, and on those held out, each by the members that held it out.
+        Where the validation rows have a file of their own, all members have held them out.
+        """
+        spec = EnsembleSpec(
+            members=len(members),
+            target=self.target,
+            loss=self.loss,
+            missing=self.config.data.missing,
+            dialect=self.table.outline.dialect,
+        )
+        held, calibration = self.held(Ensemble(spec, members)), None
+        if held is not None and calibrates(self.config, self.target, held=True):
+            calibration = held.calibrate()
+            spec = spec.model_copy(update={"temperature": calibration.temperature})
+        ensemble = Ensemble(spec, members)
+        inside = self.table.take(self.inside)
+        training = self.truth(inside)
+        card = self.card(training, training, predict_stored(ensemble, inside, self.target))
+        on_held = None if held is None else self.card(held.rows, training, held.predicted(spec.temperature))
+        return Made(ensemble, card, on_held, calibration)
+
+    def held(self, ensemble: Ensemble) -> Held | None:
+        """What members say of the rows that they held out; None where none held out any."""
+        if self.other is not None:
+            table, positions = self.other, [np.arange(len(self.other))] * len(ensemble.members)
+        else:
+            table, positions = self.table, [self.held_out(member) for member in self.members]
+        if not any(map(len, positions)):
+            return None
+        said = [
+            predict_stored(member, table.take(rows), self.target)
+            for member, rows in zip(ensemble.members, positions, strict=True)
+        ]
+        return Held.of(ensemble, table, self.truth(table), positions, said)
+
+    def truth(self, table: StoredTable) -> Labelled:
+        """The truth of the rows of a table."""
+        return truth_of(table, self.target, self.config)
+
+    def card(self, rows: Labelled, training: Labelled, predictions: Predictions) -> ScoreCard:
+        """Scores on some rows, and what the guess from the training rows scores there."""
+        guess = baseline(self.target, training.y, training.weights, len(rows.y))
+        return ScoreCard(
+            rows=len(rows.y),
+            model=score(predictions, rows.y, rows.weights, self.loss),
+            baseline=score(guess, rows.y, rows.weights, self.loss),
+        )
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The truth of some rows, and how much each counts."""
+
+    y: Truth
+    weights: Weights | None
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Labelled:
+        """Those at these positions."""
+        return Labelled(self.y[rows], None if self.weights is None else self.weights[rows])
+
+
+def truth_of(table: StoredTable, target: Target, config: Config) -> Labelled:
+    """The truth of the rows of a table, and the weights that `config` has them count with."""
+    weight = config.data.weight
+    weights = read_weights(table.only([weight]), weight) if weight else None
+    return Labelled(target.read(table.only(target.names)), weights)
+
+
+@dataclass(frozen=True)
+class Made:
+    """An ensemble, and how good it is."""
+
+    ensemble: Ensemble
+    training: ScoreCard
+    validation: ScoreCard | None
+    calibration: Calibration | None
+
+
+@dataclass(frozen=True)
+class Held:
+    """The rows of a `table` that some member held out, and what each member says of those that it did, at their
+    `positions`."""
+
+    ensemble: Ensemble
+    table: StoredTable
+    rows: Labelled
+    positions: tuple[npt.NDArray[np.int64], ...]
+    said: tuple[Predictions, ...]
+
+    @classmethod
+    def of(
+        cls,
+        ensemble: Ensemble,
+        table: StoredTable,
+        rows: Labelled,
+        held: list[npt.NDArray[np.int64]],
+        said: list[Predictions],
+    ) -> Held:
+        """Of all `rows` of a table, those at the positions that each member `held` out."""
+        every = np.unique(np.concatenate(held))
+        positions = tuple(np.searchsorted(every, some) for some in held)
+        return cls(ensemble, table.take(every), rows.take(every), positions, tuple(said))
+
+    @property
+    def spoken(self) -> npt.NDArray[np.bool_]:
+        """(members, rows): which member held out which row."""
+        spoken = np.zeros((len(self.positions), len(self.rows.y)), bool)
+        for mine, rows in zip(spoken, self.positions, strict=True):
+            mine[rows] = True
+        return spoken
+
+    def predicted(self, temperature: float) -> Predictions:
+        """For every row the mean of the members that held it out."""
+        total, counts = np.zeros((len(self.rows.y), self.ensemble.outputs)), np.zeros((len(self.rows.y), 1), np.int64)
+        for rows, said in zip(self.positions, self.said, strict=True):
+            total[rows] += said.at_temperature(temperature).values
+            counts[rows] += 1
+        return self.ensemble.mean(total, counts)
+
+    def calibrate(self) -> Calibration:
+        """The temperature of what single members say, where it makes what they say together better."""
+        y, weights, rows = self.rows.y, self.rows.weights, np.concatenate(self.positions)
+        P = np.concatenate([said.values for said in self.said])
+        T = fit_temperature(P, y[rows], None if weights is None else weights[rows])
+        before, after = self.predicted(1.0).values, self.predicted(T).values
+        if smoothed_log_loss(y, after, weights) >= smoothed_log_loss(y, before, weights):
+            T, after = 1.0, before
+        return Calibration.of(T, y, before, after, weights)
+
+
+def predict_stored(model: AnyModel, table: StoredTable, target: Target) -> Predictions:
+    """Predictions of what `target` knows, for all rows of a stored table, which is taken up block by block."""
+    values, stop = np.empty((len(table), outputs_of(target))), 0
+    said = None
+    with np.errstate(all="ignore"):  # what overflows shows in the scores
+        for block in table.blocks(model.names):
+            start, stop = stop, stop + len(block)
+            said = model.predict(block)
+            values[start:stop] = among(target, said)
+    return Predictions(target, values, said.precision if said else "float64")

@@ -1,0 +1,129 @@
+"""The rows of a training: read, told apart, and encoded."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.config.schema import Config
+from nncli.data.batches.dataset import Examples, Storage
+from nncli.data.batches.memmap import RowsFile
+from nncli.data.encoders.encoder import Codes, Encoder, Matrix
+from nncli.data.encoders.target import ClassTarget, NumberTarget, Target
+from nncli.data.io.prefetch import ahead
+from nncli.data.sample_weights import Weights, class_weights, combine, read_weights
+from nncli.data.store.column_store import StoredTable
+from nncli.data.store.scratch import Scratch
+from nncli.data.table import Table
+from nncli.errors import DataError
+from nncli.nn.network import Network
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows, ready: encoded for the network, and with the truth and the sample weights as the person gave them.
+
+    `y` holds codes (rows,) or numbers in their own units (rows, targets), `numbers` (rows,) each row's number in its
+    table, from 1; None: they are all there, in order.
+    """
+
+    examples: Examples
+    y: npt.NDArray[Any]
+    weights: Weights | None
+    numbers: npt.NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+def encode(
+    config: Config,
+    stored: StoredTable,
+    encoder: Encoder,
+    target: Target,
+    network: Network,
+    training: Rows | None,
+    scratch: Scratch | None,
+) -> Rows:
+    """Encode rows, in memory, or into scratch files where there is a `scratch`.
+
+    Class weights are those of the `training` rows, or of these when they are the training rows.
+    """
+    X, codes, storage = _features(stored, encoder, network, scratch)
+    weight = config.data.weight
+    sample = read_weights(stored.only([weight]), weight) if weight else None
+    table = stored.only(target.names)
+    y: npt.NDArray[Any]
+    seen: npt.NDArray[Any]
+    per_row = None
+    if isinstance(target, ClassTarget):
+        y = seen = target.read(table)
+        if config.class_weight is not None:
+            counted = y if training is None else training.y
+            per_row = class_weights(config.class_weight, target.labels, counted)[y]
+    else:
+        numbers = target.read(table)
+        y, seen = numbers, _as_seen(table, target, numbers, network)
+    weights = combine(sample, per_row)
+    scaled = None if weights is None else weights.astype(network.precision)
+    return Rows(Examples(X, codes, seen, scaled, storage), y, sample, stored.numbers)
+
+
+def _features(
+    stored: StoredTable, encoder: Encoder, network: Network, scratch: Scratch | None
+) -> tuple[Matrix, Codes, Storage | None]:
+    """X, codes, and where they stand if not in memory."""
+    n, width, precision = len(stored), encoder.width, network.precision
+    if scratch is None:
+        X, codes = encoder.empty(n, precision)
+        _fill(stored, encoder, X, codes)
+        return X, codes, None
+    numbers = RowsFile(scratch, width, np.dtype(precision))
+    categories = RowsFile(scratch, len(encoder.embedded), np.dtype(np.int64))
+    for some in ahead(encoder.encode(block, precision) for block in stored.blocks(encoder.names)):
+        numbers.append(some.X)
+        categories.append(some.codes)
+    storage = Storage(numbers.mapped(n), categories.mapped(n), scratch)
+    return storage.X.values, storage.codes.values, storage
+
+
+def _fill(stored: StoredTable, encoder: Encoder, X: Matrix, codes: Codes) -> None:
+    """Fill X and codes, each half of the table on a thread of its own."""
+
+    def fill(half: StoredTable, X: Matrix, codes: Codes) -> None:
+        stop = 0
+        for block, plain in half.portions(encoder.names, encoder.together):
+            start, stop = stop, stop + max(len(block), plain.values.shape[1])
+            encoder.encode_into(block, X[start:stop], codes[start:stop], plain)
+
+    first, second = stored.halves()
+    cut = len(first)
+    with ThreadPoolExecutor(1, "nncli encode") as thread:
+        rest = thread.submit(fill, second, X[cut:], codes[cut:])
+        fill(first, X[:cut], codes[:cut])
+        rest.result()
+
+
+def _as_seen(
+    table: Table, target: NumberTarget, y: npt.NDArray[np.float64], network: Network
+) -> npt.NDArray[np.floating[Any]]:
+    """The numbers y (rows, targets) as the network sees them.
+
+    Raises:
+        DataError: one is so far from the training values, or so large, that its precision cannot hold it.
+    """
+    with np.errstate(over="ignore"):
+        seen = target.encode(y).astype(network.precision)
+    finite = np.isfinite(seen)
+    if not finite.all():
+        row, j = np.argwhere(~finite)[0]
+        raise DataError(
+            f"{y[row, j]:g} is too large a target to be computed with in {network.precision}",
+            place=table.place(row=int(row), column=target.names[j]),
+            hint="Mend the cell, or write the column in another unit.",
+        )
+    return seen

@@ -1,0 +1,90 @@
+"""How a training is computed: by what, in how many parts, on how many threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from nncli.errors import Place, RunError, mistake_at
+from nncli.nn.arrays import Backend
+from nncli.pipeline.prepare.prepare import Prepared
+from nncli.training.compiled.support import hindrance, installed, load, pays
+from nncli.training.thread_policy import choose_threads
+from nncli.utils.threads import held_to
+
+COMPILING = "compiling the fast path, which takes some seconds and is done once"
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What shapes the last bits of a training beside its configuration; a run keeps it for as long as it is trained."""
+
+    backend: Backend
+    parts: int
+    threads: int
+
+    def require(self, run: str) -> None:
+        """Make sure that a `run` can go on as it began: anything else would lead to other bits.
+
+        Raises:
+            RunError: its backend is not there.
+        """
+        obstacle = load(self.backend)
+        if obstacle is not None:
+            raise RunError(
+                f"the training began with backend {self.backend}, and {obstacle.what}",
+                place=Place(source=run),
+                hint=f"{obstacle.mend}, or train again from its config.yaml with backend: numpy.",
+            )
+
+    @contextmanager
+    def hold(self, prepared: Prepared, notes: Iterable[str] = ()) -> Iterator[Prepared]:
+        """The training as it is to be computed, with more `notes`, while the BLAS is held to its threads.
+
+        The backend has been loaded.
+        """
+        plan = replace(prepared.plan, backend=self.backend, parts=self.parts)
+        more = (*notes, *([COMPILING] if self._compiles() else []))
+        with held_to(self.threads):
+            yield replace(prepared, plan=plan, notes=prepared.notes + more)
+
+    def _compiles(self) -> bool:
+        if self.backend == "numpy":
+            return False
+        from nncli.training.compiled.bridge import are_compiled
+
+        return not are_compiled(self.parts)
+
+
+def choose_execution(prepared: Prepared, notes: list[str]) -> Execution:
+    """What the configuration asks for, or what is fastest for a training of this size.
+
+    Raises:
+        ConfigError: `backend: numba`, and Numba is missing or does not work, or the network is not one that it knows.
+    """
+    plan, config = prepared.plan, prepared.config
+    threads = choose_threads(config.threads, plan.network, plan.batch_size)
+    return Execution(_choose_backend(prepared, notes), threads.parts, threads.blas)
+
+
+def _choose_backend(prepared: Prepared, notes: list[str]) -> Backend:
+    plan, wanted = prepared.plan, prepared.config.backend
+    if wanted == "numpy":
+        return "numpy"
+    unknown = hindrance(plan.network, plan.loss, plan.optimizer)
+    if wanted == "auto":
+        steps = plan.epochs * -(-len(prepared.training) // plan.batch_size)
+        if unknown or not installed() or not pays(plan.network, plan.batch_size, steps):
+            return "numpy"
+        obstacle = load("numba")
+        if obstacle is None:
+            return "numba"
+        notes.append(f"computing with NumPy: {obstacle.what}. {obstacle.mend} for more speed, or set backend: numpy")
+        return "numpy"
+    if unknown:
+        raise mistake_at("backend", f"the compiled loops do not know {unknown}", "Use backend: auto, or numpy.")
+    obstacle = load("numba")
+    if obstacle is not None:
+        raise mistake_at("backend", obstacle.what, f"{obstacle.mend}, or use backend: auto.")
+    return "numba"

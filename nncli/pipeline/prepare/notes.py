@@ -1,0 +1,92 @@
+"""What a person should know of a table that is no mistake."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import polars as pl
+
+from nncli.data.columns.datetimes import undecided
+from nncli.data.columns.units import BRACKETS, PERCENT
+from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.encoder import Encoder
+from nncli.data.encoders.text import COMMON, TextColumn
+from nncli.data.table import Table
+from nncli.text import as_yaml, listed, quoted
+
+YES_OR_NO = frozenset(["true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "0", "1", "0.0", "1.0"])
+
+
+def spelled_alike(name: str, categories: Iterable[str]) -> str | None:
+    """A note if some `categories` of the column `name` seem to mean the same: True and true, yes and 1."""
+    same = defaultdict(list)
+    for category in categories:
+        same[category.strip().casefold()].append(category)
+    twins = [spellings for spellings in same.values() if len(spellings) > 1]
+    if twins:
+        more = f", and {len(twins) - 1:,} more such" if len(twins) > 1 else ""
+        return f"column {quoted(name)}: {listed(twins[0])} are spelled alike{more}; each is a category of its own"
+    if len(same) > 2 and YES_OR_NO.issuperset(same):
+        return f"column {quoted(name)} spells yes and no as {listed(sorted(same))}; each is a category of its own"
+    return None
+
+
+def note_twins(encoder: Encoder, notes: list[str]) -> None:
+    """Note categories that seem to mean the same."""
+    known = [(c.name, c.categories) for c in encoder.columns if isinstance(c, CategoricalColumn)]
+    notes += filter(None, (spelled_alike(name, categories) for name, categories in known))
+
+
+def note_units(units: Iterable[tuple[str, str | None]], notes: list[str]) -> None:
+    """Note columns, given with their units, of whose cells a sign is taken off."""
+    columns = defaultdict(list)
+    for name, unit in units:
+        if unit is not None:
+            columns[unit].append(name)
+    for unit, names in columns.items():
+        are = "is" if len(names) == 1 else "are"
+        if unit == BRACKETS:
+            notes.append(f"{listed(names)} {are} read as numbers, those in brackets as negative ones")
+        else:
+            example = f": 12 {unit} is 12" if unit in PERCENT else ""
+            notes.append(f"{listed(names)} {are} read as numbers without their {unit}{example}")
+
+
+def nothing_to_learn(name: str, value: str) -> tuple[str, str]:
+    """What is to be said of a target that is the same in all rows, and what is to be done."""
+    return (
+        f"the target {quoted(name)} is {quoted(value)} in all rows, so there is nothing to learn",
+        "Name another target, or add rows in which it differs.",
+    )
+
+
+def all_different(names: Sequence[str]) -> str:
+    """A note on columns of categories none of which is ever seen twice."""
+    return (
+        f"{listed(names)} has a different value in every row and carries nothing; consider data.drop, or "
+        f"`columns: {{{as_yaml(names[0])}: text}}` under data if its words matter"
+    )
+
+
+def note_empty(encoder: Encoder, notes: list[str]) -> None:
+    """Note columns of which no value is ever seen twice, and texts that have no common word."""
+    singular = [c.name for c in encoder.columns if isinstance(c, CategoricalColumn) and not c.categories]
+    if singular:
+        notes.append(all_different(singular))
+    wordless = [c.name for c in encoder.columns if isinstance(c, TextColumn) and not c.terms]
+    if wordless:
+        notes.append(
+            f"{listed(wordless)} has no word that {COMMON} training rows share and carries nothing; consider data.drop"
+        )
+
+
+def undecided_dates(table: Table, name: str) -> str | None:
+    """A note if the column `name`, which is taken for categories, seems to hold dates that can be read in two ways."""
+    cells = table.column(name)
+    if cells.dtype != pl.String or not undecided(cells):
+        return None
+    return (
+        f"{quoted(name)} seems to hold dates, and is taken for categories, since day and month cannot be told apart; "
+        'say which comes first: `date_format: "%d/%m/%Y"` or `date_format: "%m/%d/%Y"` under data'
+    )

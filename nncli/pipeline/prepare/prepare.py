@@ -1,0 +1,164 @@
+"""From a configuration to everything a training needs: the table read, split, fitted and encoded, the network built.
+
+The order matters and is the promise: rows are split first, and everything that is fitted (kinds of column, medians,
+categories, scales) is fitted on the training rows alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nncli.config.schema import Config, ValidationFile
+from nncli.data.encoders.encoder import Encoder
+from nncli.data.encoders.numeric import NumericColumn
+from nncli.data.encoders.target import NumberTarget, Target
+from nncli.data.store.scratch import Scratch
+from nncli.model import ModelSpec
+from nncli.nn.network import Network
+from nncli.pipeline.prepare.auto_values import batch_rows, epochs_of, schedule_of, settled_embedding, settled_layers
+from nncli.pipeline.prepare.build import (
+    build_network,
+    choose_loss,
+    fit_features,
+    fit_target,
+    note_two_values,
+    note_unreachable,
+)
+from nncli.pipeline.prepare.encode import Rows, encode
+from nncli.pipeline.prepare.load import read, with_target
+from nncli.pipeline.prepare.memory_limit import memory_limit
+from nncli.pipeline.prepare.notes import note_empty, note_twins, note_units
+from nncli.pipeline.prepare.split import split_table
+from nncli.pipeline.prepare.validation import calibrates, holdout_of, watched_of
+from nncli.training.arguments import Holdout, Plan
+from nncli.training.state import Streams
+from nncli.utils.logs import stage
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A training that can begin. `config` has every choice written out; `notes` are for the person to read."""
+
+    config: Config
+    spec: ModelSpec
+    plan: Plan
+    streams: Streams
+    training: Rows
+    validation: Rows | None
+    holdout: Holdout | None
+    table_rows: int
+    notes: tuple[str, ...]
+
+
+def prepare(config: Config, scratch: Scratch | None = None) -> Prepared:
+    """Read the tables and build everything up to the first step.
+
+    Encoded rows beyond the memory limit stand in files of the `scratch` for as long as that is open; without one they
+    are in memory, whatever their size.
+
+    Raises:
+        ConfigError: the configuration does not fit the table.
+        DataError: a table cannot be read or does not fit.
+        NncliError: there is no room for the table in the scratch's folder.
+    """
+    with Scratch(scratch.folder if scratch else None) as reading:
+        return _prepare(config, reading, scratch)
+
+
+def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepared:
+    notes: list[str] = []
+    streams = Streams.of(config.seed)
+    table = read(config, config.data.path, notes, reading)
+    dialect = table.outline.dialect
+    table_rows = len(table)
+    with stage("splitting") as told:
+        table = with_target(table, config.data.target, notes)
+        loss, as_classes = choose_loss(config, table.only(config.data.target), notes)
+        training, validation = split_table(config, table, as_classes, streams, notes, reading)
+        rows = len(training) + (0 if validation is None else len(validation))
+        told.found.append(f"{len(training):,} training rows, {rows - len(training):,} validation rows")
+    config = config.model_copy(update={"layers": settled_layers(config.layers, len(training))})
+
+    with stage("fitting") as told:
+        kinds, encoder = fit_features(config, training, notes)
+        embedding = settled_embedding(config.numeric_embedding, len(encoder.numeric))
+        config = config.model_copy(update={"numeric_embedding": embedding})
+        note_empty(encoder, notes)
+        note_twins(encoder, notes)
+        target, scaling = fit_target(config, training.only(config.data.target), loss, as_classes)
+        note_units(units_of(encoder, target), notes)
+        network = build_network(config, encoder, target, loss)
+        told.found.append(f"{len(encoder.columns):,} features, {network.layout.size:,} parameters")
+
+    with stage("encoding") as told:
+        into = scratch if _too_large(config, rows, encoder, network) else None
+        train = encode(config, training, encoder, target, network, None, into)
+        held = None if validation is None else encode(config, validation, encoder, target, network, train, into)
+        where = "in memory" if into is None else "in a file, being beyond memory_limit"
+        told.found.append(f"{encoder.width:,} numbers and {len(encoder.embedded):,} codes a row, {where}")
+    note_unreachable(config, train.examples.y, notes)
+    note_two_values(target, train.y, notes)
+
+    resolved = config.model_copy(
+        update={
+            "data": config.data.model_copy(
+                update={
+                    "features": tuple(name for name, _ in kinds),
+                    "columns": dict(kinds),
+                    **({} if isinstance(config.validation, ValidationFile) else dialect.model_dump()),
+                }
+            ),
+            "encoding": config.encoding.model_copy(update={"target": scaling}),
+            "layers": config.hidden,
+            "loss": loss,
+            "learning_rate": schedule_of(config, loss),
+            "batch_size": config.batch_size if config.batch_size == "full" else batch_rows(config, len(train)),
+            "epochs": epochs_of(config, len(train)),
+            "calibration": "temperature" if calibrates(config, target, held=held is not None) else "none",
+        }
+    )
+    spec = ModelSpec(
+        encoder=encoder, target=target, network=network, loss=loss, missing=config.data.missing, dialect=dialect
+    )
+    holdout = holdout_of(config, spec, held)
+    watched = watched_of(config, holdout)
+    stopping = config.early_stopping
+    plan = Plan(
+        network=network,
+        loss=loss,
+        optimizer=config.optimizer,
+        schedule=schedule_of(config, loss),
+        batch_size=batch_rows(config, len(train)),
+        epochs=epochs_of(config, len(train)),
+        l1=config.l1,
+        l2=config.l2,
+        clip_norm=config.clip_norm,
+        watched=watched,
+        keep_last=config.best_epoch == "last",
+        patience=stopping.patience if stopping else None,
+        min_delta=stopping.min_delta if stopping else 0.0,
+        go_back=config.on_divergence == "halve_rate",
+        features=encoder.features,
+        targets=target.names,
+        scaled=config.encoding.numeric != "none",
+        target_scaled=scaling != "none",
+        weight=config.data.weight,
+        rows=training.numbers,
+    )
+    return Prepared(resolved, spec, plan, streams, train, held, holdout, table_rows, tuple(notes))
+
+
+def units_of(encoder: Encoder, target: Target) -> list[tuple[str, str | None]]:
+    """The columns that are numbers, each with the unit that is taken off of its cells, if there is one."""
+    columns = [(column.name, column.unit) for column in encoder.columns if isinstance(column, NumericColumn)]
+    if isinstance(target, NumberTarget) and target.units is not None:
+        columns += zip(target.names, target.units, strict=True)
+    return columns
+
+
+def _too_large(config: Config, rows: int, encoder: Encoder, network: Network) -> bool:
+    """Whether so many rows are to be kept in a file; a batch of all of them has to be in memory anyway."""
+    bytes_a_row = encoder.width * np.dtype(network.precision).itemsize + 8 * len(encoder.embedded)
+    return config.batch_size != "full" and rows * bytes_a_row > memory_limit(config)

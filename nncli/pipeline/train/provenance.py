@@ -1,0 +1,150 @@
+"""What a run is made from: its configuration, tables and machine, as its manifest records them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from nncli.config.loading import load_config
+from nncli.config.schema import Config, ValidationFile
+from nncli.data.io.formats import digest
+from nncli.data.io.streams import is_stream
+from nncli.errors import ConfigError, DataError, Mistake, Place, RunError
+from nncli.pipeline.prepare.execution import Execution
+from nncli.runs.manifest import CONFIG, DataRecord, Machine, Manifest
+from nncli.runs.run import Run
+from nncli.spec import chosen
+from nncli.version import __version__
+
+MAY_CHANGE = frozenset({"epochs", "checkpoint", "memory_limit", "output", "workers"})
+"""Keys that a resumed training may set anew: they do not touch what has been."""
+
+
+def unchanged(run: Run, manifest: Manifest, assignments: Sequence[str]) -> Config:
+    """The run's configuration with the assignments, once it is sure that they leave the past alone."""
+    before = load_config(run.path / CONFIG)
+    if past_of(before, _execution(manifest)) != manifest.past:
+        raise RunError(
+            "the configuration has been changed since the training began",
+            place=Place(source=str(run.path / CONFIG)),
+            hint="Undo the change, or train a new run from it.",
+        )
+    after = load_config(run.path / CONFIG, assignments)
+    changed = [key for key in Config.model_fields if getattr(before, key) != getattr(after, key)]
+    mistakes = [
+        Mistake("this would change what has been trained already", Place(key=key), "Train a new run instead.")
+        for key in changed
+        if key not in MAY_CHANGE
+    ]
+    if mistakes:
+        raise ConfigError(*mistakes)
+    _refuse_fewer(after, manifest.epochs)
+    return after.model_copy(update={"output": str(run.path)})
+
+
+def _refuse_fewer(config: Config, trained: int) -> None:
+    if config.epochs != "auto" and config.epochs < trained:
+        message = f"{trained} epochs have been trained already; epochs may only grow"
+        raise ConfigError(Mistake(message, Place(key="epochs"), "Set a larger number."))
+
+
+def _execution(manifest: Manifest) -> Execution:
+    return Execution(manifest.backend, manifest.parts, manifest.threads)
+
+
+def past_of(config: Config, execution: Execution) -> str:
+    """A digest of all that shapes the training: the keys, and how it is computed.
+
+    A key at its default is as good as absent, so that one that is new to nncli leaves older runs alone.
+    """
+    kept = json.dumps({key: value for key, value in chosen(config).items() if key not in MAY_CHANGE}, sort_keys=True)
+    return hashlib.sha256(f"{kept} {execution}".encode()).hexdigest()
+
+
+def same_tables(config: Config, manifest: Manifest) -> None:
+    """Raise a DataError when a table is not the one that the run began with."""
+    _same_table(manifest.data, config.data.path)
+    if manifest.validation_data is not None and isinstance(config.validation, ValidationFile):
+        _same_table(manifest.validation_data, config.validation.path)
+
+
+def _same_table(record: DataRecord, path: str) -> None:
+    if record.sha256 is None:
+        raise DataError(
+            "the table came from a pipe, which cannot be read again",
+            place=Place(source=path),
+            hint="Train from a file, and the training can be resumed.",
+        )
+    if digest(Path(path)) != record.sha256:
+        raise DataError(
+            "the table has changed since the training began",
+            place=Place(source=path),
+            hint="Restore it, or train a new run.",
+        )
+
+
+def _digest(path: str) -> str | None:
+    return None if is_stream(Path(path)) else digest(Path(path))
+
+
+def _machine() -> Machine:
+    # Not platform.platform(), which starts a process to ask for the processor and reads the interpreter for its libc.
+    system = f"{platform.system()}-{platform.release()}"
+    return Machine(system=system, processor=platform.machine(), cores=os.cpu_count() or 1)
+
+
+def in_words(command: Sequence[str]) -> tuple[str, ...]:
+    """The command line as a manifest holds it."""
+    return tuple(os.fsencode(word).decode("utf-8", "backslashreplace") for word in command)
+
+
+def first_manifest(
+    config: Config,
+    began: datetime,
+    command: Sequence[str],
+    execution: Execution,
+    *,
+    table_rows: int,
+    training_rows: int,
+    validation_rows: int,
+    features: int,
+    parameters: int,
+) -> Manifest:
+    """The manifest of a run that begins."""
+    other = None
+    if isinstance(config.validation, ValidationFile):
+        path = config.validation.path
+        other = DataRecord(path=path, sha256=_digest(path), rows=validation_rows)
+    return Manifest(
+        status="running",
+        nncli=__version__,
+        command=in_words(command),
+        started=began.isoformat(timespec="seconds"),
+        finished=None,
+        seconds=None,
+        seed=config.seed,
+        data=DataRecord(path=config.data.path, sha256=_digest(config.data.path), rows=table_rows),
+        validation_data=other,
+        training_rows=training_rows,
+        validation_rows=validation_rows,
+        features=features,
+        parameters=parameters,
+        members=config.members,
+        epochs=0,
+        best_epoch=0,
+        past=past_of(config, execution),
+        backend=execution.backend,
+        parts=execution.parts,
+        threads=execution.threads,
+        versions={"python": platform.python_version(), "numpy": np.__version__, "polars": pl.__version__},
+        machine=_machine(),
+        files={},
+    )

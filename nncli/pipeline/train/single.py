@@ -1,0 +1,85 @@
+"""The training of one network, from a configuration or from the latest checkpoint of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from nncli.config.schema import Config
+from nncli.data.store.scratch import Scratch, folder_beside
+from nncli.errors import Place, RunError
+from nncli.pipeline.prepare.execution import choose_execution
+from nncli.pipeline.prepare.prepare import prepare
+from nncli.pipeline.train.events import Event
+from nncli.pipeline.train.provenance import _execution, _refuse_fewer, first_manifest, in_words, same_tables, unchanged
+from nncli.pipeline.train.session import session
+from nncli.runs.checkpoints import load_checkpoint
+from nncli.runs.loader import read_spec
+from nncli.runs.manifest import MODEL
+from nncli.runs.run import Run
+from nncli.training.state import State
+
+
+def train_network(
+    config: Config, path: Path, command: Sequence[str] = (), stop: Callable[[], bool] = lambda: False
+) -> Generator[Event, None, None]:
+    """Train one network into the new run directory `path`: `Started`, an `EpochReport` for every epoch, `Finished`."""
+    started = datetime.now(UTC)
+    with Scratch(folder_beside(path)) as scratch:
+        prepared = prepare(config, scratch)
+        notes: list[str] = []
+        execution = choose_execution(prepared, notes)
+        with execution.hold(prepared, notes) as prepared:
+            state = State.fresh(
+                prepared.spec.network,
+                config.optimizer,
+                prepared.streams,
+                execution.parts,
+                prepared.training.examples,
+            )
+            manifest = first_manifest(
+                prepared.config,
+                started,
+                command,
+                execution,
+                table_rows=prepared.table_rows,
+                training_rows=len(prepared.training),
+                validation_rows=0 if prepared.validation is None else len(prepared.validation),
+                features=len(prepared.spec.encoder.columns),
+                parameters=prepared.spec.network.layout.size,
+            )
+            with Run.create(path, prepared.config, prepared.spec, manifest) as run:
+                yield from session(prepared, run, state, [], manifest, stop)
+
+
+def resume_network(
+    run: Run, assignments: Sequence[str], command: Sequence[str] = (), stop: Callable[[], bool] = lambda: False
+) -> Generator[Event, None, None]:
+    """Continue the training of one network from the latest checkpoint of its run, to the same bits."""
+    with run.locked(), Scratch(run.path) as scratch:
+        manifest = run.load_manifest()
+        run.clear_leftovers()
+        config = unchanged(run, manifest, assignments)
+        execution = _execution(manifest)
+        execution.require(str(run.path))
+        same_tables(config, manifest)
+        prepared = prepare(config, scratch)
+        written = read_spec(run.path, manifest).model_copy(update={"temperature": 1.0})  # fitted anew in the end
+        if prepared.spec.in_format(written.format) != written:
+            raise RunError(
+                f"{MODEL} is not what this configuration and table lead to",
+                place=Place(source=str(run.path)),
+                hint="Train again from its config.yaml.",
+            )
+        with execution.hold(prepared) as prepared:
+            state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams, execution.parts)
+            reports = load_checkpoint(run.path, state, owner=manifest.owner)
+            _refuse_fewer(prepared.config, state.epoch)
+            going_on = {"status": "running", "command": in_words(command) or manifest.command}
+            manifest = manifest.model_copy(update=going_on)
+            run.save_manifest(manifest)
+            if config.calibration != "none":  # what was fitted to the weights so far is not of those to come
+                run.save_spec(written)
+            run.save_config(config)
+            yield from session(prepared, run, state, reports, manifest, stop)

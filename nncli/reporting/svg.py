@@ -1,0 +1,126 @@
+"""Matplotlib's SVG as a part of a page: the same bytes every time, in the page's own colours, text as text.
+
+Colours stand for what the style sheet calls them, so that a chart is light or dark as the page is.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from nncli.reporting.page import number
+
+INK, SOFT, RULE, FIRST, SECOND, THIRD, THIN = (f"#0a0b0{i}" for i in range(1, 8))
+VARIABLES = {INK: "ink", SOFT: "soft", RULE: "rule", FIRST: "first", SECOND: "second", THIRD: "third", THIN: "thin"}
+
+LONG = 1e6
+"""From where on a tick is written with an exponent."""
+WIDTH, HEIGHT = 360, 250
+"""Of a chart, in the units of its SVG, which are pixels on a phone."""
+
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "nncli",
+    "text.parse_math": False,  # a column may be called $x$
+    "font.family": ["DejaVu Sans"],  # comes with Matplotlib, so that a chart is laid out alike everywhere
+    "font.size": 11,
+    "axes.titlesize": 11,
+    "axes.labelcolor": SOFT,
+    "axes.edgecolor": SOFT,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 11,
+    "lines.linewidth": 1.8,
+    "lines.solid_capstyle": "round",
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "path.simplify": True,
+}
+
+
+def draw(paint: Callable[[Drawing, Axes], None], width: float = WIDTH, height: float = HEIGHT) -> str:
+    """The SVG of what `paint` puts on the axes of a drawing of that size."""
+    with _settled():
+        figure = Drawing(figsize=(width / 72, height / 72), layout="constrained")
+        FigureCanvasSVG(figure)
+        paint(figure, figure.add_subplot())
+        figure.savefig(
+            content := io.StringIO(), format="svg", transparent=True, metadata={"Date": None, "Creator": None}
+        )
+    return _themed(content.getvalue())
+
+
+@contextmanager
+def _settled() -> Iterator[None]:
+    """Matplotlib as it comes, whatever the person's own settings, and in our style; it says nothing."""
+    logger = logging.getLogger("matplotlib")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # such as that it looks for fonts, the first time
+    try:
+        with matplotlib.rc_context(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # letters that its font lacks are the browser's to show
+            matplotlib.rcdefaults()
+            with matplotlib.rc_context(STYLE):
+                yield
+    finally:
+        logger.setLevel(level)
+
+
+def _themed(svg: str) -> str:
+    """The <svg> element alone, coloured by the style sheet, as large as there is room, with short numbers."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(
+        r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" xmlns="http://www.w3.org/2000/svg">', svg, count=1
+    )
+    svg = re.sub(r'(\s(?:d|x|y)=")([^"]*)"', lambda m: m[1] + re.sub(r"\d+\.\d{3,}", _short, m[2]) + '"', svg)
+    svg = svg.replace("xlink:href", "href")
+    for colour, name in VARIABLES.items():
+        svg = svg.replace(colour, f"var(--{name})")
+    return re.sub(r"\n\s*", "\n", svg).strip()
+
+
+def _short(found: re.Match[str]) -> str:
+    return f"{float(found[0]):.2f}"
+
+
+def plain_numbers(axes: Axes, *, x: bool = True, y: bool = True) -> None:
+    """Ticks as plain numbers, on linear axes and on logarithmic ones."""
+    for wanted, axis in ((x, axes.xaxis), (y, axes.yaxis)):
+        if wanted:
+            axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
+            axis.set_minor_formatter(NullFormatter())
+
+
+def tick(value: float) -> str:
+    """A number as short as it must be beside others."""
+    return (
+        number(value) if abs(value) < LONG else f"{value:.3g}".replace("e+0", "e").replace("e+", "e").replace("-", "−")
+    )
+
+
+def logarithmic(axes: Axes) -> None:
+    """A logarithmic y."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))

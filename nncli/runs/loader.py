@@ -1,0 +1,224 @@
+"""Reading a trained model back, from files that may be damaged, swapped, or not what they say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import stat
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from pydantic import ValidationError
+
+from nncli.data.encoders.target import ClassTarget, NumberTarget
+from nncli.ensemble import Ensemble, EnsembleSpec
+from nncli.errors import Place, RunError
+from nncli.model import FORMAT, Model, ModelSpec
+from nncli.nn.parameters import Parameters
+from nncli.runs.manifest import (
+    CONFIG,
+    DAMAGED,
+    MANIFEST,
+    MEMBERS,
+    MODEL,
+    WEIGHTS,
+    Manifest,
+    checksum_of,
+    files_of_member,
+    member_folder,
+)
+from nncli.text import listed, quoted
+
+LARGEST_TEXT = 1 << 28
+"""Bytes of JSON that are read: far more than any encoder of a real table needs, far less than fills a memory."""
+LARGEST_HEADER = 1 << 24
+"""Bytes of a safetensors header, beyond the numbers themselves."""
+
+
+def damaged(folder: Path, name: str, message: str, hint: str = DAMAGED) -> RunError:
+    """A RunError at a file of the run directory."""
+    return RunError(message, place=Place(source=str(folder / name)), hint=hint)
+
+
+def read_file(folder: Path, name: str, largest: int) -> bytes:
+    """The bytes of a file that lies in the folder itself.
+
+    Raises:
+        RunError: it is missing, a link, not a plain file, or larger than `largest`.
+    """
+    path = folder / name
+    try:
+        about = path.lstat()
+        if not stat.S_ISREG(about.st_mode):
+            raise damaged(folder, name, "not a plain file: a run directory holds no links")
+        if about.st_size > largest:
+            raise damaged(folder, name, f"{about.st_size:,} bytes are more than the file can rightly have")
+        return path.read_bytes()
+    except OSError as error:
+        raise damaged(folder, name, f"the file cannot be read: {error.strerror or error}") from error
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest.
+
+    Raises:
+        RunError: it is missing, damaged, or of a newer format.
+    """
+    text = read_file(folder, MANIFEST, LARGEST_TEXT)
+    _refuse_newer(folder, MANIFEST, text)
+    try:
+        manifest = Manifest.model_validate_json(text)
+    except (ValidationError, ValueError) as error:
+        raise damaged(folder, MANIFEST, "the file is damaged: it is not a manifest") from error
+    if manifest.checksum is not None and manifest.checksum != checksum_of(json.loads(text)):
+        raise damaged(folder, MANIFEST, "the file is damaged: its checksum is not that of what it says")
+    least = {MODEL} if manifest.members == 1 else {CONFIG}
+    if manifest.files and manifest.status != "running" and not least <= manifest.files.keys() <= manifest.may_list:
+        raise damaged(folder, MANIFEST, "the file is damaged: it lists other files than a run has")
+    return manifest
+
+
+def read_verified(folder: Path, name: str, manifest: Manifest, largest: int) -> bytes:
+    """The bytes of a file of the run, held against the checksum in its manifest.
+
+    Raises:
+        RunError: it is missing, not the one that was written, or larger than `largest`.
+    """
+    content = read_file(folder, name, largest)
+    _verify(folder, name, content, manifest)
+    return content
+
+
+def read_spec(folder: Path, manifest: Manifest) -> ModelSpec:
+    """All of the model but its weights; RunError as for `read_model`."""
+    text = read_file(folder, MODEL, LARGEST_TEXT)
+    _refuse_newer(folder, MODEL, text)
+    _verify(folder, MODEL, text, manifest)
+    try:
+        spec = ModelSpec.model_validate_json(text)
+    except (ValidationError, ValueError) as error:
+        raise damaged(folder, MODEL, "the file is damaged: it does not describe a model") from error
+    _check_parts(folder, spec)
+    return spec
+
+
+def read_model(folder: Path) -> Model:
+    """The trained model.
+
+    Raises:
+        RunError: a file is damaged, disagrees with the others, or was written by a newer nncli.
+    """
+    manifest = read_manifest(folder)
+    spec = read_spec(folder, manifest)
+    return Model(spec, _read_weights(folder, spec, manifest))
+
+
+def read_ensemble(folder: Path, manifest: Manifest) -> Ensemble:
+    """The ensemble of which this is the manifest.
+
+    Raises:
+        RunError: a file of it or of a member is damaged, or a member is not the one that it was made of.
+    """
+    text = read_file(folder, MODEL, LARGEST_TEXT)
+    _refuse_newer(folder, MODEL, text)
+    _verify(folder, MODEL, text, manifest)
+    try:
+        spec = EnsembleSpec.model_validate_json(text)
+    except (ValidationError, ValueError) as error:
+        raise damaged(folder, MODEL, "the file is damaged: it does not describe an ensemble") from error
+    if spec.members != manifest.members:
+        raise damaged(folder, MODEL, f"does not belong to {MANIFEST}, which says another number of members")
+    return Ensemble(spec, tuple(_read_member(folder, i, spec, manifest) for i in range(spec.members)))
+
+
+def _read_member(folder: Path, i: int, spec: EnsembleSpec, manifest: Manifest) -> Model:
+    own = folder / member_folder(i)
+    if (folder / MEMBERS).is_symlink() or own.is_symlink():
+        raise damaged(folder, member_folder(i), "not a plain folder: a run directory holds no links")
+    model = read_model(own)
+    files = read_manifest(own).files
+    if any(files.get(Path(file).name) != manifest.files.get(file) for file in files_of_member(i)):
+        raise damaged(
+            folder,
+            member_folder(i),
+            "this is not the member that the ensemble was made of, or it was trained further by itself",
+            f"Restore it from a copy, or make the ensemble of it: nncli train --resume {folder}",
+        )
+    if not spec.takes(model.spec):
+        raise damaged(folder, member_folder(i), "the member predicts something else than the ensemble does")
+    return model
+
+
+def _refuse_newer(folder: Path, name: str, text: bytes) -> None:
+    try:
+        version = json.loads(text).get("format")
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise damaged(folder, name, "the file cannot be read as JSON") from error
+    if isinstance(version, int) and version > FORMAT:
+        message = f"written in format {version}; this nncli reads up to {FORMAT}"
+        raise damaged(folder, name, message, "Install a newer nncli.")
+
+
+def _verify(folder: Path, name: str, content: bytes, manifest: Manifest) -> None:
+    """Hold the content against its checksum; a run that is still being written, or was cut short, has none yet."""
+    wanted = manifest.files.get(name)
+    if manifest.status == "running" and wanted is None:
+        return
+    if hashlib.sha256(content).hexdigest() != wanted:
+        raise damaged(folder, name, f"the file is not the one that was written: its checksum is not {MANIFEST}'s")
+
+
+def _check_parts(folder: Path, spec: ModelSpec) -> None:
+    """Raise a RunError when the parts of a model do not fit each other."""
+    encoder, target, network, loss = spec.encoder, spec.target, spec.network, spec.loss
+    classes = isinstance(target, ClassTarget)
+    tables = [(c.name, c.slots, c.embedding_width) for c in encoder.embedded]
+    fits = (
+        network.features == encoder.width
+        and network.embedded in ((), encoder.numeric)
+        and [(e.name, e.slots, e.width) for e in network.embeddings] == tables
+        and (loss.task == "classes") == classes
+        and (classes or spec.temperature == 1.0)
+        and network.outputs == loss.outputs(len(target.labels if isinstance(target, ClassTarget) else target.names))
+        and (isinstance(target, ClassTarget) or _is_whole(target))
+    )
+    try:
+        network.layout  # noqa: B018 - asked for its ValueError
+    except ValueError:
+        fits = False
+    if not fits:
+        raise damaged(folder, MODEL, "the file is damaged: its parts do not fit each other")
+
+
+def _is_whole(target: NumberTarget) -> bool:
+    """Whether there is one of everything for each number."""
+    parts = (target.centers, target.scales, target.lowest, target.highest)
+    both = (target.lowest is None) == (target.highest is None)
+    return both and all(part is None or len(part) == len(target.names) for part in parts)
+
+
+def _read_weights(folder: Path, spec: ModelSpec, manifest: Manifest) -> Parameters:
+    layout, precision = spec.network.layout, spec.network.precision
+    shapes = {slot.name: slot.shape for slot in layout.slots}
+    numbers = sum(int(np.prod(shape, dtype=object)) for shape in shapes.values())
+    content = read_file(folder, WEIGHTS, numbers * np.dtype(precision).itemsize + LARGEST_HEADER)
+    _verify(folder, WEIGHTS, content, manifest)
+    try:
+        arrays = safetensors.numpy.load(content)
+    except (safetensors.SafetensorError, ValueError, TypeError, KeyError) as error:
+        raise damaged(folder, WEIGHTS, "the file is damaged: it does not hold weights") from error
+    if arrays.keys() != shapes.keys():
+        odd = sorted(arrays.keys() ^ shapes.keys())
+        message = f"does not belong to {MODEL}: {listed(odd)} is in one and not the other"
+        raise damaged(folder, WEIGHTS, message)
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape or arrays[name].dtype != precision:
+            raise damaged(folder, WEIGHTS, f"{quoted(name)} does not have the shape that {MODEL} says")
+        if not np.isfinite(arrays[name]).all():
+            raise damaged(folder, WEIGHTS, f"{quoted(name)} holds what is not a finite number")
+    parameters = layout.empty(precision)
+    for name, view in parameters.named.items():
+        view[...] = arrays[name]
+    return parameters

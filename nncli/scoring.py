@@ -1,0 +1,115 @@
+"""How good predictions are, in the person's own units, and how good the trivial guess would have been."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.data.encoders.target import ClassTarget, Target
+from nncli.metrics.registry import (
+    HIGHER_IS_BETTER,
+    ClassificationScores,
+    Metric,
+    RegressionScores,
+    classification_metric,
+    regression_metric,
+    score_classes,
+    score_numbers,
+)
+from nncli.model import Predictions
+from nncli.nn.losses import Loss, Quantile
+
+Scores: TypeAlias = ClassificationScores | tuple[RegressionScores, ...]
+"""Of one class target, or of each number target."""
+
+Truth: TypeAlias = npt.NDArray[Any]
+"""Codes (rows,) of classes, or numbers (rows, targets) in their own units."""
+
+
+def score(predictions: Predictions, y: Truth, weights: npt.NDArray[np.float64] | None, loss: Loss) -> Scores:
+    """Every metric of the task. `weights` (rows,) are sample weights, or None."""
+    target = predictions.target
+    if isinstance(target, ClassTarget):
+        return score_classes(y, predictions.values, target.labels, weights)
+    q = loss.q if isinstance(loss, Quantile) else None
+    with np.errstate(over="ignore", invalid="ignore"):  # errors beyond measure sum up to infinity
+        return tuple(
+            score_numbers(name, y[:, j], predictions.values[:, j], weights, q) for j, name in enumerate(target.names)
+        )
+
+
+def baseline(target: Target, training: Truth, weights: npt.NDArray[np.float64] | None, rows: int) -> Predictions:
+    """The trivial guess for `rows` rows: each class's share, or the mean, of the training rows."""
+    if isinstance(target, ClassTarget):
+        counts = np.bincount(training, weights, minlength=len(target.labels)).astype(np.float64)
+        guess = counts / counts.sum()
+    else:
+        guess = np.average(training, axis=0, weights=weights)
+    return Predictions(target, np.broadcast_to(guess, (rows, len(guess))))
+
+
+def single_metric(target: Target, name: str) -> Metric:
+    """One metric as a function of (y, values, weights); over several targets it is their mean. NaN when undefined."""
+    if isinstance(target, ClassTarget):
+        return classification_metric(name)
+    metric = regression_metric(name)
+
+    def mean(y: Truth, values: Truth, weights: npt.NDArray[np.float64] | None) -> float:
+        return float(np.mean([metric(y[:, j], values[:, j], weights) for j in range(y.shape[1])]))
+
+    return mean
+
+
+WITHOUT_GUESS: frozenset[str] = frozenset({"calibration_error"})
+"""Scores by which the trivial guess is nearly perfect, since it is as sure as classes are frequent: it sets no mark."""
+
+
+def higher_is_better(name: str) -> bool:
+    """Whether more of the metric is better."""
+    return name in HIGHER_IS_BETTER
+
+
+def headlines(scores: Scores) -> list[tuple[str, float | None]]:
+    """The metrics that are one number, by name; `name_TARGET` for several targets."""
+    if isinstance(scores, ClassificationScores):
+        return list(scores.headline())
+    if len(scores) == 1:
+        return list(scores[0].headline())
+    return [(f"{name}_{one.target}", value) for one in scores for name, value in one.headline()]
+
+
+def as_json(scores: Scores) -> dict[str, Any]:
+    """The metrics as a JSON object; for several targets, an object for each by its name.
+
+    JSON has no word for infinity, to which errors beyond measure may sum up: it becomes null.
+    """
+    if isinstance(scores, ClassificationScores):
+        plain = asdict(scores)
+        plain.pop("rows")
+        return plain
+    each = {one.target: {name: _finite(value) for name, value in one.headline()} for one in scores}
+    return each[scores[0].target] if len(scores) == 1 else {"targets": each}
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None
+
+
+@dataclass(frozen=True)
+class ScoreCard:
+    """Scores on some rows, and what the trivial guess scores there: the mean, or each class's share."""
+
+    rows: int
+    model: Scores
+    baseline: Scores
+
+
+def card_json(card: ScoreCard | None) -> dict[str, object] | None:
+    """Scores as metrics.json has them."""
+    if card is None:
+        return None
+    return {"rows": card.rows, "metrics": as_json(card.model), "baseline": as_json(card.baseline)}

@@ -1,0 +1,123 @@
+"""What scikit-learn hands to an estimator, as columns of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from sklearn.utils import assert_all_finite, check_array, check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from nncli.data.io.dataframes import as_polars, is_pandas, of_array
+from nncli.errors import DataError
+
+Array: TypeAlias = npt.NDArray[Any]
+FEWEST_ROWS = 2
+
+
+def features(estimator: Any, X: Any, *, reset: bool) -> pl.DataFrame:
+    """X as a frame; its number of columns and, of a frame, their names are the estimator's, or with `reset` become so.
+
+    A frame, of Polars or pandas, keeps the types of its columns. Columns are x0, x1 … where X has no names for them.
+
+    Raises:
+        ValueError: X is not what the estimator was fitted on, is empty, infinite or of the wrong shape.
+        TypeError: X is sparse.
+    """
+    try:
+        if isinstance(X, pl.DataFrame) or is_pandas(X):
+            validate_data(estimator, X, reset=reset, skip_check_array=True)
+            frame = as_polars(X)
+            if not frame.width:
+                raise ValueError("Found 0 feature(s), while a minimum of 1 is required.")
+            if len(frame) < (least := FEWEST_ROWS if reset else 1):
+                raise ValueError(f"Found {len(frame)} sample(s), while a minimum of {least} is required.")
+            return frame.rename(dict(zip(frame.columns, names_of(estimator), strict=True)))
+        least = FEWEST_ROWS if reset else 1
+        X = validate_data(
+            estimator, X, reset=reset, dtype=None, ensure_all_finite="allow-nan", ensure_min_samples=least
+        )
+        return of_array(X, names_of(estimator))
+    except DataError as error:
+        raise ValueError(str(error)) from error
+
+
+def names_of(estimator: Any) -> list[str]:
+    """The columns' names."""
+    if hasattr(estimator, "feature_names_in_"):
+        return [str(name) for name in estimator.feature_names_in_]
+    return [f"x{j}" for j in range(estimator.n_features_in_)]
+
+
+def numbers(estimator: Any, y: Any) -> Array:
+    """Targets that are numbers: (rows,) or (rows, targets).
+
+    Raises:
+        ValueError: they are missing, or one is no finite number.
+    """
+    _require(estimator, y)
+    return np.asarray(check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=estimator))
+
+
+def classes(estimator: Any, y: Any) -> tuple[Array, Array]:
+    """The classes in order, and each row's as a position among them (rows,).
+
+    Raises:
+        ValueError: they are missing, or not classes.
+    """
+    _require(estimator, y)
+    labels = column_or_1d(y, warn=True)
+    assert_all_finite(labels, input_name="y", estimator_name=type(estimator).__name__)
+    check_classification_targets(labels)
+    known, codes = np.unique(labels, return_inverse=True)
+    return known, codes
+
+
+def _require(estimator: Any, y: Any) -> None:
+    if y is None:
+        name = type(estimator).__name__
+        raise ValueError(f"This {name} estimator requires y to be passed, but the target y is None.")
+
+
+def weights(sample_weight: Any, frame: pl.DataFrame) -> Array | None:
+    """How much each row counts (rows,), or None.
+
+    Raises:
+        ValueError: there is not one number of 0 or more for each row, or all are 0.
+    """
+    if sample_weight is None:
+        return None
+    w = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+    if w.ndim != 1:
+        raise ValueError("Sample weights must be 1D array or scalar")
+    check_consistent_length(w, frame)
+    if (w < 0.0).any():
+        raise ValueError("Negative values in data passed to `sample_weight`")
+    if not w.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return np.asarray(w)
+
+
+def spelled(known: Array) -> pl.Series:
+    """The classes as a table's cells: whole numbers, or text.
+
+    Text that a table would take for numbers that are no classes, such as 0.5 or nan, is numbered from 0 on.
+    """
+    if known.dtype.kind in "iu":
+        return pl.Series(known)
+    words = pl.Series([str(label) for label in known.tolist()], dtype=pl.String)
+    numbers = words.str.strip_chars().cast(pl.Float64, strict=False)
+    if numbers.has_nulls() or (numbers.is_finite() & (numbers == numbers.floor())).all():
+        return words
+    return pl.Series(range(len(words)))
+
+
+def free(name: str, taken: Collection[str]) -> str:
+    """`name`, with as many underscores behind it as it takes to be another than those."""
+    while name in taken:
+        name += "_"
+    return name

@@ -1,0 +1,66 @@
+"""What is to be done, as opposed to how far it has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.data.batches.dataset import Examples
+from nncli.nn.arrays import Array, Backend
+from nncli.nn.losses import LossBase
+from nncli.nn.network import Network
+from nncli.optim.optimizers import OptimizerBase
+from nncli.optim.schedules import ScheduleBase
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done, as opposed to how far it has come.
+
+    `watched` names the value whose best epoch counts: `loss`, `val_loss` or `val_` and a metric's name; with
+    `keep_last` it is the last of those equally good. `go_back` answers divergence by going back to the last good
+    epoch's end with half the rate. A batch is worked in `parts`.
+
+    The rest is for whoever has to be told what went wrong: what each column of X and of y is, whether they are scaled,
+    which column weighs the rows, and each row's number in its table (from 1; None: they are all there, in order).
+    """
+
+    network: Network
+    loss: LossBase
+    optimizer: OptimizerBase
+    schedule: ScheduleBase
+    batch_size: int
+    epochs: int
+    l1: float = 0.0
+    l2: float = 0.0
+    clip_norm: float | None = None
+    watched: str = "loss"
+    keep_last: bool = False
+    patience: int | None = None
+    min_delta: float = 0.0
+    go_back: bool = False
+    backend: Backend = "numpy"
+    parts: int = 1
+    features: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    scaled: bool = False
+    target_scaled: bool = False
+    weight: str | None = None
+    rows: npt.NDArray[np.int64] | None = None
+
+    def row(self, i: int) -> int:
+        """The number in its table of the row at position i."""
+        return i + 1 if self.rows is None else int(self.rows[i])
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """Validation rows, and the metric shown for them: `score(Z)` of the raw outputs (rows, outputs)."""
+
+    examples: Examples
+    metric: str
+    higher_is_better: bool
+    score: Callable[[Array], float]

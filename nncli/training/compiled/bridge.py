@@ -1,0 +1,197 @@
+"""A plain network tied to the compiled loops of kernels.py: the same step as nncli/training/step.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.data.batches.batches import Batches
+from nncli.nn.activations import ElementwiseActivation, Identity, LeakyRelu, Relu, Sigmoid, Tanh
+from nncli.nn.arrays import Array, aligned
+from nncli.nn.layers.dense import Dense
+from nncli.nn.losses import CrossEntropy
+from nncli.nn.network import Network
+from nncli.nn.parameters import DECAYED, Group, Parameters
+from nncli.optim.optimizers import AdamW, OptimizerBase, Sgd, Step
+from nncli.training.arguments import Plan
+from nncli.training.compiled import kernels
+from nncli.training.step import Gradient
+
+KINDS = {
+    Identity: kernels.IDENTITY,
+    Relu: kernels.RELU,
+    LeakyRelu: kernels.LEAKY_RELU,
+    Sigmoid: kernels.SIGMOID,
+    Tanh: kernels.TANH,
+}
+
+Stretch: TypeAlias = Callable[[int, npt.NDArray[np.float64], int], tuple[npt.NDArray[np.float64], bool]]
+"""stretch(position, rates, t) trains on one batch for each rate, from the one at `position` of the epoch on.
+
+It returns the loss of each batch that it came to, and whether the last one's gradient was finite, if its loss was.
+"""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the loops are told of a training: its rows, its loss, its layers."""
+
+    data: tuple[Any, ...]
+    layers: npt.NDArray[np.int64]
+    slopes: npt.NDArray[np.float32]
+
+    @property
+    def widths(self) -> int:
+        """Numbers that a row becomes on its way through the network, itself included."""
+        return int(self.layers[0, kernels.D] + self.layers[:, kernels.U].sum())
+
+    def net(self, parameters: Parameters, rows: int) -> tuple[Any, ...]:
+        """The network with its vectors, and buffers for so many rows."""
+        A, dA = (aligned(rows * self.widths, np.float32) for _ in range(2))
+        return (self.layers, self.slopes, parameters.theta, parameters.grad, A, dA)
+
+
+def are_compiled(parts: int) -> bool:
+    """Whether the loops have been compiled since they were written, as far as Numba's folder tells."""
+    loops: Any = kernels.stretch if parts == 1 else kernels.gradient
+    if loops.signatures:
+        return True
+    try:
+        kept = Path(loops.stats.cache_path).glob(f"*.{loops.__name__}-*.nbc")
+        return max((file.stat().st_mtime for file in kept), default=0.0) > Path(kernels.__file__).stat().st_mtime
+    except OSError:
+        return False
+
+
+TRIED = "0.68."
+"""Versions of Numba whose inside `_take` was tried with."""
+
+
+def _take(loop: Any, arguments: tuple[Any, ...]) -> None:
+    """Take a loop for such arguments from where Numba keeps it, if it does.
+
+    Called, Numba would do so too, but first learn how to compile all of Python and NumPy, which takes three times as
+    long as all the rest. What it does besides is done here as well; where its inside is another, or is not known to be
+    the same, the call does it all.
+    """
+    with suppress(AttributeError, ImportError, TypeError):
+        import numba
+        from numba.core.runtime.nrt import rtsys
+
+        if loop.signatures or not numba.__version__.startswith(TRIED):
+            return
+        context = loop.targetctx
+        rtsys.initialize(context)
+        kept = loop._cache._load_overload(tuple(map(loop.typeof_pyval, arguments)), context)
+        if kept is not None:
+            context.insert_user_function(kept.entry_point, kept.fndesc, [kept.library])
+            loop.add_overload(kept)
+
+
+def _ready(loop: Any, *arguments: Any) -> None:
+    """Have a loop compiled, or loaded as it was kept, by calling it where there is nothing to do.
+
+    What was kept and cannot be read, as after a power cut, is removed, and compiled anew.
+    """
+    try:
+        _take(loop, arguments)
+        loop(*arguments)
+    except Exception:
+        for file in Path(loop.stats.cache_path).glob("kernels.*.nb?"):
+            with suppress(OSError):
+                file.unlink()
+        loop(*arguments)
+
+
+def tell(plan: Plan, batches: Batches) -> Told:
+    """Put a training, which nothing hinders, into the loops' words."""
+    examples, network, loss = batches.pool, plan.network, plan.loss
+    k, classes = network.outputs, isinstance(loss, CrossEntropy)
+    y = np.empty((0, k), np.float32) if classes else _plain(examples.y)
+    codes = _plain(examples.y) if classes else np.empty(0, np.int64)
+    w = np.empty(0, np.float32) if examples.weights is None else _plain(examples.weights)
+    T = loss.targets(k, np.dtype(np.float32)) if isinstance(loss, CrossEntropy) else np.empty((0, 0), np.float32)
+    number = (kernels.LOGISTIC if k == 1 else kernels.SOFTMAX) if classes else kernels.MSE
+    return Told((np.ascontiguousarray(examples.X), y, codes, w, T, number), *_table(network))
+
+
+def _plain(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """An array without gaps that can be written to: for any other the loops would be compiled anew."""
+    return np.require(array, requirements=["C", "W"])
+
+
+def _table(network: Network) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    spans, d = network.layout.spans, network.inputs
+    table, slopes = [], []
+    for name, layer in network.sequential.named_layers:
+        assert isinstance(layer, Dense)
+        f: ElementwiseActivation = layer.activation or Identity()
+        bias = spans[f"{name}.bias"][0].start if layer.bias else -1
+        units = layer.width(d)
+        table.append((d, units, spans[f"{name}.weight"][0].start, bias, KINDS[type(f)]))
+        slopes.append(f.slope if isinstance(f, LeakyRelu) else 0.0)
+        d = units
+    return np.array(table, np.int64), np.array(slopes, np.float32)
+
+
+def bind_gradient(told: Told, parameters: Parameters, batches: Batches, rows: slice, batch: int) -> Gradient:
+    """As nncli.training.step.bind_gradient."""
+    data, net, start, stop = told.data, told.net(parameters, rows.stop - rows.start), rows.start, rows.stop
+    _ready(kernels.gradient, data, net, batches.order[:1], batch)  # the gradient is written anew by every step
+
+    def gradient(i: int) -> float:
+        return kernels.gradient(data, net, batches.following(i)[start:stop], batch)
+
+    return gradient
+
+
+def _moved(optimizer: OptimizerBase, moments: Mapping[str, Array], decayed: int) -> tuple[Any, ...]:
+    """The optimizer as the loops know it: see nncli.training.compiled.kernels.move."""
+    if isinstance(optimizer, Sgd):
+        (v,) = moments.values()
+        return v, v, kernels.SGD, np.array([optimizer.momentum, optimizer.nesterov, 0.0, 0.0]), decayed
+    decay = optimizer.weight_decay if isinstance(optimizer, AdamW) else 0.0
+    o: Any = optimizer  # an Adam, since nothing hinders
+    return moments["mean"], moments["square"], kernels.ADAM, np.array([o.beta1, o.beta2, o.epsilon, decay]), decayed
+
+
+def bind_optimizer(
+    optimizer: OptimizerBase,
+    theta: Array,
+    grad: Array,
+    moments: Mapping[str, Array],
+    *,
+    groups: Mapping[Group, slice],
+    progress: Array,
+) -> Step:
+    """As the optimizer's own bind; nothing that the loops know changes with `progress`."""
+    decayed = max((span.stop for group, span in groups.items() if group in DECAYED), default=0)
+    known = _moved(optimizer, moments, decayed)
+    _ready(kernels.move, theta[:0], grad[:0], (*known[:-1], 0), 0.0, 1)
+
+    def step(learning_rate: float, t: int) -> None:
+        kernels.move(theta, grad, known, learning_rate, t)
+
+    return step
+
+
+def bind_stretch(plan: Plan, parameters: Parameters, moments: Mapping[str, Array], batches: Batches) -> Stretch:
+    """Many whole steps in one call."""
+    told, batch, losses = tell(plan, batches), batches.batch_size, np.empty(batches.steps)
+    net = told.net(parameters, batch)
+    optimizer = _moved(plan.optimizer, moments, parameters.layout.decayed)
+    extras = (plan.l1, plan.l2, plan.clip_norm or 0.0)
+    _ready(kernels.stretch, told.data, net, optimizer, extras, batches.order, batch, np.empty(0), 1, losses)
+
+    def stretch(position: int, rates: npt.NDArray[np.float64], t: int) -> tuple[npt.NDArray[np.float64], bool]:
+        order = batches.following(position)
+        done, finite = kernels.stretch(told.data, net, optimizer, extras, order, batch, rates, t, losses)
+        return losses[:done], finite
+
+    return stretch

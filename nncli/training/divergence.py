@@ -1,0 +1,195 @@
+"""Where numbers stopped being finite, and why they most likely did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.data.batches.dataset import Examples
+from nncli.nn.arrays import Array, Codes
+from nncli.nn.network import Network
+from nncli.nn.parameters import Parameters, under
+from nncli.text import quoted
+from nncli.training.arguments import Plan
+from nncli.utils.median import median
+
+FAR = 1e3
+"""A number beyond this was not scaled: scaled ones lie within a few units of 0."""
+OUT = 10.0
+"""A number beyond this that lies ALONE times as far out as nearly all others of its column is an outlier."""
+ALONE = 100.0
+HEAVY = 100.0
+"""A row that counts more than so many mean ones makes steps of its own."""
+RECKLESS = 10.0
+"""No training needs a learning rate beyond this."""
+AT_ONCE = 1024
+"""Rows looked at in one go."""
+
+SLOWER = "lower learning_rate, or set clip_norm: 1 or on_divergence: halve_rate"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The `layer` by its parameters' name (`layers.0`, `output`), and a likely `cause` with its mend."""
+
+    layer: str
+    cause: str
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """A matrix of a training and what is known of its columns: their `names`, how they `scaled`, and the mend."""
+
+    values: npt.NDArray[Any]
+    names: tuple[str, ...]
+    thing: str
+    scaled: bool
+    mend: str
+
+    def name(self, j: int) -> str:
+        return quoted(self.names[j]) if j < len(self.names) else f"{self.thing} {j + 1}"
+
+
+def diagnose(
+    plan: Plan,
+    parameters: Parameters,
+    examples: Examples,
+    at: npt.NDArray[np.int64],
+    rate: float,
+    *,
+    gradient: bool = False,
+) -> Diagnosis:
+    """Look for what made the loss, or the gradient, of the rows `at` infinite or no number; `rate` was the step's.
+
+    For a loss the first layer is named that has a parameter which is not finite or, when all are, whose output is not;
+    for a gradient the first, from the output backwards, whose gradient is not.
+    """
+    layer = _last_gradient(plan.network, parameters) if gradient else _first_output(plan, parameters, examples, at)
+    return Diagnosis(layer, _cause(plan, examples, rate))
+
+
+def _layer_of(parameter: str) -> str:
+    return parameter if parameter.startswith("embeddings.") else parameter.rpartition(".")[0]
+
+
+def _last_gradient(network: Network, parameters: Parameters) -> str:
+    for name, values in reversed(parameters.gradients.items()):
+        if not np.isfinite(values).all():
+            return _layer_of(name)
+    return "output"
+
+
+def _first_output(plan: Plan, parameters: Parameters, examples: Examples, at: npt.NDArray[np.int64]) -> str:
+    for name, values in parameters.named.items():
+        if not np.isfinite(values).all():
+            return _layer_of(name)
+    names = [name for name, _ in plan.network.sequential.named_layers]
+    found = [len(names) - 1]
+    for start in range(0, len(at), AT_ONCE):
+        some = at[start : start + AT_ONCE]
+        found.append(_first_of(plan.network, parameters, examples.X[some], examples.codes[some]))
+    return names[min(found)]
+
+
+def _first_of(network: Network, parameters: Parameters, X: Array, codes: Codes) -> int:
+    """The number in the chain of the first layer whose output is not finite; the last one when all are."""
+    p, g = parameters.named, parameters.gradients
+    Y, forward, _ = network.bind_inputs(p, g, X, codes)
+    forward()
+    for i, (name, layer) in enumerate(network.sequential.named_layers):
+        Y, forward, _ = layer.bind(under(p, name), under(g, name), Y, training=None, needs_dX=False)
+        forward()
+        if not np.isfinite(Y).all():
+            return i
+    return len(network.sequential.named_layers) - 1
+
+
+def _cause(plan: Plan, examples: Examples, rate: float) -> str:
+    target_mend = "use encoding: {target: standard}"
+    if plan.loss.raw_targets or plan.network.output_activation is not None:
+        target_mend = "write it in a larger unit, or set clip_norm: 1"
+    weights = np.ones((0, 1)) if examples.weights is None else examples.weights[:, None]
+    X = _Numbers(examples.X, plan.features, "feature", plan.scaled, "use encoding: {numeric: standard}")
+    y = _Numbers(
+        examples.y if plan.loss.task == "numbers" else np.ones((0, 1)),
+        plan.targets,
+        "target",
+        plan.target_scaled,
+        target_mend,
+    )
+    w = _Numbers(weights, () if plan.weight is None else (plan.weight,), "weight", False, "")
+    return (
+        _not_finite(plan, X)
+        or _not_finite(plan, y)
+        or _not_finite(plan, w)
+        or _reckless(rate)
+        or _far(plan, X)
+        or _far(plan, y)
+        or _heavy(plan, w)
+        or _overshooting(plan, rate)
+        or f"the learning rate, {rate:g}, is too high: {SLOWER}"
+    )
+
+
+def _extremes(numbers: _Numbers) -> npt.NDArray[np.float64]:
+    """The largest magnitude in each column; NaN where one is no number."""
+    values = numbers.values
+    if not values.size:
+        return np.zeros(0)
+    high, low = values.max(axis=0).astype(np.float64), values.min(axis=0).astype(np.float64)
+    return np.asarray(np.maximum(high, -low))
+
+
+def _not_finite(plan: Plan, numbers: _Numbers) -> str | None:
+    peaks = _extremes(numbers)
+    if np.isfinite(peaks).all():
+        return None
+    j = int(np.isfinite(peaks).argmin())
+    i = int(np.isfinite(numbers.values[:, j]).argmin())
+    value = numbers.values[i, j]
+    return f"{numbers.name(j)} is {value:g} in row {plan.row(i):,}: replace it by a number"
+
+
+def _reckless(rate: float) -> str | None:
+    return f"the learning rate, {rate:g}, is too high: {SLOWER}" if rate > RECKLESS else None
+
+
+def _far(plan: Plan, numbers: _Numbers) -> str | None:
+    """A column that was not scaled, hardly varies, or has an outlier."""
+    peaks = _extremes(numbers)
+    if not peaks.size or peaks.max() <= OUT:
+        return None
+    j = int(peaks.argmax())
+    name, values = numbers.name(j), numbers.values[:, j].astype(np.float64)
+    middle = median(values)
+    distance = np.abs(values - middle)
+    i = int(distance.argmax())
+    alone = 0 < np.count_nonzero(distance > distance[i] / ALONE) <= max(1, len(values) // 1000)
+    if alone and distance[i] > OUT:
+        shown = "" if numbers.scaled else f", {values[i]:.3g},"
+        mend = "mend the cell, leave it empty or remove the row"
+        return f"{name} in row {plan.row(i):,}{shown} lies far from all other rows: {mend}"
+    if peaks[j] <= FAR:
+        return None
+    if numbers.scaled:
+        return f"{name} is all but constant, too much so to be scaled: subtract a constant from it, or drop it"
+    if distance[i] <= abs(middle) / FAR:
+        return f"{name} is about {middle:.3g} in every row and is not scaled: {numbers.mend}, or drop it"
+    return f"{name} reaches {peaks[j]:.3g} and is not scaled: {numbers.mend}"
+
+
+def _heavy(plan: Plan, weights: _Numbers) -> str | None:
+    peaks = _extremes(weights)
+    if not peaks.size or peaks[0] <= HEAVY:
+        return None
+    row, by = plan.row(int(weights.values.argmax())), f" in {weights.name(0)}" if weights.names else ""
+    return f"row {row:,} weighs {peaks[0]:,.3g} times as much as the mean row{by}: lower its weight, or {SLOWER}"
+
+
+def _overshooting(plan: Plan, rate: float) -> str | None:
+    if plan.l2 * rate <= 2.0:
+        return None
+    return f"l2, {plan.l2:g}, is too high for the learning rate, {rate:g}: it turns weights over; lower it"

@@ -1,0 +1,91 @@
+"""What single columns hold is told once, and only where it is so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.checks.support import ROWS, codes, found, sound
+
+
+def test_a_sound_table_gives_no_cause_to_say_anything(tmp_path: Path) -> None:
+    assert found(tmp_path, sound()) == []
+    assert found(tmp_path, sound(), target="z") == []
+
+
+def test_missing_cells_are_told_with_their_shares_the_most_first(tmp_path: Path) -> None:
+    table = sound()
+    table["a"] = [None if i % 10 == 0 else x for i, x in enumerate(table["a"])]
+    table["word"] = [None if i % 2 else x for i, x in enumerate(table["word"])]
+    (finding,) = found(tmp_path, table)
+    assert codes([finding]) == ["note missing-cells"]
+    assert "of 3 columns, 2 have missing cells: 'word' 50 %, 'a' 10 %" in finding.message
+    assert finding.place.column is None
+
+
+def test_a_column_of_hardly_any_value_is_told_apart(tmp_path: Path) -> None:
+    table = {**sound(), "rest": [float(i) if i < 3 else None for i in range(ROWS)]}
+    (finding,) = found(tmp_path, table)
+    assert codes([finding]) == ["note nearly-empty-column"]
+    assert "'rest' 99 %" in finding.message
+
+
+def test_empty_and_constant_columns_are_told_with_the_line_that_drops_them(tmp_path: Path) -> None:
+    table = {**sound(), "empty": [None] * ROWS, "k": [1.5] * ROWS, "same": ["x"] * ROWS}
+    findings = found(tmp_path, table)
+    assert sorted(codes(findings)) == ["note constant-column", "note empty-column"]
+    constant = next(finding for finding in findings if finding.code == "constant-column")
+    assert '`drop: ["k", "same"]`' in constant.mend
+    empty = next(finding for finding in findings if finding.code == "empty-column")
+    assert empty.place.column == "empty"
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("customer_id", range(1000, 1000 + ROWS)),
+        ("n", range(1, ROWS + 1)),
+        ("name", [f"person{i}" for i in range(ROWS)]),
+        ("nearly", [f"w{i % 280}" for i in range(ROWS)]),
+    ],
+)
+def test_a_column_that_names_the_rows_is_told_once(tmp_path: Path, name: str, cells: list[object]) -> None:
+    (finding,) = found(tmp_path, {**sound(), name: list(cells)})
+    assert codes([finding]) == ["warning id-like-column"]
+    assert finding.place.column == name
+    assert f'drop: ["{name}"]' in finding.mend
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("measured", [i * 0.37 for i in range(ROWS)]),
+        ("city", [f"c{i % 20}" for i in range(ROWS)]),
+        ("day", [f"2024-{i // 28 + 1:02}-{i % 28 + 1:02}" for i in range(ROWS)]),
+        ("said", [f"the cat no {i} sat on mat {i * 7}" for i in range(ROWS)]),
+    ],
+)
+def test_measurements_categories_dates_and_texts_are_no_ids(tmp_path: Path, name: str, cells: list[object]) -> None:
+    assert found(tmp_path, {**sound(), name: cells}) == []
+
+
+def test_a_key_that_comes_several_times_may_be_a_group_unless_one_is_named(tmp_path: Path) -> None:
+    table = {**sound(), "patient_id": [f"p{i % 75}" for i in range(ROWS)]}
+    (finding,) = found(tmp_path, table)
+    assert codes([finding]) == ["note group-like-column"]
+    assert found(tmp_path, table, data={"group": "patient_id"}) == []
+
+
+def test_a_column_that_repeats_another_is_told_and_constants_are_not_told_twice(tmp_path: Path) -> None:
+    table = sound()
+    findings = found(tmp_path, {"first": table["a"], **table, "k": [1] * ROWS, "l": [1] * ROWS})
+    assert sorted(codes(findings)) == ["note constant-column", "note duplicate-column"]
+    twin = next(finding for finding in findings if finding.code == "duplicate-column")
+    assert twin.place.column == "a"
+    assert "'a' repeats 'first'" in twin.message
+
+
+def test_columns_of_the_same_cells_in_another_order_are_no_twins(tmp_path: Path) -> None:
+    table = sound()
+    assert found(tmp_path, {**table, "turned": [*reversed(table["a"])]}) == []

@@ -1,0 +1,74 @@
+"""A few steps say how long one takes and whether the loss falls, and leave nothing behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nncli.checks.dry_run import TIMED, Trial, attempt
+from nncli.checks.findings import Finding
+from nncli.config.loading import load_config
+from nncli.pipeline.prepare.execution import choose_execution
+from nncli.pipeline.prepare.prepare import prepare
+from tests.cli.support import CONFIGS, DATA
+
+LINEAR = f"data: {{path: {DATA}/linear.csv, target: y}}\n"
+
+
+def tried(folder: Path, more: str, layers: str = "[8]") -> tuple[Trial, Finding | None]:
+    (folder / "c.yaml").write_text(f"{LINEAR}layers: {layers}\n{more}")
+    return tried_of(folder / "c.yaml")
+
+
+def tried_of(path: Path) -> tuple[Trial, Finding | None]:
+    prepared = prepare(load_config(path))
+    with choose_execution(prepared, []).hold(prepared) as ready:
+        return attempt(ready)
+
+
+@pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_loss_of_every_configuration_to_start_from_falls(config: Path) -> None:
+    trial, finding = tried_of(config)
+    assert finding is None
+    assert trial.loss_after < trial.loss_before
+    assert trial.timed >= TIMED
+    assert 0.0 < trial.seconds_a_step < 1.0
+
+
+@pytest.mark.parametrize("layers", ["[8, batch_norm, 8]", "[8, {type: dropout, rate: 0.5}]", "[]"])
+def test_it_falls_where_rows_depend_on_each_other_or_units_are_dropped(tmp_path: Path, layers: str) -> None:
+    trial, finding = tried(tmp_path, "", layers)
+    assert finding is None
+    assert trial.falls
+
+
+def test_a_rate_that_is_too_high_is_found_with_a_lower_one(tmp_path: Path) -> None:
+    trial, finding = tried(tmp_path, "learning_rate: 30.0\n", layers="[]")
+    assert finding is not None
+    assert (finding.code, finding.place.key) == ("loss-does-not-fall", "learning_rate")
+    assert "such as 3," in finding.mend
+    assert trial.loss_after > trial.loss_before
+
+
+def test_a_training_that_diverges_is_found_with_its_likely_cause(tmp_path: Path) -> None:
+    trial, finding = tried(tmp_path, "optimizer: sgd\nlearning_rate: 1000.0\n")
+    assert finding is not None
+    assert finding.code == "diverges"
+    assert "learning rate" in finding.mend
+    assert trial.as_json["loss_after"] is None
+
+
+def test_a_warm_up_and_a_cosine_are_tried_at_their_mean_rate(tmp_path: Path) -> None:
+    rest = "learning_rate: {type: cosine, initial: 0.02, warmup: 100}\nepochs: 50\n"
+    trial, finding = tried(tmp_path, rest)
+    assert finding is None
+    assert 0.005 < trial.rate < 0.015
+
+
+def test_a_table_of_two_rows_can_be_tried(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x,y\n1,2\n2,1\n")
+    (tmp_path / "c.yaml").write_text("data: {path: t.csv, target: y}\nlayers: []\nvalidation: 0\nepochs: 1\n")
+    trial, _ = tried_of(tmp_path / "c.yaml")
+    assert trial.rows == 2
+    assert trial.seconds_an_epoch == 0.0

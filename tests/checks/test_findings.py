@@ -1,0 +1,41 @@
+"""Findings: errors come first, are told once, and keep their place and their mend."""
+
+from __future__ import annotations
+
+import json
+
+from nncli.checks.findings import Finding, of_error, ordered
+from nncli.errors import ConfigError, DataError, Mistake, Place
+
+WARNING = Finding("warning", "constant", Place(source="t.csv", column="x"), "one value alone", "Drop it.")
+NOTE = Finding("note", "note", Place(), "something", "")
+
+
+def test_errors_come_before_warnings_and_notes_and_each_is_told_once() -> None:
+    (error,) = of_error(DataError("not a number", place=Place(source="t.csv", row=3), hint="Mend it."))
+    assert ordered([NOTE, WARNING, error, WARNING]) == (error, WARNING, NOTE)
+
+
+def test_every_mistake_of_a_configuration_is_a_finding_with_its_line() -> None:
+    first = Mistake("unknown key 'a'", Place("c.yaml", 1, 1), "Remove it.", "a: 1\n^")
+    second = Mistake("missing key 'b'", Place("c.yaml", 2, 1))
+    found = of_error(ConfigError(first, second))
+    assert [finding.exit_code for finding in found] == [3, 3]
+    assert str(found[0]) == "error: c.yaml:1:1: unknown key 'a'\n    a: 1\n    ^\n  Remove it."
+    assert found[1].mend == ""
+
+
+def test_a_table_at_fault_ends_with_4_and_what_is_no_error_with_0() -> None:
+    (error,) = of_error(DataError("no rows"))
+    assert (error.exit_code, WARNING.exit_code, NOTE.exit_code) == (4, 0, 0)
+
+
+def test_the_json_holds_what_is_known_of_the_place() -> None:
+    told = json.loads(json.dumps(WARNING.as_json))
+    assert told == {
+        "level": "warning",
+        "code": "constant",
+        "place": {"source": "t.csv", "column": "x"},
+        "message": "one value alone",
+        "mend": "Drop it.",
+    }

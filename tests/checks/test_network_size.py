@@ -1,0 +1,75 @@
+"""The table of layers adds up to what is trained, and the memory is of the order of what is allocated."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from nncli.checks.network_size import BUFFERS, NetworkFacts
+from nncli.config.loading import load_config
+from nncli.nn.layers.base import Training
+from nncli.pipeline.prepare.prepare import Prepared, prepare
+from nncli.training.state import State
+from tests.cli.support import DATA
+
+CONFIG = "data: {{path: {table}, target: species}}\n{rest}"
+DEEP = "layers: [64, {type: dropout, rate: 0.1}, batch_norm, {type: residual, layers: [64, 64]}, 32]\nbatch_size: 128\n"
+EMBEDDED = "quality: fast\nencoding: {categories: {one_hot: 1, binary: indicators}}\n"
+
+
+def prepared(folder: Path, rest: str) -> Prepared:
+    (folder / "c.yaml").write_text(CONFIG.format(table=DATA / "penguins.csv", rest=rest))
+    return prepare(load_config(folder / "c.yaml"))
+
+
+@pytest.mark.parametrize("rest", ["layers: []\n", DEEP, EMBEDDED])
+def test_the_layers_are_all_that_is_trained(tmp_path: Path, rest: str) -> None:
+    ready = prepared(tmp_path, rest)
+    facts = NetworkFacts.of(ready)
+    assert sum(layer.parameters for layer in facts.layers) == facts.parameters == ready.spec.network.layout.size
+    assert facts.layers[0].units == ready.spec.network.inputs
+    assert (facts.layers[-1].name, facts.layers[-1].units) == ("output", 3)
+
+
+def test_the_shapes_are_those_of_the_buffers(tmp_path: Path) -> None:
+    facts = NetworkFacts.of(prepared(tmp_path, DEEP))
+    assert [(layer.type, layer.units) for layer in facts.layers[1:]] == [
+        ("dense", 64),
+        ("dropout", 64),
+        ("batch_norm", 64),
+        ("residual", 64),
+        ("dense", 32),
+        ("dense", 3),
+    ]
+    assert facts.as_json["layers"][1] == {
+        "name": "layers.0",
+        "type": "dense",
+        "output_shape": [128, 64],
+        "parameters": (facts.layers[0].units + 1) * 64,
+    }
+
+
+@pytest.mark.parametrize("rest", ["layers: [256, 256]\nbatch_size: 256\n", DEEP, EMBEDDED])
+def test_the_estimates_are_of_the_order_of_what_is_allocated(tmp_path: Path, rest: str) -> None:
+    ready = prepared(tmp_path, rest)
+    facts, network, plan = NetworkFacts.of(ready), ready.spec.network, ready.plan
+    tracemalloc.start()
+    try:
+        state = State.fresh(network, plan.optimizer, ready.streams, 1, ready.training.examples)
+        weights = tracemalloc.get_traced_memory()[0]
+        bound = network.bind(state.parameters, facts.batch, training=Training(ready.streams.dropout))
+        activations = tracemalloc.get_traced_memory()[0] - weights
+    finally:
+        tracemalloc.stop()
+    assert bound.X.shape[0] == facts.batch
+    assert facts.optimizer_bytes == sum(moment.nbytes for moment in state.moments.values())
+    assert facts.parameter_bytes == state.parameters.theta.nbytes + state.parameters.statistics.nbytes
+    assert 0.4 < activations / facts.activation_bytes < 1.6, BUFFERS
+
+
+def test_going_back_keeps_a_copy_of_the_state(tmp_path: Path) -> None:
+    plain, back = (NetworkFacts.of(prepared(tmp_path, rest)) for rest in (DEEP, f"{DEEP}on_divergence: halve_rate\n"))
+    more = 2 * plain.parameter_bytes + plain.optimizer_bytes
+    assert back.memory_bytes - plain.memory_bytes == more

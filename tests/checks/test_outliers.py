@@ -1,0 +1,71 @@
+"""Numbers far from all others are named with their rows; long tails are left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nncli.checks.outliers import far_out, stand_ins
+from tests.checks.support import codes, found, sound
+
+
+def test_a_slip_of_the_finger_is_named_with_its_row_and_told_once(tmp_path: Path) -> None:
+    table = {**sound(), "h": [1.7 + 0.001 * (i % 97) for i in range(300)]}
+    table["h"] = [*table["h"][:77], 178.0, *table["h"][78:]]
+    for fold in range(5):  # whichever side of the split it falls on
+        (finding,) = found(tmp_path, table, validation={"folds": 5, "fold": fold})
+        assert codes([finding]) == ["warning outlier"]
+        assert (finding.place.row, finding.place.column) == (78, "h")
+
+
+def test_where_numbers_are_clipped_an_outlier_is_but_a_note(tmp_path: Path) -> None:
+    table = {**sound(), "h": [1.7 + 0.001 * (i % 97) if i != 77 else 178.0 for i in range(300)]}
+    assert codes(found(tmp_path, table, encoding={"clip": "smooth"})) == ["note outlier"]
+    assert codes(found(tmp_path, table, encoding={"numeric": "quantile"})) == ["note outlier"]
+
+
+def test_an_outlier_of_the_target_is_told(tmp_path: Path) -> None:
+    table = sound()
+    table["z"] = [1e6 if i == 77 else z for i, z in enumerate(table["z"])]
+    (finding,) = found(tmp_path, table, target="z")
+    assert (finding.code, finding.place.row) == ("outlier", 78)
+    assert "huber" in finding.mend
+
+
+@pytest.mark.parametrize("stands_in", [-999, 9999, -99])
+def test_a_number_that_may_stand_for_a_missing_one_is_asked_about(tmp_path: Path, stands_in: int) -> None:
+    ages = [stands_in if i % 9 == 0 else 18 + i % 60 for i in range(300)]
+    (finding,) = found(tmp_path, {**sound(), "age": ages})
+    assert codes([finding]) == ["warning stand-in-number"]
+    assert f"{stands_in} stands in" in finding.message
+
+
+def test_99_among_numbers_up_to_99_is_one_of_them() -> None:
+    assert stand_ins(np.arange(100.0).repeat(2)) is None
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_long_tails_have_no_outliers(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    assert far_out(rng.lognormal(sigma=1.5, size=2000)) is None
+    assert far_out(np.where(rng.random(2000) < 0.1, rng.exponential(5000.0, 2000), 0.0)) is None
+
+
+def test_the_few_farthest_are_found_farthest_first() -> None:
+    x = np.random.default_rng(0).normal(size=500)
+    x[[3, 400]] = -1e4, 2e4
+    far = far_out(x)
+    assert far is not None
+    assert far.positions.tolist() == [400, 3]
+
+
+@given(st.lists(st.floats(allow_infinity=True, allow_nan=True), max_size=60))
+def test_no_numbers_whatever_make_it_fail(values: list[float]) -> None:
+    x = np.array(values, np.float64)
+    far = far_out(x)
+    assert far is None or np.isfinite(x[far.positions]).all()
+    stand_ins(x)

@@ -1,0 +1,75 @@
+"""The target: rare classes, imbalance, numbers out of reach; and how many rows there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.checks.support import ROWS, codes, found, sound
+
+rng = np.random.default_rng(3)
+
+
+def shuffled(counts: dict[str, int]) -> list[str]:
+    return rng.permutation([label for label, n in counts.items() for _ in range(n)]).tolist()  # type: ignore[no-any-return]
+
+
+def test_a_rare_class_is_told_and_not_as_imbalance_too(tmp_path: Path) -> None:
+    findings = found(tmp_path, {**sound(), "y": shuffled({"a": 150, "b": 145, "c": 5})})
+    assert codes(findings) == ["warning rare-class"]
+    assert "'c' 4" in findings[0].message
+    assert findings[0].place.column == "y"
+
+
+def test_a_class_that_is_not_in_every_fold_is_told(tmp_path: Path) -> None:
+    findings = found(tmp_path, {**sound(), "y": shuffled({"a": 286, "b": 14})}, validation={"folds": 20, "fold": 0})
+    assert "not one for each of the 20 folds" in findings[0].message
+
+
+def test_imbalance_is_told_with_its_mend_until_something_is_done_about_it(tmp_path: Path) -> None:
+    table = {**sound(600), "y": shuffled({"common": 580, "few": 20})}
+    (finding,) = found(tmp_path, table)
+    assert codes([finding]) == ["warning imbalance"]
+    assert "class_weight: balanced" in finding.mend
+    assert "roc_auc" in finding.mend
+    assert found(tmp_path, table, class_weight="balanced") == []
+    assert found(tmp_path, table, metric="roc_auc") == []
+
+
+def test_many_classes_of_like_size_are_in_balance(tmp_path: Path) -> None:
+    assert found(tmp_path, {**sound(900), "y": shuffled({f"c{i}": 30 for i in range(30)})}) == []
+
+
+@pytest.mark.parametrize(("scale", "expected"), [(1.0, ["warning unreachable-target"]), (0.0, [])])
+def test_a_target_beyond_a_sigmoid_is_told(tmp_path: Path, scale: float, expected: list[str]) -> None:
+    table = sound()
+    table["z"] = [0.5 + scale * float(str(z)) + 1e-3 * i / ROWS for i, z in enumerate(table["z"])]
+    findings = found(tmp_path, table, target="z", output_activation="sigmoid")
+    assert codes(findings) == expected
+
+
+def test_a_batch_larger_than_the_training_rows_is_told(tmp_path: Path) -> None:
+    (finding,) = found(tmp_path, sound(), batch_size=512)
+    assert codes([finding]) == ["warning large-batch"]
+    assert finding.place.key == "batch_size"
+    assert found(tmp_path, sound(), batch_size="full") == []
+
+
+def test_few_rows_held_out_are_told_unless_members_hold_out_all_of_them(tmp_path: Path) -> None:
+    assert codes(found(tmp_path, sound(), validation=0.05)) == ["warning few-validation-rows"]
+    assert found(tmp_path, sound(), validation=0.05, members=5) == []
+
+
+def test_no_rows_held_out_is_a_note(tmp_path: Path) -> None:
+    assert codes(found(tmp_path, sound(), validation=0.0)) == ["note no-validation"]
+
+
+def test_a_target_that_never_differs_is_told_and_of_classes_an_error(tmp_path: Path) -> None:
+    (finding,) = found(tmp_path, {**sound(), "z": [2.5] * ROWS}, target="z")
+    assert codes([finding]) == ["warning constant-target"]
+    assert finding.message == "the target 'z' is '2.5' in all rows, so there is nothing to learn"
+    (finding,) = [f for f in found(tmp_path, {**sound(), "y": ["yes"] * ROWS}) if f.level == "error"]
+    assert "'yes' in all rows" in finding.message
+    assert "Name another target" in finding.mend

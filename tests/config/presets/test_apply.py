@@ -1,0 +1,97 @@
+"""A preset stands beneath what a person wrote, and what comes of it is an ordinary configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nncli.config.loading import load_config
+from nncli.config.presets.apply import QUALITIES
+from nncli.config.schema import Config
+from nncli.config.yaml.writer import dump
+from nncli.errors import ConfigError
+from nncli.nn.layers.dense import Dense
+from nncli.optim.optimizers import AdamW
+from nncli.optim.schedules import CoslogRate
+
+DATA = "data: {path: t.csv, target: y}\n"
+
+
+def load(folder: Path, text: str, *assignments: str) -> Config:
+    path = folder / "c.yaml"
+    path.write_text(DATA + text)
+    return load_config(path, assignments)
+
+
+def test_without_layers_the_preset_is_tabular(tmp_path: Path) -> None:
+    assert load(tmp_path, "") == load(tmp_path, "preset: tabular\n")
+    assert load(tmp_path, "").members == 8
+
+
+def test_with_layers_the_preset_is_the_textbook_which_adds_nothing(tmp_path: Path) -> None:
+    plain = Config.model_validate({"data": {"path": str(tmp_path / "t.csv"), "target": "y"}, "output": "runs/c"})
+    assert load(tmp_path, "layers: [64, 32]\n") == plain
+    assert load(tmp_path, "preset: textbook\n") == plain
+
+
+def test_a_preset_is_gone_once_it_is_laid_out(tmp_path: Path) -> None:
+    config = load(tmp_path, "preset: tabular\nquality: best\n")
+    assert (config.preset, config.quality) == (None, None)
+
+
+@pytest.mark.parametrize("quality", QUALITIES)
+def test_what_is_laid_out_is_a_configuration_that_says_the_same(tmp_path: Path, quality: str) -> None:
+    config = load(tmp_path, f"quality: {quality}\n")
+    (tmp_path / "out.yaml").write_text(dump(config.model_dump(mode="json", exclude={"preset", "quality"})))
+    assert load_config(tmp_path / "out.yaml") == config
+
+
+def test_qualities_differ_in_their_members(tmp_path: Path) -> None:
+    fast, balanced, best = (load(tmp_path, f"quality: {quality}\n").members for quality in QUALITIES)
+    assert 1 == fast < balanced < best
+
+
+def test_what_is_written_stands_above_the_preset(tmp_path: Path) -> None:
+    config = load(tmp_path, "members: 3\nencoding: {numeric: standard}\nlearning_rate: 0.5\n")
+    assert config.members == 3
+    assert config.encoding.numeric == "standard"
+    assert config.encoding.clip == "smooth"  # of a section that was begun the rest is the preset's
+    assert config.schedule.settled(0, None) == 0.5  # type: ignore[arg-type]  # a constant rate asks for no horizon
+
+
+def test_a_choice_with_a_type_of_its_own_is_whole(tmp_path: Path) -> None:
+    optimizer = load(tmp_path, "optimizer: {type: adamw}\n").optimizer
+    assert optimizer == AdamW()
+
+
+def test_assignments_change_the_preset_as_if_it_had_been_written_out(tmp_path: Path) -> None:
+    config = load(tmp_path, "", "layers.1.units=7", "optimizer.beta2=0.9", "learning_rate.peak=0.3", "quality=fast")
+    assert isinstance(config.layers[1], Dense)
+    assert config.layers[1].units == 7
+    assert isinstance(config.optimizer, AdamW)
+    assert config.optimizer.beta2 == 0.9
+    assert config.optimizer.groups
+    assert config.learning_rate == CoslogRate(peak=0.3)
+    assert config.members == 1
+
+
+def test_layers_on_the_command_line_ask_for_the_textbook(tmp_path: Path) -> None:
+    assert load(tmp_path, "", "layers=[5]") == load(tmp_path, "layers: [5]\n")
+
+
+def test_a_quality_without_its_preset_is_refused_where_it_stands(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"c\.yaml:3:1, quality: only the preset tabular comes in qualities"):
+        load(tmp_path, "layers: [5]\nquality: fast\n")
+
+
+@pytest.mark.parametrize("text", ["preset: tabula\n", "quality: good\n", "preset: [1]\n", "quality: 3\n"])
+def test_what_is_no_preset_or_quality_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=text.partition(":")[0]):
+        load(tmp_path, text)
+
+
+def test_a_mistake_that_the_preset_makes_is_told_as_its_own(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, "", "optimizer.weight_decay=-1")
+    assert "--set optimizer.weight_decay=-1" in str(caught.value)

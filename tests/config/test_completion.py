@@ -1,0 +1,59 @@
+"""What a `key=value` may go on with is what a configuration may hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nncli.config.completion import assignments
+from nncli.config.loading import configured
+from nncli.config.schema import Config
+from nncli.config.yaml.parser import parse
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("epo", ["epochs=", "epochs=100", "epochs=auto"]),
+        ("optimizer=a", ["optimizer=adagrad", "optimizer=adam", "optimizer=adamw"]),
+        ("optimizer.type=l", ["optimizer.type=lion"]),
+        ("optimizer.mom", ["optimizer.momentum=", "optimizer.momentum=0.0"]),
+        ("layers.0.act", ["layers.0.activation="]),
+        ("layers.0.init=he", ["layers.0.init=he", "layers.0.init=he_uniform", "layers.0.init=he_normal"]),
+        ("encoding.clip_target=", ["encoding.clip_target=false", "encoding.clip_target=true"]),
+        ("encoding.cat", ["encoding.categories."]),
+        ("loss=n", ["loss=null"]),
+        ("early_stopping.", ["early_stopping.patience=", "early_stopping.min_delta="]),
+        ("output=", ["output=null"]),
+        ("zzz", []),
+        ("zzz=", []),
+        ("zzz.a=", []),
+        ("layers.x.", []),
+        ("epochs.x=", []),
+        ("..=", []),
+        ("=", []),
+    ],
+)
+def test_how_it_goes_on(typed: str, words: list[str]) -> None:
+    found = assignments(typed)
+    assert [word for word in found if word in words] == words
+    assert bool(found) == bool(words)
+
+
+def test_every_key_is_offered_and_a_section_leads_on() -> None:
+    found = assignments("")
+    assert {word.rstrip("=.") for word in found} == set(Config.model_fields)
+    assert {"data.", "epochs="} <= set(found)
+    assert all(len(assignments(word)) for word in found if word.endswith("."))
+
+
+def test_every_value_that_is_offered_is_one() -> None:
+    keys = [word.rstrip("=") for word in assignments("") if word.endswith("=")]
+    offered = [word for key in keys for word in assignments(f"{key}=")]
+    assert len(offered) > 80
+    for word in offered:
+        document = parse("data: {path: t.csv, target: y}\nlayers: [4]\n", "c.yaml")
+        if word.startswith("quality="):
+            document = parse("data: {path: t.csv, target: y}\n", "c.yaml")
+        configured(document, [word], folder=Path(), name="x")

@@ -1,0 +1,71 @@
+"""A text is of bounded size and of printable characters; an excerpt shows the line of a mistake, whatever is in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from nncli.config.yaml.parser import parse
+from nncli.config.yaml.source_text import excerpt, position
+from tests.config.support import ONE_MIB, at, only
+
+
+def test_text_over_one_mebibyte_is_a_mistake() -> None:
+    assert parse("a: 1\n#" + "x" * (ONE_MIB - 6), "c").value == {"a": 1}
+    assert "1 MiB" in only("a: 1\n#" + "x" * (ONE_MIB - 5)).message
+    assert "1 MiB" in only("é" * (ONE_MIB // 2 + 1)).message
+
+
+@pytest.mark.parametrize("character", ["\0", "\x1b", "\x7f", "\x85", "\u2028", "\u2029", "\ufffe", "\ud800", "\x0b"])
+def test_an_unprintable_character_is_a_mistake_on_its_line(character: str) -> None:
+    mistake = only(f"a: 1\r\nb: x{character}y\n")
+    assert at(mistake) == (2, 5)
+    assert f"U+{ord(character):04X}" in mistake.message
+    assert character not in str(mistake)
+
+
+def test_lines_are_counted_as_an_editor_counts_them() -> None:
+    for line_break in ("\n", "\r\n", "\r"):
+        assert at(only(f"a: 1{line_break}{line_break}b: !t 1{line_break}")) == (3, 4)
+
+
+def test_an_excerpt_is_cut_around_its_caret() -> None:
+    mistake = only("a: {" + "x" * 200 + ": 1, b: !t 1, " + "y" * 200 + ": 1}")
+    assert mistake.excerpt is not None
+    line, caret = mistake.excerpt.split("\n")
+    assert len(line) <= 100
+    assert line.startswith("…")
+    assert line.endswith("…")
+    assert line[len(caret) - 1 :].startswith("!t 1")
+
+
+def test_an_excerpt_shows_beneath_the_message_and_above_the_hint() -> None:
+    lines = str(only("model:\n    a: !t 1\n")).split("\n")
+    assert lines[0].startswith("c.yaml:2:8: tags")
+    assert lines[1:3] == ["    a: !t 1", "       ^"]
+    assert lines[3].startswith("  Remove")
+
+
+def test_a_caret_stands_beneath_its_character_after_wide_ones() -> None:
+    assert only("漢字: !t 1").excerpt == "漢字: !t 1\n" + " " * 6 + "^"
+
+
+def test_an_excerpt_cannot_turn_the_direction_of_text() -> None:
+    excerpt = only("a\u202eb: !t 1").excerpt
+    assert excerpt is not None
+    assert r"a\u202eb" in excerpt
+
+
+@pytest.mark.parametrize("blank", ["\xa0", "\u3000", "\u200d"])
+def test_a_blank_that_is_no_space_is_spelled_out_in_an_excerpt(blank: str) -> None:
+    shown = blank.encode("unicode_escape").decode()
+    assert excerpt([f"a{blank}: 1"], 1, 1) == f"a{shown}: 1\n^"
+
+
+@pytest.mark.parametrize(("line", "character"), [(None, None), (1, None), (0, 1), (3, 1), (2, 1)])
+def test_there_is_no_excerpt_of_a_line_that_is_not_there_or_blank(line: int | None, character: int | None) -> None:
+    assert excerpt(["a: 1", " \t"], line, character) is None
+
+
+def test_a_position_counts_from_one() -> None:
+    assert position("", 0) == (1, 1)
+    assert position("a\r\nbc", 4) == (2, 2)

@@ -1,0 +1,98 @@
+"""What is written is read back the same, and reads like a file written by hand."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nncli.config.yaml.parser import parse
+from nncli.config.yaml.writer import annotated, brief, dump
+from tests.config.support import AWKWARD, SECTIONS
+
+
+@pytest.mark.parametrize("text", AWKWARD)
+def test_awkward_text_survives_as_key_and_value(text: str) -> None:
+    value: dict[str, object] = {text: text, "list": [text, [text, {text: text}]]}
+    assert parse(dump(value), "c").value == value
+
+
+@given(SECTIONS)
+def test_what_is_dumped_is_read_back(value: dict[str, object]) -> None:
+    # repr tells 1 from 1.0 and from True, and -0.0 from 0.0
+    assert repr(parse(dump(value), "c").value) == repr(value)
+
+
+def test_a_dump_reads_like_a_hand_written_file() -> None:
+    value: dict[str, object] = {
+        "name": "churn model",
+        "data": {"train": "data/train.csv", "target": "no", "classes": ["a", "b"], "drop": []},
+        "layers": [{"type": "dense", "units": 64}, {"type": "dropout", "rate": 1e-05}, [1, [2]]],
+        "seed": None,
+        "extra": {},
+        "città": "é\n",
+    }
+    assert dump(value) == (
+        "name: churn model\n"
+        "data:\n"
+        "  train: data/train.csv\n"
+        '  target: "no"\n'
+        "  classes: [a, b]\n"
+        "  drop: []\n"
+        "layers:\n"
+        "  - type: dense\n"
+        "    units: 64\n"
+        "  - type: dropout\n"
+        "    rate: 1.0e-05\n"
+        "  - - 1\n"
+        "    - [2]\n"
+        "seed: null\n"
+        "extra: {}\n"
+        'città: "é\\n"\n'
+    )
+
+
+def test_an_empty_section_is_dumped_and_read_back() -> None:
+    assert parse(dump({}), "c").value == {}
+
+
+@pytest.mark.parametrize("value", [(1, 2), {1: 2}, {1}, b"x", object()])
+def test_a_dump_refuses_what_yaml_has_no_word_for(value: object) -> None:
+    with pytest.raises(TypeError):
+        dump({"a": value})
+
+
+def test_comments_stand_in_one_column_and_once_where_a_section_agrees() -> None:
+    value = {"a": {"b": 1, "c": [1, 2]}, "d": [{"e": 1, "f": {"g": 2}}, "h"], "i": {}}
+    said = {("d", 0, "e"): "other", ("i",): "empty"}
+    assert annotated(value, lambda path: said.get(path, "same")) == (
+        "a:        # same\n"
+        "  b: 1\n"
+        "  c: [1, 2]\n"
+        "d:\n"
+        "  - e: 1  # other\n"
+        "    f:    # same\n"
+        "      g: 2\n"
+        "  - h     # same\n"
+        "i: {}     # empty\n"
+    )
+
+
+@given(SECTIONS, st.text())
+def test_comments_change_nothing(value: dict[str, object], comment: str) -> None:
+    assert parse(annotated({"k": 1, **value}, lambda path: comment if len(path) % 2 else "x"), "c").value == {
+        "k": 1,
+        **value,
+    }
+
+
+def test_a_long_line_has_its_comment_right_behind_it() -> None:
+    assert annotated({"a": 1, "b": "x" * 60}, str).splitlines()[0].startswith("a: 1  # ")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1, "1"), ("a b", "a b"), ("1", '"1"'), ([1, "a"], "[1, a]"), ({}, "{}"), ({"a": 1}, "{…}"), ("x" * 41, "…")],
+)
+def test_a_brief_value_is_one_line_at_most(value: object, text: str) -> None:
+    assert brief(value) == text

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nncli.data.columns.datetimes import DAY, FORMS, ISO, find_form, parse_dates, undecided
+
+DAYS = st.dates(date(1, 1, 1), date(9999, 12, 31))
+EPOCH = datetime(1970, 1, 1)
+
+
+def texts(*cells: str | None) -> pl.Series:
+    return pl.Series("when", cells, dtype=pl.String)
+
+
+def micros(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+@given(st.lists(st.datetimes(), min_size=1, max_size=20), st.sampled_from([" ", "T"]))
+def test_a_moment_comes_back_from_iso_8601(moments: list[datetime], between: str) -> None:
+    cells = texts(*(moment.isoformat(between) for moment in moments))
+    assert parse_dates(cells).to_list() == [micros(moment) for moment in moments]
+    assert find_form(cells) == ISO
+
+
+@given(st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31)), st.integers(-14 * 60, 14 * 60))
+def test_an_offset_is_taken_off_whatever_it_is(moment: datetime, minutes: int) -> None:
+    there = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+    here = there.astimezone(UTC).replace(tzinfo=None)
+    assert parse_dates(texts(there.isoformat(), f"{here.isoformat()}Z")).to_list() == [micros(here)] * 2
+
+
+@given(st.lists(DAYS, min_size=1, max_size=20), st.sampled_from(FORMS))
+def test_a_day_comes_back_from_every_form_that_is_found_out(days: list[date], form: str) -> None:
+    cells = texts(
+        *(
+            form.replace("%Y", f"{d.year:04}")
+            .replace("%m", f"{d.month}")
+            .replace("%d", f"{d.day}")
+            .replace("%B", f"{d:%b}")
+            for d in days
+        )
+    )
+    assert parse_dates(cells, form).to_list() == [(d - EPOCH.date()).days * DAY for d in days]
+    assert find_form(cells, form) == form
+    assert find_form(cells) in (form, None)
+    assert undecided(cells) == (find_form(cells) is None)
+
+
+@pytest.mark.parametrize(
+    ("cells", "form"),
+    [
+        (("2024-02-29", None, "1999-01-01 00:00"), ISO),
+        (("31.12.2024", "1.2.2024 7:05", None), "%d.%m.%Y"),
+        (("01.02.2024",), "%d.%m.%Y"),
+        (("1/2/2024", "31/12/2024"), "%d/%m/%Y"),
+        (("1/2/2024", "12/31/2024 1:05 PM"), "%m/%d/%Y"),
+        (("13-01-2024",), "%d-%m-%Y"),
+        (("2024/1/2",), "%Y/%m/%d"),
+        (("Jan 1 2000", "december 31 1999 10:00"), "%B %d %Y"),
+        (("Jan 1, 2000",), "%B %d, %Y"),
+        (("1-JAN-2000",), "%d-%B-%Y"),
+        (("May the 4th 2000",), None),
+        (("2024-02-29", "2024-03-01", "soon"), ISO),
+        (("2024-02-29", "soon", "later", None), None),
+        (("1.2.3", "1.2.4"), None),
+        (("10.0.0.1",), None),
+        (("01/02/24",), None),
+        (("2024-13-01",), None),
+        (("20240301",), None),
+        ((None,), None),
+        ((), None),
+    ],
+)
+def test_the_form_is_the_one_in_which_most_cells_are_dates(cells: tuple[str | None, ...], form: str | None) -> None:
+    assert find_form(texts(*cells)) == form
+    assert not undecided(texts(*cells))
+
+
+def test_day_and_month_are_told_apart_by_one_cell_or_not_at_all() -> None:
+    assert undecided(texts("3/4/2024", "5/6/2024", None))
+    assert find_form(texts("3/4/2024", "5/6/2024")) is None
+    assert find_form(texts("3/4/2024", "5/6/2024"), "%m/%d/%Y") == "%m/%d/%Y"
+    assert find_form(texts("3/4/2024", "13/6/2024")) == "%d/%m/%Y"
+    assert find_form(texts("3/4/2024", "13/6/2024"), "%m/%d/%Y") == "%d/%m/%Y", "what is wanted fits only half"
+
+
+def test_a_form_may_have_months_by_name_clocks_and_zones() -> None:
+    assert parse_dates(texts("12 Jun 1998", "12 Jun 1998 06:00", "12 June"), "%d %b %Y").to_list() == [
+        10_389 * DAY,
+        10_389 * DAY + DAY // 4,
+        None,
+    ]
+    assert parse_dates(texts("6/12/98 6.30 pm"), "%m/%d/%y %I.%M %p").to_list() == [10_389 * DAY + 37 * DAY // 48]
+    assert parse_dates(texts("1998-06-12 07:00 +0100"), "%Y-%m-%d %H:%M %z").to_list() == [10_389 * DAY + DAY // 4]
+    assert parse_dates(texts("19980612"), "%Y%m%d").to_list() == [10_389 * DAY]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("", " ", "x", "2023-02-29", "2024-02-30", "2024-5-1", "0000-01-01", "10000-01-01", "+2024-01-01"),
+        *("2024-01-01 25:00", "2024-01-01 10", "2024-01-01T", "2024-01-01 10:00 Berlin", "2024-01-01x", "٢٠٢٤-٠١-٠١"),
+    ],
+)
+def test_what_is_no_date_is_none(cell: str) -> None:
+    assert parse_dates(texts(cell, "2024-01-01")).is_null().to_list() == [True, False]
+
+
+@pytest.mark.parametrize("cell", ["01.02.24", "31.02.2024", "0.1.2024", "1.13.2024", "1.2.0", "1.2.20240"])
+def test_what_is_no_date_of_a_form_is_none(cell: str) -> None:
+    assert parse_dates(texts(cell), "%d.%m.%Y").to_list() == [None]
+
+
+@given(st.lists(st.none() | st.text(max_size=12) | st.from_regex(r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}.{0,6}")))
+def test_no_text_breaks_the_search_for_a_form(cells: list[str | None]) -> None:
+    form = find_form(texts(*cells))
+    found = parse_dates(texts(*cells), form or ISO)
+    assert len(found) == len(cells)
+    assert form is None or 2 * found.count() > texts(*cells).count()

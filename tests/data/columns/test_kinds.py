@@ -1,0 +1,326 @@
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nncli.data.columns.kinds import (
+    Kind,
+    infer_kind,
+    may_be_codes,
+    parse_numbers,
+    plain_numbers,
+    read_numbers,
+    read_text,
+)
+from nncli.data.dialect import PLAIN
+from nncli.data.table import Table
+from nncli.errors import DataError
+from nncli.text import as_yaml
+
+NUMBERS = {
+    "5": 5.0,
+    "+5": 5.0,
+    "-5": -5.0,
+    " 5 ": 5.0,
+    "\t5": 5.0,
+    "\xa05": 5.0,
+    ".5": 0.5,
+    "5.": 5.0,
+    "1e5": 1e5,
+    "1E-5": 1e-5,
+    "-0": -0.0,
+    "1e-400": 0.0,
+    "9007199254740992": 9007199254740992.0,
+}
+INFINITE = ["inf", "-inf", "Infinity", "+INF", "1e400", "-1e400", "9" * 400]
+NOT_NUMBERS = [
+    "1_000",
+    "1,000",
+    "1,5",
+    "1 000",
+    "1'000",
+    "0x10",
+    "５",
+    "٥",
+    "−5",
+    "--5",
+    "+ 5",
+    "1d5",
+    "1e",
+    "e5",
+    ".",
+    "-",
+    "5%",
+    "$5",
+    "5\x00",
+    "\ufeff5",
+    "true",
+    "1/2",
+    "2020-01-01",
+    "",
+    " ",
+    "🐧",
+]
+WITH_LEADING_ZERO = ["007", "+007", "-007", "00", " 007", "\t01", "01.5"]
+TYPED = [
+    pl.Series("when", [dt.date(2020, 1, 1), None]),
+    pl.Series("when", [dt.datetime(2020, 1, 1), None]),
+    pl.Series("when", [dt.datetime(2020, 1, 1, tzinfo=dt.UTC)]),
+    pl.Series("when", [dt.time(12), None]),
+    pl.Series("when", [dt.timedelta(days=1), None]),
+    pl.Series("when", [[1], None]),
+    pl.Series("when", [[1, 2]], dtype=pl.Array(pl.Int64, 2)),
+    pl.Series("when", [{"a": 1}]),
+    pl.Series("when", [b"\xff"]),
+    pl.Series("when", [object()], dtype=pl.Object),
+]
+
+
+def table_of(cells: pl.Series) -> Table:
+    return Table(cells.to_frame(), "t.csv")
+
+
+def texts(*cells: str | None) -> Table:
+    return table_of(pl.Series("x", cells, dtype=pl.String))
+
+
+def pasted(hint: str | None) -> Any:
+    """What the YAML between the backticks of a hint says."""
+    found = re.search("`(.*)`", hint or "", re.DOTALL)
+    assert found
+    return yaml.safe_load(found.group(1))
+
+
+@pytest.mark.parametrize("cell", NUMBERS)
+def test_a_cell_that_people_read_as_a_number_is_one(cell: str) -> None:
+    table = texts("1", cell, None)
+    assert infer_kind(table, "x") is Kind.NUMERIC
+    x = read_numbers(table, "x")
+    assert (x[1], math.copysign(1.0, x[1])) == (NUMBERS[cell], math.copysign(1.0, NUMBERS[cell]))
+    assert np.isnan(x[2])
+
+
+@pytest.mark.parametrize("cell", NOT_NUMBERS)
+def test_a_cell_that_is_no_number_among_numbers_is_refused(cell: str) -> None:
+    table = texts("1", None, cell, "2")
+    for read in (infer_kind, read_numbers):
+        with pytest.raises(DataError, match="is not a number") as caught:
+            read(table, "x")
+        assert caught.value.place == table.place(row=2, column="x")
+        assert pasted(caught.value.hint) == {"columns": {"x": "categorical"}}
+
+
+@pytest.mark.parametrize("cell", NOT_NUMBERS)
+def test_words_make_categories_even_with_some_numbers_among_them(cell: str) -> None:
+    assert infer_kind(texts("red", None, "1", "green", cell, "blue"), "x") is Kind.CATEGORICAL
+
+
+@pytest.mark.parametrize("cell", INFINITE)
+def test_an_infinite_cell_is_refused_and_does_not_turn_numbers_into_categories(cell: str) -> None:
+    table = texts("1", None, cell)
+    assert infer_kind(table, "x") is Kind.NUMERIC
+    what = "too large to be a number" if any(map(str.isdigit, cell)) else "not a finite number"
+    with pytest.raises(DataError, match=f"is {what}") as caught:
+        read_numbers(table, "x")
+    assert caught.value.place == table.place(row=2, column="x")
+
+
+@pytest.mark.parametrize("cell", ["nan", "NaN", "-nan", " NAN "])
+def test_nan_is_a_missing_number(cell: str) -> None:
+    table = texts("1", cell)
+    assert infer_kind(table, "x") is Kind.NUMERIC
+    assert np.isnan(read_numbers(table, "x")).tolist() == [False, True]
+    assert infer_kind(texts(cell, None), "x") is Kind.IGNORE
+
+
+@pytest.mark.parametrize("cell", WITH_LEADING_ZERO)
+def test_a_leading_zero_makes_an_id(cell: str) -> None:
+    assert infer_kind(texts("1", cell), "x") is Kind.CATEGORICAL
+    assert read_text(texts("1", cell), "x").to_list() == ["1", cell]
+
+
+@pytest.mark.parametrize("cell", ["0", "0.5", "-0.5", "+0", " 0", "0e1", "10"])
+def test_a_zero_before_the_point_makes_no_id(cell: str) -> None:
+    assert infer_kind(texts("1", cell), "x") is Kind.NUMERIC
+
+
+def test_one_word_after_thousands_of_numbers_is_refused_by_its_row() -> None:
+    with pytest.raises(
+        DataError, match="row 5,000, column 'x': 'unknown' is not a number; 4,999 of the 5,000 cells are"
+    ):
+        infer_kind(texts(*map(str, range(1, 5000)), "unknown"), "x")
+
+
+@given(st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False), min_size=1))
+def test_numbers_come_back_from_their_spelling_bit_for_bit(numbers: list[float | None]) -> None:
+    cells = pl.Series("x", [None if x is None else repr(x) for x in numbers], dtype=pl.String)
+    expected = [None if x is None else x.hex() for x in numbers]
+    assert [None if x is None else x.hex() for x in parse_numbers(cells, PLAIN)] == expected
+
+
+def read_fails(table: Table) -> bool:
+    with pytest.raises(DataError, match="is not a number"):
+        read_numbers(table, "x")
+    return True
+
+
+@given(st.lists(st.none() | st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from([*NUMBERS, *INFINITE])))
+def test_the_kind_and_the_reader_agree_on_any_text(cells: list[str | None]) -> None:
+    table = texts(*cells)
+    try:
+        kind = infer_kind(table, "x")
+    except DataError as error:
+        assert "as ids do" in error.message or read_fails(table)  # noqa: PT017
+        return
+    try:
+        x = read_numbers(table, "x")
+    except DataError as error:
+        infinite = "finite" in error.message or "too large" in error.message
+        assert kind is Kind.CATEGORICAL or (infinite and kind is Kind.NUMERIC)
+        return
+    zeros = any(re.match(r"\s*[+-]?0[0-9]", cell) for cell in cells if cell is not None)
+    empty = bool(np.isnan(x).all())
+    assert kind is (Kind.CATEGORICAL if zeros else Kind.IGNORE if empty else Kind.NUMERIC)
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "expected"),
+    [
+        (pl.Series("x", [1, None, 2**53]), Kind.NUMERIC, [1.0, None, 2.0**53]),
+        (pl.Series("x", [2**63], dtype=pl.UInt64), Kind.NUMERIC, [2.0**63]),
+        (pl.Series("x", [2**100, None], dtype=pl.Int128), Kind.NUMERIC, [2.0**100, None]),
+        (pl.Series("x", [Decimal("1.10"), None]), Kind.NUMERIC, [1.1, None]),
+        (pl.Series("x", [1.5, math.nan, None]), Kind.NUMERIC, [1.5, None, None]),
+        (pl.Series("x", [0.5, math.nan], dtype=pl.Float32), Kind.NUMERIC, [0.5, None]),
+        (pl.Series("x", [math.nan, None], dtype=pl.Float64), Kind.IGNORE, [None, None]),
+        (pl.Series("x", [None, None]), Kind.IGNORE, [None, None]),
+        (pl.Series("x", [], dtype=pl.String), Kind.IGNORE, []),
+        (pl.Series("x", [True, None, False]), Kind.CATEGORICAL, [1.0, None, 0.0]),
+        (pl.Series("x", ["1", " 2", None], dtype=pl.Categorical), Kind.CATEGORICAL, [1.0, 2.0, None]),
+        (pl.Series("x", ["1", None], dtype=pl.Enum(["1", "2"])), Kind.CATEGORICAL, [1.0, None]),
+    ],
+    ids=lambda value: str(value.dtype) if isinstance(value, pl.Series) else "",
+)
+def test_typed_columns_are_told_apart_and_read(cells: pl.Series, kind: Kind, expected: list[float | None]) -> None:
+    assert infer_kind(table_of(cells), "x") is kind
+    x = read_numbers(table_of(cells), "x")
+    assert [None if np.isnan(value) else value for value in x] == expected
+
+
+def test_an_infinite_cell_of_a_typed_column_is_refused() -> None:
+    table = table_of(pl.Series("x", [1.0, math.nan, math.inf]))
+    with pytest.raises(DataError, match="'inf' is not a finite number") as caught:
+        read_numbers(table, "x")
+    assert caught.value.place == table.place(row=2, column="x")
+
+
+def test_a_cell_in_a_typed_column_of_categories_is_refused_as_text_is() -> None:
+    with pytest.raises(DataError, match="'two' is not a number"):
+        read_numbers(table_of(pl.Series("x", ["1", "two"], dtype=pl.Categorical)), "x")
+
+
+@pytest.mark.parametrize("cells", TYPED, ids=lambda cells: str(cells.dtype))
+def test_what_is_neither_number_nor_category_is_refused_with_a_way_out(cells: pl.Series) -> None:
+    is_date = cells.dtype in (pl.Date, pl.Datetime)
+    assert infer_kind(table_of(cells), "when") is (Kind.DATE if is_date else Kind.CATEGORICAL)
+    for read in (read_numbers, read_text):
+        with pytest.raises(DataError, match="dates or times" if cells.dtype.is_temporal() else "neither") as caught:
+            read(table_of(cells), "when")
+        assert pasted(caught.value.hint) == {"drop": ["when"]}
+        assert caught.value.place == table_of(cells).place(column="when")
+
+
+def test_dates_in_text_are_dates_that_can_be_read_as_text_too() -> None:
+    table = texts("2020-01-01", "2020-01-02", None)
+    assert infer_kind(table, "x") is Kind.DATE
+    assert read_text(table, "x").to_list() == ["2020-01-01", "2020-01-02", None]
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (pl.Series("x", [1, None, 9007199254740993]), ["1", None, "9007199254740993"]),
+        (pl.Series("x", [2**64 - 1], dtype=pl.UInt64), ["18446744073709551615"]),
+        (pl.Series("x", [2**100], dtype=pl.Int128), [str(2**100)]),
+        (pl.Series("x", [True, False, None]), ["true", "false", None]),
+        (pl.Series("x", ["b", None, "a"], dtype=pl.Categorical), ["b", None, "a"]),
+        (pl.Series("x", ["b", None], dtype=pl.Enum(["b", "a"])), ["b", None]),
+        (pl.Series("x", [None, None]), [None, None]),
+        (pl.Series("x", [Decimal("1.10"), None]), ["1.10", None]),
+        (pl.Series("x", [1.0, 1.5, math.nan, None, -0.0, -3.0]), ["1", "1.5", None, None, "0", "-3"]),
+        (pl.Series("x", [1.0, 0.1, math.nan], dtype=pl.Float32), ["1", "0.1", None]),
+    ],
+    ids=lambda value: str(value.dtype) if isinstance(value, pl.Series) else "",
+)
+def test_typed_columns_are_spelled_out(cells: pl.Series, expected: list[str | None]) -> None:
+    assert read_text(table_of(cells), "x").to_list() == expected
+
+
+@given(st.lists(st.none() | st.integers(-(2**53), 2**53)))
+def test_whole_numbers_are_spelled_alike_in_integers_and_floats(numbers: list[int | None]) -> None:
+    integers = read_text(table_of(pl.Series("x", numbers, dtype=pl.Int64)), "x")
+    floats = read_text(table_of(pl.Series("x", numbers, dtype=pl.Float64, strict=False)), "x")
+    assert integers.to_list() == floats.to_list()
+
+
+@given(st.lists(st.floats()))
+def test_different_numbers_are_spelled_differently(numbers: list[float]) -> None:
+    spelled = read_text(table_of(pl.Series("x", numbers, dtype=pl.Float64)), "x")
+    assert [math.nan if s is None else float(s) for s in spelled] == pytest.approx(numbers, rel=0, abs=0, nan_ok=True)
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_a_hint_is_yaml_that_can_be_pasted_whatever_the_name(name: str) -> None:
+    table = Table(pl.DataFrame({name: ["x"], name + "'s time": [dt.date(2020, 1, 1)]}), "t.csv")
+    with pytest.raises(DataError) as caught:
+        read_numbers(table, name)
+    assert yaml.safe_load(f"columns: {{{as_yaml(name)}: categorical}}") == {"columns": {name: "categorical"}}
+    assert as_yaml(name) in str(caught.value)
+    assert all(c.isprintable() or c in "\n\xa0\u202f\u3000\u200c\u200d" for c in str(caught.value))
+
+
+@pytest.mark.parametrize(
+    "name", ["a: b", "yes", "1", "a.b", "#x", '"', "\\n", "a\nb", "🐧\u200d", "\u202e", "n" * 99, ""]
+)
+def test_a_name_that_yaml_would_misread_is_quoted_in_the_hint(name: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read_text(table_of(pl.Series(name, [dt.date(2020, 1, 1)])), name)
+    assert pasted(caught.value.hint) == {"drop": [name]}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "may_be"),
+    [
+        ([0.0, 1.0, None, 20.0], True),
+        ([0.5, 1.0], False),
+        ([-1.0, 1.0], False),
+        ([1.0, 21.0], False),
+        ([None, None], True),
+        ([], True),
+    ],
+)
+def test_numbers_may_be_codes_of_classes_until_one_says_otherwise(numbers: list[float | None], may_be: bool) -> None:
+    assert may_be_codes(pl.Series(numbers, dtype=pl.Float64)) is may_be
+
+
+@pytest.mark.parametrize("cell", [*INFINITE, *NOT_NUMBERS, *WITH_LEADING_ZERO, "nan", str(2**53), str(2**53 + 1)])
+def test_cells_of_which_more_than_the_number_may_matter(cell: str) -> None:
+    texts = pl.DataFrame({"odd": ["1", cell], "plain": ["2", None], "nothing": [None, None]}).cast(pl.String)
+    found = plain_numbers(texts, PLAIN)
+    assert {name: x.to_list() for name, x in found.items()} == {"plain": [2.0, None], "nothing": [None, None]}
+
+
+def test_numbers_of_which_nothing_else_can_matter() -> None:
+    spelled = [cell for cell in NUMBERS if cell != str(2**53)]
+    found = plain_numbers(pl.DataFrame({"n": [*spelled, None]}), PLAIN)
+    assert found["n"].to_list() == [*(NUMBERS[cell] for cell in spelled), None]

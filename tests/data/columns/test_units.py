@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli.data.columns.kinds import Kind, infer_kind, read_numbers, unit_of
+from nncli.data.dialect import CsvDialect
+from nncli.data.encoders.numeric import NumericColumn
+from nncli.data.encoders.target import NumberTarget
+from nncli.data.table import Table
+from nncli.errors import DataError
+from tests.data.columns.test_ambiguity import refused, texts
+
+
+@pytest.mark.parametrize(
+    ("cells", "unit", "numbers"),
+    [
+        (["$97465", "$5.5", "-$3"], "$", [97465.0, 5.5, -3.0]),
+        (["$ 97465", "$-5.5", "- $ 3", "+$4"], "$", [97465.0, -5.5, -3.0, 4.0]),
+        (["12 %", "-7%", " 3.5\xa0% "], "%", [12.0, -7.0, 3.5]),
+        (["5 EUR", "7EUR", "-1e3 EUR"], "EUR", [5.0, 7.0, -1000.0]),
+        (["USD 5", "USD7"], "USD", [5.0, 7.0]),
+        (["US$5", "US$ 7"], "US$", [5.0, 7.0]),
+        (["5 €", "€7"], "€", [5.0, 7.0]),
+        (["($5)", "(6 $)", "$7"], "$", [-5.0, -6.0, 7.0]),
+        (["5", "(6)", "7"], "()", [5.0, -6.0, 7.0]),
+        (["nan", "$5", None], "$", [np.nan, 5.0, np.nan]),
+    ],
+)
+def test_one_and_the_same_sign_is_taken_off_of_numbers(
+    cells: list[str | None], unit: str, numbers: list[float]
+) -> None:
+    table = texts(*cells)
+    assert infer_kind(table, "x") is Kind.NUMERIC
+    assert unit_of(table, "x") == unit
+    np.testing.assert_array_equal(read_numbers(table, "x", unit), numbers)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["$5", "€6"],
+        ["12%", "13"],
+        ["13", "12%"],
+        ["5 EUR", "6 USD"],
+        ["(5", "6)"],
+        ["$5", "$1,234"],
+    ],
+)
+def test_a_mixture_of_signs_or_what_is_no_number_without_them_stays_in_doubt(cells: list[str]) -> None:
+    assert unit_of(texts(*cells), "x") is None
+    assert "categorical" in str(refused(texts(*cells)).hint)
+
+
+@pytest.mark.parametrize("cells", [["$5", "$-(6)"], ["$$5", "$6"], ["-(5)", "(6)"]])
+def test_a_cell_with_two_signs_is_no_number(cells: list[str]) -> None:
+    assert unit_of(texts(*cells), "x") is None
+
+
+@pytest.mark.parametrize("cells", [["$red", "$blue"], ["A5", "A6"], ["5 KGS", "6 KGS"], ["EUR", "USD"], ["$", "%"]])
+def test_words_with_a_sign_are_categories(cells: list[str]) -> None:
+    assert infer_kind(texts(*cells), "x") is Kind.CATEGORICAL
+
+
+def test_thousands_and_a_decimal_comma_are_read_beneath_the_sign() -> None:
+    american = texts("$97,465", "$5.50", "($1,000)", thousands=",")
+    assert infer_kind(american, "x") is Kind.NUMERIC
+    np.testing.assert_array_equal(read_numbers(american, "x", "$"), [97465.0, 5.5, -1000.0])
+    german = texts("1.234,50 €", "7 €", thousands=".")
+    np.testing.assert_array_equal(read_numbers(german, "x", "€"), [1234.5, 7.0])
+    spaced = texts("1 234 kr", "7 kr", thousands=" ")
+    assert unit_of(spaced, "x") is None
+    np.testing.assert_array_equal(read_numbers(texts("1 234 SEK", "7 SEK", thousands=" "), "x", "SEK"), [1234.0, 7.0])
+
+
+def test_money_with_three_digits_behind_the_mark_can_be_read_in_two_ways() -> None:
+    error = refused(texts("€950", "€1.200", "€12.000"))
+    assert "'€1.200' can be read in two ways" in error.message
+    assert 'If it is 1200, say `thousands: "."` under data' in str(error.hint)
+    assert 'if it is 1.200, `columns: {"x": numeric}`.' in str(error.hint)
+    assert error.place is not None
+    assert error.place.row == 2
+    for clear in (("€950", "€1.20"), ("€0.200", "€0.5"), ("12.345%", "1.200 %")):
+        assert infer_kind(texts(*clear), "x") is Kind.NUMERIC
+
+
+def test_a_fitted_column_keeps_its_sign_and_refuses_another() -> None:
+    column = NumericColumn.fit(texts("$1", "$2", "$3"), "x", "none")
+    assert (column.unit, column.lowest, column.highest) == ("$", 1.0, 3.0)
+    assert NumericColumn.model_validate_json(column.model_dump_json()) == column
+    X = np.empty((2, 1))
+    column.encode(texts("$2", "3 $"), X)
+    assert X[:, 0].tolist() == [2.0, 3.0]
+    column.encode(Table(pl.DataFrame({"x": [7, 8]}), "t.parquet"), X)
+    assert X[:, 0].tolist() == [7.0, 8.0]
+    with pytest.raises(DataError, match=r"'€3' is not a number with '\$'") as caught:
+        column.encode(texts("$2", "€3"), X)
+    assert "write it as these" in str(caught.value.hint)
+
+
+def test_a_column_of_a_model_that_is_older_than_units_has_none() -> None:
+    column = NumericColumn.fit(texts("1", "2"), "x", "none")
+    old = column.model_dump(exclude={"unit"})
+    assert NumericColumn.model_validate(old) == column
+
+
+def test_a_target_with_a_sign_is_read_and_predicted_without() -> None:
+    table = texts("$10", "$30")
+    target = NumberTarget.fit(table, ("x",), "standard")
+    assert target.units == ("$",)
+    assert target.read(table).tolist() == [[10.0], [30.0]]
+    assert target.decode(target.encode(target.read(table))).tolist() == [[10.0], [30.0]]
+    assert NumberTarget.fit(texts("1", "2"), ("x",), "standard").units is None
+
+
+def test_a_semicolon_file_of_euros_tells_its_decimal_mark() -> None:
+    from io import BytesIO
+
+    from nncli.data.io.csv.reader import read_delimited
+
+    def read(text: str) -> CsvDialect:
+        return next(iter(read_delimited(BytesIO(text.encode()), "t.csv", dialect=CsvDialect()))).dialect
+
+    assert read("x;y\n1,5 €;a\n12,25 €;b\n").decimal == ","
+    assert read("x;y\n1.5 %;a\n12.25 %;b\n").decimal == "."
+    with pytest.raises(DataError, match="two ways"):
+        read("x;y\n€1.200;a\n")

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from nncli.data.columns.datetimes import ISO
+from nncli.data.columns.kinds import Kind
+from nncli.data.dialect import CsvDialect
+from nncli.data.encoders.date import DateColumn, read_days
+from nncli.data.encoders.encoder import Encoder
+from nncli.data.table import Table
+from nncli.errors import DataError
+
+
+def table(cells: Sequence[Any] | pl.Series, date_format: str = "auto") -> Table:
+    return Table(pl.DataFrame({"when": cells}), "t.csv", dialect=CsvDialect(date_format=date_format))
+
+
+def fitted(cells: Sequence[Any] | pl.Series) -> DateColumn:
+    return DateColumn.fit(table(cells), "when", "standard")
+
+
+def encoded(column: DateColumn, cells: Sequence[Any] | pl.Series) -> list[list[float]]:
+    out = np.full((len(cells), column.width), np.nan)
+    column.encode(table(cells), out)
+    return [[round(x, 4) for x in row] for row in out.tolist()]
+
+
+def test_a_date_becomes_its_days_its_year_and_its_cycles() -> None:
+    column = DateColumn.fit(table(["2023-10-01 06:00", "2024-01-01 12:00"]), "when", "none")
+    assert column.features == (
+        "when: days",
+        "when: year",
+        *("when: month, sine", "when: month, cosine"),
+        *("when: weekday, sine", "when: weekday, cosine"),
+        *("when: hour, sine", "when: hour, cosine"),
+    )
+    sunday, monday = encoded(column, ["2023-10-01 06:00", "2024-01-01 12:00"])
+    assert sunday == [
+        0.25,
+        2023.0,
+        -1.0,
+        0.0,
+        round(np.sin(12 * np.pi / 7), 4),
+        round(np.cos(12 * np.pi / 7), 4),
+        1.0,
+        0.0,
+    ]
+    assert monday == [92.5, 2024.0, 0.0, 1.0, 0.0, 1.0, 0.0, -1.0]
+
+
+def test_what_training_rows_do_not_differ_in_has_no_part() -> None:
+    assert fitted(["2024-03-04", "2024-03-11"]).features == ("when: days",)
+    assert fitted(["2024-03-04", "2024-04-01"]).features == ("when: days", "when: month, sine", "when: month, cosine")
+    assert fitted(["2023-05-01 10:00", "2023-05-01 11:00"]).cycles == ("hour",)
+    assert fitted(["2024-03-04", "2024-03-04"]).features == ("when: days",)
+
+
+def test_days_and_years_are_numbers_that_may_be_embedded_and_nothing_else_is() -> None:
+    frame = pl.DataFrame({"when": ["2023-05-01", "2024-06-01", None], "x": [1.0, 2.0, 3.0]})
+    encoder = Encoder.fit(Table(frame, "t"), [("when", Kind.DATE), ("x", Kind.NUMERIC)], "standard")
+    assert [encoder.features[j] for j in encoder.numeric] == ["when: days", "when: year", "x"]
+    assert len(encoder.features) == encoder.width == sum(column.width for column in encoder.columns)
+
+
+def test_a_missing_date_becomes_the_median_and_is_told() -> None:
+    column = fitted(["2024-01-01", "2024-01-02", "2024-01-03", None])
+    assert column.features[-1] == "when is missing"
+    *_, second, _, missing = encoded(column, ["2024-01-01", "2024-01-02", "2024-01-03", None])
+    assert second[:-1] == missing[:-1]
+    assert (second[-1], missing[-1]) == (0.0, 1.0)
+
+
+def test_a_column_without_a_date_is_zeros() -> None:
+    column = fitted(pl.Series([None, None], dtype=pl.String))
+    assert column.features == ("when: days", "when is missing")
+    assert encoded(column, pl.Series([None, "2024-01-01"])) == [[0.0, 1.0], [19723.0, 0.0]]
+
+
+def test_dates_outside_the_training_range_and_missing_ones_are_counted() -> None:
+    encoder = Encoder.fit(table(["2024-01-01", "2024-12-31"]), [("when", Kind.DATE)], "standard")
+    X, _, strangers = encoder.encode(table(["2023-12-31", "2024-06-01", "2025-02-28", None]), "float32")
+    assert np.isfinite(X).all()
+    assert strangers.note == (
+        "2 values lie outside the training range ('when': 2 down to 2023-12-31 and up to 2025-02-28); "
+        "1 cell is missing where training had every cell ('when': 1)"
+    )
+
+
+def test_dates_outside_the_training_range_are_told_from_one_end_too() -> None:
+    encoder = Encoder.fit(table(["2024-01-01", "2024-12-31"]), [("when", Kind.DATE)], "standard")
+    for cell, said in (("9999-12-31", "up to 9999-12-31"), ("0001-01-01 10:00", "down to 0001-01-01")):
+        strangers = encoder.encode(table([cell]), "float32").strangers
+        assert strangers.note == f"1 value lies outside the training range ('when': 1 {said})"
+        assert (strangers + strangers).note == f"2 values lie outside the training range ('when': 2 {said})"
+        assert (strangers & strangers).note == strangers.note
+
+
+@given(st.lists(st.datetimes(), min_size=1, max_size=12), st.sampled_from(["ms", "us", "ns"]))
+def test_typed_moments_and_their_spelling_are_the_same(moments: list[datetime], unit: Any) -> None:
+    moments = [m.replace(microsecond=m.microsecond // 1000 * 1000) for m in moments]
+    if unit == "ns":
+        moments = [m.replace(year=1700 + m.year % 500, day=min(m.day, 28)) for m in moments]
+    typed = read_days(table(pl.Series(moments, dtype=pl.Datetime(unit))), "when", ISO)
+    text = read_days(table([m.isoformat() for m in moments]), "when", ISO)
+    assert typed.tolist() == text.tolist()
+
+
+@given(st.lists(st.dates(), min_size=1, max_size=12))
+def test_every_day_from_year_1_to_9999_has_its_parts(days: list[date]) -> None:
+    column = DateColumn.fit(table(days), "when", "none")
+    out = np.empty((len(days), column.width))
+    column.encode(table(days), out)
+    assert (out[:, 0] + column.first).tolist() == [d.toordinal() - 719_163 for d in days]
+    if column.year is not None:
+        assert out[:, 1].tolist() == [d.year for d in days]
+    at = dict(zip(column.features, out.T, strict=True))
+    for cycle, n, of in (("month", 12, [d.month - 1 for d in days]), ("weekday", 7, [d.weekday() for d in days])):
+        if cycle in column.cycles:
+            angle = np.arctan2(at[f"when: {cycle}, sine"], at[f"when: {cycle}, cosine"])
+            assert (np.rint(angle * n / (2 * np.pi)).astype(int) % n).tolist() == of
+
+
+def test_zones_are_utc_and_a_clock_that_goes_back_makes_no_moment_twice() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    first = datetime(2024, 10, 27, 2, 30, tzinfo=berlin)
+    hours = [first.astimezone(UTC) + timedelta(hours=h) for h in range(2)]  # 2:30 twice in Berlin
+    typed = pl.Series([h.astimezone(berlin) for h in hours], dtype=pl.Datetime("us", "Europe/Berlin"))
+    text = [h.astimezone(berlin).isoformat() for h in hours]
+    assert text == ["2024-10-27T02:30:00+02:00", "2024-10-27T02:30:00+01:00"]
+    assert read_days(table(typed), "when", ISO).tolist() == read_days(table(text), "when", ISO).tolist()
+    assert np.diff(read_days(table(typed), "when", ISO))[0] == pytest.approx(1 / 24)
+
+
+@pytest.mark.parametrize(
+    ("cells", "row", "odd"),
+    [
+        (["2024-01-01", "soon"], 2, "'soon' is no date in ISO 8601"),
+        (["2024-02-30"], 1, "'2024-02-30'"),
+        ([1.5], 1, "'1.5'"),
+        ([True], 1, "'true'"),
+        (pl.Series([None, 3_000_000], dtype=pl.Int32).cast(pl.Date), 2, "not of the years 1 to 9999"),
+        (pl.Series([2**62], dtype=pl.Int64).cast(pl.Datetime("ms")), 1, "not of the years 1 to 9999"),
+    ],
+)
+def test_a_cell_that_is_no_date_is_named(cells: Any, row: int, odd: str) -> None:
+    some = table(cells)
+    with pytest.raises(DataError) as caught:
+        read_days(some, "when", ISO)
+    assert odd in caught.value.message
+    assert caught.value.place == some.place(row=row - 1, column="when")
+    assert ("date_format" in (caught.value.hint or "")) == ("'" in odd)
+
+
+def test_which_is_the_day_can_be_said_and_is_asked_for() -> None:
+    cells = ["03/04/2024", "05/06/2024"]
+    with pytest.raises(
+        DataError, match="which is the day and which the month of '03/04/2024' cannot be told"
+    ) as caught:
+        fitted(cells)
+    hinted = [yaml.safe_load(part) for part in (caught.value.hint or "").split("`")[1::2]]
+    assert hinted == [{"date_format": "%d/%m/%Y"}, {"date_format": "%m/%d/%Y"}]
+    april, march = (read_days(table(cells), "when", form["date_format"])[0] for form in hinted)
+    assert (april, march) == (19816.0, 19786.0)
+
+
+def test_the_form_of_training_holds_for_other_rows() -> None:
+    column = fitted(["31.12.2024", "01.01.2024"])
+    assert column.form == "%d.%m.%Y"
+    assert encoded(column, ["1.2.2024"]) == encoded(column, [date(2024, 2, 1)])
+    with pytest.raises(DataError, match=r"'2024-02-01' is no date of the form %d\.%m\.%Y"):
+        column.encode(table(["2024-02-01"]), np.empty((1, column.width)))
+
+
+def test_whole_numbers_are_dates_where_a_form_says_so() -> None:
+    said = table([20240229, 20240301], "%Y%m%d")
+    assert DateColumn.fit(said, "when", "standard").form == "%Y%m%d"
+
+
+def test_a_column_whose_parts_do_not_fit_is_damaged() -> None:
+    column = fitted(["2024-01-01", "2024-02-02"])
+    assert DateColumn.model_validate_json(column.model_dump_json()) == column
+    with pytest.raises(ValidationError, match="more than once"):
+        DateColumn.model_validate(column.model_dump() | {"cycles": ("month", "month")})
+    with pytest.raises(ValidationError, match="none of the years"):
+        DateColumn.model_validate(column.model_dump() | {"first": 1e300})
+    with pytest.raises(ValidationError, match="a form of dates has"):
+        DateColumn.model_validate(column.model_dump() | {"form": "%Q"})

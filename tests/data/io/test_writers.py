@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import polars
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nncli.data.io import writers as outputs
+from nncli.data.io.formats import Format, read_table
+from nncli.data.io.writers import PLAIN_NUMBER, open_sink, write_table
+from nncli.errors import DataError, NncliError, Place, UsageError
+from nncli.utils.atomic_files import write_text
+
+NAMES = ["a.csv", "a.tsv", "a.txt", "a.csv.gz", "a.parquet", "a.jsonl", "a.jsonl.gz"]
+FRAME = polars.DataFrame({"n": [1, 2], "s": ["x", None]})
+
+cells = st.one_of(st.none(), st.text(alphabet=st.sampled_from('ab0 ,;|\t"\n\r\ufeffé😀{'), max_size=6))
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> polars.DataFrame:
+    width = draw(st.integers(1, 3))
+    names = draw(
+        st.lists(st.text(alphabet='ab ,;|\t"\n\r\ufeff{é', min_size=1), min_size=width, max_size=width, unique=True)
+    )
+    rows = draw(st.lists(st.tuples(*[cells] * width), max_size=6))
+    return polars.DataFrame(rows, schema=dict.fromkeys(names, polars.String), orient="row")
+
+
+@given(frame=texts(), name=st.sampled_from(NAMES[:4]), cut=st.integers(0, 6))
+def test_text_is_read_back_byte_for_byte(
+    tmp_path_factory: pytest.TempPathFactory, frame: polars.DataFrame, name: str, cut: int
+) -> None:
+    path = tmp_path_factory.mktemp("table") / name
+    with open_sink(path) as sink:
+        sink.write(frame.head(cut))
+        sink.write(frame.slice(cut))
+    assert read_table(path).frame.equals(frame.with_columns(polars.all().fill_null("")))
+    with_nulls = frame.with_columns(polars.when(polars.all() != "").then(polars.all()))
+    assert read_table(path, missing=[""]).frame.equals(with_nulls)
+
+
+@given(frame=texts().filter(lambda frame: frame.height > 0), name=st.sampled_from(NAMES[4:]))
+def test_typed_formats_tell_empty_from_null(
+    tmp_path_factory: pytest.TempPathFactory, frame: polars.DataFrame, name: str
+) -> None:
+    path = tmp_path_factory.mktemp("table") / name
+    write_table(frame, path)
+    assert read_table(path).frame.equals(frame)
+
+
+@pytest.mark.parametrize(("width", "dtype", "digits"), [(32, polars.Float32, 9), (64, polars.Float64, 17)])
+@given(data=st.data())
+def test_numbers_are_written_with_few_digits_that_read_back(
+    width: Literal[32, 64], dtype: type[polars.DataType], digits: int, data: st.DataObject
+) -> None:
+    values = polars.Series("x", data.draw(st.lists(st.floats(width=width), min_size=1)), dtype=dtype)
+    buffer = io.BytesIO()
+    outputs.DelimitedSink(buffer, ",", outputs.Columns("x")).write(values.to_frame())
+    texts = buffer.getvalue().decode().splitlines()[1:]
+    assert polars.Series("x", list(map(float, texts)), dtype=dtype).equals(values)
+    for text in texts:
+        mantissa = text.lower().split("e")[0].replace(".", "")
+        assert len(mantissa.strip("-0")) <= digits
+
+
+def test_a_tenth_is_a_tenth_in_both_widths(tmp_path: Path) -> None:
+    tenth = polars.DataFrame({"x": [0.1]})
+    write_table(tenth.with_columns(y=polars.col("x").cast(polars.Float32)), tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_bytes() == b"x,y\n0.1,0.1\n"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_chunks_are_appended_under_one_header(tmp_path: Path, name: str) -> None:
+    with open_sink(tmp_path / name) as sink:
+        for _ in range(3):
+            sink.write(FRAME)
+    frame = read_table(tmp_path / name, missing=[""]).frame
+    assert frame.with_columns(polars.col("n").cast(polars.Int64)).equals(polars.concat([FRAME] * 3))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_a_table_of_no_rows_has_its_columns(tmp_path: Path, name: str) -> None:
+    write_table(FRAME.clear(), tmp_path / name)
+    assert read_table(tmp_path / name).frame.columns == ["n", "s"]
+
+
+def test_a_parquet_file_is_joined_from_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outputs, "ROW_GROUP", 3)
+    with open_sink(tmp_path / "a.parquet") as sink:
+        for start in range(0, 20, 2):
+            sink.write(polars.DataFrame({"n": [start, start + 1]}))
+        sink.write(polars.DataFrame({"n": [0.5]}))
+    assert read_table(tmp_path / "a.parquet").frame["n"].to_list() == [*range(20), 0.5]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
+
+
+def test_a_null_in_the_only_column_is_not_a_blank_line(tmp_path: Path) -> None:
+    write_table(polars.DataFrame({"x": [1.5, None]}), tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_bytes() == b'x\n1.5\n""\n'
+
+
+def test_only_what_needs_quotes_has_them(tmp_path: Path) -> None:
+    write_table(polars.DataFrame({"a": ["x y", "x,y", ""], "b": [True, None, False]}), tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_bytes() == b'a,b\nx y,true\n"x,y",\n"",false\n'
+
+
+BEGINNINGS = ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"]
+PLAIN = ["-3", "+3", "-.5", "-1.", "-1e-5", "+1.5E+300", "-1,5", "-1,234.5", "3", "0", "", "a=b", "x-y", " =1", "'=1"]
+
+
+def formulas_escaped(path: Path, *frames: polars.DataFrame) -> polars.DataFrame:
+    with open_sink(path, escape_formulas=True) as sink:
+        for frame in frames:
+            sink.write(frame)
+    return read_table(path).frame
+
+
+@pytest.mark.parametrize("name", NAMES[:4])
+def test_what_begins_like_a_formula_gets_an_apostrophe(tmp_path: Path, name: str) -> None:
+    dangerous = [
+        *(f"{beginning}{rest}" for beginning in BEGINNINGS for rest in ("", "1+1", "cmd|' /C calc'!A0", "SUM(A1)")),
+        *("-3-3", "-3 3", "--3", "+-3", "-0x1", "-3e", "-e3", "-3\n", "-,", "+A1", "-٣", "＝1"),
+    ]
+    safe = formulas_escaped(tmp_path / name, polars.DataFrame({"s": dangerous, "n": -1.5}))
+    assert safe["s"].to_list() == [f"'{cell}" for cell in dangerous]
+    assert set(safe["n"]) == {"-1.5"}
+
+
+def test_a_nul_at_the_beginning_is_no_way_around_the_apostrophe() -> None:
+    assert outputs.escaped(polars.Series(["\0=1+1"])).to_list() == ["'\0=1+1"]
+
+
+def test_plain_numbers_and_other_texts_are_not_escaped(tmp_path: Path) -> None:
+    assert formulas_escaped(tmp_path / "a.csv", polars.DataFrame({"s": PLAIN, "n": 1}))["s"].to_list() == PLAIN
+
+
+def test_names_and_every_kind_of_text_are_escaped_and_numbers_are_not(tmp_path: Path) -> None:
+    frame = polars.DataFrame(
+        {
+            "=1+1": ["=a", None],
+            "-3": polars.Series([-3, None]),
+            "@c": polars.Series(["@b", "b"], dtype=polars.Categorical),
+            "^x$": polars.Series(["-x", "-x"], dtype=polars.Enum(["-x"])),
+            "b": [True, None],
+        }
+    )
+    safe = formulas_escaped(tmp_path / "a.csv", frame, frame)
+    assert safe.columns == ["'=1+1", "-3", "'@c", "^x$", "b"]
+    assert safe.rows() == [("'=a", "-3", "'@b", "'-x", "true"), ("", "", "b", "'-x", "")] * 2
+
+
+@settings(deadline=None)
+@given(frame=texts())
+def test_no_cell_of_an_escaped_table_is_a_formula(
+    tmp_path_factory: pytest.TempPathFactory, frame: polars.DataFrame
+) -> None:
+    frame = frame.with_columns(polars.all().fill_null("").str.replace_all("a", "=").str.replace_all("b", "-"))
+    safe = formulas_escaped(tmp_path_factory.mktemp("table") / "a.csv", frame)
+    for before, after in zip(frame.iter_columns(), safe.iter_columns(), strict=True):
+        texts_alone = [cell for cell in after if not re.search(PLAIN_NUMBER, cell)]  # -0 is no formula
+        assert not any(cell.startswith(tuple(BEGINNINGS)) for cell in texts_alone)
+        assert [cell.removeprefix("'") for cell in after] == before.to_list()
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.jsonl"])
+def test_there_are_no_formulas_to_escape_in_other_formats(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="CSV and TSV alone"):
+        formulas_escaped(tmp_path / name, FRAME)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_that_exists_is_kept_unless_forced(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"old")
+    with pytest.raises(UsageError, match="exists"):
+        write_table(FRAME, path)
+    assert path.read_bytes() == b"old"
+    write_table(FRAME, path, force=True)
+    assert read_table(path).frame.height == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_is_whole_or_not_there(tmp_path: Path, name: str) -> None:
+    def write_half() -> None:
+        with open_sink(tmp_path / name) as sink:
+            sink.write(FRAME)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_half()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_rows_give_the_same_compressed_bytes(tmp_path: Path) -> None:
+    write_table(FRAME, tmp_path / "a.csv.gz")
+    write_table(FRAME, tmp_path / "b.csv.gz")
+    assert (tmp_path / "a.csv.gz").read_bytes() == (tmp_path / "b.csv.gz").read_bytes()
+
+
+def write_chunks(path: Path, *chunks: polars.DataFrame) -> None:
+    with open_sink(path) as sink:
+        for chunk in chunks:
+            sink.write(chunk)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+def test_columns_that_change_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match="'n' and 's' to 'n'"):
+        write_chunks(tmp_path / name, FRAME, FRAME.select("n"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_kinds_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be written"):
+        write_chunks(tmp_path / "a.parquet", polars.DataFrame({"a": [1]}), polars.DataFrame({"a": [[1]]}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_csv_cannot_hold_is_refused_with_its_column(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be written") as caught:
+        write_table(polars.DataFrame({"a": [1], "b": [[1]]}), tmp_path / "a.csv")
+    assert caught.value.place is not None
+    assert caught.value.place.column == "b"
+
+
+@pytest.mark.parametrize("chosen", [None, *Format])
+def test_standard_output_holds_the_table(
+    capsysbinary: pytest.CaptureFixture[bytes], chosen: Format | None, tmp_path: Path
+) -> None:
+    write_table(FRAME, None, format=chosen)
+    suffix = (chosen or Format.CSV).value
+    (tmp_path / f"a.{suffix}").write_bytes(capsysbinary.readouterr().out)
+    assert read_table(tmp_path / f"a.{suffix}").frame["n"].cast(polars.Int64).to_list() == [1, 2]
+
+
+def test_a_reader_that_goes_away_is_left_to_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed(io.BytesIO):
+        def write(self, data: Any) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(Closed()))
+    with pytest.raises(BrokenPipeError):
+        write_table(FRAME, None)
+
+
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="no devices here")
+def test_a_device_is_written_to_and_not_replaced() -> None:
+    write_table(FRAME, Path("/dev/null"))
+    assert not Path("/dev/null").is_file()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("write", [lambda path: write_table(FRAME, path), lambda path: write_text(path, "x")])
+def test_a_device_that_takes_no_more_is_named(write: Callable[[Path], None]) -> None:
+    with pytest.raises(NncliError, match="cannot write the file: No space left on device") as caught:
+        write(Path("/dev/full"))
+    assert caught.value.place == Place(source="/dev/full")
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(NncliError, match="cannot write"):
+        write_table(FRAME, tmp_path / "file" / "a.csv")
+
+
+def test_an_unknown_name_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="xlsx"):
+        write_table(FRAME, tmp_path / "a.xlsx")
+    assert list(tmp_path.iterdir()) == []

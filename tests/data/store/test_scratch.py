@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from nncli.config.schema import Config
+from nncli.data.store.scratch import Scratch, folder_beside
+from nncli.errors import NncliError
+from nncli.pipeline.prepare.prepare import prepare
+
+
+def test_a_file_leaves_nothing_behind_and_is_closed_at_the_end(tmp_path: Path) -> None:
+    with Scratch(tmp_path) as scratch:
+        file, spool = scratch.file(), scratch.spool()
+        file.write(b"abc")
+        spool.write(b"abc")
+        spool.rollover()
+        assert not list(tmp_path.iterdir())
+    assert file.closed
+    assert spool.closed
+
+
+def test_a_folder_that_is_not_there_is_a_message(tmp_path: Path) -> None:
+    with Scratch(tmp_path / "missing") as scratch, pytest.raises(NncliError, match="No such file or directory") as told:
+        scratch.file()
+    assert told.value.exit_code == 1
+
+
+def test_a_full_disk_is_a_message(tmp_path: Path) -> None:
+    with Scratch(tmp_path) as scratch, pytest.raises(NncliError, match="No space left") as told, scratch.explained():
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert "disk is not full" in str(told.value)
+
+
+def test_the_folder_beside_a_run_is_the_nearest_that_exists(tmp_path: Path) -> None:
+    assert folder_beside(tmp_path / "runs" / "first") == tmp_path
+    (tmp_path / "runs").mkdir()
+    assert folder_beside(tmp_path / "runs" / "first") == tmp_path / "runs"
+    assert folder_beside(tmp_path / ("long" * 100) / "first") == tmp_path
+
+
+def test_a_table_for_which_there_is_no_room_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nncli.data.store.scratch.IN_MEMORY", 1)
+    (tmp_path / "t.csv").write_text("x,y\n1,2\n2,3\n")
+    config = Config.model_validate({"data": {"path": str(tmp_path / "t.csv"), "target": "y"}})
+    with pytest.raises(NncliError, match="cannot keep the table in a temporary file") as told:
+        prepare(config, Scratch(tmp_path / "missing"))
+    assert told.value.exit_code == 1

@@ -1,0 +1,182 @@
+"""What a run says of the rows that it did not train on, found again from its directory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli import train
+from nncli.config.loading import load_config
+from nncli.errors import DataError, RunError
+from nncli.evaluation.held_out import Judged, judge
+from nncli.runs.manifest import CONFIG, METRICS
+from nncli.runs.run import Run
+from nncli.scoring import as_json, score
+
+SMALL = "layers: [4]\nepochs: 2\nbatch_size: 16\n"
+ENSEMBLE = SMALL + "members: 3\nworkers: 1\n"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Classes, numbers, missing cells, missing targets, groups, times, weights, an id and a code with leading zeros."""
+    rng = np.random.default_rng(3)
+    n = 90
+    x, kind = rng.normal(size=n), rng.integers(0, 3, n)
+    frame = pl.DataFrame(
+        {
+            "id": [f"{i:03}" for i in range(n)],
+            "x": [None if i % 11 == 0 else round(v, 3) for i, v in enumerate(x.tolist())],
+            "colour": [["red", "green", "blue"][k] for k in kind],
+            "whole": rng.integers(0, 50, n),
+            "w": rng.integers(1, 4, n),
+            "owner": [10 * (i // 5) for i in range(n)],
+            "day": range(n),
+            "answer": [None if i % 29 == 5 else "yes" if x[i] + kind[i] > 1 else "no" for i in range(n)],
+            "y": x * 3 + kind + rng.normal(size=n),
+        }
+    )
+    frame.write_csv(tmp_path / "t.csv")
+    frame.tail(40).write_csv(tmp_path / "other.csv")
+    return tmp_path / "t.csv"
+
+
+def trained(table: Path, text: str, *, target: str = "answer", data: str = "") -> Path:
+    unused = "[id, y]" if target == "answer" else "[id, answer]"
+    config = table.with_name("c.yaml")
+    config.write_text(f"data: {{path: {table.name}, target: {target}, drop: {unused}{data}}}\n{text}")
+    return train(config, output=table.with_name("run")).run
+
+
+def written(run: Path, rows: str = "validation") -> tuple[int, object]:
+    card = json.loads((run / METRICS).read_text())[rows]
+    return card["rows"], card["metrics"]
+
+
+def trivial(run: Path, rows: str = "validation") -> object:
+    return json.loads((run / METRICS).read_text())[rows]["baseline"]
+
+
+def guessed(judged: Judged) -> object:
+    scores = score(judged.trivial, judged.y, judged.weights, judged.loss)
+    return json.loads(json.dumps(as_json(scores)))
+
+
+def found(judged: Judged) -> tuple[int, object]:
+    return len(judged), json.loads(json.dumps(as_json(judged.scores)))
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        (SMALL, {}),
+        (SMALL, {"target": "y"}),
+        (SMALL, {"target": "[y, whole]"}),
+        (SMALL + "calibration: temperature", {}),
+        (SMALL, {"data": ", weight: w"}),
+        (SMALL + "class_weight: balanced", {}),
+        (SMALL, {"data": ", group: owner"}),
+        (SMALL, {"data": ", time: day"}),
+        (SMALL + "validation: {folds: 4, fold: 1}", {"data": ", leave_out: {folds: 3, fold: 0}"}),
+        (SMALL + "validation: {bootstrap: 5}", {}),
+        (SMALL + "validation: {path: other.csv}", {"data": ", weight: w"}),
+        (ENSEMBLE, {}),
+        (ENSEMBLE + "calibration: temperature", {"data": ", group: owner, weight: w"}),
+        (ENSEMBLE + "bagging: seeds", {"target": "y"}),
+        (ENSEMBLE + "bagging: bootstrap", {"data": ", leave_out: {folds: 3, fold: 0}"}),
+        (ENSEMBLE + "validation: {path: other.csv}\ncalibration: temperature", {}),
+    ],
+)
+def test_the_scores_are_those_of_the_run(table: Path, text: str, options: dict[str, str]) -> None:
+    run = trained(table, text, **options)
+    judged = judge(run)
+    assert judged.on == "validation"
+    assert found(judged) == written(run)
+    assert guessed(judged) == trivial(run)
+
+
+@pytest.mark.parametrize("text", [SMALL, ENSEMBLE])
+def test_where_nothing_was_held_out_it_is_judged_on_the_training_rows_and_says_so(table: Path, text: str) -> None:
+    run = trained(table, f"{text}validation: 0")
+    judged = judge(run)
+    assert judged.on == "training"
+    assert found(judged) == written(run, "training")
+    assert guessed(judged) == trivial(run, "training")
+
+
+def test_the_rows_come_with_their_numbers_and_all_their_columns(table: Path) -> None:
+    judged = judge(trained(table, SMALL))
+    whole = pl.read_csv(table, infer_schema=False)
+    rows = whole[judged.numbers - 1]
+    assert judged.table.names == whole.columns
+    assert judged.table.frame["id"].to_list() == rows["id"].to_list()
+    assert judged.table.frame["answer"].to_list() == rows["answer"].to_list()
+    assert judged.table.frame["whole"].cast(pl.Int64).to_list() == rows["whole"].cast(pl.Int64).to_list()
+    said = judged.model.spec.target
+    assert [said.labels[code] for code in judged.y] == rows["answer"].to_list()  # type: ignore[union-attr]
+
+
+def test_the_rows_of_a_validation_file_are_numbered_as_there(table: Path) -> None:
+    judged = judge(trained(table, SMALL + "validation: {path: other.csv}"))
+    other = pl.read_csv(table.with_name("other.csv"), infer_schema=False)
+    assert judged.table.frame["id"].to_list() == other[judged.numbers - 1]["id"].to_list()
+
+
+def test_what_an_ensemble_says_of_a_row_is_what_members_say_that_never_saw_it(table: Path) -> None:
+    run = trained(table, ENSEMBLE, target="y")
+    judged = judge(run)
+    assert judged.numbers.tolist() == list(range(1, 91))
+    for i in range(3):
+        member = judge(run / "members" / str(i + 1))
+        at = np.searchsorted(judged.numbers, member.numbers)
+        assert np.array_equal(judged.predictions.values[at], member.predictions.values)
+
+
+def test_a_run_that_was_moved_is_judged(table: Path) -> None:
+    run = trained(table, SMALL)
+    expected = written(run)
+    there = table.with_name("elsewhere") / "run"
+    there.parent.mkdir()
+    run.rename(there)
+    assert found(judge(there)) == expected
+
+
+@pytest.mark.parametrize("harm", ["changed", "gone", "piped"])
+def test_a_table_that_is_not_what_it_was_is_refused_with_a_way_on(table: Path, harm: str) -> None:
+    run = trained(table, SMALL)
+    if harm == "changed":
+        table.write_text(table.read_text() + table.read_text().splitlines()[-1] + "\n")
+    elif harm == "gone":
+        table.unlink()
+    else:
+        piped(run)
+    with pytest.raises(DataError, match="cannot be computed again: the") as caught:
+        judge(run)
+    assert "nncli evaluate" in str(caught.value)
+
+
+def piped(run: Path) -> None:
+    """Let the manifest say that the table came from a pipe."""
+    manifest = Run(run).load_manifest()
+    data = manifest.data.model_copy(update={"sha256": None})
+    Run(run).save_manifest(manifest.model_copy(update={"data": data}))
+
+
+def test_a_validation_file_that_has_changed_is_refused(table: Path) -> None:
+    run = trained(table, SMALL + "validation: {path: other.csv}")
+    other = table.with_name("other.csv")
+    other.write_text("\n".join(other.read_text().splitlines()[:-1]) + "\n")
+    with pytest.raises(DataError, match="has changed"):
+        judge(run)
+
+
+def test_a_configuration_that_has_changed_is_refused(table: Path) -> None:
+    run = trained(table, SMALL)
+    assert load_config(run / CONFIG).seed == 0
+    (run / CONFIG).write_text((run / CONFIG).read_text().replace("\nseed: 0", "\nseed: 1"))
+    with pytest.raises(RunError, match="changed"):
+        judge(run)

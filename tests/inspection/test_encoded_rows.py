@@ -1,0 +1,86 @@
+"""Rows as each network sees them, with other cells in one column: the same as if the table had these cells."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nncli.data.table import Table
+from nncli.ensemble import AnyModel
+from nncli.inspection.encoded_rows import EncodedRows, stretches
+from tests.commands.explained import CITY, CLASSES, COLOUR, DATE, WORDS, X1, X2, ensemble_of, model_of, table_of
+
+TABLE = table_of(30)
+MODELS: dict[str, AnyModel] = {
+    "one": model_of(6, target=CLASSES, temperature=1.7),
+    "dates and texts": model_of(6, columns=(X1, DATE, X2, WORDS, COLOUR, CITY)),
+    "members that know other columns": ensemble_of(
+        model_of(5, target=CLASSES),
+        model_of(4, target=CLASSES, columns=(X2, COLOUR, X1), seed=1),
+        model_of(target=CLASSES, columns=(X2,), seed=2),
+        temperature=0.6,
+    ),
+}
+every = pytest.mark.parametrize("model", [pytest.param(model, id=name) for name, model in MODELS.items()])
+
+
+def test_every_column_has_a_stretch_of_x_and_codes() -> None:
+    found = stretches(model_of().spec.encoder)
+    assert {name: (at.X, at.codes) for name, at in found.items()} == {
+        "x1": (slice(0, 2), slice(0, 0)),
+        "x2": (slice(2, 3), slice(0, 0)),
+        "colour": (slice(3, 5), slice(0, 0)),
+        "city": (slice(5, 5), slice(0, 1)),
+    }
+
+
+@every
+def test_encoded_rows_are_predicted_as_the_table_is(model: AnyModel) -> None:
+    assert np.array_equal(EncodedRows.of(model, TABLE).predict(), model.predict(TABLE).values)
+
+
+@every
+@pytest.mark.parametrize("column", ["x1", "x2", "colour", "city", "day", "words"])
+def test_shuffling_what_a_column_became_is_shuffling_its_cells(model: AnyModel, column: str) -> None:
+    order = np.random.default_rng(0).permutation(len(TABLE))
+    shuffled = Table(TABLE.frame.with_columns(TABLE.frame[column].gather(order)), "rows")
+    rows = EncodedRows.of(model, TABLE)
+    assert np.array_equal(rows.predict(column, rows.cells(column, order)), model.predict(shuffled).values)
+    assert np.array_equal(rows.predict(), model.predict(TABLE).values)  # and nothing is left of it
+
+
+@every
+def test_one_row_lends_its_cell_to_all(model: AnyModel) -> None:
+    rows = EncodedRows.of(model, TABLE)
+    same = Table(TABLE.frame.with_columns(TABLE.frame["x1"].gather([3] * len(TABLE))), "rows")
+    assert np.array_equal(rows.predict("x1", rows.cells("x1", np.array([3]))), model.predict(same).values)
+
+
+@every
+def test_some_rows_are_predicted_as_among_all(model: AnyModel) -> None:
+    some = np.array([4, 2, 29])
+    assert np.array_equal(EncodedRows.of(model, TABLE).take(some).predict(), model.predict(TABLE).values[some])
+
+
+def test_of_each_row_those_members_are_heard_who_may_speak() -> None:
+    first, second = model_of(5), model_of(3, seed=4)
+    spoken = np.array([[True] * 10 + [False] * 10 + [True] * 10, [False] * 10 + [True] * 20])
+    said = EncodedRows.of(ensemble_of(first, second), TABLE, spoken).predict()
+    one, two = first.predict(TABLE).values, second.predict(TABLE).values
+    assert np.array_equal(said[:10], one[:10])
+    assert np.array_equal(said[10:20], two[10:20])
+    assert np.array_equal(said[20:], (one[20:] + two[20:]) / 2)
+
+
+def test_means_are_weighted_unless_no_row_counts() -> None:
+    model, values = MODELS["one"], np.arange(60.0).reshape(30, 2)
+    w = np.where(np.arange(30) < 20, 0.0, np.arange(30.0))
+    rows = EncodedRows.of(model, TABLE, weights=w)
+    assert rows.weights is not None
+    assert rows.weights.mean() == pytest.approx(1.0)
+    assert rows.mean(values) == pytest.approx(np.average(values, axis=0, weights=w))
+    few = rows.take(np.array([3, 25, 29]))
+    assert few.mean(values[:3]) == pytest.approx((25 * values[1] + 29 * values[2]) / 54)
+    none = rows.take(np.array([3, 4]))
+    assert none.weights is None
+    assert none.mean(values[:2]) == pytest.approx(values[:2].mean(axis=0))

@@ -1,0 +1,164 @@
+"""Integrated gradients: closed forms, completeness whatever the network, and honesty where it is not reached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nncli.inspection.embedded_network import Opened
+from nncli.inspection.integrated_gradients import MOST_PIECES, Integrated, integrate
+from nncli.nn.layers.residual import Layer
+from nncli.nn.network import Network
+from nncli.nn.numeric_embeddings import NumericEmbedding
+from tests.unions import members, tag
+
+BASE = np.array([1.0, -2.0, 0.5])
+U = np.random.default_rng(0).normal(size=(5, 3))
+
+
+def of(value: Any, slope: Any, rows: Any = U, tolerance: float = 1e-6) -> Integrated:
+    return integrate(lambda u, _: value(u), lambda u, _: slope(u), BASE, rows, tolerance)
+
+
+def test_of_a_linear_function_each_input_adds_its_weight_times_its_distance() -> None:
+    w = np.array([2.0, -3.0, 0.0])
+    found = of(lambda u: u @ w + 7.0, lambda u: np.broadcast_to(w, u.shape))
+    np.testing.assert_allclose(found.added, w * (U - BASE), atol=1e-13)
+    np.testing.assert_allclose(found.base, BASE @ w + 7.0)
+    np.testing.assert_allclose(found.ends, U @ w + 7.0)
+    assert found.error.max() < 1e-12
+
+
+def test_of_a_product_both_inputs_add_their_share_of_the_way() -> None:
+    # f = x y from (0, 0) to (x, y): each adds the integral of t x y dt, half of x y
+    rows = np.array([[2.0, 3.0, 0.0]])
+    found = integrate(
+        lambda u, _: u[:, 0] * u[:, 1], lambda u, _: u[:, [1, 0, 2]] * [1.0, 1.0, 0.0], np.zeros(3), rows, 1e-9
+    )
+    np.testing.assert_allclose(found.added, [[3.0, 3.0, 0.0]])
+
+
+def test_where_a_bend_lies_is_found() -> None:
+    # f = max(0, x) + 2 y: x adds what of its way lies above 0, whatever fraction that is
+    rows = np.array([[3.0, 1.0, 0.0], [-5.0, 0.0, 0.0]])
+    base = np.array([-1.0, 0.0, 0.0])
+    found = integrate(
+        lambda u, _: np.maximum(u[:, 0], 0.0) + 2.0 * u[:, 1],
+        lambda u, _: np.stack([u[:, 0] > 0.0, np.full(len(u), 2.0), np.zeros(len(u))], axis=1),
+        base,
+        rows,
+        1e-5,
+    )
+    np.testing.assert_allclose(found.added, [[3.0, 2.0, 0.0], [0.0, 0.0, 0.0]], atol=1e-5)
+    assert found.error.max() <= 1e-5
+
+
+def test_a_row_that_is_the_base_adds_nothing() -> None:
+    found = of(lambda u: (u**2).sum(axis=1), lambda u: 2.0 * u, BASE[None])
+    assert not found.added.any()
+    assert not found.error.any()
+
+
+def test_rows_may_ask_for_different_outputs() -> None:
+    W = np.array([[1.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
+    which = np.array([0, 1, 0, 1, 1])
+    found = integrate(lambda u, r: (u * W[which[r]]).sum(axis=1), lambda u, r: W[which[r]], BASE, U, 1e-9)
+    np.testing.assert_allclose(found.added, W[which] * (U - BASE), atol=1e-13)
+
+
+def test_what_cannot_be_integrated_ends_and_is_told() -> None:
+    asked = []
+
+    def wrong(u: Any) -> Any:  # the gradient of something else: no number of pieces makes it complete
+        asked.append(len(u))
+        return np.zeros(u.shape)
+
+    found = of(lambda u: u[:, 0], wrong)
+    np.testing.assert_allclose(found.error, np.abs(U[:, 0] - BASE[0]))
+    assert sum(asked) < 20 * MOST_PIECES * len(U)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_no_number_ends_at_once_and_is_told(bad: float) -> None:
+    with np.errstate(invalid="ignore"):
+        found = of(lambda u: np.where(u[:, 0] > 0.0, bad, 0.0), lambda u: np.full(u.shape, bad))
+    assert not (found.error <= 1.0).any()
+
+
+def test_rows_of_many_inputs_are_taken_some_at_a_time_and_told_of() -> None:
+    rows, told = np.ones((40, 3000)), list[int]()
+    found = integrate(
+        lambda u, _: u.sum(axis=1), lambda u, _: np.ones(u.shape), np.zeros(3000), rows, 1e-6, told.append
+    )
+    np.testing.assert_allclose(found.added, 1.0)
+    assert len(told) > 1
+    assert told[-1] == 40
+
+
+# --- completeness, whatever the network -----------------------------------------------------------------------------
+
+LAYERS: dict[str, Any] = {
+    "dense": st.fixed_dictionaries(
+        {
+            "type": st.just("dense"),
+            "units": st.integers(1, 5),
+            "activation": st.sampled_from(["relu", "tanh", "gelu", "mish", "elu", "sigmoid"]),
+            "parametrisation": st.sampled_from(["standard", "ntk"]),
+        }
+    ),
+    "dropout": st.just("dropout"),
+    "batch_norm": st.just("batch_norm"),
+    "layer_norm": st.just({"type": "layer_norm", "epsilon": 0.1}),
+    "scale": st.just("scale"),
+    "activation": st.sampled_from([{"type": "activation", "activation": name} for name in ("relu", "silu", "selu")]),
+    "parametric": st.just({"type": "parametric", "activation": "relu"}),
+    "residual": st.just({"type": "residual", "layers": [{"type": "activation", "activation": "leaky_relu"}]}),
+}
+
+
+def test_every_layer_is_among_those_drawn() -> None:
+    assert set(LAYERS) == {tag(cls) for cls in members(Layer)}
+
+
+@given(
+    layers=st.lists(st.one_of(*LAYERS.values()), max_size=4),
+    embeddings=st.integers(0, 2),
+    numeric=st.sampled_from([None, *(tag(cls) for cls in members(NumericEmbedding))]),
+    output_activation=st.sampled_from([None, "softmax", "sigmoid"]),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=60)
+def test_what_inputs_add_is_the_difference_of_the_outputs(
+    layers: list[Any], embeddings: int, numeric: str | None, output_activation: str | None, seed: int
+) -> None:
+    network = Network.model_validate(
+        {
+            "features": 3,
+            "numeric": [0, 2],
+            "numeric_embedding": numeric,
+            "embeddings": [{"name": f"e{i}", "slots": 4, "width": i + 1} for i in range(embeddings)],
+            "layers": layers,
+            "outputs": 2,
+            "output_activation": output_activation,
+        }
+    )
+    rng = np.random.default_rng(seed)
+    parameters = network.initialise(rng)
+    np.add(parameters.theta, rng.normal(0.0, 0.3, parameters.theta.shape).astype(np.float32), out=parameters.theta)
+    opened = Opened(network, parameters)
+    rows = opened.enter(rng.normal(size=(3, 3)), rng.integers(0, 4, (3, embeddings)))
+    base = opened.enter(rng.normal(size=(20, 3)), rng.integers(0, 4, (20, embeddings))).mean(axis=0)
+    dZ = np.array([1.0, 0.0])
+    found = integrate(
+        lambda u, _: opened.run(u)[:, 0],
+        lambda u, _: opened.slopes(u, lambda Z, some: np.broadcast_to(dZ, Z.shape)),
+        base,
+        rows,
+        tolerance := 1e-4 * max(1.0, float(np.abs(opened.run(rows)).max())),
+    )
+    assert found.error.max() <= tolerance
+    np.testing.assert_allclose(found.ends, opened.run(rows)[:, 0], rtol=1e-9, atol=1e-12)

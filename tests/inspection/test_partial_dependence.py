@@ -1,0 +1,125 @@
+"""Partial dependence: closed forms, points of every kind of column, and which way it goes."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.target import ClassTarget
+from nncli.data.table import Table
+from nncli.ensemble import AnyModel
+from nncli.inspection.encoded_rows import EncodedRows
+from nncli.inspection.partial_dependence import MOST_LABELS, POINTS, Dependence, dependences
+from tests.commands.explained import CLASSES, COLUMNS, DATE, WORDS, X2, ensemble_of, model_of, table_of
+
+
+def curve_of(model: AnyModel, table: Table, column: str) -> Dependence:
+    (curve,) = dependences(EncodedRows.of(model, table), table, [column], np.random.default_rng(0))
+    return curve
+
+
+def test_of_a_linear_model_it_is_a_line_of_the_columns_slope() -> None:
+    model, table = model_of(), table_of(50)
+    curve = curve_of(model, table, "x2")
+    assert curve.values is not None
+    assert curve.outputs == ("y",)
+    slope = 4.0 * model.parameters.named["output.weight"][2, 0]  # 4 is the target's scale, 1 the column's
+    np.testing.assert_allclose(np.diff(curve.predictions[:, 0]), slope * np.diff(curve.values))
+    middle = table.frame["x2"].mean()
+    at_the_mean = np.interp(middle, curve.values, curve.predictions[:, 0])  # type: ignore[arg-type]
+    assert at_the_mean == pytest.approx(model.predict(table).values.mean())
+
+
+@pytest.mark.parametrize("column", ["x1", "colour", "city"])
+def test_every_point_is_the_mean_of_the_table_with_that_cell_everywhere(column: str) -> None:
+    model, table = ensemble_of(model_of(5), model_of(3, seed=1)), table_of(20)
+    curve = curve_of(model, table, column)
+    points = curve.labels if curve.values is None else curve.values.tolist()
+    assert points
+    for point, said in zip(points, curve.predictions, strict=True):
+        everywhere = table.frame.with_columns(pl.lit(point).alias(column))
+        np.testing.assert_allclose(said, model.predict(Table(everywhere, "rows")).values.mean(axis=0))
+
+
+def test_rows_are_averaged_by_their_weights() -> None:
+    model, table = model_of(6), table_of(30)
+    w = np.random.default_rng(0).exponential(size=30)
+    rows = EncodedRows.of(model, table, weights=w)
+    (curve,) = dependences(rows, table, ["colour"], np.random.default_rng(0))
+    for label, predicted in zip(curve.points, curve.predictions, strict=True):
+        there = Table(table.frame.with_columns(pl.lit(label).alias("colour")), "rows")
+        assert predicted == pytest.approx(np.average(model.predict(there).values, axis=0, weights=w))
+
+
+def test_numbers_are_looked_at_from_the_lowest_to_the_highest() -> None:
+    curve = curve_of(model_of(), table_of(200), "x1")
+    x = table_of(200).frame["x1"].drop_nulls()
+    assert curve.values is not None
+    assert len(curve.values) == POINTS
+    assert (np.diff(curve.values) > 0.0).all()
+    assert [curve.values[0], curve.values[-1]] == [x.min(), x.max()]
+
+
+def test_dates_are_looked_at_in_order_and_as_they_are_spelled() -> None:
+    curve = curve_of(model_of(columns=(DATE,)), table_of(200), "day")
+    assert curve.values is not None
+    assert curve.labels is not None
+    assert list(curve.labels) == sorted(curve.labels, key=str)
+    assert [str(np.datetime64(int(days), "D")) for days in curve.values] == list(curve.labels)
+    assert curve.points == list(curve.labels)
+
+
+def test_texts_are_looked_at_as_categories_are() -> None:
+    table = table_of(50)
+    curve = curve_of(model_of(columns=(WORDS,)), table, "words")
+    assert curve.values is None
+    assert set(curve.labels or ()) == set(table.frame["words"])
+
+
+def test_labels_come_by_their_frequency_and_a_missing_cell_is_one() -> None:
+    column = CategoricalColumn(name="c", categories=("a", "b"), other=True, missing=True)
+    table = Table(pl.DataFrame({"c": ["b", "a", None, "b", None, "b", *map(str, range(20))]}), "rows")
+    labels = curve_of(model_of(columns=(column,)), table, "c").labels
+    assert labels is not None
+    assert labels[:3] == ("b", None, "a")
+    assert len(labels) == MOST_LABELS
+
+
+def test_a_column_without_a_number_has_no_points() -> None:
+    table = Table(pl.DataFrame({"x2": [None, None]}, schema={"x2": pl.Float64}), "rows")
+    curve = curve_of(model_of(columns=(X2,)), table, "x2")
+    assert curve.predictions.shape == (0, 1)
+    assert curve.direction == ""
+
+
+def test_of_two_classes_the_second_is_shown_and_of_more_all() -> None:
+    assert curve_of(model_of(target=CLASSES), table_of(9), "x1").outputs == ("yes",)
+    three = ClassTarget(name="t", labels=("a", "b", "c"))
+    curve = curve_of(model_of(target=three), table_of(9), "x1")
+    assert curve.outputs == three.labels
+    np.testing.assert_allclose(curve.predictions.sum(axis=1), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("y", "direction"),
+    [([1, 2, 3], "rises"), ([3, 2, 2], "falls"), ([1, 1, 1], "flat"), ([1, 3, 1], "both ways"), ([0, 9, 8.9], "rises")],
+)
+def test_which_way_it_goes(y: list[float], direction: str) -> None:
+    points = np.arange(3.0)
+    assert Dependence("x", points, None, ("y",), np.array(y, float)[:, None]).direction == direction
+    assert Dependence("x", points, None, ("a", "b"), np.stack([y, y], axis=1)).direction == ""
+
+
+def test_which_label_has_most() -> None:
+    assert Dependence("x", None, ("a", None), ("y",), np.array([[1.0], [2.0]])).direction == "highest of (missing)"
+    assert Dependence("x", None, ("a", "b"), ("y",), np.array([[3.0], [2.0]])).direction == "highest of a"
+
+
+def test_of_many_rows_some_are_averaged() -> None:
+    table = table_of(3000)
+    curve = curve_of(model_of(columns=COLUMNS[:2]), table, "x2")
+    whole = model_of(columns=COLUMNS[:2]).predict(table).values
+    at_the_mean = np.interp(0.0, curve.values, curve.predictions[:, 0])  # type: ignore[arg-type]
+    assert at_the_mean == pytest.approx(whole.mean(), abs=4 * whole.std() / np.sqrt(1000))

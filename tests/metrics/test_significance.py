@@ -1,0 +1,98 @@
+"""Two sets of predictions on the same rows: against numbers worked by hand, SciPy, and what chance has to give."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nncli.metrics.bootstrap import MOST_ROWS
+from nncli.metrics.significance import EXACT, FLIPS, holm, paired, sign_flip
+
+EIGHTHS = st.integers(-80, 80).map(lambda n: n / 8)
+"""Numbers whose sums are exact."""
+
+
+def flips(*sums: float) -> float:
+    return sign_flip(np.array(sums), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("sums", "p"),
+    [
+        ((1.0, 2.0, 3.0), 2 / 8),  # only all of one sign come to 6
+        ((1.0, 2.0, -3.0), 1.0),  # 0 is what every throw reaches
+        ((3.0, -1.0), 1.0),  # 2 or 4
+        ((1.0, 1.0, 1.0, -1.0), 10 / 16),  # one of four turned: 8 ways come to 2, and 2 to 4
+        ((0.1, 0.2, 0.3), 2 / 8),  # though 0.1 + 0.2 + 0.3 is not 0.6
+        ((0.0, 0.0), 1.0),
+    ],
+)
+def test_few_signs_are_all_thrown(sums: tuple[float, ...], p: float) -> None:
+    assert flips(*sums) == p
+
+
+def test_the_p_value_is_that_of_scipy() -> None:
+    d = np.random.default_rng(1).normal(0.4, 1, EXACT - 3)
+    exact = scipy.stats.permutation_test((d,), np.sum, permutation_type="samples", n_resamples=np.inf)
+    assert flips(*d) == pytest.approx(exact.pvalue)
+    many = np.random.default_rng(2).normal(0.15, 1, 200)
+    sampled = scipy.stats.permutation_test((many,), np.sum, permutation_type="samples", n_resamples=FLIPS, rng=3)
+    assert flips(*many) == pytest.approx(sampled.pvalue, abs=0.02)
+
+
+def test_of_very_many_rows_the_test_is_as_exact() -> None:
+    d = np.random.default_rng(4).normal(0.015, 1, 3 * MOST_ROWS)
+    normal = 2 * scipy.stats.norm.sf(abs(d.sum()) / np.sqrt(np.square(d).sum()))
+    assert 0.0001 < normal < 0.01
+    assert flips(*d) == pytest.approx(normal, abs=0.005)
+
+
+def test_where_there_is_nothing_to_find_little_is_found() -> None:
+    rng = np.random.default_rng(5)
+    found = [sign_flip(rng.normal(size=9), rng) for _ in range(400)]
+    assert np.mean(np.array(found) <= 0.05) <= 0.08
+    assert 0.4 < np.mean(found) < 0.6
+
+
+@given(st.lists(EIGHTHS, min_size=1, max_size=30))
+def test_the_other_way_round_is_the_same_with_another_sign(values: list[float]) -> None:
+    d = np.array(values)
+    one, other = paired(d, None, None, 7), paired(-d, None, None, 7)
+    assert other.mean == -one.mean
+    assert other.p == one.p
+    assert (one.interval is None) == (len(values) == 1)
+    if one.interval and other.interval:
+        assert (other.interval.low, other.interval.high) == pytest.approx((-one.interval.high, -one.interval.low))
+
+
+def test_rows_of_a_group_are_one_piece_of_evidence() -> None:
+    d = np.array([0.5, 1.0, -0.25, 0.75])
+    single, repeated = paired(d, None, None, 0), paired(np.repeat(d, 10), None, np.repeat([3, 1, 8, 5], 10), 0)
+    assert repeated.units == single.units == 4
+    assert repeated.mean == single.mean
+    assert repeated.p == single.p == 4 / 16
+
+
+def test_rows_count_with_their_weight() -> None:
+    d, weight = np.array([1.0, -1.0, 0.5]), np.array([3.0, 1.0, 0.0])
+    found = paired(d, weight, None, 0)
+    assert found.mean == 0.5
+    assert found.p == 1.0  # 3 - 1 is less than any throw of 3 and 1 gives
+
+
+def test_a_mean_lies_within_its_interval() -> None:
+    d = np.random.default_rng(6).normal(1, 1, 400)
+    interval = paired(d, None, None, 0).interval
+    assert interval
+    expected = scipy.stats.t.interval(0.95, 399, d.mean(), scipy.stats.sem(d))
+    assert (interval.low, interval.high) == pytest.approx(expected, abs=0.02)
+
+
+def test_holms_adjustment_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03], 3) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.01, 0.02], 6) == pytest.approx([0.06, 0.1])
+    assert holm([0.9], 4) == [1.0]
+    assert holm([], 0) == []

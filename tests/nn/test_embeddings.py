@@ -1,0 +1,97 @@
+"""What comes into the first layer: in which order, and with whose gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from nncli.nn.embeddings import Embedding
+from nncli.nn.network import Network
+from nncli.nn.numeric_embeddings import Periodic
+from tests.nn.networks import network_of
+
+
+def entrance(network: Network, rows: int = 4) -> tuple[Any, Any, Any, Any]:
+    rng = np.random.default_rng(0)
+    parameters = network.initialise(rng)
+    X = rng.normal(size=(rows, network.features))
+    codes = np.stack([rng.integers(e.slots, size=rows) for e in network.embeddings] or [np.zeros(rows, int)], 1)
+    codes = codes[:, : len(network.embeddings)]
+    bound = network.bind_inputs(parameters.named, parameters.gradients, X, codes, needs_dX=True)
+    bound.forward()
+    return bound, parameters, X, codes
+
+
+def test_with_nothing_to_embed_the_input_is_X_itself() -> None:
+    for network in (
+        network_of(features=3),
+        network_of(features=3, numeric=(0, 2)),
+        network_of(features=3, numeric_embedding=Periodic()),
+    ):
+        bound, parameters, X, _ = entrance(network)
+        assert bound.Y is X
+        assert network.inputs == 3
+        assert not any(name.startswith("numeric") for name in parameters.named)
+
+
+def test_embedded_numbers_come_first_then_the_other_features_then_categories() -> None:
+    network = network_of(
+        features=4, numeric=(1, 3), numeric_embedding=Periodic(), embeddings=(Embedding(name="a", slots=3, width=2),)
+    )
+    bound, parameters, X, codes = entrance(network)
+    assert bound.Y.shape == (4, network.inputs) == (4, 2 * 4 + 2 + 2)
+    np.testing.assert_array_equal(bound.Y[:, [3, 7]], X[:, [1, 3]])  # each embedding ends with x itself
+    np.testing.assert_array_equal(bound.Y[:, [8, 9]], X[:, [0, 2]])
+    np.testing.assert_array_equal(bound.Y[:, 10:], parameters.named["embeddings.a"][codes[:, 0]])
+
+
+def test_the_names_of_the_parameters() -> None:
+    network = network_of(features=2, numeric=(0,), numeric_embedding=Periodic(frequencies=5, width=3))
+    shapes = {name: a.shape for name, a in network.initialise(np.random.default_rng(0)).named.items()}
+    assert shapes == {
+        "numeric.frequency": (1, 5),
+        "numeric.phase": (1, 5),
+        "numeric.weight": (1, 5, 2),
+        "numeric.bias": (1, 2),
+        "output.weight": (4, 3),
+        "output.bias": (3,),
+    }
+
+
+def test_a_vector_gets_the_sum_of_the_gradients_of_its_rows() -> None:
+    network = network_of(
+        features=1, embeddings=(Embedding(name="a", slots=5, width=3), Embedding(name="b", slots=2, width=1))
+    )
+    bound, parameters, _, codes = entrance(network, rows=50)
+    dY = np.random.default_rng(1).normal(size=bound.Y.shape)
+    expected = {"a": np.zeros((5, 3)), "b": np.zeros((2, 1))}
+    for (a, b), d in zip(codes, dY, strict=True):
+        expected["a"][a] += d[1:4]
+        expected["b"][b] += d[4:]
+    parameters.grad[...] = np.nan
+    np.testing.assert_array_equal(bound.backward(dY), dY[:, :1])
+    for name, value in expected.items():
+        np.testing.assert_allclose(parameters.gradients[f"embeddings.{name}"], value, rtol=1e-13)
+
+
+@pytest.mark.parametrize(("std", "expected"), [(None, 0.25), (1.0, 1.0), (0.5, 0.5)])
+def test_vectors_start_with_the_spread_asked_for(std: float | None, expected: float) -> None:
+    network = network_of(embeddings=(Embedding(name="a", slots=2000, width=16, std=std),))
+    E = network.initialise(np.random.default_rng(0)).named["embeddings.a"]
+    assert float(E.std()) == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize("numeric", [(3,), (1, 0), (1, 1), (-1,)])
+def test_positions_must_be_ascending_and_within_the_features(numeric: tuple[int, ...]) -> None:
+    with pytest.raises(ValidationError):
+        network_of(features=3, numeric=numeric)
+
+
+def test_a_network_of_before_is_read_as_it_was() -> None:
+    text = '{"features":2,"embeddings":[{"name":"a","slots":3,"width":2}],"layers":[{"type":"dense","units":4,\
+"activation":null,"bias":true,"init":null}],"outputs":1,"output_activation":null,"precision":"float32"}'
+    network = Network.model_validate_json(text)
+    assert (network.inputs, network.numeric, network.numeric_embedding) == (4, (), None)

@@ -1,0 +1,183 @@
+"""The gradient check itself: it finds what is wrong, passes what is right, and leaves no trace."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+
+from nncli.nn.activations import ActivationBase, Tanh
+from nncli.nn.arrays import Array, Bound
+from nncli.nn.embeddings import Embedding
+from nncli.nn.gradcheck import GradientCheck, gradient_error
+from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.dropout import Dropout
+from nncli.nn.layers.normalization import BatchNorm, LayerNorm
+from nncli.nn.losses import BoundLoss, LossBase, Mae, Mse
+from nncli.nn.network import Network
+from nncli.nn.parameters import Parameters
+
+RIGHT = 1e-7
+WRONG = 1e-3
+
+
+class WrongTanh(ActivationBase):
+    """tanh, whose derivative leaves out `missing` of y²."""
+
+    type: Literal["wrong_tanh"] = "wrong_tanh"
+    missing: float
+
+    def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
+        Y = np.empty_like(Z)
+
+        def forward() -> None:
+            np.tanh(Z, out=Y)
+
+        def backward(dY: Array) -> Array:
+            return np.multiply(dY, 1.0 - (1.0 - self.missing) * Y * Y, out=dY)
+
+        return Bound(Y, forward, backward)
+
+
+class WrongWeights(Dense):
+    """A dense layer whose gradient of the weights is a hundredth too long."""
+
+    def bind(self, p: Any, g: Any, X: Array, **options: Any) -> Bound:
+        bound, dW = super().bind(p, g, X, **options), g["weight"]
+
+        def backward(dY: Array) -> Array:
+            dX = bound.backward(dY)
+            np.multiply(dW, 1.01, out=dW)
+            return dX
+
+        return Bound(bound.Y, bound.forward, backward)
+
+
+class HalfMse(LossBase):
+    """(z - y)² / 2 with the derivative of (z - y)²."""
+
+    type: Literal["half_mse"] = "half_mse"
+
+    def bind(self, Z: Array, y: Any, w: Array | None, *, batch: int | None = None) -> BoundLoss:
+        whole = Mse().bind(Z, y, w, batch=batch)
+        return BoundLoss(lambda: whole.forward() / 2.0, whole.backward)
+
+
+def network_of(*layers: Any, **options: Any) -> Network:
+    """A network that may hold classes of no union."""
+    return Network.model_construct(
+        features=3, embeddings=(), layers=layers, outputs=2, output_activation=None, precision="float64", **options
+    )
+
+
+def check(network: Network, loss: LossBase, *, rows: int = 5, seed: int = 0, **options: Any) -> GradientCheck:
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(rows, network.features)), rng.normal(size=(rows, network.outputs))
+    return gradient_error(network, loss, parameters_of(network), X, y, **options)
+
+
+def parameters_of(network: Network) -> Parameters:
+    rng = np.random.default_rng(3)
+    parameters = network.initialise(rng)
+    parameters.theta[...] = rng.normal(0.0, 0.5, parameters.theta.shape)
+    return parameters
+
+
+def dense_with(activation: Any) -> Dense:
+    """A dense layer with an activation of no union."""
+    return Dense.model_construct(type="dense", units=4, activation=activation, bias=True, init=None)
+
+
+def test_a_right_gradient_passes_with_every_coordinate_compared() -> None:
+    found = check(network_of(Dense(units=4, activation=Tanh())), Mse())
+    assert found.error <= RIGHT
+    assert found.compared == 3 * 4 + 4 + 4 * 2 + 2 + 5 * 3  # two dense layers and the numbers of the input
+    assert found.kinks == 0
+
+
+@pytest.mark.parametrize("missing", [1.0, 0.1, 0.01])
+def test_a_wrong_derivative_of_an_activation_is_found(missing: float) -> None:
+    assert check(network_of(dense_with(WrongTanh(missing=missing))), Mse()).error > 1e-4
+
+
+def test_the_wrong_activation_passes_where_it_is_right() -> None:
+    assert check(network_of(dense_with(WrongTanh(missing=0.0))), Mse()).error <= RIGHT
+
+
+def test_weights_wrong_by_a_hundredth_are_found() -> None:
+    assert check(network_of(WrongWeights(units=4), Dense(units=4)), Mse()).error > WRONG
+
+
+def test_a_loss_that_is_not_what_its_gradient_minimises_is_found() -> None:
+    assert check(network_of(), HalfMse()).error == pytest.approx(0.5, abs=1e-6)  # |g/2 - g| / |g|
+
+
+def test_a_kink_is_counted_and_not_held_against_the_gradient() -> None:
+    network = network_of()
+    parameters = parameters_of(network)
+    X = np.random.default_rng(0).normal(size=(4, 3))
+    y = X @ parameters.named["output.weight"] + parameters.named["output.bias"] + 0.5
+    y[0, 0] -= 0.5 - 1e-5  # one residual within a step of the kink of |d|
+    found = gradient_error(network, Mae(), parameters, X, y)
+    # on the way of this residual lie 3 weights and 1 bias of the first output and 3 numbers of the first row
+    assert found.kinks == 7
+    assert found.compared == parameters.theta.size + X.size - 7
+    assert found.error <= RIGHT
+
+
+def test_parameters_input_and_statistics_are_left_as_they_were() -> None:
+    network = network_of(Dense(units=4), BatchNorm(), LayerNorm(), Dropout(rate=0.2))
+    parameters = parameters_of(network)
+    rng = np.random.default_rng(1)
+    parameters.statistics[...] = rng.uniform(0.5, 1.5, parameters.statistics.shape)
+    X, y, w = rng.normal(size=(6, 3)), rng.normal(size=(6, 2)), rng.uniform(0.5, 1.5, 6)
+    held = (parameters.theta, parameters.statistics, X, y, w)
+    before = [a.copy() for a in held]
+    gradient_error(network, Mse(), parameters, X, y, weights=w)
+    for a, b in zip(held, before, strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+def test_the_gradient_found_is_left_in_the_parameters() -> None:
+    network = network_of()
+    parameters = parameters_of(network)
+    X, y = np.ones((1, 3)), np.zeros((1, 2))
+    gradient_error(network, Mse(), parameters, X, y)
+    z = np.ones(3) @ parameters.named["output.weight"] + parameters.named["output.bias"]
+    np.testing.assert_allclose(parameters.gradients["output.bias"], z)  # mean of z² over two outputs
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_the_same_dropout_mask_is_drawn_for_every_difference(rate: float) -> None:
+    found = check(network_of(Dense(units=8, activation=Tanh()), Dropout(rate=rate)), Mse(), seed=4)
+    assert found.error <= RIGHT
+    assert found.kinks == 0
+
+
+def test_the_seed_chooses_the_mask() -> None:
+    network = network_of(Dropout(rate=0.5), Dense(units=8))
+    parameters = parameters_of(network)
+    X, y = np.ones((3, 3)), np.zeros((3, 2))
+    gradients = []
+    for seed in (0, 0, 1):
+        gradient_error(network, Mse(), parameters, X, y, seed=seed)
+        gradients.append(parameters.grad.tobytes())
+    assert gradients[0] == gradients[1] != gradients[2]
+
+
+def test_codes_and_weights_reach_the_network_and_the_loss() -> None:
+    network = Network(
+        features=3,
+        embeddings=(Embedding(name="a", slots=4, width=2),),
+        layers=(),
+        outputs=2,
+        precision="float64",
+    )
+    parameters = parameters_of(network)
+    X, y = np.ones((3, 3)), np.zeros((3, 2))
+    codes, w = np.array([[2], [2], [3]]), np.array([1.0, 2.0, 0.0])
+    found = gradient_error(network, Mse(), parameters, X, y, codes=codes, weights=w)
+    assert found.error <= RIGHT
+    used = np.abs(parameters.gradients["embeddings.a"]).sum(axis=1) > 0
+    assert used.tolist() == [False, False, True, False]  # the row of code 3 weighs nothing

@@ -1,0 +1,236 @@
+"""Prediction in padded blocks: the same numbers as one plain forward pass, and a row's bits its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nncli.nn.embeddings import Embedding
+from nncli.nn.layers.dropout import Dropout
+from nncli.nn.network import Network
+from nncli.nn.parameters import Parameters
+from nncli.nn.predictor import BLOCK_ROWS, Inference
+
+NETWORKS = {
+    "linear": Network(features=3, layers=(), outputs=1),
+    "wide": Network.model_validate({"features": 20, "layers": [64, 64], "outputs": 3}),
+    "periodic": Network.model_validate(
+        {
+            "features": 5,
+            "numeric": [0, 2, 3],
+            "numeric_embedding": "periodic",
+            "layers": [
+                "scale",
+                {"type": "dense", "units": 16, "parametrisation": "ntk"},
+                {"type": "parametric", "activation": "mish"},
+                {"type": "dense", "units": 16, "parametrisation": "ntk"},
+                {"type": "parametric", "activation": "selu"},
+            ],
+            "outputs": 2,
+        }
+    ),
+    "piecewise linear": Network.model_validate(
+        {"features": 3, "numeric": [0, 1, 2], "numeric_embedding": "piecewise_linear", "layers": [16], "outputs": 2}
+    ),
+    "every layer": Network.model_validate(
+        {
+            "features": 5,
+            "embeddings": [{"name": "a", "slots": 6, "width": 2}, {"name": "b", "slots": 3, "width": 1}],
+            "layers": [
+                {"type": "dense", "units": 8, "activation": "gelu"},
+                "batch_norm",
+                {"type": "residual", "layers": [{"type": "dense", "units": 8, "activation": "relu"}, "layer_norm"]},
+                "dropout",
+            ],
+            "outputs": 2,
+            "output_activation": "softmax",
+        }
+    ),
+}
+every = pytest.mark.parametrize("network", [pytest.param(n, id=name) for name, n in NETWORKS.items()])
+
+
+def trained(network: Network) -> Parameters:
+    """Parameters as a training might have left them."""
+    rng = np.random.default_rng(0)
+    parameters = network.initialise(rng)
+    parameters.theta[...] += rng.normal(0.0, 0.1, parameters.theta.shape)
+    parameters.statistics[...] = rng.uniform(0.5, 1.5, parameters.statistics.shape)
+    return parameters
+
+
+def rows_of(network: Network, count: int, seed: int = 1) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    rng = np.random.default_rng(seed)
+    codes = np.zeros((count, len(network.embeddings)), np.int64)
+    for i, e in enumerate(network.embeddings):
+        codes[:, i] = rng.integers(0, e.slots, count)
+    return rng.normal(size=(count, network.features)).astype(network.precision), codes
+
+
+@every
+@pytest.mark.parametrize("count", [1, 2, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 3 * BLOCK_ROWS + 7])
+def test_blocks_give_what_one_plain_forward_pass_gives(network: Network, count: int) -> None:
+    parameters, (X, codes) = trained(network), rows_of(network, count)
+    bound = network.bind(parameters, count, training=None)
+    bound.X[...], bound.codes[...] = X, codes
+    bound.forward()
+    found = Inference(network, parameters).run(X, codes)
+    assert found.shape == (count, network.outputs)
+    np.testing.assert_allclose(found, bound.Z, rtol=0.0, atol=1e-6 * max(1.0, float(np.abs(bound.Z).max())))
+
+
+@every
+def test_the_bits_of_a_row_do_not_depend_on_how_many_rows_follow_it(network: Network) -> None:
+    inference, (X, codes) = Inference(network, trained(network)), rows_of(network, 600)
+    whole = inference.run(X, codes)
+    for count in range(1, 601):
+        np.testing.assert_array_equal(inference.run(X[:count], codes[:count]), whole[:count])
+
+
+@every
+@pytest.mark.parametrize("place", [0, 5, 6, 255, 500, BLOCK_ROWS - 1])
+def test_the_bits_of_a_row_do_not_depend_on_the_values_of_the_others(network: Network, place: int) -> None:
+    inference, (X, codes) = Inference(network, trained(network)), rows_of(network, 600)
+    alone = inference.run(X, codes)[place]
+    others, other_codes = rows_of(network, 600, seed=2)
+    others[place], other_codes[place] = X[place], codes[place]
+    np.testing.assert_array_equal(inference.run(others, other_codes)[place], alone)
+
+
+@every
+def test_the_bits_of_a_row_do_not_depend_on_its_place(network: Network) -> None:
+    inference, (X, codes) = Inference(network, trained(network)), rows_of(network, 2 * BLOCK_ROWS + 7)
+    whole = inference.run(X, codes)
+    order = np.random.default_rng(5).permutation(len(X))
+    np.testing.assert_array_equal(inference.run(X[order], codes[order]), whole[order])
+    for row in (0, 1, 11, 12, 255, BLOCK_ROWS, 2 * BLOCK_ROWS + 6):
+        np.testing.assert_array_equal(inference.run(X[row : row + 1], codes[row : row + 1])[0], whole[row])
+
+
+@every
+def test_threads_that_share_one_get_the_bits_of_one_alone(network: Network) -> None:
+    inference, (X, codes) = Inference(network, trained(network)), rows_of(network, 4 * BLOCK_ROWS)
+    whole = inference.run(X, codes)
+    spans = [slice(start, start + 2 * BLOCK_ROWS) for start in range(0, 2 * BLOCK_ROWS, 31)]
+    with ThreadPoolExecutor(4) as pool:
+        for span, found in zip(spans, pool.map(lambda span: inference.run(X[span], codes[span]), spans), strict=True):
+            np.testing.assert_array_equal(found, whole[span])
+
+
+PROMISE = """
+import numpy as np
+from threadpoolctl import threadpool_limits
+from nncli.nn.predictor import BLOCK_ROWS, Inference
+from nncli.nn.network import Network
+
+rng = np.random.default_rng(0)
+for threads in (1, 2):
+    with threadpool_limits(threads):
+        for features, units in ((1, 1), (5, 33), (14, 100), (257, 300), (100, 512)):
+            for embedding in (None, "periodic", "piecewise_linear"):
+                numeric = range(0, min(features, 30), 2)
+                network = Network(
+                    features=features, numeric=numeric, numeric_embedding=embedding, layers=(units, units), outputs=3
+                )
+                parameters = network.initialise(rng)
+                parameters.theta[...] += rng.normal(0.0, 0.1, parameters.theta.shape)
+                inference = Inference(network, parameters)
+                X = np.repeat(rng.normal(size=(1, features)), BLOCK_ROWS + 9, axis=0)
+                Z = inference.run(X, np.empty((len(X), 0), np.int64))
+                assert (Z == Z[0]).all(), (threads, features, units, embedding)
+"""
+
+PRODUCT = "import numpy as np; A = np.ones((1000, 1000)); [A @ A for _ in range(20)]"
+
+
+@pytest.mark.parametrize("kernel", ["Haswell", "Zen", "SkylakeX", "Nehalem", "Sandybridge"])
+def test_the_bits_of_a_row_do_not_depend_on_its_place_with_any_kernel_this_machine_runs(kernel: str) -> None:
+    environment = {**os.environ, "OPENBLAS_CORETYPE": kernel}
+    environment.pop("OPENBLAS_L2_SIZE", None)
+    done = subprocess.run(
+        [sys.executable, "-c", PROMISE], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    if done.returncode == -signal.SIGILL:
+        pytest.skip(f"this processor cannot run the {kernel} kernel")
+    if done.returncode == -signal.SIGSEGV:  # OpenBLAS 0.3.34 told to be another processor, on Zen 4: its issue 6021
+        alone = subprocess.run([sys.executable, "-c", PRODUCT], env=environment, timeout=120, check=False)
+        if alone.returncode == -signal.SIGSEGV:
+            pytest.skip(f"this OpenBLAS breaks down as {kernel} on this processor, without nncli too")
+    assert done.returncode == 0, done.stderr
+
+
+@every
+def test_a_second_call_remembers_nothing_of_the_first(network: Network) -> None:
+    parameters = trained(network)
+    first, second = rows_of(network, 600), rows_of(network, 70, seed=2)
+    fresh = Inference(network, parameters).run(*second)
+    used = Inference(network, parameters)
+    used.run(*first)
+    assert used.run(*second).tobytes() == fresh.tobytes()
+
+
+def test_no_rows_give_no_outputs() -> None:
+    network = NETWORKS["every layer"]
+    assert Inference(network, trained(network)).run(*rows_of(network, 0)).shape == (0, 2)
+
+
+def test_the_outputs_go_where_they_are_wanted() -> None:
+    network = NETWORKS["wide"]
+    inference, rows = Inference(network, trained(network)), rows_of(network, 530)
+    out = np.full((530, 3), np.nan)
+    assert inference.run(*rows, out=out) is out
+    np.testing.assert_array_equal(out, inference.run(*rows))
+
+
+def test_the_result_is_the_callers_own() -> None:
+    network = NETWORKS["wide"]
+    inference = Inference(network, trained(network))
+    first = inference.run(*rows_of(network, 5))
+    before = first.copy()
+    inference.run(*rows_of(network, 5, seed=9))
+    np.testing.assert_array_equal(first, before)
+
+
+def test_parameters_are_read_when_run_and_not_when_bound() -> None:
+    network = NETWORKS["linear"]
+    parameters = trained(network)
+    inference, rows = Inference(network, parameters), rows_of(network, 4)
+    before = inference.run(*rows)
+    parameters.named["output.bias"][...] += 1.0
+    np.testing.assert_allclose(inference.run(*rows), before + 1.0, rtol=1e-6)
+
+
+def test_prediction_changes_neither_parameters_nor_input() -> None:
+    network = NETWORKS["every layer"]
+    parameters, (X, codes) = trained(network), rows_of(network, 9)
+    held = (parameters.theta, parameters.grad, parameters.statistics, X, codes)
+    before = [a.copy() for a in held]
+    Inference(network, parameters).run(X, codes)
+    for a, b in zip(held, before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_dropout_is_off() -> None:
+    network = Network(features=2, layers=(Dropout(rate=0.9),), outputs=1)
+    inference, rows = Inference(network, trained(network)), rows_of(network, 30)
+    assert inference.run(*rows).tobytes() == inference.run(*rows).tobytes()
+    without = Network(features=2, layers=(), outputs=1)
+    np.testing.assert_array_equal(inference.run(*rows), Inference(without, trained(without)).run(*rows))
+
+
+def test_a_row_that_is_no_number_spoils_only_itself() -> None:
+    network = Network(features=2, embeddings=(Embedding(name="a", slots=2, width=1),), layers=(), outputs=1)
+    inference, (X, codes) = Inference(network, trained(network)), rows_of(network, 8)
+    whole = inference.run(X, codes)
+    X[3] = np.nan
+    found = inference.run(X, codes)
+    assert np.isnan(found[3]).all()
+    np.testing.assert_array_equal(np.delete(found, 3, axis=0), np.delete(whole, 3, axis=0))

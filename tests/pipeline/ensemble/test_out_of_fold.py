@@ -1,0 +1,66 @@
+"""What an ensemble knows of its table as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli.config.schema import Config
+from nncli.data.encoders.target import ClassTarget, NumberTarget
+from nncli.data.splitting.folds import Fold
+from nncli.data.store.scratch import Scratch
+from nncli.pipeline.ensemble.out_of_fold import Survey, predict_stored
+from nncli.runs.loader import read_model
+from tests.cli.support import DATA
+from tests.commands.ensembles import config_of
+
+
+@pytest.fixture
+def scratch() -> Iterator[Scratch]:
+    with Scratch() as scratch:
+        yield scratch
+
+
+def test_folds_hold_out_every_row_once(tmp_path: Path, scratch: Scratch) -> None:
+    survey = Survey.of(config_of(tmp_path), scratch)
+    held = np.concatenate([survey.held_out(member) for member in survey.members])
+    assert sorted(held) == list(range(344))
+    assert survey.validation_rows == 344
+    assert len(survey.left_out) == 0
+    assert isinstance(survey.target, ClassTarget)
+
+
+def test_a_fold_that_is_left_out_is_held_out_by_no_member(tmp_path: Path, scratch: Scratch) -> None:
+    survey = Survey.of(config_of(tmp_path), scratch).without(Fold(folds=4, fold=1, seed=0))
+    held = np.concatenate([survey.held_out(member) for member in survey.members])
+    assert sorted(held) == sorted(survey.inside)
+    assert sorted([*survey.inside, *survey.left_out]) == list(range(344))
+
+
+def test_members_of_other_seeds_hold_out_rows_of_their_own(tmp_path: Path, scratch: Scratch) -> None:
+    survey = Survey.of(config_of(tmp_path, "bagging=seeds"), scratch)
+    first, second, _ = (set(survey.held_out(member)) for member in survey.members)
+    assert first != second
+    assert 69 < survey.validation_rows < 3 * 69
+
+
+def test_rows_without_a_target_are_left_out_and_counted(tmp_path: Path, scratch: Scratch) -> None:
+    rows = pl.DataFrame({"x": range(30), "y": [None, *(float(i) for i in range(29))]})
+    rows.write_csv(tmp_path / "t.csv")
+    survey = Survey.of(config_of(tmp_path, f"data={{path: {tmp_path}/t.csv, target: y}}"), scratch)
+    assert (survey.table_rows, len(survey.table)) == (30, 29)
+    assert len(survey.notes) == 1
+    assert isinstance(survey.target, NumberTarget)
+    assert survey.target.scales == (1.0,)
+    assert survey.truth(survey.table).y[:, 0].tolist() == [float(i) for i in range(29)]
+
+
+def test_stored_rows_are_predicted_as_a_table_is(penguins: Path, scratch: Scratch, tmp_path: Path) -> None:
+    config: Config = config_of(tmp_path, f"data.path={DATA}/penguins.csv", "data.drop=[year]")
+    survey, model = Survey.of(config, scratch), read_model(penguins)
+    said = predict_stored(model, survey.table, survey.target)
+    assert np.array_equal(said.values, model.predict(survey.table.only(model.names)).values)

@@ -1,0 +1,80 @@
+"""How tasks hear that they are to stop, and are heard of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nncli.pipeline.parallel import control_dir as module
+from nncli.pipeline.parallel.control_dir import Control, Leash
+from nncli.pipeline.train.events import Progress
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> Control:
+    control = Control(tmp_path / "work")
+    control.open()
+    return control
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that a leash goes by; change it."""
+    now = [0.0]
+    monkeypatch.setattr("nncli.pipeline.parallel.control_dir.time.monotonic", lambda: now[0])
+    return now
+
+
+def test_what_is_noted_is_read_again(control: Control) -> None:
+    progress = Progress(epoch=3, epochs=9, metric="accuracy", value=0.5, best_epoch=2, notes=("a", "b"))
+    assert control.noted(4) is None
+    control.note(4, progress)
+    assert control.noted(4) == progress
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"epoch": 1}', '{"epoch": 1, "odd": 2, "notes": []}'])
+def test_what_cannot_be_read_is_as_good_as_absent(control: Control, text: str) -> None:
+    (control.folder / "0.json").write_text(text)
+    assert control.noted(0) is None
+
+
+def test_a_leash_lets_go_on_until_it_is_told_to_stop(control: Control, clock: list[float]) -> None:
+    stop = Leash(control, lambda: False)
+    assert not stop()
+    control.stop()
+    assert not stop()  # it looked a moment ago
+    clock[0] += module.BETWEEN_LOOKS
+    assert stop()
+    control.beat()
+    clock[0] += module.BETWEEN_LOOKS
+    assert stop()  # once told, it stays told
+
+
+def test_a_leash_stops_when_nobody_waits_any_more(control: Control, clock: list[float]) -> None:
+    stop = Leash(control, lambda: False)
+    assert not stop()
+    for _ in range(3):
+        clock[0] += module.LONGEST_SILENCE
+        control.beat()
+        assert not stop()
+    clock[0] += module.LONGEST_SILENCE + 1.0
+    assert stop()
+
+
+def test_a_leash_stops_when_the_folder_is_gone_or_its_process_is_leaving(control: Control) -> None:
+    leaving = [False]
+    stop = Leash(control, lambda: leaving[0])
+    assert not stop()
+    leaving[0] = True
+    assert stop()
+    control.close()
+    assert not control.folder.exists()
+    assert Leash(control, lambda: False)()
+
+
+def test_a_disk_that_is_full_ends_no_training(control: Control) -> None:
+    control.close()
+    control.note(0, Progress())  # the folder is gone: nothing can be written
+    control.stop()
+    assert control.noted(0) is None

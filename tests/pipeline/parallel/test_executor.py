@@ -1,0 +1,54 @@
+"""How many processes there are, and what they are told of their surroundings."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from concurrent.futures import wait
+from pathlib import Path
+
+import pytest
+
+from nncli.errors import UsageError
+from nncli.pipeline.parallel import executor as executors
+from nncli.pipeline.parallel.executor import open_executor, workers_for
+
+
+def surroundings() -> tuple[str, str, bool, bool]:
+    """What a process of the pool sees."""
+    deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    blocked = bool(signal.pthread_sigmask(signal.SIG_BLOCK, [])) if hasattr(signal, "pthread_sigmask") else False
+    return os.environ["OPENBLAS_NUM_THREADS"], os.environ["OMP_NUM_THREADS"], deaf, blocked
+
+
+@pytest.mark.parametrize(
+    ("tasks", "wanted", "expected"), [(8, "auto", 4), (3, "auto", 3), (8, 6, 6), (3, 6, 3), (0, "auto", 1)]
+)
+def test_workers_are_as_many_as_cores_or_as_asked_for_and_no_more_than_tasks(
+    monkeypatch: pytest.MonkeyPatch, tasks: int, wanted: int, expected: int
+) -> None:
+    monkeypatch.setattr(executors, "cores", lambda: 4)
+    assert workers_for(tasks, wanted) == expected
+
+
+def test_a_process_has_one_thread_for_the_blas_and_leaves_ctrl_c_to_its_parent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    main = sys.modules["__main__"]
+    with open_executor(1) as executor:
+        future = executor.submit(surroundings)
+        wait([future], 60)
+        assert future.result() == ("1", "1", True, False)
+    assert "OPENBLAS_NUM_THREADS" not in os.environ
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert sys.modules["__main__"] is main
+
+
+def test_a_missing_dask_is_said_in_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UsageError, match="not installed") as caught, open_executor(1, "tcp://127.0.0.1:1"):
+        pass
+    assert "nncli-train[dask]" in (caught.value.hint or "")

@@ -1,0 +1,91 @@
+"""A task leads to the same run however often it is begun."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nncli.commands.train import train
+from nncli.errors import BusyError
+from nncli.pipeline.parallel.control_dir import Control
+from nncli.pipeline.parallel.task import Outcome, Task, advanced, carry_out, task_events
+from nncli.pipeline.train.events import Progress, Started
+from nncli.runs.run import Run
+from nncli.training.loop import EpochReport, RateHalved
+from tests.commands.ensembles import config_of
+from tests.runs.support import outcome, stop_at
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> Control:
+    control = Control(tmp_path / "work")
+    control.open()
+    return control
+
+
+def task_in(tmp_path: Path, *assignments: str) -> Task:
+    return Task(0, config_of(tmp_path, "members=1", *assignments), str(tmp_path / "run"))
+
+
+def test_what_is_not_there_is_trained_what_is_done_left_alone_and_what_grew_gone_on_with(
+    tmp_path: Path, control: Control
+) -> None:
+    assert carry_out(task_in(tmp_path), control) == Outcome("done", 3, 3)
+    before = (tmp_path / "run" / "manifest.json").read_bytes()
+    assert carry_out(task_in(tmp_path), control) == Outcome("done", 3, 3)
+    assert (tmp_path / "run" / "manifest.json").read_bytes() == before
+    longer = task_in(tmp_path, "epochs=5", "checkpoint={every: 1 epoch}", "memory_limit=1 GB")
+    assert carry_out(longer, control).epochs == 5
+    assert outcome(tmp_path / "run") == outcome(train(longer.config, output=tmp_path / "at once").run)
+
+
+def test_what_was_stopped_goes_on_to_the_same_bits(tmp_path: Path, control: Control) -> None:
+    task = task_in(tmp_path)
+    progress = list(task_events(task, control, stop_at(25)))
+    assert not progress[-1].done
+    assert Outcome.so_far(task) == Outcome("stopped", 1, 1)
+    assert carry_out(task, control).status == "done"
+    assert outcome(tmp_path / "run") == outcome(train(task.config, output=tmp_path / "at once").run)
+
+
+def test_told_to_stop_it_does_not_begin(tmp_path: Path, control: Control) -> None:
+    control.stop()
+    assert carry_out(task_in(tmp_path), control) == Outcome("stopped", 0, 0)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_somebody_else_writes_is_waited_for(
+    tmp_path: Path, control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = task_in(tmp_path)
+    train(task.config, output=tmp_path / "run", stop=stop_at(25))
+    tries = 0
+
+    def nap(_: float) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 3:
+            monkeypatch.setattr("nncli.pipeline.parallel.task.SECONDS_FOR_ANOTHER", 0.0)
+
+    monkeypatch.setattr("nncli.pipeline.parallel.task.time.sleep", nap)
+    with Run(tmp_path / "run").locked():
+        monkeypatch.setattr("nncli.pipeline.parallel.task.SECONDS_FOR_ANOTHER", 0.2)
+        with pytest.raises(BusyError):
+            carry_out(task, control)
+    assert tries >= 1
+    assert carry_out(task, control).status == "done"
+
+
+def test_progress_is_that_of_the_best_epoch() -> None:
+    def report(epoch: int, *, is_best: bool, metric: float | None) -> EpochReport:
+        return EpochReport(epoch, 1.0 / epoch, 0.0, None, metric, 0.1, is_best, 0.0)
+
+    started = Started(Path("run"), 1, 1, 1, 1, 9, 2, "accuracy", ("a note",))
+    progress = advanced(Progress(epochs=9), started)
+    assert (progress.epoch, progress.metric, progress.notes) == (2, "accuracy", ("a note",))
+    progress = advanced(progress, report(3, is_best=True, metric=0.5))
+    progress = advanced(progress, report(4, is_best=False, metric=0.25))
+    assert (progress.epoch, progress.best_epoch, progress.value) == (4, 3, 0.5)
+    assert advanced(progress, RateHalved(9, 1, 0.5, "why")).epoch == 1
+    assert advanced(Progress(), report(4, is_best=True, metric=None)).value == 0.25

@@ -1,0 +1,90 @@
+"""What a configuration leaves to the table: rows of a batch, epochs, the peak of the rate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nncli.config.schema import Config
+from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.residual import Residual
+from nncli.nn.losses import CrossEntropy, Mse
+from nncli.nn.numeric_embeddings import Periodic, PiecewiseLinear
+from nncli.optim.schedules import ConstantRate, CoslogRate
+from nncli.pipeline.prepare.auto_values import (
+    BATCHES,
+    FEWEST_EPOCHS,
+    LARGEST_BATCH,
+    MOST_EPOCHS,
+    MOST_ROWS,
+    PEAKS,
+    batch_rows,
+    epochs_of,
+    schedule_of,
+    settled_embedding,
+    settled_layers,
+)
+
+
+def config(**keys: Any) -> Config:
+    return Config.model_validate(
+        {"data": {"path": "t.csv", "target": "y"}, "batch_size": "auto", "epochs": "auto", **keys}
+    )
+
+
+def test_batches_grow_with_the_table() -> None:
+    at_the_edges = [batch_rows(config(), rows) for most, _ in BATCHES for rows in (most, most + 1)]
+    assert at_the_edges == sorted(at_the_edges)
+    assert batch_rows(config(), 10) == BATCHES[0][1]
+    assert batch_rows(config(), 10**9) == LARGEST_BATCH
+
+
+def test_what_is_said_is_left_alone() -> None:
+    said = config(batch_size=7, epochs=3, learning_rate=0.5)
+    assert batch_rows(said, 10**6) == 7
+    assert epochs_of(said, 10**6) == 3
+    assert schedule_of(said, Mse()) == ConstantRate(initial=0.5)
+    assert batch_rows(config(batch_size="full"), 12_345) == 12_345
+
+
+@given(st.integers(1, 10**8))
+def test_a_training_is_bounded_on_every_table_that_a_few_epochs_do_not_exceed(rows: int) -> None:
+    epochs = epochs_of(config(), rows)
+    assert FEWEST_EPOCHS <= epochs <= MOST_EPOCHS
+    assert epochs * rows <= MOST_ROWS or epochs == FEWEST_EPOCHS
+
+
+@pytest.mark.parametrize("loss", [Mse(), CrossEntropy()])
+def test_an_open_peak_goes_with_what_is_learned(loss: Any) -> None:
+    open_peak = config(learning_rate={"type": "coslog"})
+    assert schedule_of(open_peak, loss) == CoslogRate(peak=PEAKS[loss.task])
+    assert schedule_of(config(learning_rate={"type": "coslog", "peak": 0.3}), loss) == CoslogRate(peak=0.3)
+
+
+def test_layers_grow_with_the_table_and_inside_of_residuals_too() -> None:
+    left_open = {"type": "dense", "units": "auto"}
+    layers = config(layers=[left_open, 7, {"type": "residual", "layers": [left_open, 7]}]).layers
+    for rows, units in ((1, 128), (2_000, 128), (2_001, 192), (6_001, 256)):
+        first, said, inside = settled_layers(layers, rows)
+        assert isinstance(first, Dense)
+        assert isinstance(inside, Residual)
+        assert first.units == units
+        assert said == Dense(units=7)
+        assert [layer.units for layer in inside.layers if isinstance(layer, Dense)] == [units, 7]
+
+
+def test_units_that_are_not_settled_have_no_width() -> None:
+    with pytest.raises(ValueError, match="not settled"):
+        Dense(units="auto").width(3)
+
+
+def test_embeddings_are_as_wide_as_the_number_of_columns_allows() -> None:
+    widths = {columns: settled_embedding(PiecewiseLinear(width="auto"), columns) for columns in (0, 1, 16, 32, 64, 999)}
+    assert [e.width for e in widths.values() if isinstance(e, PiecewiseLinear)] == [16, 16, 16, 8, 4, 4]
+    for said in (None, Periodic(), PiecewiseLinear(width=3)):
+        assert settled_embedding(said, 5) == said
+    with pytest.raises(ValueError, match="not settled"):
+        PiecewiseLinear(width="auto").units  # noqa: B018 - asked for its ValueError

@@ -1,0 +1,113 @@
+"""A table that is read in blocks, from a file, a pipe or Parquet, is prepared to the same bits as one read whole."""
+
+from __future__ import annotations
+
+import os
+import threading
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli.config.schema import Config
+from nncli.data.io.formats import Reading
+from nncli.pipeline.prepare import load
+from nncli.pipeline.prepare.prepare import Prepared, prepare
+
+N = 300
+TABLE = pl.DataFrame(
+    {
+        "number": [None if i % 17 == 0 else f"{i * 37 % 101 / 7:.4f}" for i in range(N)],
+        "late": [str(i % 3) if i < 200 else f"0{i % 3}" for i in range(N)],  # text, though it begins as numbers
+        "many": [f"c{i * i % 40}" for i in range(N)],
+        "few": [None if i % 50 == 3 else "abc"[i % 3] for i in range(N)],
+        "unused": [f"text {i}" for i in range(N)],
+        "w": [str(1 + i % 4) for i in range(N)],
+        "y": [None if i % 29 == 5 else f"{(i * 31 % 83) / 3:.3f}" for i in range(N)],
+        "label": [None if i % 31 == 7 else str(i % 4) for i in range(N)],
+    }
+)
+
+
+def config(path: Path, target: str, **more: Any) -> Config:
+    other = {"y": "label", "label": "y"}[target]
+    data = {"path": str(path), "target": target, "drop": ["unused", other], "weight": "w", "missing": ["NA"]}
+    return Config.model_validate({"data": data, **more})
+
+
+def everything(prepared: Prepared) -> tuple[object, ...]:
+    """All that training starts from, its arrays as bytes."""
+    found: list[object] = [prepared.spec, prepared.table_rows]
+    for some in (prepared.training, prepared.validation):
+        assert some is not None
+        e = some.examples
+        found += [a.tobytes() for a in (e.X, e.codes, e.y, e.weights, some.y, some.weights) if a is not None]
+    assert prepared.plan.rows is not None
+    return (*found, prepared.plan.rows.tolist())
+
+
+@pytest.fixture
+def csv(tmp_path: Path) -> Path:
+    TABLE.write_csv(tmp_path / "t.csv", null_value="NA")
+    return tmp_path / "t.csv"
+
+
+@pytest.mark.parametrize("first", [120, 500, 3000])
+@pytest.mark.parametrize(("target", "more"), [("y", {}), ("label", {"loss": {"type": "cross_entropy"}})])
+def test_the_size_of_the_blocks_changes_nothing(
+    csv: Path, target: str, more: dict[str, Any], first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = prepare(config(csv, target, **more))
+    monkeypatch.setattr(load, "Reading", partial(Reading, block_bytes=500))
+    monkeypatch.setattr(load, "FIRST_BYTES", first)
+    monkeypatch.setattr("nncli.data.store.scratch.IN_MEMORY", 100)
+    in_blocks = prepare(config(csv, target, **more))
+    assert everything(in_blocks) == everything(whole)
+    assert in_blocks.notes == whole.notes
+
+
+def test_a_pipe_is_prepared_to_the_same_bits(csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "Reading", partial(Reading, block_bytes=500))
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(csv.read_bytes()))
+    writer.start()
+    piped = prepare(config(tmp_path / "pipe", "y"))
+    writer.join()
+    assert everything(piped) == everything(prepare(config(csv, "y")))
+
+
+def test_parquet_is_read_some_rows_at_a_time_to_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = TABLE.with_columns(pl.col("number", "y").cast(pl.Float64), pl.col("w").cast(pl.Int64))
+    typed.write_parquet(tmp_path / "t.parquet")
+    whole = prepare(config(tmp_path / "t.parquet", "y"))
+    monkeypatch.setattr(load, "PARQUET_ROWS", 70)
+    assert everything(prepare(config(tmp_path / "t.parquet", "y"))) == everything(whole)
+
+
+def test_a_validation_file_spells_its_categories_as_the_training_table_does(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{'1.0' if i % 2 else 'x'},{i}\n" for i in range(20)))
+    (tmp_path / "v.csv").write_text("a,y\n1.0,3\n1.0,5\n")
+    prepared = prepare(
+        Config.model_validate(
+            {"data": {"path": str(tmp_path / "t.csv"), "target": "y"}, "validation": {"path": str(tmp_path / "v.csv")}}
+        )
+    )
+    assert prepared.validation is not None
+    assert np.array_equal(prepared.validation.examples.X, [[1, 0], [1, 0]])
+
+
+@pytest.mark.parametrize("training", ["t.csv", "t.parquet"])
+def test_a_validation_file_of_typed_numbers_is_read_but_once(tmp_path: Path, training: str) -> None:
+    table = pl.DataFrame({"a": [i / 7 for i in range(20)], "y": [i / 3 for i in range(20)]})
+    table.write_csv(tmp_path / "t.csv")
+    table.write_parquet(tmp_path / "t.parquet")
+    paths = {
+        "data": {"path": str(tmp_path / training), "target": "y"},
+        "validation": {"path": str(tmp_path / "t.parquet")},
+    }
+    prepared = prepare(Config.model_validate(paths))
+    assert prepared.validation is not None
+    assert np.array_equal(prepared.validation.examples.X, prepared.training.examples.X)

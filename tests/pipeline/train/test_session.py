@@ -1,0 +1,261 @@
+"""When a session saves, what it does when the loss diverges, and on how many threads it works."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from threadpoolctl import threadpool_info
+
+from nncli.commands.train import resume, resume_events, train, train_events
+from nncli.config.schema import Checkpoint
+from nncli.errors import NncliError
+from nncli.pipeline.train import session as module
+from nncli.pipeline.train.events import Finished
+from nncli.pipeline.train.session import Pace
+from nncli.runs.loader import read_model
+from nncli.runs.run import Run
+from nncli.training.epoch import DivergedError, Wish
+from nncli.training.loop import EpochReport, RateHalved
+from nncli.training.thread_policy import Threads
+from tests.cli.support import DATA
+from tests.runs.support import checkpoints, outcome, stop_at
+
+# --- when
+
+
+class Clock:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = time.monotonic()
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+def pace_of(every: str, stop: Callable[[], bool] = lambda: False) -> Pace:
+    return Pace(Checkpoint(every=every), stop)
+
+
+def test_steps_are_counted_from_the_beginning_of_the_training(clock: Clock) -> None:
+    pace = pace_of("3 steps")
+    assert [step for step in range(1, 11) if pace.after_batch(step) is Wish.PAUSE] == [3, 6, 9]
+    assert [pace.after_epoch(epoch, 5 * epoch) for epoch in (1, 2, 3)] == [False, False, True]
+    clock.now += 1e9
+    assert pace.after_batch(10) is Wish.GO_ON
+
+
+def test_epochs_are_counted_from_the_beginning_of_the_training(clock: Clock) -> None:
+    pace = pace_of("2 epochs")
+    assert {pace.after_batch(step) for step in range(1, 50)} == {Wish.GO_ON}
+    assert [epoch for epoch in range(1, 8) if pace.after_epoch(epoch, 10 * epoch)] == [2, 4, 6]
+    assert all(pace_of("1 epoch").after_epoch(epoch, epoch) for epoch in (1, 2, 3))
+
+
+@pytest.mark.parametrize("every", ["60 s", "60.0 s", "60s"])
+def test_seconds_are_counted_from_the_last_time_it_was_saved(clock: Clock, every: str) -> None:
+    pace = pace_of(every)
+    pace.saved = clock.now = 100.0
+    clock.now = 159.9
+    assert pace.after_batch(1) is Wish.GO_ON
+    assert not pace.after_epoch(1, 1)
+    clock.now = 160.0
+    assert pace.after_batch(2) is Wish.PAUSE
+    assert pace.after_epoch(1, 2)
+    pace.saved = clock.now
+    assert pace.after_batch(3) is Wish.GO_ON
+    clock.now = 221.0
+    assert pace.after_batch(4) is Wish.PAUSE
+
+
+@pytest.mark.parametrize("every", ["3 steps", "1 epoch", "60 s"])
+def test_a_wish_to_stop_comes_first(clock: Clock, every: str) -> None:
+    assert pace_of(every, lambda: True).after_batch(3) is Wish.STOP
+
+
+def config_of(tmp_path: Path, rest: str, layers: str = "[4]") -> Path:
+    path = tmp_path / "c.yaml"
+    path.write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: {layers}\n{rest}")
+    return path  # 102 training rows: four steps an epoch
+
+
+@pytest.mark.parametrize(
+    ("every", "expected"), [("3 steps", [3, 6, 9, 12]), ("2 epochs", [8, 12]), ("1 epoch", [4, 8, 12]), ("1 s", [12])]
+)
+def test_a_training_saves_at_its_pace_and_at_its_end(
+    tmp_path: Path, clock: Clock, every: str, expected: list[int]
+) -> None:
+    config = config_of(tmp_path, f"epochs: 3\ncheckpoint: {{every: {every}, keep: 100}}")
+    assert checkpoints(train(config, output=tmp_path / "run").run) == expected
+
+
+def test_seconds_pass_within_an_epoch_too(tmp_path: Path, clock: Clock) -> None:
+    config = config_of(tmp_path, "epochs: 3\ncheckpoint: {every: 10 s, keep: 100}")
+
+    def tick() -> bool:
+        clock.now += 3.0
+        return False
+
+    assert checkpoints(train(config, output=tmp_path / "run", stop=tick).run) == [4, 8, 12]
+
+
+# --- divergence
+
+WILD = "optimizer: sgd\nlayers: [{type: dense, units: 8, activation: relu}]\nseed: 3\n"
+HALVED = WILD + "epochs: 12\nlearning_rate: 30\non_divergence: halve_rate\ncheckpoint: {every: 3 steps}\n"
+
+
+def halved(tmp_path: Path) -> Path:
+    path = tmp_path / "c.yaml"
+    path.write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\npreset: textbook\n{HALVED}")
+    return path
+
+
+def test_a_rate_that_diverges_is_halved_until_it_trains(tmp_path: Path) -> None:
+    config = halved(tmp_path)
+    with pytest.raises(DivergedError):
+        train(config, output=tmp_path / "stop", assignments=["on_divergence=stop"])
+    events = list(train_events(config, output=tmp_path / "run"))
+    steps = [event for event in events if isinstance(event, RateHalved)]
+    reports = [event for event in events if isinstance(event, EpochReport)]
+    assert len(steps) >= 2
+    assert [event.factor for event in steps] == [0.5 ** (n + 1) for n in range(len(steps))]
+    assert all("the loss became" in event.why or "a weight" in event.why for event in steps)
+    assert reports[-1].epoch == 12
+    assert reports[-1].loss < 2.0  # it has learned; it began at some 17
+    assert reports[-1].learning_rate == 30 * steps[-1].factor
+    finished = events[-1]
+    assert isinstance(finished, Finished)
+    assert (finished.status, finished.epochs) == ("done", 12)
+    assert read_model(finished.run).parameters.theta.any()
+
+
+def test_the_history_tells_of_the_epochs_that_were_not_undone(tmp_path: Path) -> None:
+    events = list(train_events(halved(tmp_path), output=tmp_path / "run"))
+    lasting: list[EpochReport] = []
+    for event in events:
+        if isinstance(event, EpochReport):
+            assert event.epoch == len(lasting) + 1
+            lasting.append(event)
+        elif isinstance(event, RateHalved):
+            assert event.epoch <= len(lasting)
+            assert event.step > 4 * event.epoch
+            del lasting[event.epoch :]
+    history = pl.read_csv(tmp_path / "run" / "history.csv")
+    assert history["epoch"].to_list() == list(range(1, 13))
+    assert history["loss"].to_list() == [report.loss for report in lasting]
+    assert history["loss"].max() < 100  # type: ignore[operator]
+
+
+def test_a_run_whose_rate_was_halved_resumes_to_the_bit_from_every_step(tmp_path: Path) -> None:
+    config = halved(tmp_path)
+    whole = outcome(train(config, output=tmp_path / "whole").run)
+    asked = 0
+
+    def count() -> bool:
+        nonlocal asked
+        asked += 1
+        return False
+
+    train(config, output=tmp_path / "count", stop=count)
+    assert asked > 48  # steps were taken in vain
+    for step in range(1, asked, 2):
+        run = train(config, output=tmp_path / "run", stop=stop_at(step)).run
+        assert outcome(resume(run).run) == whole, step
+
+
+def test_progress_after_going_back_is_kept_although_later_steps_were_saved_before(tmp_path: Path) -> None:
+    config = config_of(tmp_path, HALVED.replace("every: 3 steps", "every: 1 steps, keep: 1"))
+    config.write_text(config.read_text().replace("layers: [4]\n", ""))
+    lost = []
+    newest = 0
+    for event in train_events(config, output=tmp_path / "run"):
+        if isinstance(event, EpochReport):
+            newest = event.epoch
+            lost += [newest] if checkpoints(tmp_path / "run") != [4 * newest] else []
+    assert newest == 12
+    assert lost == []
+
+
+def test_it_gives_up_when_no_rate_helps(tmp_path: Path) -> None:
+    config = config_of(tmp_path, "epochs: 2\nlearning_rate: 1.0e+30\noptimizer: sgd\non_divergence: halve_rate")
+    with pytest.raises(NncliError, match="the loss became"):
+        train(config, output=tmp_path / "run")
+    assert Run.open(tmp_path / "run").load_manifest().status == "failed"
+
+
+# --- threads
+
+
+def blas_threads() -> set[int]:
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "layers", "parts", "threads"),
+    [("1", "[4]", 1, 1), ("2", "[4]", 2, 1), ("2", "[4, batch_norm]", 1, 2), ("auto", "[4]", 1, 1)],
+)
+@pytest.mark.parametrize("go_on", [False, True], ids=["begun", "resumed"])
+def test_the_threads_are_recorded_and_held_within_every_step(
+    tmp_path: Path, wanted: str, layers: str, parts: int, threads: int, go_on: bool
+) -> None:
+    seen: list[Any] = []
+
+    def look() -> bool:
+        seen.append(blas_threads())
+        return False
+
+    before = blas_threads()
+    config = config_of(tmp_path, f"epochs: 2\nthreads: {wanted}", layers)
+    if go_on:
+        run = train(config, output=tmp_path / "run", stop=stop_at(3)).run
+        resume(run, stop=look)
+    else:
+        run = train(config, output=tmp_path / "run", stop=look).run
+    assert seen == [{threads}] * (5 if go_on else 8)
+    manifest = Run.open(run).load_manifest()
+    assert (manifest.parts, manifest.threads) == (parts, threads)
+    assert blas_threads() == before
+
+
+def test_a_resumed_training_is_computed_as_it_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = config_of(tmp_path, "epochs: 2")
+    monkeypatch.setattr("nncli.pipeline.prepare.execution.choose_threads", lambda *_: Threads(parts=2, blas=1))
+    whole = outcome(train(config, output=tmp_path / "whole").run)
+    run = train(config, output=tmp_path / "run", stop=stop_at(3)).run
+    monkeypatch.undo()  # what would be chosen now is one part
+    assert outcome(resume(run).run) == whole
+    assert Run.open(run).load_manifest().parts == 2
+
+
+# --- whoever leaves
+
+
+def test_a_reader_who_leaves_a_resumed_training_can_come_back(tmp_path: Path) -> None:
+    config = config_of(tmp_path, "epochs: 6\ncheckpoint: {every: 1 epoch}")
+    whole = outcome(train(config, output=tmp_path / "whole").run)
+    run = train(config, output=tmp_path / "run", stop=stop_at(3)).run
+    while True:
+        events: Iterator[object] = resume_events(run)
+        next(events)
+        event = next(events)
+        if isinstance(event, Finished):
+            break
+        events.close()  # type: ignore[attr-defined]
+        assert Run.open(run).load_manifest().status == "stopped"
+    assert outcome(run) == whole

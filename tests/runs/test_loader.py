@@ -1,0 +1,397 @@
+"""A run directory is read with suspicion: damaged, swapped, hostile or newer, it is refused, and nothing runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import struct
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nncli import predict, train
+from nncli.data.io.formats import read_table
+from nncli.data.table import Table
+from nncli.errors import RunError
+from nncli.model import FORMAT
+from nncli.runs.loader import read_manifest
+from nncli.runs.manifest import CONFIG, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
+from nncli.runs.run import Run
+from tests.cli.support import DATA
+from tests.runs.support import Damage, changed, damaged, in_a_process_of_its_own, signed
+
+READ = (MODEL, WEIGHTS, MANIFEST)
+
+
+@pytest.fixture
+def copy(penguins: Path, tmp_path: Path) -> Path:
+    """A run directory to be damaged."""
+    return Path(shutil.copytree(penguins, tmp_path / "elsewhere" / "copy"))
+
+
+def refused(run: Path) -> RunError:
+    with pytest.raises(RunError) as caught:
+        predict(run, DATA / "penguins.csv")
+    assert caught.value.exit_code == 5
+    assert caught.value.hint
+    return caught.value
+
+
+def test_a_moved_run_directory_predicts_the_same(copy: Path, penguins: Path) -> None:
+    table = DATA / "penguins.csv"
+    assert predict(copy, table, proba=True).equals(predict(penguins, table, proba=True))
+
+
+def test_a_run_directory_needs_only_model_weights_and_manifest_to_predict(copy: Path) -> None:
+    for name in (CONFIG, HISTORY, METRICS):
+        (copy / name).unlink()
+    shutil.rmtree(copy / "checkpoints")
+    assert len(predict(copy, DATA / "penguins.csv")) == 344
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda content: b"", id="empty"),
+        pytest.param(lambda content: content[: len(content) // 2], id="truncated"),
+        pytest.param(lambda content: b"\xff" + content, id="not text"),
+        pytest.param(lambda content: b"[" * 100_000, id="deep"),
+        pytest.param(lambda content: b"[]", id="a list"),
+        pytest.param(lambda content: b"{}", id="an empty object"),
+        pytest.param(changed(network__outputs=2), id="other outputs"),
+        pytest.param(changed(network__features=3), id="other features"),
+        pytest.param(changed(network__features=10**15, network__layers=[]), id="a network beyond memory"),
+        pytest.param(changed(network__precision="float64"), id="other precision"),
+        pytest.param(
+            changed(network__layers=[{"type": "residual", "layers": [{"type": "dense", "units": 1}]}]),
+            id="layers that cannot be",
+        ),
+        pytest.param(
+            changed(network__embeddings=[{"name": "a", "slots": 3, "width": 2}]), id="an embedding of nothing"
+        ),
+        pytest.param(changed(target__labels=["a"]), id="one class"),
+        pytest.param(changed(target__labels=["a", "b"]), id="fewer classes"),
+        pytest.param(changed(loss={"type": "mse"}), id="a loss for numbers"),
+        pytest.param(changed(encoder__columns__1__scale=-1.0), id="a negative scale"),
+        pytest.param(changed(encoder__columns__1__edges=[2.0, 1.0]), id="edges that descend"),
+        pytest.param(changed(encoder__columns__1__center=float("nan")), id="NaN"),
+        pytest.param(changed(temperature=0.0), id="a temperature of 0"),
+        pytest.param(changed(surprise=1), id="an unknown key"),
+    ],
+)
+def test_a_model_that_cannot_be_is_refused_even_when_its_checksum_agrees(copy: Path, damage: Damage) -> None:
+    damaged(copy, MODEL, damage)
+    assert "checksum" not in refused(copy).message
+
+
+@pytest.mark.parametrize("name", [MODEL, MANIFEST])
+def test_a_newer_format_asks_for_a_newer_nncli(copy: Path, name: str) -> None:
+    (copy / name).write_bytes(changed(format=FORMAT + 1, whatever=1)((copy / name).read_bytes()))
+    error = refused(copy)
+    assert name in str(error.place)
+    assert f"format {FORMAT + 1}" in error.message
+    assert "newer nncli" in str(error.hint)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda content: b"", id="empty"),
+        pytest.param(lambda content: b"[" * 100_000, id="deep"),
+        pytest.param(lambda content: b"{}", id="an empty object"),
+        pytest.param(changed(surprise=1), id="an unknown key"),
+        pytest.param(changed(files={}), id="no checksums"),
+        pytest.param(changed(files__weights="0"), id="a file that no run has"),
+        pytest.param(changed(status="finished"), id="an unknown status"),
+    ],
+)
+def test_a_manifest_that_cannot_be_is_refused(copy: Path, damage: Damage) -> None:
+    (copy / MANIFEST).write_bytes(damage((copy / MANIFEST).read_bytes()))
+    assert MANIFEST in str(refused(copy)) or "checksum" in str(refused(copy))
+
+
+def test_a_number_target_that_does_not_fit_itself_or_the_rest_is_refused(line: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(line, tmp_path / "copy"))
+    whole = (copy / MODEL).read_bytes()
+    for change in (changed(target__scales=[1.0, 1.0]), changed(temperature=2.0)):
+        (copy / MODEL).write_bytes(whole)
+        damaged(copy, MODEL, change)
+        with pytest.raises(RunError, match="do not fit"):
+            predict(copy, DATA / "linear.csv")
+
+
+def test_an_embedding_of_other_columns_than_the_numbers_is_refused(line: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(line, tmp_path / "copy"))
+    damaged(copy, MODEL, changed(network__numeric=[1], network__numeric_embedding={"type": "periodic"}))
+    with pytest.raises(RunError, match="do not fit"):
+        predict(copy, DATA / "linear.csv")
+
+
+def rewritten(copy: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    arrays = {name: array.copy() for name, array in safetensors.numpy.load_file(copy / WEIGHTS).items()}
+    change(arrays)
+    (copy / WEIGHTS).write_bytes(safetensors.numpy.save(arrays))
+    signed(copy)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda a: a.pop("output.bias"), "in one and not the other"),
+        (lambda a: a.update(more=np.zeros(1, np.float32)), "in one and not the other"),
+        (lambda a: a.update({"output.bias": np.zeros(4, np.float32)}), "shape"),
+        (lambda a: a.update({"output.bias": np.zeros(3, np.float64)}), "shape"),
+        (lambda a: a["output.bias"].fill(np.nan), "finite"),
+        (lambda a: a["output.weight"].fill(np.inf), "finite"),
+        (lambda a: a["output.bias"].fill(-np.inf), "finite"),
+    ],
+)
+def test_weights_that_do_not_belong_are_refused(
+    copy: Path, change: Callable[[dict[str, Any]], object], said: str
+) -> None:
+    rewritten(copy, change)
+    assert said in refused(copy).message
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_missing_file_is_told(copy: Path, name: str) -> None:
+    (copy / name).unlink()
+    assert name in str(refused(copy))
+    (copy / name).mkdir()
+    assert name in str(refused(copy))
+
+
+# --- every bit
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose files are as small as they come."""
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "t.csv").write_text("x,y\n" + "".join(f"{n},{3 * n}\n" for n in range(20)))
+    (folder / "c.yaml").write_text("data: {path: t.csv, target: y}\nlayers: []\nepochs: 1\n")
+    return train(folder / "c.yaml", output=folder / "run").run
+
+
+TABLE = read_table(DATA / "linear.csv", missing=())
+XS = Table(TABLE.frame.select(x="x1"), "xs")
+
+
+def answer(run: Path) -> bytes | None:
+    """The predictions' bits, or None when the run is refused."""
+    try:
+        return Run.open(run).load_model().predict(XS).values.tobytes()
+    except RunError:
+        return None
+
+
+def flips(content: bytes) -> Iterator[bytes]:
+    for at in range(len(content)):
+        for bit in range(8):
+            flipped = bytearray(content)
+            flipped[at] ^= 1 << bit
+            yield bytes(flipped)
+
+
+def tried(tiny: Path, folder: Path, name: str, contents: Iterator[bytes]) -> list[bytes]:
+    """The contents of a file with which a run predicts, and not what it should. Files that are refused are right."""
+    copy = Path(shutil.copytree(tiny, folder / "copy"))
+    right, wrong = answer(tiny), []
+    assert right is not None
+    with (copy / name).open("wb", buffering=0) as file:
+        for content in contents:
+            file.seek(0)
+            file.truncate()
+            file.write(content)
+            if answer(copy) not in (None, right):
+                wrong.append(content)
+    return wrong
+
+
+@pytest.mark.parametrize("name", READ)
+def test_every_flipped_bit_is_detected_or_harmless(tiny: Path, tmp_path: Path, name: str) -> None:
+    assert tried(tiny, tmp_path, name, flips((tiny / name).read_bytes())) == []
+
+
+@pytest.mark.parametrize("name", [MODEL, WEIGHTS])
+def test_every_flipped_bit_of_what_is_predicted_with_is_detected(tiny: Path, tmp_path: Path, name: str) -> None:
+    copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
+    for content in list(flips((tiny / name).read_bytes()))[::7]:
+        (copy / name).write_bytes(content)
+        assert answer(copy) is None
+
+
+def test_every_flipped_bit_of_the_manifest_is_detected_or_says_the_same(tiny: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
+    said = read_manifest(tiny)
+    for content in flips((tiny / MANIFEST).read_bytes()):
+        (copy / MANIFEST).write_bytes(content)
+        with suppress(RunError):
+            assert read_manifest(copy) == said
+
+
+def test_a_manifest_of_an_earlier_nncli_has_no_checksum_and_is_read(tiny: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
+    document = json.loads((copy / MANIFEST).read_bytes())
+    assert document.pop("checksum")
+    (copy / MANIFEST).write_text(json.dumps(document))
+    assert answer(copy) == answer(tiny)
+
+
+@pytest.mark.parametrize("name", READ)
+def test_every_truncation_is_detected(tiny: Path, tmp_path: Path, name: str) -> None:
+    whole = (tiny / name).read_bytes()
+    copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
+    for length in range(len(whole) - (name == MANIFEST)):  # the manifest's last line feed says nothing
+        (copy / name).write_bytes(whole[:length])
+        assert answer(copy) is None, length
+    (copy / name).write_bytes(whole + b"\0")
+    assert answer(copy) is None
+
+
+@pytest.mark.parametrize("name", READ)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_damage_is_met_with_the_same_prediction_or_a_run_error(
+    copy: Path, penguins: Path, data: st.DataObject, name: str
+) -> None:
+    content = bytearray((penguins / name).read_bytes())
+    for _ in range(data.draw(st.integers(0, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(len(content) - 40, len(content)))
+    (copy / name).write_bytes(bytes(content[:cut]))
+    if data.draw(st.booleans()) and name != MANIFEST:
+        signed(copy)
+    try:
+        Run.open(copy).load_model()
+    except RunError:
+        pass
+    finally:
+        for original in READ:
+            (copy / original).write_bytes((penguins / original).read_bytes())
+
+
+# --- swapped
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_file_of_another_run_is_refused(tiny: Path, tmp_path: Path, name: str) -> None:
+    config = tiny.parent / "c.yaml"
+    other = train(config, output=tmp_path / "other", assignments=["seed=1"]).run
+    assert answer(other) != answer(tiny)
+    if (other / name).read_bytes() == (tiny / name).read_bytes():
+        pytest.fail("the runs are not different enough")
+    copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
+    shutil.copy(other / name, copy / name)
+    with pytest.raises(RunError, match="checksum"):
+        Run.open(copy).load_model()
+
+
+# --- hostile
+
+
+def safetensors_of(header: bytes, body: bytes) -> bytes:
+    return struct.pack("<Q", len(header)) + header + body
+
+
+def test_a_name_that_comes_twice_in_the_weights_is_refused(tiny: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
+    entry = '{"dtype":"F32","shape":[1],"data_offsets":[%d,%d]}'
+    bias, again = entry % (0, 4), entry % (4, 8)
+    weight = '{"dtype":"F32","shape":[1,1],"data_offsets":[8,12]}'
+    header = f'{{"output.bias":{bias},"output.bias":{again},"output.weight":{weight}}}'.encode()
+    (copy / WEIGHTS).write_bytes(safetensors_of(header, np.ones(3, np.float32).tobytes()))
+    signed(copy)
+    with pytest.raises(RunError, match="does not hold weights"):
+        Run.open(copy).load_model()
+
+
+@pytest.mark.parametrize("length", [10**9, 2**63, 2**64 - 1])
+def test_a_header_that_claims_to_be_huge_is_refused(tiny: Path, tmp_path: Path, length: int) -> None:
+    copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
+    content = (copy / WEIGHTS).read_bytes()
+    (copy / WEIGHTS).write_bytes(struct.pack("<Q", length) + content[8:])
+    signed(copy)
+    with pytest.raises(RunError, match="does not hold weights"):
+        Run.open(copy).load_model()
+
+
+class Trap:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (os.mkdir, (str(self.path),))
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_pickle_is_refused_and_never_opened(tiny: Path, tmp_path: Path, name: str) -> None:
+    copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
+    sprung = tmp_path / "sprung"
+    (copy / name).write_bytes(pickle.dumps(Trap(sprung)))
+    if name != MANIFEST:
+        signed(copy)
+    with pytest.raises(RunError):
+        Run.open(copy).load_model()
+    assert not sprung.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links want privileges")
+@pytest.mark.parametrize("name", READ)
+@pytest.mark.parametrize("where", ["outside", "inside"])
+def test_a_symbolic_link_is_refused(copy: Path, tmp_path: Path, name: str, where: str) -> None:
+    target = (copy if where == "inside" else tmp_path) / "moved"
+    (copy / name).rename(target)
+    (copy / name).symlink_to(target)
+    error = refused(copy)
+    assert "links" in error.message
+    assert name in str(error.place)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="named pipes")
+@pytest.mark.parametrize("name", READ)
+def test_a_pipe_that_would_never_end_is_refused(copy: Path, name: str) -> None:
+    (copy / name).unlink()
+    os.mkfifo(copy / name)
+    assert "not a plain file" in refused(copy).message
+
+
+LOAD = """
+from nncli.errors import RunError
+from nncli.runs.run import Run
+try:
+    Run.open(path).load_model()
+except RunError as error:
+    print(error.message)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+@pytest.mark.parametrize("name", READ)
+def test_memory_stays_bounded_when_a_file_is_huge(copy: Path, name: str) -> None:
+    with (copy / name).open("r+b") as file:
+        file.truncate(20 * 2**30)  # a hole: it takes no room on the disk
+    said, peak = in_a_process_of_its_own(LOAD, copy)
+    assert "more than the file can rightly have" in said
+    assert peak < 256 * 2**20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_a_network_that_the_model_claims_and_no_memory_holds_is_never_made(copy: Path) -> None:
+    layers = [{"type": "dense", "units": 10**9, "activation": {"type": "relu"}}] * 3
+    damaged(copy, MODEL, changed(network__layers=layers))
+    said, peak = in_a_process_of_its_own(LOAD, copy)
+    assert "does not belong" in said or "shape" in said
+    assert peak < 256 * 2**20

@@ -1,0 +1,346 @@
+"""The run directory: never overwritten, made whole or not at all, and held by one training at a time."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from nncli import train
+from nncli.commands.train import resume
+from nncli.config.loading import load_config
+from nncli.errors import NncliError, RunError, UsageError
+from nncli.model import ModelSpec
+from nncli.runs.filenames import LOCK, RECORD
+from nncli.runs.manifest import CHECKPOINTS, CONFIG, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS, Manifest
+from nncli.runs.run import Run
+from nncli.utils.atomic_files import TEMPORARY_SUFFIX
+from tests.cli.support import DATA, ROOT, Cli, start
+
+FILES = {CONFIG, WEIGHTS, MODEL, HISTORY, METRICS, MANIFEST}
+
+
+@pytest.fixture(scope="module")
+def parts(penguins: Path) -> tuple[Any, ModelSpec, Manifest]:
+    """What a new run directory is made of."""
+    model = ModelSpec.model_validate_json((penguins / MODEL).read_bytes())
+    manifest = Manifest.model_validate_json((penguins / MANIFEST).read_bytes())
+    return load_config(penguins / CONFIG), model, manifest.model_copy(update={"status": "running"})
+
+
+Parts = tuple[Any, ModelSpec, Manifest]
+
+
+def made(wanted: Path, parts: Parts) -> Path:
+    """A run directory, as it is before the first step; left again."""
+    with Run.create(wanted, *parts) as run:
+        return run.path
+
+
+def test_an_existing_directory_gets_a_number(tmp_path: Path, parts: Parts) -> None:
+    wanted = tmp_path / "deep" / "run"
+    assert [made(wanted, parts).name for _ in range(3)] == ["run", "run-2", "run-3"]
+
+
+def test_an_existing_file_gets_a_number_too(tmp_path: Path, parts: Parts) -> None:
+    (tmp_path / "run").write_text("mine")
+    assert made(tmp_path / "run", parts).name == "run-2"
+    assert (tmp_path / "run").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links want privileges")
+def test_a_link_that_leads_nowhere_is_a_name_that_is_taken(tmp_path: Path, parts: Parts) -> None:
+    (tmp_path / "run").symlink_to(tmp_path / "nowhere")
+    assert made(tmp_path / "run", parts).name == "run-2"
+
+
+def test_many_at_once_each_get_their_own(tmp_path: Path, parts: Parts) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        paths = list(pool.map(lambda _: made(tmp_path / "run", parts), range(40)))
+    assert len(set(paths)) == 40
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in paths}
+
+
+def test_it_knows_its_configuration_and_its_own_name_from_the_first_moment_on(tmp_path: Path, parts: Parts) -> None:
+    made(tmp_path / "run", parts)
+    with Run.create(tmp_path / "run", *parts) as run:
+        assert {path.name for path in run.path.iterdir()} == {CONFIG, MODEL, MANIFEST, LOCK}
+        assert load_config(run.path / CONFIG).output == str(tmp_path / "run-2")
+        assert run.load_manifest().status == "running"
+        assert list(tmp_path.glob(".*")) == []
+
+
+@pytest.mark.parametrize("name", [".", "", "/"])
+def test_a_folder_without_a_name_of_its_own_is_refused(name: str, parts: Parts) -> None:
+    with pytest.raises(UsageError, match="exists"):
+        made(Path(name), parts)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are Unicode")
+def test_a_name_that_is_not_utf_8_is_refused(tmp_path: Path, parts: Parts) -> None:
+    with pytest.raises(UsageError, match="UTF-8"):
+        made(tmp_path / os.fsdecode(b"\xff"), parts)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_through_a_file_is_refused(tmp_path: Path, parts: Parts) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NncliError, match="cannot make the run directory"):
+        made(tmp_path / "file" / "run", parts)
+
+
+def test_a_name_that_is_too_long_is_refused(tmp_path: Path, parts: Parts) -> None:
+    with pytest.raises(NncliError, match="cannot make the run directory"):
+        made(tmp_path / ("a" * 300), parts)
+    with pytest.raises(RunError, match="no such run"):
+        Run.open(tmp_path / ("a" * 300))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_run_directory_is_refused(tmp_path: Path, parts: Parts) -> None:
+    with pytest.raises(RunError, match="no such run directory"):
+        Run.open(tmp_path / "nothing")
+    with pytest.raises(RunError, match="not a run directory"):
+        Run.open(tmp_path)
+    (tmp_path / CONFIG).write_text("")
+    with pytest.raises(RunError, match="not a run directory") as caught:
+        Run.open(tmp_path)
+    assert "Is this the right path?" in str(caught.value.hint)
+    with pytest.raises(RunError, match="this is a file, not a run directory"):
+        Run.open(tmp_path / CONFIG)
+
+
+def test_of_a_folder_of_runs_these_are_named(tmp_path: Path, parts: Parts) -> None:
+    made(tmp_path / "folds" / "1", parts)
+    with pytest.raises(RunError, match="not a run directory") as caught:
+        Run.open(tmp_path / "folds")
+    assert caught.value.hint == "Name one of the runs in it: '1'."
+    (tmp_path / RECORD).write_text("{}")
+    with pytest.raises(RunError, match="not a run directory") as caught:
+        Run.open(tmp_path)
+    assert caught.value.hint == f"It is a cross-validation; name one of its runs in {tmp_path / 'folds'}: '1'."
+
+
+def test_a_run_that_is_not_trained_yet_does_not_predict(tmp_path: Path, parts: Parts) -> None:
+    run = Run.open(made(tmp_path / "run", parts))
+    with pytest.raises(RunError, match="has not finished, or failed") as caught:
+        run.load_model()
+    assert f"--resume {run.path}" in str(caught.value.hint)
+
+
+def test_a_run_directory_holds_these_files_and_no_more(penguins: Path) -> None:
+    assert {p.name for p in penguins.iterdir()} == {*FILES, LOCK, CHECKPOINTS}
+
+
+def test_the_history_has_a_row_per_epoch_and_the_metric_by_its_name(penguins: Path) -> None:
+    history = pl.read_csv(penguins / HISTORY)
+    assert history["epoch"].to_list() == list(range(1, 9))
+    names = ["epoch", "loss", "penalty", "val_loss", "val_accuracy", "learning_rate", "is_best", "seconds"]
+    assert history.columns == names
+
+
+def test_the_metrics_are_those_of_the_summary(penguins: Path) -> None:
+    said = json.loads((penguins / METRICS).read_text())
+    for part, rows in (("training", 275), ("validation", 69)):
+        assert said[part]["rows"] == rows
+        assert 0.0 <= said[part]["baseline"]["accuracy"] < said[part]["metrics"]["accuracy"] <= 1.0
+
+
+def test_the_configuration_has_every_default_and_reads_as_itself(penguins: Path, tmp_path: Path) -> None:
+    config = load_config(penguins / CONFIG)
+    written = (penguins / CONFIG).read_text()
+    for key in type(config).model_fields:
+        assert f"\n{key}:" in written
+    assert config.loss is not None
+    assert config.learning_rate is not None
+    assert config.data.features is not None
+    Run(tmp_path).save_config(config)
+    assert (tmp_path / CONFIG).read_text() == written
+
+
+@pytest.mark.parametrize("kind", ["penguins", "line", "pair"])
+def test_the_configuration_trains_the_same_weights_to_the_bit(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    first: Path = request.getfixturevalue(kind)
+    again = train(first / CONFIG, output=tmp_path / "again").run
+    for name in (WEIGHTS, MODEL):
+        assert (again / name).read_bytes() == (first / name).read_bytes()
+
+
+# --- locked
+
+
+@pytest.fixture
+def copy(line: Path, tmp_path: Path) -> Path:
+    """A trained run, to be gone on with."""
+    return Path(shutil.copytree(line, tmp_path / "copy"))
+
+
+def test_a_run_that_is_held_is_refused(copy: Path) -> None:
+    run = Run.open(copy)
+    with run.locked(), pytest.raises(RunError, match="another training is writing"), Run(copy).locked():
+        pass
+    with Run(copy).locked():
+        pass
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from nncli.runs.run import Run
+with Run(Path(sys.argv[1])).locked():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def holder(run: Path) -> subprocess.Popen[bytes]:
+    """A process that holds a run."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(run)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout
+    assert process.stdout.readline() == b"held\n"
+    return process
+
+
+def test_a_run_that_another_process_holds_is_refused_and_a_killed_one_s_lock_does_not_block(
+    nncli: Cli, copy: Path
+) -> None:
+    before = {path.name: path.read_bytes() for path in copy.iterdir() if path.is_file()}
+    with holder(copy) as process:
+        done = nncli("train", "--resume", copy, "--set", "epochs=21").check(5)
+        assert "another training is writing this run" in done.err
+        assert {path.name: path.read_bytes() for path in copy.iterdir() if path.is_file()} == before
+        assert len(nncli("predict", copy, DATA / "linear.csv").check().out) > 0  # readers need no lock
+        process.kill()
+    nncli("train", "--resume", copy, "--set", "epochs=21").check()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_two_trainings_of_one_run_the_second_is_refused(nncli: Cli, copy: Path) -> None:
+    with start("train", "--resume", copy, "--set", "epochs=100000000") as process:
+        assert process.stderr
+        while b"epoch" not in process.stderr.readline():
+            pass
+        assert "another training" in nncli("train", "--resume", copy).check(5).err
+        assert "another training" in nncli("train", "--resume", copy, "--set", "epochs=100000000").check(5).err
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 130
+    with Run(copy).locked():
+        pass
+
+
+# --- leftovers
+
+
+def test_half_made_directories_are_cleared_by_the_next_run(tmp_path: Path, parts: Parts) -> None:
+    leftover = tmp_path / f".run.0123456789ab{TEMPORARY_SUFFIX}"
+    leftover.mkdir()
+    (leftover / MODEL).write_text("half")
+    (leftover / LOCK).touch()
+    other = tmp_path / f".other.0123456789ab{TEMPORARY_SUFFIX}"
+    other.mkdir()
+    made(tmp_path / "run", parts)
+    assert not leftover.exists()
+    assert other.exists()  # it is of another name
+
+
+def test_a_directory_that_is_being_made_is_no_leftover(tmp_path: Path, parts: Parts) -> None:
+    making = tmp_path / f".run.0123456789ab{TEMPORARY_SUFFIX}"
+    making.mkdir()
+    with holder(making) as process:
+        made(tmp_path / "run", parts)
+        assert making.exists()
+        assert process.stdin
+        process.stdin.close()
+    made(tmp_path / "run", parts)
+    assert not making.exists()
+
+
+def test_leftovers_inside_a_run_are_ignored_by_readers_and_cleared_by_the_next_training(nncli: Cli, copy: Path) -> None:
+    expected = nncli("predict", copy, DATA / "linear.csv").check().out
+    leftovers = [
+        copy / f".{WEIGHTS}.123{TEMPORARY_SUFFIX}",
+        copy / CHECKPOINTS / f".{1:012d}.safetensors.9{TEMPORARY_SUFFIX}",
+    ]
+    for path in leftovers:
+        path.write_bytes(b"half")
+    assert nncli("predict", copy, DATA / "linear.csv").check().out == expected
+    resume(copy)
+    assert not any(path.exists() for path in leftovers)
+    assert nncli("predict", copy, DATA / "linear.csv").check().out == expected
+
+
+def test_a_training_that_cannot_begin_leaves_nothing_half_made(tmp_path: Path, parts: Parts) -> None:
+    with pytest.raises(ZeroDivisionError), Run.create(tmp_path / "run", *parts):
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+# --- links
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links want privileges")
+@pytest.mark.parametrize("name", [*sorted(FILES), LOCK, CHECKPOINTS])
+def test_a_training_never_writes_through_a_link(copy: Path, tmp_path: Path, name: str) -> None:
+    outside = tmp_path / "outside"
+    if (copy / name).is_dir():
+        shutil.copytree(copy / name, outside)
+        shutil.rmtree(copy / name)
+    else:
+        shutil.copy(copy / name, outside)
+        (copy / name).unlink()
+    (copy / name).symlink_to(outside)
+
+    def seen() -> object:
+        if outside.is_dir():
+            return {path.name: path.read_bytes() for path in outside.iterdir()}
+        return outside.read_bytes()
+
+    before = seen()
+    with pytest.raises(RunError, match="links") as caught:
+        resume(copy, assignments=["epochs=21"])
+    assert name in str(caught.value)
+    assert seen() == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links want privileges")
+def test_a_checkpoint_that_is_a_link_is_refused(copy: Path, tmp_path: Path) -> None:
+    (file,) = (copy / CHECKPOINTS).iterdir()
+    file.rename(tmp_path / "outside")
+    file.symlink_to(tmp_path / "outside")
+    with pytest.raises(RunError, match="links"):
+        resume(copy, assignments=["epochs=21"])
+
+
+@pytest.mark.parametrize("nth", range(1, 5))
+@pytest.mark.parametrize("relative", [True, False])
+def test_an_error_while_it_is_made_names_the_directory_that_was_asked_for(
+    here: Path, parts: Parts, monkeypatch: pytest.MonkeyPatch, nth: int, relative: bool
+) -> None:
+    real, calls = os.fsync, []
+
+    def fail(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) >= nth:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(NncliError, match="No space left") as caught:
+        made(Path("deep/run") if relative else here / "deep" / "run", parts)
+    assert str(Path("deep", "run")) in str(caught.value)
+    assert TEMPORARY_SUFFIX not in str(caught.value)

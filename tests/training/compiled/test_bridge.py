@@ -1,0 +1,451 @@
+"""Trainings by compiled loops: NumPy's within float32, the same bits however they are cut, and stopped in time.
+
+Tolerances are what some steps in float32 make of sums in another order.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nncli.data.batches.batches import Batches
+from nncli.data.batches.dataset import Examples
+from nncli.nn.layers.base import Training
+from nncli.nn.losses import CrossEntropy, LossBase, Mse
+from nncli.nn.network import Network
+from nncli.optim.optimizers import Adam, AdamW, Sgd
+from nncli.optim.schedules import ConstantRate, CosineRate, ReduceOnPlateau
+from nncli.training import loop
+from nncli.training.arguments import Plan
+from nncli.training.compiled.support import hindrance
+from nncli.training.epoch import DivergedError, Wish
+from nncli.training.loop import EpochReport, Paused, RateHalved, fit
+from nncli.training.parallel import spans
+from nncli.training.state import Snapshot, State, Streams
+from tests.cli.support import ROOT
+from tests.training.test_step import example_rows
+
+pytest.importorskip("numba")
+pytest.importorskip("scipy")
+
+from nncli.training.compiled import bridge as compiled
+from nncli.training.compiled import kernels
+
+ROWS = 45
+
+
+def dense(units: int, activation: Any, **options: Any) -> dict[str, Any]:
+    return {"type": "dense", "units": units, "activation": activation, **options}
+
+
+def network_of(*layers: Any, features: int = 3, outputs: int = 1, precision: str = "float32") -> Network:
+    parts = {"features": features, "layers": layers, "outputs": outputs, "precision": precision}
+    return Network.model_validate(parts)
+
+
+SMOOTH = [dense(7, "tanh"), dense(5, "sigmoid"), dense(4, "identity")]
+NETWORKS = {
+    "linear": network_of(),
+    "one_feature": network_of(dense(4, "tanh"), features=1),
+    "relu": network_of(dense(16, "relu"), dense(8, "relu")),
+    "leaky": network_of(dense(8, "leaky_relu"), dense(6, {"type": "leaky_relu", "slope": 0.2})),
+    "smooth": network_of(*SMOOTH),
+    "no_bias": network_of(dense(6, "relu", bias=False), dense(5, "tanh"), dense(3, "tanh", bias=False)),
+    "narrow": network_of(dense(1, "tanh"), dense(1, "leaky_relu")),
+    "wide": network_of(dense(130, "relu"), features=40),
+}
+
+
+def plan_of(network: Network, loss: LossBase | None = None, **options: Any) -> Plan:
+    settings: dict[str, Any] = {
+        "batch_size": 8,
+        "epochs": 4,
+        "optimizer": Adam(),
+        "schedule": ConstantRate(initial=0.01),
+        "backend": "numba",
+    }
+    plan = Plan(network=network, loss=loss or Mse(), **settings | options)
+    assert hindrance(plan.network, plan.loss, plan.optimizer) is None
+    return plan
+
+
+def fresh(plan: Plan) -> State:
+    return State.fresh(plan.network, plan.optimizer, Streams.of(1), plan.parts)
+
+
+def trained(plan: Plan, examples: Examples, **options: Any) -> tuple[State, list[EpochReport]]:
+    state = fresh(plan)
+    events = fit(plan, state, examples, **options)
+    return state, [replace(event, seconds=0.0) for event in events if isinstance(event, EpochReport)]
+
+
+def bits(state: State) -> Any:
+    snapshot = state.snapshot()
+    return snapshot.plain, {name: array.tobytes() for name, array in snapshot.arrays.items()}
+
+
+def assert_alike(plan: Plan, examples: Examples) -> None:
+    """The plan leads to the losses and weights that the same plan leads to with NumPy."""
+    state, reports = trained(plan, examples)
+    other, expected = trained(replace(plan, backend="numpy"), examples)
+    np.testing.assert_allclose([r.loss for r in reports], [r.loss for r in expected], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose([r.penalty for r in reports], [r.penalty for r in expected], rtol=1e-4)
+    np.testing.assert_allclose(state.parameters.theta, other.parameters.theta, rtol=1e-3, atol=2e-5)
+    assert (state.step, state.epoch, state.position) == (other.step, other.epoch, other.position)
+    assert state.first_loss == pytest.approx(other.first_loss, rel=1e-5)
+
+
+PARTS = pytest.mark.parametrize("parts", [1, 2, 3])
+
+
+# --- NumPy's numbers
+
+
+@PARTS
+@pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
+@pytest.mark.parametrize("network", [pytest.param(n, id=name) for name, n in NETWORKS.items()])
+def test_a_network_learns_what_it_learns_with_numpy(network: Network, weighted: bool, parts: int) -> None:
+    plan = plan_of(network, parts=parts)
+    assert_alike(plan, example_rows(network, plan.loss, ROWS, weighted=weighted))
+
+
+@PARTS
+@pytest.mark.parametrize(
+    ("loss", "outputs"),
+    [
+        (Mse(), 4),
+        (CrossEntropy(), 1),
+        (CrossEntropy(label_smoothing=0.1), 1),
+        (CrossEntropy(), 3),
+        (CrossEntropy(), 20),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
+def test_a_loss_leads_where_it_leads_with_numpy(loss: LossBase, outputs: int, weighted: bool, parts: int) -> None:
+    network = network_of(dense(8, "tanh"), outputs=outputs)
+    assert_alike(plan_of(network, loss, parts=parts), example_rows(network, loss, ROWS, weighted=weighted))
+
+
+@PARTS
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimizer": Sgd()},
+        {"optimizer": Sgd(momentum=0.9)},
+        {"optimizer": Sgd(momentum=0.9, nesterov=True), "clip_norm": 0.5},
+        {"optimizer": AdamW(weight_decay=0.5)},
+        {"optimizer": Adam(beta1=0.5, beta2=0.9, epsilon=1e-4), "l1": 1e-3},
+        {"l2": 0.1},
+        {"l1": 1e-3, "l2": 1e-2, "clip_norm": 0.1},
+        {"schedule": CosineRate(initial=0.05, warmup=7)},
+        {"schedule": ReduceOnPlateau(initial=0.05, patience=1, warmup=3)},
+        {"batch_size": 1},
+        {"batch_size": 44},
+        {"batch_size": 45},
+        {"batch_size": 1000},
+    ],
+    ids=str,
+)
+def test_an_option_does_what_it_does_with_numpy(options: dict[str, Any], parts: int) -> None:
+    network = network_of(dense(8, "tanh"))
+    assert_alike(plan_of(network, parts=parts, **options), example_rows(network, Mse(), ROWS))
+
+
+@given(
+    widths=st.lists(st.integers(1, 9), max_size=3),
+    kinds=st.lists(st.sampled_from(["tanh", "sigmoid", "relu", "identity", "leaky_relu"]), min_size=3, max_size=3),
+    bias=st.lists(st.booleans(), min_size=3, max_size=3),
+    features=st.integers(1, 5),
+    outputs=st.integers(1, 4),
+    batch=st.integers(1, 20),
+    classes=st.booleans(),
+)
+@settings(max_examples=40, deadline=None)
+def test_any_plain_network_learns_what_it_learns_with_numpy(
+    widths: list[int], kinds: list[str], bias: list[bool], features: int, outputs: int, batch: int, classes: bool
+) -> None:
+    layers = [dense(u, kind, bias=b) for u, kind, b in zip(widths, kinds, bias, strict=False)]
+    network = network_of(*layers, features=features, outputs=outputs)
+    loss = CrossEntropy() if classes else Mse()
+    plan = plan_of(network, loss, batch_size=batch, epochs=2, optimizer=Sgd(momentum=0.5))
+    assert_alike(plan, example_rows(network, loss, 20))
+
+
+def test_one_compilation_does_for_every_training() -> None:
+    for network in (NETWORKS["linear"], network_of(4, outputs=3)):
+        for loss in (Mse(), CrossEntropy()):
+            for parts in (1, 2):
+                examples = example_rows(network, loss, ROWS, weighted=parts == 1)
+                trained(plan_of(network, loss, epochs=1, parts=parts, optimizer=Sgd()), examples)
+                trained(plan_of(network, loss, epochs=1, parts=parts, clip_norm=1.0, l1=1.0), examples)
+    assert len(kernels.stretch.signatures) == 1  # type: ignore[attr-defined]
+    assert len(kernels.gradient.signatures) == 1  # type: ignore[attr-defined]
+
+
+class Kept:
+    """Loops that were kept on disk and are not to be read while a file of theirs is there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.stats = SimpleNamespace(cache_path=str(folder))
+        self.folder, self.calls = folder, 0
+
+    def __call__(self, *arguments: Any) -> None:
+        self.calls += 1
+        if list(self.folder.glob("kernels.*")):
+            raise EOFError
+
+
+def test_compiled_loops_that_cannot_be_read_are_removed_and_compiled_anew(tmp_path: Path) -> None:
+    for name in ("kernels.stretch-9.py311.nbi", "kernels.sgd-8.py311.1.nbc", "other.f-1.py311.nbi", "layers.pyc"):
+        (tmp_path / name).write_bytes(b"")
+    loop = Kept(tmp_path)
+    compiled._ready(loop, 1, 2)
+    assert loop.calls == 2
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["layers.pyc", "other.f-1.py311.nbi"]
+    compiled._ready(loop)
+    assert loop.calls == 3
+
+
+@pytest.mark.skipif(not version("numba").startswith(compiled.TRIED), reason="Numba's inside may be another")
+def test_a_loop_that_was_kept_comes_without_what_only_compiling_needs_and_is_compiled_into_others() -> None:
+    program = """
+import sys
+import numba
+import numpy as np
+from nncli.training.compiled import kernels
+from nncli.training.compiled import bridge as compiled
+from nncli.training.compiled.support import load
+assert load("numba") is None
+if sys.argv[1] == "of an untried version":
+    compiled.TRIED = "none"
+compiled._ready(kernels.finite, np.ones(3, np.float32))
+if sys.argv[1] == "of an untried version":
+    assert "numba.core.typing.listdecl" in sys.modules
+if sys.argv[1] == "kept":
+    assert "numba.core.typing.listdecl" not in sys.modules
+    twice = numba.njit(lambda v: kernels.finite(v) and kernels.finite(-v))
+    assert twice(np.ones(2, np.float32))
+    assert not twice(np.array([1, np.inf], np.float32))
+"""
+    for state in ("perhaps kept", "kept", "of an untried version"):
+        subprocess.run([sys.executable, "-W", "error", "-c", program, state], cwd=ROOT, check=True)
+
+
+def test_what_is_wrong_with_the_loops_themselves_is_raised(tmp_path: Path) -> None:
+    loop = Kept(tmp_path / "none")
+    loop.__class__ = type("Wrong", (Kept,), {"__call__": lambda self: 1 / 0})
+    with pytest.raises(ZeroDivisionError):
+        compiled._ready(loop)
+
+
+# --- backward is the derivative of forward
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
+@pytest.mark.parametrize(("loss", "outputs"), [(Mse(), 2), (CrossEntropy(label_smoothing=0.1), 1), (CrossEntropy(), 4)])
+@pytest.mark.parametrize("layers", [[], SMOOTH, [dense(6, "relu"), dense(5, "leaky_relu", bias=False)]])
+def test_the_gradient_is_the_derivative_of_the_loss_in_float64(
+    layers: list[Any], loss: LossBase, outputs: int, weighted: bool
+) -> None:
+    network, n = network_of(*layers, outputs=outputs), 11
+    double = network_of(*layers, outputs=outputs, precision="float64")
+    examples = example_rows(network, loss, n, weighted=weighted)
+    parameters = network.initialise(np.random.default_rng(3))
+    batches = Batches(examples, n, np.random.default_rng(4))
+    batches.shuffle()
+    told = compiled.tell(plan_of(network, loss), batches)
+    value = sum(compiled.bind_gradient(told, parameters, batches, span, n)(0) for span in spans(n, 1))
+
+    exact = double.layout.empty("float64")
+    exact.theta[...] = parameters.theta
+    bound = double.bind(exact, n, training=Training(np.random.default_rng(0)))
+    bound.X[...] = examples.X[batches.order]
+    w = None if examples.weights is None else examples.weights[batches.order].astype(float)
+    y = examples.y[batches.order]
+    head = loss.bind(bound.Z, y.astype(float) if loss.task == "numbers" else y, w)
+
+    def at() -> float:
+        bound.forward()
+        return head.forward()
+
+    assert value == pytest.approx(at(), rel=1e-5)
+    for i in range(exact.theta.size):
+        middle, values = exact.theta[i], []
+        for t in (middle - 1e-6, middle + 1e-6):
+            exact.theta[i] = t
+            values.append(at())
+        exact.theta[i] = middle
+        assert parameters.grad[i] == pytest.approx((values[1] - values[0]) / 2e-6, rel=1e-4, abs=1e-6)
+
+
+# --- the same bits however it is cut
+
+CUT = plan_of(network_of(*SMOOTH, outputs=3), CrossEntropy(), optimizer=AdamW(), l2=1e-3, clip_norm=1.0)
+EXAMPLES = example_rows(CUT.network, CUT.loss, ROWS, weighted=True)
+
+
+@pytest.mark.parametrize("schedule", [ConstantRate(initial=0.01), CosineRate(initial=0.05, warmup=7)])
+@pytest.mark.parametrize("ahead", [2, 3, 5, 10**9])
+def test_stretches_of_any_length_give_the_same_bits(ahead: int, schedule: Any) -> None:
+    plan = replace(CUT, schedule=schedule, epochs=8)
+    asked: list[int] = []
+
+    def after_batch(step: int) -> Wish:
+        asked.append(step)
+        return Wish.GO_ON
+
+    state, reports = trained(plan, EXAMPLES, ahead=lambda step: ahead, after_batch=after_batch)
+    one, expected = trained(plan, EXAMPLES)
+    assert bits(state) == bits(one)
+    assert reports == expected
+    assert len(asked) < 48  # so they were stretches
+    assert asked == sorted(set(asked))
+
+
+@PARTS
+def test_the_same_seed_gives_the_same_bits(parts: int) -> None:
+    plan = replace(CUT, parts=parts)
+    assert bits(trained(plan, EXAMPLES)[0]) == bits(trained(plan, EXAMPLES)[0])
+
+
+@pytest.mark.parametrize("parts", [2, 3])
+def test_the_bits_do_not_depend_on_the_number_of_threads(parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for threads in (1, 2, 3):
+        monkeypatch.setattr(loop, "cores", lambda threads=threads: threads)
+        found.append(bits(trained(replace(CUT, parts=parts), EXAMPLES)[0]))
+    assert found[0] == found[1] == found[2]
+
+
+def resumed(plan: Plan, state: State) -> tuple[State, list[EpochReport]]:
+    """From what a file would bring back."""
+    snapshot, other = state.snapshot().copied(), fresh(plan)
+    other.restore(Snapshot(snapshot.arrays, json.loads(json.dumps(snapshot.plain))))
+    events = fit(plan, other, EXAMPLES, ahead=lambda step: 4)
+    return other, [replace(event, seconds=0.0) for event in events if isinstance(event, EpochReport)]
+
+
+@PARTS
+def test_stopped_at_any_step_and_resumed_it_ends_in_the_same_bits(parts: int) -> None:
+    plan = replace(CUT, parts=parts)
+    whole, expected = trained(plan, EXAMPLES)
+    state, reports = fresh(plan), 0
+    for event in fit(plan, state, EXAMPLES, after_batch=lambda step: Wish.PAUSE):
+        reports += isinstance(event, EpochReport)
+        assert isinstance(event, EpochReport | Paused)
+        other, rest = resumed(plan, state)
+        assert bits(other) == bits(whole)
+        assert rest == expected[reports:]
+    assert bits(state) == bits(whole)
+
+
+@pytest.mark.parametrize("interval", [1, 4, 5, 7])
+def test_a_pause_is_met_at_its_very_step(interval: int) -> None:
+    met: list[int] = []
+
+    def after_batch(step: int) -> Wish:
+        if step % interval:
+            return Wish.GO_ON
+        met.append(step)
+        return Wish.PAUSE
+
+    trained(CUT, EXAMPLES, after_batch=after_batch, ahead=lambda step: interval - step % interval)
+    assert met == list(range(interval, 25, interval))
+
+
+# --- what diverges
+
+
+def said(plan: Plan, examples: Examples, **options: Any) -> tuple[str, Any]:
+    """The message of a training that diverges, and the state that it leaves."""
+    state = fresh(plan)
+    with pytest.raises(DivergedError) as caught:
+        list(fit(plan, state, examples, **options))
+    return str(caught.value), (state.step, state.position, state.epoch, state.watch.best_epoch)
+
+
+@PARTS
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e38])
+@pytest.mark.parametrize("row", [0, 17, 44])
+@pytest.mark.parametrize("where", ["X", "y"])
+def test_a_loss_that_is_not_finite_stops_at_its_step_with_the_words_of_numpy(
+    parts: int, value: float, row: int, where: str
+) -> None:
+    plan = plan_of(network_of(dense(5, "relu")), parts=parts)
+    examples = example_rows(plan.network, plan.loss, ROWS)
+    getattr(examples, where)[row, 0] = value
+    found = said(plan, examples, ahead=lambda step: 10**9)
+    assert found == said(replace(plan, backend="numpy"), examples)
+    assert "the loss became" in found[0]
+
+
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
+@PARTS
+def test_a_gradient_that_is_not_finite_stops_at_its_step_with_the_words_of_numpy(
+    parts: int, clip_norm: float | None
+) -> None:
+    plan = plan_of(network_of(), CrossEntropy(), parts=parts, clip_norm=clip_norm, epochs=3)
+    examples = example_rows(plan.network, plan.loss, ROWS)
+    examples.X[...] = np.abs(examples.X) * 1e-3
+    examples.X[13] = [3e38, 0.0, 0.0]
+    state = fresh(plan)
+    state.parameters.theta[...] = 0.0  # z is 0, the loss log 2, and dW beyond float32 once weights are heavy
+    examples = replace(examples, weights=np.where(np.arange(ROWS) == 13, 100.0, 1.0).astype(np.float32))
+    words = []
+    for backend in ("numba", "numpy"):
+        other = fresh(plan)
+        other.restore(state.snapshot())
+        with pytest.raises(DivergedError, match="the gradient is no longer a finite number at step") as caught:
+            list(fit(replace(plan, backend=backend), other, examples, ahead=lambda step: 10**9))
+        words.append((str(caught.value), other.step))
+    assert words[0] == words[1]
+
+
+@pytest.mark.parametrize("rate", [1e3, 1e8, 1e25, 1e38])
+@pytest.mark.parametrize("layers", [(), (dense(6, "relu"),), (dense(6, "tanh"),)])
+def test_a_reckless_rate_stops_where_it_stops_with_numpy(rate: float, layers: Any) -> None:
+    plan = plan_of(network_of(*layers), optimizer=Sgd(), schedule=ConstantRate(initial=rate), epochs=30)
+    examples = example_rows(plan.network, plan.loss, ROWS)
+    assert said(plan, examples, ahead=lambda step: 10**9) == said(replace(plan, backend="numpy"), examples)
+
+
+def test_a_training_that_goes_back_does_so_as_with_numpy() -> None:
+    plan = plan_of(network_of(), optimizer=Sgd(), schedule=ConstantRate(initial=50.0), epochs=6, go_back=True)
+    examples = example_rows(plan.network, plan.loss, ROWS)
+    found = []
+    for backend in ("numba", "numpy"):
+        events = fit(replace(plan, backend=backend), fresh(plan), examples, ahead=lambda step: 10**9)
+        found.append([(e.epoch, e.factor, e.why) for e in events if isinstance(e, RateHalved)])
+    assert found[0] == found[1] != []
+
+
+# --- in time
+
+
+def test_a_wish_to_stop_is_asked_for_every_tenth_of_a_second() -> None:
+    network = network_of(dense(32, "tanh"), features=8)
+    plan = plan_of(network, batch_size=4, epochs=10**6)
+    examples = example_rows(network, plan.loss, 40_000)
+    seen: list[float] = []
+
+    def after_batch(step: int) -> Wish:
+        seen.append(time.thread_time())  # this thread's own work, whoever else is at work
+        return Wish.STOP if seen[-1] - seen[0] > 0.5 else Wish.GO_ON
+
+    list(fit(plan, fresh(plan), examples, after_batch=after_batch, ahead=lambda step: 10**9))
+    assert len(seen) > 5
+    assert float(np.median(np.diff(seen))) < 0.1
+    assert float(np.max(np.diff(seen)[3:])) < 0.25

@@ -1,0 +1,177 @@
+"""Which trainings the compiled loops know, what keeps them from the others, and what keeps Numba from working."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from nncli.nn.activations import ElementwiseActivation
+from nncli.nn.layers.dense import Dense
+from nncli.nn.layers.residual import Layer
+from nncli.nn.losses import CrossEntropy, Loss, LossBase, Mse
+from nncli.nn.network import Network
+from nncli.optim.optimizers import Adam, AdamW, Optimizer, OptimizerBase
+from nncli.training.compiled import support as backend
+from nncli.training.compiled.support import COSTS, LONG, hindrance, load, pays
+from tests.cli.support import ROOT
+from tests.unions import members, tag
+
+KNOWN_ACTIVATIONS = {"identity", "relu", "leaky_relu", "sigmoid", "tanh"}
+KNOWN_LOSSES = {"mse", "cross_entropy"}
+KNOWN_OPTIMIZERS = {"sgd", "adam", "adamw"}
+
+
+def network_of(*layers: Any, **options: Any) -> Network:
+    return Network.model_validate({"features": 3, "layers": layers, "outputs": 1} | options)
+
+
+def found(network: Network, loss: LossBase | None = None, optimizer: OptimizerBase | None = None) -> str | None:
+    return hindrance(network, loss or Mse(), optimizer or Adam())
+
+
+@pytest.mark.parametrize("cls", members(ElementwiseActivation), ids=tag)
+def test_an_activation_is_known_or_named(cls: Any) -> None:
+    expected = None if tag(cls) in KNOWN_ACTIVATIONS else f"the activation {tag(cls)}"
+    assert found(network_of(4, {"type": "dense", "units": 3, "activation": tag(cls)})) == expected
+
+
+@pytest.mark.parametrize("cls", members(Layer), ids=tag)
+def test_a_layer_is_known_or_named(cls: Any) -> None:
+    needs: dict[str, Any] = {"dense": {"units": 2}, "residual": {"layers": [4]}}
+    needs |= {name: {"activation": "relu"} for name in ("activation", "parametric")}
+    expected = None if cls is Dense else f"a layer of type {tag(cls)}"
+    assert found(network_of(4, {"type": tag(cls)} | needs.get(tag(cls), {}))) == expected
+
+
+def test_the_parametrisation_ntk_is_named() -> None:
+    assert found(network_of(Dense(units=4, parametrisation="ntk"))) == "the parametrisation ntk"
+    assert found(network_of(Dense(units=4, parametrisation="standard"))) is None
+
+
+@pytest.mark.parametrize("cls", members(Loss), ids=tag)
+def test_a_loss_is_known_or_named(cls: Any) -> None:
+    assert found(network_of(), cls()) == (None if tag(cls) in KNOWN_LOSSES else tag(cls))
+
+
+@pytest.mark.parametrize("cls", members(Optimizer), ids=tag)
+def test_an_optimizer_is_known_or_named(cls: Any) -> None:
+    assert found(network_of(), CrossEntropy(), cls()) == (None if tag(cls) in KNOWN_OPTIMIZERS else tag(cls))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "expected"),
+    [
+        (AdamW.model_validate({"groups": {"bias": {"rate": 0.1}}}), "an optimizer with groups"),
+        (AdamW(decay_schedule="flat_cosine"), "a decay_schedule of flat_cosine"),
+        (AdamW(decay_schedule="constant"), None),
+    ],
+)
+def test_what_an_optimizer_does_beyond_its_step_is_named(optimizer: OptimizerBase, expected: str | None) -> None:
+    assert found(network_of(), CrossEntropy(), optimizer) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, None),
+        ({"precision": "float64"}, "precision float64"),
+        ({"output_activation": "sigmoid"}, "an output_activation"),
+        ({"embeddings": [{"name": "a", "slots": 3, "width": 2}]}, "embeddings"),
+        ({"numeric": [0], "numeric_embedding": "periodic"}, "embeddings"),
+        ({"numeric": [0]}, None),
+        ({"output_parametrisation": "ntk"}, "the parametrisation ntk"),
+        ({"output_parametrisation": "standard", "output_init": "data"}, None),
+        ({"features": 0, "embeddings": [{"name": "a", "slots": 3, "width": 2}]}, "embeddings"),
+    ],
+)
+def test_what_a_network_has_beside_its_layers_is_named(options: dict[str, Any], expected: str | None) -> None:
+    assert found(network_of(4, **options)) == expected
+
+
+def test_it_pays_from_as_many_steps_as_outweigh_the_start() -> None:
+    network = network_of(64)
+    assert not pays(network, 32, 1)
+    assert pays(network, 32, 10**6)
+    assert pays(network, 32, int(COSTS / backend.SAVED_A_STEP))
+    assert pays(network_of(512), 4096, 3 * 10**4) > pays(network_of(4), 4, 3 * 10**4)
+
+
+def test_it_does_not_pay_where_a_step_would_be_deaf_to_signals_for_long() -> None:
+    network = network_of(512)
+    longest = (LONG - 1) // network.layout.decayed
+    assert pays(network, longest, 10**6)
+    assert not pays(network, longest + 1, 10**6)
+
+
+# --- what keeps Numba from working
+
+
+@pytest.mark.parametrize("missing", ["numba", "scipy"])
+def test_where_a_package_is_missing_it_is_named_with_its_mend(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    monkeypatch.setattr(backend, "find_spec", lambda name: None if name == missing else object())
+    assert load("numpy") is None
+    obstacle = load("numba")
+    assert obstacle is not None
+    assert obstacle.what == "Numba is not installed"
+    assert "nncli-train[fast]" in obstacle.mend
+
+
+def loaded(before: str) -> str:
+    """What `load` says in a process of its own, where `before` was done first."""
+    program = f"import os, sys\n{before}\nfrom nncli.training.compiled.support import load\nprint(load('numba'))"
+    command = [sys.executable, "-W", "error", "-c", program]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_a_numba_that_cannot_be_imported_is_met() -> None:
+    pytest.importorskip("numba")
+    assert "cannot be imported" in loaded("sys.modules['scipy.linalg'] = None")
+
+
+def test_numba_reaches_the_blas_without_the_rest_of_scipys_linear_algebra() -> None:
+    pytest.importorskip("numba")
+    pytest.importorskip("scipy")
+    program = """
+import sys
+import numba
+import numpy as np
+from nncli.training.compiled.support import load
+load("numba")
+dot = numba.njit(lambda A: A @ A)
+assert (dot(2 * np.eye(3)) == 4 * np.eye(3)).all()
+assert "scipy.linalg" not in sys.modules
+import scipy.linalg.cython_blas as alone
+import scipy.linalg
+from scipy.linalg import cython_blas, solve
+assert cython_blas is alone and solve(np.eye(2), np.ones(2)).tolist() == [1, 1]
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", program], cwd=ROOT, check=True)
+
+
+def test_where_scipy_keeps_its_blas_elsewhere_it_is_imported_as_anyone_would() -> None:
+    pytest.importorskip("numba")
+    pytest.importorskip("scipy")
+    elsewhere = "from types import SimpleNamespace\nimport nncli.training.compiled.support as b\n"
+    elsewhere += "b.PathFinder = SimpleNamespace(find_spec=lambda name, path: None)"
+    assert loaded(elsewhere) == "None"
+
+
+def test_where_compiled_code_can_be_kept_nowhere_it_is_said_with_the_mend() -> None:
+    pytest.importorskip("numba")
+    nowhere = "os.environ |= {'NUMBA_CACHE_DIR': '/dev/null/x'}\n"
+    nowhere += "import numba.core.caching as c; c.CacheImpl._locator_classes = [c.UserProvidedCacheLocator]"
+    assert "NUMBA_CACHE_DIR" in loaded(nowhere)
+
+
+def test_loops_that_may_not_be_compiled_are_not_used() -> None:
+    pytest.importorskip("numba")
+    assert "NUMBA_DISABLE_JIT" in loaded("os.environ['NUMBA_DISABLE_JIT'] = '1'")
+
+
+def test_where_all_is_there_nothing_is_said() -> None:
+    pytest.importorskip("numba")
+    pytest.importorskip("scipy")
+    assert loaded("") == "None"

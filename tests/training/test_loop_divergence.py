@@ -1,0 +1,161 @@
+"""Numbers that stop being finite: where that is met, what is kept, and how a training goes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nncli.data.batches.dataset import Examples
+from nncli.errors import NncliError
+from nncli.nn.activations import Tanh
+from nncli.nn.embeddings import Embedding
+from nncli.nn.layers.dense import Dense
+from nncli.optim.optimizers import Sgd
+from nncli.optim.schedules import ConstantRate
+from nncli.training.arguments import Plan
+from nncli.training.epoch import DivergedError, Wish
+from nncli.training.loop import EpochReport, Paused, RateHalved, fit
+from tests.training.plans import (
+    bits,
+    fresh,
+    full_plan,
+    network_of,
+    plan_of,
+    reports_of,
+    rows_of,
+    train,
+)
+
+
+@pytest.mark.parametrize("row", [0, 3])
+@pytest.mark.parametrize("embeddings", [(), (Embedding(name="town", slots=3, width=2),)], ids=["numbers", "with codes"])
+def test_a_nan_in_the_data_is_met_at_its_step(row: int, embeddings: tuple[Embedding, ...]) -> None:
+    plan = plan_of(network=network_of(Dense(units=5), embeddings=embeddings), epochs=5, batch_size=29)
+    examples = rows_of(plan)
+    examples.X[row, 1] = np.nan
+    with pytest.raises(
+        DivergedError, match=r"the loss became nan at step 1 \(epoch 1\), first in layers.0; nothing was kept"
+    ):
+        train(plan, examples)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_a_huge_learning_rate_diverges_and_the_error_names_step_epoch_and_rate(precision: Any) -> None:
+    network = network_of(Dense(units=5), Dense(units=5), precision=precision)
+    plan = plan_of(network=network, optimizer=Sgd(), schedule=ConstantRate(initial=1e30), epochs=50)
+    state = fresh(plan)
+    with pytest.raises(DivergedError) as caught:
+        list(fit(plan, state, rows_of(plan)))
+    assert f"at step {state.step} (epoch {state.epoch + 1})" in str(caught.value)
+    assert state.step > 1
+    assert "1e+30" in str(caught.value.hint)
+    assert isinstance(caught.value, NncliError)
+
+
+def poisoned(plan: Plan) -> tuple[Examples, Callable[[int], Wish]]:
+    """Rows that are numbers for two epochs of four steps and no numbers from then on."""
+    examples = rows_of(plan)
+
+    def after_batch(step: int) -> Wish:
+        if step == 8:
+            examples.X[...] = np.nan
+        return Wish.GO_ON
+
+    return examples, after_batch
+
+
+def test_what_was_best_before_a_divergence_is_kept() -> None:
+    plan = plan_of(epochs=9)
+    state = fresh(plan)
+    examples, after_batch = poisoned(plan)
+    reports = reports_of(plan, state, examples, after_batch=after_batch)
+    assert [next(reports).epoch, next(reports).epoch] == [1, 2]
+    best = state.best.theta.copy()
+    with pytest.raises(
+        DivergedError, match=r"at step 9 \(epoch 3\), first in layers.0; the weights of epoch 2 were kept"
+    ):
+        next(reports)
+    assert state.epoch == 2
+    np.testing.assert_array_equal(state.best.theta, best)
+
+
+@pytest.mark.parametrize("epochs", [1, 5])
+def test_weights_that_overflow_in_the_last_step_of_an_epoch_are_never_kept_as_the_best(epochs: int) -> None:
+    plan = plan_of(
+        network=network_of(precision="float32"),
+        optimizer=Sgd(),
+        schedule=ConstantRate(initial=1e300),
+        batch_size=29,
+        epochs=epochs,
+    )
+    state = fresh(plan)
+    with pytest.raises(DivergedError, match=r"a weight .* at step 1 \(epoch 1\), first in output; nothing was kept"):
+        list(fit(plan, state, rows_of(plan)))
+    assert np.isfinite(state.best.theta).all()
+
+
+def wild(**options: Any) -> Plan:
+    network = network_of(Dense(units=5, activation=Tanh()), Dense(units=5), precision="float32")
+    return plan_of(
+        network=network,
+        optimizer=Sgd(),
+        schedule=ConstantRate(initial=options.pop("rate", 50.0)),
+        epochs=options.pop("epochs", 8),
+        go_back=True,
+        **options,
+    )
+
+
+def test_going_back_halves_the_rate_and_trains_all_epochs() -> None:
+    plan = wild()
+    state = fresh(plan)
+    events, stood = [], []
+    for event in fit(plan, state, rows_of(plan)):
+        events.append(event)
+        stood.append(state.epoch)
+    halvings = [event for event in events if isinstance(event, RateHalved)]
+    assert all(
+        event.epoch == epoch for event, epoch in zip(events, stood, strict=True) if not isinstance(event, Paused)
+    )
+    assert [event.factor for event in halvings] == [0.5 ** (n + 1) for n in range(len(halvings))]
+    assert halvings
+    assert all(f"at step {event.step} (epoch" in event.why for event in halvings)
+    assert state.rate_factor == halvings[-1].factor
+    assert (state.epoch, state.step) == (8, 8 * 4)
+    last = events[-1]
+    assert isinstance(last, EpochReport)
+    assert last.loss < 2.0
+    assert last.learning_rate == 50.0 * state.rate_factor
+
+
+def test_an_epoch_that_is_on_its_way_to_diverge_is_not_gone_back_to() -> None:
+    plan = wild(epochs=30)
+    state = fresh(plan)
+    lasting: list[EpochReport] = []
+    for event in fit(plan, state, rows_of(plan)):
+        if isinstance(event, EpochReport):
+            lasting.append(event)
+            assert state.good is not None
+        elif isinstance(event, RateHalved):
+            del lasting[event.epoch :]
+            assert not lasting or lasting[-1].loss <= state.first_loss
+    assert [report.epoch for report in lasting] == list(range(1, 31))
+
+
+def test_what_diverges_at_any_rate_fails_in_the_end() -> None:
+    plan = wild()
+    examples = rows_of(plan)
+    examples.X[3, 1] = np.nan
+    state = fresh(plan)
+    with pytest.raises(DivergedError):
+        list(fit(plan, state, examples))
+    assert state.rate_factor == 2.0**-20
+
+
+def test_a_plan_that_goes_back_changes_nothing_where_nothing_diverges() -> None:
+    plan = full_plan(epochs=4)
+    assert bits(train(replace(plan, go_back=True))[0]) == bits(train(plan)[0])

@@ -1,0 +1,123 @@
+"""How many threads there are is decided by the size of the products, and by nothing in the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from nncli.nn.network import Network
+from nncli.training.thread_policy import WORTH_A_SECOND_THREAD, Threads, choose_threads
+from nncli.utils.threads import cores, held_to
+
+
+def network_of(*layers: Any) -> Network:
+    return Network.model_validate({"features": 64, "layers": layers, "outputs": 1})
+
+
+def threads() -> set[int]:
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+@pytest.mark.parametrize("wanted", [1, 2, 7])
+def test_what_was_asked_for_is_given_in_parts_of_the_batch(wanted: int) -> None:
+    assert choose_threads(wanted, network_of(4), 32) == Threads(parts=wanted, blas=1)
+    assert choose_threads(wanted, network_of(2048, 2048), 4096) == Threads(parts=wanted, blas=1)
+
+
+def test_a_batch_falls_into_no_more_parts_than_it_has_rows() -> None:
+    assert choose_threads(7, network_of(4), 3) == Threads(parts=3, blas=1)
+
+
+@pytest.mark.parametrize("layers", [("batch_norm",), (4, {"type": "residual", "layers": [4, "batch_norm"]})])
+@pytest.mark.parametrize("wanted", [1, 2])
+def test_where_rows_depend_on_each_other_the_threads_are_the_products(layers: tuple[Any, ...], wanted: int) -> None:
+    assert choose_threads(wanted, network_of(*layers), 32) == Threads(parts=1, blas=wanted)
+
+
+def test_short_steps_get_one_thread() -> None:
+    assert choose_threads("auto", network_of(64, 32), 32) == Threads(parts=1, blas=1)
+    assert choose_threads("auto", network_of(), 1) == Threads(parts=1, blas=1)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 64])
+def test_long_steps_get_two_whatever_the_machine(monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(cores)), raising=False)
+    network = network_of(2048, 2048)
+    enough = -(-WORTH_A_SECOND_THREAD // network.layout.decayed)
+    assert choose_threads("auto", network, enough) == Threads(parts=2, blas=1)
+    assert choose_threads("auto", network, enough - 1) == Threads(parts=1, blas=1)
+
+
+def test_products_of_just_the_size_that_pays_get_the_threads() -> None:
+    network = Network.model_validate({"features": 64, "layers": (), "outputs": 1})
+    assert choose_threads("auto", network, WORTH_A_SECOND_THREAD // 64).parts == 2
+
+
+@pytest.mark.parametrize("name", ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"])
+def test_the_environment_has_no_say(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    network = network_of(2048, 2048)
+    before = choose_threads("auto", network, 4096)
+    monkeypatch.setenv(name, "1")
+    assert choose_threads("auto", network, 4096) == before
+
+
+@pytest.mark.parametrize("wanted", [1, 2])
+def test_the_number_is_held_within_the_block_and_given_back(wanted: int) -> None:
+    with threadpool_limits(3 - wanted, user_api="blas"):
+        with held_to(wanted):
+            assert threads() == {wanted}
+            np.ones((300, 300)) @ np.ones((300, 300))
+            assert threads() == {wanted}
+        assert threads() == {3 - wanted}
+
+
+def test_of_threads_that_hold_it_at_a_time_the_last_to_end_gives_back_what_was_before_the_first() -> None:
+    with threadpool_limits(2, user_api="blas"):
+        first, second, third = held_to(1), held_to(1), held_to(2)
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert threads() == {1}
+        third.__enter__()
+        assert threads() == {2}
+        third.__exit__(None, None, None)
+        assert threads() == {1}
+        second.__exit__(None, None, None)
+        assert threads() == {2}
+
+
+def test_it_is_given_back_after_an_error() -> None:
+    before = threads()
+    with pytest.raises(ZeroDivisionError), held_to(2):
+        raise ZeroDivisionError
+    assert threads() == before
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, 64),
+        ({"cpu.max": "max 100000\n"}, 64),
+        ({"cpu.max": "150000 100000\n"}, 2),
+        ({"cpu.max": "50000 100000\n"}, 1),
+        ({"cpu.max": "9900000 100000\n"}, 64),
+        ({"cpu.max": "what"}, 64),
+        ({"cpu/cpu.cfs_quota_us": "300000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 64),
+        ({"cpu/cpu.cfs_quota_us": "1\n", "cpu/cpu.cfs_period_us": "0\n"}, 64),
+    ],
+)
+def test_cores_are_those_of_the_process_and_no_more_than_its_container_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], expected: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(64)), raising=False)
+    for name, text in files.items():
+        path = tmp_path / "sys/fs/cgroup" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert cores(tmp_path) == expected

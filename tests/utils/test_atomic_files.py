@@ -1,0 +1,141 @@
+"""A file is whole or not there, and nothing is overwritten unasked."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from nncli.errors import NncliError, UsageError
+from nncli.utils.atomic_files import refuse_existing, replacing, together, write_bytes, write_text, writing
+
+
+def test_what_is_written_is_there_byte_for_byte(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "a", b"\x00\xff\r\n")
+    write_text(tmp_path / "b", "ü\n")
+    assert (tmp_path / "a").read_bytes() == b"\x00\xff\r\n"
+    assert (tmp_path / "b").read_bytes() == b"\xc3\xbc\n"
+
+
+def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
+    write_text(tmp_path / "a" / "b" / "c", "x")
+    assert (tmp_path / "a" / "b" / "c").read_text() == "x"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, BrokenPipeError])
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
+    path = tmp_path / "a"
+    path.write_text("old")
+
+    def fail() -> None:
+        with writing(path) as file:
+            file.write(b"half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_name_is_taken_only_when_all_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    with writing(path) as file:
+        file.write(b"x")
+        assert not path.exists()
+    assert path.exists()
+
+
+def test_a_path_to_write_to_gets_the_name_in_the_end(tmp_path: Path) -> None:
+    with replacing(tmp_path / "a") as temporary:
+        temporary.write_text("x")
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_file_where_a_folder_should_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NncliError, match="cannot write") as caught:
+        write_text(tmp_path / "file" / "inside", "x")
+    assert caught.value.exit_code == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege")
+def test_a_symbolic_link_stays_and_its_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "far" / "file")
+    write_text(link, "x")
+    assert link.is_symlink()
+    assert (tmp_path / "far" / "file").read_text() == "x"
+
+
+def test_an_existing_file_is_refused_unless_forced(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    refuse_existing(path, force=False)
+    path.write_text("")
+    with pytest.raises(UsageError, match="exists already") as caught:
+        refuse_existing(path, force=False)
+    assert "--force" in str(caught.value)
+    refuse_existing(path, force=True)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_folder_is_refused_even_when_forced(tmp_path: Path, force: bool) -> None:
+    with pytest.raises(UsageError, match="folder"):
+        refuse_existing(tmp_path, force=force)
+
+
+def test_a_device_need_not_be_forced() -> None:
+    refuse_existing(Path(os.devnull), force=False)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX")
+def test_a_named_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as thread:
+        read = thread.submit(pipe.read_bytes)
+        write_text(pipe, "all of it")
+        assert read.result() == b"all of it"
+    assert pipe.is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_together_each_folder_is_synced_once_when_all_files_have_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[list[str]] = []
+    fsync = os.fsync
+
+    def look(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            synced.append(sorted(path.name for path in tmp_path.iterdir()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", look)
+    with together():
+        write_text(tmp_path / "a", "1")
+        write_text(tmp_path / "b", "2")
+        assert not synced
+    assert synced == [["a", "b"]]
+    write_text(tmp_path / "c", "3")
+    assert synced == [["a", "b"], ["a", "b", "c"]]
+
+
+def test_together_a_folder_that_cannot_be_synced_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def write() -> None:
+        with together():
+            write_text(tmp_path / "a", "1")
+            monkeypatch.setattr("nncli.utils.atomic_files.sync_folder", refuse)
+
+    with pytest.raises(NncliError, match="cannot write the file: Input/output error") as told:
+        write()
+    assert told.value.place is not None
+    assert told.value.place.source == str(tmp_path)
