@@ -42,16 +42,16 @@ def set_up_nncli(size: Size, X: Rows, y: Rows, threads: int, **settings: Any) ->
     from nncli.data.batches.dataset import Examples
     from nncli.nn.activations import Relu
     from nncli.nn.layers.dense import Dense
-    from nncli.nn.losses import CrossEntropy, Mse
+    from nncli.nn.losses import MSE, CrossEntropy
     from nncli.nn.network import Network
     from nncli.optim.optimizers import Adam
     from nncli.optim.schedules import ConstantRate
-    from nncli.training.arguments import Plan
+    from nncli.training.arguments import TrainingArguments
     from nncli.training.compiled.support import load
     from nncli.training.loop import fit
-    from nncli.training.state import State, Streams
+    from nncli.training.state import RandomStreams, TrainState
     from nncli.training.thread_policy import choose_threads
-    from nncli.utils.threads import held_to
+    from nncli.utils.threads import limit_blas_threads
 
     network = Network(
         features=X.shape[1],
@@ -59,22 +59,22 @@ def set_up_nncli(size: Size, X: Rows, y: Rows, threads: int, **settings: Any) ->
         outputs=size.outputs,
     )
     parts = min(threads, choose_threads("auto", network, size.batch).parts)
-    plan = Plan(
+    plan = TrainingArguments(
         network=network,
-        loss=Mse() if size.is_regression else CrossEntropy(),
+        loss=MSE() if size.is_regression else CrossEntropy(),
         optimizer=Adam(),
         schedule=ConstantRate(initial=RATE),
         batch_size=size.batch,
         epochs=10**9,
-        parts=parts,
+        n_shards=parts,
         **settings,
     )
     load(plan.backend)
-    state = State.fresh(network, plan.optimizer, Streams.of(0), parts)
-    reports = fit(plan, state, Examples(X, np.empty((len(X), 0), np.int64), y), ahead=lambda step: sys.maxsize)
+    state = TrainState.create(network, plan.optimizer, RandomStreams.of(0), parts)
+    reports = fit(plan, state, Examples(X, np.empty((len(X), 0), np.int64), y), max_batches=lambda step: sys.maxsize)
 
     def train(epochs: int) -> None:
-        with held_to(1):
+        with limit_blas_threads(1):
             for _ in range(epochs):
                 next(reports)
 

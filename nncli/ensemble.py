@@ -14,14 +14,14 @@ from pydantic import Field
 
 from nncli.data.dialect import PLAIN, CsvDialect
 from nncli.data.encoders.anomalies import Strangers
-from nncli.data.encoders.target import ClassTarget, Target
+from nncli.data.encoders.target import ClassificationTarget, Target
 from nncli.data.table import Table
 from nncli.model import FORMAT, Model, ModelSpec, Predictions, Version
 from nncli.nn.losses import Loss
-from nncli.spec import Positive, Specification, Text
+from nncli.spec import PositiveFloat, Spec, StrictStr
 
 
-class EnsembleSpec(Specification):
+class EnsembleSpec(Spec):
     """What the members have in common. The labels of its `target` are those of all members: one may lack a rare class.
 
     The centers and scales of numbers are 0 and 1, since members answer in the target's own units. `temperature` is
@@ -33,29 +33,33 @@ class EnsembleSpec(Specification):
     members: Annotated[int, Field(strict=True, ge=2)]
     target: Target
     loss: Loss
-    missing: tuple[Text, ...]
+    missing: tuple[StrictStr, ...]
     dialect: CsvDialect = PLAIN
-    temperature: Positive = 1.0
+    temperature: PositiveFloat = 1.0
 
-    def takes(self, member: ModelSpec) -> bool:
+    def accepts(self, member: ModelSpec) -> bool:
         """Whether a model may be a member."""
         mine, theirs = self.target, member.target
-        if isinstance(mine, ClassTarget) and isinstance(theirs, ClassTarget):
+        if isinstance(mine, ClassificationTarget) and isinstance(theirs, ClassificationTarget):
             same = mine.name == theirs.name and set(theirs.labels) <= set(mine.labels)
         else:
             same = mine.type == theirs.type and mine.names == theirs.names
         return same and self.loss == member.loss
 
 
-def outputs_of(target: Target) -> int:
+def n_outputs(target: Target) -> int:
     """Classes, or numbers, for each row."""
-    return len(target.labels if isinstance(target, ClassTarget) else target.names)
+    return len(target.labels if isinstance(target, ClassificationTarget) else target.names)
 
 
-def among(target: Target, said: Predictions) -> npt.NDArray[np.float64]:
+def align_classes(target: Target, said: Predictions) -> npt.NDArray[np.float64]:
     """Predictions (rows, outputs) of what `target` knows; a class that the model does not know has probability 0."""
     known = said.target
-    if not isinstance(target, ClassTarget) or not isinstance(known, ClassTarget) or target.labels == known.labels:
+    if (
+        not isinstance(target, ClassificationTarget)
+        or not isinstance(known, ClassificationTarget)
+        or target.labels == known.labels
+    ):
         return said.values
     where = {label: j for j, label in enumerate(target.labels)}
     values = np.zeros((len(said.values), len(where)))
@@ -84,25 +88,25 @@ class Ensemble:
     @property
     def outputs(self) -> int:
         """Classes, or numbers, for each row."""
-        return outputs_of(self.spec.target)
+        return n_outputs(self.spec.target)
 
     def predict(self, table: Table) -> Predictions:
         """The mean of the members' predictions; see `Model.predict`. Strange is what is strange to all of them."""
-        return self.together([member.predict(table) for member in self.members])
+        return self.average([member.predict(table) for member in self.members])
 
-    def together(self, said: Sequence[Predictions]) -> Predictions:
+    def average(self, said: Sequence[Predictions]) -> Predictions:
         """The mean of what each member says of the same rows."""
         spec, total = self.spec, np.zeros((len(said[0].values), self.outputs))
         for one in said:
-            total += among(spec.target, one.at_temperature(spec.temperature))
-        return self.mean(total, len(said), reduce(and_, (one.strangers for one in said)))
+            total += align_classes(spec.target, one.with_temperature(spec.temperature))
+        return self.mean(total, len(said), reduce(and_, (one.anomalies for one in said)))
 
     def mean(
         self, total: npt.NDArray[np.float64], counts: npt.NDArray[np.int64] | int, strangers: Strangers | None = None
     ) -> Predictions:
         """The mean of `counts` predictions, (rows, 1) or of all rows, from their sum (rows, outputs)."""
         values, precision = total / counts, self.members[0].spec.network.precision
-        if isinstance(self.spec.target, ClassTarget):
+        if isinstance(self.spec.target, ClassificationTarget):
             values = values.astype(precision).astype(np.float64)  # as those of a model; see nncli.model.decode
         return Predictions(self.spec.target, values, precision, strangers or Strangers())
 

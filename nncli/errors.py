@@ -16,11 +16,11 @@ import errno
 from dataclasses import dataclass
 from typing import ClassVar
 
-from nncli.text import OF_WRITING, printable, quoted
+from nncli.text import INVISIBLE_LETTERS, escape_unprintable, quote
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """Where something is wrong. Every part is optional; what is known is shown.
 
     `line` and `character` count from 1 in a text file; `row` counts data rows of a table from 1 (the header
@@ -37,13 +37,15 @@ class Place:
     def __str__(self) -> str:
         numbers = [str(n) for n in (self.line, self.character) if n is not None]
         head = (
-            ":".join([printable(self.source or "input", keep=OF_WRITING), *numbers]) if self.source or numbers else ""
+            ":".join([escape_unprintable(self.source or "input", keep=INVISIBLE_LETTERS), *numbers])
+            if self.source or numbers
+            else ""
         )
         parts = [
             head,
             f"row {self.row:,}" if self.row is not None else "",
-            f"column {quoted(self.column)}" if self.column is not None else "",
-            printable(self.key or "", keep=""),
+            f"column {quote(self.column)}" if self.column is not None else "",
+            escape_unprintable(self.key or "", keep=""),
         ]
         return ", ".join(part for part in parts if part)
 
@@ -53,18 +55,18 @@ class NncliError(Exception):
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, place: Place | None = None, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, place: Location | None = None, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.place = place
+        self.location = place
         self.hint = hint
 
     def __str__(self) -> str:
-        text = f"{self.place}: {self.message}" if self.place and str(self.place) else self.message
+        text = f"{self.location}: {self.message}" if self.location and str(self.location) else self.message
         return f"{text}\n  {self.hint}" if self.hint else text
 
 
-SHORTAGE = (
+OUT_OF_MEMORY_MESSAGES = (
     "Cannot allocate memory",
     "Resource temporarily unavailable",
     "can't start new thread",
@@ -76,18 +78,18 @@ SHORTAGE = (
 """What is said where memory or threads are refused, the last by Polars about threads that failed to start before."""
 
 
-def is_shortage(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether `error`, or what it came from, says that the system refused memory or threads."""
     if isinstance(error, OSError):  # EAGAIN, of a file, says something else
         return error.errno == errno.ENOMEM
-    if isinstance(error, MemoryError) or any(words in str(error) for words in SHORTAGE):
+    if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY_MESSAGES):
         return True
-    return error.__cause__ is not None and is_shortage(error.__cause__)
+    return error.__cause__ is not None and is_out_of_memory(error.__cause__)
 
 
-def refuse_shortage(error: BaseException) -> None:
+def reraise_out_of_memory(error: BaseException) -> None:
     """Raise a MemoryError where `error` is one in other words: it says nothing of what was worked on."""
-    if is_shortage(error):
+    if is_out_of_memory(error):
         raise MemoryError(str(error)) from error
 
 
@@ -98,14 +100,14 @@ class UsageError(NncliError):
 
 
 @dataclass(frozen=True)
-class Mistake:
+class ConfigIssue:
     """One thing wrong in a configuration.
 
     `excerpt` is the source line and, beneath it, a caret at the mistake.
     """
 
     message: str
-    place: Place
+    place: Location
     hint: str | None = None
     excerpt: str | None = None
 
@@ -121,14 +123,14 @@ class ConfigError(NncliError):
 
     exit_code = 3
 
-    def __init__(self, *mistakes: Mistake) -> None:
+    def __init__(self, *mistakes: ConfigIssue) -> None:
         first = mistakes[0]
         super().__init__(first.message, place=first.place, hint=first.hint)
         self.args = mistakes  # what it is made from anew on its way from another process
-        self.mistakes = mistakes
+        self.issues = mistakes
 
     def __str__(self) -> str:
-        return "\n".join(str(mistake) for mistake in self.mistakes)
+        return "\n".join(str(mistake) for mistake in self.issues)
 
 
 class DataError(NncliError):
@@ -143,10 +145,10 @@ class RunError(NncliError):
     exit_code = 5
 
 
-class BusyError(RunError):
+class RunLockedError(RunError):
     """Another training is writing the run directory."""
 
 
-def mistake_at(key: str, message: str, hint: str) -> ConfigError:
+def config_error(key: str, message: str, hint: str) -> ConfigError:
     """A mistake of one key, found only once the table was seen."""
-    return ConfigError(Mistake(message, Place(key=key), hint))
+    return ConfigError(ConfigIssue(message, Location(key=key), hint))

@@ -16,16 +16,16 @@ from nncli.data.batches.dataset import Examples
 from nncli.data.dialect import PLAIN, CsvDialect
 from nncli.data.encoders.anomalies import Strangers
 from nncli.data.encoders.encoder import Codes, Encoder, Matrix
-from nncli.data.encoders.target import NumberTarget, Target
+from nncli.data.encoders.target import RegressionTarget, Target
 from nncli.data.table import Table
 from nncli.metrics.calibration import apply_temperature
 from nncli.nn.arrays import Array, Precision
 from nncli.nn.losses import Loss
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
-from nncli.nn.predictor import BLOCK_ROWS, Inference
-from nncli.spec import Positive, Specification, Text
-from nncli.utils.threads import held_to
+from nncli.nn.predictor import BLOCK_ROWS, Predictor
+from nncli.spec import PositiveFloat, Spec, StrictStr
+from nncli.utils.threads import limit_blas_threads
 
 Version = Literal[1, 2, 3, 4]
 FORMAT: Version = 4
@@ -41,7 +41,7 @@ WORTH_A_SECOND_THREAD = 1 << 26
 """Multiplications in a half of the rows from which it goes to a thread of its own."""
 
 
-class ModelSpec(Specification):
+class ModelSpec(Spec):
     """All of a model but its weights. `missing` are the spellings of a missing cell that it was trained with, `dialect`
     how its training table was written, `temperature` what makes probabilities as sure as they are right."""
 
@@ -50,9 +50,9 @@ class ModelSpec(Specification):
     target: Target
     network: Network
     loss: Loss
-    missing: tuple[Text, ...]
+    missing: tuple[StrictStr, ...]
     dialect: CsvDialect = PLAIN
-    temperature: Positive = 1.0
+    temperature: PositiveFloat = 1.0
 
     def in_format(self, version: Version) -> ModelSpec:
         """This model as it would have been written in that format, if that has all that it uses.
@@ -71,9 +71,9 @@ class Predictions:
     target: Target
     values: npt.NDArray[np.float64]
     precision: Precision = "float64"
-    strangers: Strangers = field(default_factory=Strangers)
+    anomalies: Strangers = field(default_factory=Strangers)
 
-    def at_temperature(self, T: float) -> Predictions:
+    def with_temperature(self, T: float) -> Predictions:
         """The same probabilities, less sure for a T above 1, surer for one below; rounded to the precision again."""
         if T == 1.0:
             return self
@@ -82,7 +82,7 @@ class Predictions:
 
     def frame(self, *, proba: bool = False) -> pl.DataFrame:
         """`prediction`, or `prediction_TARGET` for several; with `proba` also `proba_CLASS` for each class."""
-        if isinstance(self.target, NumberTarget):
+        if isinstance(self.target, RegressionTarget):
             names = self.target.names
             titles = ["prediction"] if len(names) == 1 else [f"prediction_{name}" for name in names]
             return pl.DataFrame({title: self.values[:, j] for j, title in enumerate(titles)})
@@ -113,8 +113,8 @@ class Model:
         return self.spec.encoder.names
 
     @cached_property
-    def _inference(self) -> Inference:
-        return Inference(self.spec.network, self.parameters)
+    def _inference(self) -> Predictor:
+        return Predictor(self.spec.network, self.parameters)
 
     @cached_property
     def _second(self) -> ThreadPoolExecutor:
@@ -130,9 +130,9 @@ class Model:
             DataError: a column is missing, or a cell of a numeric column is not a number.
         """
         X, codes, strangers = self.spec.encoder.encode(table, self.spec.network.precision)
-        with held_to(1):
+        with limit_blas_threads(1):
             Z = self._run(X, codes)
-        return replace(self.decode(Z), strangers=strangers)
+        return replace(self.decode(Z), anomalies=strangers)
 
     def _run(self, X: Matrix, codes: Codes) -> Array:
         """The raw outputs (rows, outputs); where there are many to compute, half of them on a second thread.
@@ -140,7 +140,7 @@ class Model:
         The BLAS is to have one thread: its own would wait for each other at every one of the small products, spinning.
         """
         half = len(X) // (2 * BLOCK_ROWS) * BLOCK_ROWS
-        if half * self.spec.network.layout.decayed < WORTH_A_SECOND_THREAD:
+        if half * self.spec.network.layout.n_decayed < WORTH_A_SECOND_THREAD:
             return self._inference.run(X, codes)
         Z = np.empty((len(X), self.spec.network.outputs))
         rest = self._second.submit(copy_context().run, self._inference.run, X[half:], codes[half:], Z[half:])
@@ -165,7 +165,7 @@ def decode(spec: ModelSpec, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
     products differ in the last place of a float64 give the same answer.
     """
     precision = spec.network.precision
-    values = spec.loss.predict(Z).astype(precision).astype(np.float64)
-    if isinstance(spec.target, NumberTarget):
+    values = spec.loss.inverse_link(Z).astype(precision).astype(np.float64)
+    if isinstance(spec.target, RegressionTarget):
         return Predictions(spec.target, spec.target.decode(values), precision)
-    return Predictions(spec.target, values, precision).at_temperature(spec.temperature)
+    return Predictions(spec.target, values, precision).with_temperature(spec.temperature)

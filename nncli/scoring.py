@@ -9,16 +9,16 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.encoders.target import ClassTarget, Target
+from nncli.data.encoders.target import ClassificationTarget, Target
 from nncli.metrics.registry import (
     HIGHER_IS_BETTER,
     ClassificationScores,
     Metric,
     RegressionScores,
     classification_metric,
+    classification_scores,
     regression_metric,
-    score_classes,
-    score_numbers,
+    regression_scores,
 )
 from nncli.model import Predictions
 from nncli.nn.losses import Loss, Quantile
@@ -33,18 +33,19 @@ Truth: TypeAlias = npt.NDArray[Any]
 def score(predictions: Predictions, y: Truth, weights: npt.NDArray[np.float64] | None, loss: Loss) -> Scores:
     """Every metric of the task. `weights` (rows,) are sample weights, or None."""
     target = predictions.target
-    if isinstance(target, ClassTarget):
-        return score_classes(y, predictions.values, target.labels, weights)
+    if isinstance(target, ClassificationTarget):
+        return classification_scores(y, predictions.values, target.labels, weights)
     q = loss.q if isinstance(loss, Quantile) else None
     with np.errstate(over="ignore", invalid="ignore"):  # errors beyond measure sum up to infinity
         return tuple(
-            score_numbers(name, y[:, j], predictions.values[:, j], weights, q) for j, name in enumerate(target.names)
+            regression_scores(name, y[:, j], predictions.values[:, j], weights, q)
+            for j, name in enumerate(target.names)
         )
 
 
 def baseline(target: Target, training: Truth, weights: npt.NDArray[np.float64] | None, rows: int) -> Predictions:
     """The trivial guess for `rows` rows: each class's share, or the mean, of the training rows."""
-    if isinstance(target, ClassTarget):
+    if isinstance(target, ClassificationTarget):
         counts = np.bincount(training, weights, minlength=len(target.labels)).astype(np.float64)
         guess = counts / counts.sum()
     else:
@@ -54,7 +55,7 @@ def baseline(target: Target, training: Truth, weights: npt.NDArray[np.float64] |
 
 def single_metric(target: Target, name: str) -> Metric:
     """One metric as a function of (y, values, weights); over several targets it is their mean. NaN when undefined."""
-    if isinstance(target, ClassTarget):
+    if isinstance(target, ClassificationTarget):
         return classification_metric(name)
     metric = regression_metric(name)
 
@@ -76,10 +77,10 @@ def higher_is_better(name: str) -> bool:
 def headlines(scores: Scores) -> list[tuple[str, float | None]]:
     """The metrics that are one number, by name; `name_TARGET` for several targets."""
     if isinstance(scores, ClassificationScores):
-        return list(scores.headline())
+        return list(scores.scalars())
     if len(scores) == 1:
-        return list(scores[0].headline())
-    return [(f"{name}_{one.target}", value) for one in scores for name, value in one.headline()]
+        return list(scores[0].scalars())
+    return [(f"{name}_{one.target}", value) for one in scores for name, value in one.scalars()]
 
 
 def as_json(scores: Scores) -> dict[str, Any]:
@@ -91,7 +92,7 @@ def as_json(scores: Scores) -> dict[str, Any]:
         plain = asdict(scores)
         plain.pop("rows")
         return plain
-    each = {one.target: {name: _finite(value) for name, value in one.headline()} for one in scores}
+    each = {one.target: {name: _finite(value) for name, value in one.scalars()} for one in scores}
     return each[scores[0].target] if len(scores) == 1 else {"targets": each}
 
 

@@ -11,17 +11,17 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-Count = Annotated[int, Field(strict=True, ge=1)]
-Index = Annotated[int, Field(strict=True, ge=0)]
-Real = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(strict=True, ge=0, lt=1)]  # 0 <= share < 1
-Flag = Annotated[bool, Field(strict=True)]
-Text = Annotated[str, Field(strict=True)]
+PositiveInt = Annotated[int, Field(strict=True, ge=1)]
+NonNegativeInt = Annotated[int, Field(strict=True, ge=0)]
+FiniteFloat = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+PositiveFloat = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+NonNegativeFloat = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(strict=True, ge=0, lt=1)]  # 0 <= share < 1
+StrictBool = Annotated[bool, Field(strict=True)]
+StrictStr = Annotated[str, Field(strict=True)]
 
 
-class Specification(BaseModel):
+class Spec(BaseModel):
     """Base of layers, losses, optimizers, schedules, encoders and configuration sections.
 
     Immutable, comparable, and closed: an unknown key is an error, so that a spelling mistake never passes
@@ -40,27 +40,27 @@ class Specification(BaseModel):
         return described
 
 
-def chosen(value: Any) -> Any:
+def non_defaults(value: Any) -> Any:
     """What is not as its default has it, of a specification and all within it, as plain values fit for JSON.
 
     A `type` is always there: it says whose defaults the rest has.
     """
-    if isinstance(value, Specification):
+    if isinstance(value, Spec):
         fields = type(value).model_fields.items()
         given = {name: getattr(value, name) for name, field in fields if name == "type" or _given(value, name, field)}
-        return chosen(given)
+        return non_defaults(given)
     if isinstance(value, Mapping):
-        return {key: chosen(item) for key, item in value.items()}
+        return {key: non_defaults(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [chosen(item) for item in value]
+        return [non_defaults(item) for item in value]
     return value
 
 
-def _given(spec: Specification, name: str, field: FieldInfo) -> bool:
+def _given(spec: Spec, name: str, field: FieldInfo) -> bool:
     return bool(getattr(spec, name) != field.get_default(call_default_factory=True))
 
 
-def by_name(value: object) -> object:
+def expand_name(value: object) -> object:
     """`{type: adam}` for `adam`."""
     return {"type": value} if isinstance(value, str) else value
 
@@ -72,7 +72,7 @@ class Shorthand:
     `expand` writes a short form out. Each name whose class can do with defaults is one; `also` is the type of others.
     """
 
-    expand: Callable[[object], object] = by_name
+    expand: Callable[[object], object] = expand_name
     also: Any = None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -91,5 +91,5 @@ def _bare_names(union: Any) -> Iterator[str]:
             yield fields["type"].default
 
 
-ByName = Shorthand()
+NameShorthand = Shorthand()
 """Lets a bare name stand for a specification with its defaults: `adam` for `{type: adam}`."""

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from nncli.data.encoders.anomalies import Strange, Strangers
-from nncli.data.encoders.target import ClassTarget, NumberTarget
+from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
 from nncli.data.io.formats import read_table
 from nncli.data.table import Table
-from nncli.ensemble import Ensemble, EnsembleSpec, among
+from nncli.ensemble import Ensemble, EnsembleSpec, align_classes
 from nncli.model import Model, Predictions
 from nncli.runs.loader import read_model
 from tests.cli.support import DATA
@@ -29,21 +29,21 @@ def table() -> Table:
 
 
 def spec_for(model: Model, labels: tuple[str, ...]) -> EnsembleSpec:
-    target = ClassTarget(name="species", labels=labels)
+    target = ClassificationTarget(name="species", labels=labels)
     return EnsembleSpec(members=2, target=target, loss=model.spec.loss, missing=("", "NA"))
 
 
 def test_a_class_that_a_member_does_not_know_has_probability_0_in_it() -> None:
-    known = ClassTarget(name="y", labels=("a", "c"))
+    known = ClassificationTarget(name="y", labels=("a", "c"))
     said = Predictions(known, np.array([[0.25, 0.75]]))
-    assert among(ClassTarget(name="y", labels=("a", "b", "c")), said).tolist() == [[0.25, 0.0, 0.75]]
-    numbers = NumberTarget(names=("y",), centers=(0.0,), scales=(1.0,))
-    assert among(numbers, Predictions(numbers, np.array([[2.0]]))).tolist() == [[2.0]]
+    assert align_classes(ClassificationTarget(name="y", labels=("a", "b", "c")), said).tolist() == [[0.25, 0.0, 0.75]]
+    numbers = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
+    assert align_classes(numbers, Predictions(numbers, np.array([[2.0]]))).tolist() == [[2.0]]
 
 
 def test_labels_are_those_of_all_members(model: Model, table: Table) -> None:
     spec = spec_for(model, ("Adelie", "Chinstrap", "Dodo", "Gentoo"))
-    assert spec.takes(model.spec)
+    assert spec.accepts(model.spec)
     said = Ensemble(spec, (model, model)).predict(table)
     assert np.array_equal(said.values[:, [0, 1, 3]], model.predict(table).values)
     assert not said.values[:, 2].any()
@@ -51,11 +51,11 @@ def test_labels_are_those_of_all_members(model: Model, table: Table) -> None:
 
 @pytest.mark.parametrize("labels", [("Adelie", "Chinstrap"), ("a", "b", "c")])
 def test_a_member_of_other_classes_is_none(model: Model, labels: tuple[str, ...]) -> None:
-    assert not spec_for(model, labels).takes(model.spec)
+    assert not spec_for(model, labels).accepts(model.spec)
 
 
 def test_a_member_of_numbers_is_none_of_classes(model: Model, line: Path) -> None:
-    assert not spec_for(model, ("Adelie", "Chinstrap", "Gentoo")).takes(read_model(line).spec)
+    assert not spec_for(model, ("Adelie", "Chinstrap", "Gentoo")).accepts(read_model(line).spec)
 
 
 def test_a_column_is_read_as_numbers_unless_some_member_takes_it_for_text(model: Model) -> None:

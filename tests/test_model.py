@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from nncli.data.batches.dataset import Examples
-from nncli.data.encoders.target import ClassTarget, NumberTarget
+from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
 from nncli.data.io.formats import read_table
 from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.model import Model, Predictions
 from nncli.nn.arrays import Array, Codes
-from nncli.nn.predictor import Inference
+from nncli.nn.predictor import Predictor
 from nncli.runs.loader import read_model
 from tests.cli.support import DATA
 
@@ -67,13 +67,13 @@ def test_the_blas_has_one_thread_while_a_model_predicts_and_its_own_number_after
     def threads() -> set[int]:
         return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
 
-    met, run = [], Inference.run
+    met, run = [], Predictor.run
 
-    def watched(inference: Inference, X: Array, codes: Codes) -> Array:
+    def watched(inference: Predictor, X: Array, codes: Codes) -> Array:
         met.append(threads())
         return run(inference, X, codes)
 
-    monkeypatch.setattr(Inference, "run", watched)
+    monkeypatch.setattr(Predictor, "run", watched)
     for before in (2, 1):
         with threadpool_limits(before, user_api="blas"):
             model.predict(table)
@@ -110,19 +110,19 @@ def test_a_temperature_changes_how_sure_a_model_is_and_not_of_what(model: Model,
     assert np.array_equal(cool.argmax(axis=1), plain.values.argmax(axis=1))
     assert (cool.max(axis=1) >= plain.values.max(axis=1)).all()
     assert (hot.max(axis=1) <= plain.values.max(axis=1)).all()
-    assert np.array_equal(hot, plain.at_temperature(2.0).values)
+    assert np.array_equal(hot, plain.with_temperature(2.0).values)
     assert np.array_equal(hot, hot.astype(model.spec.network.precision))
-    assert plain.at_temperature(1.0) is plain
+    assert plain.with_temperature(1.0) is plain
 
 
 def test_one_number_is_called_prediction_and_several_bear_their_names() -> None:
-    one = NumberTarget(names=("y",), centers=(0.0,), scales=(1.0,))
-    two = NumberTarget(names=("y", "z"), centers=(0.0, 0.0), scales=(1.0, 1.0))
+    one = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
+    two = RegressionTarget(names=("y", "z"), centers=(0.0, 0.0), scales=(1.0, 1.0))
     assert Predictions(one, np.zeros((1, 1))).frame().columns == ["prediction"]
     assert Predictions(two, np.zeros((1, 2))).frame().columns == ["prediction_y", "prediction_z"]
 
 
 def test_probabilities_bear_the_names_of_their_classes() -> None:
-    target = ClassTarget(name="c", labels=("007", "🐧 "))
+    target = ClassificationTarget(name="c", labels=("007", "🐧 "))
     frame = Predictions(target, np.array([[0.25, 0.75]])).frame(proba=True)
     assert frame.to_dicts() == [{"prediction": "🐧 ", "proba_007": 0.25, "proba_🐧 ": 0.75}]

@@ -17,12 +17,12 @@ from nncli.data.io.streams import is_stream
 from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key, profile
 from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
-from nncli.errors import DataError, Place, UsageError
+from nncli.errors import DataError, Location, UsageError
 from nncli.nn.losses import Task
 from nncli.pipeline.prepare.build import are_codes, choose_loss
 from nncli.pipeline.prepare.load import read, with_target
 from nncli.pipeline.prepare.notes import note_units
-from nncli.text import listed, quoted
+from nncli.text import join_quoted, quote
 
 USUAL_TARGETS = ("target", "label", "labels", "class", "y", "outcome", "response")
 HEADER = 1 << 16
@@ -91,7 +91,7 @@ def look(path: Path, targets: Sequence[str], assignments: Sequence[str] = (), sc
     if str(path) == "-" or is_stream(path):
         raise UsageError(
             "a table from a pipe can be read only once, and is needed again to train on",
-            place=Place(source=str(path)),
+            place=Location(source=str(path)),
             hint="Write it to a file first, and name that.",
         )
     if not targets:
@@ -152,10 +152,10 @@ def _with_a_way(found: Look) -> Look:
     )
     if any(column.keep for column in columns):
         return replace(found, columns=columns)
-    reasons = [f"{quoted(column.name)}: {column.reason}" for column in found.dropped[:4]]
+    reasons = [f"{quote(column.name)}: {column.reason}" for column in found.dropped[:4]]
     raise DataError(
         "there is no column to predict from",
-        place=Place(source=found.data.path),
+        place=Location(source=found.data.path),
         hint=f"Left out would be {'; '.join(reasons)}." if reasons else "The table holds the target alone.",
     )
 
@@ -173,6 +173,6 @@ def _no_target(path: Path) -> UsageError:
     guess = (usual or names[-1:] or ["COLUMN"])[0]
     return UsageError(
         "say which column is to be predicted",
-        place=Place(source=str(path)),
-        hint=f"Perhaps --target {shlex.quote(guess)}. The columns are {listed(names)}.",
+        place=Location(source=str(path)),
+        hint=f"Perhaps --target {shlex.quote(guess)}. The columns are {join_quoted(names)}.",
     )

@@ -11,8 +11,8 @@ from nncli.config.yaml.writer import dump, scalar
 from nncli.data.columns.kinds import Kind
 from nncli.data.columns.units import BRACKETS
 from nncli.data.profile import COMMONEST, ColumnProfile, Label
-from nncli.spec import chosen
-from nncli.text import listed, printable
+from nncli.spec import non_defaults
+from nncli.text import escape_unprintable, join_quoted
 
 MOST_LINES = 200
 """Columns that are described in a line each; a table of more is too wide to be read so."""
@@ -94,12 +94,12 @@ def _data(look: Look, path: str) -> list[str]:
     """The section `data`."""
     target: object = look.data.target[0] if len(look.data.target) == 1 else list(look.data.target)
     lines = ["data:", *_settings([("path", path, ""), ("target", target, "")], "  ")]
-    known = chosen(look.data)
+    known = non_defaults(look.data)
     for key in ("path", "target", "drop", "columns"):
         known.pop(key, None)
     if look.words:
         seem = "seems" if len(look.words) == 1 else "seem"
-        said = f"spellings of a missing value, as {listed(look.words)} {seem} to be"
+        said = f"spellings of a missing value, as {join_quoted(look.words)} {seem} to be"
         lines += _settings([("missing", known.pop("missing"), said)], "  ")
     if look.grouped:
         lines += _settings([("thousands", known.pop("thousands"), "groups the digits of numbers in text")], "  ")
@@ -249,7 +249,7 @@ def _indented(text: str, by: int = 2) -> list[str]:
 
 def _comment(text: str, indent: str = "") -> str:
     """A comment of one line, whatever is in the text."""
-    shown = printable(text, keep="")
+    shown = escape_unprintable(text, keep="")
     shown = shown if len(shown) <= LONGEST_COMMENT else shown[: LONGEST_COMMENT - 1] + "…"
     return f"{indent}# {shown}"
 
@@ -258,7 +258,7 @@ def _word(text: str) -> str:
     """A name or a value as a comment shows it: in quotes where it would not be seen for what it is."""
     shown = text if len(text) <= LONGEST_WORD else text[: LONGEST_WORD - 1] + "…"
     odd = shown != shown.strip() or not shown or any(mark in shown for mark in ",:;'\"#") or not shown.isprintable()
-    return printable(f'"{shown}"' if odd else shown, keep="")
+    return escape_unprintable(f'"{shown}"' if odd else shown, keep="")
 
 
 def _range(column: ColumnProfile) -> str:

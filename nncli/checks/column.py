@@ -12,8 +12,8 @@ import polars as pl
 from nncli.checks.findings import Finding, Level
 from nncli.data.columns.kinds import DATES, Kind, read_numbers, read_text, unit_of
 from nncli.data.store.column_store import StoredTable
-from nncli.errors import Place
-from nncli.text import as_yaml
+from nncli.errors import Location
+from nncli.text import yaml_quote
 
 Positions = npt.NDArray[np.int64]
 MOST_NAMED = 8
@@ -44,9 +44,9 @@ class Sides:
         return _number(self.table, position)
 
     @property
-    def place(self) -> Place:
+    def place(self) -> Location:
         """Where the rows come from."""
-        return Place(source=self.table.outline.source)
+        return Location(source=self.table.outline.source)
 
 
 def _number(table: StoredTable, position: int) -> int:
@@ -90,10 +90,10 @@ def _cells(table: StoredTable, name: str, kind: Kind) -> pl.Series:
     return cells.cast(pl.String) if kind is Kind.DATE and cells.dtype in DATES else read_text(part, name)
 
 
-def about(level: Level, code: str, place: Place, names: Iterable[str], message: str, mend: str) -> Finding:
+def about(level: Level, code: str, place: Location, names: Iterable[str], message: str, mend: str) -> Finding:
     """A finding about some columns; its place names the column where there is but one."""
     only = list(names)
-    at = Place(source=place.source, row=place.row, column=only[0] if len(only) == 1 else None)
+    at = Location(source=place.source, row=place.row, column=only[0] if len(only) == 1 else None)
     return Finding(level, code, at, message, mend)
 
 
@@ -101,7 +101,7 @@ def dropped(names: Iterable[str]) -> str:
     """`drop: ["a", "b"]`, as it is written under data."""
     some = list(names)
     more = ", …" if len(some) > MOST_NAMED else ""
-    return f"`drop: [{', '.join(map(as_yaml, some[:MOST_NAMED]))}{more}]` under data"
+    return f"`drop: [{', '.join(map(yaml_quote, some[:MOST_NAMED]))}{more}]` under data"
 
 
 def share(part: int, whole: int) -> str:

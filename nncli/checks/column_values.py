@@ -12,9 +12,9 @@ from nncli.checks.findings import Finding
 from nncli.data.columns.kinds import Kind
 from nncli.data.encoders.categorical import RARE_BELOW
 from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key
-from nncli.errors import Place
+from nncli.errors import Location
 from nncli.pipeline.prepare.notes import all_different
-from nncli.text import listed, quoted
+from nncli.text import join_quoted, quote
 
 NEARLY_ALL = 0.95
 """Share of missing cells from which a column hardly says anything."""
@@ -24,7 +24,7 @@ ENOUGH = 50
 """Rows from which that is no accident."""
 
 
-def missing_cells(profiles: Sequence[ColumnProfile], place: Place) -> list[Finding]:
+def missing_cells(profiles: Sequence[ColumnProfile], place: Location) -> list[Finding]:
     """The columns with missing cells, and their shares."""
     holes = sorted((p for p in profiles if 0 < p.missing < p.rows), key=lambda p: -p.missing / p.rows)
     findings = []
@@ -46,22 +46,24 @@ def missing_cells(profiles: Sequence[ColumnProfile], place: Place) -> list[Findi
 
 
 def _shares(profiles: Sequence[ColumnProfile]) -> str:
-    shown = [f"{quoted(p.name)} {share(p.missing, p.rows)}" for p in profiles[:MOST_NAMED]]
+    shown = [f"{quote(p.name)} {share(p.missing, p.rows)}" for p in profiles[:MOST_NAMED]]
     more = [f"{len(profiles) - MOST_NAMED:,} more"] if len(profiles) > MOST_NAMED else []
     return ", ".join([*shown, *more])
 
 
-def carrying_nothing(profiles: Sequence[ColumnProfile], place: Place) -> list[Finding]:
+def carrying_nothing(profiles: Sequence[ColumnProfile], place: Location) -> list[Finding]:
     """Columns without a value, with one value, with a value of its own in every row, or in nearly every row."""
     empty = [p.name for p in profiles if p.label is Label.EMPTY]
     constant = [p.name for p in profiles if p.label is Label.CONSTANT]
     findings = []
     if empty:
-        message = f"{listed(empty)} {_has(empty)} no value in any row, and will be ignored"
+        message = f"{join_quoted(empty)} {_has(empty)} no value in any row, and will be ignored"
         mend = f"Nothing need be done, or say so: {dropped(empty)}."
         findings.append(about("note", "empty-column", place, empty, message, mend))
     if constant:
-        message = f"{listed(constant)} {_has(constant)} the same value in every row, from which nothing can be learnt"
+        message = (
+            f"{join_quoted(constant)} {_has(constant)} the same value in every row, from which nothing can be learnt"
+        )
         findings.append(
             about(
                 "note",
@@ -75,9 +77,9 @@ def carrying_nothing(profiles: Sequence[ColumnProfile], place: Place) -> list[Fi
     return findings
 
 
-def id_like(profile: ColumnProfile, column: Column, place: Place) -> Finding | None:
+def id_like(profile: ColumnProfile, column: Column, place: Location) -> Finding | None:
     """A column that tells rows apart and nothing else."""
-    name, drop = quoted(profile.name), dropped([profile.name])
+    name, drop = quote(profile.name), dropped([profile.name])
     words = column.kind is Kind.CATEGORICAL
     mend = f"If so, leave it out: {drop}."
     if words and len(column.cells) > 1 and not _seen_twice(column):
@@ -99,16 +101,16 @@ def _seen_twice(column: Column) -> bool:
     return counts.is_empty() or bool((counts >= RARE_BELOW).any())
 
 
-def group_like(profile: ColumnProfile, apart: Sequence[str], place: Place) -> Finding | None:
+def group_like(profile: ColumnProfile, apart: Sequence[str], place: Location) -> Finding | None:
     """A column named like a key whose values come several times: rows that belong together."""
     several = 2 * profile.distinct <= profile.present
     if apart or not several or profile.distinct < ENOUGH or not is_named_like_a_key(profile.name):
         return None
     message = (
-        f"{quoted(profile.name)} is named like a key, and each of its {profile.distinct:,} values stands in "
+        f"{quote(profile.name)} is named like a key, and each of its {profile.distinct:,} values stands in "
         f"{profile.present / profile.distinct:.2g} rows in the mean; do these belong together?"
     )
-    name = quoted(profile.name)
+    name = quote(profile.name)
     mend = f"If so, set `group: {name}` under data: then none of them is both trained on and held out."
     return about("note", "group-like-column", place, [profile.name], message, mend)
 
@@ -125,13 +127,13 @@ class Twins:
             places = np.arange(1, len(digests) + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
             self._names[hash((int((digests ^ places).sum()), int((digests * places).sum())))].append(column.name)
 
-    def findings(self, place: Place, nothing: Sequence[str]) -> list[Finding]:
+    def findings(self, place: Location, nothing: Sequence[str]) -> list[Finding]:
         """A finding for every set of equal columns, apart from those that carry `nothing` anyway."""
         found = []
         for names in self._names.values():
             first, *rest = [name for name in names if name not in nothing] or [""]
             if rest:
-                message = f"{listed(rest)} {'repeats' if len(rest) == 1 else 'repeat'} {quoted(first)} in every row"
+                message = f"{join_quoted(rest)} {'repeats' if len(rest) == 1 else 'repeat'} {quote(first)} in every row"
                 mend = f"Leave {_them(rest)} out: {dropped(rest)}."
                 found.append(about("note", "duplicate-column", place, rest, message, mend))
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nncli.checks.column import Sides, have
 from nncli.checks.findings import Finding
 from nncli.config.schema import Config
-from nncli.errors import Place
+from nncli.errors import Location
 
 FEW = 30
 """Rows held out below which a score is a matter of chance: of a share of a half it says ±9 % at best."""
@@ -17,15 +17,15 @@ def sizes(config: Config, sides: Sides) -> list[Finding]:
     if isinstance(config.batch_size, int) and config.batch_size > rows:
         message = f"a batch of {config.batch_size:,} is more than the {have(rows, 'training row', 'training rows')}"
         mend = "Set batch_size: full if each step is to see all rows, or a smaller number for more steps an epoch."
-        findings.append(Finding("warning", "large-batch", Place(key="batch_size"), message, mend))
+        findings.append(Finding("warning", "large-batch", Location(key="batch_size"), message, mend))
     if config.members > 1 and config.bags != "seeds":
         held = len(sides.training) + len(sides.held)  # each row is held out by some member
     if not held:
         message = "no rows are held out, so nothing will tell how good the network is on rows it never saw"
         mend = "Set validation: 0.2, or score the run with nncli evaluate on a table kept apart."
-        findings.append(Finding("note", "no-validation", Place(key="validation"), message, mend))
+        findings.append(Finding("note", "no-validation", Location(key="validation"), message, mend))
     elif held < FEW:
         message = f"only {have(held, 'row is', 'rows are')} held out: scores on so few are largely chance"
         mend = "Add rows, hold out a larger share, or judge by nncli cross-validate, which scores every row."
-        findings.append(Finding("warning", "few-validation-rows", Place(key="validation"), message, mend))
+        findings.append(Finding("warning", "few-validation-rows", Location(key="validation"), message, mend))
     return findings

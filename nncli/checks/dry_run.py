@@ -13,16 +13,16 @@ import numpy as np
 
 from nncli.checks.findings import Finding
 from nncli.data.batches.dataset import Examples
-from nncli.errors import Place
-from nncli.nn.layers.base import Training
+from nncli.errors import Location
+from nncli.nn.layers.base import TrainingContext
 from nncli.nn.parameters import Parameters
-from nncli.nn.predictor import Inference
-from nncli.optim.schedules import ConstantRate, Horizon, Plateau
+from nncli.nn.predictor import Predictor
+from nncli.optim.schedules import ConstantRate, PlateauState, TrainingLength
 from nncli.pipeline.prepare.prepare import Prepared
-from nncli.training.arguments import Plan
-from nncli.training.epoch import DivergedError, Wish
+from nncli.training.arguments import TrainingArguments
+from nncli.training.epoch import DivergedError, LoopSignal
 from nncli.training.loop import fit
-from nncli.training.state import State, Streams
+from nncli.training.state import RandomStreams, TrainState
 
 WARM, TIMED = 3, 10
 """Steps before the clock counts, in which buffers are touched for the first time, and the fewest that it counts."""
@@ -80,7 +80,7 @@ def attempt(prepared: Prepared) -> tuple[Trial, Finding | None]:
 
 
 def _finding(trial: Trial, why: DivergedError | None) -> Finding:
-    place = Place(key="learning_rate")
+    place = Location(key="learning_rate")
     if why is not None:
         message = f"tried on {trial.rows:,} rows, the training diverged: {why.message.partition(';')[0]}"
         return Finding("warning", "diverges", place, message, why.hint or "Use a lower learning_rate, or clip_norm: 1.")
@@ -108,23 +108,23 @@ def _drawn(examples: Examples, count: int) -> Examples:
     return Examples(examples.X[rows], examples.codes[rows], examples.y[rows], weights)
 
 
-def _fresh(plan: Plan, seed: int, examples: Examples) -> State:
-    return State.fresh(plan.network, plan.optimizer, Streams.of(seed), plan.parts, examples)
+def _fresh(plan: TrainingArguments, seed: int, examples: Examples) -> TrainState:
+    return TrainState.create(plan.network, plan.optimizer, RandomStreams.of(seed), plan.n_shards, examples)
 
 
-def _timed(plan: Plan, seed: int, examples: Examples) -> tuple[int, float]:
+def _timed(plan: TrainingArguments, seed: int, examples: Examples) -> tuple[int, float]:
     """How many steps were timed, and the seconds of one, what belongs to an epoch's end included."""
     begun, seen = time.perf_counter(), list[tuple[int, float]]()
 
-    def after_batch(step: int) -> Wish:
+    def after_batch(step: int) -> LoopSignal:
         seen.append((step, time.perf_counter()))
         (first, start), (last, now) = seen[min(len(seen), WARM) - 1], seen[-1]
         timed = last - first >= TIMED and now - start >= ENOUGH
-        return Wish.STOP if timed or (len(seen) > 1 and now - seen[0][1] > PATIENCE) else Wish.GO_ON
+        return LoopSignal.STOP if timed or (len(seen) > 1 and now - seen[0][1] > PATIENCE) else LoopSignal.CONTINUE
 
-    plan = replace(plan, epochs=MOST_EPOCHS, patience=None, watched="loss", go_back=False)
+    plan = replace(plan, epochs=MOST_EPOCHS, patience=None, monitor="loss", rollback_on_divergence=False)
     training = fit(
-        plan, _fresh(plan, seed, examples), examples, after_batch=after_batch, ahead=lambda step: sys.maxsize
+        plan, _fresh(plan, seed, examples), examples, after_batch=after_batch, max_batches=lambda step: sys.maxsize
     )
     with closing(training), suppress(DivergedError):  # told by what becomes of one batch, at the mean rate
         for _ in training:
@@ -135,15 +135,15 @@ def _timed(plan: Plan, seed: int, examples: Examples) -> tuple[int, float]:
     return last - first, (now - start) / (last - first)
 
 
-def _mean_rate(plan: Plan, rows: int) -> float:
+def _mean_rate(plan: TrainingArguments, rows: int) -> float:
     """The mean learning rate over the whole training."""
-    horizon = Horizon(plan.epochs, -(-rows // plan.batch_size))
+    horizon = TrainingLength(plan.epochs, -(-rows // plan.batch_size))
     steps = np.unique(np.linspace(0, horizon.steps - 1, MOMENTS).astype(np.int64))
-    return float(np.mean([plan.schedule.rate(int(step), horizon, Plateau()) for step in steps]))
+    return float(np.mean([plan.schedule.rate(int(step), horizon, PlateauState()) for step in steps]))
 
 
 def _on_one_batch(
-    plan: Plan, seed: int, examples: Examples, batch: Examples, rate: float
+    plan: TrainingArguments, seed: int, examples: Examples, batch: Examples, rate: float
 ) -> tuple[int, float, float, DivergedError | None]:
     """Steps taken on a batch, its loss before and after them, and why they came to nothing if they did."""
     plan = replace(
@@ -152,8 +152,8 @@ def _on_one_batch(
         epochs=MOST,
         batch_size=len(batch),
         patience=None,
-        watched="loss",
-        go_back=False,
+        monitor="loss",
+        rollback_on_divergence=False,
         backend="numpy",
     )
     state = _fresh(plan, seed, examples)
@@ -173,10 +173,10 @@ def _on_one_batch(
     return steps, before, float(np.max(looks[-LOOKS:])), why
 
 
-def _loss(plan: Plan, parameters: Parameters, batch: Examples) -> float:
+def _loss(plan: TrainingArguments, parameters: Parameters, batch: Examples) -> float:
     """The loss of a batch, as in prediction unless rows depend on each other; penalties apart."""
     # running statistics are far from those of the rows after so few steps
-    training = Training(np.random.default_rng(0)) if plan.network.couples_rows else None
+    training = TrainingContext(np.random.default_rng(0)) if plan.network.mixes_rows else None
     kept = parameters.statistics.copy()
     bound = plan.network.bind(parameters, len(batch), training=training)
     bound.X[...], bound.codes[...] = batch.X, batch.codes
@@ -190,7 +190,7 @@ def _seconds_to_validate(prepared: Prepared) -> float:
     holdout, network = prepared.holdout, prepared.spec.network
     if holdout is None:
         return 0.0
-    inference = Inference(network, network.initialise(np.random.default_rng(0)), network.precision)
+    inference = Predictor(network, network.initialize(np.random.default_rng(0)), network.precision)
     X, codes = holdout.examples.X, holdout.examples.codes
     n = min(JUDGED, len(X))
     inference.run(X[:1], codes[:1])

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
-from nncli.errors import ConfigError, DataError, NncliError, Place
+from nncli.errors import ConfigError, DataError, Location, NncliError
 
 Level: TypeAlias = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
@@ -25,7 +25,7 @@ class Finding:
 
     level: Level
     code: str
-    place: Place
+    place: Location
     message: str
     mend: str
     excerpt: str | None = None
@@ -56,9 +56,9 @@ def of_error(error: NncliError) -> tuple[Finding, ...]:
     if isinstance(error, ConfigError):
         return tuple(
             Finding("error", CONFIGURATION, mistake.place, mistake.message, mistake.hint or "", mistake.excerpt)
-            for mistake in error.mistakes
+            for mistake in error.issues
         )
-    return (Finding("error", TABLE, error.place or Place(), error.message, error.hint or ""),)
+    return (Finding("error", TABLE, error.location or Location(), error.message, error.hint or ""),)
 
 
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:

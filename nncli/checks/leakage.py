@@ -15,8 +15,8 @@ import polars as pl
 
 from nncli.checks.column import Column, Positions, Sides, about, dropped, share
 from nncli.checks.findings import Finding
-from nncli.errors import Place
-from nncli.text import quoted
+from nncli.errors import Location
+from nncli.text import quote
 
 SEEN, JUDGED = 40_000, 10_000
 """Rows that are learnt from and predicted."""
@@ -63,7 +63,7 @@ def _some(positions: Positions, most: int, rng: np.random.Generator) -> Position
     return positions if len(positions) <= most else np.sort(rng.choice(positions, most, replace=False))
 
 
-def giveaway(column: Column, target: Column, sampled: Sampled, place: Place) -> Finding | None:
+def giveaway(column: Column, target: Column, sampled: Sampled, place: Location) -> Finding | None:
     """A finding if the `column` gives the `target` away."""
     if len(sampled.judged) < FEWEST or len(sampled.seen) < FEWEST:
         return None
@@ -76,7 +76,7 @@ def giveaway(column: Column, target: Column, sampled: Sampled, place: Place) -> 
     if said is None:
         return None
     message = (
-        f"{quoted(column.name)} alone tells {quoted(target.name)}: {said}; "
+        f"{quote(column.name)} alone tells {quote(target.name)}: {said}; "
         "is it known before the target is, or does it follow from it?"
     )
     mend = f"If it would not be known of new rows, leave it out: {dropped([column.name])}; else all is well."

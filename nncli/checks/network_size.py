@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nncli.nn.network import Network
-from nncli.nn.parameters import Group
+from nncli.nn.parameters import ParamGroup
 from nncli.pipeline.prepare.prepare import Prepared
 from nncli.training.state import MOST_BYTES, MOST_ROWS
 
@@ -54,11 +54,11 @@ class NetworkFacts:
         plan, network = prepared.plan, prepared.spec.network
         batch = min(plan.batch_size, len(prepared.training))
         item, size = np.dtype(network.precision).itemsize, network.layout.size
-        statistics = sum(prod(slot.shape) for slot in network.layout.slots if slot.group is Group.STATISTIC)
-        moments = len(plan.optimizer.moments) * size * item
+        statistics = sum(prod(slot.shape) for slot in network.layout.slots if slot.group is ParamGroup.STATISTIC)
+        moments = len(plan.optimizer.state) * size * item
         weights = (size + statistics) * item
         # the present weights, their gradient, the best ones and the gradient beside these, which is never touched
-        state = 3 * weights + moments + (2 * weights + moments if plan.go_back else 0)
+        state = 3 * weights + moments + (2 * weights + moments if plan.rollback_on_divergence else 0)
         layers = tuple(_layers(network))
         activations = BUFFERS * batch * item * sum(layer.units for layer in layers)
         rows = 0
@@ -67,8 +67,8 @@ class NetworkFacts:
             held = 0 if examples.storage is not None else examples.X.nbytes + examples.codes.nbytes
             weighs = 0 if examples.weights is None else examples.weights.nbytes
             rows += held + examples.y.nbytes + side.y.nbytes + weighs
-        settled = min(MOST_BYTES, min(MOST_ROWS, len(prepared.training)) * network.widest * item)
-        settling = SETTLING * settled if network.needs_data else 0
+        settled = min(MOST_BYTES, min(MOST_ROWS, len(prepared.training)) * network.max_width * item)
+        settling = SETTLING * settled if network.needs_data_init else 0
         predicted = len(prepared.training) * network.outputs * np.dtype(np.float64).itemsize * 2
         return cls(
             layers=layers,
@@ -103,10 +103,12 @@ class NetworkFacts:
 
 def _layers(network: Network) -> list[LayerFacts]:
     """What comes in, embedded or not, then every layer to the output."""
-    entered = sum(prod(slot.shape) for slot in network.layout.slots if slot.group in (Group.EMBEDDING, Group.NUMERIC))
-    embeds = network.embeddings or network.embedded
-    layers = [LayerFacts("input", "embedding" if embeds else "numbers", network.inputs, entered)]
-    for name, layer, d in network.sequential.infer_widths(network.inputs):
-        trained = sum(prod(slot.shape) for slot in layer.slots(d) if slot.group is not Group.STATISTIC)
-        layers.append(LayerFacts(name, str(layer.model_dump()["type"]), layer.width(d), trained))
+    entered = sum(
+        prod(slot.shape) for slot in network.layout.slots if slot.group in (ParamGroup.EMBEDDING, ParamGroup.NUMERIC)
+    )
+    embeds = network.embeddings or network.embedded_numeric
+    layers = [LayerFacts("input", "embedding" if embeds else "numbers", network.input_width, entered)]
+    for name, layer, d in network.sequential.infer_widths(network.input_width):
+        trained = sum(prod(slot.shape) for slot in layer.parameters(d) if slot.group is not ParamGroup.STATISTIC)
+        layers.append(LayerFacts(name, str(layer.model_dump()["type"]), layer.out_features(d), trained))
     return layers

@@ -10,8 +10,8 @@ import polars as pl
 
 from nncli.checks.column import Column, Sides, have
 from nncli.checks.findings import Finding
-from nncli.errors import Place
-from nncli.text import as_yaml, quoted
+from nncli.errors import Location
+from nncli.text import quote, yaml_quote
 from nncli.utils.median import median
 
 FAR = 10.0
@@ -90,15 +90,15 @@ def outliers(column: Column, sides: Sides, *, clipped: bool, target: bool = Fals
     if sides.other is sides.table:  # a slip is one on either side of the split
         cells, rows = pl.concat([cells, column.held]), np.concatenate([rows, sides.held])
     x = cells.fill_null(np.nan).to_numpy()
-    place = Place(source=sides.place.source, column=column.name)
+    place = Location(source=sides.place.source, column=column.name)
     stands_in = stand_ins(x)
     if stands_in is not None:
         value, count = stands_in
         message = (
-            f"{value:g} stands in {have(count, 'row', 'rows')} of {quoted(column.name)}, far from all other numbers;"
+            f"{value:g} stands in {have(count, 'row', 'rows')} of {quote(column.name)}, far from all other numbers;"
             " does it mean something else, such as a missing value?"
         )
-        mend = f"If so, put {as_yaml(f'{value:g}')} as the table spells it among data.missing, or empty these cells."
+        mend = f"If so, put {yaml_quote(f'{value:g}')} as the table spells it among data.missing, or empty these cells."
         return Finding("note" if clipped else "warning", "stand-in-number", place, message, mend)
     far = far_out(x)
     if far is None:
@@ -106,7 +106,7 @@ def outliers(column: Column, sides: Sides, *, clipped: bool, target: bool = Fals
     numbers = [sides.number(int(rows[i])) for i in far.positions]
     more = f" and {len(numbers) - 5:,} more" if len(numbers) > 5 else ""
     message = (
-        f"{quoted(column.name)} is {far.value:.6g} in row {numbers[0]:,}, {far.scales:,.0f} "
+        f"{quote(column.name)} is {far.value:.6g} in row {numbers[0]:,}, {far.scales:,.0f} "
         f"robust scales from the median, {far.middle:.6g}, and far from all other rows"
     )
     if len(numbers) > 1:
@@ -116,5 +116,5 @@ def outliers(column: Column, sides: Sides, *, clipped: bool, target: bool = Fals
     mend = "If it is a slip, mend the cell or leave it empty; if it is right, encoding: {numeric: quantile} tames it."
     if target:
         mend = "If it is a slip, mend the cell or leave the row out; if it is right, loss: huber is less drawn to it."
-    place = Place(source=place.source, row=numbers[0], column=column.name)
+    place = Location(source=place.source, row=numbers[0], column=column.name)
     return Finding("note" if clipped and not target else "warning", "outlier", place, message, mend)

@@ -25,7 +25,7 @@ from nncli.nn.losses import Loss
 from nncli.pipeline.prepare.build import choose_loss
 from nncli.pipeline.prepare.load import read, with_target
 from nncli.pipeline.prepare.split import split_of
-from nncli.training.state import Streams
+from nncli.training.state import RandomStreams
 
 DOUBTFUL = "doubtful-numbers"
 
@@ -97,7 +97,7 @@ class _Examining:
             self._loss, as_classes = choose_loss(config, table.only(names), notes)
             for name in names:
                 self._add(constant(table, name, as_classes=as_classes))
-            split = split_of(config, table, as_classes, Streams.of(config.seed).split)
+            split = split_of(config, table, as_classes, RandomStreams.of(config.seed).split)
             sides = Sides(table, np.unique(split.training), table, split.validation)
             if isinstance(config.validation, ValidationFile):
                 other = read(config, config.validation.path, notes, self._scratch, table.outline.dialect)

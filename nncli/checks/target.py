@@ -7,14 +7,14 @@ import polars as pl
 from nncli.checks.column import MOST_NAMED, Column, Sides, have, share
 from nncli.checks.findings import Finding
 from nncli.config.schema import Config
-from nncli.data.encoders.target import NumberTarget
+from nncli.data.encoders.target import RegressionTarget
 from nncli.data.splitting.folds import Fold
 from nncli.data.store.column_store import StoredTable
-from nncli.errors import DataError, Place
+from nncli.errors import DataError, Location
 from nncli.nn.losses import Loss
 from nncli.pipeline.prepare.build import fit_target, note_unreachable
 from nncli.pipeline.prepare.notes import nothing_to_learn
-from nncli.text import quoted
+from nncli.text import quote
 
 RARE = 10
 """Training rows of a class below which little can be learnt of it."""
@@ -30,14 +30,14 @@ def folds_of(config: Config) -> int:
     return config.validation.folds if isinstance(config.validation, Fold) else 0
 
 
-def classes(config: Config, target: Column, place: Place) -> list[Finding]:
+def classes(config: Config, target: Column, place: Location) -> list[Finding]:
     """Classes that are rare, or outweighed."""
     counts = _counts(target.cells)
     everywhere = _counts(pl.concat([target.cells, target.held]))
     if len(counts) < 2:
         return []
     findings, folds = [], folds_of(config)
-    at = Place(source=place.source, column=target.name)
+    at = Location(source=place.source, column=target.name)
     rare = {label: n for label, n in counts.items() if n < RARE}
     few = {label: n for label, n in everywhere.items() if n < folds and label not in rare}
     if rare:
@@ -54,8 +54,8 @@ def classes(config: Config, target: Column, place: Place) -> list[Finding]:
     small = RARE <= counts[smallest] < SMALL * n and counts[largest] >= TIMES * counts[smallest]
     if small and config.class_weight is None and config.metric not in FAIR_METRICS:
         message = (
-            f"only {share(counts[smallest], n)} of the training rows are of the class {quoted(smallest)}, and "
-            f"{share(counts[largest], n)} of {quoted(largest)}: always to guess the latter looks good in accuracy"
+            f"only {share(counts[smallest], n)} of the training rows are of the class {quote(smallest)}, and "
+            f"{share(counts[largest], n)} of {quote(largest)}: always to guess the latter looks good in accuracy"
         )
         mend = (
             "Look at balanced_accuracy or roc_auc rather than accuracy. If the small class matters as much as the "
@@ -72,7 +72,7 @@ def _counts(cells: pl.Series) -> dict[str, int]:
 
 
 def _counted(classes: dict[str, int]) -> str:
-    shown = [f"{quoted(label)} {n:,}" for label, n in [*classes.items()][:MOST_NAMED]]
+    shown = [f"{quote(label)} {n:,}" for label, n in [*classes.items()][:MOST_NAMED]]
     more = [f"{len(classes) - MOST_NAMED:,} more"] if len(classes) > MOST_NAMED else []
     return f"{have(len(classes), 'class has', 'classes have')} few training rows: {', '.join([*shown, *more])}"
 
@@ -87,7 +87,7 @@ def constant(table: StoredTable, name: str, *, as_classes: bool) -> Finding | No
     if len(values) != 1 or len(table) == 1:
         return None
     message, mend = nothing_to_learn(name, str(values[0]))
-    place = Place(source=table.outline.source, column=name)
+    place = Location(source=table.outline.source, column=name)
     if as_classes:
         raise DataError(message, place=place, hint=mend)
     return Finding("warning", "constant-target", place, message, mend)
@@ -99,7 +99,7 @@ def unreachable(config: Config, loss: Loss, sides: Sides) -> Finding | None:
         return None
     table = sides.table.take(sides.training).only(config.data.target)
     target, _ = fit_target(config, table, loss, as_classes=False)
-    assert isinstance(target, NumberTarget), "an output activation is for numbers"
+    assert isinstance(target, RegressionTarget), "an output activation is for numbers"
     notes: list[str] = []
     note_unreachable(config, target.encode(target.read(table)), notes)
     if not notes:
@@ -109,4 +109,4 @@ def unreachable(config: Config, loss: Loss, sides: Sides) -> Finding | None:
         "within these bounds."
     )
     column = config.data.target[0] if len(config.data.target) == 1 else None
-    return Finding("warning", "unreachable-target", Place(source=sides.place.source, column=column), notes[0], mend)
+    return Finding("warning", "unreachable-target", Location(source=sides.place.source, column=column), notes[0], mend)

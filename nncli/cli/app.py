@@ -27,7 +27,7 @@ from nncli.cli.report import report
 from nncli.cli.runs import runs
 from nncli.cli.signals import InsistedError, StoppedError
 from nncli.cli.train import train
-from nncli.errors import NncliError, is_shortage
+from nncli.errors import NncliError, is_out_of_memory
 from nncli.version import __version__
 
 FIRST_SEARCH = 200_000
@@ -127,12 +127,12 @@ def _run() -> None:
         # Typer and Rich leave when whoever reads our output has had enough: not a failure, nor done.
         sys.exit(BROKEN_PIPE if isinstance(error.__context__, BrokenPipeError) else error.code)
     except OSError as error:
-        if is_shortage(error):
+        if is_out_of_memory(error):
             _fail(error, SHORT_OF_MEMORY, 1)
         where = f"{error.filename}: " if error.filename else ""
         _fail(error, f"{where}{error.strerror or error}\n  The system gave this reason.", 1)
     except BaseException as error:  # also a panic of Polars's, which is no Exception
-        if is_shortage(error):
+        if is_out_of_memory(error):
             _fail(error, SHORT_OF_MEMORY, 1)
         if hasattr(error, "format_message"):  # a usage error of Typer's
             _fail_usage(error)
@@ -158,9 +158,9 @@ def _fail_usage(error: Any) -> NoReturn:
 
 
 def _fail(error: BaseException, message: str, code: int) -> NoReturn:
-    from nncli.text import printable
+    from nncli.text import escape_unprintable
 
     if os.environ.get("NNCLI_DEBUG"):
         traceback.print_exception(error)
-    print(f"nncli: {printable(message)}", file=sys.stderr)  # noqa: T201 - this is where errors are shown
+    print(f"nncli: {escape_unprintable(message)}", file=sys.stderr)  # noqa: T201 - this is where errors are shown
     sys.exit(code)

@@ -72,12 +72,12 @@ def check(
 
 def _text(config: str, found: Check) -> str:
     """All that was found, for a person to read."""
-    from nncli.text import printable
+    from nncli.text import escape_unprintable
 
     heading = ": ".join(filter(None, [config, counted(found.findings)]))
     blocks = [f"{heading}\ntable: {found.table}" if found.table else heading]
     blocks += [str(near(finding, found.table)) for finding in found.findings]
-    return "\n\n".join([*map(printable, blocks), *_network(found)])
+    return "\n\n".join([*map(escape_unprintable, blocks), *_network(found)])
 
 
 def counted(findings: tuple[Finding, ...]) -> str:
@@ -101,9 +101,9 @@ def _network(found: Check) -> list[str]:
     from nncli.checks.column import have
     from nncli.cli.console import number, rows
     from nncli.cli.tables import prose, table
-    from nncli.text import printable
-    from nncli.utils.logs import duration
-    from nncli.utils.memory import in_words
+    from nncli.text import escape_unprintable
+    from nncli.utils.logs import format_duration
+    from nncli.utils.memory import format_bytes
 
     network, estimate, trial = found.network, found.estimate, found.trial
     blocks = []
@@ -114,16 +114,18 @@ def _network(found: Check) -> list[str]:
         ]
         total = ["total", "", "", f"{network.parameters:,}"]
         sizes = (
-            f"parameters {in_words(network.parameter_bytes)}, optimizer {in_words(network.optimizer_bytes)}, "
-            f"activations of a batch {in_words(network.activation_bytes)}"
+            f"parameters {format_bytes(network.parameter_bytes)}, optimizer {format_bytes(network.optimizer_bytes)}, "
+            f"activations of a batch {format_bytes(network.activation_bytes)}"
         )
-        blocks.append(printable(f"{table([['layer', 'type', 'output', 'parameters'], *lines, total])}\n{prose(sizes)}"))
+        blocks.append(
+            escape_unprintable(f"{table([['layer', 'type', 'output', 'parameters'], *lines, total])}\n{prose(sizes)}")
+        )
     if estimate is not None and trial is not None:
         together = f", {estimate.members:,} members, {estimate.workers:,} at a time" if estimate.members > 1 else ""
         bound = "; less if it stops early" if estimate.may_stop_early else ""
         after = number(trial.loss_after) if isfinite(trial.loss_after) else "no finite number any more"
         told = (
-            f"estimate: {duration(estimate.seconds)} and {in_words(estimate.memory_bytes)} of memory "
+            f"estimate: {format_duration(estimate.seconds)} and {format_bytes(estimate.memory_bytes)} of memory "
             f"({have(estimate.epochs, 'epoch', 'epochs')} of {have(estimate.steps_an_epoch, 'step', 'steps')} of "
             f"{1e3 * trial.seconds_a_step:.3g} ms{together}{bound})",
             f"trial: the loss on {rows(trial.rows)} was {number(trial.loss_before)}, and {after} "

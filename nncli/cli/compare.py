@@ -52,11 +52,11 @@ def compare(
     from nncli.cli.report import needing_extra
     from nncli.cli.signals import interrupt_at_once
     from nncli.commands.compare import compare as compared
-    from nncli.utils.atomic_files import refuse_existing
+    from nncli.utils.atomic_files import check_overwrite
 
     interrupt_at_once()
     if html is not None:
-        refuse_existing(html, force=force)
+        check_overwrite(html, force=force)
         with needing_extra():
             from nncli.reporting.comparison import write_comparison
             from nncli.reporting.html import refuse_other_than_html
@@ -79,10 +79,10 @@ def compare(
 def _parts(found: Comparison) -> list[str]:
     """What differs, the scores and the tests, each with its title."""
     from nncli.cli.tables import prose, table
-    from nncli.text import LONGEST_QUOTE, printable
+    from nncli.text import MAX_QUOTE_LENGTH, escape_unprintable
 
     names, parts = [_short(side.name) for side in found.sides], []
-    most = LONGEST_QUOTE if len(names) <= FEW else NARROW
+    most = MAX_QUOTE_LENGTH if len(names) <= FEW else NARROW
     if found.settings:
         unknown = ["?" if side.config is None else "–" for side in found.sides]
         lines = [
@@ -104,7 +104,7 @@ def _parts(found: Comparison) -> list[str]:
         titles = ["", *(f"{name}  " for name in names)]
         parts.append(f"scores on rows that were held out; * is the best\n{table([titles, judged, *lines])}")
     if found.pairs:
-        parts.append("\n".join(prose(printable(found.sentence(pair), keep="")) for pair in found.pairs))
+        parts.append("\n".join(prose(escape_unprintable(found.sentence(pair), keep="")) for pair in found.pairs))
     return parts
 
 
@@ -133,7 +133,7 @@ def _cut(values: Sequence[str], most: int) -> list[str]:
 
 
 def _short(text: str, most: int | None = None) -> str:
-    from nncli.text import LONGEST_QUOTE, printable
+    from nncli.text import MAX_QUOTE_LENGTH, escape_unprintable
 
-    most = most or LONGEST_QUOTE
-    return printable(text if len(text) <= most else text[: most - 1] + "…", keep="")
+    most = most or MAX_QUOTE_LENGTH
+    return escape_unprintable(text if len(text) <= most else text[: most - 1] + "…", keep="")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from nncli.cli.tables import table
 from nncli.errors import UsageError
-from nncli.text import printable
-from nncli.utils.logs import duration
+from nncli.text import escape_unprintable
+from nncli.utils.logs import format_duration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def say(text: str) -> None:
     """A line to stderr."""
-    print(printable(text), file=sys.stderr, flush=True)  # noqa: T201
+    print(escape_unprintable(text), file=sys.stderr, flush=True)  # noqa: T201
 
 
 class _Said(logging.Handler):
@@ -82,7 +82,7 @@ def summary(started: Started | MembersStarted, finished: Finished) -> str:
     """The end: what was trained, and a table of how good it is beside the trivial guess."""
     from nncli.scoring import WITHOUT_GUESS, headlines
 
-    trained = f"{_trained(started, finished)}, {duration(finished.seconds)}"
+    trained = f"{_trained(started, finished)}, {format_duration(finished.seconds)}"
     titles, columns = [""], []
     for title, card in (("training", finished.training), ("validation", finished.validation)):
         if card is not None:
@@ -91,7 +91,10 @@ def summary(started: Started | MembersStarted, finished: Finished) -> str:
     if finished.training is None:
         return trained
     scores = [
-        [printable(name), *(number(None if name in WITHOUT_GUESS and i % 2 else v) for i, (_, v) in enumerate(figures))]
+        [
+            escape_unprintable(name),
+            *(number(None if name in WITHOUT_GUESS and i % 2 else v) for i, (_, v) in enumerate(figures)),
+        ]
         for (name, _), *figures in zip(columns[0], *columns, strict=True)
     ]
     return f"{trained}\n{table([titles, *scores], sys.stderr)}"

@@ -74,8 +74,8 @@ def cross_validate(
     from nncli.cli.training_input import given, warn
     from nncli.commands.cross_validate import cross_validation_events, resume_cross_validation_events
     from nncli.errors import UsageError
-    from nncli.text import quoted
-    from nncli.utils.atomic_files import refuse_existing
+    from nncli.text import quote
+    from nncli.utils.atomic_files import check_overwrite
 
     if config is None and resume is None:
         raise UsageError(
@@ -83,14 +83,14 @@ def cross_validate(
             hint="For a table: nncli cross-validate TABLE --target COLUMN",
         )
     if config is not None and resume is not None:
-        raise UsageError("--resume goes on with its own configuration", hint=f"Leave {quoted(config)} out.")
+        raise UsageError("--resume goes on with its own configuration", hint=f"Leave {quote(config)} out.")
     if resume is not None and (output is not None or assignments or target or quality):
         raise UsageError(
             "--resume goes on with what was begun, in its own directory",
             hint="Leave -o, --set, --target and --quality out.",
         )
     if predictions is not None:
-        refuse_existing(predictions, force=force)
+        check_overwrite(predictions, force=force)
     interrupt_at_once()
     watched = _Watched(quiet, output)
     stop = watched.asked_to_stop
@@ -175,10 +175,10 @@ def _show(result: CrossValidation) -> None:
     from nncli.cli.console import number
     from nncli.cli.tables import table
     from nncli.scoring import headlines
-    from nncli.text import printable
+    from nncli.text import escape_unprintable
 
     names = [name for name, _ in headlines(result.together)]
-    lines = [["fold", "rows", *map(printable, names)]]
+    lines = [["fold", "rows", *map(escape_unprintable, names)]]
     several = result.folds[-1].repeat > 1
     for one in result.folds if len(result.folds) <= MOST_ROWS else ():
         title = f"{one.repeat}.{one.fold}" if several else str(one.fold)

@@ -64,14 +64,14 @@ def _show(evaluation: Evaluation) -> None:
     from nncli.cli.tables import prose, table
     from nncli.metrics.registry import ClassificationScores
     from nncli.scoring import headlines
-    from nncli.text import printable
+    from nncli.text import escape_unprintable
 
     scores = evaluation.scores
-    figures = [[printable(name), number(value)] for name, value in headlines(scores)]
+    figures = [[escape_unprintable(name), number(value)] for name, value in headlines(scores)]
     typer.echo(f"{rows(evaluation.rows)}\n{table([['metric', 'value'], *figures])}")
     if not isinstance(scores, ClassificationScores):
         return
-    labels = [printable(label) for label in scores.labels]
+    labels = [escape_unprintable(label) for label in scores.labels]
     classes = [
         [label, number(one.precision), number(one.recall), number(one.f1), f"{one.support:,.0f}"]
         for label, one in zip(labels, scores.per_class, strict=True)

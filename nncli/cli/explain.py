@@ -77,12 +77,12 @@ def explain(
     from nncli.data.io.formats import format_of
     from nncli.data.io.writers import open_sink
     from nncli.errors import UsageError
-    from nncli.utils.atomic_files import refuse_existing, refuse_replacing
+    from nncli.utils.atomic_files import check_not_input, check_overwrite
 
     interrupt_at_once()
     if output is not None:
-        refuse_existing(output, force=force)
-        refuse_replacing(None if table in (None, "-") else Path(table), output)
+        check_overwrite(output, force=force)
+        check_not_input(None if table in (None, "-") else Path(table), output)
         format_of(output)  # or it is said now
     elif of is not None:
         raise UsageError("--of says what -o FILE is to take apart", hint="Name a file with -o.")
@@ -165,7 +165,7 @@ def _dependence(curve: Dependence) -> str:
     """The mean prediction at some points of a column."""
     from nncli.cli.console import number
     from nncli.cli.tables import prose, table
-    from nncli.text import LONGEST_QUOTE
+    from nncli.text import MAX_QUOTE_LENGTH
 
     points = [
         number(point) if isinstance(point, float) else _short("(missing)" if point is None else point)
@@ -174,7 +174,7 @@ def _dependence(curve: Dependence) -> str:
     shown = range(len(points)) if curve.values is None else _few(len(points))
     lines = [["", *map(_short, curve.outputs)]]
     lines += [[points[i], *(_figure(value) for value in curve.predictions[i].tolist())] for i in shown]
-    return f"{prose(f'{_short(curve.meaning, 2 * LONGEST_QUOTE)}, by {_short(curve.column)}')}\n{table(lines)}"
+    return f"{prose(f'{_short(curve.meaning, 2 * MAX_QUOTE_LENGTH)}, by {_short(curve.column)}')}\n{table(lines)}"
 
 
 def _figure(value: float | None) -> str:
@@ -190,7 +190,7 @@ def _few(points: int) -> Sequence[int]:
 
 def _short(text: str, most: int | None = None) -> str:
     """A text from a table, in one line."""
-    from nncli.text import LONGEST_QUOTE, printable
+    from nncli.text import MAX_QUOTE_LENGTH, escape_unprintable
 
-    most = most or LONGEST_QUOTE
-    return printable(text if len(text) <= most else text[: most - 1] + "…", keep="")
+    most = most or MAX_QUOTE_LENGTH
+    return escape_unprintable(text if len(text) <= most else text[: most - 1] + "…", keep="")

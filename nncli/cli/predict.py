@@ -68,16 +68,16 @@ def predict(
     from nncli.data.io.formats import Format
     from nncli.data.io.writers import open_sink
     from nncli.runs.run import Run
-    from nncli.utils.atomic_files import refuse_existing, refuse_replacing
-    from nncli.utils.logs import stage
+    from nncli.utils.atomic_files import check_not_input, check_overwrite
+    from nncli.utils.logs import log_duration
 
     interrupt_at_once()
     target = None if output == "-" else Path(output)
     if target is not None:
-        refuse_existing(target, force=force)  # before any work is done
+        check_overwrite(target, force=force)  # before any work is done
     source = None if table in (None, "-") else Path(table)
-    refuse_replacing(source, target)
-    with stage(f"loading {run}"):
+    check_not_input(source, target)
+    with log_duration(f"loading {run}"):
         model = Run.open(run).load_model()
     if source is None:
         announce_input("a table")

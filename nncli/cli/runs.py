@@ -61,19 +61,19 @@ def _show(found: tuple[RunInfo, ...]) -> None:
     """A table on stdout."""
     from nncli.cli.console import number
     from nncli.cli.tables import table
-    from nncli.text import printable
-    from nncli.utils.logs import duration
+    from nncli.text import escape_unprintable
+    from nncli.utils.logs import format_duration
 
     lines = [
         [
-            printable(str(run.path), keep=""),
+            escape_unprintable(str(run.path), keep=""),
             run.status,
             run.metric or "–",
             number(run.value),
             "–" if run.rows is None else f"{run.rows:,}",
             "–" if run.epochs is None else f"{run.epochs:,}",
-            printable((run.started or "–")[:16].replace("T", " "), keep=""),
-            "–" if run.seconds is None else duration(run.seconds),
+            escape_unprintable((run.started or "–")[:16].replace("T", " "), keep=""),
+            "–" if run.seconds is None else format_duration(run.seconds),
         ]
         for run in found
     ]

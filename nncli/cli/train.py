@@ -80,12 +80,12 @@ def train(
     from nncli.cli.training_input import given, warn
     from nncli.commands.train import resume_events, train_events
     from nncli.errors import UsageError
-    from nncli.text import quoted
+    from nncli.text import quote
 
     if config is None and resume is None:
         raise UsageError("train needs a CONFIG, or --resume RUN", hint="For a table: nncli train TABLE --target COLUMN")
     if config is not None and resume is not None:
-        raise UsageError("--resume goes on with the run's own configuration", hint=f"Leave {quoted(config)} out.")
+        raise UsageError("--resume goes on with the run's own configuration", hint=f"Leave {quote(config)} out.")
     if resume is not None and (target or quality):
         raise UsageError(
             "--resume goes on with what the run has begun", hint=f"Leave {'--target' if target else '--quality'} out."
@@ -153,7 +153,7 @@ class _Watched(Watcher):
         from nncli.cli.console import say, summary
         from nncli.cli.progress.json_events import JsonLines
         from nncli.pipeline.train.events import Finished, MembersStarted, Started
-        from nncli.training.loop import RateHalved
+        from nncli.training.loop import LearningRateHalved
 
         lines = JsonLines() if self._as_json else None
         told = not self._quiet and lines is None
@@ -173,8 +173,8 @@ class _Watched(Watcher):
                     if told:
                         show = _shown(event, stack)
                         continue
-                elif isinstance(event, RateHalved):
-                    self._tell([f"{event.why}; back to epoch {event.epoch} with {event.factor:g} of the rate"])
+                elif isinstance(event, LearningRateHalved):
+                    self._tell([f"{event.reason}; back to epoch {event.epoch} with {event.factor:g} of the rate"])
                 show(event)
         if started is None or finished is None:
             raise AssertionError("a training ends with Finished or an error")
@@ -202,13 +202,13 @@ def _shown(started: Started | MembersStarted, stack: ExitStack) -> Callable[[Eve
     from nncli.cli.progress.live import LiveProgress
     from nncli.cli.progress.training import PlainProgress
     from nncli.pipeline.train.events import MembersProgress, Started
-    from nncli.training.loop import EpochReport, RateHalved
+    from nncli.training.loop import EpochReport, LearningRateHalved
 
     console = terminal()
     if isinstance(started, Started):
         epochs = LiveProgress(started, console) if console else PlainProgress(started)
         stack.callback(epochs.close)
-        return lambda event: epochs.update(event) if isinstance(event, EpochReport | RateHalved) else None
+        return lambda event: epochs.update(event) if isinstance(event, EpochReport | LearningRateHalved) else None
     members = LiveMembers(started, console) if console else PlainMembers(started)
     stack.callback(members.close)
     return lambda event: members.update(event) if isinstance(event, MembersProgress) else None

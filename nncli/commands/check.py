@@ -16,13 +16,13 @@ from nncli.checks.table_checks import DOUBTFUL, Examination, examine
 from nncli.config.loading import load_usable, placed
 from nncli.config.schema import Config
 from nncli.data.store.scratch import Scratch
-from nncli.errors import ConfigError, DataError, Mistake, Place, UsageError
+from nncli.errors import ConfigError, ConfigIssue, DataError, Location, UsageError
 from nncli.pipeline.ensemble.member_config import check_members, member_config
 from nncli.pipeline.parallel.executor import workers_for
 from nncli.pipeline.prepare.execution import choose_execution
 from nncli.pipeline.prepare.prepare import Prepared, prepare
-from nncli.utils.logs import stage
-from nncli.utils.memory import free_memory, in_words
+from nncli.utils.logs import log_duration
+from nncli.utils.memory import format_bytes, free_memory
 
 MOST_MISTAKES = 5
 """Mistakes that only show once the table is known, up to which they are looked for; each costs another reading."""
@@ -69,7 +69,7 @@ class Check:
 
     def warning(self, doubts: Sequence[str]) -> Check:
         """This, with columns in doubt that were settled for the person, each as a warning."""
-        place = Place(source=self.table)
+        place = Location(source=self.table)
         settled = [Finding("warning", DOUBTFUL, place, doubt, "") for doubt in doubts]
         return replace(self, findings=ordered([*self.findings, *settled]))
 
@@ -119,7 +119,7 @@ def check(
 
 def _placed(path: str | Path, assignments: Sequence[str], finding: Finding) -> Finding:
     """The finding with the line of the configuration that it is about, if it is about one."""
-    of_key = Mistake(finding.message, finding.place, finding.mend, finding.excerpt)
+    of_key = ConfigIssue(finding.message, finding.place, finding.mend, finding.excerpt)
     mistake = placed(path, assignments, of_key, os.environ)
     return replace(finding, place=mistake.place, excerpt=mistake.excerpt)
 
@@ -133,7 +133,7 @@ def _check(config: Config, tell: Callable[[str], None]) -> Check:
         except ConfigError as error:
             found += of_error(error)
         one = member_config(config, 0, Path(), workers_for(config.members, config.workers))
-    with stage("examining the table"):
+    with log_duration("examining the table"):
         examination = examine(config, tell)
     found += examination.findings
     checked = Check(ordered(found), config.data.path)
@@ -143,7 +143,7 @@ def _check(config: Config, tell: Callable[[str], None]) -> Check:
         return _with_network(checked, config, _readable(one, examination), scratch, tell)
 
 
-def _of_table_alone(config: Config | None, mistakes: Sequence[Mistake], tell: Callable[[str], None]) -> Check:
+def _of_table_alone(config: Config | None, mistakes: Sequence[ConfigIssue], tell: Callable[[str], None]) -> Check:
     """What there is to say where the file has mistakes; `config` is what can be used of it."""
     found = of_error(ConfigError(*mistakes))
     if config is None:
@@ -178,7 +178,7 @@ def _with_network(checked: Check, config: Config, one: Config, scratch: Scratch,
     if short is not None:
         return replace(checked, findings=ordered([*found, short]), network=network)
     tell(f"trying a few steps of {prepared.spec.network.layout.size:,} parameters")
-    with stage("trying a few steps"), execution.hold(prepared) as ready:
+    with log_duration("trying a few steps"), execution.hold(prepared) as ready:
         for note in ready.notes[len(prepared.notes) :]:
             tell(note)
         trial, finding = attempt(ready)
@@ -196,7 +196,7 @@ def _prepared(config: Config, scratch: Scratch) -> tuple[Prepared | None, list[F
             choose_execution(prepared, [])
         except ConfigError as error:
             wrong += of_error(error)
-            keys = {(mistake.place.key or "").partition(".")[0] for mistake in error.mistakes}
+            keys = {(mistake.place.key or "").partition(".")[0] for mistake in error.issues}
             if not keys <= Config.model_fields.keys() - {"data"}:
                 return None, wrong
             usual = {key: () if key == "layers" else Config.model_fields[key].default for key in keys}
@@ -211,7 +211,7 @@ def _prepared(config: Config, scratch: Scratch) -> tuple[Prepared | None, list[F
 def _noted(notes: Sequence[str], found: Sequence[Finding]) -> list[Finding]:
     """What a training would note, but for what a finding says in the same words."""
     said = {finding.message for finding in found}
-    return [Finding("note", NOTE, Place(), note, "") for note in notes if note not in said]
+    return [Finding("note", NOTE, Location(), note, "") for note in notes if note not in said]
 
 
 def _memory(network: NetworkFacts, workers: int) -> Finding | None:
@@ -219,9 +219,9 @@ def _memory(network: NetworkFacts, workers: int) -> Finding | None:
     needed = _all_memory(network, workers)
     if needed <= free:
         return None
-    message = f"the training needs about {in_words(needed)} of memory, and {in_words(int(free))} are free"
+    message = f"the training needs about {format_bytes(needed)} of memory, and {format_bytes(int(free))} are free"
     mend = "Use a smaller network, batch_size or, of an ensemble, fewer workers, or close other programs."
-    return Finding("warning", "memory", Place(), message, mend)
+    return Finding("warning", "memory", Location(), message, mend)
 
 
 def _all_memory(network: NetworkFacts, workers: int) -> int:

@@ -21,7 +21,7 @@ from nncli.runs.history import History, RecordedCard
 from nncli.runs.manifest import CONFIG, member_folder
 from nncli.runs.run import Run
 from nncli.scoring import higher_is_better
-from nncli.utils.logs import stage
+from nncli.utils.logs import log_duration
 
 Histories: TypeAlias = tuple[tuple[int, History], ...]
 
@@ -163,7 +163,7 @@ def _look(path: Path, name: str) -> tuple[Side, HeldOut | None]:
     """What can be told of a run, and of the rows that it held out."""
     info = info_of(path)
     try:
-        with stage(f"judging {path}"):
+        with log_duration(f"judging {path}"):
             evidence = gather(Run.open(path).path)
     except NncliError as error:
         return Side(path, name, info, troubles=(str(error),)), None

@@ -14,11 +14,11 @@ from nncli.data.encoders.target import rows_with_target
 from nncli.data.io.formats import read_table
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
-from nncli.errors import DataError, Place
+from nncli.errors import DataError, Location
 from nncli.runs.run import Run
 from nncli.scoring import Scores, as_json, score
-from nncli.text import listed, nearest, quoted
-from nncli.utils.logs import stage
+from nncli.text import closest_match, join_quoted, quote
+from nncli.utils.logs import log_duration
 
 if TYPE_CHECKING:
     from nncli.data.io.dataframes import Frame
@@ -54,7 +54,7 @@ def evaluate(run: str | Path, data: str | Path | Frame) -> Evaluation:
         RunError: the run directory is missing or damaged.
         DataError: the table cannot be read, lacks a column, or has a class that was not in training.
     """
-    with stage(f"loading {run}"):
+    with log_duration(f"loading {run}"):
         model = Run.open(Path(run)).load_model()
     return evaluate_data(model, data)
 
@@ -64,23 +64,23 @@ def evaluate_data(model: AnyModel, data: str | Path | Frame) -> Evaluation:
     table, target = read_data(model, data), model.spec.target
     if missing := [name for name in target.names if name not in table.names]:
         raise DataError(
-            f"there is no column {listed(missing)}, which is the target",
-            place=Place(source=table.source),
-            hint=f"Did you mean {quoted(close)}?" if (close := nearest(missing[0], table.names)) else LABELLED,
+            f"there is no column {join_quoted(missing)}, which is the target",
+            place=Location(source=table.source),
+            hint=f"Did you mean {quote(close)}?" if (close := closest_match(missing[0], table.names)) else LABELLED,
         )
     rows = rows_with_target(table, target.names)
     if not len(rows):
         raise DataError(
             "no row has a target to score against",
-            place=Place(source=table.source, column=target.names[0]),
+            place=Location(source=table.source, column=target.names[0]),
             hint=LABELLED,
         )
     labelled = table if len(rows) == len(table) else table.take(rows)
-    with stage("predicting"), np.errstate(all="ignore"):
+    with log_duration("predicting"), np.errstate(all="ignore"):
         predictions = model.predict(labelled)
-    with stage("scoring"):
+    with log_duration("scoring"):
         scores = score(predictions, target.read(labelled), None, model.spec.loss)
-    return Evaluation(len(labelled), len(table) - len(labelled), scores, table.notes, predictions.strangers)
+    return Evaluation(len(labelled), len(table) - len(labelled), scores, table.notes, predictions.anomalies)
 
 
 def read_data(model: AnyModel, data: str | Path | Frame) -> Table:
@@ -92,7 +92,7 @@ def read_data(model: AnyModel, data: str | Path | Frame) -> Table:
     if not isinstance(data, str | Path):
         return table_of(model, data)
     source = None if str(data) == "-" else Path(data)
-    with stage(f"reading {data}") as told:
+    with log_duration(f"reading {data}") as told:
         table = read_table(source, missing=model.spec.missing, trained=model.spec.dialect)
-        told.found.append(f"{len(table):,} rows, {len(table.names):,} columns")
+        told.details.append(f"{len(table):,} rows, {len(table.names):,} columns")
     return table

@@ -12,12 +12,12 @@ import numpy as np
 
 from nncli.commands.evaluate import read_data
 from nncli.config.schema import Config
-from nncli.data.encoders.target import ClassTarget, Target, rows_with_target
+from nncli.data.encoders.target import ClassificationTarget, Target, rows_with_target
 from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
-from nncli.errors import DataError, Place, UsageError
+from nncli.errors import DataError, Location, UsageError
 from nncli.evaluation.held_out import judge
 from nncli.inspection.attribution import Attributions, attribute, choose_output
 from nncli.inspection.encoded_rows import EncodedRows, Rows, Spoken
@@ -27,8 +27,8 @@ from nncli.metrics.registry import CLASSIFICATION_METRICS, REGRESSION_METRICS
 from nncli.pipeline.prepare.load import read, with_target
 from nncli.pipeline.train.provenance import same_tables, unchanged
 from nncli.runs.run import Run
-from nncli.text import quoted
-from nncli.utils.logs import stage
+from nncli.text import quote
+from nncli.utils.logs import log_duration
 
 if TYPE_CHECKING:
     from nncli.data.io.dataframes import Frame
@@ -119,7 +119,7 @@ def explain(
     """
     if repeats < 1 or top < 0 or (rows is not None and rows < 1):
         raise UsageError("rows and repeats must be 1 or more, and the top columns 0 or more")
-    with stage(f"loading {run}"):
+    with log_duration(f"loading {run}"):
         opened = Run.open(Path(run))
         model, manifest = opened.load_model(), opened.load_manifest()
     target = model.spec.target
@@ -128,13 +128,13 @@ def explain(
     config = unchanged(opened, manifest, ())
     table, notes, spoken, weights = _table(run, data, model, config.data.weight)
     if not len(table):
-        raise DataError("the table has no rows", place=Place(source=table.source), hint="Is this the right file?")
+        raise DataError("the table has no rows", place=Location(source=table.source), hint="Is this the right file?")
     rng = np.random.default_rng(config.seed)
     drawn = _draw(len(table), rows or MOST_ROWS, rng)
     if len(drawn) < len(table):
         notes.append(f"looked at {len(drawn):,} of {len(table):,} rows, drawn with the run's seed")
     part = table.take(drawn)
-    with stage("encoding"):
+    with log_duration("encoding"):
         heard = None if spoken is None else spoken[:, drawn]
         encoded = EncodedRows.of(model, part, heard, None if weights is None else weights[drawn])
     if encoded.strangers.note:
@@ -145,14 +145,14 @@ def explain(
     found, loss, score = None, None, None
     if len(labelled):
         loss, score = judged.as_it_is(encoded.take(labelled))
-        with stage("shuffling columns") as told:
+        with log_duration("shuffling columns") as told:
             found = importances(encoded.take(labelled), judged, repeats, rng, tell)
-            told.found.append(f"{len(found):,} columns, {len(labelled):,} rows")
+            told.details.append(f"{len(found):,} columns, {len(labelled):,} rows")
         ranked = [one.column for one in found]
     else:
         notes.append("the table has no target to judge by, so nothing is said of importance")
         ranked = by_change(encoded, rng) if top else []
-    with stage("predicting along columns"):
+    with log_duration("predicting along columns"):
         curves = dependences(encoded, part, ranked[:top], rng, tell)
 
     taken, few = None, np.empty(0, np.int64)
@@ -161,9 +161,9 @@ def explain(
         if len(few) < len(part):
             notes.append(f"attributed {len(few):,} of the rows; --rows says of how many more")
         background = _background(opened, config, model, encoded, notes)
-        with stage("taking predictions apart") as told:
+        with log_duration("taking predictions apart") as told:
             taken = attribute(encoded.take(few), background, of, tell)
-            told.found.append(f"{len(few):,} rows")
+            told.details.append(f"{len(few):,} rows")
         if taken.missed:
             notes.append(_missed(taken))
     return Explanation(
@@ -194,12 +194,12 @@ def _table(
         judged = judge(run)
         notes = [] if judged.on == "validation" else ["the run held no rows out: these are the rows it was trained on"]
         if weight is not None:
-            notes.append(f"rows count by their weights, {quoted(weight)}")
+            notes.append(f"rows count by their weights, {quote(weight)}")
         return judged.table, notes, judged.spoken, judged.weights
     table = read_data(model, data)
     notes = list(table.notes)
     if weight is not None:
-        notes.append(f"all rows count the same, as in nncli evaluate; the run's own count by {quoted(weight)}")
+        notes.append(f"all rows count the same, as in nncli evaluate; the run's own count by {quote(weight)}")
     return table, notes, None, None
 
 
@@ -210,7 +210,7 @@ def _draw(n: int, most: int, rng: np.random.Generator) -> Rows:
 
 def _metric(config: Config, target: Target) -> str:
     """The metric that the run watched, if that is one; else accuracy or the root of the mean squared error."""
-    classes = isinstance(target, ClassTarget)
+    classes = isinstance(target, ClassificationTarget)
     known = CLASSIFICATION_METRICS if classes else REGRESSION_METRICS
     return config.metric if config.metric in known else "accuracy" if classes else "rmse"
 

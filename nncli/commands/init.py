@@ -21,10 +21,10 @@ from nncli.config.yaml.parser import parse
 from nncli.data.io.formats import SPREADSHEETS, SUFFIXES, suffix_of
 from nncli.data.profile import ColumnProfile
 from nncli.data.store.scratch import folder_beside
-from nncli.errors import Place, UsageError
+from nncli.errors import Location, UsageError
 from nncli.pipeline.prepare.notes import nothing_to_learn
-from nncli.text import listed, quoted
-from nncli.utils.atomic_files import refuse_existing, write_text
+from nncli.text import join_quoted, quote
+from nncli.utils.atomic_files import check_overwrite, write_text
 
 Preset = Literal["tabular", "textbook"]
 Quality = Literal["fast", "balanced", "best"]
@@ -144,7 +144,7 @@ def begin(
         raise UsageError("only the preset tabular comes in qualities", hint="Leave --quality out.")
     stands = None if output is None else Path(output)
     if stands is not None:
-        refuse_existing(stands, force=force)
+        check_overwrite(stands, force=force)
     table = Path(data)
     found = look(
         table,
@@ -182,15 +182,15 @@ def is_a_table(argument: str, target: Sequence[str]) -> bool:
     if argument == "-":
         raise UsageError(
             "--target goes with the name of a table, and a configuration has a target of its own",
-            place=Place(source="standard input"),
+            place=Location(source="standard input"),
             hint="A table is read more than once: write it to a file first, and name that. "
             "In a configuration, or with --set, the target is data.target.",
         )
     if Path(argument).suffix.lower() in (".yaml", ".yml"):
         raise UsageError(
             "--target goes with a table; a configuration names its own",
-            place=Place(source=argument),
-            hint=f"Put {quoted(target[0])} into the file as data.target, or use --set data.target=….",
+            place=Location(source=argument),
+            hint=f"Put {quote(target[0])} into the file as data.target, or use --set data.target=….",
         )
     return True
 
@@ -219,7 +219,7 @@ def _seen_from(folder: Path, table: Path) -> str:
     except UnicodeEncodeError:
         raise UsageError(
             "the file's name is no Unicode text, which a configuration is",
-            place=Place(source=str(table)),
+            place=Location(source=str(table)),
             hint="Rename the file.",
         ) from None
     return Path(seen).as_posix()
@@ -237,10 +237,10 @@ def _decided(found: Look) -> tuple[str, ...]:
     reasons = dict.fromkeys(column.reason for column in plain)
     taken = "is taken" if len(found.words) == 1 else "are taken"
     return (
-        *([f"{listed(found.words)} {taken} for a missing value"] if found.words else []),
-        *([f"{quoted(found.data.thousands)} is taken to group the digits of numbers"] if found.grouped else []),
+        *([f"{join_quoted(found.words)} {taken} for a missing value"] if found.words else []),
+        *([f"{quote(found.data.thousands)} is taken to group the digits of numbers"] if found.grouped else []),
         *(
-            f"left out {listed(column.name for column in plain if column.reason == reason)}: {reason}"
+            f"left out {join_quoted(column.name for column in plain if column.reason == reason)}: {reason}"
             for reason in reasons
         ),
     )
@@ -265,6 +265,6 @@ def _doubts(found: Look) -> tuple[str, ...]:
     """What is likely to be taken for something else than it is, or left out though it is something."""
     left_out = [column for column in found.dropped if _is_in_doubt(column)]
     return (
-        *(f"{quoted(column.name)} is left out: {doubt(column)}" for column in left_out),
-        *(f"{quoted(column.name)} is taken for categories: {doubt(column)}" for column in found.doubtful),
+        *(f"{quote(column.name)} is left out: {doubt(column)}" for column in left_out),
+        *(f"{quote(column.name)} is taken for categories: {doubt(column)}" for column in found.doubtful),
     )

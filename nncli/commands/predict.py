@@ -18,8 +18,8 @@ from nncli.data.table import Table, without_words
 from nncli.ensemble import AnyModel
 from nncli.errors import UsageError
 from nncli.runs.run import Run
-from nncli.text import listed
-from nncli.utils.logs import stage
+from nncli.text import join_quoted
+from nncli.utils.logs import log_duration
 
 if TYPE_CHECKING:
     from nncli.data.io.dataframes import Frame
@@ -103,11 +103,11 @@ def predict_tables(
     def work(table: Table) -> tuple[pl.DataFrame, Strangers]:
         return predict_frame(model, table, proba=proba, keep=keep)
 
-    with stage("reading, predicting and writing") as told:
+    with log_duration("reading, predicting and writing") as told:
         for _, (frame, met) in worked_ahead(_told_of(tables, tell), work, workers):
             strangers, chunks, rows = strangers + met, chunks + 1, rows + len(frame)
             yield frame
-        told.found.append(f"{rows:,} rows in {chunks:,} chunk{'' if chunks == 1 else 's'}")
+        told.details.append(f"{rows:,} rows in {chunks:,} chunk{'' if chunks == 1 else 's'}")
     if strangers.note:
         tell(strangers.note)
 
@@ -131,6 +131,6 @@ def predict_frame(model: AnyModel, table: Table, *, proba: bool, keep: Sequence[
         predicted = predictions.frame(proba=proba)
     clash = sorted(set(keep) & set(predicted.columns))
     if clash:
-        raise UsageError(f"--keep {listed(clash)} would stand twice: a column of the prediction has that name")
+        raise UsageError(f"--keep {join_quoted(clash)} would stand twice: a column of the prediction has that name")
     frame = pl.concat([table.frame.select(keep), predicted], how="horizontal") if keep else predicted
-    return frame, predictions.strangers
+    return frame, predictions.anomalies

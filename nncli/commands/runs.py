@@ -15,7 +15,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast, get_args
 
-from nncli.errors import Place, RunError
+from nncli.errors import Location, RunError
 from nncli.runs.filenames import CONFIG, FOLDS, MANIFEST, METRICS, MODEL, RECORD, Status, checksum_of, is_held
 
 RunStatus = Literal["done", "stopped", "failed", "running", "killed", "damaged"]
@@ -70,13 +70,14 @@ def list_runs(folder: str | Path = "runs") -> tuple[RunInfo, ...]:
         if not folder.is_dir():
             raise RunError(
                 "there is no such folder",
-                place=Place(source=str(folder)),
+                place=Location(source=str(folder)),
                 hint="The first `nncli train` makes the folder runs. To name another: nncli runs FOLDER",
             )
         found = [info_of(path) for path in _beneath(folder, DEPTH)]
     except OSError as error:
         raise RunError(
-            f"the folder cannot be read: {error.strerror or error}", place=Place(source=str(error.filename or folder))
+            f"the folder cannot be read: {error.strerror or error}",
+            place=Location(source=str(error.filename or folder)),
         ) from error
     return tuple(sorted(found, key=lambda run: (run.started or "", str(run.path))))
 

@@ -13,7 +13,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema
 
 from nncli.config.schema import Config
-from nncli.spec import chosen
+from nncli.spec import non_defaults
 
 
 class _Written(GenerateJsonSchema):
@@ -23,7 +23,7 @@ class _Written(GenerateJsonSchema):
         return False
 
     def encode_default(self, dft: Any) -> Any:
-        return super().encode_default(chosen(dft))
+        return super().encode_default(non_defaults(dft))
 
     def tagged_union_schema(self, schema: Any) -> dict[str, Any]:
         described = super().tagged_union_schema(schema)

@@ -14,7 +14,7 @@ from nncli.config.presets.apply import expand
 from nncli.config.schema import Config, ValidationFile
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.reader import read
-from nncli.errors import ConfigError, Mistake
+from nncli.errors import ConfigError, ConfigIssue
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -50,7 +50,7 @@ def load(path: str | Path, assignments: Sequence[str] = (), environment: Mapping
     try:
         document = read(path)
     except ConfigError as error:
-        raise ConfigError(*error.mistakes, *(wrong for one in given for wrong in one.mistakes)) from None
+        raise ConfigError(*error.issues, *(wrong for one in given for wrong in one.mistakes)) from None
     from_stdin = str(path) == "-"
     folder = Path.cwd() if from_stdin else Path(path).resolve().parent
     return _loaded(document, given, folder, "stdin" if from_stdin else Path(path).stem)
@@ -70,7 +70,7 @@ def configured(
 
 def load_usable(
     path: str | Path, assignments: Sequence[str] = (), environment: Mapping[str, str] = NOTHING
-) -> tuple[Config | None, tuple[Mistake, ...]]:
+) -> tuple[Config | None, tuple[ConfigIssue, ...]]:
     """As `load_config`, with the mistakes instead of an error; where there are some, without the keys that have them.
 
     None where not even then it can be read, and of the standard input, which can be read but once.
@@ -81,7 +81,7 @@ def load_usable(
     try:
         return load_config(path, assignments, environment), ()
     except ConfigError as error:
-        mistakes = error.mistakes
+        mistakes = error.issues
     wrong = {(mistake.place.key or "").partition(".")[0] for mistake in mistakes}
     given = _given(assignments, environment)
     sound = [assignment for assignment in given if not assignment.mistakes and assignment.words[0] not in wrong]
@@ -98,8 +98,8 @@ def load_usable(
 
 
 def placed(
-    path: str | Path, assignments: Sequence[str], mistake: Mistake, environment: Mapping[str, str] = NOTHING
-) -> Mistake:
+    path: str | Path, assignments: Sequence[str], mistake: ConfigIssue, environment: Mapping[str, str] = NOTHING
+) -> ConfigIssue:
     """A mistake of a key, found later, with the line of the configuration that the key stands on, if it does.
 
     Raises:
@@ -119,12 +119,12 @@ def _given(assignments: Sequence[str], environment: Mapping[str, str]) -> list[A
 
 
 def _loaded(document: Document, given: Sequence[Assignment], folder: Path, name: str) -> Loaded:
-    mistakes: list[Mistake] = []
+    mistakes: list[ConfigIssue] = []
     document = expand(document, given, mistakes)
     try:
         config = validate(Config, document)
     except ConfigError as error:
-        raise ConfigError(*_in_order([*_not_due_to(mistakes, error.mistakes), *mistakes], given)) from None
+        raise ConfigError(*_in_order([*_not_due_to(mistakes, error.issues), *mistakes], given)) from None
     if mistakes:
         raise ConfigError(*_in_order(mistakes, given))
     data = config.data.model_copy(update={"path": _absolute(folder, config.data.path)})
@@ -135,18 +135,18 @@ def _loaded(document: Document, given: Sequence[Assignment], folder: Path, name:
     return Loaded(config.model_copy(update={"data": data, "validation": validation, "output": output}), document)
 
 
-def _not_due_to(earlier: Iterable[Mistake], found: Iterable[Mistake]) -> Iterable[Mistake]:
+def _not_due_to(earlier: Iterable[ConfigIssue], found: Iterable[ConfigIssue]) -> Iterable[ConfigIssue]:
     """Those `found` that do not merely follow from an assignment that was wrong, and so left out."""
     left_out = {mistake.place.key for mistake in earlier if mistake.place.key}
     sections = {key.rpartition(".")[0] for key in left_out}
     return (m for m in found if m.place.key not in left_out and not (m.place.line is None and m.place.key in sections))
 
 
-def _in_order(mistakes: Iterable[Mistake], given: Sequence[Assignment]) -> list[Mistake]:
+def _in_order(mistakes: Iterable[ConfigIssue], given: Sequence[Assignment]) -> list[ConfigIssue]:
     """First those in the file, from top to bottom, then those of each assignment."""
     order = {assignment.mark.source: number for number, assignment in enumerate(given)}
 
-    def rank(mistake: Mistake) -> tuple[int, int, int]:
+    def rank(mistake: ConfigIssue) -> tuple[int, int, int]:
         place = mistake.place
         return (order.get(place.source or "", -1), place.line or 0, place.character or 0)
 

@@ -12,11 +12,11 @@ from nncli.config.yaml.document import Document, Mark, Path, dotted
 from nncli.config.yaml.parser import DEEPEST, compose
 from nncli.config.yaml.scalars import as_written
 from nncli.config.yaml.source_text import checked_lines
-from nncli.errors import ConfigError, Mistake, Place, UsageError
-from nncli.text import listed, quoted
+from nncli.errors import ConfigError, ConfigIssue, Location, UsageError
+from nncli.text import join_quoted, quote
 
 
-def override(document: Document, assignments: Iterable[Assignment], mistakes: list[Mistake]) -> Document:
+def override(document: Document, assignments: Iterable[Assignment], mistakes: list[ConfigIssue]) -> Document:
     """`document` with each assignment applied in turn. What is wrong with one is gathered, and it is left out.
 
     Missing sections are made on the way. A word where a section is needed is the section's short form: with
@@ -27,7 +27,7 @@ def override(document: Document, assignments: Iterable[Assignment], mistakes: li
         try:
             document = document if assignment.mistakes else _assign(document, assignment)
         except ConfigError as error:
-            mistakes.extend(error.mistakes)
+            mistakes.extend(error.issues)
     return document
 
 
@@ -37,7 +37,7 @@ def overridden(document: Document, options: Iterable[str]) -> Document:
     Raises:
         ConfigError, UsageError: one of them is wrong.
     """
-    mistakes: list[Mistake] = []
+    mistakes: list[ConfigIssue] = []
     document = override(document, from_options(options), mistakes)
     if mistakes:
         raise ConfigError(*mistakes)
@@ -58,7 +58,7 @@ def _assign(document: Document, assignment: Assignment) -> Document:
         if isinstance(node, list):
             if not re.fullmatch("[0-9]{1,9}", word) or int(word) >= len(node):
                 numbers = f"Its items are numbered 0 to {len(node) - 1}." if node else None
-                raise assignment.wrong(f"{quoted(word)} is not an item of {quoted(dotted(path))}", numbers)
+                raise assignment.wrong(f"{quote(word)} is not an item of {quote(dotted(path))}", numbers)
             index = int(word)
             return [*node[:index], put(node[index], rest, (*path, index)), *node[index + 1 :]]
         if node is None:
@@ -70,7 +70,7 @@ def _assign(document: Document, assignment: Assignment) -> Document:
             node = {"type": node}
         elif not isinstance(node, dict):
             hint = f"It comes from {replace(document.place(path, 'value'), key=None)}."
-            raise assignment.wrong(f"{quoted(dotted(path))} is {as_written(node)}, which has no keys", hint)
+            raise assignment.wrong(f"{quote(dotted(path))} is {as_written(node)}, which has no keys", hint)
         return {**node, word: put(node.get(word), rest, (*path, word))}
 
     first, *rest = assignment.words
@@ -107,11 +107,11 @@ class Assignment:
     words: tuple[str, ...]
     mark: Mark
     value: object = None
-    mistakes: tuple[Mistake, ...] = ()
+    mistakes: tuple[ConfigIssue, ...] = ()
 
     def wrong(self, message: str, hint: str | None = None) -> ConfigError:
         """The refusal of this assignment."""
-        return ConfigError(Mistake(message, Place(self.mark.source, key=".".join(self.words)), hint))
+        return ConfigError(ConfigIssue(message, Location(self.mark.source, key=".".join(self.words)), hint))
 
 
 def from_options(texts: Iterable[str]) -> Iterator[Assignment]:
@@ -125,7 +125,7 @@ def from_options(texts: Iterable[str]) -> Iterator[Assignment]:
         words = tuple(address.strip().split("."))
         if not equals or not all(words):
             hint = "For example --set optimizer.type=adam"
-            raise UsageError(f"expected key=value, found {quoted(text)}", place=Place(OPTION), hint=hint)
+            raise UsageError(f"expected key=value, found {quote(text)}", place=Location(OPTION), hint=hint)
         yield _read(Assignment(words, Mark(f"{OPTION} {_shortened(text)}", setter=OPTION)), value)
 
 
@@ -147,10 +147,10 @@ def from_environment(environment: Mapping[str, str], keys: Iterable[str]) -> Ite
         if OF_A_SERVICE.fullmatch(name):
             continue
         near = meant(words[0], known)
-        better = f"; did you mean {quoted(PREFIX + '__'.join([near, *words[1:]]).upper())}?" if near else ""
-        place = Place(assignment.mark.source)
+        better = f"; did you mean {quote(PREFIX + '__'.join([near, *words[1:]]).upper())}?" if near else ""
+        place = Location(assignment.mark.source)
         hint = f"Unset it, or name a key: {PREFIX}EPOCHS is epochs, {PREFIX}DATA__TARGET is data.target."
-        yield replace(assignment, mistakes=(Mistake(f"{quoted(name)} sets no key{better}", place, hint),))
+        yield replace(assignment, mistakes=(ConfigIssue(f"{quote(name)} sets no key{better}", place, hint),))
 
 
 def passed_over(environment: Mapping[str, str]) -> str | None:
@@ -158,7 +158,7 @@ def passed_over(environment: Mapping[str, str]) -> str | None:
     names = sorted(name for name in environment if OF_A_SERVICE.fullmatch(name))
     if not names:
         return None
-    shown = listed(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
+    shown = join_quoted(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
     return f"passed over {shown}: Kubernetes sets such variables for a service of this name, and they set no key"
 
 
@@ -171,7 +171,7 @@ def _read(assignment: Assignment, text: str) -> Assignment:
     try:
         return replace(assignment, value=_value(assignment, text))
     except ConfigError as error:
-        return replace(assignment, mistakes=error.mistakes)
+        return replace(assignment, mistakes=error.issues)
 
 
 def _value(assignment: Assignment, text: str) -> object:
@@ -183,8 +183,8 @@ def _value(assignment: Assignment, text: str) -> object:
         found = compose(text, origin, depth=depth)
     except ConfigError as error:
         # The line and character count within the argument, which nobody thinks of as a file.
-        place = Place(origin, key=".".join(assignment.words))
-        raise ConfigError(*(replace(mistake, place=place) for mistake in error.mistakes)) from None
+        place = Location(origin, key=".".join(assignment.words))
+        raise ConfigError(*(replace(mistake, place=place) for mistake in error.issues)) from None
     if found.value is None and text.lstrip().startswith("#"):
         raise assignment.wrong("YAML takes a value that starts with '#' for a comment", "Put it in quotes.")
     if not found.inline:

@@ -9,7 +9,7 @@ from nncli.config.loading import Loaded
 from nncli.config.schema import Config
 from nncli.config.yaml.document import Document, Mark
 from nncli.config.yaml.document import Path as Keys
-from nncli.spec import Specification
+from nncli.spec import Spec
 
 Values = Mapping[str, object]
 DEFAULT = "default"
@@ -51,8 +51,8 @@ def _spelled_out(config: Config, path: Keys, key: str | int) -> bool:
     """Whether `key` is part of what a short form at `path` stands for, rather than a default beside it."""
     value: object = config
     for step in path:
-        value = getattr(value, str(step)) if isinstance(value, Specification) else value[step]  # type: ignore[index]
-    return isinstance(value, Specification) and key in value.model_fields_set
+        value = getattr(value, str(step)) if isinstance(value, Spec) else value[step]  # type: ignore[index]
+    return isinstance(value, Spec) and key in value.model_fields_set
 
 
 def _said(document: Document, path: Keys) -> str:

@@ -17,14 +17,23 @@ from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.nn.activations import Activation, ElementwiseActivation, Relu
 from nncli.nn.arrays import Backend, Precision
 from nncli.nn.initializers import Initializer
-from nncli.nn.layers.dense import Dense, Parametrisation
+from nncli.nn.layers.dense import Dense, Parametrization
 from nncli.nn.layers.residual import Layer, Residual
 from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.optim.optimizers import Adam, Optimizer
 from nncli.optim.schedules import ConstantRate, Schedule
-from nncli.spec import Count, Flag, Index, NonNegative, Positive, Share, Specification, Text
-from nncli.text import quoted
+from nncli.spec import (
+    Fraction,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Spec,
+    StrictBool,
+    StrictStr,
+)
+from nncli.text import quote
 
 MOST_EPOCHS = 1_000_000_000
 MOST_MEMBERS = 10_000
@@ -40,30 +49,32 @@ def _spelled(value: object) -> object:
     return value
 
 
-Spelling = Annotated[Text, BeforeValidator(_spelled)]
+Spelling = Annotated[StrictStr, BeforeValidator(_spelled)]
 """A cell as it is spelled in the table."""
 
 
-Targets = Annotated[tuple[Text, ...], Field(min_length=1)]
+Targets = Annotated[tuple[StrictStr, ...], Field(min_length=1)]
 
 
-class DataSection(Specification):
+class DataSection(Spec):
     """Which table, and which of its columns."""
 
-    path: Text = Field(description="CSV (also .gz), TSV, Parquet or JSON lines; relative to the configuration file")
-    target: Annotated[Targets, BeforeValidator(_one_or_many, json_schema_input_type=Text | Targets)] = Field(
+    path: StrictStr = Field(
+        description="CSV (also .gz), TSV, Parquet or JSON lines; relative to the configuration file"
+    )
+    target: Annotated[Targets, BeforeValidator(_one_or_many, json_schema_input_type=StrictStr | Targets)] = Field(
         description="the column to predict, or a list of columns for several numbers"
     )
-    features: tuple[Text, ...] | None = Field(None, description="the columns to predict from; default: all others")
-    drop: tuple[Text, ...] = Field((), description="columns left out")
+    features: tuple[StrictStr, ...] | None = Field(None, description="the columns to predict from; default: all others")
+    drop: tuple[StrictStr, ...] = Field((), description="columns left out")
     columns: dict[str, Kind] = Field(
         {}, description="overrides of the inferred kind of column: numeric, categorical, date, text or ignore"
     )
-    weight: Text | None = Field(None, description="a column that says how much each row counts")
-    group: Text | None = Field(
+    weight: StrictStr | None = Field(None, description="a column that says how much each row counts")
+    group: StrictStr | None = Field(
         None, description="a column of which no value is both trained on and held out; no feature unless named as one"
     )
-    time: Text | None = Field(
+    time: StrictStr | None = Field(
         None,
         description="a column of numbers or dates: what is held out is never earlier than what is trained on; "
         "no feature unless named as one",
@@ -113,22 +124,22 @@ class DataSection(Specification):
         for name, names in (("target", self.target), ("features", self.features or ())):
             twice = sorted({column for column in names if names.count(column) > 1})
             if twice:
-                raise ValueError(f"{name} names {quoted(twice[0])} more than once")
+                raise ValueError(f"{name} names {quote(twice[0])} more than once")
         if self.thousands is not None and self.thousands == self.decimal:
-            raise ValueError(f"decimal and thousands cannot both be {quoted(self.decimal)}")
+            raise ValueError(f"decimal and thousands cannot both be {quote(self.decimal)}")
         features, dropped = set(self.features or ()), set(self.drop)
         clash = sorted(set(self.target) & {*features, *dropped, *self.apart})
         if clash:
             raise ValueError(
-                f"{quoted(clash[0])} is the target; it cannot be a feature, weight, group, time or dropped too"
+                f"{quote(clash[0])} is the target; it cannot be a feature, weight, group, time or dropped too"
             )
         clash = sorted(features & dropped)
         if clash:
-            raise ValueError(f"{quoted(clash[0])} is both among the features and dropped")
+            raise ValueError(f"{quote(clash[0])} is both among the features and dropped")
         return self
 
 
-class EncodingSection(Specification):
+class EncodingSection(Spec):
     """How columns become numbers."""
 
     numeric: NumericScaling = Field(
@@ -138,25 +149,27 @@ class EncodingSection(Specification):
     )
     clip: Clip = Field("none", description="smooth: x / √(1 + (x/3)²) of what is scaled, never beyond ±3")
     categories: Categories = Field(Categories(), description="how columns of categories become numbers")
-    text_width: Count = Field(
+    text_width: PositiveInt = Field(
         TEXT_WIDTH, description="most words, and pairs of neighbouring words, of a column of text that become a number"
     )
     target: Literal["auto", "standard", "none"] = Field(
         "auto", description="scaling of numeric targets; auto: standard, unless the loss or the output needs raw values"
     )
-    clip_target: Flag = Field(False, description="predicted numbers go no further than those of the training rows")
+    clip_target: StrictBool = Field(
+        False, description="predicted numbers go no further than those of the training rows"
+    )
 
 
-class ValidationFile(Specification):
+class ValidationFile(Spec):
     """Validation rows in a file of their own."""
 
-    path: Text = Field(description="a table with the same columns; relative to the configuration file")
+    path: StrictStr = Field(description="a table with the same columns; relative to the configuration file")
 
 
 def _kind_of_validation(value: object) -> str | None:
     """Which of the kinds of validation is meant, by the keys that are there."""
     if not isinstance(value, dict):
-        return type(value).__name__ if isinstance(value, Specification) else "share"
+        return type(value).__name__ if isinstance(value, Spec) else "share"
     for kind in (ValidationFile, Fold, Bootstrap):
         if kind.model_fields.keys() & value.keys():
             return kind.__name__
@@ -166,7 +179,7 @@ def _kind_of_validation(value: object) -> str | None:
 Bagging = Literal["folds", "seeds", "bootstrap"]
 
 Validation = Annotated[
-    Annotated[Share, Tag("share")]
+    Annotated[Fraction, Tag("share")]
     | Annotated[ValidationFile, Tag("ValidationFile")]
     | Annotated[Fold, Tag("Fold")]
     | Annotated[Bootstrap, Tag("Bootstrap")],
@@ -179,25 +192,25 @@ Validation = Annotated[
 """What is validated on."""
 
 
-class EarlyStopping(Specification):
+class EarlyStopping(Spec):
     """Stop when no epoch has been better for a while."""
 
-    patience: Count = Field(20, description="epochs to wait for a better one")
-    min_delta: NonNegative = Field(0.0, description="by how much an epoch must be better to count")
+    patience: PositiveInt = Field(20, description="epochs to wait for a better one")
+    min_delta: NonNegativeFloat = Field(0.0, description="by how much an epoch must be better to count")
 
 
 EVERY = re.compile(r"([1-9][0-9]{0,11}|[0-9]+\.[0-9]+) *(epochs?|steps?|s)")
 
 
-class Checkpoint(Specification):
+class Checkpoint(Spec):
     """When the whole state is saved, so that a training that was cut short can go on."""
 
-    every: Text = Field(
+    every: StrictStr = Field(
         "60 s",
         description="how often, as in 1 epoch, 500 steps or 60 s",
         json_schema_extra={"pattern": rf"^\s*({EVERY.pattern})\s*$"},
     )
-    keep: Count = Field(2, description="how many of the latest to keep")
+    keep: PositiveInt = Field(2, description="how many of the latest to keep")
 
     @field_validator("every")
     @classmethod
@@ -236,7 +249,7 @@ def _is_amount(amount: str) -> str:
     return amount
 
 
-class Config(Specification):
+class Config(Spec):
     """A whole configuration. Every key but `data` has a default.
 
     `preset` and `quality` are there to be written; once a preset has been laid beneath the rest, they are null.
@@ -262,13 +275,13 @@ class Config(Specification):
     init: Initializer | None = Field(
         None, description="of the dense layers that name none, and of the output; default: as the activation advises"
     )
-    parametrisation: Parametrisation | None = Field(
+    parametrisation: Parametrization | None = Field(
         None, description="standard or ntk, of the dense layers that name none, and of the output; default: standard"
     )
     numeric_embedding: NumericEmbedding | None = Field(
         None, description="how numeric columns are embedded; null: they are taken as they are"
     )
-    embedding_std: Positive | None = Field(
+    embedding_std: PositiveFloat | None = Field(
         None, description="spread of the first embeddings of categories; default: 1/sqrt of their width"
     )
     loss: Loss | None = Field(None, description="default: mse for numbers, cross_entropy for classes")
@@ -277,16 +290,16 @@ class Config(Specification):
     )
     optimizer: Optimizer = Field(Adam(), description="how the weights move")
     learning_rate: Schedule | None = Field(None, description="a number or a schedule; default: the optimizer's own")
-    batch_size: Count | Literal["full", "auto"] = Field(
+    batch_size: PositiveInt | Literal["full", "auto"] = Field(
         32, description="rows in a mini-batch, or full for all; auto: by the number of training rows"
     )
-    epochs: Annotated[Count, Field(le=MOST_EPOCHS)] | Literal["auto"] = Field(
+    epochs: Annotated[PositiveInt, Field(le=MOST_EPOCHS)] | Literal["auto"] = Field(
         100, description="passes over the training rows; auto: 256, fewer of many rows"
     )
-    l1: NonNegative = Field(0.0, description="adds l1 · Σ|w| to what is minimised; biases are free")
-    l2: NonNegative = Field(0.0, description="adds l2/2 · Σw² to what is minimised; biases are free")
-    clip_norm: Positive | None = Field(None, description="longest gradient; a longer one is scaled down")
-    metric: Text = Field(
+    l1: NonNegativeFloat = Field(0.0, description="adds l1 · Σ|w| to what is minimised; biases are free")
+    l2: NonNegativeFloat = Field(0.0, description="adds l2/2 · Σw² to what is minimised; biases are free")
+    clip_norm: PositiveFloat | None = Field(None, description="longest gradient; a longer one is scaled down")
+    metric: StrictStr = Field(
         "auto",
         description="what chooses the best epoch, whose weights are kept, and what early stopping waits for: `loss`, "
         "`val_loss`, or a metric of the validation rows, such as `accuracy`, `roc_auc` or `rmse`; calibrated_loss: "
@@ -295,7 +308,7 @@ class Config(Specification):
     )
     best_epoch: Literal["first", "last"] = Field("first", description="which of the epochs that are equally good")
     early_stopping: EarlyStopping | None = Field(None, description="null: run all epochs; the best is kept either way")
-    class_weight: Literal["balanced"] | dict[str, NonNegative] | None = Field(
+    class_weight: Literal["balanced"] | dict[str, NonNegativeFloat] | None = Field(
         None, description="balanced, or a weight for each class"
     )
     calibration: Literal["none", "temperature", "auto"] = Field(
@@ -308,18 +321,18 @@ class Config(Specification):
         "stop", description="halve_rate: go back to the end of the last good epoch, with half the rate"
     )
     checkpoint: Checkpoint = Field(Checkpoint(), description="when the whole state is saved, to go on from")
-    memory_limit: Annotated[Text, AfterValidator(_is_amount)] = Field(
+    memory_limit: Annotated[StrictStr, AfterValidator(_is_amount)] = Field(
         "auto",
         description="encoded rows that need more, as in 500 MiB, are kept in a file; auto: half of the free memory",
         json_schema_extra={"pattern": rf"^\s*({AMOUNT.pattern})\s*$|^auto$"},
     )
-    threads: Literal["auto"] | Count = Field(
+    threads: Literal["auto"] | PositiveInt = Field(
         "auto", description="threads, each with a part of every batch; auto: one, or two where steps are long"
     )
     backend: Literal["auto"] | Backend = Field(
         "auto", description="numba: compiled loops (pip install 'nncli-train[fast]'); auto: where they pay"
     )
-    members: Annotated[Count, Field(le=MOST_MEMBERS)] = Field(
+    members: Annotated[PositiveInt, Field(le=MOST_MEMBERS)] = Field(
         1, description="networks whose mean prediction counts, each trained on other rows or from another seed"
     )
     bagging: Literal["auto"] | Bagging = Field(
@@ -328,17 +341,17 @@ class Config(Specification):
         "rows are its own; bootstrap, each draws its rows with replacement; auto: seeds where there are a validation "
         "file, a data.time or no validation rows, else folds",
     )
-    workers: Literal["auto"] | Count = Field(
+    workers: Literal["auto"] | PositiveInt = Field(
         "auto", description="members trained side by side, each in a process of its own; auto: one for each core"
     )
-    seed: Index = Field(0, description="of the split, the first weights, the shuffling and dropout")
-    output: Text | None = Field(
+    seed: NonNegativeInt = Field(0, description="of the split, the first weights, the shuffling and dropout")
+    output: StrictStr | None = Field(
         None, description="the run directory; default runs/NAME; -2, -3 … are appended to one that exists"
     )
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Config:
-        if self.loss is not None and self.loss.own_link and self.output_activation is not None:
+        if self.loss is not None and self.loss.has_link and self.output_activation is not None:
             raise ValueError(f"output_activation cannot be forced on {self.loss.type}, which has its own link")
         if self.loss is not None and self.loss.task == "classes" and len(self.data.target) > 1:
             raise ValueError("several targets must be numbers; a loss for classes takes one")
@@ -355,7 +368,7 @@ class Config(Specification):
     @property
     def schedule(self) -> Schedule:
         """The learning rate, from the optimizer when the configuration names none."""
-        return self.learning_rate or ConstantRate(initial=self.optimizer.default_rate)
+        return self.learning_rate or ConstantRate(initial=self.optimizer.default_learning_rate)
 
     @property
     def bags(self) -> Bagging:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
 
-from nncli.spec import Specification, Text
+from nncli.spec import Spec, StrictStr
 
 AUTO: Literal["auto"] = "auto"
 COMMA, SEMICOLON, TAB, BAR = ",", ";", "\t", "|"
@@ -69,14 +69,14 @@ def a_mark_between_digits(value: str) -> str:
     return value
 
 
-Encoding = Annotated[Text, AfterValidator(text_encoding)]
-Separator = Annotated[Text, one_character("a separator", '"\n\r\0')]
+Encoding = Annotated[StrictStr, AfterValidator(text_encoding)]
+Separator = Annotated[StrictStr, one_character("a separator", '"\n\r\0')]
 Decimal = Literal["auto", ".", ","]
-Thousands = Annotated[Text, AfterValidator(a_mark_between_digits)]
-DateFormat = Annotated[Text, AfterValidator(a_form_of_dates)]
+Thousands = Annotated[StrictStr, AfterValidator(a_mark_between_digits)]
+DateFormat = Annotated[StrictStr, AfterValidator(a_form_of_dates)]
 
 
-class CsvDialect(Specification):
+class CsvDialect(Spec):
     """How a file is to be read, or was. What is `auto` is found out from the file, or refused where it is not clear.
 
     `decimal` and `thousands` also say how numbers are spelled in the text columns of other formats, where auto is

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from nncli.data.columns.kinds import read_numbers
 from nncli.data.table import Table
-from nncli.errors import ConfigError, DataError, Mistake, Place
-from nncli.text import listed, nearest, quoted
+from nncli.errors import ConfigError, ConfigIssue, DataError, Location
+from nncli.text import closest_match, join_quoted, quote
 
 ClassWeight = Literal["balanced"] | Mapping[str, float]
 Weights = npt.NDArray[np.float64]
@@ -48,12 +48,12 @@ def class_weights(spec: ClassWeight, labels: Sequence[str], codes: npt.NDArray[n
         return np.asarray(len(codes) / (len(labels) * np.maximum(counts, 1)), np.float64)
     unknown = [key for key in spec if key not in labels]
     if unknown:
-        close = nearest(unknown[0], labels)
+        close = closest_match(unknown[0], labels)
         raise ConfigError(
-            Mistake(
-                f"{quoted(unknown[0])} is not a class of the target",
-                Place(key=f"class_weight.{unknown[0]}"),
-                f"Did you mean {quoted(close)}?" if close else f"The classes are {listed(labels)}.",
+            ConfigIssue(
+                f"{quote(unknown[0])} is not a class of the target",
+                Location(key=f"class_weight.{unknown[0]}"),
+                f"Did you mean {quote(close)}?" if close else f"The classes are {join_quoted(labels)}.",
             )
         )
     return np.array([spec.get(label, 1.0) for label in labels])

@@ -21,7 +21,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from nncli.errors import UsageError
-from nncli.text import listed, nearest, quoted
+from nncli.text import closest_match, join_quoted, quote
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -50,10 +50,10 @@ def generate(name: str, rows: int, *, noise: float | None = None, seed: int = 0)
             negative.
     """
     if name not in SETS:
-        guess = nearest(name, NAMES)
+        guess = closest_match(name, NAMES)
         raise UsageError(
-            f"there is no set called {quoted(name)}",
-            hint=f"Did you mean {quoted(guess)}?" if guess else f"Choose from {listed(NAMES)}.",
+            f"there is no set called {quote(name)}",
+            hint=f"Did you mean {quote(guess)}?" if guess else f"Choose from {join_quoted(NAMES)}.",
         )
     if rows < 1:
         raise UsageError(f"cannot generate {rows} rows", hint="Ask for one row or more.")

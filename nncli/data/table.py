@@ -10,8 +10,8 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.data.dialect import PLAIN, CsvDialect
-from nncli.errors import DataError, Place
-from nncli.text import listed, nearest, quoted
+from nncli.errors import DataError, Location
+from nncli.text import closest_match, join_quoted, quote
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class Table:
         numbers = None if self.numbers is None else self.numbers[start:stop]
         return replace(self, frame=self.frame[start:stop], first_row=self.first_row + start, numbers=numbers)
 
-    def place(self, *, row: int | None = None, column: str | None = None) -> Place:
+    def place(self, *, row: int | None = None, column: str | None = None) -> Location:
         """Where the cell at position `row` (from 0) of `column` stands in the source."""
         if row is None:
-            return Place(source=self.source, column=column)
+            return Location(source=self.source, column=column)
         number = self.first_row + row if self.numbers is None else int(self.numbers[row])
-        return Place(source=self.source, row=number, column=column)
+        return Location(source=self.source, row=number, column=column)
 
     def column(self, name: str) -> pl.Series:
         """The column called `name`.
@@ -72,11 +72,11 @@ class Table:
         missing = [name for name in names if name not in known]
         if not missing:
             return
-        close = nearest(missing[0], self.names)
+        close = closest_match(missing[0], self.names)
         raise DataError(
-            f"there {'is no column' if len(missing) == 1 else 'are no columns'} {listed(missing)}",
-            place=Place(source=self.source),
-            hint=f"Did you mean {quoted(close)}?" if close else f"The columns are {listed(self.names)}.",
+            f"there {'is no column' if len(missing) == 1 else 'are no columns'} {join_quoted(missing)}",
+            place=Location(source=self.source),
+            hint=f"Did you mean {quote(close)}?" if close else f"The columns are {join_quoted(self.names)}.",
         )
 
 

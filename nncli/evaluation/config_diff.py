@@ -9,7 +9,7 @@ from typing import Any
 from nncli.config.schema import Config
 from nncli.config.yaml.writer import scalar
 from nncli.nn.losses import Loss
-from nncli.spec import chosen
+from nncli.spec import non_defaults
 
 UNTOLD = frozenset({"output", "workers", "threads", "memory_limit", "checkpoint", "layers"})
 """Where a run is, and how it was computed, which changes nothing of it; the layers are told in a way of their own."""
@@ -51,7 +51,7 @@ def differing(configs: Sequence[Settled | None]) -> tuple[Setting, ...]:
     alike = len({_kinds(one.config.layers) for one in configs if one is not None}) == 1
     layers = _by_key if alike else _in_line
     each = [None if one is None else {**dict(_flat(one)), **dict(layers(one.config))} for one in configs]
-    given = {key for one in configs if one is not None for key, _ in _pairs(chosen(one.config))}
+    given = {key for one in configs if one is not None for key, _ in _pairs(non_defaults(one.config))}
     known = [one for one in each if one is not None]
     order = {name: i for i, name in enumerate(Config.model_fields)}
     keys = sorted(
@@ -89,8 +89,8 @@ def _kinds(layers: Sequence[Any]) -> tuple[object, ...]:
 
 def _in_line(config: Config) -> Iterator[tuple[str, str]]:
     """All layers in their short forms."""
-    common = {key: chosen(getattr(config, key)) for key in OF_ALL_LAYERS}
-    yield "layers", in_line([_short(chosen(layer), common) for layer in config.layers])
+    common = {key: non_defaults(getattr(config, key)) for key in OF_ALL_LAYERS}
+    yield "layers", in_line([_short(non_defaults(layer), common) for layer in config.layers])
 
 
 def _by_key(config: Config) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.config.schema import Config
-from nncli.data.encoders.target import ClassTarget
+from nncli.data.encoders.target import ClassificationTarget
 from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.store.column_store import StoredTable
 from nncli.data.store.scratch import Scratch
@@ -26,7 +26,7 @@ from nncli.pipeline.train.provenance import same_tables, unchanged
 from nncli.runs.manifest import Manifest
 from nncli.runs.run import Run
 from nncli.scoring import Scores, Truth, baseline, score
-from nncli.training.state import Streams
+from nncli.training.state import RandomStreams
 
 On: TypeAlias = Literal["validation", "training"]
 
@@ -111,7 +111,7 @@ def _by_one(config: Config, model: Model, scratch: Scratch) -> _Said:
     """The rows that one network is judged by, and what it says of them."""
     target, notes = model.spec.target, list[str]()
     table = with_target(read(config, config.data.path, notes, scratch, whole=True), target.names, notes)
-    as_classes, streams = isinstance(target, ClassTarget), Streams.of(config.seed)
+    as_classes, streams = isinstance(target, ClassificationTarget), RandomStreams.of(config.seed)
     training, held = split_table(config, table, as_classes, streams, notes, scratch, whole=True)
     truth, rows = truth_of(training, target, config), training if held is None else held
     return _Said(rows, predict_stored(model, rows, target), "training" if held is None else "validation", truth)
@@ -134,6 +134,6 @@ def _require_tables(config: Config, manifest: Manifest) -> None:
     except DataError as error:
         raise DataError(
             f"what the run says of its validation rows cannot be computed again: {error.message}",
-            place=error.place,
+            place=error.location,
             hint="Put back the table that it was trained on, or score it on another: nncli evaluate RUN TABLE",
         ) from error

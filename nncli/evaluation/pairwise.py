@@ -9,13 +9,13 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.data.encoders.target import ClassTarget
+from nncli.data.encoders.target import ClassificationTarget
 from nncli.evaluation.held_out import Judged
 from nncli.evaluation.score_intervals import groups_of
-from nncli.metrics.bootstrap import Interval
-from nncli.metrics.classification import SMALLEST
-from nncli.metrics.significance import Paired, holm, paired
-from nncli.nn.losses import Loss, Mae, Quantile
+from nncli.metrics.bootstrap import ConfidenceInterval
+from nncli.metrics.classification import LOG_LOSS_EPS
+from nncli.metrics.significance import PairedTest, holm_correction, paired_test
+from nncli.nn.losses import MAE, Loss, Quantile
 
 Floats = NDArray[np.float64]
 Truth: TypeAlias = NDArray[np.str_] | Floats
@@ -69,7 +69,7 @@ def held_out(judged: Judged) -> HeldOut | None:
     source = manifest.data if other is None else other
     if judged.on == "training" or source.sha256 is None or (other and other.sha256 == manifest.data.sha256):
         return None
-    labels = target.labels if isinstance(target, ClassTarget) else None
+    labels = target.labels if isinstance(target, ClassificationTarget) else None
     return HeldOut(
         table=source.sha256,
         target=target.names,
@@ -96,7 +96,7 @@ class Pair:
     b: int
     measure: Measure
     rows: int = 0
-    found: Paired | None = None
+    found: PairedTest | None = None
     adjusted: float | None = None
     reason: str = ""
 
@@ -113,10 +113,10 @@ class Pair:
         if self.found.units != self.rows:
             on += f" in {self.found.units:,} groups"
         size, mean = self.found.interval, self.found.mean
-        if mean == 0.0 and size in (None, Interval(0.0, 0.0)):
+        if mean == 0.0 and size in (None, ConfidenceInterval(0.0, 0.0)):
             return f"{a} and {b} are equally good in {self.measure} on each of {on}."
         better, worse = (a, b) if mean > 0 else (b, a)
-        ends = "" if size is None else _between(size if mean > 0 else Interval(-size.high, -size.low))
+        ends = "" if size is None else _between(size if mean > 0 else ConfidenceInterval(-size.high, -size.low))
         by = f"by {_figure(abs(mean))}{ends} in {self.measure} on {on}"
         p = "p < 0.001" if self.adjusted < 0.001 else f"p = {self.adjusted:.3f}"
         if self.told_apart:
@@ -142,7 +142,7 @@ def pairs(held: Sequence[HeldOut | None]) -> tuple[Pair, ...]:
         found += [_pair(Pair(best, i, measure), first, one) for i, one in others for measure in measures]
         family += len(those) * (len(those) - 1) // 2 * len(measures)
     tested = [(k, pair.found.p) for k, pair in enumerate(found) if pair.found is not None]
-    for (k, _), adjusted in zip(tested, holm([p for _, p in tested], family), strict=True):
+    for (k, _), adjusted in zip(tested, holm_correction([p for _, p in tested], family), strict=True):
         found[k] = replace(found[k], adjusted=adjusted)
     return tuple(found)
 
@@ -163,7 +163,7 @@ def _pair(pair: Pair, a: HeldOut, b: HeldOut) -> Pair:
     weight = a.weights if same else None
     if weight is not None and not weight.any():
         return replace(pair, reason="the shared rows have no weight")
-    return replace(pair, found=paired(differences, weight, b.groups if a.groups is None else a.groups, a.seed))
+    return replace(pair, found=paired_test(differences, weight, b.groups if a.groups is None else a.groups, a.seed))
 
 
 def _measures(losses: Sequence[Loss]) -> tuple[Measure, ...]:
@@ -177,7 +177,7 @@ def _measures(losses: Sequence[Loss]) -> tuple[Measure, ...]:
         return "log loss", "the share of wrong rows"
     if isinstance(first, Quantile) and all(loss == first for loss in losses):
         return ("pinball loss",)
-    return ("absolute error",) if all(isinstance(loss, Mae) for loss in losses) else ("squared error", "absolute error")
+    return ("absolute error",) if all(isinstance(loss, MAE) for loss in losses) else ("squared error", "absolute error")
 
 
 def _mean_loss(held: HeldOut, measure: Measure) -> float:
@@ -192,7 +192,7 @@ def _losses(held: HeldOut, measure: Measure) -> Floats:
     """How much a run loses on each of its rows (rows,), at least one; the log loss is in nats. Of several numbers it is
     the mean, each as a share of its target's spread among the rows."""
     if held.labels is not None:
-        P = held.values.clip(SMALLEST, 1 - SMALLEST)
+        P = held.values.clip(LOG_LOSS_EPS, 1 - LOG_LOSS_EPS)
         place = {label: k for k, label in enumerate(held.labels)}
         codes = np.array([place[label] for label in held.truth.tolist()], np.int64)
         if measure == "the share of wrong rows":
@@ -215,5 +215,5 @@ def _figure(value: float) -> str:
     return "0" if abs(value) < 1e-12 else f"{value:.3g}"
 
 
-def _between(interval: Interval) -> str:
+def _between(interval: ConfidenceInterval) -> str:
     return f" ({_figure(interval.low)} to {_figure(interval.high)})"

@@ -41,7 +41,7 @@ class _Gathering:
         try:
             return read()
         except NncliError as error:
-            place = f"{error.place}: " if error.place else ""
+            place = f"{error.location}: " if error.location else ""
             self.troubles.append(f"{what} cannot be shown. {place}{error.message}. {error.hint or ''}".strip())
             return None
 

@@ -8,9 +8,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from nncli.data.encoders.target import ClassTarget
+from nncli.data.encoders.target import ClassificationTarget
 from nncli.evaluation.held_out import Judged
-from nncli.metrics.bootstrap import Interval, Resampling, Samples, class_samples, number_samples
+from nncli.metrics.bootstrap import (
+    BootstrapResampler,
+    ConfidenceInterval,
+    Samples,
+    bootstrap_classification,
+    bootstrap_regression,
+)
 from nncli.model import Predictions
 from nncli.nn.losses import Quantile
 from nncli.scoring import WITHOUT_GUESS, headlines, higher_is_better, score
@@ -28,16 +34,16 @@ class Measured:
     target: str | None
     name: str
     value: float | None
-    interval: Interval | None
+    interval: ConfidenceInterval | None
     trivial: float | None
-    gain: Interval | None
+    gain: ConfidenceInterval | None
 
 
 @dataclass(frozen=True)
 class Assessment:
     """The scores of judged rows, and how their rows were resampled."""
 
-    resampling: Resampling
+    resampling: BootstrapResampler
     scores: tuple[Measured, ...]
 
     def find(self, name: str) -> Measured:
@@ -47,12 +53,12 @@ class Assessment:
 
 def assess(judged: Judged) -> Assessment:
     """Every score of the judged rows, from resamples that model and guess share; rows of one group stay together."""
-    resampling = Resampling.of(len(judged), judged.manifest.seed, groups_of(judged))
+    resampling = BootstrapResampler.of(len(judged), judged.manifest.seed, groups_of(judged))
     values = headlines(score(judged.predictions, judged.y, judged.weights, judged.loss))
     guesses = headlines(score(judged.trivial, judged.y, judged.weights, judged.loss))
     model, trivial = (_samples(judged, said, resampling) for said in (judged.predictions, judged.trivial))
     names = judged.predictions.target.names
-    of_each = len(values) if isinstance(judged.predictions.target, ClassTarget) else len(values) // len(names)
+    of_each = len(values) if isinstance(judged.predictions.target, ClassificationTarget) else len(values) // len(names)
     scores = []
     for j, ((title, value), (_, guess)) in enumerate(zip(values, guesses, strict=True)):
         target = names[j // of_each] if len(names) > 1 else None
@@ -78,16 +84,16 @@ def groups_of(judged: Judged) -> NDArray[np.int64] | None:
     return cells.rank("dense").to_numpy().astype(np.int64)
 
 
-def _samples(judged: Judged, said: Predictions, resampling: Resampling) -> Samples:
+def _samples(judged: Judged, said: Predictions, resampling: BootstrapResampler) -> Samples:
     """(resamples, scores), in the order of `headlines`."""
     rows = resampling.rows
     y, values = judged.y[rows], said.values[rows]
     weight = None if judged.weights is None else judged.weights[rows]
-    if isinstance(said.target, ClassTarget):
-        return resampling.samples(lambda counts: class_samples(y, values, weight, counts))
+    if isinstance(said.target, ClassificationTarget):
+        return resampling.samples(lambda counts: bootstrap_classification(y, values, weight, counts))
     q = judged.loss.q if isinstance(judged.loss, Quantile) else None
     return resampling.samples(
         lambda counts: np.hstack(
-            [number_samples(y[:, j], values[:, j], weight, q, counts) for j in range(values.shape[1])]
+            [bootstrap_regression(y[:, j], values[:, j], weight, q, counts) for j in range(values.shape[1])]
         )
     )

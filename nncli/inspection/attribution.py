@@ -15,15 +15,15 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.data.encoders.target import ClassTarget, NumberTarget, Target
+from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
 from nncli.ensemble import AnyModel, Ensemble
 from nncli.errors import UsageError
-from nncli.inspection.embedded_network import Opened
+from nncli.inspection.embedded_network import EmbeddedNetwork
 from nncli.inspection.encoded_rows import EncodedRows, Part, Rows, stretches
 from nncli.inspection.integrated_gradients import Integrated, integrate
 from nncli.model import ModelSpec
-from nncli.text import listed, nearest, quoted
-from nncli.utils.threads import held_to
+from nncli.text import closest_match, join_quoted, quote
+from nncli.utils.threads import limit_blas_threads
 
 TOLERANCE = 1e-4
 """By how much the sum may miss: a probability as it is, a number as a share of how much predictions differ."""
@@ -77,7 +77,7 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 @np.errstate(all="ignore")  # what overflows shows in the numbers
-@held_to(1)
+@limit_blas_threads(1)
 def attribute(
     rows: EncodedRows, background: EncodedRows, of: str | None = None, tell: Tell = lambda *_: None
 ) -> Attributions:
@@ -96,7 +96,7 @@ def attribute(
     target, said = rows.model.spec.target, replace(rows, spoken=None).predict()
     chosen = choose_output(target, said, of)
     spread = 1.0
-    if isinstance(target, NumberTarget):
+    if isinstance(target, RegressionTarget):
         spread = float(np.std(background.predict()[:, chosen[0]])) if len(chosen) else 1.0
     tolerance = TOLERANCE * (spread if np.isfinite(spread) and spread > 0.0 else 1.0)
     names = rows.model.names
@@ -107,37 +107,37 @@ def attribute(
         def tell_rows(done: int, i: int = i) -> None:
             tell("attributions", i * len(rows) + done, members * len(rows))
 
-        opened = Opened(part.model.spec.network, part.model.parameters)
-        average = background.mean(opened.enter(usual.X, usual.codes))
+        opened = EmbeddedNetwork(part.model.spec.network, part.model.parameters)
+        average = background.mean(opened.embed(usual.X, usual.codes))
         found = _of_part(part, opened, average, rows.model, chosen, tolerance, tell_rows)
         to = [names.index(name) for name in part.model.names]
-        values[:, to] += _by_column(part, found.added) / members
-        base += found.base / members
+        values[:, to] += _by_column(part, found.attributions) / members
+        base += found.baseline / members
         ends += found.ends / members
-    labels = target.labels if isinstance(target, ClassTarget) else target.names
+    labels = target.labels if isinstance(target, ClassificationTarget) else target.names
     error = Integrated(values, base, ends).error
     return Attributions(tuple(names), tuple(labels[k] for k in chosen), values, base, ends, error, tolerance)
 
 
 def choose_output(target: Target, said: Floats, of: str | None) -> Rows:
     """Which output (rows,) is explained of each row; see `attribute`."""
-    labels = target.labels if isinstance(target, ClassTarget) else target.names
+    labels = target.labels if isinstance(target, ClassificationTarget) else target.names
     if of is not None:
         if of not in labels:
-            close, what = nearest(of, labels), "class" if isinstance(target, ClassTarget) else "target"
+            close, what = closest_match(of, labels), "class" if isinstance(target, ClassificationTarget) else "target"
             raise UsageError(
-                f"there is no {what} {quoted(of)} to explain",
-                hint=f"Did you mean {quoted(close)}?" if close else f"The model knows {listed(labels)}.",
+                f"there is no {what} {quote(of)} to explain",
+                hint=f"Did you mean {quote(close)}?" if close else f"The model knows {join_quoted(labels)}.",
             )
         return np.full(len(said), labels.index(of))
-    if isinstance(target, ClassTarget) and len(labels) > 2:
+    if isinstance(target, ClassificationTarget) and len(labels) > 2:
         return np.asarray(said.argmax(axis=1), np.int64)
-    return np.full(len(said), 1 if isinstance(target, ClassTarget) else 0)
+    return np.full(len(said), 1 if isinstance(target, ClassificationTarget) else 0)
 
 
 def _of_part(
     part: Part,
-    opened: Opened,
+    opened: EmbeddedNetwork,
     base: Floats,
     model: AnyModel,
     chosen: Rows,
@@ -148,20 +148,20 @@ def _of_part(
     spec = part.model.spec
     T = model.spec.temperature if isinstance(model, Ensemble) else spec.temperature
     read = Reading(spec, T, _known(model.spec.target, spec.target, chosen))
-    U = opened.enter(part.X, part.codes)
+    U = opened.embed(part.X, part.codes)
 
     def value(points: Floats, rows: Rows) -> Floats:
         return read.value(opened.run(points), rows)
 
     def slope(points: Floats, rows: Rows) -> Floats:
-        return opened.slopes(points, lambda Z, some: read.slope(Z, rows[some]))
+        return opened.gradients(points, lambda Z, some: read.slope(Z, rows[some]))
 
     return integrate(value, slope, base, U, tolerance, tell)
 
 
 def _known(target: Target, own: Target, chosen: Rows) -> Rows:
     """The outputs that are explained, by what the network itself calls them; -1 for a class that it does not know."""
-    if not isinstance(target, ClassTarget) or not isinstance(own, ClassTarget):
+    if not isinstance(target, ClassificationTarget) or not isinstance(own, ClassificationTarget):
         return chosen
     where = np.array([own.labels.index(label) if label in own.labels else -1 for label in target.labels])
     return np.asarray(where[chosen], np.int64)
@@ -177,23 +177,23 @@ class Reading:
 
     def value(self, Z: Floats, rows: Rows) -> Floats:
         """The probability, or the number in its own units, (n,)."""
-        P, k = self.spec.loss.predict(Z / self.temperature), self.chosen[rows]
-        if isinstance(self.spec.target, NumberTarget):
+        P, k = self.spec.loss.inverse_link(Z / self.temperature), self.chosen[rows]
+        if isinstance(self.spec.target, RegressionTarget):
             P = self.spec.target.decode(P)
         return np.where(k < 0, 0.0, P[np.arange(len(P)), k])
 
     def slope(self, Z: Floats, rows: Rows) -> Floats:
         """dZ (n, outputs)."""
         loss, T, k, target = self.spec.loss, self.temperature, self.chosen[rows], self.spec.target
-        P = loss.predict(Z / T)
+        P = loss.inverse_link(Z / T)
         dP, at = np.zeros(P.shape), np.arange(len(P))
         dP[at, k] = np.where(k < 0, 0.0, 1.0)
-        if isinstance(target, NumberTarget):
+        if isinstance(target, RegressionTarget):
             dP *= np.array(target.scales)
             if target.lowest is not None and target.highest is not None:
                 own = P * np.array(target.scales) + np.array(target.centers)
                 dP[(own < np.array(target.lowest)) | (own > np.array(target.highest))] = 0.0
-        return np.asarray(loss.predict_backward(Z / T, dP) / T)
+        return np.asarray(loss.inverse_link_vjp(Z / T, dP) / T)
 
 
 def _by_column(part: Part, added: Floats) -> Floats:

@@ -20,21 +20,21 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 BLOCK_ROWS = 256
 
 
-class Opened:
+class EmbeddedNetwork:
     """A network with U = [X, E_1[codes_1], E_2[codes_2] …] (rows, inputs) as its input, bound in float64."""
 
     def __init__(self, network: Network, parameters: Parameters) -> None:
-        self._tables = [parameters.named[e.slot.name].astype(np.float64) for e in network.embeddings]
+        self._tables = [parameters.by_name[e.slot.name].astype(np.float64) for e in network.embeddings]
         more = sum(e.width for e in network.embeddings)
         fields = {name: getattr(network, name) for name in Network.model_fields}
         opened = Network(**{**fields, "features": network.features + more, "embeddings": (), "precision": "float64"})
         used = opened.layout.empty("float64")
-        for name, view in used.named.items():
-            view[...] = parameters.named[name]
+        for name, view in used.by_name.items():
+            view[...] = parameters.by_name[name]
         self.inputs = opened.features
         self._bound = opened.bind(used, BLOCK_ROWS, training=None, needs_dX=True)
 
-    def enter(self, X: Array, codes: Codes) -> Floats:
+    def embed(self, X: Array, codes: Codes) -> Floats:
         """U (rows, inputs) of rows that are encoded."""
         looked_up = [table[codes[:, j]] for j, table in enumerate(self._tables)]
         return np.concatenate([X.astype(np.float64), *looked_up], axis=1)
@@ -47,7 +47,7 @@ class Opened:
             Z[start : start + rows] = self._bound.Z[:rows]
         return Z
 
-    def slopes(self, U: Floats, slope: Callable[[Floats, slice], Floats]) -> Floats:
+    def gradients(self, U: Floats, slope: Callable[[Floats, slice], Floats]) -> Floats:
         """The gradient (rows, inputs) of what has the gradient `slope(Z, rows)` in the raw outputs Z of some rows."""
         dU, bound = np.empty(U.shape), self._bound
         for start in range(0, len(U), BLOCK_ROWS):

@@ -15,7 +15,7 @@ from nncli.data.encoders.anomalies import Strangers
 from nncli.data.encoders.encoder import Codes, Encoder, Matrix
 from nncli.data.sample_weights import Weights, combine
 from nncli.data.table import Table
-from nncli.ensemble import AnyModel, Ensemble, among, outputs_of
+from nncli.ensemble import AnyModel, Ensemble, align_classes, n_outputs
 from nncli.model import Model
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -139,12 +139,12 @@ class EncodedRows:
         examples = [part.examples(column, one) for part, one in zip(self.parts, given, strict=True)]
         if not isinstance(self.model, Ensemble) or self.spoken is None:
             said = [part.model.predict_examples(some, 2) for part, some in zip(self.parts, examples, strict=True)]
-            return self.model.together(said).values if isinstance(self.model, Ensemble) else said[0].values
+            return self.model.average(said).values if isinstance(self.model, Ensemble) else said[0].values
         spec, target = self.model.spec, self.model.spec.target
-        total: npt.NDArray[Any] = np.zeros((len(self), outputs_of(target)))
+        total: npt.NDArray[Any] = np.zeros((len(self), n_outputs(target)))
         for part, some, heard in zip(self.parts, examples, self.spoken, strict=True):
             spoken = part.model.predict_examples(Examples(some.X[heard], some.codes[heard], some.y[heard]), 2)
-            total[heard] += among(target, spoken.at_temperature(spec.temperature))
+            total[heard] += align_classes(target, spoken.with_temperature(spec.temperature))
         return self.model.mean(total, self.spoken.sum(axis=0)[:, None]).values
 
 

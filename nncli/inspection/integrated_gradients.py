@@ -41,19 +41,19 @@ class Integrated:
     f at the base is one number for each row, since rows may ask for different outputs.
     """
 
-    added: Floats
-    base: Floats
+    attributions: Floats
+    baseline: Floats
     ends: Floats
 
     @property
     def error(self) -> Floats:
         """|Σ added - (end - base)|."""
         with np.errstate(invalid="ignore"):  # where f has no finite value, neither has this
-            return np.asarray(np.abs(self.added.sum(axis=1) - (self.ends - self.base)))
+            return np.asarray(np.abs(self.attributions.sum(axis=1) - (self.ends - self.baseline)))
 
 
 @dataclass(frozen=True)
-class _Pieces:
+class _Segments:
     """Pieces of ways: from `a` to `b` (pieces,) on the way to `row`, f at the ends, and what each input adds there."""
 
     row: Rows
@@ -64,15 +64,15 @@ class _Pieces:
     added: Floats
 
     @property
-    def missed(self) -> Floats:
+    def residual(self) -> Floats:
         return np.asarray(self.added.sum(axis=1) - (self.fb - self.fa))
 
-    def take(self, some: npt.NDArray[np.bool_]) -> _Pieces:
-        return _Pieces(*(getattr(self, name)[some] for name in ("row", "a", "b", "fa", "fb", "added")))
+    def take(self, some: npt.NDArray[np.bool_]) -> _Segments:
+        return _Segments(*(getattr(self, name)[some] for name in ("row", "a", "b", "fa", "fb", "added")))
 
-    def and_also(self, other: _Pieces) -> _Pieces:
+    def and_also(self, other: _Segments) -> _Segments:
         names = ("row", "a", "b", "fa", "fb", "added")
-        return _Pieces(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in names))
+        return _Segments(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in names))
 
 
 def integrate(
@@ -92,14 +92,14 @@ def integrate(
     some = max(1, min(ROWS_AT_A_TIME, NUMBERS_AT_A_TIME // (64 * max(1, U.shape[1]))))
     for start in range(0, len(U), some):
         rows = slice(start, min(start + some, len(U)))
-        way = _Way(value, slope, base, U[rows], start)
+        way = _PathIntegral(value, slope, base, U[rows], start)
         added[rows], starts[rows], ends[rows] = way.integrate(tolerance)
         tell(rows.stop)
     return Integrated(added, starts, ends)
 
 
 @dataclass(frozen=True)
-class _Way:
+class _PathIntegral:
     """The ways from the base to some rows, of which the first has the number `first`."""
 
     value: Value
@@ -131,9 +131,9 @@ class _Way:
         added = np.add.reduceat(pieces.added[order], np.searchsorted(pieces.row[order], np.arange(n)), axis=0)
         return added, f[:, 0], f[:, -1]
 
-    def _to_halve(self, pieces: _Pieces, tolerance: float) -> npt.NDArray[np.bool_]:
+    def _to_halve(self, pieces: _Segments, tolerance: float) -> npt.NDArray[np.bool_]:
         """Of the rows that are not there yet the pieces that miss more than half of what they miss on average."""
-        n, missed = len(self.U), pieces.missed
+        n, missed = len(self.U), pieces.residual
         count = np.bincount(pieces.row, minlength=n)
         together = np.abs(np.bincount(pieces.row, missed, n))
         apart = np.bincount(pieces.row, np.abs(missed), n)
@@ -148,7 +148,7 @@ class _Way:
     def _values(self, row: Rows, t: Floats) -> Floats:
         return self.value(self._points(row, t), row + self.first)
 
-    def _pieces(self, row: Rows, a: Floats, b: Floats, fa: Floats, fb: Floats, nodes: int) -> _Pieces:
+    def _pieces(self, row: Rows, a: Floats, b: Floats, fa: Floats, fb: Floats, nodes: int) -> _Segments:
         """Pieces, with what each input adds on them by so many nodes."""
         x, w = np.polynomial.legendre.leggauss(nodes)
         added = np.zeros((len(row), self.U.shape[1]))
@@ -157,4 +157,4 @@ class _Way:
             added += w_j * self.slope(self._points(row, t), row + self.first)
         added *= (b - a)[:, None] / 2.0
         added *= self.U[row] - self.base
-        return _Pieces(row, a, b, fa, fb, added)
+        return _Segments(row, a, b, fa, fb, added)

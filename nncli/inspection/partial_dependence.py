@@ -17,10 +17,10 @@ from nncli.data.columns.kinds import read_numbers
 from nncli.data.encoders.date import DateColumn, read_days
 from nncli.data.encoders.encoder import Column
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.encoders.target import ClassTarget, Target
+from nncli.data.encoders.target import ClassificationTarget, Target
 from nncli.data.table import Table
 from nncli.inspection.encoded_rows import EncodedRows, Rows
-from nncli.utils.threads import held_to
+from nncli.utils.threads import limit_blas_threads
 
 Floats = npt.NDArray[np.float64]
 Tell = Callable[[str, int, int], object]
@@ -84,13 +84,13 @@ class Dependence:
 
 def shown_outputs(target: Target) -> tuple[slice, tuple[str, ...]]:
     """Which columns of predictions are shown, and their names."""
-    if isinstance(target, ClassTarget):
+    if isinstance(target, ClassificationTarget):
         return (slice(1, 2), target.labels[1:]) if len(target.labels) == 2 else (slice(None), target.labels)
     return slice(None), target.names
 
 
 @np.errstate(all="ignore")  # what overflows shows in the numbers
-@held_to(1)
+@limit_blas_threads(1)
 def dependences(
     rows: EncodedRows,
     table: Table,
@@ -101,7 +101,7 @@ def dependences(
     """The dependence on each of the columns; `rows` are those of the table, encoded."""
     target = rows.model.spec.target
     shown, outputs = shown_outputs(target)
-    class_of = target.name if isinstance(target, ClassTarget) else None
+    class_of = target.name if isinstance(target, ClassificationTarget) else None
     few = rows
     if len(rows) > MOST_ROWS:
         few = rows.take(np.sort(rng.choice(len(rows), MOST_ROWS, replace=False)))

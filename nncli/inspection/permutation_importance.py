@@ -23,14 +23,14 @@ from math import nan, sqrt
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.encoders.target import ClassTarget
+from nncli.data.encoders.target import ClassificationTarget
 from nncli.data.sample_weights import Weights
 from nncli.ensemble import AnyModel, Ensemble
 from nncli.inspection.encoded_rows import EncodedRows
-from nncli.metrics.calibration import SMALLEST
-from nncli.nn.losses import Huber, Loss, Mae, Poisson, Quantile
+from nncli.metrics.calibration import MIN_PROBABILITY
+from nncli.nn.losses import MAE, Huber, Loss, Poisson, Quantile
 from nncli.scoring import Truth, higher_is_better, single_metric
-from nncli.utils.threads import held_to
+from nncli.utils.threads import limit_blas_threads
 
 Floats = npt.NDArray[np.float64]
 Tell = Callable[[str, int, int], object]
@@ -64,7 +64,7 @@ class Judge:
     @property
     def loss_name(self) -> str:
         """What the losses of rows are."""
-        if isinstance(self.model.spec.target, ClassTarget):
+        if isinstance(self.model.spec.target, ClassificationTarget):
             return "log_loss"
         names = {"mse": "squared_error", "mae": "absolute_error", "quantile": "pinball"}
         return names.get(self.model.spec.loss.type, self.model.spec.loss.type)
@@ -72,16 +72,16 @@ class Judge:
     def losses(self, values: Floats) -> Floats:
         """The loss (rows,) of predictions (rows, outputs)."""
         target = self.model.spec.target
-        if isinstance(target, ClassTarget):
-            return -np.log(np.maximum(values[np.arange(len(values)), self.y], SMALLEST))
+        if isinstance(target, ClassificationTarget):
+            return -np.log(np.maximum(values[np.arange(len(values)), self.y], MIN_PROBABILITY))
         member = self.model.members[0] if isinstance(self.model, Ensemble) else self.model
         trained = member.spec.target
-        scales = np.ones(1) if isinstance(trained, ClassTarget) else np.array(trained.scales)
+        scales = np.ones(1) if isinstance(trained, ClassificationTarget) else np.array(trained.scales)
         with np.errstate(all="ignore"):
             unit = scales if len(target.names) > 1 else np.ones(1)
             return np.asarray(_losses(self.model.spec.loss, values / unit, self.y / unit, scales / unit).mean(axis=1))
 
-    @held_to(1)
+    @limit_blas_threads(1)
     def as_it_is(self, rows: EncodedRows) -> tuple[float, float]:
         """The mean loss and the metric of the rows, unshuffled."""
         values = rows.predict()
@@ -97,7 +97,7 @@ def _losses(loss: Loss, P: Floats, Y: Floats, scale: Floats) -> Floats:
     """The loss of each number (rows, targets); `scale` (targets,) is what a difference of 1 was to the network."""
     D = P - Y
     match loss:
-        case Mae():
+        case MAE():
             return np.abs(D)
         case Quantile():
             return D * ((D > 0.0) - loss.q)
@@ -105,13 +105,13 @@ def _losses(loss: Loss, P: Floats, Y: Floats, scale: Floats) -> Floats:
             C = D.clip(-loss.delta * scale, loss.delta * scale)
             return np.asarray(C * (D - C / 2.0))
         case Poisson():
-            return P - Y * np.log(np.maximum(P, SMALLEST))
+            return P - Y * np.log(np.maximum(P, MIN_PROBABILITY))
         case _:
             return D * D
 
 
 @np.errstate(all="ignore")  # what overflows shows in the numbers
-@held_to(1)
+@limit_blas_threads(1)
 def importances(
     rows: EncodedRows, judge: Judge, repeats: int, rng: np.random.Generator, tell: Tell = lambda *_: None
 ) -> tuple[Importance, ...]:
@@ -147,7 +147,7 @@ def importances(
 
 
 @np.errstate(all="ignore")
-@held_to(1)
+@limit_blas_threads(1)
 def by_change(rows: EncodedRows, rng: np.random.Generator) -> list[str]:
     """The columns, first those that change predictions most where they are shuffled, which needs no labels."""
     order, before = rng.permutation(len(rows)), rows.predict()

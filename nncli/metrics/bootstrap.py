@@ -20,13 +20,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.metrics.classification import BINS, SMALLEST, Codes, Floats
+from nncli.metrics.classification import BINS, LOG_LOSS_EPS, Codes, Floats
 
 Samples: TypeAlias = NDArray[np.float64]
 """A row for each resample."""
 
 RESAMPLES = 1_000
-COVERED = 0.95
+CONFIDENCE = 0.95
 MOST_ROWS = 5_000
 """Rows that are drawn from: of more, so many are chosen, and what they spread is narrowed as the root of the share."""
 AT_ONCE = 1 << 20
@@ -36,7 +36,7 @@ MOST_AREAS = 40_000
 
 
 @dataclass(frozen=True)
-class Interval:
+class ConfidenceInterval:
     """Where a number lies with 95 % confidence."""
 
     low: float
@@ -44,7 +44,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Resampling:
+class BootstrapResampler:
     """The rows that resamples are drawn from, and how often each is in each of them.
 
     `rows` are positions among all `n`; `units` (rows,) numbers the group of each, from 0.
@@ -57,7 +57,9 @@ class Resampling:
     resamples: int = RESAMPLES
 
     @classmethod
-    def of(cls, n: int, seed: int, groups: NDArray[np.int64] | None = None, most: int = MOST_ROWS) -> Resampling:
+    def of(
+        cls, n: int, seed: int, groups: NDArray[np.int64] | None = None, most: int = MOST_ROWS
+    ) -> BootstrapResampler:
         """Of `n` rows, at least one; `groups` (n,) says which belong together, by any numbers."""
         rows = np.arange(n)
         if n > most:
@@ -85,7 +87,7 @@ class Resampling:
         with np.errstate(all="ignore"):  # without a denominator there is a NaN, which `interval` leaves out
             return np.concatenate([score(counts) for counts in self.counts()])
 
-    def interval(self, values: Samples, value: float) -> Interval | None:
+    def interval(self, values: Samples, value: float) -> ConfidenceInterval | None:
         """The middle 95 % of what the resamples gave (resamples,), about the `value` of all rows.
 
         None where there is but one row, or most resamples leave the number undefined.
@@ -93,14 +95,14 @@ class Resampling:
         known = values[np.isfinite(values)]
         if self.groups < 2 or 2 * len(known) < len(values):
             return None
-        low, high = np.quantile(known, [(1 - COVERED) / 2, (1 + COVERED) / 2])
+        low, high = np.quantile(known, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
         if len(self.rows) == self.n:
-            return Interval(float(low), float(high))
+            return ConfidenceInterval(float(low), float(high))
         center, narrowed = float(np.median(known)), sqrt(len(self.rows) / self.n)
-        return Interval(value - narrowed * (center - float(low)), value + narrowed * (float(high) - center))
+        return ConfidenceInterval(value - narrowed * (center - float(low)), value + narrowed * (float(high) - center))
 
 
-def class_samples(y: Codes, P: Floats, weight: Floats | None, counts: Samples) -> Samples:
+def bootstrap_classification(y: Codes, P: Floats, weight: Floats | None, counts: Samples) -> Samples:
     """(resamples, 7): the metrics of `ClassificationScores.headline`, in its order."""
     K, said = P.shape[1], P.argmax(axis=1)
     exact: NDArray[np.float64] = P.astype(np.float64)
@@ -111,7 +113,7 @@ def class_samples(y: Codes, P: Floats, weight: Floats | None, counts: Samples) -
     recall = np.where(present, hits / np.where(present, support, 1), 0)
     f1 = np.where(met, 2 * hits / np.where(met, support + predicted, 1), 0)
     rows = np.arange(len(y))
-    clipped = exact.clip(SMALLEST, 1 - SMALLEST)
+    clipped = exact.clip(LOG_LOSS_EPS, 1 - LOG_LOSS_EPS)
     surprise = -np.log(clipped[rows, y] / clipped.sum(axis=1))
     distance = _distance(y, exact) / (2 if K == 2 else 1)
     confidence = exact.max(axis=1)
@@ -129,7 +131,7 @@ def class_samples(y: Codes, P: Floats, weight: Floats | None, counts: Samples) -
     )
 
 
-def number_samples(
+def bootstrap_regression(
     y: Floats, prediction: Floats, weight: Floats | None, quantile: float | None, counts: Samples
 ) -> Samples:
     """(resamples, 5, or 6 with a `quantile`): the metrics of `RegressionScores.headline`, in its order."""
@@ -159,7 +161,7 @@ def number_samples(
     return np.column_stack(columns)
 
 
-def mean_samples(values: Floats, weight: Floats | None, members: Floats, counts: Samples) -> Samples:
+def bootstrap_means(values: Floats, weight: Floats | None, members: Floats, counts: Samples) -> Samples:
     """(resamples, segments): the mean of `values` (rows,) over the rows of each segment; `members` is (rows, segments)
     of 0 and 1. NaN for a segment of which a resample has no row."""
     W = counts if weight is None else counts * weight

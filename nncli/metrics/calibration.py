@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from nncli.metrics.classification import Codes, Floats, calibration_error, log_loss
 
-HOTTEST = 20.0
+MAX_TEMPERATURE = 20.0
 """Temperatures are sought from 1/20 to 20: beyond, probabilities are all alike, or all 0 and 1."""
-SMALLEST = float(np.finfo(np.float32).tiny)
+MIN_PROBABILITY = float(np.finfo(np.float32).tiny)
 """What a probability of 0 is taken for, since it has no logarithm."""
 STEPS = 60
 CLOSE = 1e-10
@@ -82,7 +82,7 @@ def fit_temperature(P: Floats, y: Codes, weight: Floats | None = None) -> float:
         spread = np.einsum("ik,ik->i", Q, L) - mean**2
         return float(w @ mean) - wanted, float(w @ spread)
 
-    low, high, b = 1.0 / HOTTEST, HOTTEST, 1.0
+    low, high, b = 1.0 / MAX_TEMPERATURE, MAX_TEMPERATURE, 1.0
     for _ in range(STEPS):
         slope, curvature = slopes(b)
         low, high = (low, b) if slope > 0.0 else (b, high)
@@ -98,7 +98,7 @@ def fit_temperature(P: Floats, y: Codes, weight: Floats | None = None) -> float:
 
 def smoothed_log_loss(y: Codes, P: Floats, weight: Floats | None = None) -> float:
     """The log-loss against the smoothed targets, by which temperatures are compared."""
-    logarithms = np.log(np.maximum(P, SMALLEST, dtype=np.float64))
+    logarithms = np.log(np.maximum(P, MIN_PROBABILITY, dtype=np.float64))
     return -float(_shares(len(y), weight) @ _of_targets(logarithms, y))
 
 
@@ -124,7 +124,7 @@ def _of_targets(L: NDArray[np.float64], y: Codes) -> NDArray[np.float64]:
 
 def _logarithms(P: Floats) -> NDArray[np.float64]:
     """log P (rows, K), with 0 as the largest of each row."""
-    L: NDArray[Any] = np.maximum(P, SMALLEST, dtype=np.float64)
+    L: NDArray[Any] = np.maximum(P, MIN_PROBABILITY, dtype=np.float64)
     np.log(L, out=L)
     L -= L.max(axis=1, keepdims=True)
     return L

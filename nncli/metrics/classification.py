@@ -21,7 +21,7 @@ Codes = NDArray[np.integer[Any]]
 Floats = NDArray[np.floating[Any]]
 Counts = NDArray[np.int64] | NDArray[np.float64]
 
-SMALLEST = float(np.finfo(np.float64).eps)
+LOG_LOSS_EPS = float(np.finfo(np.float64).eps)
 """Where the logarithm of a probability is cut off, so that one wrong certainty does not cost infinity."""
 
 AT_ONCE = 65_536
@@ -61,7 +61,7 @@ class ClassificationScores:
     confusion: tuple[tuple[float, ...], ...]
     per_class: tuple[ClassScore, ...]
 
-    def headline(self) -> tuple[tuple[str, float | None], ...]:
+    def scalars(self) -> tuple[tuple[str, float | None], ...]:
         """The single numbers, each with its name, in the order to show them; None is an undefined score."""
         return (
             ("accuracy", self.accuracy),
@@ -74,7 +74,9 @@ class ClassificationScores:
         )
 
 
-def score_classes(y: Codes, P: Floats, labels: tuple[str, ...], weight: Floats | None = None) -> ClassificationScores:
+def classification_scores(
+    y: Codes, P: Floats, labels: tuple[str, ...], weight: Floats | None = None
+) -> ClassificationScores:
     """Every score of the probabilities `P`; `labels` names the classes in the order of its columns."""
     confusion = confusion_matrix(y, P, weight)
     return ClassificationScores(
@@ -134,7 +136,7 @@ def log_loss(y: Codes, P: Floats, weight: Floats | None = None) -> float:
     """
 
     def of_rows(y: Codes, P: NDArray[np.float64]) -> NDArray[np.float64]:
-        np.clip(P, SMALLEST, 1 - SMALLEST, out=P)
+        np.clip(P, LOG_LOSS_EPS, 1 - LOG_LOSS_EPS, out=P)
         P_true = P[np.arange(len(y)), y] / P.sum(axis=1)
         return np.asarray(-np.log(P_true))
 

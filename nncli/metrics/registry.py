@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from nncli.errors import UsageError
 from nncli.metrics import classification, regression
 from nncli.metrics.calibration import calibrated_log_loss
-from nncli.metrics.classification import ClassificationScores, ClassScore, score_classes
-from nncli.metrics.regression import RegressionScores, score_numbers
-from nncli.text import listed, nearest, quoted
+from nncli.metrics.classification import ClassificationScores, ClassScore, classification_scores
+from nncli.metrics.regression import RegressionScores, regression_scores
+from nncli.text import closest_match, join_quoted, quote
 
 __all__ = [
     "CLASSIFICATION_METRICS",
@@ -29,9 +29,9 @@ __all__ = [
     "Metric",
     "RegressionScores",
     "classification_metric",
+    "classification_scores",
     "regression_metric",
-    "score_classes",
-    "score_numbers",
+    "regression_scores",
 ]
 
 Metric = Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None], float]
@@ -90,10 +90,10 @@ def regression_metric(name: str) -> Metric:
 
 def _named(name: str, known: Mapping[str, MaybeMetric], task: str) -> Metric:
     if name not in known:
-        guess = nearest(name, known)
+        guess = closest_match(name, known)
         raise UsageError(
-            f"there is no metric {quoted(name)} for {task}",
-            hint=f"Did you mean {quoted(guess)}?" if guess else f"Choose from {listed(known)}.",
+            f"there is no metric {quote(name)} for {task}",
+            hint=f"Did you mean {quote(guess)}?" if guess else f"Choose from {join_quoted(known)}.",
         )
     metric = known[name]
 

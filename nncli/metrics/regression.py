@@ -34,7 +34,7 @@ class RegressionScores:
     mape: float | None
     pinball: float | None
 
-    def headline(self) -> tuple[tuple[str, float | None], ...]:
+    def scalars(self) -> tuple[tuple[str, float | None], ...]:
         """The single numbers, each with its name, in the order to show them; None is an undefined score."""
         scores = (
             ("rmse", self.rmse),
@@ -46,7 +46,7 @@ class RegressionScores:
         return scores if self.pinball is None else (*scores, ("pinball", self.pinball))
 
 
-def score_numbers(
+def regression_scores(
     target: str,
     y: Floats,
     prediction: Floats,

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.metrics.bootstrap import MOST_ROWS, Interval, Resampling
+from nncli.metrics.bootstrap import MOST_ROWS, BootstrapResampler, ConfidenceInterval
 
 Floats = NDArray[np.float64]
 
-EXACT = 13
+MAX_EXACT_UNITS = 13
 """Units up to which every way to throw the signs is tried; 8,192 ways."""
-FLIPS = 9_999
+N_PERMUTATIONS = 9_999
 """Throws of the coins where there are more, so that no p-value is below 1 in 10,000."""
 AT_ONCE = 1 << 22
 """Signs that are in memory at a time."""
@@ -30,7 +30,7 @@ ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
-class Paired:
+class PairedTest:
     """The mean of the differences, where it lies with 95 % confidence, and how often chance gives as much.
 
     `units` are the rows, or the groups of rows, that were each thrown a sign of their own.
@@ -38,17 +38,17 @@ class Paired:
 
     units: int
     mean: float
-    interval: Interval | None
+    interval: ConfidenceInterval | None
     p: float
 
 
-def paired(differences: Floats, weight: Floats | None, groups: NDArray[np.int64] | None, seed: int) -> Paired:
+def paired_test(differences: Floats, weight: Floats | None, groups: NDArray[np.int64] | None, seed: int) -> PairedTest:
     """Compare by `differences` (rows,) of losses, which are finite, of at least one row.
 
     Rows of one group, by the numbers `groups` (rows,), are no evidence of their own: they are drawn, and turn their
     signs, together. Rows count with their `weight` (rows,), not all of them 0.
     """
-    resampling = Resampling.of(len(differences), seed, groups)
+    resampling = BootstrapResampler.of(len(differences), seed, groups)
     w = np.ones(len(differences)) if weight is None else weight
     mean = float(np.average(differences, weights=w))
     d, v = differences[resampling.rows], w[resampling.rows]
@@ -56,10 +56,10 @@ def paired(differences: Floats, weight: Floats | None, groups: NDArray[np.int64]
     interval = resampling.interval(means[:, 0], mean)
     unit = np.arange(len(differences)) if groups is None else np.unique(groups, return_inverse=True)[1]
     sums = np.bincount(unit, w * differences).astype(np.float64)
-    return Paired(len(sums), mean, interval, sign_flip(sums, np.random.default_rng([seed, 2])))
+    return PairedTest(len(sums), mean, interval, sign_flip_test(sums, np.random.default_rng([seed, 2])))
 
 
-def sign_flip(sums: Floats, rng: np.random.Generator) -> float:
+def sign_flip_test(sums: Floats, rng: np.random.Generator) -> float:
     """The p-value, two-sided, of sums (units,) that are symmetric about 0 if nothing is to be found.
 
     Of more than `MOST_ROWS` units, some that are drawn at random turn their sign together, which is a test as exact.
@@ -70,19 +70,19 @@ def sign_flip(sums: Floats, rng: np.random.Generator) -> float:
     least = seen - ROUNDING * float(np.abs(sums).sum())
     if least <= 0:
         return 1.0
-    if n <= EXACT:
+    if n <= MAX_EXACT_UNITS:
         signs = 1.0 - 2.0 * (np.arange(1 << n)[:, None] >> np.arange(n) & 1)
         return float(np.mean(np.abs(signs @ sums) >= least))
     found, step = 0, max(1, AT_ONCE // n)
-    for start in range(0, FLIPS, step):
-        size = min(step, FLIPS - start)
+    for start in range(0, N_PERMUTATIONS, step):
+        size = min(step, N_PERMUTATIONS - start)
         thrown = np.unpackbits(np.frombuffer(rng.bytes(size * -(-n // 8)), np.uint8).reshape(size, -1), axis=1)
         totals = thrown[:, :n].astype(np.float64) @ sums
         found += int(np.count_nonzero(np.abs(2.0 * totals - sums.sum()) >= least))
-    return (1 + found) / (1 + FLIPS)
+    return (1 + found) / (1 + N_PERMUTATIONS)
 
 
-def holm(values: Sequence[float], family: int) -> list[float]:
+def holm_correction(values: Sequence[float], family: int) -> list[float]:
     """The p-values of some of a `family` of tests such that one of all tests is wrongly found with no more than that.
 
     >>> holm([0.01, 0.04], 2)

@@ -14,24 +14,24 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nncli.nn.arrays import Array, Bound, scalar
+from nncli.nn.arrays import Array, BoundLayer, scalar
 from nncli.nn.initializers import Glorot, He, InitializerBase, Lecun
-from nncli.spec import ByName, NonNegative, Positive, Specification
+from nncli.spec import NameShorthand, NonNegativeFloat, PositiveFloat, Spec
 
 
-class ActivationBase(Specification):
+class ActivationBase(Spec):
     """An element-wise function (softmax: row-wise) of a buffer Z (rows, units)."""
 
     default_init: ClassVar[InitializerBase] = He()
     """How the weights before this activation start when the configuration does not say."""
-    span: ClassVar[tuple[float, float]] = (-inf, inf)
+    output_range: ClassVar[tuple[float, float]] = (-inf, inf)
     """Between what values the output lies: a target beyond them cannot be reached."""
 
     @abstractmethod
-    def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
+    def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
         """Tie the function to the buffer it reads; `in_place` says that Z may be overwritten."""
 
-    def bind_bend(self, Z: Array) -> Bound:
+    def bind_delta(self, Z: Array) -> BoundLayer:
         """Tie D = f(Z) - Z, by how much the function departs from the straight line, to the buffer it reads.
 
         `backward(dD)` overwrites dD with dD · (f'(Z) - 1). It may read D, which must be as `forward` left it.
@@ -47,7 +47,7 @@ class ActivationBase(Specification):
             np.copyto(S, dD)
             return np.subtract(df(dD), S, out=dD)
 
-        return Bound(D, forward, backward)
+        return BoundLayer(D, forward, backward)
 
 
 def _output(Z: Array, in_place: bool) -> Array:
@@ -60,18 +60,18 @@ class Identity(ActivationBase):
     type: Literal["identity"] = "identity"
     default_init: ClassVar[InitializerBase] = Glorot()
 
-    def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
-        return Bound(Z, lambda: None, lambda dY: dY)
+    def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
+        return BoundLayer(Z, lambda: None, lambda dY: dY)
 
 
 class Sigmoid(ActivationBase):
     """f(z) = 1 / (1 + e⁻ᶻ), computed as (1 + tanh(z/2)) / 2, which cannot overflow. f' = y (1 - y)."""
 
     type: Literal["sigmoid"] = "sigmoid"
-    span: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    output_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     default_init: ClassVar[InitializerBase] = Glorot()
 
-    def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
+    def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
         Y, D = _output(Z, in_place), np.empty_like(Z)
         half, one = scalar(0.5, Z), scalar(1.0, Z)
 
@@ -86,17 +86,17 @@ class Sigmoid(ActivationBase):
             np.multiply(D, Y, out=D)
             return np.multiply(dY, D, out=dY)
 
-        return Bound(Y, forward, backward)
+        return BoundLayer(Y, forward, backward)
 
 
 class Tanh(ActivationBase):
     """f(z) = tanh z. f' = 1 - y²."""
 
     type: Literal["tanh"] = "tanh"
-    span: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    output_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     default_init: ClassVar[InitializerBase] = Glorot()
 
-    def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
+    def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
         Y, D, one = _output(Z, in_place), np.empty_like(Z), scalar(1.0, Z)
 
         def forward() -> None:
@@ -107,16 +107,16 @@ class Tanh(ActivationBase):
             np.subtract(one, D, out=D)
             return np.multiply(dY, D, out=dY)
 
-        return Bound(Y, forward, backward)
+        return BoundLayer(Y, forward, backward)
 
 
 class Relu(ActivationBase):
     """f(z) = z where z > 0, else 0. f' = [z > 0]."""
 
     type: Literal["relu"] = "relu"
-    span: ClassVar[tuple[float, float]] = (0.0, inf)
+    output_range: ClassVar[tuple[float, float]] = (0.0, inf)
 
-    def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
+    def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
         Y, D, on = _output(Z, in_place), np.empty_like(Z), np.empty(Z.shape, bool)
         zeros, zero = np.zeros_like(Z), scalar(0.0, Z)
 
@@ -128,16 +128,16 @@ class Relu(ActivationBase):
             np.copyto(D, on)
             return np.multiply(dY, D, out=dY)
 
-        return Bound(Y, forward, backward)
+        return BoundLayer(Y, forward, backward)
 
 
 class LeakyRelu(ActivationBase):
     """f(z) = z where z > 0, else slope · z. Maas, Hannun and Ng, 2013."""
 
     type: Literal["leaky_relu"] = "leaky_relu"
-    slope: NonNegative = 0.01
+    slope: NonNegativeFloat = 0.01
 
-    def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
+    def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
         Y, D = _output(Z, in_place), np.empty_like(Z)
         on, slope = np.empty(Z.shape, bool), self.slope
 
@@ -151,10 +151,10 @@ class LeakyRelu(ActivationBase):
         def backward(dY: Array) -> Array:
             return np.multiply(dY, D, out=dY)
 
-        return Bound(Y, forward, backward)
+        return BoundLayer(Y, forward, backward)
 
 
-def _exponential_tail(Z: Array, Y: Array, alpha: float, scale: float, *, bend: bool = False) -> Bound:
+def _exponential_tail(Z: Array, Y: Array, alpha: float, scale: float, *, bend: bool = False) -> BoundLayer:
     """scale · z where z > 0, else scale · alpha · (eᶻ - 1), into Y; with `bend`, that less z.
 
     Below zero the derivative is scale · alpha · (eᶻ - 1) + scale · alpha.
@@ -180,16 +180,16 @@ def _exponential_tail(Z: Array, Y: Array, alpha: float, scale: float, *, bend: b
         np.add(E, N, out=E)
         return np.multiply(dY, E, out=dY)
 
-    return Bound(Y, forward, backward)
+    return BoundLayer(Y, forward, backward)
 
 
 class Elu(ActivationBase):
     """f(z) = z where z > 0, else alpha (eᶻ - 1). Clevert, Unterthiner and Hochreiter, 2016."""
 
     type: Literal["elu"] = "elu"
-    alpha: Positive = 1.0
+    alpha: PositiveFloat = 1.0
 
-    def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
+    def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
         return _exponential_tail(Z, _output(Z, in_place), self.alpha, 1.0)
 
 
@@ -201,10 +201,10 @@ class Selu(ActivationBase):
     ALPHA: ClassVar[float] = 1.6732632423543772848170429916717
     SCALE: ClassVar[float] = 1.0507009873554804934193349852946
 
-    def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
+    def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
         return _exponential_tail(Z, _output(Z, in_place), self.ALPHA, self.SCALE)
 
-    def bind_bend(self, Z: Array) -> Bound:
+    def bind_delta(self, Z: Array) -> BoundLayer:
         return _exponential_tail(Z, np.empty_like(Z), self.ALPHA, self.SCALE, bend=True)
 
 
@@ -217,7 +217,7 @@ class Gelu(ActivationBase):
 
     type: Literal["gelu"] = "gelu"
 
-    def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
+    def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
         Y, T, D, c, k = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z), sqrt(2.0 / pi), 0.044715
 
         def forward() -> None:
@@ -243,7 +243,7 @@ class Gelu(ActivationBase):
             np.add(D, Y, out=D)
             return np.multiply(dY, D, out=dY)
 
-        return Bound(Y, forward, backward)
+        return BoundLayer(Y, forward, backward)
 
 
 class Silu(ActivationBase):
@@ -251,7 +251,7 @@ class Silu(ActivationBase):
 
     type: Literal["silu"] = "silu"
 
-    def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
+    def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
         S, sigmoid, _ = Sigmoid().bind(Z)
         Y, D = np.empty_like(Z), np.empty_like(Z)
 
@@ -265,7 +265,7 @@ class Silu(ActivationBase):
             np.add(D, S, out=D)
             return np.multiply(dY, D, out=dY)
 
-        return Bound(Y, forward, backward)
+        return BoundLayer(Y, forward, backward)
 
 
 class Mish(ActivationBase):
@@ -276,8 +276,8 @@ class Mish(ActivationBase):
 
     type: Literal["mish"] = "mish"
 
-    def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
-        D, bend, df = self.bind_bend(Z)
+    def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
+        D, bend, df = self.bind_delta(Z)
         Y, S = np.empty_like(Z), np.empty_like(Z)
 
         def forward() -> None:
@@ -288,9 +288,9 @@ class Mish(ActivationBase):
             np.copyto(S, dY)
             return np.add(df(dY), S, out=dY)
 
-        return Bound(Y, forward, backward)
+        return BoundLayer(Y, forward, backward)
 
-    def bind_bend(self, Z: Array) -> Bound:
+    def bind_delta(self, Z: Array) -> BoundLayer:
         D, R, E, H = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
         most, two, minus_two = np.full_like(Z, 20.0), scalar(2.0, Z), scalar(-2.0, Z)
 
@@ -310,16 +310,16 @@ class Mish(ActivationBase):
             np.subtract(R, E, out=E)
             return np.multiply(dD, E, out=dD)
 
-        return Bound(D, forward, backward)
+        return BoundLayer(D, forward, backward)
 
 
 class Softplus(ActivationBase):
     """f(z) = log(1 + eᶻ) = max(z, 0) + log(1 + e^-|z|). f' = sigmoid(z)."""
 
     type: Literal["softplus"] = "softplus"
-    span: ClassVar[tuple[float, float]] = (0.0, inf)
+    output_range: ClassVar[tuple[float, float]] = (0.0, inf)
 
-    def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
+    def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
         Y, P = np.empty_like(Z), np.empty_like(Z)
         S, sigmoid, _ = Sigmoid().bind(Z)
         zeros = np.zeros_like(Z)
@@ -336,17 +336,17 @@ class Softplus(ActivationBase):
             sigmoid()
             return np.multiply(dY, S, out=dY)
 
-        return Bound(Y, forward, backward)
+        return BoundLayer(Y, forward, backward)
 
 
 class Softmax(ActivationBase):
     """y_j = e^{z_j} / Σ e^{z_k}, row by row. dz_j = y_j (dy_j - Σ_k y_k dy_k)."""
 
     type: Literal["softmax"] = "softmax"
-    span: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    output_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     default_init: ClassVar[InitializerBase] = Glorot()
 
-    def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
+    def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
         Y, D, r = _output(Z, in_place), np.empty_like(Z), np.empty((len(Z), 1), Z.dtype)
 
         def forward() -> None:
@@ -365,7 +365,7 @@ class Softmax(ActivationBase):
             np.subtract(dY, D, out=dY)
             return np.multiply(dY, Y, out=dY)
 
-        return Bound(Y, forward, backward)
+        return BoundLayer(Y, forward, backward)
 
 
 ElementwiseActivation = Annotated[
@@ -373,7 +373,7 @@ ElementwiseActivation = Annotated[
         Identity | Sigmoid | Tanh | Relu | LeakyRelu | Elu | Selu | Gelu | Silu | Mish | Softplus,
         Field(discriminator="type"),
     ],
-    ByName,
+    NameShorthand,
 ]
 """What a hidden layer may use."""
 
@@ -382,6 +382,6 @@ Activation = Annotated[
         Identity | Sigmoid | Tanh | Relu | LeakyRelu | Elu | Selu | Gelu | Silu | Mish | Softplus | Softmax,
         Field(discriminator="type"),
     ],
-    ByName,
+    NameShorthand,
 ]
 """What the output may use."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import cos, pi
 from typing import Literal, TypeAlias
 
-Course: TypeAlias = Literal["constant", "flat_cosine"]
+Annealing: TypeAlias = Literal["constant", "flat_cosine"]
 """How a strength, such as a weight decay's or a dropout's, goes through a training."""
 
 
-def share_of(course: Course, t: float) -> float:
+def annealing_factor(course: Annealing, t: float) -> float:
     """What is left of a strength when the share t of the steps has been taken.
 
     All of it, or with flat_cosine 1 for t < 1/2 and then (1 + cos(pi (2t - 1))) / 2, which ends at 0.

@@ -25,23 +25,23 @@ def scalar(value: float, like: Array) -> Array:
     return np.array(value, like.dtype)
 
 
-LINE = 64
+CACHE_LINE_BYTES = 64
 """Bytes of a line of the cache, and of the widest vector that a processor reads at once."""
 
 
-def aligned(size: int, dtype: npt.DTypeLike) -> Array:
+def zeros_aligned(size: int, dtype: npt.DTypeLike) -> Array:
     """Zeros (size,) that begin with a line of the cache.
 
     NumPy's own begin 16 bytes into one more often than not. Every second or every vector that a compiled loop reads
     or writes then lies in two lines, and Adam, which reads four arrays and writes three, takes half as long again.
     """
     item = np.dtype(dtype).itemsize
-    room = np.zeros(size + LINE // item, dtype)
-    start = -room.__array_interface__["data"][0] % LINE // item
+    room = np.zeros(size + CACHE_LINE_BYTES // item, dtype)
+    start = -room.__array_interface__["data"][0] % CACHE_LINE_BYTES // item
     return room[start : start + size]
 
 
-class Bound(NamedTuple):
+class BoundLayer(NamedTuple):
     """A layer, an activation or a network tied to its buffers.
 
     `forward()` reads the input buffer and fills `Y`, (rows, units). `backward(dY)` takes the gradient of the

@@ -6,39 +6,46 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from nncli.nn.arrays import Array, Bound, Codes
+from nncli.nn.arrays import Array, BoundLayer, Codes
 from nncli.nn.initializers import Normal
 from nncli.nn.numeric_embeddings import NumericEmbeddingBase
-from nncli.nn.parameters import Group, Slot, Views, under
-from nncli.spec import Count, Positive, Specification, Text
+from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews, with_prefix
+from nncli.spec import PositiveFloat, PositiveInt, Spec, StrictStr
 
 
-class Embedding(Specification):
+class Embedding(Spec):
     """A learned vector of `width` numbers for each of `slots` codes of one categorical column.
 
     It starts from N(0, std²); std None is 1 / sqrt(width), vectors of length 1.
     """
 
-    name: Text
-    slots: Count
-    width: Count
-    std: Positive | None = None
+    name: StrictStr
+    slots: PositiveInt
+    width: PositiveInt
+    std: PositiveFloat | None = None
 
     @property
-    def slot(self) -> Slot:
+    def slot(self) -> ParamSpec:
         """Its parameter."""
         init = Normal(std=self.std or self.width**-0.5)
-        return Slot(f"embeddings.{self.name}", (self.slots, self.width), Group.EMBEDDING, init)
+        return ParamSpec(f"embeddings.{self.name}", (self.slots, self.width), ParamGroup.EMBEDDING, init)
 
 
-def bind_numbers(
-    embedding: NumericEmbeddingBase, numeric: Sequence[int], p: Views, g: Views, X: Array, Y: Array, *, needs_dX: bool
+def bind_numeric(
+    embedding: NumericEmbeddingBase,
+    numeric: Sequence[int],
+    p: ParamViews,
+    g: ParamViews,
+    X: Array,
+    Y: Array,
+    *,
+    needs_dX: bool,
 ) -> tuple[Callable[[], None], Callable[[Array], Array]]:
     """Fill Y (rows, columns · units + others) from X (rows, features): the columns `numeric`, embedded, then the rest.
 
     `backward` takes dY, no wider than Y, and returns dX (rows, features) if `needs_dX`.
     """
-    (rows, d), columns, units = X.shape, len(numeric), embedding.units
+    (rows, d), columns, units = X.shape, len(numeric), embedding.out_features
     here = np.array(numeric, np.intp)
     there = np.array(sorted(set(range(d)) - set(numeric)), np.intp)
     found, others = np.empty((rows, columns), X.dtype), np.empty((rows, len(there)), X.dtype)
@@ -68,8 +75,8 @@ def bind_numbers(
     return forward, backward
 
 
-def bind_categories(
-    embeddings: Sequence[Embedding], p: Views, g: Views, codes: Codes, Y: Array
+def bind_categorical(
+    embeddings: Sequence[Embedding], p: ParamViews, g: ParamViews, codes: Codes, Y: Array
 ) -> tuple[Callable[[], None], Callable[[Array], None]]:
     """Fill Y (rows, widths) with the vector of every code in codes (rows, embeddings); `backward` takes dY."""
     forwards, backwards = [], []
@@ -118,17 +125,17 @@ def _bind_category(E: Array, dE: Array, column: Codes, Y: Array) -> tuple[Callab
     return forward, backward
 
 
-def bind_entrance(
+def bind_inputs(
     embeddings: Sequence[Embedding],
     numeric_embedding: NumericEmbeddingBase | None,
     numeric: Sequence[int],
-    p: Views,
-    g: Views,
+    p: ParamViews,
+    g: ParamViews,
     X: Array,
     codes: Codes,
     *,
     needs_dX: bool,
-) -> Bound:
+) -> BoundLayer:
     """Y = [X, E_1[codes_1], E_2[codes_2], ...], where the `numeric` columns of X may be embedded, and then stand first.
 
     With nothing to embed Y is X itself. `backward` returns the gradient with respect to X if `needs_dX`.
@@ -136,15 +143,17 @@ def bind_entrance(
     rows, d = X.shape
     embeds = numeric_embedding is not None and bool(numeric)
     if not embeddings and not embeds:
-        return Bound(X, lambda: None, lambda dY: dY)
-    units = numeric_embedding.units if numeric_embedding is not None and embeds else 1
+        return BoundLayer(X, lambda: None, lambda dY: dY)
+    units = numeric_embedding.out_features if numeric_embedding is not None and embeds else 1
     split = d + len(numeric) * (units - 1) if embeds else d
     Y = np.empty((rows, split + sum(e.width for e in embeddings)), X.dtype)
     numbers = Y[:, :split]
-    look_up, learn = bind_categories(embeddings, under(p, "embeddings"), under(g, "embeddings"), codes, Y[:, split:])
+    look_up, learn = bind_categorical(
+        embeddings, with_prefix(p, "embeddings"), with_prefix(g, "embeddings"), codes, Y[:, split:]
+    )
     if numeric_embedding is not None and embeds:
-        mine, theirs = under(p, "numeric"), under(g, "numeric")
-        embed, spread = bind_numbers(numeric_embedding, numeric, mine, theirs, X, numbers, needs_dX=needs_dX)
+        mine, theirs = with_prefix(p, "numeric"), with_prefix(g, "numeric")
+        embed, spread = bind_numeric(numeric_embedding, numeric, mine, theirs, X, numbers, needs_dX=needs_dX)
     else:
 
         def embed() -> None:
@@ -161,4 +170,4 @@ def bind_entrance(
         learn(dY[:, split:])
         return spread(dY[:, :split])
 
-    return Bound(Y, forward, backward)
+    return BoundLayer(Y, forward, backward)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.nn.arrays import Array, Codes
-from nncli.nn.layers.base import Training
+from nncli.nn.layers.base import TrainingContext
 from nncli.nn.losses import LossBase
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
@@ -29,7 +29,7 @@ class GradientCheck:
 
     error: float
     compared: int
-    kinks: int
+    n_nonsmooth: int
 
 
 def _difference(value: Callable[[], float], vector: Array, i: int, h: float) -> float:
@@ -43,7 +43,7 @@ def _difference(value: Callable[[], float], vector: Array, i: int, h: float) -> 
     return (8.0 * (values[2] - values[1]) - (values[3] - values[0])) / (12.0 * h)  # 0 where the value is constant
 
 
-def gradient_error(
+def gradcheck(
     network: Network,
     loss: LossBase,
     parameters: Parameters,
@@ -72,7 +72,7 @@ def gradient_error(
     """
     rng = np.random.default_rng(seed)
     state = rng.bit_generator.state
-    bound = network.bind(parameters, len(X), training=Training(rng), needs_dX=True)
+    bound = network.bind(parameters, len(X), training=TrainingContext(rng), needs_dX=True)
     bound.X[...] = X
     if codes is not None:
         bound.codes[...] = codes

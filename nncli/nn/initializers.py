@@ -10,12 +10,12 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nncli.nn.arrays import Array
-from nncli.spec import Positive, Real, Shorthand, Specification
+from nncli.spec import FiniteFloat, PositiveFloat, Shorthand, Spec
 
 Distribution = Literal["uniform", "normal"]
 
 
-class InitializerBase(Specification):
+class InitializerBase(Spec):
     """An initializer draws an array of `shape`; weights are (fan_in, fan_out)."""
 
     @abstractmethod
@@ -36,7 +36,7 @@ class Constant(InitializerBase):
     """Every value the same."""
 
     type: Literal["constant"] = "constant"
-    value: Real = 0.0
+    value: FiniteFloat = 0.0
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return np.full(shape, self.value)
@@ -46,8 +46,8 @@ class Normal(InitializerBase):
     """N(mean, std²)."""
 
     type: Literal["normal"] = "normal"
-    mean: Real = 0.0
-    std: Positive = 0.05
+    mean: FiniteFloat = 0.0
+    std: PositiveFloat = 0.05
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return rng.normal(self.mean, self.std, shape)
@@ -57,8 +57,8 @@ class Uniform(InitializerBase):
     """U(low, high)."""
 
     type: Literal["uniform"] = "uniform"
-    low: Real = -0.05
-    high: Real = 0.05
+    low: FiniteFloat = -0.05
+    high: FiniteFloat = 0.05
 
     @model_validator(mode="after")
     def _low_below_high(self) -> Uniform:
@@ -70,7 +70,9 @@ class Uniform(InitializerBase):
         return rng.uniform(self.low, self.high, shape)
 
 
-def _scaled(rng: np.random.Generator, shape: tuple[int, ...], numerator: float, fan: int, how: Distribution) -> Array:
+def _variance_scaling(
+    rng: np.random.Generator, shape: tuple[int, ...], numerator: float, fan: int, how: Distribution
+) -> Array:
     """Zero-mean values of variance numerator / fan; a uniform on (-a, a) has variance a²/3."""
     variance = numerator / max(1, fan)  # without inputs there is nothing to draw
     if how == "normal":
@@ -89,7 +91,7 @@ class Glorot(InitializerBase):
     distribution: Distribution = "uniform"
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        return _scaled(rng, shape, 2.0, shape[0] + shape[-1], self.distribution)
+        return _variance_scaling(rng, shape, 2.0, shape[0] + shape[-1], self.distribution)
 
 
 class He(InitializerBase):
@@ -102,7 +104,7 @@ class He(InitializerBase):
     distribution: Distribution = "normal"
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        return _scaled(rng, shape, 2.0, shape[0], self.distribution)
+        return _variance_scaling(rng, shape, 2.0, shape[0], self.distribution)
 
 
 class Lecun(InitializerBase):
@@ -115,7 +117,7 @@ class Lecun(InitializerBase):
     distribution: Distribution = "normal"
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        return _scaled(rng, shape, 1.0, shape[0], self.distribution)
+        return _variance_scaling(rng, shape, 1.0, shape[0], self.distribution)
 
 
 class Orthogonal(InitializerBase):
@@ -125,7 +127,7 @@ class Orthogonal(InitializerBase):
     """
 
     type: Literal["orthogonal"] = "orthogonal"
-    gain: Positive = 1.0
+    gain: PositiveFloat = 1.0
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         rows, columns = shape[0], prod(shape[1:])
@@ -135,7 +137,7 @@ class Orthogonal(InitializerBase):
         return np.asarray(self.gain * (Q if rows >= columns else Q.T).reshape(shape))
 
 
-class Data(InitializerBase):
+class DataDependent(InitializerBase):
     """N(0, 1), then each unit scaled so that Z has standard deviation 1 over the training rows.
 
     The bias starts where a random mean of five rows (Dirichlet) lies at the activation's kink: "he+5" of Steinwart, "A
@@ -158,7 +160,7 @@ def _expand(value: Any) -> Any:
 
 Initializer = Annotated[
     Annotated[
-        Zeros | Constant | Normal | Uniform | Glorot | He | Lecun | Orthogonal | Data,
+        Zeros | Constant | Normal | Uniform | Glorot | He | Lecun | Orthogonal | DataDependent,
         Field(discriminator="type"),
     ],
     Shorthand(
@@ -168,10 +170,10 @@ Initializer = Annotated[
 ]
 
 
-ROWS_OF_A_BIAS = 5
+ROWS_PER_BIAS = 5
 
 
-def settle_dense(W: Array, b: Array | None, X: Array, factor: float, rng: np.random.Generator) -> None:
+def init_dense_from_data(W: Array, b: Array | None, X: Array, factor: float, rng: np.random.Generator) -> None:
     """Scale the columns of W (d, units), drawn from N(0, 1), and draw b (units,), for inputs X (rows, d).
 
     Afterwards each unit of U = factor · X W has standard deviation 1 over the rows, unless it is the same in all; and
@@ -185,6 +187,6 @@ def settle_dense(W: Array, b: Array | None, X: Array, factor: float, rng: np.ran
     if b is None:
         return
     units = W.shape[1]
-    rows = rng.integers(len(X), size=(ROWS_OF_A_BIAS, units))
-    v = rng.dirichlet(np.ones(ROWS_OF_A_BIAS), units).T
+    rows = rng.integers(len(X), size=(ROWS_PER_BIAS, units))
+    v = rng.dirichlet(np.ones(ROWS_PER_BIAS), units).T
     b[...] = -(v * (U[rows, np.arange(units)] / spread)).sum(axis=0)

@@ -21,7 +21,7 @@ from pydantic import Field
 
 from nncli.nn.activations import Sigmoid, Softplus
 from nncli.nn.arrays import Array, scalar
-from nncli.spec import ByName, Positive, Share, Specification
+from nncli.spec import Fraction, NameShorthand, PositiveFloat, Spec
 
 Task = Literal["numbers", "classes"]
 
@@ -33,14 +33,14 @@ class BoundLoss(NamedTuple):
     backward: Callable[[], Array]
 
 
-class LossBase(Specification):
+class LossBase(Spec):
     """What every loss answers."""
 
     task: ClassVar[Task] = "numbers"
-    raw_targets: ClassVar[bool] = False
+    needs_unscaled_targets: ClassVar[bool] = False
     """True where the target may not be standardised, because the loss gives its zero a meaning."""
     nonnegative_targets: ClassVar[bool] = False
-    own_link: ClassVar[bool] = False
+    has_link: ClassVar[bool] = False
     """True where the loss reads the raw output through a link of its own, so that no other can be forced upon it."""
 
     def outputs(self, count: int) -> int:
@@ -55,11 +55,11 @@ class LossBase(Specification):
         the gradients they lead to, then add up to the batch's.
         """
 
-    def predict(self, Z: Array) -> npt.NDArray[np.float64]:
+    def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
         """What the raw output means: numbers in the units trained on (B, k), or probabilities (B, classes)."""
         return Z.astype(np.float64)
 
-    def predict_backward(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The gradient with respect to Z (B, k), from that with respect to P = predict(Z)."""
         return dP
 
@@ -102,7 +102,7 @@ def _bind_residual(
     return BoundLoss(forward, backward)
 
 
-class Mse(LossBase):
+class MSE(LossBase):
     """Mean squared error, (z - y)². Its best constant is the mean."""
 
     type: Literal["mse"] = "mse"
@@ -111,13 +111,13 @@ class Mse(LossBase):
         def loss(D: Array, V: Array) -> None:
             np.multiply(D, D, out=V)
 
-        def slope(D: Array, dZ: Array) -> None:
+        def grad(D: Array, dZ: Array) -> None:
             np.add(D, D, out=dZ)
 
-        return _bind_residual(Z, y, w, batch, loss, slope)
+        return _bind_residual(Z, y, w, batch, loss, grad)
 
 
-class Mae(LossBase):
+class MAE(LossBase):
     """Mean absolute error, |z - y|. Its best constant is the median."""
 
     type: Literal["mae"] = "mae"
@@ -126,10 +126,10 @@ class Mae(LossBase):
         def loss(D: Array, V: Array) -> None:
             np.abs(D, out=V)
 
-        def slope(D: Array, dZ: Array) -> None:
+        def grad(D: Array, dZ: Array) -> None:
             np.sign(D, out=dZ)
 
-        return _bind_residual(Z, y, w, batch, loss, slope)
+        return _bind_residual(Z, y, w, batch, loss, grad)
 
 
 class Huber(LossBase):
@@ -140,7 +140,7 @@ class Huber(LossBase):
     """
 
     type: Literal["huber"] = "huber"
-    delta: Positive = 1.0
+    delta: PositiveFloat = 1.0
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         delta, C = self.delta, np.empty_like(Z)
@@ -151,10 +151,10 @@ class Huber(LossBase):
             np.add(V, D, out=V)
             np.multiply(V, C, out=V)
 
-        def slope(D: Array, dZ: Array) -> None:
+        def grad(D: Array, dZ: Array) -> None:
             np.copyto(dZ, C)
 
-        return _bind_residual(Z, y, w, batch, loss, slope)
+        return _bind_residual(Z, y, w, batch, loss, grad)
 
 
 class Quantile(LossBase):
@@ -169,25 +169,25 @@ class Quantile(LossBase):
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         q, over = self.q, np.empty(Z.shape, bool)
 
-        def slope(D: Array, dZ: Array) -> None:
+        def grad(D: Array, dZ: Array) -> None:
             np.greater(D, 0.0, out=over)
             np.copyto(dZ, over)
             np.subtract(dZ, q, out=dZ)
 
         def loss(D: Array, V: Array) -> None:
-            slope(D, V)
+            grad(D, V)
             np.multiply(V, D, out=V)
 
-        return _bind_residual(Z, y, w, batch, loss, slope)
+        return _bind_residual(Z, y, w, batch, loss, grad)
 
 
 class Poisson(LossBase):
     """Counts y ~ Poisson(eᶻ): eᶻ - y z, the negative log-likelihood without log y!. The link is exp."""
 
     type: Literal["poisson"] = "poisson"
-    raw_targets: ClassVar[bool] = True
+    needs_unscaled_targets: ClassVar[bool] = True
     nonnegative_targets: ClassVar[bool] = True
-    own_link: ClassVar[bool] = True
+    has_link: ClassVar[bool] = True
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         E, V, W = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
@@ -211,23 +211,23 @@ class Poisson(LossBase):
 
         return BoundLoss(forward, backward)
 
-    def predict(self, Z: Array) -> npt.NDArray[np.float64]:
+    def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
         return np.exp(Z.astype(np.float64))
 
-    def predict_backward(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return np.asarray(dP * self.predict(Z))
+    def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.asarray(dP * self.inverse_link(Z))
 
 
-class ClassLoss(LossBase):
+class ClassificationLoss(LossBase):
     """A loss over classes: two of them share one output, more have one each."""
 
     task: ClassVar[Task] = "classes"
-    own_link: ClassVar[bool] = True
+    has_link: ClassVar[bool] = True
 
     def outputs(self, count: int) -> int:
         return 1 if count == 2 else count
 
-    def predict(self, Z: Array) -> npt.NDArray[np.float64]:
+    def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
         """Softmax of the scores; for two classes the first has score 0, which is the logistic function."""
         S = Z.astype(np.float64)
         if S.shape[1] == 1:
@@ -239,21 +239,21 @@ class ClassLoss(LossBase):
         S /= np.ascontiguousarray(S.T).sum(axis=0)[:, None] if few else S.sum(axis=1, keepdims=True)
         return S
 
-    def predict_backward(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """dS_k = p_k (dP_k - Σ_j p_j dP_j); of two classes the first has no output."""
-        P = self.predict(Z)
+        P = self.inverse_link(Z)
         dS = np.asarray(P * (dP - (P * dP).sum(axis=1, keepdims=True)))
         return dS[:, 1:] if Z.shape[1] == 1 else dS
 
 
-class CrossEntropy(ClassLoss):
+class CrossEntropy(ClassificationLoss):
     """-Σ_k t_k log p_k with p = softmax(z), or, for two classes, p = sigmoid(z).
 
     With `label_smoothing` s, t is (1 - s) · one-hot + s / K (Szegedy et al., 2016). The derivative is p - t.
     """
 
     type: Literal["cross_entropy"] = "cross_entropy"
-    label_smoothing: Share = 0.0
+    label_smoothing: Fraction = 0.0
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         bind = self._bind_logistic if Z.shape[1] == 1 else self._bind_softmax
@@ -324,7 +324,7 @@ class CrossEntropy(ClassLoss):
         return BoundLoss(forward, backward)
 
 
-class Hinge(ClassLoss):
+class Hinge(ClassificationLoss):
     """max(0, 1 - t z) with t = +1 for the class and -1 for the others, averaged over the outputs.
 
     Its margins are not probabilities; where those are asked for, softmax of the margins stands in.
@@ -363,8 +363,8 @@ class Hinge(ClassLoss):
 
 Loss = Annotated[
     Annotated[
-        Mse | Mae | Huber | Quantile | Poisson | CrossEntropy | Hinge,
+        MSE | MAE | Huber | Quantile | Poisson | CrossEntropy | Hinge,
         Field(discriminator="type"),
     ],
-    ByName,
+    NameShorthand,
 ]

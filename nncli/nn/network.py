@@ -10,19 +10,19 @@ import numpy as np
 from pydantic import model_validator
 
 from nncli.nn.activations import Activation, Identity
-from nncli.nn.arrays import Array, Bound, Codes, Precision
-from nncli.nn.embeddings import Embedding, bind_entrance
+from nncli.nn.arrays import Array, BoundLayer, Codes, Precision
+from nncli.nn.embeddings import Embedding, bind_inputs
 from nncli.nn.initializers import Initializer
-from nncli.nn.layers.base import Training
-from nncli.nn.layers.dense import Dense, Parametrisation
+from nncli.nn.layers.base import TrainingContext
+from nncli.nn.layers.dense import Dense, Parametrization
 from nncli.nn.layers.residual import Layer
 from nncli.nn.layers.sequential import Sequential
 from nncli.nn.numeric_embeddings import NumericEmbedding
-from nncli.nn.parameters import Group, Layout, Parameters, Slot, Views, under
-from nncli.spec import Count, Index, Specification
+from nncli.nn.parameters import Parameters, ParamGroup, ParamLayout, ParamSpec, ParamViews, with_prefix
+from nncli.spec import NonNegativeInt, PositiveInt, Spec
 
 
-class Network(Specification):
+class Network(Spec):
     """`features` numbers and one code per embedding come in; the layers and a dense output follow.
 
     `numeric` are the positions of those features that are numbers of a column, not 0/1 flags or the like; they go
@@ -32,16 +32,16 @@ class Network(Specification):
     upon it. The loss knows what they mean.
     """
 
-    features: Index
+    features: NonNegativeInt
     embeddings: tuple[Embedding, ...] = ()
     layers: tuple[Layer, ...]
-    outputs: Count
+    outputs: PositiveInt
     output_activation: Activation | None = None
     precision: Precision = "float32"
-    numeric: tuple[Index, ...] = ()
+    numeric: tuple[NonNegativeInt, ...] = ()
     numeric_embedding: NumericEmbedding | None = None
     output_init: Initializer | None = None
-    output_parametrisation: Parametrisation | None = None
+    output_parametrization: Parametrization | None = None
 
     @model_validator(mode="after")
     def _numeric_columns_are_features(self) -> Network:
@@ -50,41 +50,41 @@ class Network(Specification):
         return self
 
     @property
-    def inputs(self) -> int:
+    def input_width(self) -> int:
         """Width of the first layer's input: the numbers, embedded or not, then every embedding of categories."""
-        more = len(self.numeric) * (self.numeric_embedding.units - 1) if self.numeric_embedding else 0
+        more = len(self.numeric) * (self.numeric_embedding.out_features - 1) if self.numeric_embedding else 0
         return self.features + more + sum(embedding.width for embedding in self.embeddings)
 
     @property
-    def embedded(self) -> tuple[int, ...]:
+    def embedded_numeric(self) -> tuple[int, ...]:
         """The positions in X of the numbers that are embedded."""
         return self.numeric if self.numeric_embedding else ()
 
     @property
-    def needs_data(self) -> bool:
+    def needs_data_init(self) -> bool:
         """Whether where its parameters start depends on the training rows: see `settle`."""
         embedding = self.numeric_embedding
-        return any(layer.needs_data for _, layer in self.sequential.named_layers) or bool(
-            self.embedded and embedding and embedding.needs_data
+        return any(layer.needs_data_init for _, layer in self.sequential.named_layers) or bool(
+            self.embedded_numeric and embedding and embedding.needs_data_init
         )
 
     @property
-    def widest(self) -> int:
+    def max_width(self) -> int:
         """The most numbers that a row becomes at any one place on its way through the network."""
-        within = len(self.embedded) * (self.numeric_embedding.inner if self.numeric_embedding else 0)
-        units = (slot.shape[-1] for slot in self.layout.slots if slot.group is Group.WEIGHT)
-        return max(within, self.inputs, *units)
+        within = len(self.embedded_numeric) * (self.numeric_embedding.hidden_width if self.numeric_embedding else 0)
+        units = (slot.shape[-1] for slot in self.layout.slots if slot.group is ParamGroup.WEIGHT)
+        return max(within, self.input_width, *units)
 
     @property
-    def couples_rows(self) -> bool:
+    def mixes_rows(self) -> bool:
         """Whether, in training, a row's output depends on the other rows of its batch."""
-        return any(layer.couples_rows for layer in self.layers)
+        return any(layer.mixes_rows for layer in self.layers)
 
     @cached_property
     def output(self) -> Dense:
         """The last dense layer; its activation is bound apart, since softmax is allowed only here."""
-        usual = None if self.output_parametrisation == "ntk" else (self.output_activation or Identity()).default_init
-        return Dense(units=self.outputs, init=self.output_init or usual, parametrisation=self.output_parametrisation)
+        usual = None if self.output_parametrization == "ntk" else (self.output_activation or Identity()).default_init
+        return Dense(units=self.outputs, init=self.output_init or usual, parametrization=self.output_parametrization)
 
     @cached_property
     def sequential(self) -> Sequential:
@@ -92,33 +92,35 @@ class Network(Specification):
         return Sequential.of(self.layers, self.output)
 
     @cached_property
-    def layout(self) -> Layout:
+    def layout(self) -> ParamLayout:
         """Every parameter by name: `numeric.weight` …, `embeddings.COLUMN`, `layers.0.weight` …, `output.bias`.
 
         Raises:
             ValueError: a layer cannot follow the one before it.
         """
-        return Layout(tuple(self._slots()))
+        return ParamLayout(tuple(self._slots()))
 
-    def _slots(self) -> Iterator[Slot]:
-        if self.numeric_embedding and self.embedded:
-            yield from (slot.under("numeric") for slot in self.numeric_embedding.slots(len(self.embedded)))
+    def _slots(self) -> Iterator[ParamSpec]:
+        if self.numeric_embedding and self.embedded_numeric:
+            yield from (
+                slot.with_prefix("numeric") for slot in self.numeric_embedding.parameters(len(self.embedded_numeric))
+            )
         for embedding in self.embeddings:
             yield embedding.slot
-        yield from self.sequential.parameters(self.inputs)
+        yield from self.sequential.parameters(self.input_width)
 
-    def initialise(self, rng: np.random.Generator) -> Parameters:
+    def initialize(self, rng: np.random.Generator) -> Parameters:
         """Fresh parameters, drawn from each layer's initializer."""
-        return self.layout.initialise(rng, self.precision)
+        return self.layout.initialize(rng, self.precision)
 
-    def settle(self, parameters: Parameters, X: Array, codes: Codes, rng: np.random.Generator) -> None:
+    def init_from_data(self, parameters: Parameters, X: Array, codes: Codes, rng: np.random.Generator) -> None:
         """Let what of fresh parameters is to follow from the data follow from X (rows, features) and codes.
 
         Layer by layer, each on what those before it, settled already, make of these rows.
         """
-        p, X = parameters.named, np.ascontiguousarray(X, self.precision)
-        if self.numeric_embedding and self.embedded:
-            self.numeric_embedding.settle(under(p, "numeric"), X[:, list(self.embedded)])
+        p, X = parameters.by_name, np.ascontiguousarray(X, self.precision)
+        if self.numeric_embedding and self.embedded_numeric:
+            self.numeric_embedding.init_from_data(with_prefix(p, "numeric"), X[:, list(self.embedded_numeric)])
         wide = self.bind_inputs(p, p, X, codes)
         wide.forward()
         self.sequential.init_from_data(p, wide.Y, rng)
@@ -128,7 +130,7 @@ class Network(Specification):
         parameters: Parameters,
         rows: int,
         *,
-        training: Training | None,
+        training: TrainingContext | None,
         needs_dX: bool = False,
     ) -> BoundNetwork:
         """Allocate the buffers for `rows` rows and tie every layer to them.
@@ -137,9 +139,9 @@ class Network(Specification):
         """
         X = np.zeros((rows, self.features), self.precision)
         codes = np.zeros((rows, len(self.embeddings)), np.int64)
-        p, g = parameters.named, parameters.gradients
+        p, g = parameters.by_name, parameters.gradients
         wide = self.bind_inputs(p, g, X, codes, needs_dX=needs_dX)
-        learns = bool(self.embeddings or self.embedded)
+        learns = bool(self.embeddings or self.embedded_numeric)
         dense = self.sequential.bind(p, g, wide.Y, training=training, needs_dX=needs_dX or learns)
         end = (self.output_activation or Identity()).bind(dense.Y)
 
@@ -153,9 +155,13 @@ class Network(Specification):
 
         return BoundNetwork(X, codes, end.Y, forward, backward)
 
-    def bind_inputs(self, p: Views, g: Views, X: Array, codes: Codes, *, needs_dX: bool = False) -> Bound:
+    def bind_inputs(
+        self, p: ParamViews, g: ParamViews, X: Array, codes: Codes, *, needs_dX: bool = False
+    ) -> BoundLayer:
         """The input of the first layer, (rows, inputs), from X and codes: see nncli/nn/embeddings.py."""
-        return bind_entrance(self.embeddings, self.numeric_embedding, self.embedded, p, g, X, codes, needs_dX=needs_dX)
+        return bind_inputs(
+            self.embeddings, self.numeric_embedding, self.embedded_numeric, p, g, X, codes, needs_dX=needs_dX
+        )
 
 
 @dataclass(frozen=True)

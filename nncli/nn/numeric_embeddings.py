@@ -14,39 +14,39 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from nncli.nn.arrays import Array, Bound
+from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.initializers import InitializerBase, Normal, Uniform, Zeros
-from nncli.nn.parameters import Group, Slot, Views
-from nncli.spec import ByName, Count, Positive, Specification
+from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
+from nncli.spec import NameShorthand, PositiveFloat, PositiveInt, Spec
 
 
-class NumericEmbeddingBase(Specification):
+class NumericEmbeddingBase(Spec):
     """What every embedding of numbers answers."""
 
     @property
-    def needs_data(self) -> bool:
+    def needs_data_init(self) -> bool:
         """Whether where its parameters start depends on the training rows."""
         return False
 
     @property
     @abstractmethod
-    def units(self) -> int:
+    def out_features(self) -> int:
         """Units that a column becomes."""
 
     @property
     @abstractmethod
-    def inner(self) -> int:
+    def hidden_width(self) -> int:
         """Numbers that a column becomes on the way."""
 
     @abstractmethod
-    def slots(self, columns: int) -> tuple[Slot, ...]:
+    def parameters(self, columns: int) -> tuple[ParamSpec, ...]:
         """The parameters for so many columns."""
 
-    def settle(self, p: Views, X: Array) -> None:
+    def init_from_data(self, p: ParamViews, X: Array) -> None:
         """Let what of the fresh parameters p is to follow from the data follow from X (rows, columns)."""
 
     @abstractmethod
-    def bind(self, p: Views, g: Views, x: Array, *, needs_dx: bool) -> Bound:
+    def bind(self, p: ParamViews, g: ParamViews, x: Array, *, needs_dx: bool) -> BoundLayer:
         """Tie the embedding to its parameters, its gradients and its input x (columns, 2, rows).
 
         Y and dY are (columns, units, rows); `backward` returns dx (columns, rows) if `needs_dx`.
@@ -61,28 +61,28 @@ class Periodic(NumericEmbeddingBase):
     """
 
     type: Literal["periodic"] = "periodic"
-    frequencies: Count = 16
+    frequencies: PositiveInt = 16
     width: Annotated[int, Field(strict=True, ge=2)] = 4
-    sigma: Positive = 0.1
+    sigma: PositiveFloat = 0.1
 
     @property
-    def units(self) -> int:
+    def out_features(self) -> int:
         return self.width
 
     @property
-    def inner(self) -> int:
+    def hidden_width(self) -> int:
         return self.frequencies
 
-    def slots(self, columns: int) -> tuple[Slot, ...]:
+    def parameters(self, columns: int) -> tuple[ParamSpec, ...]:
         f, k, a = self.frequencies, self.width - 1, self.frequencies**-0.5
         return (
-            Slot("frequency", (columns, f), Group.NUMERIC, Normal(std=self.sigma)),
-            Slot("phase", (columns, f), Group.NUMERIC, Uniform(low=-pi, high=pi)),
-            Slot("weight", (columns, f, k), Group.NUMERIC, Uniform(low=-a, high=a)),
-            Slot("bias", (columns, k), Group.NUMERIC, Uniform(low=-a, high=a)),
+            ParamSpec("frequency", (columns, f), ParamGroup.NUMERIC, Normal(std=self.sigma)),
+            ParamSpec("phase", (columns, f), ParamGroup.NUMERIC, Uniform(low=-pi, high=pi)),
+            ParamSpec("weight", (columns, f, k), ParamGroup.NUMERIC, Uniform(low=-a, high=a)),
+            ParamSpec("bias", (columns, k), ParamGroup.NUMERIC, Uniform(low=-a, high=a)),
         )
 
-    def bind(self, p: Views, g: Views, x: Array, *, needs_dx: bool) -> Bound:
+    def bind(self, p: ParamViews, g: ParamViews, x: Array, *, needs_dx: bool) -> BoundLayer:
         w, b, V, c = p["frequency"], p["phase"], p["weight"], p["bias"]
         dw, db, dV, dc = g["frequency"], g["phase"], g["weight"], g["bias"]
         (columns, _, rows), k, f = x.shape, self.width - 1, self.frequencies
@@ -117,7 +117,7 @@ class Periodic(NumericEmbeddingBase):
                 np.subtract(dY[:, k:], dx, out=dx)
             return dx[:, 0]
 
-        return Bound(Y, forward, backward)
+        return BoundLayer(Y, forward, backward)
 
 
 class _Even(InitializerBase):
@@ -136,33 +136,33 @@ class PiecewiseLinear(NumericEmbeddingBase):
     """
 
     type: Literal["piecewise_linear"] = "piecewise_linear"
-    bins: Count = 48
-    width: Count | Literal["auto"] = 16
+    bins: PositiveInt = 48
+    width: PositiveInt | Literal["auto"] = 16
 
     @property
-    def needs_data(self) -> bool:
+    def needs_data_init(self) -> bool:
         return True
 
     @property
-    def units(self) -> int:
+    def out_features(self) -> int:
         if self.width == "auto":
             raise ValueError("the width is not settled yet")
         return self.width
 
     @property
-    def inner(self) -> int:
+    def hidden_width(self) -> int:
         return self.bins
 
-    def slots(self, columns: int) -> tuple[Slot, ...]:
-        a, units = self.units**-0.5, self.units
+    def parameters(self, columns: int) -> tuple[ParamSpec, ...]:
+        a, units = self.out_features**-0.5, self.out_features
         return (
-            Slot("slope", (columns, units), Group.NUMERIC, Uniform(low=-a, high=a)),
-            Slot("bias", (columns, units), Group.NUMERIC, Uniform(low=-a, high=a)),
-            Slot("weight", (columns, self.bins, units), Group.NUMERIC, Zeros()),
-            Slot("edges", (columns, self.bins + 1), Group.STATISTIC, _Even()),
+            ParamSpec("slope", (columns, units), ParamGroup.NUMERIC, Uniform(low=-a, high=a)),
+            ParamSpec("bias", (columns, units), ParamGroup.NUMERIC, Uniform(low=-a, high=a)),
+            ParamSpec("weight", (columns, self.bins, units), ParamGroup.NUMERIC, Zeros()),
+            ParamSpec("edges", (columns, self.bins + 1), ParamGroup.STATISTIC, _Even()),
         )
 
-    def settle(self, p: Views, X: Array) -> None:
+    def init_from_data(self, p: ParamViews, X: Array) -> None:
         """Edges are the quantiles of the rows; where many of them are the same, as of a column that is mostly 0, the
         rest are quantiles of the different values. Where there are too few of these, some bins inside are empty.
         """
@@ -174,10 +174,10 @@ class PiecewiseLinear(NumericEmbeddingBase):
             edges[len(found) - 1 :] = found[max(0, len(found) - 2)]
             edges[-1] = found[-1]
 
-    def bind(self, p: Views, g: Views, x: Array, *, needs_dx: bool) -> Bound:
+    def bind(self, p: ParamViews, g: ParamViews, x: Array, *, needs_dx: bool) -> BoundLayer:
         a, c, V, edges = p["slope"], p["bias"], p["weight"], p["edges"]
         da, dc, dV = g["slope"], g["bias"], g["weight"]
-        (columns, _, rows), units = x.shape, self.units
+        (columns, _, rows), units = x.shape, self.out_features
         line, dline = np.empty((columns, units, 2), x.dtype), np.empty((columns, units, 2), x.dtype)
         across, rate = np.empty((columns, self.bins, 2), x.dtype), np.empty((columns, self.bins), x.dtype)
         filled, share = np.empty((columns, self.bins), bool), np.empty((columns, self.bins), x.dtype)
@@ -220,10 +220,10 @@ class PiecewiseLinear(NumericEmbeddingBase):
                 np.add(dx, np.matmul(line[:, :, :1].transpose(0, 2, 1), dY), out=dx)
             return dx[:, 0]
 
-        return Bound(Y, forward, backward)
+        return BoundLayer(Y, forward, backward)
 
 
 NumericEmbedding = Annotated[
     Annotated[Periodic | PiecewiseLinear, Field(discriminator="type")],
-    ByName,
+    NameShorthand,
 ]

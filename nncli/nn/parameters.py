@@ -13,13 +13,13 @@ from math import prod
 
 import numpy as np
 
-from nncli.nn.arrays import Array, Precision, aligned
+from nncli.nn.arrays import Array, Precision, zeros_aligned
 from nncli.nn.initializers import InitializerBase
 
-Views = Mapping[str, Array]
+ParamViews = Mapping[str, Array]
 
 
-class Group(IntEnum):
+class ParamGroup(IntEnum):
     """What a parameter does. theta is laid out in this order, so that each group is one contiguous slice."""
 
     WEIGHT = 0
@@ -31,28 +31,31 @@ class Group(IntEnum):
     STATISTIC = 6  # running means and variances: saved with the weights, but never touched by an optimizer
 
 
-DECAYED = (Group.WEIGHT, Group.EMBEDDING)  # what l1, l2 and, unless told otherwise, weight decay pull towards zero
+DECAYED = (
+    ParamGroup.WEIGHT,
+    ParamGroup.EMBEDDING,
+)  # what l1, l2 and, unless told otherwise, weight decay pull towards zero
 
 
 @dataclass(frozen=True)
-class Slot:
+class ParamSpec:
     """One named parameter: its full name such as `layers.0.weight`, its shape, its group, where it starts."""
 
     name: str
     shape: tuple[int, ...]
-    group: Group
+    group: ParamGroup
     init: InitializerBase
 
-    def under(self, prefix: str) -> Slot:
+    def with_prefix(self, prefix: str) -> ParamSpec:
         """The same slot with `prefix.` before its name."""
-        return Slot(f"{prefix}.{self.name}", self.shape, self.group, self.init)
+        return ParamSpec(f"{prefix}.{self.name}", self.shape, self.group, self.init)
 
 
 @dataclass(frozen=True)
-class Layout:
+class ParamLayout:
     """Which stretch of the flat vector belongs to which name."""
 
-    slots: tuple[Slot, ...]
+    slots: tuple[ParamSpec, ...]
 
     @cached_property
     def spans(self) -> dict[str, tuple[slice, tuple[int, ...]]]:
@@ -66,8 +69,8 @@ class Layout:
                 start = stop
         return spans
 
-    def _of(self, trained: bool) -> Iterator[Slot]:
-        return (slot for slot in self.slots if (slot.group is not Group.STATISTIC) == trained)
+    def _of(self, trained: bool) -> Iterator[ParamSpec]:
+        return (slot for slot in self.slots if (slot.group is not ParamGroup.STATISTIC) == trained)
 
     @cached_property
     def size(self) -> int:
@@ -75,9 +78,9 @@ class Layout:
         return sum(prod(slot.shape) for slot in self._of(True))
 
     @cached_property
-    def groups(self) -> dict[Group, slice]:
+    def groups(self) -> dict[ParamGroup, slice]:
         """Which stretch of theta belongs to which group, in order; only groups that there are."""
-        groups: dict[Group, slice] = {}
+        groups: dict[ParamGroup, slice] = {}
         start = 0
         for group in sorted({slot.group for slot in self._of(True)}):
             stop = start + sum(prod(slot.shape) for slot in self.slots if slot.group is group)
@@ -86,7 +89,7 @@ class Layout:
         return groups
 
     @cached_property
-    def decayed(self) -> int:
+    def n_decayed(self) -> int:
         """theta[:decayed] are the weights and embeddings, which the penalties l1 and l2 pull; they spare the rest."""
         return sum(prod(slot.shape) for slot in self.slots if slot.group in DECAYED)
 
@@ -95,16 +98,16 @@ class Layout:
         statistics = sum(prod(slot.shape) for slot in self._of(False))
         return Parameters(
             self,
-            aligned(self.size, precision),
-            aligned(self.size, precision),
-            aligned(statistics, precision),
+            zeros_aligned(self.size, precision),
+            zeros_aligned(self.size, precision),
+            zeros_aligned(statistics, precision),
         )
 
-    def initialise(self, rng: np.random.Generator, precision: Precision) -> Parameters:
+    def initialize(self, rng: np.random.Generator, precision: Precision) -> Parameters:
         """Fresh parameters, each slot drawn from its own initializer, in the order of the network."""
         parameters = self.empty(precision)
         for slot in self.slots:
-            parameters.named[slot.name][...] = slot.init.sample(rng, slot.shape)
+            parameters.by_name[slot.name][...] = slot.init.sample(rng, slot.shape)
         return parameters
 
 
@@ -112,7 +115,7 @@ class Layout:
 class Parameters:
     """All numbers of a network: `theta` and `grad` (size,), and `statistics`, which are kept but not trained."""
 
-    layout: Layout
+    layout: ParamLayout
     theta: Array
     grad: Array
     statistics: Array
@@ -122,17 +125,17 @@ class Parameters:
         return vector[span].reshape(shape)
 
     @cached_property
-    def named(self) -> dict[str, Array]:
+    def by_name(self) -> dict[str, Array]:
         """Every parameter and statistic by its full name: views, so writing to one writes to theta."""
         return {
-            slot.name: self._view(self.statistics if slot.group is Group.STATISTIC else self.theta, slot.name)
+            slot.name: self._view(self.statistics if slot.group is ParamGroup.STATISTIC else self.theta, slot.name)
             for slot in self.layout.slots
         }
 
     @cached_property
     def gradients(self) -> dict[str, Array]:
         """The gradient of every trained parameter by its full name: views into `grad`."""
-        return {s.name: self._view(self.grad, s.name) for s in self.layout.slots if s.group is not Group.STATISTIC}
+        return {s.name: self._view(self.grad, s.name) for s in self.layout.slots if s.group is not ParamGroup.STATISTIC}
 
     def copy_from(self, other: Parameters) -> None:
         """Take over the values of `other`, which has the same layout."""
@@ -140,7 +143,7 @@ class Parameters:
         np.copyto(self.statistics, other.statistics)
 
 
-def under(views: Views, prefix: str) -> dict[str, Array]:
+def with_prefix(views: ParamViews, prefix: str) -> dict[str, Array]:
     """The views whose names begin with `prefix.`, by the rest of their names."""
     start = prefix + "."
     return {name.removeprefix(start): view for name, view in views.items() if name.startswith(start)}

@@ -27,7 +27,7 @@ class _Block:
         self.bound = network.bind(self.parameters, BLOCK_ROWS, training=None)
 
 
-class Inference:
+class Predictor:
     """A network ready to predict: dropout off, running statistics on. Reads `parameters` as they are when run.
 
     `precision` is of its arithmetic, whatever the network was trained in; only float64 keeps the promise above. Threads
@@ -35,16 +35,16 @@ class Inference:
     """
 
     def __init__(self, network: Network, parameters: Parameters, precision: Precision = "float64") -> None:
-        self._given, self._network = parameters, network.model_copy(update={"precision": precision})
-        self._idle = [_Block(self._network)]
+        self._parameters, self._network = parameters, network.model_copy(update={"precision": precision})
+        self._free_blocks = [_Block(self._network)]
 
     def run(self, X: Array, codes: Codes, out: Array | None = None) -> Array:
         """The raw outputs (rows, outputs) for X (rows, features) and codes (rows, embeddings), into `out` if given."""
         try:
-            block = self._idle.pop()
+            block = self._free_blocks.pop()
         except IndexError:
             block = _Block(self._network)
-        block.parameters.copy_from(self._given)
+        block.parameters.copy_from(self._parameters)
         bound = block.bound
         Z = np.empty((len(X), self._network.outputs), bound.X.dtype) if out is None else out
         for start in range(0, len(X), BLOCK_ROWS):
@@ -56,5 +56,5 @@ class Inference:
             bound.codes[rows:] = 0
             bound.forward()
             Z[start:stop] = bound.Z[:rows]
-        self._idle.append(block)
+        self._free_blocks.append(block)
         return Z

@@ -15,11 +15,11 @@ from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 import numpy as np
 from pydantic import Field, model_validator
 
-from nncli.nn.annealing import Course, share_of
-from nncli.nn.arrays import Array, aligned, scalar
-from nncli.nn.parameters import Group
-from nncli.optim.param_groups import Factors, GroupName, alike
-from nncli.spec import ByName, Flag, NonNegative, Positive, Share, Specification
+from nncli.nn.annealing import Annealing, annealing_factor
+from nncli.nn.arrays import Array, scalar, zeros_aligned
+from nncli.nn.parameters import ParamGroup
+from nncli.optim.param_groups import GroupName, GroupOptions, merge_groups
+from nncli.spec import Fraction, NameShorthand, NonNegativeFloat, PositiveFloat, Spec, StrictBool
 
 BLOCK = 65_536
 """Numbers in a block: 256 KiB of float32. Two or three blocks lie in the cache at once, and the calls are few."""
@@ -28,26 +28,26 @@ Step: TypeAlias = Callable[[float, int], None]
 """step(learning_rate, t) moves theta once against grad."""
 
 
-class OptimizerBase(Specification):
+class OptimizerBase(Spec):
     """How theta moves: each group of parameters by `rate` times the learning rate."""
 
-    groups: dict[GroupName, Factors] = Field({})
+    groups: dict[GroupName, GroupOptions] = Field({})
 
-    default_rate: ClassVar[float] = 0.001
+    default_learning_rate: ClassVar[float] = 0.001
     """The learning rate when the configuration names none."""
-    moments: ClassVar[tuple[str, ...]] = ()
+    state: ClassVar[tuple[str, ...]] = ()
     decays: ClassVar[bool] = False
     """Whether there is a weight decay, for which a group may have a factor."""
 
     @model_validator(mode="after")
     def _decay_needs_weight_decay(self) -> Self:
-        if not self.decays and any(factors.decay is not None for factors in self.groups.values()):
+        if not self.decays and any(factors.weight_decay_multiplier is not None for factors in self.groups.values()):
             raise ValueError("a group's decay needs an optimizer with weight_decay: adamw or lion")
         return self
 
-    def initial_moments(self, theta: Array) -> dict[str, Array]:
+    def init_state(self, theta: Array) -> dict[str, Array]:
         """The named moments before the first step: zeros like theta."""
-        return {name: aligned(theta.size, theta.dtype) for name in self.moments}
+        return {name: zeros_aligned(theta.size, theta.dtype) for name in self.state}
 
     def bind(
         self,
@@ -55,7 +55,7 @@ class OptimizerBase(Specification):
         grad: Array,
         moments: Mapping[str, Array],
         *,
-        groups: Mapping[Group, slice],
+        groups: Mapping[ParamGroup, slice],
         progress: Array,
     ) -> Step:
         """Tie the optimizer to its vectors.
@@ -65,10 +65,10 @@ class OptimizerBase(Specification):
         """
         scratch = np.empty(min(BLOCK, theta.size), theta.dtype)
         steps: list[Step] = []
-        for stretch, rate, decay in alike(self.groups, groups):
+        for stretch, rate, decay in merge_groups(self.groups, groups):
             for start in range(stretch.start, stretch.stop, BLOCK):
                 s = slice(start, min(start + BLOCK, stretch.stop))
-                vectors = [moments[name][s] for name in self.moments]
+                vectors = [moments[name][s] for name in self.state]
                 move = self.bind_block(theta[s], grad[s], vectors, scratch[: s.stop - start])
                 steps.append(self.bind_factors(move, theta[s], rate, decay, progress))
         if len(steps) == 1:
@@ -95,15 +95,15 @@ class OptimizerBase(Specification):
         """The step for one block; `s` is scratch of the block's length."""
 
 
-class Decoupled(OptimizerBase):
+class DecoupledWeightDecay(OptimizerBase):
     """With decay of the weights apart from the gradient: theta ← (1 - rate · decay · weight_decay · share) theta.
 
     `rate` is the learning rate before a group's factor, `decay` the group's, and `share` what `decay_schedule` leaves.
     Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
     """
 
-    weight_decay: NonNegative = 0.0
-    decay_schedule: Course = "constant"
+    weight_decay: NonNegativeFloat = 0.0
+    decay_schedule: Annealing = "constant"
 
     decays: ClassVar[bool] = True
 
@@ -115,7 +115,7 @@ class Decoupled(OptimizerBase):
         left = scalar(0.0, theta)
 
         def step(learning_rate: float, t: int) -> None:
-            left.fill(1.0 - learning_rate * strength * share_of(course, progress.item()))
+            left.fill(1.0 - learning_rate * strength * annealing_factor(course, progress.item()))
             np.multiply(theta, left, out=theta)
             moved(learning_rate, t)
 
@@ -129,11 +129,11 @@ class Sgd(OptimizerBase):
     """
 
     type: Literal["sgd"] = "sgd"
-    momentum: Share = 0.0
-    nesterov: Flag = False
+    momentum: Fraction = 0.0
+    nesterov: StrictBool = False
 
-    default_rate: ClassVar[float] = 0.01
-    moments: ClassVar[tuple[str, ...]] = ("velocity",)
+    default_learning_rate: ClassVar[float] = 0.01
+    state: ClassVar[tuple[str, ...]] = ("velocity",)
 
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> Sgd:
@@ -168,10 +168,10 @@ class RmsProp(OptimizerBase):
     """v ← rho · v + (1 - rho) g²; theta ← theta - rate · g / (sqrt(v) + epsilon). Tieleman and Hinton, 2012."""
 
     type: Literal["rmsprop"] = "rmsprop"
-    rho: Share = 0.9
-    epsilon: Positive = 1e-8
+    rho: Fraction = 0.9
+    epsilon: PositiveFloat = 1e-8
 
-    moments: ClassVar[tuple[str, ...]] = ("square",)
+    state: ClassVar[tuple[str, ...]] = ("square",)
 
     def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array) -> Step:
         (v,), rho, epsilon = moments, self.rho, self.epsilon
@@ -194,10 +194,10 @@ class Adagrad(OptimizerBase):
     """v ← v + g²; theta ← theta - rate · g / (sqrt(v) + epsilon). Duchi, Hazan and Singer, 2011."""
 
     type: Literal["adagrad"] = "adagrad"
-    epsilon: Positive = 1e-10
+    epsilon: PositiveFloat = 1e-10
 
-    default_rate: ClassVar[float] = 0.01
-    moments: ClassVar[tuple[str, ...]] = ("square",)
+    default_learning_rate: ClassVar[float] = 0.01
+    state: ClassVar[tuple[str, ...]] = ("square",)
 
     def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array) -> Step:
         (v,), epsilon = moments, self.epsilon
@@ -223,11 +223,11 @@ class Adam(OptimizerBase):
     """
 
     type: Literal["adam"] = "adam"
-    beta1: Share = 0.9
-    beta2: Share = 0.999
-    epsilon: Positive = 1e-8
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    epsilon: PositiveFloat = 1e-8
 
-    moments: ClassVar[tuple[str, ...]] = ("mean", "square")
+    state: ClassVar[tuple[str, ...]] = ("mean", "square")
 
     def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array) -> Step:
         (M, V), beta1, beta2, epsilon = moments, self.beta1, self.beta2, self.epsilon
@@ -251,25 +251,25 @@ class Adam(OptimizerBase):
         return step
 
 
-class AdamW(Decoupled, Adam):
+class AdamW(DecoupledWeightDecay, Adam):
     """Adam after theta ← (1 - rate · weight_decay) theta. Loshchilov and Hutter, 2019."""
 
     type: Literal["adamw"] = "adamw"  # type: ignore[assignment]  # the tag is what tells the two apart
-    weight_decay: NonNegative = 0.01
+    weight_decay: NonNegativeFloat = 0.01
 
 
-class Lion(Decoupled):
+class Lion(DecoupledWeightDecay):
     """theta ← theta - rate · (sign(beta1 m + (1 - beta1) g) + weight_decay · theta); m ← beta2 m + (1 - beta2) g.
 
     Chen et al., "Symbolic discovery of optimization algorithms", 2023, algorithm 2.
     """
 
     type: Literal["lion"] = "lion"
-    beta1: Share = 0.9
-    beta2: Share = 0.99
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.99
 
-    default_rate: ClassVar[float] = 0.0001
-    moments: ClassVar[tuple[str, ...]] = ("mean",)
+    default_learning_rate: ClassVar[float] = 0.0001
+    state: ClassVar[tuple[str, ...]] = ("mean",)
 
     def bind_block(self, theta: Array, grad: Array, moments: list[Array], s: Array) -> Step:
         (m,), beta1, beta2 = moments, self.beta1, self.beta2
@@ -289,5 +289,5 @@ class Lion(Decoupled):
 
 Optimizer = Annotated[
     Annotated[Sgd | RmsProp | Adagrad | Adam | AdamW | Lion, Field(discriminator="type")],
-    ByName,
+    NameShorthand,
 ]

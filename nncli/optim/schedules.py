@@ -14,15 +14,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from nncli.nn.annealing import share_of
-from nncli.spec import Count, Index, NonNegative, Positive, Shorthand, Specification, by_name
+from nncli.nn.annealing import annealing_factor
+from nncli.spec import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Shorthand, Spec, expand_name
 
-Shrink = Annotated[float, Field(strict=True, gt=0, lt=1)]
+DecayFactor = Annotated[float, Field(strict=True, gt=0, lt=1)]
 Divisor = Annotated[float, Field(strict=True, ge=1, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
-class Horizon:
+class TrainingLength:
     """How long the training is: what a schedule must know to place itself."""
 
     epochs: int
@@ -35,7 +35,7 @@ class Horizon:
 
 
 @dataclass(frozen=True)
-class Plateau:
+class PlateauState:
     """What reduce_on_plateau has seen: the best value so far (lower is better), epochs since, and its factor."""
 
     best: float = inf
@@ -43,21 +43,21 @@ class Plateau:
     factor: float = 1.0
 
 
-class ScheduleBase(Specification):
+class ScheduleBase(Spec):
     """A learning rate for every step. `warmup` steps lead up to it linearly from `initial / warmup`."""
 
-    warmup: Index = 0
+    warmup: NonNegativeInt = 0
 
-    def rate(self, step: int, horizon: Horizon, plateau: Plateau) -> float:
+    def rate(self, step: int, horizon: TrainingLength, plateau: PlateauState) -> float:
         """The learning rate of step `step`, counted from 0."""
         ramp = (step + 1) / self.warmup if step < self.warmup else 1.0
-        return ramp * plateau.factor * self.settled(step, horizon)
+        return ramp * plateau.factor * self.base_rate(step, horizon)
 
     @abstractmethod
-    def settled(self, step: int, horizon: Horizon) -> float:
+    def base_rate(self, step: int, horizon: TrainingLength) -> float:
         """The rate without warm-up."""
 
-    def observe(self, plateau: Plateau, value: float) -> Plateau:
+    def observe(self, plateau: PlateauState, value: float) -> PlateauState:
         """What an epoch's result (lower is better) changes: nothing, but for reduce_on_plateau."""
         return plateau
 
@@ -66,9 +66,9 @@ class ConstantRate(ScheduleBase):
     """The same rate throughout; a bare number in the configuration."""
 
     type: Literal["constant"] = "constant"
-    initial: Positive
+    initial: PositiveFloat
 
-    def settled(self, step: int, horizon: Horizon) -> float:
+    def base_rate(self, step: int, horizon: TrainingLength) -> float:
         return self.initial
 
 
@@ -76,11 +76,11 @@ class StepRate(ScheduleBase):
     """initial · factor^(epoch // every)."""
 
     type: Literal["step"] = "step"
-    initial: Positive
-    factor: Shrink = 0.5
-    every: Count = 10
+    initial: PositiveFloat
+    factor: DecayFactor = 0.5
+    every: PositiveInt = 10
 
-    def settled(self, step: int, horizon: Horizon) -> float:
+    def base_rate(self, step: int, horizon: TrainingLength) -> float:
         return float(self.initial * self.factor ** (step // horizon.steps_per_epoch // self.every))
 
 
@@ -88,10 +88,10 @@ class ExponentialRate(ScheduleBase):
     """initial · decay^epoch, gliding from step to step."""
 
     type: Literal["exponential"] = "exponential"
-    initial: Positive
-    decay: Shrink = 0.95
+    initial: PositiveFloat
+    decay: DecayFactor = 0.95
 
-    def settled(self, step: int, horizon: Horizon) -> float:
+    def base_rate(self, step: int, horizon: TrainingLength) -> float:
         return float(self.initial * self.decay ** (step / horizon.steps_per_epoch))
 
 
@@ -99,15 +99,15 @@ class CosineRate(ScheduleBase):
     """From initial to final along half a cosine, warm-up excluded. Loshchilov and Hutter, "SGDR", 2017, one cycle."""
 
     type: Literal["cosine"] = "cosine"
-    initial: Positive
-    final: NonNegative = 0.0
+    initial: PositiveFloat
+    final: NonNegativeFloat = 0.0
 
     @model_validator(mode="after")
     def _final_is_lower(self) -> CosineRate:
         _falls(self.initial, self.final)
         return self
 
-    def settled(self, step: int, horizon: Horizon) -> float:
+    def base_rate(self, step: int, horizon: TrainingLength) -> float:
         span = max(1, horizon.steps - self.warmup)
         part = min(1.0, max(0, step - self.warmup) / span)
         return self.final + (self.initial - self.final) * (1.0 + cos(pi * part)) / 2.0
@@ -120,12 +120,12 @@ class OneCycleRate(ScheduleBase):
     """
 
     type: Literal["one_cycle"] = "one_cycle"
-    peak: Positive
-    rise: Shrink = 0.3
+    peak: PositiveFloat
+    rise: DecayFactor = 0.3
     start_divisor: Divisor = 25.0
     end_divisor: Divisor = 10_000.0
 
-    def settled(self, step: int, horizon: Horizon) -> float:
+    def base_rate(self, step: int, horizon: TrainingLength) -> float:
         last = max(1, horizon.steps - 1)
         part = min(1.0, step / last)
         low, share = (
@@ -143,16 +143,16 @@ class FlatCosineRate(ScheduleBase):
     """
 
     type: Literal["flat_cosine"] = "flat_cosine"
-    peak: Positive
-    final: NonNegative = 0.0
+    peak: PositiveFloat
+    final: NonNegativeFloat = 0.0
 
     @model_validator(mode="after")
     def _final_is_lower(self) -> FlatCosineRate:
         _falls(self.peak, self.final, "peak")
         return self
 
-    def settled(self, step: int, horizon: Horizon) -> float:
-        return self.final + (self.peak - self.final) * share_of("flat_cosine", step / horizon.steps)
+    def base_rate(self, step: int, horizon: TrainingLength) -> float:
+        return self.final + (self.peak - self.final) * annealing_factor("flat_cosine", step / horizon.steps)
 
 
 class CoslogRate(ScheduleBase):
@@ -164,10 +164,10 @@ class CoslogRate(ScheduleBase):
     """
 
     type: Literal["coslog"] = "coslog"
-    peak: Positive | Literal["auto"] = "auto"
+    peak: PositiveFloat | Literal["auto"] = "auto"
     cycles: Annotated[int, Field(strict=True, ge=1, le=16)] = 4
 
-    def settled(self, step: int, horizon: Horizon) -> float:
+    def base_rate(self, step: int, horizon: TrainingLength) -> float:
         if self.peak == "auto":
             raise ValueError("the peak is not settled yet")
         t = min(step + 0.5, horizon.steps - 0.5) / horizon.steps
@@ -178,21 +178,21 @@ class ReduceOnPlateau(ScheduleBase):
     """initial, times `factor` whenever the watched value has not fallen by `min_delta` for `patience` epochs."""
 
     type: Literal["reduce_on_plateau"] = "reduce_on_plateau"
-    initial: Positive
-    factor: Shrink = 0.5
-    patience: Count = 10
-    min_delta: NonNegative = 0.0
-    final: NonNegative = 0.0
+    initial: PositiveFloat
+    factor: DecayFactor = 0.5
+    patience: PositiveInt = 10
+    min_delta: NonNegativeFloat = 0.0
+    final: NonNegativeFloat = 0.0
 
     @model_validator(mode="after")
     def _final_is_lower(self) -> ReduceOnPlateau:
         _falls(self.initial, self.final)
         return self
 
-    def settled(self, step: int, horizon: Horizon) -> float:
+    def base_rate(self, step: int, horizon: TrainingLength) -> float:
         return self.initial
 
-    def observe(self, plateau: Plateau, value: float) -> Plateau:
+    def observe(self, plateau: PlateauState, value: float) -> PlateauState:
         if value < plateau.best - self.min_delta:
             return replace(plateau, best=value, waited=0)
         if plateau.waited + 1 < self.patience:
@@ -209,7 +209,7 @@ def _expand(value: Any) -> Any:
     """A bare number is a constant rate."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return {"type": "constant", "initial": value}
-    return by_name(value)
+    return expand_name(value)
 
 
 Schedule = Annotated[
@@ -224,5 +224,5 @@ Schedule = Annotated[
         | ReduceOnPlateau,
         Field(discriminator="type"),
     ],
-    Shorthand(_expand, also=Positive),
+    Shorthand(_expand, also=PositiveFloat),
 ]

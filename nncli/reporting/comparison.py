@@ -13,9 +13,9 @@ from nncli.reporting.html import html, refuse_other_than_html
 from nncli.reporting.page import Notice, Page, Paragraph, Part, Section, Table, number, shown
 from nncli.reporting.sections.compared_curves import overlay
 from nncli.reporting.sections.scores import between
-from nncli.text import LONGEST_QUOTE
-from nncli.utils.atomic_files import refuse_existing, write_text
-from nncli.utils.logs import duration
+from nncli.text import MAX_QUOTE_LENGTH
+from nncli.utils.atomic_files import check_overwrite, write_text
+from nncli.utils.logs import format_duration
 from nncli.version import __version__
 
 TEST = (
@@ -33,7 +33,7 @@ def write_comparison(found: Comparison, path: Path, *, force: bool = False) -> N
         UsageError: the file exists, or is not named as a page is.
     """
     refuse_other_than_html(path)
-    refuse_existing(path, force=force)
+    check_overwrite(path, force=force)
     write_text(path, html(page_of(found)))
 
 
@@ -131,7 +131,10 @@ def _settings(found: Comparison) -> Section:
         return Section("settings", "In what they differ", (Paragraph("No difference of their settings is known."),))
     unknown = ["?" if side.config is None else "–" for side in found.sides]
     rows = tuple(
-        (one.key, *(shown(value or none, 4 * LONGEST_QUOTE) for value, none in zip(one.values, unknown, strict=True)))
+        (
+            one.key,
+            *(shown(value or none, 4 * MAX_QUOTE_LENGTH) for value, none in zip(one.values, unknown, strict=True)),
+        )
         for one in found.settings
     )
     names = tuple(shown(side.name) for side in found.sides)
@@ -148,7 +151,7 @@ def _runs(found: Comparison) -> Section:
         counts = [
             "–" if count is None else f"{count:,}" for count in (info.members, info.rows, info.epochs, info.best_epoch)
         ]
-        took = "–" if info.seconds is None else duration(info.seconds)
+        took = "–" if info.seconds is None else format_duration(info.seconds)
         started = shown((info.started or "–")[:19].replace("T", " "))
         rows.append((shown(side.name), shown(side.path, 400), info.status, *counts, started, took))
     return Section("runs", "The runs", (Table("The runs", columns, tuple(rows), (0, 1, 2)),))

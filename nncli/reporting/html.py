@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from nncli.errors import Place, UsageError
+from nncli.errors import Location, UsageError
 from nncli.reporting.page import Page
 from nncli.version import __version__
 
@@ -29,7 +29,7 @@ def refuse_other_than_html(file: Path) -> None:
     if file.suffix.lower() not in SUFFIXES:
         raise UsageError(
             "a report is a page of HTML, and no other kind of file",
-            place=Place(source=str(file)),
+            place=Location(source=str(file)),
             hint="Name a file that ends in .html; a browser prints it as a PDF.",
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from nncli.evaluation.run_summary import Evidence
 from nncli.evaluation.score_intervals import Assessment, Measured
-from nncli.metrics.bootstrap import Interval
+from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.reporting.page import Figure, Gallery, Page, Part, Table
 from nncli.reporting.sections.feature_importance import Influence
 
@@ -44,7 +44,7 @@ def _score(one: Measured) -> dict[str, Any]:
     }
 
 
-def _ends(interval: Interval | None) -> dict[str, float | None]:
+def _ends(interval: ConfidenceInterval | None) -> dict[str, float | None]:
     return {"low": None, "high": None} if interval is None else {"low": interval.low, "high": interval.high}
 
 

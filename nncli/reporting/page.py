@@ -9,7 +9,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
-from nncli.text import LONGEST_QUOTE, OF_WRITING, printable
+from nncli.text import INVISIBLE_LETTERS, MAX_QUOTE_LENGTH, escape_unprintable
 
 Level = Literal["note", "warning", "error"]
 ISOLATED = "\u2068\u2069"
@@ -138,12 +138,12 @@ class Page:
     footer: str
 
 
-def shown(name: object, most: int = LONGEST_QUOTE) -> str:
+def shown(name: object, most: int = MAX_QUOTE_LENGTH) -> str:
     """A name or a cell of a table on one line, shortened, with what would not show or would turn the text spelled out.
 
     What is written from right to left keeps to itself, between the characters for that.
     """
-    text = printable(str(name).removeprefix(ISOLATED[0]).removesuffix(ISOLATED[1]), keep=OF_WRITING)
+    text = escape_unprintable(str(name).removeprefix(ISOLATED[0]).removesuffix(ISOLATED[1]), keep=INVISIBLE_LETTERS)
     text = text if len(text) <= most else text[: most - 1] + "…"
     turned = any(unicodedata.bidirectional(c) in ("R", "AL") for c in text)
     return text.join(ISOLATED) if turned else text

@@ -27,8 +27,8 @@ from nncli.reporting.sections.regression import numbers
 from nncli.reporting.sections.scores import measured, recorded
 from nncli.reporting.sections.slices import segments
 from nncli.runs.history import Metrics
-from nncli.utils.atomic_files import refuse_existing, together, write_text
-from nncli.utils.logs import stage
+from nncli.utils.atomic_files import batched_fsync, check_overwrite, write_text
+from nncli.utils.logs import log_duration
 from nncli.version import __version__
 
 NAME = "report.html"
@@ -57,14 +57,14 @@ def report(run: str | Path, output: str | Path | None = None, *, force: bool = F
     """
     path = Path(run)
     written = places(path, None if output is None else Path(output), force=force)
-    with stage("gathering what is known"):
+    with log_duration("gathering what is known"):
         evidence = gather(path)
-    with stage("assessing"):
+    with log_duration("assessing"):
         assessment = None if evidence.judged is None else assess(evidence.judged)
-    with stage("drawing"):
+    with log_duration("drawing"):
         influenced = None if evidence.judged is None else influence_of(evidence.judged)
         page = page_of(evidence, assessment, influenced)
-    with together():
+    with batched_fsync():
         write_text(written.html, html(page))
         write_text(written.card, card(evidence, assessment, page, written.html.name))
     return replace(written, facts=facts_of(evidence, assessment, influenced, page))
@@ -80,7 +80,7 @@ def places(run: Path, output: Path | None, *, force: bool) -> Written:
     refuse_other_than_html(page)
     beside = page.with_suffix(".md")
     for file, mark in ((page, MARK), (beside, CARD_MARK)):
-        refuse_existing(file, force=force or (output is None and _begins_with(file, mark)))
+        check_overwrite(file, force=force or (output is None and _begins_with(file, mark)))
     return Written(page, beside)
 
 

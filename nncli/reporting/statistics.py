@@ -11,9 +11,9 @@ from math import log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.data.encoders.target import ClassTarget
+from nncli.data.encoders.target import ClassificationTarget
 from nncli.evaluation.held_out import Judged
-from nncli.metrics.classification import SMALLEST
+from nncli.metrics.classification import LOG_LOSS_EPS
 from nncli.scoring import Truth
 
 Floats = NDArray[np.float64]
@@ -26,7 +26,7 @@ def row_errors(judged: Judged) -> tuple[Floats, str]:
     """How wrong each row is (rows,), and what that number is: 1 for a wrong class, or how far off the number is; of
     several numbers, the mean of how far off they are in standard deviations of the truth."""
     y, values = judged.y, judged.predictions.values
-    if isinstance(judged.predictions.target, ClassTarget):
+    if isinstance(judged.predictions.target, ClassificationTarget):
         return (values.argmax(axis=1) != y).astype(np.float64), "share of wrong rows"
     with np.errstate(all="ignore"):
         error = np.abs(y - values)
@@ -38,7 +38,7 @@ def row_errors(judged: Judged) -> tuple[Floats, str]:
 
 def surprise(y: Truth, P: Floats) -> Floats:
     """-ln of the probability of the true class (rows,): which rows went most wrong."""
-    return np.asarray(-np.log(P[np.arange(len(y)), y].clip(SMALLEST)))
+    return np.asarray(-np.log(P[np.arange(len(y)), y].clip(LOG_LOSS_EPS)))
 
 
 @dataclass(frozen=True)

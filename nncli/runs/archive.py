@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nncli.runs.manifest import CHECKPOINTS, MANIFEST
-from nncli.utils.atomic_files import together, write_bytes
+from nncli.utils.atomic_files import batched_fsync, write_bytes
 
 
 def pack(run: Path) -> dict[str, bytes]:
@@ -28,7 +28,7 @@ def unpack(files: Mapping[str, bytes], run: Path) -> None:
         NncliError: a file cannot be written.
     """
     run.mkdir(parents=True)
-    with together():
+    with batched_fsync():
         for name, content in files.items():
             if name != MANIFEST:
                 write_bytes(run / name, content)

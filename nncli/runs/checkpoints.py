@@ -18,11 +18,11 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from nncli.errors import Place, RunError
+from nncli.errors import Location, RunError
 from nncli.nn.arrays import Array
 from nncli.runs.manifest import CHECKPOINTS
 from nncli.training.loop import EpochReport
-from nncli.training.state import Snapshot, State
+from nncli.training.state import Snapshot, TrainState
 from nncli.utils.atomic_files import write_bytes
 
 GOOD = "good."
@@ -39,19 +39,19 @@ def _checksum(arrays: Mapping[str, Array]) -> str:
     return seen.hexdigest()
 
 
-def save_checkpoint(run: Path, state: State, reports: Sequence[EpochReport], *, owner: str, keep: int) -> None:
+def save_checkpoint(run: Path, state: TrainState, reports: Sequence[EpochReport], *, owner: str, keep: int) -> None:
     """Write a checkpoint of the training `owner`, and then remove all but the latest `keep`.
 
     Those of later steps go first: a training that went back, or found them damaged, has left them behind.
     """
-    now, good = state.snapshot(), state.good
+    now, good = state.snapshot(), state.last_good
     arrays: dict[str, Array] = dict(now.arrays)
     if good is not None:
         arrays |= {GOOD + name: array for name, array in good.arrays.items()}
     noted = {
         "owner": owner,
-        "state": now.plain,
-        "good": good.plain if good else None,
+        "state": now.metadata,
+        "good": good.metadata if good else None,
         "reports": [vars(report) for report in reports],
     }
     arrays[TRAINING] = np.frombuffer(json.dumps(noted).encode(), np.uint8)
@@ -65,7 +65,7 @@ def save_checkpoint(run: Path, state: State, reports: Sequence[EpochReport], *, 
             old.unlink()
 
 
-def load_checkpoint(run: Path, state: State, *, owner: str) -> list[EpochReport]:
+def load_checkpoint(run: Path, state: TrainState, *, owner: str) -> list[EpochReport]:
     """Restore `state`, which is fresh, from the latest checkpoint of the training `owner` that is whole.
 
     Returns the reports so far.
@@ -89,7 +89,7 @@ def load_checkpoint(run: Path, state: State, *, owner: str) -> list[EpochReport]
             state.restore(Snapshot({n: a for n, a in arrays.items() if not n.startswith(GOOD)}, training["state"]))
             if good is not None:
                 saved = {n.removeprefix(GOOD): a for n, a in arrays.items() if n.startswith(GOOD)}
-                state.good = Snapshot(saved, good)
+                state.last_good = Snapshot(saved, good)
             return [EpochReport(**report) for report in training["reports"]]
         except OSError as error:
             refused = error
@@ -98,13 +98,13 @@ def load_checkpoint(run: Path, state: State, *, owner: str) -> list[EpochReport]
     if refused is not None:
         raise RunError(
             f"no checkpoint of this run can be read: {refused.strerror or refused}",
-            place=Place(source=str(run / CHECKPOINTS)),
+            place=Location(source=str(run / CHECKPOINTS)),
             hint="They may be whole: once they can be read, --resume goes on from them.",
         )
     if files:
         raise RunError(
             "every checkpoint of this run is damaged, or of another training",
-            place=Place(source=str(run / CHECKPOINTS)),
+            place=Location(source=str(run / CHECKPOINTS)),
             hint="Train again from its config.yaml.",
         )
     return []

@@ -12,9 +12,9 @@ import safetensors
 import safetensors.numpy
 from pydantic import ValidationError
 
-from nncli.data.encoders.target import ClassTarget, NumberTarget
+from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
 from nncli.ensemble import Ensemble, EnsembleSpec
-from nncli.errors import Place, RunError
+from nncli.errors import Location, RunError
 from nncli.model import FORMAT, Model, ModelSpec
 from nncli.nn.parameters import Parameters
 from nncli.runs.manifest import (
@@ -29,7 +29,7 @@ from nncli.runs.manifest import (
     files_of_member,
     member_folder,
 )
-from nncli.text import listed, quoted
+from nncli.text import join_quoted, quote
 
 LARGEST_TEXT = 1 << 28
 """Bytes of JSON that are read: far more than any encoder of a real table needs, far less than fills a memory."""
@@ -39,7 +39,7 @@ LARGEST_HEADER = 1 << 24
 
 def damaged(folder: Path, name: str, message: str, hint: str = DAMAGED) -> RunError:
     """A RunError at a file of the run directory."""
-    return RunError(message, place=Place(source=str(folder / name)), hint=hint)
+    return RunError(message, place=Location(source=str(folder / name)), hint=hint)
 
 
 def read_file(folder: Path, name: str, largest: int) -> bytes:
@@ -146,7 +146,7 @@ def _read_member(folder: Path, i: int, spec: EnsembleSpec, manifest: Manifest) -
             "this is not the member that the ensemble was made of, or it was trained further by itself",
             f"Restore it from a copy, or make the ensemble of it: nncli train --resume {folder}",
         )
-    if not spec.takes(model.spec):
+    if not spec.accepts(model.spec):
         raise damaged(folder, member_folder(i), "the member predicts something else than the ensemble does")
     return model
 
@@ -173,16 +173,17 @@ def _verify(folder: Path, name: str, content: bytes, manifest: Manifest) -> None
 def _check_parts(folder: Path, spec: ModelSpec) -> None:
     """Raise a RunError when the parts of a model do not fit each other."""
     encoder, target, network, loss = spec.encoder, spec.target, spec.network, spec.loss
-    classes = isinstance(target, ClassTarget)
+    classes = isinstance(target, ClassificationTarget)
     tables = [(c.name, c.slots, c.embedding_width) for c in encoder.embedded]
     fits = (
         network.features == encoder.width
-        and network.embedded in ((), encoder.numeric)
+        and network.embedded_numeric in ((), encoder.numeric)
         and [(e.name, e.slots, e.width) for e in network.embeddings] == tables
         and (loss.task == "classes") == classes
         and (classes or spec.temperature == 1.0)
-        and network.outputs == loss.outputs(len(target.labels if isinstance(target, ClassTarget) else target.names))
-        and (isinstance(target, ClassTarget) or _is_whole(target))
+        and network.outputs
+        == loss.outputs(len(target.labels if isinstance(target, ClassificationTarget) else target.names))
+        and (isinstance(target, ClassificationTarget) or _is_whole(target))
     )
     try:
         network.layout  # noqa: B018 - asked for its ValueError
@@ -192,7 +193,7 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
         raise damaged(folder, MODEL, "the file is damaged: its parts do not fit each other")
 
 
-def _is_whole(target: NumberTarget) -> bool:
+def _is_whole(target: RegressionTarget) -> bool:
     """Whether there is one of everything for each number."""
     parts = (target.centers, target.scales, target.lowest, target.highest)
     both = (target.lowest is None) == (target.highest is None)
@@ -211,14 +212,14 @@ def _read_weights(folder: Path, spec: ModelSpec, manifest: Manifest) -> Paramete
         raise damaged(folder, WEIGHTS, "the file is damaged: it does not hold weights") from error
     if arrays.keys() != shapes.keys():
         odd = sorted(arrays.keys() ^ shapes.keys())
-        message = f"does not belong to {MODEL}: {listed(odd)} is in one and not the other"
+        message = f"does not belong to {MODEL}: {join_quoted(odd)} is in one and not the other"
         raise damaged(folder, WEIGHTS, message)
     for name, shape in shapes.items():
         if arrays[name].shape != shape or arrays[name].dtype != precision:
-            raise damaged(folder, WEIGHTS, f"{quoted(name)} does not have the shape that {MODEL} says")
+            raise damaged(folder, WEIGHTS, f"{quote(name)} does not have the shape that {MODEL} says")
         if not np.isfinite(arrays[name]).all():
-            raise damaged(folder, WEIGHTS, f"{quoted(name)} holds what is not a finite number")
+            raise damaged(folder, WEIGHTS, f"{quote(name)} holds what is not a finite number")
     parameters = layout.empty(precision)
-    for name, view in parameters.named.items():
+    for name, view in parameters.by_name.items():
         view[...] = arrays[name]
     return parameters

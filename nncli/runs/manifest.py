@@ -30,7 +30,7 @@ from nncli.runs.filenames import (
     Status,
     checksum_of,
 )
-from nncli.spec import Count, Specification
+from nncli.spec import PositiveInt, Spec
 
 __all__ = [
     "CHECKPOINTS",
@@ -66,7 +66,7 @@ def files_of_member(i: int) -> tuple[str, str]:
     return f"{member_folder(i)}/{MODEL}", f"{member_folder(i)}/{WEIGHTS}"
 
 
-class DataRecord(Specification):
+class DataRecord(Spec):
     """A table that went in: where it was, the SHA-256 of its bytes (null for a pipe, read but once), and its rows."""
 
     path: str
@@ -74,7 +74,7 @@ class DataRecord(Specification):
     rows: int
 
 
-class Machine(Specification):
+class Machine(Spec):
     """Where it ran."""
 
     system: str
@@ -82,7 +82,7 @@ class Machine(Specification):
     cores: int
 
 
-class Manifest(Specification):
+class Manifest(Spec):
     """Where a run came from. Times are ISO 8601 in UTC, durations seconds.
 
     `backend`, `parts` of a batch and `threads` of the BLAS say how it was computed; older runs had no parts.
@@ -111,7 +111,7 @@ class Manifest(Specification):
     validation_rows: int
     features: int
     parameters: int
-    members: Count = 1
+    members: PositiveInt = 1
     epochs: int
     best_epoch: int
     past: str

@@ -18,7 +18,7 @@ import numpy as np
 import safetensors.numpy
 
 from nncli.ensemble import Ensemble, EnsembleSpec
-from nncli.errors import BusyError, NncliError, Place, RunError, UsageError
+from nncli.errors import Location, NncliError, RunError, RunLockedError, UsageError
 from nncli.model import Model, ModelSpec
 from nncli.runs.filenames import FOLDS, LOCK, RECORD
 from nncli.runs.loader import read_ensemble, read_manifest, read_model
@@ -34,8 +34,15 @@ from nncli.runs.manifest import (
     WEIGHTS,
     Manifest,
 )
-from nncli.text import listed
-from nncli.utils.atomic_files import TEMPORARY_SUFFIX, named, sync_folder, together, write_bytes, write_text
+from nncli.text import join_quoted
+from nncli.utils.atomic_files import (
+    TEMPORARY_SUFFIX,
+    batched_fsync,
+    relabel_errors,
+    sync_folder,
+    write_bytes,
+    write_text,
+)
 
 if TYPE_CHECKING:  # who only predicts waits for neither
     from nncli.config.schema import Config
@@ -67,8 +74,11 @@ class Run:
         except OSError as error:
             raise _cannot_make(wanted, error) from error
         with cls._half_made(wanted) as making:
-            with named(making.path.parent.resolve() / making.path.name, wanted), named(making.path, wanted):
-                with together():
+            with (
+                relabel_errors(making.path.parent.resolve() / making.path.name, wanted),
+                relabel_errors(making.path, wanted),
+            ):
+                with batched_fsync():
                     if spec is not None:
                         making.save_spec(spec)
                     making.save_manifest(manifest)
@@ -88,7 +98,7 @@ class Run:
                     raise _cannot_make(wanted, error) from error
                 stack.callback(shutil.rmtree, making.path, ignore_errors=True)
                 try:
-                    with named(making.path, wanted):
+                    with relabel_errors(making.path, wanted):
                         stack.enter_context(making.locked())
                 except NncliError as error:
                     if not isinstance(error, RunError) and making.path.exists():
@@ -136,22 +146,22 @@ class Run:
             if path.is_symlink():
                 raise RunError(
                     "not a plain file: a run directory holds no links",
-                    place=Place(source=str(path)),
+                    place=Location(source=str(path)),
                     hint="Put the file itself there.",
                 )
         lock = FileLock(self.path / LOCK, timeout=0)
         try:
             lock.acquire()
         except Timeout:
-            raise BusyError(
+            raise RunLockedError(
                 "another training is writing this run",
-                place=Place(source=str(self.path)),
+                place=Location(source=str(self.path)),
                 hint="Wait for it to end, or stop it.",
             ) from None
         except OSError as error:
             raise NncliError(
                 f"the run directory cannot be locked: {error.strerror or error}",
-                place=Place(source=str(self.path)),
+                place=Location(source=str(self.path)),
                 hint="Check that it can be written to, and that the disk is not full.",
             ) from error
         try:
@@ -170,12 +180,12 @@ class Run:
             there = os.path.lexists(path)
             raise RunError(
                 "this is a file, not a run directory" if there else "there is no such run directory",
-                place=Place(source=str(path)),
+                place=Location(source=str(path)),
                 hint="`nncli train CONFIG` makes one and prints its path; `nncli runs` lists those there are.",
             )
         if not os.path.lexists(path / MANIFEST):
             raise RunError(
-                f"not a run directory: it holds no {MANIFEST}", place=Place(source=str(path)), hint=_runs_in(path)
+                f"not a run directory: it holds no {MANIFEST}", place=Location(source=str(path)), hint=_runs_in(path)
             )
         return cls(path)
 
@@ -202,7 +212,7 @@ class Run:
 
     def save_weights(self, model: Model) -> None:
         """Write model.safetensors."""
-        arrays = {name: np.ascontiguousarray(view) for name, view in model.parameters.named.items()}
+        arrays = {name: np.ascontiguousarray(view) for name, view in model.parameters.by_name.items()}
         write_bytes(self.path / WEIGHTS, safetensors.numpy.save(arrays))
 
     def drop_spec(self) -> None:
@@ -240,7 +250,7 @@ class Run:
         except OSError as error:
             raise NncliError(
                 f"a file just written cannot be read back: {error.strerror or error}",
-                place=Place(source=str(self.path)),
+                place=Location(source=str(self.path)),
                 hint=f"Once it can, go on: nncli train --resume {self.path}",
             ) from error
 
@@ -261,7 +271,7 @@ class Run:
             failed = manifest.status == "failed"
             raise RunError(
                 "the training that makes this run has not finished, or failed",
-                place=Place(source=str(self.path)),
+                place=Location(source=str(self.path)),
                 hint="It diverged or broke off: train a new run, with a lower learning_rate if it diverged."
                 if failed
                 else f"Go on with it: nncli train --resume {self.path}",
@@ -273,7 +283,7 @@ def _check_name(wanted: Path) -> None:
     if not wanted.name:
         raise UsageError(
             "this folder exists, and a run is never put into a folder that does",
-            place=Place(source=str(wanted)),
+            place=Location(source=str(wanted)),
             hint="Name a new folder, such as runs/first.",
         )
     try:
@@ -281,7 +291,7 @@ def _check_name(wanted: Path) -> None:
     except UnicodeEncodeError:
         raise UsageError(
             "the run directory's name is not UTF-8 text",
-            place=Place(source=os.fsencode(wanted).decode("utf-8", "backslashreplace")),
+            place=Location(source=os.fsencode(wanted).decode("utf-8", "backslashreplace")),
             hint="Name another one with -o.",
         ) from None
 
@@ -296,7 +306,7 @@ def _runs_in(path: Path) -> str:
         runs = sorted(inner.name for inner in folder.iterdir() if os.path.lexists(inner / MANIFEST))
     except OSError:
         runs = []
-    return f"{what}: {listed(runs)}." if runs else "Is this the right path? `nncli runs` lists the runs there are."
+    return f"{what}: {join_quoted(runs)}." if runs else "Is this the right path? `nncli runs` lists the runs there are."
 
 
 def _clear_leftovers(wanted: Path) -> None:
@@ -310,7 +320,7 @@ def _cannot_make(path: Path, error: OSError) -> NncliError:
     blocked = isinstance(error, FileExistsError | NotADirectoryError)
     return NncliError(
         f"cannot make the run directory: {'a part of its path is a file' if blocked else error.strerror or error}",
-        place=Place(source=str(path)),
+        place=Location(source=str(path)),
         hint="Name another place with -o.",
     )
 

@@ -14,7 +14,7 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from nncli.commands.load import Loaded
-from nncli.data.encoders.target import ClassTarget
+from nncli.data.encoders.target import ClassificationTarget
 from nncli.errors import DataError
 from nncli.nn.losses import Task
 from nncli.runs.archive import unpack
@@ -193,7 +193,7 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         """The probability of each of `classes_`, (rows, classes). One that no weighted row was of has 0."""
         said = self._predict(X, proba=True).drop("prediction").to_numpy().astype(np.float64)
         target = self._loaded.model.spec.target
-        known = target.labels if isinstance(target, ClassTarget) else ()
+        known = target.labels if isinstance(target, ClassificationTarget) else ()
         where = {text: j for j, text in enumerate(spelled(self.classes_).cast(pl.String))}
         P = np.zeros((len(said), len(where)))
         P[:, [where[text] for text in known]] = said

@@ -142,8 +142,8 @@ def load_packed(files: Mapping[str, bytes]) -> Loaded:
 
 def _in_memory(error: NncliError, table: str) -> Exception:
     """The error as it is told of a table that has no path: ValueError for what was asked wrongly."""
-    if isinstance(error, DataError) and error.place and error.place.source == table:
-        error.place = replace(error.place, source="the training rows")
+    if isinstance(error, DataError) and error.location and error.location.source == table:
+        error.location = replace(error.location, source="the training rows")
     if isinstance(error, DivergedError):
         what, _, _ = error.message.partition(";")  # the rest says what was kept, and nothing is
         return DivergedError(what, hint=error.hint)

@@ -17,7 +17,7 @@ from nncli.optim.schedules import ScheduleBase
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingArguments:
     """What is to be done, as opposed to how far it has come.
 
     `watched` names the value whose best epoch counts: `loss`, `val_loss` or `val_` and a metric's name; with
@@ -37,13 +37,13 @@ class Plan:
     l1: float = 0.0
     l2: float = 0.0
     clip_norm: float | None = None
-    watched: str = "loss"
-    keep_last: bool = False
+    monitor: str = "loss"
+    last_on_tie: bool = False
     patience: int | None = None
     min_delta: float = 0.0
-    go_back: bool = False
+    rollback_on_divergence: bool = False
     backend: Backend = "numpy"
-    parts: int = 1
+    n_shards: int = 1
     features: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     scaled: bool = False
@@ -57,7 +57,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Holdout:
+class ValidationSet:
     """Validation rows, and the metric shown for them: `score(Z)` of the raw outputs (rows, outputs)."""
 
     examples: Examples

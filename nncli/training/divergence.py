@@ -11,19 +11,19 @@ import numpy.typing as npt
 from nncli.data.batches.dataset import Examples
 from nncli.nn.arrays import Array, Codes
 from nncli.nn.network import Network
-from nncli.nn.parameters import Parameters, under
-from nncli.text import quoted
-from nncli.training.arguments import Plan
+from nncli.nn.parameters import Parameters, with_prefix
+from nncli.text import quote
+from nncli.training.arguments import TrainingArguments
 from nncli.utils.median import median
 
-FAR = 1e3
+UNSCALED_LIMIT = 1e3
 """A number beyond this was not scaled: scaled ones lie within a few units of 0."""
-OUT = 10.0
+OUTLIER_LIMIT = 10.0
 """A number beyond this that lies ALONE times as far out as nearly all others of its column is an outlier."""
-ALONE = 100.0
-HEAVY = 100.0
+OUTLIER_RATIO = 100.0
+LARGE_WEIGHT = 100.0
 """A row that counts more than so many mean ones makes steps of its own."""
-RECKLESS = 10.0
+MAX_LEARNING_RATE = 10.0
 """No training needs a learning rate beyond this."""
 AT_ONCE = 1024
 """Rows looked at in one go."""
@@ -50,11 +50,11 @@ class _Numbers:
     mend: str
 
     def name(self, j: int) -> str:
-        return quoted(self.names[j]) if j < len(self.names) else f"{self.thing} {j + 1}"
+        return quote(self.names[j]) if j < len(self.names) else f"{self.thing} {j + 1}"
 
 
 def diagnose(
-    plan: Plan,
+    plan: TrainingArguments,
     parameters: Parameters,
     examples: Examples,
     at: npt.NDArray[np.int64],
@@ -82,8 +82,10 @@ def _last_gradient(network: Network, parameters: Parameters) -> str:
     return "output"
 
 
-def _first_output(plan: Plan, parameters: Parameters, examples: Examples, at: npt.NDArray[np.int64]) -> str:
-    for name, values in parameters.named.items():
+def _first_output(
+    plan: TrainingArguments, parameters: Parameters, examples: Examples, at: npt.NDArray[np.int64]
+) -> str:
+    for name, values in parameters.by_name.items():
         if not np.isfinite(values).all():
             return _layer_of(name)
     names = [name for name, _ in plan.network.sequential.named_layers]
@@ -96,20 +98,20 @@ def _first_output(plan: Plan, parameters: Parameters, examples: Examples, at: np
 
 def _first_of(network: Network, parameters: Parameters, X: Array, codes: Codes) -> int:
     """The number in the chain of the first layer whose output is not finite; the last one when all are."""
-    p, g = parameters.named, parameters.gradients
+    p, g = parameters.by_name, parameters.gradients
     Y, forward, _ = network.bind_inputs(p, g, X, codes)
     forward()
     for i, (name, layer) in enumerate(network.sequential.named_layers):
-        Y, forward, _ = layer.bind(under(p, name), under(g, name), Y, training=None, needs_dX=False)
+        Y, forward, _ = layer.bind(with_prefix(p, name), with_prefix(g, name), Y, training=None, needs_dX=False)
         forward()
         if not np.isfinite(Y).all():
             return i
     return len(network.sequential.named_layers) - 1
 
 
-def _cause(plan: Plan, examples: Examples, rate: float) -> str:
+def _cause(plan: TrainingArguments, examples: Examples, rate: float) -> str:
     target_mend = "use encoding: {target: standard}"
-    if plan.loss.raw_targets or plan.network.output_activation is not None:
+    if plan.loss.needs_unscaled_targets or plan.network.output_activation is not None:
         target_mend = "write it in a larger unit, or set clip_norm: 1"
     weights = np.ones((0, 1)) if examples.weights is None else examples.weights[:, None]
     X = _Numbers(examples.X, plan.features, "feature", plan.scaled, "use encoding: {numeric: standard}")
@@ -126,10 +128,10 @@ def _cause(plan: Plan, examples: Examples, rate: float) -> str:
         or _not_finite(plan, y)
         or _not_finite(plan, w)
         or _reckless(rate)
-        or _far(plan, X)
-        or _far(plan, y)
-        or _heavy(plan, w)
-        or _overshooting(plan, rate)
+        or _unscaled_or_outlier(plan, X)
+        or _unscaled_or_outlier(plan, y)
+        or _large_weight(plan, w)
+        or _l2_too_large(plan, rate)
         or f"the learning rate, {rate:g}, is too high: {SLOWER}"
     )
 
@@ -143,7 +145,7 @@ def _extremes(numbers: _Numbers) -> npt.NDArray[np.float64]:
     return np.asarray(np.maximum(high, -low))
 
 
-def _not_finite(plan: Plan, numbers: _Numbers) -> str | None:
+def _not_finite(plan: TrainingArguments, numbers: _Numbers) -> str | None:
     peaks = _extremes(numbers)
     if np.isfinite(peaks).all():
         return None
@@ -154,42 +156,42 @@ def _not_finite(plan: Plan, numbers: _Numbers) -> str | None:
 
 
 def _reckless(rate: float) -> str | None:
-    return f"the learning rate, {rate:g}, is too high: {SLOWER}" if rate > RECKLESS else None
+    return f"the learning rate, {rate:g}, is too high: {SLOWER}" if rate > MAX_LEARNING_RATE else None
 
 
-def _far(plan: Plan, numbers: _Numbers) -> str | None:
+def _unscaled_or_outlier(plan: TrainingArguments, numbers: _Numbers) -> str | None:
     """A column that was not scaled, hardly varies, or has an outlier."""
     peaks = _extremes(numbers)
-    if not peaks.size or peaks.max() <= OUT:
+    if not peaks.size or peaks.max() <= OUTLIER_LIMIT:
         return None
     j = int(peaks.argmax())
     name, values = numbers.name(j), numbers.values[:, j].astype(np.float64)
     middle = median(values)
     distance = np.abs(values - middle)
     i = int(distance.argmax())
-    alone = 0 < np.count_nonzero(distance > distance[i] / ALONE) <= max(1, len(values) // 1000)
-    if alone and distance[i] > OUT:
+    alone = 0 < np.count_nonzero(distance > distance[i] / OUTLIER_RATIO) <= max(1, len(values) // 1000)
+    if alone and distance[i] > OUTLIER_LIMIT:
         shown = "" if numbers.scaled else f", {values[i]:.3g},"
         mend = "mend the cell, leave it empty or remove the row"
         return f"{name} in row {plan.row(i):,}{shown} lies far from all other rows: {mend}"
-    if peaks[j] <= FAR:
+    if peaks[j] <= UNSCALED_LIMIT:
         return None
     if numbers.scaled:
         return f"{name} is all but constant, too much so to be scaled: subtract a constant from it, or drop it"
-    if distance[i] <= abs(middle) / FAR:
+    if distance[i] <= abs(middle) / UNSCALED_LIMIT:
         return f"{name} is about {middle:.3g} in every row and is not scaled: {numbers.mend}, or drop it"
     return f"{name} reaches {peaks[j]:.3g} and is not scaled: {numbers.mend}"
 
 
-def _heavy(plan: Plan, weights: _Numbers) -> str | None:
+def _large_weight(plan: TrainingArguments, weights: _Numbers) -> str | None:
     peaks = _extremes(weights)
-    if not peaks.size or peaks[0] <= HEAVY:
+    if not peaks.size or peaks[0] <= LARGE_WEIGHT:
         return None
     row, by = plan.row(int(weights.values.argmax())), f" in {weights.name(0)}" if weights.names else ""
     return f"row {row:,} weighs {peaks[0]:,.3g} times as much as the mean row{by}: lower its weight, or {SLOWER}"
 
 
-def _overshooting(plan: Plan, rate: float) -> str | None:
+def _l2_too_large(plan: TrainingArguments, rate: float) -> str | None:
     if plan.l2 * rate <= 2.0:
         return None
     return f"l2, {plan.l2:g}, is too high for the learning rate, {rate:g}: it turns weights over; lower it"

@@ -7,24 +7,24 @@ from math import inf
 
 
 @dataclass(frozen=True)
-class Watch:
+class EarlyStopping:
     """The watched value so far, lower being better: the best, the epoch it came in (0: none yet), epochs since."""
 
     best: float = inf
     best_epoch: int = 0
-    waited: int = 0
+    epochs_without_improvement: int = 0
 
-    def observe(self, epoch: int, value: float, *, min_delta: float = 0.0, keep_last: bool = False) -> Watch:
+    def observe(self, epoch: int, value: float, *, min_delta: float = 0.0, keep_last: bool = False) -> EarlyStopping:
         """What epoch `epoch` (from 1) changes. A value that is not a number never counts as better.
 
         With `keep_last` an epoch as good as the best one takes its place; it is waited for a better one all the same.
         """
         if value < self.best - min_delta:
-            return Watch(value, epoch, 0)
+            return EarlyStopping(value, epoch, 0)
         if keep_last and value == self.best and self.best_epoch:
-            return Watch(value, epoch, self.waited + 1)
-        return replace(self, waited=self.waited + 1)
+            return EarlyStopping(value, epoch, self.epochs_without_improvement + 1)
+        return replace(self, epochs_without_improvement=self.epochs_without_improvement + 1)
 
-    def out_of_patience(self, patience: int | None) -> bool:
+    def should_stop(self, patience: int | None) -> bool:
         """Whether `patience` epochs went by without a better one."""
-        return patience is not None and self.waited >= patience
+        return patience is not None and self.epochs_without_improvement >= patience

@@ -11,14 +11,14 @@ import numpy as np
 
 from nncli.data.batches.batches import Batches
 from nncli.data.batches.dataset import Examples
-from nncli.nn.predictor import Inference
-from nncli.training.arguments import Holdout, Plan
-from nncli.training.batch_runner import rate_of
-from nncli.training.epoch import DivergedError, Wish, bind_epoch
-from nncli.training.state import State
-from nncli.training.step import Penalty
-from nncli.training.worker_threads import Crew
-from nncli.utils.threads import cores
+from nncli.nn.predictor import Predictor
+from nncli.training.arguments import TrainingArguments, ValidationSet
+from nncli.training.batch_runner import learning_rate_at
+from nncli.training.epoch import DivergedError, LoopSignal, bind_epoch
+from nncli.training.state import TrainState
+from nncli.training.step import L1L2Penalty
+from nncli.training.worker_threads import WorkerThreads
+from nncli.utils.threads import available_cpus
 
 SMALLEST_FACTOR = 2.0**-20
 """The rate is halved no further: what still diverges then has another cause."""
@@ -46,9 +46,9 @@ class EpochReport:
 class _Evaluator:
     """The loss and the metric of the validation rows, in buffers allocated once."""
 
-    def __init__(self, plan: Plan, state: State, holdout: Holdout) -> None:
+    def __init__(self, plan: TrainingArguments, state: TrainState, holdout: ValidationSet) -> None:
         self._holdout = holdout
-        self._inference = Inference(plan.network, state.parameters, plan.network.precision)
+        self._inference = Predictor(plan.network, state.parameters, plan.network.precision)
         self._Z = np.empty((len(holdout.examples), plan.network.outputs), plan.network.precision)
         self._loss = plan.loss.bind(self._Z, holdout.examples.y, holdout.examples.weights)
 
@@ -59,24 +59,24 @@ class _Evaluator:
         return self._loss.forward(), self._holdout.score(self._Z)
 
 
-def _lower_is_better(plan: Plan, holdout: Holdout | None, report: EpochReport) -> float:
+def _lower_is_better(plan: TrainingArguments, holdout: ValidationSet | None, report: EpochReport) -> float:
     """The watched value of an epoch, turned so that lower is better."""
-    if plan.watched == "loss" or holdout is None or report.val_loss is None or report.metric is None:
+    if plan.monitor == "loss" or holdout is None or report.val_loss is None or report.metric is None:
         return report.loss
-    if plan.watched == "val_loss":
+    if plan.monitor == "val_loss":
         return report.val_loss
     return -report.metric if holdout.higher_is_better else report.metric
 
 
 @dataclass(frozen=True)
-class Paused:
+class CheckpointDue:
     """In the midst of an epoch the state is whole: a moment to save it."""
 
     step: int
 
 
 @dataclass(frozen=True)
-class RateHalved:
+class LearningRateHalved:
     """The training diverged at `step`, went back to the end of epoch `epoch`, and goes on with `factor` of its rate.
 
     That is the last epoch whose loss was not above the first batch's, or 0, the beginning; what was reported of later
@@ -86,18 +86,18 @@ class RateHalved:
     step: int
     epoch: int
     factor: float
-    why: str
+    reason: str
 
 
 def fit(
-    plan: Plan,
-    state: State,
+    plan: TrainingArguments,
+    state: TrainState,
     examples: Examples,
-    holdout: Holdout | None = None,
+    holdout: ValidationSet | None = None,
     *,
-    after_batch: Callable[[int], Wish] = lambda step: Wish.GO_ON,
-    ahead: Callable[[int], int] = lambda step: 1,
-) -> Generator[EpochReport | Paused | RateHalved, None, None]:
+    after_batch: Callable[[int], LoopSignal] = lambda step: LoopSignal.CONTINUE,
+    max_batches: Callable[[int], int] = lambda step: 1,
+) -> Generator[EpochReport | CheckpointDue | LearningRateHalved, None, None]:
     """Train from `state` on, changing it in place, and yield a report after every epoch.
 
     Ends after `plan.epochs` epochs, when patience runs out, or when `after_batch(step)`, asked after every batch,
@@ -110,43 +110,43 @@ def fit(
             back, or went back too often; `state.best` holds the best epoch before.
     """
     with (
-        Crew(min(plan.parts, cores())) as crew,
+        WorkerThreads(min(plan.n_shards, available_cpus())) as crew,
         closing(Batches(examples, plan.batch_size, state.streams.shuffle)) as b,
     ):
-        yield from _fit(plan, state, b, holdout, crew, after_batch, ahead)
+        yield from _fit(plan, state, b, holdout, crew, after_batch, max_batches)
 
 
 def _fit(
-    plan: Plan,
-    state: State,
+    plan: TrainingArguments,
+    state: TrainState,
     batches: Batches,
-    holdout: Holdout | None,
-    crew: Crew,
-    after_batch: Callable[[int], Wish],
+    holdout: ValidationSet | None,
+    crew: WorkerThreads,
+    after_batch: Callable[[int], LoopSignal],
     ahead: Callable[[int], int],
-) -> Generator[EpochReport | Paused | RateHalved, None, None]:
-    penalty = Penalty(state.parameters, l1=plan.l1, l2=plan.l2) if plan.l1 or plan.l2 else None
+) -> Generator[EpochReport | CheckpointDue | LearningRateHalved, None, None]:
+    penalty = L1L2Penalty(state.parameters, l1=plan.l1, l2=plan.l2) if plan.l1 or plan.l2 else None
     run_batches = bind_epoch(plan, state, batches, penalty, crew, after_batch, ahead)
     evaluate = None if holdout is None else _Evaluator(plan, state, holdout)
-    if plan.go_back and state.good is None:
-        state.good = state.snapshot().copied()
+    if plan.rollback_on_divergence and state.last_good is None:
+        state.last_good = state.snapshot().copy()
 
-    while state.epoch < plan.epochs and not state.watch.out_of_patience(plan.patience):
+    while state.epoch < plan.epochs and not state.early_stopping.should_stop(plan.patience):
         start = time.perf_counter()
         try:
             wish = run_batches()
         except DivergedError as error:
-            if state.good is None or state.rate_factor <= SMALLEST_FACTOR:
+            if state.last_good is None or state.rate_factor <= SMALLEST_FACTOR:
                 raise
             step, factor = state.step, state.rate_factor / 2.0
-            state.restore(state.good)
+            state.restore(state.last_good)
             state.rate_factor = factor
-            state.good = state.snapshot().copied()
-            yield RateHalved(step, state.epoch, factor, error.message)
+            state.last_good = state.snapshot().copy()
+            yield LearningRateHalved(step, state.epoch, factor, error.message)
             continue
         if state.position < batches.steps:
-            yield Paused(state.step)
-            if wish is Wish.STOP:
+            yield CheckpointDue(state.step)
+            if wish is LoopSignal.STOP:
                 return
             continue
         with np.errstate(all="ignore"):  # what overflows shows in the figures
@@ -157,19 +157,21 @@ def _fit(
             penalty=penalty.value() if penalty else 0.0,
             val_loss=val_loss,
             metric=metric,
-            learning_rate=rate_of(plan, state, batches.steps, state.step - 1),
+            learning_rate=learning_rate_at(plan, state, batches.steps, state.step - 1),
             is_best=False,
             seconds=time.perf_counter() - start,
         )
         value = _lower_is_better(plan, holdout, report)
         state.epoch, state.position, state.epoch_loss = state.epoch + 1, 0, 0.0
-        state.watch = state.watch.observe(state.epoch, value, min_delta=plan.min_delta, keep_last=plan.keep_last)
+        state.early_stopping = state.early_stopping.observe(
+            state.epoch, value, min_delta=plan.min_delta, keep_last=plan.last_on_tie
+        )
         state.plateau = plan.schedule.observe(state.plateau, value)
-        is_best = state.watch.best_epoch == state.epoch
+        is_best = state.early_stopping.best_epoch == state.epoch
         if is_best:
             state.best.copy_from(state.parameters)
-        if plan.go_back and report.loss <= state.first_loss:  # above it, it may be on its way to diverge
-            state.good = state.snapshot().copied()
+        if plan.rollback_on_divergence and report.loss <= state.first_loss:  # above it, it may be on its way to diverge
+            state.last_good = state.snapshot().copy()
         yield replace(report, is_best=is_best)
-        if wish is Wish.STOP:
+        if wish is LoopSignal.STOP:
             return

@@ -15,15 +15,15 @@ from typing import Protocol
 
 import numpy as np
 
-from nncli.nn.arrays import LINE, Array, aligned
-from nncli.nn.parameters import Group, Parameters
+from nncli.nn.arrays import CACHE_LINE_BYTES, Array, zeros_aligned
+from nncli.nn.parameters import Parameters, ParamGroup
 from nncli.optim.optimizers import Step
-from nncli.training.state import State
-from nncli.training.step import Gradient
-from nncli.training.worker_threads import Crew, Task
+from nncli.training.state import TrainState
+from nncli.training.step import GradientFn
+from nncli.training.worker_threads import Job, WorkerThreads
 
 
-def spans(size: int, parts: int, multiple: int = 1) -> list[slice]:
+def split_evenly(size: int, parts: int, multiple: int = 1) -> list[slice]:
     """`size` things in `parts` stretches of nearly the same length, each beginning at a multiple of `multiple`.
 
     There are fewer where there are not as many multiples.
@@ -34,18 +34,18 @@ def spans(size: int, parts: int, multiple: int = 1) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise(edges)]
 
 
-def spans_of(vector: Array, parts: int) -> list[slice]:
+def split_vector(vector: Array, parts: int) -> list[slice]:
     """A vector in stretches that begin with a line of the cache, as the vector itself does."""
-    return spans(vector.size, parts, LINE // vector.itemsize)
+    return split_evenly(vector.size, parts, CACHE_LINE_BYTES // vector.itemsize)
 
 
-def shares_of(parameters: Parameters, parts: int) -> list[Parameters]:
+def gradient_replicas(parameters: Parameters, parts: int) -> list[Parameters]:
     """The parameters as each part sees them: the same theta, a gradient of its own; the first part's is the batch's."""
     grad = parameters.grad
-    return [parameters, *(replace(parameters, grad=aligned(grad.size, grad.dtype)) for _ in range(parts - 1))]
+    return [parameters, *(replace(parameters, grad=zeros_aligned(grad.size, grad.dtype)) for _ in range(parts - 1))]
 
 
-def add_up(gradients: Sequence[Gradient], shares: Sequence[Parameters], crew: Crew) -> Gradient:
+def sum_gradients(gradients: Sequence[GradientFn], shares: Sequence[Parameters], crew: WorkerThreads) -> GradientFn:
     """The gradient of a batch from those of its parts, left in the first part's share."""
     if len(gradients) == 1:
         return gradients[0]
@@ -60,9 +60,9 @@ def add_up(gradients: Sequence[Gradient], shares: Sequence[Parameters], crew: Cr
             np.add(grad, other, out=grad)
 
     used = [share.grad for share in shares[: len(gradients)]]
-    learning: list[Task] = [partial(learn, part) for part in range(len(gradients))]
-    adding: list[Task] = [
-        partial(add, used[0][span], [grad[span] for grad in used[1:]]) for span in spans_of(used[0], len(gradients))
+    learning: list[Job] = [partial(learn, part) for part in range(len(gradients))]
+    adding: list[Job] = [
+        partial(add, used[0][span], [grad[span] for grad in used[1:]]) for span in split_vector(used[0], len(gradients))
     ]
 
     def gradient(i: int) -> float:
@@ -84,12 +84,12 @@ class BindOptimizer(Protocol):
         grad: Array,
         moments: Mapping[str, Array],
         *,
-        groups: Mapping[Group, slice],
+        groups: Mapping[ParamGroup, slice],
         progress: Array,
     ) -> Step: ...
 
 
-def optimize_part(bind: BindOptimizer, state: State, span: slice) -> Step:
+def bind_optimizer_shard(bind: BindOptimizer, state: TrainState, span: slice) -> Step:
     """The optimizer's step on one stretch of theta: what it does to a number depends on no other."""
     parameters = state.parameters
     mine = {name: moment[span] for name, moment in state.moments.items()}
@@ -97,7 +97,7 @@ def optimize_part(bind: BindOptimizer, state: State, span: slice) -> Step:
     return bind(parameters.theta[span], parameters.grad[span], mine, groups=groups, progress=state.progress)
 
 
-def _within(groups: Mapping[Group, slice], span: slice) -> dict[Group, slice]:
+def _within(groups: Mapping[ParamGroup, slice], span: slice) -> dict[ParamGroup, slice]:
     """The stretches of the groups inside `span`, counted from its start."""
     clipped = {
         group: slice(max(s.start, span.start) - span.start, min(s.stop, span.stop) - span.start)
@@ -106,7 +106,7 @@ def _within(groups: Mapping[Group, slice], span: slice) -> dict[Group, slice]:
     return {group: s for group, s in clipped.items() if s.start < s.stop}
 
 
-def together(steps: Sequence[Step], crew: Crew) -> Step:
+def run_in_parallel(steps: Sequence[Step], crew: WorkerThreads) -> Step:
     """Several steps, on several parts of theta, as one."""
     if len(steps) == 1:
         return steps[0]
@@ -115,7 +115,7 @@ def together(steps: Sequence[Step], crew: Crew) -> Step:
     def move(step: Step) -> None:
         step(*now)
 
-    moving: list[Task] = [partial(move, step) for step in steps]
+    moving: list[Job] = [partial(move, step) for step in steps]
 
     def step(learning_rate: float, t: int) -> None:
         nonlocal now

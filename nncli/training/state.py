@@ -13,8 +13,8 @@ from nncli.nn.arrays import Array
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 from nncli.optim.optimizers import OptimizerBase
-from nncli.optim.schedules import Plateau
-from nncli.training.early_stopping import Watch
+from nncli.optim.schedules import PlateauState
+from nncli.training.early_stopping import EarlyStopping
 
 StreamState: TypeAlias = dict[str, Any]
 """NumPy's own description of where a random stream stands; plain numbers and words."""
@@ -23,7 +23,7 @@ NUMBERS = ("step", "epoch", "position", "first_loss", "epoch_loss", "rate_factor
 
 
 @dataclass(frozen=True)
-class Streams:
+class RandomStreams:
     """One seed, split into streams that never share a draw: whoever draws more from one shifts none of the others.
 
     Where a batch is worked in parts, `further` are the dropout streams of all but the first.
@@ -33,18 +33,18 @@ class Streams:
     init: np.random.Generator
     shuffle: np.random.Generator
     dropout: np.random.Generator
-    further: tuple[np.random.Generator, ...] = ()
+    extra_dropout: tuple[np.random.Generator, ...] = ()
 
     @classmethod
-    def of(cls, seed: int) -> Streams:
+    def of(cls, seed: int) -> RandomStreams:
         """The four streams of a seed."""
         split, init, shuffle, dropout = np.random.SeedSequence(seed).spawn(4)
         rng = np.random.default_rng
         return cls(rng(split), rng(init), rng(shuffle), rng(dropout))
 
-    def in_parts(self, parts: int) -> Streams:
+    def in_parts(self, parts: int) -> RandomStreams:
         """With a dropout stream for each of so many parts of a batch."""
-        return replace(self, further=tuple(self.dropout.spawn(parts - 1)))
+        return replace(self, extra_dropout=tuple(self.dropout.spawn(parts - 1)))
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class Snapshot:
     """A state as it was: its vectors by name, copied or not, and the rest as plain values fit for JSON."""
 
     arrays: dict[str, Array]
-    plain: dict[str, Any]
+    metadata: dict[str, Any]
 
-    def copied(self) -> Snapshot:
+    def copy(self) -> Snapshot:
         """The same, safe from what the training does next."""
-        return Snapshot({name: array.copy() for name, array in self.arrays.items()}, self.plain)
+        return Snapshot({name: array.copy() for name, array in self.arrays.items()}, self.metadata)
 
 
 MOST_ROWS = 8192
@@ -66,13 +66,13 @@ MOST_BYTES = 16 << 20
 
 def _some_rows(network: Network, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """Which of `count` rows first weights follow from: all, or a random part, in their order."""
-    room = MOST_BYTES // (np.dtype(network.precision).itemsize * max(1, network.widest))
+    room = MOST_BYTES // (np.dtype(network.precision).itemsize * max(1, network.max_width))
     rows = min(count, MOST_ROWS, max(1, room))
     return np.arange(count) if rows == count else np.sort(rng.choice(count, rows, replace=False))
 
 
 @dataclass
-class State:
+class TrainState:
     """Where a training stands.
 
     `parameters` are the present weights, `best` a copy of those of the best epoch; `moments` are the optimizer's;
@@ -86,40 +86,40 @@ class State:
     parameters: Parameters
     best: Parameters
     moments: dict[str, Array]
-    streams: Streams
+    streams: RandomStreams
     step: int = 0
     epoch: int = 0
     position: int = 0
     first_loss: float = 0.0
     epoch_loss: float = 0.0
     rate_factor: float = 1.0
-    watch: Watch = field(default_factory=Watch)
-    plateau: Plateau = field(default_factory=Plateau)
+    early_stopping: EarlyStopping = field(default_factory=EarlyStopping)
+    plateau: PlateauState = field(default_factory=PlateauState)
     progress: Array = field(default_factory=lambda: np.zeros(()))
     order: StreamState = field(default_factory=dict)
-    good: Snapshot | None = None
+    last_good: Snapshot | None = None
 
     @classmethod
-    def fresh(
+    def create(
         cls,
         network: Network,
         optimizer: OptimizerBase,
-        streams: Streams,
+        streams: RandomStreams,
         parts: int = 1,
         examples: Examples | None = None,
-    ) -> State:
+    ) -> TrainState:
         """The start: weights drawn from the init stream, moments zero. Batches are worked in `parts`.
 
         What of the weights is to follow from the data does so from the `examples`, those of the training; without
         them, as where a saved state is restored next, it stays as it was drawn.
         """
-        parameters = network.initialise(streams.init)
-        if examples is not None and network.needs_data:
+        parameters = network.initialize(streams.init)
+        if examples is not None and network.needs_data_init:
             rows = _some_rows(network, len(examples), streams.init)
-            network.settle(parameters, examples.X[rows], examples.codes[rows], streams.init)
+            network.init_from_data(parameters, examples.X[rows], examples.codes[rows], streams.init)
         best = network.layout.empty(network.precision)
         best.copy_from(parameters)
-        return cls(parameters, best, optimizer.initial_moments(parameters.theta), streams.in_parts(parts))
+        return cls(parameters, best, optimizer.init_state(parameters.theta), streams.in_parts(parts))
 
     @property
     def vectors(self) -> dict[str, Array]:
@@ -135,10 +135,10 @@ class State:
     def snapshot(self) -> Snapshot:
         """The state as it is now; the vectors are not copied."""
         plain = {name: getattr(self, name) for name in NUMBERS}
-        plain |= {"watch": asdict(self.watch), "plateau": asdict(self.plateau), "order": self.order}
+        plain |= {"watch": asdict(self.early_stopping), "plateau": asdict(self.plateau), "order": self.order}
         plain["shuffle"] = self.streams.shuffle.bit_generator.state
         plain["dropout"] = self.streams.dropout.bit_generator.state
-        plain["further"] = [stream.bit_generator.state for stream in self.streams.further]
+        plain["further"] = [stream.bit_generator.state for stream in self.streams.extra_dropout]
         return Snapshot(self.vectors, plain)
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -152,12 +152,12 @@ class State:
             if saved.shape != vector.shape or saved.dtype != vector.dtype:
                 raise ValueError(f"{name} has another shape")
             np.copyto(vector, saved)
-        plain = snapshot.plain
+        plain = snapshot.metadata
         for name in NUMBERS:
             setattr(self, name, type(getattr(self, name))(plain[name]))
-        self.watch, self.plateau = Watch(**plain["watch"]), Plateau(**plain["plateau"])
+        self.early_stopping, self.plateau = EarlyStopping(**plain["watch"]), PlateauState(**plain["plateau"])
         self.order = plain["order"]
         self.streams.shuffle.bit_generator.state = plain["shuffle"]
         self.streams.dropout.bit_generator.state = plain["dropout"]
-        for stream, saved in zip(self.streams.further, plain.get("further", []), strict=True):
+        for stream, saved in zip(self.streams.extra_dropout, plain.get("further", []), strict=True):
             stream.bit_generator.state = saved

@@ -10,16 +10,16 @@ import numpy as np
 
 from nncli.data.batches.batches import Batch, Batches
 from nncli.nn.arrays import Array
-from nncli.nn.layers.base import Training
+from nncli.nn.layers.base import TrainingContext
 from nncli.nn.losses import LossBase
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 from nncli.optim.optimizers import Step
 
-Gradient: TypeAlias = Callable[[int], float]
+GradientFn: TypeAlias = Callable[[int], float]
 """gradient(i) returns the loss of batch i of the epoch, or of a part of it, and leaves its gradient behind."""
 
-BatchStep: TypeAlias = Callable[[int, float, int], float]
+TrainStep: TypeAlias = Callable[[int, float, int], float]
 """step(i, learning_rate, t) trains on batch i of the epoch and returns its loss, the penalty apart.
 
 A loss that is not finite is returned, a gradient that is not is raised as GradientError; either leaves theta as it was.
@@ -34,11 +34,11 @@ class GradientError(ArithmeticError):
         self.loss = loss
 
 
-class Penalty:
+class L1L2Penalty:
     """l1 · Σ|w| + l2/2 · Σ w² over the weights and embeddings; biases and scales are free."""
 
     def __init__(self, parameters: Parameters, *, l1: float, l2: float) -> None:
-        decayed = parameters.layout.decayed
+        decayed = parameters.layout.n_decayed
         self._w: Array = parameters.theta[:decayed]
         self._dw: Array = parameters.grad[:decayed]
         self._s = np.empty_like(self._w)
@@ -60,7 +60,7 @@ class Penalty:
             np.add(dw, s, out=dw)
 
 
-def clip(grad: Array, largest: float) -> None:
+def clip_by_global_norm(grad: Array, largest: float) -> None:
     """Scale `grad` down to the Euclidean norm `largest` where it is longer. Pascanu, Mikolov and Bengio, 2013."""
     norm = sqrt(float(np.dot(grad, grad)))
     if isinf(norm):  # in float32 the squares overflow from 2e19 on, where clipping is needed most
@@ -82,8 +82,8 @@ def bind_gradient(
     rows: slice,
     batch: int,
     *,
-    training: Training,
-) -> Gradient:
+    training: TrainingContext,
+) -> GradientFn:
     """Allocate all that the gradient of the `rows` of a batch of `batch` rows needs; it then allocates nothing."""
     n = rows.stop - rows.start
     bound = network.bind(parameters, n, training=training)
@@ -105,8 +105,8 @@ def bind_gradient(
 
 
 def bind_step(
-    gradient: Gradient, grad: Array, optimize: Step, *, penalty: Penalty | None, clip_norm: float | None
-) -> BatchStep:
+    gradient: GradientFn, grad: Array, optimize: Step, *, penalty: L1L2Penalty | None, clip_norm: float | None
+) -> TrainStep:
     """From the gradient of a batch, which `gradient` leaves in `grad`, to the new theta."""
 
     def step(i: int, learning_rate: float, t: int) -> float:
@@ -118,7 +118,7 @@ def bind_step(
         if not is_finite(grad):
             raise GradientError(value)
         if clip_norm is not None:
-            clip(grad, clip_norm)
+            clip_by_global_norm(grad, clip_norm)
         optimize(learning_rate, t)
         return value
 

@@ -33,7 +33,7 @@ def choose_threads(wanted: int | Literal["auto"], network: Network, batch_rows: 
     training has the same bits on any number of cores.
     """
     if wanted == "auto":
-        wanted = 1 if batch_rows * network.layout.decayed < WORTH_A_SECOND_THREAD else PARTS
-    if network.couples_rows:
+        wanted = 1 if batch_rows * network.layout.n_decayed < WORTH_A_SECOND_THREAD else PARTS
+    if network.mixes_rows:
         return Threads(parts=1, blas=wanted)
     return Threads(parts=min(wanted, batch_rows), blas=1)

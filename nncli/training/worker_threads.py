@@ -18,12 +18,12 @@ from types import TracebackType
 
 import numpy as np
 
-Task = Callable[[], None]
-END: tuple[int, Task] = (-1, lambda: None)
+Job = Callable[[], None]
+END: tuple[int, Job] = (-1, lambda: None)
 """What tells a thread to end, in place of a numbered task."""
 
 
-def _do(task: Task) -> BaseException | None:
+def _do(task: Job) -> BaseException | None:
     """Do a task, and return its error, if any."""
     try:
         task()
@@ -32,17 +32,17 @@ def _do(task: Task) -> BaseException | None:
     return None
 
 
-class Crew:
+class WorkerThreads:
     """`threads` threads, the caller's among them; a context, which ends them."""
 
     def __init__(self, threads: int) -> None:
-        self._waiting: SimpleQueue[tuple[int, Task]] = SimpleQueue()
+        self._waiting: SimpleQueue[tuple[int, Job]] = SimpleQueue()
         self._done: SimpleQueue[tuple[int, BaseException | None]] = SimpleQueue()
         self._helpers = [Thread(target=self._help, name="nncli part", daemon=True) for _ in range(threads - 1)]
         for helper in self._helpers:
             helper.start()
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> WorkerThreads:
         return self
 
     def __exit__(
@@ -59,7 +59,7 @@ class Crew:
                 number, task = waiting
                 self._done.put((number, _do(task)))
 
-    def run(self, tasks: Sequence[Task]) -> None:
+    def run(self, tasks: Sequence[Job]) -> None:
         """Do all tasks, on whatever thread, and return when the last is done.
 
         Raises:

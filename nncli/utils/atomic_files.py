@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from nncli.errors import NncliError, Place, UsageError
+from nncli.errors import Location, NncliError, UsageError
 
 TEMPORARY_SUFFIX = ".nncli-tmp"
 
@@ -21,7 +21,7 @@ _waiting: ContextVar[set[Path] | None] = ContextVar("_waiting", default=None)
 
 
 @contextmanager
-def together() -> Iterator[None]:
+def batched_fsync() -> Iterator[None]:
     """Make the renames of this block durable at its end, each folder once: a disk takes its time over every fsync.
 
     Raises:
@@ -56,7 +56,7 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it takes the name `path`, on failure it goes.
 
     For writers that want a path rather than an open file. A symbolic link stays one: the file it names is replaced.
@@ -89,7 +89,7 @@ def replacing(path: Path) -> Iterator[Path]:
 @contextmanager
 def _passing_on(path: Path) -> Iterator[Path]:
     """As `replacing`, for a device or a named pipe: it is written to, and stays what it is."""
-    with writing_through(path) as device, tempfile.TemporaryDirectory() as folder:
+    with open_device(path) as device, tempfile.TemporaryDirectory() as folder:
         temporary = Path(folder) / path.name
         yield temporary
         with temporary.open("rb") as content:
@@ -97,7 +97,7 @@ def _passing_on(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def writing_through(path: Path) -> Iterator[BinaryIO]:
+def open_device(path: Path) -> Iterator[BinaryIO]:
     """Yield a device or a named pipe, open to be written to as it is.
 
     Raises:
@@ -115,34 +115,34 @@ def writing_through(path: Path) -> Iterator[BinaryIO]:
 def _cannot_write(path: Path, error: OSError) -> NncliError:
     return NncliError(
         f"cannot write the file: {error.strerror or error}",
-        place=Place(source=str(path)),
+        place=Location(source=str(path)),
         hint="Check that the folder exists, can be written to, and that the disk is not full.",
     )
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[BinaryIO]:
+def atomic_writer(path: Path) -> Iterator[BinaryIO]:
     """Yield an open binary file that takes the name `path` when the block ends well; see `replacing`."""
-    with replacing(path) as temporary, temporary.open("wb") as file:
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
         yield file
         file.flush()
 
 
 @contextmanager
-def named(before: Path, after: Path) -> Iterator[None]:
+def relabel_errors(before: Path, after: Path) -> Iterator[None]:
     """Let errors about the folder `before`, a temporary name, speak of the folder `after` that the person asked for."""
     try:
         yield
     except NncliError as error:
-        source = error.place.source if error.place else None
-        if error.place and source and Path(source).is_relative_to(before):
-            error.place = replace(error.place, source=str(after / Path(source).relative_to(before)))
+        source = error.location.source if error.location else None
+        if error.location and source and Path(source).is_relative_to(before):
+            error.location = replace(error.location, source=str(after / Path(source).relative_to(before)))
         raise
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path`, whole or not at all."""
-    with writing(path) as file:
+    with atomic_writer(path) as file:
         file.write(content)
 
 
@@ -151,26 +151,28 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode("utf-8"))
 
 
-def refuse_existing(path: Path, *, force: bool) -> None:
+def check_overwrite(path: Path, *, force: bool) -> None:
     """Raise a UsageError when `path` is a folder, or a file that exists and `force` was not given.
 
     Devices and named pipes are there to be written to.
     """
     if path.is_dir():
-        raise UsageError("this is a folder, not a file", place=Place(source=str(path)), hint="Name a file inside it.")
+        raise UsageError(
+            "this is a folder, not a file", place=Location(source=str(path)), hint="Name a file inside it."
+        )
     if path.is_file() and not force:
         raise UsageError(
             "the file exists already",
-            place=Place(source=str(path)),
+            place=Location(source=str(path)),
             hint="Pass --force to replace it, or name another file.",
         )
 
 
-def refuse_replacing(source: Path | None, target: Path | None) -> None:
+def check_not_input(source: Path | None, target: Path | None) -> None:
     """Raise a UsageError when `target`, about to be written, is the very file that is read."""
     if source and target and target.is_file() and source.exists() and target.samefile(source):
         raise UsageError(
             "the output would replace the table that it is made from",
-            place=Place(source=str(target)),
+            place=Location(source=str(target)),
             hint="Name another file with -o.",
         )

@@ -8,39 +8,39 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from nncli.utils.memory import in_words, most_bytes
+from nncli.utils.memory import format_bytes, peak_rss_bytes
 
 LOG = logging.getLogger("nncli")
 
 
 @dataclass
-class Stage:
+class LoggedStage:
     """A stage under way; what is put into `found` is told at its end."""
 
-    found: list[str] = field(default_factory=list)
+    details: list[str] = field(default_factory=list)
 
 
 @contextmanager
-def stage(name: str) -> Iterator[Stage]:
+def log_duration(name: str) -> Iterator[LoggedStage]:
     """A block of work. Once it is done its name, its seconds, what it found and the most memory so far are told.
 
     >>> with stage("reading") as reading:
     ...     reading.found.append("344 rows")
     """
-    begun, under_way = time.perf_counter(), Stage()
+    begun, under_way = time.perf_counter(), LoggedStage()
     yield under_way
     if LOG.isEnabledFor(logging.INFO):
-        most = most_bytes()
-        told = [f"{time.perf_counter() - begun:.3f} s", *under_way.found]
-        LOG.info("%s: %s", name, ", ".join([*told, *([f"memory {in_words(most)} at most"] if most else [])]))
+        most = peak_rss_bytes()
+        told = [f"{time.perf_counter() - begun:.3f} s", *under_way.details]
+        LOG.info("%s: %s", name, ", ".join([*told, *([f"memory {format_bytes(most)} at most"] if most else [])]))
 
 
-def tell(text: str) -> None:
+def log_info(text: str) -> None:
     """A line that is no stage."""
     LOG.info("%s", text)
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """1:02:03, 2:03 or 4.2 s."""
     if seconds < 60.0:
         return f"{seconds:.1f} s"

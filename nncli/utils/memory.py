@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 
-def resident_bytes(statm: Path = Path("/proc/self/statm")) -> int | None:
+def rss_bytes(statm: Path = Path("/proc/self/statm")) -> int | None:
     """What is in use now, or None where only the most is known (macOS), or nothing (Windows)."""
     try:
         return int(statm.read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -15,7 +15,7 @@ def resident_bytes(statm: Path = Path("/proc/self/statm")) -> int | None:
         return None
 
 
-def most_bytes() -> int | None:
+def peak_rss_bytes() -> int | None:
     """The most that was ever in use, or None where that is not known (Windows)."""
     try:
         import resource
@@ -25,7 +25,7 @@ def most_bytes() -> int | None:
     return most if sys.platform == "darwin" else most * 1024
 
 
-def in_words(size: int) -> str:
+def format_bytes(size: int) -> str:
     """213 MB, 1.4 GB; of what is less than a megabyte, 12 kB or 196 B."""
     if 0 < size < 1e6:
         return f"{size / 1e3:.3g} kB" if size >= 1e3 else f"{size} B"

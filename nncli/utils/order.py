@@ -17,7 +17,7 @@ DEVIATIONS = 4.0
 """The middle of all is looked for within so many standard deviations of where it would be in a random sample."""
 
 
-def median_of_column(x: npt.NDArray[np.float64]) -> float:
+def fast_median(x: npt.NDArray[np.float64]) -> float:
     """The median of x (n,), none of which is NaN: every bit as `median` has it.
 
     A sample says between which two numbers the middle will be; only what lies between them is partitioned, once the

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
 
-def cores(system: Path = Path("/")) -> int:
+def available_cpus(system: Path = Path("/")) -> int:
     """Cores that this process may use: those it is bound to, if its container has the time of so many."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     group = system / "sys/fs/cgroup"
@@ -32,7 +32,7 @@ def _share(group: Path, *files: str) -> int:
         return sys.maxsize
 
 
-class _Hold:
+class _BlasThreadLimit:
     """How many threads the BLAS has is the process's, so those that hold it at a time have to agree: the last to begin
     says the number, and the last to end gives back the one that was there before all of them."""
 
@@ -67,11 +67,11 @@ def _blas(modules: int) -> ThreadpoolController:
     return ThreadpoolController()
 
 
-_HOLD = _Hold()
+_HOLD = _BlasThreadLimit()
 
 
 @contextmanager
-def held_to(threads: int) -> Iterator[None]:
+def limit_blas_threads(threads: int) -> Iterator[None]:
     """Hold the BLAS to so many threads while the block runs, whatever OMP_NUM_THREADS and its kin say.
 
     Other threads may hold it at the same time.

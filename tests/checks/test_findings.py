@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 
 from nncli.checks.findings import Finding, of_error, ordered
-from nncli.errors import ConfigError, DataError, Mistake, Place
+from nncli.errors import ConfigError, ConfigIssue, DataError, Location
 
-WARNING = Finding("warning", "constant", Place(source="t.csv", column="x"), "one value alone", "Drop it.")
-NOTE = Finding("note", "note", Place(), "something", "")
+WARNING = Finding("warning", "constant", Location(source="t.csv", column="x"), "one value alone", "Drop it.")
+NOTE = Finding("note", "note", Location(), "something", "")
 
 
 def test_errors_come_before_warnings_and_notes_and_each_is_told_once() -> None:
-    (error,) = of_error(DataError("not a number", place=Place(source="t.csv", row=3), hint="Mend it."))
+    (error,) = of_error(DataError("not a number", place=Location(source="t.csv", row=3), hint="Mend it."))
     assert ordered([NOTE, WARNING, error, WARNING]) == (error, WARNING, NOTE)
 
 
 def test_every_mistake_of_a_configuration_is_a_finding_with_its_line() -> None:
-    first = Mistake("unknown key 'a'", Place("c.yaml", 1, 1), "Remove it.", "a: 1\n^")
-    second = Mistake("missing key 'b'", Place("c.yaml", 2, 1))
+    first = ConfigIssue("unknown key 'a'", Location("c.yaml", 1, 1), "Remove it.", "a: 1\n^")
+    second = ConfigIssue("missing key 'b'", Location("c.yaml", 2, 1))
     found = of_error(ConfigError(first, second))
     assert [finding.exit_code for finding in found] == [3, 3]
     assert str(found[0]) == "error: c.yaml:1:1: unknown key 'a'\n    a: 1\n    ^\n  Remove it."

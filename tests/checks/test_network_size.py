@@ -9,9 +9,9 @@ import pytest
 
 from nncli.checks.network_size import BUFFERS, NetworkFacts
 from nncli.config.loading import load_config
-from nncli.nn.layers.base import Training
+from nncli.nn.layers.base import TrainingContext
 from nncli.pipeline.prepare.prepare import Prepared, prepare
-from nncli.training.state import State
+from nncli.training.state import TrainState
 from tests.cli.support import DATA
 
 CONFIG = "data: {{path: {table}, target: species}}\n{rest}"
@@ -29,7 +29,7 @@ def test_the_layers_are_all_that_is_trained(tmp_path: Path, rest: str) -> None:
     ready = prepared(tmp_path, rest)
     facts = NetworkFacts.of(ready)
     assert sum(layer.parameters for layer in facts.layers) == facts.parameters == ready.spec.network.layout.size
-    assert facts.layers[0].units == ready.spec.network.inputs
+    assert facts.layers[0].units == ready.spec.network.input_width
     assert (facts.layers[-1].name, facts.layers[-1].units) == ("output", 3)
 
 
@@ -57,9 +57,9 @@ def test_the_estimates_are_of_the_order_of_what_is_allocated(tmp_path: Path, res
     facts, network, plan = NetworkFacts.of(ready), ready.spec.network, ready.plan
     tracemalloc.start()
     try:
-        state = State.fresh(network, plan.optimizer, ready.streams, 1, ready.training.examples)
+        state = TrainState.create(network, plan.optimizer, ready.streams, 1, ready.training.examples)
         weights = tracemalloc.get_traced_memory()[0]
-        bound = network.bind(state.parameters, facts.batch, training=Training(ready.streams.dropout))
+        bound = network.bind(state.parameters, facts.batch, training=TrainingContext(ready.streams.dropout))
         activations = tracemalloc.get_traced_memory()[0] - weights
     finally:
         tracemalloc.stop()

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from nncli.cli.address_limit import A_CORE, LIBRARIES, MIB
-from nncli.errors import is_shortage, refuse_shortage
+from nncli.errors import is_out_of_memory, reraise_out_of_memory
 from tests.cli.support import COMMAND, DATA, ROOT, SECONDS, Cli
 
 ENOUGH = LIBRARIES + A_CORE * (os.cpu_count() or 1)
@@ -87,8 +87,8 @@ def test_a_shortage_in_whatever_words_is_told_as_one(
 
 def test_other_errors_are_no_shortage() -> None:
     for error in (ValueError("bad"), BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))):
-        assert not is_shortage(error)
-        refuse_shortage(error)
+        assert not is_out_of_memory(error)
+        reraise_out_of_memory(error)
 
 
 def test_a_panic_that_is_none_of_memory_is_a_fault_and_no_traceback(

@@ -11,13 +11,13 @@ from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.date import DateColumn
 from nncli.data.encoders.encoder import Column, Encoder
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.encoders.target import ClassTarget, NumberTarget, Target
+from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
 from nncli.data.encoders.text import TextColumn
 from nncli.data.table import Table
 from nncli.ensemble import Ensemble, EnsembleSpec
 from nncli.model import Model, ModelSpec
 from nncli.nn.embeddings import Embedding
-from nncli.nn.losses import CrossEntropy, Loss, Mse
+from nncli.nn.losses import MSE, CrossEntropy, Loss
 from nncli.nn.network import Network
 
 
@@ -40,8 +40,8 @@ def table_of(n: int, seed: int = 1) -> Table:
     return Table(frame, "rows")
 
 
-NUMBER = NumberTarget(names=("y",), centers=(10.0,), scales=(4.0,))
-CLASSES = ClassTarget(name="t", labels=("no", "yes"))
+NUMBER = RegressionTarget(names=("y",), centers=(10.0,), scales=(4.0,))
+CLASSES = ClassificationTarget(name="t", labels=("no", "yes"))
 X1 = NumericColumn(name="x1", center=1.0, scale=2.0, fill=1.0, indicator=True)
 X2 = NumericColumn(name="x2", center=0.0, scale=1.0, fill=0.0, indicator=False)
 COLOUR = CategoricalColumn(name="colour", categories=("blue", "red"), other=False, missing=False)
@@ -60,9 +60,9 @@ def model_of(
     temperature: float = 1.0,
 ) -> Model:
     """A model with weights of its own for every seed, in float64."""
-    encoder, loss = Encoder(columns=tuple(columns)), loss or (Mse() if isinstance(target, NumberTarget) else None)
+    encoder, loss = Encoder(columns=tuple(columns)), loss or (MSE() if isinstance(target, RegressionTarget) else None)
     loss = loss or CrossEntropy()
-    labels = len(target.labels) if isinstance(target, ClassTarget) else len(target.names)
+    labels = len(target.labels) if isinstance(target, ClassificationTarget) else len(target.names)
     network = Network.model_validate(
         {
             "features": encoder.width,
@@ -76,7 +76,7 @@ def model_of(
         }
     )
     rng = np.random.default_rng(seed)
-    parameters = network.initialise(rng)
+    parameters = network.initialize(rng)
     np.add(parameters.theta, rng.normal(0.0, 0.5, parameters.theta.shape), out=parameters.theta)
     spec = ModelSpec(encoder=encoder, target=target, network=network, loss=loss, missing=("",), temperature=temperature)
     return Model(spec, parameters)

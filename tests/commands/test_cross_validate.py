@@ -14,7 +14,7 @@ from nncli import cross_validate, evaluate, resume_cross_validation
 from nncli.commands.cross_validate import CrossValidated, cross_validation_events
 from nncli.config.loading import load_config
 from nncli.data.splitting.folds import Fold
-from nncli.errors import BusyError, ConfigError, DataError, NncliError, RunError, UsageError
+from nncli.errors import ConfigError, DataError, NncliError, RunError, RunLockedError, UsageError
 from nncli.metrics.registry import ClassificationScores
 from nncli.pipeline.ensemble.cross_validation import CrossValidation
 from nncli.pipeline.train.events import MembersProgress, MembersStarted
@@ -167,7 +167,7 @@ def test_what_was_changed_is_not_gone_on_with(done: tuple[Path, CrossValidation]
     copy = Path(shutil.copytree(done[0], tmp_path / "copy"))
     with pytest.raises(RunError, match="no cross-validation"):
         resume_cross_validation(tmp_path)
-    with Run(copy).locked(), pytest.raises(BusyError):
+    with Run(copy).locked(), pytest.raises(RunLockedError):
         resume_cross_validation(copy)
     text = (copy / CONFIG).read_text()
     (copy / CONFIG).write_text(text.replace("epochs: 3", "epochs: 4"))

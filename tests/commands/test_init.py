@@ -18,9 +18,9 @@ from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.config.yaml.parser import parse
 from nncli.errors import DataError, NncliError, UsageError
-from nncli.nn.losses import Mse
+from nncli.nn.losses import MSE
 from nncli.pipeline.prepare.prepare import prepare
-from nncli.text import quoted
+from nncli.text import quote
 from tests.cli.support import DATA
 
 N = 40
@@ -170,7 +170,7 @@ def test_money_and_percent_are_numbers_and_it_is_said(here: Path) -> None:
     prepared = prepare(loaded(here, begun.text))
     assert dict(prepared.config.data.columns) == {"price": "numeric", "share": "numeric"}
     assert set(begun.notes[:3]) <= set(prepared.notes)
-    assert isinstance(prepared.plan.loss, Mse)
+    assert isinstance(prepared.plan.loss, MSE)
 
 
 def test_a_column_in_doubt_whose_cells_all_differ_is_left_out_with_the_way_to_mend_it(here: Path) -> None:
@@ -325,7 +325,7 @@ def test_without_a_target_the_likeliest_is_named(here: Path, names: list[str], g
     for suffix in ("csv", "parquet"):
         with pytest.raises(UsageError, match="which column is to be predicted") as raised:
             init(write(here, {name: [1, 2] for name in names}, f"t.{suffix}"), [])
-        assert f"Perhaps --target {guess}. The columns are {quoted(names[0])}" in str(raised.value)
+        assert f"Perhaps --target {guess}. The columns are {quote(names[0])}" in str(raised.value)
 
 
 def test_a_wrong_target_is_answered_by_the_nearest(here: Path) -> None:

@@ -14,7 +14,7 @@ from nncli import evaluate, predict, train
 from nncli.commands.train import resume
 from nncli.config.loading import load_config
 from nncli.data.columns.kinds import Kind
-from nncli.data.encoders.target import NumberTarget
+from nncli.data.encoders.target import RegressionTarget
 from nncli.errors import DataError
 from nncli.model import Model
 from nncli.pipeline.prepare.prepare import prepare
@@ -108,8 +108,8 @@ def test_a_nearly_whole_column_of_dates_is_refused_by_its_row(config: Callable[.
     frame.write_csv(home / "odd.csv")
     with pytest.raises(DataError, match="'soon' is not a date; ") as caught:
         prepare(load_config(config(", features: [when]", "odd.csv", "epochs: 1\nvalidation: 0")))
-    assert caught.value.place is not None
-    assert caught.value.place.row == 8
+    assert caught.value.location is not None
+    assert caught.value.location.row == 8
     notes = prepare(load_config(config(', missing: ["soon"]', "odd.csv", "epochs: 1"))).notes
     assert not notes
 
@@ -175,7 +175,7 @@ def test_money_is_learned_predicted_and_scored_with_its_sign(tmp_path: Path) -> 
     model = Run.open(result.run).load_model()
     assert isinstance(model, Model)
     assert [column.unit for column in model.spec.encoder.columns if column.type == "numeric"] == ["$", "%"]
-    assert isinstance(model.spec.target, NumberTarget)
+    assert isinstance(model.spec.target, RegressionTarget)
     assert model.spec.target.units == ("€",)
     assert evaluate(result.run, tmp_path / "t.csv").rows == N
     said = predict(result.run, tmp_path / "t.csv")["prediction"].to_numpy()

@@ -15,7 +15,7 @@ from nncli.nn.activations import Activation, ElementwiseActivation
 from nncli.nn.initializers import Initializer
 from nncli.nn.layers.activation import ActivationLayer
 from nncli.nn.layers.dense import Dense
-from nncli.nn.layers.parametric import Parametric
+from nncli.nn.layers.parametric import ParametricActivation
 from nncli.nn.layers.residual import Layer, Residual
 from nncli.nn.losses import CrossEntropy, Hinge, Loss, Poisson
 from nncli.optim.optimizers import Optimizer
@@ -70,7 +70,7 @@ def test_every_layer_trains(table: Path, tmp_path: Path, cls: type[Any]) -> None
     written: dict[type[Any], str] = {
         Dense: "{type: dense, units: 5, bias: false}",
         ActivationLayer: "{type: activation, activation: gelu}",
-        Parametric: "{type: parametric, activation: mish}",
+        ParametricActivation: "{type: parametric, activation: mish}",
         Residual: "{type: residual, layers: [4, batch_norm, 8]}",
     }
     trains(table, tmp_path, NUMBER, f"layers: [8, {written.get(cls, tag(cls))}]")

@@ -197,7 +197,7 @@ def test_a_key_that_would_change_the_past_is_refused(copy: Path, key: str) -> No
     before = (copy / MANIFEST).read_bytes()
     with pytest.raises(ConfigError) as caught:
         resume(copy, assignments=[OTHER[key]])
-    (mistake,) = caught.value.mistakes
+    (mistake,) = caught.value.issues
     assert mistake.place.key == key
     assert "trained already" in mistake.message
     assert (copy / MANIFEST).read_bytes() == before
@@ -210,13 +210,13 @@ def test_loss_and_output_are_refused_too(tmp_path: Path) -> None:
     for key, assignment in (("loss", "loss=mae"), ("output_activation", "output_activation=tanh")):
         with pytest.raises(ConfigError) as caught:
             resume(run, assignments=[assignment, "epochs=3"])
-        assert [mistake.place.key for mistake in caught.value.mistakes] == [key]
+        assert [mistake.place.key for mistake in caught.value.issues] == [key]
 
 
 def test_every_mistake_is_told_at_once(copy: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         resume(copy, assignments=["seed=1", "l2=0.5", "epochs=20"])
-    assert [mistake.place.key for mistake in caught.value.mistakes] == ["l2", "seed"]
+    assert [mistake.place.key for mistake in caught.value.issues] == ["l2", "seed"]
 
 
 def test_fewer_epochs_than_have_been_trained_are_refused(copy: Path) -> None:

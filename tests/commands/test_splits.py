@@ -123,8 +123,8 @@ def test_a_cell_that_is_no_time_is_refused_with_its_row(tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match="'soon' is no time") as caught:
         prepared(tmp_path / "t.csv", {"time": "day"})
-    assert caught.value.place is not None
-    assert (caught.value.place.row, caught.value.place.column) == (7, "day")
+    assert caught.value.location is not None
+    assert (caught.value.location.row, caught.value.location.column) == (7, "day")
 
 
 def test_a_validation_file_needs_no_group(path: Path, tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_penalties_pull_the_weights_in_and_are_reported_apart(config: Callable[.
         model = read_model(run)
         history = pl.read_csv(run / HISTORY)
         assert (history["penalty"] > 0).all() == bool(rest)
-        return float(np.abs(model.parameters.theta[: model.parameters.layout.decayed]).sum())
+        return float(np.abs(model.parameters.theta[: model.parameters.layout.n_decayed]).sum())
 
     free = size("")
     assert size("l1: 0.1") < free
@@ -212,7 +212,7 @@ def test_the_metric_asked_for_chooses_the_epoch_the_first_or_the_last_of_the_bes
 def test_a_metric_that_does_not_exist_is_a_mistake(config: Callable[..., Path], metric: str) -> None:
     with pytest.raises(ConfigError) as caught:
         train(config(f"target: label, {ONLY_X}", f"metric: {metric}"))
-    assert [str(mistake.place) for mistake in caught.value.mistakes] == ["metric"]
+    assert [str(mistake.place) for mistake in caught.value.issues] == ["metric"]
 
 
 def test_early_stopping_without_validation_rows_watches_the_loss_or_is_a_mistake(config: Callable[..., Path]) -> None:
@@ -284,8 +284,8 @@ def test_whole_numbers_that_look_like_codes_are_classes_unless_the_configuration
 def test_poisson_refuses_a_negative_target_by_row(config: Callable[..., Path], table: pl.DataFrame) -> None:
     with pytest.raises(DataError, match="0 or more") as caught:
         train(config("target: negative, features: [x]", "loss: poisson\nvalidation: 0"))
-    assert caught.value.place is not None
-    assert caught.value.place.row == int((table["negative"] < 0).arg_max() or 0) + 1
+    assert caught.value.location is not None
+    assert caught.value.location.row == int((table["negative"] < 0).arg_max() or 0) + 1
 
 
 @pytest.mark.parametrize("q", [0.1, 0.9])

@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 from nncli.config.errors.messages import validate
 from nncli.config.overrides import overridden
 from nncli.config.yaml.parser import parse
-from nncli.errors import ConfigError, Mistake
+from nncli.errors import ConfigError, ConfigIssue
 
 
 class Section(BaseModel):
@@ -106,15 +106,15 @@ class Config(Section):
 START = "data: {train: t.csv}\nlayers: [8]\n"
 
 
-def refused(text: str, *assignments: str) -> tuple[Mistake, ...]:
+def refused(text: str, *assignments: str) -> tuple[ConfigIssue, ...]:
     with pytest.raises(ConfigError) as caught:
         validate(Config, overridden(parse(text, "c.yaml"), assignments))
     shown = str(caught.value)
     for jargon in ("Input should", "pydantic", "Value error", "http", "constrained", "literal[", "function-"):
         assert jargon not in shown
-    return caught.value.mistakes
+    return caught.value.issues
 
 
-def only(text: str, *assignments: str) -> Mistake:
+def only(text: str, *assignments: str) -> ConfigIssue:
     (mistake,) = refused(text, *assignments)
     return mistake

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 
 from nncli.config.yaml.parser import parse
-from nncli.errors import ConfigError, Mistake
+from nncli.errors import ConfigError, ConfigIssue
 
 ONE_MIB = 1 << 20
 
@@ -44,18 +44,18 @@ YAML_LIKE = st.lists(
 ).map("".join)
 
 
-def mistakes(text: str) -> tuple[Mistake, ...]:
+def mistakes(text: str) -> tuple[ConfigIssue, ...]:
     with pytest.raises(ConfigError) as caught:
         parse(text, "c.yaml")
-    for mistake in caught.value.mistakes:
+    for mistake in caught.value.issues:
         assert mistake.place.source == "c.yaml"
-    return caught.value.mistakes
+    return caught.value.issues
 
 
-def only(text: str) -> Mistake:
+def only(text: str) -> ConfigIssue:
     (mistake,) = mistakes(text)
     return mistake
 
 
-def at(mistake: Mistake) -> tuple[int | None, int | None]:
+def at(mistake: ConfigIssue) -> tuple[int | None, int | None]:
     return mistake.place.line, mistake.place.character

@@ -11,7 +11,7 @@ import pytest
 from nncli.config.loading import load_config, load_usable, placed
 from nncli.config.overrides import passed_over
 from nncli.config.schema import ValidationFile
-from nncli.errors import ConfigError, Mistake, Place, UsageError
+from nncli.errors import ConfigError, ConfigIssue, Location, UsageError
 from nncli.nn.layers.dense import Dense
 from nncli.optim.optimizers import Sgd
 
@@ -90,10 +90,13 @@ def test_without_a_table_nothing_can_be_used(tmp_path: Path, text: str) -> None:
 def test_a_mistake_found_later_gets_the_line_of_its_key_if_it_has_one(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("data: {path: t.csv, target: y}\nlayers: [4]\n")
-    late = Mistake("too few", Place(key="layers.0"), "More.")
+    late = ConfigIssue("too few", Location(key="layers.0"), "More.")
     assert str(placed(path, (), late)) == f"{path}:2:10, layers.0: too few\n    layers: [4]\n             ^\n  More."
     assert placed(path, ["layers=[8]"], late).place.source == "--set layers=[8]"
-    for other in (Mistake("none", Place(key="seed")), Mistake("of a table", Place(source="t.csv", key="x"))):
+    for other in (
+        ConfigIssue("none", Location(key="seed")),
+        ConfigIssue("of a table", Location(source="t.csv", key="x")),
+    ):
         assert placed(path, (), other) == other
     assert placed("-", (), late) == late
 
@@ -156,7 +159,7 @@ def test_an_empty_variable_is_as_good_as_none_and_what_is_no_key_by_name_is_left
 def test_a_variable_that_is_no_key_is_a_mistake(least: Path, name: str, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config(least, environment={name: "7"})
-    (mistake,) = caught.value.mistakes
+    (mistake,) = caught.value.issues
     assert words in mistake.message
     assert mistake.place.source == f"{name}=7"
 
@@ -189,7 +192,7 @@ def test_a_key_that_is_unknown_within_a_section_is_told_of_its_variable(least: P
 def told(path: Path, assignments: list[str], environment: dict[str, str]) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         load_config(path, assignments, environment)
-    return [str(mistake.place).replace(str(path), "c.yaml") for mistake in caught.value.mistakes]
+    return [str(mistake.place).replace(str(path), "c.yaml") for mistake in caught.value.issues]
 
 
 def test_mistakes_of_file_environment_and_assignments_come_at_once_in_order(least: Path) -> None:

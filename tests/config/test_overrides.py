@@ -10,7 +10,7 @@ from nncli.config.overrides import overridden
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump
-from nncli.errors import ConfigError, Place, UsageError
+from nncli.errors import ConfigError, Location, UsageError
 from tests.config.support import SCALARS, SECTIONS, YAML_LIKE
 
 WORDS = st.text("abcxyz_", min_size=1, max_size=5)
@@ -70,11 +70,11 @@ def test_an_override_changes_nothing_that_an_alias_shares() -> None:
 def test_an_overridden_key_remembers_its_option() -> None:
     text = "optimizer:\n  type: sgd\n  momentum: 0.9\nloss: mse\n"
     document = overridden(parse(text, "c"), ["optimizer.type=adam", "new.key=[1]", "loss.delta=1"])
-    assert document.place(("optimizer", "type")) == Place("--set optimizer.type=adam", key="optimizer.type")
-    assert document.place(("optimizer", "momentum")) == Place("c", 3, 3, "optimizer.momentum")
-    assert document.place(("new",)) == Place("--set new.key=[1]", key="new")
-    assert document.place(("new", "key", 0)) == Place("--set new.key=[1]", key="new.key.0")
-    assert document.place(("loss", "type"), "value") == Place("c", 4, 7, "loss.type")
+    assert document.place(("optimizer", "type")) == Location("--set optimizer.type=adam", key="optimizer.type")
+    assert document.place(("optimizer", "momentum")) == Location("c", 3, 3, "optimizer.momentum")
+    assert document.place(("new",)) == Location("--set new.key=[1]", key="new")
+    assert document.place(("new", "key", 0)) == Location("--set new.key=[1]", key="new.key.0")
+    assert document.place(("loss", "type"), "value") == Location("c", 4, 7, "loss.type")
     assert overridden(document, ["optimizer=x"]).place(("optimizer", "momentum")).source == "--set optimizer=x"
 
 
@@ -108,7 +108,7 @@ def test_an_assignment_needs_a_key_and_an_equals_sign(assignment: str) -> None:
 def test_a_bad_override_names_its_option(assignment: str, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
         values("rate: 0.1\nlayers: [1, 2]", assignment)
-    (mistake,) = caught.value.mistakes
+    (mistake,) = caught.value.issues
     assert words in mistake.message
     assert str(mistake.place).startswith("--set ")
     assert mistake.place.line is None

@@ -16,7 +16,7 @@ from nncli.config.yaml.writer import dump
 from nncli.data.columns.kinds import Kind
 from nncli.errors import ConfigError
 from nncli.nn.activations import Relu, Tanh
-from nncli.nn.initializers import Data, He
+from nncli.nn.initializers import DataDependent, He
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import Residual
 from nncli.nn.losses import Quantile
@@ -101,7 +101,7 @@ output: runs/penguins
 def test_a_number_is_a_constant_rate_and_none_is_the_optimizer_s_own() -> None:
     assert read(LEAST + "learning_rate: 1e-3").schedule == ConstantRate(initial=0.001)
     config = read(LEAST + "optimizer: sgd")
-    assert config.schedule == ConstantRate(initial=Sgd().default_rate)
+    assert config.schedule == ConstantRate(initial=Sgd().default_learning_rate)
 
 
 def test_a_name_is_a_thing_with_its_defaults() -> None:
@@ -241,10 +241,10 @@ layers:
 """
     )
     first, second, third = config.hidden
-    assert first == Dense(units=8, activation=Relu(), init=Data(), parametrisation="ntk")
-    assert second == Dense(units=4, activation=Relu(), init=He(), parametrisation="standard")
+    assert first == Dense(units=8, activation=Relu(), init=DataDependent(), parametrization="ntk")
+    assert second == Dense(units=4, activation=Relu(), init=He(), parametrization="standard")
     assert third == Residual(
-        layers=(Dense(units=4, activation=Relu(), bias=False, init=Data(), parametrisation="ntk"),)
+        layers=(Dense(units=4, activation=Relu(), bias=False, init=DataDependent(), parametrization="ntk"),)
     )
     assert read(LEAST).init is None
     assert read(LEAST).parametrisation is None

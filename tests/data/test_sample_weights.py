@@ -28,16 +28,16 @@ def test_a_weight_that_is_missing_or_negative_is_refused_with_its_row(cell: str 
     table = weights("1", "0", cell, "-5").take(np.array([1, 2, 3]))
     with pytest.raises(DataError, match="0 or more") as caught:
         read_weights(table, "w")
-    assert caught.value.place is not None
-    assert (caught.value.place.row, caught.value.place.column) == (3, "w")
+    assert caught.value.location is not None
+    assert (caught.value.location.row, caught.value.location.column) == (3, "w")
 
 
 @pytest.mark.parametrize("cell", ["inf", "1e400", "heavy"])
 def test_a_weight_that_is_no_finite_number_is_refused_with_its_row(cell: str) -> None:
     with pytest.raises(DataError, match=r"is not a|is too large") as caught:
         read_weights(weights("1", cell), "w")
-    assert caught.value.place is not None
-    assert caught.value.place.row == 2
+    assert caught.value.location is not None
+    assert caught.value.location.row == 2
 
 
 def test_weights_that_are_all_zero_are_refused() -> None:

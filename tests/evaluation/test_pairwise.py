@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from nncli.evaluation.pairwise import HeldOut, Pair, pairs
-from nncli.metrics.bootstrap import Interval
-from nncli.metrics.significance import Paired
-from nncli.nn.losses import CrossEntropy, Loss, Mae, Mse, Quantile
+from nncli.metrics.bootstrap import ConfidenceInterval
+from nncli.metrics.significance import PairedTest
+from nncli.nn.losses import MAE, MSE, CrossEntropy, Loss, Quantile
 
 
 def classes(p_yes: list[float], truth: list[str], numbers: list[int], **more: object) -> HeldOut:
@@ -92,14 +92,14 @@ def test_why_two_runs_cannot_be_compared(other: HeldOut, reason: str | None) -> 
 def test_other_tables_targets_and_tasks_are_never_compared() -> None:
     one = classes([0.9], ["yes"], [1])
     assert not pairs([one, replace(one, table="other"), replace(one, target=("u",)), None])
-    assert not pairs([one, numbers([1], [1], Mse())])
+    assert not pairs([one, numbers([1], [1], MSE())])
 
 
 @pytest.mark.parametrize(
     ("losses", "measures", "means"),
     [
-        ((Mse(), Mae()), ("squared error", "absolute error"), ((4 - 1) / 2, 0.5)),
-        ((Mae(), Mae()), ("absolute error",), (0.5,)),
+        ((MSE(), MAE()), ("squared error", "absolute error"), ((4 - 1) / 2, 0.5)),
+        ((MAE(), MAE()), ("absolute error",), (0.5,)),
         ((Quantile(q=0.9), Quantile(q=0.9)), ("pinball loss",), (0.45,)),
         ((Quantile(q=0.9), Quantile(q=0.1)), ("squared error", "absolute error"), (1.5, 0.5)),
     ],
@@ -114,7 +114,7 @@ def test_numbers_are_compared_in_what_all_were_trained_to_lower(
 
 def test_several_targets_count_by_their_spread() -> None:
     truth = [[0, 0], [2, 200]]
-    good, bad = numbers(truth, truth, Mse()), numbers([[1, 0], [2, 300]], truth, Mse())
+    good, bad = numbers(truth, truth, MSE()), numbers([[1, 0], [2, 300]], truth, MSE())
     squared, absolute = pairs([good, bad])
     assert squared.found
     assert squared.found.mean == pytest.approx((1 / 1 / 2 + 100**2 / 100**2 / 2) / 2)
@@ -124,14 +124,14 @@ def test_several_targets_count_by_their_spread() -> None:
 
 def test_errors_beyond_measure_are_no_evidence() -> None:
     with np.errstate(over="ignore"):
-        found = pairs([numbers([1, 1], [1, 2], Mse()), numbers([1e200, 1], [1, 2], Mse())])
+        found = pairs([numbers([1, 1], [1, 2], MSE()), numbers([1e200, 1], [1, 2], MSE())])
     assert [pair.reason for pair in found] == ["a loss is beyond all measure", ""]
 
 
 def test_p_values_count_every_pair_that_might_have_been_looked_at() -> None:
     rng = np.random.default_rng(0)
     truth = rng.normal(size=40)
-    runs = [numbers(truth + rng.normal(0, spread, 40), truth, Mae()) for spread in (0.1, 0.5, 0.5)]
+    runs = [numbers(truth + rng.normal(0, spread, 40), truth, MAE()) for spread in (0.1, 0.5, 0.5)]
     found = pairs(runs)
     raw = sorted(pair.found.p for pair in found if pair.found)
     adjusted = sorted(pair.adjusted for pair in found if pair.adjusted is not None)
@@ -158,34 +158,34 @@ def test_rows_count_with_weights_that_both_have() -> None:
     [
         (
             0.012,
-            Interval(0.004, 0.02),
+            ConfidenceInterval(0.004, 0.02),
             0.0121,
             "a is better than b by 0.012 (0.004 to 0.02) in log loss on 69 shared rows: more than chance would give "
             "(p = 0.012).",
         ),
         (
             -0.012,
-            Interval(-0.02, -0.004),
+            ConfidenceInterval(-0.02, -0.004),
             0.0001,
             "b is better than a by 0.012 (0.004 to 0.02) in log loss on 69 shared rows: more than chance would give "
             "(p < 0.001).",
         ),
         (
             0.012,
-            Interval(-0.01, 0.03),
+            ConfidenceInterval(-0.01, 0.03),
             0.4,
             "The rows do not tell a and b apart: a is better by 0.012 (-0.01 to 0.03) in log loss on 69 shared rows, "
             "which chance may give (p = 0.400).",
         ),
     ],
 )
-def test_the_finding_in_words(mean: float, interval: Interval, adjusted: float, words: str) -> None:
-    pair = Pair(0, 1, "log loss", 69, Paired(69, mean, interval, 0.0001), adjusted)
+def test_the_finding_in_words(mean: float, interval: ConfidenceInterval, adjusted: float, words: str) -> None:
+    pair = Pair(0, 1, "log loss", 69, PairedTest(69, mean, interval, 0.0001), adjusted)
     assert pair.in_words("a", "b") == words
 
 
 def test_losses_beyond_measure_cannot_be_held_against_each_other() -> None:
-    pair = pairs([numbers([np.inf, 1.0], [1.0, 2.0], Mse()), numbers([1.0, 1.0], [1.0, 2.0], Mse())])[0]
+    pair = pairs([numbers([np.inf, 1.0], [1.0, 2.0], MSE()), numbers([1.0, 1.0], [1.0, 2.0], MSE())])[0]
     assert pair.found is None
     assert not pair.told_apart
     assert pair.in_words("a", "b") == "a and b cannot be held against each other: a loss is beyond all measure."

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.data.encoders.target import ClassTarget, NumberTarget
+from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
 from nncli.ensemble import AnyModel
 from nncli.errors import UsageError
 from nncli.inspection.attribution import Attributions, attribute
@@ -19,9 +19,9 @@ from nncli.nn.losses import Hinge, Poisson
 from tests.commands.explained import CITY, CLASSES, COLOUR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
 
 TABLE, USUAL = table_of(12), table_of(60, seed=5)
-THREE = ClassTarget(name="t", labels=("a", "b", "c"))
-COUNTS = NumberTarget(names=("y",), centers=(0.0,), scales=(1.0,))
-TWO = NumberTarget(names=("y", "z"), centers=(1.0, 0.0), scales=(4.0, 100.0))
+THREE = ClassificationTarget(name="t", labels=("a", "b", "c"))
+COUNTS = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
+TWO = RegressionTarget(names=("y", "z"), centers=(1.0, 0.0), scales=(4.0, 100.0))
 
 
 def attributed(model: AnyModel, of: str | None = None) -> Attributions:
@@ -31,8 +31,8 @@ def attributed(model: AnyModel, of: str | None = None) -> Attributions:
 def test_of_a_linear_model_it_is_the_weight_times_the_distance_from_the_mean() -> None:
     model = model_of()
     found = attributed(model)
-    W = 4.0 * model.parameters.named["output.weight"][:, 0]  # 4 is the target's scale
-    E = model.parameters.named["embeddings.city"]
+    W = 4.0 * model.parameters.by_name["output.weight"][:, 0]  # 4 is the target's scale
+    E = model.parameters.by_name["embeddings.city"]
     rows, usual = (model.spec.encoder.encode(table, "float64") for table in (TABLE, USUAL))
     D = rows.X - usual.X.mean(axis=0)
     expected = {
@@ -60,8 +60,8 @@ MODELS: dict[str, AnyModel] = {
     "members": ensemble_of(model_of(8, seed=1), model_of(4, seed=2, columns=(CITY, X1))),
     "members that know other classes": ensemble_of(
         model_of(8, target=CLASSES, seed=1),
-        model_of(4, target=ClassTarget(name="t", labels=("no", "perhaps", "yes")), seed=2),
-        target=ClassTarget(name="t", labels=("no", "perhaps", "yes")),
+        model_of(4, target=ClassificationTarget(name="t", labels=("no", "perhaps", "yes")), seed=2),
+        target=ClassificationTarget(name="t", labels=("no", "perhaps", "yes")),
         temperature=0.7,
     ),
 }
@@ -74,7 +74,9 @@ def test_columns_add_up_to_the_very_prediction(model: AnyModel) -> None:
     chosen = [labels.index(output) for output in found.outputs]
     np.testing.assert_allclose(found.predictions, said[np.arange(12), chosen], rtol=1e-9, atol=1e-12)
     assert found.missed == 0
-    spread = 1.0 if isinstance(model.spec.target, ClassTarget) else model.predict(USUAL).values[:, chosen[0]].std()
+    spread = (
+        1.0 if isinstance(model.spec.target, ClassificationTarget) else model.predict(USUAL).values[:, chosen[0]].std()
+    )
     assert found.tolerance == pytest.approx(1e-4 * spread)
     np.testing.assert_allclose(found.base + found.values.sum(axis=1), found.predictions, atol=1e-4 * spread)
 
@@ -88,7 +90,7 @@ def test_columns_add_up_to_the_very_prediction(model: AnyModel) -> None:
 )
 @settings(max_examples=25)
 def test_columns_add_up_whatever_the_model(
-    units: list[int], target: NumberTarget | ClassTarget, members: int, temperature: float, seed: int
+    units: list[int], target: RegressionTarget | ClassificationTarget, members: int, temperature: float, seed: int
 ) -> None:
     models = [model_of(*units, target=target, seed=seed + i) for i in range(members)]
     model = models[0] if members == 1 else ensemble_of(*models, temperature=1.0 if target is NUMBER else temperature)
@@ -107,7 +109,7 @@ def test_of_an_ensemble_it_is_the_mean_of_what_members_say() -> None:
 
 def test_a_column_that_is_not_used_adds_exactly_nothing() -> None:
     model = model_of(7, target=CLASSES)
-    model.parameters.named["layers.0.weight"][2] = 0.0
+    model.parameters.by_name["layers.0.weight"][2] = 0.0
     assert not attributed(model).values[:, 1].any()
 
 
@@ -145,7 +147,7 @@ def test_members_that_may_not_speak_of_a_row_are_part_of_the_prediction_all_the_
 
 def test_predictions_beyond_all_numbers_are_told_as_missed() -> None:
     model = model_of(target=COUNTS, loss=Poisson())
-    model.parameters.named["output.bias"][...] = 800.0
+    model.parameters.by_name["output.bias"][...] = 800.0
     found = attributed(model)
     assert found.missed == 12
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nncli.inspection.embedded_network import BLOCK_ROWS, Opened
+from nncli.inspection.embedded_network import BLOCK_ROWS, EmbeddedNetwork
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
-from nncli.nn.predictor import Inference
+from nncli.nn.predictor import Predictor
 from tests.nn.networks import network_of
 from tests.nn.test_predictor import NETWORKS
 
@@ -19,7 +19,7 @@ EMBEDDED = network_of(embeddings=({"name": "a", "slots": 3, "width": 2},), layer
 def trained(network: Network) -> Parameters:
     """Parameters no one of which is where it started, so that all of them matter."""
     rng = np.random.default_rng(0)
-    parameters = network.initialise(rng)
+    parameters = network.initialize(rng)
     np.add(
         parameters.theta,
         rng.normal(0.0, 0.2, parameters.theta.shape).astype(parameters.theta.dtype),
@@ -39,18 +39,18 @@ def rows_of(network: Network, n: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("rows", [1, BLOCK_ROWS, BLOCK_ROWS + 3])
 def test_it_says_what_the_network_says(network: Network, rows: int) -> None:
     parameters, (X, codes) = trained(network), rows_of(network, rows)
-    opened = Opened(network, parameters)
-    U = opened.enter(X, codes)
+    opened = EmbeddedNetwork(network, parameters)
+    U = opened.embed(X, codes)
     assert U.shape == (rows, opened.inputs)
-    np.testing.assert_allclose(opened.run(U), Inference(network, parameters).run(X, codes), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(opened.run(U), Predictor(network, parameters).run(X, codes), rtol=1e-10, atol=1e-12)
 
 
 @every
 def test_its_slopes_are_those_of_differences(network: Network) -> None:
-    opened, rng = Opened(network, trained(network)), np.random.default_rng(2)
-    U = opened.enter(*rows_of(network, 5))
+    opened, rng = EmbeddedNetwork(network, trained(network)), np.random.default_rng(2)
+    U = opened.embed(*rows_of(network, 5))
     dZ = rng.normal(size=(5, network.outputs))
-    dU, h = opened.slopes(U, lambda Z, rows: dZ[rows]), 1e-6
+    dU, h = opened.gradients(U, lambda Z, rows: dZ[rows]), 1e-6
     for i in range(opened.inputs):
         step = np.zeros(opened.inputs)
         step[i] = h
@@ -60,23 +60,23 @@ def test_its_slopes_are_those_of_differences(network: Network) -> None:
 
 def test_the_vectors_of_categories_stand_behind_the_numbers() -> None:
     parameters = trained(EMBEDDED)
-    U = Opened(EMBEDDED, parameters).enter(np.array([[5.0], [6.0]]), np.array([[2], [0]]))
+    U = EmbeddedNetwork(EMBEDDED, parameters).embed(np.array([[5.0], [6.0]]), np.array([[2], [0]]))
     assert U[:, 0].tolist() == [5.0, 6.0]
-    assert np.array_equal(U[:, 1:], parameters.named["embeddings.a"][[2, 0]])
+    assert np.array_equal(U[:, 1:], parameters.by_name["embeddings.a"][[2, 0]])
 
 
 def test_a_row_may_lie_between_two_categories() -> None:
     parameters = trained(EMBEDDED)
-    opened = Opened(EMBEDDED, parameters)
-    U = opened.enter(np.array([[1.0], [1.0]]), np.array([[1], [2]]))
+    opened = EmbeddedNetwork(EMBEDDED, parameters)
+    U = opened.embed(np.array([[1.0], [1.0]]), np.array([[1], [2]]))
     between = opened.run(U.mean(axis=0, keepdims=True))
     np.testing.assert_allclose(between[0], opened.run(U).mean(axis=0))  # as the network is linear
 
 
 def test_the_slope_is_handed_the_outputs_of_the_rows_that_it_is_asked_for() -> None:
-    opened = Opened(EMBEDDED, trained(EMBEDDED))
+    opened = EmbeddedNetwork(EMBEDDED, trained(EMBEDDED))
     X = np.arange(BLOCK_ROWS + 2.0)[:, None]
-    U = opened.enter(X, np.zeros((len(X), 1), np.int64))
+    U = opened.embed(X, np.zeros((len(X), 1), np.int64))
     Z = opened.run(U)
     met = []
 
@@ -85,7 +85,7 @@ def test_the_slope_is_handed_the_outputs_of_the_rows_that_it_is_asked_for() -> N
         np.testing.assert_array_equal(some, Z[rows])
         return 2.0 * some
 
-    dU = opened.slopes(U, slope)
+    dU = opened.gradients(U, slope)
     assert met == [slice(0, BLOCK_ROWS), slice(BLOCK_ROWS, BLOCK_ROWS + 2)]
     weight = opened.run(U[1:2])[0, 0] - opened.run(U[:1])[0, 0]
     np.testing.assert_allclose(dU[:, 0], 2.0 * Z[:, 0] * weight)  # the derivative of z² is 2 z dz/dx

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.inspection.embedded_network import Opened
+from nncli.inspection.embedded_network import EmbeddedNetwork
 from nncli.inspection.integrated_gradients import MOST_PIECES, Integrated, integrate
 from nncli.nn.layers.residual import Layer
 from nncli.nn.network import Network
@@ -27,8 +27,8 @@ def of(value: Any, slope: Any, rows: Any = U, tolerance: float = 1e-6) -> Integr
 def test_of_a_linear_function_each_input_adds_its_weight_times_its_distance() -> None:
     w = np.array([2.0, -3.0, 0.0])
     found = of(lambda u: u @ w + 7.0, lambda u: np.broadcast_to(w, u.shape))
-    np.testing.assert_allclose(found.added, w * (U - BASE), atol=1e-13)
-    np.testing.assert_allclose(found.base, BASE @ w + 7.0)
+    np.testing.assert_allclose(found.attributions, w * (U - BASE), atol=1e-13)
+    np.testing.assert_allclose(found.baseline, BASE @ w + 7.0)
     np.testing.assert_allclose(found.ends, U @ w + 7.0)
     assert found.error.max() < 1e-12
 
@@ -39,7 +39,7 @@ def test_of_a_product_both_inputs_add_their_share_of_the_way() -> None:
     found = integrate(
         lambda u, _: u[:, 0] * u[:, 1], lambda u, _: u[:, [1, 0, 2]] * [1.0, 1.0, 0.0], np.zeros(3), rows, 1e-9
     )
-    np.testing.assert_allclose(found.added, [[3.0, 3.0, 0.0]])
+    np.testing.assert_allclose(found.attributions, [[3.0, 3.0, 0.0]])
 
 
 def test_where_a_bend_lies_is_found() -> None:
@@ -53,13 +53,13 @@ def test_where_a_bend_lies_is_found() -> None:
         rows,
         1e-5,
     )
-    np.testing.assert_allclose(found.added, [[3.0, 2.0, 0.0], [0.0, 0.0, 0.0]], atol=1e-5)
+    np.testing.assert_allclose(found.attributions, [[3.0, 2.0, 0.0], [0.0, 0.0, 0.0]], atol=1e-5)
     assert found.error.max() <= 1e-5
 
 
 def test_a_row_that_is_the_base_adds_nothing() -> None:
     found = of(lambda u: (u**2).sum(axis=1), lambda u: 2.0 * u, BASE[None])
-    assert not found.added.any()
+    assert not found.attributions.any()
     assert not found.error.any()
 
 
@@ -67,7 +67,7 @@ def test_rows_may_ask_for_different_outputs() -> None:
     W = np.array([[1.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
     which = np.array([0, 1, 0, 1, 1])
     found = integrate(lambda u, r: (u * W[which[r]]).sum(axis=1), lambda u, r: W[which[r]], BASE, U, 1e-9)
-    np.testing.assert_allclose(found.added, W[which] * (U - BASE), atol=1e-13)
+    np.testing.assert_allclose(found.attributions, W[which] * (U - BASE), atol=1e-13)
 
 
 def test_what_cannot_be_integrated_ends_and_is_told() -> None:
@@ -94,7 +94,7 @@ def test_rows_of_many_inputs_are_taken_some_at_a_time_and_told_of() -> None:
     found = integrate(
         lambda u, _: u.sum(axis=1), lambda u, _: np.ones(u.shape), np.zeros(3000), rows, 1e-6, told.append
     )
-    np.testing.assert_allclose(found.added, 1.0)
+    np.testing.assert_allclose(found.attributions, 1.0)
     assert len(told) > 1
     assert told[-1] == 40
 
@@ -147,15 +147,15 @@ def test_what_inputs_add_is_the_difference_of_the_outputs(
         }
     )
     rng = np.random.default_rng(seed)
-    parameters = network.initialise(rng)
+    parameters = network.initialize(rng)
     np.add(parameters.theta, rng.normal(0.0, 0.3, parameters.theta.shape).astype(np.float32), out=parameters.theta)
-    opened = Opened(network, parameters)
-    rows = opened.enter(rng.normal(size=(3, 3)), rng.integers(0, 4, (3, embeddings)))
-    base = opened.enter(rng.normal(size=(20, 3)), rng.integers(0, 4, (20, embeddings))).mean(axis=0)
+    opened = EmbeddedNetwork(network, parameters)
+    rows = opened.embed(rng.normal(size=(3, 3)), rng.integers(0, 4, (3, embeddings)))
+    base = opened.embed(rng.normal(size=(20, 3)), rng.integers(0, 4, (20, embeddings))).mean(axis=0)
     dZ = np.array([1.0, 0.0])
     found = integrate(
         lambda u, _: opened.run(u)[:, 0],
-        lambda u, _: opened.slopes(u, lambda Z, some: np.broadcast_to(dZ, Z.shape)),
+        lambda u, _: opened.gradients(u, lambda Z, some: np.broadcast_to(dZ, Z.shape)),
         base,
         rows,
         tolerance := 1e-4 * max(1.0, float(np.abs(opened.run(rows)).max())),

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from nncli.data.encoders.categorical import CategoricalColumn
-from nncli.data.encoders.target import ClassTarget
+from nncli.data.encoders.target import ClassificationTarget
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.inspection.encoded_rows import EncodedRows
@@ -25,7 +25,7 @@ def test_of_a_linear_model_it_is_a_line_of_the_columns_slope() -> None:
     curve = curve_of(model, table, "x2")
     assert curve.values is not None
     assert curve.outputs == ("y",)
-    slope = 4.0 * model.parameters.named["output.weight"][2, 0]  # 4 is the target's scale, 1 the column's
+    slope = 4.0 * model.parameters.by_name["output.weight"][2, 0]  # 4 is the target's scale, 1 the column's
     np.testing.assert_allclose(np.diff(curve.predictions[:, 0]), slope * np.diff(curve.values))
     middle = table.frame["x2"].mean()
     at_the_mean = np.interp(middle, curve.values, curve.predictions[:, 0])  # type: ignore[arg-type]
@@ -96,7 +96,7 @@ def test_a_column_without_a_number_has_no_points() -> None:
 
 def test_of_two_classes_the_second_is_shown_and_of_more_all() -> None:
     assert curve_of(model_of(target=CLASSES), table_of(9), "x1").outputs == ("yes",)
-    three = ClassTarget(name="t", labels=("a", "b", "c"))
+    three = ClassificationTarget(name="t", labels=("a", "b", "c"))
     curve = curve_of(model_of(target=three), table_of(9), "x1")
     assert curve.outputs == three.labels
     np.testing.assert_allclose(curve.predictions.sum(axis=1), 1.0)

@@ -8,25 +8,25 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.data.encoders.target import ClassTarget, NumberTarget
+from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.inspection.encoded_rows import EncodedRows
 from nncli.inspection.permutation_importance import Importance, Judge, by_change, importances
 from nncli.model import Model
-from nncli.nn.losses import CrossEntropy, Huber, Loss, Mae, Mse, Poisson, Quantile
+from nncli.nn.losses import MAE, MSE, CrossEntropy, Huber, Loss, Poisson, Quantile
 from tests.commands.explained import CLASSES, X2, ensemble_of, model_of, table_of
 
 A = X2.model_copy(update={"name": "a"})
 B = X2.model_copy(update={"name": "b"})
 UNUSED = X2.model_copy(update={"name": "unused"})
-PLAIN = NumberTarget(names=("y",), centers=(0.0,), scales=(1.0,))
+PLAIN = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
 
 
-def linear(*weights: float, loss: Loss | None = None, target: NumberTarget | ClassTarget = PLAIN) -> Model:
+def linear(*weights: float, loss: Loss | None = None, target: RegressionTarget | ClassificationTarget = PLAIN) -> Model:
     model = model_of(target=target, columns=(A, B, UNUSED), loss=loss)
-    model.parameters.named["output.weight"][:, 0] = [*weights, 0.0]
-    model.parameters.named["output.bias"][...] = 0.0
+    model.parameters.by_name["output.weight"][:, 0] = [*weights, 0.0]
+    model.parameters.by_name["output.bias"][...] = 0.0
     return model
 
 
@@ -137,8 +137,8 @@ def test_the_same_seed_gives_the_same_bits() -> None:
 def test_less_accuracy_is_worse_and_so_is_more_loss() -> None:
     table = table_of(200)
     model = model_of(target=CLASSES, columns=(X2.model_copy(update={"name": "x1"}),))
-    model.parameters.named["output.weight"][...] = 2.0
-    model.parameters.named["output.bias"][...] = -2.0
+    model.parameters.by_name["output.weight"][...] = 2.0
+    model.parameters.by_name["output.bias"][...] = -2.0
     (one,) = found_of(model, table, metric="accuracy").values()
     assert one.metric_worsening > 0.1
     assert one.low > 0.0
@@ -147,8 +147,8 @@ def test_less_accuracy_is_worse_and_so_is_more_loss() -> None:
 @pytest.mark.parametrize(
     ("loss", "name", "y", "predicted", "expected"),
     [
-        (Mse(), "squared_error", 1.0, 3.0, 4.0),
-        (Mae(), "absolute_error", 1.0, 3.0, 2.0),
+        (MSE(), "squared_error", 1.0, 3.0, 4.0),
+        (MAE(), "absolute_error", 1.0, 3.0, 2.0),
         (Huber(delta=1.0), "huber", 1.0, 8.0, 4.0 * (7.0 - 2.0)),  # the 1 is of standard deviations, which are 4
         (Huber(delta=1.0), "huber", 1.0, 3.0, 2.0),
         (Quantile(q=0.9), "pinball", 1.0, 3.0, 0.2),
@@ -157,7 +157,7 @@ def test_less_accuracy_is_worse_and_so_is_more_loss() -> None:
     ],
 )
 def test_losses_are_in_the_persons_units(loss: Loss, name: str, y: float, predicted: float, expected: float) -> None:
-    target = NumberTarget(names=("y",), centers=(5.0,), scales=(4.0,))
+    target = RegressionTarget(names=("y",), centers=(5.0,), scales=(4.0,))
     judge = Judge(model_of(target=target, loss=loss), np.array([[y]]), "rmse")
     assert judge.loss_name == name
     assert judge.losses(np.array([[predicted]])) == pytest.approx([expected])
@@ -172,7 +172,7 @@ def test_the_loss_of_classes_is_that_of_the_probability_of_the_true_one() -> Non
 
 
 def test_several_targets_count_each_in_its_own_spread() -> None:
-    target = NumberTarget(names=("y", "z"), centers=(0.0, 0.0), scales=(4.0, 100.0))
+    target = RegressionTarget(names=("y", "z"), centers=(0.0, 0.0), scales=(4.0, 100.0))
     judge = Judge(model_of(target=target), np.array([[0.0, 0.0]]), "rmse")
     assert judge.losses(np.array([[4.0, 300.0]])) == pytest.approx([(1.0 + 9.0) / 2.0])
 

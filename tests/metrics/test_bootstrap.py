@@ -9,13 +9,13 @@ import pytest
 from numpy.typing import NDArray
 
 from nncli.metrics.bootstrap import (
-    Resampling,
-    class_samples,
-    mean_samples,
-    number_samples,
+    BootstrapResampler,
+    bootstrap_classification,
+    bootstrap_means,
+    bootstrap_regression,
 )
-from nncli.metrics.classification import score_classes
-from nncli.metrics.regression import score_numbers
+from nncli.metrics.classification import classification_scores
+from nncli.metrics.regression import regression_scores
 
 
 def probabilities(rng: np.random.Generator, n: int, K: int) -> NDArray[np.float64]:
@@ -34,13 +34,13 @@ def test_a_resample_of_classes_scores_as_its_rows_would(K: int, weighted: bool) 
     n = 40
     y, P = rng.integers(0, K, n), probabilities(rng, n, K)
     weight = rng.random(n) + 0.1 if weighted else None
-    counts = next(Resampling.of(n, 3).counts())[:20]
+    counts = next(BootstrapResampler.of(n, 3).counts())[:20]
     labels = tuple(map(str, range(K)))
     with np.errstate(all="ignore"):
-        found = class_samples(y, P, weight, counts)
+        found = bootstrap_classification(y, P, weight, counts)
     for row, drawn in zip(found, counts, strict=True):
         w = drawn if weight is None else drawn * weight
-        assert row == pytest.approx(as_floats(score_classes(y, P, labels, w).headline()), rel=1e-9, nan_ok=True)
+        assert row == pytest.approx(as_floats(classification_scores(y, P, labels, w).scalars()), rel=1e-9, nan_ok=True)
 
 
 @pytest.mark.parametrize(("quantile", "weighted"), list(product([None, 0.3], [False, True])))
@@ -50,26 +50,26 @@ def test_a_resample_of_numbers_scores_as_its_rows_would(quantile: float | None, 
     y = rng.normal(5, 1, n)
     prediction = y + rng.normal(0, 0.3, n)
     weight = rng.random(n) + 0.1 if weighted else None
-    counts = next(Resampling.of(n, 4).counts())[:20]
-    found = number_samples(y, prediction, weight, quantile, counts)
+    counts = next(BootstrapResampler.of(n, 4).counts())[:20]
+    found = bootstrap_regression(y, prediction, weight, quantile, counts)
     for row, drawn in zip(found, counts, strict=True):
         w = drawn if weight is None else drawn * weight
-        assert row == pytest.approx(as_floats(score_numbers("y", y, prediction, w, quantile).headline()), rel=1e-9)
+        assert row == pytest.approx(as_floats(regression_scores("y", y, prediction, w, quantile).scalars()), rel=1e-9)
 
 
 def test_what_is_undefined_is_not_a_number() -> None:
     y = np.array([0.0, 0.0, 0.0])
-    found = number_samples(y, y + 1, None, None, np.ones((1, 3)))
+    found = bootstrap_regression(y, y + 1, None, None, np.ones((1, 3)))
     assert np.isnan(found[0, 3:]).all()  # no spread, and no fraction of nothing
     with np.errstate(all="ignore"):
-        one_class = class_samples(np.zeros(3, int), np.full((3, 2), 0.5), None, np.ones((1, 3)))
+        one_class = bootstrap_classification(np.zeros(3, int), np.full((3, 2), 0.5), None, np.ones((1, 3)))
     assert np.isnan(one_class[0, 3])
-    assert Resampling.of(3, 0).interval(np.full(1000, np.nan), 0.0) is None
+    assert BootstrapResampler.of(3, 0).interval(np.full(1000, np.nan), 0.0) is None
 
 
 def test_the_interval_of_a_mean_is_that_of_the_normal_distribution() -> None:
     x = np.random.default_rng(0).normal(10, 2, 2_000)
-    sampling = Resampling.of(len(x), 0)
+    sampling = BootstrapResampler.of(len(x), 0)
     samples = sampling.samples(lambda counts: counts @ x[:, None] / counts.sum(axis=1, keepdims=True))[:, 0]
     interval = sampling.interval(samples, x.mean())
     assert interval is not None
@@ -80,7 +80,7 @@ def test_the_interval_of_a_mean_is_that_of_the_normal_distribution() -> None:
 
 def test_of_many_rows_some_are_drawn_from_and_the_interval_is_that_of_all() -> None:
     x = np.random.default_rng(0).normal(10, 2, 40_000)
-    sampling = Resampling.of(len(x), 0, most=2_500)
+    sampling = BootstrapResampler.of(len(x), 0, most=2_500)
     own = x[sampling.rows]
     samples = sampling.samples(lambda counts: counts @ own[:, None] / counts.sum(axis=1, keepdims=True))[:, 0]
     interval = sampling.interval(samples, x.mean())
@@ -91,7 +91,7 @@ def test_of_many_rows_some_are_drawn_from_and_the_interval_is_that_of_all() -> N
 
 
 def test_two_rows_are_drawn_as_often_as_chance_has_it() -> None:
-    counts = np.concatenate(list(Resampling.of(2, 0).counts()))
+    counts = np.concatenate(list(BootstrapResampler.of(2, 0).counts()))
     assert counts.shape == (1_000, 2)
     assert (counts.sum(axis=1) == 2).all()
     assert np.mean(counts[:, 0] == 2) == pytest.approx(0.25, abs=0.05)
@@ -99,19 +99,19 @@ def test_two_rows_are_drawn_as_often_as_chance_has_it() -> None:
 
 def test_rows_of_a_group_are_drawn_together() -> None:
     groups = np.array([7, 7, 3, 9, 9, 9])
-    for counts in Resampling.of(6, 0, groups).counts():
+    for counts in BootstrapResampler.of(6, 0, groups).counts():
         assert (counts[:, 0] == counts[:, 1]).all()
         assert (counts[:, 3] == counts[:, 4]).all()
         assert (counts[:, [0, 2, 3]].sum(axis=1) == 3).all()
 
 
 def test_one_row_or_one_group_has_no_interval() -> None:
-    assert Resampling.of(1, 0).interval(np.ones(1_000), 1.0) is None
-    assert Resampling.of(3, 0, np.zeros(3, np.int64)).interval(np.ones(1_000), 1.0) is None
+    assert BootstrapResampler.of(1, 0).interval(np.ones(1_000), 1.0) is None
+    assert BootstrapResampler.of(3, 0, np.zeros(3, np.int64)).interval(np.ones(1_000), 1.0) is None
 
 
 def test_the_same_seed_draws_the_same_rows() -> None:
-    first, second, other = (np.concatenate(list(Resampling.of(50, seed).counts())) for seed in (1, 1, 2))
+    first, second, other = (np.concatenate(list(BootstrapResampler.of(50, seed).counts())) for seed in (1, 1, 2))
     assert (first == second).all()
     assert (first != other).any()
 
@@ -120,8 +120,8 @@ def test_the_means_of_segments_are_those_of_their_rows() -> None:
     values = np.array([1.0, 2.0, 3.0, 10.0])
     members = np.array([[1.0, 0], [1, 0], [0, 1], [0, 1]])
     counts = np.array([[1.0, 3, 0, 0], [0, 0, 1, 1]])
-    found = mean_samples(values, None, members, counts)
+    found = bootstrap_means(values, None, members, counts)
     assert found[0, 0] == 7 / 4
     assert found[1, 1] == 6.5
     assert np.isnan([found[0, 1], found[1, 0]]).all()
-    assert mean_samples(values, np.array([1.0, 1, 3, 1]), members, counts)[1, 1] == 19 / 4
+    assert bootstrap_means(values, np.array([1.0, 1, 3, 1]), members, counts)[1, 1] == 19 / 4

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from nncli.metrics.calibration import (
-    HOTTEST,
+    MAX_TEMPERATURE,
     apply_temperature,
     calibrate,
     calibrated_log_loss,
@@ -16,7 +16,7 @@ from nncli.metrics.calibration import (
 from nncli.metrics.classification import calibration_error, log_loss
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-TEMPERATURES = st.floats(1 / HOTTEST, HOTTEST)
+TEMPERATURES = st.floats(1 / MAX_TEMPERATURE, MAX_TEMPERATURE)
 
 
 def softmax(Z: Array) -> Array:
@@ -45,7 +45,10 @@ def test_no_temperature_of_a_grid_is_better(K: int, sure: float, seed: int) -> N
     weight = np.random.default_rng(seed).integers(0, 3, 60).astype(np.float64)
     assume(weight.any())
     least = smoothed_log_loss(y, apply_temperature(P, fit_temperature(P, y, weight)), weight)
-    grid = [smoothed_log_loss(y, apply_temperature(P, T), weight) for T in np.geomspace(1 / HOTTEST, HOTTEST, 60)]
+    grid = [
+        smoothed_log_loss(y, apply_temperature(P, T), weight)
+        for T in np.geomspace(1 / MAX_TEMPERATURE, MAX_TEMPERATURE, 60)
+    ]
     assert least <= min(*grid, smoothed_log_loss(y, P, weight)) + 1e-9
     assert calibrated_log_loss(y, P, weight) == least
 
@@ -76,7 +79,7 @@ def test_a_row_of_weight_2_counts_as_two() -> None:
 
 def test_rows_that_are_all_wrong_lead_to_the_end() -> None:
     P = np.array([[0.4, 0.6], [0.3, 0.7], [0.45, 0.55]])
-    assert fit_temperature(P, np.array([0, 0, 0])) == pytest.approx(HOTTEST, rel=1e-6)
+    assert fit_temperature(P, np.array([0, 0, 0])) == pytest.approx(MAX_TEMPERATURE, rel=1e-6)
 
 
 @pytest.mark.parametrize("n", [3, 30, 300])

@@ -24,9 +24,9 @@ from nncli.metrics.registry import (
     REGRESSION_METRICS,
     ClassScore,
     classification_metric,
+    classification_scores,
     regression_metric,
-    score_classes,
-    score_numbers,
+    regression_scores,
 )
 
 quickly = settings(max_examples=60, deadline=None)
@@ -118,7 +118,7 @@ def test_scores_of_the_predicted_class_agree_with_scikit_learn(case: Classified)
 def test_confusion_and_classes_agree_with_scikit_learn(case: Classified) -> None:
     guess, codes = case.P.argmax(axis=1), np.arange(case.K)
     for weight in weights(case.counts):
-        scores = score_classes(case.y, case.P, case.labels, weight)
+        scores = classification_scores(case.y, case.P, case.labels, weight)
         confusion = their(theirs.confusion_matrix, case.y, guess, labels=codes, sample_weight=weight)
         assert_same(scores.confusion, confusion)
         options = {"labels": codes, "zero_division": 0, "sample_weight": weight}
@@ -213,7 +213,7 @@ def test_float32_probabilities_are_scored_in_float64(case: Classified) -> None:
 def test_two_classes_by_hand() -> None:
     y = np.array([0, 0, 1, 1])
     P = np.array([[0.9, 0.1], [0.4, 0.6], [0.4, 0.6], [0.2, 0.8]])
-    scores = score_classes(y, P, ("no", "yes"))
+    scores = classification_scores(y, P, ("no", "yes"))
     assert scores.rows == 4
     assert scores.confusion == ((1, 1), (0, 2))
     assert scores.per_class == (ClassScore("no", 1.0, 0.5, 2 / 3, 2), ClassScore("yes", 2 / 3, 1.0, 0.8, 2))
@@ -230,7 +230,7 @@ def test_two_classes_by_hand() -> None:
 def test_three_classes_by_hand() -> None:
     y = np.array([0, 1, 2])
     P = np.array([[0.5, 0.25, 0.25], [0.5, 0.25, 0.25], [0.0, 0.0, 1.0]])
-    scores = score_classes(y, P, ("a", "b", "c"))
+    scores = classification_scores(y, P, ("a", "b", "c"))
     assert scores.brier == pytest.approx((0.375 + 0.875 + 0) / 3)
     assert scores.roc_auc == pytest.approx((0.75 + 0.75 + 1) / 3)
     assert scores.balanced_accuracy == pytest.approx(2 / 3)
@@ -239,9 +239,9 @@ def test_three_classes_by_hand() -> None:
 
 def test_one_class_alone_has_no_area_and_no_infinite_loss() -> None:
     y, P = np.array([0, 0]), np.array([[0.0, 1.0], [1.0, 0.0]])
-    scores = score_classes(y, P, ("a", "b"))
+    scores = classification_scores(y, P, ("a", "b"))
     assert scores.roc_auc is None
-    assert ("roc_auc", None) in scores.headline()
+    assert ("roc_auc", None) in scores.scalars()
     assert math.isnan(classification_metric("roc_auc")(y, P, None))
     assert scores.log_loss == pytest.approx(-math.log(np.finfo(float).eps) / 2)
     assert scores.balanced_accuracy == 0.5
@@ -262,10 +262,10 @@ def test_too_sure_in_one_bin_does_not_make_up_for_too_modest_in_another() -> Non
 
 def test_every_score_of_classes_is_weighted() -> None:
     y, P = np.array([0, 1, 2, 1]), np.array([[0.7, 0.2, 0.1], [0.5, 0.4, 0.1], [0.2, 0.1, 0.7], [0.1, 0.3, 0.6]])
-    weighted = score_classes(y, P, ("a", "b", "c"), np.array([1.0, 3.0, 2.0, 0.0]))
+    weighted = classification_scores(y, P, ("a", "b", "c"), np.array([1.0, 3.0, 2.0, 0.0]))
     repeated = [0, 1, 1, 1, 2, 2]
-    plain = score_classes(y[repeated], P[repeated], ("a", "b", "c"))
-    for (name, value), (_, wanted) in zip(weighted.headline(), plain.headline(), strict=True):
+    plain = classification_scores(y[repeated], P[repeated], ("a", "b", "c"))
+    for (name, value), (_, wanted) in zip(weighted.scalars(), plain.scalars(), strict=True):
         assert value == pytest.approx(wanted), name
     assert weighted.per_class == plain.per_class
     assert weighted.confusion == plain.confusion
@@ -275,7 +275,7 @@ def test_counts_are_whole_numbers_until_there_are_weights() -> None:
     y, P = np.array([0, 1]), np.array([[1.0, 0.0], [1.0, 0.0]])
     assert ours.confusion_matrix(y, P).dtype == np.int64
     assert ours.confusion_matrix(y, P, np.array([0.5, 2.0])).tolist() == [[0.5, 0.0], [2.0, 0.0]]
-    assert repr(score_classes(y, P, ("a", "b")).confusion) == "((1, 0), (1, 0))"
+    assert repr(classification_scores(y, P, ("a", "b")).confusion) == "((1, 0), (1, 0))"
 
 
 # ------------------------------------------------------------------------------------------- numbers
@@ -333,7 +333,7 @@ def test_a_weight_stands_for_that_many_rows_of_a_number(case: Numbers) -> None:
 
 def test_numbers_by_hand() -> None:
     y, prediction = np.array([1.0, 2.0, 4.0, 5.0]), np.array([1.0, 3.0, 2.0, 8.0])
-    scores = score_numbers("price", y, prediction, quantile=0.75)
+    scores = regression_scores("price", y, prediction, quantile=0.75)
     assert scores.target == "price"
     assert scores.rmse == pytest.approx(math.sqrt(14 / 4))
     assert scores.mae == 1.5
@@ -346,11 +346,11 @@ def test_numbers_by_hand() -> None:
 @pytest.mark.parametrize("quantile", [None, 0.75])
 def test_every_score_of_numbers_is_weighted(quantile: float | None) -> None:
     y, prediction = np.array([1.0, 2.0, 4.0, 5.0]), np.array([1.0, 3.0, 2.0, 8.0])
-    weighted = score_numbers("t", y, prediction, np.array([1.0, 3.0, 1.0, 0.0]), quantile)
+    weighted = regression_scores("t", y, prediction, np.array([1.0, 3.0, 1.0, 0.0]), quantile)
     repeated = [0, 1, 1, 1, 2]
     for (name, value), (_, wanted) in zip(
-        weighted.headline(),
-        score_numbers("t", y[repeated], prediction[repeated], None, quantile).headline(),
+        weighted.scalars(),
+        regression_scores("t", y[repeated], prediction[repeated], None, quantile).scalars(),
         strict=True,
     ):
         assert value == pytest.approx(wanted), name
@@ -383,21 +383,21 @@ def test_float32_errors_are_taken_in_float64() -> None:
 
 
 def test_names_are_those_of_the_scores() -> None:
-    classes = score_classes(np.array([0, 1]), np.array([[0.7, 0.3], [0.4, 0.6]]), ("a", "b"))
-    assert (*(name for name, _ in classes.headline()), "calibrated_log_loss") == CLASSIFICATION_METRICS
-    assert all(getattr(classes, name) == value for name, value in classes.headline())
+    classes = classification_scores(np.array([0, 1]), np.array([[0.7, 0.3], [0.4, 0.6]]), ("a", "b"))
+    assert (*(name for name, _ in classes.scalars()), "calibrated_log_loss") == CLASSIFICATION_METRICS
+    assert all(getattr(classes, name) == value for name, value in classes.scalars())
     for quantile, more in ((None, ()), (0.5, ("pinball",))):
-        found = score_numbers("y", np.array([1.0, 2.0]), np.array([1.0, 3.0]), quantile=quantile)
-        assert tuple(name for name, _ in found.headline()) == (*REGRESSION_METRICS, *more)
-        assert all(getattr(found, name) == value for name, value in found.headline())
+        found = regression_scores("y", np.array([1.0, 2.0]), np.array([1.0, 3.0]), quantile=quantile)
+        assert tuple(name for name, _ in found.scalars()) == (*REGRESSION_METRICS, *more)
+        assert all(getattr(found, name) == value for name, value in found.scalars())
 
 
 def test_one_metric_by_name_is_the_one_in_the_scores() -> None:
     y, P = np.array([0, 1, 1]), np.array([[0.7, 0.3], [0.4, 0.6], [0.8, 0.2]])
-    for name, value in score_classes(y, P, ("a", "b")).headline():
+    for name, value in classification_scores(y, P, ("a", "b")).scalars():
         assert classification_metric(name)(y, P, None) == value
     t, prediction = np.array([1.0, 2.0, 4.0]), np.array([1.0, 3.0, 2.0])
-    for name, value in score_numbers("t", t, prediction).headline():
+    for name, value in regression_scores("t", t, prediction).scalars():
         assert regression_metric(name)(t, prediction, None) == value
 
 

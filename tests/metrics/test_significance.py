@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.metrics.bootstrap import MOST_ROWS
-from nncli.metrics.significance import EXACT, FLIPS, holm, paired, sign_flip
+from nncli.metrics.significance import MAX_EXACT_UNITS, N_PERMUTATIONS, holm_correction, paired_test, sign_flip_test
 
 EIGHTHS = st.integers(-80, 80).map(lambda n: n / 8)
 """Numbers whose sums are exact."""
 
 
 def flips(*sums: float) -> float:
-    return sign_flip(np.array(sums), np.random.default_rng(0))
+    return sign_flip_test(np.array(sums), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(
@@ -35,11 +35,13 @@ def test_few_signs_are_all_thrown(sums: tuple[float, ...], p: float) -> None:
 
 
 def test_the_p_value_is_that_of_scipy() -> None:
-    d = np.random.default_rng(1).normal(0.4, 1, EXACT - 3)
+    d = np.random.default_rng(1).normal(0.4, 1, MAX_EXACT_UNITS - 3)
     exact = scipy.stats.permutation_test((d,), np.sum, permutation_type="samples", n_resamples=np.inf)
     assert flips(*d) == pytest.approx(exact.pvalue)
     many = np.random.default_rng(2).normal(0.15, 1, 200)
-    sampled = scipy.stats.permutation_test((many,), np.sum, permutation_type="samples", n_resamples=FLIPS, rng=3)
+    sampled = scipy.stats.permutation_test(
+        (many,), np.sum, permutation_type="samples", n_resamples=N_PERMUTATIONS, rng=3
+    )
     assert flips(*many) == pytest.approx(sampled.pvalue, abs=0.02)
 
 
@@ -52,7 +54,7 @@ def test_of_very_many_rows_the_test_is_as_exact() -> None:
 
 def test_where_there_is_nothing_to_find_little_is_found() -> None:
     rng = np.random.default_rng(5)
-    found = [sign_flip(rng.normal(size=9), rng) for _ in range(400)]
+    found = [sign_flip_test(rng.normal(size=9), rng) for _ in range(400)]
     assert np.mean(np.array(found) <= 0.05) <= 0.08
     assert 0.4 < np.mean(found) < 0.6
 
@@ -60,7 +62,7 @@ def test_where_there_is_nothing_to_find_little_is_found() -> None:
 @given(st.lists(EIGHTHS, min_size=1, max_size=30))
 def test_the_other_way_round_is_the_same_with_another_sign(values: list[float]) -> None:
     d = np.array(values)
-    one, other = paired(d, None, None, 7), paired(-d, None, None, 7)
+    one, other = paired_test(d, None, None, 7), paired_test(-d, None, None, 7)
     assert other.mean == -one.mean
     assert other.p == one.p
     assert (one.interval is None) == (len(values) == 1)
@@ -70,7 +72,10 @@ def test_the_other_way_round_is_the_same_with_another_sign(values: list[float]) 
 
 def test_rows_of_a_group_are_one_piece_of_evidence() -> None:
     d = np.array([0.5, 1.0, -0.25, 0.75])
-    single, repeated = paired(d, None, None, 0), paired(np.repeat(d, 10), None, np.repeat([3, 1, 8, 5], 10), 0)
+    single, repeated = (
+        paired_test(d, None, None, 0),
+        paired_test(np.repeat(d, 10), None, np.repeat([3, 1, 8, 5], 10), 0),
+    )
     assert repeated.units == single.units == 4
     assert repeated.mean == single.mean
     assert repeated.p == single.p == 4 / 16
@@ -78,21 +83,21 @@ def test_rows_of_a_group_are_one_piece_of_evidence() -> None:
 
 def test_rows_count_with_their_weight() -> None:
     d, weight = np.array([1.0, -1.0, 0.5]), np.array([3.0, 1.0, 0.0])
-    found = paired(d, weight, None, 0)
+    found = paired_test(d, weight, None, 0)
     assert found.mean == 0.5
     assert found.p == 1.0  # 3 - 1 is less than any throw of 3 and 1 gives
 
 
 def test_a_mean_lies_within_its_interval() -> None:
     d = np.random.default_rng(6).normal(1, 1, 400)
-    interval = paired(d, None, None, 0).interval
+    interval = paired_test(d, None, None, 0).interval
     assert interval
     expected = scipy.stats.t.interval(0.95, 399, d.mean(), scipy.stats.sem(d))
     assert (interval.low, interval.high) == pytest.approx(expected, abs=0.02)
 
 
 def test_holms_adjustment_by_hand() -> None:
-    assert holm([0.01, 0.04, 0.03], 3) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.01, 0.02], 6) == pytest.approx([0.06, 0.1])
-    assert holm([0.9], 4) == [1.0]
-    assert holm([], 0) == []
+    assert holm_correction([0.01, 0.04, 0.03], 3) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm_correction([0.01, 0.02], 6) == pytest.approx([0.06, 0.1])
+    assert holm_correction([0.9], 4) == [1.0]
+    assert holm_correction([], 0) == []

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nncli.nn.arrays import LINE, aligned
+from nncli.nn.arrays import CACHE_LINE_BYTES, zeros_aligned
 
 
 @pytest.mark.parametrize("size", [1, 15, 16, 17, 1000, 300_000])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_an_aligned_vector_is_zero_without_gaps_and_begins_with_a_line_of_the_cache(size: int, dtype: type) -> None:
-    vectors = [aligned(size, dtype) for _ in range(5)]
+    vectors = [zeros_aligned(size, dtype) for _ in range(5)]
     for vector in vectors:
         assert vector.shape == (size,)
         assert vector.dtype == dtype
         assert vector.flags.c_contiguous
         assert not vector.any()
-        assert vector.ctypes.data % LINE == 0
+        assert vector.ctypes.data % CACHE_LINE_BYTES == 0

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from nncli.nn.activations import Mish, Relu, Tanh
 from nncli.nn.embeddings import Embedding
-from nncli.nn.initializers import Data, settle_dense
+from nncli.nn.initializers import DataDependent, init_dense_from_data
 from nncli.nn.layers.dense import Dense
-from nncli.nn.layers.parametric import Parametric, Scale
+from nncli.nn.layers.parametric import ParametricActivation, Scale
 from nncli.nn.layers.residual import Residual
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import Periodic, PiecewiseLinear
@@ -24,17 +24,17 @@ Matrix = NDArray[Any]
 
 def settled(network: Network, X: Matrix, codes: Matrix | None = None, seed: int = 0) -> Parameters:
     rng = np.random.default_rng(seed)
-    parameters = network.initialise(rng)
-    network.settle(parameters, X, np.empty((len(X), 0), np.int64) if codes is None else codes, rng)
+    parameters = network.initialize(rng)
+    network.init_from_data(parameters, X, np.empty((len(X), 0), np.int64) if codes is None else codes, rng)
     return parameters
 
 
 def pre_activations(network: Network, parameters: Parameters, X: Matrix) -> list[Matrix]:
     """The Z of every dense layer of a chain, without its bias."""
-    p, out = parameters.named, []
+    p, out = parameters.by_name, []
     for name, layer in network.sequential.named_layers:
         if isinstance(layer, Dense):
-            factor = X.shape[1] ** -0.5 if layer.parametrisation == "ntk" else 1.0
+            factor = X.shape[1] ** -0.5 if layer.parametrization == "ntk" else 1.0
             out.append(factor * X @ p[f"{name}.weight"])
             Z = out[-1] + p.get(f"{name}.bias", 0.0)
             bound = layer.activation.bind(Z) if layer.activation else None
@@ -46,9 +46,9 @@ def pre_activations(network: Network, parameters: Parameters, X: Matrix) -> list
 
 @pytest.mark.parametrize("parametrisation", ["standard", "ntk"])
 def test_every_pre_activation_has_spread_one_the_output_included(parametrisation: Any) -> None:
-    dense = Dense(units=30, activation=Mish(), init=Data(), parametrisation=parametrisation)
+    dense = Dense(units=30, activation=Mish(), init=DataDependent(), parametrization=parametrisation)
     network = network_of(
-        dense, dense, features=5, output_init=Data(), output_parametrisation=parametrisation, outputs=4
+        dense, dense, features=5, output_init=DataDependent(), output_parametrisation=parametrisation, outputs=4
     )
     X = np.random.default_rng(1).normal(3.0, [1.0, 10.0, 0.1, 5.0, 2.0], (700, 5))
     for Z in pre_activations(network, settled(network, X), X):
@@ -56,10 +56,10 @@ def test_every_pre_activation_has_spread_one_the_output_included(parametrisation
 
 
 def test_each_kink_lies_within_the_data() -> None:
-    network = network_of(Dense(units=200, activation=Relu(), init=Data()), features=3)
+    network = network_of(Dense(units=200, activation=Relu(), init=DataDependent()), features=3)
     X = np.random.default_rng(1).normal(5.0, 1.0, (400, 3))  # far from 0, where zero biases would put all the kinks
     parameters = settled(network, X)
-    Z = pre_activations(network, parameters, X)[0] + parameters.named["layers.0.bias"]
+    Z = pre_activations(network, parameters, X)[0] + parameters.by_name["layers.0.bias"]
     on = (Z > 0.0).mean(axis=0)
     assert (on > 0.0).all()
     assert (on < 1.0).all()
@@ -68,7 +68,7 @@ def test_each_kink_lies_within_the_data() -> None:
 
 def test_a_bias_is_minus_a_mean_of_five_rows() -> None:
     X, W, b = np.arange(1.0, 9.0)[:, None], np.ones((1, 1000)), np.empty(1000)
-    settle_dense(W, b, X, 1.0, np.random.default_rng(0))
+    init_dense_from_data(W, b, X, 1.0, np.random.default_rng(0))
     kinks = -b / W[0]  # where x W + b = 0
     assert kinks.min() >= 1.0
     assert kinks.max() <= 8.0
@@ -79,22 +79,24 @@ def test_a_bias_is_minus_a_mean_of_five_rows() -> None:
 @pytest.mark.parametrize("X", [np.zeros((6, 2)), np.full((6, 2), 0.1), np.ones((1, 2))], ids=["0", "0.1", "one row"])
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_units_that_never_vary_keep_their_weights(X: Matrix, precision: Any) -> None:
-    network = Network(features=2, layers=(Dense(units=3, init=Data()),), outputs=1, precision=precision)
+    network = Network(features=2, layers=(Dense(units=3, init=DataDependent()),), outputs=1, precision=precision)
     parameters = settled(network, X)
-    drawn = network.initialise(np.random.default_rng(0))
-    np.testing.assert_array_equal(parameters.named["layers.0.weight"], drawn.named["layers.0.weight"])
+    drawn = network.initialize(np.random.default_rng(0))
+    np.testing.assert_array_equal(parameters.by_name["layers.0.weight"], drawn.by_name["layers.0.weight"])
     assert np.isfinite(parameters.theta).all()
 
 
 def test_what_is_not_to_follow_from_the_data_stays_as_it_was_drawn() -> None:
-    network = network_of(Scale(), Dense(units=3, activation=Tanh()), Parametric(activation=Mish()), features=4)
-    assert not network.needs_data
+    network = network_of(
+        Scale(), Dense(units=3, activation=Tanh()), ParametricActivation(activation=Mish()), features=4
+    )
+    assert not network.needs_data_init
     parameters = settled(network, np.random.default_rng(1).normal(size=(20, 4)))
-    assert parameters.theta.tobytes() == network.initialise(np.random.default_rng(0)).theta.tobytes()
+    assert parameters.theta.tobytes() == network.initialize(np.random.default_rng(0)).theta.tobytes()
 
 
 def test_layers_inside_a_residual_and_behind_embeddings_follow_too() -> None:
-    inside = (Dense(units=8, activation=Tanh(), init=Data()), Dense(units=13, init=Data()))
+    inside = (Dense(units=8, activation=Tanh(), init=DataDependent()), Dense(units=13, init=DataDependent()))
     network = network_of(
         Residual(layers=inside),
         features=5,
@@ -102,26 +104,26 @@ def test_layers_inside_a_residual_and_behind_embeddings_follow_too() -> None:
         numeric_embedding=Periodic(),
         embeddings=(Embedding(name="a", slots=3, width=2),),
     )
-    assert network.needs_data
+    assert network.needs_data_init
     rng = np.random.default_rng(3)
     X, codes = rng.normal(size=(300, 5)), rng.integers(0, 3, (300, 1))
     parameters = settled(network, X, codes)
-    wide = network.bind_inputs(parameters.named, parameters.named, X, codes)
+    wide = network.bind_inputs(parameters.by_name, parameters.by_name, X, codes)
     wide.forward()
-    Z = wide.Y @ parameters.named["layers.0.layers.0.weight"]
+    Z = wide.Y @ parameters.by_name["layers.0.layers.0.weight"]
     np.testing.assert_allclose(Z.std(axis=0), 1.0, rtol=1e-12)
-    H = np.tanh(Z + parameters.named["layers.0.layers.0.bias"])
-    np.testing.assert_allclose((H @ parameters.named["layers.0.layers.1.weight"]).std(axis=0), 1.0, rtol=1e-12)
+    H = np.tanh(Z + parameters.by_name["layers.0.layers.0.bias"])
+    np.testing.assert_allclose((H @ parameters.by_name["layers.0.layers.1.weight"]).std(axis=0), 1.0, rtol=1e-12)
 
 
 def test_a_layer_without_a_bias_follows_without_one() -> None:
-    network = network_of(Dense(units=3, bias=False, init=Data()), features=2)
+    network = network_of(Dense(units=3, bias=False, init=DataDependent()), features=2)
     X = np.random.default_rng(0).normal(size=(50, 2))
     np.testing.assert_allclose(pre_activations(network, settled(network, X), X)[0].std(axis=0), 1.0, rtol=1e-12)
 
 
 def test_the_edges_of_bins_follow_though_no_dense_layer_does() -> None:
     network = network_of(features=2, numeric=(1,), numeric_embedding=PiecewiseLinear(bins=4, width=2))
-    assert network.needs_data
+    assert network.needs_data_init
     X = np.stack([np.zeros(101), np.linspace(0.0, 100.0, 101)], axis=1)
-    np.testing.assert_allclose(settled(network, X).named["numeric.edges"], [[0.0, 25.0, 50.0, 75.0, 100.0]])
+    np.testing.assert_allclose(settled(network, X).by_name["numeric.edges"], [[0.0, 25.0, 50.0, 75.0, 100.0]])

@@ -16,11 +16,11 @@ from tests.nn.networks import network_of
 
 def entrance(network: Network, rows: int = 4) -> tuple[Any, Any, Any, Any]:
     rng = np.random.default_rng(0)
-    parameters = network.initialise(rng)
+    parameters = network.initialize(rng)
     X = rng.normal(size=(rows, network.features))
     codes = np.stack([rng.integers(e.slots, size=rows) for e in network.embeddings] or [np.zeros(rows, int)], 1)
     codes = codes[:, : len(network.embeddings)]
-    bound = network.bind_inputs(parameters.named, parameters.gradients, X, codes, needs_dX=True)
+    bound = network.bind_inputs(parameters.by_name, parameters.gradients, X, codes, needs_dX=True)
     bound.forward()
     return bound, parameters, X, codes
 
@@ -33,7 +33,7 @@ def test_with_nothing_to_embed_the_input_is_X_itself() -> None:
     ):
         bound, parameters, X, _ = entrance(network)
         assert bound.Y is X
-        assert network.inputs == 3
+        assert network.input_width == 3
         assert not any(name.startswith("numeric") for name in parameters.named)
 
 
@@ -42,7 +42,7 @@ def test_embedded_numbers_come_first_then_the_other_features_then_categories() -
         features=4, numeric=(1, 3), numeric_embedding=Periodic(), embeddings=(Embedding(name="a", slots=3, width=2),)
     )
     bound, parameters, X, codes = entrance(network)
-    assert bound.Y.shape == (4, network.inputs) == (4, 2 * 4 + 2 + 2)
+    assert bound.Y.shape == (4, network.input_width) == (4, 2 * 4 + 2 + 2)
     np.testing.assert_array_equal(bound.Y[:, [3, 7]], X[:, [1, 3]])  # each embedding ends with x itself
     np.testing.assert_array_equal(bound.Y[:, [8, 9]], X[:, [0, 2]])
     np.testing.assert_array_equal(bound.Y[:, 10:], parameters.named["embeddings.a"][codes[:, 0]])
@@ -50,7 +50,7 @@ def test_embedded_numbers_come_first_then_the_other_features_then_categories() -
 
 def test_the_names_of_the_parameters() -> None:
     network = network_of(features=2, numeric=(0,), numeric_embedding=Periodic(frequencies=5, width=3))
-    shapes = {name: a.shape for name, a in network.initialise(np.random.default_rng(0)).named.items()}
+    shapes = {name: a.shape for name, a in network.initialize(np.random.default_rng(0)).by_name.items()}
     assert shapes == {
         "numeric.frequency": (1, 5),
         "numeric.phase": (1, 5),
@@ -80,7 +80,7 @@ def test_a_vector_gets_the_sum_of_the_gradients_of_its_rows() -> None:
 @pytest.mark.parametrize(("std", "expected"), [(None, 0.25), (1.0, 1.0), (0.5, 0.5)])
 def test_vectors_start_with_the_spread_asked_for(std: float | None, expected: float) -> None:
     network = network_of(embeddings=(Embedding(name="a", slots=2000, width=16, std=std),))
-    E = network.initialise(np.random.default_rng(0)).named["embeddings.a"]
+    E = network.initialize(np.random.default_rng(0)).by_name["embeddings.a"]
     assert float(E.std()) == pytest.approx(expected, rel=0.02)
 
 
@@ -94,4 +94,4 @@ def test_a_network_of_before_is_read_as_it_was() -> None:
     text = '{"features":2,"embeddings":[{"name":"a","slots":3,"width":2}],"layers":[{"type":"dense","units":4,\
 "activation":null,"bias":true,"init":null}],"outputs":1,"output_activation":null,"precision":"float32"}'
     network = Network.model_validate_json(text)
-    assert (network.inputs, network.numeric, network.numeric_embedding) == (4, (), None)
+    assert (network.input_width, network.numeric, network.numeric_embedding) == (4, (), None)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from nncli.nn.activations import ActivationBase, Tanh
-from nncli.nn.arrays import Array, Bound
+from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.embeddings import Embedding
-from nncli.nn.gradcheck import GradientCheck, gradient_error
+from nncli.nn.gradcheck import GradientCheck, gradcheck
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
-from nncli.nn.losses import BoundLoss, LossBase, Mae, Mse
+from nncli.nn.losses import MAE, MSE, BoundLoss, LossBase
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 
@@ -28,7 +28,7 @@ class WrongTanh(ActivationBase):
     type: Literal["wrong_tanh"] = "wrong_tanh"
     missing: float
 
-    def bind(self, Z: Array, *, in_place: bool = False) -> Bound:
+    def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
         Y = np.empty_like(Z)
 
         def forward() -> None:
@@ -37,13 +37,13 @@ class WrongTanh(ActivationBase):
         def backward(dY: Array) -> Array:
             return np.multiply(dY, 1.0 - (1.0 - self.missing) * Y * Y, out=dY)
 
-        return Bound(Y, forward, backward)
+        return BoundLayer(Y, forward, backward)
 
 
 class WrongWeights(Dense):
     """A dense layer whose gradient of the weights is a hundredth too long."""
 
-    def bind(self, p: Any, g: Any, X: Array, **options: Any) -> Bound:
+    def bind(self, p: Any, g: Any, X: Array, **options: Any) -> BoundLayer:
         bound, dW = super().bind(p, g, X, **options), g["weight"]
 
         def backward(dY: Array) -> Array:
@@ -51,7 +51,7 @@ class WrongWeights(Dense):
             np.multiply(dW, 1.01, out=dW)
             return dX
 
-        return Bound(bound.Y, bound.forward, backward)
+        return BoundLayer(bound.Y, bound.forward, backward)
 
 
 class HalfMse(LossBase):
@@ -60,7 +60,7 @@ class HalfMse(LossBase):
     type: Literal["half_mse"] = "half_mse"
 
     def bind(self, Z: Array, y: Any, w: Array | None, *, batch: int | None = None) -> BoundLoss:
-        whole = Mse().bind(Z, y, w, batch=batch)
+        whole = MSE().bind(Z, y, w, batch=batch)
         return BoundLoss(lambda: whole.forward() / 2.0, whole.backward)
 
 
@@ -74,12 +74,12 @@ def network_of(*layers: Any, **options: Any) -> Network:
 def check(network: Network, loss: LossBase, *, rows: int = 5, seed: int = 0, **options: Any) -> GradientCheck:
     rng = np.random.default_rng(seed)
     X, y = rng.normal(size=(rows, network.features)), rng.normal(size=(rows, network.outputs))
-    return gradient_error(network, loss, parameters_of(network), X, y, **options)
+    return gradcheck(network, loss, parameters_of(network), X, y, **options)
 
 
 def parameters_of(network: Network) -> Parameters:
     rng = np.random.default_rng(3)
-    parameters = network.initialise(rng)
+    parameters = network.initialize(rng)
     parameters.theta[...] = rng.normal(0.0, 0.5, parameters.theta.shape)
     return parameters
 
@@ -90,23 +90,23 @@ def dense_with(activation: Any) -> Dense:
 
 
 def test_a_right_gradient_passes_with_every_coordinate_compared() -> None:
-    found = check(network_of(Dense(units=4, activation=Tanh())), Mse())
+    found = check(network_of(Dense(units=4, activation=Tanh())), MSE())
     assert found.error <= RIGHT
     assert found.compared == 3 * 4 + 4 + 4 * 2 + 2 + 5 * 3  # two dense layers and the numbers of the input
-    assert found.kinks == 0
+    assert found.n_nonsmooth == 0
 
 
 @pytest.mark.parametrize("missing", [1.0, 0.1, 0.01])
 def test_a_wrong_derivative_of_an_activation_is_found(missing: float) -> None:
-    assert check(network_of(dense_with(WrongTanh(missing=missing))), Mse()).error > 1e-4
+    assert check(network_of(dense_with(WrongTanh(missing=missing))), MSE()).error > 1e-4
 
 
 def test_the_wrong_activation_passes_where_it_is_right() -> None:
-    assert check(network_of(dense_with(WrongTanh(missing=0.0))), Mse()).error <= RIGHT
+    assert check(network_of(dense_with(WrongTanh(missing=0.0))), MSE()).error <= RIGHT
 
 
 def test_weights_wrong_by_a_hundredth_are_found() -> None:
-    assert check(network_of(WrongWeights(units=4), Dense(units=4)), Mse()).error > WRONG
+    assert check(network_of(WrongWeights(units=4), Dense(units=4)), MSE()).error > WRONG
 
 
 def test_a_loss_that_is_not_what_its_gradient_minimises_is_found() -> None:
@@ -117,11 +117,11 @@ def test_a_kink_is_counted_and_not_held_against_the_gradient() -> None:
     network = network_of()
     parameters = parameters_of(network)
     X = np.random.default_rng(0).normal(size=(4, 3))
-    y = X @ parameters.named["output.weight"] + parameters.named["output.bias"] + 0.5
+    y = X @ parameters.by_name["output.weight"] + parameters.by_name["output.bias"] + 0.5
     y[0, 0] -= 0.5 - 1e-5  # one residual within a step of the kink of |d|
-    found = gradient_error(network, Mae(), parameters, X, y)
+    found = gradcheck(network, MAE(), parameters, X, y)
     # on the way of this residual lie 3 weights and 1 bias of the first output and 3 numbers of the first row
-    assert found.kinks == 7
+    assert found.n_nonsmooth == 7
     assert found.compared == parameters.theta.size + X.size - 7
     assert found.error <= RIGHT
 
@@ -134,7 +134,7 @@ def test_parameters_input_and_statistics_are_left_as_they_were() -> None:
     X, y, w = rng.normal(size=(6, 3)), rng.normal(size=(6, 2)), rng.uniform(0.5, 1.5, 6)
     held = (parameters.theta, parameters.statistics, X, y, w)
     before = [a.copy() for a in held]
-    gradient_error(network, Mse(), parameters, X, y, weights=w)
+    gradcheck(network, MSE(), parameters, X, y, weights=w)
     for a, b in zip(held, before, strict=True):
         assert a.tobytes() == b.tobytes()
 
@@ -143,16 +143,16 @@ def test_the_gradient_found_is_left_in_the_parameters() -> None:
     network = network_of()
     parameters = parameters_of(network)
     X, y = np.ones((1, 3)), np.zeros((1, 2))
-    gradient_error(network, Mse(), parameters, X, y)
-    z = np.ones(3) @ parameters.named["output.weight"] + parameters.named["output.bias"]
+    gradcheck(network, MSE(), parameters, X, y)
+    z = np.ones(3) @ parameters.by_name["output.weight"] + parameters.by_name["output.bias"]
     np.testing.assert_allclose(parameters.gradients["output.bias"], z)  # mean of z² over two outputs
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_the_same_dropout_mask_is_drawn_for_every_difference(rate: float) -> None:
-    found = check(network_of(Dense(units=8, activation=Tanh()), Dropout(rate=rate)), Mse(), seed=4)
+    found = check(network_of(Dense(units=8, activation=Tanh()), Dropout(rate=rate)), MSE(), seed=4)
     assert found.error <= RIGHT
-    assert found.kinks == 0
+    assert found.n_nonsmooth == 0
 
 
 def test_the_seed_chooses_the_mask() -> None:
@@ -161,7 +161,7 @@ def test_the_seed_chooses_the_mask() -> None:
     X, y = np.ones((3, 3)), np.zeros((3, 2))
     gradients = []
     for seed in (0, 0, 1):
-        gradient_error(network, Mse(), parameters, X, y, seed=seed)
+        gradcheck(network, MSE(), parameters, X, y, seed=seed)
         gradients.append(parameters.grad.tobytes())
     assert gradients[0] == gradients[1] != gradients[2]
 
@@ -177,7 +177,7 @@ def test_codes_and_weights_reach_the_network_and_the_loss() -> None:
     parameters = parameters_of(network)
     X, y = np.ones((3, 3)), np.zeros((3, 2))
     codes, w = np.array([[2], [2], [3]]), np.array([1.0, 2.0, 0.0])
-    found = gradient_error(network, Mse(), parameters, X, y, codes=codes, weights=w)
+    found = gradcheck(network, MSE(), parameters, X, y, codes=codes, weights=w)
     assert found.error <= RIGHT
     used = np.abs(parameters.gradients["embeddings.a"]).sum(axis=1) > 0
     assert used.tolist() == [False, False, True, False]  # the row of code 3 weighs nothing

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from nncli.nn.losses import CrossEntropy, Hinge, Huber, Loss, LossBase, Mae, Mse, Poisson, Quantile
+from nncli.nn.losses import MAE, MSE, CrossEntropy, Hinge, Huber, Loss, LossBase, Poisson, Quantile
 from tests.unions import members, tag
 
 Matrix = NDArray[np.float64]
@@ -34,21 +34,21 @@ def value_and_slope(loss: LossBase, Z: Any, y: Any, w: Any = None, dtype: Any = 
 
 def test_mse_by_hand() -> None:
     # d = (1, -2; 0, 3): squares 1 4 0 9, mean 14 / 4; the derivative is 2 d / 4
-    value, dZ = value_and_slope(Mse(), [[2.0, 0.0], [1.0, 4.0]], [[1.0, 2.0], [1.0, 1.0]])
+    value, dZ = value_and_slope(MSE(), [[2.0, 0.0], [1.0, 4.0]], [[1.0, 2.0], [1.0, 1.0]])
     assert value == 3.5
     np.testing.assert_array_equal(dZ, [[0.5, -1.0], [0.0, 1.5]])
 
 
 def test_mse_with_weights_by_hand() -> None:
     # the rows' sums of squares are 5 and 9; weights 0.5 and 1.5: (2.5 + 13.5) / 4
-    value, dZ = value_and_slope(Mse(), [[2.0, 0.0], [1.0, 4.0]], [[1.0, 2.0], [1.0, 1.0]], [0.5, 1.5])
+    value, dZ = value_and_slope(MSE(), [[2.0, 0.0], [1.0, 4.0]], [[1.0, 2.0], [1.0, 1.0]], [0.5, 1.5])
     assert value == 4.0
     np.testing.assert_array_equal(dZ, [[0.25, -0.5], [0.0, 2.25]])
 
 
 def test_mae_by_hand() -> None:
     # |d| = 1 2 0: mean 1; the derivative is sign(d) / 3
-    value, dZ = value_and_slope(Mae(), [[2.0], [0.0], [1.0]], [[1.0], [2.0], [1.0]])
+    value, dZ = value_and_slope(MAE(), [[2.0], [0.0], [1.0]], [[1.0], [2.0], [1.0]])
     assert value == 1.0
     np.testing.assert_allclose(dZ, [[1 / 3], [-1 / 3], [0.0]])
 
@@ -204,7 +204,7 @@ def test_two_classes_on_one_output_are_the_softmax_of_zero_and_z(Z: list[float],
     two, dtwo = value_and_slope(loss, both, y)
     assert one == pytest.approx(two, rel=1e-11, abs=1e-13)
     np.testing.assert_allclose(done[:, 0], dtwo[:, 1], atol=1e-14)
-    np.testing.assert_allclose(loss.predict(z), loss.predict(both), rtol=1e-14)
+    np.testing.assert_allclose(loss.inverse_link(z), loss.inverse_link(both), rtol=1e-14)
 
 
 @given(shift=st.floats(-1e3, 1e3), seed=st.integers(0, 99))
@@ -231,7 +231,7 @@ def test_extreme_logits_give_finite_numbers_and_no_warning(loss: LossBase, dtype
         assert math.isfinite(value)
         assert value >= 0.0
         assert np.isfinite(dZ).all()
-    P = loss.predict(Z.astype(dtype))
+    P = loss.inverse_link(Z.astype(dtype))
     assert np.isfinite(P).all()
     np.testing.assert_allclose(P.sum(axis=1), 1.0, rtol=1e-14)
 
@@ -274,7 +274,7 @@ def test_probabilities_sum_to_one_and_rank_as_the_outputs_do(
 ) -> None:
     Z = np.random.default_rng(seed).normal(0.0, size, (5, outputs)).astype(np.float32)
     before = Z.copy()
-    P = loss.predict(Z)
+    P = loss.inverse_link(Z)
     assert P.dtype == np.float64
     assert P.shape == (5, max(2, outputs))
     np.testing.assert_allclose(P.sum(axis=1), 1.0, rtol=1e-14)
@@ -289,27 +289,27 @@ def test_the_probabilities_of_a_row_have_the_bits_of_its_own_sum(rows: int, outp
     Z = np.random.default_rng(outputs).normal(0.0, 5.0, (rows, outputs))
     exponentials = np.exp(Z - Z.max(axis=1, keepdims=True))
     P = exponentials / exponentials.sum(axis=1, keepdims=True)
-    assert CrossEntropy().predict(Z).tobytes() == P.tobytes()
+    assert CrossEntropy().inverse_link(Z).tobytes() == P.tobytes()
 
 
-@pytest.mark.parametrize("loss", [Mse(), Mae(), Huber(), Quantile()])
+@pytest.mark.parametrize("loss", [MSE(), MAE(), Huber(), Quantile()])
 def test_numbers_are_predicted_as_they_are_and_never_share_memory(loss: LossBase) -> None:
     Z = np.array([[1.5], [-2.0]])
-    found = loss.predict(Z)
+    found = loss.inverse_link(Z)
     np.testing.assert_array_equal(found, Z)
     assert not np.shares_memory(found, Z)
 
 
 def test_poisson_predicts_the_expected_count() -> None:
-    np.testing.assert_allclose(Poisson().predict(np.array([[0.0], [math.log(7.0)]])), [[1.0], [7.0]])
+    np.testing.assert_allclose(Poisson().inverse_link(np.array([[0.0], [math.log(7.0)]])), [[1.0], [7.0]])
 
 
 # the best constant of a skewed sample: mean 3.2, median 2, quantile 0.9 between 4 and 9, log of the mean
 @pytest.mark.parametrize(
     ("loss", "low", "high"),
     [
-        (Mse(), 3.2, 3.2),
-        (Mae(), 2.0, 2.0),
+        (MSE(), 3.2, 3.2),
+        (MAE(), 2.0, 2.0),
         (Quantile(q=0.5), 2.0, 2.0),
         (Quantile(q=0.85), 9.0, 9.0),
         (Poisson(), math.log(3.2), math.log(3.2)),
@@ -363,14 +363,14 @@ def test_what_is_no_loss_is_refused(wrong: Any) -> None:
 def test_the_way_back_through_the_link_is_its_derivative(loss: LossBase, outputs: int) -> None:
     rng = np.random.default_rng(0)
     Z = rng.normal(size=(4, outputs))
-    P = loss.predict(Z)
+    P = loss.inverse_link(Z)
     dP, h = rng.normal(size=P.shape), 1e-6
-    dZ = loss.predict_backward(Z, dP)
+    dZ = loss.inverse_link_vjp(Z, dP)
     assert dZ.shape == Z.shape
     for j in range(outputs):
         step = np.zeros(outputs)
         step[j] = h
-        difference = ((loss.predict(Z + step) - loss.predict(Z - step)) * dP).sum(axis=1) / (2.0 * h)
+        difference = ((loss.inverse_link(Z + step) - loss.inverse_link(Z - step)) * dP).sum(axis=1) / (2.0 * h)
         np.testing.assert_allclose(dZ[:, j], difference, rtol=1e-6, atol=1e-9)
 
 

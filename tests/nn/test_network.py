@@ -13,7 +13,7 @@ from nncli.nn.activations import Relu, Softmax, Tanh
 from nncli.nn.embeddings import Embedding
 from nncli.nn.initializers import Glorot, Normal, Zeros
 from nncli.nn.layers.activation import ActivationLayer
-from nncli.nn.layers.base import Training
+from nncli.nn.layers.base import TrainingContext
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.normalization import BatchNorm
@@ -29,7 +29,7 @@ Matrix = NDArray[np.float64]
 
 def naive_forward(network: Network, parameters: Parameters, X: Matrix, codes: NDArray[np.int64]) -> Matrix:
     """A network of dense tanh layers, a row and a unit at a time, in the words of the definition."""
-    p = parameters.named
+    p = parameters.by_name
     out = []
     for x, c in zip(X, codes, strict=True):
         h = [float(v) for v in x]
@@ -51,7 +51,7 @@ def test_forward_is_numbers_then_embeddings_then_layers_then_output() -> None:
         embeddings=(Embedding(name="city", slots=4, width=2), Embedding(name="a.b", slots=3, width=1)),
     )
     rng = np.random.default_rng(0)
-    parameters = network.initialise(rng)
+    parameters = network.initialize(rng)
     X, codes = rng.normal(size=(6, 2)), np.stack([rng.integers(0, 4, 6), rng.integers(0, 3, 6)], axis=1)
     bound = network.bind(parameters, 6, training=None)
     bound.X[...], bound.codes[...] = X, codes
@@ -60,7 +60,9 @@ def test_forward_is_numbers_then_embeddings_then_layers_then_output() -> None:
 
 
 def run(network: Network, parameters: Parameters, X: Any, *, training: bool = False, seed: int = 0) -> Any:
-    bound = network.bind(parameters, len(X), training=Training(np.random.default_rng(seed)) if training else None)
+    bound = network.bind(
+        parameters, len(X), training=TrainingContext(np.random.default_rng(seed)) if training else None
+    )
     bound.X[...] = X
     bound.forward()
     return bound.Z.copy()
@@ -68,7 +70,7 @@ def run(network: Network, parameters: Parameters, X: Any, *, training: bool = Fa
 
 def test_a_forced_softmax_makes_the_raw_output_a_distribution() -> None:
     network = network_of(output_activation=Softmax())
-    Z = run(network, network.initialise(np.random.default_rng(0)), np.random.default_rng(1).normal(size=(5, 2)))
+    Z = run(network, network.initialize(np.random.default_rng(0)), np.random.default_rng(1).normal(size=(5, 2)))
     np.testing.assert_allclose(Z.sum(axis=1), 1.0)
     assert (Z > 0.0).all()
 
@@ -78,7 +80,9 @@ def test_the_input_is_never_written_to() -> None:
         ActivationLayer(activation=Relu()), Residual(layers=(ActivationLayer(activation=Relu()),)), Dense(units=3)
     )
     X = np.random.default_rng(1).normal(size=(5, 2))
-    bound = network.bind(network.initialise(np.random.default_rng(0)), 5, training=Training(np.random.default_rng(0)))
+    bound = network.bind(
+        network.initialize(np.random.default_rng(0)), 5, training=TrainingContext(np.random.default_rng(0))
+    )
     bound.X[...] = X
     bound.forward()
     bound.backward(np.ones((5, 3)))
@@ -88,24 +92,24 @@ def test_the_input_is_never_written_to() -> None:
 def test_two_bindings_share_parameters_and_no_buffers() -> None:
     network = network_of(Dense(units=4, activation=Tanh()))
     rng = np.random.default_rng(0)
-    parameters = network.initialise(rng)
-    small, large = (network.bind(parameters, n, training=Training(rng)) for n in (1, 3))
+    parameters = network.initialize(rng)
+    small, large = (network.bind(parameters, n, training=TrainingContext(rng)) for n in (1, 3))
     small.X[...], large.X[...] = 1.0, 2.0
     small.forward()
     before = small.Z.copy()
     large.forward()
     np.testing.assert_array_equal(small.Z, before)
-    parameters.named["output.bias"][...] += 1.0
+    parameters.by_name["output.bias"][...] += 1.0
     small.forward()
     np.testing.assert_allclose(small.Z, before + 1.0)
 
 
 def test_running_statistics_are_for_prediction_and_batch_statistics_for_training() -> None:
     network = network_of(BatchNorm(momentum=1.0), outputs=1)
-    parameters = network.initialise(np.random.default_rng(0))
+    parameters = network.initialize(np.random.default_rng(0))
     X = np.array([[1.0, 5.0], [3.0, 9.0]])
     trained = run(network, parameters, X, training=True)
-    np.testing.assert_allclose(parameters.named["layers.0.running_mean"], [2.0, 7.0])
+    np.testing.assert_allclose(parameters.by_name["layers.0.running_mean"], [2.0, 7.0])
     predicted = run(network, parameters, X)
     # the running variance is that of n - 1, twice the batch's here: the spread of the outputs is smaller by sqrt 2
     ratio = (trained[1, 0] - trained[0, 0]) / (predicted[1, 0] - predicted[0, 0])
@@ -114,7 +118,7 @@ def test_running_statistics_are_for_prediction_and_batch_statistics_for_training
 
 def test_prediction_draws_nothing() -> None:
     network = network_of(Dropout(rate=0.5), Dense(units=4), Dropout(rate=0.5))
-    parameters = network.initialise(np.random.default_rng(0))
+    parameters = network.initialize(np.random.default_rng(0))
     rng = np.random.default_rng(1)
     before = rng.bit_generator.state
     bound = network.bind(parameters, 3, training=None)
@@ -133,8 +137,8 @@ def test_names_shapes_and_counts() -> None:
         Residual(layers=(Dense(units=4, bias=False), BatchNorm())),
         embeddings=(Embedding(name="city", slots=5, width=3),),
     )
-    parameters = network.initialise(np.random.default_rng(0))
-    assert {name: a.shape for name, a in parameters.named.items()} == {
+    parameters = network.initialize(np.random.default_rng(0))
+    assert {name: a.shape for name, a in parameters.by_name.items()} == {
         "embeddings.city": (5, 3),
         "layers.0.weight": (5, 4),
         "layers.0.bias": (4,),
@@ -146,9 +150,9 @@ def test_names_shapes_and_counts() -> None:
         "output.weight": (4, 3),
         "output.bias": (3,),
     }
-    assert network.inputs == 5
+    assert network.input_width == 5
     assert network.layout.size == 15 + 20 + 4 + 16 + 4 + 4 + 12 + 3
-    assert network.layout.decayed == 15 + 20 + 16 + 12
+    assert network.layout.n_decayed == 15 + 20 + 16 + 12
     assert parameters.statistics.size == 8
 
 
@@ -162,16 +166,16 @@ def test_a_residual_that_changes_the_width_is_refused_by_name() -> None:
 
 def test_the_widest_place_may_lie_inside_a_residual_or_an_embedding_or_be_either_end() -> None:
     inside = Residual(layers=(Dense(units=50), Dense(units=4)))
-    assert network_of(Dense(units=4), inside).widest == 50
-    assert network_of(Dense(units=4), features=60).widest == 60
-    assert network_of(Dense(units=4), outputs=70).widest == 70
-    assert network_of(Dense(units=4), numeric=(0, 1), numeric_embedding="periodic").widest == 2 * 16
+    assert network_of(Dense(units=4), inside).max_width == 50
+    assert network_of(Dense(units=4), features=60).max_width == 60
+    assert network_of(Dense(units=4), outputs=70).max_width == 70
+    assert network_of(Dense(units=4), numeric=(0, 1), numeric_embedding="periodic").max_width == 2 * 16
 
 
 def test_the_output_starts_and_is_parametrised_as_asked() -> None:
-    assert network_of(output_parametrisation="ntk").output.slots(9)[0].init == Normal(std=1.0)
-    assert network_of(output_parametrisation="standard").output.slots(9)[0].init == Glorot()
-    assert network_of(output_parametrisation="ntk", output_init="zeros").output.slots(9)[0].init == Zeros()
+    assert network_of(output_parametrisation="ntk").output.parameters(9)[0].init == Normal(std=1.0)
+    assert network_of(output_parametrisation="standard").output.parameters(9)[0].init == Glorot()
+    assert network_of(output_parametrisation="ntk", output_init="zeros").output.parameters(9)[0].init == Zeros()
 
 
 def test_the_output_starts_as_its_forced_activation_advises() -> None:
@@ -183,7 +187,7 @@ def test_the_output_starts_as_its_forced_activation_advises() -> None:
 def test_both_precisions_start_from_one_draw() -> None:
     wide = network_of(Dense(units=4), embeddings=(Embedding(name="a", slots=3, width=2),))
     narrow = wide.model_copy(update={"precision": "float32"})
-    single, double = (n.initialise(np.random.default_rng(5)) for n in (narrow, wide))
+    single, double = (n.initialize(np.random.default_rng(5)) for n in (narrow, wide))
     assert single.theta.dtype == np.float32
     assert double.theta.dtype == np.float64
     np.testing.assert_array_equal(single.theta, double.theta.astype(np.float32))
@@ -191,7 +195,7 @@ def test_both_precisions_start_from_one_draw() -> None:
 
 def test_embeddings_start_with_rows_of_length_one_on_average() -> None:
     network = network_of(embeddings=(Embedding(name="a", slots=4000, width=16),))
-    E = network.initialise(np.random.default_rng(0)).named["embeddings.a"]
+    E = network.initialize(np.random.default_rng(0)).by_name["embeddings.a"]
     assert float((E**2).sum(axis=1).mean()) == pytest.approx(1.0, rel=0.03)
 
 

@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from nncli.nn.arrays import Bound
+from nncli.nn.arrays import BoundLayer
 from nncli.nn.numeric_embeddings import NumericEmbedding, NumericEmbeddingBase, Periodic, PiecewiseLinear
-from nncli.nn.parameters import Group, Layout, Parameters
+from nncli.nn.parameters import Parameters, ParamGroup, ParamLayout
 from tests.unions import members, tag
 
 Matrix = NDArray[np.float64]
@@ -21,20 +21,20 @@ Matrix = NDArray[np.float64]
 every = pytest.mark.parametrize("embedding", [pytest.param(cls(), id=tag(cls)) for cls in members(NumericEmbedding)])
 
 
-def bind(embedding: NumericEmbeddingBase, X: Any, *, seed: int = 0) -> tuple[Bound, Parameters]:
+def bind(embedding: NumericEmbeddingBase, X: Any, *, seed: int = 0) -> tuple[BoundLayer, Parameters]:
     """The embedding alone, with fresh parameters, tied to the columns of X (rows, columns)."""
     X = np.asarray(X, np.float64)
-    parameters = Layout(embedding.slots(X.shape[1])).initialise(np.random.default_rng(seed), "float64")
-    embedding.settle(parameters.named, X)
+    parameters = ParamLayout(embedding.parameters(X.shape[1])).initialize(np.random.default_rng(seed), "float64")
+    embedding.init_from_data(parameters.by_name, X)
     x = np.stack([X.T, np.ones_like(X.T)], axis=1)
-    return embedding.bind(parameters.named, parameters.gradients, x, needs_dx=True), parameters
+    return embedding.bind(parameters.by_name, parameters.gradients, x, needs_dx=True), parameters
 
 
 def test_periodic_is_its_formula() -> None:
     X = np.random.default_rng(1).normal(size=(4, 3))
     bound, parameters = bind(Periodic(frequencies=5, width=3, sigma=0.7), X)
     bound.forward()
-    p = parameters.named
+    p = parameters.by_name
     for row, xs in enumerate(X):
         for i, x in enumerate(xs):
             waves = [cos(2.0 * pi * p["frequency"][i, f] * x + p["phase"][i, f]) for f in range(5)]
@@ -54,7 +54,7 @@ def test_piecewise_linear_is_its_formula_beyond_the_edges_too(bins: int) -> None
     rng = np.random.default_rng(1)
     embedding = PiecewiseLinear(bins=bins, width=3)
     bound, parameters = bind(embedding, rng.normal(size=(50, 2)))
-    p = parameters.named
+    p = parameters.by_name
     p["weight"][...] = rng.normal(size=p["weight"].shape)
     X = np.array([[-9.0, 9.0], [0.0, 0.1], [0.5, -0.7], [2.0, 1.0]])
     x = np.stack([X.T, np.ones_like(X.T)], axis=1)
@@ -71,7 +71,7 @@ def test_piecewise_linear_starts_as_a_line() -> None:
     X = np.random.default_rng(0).normal(size=(30, 2))
     bound, parameters = bind(PiecewiseLinear(), X)
     bound.forward()
-    p = parameters.named
+    p = parameters.by_name
     np.testing.assert_allclose(bound.Y, p["slope"][:, :, None] * X.T[:, None] + p["bias"][:, :, None])
 
 
@@ -87,7 +87,7 @@ def test_piecewise_linear_starts_as_a_line() -> None:
 )
 def test_edges_are_the_quantiles_and_bins_to_spare_are_empty(column: Any, edges: list[float]) -> None:
     bound, parameters = bind(PiecewiseLinear(bins=4, width=1), np.array(column, float)[:, None])
-    np.testing.assert_array_equal(parameters.named["edges"], [edges])
+    np.testing.assert_array_equal(parameters.by_name["edges"], [edges])
     with np.errstate(all="raise"):
         bound.forward()
         bound.backward(np.ones_like(bound.Y))
@@ -99,8 +99,8 @@ def test_edges_are_the_quantiles_and_bins_to_spare_are_empty(column: Any, edges:
 def test_trained_parameters_are_in_the_group_of_numbers_and_edges_are_a_statistic(
     embedding: NumericEmbeddingBase,
 ) -> None:
-    for slot in embedding.slots(2):
-        assert slot.group is (Group.STATISTIC if slot.name == "edges" else Group.NUMERIC)
+    for slot in embedding.parameters(2):
+        assert slot.group is (ParamGroup.STATISTIC if slot.name == "edges" else ParamGroup.NUMERIC)
         assert slot.shape[0] == 2
 
 
@@ -121,11 +121,11 @@ def test_columns_do_not_touch_each_other(embedding: NumericEmbeddingBase) -> Non
 @every
 def test_its_width_is_what_it_says(embedding: NumericEmbeddingBase) -> None:
     bound, _ = bind(embedding, np.zeros((3, 2)))
-    assert bound.Y.shape == (2, embedding.units, 3)
+    assert bound.Y.shape == (2, embedding.out_features, 3)
 
 
 def test_periodic_starts_as_the_recipe_says() -> None:
-    p = Layout(Periodic().slots(4000)).initialise(np.random.default_rng(0), "float64").named
+    p = ParamLayout(Periodic().parameters(4000)).initialize(np.random.default_rng(0), "float64").by_name
     assert float(p["frequency"].std()) == pytest.approx(0.1, rel=0.02)
     assert float(np.abs(p["phase"]).max()) == pytest.approx(pi, rel=1e-3)
     for name in ("weight", "bias"):

@@ -9,24 +9,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.nn.initializers import Constant, Normal
-from nncli.nn.parameters import DECAYED, Group, Layout, Slot, under
+from nncli.nn.parameters import DECAYED, ParamGroup, ParamLayout, ParamSpec, with_prefix
 
 SHAPES = st.lists(st.integers(0, 4), min_size=1, max_size=3).map(tuple)
 
 
 @st.composite
-def layouts(draw: st.DrawFn) -> Layout:
+def layouts(draw: st.DrawFn) -> ParamLayout:
     count = draw(st.integers(0, 8))
-    return Layout(
-        tuple(Slot(f"s{i}", draw(SHAPES), draw(st.sampled_from(Group)), Constant(value=float(i))) for i in range(count))
+    return ParamLayout(
+        tuple(
+            ParamSpec(f"s{i}", draw(SHAPES), draw(st.sampled_from(ParamGroup)), Constant(value=float(i)))
+            for i in range(count)
+        )
     )
 
 
 @given(layout=layouts())
 @settings(max_examples=100, deadline=None)
-def test_every_number_belongs_to_exactly_one_name(layout: Layout) -> None:
+def test_every_number_belongs_to_exactly_one_name(layout: ParamLayout) -> None:
     parameters = layout.empty("float64")
-    for view in parameters.named.values():
+    for view in parameters.by_name.values():
         view += 1.0
     assert (parameters.theta == 1.0).all()
     assert (parameters.statistics == 1.0).all()
@@ -39,14 +42,14 @@ def test_every_number_belongs_to_exactly_one_name(layout: Layout) -> None:
 
 @given(layout=layouts())
 @settings(max_examples=100, deadline=None)
-def test_groups_lie_in_order_and_the_decayed_come_first(layout: Layout) -> None:
+def test_groups_lie_in_order_and_the_decayed_come_first(layout: ParamLayout) -> None:
     parameters = layout.empty("float64")
     for slot in layout.slots:
-        if slot.group is not Group.STATISTIC:
-            parameters.named[slot.name][...] = slot.group
+        if slot.group is not ParamGroup.STATISTIC:
+            parameters.by_name[slot.name][...] = slot.group
     assert (np.diff(parameters.theta) >= 0).all()
-    assert np.isin(parameters.theta[: layout.decayed], DECAYED).all()
-    assert not np.isin(parameters.theta[layout.decayed :], DECAYED).any()
+    assert np.isin(parameters.theta[: layout.n_decayed], DECAYED).all()
+    assert not np.isin(parameters.theta[layout.n_decayed :], DECAYED).any()
     assert [span.start for span in layout.groups.values()] == [0, *(s.stop for s in layout.groups.values())][:-1]
     assert sum(span.stop - span.start for span in layout.groups.values()) == layout.size
     for group, span in layout.groups.items():
@@ -55,26 +58,28 @@ def test_groups_lie_in_order_and_the_decayed_come_first(layout: Layout) -> None:
 
 @given(layout=layouts())
 @settings(max_examples=50, deadline=None)
-def test_names_keep_the_order_and_the_shapes_of_the_network(layout: Layout) -> None:
-    parameters = layout.initialise(np.random.default_rng(0), "float64")
-    assert list(parameters.named) == [slot.name for slot in layout.slots]
-    trained = [slot.name for slot in layout.slots if slot.group is not Group.STATISTIC]
+def test_names_keep_the_order_and_the_shapes_of_the_network(layout: ParamLayout) -> None:
+    parameters = layout.initialize(np.random.default_rng(0), "float64")
+    assert list(parameters.by_name) == [slot.name for slot in layout.slots]
+    trained = [slot.name for slot in layout.slots if slot.group is not ParamGroup.STATISTIC]
     assert list(parameters.gradients) == trained
     for i, slot in enumerate(layout.slots):
-        view = parameters.named[slot.name]
+        view = parameters.by_name[slot.name]
         assert view.shape == slot.shape
         assert view.flags.c_contiguous
         assert (view == float(i)).all()
 
 
-def two_slots() -> Layout:
-    return Layout((Slot("bias", (2,), Group.BIAS, Normal()), Slot("weight", (2, 2), Group.WEIGHT, Normal())))
+def two_slots() -> ParamLayout:
+    return ParamLayout(
+        (ParamSpec("bias", (2,), ParamGroup.BIAS, Normal()), ParamSpec("weight", (2, 2), ParamGroup.WEIGHT, Normal()))
+    )
 
 
 def test_views_write_through_to_theta() -> None:
     parameters = two_slots().empty("float32")
-    parameters.named["weight"][1, 0] = 5.0
-    parameters.named["bias"][1] = 7.0
+    parameters.by_name["weight"][1, 0] = 5.0
+    parameters.by_name["bias"][1] = 7.0
     assert parameters.theta.tolist() == [0.0, 0.0, 5.0, 0.0, 0.0, 7.0]  # the weight lies before the bias
     parameters.gradients["bias"][0] = 9.0
     assert parameters.grad.tolist() == [0.0, 0.0, 0.0, 0.0, 9.0, 0.0]
@@ -83,14 +88,16 @@ def test_views_write_through_to_theta() -> None:
 def test_values_are_drawn_in_the_order_of_the_network_and_not_of_theta() -> None:
     rng = np.random.default_rng(3)
     expected = {"bias": rng.normal(0.0, 0.05, 2), "weight": rng.normal(0.0, 0.05, (2, 2))}
-    parameters = two_slots().initialise(np.random.default_rng(3), "float64")
+    parameters = two_slots().initialize(np.random.default_rng(3), "float64")
     for name, value in expected.items():
-        np.testing.assert_array_equal(parameters.named[name], value)
+        np.testing.assert_array_equal(parameters.by_name[name], value)
 
 
 def test_a_copy_takes_theta_and_statistics_and_shares_nothing() -> None:
-    layout = Layout((*two_slots().slots, Slot("running_mean", (3,), Group.STATISTIC, Constant(value=2.0))))
-    source, target = layout.initialise(np.random.default_rng(0), "float64"), layout.empty("float64")
+    layout = ParamLayout(
+        (*two_slots().slots, ParamSpec("running_mean", (3,), ParamGroup.STATISTIC, Constant(value=2.0)))
+    )
+    source, target = layout.initialize(np.random.default_rng(0), "float64"), layout.empty("float64")
     source.grad[...] = 1.0
     target.copy_from(source)
     np.testing.assert_array_equal(target.theta, source.theta)
@@ -98,19 +105,19 @@ def test_a_copy_takes_theta_and_statistics_and_shares_nothing() -> None:
     np.testing.assert_array_equal(target.grad, 0.0)
     source.theta[...] = -1.0
     assert not (target.theta == -1.0).any()
-    np.testing.assert_array_equal(target.named["weight"].ravel(), target.theta[:4])
+    np.testing.assert_array_equal(target.by_name["weight"].ravel(), target.theta[:4])
 
 
 def test_a_prefix_is_taken_off_whole_and_never_within_a_word() -> None:
     a, b, c = np.zeros(1), np.zeros(2), np.zeros(3)
     views = {"layers.1.weight": a, "layers.10.weight": b, "layers.1.layers.1.bias": c}
-    found = under(views, "layers.1")
+    found = with_prefix(views, "layers.1")
     assert set(found) == {"weight", "layers.1.bias"}
     assert found["weight"] is a
-    assert under(views, "layers") == {"1.weight": a, "10.weight": b, "1.layers.1.bias": c}
-    assert under(views, "output") == {}
+    assert with_prefix(views, "layers") == {"1.weight": a, "10.weight": b, "1.layers.1.bias": c}
+    assert with_prefix(views, "output") == {}
 
 
 def test_a_slot_goes_under_a_prefix_and_stays_the_same_otherwise() -> None:
-    slot = Slot("weight", (2, 3), Group.WEIGHT, Normal())
-    assert slot.under("layers.0") == Slot("layers.0.weight", (2, 3), Group.WEIGHT, Normal())
+    slot = ParamSpec("weight", (2, 3), ParamGroup.WEIGHT, Normal())
+    assert slot.with_prefix("layers.0") == ParamSpec("layers.0.weight", (2, 3), ParamGroup.WEIGHT, Normal())

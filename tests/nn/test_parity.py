@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nncli.nn.activations import Activation, ElementwiseActivation
-from nncli.nn.layers.parametric import Parametric
+from nncli.nn.layers.parametric import ParametricActivation
 from nncli.nn.layers.residual import Layer
 from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
@@ -50,7 +50,7 @@ def test_every_embedding_of_numbers_has_a_reference() -> None:
 
 def test_every_activation_has_a_reference_with_an_alpha() -> None:
     layers = [layer for r in REFERENCES for layer in r.case.network.layers]
-    met = {layer.activation.type for layer in layers if isinstance(layer, Parametric)}
+    met = {layer.activation.type for layer in layers if isinstance(layer, ParametricActivation)}
     assert set(_tags(ElementwiseActivation)) == met
 
 

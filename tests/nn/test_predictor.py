@@ -17,7 +17,7 @@ from nncli.nn.embeddings import Embedding
 from nncli.nn.layers.dropout import Dropout
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
-from nncli.nn.predictor import BLOCK_ROWS, Inference
+from nncli.nn.predictor import BLOCK_ROWS, Predictor
 
 NETWORKS = {
     "linear": Network(features=3, layers=(), outputs=1),
@@ -61,7 +61,7 @@ every = pytest.mark.parametrize("network", [pytest.param(n, id=name) for name, n
 def trained(network: Network) -> Parameters:
     """Parameters as a training might have left them."""
     rng = np.random.default_rng(0)
-    parameters = network.initialise(rng)
+    parameters = network.initialize(rng)
     parameters.theta[...] += rng.normal(0.0, 0.1, parameters.theta.shape)
     parameters.statistics[...] = rng.uniform(0.5, 1.5, parameters.statistics.shape)
     return parameters
@@ -82,14 +82,14 @@ def test_blocks_give_what_one_plain_forward_pass_gives(network: Network, count: 
     bound = network.bind(parameters, count, training=None)
     bound.X[...], bound.codes[...] = X, codes
     bound.forward()
-    found = Inference(network, parameters).run(X, codes)
+    found = Predictor(network, parameters).run(X, codes)
     assert found.shape == (count, network.outputs)
     np.testing.assert_allclose(found, bound.Z, rtol=0.0, atol=1e-6 * max(1.0, float(np.abs(bound.Z).max())))
 
 
 @every
 def test_the_bits_of_a_row_do_not_depend_on_how_many_rows_follow_it(network: Network) -> None:
-    inference, (X, codes) = Inference(network, trained(network)), rows_of(network, 600)
+    inference, (X, codes) = Predictor(network, trained(network)), rows_of(network, 600)
     whole = inference.run(X, codes)
     for count in range(1, 601):
         np.testing.assert_array_equal(inference.run(X[:count], codes[:count]), whole[:count])
@@ -98,7 +98,7 @@ def test_the_bits_of_a_row_do_not_depend_on_how_many_rows_follow_it(network: Net
 @every
 @pytest.mark.parametrize("place", [0, 5, 6, 255, 500, BLOCK_ROWS - 1])
 def test_the_bits_of_a_row_do_not_depend_on_the_values_of_the_others(network: Network, place: int) -> None:
-    inference, (X, codes) = Inference(network, trained(network)), rows_of(network, 600)
+    inference, (X, codes) = Predictor(network, trained(network)), rows_of(network, 600)
     alone = inference.run(X, codes)[place]
     others, other_codes = rows_of(network, 600, seed=2)
     others[place], other_codes[place] = X[place], codes[place]
@@ -107,7 +107,7 @@ def test_the_bits_of_a_row_do_not_depend_on_the_values_of_the_others(network: Ne
 
 @every
 def test_the_bits_of_a_row_do_not_depend_on_its_place(network: Network) -> None:
-    inference, (X, codes) = Inference(network, trained(network)), rows_of(network, 2 * BLOCK_ROWS + 7)
+    inference, (X, codes) = Predictor(network, trained(network)), rows_of(network, 2 * BLOCK_ROWS + 7)
     whole = inference.run(X, codes)
     order = np.random.default_rng(5).permutation(len(X))
     np.testing.assert_array_equal(inference.run(X[order], codes[order]), whole[order])
@@ -117,7 +117,7 @@ def test_the_bits_of_a_row_do_not_depend_on_its_place(network: Network) -> None:
 
 @every
 def test_threads_that_share_one_get_the_bits_of_one_alone(network: Network) -> None:
-    inference, (X, codes) = Inference(network, trained(network)), rows_of(network, 4 * BLOCK_ROWS)
+    inference, (X, codes) = Predictor(network, trained(network)), rows_of(network, 4 * BLOCK_ROWS)
     whole = inference.run(X, codes)
     spans = [slice(start, start + 2 * BLOCK_ROWS) for start in range(0, 2 * BLOCK_ROWS, 31)]
     with ThreadPoolExecutor(4) as pool:
@@ -171,20 +171,20 @@ def test_the_bits_of_a_row_do_not_depend_on_its_place_with_any_kernel_this_machi
 def test_a_second_call_remembers_nothing_of_the_first(network: Network) -> None:
     parameters = trained(network)
     first, second = rows_of(network, 600), rows_of(network, 70, seed=2)
-    fresh = Inference(network, parameters).run(*second)
-    used = Inference(network, parameters)
+    fresh = Predictor(network, parameters).run(*second)
+    used = Predictor(network, parameters)
     used.run(*first)
     assert used.run(*second).tobytes() == fresh.tobytes()
 
 
 def test_no_rows_give_no_outputs() -> None:
     network = NETWORKS["every layer"]
-    assert Inference(network, trained(network)).run(*rows_of(network, 0)).shape == (0, 2)
+    assert Predictor(network, trained(network)).run(*rows_of(network, 0)).shape == (0, 2)
 
 
 def test_the_outputs_go_where_they_are_wanted() -> None:
     network = NETWORKS["wide"]
-    inference, rows = Inference(network, trained(network)), rows_of(network, 530)
+    inference, rows = Predictor(network, trained(network)), rows_of(network, 530)
     out = np.full((530, 3), np.nan)
     assert inference.run(*rows, out=out) is out
     np.testing.assert_array_equal(out, inference.run(*rows))
@@ -192,7 +192,7 @@ def test_the_outputs_go_where_they_are_wanted() -> None:
 
 def test_the_result_is_the_callers_own() -> None:
     network = NETWORKS["wide"]
-    inference = Inference(network, trained(network))
+    inference = Predictor(network, trained(network))
     first = inference.run(*rows_of(network, 5))
     before = first.copy()
     inference.run(*rows_of(network, 5, seed=9))
@@ -202,9 +202,9 @@ def test_the_result_is_the_callers_own() -> None:
 def test_parameters_are_read_when_run_and_not_when_bound() -> None:
     network = NETWORKS["linear"]
     parameters = trained(network)
-    inference, rows = Inference(network, parameters), rows_of(network, 4)
+    inference, rows = Predictor(network, parameters), rows_of(network, 4)
     before = inference.run(*rows)
-    parameters.named["output.bias"][...] += 1.0
+    parameters.by_name["output.bias"][...] += 1.0
     np.testing.assert_allclose(inference.run(*rows), before + 1.0, rtol=1e-6)
 
 
@@ -213,22 +213,22 @@ def test_prediction_changes_neither_parameters_nor_input() -> None:
     parameters, (X, codes) = trained(network), rows_of(network, 9)
     held = (parameters.theta, parameters.grad, parameters.statistics, X, codes)
     before = [a.copy() for a in held]
-    Inference(network, parameters).run(X, codes)
+    Predictor(network, parameters).run(X, codes)
     for a, b in zip(held, before, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 def test_dropout_is_off() -> None:
     network = Network(features=2, layers=(Dropout(rate=0.9),), outputs=1)
-    inference, rows = Inference(network, trained(network)), rows_of(network, 30)
+    inference, rows = Predictor(network, trained(network)), rows_of(network, 30)
     assert inference.run(*rows).tobytes() == inference.run(*rows).tobytes()
     without = Network(features=2, layers=(), outputs=1)
-    np.testing.assert_array_equal(inference.run(*rows), Inference(without, trained(without)).run(*rows))
+    np.testing.assert_array_equal(inference.run(*rows), Predictor(without, trained(without)).run(*rows))
 
 
 def test_a_row_that_is_no_number_spoils_only_itself() -> None:
     network = Network(features=2, embeddings=(Embedding(name="a", slots=2, width=1),), layers=(), outputs=1)
-    inference, (X, codes) = Inference(network, trained(network)), rows_of(network, 8)
+    inference, (X, codes) = Predictor(network, trained(network)), rows_of(network, 8)
     whole = inference.run(X, codes)
     X[3] = np.nan
     found = inference.run(X, codes)

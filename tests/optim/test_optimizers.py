@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from nncli.nn.parameters import Group
+from nncli.nn.parameters import ParamGroup
 from nncli.optim import optimizers
 from nncli.optim.optimizers import BLOCK, Adagrad, Adam, AdamW, Lion, Optimizer, OptimizerBase, RmsProp, Sgd, Step
 from tests.unions import members, tag
@@ -103,7 +103,7 @@ def start(size: int, seed: int = 0) -> tuple[Vector, Vector]:
 
 def bound(optimizer: OptimizerBase, theta: Any, grad: Any, moments: Any, decayed: int) -> Step:
     """The step where theta[:decayed] are weights and the rest is biases."""
-    groups = {Group.WEIGHT: slice(0, decayed), Group.BIAS: slice(decayed, theta.size)}
+    groups = {ParamGroup.WEIGHT: slice(0, decayed), ParamGroup.BIAS: slice(decayed, theta.size)}
     return optimizer.bind(theta, grad, moments, groups=groups, progress=np.zeros(()))
 
 
@@ -112,7 +112,7 @@ def ours(
 ) -> tuple[Vector, dict[str, Any]]:
     """theta and the moments after a step for each gradient."""
     theta, grad = (a.astype(dtype) for a in start(gradients[0].size))
-    moments = optimizer.initial_moments(theta)
+    moments = optimizer.init_state(theta)
     step = bound(optimizer, theta, grad, moments, decayed)
     for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
         grad[...] = g
@@ -123,7 +123,7 @@ def ours(
 
 def papers(optimizer: OptimizerBase, gradients: list[Vector], rates: list[float], *, decayed: int) -> Vector:
     theta, _ = start(gradients[0].size)
-    memory = [np.zeros_like(theta) for _ in range(2)][: max(1, len(optimizer.moments))]
+    memory = [np.zeros_like(theta) for _ in range(2)][: max(1, len(optimizer.state))]
     pull = np.arange(theta.size) < decayed
     for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
         PAPERS[tag(type(optimizer))](optimizer, theta, g, memory, rate, t, pull)
@@ -197,7 +197,7 @@ BY_HAND = [
 @pytest.mark.parametrize(("optimizer", "first", "second"), BY_HAND, ids=repr)
 def test_two_steps_are_worked_by_hand(optimizer: OptimizerBase, first: float, second: float) -> None:
     theta, grad = np.array([1.0]), np.array([2.0])
-    step = bound(optimizer, theta, grad, optimizer.initial_moments(theta), 1)
+    step = bound(optimizer, theta, grad, optimizer.init_state(theta), 1)
     step(0.1, 1)
     assert theta[0] == pytest.approx(first, rel=2e-8)
     grad[0] = -1.0
@@ -251,7 +251,7 @@ def test_any_length_of_theta_is_walked_whole(optimizer: OptimizerBase, size: int
 @pytest.mark.parametrize("optimizer", VARIANTS, ids=repr)
 def test_a_step_allocates_nothing(optimizer: OptimizerBase) -> None:
     theta, grad = np.zeros(SIZE, np.float32), np.ones(SIZE, np.float32)
-    step = bound(optimizer, theta, grad, optimizer.initial_moments(theta), BLOCK + 5)
+    step = bound(optimizer, theta, grad, optimizer.init_state(theta), BLOCK + 5)
     peaks, t = [], 0
     tracemalloc.start()
     try:
@@ -275,7 +275,7 @@ def test_all_that_is_remembered_is_theta_the_moments_and_the_count_of_steps(opti
     gradients, rates = random_walk(9, 10)
     whole, _ = ours(optimizer, gradients, rates, decayed=5)
     theta, grad = start(9)
-    moments = optimizer.initial_moments(theta)
+    moments = optimizer.init_state(theta)
     for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
         step = bound(optimizer, theta, grad, moments, 5)  # bound anew for every step
         grad[...] = g
@@ -285,8 +285,8 @@ def test_all_that_is_remembered_is_theta_the_moments_and_the_count_of_steps(opti
 
 @pytest.mark.parametrize("optimizer", EVERY)
 def test_moments_start_at_zero_in_the_type_of_theta(optimizer: OptimizerBase) -> None:
-    moments = optimizer.initial_moments(np.ones(5, np.float32))
-    assert set(moments) == set(optimizer.moments)
+    moments = optimizer.init_state(np.ones(5, np.float32))
+    assert set(moments) == set(optimizer.state)
     for moment in moments.values():
         assert moment.dtype == np.float32
         assert moment.tolist() == [0.0] * 5
@@ -316,7 +316,7 @@ def test_adam_is_right_after_a_million_steps(optimizer: OptimizerBase) -> None:
 @pytest.mark.parametrize("optimizer", VARIANTS, ids=repr)
 def test_a_bowl_is_descended(optimizer: OptimizerBase) -> None:
     theta, grad = np.array([3.0, -2.0]), np.zeros(2)
-    step = bound(optimizer, theta, grad, optimizer.initial_moments(theta), 0)
+    step = bound(optimizer, theta, grad, optimizer.init_state(theta), 0)
     for t in range(1, 1001):
         grad[...] = theta * [1.0, 4.0]  # of (x² + 4 y²) / 2
         step(0.2 * (1.0 - t / 1001), t)
@@ -329,7 +329,7 @@ def test_a_bowl_is_descended(optimizer: OptimizerBase) -> None:
 @pytest.mark.parametrize("optimizer", EVERY)
 def test_a_bare_name_stands_for_the_defaults(optimizer: OptimizerBase) -> None:
     assert TypeAdapter(Optimizer).validate_python(tag(type(optimizer))) == optimizer
-    assert optimizer.default_rate > 0.0
+    assert optimizer.default_learning_rate > 0.0
 
 
 def test_adamw_is_told_from_adam_by_its_name() -> None:

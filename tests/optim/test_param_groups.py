@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from nncli.nn.parameters import DECAYED, Group
+from nncli.nn.parameters import DECAYED, ParamGroup
 from nncli.optim import optimizers
 from nncli.optim.optimizers import BLOCK, AdamW, Lion, Optimizer, OptimizerBase, Sgd
-from nncli.optim.param_groups import Factors, alike
+from nncli.optim.param_groups import GroupOptions, merge_groups
 from tests.unions import members, tag
 
-TRAINED: list[Group] = [group for group in Group if group is not Group.STATISTIC]
-EACH: dict[Group, slice] = {group: slice(3 * group, 3 * group + 3) for group in TRAINED}
+TRAINED: list[ParamGroup] = [group for group in ParamGroup if group is not ParamGroup.STATISTIC]
+EACH: dict[ParamGroup, slice] = {group: slice(3 * group, 3 * group + 3) for group in TRAINED}
 """Three numbers of each group."""
 
 
@@ -27,7 +27,7 @@ def built(cls: type[Any], **options: Any) -> OptimizerBase:
 
 def moved(
     optimizer: OptimizerBase,
-    groups: dict[Group, slice] = EACH,
+    groups: dict[ParamGroup, slice] = EACH,
     *,
     grads: float = 1.0,
     steps: int = 3,
@@ -37,7 +37,7 @@ def moved(
     """theta from ones, after some steps with gradients of any sign."""
     size = max(span.stop for span in groups.values())
     theta, grad, rng = np.ones(size, dtype), np.empty(size, dtype), np.random.default_rng(0)
-    moments = optimizer.initial_moments(theta)
+    moments = optimizer.init_state(theta)
     step = optimizer.bind(theta, grad, moments, groups=groups, progress=np.array(progress))
     for t in range(1, steps + 1):
         grad[...] = grads * rng.normal(size=size)
@@ -49,8 +49,8 @@ def test_factors_are_worked_by_hand() -> None:
     # lr 0.1, gradient 2: weights 1 - 0.1 · 2; scales move by 6 times that, biases not at all
     optimizer = built(Sgd, groups={"scale": {"rate": 6.0}, "bias": {"rate": 0.0}})
     theta, grad = np.ones(3), np.full(3, 2.0)
-    groups = {Group.WEIGHT: slice(0, 1), Group.BIAS: slice(1, 2), Group.SCALE: slice(2, 3)}
-    moments = optimizer.initial_moments(theta)
+    groups = {ParamGroup.WEIGHT: slice(0, 1), ParamGroup.BIAS: slice(1, 2), ParamGroup.SCALE: slice(2, 3)}
+    moments = optimizer.init_state(theta)
     optimizer.bind(theta, grad, moments, groups=groups, progress=np.zeros(()))(0.1, 1)
     np.testing.assert_allclose(theta, [0.8, 1.0, -0.2], rtol=1e-15)
 
@@ -70,8 +70,8 @@ def test_decay_is_relative_to_the_rate_of_all_and_follows_its_schedule(cls: type
 def test_progress_is_read_anew_by_every_step(cls: type[Any]) -> None:
     optimizer = built(cls, weight_decay=0.5, decay_schedule="flat_cosine")
     theta, grad, progress = np.ones(1), np.zeros(1), np.zeros(())
-    moments = optimizer.initial_moments(theta)
-    step = optimizer.bind(theta, grad, moments, groups={Group.WEIGHT: slice(0, 1)}, progress=progress)
+    moments = optimizer.init_state(theta)
+    step = optimizer.bind(theta, grad, moments, groups={ParamGroup.WEIGHT: slice(0, 1)}, progress=progress)
     step(0.1, 1)
     assert theta[0] == pytest.approx(0.95)
     progress.fill(0.75)
@@ -81,7 +81,7 @@ def test_progress_is_read_anew_by_every_step(cls: type[Any]) -> None:
 
 @pytest.mark.parametrize("group", TRAINED, ids=lambda group: group.name)
 @pytest.mark.parametrize("cls", members(Optimizer), ids=tag)
-def test_a_rate_moves_its_own_group_alone(cls: type[Any], group: Group) -> None:
+def test_a_rate_moves_its_own_group_alone(cls: type[Any], group: ParamGroup) -> None:
     plain, changed = moved(cls()), moved(built(cls, groups={group.name.lower(): {"rate": 3.0}}))
     for each, span in EACH.items():
         assert (plain[span].tobytes() != changed[span].tobytes()) == (each is group)
@@ -89,7 +89,7 @@ def test_a_rate_moves_its_own_group_alone(cls: type[Any], group: Group) -> None:
 
 @pytest.mark.parametrize("cls", members(Optimizer), ids=tag)
 def test_a_groups_rate_is_that_of_a_training_with_so_much_more(cls: type[Any]) -> None:
-    biases: dict[Group, slice] = {Group.BIAS: slice(0, 5)}
+    biases: dict[ParamGroup, slice] = {ParamGroup.BIAS: slice(0, 5)}
     fast, slow = (moved(o, biases, steps=1) for o in (built(cls, groups={"bias": {"rate": 4.0}}), cls()))
     np.testing.assert_allclose(fast - 1.0, 4.0 * (slow - 1.0), rtol=1e-5)
 
@@ -103,14 +103,14 @@ def test_factors_of_the_defaults_change_no_bit(cls: type[Any]) -> None:
 
 
 def test_neighbours_with_the_same_factors_share_a_stretch() -> None:
-    tenth = Factors(rate=0.1, decay=0.0)
-    found = list(alike({"numeric": tenth, "bias": tenth}, EACH))
+    tenth = GroupOptions(lr_multiplier=0.1, weight_decay_multiplier=0.0)
+    found = list(merge_groups({"numeric": tenth, "bias": tenth}, EACH))
     assert found == [
         (slice(0, 6), 1.0, 1.0),
         (slice(6, 12), 0.1, 0.0),
         (slice(12, 18), 1.0, 0.0),
     ]
-    assert list(alike({}, EACH)) == [(slice(0, 6), 1.0, 1.0), (slice(6, 18), 1.0, 0.0)]
+    assert list(merge_groups({}, EACH)) == [(slice(0, 6), 1.0, 1.0), (slice(6, 18), 1.0, 0.0)]
 
 
 @pytest.mark.parametrize("cls", members(Optimizer), ids=tag)
@@ -127,11 +127,11 @@ def test_a_step_with_groups_allocates_nothing(cls: type[Any]) -> None:
     optimizer = built(cls, groups=factors, weight_decay=0.02, decay_schedule="flat_cosine")
     theta, grad, progress = np.ones(3 * BLOCK, np.float32), np.ones(3 * BLOCK, np.float32), np.array(0.7)
     groups = {
-        Group.WEIGHT: slice(0, BLOCK + 7),
-        Group.BIAS: slice(BLOCK + 7, 2 * BLOCK),
-        Group.SCALE: slice(2 * BLOCK, 3 * BLOCK),
+        ParamGroup.WEIGHT: slice(0, BLOCK + 7),
+        ParamGroup.BIAS: slice(BLOCK + 7, 2 * BLOCK),
+        ParamGroup.SCALE: slice(2 * BLOCK, 3 * BLOCK),
     }
-    step = optimizer.bind(theta, grad, optimizer.initial_moments(theta), groups=groups, progress=progress)
+    step = optimizer.bind(theta, grad, optimizer.init_state(theta), groups=groups, progress=progress)
     step(1e-3, 1)
     tracemalloc.start()
     try:
@@ -155,7 +155,10 @@ def read(value: Any) -> OptimizerBase:
 
 def test_groups_are_written_by_name_and_survive_a_round_trip() -> None:
     optimizer = read({"type": "adamw", "groups": {"scale": {"rate": 6.0, "decay": 36.0}, "bias": {"rate": 0.1}}})
-    assert optimizer.groups == {"scale": Factors(rate=6.0, decay=36.0), "bias": Factors(rate=0.1)}
+    assert optimizer.groups == {
+        "scale": GroupOptions(lr_multiplier=6.0, weight_decay_multiplier=36.0),
+        "bias": GroupOptions(lr_multiplier=0.1),
+    }
     assert read(optimizer.model_dump(mode="json")) == optimizer
     assert read("adamw").groups == {}
 

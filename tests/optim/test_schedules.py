@@ -12,27 +12,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from nncli.nn.annealing import share_of
+from nncli.nn.annealing import annealing_factor
 from nncli.optim.schedules import (
     ConstantRate,
     CosineRate,
     CoslogRate,
     ExponentialRate,
     FlatCosineRate,
-    Horizon,
     OneCycleRate,
-    Plateau,
+    PlateauState,
     ReduceOnPlateau,
     Schedule,
     ScheduleBase,
     StepRate,
+    TrainingLength,
 )
 from tests.unions import members, tag
 
-START = Plateau()
+START = PlateauState()
 
 
-def rates(schedule: ScheduleBase, horizon: Horizon) -> list[float]:
+def rates(schedule: ScheduleBase, horizon: TrainingLength) -> list[float]:
     return [schedule.rate(step, horizon, START) for step in range(horizon.steps)]
 
 
@@ -40,43 +40,43 @@ def rates(schedule: ScheduleBase, horizon: Horizon) -> list[float]:
 
 
 def test_constant_is_constant() -> None:
-    assert rates(ConstantRate(initial=0.3), Horizon(2, 3)) == [0.3] * 6
+    assert rates(ConstantRate(initial=0.3), TrainingLength(2, 3)) == [0.3] * 6
 
 
 def test_step_falls_by_its_factor_every_few_epochs() -> None:
     # two steps an epoch, every 2 epochs: steps 0-3, 4-7, 8-11
-    found = rates(StepRate(initial=0.8, factor=0.5, every=2), Horizon(6, 2))
+    found = rates(StepRate(initial=0.8, factor=0.5, every=2), TrainingLength(6, 2))
     assert found == [0.8] * 4 + [0.4] * 4 + [0.2] * 4
 
 
 def test_exponential_glides_by_its_factor_an_epoch() -> None:
-    found = rates(ExponentialRate(initial=1.0, decay=0.25), Horizon(2, 2))
+    found = rates(ExponentialRate(initial=1.0, decay=0.25), TrainingLength(2, 2))
     assert found == pytest.approx([1.0, 0.5, 0.25, 0.125])
 
 
 def test_cosine_falls_along_half_a_cosine() -> None:
     # 4 steps: parts 0, 1/4, 1/2, 3/4 of the way from 1 to 0.2
-    found = rates(CosineRate(initial=1.0, final=0.2), Horizon(4, 1))
+    found = rates(CosineRate(initial=1.0, final=0.2), TrainingLength(4, 1))
     r = 0.5 / math.sqrt(2.0)
     assert found == pytest.approx([1.0, 0.2 + 0.8 * (0.5 + r), 0.6, 0.2 + 0.8 * (0.5 - r)])
 
 
 def test_cosine_reaches_final_at_the_horizon_and_stays_there() -> None:
-    schedule, horizon = CosineRate(initial=1.0, final=0.2), Horizon(5, 2)
+    schedule, horizon = CosineRate(initial=1.0, final=0.2), TrainingLength(5, 2)
     assert schedule.rate(10, horizon, START) == pytest.approx(0.2)
     assert schedule.rate(99, horizon, START) == pytest.approx(0.2)
 
 
 def test_cosine_begins_where_the_warm_up_ends() -> None:
     # 2 steps of warm-up, 4 of cosine
-    found = rates(CosineRate(initial=1.0, warmup=2), Horizon(6, 1))
+    found = rates(CosineRate(initial=1.0, warmup=2), TrainingLength(6, 1))
     assert found[:3] == [0.5, 1.0, 1.0]
-    assert found[2:] == pytest.approx(rates(CosineRate(initial=1.0), Horizon(4, 1)))
+    assert found[2:] == pytest.approx(rates(CosineRate(initial=1.0), TrainingLength(4, 1)))
 
 
 def test_one_cycle_rises_to_its_peak_and_falls_to_its_end() -> None:
     # 11 steps, the last is 10: part = step / 10; up to 0.3 from 1/4, down from there to 1/100
-    found = rates(OneCycleRate(peak=1.0, rise=0.3, start_divisor=4.0, end_divisor=100.0), Horizon(11, 1))
+    found = rates(OneCycleRate(peak=1.0, rise=0.3, start_divisor=4.0, end_divisor=100.0), TrainingLength(11, 1))
     assert found[0] == 0.25
     assert found[1] == pytest.approx(0.25 + 0.75 * (1.0 - cos(pi / 3.0)) / 2.0)
     assert found[3] == 1.0
@@ -97,7 +97,7 @@ def test_one_cycle_has_one_peak_and_keeps_between_its_ends(
     peak: float, rise: float, start: float, end: float, steps: int
 ) -> None:
     schedule = OneCycleRate(peak=peak, rise=rise, start_divisor=start, end_divisor=end)
-    found = rates(schedule, Horizon(1, steps))
+    found = rates(schedule, TrainingLength(1, steps))
     top = found.index(max(found))
     tiny = 1e-12 * peak
     assert min(found) >= min(peak / start, peak / end) - tiny
@@ -110,16 +110,16 @@ def test_one_cycle_has_one_peak_and_keeps_between_its_ends(
 
 def test_flat_cosine_holds_for_half_and_falls_along_half_a_cosine() -> None:
     # 8 steps: t = 0, 1/8 ... 7/8; from 1/2 on the parts 0, 1/4, 1/2, 3/4 of the way from 1 to 0.2
-    found = rates(FlatCosineRate(peak=1.0, final=0.2), Horizon(4, 2))
+    found = rates(FlatCosineRate(peak=1.0, final=0.2), TrainingLength(4, 2))
     r = 0.5 / math.sqrt(2.0)
     assert found == pytest.approx([1.0] * 5 + [0.2 + 0.8 * (0.5 + r), 0.6, 0.2 + 0.8 * (0.5 - r)])
     assert found[:5] == [1.0] * 5
-    assert FlatCosineRate(peak=1.0, final=0.2).rate(99, Horizon(4, 2), START) == pytest.approx(0.2)
+    assert FlatCosineRate(peak=1.0, final=0.2).rate(99, TrainingLength(4, 2), START) == pytest.approx(0.2)
 
 
 def test_coslog_waves_are_each_twice_as_long_as_the_last() -> None:
     # with 4 cycles it is zero at t = 0, 1/15, 3/15, 7/15, 1, and at its peak where 1 + 15 t is 2^(n + 1/2)
-    schedule, horizon = CoslogRate(peak=0.5), Horizon(1, 15_000)
+    schedule, horizon = CoslogRate(peak=0.5), TrainingLength(1, 15_000)
     for n in range(4):
         start, top = (2.0**n - 1.0) / 15.0, (2.0 ** (n + 0.5) - 1.0) / 15.0
         assert schedule.rate(round(start * 15_000), horizon, START) < 1e-5
@@ -129,7 +129,7 @@ def test_coslog_waves_are_each_twice_as_long_as_the_last() -> None:
 
 def test_coslog_of_one_cycle_is_worked_by_hand() -> None:
     # 2 steps: t = 1/4, 3/4; log2 1.25 = 0.321928, log2 1.75 = 0.807355
-    found = rates(CoslogRate(peak=2.0, cycles=1), Horizon(1, 2))
+    found = rates(CoslogRate(peak=2.0, cycles=1), TrainingLength(1, 2))
     assert found == pytest.approx([1.0 - cos(2.0 * pi * 0.321928), 1.0 - cos(2.0 * pi * 0.807355)], rel=1e-5)
 
 
@@ -137,29 +137,29 @@ def test_coslog_of_one_cycle_is_worked_by_hand() -> None:
     ("t", "share"), [(0.0, 1.0), (0.25, 1.0), (0.5, 1.0), (0.625, 0.853553), (0.75, 0.5), (0.875, 0.146447), (1.0, 0.0)]
 )
 def test_what_flat_cosine_leaves_is_worked_by_hand(t: float, share: float) -> None:
-    assert share_of("flat_cosine", t) == pytest.approx(share, rel=1e-5, abs=1e-15)
-    assert share_of("constant", t) == 1.0
+    assert annealing_factor("flat_cosine", t) == pytest.approx(share, rel=1e-5, abs=1e-15)
+    assert annealing_factor("constant", t) == 1.0
 
 
 @given(t=st.floats(0.0, 2.0))
 def test_what_is_left_is_a_share_and_never_grows(t: float) -> None:
-    assert 0.0 <= share_of("flat_cosine", t + 0.01) <= share_of("flat_cosine", t) <= 1.0
+    assert 0.0 <= annealing_factor("flat_cosine", t + 0.01) <= annealing_factor("flat_cosine", t) <= 1.0
 
 
 def test_warm_up_climbs_in_equal_stairs() -> None:
-    found = rates(ConstantRate(initial=1.0, warmup=4), Horizon(6, 1))
+    found = rates(ConstantRate(initial=1.0, warmup=4), TrainingLength(6, 1))
     assert found == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize("cls", members(Schedule), ids=tag)
 def test_warm_up_may_be_longer_than_the_training(cls: type[Any]) -> None:
-    found = rates(build(cls, warmup=100), Horizon(3, 1))
+    found = rates(build(cls, warmup=100), TrainingLength(3, 1))
     assert all(0.0 < rate <= 0.03 for rate in found)
 
 
 def test_warm_up_multiplies_whatever_the_schedule_says() -> None:
     plain, warm = StepRate(initial=1.0, every=1), StepRate(initial=1.0, every=1, warmup=4)
-    horizon = Horizon(4, 2)
+    horizon = TrainingLength(4, 2)
     for step in range(8):
         ramp = min(1.0, (step + 1) / 4)
         assert warm.rate(step, horizon, START) == pytest.approx(ramp * plain.rate(step, horizon, START))
@@ -173,7 +173,7 @@ def observed(schedule: ReduceOnPlateau, values: list[float]) -> list[float]:
     plateau, found = START, []
     for value in values:
         plateau = schedule.observe(plateau, value)
-        found.append(schedule.rate(0, Horizon(100, 1), plateau))
+        found.append(schedule.rate(0, TrainingLength(100, 1), plateau))
     return found
 
 
@@ -214,9 +214,9 @@ def test_no_number_counts_as_no_gain() -> None:
 
 
 def test_observing_makes_a_new_plateau_and_changes_none() -> None:
-    schedule, before = ReduceOnPlateau(initial=1.0, patience=1), Plateau(best=2.0, waited=0, factor=0.5)
-    assert schedule.observe(before, 3.0) == Plateau(best=2.0, waited=0, factor=0.25)
-    assert before == Plateau(best=2.0, waited=0, factor=0.5)
+    schedule, before = ReduceOnPlateau(initial=1.0, patience=1), PlateauState(best=2.0, waited=0, factor=0.5)
+    assert schedule.observe(before, 3.0) == PlateauState(best=2.0, waited=0, factor=0.25)
+    assert before == PlateauState(best=2.0, waited=0, factor=0.5)
 
 
 @pytest.mark.parametrize("cls", [c for c in members(Schedule) if c is not ReduceOnPlateau], ids=tag)
@@ -265,7 +265,7 @@ def test_the_rate_is_positive_finite_and_within_its_bounds(
     case: tuple[ScheduleBase, float, float], epochs: int, steps: int, warmup: int, values: list[float]
 ) -> None:
     schedule, low, high = case
-    horizon, plateau = Horizon(epochs, steps), START
+    horizon, plateau = TrainingLength(epochs, steps), START
     warm = schedule.model_copy(update={"warmup": warmup})
     for epoch in range(epochs):
         for step in range(epoch * steps, (epoch + 1) * steps):
@@ -279,14 +279,14 @@ def test_the_rate_is_positive_finite_and_within_its_bounds(
 
 @pytest.mark.parametrize("cls", members(Schedule), ids=tag)
 def test_a_horizon_of_one_step_has_a_rate(cls: type[Any]) -> None:
-    (rate,) = rates(build(cls), Horizon(1, 1))
+    (rate,) = rates(build(cls), TrainingLength(1, 1))
     first = {"one_cycle": 0.04, "coslog": (1.0 - cos(2.0 * pi * 0.0875)) / 2.0}  # at t = 1/2: log2 8.5 = 3.0875
     assert rate == pytest.approx(first.get(tag(cls), 1.0), rel=1e-3)
 
 
 @pytest.mark.parametrize("cls", members(Schedule), ids=tag)
 def test_the_rate_is_a_function_of_its_arguments_alone(cls: type[Any]) -> None:
-    schedule, horizon = build(cls, warmup=2), Horizon(3, 4)
+    schedule, horizon = build(cls, warmup=2), TrainingLength(3, 4)
     forwards = rates(schedule, horizon)
     backwards = [schedule.rate(step, horizon, START) for step in reversed(range(horizon.steps))]
     assert forwards == backwards[::-1]
@@ -296,7 +296,7 @@ def test_the_rate_is_a_function_of_its_arguments_alone(cls: type[Any]) -> None:
 def test_the_batch_size_changes_the_steps_and_not_the_rate_at_the_start_of_an_epoch(cls: type[Any]) -> None:
     schedule = build(cls)
     for epoch in range(12):
-        few, many = (schedule.rate(epoch * n, Horizon(12, n), START) for n in (3, 30))
+        few, many = (schedule.rate(epoch * n, TrainingLength(12, n), START) for n in (3, 30))
         assert few == pytest.approx(many, rel=1e-12)
 
 

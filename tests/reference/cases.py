@@ -10,12 +10,12 @@ import numpy as np
 from nncli.nn.activations import Activation, Elu, Gelu, LeakyRelu, Mish, Relu, Selu, Silu, Softmax, Tanh
 from nncli.nn.embeddings import Embedding
 from nncli.nn.layers.activation import ActivationLayer
-from nncli.nn.layers.dense import Dense, Parametrisation
+from nncli.nn.layers.dense import Dense, Parametrization
 from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
-from nncli.nn.layers.parametric import Parametric, Scale
+from nncli.nn.layers.parametric import ParametricActivation, Scale
 from nncli.nn.layers.residual import Layer, Residual
-from nncli.nn.losses import ClassLoss, CrossEntropy, Hinge, Huber, Loss, Mae, Mse, Poisson, Quantile
+from nncli.nn.losses import MAE, MSE, ClassificationLoss, CrossEntropy, Hinge, Huber, Loss, Poisson, Quantile
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import NumericEmbedding, Periodic, PiecewiseLinear
 from nncli.optim.optimizers import Adagrad, Adam, AdamW, Lion, Optimizer, RmsProp, Sgd
@@ -36,7 +36,7 @@ def make_case(
     rate: float = 0.05,
     outputs: int = 2,
     output_activation: Activation | None = None,
-    output_parametrisation: Parametrisation | None = None,
+    output_parametrisation: Parametrization | None = None,
     embeddings: tuple[Embedding, ...] = (),
     numeric: tuple[int, ...] = (),
     numeric_embedding: NumericEmbedding | None = None,
@@ -56,11 +56,11 @@ def make_case(
         precision="float64",
         numeric=numeric,
         numeric_embedding=numeric_embedding,
-        output_parametrisation=output_parametrisation,
+        output_parametrization=output_parametrisation,
     )
-    loss = loss or Mse()
+    loss = loss or MSE()
     X = np.round(rng.normal(size=(ROWS, FEATURES)), 3)
-    initial = network.initialise(rng).named
+    initial = network.initialize(rng).by_name
     for slot in network.layout.slots:  # biases, scales and statistics off their usual 0 and 1, to be told apart
         initial[slot.name][...] += np.round(np.abs(rng.normal(0.0, 0.2, slot.shape)), 4)
     return Case(
@@ -82,7 +82,7 @@ def make_case(
 
 
 def _targets(loss: Loss, outputs: int, rng: np.random.Generator) -> list[list[float]] | list[int]:
-    if isinstance(loss, ClassLoss):
+    if isinstance(loss, ClassificationLoss):
         return [int(code) for code in rng.integers(max(2, outputs), size=ROWS)]
     if isinstance(loss, Poisson):
         return [[float(count) for count in row] for row in rng.poisson(2.0, (ROWS, outputs))]
@@ -140,8 +140,8 @@ def activation_cases() -> Iterator[Case]:
 def loss_cases() -> Iterator[Case]:
     """Each loss, with rows that count the same and rows that do not."""
     losses: dict[str, tuple[Loss, int]] = {
-        "mse": (Mse(), 2),
-        "mae": (Mae(), 2),
+        "mse": (MSE(), 2),
+        "mae": (MAE(), 2),
         "huber": (Huber(delta=0.6), 2),
         "quantile": (Quantile(q=0.8), 2),
         "poisson": (Poisson(), 2),
@@ -198,7 +198,7 @@ def random_cases() -> Iterator[Case]:
         (AdamW(weight_decay=0.05), 0.01),
     ]
     losses: list[tuple[Loss, int]] = [
-        (Mse(), 1),
+        (MSE(), 1),
         (Huber(), 2),
         (Poisson(), 1),
         (CrossEntropy(), 1),
@@ -237,16 +237,18 @@ def random_cases() -> Iterator[Case]:
 def realmlp_cases() -> Iterator[Case]:
     """What Holzmüller, Grinsztajn and Steinwart, "Better by default", 2024, add to a network: each alone, then all."""
     tanh, mish, selu = Tanh(), Mish(), Selu()
-    ntk = Dense(units=4, activation=tanh, parametrisation="ntk")
+    ntk = Dense(units=4, activation=tanh, parametrization="ntk")
     yield make_case("realmlp: scale", [Dense(units=4, activation=tanh), Scale()], seed=600)
     yield make_case("realmlp: scale first", [Scale(), Dense(units=4, activation=tanh)], seed=601)
     yield make_case("realmlp: ntk", [ntk, ntk], seed=602, output_parametrisation="ntk")
     yield make_case("realmlp: ntk without bias", [ntk.model_copy(update={"bias": False})], seed=603)
     for seed, f in enumerate(hidden_activations(), start=610):
         yield make_case(
-            f"realmlp: parametric {f.type}", [Dense(units=4), Parametric.model_validate({"activation": f})], seed=seed
+            f"realmlp: parametric {f.type}",
+            [Dense(units=4), ParametricActivation.model_validate({"activation": f})],
+            seed=seed,
         )
-    yield make_case("realmlp: parametric first", [Parametric(activation=mish), Dense(units=4)], seed=630)
+    yield make_case("realmlp: parametric first", [ParametricActivation(activation=mish), Dense(units=4)], seed=630)
     table = (Embedding(name="colour", slots=3, width=2),)
     embeddings: dict[str, NumericEmbedding] = {
         "periodic": Periodic(frequencies=5, width=3, sigma=0.5),
@@ -266,10 +268,13 @@ def realmlp_cases() -> Iterator[Case]:
     wholes: list[tuple[Activation, Loss, int]] = [
         (selu, CrossEntropy(label_smoothing=0.1), 3),
         (mish, CrossEntropy(label_smoothing=0.1), 2),
-        (mish, Mse(), 1),
+        (mish, MSE(), 1),
     ]
     for seed, (f, loss, outputs) in enumerate(wholes, start=670):
-        block: list[Layer] = [Dense(units=6, parametrisation="ntk"), Parametric.model_validate({"activation": f})]
+        block: list[Layer] = [
+            Dense(units=6, parametrization="ntk"),
+            ParametricActivation.model_validate({"activation": f}),
+        ]
         yield make_case(
             f"realmlp: whole, {f.type} and {loss.type} of {outputs}",
             [Scale(), *block, *block, *block],

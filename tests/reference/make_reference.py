@@ -42,12 +42,12 @@ from nncli.nn.layers.activation import ActivationLayer
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
-from nncli.nn.layers.parametric import Parametric, Scale
+from nncli.nn.layers.parametric import ParametricActivation, Scale
 from nncli.nn.layers.residual import Layer, Residual
-from nncli.nn.losses import ClassLoss, CrossEntropy, Hinge, Huber, Loss, Mae, Mse, Poisson, Quantile
+from nncli.nn.losses import MAE, MSE, ClassificationLoss, CrossEntropy, Hinge, Huber, Loss, Poisson, Quantile
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import NumericEmbedding, Periodic, PiecewiseLinear
-from nncli.nn.parameters import DECAYED, Group
+from nncli.nn.parameters import DECAYED, ParamGroup
 from nncli.optim.optimizers import Adagrad, Adam, AdamW, Lion, Optimizer, RmsProp, Sgd
 from tests.reference.cases import FILES
 from tests.reference.replay import (
@@ -111,12 +111,12 @@ def apply_layer(layer: Layer, p: Tensors, name: str, x: Tensor, *, training: boo
     match layer:
         case Dense():
             W = p[f"{name}.weight"]
-            if layer.parametrisation == "ntk":
+            if layer.parametrization == "ntk":
                 W = W / sqrt(len(W))
             return activate(layer.activation, F.linear(x, W.T, p.get(f"{name}.bias")))
         case Scale():
             return p[f"{name}.scale"] * x
-        case Parametric():
+        case ParametricActivation():
             return torch.lerp(x, activate(layer.activation, x), p[f"{name}.alpha"])
         case Dropout():
             return F.dropout(x, layer.rate, training)
@@ -185,9 +185,9 @@ def apply_network(network: Network, p: Tensors, X: Tensor, codes: Tensor, *, tra
 def row_losses(loss: Loss, z: Tensor, y: Tensor) -> Tensor:
     """The loss of every row, averaged over the outputs where there are several numbers."""
     match loss:
-        case Mse():
+        case MSE():
             return F.mse_loss(z, y, reduction="none").mean(1)
-        case Mae():
+        case MAE():
             return F.l1_loss(z, y, reduction="none").mean(1)
         case Huber(delta=delta):
             return F.huber_loss(z, y, reduction="none", delta=delta).mean(1)
@@ -209,7 +209,7 @@ def predict(loss: Loss, z: Tensor) -> Tensor:
     """What the raw output means."""
     if isinstance(loss, Poisson):
         return torch.exp(z)
-    if isinstance(loss, ClassLoss):
+    if isinstance(loss, ClassificationLoss):
         p = torch.sigmoid(z)
         return F.softmax(z, dim=1) if z.shape[1] > 1 else torch.cat([1.0 - p, p], dim=1)
     return z
@@ -282,7 +282,9 @@ def run_torch(case: Case) -> Outcome:
     p = {name: torch.tensor(value) for name, value in case.initial.items()}
     groups = {slot.name: slot.group for slot in case.network.layout.slots}
     decayed = [p[name].requires_grad_() for name, group in groups.items() if group in DECAYED]
-    others = [p[name].requires_grad_() for name, group in groups.items() if group not in (*DECAYED, Group.STATISTIC)]
+    others = [
+        p[name].requires_grad_() for name, group in groups.items() if group not in (*DECAYED, ParamGroup.STATISTIC)
+    ]
     update = bind_optimizer(case.optimizer, decayed, others, case.learning_rate)
 
     losses = {}

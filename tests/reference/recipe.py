@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.data.batches.dataset import Examples
-from nncli.nn.losses import CrossEntropy, Loss, Mse
+from nncli.nn.losses import MSE, CrossEntropy, Loss
 from nncli.nn.network import Network
-from nncli.nn.predictor import Inference
+from nncli.nn.predictor import Predictor
 from nncli.optim.optimizers import AdamW
 from nncli.optim.schedules import CoslogRate
-from nncli.training.arguments import Plan
+from nncli.training.arguments import TrainingArguments
 from nncli.training.loop import fit
-from nncli.training.state import State, Streams
+from nncli.training.state import RandomStreams, TrainState
 
 FILE = Path(__file__).resolve().parent / "recipes" / "realmlp.json"
 Task: TypeAlias = Literal["classes", "numbers"]
@@ -92,16 +92,16 @@ def run_nncli(task: Task, seed: int) -> float:
     none = np.empty((ROWS, 0), np.int64)
     y = rows.y.astype(np.int64) if task == "classes" else rows.y[:, None].astype(np.float32)
     examples = Examples(rows.X, none, y)
-    loss: Loss = CrossEntropy(label_smoothing=SMOOTHING) if task == "classes" else Mse()
+    loss: Loss = CrossEntropy(label_smoothing=SMOOTHING) if task == "classes" else MSE()
     groups = {name: {"rate": f, "decay": 0.0 if name == "bias" else f * f} for name, f in FACTORS.items()}
     optimizer = AdamW.model_validate(
         {"beta2": 0.95, "weight_decay": DECAY, "decay_schedule": "flat_cosine", "groups": groups}
     )
-    plan = Plan(network(task), loss, optimizer, CoslogRate(peak=RATES[task]), BATCH, EPOCHS)
-    state = State.fresh(plan.network, optimizer, Streams.of(seed), examples=examples)
+    plan = TrainingArguments(network(task), loss, optimizer, CoslogRate(peak=RATES[task]), BATCH, EPOCHS)
+    state = TrainState.create(plan.network, optimizer, RandomStreams.of(seed), examples=examples)
     for _ in fit(plan, state, examples, None):
         pass
-    return score(task, Inference(plan.network, state.parameters).run(rows.X_test, none), rows.y_test)
+    return score(task, Predictor(plan.network, state.parameters).run(rows.X_test, none), rows.y_test)
 
 
 class Distribution(NamedTuple):

@@ -17,14 +17,14 @@ import numpy.typing as npt
 
 from nncli.data.batches.batches import Batches
 from nncli.data.batches.dataset import Examples
-from nncli.nn.layers.base import Training
+from nncli.nn.layers.base import TrainingContext
 from nncli.nn.losses import Loss
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
-from nncli.nn.predictor import Inference
+from nncli.nn.predictor import Predictor
 from nncli.optim.optimizers import Optimizer
-from nncli.spec import Specification
-from nncli.training.step import Penalty, bind_gradient, bind_step
+from nncli.spec import Spec
+from nncli.training.step import L1L2Penalty, bind_gradient, bind_step
 
 FOLDER = Path(__file__).resolve().parent
 STEPS = 100
@@ -38,7 +38,7 @@ Cube = list[Matrix]
 Floats = npt.NDArray[np.float64]
 
 
-class Case(Specification):
+class Case(Spec):
     """100 steps of training: batches of `batch_size` rows in the order given, over and over, the last one smaller."""
 
     name: str
@@ -57,7 +57,7 @@ class Case(Specification):
     initial: dict[str, Vector | Matrix | Cube]
 
 
-class Outcome(Specification):
+class Outcome(Spec):
     """The loss (penalty apart) at the steps of SHOWN; then parameters, running statistics, and predictions."""
 
     losses: dict[int, float]
@@ -65,7 +65,7 @@ class Outcome(Specification):
     predictions: Matrix
 
 
-class Reference(Specification):
+class Reference(Spec):
     """A case and what another implementation made of it."""
 
     case: Case
@@ -88,23 +88,25 @@ def run_nncli(case: Case) -> Outcome:
     """Train with nncli's own step, then predict with its inference."""
     rng = np.random.default_rng(0)  # nothing is drawn: no dropout, no shuffling
     parameters = case.network.layout.empty("float64")
-    if parameters.named.keys() != case.initial.keys():
-        raise ValueError(f"{case.name}: the network has {sorted(parameters.named)}, the case {sorted(case.initial)}")
+    if parameters.by_name.keys() != case.initial.keys():
+        raise ValueError(f"{case.name}: the network has {sorted(parameters.by_name)}, the case {sorted(case.initial)}")
     for name, value in case.initial.items():
-        parameters.named[name][...] = value
+        parameters.by_name[name][...] = value
     examples = _examples(case)
     batches = Batches(examples, case.batch_size, rng)
     optimize = case.optimizer.bind(
         parameters.theta,
         parameters.grad,
-        case.optimizer.initial_moments(parameters.theta),
+        case.optimizer.init_state(parameters.theta),
         groups=parameters.layout.groups,
         progress=np.zeros(()),
     )
-    penalty = Penalty(parameters, l1=case.l1, l2=case.l2) if case.l1 or case.l2 else None
+    penalty = L1L2Penalty(parameters, l1=case.l1, l2=case.l2) if case.l1 or case.l2 else None
     steps = {
         rows: bind_step(
-            bind_gradient(case.network, parameters, case.loss, batches, slice(0, rows), rows, training=Training(rng)),
+            bind_gradient(
+                case.network, parameters, case.loss, batches, slice(0, rows), rows, training=TrainingContext(rng)
+            ),
             parameters.grad,
             optimize,
             penalty=penalty,
@@ -129,11 +131,11 @@ def _examples(case: Case) -> Examples:
 
 
 def _outcome(case: Case, losses: Mapping[int, float], parameters: Parameters, examples: Examples) -> Outcome:
-    Z = Inference(case.network, parameters).run(examples.X, examples.codes)
+    Z = Predictor(case.network, parameters).run(examples.X, examples.codes)
     return Outcome(
         losses={t: losses[t] for t in SHOWN},
-        parameters={name: value.tolist() for name, value in parameters.named.items()},
-        predictions=case.loss.predict(Z).tolist(),
+        parameters={name: value.tolist() for name, value in parameters.by_name.items()},
+        predictions=case.loss.inverse_link(Z).tolist(),
     )
 
 

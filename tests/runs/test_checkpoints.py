@@ -18,7 +18,7 @@ from nncli.commands.train import resume, train
 from nncli.config.loading import load_config
 from nncli.data.batches.dataset import Examples
 from nncli.errors import RunError
-from nncli.nn.losses import Mse
+from nncli.nn.losses import MSE
 from nncli.nn.network import Network
 from nncli.optim.optimizers import Adam
 from nncli.optim.schedules import ConstantRate
@@ -26,10 +26,10 @@ from nncli.pipeline.prepare.prepare import prepare
 from nncli.runs.checkpoints import load_checkpoint, read_checkpoint, save_checkpoint
 from nncli.runs.manifest import CHECKPOINTS
 from nncli.runs.run import Run
-from nncli.training.arguments import Plan
-from nncli.training.epoch import Wish
-from nncli.training.loop import EpochReport, Paused, fit
-from nncli.training.state import State, Streams
+from nncli.training.arguments import TrainingArguments
+from nncli.training.epoch import LoopSignal
+from nncli.training.loop import CheckpointDue, EpochReport, fit
+from nncli.training.state import RandomStreams, TrainState
 from tests.cli.support import DATA
 from tests.runs.support import checkpoints, in_a_process_of_its_own, outcome, stop_at
 
@@ -39,30 +39,30 @@ DAMAGED = (OSError, ValueError, KeyError, TypeError, RecursionError, safetensors
 REPORT = EpochReport(1, 0.5, 0.0, None, None, 0.01, True, 0.1)
 
 
-PLAN = Plan(NETWORK, Mse(), Adam(), ConstantRate(initial=0.01), batch_size=4, epochs=6)
+PLAN = TrainingArguments(NETWORK, MSE(), Adam(), ConstantRate(initial=0.01), batch_size=4, epochs=6)
 
 
-def fresh() -> State:
-    return State.fresh(NETWORK, PLAN.optimizer, Streams.of(0))
+def fresh() -> TrainState:
+    return TrainState.create(NETWORK, PLAN.optimizer, RandomStreams.of(0))
 
 
-def steps() -> Iterator[State]:
+def steps() -> Iterator[TrainState]:
     """A state after each of 24 steps."""
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(16, 2)).astype(np.float32), rng.normal(size=(16, 1)).astype(np.float32)
     state = fresh()
     examples = Examples(X, np.empty((16, 0), np.int64), y, None)
-    for event in fit(PLAN, state, examples, after_batch=lambda step: Wish.PAUSE):
-        assert isinstance(event, Paused | EpochReport)
+    for event in fit(PLAN, state, examples, after_batch=lambda step: LoopSignal.CHECKPOINT):
+        assert isinstance(event, CheckpointDue | EpochReport)
         yield state
 
 
-def bits(state: State) -> tuple[object, object]:
+def bits(state: TrainState) -> tuple[object, object]:
     snapshot = state.snapshot()
-    return snapshot.plain, {name: array.tobytes() for name, array in snapshot.arrays.items()}
+    return snapshot.metadata, {name: array.tobytes() for name, array in snapshot.arrays.items()}
 
 
-def loaded(run: Path, owner: str = "me") -> tuple[State, list[EpochReport]]:
+def loaded(run: Path, owner: str = "me") -> tuple[TrainState, list[EpochReport]]:
     state = fresh()
     return state, load_checkpoint(run, state, owner=owner)
 
@@ -155,7 +155,7 @@ def test_a_checkpoint_of_another_training_is_not_taken_up(saved: Path) -> None:
 
 def test_a_checkpoint_of_another_network_is_not_taken_up(saved: Path, tmp_path: Path) -> None:
     network = Network.model_validate({"features": 2, "layers": [], "outputs": 1})
-    state = State.fresh(network, Adam(), Streams.of(0))
+    state = TrainState.create(network, Adam(), RandomStreams.of(0))
     with pytest.raises(RunError, match="of another training"):
         load_checkpoint(saved, state, owner="me")
 
@@ -246,7 +246,7 @@ def test_a_checkpoint_holds_no_more_than_the_state(config: Path, tmp_path: Path)
     run = train(config, output=tmp_path / "run").run
     arrays, training = read_checkpoint(file_of(run, checkpoints(run)[-1]))
     prepared = prepare(load_config(config))
-    state = State.fresh(prepared.spec.network, prepared.config.optimizer, prepared.streams)
+    state = TrainState.create(prepared.spec.network, prepared.config.optimizer, prepared.streams)
     assert set(arrays) == set(state.vectors)
     assert set(training) == {"owner", "state", "good", "reports"}
     assert json.loads(json.dumps(training)) == training

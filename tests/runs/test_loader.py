@@ -98,7 +98,7 @@ def test_a_model_that_cannot_be_is_refused_even_when_its_checksum_agrees(copy: P
 def test_a_newer_format_asks_for_a_newer_nncli(copy: Path, name: str) -> None:
     (copy / name).write_bytes(changed(format=FORMAT + 1, whatever=1)((copy / name).read_bytes()))
     error = refused(copy)
-    assert name in str(error.place)
+    assert name in str(error.location)
     assert f"format {FORMAT + 1}" in error.message
     assert "newer nncli" in str(error.hint)
 
@@ -357,7 +357,7 @@ def test_a_symbolic_link_is_refused(copy: Path, tmp_path: Path, name: str, where
     (copy / name).symlink_to(target)
     error = refused(copy)
     assert "links" in error.message
-    assert name in str(error.place)
+    assert name in str(error.location)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="named pipes")

@@ -13,24 +13,24 @@ from nncli.data.batches.dataset import Examples
 from nncli.nn.activations import Tanh
 from nncli.nn.embeddings import Embedding
 from nncli.nn.layers.dense import Dense
-from nncli.nn.losses import CrossEntropy, Mse
+from nncli.nn.losses import MSE, CrossEntropy
 from nncli.nn.network import Network
 from nncli.optim.optimizers import Adam
 from nncli.optim.schedules import ConstantRate
-from nncli.training.arguments import Holdout, Plan
-from nncli.training.epoch import Wish
+from nncli.training.arguments import TrainingArguments, ValidationSet
+from nncli.training.epoch import LoopSignal
 from nncli.training.loop import EpochReport, fit
-from nncli.training.state import State, Streams
+from nncli.training.state import RandomStreams, TrainState
 
 
 def network_of(*layers: Any, **options: Any) -> Network:
     return Network.model_validate({"features": 3, "layers": layers, "outputs": 1, "precision": "float64", **options})
 
 
-def plan_of(*layers: Any, network: Network | None = None, **options: Any) -> Plan:
-    return Plan(
+def plan_of(*layers: Any, network: Network | None = None, **options: Any) -> TrainingArguments:
+    return TrainingArguments(
         network=network or network_of(*(layers or (Dense(units=5, activation=Tanh()),))),
-        loss=options.pop("loss", Mse()),
+        loss=options.pop("loss", MSE()),
         optimizer=options.pop("optimizer", Adam()),
         schedule=options.pop("schedule", ConstantRate(initial=0.01)),
         batch_size=options.pop("batch_size", 8),
@@ -40,19 +40,19 @@ def plan_of(*layers: Any, network: Network | None = None, **options: Any) -> Pla
 
 
 def reports_of(
-    plan: Plan,
-    state: State,
+    plan: TrainingArguments,
+    state: TrainState,
     examples: Examples,
-    holdout: Holdout | None = None,
+    holdout: ValidationSet | None = None,
     *,
-    after_batch: Callable[[int], Wish] = lambda step: Wish.GO_ON,
+    after_batch: Callable[[int], LoopSignal] = lambda step: LoopSignal.CONTINUE,
 ) -> Iterator[EpochReport]:
     """What `fit` reports, without its pauses."""
     events = fit(plan, state, examples, holdout, after_batch=after_batch)
     return (event for event in events if isinstance(event, EpochReport))
 
 
-def rows_of(plan: Plan, n: int = 29, *, seed: int = 0, weighted: bool = False) -> Examples:
+def rows_of(plan: TrainingArguments, n: int = 29, *, seed: int = 0, weighted: bool = False) -> Examples:
     rng, network = np.random.default_rng(seed), plan.network
     X = rng.normal(size=(n, network.features)).astype(network.precision)
     y = np.tanh(X[:, :1] - 0.5 * X[:, 1:2] ** 2) + rng.normal(0.0, 0.1, (n, 1))
@@ -64,22 +64,24 @@ def rows_of(plan: Plan, n: int = 29, *, seed: int = 0, weighted: bool = False) -
     )
 
 
-def holdout_of(plan: Plan, score: Callable[[Any], float] = lambda Z: float(Z.mean()), **options: Any) -> Holdout:
-    return Holdout(rows_of(plan, 17, seed=9), "mean", options.get("higher_is_better", False), score)
+def holdout_of(
+    plan: TrainingArguments, score: Callable[[Any], float] = lambda Z: float(Z.mean()), **options: Any
+) -> ValidationSet:
+    return ValidationSet(rows_of(plan, 17, seed=9), "mean", options.get("higher_is_better", False), score)
 
 
-def fresh(plan: Plan, seed: int = 0) -> State:
-    return State.fresh(plan.network, plan.optimizer, Streams.of(seed))
+def fresh(plan: TrainingArguments, seed: int = 0) -> TrainState:
+    return TrainState.create(plan.network, plan.optimizer, RandomStreams.of(seed))
 
 
 def train(
-    plan: Plan, examples: Examples | None = None, holdout: Holdout | None = None, *, seed: int = 0
-) -> tuple[State, list[EpochReport]]:
+    plan: TrainingArguments, examples: Examples | None = None, holdout: ValidationSet | None = None, *, seed: int = 0
+) -> tuple[TrainState, list[EpochReport]]:
     state = fresh(plan, seed)
     return state, list(reports_of(plan, state, examples or rows_of(plan), holdout))
 
 
-def bits(state: State) -> tuple[Any, ...]:
+def bits(state: TrainState) -> tuple[Any, ...]:
     """All that a state holds, comparable."""
     p, b, s = state.parameters, state.best, state.streams
     return (
@@ -89,11 +91,11 @@ def bits(state: State) -> tuple[Any, ...]:
         b.statistics.tobytes(),
         {name: moment.tobytes() for name, moment in state.moments.items()},
         [g.bit_generator.state for g in (s.split, s.init, s.shuffle, s.dropout)],
-        (state.step, state.epoch, state.watch, state.plateau),
+        (state.step, state.epoch, state.early_stopping, state.plateau),
     )
 
 
-def restored(plan: Plan, state: State) -> State:
+def restored(plan: TrainingArguments, state: TrainState) -> TrainState:
     """A new state with the values of `state`: what comes back from a checkpoint."""
     other = fresh(plan, seed=123)
     other.parameters.copy_from(state.parameters)
@@ -122,5 +124,5 @@ FULL = network_of(
 )
 
 
-def full_plan(**options: Any) -> Plan:
+def full_plan(**options: Any) -> TrainingArguments:
     return plan_of(network=FULL, loss=CrossEntropy(label_smoothing=0.1), **{"l2": 1e-3, "clip_norm": 1.0, **options})

@@ -9,32 +9,32 @@ import numpy as np
 import pytest
 
 from nncli.data.batches.batches import Batches
-from nncli.nn.losses import Mse
+from nncli.nn.losses import MSE
 from nncli.nn.network import Network
 from nncli.optim.optimizers import Sgd
-from nncli.optim.schedules import ConstantRate, CosineRate, Horizon
+from nncli.optim.schedules import ConstantRate, CosineRate, TrainingLength
 from nncli.training import batch_runner as module
-from nncli.training.arguments import Plan
-from nncli.training.batch_runner import STRETCH, Advance, bind_advance, rate_of
-from nncli.training.state import State, Streams
-from nncli.training.worker_threads import Crew
+from nncli.training.arguments import TrainingArguments
+from nncli.training.batch_runner import COMPILED_SLICE_SECONDS, RunBatches, bind_advance, learning_rate_at
+from nncli.training.state import RandomStreams, TrainState
+from nncli.training.worker_threads import WorkerThreads
 from tests.training.test_step import example_rows
 
 BACKENDS = pytest.mark.parametrize("backend", ["numpy", "numba"])
 ROWS = 100
 
 
-def bound(backend: Any, parts: int = 1, **options: Any) -> tuple[Plan, State, Batches, Advance]:
+def bound(backend: Any, parts: int = 1, **options: Any) -> tuple[TrainingArguments, TrainState, Batches, RunBatches]:
     if backend == "numba":
         pytest.importorskip("numba")
         pytest.importorskip("scipy")
     settings = {"schedule": CosineRate(initial=0.01, warmup=5), "batch_size": 1, "epochs": 3} | options
     network = Network.model_validate({"features": 3, "layers": [4], "outputs": 1})
-    plan = Plan(network, Mse(), Sgd(), backend=backend, parts=parts, **settings)  # type: ignore[arg-type]
-    state = State.fresh(network, plan.optimizer, Streams.of(0), parts)
+    plan = TrainingArguments(network, MSE(), Sgd(), backend=backend, n_shards=parts, **settings)  # type: ignore[arg-type]
+    state = TrainState.create(network, plan.optimizer, RandomStreams.of(0), parts)
     batches = Batches(example_rows(network, plan.loss, ROWS), plan.batch_size, state.streams.shuffle)
     batches.shuffle()
-    return plan, state, batches, bind_advance(plan, state, batches, None, Crew(1))
+    return plan, state, batches, bind_advance(plan, state, batches, None, WorkerThreads(1))
 
 
 @pytest.mark.parametrize("parts", [1, 2])
@@ -62,7 +62,7 @@ def ticking(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=perf_counter))
 
 
-def taken(state: State, advance: Advance, times: int) -> list[int]:
+def taken(state: TrainState, advance: RunBatches, times: int) -> list[int]:
     counts = []
     for _ in range(times):
         counts.append(len(advance(ROWS - state.position).losses))
@@ -73,17 +73,17 @@ def taken(state: State, advance: Advance, times: int) -> list[int]:
 
 def test_stretches_grow_eightfold_while_they_are_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     _, state, _, advance = bound("numba")
-    ticking(monkeypatch, STRETCH / 1000)
+    ticking(monkeypatch, COMPILED_SLICE_SECONDS / 1000)
     assert taken(state, advance, 3) == [1, 8, 64]
 
 
 def test_stretches_that_take_too_long_shrink_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
     _, state, _, advance = bound("numba")
-    ticking(monkeypatch, STRETCH / 20)
+    ticking(monkeypatch, COMPILED_SLICE_SECONDS / 20)
     assert taken(state, advance, 2) == [1, 8]
-    ticking(monkeypatch, 4 * STRETCH)
+    ticking(monkeypatch, 4 * COMPILED_SLICE_SECONDS)
     assert taken(state, advance, 3)[1:] == [16, 4]
-    ticking(monkeypatch, 100 * STRETCH)
+    ticking(monkeypatch, 100 * COMPILED_SLICE_SECONDS)
     assert taken(state, advance, 3)[1:] == [1, 1]
 
 
@@ -99,12 +99,12 @@ def test_a_clock_that_stands_still_or_a_compilation_does_no_harm(monkeypatch: py
 def test_every_batch_of_a_stretch_has_the_rate_of_its_own_step(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plan, state, batches, advance = bound(backend)
     state.rate_factor = 0.5
-    expected = [0.5 * plan.schedule.rate(i, Horizon(3, ROWS), state.plateau) for i in range(20)]
-    assert [rate_of(plan, state, batches.steps, i) for i in range(20)] == expected
+    expected = [0.5 * plan.schedule.rate(i, TrainingLength(3, ROWS), state.plateau) for i in range(20)]
+    assert [learning_rate_at(plan, state, batches.steps, i) for i in range(20)] == expected
     asked: list[int] = []
-    real = rate_of
+    real = learning_rate_at
 
-    def noted(plan: Plan, state: State, steps_per_epoch: int, step: int) -> float:
+    def noted(plan: TrainingArguments, state: TrainState, steps_per_epoch: int, step: int) -> float:
         asked.append(step)
         return real(plan, state, steps_per_epoch, step)
 

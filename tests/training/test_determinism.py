@@ -14,9 +14,9 @@ from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.residual import Layer
 from nncli.optim.optimizers import Optimizer
 from nncli.optim.schedules import CosineRate, ReduceOnPlateau
-from nncli.training.epoch import Wish
+from nncli.training.epoch import LoopSignal
 from nncli.training.loop import fit
-from nncli.training.state import Streams
+from nncli.training.state import RandomStreams
 from tests.training.plans import (
     bits,
     fresh,
@@ -85,9 +85,9 @@ def test_dropout_leaves_the_order_of_the_rows_alone(rate: float) -> None:
         plan = plan_of(Dense(units=4), Dropout(rate=rate))
         state, seen = fresh(plan), []
 
-        def after_batch(step: int) -> Wish:
+        def after_batch(step: int) -> LoopSignal:
             seen.append(state.streams.shuffle.bit_generator.state)
-            return Wish.GO_ON
+            return LoopSignal.CONTINUE
 
         list(fit(plan, state, rows_of(plan), after_batch=after_batch))
         return seen
@@ -104,7 +104,7 @@ def test_dropout_leaves_the_starting_weights_alone() -> None:
 
 def test_without_dropout_the_dropout_stream_is_never_drawn_from() -> None:
     plan = plan_of()
-    assert train(plan)[0].streams.dropout.random() == Streams.of(0).dropout.random()
+    assert train(plan)[0].streams.dropout.random() == RandomStreams.of(0).dropout.random()
 
 
 def test_the_batch_size_leaves_the_order_of_the_rows_alone() -> None:

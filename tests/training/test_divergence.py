@@ -14,17 +14,17 @@ from nncli.commands.train import train
 from nncli.config.loading import load_config
 from nncli.data.batches.dataset import Examples
 from nncli.errors import DataError
-from nncli.nn.losses import CrossEntropy, Mae, Mse
+from nncli.nn.losses import MAE, MSE, CrossEntropy
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
 from nncli.optim.optimizers import Sgd
 from nncli.optim.schedules import ConstantRate
 from nncli.pipeline.prepare.prepare import prepare
-from nncli.training.arguments import Plan
+from nncli.training.arguments import TrainingArguments
 from nncli.training.divergence import Diagnosis, diagnose
 from nncli.training.epoch import DivergedError
 from nncli.training.loop import fit
-from nncli.training.state import State, Streams
+from nncli.training.state import RandomStreams, TrainState
 
 NETWORK = Network.model_validate(
     {
@@ -38,7 +38,7 @@ X, CODES = np.ones((4, 3), np.float32), np.zeros((4, 1), np.int64)
 NAMES = ("age", "in\x1bcome")
 
 
-def plan_of(network: Network = NETWORK, **rest: Any) -> Plan:
+def plan_of(network: Network = NETWORK, **rest: Any) -> TrainingArguments:
     plain = {
         "loss": CrossEntropy(),
         "optimizer": Sgd(),
@@ -46,7 +46,7 @@ def plan_of(network: Network = NETWORK, **rest: Any) -> Plan:
         "batch_size": 4,
         "epochs": 30,
     }
-    return Plan(network=network, **{**plain, "features": NAMES, **rest})
+    return TrainingArguments(network=network, **{**plain, "features": NAMES, **rest})
 
 
 def diagnosed(
@@ -58,14 +58,14 @@ def diagnosed(
 
 
 def healthy() -> Parameters:
-    return NETWORK.initialise(np.random.default_rng(0))
+    return NETWORK.initialize(np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("name", list(healthy().named))
+@pytest.mark.parametrize("name", list(healthy().by_name))
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_parameter_that_is_not_finite_names_its_layer(name: str, value: float) -> None:
     parameters = healthy()
-    parameters.named[name].flat[-1] = value
+    parameters.by_name[name].flat[-1] = value
     layer = diagnosed(parameters).layer
     assert layer == name if name == "embeddings.town" else name.startswith(f"{layer}.")
 
@@ -73,7 +73,7 @@ def test_a_parameter_that_is_not_finite_names_its_layer(name: str, value: float)
 def test_the_first_of_several_is_named() -> None:
     parameters = healthy()
     for name in ("output.bias", "layers.4.weight", "layers.1.gamma"):
-        parameters.named[name][...] = np.nan
+        parameters.by_name[name][...] = np.nan
         assert diagnosed(parameters).layer == name.rpartition(".")[0]
 
 
@@ -82,8 +82,8 @@ def test_the_first_of_several_is_named() -> None:
 @pytest.mark.filterwarnings("ignore:invalid value")
 def test_an_output_that_overflows_names_its_layer(layer: str) -> None:
     parameters = healthy()
-    parameters.named[f"{layer}.weight"][...] = 3e38
-    parameters.named[f"{layer}.bias"][...] = 3e38
+    parameters.by_name[f"{layer}.weight"][...] = 3e38
+    parameters.by_name[f"{layer}.bias"][...] = 3e38
     assert diagnosed(parameters).layer == layer
 
 
@@ -113,7 +113,7 @@ def test_a_column_that_is_not_scaled_is_named() -> None:
 
 def test_without_a_number_the_rate_is_to_blame() -> None:
     network = NETWORK.model_validate({**NETWORK.model_dump(), "features": 0})
-    parameters = network.initialise(np.random.default_rng(0))
+    parameters = network.initialize(np.random.default_rng(0))
     none = np.empty((4, 0), np.float32)
     assert "learning rate" in diagnosed(parameters, none).cause
 
@@ -262,9 +262,9 @@ def test_counts_that_poisson_takes_as_they_are_get_a_mend_it_allows(tmp_path: Pa
 
 def in_arrays(X: Any, y: Any, weights: Any = None, **rest: Any) -> DivergedError:
     network = Network.model_validate({"features": X.shape[1], "layers": [4], "outputs": 1})
-    plan = plan_of(network, **{"loss": Mse(), "targets": ("y",), "weight": "w", "features": ("a", "b"), **rest})
+    plan = plan_of(network, **{"loss": MSE(), "targets": ("y",), "weight": "w", "features": ("a", "b"), **rest})
     examples = Examples(X, np.zeros((len(X), 0), np.int64), y, weights)
-    state = State.fresh(network, plan.optimizer, Streams.of(0))
+    state = TrainState.create(network, plan.optimizer, RandomStreams.of(0))
     with pytest.raises(DivergedError) as caught:
         list(fit(plan, state, examples))
     return caught.value
@@ -284,8 +284,8 @@ def test_a_gradient_that_is_not_finite_is_told_from_a_loss() -> None:
     """The absolute error of numbers near the end of float32 is one still, and the sum of its slopes is none."""
     X = np.full((20, 2), 3e38, np.float32) * np.array([[1.0, 0.0]], np.float32)
     network = Network.model_validate({"features": 2, "layers": [], "outputs": 1})
-    plan = plan_of(network, loss=Mae(), features=("a", "b"))
-    state = State.fresh(network, plan.optimizer, Streams.of(0))
+    plan = plan_of(network, loss=MAE(), features=("a", "b"))
+    state = TrainState.create(network, plan.optimizer, RandomStreams.of(0))
     state.parameters.theta[...] = 0.0
     theta = state.parameters.theta.copy()
     w = np.full(20, 4.0, np.float32)

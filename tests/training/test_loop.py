@@ -13,12 +13,12 @@ from nncli.nn.activations import Tanh
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.normalization import BatchNorm
-from nncli.nn.predictor import Inference
+from nncli.nn.predictor import Predictor
 from nncli.optim.optimizers import Adam, Sgd
 from nncli.optim.schedules import ConstantRate, CosineRate, ReduceOnPlateau, StepRate
-from nncli.training.arguments import Holdout
-from nncli.training.epoch import Wish
-from nncli.training.loop import EpochReport, Paused, fit
+from nncli.training.arguments import ValidationSet
+from nncli.training.epoch import LoopSignal
+from nncli.training.loop import CheckpointDue, EpochReport, fit
 from tests.training.plans import (
     bits,
     fresh,
@@ -42,7 +42,7 @@ def test_the_loss_is_the_mean_of_what_each_step_minimised_before_it_moved(weight
     )
     examples = rows_of(plan, weighted=weighted)
     state = fresh(plan)
-    W, b = state.parameters.named["output.weight"].copy(), state.parameters.named["output.bias"].copy()
+    W, b = state.parameters.by_name["output.weight"].copy(), state.parameters.by_name["output.bias"].copy()
     shuffle = deepcopy(state.streams.shuffle)
     w = np.ones(29) if examples.weights is None else examples.weights
 
@@ -61,7 +61,7 @@ def test_the_loss_is_the_mean_of_what_each_step_minimised_before_it_moved(weight
 
     found = [(report.loss, report.penalty) for report in reports_of(plan, state, examples)]
     np.testing.assert_allclose(found, expected, rtol=1e-10)
-    np.testing.assert_allclose(state.parameters.named["output.weight"], W, rtol=1e-10)
+    np.testing.assert_allclose(state.parameters.by_name["output.weight"], W, rtol=1e-10)
 
 
 def test_without_l1_and_l2_the_penalty_is_zero() -> None:
@@ -72,7 +72,7 @@ def test_the_penalty_is_that_of_the_weights_at_the_end_of_the_epoch() -> None:
     plan = plan_of(l1=0.01, l2=0.1)
     state = fresh(plan)
     for report in reports_of(plan, state, rows_of(plan)):
-        w = state.parameters.theta[: state.parameters.layout.decayed]
+        w = state.parameters.theta[: state.parameters.layout.n_decayed]
         assert report.penalty == pytest.approx(0.01 * float(np.abs(w).sum()) + 0.05 * float((w**2).sum()))
 
 
@@ -82,18 +82,18 @@ def test_the_validation_loss_is_that_of_the_present_weights_with_dropout_off() -
     state = fresh(plan)
     for report in reports_of(plan, state, rows_of(plan), holdout):
         examples = holdout.examples
-        Z = Inference(plan.network, state.parameters).run(examples.X, examples.codes)
+        Z = Predictor(plan.network, state.parameters).run(examples.X, examples.codes)
         assert report.val_loss == pytest.approx(float(((Z - examples.y) ** 2).mean()), rel=1e-12)
         assert report.metric == pytest.approx(float(Z.sum()), rel=1e-12)
 
 
 def test_the_validation_loss_is_weighted_as_its_rows_are() -> None:
     plan = plan_of(epochs=1)
-    holdout = Holdout(rows_of(plan, 17, seed=9, weighted=True), "mean", False, lambda Z: float(Z.mean()))
+    holdout = ValidationSet(rows_of(plan, 17, seed=9, weighted=True), "mean", False, lambda Z: float(Z.mean()))
     state, (report,) = train(plan, holdout=holdout)
     examples = holdout.examples
     assert examples.weights is not None
-    Z = Inference(plan.network, state.parameters).run(examples.X, examples.codes)
+    Z = Predictor(plan.network, state.parameters).run(examples.X, examples.codes)
     assert report.val_loss == pytest.approx(
         float((examples.weights[:, None] * (Z - examples.y) ** 2).mean()), rel=1e-12
     )
@@ -137,7 +137,7 @@ def test_training_stops_after_exactly_patience_epochs_without_a_better_one(patie
     holdout = holdout_of(plan, scripted([5.0, 4.0, 3.0] + [3.0] * 50))
     state, reports = train(plan, holdout=holdout)
     assert len(reports) == state.epoch == 3 + patience
-    assert state.watch.best_epoch == 3
+    assert state.early_stopping.best_epoch == 3
 
 
 def test_without_patience_all_epochs_are_run() -> None:
@@ -161,7 +161,7 @@ def test_the_best_weights_are_those_of_the_best_epoch(higher: bool) -> None:
     for report in reports_of(plan, state, rows_of(plan), holdout):
         seen[report.epoch] = (state.parameters.theta.copy(), state.parameters.statistics.copy(), report.is_best)
     best = 5 if higher else 2
-    assert state.watch.best_epoch == best
+    assert state.early_stopping.best_epoch == best
     np.testing.assert_array_equal(state.best.theta, seen[best][0])
     np.testing.assert_array_equal(state.best.statistics, seen[best][1])
     assert [epoch for epoch, (_, _, is_best) in seen.items() if is_best] == ([1, 5] if higher else [1, 2])
@@ -173,8 +173,8 @@ def test_the_watched_value_decides(watched: str, with_holdout: bool) -> None:
     holdout = holdout_of(plan, scripted([0.0] * 8)) if with_holdout else None
     state, reports = train(plan, holdout=holdout)
     values = [report.val_loss if watched == "val_loss" else report.loss for report in reports]
-    assert state.watch.best == min(v for v in values if v is not None)
-    assert values.index(state.watch.best) + 1 == state.watch.best_epoch
+    assert state.early_stopping.best == min(v for v in values if v is not None)
+    assert values.index(state.early_stopping.best) + 1 == state.early_stopping.best_epoch
 
 
 def test_the_plateau_sees_the_watched_value() -> None:
@@ -190,11 +190,20 @@ def test_the_plateau_sees_the_watched_value() -> None:
 def test_stop_ends_after_the_present_batch(after: int) -> None:
     plan = plan_of()  # four batches an epoch
     state = fresh(plan)
-    events = list(fit(plan, state, rows_of(plan), after_batch=lambda step: Wish.STOP if step == after else Wish.GO_ON))
+    events = list(
+        fit(
+            plan,
+            state,
+            rows_of(plan),
+            after_batch=lambda step: LoopSignal.STOP if step == after else LoopSignal.CONTINUE,
+        )
+    )
     reports = [event for event in events if isinstance(event, EpochReport)]
     assert state.step == after
     assert (state.epoch, state.position) == (len(reports), after % 4) == divmod(after, 4)
-    assert [event for event in events if isinstance(event, Paused)] == ([Paused(after)] if after % 4 else [])
+    assert [event for event in events if isinstance(event, CheckpointDue)] == (
+        [CheckpointDue(after)] if after % 4 else []
+    )
 
 
 @given(pauses=st.sets(st.integers(1, 12)))
@@ -202,8 +211,10 @@ def test_stop_ends_after_the_present_batch(after: int) -> None:
 def test_a_wish_to_pause_is_met_after_its_batch_and_changes_nothing(pauses: set[int]) -> None:
     plan = plan_of()
     state, paused = fresh(plan), []
-    for event in fit(plan, state, rows_of(plan), after_batch=lambda n: Wish.PAUSE if n in pauses else Wish.GO_ON):
-        if isinstance(event, Paused):
+    for event in fit(
+        plan, state, rows_of(plan), after_batch=lambda n: LoopSignal.CHECKPOINT if n in pauses else LoopSignal.CONTINUE
+    ):
+        if isinstance(event, CheckpointDue):
             assert event.step == state.step
             paused.append(event.step)
     assert paused == sorted(step for step in pauses if step % 4)  # at an epoch's end its report is the pause
@@ -213,13 +224,15 @@ def test_a_wish_to_pause_is_met_after_its_batch_and_changes_nothing(pauses: set[
 def test_a_stopped_epoch_changes_nothing_that_was_kept() -> None:
     plan = plan_of()
     state = fresh(plan)
-    reports = reports_of(plan, state, rows_of(plan), after_batch=lambda step: Wish.STOP if step == 6 else Wish.GO_ON)
+    reports = reports_of(
+        plan, state, rows_of(plan), after_batch=lambda step: LoopSignal.STOP if step == 6 else LoopSignal.CONTINUE
+    )
     next(reports)
-    best, watch = state.best.theta.copy(), state.watch
+    best, watch = state.best.theta.copy(), state.early_stopping
     assert list(reports) == []
     assert state.step == 6
     np.testing.assert_array_equal(state.best.theta, best)
-    assert (state.watch, state.epoch) == (watch, 1)
+    assert (state.early_stopping, state.epoch) == (watch, 1)
 
 
 def test_nothing_is_done_before_the_first_report_is_asked_for_or_after_the_last() -> None:

@@ -16,9 +16,9 @@ from nncli.nn.embeddings import Embedding
 from nncli.nn.layers.dense import Dense
 from nncli.optim.optimizers import Sgd
 from nncli.optim.schedules import ConstantRate
-from nncli.training.arguments import Plan
-from nncli.training.epoch import DivergedError, Wish
-from nncli.training.loop import EpochReport, Paused, RateHalved, fit
+from nncli.training.arguments import TrainingArguments
+from nncli.training.epoch import DivergedError, LoopSignal
+from nncli.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
 from tests.training.plans import (
     bits,
     fresh,
@@ -56,14 +56,14 @@ def test_a_huge_learning_rate_diverges_and_the_error_names_step_epoch_and_rate(p
     assert isinstance(caught.value, NncliError)
 
 
-def poisoned(plan: Plan) -> tuple[Examples, Callable[[int], Wish]]:
+def poisoned(plan: TrainingArguments) -> tuple[Examples, Callable[[int], LoopSignal]]:
     """Rows that are numbers for two epochs of four steps and no numbers from then on."""
     examples = rows_of(plan)
 
-    def after_batch(step: int) -> Wish:
+    def after_batch(step: int) -> LoopSignal:
         if step == 8:
             examples.X[...] = np.nan
-        return Wish.GO_ON
+        return LoopSignal.CONTINUE
 
     return examples, after_batch
 
@@ -98,7 +98,7 @@ def test_weights_that_overflow_in_the_last_step_of_an_epoch_are_never_kept_as_th
     assert np.isfinite(state.best.theta).all()
 
 
-def wild(**options: Any) -> Plan:
+def wild(**options: Any) -> TrainingArguments:
     network = network_of(Dense(units=5, activation=Tanh()), Dense(units=5), precision="float32")
     return plan_of(
         network=network,
@@ -117,13 +117,13 @@ def test_going_back_halves_the_rate_and_trains_all_epochs() -> None:
     for event in fit(plan, state, rows_of(plan)):
         events.append(event)
         stood.append(state.epoch)
-    halvings = [event for event in events if isinstance(event, RateHalved)]
+    halvings = [event for event in events if isinstance(event, LearningRateHalved)]
     assert all(
-        event.epoch == epoch for event, epoch in zip(events, stood, strict=True) if not isinstance(event, Paused)
+        event.epoch == epoch for event, epoch in zip(events, stood, strict=True) if not isinstance(event, CheckpointDue)
     )
     assert [event.factor for event in halvings] == [0.5 ** (n + 1) for n in range(len(halvings))]
     assert halvings
-    assert all(f"at step {event.step} (epoch" in event.why for event in halvings)
+    assert all(f"at step {event.step} (epoch" in event.reason for event in halvings)
     assert state.rate_factor == halvings[-1].factor
     assert (state.epoch, state.step) == (8, 8 * 4)
     last = events[-1]
@@ -139,8 +139,8 @@ def test_an_epoch_that_is_on_its_way_to_diverge_is_not_gone_back_to() -> None:
     for event in fit(plan, state, rows_of(plan)):
         if isinstance(event, EpochReport):
             lasting.append(event)
-            assert state.good is not None
-        elif isinstance(event, RateHalved):
+            assert state.last_good is not None
+        elif isinstance(event, LearningRateHalved):
             del lasting[event.epoch :]
             assert not lasting or lasting[-1].loss <= state.first_loss
     assert [report.epoch for report in lasting] == list(range(1, 31))
@@ -158,4 +158,4 @@ def test_what_diverges_at_any_rate_fails_in_the_end() -> None:
 
 def test_a_plan_that_goes_back_changes_nothing_where_nothing_diverges() -> None:
     plan = full_plan(epochs=4)
-    assert bits(train(replace(plan, go_back=True))[0]) == bits(train(plan)[0])
+    assert bits(train(replace(plan, rollback_on_divergence=True))[0]) == bits(train(plan)[0])

@@ -19,22 +19,28 @@ from nncli.data.batches.batches import Batches
 from nncli.data.batches.dataset import Examples
 from nncli.nn.arrays import Array
 from nncli.nn.embeddings import Embedding
-from nncli.nn.layers.base import Training
-from nncli.nn.losses import CrossEntropy, Loss, LossBase, Mse
+from nncli.nn.layers.base import TrainingContext
+from nncli.nn.losses import MSE, CrossEntropy, Loss, LossBase
 from nncli.nn.network import Network
 from nncli.optim.optimizers import Adam, AdamW, Lion, Optimizer, OptimizerBase, Sgd
 from nncli.optim.schedules import ConstantRate
 from nncli.runs.checkpoints import load_checkpoint, save_checkpoint
 from nncli.training import loop
-from nncli.training.arguments import Plan
-from nncli.training.batch_runner import Advance, bind_advance
-from nncli.training.epoch import DivergedError, Wish
-from nncli.training.loop import EpochReport, Paused, fit
-from nncli.training.parallel import add_up, optimize_part, shares_of, spans, together
-from nncli.training.state import State, Streams
-from nncli.training.step import Penalty, bind_gradient
+from nncli.training.arguments import TrainingArguments
+from nncli.training.batch_runner import RunBatches, bind_advance
+from nncli.training.epoch import DivergedError, LoopSignal
+from nncli.training.loop import CheckpointDue, EpochReport, fit
+from nncli.training.parallel import (
+    bind_optimizer_shard,
+    gradient_replicas,
+    run_in_parallel,
+    split_evenly,
+    sum_gradients,
+)
+from nncli.training.state import RandomStreams, TrainState
+from nncli.training.step import L1L2Penalty, bind_gradient
 from nncli.training.thread_policy import choose_threads
-from nncli.training.worker_threads import Crew
+from nncli.training.worker_threads import WorkerThreads
 from tests.training.test_step import LARGEST, example_rows, peak_of
 from tests.unions import members, tag
 
@@ -59,16 +65,20 @@ def network_of(name: str, *, precision: str = "float64", outputs: int = 3, embed
     return Network.model_validate({**parts, "embeddings": embeddings})
 
 
-def plan_of(network: Network, loss: LossBase | None = None, **options: Any) -> Plan:
+def plan_of(network: Network, loss: LossBase | None = None, **options: Any) -> TrainingArguments:
     settings: dict[str, Any] = {"batch_size": 16, "epochs": 3, "optimizer": Adam()} | options
-    return Plan(network=network, loss=loss or CrossEntropy(), schedule=ConstantRate(initial=0.01), **settings)
+    return TrainingArguments(
+        network=network, loss=loss or CrossEntropy(), schedule=ConstantRate(initial=0.01), **settings
+    )
 
 
-def fresh(plan: Plan) -> State:
-    return State.fresh(plan.network, plan.optimizer, Streams.of(1), plan.parts)
+def fresh(plan: TrainingArguments) -> TrainState:
+    return TrainState.create(plan.network, plan.optimizer, RandomStreams.of(1), plan.n_shards)
 
 
-def trained(plan: Plan, *, weighted: bool = False, rows: int = ROWS) -> tuple[State, list[EpochReport]]:
+def trained(
+    plan: TrainingArguments, *, weighted: bool = False, rows: int = ROWS
+) -> tuple[TrainState, list[EpochReport]]:
     state = fresh(plan)
     events = fit(plan, state, example_rows(plan.network, plan.loss, rows, weighted=weighted))
     return state, [replace(event, seconds=0.0) for event in events if isinstance(event, EpochReport)]
@@ -79,7 +89,7 @@ def trained(plan: Plan, *, weighted: bool = False, rows: int = ROWS) -> tuple[St
 
 @given(size=st.integers(0, 1000), parts=st.integers(1, 20), multiple=st.sampled_from([1, 8, 16]))
 def test_spans_cover_all_in_order_and_are_nearly_equal(size: int, parts: int, multiple: int) -> None:
-    found = spans(size, parts, multiple)
+    found = split_evenly(size, parts, multiple)
     assert [i for span in found for i in range(span.start, span.stop)] == list(range(size))
     assert all(span.start % multiple == 0 for span in found)
     lengths = [span.stop - span.start for span in found]
@@ -89,16 +99,18 @@ def test_spans_cover_all_in_order_and_are_nearly_equal(size: int, parts: int, mu
 
 def learned(network: Network, loss: LossBase, examples: Examples, parts: int, threads: int) -> tuple[float, Array]:
     """The loss of one batch of all rows, and its gradient."""
-    parameters = network.initialise(np.random.default_rng(2))
-    shares, n = shares_of(parameters, parts), len(examples)
+    parameters = network.initialize(np.random.default_rng(2))
+    shares, n = gradient_replicas(parameters, parts), len(examples)
     batches = Batches(examples, n, np.random.default_rng(3))
     batches.shuffle()
     gradients = [
-        bind_gradient(network, shares[i], loss, batches, span, n, training=Training(np.random.default_rng(4 + i)))
-        for i, span in enumerate(spans(n, parts))
+        bind_gradient(
+            network, shares[i], loss, batches, span, n, training=TrainingContext(np.random.default_rng(4 + i))
+        )
+        for i, span in enumerate(split_evenly(n, parts))
     ]
-    with Crew(threads) as crew:
-        gradient = add_up(gradients, shares, crew)
+    with WorkerThreads(threads) as crew:
+        gradient = sum_gradients(gradients, shares, crew)
         gradient(0)
         return gradient(0), parameters.grad.copy()
 
@@ -137,11 +149,13 @@ def test_an_optimizer_moves_the_parts_of_theta_as_the_whole(optimizer: Optimizer
     network = network_of("residual", embedded=True)
     after = []
     for count in (1, parts):
-        state, rng = State.fresh(network, optimizer, Streams.of(0)), np.random.default_rng(1)
+        state, rng = TrainState.create(network, optimizer, RandomStreams.of(0)), np.random.default_rng(1)
         parameters = state.parameters
-        with Crew(2) as crew:
-            bound = [optimize_part(optimizer.bind, state, span) for span in spans(parameters.theta.size, count)]
-            step = together(bound, crew)
+        with WorkerThreads(2) as crew:
+            bound = [
+                bind_optimizer_shard(optimizer.bind, state, span) for span in split_evenly(parameters.theta.size, count)
+            ]
+            step = run_in_parallel(bound, crew)
             for t in range(1, 6):
                 parameters.grad[...] = rng.normal(size=parameters.grad.size)
                 step(0.01, t)
@@ -156,7 +170,7 @@ def test_an_optimizer_moves_the_parts_of_theta_as_the_whole(optimizer: Optimizer
 def test_a_training_in_parts_is_that_of_the_whole(name: str, extras: Any, weighted: bool, parts: int) -> None:
     plan = plan_of(network_of(name), optimizer=AdamW(weight_decay=0.1), **extras)
     whole, reports = trained(plan, weighted=weighted)
-    state, found = trained(replace(plan, parts=parts), weighted=weighted)
+    state, found = trained(replace(plan, n_shards=parts), weighted=weighted)
     np.testing.assert_allclose(state.parameters.theta, whole.parameters.theta, rtol=1e-8, atol=1e-11)
     np.testing.assert_allclose([r.loss for r in found], [r.loss for r in reports], rtol=1e-10)
     np.testing.assert_allclose([r.penalty for r in found], [r.penalty for r in reports], rtol=1e-10)
@@ -167,7 +181,7 @@ def test_a_training_in_parts_is_that_of_the_whole(name: str, extras: Any, weight
 def test_what_changes_with_progress_does_so_in_every_part(optimizer: OptimizerBase, parts: int) -> None:
     plan = plan_of(network_of("layer_norm"), optimizer=optimizer.model_copy(update={"decay_schedule": "flat_cosine"}))
     whole, reports = trained(plan)
-    state, found = trained(replace(plan, parts=parts))
+    state, found = trained(replace(plan, n_shards=parts))
     np.testing.assert_allclose(state.parameters.theta, whole.parameters.theta, rtol=1e-8, atol=1e-11)
     np.testing.assert_allclose([r.loss for r in found], [r.loss for r in reports], rtol=1e-10)
     constant, _ = trained(replace(plan, optimizer=optimizer))
@@ -176,9 +190,9 @@ def test_what_changes_with_progress_does_so_in_every_part(optimizer: OptimizerBa
 
 @pytest.mark.parametrize(("rows", "batch"), [(1, 1), (2, 2), (17, 16), (9, 2), (5, 64)])
 def test_a_batch_of_fewer_rows_than_parts_is_worked_in_fewer(rows: int, batch: int) -> None:
-    plan = plan_of(network_of("dense"), Mse(), optimizer=Sgd(momentum=0.9), batch_size=batch)
+    plan = plan_of(network_of("dense"), MSE(), optimizer=Sgd(momentum=0.9), batch_size=batch)
     whole, reports = trained(plan, rows=rows)
-    state, found = trained(replace(plan, parts=3), rows=rows)
+    state, found = trained(replace(plan, n_shards=3), rows=rows)
     np.testing.assert_allclose(state.parameters.theta, whole.parameters.theta, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose([r.loss for r in found], [r.loss for r in reports], rtol=1e-10)
 
@@ -193,9 +207,9 @@ def test_a_network_that_couples_rows_gets_one_part(layers: Any, wanted: Any) -> 
 # --- the same bits on any number of threads
 
 
-def bits(state: State) -> Any:
+def bits(state: TrainState) -> Any:
     snapshot = state.snapshot()
-    return snapshot.plain, {name: array.tobytes() for name, array in snapshot.arrays.items()}
+    return snapshot.metadata, {name: array.tobytes() for name, array in snapshot.arrays.items()}
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3])
@@ -216,31 +230,33 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(
 
 
 def test_each_part_has_a_dropout_stream_of_its_own() -> None:
-    streams = Streams.of(5).in_parts(4)
-    assert len(streams.further) == 3
-    draws = [value for rng in (streams.dropout, *streams.further) for value in rng.random(100).tolist()]
+    streams = RandomStreams.of(5).in_parts(4)
+    assert len(streams.extra_dropout) == 3
+    draws = [value for rng in (streams.dropout, *streams.extra_dropout) for value in rng.random(100).tolist()]
     others = [value for rng in (streams.split, streams.init, streams.shuffle) for value in rng.random(100).tolist()]
     assert len({*draws, *others}) == 700
 
 
 def test_the_streams_of_the_parts_follow_from_the_seed_and_leave_the_first_part_its_own() -> None:
-    first, again, other = (Streams.of(seed).in_parts(3) for seed in (5, 5, 6))
-    assert [g.random() for g in first.further] == [g.random() for g in again.further]
-    assert [g.random() for g in first.further] != [g.random() for g in other.further]
-    assert first.dropout.random() == Streams.of(5).dropout.random()
+    first, again, other = (RandomStreams.of(seed).in_parts(3) for seed in (5, 5, 6))
+    assert [g.random() for g in first.extra_dropout] == [g.random() for g in again.extra_dropout]
+    assert [g.random() for g in first.extra_dropout] != [g.random() for g in other.extra_dropout]
+    assert first.dropout.random() == RandomStreams.of(5).dropout.random()
 
 
 def test_the_parts_of_a_batch_of_equal_rows_are_silenced_differently() -> None:
     network = network_of("dropout", outputs=1)
     same = Examples(np.ones((ROWS, 4)), np.empty((ROWS, 0), np.int64), np.ones((ROWS, 1)), None)
-    seen = {learned(network, Mse(), same, parts, 1)[0] for parts in (1, 2, 3)}
+    seen = {learned(network, MSE(), same, parts, 1)[0] for parts in (1, 2, 3)}
     assert len(seen) == 3
 
 
-def paused_at(plan: Plan, examples: Examples, at: int) -> State:
+def paused_at(plan: TrainingArguments, examples: Examples, at: int) -> TrainState:
     state = fresh(plan)
-    for event in fit(plan, state, examples, after_batch=lambda step: Wish.STOP if step == at else Wish.GO_ON):
-        assert isinstance(event, EpochReport | Paused)
+    for event in fit(
+        plan, state, examples, after_batch=lambda step: LoopSignal.STOP if step == at else LoopSignal.CONTINUE
+    ):
+        assert isinstance(event, EpochReport | CheckpointDue)
     return state
 
 
@@ -266,12 +282,12 @@ def test_a_state_of_another_number_of_parts_is_refused() -> None:
     snapshot = fresh(plan).snapshot()
     for parts in (1, 3):
         with pytest.raises(ValueError, match=r"zip\(\)"):
-            fresh(replace(plan, parts=parts)).restore(snapshot)
+            fresh(replace(plan, n_shards=parts)).restore(snapshot)
 
 
 def test_a_training_that_goes_back_gives_each_part_its_stream_as_it_was() -> None:
     network = network_of("dropout", precision="float32", outputs=1)
-    plan = replace(plan_of(network, Mse(), optimizer=Sgd(), parts=2, epochs=4, go_back=True), clip_norm=None)
+    plan = replace(plan_of(network, MSE(), optimizer=Sgd(), parts=2, epochs=4, go_back=True), clip_norm=None)
     wild = replace(plan, schedule=ConstantRate(initial=1e4))
     again = [trained(wild)[0] for _ in range(2)]
     assert again[0].rate_factor < 1.0
@@ -285,7 +301,7 @@ def test_a_training_that_goes_back_gives_each_part_its_stream_as_it_was() -> Non
 def test_a_nan_in_any_part_stops_at_its_step_with_the_words_of_one_part(row: int) -> None:
     said = set()
     for parts in (1, 2, 3):
-        plan = plan_of(network_of("dense", precision="float32"), Mse(), parts=parts)
+        plan = plan_of(network_of("dense", precision="float32"), MSE(), parts=parts)
         examples = example_rows(plan.network, plan.loss, ROWS)
         examples.X[row, 1] = np.nan
         with pytest.raises(DivergedError) as caught:
@@ -295,7 +311,7 @@ def test_a_nan_in_any_part_stops_at_its_step_with_the_words_of_one_part(row: int
 
 
 def test_numbers_that_overflow_in_a_part_are_met_without_a_warning() -> None:
-    plan = plan_of(network_of("dense", precision="float32"), Mse(), parts=2)
+    plan = plan_of(network_of("dense", precision="float32"), MSE(), parts=2)
     examples = example_rows(plan.network, plan.loss, ROWS)
     examples.y[...] = 1e30
     with pytest.raises(DivergedError, match="the loss became"):
@@ -308,14 +324,14 @@ AHEAD = 2 * 1024
 """Bytes of the crew's own small objects, lists of tasks and queue entries, above what one part may pass around."""
 
 
-def advances(plan: Plan) -> Iterator[Advance]:
-    with Crew(plan.parts) as crew:
+def advances(plan: TrainingArguments) -> Iterator[RunBatches]:
+    with WorkerThreads(plan.n_shards) as crew:
         state, rows = fresh(plan), 2 * plan.batch_size
         batches = Batches(
             example_rows(plan.network, plan.loss, rows, weighted=True), plan.batch_size, state.streams.shuffle
         )
         batches.shuffle()
-        penalty = Penalty(state.parameters, l1=plan.l1, l2=plan.l2) if plan.l1 or plan.l2 else None
+        penalty = L1L2Penalty(state.parameters, l1=plan.l1, l2=plan.l2) if plan.l1 or plan.l2 else None
         yield bind_advance(plan, state, batches, penalty, crew)
 
 
@@ -325,7 +341,7 @@ def test_a_step_in_parts_allocates_nothing(name: str, extras: Any) -> None:
     plan = plan_of(network_of(name, precision="float32"), batch_size=4096, parts=2, **extras)
     for advance in advances(plan):
 
-        def step(i: int, rate: float, t: int, advance: Advance = advance) -> float:
+        def step(i: int, rate: float, t: int, advance: RunBatches = advance) -> float:
             return advance(1).losses[0]
 
         assert peak_of(step) < LARGEST + AHEAD

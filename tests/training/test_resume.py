@@ -27,10 +27,10 @@ from nncli.optim.schedules import (
     ScheduleBase,
     StepRate,
 )
-from nncli.training.arguments import Holdout, Plan
-from nncli.training.epoch import Wish
-from nncli.training.loop import EpochReport, Paused, fit
-from nncli.training.state import Snapshot, State, Streams
+from nncli.training.arguments import TrainingArguments, ValidationSet
+from nncli.training.epoch import LoopSignal
+from nncli.training.loop import CheckpointDue, EpochReport, fit
+from nncli.training.state import RandomStreams, Snapshot, TrainState
 
 ROWS, BATCH, EPOCHS = 29, 8, 50  # four steps an epoch, the last one smaller: 200 steps
 
@@ -64,10 +64,12 @@ def examples_of(rows: int, seed: int) -> Examples:
 
 
 TRAINING, VALIDATION = examples_of(ROWS, 1), examples_of(11, 2)
-HOLDOUT = Holdout(VALIDATION, "spread", True, lambda Z: float(Z.std()))
+HOLDOUT = ValidationSet(VALIDATION, "spread", True, lambda Z: float(Z.std()))
 
 
-def plan_of(optimizer: OptimizerBase, schedule: ScheduleBase, dropout: float, patience: int | None) -> Plan:
+def plan_of(
+    optimizer: OptimizerBase, schedule: ScheduleBase, dropout: float, patience: int | None
+) -> TrainingArguments:
     layers: Any = [
         {"type": "dense", "units": 6, "activation": "tanh"},
         "batch_norm",
@@ -76,7 +78,7 @@ def plan_of(optimizer: OptimizerBase, schedule: ScheduleBase, dropout: float, pa
     network = Network(
         features=3, embeddings=(Embedding(name="c", slots=5, width=2),), layers=layers, outputs=3, precision="float32"
     )
-    return Plan(
+    return TrainingArguments(
         network=network,
         loss=CrossEntropy(),
         optimizer=optimizer,
@@ -85,43 +87,43 @@ def plan_of(optimizer: OptimizerBase, schedule: ScheduleBase, dropout: float, pa
         epochs=EPOCHS,
         l2=1e-3,
         clip_norm=1.0,
-        watched="val_loss",
+        monitor="val_loss",
         patience=patience,
     )
 
 
-def fresh(plan: Plan) -> State:
-    return State.fresh(plan.network, plan.optimizer, Streams.of(3))
+def fresh(plan: TrainingArguments) -> TrainState:
+    return TrainState.create(plan.network, plan.optimizer, RandomStreams.of(3))
 
 
 def written_and_read(snapshot: Snapshot) -> Snapshot:
     """As through a file: the plain part is JSON."""
-    return Snapshot(snapshot.copied().arrays, json.loads(json.dumps(snapshot.plain)))
+    return Snapshot(snapshot.copy().arrays, json.loads(json.dumps(snapshot.metadata)))
 
 
 def timeless(reports: list[EpochReport]) -> list[EpochReport]:
     return [replace(report, seconds=0.0) for report in reports]
 
 
-def ends_alike(one: State, other: State) -> bool:
+def ends_alike(one: TrainState, other: TrainState) -> bool:
     here, there = one.snapshot(), other.snapshot()
-    return here.plain == there.plain and all(
+    return here.metadata == there.metadata and all(
         here.arrays[name].tobytes() == there.arrays[name].tobytes() for name in here.arrays
     )
 
 
-def run_pausing_everywhere(plan: Plan) -> tuple[State, list[EpochReport], list[tuple[Snapshot, int]]]:
+def run_pausing_everywhere(plan: TrainingArguments) -> tuple[TrainState, list[EpochReport], list[tuple[Snapshot, int]]]:
     """The end, the reports, and the state after every step with the number of reports by then."""
     state, reports, stops = fresh(plan), [], []
-    for event in fit(plan, state, TRAINING, HOLDOUT, after_batch=lambda step: Wish.PAUSE):
+    for event in fit(plan, state, TRAINING, HOLDOUT, after_batch=lambda step: LoopSignal.CHECKPOINT):
         if isinstance(event, EpochReport):
             reports.append(event)
-        assert isinstance(event, Paused | EpochReport)
+        assert isinstance(event, CheckpointDue | EpochReport)
         stops.append((written_and_read(state.snapshot()), len(reports)))
     return state, reports, stops
 
 
-def resumed(plan: Plan, snapshot: Snapshot) -> tuple[State, list[EpochReport]]:
+def resumed(plan: TrainingArguments, snapshot: Snapshot) -> tuple[TrainState, list[EpochReport]]:
     state = fresh(plan)
     state.restore(snapshot)
     return state, [r for r in fit(plan, state, TRAINING, HOLDOUT) if isinstance(r, EpochReport)]
@@ -170,7 +172,7 @@ def test_a_training_stopped_again_and_again_ends_in_the_same_bits(
     state, found = fresh(plan), []
     for wait in stops:
         until = state.step + wait
-        wish = lambda step, until=until: Wish.STOP if step >= until else Wish.GO_ON  # noqa: E731
+        wish = lambda step, until=until: LoopSignal.STOP if step >= until else LoopSignal.CONTINUE  # noqa: E731
         found += [r for r in fit(plan, state, TRAINING, HOLDOUT, after_batch=wish) if isinstance(r, EpochReport)]
         taken_up = fresh(plan)
         taken_up.restore(written_and_read(state.snapshot()))

@@ -8,40 +8,40 @@ import numpy as np
 import pytest
 
 from nncli.data.batches.dataset import Examples
-from nncli.nn.initializers import Data
+from nncli.nn.initializers import DataDependent
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.normalization import BatchNorm
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import Periodic
 from nncli.optim.optimizers import Adam, Optimizer, OptimizerBase
-from nncli.optim.schedules import Plateau
+from nncli.optim.schedules import PlateauState
 from nncli.training import state
-from nncli.training.early_stopping import Watch
-from nncli.training.state import State, Streams
+from nncli.training.early_stopping import EarlyStopping
+from nncli.training.state import RandomStreams, TrainState
 from tests.unions import members, tag
 
 NETWORK = Network(features=3, layers=(Dense(units=4), BatchNorm(), Dropout(rate=0.5)), outputs=2)
 NAMES = ("split", "init", "shuffle", "dropout")
 
 
-def draws(streams: Streams) -> dict[str, list[float]]:
+def draws(streams: RandomStreams) -> dict[str, list[float]]:
     return {name: getattr(streams, name).random(100).tolist() for name in NAMES}
 
 
 def test_the_same_seed_gives_the_same_streams() -> None:
-    assert draws(Streams.of(7)) == draws(Streams.of(7))
+    assert draws(RandomStreams.of(7)) == draws(RandomStreams.of(7))
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**63])
 def test_streams_and_seeds_share_no_draw(seed: int) -> None:
-    found = [v for s in (seed, seed + 1) for values in draws(Streams.of(s)).values() for v in values]
+    found = [v for s in (seed, seed + 1) for values in draws(RandomStreams.of(s)).values() for v in values]
     assert len(set(found)) == len(found) == 2 * len(NAMES) * 100
 
 
 @pytest.mark.parametrize("greedy", NAMES)
 def test_who_draws_more_from_one_stream_shifts_none_of_the_others(greedy: str) -> None:
-    plain, other = Streams.of(3), Streams.of(3)
+    plain, other = RandomStreams.of(3), RandomStreams.of(3)
     getattr(other, greedy).random(12_345)
     expected, found = draws(plain), draws(other)
     for name in NAMES:
@@ -49,7 +49,7 @@ def test_who_draws_more_from_one_stream_shifts_none_of_the_others(greedy: str) -
 
 
 def test_streams_are_uncorrelated() -> None:
-    streams = Streams.of(0)
+    streams = RandomStreams.of(0)
     table = np.array([getattr(streams, name).normal(size=20_000) for name in NAMES])
     off_diagonal = np.corrcoef(table) - np.eye(len(NAMES))
     assert float(np.abs(off_diagonal).max()) < 4.5 / 20_000**0.5
@@ -57,18 +57,18 @@ def test_streams_are_uncorrelated() -> None:
 
 @pytest.mark.parametrize("optimizer", [cls() for cls in members(Optimizer)], ids=lambda o: tag(type(o)))
 def test_a_fresh_state_has_taken_no_step(optimizer: OptimizerBase) -> None:
-    fresh = State.fresh(NETWORK, optimizer, Streams.of(0))
+    fresh = TrainState.create(NETWORK, optimizer, RandomStreams.of(0))
     assert (fresh.step, fresh.epoch) == (0, 0)
-    assert fresh.watch == Watch()
-    assert fresh.plateau == Plateau()
-    assert set(fresh.moments) == set(optimizer.moments)
+    assert fresh.early_stopping == EarlyStopping()
+    assert fresh.plateau == PlateauState()
+    assert set(fresh.moments) == set(optimizer.state)
     assert all((m == 0).all() and m.shape == fresh.parameters.theta.shape for m in fresh.moments.values())
 
 
 def test_a_fresh_state_draws_its_weights_from_the_init_stream_alone() -> None:
-    streams, untouched = Streams.of(5), Streams.of(5)
-    fresh = State.fresh(NETWORK, Adam(), streams)
-    expected = NETWORK.initialise(untouched.init)
+    streams, untouched = RandomStreams.of(5), RandomStreams.of(5)
+    fresh = TrainState.create(NETWORK, Adam(), streams)
+    expected = NETWORK.initialize(untouched.init)
     assert fresh.parameters.theta.tobytes() == expected.theta.tobytes()
     for name in NAMES:
         found: Any = getattr(streams, name).bit_generator.state
@@ -76,7 +76,7 @@ def test_a_fresh_state_draws_its_weights_from_the_init_stream_alone() -> None:
 
 
 def test_the_best_weights_start_as_a_copy_of_the_present_ones() -> None:
-    fresh = State.fresh(NETWORK, Adam(), Streams.of(5))
+    fresh = TrainState.create(NETWORK, Adam(), RandomStreams.of(5))
     np.testing.assert_array_equal(fresh.best.theta, fresh.parameters.theta)
     np.testing.assert_array_equal(fresh.best.statistics, fresh.parameters.statistics)
     fresh.parameters.theta[...] = 9.0
@@ -87,7 +87,7 @@ def test_the_best_weights_start_as_a_copy_of_the_present_ones() -> None:
 
 # --- first weights that follow from the data ------------------------------------------------------------------------
 
-FOLLOWING = Network(features=2, layers=(Dense(units=300, init=Data()),), outputs=1)
+FOLLOWING = Network(features=2, layers=(Dense(units=300, init=DataDependent()),), outputs=1)
 
 
 def examples_of(n: int) -> Examples:
@@ -96,7 +96,9 @@ def examples_of(n: int) -> Examples:
 
 
 def first_weights(examples: Examples | None, seed: int = 0) -> Any:
-    return State.fresh(FOLLOWING, Adam(), Streams.of(seed), 1, examples).parameters.named["layers.0.weight"]
+    return TrainState.create(FOLLOWING, Adam(), RandomStreams.of(seed), 1, examples).parameters.by_name[
+        "layers.0.weight"
+    ]
 
 
 @pytest.mark.parametrize("n", [40, state.MOST_ROWS, 5 * state.MOST_ROWS])
@@ -110,7 +112,7 @@ def test_first_weights_are_the_same_for_the_same_seed_and_stay_as_drawn_without_
     examples = examples_of(2 * state.MOST_ROWS)
     assert first_weights(examples).tobytes() == first_weights(examples).tobytes()
     assert first_weights(examples).tobytes() != first_weights(examples, seed=1).tobytes()
-    drawn = FOLLOWING.initialise(Streams.of(0).init).named["layers.0.weight"]
+    drawn = FOLLOWING.initialize(RandomStreams.of(0).init).by_name["layers.0.weight"]
     assert first_weights(None).tobytes() == drawn.tobytes()
 
 
@@ -127,8 +129,8 @@ def test_where_rows_are_wide_fewer_of_them_are_looked_at() -> None:
 
 
 def test_where_nothing_follows_from_the_examples_nothing_more_is_drawn() -> None:
-    streams, plain = Streams.of(0), Streams.of(0)
+    streams, plain = RandomStreams.of(0), RandomStreams.of(0)
     examples = Examples(np.zeros((9, 3), np.float32), np.empty((9, 0), np.int64), np.zeros((9, 1)))
-    State.fresh(NETWORK, Adam(), streams, 1, examples)
-    State.fresh(NETWORK, Adam(), plain)
+    TrainState.create(NETWORK, Adam(), streams, 1, examples)
+    TrainState.create(NETWORK, Adam(), plain)
     assert streams.init.bit_generator.state == plain.init.bit_generator.state

@@ -17,18 +17,18 @@ from nncli.nn.activations import Activation, ElementwiseActivation, Tanh
 from nncli.nn.arrays import Array
 from nncli.nn.embeddings import Embedding
 from nncli.nn.layers.activation import ActivationLayer
-from nncli.nn.layers.base import Training
+from nncli.nn.layers.base import TrainingContext
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
-from nncli.nn.layers.parametric import Parametric
+from nncli.nn.layers.parametric import ParametricActivation
 from nncli.nn.layers.residual import Residual
-from nncli.nn.losses import CrossEntropy, Loss, LossBase, Mse
+from nncli.nn.losses import MSE, CrossEntropy, Loss, LossBase
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import Periodic, PiecewiseLinear
 from nncli.nn.parameters import Parameters
 from nncli.optim.optimizers import Adam, AdamW, Optimizer, OptimizerBase, Sgd
-from nncli.training.step import BatchStep, Penalty, bind_gradient, bind_step, clip
+from nncli.training.step import L1L2Penalty, TrainStep, bind_gradient, bind_step, clip_by_global_norm
 from tests.unions import members, tag
 
 # --- nothing is allocated -------------------------------------------------------------------------------------------
@@ -60,7 +60,7 @@ NETWORKS = {
     ),
     "first_layer_dropout": build(({"type": "dropout", "rate": 0.1}, UNITS)),
     "scale": build(({"type": "scale"}, UNITS)),
-    "ntk": build((Dense(units=UNITS, parametrisation="ntk"),), output_parametrisation="ntk"),
+    "ntk": build((Dense(units=UNITS, parametrization="ntk"),), output_parametrisation="ntk"),
     "periodic": build(numeric=(0, 2, 3), numeric_embedding=Periodic()),
     "piecewise_linear": build(numeric=(0, 1, 2, 3, 4), numeric_embedding=PiecewiseLinear(bins=6, width=3)),
     "float64": build((UNITS, "layer_norm"), precision="float64"),
@@ -90,25 +90,25 @@ def bound_step(
     l1: float = 0.0,
     l2: float = 0.0,
     clip_norm: float | None = None,
-) -> BatchStep:
+) -> TrainStep:
     examples = example_rows(network, loss, 2 * ROWS, weighted=weighted)
     rng = np.random.default_rng(1)
-    parameters = network.initialise(rng)
+    parameters = network.initialize(rng)
     batches = Batches(examples, ROWS, rng)
     batches.shuffle()
     optimize = optimizer.bind(
         parameters.theta,
         parameters.grad,
-        optimizer.initial_moments(parameters.theta),
+        optimizer.init_state(parameters.theta),
         groups=parameters.layout.groups,
         progress=np.zeros(()),
     )
-    penalty = Penalty(parameters, l1=l1, l2=l2) if l1 or l2 else None
-    gradient = bind_gradient(network, parameters, loss, batches, slice(0, ROWS), ROWS, training=Training(rng))
+    penalty = L1L2Penalty(parameters, l1=l1, l2=l2) if l1 or l2 else None
+    gradient = bind_gradient(network, parameters, loss, batches, slice(0, ROWS), ROWS, training=TrainingContext(rng))
     return bind_step(gradient, parameters.grad, optimize, penalty=penalty, clip_norm=clip_norm)
 
 
-def peak_of(step: BatchStep, *, steps: int = 50, rounds: int = 2) -> int:
+def peak_of(step: TrainStep, *, steps: int = 50, rounds: int = 2) -> int:
     """The most that was held at once over `steps` steps, in bytes above what was held before them.
 
     The least of two rounds: an interpreter's free list that happens to grow does so once, an allocation every time.
@@ -157,7 +157,7 @@ def test_a_step_through_any_activation_allocates_nothing(activation: Any) -> Non
         (
             Dense(units=UNITS, activation=activation),
             ActivationLayer(activation=activation),
-            Parametric(activation=activation),
+            ParametricActivation(activation=activation),
         )
     )
     assert peak_of(bound_step(network, CrossEntropy(), Sgd())) < LARGEST
@@ -165,7 +165,7 @@ def test_a_step_through_any_activation_allocates_nothing(activation: Any) -> Non
 
 @pytest.mark.parametrize("activation", [pytest.param(cls(), id=tag(cls)) for cls in members(Activation)])
 def test_a_step_through_any_output_activation_allocates_nothing(activation: Any) -> None:
-    assert peak_of(bound_step(build((8,), output_activation=activation), Mse(), Sgd())) < LARGEST
+    assert peak_of(bound_step(build((8,), output_activation=activation), MSE(), Sgd())) < LARGEST
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
@@ -188,9 +188,9 @@ def test_the_meter_sees_an_array_of_one_number_a_row() -> None:
 def line(*, outputs: int = 1) -> tuple[Network, Parameters, Examples]:
     """z = x W + b on four rows, in float64."""
     network = Network(features=2, layers=(), outputs=outputs, precision="float64")
-    parameters = network.initialise(np.random.default_rng(5))
-    parameters.named["output.bias"][...] = 0.3
-    return network, parameters, example_rows(network, Mse(), 4, weighted=True, seed=6)
+    parameters = network.initialize(np.random.default_rng(5))
+    parameters.by_name["output.bias"][...] = 0.3
+    return network, parameters, example_rows(network, MSE(), 4, weighted=True, seed=6)
 
 
 def take_step(
@@ -199,15 +199,15 @@ def take_step(
     """One step of gradient descent on all rows: its value, and theta after it."""
     batches = Batches(examples, len(examples), np.random.default_rng(7))
     batches.shuffle()
-    moments = Sgd().initial_moments(parameters.theta)
+    moments = Sgd().init_state(parameters.theta)
     groups, progress = parameters.layout.groups, np.zeros(())
     optimize = Sgd().bind(parameters.theta, parameters.grad, moments, groups=groups, progress=progress)
     l1, l2 = options.get("l1", 0.0), options.get("l2", 0.0)
     n = len(examples)
     gradient = bind_gradient(
-        network, parameters, Mse(), batches, slice(0, n), n, training=Training(np.random.default_rng(8))
+        network, parameters, MSE(), batches, slice(0, n), n, training=TrainingContext(np.random.default_rng(8))
     )
-    penalty = Penalty(parameters, l1=l1, l2=l2) if l1 or l2 else None
+    penalty = L1L2Penalty(parameters, l1=l1, l2=l2) if l1 or l2 else None
     step = bind_step(gradient, parameters.grad, optimize, penalty=penalty, clip_norm=options.get("clip_norm"))
     return step(0, rate, 1), parameters.theta.copy()
 
@@ -223,7 +223,7 @@ def test_a_step_is_loss_then_penalty_then_clipping_then_the_move(
         examples = Examples(examples.X, examples.codes, examples.y)
     X, y, n = examples.X, examples.y, len(examples)
     w = np.ones(n) if examples.weights is None else examples.weights
-    W, b = parameters.named["output.weight"].copy(), parameters.named["output.bias"].copy()
+    W, b = parameters.by_name["output.weight"].copy(), parameters.by_name["output.bias"].copy()
 
     D = X @ W + b - y
     dZ = 2.0 * D * w[:, None] / n
@@ -242,9 +242,9 @@ def test_the_penalty_is_worked_by_hand() -> None:
     # w = (1, -2, 0, 3): sum |w| = 6, sum w² = 14; the penalty is 0.1 · 6 + 0.5 / 2 · 14 = 4.1
     network = Network(features=2, layers=(), outputs=2, precision="float64")
     parameters = network.layout.empty("float64")
-    parameters.named["output.weight"][...] = [[1.0, -2.0], [0.0, 3.0]]
-    parameters.named["output.bias"][...] = 100.0
-    penalty = Penalty(parameters, l1=0.1, l2=0.5)
+    parameters.by_name["output.weight"][...] = [[1.0, -2.0], [0.0, 3.0]]
+    parameters.by_name["output.bias"][...] = 100.0
+    penalty = L1L2Penalty(parameters, l1=0.1, l2=0.5)
     assert penalty.value() == pytest.approx(4.1)
     parameters.grad[...] = 1.0
     penalty.add_gradient()
@@ -254,7 +254,7 @@ def test_the_penalty_is_worked_by_hand() -> None:
 
 def test_the_gradient_of_the_penalty_is_its_derivative() -> None:
     _, parameters, _ = line()
-    penalty = Penalty(parameters, l1=0.3, l2=0.7)
+    penalty = L1L2Penalty(parameters, l1=0.3, l2=0.7)
     parameters.grad[...] = 0.0
     penalty.add_gradient()
     for i in range(parameters.layout.size):
@@ -275,9 +275,9 @@ def test_embeddings_are_penalised_and_scales_are_not() -> None:
         outputs=1,
         precision="float64",
     )
-    parameters = network.initialise(np.random.default_rng(0))
+    parameters = network.initialize(np.random.default_rng(0))
     parameters.grad[...] = 0.0
-    Penalty(parameters, l1=1.0, l2=0.0).add_gradient()
+    L1L2Penalty(parameters, l1=1.0, l2=0.0).add_gradient()
     g = parameters.gradients
     np.testing.assert_array_equal(np.abs(g["embeddings.a"]), 1.0)
     np.testing.assert_array_equal(np.abs(g["output.weight"]), 1.0)
@@ -288,21 +288,21 @@ def test_embeddings_are_penalised_and_scales_are_not() -> None:
 @pytest.mark.parametrize("largest", [1e-3, 1.0, 4.999])
 def test_clipping_shortens_a_long_gradient_and_keeps_its_direction(largest: float) -> None:
     grad = np.array([3.0, 4.0])  # of length 5
-    clip(grad, largest)
+    clip_by_global_norm(grad, largest)
     np.testing.assert_allclose(grad, [0.6 * largest, 0.8 * largest], rtol=1e-15)
 
 
 @pytest.mark.parametrize("largest", [5.0, 5.1, 1e9])
 def test_clipping_leaves_a_short_gradient_alone_to_the_bit(largest: float) -> None:
     grad = np.array([3.0, 4.0])
-    clip(grad, largest)
+    clip_by_global_norm(grad, largest)
     assert grad.tolist() == [3.0, 4.0]
 
 
 def test_clipping_is_right_where_the_squares_overflow() -> None:
     grad = np.array([3e30, -4e30], np.float32)  # the square of either is beyond float32
     with np.errstate(over="ignore"):
-        clip(grad, 1.0)
+        clip_by_global_norm(grad, 1.0)
     np.testing.assert_allclose(grad, [0.6, -0.8], rtol=1e-6)
 
 
@@ -310,15 +310,15 @@ def test_clipping_is_right_where_the_squares_overflow() -> None:
 def test_clipping_never_hides_a_gradient_that_is_no_number(value: float) -> None:
     grad = np.array([1.0, value])
     with np.errstate(invalid="ignore"):
-        clip(grad, 1.0)
+        clip_by_global_norm(grad, 1.0)
     assert not np.isfinite(grad).all()
 
 
 def repeated_value(layers: tuple[Any, ...]) -> tuple[Callable[[], float], Parameters]:
     """A call that goes forward and backward on the same eight rows and returns the loss."""
     network = Network(features=3, layers=layers, outputs=2, precision="float64")
-    parameters = network.initialise(np.random.default_rng(0))
-    bound = network.bind(parameters, 8, training=Training(np.random.default_rng(1)))
+    parameters = network.initialize(np.random.default_rng(0))
+    bound = network.bind(parameters, 8, training=TrainingContext(np.random.default_rng(1)))
     bound.X[...] = np.random.default_rng(2).normal(size=(8, 3))
     loss = CrossEntropy().bind(bound.Z, np.arange(8) % 2, None)
 
@@ -354,6 +354,6 @@ def test_dropout_draws_anew_every_step() -> None:
 
 @pytest.mark.parametrize("optimizer", [Adam(), AdamW(weight_decay=0.1)])
 def test_a_hundred_steps_lower_the_loss(optimizer: OptimizerBase) -> None:
-    step = bound_step(build((UNITS,)), Mse(), optimizer)
+    step = bound_step(build((UNITS,)), MSE(), optimizer)
     values = [step(t % 2, 0.01, t) for t in range(1, 101)]
     assert values[-1] < 0.8 * values[0]

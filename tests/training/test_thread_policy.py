@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from nncli.nn.network import Network
 from nncli.training.thread_policy import WORTH_A_SECOND_THREAD, Threads, choose_threads
-from nncli.utils.threads import cores, held_to
+from nncli.utils.threads import available_cpus, limit_blas_threads
 
 
 def network_of(*layers: Any) -> Network:
@@ -48,7 +48,7 @@ def test_long_steps_get_two_whatever_the_machine(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("os.cpu_count", lambda: cores)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(cores)), raising=False)
     network = network_of(2048, 2048)
-    enough = -(-WORTH_A_SECOND_THREAD // network.layout.decayed)
+    enough = -(-WORTH_A_SECOND_THREAD // network.layout.n_decayed)
     assert choose_threads("auto", network, enough) == Threads(parts=2, blas=1)
     assert choose_threads("auto", network, enough - 1) == Threads(parts=1, blas=1)
 
@@ -69,7 +69,7 @@ def test_the_environment_has_no_say(monkeypatch: pytest.MonkeyPatch, name: str) 
 @pytest.mark.parametrize("wanted", [1, 2])
 def test_the_number_is_held_within_the_block_and_given_back(wanted: int) -> None:
     with threadpool_limits(3 - wanted, user_api="blas"):
-        with held_to(wanted):
+        with limit_blas_threads(wanted):
             assert threads() == {wanted}
             np.ones((300, 300)) @ np.ones((300, 300))
             assert threads() == {wanted}
@@ -78,7 +78,7 @@ def test_the_number_is_held_within_the_block_and_given_back(wanted: int) -> None
 
 def test_of_threads_that_hold_it_at_a_time_the_last_to_end_gives_back_what_was_before_the_first() -> None:
     with threadpool_limits(2, user_api="blas"):
-        first, second, third = held_to(1), held_to(1), held_to(2)
+        first, second, third = limit_blas_threads(1), limit_blas_threads(1), limit_blas_threads(2)
         first.__enter__()
         second.__enter__()
         first.__exit__(None, None, None)
@@ -93,7 +93,7 @@ def test_of_threads_that_hold_it_at_a_time_the_last_to_end_gives_back_what_was_b
 
 def test_it_is_given_back_after_an_error() -> None:
     before = threads()
-    with pytest.raises(ZeroDivisionError), held_to(2):
+    with pytest.raises(ZeroDivisionError), limit_blas_threads(2):
         raise ZeroDivisionError
     assert threads() == before
 
@@ -120,4 +120,4 @@ def test_cores_are_those_of_the_process_and_no_more_than_its_container_has(
         path = tmp_path / "sys/fs/cgroup" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    assert cores(tmp_path) == expected
+    assert available_cpus(tmp_path) == expected

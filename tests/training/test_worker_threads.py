@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.training.worker_threads import Crew
+from nncli.training.worker_threads import WorkerThreads
 
 
 def helpers() -> list[threading.Thread]:
@@ -21,7 +21,7 @@ def helpers() -> list[threading.Thread]:
 @given(threads=st.integers(1, 4), counts=st.lists(st.integers(0, 9), max_size=5))
 @settings(max_examples=30, deadline=None)
 def test_every_task_is_done_once(threads: int, counts: list[int]) -> None:
-    with Crew(threads) as crew:
+    with WorkerThreads(threads) as crew:
         for count in counts:
             done = [0] * count
 
@@ -39,7 +39,7 @@ def test_a_run_ends_when_the_slowest_task_has_ended() -> None:
         time.sleep(0.02 * i)
         done.append(i)
 
-    with Crew(3) as crew:
+    with WorkerThreads(3) as crew:
         for _ in range(3):
             done.clear()
             crew.run([partial(work, i) for i in (2, 0, 1)])
@@ -57,7 +57,7 @@ def test_a_thread_that_is_not_awake_is_not_waited_for() -> None:
     def work() -> None:
         seen.append(threading.get_ident())
 
-    with Crew(2) as crew:
+    with WorkerThreads(2) as crew:
         crew._waiting.put((0, keep_busy))
         assert busy.wait(timeout=10)
         crew.run([work, work, work])  # ends though the only helper is at something else
@@ -79,7 +79,7 @@ def test_an_error_reaches_the_caller_after_the_others_ended_and_the_crew_goes_on
         time.sleep(0.01)
         ended.append(i)
 
-    with Crew(3) as crew:
+    with WorkerThreads(3) as crew:
         for _ in range(3):
             ended.clear()
             with pytest.raises(kind):
@@ -98,18 +98,18 @@ def test_an_error_reaches_the_caller_after_the_others_ended_and_the_crew_goes_on
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
 def test_the_threads_end_with_the_context(threads: int) -> None:
-    with Crew(threads) as crew:
+    with WorkerThreads(threads) as crew:
         crew.run([lambda: None] * 5)
         assert len(helpers()) == threads - 1
     assert helpers() == []
-    with pytest.raises(ZeroDivisionError), Crew(threads):
+    with pytest.raises(ZeroDivisionError), WorkerThreads(threads):
         raise ZeroDivisionError
     assert helpers() == []
 
 
 def test_a_crew_of_one_works_in_the_thread_of_the_caller() -> None:
     seen: list[int] = []
-    with Crew(1) as crew:
+    with WorkerThreads(1) as crew:
         assert helpers() == []
         crew.run([lambda: seen.append(threading.get_ident())] * 4)
     assert seen == [threading.get_ident()] * 4
@@ -121,7 +121,7 @@ def test_what_overflows_in_a_thread_is_not_warned_of() -> None:
     def overflow() -> None:
         np.multiply(huge, huge)
 
-    with Crew(2) as crew, np.errstate(all="ignore"):
+    with WorkerThreads(2) as crew, np.errstate(all="ignore"):
         crew.run([overflow, overflow])
 
 
@@ -131,5 +131,5 @@ def test_the_work_of_the_threads_overlaps() -> None:
     def meet() -> None:
         met.wait(timeout=10)
 
-    with Crew(2) as crew:
+    with WorkerThreads(2) as crew:
         crew.run([meet, meet])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nncli.errors import NncliError, UsageError
-from nncli.utils.atomic_files import refuse_existing, replacing, together, write_bytes, write_text, writing
+from nncli.utils.atomic_files import atomic_path, atomic_writer, batched_fsync, check_overwrite, write_bytes, write_text
 
 
 def test_what_is_written_is_there_byte_for_byte(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path,
     path.write_text("old")
 
     def fail() -> None:
-        with writing(path) as file:
+        with atomic_writer(path) as file:
             file.write(b"half")
             raise error
 
@@ -44,14 +44,14 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path,
 
 def test_the_name_is_taken_only_when_all_is_written(tmp_path: Path) -> None:
     path = tmp_path / "a"
-    with writing(path) as file:
+    with atomic_writer(path) as file:
         file.write(b"x")
         assert not path.exists()
     assert path.exists()
 
 
 def test_a_path_to_write_to_gets_the_name_in_the_end(tmp_path: Path) -> None:
-    with replacing(tmp_path / "a") as temporary:
+    with atomic_path(tmp_path / "a") as temporary:
         temporary.write_text("x")
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
@@ -75,22 +75,22 @@ def test_a_symbolic_link_stays_and_its_file_is_replaced(tmp_path: Path) -> None:
 
 def test_an_existing_file_is_refused_unless_forced(tmp_path: Path) -> None:
     path = tmp_path / "a"
-    refuse_existing(path, force=False)
+    check_overwrite(path, force=False)
     path.write_text("")
     with pytest.raises(UsageError, match="exists already") as caught:
-        refuse_existing(path, force=False)
+        check_overwrite(path, force=False)
     assert "--force" in str(caught.value)
-    refuse_existing(path, force=True)
+    check_overwrite(path, force=True)
 
 
 @pytest.mark.parametrize("force", [False, True])
 def test_a_folder_is_refused_even_when_forced(tmp_path: Path, force: bool) -> None:
     with pytest.raises(UsageError, match="folder"):
-        refuse_existing(tmp_path, force=force)
+        check_overwrite(tmp_path, force=force)
 
 
 def test_a_device_need_not_be_forced() -> None:
-    refuse_existing(Path(os.devnull), force=False)
+    check_overwrite(Path(os.devnull), force=False)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX")
@@ -117,7 +117,7 @@ def test_together_each_folder_is_synced_once_when_all_files_have_their_names(
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", look)
-    with together():
+    with batched_fsync():
         write_text(tmp_path / "a", "1")
         write_text(tmp_path / "b", "2")
         assert not synced
@@ -131,11 +131,11 @@ def test_together_a_folder_that_cannot_be_synced_is_told(tmp_path: Path, monkeyp
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     def write() -> None:
-        with together():
+        with batched_fsync():
             write_text(tmp_path / "a", "1")
             monkeypatch.setattr("nncli.utils.atomic_files.sync_folder", refuse)
 
     with pytest.raises(NncliError, match="cannot write the file: Input/output error") as told:
         write()
-    assert told.value.place is not None
-    assert told.value.place.source == str(tmp_path)
+    assert told.value.location is not None
+    assert told.value.location.source == str(tmp_path)

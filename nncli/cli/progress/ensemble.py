@@ -10,7 +10,7 @@ from nncli.cli.console import number, say
 from nncli.cli.progress.live import REFRESHES_PER_SECOND, bar, speaks_unicode, wrapped
 from nncli.cli.progress.training import SECONDS_BETWEEN_LINES, Pace
 from nncli.pipeline.train.events import MembersProgress
-from nncli.utils.logs import duration
+from nncli.utils.logs import format_duration
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -103,7 +103,7 @@ def _left(pace: Pace, progress: MembersProgress) -> list[str]:
     """The time left, in words, once an epoch was trained in this session."""
     pace.note(progress.trained)  # what a member that is done early leaves out was not done quickly
     seconds = pace.left(progress.epochs_of_all - progress.epochs)
-    return [] if seconds is None else [f"{duration(seconds)} left"]
+    return [] if seconds is None else [f"{format_duration(seconds)} left"]
 
 
 def figures(progress: MembersProgress, called: str) -> list[str]:

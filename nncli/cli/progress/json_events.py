@@ -11,7 +11,7 @@ import typer
 from nncli.cli.progress.training import Course
 from nncli.pipeline.train.events import Event, Finished, MembersProgress, MembersStarted, Progress, Started
 from nncli.scoring import card_json
-from nncli.training.loop import EpochReport, RateHalved
+from nncli.training.loop import EpochReport, LearningRateHalved
 
 
 class JsonLines:
@@ -24,7 +24,7 @@ class JsonLines:
         """Write a line, at once; what is not finite is null."""
         if isinstance(event, Started):
             self._course = Course(event)
-        elif isinstance(event, EpochReport | RateHalved) and self._course is not None:
+        elif isinstance(event, EpochReport | LearningRateHalved) and self._course is not None:
             self._course.take(event)
         line = json.dumps(_finite(self._object(event)), ensure_ascii=False, allow_nan=False)
         typer.echo(line.encode("utf-8", "backslashreplace"))  # a path may hold what is no text
@@ -45,8 +45,8 @@ class JsonLines:
                 }
             case EpochReport():
                 return self._epoch(event)
-            case RateHalved():
-                return {"event": "rate_halved", "epoch": event.epoch, "factor": event.factor, "why": event.why}
+            case LearningRateHalved():
+                return {"event": "rate_halved", "epoch": event.epoch, "factor": event.factor, "why": event.reason}
             case MembersStarted():
                 return {
                     "event": "started",

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from nncli.cli.progress.chart import Role, chart
 from nncli.cli.progress.training import Course
-from nncli.utils.memory import in_words, most_bytes, resident_bytes
+from nncli.utils.memory import format_bytes, peak_rss_bytes, rss_bytes
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.text import Text
 
     from nncli.pipeline.train.events import Started
-    from nncli.training.loop import EpochReport, RateHalved
+    from nncli.training.loop import EpochReport, LearningRateHalved
 
 REFRESHES_PER_SECOND = 3
 """A picture costs some 2 ms, in which an epoch cannot be trained."""
@@ -46,14 +46,14 @@ class LiveProgress:
         from rich.live import Live
 
         self._course = Course(started)
-        self._waiting: deque[EpochReport | RateHalved] = deque()
+        self._waiting: deque[EpochReport | LearningRateHalved] = deque()
         self._drawing = Lock()
         self._over = False
         self._braille = speaks_unicode(console.encoding)
         self._live = Live(self, console=console, refresh_per_second=REFRESHES_PER_SECOND)
         self._live.start()
 
-    def update(self, event: EpochReport | RateHalved) -> None:
+    def update(self, event: EpochReport | LearningRateHalved) -> None:
         """Show an epoch, or that the training went back, when the picture is drawn next."""
         self._waiting.append(event)
 
@@ -116,14 +116,14 @@ class LiveProgress:
     def _pace(self) -> list[Text]:
         from rich.text import Text
 
-        pace, now, most = self._course.rows_per_second, resident_bytes(), most_bytes()
+        pace, now, most = self._course.rows_per_second, rss_bytes(), peak_rss_bytes()
         parts = self._course.figures[-1:]
         if pace is not None:
             parts.append(f"{float(f'{pace:.3g}'):,.0f} rows/s")
         if now is not None:
-            parts.append(f"memory {in_words(now)}")
+            parts.append(f"memory {format_bytes(now)}")
         elif most is not None:
-            parts.append(f"memory {in_words(most)} at most")
+            parts.append(f"memory {format_bytes(most)} at most")
         return list(map(Text, parts))
 
 

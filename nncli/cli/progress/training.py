@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from nncli.cli.console import number, say
 from nncli.cli.progress.chart import Curve
-from nncli.training.loop import EpochReport, RateHalved
-from nncli.utils.logs import duration
+from nncli.training.loop import EpochReport, LearningRateHalved
+from nncli.utils.logs import format_duration
 
 if TYPE_CHECKING:
     from nncli.pipeline.train.events import Started
@@ -61,7 +61,7 @@ class Course:
         self._trained = 0
         self._pace = Pace(0)
 
-    def take(self, event: EpochReport | RateHalved) -> None:
+    def take(self, event: EpochReport | LearningRateHalved) -> None:
         """Take note of an epoch, or that the training went back."""
         if isinstance(event, EpochReport):
             self._trained += 1
@@ -93,7 +93,7 @@ class Course:
     def left(self) -> str | None:
         """The time left, in words, if all epochs are trained; None before the first epoch of the session."""
         seconds = self._pace.left(self.started.epochs - self.epoch)
-        return None if seconds is None else f"{duration(seconds)} left"
+        return None if seconds is None else f"{format_duration(seconds)} left"
 
     @property
     def rows_per_second(self) -> float | None:
@@ -128,7 +128,7 @@ class PlainProgress:
         self._next = 0.0
         self._shown = self._course.latest
 
-    def update(self, event: EpochReport | RateHalved) -> None:
+    def update(self, event: EpochReport | LearningRateHalved) -> None:
         """Take note of an epoch, or that the training went back, and show it when it is time."""
         self._course.take(event)
         if time.monotonic() >= self._next and self._course.latest is not self._shown:

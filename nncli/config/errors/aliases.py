@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from nncli.text import nearest
+from nncli.text import closest_match
 
 ELSEWHERE: Mapping[str, str] = MappingProxyType(
     {
@@ -114,4 +114,4 @@ def meant(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` was most likely meant to be, or None when nothing is close."""
     words = list(known)
     ours = (one for one in synonyms(word) if one in words)
-    return respelt(word, words) or next(ours, None) or nearest(word, words)
+    return respelt(word, words) or next(ours, None) or closest_match(word, words)

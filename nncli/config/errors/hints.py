@@ -13,7 +13,7 @@ from nncli.config.errors.locate import Complaint, keys
 from nncli.config.errors.suggestions import homes_of_type, type_of, typed
 from nncli.config.yaml.scalars import as_written, unquoted
 from nncli.config.yaml.writer import brief
-from nncli.text import listed
+from nncli.text import join_quoted
 
 MOST_CHOICES = 20
 LONGEST_NUMBER = 40
@@ -49,7 +49,11 @@ def of_choice(word: str, choices: Sequence[str], top: type[BaseModel]) -> str:
     """What to write instead of `word`, which is none of the `choices`: it may be one of another key's."""
     near = meant(word, choices)
     others = [key for key, annotation in keys(top).items() if word in _words(annotation)] if near is None else []
-    return f"Write {others[0]}: {brief(word)}." if others else f"Expected one of {listed(choices, most=MOST_CHOICES)}."
+    return (
+        f"Write {others[0]}: {brief(word)}."
+        if others
+        else f"Expected one of {join_quoted(choices, most=MOST_CHOICES)}."
+    )
 
 
 def of_type(word: object, choices: Sequence[str], noun: str, top: type[BaseModel]) -> str:
@@ -60,9 +64,9 @@ def of_type(word: object, choices: Sequence[str], noun: str, top: type[BaseModel
         return f"Options stand beside the type: {{type: {near}, …}}."
     number = _number(f"{noun}: ", word, whole=False) if noun == "learning_rate" else None
     if number or meant(str(word), choices):
-        return number or f"Expected one of {listed(choices, most=MOST_CHOICES)}."
+        return number or f"Expected one of {join_quoted(choices, most=MOST_CHOICES)}."
     elsewhere = homes_of_type(top, str(word))
-    return elsewhere[0].hint_of_type() if elsewhere else f"Expected one of {listed(choices, most=MOST_CHOICES)}."
+    return elsewhere[0].hint_of_type() if elsewhere else f"Expected one of {join_quoted(choices, most=MOST_CHOICES)}."
 
 
 def of_untyped(value: object, models: Sequence[type[BaseModel]]) -> str | None:

@@ -15,8 +15,8 @@ from nncli.config.errors.suggestions import misplaced
 from nncli.config.yaml.document import Document, Path
 from nncli.config.yaml.scalars import as_written
 from nncli.config.yaml.writer import brief
-from nncli.errors import ConfigError, Mistake
-from nncli.text import listed, quoted
+from nncli.errors import ConfigError, ConfigIssue
+from nncli.text import join_quoted, quote
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -71,7 +71,7 @@ def validate(model: type[M], document: Document) -> M:
         raise ConfigError(*_mistakes(error, model, document)) from None
 
 
-def _mistakes(error: ValidationError, model: type[BaseModel], document: Document) -> tuple[Mistake, ...]:
+def _mistakes(error: ValidationError, model: type[BaseModel], document: Document) -> tuple[ConfigIssue, ...]:
     """Everything in `error`, once per place and in the order of the file."""
     complaints = [located(d, model, document) for d in error.errors(include_url=False)]
     deeper = {c.path[:n] for c in complaints for n in range(len(c.path))}
@@ -90,12 +90,12 @@ def _mistakes(error: ValidationError, model: type[BaseModel], document: Document
     return tuple(sorted(found, key=lambda m: _order(m, document)))
 
 
-def _order(mistake: Mistake, document: Document) -> tuple[bool, int, int]:
+def _order(mistake: ConfigIssue, document: Document) -> tuple[bool, int, int]:
     place = mistake.place
     return (place.source != document.source, place.line or 0, place.character or 0)
 
 
-def _worded(group: Sequence[Complaint], document: Document, top: type[BaseModel]) -> Mistake:
+def _worded(group: Sequence[Complaint], document: Document, top: type[BaseModel]) -> ConfigIssue:
     """One mistake for all that was said about one place: the most telling complaint, or all joined by "or".
 
     `top` is what the document as a whole is to be.
@@ -110,7 +110,7 @@ def _worded(group: Sequence[Complaint], document: Document, top: type[BaseModel]
     choices = [choice for c in group for choice in c.choices]
     if isinstance(value, str) and all(c.kind in _CHOICES for c in group):
         about_key = group[0].about_key
-        message = f"unknown {'key' if about_key else _noun(path)} {quoted(value)}{_did_you_mean(value, choices)}"
+        message = f"unknown {'key' if about_key else _noun(path)} {quote(value)}{_did_you_mean(value, choices)}"
         return document.mistake(message, path, "key" if about_key else "value", forms.of_choice(value, choices, top))
     rules = list(dict.fromkeys(_rule(c) for c in group if c.kind in _RULES))
     others = list(dict.fromkeys(_expected(c) for c in group if c.kind not in _RULES and c.kind != "extra_forbidden"))
@@ -125,42 +125,42 @@ def _worded(group: Sequence[Complaint], document: Document, top: type[BaseModel]
     return document.mistake(message + _did_you_mean(value, choices), path, "key" if what else "value", hint)
 
 
-def _unknown_key(group: Sequence[Complaint], document: Document, top: type[BaseModel]) -> Mistake:
+def _unknown_key(group: Sequence[Complaint], document: Document, top: type[BaseModel]) -> ConfigIssue:
     """The mistake of a key that is not known where it stands: a slip, or at home elsewhere."""
     path, value = group[0].path, group[0].details["input"]
-    word, message = str(path[-1]), f"unknown key {quoted(path[-1])}"
+    word, message = str(path[-1]), f"unknown key {quote(path[-1])}"
     here = list(dict.fromkeys(key for c in group for m in c.models for key in keys(m)))
     beside = [] if len(path) == 1 else list(keys(top))
     better, hint = misplaced(word, value, here, beside, top)
     if better is not None:
-        message += f"; did you mean {quoted(better)}?"
+        message += f"; did you mean {quote(better)}?"
     if hint is None and (word in beside or (better in beside and better not in here)):
-        hint = f"It belongs beside {quoted(path[0])}, not under it."
+        hint = f"It belongs beside {quote(path[0])}, not under it."
     if hint is None and isinstance(value, dict) and not better and any(key in keys(top) for key in value):
-        hint = f"The keys in it stand at the top, not under {quoted(word)}."
+        hint = f"The keys in it stand at the top, not under {quote(word)}."
     if hint is None and here and not (better and len(here) > MOST_KEYS):
         verb = "key here is" if len(here) == 1 else "keys here are"
-        hint = f"The {verb} {listed(here, most=MOST_KEYS)}."
+        hint = f"The {verb} {join_quoted(here, most=MOST_KEYS)}."
     return document.mistake(message, path, "key", hint)
 
 
-def _single(complaint: Complaint, document: Document, top: type[BaseModel]) -> Mistake:
+def _single(complaint: Complaint, document: Document, top: type[BaseModel]) -> ConfigIssue:
     """The mistake for a complaint that needs no company."""
     path = complaint.path
     context = complaint.details.get("ctx", {})
     if complaint.kind == "missing":
         models = [model for model in complaint.models if path[-1] in keys(model)]
         hint = forms.of_missing(str(path[-2]), models[0]) if models and len(path) == 2 else None
-        return document.mistake(f"missing key {quoted(path[-1])}", path, "key", hint)
+        return document.mistake(f"missing key {quote(path[-1])}", path, "key", hint)
     if complaint.kind == "union_tag_not_found":
         tags = [t for m in complaint.models for t in get_args(keys(m).get(str(path[-1])))]
         form = forms.of_untyped(complaint.details["input"], complaint.models)
-        hint = form or (f"Expected one of {listed(tags, most=forms.MOST_CHOICES)}." if tags else None)
-        return document.mistake(f"missing key {quoted(path[-1])}", path, "key", hint)
+        hint = form or (f"Expected one of {join_quoted(tags, most=forms.MOST_CHOICES)}." if tags else None)
+        return document.mistake(f"missing key {quote(path[-1])}", path, "key", hint)
     if complaint.kind == "union_tag_invalid":
         key, tag = discriminator(complaint.details), context.get("tag", "")
         noun = f"{_noun(path[:-1] if path and path[-1] == key else path)} {key}".strip()
-        message = f"unknown {noun} {quoted(tag)}{_did_you_mean(tag, complaint.choices)}"
+        message = f"unknown {noun} {quote(tag)}{_did_you_mean(tag, complaint.choices)}"
         return document.mistake(message, path, "value", forms.of_type(tag, complaint.choices, _noun(path), top))
     own = str(context["error"]) if complaint.kind in OWN_WORDS else complaint.details["msg"]
     return document.mistake(own or "this value is not valid", path, "value")
@@ -172,7 +172,7 @@ def _meant(complaint: Complaint) -> str | None:
 
 def _did_you_mean(word: object, known: Iterable[str]) -> str:
     near = meant(word, known) if isinstance(word, str) else None
-    return f"; did you mean {quoted(near)}?" if near else ""
+    return f"; did you mean {quote(near)}?" if near else ""
 
 
 def _noun(path: Path) -> str:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from nncli.config.errors.aliases import folded, respelt, synonyms
 from nncli.config.errors.locate import keys, models_of
 from nncli.config.yaml.writer import brief
-from nncli.text import listed, nearest, quoted
+from nncli.text import closest_match, join_quoted, quote
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,15 @@ class Home:
         """How the key is written here."""
         types = [name for name in map(type_of, self.models) if name]
         if not types:
-            return f"It belongs under {quoted(self.section)}, as in {self.section}: {{{key}: {value}}}."
-        of = "" if len(types) == 1 else f" of type {listed(types, most=4)}"
+            return f"It belongs under {quote(self.section)}, as in {self.section}: {{{key}: {value}}}."
+        of = "" if len(types) == 1 else f" of type {join_quoted(types, most=4)}"
         return (
-            f"It belongs to {quoted(self.section)}{of}, as in {self._written(f'{{type: {types[0]}, {key}: {value}}}')}."
+            f"It belongs to {quote(self.section)}{of}, as in {self._written(f'{{type: {types[0]}, {key}: {value}}}')}."
         )
 
     def hint_of_type(self, value: object = None) -> str:
         """How the type is written here, with `value` for its first option where that is a number."""
-        return f"It is a type of {quoted(self.section)}, as in {self._written(typed(self.models[0], value))}."
+        return f"It is a type of {quote(self.section)}, as in {self._written(typed(self.models[0], value))}."
 
     def _written(self, form: str) -> str:
         return f"{self.section}: [{form}]" if self.many else f"{self.section}: {form}"
@@ -62,7 +62,7 @@ def misplaced(
             return None, at_home[0].hint(other, "…" if isinstance(value, bool) else brief(value))
     if at_home := homes_of_type(top, word):
         return None, at_home[0].hint_of_type(value)
-    return nearest(word, here), None
+    return closest_match(word, here), None
 
 
 def homes(model: type[BaseModel], key: str) -> list[Home]:

@@ -17,7 +17,7 @@ from nncli.config.overrides import Assignment, from_options, override
 from nncli.config.yaml.document import Document, Mark
 from nncli.config.yaml.document import Path as Keys
 from nncli.config.yaml.parser import parse
-from nncli.errors import ConfigError, Mistake
+from nncli.errors import ConfigError, ConfigIssue
 
 TABULAR, TEXTBOOK = "tabular", "textbook"
 QUALITIES = {"fast": ("fast",), "balanced": (), "best": ("best",)}
@@ -26,7 +26,7 @@ CHOOSING = (("preset",), ("quality",), ("layers",))
 """Keys that decide which preset is meant."""
 
 
-def expand(document: Document, assignments: Sequence[Assignment], mistakes: list[Mistake]) -> Document:
+def expand(document: Document, assignments: Sequence[Assignment], mistakes: list[ConfigIssue]) -> Document:
     """`document` with its preset beneath it and the `assignments` above, as if it had been written out.
 
     A preset or a quality that does not exist is left where it stands, for validation to complain of. That `quality` is
@@ -56,7 +56,7 @@ def expanded(document: Document, options: Iterable[str] = ()) -> Document:
         ConfigError: an option, or what is asked of the preset, is wrong.
         UsageError: an option is not of the form key=value.
     """
-    mistakes: list[Mistake] = []
+    mistakes: list[ConfigIssue] = []
     document = expand(document, list(from_options(options)), mistakes)
     if mistakes:
         raise ConfigError(*mistakes)

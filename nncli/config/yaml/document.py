@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nncli.config.yaml.source_text import Position, excerpt
-from nncli.errors import Mistake, Place
+from nncli.errors import ConfigIssue, Location
 
 Path = tuple[str | int, ...]
 
@@ -35,19 +35,19 @@ class Document:
     source: str
     lines: tuple[str, ...]
 
-    def place(self, path: Path, at: Literal["key", "value"] = "key") -> Place:
+    def place(self, path: Path, at: Literal["key", "value"] = "key") -> Location:
         """Where `path` is, or else its nearest ancestor. A missing top-level key has no line."""
         known = next((path[:n] for n in range(len(path), 0, -1) if path[:n] in self.marks), None)
         mark = self.marks[known] if known else Mark(self.source)
         line, character = (mark.key if at == "key" else mark.value) or (None, None)
-        return Place(source=mark.source, line=line, character=character, key=dotted(path) or None)
+        return Location(source=mark.source, line=line, character=character, key=dotted(path) or None)
 
     def mistake(
         self, message: str, path: Path, at: Literal["key", "value"] = "key", hint: str | None = None
-    ) -> Mistake:
+    ) -> ConfigIssue:
         """A mistake at `path`, with the line it stands on."""
         place = self.place(path, at)
-        return Mistake(message, place, hint, excerpt(self.lines, place.line, place.character))
+        return ConfigIssue(message, place, hint, excerpt(self.lines, place.line, place.character))
 
 
 def dotted(path: Path) -> str:

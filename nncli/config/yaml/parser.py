@@ -15,8 +15,8 @@ from nncli.config.yaml.document import Document, Mark, Path
 from nncli.config.yaml.scalars import unquoted
 from nncli.config.yaml.source_text import Position, checked_lines, fault
 from nncli.config.yaml.syntax_errors import events, where
-from nncli.errors import ConfigError, Mistake, Place
-from nncli.text import quoted
+from nncli.errors import ConfigError, ConfigIssue, Location
+from nncli.text import quote
 
 DEEPEST = 50  # sections and lists inside each other
 MOST_VALUES = 100_000  # after aliases are expanded
@@ -38,7 +38,7 @@ class _Composer:
     source: str
     lines: Sequence[str]
     marks: dict[Path, Mark] = field(default_factory=dict)
-    mistakes: list[Mistake] = field(default_factory=list)
+    mistakes: list[ConfigIssue] = field(default_factory=list)
     anchors: dict[str, _Anchored | None] = field(default_factory=dict)  # None while still being built
     size: int = 0
     deepest: int = 0
@@ -73,7 +73,7 @@ class _Composer:
         tag, anchor = getattr(event, "tag", None), getattr(event, "anchor", None)
         if tag is not None:
             spelled = tag.replace("tag:yaml.org,2002:", "!!")
-            self.wrong(event, f"tags such as {quoted(spelled)} are not supported", "Remove the tag, or quote the text.")
+            self.wrong(event, f"tags such as {quote(spelled)} are not supported", "Remove the tag, or quote the text.")
         if anchor is not None:
             self.anchors[anchor] = None
         value: object
@@ -92,10 +92,10 @@ class _Composer:
         name = event.anchor or ""
         anchored = self.anchors.get(name)
         if anchored is None and name in self.anchors:
-            raise self.fatal(event, f"the alias {quoted('*' + name)} stands inside what it stands for")
+            raise self.fatal(event, f"the alias {quote('*' + name)} stands inside what it stands for")
         if anchored is None:
             hint = "Text that starts with '*' must be in quotes."
-            raise self.fatal(event, f"nothing is called {quoted('&' + name)} above this alias", hint)
+            raise self.fatal(event, f"nothing is called {quote('&' + name)} above this alias", hint)
         self.grow(event, anchored.size, depth + anchored.height)
         return anchored.value
 
@@ -108,7 +108,7 @@ class _Composer:
         except UnicodeError:
             self.wrong(event, r"half a surrogate pair (\ud800 to \udfff) is not a character")
         except ValueError:
-            self.wrong(event, f"the number {quoted(text)} is too large")
+            self.wrong(event, f"the number {quote(text)} is too large")
         return None
 
     def sequence(self, path: Path, depth: int) -> list[object]:
@@ -130,7 +130,7 @@ class _Composer:
             here = path if key is None else (*path, key)
             if key is not None and key in values:
                 first = self.marks[here].key
-                self.wrong(event, f"the key {quoted(key)} is given twice; first on line {first and first[0]}")
+                self.wrong(event, f"the key {quote(key)} is given twice; first on line {first and first[0]}")
             value_event = next(self.events)
             if key is not None and key not in values:
                 self.marks[here] = Mark(self.source, where(event), where(value_event))
@@ -201,7 +201,7 @@ def parse(text: str, source: str) -> Document:
     """
     found = compose(text.removeprefix("\ufeff"), source)
     if found.value is None:
-        raise ConfigError(Mistake("the configuration is empty", Place(source)))
+        raise ConfigError(ConfigIssue("the configuration is empty", Location(source)))
     if not isinstance(found.value, dict):
         hint = "A space must follow the ':' after a key."
         raise ConfigError(fault("expected key: value pairs", source, found.lines, found.start, hint))

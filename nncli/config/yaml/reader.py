@@ -9,8 +9,8 @@ from pathlib import Path
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.source_text import LARGEST_TEXT, LINE_BREAK, fault, position, too_large
-from nncli.errors import ConfigError, Mistake, Place
-from nncli.text import listed, nearest_file, quoted
+from nncli.errors import ConfigError, ConfigIssue, Location
+from nncli.text import closest_file, join_quoted, quote
 
 
 def read(path: str | Path) -> Document:
@@ -48,14 +48,14 @@ def _refuse_table(path: Path) -> None:
 
     if suffix_of(path) in SUFFIXES:
         hint = f"To write one for it: nncli init {shlex.quote(str(path))} --target COLUMN -o config.yaml"
-        raise ConfigError(Mistake("this is a table, not a configuration", Place(str(path)), hint))
+        raise ConfigError(ConfigIssue("this is a table, not a configuration", Location(str(path)), hint))
 
 
-def _unreadable(path: Path, error: OSError | ValueError) -> Mistake:
+def _unreadable(path: Path, error: OSError | ValueError) -> ConfigIssue:
     """What is wrong with a file that could not be opened, and which one may have been meant."""
-    place = Place(str(path))
+    place = Location(str(path))
     if isinstance(error, ValueError):
-        return Mistake("this is not a usable file name", place)
+        return ConfigIssue("this is not a usable file name", place)
     folder = path if path.is_dir() else path.parent
     try:
         names = sorted(p.name for p in folder.iterdir() if p.suffix in (".yaml", ".yml"))
@@ -66,8 +66,8 @@ def _unreadable(path: Path, error: OSError | ValueError) -> Mistake:
     elif isinstance(error, FileNotFoundError):
         message = "there is no such file"
     else:
-        return Mistake(f"the file cannot be read: {error.strerror or error}", place)
-    near = nearest_file(path.name, names)
+        return ConfigIssue(f"the file cannot be read: {error.strerror or error}", place)
+    near = closest_file(path.name, names)
     if near:
-        return Mistake(message, place, f"Did you mean {quoted(near)}?")
-    return Mistake(message, place, f"The configurations there are {listed(names)}." if names else None)
+        return ConfigIssue(message, place, f"Did you mean {quote(near)}?")
+    return ConfigIssue(message, place, f"The configurations there are {join_quoted(names)}." if names else None)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from nncli.text import quoted
+from nncli.text import quote
 
 _CONSTANTS: Mapping[str, object] = MappingProxyType(
     {word: value for words, value in (
@@ -55,9 +55,9 @@ def as_written(value: object) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     if isinstance(value, int | float):
-        return quoted(value).strip("'")
+        return quote(value).strip("'")
     if isinstance(value, dict):
         return "key: value pairs"
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}"
-    return quoted(value)
+    return quote(value)

@@ -6,8 +6,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from nncli.errors import ConfigError, Mistake, Place
-from nncli.text import printable
+from nncli.errors import ConfigError, ConfigIssue, Location
+from nncli.text import escape_unprintable
 
 LARGEST_TEXT = 1 << 20  # bytes
 WIDEST_EXCERPT = 100
@@ -30,7 +30,7 @@ def position(text: str, index: int) -> Position:
 def too_large(source: str) -> ConfigError:
     """The refusal of a text beyond LARGEST_TEXT."""
     hint = "Is this the right file? A configuration is a page or two of YAML."
-    return ConfigError(Mistake("the text is larger than 1 MiB", Place(source), hint))
+    return ConfigError(ConfigIssue("the text is larger than 1 MiB", Location(source), hint))
 
 
 def checked_lines(text: str, source: str) -> tuple[str, ...]:
@@ -50,9 +50,9 @@ def checked_lines(text: str, source: str) -> tuple[str, ...]:
     return lines
 
 
-def fault(message: str, source: str, lines: Sequence[str], at: Position, hint: str | None = None) -> Mistake:
+def fault(message: str, source: str, lines: Sequence[str], at: Position, hint: str | None = None) -> ConfigIssue:
     """A mistake at a line and character of a text that is not a document yet."""
-    return Mistake(message, Place(source, *at), hint, excerpt(lines, *at))
+    return ConfigIssue(message, Location(source, *at), hint, excerpt(lines, *at))
 
 
 def width(text: str) -> int:
@@ -72,7 +72,7 @@ def excerpt(lines: Sequence[str], line: int | None, character: int | None) -> st
     before, after = lines[line - 1][: character - 1].lstrip(_BLANK), lines[line - 1][character - 1 :].rstrip(_BLANK)
     if not before:
         after = after.lstrip(_BLANK)
-    before, after = printable(before, keep=""), printable(after, keep="")
+    before, after = escape_unprintable(before, keep=""), escape_unprintable(after, keep="")
     if len(before) + len(after) > WIDEST_EXCERPT:
         room_before = max(WIDEST_EXCERPT // 2, WIDEST_EXCERPT - len(after))
         if len(before) > room_before:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import yaml
 
 from nncli.config.yaml.source_text import Position, fault, position
-from nncli.errors import ConfigError, Mistake
+from nncli.errors import ConfigError, ConfigIssue
 
 _QUOTE_IT = "Put text that holds special characters in quotes."
 
@@ -66,7 +66,7 @@ def where(event: yaml.Event) -> Position:
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
-def events(text: str, source: str, lines: Sequence[str], earlier: Sequence[Mistake]) -> Iterator[yaml.Event]:
+def events(text: str, source: str, lines: Sequence[str], earlier: Sequence[ConfigIssue]) -> Iterator[yaml.Event]:
     """The parser's events. They are flat, so that depth can be refused before anything recurses.
 
     A syntax error is raised together with the mistakes gathered `earlier`, before it was reached.

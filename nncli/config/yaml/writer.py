@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from nncli.config.yaml.scalars import as_written
-from nncli.text import printable
+from nncli.text import escape_unprintable
 
 # Text that every YAML reader, of version 1.1 or 1.2, takes for text without quotes. All else is quoted.
 _PLAIN = re.compile(r"[^\W\d][\w./+-]*(?: [\w/+][\w./+-]*)*")
@@ -44,7 +44,7 @@ def annotated(value: Mapping[str, object], comment: Callable[[Keys], str]) -> st
         while start < end:
             path = lines[start][1]
             after = next((n for n in range(start + 1, end) if lines[n][1][: len(path)] != path), end)
-            said = say(start + 1, after) if after > start + 1 else {printable(comment(path), keep="")}
+            said = say(start + 1, after) if after > start + 1 else {escape_unprintable(comment(path), keep="")}
             if len(said) == 1:
                 texts[start:after] = [*said, *[""] * (after - start - 1)]
             every |= said
@@ -124,7 +124,7 @@ def scalar(value: object) -> str:
             return as_written(value)
         case str():
             plain = _PLAIN.fullmatch(value) and value.lower() not in _OLD_WORDS
-            return value if plain else '"' + printable(value.translate(_ESCAPES), keep="") + '"'
+            return value if plain else '"' + escape_unprintable(value.translate(_ESCAPES), keep="") + '"'
         case []:
             return "[]"
         case dict() if not value:

@@ -16,7 +16,7 @@ from nncli.data.columns.hints import mend, mend_date
 from nncli.data.columns.units import SIGN, may_be_thousands, taken_off
 from nncli.data.table import Table
 from nncli.errors import DataError
-from nncli.text import as_yaml, quoted
+from nncli.text import quote, yaml_quote
 
 NUMBER = (
     r"(?:\p{Nd}{1,3}(?:[,.'’_ \x{a0}\x{202f}]\p{Nd}{3})+|\p{Nd}*)"  # 1,234,567 or 1234567
@@ -55,7 +55,7 @@ def refuse_doubtful(table: Table, name: str, numbers: pl.Series, bare: pl.Series
         is_odd = is_odder if is_odder.any() else is_odd
     row = int(is_odd.arg_max() or 0)
     raise DataError(
-        f"{quoted(cells[row])} {message}; {rest}",
+        f"{quote(cells[row])} {message}; {rest}",
         place=table.place(row=row, column=name),
         hint=mend(cells[row], name, table.dialect),
     )
@@ -69,10 +69,10 @@ def refuse_two_readings(table: Table, name: str, unit: str) -> None:
     row = int(cells.str.contains(mark, literal=True).arg_max() or 0)
     number = (taken_off(cells[row : row + 1], unit)[0] or "").strip()
     raise DataError(
-        f"{quoted(cells[row])} can be read in two ways",
+        f"{quote(cells[row])} can be read in two ways",
         place=table.place(row=row, column=name),
-        hint=f"If it is {number.replace(mark, '')}, say `thousands: {as_yaml(mark)}` under data; "
-        f"if it is {number.replace(mark, '.')}, `columns: {{{as_yaml(name)}: numeric}}`.",
+        hint=f"If it is {number.replace(mark, '')}, say `thousands: {yaml_quote(mark)}` under data; "
+        f"if it is {number.replace(mark, '.')}, `columns: {{{yaml_quote(name)}: numeric}}`.",
     )
 
 
@@ -93,7 +93,7 @@ def are_dates(table: Table, name: str) -> bool:
         present = cells.count()
         row = int(is_odd.arg_max() or 0)
         raise DataError(
-            f"{quoted(cells[row])} is not a date; {present - is_odd.sum():,} of the {present:,} cells are",
+            f"{quote(cells[row])} is not a date; {present - is_odd.sum():,} of the {present:,} cells are",
             place=table.place(row=row, column=name),
             hint=mend_date(name),
         )
@@ -126,8 +126,8 @@ def refuse_large_ids(table: Table, name: str, numbers: pl.Series) -> None:
         spelled = str(cells[row]).strip().replace(table.dialect.thousands or " ", "")
         if spelled.lstrip("+-").isdecimal() and int(spelled) != int(x[row]):
             raise DataError(
-                f"{quoted(spelled)} has more digits than a number can keep, as ids do",
+                f"{quote(spelled)} has more digits than a number can keep, as ids do",
                 place=table.place(row=row, column=name),
-                hint=f"Leave it out with `drop: [{as_yaml(name)}]` under data, or say what it is in data.columns: "
+                hint=f"Leave it out with `drop: [{yaml_quote(name)}]` under data, or say what it is in data.columns: "
                 "categorical, or numeric if its last digits do not matter.",
             )

@@ -7,7 +7,7 @@ import unicodedata
 
 from nncli.data.columns.units import BRACKETS, CODES
 from nncli.data.dialect import CsvDialect
-from nncli.text import as_yaml, quoted
+from nncli.text import quote, yaml_quote
 
 MISSING_WORDS = frozenset(
     (
@@ -29,7 +29,7 @@ def mend(cell: str, name: str, dialect: CsvDialect) -> str:
     words = [
         seems(cell.strip(), dialect),
         "Mend the cell, or empty it. To train on such cells, list its spelling under data.missing if it stands for a "
-        f"missing value, or put `columns: {{{as_yaml(name)}: categorical}}` under data to train with categories.",
+        f"missing value, or put `columns: {{{yaml_quote(name)}: categorical}}` under data to train with categories.",
     ]
     return " ".join(filter(None, words))
 
@@ -38,7 +38,7 @@ def mend_unit(unit: str) -> str:
     """The hint for a cell that is no number with the `unit` that all cells of the training rows had."""
     if unit == BRACKETS:
         return "Negative numbers were in brackets in the training rows: write it as a number, or so, or empty it."
-    return f"In the training rows all cells were numbers with {quoted(unit)}: write it as these, or empty it."
+    return f"In the training rows all cells were numbers with {quote(unit)}: write it as these, or empty it."
 
 
 def mend_date(name: str) -> str:
@@ -46,14 +46,14 @@ def mend_date(name: str) -> str:
     return (
         "Mend the cell, list its spelling under data.missing if it stands for a missing value, say under data how "
         'dates are written, as in `date_format: "%d/%m/%Y"`, '
-        f"or put `columns: {{{as_yaml(name)}: categorical}}` there to train with categories."
+        f"or put `columns: {{{yaml_quote(name)}: categorical}}` there to train with categories."
     )
 
 
 def seems(text: str, dialect: CsvDialect) -> str:
     """What `text` seems to be, and the setting that would read it so."""
     if text.casefold() in MISSING_WORDS:
-        return f"Add {as_yaml(text)} to data.missing if it means that."
+        return f"Add {yaml_quote(text)} to data.missing if it means that."
     if not any(c.isdigit() for c in text):
         return ""
     if (bare := SIGNS.sub("", text).strip()) != text:
@@ -80,10 +80,10 @@ def reading(text: str, group: str | None, mark: str | None, dialect: CsvDialect)
     if mark is not None and mark != dialect.decimal:
         settings.append(f'data.decimal: "{mark}"')
     if group is not None and group != dialect.thousands:
-        settings.append(f"data.thousands: {as_yaml(' ' if group.isspace() else group)}")
+        settings.append(f"data.thousands: {yaml_quote(' ' if group.isspace() else group)}")
     if not settings:
         return ""
-    return f"with {' and '.join(settings)} it is {quoted(number.replace(mark, '.') if mark else number)[1:-1]}"
+    return f"with {' and '.join(settings)} it is {quote(number.replace(mark, '.') if mark else number)[1:-1]}"
 
 
 def foreign(c: str) -> bool:

@@ -17,7 +17,7 @@ from nncli.data.columns.units import sign_of, taken_off
 from nncli.data.dialect import SPACES, CsvDialect
 from nncli.data.table import Table
 from nncli.errors import DataError
-from nncli.text import as_yaml, quoted
+from nncli.text import quote, yaml_quote
 
 # 007 is a name, not a number: written with a leading zero it would not come back as it was spelled.
 LEADING_ZERO = r"^\s*[+-]?0[0-9]"
@@ -173,7 +173,7 @@ def read_numbers(table: Table, name: str, unit: str | None = None) -> npt.NDArra
         row = int((numbers.is_null() & cells.is_not_null()).arg_max() or 0)
         hint = mend(str(cells[row]), name, table.dialect) if unit is None else mend_unit(unit)
         raise DataError(
-            f"{quoted(cells[row])} is not a number{'' if unit is None else f' with {quoted(unit)}'}",
+            f"{quote(cells[row])} is not a number{'' if unit is None else f' with {quote(unit)}'}",
             place=table.place(row=row, column=name),
             hint=hint,
         )
@@ -183,7 +183,7 @@ def read_numbers(table: Table, name: str, unit: str | None = None) -> npt.NDArra
         row = int(infinite.argmax())
         digits = cells.dtype in WORDS and any(c.isdigit() for c in cells[row])
         raise DataError(
-            f"{quoted(cells[row])} is {'too large to be a number' if digits else 'not a finite number'}",
+            f"{quote(cells[row])} is {'too large to be a number' if digits else 'not a finite number'}",
             place=table.place(row=row, column=name),
             hint="Replace it by a number, or leave the cell empty.",
         )
@@ -222,7 +222,7 @@ def readable(table: Table, name: str) -> pl.Series:
     raise DataError(
         f"the column holds {what} (its type is {kind})",
         place=table.place(column=name),
-        hint=f"Write it as numbers or as text, or leave it out: `drop: [{as_yaml(name)}]` under data.",
+        hint=f"Write it as numbers or as text, or leave it out: `drop: [{yaml_quote(name)}]` under data.",
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from math import floor, inf, isfinite
 
-from nncli.text import quoted
+from nncli.text import quote
 
 DAY_0 = date(1970, 1, 1).toordinal()
 MOST_COLUMNS = 3
@@ -106,6 +106,6 @@ class Strangers:
         if not counts:
             return None
         total, left = -sum(n for n, _ in counts), len(counts) - MOST_COLUMNS
-        named = [f"{quoted(name)}: {-n:,}{self.columns[name].extent * extent}" for n, name in counts[:MOST_COLUMNS]]
+        named = [f"{quote(name)}: {-n:,}{self.columns[name].extent * extent}" for n, name in counts[:MOST_COLUMNS]]
         more = f" and {left:,} more column{'s' * (left > 1)}" if left > 0 else ""
         return f"{total:,} {one if total == 1 else many} {what} ({', '.join(named)}{more})"

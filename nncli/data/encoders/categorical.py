@@ -16,7 +16,7 @@ from nncli.data.encoders.anomalies import Strange
 from nncli.data.encoders.numeric import Matrix
 from nncli.data.encoders.scaling import QUARTILES, Clip, Floats, clip_smoothly, robust
 from nncli.data.table import Table
-from nncli.spec import Count, Flag, Index, NonNegative, Real, Specification, Text
+from nncli.spec import FiniteFloat, NonNegativeFloat, NonNegativeInt, PositiveInt, Spec, StrictBool, StrictStr
 
 RARE_BELOW = 2
 """A category seen fewer times than this in training shares the slot of the unseen: its one row says little of it."""
@@ -30,17 +30,19 @@ UNSEEN = -1
 Codes = npt.NDArray[np.int64]
 
 
-class Categories(Specification):
+class Categories(Spec):
     """How columns of categories become numbers."""
 
-    one_hot: Index = Field(32, description="most categories that become a 0/1 column each; of more, codes to embed")
+    one_hot: NonNegativeInt = Field(
+        32, description="most categories that become a 0/1 column each; of more, codes to embed"
+    )
     binary: Literal["indicators", "signs"] = Field(
         "indicators", description="signs: two categories become one column of -1 and 1; missing, rare or unseen is 0"
     )
     scaling: Literal["none", "robust"] = Field(
         "none", description="robust: each of these columns is scaled, and clipped, as numbers are by `robust`"
     )
-    embedding_width: Literal["auto"] | Count = Field(
+    embedding_width: Literal["auto"] | PositiveInt = Field(
         "auto", description="numbers that embed a category; auto: 1.6 · c^0.56 for c categories, 50 at most"
     )
 
@@ -58,7 +60,7 @@ class Categories(Specification):
 INDICATORS = Categories()
 
 
-class CategoricalColumn(Specification):
+class CategoricalColumn(Spec):
     """One of `categories`, in order of spelling.
 
     One-hot: a 0/1 column for each, and, where the training rows had such cells, one for the rare or unseen (`other`)
@@ -70,15 +72,15 @@ class CategoricalColumn(Specification):
     """
 
     type: Literal["categorical"] = "categorical"
-    name: Text
-    categories: tuple[Text, ...]
-    other: Flag
-    missing: Flag
-    embedding_width: Count | None = None
-    rare: tuple[Text, ...] | None = None
-    signs: Flag = False
-    centers: tuple[Real, ...] | None = None
-    scales: tuple[NonNegative, ...] | None = None
+    name: StrictStr
+    categories: tuple[StrictStr, ...]
+    other: StrictBool
+    missing: StrictBool
+    embedding_width: PositiveInt | None = None
+    rare: tuple[StrictStr, ...] | None = None
+    signs: StrictBool = False
+    centers: tuple[FiniteFloat, ...] | None = None
+    scales: tuple[NonNegativeFloat, ...] | None = None
     clip: Clip = "none"
 
     @model_validator(mode="after")

@@ -19,8 +19,8 @@ from nncli.data.encoders.numeric import Matrix, NumericColumn
 from nncli.data.encoders.scaling import Clip, Floats, NumericScaling
 from nncli.data.table import Table
 from nncli.errors import DataError
-from nncli.spec import Real, Specification, Text
-from nncli.text import quoted
+from nncli.spec import FiniteFloat, Spec, StrictStr
+from nncli.text import quote
 
 A_DAY = {"ms": DAY // 1_000, "us": DAY, "ns": DAY * 1_000}
 Cycle = Literal["month", "weekday", "hour"]
@@ -41,7 +41,7 @@ def _iso_or_told(form: str) -> str:
     return form if form == ISO else a_form_of_dates(form)
 
 
-class DateColumn(Specification):
+class DateColumn(Spec):
     """A moment becomes the days since `first`, its year, and each of its `cycles` as a sine and a cosine.
 
     What the training rows do not differ in has no part: their year, their month, the time of day of mere dates. `form`
@@ -49,9 +49,9 @@ class DateColumn(Specification):
     """
 
     type: Literal["date"] = "date"
-    name: Text
-    form: Annotated[Text, AfterValidator(_iso_or_told)]
-    first: Real
+    name: StrictStr
+    form: Annotated[StrictStr, AfterValidator(_iso_or_told)]
+    first: FiniteFloat
     days: NumericColumn
     year: NumericColumn | None
     cycles: tuple[Cycle, ...]
@@ -143,7 +143,7 @@ def _form_of(table: Table, name: str) -> str:
     if wanted == AUTO and undecided(text):
         row = int(text.is_not_null().arg_max() or 0)
         raise DataError(
-            f"which is the day and which the month of {quoted(text[row])} cannot be told",
+            f"which is the day and which the month of {quote(text[row])} cannot be told",
             place=table.place(row=row, column=name),
             hint='Say it under data: `date_format: "%d/%m/%Y"` or `date_format: "%m/%d/%Y"`.',
         )
@@ -172,7 +172,7 @@ def read_days(table: Table, name: str, form: str) -> Floats:
         row = int(odd.argmax())
         known = "in ISO 8601, such as 2024-05-31 or 2024-05-31 14:30" if form == ISO else f"of the form {form}"
         raise DataError(
-            f"{quoted(cells[row])} is no date {known}",
+            f"{quote(cells[row])} is no date {known}",
             place=table.place(row=row, column=name),
             hint="Mend the cell, or leave it empty. How dates are written is said before training, under data: "
             '`date_format: "%d/%m/%Y"`.',

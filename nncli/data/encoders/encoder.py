@@ -29,7 +29,7 @@ from nncli.data.encoders.scaling import Clip, NumericScaling
 from nncli.data.encoders.text import TEXT_WIDTH, TextColumn
 from nncli.data.store.column_store import NOTHING, Plain
 from nncli.data.table import Table
-from nncli.spec import Specification
+from nncli.spec import Spec
 
 BLOCK = 65_536
 """Rows encoded at a time: X is filled column by column, and a part of it stays nearer than the whole would."""
@@ -46,7 +46,7 @@ class Encoded(NamedTuple):
 Column = Annotated[NumericColumn | CategoricalColumn | DateColumn | TextColumn, Field(discriminator="type")]
 
 
-class Encoder(Specification):
+class Encoder(Spec):
     """What the training rows taught about the features: one fitted column for each, in the order of the matrix."""
 
     columns: tuple[Column, ...]

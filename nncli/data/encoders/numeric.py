@@ -26,8 +26,8 @@ from nncli.data.encoders.scaling import (
 )
 from nncli.data.table import Table
 from nncli.errors import DataError
-from nncli.spec import Flag, NonNegative, Real, Specification, Text
-from nncli.utils.order import median_of_column
+from nncli.spec import FiniteFloat, NonNegativeFloat, Spec, StrictBool, StrictStr
+from nncli.utils.order import fast_median
 
 Matrix = npt.NDArray[np.floating[Any]]
 
@@ -36,7 +36,7 @@ TOGETHER = 1 << 16
 NONE = Strange()
 
 
-class NumericColumn(Specification):
+class NumericColumn(Spec):
     """x becomes (x - center) / scale; a missing x becomes `fill` first. `indicator` adds a column of [x missing].
 
     A scale of 0 makes every value 0: the column was constant. With `edges`, quantiles of the training values at equal
@@ -46,16 +46,16 @@ class NumericColumn(Specification):
     """
 
     type: Literal["numeric"] = "numeric"
-    name: Text
-    center: Real
-    scale: NonNegative
-    fill: Real
-    indicator: Flag
-    lowest: Real | None = None
-    highest: Real | None = None
-    edges: Annotated[tuple[Real, ...], Field(min_length=1)] | None = None
+    name: StrictStr
+    center: FiniteFloat
+    scale: NonNegativeFloat
+    fill: FiniteFloat
+    indicator: StrictBool
+    lowest: FiniteFloat | None = None
+    highest: FiniteFloat | None = None
+    edges: Annotated[tuple[FiniteFloat, ...], Field(min_length=1)] | None = None
     clip: Clip = "none"
-    unit: Text | None = None
+    unit: StrictStr | None = None
 
     @model_validator(mode="after")
     def _edges_ascend(self) -> NumericColumn:
@@ -84,7 +84,7 @@ class NumericColumn(Specification):
         lowest, highest = float(present.min()), float(present.max())
         with np.errstate(over="ignore", invalid="ignore"):
             center, scale = _center_and_scale(present, scaling)
-            fill = median_of_column(present)
+            fill = fast_median(present)
         refuse_extremes(table, name, x, center, scale, fill)
         return cls(
             name=name,

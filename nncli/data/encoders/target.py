@@ -12,8 +12,8 @@ from pydantic import Field
 from nncli.data.columns.kinds import parse_numbers, read_numbers, read_text, refuse_extremes, settled_scale, unit_of
 from nncli.data.table import Table
 from nncli.errors import DataError
-from nncli.spec import Positive, Real, Specification, Text
-from nncli.text import listed, quoted
+from nncli.spec import FiniteFloat, PositiveFloat, Spec, StrictStr
+from nncli.text import join_quoted, quote
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Spelling = Literal["text", "integer", "float", "boolean"]
@@ -22,7 +22,7 @@ INTEGERS = (pl.Int64, pl.UInt64, pl.Int128)
 TargetScaling = Literal["standard", "none"]
 
 
-class NumberTarget(Specification):
+class RegressionTarget(Spec):
     """One or several numbers. The network learns (y - center) / scale; predictions come back in y's own units.
 
     With `lowest` and `highest`, the ends of the training target, predictions go no further. `units` are what is taken
@@ -30,15 +30,15 @@ class NumberTarget(Specification):
     """
 
     type: Literal["numbers"] = "numbers"
-    names: tuple[Text, ...]
-    centers: tuple[Real, ...]
-    scales: tuple[Positive, ...]
-    lowest: tuple[Real, ...] | None = None
-    highest: tuple[Real, ...] | None = None
-    units: tuple[Text | None, ...] | None = None
+    names: tuple[StrictStr, ...]
+    centers: tuple[FiniteFloat, ...]
+    scales: tuple[PositiveFloat, ...]
+    lowest: tuple[FiniteFloat, ...] | None = None
+    highest: tuple[FiniteFloat, ...] | None = None
+    units: tuple[StrictStr | None, ...] | None = None
 
     @classmethod
-    def fit(cls, table: Table, names: tuple[str, ...], scaling: TargetScaling, clip: bool = False) -> NumberTarget:
+    def fit(cls, table: Table, names: tuple[str, ...], scaling: TargetScaling, clip: bool = False) -> RegressionTarget:
         """Mean and standard deviation of each column, or 0 and 1 with `none`. A constant column has scale 1.
 
         `clip` keeps predictions to the range of `table`, the training rows.
@@ -85,12 +85,12 @@ class NumberTarget(Specification):
         return own if self.lowest is None or self.highest is None else own.clip(self.lowest, self.highest)
 
 
-class ClassTarget(Specification):
+class ClassificationTarget(Spec):
     """One of several classes, spelled as in the table. Two classes or more; the second of two is the positive one."""
 
     type: Literal["classes"] = "classes"
-    name: Text
-    labels: Annotated[tuple[Text, ...], Field(min_length=2)]
+    name: StrictStr
+    labels: Annotated[tuple[StrictStr, ...], Field(min_length=2)]
     spelling: Spelling = "text"
 
     @property
@@ -99,7 +99,7 @@ class ClassTarget(Specification):
         return (self.name,)
 
     @classmethod
-    def fit(cls, table: Table, name: str) -> ClassTarget:
+    def fit(cls, table: Table, name: str) -> ClassificationTarget:
         """The classes in order: by number when all are whole numbers, else by their spelling.
 
         Raises:
@@ -115,13 +115,13 @@ class ClassTarget(Specification):
         if whole and (numbers != numbers.floor()).any():
             fraction = labels.filter(numbers != numbers.floor()).sort()[0]
             raise DataError(
-                f"the target holds {quoted(fraction)}: numbers with fractions are no classes",
+                f"the target holds {quote(fraction)}: numbers with fractions are no classes",
                 place=table.place(column=name),
                 hint="Use a loss for numbers, such as loss: mse, or name another target.",
             )
         if len(labels) < 2:
             raise DataError(
-                f"the target has {'only the class ' + quoted(labels[0]) if len(labels) else 'no values'} in the "
+                f"the target has {'only the class ' + quote(labels[0]) if len(labels) else 'no values'} in the "
                 "training rows; there is nothing to tell apart",
                 place=table.place(column=name),
                 hint="Name another target, or add rows of another class.",
@@ -150,9 +150,9 @@ class ClassTarget(Specification):
             if cells[row] is None:
                 raise missing_target(table, self.name, row)
             raise DataError(
-                f"the class {quoted(cells[row])} was not among the training rows",
+                f"the class {quote(cells[row])} was not among the training rows",
                 place=table.place(row=row, column=self.name),
-                hint=f"The model knows {listed(self.labels)}.",
+                hint=f"The model knows {join_quoted(self.labels)}.",
             )
         return values
 
@@ -169,14 +169,14 @@ class ClassTarget(Specification):
         return labels.gather(pl.Series(codes))
 
 
-Target = Annotated[NumberTarget | ClassTarget, Field(discriminator="type")]
+Target = Annotated[RegressionTarget | ClassificationTarget, Field(discriminator="type")]
 
 
 def missing_target(table: Table, name: str, row: int) -> DataError:
     """The error for a row without a target."""
     cell, hint = table.frame[name][row], "Fill it in, or remove the row."
     if isinstance(cell, str):
-        hint = f"Fill it in, or list {quoted(cell)} under data.missing, and such rows are left out."
+        hint = f"Fill it in, or list {quote(cell)} under data.missing, and such rows are left out."
     return DataError("the target is missing", place=table.place(row=row, column=name), hint=hint)
 
 

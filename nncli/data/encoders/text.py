@@ -13,7 +13,7 @@ from nncli.data.columns.kinds import read_text
 from nncli.data.encoders.anomalies import Strange
 from nncli.data.encoders.numeric import Matrix
 from nncli.data.table import Table
-from nncli.spec import Flag, Specification, Text
+from nncli.spec import Spec, StrictBool, StrictStr
 
 TEXT_WIDTH = 64
 COMMON = 20
@@ -32,16 +32,16 @@ def _words_and_pairs(terms: tuple[str, ...]) -> tuple[str, ...]:
     return terms
 
 
-class TextColumn(Specification):
+class TextColumn(Spec):
     """A text becomes log₂(1 + count) of each of its `terms`, which are words, and pairs of words with a space between.
 
     So a term that it has once is 1, as a category would be. `missing` adds a column of [cell missing].
     """
 
     type: Literal["text"] = "text"
-    name: Text
-    terms: Annotated[tuple[Text, ...], AfterValidator(_words_and_pairs)]
-    missing: Flag
+    name: StrictStr
+    terms: Annotated[tuple[StrictStr, ...], AfterValidator(_words_and_pairs)]
+    missing: StrictBool
 
     @classmethod
     def fit(cls, table: Table, name: str, most: int) -> TextColumn:

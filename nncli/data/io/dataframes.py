@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.errors import DataError
-from nncli.text import listed
+from nncli.text import join_quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ def as_polars(data: Frame) -> pl.DataFrame:
     names = [str(name) for name in data.columns]
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
-        raise DataError(f"the frame has more than one column {listed(twice)}", hint="Give each a name of its own.")
+        raise DataError(f"the frame has more than one column {join_quoted(twice)}", hint="Give each a name of its own.")
     return pl.DataFrame({name: _column(name, data.iloc[:, j]) for j, name in enumerate(names)})
 
 

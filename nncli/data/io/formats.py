@@ -24,8 +24,8 @@ from nncli.data.io.parquet import read_parquet
 from nncli.data.io.prefetch import ahead
 from nncli.data.io.streams import PARQUET_MAGIC, UTF8_MARK, explained, is_stream, name_of, opened, spooled
 from nncli.data.table import Table, without_words
-from nncli.errors import Place, UsageError
-from nncli.text import nearest
+from nncli.errors import Location, UsageError
+from nncli.text import closest_match
 
 ROWS = 65_536
 ANY = CsvDialect()
@@ -76,20 +76,20 @@ def format_of(path: PurePath) -> Format:
     if suffix not in SUFFIXES:
         if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises when the name is too long
             message = "this is a folder, not a file"
-            raise UsageError(message, place=Place(source=str(path)), hint="Name a file inside it.")
-        near = nearest(suffix, SUFFIXES) if suffix else None
+            raise UsageError(message, place=Location(source=str(path)), hint="Name a file inside it.")
+        near = closest_match(suffix, SUFFIXES) if suffix else None
         raise UsageError(
             f"the name ends in {suffix}, which is no table nncli knows"
             if suffix
             else "the name does not say the format",
-            place=Place(source=str(path)),
+            place=Location(source=str(path)),
             hint=("In the spreadsheet program, save the sheet as CSV. " if suffix in SPREADSHEETS else "")
             + (f"Did you mean {near}? " if near else "")
             + f"Known are {', '.join(SUFFIXES)}, all but Parquet also followed by .gz.",
         )
     if SUFFIXES[suffix] is Format.PARQUET and path.suffix.lower() == ".gz":
         hint = "Parquet is compressed already: leave out the .gz."
-        raise UsageError("a Parquet file cannot be inside a .gz file", place=Place(source=str(path)), hint=hint)
+        raise UsageError("a Parquet file cannot be inside a .gz file", place=Location(source=str(path)), hint=hint)
     return SUFFIXES[suffix]
 
 

@@ -22,8 +22,8 @@ from nncli.data.dialect import AUTO
 from nncli.data.io.csv.blocks import BLOCK_BYTES, NEWLINE, NOWHERE, QUOTE, Block, blocks, positions, refuse_encoding
 from nncli.data.io.csv.decoding import Text
 from nncli.data.io.streams import REFUSALS, without_mark
-from nncli.errors import DataError, Place, refuse_shortage
-from nncli.text import quoted
+from nncli.errors import DataError, Location, reraise_out_of_memory
+from nncli.text import quote
 
 # Far more than a table has; at some hundreds Polars runs out of stack, and the whole process ends without a word.
 DEEPEST = 128
@@ -53,7 +53,7 @@ def read_json_lines(
         yield row, frame
         row += frame.height
     if row == 1:
-        raise DataError("the file is empty", place=Place(source=source))
+        raise DataError("the file is empty", place=Location(source=source))
 
 
 def whole(text: Text, source: str) -> Iterator[Block]:
@@ -69,7 +69,7 @@ def parse(block: Block, source: str) -> polars.DataFrame:
     try:
         frame = polars.read_ndjson(io.BytesIO(block.data), infer_schema_length=None)
     except REFUSALS as error:
-        refuse_shortage(error)
+        reraise_out_of_memory(error)
         refuse_encoding(block, source)
         explain(block, source, error)
     refuse_repeated_keys(block, frame, source)
@@ -82,7 +82,7 @@ def explain(block: Block, source: str, reason: BaseException) -> NoReturn:
     for number, line in enumerate(block.data.split(b"\n"), start=block.line):
         if not line.strip():
             continue
-        place = Place(source=source, line=number)
+        place = Location(source=source, line=number)
         try:
             values = json.loads(line, parse_constant=refuse_constant, parse_float=finite)
         except ValueError as error:
@@ -103,12 +103,12 @@ def explain(block: Block, source: str, reason: BaseException) -> NoReturn:
             if known and known != kind_of(value) and "text" not in (known, kind_of(value)):
                 raise DataError(
                     f"the value is {kind_of(value)}; in lines before it is {known}",
-                    place=Place(source=source, line=number, column=key),
+                    place=Location(source=source, line=number, column=key),
                     hint="Write all values of a key as the same kind.",
                 ) from reason
     raise DataError(
         f"the lines from here on cannot be read as a table: {str(reason).splitlines()[0]}",
-        place=Place(source=source, line=block.line),
+        place=Location(source=source, line=block.line),
     ) from reason
 
 
@@ -145,7 +145,7 @@ def refuse_depth(block: Block, source: str) -> None:
         line = STRING.sub(b"", block.data[start : int(newlines[number]) if number < newlines.size else None])
         steps = [(byte in b"[{") - (byte in b"]}") for byte in line]
         if max(itertools.accumulate(steps), default=0) > DEEPEST:
-            raise DataError("the line is nested too deeply", place=Place(source=source, line=block.line_at(start)))
+            raise DataError("the line is nested too deeply", place=Location(source=source, line=block.line_at(start)))
 
 
 def refuse_half_characters(block: Block, source: str) -> None:
@@ -157,8 +157,8 @@ def refuse_half_characters(block: Block, source: str) -> None:
         # After an odd number of backslashes this one is itself escaped: the text only speaks of \\ud800.
         if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
             raise DataError(
-                f"{quoted(match.group().decode())} is half of a character",
-                place=Place(source=source, line=block.line_at(match.start())),
+                f"{quote(match.group().decode())} is half of a character",
+                place=Location(source=source, line=block.line_at(match.start())),
             )
 
 
@@ -182,10 +182,10 @@ def refuse_repeated_keys(block: Block, frame: polars.DataFrame, source: str) -> 
     for number in suspects:
         start = int(newlines[number - 1]) + 1 if number else 0
         line = block.data[start : int(newlines[number]) if number < newlines.size else None]
-        refuse_repeated_key(line, Place(source=source, line=block.line + int(number)))
+        refuse_repeated_key(line, Location(source=source, line=block.line + int(number)))
 
 
-def refuse_repeated_key(line: bytes, place: Place) -> None:
+def refuse_repeated_key(line: bytes, place: Location) -> None:
     """Refuse a line whose object, or one within it, names a key more than once."""
     repeated: list[str] = []
 
@@ -196,7 +196,7 @@ def refuse_repeated_key(line: bytes, place: Place) -> None:
         json.loads(line, object_pairs_hook=look)
     if repeated:
         raise DataError(
-            f"the object names the key {quoted(repeated[0])} more than once",
+            f"the object names the key {quote(repeated[0])} more than once",
             place=place,
             hint="Keep one of the values.",
         )

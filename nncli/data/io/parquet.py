@@ -8,7 +8,7 @@ from pathlib import Path
 import polars
 
 from nncli.data.io.streams import PARQUET_MAGIC, REFUSALS
-from nncli.errors import DataError, Place, refuse_shortage
+from nncli.errors import DataError, Location, reraise_out_of_memory
 
 
 def read_parquet(path: Path, source: str, rows: int | None) -> Iterator[tuple[int, polars.DataFrame]]:
@@ -21,7 +21,7 @@ def read_parquet(path: Path, source: str, rows: int | None) -> Iterator[tuple[in
         if (head := file.read(len(PARQUET_MAGIC))) != PARQUET_MAGIC:
             raise DataError(
                 "this is not a Parquet file" if head else "the file is empty",
-                place=Place(source=source),
+                place=Location(source=source),
                 hint="If it is text, name it .csv, .tsv or .jsonl, or say its format." if head else None,
             )
     try:
@@ -31,9 +31,9 @@ def read_parquet(path: Path, source: str, rows: int | None) -> Iterator[tuple[in
         for first in range(0, max(count, 1), rows or max(count, 1)):
             yield first + 1, (scan if rows is None else scan.slice(first, rows)).collect()
     except REFUSALS as error:
-        refuse_shortage(error)
+        reraise_out_of_memory(error)
         raise DataError(
             f"the Parquet file is damaged, or of a kind that is not supported: {str(error).splitlines()[0]}",
-            place=Place(source=source),
+            place=Location(source=source),
             hint="Write or copy it once more.",
         ) from error

@@ -18,8 +18,8 @@ from typing import IO, TYPE_CHECKING
 
 import polars
 
-from nncli.errors import DataError, Place, refuse_shortage
-from nncli.text import nearest_file, quoted
+from nncli.errors import DataError, Location, reraise_out_of_memory
+from nncli.text import closest_file, quote
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -52,15 +52,15 @@ def is_stream(path: Path | None) -> bool:
 def where(path: Path) -> str:
     """The hint for a file that is not there: the nearest name in its folder, or that the folder is missing."""
     with suppress(OSError):
-        close = nearest_file(path.name, (other.name for other in path.parent.iterdir()))
-        return f"Did you mean {quoted(close)}?" if close else "Check the name and the folder."
+        close = closest_file(path.name, (other.name for other in path.parent.iterdir()))
+        return f"Did you mean {quote(close)}?" if close else "Check the name and the folder."
     return f"The folder {str(path.parent)!r} does not exist."
 
 
 @contextmanager
 def explained(path: Path | None) -> Iterator[None]:
     """Turn whatever the system says about reading `path` into a DataError."""
-    place = Place(source=name_of(path))
+    place = Location(source=name_of(path))
     try:
         if path is not None and path.is_dir():
             raise DataError("this is a folder, not a file", place=place, hint="Name a file inside it.")
@@ -78,7 +78,7 @@ def explained(path: Path | None) -> Iterator[None]:
             f"the compressed file is damaged or cut off ({error})", place=place, hint="Copy or download it once more."
         ) from error
     except OSError as error:
-        refuse_shortage(error)
+        reraise_out_of_memory(error)
         raise DataError(f"the file cannot be read: {error.strerror or error}", place=place) from error
 
 
@@ -154,7 +154,7 @@ def without_mark(file: Readable, source: str) -> bytes:
     """
     head = file.read(len(UTF8_MARK))
     if head.startswith(UTF16_MARKS):
-        raise DataError("the text is UTF-16, not UTF-8", place=Place(source=source, line=1), hint=UTF8_HINT)
+        raise DataError("the text is UTF-16, not UTF-8", place=Location(source=source, line=1), hint=UTF8_HINT)
     if not head:
-        raise DataError("the file is empty", place=Place(source=source))
+        raise DataError("the file is empty", place=Location(source=source))
     return head.removeprefix(UTF8_MARK)

@@ -29,9 +29,9 @@ from nncli.data.columns.kinds import WORDS
 from nncli.data.dialect import COMMA
 from nncli.data.io.formats import Format, format_of, separator_of
 from nncli.data.io.streams import REFUSALS, is_stream
-from nncli.errors import DataError, Place, UsageError
-from nncli.text import listed
-from nncli.utils.atomic_files import refuse_existing, writing, writing_through
+from nncli.errors import DataError, Location, UsageError
+from nncli.text import join_quoted
+from nncli.utils.atomic_files import atomic_writer, check_overwrite, open_device
 
 # As many rows as Polars itself puts into a row group of a Parquet file.
 ROW_GROUP = 262_144
@@ -68,8 +68,8 @@ class Columns:
             return True
         if self.names != frame.columns:
             raise DataError(
-                f"the columns change from {listed(self.names)} to {listed(frame.columns)} along the way",
-                place=Place(source=self.source),
+                f"the columns change from {join_quoted(self.names)} to {join_quoted(frame.columns)} along the way",
+                place=Location(source=self.source),
                 hint="Give all rows of the input the same columns.",
             )
         return False
@@ -198,7 +198,7 @@ def refusals_explained(frame: polars.DataFrame, source: str) -> Iterator[None]:
         awkward = [name for name, dtype in frame.schema.items() if dtype.is_nested() or dtype == polars.Binary]
         raise DataError(
             f"the rows cannot be written: {str(error).splitlines()[0]}",
-            place=Place(source=source, column=awkward[0] if awkward else None),
+            place=Location(source=source, column=awkward[0] if awkward else None),
             hint="Write Parquet, which holds lists and objects too, or leave such columns out." if awkward else None,
         ) from error
 
@@ -229,7 +229,7 @@ def open_sink(
     if escape_formulas and chosen is not Format.CSV:
         raise UsageError(
             "formulas are escaped in CSV and TSV alone",
-            place=Place(source=columns.source),
+            place=Location(source=columns.source),
             hint="Leave --escape-formulas out: no spreadsheet runs what is text in Parquet or JSON lines.",
         )
     with ExitStack() as stack:
@@ -237,10 +237,10 @@ def open_sink(
         if path is None:
             file = sys.stdout.buffer
         elif direct:
-            file = stack.enter_context(writing_through(path))
+            file = stack.enter_context(open_device(path))
         else:
-            refuse_existing(path, force=force)
-            file = stack.enter_context(writing(path))
+            check_overwrite(path, force=force)
+            file = stack.enter_context(atomic_writer(path))
         if path is not None and path.suffix.lower() == ".gz":
             # Neither name nor time inside, which would differ from run to run.
             file = stack.enter_context(gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0))

@@ -11,10 +11,10 @@ from nncli.data.splitting.assignment import deal_groups, deal_rows, in_blocks
 from nncli.data.splitting.holdout import SINGLE_ROWS, Split, by_class
 from nncli.data.splitting.strata import Codes, Traits, by_appearance
 from nncli.errors import DataError
-from nncli.spec import Index, Specification
+from nncli.spec import NonNegativeInt, Spec
 
 
-class Fold(Specification):
+class Fold(Spec):
     """One of several folds, as evenly filled as can be; the same for all who name the same seed.
 
     Where rows have a time, folds are blocks of it, one after the other, and each is held out for the rows of all
@@ -22,8 +22,8 @@ class Fold(Specification):
     """
 
     folds: Annotated[int, Field(strict=True, ge=2, description="into how many the rows are dealt")]
-    fold: Index = Field(description="which one is held out, from 0")
-    seed: Index = Field(0, description="of the dealing; that of the training has no part in it")
+    fold: NonNegativeInt = Field(description="which one is held out, from 0")
+    seed: NonNegativeInt = Field(0, description="of the dealing; that of the training has no part in it")
 
     @model_validator(mode="after")
     def _is_one_of_them(self) -> Fold:
@@ -42,7 +42,7 @@ class Fold(Specification):
         return Split(np.flatnonzero(trained), np.flatnonzero(folds == self.fold))
 
 
-class Bootstrap(Specification):
+class Bootstrap(Spec):
     """As many rows as there are, drawn with replacement; those never drawn, some 37%, are held out.
 
     Rows of each class, or whole groups, are drawn for themselves.
@@ -50,7 +50,7 @@ class Bootstrap(Specification):
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 17.
     """
 
-    bootstrap: Index = Field(description="the seed of the drawing")
+    bootstrap: NonNegativeInt = Field(description="the seed of the drawing")
 
     def split(self, traits: Traits) -> Split:
         """A row drawn twice stands twice among the training rows.

@@ -10,7 +10,7 @@ from nncli.data.columns.kinds import WORDS, parse_numbers
 from nncli.data.splitting.strata import Codes
 from nncli.data.table import Table
 from nncli.errors import DataError
-from nncli.text import as_yaml, quoted
+from nncli.text import quote, yaml_quote
 
 
 def read_groups(table: Table, name: str) -> Codes:
@@ -50,7 +50,7 @@ def read_times(table: Table, name: str) -> Codes:
     if odd.any():
         row = int(odd.arg_max() or 0)
         raise DataError(
-            f"{quoted(cells[row])} is no time",
+            f"{quote(cells[row])} is no time",
             place=table.place(row=row, column=name),
             hint="Write all of the column as numbers, or as dates such as 2024-05-31 or 2024-05-31 14:30, or say "
             'under data how they are written: `date_format: "%d/%m/%Y"`.',
@@ -67,6 +67,6 @@ def _present(table: Table, name: str, what: str) -> pl.Series:
         raise DataError(
             f"the {what} is missing",
             place=table.place(row=row, column=name),
-            hint=f"Fill it in, remove the row, or do without `{what}: {as_yaml(name)}` under data.",
+            hint=f"Fill it in, remove the row, or do without `{what}: {yaml_quote(name)}` under data.",
         )
     return cells

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.errors import Place
+from nncli.errors import Location
 
 Codes: TypeAlias = npt.NDArray[np.int64]
 
@@ -26,7 +26,7 @@ class Traits:
     classes: Codes | None = None
     groups: Codes | None = None
     times: Codes | None = None
-    place: Place | None = None
+    place: Location | None = None
 
     def take(self, rows: Codes) -> Traits:
         """Those of the rows at these positions."""

@@ -15,7 +15,7 @@ from threading import Lock
 from types import TracebackType
 from typing import IO, TypeAlias
 
-from nncli.errors import NncliError, Place
+from nncli.errors import Location, NncliError
 
 IN_MEMORY = 64 << 20
 """Bytes up to which a scratch file is no file at all."""
@@ -48,7 +48,7 @@ class Scratch:
         except OSError as error:
             raise NncliError(
                 f"cannot keep the table in a temporary file: {error.strerror or error}",
-                place=Place(source=str(self.folder or tempfile.gettempdir())),
+                place=Location(source=str(self.folder or tempfile.gettempdir())),
                 hint="Check that the folder can be written to, and that the disk is not full.",
             ) from error
 

@@ -14,7 +14,7 @@ from nncli.data.columns.kinds import may_be_codes, plain_numbers
 from nncli.data.store.column_store import Piece, Span, StoredTable
 from nncli.data.store.scratch import Scratch, ScratchFile
 from nncli.data.table import Table
-from nncli.errors import DataError, Place
+from nncli.errors import DataError, Location
 
 AT_ONCE = 1 << 20
 """Bytes of a matrix of numbers that is written: of a larger one the memory would be new each time."""
@@ -81,7 +81,7 @@ class _Storing:
         for i, piece in enumerate(self.pieces):
             table = next(tables, None)
             if table is None or (table.first_row, len(table)) != (piece.first, piece.rows):
-                raise DataError("the table changed while it was read", place=Place(source=source))
+                raise DataError("the table changed while it was read", place=Location(source=source))
             frame = pl.DataFrame({name: table.frame.get_column(name) for name in turned})
             spans = self.put(frame)
             self.types |= frame.schema

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from nncli.nn.activations import ElementwiseActivation
-from nncli.nn.arrays import Array, Bound
-from nncli.nn.layers.base import LayerBase, Training
-from nncli.nn.parameters import Views
+from nncli.nn.arrays import Array, BoundLayer
+from nncli.nn.layers.base import LayerBase, TrainingContext
+from nncli.nn.parameters import ParamViews
 
 
 class ActivationLayer(LayerBase):
@@ -16,8 +16,10 @@ class ActivationLayer(LayerBase):
     type: Literal["activation"] = "activation"
     activation: ElementwiseActivation
 
-    def width(self, d: int) -> int:
-        return d
+    def out_features(self, in_features: int) -> int:
+        return in_features
 
-    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
+    def bind(
+        self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool
+    ) -> BoundLayer:
         return self.activation.bind(X)

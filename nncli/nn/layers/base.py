@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nncli.nn.arrays import Array, Bound
-from nncli.nn.parameters import Slot, Views
-from nncli.spec import Specification
+from nncli.nn.arrays import Array, BoundLayer
+from nncli.nn.parameters import ParamSpec, ParamViews
+from nncli.spec import Spec
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingContext:
     """That a network is bound to be trained, and what is handed to its layers for that.
 
     `rng` feeds dropout. `progress` (), the share of the training's steps that have been taken, is kept up to date by
@@ -24,29 +24,31 @@ class Training:
     progress: Array = field(default_factory=lambda: np.zeros(()))
 
 
-class LayerBase(Specification):
+class LayerBase(Spec):
     """What every layer answers: how wide it is, what parameters it wants, and how it is bound."""
 
     @property
-    def couples_rows(self) -> bool:
+    def mixes_rows(self) -> bool:
         """Whether, in training, a row's output depends on the other rows of its batch."""
         return False
 
     @property
-    def needs_data(self) -> bool:
+    def needs_data_init(self) -> bool:
         """Whether where its parameters start depends on the training rows: see `settle`."""
         return False
 
     @abstractmethod
-    def width(self, d: int) -> int:
+    def out_features(self, in_features: int) -> int:
         """Units of output for `d` units of input. Raises ValueError when the layer cannot follow `d` units."""
 
-    def slots(self, d: int) -> tuple[Slot, ...]:
+    def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
         """The layer's parameters for `d` units of input."""
         return ()
 
     @abstractmethod
-    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
+    def bind(
+        self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool
+    ) -> BoundLayer:
         """Tie the layer to its parameters, its gradients and its input buffer X (rows, d).
 
         With `training` None, as for prediction, dropout is off and statistics are the running ones. Without `needs_dX`,
@@ -54,7 +56,7 @@ class LayerBase(Specification):
         means nothing.
         """
 
-    def settle(self, p: Views, X: Array, rng: np.random.Generator) -> Array:
+    def init_from_data(self, p: ParamViews, X: Array, rng: np.random.Generator) -> Array:
         """Let what of the fresh parameters p is to follow from the data follow from X (rows, d); returns the output."""
         bound = self.bind(p, p, X, training=None, needs_dX=False)  # nothing goes back, so no gradient is written
         bound.forward()

@@ -8,13 +8,13 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from nncli.nn.activations import ElementwiseActivation, Identity
-from nncli.nn.arrays import Array, Bound, scalar
-from nncli.nn.initializers import Data, Initializer, InitializerBase, Normal, Zeros, settle_dense
-from nncli.nn.layers.base import LayerBase, Training
-from nncli.nn.parameters import Group, Slot, Views
-from nncli.spec import Count, Flag
+from nncli.nn.arrays import Array, BoundLayer, scalar
+from nncli.nn.initializers import DataDependent, Initializer, InitializerBase, Normal, Zeros, init_dense_from_data
+from nncli.nn.layers.base import LayerBase, TrainingContext
+from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
+from nncli.spec import PositiveInt, StrictBool
 
-Parametrisation: TypeAlias = Literal["standard", "ntk"]
+Parametrization: TypeAlias = Literal["standard", "ntk"]
 
 
 class Dense(LayerBase):
@@ -26,45 +26,47 @@ class Dense(LayerBase):
     """
 
     type: Literal["dense"] = "dense"
-    units: Count | Literal["auto"]
+    units: PositiveInt | Literal["auto"]
     activation: ElementwiseActivation | None = None
-    bias: Flag = True
+    bias: StrictBool = True
     init: Initializer | None = None
-    parametrisation: Parametrisation | None = None
+    parametrization: Parametrization | None = None
 
     @property
-    def needs_data(self) -> bool:
-        return isinstance(self.init, Data)
+    def needs_data_init(self) -> bool:
+        return isinstance(self.init, DataDependent)
 
-    def width(self, d: int) -> int:
+    def out_features(self, in_features: int) -> int:
         if self.units == "auto":
             raise ValueError("the units are not settled yet")
         return self.units
 
     def _factor(self, d: int) -> float:
         """By what X W is multiplied."""
-        return 1.0 / sqrt(max(1, d)) if self.parametrisation == "ntk" else 1.0
+        return 1.0 / sqrt(max(1, d)) if self.parametrization == "ntk" else 1.0
 
-    def slots(self, d: int) -> tuple[Slot, ...]:
+    def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
         usual: InitializerBase = (self.activation or Identity()).default_init
-        init = self.init or (Normal(std=1.0) if self.parametrisation == "ntk" else usual)
-        units = self.width(d)
-        weight = Slot("weight", (d, units), Group.WEIGHT, init)
-        return (weight, Slot("bias", (units,), Group.BIAS, Zeros())) if self.bias else (weight,)
+        init = self.init or (Normal(std=1.0) if self.parametrization == "ntk" else usual)
+        units = self.out_features(in_features)
+        weight = ParamSpec("weight", (in_features, units), ParamGroup.WEIGHT, init)
+        return (weight, ParamSpec("bias", (units,), ParamGroup.BIAS, Zeros())) if self.bias else (weight,)
 
-    def settle(self, p: Views, X: Array, rng: np.random.Generator) -> Array:
-        if self.needs_data:
-            settle_dense(p["weight"], p.get("bias"), X, self._factor(X.shape[1]), rng)
-        return super().settle(p, X, rng)
+    def init_from_data(self, p: ParamViews, X: Array, rng: np.random.Generator) -> Array:
+        if self.needs_data_init:
+            init_dense_from_data(p["weight"], p.get("bias"), X, self._factor(X.shape[1]), rng)
+        return super().init_from_data(p, X, rng)
 
-    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
+    def bind(
+        self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool
+    ) -> BoundLayer:
         W, dW, b, db = p["weight"], g["weight"], p.get("bias"), g.get("bias")
         rows, d = X.shape
-        units = self.width(d)
+        units = self.out_features(d)
         Z, B = np.empty((rows, units), X.dtype), np.empty((rows if self.bias else 0, units), X.dtype)
         dX = np.empty((rows if needs_dX else 0, d), X.dtype)
         ones, factor = np.ones(rows, X.dtype), scalar(self._factor(d), X)
-        XT, WT, scaled = X.T, W.T, self.parametrisation == "ntk"
+        XT, WT, scaled = X.T, W.T, self.parametrization == "ntk"
         Y, activate, df = (self.activation or Identity()).bind(Z, in_place=True)
 
         def forward() -> None:
@@ -87,4 +89,4 @@ class Dense(LayerBase):
                 np.dot(dZ, WT, out=dX)
             return dX
 
-        return Bound(Y, forward, backward)
+        return BoundLayer(Y, forward, backward)

@@ -8,11 +8,11 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.nn.annealing import Course, share_of
-from nncli.nn.arrays import Array, Bound, scalar
-from nncli.nn.layers.base import LayerBase, Training
-from nncli.nn.parameters import Views
-from nncli.spec import Share
+from nncli.nn.annealing import Annealing, annealing_factor
+from nncli.nn.arrays import Array, BoundLayer, scalar
+from nncli.nn.layers.base import LayerBase, TrainingContext
+from nncli.nn.parameters import ParamViews
+from nncli.spec import Fraction
 
 
 class Dropout(LayerBase):
@@ -23,21 +23,23 @@ class Dropout(LayerBase):
     """
 
     type: Literal["dropout"] = "dropout"
-    rate: Share = 0.5
-    schedule: Course = "constant"
+    rate: Fraction = 0.5
+    schedule: Annealing = "constant"
 
-    def width(self, d: int) -> int:
-        return d
+    def out_features(self, in_features: int) -> int:
+        return in_features
 
-    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
+    def bind(
+        self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool
+    ) -> BoundLayer:
         if not training or self.rate == 0.0:
-            return Bound(X, lambda: None, lambda dY: dY)
+            return BoundLayer(X, lambda: None, lambda dY: dY)
         Y, M, kept = np.empty_like(X), np.empty_like(X), np.empty(X.shape, bool)
         rate, course, progress, scale = self.rate, self.schedule, training.progress, scalar(1.0, X)
-        draw = bind_draw(training.rng, kept)
+        draw = bind_mask(training.rng, kept)
 
         def forward() -> None:
-            scale.fill(1.0 / draw(rate * share_of(course, progress.item())))
+            scale.fill(1.0 / draw(rate * annealing_factor(course, progress.item())))
             np.copyto(M, kept)
             np.multiply(M, scale, out=M)
             np.multiply(X, M, out=Y)
@@ -45,10 +47,10 @@ class Dropout(LayerBase):
         def backward(dY: Array) -> Array:
             return np.multiply(dY, M, out=dY)
 
-        return Bound(Y, forward, backward)
+        return BoundLayer(Y, forward, backward)
 
 
-Draw: TypeAlias = Callable[[float], float]
+DrawMask: TypeAlias = Callable[[float], float]
 """draw(rate) keeps each unit with probability 1 - rate, within 2^-16, and returns the very probability."""
 
 
@@ -56,13 +58,13 @@ EVEN = 1 << 15
 """Even thresholds among the numbers of sixteen bits."""
 
 
-def bind_draw(rng: np.random.Generator, kept: npt.NDArray[np.bool_]) -> Draw:
+def bind_mask(rng: np.random.Generator, keep: npt.NDArray[np.bool_]) -> DrawMask:
     """Tie the drawing to `kept`, of any shape and without gaps, which it fills."""
-    m = -(-kept.size // 12)
+    m = -(-keep.size // 12)
     D = np.empty(4 * m)
     words = D.view(np.uint64)
     thirds, fourth = [words[i * m : (i + 1) * m] for i in range(3)], words[3 * m :]
-    bits, flat = words[: 3 * m].view(np.uint16)[: kept.size], kept.reshape(-1)
+    bits, flat = words[: 3 * m].view(np.uint16)[: keep.size], keep.reshape(-1)
     one, sixteen, threshold = np.array(1.0), np.array(16, np.uint64), np.array(0, np.uint16)
 
     def draw(rate: float) -> float:

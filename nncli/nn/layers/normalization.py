@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from nncli.nn.arrays import Array, Bound
+from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.initializers import Constant, Zeros
-from nncli.nn.layers.base import LayerBase, Training
-from nncli.nn.parameters import Group, Slot, Views
-from nncli.spec import Positive
+from nncli.nn.layers.base import LayerBase, TrainingContext
+from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
+from nncli.spec import PositiveFloat
 
 
 class BatchNorm(LayerBase):
@@ -23,24 +23,26 @@ class BatchNorm(LayerBase):
 
     type: Literal["batch_norm"] = "batch_norm"
     momentum: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.1
-    epsilon: Positive = 1e-5
+    epsilon: PositiveFloat = 1e-5
 
     @property
-    def couples_rows(self) -> bool:
+    def mixes_rows(self) -> bool:
         return True
 
-    def width(self, d: int) -> int:
-        return d
+    def out_features(self, in_features: int) -> int:
+        return in_features
 
-    def slots(self, d: int) -> tuple[Slot, ...]:
+    def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
         return (
-            Slot("gamma", (d,), Group.SCALE, Constant(value=1.0)),
-            Slot("beta", (d,), Group.BIAS, Zeros()),
-            Slot("running_mean", (d,), Group.STATISTIC, Zeros()),
-            Slot("running_variance", (d,), Group.STATISTIC, Constant(value=1.0)),
+            ParamSpec("gamma", (in_features,), ParamGroup.SCALE, Constant(value=1.0)),
+            ParamSpec("beta", (in_features,), ParamGroup.BIAS, Zeros()),
+            ParamSpec("running_mean", (in_features,), ParamGroup.STATISTIC, Zeros()),
+            ParamSpec("running_variance", (in_features,), ParamGroup.STATISTIC, Constant(value=1.0)),
         )
 
-    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
+    def bind(
+        self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool
+    ) -> BoundLayer:
         gamma, beta, dgamma, dbeta = p["gamma"], p["beta"], g["gamma"], g["beta"]
         running_mean, running_variance = p["running_mean"], p["running_variance"]
         (n, d), m, epsilon = X.shape, self.momentum, self.epsilon
@@ -95,25 +97,27 @@ class BatchNorm(LayerBase):
             np.copyto(D, s)
             return np.multiply(dY, D, out=dY)
 
-        return Bound(Y, forward, backward)
+        return BoundLayer(Y, forward, backward)
 
 
 class LayerNorm(LayerBase):
     """Y = gamma · (x - mean(x)) / sqrt(var(x) + epsilon) + beta, within each row. Ba, Kiros and Hinton, 2016."""
 
     type: Literal["layer_norm"] = "layer_norm"
-    epsilon: Positive = 1e-5
+    epsilon: PositiveFloat = 1e-5
 
-    def width(self, d: int) -> int:
-        return d
+    def out_features(self, in_features: int) -> int:
+        return in_features
 
-    def slots(self, d: int) -> tuple[Slot, ...]:
+    def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
         return (
-            Slot("gamma", (d,), Group.SCALE, Constant(value=1.0)),
-            Slot("beta", (d,), Group.BIAS, Zeros()),
+            ParamSpec("gamma", (in_features,), ParamGroup.SCALE, Constant(value=1.0)),
+            ParamSpec("beta", (in_features,), ParamGroup.BIAS, Zeros()),
         )
 
-    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
+    def bind(
+        self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool
+    ) -> BoundLayer:
         gamma, beta, dgamma, dbeta = p["gamma"], p["beta"], g["gamma"], g["beta"]
         (n, d), epsilon = X.shape, self.epsilon
         Y, H, D = np.empty_like(X), np.empty_like(X), np.empty_like(X)
@@ -153,4 +157,4 @@ class LayerNorm(LayerBase):
             np.copyto(D, inverse)
             return np.multiply(dY, D, out=dY)
 
-        return Bound(Y, forward, backward)
+        return BoundLayer(Y, forward, backward)

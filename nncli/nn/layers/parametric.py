@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 
 from nncli.nn.activations import ElementwiseActivation
-from nncli.nn.arrays import Array, Bound
+from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.initializers import Constant
-from nncli.nn.layers.base import LayerBase, Training
-from nncli.nn.parameters import Group, Slot, Views
+from nncli.nn.layers.base import LayerBase, TrainingContext
+from nncli.nn.parameters import ParamGroup, ParamSpec, ParamViews
 
 ONE = Constant(value=1.0)
 
@@ -24,13 +24,15 @@ class Scale(LayerBase):
 
     type: Literal["scale"] = "scale"
 
-    def width(self, d: int) -> int:
-        return d
+    def out_features(self, in_features: int) -> int:
+        return in_features
 
-    def slots(self, d: int) -> tuple[Slot, ...]:
-        return (Slot("scale", (d,), Group.SCALE, ONE),)
+    def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
+        return (ParamSpec("scale", (in_features,), ParamGroup.SCALE, ONE),)
 
-    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
+    def bind(
+        self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool
+    ) -> BoundLayer:
         s, ds = p["scale"], g["scale"]
         Y, S, ones = np.empty_like(X), np.empty_like(X), np.ones(len(X), X.dtype)
 
@@ -43,10 +45,10 @@ class Scale(LayerBase):
             np.dot(ones, Y, out=ds)
             return np.multiply(dY, S, out=dY) if needs_dX else dY
 
-        return Bound(Y, forward, backward)
+        return BoundLayer(Y, forward, backward)
 
 
-class Parametric(LayerBase):
+class ParametricActivation(LayerBase):
     """Y = X + alpha · (f(X) - X): as much of the activation f as each unit wants, all of it at the start.
 
     Holzmüller, Grinsztajn and Steinwart, "Better by default", 2024.
@@ -55,15 +57,17 @@ class Parametric(LayerBase):
     type: Literal["parametric"] = "parametric"
     activation: ElementwiseActivation
 
-    def width(self, d: int) -> int:
-        return d
+    def out_features(self, in_features: int) -> int:
+        return in_features
 
-    def slots(self, d: int) -> tuple[Slot, ...]:
-        return (Slot("alpha", (d,), Group.ALPHA, ONE),)
+    def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
+        return (ParamSpec("alpha", (in_features,), ParamGroup.ALPHA, ONE),)
 
-    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
+    def bind(
+        self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool
+    ) -> BoundLayer:
         alpha, dalpha = p["alpha"], g["alpha"]
-        D, bend, df = self.activation.bind_bend(X)
+        D, bend, df = self.activation.bind_delta(X)
         Y, A, ones = np.empty_like(X), np.empty_like(X), np.ones(len(X), X.dtype)
 
         def forward() -> None:
@@ -80,4 +84,4 @@ class Parametric(LayerBase):
             np.multiply(dY, A, out=Y)
             return np.add(dY, df(Y), out=dY)
 
-        return Bound(Y, forward, backward)
+        return BoundLayer(Y, forward, backward)

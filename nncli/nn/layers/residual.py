@@ -7,16 +7,16 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from nncli.nn.arrays import Array, Bound
+from nncli.nn.arrays import Array, BoundLayer
 from nncli.nn.layers.activation import ActivationLayer
-from nncli.nn.layers.base import LayerBase, Training
+from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
-from nncli.nn.layers.parametric import Parametric, Scale
+from nncli.nn.layers.parametric import ParametricActivation, Scale
 from nncli.nn.layers.sequential import Sequential
-from nncli.nn.parameters import Slot, Views
-from nncli.spec import Count, Shorthand, by_name
+from nncli.nn.parameters import ParamSpec, ParamViews
+from nncli.spec import PositiveInt, Shorthand, expand_name
 
 
 class Residual(LayerBase):
@@ -26,30 +26,32 @@ class Residual(LayerBase):
     layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
 
     @property
-    def couples_rows(self) -> bool:
-        return any(layer.couples_rows for layer in self.layers)
+    def mixes_rows(self) -> bool:
+        return any(layer.mixes_rows for layer in self.layers)
 
     @property
-    def needs_data(self) -> bool:
-        return any(layer.needs_data for layer in self.layers)
+    def needs_data_init(self) -> bool:
+        return any(layer.needs_data_init for layer in self.layers)
 
-    def width(self, d: int) -> int:
-        width = d
-        for _, layer, into in Sequential.of(self.layers).infer_widths(d):
-            width = layer.width(into)
-        if width != d:
+    def out_features(self, in_features: int) -> int:
+        width = in_features
+        for _, layer, into in Sequential.of(self.layers).infer_widths(in_features):
+            width = layer.out_features(into)
+        if width != in_features:
             raise ValueError(
-                f"the layers of a residual must end as wide as they begin: {d} units come in, {width} go out"
+                f"the layers of a residual must end as wide as they begin: {in_features} units come in, {width} go out"
             )
-        return d
+        return in_features
 
-    def slots(self, d: int) -> tuple[Slot, ...]:
-        return tuple(Sequential.of(self.layers).parameters(d))
+    def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
+        return tuple(Sequential.of(self.layers).parameters(in_features))
 
-    def settle(self, p: Views, X: Array, rng: np.random.Generator) -> Array:
+    def init_from_data(self, p: ParamViews, X: Array, rng: np.random.Generator) -> Array:
         return X + Sequential.of(self.layers).init_from_data(p, X, rng)
 
-    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
+    def bind(
+        self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool
+    ) -> BoundLayer:
         F, inner_forward, inner_backward = Sequential.of(self.layers).bind(
             p, g, X, training=training, needs_dX=needs_dX
         )
@@ -64,22 +66,22 @@ class Residual(LayerBase):
             dF = inner_backward(dY)
             return np.add(skip, dF, out=skip) if needs_dX else dF
 
-        return Bound(Y, forward, backward)
+        return BoundLayer(Y, forward, backward)
 
 
 def _expand(value: Any) -> Any:
     """`64` for `{type: dense, units: 64}`, `batch_norm` for `{type: batch_norm}`."""
     if isinstance(value, int) and not isinstance(value, bool):
         return {"type": "dense", "units": value}
-    return by_name(value)
+    return expand_name(value)
 
 
 Layer = Annotated[
     Annotated[
-        Dense | Dropout | BatchNorm | LayerNorm | Scale | ActivationLayer | Parametric | Residual,
+        Dense | Dropout | BatchNorm | LayerNorm | Scale | ActivationLayer | ParametricActivation | Residual,
         Field(discriminator="type"),
     ],
-    Shorthand(_expand, also=Count),
+    Shorthand(_expand, also=PositiveInt),
 ]
 
 Residual.model_rebuild()

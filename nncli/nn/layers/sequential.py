@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nncli.nn.arrays import Array, Bound
-from nncli.nn.layers.base import LayerBase, Training
-from nncli.nn.parameters import Slot, Views, under
+from nncli.nn.arrays import Array, BoundLayer
+from nncli.nn.layers.base import LayerBase, TrainingContext
+from nncli.nn.parameters import ParamSpec, ParamViews, with_prefix
 
 
 @dataclass(frozen=True)
@@ -33,24 +33,26 @@ class Sequential:
         d = in_features
         for name, layer in self.named_layers:
             try:
-                width = layer.width(d)
+                width = layer.out_features(d)
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from error
             yield name, layer, d
             d = width
 
-    def parameters(self, in_features: int) -> Iterator[Slot]:
+    def parameters(self, in_features: int) -> Iterator[ParamSpec]:
         """The parameters of all layers, named `layers.0.weight` and so on."""
         for name, layer, d in self.infer_widths(in_features):
-            yield from (slot.under(name) for slot in layer.slots(d))
+            yield from (slot.with_prefix(name) for slot in layer.parameters(d))
 
-    def init_from_data(self, p: Views, X: Array, rng: np.random.Generator) -> Array:
+    def init_from_data(self, p: ParamViews, X: Array, rng: np.random.Generator) -> Array:
         """Initialize each layer on the output of those before it, where its start depends on data; the last output."""
         for name, layer in self.named_layers:
-            X = layer.settle(under(p, name), X, rng)
+            X = layer.init_from_data(with_prefix(p, name), X, rng)
         return X
 
-    def bind(self, p: Views, g: Views, X: Array, *, training: Training | None, needs_dX: bool) -> Bound:
+    def bind(
+        self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool
+    ) -> BoundLayer:
         """Bind the layers in turn: the forwards in a list, the backwards in the same list reversed.
 
         A layer without parameters, with none before it and no `needs_dX`, has nothing to compute on the way back.
@@ -59,10 +61,10 @@ class Sequential:
         backwards: list[Callable[[Array], Array]] = []
         Y, wanted = X, needs_dX
         for name, layer, d in self.infer_widths(X.shape[1]):
-            bound = layer.bind(under(p, name), under(g, name), Y, training=training, needs_dX=wanted)
+            bound = layer.bind(with_prefix(p, name), with_prefix(g, name), Y, training=training, needs_dX=wanted)
             Y = bound.Y
             forwards.append(bound.forward)
-            has_parameters = bool(layer.slots(d))
+            has_parameters = bool(layer.parameters(d))
             if wanted or has_parameters:
                 backwards.insert(0, bound.backward)
             wanted = wanted or has_parameters
@@ -76,4 +78,4 @@ class Sequential:
                 dY = step(dY)
             return dY
 
-        return Bound(Y, forward, backward)
+        return BoundLayer(Y, forward, backward)

@@ -15,11 +15,11 @@ from pydantic import ValidationError
 
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
-from nncli.data.encoders.target import ClassTarget
+from nncli.data.encoders.target import ClassificationTarget
 from nncli.data.io.formats import digest
 from nncli.data.splitting.folds import Fold
-from nncli.ensemble import outputs_of
-from nncli.errors import DataError, NncliError, Place, RunError
+from nncli.ensemble import n_outputs
+from nncli.errors import DataError, Location, NncliError, RunError
 from nncli.model import Predictions
 from nncli.pipeline.ensemble.out_of_fold import Survey, predict_stored
 from nncli.pipeline.prepare.execution import Execution
@@ -29,19 +29,19 @@ from nncli.runs.loader import LARGEST_TEXT, read_file
 from nncli.runs.manifest import CONFIG
 from nncli.runs.run import Run
 from nncli.scoring import Scores, as_json, headlines
-from nncli.spec import Count, Specification
+from nncli.spec import PositiveInt, Spec
 from nncli.utils.atomic_files import write_text
 
 NOTHING = Execution("numpy", 1, 1)
 
 
-class FoldRecord(Specification):
+class FoldRecord(Spec):
     """How many folds there are, how often, for how long, and of what: digests of the configuration and the table."""
 
     format: Literal[1] = 1
-    folds: Count
-    repeats: Count
-    epochs: Count | Literal["auto"]
+    folds: PositiveInt
+    repeats: PositiveInt
+    epochs: PositiveInt | Literal["auto"]
     past: str
     data: str
 
@@ -78,7 +78,7 @@ def start_record(wanted: Path, config: Config, folds: int, repeats: int) -> tupl
         except OSError as error:
             raise NncliError(
                 f"cannot make the directory: {error.strerror or error}",
-                place=Place(source=str(path)),
+                place=Location(source=str(path)),
                 hint="Name another place with -o.",
             ) from error
     run = Run(path)
@@ -97,26 +97,26 @@ def open_record(path: Path) -> tuple[Run, FoldRecord, Config]:
     if not os.path.lexists(path / RECORD):
         raise RunError(
             f"there is no cross-validation to go on with: no {RECORD}",
-            place=Place(source=str(path)),
+            place=Location(source=str(path)),
             hint="`nncli cross-validate CONFIG` begins one and says where.",
         )
     try:
         record = FoldRecord.model_validate_json(read_file(path, RECORD, LARGEST_TEXT))
     except (ValidationError, ValueError) as error:
         raise RunError(
-            "the file is damaged, or was written by a newer nncli", place=Place(source=str(path / RECORD))
+            "the file is damaged, or was written by a newer nncli", place=Location(source=str(path / RECORD))
         ) from error
     config = load_config(path / CONFIG)
     if (past_of(config, NOTHING), config.epochs) != (record.past, record.epochs):
         raise RunError(
             "the configuration has been changed since the cross-validation began",
-            place=Place(source=str(path / CONFIG)),
+            place=Location(source=str(path / CONFIG)),
             hint="Undo the change, or begin a new one.",
         )
     if digest(Path(config.data.path)) != record.data:
         raise DataError(
             "the table has changed since the cross-validation began",
-            place=Place(source=config.data.path),
+            place=Location(source=config.data.path),
             hint="Restore it, or begin a new one.",
         )
     return Run(path), record, config
@@ -179,7 +179,7 @@ def judge(surveys: Sequence[Survey], paths: Sequence[Path], record: FoldRecord) 
     """Score the runs at `paths`, each on the rows that it left out; `surveys` are of the same table."""
     table, target = surveys[0].table, surveys[0].target
     truth = surveys[0].truth(table)
-    total, counts = np.zeros((len(table), outputs_of(target))), np.zeros((len(table), 1), np.int64)
+    total, counts = np.zeros((len(table), n_outputs(target))), np.zeros((len(table), 1), np.int64)
     fold_of, scored = np.zeros(len(table), np.int64), []
     for i, (survey, path) in enumerate(zip(surveys, paths, strict=True)):
         rows = survey.left_out
@@ -195,5 +195,5 @@ def judge(surveys: Sequence[Survey], paths: Sequence[Path], record: FoldRecord) 
     together = surveys[0].card(truth.take(rows), truth, said).model
     numbers = rows + 1 if table.numbers is None else table.numbers[rows]
     columns = [pl.Series("row", numbers)] + ([pl.Series("fold", fold_of[rows])] if record.repeats == 1 else [])
-    frame = said.frame(proba=isinstance(target, ClassTarget))
+    frame = said.frame(proba=isinstance(target, ClassificationTarget))
     return CrossValidation(tuple(scored), together, pl.DataFrame(columns).hstack(frame))

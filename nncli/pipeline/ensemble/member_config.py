@@ -8,7 +8,7 @@ from pathlib import Path
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.io.streams import is_stream
 from nncli.data.splitting.folds import Bootstrap, Fold
-from nncli.errors import mistake_at
+from nncli.errors import config_error
 from nncli.pipeline.prepare.memory_limit import memory_limit
 from nncli.runs.manifest import member_folder
 
@@ -28,11 +28,13 @@ def check_members(config: Config) -> None:
         return
     hint = "Leave validation out, or set bagging: seeds."
     if isinstance(config.validation, ValidationFile):
-        raise mistake_at("validation", f"{own}, so the rows cannot come from a file of their own", hint)
+        raise config_error("validation", f"{own}, so the rows cannot come from a file of their own", hint)
     if config.validation == 0.0 or isinstance(config.validation, Fold | Bootstrap):
-        raise mistake_at("validation", f"{own}: with members and bagging {config.bags} nothing else can be said", hint)
+        raise config_error(
+            "validation", f"{own}: with members and bagging {config.bags} nothing else can be said", hint
+        )
     if config.data.time is not None:
-        raise mistake_at(
+        raise config_error(
             "bagging",
             f"with data.time no member may hold out what others train on, as {config.bags} would have it",
             "Set bagging: seeds.",
@@ -42,7 +44,9 @@ def check_members(config: Config) -> None:
 def check_table(config: Config) -> None:
     """Make sure that several trainings can read the table; ConfigError for a pipe."""
     if is_stream(Path(config.data.path)):
-        raise mistake_at("data.path", "every training reads the table, and a pipe can be read but once", "Name a file.")
+        raise config_error(
+            "data.path", "every training reads the table, and a pipe can be read but once", "Name a file."
+        )
 
 
 def member_config(config: Config, i: int, run: Path, at_a_time: int) -> Config:

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.config.schema import Config, ValidationFile
-from nncli.data.encoders.target import ClassTarget, NumberTarget, Target
+from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
 from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.splitting.folds import Fold
 from nncli.data.store.column_store import StoredTable
 from nncli.data.store.scratch import Scratch
-from nncli.ensemble import AnyModel, Ensemble, EnsembleSpec, among, outputs_of
+from nncli.ensemble import AnyModel, Ensemble, EnsembleSpec, align_classes, n_outputs
 from nncli.metrics.calibration import Calibration, fit_temperature, smoothed_log_loss
 from nncli.model import Model, Predictions
 from nncli.nn.losses import Loss
@@ -24,7 +24,7 @@ from nncli.pipeline.prepare.load import read, with_target
 from nncli.pipeline.prepare.split import split_of, traits_of
 from nncli.pipeline.prepare.validation import calibrates
 from nncli.scoring import ScoreCard, Truth, baseline, score
-from nncli.training.state import Streams
+from nncli.training.state import RandomStreams
 
 
 def _holds_out(config: Config) -> bool:
@@ -60,7 +60,11 @@ class Survey:
         table = with_target(table, names, notes)
         loss, as_classes = choose_loss(config, table.only(names), notes)
         of_target = table.only(names)
-        target = ClassTarget.fit(of_target, names[0]) if as_classes else NumberTarget.fit(of_target, names, "none")
+        target = (
+            ClassificationTarget.fit(of_target, names[0])
+            if as_classes
+            else RegressionTarget.fit(of_target, names, "none")
+        )
         other = None
         if isinstance(config.validation, ValidationFile):
             other = read(config, config.validation.path, notes, scratch, table.outline.dialect, whole=whole)
@@ -76,7 +80,7 @@ class Survey:
     @property
     def as_classes(self) -> bool:
         """Whether the target is one of classes."""
-        return isinstance(self.target, ClassTarget)
+        return isinstance(self.target, ClassificationTarget)
 
     @property
     def left_out(self) -> npt.NDArray[np.int64]:
@@ -89,7 +93,7 @@ class Survey:
     def inside(self) -> npt.NDArray[np.int64]:
         """The positions of the rows that are trained or validated on."""
         whole = self.config.model_copy(update={"validation": 0.0})
-        return split_of(whole, self.table, self.as_classes, Streams.of(0).split).training
+        return split_of(whole, self.table, self.as_classes, RandomStreams.of(0).split).training
 
     def held_out(self, member: Config) -> npt.NDArray[np.int64]:
         """The positions of the rows that a network of this configuration does not train on, but validates on.
@@ -97,7 +101,7 @@ class Survey:
         Raises:
             DataError: there are too few rows.
         """
-        return split_of(member, self.table, self.as_classes, Streams.of(member.seed).split).validation
+        return split_of(member, self.table, self.as_classes, RandomStreams.of(member.seed).split).validation
 
     def without(self, fold: Fold) -> Survey:
         """The same rows, of which a fold is left out."""
@@ -233,7 +237,7 @@ class Held:
         """For every row the mean of the members that held it out."""
         total, counts = np.zeros((len(self.rows.y), self.ensemble.outputs)), np.zeros((len(self.rows.y), 1), np.int64)
         for rows, said in zip(self.positions, self.said, strict=True):
-            total[rows] += said.at_temperature(temperature).values
+            total[rows] += said.with_temperature(temperature).values
             counts[rows] += 1
         return self.ensemble.mean(total, counts)
 
@@ -250,11 +254,11 @@ class Held:
 
 def predict_stored(model: AnyModel, table: StoredTable, target: Target) -> Predictions:
     """Predictions of what `target` knows, for all rows of a stored table, which is taken up block by block."""
-    values, stop = np.empty((len(table), outputs_of(target))), 0
+    values, stop = np.empty((len(table), n_outputs(target))), 0
     said = None
     with np.errstate(all="ignore"):  # what overflows shows in the scores
         for block in table.blocks(model.names):
             start, stop = stop, stop + len(block)
             said = model.predict(block)
-            values[start:stop] = among(target, said)
+            values[start:stop] = align_classes(target, said)
     return Predictions(target, values, said.precision if said else "float64")

@@ -25,8 +25,8 @@ from nncli.runs.loader import read_model
 from nncli.runs.manifest import Manifest, Status, member_folder
 from nncli.runs.run import Run
 from nncli.scoring import ScoreCard, card_json
-from nncli.utils.atomic_files import together
-from nncli.utils.logs import stage
+from nncli.utils.atomic_files import batched_fsync
+from nncli.utils.logs import log_duration
 
 WORK = ".work"
 """The folder in an ensemble's directory through which its members are heard of while they are trained."""
@@ -134,11 +134,11 @@ class Assembly:
             self._close("stopped")
             return None
         models = tuple(read_model(self.run.path / member_folder(i)) for i in range(len(outcomes)))
-        with stage("scoring") as told:
+        with log_duration("scoring") as told:
             made = self.survey.assemble(models)
-            told.found.append(f"{len(models):,} members together")
+            told.details.append(f"{len(models):,} members together")
         metrics = {"training": card_json(made.training), "validation": self._of_held(made.validation)}
-        with together():
+        with batched_fsync():
             self.run.save_metrics({**metrics, "calibration": asdict(made.calibration)} if made.calibration else metrics)
             self.run.save_spec(made.ensemble.spec)
         features = len({column.name for model in models for column in model.spec.encoder.columns})

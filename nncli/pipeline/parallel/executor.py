@@ -18,8 +18,8 @@ from threading import Event, Lock, Thread
 from types import ModuleType
 from typing import Literal
 
-from nncli.errors import Place, UsageError
-from nncli.utils.threads import cores
+from nncli.errors import Location, UsageError
+from nncli.utils.threads import available_cpus
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 SECONDS_TO_CONNECT = 20
@@ -33,7 +33,7 @@ at_work = Lock()
 
 def workers_for(tasks: int, wanted: int | Literal["auto"]) -> int:
     """How many processes so many tasks get: as many as were asked for, or one for each core."""
-    return max(1, min(tasks, cores() if wanted == "auto" else wanted))
+    return max(1, min(tasks, available_cpus() if wanted == "auto" else wanted))
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def _of_dask(scheduler: str) -> Generator[Executor, None, None]:
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(
             f"there is no Dask scheduler: {error}",
-            place=Place(source=scheduler),
+            place=Location(source=scheduler),
             hint="Give the address that `dask scheduler` shows, such as tcp://10.0.0.1:8786.",
         ) from error
     with client, client.get_executor(pure=False) as executor:

@@ -11,14 +11,14 @@ from typing import Literal
 
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
-from nncli.errors import BusyError
+from nncli.errors import RunLockedError
 from nncli.pipeline.parallel.control_dir import BETWEEN_LOOKS, Control, Leash
 from nncli.pipeline.parallel.executor import at_work, leaving
 from nncli.pipeline.train.events import Event, Progress, Started
 from nncli.pipeline.train.single import resume_network, train_network
 from nncli.runs.manifest import CONFIG, Manifest
 from nncli.runs.run import Run
-from nncli.training.loop import EpochReport, RateHalved
+from nncli.training.loop import EpochReport, LearningRateHalved
 
 SECONDS_FOR_ANOTHER = 30.0
 """How long a run that somebody else writes is waited for: a task left behind by a killed parent is about to stop."""
@@ -84,7 +84,7 @@ def advanced(progress: Progress, event: Event) -> Progress:
     if isinstance(event, Started):
         known = replace(progress, epochs=event.epochs, metric=event.metric or "loss", notes=event.notes)
         return replace(known, epoch=event.done)
-    if isinstance(event, RateHalved):
+    if isinstance(event, LearningRateHalved):
         return replace(progress, epoch=event.epoch)
     if not isinstance(event, EpochReport):
         return progress
@@ -100,7 +100,7 @@ def _patiently(task: Task, stop: Callable[[], bool]) -> Generator[Event, None, N
     while True:
         try:
             yield from _events(task, stop)
-        except BusyError:
+        except RunLockedError:
             if time.monotonic() > end or stop():
                 raise
             time.sleep(BETWEEN_LOOKS)

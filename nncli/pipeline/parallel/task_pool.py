@@ -15,7 +15,7 @@ from nncli.pipeline.parallel.control_dir import Control
 from nncli.pipeline.parallel.executor import losses, open_executor, workers_for
 from nncli.pipeline.parallel.task import Outcome, Task, carry_out, task_events
 from nncli.pipeline.train.events import MembersProgress, Progress
-from nncli.utils.logs import stage
+from nncli.utils.logs import log_duration
 
 SECONDS_BETWEEN_POLLS = 0.25
 WORTH_A_PROCESS = 3.0
@@ -68,8 +68,8 @@ class Work:
         """
         self.control.open()
         try:
-            with stage("training") as told:
-                told.found.append(f"{len(self.tasks):,} networks, {self.workers:,} at a time")
+            with log_duration("training") as told:
+                told.details.append(f"{len(self.tasks):,} networks, {self.workers:,} at a time")
                 yield from self._run()
         finally:
             self.control.close()

@@ -12,15 +12,15 @@ from nncli.config.schema import Config
 from nncli.data.columns.kinds import MOST_CODES, Kind, infer_kind, read_numbers, unit_of
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.encoders.target import ClassTarget, NumberTarget, Target
+from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
 from nncli.data.store.column_store import StoredTable
 from nncli.data.table import Table
-from nncli.errors import DataError, Place, mistake_at
+from nncli.errors import DataError, Location, config_error
 from nncli.nn.embeddings import Embedding
-from nncli.nn.losses import CrossEntropy, Loss, Mse
+from nncli.nn.losses import MSE, CrossEntropy, Loss
 from nncli.nn.network import Network
 from nncli.pipeline.prepare.notes import undecided_dates
-from nncli.text import listed, quoted
+from nncli.text import join_quoted, quote
 
 MOST_PARAMETERS = 1_000_000_000_000
 """More are a slip of the finger: no machine holds them."""
@@ -61,29 +61,29 @@ def choose_loss(config: Config, table: Table, notes: list[str]) -> tuple[Loss, b
     if left_open and unit_of(table, names[0]) is None and are_codes(read_numbers(table, names[0])):
         text = list(names)
         notes.append(
-            f"{quoted(names[0])} is taken for classes, numbered from {read_numbers(table, names[0]).min():g} on; "
+            f"{quote(names[0])} is taken for classes, numbered from {read_numbers(table, names[0]).min():g} on; "
             "if it is a quantity, set loss: mse"
         )
-    loss = config.loss or (CrossEntropy() if text and len(names) == 1 else Mse())
+    loss = config.loss or (CrossEntropy() if text and len(names) == 1 else MSE())
     if loss.task == "classes":
         if config.output_activation is not None:
-            raise mistake_at(
+            raise config_error(
                 "output_activation",
-                f"cannot be forced when the target, {quoted(names[0])}, is a class: {loss.type} has its own link",
+                f"cannot be forced when the target, {quote(names[0])}, is a class: {loss.type} has its own link",
                 "Remove the key.",
             )
         return loss, True
     if text:
         cell = table.column(text[0]).drop_nulls()[0]
         raise DataError(
-            f"the loss {loss.type} needs numbers, and the target holds {quoted(cell)}",
+            f"the loss {loss.type} needs numbers, and the target holds {quote(cell)}",
             place=table.place(column=text[0]),
             hint="Leave `loss` out or use cross_entropy for classes."
             if len(names) == 1
             else "Several targets must all be numbers.",
         )
     if config.class_weight is not None:
-        raise mistake_at(
+        raise config_error(
             "class_weight", "the target is a number, not a class", "Remove the key, or use loss: cross_entropy."
         )
     return loss, False
@@ -122,12 +122,12 @@ def fit_features(
     notes += filter(None, (doubt for _, _, doubt in fitted))
     empty = [name for name, kind in kinds if kind is Kind.IGNORE and name not in data.columns]
     if empty:
-        notes.append(f"ignored {listed(empty)}: no value in any training row")
+        notes.append(f"ignored {join_quoted(empty)}: no value in any training row")
     kinds = tuple((name, kind) for name, kind in kinds if kind is not Kind.IGNORE)
     if not kinds:
         raise DataError(
             "there is no column to predict from",
-            place=Place(source=training.outline.source),
+            place=Location(source=training.outline.source),
             hint="Name some as data.features, or drop fewer.",
         )
     return kinds, Encoder(columns=tuple(column for _, encoder, _ in fitted for column in encoder.columns))
@@ -137,13 +137,13 @@ def fit_target(config: Config, training: Table, loss: Loss, as_classes: bool) ->
     """The target, and how it is scaled: `standard` or `none`."""
     names = config.data.target
     if as_classes:
-        return ClassTarget.fit(training, names[0]), "none"
+        return ClassificationTarget.fit(training, names[0]), "none"
     wanted = config.encoding.target
-    raw = loss.raw_targets or config.output_activation is not None
-    if wanted == "standard" and loss.raw_targets:
-        raise mistake_at("encoding.target", f"{loss.type} needs the target as it is", "Use none, or auto.")
+    raw = loss.needs_unscaled_targets or config.output_activation is not None
+    if wanted == "standard" and loss.needs_unscaled_targets:
+        raise config_error("encoding.target", f"{loss.type} needs the target as it is", "Use none, or auto.")
     scaling = ("none" if raw else "standard") if wanted == "auto" else wanted
-    target = NumberTarget.fit(training, names, scaling, config.encoding.clip_target)
+    target = RegressionTarget.fit(training, names, scaling, config.encoding.clip_target)
     if loss.nonnegative_targets:
         y = target.read(training)
         if (y < 0.0).any():
@@ -158,7 +158,7 @@ def fit_target(config: Config, training: Table, loss: Loss, as_classes: bool) ->
 
 def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) -> Network:
     """The network between the encoder and the loss; ConfigError when its layers do not follow each other."""
-    count = len(target.labels) if isinstance(target, ClassTarget) else len(target.names)
+    count = len(target.labels) if isinstance(target, ClassificationTarget) else len(target.names)
     network = Network(
         features=encoder.width,
         embeddings=tuple(
@@ -172,15 +172,15 @@ def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) 
         numeric=encoder.numeric,
         numeric_embedding=config.numeric_embedding,
         output_init=config.init,
-        output_parametrisation=config.parametrisation,
+        output_parametrization=config.parametrisation,
     )
     try:
         size = network.layout.size
     except ValueError as error:
         layer, _, message = str(error).partition(": ")
-        raise mistake_at(layer, message, "Change the units, or add a dense layer.") from error
+        raise config_error(layer, message, "Change the units, or add a dense layer.") from error
     if size > MOST_PARAMETERS:
-        raise mistake_at("layers", f"the network would have {size:.3g} parameters", "Use fewer units.")
+        raise config_error("layers", f"the network would have {size:.3g} parameters", "Use fewer units.")
     return network
 
 
@@ -189,7 +189,7 @@ def note_unreachable(config: Config, y: npt.NDArray[Any], notes: list[str]) -> N
     f = config.output_activation
     if f is None:
         return
-    low, high = f.span
+    low, high = f.output_range
     beyond = int(((y < low) | (y > high)).sum())
     if beyond:
         notes.append(
@@ -200,11 +200,11 @@ def note_unreachable(config: Config, y: npt.NDArray[Any], notes: list[str]) -> N
 
 def note_two_values(target: Target, y: npt.NDArray[Any], notes: list[str]) -> None:
     """Note a target of two whole numbers, which is trained as a number and may be meant as classes."""
-    if isinstance(target, ClassTarget) or len(target.names) > 1:
+    if isinstance(target, ClassificationTarget) or len(target.names) > 1:
         return
     low, high = float(y.min()), float(y.max())
     if low < high and low.is_integer() and high.is_integer() and ((y == low) | (y == high)).all():
         notes.append(
-            f"{quoted(target.names[0])} holds only {low:g} and {high:g} and is predicted as a number; "
+            f"{quote(target.names[0])} holds only {low:g} and {high:g} and is predicted as a number; "
             "if these are classes, set loss: cross_entropy"
         )

@@ -13,7 +13,7 @@ from nncli.config.schema import Config
 from nncli.data.batches.dataset import Examples, Storage
 from nncli.data.batches.memmap import RowsFile
 from nncli.data.encoders.encoder import Codes, Encoder, Matrix
-from nncli.data.encoders.target import ClassTarget, NumberTarget, Target
+from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
 from nncli.data.io.prefetch import ahead
 from nncli.data.sample_weights import Weights, class_weights, combine, read_weights
 from nncli.data.store.column_store import StoredTable
@@ -60,7 +60,7 @@ def encode(
     y: npt.NDArray[Any]
     seen: npt.NDArray[Any]
     per_row = None
-    if isinstance(target, ClassTarget):
+    if isinstance(target, ClassificationTarget):
         y = seen = target.read(table)
         if config.class_weight is not None:
             counted = y if training is None else training.y
@@ -109,7 +109,7 @@ def _fill(stored: StoredTable, encoder: Encoder, X: Matrix, codes: Codes) -> Non
 
 
 def _as_seen(
-    table: Table, target: NumberTarget, y: npt.NDArray[np.float64], network: Network
+    table: Table, target: RegressionTarget, y: npt.NDArray[np.float64], network: Network
 ) -> npt.NDArray[np.floating[Any]]:
     """The numbers y (rows, targets) as the network sees them.
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from nncli.errors import Place, RunError, mistake_at
+from nncli.errors import Location, RunError, config_error
 from nncli.nn.arrays import Backend
 from nncli.pipeline.prepare.prepare import Prepared
-from nncli.training.compiled.support import hindrance, installed, load, pays
+from nncli.training.compiled.support import installed, is_worthwhile, load, unsupported_reason
 from nncli.training.thread_policy import choose_threads
-from nncli.utils.threads import held_to
+from nncli.utils.threads import limit_blas_threads
 
 COMPILING = "compiling the fast path, which takes some seconds and is done once"
 
@@ -34,8 +34,8 @@ class Execution:
         if obstacle is not None:
             raise RunError(
                 f"the training began with backend {self.backend}, and {obstacle.what}",
-                place=Place(source=run),
-                hint=f"{obstacle.mend}, or train again from its config.yaml with backend: numpy.",
+                place=Location(source=run),
+                hint=f"{obstacle.hint}, or train again from its config.yaml with backend: numpy.",
             )
 
     @contextmanager
@@ -44,17 +44,17 @@ class Execution:
 
         The backend has been loaded.
         """
-        plan = replace(prepared.plan, backend=self.backend, parts=self.parts)
+        plan = replace(prepared.plan, backend=self.backend, n_shards=self.parts)
         more = (*notes, *([COMPILING] if self._compiles() else []))
-        with held_to(self.threads):
+        with limit_blas_threads(self.threads):
             yield replace(prepared, plan=plan, notes=prepared.notes + more)
 
     def _compiles(self) -> bool:
         if self.backend == "numpy":
             return False
-        from nncli.training.compiled.bridge import are_compiled
+        from nncli.training.compiled.bridge import is_cached
 
-        return not are_compiled(self.parts)
+        return not is_cached(self.parts)
 
 
 def choose_execution(prepared: Prepared, notes: list[str]) -> Execution:
@@ -72,19 +72,19 @@ def _choose_backend(prepared: Prepared, notes: list[str]) -> Backend:
     plan, wanted = prepared.plan, prepared.config.backend
     if wanted == "numpy":
         return "numpy"
-    unknown = hindrance(plan.network, plan.loss, plan.optimizer)
+    unknown = unsupported_reason(plan.network, plan.loss, plan.optimizer)
     if wanted == "auto":
         steps = plan.epochs * -(-len(prepared.training) // plan.batch_size)
-        if unknown or not installed() or not pays(plan.network, plan.batch_size, steps):
+        if unknown or not installed() or not is_worthwhile(plan.network, plan.batch_size, steps):
             return "numpy"
         obstacle = load("numba")
         if obstacle is None:
             return "numba"
-        notes.append(f"computing with NumPy: {obstacle.what}. {obstacle.mend} for more speed, or set backend: numpy")
+        notes.append(f"computing with NumPy: {obstacle.what}. {obstacle.hint} for more speed, or set backend: numpy")
         return "numpy"
     if unknown:
-        raise mistake_at("backend", f"the compiled loops do not know {unknown}", "Use backend: auto, or numpy.")
+        raise config_error("backend", f"the compiled loops do not know {unknown}", "Use backend: auto, or numpy.")
     obstacle = load("numba")
     if obstacle is not None:
-        raise mistake_at("backend", obstacle.what, f"{obstacle.mend}, or use backend: auto.")
+        raise config_error("backend", obstacle.what, f"{obstacle.hint}, or use backend: auto.")
     return "numba"

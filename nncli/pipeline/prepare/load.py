@@ -16,9 +16,9 @@ from nncli.data.store.column_store import StoredTable
 from nncli.data.store.scratch import Scratch
 from nncli.data.store.writer import store
 from nncli.data.table import Table
-from nncli.errors import DataError, Place
-from nncli.text import listed
-from nncli.utils.logs import stage
+from nncli.errors import DataError, Location
+from nncli.text import join_quoted
+from nncli.utils.logs import log_duration
 
 PARQUET_ROWS = 1 << 17
 """Rows of a Parquet file that are read at a time."""
@@ -71,10 +71,10 @@ def read(
     reading = reading if once else replace(reading, first_bytes=FIRST_BYTES)
     finding = replace(reading, numbers=None, texts=frozenset(texts), codes=codes)
     readings = iter((reading,) if once else (finding, reading))
-    with stage(f"reading {path}") as told:
+    with log_duration(f"reading {path}") as told:
         tables = partial(pieces, file, None)
         table = store(lambda: tables(next(readings)), kept, scratch, texts=None if once else texts, codes=codes)
-        told.found.append(f"{len(table):,} rows, {len(table.outline.names):,} columns")
+        told.details.append(f"{len(table):,} rows, {len(table.outline.names):,} columns")
     notes += table.outline.notes
     return table
 
@@ -84,7 +84,7 @@ def with_target(table: StoredTable, names: tuple[str, ...], notes: list[str]) ->
     rows = rows_with_target(table.only(names), names)
     source = table.outline.source
     if not len(table):
-        raise DataError("the table has no rows", place=Place(source=source), hint="Is this the right file?")
+        raise DataError("the table has no rows", place=Location(source=source), hint="Is this the right file?")
     if not len(rows):
         raise DataError(
             "no row has a target",
@@ -94,5 +94,5 @@ def with_target(table: StoredTable, names: tuple[str, ...], notes: list[str]) ->
     if len(rows) == len(table):
         return table
     dropped = len(table) - len(rows)
-    notes.append(f"{source}: left out {dropped:,} of {len(table):,} rows, which have no {listed(names)}")
+    notes.append(f"{source}: left out {dropped:,} of {len(table):,} rows, which have no {join_quoted(names)}")
     return table.take(rows)

@@ -13,7 +13,7 @@ from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.text import COMMON, TextColumn
 from nncli.data.table import Table
-from nncli.text import as_yaml, listed, quoted
+from nncli.text import join_quoted, quote, yaml_quote
 
 YES_OR_NO = frozenset(["true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "0", "1", "0.0", "1.0"])
 
@@ -26,9 +26,9 @@ def spelled_alike(name: str, categories: Iterable[str]) -> str | None:
     twins = [spellings for spellings in same.values() if len(spellings) > 1]
     if twins:
         more = f", and {len(twins) - 1:,} more such" if len(twins) > 1 else ""
-        return f"column {quoted(name)}: {listed(twins[0])} are spelled alike{more}; each is a category of its own"
+        return f"column {quote(name)}: {join_quoted(twins[0])} are spelled alike{more}; each is a category of its own"
     if len(same) > 2 and YES_OR_NO.issuperset(same):
-        return f"column {quoted(name)} spells yes and no as {listed(sorted(same))}; each is a category of its own"
+        return f"column {quote(name)} spells yes and no as {join_quoted(sorted(same))}; each is a category of its own"
     return None
 
 
@@ -47,16 +47,16 @@ def note_units(units: Iterable[tuple[str, str | None]], notes: list[str]) -> Non
     for unit, names in columns.items():
         are = "is" if len(names) == 1 else "are"
         if unit == BRACKETS:
-            notes.append(f"{listed(names)} {are} read as numbers, those in brackets as negative ones")
+            notes.append(f"{join_quoted(names)} {are} read as numbers, those in brackets as negative ones")
         else:
             example = f": 12 {unit} is 12" if unit in PERCENT else ""
-            notes.append(f"{listed(names)} {are} read as numbers without their {unit}{example}")
+            notes.append(f"{join_quoted(names)} {are} read as numbers without their {unit}{example}")
 
 
 def nothing_to_learn(name: str, value: str) -> tuple[str, str]:
     """What is to be said of a target that is the same in all rows, and what is to be done."""
     return (
-        f"the target {quoted(name)} is {quoted(value)} in all rows, so there is nothing to learn",
+        f"the target {quote(name)} is {quote(value)} in all rows, so there is nothing to learn",
         "Name another target, or add rows in which it differs.",
     )
 
@@ -64,8 +64,8 @@ def nothing_to_learn(name: str, value: str) -> tuple[str, str]:
 def all_different(names: Sequence[str]) -> str:
     """A note on columns of categories none of which is ever seen twice."""
     return (
-        f"{listed(names)} has a different value in every row and carries nothing; consider data.drop, or "
-        f"`columns: {{{as_yaml(names[0])}: text}}` under data if its words matter"
+        f"{join_quoted(names)} has a different value in every row and carries nothing; consider data.drop, or "
+        f"`columns: {{{yaml_quote(names[0])}: text}}` under data if its words matter"
     )
 
 
@@ -77,7 +77,7 @@ def note_empty(encoder: Encoder, notes: list[str]) -> None:
     wordless = [c.name for c in encoder.columns if isinstance(c, TextColumn) and not c.terms]
     if wordless:
         notes.append(
-            f"{listed(wordless)} has no word that {COMMON} training rows share and carries nothing; consider data.drop"
+            f"{join_quoted(wordless)} has no word that {COMMON} training rows share and carries nothing; consider data.drop"
         )
 
 
@@ -87,6 +87,6 @@ def undecided_dates(table: Table, name: str) -> str | None:
     if cells.dtype != pl.String or not undecided(cells):
         return None
     return (
-        f"{quoted(name)} seems to hold dates, and is taken for categories, since day and month cannot be told apart; "
+        f"{quote(name)} seems to hold dates, and is taken for categories, since day and month cannot be told apart; "
         'say which comes first: `date_format: "%d/%m/%Y"` or `date_format: "%m/%d/%Y"` under data'
     )

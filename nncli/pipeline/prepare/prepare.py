@@ -13,7 +13,7 @@ import numpy as np
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.encoders.target import NumberTarget, Target
+from nncli.data.encoders.target import RegressionTarget, Target
 from nncli.data.store.scratch import Scratch
 from nncli.model import ModelSpec
 from nncli.nn.network import Network
@@ -32,9 +32,9 @@ from nncli.pipeline.prepare.memory_limit import memory_limit
 from nncli.pipeline.prepare.notes import note_empty, note_twins, note_units
 from nncli.pipeline.prepare.split import split_table
 from nncli.pipeline.prepare.validation import calibrates, holdout_of, watched_of
-from nncli.training.arguments import Holdout, Plan
-from nncli.training.state import Streams
-from nncli.utils.logs import stage
+from nncli.training.arguments import TrainingArguments, ValidationSet
+from nncli.training.state import RandomStreams
+from nncli.utils.logs import log_duration
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class Prepared:
 
     config: Config
     spec: ModelSpec
-    plan: Plan
-    streams: Streams
+    plan: TrainingArguments
+    streams: RandomStreams
     training: Rows
     validation: Rows | None
-    holdout: Holdout | None
+    holdout: ValidationSet | None
     table_rows: int
     notes: tuple[str, ...]
 
@@ -69,19 +69,19 @@ def prepare(config: Config, scratch: Scratch | None = None) -> Prepared:
 
 def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepared:
     notes: list[str] = []
-    streams = Streams.of(config.seed)
+    streams = RandomStreams.of(config.seed)
     table = read(config, config.data.path, notes, reading)
     dialect = table.outline.dialect
     table_rows = len(table)
-    with stage("splitting") as told:
+    with log_duration("splitting") as told:
         table = with_target(table, config.data.target, notes)
         loss, as_classes = choose_loss(config, table.only(config.data.target), notes)
         training, validation = split_table(config, table, as_classes, streams, notes, reading)
         rows = len(training) + (0 if validation is None else len(validation))
-        told.found.append(f"{len(training):,} training rows, {rows - len(training):,} validation rows")
+        told.details.append(f"{len(training):,} training rows, {rows - len(training):,} validation rows")
     config = config.model_copy(update={"layers": settled_layers(config.layers, len(training))})
 
-    with stage("fitting") as told:
+    with log_duration("fitting") as told:
         kinds, encoder = fit_features(config, training, notes)
         embedding = settled_embedding(config.numeric_embedding, len(encoder.numeric))
         config = config.model_copy(update={"numeric_embedding": embedding})
@@ -90,14 +90,14 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
         target, scaling = fit_target(config, training.only(config.data.target), loss, as_classes)
         note_units(units_of(encoder, target), notes)
         network = build_network(config, encoder, target, loss)
-        told.found.append(f"{len(encoder.columns):,} features, {network.layout.size:,} parameters")
+        told.details.append(f"{len(encoder.columns):,} features, {network.layout.size:,} parameters")
 
-    with stage("encoding") as told:
+    with log_duration("encoding") as told:
         into = scratch if _too_large(config, rows, encoder, network) else None
         train = encode(config, training, encoder, target, network, None, into)
         held = None if validation is None else encode(config, validation, encoder, target, network, train, into)
         where = "in memory" if into is None else "in a file, being beyond memory_limit"
-        told.found.append(f"{encoder.width:,} numbers and {len(encoder.embedded):,} codes a row, {where}")
+        told.details.append(f"{encoder.width:,} numbers and {len(encoder.embedded):,} codes a row, {where}")
     note_unreachable(config, train.examples.y, notes)
     note_two_values(target, train.y, notes)
 
@@ -125,7 +125,7 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
     holdout = holdout_of(config, spec, held)
     watched = watched_of(config, holdout)
     stopping = config.early_stopping
-    plan = Plan(
+    plan = TrainingArguments(
         network=network,
         loss=loss,
         optimizer=config.optimizer,
@@ -135,11 +135,11 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
         l1=config.l1,
         l2=config.l2,
         clip_norm=config.clip_norm,
-        watched=watched,
-        keep_last=config.best_epoch == "last",
+        monitor=watched,
+        last_on_tie=config.best_epoch == "last",
         patience=stopping.patience if stopping else None,
         min_delta=stopping.min_delta if stopping else 0.0,
-        go_back=config.on_divergence == "halve_rate",
+        rollback_on_divergence=config.on_divergence == "halve_rate",
         features=encoder.features,
         targets=target.names,
         scaled=config.encoding.numeric != "none",
@@ -153,7 +153,7 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
 def units_of(encoder: Encoder, target: Target) -> list[tuple[str, str | None]]:
     """The columns that are numbers, each with the unit that is taken off of its cells, if there is one."""
     columns = [(column.name, column.unit) for column in encoder.columns if isinstance(column, NumericColumn)]
-    if isinstance(target, NumberTarget) and target.units is not None:
+    if isinstance(target, RegressionTarget) and target.units is not None:
         columns += zip(target.names, target.units, strict=True)
     return columns
 

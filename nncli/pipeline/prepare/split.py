@@ -11,16 +11,16 @@ from nncli.data.splitting.holdout import Split, hold_out
 from nncli.data.splitting.strata import Traits
 from nncli.data.store.column_store import StoredTable
 from nncli.data.store.scratch import Scratch
-from nncli.errors import Place
+from nncli.errors import Location
 from nncli.pipeline.prepare.load import read, with_target
-from nncli.training.state import Streams
+from nncli.training.state import RandomStreams
 
 
 def split_table(
     config: Config,
     table: StoredTable,
     as_classes: bool,
-    streams: Streams,
+    streams: RandomStreams,
     notes: list[str],
     scratch: Scratch,
     *,
@@ -72,5 +72,5 @@ def traits_of(config: Config, table: StoredTable, as_classes: bool) -> Traits:
         classes=classes,
         groups=None if data.group is None else read_groups(table.only([data.group]), data.group),
         times=None if data.time is None else read_times(table.only([data.time]), data.time),
-        place=Place(source=table.outline.source),
+        place=Location(source=table.outline.source),
     )

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.config.schema import Config
-from nncli.data.encoders.target import ClassTarget, Target
-from nncli.errors import UsageError, mistake_at
+from nncli.data.encoders.target import ClassificationTarget, Target
+from nncli.errors import UsageError, config_error
 from nncli.model import ModelSpec, decode
 from nncli.pipeline.prepare.encode import Rows
 from nncli.scoring import higher_is_better, single_metric
-from nncli.training.arguments import Holdout
+from nncli.training.arguments import ValidationSet
 
 LOSSES = ("loss", "val_loss")
 CALIBRATED = "calibrated_loss"
@@ -23,13 +23,13 @@ With class weights it is val_loss too, which weighs the classes as the training 
 probabilities near to the real shares, so what is left after one would favour a network that has hardly learned."""
 
 
-def holdout_of(config: Config, spec: ModelSpec, held: Rows | None) -> Holdout | None:
+def holdout_of(config: Config, spec: ModelSpec, held: Rows | None) -> ValidationSet | None:
     """The validation rows with the metric that is shown for every epoch: the one that chooses, or the task's usual one.
 
     Raises:
         ConfigError: there is no such metric.
     """
-    of_classes = isinstance(spec.target, ClassTarget)
+    of_classes = isinstance(spec.target, ClassificationTarget)
     name = config.metric
     if name == CALIBRATED and of_classes and config.class_weight is None:
         name = "calibrated_log_loss"
@@ -38,7 +38,7 @@ def holdout_of(config: Config, spec: ModelSpec, held: Rows | None) -> Holdout | 
     try:
         metric = single_metric(spec.target, name)
     except UsageError as error:
-        raise mistake_at("metric", error.message, error.hint or "") from error
+        raise config_error("metric", error.message, error.hint or "") from error
     if held is None:
         return None
     rows = held
@@ -46,7 +46,7 @@ def holdout_of(config: Config, spec: ModelSpec, held: Rows | None) -> Holdout | 
     def score(Z: npt.NDArray[np.floating[Any]]) -> float:
         return metric(rows.y, decode(spec, Z).values, rows.weights)
 
-    return Holdout(held.examples, name, higher_is_better(name), score)
+    return ValidationSet(held.examples, name, higher_is_better(name), score)
 
 
 def calibrates(config: Config, target: Target, *, held: bool) -> bool:
@@ -58,15 +58,15 @@ def calibrates(config: Config, target: Target, *, held: bool) -> bool:
     if config.calibration == "none":
         return False
     if config.calibration == "auto":
-        return isinstance(target, ClassTarget) and held
-    if not isinstance(target, ClassTarget):
-        raise mistake_at("calibration", "the target is a number, which has no probabilities", "Remove the key.")
+        return isinstance(target, ClassificationTarget) and held
+    if not isinstance(target, ClassificationTarget):
+        raise config_error("calibration", "the target is a number, which has no probabilities", "Remove the key.")
     if not held:
-        raise mistake_at("calibration", "it needs validation rows, and validation is 0", "Set validation: 0.2.")
+        raise config_error("calibration", "it needs validation rows, and validation is 0", "Set validation: 0.2.")
     return True
 
 
-def watched_of(config: Config, holdout: Holdout | None) -> str:
+def watched_of(config: Config, holdout: ValidationSet | None) -> str:
     """What chooses the best epoch, as a Plan has it.
 
     Raises:
@@ -76,7 +76,7 @@ def watched_of(config: Config, holdout: Holdout | None) -> str:
         config.metric not in ("auto", "loss", CALIBRATED) or (config.metric == "auto" and config.early_stopping)
     ):
         key, what = ("early_stopping", "waiting for val_loss") if config.metric == "auto" else ("metric", config.metric)
-        raise mistake_at(
+        raise config_error(
             key,
             f"{what} needs validation rows, and validation is 0",
             "Set validation: 0.2, or metric: loss.",

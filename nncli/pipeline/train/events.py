@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from nncli.scoring import ScoreCard
-from nncli.training.loop import EpochReport, RateHalved
+from nncli.training.loop import EpochReport, LearningRateHalved
 
 
 @dataclass(frozen=True)
@@ -103,4 +103,4 @@ class Finished:
     validation: ScoreCard | None
 
 
-Event: TypeAlias = Started | EpochReport | RateHalved | MembersStarted | MembersProgress | Finished
+Event: TypeAlias = Started | EpochReport | LearningRateHalved | MembersStarted | MembersProgress | Finished

@@ -17,11 +17,11 @@ from nncli.config.loading import load_config
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.io.formats import digest
 from nncli.data.io.streams import is_stream
-from nncli.errors import ConfigError, DataError, Mistake, Place, RunError
+from nncli.errors import ConfigError, ConfigIssue, DataError, Location, RunError
 from nncli.pipeline.prepare.execution import Execution
 from nncli.runs.manifest import CONFIG, DataRecord, Machine, Manifest
 from nncli.runs.run import Run
-from nncli.spec import chosen
+from nncli.spec import non_defaults
 from nncli.version import __version__
 
 MAY_CHANGE = frozenset({"epochs", "checkpoint", "memory_limit", "output", "workers"})
@@ -34,13 +34,13 @@ def unchanged(run: Run, manifest: Manifest, assignments: Sequence[str]) -> Confi
     if past_of(before, _execution(manifest)) != manifest.past:
         raise RunError(
             "the configuration has been changed since the training began",
-            place=Place(source=str(run.path / CONFIG)),
+            place=Location(source=str(run.path / CONFIG)),
             hint="Undo the change, or train a new run from it.",
         )
     after = load_config(run.path / CONFIG, assignments)
     changed = [key for key in Config.model_fields if getattr(before, key) != getattr(after, key)]
     mistakes = [
-        Mistake("this would change what has been trained already", Place(key=key), "Train a new run instead.")
+        ConfigIssue("this would change what has been trained already", Location(key=key), "Train a new run instead.")
         for key in changed
         if key not in MAY_CHANGE
     ]
@@ -53,7 +53,7 @@ def unchanged(run: Run, manifest: Manifest, assignments: Sequence[str]) -> Confi
 def _refuse_fewer(config: Config, trained: int) -> None:
     if config.epochs != "auto" and config.epochs < trained:
         message = f"{trained} epochs have been trained already; epochs may only grow"
-        raise ConfigError(Mistake(message, Place(key="epochs"), "Set a larger number."))
+        raise ConfigError(ConfigIssue(message, Location(key="epochs"), "Set a larger number."))
 
 
 def _execution(manifest: Manifest) -> Execution:
@@ -65,7 +65,9 @@ def past_of(config: Config, execution: Execution) -> str:
 
     A key at its default is as good as absent, so that one that is new to nncli leaves older runs alone.
     """
-    kept = json.dumps({key: value for key, value in chosen(config).items() if key not in MAY_CHANGE}, sort_keys=True)
+    kept = json.dumps(
+        {key: value for key, value in non_defaults(config).items() if key not in MAY_CHANGE}, sort_keys=True
+    )
     return hashlib.sha256(f"{kept} {execution}".encode()).hexdigest()
 
 
@@ -80,13 +82,13 @@ def _same_table(record: DataRecord, path: str) -> None:
     if record.sha256 is None:
         raise DataError(
             "the table came from a pipe, which cannot be read again",
-            place=Place(source=path),
+            place=Location(source=path),
             hint="Train from a file, and the training can be resumed.",
         )
     if digest(Path(path)) != record.sha256:
         raise DataError(
             "the table has changed since the training began",
-            place=Place(source=path),
+            place=Location(source=path),
             hint="Restore it, or train a new run.",
         )
 

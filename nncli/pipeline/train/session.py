@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from nncli.config.schema import Checkpoint
-from nncli.errors import NncliError, Place
+from nncli.errors import Location, NncliError
 from nncli.metrics.calibration import calibrate
 from nncli.model import Model, Predictions
 from nncli.pipeline.prepare.encode import Rows
@@ -22,11 +22,11 @@ from nncli.runs.checkpoints import save_checkpoint
 from nncli.runs.manifest import Manifest, Status
 from nncli.runs.run import Run
 from nncli.scoring import ScoreCard, baseline, card_json, score
-from nncli.training.epoch import DivergedError, Wish
-from nncli.training.loop import EpochReport, Paused, RateHalved, fit
-from nncli.training.state import State
-from nncli.utils.atomic_files import together
-from nncli.utils.logs import stage, tell
+from nncli.training.epoch import DivergedError, LoopSignal
+from nncli.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
+from nncli.training.state import TrainState
+from nncli.utils.atomic_files import batched_fsync
+from nncli.utils.logs import log_duration, log_info
 
 
 @dataclass
@@ -41,13 +41,13 @@ class Pace:
         self._steps, self._seconds = self.checkpoint.interval("step"), self.checkpoint.interval("s")
         self._epochs = self.checkpoint.interval("epoch")
 
-    def after_batch(self, step: int) -> Wish:
+    def after_batch(self, step: int) -> LoopSignal:
         """Stop when asked to; pause when a checkpoint is due."""
         if self.stop():
-            return Wish.STOP
+            return LoopSignal.STOP
         if self._steps is not None:
-            return Wish.PAUSE if step % self._steps == 0 else Wish.GO_ON
-        return Wish.PAUSE if self._late() else Wish.GO_ON
+            return LoopSignal.CHECKPOINT if step % self._steps == 0 else LoopSignal.CONTINUE
+        return LoopSignal.CHECKPOINT if self._late() else LoopSignal.CONTINUE
 
     def ahead(self, step: int) -> int:
         """How many batches there are to the next checkpoint that is due at a step."""
@@ -66,7 +66,7 @@ class Pace:
 def session(
     prepared: Prepared,
     run: Run,
-    state: State,
+    state: TrainState,
     reports: list[EpochReport],
     manifest: Manifest,
     stop: Callable[[], bool],
@@ -77,8 +77,8 @@ def session(
     """
     clock = time.perf_counter()
     config, metric = prepared.config, prepared.holdout.metric if prepared.holdout else None
-    threads = prepared.plan.parts
-    tell(
+    threads = prepared.plan.n_shards
+    log_info(
         f"computing: backend {manifest.backend}, threads {max(manifest.parts, manifest.threads)} "
         f"(parts of a batch {manifest.parts}, of the BLAS {manifest.threads}), batch size {prepared.plan.batch_size:,}"
     )
@@ -91,12 +91,12 @@ def session(
 
     def save() -> None:
         checkpoint()
-        if state.watch.best_epoch:
+        if state.early_stopping.best_epoch:
             run.save_weights(model)
 
     def close(status: Status, *, keep: bool) -> None:
         """Write what the run holds now; `keep` says whether the weights are worth it."""
-        with together():
+        with batched_fsync():
             if config.calibration != "none":
                 spec = prepared.spec.in_format(manifest.format)
                 run.save_spec(spec.model_copy(update={"temperature": temperature}))
@@ -110,7 +110,7 @@ def session(
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round((manifest.seconds or 0.0) + time.perf_counter() - clock, 3),
             "epochs": state.epoch,
-            "best_epoch": state.watch.best_epoch,
+            "best_epoch": state.early_stopping.best_epoch,
         }
         run.save_manifest(manifest.model_copy(update=ended))
 
@@ -133,25 +133,27 @@ def session(
             prepared.training.examples,
             prepared.holdout,
             after_batch=pace.after_batch,
-            ahead=pace.ahead,
+            max_batches=pace.ahead,
         )
-        with stage("training") as trained, closing(training):
+        with log_duration("training") as trained, closing(training):
             for event in training:
-                if isinstance(event, Paused):
+                if isinstance(event, CheckpointDue):
                     save()
                     continue
-                if isinstance(event, RateHalved):
+                if isinstance(event, LearningRateHalved):
                     del reports[event.epoch :]
                 if isinstance(event, EpochReport):
                     reports.append(event)
                     if pace.after_epoch(event.epoch, state.step):
                         save()
                 yield event
-            trained.found.append(f"{state.epoch:,} epochs, {state.step:,} steps")
+            trained.details.append(f"{state.epoch:,} epochs, {state.step:,} steps")
         checkpoint()
-        with stage("scoring"):
+        with log_duration("scoring"):
             seen, held = prepared.training, prepared.validation
-            if not state.watch.best_epoch and _finite(_predict(Model(prepared.spec, state.parameters), seen, threads)):
+            if not state.early_stopping.best_epoch and _finite(
+                _predict(Model(prepared.spec, state.parameters), seen, threads)
+            ):
                 state.best.copy_from(state.parameters)  # else those of the beginning: the present ones are diverging
             predictions = _predict(model, seen, threads)
             if not _finite(predictions):
@@ -161,15 +163,15 @@ def session(
             if config.calibration != "none" and held is not None and on_held is not None:
                 calibration = calibrate(on_held.values, held.y, held.weights)
                 temperature = calibration.temperature
-                predictions, on_held = (some.at_temperature(temperature) for some in (predictions, on_held))
+                predictions, on_held = (some.with_temperature(temperature) for some in (predictions, on_held))
             on_training = _score_card(prepared, seen, predictions)
             on_validation = None if held is None or on_held is None else _score_card(prepared, held, on_held)
         metrics = {"training": card_json(on_training), "validation": card_json(on_validation)}
         run.save_metrics({**metrics, "calibration": asdict(calibration)} if calibration else metrics)
-        stopped = state.epoch < prepared.plan.epochs and not state.watch.out_of_patience(prepared.plan.patience)
+        stopped = state.epoch < prepared.plan.epochs and not state.early_stopping.should_stop(prepared.plan.patience)
         close("stopped" if stopped else "done", keep=True)
     except BaseException as error:  # also a signal that insists, or a reader of these events who leaves
-        best, keep = state.watch.best_epoch, False
+        best, keep = state.early_stopping.best_epoch, False
         # What ended the training is what is told, and not that the full disk is still full. Only a divergence says
         # what was kept, which must then be true.
         lesser = () if isinstance(error, DivergedError) else (NncliError, OSError, MemoryError)
@@ -180,14 +182,14 @@ def session(
         if not isinstance(error, DivergedError):
             raise
         told = _useless(best) if best and not keep else error
-        told.place = Place(source=str(run.path))
+        told.location = Location(source=str(run.path))
         raise told from None
 
     yield Finished(
         run=run.path,
         status="stopped" if stopped else "done",
         epochs=state.epoch,
-        best_epoch=state.watch.best_epoch,
+        best_epoch=state.early_stopping.best_epoch,
         seconds=time.perf_counter() - clock,
         training=on_training,
         validation=on_validation,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nncli.config.schema import Config
 from nncli.data.store.scratch import Scratch, folder_beside
-from nncli.errors import Place, RunError
+from nncli.errors import Location, RunError
 from nncli.pipeline.prepare.execution import choose_execution
 from nncli.pipeline.prepare.prepare import prepare
 from nncli.pipeline.train.events import Event
@@ -18,7 +18,7 @@ from nncli.runs.checkpoints import load_checkpoint
 from nncli.runs.loader import read_spec
 from nncli.runs.manifest import MODEL
 from nncli.runs.run import Run
-from nncli.training.state import State
+from nncli.training.state import TrainState
 
 
 def train_network(
@@ -31,7 +31,7 @@ def train_network(
         notes: list[str] = []
         execution = choose_execution(prepared, notes)
         with execution.hold(prepared, notes) as prepared:
-            state = State.fresh(
+            state = TrainState.create(
                 prepared.spec.network,
                 config.optimizer,
                 prepared.streams,
@@ -69,11 +69,11 @@ def resume_network(
         if prepared.spec.in_format(written.format) != written:
             raise RunError(
                 f"{MODEL} is not what this configuration and table lead to",
-                place=Place(source=str(run.path)),
+                place=Location(source=str(run.path)),
                 hint="Train again from its config.yaml.",
             )
         with execution.hold(prepared) as prepared:
-            state = State.fresh(prepared.spec.network, config.optimizer, prepared.streams, execution.parts)
+            state = TrainState.create(prepared.spec.network, config.optimizer, prepared.streams, execution.parts)
             reports = load_checkpoint(run.path, state, owner=manifest.owner)
             _refuse_fewer(prepared.config, state.epoch)
             going_on = {"status": "running", "command": in_words(command) or manifest.command}

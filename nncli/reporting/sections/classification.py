@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.data.encoders.target import ClassTarget
+from nncli.data.encoders.target import ClassificationTarget
 from nncli.evaluation.held_out import Judged
 from nncli.metrics.classification import ClassificationScores, calibration_error
 from nncli.reporting.charts import Axis, Colour, Line, lines, points, spread, table_of
@@ -38,7 +38,7 @@ STYLES: tuple[tuple[Colour, bool], ...] = (
 def classes(judged: Judged) -> Section | None:
     """Confusions, curves and calibration; None for numbers."""
     target, scores = judged.predictions.target, judged.scores
-    if not isinstance(target, ClassTarget) or not isinstance(scores, ClassificationScores):
+    if not isinstance(target, ClassificationTarget) or not isinstance(scores, ClassificationScores):
         return None
     labels = [shown(label, 40) for label in target.labels]
     curves = _curves(judged)

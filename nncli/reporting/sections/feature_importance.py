@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.data.encoders.target import ClassTarget
+from nncli.data.encoders.target import ClassificationTarget
 from nncli.evaluation.held_out import Judged
 from nncli.inspection.attribution import attribute
 from nncli.inspection.encoded_rows import EncodedRows
@@ -60,7 +60,7 @@ def influence_of(judged: Judged) -> Influence:
     part = judged.table.take(rows)
     spoken = None if judged.spoken is None else judged.spoken[:, rows]
     encoded = EncodedRows.of(model, part, spoken, None if judged.weights is None else judged.weights[rows])
-    metric = "accuracy" if isinstance(judged.predictions.target, ClassTarget) else "rmse"
+    metric = "accuracy" if isinstance(judged.predictions.target, ClassificationTarget) else "rmse"
     judge = Judge(model, judged.y[rows], metric)
     with np.errstate(all="ignore"):  # losses beyond measure are shown as that
         found = importances(encoded, judge, REPEATS, rng)
@@ -80,7 +80,7 @@ def influence(judged: Judged, found: Influence) -> Section:
     )
     few = len(found.importances) > MOST_LISTED
     note = f"The first {MOST_LISTED} of {len(found.importances):,} columns." if few else ""
-    worse = "accuracy falls by" if isinstance(judged.predictions.target, ClassTarget) else "rmse grows by"
+    worse = "accuracy falls by" if isinstance(judged.predictions.target, ClassificationTarget) else "rmse grows by"
     loss = found.loss_name.replace("_", " ")
     table = Table("Importance by column", ("column", f"{loss} grows by", "95 % interval", worse), rows, note=note)
     drawn = [
@@ -150,7 +150,7 @@ def attributions(judged: Judged, found: Influence, rows: NDArray[np.int64]) -> t
     if found.encoded is None or not len(rows):
         return ()
     said = attribute(EncodedRows.of(judged.model, judged.table.take(rows)), found.encoded)
-    told, classes = [], isinstance(judged.predictions.target, ClassTarget)
+    told, classes = [], isinstance(judged.predictions.target, ClassificationTarget)
     for output, values in zip(said.outputs, said.values, strict=True):
         most = np.argsort(-np.abs(values), kind="stable")[:MOST_ATTRIBUTED]
         each = [

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from nncli.data.encoders.target import ClassTarget
+from nncli.data.encoders.target import ClassificationTarget
 from nncli.ensemble import Ensemble
 from nncli.evaluation.held_out import Judged
 from nncli.evaluation.run_summary import Evidence
 from nncli.evaluation.score_intervals import Assessment
-from nncli.metrics.bootstrap import Interval
+from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.reporting.page import Facts, Notice, Section, number, percent, shown
 from nncli.runs.manifest import Manifest
-from nncli.utils.logs import duration
+from nncli.utils.logs import format_duration
 
 MOST_NAMES = 8
 
@@ -36,7 +36,7 @@ def lead(evidence: Evidence, assessment: Assessment | None) -> str:
     target, columns = judged.predictions.target, len(judged.model.names)
     of = f"from {columns:,} column{'' if columns == 1 else 's'}"
     rows = f"{len(judged):,} rows that were {'not ' if judged.on == 'validation' else ''}trained on"
-    if isinstance(target, ClassTarget):
+    if isinstance(target, ClassificationTarget):
         accuracy = assessment.find("accuracy")
         guess = target.labels[int(judged.trivial.values[0].argmax())]
         return (
@@ -99,7 +99,7 @@ def facts(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     pairs = []
     if judged is not None:
         target = judged.predictions.target
-        if isinstance(target, ClassTarget):
+        if isinstance(target, ClassificationTarget):
             pairs.append(("learned", f"{named(target.name)}: {len(target.labels):,} classes, {listed(target.labels)}"))
         else:
             pairs.append(("learned", f"{listed(target.names)}: {'a number' if len(target.names) == 1 else 'numbers'}"))
@@ -144,7 +144,7 @@ def _when(manifest: Manifest) -> str:
         when = datetime.fromisoformat(manifest.started).strftime("%Y-%m-%d %H:%M UTC")
     except ValueError:
         when = shown(manifest.started)
-    took = "" if manifest.seconds is None else f", in {duration(manifest.seconds)}"
+    took = "" if manifest.seconds is None else f", in {format_duration(manifest.seconds)}"
     return f"{when}{took}, {_state(manifest)}"
 
 
@@ -162,9 +162,9 @@ def _networks(manifest: Manifest) -> str:
     return "A neural network" if manifest.members == 1 else f"{manifest.members:,} neural networks, averaged,"
 
 
-def _shares(interval: Interval | None) -> str:
+def _shares(interval: ConfidenceInterval | None) -> str:
     return "" if interval is None else f" (95 % interval {percent(interval.low)} to {percent(interval.high)})"
 
 
-def _values(interval: Interval | None) -> str:
+def _values(interval: ConfidenceInterval | None) -> str:
     return "" if interval is None else f" (95 % interval {number(interval.low)} to {number(interval.high)})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nncli.evaluation.run_summary import Evidence
 from nncli.reporting.page import Facts, Heading, Listing, Paragraph, Part, Section, Table, shown
-from nncli.utils.logs import duration
+from nncli.utils.logs import format_duration
 
 
 def provenance(evidence: Evidence) -> Section:
@@ -15,7 +15,7 @@ def provenance(evidence: Evidence) -> Section:
         ("command", shown(" ".join(manifest.command), 400) or "from Python"),
         ("started", manifest.started),
         ("finished", manifest.finished or "not yet"),
-        ("took", "–" if manifest.seconds is None else duration(manifest.seconds)),
+        ("took", "–" if manifest.seconds is None else format_duration(manifest.seconds)),
         ("table", shown(manifest.data.path, 400)),
         ("SHA-256 of the table", manifest.data.sha256 or "not known: it came from a pipe"),
         ("rows of the table", f"{manifest.data.rows:,}"),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from nncli.evaluation.held_out import Judged
 from nncli.evaluation.score_intervals import Assessment, Measured
-from nncli.metrics.bootstrap import MOST_ROWS, RESAMPLES, Interval
+from nncli.metrics.bootstrap import MOST_ROWS, RESAMPLES, ConfidenceInterval
 from nncli.metrics.classification import accuracy
 from nncli.reporting.page import Notice, Paragraph, Part, Section, Table, number, percent, shown
 from nncli.reporting.statistics import most_errors
@@ -68,7 +68,7 @@ def recorded(metrics: Metrics) -> Section:
     return Section(NAME, TITLE, (Paragraph(GUESS), *tables))
 
 
-def between(interval: Interval | None, told: Callable[[float], str] = number) -> str:
+def between(interval: ConfidenceInterval | None, told: Callable[[float], str] = number) -> str:
     """`0.12 to 0.18`."""
     return "–" if interval is None else f"{told(interval.low)} to {told(interval.high)}"
 

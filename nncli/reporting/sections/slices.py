@@ -11,11 +11,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from nncli.data.columns.kinds import Kind, infer_kind, parse_numbers, read_text, unit_of
-from nncli.data.encoders.target import ClassTarget
+from nncli.data.encoders.target import ClassificationTarget
 from nncli.errors import DataError
 from nncli.evaluation.held_out import Judged
 from nncli.evaluation.score_intervals import Assessment
-from nncli.metrics.bootstrap import Interval, mean_samples
+from nncli.metrics.bootstrap import ConfidenceInterval, bootstrap_means
 from nncli.reporting.charts import Range, ranges
 from nncli.reporting.page import Paragraph, Part, Section, Table, number, percent, shown
 from nncli.reporting.sections.scores import between
@@ -37,7 +37,7 @@ class Segment:
     called: str
     rows: int
     error: float
-    interval: Interval | None
+    interval: ConfidenceInterval | None
 
     @property
     def certain(self) -> float:
@@ -56,7 +56,7 @@ def segments(judged: Judged, assessment: Assessment, first: Sequence[str] = ()) 
     if not found:
         return None
     overall = float(np.average(errors, weights=judged.weights))
-    share = isinstance(judged.predictions.target, ClassTarget)
+    share = isinstance(judged.predictions.target, ClassificationTarget)
     told = percent if share else number
     worst = sorted(found, key=lambda one: (-one.certain, one.column, one.called))
     worst = [one for one in worst if one.error > overall]
@@ -94,7 +94,7 @@ def segments(judged: Judged, assessment: Assessment, first: Sequence[str] = ()) 
     )
 
 
-def _ends(interval: Interval | None, unit: float) -> tuple[float | None, float | None]:
+def _ends(interval: ConfidenceInterval | None, unit: float) -> tuple[float | None, float | None]:
     return (None, None) if interval is None else (unit * interval.low, unit * interval.high)
 
 
@@ -123,7 +123,7 @@ def _measured(
         return []
     inside, some = np.column_stack(members).astype(np.float64), sampling.rows
     own = None if weight is None else weight[some]
-    samples = sampling.samples(lambda counts: mean_samples(errors[some], own, inside, counts))
+    samples = sampling.samples(lambda counts: bootstrap_means(errors[some], own, inside, counts))
     intervals = (sampling.interval(values, one.error) for values, one in zip(samples.T, found, strict=True))
     return [replace(one, interval=interval) for one, interval in zip(found, intervals, strict=True)]
 

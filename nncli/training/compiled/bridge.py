@@ -13,17 +13,17 @@ import numpy.typing as npt
 
 from nncli.data.batches.batches import Batches
 from nncli.nn.activations import ElementwiseActivation, Identity, LeakyRelu, Relu, Sigmoid, Tanh
-from nncli.nn.arrays import Array, aligned
+from nncli.nn.arrays import Array, zeros_aligned
 from nncli.nn.layers.dense import Dense
 from nncli.nn.losses import CrossEntropy
 from nncli.nn.network import Network
-from nncli.nn.parameters import DECAYED, Group, Parameters
+from nncli.nn.parameters import DECAYED, Parameters, ParamGroup
 from nncli.optim.optimizers import AdamW, OptimizerBase, Sgd, Step
-from nncli.training.arguments import Plan
+from nncli.training.arguments import TrainingArguments
 from nncli.training.compiled import kernels
-from nncli.training.step import Gradient
+from nncli.training.step import GradientFn
 
-KINDS = {
+ACTIVATION_IDS = {
     Identity: kernels.IDENTITY,
     Relu: kernels.RELU,
     LeakyRelu: kernels.LEAKY_RELU,
@@ -39,7 +39,7 @@ It returns the loss of each batch that it came to, and whether the last one's gr
 
 
 @dataclass(frozen=True)
-class Told:
+class KernelInputs:
     """What the loops are told of a training: its rows, its loss, its layers."""
 
     data: tuple[Any, ...]
@@ -53,13 +53,13 @@ class Told:
 
     def net(self, parameters: Parameters, rows: int) -> tuple[Any, ...]:
         """The network with its vectors, and buffers for so many rows."""
-        A, dA = (aligned(rows * self.widths, np.float32) for _ in range(2))
+        A, dA = (zeros_aligned(rows * self.widths, np.float32) for _ in range(2))
         return (self.layers, self.slopes, parameters.theta, parameters.grad, A, dA)
 
 
-def are_compiled(parts: int) -> bool:
+def is_cached(parts: int) -> bool:
     """Whether the loops have been compiled since they were written, as far as Numba's folder tells."""
-    loops: Any = kernels.stretch if parts == 1 else kernels.gradient
+    loops: Any = kernels.train_batches if parts == 1 else kernels.gradient
     if loops.signatures:
         return True
     try:
@@ -94,7 +94,7 @@ def _take(loop: Any, arguments: tuple[Any, ...]) -> None:
             loop.add_overload(kept)
 
 
-def _ready(loop: Any, *arguments: Any) -> None:
+def _warm_up(loop: Any, *arguments: Any) -> None:
     """Have a loop compiled, or loaded as it was kept, by calling it where there is nothing to do.
 
     What was kept and cannot be read, as after a power cut, is removed, and compiled anew.
@@ -109,7 +109,7 @@ def _ready(loop: Any, *arguments: Any) -> None:
         loop(*arguments)
 
 
-def tell(plan: Plan, batches: Batches) -> Told:
+def kernel_inputs(plan: TrainingArguments, batches: Batches) -> KernelInputs:
     """Put a training, which nothing hinders, into the loops' words."""
     examples, network, loss = batches.pool, plan.network, plan.loss
     k, classes = network.outputs, isinstance(loss, CrossEntropy)
@@ -118,7 +118,7 @@ def tell(plan: Plan, batches: Batches) -> Told:
     w = np.empty(0, np.float32) if examples.weights is None else _plain(examples.weights)
     T = loss.targets(k, np.dtype(np.float32)) if isinstance(loss, CrossEntropy) else np.empty((0, 0), np.float32)
     number = (kernels.LOGISTIC if k == 1 else kernels.SOFTMAX) if classes else kernels.MSE
-    return Told((np.ascontiguousarray(examples.X), y, codes, w, T, number), *_table(network))
+    return KernelInputs((np.ascontiguousarray(examples.X), y, codes, w, T, number), *_table(network))
 
 
 def _plain(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -127,23 +127,23 @@ def _plain(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _table(network: Network) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    spans, d = network.layout.spans, network.inputs
+    spans, d = network.layout.spans, network.input_width
     table, slopes = [], []
     for name, layer in network.sequential.named_layers:
         assert isinstance(layer, Dense)
         f: ElementwiseActivation = layer.activation or Identity()
         bias = spans[f"{name}.bias"][0].start if layer.bias else -1
-        units = layer.width(d)
-        table.append((d, units, spans[f"{name}.weight"][0].start, bias, KINDS[type(f)]))
+        units = layer.out_features(d)
+        table.append((d, units, spans[f"{name}.weight"][0].start, bias, ACTIVATION_IDS[type(f)]))
         slopes.append(f.slope if isinstance(f, LeakyRelu) else 0.0)
         d = units
     return np.array(table, np.int64), np.array(slopes, np.float32)
 
 
-def bind_gradient(told: Told, parameters: Parameters, batches: Batches, rows: slice, batch: int) -> Gradient:
+def bind_gradient(told: KernelInputs, parameters: Parameters, batches: Batches, rows: slice, batch: int) -> GradientFn:
     """As nncli.training.step.bind_gradient."""
     data, net, start, stop = told.data, told.net(parameters, rows.stop - rows.start), rows.start, rows.stop
-    _ready(kernels.gradient, data, net, batches.order[:1], batch)  # the gradient is written anew by every step
+    _warm_up(kernels.gradient, data, net, batches.order[:1], batch)  # the gradient is written anew by every step
 
     def gradient(i: int) -> float:
         return kernels.gradient(data, net, batches.following(i)[start:stop], batch)
@@ -151,7 +151,7 @@ def bind_gradient(told: Told, parameters: Parameters, batches: Batches, rows: sl
     return gradient
 
 
-def _moved(optimizer: OptimizerBase, moments: Mapping[str, Array], decayed: int) -> tuple[Any, ...]:
+def _optimizer_arguments(optimizer: OptimizerBase, moments: Mapping[str, Array], decayed: int) -> tuple[Any, ...]:
     """The optimizer as the loops know it: see nncli.training.compiled.kernels.move."""
     if isinstance(optimizer, Sgd):
         (v,) = moments.values()
@@ -167,31 +167,33 @@ def bind_optimizer(
     grad: Array,
     moments: Mapping[str, Array],
     *,
-    groups: Mapping[Group, slice],
+    groups: Mapping[ParamGroup, slice],
     progress: Array,
 ) -> Step:
     """As the optimizer's own bind; nothing that the loops know changes with `progress`."""
     decayed = max((span.stop for group, span in groups.items() if group in DECAYED), default=0)
-    known = _moved(optimizer, moments, decayed)
-    _ready(kernels.move, theta[:0], grad[:0], (*known[:-1], 0), 0.0, 1)
+    known = _optimizer_arguments(optimizer, moments, decayed)
+    _warm_up(kernels.optimizer_step, theta[:0], grad[:0], (*known[:-1], 0), 0.0, 1)
 
     def step(learning_rate: float, t: int) -> None:
-        kernels.move(theta, grad, known, learning_rate, t)
+        kernels.optimizer_step(theta, grad, known, learning_rate, t)
 
     return step
 
 
-def bind_stretch(plan: Plan, parameters: Parameters, moments: Mapping[str, Array], batches: Batches) -> Stretch:
+def bind_run(
+    plan: TrainingArguments, parameters: Parameters, moments: Mapping[str, Array], batches: Batches
+) -> Stretch:
     """Many whole steps in one call."""
-    told, batch, losses = tell(plan, batches), batches.batch_size, np.empty(batches.steps)
+    told, batch, losses = kernel_inputs(plan, batches), batches.batch_size, np.empty(batches.steps)
     net = told.net(parameters, batch)
-    optimizer = _moved(plan.optimizer, moments, parameters.layout.decayed)
+    optimizer = _optimizer_arguments(plan.optimizer, moments, parameters.layout.n_decayed)
     extras = (plan.l1, plan.l2, plan.clip_norm or 0.0)
-    _ready(kernels.stretch, told.data, net, optimizer, extras, batches.order, batch, np.empty(0), 1, losses)
+    _warm_up(kernels.train_batches, told.data, net, optimizer, extras, batches.order, batch, np.empty(0), 1, losses)
 
     def stretch(position: int, rates: npt.NDArray[np.float64], t: int) -> tuple[npt.NDArray[np.float64], bool]:
         order = batches.following(position)
-        done, finite = kernels.stretch(told.data, net, optimizer, extras, order, batch, rates, t, losses)
+        done, finite = kernels.train_batches(told.data, net, optimizer, extras, order, batch, rates, t, losses)
         return losses[:done], finite
 
     return stretch

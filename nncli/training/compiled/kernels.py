@@ -29,7 +29,7 @@ Ints = npt.NDArray[np.int64]
 IDENTITY, RELU, LEAKY_RELU, SIGMOID, TANH = range(5)
 MSE, LOGISTIC, SOFTMAX = range(3)
 SGD, ADAM = range(2)
-D, U, W_AT, B_AT, KIND = range(5)
+D, U, W_AT, B_AT, ACTIVATION = range(5)
 """The columns of the table of layers."""
 NEGLIGIBLE = 2.0**-40
 """Of a slope of the loss by a score, which is 1 at the most."""
@@ -102,7 +102,7 @@ def activate(Z: Floats, b: Floats, kind: int, slope: float) -> None:
 
 
 @compiled
-def derive(dY: Floats, Y: Floats, kind: int, slope: float) -> None:
+def activation_grad(dY: Floats, Y: Floats, kind: int, slope: float) -> None:
     """dY (B, u) becomes dZ = dY · f'(Z), told from Y = f(Z)."""
     B, u = Y.shape
     zero, one, leak = np.float32(0.0), np.float32(1.0), np.float32(slope)
@@ -125,7 +125,7 @@ def derive(dY: Floats, Y: Floats, kind: int, slope: float) -> None:
 
 
 @compiled
-def squares(Z: Floats, y: Floats, w: Floats, dZ: Floats, batch: int) -> float:
+def mse(Z: Floats, y: Floats, w: Floats, dZ: Floats, batch: int) -> float:
     """Mean squared error of Z (B, k), a part of `batch` rows; dZ becomes its derivative."""
     B, k = Z.shape
     total: Any = 0.0
@@ -141,7 +141,7 @@ def squares(Z: Floats, y: Floats, w: Floats, dZ: Floats, batch: int) -> float:
 
 
 @inlined
-def flushed(slope: Any) -> Any:
+def flush_to_zero(slope: Any) -> Any:
     """The slope, or 0 where it is negligible: beside 1, float32 does not know it.
 
     On its way back through the network it would become subnormal, with which many processors compute a hundred times
@@ -161,7 +161,7 @@ def logistic(Z: Floats, y: Ints, T: Floats, w: Floats, dZ: Floats, batch: int) -
         e = exp(-abs(z))
         p = one / (one + e) if z > np.float32(0.0) else e / (one + e)
         total += (max(z, np.float32(0.0)) + np.log1p(e) - t * z) * weight
-        dZ[i, 0] = flushed(p - t) * weight * share
+        dZ[i, 0] = flush_to_zero(p - t) * weight * share
     value: float = total / batch
     return value
 
@@ -184,7 +184,7 @@ def softmax(Z: Floats, y: Ints, T: Floats, w: Floats, dZ: Floats, batch: int) ->
         log_s, row = np.log(s), np.float32(0.0)
         for j in range(k):
             row -= t[j] * (Z[i, j] - largest - log_s)
-            dZ[i, j] = flushed(dZ[i, j] / s - t[j]) * weight * share
+            dZ[i, j] = flush_to_zero(dZ[i, j] / s - t[j]) * weight * share
         total += row * weight
     value: float = total / batch
     return value
@@ -211,13 +211,13 @@ def gradient(data: Any, net: Any, rows: Ints, batch: int) -> float:
         Y = A[at : at + B * d].reshape(B, d)
         Z = A[at + B * d : at + B * (d + u)].reshape(B, u)
         np.dot(Y, theta[w_at : w_at + d * u].reshape(d, u), Z)
-        activate(Z, theta[b_at : b_at + u] if b_at >= 0 else theta[:0], layers[l, KIND], slopes[l])
+        activate(Z, theta[b_at : b_at + u] if b_at >= 0 else theta[:0], layers[l, ACTIVATION], slopes[l])
         at += B * d
 
     k = layers[L - 1, U]
     Z, dZ = A[at : at + B * k].reshape(B, k), dA[at : at + B * k].reshape(B, k)
     if loss == MSE:
-        value = squares(Z, y[rows], weight, dZ, batch)
+        value = mse(Z, y[rows], weight, dZ, batch)
     elif loss == LOGISTIC:
         value = logistic(Z, codes[rows], T, weight, dZ, batch)
     else:
@@ -228,7 +228,7 @@ def gradient(data: Any, net: Any, rows: Ints, batch: int) -> float:
         Z, dZ = A[at : at + B * u].reshape(B, u), dA[at : at + B * u].reshape(B, u)
         at -= B * d
         X_l, dX_l = A[at : at + B * d].reshape(B, d), dA[at : at + B * d].reshape(B, d)
-        derive(dZ, Z, layers[l, KIND], slopes[l])
+        activation_grad(dZ, Z, layers[l, ACTIVATION], slopes[l])
         np.dot(X_l.T, dZ, grad[w_at : w_at + d * u].reshape(d, u))
         if b_at >= 0:
             db = grad[b_at : b_at + u]
@@ -294,7 +294,7 @@ def adam(theta: Floats, grad: Floats, M: Floats, V: Floats, h: npt.NDArray[np.fl
 
 
 @compiled
-def move(theta: Floats, grad: Floats, optimizer: Any, rate: float, t: int) -> None:
+def optimizer_step(theta: Floats, grad: Floats, optimizer: Any, rate: float, t: int) -> None:
     """One step of the `optimizer`: its two moments (one of them twice), its number, its hyper-parameters h, of which
     the last is the weight decay, and how much of theta that shrinks."""
     M, V, number, h, decayed = optimizer
@@ -309,7 +309,7 @@ def move(theta: Floats, grad: Floats, optimizer: Any, rate: float, t: int) -> No
 
 
 @compiled
-def stretch(
+def train_batches(
     data: Any,
     net: Any,
     optimizer: Any,
@@ -338,5 +338,5 @@ def stretch(
             return i + 1, False
         if largest > 0.0:
             clip(grad, largest)
-        move(theta, grad, optimizer, rates[i], t + i)
+        optimizer_step(theta, grad, optimizer, rates[i], t + i)
     return len(rates), True

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from nncli.cli.progress.live import LiveProgress, speaks_unicode
 from nncli.pipeline.train.events import Started
-from nncli.training.loop import EpochReport, RateHalved
+from nncli.training.loop import EpochReport, LearningRateHalved
 
 STARTED = Started(Path("run"), 100, 20, 2, 17, 50, 0, "rmse", ())
 REPORTS = [EpochReport(i, 1.0 / i, 0.01, 1.5 / i, 0.5, 0.1, i <= 30, 0.01) for i in range(1, 41)]
@@ -121,7 +121,7 @@ def test_a_training_that_goes_back_is_drawn_from_there() -> None:
     console = Console(file=io.StringIO(), width=100, height=30, force_terminal=True, color_system=None)
     shown = LiveProgress(replace(STARTED, done=2, reports=tuple(REPORTS[:2])), console)
     shown.update(REPORTS[2])
-    shown.update(RateHalved(30, 1, 0.5, "the loss became infinite"))
+    shown.update(LearningRateHalved(30, 1, 0.5, "the loss became infinite"))
     shown.close()
     with console.capture() as capture:
         console.print(shown)

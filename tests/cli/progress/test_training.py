@@ -9,7 +9,7 @@ import pytest
 
 from nncli.cli.progress.training import Course, Pace, PlainProgress
 from nncli.pipeline.train.events import Started
-from nncli.training.loop import EpochReport, RateHalved
+from nncli.training.loop import EpochReport, LearningRateHalved
 
 STARTED = Started(Path("run"), 100, 20, 2, 17, 10, 0, "rmse", ())
 
@@ -61,7 +61,7 @@ def test_a_resumed_training_counts_its_own_epochs_and_knows_the_best_so_far(cloc
 def test_a_training_that_goes_back_forgets_its_void_epochs(clock: list[float]) -> None:
     course = Course(replace(STARTED, done=2, reports=(report(1), report(2))))
     course.take(report(3))
-    course.take(RateHalved(30, 1, 0.5, "the loss became infinite"))
+    course.take(LearningRateHalved(30, 1, 0.5, "the loss became infinite"))
     assert course.epoch == 1
     assert course.best == report(1)
     assert course.loss.points == [1.0]

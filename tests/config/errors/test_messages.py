@@ -136,7 +136,7 @@ def test_a_key_of_the_wrong_kind_is_pointed_at_itself() -> None:
 
     with pytest.raises(ConfigError) as caught:
         validate(Weights, parse("weight: {a: 1, 2: x}", "c"))
-    assert [(m.message, m.place.character) for m in caught.value.mistakes] == [
+    assert [(m.message, m.place.character) for m in caught.value.issues] == [
         ("expected the key to be a whole number, found 'a'", 10),
         ("expected a number, found 'x'", 19),
     ]
@@ -148,7 +148,7 @@ def test_a_key_that_is_none_of_the_choices_is_called_a_key() -> None:
 
     with pytest.raises(ConfigError) as caught:
         validate(Weights, parse("weight: {scal: 1}", "c"))
-    (mistake,) = caught.value.mistakes
+    (mistake,) = caught.value.issues
     assert (mistake.message, mistake.place.character) == ("unknown key 'scal'; did you mean 'scale'?", 10)
 
 
@@ -156,5 +156,5 @@ def test_a_list_of_keys_is_cut_after_twelve() -> None:
     wide = create_model("wide", __base__=Section, **{f"key_{n:02}": (int, 0) for n in range(15)})  # type: ignore[call-overload]
     with pytest.raises(ConfigError) as caught:
         validate(wide, parse("zzz: 1", "c"))
-    hint = caught.value.mistakes[0].hint or ""
+    hint = caught.value.issues[0].hint or ""
     assert hint.endswith("'key_10', 'key_11' and 3 more.")

@@ -57,7 +57,7 @@ def test_what_is_written_stands_above_the_preset(tmp_path: Path) -> None:
     assert config.members == 3
     assert config.encoding.numeric == "standard"
     assert config.encoding.clip == "smooth"  # of a section that was begun the rest is the preset's
-    assert config.schedule.settled(0, None) == 0.5  # type: ignore[arg-type]  # a constant rate asks for no horizon
+    assert config.schedule.base_rate(0, None) == 0.5  # type: ignore[arg-type]  # a constant rate asks for no horizon
 
 
 def test_a_choice_with_a_type_of_its_own_is_whole(tmp_path: Path) -> None:

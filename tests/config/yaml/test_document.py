@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from nncli.config.yaml.document import dotted
 from nncli.config.yaml.parser import parse
-from nncli.errors import Place
+from nncli.errors import Location
 
 
 def test_every_entry_knows_its_key_and_its_value() -> None:
     document = parse("optimizer:\n  type: adam\nlayers:\n  - type: dense\n    units: 8\n  - 64\n", "c")
-    assert document.place(("optimizer", "type")) == Place("c", 2, 3, "optimizer.type")
-    assert document.place(("optimizer", "type"), "value") == Place("c", 2, 9, "optimizer.type")
-    assert document.place(("layers", 0)) == Place("c", 4, 5, "layers.0")
-    assert document.place(("layers", 0, "units"), "value") == Place("c", 5, 12, "layers.0.units")
-    assert document.place(("layers", 1)) == Place("c", 6, 5, "layers.1")
+    assert document.place(("optimizer", "type")) == Location("c", 2, 3, "optimizer.type")
+    assert document.place(("optimizer", "type"), "value") == Location("c", 2, 9, "optimizer.type")
+    assert document.place(("layers", 0)) == Location("c", 4, 5, "layers.0")
+    assert document.place(("layers", 0, "units"), "value") == Location("c", 5, 12, "layers.0.units")
+    assert document.place(("layers", 1)) == Location("c", 6, 5, "layers.1")
 
 
 def test_a_place_that_is_not_there_falls_back_to_its_ancestor() -> None:
     document = parse("a: 1\nmodel:\n  b: 2\n", "c")
-    assert document.place(("model", "x", "y")) == Place("c", 2, 1, "model.x.y")
-    assert document.place(("x",)) == Place("c", key="x")
-    assert document.place(()) == Place("c")
+    assert document.place(("model", "x", "y")) == Location("c", 2, 1, "model.x.y")
+    assert document.place(("x",)) == Location("c", key="x")
+    assert document.place(()) == Location("c")
 
 
 def test_a_mistake_shows_the_line_of_its_place() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from nncli.config.yaml.parser import DEEPEST, MOST_MISTAKES, parse
 from nncli.config.yaml.writer import dump
-from nncli.errors import ConfigError, Place
+from nncli.errors import ConfigError, Location
 from tests.config.support import ONE_MIB, YAML_LIKE, at, mistakes, only
 
 
@@ -87,7 +87,7 @@ def test_a_file_of_nothing_but_mistakes_is_not_told_them_all() -> None:
 def test_aliases_are_allowed_in_moderation() -> None:
     document = parse("a: &x {units: 8}\nb: [*x, *x]\n", "c")
     assert document.value == {"a": {"units": 8}, "b": [{"units": 8}, {"units": 8}]}
-    assert document.place(("b", 1, "units"), "value") == Place("c", 2, 9, "b.1.units")
+    assert document.place(("b", 1, "units"), "value") == Location("c", 2, 9, "b.1.units")
 
 
 def test_aliases_that_expand_without_end_are_a_mistake() -> None:

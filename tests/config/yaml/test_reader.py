@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from nncli.config.yaml.reader import read
-from nncli.errors import ConfigError, Mistake, Place
+from nncli.errors import ConfigError, ConfigIssue, Location
 from tests.config.support import at
 
 
@@ -23,7 +23,7 @@ def test_a_file_is_read_with_or_without_a_byte_order_mark(tmp_path: Path) -> Non
         document = read(file)
         assert document.value == {"a": "é"}
         assert document.source == str(file)
-        assert document.place(("a",), "value") == Place(str(file), 1, 4, "a")
+        assert document.place(("a",), "value") == Location(str(file), 1, 4, "a")
 
 
 def test_a_dash_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,10 +44,10 @@ def test_a_table_is_told_from_a_configuration_and_how_to_get_one(tmp_path: Path,
     )
 
 
-def refusal(path: Path) -> Mistake:
+def refusal(path: Path) -> ConfigIssue:
     with pytest.raises(ConfigError) as caught:
         read(path)
-    return caught.value.mistakes[0]
+    return caught.value.issues[0]
 
 
 def test_bytes_that_are_not_utf_8_are_a_mistake_on_their_line(tmp_path: Path) -> None:

@@ -47,9 +47,9 @@ def refused(table: Table) -> DataError:
 def test_a_column_of_what_a_person_reads_as_numbers_is_no_column_of_categories(cells: list[str], way: str) -> None:
     error = refused(texts(None, *cells))
     assert "looks like a number but is not spelled as one; so do 2 of the 2 cells" in error.message
-    assert error.place is not None
+    assert error.location is not None
     odd = 3 if "same one" in way else 2  # the first that is not like those before it
-    assert (error.place.row, error.place.column) == (odd, "x")
+    assert (error.location.row, error.location.column) == (odd, "x")
     assert way in str(error.hint)
     assert "categorical" in str(error.hint)
 
@@ -71,8 +71,8 @@ def test_a_column_of_what_a_person_reads_as_numbers_is_no_column_of_categories(c
 def test_an_odd_cell_among_numbers_is_named_with_the_mends(odd: str, way: str) -> None:
     error = refused(texts("1", "2", odd, "4", "other"))
     assert error.message == f"'{odd}' is not a number; 3 of the 5 cells are"
-    assert error.place is not None
-    assert error.place.row == 3
+    assert error.location is not None
+    assert error.location.row == 3
     assert way in str(error.hint)
 
 
@@ -159,8 +159,8 @@ def test_what_the_dialect_does_not_read_is_refused(cell: str, settings: dict[str
 def test_whole_numbers_that_would_lose_digits_are_ids(cells: pl.Series) -> None:
     error = refused(table_of(cells))
     assert "has more digits than a number can keep" in error.message
-    assert error.place is not None
-    assert error.place.row == len(cells)
+    assert error.location is not None
+    assert error.location.row == len(cells)
     assert 'drop: ["x"]' in str(error.hint)
 
 

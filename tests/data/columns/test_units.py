@@ -7,7 +7,7 @@ import pytest
 from nncli.data.columns.kinds import Kind, infer_kind, read_numbers, unit_of
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.encoders.target import NumberTarget
+from nncli.data.encoders.target import RegressionTarget
 from nncli.data.table import Table
 from nncli.errors import DataError
 from tests.data.columns.test_ambiguity import refused, texts
@@ -79,8 +79,8 @@ def test_money_with_three_digits_behind_the_mark_can_be_read_in_two_ways() -> No
     assert "'€1.200' can be read in two ways" in error.message
     assert 'If it is 1200, say `thousands: "."` under data' in str(error.hint)
     assert 'if it is 1.200, `columns: {"x": numeric}`.' in str(error.hint)
-    assert error.place is not None
-    assert error.place.row == 2
+    assert error.location is not None
+    assert error.location.row == 2
     for clear in (("€950", "€1.20"), ("€0.200", "€0.5"), ("12.345%", "1.200 %")):
         assert infer_kind(texts(*clear), "x") is Kind.NUMERIC
 
@@ -107,11 +107,11 @@ def test_a_column_of_a_model_that_is_older_than_units_has_none() -> None:
 
 def test_a_target_with_a_sign_is_read_and_predicted_without() -> None:
     table = texts("$10", "$30")
-    target = NumberTarget.fit(table, ("x",), "standard")
+    target = RegressionTarget.fit(table, ("x",), "standard")
     assert target.units == ("$",)
     assert target.read(table).tolist() == [[10.0], [30.0]]
     assert target.decode(target.encode(target.read(table))).tolist() == [[10.0], [30.0]]
-    assert NumberTarget.fit(texts("1", "2"), ("x",), "standard").units is None
+    assert RegressionTarget.fit(texts("1", "2"), ("x",), "standard").units is None
 
 
 def test_a_semicolon_file_of_euros_tells_its_decimal_mark() -> None:

@@ -22,7 +22,7 @@ from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.scaling import Clip, NumericScaling
 from nncli.data.table import Table
-from nncli.text import printable
+from nncli.text import escape_unprintable
 from tests.data.encoders.support import CLIPS, RECIPE, SCALINGS
 
 NUMBERS = st.none() | st.sampled_from([-3.0, -0.0, 0.0, 1.0, 2.5, 131.0])
@@ -207,4 +207,4 @@ def test_a_name_cannot_disturb_the_terminal() -> None:
     note = Strangers({"\x1b[2J\n" + "x" * 999: Strange(unseen=1)}).note
     assert note is not None
     assert len(note) < 200
-    assert printable(note, keep="") == note
+    assert escape_unprintable(note, keep="") == note

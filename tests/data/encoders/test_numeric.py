@@ -88,7 +88,7 @@ def test_values_too_large_to_be_scaled_are_refused_with_their_row(cells: list[fl
     table = Table(pl.DataFrame({"x": [None, *cells]}), "t.csv", first_row=100)
     with pytest.raises(DataError, match="too large") as caught:
         Encoder.fit(table, [("x", Kind.NUMERIC)], scaling)
-    assert caught.value.place == table.place(row=1 + int(np.argmax(np.abs(cells))), column="x")
+    assert caught.value.location == table.place(row=1 + int(np.argmax(np.abs(cells))), column="x")
     assert caught.value.hint == "Mend the cell, or write the column in another unit."
 
 
@@ -98,7 +98,7 @@ def test_a_cell_that_the_matrix_cannot_hold_is_refused_with_its_row(dtype: str, 
     table = one([0.0, None, cell, 0.1])
     with pytest.raises(DataError, match="too far from the training values") as caught:
         encoder.encode(table, dtype)
-    assert caught.value.place == table.place(row=2, column="x")
+    assert caught.value.location == table.place(row=2, column="x")
     assert caught.value.hint == "Mend the cell, or leave it empty."
 
 
@@ -106,8 +106,8 @@ def test_a_cell_that_is_no_number_is_refused_with_its_row_in_the_file() -> None:
     table = Table(pl.DataFrame({"x": ["1", "2", "3", "4", "oops"]}), "t.csv", first_row=11)
     with pytest.raises(DataError, match="'oops' is not a number") as caught:
         numeric([1, 2]).encode(table.take(np.array([0, 3, 4])), "float32")
-    assert caught.value.place is not None
-    assert (caught.value.place.row, caught.value.place.column) == (15, "x")
+    assert caught.value.location is not None
+    assert (caught.value.location.row, caught.value.location.column) == (15, "x")
 
 
 def test_a_bad_cell_in_a_later_block_is_refused_with_its_row() -> None:
@@ -116,8 +116,8 @@ def test_a_bad_cell_in_a_later_block_is_refused_with_its_row() -> None:
     for place in (table, table.take(np.arange(n))):
         with pytest.raises(DataError) as caught:
             numeric([1, 2]).encode(place, "float32")
-        assert caught.value.place is not None
-        assert caught.value.place.row == n
+        assert caught.value.location is not None
+        assert caught.value.location.row == n
 
 
 def test_integers_text_floats_and_decimals_of_the_same_value_give_the_same_bits() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.encoders.target import ClassTarget, NumberTarget, TargetScaling, rows_with_target
+from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, TargetScaling, rows_with_target
 from nncli.data.table import Table
 from nncli.errors import DataError
 
@@ -24,10 +24,10 @@ def one(cells: Sequence[Any] | pl.Series, name: str = "y") -> Table:
     return Table(pl.DataFrame({name: cells}), "t.csv")
 
 
-def returned(cells: Sequence[Any] | pl.Series) -> tuple[ClassTarget, pl.Series]:
+def returned(cells: Sequence[Any] | pl.Series) -> tuple[ClassificationTarget, pl.Series]:
     """The target fitted to the cells, and what comes back when exactly they are predicted."""
-    target = ClassTarget.fit(one(cells), "y")
-    again = ClassTarget.model_validate_json(target.model_dump_json())
+    target = ClassificationTarget.fit(one(cells), "y")
+    again = ClassificationTarget.model_validate_json(target.model_dump_json())
     assert again == target
     return target, again.decode(again.read(one(cells)), "prediction")
 
@@ -37,7 +37,7 @@ def returned(cells: Sequence[Any] | pl.Series) -> tuple[ClassTarget, pl.Series]:
 
 def test_numbers_are_scaled_and_come_back() -> None:
     table = Table(pl.DataFrame({"a": [1.0, 3.0], "b": ["10", "10"]}), "t.csv")
-    target = NumberTarget.fit(table, ("a", "b"), "standard")
+    target = RegressionTarget.fit(table, ("a", "b"), "standard")
     assert (target.centers, target.scales) == ((2.0, 10.0), (1.0, 1.0))
     y = target.read(table)
     assert target.encode(y).tolist() == [[-1.0, 0.0], [1.0, 0.0]]
@@ -46,52 +46,52 @@ def test_numbers_are_scaled_and_come_back() -> None:
 
 @given(st.lists(st.floats(-1e100, 1e100), min_size=1))
 def test_numbers_come_back_in_their_own_units(numbers: list[float]) -> None:
-    target = NumberTarget.fit(one(numbers), ("y",), "standard")
+    target = RegressionTarget.fit(one(numbers), ("y",), "standard")
     y = target.read(one(numbers))
     assert target.decode(target.encode(y)) == pytest.approx(y, abs=np.abs(y).max() * 1e-12)
-    assert NumberTarget.model_validate_json(target.model_dump_json()) == target
+    assert RegressionTarget.model_validate_json(target.model_dump_json()) == target
 
 
 def test_none_leaves_numbers_as_they_are() -> None:
-    target = NumberTarget.fit(one([1.0, 5.0]), ("y",), "none")
+    target = RegressionTarget.fit(one([1.0, 5.0]), ("y",), "none")
     assert (target.centers, target.scales) == ((0.0,), (1.0,))
 
 
 @pytest.mark.parametrize("value", [0.1, 0.0, -3.7, 1e150])
 def test_a_constant_target_has_scale_one(value: float) -> None:
-    assert NumberTarget.fit(one([value] * 1001), ("y",), "standard").scales == (1.0,)
+    assert RegressionTarget.fit(one([value] * 1001), ("y",), "standard").scales == (1.0,)
 
 
 @pytest.mark.parametrize("scaling", ["standard", "none"])
 def test_predictions_can_be_kept_to_the_training_range(scaling: TargetScaling) -> None:
     table = Table(pl.DataFrame({"a": [1.0, 3.0], "b": [-5, 10]}), "t.csv")
-    target = NumberTarget.fit(table, ("a", "b"), scaling, clip=True)
+    target = RegressionTarget.fit(table, ("a", "b"), scaling, clip=True)
     assert (target.lowest, target.highest) == ((1.0, -5.0), (3.0, 10.0))
     beyond = target.encode(np.array([[0.0, 99.0], [2.0, -6.0], [3.0, 10.0]]))
     assert target.decode(beyond).tolist() == [[1.0, 10.0], [2.0, -5.0], [3.0, 10.0]]
-    free = NumberTarget.fit(table, ("a", "b"), scaling)
+    free = RegressionTarget.fit(table, ("a", "b"), scaling)
     assert (free.lowest, free.decode(beyond)[0].tolist()) == (None, [pytest.approx(0.0), pytest.approx(99.0)])
 
 
 @pytest.mark.parametrize("cells", [[1.0, 1e200, 3.0], [1.0, 1.7e308, 1.6e308]])
 def test_targets_too_large_to_be_scaled_are_refused_with_their_row(cells: list[float]) -> None:
     with pytest.raises(DataError, match="too large") as caught:
-        NumberTarget.fit(one(cells), ("y",), "standard")
-    assert caught.value.place == one(cells).place(row=1, column="y")
+        RegressionTarget.fit(one(cells), ("y",), "standard")
+    assert caught.value.location == one(cells).place(row=1, column="y")
 
 
 def test_a_missing_number_is_refused_with_its_row() -> None:
     table = one([1.0, 2.0, None, math.nan]).take(np.array([1, 3]))
     with pytest.raises(DataError, match="target is missing") as caught:
-        NumberTarget.fit(table, ("y",), "standard")
-    assert caught.value.place is not None
-    assert caught.value.place.row == 4
+        RegressionTarget.fit(table, ("y",), "standard")
+    assert caught.value.location is not None
+    assert caught.value.location.row == 4
     assert caught.value.hint == "Fill it in, or remove the row."
 
 
 def test_a_target_spelled_nan_is_refused_with_what_to_do() -> None:
     with pytest.raises(DataError, match="target is missing") as caught:
-        NumberTarget.fit(one(["1", "nan"]), ("y",), "standard")
+        RegressionTarget.fit(one(["1", "nan"]), ("y",), "standard")
     assert "list 'nan' under data.missing" in str(caught.value.hint)
 
 
@@ -142,7 +142,7 @@ def test_typed_labels_come_back_in_their_type_and_in_order(
 
 
 def test_labels_of_numbers_are_told_alike_in_every_type() -> None:
-    target = ClassTarget.fit(one([1.0, 0.0, 1.0]), "y")
+    target = ClassificationTarget.fit(one([1.0, 0.0, 1.0]), "y")
     for cells in (pl.Series([1, 0]), pl.Series(["1", "0"]), pl.Series([1.0, -0.0])):
         assert target.read(one(cells)).tolist() == [1, 0]
 
@@ -150,28 +150,28 @@ def test_labels_of_numbers_are_told_alike_in_every_type() -> None:
 @pytest.mark.parametrize("cells", [[1.5, 2.0], ["1", "2.5"], ["1e-3", "0"]])
 def test_fractions_are_no_classes(cells: list[Any]) -> None:
     with pytest.raises(DataError, match="fractions are no classes"):
-        ClassTarget.fit(one(cells), "y")
+        ClassificationTarget.fit(one(cells), "y")
 
 
 def test_nan_among_numbers_is_a_missing_label_and_among_words_a_word() -> None:
     with pytest.raises(DataError, match="target is missing") as caught:
-        ClassTarget.fit(one(["0", "1", "NaN", "nan"]), "y")
-    assert caught.value.place == one(["x"]).place(row=2, column="y")
+        ClassificationTarget.fit(one(["0", "1", "NaN", "nan"]), "y")
+    assert caught.value.location == one(["x"]).place(row=2, column="y")
     assert "list 'NaN' under data.missing" in str(caught.value.hint)
-    assert ClassTarget.fit(one(["nan", "naan"]), "y").labels == ("naan", "nan")
+    assert ClassificationTarget.fit(one(["nan", "naan"]), "y").labels == ("naan", "nan")
 
 
 @pytest.mark.parametrize(("cells", "match"), [(["a", "a", None], "only the class 'a'"), ([None, None], "no values")])
 def test_one_class_is_not_enough(cells: list[str | None], match: str) -> None:
     with pytest.raises(DataError, match=match):
-        ClassTarget.fit(one(pl.Series(cells, dtype=pl.String)), "y")
+        ClassificationTarget.fit(one(pl.Series(cells, dtype=pl.String)), "y")
 
 
 def test_a_class_that_training_had_not_is_refused_with_its_row() -> None:
-    target = ClassTarget.fit(one(["a", "b"]), "y")
+    target = ClassificationTarget.fit(one(["a", "b"]), "y")
     with pytest.raises(DataError, match="class 'c' was not among") as caught:
         target.read(one(["a", "c", None]))
-    assert caught.value.place == one(["x"]).place(row=1, column="y")
+    assert caught.value.location == one(["x"]).place(row=1, column="y")
     assert caught.value.hint == "The model knows 'a' and 'b'."
     with pytest.raises(DataError, match="target is missing"):
         target.read(one(["a", None, "c"]))
@@ -179,11 +179,11 @@ def test_a_class_that_training_had_not_is_refused_with_its_row() -> None:
 
 def test_a_target_of_dates_is_refused() -> None:
     with pytest.raises(DataError, match="dates or times"):
-        ClassTarget.fit(one([dt.date(2020, 1, 1), dt.date(2021, 1, 1)]), "y")
+        ClassificationTarget.fit(one([dt.date(2020, 1, 1), dt.date(2021, 1, 1)]), "y")
 
 
 def test_no_predictions_are_an_empty_column_of_the_type() -> None:
-    empty = ClassTarget.fit(one([1, 2]), "y").decode(np.empty(0, np.int64), "prediction")
+    empty = ClassificationTarget.fit(one([1, 2]), "y").decode(np.empty(0, np.int64), "prediction")
     assert (empty.name, str(empty.dtype), len(empty)) == ("prediction", "Int64", 0)
 
 

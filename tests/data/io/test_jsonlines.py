@@ -73,8 +73,8 @@ def test_a_line_that_is_no_object_is_named(line: bytes, message: str, size: int 
     with pytest.raises(DataError) as caught:
         read(b'{"a": 1}\n\n' + line + b'\n{"a": 2}\n', size=size)
     assert message in caught.value.message
-    assert caught.value.place is not None
-    assert caught.value.place.line == 3
+    assert caught.value.location is not None
+    assert caught.value.location.line == 3
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def test_values_that_fit_no_column_are_named(text: bytes, message: str) -> None:
     with pytest.raises(DataError) as caught:
         read(text)
     assert caught.value.message == message
-    assert caught.value.place is not None
-    assert caught.value.place.column == "a"
-    assert caught.value.place.line == text.count(b"\n")
+    assert caught.value.location is not None
+    assert caught.value.location.column == "a"
+    assert caught.value.location.line == text.count(b"\n")
 
 
 @pytest.mark.parametrize("size", [None, 1])
@@ -124,8 +124,8 @@ def test_what_is_no_text_in_its_encoding_is_named_by_its_line() -> None:
     text = '{"a": 1}\n{"a": 2}'.encode("utf-16") + b"\x00\xd8"
     with pytest.raises(DataError, match="are not utf-16 text") as caught:
         list(read_json_lines(io.BytesIO(text), "x.jsonl"))
-    assert caught.value.place is not None
-    assert caught.value.place.line == 2
+    assert caught.value.location is not None
+    assert caught.value.location.line == 2
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
@@ -149,8 +149,8 @@ def test_utf_16_is_told_from_a_stream_without_a_name(encoding: str) -> None:
 def test_an_object_that_repeats_a_key_is_refused(line: bytes, size: int | None) -> None:
     with pytest.raises(DataError, match="the object names the key 'a' more than once") as told:
         read(b'{"a": 1}\n\n' + line + b'\n{"a": 2}\n', size=size)
-    assert told.value.place is not None
-    assert told.value.place.line == 3
+    assert told.value.location is not None
+    assert told.value.location.line == 3
 
 
 KEYS = st.sampled_from(["a", "b", "c", 'a":', "a :", "é"])

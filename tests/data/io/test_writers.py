@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nncli.data.io import writers as outputs
 from nncli.data.io.formats import Format, read_table
 from nncli.data.io.writers import PLAIN_NUMBER, open_sink, write_table
-from nncli.errors import DataError, NncliError, Place, UsageError
+from nncli.errors import DataError, Location, NncliError, UsageError
 from nncli.utils.atomic_files import write_text
 
 NAMES = ["a.csv", "a.tsv", "a.txt", "a.csv.gz", "a.parquet", "a.jsonl", "a.jsonl.gz"]
@@ -228,8 +228,8 @@ def test_kinds_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
 def test_what_csv_cannot_hold_is_refused_with_its_column(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be written") as caught:
         write_table(polars.DataFrame({"a": [1], "b": [[1]]}), tmp_path / "a.csv")
-    assert caught.value.place is not None
-    assert caught.value.place.column == "b"
+    assert caught.value.location is not None
+    assert caught.value.location.column == "b"
 
 
 @pytest.mark.parametrize("chosen", [None, *Format])
@@ -263,7 +263,7 @@ def test_a_device_is_written_to_and_not_replaced() -> None:
 def test_a_device_that_takes_no_more_is_named(write: Callable[[Path], None]) -> None:
     with pytest.raises(NncliError, match="cannot write the file: No space left on device") as caught:
         write(Path("/dev/full"))
-    assert caught.value.place == Place(source="/dev/full")
+    assert caught.value.location == Location(source="/dev/full")
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from nncli.data.splitting.folds import Bootstrap, Fold, assign_folds
 from nncli.data.splitting.strata import Traits
-from nncli.errors import DataError, Place
+from nncli.errors import DataError, Location
 
 N = 60
 COLUMN = st.none() | st.lists(st.integers(0, 3), min_size=N, max_size=N).map(lambda c: np.array(c, np.int64))
@@ -86,7 +86,7 @@ def test_another_seed_gives_other_folds() -> None:
 )
 def test_too_few_for_so_many_folds_is_told(traits: Traits, found: str) -> None:
     with pytest.raises(DataError) as caught:
-        assign_folds(Traits(traits.n, traits.classes, traits.groups, traits.times, Place(source="t.csv")), 4, 0)
+        assign_folds(Traits(traits.n, traits.classes, traits.groups, traits.times, Location(source="t.csv")), 4, 0)
     assert str(caught.value).startswith(f"t.csv: {found}\n")
     assert ("is this the column to predict?" in str(caught.value)) == (traits.classes is not None)
 

@@ -66,7 +66,7 @@ def test_a_cell_that_is_no_time_is_named(cells: tuple[object, ...], row: int, od
     with pytest.raises(DataError) as caught:
         read_times(some, "t")
     assert odd in caught.value.message
-    assert str(caught.value.place) == f"t.csv, row {row}, column 't'"
+    assert str(caught.value.location) == f"t.csv, row {row}, column 't'"
 
 
 def test_text_that_is_no_date_is_none() -> None:
@@ -82,7 +82,7 @@ def test_rows_of_one_group_share_a_code(cells: tuple[object, ...]) -> None:
 def test_a_missing_group_is_named_and_lists_are_no_groups() -> None:
     with pytest.raises(DataError, match="the group is missing") as caught:
         read_groups(table("a", None), "t")
-    assert caught.value.place is not None
-    assert caught.value.place.row == 2
+    assert caught.value.location is not None
+    assert caught.value.location.row == 2
     with pytest.raises(DataError, match="no name of a group"):
         read_groups(table([1], [2]), "t")

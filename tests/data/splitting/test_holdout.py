@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nncli.data.splitting.holdout import hold_out, split_rows
 from nncli.data.splitting.strata import Traits
-from nncli.errors import DataError, Place
+from nncli.errors import DataError, Location
 
 FRACTIONS = st.floats(0.0, 1.0, exclude_max=True)
 CLASSES = st.lists(st.integers(0, 5), min_size=1, max_size=80).map(lambda c: np.array(c, np.int64))
@@ -117,7 +117,7 @@ def test_the_latest_rows_are_held_out(ranks: list[int], share: float) -> None:
 @pytest.mark.parametrize(
     ("traits", "found"),
     [
-        (Traits(2, place=Place(source="t")), "t: found 2 rows, too few to hold out a share of 0.2"),
+        (Traits(2, place=Location(source="t")), "t: found 2 rows, too few to hold out a share of 0.2"),
         (Traits(9, groups=np.zeros(9, np.int64)), "found 1 group, too few"),
         (Traits(9, times=np.zeros(9, np.int64)), "found 1 time, too few"),
         (Traits(9, np.arange(9), np.arange(9)), "found 9 groups, too few"),

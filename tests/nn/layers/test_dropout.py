@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.nn.layers.dropout import bind_draw
+from nncli.nn.layers.dropout import bind_mask
 
 
 def drawn(shape: tuple[int, ...], rate: float, times: int, seed: int = 0) -> tuple[npt.NDArray[np.bool_], float]:
     """(times, *shape), and the probability of being kept."""
     kept, masks = np.zeros(shape, bool), []
-    draw = bind_draw(np.random.default_rng(seed), kept)
+    draw = bind_mask(np.random.default_rng(seed), kept)
     for _ in range(times):
         share = draw(rate)
         masks.append(kept.copy())

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from nncli.nn.activations import ElementwiseActivation, Relu
 from nncli.nn.layers.base import LayerBase
-from nncli.nn.layers.parametric import Parametric, Scale
-from nncli.nn.parameters import Group
+from nncli.nn.layers.parametric import ParametricActivation, Scale
+from nncli.nn.parameters import ParamGroup
 from tests.nn.layers.test_sequential import bind
 from tests.unions import members, tag
 
@@ -27,7 +27,7 @@ elementwise = pytest.mark.parametrize(
 
 def test_scale_is_worked_by_hand() -> None:
     bound, parameters = bind(Scale(), [[1.0, 2.0], [3.0, 4.0]])
-    parameters.named["scale"][...] = [2.0, -1.0]
+    parameters.by_name["scale"][...] = [2.0, -1.0]
     bound.forward()
     np.testing.assert_array_equal(bound.Y, [[2.0, -2.0], [6.0, -4.0]])
     dX = bound.backward(np.array([[1.0, 10.0], [2.0, 20.0]]))
@@ -37,8 +37,8 @@ def test_scale_is_worked_by_hand() -> None:
 
 def test_parametric_is_worked_by_hand() -> None:
     # x + alpha (relu(x) - x): where x < 0 it is (1 - alpha) x
-    bound, parameters = bind(Parametric(activation=Relu()), [[-2.0, -2.0, 3.0], [-4.0, 5.0, 3.0]])
-    parameters.named["alpha"][...] = [0.25, 0.5, 0.75]
+    bound, parameters = bind(ParametricActivation(activation=Relu()), [[-2.0, -2.0, 3.0], [-4.0, 5.0, 3.0]])
+    parameters.by_name["alpha"][...] = [0.25, 0.5, 0.75]
     bound.forward()
     np.testing.assert_array_equal(bound.Y, [[-1.5, -1.0, 3.0], [-3.0, 5.0, 3.0]])
     dX = bound.backward(np.array([[1.0, 1.0, 1.0], [10.0, 10.0, 10.0]]))
@@ -46,10 +46,10 @@ def test_parametric_is_worked_by_hand() -> None:
     np.testing.assert_array_equal(dX, [[0.75, 0.5, 1.0], [7.5, 10.0, 10.0]])
 
 
-@pytest.mark.parametrize("layer", [Scale(), Parametric(activation=Relu())], ids=lambda layer: layer.type)
+@pytest.mark.parametrize("layer", [Scale(), ParametricActivation(activation=Relu())], ids=lambda layer: layer.type)
 def test_they_start_at_one_in_groups_of_their_own(layer: LayerBase) -> None:
-    (slot,) = layer.slots(3)
-    assert slot.group is {"scale": Group.SCALE, "parametric": Group.ALPHA}[layer.model_dump()["type"]]
+    (slot,) = layer.parameters(3)
+    assert slot.group is {"scale": ParamGroup.SCALE, "parametric": ParamGroup.ALPHA}[layer.model_dump()["type"]]
     assert slot.init.sample(np.random.default_rng(0), slot.shape).tolist() == [1.0, 1.0, 1.0]
 
 
@@ -59,7 +59,7 @@ def test_an_alpha_of_one_is_the_activation_and_of_zero_the_identity(activation: 
     X = np.random.default_rng(0).normal(0.0, 3.0, (40, 2)).astype(precision)
     bound = activation.bind(X.copy())
     bound.forward()
-    layer = Parametric(activation=activation)
+    layer = ParametricActivation(activation=activation)
     parameter = np.array([1.0, 0.0], precision)
     mine = layer.bind({"alpha": parameter}, {"alpha": np.empty(2, precision)}, X, training=None, needs_dX=True)
     mine.forward()

@@ -9,27 +9,31 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from nncli.nn.activations import Relu, Sigmoid, Tanh
-from nncli.nn.arrays import Bound
+from nncli.nn.arrays import BoundLayer
 from nncli.nn.initializers import Constant, Glorot, He, Orthogonal, Zeros
 from nncli.nn.layers.activation import ActivationLayer
-from nncli.nn.layers.base import LayerBase, Training
+from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
 from nncli.nn.layers.residual import Layer, Residual
-from nncli.nn.parameters import Group, Layout, Parameters
+from nncli.nn.parameters import Parameters, ParamGroup, ParamLayout
 
 
 def bind(
     layer: LayerBase, X: Any, *, seed: int = 0, training: bool = True, needs_dX: bool = True
-) -> tuple[Bound, Parameters]:
+) -> tuple[BoundLayer, Parameters]:
     """The layer alone, with fresh parameters, tied to a copy of X."""
     X = np.array(X, np.float64) if np.asarray(X).dtype != np.float32 else np.array(X)
-    layout = Layout(layer.slots(X.shape[1]))
-    parameters = layout.initialise(np.random.default_rng(seed), "float64")
+    layout = ParamLayout(layer.parameters(X.shape[1]))
+    parameters = layout.initialize(np.random.default_rng(seed), "float64")
     rng = np.random.default_rng(seed)
     bound = layer.bind(
-        parameters.named, parameters.gradients, X, training=Training(rng) if training else None, needs_dX=needs_dX
+        parameters.by_name,
+        parameters.gradients,
+        X,
+        training=TrainingContext(rng) if training else None,
+        needs_dX=needs_dX,
     )
     return bound, parameters
 
@@ -37,8 +41,8 @@ def bind(
 def test_dense_is_worked_by_hand() -> None:
     # X W + b = (1 2) (1 0; -1 3) + (0.5, -0.5) = (-0.5, 5.5), and for (0 1): (-0.5, 2.5)
     bound, parameters = bind(Dense(units=2), [[1.0, 2.0], [0.0, 1.0]])
-    parameters.named["weight"][...] = [[1.0, 0.0], [-1.0, 3.0]]
-    parameters.named["bias"][...] = [0.5, -0.5]
+    parameters.by_name["weight"][...] = [[1.0, 0.0], [-1.0, 3.0]]
+    parameters.by_name["bias"][...] = [0.5, -0.5]
     bound.forward()
     np.testing.assert_array_equal(bound.Y, [[-0.5, 5.5], [-0.5, 2.5]])
     dX = bound.backward(np.array([[1.0, 2.0], [3.0, 4.0]]))
@@ -50,7 +54,7 @@ def test_dense_is_worked_by_hand() -> None:
 
 def test_dense_with_an_activation_is_worked_by_hand() -> None:
     bound, parameters = bind(Dense(units=2, activation=Relu()), [[1.0, 2.0]])
-    parameters.named["weight"][...] = [[1.0, 0.0], [-1.0, 3.0]]
+    parameters.by_name["weight"][...] = [[1.0, 0.0], [-1.0, 3.0]]
     bound.forward()  # Z = (-1, 6)
     np.testing.assert_array_equal(bound.Y, [[0.0, 6.0]])
     dX = bound.backward(np.array([[10.0, 10.0]]))  # dZ = (0, 10)
@@ -61,18 +65,18 @@ def test_dense_with_an_activation_is_worked_by_hand() -> None:
 def test_dense_without_a_bias_has_none() -> None:
     bound, parameters = bind(Dense(units=2, bias=False), [[0.0, 0.0]])
     bound.forward()
-    assert set(parameters.named) == {"weight"}
+    assert set(parameters.by_name) == {"weight"}
     np.testing.assert_array_equal(bound.Y, 0.0)
 
 
 def test_dense_starts_as_asked_or_as_its_activation_advises() -> None:
     def init_of(layer: Dense) -> Any:
-        return layer.slots(3)[0].init
+        return layer.parameters(3)[0].init
 
     assert init_of(Dense(units=2)) == Glorot()
     assert init_of(Dense(units=2, activation=Relu())) == He()
     assert init_of(Dense(units=2, activation=Relu(), init=Orthogonal())) == Orthogonal()
-    assert Dense(units=2).slots(3)[1].init == Zeros()
+    assert Dense(units=2).parameters(3)[1].init == Zeros()
 
 
 def test_without_dX_the_gradients_of_the_parameters_are_the_same() -> None:
@@ -111,7 +115,7 @@ def test_dropout_that_is_off_is_the_identity_and_draws_nothing(rate: float, trai
     X = np.random.default_rng(0).normal(size=(4, 3))
     rng = np.random.default_rng(1)
     before = rng.bit_generator.state
-    bound = Dropout(rate=rate).bind({}, {}, X, training=Training(rng) if training else None, needs_dX=True)
+    bound = Dropout(rate=rate).bind({}, {}, X, training=TrainingContext(rng) if training else None, needs_dX=True)
     bound.forward()
     np.testing.assert_array_equal(bound.Y, X)
     np.testing.assert_array_equal(bound.backward(np.ones((4, 3))), 1.0)
@@ -121,7 +125,7 @@ def test_dropout_that_is_off_is_the_identity_and_draws_nothing(rate: float, trai
 @pytest.mark.parametrize(("t", "rate"), [(0.0, 0.4), (0.49, 0.4), (0.75, 0.2), (1.0, 0.0)])
 def test_a_scheduled_dropout_silences_what_its_schedule_leaves(t: float, rate: float) -> None:
     X, progress = np.ones((400, 100)), np.zeros(())
-    training = Training(np.random.default_rng(1), progress)
+    training = TrainingContext(np.random.default_rng(1), progress)
     bound = Dropout(rate=0.4, schedule="flat_cosine").bind({}, {}, X, training=training, needs_dX=True)
     bound.forward()
     progress.fill(t)  # as training goes on
@@ -155,7 +159,7 @@ def test_residual_is_worked_by_hand() -> None:
     bound, parameters = bind(
         Residual(layers=(Dense(units=2, bias=False, init=Constant(value=1.0)),)), [[1.0, 5.0], [2.0, 0.0]]
     )
-    parameters.named["layers.0.weight"][...] = 2.0 * np.eye(2)
+    parameters.by_name["layers.0.weight"][...] = 2.0 * np.eye(2)
     bound.forward()
     np.testing.assert_array_equal(bound.Y, [[3.0, 15.0], [6.0, 0.0]])
     np.testing.assert_array_equal(bound.backward(np.array([[1.0, 0.0], [0.0, 1.0]])), [[3.0, 0.0], [0.0, 3.0]])
@@ -194,8 +198,8 @@ def test_what_stands_in_a_residual_knows_whether_it_is_trained(inner: Any) -> No
 
 def test_a_residual_must_end_as_wide_as_it_began() -> None:
     with pytest.raises(ValueError, match="3 units come in, 2 go out"):
-        Residual(layers=(Dense(units=2),)).width(3)
-    assert Residual(layers=(Dense(units=2), Dense(units=3))).width(3) == 3
+        Residual(layers=(Dense(units=2),)).out_features(3)
+    assert Residual(layers=(Dense(units=2), Dense(units=3))).out_features(3) == 3
 
 
 def test_an_activation_layer_is_its_activation() -> None:
@@ -251,12 +255,12 @@ def test_what_is_no_layer_is_refused(wrong: Any) -> None:
 
 
 def test_weights_are_weights_biases_biases_and_scales_scales() -> None:
-    groups = {slot.name: slot.group for layer in (Dense(units=2), BatchNorm()) for slot in layer.slots(2)}
+    groups = {slot.name: slot.group for layer in (Dense(units=2), BatchNorm()) for slot in layer.parameters(2)}
     assert groups == {
-        "weight": Group.WEIGHT,
-        "bias": Group.BIAS,
-        "gamma": Group.SCALE,
-        "beta": Group.BIAS,
-        "running_mean": Group.STATISTIC,
-        "running_variance": Group.STATISTIC,
+        "weight": ParamGroup.WEIGHT,
+        "bias": ParamGroup.BIAS,
+        "gamma": ParamGroup.SCALE,
+        "beta": ParamGroup.BIAS,
+        "running_mean": ParamGroup.STATISTIC,
+        "running_variance": ParamGroup.STATISTIC,
     }

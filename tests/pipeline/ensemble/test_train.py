@@ -125,8 +125,8 @@ def test_what_does_not_go_with_members_is_refused_before_anything_is_made(
 ) -> None:
     with pytest.raises(ConfigError) as caught:
         train(config_of(tmp_path, *assignments), output=tmp_path / "run")
-    assert caught.value.place
-    assert caught.value.place.key == key
+    assert caught.value.location
+    assert caught.value.location.key == key
     assert "seeds" in str(caught.value)
     assert not (tmp_path / "run").exists()
 
@@ -278,7 +278,7 @@ def test_one_temperature_of_all_members_is_kept_where_it_helps(tmp_path: Path, b
     assert found["calibration"]["log_loss_before"] == pytest.approx(before["log_loss"])
     assert found["calibration"]["calibration_error_before"] == pytest.approx(before["calibration_error"])
     table = read_table(TABLE, missing=("", "NA"))
-    each = [read_model(member).predict(table).at_temperature(T).values for member in members(plain)]
+    each = [read_model(member).predict(table).with_temperature(T).values for member in members(plain)]
     np.testing.assert_allclose(Run.open(run).load_model().predict(table).values, np.mean(each, axis=0), rtol=2e-7)
 
 
@@ -287,5 +287,5 @@ def test_what_cannot_be_calibrated_is_refused(tmp_path: Path, assignment: str) -
     config = config_of(tmp_path, "bagging=seeds", "calibration=temperature", assignment)
     with pytest.raises(ConfigError) as caught:
         train(config, output=tmp_path / "run")
-    assert caught.value.place
-    assert caught.value.place.key == "calibration"
+    assert caught.value.location
+    assert caught.value.location.key == "calibration"

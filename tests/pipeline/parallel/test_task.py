@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from nncli.commands.train import train
-from nncli.errors import BusyError
+from nncli.errors import RunLockedError
 from nncli.pipeline.parallel.control_dir import Control
 from nncli.pipeline.parallel.task import Outcome, Task, advanced, carry_out, task_events
 from nncli.pipeline.train.events import Progress, Started
 from nncli.runs.run import Run
-from nncli.training.loop import EpochReport, RateHalved
+from nncli.training.loop import EpochReport, LearningRateHalved
 from tests.commands.ensembles import config_of
 from tests.runs.support import outcome, stop_at
 
@@ -71,7 +71,7 @@ def test_a_run_that_somebody_else_writes_is_waited_for(
     monkeypatch.setattr("nncli.pipeline.parallel.task.time.sleep", nap)
     with Run(tmp_path / "run").locked():
         monkeypatch.setattr("nncli.pipeline.parallel.task.SECONDS_FOR_ANOTHER", 0.2)
-        with pytest.raises(BusyError):
+        with pytest.raises(RunLockedError):
             carry_out(task, control)
     assert tries >= 1
     assert carry_out(task, control).status == "done"
@@ -87,5 +87,5 @@ def test_progress_is_that_of_the_best_epoch() -> None:
     progress = advanced(progress, report(3, is_best=True, metric=0.5))
     progress = advanced(progress, report(4, is_best=False, metric=0.25))
     assert (progress.epoch, progress.best_epoch, progress.value) == (4, 3, 0.5)
-    assert advanced(progress, RateHalved(9, 1, 0.5, "why")).epoch == 1
+    assert advanced(progress, LearningRateHalved(9, 1, 0.5, "why")).epoch == 1
     assert advanced(Progress(), report(4, is_best=True, metric=None)).value == 0.25

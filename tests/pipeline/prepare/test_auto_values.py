@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nncli.config.schema import Config
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import Residual
-from nncli.nn.losses import CrossEntropy, Mse
+from nncli.nn.losses import MSE, CrossEntropy
 from nncli.nn.numeric_embeddings import Periodic, PiecewiseLinear
 from nncli.optim.schedules import ConstantRate, CoslogRate
 from nncli.pipeline.prepare.auto_values import (
@@ -46,7 +46,7 @@ def test_what_is_said_is_left_alone() -> None:
     said = config(batch_size=7, epochs=3, learning_rate=0.5)
     assert batch_rows(said, 10**6) == 7
     assert epochs_of(said, 10**6) == 3
-    assert schedule_of(said, Mse()) == ConstantRate(initial=0.5)
+    assert schedule_of(said, MSE()) == ConstantRate(initial=0.5)
     assert batch_rows(config(batch_size="full"), 12_345) == 12_345
 
 
@@ -57,7 +57,7 @@ def test_a_training_is_bounded_on_every_table_that_a_few_epochs_do_not_exceed(ro
     assert epochs * rows <= MOST_ROWS or epochs == FEWEST_EPOCHS
 
 
-@pytest.mark.parametrize("loss", [Mse(), CrossEntropy()])
+@pytest.mark.parametrize("loss", [MSE(), CrossEntropy()])
 def test_an_open_peak_goes_with_what_is_learned(loss: Any) -> None:
     open_peak = config(learning_rate={"type": "coslog"})
     assert schedule_of(open_peak, loss) == CoslogRate(peak=PEAKS[loss.task])
@@ -78,7 +78,7 @@ def test_layers_grow_with_the_table_and_inside_of_residuals_too() -> None:
 
 def test_units_that_are_not_settled_have_no_width() -> None:
     with pytest.raises(ValueError, match="not settled"):
-        Dense(units="auto").width(3)
+        Dense(units="auto").out_features(3)
 
 
 def test_embeddings_are_as_wide_as_the_number_of_columns_allows() -> None:
@@ -87,4 +87,4 @@ def test_embeddings_are_as_wide_as_the_number_of_columns_allows() -> None:
     for said in (None, Periodic(), PiecewiseLinear(width=3)):
         assert settled_embedding(said, 5) == said
     with pytest.raises(ValueError, match="not settled"):
-        PiecewiseLinear(width="auto").units  # noqa: B018 - asked for its ValueError
+        PiecewiseLinear(width="auto").width  # noqa: B018 - asked for its ValueError

@@ -11,7 +11,7 @@ from nncli import predict, train
 from nncli.config.loading import load_config
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.encoders.target import NumberTarget
+from nncli.data.encoders.target import RegressionTarget
 from nncli.errors import ConfigError
 from nncli.pipeline.prepare.prepare import prepare
 
@@ -45,7 +45,7 @@ def test_every_choice_reaches_its_column(config: Path) -> None:
     assert isinstance(many, CategoricalColumn)
     assert many.embedding_width == 3
     assert (spec.network.features, spec.encoder.numeric) == (2, (0,))
-    assert isinstance(spec.target, NumberTarget)
+    assert isinstance(spec.target, RegressionTarget)
     assert spec.target.lowest is not None
 
 
@@ -64,7 +64,7 @@ def test_a_trained_model_goes_no_further_than_its_training_target(config: Path, 
     new = pl.DataFrame({"x": [-1e300, 0.0, 1e300], "two": ["a", "b", None], "many": ["w1", "new", None]})
     new.write_csv(tmp_path / "new.csv")
     found = predict(run, tmp_path / "new.csv")["prediction"]
-    assert isinstance(target, NumberTarget)
+    assert isinstance(target, RegressionTarget)
     assert target.lowest is not None
     assert target.highest is not None
     assert found.is_between(target.lowest[0], target.highest[0]).all()
@@ -85,7 +85,7 @@ def test_a_trained_model_goes_no_further_than_its_training_target(config: Path, 
 def test_what_cannot_be_chosen_is_refused_at_its_key(config: Path, assignment: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config(config, [assignment])
-    (mistake,) = caught.value.mistakes
+    (mistake,) = caught.value.issues
     assert mistake.place is not None
     assert mistake.place.key is not None
     assert mistake.place.key.startswith(assignment.split("=")[0].removesuffix(".surprise"))

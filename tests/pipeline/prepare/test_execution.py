@@ -21,7 +21,7 @@ from nncli.pipeline.train.events import Started
 from nncli.runs.manifest import MANIFEST
 from nncli.runs.run import Run
 from nncli.training.compiled import support as backend
-from nncli.training.compiled.support import Obstacle
+from nncli.training.compiled.support import BackendProblem
 from tests.cli.support import DATA, ROOT, Cli
 from tests.runs.support import checkpoints, outcome
 
@@ -115,7 +115,7 @@ def test_what_the_loops_do_not_know_is_a_mistake_of_the_key(tmp_path: Path, pays
         config.write_text(config.read_text().replace("layers: [4]\n", ""))
     with pytest.raises(ConfigError, match=f"the compiled loops do not know {what}") as caught:
         train(config, output=tmp_path / "run")
-    (mistake,) = caught.value.mistakes
+    (mistake,) = caught.value.issues
     assert mistake.place.key == "backend"
     assert "backend: auto" in (mistake.hint or "")
     assert not (tmp_path / "run").exists()
@@ -130,7 +130,7 @@ def test_numba_that_is_asked_for_and_missing_is_a_mistake_of_the_key(
     without_numba()
     with pytest.raises(ConfigError, match="Numba is not installed") as caught:
         train(config, output=tmp_path / "run")
-    (mistake,) = caught.value.mistakes
+    (mistake,) = caught.value.issues
     assert mistake.place.key == "backend"
     assert "pip install 'nncli-train[fast]'" in (mistake.hint or "")
     done = nncli("train", config, "-o", tmp_path / "run").check(3)
@@ -138,7 +138,7 @@ def test_numba_that_is_asked_for_and_missing_is_a_mistake_of_the_key(
     assert not (tmp_path / "run").exists()
 
 
-NOWHERE = Obstacle("Numba finds no folder for compiled code", "Set NUMBA_CACHE_DIR to one that can be written to")
+NOWHERE = BackendProblem("Numba finds no folder for compiled code", "Set NUMBA_CACHE_DIR to one that can be written to")
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_where_numba_does_not_work_auto_is_numpy_and_says_why(tmp_path: Path, pays: None, nowhere: None) -> None:
     (note,) = notes_of(train_events(config_of(tmp_path), output=tmp_path / "run"))
     assert NOWHERE.what in note
-    assert NOWHERE.mend in note
+    assert NOWHERE.hint in note
     assert recorded(tmp_path / "run")[0] == "numpy"
 
 
@@ -158,7 +158,7 @@ def test_where_numba_does_not_work_auto_is_numpy_and_says_why(tmp_path: Path, pa
 def test_where_numba_does_not_work_a_wish_for_it_is_a_mistake(tmp_path: Path, nowhere: None) -> None:
     with pytest.raises(ConfigError, match="no folder") as caught:
         train(config_of(tmp_path, f"{SHORT}backend: numba\n"), output=tmp_path / "run")
-    assert caught.value.mistakes[0].place.key == "backend"
+    assert caught.value.issues[0].place.key == "backend"
     assert "NUMBA_CACHE_DIR" in (caught.value.hint or "")
 
 
@@ -191,16 +191,16 @@ def test_the_first_training_says_on_stderr_that_it_compiles_and_the_next_does_no
 
     real = getattr(kernels, dispatcher)
     monkeypatch.setattr(kernels, dispatcher, Fresh())
-    assert not compiled.are_compiled(threads)
+    assert not compiled.is_cached(threads)
     done = nncli("train", config, "-o", tmp_path / "run").check()
     assert f"note: {COMPILING}" in done.err
     assert done.path.is_dir()
     monkeypatch.setattr(Fresh.stats, "cache_path", str(tmp_path), raising=False)
     kept = tmp_path / f"kernels.{dispatcher}-1.py311.1.nbc"
     kept.write_bytes(b"")
-    assert compiled.are_compiled(threads)
+    assert compiled.is_cached(threads)
     os.utime(kept, (0, 0))  # of loops that have changed since
-    assert not compiled.are_compiled(threads)
+    assert not compiled.is_cached(threads)
 
 
 # --- a resumed run

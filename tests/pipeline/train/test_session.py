@@ -19,8 +19,8 @@ from nncli.pipeline.train.events import Finished
 from nncli.pipeline.train.session import Pace
 from nncli.runs.loader import read_model
 from nncli.runs.run import Run
-from nncli.training.epoch import DivergedError, Wish
-from nncli.training.loop import EpochReport, RateHalved
+from nncli.training.epoch import DivergedError, LoopSignal
+from nncli.training.loop import EpochReport, LearningRateHalved
 from nncli.training.thread_policy import Threads
 from tests.cli.support import DATA
 from tests.runs.support import checkpoints, outcome, stop_at
@@ -54,15 +54,15 @@ def pace_of(every: str, stop: Callable[[], bool] = lambda: False) -> Pace:
 
 def test_steps_are_counted_from_the_beginning_of_the_training(clock: Clock) -> None:
     pace = pace_of("3 steps")
-    assert [step for step in range(1, 11) if pace.after_batch(step) is Wish.PAUSE] == [3, 6, 9]
+    assert [step for step in range(1, 11) if pace.after_batch(step) is LoopSignal.CHECKPOINT] == [3, 6, 9]
     assert [pace.after_epoch(epoch, 5 * epoch) for epoch in (1, 2, 3)] == [False, False, True]
     clock.now += 1e9
-    assert pace.after_batch(10) is Wish.GO_ON
+    assert pace.after_batch(10) is LoopSignal.CONTINUE
 
 
 def test_epochs_are_counted_from_the_beginning_of_the_training(clock: Clock) -> None:
     pace = pace_of("2 epochs")
-    assert {pace.after_batch(step) for step in range(1, 50)} == {Wish.GO_ON}
+    assert {pace.after_batch(step) for step in range(1, 50)} == {LoopSignal.CONTINUE}
     assert [epoch for epoch in range(1, 8) if pace.after_epoch(epoch, 10 * epoch)] == [2, 4, 6]
     assert all(pace_of("1 epoch").after_epoch(epoch, epoch) for epoch in (1, 2, 3))
 
@@ -72,20 +72,20 @@ def test_seconds_are_counted_from_the_last_time_it_was_saved(clock: Clock, every
     pace = pace_of(every)
     pace.saved = clock.now = 100.0
     clock.now = 159.9
-    assert pace.after_batch(1) is Wish.GO_ON
+    assert pace.after_batch(1) is LoopSignal.CONTINUE
     assert not pace.after_epoch(1, 1)
     clock.now = 160.0
-    assert pace.after_batch(2) is Wish.PAUSE
+    assert pace.after_batch(2) is LoopSignal.CHECKPOINT
     assert pace.after_epoch(1, 2)
     pace.saved = clock.now
-    assert pace.after_batch(3) is Wish.GO_ON
+    assert pace.after_batch(3) is LoopSignal.CONTINUE
     clock.now = 221.0
-    assert pace.after_batch(4) is Wish.PAUSE
+    assert pace.after_batch(4) is LoopSignal.CHECKPOINT
 
 
 @pytest.mark.parametrize("every", ["3 steps", "1 epoch", "60 s"])
 def test_a_wish_to_stop_comes_first(clock: Clock, every: str) -> None:
-    assert pace_of(every, lambda: True).after_batch(3) is Wish.STOP
+    assert pace_of(every, lambda: True).after_batch(3) is LoopSignal.STOP
 
 
 def config_of(tmp_path: Path, rest: str, layers: str = "[4]") -> Path:
@@ -131,11 +131,11 @@ def test_a_rate_that_diverges_is_halved_until_it_trains(tmp_path: Path) -> None:
     with pytest.raises(DivergedError):
         train(config, output=tmp_path / "stop", assignments=["on_divergence=stop"])
     events = list(train_events(config, output=tmp_path / "run"))
-    steps = [event for event in events if isinstance(event, RateHalved)]
+    steps = [event for event in events if isinstance(event, LearningRateHalved)]
     reports = [event for event in events if isinstance(event, EpochReport)]
     assert len(steps) >= 2
     assert [event.factor for event in steps] == [0.5 ** (n + 1) for n in range(len(steps))]
-    assert all("the loss became" in event.why or "a weight" in event.why for event in steps)
+    assert all("the loss became" in event.reason or "a weight" in event.reason for event in steps)
     assert reports[-1].epoch == 12
     assert reports[-1].loss < 2.0  # it has learned; it began at some 17
     assert reports[-1].learning_rate == 30 * steps[-1].factor
@@ -152,7 +152,7 @@ def test_the_history_tells_of_the_epochs_that_were_not_undone(tmp_path: Path) ->
         if isinstance(event, EpochReport):
             assert event.epoch == len(lasting) + 1
             lasting.append(event)
-        elif isinstance(event, RateHalved):
+        elif isinstance(event, LearningRateHalved):
             assert event.epoch <= len(lasting)
             assert event.step > 4 * event.epoch
             del lasting[event.epoch :]

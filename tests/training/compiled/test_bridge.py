@@ -22,18 +22,18 @@ from hypothesis import strategies as st
 
 from nncli.data.batches.batches import Batches
 from nncli.data.batches.dataset import Examples
-from nncli.nn.layers.base import Training
-from nncli.nn.losses import CrossEntropy, LossBase, Mse
+from nncli.nn.layers.base import TrainingContext
+from nncli.nn.losses import MSE, CrossEntropy, LossBase
 from nncli.nn.network import Network
 from nncli.optim.optimizers import Adam, AdamW, Sgd
 from nncli.optim.schedules import ConstantRate, CosineRate, ReduceOnPlateau
 from nncli.training import loop
-from nncli.training.arguments import Plan
-from nncli.training.compiled.support import hindrance
-from nncli.training.epoch import DivergedError, Wish
-from nncli.training.loop import EpochReport, Paused, RateHalved, fit
-from nncli.training.parallel import spans
-from nncli.training.state import Snapshot, State, Streams
+from nncli.training.arguments import TrainingArguments
+from nncli.training.compiled.support import unsupported_reason
+from nncli.training.epoch import DivergedError, LoopSignal
+from nncli.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
+from nncli.training.parallel import split_evenly
+from nncli.training.state import RandomStreams, Snapshot, TrainState
 from tests.cli.support import ROOT
 from tests.training.test_step import example_rows
 
@@ -68,7 +68,7 @@ NETWORKS = {
 }
 
 
-def plan_of(network: Network, loss: LossBase | None = None, **options: Any) -> Plan:
+def plan_of(network: Network, loss: LossBase | None = None, **options: Any) -> TrainingArguments:
     settings: dict[str, Any] = {
         "batch_size": 8,
         "epochs": 4,
@@ -76,27 +76,27 @@ def plan_of(network: Network, loss: LossBase | None = None, **options: Any) -> P
         "schedule": ConstantRate(initial=0.01),
         "backend": "numba",
     }
-    plan = Plan(network=network, loss=loss or Mse(), **settings | options)
-    assert hindrance(plan.network, plan.loss, plan.optimizer) is None
+    plan = TrainingArguments(network=network, loss=loss or MSE(), **settings | options)
+    assert unsupported_reason(plan.network, plan.loss, plan.optimizer) is None
     return plan
 
 
-def fresh(plan: Plan) -> State:
-    return State.fresh(plan.network, plan.optimizer, Streams.of(1), plan.parts)
+def fresh(plan: TrainingArguments) -> TrainState:
+    return TrainState.create(plan.network, plan.optimizer, RandomStreams.of(1), plan.n_shards)
 
 
-def trained(plan: Plan, examples: Examples, **options: Any) -> tuple[State, list[EpochReport]]:
+def trained(plan: TrainingArguments, examples: Examples, **options: Any) -> tuple[TrainState, list[EpochReport]]:
     state = fresh(plan)
     events = fit(plan, state, examples, **options)
     return state, [replace(event, seconds=0.0) for event in events if isinstance(event, EpochReport)]
 
 
-def bits(state: State) -> Any:
+def bits(state: TrainState) -> Any:
     snapshot = state.snapshot()
-    return snapshot.plain, {name: array.tobytes() for name, array in snapshot.arrays.items()}
+    return snapshot.metadata, {name: array.tobytes() for name, array in snapshot.arrays.items()}
 
 
-def assert_alike(plan: Plan, examples: Examples) -> None:
+def assert_alike(plan: TrainingArguments, examples: Examples) -> None:
     """The plan leads to the losses and weights that the same plan leads to with NumPy."""
     state, reports = trained(plan, examples)
     other, expected = trained(replace(plan, backend="numpy"), examples)
@@ -125,7 +125,7 @@ def test_a_network_learns_what_it_learns_with_numpy(network: Network, weighted: 
 @pytest.mark.parametrize(
     ("loss", "outputs"),
     [
-        (Mse(), 4),
+        (MSE(), 4),
         (CrossEntropy(), 1),
         (CrossEntropy(label_smoothing=0.1), 1),
         (CrossEntropy(), 3),
@@ -161,7 +161,7 @@ def test_a_loss_leads_where_it_leads_with_numpy(loss: LossBase, outputs: int, we
 )
 def test_an_option_does_what_it_does_with_numpy(options: dict[str, Any], parts: int) -> None:
     network = network_of(dense(8, "tanh"))
-    assert_alike(plan_of(network, parts=parts, **options), example_rows(network, Mse(), ROWS))
+    assert_alike(plan_of(network, parts=parts, **options), example_rows(network, MSE(), ROWS))
 
 
 @given(
@@ -179,19 +179,19 @@ def test_any_plain_network_learns_what_it_learns_with_numpy(
 ) -> None:
     layers = [dense(u, kind, bias=b) for u, kind, b in zip(widths, kinds, bias, strict=False)]
     network = network_of(*layers, features=features, outputs=outputs)
-    loss = CrossEntropy() if classes else Mse()
+    loss = CrossEntropy() if classes else MSE()
     plan = plan_of(network, loss, batch_size=batch, epochs=2, optimizer=Sgd(momentum=0.5))
     assert_alike(plan, example_rows(network, loss, 20))
 
 
 def test_one_compilation_does_for_every_training() -> None:
     for network in (NETWORKS["linear"], network_of(4, outputs=3)):
-        for loss in (Mse(), CrossEntropy()):
+        for loss in (MSE(), CrossEntropy()):
             for parts in (1, 2):
                 examples = example_rows(network, loss, ROWS, weighted=parts == 1)
                 trained(plan_of(network, loss, epochs=1, parts=parts, optimizer=Sgd()), examples)
                 trained(plan_of(network, loss, epochs=1, parts=parts, clip_norm=1.0, l1=1.0), examples)
-    assert len(kernels.stretch.signatures) == 1  # type: ignore[attr-defined]
+    assert len(kernels.train_batches.signatures) == 1  # type: ignore[attr-defined]
     assert len(kernels.gradient.signatures) == 1  # type: ignore[attr-defined]
 
 
@@ -212,10 +212,10 @@ def test_compiled_loops_that_cannot_be_read_are_removed_and_compiled_anew(tmp_pa
     for name in ("kernels.stretch-9.py311.nbi", "kernels.sgd-8.py311.1.nbc", "other.f-1.py311.nbi", "layers.pyc"):
         (tmp_path / name).write_bytes(b"")
     loop = Kept(tmp_path)
-    compiled._ready(loop, 1, 2)
+    compiled._warm_up(loop, 1, 2)
     assert loop.calls == 2
     assert sorted(file.name for file in tmp_path.iterdir()) == ["layers.pyc", "other.f-1.py311.nbi"]
-    compiled._ready(loop)
+    compiled._warm_up(loop)
     assert loop.calls == 3
 
 
@@ -248,14 +248,14 @@ def test_what_is_wrong_with_the_loops_themselves_is_raised(tmp_path: Path) -> No
     loop = Kept(tmp_path / "none")
     loop.__class__ = type("Wrong", (Kept,), {"__call__": lambda self: 1 / 0})
     with pytest.raises(ZeroDivisionError):
-        compiled._ready(loop)
+        compiled._warm_up(loop)
 
 
 # --- backward is the derivative of forward
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
-@pytest.mark.parametrize(("loss", "outputs"), [(Mse(), 2), (CrossEntropy(label_smoothing=0.1), 1), (CrossEntropy(), 4)])
+@pytest.mark.parametrize(("loss", "outputs"), [(MSE(), 2), (CrossEntropy(label_smoothing=0.1), 1), (CrossEntropy(), 4)])
 @pytest.mark.parametrize("layers", [[], SMOOTH, [dense(6, "relu"), dense(5, "leaky_relu", bias=False)]])
 def test_the_gradient_is_the_derivative_of_the_loss_in_float64(
     layers: list[Any], loss: LossBase, outputs: int, weighted: bool
@@ -263,15 +263,15 @@ def test_the_gradient_is_the_derivative_of_the_loss_in_float64(
     network, n = network_of(*layers, outputs=outputs), 11
     double = network_of(*layers, outputs=outputs, precision="float64")
     examples = example_rows(network, loss, n, weighted=weighted)
-    parameters = network.initialise(np.random.default_rng(3))
+    parameters = network.initialize(np.random.default_rng(3))
     batches = Batches(examples, n, np.random.default_rng(4))
     batches.shuffle()
-    told = compiled.tell(plan_of(network, loss), batches)
-    value = sum(compiled.bind_gradient(told, parameters, batches, span, n)(0) for span in spans(n, 1))
+    told = compiled.kernel_inputs(plan_of(network, loss), batches)
+    value = sum(compiled.bind_gradient(told, parameters, batches, span, n)(0) for span in split_evenly(n, 1))
 
     exact = double.layout.empty("float64")
     exact.theta[...] = parameters.theta
-    bound = double.bind(exact, n, training=Training(np.random.default_rng(0)))
+    bound = double.bind(exact, n, training=TrainingContext(np.random.default_rng(0)))
     bound.X[...] = examples.X[batches.order]
     w = None if examples.weights is None else examples.weights[batches.order].astype(float)
     y = examples.y[batches.order]
@@ -303,9 +303,9 @@ def test_stretches_of_any_length_give_the_same_bits(ahead: int, schedule: Any) -
     plan = replace(CUT, schedule=schedule, epochs=8)
     asked: list[int] = []
 
-    def after_batch(step: int) -> Wish:
+    def after_batch(step: int) -> LoopSignal:
         asked.append(step)
-        return Wish.GO_ON
+        return LoopSignal.CONTINUE
 
     state, reports = trained(plan, EXAMPLES, ahead=lambda step: ahead, after_batch=after_batch)
     one, expected = trained(plan, EXAMPLES)
@@ -317,7 +317,7 @@ def test_stretches_of_any_length_give_the_same_bits(ahead: int, schedule: Any) -
 
 @PARTS
 def test_the_same_seed_gives_the_same_bits(parts: int) -> None:
-    plan = replace(CUT, parts=parts)
+    plan = replace(CUT, n_shards=parts)
     assert bits(trained(plan, EXAMPLES)[0]) == bits(trained(plan, EXAMPLES)[0])
 
 
@@ -326,26 +326,26 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(parts: int, monkeypatch
     found = []
     for threads in (1, 2, 3):
         monkeypatch.setattr(loop, "cores", lambda threads=threads: threads)
-        found.append(bits(trained(replace(CUT, parts=parts), EXAMPLES)[0]))
+        found.append(bits(trained(replace(CUT, n_shards=parts), EXAMPLES)[0]))
     assert found[0] == found[1] == found[2]
 
 
-def resumed(plan: Plan, state: State) -> tuple[State, list[EpochReport]]:
+def resumed(plan: TrainingArguments, state: TrainState) -> tuple[TrainState, list[EpochReport]]:
     """From what a file would bring back."""
-    snapshot, other = state.snapshot().copied(), fresh(plan)
-    other.restore(Snapshot(snapshot.arrays, json.loads(json.dumps(snapshot.plain))))
-    events = fit(plan, other, EXAMPLES, ahead=lambda step: 4)
+    snapshot, other = state.snapshot().copy(), fresh(plan)
+    other.restore(Snapshot(snapshot.arrays, json.loads(json.dumps(snapshot.metadata))))
+    events = fit(plan, other, EXAMPLES, max_batches=lambda step: 4)
     return other, [replace(event, seconds=0.0) for event in events if isinstance(event, EpochReport)]
 
 
 @PARTS
 def test_stopped_at_any_step_and_resumed_it_ends_in_the_same_bits(parts: int) -> None:
-    plan = replace(CUT, parts=parts)
+    plan = replace(CUT, n_shards=parts)
     whole, expected = trained(plan, EXAMPLES)
     state, reports = fresh(plan), 0
-    for event in fit(plan, state, EXAMPLES, after_batch=lambda step: Wish.PAUSE):
+    for event in fit(plan, state, EXAMPLES, after_batch=lambda step: LoopSignal.CHECKPOINT):
         reports += isinstance(event, EpochReport)
-        assert isinstance(event, EpochReport | Paused)
+        assert isinstance(event, EpochReport | CheckpointDue)
         other, rest = resumed(plan, state)
         assert bits(other) == bits(whole)
         assert rest == expected[reports:]
@@ -356,11 +356,11 @@ def test_stopped_at_any_step_and_resumed_it_ends_in_the_same_bits(parts: int) ->
 def test_a_pause_is_met_at_its_very_step(interval: int) -> None:
     met: list[int] = []
 
-    def after_batch(step: int) -> Wish:
+    def after_batch(step: int) -> LoopSignal:
         if step % interval:
-            return Wish.GO_ON
+            return LoopSignal.CONTINUE
         met.append(step)
-        return Wish.PAUSE
+        return LoopSignal.CHECKPOINT
 
     trained(CUT, EXAMPLES, after_batch=after_batch, ahead=lambda step: interval - step % interval)
     assert met == list(range(interval, 25, interval))
@@ -369,12 +369,12 @@ def test_a_pause_is_met_at_its_very_step(interval: int) -> None:
 # --- what diverges
 
 
-def said(plan: Plan, examples: Examples, **options: Any) -> tuple[str, Any]:
+def said(plan: TrainingArguments, examples: Examples, **options: Any) -> tuple[str, Any]:
     """The message of a training that diverges, and the state that it leaves."""
     state = fresh(plan)
     with pytest.raises(DivergedError) as caught:
         list(fit(plan, state, examples, **options))
-    return str(caught.value), (state.step, state.position, state.epoch, state.watch.best_epoch)
+    return str(caught.value), (state.step, state.position, state.epoch, state.early_stopping.best_epoch)
 
 
 @PARTS
@@ -409,7 +409,7 @@ def test_a_gradient_that_is_not_finite_stops_at_its_step_with_the_words_of_numpy
         other = fresh(plan)
         other.restore(state.snapshot())
         with pytest.raises(DivergedError, match="the gradient is no longer a finite number at step") as caught:
-            list(fit(replace(plan, backend=backend), other, examples, ahead=lambda step: 10**9))
+            list(fit(replace(plan, backend=backend), other, examples, max_batches=lambda step: 10**9))
         words.append((str(caught.value), other.step))
     assert words[0] == words[1]
 
@@ -427,8 +427,8 @@ def test_a_training_that_goes_back_does_so_as_with_numpy() -> None:
     examples = example_rows(plan.network, plan.loss, ROWS)
     found = []
     for backend in ("numba", "numpy"):
-        events = fit(replace(plan, backend=backend), fresh(plan), examples, ahead=lambda step: 10**9)
-        found.append([(e.epoch, e.factor, e.why) for e in events if isinstance(e, RateHalved)])
+        events = fit(replace(plan, backend=backend), fresh(plan), examples, max_batches=lambda step: 10**9)
+        found.append([(e.epoch, e.factor, e.reason) for e in events if isinstance(e, LearningRateHalved)])
     assert found[0] == found[1] != []
 
 
@@ -441,11 +441,11 @@ def test_a_wish_to_stop_is_asked_for_every_tenth_of_a_second() -> None:
     examples = example_rows(network, plan.loss, 40_000)
     seen: list[float] = []
 
-    def after_batch(step: int) -> Wish:
+    def after_batch(step: int) -> LoopSignal:
         seen.append(time.thread_time())  # this thread's own work, whoever else is at work
-        return Wish.STOP if seen[-1] - seen[0] > 0.5 else Wish.GO_ON
+        return LoopSignal.STOP if seen[-1] - seen[0] > 0.5 else LoopSignal.CONTINUE
 
-    list(fit(plan, fresh(plan), examples, after_batch=after_batch, ahead=lambda step: 10**9))
+    list(fit(plan, fresh(plan), examples, after_batch=after_batch, max_batches=lambda step: 10**9))
     assert len(seen) > 5
     assert float(np.median(np.diff(seen))) < 0.1
     assert float(np.max(np.diff(seen)[3:])) < 0.25

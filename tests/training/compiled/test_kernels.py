@@ -16,9 +16,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nncli.nn.activations import Identity, LeakyRelu, Relu, Sigmoid, Tanh
-from nncli.nn.losses import CrossEntropy, Mse
+from nncli.nn.losses import MSE, CrossEntropy
 from nncli.nn.network import Network
-from nncli.nn.parameters import Group
+from nncli.nn.parameters import ParamGroup
 from nncli.optim.optimizers import Adam, AdamW, OptimizerBase, Sgd
 from nncli.training import step
 
@@ -26,7 +26,7 @@ pytest.importorskip("numba")
 pytest.importorskip("scipy")
 
 from nncli.training.compiled import kernels
-from nncli.training.compiled.bridge import KINDS, bind_optimizer
+from nncli.training.compiled.bridge import ACTIVATION_IDS, bind_optimizer
 
 Vector = npt.NDArray[np.float32]
 ACTIVATIONS = [Identity(), Relu(), LeakyRelu(), LeakyRelu(slope=0.3), LeakyRelu(slope=0.0), Sigmoid(), Tanh()]
@@ -87,7 +87,7 @@ def test_exp_saturates_where_float32_ends(x: float, bound: float) -> None:
 
 def activated(f: Any, Z: Vector, b: Vector = NONE) -> Vector:
     found = Z.copy()
-    kernels.activate(found, b, KINDS[type(f)], getattr(f, "slope", 0.0))
+    kernels.activate(found, b, ACTIVATION_IDS[type(f)], getattr(f, "slope", 0.0))
     return found
 
 
@@ -124,7 +124,7 @@ def test_an_activation_is_that_of_numpy_there_and_back(f: Any, values: list[floa
         Y = bound.Y.copy()
         for dY in (array(values[::-1], 1, -1), np.full_like(Z, np.nan), np.full_like(Z, np.inf)):
             expected, dZ = bound.backward(dY.copy()), dY.copy()
-            kernels.derive(dZ, Y, KINDS[type(f)], getattr(f, "slope", 0.0))
+            kernels.activation_grad(dZ, Y, ACTIVATION_IDS[type(f)], getattr(f, "slope", 0.0))
             close(dZ, expected)
 
 
@@ -140,8 +140,8 @@ def test_a_bias_is_added_first(f: Any) -> None:
 PARTS = pytest.mark.parametrize("part", [False, True], ids=["whole", "part"])
 WEIGHTED = pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
 LOSSES = [
-    pytest.param(Mse(), 1, id="mse-1"),
-    pytest.param(Mse(), 3, id="mse-3"),
+    pytest.param(MSE(), 1, id="mse-1"),
+    pytest.param(MSE(), 3, id="mse-3"),
     *(
         pytest.param(CrossEntropy(label_smoothing=s), k, id=f"{name}-{s}")
         for name, k in (("logistic", 1), ("softmax-2", 2), ("softmax-9", 9))
@@ -153,8 +153,8 @@ LOSSES = [
 def both(loss: Any, Z: Vector, y: npt.NDArray[Any], w: Vector, batch: int) -> tuple[float, Vector, float, Vector]:
     """The value and the gradient that the kernel finds, and those of NumPy."""
     k, dZ, w = Z.shape[1], np.full_like(Z, 7.0), w.astype(np.float32)
-    if isinstance(loss, Mse):
-        value = kernels.squares(Z, y, w, dZ, batch)
+    if isinstance(loss, MSE):
+        value = kernels.mse(Z, y, w, dZ, batch)
     else:
         T = loss.targets(k, np.dtype(np.float32))
         value = (kernels.logistic if k == 1 else kernels.softmax)(Z, y, T, w, dZ, batch)
@@ -164,7 +164,7 @@ def both(loss: Any, Z: Vector, y: npt.NDArray[Any], w: Vector, batch: int) -> tu
 
 
 def targets_of(loss: Any, rows: int, k: int, rng: np.random.Generator) -> npt.NDArray[Any]:
-    if isinstance(loss, Mse):
+    if isinstance(loss, MSE):
         return rng.normal(size=(rows, k)).astype(np.float32)
     return rng.integers(0, max(2, k), rows)
 
@@ -182,7 +182,7 @@ def test_a_loss_and_its_gradient_are_those_of_numpy(
     batch = 100 if part else rows
     value, dZ, expected, expected_dZ = both(loss, Z, targets_of(loss, rows, k, rng), w, batch)
     assert value == pytest.approx(expected, rel=1e-5, abs=1e-6)
-    if isinstance(loss, Mse):
+    if isinstance(loss, MSE):
         close(dZ, expected_dZ)
     else:  # p - t: to a few units of a p near 1
         np.testing.assert_allclose(dZ, expected_dZ, rtol=1e-6, atol=2e-6 / batch)
@@ -204,7 +204,7 @@ def test_rows_that_are_learned_well_have_slopes_that_are_never_subnormal(k: int,
 @pytest.mark.parametrize(("loss", "k"), LOSSES)
 def test_a_loss_of_any_numbers_is_that_of_numpy(loss: Any, k: int, values: list[float], codes: int) -> None:
     Z = array((values * k)[: 6 * k], 6, k)
-    y = array(values[::-1] * k, 6, k) if isinstance(loss, Mse) else (np.arange(6) + codes) % max(2, k)
+    y = array(values[::-1] * k, 6, k) if isinstance(loss, MSE) else (np.arange(6) + codes) % max(2, k)
     value, dZ, expected, expected_dZ = both(loss, Z, y, NONE, 6)
     assert value == pytest.approx(expected, rel=1e-5, abs=1e-6)
     np.testing.assert_allclose(dZ, expected_dZ, rtol=1e-6, atol=1e-6)
@@ -234,14 +234,14 @@ def test_a_weight_or_a_target_that_is_not_finite_reaches_the_loss(loss: Any, k: 
     Z, w = rng.normal(size=(7, k)).astype(np.float32), np.ones(7, np.float32)
     w[3] = np.nan
     assert math.isnan(both(loss, Z, targets_of(loss, 7, k, rng), w, 7)[0])
-    if isinstance(loss, Mse):
+    if isinstance(loss, MSE):
         y = targets_of(loss, 7, k, rng)
         y[3, k - 1] = np.nan
         assert math.isnan(both(loss, Z, y, NONE, 7)[0])
 
 
 def test_squares_that_overflow_are_infinite() -> None:
-    value, _, expected, _ = both(Mse(), array([1e30, 0.0], 2, 1), array([0.0, 0.0], 2, 1), NONE, 2)
+    value, _, expected, _ = both(MSE(), array([1e30, 0.0], 2, 1), array([0.0, 0.0], 2, 1), NONE, 2)
     assert value == expected == math.inf
 
 
@@ -250,15 +250,15 @@ def test_squares_that_overflow_are_infinite() -> None:
 
 @pytest.mark.parametrize(("l1", "l2"), [(0.1, 0.0), (0.0, 0.2), (0.1, 0.2)])
 def test_the_penalty_is_that_of_numpy(l1: float, l2: float) -> None:
-    parameters = Network.model_validate({"features": 9, "layers": [8], "outputs": 2}).initialise(
+    parameters = Network.model_validate({"features": 9, "layers": [8], "outputs": 2}).initialize(
         np.random.default_rng(0)
     )
     parameters.theta[:3] = [0.0, -0.0, 1e-40]
     parameters.grad[...] = np.random.default_rng(1).normal(size=parameters.grad.size)
     found, size = parameters.grad.copy(), np.abs(parameters.grad) + np.abs(parameters.theta)
-    decayed = parameters.layout.decayed
+    decayed = parameters.layout.n_decayed
     kernels.penalise(parameters.theta[:decayed], found[:decayed], l1, l2)
-    step.Penalty(parameters, l1=l1, l2=l2).add_gradient()
+    step.L1L2Penalty(parameters, l1=l1, l2=l2).add_gradient()
     close(found, parameters.grad, scale=size)
 
 
@@ -271,7 +271,7 @@ def test_clipping_is_that_of_numpy_also_where_the_squares_overflow(values: list[
     found, expected = array(values), array(values)
     with np.errstate(all="ignore"):
         kernels.clip(found, largest)
-        step.clip(expected, largest)
+        step.clip_by_global_norm(expected, largest)
     norm = float(np.linalg.norm(array(values).astype(np.float64)))
     np.testing.assert_allclose(found, expected, rtol=3e-6, atol=1e-44)  # NumPy sums the squares in float32
     if norm <= largest:
@@ -309,8 +309,8 @@ OPTIMIZERS: list[OptimizerBase] = [
 
 def moved(optimizer: OptimizerBase, bind: Any, theta: Vector, grads: list[Vector], decayed: int) -> list[Vector]:
     """theta after each step, and the moments at the end."""
-    theta, grad, moments, after = theta.copy(), np.empty_like(theta), optimizer.initial_moments(theta), []
-    groups = {Group.WEIGHT: slice(0, decayed), Group.BIAS: slice(decayed, theta.size)}
+    theta, grad, moments, after = theta.copy(), np.empty_like(theta), optimizer.init_state(theta), []
+    groups = {ParamGroup.WEIGHT: slice(0, decayed), ParamGroup.BIAS: slice(decayed, theta.size)}
     go = bind(theta, grad, moments, groups=groups, progress=np.zeros(()))
     for t, g in enumerate(grads, start=1):
         grad[...] = g

@@ -11,11 +11,17 @@ import pytest
 from nncli.nn.activations import ElementwiseActivation
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.residual import Layer
-from nncli.nn.losses import CrossEntropy, Loss, LossBase, Mse
+from nncli.nn.losses import MSE, CrossEntropy, Loss, LossBase
 from nncli.nn.network import Network
 from nncli.optim.optimizers import Adam, AdamW, Optimizer, OptimizerBase
 from nncli.training.compiled import support as backend
-from nncli.training.compiled.support import COSTS, LONG, hindrance, load, pays
+from nncli.training.compiled.support import (
+    LONG_STEP_MULTIPLICATIONS,
+    STARTUP_SECONDS,
+    is_worthwhile,
+    load,
+    unsupported_reason,
+)
 from tests.cli.support import ROOT
 from tests.unions import members, tag
 
@@ -29,7 +35,7 @@ def network_of(*layers: Any, **options: Any) -> Network:
 
 
 def found(network: Network, loss: LossBase | None = None, optimizer: OptimizerBase | None = None) -> str | None:
-    return hindrance(network, loss or Mse(), optimizer or Adam())
+    return unsupported_reason(network, loss or MSE(), optimizer or Adam())
 
 
 @pytest.mark.parametrize("cls", members(ElementwiseActivation), ids=tag)
@@ -47,8 +53,8 @@ def test_a_layer_is_known_or_named(cls: Any) -> None:
 
 
 def test_the_parametrisation_ntk_is_named() -> None:
-    assert found(network_of(Dense(units=4, parametrisation="ntk"))) == "the parametrisation ntk"
-    assert found(network_of(Dense(units=4, parametrisation="standard"))) is None
+    assert found(network_of(Dense(units=4, parametrization="ntk"))) == "the parametrisation ntk"
+    assert found(network_of(Dense(units=4, parametrization="standard"))) is None
 
 
 @pytest.mark.parametrize("cls", members(Loss), ids=tag)
@@ -93,17 +99,17 @@ def test_what_a_network_has_beside_its_layers_is_named(options: dict[str, Any], 
 
 def test_it_pays_from_as_many_steps_as_outweigh_the_start() -> None:
     network = network_of(64)
-    assert not pays(network, 32, 1)
-    assert pays(network, 32, 10**6)
-    assert pays(network, 32, int(COSTS / backend.SAVED_A_STEP))
-    assert pays(network_of(512), 4096, 3 * 10**4) > pays(network_of(4), 4, 3 * 10**4)
+    assert not is_worthwhile(network, 32, 1)
+    assert is_worthwhile(network, 32, 10**6)
+    assert is_worthwhile(network, 32, int(STARTUP_SECONDS / backend.SAVED_A_STEP))
+    assert is_worthwhile(network_of(512), 4096, 3 * 10**4) > is_worthwhile(network_of(4), 4, 3 * 10**4)
 
 
 def test_it_does_not_pay_where_a_step_would_be_deaf_to_signals_for_long() -> None:
     network = network_of(512)
-    longest = (LONG - 1) // network.layout.decayed
-    assert pays(network, longest, 10**6)
-    assert not pays(network, longest + 1, 10**6)
+    longest = (LONG_STEP_MULTIPLICATIONS - 1) // network.layout.n_decayed
+    assert is_worthwhile(network, longest, 10**6)
+    assert not is_worthwhile(network, longest + 1, 10**6)
 
 
 # --- what keeps Numba from working
@@ -116,7 +122,7 @@ def test_where_a_package_is_missing_it_is_named_with_its_mend(monkeypatch: pytes
     obstacle = load("numba")
     assert obstacle is not None
     assert obstacle.what == "Numba is not installed"
-    assert "nncli-train[fast]" in obstacle.mend
+    assert "nncli-train[fast]" in obstacle.hint
 
 
 def loaded(before: str) -> str:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from nncli.data.io.csv.decoding import Readable
 from nncli.data.io.streams import UTF8_HINT, without_mark
-from nncli.errors import DataError, Place
+from nncli.errors import DataError, Location
 
 Positions: TypeAlias = npt.NDArray[np.int64]
 
@@ -122,7 +122,7 @@ def refuse_endless(block: Block, source: str) -> None:
     """Raise the DataError for a record that does not end within LONGEST_RECORD bytes."""
     raise DataError(
         f"the record that begins here is longer than {LONGEST_RECORD >> 20} MiB",
-        place=Place(source=source, line=block.line),
+        place=Location(source=source, line=block.line),
         hint="Most likely a quoted cell is never closed, or the file is not a text table."
         if block.quotes.size
         else "Most likely the file has no line ends, or is not a text table.",
@@ -136,6 +136,6 @@ def refuse_encoding(block: Block, source: str) -> None:
     except UnicodeDecodeError as error:
         raise DataError(
             f"the byte 0x{block.data[error.start]:02x} is not UTF-8 text",
-            place=Place(source=source, line=block.line_at(error.start)),
+            place=Location(source=source, line=block.line_at(error.start)),
             hint=BINARY_HINT if BINARY & {*block.data[:PIECE]} else UTF8_HINT,
         ) from error

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import IO, Protocol
 
 from nncli.data.dialect import AUTO
-from nncli.errors import DataError, Place
+from nncli.errors import DataError, Location
 
 SAMPLE_BYTES = 1 << 20
 """So much of a file is looked at to find out how it is written."""
@@ -82,7 +82,7 @@ class Text:
         if mark and not says(mark, encoding):
             raise DataError(
                 f"the text is {called.upper()}, not {encoding}: it begins with the mark of {called.upper()}",
-                place=Place(source=self._source, line=1),
+                place=Location(source=self._source, line=1),
                 hint="Leave out `data.encoding`, and the mark will tell.",
             )
         self._use(codec if mark else encoding)
@@ -114,7 +114,7 @@ class Text:
         if b"\n" in text:
             raise DataError(
                 "lines end in a carriage return at first, and in a line feed later",
-                place=Place(source=self._source),
+                place=Location(source=self._source),
                 hint="Save the file with line ends of Unix (\\n) or Windows (\\r\\n).",
             )
         return text.replace(b"\r", b"\n")
@@ -149,7 +149,7 @@ class Text:
             self._line += before.decode(error.encoding).count("\n")
         return DataError(
             f"the bytes 0x{error.object[error.start : error.end].hex()[:8]} are not {self.encoding} text",
-            place=Place(source=self._source, line=self._line),
+            place=Location(source=self._source, line=self._line),
             hint="Say what the text is written in, such as `data.encoding: latin-1`, or save it as UTF-8.",
         )
 

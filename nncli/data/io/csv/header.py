@@ -14,8 +14,8 @@ from nncli.data.io.csv.numeric_columns import Direct
 from nncli.data.io.csv.sniffer import SEPARATORS, spelled
 from nncli.data.io.csv.strict import check_text
 from nncli.data.table import without_words
-from nncli.errors import DataError, Place
-from nncli.text import listed, quoted
+from nncli.errors import DataError, Location
+from nncli.text import join_quoted, quote
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,9 @@ def header_of(block: Block, source: str, separator: str, returns: bool) -> tuple
     try:
         names = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
     except csv.Error as error:
-        raise DataError(f"the header cannot be read: {error}", place=Place(source=source, line=block.line)) from error
+        raise DataError(
+            f"the header cannot be read: {error}", place=Location(source=source, line=block.line)
+        ) from error
     layout = Layout(source, separator, tuple(names), returns=returns)
     check_header(layout, text, block.line)
     if returns:
@@ -68,13 +70,13 @@ def header_of(block: Block, source: str, separator: str, returns: bool) -> tuple
 
 def check_header(layout: Layout, text: str, line: int) -> None:
     """Refuse names that are missing or repeated, and a header that some other character separates."""
-    place = Place(source=layout.source, line=line)
+    place = Location(source=layout.source, line=line)
     names = layout.names
     if len(names) == 1 and '"' not in text:
         for other, called in SEPARATORS.items():
             if other in text and other != layout.separator:
                 raise DataError(
-                    f"the header has one name only, {quoted(names[0])}; the cells seem to be separated by {called}",
+                    f"the header has one name only, {quote(names[0])}; the cells seem to be separated by {called}",
                     place=place,
                     hint=f"Say `data.separator: {spelled(other)}`. If this really is one name, put it in quotes.",
                 )
@@ -89,4 +91,6 @@ def check_header(layout: Layout, text: str, line: int) -> None:
         )
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
-        raise DataError(f"the header repeats {listed(repeated)}", place=place, hint="Give every column its own name.")
+        raise DataError(
+            f"the header repeats {join_quoted(repeated)}", place=place, hint="Give every column its own name."
+        )

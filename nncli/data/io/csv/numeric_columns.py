@@ -22,7 +22,7 @@ import polars
 from nncli.data.columns.ambiguity import EXACT
 from nncli.data.io.csv.blocks import NEWLINE, NOWHERE, PIECE, QUOTE, Block, Positions, count_of, outside
 from nncli.data.io.streams import REFUSALS, UTF8_MARK
-from nncli.errors import refuse_shortage
+from nncli.errors import reraise_out_of_memory
 
 SKIPPED = (b"\n", b"\r", UTF8_MARK)
 """What Polars skips at the beginning of a text that has no header."""
@@ -73,7 +73,7 @@ class Direct:
                 text, separator=self._separator, schema=self._schema, has_header=False, null_values=words or None
             )
         except REFUSALS as error:
-            refuse_shortage(error)
+            reraise_out_of_memory(error)
             return None
         return cells if is_rectangular(block, cells, self._separator) and self._holds(cells, block) else None
 

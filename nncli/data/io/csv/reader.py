@@ -39,7 +39,7 @@ from nncli.data.io.csv.strict import Flags, check_text
 from nncli.data.io.prefetch import worked_ahead
 from nncli.data.io.streams import REFUSALS
 from nncli.data.table import Table
-from nncli.errors import DataError, Place, refuse_shortage
+from nncli.errors import DataError, Location, reraise_out_of_memory
 
 
 class Tried(NamedTuple):
@@ -126,7 +126,7 @@ def read_delimited(
             notes = ()
         row += cells.height
     if layout is None:
-        raise DataError("the file is empty", place=Place(source=source))
+        raise DataError("the file is empty", place=Location(source=source))
     if skipped := str(blanks):
         notes = (*notes, f"{source}: skipped {skipped}")
     if row == 1 or skipped:
@@ -183,7 +183,7 @@ def parse(block: Block, layout: Layout, row: int, blanks: Blanks) -> polars.Data
     try:
         cells = polars.read_csv(io.BytesIO(text), separator=layout.separator, infer_schema=False)
     except REFUSALS as error:
-        refuse_shortage(error)
+        reraise_out_of_memory(error)
         refuse_encoding(block, layout.source)
         return parse(without_blank_lines(block, layout, row, blanks, reason=error), layout, row, blanks)
     if is_rectangular(block, cells, layout.separator):
@@ -213,7 +213,7 @@ def without_blank_lines(
         raise DataError(
             f"the row has {counts[first]:,} {'cell' if counts[first] == 1 else 'cells'}, "
             f"the header has {len(layout.names):,}",
-            place=Place(
+            place=Location(
                 source=layout.source,
                 line=block.line_at(int(starts[first])),
                 row=row + first - int(np.count_nonzero(blank[:first])),
@@ -221,7 +221,7 @@ def without_blank_lines(
             hint="Write a cell that holds a separator in quotes, and every empty cell too (a,,c).",
         )
     if reason or len(layout.names) == 1 or not blank.any():
-        place = Place(source=layout.source, line=block.line, row=row)
+        place = Location(source=layout.source, line=block.line, row=row)
         raise DataError("the rows from here on cannot be read as a table", place=place) from reason
     blanks.meet(blank)
     keep = np.ones(text.size, np.bool_)

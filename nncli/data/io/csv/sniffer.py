@@ -16,8 +16,8 @@ import numpy as np
 from nncli.data.dialect import AUTO, BAR, COMMA, SEMICOLON, TAB, CsvDialect
 from nncli.data.io.csv.blocks import NEWLINE, QUOTE, end_of_records, outside, positions
 from nncli.data.io.csv.decoding import UTF8, Text
-from nncli.errors import DataError, Place
-from nncli.text import listed, quoted
+from nncli.errors import DataError, Location
+from nncli.text import join_quoted, quote
 
 SEPARATORS = {COMMA: "commas", SEMICOLON: "semicolons", TAB: "tabs", BAR: "bars"}
 RECORDS = 1000
@@ -69,7 +69,7 @@ def detect(
     if wanted.encoding == AUTO and text.encoding not in (AUTO, UTF8):
         said.append(f"encoding {text.encoding}")
     if wanted.separator == AUTO and separator != (usual or COMMA):
-        said.append("tabs as separators" if separator == TAB else f"separator {quoted(separator)}")
+        said.append("tabs as separators" if separator == TAB else f"separator {quote(separator)}")
     if wanted.mark == AUTO and found.decimal == "," and (separator != COMMA or b'"' in sample):
         said.append("decimal comma")
     if text.old_mac:
@@ -84,7 +84,7 @@ def refuse_json(sample: bytes, source: str) -> None:
         way = "Make them of the list, as `jq -c '.[]'` does, and name" if found[1] else "If it is that, name"
         raise DataError(
             "the file holds JSON, not CSV",
-            place=Place(source=source, line=1),
+            place=Location(source=source, line=1),
             hint=f"JSON is read as JSON lines, one object a line. {way} the file .jsonl.",
         )
 
@@ -117,7 +117,7 @@ def separator_of(sample: bytes, source: str, usual: str | None, known: str | Non
         called = [SEPARATORS[mark] for mark in agreeing]
         raise DataError(
             f"the cells could be separated by {called[0]} or by {called[1]}",
-            place=Place(source=source, line=1 + sample.count(b"\n", 0, int(starts[0]))),
+            place=Location(source=source, line=1 + sample.count(b"\n", 0, int(starts[0]))),
             hint=f"Say which: {' or '.join(f'`data.separator: {spelled(mark)}`' for mark in agreeing)}.",
         )
     liked = [mark for mark in (TAB if usual == TAB else None, known, usual, TAB if usual is None else None) if mark]
@@ -160,8 +160,8 @@ def decimal_of(sample: bytes, source: str, separator: str, thousands: str, known
         return known
     if clear:
         raise DataError(
-            f"{listed(clear.values())} cannot both be numbers: a comma and a point seem to be the decimal mark",
-            place=Place(source=source),
+            f"{join_quoted(clear.values())} cannot both be numbers: a comma and a point seem to be the decimal mark",
+            place=Location(source=source),
             hint='Say which is: `data.decimal: ","` or `data.decimal: "."`.',
         )
     # Tables with semicolons come from where the comma is the decimal mark, and the point may group thousands.
@@ -169,8 +169,8 @@ def decimal_of(sample: bytes, source: str, separator: str, thousands: str, known
     if doubtful:
         mark, cell = next(iter(doubtful.items()))
         raise DataError(
-            f"{quoted(cell)} can be read in two ways",
-            place=Place(source=source),
+            f"{quote(cell)} can be read in two ways",
+            place=Location(source=source),
             hint=f'With `data.decimal: "{mark}"` it is {cell.replace(mark, ".")}; '
             f'with `data.thousands: "{mark}"` it is {cell.replace(mark, "")}.',
         )

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.data.io.csv.blocks import QUOTE, RETURN, Block, Positions, outside, positions
-from nncli.errors import DataError, Place
+from nncli.errors import DataError, Location
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
@@ -19,13 +19,13 @@ def check_text(block: Block, source: str, separator: str) -> None:
     if b"\0" in data:
         line = block.line_at(data.index(b"\0"))
         hint = "Most likely it is UTF-16 text or not a text table at all. Save it as UTF-8."
-        raise DataError("there is a NUL byte in the text", place=Place(source=source, line=line), hint=hint)
+        raise DataError("there is a NUL byte in the text", place=Location(source=source, line=line), hint=hint)
     returns = positions(data, RETURN)
     lone = outside(returns[~follows(block, returns, b"\n")], block.quotes) if returns.size else returns
     if lone.size:
         raise DataError(
             "there is a carriage return that does not end a line",
-            place=Place(source=source, line=block.line_at(int(lone[0]))),
+            place=Location(source=source, line=block.line_at(int(lone[0]))),
             hint="Save the file with line ends of Unix (\\n) or Windows (\\r\\n).",
         )
     if not block.quotes.size:
@@ -45,7 +45,7 @@ def check_text(block: Block, source: str, separator: str) -> None:
 def misplaced(block: Block, source: str, position: int, message: str) -> None:
     raise DataError(
         message,
-        place=Place(source=source, line=block.line_at(position)),
+        place=Location(source=source, line=block.line_at(position)),
         hint='A cell with a quote in it is written in quotes, and the quote inside doubled: "5"" pipe".',
     )
 

@@ -43,8 +43,8 @@ def test_a_record_without_end_is_refused(monkeypatch: pytest.MonkeyPatch, text: 
     monkeypatch.setattr(module, "LONGEST_RECORD", 64)
     with pytest.raises(DataError, match="longer than") as caught:
         list(blocks(io.BytesIO(b"a\n" + text), "x", size=8))
-    assert caught.value.place is not None
-    assert caught.value.place.line == 2
+    assert caught.value.location is not None
+    assert caught.value.location.line == 2
     assert hint in str(caught.value.hint)
 
 

@@ -100,7 +100,7 @@ def outcome(tables: Iterable[Table]) -> tuple[list[bytes], list[object], str]:
                 bits += [b"nan" if np.isnan(number) else number.tobytes() for number in numbers]
             texts += read_text(table, "t").to_list()
     except DataError as error:
-        return [], [], f"{error.place} {error.message} {error.hint}"
+        return [], [], f"{error.location} {error.message} {error.hint}"
     return bits, texts, "read"
 
 

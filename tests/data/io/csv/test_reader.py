@@ -13,7 +13,7 @@ from nncli.data.dialect import CsvDialect
 from nncli.data.io.csv import decoding
 from nncli.data.io.csv.reader import read_delimited
 from nncli.data.table import Table
-from nncli.errors import DataError, Place
+from nncli.errors import DataError, Location
 
 Rows = list[tuple[str, ...]]
 
@@ -120,12 +120,12 @@ def test_a_row_with_too_few_or_too_many_cells_is_refused(
     text: bytes, row: int, line: int, counts: str, size: int
 ) -> None:
     error = refused(text, size=size)
-    assert error.place == Place(source="x.csv", line=line, row=row)
+    assert error.location == Location(source="x.csv", line=line, row=row)
     assert counts in error.message
 
 
 def test_one_short_row_is_not_made_up_for_by_a_quoted_separator() -> None:
-    assert refused(b'a,b\n"1,2",\n3\n').place == Place(source="x.csv", line=3, row=2)
+    assert refused(b'a,b\n"1,2",\n3\n').location == Location(source="x.csv", line=3, row=2)
 
 
 @pytest.mark.parametrize("size", [1, 4, 1000])
@@ -173,8 +173,8 @@ def test_a_header_alone_is_a_table_of_no_rows(text: bytes) -> None:
 def test_text_with_more_than_one_meaning_is_refused(text: bytes, message: str, line: int, size: int) -> None:
     error = refused(text, size=size)
     assert message in error.message
-    assert error.place is not None
-    assert error.place.line == line
+    assert error.location is not None
+    assert error.location.line == line
     assert error.hint
 
 

@@ -55,8 +55,8 @@ def test_two_separators_that_fit_are_refused_with_both(data: str) -> None:
     with pytest.raises(DataError, match="could be separated by") as caught:
         found("\n" + data)
     assert '`data.separator: ";"`' in str(caught.value.hint)
-    assert caught.value.place is not None
-    assert caught.value.place.line == 2
+    assert caught.value.location is not None
+    assert caught.value.location.line == 2
     assert found(data, separator=";")[0] == ";"
 
 
