@@ -39,7 +39,7 @@ class Learner:
 
 
 def set_up_nncli(size: Size, X: Rows, y: Rows, threads: int, **settings: Any) -> Learner:
-    from nncli.data.batches.dataset import Examples
+    from nncli.data.batches.dataset import Dataset
     from nncli.nn.activations import Relu
     from nncli.nn.layers.dense import Dense
     from nncli.nn.losses import MSE, CrossEntropy
@@ -71,7 +71,7 @@ def set_up_nncli(size: Size, X: Rows, y: Rows, threads: int, **settings: Any) ->
     )
     load(plan.backend)
     state = TrainState.create(network, plan.optimizer, RandomStreams.of(0), parts)
-    reports = fit(plan, state, Examples(X, np.empty((len(X), 0), np.int64), y), max_batches=lambda step: sys.maxsize)
+    reports = fit(plan, state, Dataset(X, np.empty((len(X), 0), np.int64), y), max_batches=lambda step: sys.maxsize)
 
     def train(epochs: int) -> None:
         with limit_blas_threads(1):

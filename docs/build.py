@@ -21,7 +21,7 @@ from nncli.config import schema
 from nncli.config.json_schema import json_schema
 from nncli.config.schema_file import SCHEMA
 from nncli.config.yaml.writer import dump
-from nncli.data.encoders.categorical import Categories
+from nncli.data.encoders.categorical import CategoricalOptions
 from nncli.nn.activations import Activation
 from nncli.nn.initializers import Initializer
 from nncli.nn.layers.residual import Layer
@@ -136,7 +136,7 @@ def configuration() -> str:
     parts += section("The whole", schema.Config, "")
     parts += section("data", schema.DataSection, "data.")
     parts += section("encoding", schema.EncodingSection, "encoding.")
-    parts += section("encoding.categories", Categories, "encoding.categories.")
+    parts += section("encoding.categories", CategoricalOptions, "encoding.categories.")
     parts.append(
         "\n## validation\n\nA fraction of the rows, 0 for none, or one of these, which are told apart by their keys.\n"
     )

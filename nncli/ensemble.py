@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from nncli.data.dialect import PLAIN, CsvDialect
-from nncli.data.encoders.anomalies import Strangers
+from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.target import ClassificationTarget, Target
 from nncli.data.table import Table
 from nncli.model import FORMAT, Model, ModelSpec, Predictions, Version
@@ -102,13 +102,13 @@ class Ensemble:
         return self.mean(total, len(said), reduce(and_, (one.anomalies for one in said)))
 
     def mean(
-        self, total: npt.NDArray[np.float64], counts: npt.NDArray[np.int64] | int, strangers: Strangers | None = None
+        self, total: npt.NDArray[np.float64], counts: npt.NDArray[np.int64] | int, strangers: Anomalies | None = None
     ) -> Predictions:
         """The mean of `counts` predictions, (rows, 1) or of all rows, from their sum (rows, outputs)."""
         values, precision = total / counts, self.members[0].spec.network.precision
         if isinstance(self.spec.target, ClassificationTarget):
             values = values.astype(precision).astype(np.float64)  # as those of a model; see nncli.model.decode
-        return Predictions(self.spec.target, values, precision, strangers or Strangers())
+        return Predictions(self.spec.target, values, precision, strangers or Anomalies())
 
 
 AnyModel: TypeAlias = Model | Ensemble

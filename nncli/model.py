@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.data.batches.dataset import Examples
+from nncli.data.batches.dataset import Dataset
 from nncli.data.dialect import PLAIN, CsvDialect
-from nncli.data.encoders.anomalies import Strangers
+from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.encoder import Codes, Encoder, Matrix
 from nncli.data.encoders.target import RegressionTarget, Target
 from nncli.data.table import Table
@@ -71,7 +71,7 @@ class Predictions:
     target: Target
     values: npt.NDArray[np.float64]
     precision: Precision = "float64"
-    anomalies: Strangers = field(default_factory=Strangers)
+    anomalies: Anomalies = field(default_factory=Anomalies)
 
     def with_temperature(self, T: float) -> Predictions:
         """The same probabilities, less sure for a T above 1, surer for one below; rounded to the precision again."""
@@ -148,7 +148,7 @@ class Model:
         rest.result()
         return Z
 
-    def predict_examples(self, examples: Examples, threads: int = 1) -> Predictions:
+    def predict_examples(self, examples: Dataset, threads: int = 1) -> Predictions:
         """Predict rows that are encoded already, on one thread or, where it pays and `threads` allows it, on two."""
         run = self._inference.run if threads == 1 else self._run
         return self.decode(run(examples.X, examples.codes))

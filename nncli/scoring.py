@@ -43,7 +43,7 @@ def score(predictions: Predictions, y: Truth, weights: npt.NDArray[np.float64] |
         )
 
 
-def baseline(target: Target, training: Truth, weights: npt.NDArray[np.float64] | None, rows: int) -> Predictions:
+def baseline_scores(target: Target, training: Truth, weights: npt.NDArray[np.float64] | None, rows: int) -> Predictions:
     """The trivial guess for `rows` rows: each class's share, or the mean, of the training rows."""
     if isinstance(target, ClassificationTarget):
         counts = np.bincount(training, weights, minlength=len(target.labels)).astype(np.float64)
@@ -83,7 +83,7 @@ def headlines(scores: Scores) -> list[tuple[str, float | None]]:
     return [(f"{name}_{one.target}", value) for one in scores for name, value in one.scalars()]
 
 
-def as_json(scores: Scores) -> dict[str, Any]:
+def to_json(scores: Scores) -> dict[str, Any]:
     """The metrics as a JSON object; for several targets, an object for each by its name.
 
     JSON has no word for infinity, to which errors beyond measure may sum up: it becomes null.
@@ -109,8 +109,8 @@ class ScoreCard:
     baseline: Scores
 
 
-def card_json(card: ScoreCard | None) -> dict[str, object] | None:
+def scores_json(card: ScoreCard | None) -> dict[str, object] | None:
     """Scores as metrics.json has them."""
     if card is None:
         return None
-    return {"rows": card.rows, "metrics": as_json(card.model), "baseline": as_json(card.baseline)}
+    return {"rows": card.rows, "metrics": to_json(card.model), "baseline": to_json(card.baseline)}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nncli.data.encoders.anomalies import Strange, Strangers
+from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
 from nncli.data.io.formats import read_table
 from nncli.data.table import Table
@@ -74,7 +74,7 @@ def test_a_column_is_read_as_numbers_unless_some_member_takes_it_for_text(model:
 
 
 def test_strange_is_what_is_strange_to_all() -> None:
-    one = Strangers({"x": Strange(outside=3, lowest=-5.0, highest=9.0), "c": Strange(unseen=2)})
-    other = Strangers({"x": Strange(outside=1, highest=9.0), "d": Strange(missing=1)})
-    assert one & other == Strangers({"x": Strange(outside=1, highest=9.0)})
-    assert (one & Strangers()).note is None
+    one = Anomalies({"x": ColumnAnomalies(out_of_range=3, lowest=-5.0, highest=9.0), "c": ColumnAnomalies(unseen=2)})
+    other = Anomalies({"x": ColumnAnomalies(out_of_range=1, highest=9.0), "d": ColumnAnomalies(missing=1)})
+    assert one & other == Anomalies({"x": ColumnAnomalies(out_of_range=1, highest=9.0)})
+    assert (one & Anomalies()).note is None

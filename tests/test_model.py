@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from nncli.data.batches.dataset import Examples
+from nncli.data.batches.dataset import Dataset
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
 from nncli.data.io.formats import read_table
 from nncli.data.table import Table
@@ -55,7 +55,7 @@ def test_encoded_rows_get_the_same_bits_on_two_threads(
     model: Model, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     X, codes, _ = model.spec.encoder.encode(table.take(np.arange(1200) % 344), "float32")
-    examples = Examples(X, codes, np.zeros(1200))
+    examples = Dataset(X, codes, np.zeros(1200))
     one = model.predict_examples(examples).values
     monkeypatch.setattr("nncli.model.WORTH_A_SECOND_THREAD", 0)
     assert model.predict_examples(examples, threads=2).values.tobytes() == one.tobytes()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nncli.config.errors.messages import validate
-from nncli.config.presets.apply import expanded
+from nncli.config.presets.apply import with_preset
 from nncli.config.schema import Config, DataSection
 from nncli.config.yaml.document import Document
 from nncli.data.columns.kinds import Kind, infer_kind, read_numbers
@@ -19,8 +19,8 @@ from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, UsageError
 from nncli.nn.losses import Task
-from nncli.pipeline.prepare.build import are_codes, choose_loss
-from nncli.pipeline.prepare.load import read, with_target
+from nncli.pipeline.prepare.build import are_class_ids, infer_loss
+from nncli.pipeline.prepare.load import drop_missing_targets, load_table
 from nncli.pipeline.prepare.notes import note_units
 from nncli.text import join_quoted, quote
 
@@ -30,7 +30,7 @@ HEADER = 1 << 16
 
 
 @dataclass(frozen=True)
-class Look:
+class TableSummary:
     """A table, seen from its targets. `columns` are all others that may be trained on.
 
     `data` is the section of the configuration so far: as it was asked for, with the `words` that were found to stand
@@ -54,22 +54,22 @@ class Look:
     @property
     def kept(self) -> tuple[ColumnProfile, ...]:
         """What is advised to be trained on, and what was asked for by name."""
-        ignored = {name for name, kind in self.data.columns.items() if kind is Kind.IGNORE}
+        ignored = {name for name, kind in self.data.columns.items() if kind is Kind.EMPTY}
         return tuple(
             replace(column, kind=self.data.columns.get(column.name, column.kind))
             for column in self.columns
-            if column.name not in ignored and (column.keep or self._is_asked_for(column))
+            if column.name not in ignored and (column.recommended or self._is_asked_for(column))
         )
 
     @property
     def dropped(self) -> tuple[ColumnProfile, ...]:
         """What is advised to be left out."""
-        return tuple(column for column in self.columns if not (column.keep or self._is_asked_for(column)))
+        return tuple(column for column in self.columns if not (column.recommended or self._is_asked_for(column)))
 
     @property
-    def doubtful(self) -> tuple[ColumnProfile, ...]:
+    def ambiguous(self) -> tuple[ColumnProfile, ...]:
         """What is kept and would be refused unless its kind is said."""
-        return tuple(column for column in self.kept if column.trouble is not None and self._is_open(column))
+        return tuple(column for column in self.kept if column.error is not None and self._is_open(column))
 
     def _is_open(self, column: ColumnProfile) -> bool:
         return column.name not in self.data.columns
@@ -78,7 +78,9 @@ class Look:
         return not self._is_open(column) or column.name in (self.data.features or ())
 
 
-def look(path: Path, targets: Sequence[str], assignments: Sequence[str] = (), scratch: Path | None = None) -> Look:
+def summarize_table(
+    path: Path, targets: Sequence[str], assignments: Sequence[str] = (), scratch: Path | None = None
+) -> TableSummary:
     """Read the table at `path`, as often as it takes to know how it spells missing values and numbers: once or twice.
 
     `assignments` are those of a training, such as `data.separator=;`; `scratch` is the folder of temporary files.
@@ -97,13 +99,13 @@ def look(path: Path, targets: Sequence[str], assignments: Sequence[str] = (), sc
     if not targets:
         raise _no_target(path)
     section: dict[str, object] = {"path": str(path), "target": list(targets)}
-    config = validate(Config, expanded(Document({"data": section}, {}, "nncli init", ()), assignments))
+    config = validate(Config, with_preset(Document({"data": section}, {}, "nncli init", ()), assignments))
     words, asked = list[str](), config.data.thousands
     while True:
         with Scratch(scratch) as open_scratch:
             found = _look(config, open_scratch)
         columns, data = (*found.targets, *found.columns), config.data
-        more = sorted({word for column in columns for word in column.words} - {*data.missing})
+        more = sorted({word for column in columns for word in column.na_spellings} - {*data.missing})
         mark = next((column.thousands for column in columns if column.thousands), None)
         if not more and mark is None:
             return _with_a_way(replace(found, words=tuple(words), grouped=data.thousands != asked))
@@ -112,20 +114,20 @@ def look(path: Path, targets: Sequence[str], assignments: Sequence[str] = (), sc
         config = config.model_copy(update={"data": data.model_copy(update=update)})
 
 
-def _look(config: Config, scratch: Scratch) -> Look:
+def _look(config: Config, scratch: Scratch) -> TableSummary:
     data, notes = config.data, list[str]()
-    table = read(config, data.path, notes, scratch)
-    never = {*data.target, *data.drop, *data.apart}
-    names = data.features or [name for name in table.outline.names if name not in never]
+    table = load_table(config, data.path, notes, scratch)
+    never = {*data.target, *data.drop, *data.row_columns}
+    names = data.features or [name for name in table.header.names if name not in never]
     targets = profile(table, data.target)
-    if any(target.words or target.thousands for target in targets):  # to be read once more
-        return Look(data, "numbers", False, targets, (), 0, len(table), 0, ())
-    rows = with_target(table, data.target, notes)
-    seen = rows.only(data.target)
-    loss, _ = choose_loss(config, seen, [])
+    if any(target.na_spellings or target.thousands for target in targets):  # to be read once more
+        return TableSummary(data, "numbers", False, targets, (), 0, len(table), 0, ())
+    rows = drop_missing_targets(table, data.target, notes)
+    seen = rows.columns(data.target)
+    loss, _ = infer_loss(config, seen, [])
     columns = profile(rows, names)
-    note_units(((column.name, column.unit) for column in (*columns, *targets) if column.keep), notes)
-    return Look(
+    note_units(((column.name, column.unit) for column in (*columns, *targets) if column.recommended), notes)
+    return TableSummary(
         data=data,
         task=loss.task,
         codes=config.loss is None and loss.task == "classes" and _are_numbered(seen, data.target[0]),
@@ -133,24 +135,24 @@ def _look(config: Config, scratch: Scratch) -> Look:
         columns=columns,
         rows=len(rows),
         table_rows=len(table),
-        width=len(table.outline.names),
+        width=len(table.header.names),
         notes=tuple(notes),
     )
 
 
 def _are_numbered(table: Table, name: str) -> bool:
-    return infer_kind(table, name) is Kind.NUMERIC and are_codes(read_numbers(table, name))
+    return infer_kind(table, name) is Kind.NUMERIC and are_class_ids(read_numbers(table, name))
 
 
-def _with_a_way(found: Look) -> Look:
+def _with_a_way(found: TableSummary) -> TableSummary:
     """What was found, if there is a column to predict from: where all else fails, numbers that count the rows."""
     if found.kept:
         return found
     columns = tuple(
-        replace(column, label=Label.NUMERIC, keep=True, reason="") if _counts(column) else column
+        replace(column, label=Label.NUMERIC, recommended=True, reason="") if _counts(column) else column
         for column in found.columns
     )
-    if any(column.keep for column in columns):
+    if any(column.recommended for column in columns):
         return replace(found, columns=columns)
     reasons = [f"{quote(column.name)}: {column.reason}" for column in found.dropped[:4]]
     raise DataError(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from nncli.autoconfig.table_summary import Look
+from nncli.autoconfig.table_summary import TableSummary
 from nncli.config.presets.apply import TABULAR, TEXTBOOK
-from nncli.config.yaml.writer import dump, scalar
+from nncli.config.yaml.writer import dump, dump_scalar
 from nncli.data.columns.kinds import Kind
-from nncli.data.columns.units import BRACKETS
+from nncli.data.columns.units import PARENTHESES
 from nncli.data.profile import COMMONEST, ColumnProfile, Label
 from nncli.spec import non_defaults
 from nncli.text import escape_unprintable, join_quoted
@@ -32,8 +32,8 @@ PLAIN_SETTINGS: tuple[Setting, ...] = (
 """What the preset textbook is, in words that can be edited."""
 
 
-def draft(
-    look: Look,
+def draft_config(
+    look: TableSummary,
     *,
     path: str,
     name: str,
@@ -68,7 +68,7 @@ def draft(
     return "\n".join(lines) + "\n"
 
 
-def _found(look: Look) -> list[str]:
+def _found(look: TableSummary) -> list[str]:
     """What the table is, and what is learned."""
     rows = f"{_count(look.table_rows, 'row')}, {_count(look.width, 'column')}"
     if look.rows < look.table_rows:
@@ -80,17 +80,17 @@ def _found(look: Look) -> list[str]:
     return [_comment(line) for line in lines]
 
 
-def _aim(look: Look, target: ColumnProfile) -> str:
+def _aim(look: TableSummary, target: ColumnProfile) -> str:
     """What is learned of a target, and why."""
     if look.task == "numbers":
         return f"a number: {_range(target)}"
-    classes = [f"{_word(value)} ({_count(count, 'row')})" for value, count in target.commonest]
+    classes = [f"{_word(value)} ({_count(count, 'row')})" for value, count in target.top_values]
     if target.distinct > len(classes):
         classes.append(f"… {target.distinct - len(classes):,} more")
     return f"one of {target.distinct:,} classes: {', '.join(classes)}"
 
 
-def _data(look: Look, path: str) -> list[str]:
+def _data(look: TableSummary, path: str) -> list[str]:
     """The section `data`."""
     target: object = look.data.target[0] if len(look.data.target) == 1 else list(look.data.target)
     lines = ["data:", *_settings([("path", path, ""), ("target", target, "")], "  ")]
@@ -107,13 +107,13 @@ def _data(look: Look, path: str) -> list[str]:
     if look.data.drop or look.dropped:
         lines.append("  drop:  # columns left out")
         left_out = [(name, "") for name in look.data.drop] + [
-            (column.name, doubt(column) if column.trouble else column.reason) for column in look.dropped
+            (column.name, doubt(column) if column.error else column.reason) for column in look.dropped
         ]
-        lines += _beside([(f"    - {scalar(name)}", reason) for name, reason in left_out])
-    if look.data.columns or look.doubtful:
+        lines += _beside([(f"    - {dump_scalar(name)}", reason) for name, reason in left_out])
+    if look.data.columns or look.ambiguous:
         lines.append("  columns:  # what is to be taken for another kind than it seems, or is in doubt")
         lines += [line for name, kind in look.data.columns.items() for line in _indented(dump({name: kind.value}), 4)]
-        for column in look.doubtful:
+        for column in look.ambiguous:
             lines.append(_comment(doubt(column), "    "))
             lines += _indented(dump({column.name: column.kind.value}), 4)
     return [*lines, *_kinds(look)]
@@ -121,14 +121,14 @@ def _data(look: Look, path: str) -> list[str]:
 
 def doubt(column: ColumnProfile) -> str:
     """What training would say of a column, without the ways out that have been taken."""
-    error = column.trouble
+    error = column.error
     if error is None:
         return ""
     hint = (error.hint or "").partition("Mend the cell")[0].strip()
     return f"{error.message}. {hint}" if hint else error.message
 
 
-def _kinds(look: Look) -> list[str]:
+def _kinds(look: TableSummary) -> list[str]:
     """A comment with a line for each column that is predicted from."""
     kept = look.kept
     told = look.data.columns
@@ -142,9 +142,9 @@ def _kinds(look: Look) -> list[str]:
         text.append(f"  … and {len(kept) - MOST_LINES:,} more")
     other = next((column for column in kept if column.name not in told), None)
     if other is not None:
-        kind = Kind.CATEGORICAL if other.kind is Kind.NUMERIC else Kind.IGNORE
-        example = f"{scalar(other.name)}: {kind}"
-        begun = told or look.doubtful
+        kind = Kind.CATEGORICAL if other.kind is Kind.NUMERIC else Kind.EMPTY
+        example = f"{dump_scalar(other.name)}: {kind}"
+        begun = told or look.ambiguous
         where = f"under `columns` write   {example}" if begun else f"write   columns: {{{example}}}"
         text.append(f"To take one for another kind, {where}")
     return [_comment(line, "  ") for line in ("Predicted from:", *text)]
@@ -162,7 +162,7 @@ def _details(column: ColumnProfile) -> str:
 def _values(column: ColumnProfile) -> str:
     if column.kind is Kind.NUMERIC and column.distinct > COMMONEST:
         return _range(column)
-    values = [value for value, _ in column.commonest]
+    values = [value for value, _ in column.top_values]
     if column.label is Label.BOOLEAN:
         return ", ".join(map(_word, values))
     if column.kind not in (Kind.NUMERIC, Kind.CATEGORICAL):
@@ -175,7 +175,9 @@ def _values(column: ColumnProfile) -> str:
     return f"{_count(column.distinct, 'value')}: {', '.join(map(_word, values))}{more}" if values else ""
 
 
-def _training(look: Look, name: str, preset: str | None, quality: str | None, extra: Mapping[str, object]) -> list[str]:
+def _training(
+    look: TableSummary, name: str, preset: str | None, quality: str | None, extra: Mapping[str, object]
+) -> list[str]:
     """The keys of the training that a person is most likely to change: those that are on, and some that are off."""
     usual: list[Setting] = [
         ("seed", 0, "of all that is random: another one gives another network"),
@@ -227,13 +229,15 @@ def _settings(settings: Iterable[Setting], indent: str = "") -> list[str]:
 def _flow(value: object) -> str | None:
     """A value on one line, None for one that is too deep for that."""
     if isinstance(value, list):
-        return None if any(isinstance(item, list | dict) for item in value) else f"[{', '.join(map(scalar, value))}]"
+        return (
+            None if any(isinstance(item, list | dict) for item in value) else f"[{', '.join(map(dump_scalar, value))}]"
+        )
     if isinstance(value, dict):
         inner = [_flow(item) for item in value.values()]
         if None in inner:
             return None
-        return "{" + ", ".join(f"{scalar(key)}: {item}" for key, item in zip(value, inner, strict=True)) + "}"
-    return scalar(value)
+        return "{" + ", ".join(f"{dump_scalar(key)}: {item}" for key, item in zip(value, inner, strict=True)) + "}"
+    return dump_scalar(value)
 
 
 def _beside(lines: Iterable[tuple[str, str]]) -> list[str]:
@@ -265,7 +269,7 @@ def _range(column: ColumnProfile) -> str:
     """`17 to 90, median 37`."""
     if column.lowest is None or column.highest is None or column.median is None:
         return ""
-    without = "" if column.unit in (None, BRACKETS) else f", without the {column.unit}"
+    without = "" if column.unit in (None, PARENTHESES) else f", without the {column.unit}"
     if column.lowest == column.highest:
         return f"always {_number(column.lowest)}{without}"
     return f"{_number(column.lowest)} to {_number(column.highest)}, median {_number(column.median)}{without}"

@@ -11,7 +11,7 @@ import polars as pl
 
 from nncli.checks.findings import Finding, Level
 from nncli.data.columns.kinds import DATES, Kind, read_numbers, read_text, unit_of
-from nncli.data.store.column_store import StoredTable
+from nncli.data.store.column_store import ColumnStore
 from nncli.errors import Location
 from nncli.text import yaml_quote
 
@@ -20,15 +20,15 @@ MOST_NAMED = 8
 
 
 @dataclass(frozen=True)
-class Sides:
+class SplitTable:
     """A table whose rows have a target, and the positions of those trained on and held out.
 
     Rows held out stand in the table `other`, which is the same one unless they have a file of their own.
     """
 
-    table: StoredTable
+    table: ColumnStore
     training: Positions
-    other: StoredTable
+    other: ColumnStore
     held: Positions
 
     def row(self, position: int) -> int:
@@ -46,10 +46,10 @@ class Sides:
     @property
     def place(self) -> Location:
         """Where the rows come from."""
-        return Location(source=self.table.outline.source)
+        return Location(source=self.table.header.source)
 
 
-def _number(table: StoredTable, position: int) -> int:
+def _number(table: ColumnStore, position: int) -> int:
     return position + 1 if table.numbers is None else int(table.numbers[position])
 
 
@@ -66,7 +66,7 @@ class Column:
     held: pl.Series
 
     @classmethod
-    def read(cls, sides: Sides, name: str, kind: Kind) -> Column:
+    def read(cls, sides: SplitTable, name: str, kind: Kind) -> Column:
         """The column called `name`, read as `kind`.
 
         Raises:
@@ -82,8 +82,8 @@ class Column:
         return self.kind is Kind.NUMERIC
 
 
-def _cells(table: StoredTable, name: str, kind: Kind) -> pl.Series:
-    part = table.only([name])
+def _cells(table: ColumnStore, name: str, kind: Kind) -> pl.Series:
+    part = table.columns([name])
     if kind is Kind.NUMERIC:
         return pl.Series(name, read_numbers(part, name, unit_of(part, name))).fill_nan(None)
     cells = part.column(name)

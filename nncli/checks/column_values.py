@@ -51,7 +51,7 @@ def _shares(profiles: Sequence[ColumnProfile]) -> str:
     return ", ".join([*shown, *more])
 
 
-def carrying_nothing(profiles: Sequence[ColumnProfile], place: Location) -> list[Finding]:
+def uninformative(profiles: Sequence[ColumnProfile], place: Location) -> list[Finding]:
     """Columns without a value, with one value, with a value of its own in every row, or in nearly every row."""
     empty = [p.name for p in profiles if p.label is Label.EMPTY]
     constant = [p.name for p in profiles if p.label is Label.CONSTANT]
@@ -115,7 +115,7 @@ def group_like(profile: ColumnProfile, apart: Sequence[str], place: Location) ->
     return about("note", "group-like-column", place, [profile.name], message, mend)
 
 
-class Twins:
+class IdenticalColumns:
     """Finds columns that are equal in every row, a column at a time: only digests are kept."""
 
     def __init__(self) -> None:

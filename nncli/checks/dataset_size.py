@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nncli.checks.column import Sides, have
+from nncli.checks.column import SplitTable, have
 from nncli.checks.findings import Finding
 from nncli.config.schema import Config
 from nncli.errors import Location
@@ -11,14 +11,14 @@ FEW = 30
 """Rows held out below which a score is a matter of chance: of a share of a half it says ±9 % at best."""
 
 
-def sizes(config: Config, sides: Sides) -> list[Finding]:
+def sizes(config: Config, sides: SplitTable) -> list[Finding]:
     """A batch larger than the training rows; few rows held out, or none."""
     findings, rows, held = [], len(sides.training), len(sides.held)
     if isinstance(config.batch_size, int) and config.batch_size > rows:
         message = f"a batch of {config.batch_size:,} is more than the {have(rows, 'training row', 'training rows')}"
         mend = "Set batch_size: full if each step is to see all rows, or a smaller number for more steps an epoch."
         findings.append(Finding("warning", "large-batch", Location(key="batch_size"), message, mend))
-    if config.members > 1 and config.bags != "seeds":
+    if config.members > 1 and config.bagging_mode != "seeds":
         held = len(sides.training) + len(sides.held)  # each row is held out by some member
     if not held:
         message = "no rows are held out, so nothing will tell how good the network is on rows it never saw"

@@ -12,21 +12,21 @@ from typing import Any
 import numpy as np
 
 from nncli.checks.findings import Finding
-from nncli.data.batches.dataset import Examples
+from nncli.data.batches.dataset import Dataset
 from nncli.errors import Location
 from nncli.nn.layers.base import TrainingContext
 from nncli.nn.parameters import Parameters
 from nncli.nn.predictor import Predictor
 from nncli.optim.schedules import ConstantRate, PlateauState, TrainingLength
-from nncli.pipeline.prepare.prepare import Prepared
+from nncli.pipeline.prepare.prepare import PreparedTraining
 from nncli.training.arguments import TrainingArguments
 from nncli.training.epoch import DivergedError, LoopSignal
 from nncli.training.loop import fit
 from nncli.training.state import RandomStreams, TrainState
 
-WARM, TIMED = 3, 10
+WARMUP_STEPS, TIMED = 3, 10
 """Steps before the clock counts, in which buffers are touched for the first time, and the fewest that it counts."""
-ENOUGH, PATIENCE = 0.2, 5.0
+MIN_SECONDS, PATIENCE = 0.2, 5.0
 """Seconds that steps are timed for at least, and after which fewer have to do."""
 MOST_EPOCHS = 1_000_000
 FEWEST, MOST, LOOKS = 10, 50, 3
@@ -39,7 +39,7 @@ JUDGED = 65_536
 
 
 @dataclass(frozen=True)
-class Trial:
+class DryRun:
     """What came of a few steps.
 
     `seconds_a_step` is the mean of the `timed` ones, `seconds_an_epoch` what validation adds to each epoch.
@@ -68,18 +68,18 @@ class Trial:
         return {**told, "falls": self.falls}
 
 
-def attempt(prepared: Prepared) -> tuple[Trial, Finding | None]:
+def dry_run(prepared: PreparedTraining) -> tuple[DryRun, Finding | None]:
     """Try a training that could begin, as it is held to its threads now; a finding if its loss does not fall."""
     examples = _sampled(prepared)
-    timed, seconds = _timed(prepared.plan, prepared.config.seed, examples)
-    batch = _drawn(examples, prepared.plan.batch_size)
-    rate = _mean_rate(prepared.plan, len(prepared.training))
-    steps, before, after, why = _on_one_batch(prepared.plan, prepared.config.seed, examples, batch, rate)
-    trial = Trial(timed, seconds, _seconds_to_validate(prepared), len(batch), steps, rate, before, after)
+    timed, seconds = _timed(prepared.arguments, prepared.config.seed, examples)
+    batch = _drawn(examples, prepared.arguments.batch_size)
+    rate = _mean_rate(prepared.arguments, len(prepared.training))
+    steps, before, after, why = _on_one_batch(prepared.arguments, prepared.config.seed, examples, batch, rate)
+    trial = DryRun(timed, seconds, _seconds_to_validate(prepared), len(batch), steps, rate, before, after)
     return trial, None if trial.falls else _finding(trial, why)
 
 
-def _finding(trial: Trial, why: DivergedError | None) -> Finding:
+def _finding(trial: DryRun, why: DivergedError | None) -> Finding:
     place = Location(key="learning_rate")
     if why is not None:
         message = f"tried on {trial.rows:,} rows, the training diverged: {why.message.partition(';')[0]}"
@@ -92,34 +92,34 @@ def _finding(trial: Trial, why: DivergedError | None) -> Finding:
     return Finding("warning", "loss-does-not-fall", place, message, mend)
 
 
-def _sampled(prepared: Prepared) -> Examples:
+def _sampled(prepared: PreparedTraining) -> Dataset:
     """As many training rows as the trial needs, in memory, drawn by a fixed seed."""
-    count = max(JUDGED, (WARM + TIMED) * prepared.plan.batch_size)
-    return _drawn(prepared.training.examples, count)
+    count = max(JUDGED, (WARMUP_STEPS + TIMED) * prepared.arguments.batch_size)
+    return _drawn(prepared.training.dataset, count)
 
 
-def _drawn(examples: Examples, count: int) -> Examples:
+def _drawn(examples: Dataset, count: int) -> Dataset:
     """So many of the rows, or all where there are no more of them, in their order."""
     if count >= len(examples) and examples.storage is None:
         return examples
     n = min(count, len(examples))
     rows = np.sort(np.random.default_rng(0).choice(len(examples), n, replace=False))
     weights = None if examples.weights is None else examples.weights[rows]
-    return Examples(examples.X[rows], examples.codes[rows], examples.y[rows], weights)
+    return Dataset(examples.X[rows], examples.codes[rows], examples.y[rows], weights)
 
 
-def _fresh(plan: TrainingArguments, seed: int, examples: Examples) -> TrainState:
+def _fresh(plan: TrainingArguments, seed: int, examples: Dataset) -> TrainState:
     return TrainState.create(plan.network, plan.optimizer, RandomStreams.of(seed), plan.n_shards, examples)
 
 
-def _timed(plan: TrainingArguments, seed: int, examples: Examples) -> tuple[int, float]:
+def _timed(plan: TrainingArguments, seed: int, examples: Dataset) -> tuple[int, float]:
     """How many steps were timed, and the seconds of one, what belongs to an epoch's end included."""
     begun, seen = time.perf_counter(), list[tuple[int, float]]()
 
     def after_batch(step: int) -> LoopSignal:
         seen.append((step, time.perf_counter()))
-        (first, start), (last, now) = seen[min(len(seen), WARM) - 1], seen[-1]
-        timed = last - first >= TIMED and now - start >= ENOUGH
+        (first, start), (last, now) = seen[min(len(seen), WARMUP_STEPS) - 1], seen[-1]
+        timed = last - first >= TIMED and now - start >= MIN_SECONDS
         return LoopSignal.STOP if timed or (len(seen) > 1 and now - seen[0][1] > PATIENCE) else LoopSignal.CONTINUE
 
     plan = replace(plan, epochs=MOST_EPOCHS, patience=None, monitor="loss", rollback_on_divergence=False)
@@ -131,7 +131,7 @@ def _timed(plan: TrainingArguments, seed: int, examples: Examples) -> tuple[int,
             pass
     if len(seen) < 2:
         return len(seen), time.perf_counter() - begun
-    (first, start), (last, now) = seen[min(len(seen) - 1, WARM) - 1], seen[-1]
+    (first, start), (last, now) = seen[min(len(seen) - 1, WARMUP_STEPS) - 1], seen[-1]
     return last - first, (now - start) / (last - first)
 
 
@@ -143,7 +143,7 @@ def _mean_rate(plan: TrainingArguments, rows: int) -> float:
 
 
 def _on_one_batch(
-    plan: TrainingArguments, seed: int, examples: Examples, batch: Examples, rate: float
+    plan: TrainingArguments, seed: int, examples: Dataset, batch: Dataset, rate: float
 ) -> tuple[int, float, float, DivergedError | None]:
     """Steps taken on a batch, its loss before and after them, and why they came to nothing if they did."""
     plan = replace(
@@ -173,7 +173,7 @@ def _on_one_batch(
     return steps, before, float(np.max(looks[-LOOKS:])), why
 
 
-def _loss(plan: TrainingArguments, parameters: Parameters, batch: Examples) -> float:
+def _loss(plan: TrainingArguments, parameters: Parameters, batch: Dataset) -> float:
     """The loss of a batch, as in prediction unless rows depend on each other; penalties apart."""
     # running statistics are far from those of the rows after so few steps
     training = TrainingContext(np.random.default_rng(0)) if plan.network.mixes_rows else None
@@ -185,9 +185,9 @@ def _loss(plan: TrainingArguments, parameters: Parameters, batch: Examples) -> f
     return plan.loss.bind(bound.Z, batch.y, batch.weights).forward()
 
 
-def _seconds_to_validate(prepared: Prepared) -> float:
+def _seconds_to_validate(prepared: PreparedTraining) -> float:
     """Seconds that a look at all validation rows takes; of very many, from a look at some."""
-    holdout, network = prepared.holdout, prepared.spec.network
+    holdout, network = prepared.validation_set, prepared.spec.network
     if holdout is None:
         return 0.0
     inference = Predictor(network, network.initialize(np.random.default_rng(0)), network.precision)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.checks.column import Column, Sides, have, share
+from nncli.checks.column import Column, SplitTable, have, share
 from nncli.checks.findings import Finding, Level
 
 Digests = npt.NDArray[np.uint64]
@@ -15,13 +15,13 @@ MANY = 0.01
 """Share of the validation rows from which copies shift the score; a few alike by chance do no harm."""
 
 
-class Copies:
+class DuplicateRows:
     """Digests of 64 bits of every row's features, and of its features and target, taken up a column at a time.
 
     Among a million rows two different ones share a digest with a probability of 3e-8.
     """
 
-    def __init__(self, sides: Sides) -> None:
+    def __init__(self, sides: SplitTable) -> None:
         self._sides = sides
         self._rows = np.zeros(len(sides.training), np.uint64)
         self._held = np.zeros(len(sides.held), np.uint64)

@@ -27,7 +27,7 @@ class Finding:
     code: str
     place: Location
     message: str
-    mend: str
+    hint: str
     excerpt: str | None = None
 
     @property
@@ -41,13 +41,13 @@ class Finding:
         where = f"{self.place}: " if str(self.place) else ""
         lines = [f"{self.level}: {where}{self.message}"]
         lines += [f"    {line}" for line in (self.excerpt or "").splitlines()]
-        return "\n".join([*lines, *[f"  {self.mend}"] * bool(self.mend)])
+        return "\n".join([*lines, *[f"  {self.hint}"] * bool(self.hint)])
 
     @property
     def as_json(self) -> dict[str, Any]:
         """As a JSON object; of the place, what is known."""
         place = {part: value for part, value in asdict(self.place).items() if value is not None}
-        told = {"level": self.level, "code": self.code, "place": place, "message": self.message, "mend": self.mend}
+        told = {"level": self.level, "code": self.code, "place": place, "message": self.message, "mend": self.hint}
         return told if self.excerpt is None else {**told, "excerpt": self.excerpt}
 
 

@@ -13,18 +13,18 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.checks.column import Column, Positions, Sides, about, dropped, share
+from nncli.checks.column import Column, Positions, SplitTable, about, dropped, share
 from nncli.checks.findings import Finding
 from nncli.errors import Location
 from nncli.text import quote
 
-SEEN, JUDGED = 40_000, 10_000
+SEEN, MAX_SCORED = 40_000, 10_000
 """Rows that are learnt from and predicted."""
 FEWEST = 20
 """Rows predicted below which all may be chance."""
 FEWEST_OTHERS = 10
 """Of these, such as the trivial guess gets wrong."""
-CLEARED = 0.98
+MIN_ERROR_REDUCTION = 0.98
 """Of the trivial guess's mistakes, the share that the column clears away; of FEWEST or more, all but one do as well."""
 NEAREST = 3
 """Training rows that a number is predicted from, and the fewest of a category."""
@@ -35,7 +35,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Sampled:
+class LeakageSample:
     """Positions among the training rows to learn from, and to predict among those held out or, of too few, of more
     training rows."""
 
@@ -44,15 +44,15 @@ class Sampled:
     within: bool
 
     @classmethod
-    def of(cls, sides: Sides) -> Sampled:
+    def of(cls, sides: SplitTable) -> LeakageSample:
         """Some rows of a split."""
         rng = np.random.default_rng(0)
         rows, held = len(sides.training), len(sides.held)
         if held >= FEWEST:
-            return cls(_some(np.arange(rows), SEEN, rng), _some(np.arange(held), JUDGED, rng), within=False)
+            return cls(_some(np.arange(rows), SEEN, rng), _some(np.arange(held), MAX_SCORED, rng), within=False)
         order = rng.permutation(rows)
         cut = rows * 7 // 10
-        return cls(_some(np.sort(order[:cut]), SEEN, rng), _some(np.sort(order[cut:]), JUDGED, rng), within=True)
+        return cls(_some(np.sort(order[:cut]), SEEN, rng), _some(np.sort(order[cut:]), MAX_SCORED, rng), within=True)
 
     def of_column(self, column: Column) -> tuple[pl.Series, pl.Series]:
         """The cells that are learnt from, and those that are predicted."""
@@ -63,7 +63,7 @@ def _some(positions: Positions, most: int, rng: np.random.Generator) -> Position
     return positions if len(positions) <= most else np.sort(rng.choice(positions, most, replace=False))
 
 
-def giveaway(column: Column, target: Column, sampled: Sampled, place: Location) -> Finding | None:
+def target_leakage(column: Column, target: Column, sampled: LeakageSample, place: Location) -> Finding | None:
     """A finding if the `column` gives the `target` away."""
     if len(sampled.judged) < FEWEST or len(sampled.seen) < FEWEST:
         return None
@@ -109,7 +109,7 @@ def _class_given_away(x: pl.Series, y: pl.Series, x_judged: pl.Series, y_judged:
         agreeing = (labels[:, :, None] == labels[:, None, :]).sum(axis=2).argmax(axis=1)
         guess[there] = labels[np.arange(len(labels)), agreeing]
     right = int((guess == truth).sum())
-    allowed = max(int((1.0 - CLEARED) * others), int(others >= FEWEST))
+    allowed = max(int((1.0 - MIN_ERROR_REDUCTION) * others), int(others >= FEWEST))
     if len(truth) - right > allowed:
         return None
     return f"the class it goes with is right in {share(right, len(truth))} of the rows tried"

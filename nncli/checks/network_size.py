@@ -10,7 +10,7 @@ import numpy as np
 
 from nncli.nn.network import Network
 from nncli.nn.parameters import ParamGroup
-from nncli.pipeline.prepare.prepare import Prepared
+from nncli.pipeline.prepare.prepare import PreparedTraining
 from nncli.training.state import MOST_BYTES, MOST_ROWS
 
 LIBRARIES = 110 << 20
@@ -49,9 +49,9 @@ class NetworkFacts:
     memory_bytes: int
 
     @classmethod
-    def of(cls, prepared: Prepared) -> NetworkFacts:
+    def of(cls, prepared: PreparedTraining) -> NetworkFacts:
         """The facts of a network that is ready to be trained, none of it allocated."""
-        plan, network = prepared.plan, prepared.spec.network
+        plan, network = prepared.arguments, prepared.spec.network
         batch = min(plan.batch_size, len(prepared.training))
         item, size = np.dtype(network.precision).itemsize, network.layout.size
         statistics = sum(prod(slot.shape) for slot in network.layout.slots if slot.group is ParamGroup.STATISTIC)
@@ -63,7 +63,7 @@ class NetworkFacts:
         activations = BUFFERS * batch * item * sum(layer.units for layer in layers)
         rows = 0
         for side in filter(None, (prepared.training, prepared.validation)):
-            examples = side.examples
+            examples = side.dataset
             held = 0 if examples.storage is not None else examples.X.nbytes + examples.codes.nbytes
             weighs = 0 if examples.weights is None else examples.weights.nbytes
             rows += held + examples.y.nbytes + side.y.nbytes + weighs

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.checks.column import Column, Sides, have
+from nncli.checks.column import Column, SplitTable, have
 from nncli.checks.findings import Finding
 from nncli.errors import Location
 from nncli.text import quote, yaml_quote
@@ -38,7 +38,7 @@ class Far:
     value: float
 
 
-def far_out(x: npt.NDArray[np.float64]) -> Far | None:
+def outliers_of(x: npt.NDArray[np.float64]) -> Far | None:
     """The few of x (rows,) that lie FAR from the median and ALONE; NaN is missing.
 
     The scale is the distance of the quartiles, or where more than half of the rows are equal the mean distance.
@@ -66,7 +66,7 @@ def far_out(x: npt.NDArray[np.float64]) -> Far | None:
     return Far(present[found], float(scales[0]), float(middle), float(values[found[0]]))
 
 
-def stand_ins(x: npt.NDArray[np.float64]) -> tuple[float, int] | None:
+def sentinel_values(x: npt.NDArray[np.float64]) -> tuple[float, int] | None:
     """The lowest or highest of x (rows,) and how often it comes, if it may stand for a missing number."""
     values = x[np.isfinite(x)]
     if len(values) < FEWEST:
@@ -82,7 +82,7 @@ def stand_ins(x: npt.NDArray[np.float64]) -> tuple[float, int] | None:
     return None
 
 
-def outliers(column: Column, sides: Sides, *, clipped: bool, target: bool = False) -> Finding | None:
+def outliers(column: Column, sides: SplitTable, *, clipped: bool, target: bool = False) -> Finding | None:
     """The numbers of a column that lie far from all others; of features that are `clipped` this is but a note."""
     if not column.numeric:
         return None
@@ -91,7 +91,7 @@ def outliers(column: Column, sides: Sides, *, clipped: bool, target: bool = Fals
         cells, rows = pl.concat([cells, column.held]), np.concatenate([rows, sides.held])
     x = cells.fill_null(np.nan).to_numpy()
     place = Location(source=sides.place.source, column=column.name)
-    stands_in = stand_ins(x)
+    stands_in = sentinel_values(x)
     if stands_in is not None:
         value, count = stands_in
         message = (
@@ -100,7 +100,7 @@ def outliers(column: Column, sides: Sides, *, clipped: bool, target: bool = Fals
         )
         mend = f"If so, put {yaml_quote(f'{value:g}')} as the table spells it among data.missing, or empty these cells."
         return Finding("note" if clipped else "warning", "stand-in-number", place, message, mend)
-    far = far_out(x)
+    far = outliers_of(x)
     if far is None:
         return None
     numbers = [sides.number(int(rows[i])) for i in far.positions]

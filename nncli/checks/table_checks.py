@@ -7,23 +7,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nncli.checks.column import Column, Sides
-from nncli.checks.column_values import Twins, carrying_nothing, group_like, id_like, missing_cells
+from nncli.checks.column import Column, SplitTable
+from nncli.checks.column_values import IdenticalColumns, group_like, id_like, missing_cells, uninformative
 from nncli.checks.dataset_size import sizes
-from nncli.checks.duplicates import Copies
+from nncli.checks.duplicates import DuplicateRows
 from nncli.checks.findings import Finding, of_error, ordered
-from nncli.checks.leakage import Sampled, giveaway
+from nncli.checks.leakage import LeakageSample, target_leakage
 from nncli.checks.outliers import outliers
 from nncli.checks.target import classes, constant, unreachable
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.columns.kinds import Kind
 from nncli.data.profile import ColumnProfile, Label, profile_column
-from nncli.data.store.column_store import StoredTable
+from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
 from nncli.errors import ConfigError, DataError
 from nncli.nn.losses import Loss
-from nncli.pipeline.prepare.build import choose_loss
-from nncli.pipeline.prepare.load import read, with_target
+from nncli.pipeline.prepare.build import infer_loss
+from nncli.pipeline.prepare.load import drop_missing_targets, load_table
 from nncli.pipeline.prepare.split import split_of
 from nncli.training.state import RandomStreams
 
@@ -31,7 +31,7 @@ DOUBTFUL = "doubtful-numbers"
 
 
 @dataclass(frozen=True)
-class Examination:
+class TableReport:
     """What was found of a table, errors first.
 
     `unusable` are features that a training would refuse, `empty` those that it would ignore; `trainable` says whether
@@ -45,7 +45,7 @@ class Examination:
     trainable: bool = False
 
 
-def examine(config: Config, tell: Callable[[str], None] = lambda line: None) -> Examination:
+def check_table(config: Config, tell: Callable[[str], None] = lambda line: None) -> TableReport:
     """Look at the table of a configuration, and at its validation rows; of an ensemble, at the rows as a whole.
 
     A column is looked at at a time, all of its rows but for giveaways, of which a sample is enough. What goes wrong is
@@ -55,10 +55,10 @@ def examine(config: Config, tell: Callable[[str], None] = lambda line: None) -> 
         UsageError, NncliError: a file's name says no format, or there is no room for a temporary file.
     """
     with Scratch() as scratch:
-        return _Examining(config, scratch, tell).examination()
+        return _TableChecker(config, scratch, tell).examination()
 
 
-class _Examining:
+class _TableChecker:
     def __init__(self, config: Config, scratch: Scratch, tell: Callable[[str], None]) -> None:
         self._config, self._scratch, self._tell = config, scratch, tell
         self._found: list[Finding] = []
@@ -66,21 +66,21 @@ class _Examining:
         self._loss: Loss | None = None
         self._sound = True
 
-    def examination(self) -> Examination:
+    def examination(self) -> TableReport:
         config, notes = self._config, list[str]()
         self._tell("reading the table")
         try:
-            table = read(config, config.data.path, notes, self._scratch)
-            table = with_target(table, config.data.target, notes)
+            table = load_table(config, config.data.path, notes, self._scratch)
+            table = drop_missing_targets(table, config.data.target, notes)
         except (ConfigError, DataError) as error:
-            return Examination(of_error(error))
+            return TableReport(of_error(error))
         sides = self._sides(table, notes)
         profiles, unusable = self._columns(sides)
         features = [p for p in profiles if p.name not in unusable]
-        self._found += missing_cells(features, sides.place) + carrying_nothing(features, sides.place)
+        self._found += missing_cells(features, sides.place) + uninformative(features, sides.place)
         if self._sound:
             self._found += sizes(config, sides)
-        return Examination(
+        return TableReport(
             ordered(self._found),
             profiles,
             unusable,
@@ -88,20 +88,20 @@ class _Examining:
             trainable=self._sound,
         )
 
-    def _sides(self, table: StoredTable, notes: list[str]) -> Sides:
+    def _sides(self, table: ColumnStore, notes: list[str]) -> SplitTable:
         """The rows on both sides, as far as they can be told apart, and what is to be said of the target."""
         config, names = self._config, self._config.data.target
         rows, none = np.arange(len(table)), np.empty(0, np.int64)
-        sides = Sides(table, rows, table, none)
+        sides = SplitTable(table, rows, table, none)
         try:
-            self._loss, as_classes = choose_loss(config, table.only(names), notes)
+            self._loss, as_classes = infer_loss(config, table.columns(names), notes)
             for name in names:
                 self._add(constant(table, name, as_classes=as_classes))
             split = split_of(config, table, as_classes, RandomStreams.of(config.seed).split)
-            sides = Sides(table, np.unique(split.training), table, split.validation)
+            sides = SplitTable(table, np.unique(split.training), table, split.validation)
             if isinstance(config.validation, ValidationFile):
-                other = read(config, config.validation.path, notes, self._scratch, table.outline.dialect)
-                other = with_target(other, names, notes)
+                other = load_table(config, config.validation.path, notes, self._scratch, table.header.dialect)
+                other = drop_missing_targets(other, names, notes)
                 sides = replace(sides, other=other, held=np.arange(len(other)))
             kind = Kind.CATEGORICAL if as_classes else Kind.NUMERIC
             self._targets = [Column.read(sides, name, kind) for name in names]
@@ -120,23 +120,23 @@ class _Examining:
         if finding is not None:
             self._found.append(finding)
 
-    def _columns(self, sides: Sides) -> tuple[tuple[ColumnProfile, ...], tuple[str, ...]]:
+    def _columns(self, sides: SplitTable) -> tuple[tuple[ColumnProfile, ...], tuple[str, ...]]:
         """The profiles of the features, and those which a training would refuse."""
         data, table = self._config.data, sides.table
-        never = {*data.target, *data.drop, *data.apart}
-        names = data.features or tuple(name for name in table.outline.names if name not in never)
+        never = {*data.target, *data.drop, *data.row_columns}
+        names = data.features or tuple(name for name in table.header.names if name not in never)
         self._tell(f"looking at {len(names):,} column{'' if len(names) == 1 else 's'}")
         profiles, unusable = [], []
-        copies, twins, sampled = Copies(sides), Twins(), Sampled.of(sides)
+        copies, twins, sampled = DuplicateRows(sides), IdenticalColumns(), LeakageSample.of(sides)
         for name in names:
-            profile = profile_column(table.only([name]), name)
+            profile = profile_column(table.columns([name]), name)
             kind = data.columns.get(name, profile.kind)
             profiles.append(profile)
-            if kind is Kind.IGNORE:
+            if kind is Kind.EMPTY:
                 continue
             try:
-                if profile.trouble is not None and name not in data.columns:
-                    raise profile.trouble
+                if profile.error is not None and name not in data.columns:
+                    raise profile.error
                 column = Column.read(sides, name, kind)
             except DataError as error:
                 self._found += [replace(f, code=DOUBTFUL) if f.place.row else f for f in of_error(error)]
@@ -151,12 +151,14 @@ class _Examining:
         self._found += twins.findings(sides.place, nothing)
         return tuple(profiles), tuple(unusable)
 
-    def _look(self, profile: ColumnProfile, column: Column, sides: Sides, sampled: Sampled, *, alone: bool) -> None:
+    def _look(
+        self, profile: ColumnProfile, column: Column, sides: SplitTable, sampled: LeakageSample, *, alone: bool
+    ) -> None:
         """What is to be said of one feature; the first thing that explains the others is enough."""
         config, encoding = self._config, self._config.encoding
         if not alone:
-            given = [giveaway(column, target, sampled, sides.place) for target in self._targets]
+            given = [target_leakage(column, target, sampled, sides.place) for target in self._targets]
             self._found += filter(None, given)
-        finding = id_like(profile, column, sides.place) or group_like(profile, config.data.apart, sides.place)
+        finding = id_like(profile, column, sides.place) or group_like(profile, config.data.row_columns, sides.place)
         clipped = encoding.clip == "smooth" or encoding.numeric == "quantile"
         self._add(finding or outliers(column, sides, clipped=clipped))

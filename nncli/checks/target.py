@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import polars as pl
 
-from nncli.checks.column import MOST_NAMED, Column, Sides, have, share
+from nncli.checks.column import MOST_NAMED, Column, SplitTable, have, share
 from nncli.checks.findings import Finding
 from nncli.config.schema import Config
 from nncli.data.encoders.target import RegressionTarget
 from nncli.data.splitting.folds import Fold
-from nncli.data.store.column_store import StoredTable
+from nncli.data.store.column_store import ColumnStore
 from nncli.errors import DataError, Location
 from nncli.nn.losses import Loss
-from nncli.pipeline.prepare.build import fit_target, note_unreachable
+from nncli.pipeline.prepare.build import fit_target, note_unreachable_targets
 from nncli.pipeline.prepare.notes import nothing_to_learn
 from nncli.text import quote
 
@@ -25,7 +25,7 @@ FAIR_METRICS = ("roc_auc", "balanced_accuracy", "macro_f1")
 
 def folds_of(config: Config) -> int:
     """Into how many folds the rows are dealt, 0 for none."""
-    if config.members > 1 and config.bags == "folds":
+    if config.members > 1 and config.bagging_mode == "folds":
         return config.members
     return config.validation.folds if isinstance(config.validation, Fold) else 0
 
@@ -77,31 +77,31 @@ def _counted(classes: dict[str, int]) -> str:
     return f"{have(len(classes), 'class has', 'classes have')} few training rows: {', '.join([*shown, *more])}"
 
 
-def constant(table: StoredTable, name: str, *, as_classes: bool) -> Finding | None:
+def constant(table: ColumnStore, name: str, *, as_classes: bool) -> Finding | None:
     """A target that is the same in all rows.
 
     Raises:
         DataError: it is, and is to be one of several classes.
     """
-    values = table.only([name]).column(name).drop_nulls().unique()
+    values = table.columns([name]).column(name).drop_nulls().unique()
     if len(values) != 1 or len(table) == 1:
         return None
     message, mend = nothing_to_learn(name, str(values[0]))
-    place = Location(source=table.outline.source, column=name)
+    place = Location(source=table.header.source, column=name)
     if as_classes:
         raise DataError(message, place=place, hint=mend)
     return Finding("warning", "constant-target", place, message, mend)
 
 
-def unreachable(config: Config, loss: Loss, sides: Sides) -> Finding | None:
+def unreachable(config: Config, loss: Loss, sides: SplitTable) -> Finding | None:
     """A target beyond what the output's activation can be."""
     if config.output_activation is None:
         return None
-    table = sides.table.take(sides.training).only(config.data.target)
+    table = sides.table.take(sides.training).columns(config.data.target)
     target, _ = fit_target(config, table, loss, as_classes=False)
     assert isinstance(target, RegressionTarget), "an output activation is for numbers"
     notes: list[str] = []
-    note_unreachable(config, target.encode(target.read(table)), notes)
+    note_unreachable_targets(config, target.encode(target.read(table)), notes)
     if not notes:
         return None
     mend = (

@@ -25,7 +25,7 @@ from nncli.cli.init import init
 from nncli.cli.predict import predict
 from nncli.cli.report import report
 from nncli.cli.runs import runs
-from nncli.cli.signals import InsistedError, StoppedError
+from nncli.cli.signals import SecondSignalError, StoppedError
 from nncli.cli.train import train
 from nncli.errors import NncliError, is_out_of_memory
 from nncli.version import __version__
@@ -119,7 +119,7 @@ def _run() -> None:
         _fail(error, str(error), error.code)
     except NncliError as error:
         _fail(error, str(error), error.exit_code)
-    except InsistedError as error:
+    except SecondSignalError as error:
         _fail(error, "stopped at once; what was saved before is there", 128 + error.number)
     except (typer.Abort, KeyboardInterrupt) as error:
         _fail(error, "interrupted", INTERRUPTED)

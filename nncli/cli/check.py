@@ -49,14 +49,16 @@ def check(
     import json
     import shlex
 
-    from nncli.cli.console import say
+    from nncli.cli.console import echo_err
     from nncli.cli.signals import interrupt_at_once
-    from nncli.cli.training_input import given
+    from nncli.cli.training_input import resolve_input
     from nncli.commands.check import check as look
 
     interrupt_at_once()
-    wanted = given(config, target, assignments, quality, quiet=quiet)
-    found = look(wanted.config, assignments=wanted.assignments, tell=lambda line: None if quiet else say(f"{line} …"))
+    wanted = resolve_input(config, target, assignments, quality, quiet=quiet)
+    found = look(
+        wanted.config, assignments=wanted.assignments, tell=lambda line: None if quiet else echo_err(f"{line} …")
+    )
     found = found.warning(wanted.doubts)
     if as_json:
         typer.echo(json.dumps(found.as_json, ensure_ascii=False).encode())
@@ -66,7 +68,7 @@ def check(
         words = shlex.join(wanted.words)
         errors = [finding for finding in found.findings if finding.level == "error"]
         first = f"mend the error{'' if len(errors) == 1 else 's'}, then nncli check" if errors else "nncli train"
-        say(f"next: {first} {words}")
+        echo_err(f"next: {first} {words}")
     raise typer.Exit(found.exit_code)
 
 

@@ -13,7 +13,7 @@ from nncli.cli.options import AsJson, Force, NoColor, Quiet, Verbose
 
 if TYPE_CHECKING:
     from nncli.commands.compare import Comparison
-    from nncli.evaluation.score_intervals import Measured
+    from nncli.evaluation.score_intervals import ScoreWithInterval
 
 FEW, NARROW = 3, 24
 """Runs beyond which a value of a setting is cut off at so many characters; --json has all of it."""
@@ -48,7 +48,7 @@ def compare(
     import json
     import shlex
 
-    from nncli.cli.console import say
+    from nncli.cli.console import echo_err
     from nncli.cli.report import needing_extra
     from nncli.cli.signals import interrupt_at_once
     from nncli.commands.compare import compare as compared
@@ -66,14 +66,14 @@ def compare(
         write_comparison(found, html, force=force)
     if not quiet:
         for note in found.notes:
-            say(f"note: {note}")
+            echo_err(f"note: {note}")
     if as_json:
         typer.echo(json.dumps(found.json(), ensure_ascii=False).encode())
     else:
         typer.echo("\n\n".join(_parts(found)))
     if not quiet:
         words = shlex.join(map(str, runs))
-        say(f"next: open {html} in a browser" if html else f"next: nncli compare {words} --html comparison.html")
+        echo_err(f"next: open {html} in a browser" if html else f"next: nncli compare {words} --html comparison.html")
 
 
 def _parts(found: Comparison) -> list[str]:
@@ -108,7 +108,7 @@ def _parts(found: Comparison) -> list[str]:
     return parts
 
 
-def _cell(one: Measured | None, best: bool) -> str:
+def _cell(one: ScoreWithInterval | None, best: bool) -> str:
     """`0.92 (0.88 to 0.95) *`."""
     from nncli.cli.console import number
 

@@ -35,10 +35,10 @@ def complete_config(incomplete: str) -> list[str]:
 
 def complete_assignment(incomplete: str) -> list[str]:
     """Keys and values of a configuration."""
-    from nncli.config.completion import assignments
+    from nncli.config.completion import complete_assignment
 
     before = os.environ.get(BEFORE, "")
-    return [word.removeprefix(before) for word in assignments(before + incomplete)]
+    return [word.removeprefix(before) for word in complete_assignment(before + incomplete)]
 
 
 def join_words(environment: MutableMapping[str, str]) -> None:

@@ -62,13 +62,13 @@ def show(
 
     from nncli.cli.console import announce_input
     from nncli.cli.signals import interrupt_at_once
-    from nncli.cli.training_input import tell_passed_over
+    from nncli.cli.training_input import note_ignored_variables
 
     interrupt_at_once()
     if path == "-":
         announce_input("a configuration")
     from nncli.commands import config_show as command
 
-    tell_passed_over()
+    note_ignored_variables()
     text = command.show(path, assignments=assignments or [], environment=os.environ, resolved=resolved)
     typer.echo(text.encode(), nl=False)

@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from nncli.pipeline.train.events import Finished, MembersStarted, Started
 
 
-def say(text: str) -> None:
+def echo_err(text: str) -> None:
     """A line to stderr."""
     print(escape_unprintable(text), file=sys.stderr, flush=True)  # noqa: T201
 
 
-class _Said(logging.Handler):
+class _StderrHandler(logging.Handler):
     """Says what the log is told, to whatever stderr is by then: a live view takes its place for a while."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        say(record.getMessage())
+        echo_err(record.getMessage())
 
 
 def show_stages(wanted: bool) -> None:
     """Whether each stage of what is done is said (-v)."""
     log = logging.getLogger("nncli")
     log.setLevel(logging.INFO if wanted else logging.WARNING)
-    log.handlers = [_Said()] if wanted else []
+    log.handlers = [_StderrHandler()] if wanted else []
     log.propagate = not wanted
 
 
@@ -47,7 +47,7 @@ def announce_input(what: str) -> None:
     if sys.stdin is None:
         raise UsageError("the standard input is closed", hint="Name a file, or pipe one in.")
     if sys.stdin.isatty():
-        say(f"reading {what} from the terminal; Ctrl-D on a line of its own ends it")
+        echo_err(f"reading {what} from the terminal; Ctrl-D on a line of its own ends it")
 
 
 def rows(count: int) -> str:

@@ -22,7 +22,7 @@ from nncli.cli.options import (
     TargetOfTable,
     Verbose,
 )
-from nncli.cli.signals import StoppedError, Watcher, asked_to_stop, interrupt_at_once, stepped_aside
+from nncli.cli.signals import EventPrinter, StoppedError, asked_to_stop, interrupt_at_once, renamed_run_note
 
 if TYPE_CHECKING:
     from nncli.commands.cross_validate import CrossEvent, CrossValidated
@@ -71,7 +71,7 @@ def cross_validate(
     settle_within_limit()
     import sys
 
-    from nncli.cli.training_input import given, warn
+    from nncli.cli.training_input import resolve_input, warn
     from nncli.commands.cross_validate import cross_validation_events, resume_cross_validation_events
     from nncli.errors import UsageError
     from nncli.text import quote
@@ -97,7 +97,7 @@ def cross_validate(
     if config is None:
         events = resume_cross_validation_events(str(resume), command=sys.argv, stop=stop, scheduler=scheduler)
     else:
-        wanted = given(config, target, assignments, quality, quiet=quiet)
+        wanted = resolve_input(config, target, assignments, quality, quiet=quiet)
         warn((*wanted.reasons, *wanted.doubts))
         events = cross_validation_events(
             wanted.config,
@@ -109,19 +109,19 @@ def cross_validate(
             stop=stop,
             scheduler=scheduler,
         )
-    _report(watched.follow(events), predictions, force=force, as_json=as_json, quiet=quiet)
+    _report(watched.run(events), predictions, force=force, as_json=as_json, quiet=quiet)
 
 
-class _Watched(Watcher):
+class _Watched(EventPrinter):
     """A cross-validation as a person sees it; `wanted` is the directory that was named."""
 
     def __init__(self, quiet: bool, wanted: Path | None) -> None:
         super().__init__(quiet)
         self._wanted = wanted
 
-    def follow(self, events: Generator[CrossEvent, None, None]) -> CrossValidated:
+    def run(self, events: Generator[CrossEvent, None, None]) -> CrossValidated:
         """Show the events; StoppedError when a signal ended it."""
-        from nncli.cli.console import say, terminal
+        from nncli.cli.console import echo_err, terminal
         from nncli.cli.progress.ensemble import LiveMembers, PlainMembers
         from nncli.commands.cross_validate import CrossValidated
         from nncli.pipeline.train.events import MembersStarted
@@ -134,8 +134,8 @@ class _Watched(Watcher):
                 if isinstance(event, MembersStarted):
                     self._asked = stack.enter_context(asked_to_stop())
                     if not self._quiet:
-                        for note in (*event.notes, *stepped_aside(self._wanted, event.run)):
-                            say(f"note: {note}")
+                        for note in (*event.notes, *renamed_run_note(self._wanted, event.run)):
+                            echo_err(f"note: {note}")
                         shown = LiveMembers(event, console) if console else PlainMembers(event)
                         stack.callback(shown.close)
                 elif isinstance(event, CrossValidated):
@@ -154,7 +154,7 @@ class _Watched(Watcher):
 def _report(ended: CrossValidated, predictions: Path | None, *, force: bool, as_json: bool, quiet: bool) -> None:
     import json
 
-    from nncli.cli.console import say
+    from nncli.cli.console import echo_err
     from nncli.data.io.writers import open_sink
 
     result = ended.result
@@ -167,7 +167,7 @@ def _report(ended: CrossValidated, predictions: Path | None, *, force: bool, as_
     else:
         _show(result)
     if not quiet:
-        say(f"the run of each fold is in {ended.path}")
+        echo_err(f"the run of each fold is in {ended.path}")
 
 
 def _show(result: CrossValidation) -> None:

@@ -37,7 +37,7 @@ def evaluate(
     settle_within_limit()
     import json
 
-    from nncli.cli.console import announce_input, rows, say
+    from nncli.cli.console import announce_input, echo_err, rows
     from nncli.cli.signals import interrupt_at_once
     from nncli.commands.evaluate import evaluate as score
 
@@ -51,7 +51,7 @@ def evaluate(
     if evaluation.strangers.note:
         notes.append(evaluation.strangers.note)
     for note in [] if quiet else notes:
-        say(f"note: {note}")
+        echo_err(f"note: {note}")
     if as_json:
         typer.echo(json.dumps(evaluation.json(), ensure_ascii=False).encode())
     else:

@@ -13,7 +13,7 @@ from nncli.cli.options import AsJson, Force, NoColor, Quiet, RunDirectory, Verbo
 
 if TYPE_CHECKING:
     from nncli.commands.explain import Explanation
-    from nncli.inspection.partial_dependence import Dependence
+    from nncli.inspection.partial_dependence import PartialDependence
 
 MOST_COLUMNS = 30
 """Columns that the table of importance shows."""
@@ -71,7 +71,7 @@ def explain(
     import json
     import shlex
 
-    from nncli.cli.console import announce_input, say
+    from nncli.cli.console import announce_input, echo_err
     from nncli.cli.signals import interrupt_at_once
     from nncli.commands.explain import explain as explained
     from nncli.data.io.formats import format_of
@@ -94,7 +94,7 @@ def explain(
     )
     if not quiet:
         for note in found.notes:
-            say(f"note: {note}")
+            echo_err(f"note: {note}")
     if output is not None and found.attributions is not None:
         with open_sink(output, force=force) as sink:
             sink.write(found.attributions.frame(found.attributed))
@@ -103,7 +103,7 @@ def explain(
     else:
         _show(found)
     if not quiet:
-        say(f"next: nncli report {shlex.quote(str(run))}")
+        echo_err(f"next: nncli report {shlex.quote(str(run))}")
 
 
 class _Lines:
@@ -117,11 +117,11 @@ class _Lines:
 
     def __call__(self, what: str, done: int, of: int) -> None:
         """Show it when it is time."""
-        from nncli.cli.console import say
+        from nncli.cli.console import echo_err
 
         if self._clock() >= self._next and done < of:
             self._next = self._clock() + SECONDS_BETWEEN_LINES
-            say(f"{what} {done:,}/{of:,}")
+            echo_err(f"{what} {done:,}/{of:,}")
 
 
 def _show(found: Explanation) -> None:
@@ -161,7 +161,7 @@ def _said(found: Explanation) -> str:
     return ""
 
 
-def _dependence(curve: Dependence) -> str:
+def _dependence(curve: PartialDependence) -> str:
     """The mean prediction at some points of a column."""
     from nncli.cli.console import number
     from nncli.cli.tables import prose, table

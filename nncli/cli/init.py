@@ -63,7 +63,7 @@ def init(
     import json
     import shlex
 
-    from nncli.cli.console import say
+    from nncli.cli.console import echo_err
     from nncli.cli.signals import interrupt_at_once
     from nncli.cli.training_input import warn
     from nncli.commands.init import begin
@@ -80,7 +80,7 @@ def init(
     )
     if not quiet:
         for note in begun.notes:
-            say(f"note: {note}")
+            echo_err(f"note: {note}")
     warn((*begun.reasons, *begun.doubts))
     if as_json:
         found = {**begun.json(), "output": None if output == "-" else output}
@@ -88,4 +88,4 @@ def init(
     elif output == "-":
         typer.echo(begun.text.encode(), nl=False)
     if output != "-" and not quiet:
-        say(f"next: nncli train {shlex.quote(output)}")
+        echo_err(f"next: nncli train {shlex.quote(output)}")

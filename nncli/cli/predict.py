@@ -62,7 +62,7 @@ def predict(
     cat new.csv | nncli predict runs/penguins - > answers.csv
     """
     settle_within_limit()
-    from nncli.cli.console import announce_input, say
+    from nncli.cli.console import announce_input, echo_err
     from nncli.cli.signals import interrupt_at_once
     from nncli.commands.predict import predict_chunks
     from nncli.data.io.formats import Format
@@ -84,7 +84,7 @@ def predict(
 
     def tell(note: str) -> None:
         if not quiet:
-            say(f"note: {note}")
+            echo_err(f"note: {note}")
 
     frames = predict_chunks(model, source, proba=proba, keep=keep or [], tell=tell)
     first = next(frames)  # what is wrong with the first rows shows before a file is begun

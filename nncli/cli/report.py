@@ -39,7 +39,7 @@ def report(
     import json
     import os
 
-    from nncli.cli.console import say
+    from nncli.cli.console import echo_err
     from nncli.cli.signals import interrupt_at_once
 
     interrupt_at_once()
@@ -51,7 +51,7 @@ def report(
     else:
         typer.echo(os.fsencode(written.html))
     if not quiet:
-        say(f"next: open {written.html} in a browser")
+        echo_err(f"next: open {written.html} in a browser")
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def runs(
     """
     import json
 
-    from nncli.cli.console import say
+    from nncli.cli.console import echo_err
     from nncli.cli.signals import interrupt_at_once
     from nncli.commands.runs import list_runs
 
@@ -50,11 +50,11 @@ def runs(
         return
     for run in found:
         if run.trouble:
-            say(f"note: {run.path}: {run.trouble}")
+            echo_err(f"note: {run.path}: {run.trouble}")
     if not found:
-        say(f"no run is in {folder}\nnext: nncli train TABLE --target COLUMN")
+        echo_err(f"no run is in {folder}\nnext: nncli train TABLE --target COLUMN")
     for line in _next(folder, found):
-        say(f"next: {line}")
+        echo_err(f"next: {line}")
 
 
 def _show(found: tuple[RunInfo, ...]) -> None:

@@ -27,7 +27,7 @@ class StoppedError(NncliError):
         return 128 + self.number
 
 
-class InsistedError(BaseException):
+class SecondSignalError(BaseException):
     """A second signal came: stop at once. Not an Exception, so that nothing takes it for a fault and goes on."""
 
     def __init__(self, number: int) -> None:
@@ -35,7 +35,7 @@ class InsistedError(BaseException):
         self.number = number
 
 
-class Asked:
+class StopRequest:
     """Which signal has asked the work to end, if any: call it to know whether."""
 
     number: int | None = None
@@ -45,16 +45,16 @@ class Asked:
 
 
 @contextmanager
-def asked_to_stop() -> Iterator[Asked]:
+def asked_to_stop() -> Iterator[StopRequest]:
     """Yield what tells whether a signal has come. A second one raises InsistedError.
 
     A signal that whoever started us has us ignore, as nohup does with SIGHUP, stays ignored.
     """
-    asked = Asked()
+    asked = StopRequest()
 
     def ask(number: int, frame: FrameType | None) -> None:
         if asked():
-            raise InsistedError(number)
+            raise SecondSignalError(number)
         asked.number = number
 
     heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
@@ -71,19 +71,19 @@ def interrupt_at_once() -> None:
     signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
 
 
-class Watcher:
+class EventPrinter:
     """Somebody who watches trainings, quietly or not."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
-        self._asked: Asked | None = None
+        self._asked: StopRequest | None = None
 
     def asked_to_stop(self) -> bool:
         """Whether a signal has come since the trainings began."""
         return self._asked is not None and self._asked()
 
 
-def stepped_aside(wanted: Path | None, made: Path) -> list[str]:
+def renamed_run_note(wanted: Path | None, made: Path) -> list[str]:
     """A note where the directory that was named existed, and another was made."""
     if wanted is None or wanted == made:
         return []

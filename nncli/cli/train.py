@@ -22,7 +22,7 @@ from nncli.cli.options import (
     TargetOfTable,
     Verbose,
 )
-from nncli.cli.signals import StoppedError, Watcher, asked_to_stop, interrupt_at_once, stepped_aside
+from nncli.cli.signals import EventPrinter, StoppedError, asked_to_stop, interrupt_at_once, renamed_run_note
 
 if TYPE_CHECKING:
     from nncli.pipeline.train.events import Event, Finished, MembersStarted, Started
@@ -75,9 +75,9 @@ def train(
     # Imported from deep within, Python's stack would grow and shrink by a page at each of some thousand calls.
     import polars  # noqa: F401
 
-    from nncli.cli.console import say
+    from nncli.cli.console import echo_err
     from nncli.cli.report import needing_extra
-    from nncli.cli.training_input import given, warn
+    from nncli.cli.training_input import resolve_input, warn
     from nncli.commands.train import resume_events, train_events
     from nncli.errors import UsageError
     from nncli.text import quote
@@ -103,7 +103,7 @@ def train(
             str(resume), assignments=assignments or [], command=sys.argv, stop=stop, scheduler=scheduler
         )
     else:
-        wanted = given(config, target, assignments, quality, quiet=quiet)
+        wanted = resolve_input(config, target, assignments, quality, quiet=quiet)
         warn((*wanted.reasons, *wanted.doubts))
         events = train_events(
             wanted.config,
@@ -113,12 +113,12 @@ def train(
             stop=stop,
             scheduler=scheduler,
         )
-    finished = watched.follow(events)
+    finished = watched.run(events)
     if report:
         _report(finished.run, quiet=quiet)
     if not (quiet or as_json):
         run = shlex.quote(str(finished.run))
-        say(
+        echo_err(
             f"next: nncli predict {run} NEW_TABLE"
             if report
             else f"next: nncli report {run}, or nncli predict {run} NEW_TABLE"
@@ -127,15 +127,15 @@ def train(
 
 def _report(run: Path, *, quiet: bool) -> None:
     """Write the report of a run, and say where it is."""
-    from nncli.cli.console import say
+    from nncli.cli.console import echo_err
     from nncli.reporting.report import report
 
     written = report(run)
     if not quiet:
-        say(f"report: {written.html}")
+        echo_err(f"report: {written.html}")
 
 
-class _Watched(Watcher):
+class _Watched(EventPrinter):
     """A training as a person sees it: progress, notes, the summary, and the run directory's path on stdout.
 
     As JSON it is told to a program instead, and a person has the notes alone. `wanted` is the directory that was named.
@@ -146,11 +146,11 @@ class _Watched(Watcher):
         self._as_json = as_json
         self._wanted = wanted
 
-    def follow(self, events: Generator[Event, None, None]) -> Finished:
+    def run(self, events: Generator[Event, None, None]) -> Finished:
         """Show the events, and what came of them."""
         import os
 
-        from nncli.cli.console import say, summary
+        from nncli.cli.console import echo_err, summary
         from nncli.cli.progress.json_events import JsonLines
         from nncli.pipeline.train.events import Finished, MembersStarted, Started
         from nncli.training.loop import LearningRateHalved
@@ -169,9 +169,9 @@ class _Watched(Watcher):
                 if isinstance(event, Started | MembersStarted):
                     started = event
                     self._asked = stack.enter_context(asked_to_stop())
-                    self._tell((*event.notes, *stepped_aside(self._wanted, event.run)))
+                    self._tell((*event.notes, *renamed_run_note(self._wanted, event.run)))
                     if told:
-                        show = _shown(event, stack)
+                        show = _progress_for(event, stack)
                         continue
                 elif isinstance(event, LearningRateHalved):
                     self._tell([f"{event.reason}; back to epoch {event.epoch} with {event.factor:g} of the rate"])
@@ -181,7 +181,7 @@ class _Watched(Watcher):
         if lines:
             lines.write(finished)
         if told:
-            say(summary(started, finished))
+            echo_err(summary(started, finished))
         if not lines:
             typer.echo(os.fsencode(finished.run))
         if finished.status == "stopped" and self._asked is not None and self._asked.number is not None:
@@ -189,13 +189,13 @@ class _Watched(Watcher):
         return finished
 
     def _tell(self, notes: Iterable[str]) -> None:
-        from nncli.cli.console import say
+        from nncli.cli.console import echo_err
 
         for note in () if self._quiet else notes:
-            say(f"note: {note}")
+            echo_err(f"note: {note}")
 
 
-def _shown(started: Started | MembersStarted, stack: ExitStack) -> Callable[[Event], None]:
+def _progress_for(started: Started | MembersStarted, stack: ExitStack) -> Callable[[Event], None]:
     """What shows the events of a training that begins: a live picture, or lines; it is closed with the stack."""
     from nncli.cli.console import terminal
     from nncli.cli.progress.ensemble import LiveMembers, PlainMembers

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Given:
+class TrainingInput:
     """A configuration, or its file, and the `assignments` that are still to be made; `words` say the same on a command
     line. Of a table, `doubts` are of columns that are likely to be taken amiss, `reasons` why little can be learnt."""
 
@@ -23,9 +23,9 @@ class Given:
     reasons: tuple[str, ...] = ()
 
 
-def given(
+def resolve_input(
     named: str, target: Sequence[str] | None, assignments: Sequence[str] | None, quality: Quality | None, *, quiet: bool
-) -> Given:
+) -> TrainingInput:
     """What is given, once it is known which of the two it is; of a table a person is told what was decided.
 
     Raises:
@@ -34,7 +34,7 @@ def given(
     """
     import shlex
 
-    from nncli.cli.console import announce_input, say
+    from nncli.cli.console import announce_input, echo_err
     from nncli.commands.init import config_for, is_a_table
 
     targets = [word for name in target or () for word in ("--target", name)]
@@ -42,35 +42,35 @@ def given(
     level = [] if quality is None else ["--quality", quality.value]
     words = (named, *targets, *level, *(word for text in sets for word in ("--set", text)))
     if not quiet:
-        tell_passed_over()
+        note_ignored_variables()
     if quality is not None:
         sets.append(f"quality={quality.value}")
     if not is_a_table(named, target or ()):
         if named == "-":
             announce_input("a configuration")
-        return Given(named, sets, words)
+        return TrainingInput(named, sets, words)
     config, begun = config_for(named, target or (), sets)
     if not quiet:
         for note in begun.decided:
-            say(f"note: {note}")
-        say(f"note: to see and change what is trained: nncli init {shlex.join([named, *targets])} -o config.yaml")
-    return Given(config, [], words, begun.doubts, begun.reasons)
+            echo_err(f"note: {note}")
+        echo_err(f"note: to see and change what is trained: nncli init {shlex.join([named, *targets])} -o config.yaml")
+    return TrainingInput(config, [], words, begun.doubts, begun.reasons)
 
 
-def tell_passed_over() -> None:
+def note_ignored_variables() -> None:
     """Tell a person of variables that seem to be for nncli, and are not."""
     import os
 
-    from nncli.cli.console import say
-    from nncli.config.overrides import passed_over
+    from nncli.cli.console import echo_err
+    from nncli.config.overrides import ignored_variables
 
-    if note := passed_over(os.environ):
-        say(f"note: {note}")
+    if note := ignored_variables(os.environ):
+        echo_err(f"note: {note}")
 
 
 def warn(doubts: Sequence[str]) -> None:
     """Tell a person of columns in doubt, also one who wants it quiet."""
-    from nncli.cli.console import say
+    from nncli.cli.console import echo_err
 
     for doubt in doubts:
-        say(f"warning: {doubt}")
+        echo_err(f"warning: {doubt}")

@@ -9,18 +9,18 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from nncli.checks.dry_run import Trial, attempt
+from nncli.checks.dry_run import DryRun, dry_run
 from nncli.checks.findings import NOTE, Finding, of_error, ordered
 from nncli.checks.network_size import NetworkFacts
-from nncli.checks.table_checks import DOUBTFUL, Examination, examine
-from nncli.config.loading import load_usable, placed
+from nncli.checks.table_checks import DOUBTFUL, TableReport, check_table
+from nncli.config.loading import load_partial, with_source_line
 from nncli.config.schema import Config
 from nncli.data.store.scratch import Scratch
 from nncli.errors import ConfigError, ConfigIssue, DataError, Location, UsageError
 from nncli.pipeline.ensemble.member_config import check_members, member_config
 from nncli.pipeline.parallel.executor import workers_for
 from nncli.pipeline.prepare.execution import choose_execution
-from nncli.pipeline.prepare.prepare import Prepared, prepare
+from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
 from nncli.utils.logs import log_duration
 from nncli.utils.memory import format_bytes, free_memory
 
@@ -65,7 +65,7 @@ class Check:
     table: str | None = None
     network: NetworkFacts | None = None
     estimate: Estimate | None = None
-    trial: Trial | None = None
+    trial: DryRun | None = None
 
     def warning(self, doubts: Sequence[str]) -> Check:
         """This, with columns in doubt that were settled for the person, each as a warning."""
@@ -107,7 +107,7 @@ def check(
         NncliError: there is no room for temporary files.
     """
     if not isinstance(config, Config):
-        usable, mistakes = load_usable(config, assignments, os.environ)
+        usable, mistakes = load_partial(config, assignments, os.environ)
         if usable is None or mistakes:
             return _of_table_alone(usable, mistakes, tell)
         checked = _check(usable, tell)
@@ -119,8 +119,8 @@ def check(
 
 def _placed(path: str | Path, assignments: Sequence[str], finding: Finding) -> Finding:
     """The finding with the line of the configuration that it is about, if it is about one."""
-    of_key = ConfigIssue(finding.message, finding.place, finding.mend, finding.excerpt)
-    mistake = placed(path, assignments, of_key, os.environ)
+    of_key = ConfigIssue(finding.message, finding.place, finding.hint, finding.excerpt)
+    mistake = with_source_line(path, assignments, of_key, os.environ)
     return replace(finding, place=mistake.place, excerpt=mistake.excerpt)
 
 
@@ -134,7 +134,7 @@ def _check(config: Config, tell: Callable[[str], None]) -> Check:
             found += of_error(error)
         one = member_config(config, 0, Path(), workers_for(config.members, config.workers))
     with log_duration("examining the table"):
-        examination = examine(config, tell)
+        examination = check_table(config, tell)
     found += examination.findings
     checked = Check(ordered(found), config.data.path)
     if not examination.trainable:
@@ -148,11 +148,11 @@ def _of_table_alone(config: Config | None, mistakes: Sequence[ConfigIssue], tell
     found = of_error(ConfigError(*mistakes))
     if config is None:
         return Check(found)
-    of_table = [finding for finding in examine(config, tell).findings if finding.place.key is None]
+    of_table = [finding for finding in check_table(config, tell).findings if finding.place.key is None]
     return Check(ordered([*found, *of_table]), config.data.path)
 
 
-def _readable(config: Config, examination: Examination) -> Config:
+def _readable(config: Config, examination: TableReport) -> Config:
     """The configuration without the columns that cannot be read, and those without a value, of which all is said."""
     out = {*examination.unusable, *examination.empty}
     data = config.data
@@ -178,16 +178,16 @@ def _with_network(checked: Check, config: Config, one: Config, scratch: Scratch,
     if short is not None:
         return replace(checked, findings=ordered([*found, short]), network=network)
     tell(f"trying a few steps of {prepared.spec.network.layout.size:,} parameters")
-    with log_duration("trying a few steps"), execution.hold(prepared) as ready:
+    with log_duration("trying a few steps"), execution.activate(prepared) as ready:
         for note in ready.notes[len(prepared.notes) :]:
             tell(note)
-        trial, finding = attempt(ready)
+        trial, finding = dry_run(ready)
     found += [finding] if finding else []
     estimate = _estimate(config, prepared, network, trial, workers)
     return replace(checked, findings=ordered(found), network=network, estimate=estimate, trial=trial)
 
 
-def _prepared(config: Config, scratch: Scratch) -> tuple[Prepared | None, list[Finding]]:
+def _prepared(config: Config, scratch: Scratch) -> tuple[PreparedTraining | None, list[Finding]]:
     """The training ready to begin, or why it cannot: each key that is wrong is set back, to come to the next."""
     wrong: list[Finding] = []
     for _ in range(MOST_MISTAKES):
@@ -229,8 +229,10 @@ def _all_memory(network: NetworkFacts, workers: int) -> int:
     return network.memory_bytes * (workers + 1 if workers > 1 else 1)
 
 
-def _estimate(config: Config, prepared: Prepared, network: NetworkFacts, trial: Trial, workers: int) -> Estimate:
-    plan = prepared.plan
+def _estimate(
+    config: Config, prepared: PreparedTraining, network: NetworkFacts, trial: DryRun, workers: int
+) -> Estimate:
+    plan = prepared.arguments
     steps = ceil(len(prepared.training) / plan.batch_size)
     one = plan.epochs * (steps * trial.seconds_a_step + trial.seconds_an_epoch)
     return Estimate(

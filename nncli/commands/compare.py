@@ -12,12 +12,12 @@ from nncli.commands.runs import RunInfo, info_of, is_run, list_runs
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.errors import ConfigError, NncliError, UsageError
-from nncli.evaluation.config_diff import Setting, Settled, differing
+from nncli.evaluation.config_diff import ResolvedConfig, Setting, config_diff
 from nncli.evaluation.held_out import On
-from nncli.evaluation.pairwise import HeldOut, Pair, held_out, pairs
-from nncli.evaluation.run_summary import Evidence, gather
-from nncli.evaluation.score_intervals import Measured, assess
-from nncli.runs.history import History, RecordedCard
+from nncli.evaluation.pairwise import ComparableRun, PairwiseResult, compare_pairwise, held_out
+from nncli.evaluation.run_summary import RunSummary, summarize_run
+from nncli.evaluation.score_intervals import ScoreWithInterval, score_with_intervals
+from nncli.runs.history import History, RecordedScores
 from nncli.runs.manifest import CONFIG, member_folder
 from nncli.runs.run import Run
 from nncli.scoring import higher_is_better
@@ -34,10 +34,10 @@ class Side:
     path: Path
     name: str
     info: RunInfo
-    config: Settled | None = None
+    config: ResolvedConfig | None = None
     on: On | None = None
     rows: int = 0
-    scores: tuple[Measured, ...] = ()
+    scores: tuple[ScoreWithInterval, ...] = ()
     histories: Histories = ()
     troubles: tuple[str, ...] = ()
 
@@ -49,7 +49,7 @@ class ScoreLine:
 
     name: str
     target: str | None
-    values: tuple[Measured | None, ...]
+    values: tuple[ScoreWithInterval | None, ...]
     best: tuple[bool, ...]
 
 
@@ -61,10 +61,10 @@ class Comparison:
     kinds: tuple[int | None, ...]
     settings: tuple[Setting, ...]
     scores: tuple[ScoreLine, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[PairwiseResult, ...]
     notes: tuple[str, ...]
 
-    def sentence(self, pair: Pair) -> str:
+    def sentence(self, pair: PairwiseResult) -> str:
         """What was found of a pair."""
         return pair.in_words(self.sides[pair.a].name, self.sides[pair.b].name)
 
@@ -87,7 +87,7 @@ class Comparison:
             "notes": list(self.notes),
         }
 
-    def _pair_json(self, pair: Pair) -> dict[str, Any]:
+    def _pair_json(self, pair: PairwiseResult) -> dict[str, Any]:
         found = pair.found
         interval = None if found is None else found.interval
         return {
@@ -101,7 +101,7 @@ class Comparison:
             "high": interval and _finite(interval.high),
             "p": found and found.p,
             "adjusted_p": pair.adjusted,
-            "told_apart": pair.told_apart,
+            "told_apart": pair.is_significant,
             "words": self.sentence(pair),
         }
 
@@ -122,11 +122,11 @@ def compare(runs: str | Path | Sequence[str | Path]) -> Comparison:
     sides, held = tuple(side for side, _ in told), [rows for _, rows in told]
     seen: dict[object, int] = {}
     kinds = tuple(None if one is None else seen.setdefault(one.kind, len(seen)) for one in held)
-    found = pairs(held)
+    found = compare_pairwise(held)
     return Comparison(
         sides=sides,
         kinds=kinds,
-        settings=differing([side.config for side in sides]),
+        settings=config_diff([side.config for side in sides]),
         scores=_score_lines(sides, kinds),
         pairs=found,
         notes=tuple(_notes(sides, kinds, held, found)),
@@ -159,21 +159,21 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return [name if short.count(name) == 1 else str(path) for name, path in zip(short, paths, strict=True)]
 
 
-def _look(path: Path, name: str) -> tuple[Side, HeldOut | None]:
+def _look(path: Path, name: str) -> tuple[Side, ComparableRun | None]:
     """What can be told of a run, and of the rows that it held out."""
     info = info_of(path)
     try:
         with log_duration(f"judging {path}"):
-            evidence = gather(Run.open(path).path)
+            evidence = summarize_run(Run.open(path).path)
     except NncliError as error:
         return Side(path, name, info, troubles=(str(error),)), None
-    troubles, config = list(evidence.troubles), None
+    troubles, config = list(evidence.problems), None
     if info.status in ("running", "killed"):
         how = "it is still running" if info.status == "running" else f"it was killed; nncli train --resume {path}"
         troubles.append(f"What it comes to is not known yet: {how}")
     if evidence.config is not None:
         try:
-            config = Settled(load_config(path / CONFIG), _member(path, evidence.manifest.members))
+            config = ResolvedConfig(load_config(path / CONFIG), _member(path, evidence.manifest.members))
         except ConfigError as error:
             troubles.append(f"The configuration cannot be read: {error}")
     on, rows, scores, held = _scores(evidence)
@@ -186,11 +186,11 @@ def _member(path: Path, members: int) -> Config | None:
     return load_config(file) if members > 1 and file.is_file() else None
 
 
-def _scores(evidence: Evidence) -> tuple[On | None, int, tuple[Measured, ...], HeldOut | None]:
+def _scores(evidence: RunSummary) -> tuple[On | None, int, tuple[ScoreWithInterval, ...], ComparableRun | None]:
     """On what the run was judged, how many rows, its scores there, and what it says of those that it held out."""
     judged, metrics = evidence.judged, evidence.metrics
     if judged is not None:
-        return judged.on, len(judged), assess(judged).scores, held_out(judged)
+        return judged.split, len(judged), score_with_intervals(judged).scores, held_out(judged)
     if metrics is None:
         return None, 0, (), None
     if metrics.validation is not None:
@@ -202,8 +202,8 @@ def _scores(evidence: Evidence) -> tuple[On | None, int, tuple[Measured, ...], H
     )
 
 
-def _recorded(card: RecordedCard) -> tuple[Measured, ...]:
-    return tuple(Measured(one.target, one.name, one.value, None, one.trivial, None) for one in card.scores)
+def _recorded(card: RecordedScores) -> tuple[ScoreWithInterval, ...]:
+    return tuple(ScoreWithInterval(one.target, one.name, one.value, None, one.trivial, None) for one in card.scores)
 
 
 def _score_lines(sides: Sequence[Side], kinds: Sequence[int | None]) -> tuple[ScoreLine, ...]:
@@ -228,7 +228,10 @@ def _score_lines(sides: Sequence[Side], kinds: Sequence[int | None]) -> tuple[Sc
 
 
 def _notes(
-    sides: Sequence[Side], kinds: Sequence[int | None], held: Sequence[HeldOut | None], found: Sequence[Pair]
+    sides: Sequence[Side],
+    kinds: Sequence[int | None],
+    held: Sequence[ComparableRun | None],
+    found: Sequence[PairwiseResult],
 ) -> list[str]:
     """What a person has to know to read the rest rightly."""
     notes = [f"{side.name}: {trouble}" for side in sides for trouble in side.troubles]

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from nncli.config.loading import NOTHING, load
-from nncli.config.provenance import origin, settled_origin
+from nncli.config.provenance import provenance, resolved_provenance
 from nncli.config.schema import Config
-from nncli.config.yaml.writer import annotated
+from nncli.config.yaml.writer import dump_with_comments
 from nncli.data.store.scratch import Scratch
 from nncli.pipeline.ensemble.member_config import check_members, member_config
 from nncli.pipeline.prepare.prepare import prepare
@@ -38,10 +38,10 @@ def show(
     loaded = load(path, assignments, environment)
     plain = loaded.config
     if not resolved:
-        return annotated(_written(plain), partial(origin, loaded))
-    later = plain.model_copy(update={"layers": plain.hidden, "learning_rate": plain.schedule})
+        return dump_with_comments(_written(plain), partial(provenance, loaded))
+    later = plain.model_copy(update={"layers": plain.hidden_layers, "learning_rate": plain.schedule})
     shown = _written(settled(plain))
-    return annotated(shown, partial(settled_origin, loaded, _written(plain), _written(later), shown))
+    return dump_with_comments(shown, partial(resolved_provenance, loaded, _written(plain), _written(later), shown))
 
 
 def _written(config: Config) -> dict[str, object]:

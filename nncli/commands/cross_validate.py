@@ -20,14 +20,20 @@ from nncli.config.schema import Config
 from nncli.data.splitting.folds import Fold
 from nncli.data.store.scratch import Scratch
 from nncli.errors import UsageError
-from nncli.pipeline.ensemble.cross_validation import CrossValidation, FoldRecord, judge, open_record, start_record
-from nncli.pipeline.ensemble.member_config import check_members, check_table, local
-from nncli.pipeline.ensemble.out_of_fold import Survey
-from nncli.pipeline.ensemble.train import WORK, Assembly
-from nncli.pipeline.parallel.control_dir import Control
+from nncli.pipeline.ensemble.cross_validation import (
+    CrossValidation,
+    CrossValidationRecord,
+    open_record,
+    score_folds,
+    start_record,
+)
+from nncli.pipeline.ensemble.member_config import as_subtask, check_members, check_table
+from nncli.pipeline.ensemble.out_of_fold import EnsembleData
+from nncli.pipeline.ensemble.train import WORK, EnsembleRun
+from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.executor import workers_for
-from nncli.pipeline.parallel.task import Outcome, Task
-from nncli.pipeline.parallel.task_pool import Work
+from nncli.pipeline.parallel.task import Task, TaskStatus
+from nncli.pipeline.parallel.task_pool import TaskPool
 from nncli.pipeline.train.events import MembersProgress, MembersStarted
 from nncli.runs.filenames import FOLDS
 from nncli.runs.run import Run
@@ -104,7 +110,7 @@ def cross_validation_events(
         config = load_config(config, assignments, os.environ)
     elif assignments:
         raise UsageError("assignments go with the path of a configuration, not with a Config")
-    config = local(config)
+    config = as_subtask(config)
     if folds < 2 or repeats < 1:
         raise UsageError("cross-validation needs 2 folds or more, and 1 repeat or more")
     if config.data.leave_out is not None:
@@ -116,9 +122,9 @@ def cross_validation_events(
         check_members(config)
     wanted = Path(output or f"{config.output or 'runs/model'}-cv")
     with Scratch() as scratch:
-        survey = Survey.of(config, scratch)
+        survey = EnsembleData.of(config, scratch)
         for fold in range(folds):
-            _ = survey.without(Fold(folds=folds, fold=fold, seed=config.seed)).left_out  # or it is said now
+            _ = survey.without(Fold(folds=folds, fold=fold, seed=config.seed)).excluded_rows  # or it is said now
         run, record = start_record(wanted, config, folds, repeats)
         with run.locked():
             yield from _cross_validate(survey, run, record, command, stop, scheduler)
@@ -139,13 +145,13 @@ def resume_cross_validation_events(
     """
     run, record, config = open_record(Path(path))
     with run.locked(), Scratch() as scratch:
-        yield from _cross_validate(Survey.of(config, scratch), run, record, command, stop, scheduler)
+        yield from _cross_validate(EnsembleData.of(config, scratch), run, record, command, stop, scheduler)
 
 
 def _cross_validate(
-    survey: Survey,
+    survey: EnsembleData,
     run: Run,
-    record: FoldRecord,
+    record: CrossValidationRecord,
     command: Sequence[str],
     stop: Callable[[], bool],
     scheduler: str | None,
@@ -155,38 +161,40 @@ def _cross_validate(
     paths = [path / FOLDS / str(i + 1) for i in range(len(surveys))]
     count = len(surveys) * config.members
     at_a_time = 1 if scheduler else workers_for(count, config.workers)
-    assemblies: list[Assembly] = []
+    assemblies: list[EnsembleRun] = []
     with ExitStack() as held:
         tasks: list[Task] = []
         for one, folder in zip(surveys, paths, strict=True):
             if config.members == 1:
-                tasks.append(Task(len(tasks), local(one.config, output=str(folder), at_a_time=at_a_time), str(folder)))
+                tasks.append(
+                    Task(len(tasks), as_subtask(one.config, output=str(folder), at_a_time=at_a_time), str(folder))
+                )
                 continue
             assembly = _assembly(one, folder, command, held)
             assemblies.append(assembly)
             tasks += assembly.tasks(at_a_time, len(tasks))
-        work = Work(tasks, Control(path / WORK), config.workers, scheduler, stop)
+        work = TaskPool(tasks, ControlDirectory(path / WORK), config.workers, scheduler, stop)
         try:
             yield MembersStarted(run.path, len(tasks), work.workers, survey.notes, "trainings")
             with closing(work.run()) as progress:
                 yield from progress
-            made = [assembly.finish() is not None for assembly in assemblies]
+            made = [assembly.finalize() is not None for assembly in assemblies]
         except BaseException as error:
             for assembly in assemblies:
-                assembly.give_up(error)
+                assembly.abort(error)
             raise
-    if not all(made) or any(Outcome.so_far(task).status != "done" for task in tasks):
+    if not all(made) or any(TaskStatus.read(task).status != "done" for task in tasks):
         yield CrossValidated(run.path, None)
         return
-    result = judge(surveys, paths, record)
+    result = score_folds(surveys, paths, record)
     run.save_metrics(result.json())
     yield CrossValidated(run.path, result)
 
 
-def _assembly(survey: Survey, folder: Path, command: Sequence[str], held: ExitStack) -> Assembly:
+def _assembly(survey: EnsembleData, folder: Path, command: Sequence[str], held: ExitStack) -> EnsembleRun:
     """The ensemble of a fold, begun or gone on with, its directory locked for as long as it is `held`."""
     if not os.path.lexists(folder):
-        return held.enter_context(Assembly.begun(survey, folder, command))
+        return held.enter_context(EnsembleRun.create(survey, folder, command))
     run = Run.open(folder)
     held.enter_context(run.locked())
-    return Assembly.resumed(survey, run, command)
+    return EnsembleRun.resume(survey, run, command)

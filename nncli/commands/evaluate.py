@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nncli.commands.predict import table_of
-from nncli.data.encoders.anomalies import Strangers
+from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.target import rows_with_target
 from nncli.data.io.formats import read_table
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location
 from nncli.runs.run import Run
-from nncli.scoring import Scores, as_json, score
+from nncli.scoring import Scores, score, to_json
 from nncli.text import closest_match, join_quoted, quote
 from nncli.utils.logs import log_duration
 
@@ -38,11 +38,11 @@ class Evaluation:
     skipped: int
     scores: Scores
     notes: tuple[str, ...] = ()
-    strangers: Strangers = field(default_factory=Strangers)
+    strangers: Anomalies = field(default_factory=Anomalies)
 
     def json(self) -> dict[str, Any]:
         """{"rows": …, "skipped": …, "metrics": {…}}."""
-        return {"rows": self.rows, "skipped": self.skipped, "metrics": as_json(self.scores)}
+        return {"rows": self.rows, "skipped": self.skipped, "metrics": to_json(self.scores)}
 
 
 def evaluate(run: str | Path, data: str | Path | Frame) -> Evaluation:

@@ -18,14 +18,19 @@ from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location, UsageError
-from nncli.evaluation.held_out import judge
-from nncli.inspection.attribution import Attributions, attribute, choose_output
+from nncli.evaluation.held_out import predict_held_out
+from nncli.inspection.attribution import Attributions, attribute, select_output
 from nncli.inspection.encoded_rows import EncodedRows, Rows, Spoken
-from nncli.inspection.partial_dependence import Dependence, dependences
-from nncli.inspection.permutation_importance import Importance, Judge, by_change, importances
+from nncli.inspection.partial_dependence import PartialDependence, partial_dependence
+from nncli.inspection.permutation_importance import (
+    Importance,
+    Scorer,
+    permutation_importance,
+    rank_by_prediction_change,
+)
 from nncli.metrics.registry import CLASSIFICATION_METRICS, REGRESSION_METRICS
-from nncli.pipeline.prepare.load import read, with_target
-from nncli.pipeline.train.provenance import same_tables, unchanged
+from nncli.pipeline.prepare.load import drop_missing_targets, load_table
+from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged
 from nncli.runs.run import Run
 from nncli.text import quote
 from nncli.utils.logs import log_duration
@@ -59,7 +64,7 @@ class Explanation:
     metric: str
     score: float | None
     importances: tuple[Importance, ...] | None
-    dependences: tuple[Dependence, ...]
+    dependences: tuple[PartialDependence, ...]
     attributions: Attributions | None
     attributed: Rows
     notes: tuple[str, ...]
@@ -124,8 +129,8 @@ def explain(
         model, manifest = opened.load_model(), opened.load_manifest()
     target = model.spec.target
     if of is not None:
-        choose_output(target, np.empty((0, 1)), of)  # or it is said now
-    config = unchanged(opened, manifest, ())
+        select_output(target, np.empty((0, 1)), of)  # or it is said now
+    config = check_config_unchanged(opened, manifest, ())
     table, notes, spoken, weights = _table(run, data, model, config.data.weight)
     if not len(table):
         raise DataError("the table has no rows", place=Location(source=table.source), hint="Is this the right file?")
@@ -141,19 +146,19 @@ def explain(
         notes.append(encoded.strangers.note)
 
     labelled = _labelled(part, target)
-    judged = Judge(model, target.read(part.take(labelled)) if len(labelled) else np.empty(0), _metric(config, target))
+    judged = Scorer(model, target.read(part.take(labelled)) if len(labelled) else np.empty(0), _metric(config, target))
     found, loss, score = None, None, None
     if len(labelled):
         loss, score = judged.as_it_is(encoded.take(labelled))
         with log_duration("shuffling columns") as told:
-            found = importances(encoded.take(labelled), judged, repeats, rng, tell)
+            found = permutation_importance(encoded.take(labelled), judged, repeats, rng, tell)
             told.details.append(f"{len(found):,} columns, {len(labelled):,} rows")
         ranked = [one.column for one in found]
     else:
         notes.append("the table has no target to judge by, so nothing is said of importance")
-        ranked = by_change(encoded, rng) if top else []
+        ranked = rank_by_prediction_change(encoded, rng) if top else []
     with log_duration("predicting along columns"):
-        curves = dependences(encoded, part, ranked[:top], rng, tell)
+        curves = partial_dependence(encoded, part, ranked[:top], rng, tell)
 
     taken, few = None, np.empty(0, np.int64)
     if attributions:
@@ -165,7 +170,7 @@ def explain(
             taken = attribute(encoded.take(few), background, of, tell)
             told.details.append(f"{len(few):,} rows")
         if taken.missed:
-            notes.append(_missed(taken))
+            notes.append(_completeness_note(taken))
     return Explanation(
         rows=len(part),
         table_rows=len(table),
@@ -191,8 +196,10 @@ def _table(
     `nncli evaluate`.
     """
     if data is None:
-        judged = judge(run)
-        notes = [] if judged.on == "validation" else ["the run held no rows out: these are the rows it was trained on"]
+        judged = predict_held_out(run)
+        notes = (
+            [] if judged.split == "validation" else ["the run held no rows out: these are the rows it was trained on"]
+        )
         if weight is not None:
             notes.append(f"rows count by their weights, {quote(weight)}")
         return judged.table, notes, judged.spoken, judged.weights
@@ -224,19 +231,19 @@ def _labelled(table: Table, target: Target) -> Rows:
 def _background(run: Run, config: Config, model: AnyModel, rows: EncodedRows, notes: list[str]) -> EncodedRows:
     """The rows of which the average one is made: those of the run's table, or, where that is gone, the `rows`."""
     try:
-        same_tables(config, run.load_manifest())
+        check_tables_unchanged(config, run.load_manifest())
     except DataError as error:
         notes.append(f"the average row is that of this table, not of the run's: {error.message}")
         return rows
     with Scratch() as scratch:
-        stored = with_target(read(config, config.data.path, [], scratch), config.data.target, [])
+        stored = drop_missing_targets(load_table(config, config.data.path, [], scratch), config.data.target, [])
         few = _draw(len(stored), MOST_ROWS, np.random.default_rng(config.seed))
         some, weight = stored.take(few), config.data.weight
-        weights = None if weight is None else read_weights(some.only([weight]), weight)
-        return EncodedRows.of(model, some.only(model.names), weights=weights)
+        weights = None if weight is None else read_weights(some.columns([weight]), weight)
+        return EncodedRows.of(model, some.columns(model.names), weights=weights)
 
 
-def _missed(found: Attributions) -> str:
+def _completeness_note(found: Attributions) -> str:
     """A note on rows that do not add up."""
     many = "1 row" if found.missed == 1 else f"{found.missed:,} rows"
     finite = found.error[np.isfinite(found.error)]

@@ -10,10 +10,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
-from nncli.autoconfig.table_summary import Look, look
-from nncli.autoconfig.yaml_draft import doubt, draft
-from nncli.config.loading import configured
-from nncli.config.overrides import overridden
+from nncli.autoconfig.table_summary import TableSummary, summarize_table
+from nncli.autoconfig.yaml_draft import doubt, draft_config
+from nncli.config.loading import build_config
+from nncli.config.overrides import apply_overrides
 from nncli.config.schema import Config
 from nncli.config.schema_file import editor_line
 from nncli.config.yaml.document import Document
@@ -36,7 +36,7 @@ ADD_ROWS = "Add rows; to try it nevertheless, set quality: fast and validation: 
 
 
 @dataclass(frozen=True)
-class Begun:
+class InitResult:
     """A configuration to begin with: its YAML, and what the person is to be told of it.
 
     `look` is what was found of the table; `read` is how it was read, which a training from it tells too; `decided` is
@@ -45,7 +45,7 @@ class Begun:
     """
 
     text: str
-    look: Look
+    look: TableSummary
     read: tuple[str, ...]
     decided: tuple[str, ...]
     doubts: tuple[str, ...] = ()
@@ -92,10 +92,10 @@ def _column(found: ColumnProfile, use: str) -> dict[str, Any]:
         "missing": found.missing,
         "unit": found.unit,
         "distinct": found.distinct,
-        "commonest": [{"value": value, "count": count} for value, count in found.commonest],
+        "commonest": [{"value": value, "count": count} for value, count in found.top_values],
         **{name: value if value is not None and isfinite(value) else None for name, value in figures.items()},
         "reason": found.reason if use == "left out" else "",
-        "trouble": None if found.trouble is None else found.trouble.message,
+        "trouble": None if found.error is None else found.error.message,
     }
 
 
@@ -138,7 +138,7 @@ def begin(
     assignments: Sequence[str] = (),
     output: str | Path | None = None,
     force: bool = False,
-) -> Begun:
+) -> InitResult:
     """As `init`, with what is to be told."""
     if preset == "textbook" and quality is not None:
         raise UsageError("only the preset tabular comes in qualities", hint="Leave --quality out.")
@@ -146,14 +146,14 @@ def begin(
     if stands is not None:
         check_overwrite(stands, force=force)
     table = Path(data)
-    found = look(
+    found = summarize_table(
         table,
         [target] if isinstance(target, str) else target,
         assignments,
         None if stands is None else folder_beside(stands),
     )
-    extra = overridden(Document({}, {}, "nncli init", ()), assignments).value
-    text = draft(
+    extra = apply_overrides(Document({}, {}, "nncli init", ()), assignments).value
+    text = draft_config(
         found,
         path=_seen_from(Path.cwd() if stands is None else stands.resolve().parent, table),
         name=_stem(table),
@@ -167,7 +167,7 @@ def begin(
     )
     if stands is not None:
         write_text(stands, text)
-    return Begun(text, found, found.notes, _decided(found), _doubts(found), _reasons(found))
+    return InitResult(text, found, found.notes, _decided(found), _doubts(found), _reasons(found))
 
 
 def is_a_table(argument: str, target: Sequence[str]) -> bool:
@@ -195,7 +195,9 @@ def is_a_table(argument: str, target: Sequence[str]) -> bool:
     return True
 
 
-def config_for(data: str | Path, target: str | Sequence[str], assignments: Sequence[str] = ()) -> tuple[Config, Begun]:
+def config_for(
+    data: str | Path, target: str | Sequence[str], assignments: Sequence[str] = ()
+) -> tuple[Config, InitResult]:
     """The configuration that `init` would write for a table, with the assignments, and what is to be told of it.
 
     Raises:
@@ -203,7 +205,7 @@ def config_for(data: str | Path, target: str | Sequence[str], assignments: Seque
     """
     begun = begin(data, target, assignments=[text for text in assignments if text.lstrip().startswith("data.")])
     document = parse(begun.text, f"nncli init {data}")
-    config = configured(document, assignments, os.environ, folder=Path.cwd(), name=_stem(Path(data)))
+    config = build_config(document, assignments, os.environ, folder=Path.cwd(), name=_stem(Path(data)))
     return config, begun
 
 
@@ -231,7 +233,7 @@ def _stem(table: Path) -> str:
     return name.name.removesuffix(name.suffix) if suffix_of(table) else name.name
 
 
-def _decided(found: Look) -> tuple[str, ...]:
+def _decided(found: TableSummary) -> tuple[str, ...]:
     """What a person should know who does not read the YAML."""
     plain = [column for column in found.dropped if not _is_in_doubt(column)]
     reasons = dict.fromkeys(column.reason for column in plain)
@@ -246,25 +248,25 @@ def _decided(found: Look) -> tuple[str, ...]:
     )
 
 
-def _reasons(found: Look) -> tuple[str, ...]:
+def _reasons(found: TableSummary) -> tuple[str, ...]:
     """Why a training will fail, or learn nothing."""
     constant = [target for target in found.targets if target.distinct == 1 < found.rows]
     few = "is only 1 row" if found.rows == 1 else f"are only {found.rows:,} rows"
     return (
-        *(". ".join(nothing_to_learn(target.name, target.commonest[0][0])) for target in constant),
+        *(". ".join(nothing_to_learn(target.name, target.top_values[0][0])) for target in constant),
         *([f"there {few} to learn from and to hold some out. {ADD_ROWS}"] if found.rows < FEWEST else []),
     )
 
 
 def _is_in_doubt(column: ColumnProfile) -> bool:
     """Whether a column is left out because training would refuse it."""
-    return column.trouble is not None and column.reason == column.trouble.message
+    return column.error is not None and column.reason == column.error.message
 
 
-def _doubts(found: Look) -> tuple[str, ...]:
+def _doubts(found: TableSummary) -> tuple[str, ...]:
     """What is likely to be taken for something else than it is, or left out though it is something."""
     left_out = [column for column in found.dropped if _is_in_doubt(column)]
     return (
         *(f"{quote(column.name)} is left out: {doubt(column)}" for column in left_out),
-        *(f"{quote(column.name)} is taken for categories: {doubt(column)}" for column in found.doubtful),
+        *(f"{quote(column.name)} is taken for categories: {doubt(column)}" for column in found.ambiguous),
     )

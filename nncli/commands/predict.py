@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import polars as pl
 
-from nncli.data.encoders.anomalies import Strangers
+from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.io.dataframes import as_polars
 from nncli.data.io.formats import Format, read_chunks
-from nncli.data.io.prefetch import worked_ahead
+from nncli.data.io.prefetch import prefetch_map
 from nncli.data.io.streams import is_stream
-from nncli.data.table import Table, without_words
+from nncli.data.table import Table, replace_na_values
 from nncli.ensemble import AnyModel
 from nncli.errors import UsageError
 from nncli.runs.run import Run
@@ -58,7 +58,7 @@ def predict_data(
 
 def table_of(model: AnyModel, data: Frame) -> Table:
     """A frame as a table to predict from; a missing cell may be spelled in it as in the training table."""
-    return Table(without_words(as_polars(data), model.spec.missing), "the frame", dialect=model.spec.dialect)
+    return Table(replace_na_values(as_polars(data), model.spec.missing), "the frame", dialect=model.spec.dialect)
 
 
 def predict_chunks(
@@ -98,13 +98,13 @@ def predict_tables(
 ) -> Iterator[pl.DataFrame]:
     """Predictions for tables that are chunks of one; for `workers` see `worked_ahead`."""
     tell = tell or (lambda _: None)
-    strangers, chunks, rows = Strangers(), 0, 0
+    strangers, chunks, rows = Anomalies(), 0, 0
 
-    def work(table: Table) -> tuple[pl.DataFrame, Strangers]:
+    def work(table: Table) -> tuple[pl.DataFrame, Anomalies]:
         return predict_frame(model, table, proba=proba, keep=keep)
 
     with log_duration("reading, predicting and writing") as told:
-        for _, (frame, met) in worked_ahead(_told_of(tables, tell), work, workers):
+        for _, (frame, met) in prefetch_map(_told_of(tables, tell), work, workers):
             strangers, chunks, rows = strangers + met, chunks + 1, rows + len(frame)
             yield frame
         told.details.append(f"{rows:,} rows in {chunks:,} chunk{'' if chunks == 1 else 's'}")
@@ -120,7 +120,7 @@ def _told_of(tables: Iterator[Table], tell: Tell) -> Iterator[Table]:
         yield table
 
 
-def predict_frame(model: AnyModel, table: Table, *, proba: bool, keep: Sequence[str]) -> tuple[pl.DataFrame, Strangers]:
+def predict_frame(model: AnyModel, table: Table, *, proba: bool, keep: Sequence[str]) -> tuple[pl.DataFrame, Anomalies]:
     """Predictions for one table in memory, and what was strange of it."""
     if proba and model.spec.target.type == "numbers":
         raise UsageError("--proba needs a model that predicts classes; this one predicts numbers")

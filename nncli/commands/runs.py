@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 from nncli.errors import Location, RunError
-from nncli.runs.filenames import CONFIG, FOLDS, MANIFEST, METRICS, MODEL, RECORD, Status, checksum_of, is_held
+from nncli.runs.filenames import CONFIG, CROSS_VALIDATION, FOLDS, MANIFEST, METRICS, MODEL, Status, checksum, is_locked
 
 RunStatus = Literal["done", "stopped", "failed", "running", "killed", "damaged"]
 Kind = Literal["network", "ensemble", "cross-validation"]
@@ -84,7 +84,7 @@ def list_runs(folder: str | Path = "runs") -> tuple[RunInfo, ...]:
 
 def is_run(folder: Path) -> bool:
     """Whether there is a run, or a cross-validation, or what is left of one."""
-    there = [(folder / name).is_file() for name in (MANIFEST, CONFIG, MODEL, RECORD)]
+    there = [(folder / name).is_file() for name in (MANIFEST, CONFIG, MODEL, CROSS_VALIDATION)]
     manifest, config, model, record = there
     return record or (config and (manifest or model))
 
@@ -105,7 +105,7 @@ def info_of(path: Path) -> RunInfo:
     """What is known of the run, or of the cross-validation, at `path`."""
     kind: Kind = "network"
     try:
-        if (path / RECORD).is_file():
+        if (path / CROSS_VALIDATION).is_file():
             kind = "cross-validation"
             return _cross_validation(path)
         return _run(path)
@@ -119,12 +119,12 @@ class _DamageError(Exception):
 
 def _run(path: Path) -> RunInfo:
     manifest = _object(MANIFEST, _bytes(path, MANIFEST))
-    if manifest.get("checksum") not in (None, checksum_of(manifest)):
+    if manifest.get("checksum") not in (None, checksum(manifest)):
         raise _DamageError(f"{MANIFEST} is damaged: its checksum is not that of what it says")
     status, members, files = manifest.get("status"), manifest.get("members", 1), manifest.get("files")
     if status not in get_args(Status) or not isinstance(files, dict):
         raise _DamageError(f"{MANIFEST} is damaged: it is not a manifest")
-    ended: RunStatus = "killed" if status == "running" and not is_held(path) else cast("Status", status)
+    ended: RunStatus = "killed" if status == "running" and not is_locked(path) else cast("Status", status)
     metric = value = None
     if METRICS in files and ended in ("done", "stopped"):
         content = _bytes(path, METRICS)
@@ -147,7 +147,7 @@ def _run(path: Path) -> RunInfo:
 
 
 def _cross_validation(path: Path) -> RunInfo:
-    record = _object(RECORD, _bytes(path, RECORD))
+    record = _object(CROSS_VALIDATION, _bytes(path, CROSS_VALIDATION))
     done = (path / METRICS).is_file()
     metric = value = rows = None
     if done:
@@ -161,7 +161,7 @@ def _cross_validation(path: Path) -> RunInfo:
     return RunInfo(
         path=path,
         kind="cross-validation",
-        status="done" if done else "running" if is_held(path) else "stopped",
+        status="done" if done else "running" if is_locked(path) else "stopped",
         metric=metric,
         value=value,
         rows=rows,

@@ -11,7 +11,7 @@ from nncli.config.schema_file import SCHEMA
 Node = dict[str, Any]
 
 
-def assignments(typed: str) -> list[str]:
+def complete_assignment(typed: str) -> list[str]:
     """How `typed` may go on: `optimizer=` and `optimizer.` after `opt`, `optimizer=adam` after `optimizer=`.
 
     Where one key is meant, its values and the keys within it are named too.

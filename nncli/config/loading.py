@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from nncli.config.errors.messages import validate
 from nncli.config.overrides import Assignment, from_environment, from_options
-from nncli.config.presets.apply import expand
+from nncli.config.presets.apply import apply_preset
 from nncli.config.schema import Config, ValidationFile
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.reader import read
@@ -20,7 +20,7 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedConfig:
     """A configuration, and all that was written of it: preset, file, environment and command line."""
 
     config: Config
@@ -44,7 +44,7 @@ def load_config(path: str | Path, assignments: Sequence[str] = (), environment: 
     return load(path, assignments, environment).config
 
 
-def load(path: str | Path, assignments: Sequence[str] = (), environment: Mapping[str, str] = NOTHING) -> Loaded:
+def load(path: str | Path, assignments: Sequence[str] = (), environment: Mapping[str, str] = NOTHING) -> LoadedConfig:
     """As `load_config`, with what was written and where."""
     given = _given(assignments, environment)
     try:
@@ -56,7 +56,7 @@ def load(path: str | Path, assignments: Sequence[str] = (), environment: Mapping
     return _loaded(document, given, folder, "stdin" if from_stdin else Path(path).stem)
 
 
-def configured(
+def build_config(
     document: Document,
     assignments: Sequence[str],
     environment: Mapping[str, str] = NOTHING,
@@ -68,7 +68,7 @@ def configured(
     return _loaded(document, _given(assignments, environment), folder, name).config
 
 
-def load_usable(
+def load_partial(
     path: str | Path, assignments: Sequence[str] = (), environment: Mapping[str, str] = NOTHING
 ) -> tuple[Config | None, tuple[ConfigIssue, ...]]:
     """As `load_config`, with the mistakes instead of an error; where there are some, without the keys that have them.
@@ -97,7 +97,7 @@ def load_usable(
         return None, mistakes
 
 
-def placed(
+def with_source_line(
     path: str | Path, assignments: Sequence[str], mistake: ConfigIssue, environment: Mapping[str, str] = NOTHING
 ) -> ConfigIssue:
     """A mistake of a key, found later, with the line of the configuration that the key stands on, if it does.
@@ -107,20 +107,20 @@ def placed(
     """
     if mistake.place.key is None or mistake.place.source is not None or str(path) == "-":
         return mistake
-    document = expand(read(path), _given(assignments, environment), [])
+    document = apply_preset(read(path), _given(assignments, environment), [])
     keys = tuple(int(word) if word.isdecimal() else word for word in mistake.place.key.split("."))
-    if keys[:1] not in document.marks:
+    if keys[:1] not in document.spans:
         return mistake
-    return document.mistake(mistake.message, keys, hint=mistake.hint)
+    return document.issue(mistake.message, keys, hint=mistake.hint)
 
 
 def _given(assignments: Sequence[str], environment: Mapping[str, str]) -> list[Assignment]:
     return [*from_environment(environment, Config.model_fields), *from_options(assignments)]
 
 
-def _loaded(document: Document, given: Sequence[Assignment], folder: Path, name: str) -> Loaded:
+def _loaded(document: Document, given: Sequence[Assignment], folder: Path, name: str) -> LoadedConfig:
     mistakes: list[ConfigIssue] = []
-    document = expand(document, given, mistakes)
+    document = apply_preset(document, given, mistakes)
     try:
         config = validate(Config, document)
     except ConfigError as error:
@@ -132,7 +132,7 @@ def _loaded(document: Document, given: Sequence[Assignment], folder: Path, name:
     if isinstance(validation, ValidationFile):
         validation = ValidationFile(path=_absolute(folder, validation.path))
     output = config.output or str(Path("runs") / name)
-    return Loaded(config.model_copy(update={"data": data, "validation": validation, "output": output}), document)
+    return LoadedConfig(config.model_copy(update={"data": data, "validation": validation, "output": output}), document)
 
 
 def _not_due_to(earlier: Iterable[ConfigIssue], found: Iterable[ConfigIssue]) -> Iterable[ConfigIssue]:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from nncli.config.errors.aliases import meant
-from nncli.config.yaml.document import Document, Mark, Path, dotted
+from nncli.config.errors.aliases import suggest
+from nncli.config.yaml.document import Document, Path, SourceSpan, dotted
 from nncli.config.yaml.parser import DEEPEST, compose
-from nncli.config.yaml.scalars import as_written
+from nncli.config.yaml.scalars import describe
 from nncli.config.yaml.source_text import checked_lines
 from nncli.errors import ConfigError, ConfigIssue, Location, UsageError
 from nncli.text import join_quoted, quote
@@ -31,7 +31,7 @@ def override(document: Document, assignments: Iterable[Assignment], mistakes: li
     return document
 
 
-def overridden(document: Document, options: Iterable[str]) -> Document:
+def apply_overrides(document: Document, options: Iterable[str]) -> Document:
     """`document` with each `key=value` applied in turn.
 
     Raises:
@@ -45,7 +45,7 @@ def overridden(document: Document, options: Iterable[str]) -> Document:
 
 
 def _assign(document: Document, assignment: Assignment) -> Document:
-    marks = dict(document.marks)
+    marks = dict(document.spans)
 
     def put(node: object, words: Sequence[str], path: Path) -> object:
         """`node` with the value at `words` below it. Only what lies on the way is copied, never changed in place."""
@@ -65,17 +65,17 @@ def _assign(document: Document, assignment: Assignment) -> Document:
             marks.setdefault(path, assignment.mark)
             node = {}
         elif isinstance(node, str):
-            short = marks.get(path, Mark(document.source))
+            short = marks.get(path, SourceSpan(document.source))
             marks[(*path, "type")] = replace(short, key=short.value)
             node = {"type": node}
         elif not isinstance(node, dict):
-            hint = f"It comes from {replace(document.place(path, 'value'), key=None)}."
-            raise assignment.wrong(f"{quote(dotted(path))} is {as_written(node)}, which has no keys", hint)
+            hint = f"It comes from {replace(document.location(path, 'value'), key=None)}."
+            raise assignment.wrong(f"{quote(dotted(path))} is {describe(node)}, which has no keys", hint)
         return {**node, word: put(node.get(word), rest, (*path, word))}
 
     first, *rest = assignment.words
     changed = {**document.value, first: put(document.value.get(first), rest, (first,))}
-    return replace(document, value=changed, marks=MappingProxyType(marks))
+    return replace(document, value=changed, spans=MappingProxyType(marks))
 
 
 OPTION = "--set"
@@ -105,7 +105,7 @@ class Assignment:
     """A value for the key at `words`, or the mistakes that keep it from being one. The mark says who set it."""
 
     words: tuple[str, ...]
-    mark: Mark
+    mark: SourceSpan
     value: object = None
     mistakes: tuple[ConfigIssue, ...] = ()
 
@@ -126,7 +126,7 @@ def from_options(texts: Iterable[str]) -> Iterator[Assignment]:
         if not equals or not all(words):
             hint = "For example --set optimizer.type=adam"
             raise UsageError(f"expected key=value, found {quote(text)}", place=Location(OPTION), hint=hint)
-        yield _read(Assignment(words, Mark(f"{OPTION} {_shortened(text)}", setter=OPTION)), value)
+        yield _read(Assignment(words, SourceSpan(f"{OPTION} {_shortened(text)}", setter=OPTION)), value)
 
 
 def from_environment(environment: Mapping[str, str], keys: Iterable[str]) -> Iterator[Assignment]:
@@ -140,20 +140,20 @@ def from_environment(environment: Mapping[str, str], keys: Iterable[str]) -> Ite
         if not name.startswith(PREFIX) or name in NO_KEYS or not text.strip():
             continue
         words = tuple(name.removeprefix(PREFIX).lower().split("__"))
-        assignment = Assignment(words, Mark(_shortened(f"{name}={text}"), setter=name))
+        assignment = Assignment(words, SourceSpan(_shortened(f"{name}={text}"), setter=name))
         if words[0] in known and all(words):
             yield _read(assignment, text)
             continue
         if OF_A_SERVICE.fullmatch(name):
             continue
-        near = meant(words[0], known)
+        near = suggest(words[0], known)
         better = f"; did you mean {quote(PREFIX + '__'.join([near, *words[1:]]).upper())}?" if near else ""
         place = Location(assignment.mark.source)
         hint = f"Unset it, or name a key: {PREFIX}EPOCHS is epochs, {PREFIX}DATA__TARGET is data.target."
         yield replace(assignment, mistakes=(ConfigIssue(f"{quote(name)} sets no key{better}", place, hint),))
 
 
-def passed_over(environment: Mapping[str, str]) -> str | None:
+def ignored_variables(environment: Mapping[str, str]) -> str | None:
     """A note on variables that begin as those for nncli do and are Kubernetes's; None where there are none."""
     names = sorted(name for name in environment if OF_A_SERVICE.fullmatch(name))
     if not names:

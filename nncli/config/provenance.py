@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from nncli.config.loading import Loaded
+from nncli.config.loading import LoadedConfig
 from nncli.config.schema import Config
-from nncli.config.yaml.document import Document, Mark
+from nncli.config.yaml.document import Document, SourceSpan
 from nncli.config.yaml.document import Path as Keys
 from nncli.spec import Spec
 
@@ -16,7 +16,7 @@ DEFAULT = "default"
 OTHER_KEYS, TABLE = "from other keys", "from the table"
 
 
-def origin(loaded: Loaded, path: Keys) -> str:
+def provenance(loaded: LoadedConfig, path: Keys) -> str:
     """Who said what stands at `path`: `config.yaml:12`, `preset tabular`, `NNCLI_EPOCHS`, `--set` or `default`."""
     value: object = loaded.document.value
     for depth, step in enumerate(path):
@@ -28,14 +28,14 @@ def origin(loaded: Loaded, path: Keys) -> str:
     return _said(loaded.document, path)
 
 
-def settled_origin(loaded: Loaded, plain: Values, later: Values, settled: Values, path: Keys) -> str:
+def resolved_provenance(loaded: LoadedConfig, plain: Values, later: Values, settled: Values, path: Keys) -> str:
     """As `origin`, of what is `settled` by a table.
 
     `plain` is the configuration before that, written out, and `later` what it comes to without a table.
     """
     shown = _at(settled, path)
     if shown == _at(plain, path):
-        return origin(loaded, path)
+        return provenance(loaded, path)
     return OTHER_KEYS if shown == _at(later, path) else TABLE
 
 
@@ -57,7 +57,7 @@ def _spelled_out(config: Config, path: Keys, key: str | int) -> bool:
 
 def _said(document: Document, path: Keys) -> str:
     mark = next(
-        (document.marks[path[:n]] for n in range(len(path), 0, -1) if path[:n] in document.marks), Mark(DEFAULT)
+        (document.spans[path[:n]] for n in range(len(path), 0, -1) if path[:n] in document.spans), SourceSpan(DEFAULT)
     )
     if mark.key is None:
         return mark.setter or mark.source

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from nncli.data.columns.kinds import Kind
 from nncli.data.dialect import CsvDialect, DateFormat, Decimal, Encoding, Separator, Thousands
-from nncli.data.encoders.categorical import Categories
+from nncli.data.encoders.categorical import CategoricalOptions
 from nncli.data.encoders.scaling import Clip, NumericScaling
-from nncli.data.encoders.text import TEXT_WIDTH
+from nncli.data.encoders.text import MAX_TEXT_FEATURES
 from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.nn.activations import Activation, ElementwiseActivation, Relu
 from nncli.nn.arrays import Backend, Precision
@@ -115,7 +115,7 @@ class DataSection(Spec):
         )
 
     @property
-    def apart(self) -> tuple[str, ...]:
+    def row_columns(self) -> tuple[str, ...]:
         """The columns that are read for something else than features and target: weight, group and time."""
         return tuple(filter(None, (self.weight, self.group, self.time)))
 
@@ -128,7 +128,7 @@ class DataSection(Spec):
         if self.thousands is not None and self.thousands == self.decimal:
             raise ValueError(f"decimal and thousands cannot both be {quote(self.decimal)}")
         features, dropped = set(self.features or ()), set(self.drop)
-        clash = sorted(set(self.target) & {*features, *dropped, *self.apart})
+        clash = sorted(set(self.target) & {*features, *dropped, *self.row_columns})
         if clash:
             raise ValueError(
                 f"{quote(clash[0])} is the target; it cannot be a feature, weight, group, time or dropped too"
@@ -148,9 +148,10 @@ class EncodingSection(Spec):
         "normal distribution) or none",
     )
     clip: Clip = Field("none", description="smooth: x / √(1 + (x/3)²) of what is scaled, never beyond ±3")
-    categories: Categories = Field(Categories(), description="how columns of categories become numbers")
+    categories: CategoricalOptions = Field(CategoricalOptions(), description="how columns of categories become numbers")
     text_width: PositiveInt = Field(
-        TEXT_WIDTH, description="most words, and pairs of neighbouring words, of a column of text that become a number"
+        MAX_TEXT_FEATURES,
+        description="most words, and pairs of neighbouring words, of a column of text that become a number",
     )
     target: Literal["auto", "standard", "none"] = Field(
         "auto", description="scaling of numeric targets; auto: standard, unless the loss or the output needs raw values"
@@ -360,10 +361,10 @@ class Config(Spec):
         return self
 
     @property
-    def hidden(self) -> tuple[Layer, ...]:
+    def hidden_layers(self) -> tuple[Layer, ...]:
         """The layers, every dense one with its activation, initializer and parametrisation."""
         usual = {"activation": self.activation, "init": self.init, "parametrisation": self.parametrisation}
-        return tuple(_filled(layer, usual) for layer in self.layers)
+        return tuple(with_defaults(layer, usual) for layer in self.layers)
 
     @property
     def schedule(self) -> Schedule:
@@ -371,7 +372,7 @@ class Config(Spec):
         return self.learning_rate or ConstantRate(initial=self.optimizer.default_learning_rate)
 
     @property
-    def bags(self) -> Bagging:
+    def bagging_mode(self) -> Bagging:
         """What sets the members of an ensemble apart: folds, unless the validation rows are told otherwise."""
         if self.bagging != "auto":
             return self.bagging
@@ -379,10 +380,10 @@ class Config(Spec):
         return "seeds" if told else "folds"
 
 
-def _filled(layer: Layer, usual: Mapping[str, object]) -> Layer:
+def with_defaults(layer: Layer, usual: Mapping[str, object]) -> Layer:
     """The layer, and those inside it, with the `usual` values where a dense one names none."""
     if isinstance(layer, Dense):
         return layer.model_copy(update={key: value for key, value in usual.items() if getattr(layer, key) is None})
     if isinstance(layer, Residual):
-        return layer.model_copy(update={"layers": tuple(_filled(inner, usual) for inner in layer.layers)})
+        return layer.model_copy(update={"layers": tuple(with_defaults(inner, usual) for inner in layer.layers)})
     return layer

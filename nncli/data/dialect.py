@@ -48,7 +48,7 @@ def one_character(what: str, forbidden: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def a_form_of_dates(value: str) -> str:
+def validate_date_format(value: str) -> str:
     """`value`, once it is known to have year, month and day, each once, and hour and minute, or neither."""
     parts = DIRECTIVE.findall(value)
     has = {PART_OF.get(part, "") for part in parts}
@@ -73,7 +73,7 @@ Encoding = Annotated[StrictStr, AfterValidator(text_encoding)]
 Separator = Annotated[StrictStr, one_character("a separator", '"\n\r\0')]
 Decimal = Literal["auto", ".", ","]
 Thousands = Annotated[StrictStr, AfterValidator(a_mark_between_digits)]
-DateFormat = Annotated[StrictStr, AfterValidator(a_form_of_dates)]
+DateFormat = Annotated[StrictStr, AfterValidator(validate_date_format)]
 
 
 class CsvDialect(Spec):

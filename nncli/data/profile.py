@@ -12,8 +12,8 @@ import polars as pl
 from nncli.data.columns.ambiguity import FEW
 from nncli.data.columns.hints import MISSING_WORDS
 from nncli.data.columns.kinds import Kind, infer_kind, parse_numbers, read_numbers, read_text, readable, unit_of
-from nncli.data.columns.units import sign_of
-from nncli.data.store.column_store import StoredTable
+from nncli.data.columns.units import infer_unit
+from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.errors import DataError
 
@@ -69,16 +69,16 @@ class ColumnProfile:
     rows: int
     missing: int
     distinct: int = 0
-    commonest: tuple[tuple[str, int], ...] = ()
+    top_values: tuple[tuple[str, int], ...] = ()
     lowest: float | None = None
     highest: float | None = None
     mean: float | None = None
     median: float | None = None
-    words: tuple[str, ...] = ()
+    na_spellings: tuple[str, ...] = ()
     thousands: str = ""
     unit: str | None = None
-    trouble: DataError | None = None
-    keep: bool = True
+    error: DataError | None = None
+    recommended: bool = True
     reason: str = ""
 
     @property
@@ -92,15 +92,15 @@ class ColumnProfile:
         return self.rows > 1 and self.distinct == self.rows
 
 
-def profile(table: StoredTable, names: Sequence[str] | None = None) -> tuple[ColumnProfile, ...]:
+def profile(table: ColumnStore, names: Sequence[str] | None = None) -> tuple[ColumnProfile, ...]:
     """The profile of each column (default: all that were kept, in order), one column in memory at a time.
 
     Raises:
         DataError: there is no such column.
     """
     if names is None:
-        names = [name for name in table.outline.names if name in table.types]
-    return tuple(profile_column(table.only([name]), name) for name in names)
+        names = [name for name in table.header.names if name in table.types]
+    return tuple(profile_column(table.columns([name]), name) for name in names)
 
 
 def profile_column(table: Table, name: str) -> ColumnProfile:
@@ -116,16 +116,16 @@ def profile_column(table: Table, name: str) -> ColumnProfile:
     except DataError as error:  # in doubt; told to, training takes it for categories
         kind, trouble = Kind.CATEGORICAL, error
     cells = cells.fill_nan(None) if cells.dtype.is_float() else cells
-    label = Label.EMPTY if kind is Kind.IGNORE else Label(kind.value)
+    label = Label.EMPTY if kind is Kind.EMPTY else Label(kind.value)
     unit = unit_of(table, name) if kind is Kind.NUMERIC else None
     missing = cells.null_count()
-    found = ColumnProfile(name, kind, label, len(cells), missing, unit=unit, trouble=trouble or refusal)
+    found = ColumnProfile(name, kind, label, len(cells), missing, unit=unit, error=trouble or refusal)
     if label is Label.EMPTY:
-        return replace(found, keep=False, reason="no value in any row")
+        return replace(found, recommended=False, reason="no value in any row")
     present = cells.drop_nulls()
     if refusal is not None:
         label = Label.DATE if present.dtype.is_temporal() else label
-        found = replace(found, label=label, keep=False, reason=refusal.message)
+        found = replace(found, label=label, recommended=False, reason=refusal.message)
     if present.dtype.is_nested() or present.dtype in (pl.Binary, pl.Object):
         return found
     found = _measured(found, present, table)
@@ -151,7 +151,7 @@ def _measured(found: ColumnProfile, present: pl.Series, table: Table) -> ColumnP
     most = counts.sort(["rows", "value"], descending=[True, False]).head(COMMONEST)
     value, rows = most.get_columns()
     spelled = read_text(Table(value.to_frame(), ""), "value") if value.dtype.is_float() else value.cast(pl.String)
-    found = replace(found, distinct=len(counts), commonest=tuple(zip(spelled.to_list(), rows.to_list(), strict=True)))
+    found = replace(found, distinct=len(counts), top_values=tuple(zip(spelled.to_list(), rows.to_list(), strict=True)))
     if found.kind is not Kind.NUMERIC:
         return found
     x = parse_numbers(present, table.dialect, found.unit).fill_nan(None)
@@ -163,24 +163,24 @@ def _measured(found: ColumnProfile, present: pl.Series, table: Table) -> ColumnP
 def _judged(found: ColumnProfile, present: pl.Series, table: Table) -> ColumnProfile:
     """The profile with the label that a person would give, and whether to train on such a column."""
     if found.distinct == 1 and found.rows == found.present > 1:
-        return replace(found, label=Label.CONSTANT, keep=False, reason="one value in all rows")
-    trouble = found.trouble
+        return replace(found, label=Label.CONSTANT, recommended=False, reason="one value in all rows")
+    trouble = found.error
     if trouble is not None and not _are_long(present):
         if words := _words_for_missing(found, present, table):
-            return replace(found, words=words)
+            return replace(found, na_spellings=words)
         found = replace(found, thousands=_grouped_by(present, table))
         if found.all_differ and found.rows >= SMALL:  # too many to be categories
-            return replace(found, keep=False, reason=trouble.message)
+            return replace(found, recommended=False, reason=trouble.message)
         return found
     if found.all_differ and _is_a_key(found, present, table):
-        return replace(found, label=Label.ID, keep=False, reason="a different value in every row")
+        return replace(found, label=Label.ID, recommended=False, reason="a different value in every row")
     if found.kind is Kind.CATEGORICAL:
         if present.dtype == pl.String and (words := _words_for_missing(found, present, table)):
-            return replace(found, words=words)
+            return replace(found, na_spellings=words)
         found = replace(found, thousands=_grouped_by(present, table))
         if found.all_differ and found.rows >= SMALL:
-            return replace(found, label=Label.TEXT, keep=False, reason="text, and a different one in every row")
-    if found.distinct == 2 and frozenset(value.strip().lower() for value, _ in found.commonest) in PAIRS:
+            return replace(found, label=Label.TEXT, recommended=False, reason="text, and a different one in every row")
+    if found.distinct == 2 and frozenset(value.strip().lower() for value, _ in found.top_values) in PAIRS:
         return replace(found, label=Label.BOOLEAN)
     return found
 
@@ -190,7 +190,7 @@ def _grouped_by(present: pl.Series, table: Table) -> str:
     dialect = table.dialect
     if present.dtype != pl.String or dialect.thousands is not None:
         return ""
-    unit = sign_of(present)
+    unit = infer_unit(present)
     for mark in THOUSANDS:
         if mark == dialect.decimal or present.str.contains(rf"^\s*[+-]?0+{re.escape(mark)}").any():
             continue
@@ -229,9 +229,9 @@ def _words_for_missing(found: ColumnProfile, present: pl.Series, table: Table) -
 
     Where training has no doubt that these are categories, they are left so unless they are too many for that.
     """
-    numbers = parse_numbers(present, table.dialect, sign_of(present))
+    numbers = parse_numbers(present, table.dialect, infer_unit(present))
     odd = present.filter(numbers.is_null()).unique().to_list()
-    if found.trouble is None and found.distinct <= FEW + len(odd):
+    if found.error is None and found.distinct <= FEW + len(odd):
         return ()
     return tuple(sorted(odd)) if all(word.strip().casefold() in MISSING_WORDS for word in odd) else ()
 

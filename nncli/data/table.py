@@ -80,7 +80,7 @@ class Table:
         )
 
 
-def without_words(frame: pl.DataFrame, missing: Sequence[str]) -> pl.DataFrame:
+def replace_na_values(frame: pl.DataFrame, missing: Sequence[str]) -> pl.DataFrame:
     """`frame` with null for every text that is one of the words; a column of nulls only is one of text."""
     words = list(missing)
     changes = []

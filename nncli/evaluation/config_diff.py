@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from nncli.config.schema import Config
-from nncli.config.yaml.writer import scalar
+from nncli.config.yaml.writer import dump_scalar
 from nncli.nn.losses import Loss
 from nncli.spec import non_defaults
 
-UNTOLD = frozenset({"output", "workers", "threads", "memory_limit", "checkpoint", "layers"})
+IGNORED_KEYS = frozenset({"output", "workers", "threads", "memory_limit", "checkpoint", "layers"})
 """Where a run is, and how it was computed, which changes nothing of it; the layers are told in a way of their own."""
 COLUMNS, LAYERS = "data.columns.", "layers."
 OF_ALL_LAYERS = ("activation", "init", "parametrisation")
@@ -27,7 +27,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Settled:
+class ResolvedConfig:
     """A run's configuration; what that of an ensemble leaves open, its first `member` has settled."""
 
     config: Config
@@ -41,7 +41,7 @@ class Settled:
         return self.config.loss
 
 
-def differing(configs: Sequence[Settled | None]) -> tuple[Setting, ...]:
+def config_diff(configs: Sequence[ResolvedConfig | None]) -> tuple[Setting, ...]:
     """The keys whose values are not the same in all configurations that are known, in the order of the schema.
 
     Layers are told by their keys, such as `layers.1.units`, where all have layers of the same kinds one after another,
@@ -69,7 +69,7 @@ def differing(configs: Sequence[Settled | None]) -> tuple[Setting, ...]:
     )
 
 
-def _flat(settled: Settled) -> Iterator[tuple[str, str]]:
+def _flat(settled: ResolvedConfig) -> Iterator[tuple[str, str]]:
     """Every key but those of the layers, and what it says."""
     document = settled.config.model_dump(mode="json")
     if settled.member is not None:
@@ -132,7 +132,7 @@ def _short(layer: Any, usual: Mapping[str, object]) -> object:
 def _pairs(document: Mapping[str, object], before: str = "") -> Iterator[tuple[str, str]]:
     """Keys with dots, and what they say on one line."""
     for key, value in document.items():
-        if not before and key in UNTOLD:
+        if not before and key in IGNORED_KEYS:
             continue
         if isinstance(value, Mapping) and value:
             yield from _pairs(value, f"{before}{key}.")
@@ -147,7 +147,7 @@ def in_line(value: object) -> str:
     '[{type: dense, units: 4}, 2.5]'
     """
     if isinstance(value, Mapping) and value:
-        return "{" + ", ".join(f"{scalar(str(key))}: {in_line(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{dump_scalar(str(key))}: {in_line(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list | tuple) and value:
         return f"[{', '.join(map(in_line, value))}]"
-    return scalar([] if value == () else value)
+    return dump_scalar([] if value == () else value)

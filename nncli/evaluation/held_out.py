@@ -12,27 +12,27 @@ import numpy.typing as npt
 from nncli.config.schema import Config
 from nncli.data.encoders.target import ClassificationTarget
 from nncli.data.sample_weights import Weights, read_weights
-from nncli.data.store.column_store import StoredTable
+from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel, Ensemble
 from nncli.errors import DataError
 from nncli.model import Model, Predictions
 from nncli.nn.losses import Loss
-from nncli.pipeline.ensemble.out_of_fold import Labelled, Survey, predict_stored, truth_of
-from nncli.pipeline.prepare.load import read, with_target
+from nncli.pipeline.ensemble.out_of_fold import EnsembleData, LabelledRows, predict_table, truth_of
+from nncli.pipeline.prepare.load import drop_missing_targets, load_table
 from nncli.pipeline.prepare.split import split_table
-from nncli.pipeline.train.provenance import same_tables, unchanged
+from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged
 from nncli.runs.manifest import Manifest
 from nncli.runs.run import Run
-from nncli.scoring import Scores, Truth, baseline, score
+from nncli.scoring import Scores, Truth, baseline_scores, score
 from nncli.training.state import RandomStreams
 
 On: TypeAlias = Literal["validation", "training"]
 
 
 @dataclass(frozen=True)
-class Judged:
+class HeldOutPredictions:
     """The rows that a run is judged by, the truth of them, and what it predicts.
 
     `table` has all columns of the source, also those that were dropped, and `numbers` (rows,) its rows' numbers there,
@@ -52,8 +52,8 @@ class Judged:
     weights: Weights | None
     predictions: Predictions
     loss: Loss
-    on: On
-    trivial: Predictions
+    split: On
+    baseline: Predictions
     spoken: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
@@ -65,7 +65,7 @@ class Judged:
         return score(self.predictions, self.y, self.weights, self.loss)
 
 
-def judge(path: str | Path) -> Judged:
+def predict_held_out(path: str | Path) -> HeldOutPredictions:
     """What the run at `path` says of its validation rows, to the last bit as when it was trained.
 
     Raises:
@@ -74,13 +74,15 @@ def judge(path: str | Path) -> Judged:
     """
     run = Run.open(Path(path))
     manifest, model = run.load_manifest(), run.load_model()
-    config = unchanged(run, manifest, ())
+    config = check_config_unchanged(run, manifest, ())
     _require_tables(config, manifest)
     with Scratch() as scratch:
-        said = _by_members(config, model, scratch) if isinstance(model, Ensemble) else _by_one(config, model, scratch)
-        table = said.rows.only(said.rows.outline.names)
+        said = (
+            _of_ensemble(config, model, scratch) if isinstance(model, Ensemble) else _of_network(config, model, scratch)
+        )
+        table = said.rows.columns(said.rows.header.names)
     weight, target, training = config.data.weight, said.predictions.target, said.training
-    return Judged(
+    return HeldOutPredictions(
         config=config,
         manifest=manifest,
         model=model,
@@ -90,47 +92,53 @@ def judge(path: str | Path) -> Judged:
         weights=read_weights(table, weight) if weight else None,
         predictions=said.predictions,
         loss=model.spec.loss,
-        on=said.on,
-        trivial=baseline(target, training.y, training.weights, len(table)),
+        split=said.on,
+        baseline=baseline_scores(target, training.y, training.weights, len(table)),
         spoken=said.spoken,
     )
 
 
 @dataclass(frozen=True)
-class _Said:
+class _RowPredictions:
     """What is said of some rows, and who has a say, see `Judged`; and the truth of the `training` rows."""
 
-    rows: StoredTable
+    rows: ColumnStore
     predictions: Predictions
     on: On
-    training: Labelled
+    training: LabelledRows
     spoken: npt.NDArray[np.bool_] | None = None
 
 
-def _by_one(config: Config, model: Model, scratch: Scratch) -> _Said:
+def _of_network(config: Config, model: Model, scratch: Scratch) -> _RowPredictions:
     """The rows that one network is judged by, and what it says of them."""
     target, notes = model.spec.target, list[str]()
-    table = with_target(read(config, config.data.path, notes, scratch, whole=True), target.names, notes)
+    table = drop_missing_targets(
+        load_table(config, config.data.path, notes, scratch, all_columns=True), target.names, notes
+    )
     as_classes, streams = isinstance(target, ClassificationTarget), RandomStreams.of(config.seed)
     training, held = split_table(config, table, as_classes, streams, notes, scratch, whole=True)
     truth, rows = truth_of(training, target, config), training if held is None else held
-    return _Said(rows, predict_stored(model, rows, target), "training" if held is None else "validation", truth)
+    return _RowPredictions(
+        rows, predict_table(model, rows, target), "training" if held is None else "validation", truth
+    )
 
 
-def _by_members(config: Config, ensemble: Ensemble, scratch: Scratch) -> _Said:
+def _of_ensemble(config: Config, ensemble: Ensemble, scratch: Scratch) -> _RowPredictions:
     """The rows that an ensemble is judged by, and what those of its members say that never saw them."""
-    survey = Survey.of(config, scratch, whole=True)
-    held, inside = survey.held(ensemble), survey.table.take(survey.inside)
+    survey = EnsembleData.of(config, scratch, whole=True)
+    held, inside = survey.out_of_fold(ensemble), survey.table.take(survey.used_rows)
     truth = survey.truth(inside)
     if held is not None:
-        return _Said(held.table, held.predicted(ensemble.spec.temperature), "validation", truth, held.spoken)
-    return _Said(inside, predict_stored(ensemble, inside, survey.target), "training", truth)
+        return _RowPredictions(
+            held.table, held.predicted(ensemble.spec.temperature), "validation", truth, held.oof_mask
+        )
+    return _RowPredictions(inside, predict_table(ensemble, inside, survey.target), "training", truth)
 
 
 def _require_tables(config: Config, manifest: Manifest) -> None:
     """Raise a DataError unless the tables are those of the training, and say how to go on without them."""
     try:
-        same_tables(config, manifest)
+        check_tables_unchanged(config, manifest)
     except DataError as error:
         raise DataError(
             f"what the run says of its validation rows cannot be computed again: {error.message}",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.data.encoders.target import ClassificationTarget
-from nncli.evaluation.held_out import Judged
+from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.score_intervals import groups_of
 from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.metrics.classification import LOG_LOSS_EPS
@@ -26,7 +26,7 @@ LEVEL = 0.05
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class ComparableRun:
     """What a run says of rows that it was not trained on.
 
     `table` is the SHA-256 of the file that they are in, `numbers` (rows,) count them there from 1. `truth` is (rows,)
@@ -50,7 +50,7 @@ class HeldOut:
         """What two runs must have in common to be held against each other: the table, the target, and what that is."""
         return self.table, self.target, self.labels is None
 
-    def at(self, rows: NDArray[np.int64]) -> HeldOut:
+    def at(self, rows: NDArray[np.int64]) -> ComparableRun:
         """The rows at these positions."""
         return replace(
             self,
@@ -62,15 +62,15 @@ class HeldOut:
         )
 
 
-def held_out(judged: Judged) -> HeldOut | None:
+def held_out(judged: HeldOutPredictions) -> ComparableRun | None:
     """The judged rows, unless the run was trained on them."""
     manifest, target = judged.manifest, judged.predictions.target
     other = manifest.validation_data
     source = manifest.data if other is None else other
-    if judged.on == "training" or source.sha256 is None or (other and other.sha256 == manifest.data.sha256):
+    if judged.split == "training" or source.sha256 is None or (other and other.sha256 == manifest.data.sha256):
         return None
     labels = target.labels if isinstance(target, ClassificationTarget) else None
-    return HeldOut(
+    return ComparableRun(
         table=source.sha256,
         target=target.names,
         labels=labels,
@@ -85,7 +85,7 @@ def held_out(judged: Judged) -> HeldOut | None:
 
 
 @dataclass(frozen=True)
-class Pair:
+class PairwiseResult:
     """Run `b` held against run `a`, the best of its table and target, by their positions among those compared.
 
     `found` is how much more `b` loses than `a` on the `rows` that both held out, in the `measure`, and `adjusted` its
@@ -101,7 +101,7 @@ class Pair:
     reason: str = ""
 
     @property
-    def told_apart(self) -> bool:
+    def is_significant(self) -> bool:
         """Whether the difference is more than chance would give."""
         return self.adjusted is not None and self.adjusted < LEVEL
 
@@ -119,27 +119,27 @@ class Pair:
         ends = "" if size is None else _between(size if mean > 0 else ConfidenceInterval(-size.high, -size.low))
         by = f"by {_figure(abs(mean))}{ends} in {self.measure} on {on}"
         p = "p < 0.001" if self.adjusted < 0.001 else f"p = {self.adjusted:.3f}"
-        if self.told_apart:
+        if self.is_significant:
             return f"{better} is better than {worse} {by}: more than chance would give ({p})."
         return f"The rows do not tell {a} and {b} apart: {better} is better {by}, which chance may give ({p})."
 
 
-def pairs(held: Sequence[HeldOut | None]) -> tuple[Pair, ...]:
+def compare_pairwise(held: Sequence[ComparableRun | None]) -> tuple[PairwiseResult, ...]:
     """The best run of every table and target against each of the others there.
 
     The best is chosen by the very rows that then judge it, so every pair that might have been looked at counts in the
     adjustment of the p-values (Holm's).
     """
-    kinds: dict[tuple[str, tuple[str, ...], bool], list[tuple[int, HeldOut]]] = {}
+    kinds: dict[tuple[str, tuple[str, ...], bool], list[tuple[int, ComparableRun]]] = {}
     for i, one in enumerate(held):
         if one is not None:
             kinds.setdefault(one.kind, []).append((i, one))
-    found, family = list[Pair](), 0
+    found, family = list[PairwiseResult](), 0
     for those in kinds.values():
         measures = _measures([one.loss for _, one in those])
         best, first = min(those, key=lambda numbered: _mean_loss(numbered[1], measures[0]))
         others = [(i, one) for i, one in those if i != best]
-        found += [_pair(Pair(best, i, measure), first, one) for i, one in others for measure in measures]
+        found += [_pair(PairwiseResult(best, i, measure), first, one) for i, one in others for measure in measures]
         family += len(those) * (len(those) - 1) // 2 * len(measures)
     tested = [(k, pair.found.p) for k, pair in enumerate(found) if pair.found is not None]
     for (k, _), adjusted in zip(tested, holm_correction([p for _, p in tested], family), strict=True):
@@ -147,7 +147,7 @@ def pairs(held: Sequence[HeldOut | None]) -> tuple[Pair, ...]:
     return tuple(found)
 
 
-def _pair(pair: Pair, a: HeldOut, b: HeldOut) -> Pair:
+def _pair(pair: PairwiseResult, a: ComparableRun, b: ComparableRun) -> PairwiseResult:
     """The pair with what is found on the rows that both runs held out."""
     _, of_a, of_b = np.intersect1d(a.numbers, b.numbers, assume_unique=True, return_indices=True)
     a, b, pair = a.at(of_a), b.at(of_b), replace(pair, rows=len(of_a))
@@ -180,7 +180,7 @@ def _measures(losses: Sequence[Loss]) -> tuple[Measure, ...]:
     return ("absolute error",) if all(isinstance(loss, MAE) for loss in losses) else ("squared error", "absolute error")
 
 
-def _mean_loss(held: HeldOut, measure: Measure) -> float:
+def _mean_loss(held: ComparableRun, measure: Measure) -> float:
     """Of a run's own rows, by which the best is chosen; infinite where it is not known."""
     weights = held.weights if held.weights is not None and held.weights.any() else None
     with np.errstate(all="ignore"):
@@ -188,7 +188,7 @@ def _mean_loss(held: HeldOut, measure: Measure) -> float:
     return mean if np.isfinite(mean) else np.inf
 
 
-def _losses(held: HeldOut, measure: Measure) -> Floats:
+def _losses(held: ComparableRun, measure: Measure) -> Floats:
     """How much a run loses on each of its rows (rows,), at least one; the log loss is in nats. Of several numbers it is
     the mean, each as a share of its target's spread among the rows."""
     if held.labels is not None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from nncli.errors import NncliError
-from nncli.evaluation.held_out import Judged, judge
-from nncli.runs.history import History, Metrics, read_history, read_metrics
+from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
+from nncli.runs.history import History, RecordedMetrics, read_history, read_metrics
 from nncli.runs.loader import LARGEST_TEXT, read_manifest, read_verified
 from nncli.runs.manifest import CONFIG, HISTORY, METRICS, Manifest, member_folder
 from nncli.runs.run import Run
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Evidence:
+class RunSummary:
     """A run as far as it can be read. `histories` are those of its members, by number from 1, or that of the one
     network; `troubles` say what is not here, and why."""
 
@@ -27,9 +27,9 @@ class Evidence:
     manifest: Manifest
     config: str | None
     histories: tuple[tuple[int, History], ...]
-    metrics: Metrics | None
-    judged: Judged | None
-    troubles: tuple[str, ...]
+    metrics: RecordedMetrics | None
+    judged: HeldOutPredictions | None
+    problems: tuple[str, ...]
 
 
 @dataclass
@@ -46,7 +46,7 @@ class _Gathering:
             return None
 
 
-def gather(path: Path) -> Evidence:
+def summarize_run(path: Path) -> RunSummary:
     """Read the run at `path`.
 
     Raises:
@@ -58,7 +58,7 @@ def gather(path: Path) -> Evidence:
     metrics = None
     if METRICS in manifest.files:
         metrics = gathering.of("The recorded scores", partial(read_metrics, path, manifest))
-    judged = gathering.of("What depends on the rows", partial(judge, path))
+    judged = gathering.of("What depends on the rows", partial(predict_held_out, path))
     alone, histories = manifest.members == 1, []
     for i in range(manifest.members):
         folder = path if alone else path / member_folder(i)
@@ -68,14 +68,14 @@ def gather(path: Path) -> Evidence:
         history = gathering.of(what, partial(_history, folder))
         if history is not None and history.reports:
             histories.append((i + 1, history))
-    return Evidence(
+    return RunSummary(
         path=path,
         manifest=manifest,
         config=None if config is None else config.decode("utf-8", "replace"),
         histories=tuple(histories),
         metrics=metrics,
         judged=judged,
-        troubles=tuple(gathering.troubles),
+        problems=tuple(gathering.troubles),
     )
 
 

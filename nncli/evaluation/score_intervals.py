@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from nncli.data.encoders.target import ClassificationTarget
-from nncli.evaluation.held_out import Judged
+from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.metrics.bootstrap import (
     BootstrapResampler,
     ConfidenceInterval,
@@ -23,7 +23,7 @@ from nncli.scoring import WITHOUT_GUESS, headlines, higher_is_better, score
 
 
 @dataclass(frozen=True)
-class Measured:
+class ScoreWithInterval:
     """A score with its interval, the trivial guess's, and the interval of how much better the model is on the very same
     rows: above 0 it is better. None is undefined or not known; `target` is None where there is but one.
 
@@ -35,28 +35,28 @@ class Measured:
     name: str
     value: float | None
     interval: ConfidenceInterval | None
-    trivial: float | None
-    gain: ConfidenceInterval | None
+    baseline: float | None
+    improvement: ConfidenceInterval | None
 
 
 @dataclass(frozen=True)
-class Assessment:
+class ScoresWithIntervals:
     """The scores of judged rows, and how their rows were resampled."""
 
     resampling: BootstrapResampler
-    scores: tuple[Measured, ...]
+    scores: tuple[ScoreWithInterval, ...]
 
-    def find(self, name: str) -> Measured:
+    def find(self, name: str) -> ScoreWithInterval:
         """The score of that name, of the first target."""
         return next(one for one in self.scores if one.name == name)
 
 
-def assess(judged: Judged) -> Assessment:
+def score_with_intervals(judged: HeldOutPredictions) -> ScoresWithIntervals:
     """Every score of the judged rows, from resamples that model and guess share; rows of one group stay together."""
     resampling = BootstrapResampler.of(len(judged), judged.manifest.seed, groups_of(judged))
     values = headlines(score(judged.predictions, judged.y, judged.weights, judged.loss))
-    guesses = headlines(score(judged.trivial, judged.y, judged.weights, judged.loss))
-    model, trivial = (_samples(judged, said, resampling) for said in (judged.predictions, judged.trivial))
+    guesses = headlines(score(judged.baseline, judged.y, judged.weights, judged.loss))
+    model, trivial = (_samples(judged, said, resampling) for said in (judged.predictions, judged.baseline))
     names = judged.predictions.target.names
     of_each = len(values) if isinstance(judged.predictions.target, ClassificationTarget) else len(values) // len(names)
     scores = []
@@ -71,11 +71,11 @@ def assess(judged: Judged) -> Assessment:
             interval = resampling.interval(model[:, j], value)
         if value is not None and guess is not None:
             gain = resampling.interval(sign * (model[:, j] - trivial[:, j]), sign * (value - guess))
-        scores.append(Measured(target, name, value, interval, guess, gain))
-    return Assessment(resampling, tuple(scores))
+        scores.append(ScoreWithInterval(target, name, value, interval, guess, gain))
+    return ScoresWithIntervals(resampling, tuple(scores))
 
 
-def groups_of(judged: Judged) -> NDArray[np.int64] | None:
+def groups_of(judged: HeldOutPredictions) -> NDArray[np.int64] | None:
     """Which judged rows belong together, by any numbers (rows,); None where every row stands by itself."""
     column = judged.config.data.group
     if column is None or column not in judged.table.names:
@@ -84,7 +84,7 @@ def groups_of(judged: Judged) -> NDArray[np.int64] | None:
     return cells.rank("dense").to_numpy().astype(np.int64)
 
 
-def _samples(judged: Judged, said: Predictions, resampling: BootstrapResampler) -> Samples:
+def _samples(judged: HeldOutPredictions, said: Predictions, resampling: BootstrapResampler) -> Samples:
     """(resamples, scores), in the order of `headlines`."""
     rows = resampling.rows
     y, values = judged.y[rows], said.values[rows]

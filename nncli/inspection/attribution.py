@@ -19,7 +19,7 @@ from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, T
 from nncli.ensemble import AnyModel, Ensemble
 from nncli.errors import UsageError
 from nncli.inspection.embedded_network import EmbeddedNetwork
-from nncli.inspection.encoded_rows import EncodedRows, Part, Rows, stretches
+from nncli.inspection.encoded_rows import EncodedPart, EncodedRows, Rows, column_slices
 from nncli.inspection.integrated_gradients import Integrated, integrate
 from nncli.model import ModelSpec
 from nncli.text import closest_match, join_quoted, quote
@@ -94,7 +94,7 @@ def attribute(
         UsageError: there is no such class or target.
     """
     target, said = rows.model.spec.target, replace(rows, spoken=None).predict()
-    chosen = choose_output(target, said, of)
+    chosen = select_output(target, said, of)
     spread = 1.0
     if isinstance(target, RegressionTarget):
         spread = float(np.std(background.predict()[:, chosen[0]])) if len(chosen) else 1.0
@@ -119,7 +119,7 @@ def attribute(
     return Attributions(tuple(names), tuple(labels[k] for k in chosen), values, base, ends, error, tolerance)
 
 
-def choose_output(target: Target, said: Floats, of: str | None) -> Rows:
+def select_output(target: Target, said: Floats, of: str | None) -> Rows:
     """Which output (rows,) is explained of each row; see `attribute`."""
     labels = target.labels if isinstance(target, ClassificationTarget) else target.names
     if of is not None:
@@ -136,7 +136,7 @@ def choose_output(target: Target, said: Floats, of: str | None) -> Rows:
 
 
 def _of_part(
-    part: Part,
+    part: EncodedPart,
     opened: EmbeddedNetwork,
     base: Floats,
     model: AnyModel,
@@ -147,7 +147,7 @@ def _of_part(
     """What the inputs of one network add to its own prediction, from that at the `base` (inputs,) on."""
     spec = part.model.spec
     T = model.spec.temperature if isinstance(model, Ensemble) else spec.temperature
-    read = Reading(spec, T, _known(model.spec.target, spec.target, chosen))
+    read = OutputFunction(spec, T, _known(model.spec.target, spec.target, chosen))
     U = opened.embed(part.X, part.codes)
 
     def value(points: Floats, rows: Rows) -> Floats:
@@ -168,7 +168,7 @@ def _known(target: Target, own: Target, chosen: Rows) -> Rows:
 
 
 @dataclass(frozen=True)
-class Reading:
+class OutputFunction:
     """What raw outputs Z (n, outputs) say of the one output `chosen` (rows,) of some rows, and its gradient in them."""
 
     spec: ModelSpec
@@ -196,12 +196,12 @@ class Reading:
         return np.asarray(loss.inverse_link_vjp(Z / T, dP) / T)
 
 
-def _by_column(part: Part, added: Floats) -> Floats:
+def _by_column(part: EncodedPart, added: Floats) -> Floats:
     """What inputs add (rows, inputs), summed over those of each column (rows, columns)."""
     spec = part.model.spec
     ends = spec.network.features + np.cumsum([0, *(e.width for e in spec.network.embeddings)])
     columns = []
-    for at in stretches(spec.encoder).values():
+    for at in column_slices(spec.encoder).values():
         embedded = slice(ends[at.codes.start], ends[at.codes.stop]) if at.codes.stop else slice(0, 0)
         columns.append(added[:, at.X].sum(axis=1) + added[:, embedded].sum(axis=1))
     return np.stack(columns, axis=1) if columns else np.zeros((len(added), 0))

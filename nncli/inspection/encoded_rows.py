@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.batches.dataset import Examples
-from nncli.data.encoders.anomalies import Strangers
+from nncli.data.batches.dataset import Dataset
+from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.encoder import Codes, Encoder, Matrix
 from nncli.data.sample_weights import Weights, combine
 from nncli.data.table import Table
@@ -24,21 +24,21 @@ Spoken: TypeAlias = npt.NDArray[np.bool_]
 """(members, rows): which members' word counts of a row."""
 
 
-class Stretch(NamedTuple):
+class ColumnSlice(NamedTuple):
     """Where a column of a table stands in X, and, if it is embedded, in the codes."""
 
     X: slice
     codes: slice
 
 
-class Cells(NamedTuple):
+class ColumnValues(NamedTuple):
     """The cells of one column, as one network sees them: as many rows as there are, or one for all."""
 
     X: Matrix
     codes: Codes
 
 
-def stretches(encoder: Encoder) -> dict[str, Stretch]:
+def column_slices(encoder: Encoder) -> dict[str, ColumnSlice]:
     """Where each column stands."""
     starts = accumulate((column.width for column in encoder.columns), initial=0)
     embedded = {column.name: j for j, column in enumerate(encoder.embedded)}
@@ -46,35 +46,35 @@ def stretches(encoder: Encoder) -> dict[str, Stretch]:
     for column, start in zip(encoder.columns, starts, strict=False):
         j = embedded.get(column.name)
         codes = slice(0, 0) if j is None else slice(j, j + 1)
-        found[column.name] = Stretch(slice(start, start + column.width), codes)
+        found[column.name] = ColumnSlice(slice(start, start + column.width), codes)
     return found
 
 
 @dataclass(frozen=True)
-class Part:
+class EncodedPart:
     """Some rows as one network sees them."""
 
     model: Model
     X: Matrix
     codes: Codes
 
-    def take(self, rows: Rows) -> Part:
+    def take(self, rows: Rows) -> EncodedPart:
         """The rows at these positions."""
-        return Part(self.model, self.X[rows], self.codes[rows])
+        return EncodedPart(self.model, self.X[rows], self.codes[rows])
 
-    def cells(self, column: str, rows: Rows) -> Cells | None:
+    def cells(self, column: str, rows: Rows) -> ColumnValues | None:
         """What the rows at these positions have in a column; None where the network does not know the column."""
-        at = stretches(self.model.spec.encoder).get(column)
-        return None if at is None else Cells(self.X[rows, at.X], self.codes[rows, at.codes])
+        at = column_slices(self.model.spec.encoder).get(column)
+        return None if at is None else ColumnValues(self.X[rows, at.X], self.codes[rows, at.codes])
 
-    def examples(self, column: str, cells: Cells | None) -> Examples:
+    def examples(self, column: str, cells: ColumnValues | None) -> Dataset:
         """The rows, with other cells in one column."""
         X, codes = self.X, self.codes
         if cells is not None:
-            at = stretches(self.model.spec.encoder)[column]
+            at = column_slices(self.model.spec.encoder)[column]
             X, codes = X.copy(), codes.copy()
             X[:, at.X], codes[:, at.codes] = cells
-        return Examples(X, codes, np.empty((len(X), 0)))
+        return Dataset(X, codes, np.empty((len(X), 0)))
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ class EncodedRows:
     """
 
     model: AnyModel
-    parts: tuple[Part, ...]
+    parts: tuple[EncodedPart, ...]
     spoken: Spoken | None
-    strangers: Strangers
+    strangers: Anomalies
     weights: Weights | None = None
 
     @classmethod
@@ -104,8 +104,8 @@ class EncodedRows:
         parts, met = [], []
         for one in model.members if isinstance(model, Ensemble) else (model,):
             encoded = one.spec.encoder.encode(table, one.spec.network.precision)
-            parts.append(Part(one, encoded.X, encoded.codes))
-            met.append(encoded.strangers)
+            parts.append(EncodedPart(one, encoded.X, encoded.codes))
+            met.append(encoded.anomalies)
         strangers = met[0]
         for others in met[1:]:
             strangers = strangers & others
@@ -126,11 +126,11 @@ class EncodedRows:
         w = self.weights
         return np.asarray(values.mean(axis=0) if w is None else np.average(values, axis=0, weights=w))
 
-    def cells(self, column: str, rows: Rows) -> list[Cells | None]:
+    def cells(self, column: str, rows: Rows) -> list[ColumnValues | None]:
         """What the rows at these positions have in a column, for every network."""
         return [part.cells(column, rows) for part in self.parts]
 
-    def predict(self, column: str = "", cells: Sequence[Cells | None] = ()) -> npt.NDArray[np.float64]:
+    def predict(self, column: str = "", cells: Sequence[ColumnValues | None] = ()) -> npt.NDArray[np.float64]:
         """Predictions (rows, outputs), as `Predictions.values`, of the rows with other cells in one column, if any.
 
         The BLAS is to have one thread, as in `Model.predict`: whoever predicts many times sees to it once.
@@ -143,7 +143,7 @@ class EncodedRows:
         spec, target = self.model.spec, self.model.spec.target
         total: npt.NDArray[Any] = np.zeros((len(self), n_outputs(target)))
         for part, some, heard in zip(self.parts, examples, self.spoken, strict=True):
-            spoken = part.model.predict_examples(Examples(some.X[heard], some.codes[heard], some.y[heard]), 2)
+            spoken = part.model.predict_examples(Dataset(some.X[heard], some.codes[heard], some.y[heard]), 2)
             total[heard] += align_classes(target, spoken.with_temperature(spec.temperature))
         return self.model.mean(total, self.spoken.sum(axis=0)[:, None]).values
 

@@ -33,7 +33,7 @@ MOST_LABELS = 12
 
 
 @dataclass(frozen=True)
-class Dependence:
+class PartialDependence:
     """Mean predictions (points, outputs) where the column is what the points say.
 
     A column of numbers has `values` (points,), ascending; one of dates has days since 1970, and `labels` that spell
@@ -91,13 +91,13 @@ def shown_outputs(target: Target) -> tuple[slice, tuple[str, ...]]:
 
 @np.errstate(all="ignore")  # what overflows shows in the numbers
 @limit_blas_threads(1)
-def dependences(
+def partial_dependence(
     rows: EncodedRows,
     table: Table,
     columns: Sequence[str],
     rng: np.random.Generator,
     tell: Tell = lambda *_: None,
-) -> tuple[Dependence, ...]:
+) -> tuple[PartialDependence, ...]:
     """The dependence on each of the columns; `rows` are those of the table, encoded."""
     target = rows.model.spec.target
     shown, outputs = shown_outputs(target)
@@ -112,7 +112,7 @@ def dependences(
         means = np.empty((len(lenders), len(outputs)))
         for j, lender in enumerate(lenders):
             means[j] = few.mean(few.predict(column, rows.cells(column, np.array([lender])))[:, shown])
-        found.append(Dependence(column, values, labels, outputs, means, class_of))
+        found.append(PartialDependence(column, values, labels, outputs, means, class_of))
     tell("dependence", len(columns), len(columns))
     return tuple(found)
 

@@ -51,7 +51,7 @@ class Importance:
 
 
 @dataclass(frozen=True)
-class Judge:
+class Scorer:
     """How predictions are judged, in the person's terms: a loss for each row, named `loss_name`, and a `metric` of all.
 
     With one target the loss is in its own units; with several each counts in its own standard deviations.
@@ -112,8 +112,8 @@ def _losses(loss: Loss, P: Floats, Y: Floats, scale: Floats) -> Floats:
 
 @np.errstate(all="ignore")  # what overflows shows in the numbers
 @limit_blas_threads(1)
-def importances(
-    rows: EncodedRows, judge: Judge, repeats: int, rng: np.random.Generator, tell: Tell = lambda *_: None
+def permutation_importance(
+    rows: EncodedRows, judge: Scorer, repeats: int, rng: np.random.Generator, tell: Tell = lambda *_: None
 ) -> tuple[Importance, ...]:
     """The importance of every column that the model knows, the most important first.
 
@@ -148,7 +148,7 @@ def importances(
 
 @np.errstate(all="ignore")
 @limit_blas_threads(1)
-def by_change(rows: EncodedRows, rng: np.random.Generator) -> list[str]:
+def rank_by_prediction_change(rows: EncodedRows, rng: np.random.Generator) -> list[str]:
     """The columns, first those that change predictions most where they are shuffled, which needs no labels."""
     order, before = rng.permutation(len(rows)), rows.predict()
     changes = {

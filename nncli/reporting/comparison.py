@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nncli.commands.compare import Comparison
-from nncli.evaluation.pairwise import Pair
-from nncli.evaluation.score_intervals import Measured
+from nncli.evaluation.pairwise import PairwiseResult
+from nncli.evaluation.score_intervals import ScoreWithInterval
 from nncli.metrics.bootstrap import RESAMPLES
 from nncli.reporting.html import html, refuse_other_than_html
 from nncli.reporting.page import Notice, Page, Paragraph, Part, Section, Table, number, shown
-from nncli.reporting.sections.compared_curves import overlay
+from nncli.reporting.sections.compared_curves import compared_curves
 from nncli.reporting.sections.scores import between
 from nncli.text import MAX_QUOTE_LENGTH
 from nncli.utils.atomic_files import check_overwrite, write_text
@@ -39,7 +39,7 @@ def write_comparison(found: Comparison, path: Path, *, force: bool = False) -> N
 
 def page_of(found: Comparison) -> Page:
     """All that was found."""
-    sections = [_tests(found), _scores(found), _settings(found), overlay(found), _runs(found)]
+    sections = [_tests(found), _scores(found), _settings(found), compared_curves(found), _runs(found)]
     return Page(
         title=f"{len(found.sides)} runs compared",
         lead=_lead(found),
@@ -61,14 +61,14 @@ def _verdicts(found: Comparison) -> Iterator[str]:
         first = [pair for pair in mine if pair.measure == mine[0].measure]
         name = shown(found.sides[best].name)
         yield f"{name} has the least {first[0].measure.removeprefix('the ')} of {len(first) + 1} runs."
-        worse = [pair for pair in first if pair.told_apart and pair.found is not None and pair.found.mean > 0]
+        worse = [pair for pair in first if pair.is_significant and pair.found is not None and pair.found.mean > 0]
         if worse:
             yield f"It is better than {_listed(found, worse)} by more than chance would give."
         if rest := [pair for pair in first if pair not in worse]:
             yield f"That it is better than {_listed(found, rest)} is not sure."
 
 
-def _listed(found: Comparison, some: list[Pair]) -> str:
+def _listed(found: Comparison, some: list[PairwiseResult]) -> str:
     names = [shown(found.sides[pair.b].name) for pair in some]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
@@ -119,7 +119,7 @@ def _scores(found: Comparison) -> Section | None:
     )
 
 
-def _cell(one: Measured | None, best: bool) -> str:
+def _cell(one: ScoreWithInterval | None, best: bool) -> str:
     if one is None:
         return "–"
     ends = "" if one.interval is None else f"\n{between(one.interval)}"

@@ -6,15 +6,15 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
-from nncli.evaluation.run_summary import Evidence
-from nncli.evaluation.score_intervals import Assessment, Measured
+from nncli.evaluation.run_summary import RunSummary
+from nncli.evaluation.score_intervals import ScoresWithIntervals, ScoreWithInterval
 from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.reporting.page import Figure, Gallery, Page, Part, Table
-from nncli.reporting.sections.feature_importance import Influence
+from nncli.reporting.sections.feature_importance import FeatureImportance
 
 
-def facts_of(
-    evidence: Evidence, assessment: Assessment | None, influence: Influence | None, page: Page
+def report_json(
+    evidence: RunSummary, assessment: ScoresWithIntervals | None, influence: FeatureImportance | None, page: Page
 ) -> dict[str, Any]:
     """One JSON object; null is what is not known, or not a finite number."""
     judged, manifest = evidence.judged, evidence.manifest
@@ -24,7 +24,7 @@ def facts_of(
         "title": page.title,
         "lead": page.lead,
         "notices": [asdict(one) for one in page.notices],
-        "judged_on": None if judged is None else judged.on,
+        "judged_on": None if judged is None else judged.split,
         "judged_rows": 0 if judged is None else len(judged),
         "scores": [] if assessment is None else [_score(one) for one in assessment.scores],
         "importance": [_finite(asdict(one)) for one in (influence.importances if influence else ())],
@@ -35,12 +35,12 @@ def facts_of(
     }
 
 
-def _score(one: Measured) -> dict[str, Any]:
+def _score(one: ScoreWithInterval) -> dict[str, Any]:
     return {
         "metric": one.name,
         "target": one.target,
-        **_finite({"value": one.value, **_ends(one.interval), "trivial": one.trivial}),
-        "better_by": None if one.gain is None else _finite(_ends(one.gain)),
+        **_finite({"value": one.value, **_ends(one.interval), "trivial": one.baseline}),
+        "better_by": None if one.improvement is None else _finite(_ends(one.improvement)),
     }
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from nncli.evaluation.run_summary import Evidence
-from nncli.evaluation.score_intervals import Assessment
+from nncli.evaluation.run_summary import RunSummary
+from nncli.evaluation.score_intervals import ScoresWithIntervals
 from nncli.reporting.page import Page, number, shown
 from nncli.reporting.sections.intended_use import COMMANDS, intended, limits
 from nncli.reporting.sections.overview import facts
@@ -16,7 +16,7 @@ from nncli.version import __version__
 MARK = b"<!-- A model card by nncli "
 
 
-def card(evidence: Evidence, assessment: Assessment | None, page: Page, report: str) -> str:
+def card(evidence: RunSummary, assessment: ScoresWithIntervals | None, page: Page, report: str) -> str:
     """The text of the card; `report` is the name of the file that has the rest."""
     name = shown(evidence.path.resolve().name)
     parts = [
@@ -57,16 +57,16 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in [*lines, *escaped])
 
 
-def _scores(evidence: Evidence, assessment: Assessment | None) -> str:
+def _scores(evidence: RunSummary, assessment: ScoresWithIntervals | None) -> str:
     judged, metrics = evidence.judged, evidence.metrics
     if judged is not None and assessment is not None:
-        on = "that were not trained on" if judged.on == "validation" else "that it was trained on"
+        on = "that were not trained on" if judged.split == "validation" else "that it was trained on"
         rows = [
             (
                 name_of(one.name, one.target),
                 number(one.value),
                 between(one.interval),
-                number(one.trivial),
+                number(one.baseline),
             )
             for one in assessment.scores
         ]

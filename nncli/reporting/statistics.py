@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.data.encoders.target import ClassificationTarget
-from nncli.evaluation.held_out import Judged
+from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.metrics.classification import LOG_LOSS_EPS
 from nncli.scoring import Truth
 
@@ -22,7 +22,7 @@ Z = 1.959964
 BINS = 10
 
 
-def row_errors(judged: Judged) -> tuple[Floats, str]:
+def row_errors(judged: HeldOutPredictions) -> tuple[Floats, str]:
     """How wrong each row is (rows,), and what that number is: 1 for a wrong class, or how far off the number is; of
     several numbers, the mean of how far off they are in standard deviations of the truth."""
     y, values = judged.y, judged.predictions.values

@@ -9,7 +9,7 @@ from nncli.runs.manifest import CHECKPOINTS, MANIFEST
 from nncli.utils.atomic_files import batched_fsync, write_bytes
 
 
-def pack(run: Path) -> dict[str, bytes]:
+def to_bytes(run: Path) -> dict[str, bytes]:
     """The files of a run directory by their paths within it, without what only serves to go on training."""
     paths = sorted(path for path in run.rglob("*") if path.is_file())
     named = {path.relative_to(run): path for path in paths}
@@ -20,7 +20,7 @@ def pack(run: Path) -> dict[str, bytes]:
     }
 
 
-def unpack(files: Mapping[str, bytes], run: Path) -> None:
+def from_bytes(files: Mapping[str, bytes], run: Path) -> None:
     """Make the directory `run`, which is not there yet, of packed files; the manifest, which makes it one, comes last.
 
     Raises:

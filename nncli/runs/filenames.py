@@ -17,20 +17,20 @@ MANIFEST = "manifest.json"
 MEMBERS = "members"
 LOCK = ".lock"
 
-RECORD = "cross-validation.json"
+CROSS_VALIDATION = "cross-validation.json"
 FOLDS = "folds"
 """Of a cross-validation, whose folds are run directories."""
 
 Status = Literal["running", "done", "stopped", "failed"]
 
 
-def checksum_of(document: dict[str, Any]) -> str:
+def checksum(document: dict[str, Any]) -> str:
     """The SHA-256 of what a manifest's JSON says, its checksum apart."""
     rest = {key: value for key, value in document.items() if key != "checksum"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
-def is_held(folder: Path) -> bool:
+def is_locked(folder: Path) -> bool:
     """Whether a training holds the lock of the directory; True also where that cannot be found out."""
     from filelock import FileLock, Timeout  # most runs have ended, and nobody need wait for it
 

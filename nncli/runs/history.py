@@ -28,7 +28,7 @@ class History:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedMetric:
     """One metric of one target (None where there is but one), and what the trivial guess has; None is undefined."""
 
     target: str | None
@@ -38,19 +38,19 @@ class Recorded:
 
 
 @dataclass(frozen=True)
-class RecordedCard:
+class RecordedScores:
     """The metrics that are one number, on so many rows."""
 
     rows: int
-    scores: tuple[Recorded, ...]
+    scores: tuple[RecordedMetric, ...]
 
 
 @dataclass(frozen=True)
-class Metrics:
+class RecordedMetrics:
     """What metrics.json says."""
 
-    training: RecordedCard | None
-    validation: RecordedCard | None
+    training: RecordedScores | None
+    validation: RecordedScores | None
 
 
 def read_history(folder: Path, manifest: Manifest) -> History:
@@ -69,7 +69,7 @@ def read_history(folder: Path, manifest: Manifest) -> History:
         raise damaged(folder, HISTORY, "the file is damaged: it is no history of a training") from error
 
 
-def read_metrics(folder: Path, manifest: Manifest) -> Metrics:
+def read_metrics(folder: Path, manifest: Manifest) -> RecordedMetrics:
     """metrics.json of the run in `folder`.
 
     Raises:
@@ -78,7 +78,7 @@ def read_metrics(folder: Path, manifest: Manifest) -> Metrics:
     text = read_verified(folder, METRICS, manifest, LARGEST_TEXT)
     try:
         document = json.loads(text)
-        return Metrics(*(_card(document.get(name)) for name in ("training", "validation")))
+        return RecordedMetrics(*(_card(document.get(name)) for name in ("training", "validation")))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise damaged(folder, METRICS, "the file is damaged: it holds no scores") from error
 
@@ -97,7 +97,7 @@ def _report(line: list[str]) -> EpochReport:
     )
 
 
-def _card(document: dict[str, Any] | None) -> RecordedCard | None:
+def _card(document: dict[str, Any] | None) -> RecordedScores | None:
     if document is None:
         return None
     model, trivial = document["metrics"], document["baseline"]
@@ -105,12 +105,12 @@ def _card(document: dict[str, Any] | None) -> RecordedCard | None:
     if "targets" in model:
         pairs = [(name, scores, trivial["targets"][name]) for name, scores in model["targets"].items()]
     scores = [
-        Recorded(target, name, _number(value), _number(guess.get(name)))
+        RecordedMetric(target, name, _number(value), _number(guess.get(name)))
         for target, said, guess in pairs
         for name, value in said.items()
         if value is None or isinstance(value, int | float)
     ]
-    return RecordedCard(int(document["rows"]), tuple(scores))
+    return RecordedScores(int(document["rows"]), tuple(scores))
 
 
 def _number(value: float | None) -> float | None:

@@ -25,7 +25,7 @@ from nncli.runs.manifest import (
     MODEL,
     WEIGHTS,
     Manifest,
-    checksum_of,
+    checksum,
     files_of_member,
     member_folder,
 )
@@ -72,10 +72,10 @@ def read_manifest(folder: Path) -> Manifest:
         manifest = Manifest.model_validate_json(text)
     except (ValidationError, ValueError) as error:
         raise damaged(folder, MANIFEST, "the file is damaged: it is not a manifest") from error
-    if manifest.checksum is not None and manifest.checksum != checksum_of(json.loads(text)):
+    if manifest.checksum is not None and manifest.checksum != checksum(json.loads(text)):
         raise damaged(folder, MANIFEST, "the file is damaged: its checksum is not that of what it says")
     least = {MODEL} if manifest.members == 1 else {CONFIG}
-    if manifest.files and manifest.status != "running" and not least <= manifest.files.keys() <= manifest.may_list:
+    if manifest.files and manifest.status != "running" and not least <= manifest.files.keys() <= manifest.allowed_files:
         raise damaged(folder, MANIFEST, "the file is damaged: it lists other files than a run has")
     return manifest
 

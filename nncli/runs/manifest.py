@@ -28,7 +28,7 @@ from nncli.runs.filenames import (
     MODEL,
     WEIGHTS,
     Status,
-    checksum_of,
+    checksum,
 )
 from nncli.spec import PositiveInt, Spec
 
@@ -47,7 +47,7 @@ __all__ = [
     "Machine",
     "Manifest",
     "Status",
-    "checksum_of",
+    "checksum",
     "files_of_member",
     "member_folder",
 ]
@@ -99,7 +99,7 @@ class Manifest(Spec):
 
     format: Version = FORMAT
     status: Status
-    nncli: str
+    nncli_version: str
     command: tuple[str, ...]
     started: str
     finished: str | None
@@ -114,27 +114,27 @@ class Manifest(Spec):
     members: PositiveInt = 1
     epochs: int
     best_epoch: int
-    past: str
+    fingerprint: str
     backend: Backend = "numpy"
-    parts: int = 1
+    n_shards: int = 1
     threads: int
     versions: dict[str, str]
     machine: Machine
     files: dict[str, str]
     checksum: str | None = None
 
-    def signed(self) -> Manifest:
+    def with_checksum(self) -> Manifest:
         """The same, with its checksum."""
-        return self.model_copy(update={"checksum": checksum_of(self.model_dump(mode="json"))})
+        return self.model_copy(update={"checksum": checksum(self.model_dump(mode="json"))})
 
     @property
-    def may_list(self) -> set[str]:
+    def allowed_files(self) -> set[str]:
         """The files that a run may have checksums of."""
         if self.members == 1:
             return {*CHECKSUMMED}
         return {CONFIG, MODEL, METRICS, *(file for i in range(self.members) for file in files_of_member(i))}
 
     @property
-    def owner(self) -> str:
+    def checkpoint_owner(self) -> str:
         """Whose checkpoints these are: a training with the same ones goes through the same states."""
-        return f"{self.past} {self.data.sha256}"
+        return f"{self.fingerprint} {self.data.sha256}"

@@ -20,7 +20,7 @@ import safetensors.numpy
 from nncli.ensemble import Ensemble, EnsembleSpec
 from nncli.errors import Location, NncliError, RunError, RunLockedError, UsageError
 from nncli.model import Model, ModelSpec
-from nncli.runs.filenames import FOLDS, LOCK, RECORD
+from nncli.runs.filenames import CROSS_VALIDATION, FOLDS, LOCK
 from nncli.runs.loader import read_ensemble, read_manifest, read_model
 from nncli.runs.manifest import (
     CHECKPOINTS,
@@ -73,7 +73,7 @@ class Run:
             _clear_leftovers(wanted)
         except OSError as error:
             raise _cannot_make(wanted, error) from error
-        with cls._half_made(wanted) as making:
+        with cls._temporary_run(wanted) as making:
             with (
                 relabel_errors(making.path.parent.resolve() / making.path.name, wanted),
                 relabel_errors(making.path, wanted),
@@ -82,12 +82,12 @@ class Run:
                     if spec is not None:
                         making.save_spec(spec)
                     making.save_manifest(manifest)
-                run = making._named(wanted, config)
+                run = making._rename_to_free_name(wanted, config)
             yield run
 
     @classmethod
     @contextmanager
-    def _half_made(cls, wanted: Path) -> Iterator[Run]:
+    def _temporary_run(cls, wanted: Path) -> Iterator[Run]:
         """A new directory under a name of its own, locked; removed unless it has got another name by the end."""
         with ExitStack() as stack:
             while True:
@@ -109,7 +109,7 @@ class Run:
                 # Before it was locked somebody took it for a leftover: once more.
             yield making
 
-    def _named(self, wanted: Path, config: Config) -> Run:
+    def _rename_to_free_name(self, wanted: Path, config: Config) -> Run:
         """Give the finished directory the first name that is free."""
         n = 1
         while True:
@@ -240,11 +240,11 @@ class Run:
     def save_manifest(self, manifest: Manifest) -> None:
         """Write manifest.json; unless the run goes on, with the checksums of the files that are there now."""
         files = {} if manifest.status == "running" else self._checksums(manifest)
-        written = manifest.model_copy(update={"files": files}).signed()
+        written = manifest.model_copy(update={"files": files}).with_checksum()
         write_text(self.path / MANIFEST, written.model_dump_json(indent=1) + "\n")
 
     def _checksums(self, manifest: Manifest) -> dict[str, str]:
-        there = [name for name in sorted(manifest.may_list) if (self.path / name).is_file()]
+        there = [name for name in sorted(manifest.allowed_files) if (self.path / name).is_file()]
         try:
             return {name: hashlib.sha256((self.path / name).read_bytes()).hexdigest() for name in there}
         except OSError as error:
@@ -299,7 +299,7 @@ def _check_name(wanted: Path) -> None:
 def _runs_in(path: Path) -> str:
     """The hint for a folder that is no run directory: the runs that it holds, if any."""
     folder, what = path, "Name one of the runs in it"
-    if os.path.lexists(path / RECORD):
+    if os.path.lexists(path / CROSS_VALIDATION):
         folder = path / FOLDS
         what = f"It is a cross-validation; name one of its runs in {folder}"
     try:

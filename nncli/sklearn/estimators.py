@@ -17,7 +17,7 @@ from nncli.commands.load import Loaded
 from nncli.data.encoders.target import ClassificationTarget
 from nncli.errors import DataError
 from nncli.nn.losses import Task
-from nncli.runs.archive import unpack
+from nncli.runs.archive import from_bytes
 from nncli.runs.manifest import HISTORY
 from nncli.sklearn.training import Columns, Request, fit, load_packed
 from nncli.sklearn.validation import Array, classes, features, free, numbers, spelled, weights
@@ -112,7 +112,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
             FileExistsError: there is something of that name.
         """
         check_is_fitted(self)
-        unpack(self.run_files_, Path(run))
+        from_bytes(self.run_files_, Path(run))
         return Path(run)
 
     def _train(self, frame: pl.DataFrame, target: pl.DataFrame, sample_weight: Any, **more: object) -> None:

@@ -19,14 +19,14 @@ import polars as pl
 from nncli.commands.load import Loaded, load
 from nncli.commands.train import train_events
 from nncli.config.errors.messages import validate
-from nncli.config.presets.apply import TABULAR, TEXTBOOK, expanded
+from nncli.config.presets.apply import TABULAR, TEXTBOOK, with_preset
 from nncli.config.schema import Config, DataSection
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.reader import read
 from nncli.errors import ConfigError, DataError, NncliError
 from nncli.nn.losses import Task
 from nncli.pipeline.train.events import Finished, MembersStarted, Started
-from nncli.runs.archive import pack, unpack
+from nncli.runs.archive import from_bytes, to_bytes
 from nncli.training.epoch import DivergedError
 
 LOSSES: dict[Task, str] = {"numbers": "mse", "classes": "cross_entropy"}
@@ -73,7 +73,7 @@ class Request:
         quality = value.get("quality") or ("fast" if preset == TABULAR else None)
         loss = value.get("loss") or LOSSES[self.task]
         value = {**value, "data": data, "loss": loss, "quality": quality}
-        config = validate(Config, expanded(replace(document, value=value)))
+        config = validate(Config, with_preset(replace(document, value=value)))
         if config.loss is not None and config.loss.task != self.task:
             raise ValueError(f"the loss {config.loss.type} is for {config.loss.task}, and {self.task} are predicted")
         return config
@@ -84,9 +84,9 @@ class Request:
             document = read(self.config)
         else:
             document = Document(plain(self.config or {}), MappingProxyType({}), "the parameters", ())
-        marks = {path: mark for path, mark in document.marks.items() if path[0] not in self.parameters}
+        marks = {path: mark for path, mark in document.spans.items() if path[0] not in self.parameters}
         value = {**document.value, **plain(self.parameters)}
-        return replace(document, value=value, marks=MappingProxyType(marks))
+        return replace(document, value=value, spans=MappingProxyType(marks))
 
 
 @dataclass(frozen=True)
@@ -129,14 +129,14 @@ def fit(request: Request, frame: pl.DataFrame, columns: Columns) -> Fitted:
                     epochs = event.epochs
         except NncliError as error:
             raise _in_memory(error, str(table)) from error
-        return Fitted(pack(run), load(run), epochs, notes)
+        return Fitted(to_bytes(run), load(run), epochs, notes)
 
 
 def load_packed(files: Mapping[str, bytes]) -> Loaded:
     """The model in the files of a run directory."""
     with TemporaryDirectory(prefix="nncli-") as folder:
         run = Path(folder) / "run"
-        unpack(files, run)
+        from_bytes(files, run)
         return load(run)
 
 

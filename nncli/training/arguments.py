@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.batches.dataset import Examples
+from nncli.data.batches.dataset import Dataset
 from nncli.nn.arrays import Array, Backend
 from nncli.nn.losses import LossBase
 from nncli.nn.network import Network
@@ -60,7 +60,7 @@ class TrainingArguments:
 class ValidationSet:
     """Validation rows, and the metric shown for them: `score(Z)` of the raw outputs (rows, outputs)."""
 
-    examples: Examples
+    examples: Dataset
     metric: str
     higher_is_better: bool
     score: Callable[[Array], float]

@@ -122,7 +122,7 @@ def _compiled_runner(plan: TrainingArguments, state: TrainState, batches: Batche
 
     def advance(most: int) -> BatchResult:
         nonlocal at_once
-        n = min(at_once, most, batches.reach(state.position))
+        n = min(at_once, most, batches.batches_available(state.position))
         rates = np.array([learning_rate_at(plan, state, batches.steps, state.step + i) for i in range(n)])
         start = time.perf_counter()
         losses, finite = stretch(state.position, rates, state.step + 1)

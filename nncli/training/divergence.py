@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.batches.dataset import Examples
+from nncli.data.batches.dataset import Dataset
 from nncli.nn.arrays import Array, Codes
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters, with_prefix
@@ -56,7 +56,7 @@ class _Numbers:
 def diagnose(
     plan: TrainingArguments,
     parameters: Parameters,
-    examples: Examples,
+    examples: Dataset,
     at: npt.NDArray[np.int64],
     rate: float,
     *,
@@ -82,9 +82,7 @@ def _last_gradient(network: Network, parameters: Parameters) -> str:
     return "output"
 
 
-def _first_output(
-    plan: TrainingArguments, parameters: Parameters, examples: Examples, at: npt.NDArray[np.int64]
-) -> str:
+def _first_output(plan: TrainingArguments, parameters: Parameters, examples: Dataset, at: npt.NDArray[np.int64]) -> str:
     for name, values in parameters.by_name.items():
         if not np.isfinite(values).all():
             return _layer_of(name)
@@ -109,7 +107,7 @@ def _first_of(network: Network, parameters: Parameters, X: Array, codes: Codes) 
     return len(network.sequential.named_layers) - 1
 
 
-def _cause(plan: TrainingArguments, examples: Examples, rate: float) -> str:
+def _cause(plan: TrainingArguments, examples: Dataset, rate: float) -> str:
     target_mend = "use encoding: {target: standard}"
     if plan.loss.needs_unscaled_targets or plan.network.output_activation is not None:
         target_mend = "write it in a larger unit, or set clip_norm: 1"

@@ -82,7 +82,7 @@ def _diverged(
         if state.early_stopping.best_epoch
         else "nothing was kept"
     )
-    at, rate = batches.at(state.position - 1), learning_rate_at(plan, state, batches.steps, state.step - 1)
+    at, rate = batches.indices(state.position - 1), learning_rate_at(plan, state, batches.steps, state.step - 1)
     found = diagnose(plan, state.parameters, batches.examples, at, rate, gradient=gradient)
     return DivergedError(
         f"{what} at step {state.step} (epoch {state.epoch + 1}), first in {found.layer}; {kept}",

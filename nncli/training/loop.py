@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nncli.data.batches.batches import Batches
-from nncli.data.batches.dataset import Examples
+from nncli.data.batches.dataset import Dataset
 from nncli.nn.predictor import Predictor
 from nncli.training.arguments import TrainingArguments, ValidationSet
 from nncli.training.batch_runner import learning_rate_at
@@ -54,7 +54,7 @@ class _Evaluator:
 
     def __call__(self) -> tuple[float, float]:
         examples = self._holdout.examples
-        for span in examples.spans():
+        for span in examples.row_chunks():
             self._inference.run(examples.X[span], examples.codes[span], out=self._Z[span])
         return self._loss.forward(), self._holdout.score(self._Z)
 
@@ -92,7 +92,7 @@ class LearningRateHalved:
 def fit(
     plan: TrainingArguments,
     state: TrainState,
-    examples: Examples,
+    examples: Dataset,
     holdout: ValidationSet | None = None,
     *,
     after_batch: Callable[[int], LoopSignal] = lambda step: LoopSignal.CONTINUE,

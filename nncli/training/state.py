@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.batches.dataset import Examples
+from nncli.data.batches.dataset import Dataset
 from nncli.nn.arrays import Array
 from nncli.nn.network import Network
 from nncli.nn.parameters import Parameters
@@ -106,7 +106,7 @@ class TrainState:
         optimizer: OptimizerBase,
         streams: RandomStreams,
         parts: int = 1,
-        examples: Examples | None = None,
+        examples: Dataset | None = None,
     ) -> TrainState:
         """The start: weights drawn from the init stream, moments zero. Batches are worked in `parts`.
 

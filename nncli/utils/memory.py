@@ -37,11 +37,14 @@ CGROUPS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "m
 
 def free_memory(system: Path = Path("/")) -> float:
     """Bytes that this machine, or the container this is in, has left; infinity where that is not known."""
-    left = [_of_machine(system / "proc/meminfo"), *(_of_group(system / "sys/fs/cgroup", *pair) for pair in CGROUPS)]
+    left = [
+        _free_on_machine(system / "proc/meminfo"),
+        *(_free_in_cgroup(system / "sys/fs/cgroup", *pair) for pair in CGROUPS),
+    ]
     return min(left)
 
 
-def _of_machine(meminfo: Path) -> float:
+def _free_on_machine(meminfo: Path) -> float:
     try:
         lines = [line.split() for line in meminfo.read_text().splitlines()]
         return next(float(words[1]) * 1024 for words in lines if words[0] == "MemAvailable:")
@@ -53,7 +56,7 @@ def _of_machine(meminfo: Path) -> float:
         return float("inf")
 
 
-def _of_group(group: Path, most: str, used: str) -> float:
+def _free_in_cgroup(group: Path, most: str, used: str) -> float:
     try:
         return max(0.0, float((group / most).read_text()) - float((group / used).read_text()))
     except (OSError, ValueError):  # also where it says max

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from nncli.checks.findings import Finding
-from nncli.checks.table_checks import Examination, examine
+from nncli.checks.table_checks import TableReport, check_table
 from nncli.config.schema import Config
 
 ROWS = 300
@@ -30,7 +30,7 @@ def sound(rows: int = ROWS, seed: int = 0) -> dict[str, Sequence[object]]:
     }
 
 
-def look(folder: Path, columns: Mapping[str, Sequence[object]], *, target: str = "y", **keys: object) -> Examination:
+def look(folder: Path, columns: Mapping[str, Sequence[object]], *, target: str = "y", **keys: object) -> TableReport:
     """Examine a table of these columns; `y` and `z` are no features of each other."""
     pl.DataFrame(dict(columns), strict=False).write_csv(folder / "t.csv")
     data = {
@@ -40,7 +40,7 @@ def look(folder: Path, columns: Mapping[str, Sequence[object]], *, target: str =
     }
     extra = keys.pop("data", {})
     assert isinstance(extra, dict)
-    return examine(Config.model_validate({"data": {**data, **extra}, "layers": [4], **keys}))
+    return check_table(Config.model_validate({"data": {**data, **extra}, "layers": [4], **keys}))
 
 
 def found(folder: Path, columns: Mapping[str, Sequence[object]], *, target: str = "y", **keys: object) -> list[Finding]:

@@ -36,7 +36,7 @@ def test_empty_and_constant_columns_are_told_with_the_line_that_drops_them(tmp_p
     findings = found(tmp_path, table)
     assert sorted(codes(findings)) == ["note constant-column", "note empty-column"]
     constant = next(finding for finding in findings if finding.code == "constant-column")
-    assert '`drop: ["k", "same"]`' in constant.mend
+    assert '`drop: ["k", "same"]`' in constant.hint
     empty = next(finding for finding in findings if finding.code == "empty-column")
     assert empty.place.column == "empty"
 
@@ -54,7 +54,7 @@ def test_a_column_that_names_the_rows_is_told_once(tmp_path: Path, name: str, ce
     (finding,) = found(tmp_path, {**sound(), name: list(cells)})
     assert codes([finding]) == ["warning id-like-column"]
     assert finding.place.column == name
-    assert f'drop: ["{name}"]' in finding.mend
+    assert f'drop: ["{name}"]' in finding.hint
 
 
 @pytest.mark.parametrize(

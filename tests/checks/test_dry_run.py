@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.checks.dry_run import TIMED, Trial, attempt
+from nncli.checks.dry_run import TIMED, DryRun, dry_run
 from nncli.checks.findings import Finding
 from nncli.config.loading import load_config
 from nncli.pipeline.prepare.execution import choose_execution
@@ -16,15 +16,15 @@ from tests.cli.support import CONFIGS, DATA
 LINEAR = f"data: {{path: {DATA}/linear.csv, target: y}}\n"
 
 
-def tried(folder: Path, more: str, layers: str = "[8]") -> tuple[Trial, Finding | None]:
+def tried(folder: Path, more: str, layers: str = "[8]") -> tuple[DryRun, Finding | None]:
     (folder / "c.yaml").write_text(f"{LINEAR}layers: {layers}\n{more}")
     return tried_of(folder / "c.yaml")
 
 
-def tried_of(path: Path) -> tuple[Trial, Finding | None]:
+def tried_of(path: Path) -> tuple[DryRun, Finding | None]:
     prepared = prepare(load_config(path))
-    with choose_execution(prepared, []).hold(prepared) as ready:
-        return attempt(ready)
+    with choose_execution(prepared, []).activate(prepared) as ready:
+        return dry_run(ready)
 
 
 @pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
@@ -47,7 +47,7 @@ def test_a_rate_that_is_too_high_is_found_with_a_lower_one(tmp_path: Path) -> No
     trial, finding = tried(tmp_path, "learning_rate: 30.0\n", layers="[]")
     assert finding is not None
     assert (finding.code, finding.place.key) == ("loss-does-not-fall", "learning_rate")
-    assert "such as 3," in finding.mend
+    assert "such as 3," in finding.hint
     assert trial.loss_after > trial.loss_before
 
 
@@ -55,7 +55,7 @@ def test_a_training_that_diverges_is_found_with_its_likely_cause(tmp_path: Path)
     trial, finding = tried(tmp_path, "optimizer: sgd\nlearning_rate: 1000.0\n")
     assert finding is not None
     assert finding.code == "diverges"
-    assert "learning rate" in finding.mend
+    assert "learning rate" in finding.hint
     assert trial.as_json["loss_after"] is None
 
 

@@ -22,7 +22,7 @@ def test_every_mistake_of_a_configuration_is_a_finding_with_its_line() -> None:
     found = of_error(ConfigError(first, second))
     assert [finding.exit_code for finding in found] == [3, 3]
     assert str(found[0]) == "error: c.yaml:1:1: unknown key 'a'\n    a: 1\n    ^\n  Remove it."
-    assert found[1].mend == ""
+    assert found[1].hint == ""
 
 
 def test_a_table_at_fault_ends_with_4_and_what_is_no_error_with_0() -> None:

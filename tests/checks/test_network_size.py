@@ -10,7 +10,7 @@ import pytest
 from nncli.checks.network_size import BUFFERS, NetworkFacts
 from nncli.config.loading import load_config
 from nncli.nn.layers.base import TrainingContext
-from nncli.pipeline.prepare.prepare import Prepared, prepare
+from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
 from nncli.training.state import TrainState
 from tests.cli.support import DATA
 
@@ -19,7 +19,7 @@ DEEP = "layers: [64, {type: dropout, rate: 0.1}, batch_norm, {type: residual, la
 EMBEDDED = "quality: fast\nencoding: {categories: {one_hot: 1, binary: indicators}}\n"
 
 
-def prepared(folder: Path, rest: str) -> Prepared:
+def prepared(folder: Path, rest: str) -> PreparedTraining:
     (folder / "c.yaml").write_text(CONFIG.format(table=DATA / "penguins.csv", rest=rest))
     return prepare(load_config(folder / "c.yaml"))
 
@@ -54,10 +54,10 @@ def test_the_shapes_are_those_of_the_buffers(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rest", ["layers: [256, 256]\nbatch_size: 256\n", DEEP, EMBEDDED])
 def test_the_estimates_are_of_the_order_of_what_is_allocated(tmp_path: Path, rest: str) -> None:
     ready = prepared(tmp_path, rest)
-    facts, network, plan = NetworkFacts.of(ready), ready.spec.network, ready.plan
+    facts, network, plan = NetworkFacts.of(ready), ready.spec.network, ready.arguments
     tracemalloc.start()
     try:
-        state = TrainState.create(network, plan.optimizer, ready.streams, 1, ready.training.examples)
+        state = TrainState.create(network, plan.optimizer, ready.streams, 1, ready.training.dataset)
         weights = tracemalloc.get_traced_memory()[0]
         bound = network.bind(state.parameters, facts.batch, training=TrainingContext(ready.streams.dropout))
         activations = tracemalloc.get_traced_memory()[0] - weights

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.checks.outliers import far_out, stand_ins
+from nncli.checks.outliers import outliers_of, sentinel_values
 from tests.checks.support import codes, found, sound
 
 
@@ -33,7 +33,7 @@ def test_an_outlier_of_the_target_is_told(tmp_path: Path) -> None:
     table["z"] = [1e6 if i == 77 else z for i, z in enumerate(table["z"])]
     (finding,) = found(tmp_path, table, target="z")
     assert (finding.code, finding.place.row) == ("outlier", 78)
-    assert "huber" in finding.mend
+    assert "huber" in finding.hint
 
 
 @pytest.mark.parametrize("stands_in", [-999, 9999, -99])
@@ -45,20 +45,20 @@ def test_a_number_that_may_stand_for_a_missing_one_is_asked_about(tmp_path: Path
 
 
 def test_99_among_numbers_up_to_99_is_one_of_them() -> None:
-    assert stand_ins(np.arange(100.0).repeat(2)) is None
+    assert sentinel_values(np.arange(100.0).repeat(2)) is None
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_long_tails_have_no_outliers(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    assert far_out(rng.lognormal(sigma=1.5, size=2000)) is None
-    assert far_out(np.where(rng.random(2000) < 0.1, rng.exponential(5000.0, 2000), 0.0)) is None
+    assert outliers_of(rng.lognormal(sigma=1.5, size=2000)) is None
+    assert outliers_of(np.where(rng.random(2000) < 0.1, rng.exponential(5000.0, 2000), 0.0)) is None
 
 
 def test_the_few_farthest_are_found_farthest_first() -> None:
     x = np.random.default_rng(0).normal(size=500)
     x[[3, 400]] = -1e4, 2e4
-    far = far_out(x)
+    far = outliers_of(x)
     assert far is not None
     assert far.positions.tolist() == [400, 3]
 
@@ -66,6 +66,6 @@ def test_the_few_farthest_are_found_farthest_first() -> None:
 @given(st.lists(st.floats(allow_infinity=True, allow_nan=True), max_size=60))
 def test_no_numbers_whatever_make_it_fail(values: list[float]) -> None:
     x = np.array(values, np.float64)
-    far = far_out(x)
+    far = outliers_of(x)
     assert far is None or np.isfinite(x[far.positions]).all()
-    stand_ins(x)
+    sentinel_values(x)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nncli.checks.table_checks import examine
+from nncli.checks.table_checks import check_table
 from nncli.config.schema import Config
 
 ODD = ("", "NA", "nan", "inf", "-999", "1e308", "1e-320", "007", "1,5", "12%", "2024-01-01", "31/12/2020", "true")
@@ -29,9 +29,9 @@ def test_no_cells_whatever_make_it_fail(
         writer.writerow([*(f"c{j}" for j in range(1, len(pools))), "y"])
         writer.writerows([pool[(i * step + i // 3) % len(pool)] for pool in pools] for i in range(rows))
     data = {"path": str(tmp_path / "t.csv"), "target": "y"}
-    found = examine(Config.model_validate({"data": data, "layers": [3], **keys})).findings
+    found = check_table(Config.model_validate({"data": data, "layers": [3], **keys})).findings
     assert len(found) == len(set(found))
     for finding in found:
         json.dumps(finding.as_json, allow_nan=False)
         assert finding.message
-        assert finding.level != "warning" or finding.mend
+        assert finding.level != "warning" or finding.hint

@@ -32,8 +32,8 @@ def test_imbalance_is_told_with_its_mend_until_something_is_done_about_it(tmp_pa
     table = {**sound(600), "y": shuffled({"common": 580, "few": 20})}
     (finding,) = found(tmp_path, table)
     assert codes([finding]) == ["warning imbalance"]
-    assert "class_weight: balanced" in finding.mend
-    assert "roc_auc" in finding.mend
+    assert "class_weight: balanced" in finding.hint
+    assert "roc_auc" in finding.hint
     assert found(tmp_path, table, class_weight="balanced") == []
     assert found(tmp_path, table, metric="roc_auc") == []
 
@@ -72,4 +72,4 @@ def test_a_target_that_never_differs_is_told_and_of_classes_an_error(tmp_path: P
     assert finding.message == "the target 'z' is '2.5' in all rows, so there is nothing to learn"
     (finding,) = [f for f in found(tmp_path, {**sound(), "y": ["yes"] * ROWS}) if f.level == "error"]
     assert "'yes' in all rows" in finding.message
-    assert "Name another target" in finding.mend
+    assert "Name another target" in finding.hint

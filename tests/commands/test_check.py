@@ -82,7 +82,7 @@ def test_columns_that_cannot_be_read_are_all_found_and_the_network_is_tried_with
     found = of(folder, SOUND)
     assert codes(found.findings) == ["error doubtful-numbers"] * 3
     assert [finding.place.column for finding in found.findings] == ["price", "part", "far"]
-    assert '"n/a"' in found.findings[0].mend
+    assert '"n/a"' in found.findings[0].hint
     assert found.exit_code == 4
     assert found.network is not None
     assert found.trial is not None

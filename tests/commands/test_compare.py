@@ -13,7 +13,7 @@ import pytest
 from nncli import compare, cross_validate, train
 from nncli.commands.compare import Comparison
 from nncli.errors import RunError, UsageError
-from nncli.evaluation.held_out import judge
+from nncli.evaluation.held_out import predict_held_out
 from nncli.evaluation.pairwise import held_out
 from nncli.runs.manifest import CONFIG, MANIFEST
 from tests.cli.support import DATA
@@ -62,7 +62,7 @@ def test_two_runs_of_the_same_split_share_all_their_validation_rows(of: Folder) 
     assert [one.key for one in found.settings] == ["learning_rate.initial", "epochs"]
     loss, wrong = found.pairs
     assert (loss.rows, wrong.rows) == (69, 69)
-    assert loss.told_apart
+    assert loss.is_significant
     assert found.sides[loss.a].name == "b"
     scores = {line.name: line for line in found.scores}
     of_a, of_b = (one.value if one and one.value else 0.0 for one in scores["accuracy"].values)
@@ -81,7 +81,7 @@ def test_the_order_of_the_runs_changes_nothing_but_their_order(of: Folder) -> No
 
 def test_rows_of_another_split_are_shared_only_where_neither_was_trained_on_them(of: Folder) -> None:
     found = of("b", "seed")
-    mine, other = (judge(of.path / "runs" / name).numbers for name in ("b", "seed"))
+    mine, other = (predict_held_out(of.path / "runs" / name).numbers for name in ("b", "seed"))
     assert found.pairs[0].rows == len(np.intersect1d(mine, other)) < 69
     assert any("not all runs held out the same rows" in note for note in found.notes)
 
@@ -104,8 +104,8 @@ def test_a_run_that_validates_on_its_own_table_held_nothing_out(of: Folder, tmp_
     shutil.copy(DATA / "penguins.csv", tmp_path / "penguins.csv")
     (tmp_path / "c.yaml").write_text(f"{PENGUINS}validation: {{path: penguins.csv}}\n")
     train(tmp_path / "c.yaml", output=tmp_path / "same")
-    judged = judge(tmp_path / "same")
-    assert judged.on == "validation"
+    judged = predict_held_out(tmp_path / "same")
+    assert judged.split == "validation"
     assert held_out(judged) is None
     found = compare([of.path / "runs" / "a", tmp_path / "same"])
     assert not found.pairs

@@ -18,7 +18,7 @@ from nncli.errors import ConfigError, DataError, NncliError, RunError, RunLocked
 from nncli.metrics.registry import ClassificationScores
 from nncli.pipeline.ensemble.cross_validation import CrossValidation
 from nncli.pipeline.train.events import MembersProgress, MembersStarted
-from nncli.runs.filenames import RECORD
+from nncli.runs.filenames import CROSS_VALIDATION
 from nncli.runs.manifest import CONFIG, METRICS
 from nncli.runs.run import Run
 from nncli.scoring import headlines
@@ -174,9 +174,9 @@ def test_what_was_changed_is_not_gone_on_with(done: tuple[Path, CrossValidation]
     with pytest.raises(RunError, match="configuration has been changed"):
         resume_cross_validation(copy)
     (copy / CONFIG).write_text(text)
-    (copy / RECORD).write_text((copy / RECORD).read_text().replace('"data": "', '"data": "0'))
+    (copy / CROSS_VALIDATION).write_text((copy / CROSS_VALIDATION).read_text().replace('"data": "', '"data": "0'))
     with pytest.raises(DataError, match="table has changed"):
         resume_cross_validation(copy)
-    (copy / RECORD).write_text("{}")
+    (copy / CROSS_VALIDATION).write_text("{}")
     with pytest.raises(RunError, match="damaged"):
         resume_cross_validation(copy)

@@ -15,7 +15,7 @@ from nncli.config.schema import Config
 from nncli.data.dialect import CsvDialect
 from nncli.errors import DataError
 from nncli.pipeline.prepare.notes import spelled_alike
-from nncli.pipeline.prepare.prepare import Prepared, prepare
+from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
 from nncli.runs.run import Run
 
 ROWS: list[tuple[object, ...]] = [(i / 7, (i % 5) * 1234.5, "north" if i % 3 else "süd", i / 3) for i in range(60)]
@@ -66,27 +66,27 @@ def config(path: Path, **data: Any) -> Config:
     )
 
 
-def prepared(folder: Path, text: str, encoding: str = "utf-8", /, **data: Any) -> Prepared:
+def prepared(folder: Path, text: str, encoding: str = "utf-8", /, **data: Any) -> PreparedTraining:
     (folder / "t.csv").write_bytes(text.encode(encoding))
     return prepare(config(folder / "t.csv", **data))
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+def plain(tmp_path_factory: pytest.TempPathFactory) -> PreparedTraining:
     return prepared(tmp_path_factory.mktemp("plain"), TEXTS["plain"])
 
 
 @pytest.mark.parametrize(("name", "encoding", "told", "remembered"), DIALECTS, ids=[name for name, *_ in DIALECTS])
 def test_the_same_table_in_another_dialect_is_the_same_table(
-    tmp_path: Path, plain: Prepared, name: str, encoding: str, told: dict[str, str], remembered: dict[str, str]
+    tmp_path: Path, plain: PreparedTraining, name: str, encoding: str, told: dict[str, str], remembered: dict[str, str]
 ) -> None:
     other = prepared(tmp_path, TEXTS[name], encoding, **told)
-    assert other.training.examples.X.tobytes() == plain.training.examples.X.tobytes()
+    assert other.training.dataset.X.tobytes() == plain.training.dataset.X.tobytes()
     assert np.array_equal(other.training.y, plain.training.y)
     assert other.spec.dialect == CsvDialect(**remembered, encoding=told.get("encoding", "auto"))
     assert other.config.data.dialect == other.spec.dialect
     again = prepare(other.config)
-    assert again.training.examples.X.tobytes() == other.training.examples.X.tobytes()
+    assert again.training.dataset.X.tobytes() == other.training.dataset.X.tobytes()
 
 
 def test_what_was_found_out_is_said(tmp_path: Path) -> None:
@@ -99,13 +99,13 @@ def test_what_was_told_is_not_said(tmp_path: Path) -> None:
     assert prepared(tmp_path, TEXTS["semicolon"], decimal=",", separator=";").notes == ()
 
 
-def test_validation_rows_may_be_written_in_another_way(tmp_path: Path, plain: Prepared) -> None:
+def test_validation_rows_may_be_written_in_another_way(tmp_path: Path, plain: PreparedTraining) -> None:
     for name in ("plain", "semicolon"):
         (tmp_path / f"{name}.csv").write_text(TEXTS[name], "utf-8")
     whole = config(tmp_path / "plain.csv").model_dump() | {"validation": {"path": str(tmp_path / "semicolon.csv")}}
     both = prepare(Config.model_validate(whole))
     assert both.validation is not None
-    assert both.validation.examples.X.tobytes() == both.training.examples.X.tobytes()
+    assert both.validation.dataset.X.tobytes() == both.training.dataset.X.tobytes()
     assert both.config.data.dialect == CsvDialect()
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from nncli import evaluate, explain, predict, train
 from nncli.errors import DataError, RunError, UsageError
-from nncli.evaluation.held_out import judge
+from nncli.evaluation.held_out import predict_held_out
 from nncli.inspection.attribution import Attributions
 from nncli.inspection.encoded_rows import EncodedRows
 from nncli.runs.loader import read_model
@@ -35,7 +35,7 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_without_a_table_the_rows_that_were_held_out_are_looked_at(penguins: Path) -> None:
-    found, judged = explain(penguins, top=0), judge(penguins)
+    found, judged = explain(penguins, top=0), predict_held_out(penguins)
     assert (found.rows, found.table_rows, found.labelled) == (len(judged), len(judged), len(judged))
     figures = dict(headlines(judged.scores))
     assert found.score == pytest.approx(figures["accuracy"])
@@ -58,7 +58,7 @@ def weighted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_runs_own_rows_count_by_their_weights(weighted: Path) -> None:
-    found, judged = explain(weighted, top=1), judge(weighted)
+    found, judged = explain(weighted, top=1), predict_held_out(weighted)
     assert found.score == pytest.approx(dict(headlines(judged.scores))["rmse"])
     assert "rows count by their weights, 'w'" in found.notes
     assert found.importances is not None
@@ -84,7 +84,7 @@ def test_the_average_row_is_that_of_rows_by_their_weights(weighted: Path) -> Non
 
 
 def test_of_an_ensemble_those_members_speak_that_never_saw_the_row(ensemble: Path) -> None:
-    found, judged = explain(ensemble, top=0), judge(ensemble)
+    found, judged = explain(ensemble, top=0), predict_held_out(ensemble)
     assert found.rows == 344
     assert found.loss == pytest.approx(dict(headlines(judged.scores))["log_loss"])
     assert found.loss != explain(ensemble, PENGUINS, top=0).loss

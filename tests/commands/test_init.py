@@ -170,7 +170,7 @@ def test_money_and_percent_are_numbers_and_it_is_said(here: Path) -> None:
     prepared = prepare(loaded(here, begun.text))
     assert dict(prepared.config.data.columns) == {"price": "numeric", "share": "numeric"}
     assert set(begun.notes[:3]) <= set(prepared.notes)
-    assert isinstance(prepared.plan.loss, MSE)
+    assert isinstance(prepared.arguments.loss, MSE)
 
 
 def test_a_column_in_doubt_whose_cells_all_differ_is_left_out_with_the_way_to_mend_it(here: Path) -> None:

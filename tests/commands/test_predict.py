@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nncli import evaluate, predict
 from nncli.commands.predict import predict_chunks, predict_frame
-from nncli.data.encoders.anomalies import Strange
+from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.io.formats import read_chunks
 from nncli.errors import DataError, RunError, UsageError
 from nncli.metrics.registry import ClassificationScores
@@ -105,7 +105,7 @@ def test_a_frame_and_a_file_are_told_of_alike(penguins: Path, tmp_path: Path) ->
 def test_evaluate_counts_the_rows_that_it_scores(penguins: Path) -> None:
     frame = pl.read_csv(TABLE, null_values=["NA"]).with_columns(island=pl.lit("Atlantis"))
     labelled = frame.with_columns(species=pl.when(pl.int_range(pl.len()) >= 100).then("species"))
-    assert evaluate(penguins, labelled).strangers.columns["island"] == Strange(unseen=244)
+    assert evaluate(penguins, labelled).strangers.columns["island"] == ColumnAnomalies(unseen=244)
 
 
 def test_evaluate_gives_scores(penguins: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nncli.commands.train import resume, resume_events, train, train_events
 from nncli.config.schema import Config
 from nncli.errors import ConfigError, RunError
-from nncli.pipeline.train.provenance import MAY_CHANGE
+from nncli.pipeline.train.provenance import RESUMABLE_KEYS
 from nncli.runs.loader import read_spec
 from nncli.runs.manifest import CONFIG, MANIFEST, MODEL
 from nncli.runs.run import Run
@@ -189,7 +189,7 @@ OTHER = {
 
 
 def test_every_key_is_among_these() -> None:
-    assert {*OTHER, *MAY_CHANGE, "preset", "quality"} == set(Config.model_fields)
+    assert {*OTHER, *RESUMABLE_KEYS, "preset", "quality"} == set(Config.model_fields)
 
 
 @pytest.mark.parametrize("key", [key for key in OTHER if key not in ("loss", "output_activation")])

@@ -170,8 +170,8 @@ def test_rows_held_out_of_one_table_change_nothing_either(
 
 
 def held_out(rows: int, labels: list[str] | None) -> list[int]:
-    from nncli.data.splitting.holdout import split_rows
+    from nncli.data.splitting.holdout import stratified_split
     from nncli.training.state import RandomStreams
 
     codes = None if labels is None else pl.Series(labels).rank("dense").to_numpy().astype("int64")
-    return [int(row) for row in split_rows(rows, 0.2, RandomStreams.of(0).split, codes).validation]
+    return [int(row) for row in stratified_split(rows, 0.2, RandomStreams.of(0).split, codes).validation]

@@ -12,7 +12,7 @@ import pytest
 from nncli.config.schema import Config
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.errors import DataError
-from nncli.pipeline.prepare.prepare import Prepared, prepare
+from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
 
 N = 120
 TABLE = pl.DataFrame(
@@ -36,14 +36,18 @@ def path(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     return path
 
 
-def prepared(path: Path, data: dict[str, Any], target: str = "y", **more: Any) -> Prepared:
+def prepared(path: Path, data: dict[str, Any], target: str = "y", **more: Any) -> PreparedTraining:
     drop = [{"y": "label", "label": "y"}[target]]
     return prepare(Config.model_validate({"data": {"path": str(path), "target": target, "drop": drop, **data}, **more}))
 
 
-def numbers(some: Prepared) -> tuple[list[int], list[int]]:
+def numbers(some: PreparedTraining) -> tuple[list[int], list[int]]:
     """Of the training and of the validation rows, from 1."""
-    sides = [side.numbers for side in (some.training, some.validation) if side is not None and side.numbers is not None]
+    sides = [
+        side.row_numbers
+        for side in (some.training, some.validation)
+        if side is not None and side.row_numbers is not None
+    ]
     training, validation = [*sides, np.empty(0, np.int64)][:2]
     return training.tolist(), validation.tolist()
 

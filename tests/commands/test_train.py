@@ -97,7 +97,7 @@ def test_any_batch_size_trains(config: Callable[..., Path], size: str) -> None:
 
 def test_full_batches_are_one_step_an_epoch(config: Callable[..., Path]) -> None:
     prepared = prepare(load_config(config(f"target: y, {ONLY_X}", "batch_size: full")))
-    assert prepared.plan.batch_size == len(prepared.training) == 96
+    assert prepared.arguments.batch_size == len(prepared.training) == 96
 
 
 def test_float64_is_float64_throughout(config: Callable[..., Path]) -> None:

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from nncli.config.errors.messages import validate
-from nncli.config.overrides import overridden
+from nncli.config.overrides import apply_overrides
 from nncli.config.yaml.parser import parse
 from nncli.errors import ConfigError, ConfigIssue
 
@@ -108,7 +108,7 @@ START = "data: {train: t.csv}\nlayers: [8]\n"
 
 def refused(text: str, *assignments: str) -> tuple[ConfigIssue, ...]:
     with pytest.raises(ConfigError) as caught:
-        validate(Config, overridden(parse(text, "c.yaml"), assignments))
+        validate(Config, apply_overrides(parse(text, "c.yaml"), assignments))
     shown = str(caught.value)
     for jargon in ("Input should", "pydantic", "Value error", "http", "constrained", "literal[", "function-"):
         assert jargon not in shown

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nncli.config.completion import assignments
-from nncli.config.loading import configured
+from nncli.config.completion import complete_assignment
+from nncli.config.loading import build_config
 from nncli.config.schema import Config
 from nncli.config.yaml.parser import parse
 
@@ -36,24 +36,24 @@ from nncli.config.yaml.parser import parse
     ],
 )
 def test_how_it_goes_on(typed: str, words: list[str]) -> None:
-    found = assignments(typed)
+    found = complete_assignment(typed)
     assert [word for word in found if word in words] == words
     assert bool(found) == bool(words)
 
 
 def test_every_key_is_offered_and_a_section_leads_on() -> None:
-    found = assignments("")
+    found = complete_assignment("")
     assert {word.rstrip("=.") for word in found} == set(Config.model_fields)
     assert {"data.", "epochs="} <= set(found)
-    assert all(len(assignments(word)) for word in found if word.endswith("."))
+    assert all(len(complete_assignment(word)) for word in found if word.endswith("."))
 
 
 def test_every_value_that_is_offered_is_one() -> None:
-    keys = [word.rstrip("=") for word in assignments("") if word.endswith("=")]
-    offered = [word for key in keys for word in assignments(f"{key}=")]
+    keys = [word.rstrip("=") for word in complete_assignment("") if word.endswith("=")]
+    offered = [word for key in keys for word in complete_assignment(f"{key}=")]
     assert len(offered) > 80
     for word in offered:
         document = parse("data: {path: t.csv, target: y}\nlayers: [4]\n", "c.yaml")
         if word.startswith("quality="):
             document = parse("data: {path: t.csv, target: y}\n", "c.yaml")
-        configured(document, [word], folder=Path(), name="x")
+        build_config(document, [word], folder=Path(), name="x")

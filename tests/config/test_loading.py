@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nncli.config.loading import load_config, load_usable, placed
-from nncli.config.overrides import passed_over
+from nncli.config.loading import load_config, load_partial, with_source_line
+from nncli.config.overrides import ignored_variables
 from nncli.config.schema import ValidationFile
 from nncli.errors import ConfigError, ConfigIssue, Location, UsageError
 from nncli.nn.layers.dense import Dense
@@ -70,19 +70,19 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
 def test_what_has_no_mistake_can_be_used_without_what_has_one(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("data: {path: t.csv, target: y}\nlayers: [x]\nclass_weight: balanced\nbatch_size: -1\n")
-    config, mistakes = load_usable(path, ["seed=3", "batch_size=0"])
+    config, mistakes = load_partial(path, ["seed=3", "batch_size=0"])
     assert config is not None
     assert (config.layers, config.class_weight, config.seed) == ((), "balanced", 3)
     assert config.data.path == str(tmp_path / "t.csv")
     assert [mistake.place.key for mistake in mistakes] == ["layers.0", "batch_size"]
     path.write_text("data: {path: t.csv, target: y}\nlayers: []\n")
-    assert load_usable(path) == (load_config(path), ())
+    assert load_partial(path) == (load_config(path), ())
 
 
 @pytest.mark.parametrize("text", ["data: {target: y}\n", "layers: [\n", "data: {path: t.csv, target: y, drop: [y]}\n"])
 def test_without_a_table_nothing_can_be_used(tmp_path: Path, text: str) -> None:
     (tmp_path / "c.yaml").write_text(text)
-    config, mistakes = load_usable(tmp_path / "c.yaml")
+    config, mistakes = load_partial(tmp_path / "c.yaml")
     assert config is None
     assert mistakes
 
@@ -91,14 +91,17 @@ def test_a_mistake_found_later_gets_the_line_of_its_key_if_it_has_one(tmp_path: 
     path = tmp_path / "c.yaml"
     path.write_text("data: {path: t.csv, target: y}\nlayers: [4]\n")
     late = ConfigIssue("too few", Location(key="layers.0"), "More.")
-    assert str(placed(path, (), late)) == f"{path}:2:10, layers.0: too few\n    layers: [4]\n             ^\n  More."
-    assert placed(path, ["layers=[8]"], late).place.source == "--set layers=[8]"
+    assert (
+        str(with_source_line(path, (), late))
+        == f"{path}:2:10, layers.0: too few\n    layers: [4]\n             ^\n  More."
+    )
+    assert with_source_line(path, ["layers=[8]"], late).place.source == "--set layers=[8]"
     for other in (
         ConfigIssue("none", Location(key="seed")),
         ConfigIssue("of a table", Location(source="t.csv", key="x")),
     ):
-        assert placed(path, (), other) == other
-    assert placed("-", (), late) == late
+        assert with_source_line(path, (), other) == other
+    assert with_source_line("-", (), late) == late
 
 
 # --- the environment ------------------------------------------------------------------------------------------------
@@ -177,8 +180,8 @@ KUBERNETES = {
 
 def test_what_kubernetes_sets_for_a_service_of_this_name_is_passed_over_and_told(least: Path) -> None:
     assert load_config(least, environment=KUBERNETES) == load_config(least)
-    assert (passed_over(KUBERNETES) or "").startswith("passed over 'NNCLI_PORT', 'NNCLI_PORT_80_TCP'")
-    assert passed_over({"NNCLI_EPOCHS": "3"}) is None
+    assert (ignored_variables(KUBERNETES) or "").startswith("passed over 'NNCLI_PORT', 'NNCLI_PORT_80_TCP'")
+    assert ignored_variables({"NNCLI_EPOCHS": "3"}) is None
 
 
 def test_a_key_that_is_unknown_within_a_section_is_told_of_its_variable(least: Path) -> None:

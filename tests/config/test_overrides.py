@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.config.overrides import overridden
+from nncli.config.overrides import apply_overrides
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump
@@ -17,7 +17,7 @@ WORDS = st.text("abcxyz_", min_size=1, max_size=5)
 
 
 def values(text: str, *assignments: str) -> dict[str, object]:
-    return overridden(parse(text, "c.yaml"), assignments).value
+    return apply_overrides(parse(text, "c.yaml"), assignments).value
 
 
 @pytest.mark.parametrize(
@@ -63,19 +63,19 @@ def test_key_order_is_kept() -> None:
 
 def test_an_override_changes_nothing_that_an_alias_shares() -> None:
     document = parse("a: &x {n: 1}\nb: *x", "c")
-    assert overridden(document, ["a.n=2"]).value == {"a": {"n": 2}, "b": {"n": 1}}
+    assert apply_overrides(document, ["a.n=2"]).value == {"a": {"n": 2}, "b": {"n": 1}}
     assert document.value == {"a": {"n": 1}, "b": {"n": 1}}
 
 
 def test_an_overridden_key_remembers_its_option() -> None:
     text = "optimizer:\n  type: sgd\n  momentum: 0.9\nloss: mse\n"
-    document = overridden(parse(text, "c"), ["optimizer.type=adam", "new.key=[1]", "loss.delta=1"])
-    assert document.place(("optimizer", "type")) == Location("--set optimizer.type=adam", key="optimizer.type")
-    assert document.place(("optimizer", "momentum")) == Location("c", 3, 3, "optimizer.momentum")
-    assert document.place(("new",)) == Location("--set new.key=[1]", key="new")
-    assert document.place(("new", "key", 0)) == Location("--set new.key=[1]", key="new.key.0")
-    assert document.place(("loss", "type"), "value") == Location("c", 4, 7, "loss.type")
-    assert overridden(document, ["optimizer=x"]).place(("optimizer", "momentum")).source == "--set optimizer=x"
+    document = apply_overrides(parse(text, "c"), ["optimizer.type=adam", "new.key=[1]", "loss.delta=1"])
+    assert document.location(("optimizer", "type")) == Location("--set optimizer.type=adam", key="optimizer.type")
+    assert document.location(("optimizer", "momentum")) == Location("c", 3, 3, "optimizer.momentum")
+    assert document.location(("new",)) == Location("--set new.key=[1]", key="new")
+    assert document.location(("new", "key", 0)) == Location("--set new.key=[1]", key="new.key.0")
+    assert document.location(("loss", "type"), "value") == Location("c", 4, 7, "loss.type")
+    assert apply_overrides(document, ["optimizer=x"]).location(("optimizer", "momentum")).source == "--set optimizer=x"
 
 
 @pytest.mark.parametrize("assignment", ["", "=", "=1", "a", "a.=1", ".a=1", "a..b=1", "  =1"])
@@ -116,8 +116,8 @@ def test_a_bad_override_names_its_option(assignment: str, words: str) -> None:
 
 
 def test_a_long_assignment_is_shortened_where_it_is_named() -> None:
-    document = overridden(parse("a: 1", "c"), ["b=" + "x" * 500])
-    source = document.place(("b",)).source or ""
+    document = apply_overrides(parse("a: 1", "c"), ["b=" + "x" * 500])
+    source = document.location(("b",)).source or ""
     assert len(source) == len("--set ") + 100
     assert source.endswith("x…")
 
@@ -129,21 +129,21 @@ def test_an_override_is_found_where_it_was_put(
     written = dump({"v": new}).removeprefix("v: ").strip()
     assignment = f"{'.'.join(['set', *words])}={written}"
     before = parse(dump({**value, "set": None}), "c")
-    after = overridden(before, [assignment])
+    after = apply_overrides(before, [assignment])
     found: object = after.value
     for word in ["set", *words]:
         assert isinstance(found, dict)
         found = found[word]
     assert repr(found) == repr(new)
     assert {k: v for k, v in after.value.items() if k != "set"} == {k: v for k, v in value.items() if k != "set"}
-    assert after.place(("set", *words)).line is None
-    assert overridden(after, [assignment]).value == after.value
+    assert after.location(("set", *words)).line is None
+    assert apply_overrides(after, [assignment]).value == after.value
 
 
 @given(SECTIONS, st.text(max_size=12) | YAML_LIKE)
 def test_no_override_raises_anything_but_our_errors(value: dict[str, object], assignment: str) -> None:
     document = parse(dump(value), "c")
     try:
-        assert isinstance(overridden(document, [assignment]), Document)
+        assert isinstance(apply_overrides(document, [assignment]), Document)
     except (ConfigError, UsageError) as error:
         str(error)

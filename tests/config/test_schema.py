@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.config.errors.messages import validate
-from nncli.config.overrides import overridden
+from nncli.config.overrides import apply_overrides
 from nncli.config.schema import Config
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump
@@ -28,7 +28,7 @@ LEAST = "data: {path: t.csv, target: y}\n"
 
 
 def read(text: str, *assignments: str) -> Config:
-    return validate(Config, overridden(parse(text, "c.yaml"), assignments))
+    return validate(Config, apply_overrides(parse(text, "c.yaml"), assignments))
 
 
 def wrong(text: str) -> str:
@@ -44,7 +44,7 @@ def test_only_the_table_and_the_target_are_needed() -> None:
     assert config.validation == 0.2
     assert config.batch_size == 32
     assert config.early_stopping is None
-    assert [layer.units for layer in config.hidden if isinstance(layer, Dense)] == [64, 32]
+    assert [layer.units for layer in config.hidden_layers if isinstance(layer, Dense)] == [64, 32]
 
 
 def test_every_key_of_the_contract_is_understood() -> None:
@@ -87,10 +87,10 @@ output: runs/penguins
 """)
     assert config.optimizer == Sgd(momentum=0.9, nesterov=True)
     assert config.schedule == CosineRate(initial=0.05, warmup=100)
-    assert config.data.columns["year"] is Kind.IGNORE
+    assert config.data.columns["year"] is Kind.EMPTY
     assert config.class_weight == {"yes": 3.0, "no": 1.0, "0": 2.0}
     assert config.l2 == 0.0001
-    first, second, *_, last = config.hidden
+    first, second, *_, last = config.hidden_layers
     assert isinstance(first, Dense)
     assert isinstance(second, Dense)
     assert isinstance(last, Residual)
@@ -240,7 +240,7 @@ layers:
 - {type: residual, layers: [{type: dense, units: 4, bias: false}]}
 """
     )
-    first, second, third = config.hidden
+    first, second, third = config.hidden_layers
     assert first == Dense(units=8, activation=Relu(), init=DataDependent(), parametrization="ntk")
     assert second == Dense(units=4, activation=Relu(), init=He(), parametrization="standard")
     assert third == Residual(

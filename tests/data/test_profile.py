@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nncli.data.columns.kinds import Kind
 from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key, profile, profile_column
 from nncli.data.store.scratch import Scratch
-from nncli.data.store.writer import store
+from nncli.data.store.writer import write_store
 from nncli.data.table import Table
 from nncli.errors import DataError
 
@@ -28,9 +28,9 @@ def words(count: int) -> list[str]:
 
 def test_numbers_come_with_their_range_and_their_mean() -> None:
     found = of(["3", "1.5", None, "3"])
-    assert (found.kind, found.label, found.keep) == (Kind.NUMERIC, Label.NUMERIC, True)
+    assert (found.kind, found.label, found.recommended) == (Kind.NUMERIC, Label.NUMERIC, True)
     assert (found.rows, found.present, found.missing, found.distinct) == (4, 3, 1, 2)
-    assert found.commonest == (("3", 2), ("1.5", 1))
+    assert found.top_values == (("3", 2), ("1.5", 1))
     assert (found.lowest, found.highest, found.mean, found.median) == (1.5, 3.0, 2.5, 3.0)
 
 
@@ -40,7 +40,7 @@ def test_two_opposite_values_are_boolean(cells: list[object]) -> None:
 
 
 def test_the_commonest_values_come_first_and_equals_by_their_spelling() -> None:
-    assert of(["b", "a", "c", "c", "f", "e", "d"]).commonest == (("c", 2), ("a", 1), ("b", 1), ("d", 1), ("e", 1))
+    assert of(["b", "a", "c", "c", "f", "e", "d"]).top_values == (("c", 2), ("a", 1), ("b", 1), ("d", 1), ("e", 1))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_the_commonest_values_come_first_and_equals_by_their_spelling() -> None:
 )
 def test_a_key_is_left_out(cells: list[object], name: str) -> None:
     found = of(cells, name)
-    assert (found.label, found.keep, found.reason) == (Label.ID, False, "a different value in every row")
+    assert (found.label, found.recommended, found.reason) == (Label.ID, False, "a different value in every row")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_key_is_left_out(cells: list[object], name: str) -> None:
 )
 def test_what_only_happens_to_differ_is_kept(cells: list[object], name: str) -> None:
     found = of(cells, name)
-    assert (found.keep, found.reason, found.label is Label.ID) == (True, "", False)
+    assert (found.recommended, found.reason, found.label is Label.ID) == (True, "", False)
 
 
 @pytest.mark.parametrize(
@@ -97,18 +97,18 @@ def test_names_of_no_keys(name: str) -> None:
 
 
 def test_constants_and_empty_columns_are_left_out() -> None:
-    assert (of(["x"] * 3).label, of(["x"] * 3).keep) == (Label.CONSTANT, False)
+    assert (of(["x"] * 3).label, of(["x"] * 3).recommended) == (Label.CONSTANT, False)
     for cells in ([None, None], [float("nan")] * 2, ["nan", "nan"]):
-        assert (of(cells).label, of(cells).keep) == (Label.EMPTY, False)
+        assert (of(cells).label, of(cells).recommended) == (Label.EMPTY, False)
 
 
 def test_one_value_that_is_missing_in_places_is_kept() -> None:
-    assert of(["x", None, "x"]).keep
+    assert of(["x", None, "x"]).recommended
 
 
 def test_one_row_is_too_few_to_call_anything_constant() -> None:
-    assert of(["x"]).keep
-    assert of(["1"]).keep
+    assert of(["x"]).recommended
+    assert of(["1"]).recommended
 
 
 def test_no_rows_are_no_fault() -> None:
@@ -117,9 +117,9 @@ def test_no_rows_are_no_fault() -> None:
 
 def test_spellings_of_a_missing_value_are_found_among_numbers() -> None:
     found = of([*map(str, range(N)), "?", "?"])
-    assert found.words == ("?",)
-    assert found.trouble
-    assert of([*map(str, range(N)), *["?"] * 2 * N]).words == ("?",)  # more of them than of numbers
+    assert found.na_spellings == ("?",)
+    assert found.error
+    assert of([*map(str, range(N)), *["?"] * 2 * N]).na_spellings == ("?",)  # more of them than of numbers
 
 
 @pytest.mark.parametrize(
@@ -135,38 +135,38 @@ def test_spellings_of_a_missing_value_are_found_among_numbers() -> None:
 )
 def test_what_groups_digits_is_found(cells: list[str], mark: str) -> None:
     found = of(cells * N)
-    assert found.trouble
+    assert found.error
     assert found.thousands == mark
 
 
 def test_a_category_beside_few_numbers_is_no_missing_value() -> None:
     found = of(["2", "3", "none"] * N)
-    assert (found.words, found.trouble, found.kind) == ((), None, Kind.CATEGORICAL)
+    assert (found.na_spellings, found.error, found.kind) == ((), None, Kind.CATEGORICAL)
 
 
 def test_doubtful_columns_say_why_and_go_as_categories() -> None:
     found = of(["12%", "$13"] * N)
-    assert isinstance(found.trouble, DataError)
-    assert (found.kind, found.keep, found.words) == (Kind.CATEGORICAL, True, ())
+    assert isinstance(found.error, DataError)
+    assert (found.kind, found.recommended, found.na_spellings) == (Kind.CATEGORICAL, True, ())
 
 
 @pytest.mark.parametrize("cells", [[1.0, float("inf"), 2.0], ["1", "inf", "2"]])
 def test_a_column_with_an_infinite_cell_is_left_out(cells: list[object]) -> None:
     found = of(cells)
-    assert (found.kind, found.keep, found.highest) == (Kind.NUMERIC, False, 2.0)
+    assert (found.kind, found.recommended, found.highest) == (Kind.NUMERIC, False, 2.0)
     assert "not a finite number" in found.reason
 
 
 def test_ids_too_long_for_numbers_go_as_categories_where_they_repeat() -> None:
     found = of([10**17 + 1, 10**17 + 1, 10**17 + 3] * N)
-    assert (found.kind, found.keep) == (Kind.CATEGORICAL, True)
-    assert found.trouble
+    assert (found.kind, found.recommended) == (Kind.CATEGORICAL, True)
+    assert found.error
 
 
 @pytest.mark.parametrize("cells", [[[1], [2]], [{"a": 1}, {"a": 2}], [b"x", b"y"]])
 def test_what_cannot_be_read_is_left_out(cells: list[object]) -> None:
     found = of(cells)
-    assert not found.keep
+    assert not found.recommended
     assert "neither a number nor a category" in found.reason
 
 
@@ -178,7 +178,7 @@ def test_a_stored_table_is_described_column_by_column() -> None:
     frame = pl.DataFrame({"b": ["1", "2", "3"], "a": ["x", "y", "x"]})
     with Scratch() as scratch:
         read = (Table(frame[row : row + 1], "t.csv", row + 1) for row in range(3))
-        table = store(lambda: read, lambda table: table.names, scratch, texts=())
+        table = write_store(lambda: read, lambda table: table.names, scratch, texts=())
         assert [(found.name, found.kind, found.rows) for found in profile(table)] == [
             ("b", Kind.NUMERIC, 3),
             ("a", Kind.CATEGORICAL, 3),
@@ -193,6 +193,6 @@ def test_any_column_has_a_profile_that_adds_up(cells: list[str | None]) -> None:
     found = of(cells, dtype=pl.String)
     assert found.rows == len(cells)
     assert found.missing + found.present == found.rows
-    assert sum(count for _, count in found.commonest) <= found.present
+    assert sum(count for _, count in found.top_values) <= found.present
     assert found.distinct <= found.present
-    assert found.keep == (not found.reason)
+    assert found.recommended == (not found.reason)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.table import Table, without_words
+from nncli.data.table import Table, replace_na_values
 from nncli.errors import DataError
 
 ROWS = st.lists(st.integers(0, 9), max_size=12)
@@ -85,7 +85,7 @@ def test_thousands_of_columns_are_looked_up_in_no_time() -> None:
 @pytest.mark.parametrize("name", ["*", "^.*$"])
 def test_a_column_whose_name_is_a_pattern_is_that_column_alone(name: str) -> None:
     frame = pl.DataFrame({"a": ["NA", "x"], name: ["y", "NA"], "empty": [None, None]})
-    assert without_words(frame, ["NA"]).to_dict(as_series=False) == {
+    assert replace_na_values(frame, ["NA"]).to_dict(as_series=False) == {
         "a": [None, "x"],
         name: ["y", None],
         "empty": [None, None],

@@ -5,26 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from nncli.config.loading import load_config
-from nncli.evaluation.config_diff import Setting, Settled, differing
+from nncli.evaluation.config_diff import ResolvedConfig, Setting, config_diff
 
 BASE = "data: {path: t.csv, target: y}\n"
 
 
-def of(folder: Path, text: str, member: str | None = None) -> Settled:
+def of(folder: Path, text: str, member: str | None = None) -> ResolvedConfig:
     configs = []
     for i, words in enumerate([text] if member is None else [text, member]):
         (folder / f"{i}.yaml").write_text(BASE + words)
         configs.append(load_config(folder / f"{i}.yaml"))
-    return Settled(*configs)
+    return ResolvedConfig(*configs)
 
 
 def test_what_is_the_same_is_left_out(tmp_path: Path) -> None:
     same = of(tmp_path, "layers: [4]\noutput: here\n"), of(tmp_path, "layers: [4]\noutput: there\nworkers: 2\n")
-    assert differing(same) == ()
+    assert config_diff(same) == ()
 
 
 def test_keys_have_dots_and_layers_their_short_forms(tmp_path: Path) -> None:
-    found = differing(
+    found = config_diff(
         [
             of(tmp_path, "layers: [4]\nlearning_rate: 0.001\nseed: 1\nearly_stopping: {patience: 3}\n"),
             of(tmp_path, "layers: [16, layer_norm, {type: dropout, rate: 0.25}]\nlearning_rate: 0.5\nseed: 1\n"),
@@ -38,7 +38,7 @@ def test_keys_have_dots_and_layers_their_short_forms(tmp_path: Path) -> None:
 
 
 def test_of_layers_of_the_same_kinds_each_key_that_differs_is_told(tmp_path: Path) -> None:
-    found = differing(
+    found = config_diff(
         [
             of(tmp_path, "layers: [8, 16, {type: dropout, rate: 0.1}, {type: residual, layers: [16]}]\n"),
             of(
@@ -56,7 +56,7 @@ def test_of_layers_of_the_same_kinds_each_key_that_differs_is_told(tmp_path: Pat
 
 
 def test_an_activation_of_all_layers_is_no_difference_of_each(tmp_path: Path) -> None:
-    found = differing(
+    found = config_diff(
         [
             of(tmp_path, "layers: [8, {type: dense, units: 4, activation: tanh}]\nactivation: tanh\n"),
             of(tmp_path, "layers: [8, 4]\nactivation: relu\n"),
@@ -67,7 +67,7 @@ def test_an_activation_of_all_layers_is_no_difference_of_each(tmp_path: Path) ->
 
 
 def test_a_default_that_only_some_can_have_is_not_told(tmp_path: Path) -> None:
-    found = differing(
+    found = config_diff(
         [
             of(tmp_path, "layers: []\noptimizer: {type: adam, beta1: 0.8}\n"),
             of(tmp_path, "layers: []\noptimizer: sgd\n"),
@@ -77,18 +77,18 @@ def test_a_default_that_only_some_can_have_is_not_told(tmp_path: Path) -> None:
 
 
 def test_a_configuration_that_is_not_known_is_left_empty(tmp_path: Path) -> None:
-    found = differing([of(tmp_path, "layers: []\nseed: 1\n"), None, of(tmp_path, "layers: []\nseed: 2\n")])
+    found = config_diff([of(tmp_path, "layers: []\nseed: 1\n"), None, of(tmp_path, "layers: []\nseed: 2\n")])
     assert found == (Setting("seed", ("1", None, "2")),)
 
 
 def test_layers_within_layers_have_their_short_forms_too(tmp_path: Path) -> None:
-    found = differing([of(tmp_path, "layers: [4]\n"), of(tmp_path, "layers: [{type: residual, layers: [4, 8]}]\n")])
+    found = config_diff([of(tmp_path, "layers: [4]\n"), of(tmp_path, "layers: [{type: residual, layers: [4, 8]}]\n")])
     assert found == (Setting("layers", ("[4]", "[{type: residual, layers: [4, 8]}]")),)
 
 
 def test_what_an_ensemble_leaves_open_is_what_its_first_member_settled(tmp_path: Path) -> None:
     several = of(tmp_path, "layers: [4]\nmembers: 2\n", "layers: [4]\nloss: cross_entropy\n")
-    found = differing([several, of(tmp_path, "layers: [4]\nloss: cross_entropy\n")])
+    found = config_diff([several, of(tmp_path, "layers: [4]\nloss: cross_entropy\n")])
     assert found == (Setting("members", ("2", "1")),)
     assert several.loss is not None
     assert several.loss.type == "cross_entropy"

@@ -12,10 +12,10 @@ import pytest
 from nncli import train
 from nncli.config.loading import load_config
 from nncli.errors import DataError, RunError
-from nncli.evaluation.held_out import Judged, judge
+from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.runs.manifest import CONFIG, METRICS
 from nncli.runs.run import Run
-from nncli.scoring import as_json, score
+from nncli.scoring import score, to_json
 
 SMALL = "layers: [4]\nepochs: 2\nbatch_size: 16\n"
 ENSEMBLE = SMALL + "members: 3\nworkers: 1\n"
@@ -61,13 +61,13 @@ def trivial(run: Path, rows: str = "validation") -> object:
     return json.loads((run / METRICS).read_text())[rows]["baseline"]
 
 
-def guessed(judged: Judged) -> object:
-    scores = score(judged.trivial, judged.y, judged.weights, judged.loss)
-    return json.loads(json.dumps(as_json(scores)))
+def guessed(judged: HeldOutPredictions) -> object:
+    scores = score(judged.baseline, judged.y, judged.weights, judged.loss)
+    return json.loads(json.dumps(to_json(scores)))
 
 
-def found(judged: Judged) -> tuple[int, object]:
-    return len(judged), json.loads(json.dumps(as_json(judged.scores)))
+def found(judged: HeldOutPredictions) -> tuple[int, object]:
+    return len(judged), json.loads(json.dumps(to_json(judged.scores)))
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def found(judged: Judged) -> tuple[int, object]:
 )
 def test_the_scores_are_those_of_the_run(table: Path, text: str, options: dict[str, str]) -> None:
     run = trained(table, text, **options)
-    judged = judge(run)
-    assert judged.on == "validation"
+    judged = predict_held_out(run)
+    assert judged.split == "validation"
     assert found(judged) == written(run)
     assert guessed(judged) == trivial(run)
 
@@ -102,14 +102,14 @@ def test_the_scores_are_those_of_the_run(table: Path, text: str, options: dict[s
 @pytest.mark.parametrize("text", [SMALL, ENSEMBLE])
 def test_where_nothing_was_held_out_it_is_judged_on_the_training_rows_and_says_so(table: Path, text: str) -> None:
     run = trained(table, f"{text}validation: 0")
-    judged = judge(run)
-    assert judged.on == "training"
+    judged = predict_held_out(run)
+    assert judged.split == "training"
     assert found(judged) == written(run, "training")
     assert guessed(judged) == trivial(run, "training")
 
 
 def test_the_rows_come_with_their_numbers_and_all_their_columns(table: Path) -> None:
-    judged = judge(trained(table, SMALL))
+    judged = predict_held_out(trained(table, SMALL))
     whole = pl.read_csv(table, infer_schema=False)
     rows = whole[judged.numbers - 1]
     assert judged.table.names == whole.columns
@@ -121,17 +121,17 @@ def test_the_rows_come_with_their_numbers_and_all_their_columns(table: Path) -> 
 
 
 def test_the_rows_of_a_validation_file_are_numbered_as_there(table: Path) -> None:
-    judged = judge(trained(table, SMALL + "validation: {path: other.csv}"))
+    judged = predict_held_out(trained(table, SMALL + "validation: {path: other.csv}"))
     other = pl.read_csv(table.with_name("other.csv"), infer_schema=False)
     assert judged.table.frame["id"].to_list() == other[judged.numbers - 1]["id"].to_list()
 
 
 def test_what_an_ensemble_says_of_a_row_is_what_members_say_that_never_saw_it(table: Path) -> None:
     run = trained(table, ENSEMBLE, target="y")
-    judged = judge(run)
+    judged = predict_held_out(run)
     assert judged.numbers.tolist() == list(range(1, 91))
     for i in range(3):
-        member = judge(run / "members" / str(i + 1))
+        member = predict_held_out(run / "members" / str(i + 1))
         at = np.searchsorted(judged.numbers, member.numbers)
         assert np.array_equal(judged.predictions.values[at], member.predictions.values)
 
@@ -142,7 +142,7 @@ def test_a_run_that_was_moved_is_judged(table: Path) -> None:
     there = table.with_name("elsewhere") / "run"
     there.parent.mkdir()
     run.rename(there)
-    assert found(judge(there)) == expected
+    assert found(predict_held_out(there)) == expected
 
 
 @pytest.mark.parametrize("harm", ["changed", "gone", "piped"])
@@ -155,7 +155,7 @@ def test_a_table_that_is_not_what_it_was_is_refused_with_a_way_on(table: Path, h
     else:
         piped(run)
     with pytest.raises(DataError, match="cannot be computed again: the") as caught:
-        judge(run)
+        predict_held_out(run)
     assert "nncli evaluate" in str(caught.value)
 
 
@@ -171,7 +171,7 @@ def test_a_validation_file_that_has_changed_is_refused(table: Path) -> None:
     other = table.with_name("other.csv")
     other.write_text("\n".join(other.read_text().splitlines()[:-1]) + "\n")
     with pytest.raises(DataError, match="has changed"):
-        judge(run)
+        predict_held_out(run)
 
 
 def test_a_configuration_that_has_changed_is_refused(table: Path) -> None:
@@ -179,4 +179,4 @@ def test_a_configuration_that_has_changed_is_refused(table: Path) -> None:
     assert load_config(run / CONFIG).seed == 0
     (run / CONFIG).write_text((run / CONFIG).read_text().replace("\nseed: 0", "\nseed: 1"))
     with pytest.raises(RunError, match="changed"):
-        judge(run)
+        predict_held_out(run)

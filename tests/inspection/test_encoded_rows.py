@@ -7,7 +7,7 @@ import pytest
 
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
-from nncli.inspection.encoded_rows import EncodedRows, stretches
+from nncli.inspection.encoded_rows import EncodedRows, column_slices
 from tests.commands.explained import CITY, CLASSES, COLOUR, DATE, WORDS, X1, X2, ensemble_of, model_of, table_of
 
 TABLE = table_of(30)
@@ -25,7 +25,7 @@ every = pytest.mark.parametrize("model", [pytest.param(model, id=name) for name,
 
 
 def test_every_column_has_a_stretch_of_x_and_codes() -> None:
-    found = stretches(model_of().spec.encoder)
+    found = column_slices(model_of().spec.encoder)
     assert {name: (at.X, at.codes) for name, at in found.items()} == {
         "x1": (slice(0, 2), slice(0, 0)),
         "x2": (slice(2, 3), slice(0, 0)),

@@ -11,12 +11,12 @@ from nncli.data.encoders.target import ClassificationTarget
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.inspection.encoded_rows import EncodedRows
-from nncli.inspection.partial_dependence import MOST_LABELS, POINTS, Dependence, dependences
+from nncli.inspection.partial_dependence import MOST_LABELS, POINTS, PartialDependence, partial_dependence
 from tests.commands.explained import CLASSES, COLUMNS, DATE, WORDS, X2, ensemble_of, model_of, table_of
 
 
-def curve_of(model: AnyModel, table: Table, column: str) -> Dependence:
-    (curve,) = dependences(EncodedRows.of(model, table), table, [column], np.random.default_rng(0))
+def curve_of(model: AnyModel, table: Table, column: str) -> PartialDependence:
+    (curve,) = partial_dependence(EncodedRows.of(model, table), table, [column], np.random.default_rng(0))
     return curve
 
 
@@ -47,7 +47,7 @@ def test_rows_are_averaged_by_their_weights() -> None:
     model, table = model_of(6), table_of(30)
     w = np.random.default_rng(0).exponential(size=30)
     rows = EncodedRows.of(model, table, weights=w)
-    (curve,) = dependences(rows, table, ["colour"], np.random.default_rng(0))
+    (curve,) = partial_dependence(rows, table, ["colour"], np.random.default_rng(0))
     for label, predicted in zip(curve.points, curve.predictions, strict=True):
         there = Table(table.frame.with_columns(pl.lit(label).alias("colour")), "rows")
         assert predicted == pytest.approx(np.average(model.predict(there).values, axis=0, weights=w))
@@ -79,7 +79,7 @@ def test_texts_are_looked_at_as_categories_are() -> None:
 
 
 def test_labels_come_by_their_frequency_and_a_missing_cell_is_one() -> None:
-    column = CategoricalColumn(name="c", categories=("a", "b"), other=True, missing=True)
+    column = CategoricalColumn(name="c", categories=("a", "b"), has_other=True, missing=True)
     table = Table(pl.DataFrame({"c": ["b", "a", None, "b", None, "b", *map(str, range(20))]}), "rows")
     labels = curve_of(model_of(columns=(column,)), table, "c").labels
     assert labels is not None
@@ -108,13 +108,15 @@ def test_of_two_classes_the_second_is_shown_and_of_more_all() -> None:
 )
 def test_which_way_it_goes(y: list[float], direction: str) -> None:
     points = np.arange(3.0)
-    assert Dependence("x", points, None, ("y",), np.array(y, float)[:, None]).direction == direction
-    assert Dependence("x", points, None, ("a", "b"), np.stack([y, y], axis=1)).direction == ""
+    assert PartialDependence("x", points, None, ("y",), np.array(y, float)[:, None]).direction == direction
+    assert PartialDependence("x", points, None, ("a", "b"), np.stack([y, y], axis=1)).direction == ""
 
 
 def test_which_label_has_most() -> None:
-    assert Dependence("x", None, ("a", None), ("y",), np.array([[1.0], [2.0]])).direction == "highest of (missing)"
-    assert Dependence("x", None, ("a", "b"), ("y",), np.array([[3.0], [2.0]])).direction == "highest of a"
+    assert (
+        PartialDependence("x", None, ("a", None), ("y",), np.array([[1.0], [2.0]])).direction == "highest of (missing)"
+    )
+    assert PartialDependence("x", None, ("a", "b"), ("y",), np.array([[3.0], [2.0]])).direction == "highest of a"
 
 
 def test_of_many_rows_some_are_averaged() -> None:

@@ -12,7 +12,12 @@ from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.inspection.encoded_rows import EncodedRows
-from nncli.inspection.permutation_importance import Importance, Judge, by_change, importances
+from nncli.inspection.permutation_importance import (
+    Importance,
+    Scorer,
+    permutation_importance,
+    rank_by_prediction_change,
+)
 from nncli.model import Model
 from nncli.nn.losses import MAE, MSE, CrossEntropy, Huber, Loss, Poisson, Quantile
 from tests.commands.explained import CLASSES, X2, ensemble_of, model_of, table_of
@@ -41,8 +46,8 @@ def rows_of(n: int, seed: int, y: Any = None) -> Table:
 def found_of(
     model: AnyModel, table: Table, *, repeats: int = 5, seed: int = 0, metric: str = "rmse"
 ) -> dict[str, Importance]:
-    judge = Judge(model, model.spec.target.read(table), metric)
-    found = importances(EncodedRows.of(model, table), judge, repeats, np.random.default_rng(seed))
+    judge = Scorer(model, model.spec.target.read(table), metric)
+    found = permutation_importance(EncodedRows.of(model, table), judge, repeats, np.random.default_rng(seed))
     assert [one.loss_increase for one in found] == sorted((one.loss_increase for one in found), reverse=True)
     return {one.column: one for one in found}
 
@@ -86,8 +91,8 @@ def test_the_interval_covers_what_many_rows_would_show(repeats: int) -> None:
 
 
 def weighted(model: Model, table: Table, weights: Any, repeats: int, seed: int) -> dict[str, Importance]:
-    judge, rows = Judge(model, model.spec.target.read(table), "rmse"), EncodedRows.of(model, table, weights=weights)
-    return {one.column: one for one in importances(rows, judge, repeats, np.random.default_rng(seed))}
+    judge, rows = Scorer(model, model.spec.target.read(table), "rmse"), EncodedRows.of(model, table, weights=weights)
+    return {one.column: one for one in permutation_importance(rows, judge, repeats, np.random.default_rng(seed))}
 
 
 def test_by_hand_where_rows_have_weights() -> None:
@@ -101,7 +106,7 @@ def test_by_hand_where_rows_have_weights() -> None:
     assert one.metric_worsening == pytest.approx(
         np.sqrt(np.average(after, weights=w)) - np.sqrt(np.average(before, weights=w))
     )
-    loss, score = Judge(model, model.spec.target.read(table), "rmse").as_it_is(EncodedRows.of(model, table, weights=w))
+    loss, score = Scorer(model, model.spec.target.read(table), "rmse").as_it_is(EncodedRows.of(model, table, weights=w))
     assert (loss, score) == pytest.approx((np.average(before, weights=w), np.sqrt(np.average(before, weights=w))))
 
 
@@ -158,13 +163,13 @@ def test_less_accuracy_is_worse_and_so_is_more_loss() -> None:
 )
 def test_losses_are_in_the_persons_units(loss: Loss, name: str, y: float, predicted: float, expected: float) -> None:
     target = RegressionTarget(names=("y",), centers=(5.0,), scales=(4.0,))
-    judge = Judge(model_of(target=target, loss=loss), np.array([[y]]), "rmse")
+    judge = Scorer(model_of(target=target, loss=loss), np.array([[y]]), "rmse")
     assert judge.loss_name == name
     assert judge.losses(np.array([[predicted]])) == pytest.approx([expected])
 
 
 def test_the_loss_of_classes_is_that_of_the_probability_of_the_true_one() -> None:
-    judge = Judge(model_of(target=CLASSES, loss=CrossEntropy(label_smoothing=0.1)), np.array([0, 1, 1]), "accuracy")
+    judge = Scorer(model_of(target=CLASSES, loss=CrossEntropy(label_smoothing=0.1)), np.array([0, 1, 1]), "accuracy")
     assert judge.loss_name == "log_loss"
     losses = judge.losses(np.array([[0.5, 0.5], [0.75, 0.25], [1.0, 0.0]]))
     assert losses[:2] == pytest.approx(-np.log([0.5, 0.25]))
@@ -173,10 +178,10 @@ def test_the_loss_of_classes_is_that_of_the_probability_of_the_true_one() -> Non
 
 def test_several_targets_count_each_in_its_own_spread() -> None:
     target = RegressionTarget(names=("y", "z"), centers=(0.0, 0.0), scales=(4.0, 100.0))
-    judge = Judge(model_of(target=target), np.array([[0.0, 0.0]]), "rmse")
+    judge = Scorer(model_of(target=target), np.array([[0.0, 0.0]]), "rmse")
     assert judge.losses(np.array([[4.0, 300.0]])) == pytest.approx([(1.0 + 9.0) / 2.0])
 
 
 def test_without_labels_columns_are_ranked_by_what_they_change() -> None:
     rows = EncodedRows.of(linear(1.0, -3.0), rows_of(60, 0))
-    assert by_change(rows, np.random.default_rng(0)) == ["b", "a", "unused"]
+    assert rank_by_prediction_change(rows, np.random.default_rng(0)) == ["b", "a", "unused"]

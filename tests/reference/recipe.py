@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.batches.dataset import Examples
+from nncli.data.batches.dataset import Dataset
 from nncli.nn.losses import MSE, CrossEntropy, Loss
 from nncli.nn.network import Network
 from nncli.nn.predictor import Predictor
@@ -91,7 +91,7 @@ def run_nncli(task: Task, seed: int) -> float:
     rows = problem(task)
     none = np.empty((ROWS, 0), np.int64)
     y = rows.y.astype(np.int64) if task == "classes" else rows.y[:, None].astype(np.float32)
-    examples = Examples(rows.X, none, y)
+    examples = Dataset(rows.X, none, y)
     loss: Loss = CrossEntropy(label_smoothing=SMOOTHING) if task == "classes" else MSE()
     groups = {name: {"rate": f, "decay": 0.0 if name == "bias" else f * f} for name, f in FACTORS.items()}
     optimizer = AdamW.model_validate(

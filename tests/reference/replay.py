@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.data.batches.batches import Batches
-from nncli.data.batches.dataset import Examples
+from nncli.data.batches.dataset import Dataset
 from nncli.nn.layers.base import TrainingContext
 from nncli.nn.losses import Loss
 from nncli.nn.network import Network
@@ -121,8 +121,8 @@ def run_nncli(case: Case) -> Outcome:
     return _outcome(case, losses, parameters, examples)
 
 
-def _examples(case: Case) -> Examples:
-    return Examples(
+def _examples(case: Case) -> Dataset:
+    return Dataset(
         np.array(case.X, np.float64).reshape(len(case.X), case.network.features),
         np.array(case.codes, np.int64).reshape(len(case.X), len(case.network.embeddings)),
         np.array(case.y),
@@ -130,7 +130,7 @@ def _examples(case: Case) -> Examples:
     )
 
 
-def _outcome(case: Case, losses: Mapping[int, float], parameters: Parameters, examples: Examples) -> Outcome:
+def _outcome(case: Case, losses: Mapping[int, float], parameters: Parameters, examples: Dataset) -> Outcome:
     Z = Predictor(case.network, parameters).run(examples.X, examples.codes)
     return Outcome(
         losses={t: losses[t] for t in SHOWN},

@@ -13,7 +13,7 @@ from nncli import compare, resume, train
 from nncli.errors import UsageError
 from nncli.reporting.comparison import page_of, write_comparison
 from nncli.reporting.page import Gallery, Table
-from nncli.reporting.sections.compared_curves import at_epochs, overlay
+from nncli.reporting.sections.compared_curves import at_epochs, compared_curves
 from nncli.runs.history import History
 from nncli.training.loop import EpochReport
 from tests.cli.support import DATA
@@ -54,7 +54,7 @@ def test_the_page_says_what_was_found(runs: list[Path]) -> None:
 
 
 def test_curves_of_one_kind_share_a_chart(runs: list[Path]) -> None:
-    section = overlay(compare(runs))
+    section = compared_curves(compare(runs))
     assert section
     (gallery,) = (part for part in section.parts if isinstance(part, Gallery))
     titles = [figure.title for figure in gallery.figures]
@@ -106,7 +106,7 @@ def test_a_run_has_a_value_after_an_epoch_if_all_of_its_networks_have() -> None:
 def test_a_history_that_was_gone_on_with_is_drawn_whole(runs: list[Path], tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(f"data: {{path: {DATA}/penguins.csv, target: species}}\n{SMALL}")
     longer = resume(train(tmp_path / "c.yaml", output=tmp_path / "longer").run, assignments=["epochs=5"]).run
-    section = overlay(compare([runs[0], longer]))
+    section = compared_curves(compare([runs[0], longer]))
     assert section
     (gallery,) = (part for part in section.parts if isinstance(part, Gallery))
     assert [row[0] for row in gallery.figures[0].table.rows] == ["1", "2", "3", "4", "5"]

@@ -8,25 +8,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nncli.evaluation.held_out import judge
-from nncli.inspection.partial_dependence import Dependence
+from nncli.evaluation.held_out import predict_held_out
+from nncli.inspection.partial_dependence import PartialDependence
 from nncli.reporting.sections import feature_importance as influence
-from nncli.reporting.sections.feature_importance import attributions, influence_of
+from nncli.reporting.sections.feature_importance import attributions, compute_importance
 
 
 def test_a_column_that_matters_comes_first(line: Path) -> None:
-    judged = judge(line)
-    found = influence_of(judged)
+    judged = predict_held_out(line)
+    found = compute_importance(judged)
     assert set(found.columns) == {"x1", "x2"}
     assert found.importances[0].loss_increase > 0
     assert found.rows == len(judged)
-    again = influence_of(judged)
+    again = compute_importance(judged)
     assert again.importances == found.importances
 
 
 def test_what_moved_a_row_is_told_by_column(penguins: Path) -> None:
-    judged = judge(penguins)
-    told = attributions(judged, influence_of(judged), np.array([0, 5]))
+    judged = predict_held_out(penguins)
+    told = attributions(judged, compute_importance(judged), np.array([0, 5]))
     assert len(told) == 2
     for words in told:
         label, *columns = words.split("\n")
@@ -35,10 +35,10 @@ def test_what_moved_a_row_is_told_by_column(penguins: Path) -> None:
 
 
 def test_what_takes_too_long_is_left_to_another_command(penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    judged = judge(penguins)
+    judged = predict_held_out(penguins)
     many = replace(judged, manifest=judged.manifest.model_copy(update={"parameters": 10**12}))
     monkeypatch.setattr(influence, "LEAST_ROWS", 10)
-    found = influence_of(many)
+    found = compute_importance(many)
     assert found.importances == ()
     assert "nncli explain" in found.told
     section = influence.influence(many, found)
@@ -47,7 +47,7 @@ def test_what_takes_too_long_is_left_to_another_command(penguins: Path, monkeypa
 
 
 def test_of_one_output_labels_are_points_about_their_mean() -> None:
-    curve = Dependence("c", None, ("a", None), ("1",), np.array([[0.25], [0.75]]), "survived")
+    curve = PartialDependence("c", None, ("a", None), ("1",), np.array([[0.25], [0.75]]), "survived")
     figure = influence._dependence(curve)
     assert figure is not None
     assert figure.table.caption == "Mean probability that survived is 1, by c"
@@ -57,14 +57,14 @@ def test_of_one_output_labels_are_points_about_their_mean() -> None:
 
 
 def test_where_there_is_no_number_to_draw_there_is_no_chart() -> None:
-    assert influence._dependence(Dependence("c", None, ("a", "b"), ("y",), np.full((2, 1), np.nan))) is None
-    assert influence._dependence(Dependence("c", None, ("a",), ("y",), np.ones((1, 1)))) is None
+    assert influence._dependence(PartialDependence("c", None, ("a", "b"), ("y",), np.full((2, 1), np.nan))) is None
+    assert influence._dependence(PartialDependence("c", None, ("a",), ("y",), np.ones((1, 1)))) is None
 
 
 def test_rows_count_by_their_weights(line: Path) -> None:
-    judged = judge(line)
+    judged = predict_held_out(line)
     w = np.where(np.arange(len(judged)) < 2, 1.0, 0.0)
-    found = influence_of(replace(judged, weights=w))
+    found = compute_importance(replace(judged, weights=w))
     assert found.encoded is not None
     assert found.encoded.weights is not None
-    assert found.importances != influence_of(judged).importances
+    assert found.importances != compute_importance(judged).importances

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nncli.evaluation.held_out import Judged, judge
+from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.model import Predictions
 from nncli.nn.losses import Quantile
 from nncli.reporting.page import Gallery, Part
@@ -16,22 +16,22 @@ from nncli.reporting.sections import regression as module
 from nncli.reporting.sections.regression import numbers
 
 
-def parts_of(judged: Judged) -> tuple[Part, ...]:
+def parts_of(judged: HeldOutPredictions) -> tuple[Part, ...]:
     section = numbers(judged)
     assert section is not None
     return section.parts
 
 
-def said(judged: Judged, values: np.ndarray) -> Judged:
+def said(judged: HeldOutPredictions, values: np.ndarray) -> HeldOutPredictions:
     return replace(judged, predictions=Predictions(judged.predictions.target, values))
 
 
 def test_classes_have_no_such_section(penguins: Path) -> None:
-    assert numbers(judge(penguins)) is None
+    assert numbers(predict_held_out(penguins)) is None
 
 
 def test_rows_beyond_measure_are_counted_and_left_out_of_the_charts(line: Path) -> None:
-    judged = judge(line)
+    judged = predict_held_out(line)
     values = judged.predictions.values.copy()
     values[:2] = np.inf
     counted, gallery = parts_of(said(judged, values))
@@ -42,13 +42,13 @@ def test_rows_beyond_measure_are_counted_and_left_out_of_the_charts(line: Path) 
 
 
 def test_where_nothing_can_be_drawn_that_is_said(line: Path) -> None:
-    judged = judge(line)
+    judged = predict_held_out(line)
     (only,) = parts_of(said(judged, np.full_like(judged.predictions.values, np.inf)))
     assert "beyond measure" in str(only)
 
 
 def test_a_quantile_is_held_against_the_share_that_is_not_above_it(line: Path) -> None:
-    judged = judge(line)
+    judged = predict_held_out(line)
     values = judged.y.astype(np.float64) - 1.0
     values[: len(values) // 4] += 2.0
     told = str(parts_of(replace(said(judged, values), loss=Quantile(q=0.25)))[0])
@@ -58,6 +58,6 @@ def test_a_quantile_is_held_against_the_share_that_is_not_above_it(line: Path) -
 
 def test_of_many_targets_the_first_are_shown(pair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_TARGETS", 1)
-    parts = parts_of(judge(pair))
+    parts = parts_of(predict_held_out(pair))
     assert [part.kind for part in parts] == ["heading", "gallery", "paragraph"]
     assert "The first 1 of 2 targets" in str(parts[-1])

@@ -15,7 +15,7 @@ from nncli import train
 from nncli.commands.train import train_events
 from nncli.errors import RunError, UsageError
 from nncli.pipeline.train.events import Finished
-from nncli.reporting.report import Written, report
+from nncli.reporting.report import ReportFiles, report
 from nncli.runs.manifest import HISTORY, MANIFEST, MODEL
 from tests.reporting.support import hostile_run
 
@@ -66,7 +66,7 @@ def outline(run: Path) -> Outline:
     return parsed(report(run, force=True))
 
 
-def parsed(written: Written) -> Outline:
+def parsed(written: ReportFiles) -> Outline:
     found = Outline(written.html.read_text("utf-8"))
     assert found.open == []
     assert len(found.ids) == len(set(found.ids))
@@ -81,16 +81,16 @@ def trained(folder: Path, frame: pl.DataFrame, target: str, text: str = SMALL, d
 
 
 @pytest.fixture(scope="module")
-def of_penguins(penguins: Path, tmp_path_factory: pytest.TempPathFactory) -> Written:
+def of_penguins(penguins: Path, tmp_path_factory: pytest.TempPathFactory) -> ReportFiles:
     return report(penguins, tmp_path_factory.mktemp("report") / "r.html")
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> Written:
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> ReportFiles:
     return report(hostile_run(tmp_path_factory.mktemp("hostile")))
 
 
-def test_hostile_names_are_text(hostile: Written) -> None:
+def test_hostile_names_are_text(hostile: ReportFiles) -> None:
     found = parsed(hostile)
     assert not found.tags & {"script", "img", "i", "b", "iframe"}
     assert "<script>alert(1)</script>" in found.text
@@ -99,7 +99,7 @@ def test_hostile_names_are_text(hostile: Written) -> None:
     assert "\u202e" not in found.text
 
 
-def test_the_card_shows_hostile_names_as_text(hostile: Written) -> None:
+def test_the_card_shows_hostile_names_as_text(hostile: ReportFiles) -> None:
     card = hostile.card.read_text("utf-8")
     assert "\\<script\\>" in card
     assert "\u202e" not in card
@@ -107,21 +107,21 @@ def test_the_card_shows_hostile_names_as_text(hostile: Written) -> None:
     assert "n" * 61 not in card
 
 
-def test_the_same_run_gives_the_same_bytes(penguins: Path, of_penguins: Written, tmp_path: Path) -> None:
+def test_the_same_run_gives_the_same_bytes(penguins: Path, of_penguins: ReportFiles, tmp_path: Path) -> None:
     again = report(penguins, tmp_path / "r.html")
     assert again.html.read_bytes() == of_penguins.html.read_bytes()
     assert again.card.read_bytes() == of_penguins.card.read_bytes()
     assert len(again.html.read_bytes()) < 1_000_000
 
 
-def test_a_page_needs_nothing_and_runs_nothing(of_penguins: Written) -> None:
+def test_a_page_needs_nothing_and_runs_nothing(of_penguins: ReportFiles) -> None:
     text = of_penguins.html.read_text("utf-8")
     assert "default-src 'none'" in text
     assert not re.search(r"<script|@import|url\((?!#)|src=|javascript:", text)
     assert re.findall(r'href="(?!#)([^"]*)"', text) == ["data:,"]
 
 
-def test_classes_have_their_sections_and_scores(penguins: Path, of_penguins: Written) -> None:
+def test_classes_have_their_sections_and_scores(penguins: Path, of_penguins: ReportFiles) -> None:
     found = parsed(of_penguins)
     for title in ("How good it is", "Which classes are taken for which", "What it leans on", "The data check"):
         assert title in found.text
@@ -132,7 +132,7 @@ def test_classes_have_their_sections_and_scores(penguins: Path, of_penguins: Wri
     assert "ROC curve" in found.text
 
 
-def test_the_card_says_what_the_report_says(of_penguins: Written) -> None:
+def test_the_card_says_what_the_report_says(of_penguins: ReportFiles) -> None:
     card = of_penguins.card.read_text("utf-8")
     for title in ("# Model card", "## Intended use", "## Model and data", "## Scores", "## Limits", "## Predict"):
         assert f"{title}" in card
@@ -275,7 +275,7 @@ def test_a_report_that_is_not_named_as_a_page_is_refused_before_any_work(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_calibration_is_told_without_a_guess_and_without_an_interval(of_penguins: Written) -> None:
+def test_calibration_is_told_without_a_guess_and_without_an_interval(of_penguins: ReportFiles) -> None:
     text = of_penguins.html.read_text("utf-8")
     rows = [re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", row) for row in re.findall(r"<tr.*?</tr>", text, re.DOTALL)]
     measured, recorded = [row for row in rows if row[:1] == ["calibration_error"]]
@@ -289,14 +289,14 @@ def test_calibration_is_told_without_a_guess_and_without_an_interval(of_penguins
     assert "–" not in accuracy
 
 
-def test_seconds_are_told_alike_everywhere(penguins: Path, of_penguins: Written) -> None:
+def test_seconds_are_told_alike_everywhere(penguins: Path, of_penguins: ReportFiles) -> None:
     seconds = json.loads((penguins / MANIFEST).read_text())["seconds"]
     text = parsed(of_penguins).text
     assert f", in {seconds:.1f} s, done after" in text
     assert f"took{seconds:.1f} s" in text.replace("\n", "")
 
 
-def test_the_cells_of_a_row_that_went_wrong_are_told_by_their_names(of_penguins: Written) -> None:
+def test_the_cells_of_a_row_that_went_wrong_are_told_by_their_names(of_penguins: ReportFiles) -> None:
     text = parsed(of_penguins).text
     assert "its cells" in text
     assert re.search(r"bill_length_mm [\d.]+; ", text)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from nncli.evaluation.held_out import judge
-from nncli.evaluation.score_intervals import assess
+from nncli.evaluation.held_out import predict_held_out
+from nncli.evaluation.score_intervals import score_with_intervals
 from nncli.reporting.statistics import curve, most_errors, reliability, row_errors, surprise, wilson
 
 
@@ -60,38 +60,38 @@ def test_rows_without_an_error_leave_room_for_some() -> None:
 
 def test_every_score_but_calibration_has_an_interval_about_it(penguins: Path, pair: Path) -> None:
     for run, number in ((penguins, 7), (pair, 10)):
-        judged = judge(run)
-        found = assess(judged)
+        judged = predict_held_out(run)
+        found = score_with_intervals(judged)
         assert len(found.scores) == number
         for one in found.scores:
             assert one.value is not None
             if one.name == "calibration_error":  # that of resamples lies above it
-                assert (one.interval, one.trivial, one.gain) == (None, None, None)
+                assert (one.interval, one.baseline, one.improvement) == (None, None, None)
                 continue
             assert one.interval is not None
             assert one.interval.low <= one.value + 1e-12
             assert one.interval.high >= one.value - 1e-12
-        assert assess(judged).scores == found.scores
+        assert score_with_intervals(judged).scores == found.scores
     assert {one.target for one in found.scores} == {"x2", "y"}
 
 
 def test_the_gain_is_positive_where_the_model_is_better(penguins: Path) -> None:
-    found = assess(judge(penguins))
+    found = score_with_intervals(predict_held_out(penguins))
     for name in ("accuracy", "log_loss"):
-        gain = found.find(name).gain
+        gain = found.find(name).improvement
         assert gain is not None
         assert gain.low > 0
 
 
 def test_the_error_of_a_row_is_what_it_says(penguins: Path, line: Path, pair: Path) -> None:
-    errors, what = row_errors(judge(penguins))
+    errors, what = row_errors(predict_held_out(penguins))
     assert what == "share of wrong rows"
     assert set(errors.tolist()) <= {0.0, 1.0}
-    judged = judge(line)
+    judged = predict_held_out(line)
     errors, what = row_errors(judged)
     assert what == "mean absolute error"
     assert errors == pytest.approx(np.abs(judged.y - judged.predictions.values)[:, 0])
-    judged = judge(pair)
+    judged = predict_held_out(pair)
     errors, what = row_errors(judged)
     assert what.endswith("standard deviations")
     assert errors == pytest.approx((np.abs(judged.y - judged.predictions.values) / judged.y.std(axis=0)).mean(axis=1))

@@ -15,7 +15,7 @@ import polars as pl
 
 from nncli.commands.train import resume, train
 from nncli.pipeline.train.events import Finished
-from nncli.runs.manifest import CHECKPOINTS, CHECKSUMMED, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS, checksum_of
+from nncli.runs.manifest import CHECKPOINTS, CHECKSUMMED, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS, checksum
 from tests.cli.support import ROOT, SECONDS
 
 Damage = Callable[[bytes], bytes]
@@ -47,7 +47,7 @@ def signed(run: Path) -> None:
 def change_manifest(run: Path, change: Damage) -> None:
     """Change the manifest, and sign it."""
     document = json.loads(change((run / MANIFEST).read_bytes()))
-    (run / MANIFEST).write_bytes(json.dumps({**document, "checksum": checksum_of(document)}).encode())
+    (run / MANIFEST).write_bytes(json.dumps({**document, "checksum": checksum(document)}).encode())
 
 
 def damaged(run: Path, name: str, damage: Damage) -> None:

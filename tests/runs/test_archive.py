@@ -7,21 +7,21 @@ from pathlib import Path
 import pytest
 
 from nncli import predict
-from nncli.runs.archive import pack, unpack
+from nncli.runs.archive import from_bytes, to_bytes
 from nncli.runs.manifest import CONFIG, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
 from tests.cli.support import DATA
 
 
 def test_a_run_comes_out_as_it_went_in_without_its_checkpoints(penguins: Path, tmp_path: Path) -> None:
-    files = pack(penguins)
+    files = to_bytes(penguins)
     assert files.keys() == {CONFIG, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS}
-    unpack(files, tmp_path / "a" / "run")
-    assert pack(tmp_path / "a" / "run") == files
+    from_bytes(files, tmp_path / "a" / "run")
+    assert to_bytes(tmp_path / "a" / "run") == files
     table = DATA / "penguins.csv"
     assert predict(tmp_path / "a" / "run", table, proba=True).equals(predict(penguins, table, proba=True))
 
 
 def test_nothing_that_is_there_is_replaced(penguins: Path, tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
-        unpack(pack(penguins), tmp_path)
+        from_bytes(to_bytes(penguins), tmp_path)
     assert not list(tmp_path.iterdir())

@@ -16,7 +16,7 @@ import safetensors
 
 from nncli.commands.train import resume, train
 from nncli.config.loading import load_config
-from nncli.data.batches.dataset import Examples
+from nncli.data.batches.dataset import Dataset
 from nncli.errors import RunError
 from nncli.nn.losses import MSE
 from nncli.nn.network import Network
@@ -51,7 +51,7 @@ def steps() -> Iterator[TrainState]:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(16, 2)).astype(np.float32), rng.normal(size=(16, 1)).astype(np.float32)
     state = fresh()
-    examples = Examples(X, np.empty((16, 0), np.int64), y, None)
+    examples = Dataset(X, np.empty((16, 0), np.int64), y, None)
     for event in fit(PLAN, state, examples, after_batch=lambda step: LoopSignal.CHECKPOINT):
         assert isinstance(event, CheckpointDue | EpochReport)
         yield state

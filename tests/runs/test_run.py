@@ -21,7 +21,7 @@ from nncli.commands.train import resume
 from nncli.config.loading import load_config
 from nncli.errors import NncliError, RunError, UsageError
 from nncli.model import ModelSpec
-from nncli.runs.filenames import LOCK, RECORD
+from nncli.runs.filenames import CROSS_VALIDATION, LOCK
 from nncli.runs.manifest import CHECKPOINTS, CONFIG, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS, Manifest
 from nncli.runs.run import Run
 from nncli.utils.atomic_files import TEMPORARY_SUFFIX
@@ -125,7 +125,7 @@ def test_of_a_folder_of_runs_these_are_named(tmp_path: Path, parts: Parts) -> No
     with pytest.raises(RunError, match="not a run directory") as caught:
         Run.open(tmp_path / "folds")
     assert caught.value.hint == "Name one of the runs in it: '1'."
-    (tmp_path / RECORD).write_text("{}")
+    (tmp_path / CROSS_VALIDATION).write_text("{}")
     with pytest.raises(RunError, match="not a run directory") as caught:
         Run.open(tmp_path)
     assert caught.value.hint == f"It is a cross-validation; name one of its runs in {tmp_path / 'folds'}: '1'."

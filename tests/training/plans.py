@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nncli.data.batches.dataset import Examples
+from nncli.data.batches.dataset import Dataset
 from nncli.nn.activations import Tanh
 from nncli.nn.embeddings import Embedding
 from nncli.nn.layers.dense import Dense
@@ -42,7 +42,7 @@ def plan_of(*layers: Any, network: Network | None = None, **options: Any) -> Tra
 def reports_of(
     plan: TrainingArguments,
     state: TrainState,
-    examples: Examples,
+    examples: Dataset,
     holdout: ValidationSet | None = None,
     *,
     after_batch: Callable[[int], LoopSignal] = lambda step: LoopSignal.CONTINUE,
@@ -52,11 +52,11 @@ def reports_of(
     return (event for event in events if isinstance(event, EpochReport))
 
 
-def rows_of(plan: TrainingArguments, n: int = 29, *, seed: int = 0, weighted: bool = False) -> Examples:
+def rows_of(plan: TrainingArguments, n: int = 29, *, seed: int = 0, weighted: bool = False) -> Dataset:
     rng, network = np.random.default_rng(seed), plan.network
     X = rng.normal(size=(n, network.features)).astype(network.precision)
     y = np.tanh(X[:, :1] - 0.5 * X[:, 1:2] ** 2) + rng.normal(0.0, 0.1, (n, 1))
-    return Examples(
+    return Dataset(
         X,
         np.array([[rng.integers(e.slots) for e in network.embeddings] for _ in range(n)], np.int64),
         (y[:, 0] > 0).astype(np.int64) if plan.loss.task == "classes" else y.astype(network.precision),
@@ -75,7 +75,7 @@ def fresh(plan: TrainingArguments, seed: int = 0) -> TrainState:
 
 
 def train(
-    plan: TrainingArguments, examples: Examples | None = None, holdout: ValidationSet | None = None, *, seed: int = 0
+    plan: TrainingArguments, examples: Dataset | None = None, holdout: ValidationSet | None = None, *, seed: int = 0
 ) -> tuple[TrainState, list[EpochReport]]:
     state = fresh(plan, seed)
     return state, list(reports_of(plan, state, examples or rows_of(plan), holdout))

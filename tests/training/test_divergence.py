@@ -12,7 +12,7 @@ import pytest
 
 from nncli.commands.train import train
 from nncli.config.loading import load_config
-from nncli.data.batches.dataset import Examples
+from nncli.data.batches.dataset import Dataset
 from nncli.errors import DataError
 from nncli.nn.losses import MAE, MSE, CrossEntropy
 from nncli.nn.network import Network
@@ -52,7 +52,7 @@ def plan_of(network: Network = NETWORK, **rest: Any) -> TrainingArguments:
 def diagnosed(
     parameters: Parameters, X: Any = X, codes: Any = CODES, rate: float = 0.1, gradient: bool = False
 ) -> Diagnosis:
-    examples = Examples(X, codes, np.zeros(len(X), np.int64))
+    examples = Dataset(X, codes, np.zeros(len(X), np.int64))
     plan = plan_of(NETWORK.model_copy(update={"features": X.shape[1]}))
     return diagnose(plan, parameters, examples, np.arange(len(X)), rate, gradient=gradient)
 
@@ -263,7 +263,7 @@ def test_counts_that_poisson_takes_as_they_are_get_a_mend_it_allows(tmp_path: Pa
 def in_arrays(X: Any, y: Any, weights: Any = None, **rest: Any) -> DivergedError:
     network = Network.model_validate({"features": X.shape[1], "layers": [4], "outputs": 1})
     plan = plan_of(network, **{"loss": MSE(), "targets": ("y",), "weight": "w", "features": ("a", "b"), **rest})
-    examples = Examples(X, np.zeros((len(X), 0), np.int64), y, weights)
+    examples = Dataset(X, np.zeros((len(X), 0), np.int64), y, weights)
     state = TrainState.create(network, plan.optimizer, RandomStreams.of(0))
     with pytest.raises(DivergedError) as caught:
         list(fit(plan, state, examples))
@@ -289,7 +289,7 @@ def test_a_gradient_that_is_not_finite_is_told_from_a_loss() -> None:
     state.parameters.theta[...] = 0.0
     theta = state.parameters.theta.copy()
     w = np.full(20, 4.0, np.float32)
-    examples = Examples(X, np.zeros((20, 0), np.int64), np.ones((20, 1), np.float32), w)
+    examples = Dataset(X, np.zeros((20, 0), np.int64), np.ones((20, 1), np.float32), w)
     with pytest.raises(DivergedError, match=r"the gradient is no longer a finite number at step 1 .*first in output"):
         list(fit(plan, state, examples))
     np.testing.assert_array_equal(state.parameters.theta, theta)
@@ -326,7 +326,7 @@ def test_no_file_brings_a_number_that_is_not_finite(
         return
     for rows in (prepared.training, prepared.validation):
         assert rows is not None
-        assert np.isfinite(rows.examples.X).all()
-        assert np.isfinite(rows.examples.y).all()
-        assert rows.examples.weights is not None
-        assert np.isfinite(rows.examples.weights).all()
+        assert np.isfinite(rows.dataset.X).all()
+        assert np.isfinite(rows.dataset.y).all()
+        assert rows.dataset.weights is not None
+        assert np.isfinite(rows.dataset.weights).all()

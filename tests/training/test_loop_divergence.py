@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncli.data.batches.dataset import Examples
+from nncli.data.batches.dataset import Dataset
 from nncli.errors import NncliError
 from nncli.nn.activations import Tanh
 from nncli.nn.embeddings import Embedding
@@ -56,7 +56,7 @@ def test_a_huge_learning_rate_diverges_and_the_error_names_step_epoch_and_rate(p
     assert isinstance(caught.value, NncliError)
 
 
-def poisoned(plan: TrainingArguments) -> tuple[Examples, Callable[[int], LoopSignal]]:
+def poisoned(plan: TrainingArguments) -> tuple[Dataset, Callable[[int], LoopSignal]]:
     """Rows that are numbers for two epochs of four steps and no numbers from then on."""
     examples = rows_of(plan)
 

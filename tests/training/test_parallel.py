@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.data.batches.batches import Batches
-from nncli.data.batches.dataset import Examples
+from nncli.data.batches.dataset import Dataset
 from nncli.nn.arrays import Array
 from nncli.nn.embeddings import Embedding
 from nncli.nn.layers.base import TrainingContext
@@ -97,7 +97,7 @@ def test_spans_cover_all_in_order_and_are_nearly_equal(size: int, parts: int, mu
     assert max(lengths) - min(lengths) < 2 * multiple
 
 
-def learned(network: Network, loss: LossBase, examples: Examples, parts: int, threads: int) -> tuple[float, Array]:
+def learned(network: Network, loss: LossBase, examples: Dataset, parts: int, threads: int) -> tuple[float, Array]:
     """The loss of one batch of all rows, and its gradient."""
     parameters = network.initialize(np.random.default_rng(2))
     shares, n = gradient_replicas(parameters, parts), len(examples)
@@ -246,12 +246,12 @@ def test_the_streams_of_the_parts_follow_from_the_seed_and_leave_the_first_part_
 
 def test_the_parts_of_a_batch_of_equal_rows_are_silenced_differently() -> None:
     network = network_of("dropout", outputs=1)
-    same = Examples(np.ones((ROWS, 4)), np.empty((ROWS, 0), np.int64), np.ones((ROWS, 1)), None)
+    same = Dataset(np.ones((ROWS, 4)), np.empty((ROWS, 0), np.int64), np.ones((ROWS, 1)), None)
     seen = {learned(network, MSE(), same, parts, 1)[0] for parts in (1, 2, 3)}
     assert len(seen) == 3
 
 
-def paused_at(plan: TrainingArguments, examples: Examples, at: int) -> TrainState:
+def paused_at(plan: TrainingArguments, examples: Dataset, at: int) -> TrainState:
     state = fresh(plan)
     for event in fit(
         plan, state, examples, after_batch=lambda step: LoopSignal.STOP if step == at else LoopSignal.CONTINUE

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.data.batches.dataset import Examples
+from nncli.data.batches.dataset import Dataset
 from nncli.nn.embeddings import Embedding
 from nncli.nn.losses import CrossEntropy
 from nncli.nn.network import Network
@@ -57,10 +57,10 @@ SCHEDULES: list[ScheduleBase] = [
 ]
 
 
-def examples_of(rows: int, seed: int) -> Examples:
+def examples_of(rows: int, seed: int) -> Dataset:
     rng = np.random.default_rng(seed)
     X, codes = rng.normal(size=(rows, 3)).astype(np.float32), rng.integers(0, 5, (rows, 1))
-    return Examples(X, codes, rng.integers(0, 3, rows), rng.uniform(0.5, 1.5, rows).astype(np.float32))
+    return Dataset(X, codes, rng.integers(0, 3, rows), rng.uniform(0.5, 1.5, rows).astype(np.float32))
 
 
 TRAINING, VALIDATION = examples_of(ROWS, 1), examples_of(11, 2)

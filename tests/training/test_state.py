@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nncli.data.batches.dataset import Examples
+from nncli.data.batches.dataset import Dataset
 from nncli.nn.initializers import DataDependent
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.dropout import Dropout
@@ -90,12 +90,12 @@ def test_the_best_weights_start_as_a_copy_of_the_present_ones() -> None:
 FOLLOWING = Network(features=2, layers=(Dense(units=300, init=DataDependent()),), outputs=1)
 
 
-def examples_of(n: int) -> Examples:
+def examples_of(n: int) -> Dataset:
     X = np.random.default_rng(0).normal(5.0, [1.0, 20.0], (n, 2)).astype(np.float32)
-    return Examples(X, np.empty((n, 0), np.int64), np.zeros((n, 1), np.float32))
+    return Dataset(X, np.empty((n, 0), np.int64), np.zeros((n, 1), np.float32))
 
 
-def first_weights(examples: Examples | None, seed: int = 0) -> Any:
+def first_weights(examples: Dataset | None, seed: int = 0) -> Any:
     return TrainState.create(FOLLOWING, Adam(), RandomStreams.of(seed), 1, examples).parameters.by_name[
         "layers.0.weight"
     ]
@@ -130,7 +130,7 @@ def test_where_rows_are_wide_fewer_of_them_are_looked_at() -> None:
 
 def test_where_nothing_follows_from_the_examples_nothing_more_is_drawn() -> None:
     streams, plain = RandomStreams.of(0), RandomStreams.of(0)
-    examples = Examples(np.zeros((9, 3), np.float32), np.empty((9, 0), np.int64), np.zeros((9, 1)))
+    examples = Dataset(np.zeros((9, 3), np.float32), np.empty((9, 0), np.int64), np.zeros((9, 1)))
     TrainState.create(NETWORK, Adam(), streams, 1, examples)
     TrainState.create(NETWORK, Adam(), plain)
     assert streams.init.bit_generator.state == plain.init.bit_generator.state

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from nncli.data.batches.batches import Batches
-from nncli.data.batches.dataset import Examples
+from nncli.data.batches.dataset import Dataset
 from nncli.nn.activations import Activation, ElementwiseActivation, Tanh
 from nncli.nn.arrays import Array
 from nncli.nn.embeddings import Embedding
@@ -67,13 +67,13 @@ NETWORKS = {
 }
 
 
-def example_rows(network: Network, loss: LossBase, count: int, *, weighted: bool = False, seed: int = 0) -> Examples:
+def example_rows(network: Network, loss: LossBase, count: int, *, weighted: bool = False, seed: int = 0) -> Dataset:
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(count, network.features)).astype(network.precision)
     codes = np.stack([rng.integers(0, e.slots, count) for e in network.embeddings] or [np.empty(count, np.int64)], 1)
     classes = 2 if network.outputs == 1 else network.outputs
     numbers = np.abs(rng.normal(size=(count, network.outputs))).astype(network.precision)
-    return Examples(
+    return Dataset(
         X,
         codes[:, : len(network.embeddings)],
         rng.integers(0, classes, count) if loss.task == "classes" else numbers,
@@ -185,7 +185,7 @@ def test_the_meter_sees_an_array_of_one_number_a_row() -> None:
 # --- what a step computes -------------------------------------------------------------------------------------------
 
 
-def line(*, outputs: int = 1) -> tuple[Network, Parameters, Examples]:
+def line(*, outputs: int = 1) -> tuple[Network, Parameters, Dataset]:
     """z = x W + b on four rows, in float64."""
     network = Network(features=2, layers=(), outputs=outputs, precision="float64")
     parameters = network.initialize(np.random.default_rng(5))
@@ -194,7 +194,7 @@ def line(*, outputs: int = 1) -> tuple[Network, Parameters, Examples]:
 
 
 def take_step(
-    network: Network, parameters: Parameters, examples: Examples, rate: float, **options: Any
+    network: Network, parameters: Parameters, examples: Dataset, rate: float, **options: Any
 ) -> tuple[float, Array]:
     """One step of gradient descent on all rows: its value, and theta after it."""
     batches = Batches(examples, len(examples), np.random.default_rng(7))
@@ -220,7 +220,7 @@ def test_a_step_is_loss_then_penalty_then_clipping_then_the_move(
 ) -> None:
     network, parameters, examples = line()
     if not weighted:
-        examples = Examples(examples.X, examples.codes, examples.y)
+        examples = Dataset(examples.X, examples.codes, examples.y)
     X, y, n = examples.X, examples.y, len(examples)
     w = np.ones(n) if examples.weights is None else examples.weights
     W, b = parameters.by_name["output.weight"].copy(), parameters.by_name["output.bias"].copy()

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from nncli.cli.console import number, say
+from nncli.cli.console import echo_err, number
 from nncli.cli.progress.live import REFRESHES_PER_SECOND, bar, speaks_unicode, wrapped
-from nncli.cli.progress.training import SECONDS_BETWEEN_LINES, Pace
+from nncli.cli.progress.training import SECONDS_BETWEEN_LINES, Speedometer
 from nncli.pipeline.train.events import MembersProgress
 from nncli.utils.logs import format_duration
 
@@ -32,7 +32,7 @@ class _Notes:
         for note in progress.members[0].notes:
             if note not in self._told:
                 self._told.add(note)
-                say(f"note: {note}")
+                echo_err(f"note: {note}")
 
 
 class PlainMembers:
@@ -40,7 +40,7 @@ class PlainMembers:
 
     def __init__(self, started: MembersStarted) -> None:
         self._called = started.called
-        self._pace, self._notes, self._next = Pace(), _Notes(started.notes), 0.0
+        self._pace, self._notes, self._next = Speedometer(), _Notes(started.notes), 0.0
         self._last: MembersProgress | None = None
         self._shown: MembersProgress | None = None
 
@@ -53,7 +53,7 @@ class PlainMembers:
 
     def _show(self, progress: MembersProgress) -> None:
         self._next, self._shown = time.monotonic() + SECONDS_BETWEEN_LINES, progress
-        say("  ".join([*figures(progress, self._called), *_left(self._pace, progress)]))
+        echo_err("  ".join([*figures(progress, self._called), *_left(self._pace, progress)]))
 
     def close(self) -> None:
         """Show the last progress, unless it was shown."""
@@ -68,7 +68,7 @@ class LiveMembers:
         from rich.live import Live
 
         self._called = started.called
-        self._pace, self._notes = Pace(), _Notes(started.notes)
+        self._pace, self._notes = Speedometer(), _Notes(started.notes)
         self._progress = MembersProgress(())
         self._left = ""
         self._unicode = speaks_unicode(console.encoding)
@@ -99,7 +99,7 @@ class LiveMembers:
         yield from (Text(line, no_wrap=True, overflow="ellipsis") for line in at_work[:room])
 
 
-def _left(pace: Pace, progress: MembersProgress) -> list[str]:
+def _left(pace: Speedometer, progress: MembersProgress) -> list[str]:
     """The time left, in words, once an epoch was trained in this session."""
     pace.note(progress.trained)  # what a member that is done early leaves out was not done quickly
     seconds = pace.left(progress.epochs_of_all - progress.epochs)

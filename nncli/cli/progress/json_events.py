@@ -8,9 +8,9 @@ from typing import Any
 
 import typer
 
-from nncli.cli.progress.training import Course
+from nncli.cli.progress.training import TrainingProgress
 from nncli.pipeline.train.events import Event, Finished, MembersProgress, MembersStarted, Progress, Started
-from nncli.scoring import card_json
+from nncli.scoring import scores_json
 from nncli.training.loop import EpochReport, LearningRateHalved
 
 
@@ -18,14 +18,14 @@ class JsonLines:
     """Writes events as they come."""
 
     def __init__(self) -> None:
-        self._course: Course | None = None
+        self._course: TrainingProgress | None = None
 
     def write(self, event: Event) -> None:
         """Write a line, at once; what is not finite is null."""
         if isinstance(event, Started):
-            self._course = Course(event)
+            self._course = TrainingProgress(event)
         elif isinstance(event, EpochReport | LearningRateHalved) and self._course is not None:
-            self._course.take(event)
+            self._course.update(event)
         line = json.dumps(_finite(self._object(event)), ensure_ascii=False, allow_nan=False)
         typer.echo(line.encode("utf-8", "backslashreplace"))  # a path may hold what is no text
 
@@ -71,8 +71,8 @@ class JsonLines:
                     "epochs": event.epochs,
                     "best_epoch": event.best_epoch,
                     "seconds": event.seconds,
-                    "training": card_json(event.training),
-                    "validation": card_json(event.validation),
+                    "training": scores_json(event.training),
+                    "validation": scores_json(event.validation),
                 }
 
     def _epoch(self, report: EpochReport) -> dict[str, Any]:

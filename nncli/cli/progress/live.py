@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from nncli.cli.progress.chart import Role, chart
-from nncli.cli.progress.training import Course
+from nncli.cli.progress.training import TrainingProgress
 from nncli.utils.memory import format_bytes, peak_rss_bytes, rss_bytes
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class LiveProgress:
     def __init__(self, started: Started, console: Console) -> None:
         from rich.live import Live
 
-        self._course = Course(started)
+        self._course = TrainingProgress(started)
         self._waiting: deque[EpochReport | LearningRateHalved] = deque()
         self._drawing = Lock()
         self._over = False
@@ -67,8 +67,8 @@ class LiveProgress:
         with self._drawing:
             if self._waiting:
                 while self._waiting:
-                    self._course.take(self._waiting.popleft())
-                self._course.look()
+                    self._course.update(self._waiting.popleft())
+                self._course.sample()
             lines = self._lines(options.max_width, console.height)
         yield from lines
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from nncli.cli.console import number, say
+from nncli.cli.console import echo_err, number
 from nncli.cli.progress.chart import Curve
 from nncli.training.loop import EpochReport, LearningRateHalved
 from nncli.utils.logs import format_duration
@@ -17,7 +17,7 @@ SECONDS_BETWEEN_LINES = 2.0
 MOST_SAMPLES = 64
 
 
-class Pace:
+class Speedometer:
     """How fast something goes on, by the latter half of what was done: the beginning may have been slow, or fast."""
 
     def __init__(self, done: int | None = None) -> None:
@@ -47,7 +47,7 @@ class Pace:
         return None if self.per_second is None else remaining / self.per_second
 
 
-class Course:
+class TrainingProgress:
     """What was reported of a training, in this session and before it."""
 
     def __init__(self, started: Started) -> None:
@@ -59,9 +59,9 @@ class Course:
         for report in started.reports:
             self._note(report)
         self._trained = 0
-        self._pace = Pace(0)
+        self._pace = Speedometer(0)
 
-    def take(self, event: EpochReport | LearningRateHalved) -> None:
+    def update(self, event: EpochReport | LearningRateHalved) -> None:
         """Take note of an epoch, or that the training went back."""
         if isinstance(event, EpochReport):
             self._trained += 1
@@ -85,7 +85,7 @@ class Course:
         """The best epoch so far."""
         return self._bests[-1] if self._bests else None
 
-    def look(self) -> None:
+    def sample(self) -> None:
         """Note how far it is by now, for the pace."""
         self._pace.note(self._trained)
 
@@ -124,22 +124,22 @@ class PlainProgress:
     """For pipes, logs and CI: the first epoch, the last, and one line every couple of seconds between."""
 
     def __init__(self, started: Started) -> None:
-        self._course = Course(started)
+        self._course = TrainingProgress(started)
         self._next = 0.0
         self._shown = self._course.latest
 
     def update(self, event: EpochReport | LearningRateHalved) -> None:
         """Take note of an epoch, or that the training went back, and show it when it is time."""
-        self._course.take(event)
+        self._course.update(event)
         if time.monotonic() >= self._next and self._course.latest is not self._shown:
             self._show()
 
     def _show(self) -> None:
         course = self._course
-        course.look()
+        course.sample()
         self._next, self._shown = time.monotonic() + SECONDS_BETWEEN_LINES, course.latest
         left = [] if course.left is None else [course.left]
-        say("  ".join([f"epoch {course.epoch}/{course.started.epochs}", *course.figures, *left]))
+        echo_err("  ".join([f"epoch {course.epoch}/{course.started.epochs}", *course.figures, *left]))
 
     def close(self) -> None:
         """Show the last epoch, unless it was shown."""

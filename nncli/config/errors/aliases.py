@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from nncli.text import closest_match
 
-ELSEWHERE: Mapping[str, str] = MappingProxyType(
+ALIASES: Mapping[str, str] = MappingProxyType(
     {
         # keys
         "layers": "hidden_layers hidden_layer_sizes hidden_sizes hidden_units hidden architecture network",
@@ -89,29 +89,29 @@ ELSEWHERE: Mapping[str, str] = MappingProxyType(
 """The words for which each of ours is used elsewhere. A word may stand for several: only one of them fits a place."""
 
 
-def folded(word: str) -> str:
+def normalized(word: str) -> str:
     """`word` without what people spell differently: capitals, and what joins its parts."""
     return re.sub(r"[\s_.-]", "", word).lower()
 
 
 _OURS: dict[str, list[str]] = {}
-for _ours, _theirs in ELSEWHERE.items():
+for _ours, _theirs in ALIASES.items():
     for _word in _theirs.split():
-        _OURS.setdefault(folded(_word), []).append(_ours)
+        _OURS.setdefault(normalized(_word), []).append(_ours)
 
 
-def respelt(word: str, known: Iterable[str]) -> str | None:
+def same_spelling(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` is but for its spelling."""
-    return next((one for one in known if folded(one) == folded(word)), None)
+    return next((one for one in known if normalized(one) == normalized(word)), None)
 
 
-def synonyms(word: str) -> Sequence[str]:
+def aliases_of(word: str) -> Sequence[str]:
     """Our words for what is called `word` elsewhere."""
-    return _OURS.get(folded(word), ())
+    return _OURS.get(normalized(word), ())
 
 
-def meant(word: str, known: Iterable[str]) -> str | None:
+def suggest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` was most likely meant to be, or None when nothing is close."""
     words = list(known)
-    ours = (one for one in synonyms(word) if one in words)
-    return respelt(word, words) or next(ours, None) or closest_match(word, words)
+    ours = (one for one in aliases_of(word) if one in words)
+    return same_spelling(word, words) or next(ours, None) or closest_match(word, words)

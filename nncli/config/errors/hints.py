@@ -8,11 +8,11 @@ from typing import Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
-from nncli.config.errors.aliases import folded, meant, respelt
-from nncli.config.errors.locate import Complaint, keys
-from nncli.config.errors.suggestions import homes_of_type, type_of, typed
-from nncli.config.yaml.scalars import as_written, unquoted
-from nncli.config.yaml.writer import brief
+from nncli.config.errors.aliases import normalized, same_spelling, suggest
+from nncli.config.errors.locate import LocatedError, field_names
+from nncli.config.errors.suggestions import sections_with_type, type_of, typed
+from nncli.config.yaml.scalars import describe, parse_scalar
+from nncli.config.yaml.writer import one_line
 from nncli.text import join_quoted
 
 MOST_CHOICES = 20
@@ -21,7 +21,7 @@ _COUNT = re.compile("[1-9][0-9]{0,8}")
 YES, NO = ("yes", "true", "on"), ("no", "false", "off")
 
 
-def of_value(group: Sequence[Complaint], at: str) -> str | None:
+def value_hint(group: Sequence[LocatedError], at: str) -> str | None:
     """What to write, after `at` (`epochs: `, or nothing in a list), instead of a value of no form that may stand there.
 
     None where nothing is plain.
@@ -34,61 +34,63 @@ def of_value(group: Sequence[Complaint], at: str) -> str | None:
         return _list(at, value)
     if kinds & {"int", "float"}:
         return _number(at, value, whole="float" not in kinds)
-    if kinds == {"bool"} and isinstance(value, str) and folded(value) in (*YES, *NO):
-        return f"Write {at}{brief(folded(value) in YES)}."
+    if kinds == {"bool"} and isinstance(value, str) and normalized(value) in (*YES, *NO):
+        return f"Write {at}{one_line(normalized(value) in YES)}."
     if kinds == {"string"} and isinstance(value, list) and len(value) == 1:
-        return f"Write {at}{brief(value[0])}."
+        return f"Write {at}{one_line(value[0])}."
     if kinds == {"string"} and isinstance(value, int | float):
-        return f"Write {at}{brief(str(value))}, in quotes."
+        return f"Write {at}{one_line(str(value))}, in quotes."
     if "less" in kinds and isinstance(value, int | float) and 1 < value <= 100:
-        return f"A share is a part of 1: {at}{value / 100:g} for {as_written(value)} %."
+        return f"A share is a part of 1: {at}{value / 100:g} for {describe(value)} %."
     return None
 
 
-def of_choice(word: str, choices: Sequence[str], top: type[BaseModel]) -> str:
+def choice_hint(word: str, choices: Sequence[str], top: type[BaseModel]) -> str:
     """What to write instead of `word`, which is none of the `choices`: it may be one of another key's."""
-    near = meant(word, choices)
-    others = [key for key, annotation in keys(top).items() if word in _words(annotation)] if near is None else []
+    near = suggest(word, choices)
+    others = [key for key, annotation in field_names(top).items() if word in _words(annotation)] if near is None else []
     return (
-        f"Write {others[0]}: {brief(word)}."
+        f"Write {others[0]}: {one_line(word)}."
         if others
         else f"Expected one of {join_quoted(choices, most=MOST_CHOICES)}."
     )
 
 
-def of_type(word: object, choices: Sequence[str], noun: str, top: type[BaseModel]) -> str:
+def type_hint(word: object, choices: Sequence[str], noun: str, top: type[BaseModel]) -> str:
     """What to write instead of `word`, no type of a `noun`: it may hold options, or be a type of something else."""
     name = re.match(r"([A-Za-z_0-9]+)(?:[(]|\W.*[(=:])", str(word))
-    near = respelt(name[1], choices) if name else None
+    near = same_spelling(name[1], choices) if name else None
     if near:
         return f"Options stand beside the type: {{type: {near}, …}}."
     number = _number(f"{noun}: ", word, whole=False) if noun == "learning_rate" else None
-    if number or meant(str(word), choices):
+    if number or suggest(str(word), choices):
         return number or f"Expected one of {join_quoted(choices, most=MOST_CHOICES)}."
-    elsewhere = homes_of_type(top, str(word))
+    elsewhere = sections_with_type(top, str(word))
     return elsewhere[0].hint_of_type() if elsewhere else f"Expected one of {join_quoted(choices, most=MOST_CHOICES)}."
 
 
-def of_untyped(value: object, models: Sequence[type[BaseModel]]) -> str | None:
+def untyped_hint(value: object, models: Sequence[type[BaseModel]]) -> str | None:
     """What to write instead of key: value pairs without a `type`, seen from the keys that are there."""
     named = {str(type_of(model)): model for model in models if type_of(model)}
     if not isinstance(value, Mapping) or not value or not named:
         return None
     for key, item in value.items():
         if isinstance(item, str) and item in named:
-            return f"Write type: {item} instead of {brief(key)}: {item}."
+            return f"Write type: {item} instead of {one_line(key)}: {item}."
         if key in named:
             options = (
-                [f"{brief(name)}: {brief(inner)}" for name, inner in item.items()] if isinstance(item, Mapping) else []
+                [f"{one_line(name)}: {one_line(inner)}" for name, inner in item.items()]
+                if isinstance(item, Mapping)
+                else []
             )
             form = f"{{type: {key}, {', '.join(options)}}}" if options else typed(named[key], item)
             return f"Write {form}."
-    fitting = [name for name, model in named.items() if value.keys() <= keys(model).keys()]
-    options = [f"{key}: {brief(item)}" for key, item in value.items()]
+    fitting = [name for name, model in named.items() if value.keys() <= field_names(model).keys()]
+    options = [f"{key}: {one_line(item)}" for key, item in value.items()]
     return f"Write {{type: {fitting[0]}, {', '.join(options)}}}, say." if fitting else None
 
 
-def of_missing(key: str, model: type[BaseModel]) -> str:
+def missing_hint(key: str, model: type[BaseModel]) -> str:
     """How a section with all that it needs is written."""
     type_ = type_of(model)
     needed = [f"{name}: …" for name, field in model.model_fields.items() if field.is_required() and name != "type"]
@@ -96,13 +98,13 @@ def of_missing(key: str, model: type[BaseModel]) -> str:
 
 
 def _list(at: str, value: object) -> str | None:
-    if isinstance(value, str) and folded(value) in ("none", ""):
+    if isinstance(value, str) and normalized(value) in ("none", ""):
         return f"Write {at}[] for none."
     if isinstance(value, str):
         parts = [part for part in re.split(r"[\s,;]+", value.strip("()[] ")) if part]
-        return f"Write {at}{brief([int(part) if _COUNT.fullmatch(part) else part for part in parts])}."
+        return f"Write {at}{one_line([int(part) if _COUNT.fullmatch(part) else part for part in parts])}."
     if isinstance(value, int | float):
-        return f"Write {at}{brief([value])}."
+        return f"Write {at}{one_line([value])}."
     return f"Write {at}[{{…}}], in brackets, or begin each item with a dash." if isinstance(value, dict) else None
 
 
@@ -114,7 +116,7 @@ def _section(at: str, value: object, section: type[BaseModel]) -> str:
     needed = [name for name, field in section.model_fields.items() if field.is_required()]
     first = needed[0] if needed else next(iter(section.model_fields))
     rest = [f"{name}: …" for name in needed[1:]]
-    return f"Write {at}{{{', '.join([f'{first}: {brief(value)}', *rest])}}}."
+    return f"Write {at}{{{', '.join([f'{first}: {one_line(value)}', *rest])}}}."
 
 
 def _number(at: str, value: object, *, whole: bool) -> str | None:
@@ -125,12 +127,12 @@ def _number(at: str, value: object, *, whole: bool) -> str | None:
         return None
     share = value.strip().removesuffix("%").strip()
     try:
-        number = unquoted(re.sub(r"^([0-9]+),([0-9]+)$", r"\1.\2", share))
+        number = parse_scalar(re.sub(r"^([0-9]+),([0-9]+)$", r"\1.\2", share))
     except ValueError:
         return None
     if isinstance(number, bool) or not isinstance(number, int | float):
         return None
-    shown = brief(number if share == value.strip() else number / 100)
+    shown = one_line(number if share == value.strip() else number / 100)
     return f"Write {at}{shown}, without quotes." if shown == value else f"Write {at}{shown}."
 
 

@@ -19,7 +19,7 @@ _PYDANTIC_KINDS = frozenset(get_args(ErrorType))
 
 
 @dataclass(frozen=True)
-class Complaint:
+class LocatedError:
     """One pydantic error brought back to the document: where, about what, and which models were tried there."""
 
     path: Path
@@ -31,7 +31,7 @@ class Complaint:
         return self.details["type"]
 
     @property
-    def in_own_words(self) -> bool:
+    def is_custom(self) -> bool:
         return self.kind in OWN_WORDS or self.kind not in _PYDANTIC_KINDS
 
     @property
@@ -45,26 +45,26 @@ class Complaint:
         return re.findall(r"'([^']*)'", str(context.get("expected_tags", context.get("expected", ""))))
 
 
-def models_of(annotation: object) -> Iterator[type[BaseModel]]:
+def model_classes(annotation: object) -> Iterator[type[BaseModel]]:
     """Every model class that a value of `annotation` may be, looked for inside unions, lists and Annotated."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     else:
         for inner in get_args(getattr(annotation, "__value__", annotation)):
-            yield from models_of(inner)
+            yield from model_classes(inner)
 
 
-def keys(model: type[BaseModel]) -> dict[str, object]:
+def field_names(model: type[BaseModel]) -> dict[str, object]:
     """What may be written in `model`, and the annotation of each."""
     return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
 
 
 def _answers_to(model: type[BaseModel], tag: object) -> bool:
-    literals = (a for a in keys(model).values() if get_origin(a) is Literal)
+    literals = (a for a in field_names(model).values() if get_origin(a) is Literal)
     return model.__name__ == tag or any(tag in get_args(a) for a in literals)
 
 
-def located(details: ErrorDetails, model: type[BaseModel], document: Document) -> Complaint:
+def locate(details: ErrorDetails, model: type[BaseModel], document: Document) -> LocatedError:
     """Follow the error's location through the document.
 
     pydantic's location also names the union branch it tried ("dense", "constrained-int", "function-before[...]"),
@@ -85,12 +85,12 @@ def located(details: ErrorDetails, model: type[BaseModel], document: Document) -
             value, path = value[step], (*path, step)
         elif isinstance(value, dict) and step in value:
             value, path = value[step], (*path, step)
-            fields = [keys(m)[step] for m in models if isinstance(step, str) and step in keys(m)]
-            models = tuple(m for annotation in fields for m in models_of(annotation)) if fields else models
+            fields = [field_names(m)[step] for m in models if isinstance(step, str) and step in field_names(m)]
+            models = tuple(m for annotation in fields for m in model_classes(annotation)) if fields else models
     tag = discriminator(details)
     if kind == "union_tag_not_found" or (kind == "union_tag_invalid" and isinstance(value, dict) and tag in value):
         path = (*path, tag)
-    return Complaint(path, details, models)
+    return LocatedError(path, details, models)
 
 
 def discriminator(details: ErrorDetails) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from nncli.config.overrides import Assignment, from_options, override
-from nncli.config.yaml.document import Document, Mark
+from nncli.config.yaml.document import Document, SourceSpan
 from nncli.config.yaml.document import Path as Keys
 from nncli.config.yaml.parser import parse
 from nncli.errors import ConfigError, ConfigIssue
@@ -26,7 +26,7 @@ CHOOSING = (("preset",), ("quality",), ("layers",))
 """Keys that decide which preset is meant."""
 
 
-def expand(document: Document, assignments: Sequence[Assignment], mistakes: list[ConfigIssue]) -> Document:
+def apply_preset(document: Document, assignments: Sequence[Assignment], mistakes: list[ConfigIssue]) -> Document:
     """`document` with its preset beneath it and the `assignments` above, as if it had been written out.
 
     A preset or a quality that does not exist is left where it stands, for validation to complain of. That `quality` is
@@ -39,17 +39,17 @@ def expand(document: Document, assignments: Sequence[Assignment], mistakes: list
     quality = written.get("quality") or "balanced"
     if preset == TEXTBOOK and written.get("quality") is not None:
         hint = "Remove the key, or leave out `layers`."
-        mistakes.append(document.mistake("only the preset tabular comes in qualities", ("quality",), hint=hint))
+        mistakes.append(document.issue("only the preset tabular comes in qualities", ("quality",), hint=hint))
     if preset == TABULAR and isinstance(quality, str) and quality in QUALITIES:
         chosen = {key: value for key, value in written.items() if key not in ("preset", "quality")}
-        document = reduce(_beneath, (*QUALITIES[quality], TABULAR), replace(document, value=chosen))
+        document = reduce(_merge_defaults, (*QUALITIES[quality], TABULAR), replace(document, value=chosen))
     elif preset == TEXTBOOK:
         kept = {key: value for key, value in written.items() if key not in ("preset", "quality")}
         document = replace(document, value=kept)
     return override(document, [assignment for assignment in assignments if assignment.words not in CHOOSING], mistakes)
 
 
-def expanded(document: Document, options: Iterable[str] = ()) -> Document:
+def with_preset(document: Document, options: Iterable[str] = ()) -> Document:
     """As `expand`, with each `key=value` above.
 
     Raises:
@@ -57,20 +57,20 @@ def expanded(document: Document, options: Iterable[str] = ()) -> Document:
         UsageError: an option is not of the form key=value.
     """
     mistakes: list[ConfigIssue] = []
-    document = expand(document, list(from_options(options)), mistakes)
+    document = apply_preset(document, list(from_options(options)), mistakes)
     if mistakes:
         raise ConfigError(*mistakes)
     return document
 
 
-def _beneath(document: Document, name: str) -> Document:
+def _merge_defaults(document: Document, name: str) -> Document:
     """`document` with what the file `name`.yaml adds to it: keys it lacks, and keys within sections it has begun.
 
     A value with a `type` of its own is somebody's whole choice, and is not added to.
     """
     source = f"preset {name}"
     below = parse(Path(__file__).with_name(f"{name}.yaml").read_text(encoding="utf-8"), source)
-    marks = dict(document.marks)
+    marks = dict(document.spans)
 
     def merged(mine: Mapping[str, object], theirs: Mapping[str, object], path: Keys) -> dict[str, object]:
         added = dict(mine)
@@ -78,10 +78,10 @@ def _beneath(document: Document, name: str) -> Document:
             here, own = (*path, key), added.get(key)
             if key not in added:
                 added[key] = value
-                marks.update({place: Mark(source) for place in below.marks if place[: len(here)] == here})
+                marks.update({place: SourceSpan(source) for place in below.spans if place[: len(here)] == here})
             elif isinstance(own, dict) and isinstance(value, dict) and "type" not in own:
                 added[key] = merged(own, value, here)
         return added
 
     value = merged(document.value, below.value, ())
-    return replace(document, value=value, marks=MappingProxyType(marks))
+    return replace(document, value=value, spans=MappingProxyType(marks))

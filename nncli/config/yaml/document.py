@@ -13,7 +13,7 @@ Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
-class Mark:
+class SourceSpan:
     """Where an entry was written: line and character (from 1) of its key and of its value.
 
     An entry set on the command line or by the environment has no position: `source` is the assignment that set it, and
@@ -31,22 +31,22 @@ class Document:
     """A configuration as plain Python values, with the place of each. `lines` are the source's, for excerpts."""
 
     value: dict[str, object]
-    marks: Mapping[Path, Mark]
+    spans: Mapping[Path, SourceSpan]
     source: str
     lines: tuple[str, ...]
 
-    def place(self, path: Path, at: Literal["key", "value"] = "key") -> Location:
+    def location(self, path: Path, at: Literal["key", "value"] = "key") -> Location:
         """Where `path` is, or else its nearest ancestor. A missing top-level key has no line."""
-        known = next((path[:n] for n in range(len(path), 0, -1) if path[:n] in self.marks), None)
-        mark = self.marks[known] if known else Mark(self.source)
+        known = next((path[:n] for n in range(len(path), 0, -1) if path[:n] in self.spans), None)
+        mark = self.spans[known] if known else SourceSpan(self.source)
         line, character = (mark.key if at == "key" else mark.value) or (None, None)
         return Location(source=mark.source, line=line, character=character, key=dotted(path) or None)
 
-    def mistake(
+    def issue(
         self, message: str, path: Path, at: Literal["key", "value"] = "key", hint: str | None = None
     ) -> ConfigIssue:
         """A mistake at `path`, with the line it stands on."""
-        place = self.place(path, at)
+        place = self.location(path, at)
         return ConfigIssue(message, place, hint, excerpt(self.lines, place.line, place.character))
 
 

@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 import yaml
 
-from nncli.config.yaml.document import Document, Mark, Path
-from nncli.config.yaml.scalars import unquoted
+from nncli.config.yaml.document import Document, Path, SourceSpan
+from nncli.config.yaml.scalars import parse_scalar
 from nncli.config.yaml.source_text import Position, checked_lines, fault
 from nncli.config.yaml.syntax_errors import events, where
 from nncli.errors import ConfigError, ConfigIssue, Location
@@ -31,13 +31,13 @@ class _Anchored:
 
 
 @dataclass
-class _Composer:
+class _Parser:
     """Builds values from events. Mistakes that leave the structure clear are gathered; the others are raised."""
 
     text: str
     source: str
     lines: Sequence[str]
-    marks: dict[Path, Mark] = field(default_factory=dict)
+    marks: dict[Path, SourceSpan] = field(default_factory=dict)
     mistakes: list[ConfigIssue] = field(default_factory=list)
     anchors: dict[str, _Anchored | None] = field(default_factory=dict)  # None while still being built
     size: int = 0
@@ -104,7 +104,7 @@ class _Composer:
         try:
             # "\ud83d\ude00" is JSON's way to write one character; half of such a pair is none.
             text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
-            return text if event.style else unquoted(text)
+            return text if event.style else parse_scalar(text)
         except UnicodeError:
             self.wrong(event, r"half a surrogate pair (\ud800 to \udfff) is not a character")
         except ValueError:
@@ -117,7 +117,7 @@ class _Composer:
             if isinstance(event, yaml.SequenceEndEvent):
                 break
             here = (*path, len(values))
-            self.marks[here] = Mark(self.source, where(event), where(event))
+            self.marks[here] = SourceSpan(self.source, where(event), where(event))
             values.append(self.node(event, here, depth))
         return values
 
@@ -133,7 +133,7 @@ class _Composer:
                 self.wrong(event, f"the key {quote(key)} is given twice; first on line {first and first[0]}")
             value_event = next(self.events)
             if key is not None and key not in values:
-                self.marks[here] = Mark(self.source, where(event), where(value_event))
+                self.marks[here] = SourceSpan(self.source, where(event), where(value_event))
             value = self.node(value_event, here, depth)
             if key is not None:
                 values.setdefault(key, value)
@@ -158,24 +158,24 @@ class _Composer:
 
 
 @dataclass(frozen=True)
-class Composed:
+class ParsedValue:
     """One value that was read, and where each part of it was written."""
 
     value: object
-    marks: dict[Path, Mark]
+    marks: dict[Path, SourceSpan]
     lines: tuple[str, ...]
     start: Position
     inline: bool  # [a, b] and {a: 1} and words, rather than one item a line
 
 
-def compose(text: str, source: str, depth: int = 0) -> Composed:
+def compose(text: str, source: str, depth: int = 0) -> ParsedValue:
     """The one value in `text`, which stands inside `depth` sections and lists; None when there is nothing.
 
     Raises:
         ConfigError: every mistake found.
     """
     lines = checked_lines(text, source)
-    composer = _Composer(text, source, lines)
+    composer = _Parser(text, source, lines)
     value: object = None
     start: Position = (1, 1)
     documents, inline = 0, True
@@ -190,7 +190,7 @@ def compose(text: str, source: str, depth: int = 0) -> Composed:
             value = composer.node(event, (), depth)
     if composer.mistakes:
         raise ConfigError(*composer.mistakes)
-    return Composed(value, composer.marks, lines, start, inline)
+    return ParsedValue(value, composer.marks, lines, start, inline)
 
 
 def parse(text: str, source: str) -> Document:

@@ -26,7 +26,7 @@ _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?|(?:\.[0-9]+|[0-9]+)[eE][-+]?[0-9]+)")
 
 
-def unquoted(text: str) -> object:
+def parse_scalar(text: str) -> object:
     """The value of a scalar written without quotes.
 
     Raises:
@@ -44,7 +44,7 @@ def unquoted(text: str) -> object:
     return text
 
 
-def as_written(value: object) -> str:
+def describe(value: object) -> str:
     """`value` as it would be written in the file, or what kind of thing it is when it is long."""
     if value is None:
         return "nothing"

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from nncli.config.yaml.scalars import as_written
+from nncli.config.yaml.scalars import describe
 from nncli.text import escape_unprintable
 
 # Text that every YAML reader, of version 1.1 or 1.2, takes for text without quotes. All else is quoted.
@@ -30,7 +30,7 @@ def dump(value: Mapping[str, object]) -> str:
     return "".join(f"{line}\n" for line, _ in _written(dict(value), ()))
 
 
-def annotated(value: Mapping[str, object], comment: Callable[[Keys], str]) -> str:
+def dump_with_comments(value: Mapping[str, object], comment: Callable[[Keys], str]) -> str:
     """As `dump`, with a comment behind each value, or once behind the key of a section of which all is said alike.
 
     `comment` is asked about what stands at a path: `("layers", 0, "units")`.
@@ -59,7 +59,7 @@ def annotated(value: Mapping[str, object], comment: Callable[[Keys], str]) -> st
     )
 
 
-def brief(value: object, most: int = 40) -> str:
+def one_line(value: object, most: int = 40) -> str:
     """`value` on one line, as one would type it; `…` for what is longer than so many characters, or within {}.
 
     >>> print(brief(["a b", 1.0, None]))
@@ -68,7 +68,7 @@ def brief(value: object, most: int = 40) -> str:
     if isinstance(value, dict):
         return "{…}" if value else "{}"
     items = value if isinstance(value, list | tuple) else None
-    text = scalar(value) if items is None else f"[{', '.join(map(brief, items))}]"
+    text = dump_scalar(value) if items is None else f"[{', '.join(map(one_line, items))}]"
     return text if len(text) <= most else "…"
 
 
@@ -77,7 +77,7 @@ def _written(value: object, path: Keys) -> list[tuple[str, Keys]]:
     if isinstance(value, dict) and value:
         return [line for key, item in value.items() for line in _entry(key, item, path)]
     if isinstance(value, list) and value:
-        inline = None if any(isinstance(v, dict | list) for v in value) else ", ".join(map(scalar, value))
+        inline = None if any(isinstance(v, dict | list) for v in value) else ", ".join(map(dump_scalar, value))
         if inline is not None and len(inline) <= _LONGEST_INLINE:
             return [(f"[{inline}]", path)]
         return [
@@ -85,14 +85,14 @@ def _written(value: object, path: Keys) -> list[tuple[str, Keys]]:
             for i, item in enumerate(value)
             for number, (line, about) in enumerate(_written(item, (*path, i)))
         ]
-    return [(scalar(value), path)]
+    return [(dump_scalar(value), path)]
 
 
 def _entry(key: object, value: object, path: Keys) -> Iterator[tuple[str, Keys]]:
     if not isinstance(key, str):
         raise TypeError(f"a key must be text, not {type(key).__name__}")
     here = (*path, key)
-    word, lines = scalar(key), _written(value, here)
+    word, lines = dump_scalar(key), _written(value, here)
     if len(word) > _LONGEST_KEY:
         yield f"? {word}", here
         word = ""
@@ -103,7 +103,7 @@ def _entry(key: object, value: object, path: Keys) -> Iterator[tuple[str, Keys]]
         yield from (("  " + line, about) for line, about in lines)
 
 
-def scalar(value: object) -> str:
+def dump_scalar(value: object) -> str:
     """One value, on one line.
 
     Raises:
@@ -121,7 +121,7 @@ def scalar(value: object) -> str:
             # YAML 1.1 wants a point before the exponent.
             return text if "." in text else text.replace("e", ".0e")
         case float():
-            return as_written(value)
+            return describe(value)
         case str():
             plain = _PLAIN.fullmatch(value) and value.lower() not in _OLD_WORDS
             return value if plain else '"' + escape_unprintable(value.translate(_ESCAPES), keep="") + '"'

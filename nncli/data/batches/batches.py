@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.batches.dataset import Examples
-from nncli.data.batches.disk_shuffle import Permuted
+from nncli.data.batches.dataset import Dataset
+from nncli.data.batches.disk_shuffle import DiskShuffle
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Batches:
     where these are not in memory, the windows of the order that are.
     """
 
-    def __init__(self, examples: Examples, batch_size: int, rng: np.random.Generator) -> None:
+    def __init__(self, examples: Dataset, batch_size: int, rng: np.random.Generator) -> None:
         self.examples = examples
         self.batch_size = min(batch_size, len(examples))
         self.rng = rng
@@ -42,7 +42,7 @@ class Batches:
         self._drawn: tuple[Any, Any] | None = None
         """Where `rng` stood before the present order and after it."""
         storage = examples.storage
-        self._permuted = None if storage is None else Permuted(examples, storage, self.batch_size, self._draw)
+        self._permuted = None if storage is None else DiskShuffle(examples, storage, self.batch_size, self._draw)
         self.pool = examples if self._permuted is None else self._permuted.pool
 
     def sizes(self) -> tuple[int, ...]:
@@ -65,7 +65,7 @@ class Batches:
             self.rng.shuffle(self.order)
         else:
             self._drawn = None
-            self.order, self.rng.bit_generator.state = self._permuted.begin(before, more=more)
+            self.order, self.rng.bit_generator.state = self._permuted.start_epoch(before, more=more)
         self._drawn = before, self.rng.bit_generator.state
 
     def _draw(self, before: Any) -> tuple[npt.NDArray[np.int64], Any]:
@@ -76,25 +76,25 @@ class Batches:
         rng.shuffle(order)
         return order, rng.bit_generator.state
 
-    def at(self, i: int) -> npt.NDArray[np.int64]:
+    def indices(self, i: int) -> npt.NDArray[np.int64]:
         """The positions among the examples of the rows of batch i of this epoch."""
         return self.order[i * self.batch_size : (i + 1) * self.batch_size]
 
-    def following(self, i: int) -> npt.NDArray[np.int64]:
+    def pool_indices(self, i: int) -> npt.NDArray[np.int64]:
         """The positions in the pool of the rows of batch i of this epoch, and of those after it that are there too."""
         if self._permuted is None:
             return self.order[i * self.batch_size :]
         k, within = divmod(i, self._permuted.batches)
         return self._permuted.window(k)[within * self.batch_size :]
 
-    def reach(self, i: int) -> int:
+    def batches_available(self, i: int) -> int:
         """How many batches, from batch i of this epoch on, are in the pool together."""
         together = self.steps if self._permuted is None else self._permuted.batches
         return min(together - i % together, self.steps - i)
 
     def load(self, i: int, batch: Batch, first: int = 0) -> None:
         """Gather rows of batch i of this epoch, from its row `first` on, as many as the buffers of `batch` hold."""
-        at = self.following(i)[first : first + len(batch)]
+        at = self.pool_indices(i)[first : first + len(batch)]
         # mode="clip" lets NumPy write straight into `out`; every index is in range
         self.pool.X.take(at, 0, batch.X, "clip")
         self.pool.y.take(at, 0, batch.y, "clip")

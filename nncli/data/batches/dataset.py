@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.batches.memmap import Mapped
+from nncli.data.batches.memmap import MemmapMatrix
 from nncli.data.store.scratch import Scratch
 
 SPAN = 384
@@ -18,16 +18,16 @@ SPAN_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
-class Storage:
+class DiskStorage:
     """Where the X and the codes of examples stand when they are not in memory, and where more files can be made."""
 
-    X: Mapped
-    codes: Mapped
+    X: MemmapMatrix
+    codes: MemmapMatrix
     scratch: Scratch
 
 
 @dataclass(frozen=True)
-class Examples:
+class Dataset:
     """Encoded rows.
 
     X (n, features) numbers; codes (n, embeddings) categories to look up; y (n, targets) numbers or (n,) class codes;
@@ -38,26 +38,26 @@ class Examples:
     codes: npt.NDArray[np.int64]
     y: npt.NDArray[Any]
     weights: npt.NDArray[np.floating[Any]] | None = None
-    storage: Storage | None = None
+    storage: DiskStorage | None = None
 
     def __len__(self) -> int:
         return len(self.X)
 
-    def part(self, rows: slice) -> Examples:
+    def part(self, rows: slice) -> Dataset:
         """Some of the rows, which stay where they are."""
         weights = None if self.weights is None else self.weights[rows]
-        return Examples(self.X[rows], self.codes[rows], self.y[rows], weights)
+        return Dataset(self.X[rows], self.codes[rows], self.y[rows], weights)
 
     @property
     def bytes_a_row(self) -> int:
         """Bytes of a row of X and of codes."""
         return self.X[:1].nbytes + self.codes[:1].nbytes
 
-    def spans(self, rows: int | None = None) -> Iterator[slice]:
+    def row_chunks(self, rows: int | None = None) -> Iterator[slice]:
         """All rows, some after the other; of what came from a file no more than these are in memory."""
         rows = rows or max(1, SPAN_BYTES // SPAN // max(1, self.bytes_a_row)) * SPAN
         for start in range(0, len(self), rows):
             yield slice(start, min(start + rows, len(self)))
             if self.storage is not None:
-                self.storage.X.release()
-                self.storage.codes.release()
+                self.storage.X.drop_pages()
+                self.storage.codes.drop_pages()

@@ -18,8 +18,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.batches.dataset import Examples, Storage
-from nncli.data.batches.memmap import RowsFile
+from nncli.data.batches.dataset import Dataset, DiskStorage
+from nncli.data.batches.memmap import MatrixFile
 
 Rows: TypeAlias = npt.NDArray[np.int64]
 Stream: TypeAlias = Any
@@ -32,7 +32,7 @@ WINDOW_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
-class Arranged:
+class ShuffledEpoch:
     """An order (n,), where the stream stands after it, and files in which the rows of each window stand together.
 
     The rows of a window stand there in rising order; `within` (n,) is the place of each in the window's own.
@@ -41,24 +41,24 @@ class Arranged:
     order: Rows
     after: Stream
     within: npt.NDArray[np.int32]
-    X: RowsFile
-    codes: RowsFile
+    X: MatrixFile
+    codes: MatrixFile
 
 
 @dataclass
-class Permuted:
+class DiskShuffle:
     """Examples in windows of an order: `pool` has room for two, and the rows of a window have positions in it.
 
     A window is a whole number of batches of `batch_size` rows.
     """
 
-    examples: Examples
-    storage: Storage
+    examples: Dataset
+    storage: DiskStorage
     batch_size: int
     draw: Draw
     _windows: dict[int, Future[Rows]] = field(default_factory=dict)
-    _now: Arranged | None = None
-    _next: tuple[Stream, Future[Arranged | None]] | None = None
+    _now: ShuffledEpoch | None = None
+    _next: tuple[Stream, Future[ShuffledEpoch | None]] | None = None
 
     def __post_init__(self) -> None:
         given = self.examples
@@ -70,12 +70,12 @@ class Permuted:
             return np.empty((2 * self.rows, *a.shape[1:]), a.dtype)
 
         weights = None if given.weights is None else room(given.weights)
-        self.pool = Examples(room(given.X), room(given.codes), room(given.y), weights)
-        self._spare: list[tuple[RowsFile, RowsFile]] = []
+        self.pool = Dataset(room(given.X), room(given.codes), room(given.y), weights)
+        self._spare: list[tuple[MatrixFile, MatrixFile]] = []
         self._lock, self._unwanted = Lock(), Event()
         self._reader, self._arranger = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
 
-    def begin(self, stream: Stream, *, more: bool) -> tuple[Rows, Stream]:
+    def start_epoch(self, stream: Stream, *, more: bool) -> tuple[Rows, Stream]:
         """Begin the epoch whose order follows from where the `stream` stands; return it, and where the stream is then.
 
         `more`: begin to arrange the one after it.
@@ -113,7 +113,7 @@ class Permuted:
             ahead.exception()
         self._windows = {}
 
-    def _taken(self, stream: Stream) -> Arranged | None:
+    def _taken(self, stream: Stream) -> ShuffledEpoch | None:
         """What was arranged ahead of time, if it follows from `stream`; the files that are no longer used are spare."""
         done = [] if self._now is None else [self._now]
         found = None
@@ -130,11 +130,13 @@ class Permuted:
         self._spare += [(old.X, old.codes) for old in done]
         return found
 
-    def _arrange(self, stream: Stream) -> Arranged | None:
+    def _arrange(self, stream: Stream) -> ShuffledEpoch | None:
         """Bring together what belongs into the same window of the order; None if that is unwanted meanwhile."""
         scratch, given = self.storage.scratch, self.examples
         X, codes = (
-            self._spare.pop() if self._spare else (RowsFile.like(given.X, scratch), RowsFile.like(given.codes, scratch))
+            self._spare.pop()
+            if self._spare
+            else (MatrixFile.like(given.X, scratch), MatrixFile.like(given.codes, scratch))
         )
         order, after = self.draw(stream)
         n, rows = len(order), self.rows
@@ -146,7 +148,7 @@ class Permuted:
             windows[numbers] = k
             places[numbers] = inside[: len(numbers)]
         filled = np.arange(0, n, rows)
-        for span in given.spans(self.rows):
+        for span in given.row_chunks(self.rows):
             if self._unwanted.is_set():
                 self._spare.append((X, codes))
                 return None
@@ -161,9 +163,9 @@ class Permuted:
                 codes.write(at, categories[some])
                 within[at : at + int(counts[k])] = where[some]
             filled += counts
-        return Arranged(order, after, within, X, codes)
+        return ShuffledEpoch(order, after, within, X, codes)
 
-    def _load(self, arranged: Arranged, k: int) -> Rows:
+    def _load(self, arranged: ShuffledEpoch, k: int) -> Rows:
         """Read window k into its half of the pool."""
         given, pool = self.examples, self.pool
         numbers = arranged.order[k * self.rows : (k + 1) * self.rows]

@@ -15,7 +15,7 @@ Matrix = npt.NDArray[Any]
 
 
 @dataclass
-class RowsFile:
+class MatrixFile:
     """A matrix on its way into a scratch file, or read back from there: `width` values of type `dtype` a row."""
 
     scratch: Scratch
@@ -26,7 +26,7 @@ class RowsFile:
         self._file: IO[bytes] = self.scratch.file()
 
     @classmethod
-    def like(cls, rows: Matrix, scratch: Scratch) -> RowsFile:
+    def like(cls, rows: Matrix, scratch: Scratch) -> MatrixFile:
         """An empty one for rows such as these."""
         return cls(scratch, rows.shape[1], rows.dtype)
 
@@ -57,23 +57,23 @@ class RowsFile:
                     raise OSError("the temporary file ends too soon")
                 content = content[got:]
 
-    def mapped(self, rows: int) -> Mapped:
+    def mapped(self, rows: int) -> MemmapMatrix:
         """The matrix (rows, width) as it stands in the file."""
         if not rows * self.width:
-            return Mapped(np.empty((rows, self.width), self.dtype))
+            return MemmapMatrix(np.empty((rows, self.width), self.dtype))
         with self.scratch.explained():
             seen = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
-        return Mapped(np.frombuffer(seen, self.dtype).reshape(rows, self.width), seen)
+        return MemmapMatrix(np.frombuffer(seen, self.dtype).reshape(rows, self.width), seen)
 
 
 @dataclass(frozen=True)
-class Mapped:
+class MemmapMatrix:
     """An array whose rows come from a file as they are touched."""
 
     values: Matrix
     pages: mmap.mmap | None = None
 
-    def release(self) -> None:
+    def drop_pages(self) -> None:
         """Let go of the memory of what was touched; it comes back from the file when it is touched again."""
         if self.pages is not None and hasattr(mmap, "MADV_DONTNEED"):
             self.pages.madvise(mmap.MADV_DONTNEED)

@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from nncli.data.columns.datetimes import find_form, parse_dates
-from nncli.data.columns.hints import mend, mend_date
-from nncli.data.columns.units import SIGN, may_be_thousands, taken_off
+from nncli.data.columns.datetimes import infer_date_format, parse_dates
+from nncli.data.columns.hints import date_hint, number_hint
+from nncli.data.columns.units import SIGN, may_be_thousands, strip_unit
 from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.text import quote, yaml_quote
@@ -29,11 +29,11 @@ has in the mean."""
 COMMON = 0.1
 """As a share of the mean category: a cell that is no number and rarer than this is a slip."""
 A_DIGIT = r"\p{Nd}"
-EXACT = 2.0**53
+MAX_EXACT_INTEGER = 2.0**53
 """Beyond it not every whole number is a float64."""
 
 
-def refuse_doubtful(table: Table, name: str, numbers: pl.Series, bare: pl.Series) -> None:
+def check_mixed_numbers(table: Table, name: str, numbers: pl.Series, bare: pl.Series) -> None:
     """Raise a DataError if the column of text `name`, some of which are no `numbers`, is in doubt.
 
     It names the first cell that is not a number, not even one of `bare`: of those without the sign that others have.
@@ -57,17 +57,17 @@ def refuse_doubtful(table: Table, name: str, numbers: pl.Series, bare: pl.Series
     raise DataError(
         f"{quote(cells[row])} {message}; {rest}",
         place=table.place(row=row, column=name),
-        hint=mend(cells[row], name, table.dialect),
+        hint=number_hint(cells[row], name, table.dialect),
     )
 
 
-def refuse_two_readings(table: Table, name: str, unit: str) -> None:
+def check_ambiguous_decimal(table: Table, name: str, unit: str) -> None:
     """Raise a DataError if the decimal mark in the column's amounts of money may as well group their digits."""
     cells, mark = table.column(name), table.dialect.decimal
     if not may_be_thousands(cells, unit, table.dialect):
         return
     row = int(cells.str.contains(mark, literal=True).arg_max() or 0)
-    number = (taken_off(cells[row : row + 1], unit)[0] or "").strip()
+    number = (strip_unit(cells[row : row + 1], unit)[0] or "").strip()
     raise DataError(
         f"{quote(cells[row])} can be read in two ways",
         place=table.place(row=row, column=name),
@@ -83,7 +83,7 @@ def are_dates(table: Table, name: str) -> bool:
         DataError: more than half of its cells are dates, others are not, and these are not categories.
     """
     cells = table.column(name)
-    form = find_form(cells, table.dialect.date_format)
+    form = infer_date_format(cells, table.dialect.date_format)
     if form is None:
         return False
     is_odd = parse_dates(cells, form).is_null() & cells.is_not_null()
@@ -95,7 +95,7 @@ def are_dates(table: Table, name: str) -> bool:
         raise DataError(
             f"{quote(cells[row])} is not a date; {present - is_odd.sum():,} of the {present:,} cells are",
             place=table.place(row=row, column=name),
-            hint=mend_date(name),
+            hint=date_hint(name),
         )
     return True
 
@@ -114,14 +114,14 @@ def _are_categories(cells: pl.Series, is_odd: pl.Series) -> bool:
     return common and not (odd.str.contains(A_DIGIT) & odd.str.contains(LOOKS_LIKE_A_NUMBER)).any()
 
 
-def refuse_large_ids(table: Table, name: str, numbers: pl.Series) -> None:
+def check_large_integers(table: Table, name: str, numbers: pl.Series) -> None:
     """Raise a DataError if a whole number in the column is too long for a float64 to keep its last digits."""
     cells = table.column(name)
     if not (cells.dtype.is_integer() or cells.dtype == pl.String):
         return
     x = numbers.to_numpy()
     with np.errstate(invalid="ignore"):
-        large = np.flatnonzero((np.abs(x) >= EXACT) & np.isfinite(x))
+        large = np.flatnonzero((np.abs(x) >= MAX_EXACT_INTEGER) & np.isfinite(x))
     for row in large.tolist():
         spelled = str(cells[row]).strip().replace(table.dialect.thousands or " ", "")
         if spelled.lstrip("+-").isdecimal() and int(spelled) != int(x[row]):

@@ -9,7 +9,7 @@ import polars as pl
 from nncli.data.dialect import AUTO
 
 ISO = "iso"
-FORMS = (
+DATE_FORMATS = (
     *("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y"),
     *("%d %B %Y", "%d-%B-%Y", "%B %d %Y", "%B %d, %Y"),
 )
@@ -66,7 +66,7 @@ def _filled(moments: pl.Series, text: pl.Series, form: str) -> pl.Series:
     )
 
 
-def find_form(cells: pl.Series, wanted: str = AUTO) -> str | None:
+def infer_date_format(cells: pl.Series, wanted: str = AUTO) -> str | None:
     """The form in which more than half of the cells that are there are dates; None if there is none, or two.
 
     The one that is `wanted` comes first.
@@ -79,11 +79,11 @@ def find_form(cells: pl.Series, wanted: str = AUTO) -> str | None:
     return best[0] if len(best) == 1 or best[0] == wanted else None
 
 
-def undecided(cells: pl.Series) -> bool:
+def is_ambiguous_date(cells: pl.Series) -> bool:
     """Whether it cannot be told which is the day and which the month."""
     present = cells.drop_nulls()
     likely = _likely(present, AUTO)
-    return len(likely) == 2 and find_form(present) is None and 2 * _fitting(present, likely[0]) > len(present)
+    return len(likely) == 2 and infer_date_format(present) is None and 2 * _fitting(present, likely[0]) > len(present)
 
 
 def _fitting(present: pl.Series, form: str) -> int:
@@ -102,7 +102,7 @@ def _likely(present: pl.Series, wanted: str) -> list[str]:
         return []
     if shaped(rf"^\s*{ISO_DATE[1:]}"):
         return [ISO]
-    return [form for form in FORMS if shaped(_shape(form))]
+    return [form for form in DATE_FORMATS if shaped(_shape(form))]
 
 
 def _shape(form: str) -> str:

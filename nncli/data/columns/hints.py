@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from nncli.data.columns.units import BRACKETS, CODES
+from nncli.data.columns.units import CODES, PARENTHESES
 from nncli.data.dialect import CsvDialect
 from nncli.text import quote, yaml_quote
 
@@ -24,24 +24,24 @@ WITH_MARKS = re.compile(
 )
 
 
-def mend(cell: str, name: str, dialect: CsvDialect) -> str:
+def number_hint(cell: str, name: str, dialect: CsvDialect) -> str:
     """The hint for `cell`, which is not a number and stands in the column `name`."""
     words = [
-        seems(cell.strip(), dialect),
+        guess_meaning(cell.strip(), dialect),
         "Mend the cell, or empty it. To train on such cells, list its spelling under data.missing if it stands for a "
         f"missing value, or put `columns: {{{yaml_quote(name)}: categorical}}` under data to train with categories.",
     ]
     return " ".join(filter(None, words))
 
 
-def mend_unit(unit: str) -> str:
+def unit_hint(unit: str) -> str:
     """The hint for a cell that is no number with the `unit` that all cells of the training rows had."""
-    if unit == BRACKETS:
+    if unit == PARENTHESES:
         return "Negative numbers were in brackets in the training rows: write it as a number, or so, or empty it."
     return f"In the training rows all cells were numbers with {quote(unit)}: write it as these, or empty it."
 
 
-def mend_date(name: str) -> str:
+def date_hint(name: str) -> str:
     """The hint for a cell that is no date and stands in the column `name`."""
     return (
         "Mend the cell, list its spelling under data.missing if it stands for a missing value, say under data how "
@@ -50,31 +50,31 @@ def mend_date(name: str) -> str:
     )
 
 
-def seems(text: str, dialect: CsvDialect) -> str:
+def guess_meaning(text: str, dialect: CsvDialect) -> str:
     """What `text` seems to be, and the setting that would read it so."""
     if text.casefold() in MISSING_WORDS:
         return f"Add {yaml_quote(text)} to data.missing if it means that."
     if not any(c.isdigit() for c in text):
         return ""
     if (bare := SIGNS.sub("", text).strip()) != text:
-        return seems(bare, dialect) or SAME_SIGN
+        return guess_meaning(bare, dialect) or SAME_SIGN
     if DATE.fullmatch(text):
         return "It looks like a date or a time; a number would be the year, say, or a count of days."
-    if any(foreign(c) for c in text):
+    if any(is_non_ascii_number_char(c) for c in text):
         return "Numbers are written with the digits 0 to 9 and the signs + and -."
     if not (found := WITH_MARKS.fullmatch(text)):
         return ""
     group, mark = found["group"], found["mark"]
     readings = []
     if group is None or (group in ",." and mark is None and text.count(group) == 1):
-        readings.append(reading(text, None, mark or group, dialect))
+        readings.append(alternative_reading(text, None, mark or group, dialect))
     if group is not None and group != mark:
-        readings.append(reading(text, group, mark, dialect))
+        readings.append(alternative_reading(text, group, mark, dialect))
     said = ", ".join(filter(None, readings))
     return f"{said[0].upper()}{said[1:]}." if said else ""
 
 
-def reading(text: str, group: str | None, mark: str | None, dialect: CsvDialect) -> str:
+def alternative_reading(text: str, group: str | None, mark: str | None, dialect: CsvDialect) -> str:
     """`with data.decimal: "," it is 1.5`; nothing when the dialect is that already."""
     settings, number = [], text.replace(group or "", "") if group else text
     if mark is not None and mark != dialect.decimal:
@@ -86,6 +86,6 @@ def reading(text: str, group: str | None, mark: str | None, dialect: CsvDialect)
     return f"with {' and '.join(settings)} it is {quote(number.replace(mark, '.') if mark else number)[1:-1]}"
 
 
-def foreign(c: str) -> bool:
+def is_non_ascii_number_char(c: str) -> bool:
     """A digit, a sign or a mark of numbers that is not ASCII: full-width, Arabic, the typographer's minus."""
     return not c.isascii() and (c.isdigit() or unicodedata.category(c) == "Pd" or c in "−，．٫٬")

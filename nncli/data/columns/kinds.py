@@ -11,9 +11,15 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.data.columns.ambiguity import EXACT, are_dates, refuse_doubtful, refuse_large_ids, refuse_two_readings
-from nncli.data.columns.hints import mend, mend_unit
-from nncli.data.columns.units import sign_of, taken_off
+from nncli.data.columns.ambiguity import (
+    MAX_EXACT_INTEGER,
+    are_dates,
+    check_ambiguous_decimal,
+    check_large_integers,
+    check_mixed_numbers,
+)
+from nncli.data.columns.hints import number_hint, unit_hint
+from nncli.data.columns.units import infer_unit, strip_unit
 from nncli.data.dialect import SPACES, CsvDialect
 from nncli.data.table import Table
 from nncli.errors import DataError
@@ -25,7 +31,7 @@ MAYBE_A_LEADING_ZERO = r"^[\s+-]*0[0-9]"
 """Finds every cell that LEADING_ZERO finds, and is three times as fast."""
 WORDS = (pl.String, pl.Categorical, pl.Enum)
 DATES = (pl.Date, pl.Datetime)
-MOST_CODES = 20
+MAX_INTEGER_CLASSES = 20
 """Different whole numbers, from 0 or 1 on, up to which a target may be the codes of classes."""
 SENTENCE, PHRASES = 3, 32
 """Text has so many words, between spaces, in the median cell, and more than so many different cells, which are more
@@ -39,7 +45,7 @@ class Kind(StrEnum):
     CATEGORICAL = "categorical"
     DATE = "date"
     TEXT = "text"
-    IGNORE = "ignore"
+    EMPTY = "ignore"
 
 
 def parse_numbers(cells: pl.Series, dialect: CsvDialect, unit: str | None = None) -> pl.Series:
@@ -50,9 +56,9 @@ def parse_numbers(cells: pl.Series, dialect: CsvDialect, unit: str | None = None
     if cells.dtype in WORDS:
         words = cells.cast(pl.String)
         if unit is not None:
-            words = taken_off(words, unit)
+            words = strip_unit(words, unit)
         if not dialect.plain:
-            words = as_computers_spell(words, dialect)
+            words = normalize_numbers(words, dialect)
         numbers = words.cast(pl.Float64, strict=False)
         if numbers.null_count() == words.null_count():
             return numbers
@@ -62,7 +68,7 @@ def parse_numbers(cells: pl.Series, dialect: CsvDialect, unit: str | None = None
     return pl.Series(cells.name, [None] * len(cells), dtype=pl.Float64)
 
 
-def as_computers_spell(words: pl.Series, dialect: CsvDialect) -> pl.Series:
+def normalize_numbers(words: pl.Series, dialect: CsvDialect) -> pl.Series:
     """Numbers with the point and without thousands separators; null for what is no number in the dialect."""
     mark, group, whole, bare = re.escape(dialect.decimal), dialect.thousands, "[0-9]*", words
     if group is not None:
@@ -74,7 +80,7 @@ def as_computers_spell(words: pl.Series, dialect: CsvDialect) -> pl.Series:
     return point.zip_with(words.str.contains(right), pl.Series([None], dtype=pl.String))
 
 
-def plain_numbers(texts: pl.DataFrame, dialect: CsvDialect) -> dict[str, pl.Series]:
+def exact_numbers(texts: pl.DataFrame, dialect: CsvDialect) -> dict[str, pl.Series]:
     """Those columns of text as numbers of which nothing but the numbers could matter.
 
     More could if a cell is no number, or not a finite one, may have a leading zero, or may be an id of too many digits.
@@ -94,21 +100,23 @@ def plain_numbers(texts: pl.DataFrame, dialect: CsvDialect) -> dict[str, pl.Seri
 def _are_exact(numbers: pl.Series) -> bool:
     """Whether all numbers that are not missing are finite, and whole ones told apart."""
     ends: list[Any] = [numbers.min(), numbers.max()]
-    return ends[0] is None or (ends[0] > -EXACT and ends[1] < EXACT and not isnan(numbers.sum()))
+    return ends[0] is None or (
+        ends[0] > -MAX_EXACT_INTEGER and ends[1] < MAX_EXACT_INTEGER and not isnan(numbers.sum())
+    )
 
 
 def unit_of(table: Table, name: str) -> str | None:
     """The unit without which all cells of a column of text that are not missing are numbers; see units.py."""
     cells = table.column(name)
-    unit = sign_of(cells)
+    unit = infer_unit(cells)
     if unit is None or parse_numbers(cells, table.dialect, unit).null_count() > cells.null_count():
         return None
     return unit
 
 
-def may_be_codes(numbers: pl.Series) -> bool:
+def may_be_class_ids(numbers: pl.Series) -> bool:
     """Whether some rows of a column leave it open that all of it are codes of classes: none of them says otherwise."""
-    return bool(((numbers >= 0.0) & (numbers <= MOST_CODES) & (numbers == numbers.floor())).all())
+    return bool(((numbers >= 0.0) & (numbers <= MAX_INTEGER_CLASSES) & (numbers == numbers.floor())).all())
 
 
 def infer_kind(table: Table, name: str) -> Kind:
@@ -125,10 +133,10 @@ def infer_kind(table: Table, name: str) -> Kind:
     """
     cells = table.column(name)
     if cells.dtype.is_float():
-        return Kind.NUMERIC if cells.is_not_nan().any() else Kind.IGNORE
+        return Kind.NUMERIC if cells.is_not_nan().any() else Kind.EMPTY
     present = cells.drop_nulls()
     if present.is_empty():
-        return Kind.IGNORE
+        return Kind.EMPTY
     if present.dtype in DATES:
         return Kind.DATE
     if present.dtype != pl.String and not present.dtype.is_numeric():
@@ -138,18 +146,18 @@ def infer_kind(table: Table, name: str) -> Kind:
         if cells.filter(numbers.is_not_null()).str.contains(LEADING_ZERO).any():
             return Kind.CATEGORICAL
         if numbers.null_count() > cells.null_count():
-            unit = sign_of(present)
+            unit = infer_unit(present)
             bare = numbers if unit is None else parse_numbers(cells, table.dialect, unit)
             if bare.null_count() == cells.null_count():
-                refuse_two_readings(table, name, unit or "")
+                check_ambiguous_decimal(table, name, unit or "")
                 return Kind.NUMERIC
             if are_dates(table, name):
                 return Kind.DATE
-            refuse_doubtful(table, name, numbers, bare)
+            check_mixed_numbers(table, name, numbers, bare)
             return Kind.TEXT if _are_phrases(present) else Kind.CATEGORICAL
         if numbers.is_nan().all():
-            return Kind.IGNORE
-    refuse_large_ids(table, name, numbers)
+            return Kind.EMPTY
+    check_large_integers(table, name, numbers)
     return Kind.NUMERIC
 
 
@@ -171,7 +179,7 @@ def read_numbers(table: Table, name: str, unit: str | None = None) -> npt.NDArra
     numbers = parse_numbers(cells, table.dialect, unit)
     if numbers.null_count() > cells.null_count():
         row = int((numbers.is_null() & cells.is_not_null()).arg_max() or 0)
-        hint = mend(str(cells[row]), name, table.dialect) if unit is None else mend_unit(unit)
+        hint = number_hint(str(cells[row]), name, table.dialect) if unit is None else unit_hint(unit)
         raise DataError(
             f"{quote(cells[row])} is not a number{'' if unit is None else f' with {quote(unit)}'}",
             place=table.place(row=row, column=name),
@@ -231,7 +239,7 @@ def settled_scale(center: float, scale: float) -> float:
     return scale if scale > abs(center) * 1e-12 else 1.0
 
 
-def refuse_extremes(table: Table, name: str, x: npt.NDArray[np.float64], *fitted: float) -> None:
+def check_finite_scale(table: Table, name: str, x: npt.NDArray[np.float64], *fitted: float) -> None:
     """Raise a DataError that names the largest of `x` (rows,) if what was `fitted` to them is beyond all numbers."""
     if all(isfinite(value) for value in fitted):
         return

@@ -12,7 +12,7 @@ import polars as pl
 
 from nncli.data.dialect import CsvDialect
 
-BRACKETS = "()"
+PARENTHESES = "()"
 """The unit of numbers that have no sign, of which some are negative and in brackets, as in bookkeeping: (1,234)."""
 PERCENT = ("%", "‰")
 CODES = (
@@ -27,7 +27,7 @@ OPEN = r"[1-9][0-9]{{0,2}}{mark}[0-9]{{3}}\b"
 """1.234: a fraction of three digits, or thousands."""
 
 
-def sign_of(cells: pl.Series) -> str | None:
+def infer_unit(cells: pl.Series) -> str | None:
     """The sign of the first cell that is a number with one, of text; BRACKETS where it has none, and some cell has."""
     if cells.dtype != pl.String:
         return None
@@ -36,13 +36,13 @@ def sign_of(cells: pl.Series) -> str | None:
         return None
     found = first.str.extract_groups(FIRST_SIGN).struct.unnest().row(0)
     sign = next(filter(None, found), None)
-    return sign or (BRACKETS if cells.str.contains(IN_BRACKETS).any() else None)
+    return sign or (PARENTHESES if cells.str.contains(IN_BRACKETS).any() else None)
 
 
-def taken_off(words: pl.Series, unit: str) -> pl.Series:
+def strip_unit(words: pl.Series, unit: str) -> pl.Series:
     """Cells of text without the unit: null where one does not have it; one without a digit, such as nan, as it is."""
     bare = words
-    if unit != BRACKETS:
+    if unit != PARENTHESES:
         sign = re.escape(unit)
         before, after = rf"^[\s(+-]*{sign}", rf"{sign}[\s)]*$"
         once = words.str.count_matches(unit, literal=True) == 1
@@ -54,7 +54,7 @@ def taken_off(words: pl.Series, unit: str) -> pl.Series:
 
 def may_be_thousands(cells: pl.Series, unit: str, dialect: CsvDialect) -> bool:
     """Whether the decimal mark of amounts of money may as well group their digits: 1.234 €, and never 1.5 €."""
-    if unit in (*PERCENT, BRACKETS) or dialect.thousands is not None:
+    if unit in (*PERCENT, PARENTHESES) or dialect.thousands is not None:
         return False
     marked = cells.filter(cells.str.contains(dialect.decimal, literal=True))
     open_to_both = marked.str.contains(rf"^[^0-9]*{OPEN.format(mark=re.escape(dialect.decimal))}[^0-9]*$")

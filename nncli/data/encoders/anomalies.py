@@ -15,7 +15,7 @@ MOST_COLUMNS = 3
 
 
 @dataclass(frozen=True)
-class Strange:
+class ColumnAnomalies:
     """How many cells of one column are unlike any of the training rows.
 
     `unseen` cells hold a category that training never saw, `rare` ones a category that it never saw or saw too rarely
@@ -26,29 +26,29 @@ class Strange:
     unseen: int = 0
     rare: int = 0
     missing: int = 0
-    outside: int = 0
+    out_of_range: int = 0
     lowest: float = inf
     highest: float = -inf
     days: bool = False
 
-    def __add__(self, other: Strange) -> Strange:
-        return Strange(
+    def __add__(self, other: ColumnAnomalies) -> ColumnAnomalies:
+        return ColumnAnomalies(
             unseen=self.unseen + other.unseen,
             rare=self.rare + other.rare,
             missing=self.missing + other.missing,
-            outside=self.outside + other.outside,
+            out_of_range=self.out_of_range + other.out_of_range,
             lowest=min(self.lowest, other.lowest),
             highest=max(self.highest, other.highest),
             days=self.days or other.days,
         )
 
-    def __and__(self, other: Strange) -> Strange:
+    def __and__(self, other: ColumnAnomalies) -> ColumnAnomalies:
         """What is as strange to both, as far as counts can tell: no less than that."""
-        return Strange(
+        return ColumnAnomalies(
             unseen=min(self.unseen, other.unseen),
             rare=min(self.rare, other.rare),
             missing=min(self.missing, other.missing),
-            outside=min(self.outside, other.outside),
+            out_of_range=min(self.out_of_range, other.out_of_range),
             lowest=max(self.lowest, other.lowest),
             highest=min(self.highest, other.highest),
             days=self.days and other.days,
@@ -68,24 +68,26 @@ class Strange:
 
 
 @dataclass(frozen=True)
-class Strangers:
+class Anomalies:
     """The strange cells of a table: columns that have none are left out. Those of its chunks add up to the whole's."""
 
-    columns: Mapping[str, Strange] = field(default_factory=dict)
+    columns: Mapping[str, ColumnAnomalies] = field(default_factory=dict)
 
     @classmethod
-    def among(cls, columns: Iterable[tuple[str, Strange]]) -> Strangers:
+    def from_columns(cls, columns: Iterable[tuple[str, ColumnAnomalies]]) -> Anomalies:
         """What is strange of the columns given by name."""
-        return cls({name: strange for name, strange in columns if strange != Strange()})
+        return cls({name: strange for name, strange in columns if strange != ColumnAnomalies()})
 
-    def __add__(self, other: Strangers) -> Strangers:
+    def __add__(self, other: Anomalies) -> Anomalies:
         mine, theirs = self.columns, other.columns
-        return Strangers({n: mine.get(n, Strange()) + theirs.get(n, Strange()) for n in {**mine, **theirs}})
+        return Anomalies(
+            {n: mine.get(n, ColumnAnomalies()) + theirs.get(n, ColumnAnomalies()) for n in {**mine, **theirs}}
+        )
 
-    def __and__(self, other: Strangers) -> Strangers:
+    def __and__(self, other: Anomalies) -> Anomalies:
         """What is strange to both of two models, of the same cells."""
         mine, theirs = self.columns, other.columns
-        return Strangers.among((name, mine[name] & theirs[name]) for name in mine if name in theirs)
+        return Anomalies.from_columns((name, mine[name] & theirs[name]) for name in mine if name in theirs)
 
     @property
     def note(self) -> str | None:
@@ -93,13 +95,13 @@ class Strangers:
         parts = [
             self._part("cell holds", "cells hold", "a category that training never saw", lambda c: c.unseen),
             self._part("cell holds", "cells hold", "a category that training saw rarely or never", lambda c: c.rare),
-            self._part("value lies", "values lie", "outside the training range", lambda c: c.outside, extent=True),
+            self._part("value lies", "values lie", "outside the training range", lambda c: c.out_of_range, extent=True),
             self._part("cell is missing", "cells are missing", "where training had every cell", lambda c: c.missing),
         ]
         return "; ".join(filter(None, parts)) or None
 
     def _part(
-        self, one: str, many: str, what: str, count: Callable[[Strange], int], *, extent: bool = False
+        self, one: str, many: str, what: str, count: Callable[[ColumnAnomalies], int], *, extent: bool = False
     ) -> str | None:
         """`12 cells hold a category that training never saw ('city': 10, 'colour': 2)`."""
         counts = sorted(((-count(c), name) for name, c in self.columns.items() if count(c)))

@@ -12,9 +12,9 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from nncli.data.columns.kinds import read_text
-from nncli.data.encoders.anomalies import Strange
+from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.numeric import Matrix
-from nncli.data.encoders.scaling import QUARTILES, Clip, Floats, clip_smoothly, robust
+from nncli.data.encoders.scaling import QUARTILES, Clip, Floats, clip_smoothly, robust_scale
 from nncli.data.table import Table
 from nncli.spec import FiniteFloat, NonNegativeFloat, NonNegativeInt, PositiveInt, Spec, StrictBool, StrictStr
 
@@ -22,7 +22,7 @@ RARE_BELOW = 2
 """A category seen fewer times than this in training shares the slot of the unseen: its one row says little of it."""
 RARE_TEXT = 1 << 14
 """Characters of rare categories that a column remembers. Beyond, as of ids, none is remembered."""
-MISSING, OTHER, FIRST = 0, 1, 2
+MISSING, OTHER, FIRST_CATEGORY = 0, 1, 2
 """The slots of a missing cell, of a rare or unseen category, and of the first known one."""
 UNSEEN = -1
 """Stands for an unseen category until it is counted."""
@@ -30,7 +30,7 @@ UNSEEN = -1
 Codes = npt.NDArray[np.int64]
 
 
-class Categories(Spec):
+class CategoricalOptions(Spec):
     """How columns of categories become numbers."""
 
     one_hot: NonNegativeInt = Field(
@@ -57,7 +57,7 @@ class Categories(Spec):
         return self.binary == "signs" and c == 2
 
 
-INDICATORS = Categories()
+ONE_HOT = CategoricalOptions()
 
 
 class CategoricalColumn(Spec):
@@ -74,18 +74,18 @@ class CategoricalColumn(Spec):
     type: Literal["categorical"] = "categorical"
     name: StrictStr
     categories: tuple[StrictStr, ...]
-    other: StrictBool
+    has_other: StrictBool
     missing: StrictBool
     embedding_width: PositiveInt | None = None
-    rare: tuple[StrictStr, ...] | None = None
-    signs: StrictBool = False
+    rare_categories: tuple[StrictStr, ...] | None = None
+    binary_sign: StrictBool = False
     centers: tuple[FiniteFloat, ...] | None = None
     scales: tuple[NonNegativeFloat, ...] | None = None
     clip: Clip = "none"
 
     @model_validator(mode="after")
     def _parts_fit(self) -> CategoricalColumn:
-        if self.signs and (len(self.categories) != 2 or self.embedding_width):
+        if self.binary_sign and (len(self.categories) != 2 or self.embedding_width):
             raise ValueError("signs are for two categories that are not embedded")
         fitted = (self.centers, self.scales)
         if fitted != (None, None) and [len(part or ()) for part in fitted] != [self.width] * 2:
@@ -93,7 +93,9 @@ class CategoricalColumn(Spec):
         return self
 
     @classmethod
-    def fit(cls, table: Table, name: str, choices: Categories = INDICATORS, clip: Clip = "none") -> CategoricalColumn:
+    def fit(
+        cls, table: Table, name: str, choices: CategoricalOptions = ONE_HOT, clip: Clip = "none"
+    ) -> CategoricalColumn:
         """Fit on `table`, the training rows."""
         cells = read_text(table, name)
         counts = cells.drop_nulls().alias("category").value_counts(name="rows")
@@ -103,11 +105,11 @@ class CategoricalColumn(Spec):
         column = cls(
             name=name,
             categories=categories,
-            other=len(rare) > 0,
+            has_other=len(rare) > 0,
             missing=cells.has_nulls(),
             embedding_width=choices.width_for(c),
-            rare=tuple(sorted(rare.to_list())) if rare.str.len_chars().sum() <= RARE_TEXT else None,
-            signs=choices.signs_for(c),
+            rare_categories=tuple(sorted(rare.to_list())) if rare.str.len_chars().sum() <= RARE_TEXT else None,
+            binary_sign=choices.signs_for(c),
         )
         if choices.scaling == "none" or not column.width or not len(cells):
             return column
@@ -119,17 +121,17 @@ class CategoricalColumn(Spec):
     @property
     def slots(self) -> int:
         """Codes that occur: the categories and the two slots before them."""
-        return FIRST + len(self.categories)
+        return FIRST_CATEGORY + len(self.categories)
 
     @property
     def width(self) -> int:
         """Columns of the matrix; none when the column is embedded."""
         if self.embedding_width:
             return 0
-        return 1 if self.signs else len(self.categories) + self.other + self.missing
+        return 1 if self.binary_sign else len(self.categories) + self.has_other + self.missing
 
     @property
-    def numbers(self) -> int:
+    def n_numeric(self) -> int:
         """How many columns of the matrix hold numbers that may be embedded: none."""
         return 0
 
@@ -139,23 +141,23 @@ class CategoricalColumn(Spec):
         if self.embedding_width:
             return ()
         known = [f"{self.name} = {category}" for category in self.categories]
-        if self.signs:
+        if self.binary_sign:
             return (f"{known[1]}, not {self.categories[0]}",)
-        return (*known, *[f"{self.name} is rare"] * self.other, *[f"{self.name} is missing"] * self.missing)
+        return (*known, *[f"{self.name} is rare"] * self.has_other, *[f"{self.name} is missing"] * self.missing)
 
     @property
     def table(self) -> Floats:
         """What each slot becomes (slots, width)."""
         c = len(self.categories)
         rows = np.zeros((self.slots, self.width))
-        if self.signs:
-            rows[FIRST:, 0] = -1.0, 1.0
+        if self.binary_sign:
+            rows[FIRST_CATEGORY:, 0] = -1.0, 1.0
             return self._scaled(rows)
-        rows[FIRST:, :c] = np.eye(c)
-        if self.other:
+        rows[FIRST_CATEGORY:, :c] = np.eye(c)
+        if self.has_other:
             rows[OTHER, c] = 1.0
         if self.missing:
-            rows[MISSING, c + self.other] = 1.0
+            rows[MISSING, c + self.has_other] = 1.0
         return self._scaled(rows)
 
     def _scaled(self, rows: Floats) -> Floats:
@@ -167,11 +169,11 @@ class CategoricalColumn(Spec):
             clip_smoothly(z)
         return z
 
-    def codes(self, table: Table) -> tuple[Codes, Strange]:
+    def codes(self, table: Table) -> tuple[Codes, ColumnAnomalies]:
         """Each row's slot (rows,), and what is strange of them."""
         cells = read_text(table, self.name)
-        known = [*self.categories, *(self.rare or ())]
-        slots = np.array([*range(FIRST, self.slots), *[OTHER] * (len(known) - len(self.categories)), UNSEEN])
+        known = [*self.categories, *(self.rare_categories or ())]
+        slots = np.array([*range(FIRST_CATEGORY, self.slots), *[OTHER] * (len(known) - len(self.categories)), UNSEEN])
         place = cells.cast(pl.Enum(known), strict=False).to_physical()
         codes: Codes = slots[place.cast(pl.UInt32).fill_null(len(known)).to_numpy()]
         if cells.has_nulls():
@@ -181,11 +183,11 @@ class CategoricalColumn(Spec):
         if count:
             codes[unseen] = OTHER
         missing = 0 if self.missing else cells.null_count()
-        if self.rare is None and self.other:  # training had rare ones, and nobody knows which
-            return codes, Strange(rare=count, missing=missing)
-        return codes, Strange(unseen=count, missing=missing)
+        if self.rare_categories is None and self.has_other:  # training had rare ones, and nobody knows which
+            return codes, ColumnAnomalies(rare=count, missing=missing)
+        return codes, ColumnAnomalies(unseen=count, missing=missing)
 
-    def encode(self, table: Table, out: Matrix) -> Strange:
+    def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
         """Fill `out` (rows, width) with what each cell's slot becomes, and count what is strange."""
         codes, strange = self.codes(table)
         out[...] = np.take(self.table.astype(out.dtype), codes, axis=0)
@@ -199,4 +201,4 @@ def _robust(values: Floats, rows: Sequence[int]) -> tuple[float, float]:
     at = np.array(QUARTILES) * (ends[-1] - 1)
     lower, upper = (values[order][np.searchsorted(ends, place(at), "right")] for place in (np.floor, np.ceil))
     lowest, q25, median, q75, highest = (lower + (upper - lower) * (at - np.floor(at))).tolist()
-    return robust(lowest, q25, median, q75, highest)
+    return robust_scale(lowest, q25, median, q75, highest)

@@ -11,10 +11,18 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import AfterValidator, model_validator
 
-from nncli.data.columns.datetimes import DAY, FIRST_DAY, ISO, LAST_DAY, find_form, parse_dates, undecided
+from nncli.data.columns.datetimes import (
+    DAY,
+    FIRST_DAY,
+    ISO,
+    LAST_DAY,
+    infer_date_format,
+    is_ambiguous_date,
+    parse_dates,
+)
 from nncli.data.columns.kinds import DATES, read_text
-from nncli.data.dialect import AUTO, a_form_of_dates
-from nncli.data.encoders.anomalies import Strange
+from nncli.data.dialect import AUTO, validate_date_format
+from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.numeric import Matrix, NumericColumn
 from nncli.data.encoders.scaling import Clip, Floats, NumericScaling
 from nncli.data.table import Table
@@ -38,7 +46,7 @@ def _whole(days: Floats, unit: Literal["M", "Y"]) -> npt.NDArray[np.datetime64]:
 
 
 def _iso_or_told(form: str) -> str:
-    return form if form == ISO else a_form_of_dates(form)
+    return form if form == ISO else validate_date_format(form)
 
 
 class DateColumn(Spec):
@@ -51,7 +59,7 @@ class DateColumn(Spec):
     type: Literal["date"] = "date"
     name: StrictStr
     form: Annotated[StrictStr, AfterValidator(_iso_or_told)]
-    first: FiniteFloat
+    origin: FiniteFloat
     days: NumericColumn
     year: NumericColumn | None
     cycles: tuple[Cycle, ...]
@@ -60,7 +68,7 @@ class DateColumn(Spec):
     def _parts_fit(self) -> DateColumn:
         if len(set(self.cycles)) < len(self.cycles):
             raise ValueError("a cycle is named more than once")
-        if not FIRST_DAY <= self.first + self.days.fill < LAST_DAY + 1:
+        if not FIRST_DAY <= self.origin + self.days.fill_value < LAST_DAY + 1:
             raise ValueError("a missing date becomes none of the years 1 to 9999")
         return self
 
@@ -80,30 +88,30 @@ class DateColumn(Spec):
         return cls(
             name=name,
             form=form,
-            first=first,
-            days=NumericColumn.of_values(table, name, days - first, scaling, clip),
-            year=NumericColumn.of_values(table, name, years, scaling, clip) if differ else None,
+            origin=first,
+            days=NumericColumn.fit_values(table, name, days - first, scaling, clip),
+            year=NumericColumn.fit_values(table, name, years, scaling, clip) if differ else None,
             cycles=tuple(cycle for cycle, share in CYCLES.items() if len(np.unique(share(present))) > 1),
         )
 
     @property
-    def numbers(self) -> int:
+    def n_numeric(self) -> int:
         """How many columns of the matrix, the first ones, hold numbers that may be embedded: days and year."""
         return 1 + (self.year is not None)
 
     @property
     def width(self) -> int:
         """Columns of the matrix."""
-        return self.numbers + 2 * len(self.cycles) + self.days.indicator
+        return self.n_numeric + 2 * len(self.cycles) + self.days.missing_indicator
 
     @property
     def features(self) -> tuple[str, ...]:
         """What each column of the matrix means."""
         cycles = [f"{self.name}: {cycle}, {wave}" for cycle in self.cycles for wave in ("sine", "cosine")]
-        numbers = (f"{self.name}: days", f"{self.name}: year")[: self.numbers]
-        return (*numbers, *cycles, *[f"{self.name} is missing"] * self.days.indicator)
+        numbers = (f"{self.name}: days", f"{self.name}: year")[: self.n_numeric]
+        return (*numbers, *cycles, *[f"{self.name} is missing"] * self.days.missing_indicator)
 
-    def encode(self, table: Table, out: Matrix) -> Strange:
+    def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
         """Fill `out` (rows, width), and count what is strange.
 
         Raises:
@@ -111,18 +119,18 @@ class DateColumn(Spec):
         """
         days = read_days(table, self.name, self.form)
         missing = np.isnan(days)
-        days[missing] = self.first + self.days.fill
-        out[:, 0] = self.days.scaled(days - self.first)
+        days[missing] = self.origin + self.days.fill_value
+        out[:, 0] = self.days.scaled(days - self.origin)
         if self.year is not None:
             out[:, 1] = self.year.scaled(_years(days))
         for j, cycle in enumerate(self.cycles):
             angle = 2.0 * np.pi * CYCLES[cycle](days)
-            out[:, self.numbers + 2 * j] = np.sin(angle)
-            out[:, self.numbers + 2 * j + 1] = np.cos(angle)
-        if self.days.indicator:
+            out[:, self.n_numeric + 2 * j] = np.sin(angle)
+            out[:, self.n_numeric + 2 * j + 1] = np.cos(angle)
+        if self.days.missing_indicator:
             out[:, -1] = missing
-        strange = self.days.strange(days - self.first, 0 if self.days.indicator else int(missing.sum()))
-        ends = (strange.lowest + self.first, strange.highest + self.first)
+        strange = self.days.strange(days - self.origin, 0 if self.days.missing_indicator else int(missing.sum()))
+        ends = (strange.lowest + self.origin, strange.highest + self.origin)
         return replace(strange, lowest=ends[0], highest=ends[1], days=True)
 
 
@@ -140,14 +148,14 @@ def _form_of(table: Table, name: str) -> str:
     if cells.dtype in DATES:
         return ISO
     text = read_text(table, name)
-    if wanted == AUTO and undecided(text):
+    if wanted == AUTO and is_ambiguous_date(text):
         row = int(text.is_not_null().arg_max() or 0)
         raise DataError(
             f"which is the day and which the month of {quote(text[row])} cannot be told",
             place=table.place(row=row, column=name),
             hint='Say it under data: `date_format: "%d/%m/%Y"` or `date_format: "%m/%d/%Y"`.',
         )
-    return find_form(text, wanted) or (ISO if wanted == AUTO else wanted)
+    return infer_date_format(text, wanted) or (ISO if wanted == AUTO else wanted)
 
 
 def read_days(table: Table, name: str, form: str) -> Floats:

@@ -19,15 +19,15 @@ import numpy as np
 from pydantic import Field
 
 from nncli.data.columns.kinds import Kind
-from nncli.data.encoders.anomalies import Strange, Strangers
-from nncli.data.encoders.categorical import INDICATORS, CategoricalColumn, Categories
+from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
+from nncli.data.encoders.categorical import ONE_HOT, CategoricalColumn, CategoricalOptions
 from nncli.data.encoders.categorical import Codes as Codes
 from nncli.data.encoders.date import DateColumn
 from nncli.data.encoders.numeric import Matrix as Matrix
-from nncli.data.encoders.numeric import NumericColumn, encode_together
+from nncli.data.encoders.numeric import NumericColumn, encode_many
 from nncli.data.encoders.scaling import Clip, NumericScaling
-from nncli.data.encoders.text import TEXT_WIDTH, TextColumn
-from nncli.data.store.column_store import NOTHING, Plain
+from nncli.data.encoders.text import MAX_TEXT_FEATURES, TextColumn
+from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.spec import Spec
 
@@ -40,7 +40,7 @@ class Encoded(NamedTuple):
 
     X: Matrix
     codes: Codes
-    strangers: Strangers
+    anomalies: Anomalies
 
 
 Column = Annotated[NumericColumn | CategoricalColumn | DateColumn | TextColumn, Field(discriminator="type")]
@@ -58,8 +58,8 @@ class Encoder(Spec):
         kinds: Sequence[tuple[str, Kind]],
         scaling: NumericScaling,
         clip: Clip = "none",
-        categories: Categories = INDICATORS,
-        text_width: int = TEXT_WIDTH,
+        categories: CategoricalOptions = ONE_HOT,
+        text_width: int = MAX_TEXT_FEATURES,
     ) -> Encoder:
         """Fit every column on `table`, which holds the training rows alone."""
 
@@ -74,7 +74,7 @@ class Encoder(Spec):
                 case _:
                     return CategoricalColumn.fit(table, name, categories, clip)
 
-        return cls(columns=tuple(fit(name, kind) for name, kind in kinds if kind is not Kind.IGNORE))
+        return cls(columns=tuple(fit(name, kind) for name, kind in kinds if kind is not Kind.EMPTY))
 
     @property
     def names(self) -> list[str]:
@@ -97,7 +97,9 @@ class Encoder(Spec):
         part of a cycle, or counts words."""
         starts = accumulate((column.width for column in self.columns), initial=0)
         return tuple(
-            j for start, column in zip(starts, self.columns, strict=False) for j in range(start, start + column.numbers)
+            j
+            for start, column in zip(starts, self.columns, strict=False)
+            for j in range(start, start + column.n_numeric)
         )
 
     @property
@@ -125,11 +127,11 @@ class Encoder(Spec):
         return Encoded(X, codes, self.encode_into(table, X, codes))
 
     @property
-    def together(self) -> frozenset[str]:
+    def jointly_encoded(self) -> frozenset[str]:
         """The columns that can be encoded together, where no cell of them is missing."""
         return frozenset(c.name for c in self.columns if isinstance(c, NumericColumn) and c.is_linear)
 
-    def encode_into(self, table: Table, X: Matrix, codes: Codes, plain: Plain = NOTHING) -> Strangers:
+    def encode_into(self, table: Table, X: Matrix, codes: Codes, plain: DenseColumns = NO_COLUMNS) -> Anomalies:
         """Fill X and codes, and count the strangers; raises what `encode` does.
 
         Columns may stand in `plain` instead of the table: only such as are in `together`.
@@ -149,7 +151,7 @@ class Encoder(Spec):
         ends = list(accumulate(column.width for column in self.columns))
         return [(slice(end - column.width, end), column) for end, column in zip(ends, self.columns, strict=True)]
 
-    def _encode_together(self, plain: Plain, X: Matrix) -> Strangers | None:
+    def _encode_together(self, plain: DenseColumns, X: Matrix) -> Anomalies | None:
         """Fill the columns of X that are in `plain`, those that stand side by side at once; None if one cannot be."""
         rows = {name: row for row, name in enumerate(plain.names)}
         found = [
@@ -157,19 +159,19 @@ class Encoder(Spec):
             for place, c in self._placed()
             if isinstance(c, NumericColumn) and c.name in rows
         ]
-        met: list[tuple[str, Strange]] = []
+        met: list[tuple[str, ColumnAnomalies]] = []
         for _, run in groupby(found, lambda column: (column[1] - column[0], column[2].clip)):
             places, starts, columns = zip(*run, strict=True)
             x = plain.values[places[0] : places[-1] + 1]
-            strange = encode_together(columns, x, X[:, starts[0] : starts[-1] + 1])
+            strange = encode_many(columns, x, X[:, starts[0] : starts[-1] + 1])
             if strange is None:
                 return None
             met += zip((column.name for column in columns), strange, strict=True)
-        return Strangers.among(met)
+        return Anomalies.from_columns(met)
 
-    def _encode(self, columns: Sequence[tuple[slice, Column]], table: Table, X: Matrix, codes: Codes) -> Strangers:
+    def _encode(self, columns: Sequence[tuple[slice, Column]], table: Table, X: Matrix, codes: Codes) -> Anomalies:
         met = [(column.name, column.encode(table, X[:, place])) for place, column in columns if column.width]
         for j, embedded in enumerate(self.embedded):
             codes[:, j], strange = embedded.codes(table)
             met.append((embedded.name, strange))
-        return Strangers.among(met)
+        return Anomalies.from_columns(met)

@@ -11,18 +11,18 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from nncli.data.columns.kinds import read_numbers, refuse_extremes, settled_scale, unit_of
-from nncli.data.encoders.anomalies import Strange
+from nncli.data.columns.kinds import check_finite_scale, read_numbers, settled_scale, unit_of
+from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.scaling import (
     QUARTILES,
     Clip,
     Floats,
     NumericScaling,
     clip_smoothly,
-    deviation,
-    edges_of,
-    robust,
-    to_normal,
+    quantile_transform,
+    quantiles_of,
+    robust_scale,
+    std,
 )
 from nncli.data.table import Table
 from nncli.errors import DataError
@@ -33,7 +33,7 @@ Matrix = npt.NDArray[np.floating[Any]]
 
 TOGETHER = 1 << 16
 """Cells of several columns that are scaled at a time, which stay in the cache."""
-NONE = Strange()
+NONE = ColumnAnomalies()
 
 
 class NumericColumn(Spec):
@@ -49,17 +49,17 @@ class NumericColumn(Spec):
     name: StrictStr
     center: FiniteFloat
     scale: NonNegativeFloat
-    fill: FiniteFloat
-    indicator: StrictBool
+    fill_value: FiniteFloat
+    missing_indicator: StrictBool
     lowest: FiniteFloat | None = None
     highest: FiniteFloat | None = None
-    edges: Annotated[tuple[FiniteFloat, ...], Field(min_length=1)] | None = None
+    quantiles: Annotated[tuple[FiniteFloat, ...], Field(min_length=1)] | None = None
     clip: Clip = "none"
     unit: StrictStr | None = None
 
     @model_validator(mode="after")
     def _edges_ascend(self) -> NumericColumn:
-        if any(b < a for a, b in pairwise(self.edges or ())):
+        if any(b < a for a, b in pairwise(self.quantiles or ())):
             raise ValueError("the edges do not ascend")
         return self
 
@@ -73,38 +73,38 @@ class NumericColumn(Spec):
             DataError: the values are so large that their spread is not a finite number.
         """
         unit = unit_of(table, name)
-        column = cls.of_values(table, name, read_numbers(table, name, unit), scaling, clip)
+        column = cls.fit_values(table, name, read_numbers(table, name, unit), scaling, clip)
         return column if unit is None else column.model_copy(update={"unit": unit})
 
     @classmethod
-    def of_values(cls, table: Table, name: str, x: Floats, scaling: NumericScaling, clip: Clip) -> NumericColumn:
+    def fit_values(cls, table: Table, name: str, x: Floats, scaling: NumericScaling, clip: Clip) -> NumericColumn:
         """Fit on values (rows,), NaN where one is missing, that were read from `table`; raises what `fit` does."""
         if not len(present := present_of(x)):
-            return cls(name=name, center=0.0, scale=1.0, fill=0.0, indicator=len(x) > 0, clip=clip)
+            return cls(name=name, center=0.0, scale=1.0, fill_value=0.0, missing_indicator=len(x) > 0, clip=clip)
         lowest, highest = float(present.min()), float(present.max())
         with np.errstate(over="ignore", invalid="ignore"):
             center, scale = _center_and_scale(present, scaling)
             fill = fast_median(present)
-        refuse_extremes(table, name, x, center, scale, fill)
+        check_finite_scale(table, name, x, center, scale, fill)
         return cls(
             name=name,
             center=center,
             scale=scale if scaling == "robust" else settled_scale(center, scale),
-            fill=fill,
-            indicator=len(present) < len(x),
+            fill_value=fill,
+            missing_indicator=len(present) < len(x),
             lowest=lowest,
             highest=highest,
-            edges=tuple(edges_of(present).tolist()) if scaling == "quantile" else None,
+            quantiles=tuple(quantiles_of(present).tolist()) if scaling == "quantile" else None,
             clip=clip,
         )
 
     @property
     def width(self) -> int:
         """Columns of the matrix."""
-        return 1 + self.indicator
+        return 1 + self.missing_indicator
 
     @property
-    def numbers(self) -> int:
+    def n_numeric(self) -> int:
         """How many columns of the matrix, the first ones, hold numbers that may be embedded."""
         return 1
 
@@ -113,7 +113,7 @@ class NumericColumn(Spec):
         """What each column of the matrix means."""
         return (self.name, f"{self.name} is missing")[: self.width]
 
-    def encode(self, table: Table, out: Matrix) -> Strange:
+    def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
         """Fill `out` (rows, width), and count what is strange.
 
         Raises:
@@ -123,7 +123,7 @@ class NumericColumn(Spec):
         missing = np.isnan(x)
         holes = int(np.count_nonzero(missing))
         if holes:
-            x = np.where(missing, self.fill, x)
+            x = np.where(missing, self.fill_value, x)
         with np.errstate(over="ignore"):
             held = self.scaled(x).astype(out.dtype)  # as far as `out` can: a look at its column takes longer
         out[:, 0] = held
@@ -135,19 +135,19 @@ class NumericColumn(Spec):
                 place=table.place(row=row, column=self.name),
                 hint="Mend the cell, or leave it empty.",
             )
-        if self.indicator:
+        if self.missing_indicator:
             out[:, 1] = missing
-        return self.strange(x, 0 if self.indicator else holes)
+        return self.strange(x, 0 if self.missing_indicator else holes)
 
     @property
     def is_linear(self) -> bool:
         """Whether it is encoded by a difference and a quotient alone, clipped or not, as long as no cell is missing."""
-        return self.edges is None and self.scale > 0.0 and not self.indicator
+        return self.quantiles is None and self.scale > 0.0 and not self.missing_indicator
 
     def scaled(self, x: Floats) -> Floats:
         """Values (rows,) as the network sees them; infinite where they are beyond all numbers and not clipped."""
-        if self.edges is not None:
-            z = to_normal(x, np.array(self.edges))
+        if self.quantiles is not None:
+            z = quantile_transform(x, np.array(self.quantiles))
         elif self.scale == 0.0:
             z = np.zeros(len(x))
         else:
@@ -167,21 +167,21 @@ class NumericColumn(Spec):
         low, high = self.range
         return low <= lowest and highest <= high
 
-    def strange(self, x: Floats, missing: int) -> Strange:
+    def strange(self, x: Floats, missing: int) -> ColumnAnomalies:
         """What is strange of the values, the missing ones filled."""
         lowest, highest = float(x.min(initial=inf)), float(x.max(initial=-inf))
         if self.covers(lowest, highest):
-            return Strange(missing=missing)
+            return ColumnAnomalies(missing=missing)
         low, high = self.range
-        return Strange(
+        return ColumnAnomalies(
             missing=missing,
-            outside=int(np.count_nonzero((x < low) | (x > high))),
+            out_of_range=int(np.count_nonzero((x < low) | (x > high))),
             lowest=lowest if lowest < low else inf,
             highest=highest if highest > high else -inf,
         )
 
 
-def encode_together(columns: Sequence[NumericColumn], x: Floats, out: Matrix) -> list[Strange] | None:
+def encode_many(columns: Sequence[NumericColumn], x: Floats, out: Matrix) -> list[ColumnAnomalies] | None:
     """Fill `out` (rows, columns) with the values x (columns, rows) of linear columns of one clip, as `encode` fills it.
 
     Returns what is strange of each; None if there is a value that `encode` refuses.
@@ -222,7 +222,7 @@ def _center_and_scale(present: Floats, scaling: NumericScaling) -> tuple[float, 
         return 0.0, 1.0
     if scaling == "standard":
         mean = float(present.mean())
-        return mean, deviation(present, mean)
+        return mean, std(present, mean)
     extent = float(np.ptp(present))
     if scaling == "min_max":
         return float(present.min()), extent
@@ -231,4 +231,4 @@ def _center_and_scale(present: Floats, scaling: NumericScaling) -> tuple[float, 
     if scaling == "quantile":  # it has its edges instead
         return 0.0, 1.0
     lowest, q25, q50, q75, highest = np.quantile(present, QUARTILES).tolist()
-    return robust(lowest, q25, q50, q75, highest)
+    return robust_scale(lowest, q25, q50, q75, highest)

@@ -45,7 +45,7 @@ D = (
 )
 
 
-def deviation(x: Floats, mean: float) -> float:
+def std(x: Floats, mean: float) -> float:
     """The standard deviation of x (rows,), not empty: every bit as NumPy's `std` has it, which adds in this order.
 
     Its pieces stay in the cache, where NumPy goes through memory for each of its passes and takes as much again.
@@ -64,7 +64,7 @@ def _squares(x: Floats, mean: float, near: Floats) -> float:
     return float(d.sum())
 
 
-def robust(lowest: float, q25: float, median: float, q75: float, highest: float) -> tuple[float, float]:
+def robust_scale(lowest: float, q25: float, median: float, q75: float, highest: float) -> tuple[float, float]:
     """Center and scale: the median, and the distance of the quartiles.
 
     Where these coincide, or are so near that the range would be no number of float32 beside them, the scale is half of
@@ -88,7 +88,7 @@ def clip_smoothly(z: Floats) -> None:
     z /= root
 
 
-def edges_of(present: Floats) -> Floats:
+def quantiles_of(present: Floats) -> Floats:
     """Quantiles of the values (rows,), at equal distances from the lowest to the highest; not more than values."""
     n = len(present)
     edges = min(max(n // ROWS_AN_EDGE, FEWEST_EDGES), MOST_EDGES, n)
@@ -96,13 +96,13 @@ def edges_of(present: Floats) -> Floats:
     return np.maximum.accumulate(np.quantile(present, np.linspace(0.0, 1.0, edges)))
 
 
-def to_normal(x: Floats, edges: Floats) -> Floats:
+def quantile_transform(x: Floats, edges: Floats) -> Floats:
     """What `x` (rows,) would be if its distribution, of which `edges` are quantiles, were the normal one.
 
     The distribution function is linear between the edges, and in the middle of its step on an edge that stands for
     several quantiles. A single edge makes everything 0.
     """
-    points, shares = steps(edges)
+    points, shares = quantile_cdf(edges)
     z = np.empty(len(x))
     for start in range(0, len(x), PIECE):
         piece = slice(start, start + PIECE)
@@ -126,7 +126,7 @@ def _roughly_ascending(x: Floats, center: float) -> npt.NDArray[np.intp]:
     return key.argsort(kind="stable")
 
 
-def steps(edges: Floats) -> tuple[Floats, Floats]:
+def quantile_cdf(edges: Floats) -> tuple[Floats, Floats]:
     """Points, ascending, and the shares of the rows beneath them, linear in between.
 
     Edges that coincide are one edge in the middle of its step, with the two ends of the step a last place beside it.

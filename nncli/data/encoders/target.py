@@ -9,14 +9,14 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
-from nncli.data.columns.kinds import parse_numbers, read_numbers, read_text, refuse_extremes, settled_scale, unit_of
+from nncli.data.columns.kinds import check_finite_scale, parse_numbers, read_numbers, read_text, settled_scale, unit_of
 from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.spec import FiniteFloat, PositiveFloat, Spec, StrictStr
 from nncli.text import join_quoted, quote
 
 Floats: TypeAlias = npt.NDArray[np.float64]
-Spelling = Literal["text", "integer", "float", "boolean"]
+LabelType = Literal["text", "integer", "float", "boolean"]
 """The type of a column of labels; their text alone would not say whether 1 was a number."""
 INTEGERS = (pl.Int64, pl.UInt64, pl.Int128)
 TargetScaling = Literal["standard", "none"]
@@ -56,7 +56,7 @@ class RegressionTarget(Spec):
         for name, y in zip(names, Y.T, strict=True):
             with np.errstate(over="ignore", invalid="ignore"):
                 center, scale = float(y.mean()), float(y.std())
-            refuse_extremes(table, name, y, center, scale)
+            check_finite_scale(table, name, y, center, scale)
             centers.append(center)
             scales.append(settled_scale(center, scale))
         return cls(names=names, centers=tuple(centers), scales=tuple(scales), units=units, **ends)
@@ -91,7 +91,7 @@ class ClassificationTarget(Spec):
     type: Literal["classes"] = "classes"
     name: StrictStr
     labels: Annotated[tuple[StrictStr, ...], Field(min_length=2)]
-    spelling: Spelling = "text"
+    spelling: LabelType = "text"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -127,7 +127,7 @@ class ClassificationTarget(Spec):
                 hint="Name another target, or add rows of another class.",
             )
         ordered = [label for _, label in sorted(zip(numbers if whole else [0.0] * len(labels), labels, strict=True))]
-        spelling: Spelling = "text"
+        spelling: LabelType = "text"
         if kind.is_integer():
             spelling = "integer"
         elif kind.is_float():

@@ -10,12 +10,12 @@ import polars as pl
 from pydantic import AfterValidator
 
 from nncli.data.columns.kinds import read_text
-from nncli.data.encoders.anomalies import Strange
+from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.numeric import Matrix
 from nncli.data.table import Table
 from nncli.spec import Spec, StrictBool, StrictStr
 
-TEXT_WIDTH = 64
+MAX_TEXT_FEATURES = 64
 COMMON = 20
 """Training rows that have a term, and that have it not, from which on it is worth a number: of less mostly noise is
 learned."""
@@ -40,7 +40,7 @@ class TextColumn(Spec):
 
     type: Literal["text"] = "text"
     name: StrictStr
-    terms: Annotated[tuple[StrictStr, ...], AfterValidator(_words_and_pairs)]
+    vocabulary: Annotated[tuple[StrictStr, ...], AfterValidator(_words_and_pairs)]
     missing: StrictBool
 
     @classmethod
@@ -51,44 +51,46 @@ class TextColumn(Spec):
         algorithms for mining association rules", 1994. One that stands wherever one of its words does is left out.
         """
         cells = read_text(table, name)
-        words = _common(words_of(piece) for piece in pieces(cells))
-        pairs = _common(pairs_of(words_of(piece), words.keys()) for piece in pieces(cells)) if words else {}
+        words = _common(unigrams(piece) for piece in pieces(cells))
+        pairs = _common(bigrams(unigrams(piece), words.keys()) for piece in pieces(cells)) if words else {}
         telling = {pair: n for pair, n in pairs.items() if n not in {words[word] for word in pair.split(" ")}}
         rows = {term: n for term, n in (words | telling).items() if cells.count() - n >= COMMON}
         terms = sorted(rows, key=lambda term: (-rows[term], term))[:most]
-        return cls(name=name, terms=tuple(terms), missing=cells.has_nulls())
+        return cls(name=name, vocabulary=tuple(terms), missing=cells.has_nulls())
 
     @property
-    def numbers(self) -> int:
+    def n_numeric(self) -> int:
         """How many columns of the matrix hold numbers that may be embedded: none, since these are mostly 0."""
         return 0
 
     @property
     def width(self) -> int:
         """Columns of the matrix."""
-        return len(self.terms) + self.missing
+        return len(self.vocabulary) + self.missing
 
     @property
     def features(self) -> tuple[str, ...]:
         """What each column of the matrix means."""
-        return (*(f"{self.name}: {term}" for term in self.terms), *[f"{self.name} is missing"] * self.missing)
+        return (*(f"{self.name}: {term}" for term in self.vocabulary), *[f"{self.name} is missing"] * self.missing)
 
-    def encode(self, table: Table, out: Matrix) -> Strange:
+    def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
         """Fill `out` (rows, width), and count what is strange."""
         cells = read_text(table, self.name)
-        k, start = len(self.terms), 0
-        known = {word for term in self.terms for word in term.split(" ")}
+        k, start = len(self.vocabulary), 0
+        known = {word for term in self.vocabulary for word in term.split(" ")}
         for piece in pieces(cells, PIECE // max(1, k)):
-            words = words_of(piece)
-            found = pl.concat([words, pairs_of(words, known)])
-            place = found["term"].replace_strict(self.terms, range(k), default=-1, return_dtype=pl.Int64).to_numpy()
+            words = unigrams(piece)
+            found = pl.concat([words, bigrams(words, known)])
+            place = (
+                found["term"].replace_strict(self.vocabulary, range(k), default=-1, return_dtype=pl.Int64).to_numpy()
+            )
             at = found["row"].to_numpy() * k + place
             counts = np.bincount(at[place >= 0], minlength=len(piece) * k).reshape(len(piece), k)
             out[start : start + len(piece), :k] = np.log2(1.0 + counts)
             start += len(piece)
         if self.missing:
             out[:, -1] = cells.is_null().to_numpy()
-        return Strange(missing=0 if self.missing else cells.null_count())
+        return ColumnAnomalies(missing=0 if self.missing else cells.null_count())
 
 
 def pieces(cells: pl.Series, most_rows: int = PIECE) -> Iterator[pl.Series]:
@@ -103,14 +105,14 @@ def pieces(cells: pl.Series, most_rows: int = PIECE) -> Iterator[pl.Series]:
         start = stop
 
 
-def words_of(cells: pl.Series) -> pl.DataFrame:
+def unigrams(cells: pl.Series) -> pl.DataFrame:
     """Every word, of letters and digits, in lower case, as `term`, with the position of its cell, `row`, in order."""
     found = cells.str.slice(0, LONGEST).str.to_lowercase().str.extract_all(WORD)
     rows = pl.int_range(len(cells), dtype=pl.Int64, eager=True)
     return pl.DataFrame({"row": rows, "term": found}).explode("term").drop_nulls()
 
 
-def pairs_of(words: pl.DataFrame, known: Collection[str]) -> pl.DataFrame:
+def bigrams(words: pl.DataFrame, known: Collection[str]) -> pl.DataFrame:
     """Every two neighbouring words of a cell that are both known."""
     row, word = pl.col("row"), pl.when(pl.col("term").is_in(list(known))).then("term")
     both = pl.when(row == row.shift(-1)).then(pl.concat_str(word, word.shift(-1), separator=" "))

@@ -21,13 +21,21 @@ from nncli.data.io.csv.blocks import BLOCK_BYTES
 from nncli.data.io.csv.reader import read_delimited
 from nncli.data.io.jsonlines import read_json_lines
 from nncli.data.io.parquet import read_parquet
-from nncli.data.io.prefetch import ahead
-from nncli.data.io.streams import PARQUET_MAGIC, UTF8_MARK, explained, is_stream, name_of, opened, spooled
-from nncli.data.table import Table, without_words
+from nncli.data.io.prefetch import prefetch
+from nncli.data.io.streams import (
+    PARQUET_MAGIC,
+    UTF8_MARK,
+    is_stream,
+    name_of,
+    open_input,
+    to_temporary_file,
+    translate_os_errors,
+)
+from nncli.data.table import Table, replace_na_values
 from nncli.errors import Location, UsageError
 from nncli.text import closest_match
 
-ROWS = 65_536
+CHUNK_ROWS = 65_536
 ANY = CsvDialect()
 UTF16_OBJECTS = (b"\xff\xfe{\0", b"\xfe\xff\0{")
 """How JSON lines begin in UTF-16, mark included."""
@@ -99,7 +107,7 @@ def digest(path: Path) -> str:
     Raises:
         DataError: the file cannot be read.
     """
-    with explained(path), path.open("rb") as file:
+    with translate_os_errors(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -120,7 +128,7 @@ def read_table(
         DataError: it cannot be read, or not as a table; place and hint say more.
         UsageError: the format is neither given nor known from the name.
     """
-    tables = list(pieces(path, format, Reading(dialect, trained, tuple(missing))))
+    tables = list(read_pieces(path, format, ReadOptions(dialect, trained, tuple(missing))))
     if len(tables) == 1:
         return tables[0]
     notes = tuple(note for table in tables for note in table.notes)
@@ -135,7 +143,7 @@ def read_chunks(
     dialect: CsvDialect = ANY,
     trained: CsvDialect | None = None,
     numbers: Collection[str] = (),
-    rows: int = ROWS,
+    rows: int = CHUNK_ROWS,
     block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[Table]:
     """Yield `path` (None: standard input) in chunks of at most `rows` rows, at least one chunk, if of no rows.
@@ -148,12 +156,14 @@ def read_chunks(
     Raises:
         DataError, UsageError: as `read_table`, when the chunk in question is reached.
     """
-    reading = Reading(dialect, trained, tuple(missing), numbers=frozenset(numbers), rows=rows, block_bytes=block_bytes)
-    return pieces(path, format, reading)
+    reading = ReadOptions(
+        dialect, trained, tuple(missing), numbers=frozenset(numbers), rows=rows, block_bytes=block_bytes
+    )
+    return read_pieces(path, format, reading)
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """How to read: the dialect, and in what portions. `rows` None: in as few as the format allows; `first_bytes`: of
     what other size the first block of text is."""
 
@@ -168,10 +178,10 @@ class Reading:
     first_bytes: int | None = None
 
 
-def pieces(path: Path | None, chosen: Format | None, reading: Reading) -> Iterator[Table]:
+def read_pieces(path: Path | None, chosen: Format | None, reading: ReadOptions) -> Iterator[Table]:
     """Yield the tables of any format."""
-    tables = portions(path, chosen, reading)
-    for table in tables if is_stream(path) else ahead(tables):
+    tables = read_format(path, chosen, reading)
+    for table in tables if is_stream(path) else prefetch(tables):
         if reading.rows is None or len(table) <= reading.rows:
             yield table
             continue
@@ -180,16 +190,16 @@ def pieces(path: Path | None, chosen: Format | None, reading: Reading) -> Iterat
             yield replace(part, notes=()) if start else part
 
 
-def portions(path: Path | None, chosen: Format | None, reading: Reading) -> Generator[Table]:
+def read_format(path: Path | None, chosen: Format | None, reading: ReadOptions) -> Generator[Table]:
     """Yield the tables as the format's own reader gives them."""
     source = name_of(path)
     known = chosen or (None if path is None or is_stream(path) else format_of(path))
     if known is Format.PARQUET and path is not None and not is_stream(path):
-        with explained(path):
-            yield from typed(read_parquet(path, source, reading.rows), source, reading)
+        with translate_os_errors(path):
+            yield from as_tables(read_parquet(path, source, reading.rows), source, reading)
         return
-    with opened(path) as (head, stream):
-        match known or sniffed(head):
+    with open_input(path) as (head, stream):
+        match known or detect_format(head):
             case Format.CSV:
                 usual, size = separator_of(path), reading.block_bytes
                 yield from read_delimited(
@@ -210,20 +220,20 @@ def portions(path: Path | None, chosen: Format | None, reading: Reading) -> Gene
                 portion = None if reading.rows is None else reading.block_bytes
                 encoding, fallback = reading.dialect.encoding, reading.trained.encoding if reading.trained else AUTO
                 frames = read_json_lines(stream, source, size=portion, encoding=encoding, fallback=fallback)
-                yield from typed(frames, source, reading)
+                yield from as_tables(frames, source, reading)
             case Format.PARQUET:
-                with spooled(stream) as copy:
-                    yield from typed(read_parquet(copy, source, reading.rows), source, reading)
+                with to_temporary_file(stream) as copy:
+                    yield from as_tables(read_parquet(copy, source, reading.rows), source, reading)
 
 
-def typed(frames: Iterator[tuple[int, polars.DataFrame]], source: str, reading: Reading) -> Iterator[Table]:
+def as_tables(frames: Iterator[tuple[int, polars.DataFrame]], source: str, reading: ReadOptions) -> Iterator[Table]:
     """The frames of a format with types, each with the number of its first row, as tables."""
     dialect = (reading.trained or reading.dialect).settled()
     for first, frame in frames:
-        yield Table(without_words(frame, reading.missing), source, first, dialect=dialect)
+        yield Table(replace_na_values(frame, reading.missing), source, first, dialect=dialect)
 
 
-def sniffed(head: bytes) -> Format:
+def detect_format(head: bytes) -> Format:
     """The format of a stream that has no name, from its first bytes: CSV unless they say otherwise."""
     if head == PARQUET_MAGIC:
         return Format.PARQUET

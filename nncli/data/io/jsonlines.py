@@ -21,7 +21,7 @@ import polars
 from nncli.data.dialect import AUTO
 from nncli.data.io.csv.blocks import BLOCK_BYTES, NEWLINE, NOWHERE, QUOTE, Block, blocks, positions, refuse_encoding
 from nncli.data.io.csv.decoding import Text
-from nncli.data.io.streams import REFUSALS, without_mark
+from nncli.data.io.streams import POLARS_ERRORS, strip_bom
 from nncli.errors import DataError, Location, reraise_out_of_memory
 from nncli.text import quote
 
@@ -57,7 +57,7 @@ def read_json_lines(
 
 
 def whole(text: Text, source: str) -> Iterator[Block]:
-    pieces = [without_mark(text, source)]
+    pieces = [strip_bom(text, source)]
     while more := text.read(BLOCK_BYTES):
         pieces.append(more)
     yield Block(b"".join(pieces), NOWHERE, 1)
@@ -68,7 +68,7 @@ def parse(block: Block, source: str) -> polars.DataFrame:
     refuse_half_characters(block, source)
     try:
         frame = polars.read_ndjson(io.BytesIO(block.data), infer_schema_length=None)
-    except REFUSALS as error:
+    except POLARS_ERRORS as error:
         reraise_out_of_memory(error)
         refuse_encoding(block, source)
         explain(block, source, error)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars
 
-from nncli.data.io.streams import PARQUET_MAGIC, REFUSALS
+from nncli.data.io.streams import PARQUET_MAGIC, POLARS_ERRORS
 from nncli.errors import DataError, Location, reraise_out_of_memory
 
 
@@ -30,7 +30,7 @@ def read_parquet(path: Path, source: str, rows: int | None) -> Iterator[tuple[in
         count = scan.select(polars.len()).collect().item()
         for first in range(0, max(count, 1), rows or max(count, 1)):
             yield first + 1, (scan if rows is None else scan.slice(first, rows)).collect()
-    except REFUSALS as error:
+    except POLARS_ERRORS as error:
         reraise_out_of_memory(error)
         raise DataError(
             f"the Parquet file is damaged, or of a kind that is not supported: {str(error).splitlines()[0]}",

@@ -11,7 +11,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
-def ahead(items: Generator[T]) -> Generator[T]:
+def prefetch(items: Generator[T]) -> Generator[T]:
     """Yield `items`, of which a thread makes the next while the caller has the last.
 
     What they raise is raised where the item would have stood. Whoever leaves early waits for the item that is being
@@ -28,7 +28,7 @@ def ahead(items: Generator[T]) -> Generator[T]:
         items.close()
 
 
-def worked_ahead(items: Iterator[S], work: Callable[[S], T], workers: int) -> Generator[tuple[S, T]]:
+def prefetch_map(items: Iterator[S], work: Callable[[S], T], workers: int) -> Generator[tuple[S, T]]:
     """Yield `items` in their order, each with what `work` makes of it; so many threads work at the next ones meanwhile.
 
     With 0 workers an item is asked for, and worked at, when it is its turn. What is raised is raised in its turn too.

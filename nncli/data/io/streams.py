@@ -32,7 +32,7 @@ UTF8_MARK = b"\xef\xbb\xbf"
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 STANDARD_INPUT = "standard input"
 # What Polars raises. A panic, its word for a mistake of its own, is not even an Exception.
-REFUSALS = (polars.exceptions.PolarsError, polars.exceptions.PanicException)
+POLARS_ERRORS = (polars.exceptions.PolarsError, polars.exceptions.PanicException)
 UTF8_HINT = (
     "Save the file as UTF-8 ('CSV UTF-8' in a spreadsheet), or, for a CSV, say what it is written in, such as "
     "`data.encoding: latin-1` (--set data.encoding=latin-1)."
@@ -58,7 +58,7 @@ def where(path: Path) -> str:
 
 
 @contextmanager
-def explained(path: Path | None) -> Iterator[None]:
+def translate_os_errors(path: Path | None) -> Iterator[None]:
     """Turn whatever the system says about reading `path` into a DataError."""
     place = Location(source=name_of(path))
     try:
@@ -82,7 +82,7 @@ def explained(path: Path | None) -> Iterator[None]:
         raise DataError(f"the file cannot be read: {error.strerror or error}", place=place) from error
 
 
-class Replayed(io.RawIOBase):
+class ReplayStream(io.RawIOBase):
     """A stream whose first bytes, read already to see what it holds, are read again. Leaves the stream open."""
 
     def __init__(self, head: bytes, stream: IO[bytes]) -> None:
@@ -103,7 +103,7 @@ class Replayed(io.RawIOBase):
 
 
 @contextmanager
-def opened(path: Path | None) -> Iterator[tuple[bytes, IO[bytes]]]:
+def open_input(path: Path | None) -> Iterator[tuple[bytes, IO[bytes]]]:
     """Yield the first bytes of `path` (None: standard input) and a stream of all its bytes, decompressed.
 
     Compression is told by content, not by name: a .gz that a download unpacked on its way is read as it is.
@@ -111,33 +111,33 @@ def opened(path: Path | None) -> Iterator[tuple[bytes, IO[bytes]]]:
     Raises:
         DataError: the file is missing, a folder, not readable, or a damaged .gz; also while it is read.
     """
-    with explained(path), ExitStack() as stack:
+    with translate_os_errors(path), ExitStack() as stack:
         file = sys.stdin.buffer if path is None else stack.enter_context(path.open("rb"))
-        yield stack.enter_context(unpacked(file))
+        yield stack.enter_context(decompress(file))
 
 
 @contextmanager
-def unpacked(stream: IO[bytes]) -> Iterator[tuple[bytes, IO[bytes]]]:
+def decompress(stream: IO[bytes]) -> Iterator[tuple[bytes, IO[bytes]]]:
     """Yield the first four bytes and the whole of `stream`, through gunzip where it is compressed."""
-    head, whole = rewound(stream)
+    head, whole = peek(stream)
     if not head.startswith(GZIP_MAGIC):
         yield head, whole
         return
     with gzip.GzipFile(fileobj=whole, mode="rb") as file:
-        yield rewound(io.BufferedReader(file))
+        yield peek(io.BufferedReader(file))
 
 
-def rewound(stream: IO[bytes]) -> tuple[bytes, IO[bytes]]:
+def peek(stream: IO[bytes]) -> tuple[bytes, IO[bytes]]:
     """The first four bytes of `stream` (fewer when it is shorter) and a stream that begins with them."""
     head = stream.read(len(PARQUET_MAGIC))
     if isinstance(stream, io.BufferedReader) and stream.seekable():
         stream.seek(-len(head), io.SEEK_CUR)
         return head, stream
-    return head, io.BufferedReader(Replayed(head, stream))
+    return head, io.BufferedReader(ReplayStream(head, stream))
 
 
 @contextmanager
-def spooled(stream: IO[bytes]) -> Iterator[Path]:
+def to_temporary_file(stream: IO[bytes]) -> Iterator[Path]:
     """Yield a temporary file with the bytes of a stream, for readers that have to seek."""
     with tempfile.TemporaryDirectory(prefix="nncli-") as folder:
         copy = Path(folder, "table")
@@ -146,7 +146,7 @@ def spooled(stream: IO[bytes]) -> Iterator[Path]:
         yield copy
 
 
-def without_mark(file: Readable, source: str) -> bytes:
+def strip_bom(file: Readable, source: str) -> bytes:
     """Read the first few bytes of a text file and return them without the UTF-8 mark some programs put there.
 
     Raises:

@@ -28,7 +28,7 @@ import polars
 from nncli.data.columns.kinds import WORDS
 from nncli.data.dialect import COMMA
 from nncli.data.io.formats import Format, format_of, separator_of
-from nncli.data.io.streams import REFUSALS, is_stream
+from nncli.data.io.streams import POLARS_ERRORS, is_stream
 from nncli.errors import DataError, Location, UsageError
 from nncli.text import join_quoted
 from nncli.utils.atomic_files import atomic_writer, check_overwrite, open_device
@@ -194,7 +194,7 @@ def refusals_explained(frame: polars.DataFrame, source: str) -> Iterator[None]:
     """Turn what Polars says about rows it cannot write into a DataError."""
     try:
         yield
-    except REFUSALS as error:
+    except POLARS_ERRORS as error:
         awkward = [name for name, dtype in frame.schema.items() if dtype.is_nested() or dtype == polars.Binary]
         raise DataError(
             f"the rows cannot be written: {str(error).splitlines()[0]}",

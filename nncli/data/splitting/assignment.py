@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.splitting.strata import Codes, Traits, by_appearance
+from nncli.data.splitting.strata import Codes, Strata, relabel_by_appearance
 
 
-def deal_rows(traits: Traits, folds: int, rng: np.random.Generator) -> Codes:
+def assign_rows(traits: Strata, folds: int, rng: np.random.Generator) -> Codes:
     """A fold for each row (n,): those of a class, and all of them, are spread evenly, to a row.
 
     Shuffled, then put in the order of the classes, rows are dealt in turn, as cards are. The only row of a class has
@@ -18,7 +18,7 @@ def deal_rows(traits: Traits, folds: int, rng: np.random.Generator) -> Codes:
     """
     shuffled = rng.permutation(traits.n)
     if traits.classes is not None:
-        classes = by_appearance(traits.classes)
+        classes = relabel_by_appearance(traits.classes)
         shuffled = shuffled[np.bincount(classes)[classes[shuffled]] > 1]
         shuffled = shuffled[np.argsort(classes[shuffled], kind="stable")]
     fold = np.full(traits.n, -1)
@@ -26,7 +26,9 @@ def deal_rows(traits: Traits, folds: int, rng: np.random.Generator) -> Codes:
     return fold
 
 
-def deal_groups(traits: Traits, shares: npt.NDArray[np.float64], rng: np.random.Generator, *, first: int = 0) -> Codes:
+def assign_groups(
+    traits: Strata, shares: npt.NDArray[np.float64], rng: np.random.Generator, *, first: int = 0
+) -> Codes:
     """A bin for each row (n,), the same for a whole group; bins are to hold such `shares` of the rows.
 
     And of each class, as well as may be. Bins count from `first`. The largest groups go first, each to the bin where
@@ -34,8 +36,8 @@ def deal_groups(traits: Traits, shares: npt.NDArray[np.float64], rng: np.random.
     that would be in one bin only keeps its smallest group out of it, in -1.
     """
     assert traits.groups is not None
-    groups = by_appearance(traits.groups)
-    classes = np.zeros(traits.n, np.int64) if traits.classes is None else by_appearance(traits.classes)
+    groups = relabel_by_appearance(traits.groups)
+    classes = np.zeros(traits.n, np.int64) if traits.classes is None else relabel_by_appearance(traits.classes)
     sizes, of_class = np.bincount(groups), np.bincount(classes)
     G, K = len(sizes), len(of_class)
     # counts[i] rows of one group are of one class; a group's are next to each other, from starts[group] on.
@@ -73,7 +75,7 @@ def _keep_classes(bins: Codes, groups: Codes, classes: Codes, order: Codes) -> N
             bins[its[dealt[its].argmax()]] = -1
 
 
-def in_blocks(traits: Traits, cuts: npt.NDArray[np.floating[Any]]) -> Codes | None:
+def time_blocks(traits: Strata, cuts: npt.NDArray[np.floating[Any]]) -> Codes | None:
     """A block of time for each row (n,), from 0: after as nearly `cuts` (blocks - 1,) rows as can be the next begins.
 
     None where there are fewer times than blocks.

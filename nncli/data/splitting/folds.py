@@ -7,9 +7,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, model_validator
 
-from nncli.data.splitting.assignment import deal_groups, deal_rows, in_blocks
-from nncli.data.splitting.holdout import SINGLE_ROWS, Split, by_class
-from nncli.data.splitting.strata import Codes, Traits, by_appearance
+from nncli.data.splitting.assignment import assign_groups, assign_rows, time_blocks
+from nncli.data.splitting.holdout import SINGLE_ROWS, Split, indices_by_class
+from nncli.data.splitting.strata import Codes, Strata, relabel_by_appearance
 from nncli.errors import DataError
 from nncli.spec import NonNegativeInt, Spec
 
@@ -31,7 +31,7 @@ class Fold(Spec):
             raise ValueError(f"fold counts from 0: of {self.folds} folds the last is {self.folds - 1}")
         return self
 
-    def split(self, traits: Traits) -> Split:
+    def split(self, traits: Strata) -> Split:
         """This fold for validation, and the others, or where there are times the earlier ones, for training.
 
         Raises:
@@ -52,7 +52,7 @@ class Bootstrap(Spec):
 
     bootstrap: NonNegativeInt = Field(description="the seed of the drawing")
 
-    def split(self, traits: Traits) -> Split:
+    def split(self, traits: Strata) -> Split:
         """A row drawn twice stands twice among the training rows.
 
         Raises:
@@ -63,31 +63,35 @@ class Bootstrap(Spec):
         if traits.groups is not None:
             training = _drawn_groups(traits, traits.groups, rng)
         else:
-            strata = [np.arange(traits.n)] if traits.classes is None else by_class(by_appearance(traits.classes))
+            strata = (
+                [np.arange(traits.n)]
+                if traits.classes is None
+                else indices_by_class(relabel_by_appearance(traits.classes))
+            )
             training = np.sort(np.concatenate([rng.choice(rows, len(rows)) for rows in strata]))
         validation = np.setdiff1d(np.arange(traits.n), training)
         if not len(validation):
             raise DataError(
-                f"every row was drawn: of {traits.counted} nothing is left for validation",
+                f"every row was drawn: of {traits.description} nothing is left for validation",
                 place=traits.place,
                 hint="Add rows, or name another seed as validation.bootstrap.",
             )
         return Split(training, validation)
 
 
-def _drawn_groups(traits: Traits, of_rows: Codes, rng: np.random.Generator) -> Codes:
+def _drawn_groups(traits: Strata, of_rows: Codes, rng: np.random.Generator) -> Codes:
     """The rows of groups drawn with replacement, in order; for a class that came to nothing, one of its groups too."""
-    groups = by_appearance(of_rows)
+    groups = relabel_by_appearance(of_rows)
     n = int(groups.max()) + 1
     times = np.bincount(rng.integers(n, size=n), minlength=n)
     if traits.classes is not None:
-        for rows in by_class(by_appearance(traits.classes)):
+        for rows in indices_by_class(relabel_by_appearance(traits.classes)):
             if not times[groups[rows]].any():
                 times[rng.choice(groups[rows])] = 1
     return np.repeat(np.arange(traits.n), times[groups])
 
 
-def assign_folds(traits: Traits, folds: int, seed: int) -> Codes:
+def assign_folds(traits: Strata, folds: int, seed: int) -> Codes:
     """The fold of every row (n,), from 0; -1 for a row that is never held out.
 
     Never held out are the only row, or group, of a class, and in time the first of folds + 1 blocks. The same rows in
@@ -99,12 +103,12 @@ def assign_folds(traits: Traits, folds: int, seed: int) -> Codes:
     rng = np.random.default_rng(seed)
     assigned: Codes | None
     if traits.times is not None:
-        blocks = in_blocks(traits, traits.n * np.arange(1, folds + 1) / (folds + 1))
+        blocks = time_blocks(traits, traits.n * np.arange(1, folds + 1) / (folds + 1))
         assigned = None if blocks is None else blocks - 1
     elif traits.groups is not None:
-        assigned = deal_groups(traits, np.full(folds, 1.0 / folds), rng)
+        assigned = assign_groups(traits, np.full(folds, 1.0 / folds), rng)
     else:
-        assigned = deal_rows(traits, folds, rng)
+        assigned = assign_rows(traits, folds, rng)
     if assigned is None or len(np.unique(assigned[assigned >= 0])) < folds:
         more, why = "", "A class's only row is always trained on." if traits.classes is not None else ""
         if traits.groups is not None:
@@ -112,7 +116,7 @@ def assign_folds(traits: Traits, folds: int, seed: int) -> Codes:
         if traits.times is not None:
             more, why = " and one block before them", "Rows of one time stay together."
         raise DataError(
-            f"found {traits.counted}, too few for {folds} folds{more}",
+            f"found {traits.description}, too few for {folds} folds{more}",
             place=traits.place,
             hint=SINGLE_ROWS
             if traits.is_of_single_rows

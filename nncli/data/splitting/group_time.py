@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from nncli.data.columns.datetimes import ISO, find_form, parse_dates
+from nncli.data.columns.datetimes import ISO, infer_date_format, parse_dates
 from nncli.data.columns.kinds import WORDS, parse_numbers
 from nncli.data.splitting.strata import Codes
 from nncli.data.table import Table
@@ -44,7 +44,7 @@ def read_times(table: Table, name: str) -> Codes:
         times = parse_numbers(cells, table.dialect)
         if cells.dtype in WORDS and times.has_nulls():
             text = cells.cast(pl.String)
-            dates = parse_dates(text, find_form(text, table.dialect.date_format) or ISO)
+            dates = parse_dates(text, infer_date_format(text, table.dialect.date_format) or ISO)
             times = dates if dates.null_count() < len(dates) else times
     odd = times.is_null() | (times.is_nan() if times.dtype.is_float() else False)
     if odd.any():

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.splitting.assignment import deal_groups, in_blocks
-from nncli.data.splitting.strata import Codes, Traits
+from nncli.data.splitting.assignment import assign_groups, time_blocks
+from nncli.data.splitting.strata import Codes, Strata
 from nncli.errors import DataError
 
 Rows = npt.NDArray[np.int64]
@@ -27,22 +27,22 @@ class Split:
     validation: Rows
 
 
-def hold_out(traits: Traits, share: float, rng: np.random.Generator) -> Split:
+def holdout_split(traits: Strata, share: float, rng: np.random.Generator) -> Split:
     """Hold out a `share` of the rows: the latest where they have a time, whole groups where there are any.
 
     Raises:
         DataError: too few rows, groups or times to leave something on both sides.
     """
     if traits.times is not None:
-        blocks = in_blocks(traits, np.array([traits.n * (1.0 - share)]))
+        blocks = time_blocks(traits, np.array([traits.n * (1.0 - share)]))
         split = _sides(np.zeros(traits.n, np.int64) if blocks is None else blocks - 1)
     elif traits.groups is not None:
-        split = _sides(deal_groups(traits, np.array([1.0 - share, share]), rng, first=-1))
+        split = _sides(assign_groups(traits, np.array([1.0 - share, share]), rng, first=-1))
     else:
-        split = split_rows(traits.n, share, rng, traits.classes)
+        split = stratified_split(traits.n, share, rng, traits.classes)
     if not len(split.training) or not len(split.validation):
         raise DataError(
-            f"found {traits.counted}, too few to hold out a share of {share:g}",
+            f"found {traits.description}, too few to hold out a share of {share:g}",
             place=traits.place,
             hint=SINGLE_ROWS if traits.is_of_single_rows else "Add rows, or set validation: 0.",
         )
@@ -54,13 +54,13 @@ def _sides(side: Codes) -> Split:
     return Split(np.flatnonzero(side < 0), np.flatnonzero(side == 0))
 
 
-def split_rows(n: int, fraction: float, rng: np.random.Generator, classes: Rows | None = None) -> Split:
+def stratified_split(n: int, fraction: float, rng: np.random.Generator, classes: Rows | None = None) -> Split:
     """Hold out `fraction` of `n` rows, at random; with `classes` (n,) the same share of every class.
 
     The shares are rounded so that they add up to round(n · fraction); a class always keeps a row for training, and
     where that makes some too small, others give more, as long as they can.
     """
-    groups = [np.arange(n)] if classes is None else by_class(classes)
+    groups = [np.arange(n)] if classes is None else indices_by_class(classes)
     exact = np.array([len(group) * fraction for group in groups])
     counts = np.floor(exact).astype(np.int64)
     left = round(n * fraction) - int(counts.sum())
@@ -76,7 +76,7 @@ def split_rows(n: int, fraction: float, rng: np.random.Generator, classes: Rows 
     return Split(np.setdiff1d(np.arange(n), validation, assume_unique=True), validation)
 
 
-def by_class(classes: Rows) -> list[Rows]:
+def indices_by_class(classes: Rows) -> list[Rows]:
     """The positions of each class's rows, in order."""
     _, counts = np.unique(classes, return_counts=True)
     return np.split(np.argsort(classes, kind="stable"), np.cumsum(counts)[:-1])

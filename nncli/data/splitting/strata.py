@@ -14,7 +14,7 @@ Codes: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Traits:
+class Strata:
     """Of each of `n` rows its class, its group and its time, as codes (n,); None where it has none.
 
     Rows of one group stay together. Where there are times, which are ranks, nothing that is held out is earlier than
@@ -28,7 +28,7 @@ class Traits:
     times: Codes | None = None
     place: Location | None = None
 
-    def take(self, rows: Codes) -> Traits:
+    def take(self, rows: Codes) -> Strata:
         """Those of the rows at these positions."""
 
         def taken(codes: Codes | None) -> Codes | None:
@@ -43,7 +43,7 @@ class Traits:
         """Each row's time (n,), or that of its group's earliest row."""
         if self.times is None or self.groups is None:
             return self.times
-        groups = by_appearance(self.groups)
+        groups = relabel_by_appearance(self.groups)
         first = np.full(self.n, np.iinfo(np.int64).max)
         np.minimum.at(first, groups, self.times)
         return first[groups]
@@ -54,7 +54,7 @@ class Traits:
         return self.classes is not None and self.n > 1 and len(np.unique(self.classes)) == self.n
 
     @property
-    def counted(self) -> str:
+    def description(self) -> str:
         """How many there are of what stays together: `3 groups`, `1 time`, `5 rows`."""
         kinds = ((self.times_of_groups, "time"), (self.groups, "group"))
         n, word = next(((len(np.unique(codes)), word) for codes, word in kinds if codes is not None), (self.n, "row"))
@@ -62,7 +62,7 @@ class Traits:
         return f"{n:,} {word}{'' if n == 1 else 's'}{', each of a class of its own' if alone else ''}"
 
 
-def by_appearance(codes: Codes) -> Codes:
+def relabel_by_appearance(codes: Codes) -> Codes:
     """Codes from 0 in the order in which they first appear (n,): only who shares one is left of them."""
     _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)

@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Plain:
+class DenseColumns:
     """The columns `names` of some rows: `values` (columns, rows), all of them finite."""
 
     names: Sequence[str]
@@ -33,11 +33,11 @@ class Plain:
         return replace(table, frame=table.frame.with_columns(columns))
 
 
-NOTHING = Plain((), np.empty((0, 0)))
+NO_COLUMNS = DenseColumns((), np.empty((0, 0)))
 
 
 @dataclass(frozen=True)
-class Span:
+class ColumnSpan:
     """Where the cells of a column stand in the scratch file: bare numbers, or, where they are not, a stream of Arrow's.
 
     Bare numbers are 8 bytes each, and stand one column after another. `holes` says whether some of them are NaN, which
@@ -46,31 +46,31 @@ class Span:
 
     offset: int
     size: int
-    bare: bool
-    holes: bool = False
-    plain: bool = False
+    is_raw: bool
+    has_nulls: bool = False
+    is_dense: bool = False
 
 
 @dataclass(frozen=True)
-class Piece:
+class RowGroup:
     """Some rows, from number `first` on, and where each of their columns stands."""
 
     first: int
     rows: int
-    spans: Mapping[str, Span]
+    spans: Mapping[str, ColumnSpan]
 
 
 @dataclass(frozen=True)
-class StoredTable:
+class ColumnStore:
     """A table in a scratch file, or those of its rows that have the `numbers` (from 1; None: all of them).
 
     Numbers never fall; one that comes twice is a row that stands twice. `outline` is the table without its rows: it
     knows where it came from and the names of its columns, also of those that were not kept.
     """
 
-    outline: Table
+    header: Table
     types: Mapping[str, pl.DataType]
-    pieces: tuple[Piece, ...]
+    pieces: tuple[RowGroup, ...]
     spool: ScratchFile
     scratch: Scratch
     numbers: npt.NDArray[np.int64] | None = None
@@ -83,11 +83,11 @@ class StoredTable:
         """All rows of the table, chosen or not."""
         return sum(piece.rows for piece in self.pieces)
 
-    def take(self, rows: npt.NDArray[np.int64]) -> StoredTable:
+    def take(self, rows: npt.NDArray[np.int64]) -> ColumnStore:
         """The rows at these positions (from 0, never falling; one may come twice), which keep their numbers."""
         return replace(self, numbers=rows + 1 if self.numbers is None else self.numbers[rows])
 
-    def halves(self) -> tuple[StoredTable, StoredTable]:
+    def split_in_two(self) -> tuple[ColumnStore, ColumnStore]:
         """The table in two parts, of about as many pieces each, for two to work at."""
         cut = len(self.pieces) // 2
         first, second = self.pieces[:cut], self.pieces[cut:]
@@ -99,15 +99,15 @@ class StoredTable:
             replace(self, pieces=second, numbers=self.numbers[row:]),
         )
 
-    def only(self, names: Sequence[str]) -> Table:
+    def columns(self, names: Sequence[str]) -> Table:
         """Some columns, in memory."""
-        self.outline.require(names)
-        return replace(self.nothing, frame=pl.DataFrame({name: self._whole(name) for name in names}))
+        self.header.require(names)
+        return replace(self.row_ids, frame=pl.DataFrame({name: self._whole(name) for name in names}))
 
     @property
-    def nothing(self) -> Table:
+    def row_ids(self) -> Table:
         """The table without its columns: it knows the number of each of its rows."""
-        return replace(self.outline, first_row=self.first, numbers=self.numbers)
+        return replace(self.header, first_row=self.first, numbers=self.numbers)
 
     @property
     def first(self) -> int:
@@ -117,11 +117,11 @@ class StoredTable:
     def _whole(self, name: str) -> pl.Series:
         """A column, from all pieces."""
         spans = [piece.spans[name] for piece in self.pieces]
-        if self.types[name] != pl.Float64 or not all(span.bare for span in spans):
+        if self.types[name] != pl.Float64 or not all(span.is_raw for span in spans):
             blocks = [block.frame.to_series() for block in self.blocks([name])]
             return pl.concat(blocks) if blocks else pl.Series(name, dtype=self.types[name])
         cells = pl.Series(name, self._numbers(spans))
-        return cells.fill_nan(None) if any(span.holes for span in spans) else cells
+        return cells.fill_nan(None) if any(span.has_nulls for span in spans) else cells
 
     def plain(self, name: str) -> Floats | None:
         """A column (rows,) of finite numbers of which none is missing; None if it is not such a one."""
@@ -129,7 +129,7 @@ class StoredTable:
             return None
         return self._numbers([piece.spans[name] for piece in self.pieces])
 
-    def _numbers(self, spans: Sequence[Span]) -> Floats:
+    def _numbers(self, spans: Sequence[ColumnSpan]) -> Floats:
         """The numbers (rows,) of a column that is bare in all pieces."""
         x, start = np.empty(self.height), 0
         for piece, span in zip(self.pieces, spans, strict=True):
@@ -139,13 +139,13 @@ class StoredTable:
 
     def blocks(self, names: Sequence[str]) -> Iterator[Table]:
         """Some columns, block by block; blocks of which no row was chosen are left out."""
-        for table, plain in self.portions(names, ()):
+        for table, plain in self.iter_dense(names, ()):
             assert not plain.names
             yield table
 
-    def portions(self, names: Sequence[str], plainly: Collection[str]) -> Iterator[tuple[Table, Plain]]:
+    def iter_dense(self, names: Sequence[str], plainly: Collection[str]) -> Iterator[tuple[Table, DenseColumns]]:
         """Some columns, block by block as `blocks` has them, those of `plainly` that are plain numbers there apart."""
-        self.outline.require(names)
+        self.header.require(names)
         for piece in self.pieces:
             numbers = None
             if self.numbers is not None:
@@ -160,19 +160,22 @@ class StoredTable:
                 values = self._matrix(piece, apart)
                 if rows is not None:
                     frame, values = frame[rows] if frame.width else frame, values[:, rows]
-                yield replace(self.outline, frame=frame, first_row=piece.first, numbers=numbers), Plain(apart, values)
+                yield (
+                    replace(self.header, frame=frame, first_row=piece.first, numbers=numbers),
+                    DenseColumns(apart, values),
+                )
 
-    def _is_plain(self, piece: Piece, name: str) -> bool:
-        return piece.spans[name].plain and self.types[name] == pl.Float64
+    def _is_plain(self, piece: RowGroup, name: str) -> bool:
+        return piece.spans[name].is_dense and self.types[name] == pl.Float64
 
-    def _frame(self, piece: Piece, names: Sequence[str]) -> pl.DataFrame:
+    def _frame(self, piece: RowGroup, names: Sequence[str]) -> pl.DataFrame:
         spans = [piece.spans[name] for name in names]
-        numbers = iter(self._matrix(piece, [name for name in names if piece.spans[name].bare]))
+        numbers = iter(self._matrix(piece, [name for name in names if piece.spans[name].is_raw]))
         columns = {}
         for name, span in zip(names, spans, strict=True):
-            if span.bare:
+            if span.is_raw:
                 cells = pl.Series(name, next(numbers))
-                cells = cells.fill_nan(None) if span.holes else cells
+                cells = cells.fill_nan(None) if span.has_nulls else cells
             else:
                 with self.scratch.explained(), self.scratch.lock:
                     self.spool.seek(span.offset)
@@ -181,7 +184,7 @@ class StoredTable:
             columns[name] = cells.cast(self.types[name])
         return pl.DataFrame(columns)
 
-    def _matrix(self, piece: Piece, names: Sequence[str]) -> Floats:
+    def _matrix(self, piece: RowGroup, names: Sequence[str]) -> Floats:
         """The numbers (columns, rows) of columns that are bare in a piece: one call for those that stand together."""
         values, start = np.empty((len(names), piece.rows)), 0
         offsets = [piece.spans[name].offset for name in names]

@@ -10,8 +10,8 @@ from math import isnan
 import numpy as np
 import polars as pl
 
-from nncli.data.columns.kinds import may_be_codes, plain_numbers
-from nncli.data.store.column_store import Piece, Span, StoredTable
+from nncli.data.columns.kinds import exact_numbers, may_be_class_ids
+from nncli.data.store.column_store import ColumnSpan, ColumnStore, RowGroup
 from nncli.data.store.scratch import Scratch, ScratchFile
 from nncli.data.table import Table
 from nncli.errors import DataError, Location
@@ -26,7 +26,7 @@ class _Storing:
 
     spool: ScratchFile
     texts: set[str]
-    pieces: list[Piece] = field(default_factory=list)
+    pieces: list[RowGroup] = field(default_factory=list)
     numbers: set[str] = field(default_factory=set)
     types: dict[str, pl.DataType] = field(default_factory=dict)
 
@@ -36,20 +36,20 @@ class _Storing:
         frame = table.frame.select(names)
         open_yet = [cells.name for cells in frame if cells.name not in self.texts and cells.dtype == pl.String]
         if open_yet:
-            found = plain_numbers(frame.select(open_yet), table.dialect)
+            found = exact_numbers(frame.select(open_yet), table.dialect)
             self.texts.update(name for name in open_yet if name not in found)
             frame = frame.with_columns(found.values())
         for cells in frame:  # what is text already is none that turns into it
             if cells.dtype == pl.Float64 and cells.name not in self.texts and cells.null_count() < len(cells):
                 self.numbers.add(cells.name)
         self.types |= frame.schema
-        self.pieces.append(Piece(table.first_row, len(table), self.put(frame)))
+        self.pieces.append(RowGroup(table.first_row, len(table), self.put(frame)))
 
-    def put(self, frame: pl.DataFrame) -> dict[str, Span]:
+    def put(self, frame: pl.DataFrame) -> dict[str, ColumnSpan]:
         """Write columns, those of bare numbers one after another, and say where their cells stand."""
         numbers = [column for column in frame if column.dtype == pl.Float64]
         at_once = max(AT_ONCE // max(8 * frame.height, 1), 1)
-        spans: dict[str, Span] = {}
+        spans: dict[str, ColumnSpan] = {}
         self.spool.seek(0, io.SEEK_END)
         for start in range(0, len(numbers), at_once):
             spans |= self._put_bare(numbers[start : start + at_once])
@@ -57,10 +57,10 @@ class _Storing:
             if column.name not in spans:
                 column.to_frame().write_ipc_stream(content := io.BytesIO(), compression="uncompressed")
                 offset = self.spool.tell()
-                spans[column.name] = Span(offset, self.spool.write(content.getbuffer()), bare=False)
+                spans[column.name] = ColumnSpan(offset, self.spool.write(content.getbuffer()), is_raw=False)
         return spans
 
-    def _put_bare(self, numbers: Sequence[pl.Series]) -> dict[str, Span]:
+    def _put_bare(self, numbers: Sequence[pl.Series]) -> dict[str, ColumnSpan]:
         """Write those of some columns of numbers that can be bare, as one matrix, and say where their cells stand."""
         values = pl.DataFrame({column.name: column for column in numbers}).to_numpy(order="fortran").T
         with np.errstate(all="ignore"):
@@ -71,7 +71,7 @@ class _Storing:
         self.spool.write(values.reshape(-1).view(np.uint8).data)
         for column, plain, bare in zip(numbers, is_plain.tolist(), is_bare, strict=True):
             if bare:
-                spans[column.name] = Span(offset, size, bare, not plain and column.has_nulls(), plain)
+                spans[column.name] = ColumnSpan(offset, size, bare, not plain and column.has_nulls(), plain)
                 offset += size
         return spans
 
@@ -92,18 +92,18 @@ def _may_be_codes(table: Table, name: str) -> bool:
     """Whether a block leaves it open that a column is one of classes: of what is not, its reader has made numbers."""
     if (cells := table.frame.select(name)).dtypes != [pl.String]:
         return False
-    found = plain_numbers(cells, table.dialect)
-    return not found or may_be_codes(found[name])
+    found = exact_numbers(cells, table.dialect)
+    return not found or may_be_class_ids(found[name])
 
 
-def store(
+def write_store(
     read: Callable[[], Iterator[Table]],
     kept: Callable[[Table], Collection[str]],
     scratch: Scratch,
     *,
     texts: Collection[str] | None,
     codes: Collection[str] = (),
-) -> StoredTable:
+) -> ColumnStore:
     """Keep the columns `kept(first block)` of the table that `read()` gives block by block.
 
     The columns `texts` stay as they are spelled, all of them where it is None, and so do those of `codes` that may be
@@ -130,4 +130,4 @@ def store(
         if storing.numbers & storing.texts:
             storing.mend(read(), outline.source)
     outline = replace(outline, notes=tuple(notes))
-    return StoredTable(outline, storing.types, tuple(storing.pieces), spool, scratch)
+    return ColumnStore(outline, storing.types, tuple(storing.pieces), spool, scratch)

@@ -21,21 +21,21 @@ from nncli.data.splitting.folds import Fold
 from nncli.ensemble import n_outputs
 from nncli.errors import DataError, Location, NncliError, RunError
 from nncli.model import Predictions
-from nncli.pipeline.ensemble.out_of_fold import Survey, predict_stored
+from nncli.pipeline.ensemble.out_of_fold import EnsembleData, predict_table
 from nncli.pipeline.prepare.execution import Execution
-from nncli.pipeline.train.provenance import past_of
-from nncli.runs.filenames import RECORD
+from nncli.pipeline.train.provenance import fingerprint
+from nncli.runs.filenames import CROSS_VALIDATION
 from nncli.runs.loader import LARGEST_TEXT, read_file
 from nncli.runs.manifest import CONFIG
 from nncli.runs.run import Run
-from nncli.scoring import Scores, as_json, headlines
+from nncli.scoring import Scores, headlines, to_json
 from nncli.spec import PositiveInt, Spec
 from nncli.utils.atomic_files import write_text
 
 NOTHING = Execution("numpy", 1, 1)
 
 
-class FoldRecord(Spec):
+class CrossValidationRecord(Spec):
     """How many folds there are, how often, for how long, and of what: digests of the configuration and the table."""
 
     format: Literal[1] = 1
@@ -54,17 +54,17 @@ class FoldRecord(Spec):
         ]
 
 
-def start_record(wanted: Path, config: Config, folds: int, repeats: int) -> tuple[Run, FoldRecord]:
+def start_record(wanted: Path, config: Config, folds: int, repeats: int) -> tuple[Run, CrossValidationRecord]:
     """Make the directory, `wanted` or the first of `wanted-2` … that is free.
 
     Raises:
         NncliError: it cannot be made.
     """
-    record = FoldRecord(
+    record = CrossValidationRecord(
         folds=folds,
         repeats=repeats,
         epochs=config.epochs,
-        past=past_of(config, NOTHING),
+        past=fingerprint(config, NOTHING),
         data=digest(Path(config.data.path)),
     )
     n, path = 1, wanted
@@ -83,31 +83,31 @@ def start_record(wanted: Path, config: Config, folds: int, repeats: int) -> tupl
             ) from error
     run = Run(path)
     run.save_config(config.model_copy(update={"output": str(path)}))
-    write_text(path / RECORD, record.model_dump_json(indent=1) + "\n")
+    write_text(path / CROSS_VALIDATION, record.model_dump_json(indent=1) + "\n")
     return run, record
 
 
-def open_record(path: Path) -> tuple[Run, FoldRecord, Config]:
+def open_record(path: Path) -> tuple[Run, CrossValidationRecord, Config]:
     """A cross-validation that was begun, with its configuration.
 
     Raises:
         RunError: there is none, or it was changed.
         DataError: the table was changed.
     """
-    if not os.path.lexists(path / RECORD):
+    if not os.path.lexists(path / CROSS_VALIDATION):
         raise RunError(
-            f"there is no cross-validation to go on with: no {RECORD}",
+            f"there is no cross-validation to go on with: no {CROSS_VALIDATION}",
             place=Location(source=str(path)),
             hint="`nncli cross-validate CONFIG` begins one and says where.",
         )
     try:
-        record = FoldRecord.model_validate_json(read_file(path, RECORD, LARGEST_TEXT))
+        record = CrossValidationRecord.model_validate_json(read_file(path, CROSS_VALIDATION, LARGEST_TEXT))
     except (ValidationError, ValueError) as error:
         raise RunError(
-            "the file is damaged, or was written by a newer nncli", place=Location(source=str(path / RECORD))
+            "the file is damaged, or was written by a newer nncli", place=Location(source=str(path / CROSS_VALIDATION))
         ) from error
     config = load_config(path / CONFIG)
-    if (past_of(config, NOTHING), config.epochs) != (record.past, record.epochs):
+    if (fingerprint(config, NOTHING), config.epochs) != (record.past, record.epochs):
         raise RunError(
             "the configuration has been changed since the cross-validation began",
             place=Location(source=str(path / CONFIG)),
@@ -164,27 +164,29 @@ class CrossValidation:
     def json(self) -> dict[str, Any]:
         """{"folds": [{"repeat": …, "fold": …, "rows": …, "metrics": …}], "mean": …, "deviation": …, "together": …}."""
         each = [
-            {"repeat": one.repeat, "fold": one.fold, "rows": one.rows, "metrics": as_json(one.scores)}
+            {"repeat": one.repeat, "fold": one.fold, "rows": one.rows, "metrics": to_json(one.scores)}
             for one in self.folds
         ]
         return {
             "folds": each,
             "mean": self.means,
             "deviation": self.deviations,
-            "together": {"rows": len(self.predictions), "metrics": as_json(self.together)},
+            "together": {"rows": len(self.predictions), "metrics": to_json(self.together)},
         }
 
 
-def judge(surveys: Sequence[Survey], paths: Sequence[Path], record: FoldRecord) -> CrossValidation:
+def score_folds(
+    surveys: Sequence[EnsembleData], paths: Sequence[Path], record: CrossValidationRecord
+) -> CrossValidation:
     """Score the runs at `paths`, each on the rows that it left out; `surveys` are of the same table."""
     table, target = surveys[0].table, surveys[0].target
     truth = surveys[0].truth(table)
     total, counts = np.zeros((len(table), n_outputs(target))), np.zeros((len(table), 1), np.int64)
     fold_of, scored = np.zeros(len(table), np.int64), []
     for i, (survey, path) in enumerate(zip(surveys, paths, strict=True)):
-        rows = survey.left_out
-        said = predict_stored(Run(path).load_model(), table.take(rows), target)
-        card = survey.card(truth.take(rows), truth.take(survey.inside), said)
+        rows = survey.excluded_rows
+        said = predict_table(Run(path).load_model(), table.take(rows), target)
+        card = survey.card(truth.take(rows), truth.take(survey.used_rows), said)
         repeat, fold = divmod(i, record.folds)
         scored.append(FoldScores(repeat + 1, fold + 1, len(rows), card.model))
         total[rows] += said.values

@@ -23,20 +23,24 @@ def check_members(config: Config) -> None:
         ConfigError: the bagging does not go with the validation or the table.
     """
     check_table(config)
-    own = "each member holds out another fold" if config.bags == "folds" else "each member holds out what it misses"
-    if config.bags == "seeds":
+    own = (
+        "each member holds out another fold"
+        if config.bagging_mode == "folds"
+        else "each member holds out what it misses"
+    )
+    if config.bagging_mode == "seeds":
         return
     hint = "Leave validation out, or set bagging: seeds."
     if isinstance(config.validation, ValidationFile):
         raise config_error("validation", f"{own}, so the rows cannot come from a file of their own", hint)
     if config.validation == 0.0 or isinstance(config.validation, Fold | Bootstrap):
         raise config_error(
-            "validation", f"{own}: with members and bagging {config.bags} nothing else can be said", hint
+            "validation", f"{own}: with members and bagging {config.bagging_mode} nothing else can be said", hint
         )
     if config.data.time is not None:
         raise config_error(
             "bagging",
-            f"with data.time no member may hold out what others train on, as {config.bags} would have it",
+            f"with data.time no member may hold out what others train on, as {config.bagging_mode} would have it",
             "Set bagging: seeds.",
         )
 
@@ -56,14 +60,14 @@ def member_config(config: Config, i: int, run: Path, at_a_time: int) -> Config:
         "seeds": lambda: config.validation,
         "bootstrap": lambda: Bootstrap(bootstrap=config.seed + i),
     }
-    own = {"validation": of_member[config.bags](), "seed": config.seed + i}
+    own = {"validation": of_member[config.bagging_mode](), "seed": config.seed + i}
     member = config.model_copy(
         update={**own, "members": 1, "bagging": "auto", "workers": "auto", "calibration": "none"}
     )
-    return local(member, output=str(run / member_folder(i)), at_a_time=at_a_time)
+    return as_subtask(member, output=str(run / member_folder(i)), at_a_time=at_a_time)
 
 
-def local(config: Config, *, output: str | None = None, at_a_time: int = 1) -> Config:
+def as_subtask(config: Config, *, output: str | None = None, at_a_time: int = 1) -> Config:
     """The configuration of one training of several: the table is found from anywhere, one thread, a share of the memory
     that is free where so many are trained at a time."""
     limit, validation = memory_limit(config) / at_a_time, config.validation

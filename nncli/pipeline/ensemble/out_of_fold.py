@@ -12,54 +12,54 @@ from nncli.config.schema import Config, ValidationFile
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
 from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.splitting.folds import Fold
-from nncli.data.store.column_store import StoredTable
+from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
 from nncli.ensemble import AnyModel, Ensemble, EnsembleSpec, align_classes, n_outputs
 from nncli.metrics.calibration import Calibration, fit_temperature, smoothed_log_loss
 from nncli.model import Model, Predictions
 from nncli.nn.losses import Loss
 from nncli.pipeline.ensemble.member_config import member_config
-from nncli.pipeline.prepare.build import choose_loss
-from nncli.pipeline.prepare.load import read, with_target
-from nncli.pipeline.prepare.split import split_of, traits_of
-from nncli.pipeline.prepare.validation import calibrates
-from nncli.scoring import ScoreCard, Truth, baseline, score
+from nncli.pipeline.prepare.build import infer_loss
+from nncli.pipeline.prepare.load import drop_missing_targets, load_table
+from nncli.pipeline.prepare.split import split_of, strata_of
+from nncli.pipeline.prepare.validation import should_calibrate
+from nncli.scoring import ScoreCard, Truth, baseline_scores, score
 from nncli.training.state import RandomStreams
 
 
 def _holds_out(config: Config) -> bool:
-    return config.validation != 0.0 or config.bags != "seeds"
+    return config.validation != 0.0 or config.bagging_mode != "seeds"
 
 
 @dataclass(frozen=True)
-class Survey:
+class EnsembleData:
     """The rows that have a target, and what is predicted of them. `other` are the validation rows of a file.
 
     The target knows every class of the table, and leaves numbers in their own units.
     """
 
     config: Config
-    table: StoredTable
-    other: StoredTable | None
+    table: ColumnStore
+    other: ColumnStore | None
     table_rows: int
     target: Target
     loss: Loss
     notes: tuple[str, ...]
 
     @classmethod
-    def of(cls, config: Config, scratch: Scratch, *, whole: bool = False) -> Survey:
+    def of(cls, config: Config, scratch: Scratch, *, whole: bool = False) -> EnsembleData:
         """Read the table that `config` names, as every member will, or with all of its columns.
 
         Raises:
             ConfigError, DataError: as for a training.
         """
         notes: list[str] = []
-        table = read(config, config.data.path, notes, scratch, whole=whole)
+        table = load_table(config, config.data.path, notes, scratch, all_columns=whole)
         table_rows = len(table)
         names = config.data.target
-        table = with_target(table, names, notes)
-        loss, as_classes = choose_loss(config, table.only(names), notes)
-        of_target = table.only(names)
+        table = drop_missing_targets(table, names, notes)
+        loss, as_classes = infer_loss(config, table.columns(names), notes)
+        of_target = table.columns(names)
         target = (
             ClassificationTarget.fit(of_target, names[0])
             if as_classes
@@ -67,9 +67,9 @@ class Survey:
         )
         other = None
         if isinstance(config.validation, ValidationFile):
-            other = read(config, config.validation.path, notes, scratch, table.outline.dialect, whole=whole)
-            other = with_target(other, names, notes)
-        calibrates(config, target, held=_holds_out(config))  # if it cannot be, better now than in the end
+            other = load_table(config, config.validation.path, notes, scratch, table.header.dialect, all_columns=whole)
+            other = drop_missing_targets(other, names, notes)
+        should_calibrate(config, target, held=_holds_out(config))  # if it cannot be, better now than in the end
         return cls(config, table, other, table_rows, target, loss, tuple(notes))
 
     @property
@@ -83,14 +83,14 @@ class Survey:
         return isinstance(self.target, ClassificationTarget)
 
     @property
-    def left_out(self) -> npt.NDArray[np.int64]:
+    def excluded_rows(self) -> npt.NDArray[np.int64]:
         """The positions of the rows that data.leave_out leaves out."""
         fold = self.config.data.leave_out
         none = np.empty(0, np.int64)
-        return none if fold is None else fold.split(traits_of(self.config, self.table, self.as_classes)).validation
+        return none if fold is None else fold.split(strata_of(self.config, self.table, self.as_classes)).validation
 
     @property
-    def inside(self) -> npt.NDArray[np.int64]:
+    def used_rows(self) -> npt.NDArray[np.int64]:
         """The positions of the rows that are trained or validated on."""
         whole = self.config.model_copy(update={"validation": 0.0})
         return split_of(whole, self.table, self.as_classes, RandomStreams.of(0).split).training
@@ -103,7 +103,7 @@ class Survey:
         """
         return split_of(member, self.table, self.as_classes, RandomStreams.of(member.seed).split).validation
 
-    def without(self, fold: Fold) -> Survey:
+    def without(self, fold: Fold) -> EnsembleData:
         """The same rows, of which a fold is left out."""
         data = self.config.data.model_copy(update={"leave_out": fold})
         return replace(self, config=self.config.model_copy(update={"data": data}))
@@ -119,7 +119,7 @@ class Survey:
             return len(self.other)
         return len(np.unique(np.concatenate([self.held_out(member) for member in self.members])))
 
-    def assemble(self, members: tuple[Model, ...]) -> Made:
+    def build_ensemble(self, members: tuple[Model, ...]) -> BuiltEnsemble:
         """The ensemble of trained members, calibrated if that is wanted, and how good it is.
 
         It is judged on all rows that are not left out, and on those held out, each by the members that held it out.
@@ -130,20 +130,20 @@ class Survey:
             target=self.target,
             loss=self.loss,
             missing=self.config.data.missing,
-            dialect=self.table.outline.dialect,
+            dialect=self.table.header.dialect,
         )
-        held, calibration = self.held(Ensemble(spec, members)), None
-        if held is not None and calibrates(self.config, self.target, held=True):
+        held, calibration = self.out_of_fold(Ensemble(spec, members)), None
+        if held is not None and should_calibrate(self.config, self.target, held=True):
             calibration = held.calibrate()
             spec = spec.model_copy(update={"temperature": calibration.temperature})
         ensemble = Ensemble(spec, members)
-        inside = self.table.take(self.inside)
+        inside = self.table.take(self.used_rows)
         training = self.truth(inside)
-        card = self.card(training, training, predict_stored(ensemble, inside, self.target))
+        card = self.card(training, training, predict_table(ensemble, inside, self.target))
         on_held = None if held is None else self.card(held.rows, training, held.predicted(spec.temperature))
-        return Made(ensemble, card, on_held, calibration)
+        return BuiltEnsemble(ensemble, card, on_held, calibration)
 
-    def held(self, ensemble: Ensemble) -> Held | None:
+    def out_of_fold(self, ensemble: Ensemble) -> OutOfFoldPredictions | None:
         """What members say of the rows that they held out; None where none held out any."""
         if self.other is not None:
             table, positions = self.other, [np.arange(len(self.other))] * len(ensemble.members)
@@ -152,18 +152,18 @@ class Survey:
         if not any(map(len, positions)):
             return None
         said = [
-            predict_stored(member, table.take(rows), self.target)
+            predict_table(member, table.take(rows), self.target)
             for member, rows in zip(ensemble.members, positions, strict=True)
         ]
-        return Held.of(ensemble, table, self.truth(table), positions, said)
+        return OutOfFoldPredictions.of(ensemble, table, self.truth(table), positions, said)
 
-    def truth(self, table: StoredTable) -> Labelled:
+    def truth(self, table: ColumnStore) -> LabelledRows:
         """The truth of the rows of a table."""
         return truth_of(table, self.target, self.config)
 
-    def card(self, rows: Labelled, training: Labelled, predictions: Predictions) -> ScoreCard:
+    def card(self, rows: LabelledRows, training: LabelledRows, predictions: Predictions) -> ScoreCard:
         """Scores on some rows, and what the guess from the training rows scores there."""
-        guess = baseline(self.target, training.y, training.weights, len(rows.y))
+        guess = baseline_scores(self.target, training.y, training.weights, len(rows.y))
         return ScoreCard(
             rows=len(rows.y),
             model=score(predictions, rows.y, rows.weights, self.loss),
@@ -172,26 +172,26 @@ class Survey:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledRows:
     """The truth of some rows, and how much each counts."""
 
     y: Truth
     weights: Weights | None
 
-    def take(self, rows: npt.NDArray[np.int64]) -> Labelled:
+    def take(self, rows: npt.NDArray[np.int64]) -> LabelledRows:
         """Those at these positions."""
-        return Labelled(self.y[rows], None if self.weights is None else self.weights[rows])
+        return LabelledRows(self.y[rows], None if self.weights is None else self.weights[rows])
 
 
-def truth_of(table: StoredTable, target: Target, config: Config) -> Labelled:
+def truth_of(table: ColumnStore, target: Target, config: Config) -> LabelledRows:
     """The truth of the rows of a table, and the weights that `config` has them count with."""
     weight = config.data.weight
-    weights = read_weights(table.only([weight]), weight) if weight else None
-    return Labelled(target.read(table.only(target.names)), weights)
+    weights = read_weights(table.columns([weight]), weight) if weight else None
+    return LabelledRows(target.read(table.columns(target.names)), weights)
 
 
 @dataclass(frozen=True)
-class Made:
+class BuiltEnsemble:
     """An ensemble, and how good it is."""
 
     ensemble: Ensemble
@@ -201,32 +201,32 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Held:
+class OutOfFoldPredictions:
     """The rows of a `table` that some member held out, and what each member says of those that it did, at their
     `positions`."""
 
     ensemble: Ensemble
-    table: StoredTable
-    rows: Labelled
+    table: ColumnStore
+    rows: LabelledRows
     positions: tuple[npt.NDArray[np.int64], ...]
-    said: tuple[Predictions, ...]
+    member_predictions: tuple[Predictions, ...]
 
     @classmethod
     def of(
         cls,
         ensemble: Ensemble,
-        table: StoredTable,
-        rows: Labelled,
+        table: ColumnStore,
+        rows: LabelledRows,
         held: list[npt.NDArray[np.int64]],
         said: list[Predictions],
-    ) -> Held:
+    ) -> OutOfFoldPredictions:
         """Of all `rows` of a table, those at the positions that each member `held` out."""
         every = np.unique(np.concatenate(held))
         positions = tuple(np.searchsorted(every, some) for some in held)
         return cls(ensemble, table.take(every), rows.take(every), positions, tuple(said))
 
     @property
-    def spoken(self) -> npt.NDArray[np.bool_]:
+    def oof_mask(self) -> npt.NDArray[np.bool_]:
         """(members, rows): which member held out which row."""
         spoken = np.zeros((len(self.positions), len(self.rows.y)), bool)
         for mine, rows in zip(spoken, self.positions, strict=True):
@@ -236,7 +236,7 @@ class Held:
     def predicted(self, temperature: float) -> Predictions:
         """For every row the mean of the members that held it out."""
         total, counts = np.zeros((len(self.rows.y), self.ensemble.outputs)), np.zeros((len(self.rows.y), 1), np.int64)
-        for rows, said in zip(self.positions, self.said, strict=True):
+        for rows, said in zip(self.positions, self.member_predictions, strict=True):
             total[rows] += said.with_temperature(temperature).values
             counts[rows] += 1
         return self.ensemble.mean(total, counts)
@@ -244,7 +244,7 @@ class Held:
     def calibrate(self) -> Calibration:
         """The temperature of what single members say, where it makes what they say together better."""
         y, weights, rows = self.rows.y, self.rows.weights, np.concatenate(self.positions)
-        P = np.concatenate([said.values for said in self.said])
+        P = np.concatenate([said.values for said in self.member_predictions])
         T = fit_temperature(P, y[rows], None if weights is None else weights[rows])
         before, after = self.predicted(1.0).values, self.predicted(T).values
         if smoothed_log_loss(y, after, weights) >= smoothed_log_loss(y, before, weights):
@@ -252,7 +252,7 @@ class Held:
         return Calibration.of(T, y, before, after, weights)
 
 
-def predict_stored(model: AnyModel, table: StoredTable, target: Target) -> Predictions:
+def predict_table(model: AnyModel, table: ColumnStore, target: Target) -> Predictions:
     """Predictions of what `target` knows, for all rows of a stored table, which is taken up block by block."""
     values, stop = np.empty((len(table), n_outputs(target))), 0
     said = None

@@ -13,18 +13,18 @@ from nncli.config.schema import Config
 from nncli.data.store.scratch import Scratch, folder_beside
 from nncli.errors import NncliError
 from nncli.pipeline.ensemble.member_config import check_members, member_config
-from nncli.pipeline.ensemble.out_of_fold import Made, Survey
-from nncli.pipeline.parallel.control_dir import Control
+from nncli.pipeline.ensemble.out_of_fold import BuiltEnsemble, EnsembleData
+from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.executor import workers_for
-from nncli.pipeline.parallel.task import Outcome, Task
-from nncli.pipeline.parallel.task_pool import Work
+from nncli.pipeline.parallel.task import Task, TaskStatus
+from nncli.pipeline.parallel.task_pool import TaskPool
 from nncli.pipeline.prepare.execution import Execution
 from nncli.pipeline.train.events import Event, Finished, MembersStarted
-from nncli.pipeline.train.provenance import first_manifest, in_words, same_tables, unchanged
+from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged, command_line, new_manifest
 from nncli.runs.loader import read_model
 from nncli.runs.manifest import Manifest, Status, member_folder
 from nncli.runs.run import Run
-from nncli.scoring import ScoreCard, card_json
+from nncli.scoring import ScoreCard, scores_json
 from nncli.utils.atomic_files import batched_fsync
 from nncli.utils.logs import log_duration
 
@@ -38,8 +38,8 @@ def train_ensemble(
     """Train all members, and make them one: `MembersStarted`, `MembersProgress` a few times a second, `Finished`."""
     check_members(config)
     with Scratch(folder_beside(wanted)) as scratch:
-        survey = Survey.of(config, scratch)
-        with Assembly.begun(survey, wanted, command) as assembly:
+        survey = EnsembleData.of(config, scratch)
+        with EnsembleRun.create(survey, wanted, command) as assembly:
             yield from _train(assembly, stop, scheduler)
 
 
@@ -50,23 +50,23 @@ def resume_ensemble(
     with run.locked(), Scratch(run.path) as scratch:
         manifest = run.load_manifest()
         run.clear_leftovers()
-        config = unchanged(run, manifest, assignments)
-        same_tables(config, manifest)
-        yield from _train(Assembly.resumed(Survey.of(config, scratch), run, command), stop, scheduler)
+        config = check_config_unchanged(run, manifest, assignments)
+        check_tables_unchanged(config, manifest)
+        yield from _train(EnsembleRun.resume(EnsembleData.of(config, scratch), run, command), stop, scheduler)
 
 
-def _train(assembly: Assembly, stop: Callable[[], bool], scheduler: str | None) -> Generator[Event, None, None]:
+def _train(assembly: EnsembleRun, stop: Callable[[], bool], scheduler: str | None) -> Generator[Event, None, None]:
     """Train the members, and leave the run directory complete, whatever ends the training."""
     clock, config, run = time.perf_counter(), assembly.survey.config, assembly.run
     tasks = assembly.tasks(1 if scheduler else workers_for(config.members, config.workers))
-    work = Work(tasks, Control(run.path.absolute() / WORK), config.workers, scheduler, stop)
+    work = TaskPool(tasks, ControlDirectory(run.path.absolute() / WORK), config.workers, scheduler, stop)
     try:
         yield MembersStarted(run.path, config.members, work.workers, assembly.survey.notes)
         with closing(work.run()) as progress:
             yield from progress
-        made = assembly.finish()
+        made = assembly.finalize()
     except BaseException as error:  # also a signal that insists, or a reader of these events who leaves
-        assembly.give_up(error)
+        assembly.abort(error)
         raise
     yield Finished(
         run=run.path,
@@ -80,29 +80,29 @@ def _train(assembly: Assembly, stop: Callable[[], bool], scheduler: str | None) 
 
 
 @dataclass(frozen=True)
-class Assembly:
+class EnsembleRun:
     """An ensemble in the making: its directory, which is locked, and what its members are to be."""
 
-    survey: Survey
+    survey: EnsembleData
     run: Run
     manifest: Manifest
     clock: float = field(default_factory=time.perf_counter)
 
     @classmethod
     @contextmanager
-    def begun(cls, survey: Survey, wanted: Path, command: Sequence[str]) -> Iterator[Assembly]:
+    def create(cls, survey: EnsembleData, wanted: Path, command: Sequence[str]) -> Iterator[EnsembleRun]:
         """Make the directory, `wanted` or `wanted-2` …, and hold it while the block runs.
 
         Raises:
             DataError: there are too few rows for so many members.
         """
-        manifest = first_manifest(
+        manifest = new_manifest(
             survey.config,
             datetime.now(UTC),
             command,
             Execution("numpy", 1, 1),  # each member has its own
             table_rows=survey.table_rows,
-            training_rows=len(survey.inside),
+            training_rows=len(survey.used_rows),
             validation_rows=survey.validation_rows,
             features=0,
             parameters=0,
@@ -111,10 +111,10 @@ class Assembly:
             yield cls(survey, run, manifest)
 
     @classmethod
-    def resumed(cls, survey: Survey, run: Run, command: Sequence[str]) -> Assembly:
+    def resume(cls, survey: EnsembleData, run: Run, command: Sequence[str]) -> EnsembleRun:
         """Go on in a directory, which is locked."""
         manifest = run.load_manifest()
-        going_on = {"status": "running", "command": in_words(command) or manifest.command}
+        going_on = {"status": "running", "command": command_line(command) or manifest.command}
         manifest = manifest.model_copy(update=going_on)
         run.save_manifest(manifest)
         run.save_config(survey.config)
@@ -127,17 +127,17 @@ class Assembly:
         members = [member_config(self.survey.config, i, path, at_a_time) for i in range(self.survey.config.members)]
         return [Task(first + i, member, str(path / member_folder(i))) for i, member in enumerate(members)]
 
-    def finish(self) -> Made | None:
+    def finalize(self) -> BuiltEnsemble | None:
         """Make the ensemble, once all members are done, and write down how good it is; None while some are not."""
-        outcomes = [Outcome.so_far(task) for task in self.tasks(1)]
+        outcomes = [TaskStatus.read(task) for task in self.tasks(1)]
         if any(outcome.status != "done" for outcome in outcomes):
             self._close("stopped")
             return None
         models = tuple(read_model(self.run.path / member_folder(i)) for i in range(len(outcomes)))
         with log_duration("scoring") as told:
-            made = self.survey.assemble(models)
+            made = self.survey.build_ensemble(models)
             told.details.append(f"{len(models):,} members together")
-        metrics = {"training": card_json(made.training), "validation": self._of_held(made.validation)}
+        metrics = {"training": scores_json(made.training), "validation": self._of_held(made.validation)}
         with batched_fsync():
             self.run.save_metrics({**metrics, "calibration": asdict(made.calibration)} if made.calibration else metrics)
             self.run.save_spec(made.ensemble.spec)
@@ -145,13 +145,13 @@ class Assembly:
         self._close("done", features=features, parameters=sum(model.spec.network.layout.size for model in models))
         return made
 
-    def give_up(self, error: BaseException) -> None:
+    def abort(self, error: BaseException) -> None:
         """Write down that the training ended with an error, or a signal that insists."""
         with suppress(NncliError, OSError, MemoryError):  # what ended it is what is told
             self._close("failed" if isinstance(error, Exception) else "stopped")
 
     def _close(self, status: Status, **more: object) -> None:
-        outcomes = [Outcome.so_far(task) for task in self.tasks(1)]
+        outcomes = [TaskStatus.read(task) for task in self.tasks(1)]
         ended = {
             "status": status,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -165,4 +165,4 @@ class Assembly:
         """The scores on the rows that were held out, and by whom each of them is predicted there."""
         every = self.survey.other is not None
         by = {"predicted_by": "all members" if every else "the members that held the row out"}
-        return None if card is None else {**(card_json(card) or {}), **by}
+        return None if card is None else {**(scores_json(card) or {}), **by}

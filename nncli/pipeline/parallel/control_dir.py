@@ -28,7 +28,7 @@ LONGEST_SILENCE = 120.0
 
 
 @dataclass(frozen=True)
-class Control:
+class ControlDirectory:
     """The folder of these files."""
 
     folder: Path
@@ -36,9 +36,9 @@ class Control:
     def open(self) -> None:
         """Make the folder, and tell all who look that they are waited for."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.beat()
+        self.heartbeat()
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Tell them that they still are."""
         _write(self.folder / "signal", str(time.time_ns()))
 
@@ -50,18 +50,18 @@ class Control:
         """Remove the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def heard(self) -> str:
+    def read_signal(self) -> str:
         """What the signal says; the folder of a training that is over is not there, which says stop."""
         try:
             return (self.folder / "signal").read_text()
         except OSError:
             return STOP
 
-    def note(self, task: int, progress: Progress) -> None:
+    def write_progress(self, task: int, progress: Progress) -> None:
         """Say how far a task has come."""
         _write(self.folder / f"{task}.json", json.dumps(asdict(progress)))
 
-    def noted(self, task: int) -> Progress | None:
+    def read_progress(self, task: int) -> Progress | None:
         """How far a task has come, if that is known."""
         try:
             said = json.loads((self.folder / f"{task}.json").read_text())
@@ -78,10 +78,10 @@ def _write(path: Path, text: str) -> None:
         temporary.replace(path)
 
 
-class Leash:
+class StopCheck:
     """Whether a task is to stop, asked after every batch: it was told to, or nobody waits for it any more."""
 
-    def __init__(self, control: Control, leaving: Callable[[], bool]) -> None:
+    def __init__(self, control: ControlDirectory, leaving: Callable[[], bool]) -> None:
         self._control, self._leaving = control, leaving
         self._next, self._said, self._heard = 0.0, "", time.monotonic()
         self._stopped = False
@@ -90,7 +90,7 @@ class Leash:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + BETWEEN_LOOKS
-            said = self._control.heard()
+            said = self._control.read_signal()
             if said != self._said:
                 self._said, self._heard = said, now
             self._stopped |= said == STOP or now - self._heard > LONGEST_SILENCE

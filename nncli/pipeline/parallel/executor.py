@@ -25,9 +25,9 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VEC
 SECONDS_TO_CONNECT = 20
 ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
-leaving = Event()
+shutdown_requested = Event()
 """In a process of the pool: it is to save what it works on, and to go."""
-at_work = Lock()
+task_lock = Lock()
 """Held while a task works: the threads of the BLAS are the process's, so two of them would change each other's."""
 
 
@@ -49,7 +49,7 @@ def open_executor(workers: int, scheduler: str | None = None) -> Iterator[Execut
     if scheduler is not None:
         yield from _of_dask(scheduler)
         return
-    pool = ProcessPoolExecutor(workers, _Spawning(), _settle)
+    pool = ProcessPoolExecutor(workers, _Spawning(), _init_worker)
     try:
         yield pool
     except BaseException as error:
@@ -61,7 +61,7 @@ def open_executor(workers: int, scheduler: str | None = None) -> Iterator[Execut
         pool.shutdown(cancel_futures=True)
 
 
-def losses(scheduler: str | None) -> tuple[type[BaseException], ...]:
+def worker_lost_errors(scheduler: str | None) -> tuple[type[BaseException], ...]:
     """What a task ends with when its process was lost, several times in a row on a cluster."""
     if scheduler is None:
         return (BrokenExecutor,)
@@ -105,7 +105,7 @@ class _Process(SpawnProcess):
         os.environ.setdefault("POLARS_MAX_THREADS", "2")
         sys.modules["__main__"] = ModuleType("__main__")
         try:
-            with _deaf():
+            with _signals_blocked():
                 super().start()
         finally:
             sys.modules["__main__"] = main
@@ -116,7 +116,7 @@ class _Process(SpawnProcess):
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
+def _signals_blocked() -> Iterator[None]:
     """Keep signals waiting, also in a process started meanwhile: importing, it could not meet them."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
@@ -132,11 +132,11 @@ class _Spawning(SpawnContext):
     Process = _Process
 
 
-def _settle() -> None:
+def _init_worker() -> None:
     """In a new process: leave Ctrl-C to the parent; save and go when asked to end, or when the parent is gone."""
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: leaving.set())
+    signal.signal(signal.SIGTERM, lambda number, frame: shutdown_requested.set())
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     _in_background(_await_parent)
@@ -151,10 +151,10 @@ def _await_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        leaving.set()
+        shutdown_requested.set()
 
 
 def _leave() -> None:
-    leaving.wait()
-    with at_work:
+    shutdown_requested.wait()
+    with task_lock:
         os._exit(0)

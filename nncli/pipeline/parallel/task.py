@@ -12,8 +12,8 @@ from typing import Literal
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.errors import RunLockedError
-from nncli.pipeline.parallel.control_dir import BETWEEN_LOOKS, Control, Leash
-from nncli.pipeline.parallel.executor import at_work, leaving
+from nncli.pipeline.parallel.control_dir import BETWEEN_LOOKS, ControlDirectory, StopCheck
+from nncli.pipeline.parallel.executor import shutdown_requested, task_lock
 from nncli.pipeline.train.events import Event, Progress, Started
 from nncli.pipeline.train.single import resume_network, train_network
 from nncli.runs.manifest import CONFIG, Manifest
@@ -34,7 +34,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TaskStatus:
     """What came of a task."""
 
     status: Literal["done", "stopped"]
@@ -42,7 +42,7 @@ class Outcome:
     best_epoch: int
 
     @classmethod
-    def so_far(cls, task: Task) -> Outcome:
+    def read(cls, task: Task) -> TaskStatus:
         """How the run of a task stands; one that was not begun has no run."""
         if not os.path.lexists(task.path):
             return cls("stopped", 0, 0)
@@ -50,36 +50,36 @@ class Outcome:
         return cls("done" if manifest.status == "done" else "stopped", manifest.epochs, manifest.best_epoch)
 
 
-def carry_out(task: Task, control: Control) -> Outcome:
+def run_task(task: Task, control: ControlDirectory) -> TaskStatus:
     """Do the task from wherever it stands: what is done is left alone, what was begun goes on.
 
     Raises:
         NncliError: as for a training.
     """
-    with at_work:
-        stop = Leash(control, leaving.is_set)
+    with task_lock:
+        stop = StopCheck(control, shutdown_requested.is_set)
         if not stop():
             for _ in task_events(task, control, stop):
                 pass
-        return Outcome.so_far(task)
+        return TaskStatus.read(task)
 
 
-def task_events(task: Task, control: Control, stop: Callable[[], bool]) -> Generator[Progress, None, None]:
+def task_events(task: Task, control: ControlDirectory, stop: Callable[[], bool]) -> Generator[Progress, None, None]:
     """Do the task, noting and yielding how far it has come, a few times a second at the most."""
     progress, next_note = Progress(), 0.0
-    for event in _patiently(task, stop):
-        progress = advanced(progress, event)
+    for event in _wait_for_lock(task, stop):
+        progress = update_progress(progress, event)
         if time.monotonic() >= next_note or isinstance(event, Started):
             next_note = time.monotonic() + BETWEEN_LOOKS
-            control.note(task.number, progress)
+            control.write_progress(task.number, progress)
             yield progress
     manifest = Run.open(Path(task.path)).load_manifest()
     progress = replace(progress, epoch=manifest.epochs, best_epoch=manifest.best_epoch, done=manifest.status == "done")
-    control.note(task.number, progress)
+    control.write_progress(task.number, progress)
     yield progress
 
 
-def advanced(progress: Progress, event: Event) -> Progress:
+def update_progress(progress: Progress, event: Event) -> Progress:
     """The progress after one more event of the training."""
     if isinstance(event, Started):
         known = replace(progress, epochs=event.epochs, metric=event.metric or "loss", notes=event.notes)
@@ -94,7 +94,7 @@ def advanced(progress: Progress, event: Event) -> Progress:
     return replace(progress, epoch=event.epoch)
 
 
-def _patiently(task: Task, stop: Callable[[], bool]) -> Generator[Event, None, None]:
+def _wait_for_lock(task: Task, stop: Callable[[], bool]) -> Generator[Event, None, None]:
     """The training's events, once nobody else is writing the run."""
     end = time.monotonic() + SECONDS_FOR_ANOTHER
     while True:

@@ -11,21 +11,21 @@ from math import inf
 from typing import Literal
 
 from nncli.errors import NncliError
-from nncli.pipeline.parallel.control_dir import Control
-from nncli.pipeline.parallel.executor import losses, open_executor, workers_for
-from nncli.pipeline.parallel.task import Outcome, Task, carry_out, task_events
+from nncli.pipeline.parallel.control_dir import ControlDirectory
+from nncli.pipeline.parallel.executor import open_executor, worker_lost_errors, workers_for
+from nncli.pipeline.parallel.task import Task, TaskStatus, run_task, task_events
 from nncli.pipeline.train.events import MembersProgress, Progress
 from nncli.utils.logs import log_duration
 
 SECONDS_BETWEEN_POLLS = 0.25
 WORTH_A_PROCESS = 3.0
 """Seconds of work from which processes pay: to begin one takes about that long."""
-MOST_LOSSES = 3
+MAX_RETRIES = 3
 """How often a new pool is opened where a process was lost."""
 
 
 @dataclass
-class Work:
+class TaskPool:
     """Tasks, done by so many `workers`, or those of a Dask cluster. `stop` is asked a few times a second, and in this
     process after every batch.
 
@@ -34,13 +34,13 @@ class Work:
     """
 
     tasks: Sequence[Task]
-    control: Control
+    control: ControlDirectory
     wanted: int | Literal["auto"]
     scheduler: str | None
     stop: Callable[[], bool]
 
     def __post_init__(self) -> None:
-        self.outcomes: dict[int, Outcome] = {}
+        self.outcomes: dict[int, TaskStatus] = {}
         self._stopped = False
         self._progress = {task.number: Progress() for task in self.tasks}
 
@@ -76,14 +76,14 @@ class Work:
 
     def _run(self) -> Generator[MembersProgress, None, None]:
         if self.scheduler or self.wanted != "auto" or self.workers == 1:
-            yield from self._here() if self.workers == 1 and not self.scheduler else self._apart()
+            yield from self._run_locally() if self.workers == 1 and not self.scheduler else self._run_in_workers()
             return
-        yield from self._here(WORTH_A_PROCESS)
+        yield from self._run_locally(WORTH_A_PROCESS)
         if not self.stopped() and any(outcome.status == "stopped" for outcome in self.outcomes.values()):
             self.outcomes = {n: outcome for n, outcome in self.outcomes.items() if outcome.status == "done"}
-            yield from self._apart()
+            yield from self._run_in_workers()
 
-    def _here(self, seconds: float = inf) -> Generator[MembersProgress, None, None]:
+    def _run_locally(self, seconds: float = inf) -> Generator[MembersProgress, None, None]:
         end = time.monotonic() + seconds
 
         def enough() -> bool:
@@ -94,23 +94,23 @@ class Work:
                 for progress in task_events(task, self.control, enough):
                     self._progress[task.number] = progress
                     yield self.progress
-            self.outcomes[task.number] = Outcome.so_far(task)
+            self.outcomes[task.number] = TaskStatus.read(task)
 
-    def _apart(self) -> Generator[MembersProgress, None, None]:
-        lost = losses(self.scheduler)
-        for _ in range(1 + MOST_LOSSES):
-            self.control.beat()
+    def _run_in_workers(self) -> Generator[MembersProgress, None, None]:
+        lost = worker_lost_errors(self.scheduler)
+        for _ in range(1 + MAX_RETRIES):
+            self.control.heartbeat()
             try:
                 with open_executor(self.workers, self.scheduler) as executor, self._told_to_stop():
-                    yield from self._hand_out(executor)
+                    yield from self._submit(executor)
                 return
             except lost:
                 if self.stopped():  # whoever told us to stop may have told the processes too
                     for task in self.tasks:
-                        self.outcomes.setdefault(task.number, Outcome.so_far(task))
+                        self.outcomes.setdefault(task.number, TaskStatus.read(task))
                     return
         raise NncliError(
-            f"processes that trained members ended before their time, {1 + MOST_LOSSES} times: "
+            f"processes that trained members ended before their time, {1 + MAX_RETRIES} times: "
             "perhaps the system was short of memory and killed them",
             hint="What they had saved is there. Resume with fewer at a time: --set workers=1",
         )
@@ -124,26 +124,26 @@ class Work:
             self.control.stop()
             raise
 
-    def _hand_out(self, executor: Executor) -> Generator[MembersProgress, None, None]:
+    def _submit(self, executor: Executor) -> Generator[MembersProgress, None, None]:
         """Hand out what is not done, and watch until it is, or, asked to stop, until all is saved."""
         todo = [task for task in self.tasks if task.number not in self.outcomes]
-        futures: dict[Future[Outcome], Task] = {executor.submit(carry_out, t, self.control): t for t in todo}
+        futures: dict[Future[TaskStatus], Task] = {executor.submit(run_task, t, self.control): t for t in todo}
         while futures:
             finished, _ = wait(futures, SECONDS_BETWEEN_POLLS, FIRST_COMPLETED)
             asked = self.stopped()
             for future in finished:
                 task, outcome = futures.pop(future), future.result()
                 if outcome.status == "stopped" and not asked:  # its process was told to go, or thought itself alone
-                    futures[executor.submit(carry_out, task, self.control)] = task
+                    futures[executor.submit(run_task, task, self.control)] = task
                 else:
                     self.outcomes[task.number] = outcome
             if asked:
                 self.control.stop()
             else:
-                self.control.beat()
+                self.control.heartbeat()
             self._look()
             yield self.progress
 
     def _look(self) -> None:
         for number in self._progress:
-            self._progress[number] = self.control.noted(number) or self._progress[number]
+            self._progress[number] = self.control.read_progress(number) or self._progress[number]

@@ -11,15 +11,15 @@ from nncli.optim.schedules import CoslogRate, Schedule
 
 BATCHES = ((2_000, 64), (6_000, 128), (20_000, 256), (80_000, 512))
 """Training rows up to which a batch has so many; beyond, LARGEST_BATCH."""
-LARGEST_BATCH = 1_024
-MOST_EPOCHS = 256
-MOST_ROWS = 1_800_000
+MAX_BATCH = 1_024
+MAX_EPOCHS = 256
+MAX_ROW_VISITS = 1_800_000
 """On a large table there are as many epochs as it takes to see so many rows, so that the training stays practical."""
-FEWEST_EPOCHS = 4
+MIN_EPOCHS = 4
 
 UNITS = ((2_000, 128), (6_000, 192))
 """Training rows up to which a dense layer has so many units: as good there, and faster; beyond, MOST_UNITS."""
-MOST_UNITS = 256
+MAX_UNITS = 256
 EMBEDDED, NARROW, WIDE = 256, 4, 16
 """Units that all numbers together are embedded to, about, and the narrowest and widest embedding of one."""
 PEAKS: dict[Task, float] = {"numbers": 0.12, "classes": 0.04}
@@ -32,14 +32,14 @@ def batch_rows(config: Config, rows: int) -> int:
         return rows
     if config.batch_size != "auto":
         return config.batch_size
-    return next((batch for most, batch in BATCHES if rows <= most), LARGEST_BATCH)
+    return next((batch for most, batch in BATCHES if rows <= most), MAX_BATCH)
 
 
 def epochs_of(config: Config, rows: int) -> int:
     """Passes over so many training rows."""
     if config.epochs != "auto":
         return config.epochs
-    return max(FEWEST_EPOCHS, min(MOST_EPOCHS, MOST_ROWS // rows))
+    return max(MIN_EPOCHS, min(MAX_EPOCHS, MAX_ROW_VISITS // rows))
 
 
 def schedule_of(config: Config, loss: Loss) -> Schedule:
@@ -50,21 +50,21 @@ def schedule_of(config: Config, loss: Loss) -> Schedule:
     return schedule
 
 
-def settled_layers(layers: tuple[Layer, ...], rows: int) -> tuple[Layer, ...]:
+def resolve_layers(layers: tuple[Layer, ...], rows: int) -> tuple[Layer, ...]:
     """The layers, every dense one with a number of units, for so many training rows."""
-    units = next((units for most, units in UNITS if rows <= most), MOST_UNITS)
-    return tuple(_settled(layer, units) for layer in layers)
+    units = next((units for most, units in UNITS if rows <= most), MAX_UNITS)
+    return tuple(_resolve_layer(layer, units) for layer in layers)
 
 
-def _settled(layer: Layer, units: int) -> Layer:
+def _resolve_layer(layer: Layer, units: int) -> Layer:
     if isinstance(layer, Dense) and layer.units == "auto":
         return layer.model_copy(update={"units": units})
     if isinstance(layer, Residual):
-        return layer.model_copy(update={"layers": tuple(_settled(inner, units) for inner in layer.layers)})
+        return layer.model_copy(update={"layers": tuple(_resolve_layer(inner, units) for inner in layer.layers)})
     return layer
 
 
-def settled_embedding(embedding: NumericEmbedding | None, columns: int) -> NumericEmbedding | None:
+def resolve_embedding(embedding: NumericEmbedding | None, columns: int) -> NumericEmbedding | None:
     """The embedding of so many numeric columns, as wide as it is affordable."""
     if isinstance(embedding, PiecewiseLinear) and embedding.width == "auto":
         return embedding.model_copy(update={"width": min(WIDE, max(NARROW, EMBEDDED // max(1, columns)))})

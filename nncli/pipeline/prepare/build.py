@@ -9,43 +9,43 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.config.schema import Config
-from nncli.data.columns.kinds import MOST_CODES, Kind, infer_kind, read_numbers, unit_of
+from nncli.data.columns.kinds import MAX_INTEGER_CLASSES, Kind, infer_kind, read_numbers, unit_of
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
-from nncli.data.store.column_store import StoredTable
+from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, config_error
 from nncli.nn.embeddings import Embedding
 from nncli.nn.losses import MSE, CrossEntropy, Loss
 from nncli.nn.network import Network
-from nncli.pipeline.prepare.notes import undecided_dates
+from nncli.pipeline.prepare.notes import ambiguous_dates
 from nncli.text import join_quoted, quote
 
 MOST_PARAMETERS = 1_000_000_000_000
 """More are a slip of the finger: no machine holds them."""
 
 
-ROWS_A_CODE = 5
+MIN_ROWS_PER_CLASS = 5
 """Rows that each code has at least, in the mean."""
 
 
-NUMBERS = (Kind.NUMERIC, Kind.IGNORE)
+NUMBERS = (Kind.NUMERIC, Kind.EMPTY)
 """Kinds of a target that are no classes."""
 
 
-def are_codes(y: npt.NDArray[np.float64]) -> bool:
+def are_class_ids(y: npt.NDArray[np.float64]) -> bool:
     """Whether numbers y (rows,) look like the codes of classes: few whole numbers, without a gap, from 0 or 1 on."""
-    if len(y) < 2 * ROWS_A_CODE:
+    if len(y) < 2 * MIN_ROWS_PER_CLASS:
         return False
     first, last = float(y.min()), float(y.max())
-    if first not in (0.0, 1.0) or not last - first < MOST_CODES or not (y == np.floor(y)).all():
+    if first not in (0.0, 1.0) or not last - first < MAX_INTEGER_CLASSES or not (y == np.floor(y)).all():
         return False
     counts = np.bincount((y - first).astype(np.int64))
-    return len(counts) >= 2 and bool(counts.all()) and len(y) >= ROWS_A_CODE * len(counts)
+    return len(counts) >= 2 and bool(counts.all()) and len(y) >= MIN_ROWS_PER_CLASS * len(counts)
 
 
-def choose_loss(config: Config, table: Table, notes: list[str]) -> tuple[Loss, bool]:
+def infer_loss(config: Config, table: Table, notes: list[str]) -> tuple[Loss, bool]:
     """The loss, and whether the target is classes: text, booleans, or whatever a loss for classes is asked of.
 
     Where the configuration leaves it open, numbers that look like codes are taken for classes, and a note says so.
@@ -58,7 +58,7 @@ def choose_loss(config: Config, table: Table, notes: list[str]) -> tuple[Loss, b
     text = [name for name, kind in zip(names, kinds, strict=True) if kind not in NUMBERS]
     left_open = config.loss is None and config.output_activation is None and names[0] not in config.data.columns
     left_open = left_open and len(names) == 1 and not text
-    if left_open and unit_of(table, names[0]) is None and are_codes(read_numbers(table, names[0])):
+    if left_open and unit_of(table, names[0]) is None and are_class_ids(read_numbers(table, names[0])):
         text = list(names)
         notes.append(
             f"{quote(names[0])} is taken for classes, numbered from {read_numbers(table, names[0]).min():g} on; "
@@ -90,24 +90,24 @@ def choose_loss(config: Config, table: Table, notes: list[str]) -> tuple[Loss, b
 
 
 def fit_features(
-    config: Config, training: StoredTable, notes: list[str]
+    config: Config, training: ColumnStore, notes: list[str]
 ) -> tuple[tuple[tuple[str, Kind], ...], Encoder]:
     """The features with their kinds, columns to ignore left out, and the encoder, fitted on the training rows.
 
     Each column is taken up once, two at a time, on two threads: a column's kind and fit are its own matter.
     """
     data, encoding = config.data, config.encoding
-    never = {*data.target, *data.drop, *data.apart}
-    names = data.features or [name for name in training.outline.names if name not in never]
+    never = {*data.target, *data.drop, *data.row_columns}
+    names = data.features or [name for name in training.header.names if name not in never]
 
     def fit(name: str) -> tuple[tuple[str, Kind], Encoder, str | None]:
         asked = data.columns.get(name)
         if asked in (None, Kind.NUMERIC) and (x := training.plain(name)) is not None and len(x):
-            column = NumericColumn.of_values(training.nothing, name, x, encoding.numeric, encoding.clip)
+            column = NumericColumn.fit_values(training.row_ids, name, x, encoding.numeric, encoding.clip)
             return (name, Kind.NUMERIC), Encoder(columns=(column,)), None
-        table = training.only([name])
+        table = training.columns([name])
         kind = asked or infer_kind(table, name)
-        doubt = undecided_dates(table, name) if kind is Kind.CATEGORICAL and name not in data.columns else None
+        doubt = ambiguous_dates(table, name) if kind is Kind.CATEGORICAL and name not in data.columns else None
         encoder = Encoder.fit(
             table, [(name, kind)], encoding.numeric, encoding.clip, encoding.categories, encoding.text_width
         )
@@ -120,14 +120,14 @@ def fit_features(
         pool.shutdown(cancel_futures=True)
     kinds = tuple(kind for kind, _, _ in fitted)
     notes += filter(None, (doubt for _, _, doubt in fitted))
-    empty = [name for name, kind in kinds if kind is Kind.IGNORE and name not in data.columns]
+    empty = [name for name, kind in kinds if kind is Kind.EMPTY and name not in data.columns]
     if empty:
         notes.append(f"ignored {join_quoted(empty)}: no value in any training row")
-    kinds = tuple((name, kind) for name, kind in kinds if kind is not Kind.IGNORE)
+    kinds = tuple((name, kind) for name, kind in kinds if kind is not Kind.EMPTY)
     if not kinds:
         raise DataError(
             "there is no column to predict from",
-            place=Location(source=training.outline.source),
+            place=Location(source=training.header.source),
             hint="Name some as data.features, or drop fewer.",
         )
     return kinds, Encoder(columns=tuple(column for _, encoder, _ in fitted for column in encoder.columns))
@@ -165,7 +165,7 @@ def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) 
             Embedding(name=c.name, slots=c.slots, width=c.embedding_width or 0, std=config.embedding_std)
             for c in encoder.embedded
         ),
-        layers=config.hidden,
+        layers=config.hidden_layers,
         outputs=loss.outputs(count),
         output_activation=config.output_activation,
         precision=config.precision,
@@ -184,7 +184,7 @@ def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) 
     return network
 
 
-def note_unreachable(config: Config, y: npt.NDArray[Any], notes: list[str]) -> None:
+def note_unreachable_targets(config: Config, y: npt.NDArray[Any], notes: list[str]) -> None:
     """Warn of training targets, as the network sees them, that a forced output activation cannot reach."""
     f = config.output_activation
     if f is None:

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.config.schema import Config
-from nncli.data.batches.dataset import Examples, Storage
-from nncli.data.batches.memmap import RowsFile
+from nncli.data.batches.dataset import Dataset, DiskStorage
+from nncli.data.batches.memmap import MatrixFile
 from nncli.data.encoders.encoder import Codes, Encoder, Matrix
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
-from nncli.data.io.prefetch import ahead
+from nncli.data.io.prefetch import prefetch
 from nncli.data.sample_weights import Weights, class_weights, combine, read_weights
-from nncli.data.store.column_store import StoredTable
+from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
 from nncli.errors import DataError
@@ -24,17 +24,17 @@ from nncli.nn.network import Network
 
 
 @dataclass(frozen=True)
-class Rows:
+class PreparedRows:
     """Some rows, ready: encoded for the network, and with the truth and the sample weights as the person gave them.
 
     `y` holds codes (rows,) or numbers in their own units (rows, targets), `numbers` (rows,) each row's number in its
     table, from 1; None: they are all there, in order.
     """
 
-    examples: Examples
+    dataset: Dataset
     y: npt.NDArray[Any]
     weights: Weights | None
-    numbers: npt.NDArray[np.int64] | None = None
+    row_numbers: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -42,21 +42,21 @@ class Rows:
 
 def encode(
     config: Config,
-    stored: StoredTable,
+    stored: ColumnStore,
     encoder: Encoder,
     target: Target,
     network: Network,
-    training: Rows | None,
+    training: PreparedRows | None,
     scratch: Scratch | None,
-) -> Rows:
+) -> PreparedRows:
     """Encode rows, in memory, or into scratch files where there is a `scratch`.
 
     Class weights are those of the `training` rows, or of these when they are the training rows.
     """
     X, codes, storage = _features(stored, encoder, network, scratch)
     weight = config.data.weight
-    sample = read_weights(stored.only([weight]), weight) if weight else None
-    table = stored.only(target.names)
+    sample = read_weights(stored.columns([weight]), weight) if weight else None
+    table = stored.columns(target.names)
     y: npt.NDArray[Any]
     seen: npt.NDArray[Any]
     per_row = None
@@ -67,40 +67,40 @@ def encode(
             per_row = class_weights(config.class_weight, target.labels, counted)[y]
     else:
         numbers = target.read(table)
-        y, seen = numbers, _as_seen(table, target, numbers, network)
+        y, seen = numbers, _encode_target(table, target, numbers, network)
     weights = combine(sample, per_row)
     scaled = None if weights is None else weights.astype(network.precision)
-    return Rows(Examples(X, codes, seen, scaled, storage), y, sample, stored.numbers)
+    return PreparedRows(Dataset(X, codes, seen, scaled, storage), y, sample, stored.numbers)
 
 
 def _features(
-    stored: StoredTable, encoder: Encoder, network: Network, scratch: Scratch | None
-) -> tuple[Matrix, Codes, Storage | None]:
+    stored: ColumnStore, encoder: Encoder, network: Network, scratch: Scratch | None
+) -> tuple[Matrix, Codes, DiskStorage | None]:
     """X, codes, and where they stand if not in memory."""
     n, width, precision = len(stored), encoder.width, network.precision
     if scratch is None:
         X, codes = encoder.empty(n, precision)
         _fill(stored, encoder, X, codes)
         return X, codes, None
-    numbers = RowsFile(scratch, width, np.dtype(precision))
-    categories = RowsFile(scratch, len(encoder.embedded), np.dtype(np.int64))
-    for some in ahead(encoder.encode(block, precision) for block in stored.blocks(encoder.names)):
+    numbers = MatrixFile(scratch, width, np.dtype(precision))
+    categories = MatrixFile(scratch, len(encoder.embedded), np.dtype(np.int64))
+    for some in prefetch(encoder.encode(block, precision) for block in stored.blocks(encoder.names)):
         numbers.append(some.X)
         categories.append(some.codes)
-    storage = Storage(numbers.mapped(n), categories.mapped(n), scratch)
+    storage = DiskStorage(numbers.mapped(n), categories.mapped(n), scratch)
     return storage.X.values, storage.codes.values, storage
 
 
-def _fill(stored: StoredTable, encoder: Encoder, X: Matrix, codes: Codes) -> None:
+def _fill(stored: ColumnStore, encoder: Encoder, X: Matrix, codes: Codes) -> None:
     """Fill X and codes, each half of the table on a thread of its own."""
 
-    def fill(half: StoredTable, X: Matrix, codes: Codes) -> None:
+    def fill(half: ColumnStore, X: Matrix, codes: Codes) -> None:
         stop = 0
-        for block, plain in half.portions(encoder.names, encoder.together):
+        for block, plain in half.iter_dense(encoder.names, encoder.jointly_encoded):
             start, stop = stop, stop + max(len(block), plain.values.shape[1])
             encoder.encode_into(block, X[start:stop], codes[start:stop], plain)
 
-    first, second = stored.halves()
+    first, second = stored.split_in_two()
     cut = len(first)
     with ThreadPoolExecutor(1, "nncli encode") as thread:
         rest = thread.submit(fill, second, X[cut:], codes[cut:])
@@ -108,7 +108,7 @@ def _fill(stored: StoredTable, encoder: Encoder, X: Matrix, codes: Codes) -> Non
         rest.result()
 
 
-def _as_seen(
+def _encode_target(
     table: Table, target: RegressionTarget, y: npt.NDArray[np.float64], network: Network
 ) -> npt.NDArray[np.floating[Any]]:
     """The numbers y (rows, targets) as the network sees them.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from nncli.errors import Location, RunError, config_error
 from nncli.nn.arrays import Backend
-from nncli.pipeline.prepare.prepare import Prepared
+from nncli.pipeline.prepare.prepare import PreparedTraining
 from nncli.training.compiled.support import installed, is_worthwhile, load, unsupported_reason
 from nncli.training.thread_policy import choose_threads
 from nncli.utils.threads import limit_blas_threads
@@ -21,10 +21,10 @@ class Execution:
     """What shapes the last bits of a training beside its configuration; a run keeps it for as long as it is trained."""
 
     backend: Backend
-    parts: int
+    n_shards: int
     threads: int
 
-    def require(self, run: str) -> None:
+    def check_available(self, run: str) -> None:
         """Make sure that a `run` can go on as it began: anything else would lead to other bits.
 
         Raises:
@@ -39,37 +39,37 @@ class Execution:
             )
 
     @contextmanager
-    def hold(self, prepared: Prepared, notes: Iterable[str] = ()) -> Iterator[Prepared]:
+    def activate(self, prepared: PreparedTraining, notes: Iterable[str] = ()) -> Iterator[PreparedTraining]:
         """The training as it is to be computed, with more `notes`, while the BLAS is held to its threads.
 
         The backend has been loaded.
         """
-        plan = replace(prepared.plan, backend=self.backend, n_shards=self.parts)
+        plan = replace(prepared.arguments, backend=self.backend, n_shards=self.n_shards)
         more = (*notes, *([COMPILING] if self._compiles() else []))
         with limit_blas_threads(self.threads):
-            yield replace(prepared, plan=plan, notes=prepared.notes + more)
+            yield replace(prepared, arguments=plan, notes=prepared.notes + more)
 
     def _compiles(self) -> bool:
         if self.backend == "numpy":
             return False
         from nncli.training.compiled.bridge import is_cached
 
-        return not is_cached(self.parts)
+        return not is_cached(self.n_shards)
 
 
-def choose_execution(prepared: Prepared, notes: list[str]) -> Execution:
+def choose_execution(prepared: PreparedTraining, notes: list[str]) -> Execution:
     """What the configuration asks for, or what is fastest for a training of this size.
 
     Raises:
         ConfigError: `backend: numba`, and Numba is missing or does not work, or the network is not one that it knows.
     """
-    plan, config = prepared.plan, prepared.config
+    plan, config = prepared.arguments, prepared.config
     threads = choose_threads(config.threads, plan.network, plan.batch_size)
     return Execution(_choose_backend(prepared, notes), threads.parts, threads.blas)
 
 
-def _choose_backend(prepared: Prepared, notes: list[str]) -> Backend:
-    plan, wanted = prepared.plan, prepared.config.backend
+def _choose_backend(prepared: PreparedTraining, notes: list[str]) -> Backend:
+    plan, wanted = prepared.arguments, prepared.config.backend
     if wanted == "numpy":
         return "numpy"
     unknown = unsupported_reason(plan.network, plan.loss, plan.optimizer)

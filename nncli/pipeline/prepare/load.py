@@ -10,11 +10,11 @@ from nncli.config.schema import Config
 from nncli.data.columns.kinds import Kind
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.target import rows_with_target
-from nncli.data.io.formats import Format, Reading, format_of, pieces
+from nncli.data.io.formats import Format, ReadOptions, format_of, read_pieces
 from nncli.data.io.streams import is_stream
-from nncli.data.store.column_store import StoredTable
+from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
-from nncli.data.store.writer import store
+from nncli.data.store.writer import write_store
 from nncli.data.table import Table
 from nncli.errors import DataError, Location
 from nncli.text import join_quoted
@@ -32,15 +32,15 @@ SPELLED = (Kind.CATEGORICAL, Kind.DATE, Kind.TEXT)
 """Kinds of which every cell is kept as it is spelled."""
 
 
-def read(
+def load_table(
     config: Config,
     path: str,
     notes: list[str],
     scratch: Scratch,
-    trained: CsvDialect | None = None,
+    training_dialect: CsvDialect | None = None,
     *,
-    whole: bool = False,
-) -> StoredTable:
+    all_columns: bool = False,
+) -> ColumnStore:
     """The table at `path`, once it has every column that the configuration names; `trained` settles its dialect.
 
     The columns that the training needs are kept, or, of the `whole` table, all of them. What is text in the training
@@ -49,46 +49,48 @@ def read(
     """
     data, file = config.data, Path(path)
     named = [*data.target, *(data.features or ()), *data.drop, *data.columns]
-    apart = data.apart if trained is None else tuple(filter(None, [data.weight]))  # another table is not split
+    apart = (
+        data.row_columns if training_dialect is None else tuple(filter(None, [data.weight]))
+    )  # another table is not split
     named += apart
     by_rows = not is_stream(file) and format_of(file) is Format.PARQUET
-    reading = Reading(data.dialect, trained, data.missing, rows=PARQUET_ROWS if by_rows else None)
+    reading = ReadOptions(data.dialect, training_dialect, data.missing, rows=PARQUET_ROWS if by_rows else None)
 
     def kept(table: Table) -> set[str]:
         table.require(named)
-        if whole:
+        if all_columns:
             return set(table.names)
-        features = set(data.features or set(table.names) - set(data.apart)) - set(data.drop)
+        features = set(data.features or set(table.names) - set(data.row_columns)) - set(data.drop)
         return {*features, *data.target, *apart}
 
     # a target that may turn out to be one of classes stays as it is spelled, as it would if that had been said
-    undecided = config.loss is None and not whole
+    undecided = config.loss is None and not all_columns
     classes = data.target if config.loss is None or config.loss.task == "classes" else ()
     texts = {*(() if undecided else classes), *(name for name, kind in data.columns.items() if kind in SPELLED)}
     codes = frozenset(data.target if undecided else ())
-    texts |= set(data.drop) if whole else set()
-    once = trained is not None or is_stream(file)
+    texts |= set(data.drop) if all_columns else set()
+    once = training_dialect is not None or is_stream(file)
     reading = reading if once else replace(reading, first_bytes=FIRST_BYTES)
     finding = replace(reading, numbers=None, texts=frozenset(texts), codes=codes)
     readings = iter((reading,) if once else (finding, reading))
     with log_duration(f"reading {path}") as told:
-        tables = partial(pieces, file, None)
-        table = store(lambda: tables(next(readings)), kept, scratch, texts=None if once else texts, codes=codes)
-        told.details.append(f"{len(table):,} rows, {len(table.outline.names):,} columns")
-    notes += table.outline.notes
+        tables = partial(read_pieces, file, None)
+        table = write_store(lambda: tables(next(readings)), kept, scratch, texts=None if once else texts, codes=codes)
+        told.details.append(f"{len(table):,} rows, {len(table.header.names):,} columns")
+    notes += table.header.notes
     return table
 
 
-def with_target(table: StoredTable, names: tuple[str, ...], notes: list[str]) -> StoredTable:
+def drop_missing_targets(table: ColumnStore, names: tuple[str, ...], notes: list[str]) -> ColumnStore:
     """The rows that have a target; how many had none is noted."""
-    rows = rows_with_target(table.only(names), names)
-    source = table.outline.source
+    rows = rows_with_target(table.columns(names), names)
+    source = table.header.source
     if not len(table):
         raise DataError("the table has no rows", place=Location(source=source), hint="Is this the right file?")
     if not len(rows):
         raise DataError(
             "no row has a target",
-            place=table.outline.place(column=names[0]),
+            place=table.header.place(column=names[0]),
             hint="Name another column as data.target.",
         )
     if len(rows) == len(table):

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from nncli.data.columns.datetimes import undecided
-from nncli.data.columns.units import BRACKETS, PERCENT
+from nncli.data.columns.datetimes import is_ambiguous_date
+from nncli.data.columns.units import PARENTHESES, PERCENT
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.text import COMMON, TextColumn
@@ -32,7 +32,7 @@ def spelled_alike(name: str, categories: Iterable[str]) -> str | None:
     return None
 
 
-def note_twins(encoder: Encoder, notes: list[str]) -> None:
+def note_similar_categories(encoder: Encoder, notes: list[str]) -> None:
     """Note categories that seem to mean the same."""
     known = [(c.name, c.categories) for c in encoder.columns if isinstance(c, CategoricalColumn)]
     notes += filter(None, (spelled_alike(name, categories) for name, categories in known))
@@ -46,7 +46,7 @@ def note_units(units: Iterable[tuple[str, str | None]], notes: list[str]) -> Non
             columns[unit].append(name)
     for unit, names in columns.items():
         are = "is" if len(names) == 1 else "are"
-        if unit == BRACKETS:
+        if unit == PARENTHESES:
             notes.append(f"{join_quoted(names)} {are} read as numbers, those in brackets as negative ones")
         else:
             example = f": 12 {unit} is 12" if unit in PERCENT else ""
@@ -69,22 +69,22 @@ def all_different(names: Sequence[str]) -> str:
     )
 
 
-def note_empty(encoder: Encoder, notes: list[str]) -> None:
+def note_uninformative(encoder: Encoder, notes: list[str]) -> None:
     """Note columns of which no value is ever seen twice, and texts that have no common word."""
     singular = [c.name for c in encoder.columns if isinstance(c, CategoricalColumn) and not c.categories]
     if singular:
         notes.append(all_different(singular))
-    wordless = [c.name for c in encoder.columns if isinstance(c, TextColumn) and not c.terms]
+    wordless = [c.name for c in encoder.columns if isinstance(c, TextColumn) and not c.vocabulary]
     if wordless:
         notes.append(
             f"{join_quoted(wordless)} has no word that {COMMON} training rows share and carries nothing; consider data.drop"
         )
 
 
-def undecided_dates(table: Table, name: str) -> str | None:
+def ambiguous_dates(table: Table, name: str) -> str | None:
     """A note if the column `name`, which is taken for categories, seems to hold dates that can be read in two ways."""
     cells = table.column(name)
-    if cells.dtype != pl.String or not undecided(cells):
+    if cells.dtype != pl.String or not is_ambiguous_date(cells):
         return None
     return (
         f"{quote(name)} seems to hold dates, and is taken for categories, since day and month cannot be told apart; "

@@ -17,42 +17,42 @@ from nncli.data.encoders.target import RegressionTarget, Target
 from nncli.data.store.scratch import Scratch
 from nncli.model import ModelSpec
 from nncli.nn.network import Network
-from nncli.pipeline.prepare.auto_values import batch_rows, epochs_of, schedule_of, settled_embedding, settled_layers
+from nncli.pipeline.prepare.auto_values import batch_rows, epochs_of, resolve_embedding, resolve_layers, schedule_of
 from nncli.pipeline.prepare.build import (
     build_network,
-    choose_loss,
     fit_features,
     fit_target,
+    infer_loss,
     note_two_values,
-    note_unreachable,
+    note_unreachable_targets,
 )
-from nncli.pipeline.prepare.encode import Rows, encode
-from nncli.pipeline.prepare.load import read, with_target
+from nncli.pipeline.prepare.encode import PreparedRows, encode
+from nncli.pipeline.prepare.load import drop_missing_targets, load_table
 from nncli.pipeline.prepare.memory_limit import memory_limit
-from nncli.pipeline.prepare.notes import note_empty, note_twins, note_units
+from nncli.pipeline.prepare.notes import note_similar_categories, note_uninformative, note_units
 from nncli.pipeline.prepare.split import split_table
-from nncli.pipeline.prepare.validation import calibrates, holdout_of, watched_of
+from nncli.pipeline.prepare.validation import monitored_metric, should_calibrate, validation_set
 from nncli.training.arguments import TrainingArguments, ValidationSet
 from nncli.training.state import RandomStreams
 from nncli.utils.logs import log_duration
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedTraining:
     """A training that can begin. `config` has every choice written out; `notes` are for the person to read."""
 
     config: Config
     spec: ModelSpec
-    plan: TrainingArguments
+    arguments: TrainingArguments
     streams: RandomStreams
-    training: Rows
-    validation: Rows | None
-    holdout: ValidationSet | None
+    training: PreparedRows
+    validation: PreparedRows | None
+    validation_set: ValidationSet | None
     table_rows: int
     notes: tuple[str, ...]
 
 
-def prepare(config: Config, scratch: Scratch | None = None) -> Prepared:
+def prepare(config: Config, scratch: Scratch | None = None) -> PreparedTraining:
     """Read the tables and build everything up to the first step.
 
     Encoded rows beyond the memory limit stand in files of the `scratch` for as long as that is open; without one they
@@ -67,27 +67,27 @@ def prepare(config: Config, scratch: Scratch | None = None) -> Prepared:
         return _prepare(config, reading, scratch)
 
 
-def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepared:
+def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> PreparedTraining:
     notes: list[str] = []
     streams = RandomStreams.of(config.seed)
-    table = read(config, config.data.path, notes, reading)
-    dialect = table.outline.dialect
+    table = load_table(config, config.data.path, notes, reading)
+    dialect = table.header.dialect
     table_rows = len(table)
     with log_duration("splitting") as told:
-        table = with_target(table, config.data.target, notes)
-        loss, as_classes = choose_loss(config, table.only(config.data.target), notes)
+        table = drop_missing_targets(table, config.data.target, notes)
+        loss, as_classes = infer_loss(config, table.columns(config.data.target), notes)
         training, validation = split_table(config, table, as_classes, streams, notes, reading)
         rows = len(training) + (0 if validation is None else len(validation))
         told.details.append(f"{len(training):,} training rows, {rows - len(training):,} validation rows")
-    config = config.model_copy(update={"layers": settled_layers(config.layers, len(training))})
+    config = config.model_copy(update={"layers": resolve_layers(config.layers, len(training))})
 
     with log_duration("fitting") as told:
         kinds, encoder = fit_features(config, training, notes)
-        embedding = settled_embedding(config.numeric_embedding, len(encoder.numeric))
+        embedding = resolve_embedding(config.numeric_embedding, len(encoder.numeric))
         config = config.model_copy(update={"numeric_embedding": embedding})
-        note_empty(encoder, notes)
-        note_twins(encoder, notes)
-        target, scaling = fit_target(config, training.only(config.data.target), loss, as_classes)
+        note_uninformative(encoder, notes)
+        note_similar_categories(encoder, notes)
+        target, scaling = fit_target(config, training.columns(config.data.target), loss, as_classes)
         note_units(units_of(encoder, target), notes)
         network = build_network(config, encoder, target, loss)
         told.details.append(f"{len(encoder.columns):,} features, {network.layout.size:,} parameters")
@@ -98,7 +98,7 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
         held = None if validation is None else encode(config, validation, encoder, target, network, train, into)
         where = "in memory" if into is None else "in a file, being beyond memory_limit"
         told.details.append(f"{encoder.width:,} numbers and {len(encoder.embedded):,} codes a row, {where}")
-    note_unreachable(config, train.examples.y, notes)
+    note_unreachable_targets(config, train.dataset.y, notes)
     note_two_values(target, train.y, notes)
 
     resolved = config.model_copy(
@@ -111,19 +111,19 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
                 }
             ),
             "encoding": config.encoding.model_copy(update={"target": scaling}),
-            "layers": config.hidden,
+            "layers": config.hidden_layers,
             "loss": loss,
             "learning_rate": schedule_of(config, loss),
             "batch_size": config.batch_size if config.batch_size == "full" else batch_rows(config, len(train)),
             "epochs": epochs_of(config, len(train)),
-            "calibration": "temperature" if calibrates(config, target, held=held is not None) else "none",
+            "calibration": "temperature" if should_calibrate(config, target, held=held is not None) else "none",
         }
     )
     spec = ModelSpec(
         encoder=encoder, target=target, network=network, loss=loss, missing=config.data.missing, dialect=dialect
     )
-    holdout = holdout_of(config, spec, held)
-    watched = watched_of(config, holdout)
+    holdout = validation_set(config, spec, held)
+    watched = monitored_metric(config, holdout)
     stopping = config.early_stopping
     plan = TrainingArguments(
         network=network,
@@ -147,7 +147,7 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
         weight=config.data.weight,
         rows=training.numbers,
     )
-    return Prepared(resolved, spec, plan, streams, train, held, holdout, table_rows, tuple(notes))
+    return PreparedTraining(resolved, spec, plan, streams, train, held, holdout, table_rows, tuple(notes))
 
 
 def units_of(encoder: Encoder, target: Target) -> list[tuple[str, str | None]]:

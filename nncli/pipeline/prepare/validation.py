@@ -11,19 +11,19 @@ from nncli.config.schema import Config
 from nncli.data.encoders.target import ClassificationTarget, Target
 from nncli.errors import UsageError, config_error
 from nncli.model import ModelSpec, decode
-from nncli.pipeline.prepare.encode import Rows
+from nncli.pipeline.prepare.encode import PreparedRows
 from nncli.scoring import higher_is_better, single_metric
 from nncli.training.arguments import ValidationSet
 
-LOSSES = ("loss", "val_loss")
-CALIBRATED = "calibrated_loss"
+LOSS_NAMES = ("loss", "val_loss")
+CALIBRATED_LOSS = "calibrated_loss"
 """val_loss, or for classes what is left of it once the probabilities are calibrated.
 
 With class weights it is val_loss too, which weighs the classes as the training does: no temperature brings weighted
 probabilities near to the real shares, so what is left after one would favour a network that has hardly learned."""
 
 
-def holdout_of(config: Config, spec: ModelSpec, held: Rows | None) -> ValidationSet | None:
+def validation_set(config: Config, spec: ModelSpec, held: PreparedRows | None) -> ValidationSet | None:
     """The validation rows with the metric that is shown for every epoch: the one that chooses, or the task's usual one.
 
     Raises:
@@ -31,9 +31,9 @@ def holdout_of(config: Config, spec: ModelSpec, held: Rows | None) -> Validation
     """
     of_classes = isinstance(spec.target, ClassificationTarget)
     name = config.metric
-    if name == CALIBRATED and of_classes and config.class_weight is None:
+    if name == CALIBRATED_LOSS and of_classes and config.class_weight is None:
         name = "calibrated_log_loss"
-    elif name in ("auto", CALIBRATED, *LOSSES):
+    elif name in ("auto", CALIBRATED_LOSS, *LOSS_NAMES):
         name = "accuracy" if of_classes else "rmse"
     try:
         metric = single_metric(spec.target, name)
@@ -46,10 +46,10 @@ def holdout_of(config: Config, spec: ModelSpec, held: Rows | None) -> Validation
     def score(Z: npt.NDArray[np.floating[Any]]) -> float:
         return metric(rows.y, decode(spec, Z).values, rows.weights)
 
-    return ValidationSet(held.examples, name, higher_is_better(name), score)
+    return ValidationSet(held.dataset, name, higher_is_better(name), score)
 
 
-def calibrates(config: Config, target: Target, *, held: bool) -> bool:
+def should_calibrate(config: Config, target: Target, *, held: bool) -> bool:
     """Whether probabilities are calibrated in the end.
 
     Raises:
@@ -66,14 +66,14 @@ def calibrates(config: Config, target: Target, *, held: bool) -> bool:
     return True
 
 
-def watched_of(config: Config, holdout: ValidationSet | None) -> str:
+def monitored_metric(config: Config, holdout: ValidationSet | None) -> str:
     """What chooses the best epoch, as a Plan has it.
 
     Raises:
         ConfigError: it needs validation rows, and there are none.
     """
     if holdout is None and (
-        config.metric not in ("auto", "loss", CALIBRATED) or (config.metric == "auto" and config.early_stopping)
+        config.metric not in ("auto", "loss", CALIBRATED_LOSS) or (config.metric == "auto" and config.early_stopping)
     ):
         key, what = ("early_stopping", "waiting for val_loss") if config.metric == "auto" else ("metric", config.metric)
         raise config_error(
@@ -81,8 +81,8 @@ def watched_of(config: Config, holdout: ValidationSet | None) -> str:
             f"{what} needs validation rows, and validation is 0",
             "Set validation: 0.2, or metric: loss.",
         )
-    if config.metric in ("auto", CALIBRATED):
+    if config.metric in ("auto", CALIBRATED_LOSS):
         if holdout is None:
             return "loss"
         return "val_calibrated_log_loss" if holdout.metric == "calibrated_log_loss" else "val_loss"
-    return config.metric if config.metric in LOSSES else f"val_{config.metric}"
+    return config.metric if config.metric in LOSS_NAMES else f"val_{config.metric}"

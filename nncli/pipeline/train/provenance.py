@@ -24,14 +24,14 @@ from nncli.runs.run import Run
 from nncli.spec import non_defaults
 from nncli.version import __version__
 
-MAY_CHANGE = frozenset({"epochs", "checkpoint", "memory_limit", "output", "workers"})
+RESUMABLE_KEYS = frozenset({"epochs", "checkpoint", "memory_limit", "output", "workers"})
 """Keys that a resumed training may set anew: they do not touch what has been."""
 
 
-def unchanged(run: Run, manifest: Manifest, assignments: Sequence[str]) -> Config:
+def check_config_unchanged(run: Run, manifest: Manifest, assignments: Sequence[str]) -> Config:
     """The run's configuration with the assignments, once it is sure that they leave the past alone."""
     before = load_config(run.path / CONFIG)
-    if past_of(before, _execution(manifest)) != manifest.past:
+    if fingerprint(before, recorded_execution(manifest)) != manifest.fingerprint:
         raise RunError(
             "the configuration has been changed since the training began",
             place=Location(source=str(run.path / CONFIG)),
@@ -42,36 +42,36 @@ def unchanged(run: Run, manifest: Manifest, assignments: Sequence[str]) -> Confi
     mistakes = [
         ConfigIssue("this would change what has been trained already", Location(key=key), "Train a new run instead.")
         for key in changed
-        if key not in MAY_CHANGE
+        if key not in RESUMABLE_KEYS
     ]
     if mistakes:
         raise ConfigError(*mistakes)
-    _refuse_fewer(after, manifest.epochs)
+    check_epochs_grow(after, manifest.epochs)
     return after.model_copy(update={"output": str(run.path)})
 
 
-def _refuse_fewer(config: Config, trained: int) -> None:
+def check_epochs_grow(config: Config, trained: int) -> None:
     if config.epochs != "auto" and config.epochs < trained:
         message = f"{trained} epochs have been trained already; epochs may only grow"
         raise ConfigError(ConfigIssue(message, Location(key="epochs"), "Set a larger number."))
 
 
-def _execution(manifest: Manifest) -> Execution:
-    return Execution(manifest.backend, manifest.parts, manifest.threads)
+def recorded_execution(manifest: Manifest) -> Execution:
+    return Execution(manifest.backend, manifest.n_shards, manifest.threads)
 
 
-def past_of(config: Config, execution: Execution) -> str:
+def fingerprint(config: Config, execution: Execution) -> str:
     """A digest of all that shapes the training: the keys, and how it is computed.
 
     A key at its default is as good as absent, so that one that is new to nncli leaves older runs alone.
     """
     kept = json.dumps(
-        {key: value for key, value in non_defaults(config).items() if key not in MAY_CHANGE}, sort_keys=True
+        {key: value for key, value in non_defaults(config).items() if key not in RESUMABLE_KEYS}, sort_keys=True
     )
     return hashlib.sha256(f"{kept} {execution}".encode()).hexdigest()
 
 
-def same_tables(config: Config, manifest: Manifest) -> None:
+def check_tables_unchanged(config: Config, manifest: Manifest) -> None:
     """Raise a DataError when a table is not the one that the run began with."""
     _same_table(manifest.data, config.data.path)
     if manifest.validation_data is not None and isinstance(config.validation, ValidationFile):
@@ -103,12 +103,12 @@ def _machine() -> Machine:
     return Machine(system=system, processor=platform.machine(), cores=os.cpu_count() or 1)
 
 
-def in_words(command: Sequence[str]) -> tuple[str, ...]:
+def command_line(command: Sequence[str]) -> tuple[str, ...]:
     """The command line as a manifest holds it."""
     return tuple(os.fsencode(word).decode("utf-8", "backslashreplace") for word in command)
 
 
-def first_manifest(
+def new_manifest(
     config: Config,
     began: datetime,
     command: Sequence[str],
@@ -127,8 +127,8 @@ def first_manifest(
         other = DataRecord(path=path, sha256=_digest(path), rows=validation_rows)
     return Manifest(
         status="running",
-        nncli=__version__,
-        command=in_words(command),
+        nncli_version=__version__,
+        command=command_line(command),
         started=began.isoformat(timespec="seconds"),
         finished=None,
         seconds=None,
@@ -142,9 +142,9 @@ def first_manifest(
         members=config.members,
         epochs=0,
         best_epoch=0,
-        past=past_of(config, execution),
+        fingerprint=fingerprint(config, execution),
         backend=execution.backend,
-        parts=execution.parts,
+        n_shards=execution.n_shards,
         threads=execution.threads,
         versions={"python": platform.python_version(), "numpy": np.__version__, "polars": pl.__version__},
         machine=_machine(),

@@ -15,13 +15,13 @@ from nncli.config.schema import Checkpoint
 from nncli.errors import Location, NncliError
 from nncli.metrics.calibration import calibrate
 from nncli.model import Model, Predictions
-from nncli.pipeline.prepare.encode import Rows
-from nncli.pipeline.prepare.prepare import Prepared
+from nncli.pipeline.prepare.encode import PreparedRows
+from nncli.pipeline.prepare.prepare import PreparedTraining
 from nncli.pipeline.train.events import Event, Finished, Started
 from nncli.runs.checkpoints import save_checkpoint
 from nncli.runs.manifest import Manifest, Status
 from nncli.runs.run import Run
-from nncli.scoring import ScoreCard, baseline, card_json, score
+from nncli.scoring import ScoreCard, baseline_scores, score, scores_json
 from nncli.training.epoch import DivergedError, LoopSignal
 from nncli.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
 from nncli.training.state import TrainState
@@ -30,7 +30,7 @@ from nncli.utils.logs import log_duration, log_info
 
 
 @dataclass
-class Pace:
+class CheckpointTimer:
     """When to save: answers after every batch, and after every epoch."""
 
     checkpoint: Checkpoint
@@ -49,7 +49,7 @@ class Pace:
             return LoopSignal.CHECKPOINT if step % self._steps == 0 else LoopSignal.CONTINUE
         return LoopSignal.CHECKPOINT if self._late() else LoopSignal.CONTINUE
 
-    def ahead(self, step: int) -> int:
+    def batches_to_checkpoint(self, step: int) -> int:
         """How many batches there are to the next checkpoint that is due at a step."""
         return sys.maxsize if self._steps is None else int(self._steps - step % self._steps)
 
@@ -64,7 +64,7 @@ class Pace:
 
 
 def session(
-    prepared: Prepared,
+    prepared: PreparedTraining,
     run: Run,
     state: TrainState,
     reports: list[EpochReport],
@@ -76,17 +76,17 @@ def session(
     The manifest is written last; until then the run counts as running, and is resumed from its latest checkpoint.
     """
     clock = time.perf_counter()
-    config, metric = prepared.config, prepared.holdout.metric if prepared.holdout else None
-    threads = prepared.plan.n_shards
+    config, metric = prepared.config, prepared.validation_set.metric if prepared.validation_set else None
+    threads = prepared.arguments.n_shards
     log_info(
-        f"computing: backend {manifest.backend}, threads {max(manifest.parts, manifest.threads)} "
-        f"(parts of a batch {manifest.parts}, of the BLAS {manifest.threads}), batch size {prepared.plan.batch_size:,}"
+        f"computing: backend {manifest.backend}, threads {max(manifest.n_shards, manifest.threads)} "
+        f"(parts of a batch {manifest.n_shards}, of the BLAS {manifest.threads}), batch size {prepared.arguments.batch_size:,}"
     )
-    pace = Pace(config.checkpoint, stop)
+    pace = CheckpointTimer(config.checkpoint, stop)
     model, temperature = Model(prepared.spec, state.best), 1.0
 
     def checkpoint() -> None:
-        save_checkpoint(run.path, state, reports, owner=manifest.owner, keep=config.checkpoint.keep)
+        save_checkpoint(run.path, state, reports, owner=manifest.checkpoint_owner, keep=config.checkpoint.keep)
         pace.saved = time.monotonic()
 
     def save() -> None:
@@ -121,19 +121,19 @@ def session(
             validation_rows=manifest.validation_rows,
             features=manifest.features,
             parameters=manifest.parameters,
-            epochs=prepared.plan.epochs,
+            epochs=prepared.arguments.epochs,
             done=state.epoch,
             metric=metric,
             notes=prepared.notes,
             reports=tuple(reports),
         )
         training = fit(
-            prepared.plan,
+            prepared.arguments,
             state,
-            prepared.training.examples,
-            prepared.holdout,
+            prepared.training.dataset,
+            prepared.validation_set,
             after_batch=pace.after_batch,
-            max_batches=pace.ahead,
+            max_batches=pace.batches_to_checkpoint,
         )
         with log_duration("training") as trained, closing(training):
             for event in training:
@@ -157,7 +157,7 @@ def session(
                 state.best.copy_from(state.parameters)  # else those of the beginning: the present ones are diverging
             predictions = _predict(model, seen, threads)
             if not _finite(predictions):
-                raise _useless(state.epoch)
+                raise _non_finite_output(state.epoch)
             on_held = None if held is None else _predict(model, held, threads)
             calibration = None
             if config.calibration != "none" and held is not None and on_held is not None:
@@ -166,9 +166,11 @@ def session(
                 predictions, on_held = (some.with_temperature(temperature) for some in (predictions, on_held))
             on_training = _score_card(prepared, seen, predictions)
             on_validation = None if held is None or on_held is None else _score_card(prepared, held, on_held)
-        metrics = {"training": card_json(on_training), "validation": card_json(on_validation)}
+        metrics = {"training": scores_json(on_training), "validation": scores_json(on_validation)}
         run.save_metrics({**metrics, "calibration": asdict(calibration)} if calibration else metrics)
-        stopped = state.epoch < prepared.plan.epochs and not state.early_stopping.should_stop(prepared.plan.patience)
+        stopped = state.epoch < prepared.arguments.epochs and not state.early_stopping.should_stop(
+            prepared.arguments.patience
+        )
         close("stopped" if stopped else "done", keep=True)
     except BaseException as error:  # also a signal that insists, or a reader of these events who leaves
         best, keep = state.early_stopping.best_epoch, False
@@ -181,7 +183,7 @@ def session(
             close("failed" if isinstance(error, Exception) else "stopped", keep=keep)
         if not isinstance(error, DivergedError):
             raise
-        told = _useless(best) if best and not keep else error
+        told = _non_finite_output(best) if best and not keep else error
         told.location = Location(source=str(run.path))
         raise told from None
 
@@ -196,10 +198,10 @@ def session(
     )
 
 
-def _predict(model: Model, rows: Rows, threads: int) -> Predictions:
-    examples, values = rows.examples, np.empty((len(rows), 0))
+def _predict(model: Model, rows: PreparedRows, threads: int) -> Predictions:
+    examples, values = rows.dataset, np.empty((len(rows), 0))
     with np.errstate(all="ignore"):  # what overflows shows in the predictions
-        for span in examples.spans():
+        for span in examples.row_chunks():
             some = model.predict_examples(examples.part(span), threads)
             if not span.start:
                 values = np.empty((len(rows), some.values.shape[1]))
@@ -211,16 +213,16 @@ def _finite(predictions: Predictions) -> bool:
     return bool(np.isfinite(predictions.values).all())
 
 
-def _useless(epoch: int) -> DivergedError:
+def _non_finite_output(epoch: int) -> DivergedError:
     return DivergedError(
         f"after epoch {epoch} the network's output is no longer a finite number; nothing was kept",
         hint="Use a lower learning_rate, or clip_norm: 1.",
     )
 
 
-def _score_card(prepared: Prepared, rows: Rows, predictions: Predictions) -> ScoreCard:
+def _score_card(prepared: PreparedTraining, rows: PreparedRows, predictions: Predictions) -> ScoreCard:
     training, loss = prepared.training, prepared.spec.loss
-    guess = baseline(prepared.spec.target, training.y, training.weights, len(rows))
+    guess = baseline_scores(prepared.spec.target, training.y, training.weights, len(rows))
     return ScoreCard(
         rows=len(rows),
         model=score(predictions, rows.y, rows.weights, loss),

@@ -12,7 +12,14 @@ from nncli.errors import Location, RunError
 from nncli.pipeline.prepare.execution import choose_execution
 from nncli.pipeline.prepare.prepare import prepare
 from nncli.pipeline.train.events import Event
-from nncli.pipeline.train.provenance import _execution, _refuse_fewer, first_manifest, in_words, same_tables, unchanged
+from nncli.pipeline.train.provenance import (
+    check_config_unchanged,
+    check_epochs_grow,
+    check_tables_unchanged,
+    command_line,
+    new_manifest,
+    recorded_execution,
+)
 from nncli.pipeline.train.session import session
 from nncli.runs.checkpoints import load_checkpoint
 from nncli.runs.loader import read_spec
@@ -30,15 +37,15 @@ def train_network(
         prepared = prepare(config, scratch)
         notes: list[str] = []
         execution = choose_execution(prepared, notes)
-        with execution.hold(prepared, notes) as prepared:
+        with execution.activate(prepared, notes) as prepared:
             state = TrainState.create(
                 prepared.spec.network,
                 config.optimizer,
                 prepared.streams,
-                execution.parts,
-                prepared.training.examples,
+                execution.n_shards,
+                prepared.training.dataset,
             )
-            manifest = first_manifest(
+            manifest = new_manifest(
                 prepared.config,
                 started,
                 command,
@@ -60,10 +67,10 @@ def resume_network(
     with run.locked(), Scratch(run.path) as scratch:
         manifest = run.load_manifest()
         run.clear_leftovers()
-        config = unchanged(run, manifest, assignments)
-        execution = _execution(manifest)
-        execution.require(str(run.path))
-        same_tables(config, manifest)
+        config = check_config_unchanged(run, manifest, assignments)
+        execution = recorded_execution(manifest)
+        execution.check_available(str(run.path))
+        check_tables_unchanged(config, manifest)
         prepared = prepare(config, scratch)
         written = read_spec(run.path, manifest).model_copy(update={"temperature": 1.0})  # fitted anew in the end
         if prepared.spec.in_format(written.format) != written:
@@ -72,11 +79,11 @@ def resume_network(
                 place=Location(source=str(run.path)),
                 hint="Train again from its config.yaml.",
             )
-        with execution.hold(prepared) as prepared:
-            state = TrainState.create(prepared.spec.network, config.optimizer, prepared.streams, execution.parts)
-            reports = load_checkpoint(run.path, state, owner=manifest.owner)
-            _refuse_fewer(prepared.config, state.epoch)
-            going_on = {"status": "running", "command": in_words(command) or manifest.command}
+        with execution.activate(prepared) as prepared:
+            state = TrainState.create(prepared.spec.network, config.optimizer, prepared.streams, execution.n_shards)
+            reports = load_checkpoint(run.path, state, owner=manifest.checkpoint_owner)
+            check_epochs_grow(prepared.config, state.epoch)
+            going_on = {"status": "running", "command": command_line(command) or manifest.command}
             manifest = manifest.model_copy(update=going_on)
             run.save_manifest(manifest)
             if config.calibration != "none":  # what was fitted to the weights so far is not of those to come

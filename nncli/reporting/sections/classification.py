@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.data.encoders.target import ClassificationTarget
-from nncli.evaluation.held_out import Judged
+from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.metrics.classification import ClassificationScores, calibration_error
 from nncli.reporting.charts import Axis, Colour, Line, lines, points, spread, table_of
 from nncli.reporting.page import (
@@ -35,7 +35,7 @@ STYLES: tuple[tuple[Colour, bool], ...] = (
 )  # fmt: skip
 
 
-def classes(judged: Judged) -> Section | None:
+def classes(judged: HeldOutPredictions) -> Section | None:
     """Confusions, curves and calibration; None for numbers."""
     target, scores = judged.predictions.target, judged.scores
     if not isinstance(target, ClassificationTarget) or not isinstance(scores, ClassificationScores):
@@ -96,7 +96,7 @@ def _by_class(scores: ClassificationScores, labels: list[str], curves: dict[int,
     return Table("By class", titles, tuple(rows), note=note)
 
 
-def _curves(judged: Judged) -> dict[int, Curve]:
+def _curves(judged: HeldOutPredictions) -> dict[int, Curve]:
     """Those of each class that has rows, and is not all there is."""
     y, P, weights = judged.y, judged.predictions.values, judged.weights
     found = ((k, curve(y == k, P[:, k], weights)) for k in np.unique(y).tolist())
@@ -134,7 +134,7 @@ def _drawn(chosen: list[tuple[str, Curve]], of: int) -> list[Figure]:
     return [left, lines("Precision and recall, with the average precision", said, axis, recalls, table)]
 
 
-def _calibration(judged: Judged, labels: list[str]) -> Figure:
+def _calibration(judged: HeldOutPredictions, labels: list[str]) -> Figure:
     """Whether rows said to be so with a probability are so that often."""
     y, P = judged.y, judged.predictions.values
     if len(labels) == 2:

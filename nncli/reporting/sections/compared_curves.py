@@ -18,7 +18,7 @@ STYLES: tuple[tuple[Colour, bool], ...] = tuple(
 """Colour and dashes of the lines that can be told apart; further ones are thin."""
 
 
-def overlay(found: Comparison) -> Section | None:
+def compared_curves(found: Comparison) -> Section | None:
     """A chart each of validation loss, metric and training loss, for the runs of which they are of one kind."""
     known = [i for i, side in enumerate(found.sides) if side.histories]
     if not known:

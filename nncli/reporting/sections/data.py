@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from nncli.checks.findings import Finding
-from nncli.checks.table_checks import Examination, examine
+from nncli.checks.table_checks import TableReport, check_table
 from nncli.data.profile import ColumnProfile
-from nncli.evaluation.held_out import Judged
+from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.reporting.page import Heading, Paragraph, Part, Section, Table, number, percent, shown
 
 MOST_FINDINGS = 40
@@ -14,14 +14,14 @@ MOST_VALUES = 3
 MOST_OF_A_MESSAGE = 600
 
 
-def data(judged: Judged) -> Section:
+def data(judged: HeldOutPredictions) -> Section:
     """Findings and columns of the run's table."""
-    examination = examine(judged.config)
+    examination = check_table(judged.config)
     parts: list[Part] = [*_findings(examination), *_columns(judged, examination.profiles)]
     return Section("data", "The table", tuple(parts))
 
 
-def _findings(examination: Examination) -> list[Part]:
+def _findings(examination: TableReport) -> list[Part]:
     found = examination.findings
     if not found:
         return [Paragraph("A look at the table brings up nothing to mend: see nncli check for what is looked at.")]
@@ -39,10 +39,10 @@ def _finding(one: Finding) -> tuple[str, ...]:
     where = [] if place.row is None else [f"row {place.row:,}"]
     where += [] if place.column is None else [f"column {shown(place.column)}"]
     where += [] if place.key is None else [shown(place.key)]
-    return one.level, ", ".join(where) or "–", shown(one.message, MOST_OF_A_MESSAGE), shown(one.mend, MOST_OF_A_MESSAGE)
+    return one.level, ", ".join(where) or "–", shown(one.message, MOST_OF_A_MESSAGE), shown(one.hint, MOST_OF_A_MESSAGE)
 
 
-def _columns(judged: Judged, profiles: tuple[ColumnProfile, ...]) -> list[Part]:
+def _columns(judged: HeldOutPredictions, profiles: tuple[ColumnProfile, ...]) -> list[Part]:
     if not profiles:
         return []
     used = {*judged.model.names}
@@ -58,5 +58,5 @@ def _column(one: ColumnProfile, used: set[str], targets: tuple[str, ...]) -> tup
     if one.lowest is not None and one.highest is not None:
         what = f"{number(one.lowest)} to {number(one.highest)}, median {number(one.median)}"
     else:
-        what = ", ".join(f"{shown(value, 30)} ({count:,})" for value, count in one.commonest[:MOST_VALUES]) or "–"
+        what = ", ".join(f"{shown(value, 30)} ({count:,})" for value, count in one.top_values[:MOST_VALUES]) or "–"
     return shown(one.name), use, str(one.label), missing, f"{one.distinct:,}", what

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.data.encoders.target import ClassificationTarget
-from nncli.evaluation.held_out import Judged
+from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.inspection.attribution import attribute
 from nncli.inspection.encoded_rows import EncodedRows
-from nncli.inspection.partial_dependence import Dependence, dependences
-from nncli.inspection.permutation_importance import Importance, Judge, importances
+from nncli.inspection.partial_dependence import PartialDependence, partial_dependence
+from nncli.inspection.permutation_importance import Importance, Scorer, permutation_importance
 from nncli.reporting.charts import Axis, Colour, Line, Range, lines, ranges, spread
 from nncli.reporting.page import Figure, Gallery, Heading, Notice, Paragraph, Part, Section, Table, number, shown
 
@@ -31,13 +31,13 @@ LEAST_ATTRIBUTED, MOST_ATTRIBUTED = 1e-12, 4
 
 
 @dataclass(frozen=True)
-class Influence:
+class FeatureImportance:
     """What was found of some of the judged rows; `told` says why it is not there."""
 
     rows: int
     loss_name: str
     importances: tuple[Importance, ...]
-    dependences: tuple[Dependence, ...]
+    dependences: tuple[PartialDependence, ...]
     encoded: EncodedRows | None
     told: str = ""
 
@@ -47,29 +47,29 @@ class Influence:
         return tuple(one.column for one in self.importances)
 
 
-def influence_of(judged: Judged) -> Influence:
+def compute_importance(judged: HeldOutPredictions) -> FeatureImportance:
     """Shuffle every column of some of the judged rows, with the run's seed."""
     model, rng = judged.model, np.random.default_rng(judged.manifest.seed)
     once = max(1, judged.manifest.parameters) * (len(model.names) * REPEATS + 1)
     affordable = int(MULTIPLICATIONS / once)
     if not model.names or affordable < LEAST_ROWS <= len(judged):
         told = "Which columns matter takes longer to find out here than a report should: nncli explain RUN tells it."
-        return Influence(0, "", (), (), None, told if model.names else "The model knows no columns.")
+        return FeatureImportance(0, "", (), (), None, told if model.names else "The model knows no columns.")
     n = min(len(judged), MOST_ROWS, max(affordable, LEAST_ROWS))
     rows = np.arange(len(judged)) if n == len(judged) else np.sort(rng.choice(len(judged), n, replace=False))
     part = judged.table.take(rows)
     spoken = None if judged.spoken is None else judged.spoken[:, rows]
     encoded = EncodedRows.of(model, part, spoken, None if judged.weights is None else judged.weights[rows])
     metric = "accuracy" if isinstance(judged.predictions.target, ClassificationTarget) else "rmse"
-    judge = Judge(model, judged.y[rows], metric)
+    judge = Scorer(model, judged.y[rows], metric)
     with np.errstate(all="ignore"):  # losses beyond measure are shown as that
-        found = importances(encoded, judge, REPEATS, rng)
+        found = permutation_importance(encoded, judge, REPEATS, rng)
     few = np.linspace(0, n - 1, min(n, MOST_AVERAGED)).round().astype(np.int64)
-    curves = dependences(encoded.take(few), part.take(few), [one.column for one in found[:TOP]], rng)
-    return Influence(n, judge.loss_name, found, curves, encoded)
+    curves = partial_dependence(encoded.take(few), part.take(few), [one.column for one in found[:TOP]], rng)
+    return FeatureImportance(n, judge.loss_name, found, curves, encoded)
 
 
-def influence(judged: Judged, found: Influence) -> Section:
+def influence(judged: HeldOutPredictions, found: FeatureImportance) -> Section:
     """The importance of columns, and the dependence on the first."""
     name, title = "influence", "What it leans on"
     if not found.importances:
@@ -105,7 +105,7 @@ def _between(one: Importance) -> str:
     return f"{number(one.low)} to {number(one.high)}" if np.isfinite(one.low) else "–"
 
 
-def _dependence(one: Dependence) -> Figure | None:
+def _dependence(one: PartialDependence) -> Figure | None:
     """Lines over numbers, points over labels; of many classes those that change most."""
     finite = np.isfinite(one.predictions).all(axis=0)
     if len(one.predictions) < 2 or not finite.any():
@@ -144,7 +144,7 @@ def _dependence(one: Dependence) -> Figure | None:
     return lines(name, f"{what}.{few}", Axis(name, axis, ticks=ticks), some, table)
 
 
-def attributions(judged: Judged, found: Influence, rows: NDArray[np.int64]) -> tuple[str, ...]:
+def attributions(judged: HeldOutPredictions, found: FeatureImportance, rows: NDArray[np.int64]) -> tuple[str, ...]:
     """For each of the rows at these positions, in words, the columns that moved its prediction most, and by how much;
     none where that cannot be had."""
     if found.encoded is None or not len(rows):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from nncli.evaluation.held_out import Judged
-from nncli.evaluation.run_summary import Evidence
+from nncli.evaluation.held_out import HeldOutPredictions
+from nncli.evaluation.run_summary import RunSummary
 from nncli.reporting.page import Heading, Listing, Paragraph, Points, Section, shown
 from nncli.reporting.sections.overview import listed
 
 FEW = 200
 
 
-def use(evidence: Evidence) -> Section:
+def intended_use(evidence: RunSummary) -> Section:
     """Intended use, limits, and the commands."""
     return Section(
         "use",
@@ -32,7 +32,7 @@ nncli evaluate RUN labelled.csv
 nncli explain RUN new.csv"""
 
 
-def intended(evidence: Evidence) -> str:
+def intended(evidence: RunSummary) -> str:
     """What it is meant for."""
     judged = evidence.judged
     if judged is None:
@@ -45,7 +45,7 @@ def intended(evidence: Evidence) -> str:
     )
 
 
-def limits(evidence: Evidence) -> tuple[str, ...]:
+def limits(evidence: RunSummary) -> tuple[str, ...]:
     """What to bear in mind."""
     judged, manifest = evidence.judged, evidence.manifest
     found = []
@@ -62,13 +62,13 @@ def limits(evidence: Evidence) -> tuple[str, ...]:
     )
 
 
-def _of_rows(judged: Judged) -> list[str]:
+def _of_rows(judged: HeldOutPredictions) -> list[str]:
     found, n = [], len(judged)
-    if judged.on == "training":
+    if judged.split == "training":
         found.append("No rows were held out, so that how good it is on new ones is not known.")
     elif judged.manifest.members == 1 and judged.manifest.validation_data is None:
         found.append("The rows that it is judged by chose the epoch that was kept: on new ones it is a little worse.")
-    if judged.on == "validation" and n < FEW:
+    if judged.split == "validation" and n < FEW:
         found.append(f"It is judged on {n:,} rows: read the intervals, not the numbers.")
     if judged.config.data.group is None:
         found.append("Rows are taken to be independent: if some belong together, name what they share as data.group.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from nncli.data.encoders.target import ClassificationTarget
-from nncli.evaluation.held_out import Judged
+from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.reporting.page import Paragraph, Section, Table, number, percent, shown
-from nncli.reporting.sections.feature_importance import Influence, attributions
+from nncli.reporting.sections.feature_importance import FeatureImportance, attributions
 from nncli.reporting.statistics import row_errors, surprise
 
 MOST_ROWS = 10
@@ -15,7 +15,7 @@ MOST_COLUMNS = 10
 MOST_OF_A_CELL = 40
 
 
-def worst(judged: Judged, found: Influence) -> Section:
+def largest_errors(judged: HeldOutPredictions, found: FeatureImportance) -> Section:
     """The worst rows; the columns that matter most come first."""
     target, values = judged.predictions.target, judged.predictions.values
     wrong = surprise(judged.y, values) if isinstance(target, ClassificationTarget) else row_errors(judged)[0]

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from nncli.data.encoders.target import ClassificationTarget
 from nncli.ensemble import Ensemble
-from nncli.evaluation.held_out import Judged
-from nncli.evaluation.run_summary import Evidence
-from nncli.evaluation.score_intervals import Assessment
+from nncli.evaluation.held_out import HeldOutPredictions
+from nncli.evaluation.run_summary import RunSummary
+from nncli.evaluation.score_intervals import ScoresWithIntervals
 from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.reporting.page import Facts, Notice, Section, number, percent, shown
 from nncli.runs.manifest import Manifest
@@ -28,32 +28,32 @@ def listed(names: tuple[str, ...]) -> str:
     return ", ".join(map(named, names[:MOST_NAMES])) + rest
 
 
-def lead(evidence: Evidence, assessment: Assessment | None) -> str:
+def summary_sentence(evidence: RunSummary, assessment: ScoresWithIntervals | None) -> str:
     """One sentence on what it is, one on how good it is."""
     judged, manifest = evidence.judged, evidence.manifest
     if judged is None or assessment is None:
         return f"{_networks(manifest).strip(',')}: {_state(manifest)}. {_remembered(evidence)}"
     target, columns = judged.predictions.target, len(judged.model.names)
     of = f"from {columns:,} column{'' if columns == 1 else 's'}"
-    rows = f"{len(judged):,} rows that were {'not ' if judged.on == 'validation' else ''}trained on"
+    rows = f"{len(judged):,} rows that were {'not ' if judged.split == 'validation' else ''}trained on"
     if isinstance(target, ClassificationTarget):
         accuracy = assessment.find("accuracy")
-        guess = target.labels[int(judged.trivial.values[0].argmax())]
+        guess = target.labels[int(judged.baseline.values[0].argmax())]
         return (
             f"{_networks(manifest)} tell{'s' * (manifest.members == 1)} which of {len(target.labels):,} classes "
             f"{named(target.name)} is, {of}. Of {rows}, {percent(accuracy.value or 0.0)} are right"
-            f"{_shares(accuracy.interval)}; always saying {named(guess)} is right in {percent(accuracy.trivial or 0)}."
+            f"{_shares(accuracy.interval)}; always saying {named(guess)} is right in {percent(accuracy.baseline or 0)}."
         )
     error = assessment.find("mae")
     more = f" and {len(target.names) - 1:,} more" if len(target.names) > 1 else ""
     what, which = f"predict{'s' * (manifest.members == 1)} {named(target.names[0])}", "the first" if more else "it"
     return (
         f"{_networks(manifest)} {what}{more} {of}. On {rows}, {which} is off by {number(error.value)} on average"
-        f"{_values(error.interval)}; always saying the mean is off by {number(error.trivial)}."
+        f"{_values(error.interval)}; always saying the mean is off by {number(error.baseline)}."
     )
 
 
-def _remembered(evidence: Evidence) -> str:
+def _remembered(evidence: RunSummary) -> str:
     """What the training wrote down of how good it is."""
     metrics = evidence.metrics
     kept = None if metrics is None else metrics.validation or metrics.training
@@ -66,13 +66,13 @@ def _remembered(evidence: Evidence) -> str:
     )
 
 
-def notices(evidence: Evidence, assessment: Assessment | None) -> tuple[Notice, ...]:
+def notices(evidence: RunSummary, assessment: ScoresWithIntervals | None) -> tuple[Notice, ...]:
     """What would mislead who does not know it."""
     manifest, found = evidence.manifest, []
     if manifest.status != "done":
         found.append(Notice("warning", f"This training is not done: {_state(manifest)}."))
-    found += [Notice("warning", trouble) for trouble in evidence.troubles]
-    if evidence.judged is not None and evidence.judged.on == "training":
+    found += [Notice("warning", trouble) for trouble in evidence.problems]
+    if evidence.judged is not None and evidence.judged.split == "training":
         told = (
             "No rows were held out. Everything below is measured on the very rows that were trained on, on which a "
             "network is better than on any others. Train with validation: 0.2 to learn how good it is."
@@ -81,19 +81,19 @@ def notices(evidence: Evidence, assessment: Assessment | None) -> tuple[Notice, 
     if assessment is not None:
         name = "log_loss" if any(one.name == "log_loss" for one in assessment.scores) else "rmse"
         for one in assessment.scores:
-            if one.name == name and one.gain is not None and one.gain.low <= 0:
+            if one.name == name and one.improvement is not None and one.improvement.low <= 0:
                 of = f" for {named(one.target)}" if one.target else ""
                 told = f"By {name} it is not clearly better than the trivial guess{of}: the difference may be chance."
                 found.append(Notice("warning", told))
     return tuple(found)
 
 
-def summary(evidence: Evidence) -> Section:
+def summary(evidence: RunSummary) -> Section:
     """The same in facts."""
     return Section("summary", "In short", (Facts(facts(evidence)),))
 
 
-def facts(evidence: Evidence) -> tuple[tuple[str, str], ...]:
+def facts(evidence: RunSummary) -> tuple[tuple[str, str], ...]:
     """What was learned, from what, by what, and when."""
     manifest, judged = evidence.manifest, evidence.judged
     pairs = []
@@ -112,9 +112,9 @@ def facts(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def _rows(judged: Judged) -> str:
+def _rows(judged: HeldOutPredictions) -> str:
     n = f"{len(judged):,} rows"
-    if judged.on == "training":
+    if judged.split == "training":
         return f"{n}, the very ones it was trained on: none were held out"
     if judged.manifest.validation_data is not None:
         return f"{n} of a table of their own, {shown(judged.manifest.validation_data.path, 200)}"
@@ -123,7 +123,7 @@ def _rows(judged: Judged) -> str:
     return f"{n} that were held out of the training; they chose the epoch that was kept"
 
 
-def _layers(judged: Judged) -> str:
+def _layers(judged: HeldOutPredictions) -> str:
     model = judged.model
     one = model.members[0] if isinstance(model, Ensemble) else model
     network = one.spec.network

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from nncli.evaluation.run_summary import Evidence
+from nncli.evaluation.run_summary import RunSummary
 from nncli.reporting.page import Facts, Heading, Listing, Paragraph, Part, Section, Table, shown
 from nncli.utils.logs import format_duration
 
 
-def provenance(evidence: Evidence) -> Section:
+def provenance(evidence: RunSummary) -> Section:
     """The configuration with every default, and what the manifest says."""
     manifest = evidence.manifest
     pairs = [
@@ -25,8 +25,8 @@ def provenance(evidence: Evidence) -> Section:
         ("networks", f"{manifest.members:,}"),
         ("parameters", f"{manifest.parameters:,}"),
         ("seed", str(manifest.seed)),
-        ("backend", f"{manifest.backend}, a batch in {manifest.parts}, {manifest.threads} thread(s) of the BLAS"),
-        ("nncli", manifest.nncli),
+        ("backend", f"{manifest.backend}, a batch in {manifest.n_shards}, {manifest.threads} thread(s) of the BLAS"),
+        ("nncli", manifest.nncli_version),
         ("versions", ", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
         ("machine", f"{manifest.machine.system}, {manifest.machine.processor}, {manifest.machine.cores} cores"),
     ]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.data.encoders.target import RegressionTarget
-from nncli.evaluation.held_out import Judged
+from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.nn.losses import Quantile
 from nncli.reporting.charts import MOST_POINTS, Axis, bars, scatter, spread, table_of
 from nncli.reporting.page import Figure, Gallery, Heading, Paragraph, Part, Section, Table, number, percent, shown
@@ -16,7 +16,7 @@ BARS = 24
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def numbers(judged: Judged) -> Section | None:
+def numbers(judged: HeldOutPredictions) -> Section | None:
     """Charts for each target; None for classes."""
     target = judged.predictions.target
     if not isinstance(target, RegressionTarget):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nncli.evaluation.held_out import Judged
-from nncli.evaluation.score_intervals import Assessment, Measured
+from nncli.evaluation.held_out import HeldOutPredictions
+from nncli.evaluation.score_intervals import ScoresWithIntervals, ScoreWithInterval
 from nncli.metrics.bootstrap import MOST_ROWS, RESAMPLES, ConfidenceInterval
 from nncli.metrics.classification import accuracy
 from nncli.reporting.page import Notice, Paragraph, Part, Section, Table, number, percent, shown
 from nncli.reporting.statistics import most_errors
-from nncli.runs.history import Metrics, RecordedCard
+from nncli.runs.history import RecordedMetrics, RecordedScores
 from nncli.scoring import WITHOUT_GUESS
 
 NAME, TITLE = "scores", "How good it is"
@@ -35,7 +35,7 @@ WORDS = {
 }
 
 
-def measured(judged: Judged, assessment: Assessment, metrics: Metrics | None) -> Section:
+def measured(judged: HeldOutPredictions, assessment: ScoresWithIntervals, metrics: RecordedMetrics | None) -> Section:
     """The scores with intervals, and those of the training rows to compare."""
     n, groups = len(judged), assessment.resampling.groups
     parts: list[Part] = [Paragraph(f"{GUESS} {_how(assessment)}")]
@@ -51,17 +51,17 @@ def measured(judged: Judged, assessment: Assessment, metrics: Metrics | None) ->
             Notice("note", f"No row is wrong. In {n:,} rows that can happen though up to {most} of all rows are.")
         )
     rows = tuple(_row(one) for one in assessment.scores)
-    on = "rows that were not trained on" if judged.on == "validation" else "rows that it was trained on"
+    on = "rows that were not trained on" if judged.split == "validation" else "rows that it was trained on"
     columns = ("metric", "model", "trivial guess", "better by", "what it is")
     note = "Beneath the model's score is its 95 % interval; better by is one too."
     parts.append(Table(f"Scores on {n:,} {on}", columns, rows, (0, 4), note, folds=True))
-    if judged.on == "validation" and metrics is not None and metrics.training is not None:
+    if judged.split == "validation" and metrics is not None and metrics.training is not None:
         note = "Where these are far better than those above, much was learned by heart."
         parts.append(_recorded("training rows", metrics.training, note))
     return Section(NAME, TITLE, tuple(parts))
 
 
-def recorded(metrics: Metrics) -> Section:
+def recorded(metrics: RecordedMetrics) -> Section:
     """The scores that the training wrote down, without intervals: the rows themselves are not at hand."""
     cards = [("validation rows", metrics.validation), ("training rows", metrics.training)]
     tables = tuple(_recorded(title, card) for title, card in cards if card is not None)
@@ -73,7 +73,7 @@ def between(interval: ConfidenceInterval | None, told: Callable[[float], str] = 
     return "–" if interval is None else f"{told(interval.low)} to {told(interval.high)}"
 
 
-def _how(assessment: Assessment) -> str:
+def _how(assessment: ScoresWithIntervals) -> str:
     sampling = assessment.resampling
     what = "rows" if sampling.groups == len(sampling.rows) else f"whole groups ({sampling.groups:,})"
     text = f"Intervals are those of the middle 95 % of {RESAMPLES:,} resamples of {what}, which both share."
@@ -82,9 +82,9 @@ def _how(assessment: Assessment) -> str:
     return text
 
 
-def _row(one: Measured) -> tuple[str, ...]:
+def _row(one: ScoreWithInterval) -> tuple[str, ...]:
     value = number(one.value) if one.interval is None else f"{number(one.value)}\n{between(one.interval)}"
-    return name_of(one.name, one.target), value, number(one.trivial), between(one.gain), WORDS[one.name]
+    return name_of(one.name, one.target), value, number(one.baseline), between(one.improvement), WORDS[one.name]
 
 
 def name_of(name: str, target: str | None) -> str:
@@ -97,7 +97,7 @@ def guessed(name: str, trivial: float | None) -> float | None:
     return None if name in WITHOUT_GUESS else trivial
 
 
-def _recorded(title: str, card: RecordedCard, note: str = "") -> Table:
+def _recorded(title: str, card: RecordedScores, note: str = "") -> Table:
     rows = tuple(
         (name_of(one.name, one.target), number(one.value), number(guessed(one.name, one.trivial)))
         for one in card.scores

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from nncli.data.columns.kinds import Kind, infer_kind, parse_numbers, read_text, unit_of
 from nncli.data.encoders.target import ClassificationTarget
 from nncli.errors import DataError
-from nncli.evaluation.held_out import Judged
-from nncli.evaluation.score_intervals import Assessment
+from nncli.evaluation.held_out import HeldOutPredictions
+from nncli.evaluation.score_intervals import ScoresWithIntervals
 from nncli.metrics.bootstrap import ConfidenceInterval, bootstrap_means
 from nncli.reporting.charts import Range, ranges
 from nncli.reporting.page import Paragraph, Part, Section, Table, number, percent, shown
@@ -30,7 +30,7 @@ MOST_LISTED, MOST_DRAWN = 20, 10
 
 
 @dataclass(frozen=True)
-class Segment:
+class Slice:
     """The rows (rows,) that are `called` so in a column, and their error."""
 
     column: str
@@ -45,7 +45,7 @@ class Segment:
         return self.error if self.interval is None else self.interval.low
 
 
-def segments(judged: Judged, assessment: Assessment, first: Sequence[str] = ()) -> Section | None:
+def segments(judged: HeldOutPredictions, assessment: ScoresWithIntervals, first: Sequence[str] = ()) -> Section | None:
     """The segments of errors above that of all rows; None where there is none, or all have too few rows.
 
     Of many columns those that come `first` are looked at.
@@ -102,14 +102,14 @@ def _least(n: int) -> int:
     return max(LEAST_ROWS, round(LEAST_SHARE * n))
 
 
-def _columns(judged: Judged, first: Sequence[str]) -> list[str]:
+def _columns(judged: HeldOutPredictions, first: Sequence[str]) -> list[str]:
     apart = {*judged.config.data.target, judged.config.data.weight}
     return [name for name in dict.fromkeys([*first, *judged.table.names]) if name not in apart]
 
 
 def _measured(
-    judged: Judged, assessment: Assessment, errors: NDArray[np.float64], columns: Sequence[str]
-) -> list[Segment]:
+    judged: HeldOutPredictions, assessment: ScoresWithIntervals, errors: NDArray[np.float64], columns: Sequence[str]
+) -> list[Slice]:
     least, sampling, weight = _least(len(judged)), assessment.resampling, judged.weights
     found, members = [], []
     for name in columns:
@@ -117,7 +117,7 @@ def _measured(
             n, own = int(rows.sum()), None if weight is None else weight[rows]
             if least <= n < len(judged) and (own is None or own.sum() > 0):
                 error = float(np.average(errors[rows], weights=own))
-                found.append(Segment(name, called, n, error, None))
+                found.append(Slice(name, called, n, error, None))
                 members.append(rows[sampling.rows])  # of many rows no more are kept
     if not found:
         return []
@@ -128,7 +128,7 @@ def _measured(
     return [replace(one, interval=interval) for one, interval in zip(found, intervals, strict=True)]
 
 
-def parts_of(judged: Judged, name: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def parts_of(judged: HeldOutPredictions, name: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """The rows (rows,) of each part of a column: its quarters where it is of numbers, else its commonest values."""
     table, cells = judged.table, judged.table.column(name)
     try:

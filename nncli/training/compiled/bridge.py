@@ -146,7 +146,7 @@ def bind_gradient(told: KernelInputs, parameters: Parameters, batches: Batches, 
     _warm_up(kernels.gradient, data, net, batches.order[:1], batch)  # the gradient is written anew by every step
 
     def gradient(i: int) -> float:
-        return kernels.gradient(data, net, batches.following(i)[start:stop], batch)
+        return kernels.gradient(data, net, batches.pool_indices(i)[start:stop], batch)
 
     return gradient
 
@@ -192,7 +192,7 @@ def bind_run(
     _warm_up(kernels.train_batches, told.data, net, optimizer, extras, batches.order, batch, np.empty(0), 1, losses)
 
     def stretch(position: int, rates: npt.NDArray[np.float64], t: int) -> tuple[npt.NDArray[np.float64], bool]:
-        order = batches.following(position)
+        order = batches.pool_indices(position)
         done, finite = kernels.train_batches(told.data, net, optimizer, extras, order, batch, rates, t, losses)
         return losses[:done], finite
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.cli.progress.training import Course, Pace, PlainProgress
+from nncli.cli.progress.training import PlainProgress, Speedometer, TrainingProgress
 from nncli.pipeline.train.events import Started
 from nncli.training.loop import EpochReport, LearningRateHalved
 
@@ -26,7 +26,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_a_slow_beginning_is_forgotten(clock: list[float]) -> None:
-    pace = Pace(0)
+    pace = Speedometer(0)
     assert pace.left(5) is None
     for clock[0], done in ((60.0, 1), (61.0, 2), (62.0, 3), (63.0, 4)):
         pace.note(done)
@@ -35,7 +35,7 @@ def test_a_slow_beginning_is_forgotten(clock: list[float]) -> None:
 
 
 def test_few_samples_are_kept_however_long_it_takes(clock: list[float]) -> None:
-    pace = Pace(0)
+    pace = Speedometer(0)
     for i in range(1, 10_000):
         clock[0] = i / 4
         pace.note(i)
@@ -45,29 +45,29 @@ def test_few_samples_are_kept_however_long_it_takes(clock: list[float]) -> None:
 
 def test_a_resumed_training_counts_its_own_epochs_and_knows_the_best_so_far(clock: list[float]) -> None:
     before = (report(1), report(2), report(3, best=False))
-    course = Course(replace(STARTED, done=3, reports=before))
+    course = TrainingProgress(replace(STARTED, done=3, reports=before))
     assert course.epoch == 3
     assert course.best == before[1]
     assert course.loss.points == [1.0, 1 / 2, 1 / 3]
     assert course.left is None
     clock[0] = 2.0
-    course.take(report(4, best=False))
-    course.look()
+    course.update(report(4, best=False))
+    course.sample()
     assert course.left == "12.0 s left"  # 6 epochs of 2 seconds, and not of 0.5
     assert course.rows_per_second == 50.0
     assert "best 1 at 2" in course.figures
 
 
 def test_a_training_that_goes_back_forgets_its_void_epochs(clock: list[float]) -> None:
-    course = Course(replace(STARTED, done=2, reports=(report(1), report(2))))
-    course.take(report(3))
-    course.take(LearningRateHalved(30, 1, 0.5, "the loss became infinite"))
+    course = TrainingProgress(replace(STARTED, done=2, reports=(report(1), report(2))))
+    course.update(report(3))
+    course.update(LearningRateHalved(30, 1, 0.5, "the loss became infinite"))
     assert course.epoch == 1
     assert course.best == report(1)
     assert course.loss.points == [1.0]
     clock[0] = 4.0
-    course.take(report(2))
-    course.look()
+    course.update(report(2))
+    course.sample()
     assert course.left == "16.0 s left"  # 8 epochs, at 2 in 4 seconds
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nncli.config.errors.aliases import ELSEWHERE, folded, meant, respelt, synonyms
-from nncli.config.errors.locate import keys, models_of
+from nncli.config.errors.aliases import ALIASES, aliases_of, normalized, same_spelling, suggest
+from nncli.config.errors.locate import field_names, model_classes
 from nncli.config.errors.suggestions import type_of
 from nncli.config.schema import Config
 
@@ -32,13 +32,13 @@ TOP = list(Config.model_fields)
     ],
 )
 def test_a_word_is_understood_by_what_fits_the_place(word: str, known: list[str], ours: str | None) -> None:
-    assert meant(word, known) == ours
+    assert suggest(word, known) == ours
 
 
 def test_spelling_comes_before_synonyms_and_these_before_likeness() -> None:
-    assert meant("L2", ["mse", "l2"]) == "l2"
-    assert meant("swish", ["mish", "silu"]) == "silu"
-    assert respelt("lr", TOP) is None
+    assert suggest("L2", ["mse", "l2"]) == "l2"
+    assert suggest("swish", ["mish", "silu"]) == "silu"
+    assert same_spelling("lr", TOP) is None
 
 
 def test_every_word_of_ours_in_the_table_exists() -> None:
@@ -46,10 +46,10 @@ def test_every_word_of_ours_in_the_table_exists() -> None:
     known |= {f"{name}_{how}" for name in ("glorot", "he") for how in ("uniform", "normal")}
     models: list[object] = [Config]
     for model in models:
-        for key, annotation in keys(model).items():  # type: ignore[arg-type]
+        for key, annotation in field_names(model).items():  # type: ignore[arg-type]
             known.add(key)
-            models += [inner for inner in models_of(annotation) if inner not in models]
+            models += [inner for inner in model_classes(annotation) if inner not in models]
         known.add(type_of(model) or "")  # type: ignore[arg-type]
-    assert set(ELSEWHERE) <= known
-    assert all(synonyms(word) for words in ELSEWHERE.values() for word in words.split())
-    assert not any(folded(word) == folded(ours) for ours, words in ELSEWHERE.items() for word in words.split())
+    assert set(ALIASES) <= known
+    assert all(aliases_of(word) for words in ALIASES.values() for word in words.split())
+    assert not any(normalized(word) == normalized(ours) for ours, words in ALIASES.items() for word in words.split())

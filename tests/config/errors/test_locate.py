@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from nncli.config.errors.locate import discriminator, keys, located
+from nncli.config.errors.locate import discriminator, field_names, locate
 from nncli.config.yaml.parser import parse
 from tests.config.sections import Config, Dense, Dropout, only, refused
 
@@ -45,10 +45,10 @@ def test_the_models_that_were_tried_are_known() -> None:
     document = parse("data: {train: t.csv}\nlayers: [{type: dense, unit: 3}]\n", "c.yaml")
     with pytest.raises(ValidationError) as caught:
         Config.model_validate(document.value)
-    missing, extra = (located(details, Config, document) for details in caught.value.errors())
+    missing, extra = (locate(details, Config, document) for details in caught.value.errors())
     assert (missing.kind, missing.path, missing.models) == ("missing", ("layers", 0, "units"), (Dense,))
     assert (extra.kind, extra.path, extra.models) == ("extra_forbidden", ("layers", 0, "unit"), (Dense,))
-    assert not extra.in_own_words
+    assert not extra.is_custom
     assert not extra.about_key
 
 
@@ -57,7 +57,7 @@ def test_a_tag_that_no_model_answers_to_lists_those_that_would() -> None:
     with pytest.raises(ValidationError) as caught:
         Config.model_validate(document.value)
     (details,) = caught.value.errors()
-    complaint = located(details, Config, document)
+    complaint = locate(details, Config, document)
     assert discriminator(details) == "type"
     assert complaint.path == ("layers", 0)
     assert complaint.choices == ["dense", "dropout"]
@@ -65,4 +65,4 @@ def test_a_tag_that_no_model_answers_to_lists_those_that_would() -> None:
 
 
 def test_the_keys_of_a_model_are_its_fields() -> None:
-    assert list(keys(Dropout)) == ["type", "rate"]
+    assert list(field_names(Dropout)) == ["type", "rate"]

@@ -9,25 +9,25 @@ from nncli.errors import Location
 
 def test_every_entry_knows_its_key_and_its_value() -> None:
     document = parse("optimizer:\n  type: adam\nlayers:\n  - type: dense\n    units: 8\n  - 64\n", "c")
-    assert document.place(("optimizer", "type")) == Location("c", 2, 3, "optimizer.type")
-    assert document.place(("optimizer", "type"), "value") == Location("c", 2, 9, "optimizer.type")
-    assert document.place(("layers", 0)) == Location("c", 4, 5, "layers.0")
-    assert document.place(("layers", 0, "units"), "value") == Location("c", 5, 12, "layers.0.units")
-    assert document.place(("layers", 1)) == Location("c", 6, 5, "layers.1")
+    assert document.location(("optimizer", "type")) == Location("c", 2, 3, "optimizer.type")
+    assert document.location(("optimizer", "type"), "value") == Location("c", 2, 9, "optimizer.type")
+    assert document.location(("layers", 0)) == Location("c", 4, 5, "layers.0")
+    assert document.location(("layers", 0, "units"), "value") == Location("c", 5, 12, "layers.0.units")
+    assert document.location(("layers", 1)) == Location("c", 6, 5, "layers.1")
 
 
 def test_a_place_that_is_not_there_falls_back_to_its_ancestor() -> None:
     document = parse("a: 1\nmodel:\n  b: 2\n", "c")
-    assert document.place(("model", "x", "y")) == Location("c", 2, 1, "model.x.y")
-    assert document.place(("x",)) == Location("c", key="x")
-    assert document.place(()) == Location("c")
+    assert document.location(("model", "x", "y")) == Location("c", 2, 1, "model.x.y")
+    assert document.location(("x",)) == Location("c", key="x")
+    assert document.location(()) == Location("c")
 
 
 def test_a_mistake_shows_the_line_of_its_place() -> None:
     document = parse("model:\n  b: 2\n", "c")
-    mistake = document.mistake("no", ("model", "b"), "value", "Try 3.")
+    mistake = document.issue("no", ("model", "b"), "value", "Try 3.")
     assert str(mistake) == "c:2:6, model.b: no\n    b: 2\n       ^\n  Try 3."
-    assert document.mistake("no", ("x",)).excerpt is None
+    assert document.issue("no", ("x",)).excerpt is None
 
 
 def test_a_path_is_written_with_dots() -> None:
@@ -36,4 +36,4 @@ def test_a_path_is_written_with_dots() -> None:
 
 
 def test_a_place_shows_a_hostile_key_harmless() -> None:
-    assert str(parse("'a\u202eb': 1", "c").place(("a\u202eb",))) == r"c:1:1, a\u202eb"
+    assert str(parse("'a\u202eb': 1", "c").location(("a\u202eb",))) == r"c:1:1, a\u202eb"

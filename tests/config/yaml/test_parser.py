@@ -87,7 +87,7 @@ def test_a_file_of_nothing_but_mistakes_is_not_told_them_all() -> None:
 def test_aliases_are_allowed_in_moderation() -> None:
     document = parse("a: &x {units: 8}\nb: [*x, *x]\n", "c")
     assert document.value == {"a": {"units": 8}, "b": [{"units": 8}, {"units": 8}]}
-    assert document.place(("b", 1, "units"), "value") == Location("c", 2, 9, "b.1.units")
+    assert document.location(("b", 1, "units"), "value") == Location("c", 2, 9, "b.1.units")
 
 
 def test_aliases_that_expand_without_end_are_a_mistake() -> None:

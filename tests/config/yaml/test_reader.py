@@ -23,7 +23,7 @@ def test_a_file_is_read_with_or_without_a_byte_order_mark(tmp_path: Path) -> Non
         document = read(file)
         assert document.value == {"a": "é"}
         assert document.source == str(file)
-        assert document.place(("a",), "value") == Location(str(file), 1, 4, "a")
+        assert document.location(("a",), "value") == Location(str(file), 1, 4, "a")
 
 
 def test_a_dash_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from nncli.config.yaml.parser import parse
-from nncli.config.yaml.scalars import as_written, unquoted
+from nncli.config.yaml.scalars import describe, parse_scalar
 from tests.config.support import at, only
 
 
@@ -87,7 +87,7 @@ def test_a_float_that_would_round_to_infinity_is_a_mistake() -> None:
 @pytest.mark.parametrize("text", ["1e999", "-1e999", "9" * 5000])
 def test_a_number_out_of_range_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"1e999|digits"):
-        unquoted(text)
+        parse_scalar(text)
 
 
 @pytest.mark.parametrize(
@@ -110,4 +110,4 @@ def test_a_number_out_of_range_is_refused(text: str) -> None:
     ],
 )
 def test_a_value_is_spelled_as_in_the_file(value: object, words: str) -> None:
-    assert as_written(value) == words
+    assert describe(value) == words

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.config.yaml.parser import parse
-from nncli.config.yaml.writer import annotated, brief, dump
+from nncli.config.yaml.writer import dump, dump_with_comments, one_line
 from tests.config.support import AWKWARD, SECTIONS
 
 
@@ -65,7 +65,7 @@ def test_a_dump_refuses_what_yaml_has_no_word_for(value: object) -> None:
 def test_comments_stand_in_one_column_and_once_where_a_section_agrees() -> None:
     value = {"a": {"b": 1, "c": [1, 2]}, "d": [{"e": 1, "f": {"g": 2}}, "h"], "i": {}}
     said = {("d", 0, "e"): "other", ("i",): "empty"}
-    assert annotated(value, lambda path: said.get(path, "same")) == (
+    assert dump_with_comments(value, lambda path: said.get(path, "same")) == (
         "a:        # same\n"
         "  b: 1\n"
         "  c: [1, 2]\n"
@@ -80,14 +80,14 @@ def test_comments_stand_in_one_column_and_once_where_a_section_agrees() -> None:
 
 @given(SECTIONS, st.text())
 def test_comments_change_nothing(value: dict[str, object], comment: str) -> None:
-    assert parse(annotated({"k": 1, **value}, lambda path: comment if len(path) % 2 else "x"), "c").value == {
+    assert parse(dump_with_comments({"k": 1, **value}, lambda path: comment if len(path) % 2 else "x"), "c").value == {
         "k": 1,
         **value,
     }
 
 
 def test_a_long_line_has_its_comment_right_behind_it() -> None:
-    assert annotated({"a": 1, "b": "x" * 60}, str).splitlines()[0].startswith("a: 1  # ")
+    assert dump_with_comments({"a": 1, "b": "x" * 60}, str).splitlines()[0].startswith("a: 1  # ")
 
 
 @pytest.mark.parametrize(
@@ -95,4 +95,4 @@ def test_a_long_line_has_its_comment_right_behind_it() -> None:
     [(1, "1"), ("a b", "a b"), ("1", '"1"'), ([1, "a"], "[1, a]"), ({}, "{}"), ({"a": 1}, "{…}"), ("x" * 41, "…")],
 )
 def test_a_brief_value_is_one_line_at_most(value: object, text: str) -> None:
-    assert brief(value) == text
+    assert one_line(value) == text

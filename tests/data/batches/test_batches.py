@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nncli.data.batches.batches import Batch, Batches
-from nncli.data.batches.dataset import Examples
+from nncli.data.batches.dataset import Dataset
 
 
 def numbered(
     n: int, *, weighted: bool = True, classes: bool = False, embeddings: int = 2, dtype: Any = np.float32
-) -> Examples:
+) -> Dataset:
     """Rows that carry their number in every array."""
     i = np.arange(n)
-    return Examples(
+    return Dataset(
         X=np.stack([i, 2 * i, -i], axis=1).astype(dtype),
         codes=np.stack([i + k for k in range(embeddings)], axis=1) if embeddings else np.empty((n, 0), np.int64),
         y=i.copy() if classes else (10.0 * i)[:, None].astype(dtype),
@@ -27,7 +27,7 @@ def numbered(
     )
 
 
-def buffer(examples: Examples, rows: int) -> Batch:
+def buffer(examples: Dataset, rows: int) -> Batch:
     """A batch full of what should be overwritten."""
 
     def spoiled(a: NDArray[Any]) -> NDArray[Any]:

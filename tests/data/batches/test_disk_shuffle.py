@@ -12,25 +12,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.data.batches.batches import Batch, Batches
-from nncli.data.batches.dataset import Examples, Storage
-from nncli.data.batches.disk_shuffle import Permuted
-from nncli.data.batches.memmap import RowsFile
+from nncli.data.batches.dataset import Dataset, DiskStorage
+from nncli.data.batches.disk_shuffle import DiskShuffle
+from nncli.data.batches.memmap import MatrixFile
 from nncli.data.store.scratch import Scratch
 from nncli.errors import NncliError
 from tests.data.batches.test_batches import epoch, numbered, rng_of
 
 
-def kept(examples: Examples, scratch: Scratch) -> Examples:
+def kept(examples: Dataset, scratch: Scratch) -> Dataset:
     """The same examples in files."""
-    X, codes = RowsFile.like(examples.X, scratch), RowsFile.like(examples.codes, scratch)
+    X, codes = MatrixFile.like(examples.X, scratch), MatrixFile.like(examples.codes, scratch)
     X.append(examples.X)
     codes.append(examples.codes)
-    storage = Storage(X.mapped(len(examples)), codes.mapped(len(examples)), scratch)
-    return Examples(storage.X.values, storage.codes.values, examples.y, examples.weights, storage)
+    storage = DiskStorage(X.mapped(len(examples)), codes.mapped(len(examples)), scratch)
+    return Dataset(storage.X.values, storage.codes.values, examples.y, examples.weights, storage)
 
 
 @contextmanager
-def filed(examples: Examples, size: int, window: int = 2000, seed: int = 0) -> Iterator[Batches]:
+def filed(examples: Dataset, size: int, window: int = 2000, seed: int = 0) -> Iterator[Batches]:
     """Batches of the examples in files, with windows of so many bytes."""
     with ExitStack() as stack:
         stack.enter_context(patch("nncli.data.batches.disk_shuffle.WINDOW_BYTES", window))
@@ -80,10 +80,10 @@ def test_batches_may_be_taken_from_anywhere_and_reach_to_the_end_of_their_window
     examples = numbered(50)
     with filed(examples, 4, windows_of(15)) as batches:
         batches.shuffle()
-        assert [batches.reach(i) for i in range(batches.steps)] == [3, 2, 1] * 4 + [1]
+        assert [batches.batches_available(i) for i in range(batches.steps)] == [3, 2, 1] * 4 + [1]
         for i in (12, 0, 7, 6, 3):
-            found = batches.pool.X[batches.following(i), 0].tolist()
-            assert found == batches.order[4 * i : 4 * (i + batches.reach(i))].tolist()
+            found = batches.pool.X[batches.pool_indices(i), 0].tolist()
+            assert found == batches.order[4 * i : 4 * (i + batches.batches_available(i))].tolist()
 
 
 def test_an_order_that_was_arranged_ahead_and_is_not_wanted_is_dropped() -> None:
@@ -99,8 +99,8 @@ def test_an_order_that_was_arranged_ahead_and_is_not_wanted_is_dropped() -> None
 
 
 def test_a_pause_does_not_arrange_the_same_order_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun = Mock(side_effect=Permuted.begin)
-    monkeypatch.setattr(Permuted, "begin", lambda self, stream, *, more: begun(self, stream, more=more))
+    begun = Mock(side_effect=DiskShuffle.start_epoch)
+    monkeypatch.setattr(DiskShuffle, "begin", lambda self, stream, *, more: begun(self, stream, more=more))
     with filed(numbered(40), 4) as batches:
         before = batches.rng.bit_generator.state
         batches.shuffle()
@@ -113,11 +113,11 @@ def test_a_pause_does_not_arrange_the_same_order_again(monkeypatch: pytest.Monke
 
 
 def test_a_disk_that_is_full_is_told_when_the_epoch_begins() -> None:
-    def full(self: RowsFile, at: int, rows: object) -> None:
+    def full(self: MatrixFile, at: int, rows: object) -> None:
         raise NncliError("the disk is full")
 
     with filed(numbered(40), 4) as batches:
-        with patch.object(RowsFile, "write", full):
+        with patch.object(MatrixFile, "write", full):
             batches.rng.random()
             with pytest.raises(NncliError, match="full"):
                 batches.shuffle()
@@ -128,4 +128,4 @@ def test_a_disk_that_is_full_is_told_when_the_epoch_begins() -> None:
 def test_a_window_is_whole_batches_and_one_at_least() -> None:
     with filed(numbered(40), 7, 1) as batches:
         assert batches.pool.X.shape == (14, 3)
-        assert np.array_equal([batches.reach(i) for i in range(batches.steps)], np.ones(6))
+        assert np.array_equal([batches.batches_available(i) for i in range(batches.steps)], np.ones(6))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nncli.data.batches.memmap import RowsFile
+from nncli.data.batches.memmap import MatrixFile
 from nncli.data.store.scratch import Scratch
 from nncli.errors import NncliError
 
@@ -15,7 +15,7 @@ ROWS = np.arange(60, dtype=np.float32).reshape(12, 5)
 
 def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
     with Scratch(tmp_path) as scratch:
-        file = RowsFile.like(ROWS, scratch)
+        file = MatrixFile.like(ROWS, scratch)
         file.append(ROWS[:7])
         file.append(ROWS[7:])
         file.write(3, -ROWS[3:5])
@@ -24,19 +24,19 @@ def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
         assert np.array_equal(out, [ROWS[2], -ROWS[3], -ROWS[4], ROWS[5]])
         seen = file.mapped(12)
         assert np.array_equal(seen.values[[0, 3, 11]], [ROWS[0], -ROWS[3], ROWS[11]])
-        seen.release()
+        seen.drop_pages()
         assert np.array_equal(seen.values[4:], [-ROWS[4], *ROWS[5:]])
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (4, 0)])
 def test_nothing_can_be_kept_too(tmp_path: Path, shape: tuple[int, int]) -> None:
     with Scratch(tmp_path) as scratch:
-        file = RowsFile.like(np.empty(shape), scratch)
+        file = MatrixFile.like(np.empty(shape), scratch)
         file.append(np.empty(shape))
         file.read(0, np.empty(shape))
         seen = file.mapped(shape[0])
         assert seen.values.shape == shape
-        seen.release()
+        seen.drop_pages()
 
 
 def test_a_full_disk_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +48,7 @@ def test_a_full_disk_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Scratch, "file", lambda self: Full())
-    file = RowsFile.like(ROWS, Scratch(tmp_path))
+    file = MatrixFile.like(ROWS, Scratch(tmp_path))
     with pytest.raises(NncliError, match="No space left on device") as told:
         file.append(ROWS)
     assert told.value.exit_code == 1
@@ -56,4 +56,4 @@ def test_a_full_disk_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_a_file_that_was_cut_is_no_endless_reading(tmp_path: Path) -> None:
     with Scratch(tmp_path) as scratch, pytest.raises(NncliError, match="ends too soon"):
-        RowsFile.like(ROWS, scratch).read(0, np.empty_like(ROWS))
+        MatrixFile.like(ROWS, scratch).read(0, np.empty_like(ROWS))

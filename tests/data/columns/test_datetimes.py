@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.columns.datetimes import DAY, FORMS, ISO, find_form, parse_dates, undecided
+from nncli.data.columns.datetimes import DATE_FORMATS, DAY, ISO, infer_date_format, is_ambiguous_date, parse_dates
 
 DAYS = st.dates(date(1, 1, 1), date(9999, 12, 31))
 EPOCH = datetime(1970, 1, 1)
@@ -25,7 +25,7 @@ def micros(moment: datetime) -> int:
 def test_a_moment_comes_back_from_iso_8601(moments: list[datetime], between: str) -> None:
     cells = texts(*(moment.isoformat(between) for moment in moments))
     assert parse_dates(cells).to_list() == [micros(moment) for moment in moments]
-    assert find_form(cells) == ISO
+    assert infer_date_format(cells) == ISO
 
 
 @given(st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31)), st.integers(-14 * 60, 14 * 60))
@@ -35,7 +35,7 @@ def test_an_offset_is_taken_off_whatever_it_is(moment: datetime, minutes: int) -
     assert parse_dates(texts(there.isoformat(), f"{here.isoformat()}Z")).to_list() == [micros(here)] * 2
 
 
-@given(st.lists(DAYS, min_size=1, max_size=20), st.sampled_from(FORMS))
+@given(st.lists(DAYS, min_size=1, max_size=20), st.sampled_from(DATE_FORMATS))
 def test_a_day_comes_back_from_every_form_that_is_found_out(days: list[date], form: str) -> None:
     cells = texts(
         *(
@@ -47,9 +47,9 @@ def test_a_day_comes_back_from_every_form_that_is_found_out(days: list[date], fo
         )
     )
     assert parse_dates(cells, form).to_list() == [(d - EPOCH.date()).days * DAY for d in days]
-    assert find_form(cells, form) == form
-    assert find_form(cells) in (form, None)
-    assert undecided(cells) == (find_form(cells) is None)
+    assert infer_date_format(cells, form) == form
+    assert infer_date_format(cells) in (form, None)
+    assert is_ambiguous_date(cells) == (infer_date_format(cells) is None)
 
 
 @pytest.mark.parametrize(
@@ -78,16 +78,16 @@ def test_a_day_comes_back_from_every_form_that_is_found_out(days: list[date], fo
     ],
 )
 def test_the_form_is_the_one_in_which_most_cells_are_dates(cells: tuple[str | None, ...], form: str | None) -> None:
-    assert find_form(texts(*cells)) == form
-    assert not undecided(texts(*cells))
+    assert infer_date_format(texts(*cells)) == form
+    assert not is_ambiguous_date(texts(*cells))
 
 
 def test_day_and_month_are_told_apart_by_one_cell_or_not_at_all() -> None:
-    assert undecided(texts("3/4/2024", "5/6/2024", None))
-    assert find_form(texts("3/4/2024", "5/6/2024")) is None
-    assert find_form(texts("3/4/2024", "5/6/2024"), "%m/%d/%Y") == "%m/%d/%Y"
-    assert find_form(texts("3/4/2024", "13/6/2024")) == "%d/%m/%Y"
-    assert find_form(texts("3/4/2024", "13/6/2024"), "%m/%d/%Y") == "%d/%m/%Y", "what is wanted fits only half"
+    assert is_ambiguous_date(texts("3/4/2024", "5/6/2024", None))
+    assert infer_date_format(texts("3/4/2024", "5/6/2024")) is None
+    assert infer_date_format(texts("3/4/2024", "5/6/2024"), "%m/%d/%Y") == "%m/%d/%Y"
+    assert infer_date_format(texts("3/4/2024", "13/6/2024")) == "%d/%m/%Y"
+    assert infer_date_format(texts("3/4/2024", "13/6/2024"), "%m/%d/%Y") == "%d/%m/%Y", "what is wanted fits only half"
 
 
 def test_a_form_may_have_months_by_name_clocks_and_zones() -> None:
@@ -119,7 +119,7 @@ def test_what_is_no_date_of_a_form_is_none(cell: str) -> None:
 
 @given(st.lists(st.none() | st.text(max_size=12) | st.from_regex(r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}.{0,6}")))
 def test_no_text_breaks_the_search_for_a_form(cells: list[str | None]) -> None:
-    form = find_form(texts(*cells))
+    form = infer_date_format(texts(*cells))
     found = parse_dates(texts(*cells), form or ISO)
     assert len(found) == len(cells)
     assert form is None or 2 * found.count() > texts(*cells).count()

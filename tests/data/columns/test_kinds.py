@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from nncli.data.columns.kinds import (
     Kind,
+    exact_numbers,
     infer_kind,
-    may_be_codes,
+    may_be_class_ids,
     parse_numbers,
-    plain_numbers,
     read_numbers,
     read_text,
 )
@@ -140,7 +140,7 @@ def test_nan_is_a_missing_number(cell: str) -> None:
     table = texts("1", cell)
     assert infer_kind(table, "x") is Kind.NUMERIC
     assert np.isnan(read_numbers(table, "x")).tolist() == [False, True]
-    assert infer_kind(texts(cell, None), "x") is Kind.IGNORE
+    assert infer_kind(texts(cell, None), "x") is Kind.EMPTY
 
 
 @pytest.mark.parametrize("cell", WITH_LEADING_ZERO)
@@ -190,7 +190,7 @@ def test_the_kind_and_the_reader_agree_on_any_text(cells: list[str | None]) -> N
         return
     zeros = any(re.match(r"\s*[+-]?0[0-9]", cell) for cell in cells if cell is not None)
     empty = bool(np.isnan(x).all())
-    assert kind is (Kind.CATEGORICAL if zeros else Kind.IGNORE if empty else Kind.NUMERIC)
+    assert kind is (Kind.CATEGORICAL if zeros else Kind.EMPTY if empty else Kind.NUMERIC)
 
 
 @pytest.mark.parametrize(
@@ -202,9 +202,9 @@ def test_the_kind_and_the_reader_agree_on_any_text(cells: list[str | None]) -> N
         (pl.Series("x", [Decimal("1.10"), None]), Kind.NUMERIC, [1.1, None]),
         (pl.Series("x", [1.5, math.nan, None]), Kind.NUMERIC, [1.5, None, None]),
         (pl.Series("x", [0.5, math.nan], dtype=pl.Float32), Kind.NUMERIC, [0.5, None]),
-        (pl.Series("x", [math.nan, None], dtype=pl.Float64), Kind.IGNORE, [None, None]),
-        (pl.Series("x", [None, None]), Kind.IGNORE, [None, None]),
-        (pl.Series("x", [], dtype=pl.String), Kind.IGNORE, []),
+        (pl.Series("x", [math.nan, None], dtype=pl.Float64), Kind.EMPTY, [None, None]),
+        (pl.Series("x", [None, None]), Kind.EMPTY, [None, None]),
+        (pl.Series("x", [], dtype=pl.String), Kind.EMPTY, []),
         (pl.Series("x", [True, None, False]), Kind.CATEGORICAL, [1.0, None, 0.0]),
         (pl.Series("x", ["1", " 2", None], dtype=pl.Categorical), Kind.CATEGORICAL, [1.0, 2.0, None]),
         (pl.Series("x", ["1", None], dtype=pl.Enum(["1", "2"])), Kind.CATEGORICAL, [1.0, None]),
@@ -310,17 +310,17 @@ def test_a_name_that_yaml_would_misread_is_quoted_in_the_hint(name: str) -> None
     ],
 )
 def test_numbers_may_be_codes_of_classes_until_one_says_otherwise(numbers: list[float | None], may_be: bool) -> None:
-    assert may_be_codes(pl.Series(numbers, dtype=pl.Float64)) is may_be
+    assert may_be_class_ids(pl.Series(numbers, dtype=pl.Float64)) is may_be
 
 
 @pytest.mark.parametrize("cell", [*INFINITE, *NOT_NUMBERS, *WITH_LEADING_ZERO, "nan", str(2**53), str(2**53 + 1)])
 def test_cells_of_which_more_than_the_number_may_matter(cell: str) -> None:
     texts = pl.DataFrame({"odd": ["1", cell], "plain": ["2", None], "nothing": [None, None]}).cast(pl.String)
-    found = plain_numbers(texts, PLAIN)
+    found = exact_numbers(texts, PLAIN)
     assert {name: x.to_list() for name, x in found.items()} == {"plain": [2.0, None], "nothing": [None, None]}
 
 
 def test_numbers_of_which_nothing_else_can_matter() -> None:
     spelled = [cell for cell in NUMBERS if cell != str(2**53)]
-    found = plain_numbers(pl.DataFrame({"n": [*spelled, None]}), PLAIN)
+    found = exact_numbers(pl.DataFrame({"n": [*spelled, None]}), PLAIN)
     assert found["n"].to_list() == [*(NUMBERS[cell] for cell in spelled), None]

@@ -9,14 +9,14 @@ import polars as pl
 from hypothesis import strategies as st
 
 from nncli.data.columns.kinds import Kind
-from nncli.data.encoders.categorical import INDICATORS, CategoricalColumn, Categories
+from nncli.data.encoders.categorical import ONE_HOT, CategoricalColumn, CategoricalOptions
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.scaling import Clip, NumericScaling
 from nncli.data.table import Table
 
 SCALINGS: tuple[NumericScaling, ...] = get_args(NumericScaling)
 CLIPS: tuple[Clip, ...] = get_args(Clip)
-RECIPE = Categories(one_hot=8, binary="signs", scaling="robust", embedding_width=8)
+RECIPE = CategoricalOptions(one_hot=8, binary="signs", scaling="robust", embedding_width=8)
 MODERATE = st.none() | st.floats(-1e30, 1e30)
 WORDS = st.none() | st.sampled_from(["a", "b", "c", "NA", "", "🐧", "a\nb", "1", "01"])
 
@@ -51,7 +51,7 @@ def numeric(cells: Sequence[Any] | pl.Series, scaling: NumericScaling = "standar
 
 
 def categorical(
-    cells: Sequence[Any] | pl.Series, name: str = "x", choices: Categories = INDICATORS, clip: Clip = "none"
+    cells: Sequence[Any] | pl.Series, name: str = "x", choices: CategoricalOptions = ONE_HOT, clip: Clip = "none"
 ) -> Encoder:
     return Encoder.fit(one(cells, name), [(name, Kind.CATEGORICAL)], "standard", clip, choices)
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from nncli.data.columns.kinds import Kind
 from nncli.data.encoders import categorical
 from nncli.data.encoders import encoder as encoding
-from nncli.data.encoders.anomalies import Strange, Strangers
+from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.numeric import NumericColumn
@@ -41,39 +41,39 @@ def one(cells: Sequence[Any], name: str = "x") -> Table:
     return Table(pl.DataFrame({name: cells}, strict=False), "t.csv")
 
 
-def met(seen: Sequence[Any], cells: Sequence[Any], kind: Kind = Kind.NUMERIC) -> Strange:
+def met(seen: Sequence[Any], cells: Sequence[Any], kind: Kind = Kind.NUMERIC) -> ColumnAnomalies:
     """What is strange of `cells` to whom has `seen` others."""
     encoder = Encoder.fit(one(seen), [("x", kind)], "standard")
     again = Encoder.model_validate_json(encoder.model_dump_json())
-    return again.encode(one(cells), "float32").strangers.columns.get("x", Strange())
+    return again.encode(one(cells), "float32").anomalies.columns.get("x", ColumnAnomalies())
 
 
 # Counting
 
 
-def plainly(seen: Table, table: Table) -> Strangers:
+def plainly(seen: Table, table: Table) -> Anomalies:
     """The count as one would make it by hand, cell by cell."""
     x, w = seen.frame["x"].to_list(), seen.frame["w"].to_list()
     values, words = [v for v in x if v is not None], set(w)
     new = table.frame["x"].to_list()
     beyond = [v for v in new if v is not None and values and not min(values) <= v <= max(values)]
-    numbers = Strange(
-        outside=len(beyond),
+    numbers = ColumnAnomalies(
+        out_of_range=len(beyond),
         missing=0 if None in x else new.count(None),
         lowest=min((v for v in beyond if v < min(values)), default=math.inf),
         highest=max((v for v in beyond if v > max(values)), default=-math.inf),
     )
     cells = table.frame["w"].to_list()
     unseen = sum(cell is not None and cell not in words for cell in cells)
-    return Strangers.among(
-        [("x", numbers), ("w", Strange(unseen=unseen, missing=0 if None in words else cells.count(None)))]
+    return Anomalies.from_columns(
+        [("x", numbers), ("w", ColumnAnomalies(unseen=unseen, missing=0 if None in words else cells.count(None)))]
     )
 
 
 @settings(deadline=None)
 @given(seen=tables(), table=tables())
 def test_the_count_is_the_one_made_by_hand(seen: Table, table: Table) -> None:
-    assert Encoder.fit(seen, KINDS, "standard").encode(table, "float32").strangers == plainly(seen, table)
+    assert Encoder.fit(seen, KINDS, "standard").encode(table, "float32").anomalies == plainly(seen, table)
 
 
 @settings(deadline=None)
@@ -82,23 +82,23 @@ def test_how_columns_are_encoded_changes_nothing_of_the_count(
     seen: Table, table: Table, scaling: NumericScaling, clip: Clip
 ) -> None:
     encoder = Encoder.fit(seen, KINDS, scaling, clip, RECIPE)
-    assert encoder.encode(table, "float32").strangers == plainly(seen, table)
+    assert encoder.encode(table, "float32").anomalies == plainly(seen, table)
 
 
 @settings(deadline=None)
 @given(table=tables())
 def test_the_training_rows_hold_nothing_strange(table: Table) -> None:
-    assert Encoder.fit(table, KINDS, "min_max").encode(table, "float32").strangers == Strangers()
+    assert Encoder.fit(table, KINDS, "min_max").encode(table, "float32").anomalies == Anomalies()
 
 
 @settings(deadline=None)
 @given(seen=tables(), table=tables(), cuts=st.lists(st.integers(0, 12), max_size=4))
 def test_the_counts_of_chunks_add_up_to_the_whole(seen: Table, table: Table, cuts: list[int]) -> None:
     encoder = Encoder.fit(seen, KINDS, "standard")
-    added = Strangers()
+    added = Anomalies()
     for start, stop in pairwise([0, *sorted(cuts), 12]):
-        added += encoder.encode(table.part(start, stop), "float32").strangers
-    whole = encoder.encode(table, "float32").strangers
+        added += encoder.encode(table.part(start, stop), "float32").anomalies
+    whole = encoder.encode(table, "float32").anomalies
     assert added == whole
     assert added.note == whole.note
 
@@ -107,51 +107,55 @@ def test_blocks_add_up_to_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = pl.DataFrame({"x": np.arange(100.0), "w": [f"{n % 45}" for n in range(100)]})
     encoder = Encoder.fit(Table(frame[:80], "t"), KINDS, "standard")
     assert encoder.embedded
-    whole = encoder.encode(Table(frame, "t"), "float32").strangers
-    assert whole.columns["x"] == Strange(outside=20, highest=99.0)
+    whole = encoder.encode(Table(frame, "t"), "float32").anomalies
+    assert whole.columns["x"] == ColumnAnomalies(out_of_range=20, highest=99.0)
     monkeypatch.setattr(encoding, "BLOCK", 7)
-    assert encoder.encode(Table(frame, "t"), "float32").strangers == whole
+    assert encoder.encode(Table(frame, "t"), "float32").anomalies == whole
 
 
 def test_the_two_zeros_are_told_as_one() -> None:
-    assert Strange(outside=1, highest=-0.0).extent == Strange(outside=1, highest=0.0).extent == " up to 0"
+    assert (
+        ColumnAnomalies(out_of_range=1, highest=-0.0).extent
+        == ColumnAnomalies(out_of_range=1, highest=0.0).extent
+        == " up to 0"
+    )
 
 
 def test_the_ends_of_the_range_belong_to_it() -> None:
-    assert met([-1.0, 5.0], [-1.0, 5.0, 2.0]) == Strange()
+    assert met([-1.0, 5.0], [-1.0, 5.0, 2.0]) == ColumnAnomalies()
     below, above = np.nextafter(-1.0, -2.0), np.nextafter(5.0, 6.0)
-    assert met([-1.0, 5.0], [below, above]) == Strange(outside=2, lowest=below, highest=above)
+    assert met([-1.0, 5.0], [below, above]) == ColumnAnomalies(out_of_range=2, lowest=below, highest=above)
 
 
 def test_a_category_that_was_rare_in_training_was_seen() -> None:
-    assert met(["a", "a", "rare"], ["rare", "a", "new", "new"], Kind.CATEGORICAL) == Strange(unseen=2)
+    assert met(["a", "a", "rare"], ["rare", "a", "new", "new"], Kind.CATEGORICAL) == ColumnAnomalies(unseen=2)
 
 
 @pytest.mark.parametrize("c", [2, 40])
 def test_rare_categories_too_many_to_remember_are_not_called_unseen(monkeypatch: pytest.MonkeyPatch, c: int) -> None:
     monkeypatch.setattr(categorical, "RARE_TEXT", 9)
     seen = [f"{n}" for n in range(c)] * 2
-    assert met([*seen, "rare", "r"], ["r", "new"], Kind.CATEGORICAL) == Strange(unseen=1)
-    assert met([*seen, "rare", "rare 2"], ["rare", "new", "0"], Kind.CATEGORICAL) == Strange(rare=2)
+    assert met([*seen, "rare", "r"], ["r", "new"], Kind.CATEGORICAL) == ColumnAnomalies(unseen=1)
+    assert met([*seen, "rare", "rare 2"], ["rare", "new", "0"], Kind.CATEGORICAL) == ColumnAnomalies(rare=2)
 
 
 def test_the_encoder_does_not_grow_with_a_column_of_ids() -> None:
     column = CategoricalColumn.fit(one([f"id {n}" for n in range(100_000)]), "x")
-    assert (column.rare, column.other) == (None, True)
+    assert (column.rare_categories, column.has_other) == (None, True)
 
 
 @pytest.mark.parametrize("kind", list(Kind)[:2])
 def test_missing_cells_are_strange_only_where_training_had_none(kind: Kind) -> None:
-    assert met(["1", "1", "2"], [None, "1", None], kind) == Strange(missing=2)
-    assert met(["1", "1", None], [None, "1", None], kind) == Strange()
+    assert met(["1", "1", "2"], [None, "1", None], kind) == ColumnAnomalies(missing=2)
+    assert met(["1", "1", None], [None, "1", None], kind) == ColumnAnomalies()
 
 
 def test_a_missing_number_is_not_taken_for_its_filling() -> None:
-    assert met([1.0, 2.0], [None, 3.0]) == Strange(missing=1, outside=1, highest=3.0)
+    assert met([1.0, 2.0], [None, 3.0]) == ColumnAnomalies(missing=1, out_of_range=1, highest=3.0)
 
 
 def test_a_column_without_a_value_in_training_has_no_range_to_be_outside_of() -> None:
-    assert met([None, None], ["3", None]) == Strange()
+    assert met([None, None], ["3", None]) == ColumnAnomalies()
 
 
 def test_a_model_of_format_1_counts_what_it_can_tell() -> None:
@@ -161,31 +165,31 @@ def test_a_model_of_format_1_counts_what_it_can_tell() -> None:
     numbers, words = old.columns
     assert isinstance(numbers, NumericColumn)
     assert isinstance(words, CategoricalColumn)
-    assert (numbers.lowest, numbers.highest, words.rare) == (None, None, None)
-    told = old.encode(new, "float32").strangers
+    assert (numbers.lowest, numbers.highest, words.rare_categories) == (None, None, None)
+    told = old.encode(new, "float32").anomalies
     # It had no rare category, so what it does not know it never saw.
-    assert told.columns == {"x": Strange(missing=1), "w": Strange(unseen=1, missing=1)}
+    assert told.columns == {"x": ColumnAnomalies(missing=1), "w": ColumnAnomalies(unseen=1, missing=1)}
     odd = frame.with_columns(w=pl.Series(["a", "a", "b", "c"]))
     old = Encoder.fit(Table(odd, "t"), KINDS, "standard").of_format_1
-    assert old.encode(new, "float32").strangers.columns["w"] == Strange(rare=1, missing=1)
+    assert old.encode(new, "float32").anomalies.columns["w"] == ColumnAnomalies(rare=1, missing=1)
 
 
 # Telling
 
 
 def test_nothing_strange_is_not_worth_a_line() -> None:
-    assert Strangers().note is None
-    assert (Strangers.among([("x", Strange())]) + Strangers()).note is None
+    assert Anomalies().note is None
+    assert (Anomalies.from_columns([("x", ColumnAnomalies())]) + Anomalies()).note is None
 
 
 def test_every_kind_is_told_in_one_line() -> None:
-    strangers = Strangers(
+    strangers = Anomalies(
         {
-            "city": Strange(unseen=10, missing=4),
-            "colour": Strange(unseen=2, missing=1),
-            "age": Strange(outside=28, lowest=-3.0, highest=131.0),
-            "x": Strange(outside=1_002, highest=0.25),
-            "id": Strange(rare=1),
+            "city": ColumnAnomalies(unseen=10, missing=4),
+            "colour": ColumnAnomalies(unseen=2, missing=1),
+            "age": ColumnAnomalies(out_of_range=28, lowest=-3.0, highest=131.0),
+            "x": ColumnAnomalies(out_of_range=1_002, highest=0.25),
+            "id": ColumnAnomalies(rare=1),
         }
     )
     assert strangers.note == (
@@ -197,14 +201,14 @@ def test_every_kind_is_told_in_one_line() -> None:
 
 
 def test_only_the_worst_of_many_columns_are_named() -> None:
-    strangers = Strangers({f"c{n}": Strange(unseen=n % 5 + 1) for n in range(9)})
+    strangers = Anomalies({f"c{n}": ColumnAnomalies(unseen=n % 5 + 1) for n in range(9)})
     assert strangers.note == (
         "25 cells hold a category that training never saw ('c4': 5, 'c3': 4, 'c8': 4 and 6 more columns)"
     )
 
 
 def test_a_name_cannot_disturb_the_terminal() -> None:
-    note = Strangers({"\x1b[2J\n" + "x" * 999: Strange(unseen=1)}).note
+    note = Anomalies({"\x1b[2J\n" + "x" * 999: ColumnAnomalies(unseen=1)}).note
     assert note is not None
     assert len(note) < 200
     assert escape_unprintable(note, keep="") == note

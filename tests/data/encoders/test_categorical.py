@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from nncli.data.encoders.categorical import FIRST, MISSING, OTHER, CategoricalColumn, Categories
+from nncli.data.encoders.categorical import FIRST_CATEGORY, MISSING, OTHER, CategoricalColumn, CategoricalOptions
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.scaling import Clip
 from nncli.data.table import Table
@@ -38,7 +38,7 @@ def test_rare_and_missing_cells_have_a_column_where_training_had_them() -> None:
 def test_unseen_and_missing_cells_are_zeros_where_training_had_none() -> None:
     encoder = categorical(["a", "a", "b", "b"])
     assert encoded(encoder, ["never seen", None, "b"]) == [[0.0, 0.0], [0.0, 0.0], [0.0, 1.0]]
-    assert first(encoder).codes(one(["never seen", None, "b"]))[0].tolist() == [OTHER, MISSING, FIRST + 1]
+    assert first(encoder).codes(one(["never seen", None, "b"]))[0].tolist() == [OTHER, MISSING, FIRST_CATEGORY + 1]
 
 
 @pytest.mark.parametrize("cells", [["a", "b"], [None, None], ["a", None], []])
@@ -54,8 +54,8 @@ def test_a_word_that_looks_special_is_a_category_like_any_other(word: str) -> No
     column = first(categorical(["a", "a", word, word, None]))
     assert set(column.categories) == {"a", word}
     assert column.codes(one([word, "a", None]))[0].tolist() == [
-        FIRST + column.categories.index(word),
-        FIRST + column.categories.index("a"),
+        FIRST_CATEGORY + column.categories.index(word),
+        FIRST_CATEGORY + column.categories.index("a"),
         MISSING,
     ]
 
@@ -105,7 +105,7 @@ def test_any_name_of_a_column_does(name: str) -> None:
 
 
 def test_two_categories_become_one_column_of_signs() -> None:
-    encoder = categorical(["b", "a", "b", "a", "rare", None], choices=Categories(binary="signs"))
+    encoder = categorical(["b", "a", "b", "a", "rare", None], choices=CategoricalOptions(binary="signs"))
     assert first(encoder).features == ("x = b, not a",)
     assert encoded(encoder, ["a", "b", "rare", "new", None]) == [[-1.0], [1.0], [0.0], [0.0], [0.0]]
 
@@ -113,18 +113,18 @@ def test_two_categories_become_one_column_of_signs() -> None:
 @pytest.mark.parametrize("c", [1, 3])
 def test_signs_are_for_two_categories(c: int) -> None:
     cells = [f"{n}" for n in range(c)] * 2
-    assert categorical(cells, choices=Categories(binary="signs")) == categorical(cells)
+    assert categorical(cells, choices=CategoricalOptions(binary="signs")) == categorical(cells)
 
 
 def test_signs_go_before_an_embedding() -> None:
-    choices = Categories(one_hot=0, binary="signs")
-    assert first(categorical(["a", "b"] * 2, choices=choices)).signs
+    choices = CategoricalOptions(one_hot=0, binary="signs")
+    assert first(categorical(["a", "b"] * 2, choices=choices)).binary_sign
     assert first(categorical(["a", "b", "c"] * 2, choices=choices)).embedding_width == 3
 
 
 @pytest.mark.parametrize(("c", "width"), [(8, None), (9, 5)])
 def test_how_many_become_columns_and_how_wide_the_rest_is_embedded_can_be_said(c: int, width: int | None) -> None:
-    choices = Categories(one_hot=8, embedding_width=5)
+    choices = CategoricalOptions(one_hot=8, embedding_width=5)
     assert first(categorical([f"{n}" for n in range(c)] * 2, choices=choices)).embedding_width == width
 
 
@@ -139,7 +139,9 @@ def test_a_rare_category_stands_out_when_it_is_scaled() -> None:
 def test_scaled_columns_are_what_their_numbers_would_be_scaled_to(cells: list[str | None], clip: Clip) -> None:
     table = one(pl.Series(cells, dtype=pl.String))
     raw, *_ = categorical(table.frame["x"]).encode(table, "float64")
-    scaled, *_ = categorical(table.frame["x"], choices=Categories(scaling="robust"), clip=clip).encode(table, "float64")
+    scaled, *_ = categorical(table.frame["x"], choices=CategoricalOptions(scaling="robust"), clip=clip).encode(
+        table, "float64"
+    )
     for x, z in zip(raw.T, scaled.T, strict=True):
         assert encoded(numeric(x.tolist(), "robust", clip), x.tolist()) == z[:, None].tolist()
 
@@ -160,14 +162,14 @@ def test_a_column_without_rows_has_nothing_to_be_scaled_by() -> None:
 )
 def test_a_column_whose_parts_do_not_fit_is_refused(parts: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        CategoricalColumn(name="x", other=False, missing=False, **parts)
+        CategoricalColumn(name="x", has_other=False, missing=False, **parts)
 
 
 @pytest.mark.parametrize("known", [2, 254, 255, 256, 257, 65_535, 65_536])
 def test_a_category_is_told_from_the_unseen_however_many_there_are(known: int) -> None:
     *names, rare = [f"c{i:05}" for i in range(known)]
-    column = CategoricalColumn(name="c", categories=tuple(names), other=True, missing=True, rare=(rare,))
+    column = CategoricalColumn(name="c", categories=tuple(names), has_other=True, missing=True, rare_categories=(rare,))
     cells = pl.DataFrame({"c": [names[0], names[-1], rare, "new", None]})
     codes, strange = column.codes(Table(cells, "t"))
-    assert codes.tolist() == [FIRST, FIRST + known - 2, OTHER, OTHER, MISSING]
+    assert codes.tolist() == [FIRST_CATEGORY, FIRST_CATEGORY + known - 2, OTHER, OTHER, MISSING]
     assert strange.unseen == 1

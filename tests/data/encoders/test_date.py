@@ -100,7 +100,7 @@ def test_dates_outside_the_training_range_and_missing_ones_are_counted() -> None
 def test_dates_outside_the_training_range_are_told_from_one_end_too() -> None:
     encoder = Encoder.fit(table(["2024-01-01", "2024-12-31"]), [("when", Kind.DATE)], "standard")
     for cell, said in (("9999-12-31", "up to 9999-12-31"), ("0001-01-01 10:00", "down to 0001-01-01")):
-        strangers = encoder.encode(table([cell]), "float32").strangers
+        strangers = encoder.encode(table([cell]), "float32").anomalies
         assert strangers.note == f"1 value lies outside the training range ('when': 1 {said})"
         assert (strangers + strangers).note == f"2 values lie outside the training range ('when': 2 {said})"
         assert (strangers & strangers).note == strangers.note
@@ -121,7 +121,7 @@ def test_every_day_from_year_1_to_9999_has_its_parts(days: list[date]) -> None:
     column = DateColumn.fit(table(days), "when", "none")
     out = np.empty((len(days), column.width))
     column.encode(table(days), out)
-    assert (out[:, 0] + column.first).tolist() == [d.toordinal() - 719_163 for d in days]
+    assert (out[:, 0] + column.origin).tolist() == [d.toordinal() - 719_163 for d in days]
     if column.year is not None:
         assert out[:, 1].tolist() == [d.year for d in days]
     at = dict(zip(column.features, out.T, strict=True))

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from nncli.data.columns.kinds import Kind, infer_kind
 from nncli.data.encoders import encoder as encoding
 from nncli.data.encoders import numeric as numeric_module
-from nncli.data.encoders.categorical import Categories
+from nncli.data.encoders.categorical import CategoricalOptions
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.scaling import Clip, NumericScaling
-from nncli.data.store.column_store import NOTHING, Plain
+from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.errors import DataError
 from tests.data.encoders.support import CLIPS, KINDS, RECIPE, SCALINGS, bits, numeric, one, tables
@@ -100,7 +100,7 @@ def test_fitting_never_looks_at_validation_rows(
 
 
 def test_ignored_columns_are_left_out() -> None:
-    encoder = Encoder.fit(one(["a"]), [("x", Kind.IGNORE)], "standard")
+    encoder = Encoder.fit(one(["a"]), [("x", Kind.EMPTY)], "standard")
     X, codes, _ = encoder.encode(one(["b", "c"]), "float32")
     assert (encoder.names, X.shape, codes.shape) == ([], (2, 0), (2, 0))
 
@@ -126,7 +126,7 @@ def test_the_numeric_positions_are_those_of_values_alone() -> None:
         }
     )
     kinds = [(n, Kind.NUMERIC if n in "xy" else Kind.CATEGORICAL) for n in frame.columns]
-    choices = Categories(one_hot=2)
+    choices = CategoricalOptions(one_hot=2)
     encoder = Encoder.fit(Table(frame, "t.csv"), kinds, "standard", categories=choices)
     assert [encoder.features[j] for j in encoder.numeric] == ["x", "y"]
     assert encoder.numeric == (0, 2)
@@ -159,12 +159,12 @@ def test_plain_columns_together_give_the_same_bits_strangers_and_refusals_as_one
     kinds.insert(1, kinds.pop())
     encoder = Encoder.fit(fitted, kinds, scaling, clip)
     rest = Table(pl.DataFrame({"word": list("aabbccdef"), "hole": [1.0, None, 7.0] * 3}), "t.csv")
-    which = [j for j, name in enumerate(names) if name in encoder.together]
+    which = [j for j, name in enumerate(names) if name in encoder.jointly_encoded]
     others = pl.DataFrame({name: x[j] for j, name in enumerate(names) if j not in which})
     rest = replace(rest, frame=rest.frame.hstack(others))
-    plain = Plain([names[j] for j in which], np.ascontiguousarray(x[which]))
+    plain = DenseColumns([names[j] for j in which], np.ascontiguousarray(x[which]))
 
-    def outcome(table: Table, plain: Plain) -> tuple[Any, ...]:
+    def outcome(table: Table, plain: DenseColumns) -> tuple[Any, ...]:
         X, codes = encoder.empty(9, dtype)
         try:
             strangers = encoder.encode_into(table, X, codes, plain)
@@ -174,4 +174,4 @@ def test_plain_columns_together_give_the_same_bits_strangers_and_refusals_as_one
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(numeric_module, "TOGETHER", cells)
-        assert outcome(rest, plain) == outcome(plain.beside(rest), NOTHING)
+        assert outcome(rest, plain) == outcome(plain.beside(rest), NO_COLUMNS)

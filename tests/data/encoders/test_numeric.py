@@ -180,4 +180,4 @@ def test_the_column_that_says_what_is_missing_is_not_scaled(scaling: NumericScal
 @pytest.mark.parametrize("edges", [(), (2.0, 1.0)])
 def test_edges_that_cannot_be_are_refused(edges: tuple[float, ...]) -> None:
     with pytest.raises(ValidationError):
-        NumericColumn(name="x", center=0.0, scale=1.0, fill=0.0, indicator=False, edges=edges)
+        NumericColumn(name="x", center=0.0, scale=1.0, fill_value=0.0, missing_indicator=False, quantiles=edges)

@@ -15,12 +15,12 @@ from nncli.data.encoders.scaling import (
     PIECE,
     SUMMED,
     clip_smoothly,
-    deviation,
-    edges_of,
     normal_quantile,
-    robust,
-    steps,
-    to_normal,
+    quantile_cdf,
+    quantile_transform,
+    quantiles_of,
+    robust_scale,
+    std,
 )
 
 NORMAL = NormalDist()
@@ -44,17 +44,17 @@ SAMPLES = samples()
 @pytest.mark.parametrize("name", SAMPLES)
 def test_quantiles_lead_where_those_of_scikit_learn_lead(name: str) -> None:
     present = SAMPLES[name]
-    edges = edges_of(present)
+    edges = quantiles_of(present)
     theirs = QuantileTransformer(n_quantiles=len(edges), output_distribution="normal", subsample=None)
     theirs.fit(present[:, None])
     x = np.concatenate([present, edges, np.linspace(present.min() - 1.0, present.max() + 1.0, 999)])
-    np.testing.assert_allclose(to_normal(x, edges), theirs.transform(x[:, None])[:, 0], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(quantile_transform(x, edges), theirs.transform(x[:, None])[:, 0], rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_quartiles_scale_as_those_of_scikit_learn_do(name: str) -> None:
     x = SAMPLES[name]
-    center, scale = robust(*np.quantile(x, [0.0, 0.25, 0.5, 0.75, 1.0]).tolist())
+    center, scale = robust_scale(*np.quantile(x, [0.0, 0.25, 0.5, 0.75, 1.0]).tolist())
     np.testing.assert_allclose((x - center) / scale, RobustScaler().fit_transform(x[:, None])[:, 0], rtol=1e-12)
 
 
@@ -72,20 +72,20 @@ def test_quartiles_scale_as_those_of_scikit_learn_do(name: str) -> None:
 def test_the_scale_is_the_quartiles_distance_or_half_the_range_or_none(
     quantiles: tuple[float, ...], scale: float
 ) -> None:
-    center, found = robust(*quantiles)
+    center, found = robust_scale(*quantiles)
     assert center == quantiles[2]
     assert found == pytest.approx(scale)
 
 
 @pytest.mark.parametrize("n", [1, 2, 9, 10, 299, 300, 330, 29_999, 30_000, 50_000])
 def test_there_is_an_edge_for_every_thirty_rows(n: int) -> None:
-    assert len(edges_of(np.arange(float(n)))) == min(n, max(FEWEST_EDGES, min(n // 30, MOST_EDGES)))
+    assert len(quantiles_of(np.arange(float(n)))) == min(n, max(FEWEST_EDGES, min(n // 30, MOST_EDGES)))
 
 
 @given(NUMBERS, NUMBERS)
 def test_ranks_ascend_and_are_finite(present: list[float], cells: list[float]) -> None:
-    edges = edges_of(np.array(present))
-    z = to_normal(np.sort([*present, *cells]), edges)
+    edges = quantiles_of(np.array(present))
+    z = quantile_transform(np.sort([*present, *cells]), edges)
     assert np.isfinite(z).all()
     assert (np.abs(z) <= 5.2).all()
     assert (np.diff(z) >= -1e-12).all()
@@ -95,35 +95,38 @@ def test_ranks_ascend_and_are_finite(present: list[float], cells: list[float]) -
 def test_an_edge_of_its_own_leads_back_to_its_share(present: list[int]) -> None:
     edges = np.sort(np.array(present, float))
     p = np.linspace(0.0, 1.0, len(edges))
-    found = [NORMAL.cdf(z) for z in to_normal(edges, edges)]
+    found = [NORMAL.cdf(z) for z in quantile_transform(edges, edges)]
     assert found == pytest.approx(p, abs=1.1e-7)
 
 
 def test_what_is_normal_already_stays_so() -> None:
     x = np.random.default_rng(0).normal(size=100_000)
-    z = to_normal(x, edges_of(x))
+    z = quantile_transform(x, quantiles_of(x))
     assert np.abs(z - x)[np.abs(x) < 2.5].max() < 0.05
     assert (z.mean(), z.std()) == (pytest.approx(0.0, abs=0.01), pytest.approx(1.0, abs=0.02))
 
 
 def test_a_tie_stands_in_the_middle_of_its_step_at_an_end_too() -> None:
-    edges = edges_of(np.array([0.0] * 50 + [1.0] * 50))
-    assert to_normal(np.array([0.0, 1.0]), edges) == pytest.approx(
+    edges = quantiles_of(np.array([0.0] * 50 + [1.0] * 50))
+    assert quantile_transform(np.array([0.0, 1.0]), edges) == pytest.approx(
         [NORMAL.inv_cdf(2 / 9), NORMAL.inv_cdf(7 / 9)], abs=1e-9
     )
 
 
 def test_neighbours_among_the_floats_have_steps_of_their_own() -> None:
     a, b = 1.0, np.nextafter(1.0, 2.0)
-    points, shares = steps(np.array([a, a, b, b]))
+    points, shares = quantile_cdf(np.array([a, a, b, b]))
     assert (np.diff(points) >= 0.0).all()
     assert np.interp([a, b], points, shares).tolist() == pytest.approx([1 / 6, 5 / 6])
 
 
 def test_a_long_column_is_ranked_piece_by_piece_to_the_same_bits() -> None:
     x = np.random.default_rng(0).normal(size=2 * PIECE + 3)
-    edges = edges_of(x)
-    assert np.concatenate([to_normal(x[:5], edges), to_normal(x[5:], edges)]).tobytes() == to_normal(x, edges).tobytes()
+    edges = quantiles_of(x)
+    assert (
+        np.concatenate([quantile_transform(x[:5], edges), quantile_transform(x[5:], edges)]).tobytes()
+        == quantile_transform(x, edges).tobytes()
+    )
 
 
 @given(st.lists(st.floats(1.4e-11, 1.0 - 1.4e-11), min_size=1, max_size=50))
@@ -164,4 +167,4 @@ def test_the_standard_deviation_is_that_of_numpy_to_the_bit(n: int, size: float)
     x = np.random.default_rng(n).normal(size=n) * size + 3.0
     mean = float(x.mean())
     with np.errstate(over="ignore"):
-        assert np.float64(deviation(x, mean)).tobytes() == x.std().tobytes()
+        assert np.float64(std(x, mean)).tobytes() == x.std().tobytes()

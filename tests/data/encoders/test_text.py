@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from nncli.data.columns.kinds import Kind, infer_kind
 from nncli.data.encoders import text as words
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.text import COMMON, TextColumn, pieces, words_of
+from nncli.data.encoders.text import COMMON, TextColumn, pieces, unigrams
 from nncli.data.table import Table
 
 TEXTS = st.lists(st.none() | st.text(st.sampled_from("aAbB é1'-\n"), max_size=20), max_size=12)
@@ -43,8 +43,8 @@ def plainly(cell: str | None) -> Counter[str]:
 
 def test_words_and_pairs_that_are_common_become_numbers_the_more_common_first() -> None:
     column = fitted(*["Red wine, red!"] * COMMON, *["white wine"] * 10, *["a red"] * 5, *["tea"] * COMMON)
-    assert column.terms == ("wine", "red", "red wine", "tea", "wine red")
-    assert column.features == tuple(f"said: {term}" for term in column.terms)
+    assert column.vocabulary == ("wine", "red", "red wine", "tea", "wine red")
+    assert column.features == tuple(f"said: {term}" for term in column.vocabulary)
     assert encoded(column, "RED red-wine", "tea", "") == [
         [1.0, log2(3.0), 1.0, 0.0, 0.0],
         [0.0, 0.0, 0.0, 1.0, 0.0],
@@ -53,25 +53,25 @@ def test_words_and_pairs_that_are_common_become_numbers_the_more_common_first() 
 
 
 def test_a_word_that_one_row_too_few_has_is_left_out_however_often_it_has_it() -> None:
-    assert fitted(*["rare rare rare"] * (COMMON - 1), *["often"] * COMMON, *["x"] * COMMON).terms == ("often", "x")
+    assert fitted(*["rare rare rare"] * (COMMON - 1), *["often"] * COMMON, *["x"] * COMMON).vocabulary == ("often", "x")
 
 
 def test_a_word_that_nearly_every_row_has_is_left_out() -> None:
-    assert fitted(*["the one"] * 50, *["the other"] * 50).terms == ("one", "other")
-    assert fitted(*["a"] * 50, *["-"] * (COMMON - 1)).terms == ()
-    assert fitted(*["a"] * 50, *["-"] * COMMON).terms == ("a",)
+    assert fitted(*["the one"] * 50, *["the other"] * 50).vocabulary == ("one", "other")
+    assert fitted(*["a"] * 50, *["-"] * (COMMON - 1)).vocabulary == ()
+    assert fitted(*["a"] * 50, *["-"] * COMMON).vocabulary == ("a",)
 
 
 def test_a_pair_that_stands_wherever_one_of_its_words_does_is_left_out() -> None:
-    assert fitted(*["new york"] * 30, *["new"] * 30, *[None] * 40, *["."] * 30).terms == ("new", "york")
+    assert fitted(*["new york"] * 30, *["new"] * 30, *[None] * 40, *["."] * 30).vocabulary == ("new", "york")
 
 
 def test_no_more_terms_than_are_wanted_and_equals_by_spelling() -> None:
-    assert fitted(*["b, a"] * COMMON, *["a b c"] * COMMON, *["."] * COMMON, most=2).terms == ("a", "b")
+    assert fitted(*["b, a"] * COMMON, *["a b c"] * COMMON, *["."] * COMMON, most=2).vocabulary == ("a", "b")
 
 
 def test_pairs_do_not_reach_from_one_cell_into_the_next() -> None:
-    assert fitted(*["a x", "b y"] * 2 * COMMON).terms == ("a", "b", "x", "y")
+    assert fitted(*["a x", "b y"] * 2 * COMMON).vocabulary == ("a", "b", "x", "y")
 
 
 def test_a_missing_cell_is_zeros_and_told() -> None:
@@ -82,7 +82,7 @@ def test_a_missing_cell_is_zeros_and_told() -> None:
 
 def test_missing_cells_are_counted_where_training_had_none() -> None:
     encoder = Encoder.fit(table(*["a", "."] * COMMON), [("said", Kind.TEXT)], "standard")
-    assert encoder.encode(table("a", None, None), "float32").strangers.note == (
+    assert encoder.encode(table("a", None, None), "float32").anomalies.note == (
         "2 cells are missing where training had every cell ('said': 2)"
     )
     assert encoder.numeric == ()
@@ -93,11 +93,13 @@ def test_terms_and_counts_are_those_of_a_loop(cells: list[str | None]) -> None:
     cells = [*cells * COMMON, *["."] * COMMON]
     column = fitted(*cells, most=1000)
     rows = Counter(term for cell in cells for term in plainly(cell))
-    assert {*column.terms} == {t for t, n in rows.items() if n not in [rows[w] for w in t.split()] or " " not in t}
-    assert [rows[term] for term in column.terms] == sorted((rows[term] for term in column.terms), reverse=True)
+    assert {*column.vocabulary} == {t for t, n in rows.items() if n not in [rows[w] for w in t.split()] or " " not in t}
+    assert [rows[term] for term in column.vocabulary] == sorted(
+        (rows[term] for term in column.vocabulary), reverse=True
+    )
     out = encoded(column, *cells)
-    assert [row[: len(column.terms)] for row in out] == [
-        [log2(1 + plainly(cell)[term]) for term in column.terms] for cell in cells
+    assert [row[: len(column.vocabulary)] for row in out] == [
+        [log2(1 + plainly(cell)[term]) for term in column.vocabulary] for cell in cells
     ]
 
 
@@ -113,7 +115,7 @@ def test_a_row_is_the_same_in_any_company(cells: list[str | None], piece: int) -
 
 
 def test_words_of_any_script_are_words() -> None:
-    found = words_of(pl.Series(["Straße ΑΘΗΝΑ", "cafe\u0301, naïve", "3.5 kg"]))
+    found = unigrams(pl.Series(["Straße ΑΘΗΝΑ", "cafe\u0301, naïve", "3.5 kg"]))
     assert found["term"].to_list() == ["straße", "αθηνα", "cafe\u0301", "naïve", "3", "5", "kg"]
     assert found["row"].to_list() == [0, 0, 1, 1, 2, 2, 2]
 
@@ -125,7 +127,7 @@ def test_only_the_beginning_of_an_endless_cell_counts() -> None:
 @pytest.mark.parametrize("terms", [("a", "a"), ("a b c",)])
 def test_a_column_of_other_terms_is_damaged(terms: tuple[str, ...]) -> None:
     with pytest.raises(ValidationError, match="words and pairs of words"):
-        TextColumn(name="x", terms=terms, missing=False)
+        TextColumn(name="x", vocabulary=terms, missing=False)
 
 
 def test_many_words_that_hardly_come_twice_are_text() -> None:

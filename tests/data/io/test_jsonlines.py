@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.data.io.formats import Format, sniffed
+from nncli.data.io.formats import Format, detect_format
 from nncli.data.io.jsonlines import read_json_lines
 from nncli.errors import DataError
 
@@ -130,7 +130,7 @@ def test_what_is_no_text_in_its_encoding_is_named_by_its_line() -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_utf_16_is_told_from_a_stream_without_a_name(encoding: str) -> None:
-    assert sniffed(("\ufeff" + '{"a": 1}').encode(encoding)[:4]) is Format.JSONL
+    assert detect_format(("\ufeff" + '{"a": 1}').encode(encoding)[:4]) is Format.JSONL
 
 
 @pytest.mark.parametrize("size", [None, 1])

@@ -5,7 +5,7 @@ from threading import Barrier, Event, current_thread, main_thread
 
 import pytest
 
-from nncli.data.io.prefetch import ahead, worked_ahead
+from nncli.data.io.prefetch import prefetch, prefetch_map
 
 
 def numbers(made: list[int], closed: list[bool], *, fault_at: int = -1) -> Generator[int]:
@@ -22,7 +22,7 @@ def numbers(made: list[int], closed: list[bool], *, fault_at: int = -1) -> Gener
 
 def test_items_come_in_order_and_their_source_is_closed() -> None:
     closed: list[bool] = []
-    assert list(ahead(numbers([], closed))) == [0, 1, 2, 3, 4]
+    assert list(prefetch(numbers([], closed))) == [0, 1, 2, 3, 4]
     assert closed == [True]
 
 
@@ -34,7 +34,7 @@ def test_the_next_item_is_made_while_the_caller_has_the_last() -> None:
         second_made.set()
         yield 2
 
-    ahead_of = ahead(items())
+    ahead_of = prefetch(items())
     assert next(ahead_of) == 1
     assert second_made.wait(10)
     assert list(ahead_of) == [2]
@@ -42,7 +42,7 @@ def test_the_next_item_is_made_while_the_caller_has_the_last() -> None:
 
 def test_an_error_is_raised_where_its_item_would_have_stood() -> None:
     closed: list[bool] = []
-    items = ahead(numbers([], closed, fault_at=3))
+    items = prefetch(numbers([], closed, fault_at=3))
     assert [next(items) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match="3"):
         next(items)
@@ -52,7 +52,7 @@ def test_an_error_is_raised_where_its_item_would_have_stood() -> None:
 def test_who_leaves_early_leaves_nothing_open() -> None:
     made: list[int] = []
     closed: list[bool] = []
-    items = ahead(numbers(made, closed))
+    items = prefetch(numbers(made, closed))
     assert next(items) == 0
     items.close()
     assert closed == [True]
@@ -61,7 +61,7 @@ def test_who_leaves_early_leaves_nothing_open() -> None:
 
 @pytest.mark.parametrize("workers", [0, 1, 2, 7])
 def test_what_is_made_of_each_item_comes_in_order(workers: int) -> None:
-    assert list(worked_ahead(iter(range(5)), str, workers)) == [(number, str(number)) for number in range(5)]
+    assert list(prefetch_map(iter(range(5)), str, workers)) == [(number, str(number)) for number in range(5)]
 
 
 def test_so_many_of_the_next_items_are_worked_at_while_the_caller_has_one() -> None:
@@ -71,7 +71,7 @@ def test_so_many_of_the_next_items_are_worked_at_while_the_caller_has_one() -> N
         if item in (1, 2):
             together.wait(10)
 
-    items = worked_ahead(iter(range(4)), work, 2)
+    items = prefetch_map(iter(range(4)), work, 2)
     next(items)
     together.wait(10)
     assert [item for item, _ in items] == [1, 2, 3]
@@ -79,7 +79,7 @@ def test_so_many_of_the_next_items_are_worked_at_while_the_caller_has_one() -> N
 
 def test_without_workers_nothing_is_asked_for_before_its_turn() -> None:
     asked = []
-    items = worked_ahead((asked.append(number) or number for number in range(3)), str, 0)  # type: ignore[func-returns-value]
+    items = prefetch_map((asked.append(number) or number for number in range(3)), str, 0)  # type: ignore[func-returns-value]
     next(items)
     assert asked == [0]
 
@@ -101,9 +101,9 @@ def test_what_asking_or_working_raises_comes_behind_all_items_before(workers: in
 
     taken: list[int] = []
     with pytest.raises(ValueError, match="asking"):
-        take(worked_ahead(faulty(), str, workers))
+        take(prefetch_map(faulty(), str, workers))
     assert taken == [0, 1]
     taken.clear()
     with pytest.raises(ValueError, match="work"):
-        take(worked_ahead(faulty(), work, workers))
+        take(prefetch_map(faulty(), work, workers))
     assert taken == [0]

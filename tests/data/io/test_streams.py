@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from nncli.data.io.streams import Replayed, opened, rewound, spooled, without_mark
+from nncli.data.io.streams import ReplayStream, open_input, peek, strip_bom, to_temporary_file
 from nncli.errors import DataError
 
 
 def read(path: Path) -> bytes:
-    with opened(path) as (_, stream):
+    with open_input(path) as (_, stream):
         return stream.read()
 
 
@@ -73,28 +73,28 @@ def test_compression_is_told_by_content(tmp_path: Path) -> None:
 @pytest.mark.parametrize("length", range(7))
 def test_a_stream_is_whole_again_after_a_look_at_its_head(length: int) -> None:
     text = b"abcdef"[:length]
-    head, stream = rewound(io.BytesIO(text))
+    head, stream = peek(io.BytesIO(text))
     assert head == text[:4]
     assert stream.read() == text
 
 
 def test_replaying_leaves_the_stream_open() -> None:
     inner = io.BytesIO(b"cd")
-    with io.BufferedReader(Replayed(b"ab", inner)) as stream:
+    with io.BufferedReader(ReplayStream(b"ab", inner)) as stream:
         assert stream.read() == b"abcd"
     assert not inner.closed
 
 
 def test_a_spooled_stream_is_a_file_for_a_while() -> None:
-    with spooled(io.BytesIO(b"abc")) as path:
+    with to_temporary_file(io.BytesIO(b"abc")) as path:
         assert path.read_bytes() == b"abc"
     assert not path.exists()
 
 
 def test_marks_of_encodings_are_seen() -> None:
-    assert without_mark(io.BytesIO(b"\xef\xbb\xbfa"), "x") == b""
-    assert without_mark(io.BytesIO(b"ab"), "x") == b"ab"
+    assert strip_bom(io.BytesIO(b"\xef\xbb\xbfa"), "x") == b""
+    assert strip_bom(io.BytesIO(b"ab"), "x") == b"ab"
     with pytest.raises(DataError, match="UTF-16"):
-        without_mark(io.BytesIO("a,b".encode("utf-16")), "x")
+        strip_bom(io.BytesIO("a,b".encode("utf-16")), "x")
     with pytest.raises(DataError, match="empty"):
-        without_mark(io.BytesIO(b""), "x")
+        strip_bom(io.BytesIO(b""), "x")

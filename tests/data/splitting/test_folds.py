@@ -9,20 +9,20 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from nncli.data.splitting.folds import Bootstrap, Fold, assign_folds
-from nncli.data.splitting.strata import Traits
+from nncli.data.splitting.strata import Strata
 from nncli.errors import DataError, Location
 
 N = 60
 COLUMN = st.none() | st.lists(st.integers(0, 3), min_size=N, max_size=N).map(lambda c: np.array(c, np.int64))
 GROUPS = st.none() | st.lists(st.integers(0, 25), min_size=N, max_size=N).map(lambda c: np.array(c, np.int64))
 TIMES = st.none() | st.permutations(range(N)).map(lambda c: np.array(c, np.int64) // 2)
-TRAITS = st.builds(Traits, st.just(N), COLUMN, GROUPS, TIMES)
-WITHOUT_TIMES = st.builds(Traits, st.just(N), COLUMN, GROUPS)
+TRAITS = st.builds(Strata, st.just(N), COLUMN, GROUPS, TIMES)
+WITHOUT_TIMES = st.builds(Strata, st.just(N), COLUMN, GROUPS)
 SEEDS = st.integers(0, 99)
 
 
 @given(TRAITS, st.integers(2, 4), SEEDS)
-def test_every_row_is_held_out_once_or_never_and_groups_are_whole(traits: Traits, folds: int, seed: int) -> None:
+def test_every_row_is_held_out_once_or_never_and_groups_are_whole(traits: Strata, folds: int, seed: int) -> None:
     try:
         splits = [Fold(folds=folds, fold=k, seed=seed).split(traits) for k in range(folds)]
     except DataError:
@@ -42,8 +42,8 @@ def test_every_row_is_held_out_once_or_never_and_groups_are_whole(traits: Traits
                 assert set(traits.classes[split.training]) == set(traits.classes)
 
 
-@given(st.builds(Traits, st.just(N), COLUMN, GROUPS, TIMES.filter(lambda t: t is not None)), st.integers(2, 4))
-def test_time_never_goes_backwards(traits: Traits, folds: int) -> None:
+@given(st.builds(Strata, st.just(N), COLUMN, GROUPS, TIMES.filter(lambda t: t is not None)), st.integers(2, 4))
+def test_time_never_goes_backwards(traits: Strata, folds: int) -> None:
     try:
         splits = [Fold(folds=folds, fold=k).split(traits) for k in range(folds)]
     except DataError:
@@ -57,13 +57,13 @@ def test_time_never_goes_backwards(traits: Traits, folds: int) -> None:
 
 
 @given(WITHOUT_TIMES, SEEDS)
-def test_the_same_seed_gives_the_same_folds_whatever_the_codes(traits: Traits, seed: int) -> None:
+def test_the_same_seed_gives_the_same_folds_whatever_the_codes(traits: Strata, seed: int) -> None:
     def renamed(
         codes: np.ndarray[tuple[int], np.dtype[np.int64]] | None,
     ) -> np.ndarray[tuple[int], np.dtype[np.int64]] | None:
         return None if codes is None else 7 - 3 * codes
 
-    other = Traits(N, renamed(traits.classes), renamed(traits.groups))
+    other = Strata(N, renamed(traits.classes), renamed(traits.groups))
     try:
         assigned = assign_folds(traits, 3, seed)
     except DataError:
@@ -72,21 +72,21 @@ def test_the_same_seed_gives_the_same_folds_whatever_the_codes(traits: Traits, s
 
 
 def test_another_seed_gives_other_folds() -> None:
-    assert assign_folds(Traits(N), 3, 0).tolist() != assign_folds(Traits(N), 3, 1).tolist()
+    assert assign_folds(Strata(N), 3, 0).tolist() != assign_folds(Strata(N), 3, 1).tolist()
 
 
 @pytest.mark.parametrize(
     ("traits", "found"),
     [
-        (Traits(3), "found 3 rows, too few for 4 folds"),
-        (Traits(9, groups=np.arange(9) // 3), "found 3 groups, too few for 4 folds"),
-        (Traits(9, times=np.arange(9) // 2 % 4), "found 4 times, too few for 4 folds and one block before them"),
-        (Traits(5, classes=np.arange(5)), "found 5 rows, each of a class of its own, too few for 4 folds"),
+        (Strata(3), "found 3 rows, too few for 4 folds"),
+        (Strata(9, groups=np.arange(9) // 3), "found 3 groups, too few for 4 folds"),
+        (Strata(9, times=np.arange(9) // 2 % 4), "found 4 times, too few for 4 folds and one block before them"),
+        (Strata(5, classes=np.arange(5)), "found 5 rows, each of a class of its own, too few for 4 folds"),
     ],
 )
-def test_too_few_for_so_many_folds_is_told(traits: Traits, found: str) -> None:
+def test_too_few_for_so_many_folds_is_told(traits: Strata, found: str) -> None:
     with pytest.raises(DataError) as caught:
-        assign_folds(Traits(traits.n, traits.classes, traits.groups, traits.times, Location(source="t.csv")), 4, 0)
+        assign_folds(Strata(traits.n, traits.classes, traits.groups, traits.times, Location(source="t.csv")), 4, 0)
     assert str(caught.value).startswith(f"t.csv: {found}\n")
     assert ("is this the column to predict?" in str(caught.value)) == (traits.classes is not None)
 
@@ -98,7 +98,7 @@ def test_a_fold_is_one_of_two_or_more(wrong: dict[str, object]) -> None:
 
 
 @given(WITHOUT_TIMES, SEEDS)
-def test_a_bootstrap_holds_out_what_was_never_drawn_and_keeps_every_class(traits: Traits, seed: int) -> None:
+def test_a_bootstrap_holds_out_what_was_never_drawn_and_keeps_every_class(traits: Strata, seed: int) -> None:
     try:
         split = Bootstrap(bootstrap=seed).split(traits)
     except DataError:
@@ -119,9 +119,9 @@ def test_a_bootstrap_holds_out_what_was_never_drawn_and_keeps_every_class(traits
 
 
 def test_some_37_percent_of_many_rows_are_never_drawn() -> None:
-    assert len(Bootstrap(bootstrap=0).split(Traits(20_000)).validation) / 20_000 == pytest.approx(np.exp(-1), abs=0.01)
+    assert len(Bootstrap(bootstrap=0).split(Strata(20_000)).validation) / 20_000 == pytest.approx(np.exp(-1), abs=0.01)
 
 
 def test_a_bootstrap_of_one_row_leaves_nothing() -> None:
     with pytest.raises(DataError, match="of 1 row nothing is left"):
-        Bootstrap(bootstrap=0).split(Traits(1))
+        Bootstrap(bootstrap=0).split(Strata(1))

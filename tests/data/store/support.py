@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from nncli.data.store.column_store import StoredTable
+from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
-from nncli.data.store.writer import store
+from nncli.data.store.writer import write_store
 from nncli.data.table import Table
 
 
@@ -17,5 +17,5 @@ def blocks(frame: pl.DataFrame, rows: int) -> Iterator[Table]:
         yield Table(frame[start : start + rows], "t.csv", start + 1, notes=(f"block {start}",))
 
 
-def stored(frame: pl.DataFrame, scratch: Scratch, rows: int = 3, texts: tuple[str, ...] | None = ()) -> StoredTable:
-    return store(lambda: blocks(frame, rows), lambda table: table.names, scratch, texts=texts)
+def stored(frame: pl.DataFrame, scratch: Scratch, rows: int = 3, texts: tuple[str, ...] | None = ()) -> ColumnStore:
+    return write_store(lambda: blocks(frame, rows), lambda table: table.names, scratch, texts=texts)

@@ -28,7 +28,7 @@ def outcome(table: Table, name: str) -> tuple[object, ...]:
         values = read_numbers(table, name).tobytes() if kind is Kind.NUMERIC else tuple(read_text(table, name))
     except DataError as error:
         return (str(error),)
-    return kind, values if kind is not Kind.IGNORE else None
+    return kind, values if kind is not Kind.EMPTY else None
 
 
 @given(cells=COLUMN, rows=st.integers(1, 13), chosen=st.sets(st.integers(0, 11), min_size=1))
@@ -41,8 +41,8 @@ def test_a_column_means_the_same_whatever_the_blocks_and_the_rows_chosen(
     with Scratch() as scratch:
         table, whole = stored(frame, scratch, rows), Table(frame, "t.csv")
         for name in ("a", "b"):
-            assert outcome(table.only([name]), name) == outcome(whole, name)
-            assert outcome(table.take(positions).only([name]), name) == outcome(whole.take(positions), name)
+            assert outcome(table.columns([name]), name) == outcome(whole, name)
+            assert outcome(table.take(positions).columns([name]), name) == outcome(whole.take(positions), name)
 
 
 @given(cells=COLUMN, rows=st.integers(1, 13), chosen=st.sets(st.integers(0, 11)))
@@ -55,7 +55,7 @@ def test_texts_come_back_as_they_are_spelled_each_with_its_number(
     with Scratch() as scratch:
         some = stored(frame, scratch, rows, texts=None).take(positions)
         assert len(some) == len(positions)
-        assert some.only(["a"]).frame.equals(frame[positions])
+        assert some.columns(["a"]).frame.equals(frame[positions])
         found = [(t.place(row=i).row, cell) for t in some.blocks(["a"]) for i, cell in enumerate(t.frame["a"])]
         assert found == [(position + 1, cells[position]) for position in positions.tolist()]
 
@@ -64,7 +64,7 @@ def test_rows_taken_of_rows_taken_keep_their_numbers() -> None:
     with Scratch() as scratch:
         table = stored(pl.DataFrame({"a": [f"w{i}" for i in range(10)]}), scratch)
         some = table.take(np.arange(1, 10, 2)).take(np.array([0, 2, 4]))
-        assert some.only(["a"]).frame["a"].to_list() == ["w1", "w5", "w9"]
+        assert some.columns(["a"]).frame["a"].to_list() == ["w1", "w5", "w9"]
         assert some.numbers is not None
         assert some.numbers.tolist() == [2, 6, 10]
         assert some.height == 10
@@ -73,14 +73,14 @@ def test_rows_taken_of_rows_taken_keep_their_numbers() -> None:
 def test_types_of_other_formats_stay() -> None:
     frame = pl.DataFrame({"i": [1, 2, None], "b": [True, False, None], "f": [1.0, float("nan"), None]})
     with Scratch() as scratch:
-        assert stored(frame, scratch, 2).only(frame.columns).frame.equals(frame)
+        assert stored(frame, scratch, 2).columns(frame.columns).frame.equals(frame)
 
 
 def test_a_column_of_numbers_that_are_missing_in_one_block_and_nan_in_another_keeps_both() -> None:
     frame = pl.DataFrame({"f": [1.0, None, float("nan"), 2.0, None, None]})
     with Scratch() as scratch:
         table = stored(frame, scratch, 2)
-        assert table.only(["f"]).frame.equals(frame)
+        assert table.columns(["f"]).frame.equals(frame)
         assert pl.concat(block.frame for block in table.blocks(["f"])).equals(frame)
 
 
@@ -91,15 +91,15 @@ def test_the_halves_together_are_the_table(rows: int, chosen: set[int] | None) -
     with Scratch() as scratch:
         table = stored(frame, scratch, rows)
         table = table if chosen is None else table.take(np.array(sorted(chosen), np.int64))
-        halves = table.halves()
+        halves = table.split_in_two()
         assert sum(map(len, halves)) == len(table)
         for names in (["n"], ["t"]):
             blocks = [block for half in halves for block in half.blocks(names)]
             found = [(block.place(row=i).row, cell) for block in blocks for i, cell in enumerate(block.frame[names[0]])]
-            whole = table.only(names)
+            whole = table.columns(names)
             assert found == [(whole.place(row=i).row, cell) for i, cell in enumerate(whole.frame[names[0]])]
             for half in halves:
-                some = half.only(names)
+                some = half.columns(names)
                 assert [some.place(row=i).row for i in range(len(half))] == [
                     block.place(row=i).row for block in half.blocks(names) for i in range(len(block))
                 ]
@@ -108,7 +108,7 @@ def test_the_halves_together_are_the_table(rows: int, chosen: set[int] | None) -
 def test_a_table_of_no_rows_is_a_table() -> None:
     with Scratch() as scratch:
         table = stored(pl.DataFrame({"a": []}, schema={"a": pl.String}), scratch)
-        assert len(table) == len(table.only(["a"])) == 0
+        assert len(table) == len(table.columns(["a"])) == 0
         assert not list(table.blocks(["a"]))
 
 
@@ -116,7 +116,7 @@ def test_rows_that_are_taken_twice_stand_twice_also_where_a_whole_block_seems_to
     frame = pl.DataFrame({"a": [str(i) for i in range(6)]})
     with Scratch() as scratch:
         some = stored(frame, scratch).take(np.array([0, 0, 2, 3, 4, 5]))
-        assert some.only(["a"]).frame["a"].cast(pl.Int64).to_list() == [0, 0, 2, 3, 4, 5]
+        assert some.columns(["a"]).frame["a"].cast(pl.Int64).to_list() == [0, 0, 2, 3, 4, 5]
         assert [block.place(row=1).row for block in some.blocks(["a"])] == [1, 5]
 
 
@@ -124,7 +124,7 @@ def test_a_column_without_a_name_keeps_having_none() -> None:
     frame = pl.DataFrame({"": [1.0, 2.0], "column_0": ["x", "y"]})
     with Scratch() as scratch:
         table = stored(frame, scratch, 2, texts=("column_0",))
-        assert table.only(["", "column_0"]).frame.equals(frame)
+        assert table.columns(["", "column_0"]).frame.equals(frame)
         assert next(table.blocks(["", "column_0"])).frame.equals(frame)
 
 
@@ -142,12 +142,12 @@ def test_plain_numbers_come_apart_from_the_rest_and_are_those_of_the_block(
         assert whole is not None
         assert whole.tolist() == [1.0] * len(table)
         assert table.plain("d") is None
-        pairs = list(zip(table.blocks(names), table.portions(names, {"a", "b", "d"}), strict=True))
+        pairs = list(zip(table.blocks(names), table.iter_dense(names, {"a", "b", "d"}), strict=True))
         for block, (rest, plain) in pairs:
             assert {"b"} <= {*plain.names} <= {"a", "b"}
             assert not np.isnan(plain.values).any()
             assert plain.beside(rest).frame.select(names).equals(block.frame)
             assert rest.first_row == block.first_row
             assert np.array_equal(rest.numbers, block.numbers)  # type: ignore[arg-type]
-        plains = [plain.values[0] for _, plain in table.portions(["b"], {"b"})]  # nothing is left for the table
+        plains = [plain.values[0] for _, plain in table.iter_dense(["b"], {"b"})]  # nothing is left for the table
         assert np.concatenate(plains).tolist() == whole.tolist()

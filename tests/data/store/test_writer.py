@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from nncli.data.store.scratch import Scratch
-from nncli.data.store.writer import store
+from nncli.data.store.writer import write_store
 from nncli.errors import DataError
 from tests.data.store.support import blocks, stored
 
@@ -17,24 +17,24 @@ def test_columns_that_are_numbers_are_kept_as_such_and_the_notes_gathered() -> N
     frame = pl.DataFrame({"n": ["1", "2", None, "4"], "late": ["1", "2", "3", "x"], "t": ["a", "b", "c", "d"]})
     with Scratch() as scratch:
         table = stored(frame, scratch, 2)
-        assert table.only(["n", "late", "t"]).frame.dtypes == [pl.Float64, pl.String, pl.String]
-        assert table.only(["late"]).frame.equals(frame.select("late"))
-        assert table.outline.notes == ("block 0", "block 2")
+        assert table.columns(["n", "late", "t"]).frame.dtypes == [pl.Float64, pl.String, pl.String]
+        assert table.columns(["late"]).frame.equals(frame.select("late"))
+        assert table.header.notes == ("block 0", "block 2")
 
 
 def test_only_what_is_kept_is_there_and_a_missing_column_is_named() -> None:
     with Scratch() as scratch:
         frame = pl.DataFrame({"a": ["1"], "b": ["2"]})
-        table = store(lambda: blocks(frame, 1), lambda table: {"a"}, scratch, texts=())
-        assert table.outline.names == ["a", "b"]
+        table = write_store(lambda: blocks(frame, 1), lambda table: {"a"}, scratch, texts=())
+        assert table.header.names == ["a", "b"]
         with pytest.raises(DataError, match="no column 'c'"):
-            table.only(["c"])
+            table.columns(["c"])
 
 
 def test_a_table_that_changes_between_two_readings_is_refused() -> None:
     frames = iter([pl.DataFrame({"a": ["1", "2", "x"]}), pl.DataFrame({"a": ["1"]})])
     with Scratch() as scratch, pytest.raises(DataError, match="changed while it was read"):
-        store(lambda: blocks(next(frames), 1), lambda table: table.names, scratch, texts=())
+        write_store(lambda: blocks(next(frames), 1), lambda table: table.names, scratch, texts=())
 
 
 def test_what_does_not_fit_in_memory_goes_to_a_file_in_the_folder(
@@ -43,16 +43,16 @@ def test_what_does_not_fit_in_memory_goes_to_a_file_in_the_folder(
     monkeypatch.setattr("nncli.data.store.scratch.IN_MEMORY", 1)
     frame = pl.DataFrame({"a": ["1", "2", "3", "x"]})
     with Scratch(tmp_path) as scratch:
-        assert stored(frame, scratch, 2).only(["a"]).frame.equals(frame)
+        assert stored(frame, scratch, 2).columns(["a"]).frame.equals(frame)
         assert not list(tmp_path.iterdir())  # it has no name
 
 
 def test_what_may_be_codes_of_classes_stays_as_it_is_spelled() -> None:
     frame = pl.DataFrame({"codes": ["1", "2", "1.50"], "number": ["1", "2.50", "1"], "late": ["2.50", "1", "x"]})
     with Scratch() as scratch:
-        table = store(lambda: blocks(frame, 2), lambda t: t.names, scratch, texts=(), codes=frame.columns)
-        assert table.only(frame.columns).frame.dtypes == [pl.String, pl.Float64, pl.String]
-        assert table.only(["late"]).frame.equals(frame.select("late"))
+        table = write_store(lambda: blocks(frame, 2), lambda t: t.names, scratch, texts=(), codes=frame.columns)
+        assert table.columns(frame.columns).frame.dtypes == [pl.String, pl.Float64, pl.String]
+        assert table.columns(["late"]).frame.equals(frame.select("late"))
 
 
 @pytest.mark.parametrize("at_once", [1, 40, 1 << 20])
@@ -66,5 +66,5 @@ def test_numbers_come_back_however_many_columns_are_written_at_a_time(
     )
     with Scratch() as scratch:
         table = stored(frame, scratch, 2)
-        assert table.only(frame.columns).frame.equals(frame)
+        assert table.columns(frame.columns).frame.equals(frame)
         assert pl.concat(block.frame for block in table.blocks(frame.columns)).equals(frame)

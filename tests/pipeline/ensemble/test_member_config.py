@@ -10,7 +10,7 @@ from nncli.config.schema import Config, DataSection, ValidationFile
 from nncli.data.splitting.folds import Fold
 from nncli.errors import ConfigError
 from nncli.pipeline.ensemble import member_config as members
-from nncli.pipeline.ensemble.member_config import check_table, local, member_config
+from nncli.pipeline.ensemble.member_config import as_subtask, check_table, member_config
 
 CONFIG = Config(data=DataSection(path="t.csv", target=("y",)), members=4, seed=7)
 
@@ -25,7 +25,7 @@ def test_a_member_differs_in_seed_rows_and_place_alone() -> None:
 
 def test_tables_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    found = local(CONFIG.model_copy(update={"validation": ValidationFile(path="v.csv")}))
+    found = as_subtask(CONFIG.model_copy(update={"validation": ValidationFile(path="v.csv")}))
     assert found.data.path == str(tmp_path / "t.csv")
     assert found.validation == ValidationFile(path=str(tmp_path / "v.csv"))
 
@@ -33,15 +33,15 @@ def test_tables_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.Monk
 def test_members_side_by_side_share_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     limit = 4e9
     monkeypatch.setattr(members, "memory_limit", lambda config: limit)
-    assert local(CONFIG, at_a_time=4).memory_limit == "1000000000 B"
-    assert local(CONFIG).memory_limit == "auto"
+    assert as_subtask(CONFIG, at_a_time=4).memory_limit == "1000000000 B"
+    assert as_subtask(CONFIG).memory_limit == "auto"
     limit = float("inf")
-    assert local(CONFIG, at_a_time=4).memory_limit == "auto"
-    Config.model_validate(local(CONFIG, at_a_time=4).model_dump())
+    assert as_subtask(CONFIG, at_a_time=4).memory_limit == "auto"
+    Config.model_validate(as_subtask(CONFIG, at_a_time=4).model_dump())
 
 
 def test_a_number_of_threads_that_was_asked_for_stays() -> None:
-    assert local(CONFIG.model_copy(update={"threads": 2})).threads == 2
+    assert as_subtask(CONFIG.model_copy(update={"threads": 2})).threads == 2
 
 
 def test_a_pipe_is_refused(tmp_path: Path) -> None:

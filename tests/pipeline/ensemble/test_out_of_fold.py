@@ -13,7 +13,7 @@ from nncli.config.schema import Config
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
 from nncli.data.splitting.folds import Fold
 from nncli.data.store.scratch import Scratch
-from nncli.pipeline.ensemble.out_of_fold import Survey, predict_stored
+from nncli.pipeline.ensemble.out_of_fold import EnsembleData, predict_table
 from nncli.runs.loader import read_model
 from tests.cli.support import DATA
 from tests.commands.ensembles import config_of
@@ -26,23 +26,23 @@ def scratch() -> Iterator[Scratch]:
 
 
 def test_folds_hold_out_every_row_once(tmp_path: Path, scratch: Scratch) -> None:
-    survey = Survey.of(config_of(tmp_path), scratch)
+    survey = EnsembleData.of(config_of(tmp_path), scratch)
     held = np.concatenate([survey.held_out(member) for member in survey.members])
     assert sorted(held) == list(range(344))
     assert survey.validation_rows == 344
-    assert len(survey.left_out) == 0
+    assert len(survey.excluded_rows) == 0
     assert isinstance(survey.target, ClassificationTarget)
 
 
 def test_a_fold_that_is_left_out_is_held_out_by_no_member(tmp_path: Path, scratch: Scratch) -> None:
-    survey = Survey.of(config_of(tmp_path), scratch).without(Fold(folds=4, fold=1, seed=0))
+    survey = EnsembleData.of(config_of(tmp_path), scratch).without(Fold(folds=4, fold=1, seed=0))
     held = np.concatenate([survey.held_out(member) for member in survey.members])
-    assert sorted(held) == sorted(survey.inside)
-    assert sorted([*survey.inside, *survey.left_out]) == list(range(344))
+    assert sorted(held) == sorted(survey.used_rows)
+    assert sorted([*survey.used_rows, *survey.excluded_rows]) == list(range(344))
 
 
 def test_members_of_other_seeds_hold_out_rows_of_their_own(tmp_path: Path, scratch: Scratch) -> None:
-    survey = Survey.of(config_of(tmp_path, "bagging=seeds"), scratch)
+    survey = EnsembleData.of(config_of(tmp_path, "bagging=seeds"), scratch)
     first, second, _ = (set(survey.held_out(member)) for member in survey.members)
     assert first != second
     assert 69 < survey.validation_rows < 3 * 69
@@ -51,7 +51,7 @@ def test_members_of_other_seeds_hold_out_rows_of_their_own(tmp_path: Path, scrat
 def test_rows_without_a_target_are_left_out_and_counted(tmp_path: Path, scratch: Scratch) -> None:
     rows = pl.DataFrame({"x": range(30), "y": [None, *(float(i) for i in range(29))]})
     rows.write_csv(tmp_path / "t.csv")
-    survey = Survey.of(config_of(tmp_path, f"data={{path: {tmp_path}/t.csv, target: y}}"), scratch)
+    survey = EnsembleData.of(config_of(tmp_path, f"data={{path: {tmp_path}/t.csv, target: y}}"), scratch)
     assert (survey.table_rows, len(survey.table)) == (30, 29)
     assert len(survey.notes) == 1
     assert isinstance(survey.target, RegressionTarget)
@@ -61,6 +61,6 @@ def test_rows_without_a_target_are_left_out_and_counted(tmp_path: Path, scratch:
 
 def test_stored_rows_are_predicted_as_a_table_is(penguins: Path, scratch: Scratch, tmp_path: Path) -> None:
     config: Config = config_of(tmp_path, f"data.path={DATA}/penguins.csv", "data.drop=[year]")
-    survey, model = Survey.of(config, scratch), read_model(penguins)
-    said = predict_stored(model, survey.table, survey.target)
-    assert np.array_equal(said.values, model.predict(survey.table.only(model.names)).values)
+    survey, model = EnsembleData.of(config, scratch), read_model(penguins)
+    said = predict_table(model, survey.table, survey.target)
+    assert np.array_equal(said.values, model.predict(survey.table.columns(model.names)).values)

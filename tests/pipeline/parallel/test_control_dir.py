@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from nncli.pipeline.parallel import control_dir as module
-from nncli.pipeline.parallel.control_dir import Control, Leash
+from nncli.pipeline.parallel.control_dir import ControlDirectory, StopCheck
 from nncli.pipeline.train.events import Progress
 
 
 @pytest.fixture
-def control(tmp_path: Path) -> Control:
-    control = Control(tmp_path / "work")
+def control(tmp_path: Path) -> ControlDirectory:
+    control = ControlDirectory(tmp_path / "work")
     control.open()
     return control
 
@@ -26,55 +26,55 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_what_is_noted_is_read_again(control: Control) -> None:
+def test_what_is_noted_is_read_again(control: ControlDirectory) -> None:
     progress = Progress(epoch=3, epochs=9, metric="accuracy", value=0.5, best_epoch=2, notes=("a", "b"))
-    assert control.noted(4) is None
-    control.note(4, progress)
-    assert control.noted(4) == progress
+    assert control.read_progress(4) is None
+    control.write_progress(4, progress)
+    assert control.read_progress(4) == progress
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"epoch": 1}', '{"epoch": 1, "odd": 2, "notes": []}'])
-def test_what_cannot_be_read_is_as_good_as_absent(control: Control, text: str) -> None:
+def test_what_cannot_be_read_is_as_good_as_absent(control: ControlDirectory, text: str) -> None:
     (control.folder / "0.json").write_text(text)
-    assert control.noted(0) is None
+    assert control.read_progress(0) is None
 
 
-def test_a_leash_lets_go_on_until_it_is_told_to_stop(control: Control, clock: list[float]) -> None:
-    stop = Leash(control, lambda: False)
+def test_a_leash_lets_go_on_until_it_is_told_to_stop(control: ControlDirectory, clock: list[float]) -> None:
+    stop = StopCheck(control, lambda: False)
     assert not stop()
     control.stop()
     assert not stop()  # it looked a moment ago
     clock[0] += module.BETWEEN_LOOKS
     assert stop()
-    control.beat()
+    control.heartbeat()
     clock[0] += module.BETWEEN_LOOKS
     assert stop()  # once told, it stays told
 
 
-def test_a_leash_stops_when_nobody_waits_any_more(control: Control, clock: list[float]) -> None:
-    stop = Leash(control, lambda: False)
+def test_a_leash_stops_when_nobody_waits_any_more(control: ControlDirectory, clock: list[float]) -> None:
+    stop = StopCheck(control, lambda: False)
     assert not stop()
     for _ in range(3):
         clock[0] += module.LONGEST_SILENCE
-        control.beat()
+        control.heartbeat()
         assert not stop()
     clock[0] += module.LONGEST_SILENCE + 1.0
     assert stop()
 
 
-def test_a_leash_stops_when_the_folder_is_gone_or_its_process_is_leaving(control: Control) -> None:
+def test_a_leash_stops_when_the_folder_is_gone_or_its_process_is_leaving(control: ControlDirectory) -> None:
     leaving = [False]
-    stop = Leash(control, lambda: leaving[0])
+    stop = StopCheck(control, lambda: leaving[0])
     assert not stop()
     leaving[0] = True
     assert stop()
     control.close()
     assert not control.folder.exists()
-    assert Leash(control, lambda: False)()
+    assert StopCheck(control, lambda: False)()
 
 
-def test_a_disk_that_is_full_ends_no_training(control: Control) -> None:
+def test_a_disk_that_is_full_ends_no_training(control: ControlDirectory) -> None:
     control.close()
-    control.note(0, Progress())  # the folder is gone: nothing can be written
+    control.write_progress(0, Progress())  # the folder is gone: nothing can be written
     control.stop()
-    assert control.noted(0) is None
+    assert control.read_progress(0) is None

@@ -8,8 +8,8 @@ import pytest
 
 from nncli.commands.train import train
 from nncli.errors import RunLockedError
-from nncli.pipeline.parallel.control_dir import Control
-from nncli.pipeline.parallel.task import Outcome, Task, advanced, carry_out, task_events
+from nncli.pipeline.parallel.control_dir import ControlDirectory
+from nncli.pipeline.parallel.task import Task, TaskStatus, run_task, task_events, update_progress
 from nncli.pipeline.train.events import Progress, Started
 from nncli.runs.run import Run
 from nncli.training.loop import EpochReport, LearningRateHalved
@@ -18,8 +18,8 @@ from tests.runs.support import outcome, stop_at
 
 
 @pytest.fixture
-def control(tmp_path: Path) -> Control:
-    control = Control(tmp_path / "work")
+def control(tmp_path: Path) -> ControlDirectory:
+    control = ControlDirectory(tmp_path / "work")
     control.open()
     return control
 
@@ -29,34 +29,34 @@ def task_in(tmp_path: Path, *assignments: str) -> Task:
 
 
 def test_what_is_not_there_is_trained_what_is_done_left_alone_and_what_grew_gone_on_with(
-    tmp_path: Path, control: Control
+    tmp_path: Path, control: ControlDirectory
 ) -> None:
-    assert carry_out(task_in(tmp_path), control) == Outcome("done", 3, 3)
+    assert run_task(task_in(tmp_path), control) == TaskStatus("done", 3, 3)
     before = (tmp_path / "run" / "manifest.json").read_bytes()
-    assert carry_out(task_in(tmp_path), control) == Outcome("done", 3, 3)
+    assert run_task(task_in(tmp_path), control) == TaskStatus("done", 3, 3)
     assert (tmp_path / "run" / "manifest.json").read_bytes() == before
     longer = task_in(tmp_path, "epochs=5", "checkpoint={every: 1 epoch}", "memory_limit=1 GB")
-    assert carry_out(longer, control).epochs == 5
+    assert run_task(longer, control).epochs == 5
     assert outcome(tmp_path / "run") == outcome(train(longer.config, output=tmp_path / "at once").run)
 
 
-def test_what_was_stopped_goes_on_to_the_same_bits(tmp_path: Path, control: Control) -> None:
+def test_what_was_stopped_goes_on_to_the_same_bits(tmp_path: Path, control: ControlDirectory) -> None:
     task = task_in(tmp_path)
     progress = list(task_events(task, control, stop_at(25)))
     assert not progress[-1].done
-    assert Outcome.so_far(task) == Outcome("stopped", 1, 1)
-    assert carry_out(task, control).status == "done"
+    assert TaskStatus.read(task) == TaskStatus("stopped", 1, 1)
+    assert run_task(task, control).status == "done"
     assert outcome(tmp_path / "run") == outcome(train(task.config, output=tmp_path / "at once").run)
 
 
-def test_told_to_stop_it_does_not_begin(tmp_path: Path, control: Control) -> None:
+def test_told_to_stop_it_does_not_begin(tmp_path: Path, control: ControlDirectory) -> None:
     control.stop()
-    assert carry_out(task_in(tmp_path), control) == Outcome("stopped", 0, 0)
+    assert run_task(task_in(tmp_path), control) == TaskStatus("stopped", 0, 0)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_run_that_somebody_else_writes_is_waited_for(
-    tmp_path: Path, control: Control, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, control: ControlDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = task_in(tmp_path)
     train(task.config, output=tmp_path / "run", stop=stop_at(25))
@@ -72,9 +72,9 @@ def test_a_run_that_somebody_else_writes_is_waited_for(
     with Run(tmp_path / "run").locked():
         monkeypatch.setattr("nncli.pipeline.parallel.task.SECONDS_FOR_ANOTHER", 0.2)
         with pytest.raises(RunLockedError):
-            carry_out(task, control)
+            run_task(task, control)
     assert tries >= 1
-    assert carry_out(task, control).status == "done"
+    assert run_task(task, control).status == "done"
 
 
 def test_progress_is_that_of_the_best_epoch() -> None:
@@ -82,10 +82,10 @@ def test_progress_is_that_of_the_best_epoch() -> None:
         return EpochReport(epoch, 1.0 / epoch, 0.0, None, metric, 0.1, is_best, 0.0)
 
     started = Started(Path("run"), 1, 1, 1, 1, 9, 2, "accuracy", ("a note",))
-    progress = advanced(Progress(epochs=9), started)
+    progress = update_progress(Progress(epochs=9), started)
     assert (progress.epoch, progress.metric, progress.notes) == (2, "accuracy", ("a note",))
-    progress = advanced(progress, report(3, is_best=True, metric=0.5))
-    progress = advanced(progress, report(4, is_best=False, metric=0.25))
+    progress = update_progress(progress, report(3, is_best=True, metric=0.5))
+    progress = update_progress(progress, report(4, is_best=False, metric=0.25))
     assert (progress.epoch, progress.best_epoch, progress.value) == (4, 3, 0.5)
-    assert advanced(progress, LearningRateHalved(9, 1, 0.5, "why")).epoch == 1
-    assert advanced(Progress(), report(4, is_best=True, metric=None)).value == 0.25
+    assert update_progress(progress, LearningRateHalved(9, 1, 0.5, "why")).epoch == 1
+    assert update_progress(Progress(), report(4, is_best=True, metric=None)).value == 0.25

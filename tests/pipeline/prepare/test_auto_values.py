@@ -16,16 +16,16 @@ from nncli.nn.numeric_embeddings import Periodic, PiecewiseLinear
 from nncli.optim.schedules import ConstantRate, CoslogRate
 from nncli.pipeline.prepare.auto_values import (
     BATCHES,
-    FEWEST_EPOCHS,
-    LARGEST_BATCH,
-    MOST_EPOCHS,
-    MOST_ROWS,
+    MAX_BATCH,
+    MAX_EPOCHS,
+    MAX_ROW_VISITS,
+    MIN_EPOCHS,
     PEAKS,
     batch_rows,
     epochs_of,
+    resolve_embedding,
+    resolve_layers,
     schedule_of,
-    settled_embedding,
-    settled_layers,
 )
 
 
@@ -39,7 +39,7 @@ def test_batches_grow_with_the_table() -> None:
     at_the_edges = [batch_rows(config(), rows) for most, _ in BATCHES for rows in (most, most + 1)]
     assert at_the_edges == sorted(at_the_edges)
     assert batch_rows(config(), 10) == BATCHES[0][1]
-    assert batch_rows(config(), 10**9) == LARGEST_BATCH
+    assert batch_rows(config(), 10**9) == MAX_BATCH
 
 
 def test_what_is_said_is_left_alone() -> None:
@@ -53,8 +53,8 @@ def test_what_is_said_is_left_alone() -> None:
 @given(st.integers(1, 10**8))
 def test_a_training_is_bounded_on_every_table_that_a_few_epochs_do_not_exceed(rows: int) -> None:
     epochs = epochs_of(config(), rows)
-    assert FEWEST_EPOCHS <= epochs <= MOST_EPOCHS
-    assert epochs * rows <= MOST_ROWS or epochs == FEWEST_EPOCHS
+    assert MIN_EPOCHS <= epochs <= MAX_EPOCHS
+    assert epochs * rows <= MAX_ROW_VISITS or epochs == MIN_EPOCHS
 
 
 @pytest.mark.parametrize("loss", [MSE(), CrossEntropy()])
@@ -68,7 +68,7 @@ def test_layers_grow_with_the_table_and_inside_of_residuals_too() -> None:
     left_open = {"type": "dense", "units": "auto"}
     layers = config(layers=[left_open, 7, {"type": "residual", "layers": [left_open, 7]}]).layers
     for rows, units in ((1, 128), (2_000, 128), (2_001, 192), (6_001, 256)):
-        first, said, inside = settled_layers(layers, rows)
+        first, said, inside = resolve_layers(layers, rows)
         assert isinstance(first, Dense)
         assert isinstance(inside, Residual)
         assert first.units == units
@@ -82,9 +82,9 @@ def test_units_that_are_not_settled_have_no_width() -> None:
 
 
 def test_embeddings_are_as_wide_as_the_number_of_columns_allows() -> None:
-    widths = {columns: settled_embedding(PiecewiseLinear(width="auto"), columns) for columns in (0, 1, 16, 32, 64, 999)}
+    widths = {columns: resolve_embedding(PiecewiseLinear(width="auto"), columns) for columns in (0, 1, 16, 32, 64, 999)}
     assert [e.width for e in widths.values() if isinstance(e, PiecewiseLinear)] == [16, 16, 16, 8, 4, 4]
     for said in (None, Periodic(), PiecewiseLinear(width=3)):
-        assert settled_embedding(said, 5) == said
+        assert resolve_embedding(said, 5) == said
     with pytest.raises(ValueError, match="not settled"):
         PiecewiseLinear(width="auto").width  # noqa: B018 - asked for its ValueError

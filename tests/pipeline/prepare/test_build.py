@@ -37,10 +37,10 @@ def test_every_choice_reaches_its_column(config: Path) -> None:
     spec = prepare(load_config(config)).spec
     x, two, many = spec.encoder.columns
     assert isinstance(x, NumericColumn)
-    assert (x.clip, x.edges) == ("smooth", None)
+    assert (x.clip, x.quantiles) == ("smooth", None)
     assert x.scale < 40.0  # the quartiles' distance, where the range is nearly 60
     assert isinstance(two, CategoricalColumn)
-    assert (two.signs, two.clip) == (True, "smooth")
+    assert (two.binary_sign, two.clip) == (True, "smooth")
     assert two.centers is not None
     assert isinstance(many, CategoricalColumn)
     assert many.embedding_width == 3
@@ -51,11 +51,11 @@ def test_every_choice_reaches_its_column(config: Path) -> None:
 
 def test_quantiles_are_those_of_the_training_rows(config: Path) -> None:
     prepared = prepare(load_config(config, ["encoding.numeric=quantile"]))
-    (x, *_), rows = prepared.spec.encoder.columns, prepared.plan.rows
+    (x, *_), rows = prepared.spec.encoder.columns, prepared.arguments.rows
     assert isinstance(x, NumericColumn)
-    assert x.edges is not None
+    assert x.quantiles is not None
     assert rows is not None
-    assert (len(x.edges), x.edges[0], x.edges[-1]) == (10, rows.min() - 1.0, rows.max() - 1.0)
+    assert (len(x.quantiles), x.quantiles[0], x.quantiles[-1]) == (10, rows.min() - 1.0, rows.max() - 1.0)
 
 
 def test_a_trained_model_goes_no_further_than_its_training_target(config: Path, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def config_of(tmp_path: Path, rest: str = SHORT, layers: str = "[4]") -> Path:
 
 def recorded(run: Path) -> tuple[str, int, int]:
     manifest = Run.open(run).load_manifest()
-    return manifest.backend, manifest.parts, manifest.threads
+    return manifest.backend, manifest.n_shards, manifest.threads
 
 
 def notes_of(events: Any) -> tuple[str, ...]:

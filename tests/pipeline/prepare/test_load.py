@@ -13,9 +13,9 @@ import polars as pl
 import pytest
 
 from nncli.config.schema import Config
-from nncli.data.io.formats import Reading
+from nncli.data.io.formats import ReadOptions
 from nncli.pipeline.prepare import load
-from nncli.pipeline.prepare.prepare import Prepared, prepare
+from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
 
 N = 300
 TABLE = pl.DataFrame(
@@ -38,15 +38,15 @@ def config(path: Path, target: str, **more: Any) -> Config:
     return Config.model_validate({"data": data, **more})
 
 
-def everything(prepared: Prepared) -> tuple[object, ...]:
+def everything(prepared: PreparedTraining) -> tuple[object, ...]:
     """All that training starts from, its arrays as bytes."""
     found: list[object] = [prepared.spec, prepared.table_rows]
     for some in (prepared.training, prepared.validation):
         assert some is not None
-        e = some.examples
+        e = some.dataset
         found += [a.tobytes() for a in (e.X, e.codes, e.y, e.weights, some.y, some.weights) if a is not None]
-    assert prepared.plan.rows is not None
-    return (*found, prepared.plan.rows.tolist())
+    assert prepared.arguments.rows is not None
+    return (*found, prepared.arguments.rows.tolist())
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_the_size_of_the_blocks_changes_nothing(
     csv: Path, target: str, more: dict[str, Any], first: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = prepare(config(csv, target, **more))
-    monkeypatch.setattr(load, "Reading", partial(Reading, block_bytes=500))
+    monkeypatch.setattr(load, "Reading", partial(ReadOptions, block_bytes=500))
     monkeypatch.setattr(load, "FIRST_BYTES", first)
     monkeypatch.setattr("nncli.data.store.scratch.IN_MEMORY", 100)
     in_blocks = prepare(config(csv, target, **more))
@@ -70,7 +70,7 @@ def test_the_size_of_the_blocks_changes_nothing(
 
 
 def test_a_pipe_is_prepared_to_the_same_bits(csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load, "Reading", partial(Reading, block_bytes=500))
+    monkeypatch.setattr(load, "Reading", partial(ReadOptions, block_bytes=500))
     os.mkfifo(tmp_path / "pipe")
     writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(csv.read_bytes()))
     writer.start()
@@ -96,7 +96,7 @@ def test_a_validation_file_spells_its_categories_as_the_training_table_does(tmp_
         )
     )
     assert prepared.validation is not None
-    assert np.array_equal(prepared.validation.examples.X, [[1, 0], [1, 0]])
+    assert np.array_equal(prepared.validation.dataset.X, [[1, 0], [1, 0]])
 
 
 @pytest.mark.parametrize("training", ["t.csv", "t.parquet"])
@@ -110,4 +110,4 @@ def test_a_validation_file_of_typed_numbers_is_read_but_once(tmp_path: Path, tra
     }
     prepared = prepare(Config.model_validate(paths))
     assert prepared.validation is not None
-    assert np.array_equal(prepared.validation.examples.X, prepared.training.examples.X)
+    assert np.array_equal(prepared.validation.dataset.X, prepared.training.dataset.X)

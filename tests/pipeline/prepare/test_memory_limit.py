@@ -13,7 +13,7 @@ import pytest
 from nncli.commands.train import resume, train
 from nncli.config.schema import Config, bytes_of
 from nncli.config.yaml.writer import dump
-from nncli.data.batches.memmap import RowsFile
+from nncli.data.batches.memmap import MatrixFile
 from nncli.data.store.scratch import Scratch
 from nncli.errors import NncliError
 from nncli.pipeline.prepare.memory_limit import SHARE, memory_limit
@@ -68,7 +68,7 @@ def test_the_memory_limit_changes_not_a_bit(csv: Path, tmp_path: Path, way: dict
     more = {**way, "data": {"path": str(csv), "missing": ["NA"], **way["data"]}} if "data" in way else way
     with Scratch() as scratch:
         prepared = prepare(config(csv, "0 B", **more), scratch)
-        assert prepared.training.examples.storage is not None
+        assert prepared.training.dataset.storage is not None
     for limit, name in (("1 GiB", "memory"), ("0 B", "file")):
         train(config(csv, limit, **more), output=tmp_path / name)
     assert results(tmp_path / "file") == results(tmp_path / "memory")
@@ -102,16 +102,16 @@ def test_a_disk_that_fills_up_ends_the_training_which_can_be_resumed(
     csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(config(csv, "1 GiB"), output=tmp_path / "whole")
-    written, write = iter(range(60)), RowsFile._write
+    written, write = iter(range(60)), MatrixFile._write
 
-    def filling_up(self: RowsFile, rows: Any) -> None:
+    def filling_up(self: MatrixFile, rows: Any) -> None:
         with self.scratch.explained():
             if next(written, None) is None:
                 raise OSError(errno.ENOSPC, "No space left on device")
         write(self, rows)
 
     with monkeypatch.context() as broken:
-        broken.setattr(RowsFile, "_write", filling_up)
+        broken.setattr(MatrixFile, "_write", filling_up)
         with pytest.raises(NncliError, match="No space left on device"):
             train(config(csv, "0 B", checkpoint={"every": "1 epoch"}), output=tmp_path / "run")
     resume(tmp_path / "run")
@@ -136,7 +136,7 @@ def test_a_killed_training_leaves_no_file_behind_and_is_resumed(csv: Path, tmp_p
 
 def test_a_batch_of_all_rows_is_in_memory_anyway(csv: Path) -> None:
     with Scratch() as scratch:
-        assert prepare(config(csv, "0 B", batch_size="full"), scratch).training.examples.storage is None
+        assert prepare(config(csv, "0 B", batch_size="full"), scratch).training.dataset.storage is None
 
 
 @pytest.mark.parametrize(

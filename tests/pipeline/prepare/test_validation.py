@@ -17,7 +17,7 @@ def plan(path: Path, target: str, **more: Any) -> TrainingArguments:
     drop = [{"y": "kind", "kind": "y"}[target]]
     return prepare(
         Config.model_validate({"data": {"path": str(path), "target": target, "drop": drop}, "layers": [2], **more})
-    ).plan
+    ).arguments
 
 
 @pytest.mark.parametrize(

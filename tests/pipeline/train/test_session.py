@@ -16,7 +16,7 @@ from nncli.config.schema import Checkpoint
 from nncli.errors import NncliError
 from nncli.pipeline.train import session as module
 from nncli.pipeline.train.events import Finished
-from nncli.pipeline.train.session import Pace
+from nncli.pipeline.train.session import CheckpointTimer
 from nncli.runs.loader import read_model
 from nncli.runs.run import Run
 from nncli.training.epoch import DivergedError, LoopSignal
@@ -48,8 +48,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def pace_of(every: str, stop: Callable[[], bool] = lambda: False) -> Pace:
-    return Pace(Checkpoint(every=every), stop)
+def pace_of(every: str, stop: Callable[[], bool] = lambda: False) -> CheckpointTimer:
+    return CheckpointTimer(Checkpoint(every=every), stop)
 
 
 def test_steps_are_counted_from_the_beginning_of_the_training(clock: Clock) -> None:
@@ -229,7 +229,7 @@ def test_the_threads_are_recorded_and_held_within_every_step(
         run = train(config, output=tmp_path / "run", stop=look).run
     assert seen == [{threads}] * (5 if go_on else 8)
     manifest = Run.open(run).load_manifest()
-    assert (manifest.parts, manifest.threads) == (parts, threads)
+    assert (manifest.n_shards, manifest.threads) == (parts, threads)
     assert blas_threads() == before
 
 
@@ -240,7 +240,7 @@ def test_a_resumed_training_is_computed_as_it_began(tmp_path: Path, monkeypatch:
     run = train(config, output=tmp_path / "run", stop=stop_at(3)).run
     monkeypatch.undo()  # what would be chosen now is one part
     assert outcome(resume(run).run) == whole
-    assert Run.open(run).load_manifest().parts == 2
+    assert Run.open(run).load_manifest().n_shards == 2
 
 
 # --- whoever leaves

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.data.batches.batches import Batches
-from nncli.data.batches.dataset import Examples
+from nncli.data.batches.dataset import Dataset
 from nncli.nn.layers.base import TrainingContext
 from nncli.nn.losses import MSE, CrossEntropy, LossBase
 from nncli.nn.network import Network
@@ -85,7 +85,7 @@ def fresh(plan: TrainingArguments) -> TrainState:
     return TrainState.create(plan.network, plan.optimizer, RandomStreams.of(1), plan.n_shards)
 
 
-def trained(plan: TrainingArguments, examples: Examples, **options: Any) -> tuple[TrainState, list[EpochReport]]:
+def trained(plan: TrainingArguments, examples: Dataset, **options: Any) -> tuple[TrainState, list[EpochReport]]:
     state = fresh(plan)
     events = fit(plan, state, examples, **options)
     return state, [replace(event, seconds=0.0) for event in events if isinstance(event, EpochReport)]
@@ -96,7 +96,7 @@ def bits(state: TrainState) -> Any:
     return snapshot.metadata, {name: array.tobytes() for name, array in snapshot.arrays.items()}
 
 
-def assert_alike(plan: TrainingArguments, examples: Examples) -> None:
+def assert_alike(plan: TrainingArguments, examples: Dataset) -> None:
     """The plan leads to the losses and weights that the same plan leads to with NumPy."""
     state, reports = trained(plan, examples)
     other, expected = trained(replace(plan, backend="numpy"), examples)
@@ -369,7 +369,7 @@ def test_a_pause_is_met_at_its_very_step(interval: int) -> None:
 # --- what diverges
 
 
-def said(plan: TrainingArguments, examples: Examples, **options: Any) -> tuple[str, Any]:
+def said(plan: TrainingArguments, examples: Dataset, **options: Any) -> tuple[str, Any]:
     """The message of a training that diverges, and the state that it leaves."""
     state = fresh(plan)
     with pytest.raises(DivergedError) as caught:

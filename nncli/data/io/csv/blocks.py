@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.data.io.csv.decoding import Readable
-from nncli.data.io.streams import UTF8_HINT, without_mark
+from nncli.data.io.streams import UTF8_HINT, strip_bom
 from nncli.errors import DataError, Location
 
 Positions: TypeAlias = npt.NDArray[np.int64]
@@ -92,7 +92,7 @@ def blocks(
         DataError: the file is empty or UTF-16; a record is longer than LONGEST_RECORD.
     """
     rest, rest_quotes, line = b"", NOWHERE, 1
-    mark = without_mark(file, source)
+    mark = strip_bom(file, source)
     while data := mark + file.read(first or size):
         mark, first = b"", None
         quotes = positions(data, QUOTE) if quoting else NOWHERE

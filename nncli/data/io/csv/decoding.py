@@ -18,7 +18,7 @@ SAMPLE_BYTES = 1 << 20
 """So much of a file is looked at to find out how it is written."""
 LONG_LINE = 1 << 16
 """Bytes of a line that are looked ahead for its end."""
-MARKS = {
+BOMS = {
     codecs.BOM_UTF8: ("utf-8", "utf-8"),
     codecs.BOM_UTF32_LE: ("utf-32", "utf-32-le"),
     codecs.BOM_UTF32_BE: ("utf-32", "utf-32-be"),
@@ -51,8 +51,8 @@ class Text:
         self._fallback: str | None = None
         self._looks_ahead = isinstance(getattr(file, "raw", None), io.FileIO) and file.seekable()
         self.old_mac = False
-        head = file.read(max(map(len, MARKS)))
-        mark = next((mark for mark in MARKS if head.startswith(mark)), b"")
+        head = file.read(max(map(len, BOMS)))
+        mark = next((mark for mark in BOMS if head.startswith(mark)), b"")
         self.encoding = self._begin(mark, encoding, fallback)
         sample = self._decoded(head[len(mark) :], final=False)
         while (more := self._next(SAMPLE_BYTES)) and len(sample := sample + more) < SAMPLE_BYTES:
@@ -69,17 +69,17 @@ class Text:
 
     def _begin(self, mark: bytes, encoding: str, fallback: str) -> str:
         """Get ready for what comes after the mark; returns the name of the encoding, as far as it is known."""
-        called, codec = MARKS.get(mark, (UTF8, UTF8))
+        called, codec = BOMS.get(mark, (UTF8, UTF8))
         if encoding == AUTO:
             if mark or fallback == AUTO or codecs.lookup(fallback).name == UTF8:
                 self._use(codec)
                 return called
-            if keeps_ascii(fallback):
+            if is_ascii_compatible(fallback):
                 self._fallback = fallback
                 return AUTO
             self._use(fallback)
             return fallback
-        if mark and not says(mark, encoding):
+        if mark and not bom_matches(mark, encoding):
             raise DataError(
                 f"the text is {called.upper()}, not {encoding}: it begins with the mark of {called.upper()}",
                 place=Location(source=self._source, line=1),
@@ -154,7 +154,7 @@ class Text:
         )
 
 
-def keeps_ascii(encoding: str) -> bool:
+def is_ascii_compatible(encoding: str) -> bool:
     """Whether ASCII bytes mean in `encoding` what they mean in UTF-8, always and by themselves."""
     ascii_bytes = bytes(range(128))
     try:
@@ -166,7 +166,7 @@ def keeps_ascii(encoding: str) -> bool:
     return not foreign or not foreign.isascii()
 
 
-def says(mark: bytes, encoding: str) -> bool:
+def bom_matches(mark: bytes, encoding: str) -> bool:
     """Whether `mark` is one of text in `encoding`."""
     try:
         return mark.decode(encoding) in ("", "\ufeff")

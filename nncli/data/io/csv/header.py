@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import polars
 
 from nncli.data.io.csv.blocks import NEWLINE, NOWHERE, Block, outside, positions, refuse_encoding
-from nncli.data.io.csv.numeric_columns import Direct
+from nncli.data.io.csv.numeric_columns import NumericParser
 from nncli.data.io.csv.sniffer import SEPARATORS, spelled
-from nncli.data.io.csv.strict import check_text
-from nncli.data.table import without_words
+from nncli.data.io.csv.strict import check_strict_csv
+from nncli.data.table import replace_na_values
 from nncli.errors import DataError, Location
 from nncli.text import join_quoted, quote
 
@@ -27,7 +27,7 @@ class Layout:
     names: tuple[str, ...]
     missing: tuple[str, ...] = ()
     returns: bool = False
-    direct: Direct | None = None
+    direct: NumericParser | None = None
 
     def named(self, cells: polars.DataFrame) -> polars.DataFrame:
         """`cells` under the names of the header."""
@@ -39,7 +39,7 @@ class Layout:
         cells = cells.fill_null("")
         if self.returns:
             cells = cells.with_columns(polars.all().str.replace_all("\n", "\r", literal=True))
-        return without_words(self.named(cells), self.missing)
+        return replace_na_values(self.named(cells), self.missing)
 
 
 def nothing(layout: Layout) -> polars.DataFrame:
@@ -54,7 +54,7 @@ def header_of(block: Block, source: str, separator: str, returns: bool) -> tuple
     line = block.data[:end].rstrip(b"\r\n")
     refuse_encoding(Block(line, NOWHERE, block.line), source)
     text = line.decode()
-    check_text(block, source, separator)
+    check_strict_csv(block, source, separator)
     try:
         names = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
     except csv.Error as error:

@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 import polars
 
-from nncli.data.columns.ambiguity import EXACT
+from nncli.data.columns.ambiguity import MAX_EXACT_INTEGER
 from nncli.data.io.csv.blocks import NEWLINE, NOWHERE, PIECE, QUOTE, Block, Positions, count_of, outside
-from nncli.data.io.streams import REFUSALS, UTF8_MARK
+from nncli.data.io.streams import POLARS_ERRORS, UTF8_MARK
 from nncli.errors import reraise_out_of_memory
 
 SKIPPED = (b"\n", b"\r", UTF8_MARK)
@@ -32,7 +32,7 @@ PATIENCE = 2
 Text: TypeAlias = npt.NDArray[np.uint8]
 
 
-class Direct:
+class NumericParser:
     """Parses the blocks of one file, the columns `numbers` as Float64, the others as text; `missing` words are null.
 
     With `only_value`, none of the numbers may be one of which more than the value can matter.
@@ -57,13 +57,13 @@ class Direct:
         self._patience = PATIENCE if clear and self._is_number.any() else 0
 
     @property
-    def is_patient(self) -> bool:
+    def is_active(self) -> bool:
         """Whether blocks are still tried."""
         return self._patience > 0
 
     def cells(self, block: Block) -> polars.DataFrame | None:
         """The cells of a block; None if they are to be read as text. Several threads may ask, each for its block."""
-        if not self.is_patient or block.data.startswith(SKIPPED):
+        if not self.is_active or block.data.startswith(SKIPPED):
             return None
         text = block.data if block.data.endswith(b"\n") else block.data + b"\n"
         # Polars takes longer where it has words to look for; an empty cell without quotes is null by itself.
@@ -72,12 +72,12 @@ class Direct:
             cells = polars.read_csv(
                 text, separator=self._separator, schema=self._schema, has_header=False, null_values=words or None
             )
-        except REFUSALS as error:
+        except POLARS_ERRORS as error:
             reraise_out_of_memory(error)
             return None
         return cells if is_rectangular(block, cells, self._separator) and self._holds(cells, block) else None
 
-    def settle(self, *, held: bool) -> None:
+    def record_outcome(self, *, held: bool) -> None:
         """Take note, block by block in their order, of whether one was parsed so."""
         self._patience = PATIENCE if held else self._patience - 1
 
@@ -102,7 +102,7 @@ class Direct:
 
     def _is_odd(self, column: polars.Series) -> bool:
         """Whether one of the numbers is infinite, or otherwise such that its spelling can matter."""
-        beyond = EXACT if self._only_value else inf
+        beyond = MAX_EXACT_INTEGER if self._only_value else inf
         ends: list[Any] = [column.min(), column.max()]
         if any(end is not None and abs(end) >= beyond for end in ends):
             return True

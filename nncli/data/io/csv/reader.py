@@ -17,7 +17,7 @@ from typing import IO, NamedTuple
 import numpy as np
 import polars
 
-from nncli.data.columns.kinds import may_be_codes, plain_numbers
+from nncli.data.columns.kinds import exact_numbers, may_be_class_ids
 from nncli.data.dialect import AUTO, CsvDialect
 from nncli.data.io.csv.blocks import (
     BLOCK_BYTES,
@@ -33,24 +33,24 @@ from nncli.data.io.csv.blocks import (
 )
 from nncli.data.io.csv.decoding import Text
 from nncli.data.io.csv.header import Layout, header_of, nothing
-from nncli.data.io.csv.numeric_columns import Direct, is_rectangular
-from nncli.data.io.csv.sniffer import detect
-from nncli.data.io.csv.strict import Flags, check_text
-from nncli.data.io.prefetch import worked_ahead
-from nncli.data.io.streams import REFUSALS
+from nncli.data.io.csv.numeric_columns import NumericParser, is_rectangular
+from nncli.data.io.csv.sniffer import sniff_dialect
+from nncli.data.io.csv.strict import Flags, check_strict_csv
+from nncli.data.io.prefetch import prefetch_map
+from nncli.data.io.streams import POLARS_ERRORS
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, reraise_out_of_memory
 
 
-class Tried(NamedTuple):
+class ParseAttempt(NamedTuple):
     """What came of parsing a block with its numbers, by `direct`; no cells where it is to be read as text."""
 
-    direct: Direct | None
+    direct: NumericParser | None
     cells: polars.DataFrame | None
 
 
 @dataclass
-class Blanks:
+class BlankLines:
     """Counts the blank lines that are skipped, and those of them that no row has followed so far."""
 
     total: int = 0
@@ -94,15 +94,15 @@ def read_delimited(
         DataError: the text is not a table, for one of the reasons in this file; see also `blocks` and `detect`.
     """
     text = Text(file, source, dialect.encoding, trained.encoding if trained else AUTO)
-    found, notes = detect(text, source, dialect, usual=usual, trained=trained)
+    found, notes = sniff_dialect(text, source, dialect, default_separator=usual, training_dialect=trained)
     layout: Layout | None = None
-    row, blanks = 1, Blanks()
+    row, blanks = 1, BlankLines()
 
-    def tried(block: Block) -> Tried:
+    def tried(block: Block) -> ParseAttempt:
         direct = None if layout is None else layout.direct
-        return Tried(direct, direct.cells(block) if direct and block.data else None)
+        return ParseAttempt(direct, direct.cells(block) if direct and block.data else None)
 
-    for block, trial in worked_ahead(blocks(text, source, size=size, first=first), tried, workers):
+    for block, trial in prefetch_map(blocks(text, source, size=size, first=first), tried, workers):
         if layout is None:
             block = without_leading_blank_lines(block)
             if not block.data:
@@ -111,9 +111,9 @@ def read_delimited(
             layout = replace(layout, missing=missing)
             directly = found.plain and not layout.returns
             if directly and numbers:
-                layout = replace(layout, direct=Direct(layout.names, numbers, missing, layout.separator))
+                layout = replace(layout, direct=NumericParser(layout.names, numbers, missing, layout.separator))
         else:
-            check_text(block, source, layout.separator)
+            check_strict_csv(block, source, layout.separator)
         if trial.direct is not layout.direct:  # it was tried as the blocks before it were not known yet
             trial = tried(block)
         met = blanks.total
@@ -144,15 +144,15 @@ def with_numbers_found(
     if (direct := layout.direct) is None:
         maybe = {*layout.names} - {*texts}
     else:
-        maybe = {*direct.numbers} if direct.is_patient else set()
+        maybe = {*direct.numbers} if direct.is_active else set()
     known = [name for name in layout.names if name in maybe and cells[name].dtype == polars.String]
     if not known:
         return layout, cells
-    found = plain_numbers(cells.select(known), dialect)
+    found = exact_numbers(cells.select(known), dialect)
     if direct is None:
-        found = {name: x for name, x in found.items() if name not in codes or not may_be_codes(x)}
+        found = {name: x for name, x in found.items() if name not in codes or not may_be_class_ids(x)}
     if direct is None or len(found) < len(known):
-        direct = Direct(layout.names, found, layout.missing, layout.separator, only_value=True)
+        direct = NumericParser(layout.names, found, layout.missing, layout.separator, only_value=True)
     return replace(layout, direct=direct), cells.with_columns(found.values())
 
 
@@ -163,15 +163,15 @@ def without_leading_blank_lines(block: Block) -> Block:
     return block.after(start)
 
 
-def settled(trial: Tried, block: Block, layout: Layout, row: int, blanks: Blanks) -> polars.DataFrame:
+def settled(trial: ParseAttempt, block: Block, layout: Layout, row: int, blanks: BlankLines) -> polars.DataFrame:
     """The cells of a block, as they were parsed with their numbers, or else as text."""
-    if trial.direct is None or not trial.direct.is_patient or not block.data:
+    if trial.direct is None or not trial.direct.is_active or not block.data:
         return parse(block, layout, row, blanks)
-    trial.direct.settle(held=trial.cells is not None)
+    trial.direct.record_outcome(held=trial.cells is not None)
     return parse(block, layout, row, blanks) if trial.cells is None else layout.named(trial.cells)
 
 
-def parse(block: Block, layout: Layout, row: int, blanks: Blanks) -> polars.DataFrame:
+def parse(block: Block, layout: Layout, row: int, blanks: BlankLines) -> polars.DataFrame:
     """The cells of a block whose first row is number `row`."""
     if not block.data:
         return nothing(layout)
@@ -182,7 +182,7 @@ def parse(block: Block, layout: Layout, row: int, blanks: Blanks) -> polars.Data
     text = b"".join((header.encode(), block.data, end))
     try:
         cells = polars.read_csv(io.BytesIO(text), separator=layout.separator, infer_schema=False)
-    except REFUSALS as error:
+    except POLARS_ERRORS as error:
         reraise_out_of_memory(error)
         refuse_encoding(block, layout.source)
         return parse(without_blank_lines(block, layout, row, blanks, reason=error), layout, row, blanks)
@@ -192,7 +192,7 @@ def parse(block: Block, layout: Layout, row: int, blanks: Blanks) -> polars.Data
 
 
 def without_blank_lines(
-    block: Block, layout: Layout, row: int, blanks: Blanks, *, reason: BaseException | None = None
+    block: Block, layout: Layout, row: int, blanks: BlankLines, *, reason: BaseException | None = None
 ) -> Block:
     """The block without its blank lines, once it is known that no other record is too short or too long.
 

@@ -26,9 +26,9 @@ JSON = re.compile(rb'\s*(\[\s*)?\{\s*"[^"]*"\s*:')
 """How an object, or a list of them, begins; no CSV does."""
 GROUPED = r"[+-]?[1-9][0-9]{0,2}"
 EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
-OPEN = {mark: re.compile(rf"{GROUPED}\{mark}[0-9]{{3}}") for mark in ",."}
+AMBIGUOUS = {mark: re.compile(rf"{GROUPED}\{mark}[0-9]{{3}}") for mark in ",."}
 """1,234 and 1.234: thousands, or fractions of three digits."""
-CLEAR = {
+UNAMBIGUOUS = {
     ",": re.compile(rf"[+-]?(?:[0-9]*|[0-9]{{1,3}}(?:\.[0-9]{{3}})+),[0-9]+{EXPONENT}"),
     ".": re.compile(rf"[+-]?(?:[0-9]*|[0-9]{{1,3}}(?:,[0-9]{{3}})+)\.[0-9]+{EXPONENT}|{GROUPED}(?:,[0-9]{{3}}){{2,}}"),
 }
@@ -39,8 +39,8 @@ AROUND = re.compile(r"^[^\w.,+-]*(?:[A-Z]{3}\s*)?[^\w.,+-]*|(?:\s*[A-Z]{3})?[^\w
 """What may stand around a number: a sign of currency or percent, a currency's code, brackets; see units.py."""
 
 
-def detect(
-    text: Text, source: str, wanted: CsvDialect, *, usual: str | None, trained: CsvDialect | None
+def sniff_dialect(
+    text: Text, source: str, wanted: CsvDialect, *, default_separator: str | None, training_dialect: CsvDialect | None
 ) -> tuple[CsvDialect, tuple[str, ...]]:
     """The dialect of a file, and a note for the person if it is not what one would think.
 
@@ -50,17 +50,21 @@ def detect(
     Raises:
         DataError: the separator or the decimal mark is not clear.
     """
-    if trained is not None and trained.thousands is not None and wanted.mark == AUTO:
+    if training_dialect is not None and training_dialect.thousands is not None and wanted.mark == AUTO:
         # With these a point or a comma may be either, so that only the person's word counts, given in training.
-        wanted = wanted.model_copy(update={"decimal": trained.decimal, "thousands": trained.thousands})
+        wanted = wanted.model_copy(
+            update={"decimal": training_dialect.decimal, "thousands": training_dialect.thousands}
+        )
     sample = records(text)
     refuse_json(sample, source)
     separator = wanted.separator
     if separator == AUTO:
-        separator = separator_of(sample, source, usual, None if trained is None else trained.separator)
+        separator = separator_of(
+            sample, source, default_separator, None if training_dialect is None else training_dialect.separator
+        )
     decimal: str = wanted.mark
     if decimal == AUTO:
-        known = None if trained is None else trained.mark
+        known = None if training_dialect is None else training_dialect.mark
         decimal = known or "."
         if separator in (SEMICOLON, TAB) or decimal == COMMA:
             decimal = decimal_of(sample, source, separator, wanted.thousands or "", known)
@@ -68,7 +72,7 @@ def detect(
     said = []
     if wanted.encoding == AUTO and text.encoding not in (AUTO, UTF8):
         said.append(f"encoding {text.encoding}")
-    if wanted.separator == AUTO and separator != (usual or COMMA):
+    if wanted.separator == AUTO and separator != (default_separator or COMMA):
         said.append("tabs as separators" if separator == TAB else f"separator {quote(separator)}")
     if wanted.mark == AUTO and found.decimal == "," and (separator != COMMA or b'"' in sample):
         said.append("decimal comma")
@@ -150,9 +154,9 @@ def decimal_of(sample: bytes, source: str, separator: str, thousands: str, known
         number = AROUND.sub("", cell)
         number = number.replace(thousands, "") if thousands else number
         for mark in ",.":
-            if OPEN[mark].fullmatch(number):
+            if AMBIGUOUS[mark].fullmatch(number):
                 either.setdefault(mark, cell)
-            elif CLEAR[mark].fullmatch(number):
+            elif UNAMBIGUOUS[mark].fullmatch(number):
                 clear.setdefault(mark, cell)
     if len(clear) == 1:
         return next(iter(clear))

@@ -13,7 +13,7 @@ from nncli.errors import DataError, Location
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 
-def check_text(block: Block, source: str, separator: str) -> None:
+def check_strict_csv(block: Block, source: str, separator: str) -> None:
     """Refuse bytes that readers disagree about: NUL, a carriage return alone, a quote out of place."""
     data = block.data
     if b"\0" in data:
@@ -33,16 +33,16 @@ def check_text(block: Block, source: str, separator: str) -> None:
     opening, closing = block.quotes[::2], block.quotes[1::2]
     wrong = opening[~precedes(block, opening, f'{separator}\n"'.encode())]
     if wrong.size:
-        misplaced(block, source, int(wrong[0]), "a quote stands in the middle of a cell that is not quoted")
+        misplaced_quote(block, source, int(wrong[0]), "a quote stands in the middle of a cell that is not quoted")
     wrong = closing[~follows(block, closing, f'{separator}\r\n"'.encode())]
     if wrong.size:
         began = int(opening[int(np.searchsorted(closing, wrong[0]))])
-        misplaced(block, source, began, "the cell that a quote opens here goes on after its closing quote")
+        misplaced_quote(block, source, began, "the cell that a quote opens here goes on after its closing quote")
     if block.quotes.size % 2:
-        misplaced(block, source, int(block.quotes[-1]), "the cell that a quote opens here is never closed")
+        misplaced_quote(block, source, int(block.quotes[-1]), "the cell that a quote opens here is never closed")
 
 
-def misplaced(block: Block, source: str, position: int, message: str) -> None:
+def misplaced_quote(block: Block, source: str, position: int, message: str) -> None:
     raise DataError(
         message,
         place=Location(source=source, line=block.line_at(position)),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nncli.data.columns.kinds import plain_numbers, read_numbers, read_text
+from nncli.data.columns.kinds import exact_numbers, read_numbers, read_text
 from nncli.data.dialect import CsvDialect
 from nncli.data.io.csv import numeric_columns as direct
 from nncli.data.io.csv.blocks import QUOTE, Block, positions
@@ -181,7 +181,7 @@ def test_what_is_found_to_be_numbers_is_what_its_text_is_kept_as(
             if cells.dtype == pl.String:
                 assert cells.to_list() == text.to_list()
                 continue
-            kept = plain_numbers(text.to_frame(), theirs.dialect)
+            kept = exact_numbers(text.to_frame(), theirs.dialect)
             assert cells.to_list() == kept[name].to_list()
 
 

@@ -9,7 +9,7 @@ from nncli.data.dialect import CsvDialect
 from nncli.data.io.csv import decoding
 from nncli.data.io.csv.decoding import Text
 from nncli.data.io.csv.reader import read_delimited
-from nncli.data.io.csv.sniffer import detect
+from nncli.data.io.csv.sniffer import sniff_dialect
 from nncli.errors import DataError
 
 
@@ -17,7 +17,9 @@ def found(
     data: str, usual: str | None = ",", trained: CsvDialect | None = None, **settings: Any
 ) -> tuple[str, str, str | None, tuple[str, ...]]:
     text = Text(io.BytesIO(data.encode()), "t.csv")
-    dialect, notes = detect(text, "t.csv", CsvDialect(**settings), usual=usual, trained=trained)
+    dialect, notes = sniff_dialect(
+        text, "t.csv", CsvDialect(**settings), default_separator=usual, training_dialect=trained
+    )
     return dialect.separator, dialect.decimal, dialect.thousands, notes
 
 
@@ -130,7 +132,7 @@ def test_a_record_that_is_cut_off_by_the_end_of_the_sample_does_not_count(monkey
 
 def test_an_encoding_that_the_mark_says_is_said() -> None:
     text = Text(io.BytesIO("a;b\n1,5;2\n".encode("utf-16")), "t.csv")
-    dialect, notes = detect(text, "t.csv", CsvDialect(), usual=",", trained=None)
+    dialect, notes = sniff_dialect(text, "t.csv", CsvDialect(), default_separator=",", training_dialect=None)
     assert notes == ("t.csv: read with encoding utf-16, separator ';' and decimal comma",)
     # The next file need not be written like that: its own mark will say so.
     assert dialect.encoding == "auto"
