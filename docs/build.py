@@ -61,8 +61,8 @@ UNIONS = {
     "Losses": (Loss, "In `loss`."),
     "Optimizers": (
         Optimizer,
-        "In `optimizer`. `groups` gives groups of parameters their own factors, as in `groups: {scale: {rate: 6, "
-        "decay: 36}, bias: {rate: 0.1}}`: a group moves with `rate` (1) times the learning rate, and where there is a "
+        "In `optimizer`. `groups` gives groups of parameters their own factors, as in `param_groups: {scale: {lr_multiplier: 6, "
+        "decay: 36}, bias: {lr_multiplier: 0.1}}`: a group moves with `rate` (1) times the learning rate, and where there is a "
         "`weight_decay` it shrinks by the learning rate · `decay` · `weight_decay` in a step, whatever its own `rate`; "
         "`decay` is 1 for weight and embedding, 0 for the others: numeric (embeddings of numbers), bias, scale "
         "(of normalisations) and alpha (of parametric activations). With `decay_schedule: flat_cosine` the decay holds "

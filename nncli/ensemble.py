@@ -14,7 +14,7 @@ from pydantic import Field
 
 from nncli.data.dialect import PLAIN, CsvDialect
 from nncli.data.encoders.anomalies import Anomalies
-from nncli.data.encoders.target import ClassificationTarget, Target
+from nncli.data.encoders.target import Target
 from nncli.data.table import Table
 from nncli.model import FORMAT, Model, ModelSpec, Predictions, Version
 from nncli.nn.losses import Loss
@@ -33,33 +33,29 @@ class EnsembleSpec(Spec):
     members: Annotated[int, Field(strict=True, ge=2)]
     target: Target
     loss: Loss
-    missing: tuple[StrictStr, ...]
+    missing_values: tuple[StrictStr, ...]
     dialect: CsvDialect = PLAIN
     temperature: PositiveFloat = 1.0
 
     def accepts(self, member: ModelSpec) -> bool:
         """Whether a model may be a member."""
         mine, theirs = self.target, member.target
-        if isinstance(mine, ClassificationTarget) and isinstance(theirs, ClassificationTarget):
+        if mine.task == "classification" and theirs.task == "classification":
             same = mine.name == theirs.name and set(theirs.labels) <= set(mine.labels)
         else:
-            same = mine.type == theirs.type and mine.names == theirs.names
+            same = mine.task == theirs.task and mine.names == theirs.names
         return same and self.loss == member.loss
 
 
 def n_outputs(target: Target) -> int:
     """Classes, or numbers, for each row."""
-    return len(target.labels if isinstance(target, ClassificationTarget) else target.names)
+    return len(target.labels if target.task == "classification" else target.names)
 
 
 def align_classes(target: Target, said: Predictions) -> npt.NDArray[np.float64]:
     """Predictions (rows, outputs) of what `target` knows; a class that the model does not know has probability 0."""
     known = said.target
-    if (
-        not isinstance(target, ClassificationTarget)
-        or not isinstance(known, ClassificationTarget)
-        or target.labels == known.labels
-    ):
+    if target.task == "regression" or known.task == "regression" or target.labels == known.labels:
         return said.values
     where = {label: j for j, label in enumerate(target.labels)}
     values = np.zeros((len(said.values), len(where)))
@@ -106,7 +102,7 @@ class Ensemble:
     ) -> Predictions:
         """The mean of `counts` predictions, (rows, 1) or of all rows, from their sum (rows, outputs)."""
         values, precision = total / counts, self.members[0].spec.network.precision
-        if isinstance(self.spec.target, ClassificationTarget):
+        if self.spec.target.task == "classification":
             values = values.astype(precision).astype(np.float64)  # as those of a model; see nncli.model.decode
         return Predictions(self.spec.target, values, precision, strangers or Anomalies())
 

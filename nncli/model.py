@@ -16,7 +16,7 @@ from nncli.data.batches.dataset import Dataset
 from nncli.data.dialect import PLAIN, CsvDialect
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.encoder import Codes, Encoder, Matrix
-from nncli.data.encoders.target import RegressionTarget, Target
+from nncli.data.encoders.target import Target
 from nncli.data.table import Table
 from nncli.metrics.calibration import apply_temperature
 from nncli.nn.arrays import Array, Precision
@@ -50,7 +50,7 @@ class ModelSpec(Spec):
     target: Target
     network: Network
     loss: Loss
-    missing: tuple[StrictStr, ...]
+    missing_values: tuple[StrictStr, ...]
     dialect: CsvDialect = PLAIN
     temperature: PositiveFloat = 1.0
 
@@ -82,7 +82,7 @@ class Predictions:
 
     def frame(self, *, proba: bool = False) -> pl.DataFrame:
         """`prediction`, or `prediction_TARGET` for several; with `proba` also `proba_CLASS` for each class."""
-        if isinstance(self.target, RegressionTarget):
+        if self.target.task == "regression":
             names = self.target.names
             titles = ["prediction"] if len(names) == 1 else [f"prediction_{name}" for name in names]
             return pl.DataFrame({title: self.values[:, j] for j, title in enumerate(titles)})
@@ -166,6 +166,6 @@ def decode(spec: ModelSpec, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
     """
     precision = spec.network.precision
     values = spec.loss.inverse_link(Z).astype(precision).astype(np.float64)
-    if isinstance(spec.target, RegressionTarget):
+    if spec.target.task == "regression":
         return Predictions(spec.target, spec.target.decode(values), precision)
     return Predictions(spec.target, values, precision).with_temperature(spec.temperature)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.encoders.target import ClassificationTarget, Target
+from nncli.data.encoders.target import Target
 from nncli.metrics.registry import (
     HIGHER_IS_BETTER,
     ClassificationScores,
@@ -33,7 +33,7 @@ Truth: TypeAlias = npt.NDArray[Any]
 def score(predictions: Predictions, y: Truth, weights: npt.NDArray[np.float64] | None, loss: Loss) -> Scores:
     """Every metric of the task. `weights` (rows,) are sample weights, or None."""
     target = predictions.target
-    if isinstance(target, ClassificationTarget):
+    if target.task == "classification":
         return classification_scores(y, predictions.values, target.labels, weights)
     q = loss.q if isinstance(loss, Quantile) else None
     with np.errstate(over="ignore", invalid="ignore"):  # errors beyond measure sum up to infinity
@@ -45,7 +45,7 @@ def score(predictions: Predictions, y: Truth, weights: npt.NDArray[np.float64] |
 
 def baseline_scores(target: Target, training: Truth, weights: npt.NDArray[np.float64] | None, rows: int) -> Predictions:
     """The trivial guess for `rows` rows: each class's share, or the mean, of the training rows."""
-    if isinstance(target, ClassificationTarget):
+    if target.task == "classification":
         counts = np.bincount(training, weights, minlength=len(target.labels)).astype(np.float64)
         guess = counts / counts.sum()
     else:
@@ -55,7 +55,7 @@ def baseline_scores(target: Target, training: Truth, weights: npt.NDArray[np.flo
 
 def single_metric(target: Target, name: str) -> Metric:
     """One metric as a function of (y, values, weights); over several targets it is their mean. NaN when undefined."""
-    if isinstance(target, ClassificationTarget):
+    if target.task == "classification":
         return classification_metric(name)
     metric = regression_metric(name)
 

@@ -49,7 +49,7 @@ CELLS = _apart(
 )
 CONFIG_SEEDS = [
     "data: {path: table.csv, target: y}\nlayers: [8, {type: dropout, rate: 0.1}]\noptimizer: adam\nepochs: 2\n",
-    "data:\n  path: table.csv\n  target: [y]\n  drop: [x5]\n  missing: ['', NA]\n  columns: {x1: categorical}\n"
+    "data:\n  path: table.csv\n  target: [y]\n  drop: [x5]\n  missing_values: ['', NA]\n  columns: {x1: categorical}\n"
     "encoding: {numeric: min_max}\nvalidation: 0.25\nlayers:\n  - {type: residual, layers: [16, batch_norm]}\n  - 4\n"
     "activation: {type: leaky_relu}\nloss: {type: huber, delta: 1.0}\n"
     "learning_rate: {type: step, initial: 0.1, every: 3}\n"
@@ -57,7 +57,7 @@ CONFIG_SEEDS = [
     "data: &d {path: table.csv, target: y}\nlayers: [8, 4]\n"
     "optimizer: {type: sgd, momentum: 0.9, nesterov: true}\nbatch_size: full\n"
     "clip_norm: 1.0\nprecision: float64\nthreads: 1\nepochs: 2\n"
-    "learning_rate: {type: cosine, initial: 0.01, warmup: 4}\n",
+    "learning_rate: {type: cosine, initial: 0.01, warmup_steps: 4}\n",
     "data: {path: table.csv, target: y}\npreset: tabular\nmembers: 2\nworkers: 1\nepochs: 2\nbatch_size: auto\n",
 ]
 

@@ -25,12 +25,12 @@ def model(penguins: Path) -> Model:
 
 @pytest.fixture(scope="module")
 def table() -> Table:
-    return read_table(DATA / "penguins.csv", missing=("", "NA"))
+    return read_table(DATA / "penguins.csv", missing_values=("", "NA"))
 
 
 def spec_for(model: Model, labels: tuple[str, ...]) -> EnsembleSpec:
     target = ClassificationTarget(name="species", labels=labels)
-    return EnsembleSpec(members=2, target=target, loss=model.spec.loss, missing=("", "NA"))
+    return EnsembleSpec(members=2, target=target, loss=model.spec.loss, missing_values=("", "NA"))
 
 
 def test_a_class_that_a_member_does_not_know_has_probability_0_in_it() -> None:

@@ -32,7 +32,7 @@ def model(penguins: Path) -> Model:
 
 @pytest.fixture(scope="module")
 def table() -> Table:
-    return read_table(DATA / "penguins.csv", missing=("", "NA"))
+    return read_table(DATA / "penguins.csv", missing_values=("", "NA"))
 
 
 @settings(max_examples=40, deadline=None)

@@ -18,10 +18,10 @@ from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key, profil
 from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, UsageError
-from nncli.nn.losses import Task
 from nncli.pipeline.prepare.build import are_class_ids, infer_loss
 from nncli.pipeline.prepare.load import drop_missing_targets, load_table
 from nncli.pipeline.prepare.notes import note_units
+from nncli.spec import Task
 from nncli.text import join_quoted, quote
 
 USUAL_TARGETS = ("target", "label", "labels", "class", "y", "outcome", "response")
@@ -105,12 +105,12 @@ def summarize_table(
         with Scratch(scratch) as open_scratch:
             found = _look(config, open_scratch)
         columns, data = (*found.targets, *found.columns), config.data
-        more = sorted({word for column in columns for word in column.na_spellings} - {*data.missing})
+        more = sorted({word for column in columns for word in column.na_spellings} - {*data.missing_values})
         mark = next((column.thousands for column in columns if column.thousands), None)
         if not more and mark is None:
             return _with_a_way(replace(found, words=tuple(words), grouped=data.thousands != asked))
         words += more
-        update = {"missing": (*data.missing, *more), "thousands": data.thousands or mark}
+        update = {"missing_values": (*data.missing_values, *more), "thousands": data.thousands or mark}
         config = config.model_copy(update={"data": data.model_copy(update=update)})
 
 
@@ -121,7 +121,7 @@ def _look(config: Config, scratch: Scratch) -> TableSummary:
     names = data.features or [name for name in table.header.names if name not in never]
     targets = profile(table, data.target)
     if any(target.na_spellings or target.thousands for target in targets):  # to be read once more
-        return TableSummary(data, "numbers", False, targets, (), 0, len(table), 0, ())
+        return TableSummary(data, "regression", False, targets, (), 0, len(table), 0, ())
     rows = drop_missing_targets(table, data.target, notes)
     seen = rows.columns(data.target)
     loss, _ = infer_loss(config, seen, [])
@@ -130,7 +130,7 @@ def _look(config: Config, scratch: Scratch) -> TableSummary:
     return TableSummary(
         data=data,
         task=loss.task,
-        codes=config.loss is None and loss.task == "classes" and _are_numbered(seen, data.target[0]),
+        codes=config.loss is None and loss.task == "classification" and _are_numbered(seen, data.target[0]),
         targets=targets if len(rows) == len(table) else profile(rows, data.target),
         columns=columns,
         rows=len(rows),

@@ -82,7 +82,7 @@ def _found(look: TableSummary) -> list[str]:
 
 def _aim(look: TableSummary, target: ColumnProfile) -> str:
     """What is learned of a target, and why."""
-    if look.task == "numbers":
+    if look.task == "regression":
         return f"a number: {_range(target)}"
     classes = [f"{_word(value)} ({_count(count, 'row')})" for value, count in target.top_values]
     if target.distinct > len(classes):
@@ -201,7 +201,7 @@ def _training(
             off.append(("layers", [64, 32], "a plain network of so many units instead"))
     if look.codes:
         off.append(("loss", "mse", "if the target is an amount"))
-    if look.task == "classes":
+    if look.task == "classification":
         off.append(("class_weight", "balanced", "rare classes count as much as common ones"))
     on = [(key, extra.get(key, value), said) for key, value, said in usual]
     known = {key for key, *_ in on}

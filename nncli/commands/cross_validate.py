@@ -32,7 +32,7 @@ from nncli.pipeline.ensemble.out_of_fold import EnsembleData
 from nncli.pipeline.ensemble.train import WORK, EnsembleRun
 from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.executor import workers_for
-from nncli.pipeline.parallel.task import Task, TaskStatus
+from nncli.pipeline.parallel.task import TaskStatus, TrainingTask
 from nncli.pipeline.parallel.task_pool import TaskPool
 from nncli.pipeline.train.events import MembersProgress, MembersStarted
 from nncli.runs.filenames import FOLDS
@@ -163,11 +163,13 @@ def _cross_validate(
     at_a_time = 1 if scheduler else workers_for(count, config.workers)
     assemblies: list[EnsembleRun] = []
     with ExitStack() as held:
-        tasks: list[Task] = []
+        tasks: list[TrainingTask] = []
         for one, folder in zip(surveys, paths, strict=True):
             if config.members == 1:
                 tasks.append(
-                    Task(len(tasks), as_subtask(one.config, output=str(folder), at_a_time=at_a_time), str(folder))
+                    TrainingTask(
+                        len(tasks), as_subtask(one.config, output=str(folder), at_a_time=at_a_time), str(folder)
+                    )
                 )
                 continue
             assembly = _assembly(one, folder, command, held)

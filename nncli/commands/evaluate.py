@@ -93,6 +93,6 @@ def read_data(model: AnyModel, data: str | Path | Frame) -> Table:
         return table_of(model, data)
     source = None if str(data) == "-" else Path(data)
     with log_duration(f"reading {data}") as told:
-        table = read_table(source, missing=model.spec.missing, trained=model.spec.dialect)
+        table = read_table(source, missing_values=model.spec.missing_values, trained=model.spec.dialect)
         told.details.append(f"{len(table):,} rows, {len(table.names):,} columns")
     return table

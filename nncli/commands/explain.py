@@ -12,7 +12,7 @@ import numpy as np
 
 from nncli.commands.evaluate import read_data
 from nncli.config.schema import Config
-from nncli.data.encoders.target import ClassificationTarget, Target, rows_with_target
+from nncli.data.encoders.target import Target, rows_with_target
 from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
@@ -131,7 +131,7 @@ def explain(
     if of is not None:
         select_output(target, np.empty((0, 1)), of)  # or it is said now
     config = check_config_unchanged(opened, manifest, ())
-    table, notes, spoken, weights = _table(run, data, model, config.data.weight)
+    table, notes, spoken, weights = _table(run, data, model, config.data.sample_weight)
     if not len(table):
         raise DataError("the table has no rows", place=Location(source=table.source), hint="Is this the right file?")
     rng = np.random.default_rng(config.seed)
@@ -217,7 +217,7 @@ def _draw(n: int, most: int, rng: np.random.Generator) -> Rows:
 
 def _metric(config: Config, target: Target) -> str:
     """The metric that the run watched, if that is one; else accuracy or the root of the mean squared error."""
-    classes = isinstance(target, ClassificationTarget)
+    classes = target.task == "classification"
     known = CLASSIFICATION_METRICS if classes else REGRESSION_METRICS
     return config.metric if config.metric in known else "accuracy" if classes else "rmse"
 
@@ -238,7 +238,7 @@ def _background(run: Run, config: Config, model: AnyModel, rows: EncodedRows, no
     with Scratch() as scratch:
         stored = drop_missing_targets(load_table(config, config.data.path, [], scratch), config.data.target, [])
         few = _draw(len(stored), MOST_ROWS, np.random.default_rng(config.seed))
-        some, weight = stored.take(few), config.data.weight
+        some, weight = stored.take(few), config.data.sample_weight
         weights = None if weight is None else read_weights(some.columns([weight]), weight)
         return EncodedRows.of(model, some.columns(model.names), weights=weights)
 

@@ -72,7 +72,7 @@ class InitResult:
                     for column in look.columns
                 ),
             ],
-            "missing": list(look.data.missing),
+            "missing_values": list(look.data.missing_values),
             "thousands": look.data.thousands,
             "notes": list(self.notes),
             "warnings": [*self.reasons, *self.doubts],

@@ -12,7 +12,6 @@ import polars as pl
 
 from nncli.commands.evaluate import Evaluation, evaluate_data
 from nncli.commands.predict import Tell, predict_data
-from nncli.data.encoders.target import ClassificationTarget
 from nncli.ensemble import AnyModel
 from nncli.runs.run import Run
 
@@ -40,7 +39,7 @@ class Loaded:
     def classes(self) -> tuple[Any, ...] | None:
         """The classes, of the type that the training table had, in the order of the probabilities; None for numbers."""
         target = self.model.spec.target
-        if not isinstance(target, ClassificationTarget):
+        if target.task == "regression":
             return None
         return tuple(target.decode(np.arange(len(target.labels)), "class"))
 

@@ -58,7 +58,7 @@ def predict_data(
 
 def table_of(model: AnyModel, data: Frame) -> Table:
     """A frame as a table to predict from; a missing cell may be spelled in it as in the training table."""
-    return Table(replace_na_values(as_polars(data), model.spec.missing), "the frame", dialect=model.spec.dialect)
+    return Table(replace_na_values(as_polars(data), model.spec.missing_values), "the frame", dialect=model.spec.dialect)
 
 
 def predict_chunks(
@@ -82,7 +82,7 @@ def predict_chunks(
     """
     spec = model.spec
     numbers = model.numeric.difference(keep)
-    tables = read_chunks(path, format=format, missing=spec.missing, trained=spec.dialect, numbers=numbers)
+    tables = read_chunks(path, format=format, missing_values=spec.missing_values, trained=spec.dialect, numbers=numbers)
     workers = 0 if is_stream(path) else PREDICTORS
     yield from predict_tables(model, tables, proba=proba, keep=keep, tell=tell, workers=workers)
 
@@ -122,7 +122,7 @@ def _told_of(tables: Iterator[Table], tell: Tell) -> Iterator[Table]:
 
 def predict_frame(model: AnyModel, table: Table, *, proba: bool, keep: Sequence[str]) -> tuple[pl.DataFrame, Anomalies]:
     """Predictions for one table in memory, and what was strange of it."""
-    if proba and model.spec.target.type == "numbers":
+    if proba and model.spec.target.task == "regression":
         raise UsageError("--proba needs a model that predicts classes; this one predicts numbers")
     keep = list(dict.fromkeys(keep))
     table.require(keep)

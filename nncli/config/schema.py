@@ -70,7 +70,7 @@ class DataSection(Spec):
     columns: dict[str, Kind] = Field(
         {}, description="overrides of the inferred kind of column: numeric, categorical, date, text or ignore"
     )
-    weight: StrictStr | None = Field(None, description="a column that says how much each row counts")
+    sample_weight: StrictStr | None = Field(None, description="a column that says how much each row counts")
     group: StrictStr | None = Field(
         None, description="a column of which no value is both trained on and held out; no feature unless named as one"
     )
@@ -82,7 +82,7 @@ class DataSection(Spec):
     leave_out: Fold | None = Field(
         None, description="a fold that is neither trained on nor validated on, as cross-validation has it"
     )
-    missing: tuple[Spelling, ...] = Field(("", "NA"), description="spellings of a missing value")
+    missing_values: tuple[Spelling, ...] = Field(("", "NA"), description="spellings of a missing value")
     encoding: Encoding = Field(
         "auto",
         description="what a CSV is written in: utf-8, latin-1, cp1252, utf-16 …; auto: UTF-8, or what its mark says",
@@ -117,7 +117,7 @@ class DataSection(Spec):
     @property
     def row_columns(self) -> tuple[str, ...]:
         """The columns that are read for something else than features and target: weight, group and time."""
-        return tuple(filter(None, (self.weight, self.group, self.time)))
+        return tuple(filter(None, (self.sample_weight, self.group, self.time)))
 
     @model_validator(mode="after")
     def _each_column_has_one_part(self) -> DataSection:
@@ -149,7 +149,7 @@ class EncodingSection(Spec):
     )
     clip: Clip = Field("none", description="smooth: x / √(1 + (x/3)²) of what is scaled, never beyond ±3")
     categories: CategoricalOptions = Field(CategoricalOptions(), description="how columns of categories become numbers")
-    text_width: PositiveInt = Field(
+    max_text_features: PositiveInt = Field(
         MAX_TEXT_FEATURES,
         description="most words, and pairs of neighbouring words, of a column of text that become a number",
     )
@@ -276,13 +276,13 @@ class Config(Spec):
     init: Initializer | None = Field(
         None, description="of the dense layers that name none, and of the output; default: as the activation advises"
     )
-    parametrisation: Parametrization | None = Field(
+    parametrization: Parametrization | None = Field(
         None, description="standard or ntk, of the dense layers that name none, and of the output; default: standard"
     )
     numeric_embedding: NumericEmbedding | None = Field(
         None, description="how numeric columns are embedded; null: they are taken as they are"
     )
-    embedding_std: PositiveFloat | None = Field(
+    embedding_init_std: PositiveFloat | None = Field(
         None, description="spread of the first embeddings of categories; default: 1/sqrt of their width"
     )
     loss: Loss | None = Field(None, description="default: mse for numbers, cross_entropy for classes")
@@ -307,7 +307,7 @@ class Config(Spec):
         "`val_loss`, for classes without class_weight after the temperature that makes it least; auto: `val_loss`, or "
         "`loss` without validation rows",
     )
-    best_epoch: Literal["first", "last"] = Field("first", description="which of the epochs that are equally good")
+    best_epoch_tie: Literal["first", "last"] = Field("first", description="which of the epochs that are equally good")
     early_stopping: EarlyStopping | None = Field(None, description="null: run all epochs; the best is kept either way")
     class_weight: Literal["balanced"] | dict[str, NonNegativeFloat] | None = Field(
         None, description="balanced, or a weight for each class"
@@ -318,8 +318,8 @@ class Config(Spec):
         "auto: wherever there are both",
     )
     precision: Precision = Field("float32", description="of all arithmetic in the network")
-    on_divergence: Literal["stop", "halve_rate"] = Field(
-        "stop", description="halve_rate: go back to the end of the last good epoch, with half the rate"
+    on_divergence: Literal["stop", "halve_learning_rate"] = Field(
+        "stop", description="halve_learning_rate: go back to the end of the last good epoch, with half the rate"
     )
     checkpoint: Checkpoint = Field(Checkpoint(), description="when the whole state is saved, to go on from")
     memory_limit: Annotated[StrictStr, AfterValidator(_is_amount)] = Field(
@@ -354,7 +354,7 @@ class Config(Spec):
     def _parts_agree(self) -> Config:
         if self.loss is not None and self.loss.has_link and self.output_activation is not None:
             raise ValueError(f"output_activation cannot be forced on {self.loss.type}, which has its own link")
-        if self.loss is not None and self.loss.task == "classes" and len(self.data.target) > 1:
+        if self.loss is not None and self.loss.task == "classification" and len(self.data.target) > 1:
             raise ValueError("several targets must be numbers; a loss for classes takes one")
         if isinstance(self.validation, Bootstrap) and self.data.time is not None:
             raise ValueError("a bootstrap knows no time; validate on a fold or a share, or leave data.time out")
@@ -362,8 +362,8 @@ class Config(Spec):
 
     @property
     def hidden_layers(self) -> tuple[Layer, ...]:
-        """The layers, every dense one with its activation, initializer and parametrisation."""
-        usual = {"activation": self.activation, "init": self.init, "parametrisation": self.parametrisation}
+        """The layers, every dense one with its activation, initializer and parametrization."""
+        usual = {"activation": self.activation, "init": self.init, "parametrization": self.parametrization}
         return tuple(with_defaults(layer, usual) for layer in self.layers)
 
     @property

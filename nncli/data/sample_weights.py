@@ -33,7 +33,9 @@ def read_weights(table: Table, name: str) -> Weights:
             hint="Fill it in, or remove the row.",
         )
     if len(w) and not w.any():
-        raise DataError("every weight is 0", place=table.place(column=name), hint="Name another column as data.weight.")
+        raise DataError(
+            "every weight is 0", place=table.place(column=name), hint="Name another column as data.sample_weight."
+        )
     return w
 
 

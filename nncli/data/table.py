@@ -80,9 +80,9 @@ class Table:
         )
 
 
-def replace_na_values(frame: pl.DataFrame, missing: Sequence[str]) -> pl.DataFrame:
+def replace_na_values(frame: pl.DataFrame, missing_values: Sequence[str]) -> pl.DataFrame:
     """`frame` with null for every text that is one of the words; a column of nulls only is one of text."""
-    words = list(missing)
+    words = list(missing_values)
     changes = []
     for i, (name, dtype) in enumerate(frame.schema.items()):
         column = pl.nth(i)  # by its name, one called * would be all of them

@@ -14,7 +14,7 @@ from nncli.spec import non_defaults
 IGNORED_KEYS = frozenset({"output", "workers", "threads", "memory_limit", "checkpoint", "layers"})
 """Where a run is, and how it was computed, which changes nothing of it; the layers are told in a way of their own."""
 COLUMNS, LAYERS = "data.columns.", "layers."
-OF_ALL_LAYERS = ("activation", "init", "parametrisation")
+OF_ALL_LAYERS = ("activation", "init", "parametrization")
 """Keys that say what is so of every layer that says nothing else."""
 
 

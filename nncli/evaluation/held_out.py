@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.config.schema import Config
-from nncli.data.encoders.target import ClassificationTarget
 from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
@@ -81,7 +80,7 @@ def predict_held_out(path: str | Path) -> HeldOutPredictions:
             _of_ensemble(config, model, scratch) if isinstance(model, Ensemble) else _of_network(config, model, scratch)
         )
         table = said.rows.columns(said.rows.header.names)
-    weight, target, training = config.data.weight, said.predictions.target, said.training
+    weight, target, training = config.data.sample_weight, said.predictions.target, said.training
     return HeldOutPredictions(
         config=config,
         manifest=manifest,
@@ -115,7 +114,7 @@ def _of_network(config: Config, model: Model, scratch: Scratch) -> _RowPredictio
     table = drop_missing_targets(
         load_table(config, config.data.path, notes, scratch, all_columns=True), target.names, notes
     )
-    as_classes, streams = isinstance(target, ClassificationTarget), RandomStreams.of(config.seed)
+    as_classes, streams = target.task == "classification", RandomStreams.of(config.seed)
     training, held = split_table(config, table, as_classes, streams, notes, scratch, whole=True)
     truth, rows = truth_of(training, target, config), training if held is None else held
     return _RowPredictions(

@@ -9,7 +9,6 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.data.encoders.target import ClassificationTarget
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.score_intervals import groups_of
 from nncli.metrics.bootstrap import ConfidenceInterval
@@ -69,7 +68,7 @@ def held_out(judged: HeldOutPredictions) -> ComparableRun | None:
     source = manifest.data if other is None else other
     if judged.split == "training" or source.sha256 is None or (other and other.sha256 == manifest.data.sha256):
         return None
-    labels = target.labels if isinstance(target, ClassificationTarget) else None
+    labels = target.labels if target.task == "classification" else None
     return ComparableRun(
         table=source.sha256,
         target=target.names,
@@ -173,7 +172,7 @@ def _measures(losses: Sequence[Loss]) -> tuple[Measure, ...]:
     rows. Of numbers it is the one loss that all of them have, or else the squared error and the absolute one.
     """
     first = losses[0]
-    if first.task == "classes":
+    if first.task == "classification":
         return "log loss", "the share of wrong rows"
     if isinstance(first, Quantile) and all(loss == first for loss in losses):
         return ("pinball loss",)

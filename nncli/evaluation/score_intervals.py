@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from nncli.data.encoders.target import ClassificationTarget
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.metrics.bootstrap import (
     BootstrapResampler,
@@ -58,7 +57,7 @@ def score_with_intervals(judged: HeldOutPredictions) -> ScoresWithIntervals:
     guesses = headlines(score(judged.baseline, judged.y, judged.weights, judged.loss))
     model, trivial = (_samples(judged, said, resampling) for said in (judged.predictions, judged.baseline))
     names = judged.predictions.target.names
-    of_each = len(values) if isinstance(judged.predictions.target, ClassificationTarget) else len(values) // len(names)
+    of_each = len(values) if judged.predictions.target.task == "classification" else len(values) // len(names)
     scores = []
     for j, ((title, value), (_, guess)) in enumerate(zip(values, guesses, strict=True)):
         target = names[j // of_each] if len(names) > 1 else None
@@ -89,7 +88,7 @@ def _samples(judged: HeldOutPredictions, said: Predictions, resampling: Bootstra
     rows = resampling.rows
     y, values = judged.y[rows], said.values[rows]
     weight = None if judged.weights is None else judged.weights[rows]
-    if isinstance(said.target, ClassificationTarget):
+    if said.target.task == "classification":
         return resampling.samples(lambda counts: bootstrap_classification(y, values, weight, counts))
     q = judged.loss.q if isinstance(judged.loss, Quantile) else None
     return resampling.samples(

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
+from nncli.data.encoders.target import Target
 from nncli.ensemble import AnyModel, Ensemble
 from nncli.errors import UsageError
 from nncli.inspection.embedded_network import EmbeddedNetwork
@@ -96,7 +96,7 @@ def attribute(
     target, said = rows.model.spec.target, replace(rows, spoken=None).predict()
     chosen = select_output(target, said, of)
     spread = 1.0
-    if isinstance(target, RegressionTarget):
+    if target.task == "regression":
         spread = float(np.std(background.predict()[:, chosen[0]])) if len(chosen) else 1.0
     tolerance = TOLERANCE * (spread if np.isfinite(spread) and spread > 0.0 else 1.0)
     names = rows.model.names
@@ -114,25 +114,25 @@ def attribute(
         values[:, to] += _by_column(part, found.attributions) / members
         base += found.baseline / members
         ends += found.ends / members
-    labels = target.labels if isinstance(target, ClassificationTarget) else target.names
+    labels = target.labels if target.task == "classification" else target.names
     error = Integrated(values, base, ends).error
     return Attributions(tuple(names), tuple(labels[k] for k in chosen), values, base, ends, error, tolerance)
 
 
 def select_output(target: Target, said: Floats, of: str | None) -> Rows:
     """Which output (rows,) is explained of each row; see `attribute`."""
-    labels = target.labels if isinstance(target, ClassificationTarget) else target.names
+    labels = target.labels if target.task == "classification" else target.names
     if of is not None:
         if of not in labels:
-            close, what = closest_match(of, labels), "class" if isinstance(target, ClassificationTarget) else "target"
+            close, what = closest_match(of, labels), "class" if target.task == "classification" else "target"
             raise UsageError(
                 f"there is no {what} {quote(of)} to explain",
                 hint=f"Did you mean {quote(close)}?" if close else f"The model knows {join_quoted(labels)}.",
             )
         return np.full(len(said), labels.index(of))
-    if isinstance(target, ClassificationTarget) and len(labels) > 2:
+    if target.task == "classification" and len(labels) > 2:
         return np.asarray(said.argmax(axis=1), np.int64)
-    return np.full(len(said), 1 if isinstance(target, ClassificationTarget) else 0)
+    return np.full(len(said), 1 if target.task == "classification" else 0)
 
 
 def _of_part(
@@ -161,7 +161,7 @@ def _of_part(
 
 def _known(target: Target, own: Target, chosen: Rows) -> Rows:
     """The outputs that are explained, by what the network itself calls them; -1 for a class that it does not know."""
-    if not isinstance(target, ClassificationTarget) or not isinstance(own, ClassificationTarget):
+    if target.task == "regression" or own.task == "regression":
         return chosen
     where = np.array([own.labels.index(label) if label in own.labels else -1 for label in target.labels])
     return np.asarray(where[chosen], np.int64)
@@ -178,7 +178,7 @@ class OutputFunction:
     def value(self, Z: Floats, rows: Rows) -> Floats:
         """The probability, or the number in its own units, (n,)."""
         P, k = self.spec.loss.inverse_link(Z / self.temperature), self.chosen[rows]
-        if isinstance(self.spec.target, RegressionTarget):
+        if self.spec.target.task == "regression":
             P = self.spec.target.decode(P)
         return np.where(k < 0, 0.0, P[np.arange(len(P)), k])
 
@@ -188,7 +188,7 @@ class OutputFunction:
         P = loss.inverse_link(Z / T)
         dP, at = np.zeros(P.shape), np.arange(len(P))
         dP[at, k] = np.where(k < 0, 0.0, 1.0)
-        if isinstance(target, RegressionTarget):
+        if target.task == "regression":
             dP *= np.array(target.scales)
             if target.lowest is not None and target.highest is not None:
                 own = P * np.array(target.scales) + np.array(target.centers)

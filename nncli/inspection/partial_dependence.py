@@ -17,7 +17,7 @@ from nncli.data.columns.kinds import read_numbers
 from nncli.data.encoders.date import DateColumn, read_days
 from nncli.data.encoders.encoder import Column
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.encoders.target import ClassificationTarget, Target
+from nncli.data.encoders.target import Target
 from nncli.data.table import Table
 from nncli.inspection.encoded_rows import EncodedRows, Rows
 from nncli.utils.threads import limit_blas_threads
@@ -84,7 +84,7 @@ class PartialDependence:
 
 def shown_outputs(target: Target) -> tuple[slice, tuple[str, ...]]:
     """Which columns of predictions are shown, and their names."""
-    if isinstance(target, ClassificationTarget):
+    if target.task == "classification":
         return (slice(1, 2), target.labels[1:]) if len(target.labels) == 2 else (slice(None), target.labels)
     return slice(None), target.names
 
@@ -101,7 +101,7 @@ def partial_dependence(
     """The dependence on each of the columns; `rows` are those of the table, encoded."""
     target = rows.model.spec.target
     shown, outputs = shown_outputs(target)
-    class_of = target.name if isinstance(target, ClassificationTarget) else None
+    class_of = target.name if target.task == "classification" else None
     few = rows
     if len(rows) > MOST_ROWS:
         few = rows.take(np.sort(rng.choice(len(rows), MOST_ROWS, replace=False)))

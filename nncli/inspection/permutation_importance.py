@@ -23,7 +23,6 @@ from math import nan, sqrt
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.encoders.target import ClassificationTarget
 from nncli.data.sample_weights import Weights
 from nncli.ensemble import AnyModel, Ensemble
 from nncli.inspection.encoded_rows import EncodedRows
@@ -64,7 +63,7 @@ class Scorer:
     @property
     def loss_name(self) -> str:
         """What the losses of rows are."""
-        if isinstance(self.model.spec.target, ClassificationTarget):
+        if self.model.spec.target.task == "classification":
             return "log_loss"
         names = {"mse": "squared_error", "mae": "absolute_error", "quantile": "pinball"}
         return names.get(self.model.spec.loss.type, self.model.spec.loss.type)
@@ -72,11 +71,11 @@ class Scorer:
     def losses(self, values: Floats) -> Floats:
         """The loss (rows,) of predictions (rows, outputs)."""
         target = self.model.spec.target
-        if isinstance(target, ClassificationTarget):
+        if target.task == "classification":
             return -np.log(np.maximum(values[np.arange(len(values)), self.y], MIN_PROBABILITY))
         member = self.model.members[0] if isinstance(self.model, Ensemble) else self.model
         trained = member.spec.target
-        scales = np.ones(1) if isinstance(trained, ClassificationTarget) else np.array(trained.scales)
+        scales = np.ones(1) if trained.task == "classification" else np.array(trained.scales)
         with np.errstate(all="ignore"):
             unit = scales if len(target.names) > 1 else np.ones(1)
             return np.asarray(_losses(self.model.spec.loss, values / unit, self.y / unit, scales / unit).mean(axis=1))

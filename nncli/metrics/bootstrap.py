@@ -102,11 +102,11 @@ class BootstrapResampler:
         return ConfidenceInterval(value - narrowed * (center - float(low)), value + narrowed * (float(high) - center))
 
 
-def bootstrap_classification(y: Codes, P: Floats, weight: Floats | None, counts: Samples) -> Samples:
+def bootstrap_classification(y: Codes, P: Floats, sample_weight: Floats | None, counts: Samples) -> Samples:
     """(resamples, 7): the metrics of `ClassificationScores.headline`, in its order."""
     K, said = P.shape[1], P.argmax(axis=1)
     exact: NDArray[np.float64] = P.astype(np.float64)
-    W = counts if weight is None else counts * weight
+    W = counts if sample_weight is None else counts * sample_weight
     total, hit = W.sum(axis=1), said == y
     support, predicted, hits = _sums(W, y, K), _sums(W, said, K), _sums(W * hit, y, K)
     present, met = support > 0, (support + predicted) > 0
@@ -132,12 +132,12 @@ def bootstrap_classification(y: Codes, P: Floats, weight: Floats | None, counts:
 
 
 def bootstrap_regression(
-    y: Floats, prediction: Floats, weight: Floats | None, quantile: float | None, counts: Samples
+    y: Floats, prediction: Floats, sample_weight: Floats | None, quantile: float | None, counts: Samples
 ) -> Samples:
     """(resamples, 5, or 6 with a `quantile`): the metrics of `RegressionScores.headline`, in its order."""
     y = y.astype(np.float64)
     e = y - prediction
-    W = counts if weight is None else counts * weight
+    W = counts if sample_weight is None else counts * sample_weight
     size, total = np.abs(e), W.sum(axis=1)
     squares = W @ np.square(e)
     centered = y - y.mean()
@@ -161,10 +161,10 @@ def bootstrap_regression(
     return np.column_stack(columns)
 
 
-def bootstrap_means(values: Floats, weight: Floats | None, members: Floats, counts: Samples) -> Samples:
+def bootstrap_means(values: Floats, sample_weight: Floats | None, members: Floats, counts: Samples) -> Samples:
     """(resamples, segments): the mean of `values` (rows,) over the rows of each segment; `members` is (rows, segments)
     of 0 and 1. NaN for a segment of which a resample has no row."""
-    W = counts if weight is None else counts * weight
+    W = counts if sample_weight is None else counts * sample_weight
     whole = W @ members
     return np.where(whole > 0, W @ (members * values[:, None]) / np.where(whole > 0, whole, 1), np.nan)
 

@@ -36,21 +36,21 @@ class Calibration:
     calibration_error_after: float
 
     @classmethod
-    def of(cls, T: float, y: Codes, before: Floats, after: Floats, weight: Floats | None) -> Calibration:
+    def of(cls, T: float, y: Codes, before: Floats, after: Floats, sample_weight: Floats | None) -> Calibration:
         """What the temperature T does, that leads from the probabilities `before` to those `after`."""
         return cls(
             temperature=T,
-            log_loss_before=log_loss(y, before, weight),
-            log_loss_after=log_loss(y, after, weight),
-            calibration_error_before=calibration_error(y, before, weight),
-            calibration_error_after=calibration_error(y, after, weight),
+            log_loss_before=log_loss(y, before, sample_weight),
+            log_loss_after=log_loss(y, after, sample_weight),
+            calibration_error_before=calibration_error(y, before, sample_weight),
+            calibration_error_after=calibration_error(y, after, sample_weight),
         )
 
 
-def calibrate(P: Floats, y: Codes, weight: Floats | None = None) -> Calibration:
+def calibrate(P: Floats, y: Codes, sample_weight: Floats | None = None) -> Calibration:
     """The temperature of these rows, and what it does for them."""
-    T = fit_temperature(P, y, weight)
-    return Calibration.of(T, y, P, apply_temperature(P, T), weight)
+    T = fit_temperature(P, y, sample_weight)
+    return Calibration.of(T, y, P, apply_temperature(P, T), sample_weight)
 
 
 def apply_temperature(P: Floats, T: float) -> NDArray[np.float64]:
@@ -64,14 +64,14 @@ def apply_temperature(P: Floats, T: float) -> NDArray[np.float64]:
     return Q
 
 
-def fit_temperature(P: Floats, y: Codes, weight: Floats | None = None) -> float:
+def fit_temperature(P: Floats, y: Codes, sample_weight: Floats | None = None) -> float:
     """The T in [1/20, 20] of the least smoothed log-loss, or 1 where that is no less than without it.
 
     In b = 1 / T it is convex: its derivative is E[L] - t·L and its second one Var[L], with L = log P under softmax(b L)
     and the smoothed targets t, each a mean over the rows. Newton's steps, halved intervals where one would lead out.
     """
     L = _logarithms(P)
-    w = _shares(len(y), weight)
+    w = _shares(len(y), sample_weight)
     wanted = float(w @ _of_targets(L, y))
 
     def slopes(b: float) -> tuple[float, float]:
@@ -93,26 +93,30 @@ def fit_temperature(P: Floats, y: Codes, weight: Floats | None = None) -> float:
         if done:
             break
     T = 1.0 / b
-    return T if smoothed_log_loss(y, apply_temperature(P, T), weight) < smoothed_log_loss(y, P, weight) else 1.0
+    return (
+        T
+        if smoothed_log_loss(y, apply_temperature(P, T), sample_weight) < smoothed_log_loss(y, P, sample_weight)
+        else 1.0
+    )
 
 
-def smoothed_log_loss(y: Codes, P: Floats, weight: Floats | None = None) -> float:
+def smoothed_log_loss(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
     """The log-loss against the smoothed targets, by which temperatures are compared."""
     logarithms = np.log(np.maximum(P, MIN_PROBABILITY, dtype=np.float64))
-    return -float(_shares(len(y), weight) @ _of_targets(logarithms, y))
+    return -float(_shares(len(y), sample_weight) @ _of_targets(logarithms, y))
 
 
-def calibrated_log_loss(y: Codes, P: Floats, weight: Floats | None = None) -> float:
+def calibrated_log_loss(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
     """The smoothed log-loss that is left once the temperature is fitted to these very rows: what they tell apart,
     whatever the sureness. By it an epoch is chosen whose probabilities are calibrated afterwards.
 
     Source: Berta, Holzmüller, Jordan and Bach, "Rethinking early stopping: refine, then calibrate", 2025.
     """
-    return smoothed_log_loss(y, apply_temperature(P, fit_temperature(P, y, weight)), weight)
+    return smoothed_log_loss(y, apply_temperature(P, fit_temperature(P, y, sample_weight)), sample_weight)
 
 
-def _shares(n: int, weight: Floats | None) -> NDArray[np.float64]:
-    w = np.ones(n) if weight is None else np.asarray(weight, np.float64)
+def _shares(n: int, sample_weight: Floats | None) -> NDArray[np.float64]:
+    w = np.ones(n) if sample_weight is None else np.asarray(sample_weight, np.float64)
     return np.asarray(w / w.sum())
 
 

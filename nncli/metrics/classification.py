@@ -75,50 +75,50 @@ class ClassificationScores:
 
 
 def classification_scores(
-    y: Codes, P: Floats, labels: tuple[str, ...], weight: Floats | None = None
+    y: Codes, P: Floats, labels: tuple[str, ...], sample_weight: Floats | None = None
 ) -> ClassificationScores:
     """Every score of the probabilities `P`; `labels` names the classes in the order of its columns."""
-    confusion = confusion_matrix(y, P, weight)
+    confusion = confusion_matrix(y, P, sample_weight)
     return ClassificationScores(
         rows=len(y),
         accuracy=_hit_rate(confusion),
         balanced_accuracy=_mean_recall(confusion),
-        log_loss=log_loss(y, P, weight),
+        log_loss=log_loss(y, P, sample_weight),
         macro_f1=_mean_f1(confusion),
-        roc_auc=roc_auc(y, P, weight),
-        brier=brier(y, P, weight),
-        calibration_error=calibration_error(y, P, weight),
+        roc_auc=roc_auc(y, P, sample_weight),
+        brier=brier(y, P, sample_weight),
+        calibration_error=calibration_error(y, P, sample_weight),
         labels=labels,
         confusion=tuple(tuple(row) for row in confusion.tolist()),
         per_class=class_scores(confusion, labels),
     )
 
 
-def accuracy(y: Codes, P: Floats, weight: Floats | None = None) -> float:
+def accuracy(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
     """The share of rows whose predicted class is the true one."""
-    return _hit_rate(confusion_matrix(y, P, weight))
+    return _hit_rate(confusion_matrix(y, P, sample_weight))
 
 
-def balanced_accuracy(y: Codes, P: Floats, weight: Floats | None = None) -> float:
+def balanced_accuracy(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
     """The mean recall of the classes that are present in `y`."""
-    return _mean_recall(confusion_matrix(y, P, weight))
+    return _mean_recall(confusion_matrix(y, P, sample_weight))
 
 
-def macro_f1(y: Codes, P: Floats, weight: Floats | None = None) -> float:
+def macro_f1(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
     """The mean F1 of the classes that are present in `y` or among the predictions."""
-    return _mean_f1(confusion_matrix(y, P, weight))
+    return _mean_f1(confusion_matrix(y, P, sample_weight))
 
 
-def confusion_matrix(y: Codes, P: Floats, weight: Floats | None = None) -> Counts:
+def confusion_matrix(y: Codes, P: Floats, sample_weight: Floats | None = None) -> Counts:
     """(K, K): row i, column j holds how many rows of class i were predicted as j.
 
     Integer counts without weights, float64 sums of weights with them.
     """
     K = P.shape[1]
     cell = y.astype(np.int64) * K + P.argmax(axis=1)
-    if weight is None:
+    if sample_weight is None:
         return np.bincount(cell, minlength=K * K).reshape(K, K).astype(np.int64)
-    return np.bincount(cell, weights=weight, minlength=K * K).reshape(K, K)
+    return np.bincount(cell, weights=sample_weight, minlength=K * K).reshape(K, K)
 
 
 def class_scores(confusion: Counts, labels: tuple[str, ...]) -> tuple[ClassScore, ...]:
@@ -128,7 +128,7 @@ def class_scores(confusion: Counts, labels: tuple[str, ...]) -> tuple[ClassScore
     return tuple(ClassScore(label, *scores) for label, *scores in zip(labels, *columns, strict=True))
 
 
-def log_loss(y: Codes, P: Floats, weight: Floats | None = None) -> float:
+def log_loss(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
     """Mean of -ln(probability of the true class), in nats.
 
     Probabilities are cut to [eps, 1 - eps] with the eps of float64 and rows are scaled to sum to 1, which
@@ -140,10 +140,10 @@ def log_loss(y: Codes, P: Floats, weight: Floats | None = None) -> float:
         P_true = P[np.arange(len(y)), y] / P.sum(axis=1)
         return np.asarray(-np.log(P_true))
 
-    return float(np.average(_row_by_row(of_rows, y, P), weights=weight))
+    return float(np.average(_row_by_row(of_rows, y, P), weights=sample_weight))
 
 
-def brier(y: Codes, P: Floats, weight: Floats | None = None) -> float:
+def brier(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
     """Mean squared distance between the probabilities and the truth as 0s and a 1 (Brier, 1950).
 
     Two classes: the mean of (p - y)^2 with p the probability of the second class, between 0 and 1. More
@@ -155,18 +155,18 @@ def brier(y: Codes, P: Floats, weight: Floats | None = None) -> float:
         error[np.arange(len(y)), y] -= 1.0
         return np.asarray(np.square(error).sum(axis=1))
 
-    score = float(np.average(_row_by_row(of_rows, y, P), weights=weight))
+    score = float(np.average(_row_by_row(of_rows, y, P), weights=sample_weight))
     return score / 2 if P.shape[1] == 2 else score
 
 
-def calibration_error(y: Codes, P: Floats, weight: Floats | None = None, *, bins: int = BINS) -> float:
+def calibration_error(y: Codes, P: Floats, sample_weight: Floats | None = None, *, bins: int = BINS) -> float:
     """Expected calibration error of the predicted class, between 0 and 1.
 
     Rows are put into `bins` equal bins of confidence (the largest probability), each closed on the right; the
     error is the mean over rows of |accuracy - mean confidence| of their bin.
     Source: Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", 2017, equation 3.
     """
-    w = np.ones(len(y)) if weight is None else weight.astype(np.float64)
+    w = np.ones(len(y)) if sample_weight is None else sample_weight.astype(np.float64)
     confidence = P.max(axis=1).astype(np.float64)
     hit = P.argmax(axis=1) == y
     inner_edges = np.arange(1, bins) / bins
@@ -176,14 +176,14 @@ def calibration_error(y: Codes, P: Floats, weight: Floats | None = None, *, bins
     return float(np.abs(gap).sum() / w.sum())
 
 
-def roc_auc(y: Codes, P: Floats, weight: Floats | None = None) -> float | None:
+def roc_auc(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float | None:
     """Area under the ROC curve: how often a row of the class scores above one that is not; a tie counts half.
 
     Two classes: the second is the one looked for. More: the plain mean over classes, each against the rest,
     of those for which the area is defined. None when there is none, as with a single class in `y`.
     Source: Hanley and McNeil, "The meaning and use of the area under a ROC curve", 1982.
     """
-    w = np.ones(len(y)) if weight is None else weight.astype(np.float64)
+    w = np.ones(len(y)) if sample_weight is None else sample_weight.astype(np.float64)
     classes = range(1, 2) if P.shape[1] == 2 else range(P.shape[1])
     areas = [_area(y == k, P[:, k], w) for k in classes]
     defined = [area for area in areas if area is not None]

@@ -76,7 +76,7 @@ def classification_metric(name: str) -> Metric:
     Raises:
         UsageError: there is no such metric for classes.
     """
-    return _named(name, _CLASSIFICATION, "classes")
+    return _named(name, _CLASSIFICATION, "classification")
 
 
 def regression_metric(name: str) -> Metric:
@@ -85,7 +85,7 @@ def regression_metric(name: str) -> Metric:
     Raises:
         UsageError: there is no such metric for numbers.
     """
-    return _named(name, _REGRESSION, "numbers")
+    return _named(name, _REGRESSION, "regression")
 
 
 def _named(name: str, known: Mapping[str, MaybeMetric], task: str) -> Metric:

@@ -50,41 +50,41 @@ def regression_scores(
     target: str,
     y: Floats,
     prediction: Floats,
-    weight: Floats | None = None,
+    sample_weight: Floats | None = None,
     quantile: float | None = None,
 ) -> RegressionScores:
     """Every score of `prediction` for the column `target`; `quantile` in (0, 1) adds the pinball loss."""
     return RegressionScores(
         target=target,
-        rmse=rmse(y, prediction, weight),
-        mae=mae(y, prediction, weight),
-        median_absolute_error=median_absolute_error(y, prediction, weight),
-        r2=r2(y, prediction, weight),
-        mape=mape(y, prediction, weight),
-        pinball=None if quantile is None else pinball(y, prediction, weight, quantile=quantile),
+        rmse=rmse(y, prediction, sample_weight),
+        mae=mae(y, prediction, sample_weight),
+        median_absolute_error=median_absolute_error(y, prediction, sample_weight),
+        r2=r2(y, prediction, sample_weight),
+        mape=mape(y, prediction, sample_weight),
+        pinball=None if quantile is None else pinball(y, prediction, sample_weight, quantile=quantile),
     )
 
 
-def rmse(y: Floats, prediction: Floats, weight: Floats | None = None) -> float:
+def rmse(y: Floats, prediction: Floats, sample_weight: Floats | None = None) -> float:
     """Root of the mean squared error."""
-    return float(np.sqrt(np.average(np.square(_error(y, prediction)), weights=weight)))
+    return float(np.sqrt(np.average(np.square(_error(y, prediction)), weights=sample_weight)))
 
 
-def mae(y: Floats, prediction: Floats, weight: Floats | None = None) -> float:
+def mae(y: Floats, prediction: Floats, sample_weight: Floats | None = None) -> float:
     """Mean absolute error."""
-    return float(np.average(np.abs(_error(y, prediction)), weights=weight))
+    return float(np.average(np.abs(_error(y, prediction)), weights=sample_weight))
 
 
-def median_absolute_error(y: Floats, prediction: Floats, weight: Floats | None = None) -> float:
+def median_absolute_error(y: Floats, prediction: Floats, sample_weight: Floats | None = None) -> float:
     """Median of the absolute errors.
 
     With weights, the point which has half of the weight on either side; when a whole stretch between two
     errors does so, its middle, as the plain median of an even count is the middle of the two in between.
     """
     error = np.abs(_error(y, prediction))
-    if weight is None:
+    if sample_weight is None:
         return median(error)
-    error, w = error[weight > 0], weight[weight > 0].astype(np.float64)
+    error, w = error[sample_weight > 0], sample_weight[sample_weight > 0].astype(np.float64)
     order = np.argsort(error)
     below = np.cumsum(w[order])
     # sums of weights such as 0.1 are rounded: half must still be met when it is missed by that much
@@ -94,40 +94,40 @@ def median_absolute_error(y: Floats, prediction: Floats, weight: Floats | None =
     return float((error[order[lower]] + error[order[min(upper, len(w) - 1)]]) / 2)
 
 
-def r2(y: Floats, prediction: Floats, weight: Floats | None = None) -> float | None:
+def r2(y: Floats, prediction: Floats, sample_weight: Floats | None = None) -> float | None:
     """Coefficient of determination: 1 - squared error / squared distance of `y` from its mean.
 
     1 is perfect and 0 is no better than always saying the mean. None when all of `y` is one value.
     """
     y = y.astype(np.float64)
-    if _is_constant(y if weight is None else y[weight > 0]):
+    if _is_constant(y if sample_weight is None else y[sample_weight > 0]):
         return None
-    residual = np.average(np.square(_error(y, prediction)), weights=weight)
-    spread = np.average(np.square(y - np.average(y, weights=weight)), weights=weight)
+    residual = np.average(np.square(_error(y, prediction)), weights=sample_weight)
+    spread = np.average(np.square(y - np.average(y, weights=sample_weight)), weights=sample_weight)
     # a spread too small to square is as undefined as none
     return float(1 - residual / spread) if spread > 0 else None
 
 
-def mape(y: Floats, prediction: Floats, weight: Floats | None = None) -> float | None:
+def mape(y: Floats, prediction: Floats, sample_weight: Floats | None = None) -> float | None:
     """Mean of |error / y| as a fraction (0.1 is ten per cent).
 
     None when any `y` is 0: the error is then no fraction of it, and leaving the row out would flatter.
     """
-    counted = np.ones(len(y), dtype=np.bool_) if weight is None else weight > 0
+    counted = np.ones(len(y), dtype=np.bool_) if sample_weight is None else sample_weight > 0
     size = np.abs(y[counted].astype(np.float64))
     if not size.all():
         return None
     error = np.abs(_error(y[counted], prediction[counted]))
-    return float(np.average(error / size, weights=None if weight is None else weight[counted]))
+    return float(np.average(error / size, weights=None if sample_weight is None else sample_weight[counted]))
 
 
-def pinball(y: Floats, prediction: Floats, weight: Floats | None = None, *, quantile: float) -> float:
+def pinball(y: Floats, prediction: Floats, sample_weight: Floats | None = None, *, quantile: float) -> float:
     """Mean of max(quantile * e, (quantile - 1) * e) with e = y - prediction; `quantile` in (0, 1).
 
     Least when `prediction` is that quantile of `y` given the inputs. Source: Koenker and Bassett (1978).
     """
     e = -_error(y, prediction)
-    return float(np.average(np.maximum(quantile * e, (quantile - 1) * e), weights=weight))
+    return float(np.average(np.maximum(quantile * e, (quantile - 1) * e), weights=sample_weight))
 
 
 def _error(y: Floats, prediction: Floats) -> NDArray[np.float64]:

@@ -42,14 +42,16 @@ class PairedTest:
     p: float
 
 
-def paired_test(differences: Floats, weight: Floats | None, groups: NDArray[np.int64] | None, seed: int) -> PairedTest:
+def paired_test(
+    differences: Floats, sample_weight: Floats | None, groups: NDArray[np.int64] | None, seed: int
+) -> PairedTest:
     """Compare by `differences` (rows,) of losses, which are finite, of at least one row.
 
     Rows of one group, by the numbers `groups` (rows,), are no evidence of their own: they are drawn, and turn their
     signs, together. Rows count with their `weight` (rows,), not all of them 0.
     """
     resampling = BootstrapResampler.of(len(differences), seed, groups)
-    w = np.ones(len(differences)) if weight is None else weight
+    w = np.ones(len(differences)) if sample_weight is None else sample_weight
     mean = float(np.average(differences, weights=w))
     d, v = differences[resampling.rows], w[resampling.rows]
     means = resampling.samples(lambda counts: (counts @ (v * d) / (counts @ v))[:, None])

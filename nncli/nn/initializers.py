@@ -144,7 +144,7 @@ class DataDependent(InitializerBase):
     sober look at neural network initializations", 2019. See nncli/nn/initializers.py.
     """
 
-    type: Literal["data"] = "data"
+    type: Literal["data_dependent"] = "data_dependent"
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return rng.normal(size=shape)

@@ -21,9 +21,7 @@ from pydantic import Field
 
 from nncli.nn.activations import Sigmoid, Softplus
 from nncli.nn.arrays import Array, scalar
-from nncli.spec import Fraction, NameShorthand, PositiveFloat, Spec
-
-Task = Literal["numbers", "classes"]
+from nncli.spec import Fraction, NameShorthand, PositiveFloat, Spec, Task
 
 
 class BoundLoss(NamedTuple):
@@ -36,7 +34,7 @@ class BoundLoss(NamedTuple):
 class LossBase(Spec):
     """What every loss answers."""
 
-    task: ClassVar[Task] = "numbers"
+    task: ClassVar[Task] = "regression"
     needs_unscaled_targets: ClassVar[bool] = False
     """True where the target may not be standardised, because the loss gives its zero a meaning."""
     nonnegative_targets: ClassVar[bool] = False
@@ -221,7 +219,7 @@ class Poisson(LossBase):
 class ClassificationLoss(LossBase):
     """A loss over classes: two of them share one output, more have one each."""
 
-    task: ClassVar[Task] = "classes"
+    task: ClassVar[Task] = "classification"
     has_link: ClassVar[bool] = True
 
     def outputs(self, count: int) -> int:

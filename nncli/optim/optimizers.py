@@ -31,7 +31,7 @@ Step: TypeAlias = Callable[[float, int], None]
 class OptimizerBase(Spec):
     """How theta moves: each group of parameters by `rate` times the learning rate."""
 
-    groups: dict[GroupName, GroupOptions] = Field({})
+    param_groups: dict[GroupName, GroupOptions] = Field({})
 
     default_learning_rate: ClassVar[float] = 0.001
     """The learning rate when the configuration names none."""
@@ -41,7 +41,9 @@ class OptimizerBase(Spec):
 
     @model_validator(mode="after")
     def _decay_needs_weight_decay(self) -> Self:
-        if not self.decays and any(factors.weight_decay_multiplier is not None for factors in self.groups.values()):
+        if not self.decays and any(
+            factors.weight_decay_multiplier is not None for factors in self.param_groups.values()
+        ):
             raise ValueError("a group's decay needs an optimizer with weight_decay: adamw or lion")
         return self
 
@@ -65,7 +67,7 @@ class OptimizerBase(Spec):
         """
         scratch = np.empty(min(BLOCK, theta.size), theta.dtype)
         steps: list[Step] = []
-        for stretch, rate, decay in merge_groups(self.groups, groups):
+        for stretch, rate, decay in merge_groups(self.param_groups, groups):
             for start in range(stretch.start, stretch.stop, BLOCK):
                 s = slice(start, min(start + BLOCK, stretch.stop))
                 vectors = [moments[name][s] for name in self.state]

@@ -46,11 +46,11 @@ class PlateauState:
 class ScheduleBase(Spec):
     """A learning rate for every step. `warmup` steps lead up to it linearly from `initial / warmup`."""
 
-    warmup: NonNegativeInt = 0
+    warmup_steps: NonNegativeInt = 0
 
     def rate(self, step: int, horizon: TrainingLength, plateau: PlateauState) -> float:
         """The learning rate of step `step`, counted from 0."""
-        ramp = (step + 1) / self.warmup if step < self.warmup else 1.0
+        ramp = (step + 1) / self.warmup_steps if step < self.warmup_steps else 1.0
         return ramp * plateau.factor * self.base_rate(step, horizon)
 
     @abstractmethod
@@ -108,8 +108,8 @@ class CosineRate(ScheduleBase):
         return self
 
     def base_rate(self, step: int, horizon: TrainingLength) -> float:
-        span = max(1, horizon.steps - self.warmup)
-        part = min(1.0, max(0, step - self.warmup) / span)
+        span = max(1, horizon.steps - self.warmup_steps)
+        part = min(1.0, max(0, step - self.warmup_steps) / span)
         return self.final + (self.initial - self.final) * (1.0 + cos(pi * part)) / 2.0
 
 
@@ -121,7 +121,7 @@ class OneCycleRate(ScheduleBase):
 
     type: Literal["one_cycle"] = "one_cycle"
     peak: PositiveFloat
-    rise: DecayFactor = 0.3
+    pct_start: DecayFactor = 0.3
     start_divisor: Divisor = 25.0
     end_divisor: Divisor = 10_000.0
 
@@ -129,9 +129,9 @@ class OneCycleRate(ScheduleBase):
         last = max(1, horizon.steps - 1)
         part = min(1.0, step / last)
         low, share = (
-            (self.peak / self.start_divisor, part / self.rise)
-            if part < self.rise
-            else (self.peak / self.end_divisor, 1.0 - (part - self.rise) / (1.0 - self.rise))
+            (self.peak / self.start_divisor, part / self.pct_start)
+            if part < self.pct_start
+            else (self.peak / self.end_divisor, 1.0 - (part - self.pct_start) / (1.0 - self.pct_start))
         )
         return low + (self.peak - low) * (1.0 - cos(pi * share)) / 2.0
 

@@ -11,7 +11,6 @@ from math import log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.data.encoders.target import ClassificationTarget
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.metrics.classification import LOG_LOSS_EPS
 from nncli.scoring import Truth
@@ -26,7 +25,7 @@ def row_errors(judged: HeldOutPredictions) -> tuple[Floats, str]:
     """How wrong each row is (rows,), and what that number is: 1 for a wrong class, or how far off the number is; of
     several numbers, the mean of how far off they are in standard deviations of the truth."""
     y, values = judged.y, judged.predictions.values
-    if isinstance(judged.predictions.target, ClassificationTarget):
+    if judged.predictions.target.task == "classification":
         return (values.argmax(axis=1) != y).astype(np.float64), "share of wrong rows"
     with np.errstate(all="ignore"):
         error = np.abs(y - values)
@@ -53,9 +52,9 @@ class Curve:
     average_precision: float
 
 
-def curve(positive: NDArray[np.bool_], p: Floats, weight: Floats | None) -> Curve | None:
+def curve(positive: NDArray[np.bool_], p: Floats, sample_weight: Floats | None) -> Curve | None:
     """ROC and precision-recall of the probabilities p (rows,); None unless rows are on both sides."""
-    w = np.ones(len(p)) if weight is None else weight
+    w = np.ones(len(p)) if sample_weight is None else sample_weight
     order = np.argsort(-p, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(p[order]) != 0, True))
     hits = np.cumsum(w[order] * positive[order])[ends]
@@ -87,9 +86,9 @@ class Bin:
     high: float
 
 
-def reliability(p: Floats, true: NDArray[np.bool_], weight: Floats | None, bins: int = BINS) -> tuple[Bin, ...]:
+def reliability(p: Floats, true: NDArray[np.bool_], sample_weight: Floats | None, bins: int = BINS) -> tuple[Bin, ...]:
     """The bins that have rows, by probabilities p (rows,) from 0 to 1, each closed on the right."""
-    w = np.ones(len(p)) if weight is None else weight
+    w = np.ones(len(p)) if sample_weight is None else sample_weight
     which = np.searchsorted(np.arange(1, bins) / bins, p, side="left")
     found = []
     for j in range(bins):

@@ -12,7 +12,7 @@ import safetensors
 import safetensors.numpy
 from pydantic import ValidationError
 
-from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
+from nncli.data.encoders.target import RegressionTarget
 from nncli.ensemble import Ensemble, EnsembleSpec
 from nncli.errors import Location, RunError
 from nncli.model import FORMAT, Model, ModelSpec
@@ -173,17 +173,16 @@ def _verify(folder: Path, name: str, content: bytes, manifest: Manifest) -> None
 def _check_parts(folder: Path, spec: ModelSpec) -> None:
     """Raise a RunError when the parts of a model do not fit each other."""
     encoder, target, network, loss = spec.encoder, spec.target, spec.network, spec.loss
-    classes = isinstance(target, ClassificationTarget)
+    classes = target.task == "classification"
     tables = [(c.name, c.slots, c.embedding_width) for c in encoder.embedded]
     fits = (
         network.features == encoder.width
         and network.embedded_numeric in ((), encoder.numeric)
         and [(e.name, e.slots, e.width) for e in network.embeddings] == tables
-        and (loss.task == "classes") == classes
+        and (loss.task == "classification") == classes
         and (classes or spec.temperature == 1.0)
-        and network.outputs
-        == loss.outputs(len(target.labels if isinstance(target, ClassificationTarget) else target.names))
-        and (isinstance(target, ClassificationTarget) or _is_whole(target))
+        and network.outputs == loss.outputs(len(target.labels if target.task == "classification" else target.names))
+        and (target.task == "classification" or _is_whole(target))
     )
     try:
         network.layout  # noqa: B018 - asked for its ValueError

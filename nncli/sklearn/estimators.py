@@ -14,13 +14,12 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from nncli.commands.load import Loaded
-from nncli.data.encoders.target import ClassificationTarget
 from nncli.errors import DataError
-from nncli.nn.losses import Task
 from nncli.runs.archive import from_bytes
 from nncli.runs.manifest import HISTORY
 from nncli.sklearn.training import Columns, Request, fit, load_packed
 from nncli.sklearn.validation import Array, classes, features, free, numbers, spelled, weights
+from nncli.spec import Task
 
 NOT_KEYS = ("config", "n_jobs", "random_state")
 LARGEST_SEED = 2**31 - 1
@@ -166,7 +165,7 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
 
     {Estimator.__doc__}"""
 
-    _task = "classes"
+    _task = "classification"
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NNClassifier:
         """Train on X (rows, features) and the classes y (rows,), weighted by sample_weight (rows,).
@@ -193,7 +192,7 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         """The probability of each of `classes_`, (rows, classes). One that no weighted row was of has 0."""
         said = self._predict(X, proba=True).drop("prediction").to_numpy().astype(np.float64)
         target = self._loaded.model.spec.target
-        known = target.labels if isinstance(target, ClassificationTarget) else ()
+        known = target.labels if target.task == "classification" else ()
         where = {text: j for j, text in enumerate(spelled(self.classes_).cast(pl.String))}
         P = np.zeros((len(said), len(where)))
         P[:, [where[text] for text in known]] = said
@@ -205,7 +204,7 @@ class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-le
 
     {Estimator.__doc__}"""
 
-    _task = "numbers"
+    _task = "regression"
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NNRegressor:
         """Train on X (rows, features) and numbers y (rows,) or (rows, targets), weighted by sample_weight (rows,).

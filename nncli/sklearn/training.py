@@ -24,12 +24,12 @@ from nncli.config.schema import Config, DataSection
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.reader import read
 from nncli.errors import ConfigError, DataError, NncliError
-from nncli.nn.losses import Task
 from nncli.pipeline.train.events import Finished, MembersStarted, Started
 from nncli.runs.archive import from_bytes, to_bytes
+from nncli.spec import Task
 from nncli.training.epoch import DivergedError
 
-LOSSES: dict[Task, str] = {"numbers": "mse", "classes": "cross_entropy"}
+LOSSES: dict[Task, str] = {"regression": "mse", "classification": "cross_entropy"}
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ MAX_LEARNING_RATE = 10.0
 AT_ONCE = 1024
 """Rows looked at in one go."""
 
-SLOWER = "lower learning_rate, or set clip_norm: 1 or on_divergence: halve_rate"
+SLOWER = "lower learning_rate, or set clip_norm: 1 or on_divergence: halve_learning_rate"
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _cause(plan: TrainingArguments, examples: Dataset, rate: float) -> str:
     weights = np.ones((0, 1)) if examples.weights is None else examples.weights[:, None]
     X = _Numbers(examples.X, plan.features, "feature", plan.scaled, "use encoding: {numeric: standard}")
     y = _Numbers(
-        examples.y if plan.loss.task == "numbers" else np.ones((0, 1)),
+        examples.y if plan.loss.task == "regression" else np.ones((0, 1)),
         plan.targets,
         "target",
         plan.target_scaled,

@@ -60,7 +60,7 @@ def test_a_training_that_diverges_is_found_with_its_likely_cause(tmp_path: Path)
 
 
 def test_a_warm_up_and_a_cosine_are_tried_at_their_mean_rate(tmp_path: Path) -> None:
-    rest = "learning_rate: {type: cosine, initial: 0.02, warmup: 100}\nepochs: 50\n"
+    rest = "learning_rate: {type: cosine, initial: 0.02, warmup_steps: 100}\nepochs: 50\n"
     trial, finding = tried(tmp_path, rest)
     assert finding is None
     assert 0.005 < trial.rate < 0.015

@@ -16,7 +16,7 @@ from tests.cli.support import DATA
 
 CONFIG = "data: {{path: {table}, target: species}}\n{rest}"
 DEEP = "layers: [64, {type: dropout, rate: 0.1}, batch_norm, {type: residual, layers: [64, 64]}, 32]\nbatch_size: 128\n"
-EMBEDDED = "quality: fast\nencoding: {categories: {one_hot: 1, binary: indicators}}\n"
+EMBEDDED = "quality: fast\nencoding: {categories: {max_one_hot: 1, binary: one_hot}}\n"
 
 
 def prepared(folder: Path, rest: str) -> PreparedTraining:
@@ -70,6 +70,8 @@ def test_the_estimates_are_of_the_order_of_what_is_allocated(tmp_path: Path, res
 
 
 def test_going_back_keeps_a_copy_of_the_state(tmp_path: Path) -> None:
-    plain, back = (NetworkFacts.of(prepared(tmp_path, rest)) for rest in (DEEP, f"{DEEP}on_divergence: halve_rate\n"))
+    plain, back = (
+        NetworkFacts.of(prepared(tmp_path, rest)) for rest in (DEEP, f"{DEEP}on_divergence: halve_learning_rate\n")
+    )
     more = 2 * plain.parameter_bytes + plain.optimizer_bytes
     assert back.memory_bytes - plain.memory_bytes == more

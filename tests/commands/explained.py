@@ -60,9 +60,9 @@ def model_of(
     temperature: float = 1.0,
 ) -> Model:
     """A model with weights of its own for every seed, in float64."""
-    encoder, loss = Encoder(columns=tuple(columns)), loss or (MSE() if isinstance(target, RegressionTarget) else None)
+    encoder, loss = Encoder(columns=tuple(columns)), loss or (MSE() if target.task == "regression" else None)
     loss = loss or CrossEntropy()
-    labels = len(target.labels) if isinstance(target, ClassificationTarget) else len(target.names)
+    labels = len(target.labels) if target.task == "classification" else len(target.names)
     network = Network.model_validate(
         {
             "features": encoder.width,
@@ -78,7 +78,9 @@ def model_of(
     rng = np.random.default_rng(seed)
     parameters = network.initialize(rng)
     np.add(parameters.theta, rng.normal(0.0, 0.5, parameters.theta.shape), out=parameters.theta)
-    spec = ModelSpec(encoder=encoder, target=target, network=network, loss=loss, missing=("",), temperature=temperature)
+    spec = ModelSpec(
+        encoder=encoder, target=target, network=network, loss=loss, missing_values=("",), temperature=temperature
+    )
     return Model(spec, parameters)
 
 
@@ -86,6 +88,10 @@ def ensemble_of(*members: Model, temperature: float = 1.0, target: Target | None
     """Models as one."""
     first = members[0].spec
     spec = EnsembleSpec(
-        members=len(members), target=target or first.target, loss=first.loss, missing=("", " "), temperature=temperature
+        members=len(members),
+        target=target or first.target,
+        loss=first.loss,
+        missing_values=("", " "),
+        temperature=temperature,
     )
     return Ensemble(spec, members)

@@ -52,7 +52,7 @@ def weighted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     y = np.where(w == 1.0, 3.0 * a, 9.0 * b + 5.0)
     pl.DataFrame({"a": a, "b": b, "w": w, "y": y}).write_csv(folder / "t.csv")
     (folder / "c.yaml").write_text(
-        "data: {path: t.csv, target: y, weight: w}\nlayers: []\nepochs: 200\nlearning_rate: 0.05\n"
+        "data: {path: t.csv, target: y, sample_weight: w}\nlayers: []\nepochs: 200\nlearning_rate: 0.05\n"
     )
     return train(folder / "c.yaml", output=folder / "run").run
 

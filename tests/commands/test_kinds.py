@@ -14,7 +14,6 @@ from nncli import evaluate, predict, train
 from nncli.commands.train import resume
 from nncli.config.loading import load_config
 from nncli.data.columns.kinds import Kind
-from nncli.data.encoders.target import RegressionTarget
 from nncli.errors import DataError
 from nncli.model import Model
 from nncli.pipeline.prepare.prepare import prepare
@@ -110,7 +109,7 @@ def test_a_nearly_whole_column_of_dates_is_refused_by_its_row(config: Callable[.
         prepare(load_config(config(", features: [when]", "odd.csv", "epochs: 1\nvalidation: 0")))
     assert caught.value.location is not None
     assert caught.value.location.row == 8
-    notes = prepare(load_config(config(', missing: ["soon"]', "odd.csv", "epochs: 1"))).notes
+    notes = prepare(load_config(config(', missing_values: ["soon"]', "odd.csv", "epochs: 1"))).notes
     assert not notes
 
 
@@ -142,7 +141,7 @@ def test_whole_numbers_are_dates_only_where_that_is_said(config: Callable[..., P
 
 
 def test_the_width_of_text_is_that_of_the_configuration(config: Callable[..., Path]) -> None:
-    encoder = prepare(load_config(config(", features: [said]"), ["encoding.text_width=2"])).spec.encoder
+    encoder = prepare(load_config(config(", features: [said]"), ["encoding.max_text_features=2"])).spec.encoder
     assert encoder.width == 2
 
 
@@ -161,7 +160,7 @@ def test_a_target_of_dates_or_text_is_one_of_classes(config: Callable[..., Path]
     frame = pl.DataFrame({"x": range(40), "y": [f"2024-01-0{1 + i % 2}" for i in range(40)]})
     frame.write_csv(home / "days.csv")
     prepared = prepare(load_config(config("", "days.csv", "epochs: 1")))
-    assert prepared.spec.target.type == "classes"
+    assert prepared.spec.target.task == "classification"
 
 
 def test_money_is_learned_predicted_and_scored_with_its_sign(tmp_path: Path) -> None:
@@ -175,7 +174,7 @@ def test_money_is_learned_predicted_and_scored_with_its_sign(tmp_path: Path) -> 
     model = Run.open(result.run).load_model()
     assert isinstance(model, Model)
     assert [column.unit for column in model.spec.encoder.columns if column.type == "numeric"] == ["$", "%"]
-    assert isinstance(model.spec.target, RegressionTarget)
+    assert model.spec.target.task == "regression"
     assert model.spec.target.units == ("€",)
     assert evaluate(result.run, tmp_path / "t.csv").rows == N
     said = predict(result.run, tmp_path / "t.csv")["prediction"].to_numpy()

@@ -70,7 +70,7 @@ def test_every_layer_trains(table: Path, tmp_path: Path, cls: type[Any]) -> None
     written: dict[type[Any], str] = {
         Dense: "{type: dense, units: 5, bias: false}",
         ActivationLayer: "{type: activation, activation: gelu}",
-        ParametricActivation: "{type: parametric, activation: mish}",
+        ParametricActivation: "{type: parametric_activation, activation: mish}",
         Residual: "{type: residual, layers: [4, batch_norm, 8]}",
     }
     trains(table, tmp_path, NUMBER, f"layers: [8, {written.get(cls, tag(cls))}]")
@@ -105,5 +105,5 @@ def test_every_optimizer_trains(table: Path, tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("cls", members(Schedule), ids=tag)
 def test_every_schedule_trains(table: Path, tmp_path: Path, cls: type[Any]) -> None:
     rate = "initial" if "initial" in cls.model_fields else "peak"
-    warmup = ", warmup: 3" if "warmup" in cls.model_fields else ""
-    trains(table, tmp_path, NUMBER, f"layers: [8]\nlearning_rate: {{type: {tag(cls)}, {rate}: 0.01{warmup}}}")
+    warmup_steps = ", warmup_steps: 3" if "warmup_steps" in cls.model_fields else ""
+    trains(table, tmp_path, NUMBER, f"layers: [8]\nlearning_rate: {{type: {tag(cls)}, {rate}: 0.01{warmup_steps}}}")

@@ -30,7 +30,7 @@ def test_a_frame_and_a_file_are_predicted_alike(penguins: Path) -> None:
 @given(rows=st.integers(1, 400), block=st.integers(200, 20_000))
 def test_the_bits_do_not_depend_on_the_chunks(penguins: Path, rows: int, block: int) -> None:
     model = Run.open(penguins).load_model()
-    chunks = read_chunks(TABLE, missing=("", "NA"), rows=rows, block_bytes=block)
+    chunks = read_chunks(TABLE, missing_values=("", "NA"), rows=rows, block_bytes=block)
     frames = [predict_frame(model, chunk, proba=True, keep=["sex"])[0] for chunk in chunks]
     assert pl.concat(frames).equals(predict(penguins, TABLE, proba=True, keep=["sex"]))
 

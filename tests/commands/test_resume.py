@@ -76,7 +76,7 @@ def test_a_run_begun_in_format_1_goes_on_in_it_to_the_same_bits(copy: Path, whol
 def test_a_run_begun_before_a_key_was_known_goes_on_in_its_own_format(copy: Path, whole: tuple[bytes, ...]) -> None:
     manifest = Run.open(copy).load_manifest()
     spec = read_spec(copy, manifest).in_format(2)
-    young = {"edges", "clip", "signs", "centers", "scales"}
+    young = {"edges", "clip", "sign", "centers", "scales"}
     old = spec.model_dump_json(exclude={"encoder": {"columns": {"__all__": young}}})
     (copy / MODEL).write_text(old)
     (copy / MANIFEST).write_bytes(changed(format=2)((copy / MANIFEST).read_bytes()))
@@ -156,12 +156,12 @@ def test_another_interval_is_accepted_and_followed(copy: Path, whole: object) ->
 
 
 OTHER = {
-    "data": "data.missing=['', '?']",
+    "data": "data.missing_values=['', '?']",
     "encoding": "encoding.numeric=none",
     "init": "init=he",
-    "parametrisation": "parametrisation=ntk",
+    "parametrization": "parametrization=ntk",
     "numeric_embedding": "numeric_embedding=periodic",
-    "embedding_std": "embedding_std=1.0",
+    "embedding_init_std": "embedding_init_std=1.0",
     "validation": "validation=0.3",
     "layers": "layers=[6]",
     "activation": "activation=tanh",
@@ -174,12 +174,12 @@ OTHER = {
     "l2": "l2=0.1",
     "clip_norm": "clip_norm=1",
     "metric": "metric=accuracy",
-    "best_epoch": "best_epoch=last",
+    "best_epoch": "best_epoch_tie=last",
     "early_stopping": "early_stopping.patience=5",
     "class_weight": "class_weight=balanced",
     "calibration": "calibration=temperature",
     "precision": "precision=float64",
-    "on_divergence": "on_divergence=halve_rate",
+    "on_divergence": "on_divergence=halve_learning_rate",
     "threads": "threads=1",
     "backend": "backend=numpy",
     "members": "members=2",
@@ -308,7 +308,7 @@ def test_a_training_that_diverged_can_be_taken_up_and_fails_again(tmp_path: Path
     path = tmp_path / "c.yaml"
     path.write_text(
         f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: []\noptimizer: {{type: sgd, momentum: 0.9}}\n"
-        "epochs: 200\nlearning_rate: {type: constant, initial: 20.0, warmup: 200}"
+        "epochs: 200\nlearning_rate: {type: constant, initial: 20.0, warmup_steps: 200}"
     )
     said = []
     for events in (train_events(path, output=tmp_path / "run"), resume_events(tmp_path / "run")):

@@ -127,7 +127,7 @@ def test_clip_norm_tames_a_rate_that_diverges(config: Callable[..., Path]) -> No
 
 
 def test_rows_of_weight_zero_do_not_count(config: Callable[..., Path], tmp_path: Path, table: pl.DataFrame) -> None:
-    run = train(config("target: label, features: [x], weight: w", "validation: 0")).run
+    run = train(config("target: label, features: [x], sample_weight: w", "validation: 0")).run
     said = json.loads((run / METRICS).read_text())["training"]["metrics"]
     counted = table.filter(pl.col("w") > 0)
     assert sum(map(sum, said["confusion"])) == counted.height
@@ -135,7 +135,9 @@ def test_rows_of_weight_zero_do_not_count(config: Callable[..., Path], tmp_path:
 
 
 def test_a_weight_column_is_no_feature(config: Callable[..., Path]) -> None:
-    prepared = prepare(load_config(config("target: y, weight: w, drop: [id, z, negative, label, digit, constant]")))
+    prepared = prepare(
+        load_config(config("target: y, sample_weight: w, drop: [id, z, negative, label, digit, constant]"))
+    )
     assert prepared.spec.encoder.names == ["x"]
 
 
@@ -269,16 +271,16 @@ def test_several_targets_must_be_numbers(config: Callable[..., Path]) -> None:
 def test_whole_numbers_that_look_like_codes_are_classes_unless_the_configuration_says_otherwise(
     config: Callable[..., Path],
 ) -> None:
-    assert prepare(load_config(config(f"target: digit, {ONLY_X}"))).spec.target.type == "classes"
+    assert prepare(load_config(config(f"target: digit, {ONLY_X}"))).spec.target.task == "classification"
     for said in ("loss: mse", "output_activation: sigmoid"):
-        assert prepare(load_config(config(f"target: digit, {ONLY_X}", said))).spec.target.type == "numbers"
+        assert prepare(load_config(config(f"target: digit, {ONLY_X}", said))).spec.target.task == "regression"
     as_number = config("target: digit, features: [x], columns: {digit: numeric}")
-    assert prepare(load_config(as_number)).spec.target.type == "numbers"
+    assert prepare(load_config(as_number)).spec.target.task == "regression"
     for loss in ("cross_entropy", "hinge"):
         spec = prepare(load_config(config(f"target: digit, {ONLY_X}", f"loss: {loss}"))).spec
-        assert spec.target.type == "classes"
+        assert spec.target.task == "classification"
     by_kind = config("target: digit, features: [x], columns: {digit: categorical}")
-    assert prepare(load_config(by_kind)).spec.target.type == "classes"
+    assert prepare(load_config(by_kind)).spec.target.task == "classification"
 
 
 def test_poisson_refuses_a_negative_target_by_row(config: Callable[..., Path], table: pl.DataFrame) -> None:
@@ -378,9 +380,9 @@ def test_the_seed_decides_everything(tmp_path: Path) -> None:
 
 
 REALMLP = """
-layers: [scale, {type: dense, units: 6, activation: identity}, {type: parametric, activation: mish}]
-init: data
-parametrisation: ntk
+layers: [scale, {type: dense, units: 6, activation: identity}, {type: parametric_activation, activation: mish}]
+init: data_dependent
+parametrization: ntk
 """
 
 

@@ -29,13 +29,13 @@ DATA = {"path": "t.csv", "target": "y"}
 PRESETS = ROOT / "nncli" / "config" / "presets"
 
 SHORT = """
-data: {path: t.csv, target: [a, b], columns: {a: categorical}, missing: ["?"], leave_out: {folds: 3, fold: 1}}
-encoding: {numeric: quantile, categories: {one_hot: 8}}
+data: {path: t.csv, target: [a, b], columns: {a: categorical}, missing_values: ["?"], leave_out: {folds: 3, fold: 1}}
+encoding: {numeric: quantile, categories: {max_one_hot: 8}}
 validation: {bootstrap: 1}
 layers: [8, dropout, {type: residual, layers: [batch_norm, 4]}, {type: dense, units: auto, init: he_uniform}]
 activation: {type: leaky_relu, slope: 0.1}
 init: orthogonal
-optimizer: {type: adamw, groups: {bias: {rate: 0.1}}}
+optimizer: {type: adamw, param_groups: {bias: {lr_multiplier: 0.1}}}
 learning_rate: 1
 loss: {type: huber, delta: 2}
 batch_size: full
@@ -115,7 +115,7 @@ def test_what_a_run_writes_is_described() -> None:
         {"memory_limit": "lots"},
         {"data": {"path": "t.csv"}},
         {"data": {**DATA, "target": []}},
-        {"data": {**DATA, "missing": [-999]}},
+        {"data": {**DATA, "missing_values": [-999]}},
         {"encoding": None},
     ],
     ids=str,

@@ -32,7 +32,7 @@ def told(folder: Path, text: str) -> str:
         ("features: [a, b]", "as in data: {features: [a, b]}."),
         ("patience: 10", "as in early_stopping: {patience: 10}."),
         ("numeric: robust", "as in encoding: {numeric: robust}."),
-        ("one_hot: 8", "as in encoding.categories: {one_hot: 8}."),
+        ("max_one_hot: 8", "as in encoding.categories: {max_one_hot: 8}."),
         ("normalize: true", "as in encoding: {numeric: …}."),
         ("momentum: 0.9", "as in optimizer: {type: sgd, momentum: 0.9}."),
         ("weight_decay: 0.1", "of type 'adamw' and 'lion', as in optimizer: {type: adamw, weight_decay: 0.1}."),

@@ -40,7 +40,7 @@ def wrong(text: str) -> str:
 def test_only_the_table_and_the_target_are_needed() -> None:
     config = read(LEAST)
     assert config.data.target == ("y",)
-    assert config.data.missing == ("", "NA")
+    assert config.data.missing_values == ("", "NA")
     assert config.validation == 0.2
     assert config.batch_size == 32
     assert config.early_stopping is None
@@ -55,8 +55,8 @@ data:
   features: [a, b]
   drop: [year]
   columns: {island: categorical, year: ignore, a: numeric}
-  weight: null
-  missing: ["", NA]
+  sample_weight: null
+  missing_values: ["", NA]
 encoding: {numeric: min_max, target: auto}
 validation: {path: other.csv}
 layers:
@@ -70,14 +70,14 @@ activation: relu
 loss: {type: cross_entropy, label_smoothing: 0.1}
 output_activation: null
 optimizer: {type: sgd, momentum: 0.9, nesterov: true}
-learning_rate: {type: cosine, initial: 0.05, warmup: 100}
+learning_rate: {type: cosine, initial: 0.05, warmup_steps: 100}
 batch_size: full
 epochs: 60
 l1: 0
 l2: 1e-4
 clip_norm: 1
 metric: val_loss
-best_epoch: last
+best_epoch_tie: last
 calibration: temperature
 early_stopping: {patience: 20}
 class_weight: {yes: 3, no: 1, 0: 2}
@@ -86,7 +86,7 @@ seed: 7
 output: runs/penguins
 """)
     assert config.optimizer == Sgd(momentum=0.9, nesterov=True)
-    assert config.schedule == CosineRate(initial=0.05, warmup=100)
+    assert config.schedule == CosineRate(initial=0.05, warmup_steps=100)
     assert config.data.columns["year"] is Kind.EMPTY
     assert config.class_weight == {"yes": 3.0, "no": 1.0, "0": 2.0}
     assert config.l2 == 0.0001
@@ -115,12 +115,12 @@ def test_a_name_is_a_thing_with_its_defaults() -> None:
         ("data: {path: t.csv, target: []}", "at least 1 item"),
         ("data: {path: t.csv, target: y, features: [y]}", "'y' is the target"),
         ("data: {path: t.csv, target: y, drop: [y]}", "'y' is the target"),
-        ("data: {path: t.csv, target: y, weight: y}", "'y' is the target"),
+        ("data: {path: t.csv, target: y, sample_weight: y}", "'y' is the target"),
         ("data: {path: t.csv, target: [y, y]}", "target names 'y' more than once"),
         ("data: {path: t.csv, target: y, features: [a, a]}", "features names 'a' more than once"),
         ("data: {path: t.csv, target: y, features: [a], drop: [a]}", "both among the features and dropped"),
-        ("data: {path: t.csv, target: y, missing: [-999]}", "put it in quotes"),
-        ("data: {path: t.csv, target: y, missing: [-9.5]}", "put it in quotes"),
+        ("data: {path: t.csv, target: y, missing_values: [-999]}", "put it in quotes"),
+        ("data: {path: t.csv, target: y, missing_values: [-9.5]}", "put it in quotes"),
         ("data: {path: t.csv, target: y, columns: {a: word}}", "'categorical'"),
         ("data: {path: t.csv, target: [y, z]}\nloss: hinge", "several targets must be numbers"),
         (LEAST + "loss: cross_entropy\noutput_activation: tanh", "has its own link"),
@@ -203,7 +203,11 @@ CONFIGS = st.fixed_dictionaries(
             [
                 "sgd",
                 "adam",
-                {"type": "adamw", "weight_decay": 0.01, "groups": {"scale": {"rate": 6, "decay": 36}, "bias": {}}},
+                {
+                    "type": "adamw",
+                    "weight_decay": 0.01,
+                    "param_groups": {"scale": {"lr_multiplier": 6, "weight_decay_multiplier": 36}, "bias": {}},
+                },
             ]
         ),
         "class_weight": st.dictionaries(TEXT, st.floats(0, 1e9), max_size=3),
@@ -232,11 +236,11 @@ def test_init_and_parametrisation_go_to_the_dense_layers_that_name_none() -> Non
     config = read(
         LEAST
         + """
-init: data
-parametrisation: ntk
+init: data_dependent
+parametrization: ntk
 layers:
 - 8
-- {type: dense, units: 4, init: he, parametrisation: standard}
+- {type: dense, units: 4, init: he, parametrization: standard}
 - {type: residual, layers: [{type: dense, units: 4, bias: false}]}
 """
     )
@@ -247,7 +251,7 @@ layers:
         layers=(Dense(units=4, activation=Relu(), bias=False, init=DataDependent(), parametrization="ntk"),)
     )
     assert read(LEAST).init is None
-    assert read(LEAST).parametrisation is None
+    assert read(LEAST).parametrization is None
 
 
 def test_an_embedding_of_numbers_may_be_named_or_spelled_out() -> None:

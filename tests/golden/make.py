@@ -31,14 +31,14 @@ CONFIGS = {
     "recipe": (
         "data: {path: table.csv, target: y}\nlayers: [4]\n"
         "encoding: {numeric: robust, clip: smooth, clip_target: true,"
-        " categories: {one_hot: 8, binary: signs, scaling: robust, embedding_width: 3}}\n"
+        " categories: {max_one_hot: 8, binary: sign, scaling: robust, embedding_width: 3}}\n"
     ),
     "quantile": "data: {path: table.csv, target: two}\nencoding: {numeric: quantile}\nlayers: [4]\n",
     "dates": (
         "data: {path: table.csv, target: y, features: [x1, when, day]}\nlayers: [4]\n"
         "encoding: {numeric: quantile, clip: smooth}\nnumeric_embedding: piecewise_linear\n"
     ),
-    "text": "data: {path: table.csv, target: label, features: [x2, said]}\nencoding: {text_width: 8}\nlayers: [4]\n",
+    "text": "data: {path: table.csv, target: label, features: [x2, said]}\nencoding: {max_text_features: 8}\nlayers: [4]\n",
     "counts": "data: {path: table.csv, target: count}\nlayers: [4]\nactivation: mish\nloss: poisson\n",
 }
 

@@ -47,7 +47,7 @@ def layers_of(cls: type[Any], units: int, activation: Any) -> tuple[LayerBase, .
 
 
 def targets(loss: LossBase, rng: np.random.Generator, rows: int, outputs: int) -> NDArray[Any]:
-    if loss.task == "classes":
+    if loss.task == "classification":
         return rng.integers(0, 2 if outputs == 1 else outputs, rows)
     return np.abs(rng.normal(size=(rows, outputs)))  # a count may not be negative
 

@@ -19,12 +19,12 @@ from tests.unions import members, tag
 Matrix = NDArray[np.float64]
 
 EVERY = [pytest.param(cls(), id=tag(cls)) for cls in members(Loss)]
-CLASS_LOSSES = [pytest.param(cls(), id=tag(cls)) for cls in members(Loss) if cls.task == "classes"]
+CLASS_LOSSES = [pytest.param(cls(), id=tag(cls)) for cls in members(Loss) if cls.task == "classification"]
 
 
 def value_and_slope(loss: LossBase, Z: Any, y: Any, w: Any = None, dtype: Any = np.float64) -> tuple[float, Any]:
     Z = np.array(Z, dtype)
-    y = np.array(y, np.int64 if loss.task == "classes" else dtype)
+    y = np.array(y, np.int64 if loss.task == "classification" else dtype)
     bound = loss.bind(Z, y, None if w is None else np.array(w, dtype))
     return bound.forward(), bound.backward().copy()
 
@@ -158,7 +158,7 @@ def naive_row(loss: Any, z: Matrix, y: Any) -> float:
 
 
 def random_targets(loss: LossBase, rng: np.random.Generator, rows: int, outputs: int) -> NDArray[Any]:
-    if loss.task == "classes":
+    if loss.task == "classification":
         return rng.integers(0, 2 if outputs == 1 else outputs, rows)
     return np.abs(rng.normal(size=(rows, outputs)))
 
@@ -244,7 +244,7 @@ def test_a_certain_mistake_costs_its_logit_and_a_certain_hit_nothing() -> None:
 
 @pytest.mark.parametrize("loss", EVERY)
 def test_a_nan_is_never_hidden(loss: LossBase) -> None:
-    y = [0, 1] if loss.task == "classes" else [[1.0], [1.0]]
+    y = [0, 1] if loss.task == "classification" else [[1.0], [1.0]]
     with np.errstate(invalid="ignore"):
         value, _ = value_and_slope(loss, [[math.nan], [0.0]], y)
     assert math.isnan(value)
@@ -325,7 +325,7 @@ def test_the_best_constant_is_the_one_promised(loss: LossBase, low: float, high:
 @pytest.mark.parametrize("loss", EVERY)
 def test_width_of_the_output(loss: LossBase) -> None:
     assert loss.outputs(5) == 5
-    assert loss.outputs(2) == (1 if loss.task == "classes" else 2)
+    assert loss.outputs(2) == (1 if loss.task == "classification" else 2)
 
 
 def test_who_wants_raw_and_who_wants_nonnegative_targets() -> None:

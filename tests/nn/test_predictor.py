@@ -29,10 +29,10 @@ NETWORKS = {
             "numeric_embedding": "periodic",
             "layers": [
                 "scale",
-                {"type": "dense", "units": 16, "parametrisation": "ntk"},
-                {"type": "parametric", "activation": "mish"},
-                {"type": "dense", "units": 16, "parametrisation": "ntk"},
-                {"type": "parametric", "activation": "selu"},
+                {"type": "dense", "units": 16, "parametrization": "ntk"},
+                {"type": "parametric_activation", "activation": "mish"},
+                {"type": "dense", "units": 16, "parametrization": "ntk"},
+                {"type": "parametric_activation", "activation": "selu"},
             ],
             "outputs": 2,
         }

@@ -69,14 +69,14 @@ def test_cosine_reaches_final_at_the_horizon_and_stays_there() -> None:
 
 def test_cosine_begins_where_the_warm_up_ends() -> None:
     # 2 steps of warm-up, 4 of cosine
-    found = rates(CosineRate(initial=1.0, warmup=2), TrainingLength(6, 1))
+    found = rates(CosineRate(initial=1.0, warmup_steps=2), TrainingLength(6, 1))
     assert found[:3] == [0.5, 1.0, 1.0]
     assert found[2:] == pytest.approx(rates(CosineRate(initial=1.0), TrainingLength(4, 1)))
 
 
 def test_one_cycle_rises_to_its_peak_and_falls_to_its_end() -> None:
     # 11 steps, the last is 10: part = step / 10; up to 0.3 from 1/4, down from there to 1/100
-    found = rates(OneCycleRate(peak=1.0, rise=0.3, start_divisor=4.0, end_divisor=100.0), TrainingLength(11, 1))
+    found = rates(OneCycleRate(peak=1.0, pct_start=0.3, start_divisor=4.0, end_divisor=100.0), TrainingLength(11, 1))
     assert found[0] == 0.25
     assert found[1] == pytest.approx(0.25 + 0.75 * (1.0 - cos(pi / 3.0)) / 2.0)
     assert found[3] == 1.0
@@ -87,16 +87,16 @@ def test_one_cycle_rises_to_its_peak_and_falls_to_its_end() -> None:
 
 @given(
     peak=st.floats(1e-6, 10.0),
-    rise=st.floats(0.05, 0.95),
+    pct_start=st.floats(0.05, 0.95),
     start=st.floats(1.5, 1e3),
     end=st.floats(1.5, 1e5),
     steps=st.integers(1, 500),
 )
 @settings(max_examples=100, deadline=None)
 def test_one_cycle_has_one_peak_and_keeps_between_its_ends(
-    peak: float, rise: float, start: float, end: float, steps: int
+    peak: float, pct_start: float, start: float, end: float, steps: int
 ) -> None:
-    schedule = OneCycleRate(peak=peak, rise=rise, start_divisor=start, end_divisor=end)
+    schedule = OneCycleRate(peak=peak, pct_start=pct_start, start_divisor=start, end_divisor=end)
     found = rates(schedule, TrainingLength(1, steps))
     top = found.index(max(found))
     tiny = 1e-12 * peak
@@ -105,7 +105,7 @@ def test_one_cycle_has_one_peak_and_keeps_between_its_ends(
     assert all(a <= b + tiny for a, b in pairwise(found[: top + 1]))
     assert all(a >= b - tiny for a, b in pairwise(found[top:]))
     if steps > 1:
-        assert abs(top / (steps - 1) - rise) <= 1.0 / (steps - 1)
+        assert abs(top / (steps - 1) - pct_start) <= 1.0 / (steps - 1)
 
 
 def test_flat_cosine_holds_for_half_and_falls_along_half_a_cosine() -> None:
@@ -147,18 +147,18 @@ def test_what_is_left_is_a_share_and_never_grows(t: float) -> None:
 
 
 def test_warm_up_climbs_in_equal_stairs() -> None:
-    found = rates(ConstantRate(initial=1.0, warmup=4), TrainingLength(6, 1))
+    found = rates(ConstantRate(initial=1.0, warmup_steps=4), TrainingLength(6, 1))
     assert found == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize("cls", members(Schedule), ids=tag)
 def test_warm_up_may_be_longer_than_the_training(cls: type[Any]) -> None:
-    found = rates(build(cls, warmup=100), TrainingLength(3, 1))
+    found = rates(build(cls, warmup_steps=100), TrainingLength(3, 1))
     assert all(0.0 < rate <= 0.03 for rate in found)
 
 
 def test_warm_up_multiplies_whatever_the_schedule_says() -> None:
-    plain, warm = StepRate(initial=1.0, every=1), StepRate(initial=1.0, every=1, warmup=4)
+    plain, warm = StepRate(initial=1.0, every=1), StepRate(initial=1.0, every=1, warmup_steps=4)
     horizon = TrainingLength(4, 2)
     for step in range(8):
         ramp = min(1.0, (step + 1) / 4)
@@ -257,22 +257,22 @@ def schedules(draw: st.DrawFn) -> tuple[ScheduleBase, float, float]:
     case=schedules(),
     epochs=st.integers(1, 20),
     steps=st.integers(1, 9),
-    warmup=st.integers(0, 12),
+    warmup_steps=st.integers(0, 12),
     values=st.lists(st.floats(0.0, 1.0), min_size=20, max_size=20),
 )
 @settings(max_examples=200, deadline=None)
 def test_the_rate_is_positive_finite_and_within_its_bounds(
-    case: tuple[ScheduleBase, float, float], epochs: int, steps: int, warmup: int, values: list[float]
+    case: tuple[ScheduleBase, float, float], epochs: int, steps: int, warmup_steps: int, values: list[float]
 ) -> None:
     schedule, low, high = case
     horizon, plateau = TrainingLength(epochs, steps), START
-    warm = schedule.model_copy(update={"warmup": warmup})
+    warm = schedule.model_copy(update={"warmup_steps": warmup_steps})
     for epoch in range(epochs):
         for step in range(epoch * steps, (epoch + 1) * steps):
             rate = warm.rate(step, horizon, plateau)
             assert math.isfinite(rate)
             assert 0.0 < rate <= high * (1.0 + 1e-12)
-            if step >= warmup:
+            if step >= warmup_steps:
                 assert rate >= low * (1.0 - 1e-12)
         plateau = schedule.observe(plateau, values[epoch])
 
@@ -286,7 +286,7 @@ def test_a_horizon_of_one_step_has_a_rate(cls: type[Any]) -> None:
 
 @pytest.mark.parametrize("cls", members(Schedule), ids=tag)
 def test_the_rate_is_a_function_of_its_arguments_alone(cls: type[Any]) -> None:
-    schedule, horizon = build(cls, warmup=2), TrainingLength(3, 4)
+    schedule, horizon = build(cls, warmup_steps=2), TrainingLength(3, 4)
     forwards = rates(schedule, horizon)
     backwards = [schedule.rate(step, horizon, START) for step in reversed(range(horizon.steps))]
     assert forwards == backwards[::-1]
@@ -308,7 +308,7 @@ def test_the_batch_size_changes_the_steps_and_not_the_rate_at_the_start_of_an_ep
     [
         (0.1, ConstantRate(initial=0.1)),
         (1, ConstantRate(initial=1.0)),
-        ({"type": "cosine", "initial": 0.1, "warmup": 5}, CosineRate(initial=0.1, final=0.0, warmup=5)),
+        ({"type": "cosine", "initial": 0.1, "warmup_steps": 5}, CosineRate(initial=0.1, final=0.0, warmup_steps=5)),
         ({"type": "one_cycle", "peak": 0.1}, OneCycleRate(peak=0.1)),
         ("coslog", CoslogRate()),
     ],
@@ -331,12 +331,12 @@ def test_a_number_is_a_constant_rate_and_a_name_a_schedule_with_its_defaults(tex
         {"type": "step", "initial": 0.1, "every": 0},
         {"type": "exponential", "initial": 0.1, "decay": 0.0},
         {"type": "one_cycle", "initial": 0.1},
-        {"type": "one_cycle", "peak": 0.1, "rise": 1.0},
+        {"type": "one_cycle", "peak": 0.1, "pct_start": 1.0},
         {"type": "flat_cosine", "initial": 0.1},
         {"type": "flat_cosine", "peak": 0.1, "final": 0.2},
         {"type": "coslog", "peak": 0.1, "cycles": 0},
-        {"type": "constant", "initial": 0.1, "warmup": -1},
-        {"type": "constant", "initial": 0.1, "warmup": 1.0},
+        {"type": "constant", "initial": 0.1, "warmup_steps": -1},
+        {"type": "constant", "initial": 0.1, "warmup_steps": 1.0},
         {"type": "reduce_on_plateau", "initial": 0.1, "patience": 0},
     ],
 )

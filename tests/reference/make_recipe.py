@@ -55,7 +55,7 @@ class RealMlp:
     """The network, its parameters in the groups of FACTORS."""
 
     def __init__(self, task: Task, X: Tensor) -> None:
-        self.activate = F.selu if task == "classes" else F.mish
+        self.activate = F.selu if task == "classification" else F.mish
         a, inputs = 1.0 / sqrt(FREQUENCIES), NUMERIC * WIDTH + FEATURES - NUMERIC
         self.frequency = 0.1 * torch.randn(NUMERIC, FREQUENCIES)
         self.phase = pi * (2.0 * torch.rand(NUMERIC, FREQUENCIES) - 1.0)
@@ -65,7 +65,7 @@ class RealMlp:
         self.weights: list[Tensor] = []
         self.biases: list[Tensor] = []
         self.alphas = [torch.ones(UNITS) for _ in range(3)]
-        widths = [inputs, UNITS, UNITS, UNITS, 2 if task == "classes" else 1]
+        widths = [inputs, UNITS, UNITS, UNITS, 2 if task == "classification" else 1]
         h = self.embed(X) * self.scale
         for layer, (d, units) in enumerate(pairwise(widths)):
             W = torch.randn(d, units)
@@ -114,7 +114,7 @@ def run_torch(task: Task, seed: int) -> float:
     torch.manual_seed(seed)
     rows = problem(task)
     X = torch.tensor(rows.X)
-    y = torch.tensor(rows.y, dtype=torch.int64 if task == "classes" else torch.float32)
+    y = torch.tensor(rows.y, dtype=torch.int64 if task == "classification" else torch.float32)
     net = RealMlp(task, X)
     parts: list[Any] = [
         {"params": [w.requires_grad_() for w in group], "name": name} for name, group in net.groups.items()
@@ -131,7 +131,7 @@ def run_torch(task: Task, seed: int) -> float:
                 group["lr"] = rate * factor
                 group["weight_decay"] = 0.0 if group["name"] == "bias" else DECAY * factor * left
             z = net(X[batch], DROPOUT * left)
-            if task == "classes":
+            if task == "classification":
                 loss = F.cross_entropy(z, y[batch], label_smoothing=SMOOTHING)
             else:
                 loss = F.mse_loss(z[:, 0], y[batch])

@@ -201,7 +201,7 @@ def row_losses(loss: Loss, z: Tensor, y: Tensor) -> Tensor:
             t = y.to(z.dtype) * (1.0 - s) + s / 2.0
             return F.binary_cross_entropy_with_logits(z[:, 0], t, reduction="none")
         case Hinge():
-            t = F.one_hot(y, z.shape[1]) if z.shape[1] > 1 else y[:, None]
+            t = F.max_one_hot(y, z.shape[1]) if z.shape[1] > 1 else y[:, None]
             return F.relu(1.0 - (2.0 * t - 1.0) * z).mean(1)
 
 

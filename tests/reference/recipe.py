@@ -26,14 +26,14 @@ from nncli.training.loop import fit
 from nncli.training.state import RandomStreams, TrainState
 
 FILE = Path(__file__).resolve().parent / "recipes" / "realmlp.json"
-Task: TypeAlias = Literal["classes", "numbers"]
+Task: TypeAlias = Literal["classification", "regression"]
 Floats: TypeAlias = npt.NDArray[np.float32]
 
-TASKS: tuple[Task, ...] = ("classes", "numbers")
+TASKS: tuple[Task, ...] = ("classification", "regression")
 ROWS, EPOCHS, BATCH, UNITS = 576, 30, 64, 32
 NUMERIC, FEATURES = 6, 7  # six numbers and a flag
 DROPOUT, SMOOTHING, DECAY = 0.15, 0.1, 0.02
-RATES: dict[Task, float] = {"classes": 0.04, "numbers": 0.2}
+RATES: dict[Task, float] = {"classification": 0.04, "regression": 0.2}
 FACTORS = {"weight": 1.0, "numeric": 0.1, "bias": 0.1, "scale": 6.0, "alpha": 0.1}
 """Of the learning rate. The decay of a group is multiplied by its factor twice; biases do not decay."""
 
@@ -53,14 +53,14 @@ def problem(task: Task) -> Problem:
     U = np.modf(i * np.sqrt(np.array([2, 3, 5, 7, 11, 13, 17, 19])))[0]
     X = np.concatenate([3.4 * (U[:, :NUMERIC] - 0.5), U[:, NUMERIC:FEATURES] > 0.5], axis=1)
     f = np.sin(2.5 * X[:, 0]) + X[:, 1] * X[:, 2] + 0.5 * X[:, 6] * X[:, 3] + (U[:, 7] - 0.5)
-    y = (f > 0.0).astype(np.float64) if task == "classes" else f / f.std()
+    y = (f > 0.0).astype(np.float64) if task == "classification" else f / f.std()
     X = X.astype(np.float32)
     return Problem(X[:ROWS], y[:ROWS], X[ROWS:], y[ROWS:])
 
 
 def score(task: Task, Z: npt.NDArray[np.floating[Any]], y: npt.NDArray[np.float64]) -> float:
     """Of raw outputs Z (rows, outputs): the mean cross-entropy, or the root of the mean square error."""
-    if task == "numbers":
+    if task == "regression":
         return float(np.sqrt(np.mean((Z[:, 0] - y) ** 2)))
     Z = Z - Z.max(axis=1, keepdims=True)
     return float(np.mean(np.log(np.exp(Z).sum(axis=1)) - Z[np.arange(len(y)), y.astype(int)]))
@@ -69,8 +69,8 @@ def score(task: Task, Z: npt.NDArray[np.floating[Any]], y: npt.NDArray[np.float6
 def network(task: Task) -> Network:
     """Scale, then three dense layers, each with a parametric activation and dropout."""
     block = [
-        {"type": "dense", "units": UNITS, "parametrisation": "ntk", "init": "data"},
-        {"type": "parametric", "activation": "selu" if task == "classes" else "mish"},
+        {"type": "dense", "units": UNITS, "parametrization": "ntk", "init": "data_dependent"},
+        {"type": "parametric_activation", "activation": "selu" if task == "classification" else "mish"},
         {"type": "dropout", "rate": DROPOUT, "schedule": "flat_cosine"},
     ]
     return Network.model_validate(
@@ -79,7 +79,7 @@ def network(task: Task) -> Network:
             "numeric": range(NUMERIC),
             "numeric_embedding": "periodic",
             "layers": ["scale", *block, *block, *block],
-            "outputs": 2 if task == "classes" else 1,
+            "outputs": 2 if task == "classification" else 1,
             "output_init": "data",
             "output_parametrisation": "ntk",
         }
@@ -90,9 +90,9 @@ def run_nncli(task: Task, seed: int) -> float:
     """Train from a seed with nncli; the score on the test rows after the last step."""
     rows = problem(task)
     none = np.empty((ROWS, 0), np.int64)
-    y = rows.y.astype(np.int64) if task == "classes" else rows.y[:, None].astype(np.float32)
+    y = rows.y.astype(np.int64) if task == "classification" else rows.y[:, None].astype(np.float32)
     examples = Dataset(rows.X, none, y)
-    loss: Loss = CrossEntropy(label_smoothing=SMOOTHING) if task == "classes" else MSE()
+    loss: Loss = CrossEntropy(label_smoothing=SMOOTHING) if task == "classification" else MSE()
     groups = {name: {"rate": f, "decay": 0.0 if name == "bias" else f * f} for name, f in FACTORS.items()}
     optimizer = AdamW.model_validate(
         {"beta2": 0.95, "weight_decay": DECAY, "decay_schedule": "flat_cosine", "groups": groups}

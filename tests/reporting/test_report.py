@@ -176,7 +176,7 @@ def test_weights_and_groups_are_minded(tmp_path: Path) -> None:
     frame = pl.DataFrame(
         {"x": rng.normal(size=80), "w": rng.integers(0, 3, 80), "g": [i // 4 for i in range(80)], "y": ["a", "b"] * 40}
     )
-    text = outline(trained(tmp_path, frame, "y", data=", weight: w, group: g")).text
+    text = outline(trained(tmp_path, frame, "y", data=", sample_weight: w, group: g")).text
     assert "resamples of whole groups" in text
     assert "Rows count by their weights" in text
 

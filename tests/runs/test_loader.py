@@ -183,7 +183,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(folder / "c.yaml", output=folder / "run").run
 
 
-TABLE = read_table(DATA / "linear.csv", missing=())
+TABLE = read_table(DATA / "linear.csv", missing_values=())
 XS = Table(TABLE.frame.select(x="x1"), "xs")
 
 

@@ -17,7 +17,7 @@ COLUMNS = Columns(TABLE.select("y"), None)
 
 
 def request(**parameters: object) -> Request:
-    return Request({"layers": [4], "epochs": 2}, parameters, "numbers")
+    return Request({"layers": [4], "epochs": 2}, parameters, "regression")
 
 
 def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ def rows_of(plan: TrainingArguments, n: int = 29, *, seed: int = 0, weighted: bo
     return Dataset(
         X,
         np.array([[rng.integers(e.slots) for e in network.embeddings] for _ in range(n)], np.int64),
-        (y[:, 0] > 0).astype(np.int64) if plan.loss.task == "classes" else y.astype(network.precision),
+        (y[:, 0] > 0).astype(np.int64) if plan.loss.task == "classification" else y.astype(network.precision),
         rng.uniform(0.5, 1.5, n).astype(network.precision) if weighted else None,
     )
 

@@ -28,7 +28,7 @@ def bound(backend: Any, parts: int = 1, **options: Any) -> tuple[TrainingArgumen
     if backend == "numba":
         pytest.importorskip("numba")
         pytest.importorskip("scipy")
-    settings = {"schedule": CosineRate(initial=0.01, warmup=5), "batch_size": 1, "epochs": 3} | options
+    settings = {"schedule": CosineRate(initial=0.01, warmup_steps=5), "batch_size": 1, "epochs": 3} | options
     network = Network.model_validate({"features": 3, "layers": [4], "outputs": 1})
     plan = TrainingArguments(network, MSE(), Sgd(), backend=backend, n_shards=parts, **settings)  # type: ignore[arg-type]
     state = TrainState.create(network, plan.optimizer, RandomStreams.of(0), parts)

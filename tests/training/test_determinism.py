@@ -46,7 +46,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(optimizer: An
 @pytest.mark.parametrize("optimizer", [cls() for cls in members(Optimizer)], ids=lambda o: tag(type(o)))
 @pytest.mark.parametrize("k", [1, 3, 5])
 def test_k_epochs_and_then_the_rest_are_one_run_to_the_bit(optimizer: Any, k: int) -> None:
-    schedule = ReduceOnPlateau(initial=0.01, patience=1, warmup=6)
+    schedule = ReduceOnPlateau(initial=0.01, patience=1, warmup_steps=6)
     plan = full_plan(optimizer=optimizer, epochs=5, schedule=schedule, watched="val_loss", patience=4)
     whole, reports = train(plan, holdout=holdout_of(plan))
     parts = fresh(plan)

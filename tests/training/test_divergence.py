@@ -235,7 +235,7 @@ def test_a_row_that_outweighs_the_others_is_named(tmp_path: Path) -> None:
     pl.DataFrame({"x": noise(), "w": weights, "y": noise(seed=1)}).write_csv(tmp_path / "t.csv")
     config = tmp_path / "c.yaml"
     config.write_text(
-        "data: {path: t.csv, target: y, weight: w}\noptimizer: sgd\nlayers: []\nlearning_rate: 0.1\nbatch_size: 4\n"
+        "data: {path: t.csv, target: y, sample_weight: w}\noptimizer: sgd\nlayers: []\nlearning_rate: 0.1\nbatch_size: 4\n"
         "validation: 0.0\nepochs: 200"
     )
     with pytest.raises(DivergedError) as caught:
@@ -262,7 +262,7 @@ def test_counts_that_poisson_takes_as_they_are_get_a_mend_it_allows(tmp_path: Pa
 
 def in_arrays(X: Any, y: Any, weights: Any = None, **rest: Any) -> DivergedError:
     network = Network.model_validate({"features": X.shape[1], "layers": [4], "outputs": 1})
-    plan = plan_of(network, **{"loss": MSE(), "targets": ("y",), "weight": "w", "features": ("a", "b"), **rest})
+    plan = plan_of(network, **{"loss": MSE(), "targets": ("y",), "sample_weight": "w", "features": ("a", "b"), **rest})
     examples = Dataset(X, np.zeros((len(X), 0), np.int64), y, weights)
     state = TrainState.create(network, plan.optimizer, RandomStreams.of(0))
     with pytest.raises(DivergedError) as caught:
@@ -318,7 +318,7 @@ def test_no_file_brings_a_number_that_is_not_finite(
     else:
         frame.write_parquet(path)
     (tmp_path / "c.yaml").write_text(
-        f"data: {{path: {name}, target: y, weight: w}}\nencoding: {{numeric: {scaling}, target: {scaling}}}"
+        f"data: {{path: {name}, target: y, sample_weight: w}}\nencoding: {{numeric: {scaling}, target: {scaling}}}"
     )
     try:
         prepared = prepare(load_config(tmp_path / "c.yaml"))

@@ -139,7 +139,12 @@ def test_the_parts_of_any_loss_add_up(loss: LossBase, outputs: int) -> None:
     np.testing.assert_allclose(in_parts, grad, rtol=1e-10, atol=1e-14)
 
 
-FACTORS = {"weight": {"rate": 2.0}, "embedding": {"decay": 0.5}, "bias": {"rate": 0.1}, "scale": {"decay": 3.0}}
+FACTORS = {
+    "weight": {"lr_multiplier": 2.0},
+    "embedding": {"decay": 0.5},
+    "bias": {"lr_multiplier": 0.1},
+    "scale": {"decay": 3.0},
+}
 IN_GROUPS = [cls.model_validate({"groups": FACTORS, "weight_decay": 0.1}) for cls in (AdamW, Lion)]
 
 

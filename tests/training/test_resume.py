@@ -43,17 +43,19 @@ OPTIMIZERS: list[OptimizerBase] = [
     Adam(),
     AdamW(weight_decay=0.1),
     Lion(weight_decay=0.1),
-    AdamW.model_validate({"weight_decay": 0.1, "decay_schedule": "flat_cosine", "groups": {"scale": {"decay": 36.0}}}),
+    AdamW.model_validate(
+        {"weight_decay": 0.1, "decay_schedule": "flat_cosine", "param_groups": {"scale": {"decay": 36.0}}}
+    ),
 ]
 SCHEDULES: list[ScheduleBase] = [
     ConstantRate(initial=0.01),
     StepRate(initial=0.01, every=3),
     ExponentialRate(initial=0.01),
-    CosineRate(initial=0.01, warmup=17),
+    CosineRate(initial=0.01, warmup_steps=17),
     FlatCosineRate(peak=0.01),
     CoslogRate(peak=0.04),
     OneCycleRate(peak=0.01),
-    ReduceOnPlateau(initial=0.01, patience=2, warmup=5),
+    ReduceOnPlateau(initial=0.01, patience=2, warmup_steps=5),
 ]
 
 
@@ -130,7 +132,7 @@ def resumed(plan: TrainingArguments, snapshot: Snapshot) -> tuple[TrainState, li
 
 
 def test_stopping_at_every_one_of_200_steps_changes_nothing() -> None:
-    plan = plan_of(OPTIMIZERS[-1], ReduceOnPlateau(initial=0.01, patience=2, warmup=5), 0.3, None)
+    plan = plan_of(OPTIMIZERS[-1], ReduceOnPlateau(initial=0.01, patience=2, warmup_steps=5), 0.3, None)
     whole = fresh(plan)
     reports = [r for r in fit(plan, whole, TRAINING, HOLDOUT) if isinstance(r, EpochReport)]
     assert whole.step == 200

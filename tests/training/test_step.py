@@ -76,7 +76,7 @@ def example_rows(network: Network, loss: LossBase, count: int, *, weighted: bool
     return Dataset(
         X,
         codes[:, : len(network.embeddings)],
-        rng.integers(0, classes, count) if loss.task == "classes" else numbers,
+        rng.integers(0, classes, count) if loss.task == "classification" else numbers,
         rng.uniform(0.5, 1.5, count).astype(network.precision) if weighted else None,
     )
 
@@ -133,7 +133,10 @@ def peak_of(step: TrainStep, *, steps: int = 50, rounds: int = 2) -> int:
 
 OPTIMIZERS = [pytest.param(cls(), id=tag(cls)) for cls in members(Optimizer)]
 OPTIMIZERS.append(pytest.param(Sgd(momentum=0.9, nesterov=True), id="sgd-nesterov"))
-IN_GROUPS = {"decay_schedule": "flat_cosine", "groups": {"scale": {"rate": 6.0, "decay": 36.0}, "bias": {"rate": 0.1}}}
+IN_GROUPS = {
+    "decay_schedule": "flat_cosine",
+    "param_groups": {"scale": {"lr_multiplier": 6.0, "weight_decay_multiplier": 36.0}, "bias": {"lr_multiplier": 0.1}},
+}
 OPTIMIZERS.append(pytest.param(AdamW.model_validate(IN_GROUPS), id="adamw-in-groups"))
 
 

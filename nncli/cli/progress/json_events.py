@@ -46,7 +46,12 @@ class JsonLines:
             case EpochReport():
                 return self._epoch(event)
             case LearningRateHalved():
-                return {"event": "rate_halved", "epoch": event.epoch, "factor": event.factor, "why": event.reason}
+                return {
+                    "event": "learning_rate_halved",
+                    "epoch": event.epoch,
+                    "factor": event.factor,
+                    "why": event.reason,
+                }
             case MembersStarted():
                 return {
                     "event": "started",

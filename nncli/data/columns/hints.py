@@ -28,7 +28,7 @@ def number_hint(cell: str, name: str, dialect: CsvDialect) -> str:
     """The hint for `cell`, which is not a number and stands in the column `name`."""
     words = [
         guess_meaning(cell.strip(), dialect),
-        "Mend the cell, or empty it. To train on such cells, list its spelling under data.missing if it stands for a "
+        "Mend the cell, or empty it. To train on such cells, list its spelling under data.missing_values if it stands for a "
         f"missing value, or put `columns: {{{yaml_quote(name)}: categorical}}` under data to train with categories.",
     ]
     return " ".join(filter(None, words))
@@ -44,7 +44,7 @@ def unit_hint(unit: str) -> str:
 def date_hint(name: str) -> str:
     """The hint for a cell that is no date and stands in the column `name`."""
     return (
-        "Mend the cell, list its spelling under data.missing if it stands for a missing value, say under data how "
+        "Mend the cell, list its spelling under data.missing_values if it stands for a missing value, say under data how "
         'dates are written, as in `date_format: "%d/%m/%Y"`, '
         f"or put `columns: {{{yaml_quote(name)}: categorical}}` there to train with categories."
     )
@@ -53,7 +53,7 @@ def date_hint(name: str) -> str:
 def guess_meaning(text: str, dialect: CsvDialect) -> str:
     """What `text` seems to be, and the setting that would read it so."""
     if text.casefold() in MISSING_WORDS:
-        return f"Add {yaml_quote(text)} to data.missing if it means that."
+        return f"Add {yaml_quote(text)} to data.missing_values if it means that."
     if not any(c.isdigit() for c in text):
         return ""
     if (bare := SIGNS.sub("", text).strip()) != text:

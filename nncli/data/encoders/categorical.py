@@ -33,11 +33,11 @@ Codes = npt.NDArray[np.int64]
 class CategoricalOptions(Spec):
     """How columns of categories become numbers."""
 
-    one_hot: NonNegativeInt = Field(
+    max_one_hot: NonNegativeInt = Field(
         32, description="most categories that become a 0/1 column each; of more, codes to embed"
     )
-    binary: Literal["indicators", "signs"] = Field(
-        "indicators", description="signs: two categories become one column of -1 and 1; missing, rare or unseen is 0"
+    binary: Literal["one_hot", "sign"] = Field(
+        "one_hot", description="sign: two categories become one column of -1 and 1; missing, rare or unseen is 0"
     )
     scaling: Literal["none", "robust"] = Field(
         "none", description="robust: each of these columns is scaled, and clipped, as numbers are by `robust`"
@@ -48,13 +48,13 @@ class CategoricalOptions(Spec):
 
     def width_for(self, c: int) -> int | None:
         """Numbers that embed one of `c` categories; None where they become columns."""
-        if c <= self.one_hot or self.signs_for(c):
+        if c <= self.max_one_hot or self.signs_for(c):
             return None
         return min(50, ceil(1.6 * c**0.56)) if self.embedding_width == "auto" else self.embedding_width
 
     def signs_for(self, c: int) -> bool:
         """Whether `c` categories become one column."""
-        return self.binary == "signs" and c == 2
+        return self.binary == "sign" and c == 2
 
 
 ONE_HOT = CategoricalOptions()

@@ -59,7 +59,7 @@ class Encoder(Spec):
         scaling: NumericScaling,
         clip: Clip = "none",
         categories: CategoricalOptions = ONE_HOT,
-        text_width: int = MAX_TEXT_FEATURES,
+        max_text_features: int = MAX_TEXT_FEATURES,
     ) -> Encoder:
         """Fit every column on `table`, which holds the training rows alone."""
 
@@ -70,7 +70,7 @@ class Encoder(Spec):
                 case Kind.DATE:
                     return DateColumn.fit(table, name, scaling, clip)
                 case Kind.TEXT:
-                    return TextColumn.fit(table, name, text_width)
+                    return TextColumn.fit(table, name, max_text_features)
                 case _:
                     return CategoricalColumn.fit(table, name, categories, clip)
 

@@ -29,7 +29,7 @@ class RegressionTarget(Spec):
     off of cells of text, None for a target without; see units.py. Predictions come without them.
     """
 
-    type: Literal["numbers"] = "numbers"
+    task: Literal["regression"] = "regression"
     names: tuple[StrictStr, ...]
     centers: tuple[FiniteFloat, ...]
     scales: tuple[PositiveFloat, ...]
@@ -88,7 +88,7 @@ class RegressionTarget(Spec):
 class ClassificationTarget(Spec):
     """One of several classes, spelled as in the table. Two classes or more; the second of two is the positive one."""
 
-    type: Literal["classes"] = "classes"
+    task: Literal["classification"] = "classification"
     name: StrictStr
     labels: Annotated[tuple[StrictStr, ...], Field(min_length=2)]
     spelling: LabelType = "text"
@@ -169,14 +169,14 @@ class ClassificationTarget(Spec):
         return labels.gather(pl.Series(codes))
 
 
-Target = Annotated[RegressionTarget | ClassificationTarget, Field(discriminator="type")]
+Target = Annotated[RegressionTarget | ClassificationTarget, Field(discriminator="task")]
 
 
 def missing_target(table: Table, name: str, row: int) -> DataError:
     """The error for a row without a target."""
     cell, hint = table.frame[name][row], "Fill it in, or remove the row."
     if isinstance(cell, str):
-        hint = f"Fill it in, or list {quote(cell)} under data.missing, and such rows are left out."
+        hint = f"Fill it in, or list {quote(cell)} under data.missing_values, and such rows are left out."
     return DataError("the target is missing", place=table.place(row=row, column=name), hint=hint)
 
 

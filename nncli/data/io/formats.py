@@ -115,7 +115,7 @@ def read_table(
     path: Path | None,
     *,
     format: Format | None = None,  # noqa: A002
-    missing: Sequence[str] = (),
+    missing_values: Sequence[str] = (),
     dialect: CsvDialect = ANY,
     trained: CsvDialect | None = None,
 ) -> Table:
@@ -128,7 +128,7 @@ def read_table(
         DataError: it cannot be read, or not as a table; place and hint say more.
         UsageError: the format is neither given nor known from the name.
     """
-    tables = list(read_pieces(path, format, ReadOptions(dialect, trained, tuple(missing))))
+    tables = list(read_pieces(path, format, ReadOptions(dialect, trained, tuple(missing_values))))
     if len(tables) == 1:
         return tables[0]
     notes = tuple(note for table in tables for note in table.notes)
@@ -139,7 +139,7 @@ def read_chunks(
     path: Path | None,
     *,
     format: Format | None = None,  # noqa: A002
-    missing: Sequence[str] = (),
+    missing_values: Sequence[str] = (),
     dialect: CsvDialect = ANY,
     trained: CsvDialect | None = None,
     numbers: Collection[str] = (),
@@ -157,7 +157,7 @@ def read_chunks(
         DataError, UsageError: as `read_table`, when the chunk in question is reached.
     """
     reading = ReadOptions(
-        dialect, trained, tuple(missing), numbers=frozenset(numbers), rows=rows, block_bytes=block_bytes
+        dialect, trained, tuple(missing_values), numbers=frozenset(numbers), rows=rows, block_bytes=block_bytes
     )
     return read_pieces(path, format, reading)
 
@@ -168,8 +168,8 @@ class ReadOptions:
     what other size the first block of text is."""
 
     dialect: CsvDialect
-    trained: CsvDialect | None
-    missing: tuple[str, ...]
+    training_dialect: CsvDialect | None
+    missing_values: tuple[str, ...]
     numbers: frozenset[str] | None = frozenset()
     texts: frozenset[str] = frozenset()
     codes: frozenset[str] = frozenset()
@@ -206,9 +206,9 @@ def read_format(path: Path | None, chosen: Format | None, reading: ReadOptions) 
                     stream,
                     source,
                     dialect=reading.dialect,
-                    usual=usual,
-                    trained=reading.trained,
-                    missing=reading.missing,
+                    default_separator=usual,
+                    training_dialect=reading.training_dialect,
+                    missing_values=reading.missing_values,
                     numbers=reading.numbers,
                     texts=reading.texts,
                     codes=reading.codes,
@@ -218,7 +218,10 @@ def read_format(path: Path | None, chosen: Format | None, reading: ReadOptions) 
                 )
             case Format.JSONL:
                 portion = None if reading.rows is None else reading.block_bytes
-                encoding, fallback = reading.dialect.encoding, reading.trained.encoding if reading.trained else AUTO
+                encoding, fallback = (
+                    reading.dialect.encoding,
+                    reading.training_dialect.encoding if reading.training_dialect else AUTO,
+                )
                 frames = read_json_lines(stream, source, size=portion, encoding=encoding, fallback=fallback)
                 yield from as_tables(frames, source, reading)
             case Format.PARQUET:
@@ -228,9 +231,9 @@ def read_format(path: Path | None, chosen: Format | None, reading: ReadOptions) 
 
 def as_tables(frames: Iterator[tuple[int, polars.DataFrame]], source: str, reading: ReadOptions) -> Iterator[Table]:
     """The frames of a format with types, each with the number of its first row, as tables."""
-    dialect = (reading.trained or reading.dialect).settled()
+    dialect = (reading.training_dialect or reading.dialect).settled()
     for first, frame in frames:
-        yield Table(replace_na_values(frame, reading.missing), source, first, dialect=dialect)
+        yield Table(replace_na_values(frame, reading.missing_values), source, first, dialect=dialect)
 
 
 def detect_format(head: bytes) -> Format:

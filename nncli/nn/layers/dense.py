@@ -20,7 +20,7 @@ Parametrization: TypeAlias = Literal["standard", "ntk"]
 class Dense(LayerBase):
     """Y = f(X W + b). Every unit sees every input.
 
-    With the parametrisation `ntk`, Z = X W / sqrt(d) + b and W starts from N(0, 1), so that one learning rate suits
+    With the parametrization `ntk`, Z = X W / sqrt(d) + b and W starts from N(0, 1), so that one learning rate suits
     layers of any width. Jacot, Gabriel and Hongler, "Neural tangent kernel", 2018. `units: auto` go with the table, and
     must be settled before the layer has a width.
     """

@@ -54,7 +54,7 @@ class ParametricActivation(LayerBase):
     Holzmüller, Grinsztajn and Steinwart, "Better by default", 2024.
     """
 
-    type: Literal["parametric"] = "parametric"
+    type: Literal["parametric_activation"] = "parametric_activation"
     activation: ElementwiseActivation
 
     def out_features(self, in_features: int) -> int:

@@ -15,7 +15,6 @@ from pydantic import ValidationError
 
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
-from nncli.data.encoders.target import ClassificationTarget
 from nncli.data.io.formats import digest
 from nncli.data.splitting.folds import Fold
 from nncli.ensemble import n_outputs
@@ -197,5 +196,5 @@ def score_folds(
     together = surveys[0].card(truth.take(rows), truth, said).model
     numbers = rows + 1 if table.numbers is None else table.numbers[rows]
     columns = [pl.Series("row", numbers)] + ([pl.Series("fold", fold_of[rows])] if record.repeats == 1 else [])
-    frame = said.frame(proba=isinstance(target, ClassificationTarget))
+    frame = said.frame(proba=target.task == "classification")
     return CrossValidation(tuple(scored), together, pl.DataFrame(columns).hstack(frame))

@@ -80,7 +80,7 @@ class EnsembleData:
     @property
     def as_classes(self) -> bool:
         """Whether the target is one of classes."""
-        return isinstance(self.target, ClassificationTarget)
+        return self.target.task == "classification"
 
     @property
     def excluded_rows(self) -> npt.NDArray[np.int64]:
@@ -129,7 +129,7 @@ class EnsembleData:
             members=len(members),
             target=self.target,
             loss=self.loss,
-            missing=self.config.data.missing,
+            missing_values=self.config.data.missing_values,
             dialect=self.table.header.dialect,
         )
         held, calibration = self.out_of_fold(Ensemble(spec, members)), None
@@ -185,7 +185,7 @@ class LabelledRows:
 
 def truth_of(table: ColumnStore, target: Target, config: Config) -> LabelledRows:
     """The truth of the rows of a table, and the weights that `config` has them count with."""
-    weight = config.data.weight
+    weight = config.data.sample_weight
     weights = read_weights(table.columns([weight]), weight) if weight else None
     return LabelledRows(target.read(table.columns(target.names)), weights)
 

@@ -16,7 +16,7 @@ from nncli.pipeline.ensemble.member_config import check_members, member_config
 from nncli.pipeline.ensemble.out_of_fold import BuiltEnsemble, EnsembleData
 from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.executor import workers_for
-from nncli.pipeline.parallel.task import Task, TaskStatus
+from nncli.pipeline.parallel.task import TaskStatus, TrainingTask
 from nncli.pipeline.parallel.task_pool import TaskPool
 from nncli.pipeline.prepare.execution import Execution
 from nncli.pipeline.train.events import Event, Finished, MembersStarted
@@ -121,11 +121,11 @@ class EnsembleRun:
         run.drop_spec()
         return cls(survey, run, manifest)
 
-    def tasks(self, at_a_time: int, first: int = 0) -> list[Task]:
+    def tasks(self, at_a_time: int, first: int = 0) -> list[TrainingTask]:
         """The training of each member, numbered from `first`; so many share the memory."""
         path = self.run.path.absolute()
         members = [member_config(self.survey.config, i, path, at_a_time) for i in range(self.survey.config.members)]
-        return [Task(first + i, member, str(path / member_folder(i))) for i, member in enumerate(members)]
+        return [TrainingTask(first + i, member, str(path / member_folder(i))) for i, member in enumerate(members)]
 
     def finalize(self) -> BuiltEnsemble | None:
         """Make the ensemble, once all members are done, and write down how good it is; None while some are not."""

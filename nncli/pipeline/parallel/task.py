@@ -25,7 +25,7 @@ SECONDS_FOR_ANOTHER = 30.0
 
 
 @dataclass(frozen=True)
-class Task:
+class TrainingTask:
     """Train `config`, which is that of one network, into the directory `path`. It is the task `number`, from 0."""
 
     number: int
@@ -42,7 +42,7 @@ class TaskStatus:
     best_epoch: int
 
     @classmethod
-    def read(cls, task: Task) -> TaskStatus:
+    def read(cls, task: TrainingTask) -> TaskStatus:
         """How the run of a task stands; one that was not begun has no run."""
         if not os.path.lexists(task.path):
             return cls("stopped", 0, 0)
@@ -50,7 +50,7 @@ class TaskStatus:
         return cls("done" if manifest.status == "done" else "stopped", manifest.epochs, manifest.best_epoch)
 
 
-def run_task(task: Task, control: ControlDirectory) -> TaskStatus:
+def run_task(task: TrainingTask, control: ControlDirectory) -> TaskStatus:
     """Do the task from wherever it stands: what is done is left alone, what was begun goes on.
 
     Raises:
@@ -64,7 +64,9 @@ def run_task(task: Task, control: ControlDirectory) -> TaskStatus:
         return TaskStatus.read(task)
 
 
-def task_events(task: Task, control: ControlDirectory, stop: Callable[[], bool]) -> Generator[Progress, None, None]:
+def task_events(
+    task: TrainingTask, control: ControlDirectory, stop: Callable[[], bool]
+) -> Generator[Progress, None, None]:
     """Do the task, noting and yielding how far it has come, a few times a second at the most."""
     progress, next_note = Progress(), 0.0
     for event in _wait_for_lock(task, stop):
@@ -94,7 +96,7 @@ def update_progress(progress: Progress, event: Event) -> Progress:
     return replace(progress, epoch=event.epoch)
 
 
-def _wait_for_lock(task: Task, stop: Callable[[], bool]) -> Generator[Event, None, None]:
+def _wait_for_lock(task: TrainingTask, stop: Callable[[], bool]) -> Generator[Event, None, None]:
     """The training's events, once nobody else is writing the run."""
     end = time.monotonic() + SECONDS_FOR_ANOTHER
     while True:
@@ -108,7 +110,7 @@ def _wait_for_lock(task: Task, stop: Callable[[], bool]) -> Generator[Event, Non
             return
 
 
-def _events(task: Task, stop: Callable[[], bool]) -> Generator[Event, None, None]:
+def _events(task: TrainingTask, stop: Callable[[], bool]) -> Generator[Event, None, None]:
     path = Path(task.path)
     if not os.path.lexists(path):
         yield from train_network(task.config, path, stop=stop)

@@ -13,7 +13,7 @@ from typing import Literal
 from nncli.errors import NncliError
 from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.executor import open_executor, worker_lost_errors, workers_for
-from nncli.pipeline.parallel.task import Task, TaskStatus, run_task, task_events
+from nncli.pipeline.parallel.task import TaskStatus, TrainingTask, run_task, task_events
 from nncli.pipeline.train.events import MembersProgress, Progress
 from nncli.utils.logs import log_duration
 
@@ -33,7 +33,7 @@ class TaskPool:
     and what is not goes on in them from where it was saved.
     """
 
-    tasks: Sequence[Task]
+    tasks: Sequence[TrainingTask]
     control: ControlDirectory
     wanted: int | Literal["auto"]
     scheduler: str | None
@@ -127,7 +127,7 @@ class TaskPool:
     def _submit(self, executor: Executor) -> Generator[MembersProgress, None, None]:
         """Hand out what is not done, and watch until it is, or, asked to stop, until all is saved."""
         todo = [task for task in self.tasks if task.number not in self.outcomes]
-        futures: dict[Future[TaskStatus], Task] = {executor.submit(run_task, t, self.control): t for t in todo}
+        futures: dict[Future[TaskStatus], TrainingTask] = {executor.submit(run_task, t, self.control): t for t in todo}
         while futures:
             finished, _ = wait(futures, SECONDS_BETWEEN_POLLS, FIRST_COMPLETED)
             asked = self.stopped()

@@ -51,7 +51,7 @@ def infer_loss(config: Config, table: Table, notes: list[str]) -> tuple[Loss, bo
     Where the configuration leaves it open, numbers that look like codes are taken for classes, and a note says so.
     """
     names = config.data.target
-    if config.loss is not None and config.loss.task == "classes":
+    if config.loss is not None and config.loss.task == "classification":
         kinds = [Kind.CATEGORICAL]  # whatever is in it
     else:
         kinds = [config.data.columns.get(name) or infer_kind(table, name) for name in names]
@@ -65,7 +65,7 @@ def infer_loss(config: Config, table: Table, notes: list[str]) -> tuple[Loss, bo
             "if it is a quantity, set loss: mse"
         )
     loss = config.loss or (CrossEntropy() if text and len(names) == 1 else MSE())
-    if loss.task == "classes":
+    if loss.task == "classification":
         if config.output_activation is not None:
             raise config_error(
                 "output_activation",
@@ -109,7 +109,7 @@ def fit_features(
         kind = asked or infer_kind(table, name)
         doubt = ambiguous_dates(table, name) if kind is Kind.CATEGORICAL and name not in data.columns else None
         encoder = Encoder.fit(
-            table, [(name, kind)], encoding.numeric, encoding.clip, encoding.categories, encoding.text_width
+            table, [(name, kind)], encoding.numeric, encoding.clip, encoding.categories, encoding.max_text_features
         )
         return (name, kind), encoder, doubt
 
@@ -158,11 +158,11 @@ def fit_target(config: Config, training: Table, loss: Loss, as_classes: bool) ->
 
 def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) -> Network:
     """The network between the encoder and the loss; ConfigError when its layers do not follow each other."""
-    count = len(target.labels) if isinstance(target, ClassificationTarget) else len(target.names)
+    count = len(target.labels) if target.task == "classification" else len(target.names)
     network = Network(
         features=encoder.width,
         embeddings=tuple(
-            Embedding(name=c.name, slots=c.slots, width=c.embedding_width or 0, std=config.embedding_std)
+            Embedding(name=c.name, slots=c.slots, width=c.embedding_width or 0, std=config.embedding_init_std)
             for c in encoder.embedded
         ),
         layers=config.hidden_layers,
@@ -172,7 +172,7 @@ def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) 
         numeric=encoder.numeric,
         numeric_embedding=config.numeric_embedding,
         output_init=config.init,
-        output_parametrization=config.parametrisation,
+        output_parametrization=config.parametrization,
     )
     try:
         size = network.layout.size
@@ -200,7 +200,7 @@ def note_unreachable_targets(config: Config, y: npt.NDArray[Any], notes: list[st
 
 def note_two_values(target: Target, y: npt.NDArray[Any], notes: list[str]) -> None:
     """Note a target of two whole numbers, which is trained as a number and may be meant as classes."""
-    if isinstance(target, ClassificationTarget) or len(target.names) > 1:
+    if target.task == "classification" or len(target.names) > 1:
         return
     low, high = float(y.min()), float(y.max())
     if low < high and low.is_integer() and high.is_integer() and ((y == low) | (y == high)).all():

@@ -13,7 +13,7 @@ from nncli.config.schema import Config
 from nncli.data.batches.dataset import Dataset, DiskStorage
 from nncli.data.batches.memmap import MatrixFile
 from nncli.data.encoders.encoder import Codes, Encoder, Matrix
-from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
+from nncli.data.encoders.target import RegressionTarget, Target
 from nncli.data.io.prefetch import prefetch
 from nncli.data.sample_weights import Weights, class_weights, combine, read_weights
 from nncli.data.store.column_store import ColumnStore
@@ -54,13 +54,13 @@ def encode(
     Class weights are those of the `training` rows, or of these when they are the training rows.
     """
     X, codes, storage = _features(stored, encoder, network, scratch)
-    weight = config.data.weight
+    weight = config.data.sample_weight
     sample = read_weights(stored.columns([weight]), weight) if weight else None
     table = stored.columns(target.names)
     y: npt.NDArray[Any]
     seen: npt.NDArray[Any]
     per_row = None
-    if isinstance(target, ClassificationTarget):
+    if target.task == "classification":
         y = seen = target.read(table)
         if config.class_weight is not None:
             counted = y if training is None else training.y

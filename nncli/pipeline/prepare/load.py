@@ -50,11 +50,11 @@ def load_table(
     data, file = config.data, Path(path)
     named = [*data.target, *(data.features or ()), *data.drop, *data.columns]
     apart = (
-        data.row_columns if training_dialect is None else tuple(filter(None, [data.weight]))
+        data.row_columns if training_dialect is None else tuple(filter(None, [data.sample_weight]))
     )  # another table is not split
     named += apart
     by_rows = not is_stream(file) and format_of(file) is Format.PARQUET
-    reading = ReadOptions(data.dialect, training_dialect, data.missing, rows=PARQUET_ROWS if by_rows else None)
+    reading = ReadOptions(data.dialect, training_dialect, data.missing_values, rows=PARQUET_ROWS if by_rows else None)
 
     def kept(table: Table) -> set[str]:
         table.require(named)
@@ -65,7 +65,7 @@ def load_table(
 
     # a target that may turn out to be one of classes stays as it is spelled, as it would if that had been said
     undecided = config.loss is None and not all_columns
-    classes = data.target if config.loss is None or config.loss.task == "classes" else ()
+    classes = data.target if config.loss is None or config.loss.task == "classification" else ()
     texts = {*(() if undecided else classes), *(name for name, kind in data.columns.items() if kind in SPELLED)}
     codes = frozenset(data.target if undecided else ())
     texts |= set(data.drop) if all_columns else set()

@@ -13,7 +13,7 @@ import numpy as np
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.encoders.target import RegressionTarget, Target
+from nncli.data.encoders.target import Target
 from nncli.data.store.scratch import Scratch
 from nncli.model import ModelSpec
 from nncli.nn.network import Network
@@ -120,7 +120,12 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
         }
     )
     spec = ModelSpec(
-        encoder=encoder, target=target, network=network, loss=loss, missing=config.data.missing, dialect=dialect
+        encoder=encoder,
+        target=target,
+        network=network,
+        loss=loss,
+        missing_values=config.data.missing_values,
+        dialect=dialect,
     )
     holdout = validation_set(config, spec, held)
     watched = monitored_metric(config, holdout)
@@ -136,15 +141,15 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
         l2=config.l2,
         clip_norm=config.clip_norm,
         monitor=watched,
-        last_on_tie=config.best_epoch == "last",
+        last_on_tie=config.best_epoch_tie == "last",
         patience=stopping.patience if stopping else None,
         min_delta=stopping.min_delta if stopping else 0.0,
-        rollback_on_divergence=config.on_divergence == "halve_rate",
+        rollback_on_divergence=config.on_divergence == "halve_learning_rate",
         features=encoder.features,
         targets=target.names,
         scaled=config.encoding.numeric != "none",
         target_scaled=scaling != "none",
-        weight=config.data.weight,
+        weight=config.data.sample_weight,
         rows=training.numbers,
     )
     return PreparedTraining(resolved, spec, plan, streams, train, held, holdout, table_rows, tuple(notes))
@@ -153,7 +158,7 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
 def units_of(encoder: Encoder, target: Target) -> list[tuple[str, str | None]]:
     """The columns that are numbers, each with the unit that is taken off of its cells, if there is one."""
     columns = [(column.name, column.unit) for column in encoder.columns if isinstance(column, NumericColumn)]
-    if isinstance(target, RegressionTarget) and target.units is not None:
+    if target.task == "regression" and target.units is not None:
         columns += zip(target.names, target.units, strict=True)
     return columns
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.config.schema import Config
-from nncli.data.encoders.target import ClassificationTarget, Target
+from nncli.data.encoders.target import Target
 from nncli.errors import UsageError, config_error
 from nncli.model import ModelSpec, decode
 from nncli.pipeline.prepare.encode import PreparedRows
@@ -29,7 +29,7 @@ def validation_set(config: Config, spec: ModelSpec, held: PreparedRows | None) -
     Raises:
         ConfigError: there is no such metric.
     """
-    of_classes = isinstance(spec.target, ClassificationTarget)
+    of_classes = spec.target.task == "classification"
     name = config.metric
     if name == CALIBRATED_LOSS and of_classes and config.class_weight is None:
         name = "calibrated_log_loss"
@@ -58,8 +58,8 @@ def should_calibrate(config: Config, target: Target, *, held: bool) -> bool:
     if config.calibration == "none":
         return False
     if config.calibration == "auto":
-        return isinstance(target, ClassificationTarget) and held
-    if not isinstance(target, ClassificationTarget):
+        return target.task == "classification" and held
+    if target.task == "regression":
         raise config_error("calibration", "the target is a number, which has no probabilities", "Remove the key.")
     if not held:
         raise config_error("calibration", "it needs validation rows, and validation is 0", "Set validation: 0.2.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.data.encoders.target import ClassificationTarget
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.metrics.classification import ClassificationScores, calibration_error
 from nncli.reporting.charts import Axis, Colour, Line, lines, points, spread, table_of
@@ -38,7 +37,7 @@ STYLES: tuple[tuple[Colour, bool], ...] = (
 def classes(judged: HeldOutPredictions) -> Section | None:
     """Confusions, curves and calibration; None for numbers."""
     target, scores = judged.predictions.target, judged.scores
-    if not isinstance(target, ClassificationTarget) or not isinstance(scores, ClassificationScores):
+    if target.task == "regression" or not isinstance(scores, ClassificationScores):
         return None
     labels = [shown(label, 40) for label in target.labels]
     curves = _curves(judged)

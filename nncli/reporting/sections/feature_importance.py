@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.data.encoders.target import ClassificationTarget
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.inspection.attribution import attribute
 from nncli.inspection.encoded_rows import EncodedRows
@@ -60,7 +59,7 @@ def compute_importance(judged: HeldOutPredictions) -> FeatureImportance:
     part = judged.table.take(rows)
     spoken = None if judged.spoken is None else judged.spoken[:, rows]
     encoded = EncodedRows.of(model, part, spoken, None if judged.weights is None else judged.weights[rows])
-    metric = "accuracy" if isinstance(judged.predictions.target, ClassificationTarget) else "rmse"
+    metric = "accuracy" if judged.predictions.target.task == "classification" else "rmse"
     judge = Scorer(model, judged.y[rows], metric)
     with np.errstate(all="ignore"):  # losses beyond measure are shown as that
         found = permutation_importance(encoded, judge, REPEATS, rng)
@@ -80,7 +79,7 @@ def influence(judged: HeldOutPredictions, found: FeatureImportance) -> Section:
     )
     few = len(found.importances) > MOST_LISTED
     note = f"The first {MOST_LISTED} of {len(found.importances):,} columns." if few else ""
-    worse = "accuracy falls by" if isinstance(judged.predictions.target, ClassificationTarget) else "rmse grows by"
+    worse = "accuracy falls by" if judged.predictions.target.task == "classification" else "rmse grows by"
     loss = found.loss_name.replace("_", " ")
     table = Table("Importance by column", ("column", f"{loss} grows by", "95 % interval", worse), rows, note=note)
     drawn = [
@@ -150,7 +149,7 @@ def attributions(judged: HeldOutPredictions, found: FeatureImportance, rows: NDA
     if found.encoded is None or not len(rows):
         return ()
     said = attribute(EncodedRows.of(judged.model, judged.table.take(rows)), found.encoded)
-    told, classes = [], isinstance(judged.predictions.target, ClassificationTarget)
+    told, classes = [], judged.predictions.target.task == "classification"
     for output, values in zip(said.outputs, said.values, strict=True):
         most = np.argsort(-np.abs(values), kind="stable")[:MOST_ATTRIBUTED]
         each = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from nncli.data.encoders.target import ClassificationTarget
 from nncli.ensemble import Ensemble
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.run_summary import RunSummary
@@ -36,7 +35,7 @@ def summary_sentence(evidence: RunSummary, assessment: ScoresWithIntervals | Non
     target, columns = judged.predictions.target, len(judged.model.names)
     of = f"from {columns:,} column{'' if columns == 1 else 's'}"
     rows = f"{len(judged):,} rows that were {'not ' if judged.split == 'validation' else ''}trained on"
-    if isinstance(target, ClassificationTarget):
+    if target.task == "classification":
         accuracy = assessment.find("accuracy")
         guess = target.labels[int(judged.baseline.values[0].argmax())]
         return (
@@ -99,7 +98,7 @@ def facts(evidence: RunSummary) -> tuple[tuple[str, str], ...]:
     pairs = []
     if judged is not None:
         target = judged.predictions.target
-        if isinstance(target, ClassificationTarget):
+        if target.task == "classification":
             pairs.append(("learned", f"{named(target.name)}: {len(target.labels):,} classes, {listed(target.labels)}"))
         else:
             pairs.append(("learned", f"{listed(target.names)}: {'a number' if len(target.names) == 1 else 'numbers'}"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.data.encoders.target import RegressionTarget
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.nn.losses import Quantile
 from nncli.reporting.charts import MOST_POINTS, Axis, bars, scatter, spread, table_of
@@ -19,7 +18,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 def numbers(judged: HeldOutPredictions) -> Section | None:
     """Charts for each target; None for classes."""
     target = judged.predictions.target
-    if not isinstance(target, RegressionTarget):
+    if target.task == "classification":
         return None
     parts: list[Part] = []
     if isinstance(judged.loss, Quantile):

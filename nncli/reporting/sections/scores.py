@@ -45,7 +45,11 @@ def measured(judged: HeldOutPredictions, assessment: ScoresWithIntervals, metric
         parts.append(
             Notice("warning", f"{few}: no number here is certain, and intervals are narrower than they should be.")
         )
-    if judged.predictions.target.type == "classes" and accuracy(judged.y, judged.predictions.values) == 1.0 and n > 1:
+    if (
+        judged.predictions.target.task == "classification"
+        and accuracy(judged.y, judged.predictions.values) == 1.0
+        and n > 1
+    ):
         most = percent(most_errors(n))
         parts.append(
             Notice("note", f"No row is wrong. In {n:,} rows that can happen though up to {most} of all rows are.")

@@ -11,7 +11,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from nncli.data.columns.kinds import Kind, infer_kind, parse_numbers, read_text, unit_of
-from nncli.data.encoders.target import ClassificationTarget
 from nncli.errors import DataError
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.score_intervals import ScoresWithIntervals
@@ -56,7 +55,7 @@ def segments(judged: HeldOutPredictions, assessment: ScoresWithIntervals, first:
     if not found:
         return None
     overall = float(np.average(errors, weights=judged.weights))
-    share = isinstance(judged.predictions.target, ClassificationTarget)
+    share = judged.predictions.target.task == "classification"
     told = percent if share else number
     worst = sorted(found, key=lambda one: (-one.certain, one.column, one.called))
     worst = [one for one in worst if one.error > overall]
@@ -103,7 +102,7 @@ def _least(n: int) -> int:
 
 
 def _columns(judged: HeldOutPredictions, first: Sequence[str]) -> list[str]:
-    apart = {*judged.config.data.target, judged.config.data.weight}
+    apart = {*judged.config.data.target, judged.config.data.sample_weight}
     return [name for name in dict.fromkeys([*first, *judged.table.names]) if name not in apart]
 
 

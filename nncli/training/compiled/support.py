@@ -34,18 +34,18 @@ def unsupported_reason(network: Network, loss: LossBase, optimizer: OptimizerBas
     if network.output_activation is not None:
         return "an output_activation"
     if network.output_parametrization == "ntk":
-        return "the parametrisation ntk"
+        return "the parametrization ntk"
     for layer in network.layers:
         if not isinstance(layer, Dense):
             return f"a layer of type {layer.type}"
         if layer.parametrization == "ntk":
-            return "the parametrisation ntk"
+            return "the parametrization ntk"
         if layer.activation is not None and not isinstance(layer.activation, COMPILED_ACTIVATIONS):
             return f"the activation {layer.activation.type}"
     for part, known in ((loss, COMPILED_LOSSES), (optimizer, COMPILED_OPTIMIZERS)):
         if not isinstance(part, known):
             return f"{part.model_dump()['type']}"
-    if optimizer.groups:
+    if optimizer.param_groups:
         return "an optimizer with groups"
     if isinstance(optimizer, DecoupledWeightDecay) and optimizer.decay_schedule != "constant":
         return f"a decay_schedule of {optimizer.decay_schedule}"

@@ -74,9 +74,9 @@ def test_a_resumed_training_says_what_was_done(nncli: Cli, config: Path) -> None
 
 
 def test_a_rate_that_was_halved_is_told(nncli: Cli, config: Path) -> None:
-    sets = ("optimizer=sgd", "learning_rate=1e20", "on_divergence=halve_rate", "layers=[]")
+    sets = ("optimizer=sgd", "learning_rate=1e20", "on_divergence=halve_learning_rate", "layers=[]")
     done = nncli("train", config, "--json", *(word for s in sets for word in ("--set", s)))
-    assert '"event": "rate_halved"' in done.out
+    assert '"event": "learning_rate_halved"' in done.out
     assert "with 0.5 of the rate" in done.err
 
 

@@ -71,7 +71,7 @@ def test_assignments_change_the_preset_as_if_it_had_been_written_out(tmp_path: P
     assert config.layers[1].units == 7
     assert isinstance(config.optimizer, AdamW)
     assert config.optimizer.beta2 == 0.9
-    assert config.optimizer.groups
+    assert config.optimizer.param_groups
     assert config.learning_rate == CoslogRate(peak=0.3)
     assert config.members == 1
 

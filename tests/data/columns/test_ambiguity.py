@@ -57,12 +57,12 @@ def test_a_column_of_what_a_person_reads_as_numbers_is_no_column_of_categories(c
 @pytest.mark.parametrize(
     ("odd", "way"),
     [
-        ("n/a", 'Add "n/a" to data.missing'),
-        ("?", "data.missing"),
+        ("n/a", 'Add "n/a" to data.missing_values'),
+        ("?", "data.missing_values"),
         ("2024-01-05", "a date"),
         ("05.01.2024", "a date"),
         ("12:30", "a time"),
-        ("unbekannt", "list its spelling under data.missing"),
+        ("unbekannt", "list its spelling under data.missing_values"),
         ("3+", "categorical"),
         ("true", "categorical"),
         ("1,5", "data.decimal"),

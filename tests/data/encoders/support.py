@@ -16,7 +16,7 @@ from nncli.data.table import Table
 
 SCALINGS: tuple[NumericScaling, ...] = get_args(NumericScaling)
 CLIPS: tuple[Clip, ...] = get_args(Clip)
-RECIPE = CategoricalOptions(one_hot=8, binary="signs", scaling="robust", embedding_width=8)
+RECIPE = CategoricalOptions(max_one_hot=8, binary="sign", scaling="robust", embedding_width=8)
 MODERATE = st.none() | st.floats(-1e30, 1e30)
 WORDS = st.none() | st.sampled_from(["a", "b", "c", "NA", "", "🐧", "a\nb", "1", "01"])
 

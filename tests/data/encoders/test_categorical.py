@@ -105,7 +105,7 @@ def test_any_name_of_a_column_does(name: str) -> None:
 
 
 def test_two_categories_become_one_column_of_signs() -> None:
-    encoder = categorical(["b", "a", "b", "a", "rare", None], choices=CategoricalOptions(binary="signs"))
+    encoder = categorical(["b", "a", "b", "a", "rare", None], choices=CategoricalOptions(binary="sign"))
     assert first(encoder).features == ("x = b, not a",)
     assert encoded(encoder, ["a", "b", "rare", "new", None]) == [[-1.0], [1.0], [0.0], [0.0], [0.0]]
 
@@ -113,23 +113,23 @@ def test_two_categories_become_one_column_of_signs() -> None:
 @pytest.mark.parametrize("c", [1, 3])
 def test_signs_are_for_two_categories(c: int) -> None:
     cells = [f"{n}" for n in range(c)] * 2
-    assert categorical(cells, choices=CategoricalOptions(binary="signs")) == categorical(cells)
+    assert categorical(cells, choices=CategoricalOptions(binary="sign")) == categorical(cells)
 
 
 def test_signs_go_before_an_embedding() -> None:
-    choices = CategoricalOptions(one_hot=0, binary="signs")
+    choices = CategoricalOptions(max_one_hot=0, binary="sign")
     assert first(categorical(["a", "b"] * 2, choices=choices)).binary_sign
     assert first(categorical(["a", "b", "c"] * 2, choices=choices)).embedding_width == 3
 
 
 @pytest.mark.parametrize(("c", "width"), [(8, None), (9, 5)])
 def test_how_many_become_columns_and_how_wide_the_rest_is_embedded_can_be_said(c: int, width: int | None) -> None:
-    choices = CategoricalOptions(one_hot=8, embedding_width=5)
+    choices = CategoricalOptions(max_one_hot=8, embedding_width=5)
     assert first(categorical([f"{n}" for n in range(c)] * 2, choices=choices)).embedding_width == width
 
 
 def test_a_rare_category_stands_out_when_it_is_scaled() -> None:
-    encoder = categorical(["a"] * 18 + ["b"] * 2, choices=RECIPE.model_copy(update={"binary": "indicators"}))
+    encoder = categorical(["a"] * 18 + ["b"] * 2, choices=RECIPE.model_copy(update={"binary": "one_hot"}))
     assert encoded(encoder, ["a", "b", None]) == [[0.0, 0.0], [-2.0, 2.0], [-2.0, 0.0]]
     clipped = categorical(["a"] * 18 + ["b"] * 2, choices=RECIPE, clip="smooth")
     assert encoded(clipped, ["a", "b"]) == [[0.0], [pytest.approx(1.664, abs=1e-3)]]
@@ -153,8 +153,8 @@ def test_a_column_without_rows_has_nothing_to_be_scaled_by() -> None:
 @pytest.mark.parametrize(
     "parts",
     [
-        {"categories": ("a",), "signs": True},
-        {"categories": ("a", "b"), "signs": True, "embedding_width": 2},
+        {"categories": ("a",), "sign": True},
+        {"categories": ("a", "b"), "sign": True, "embedding_width": 2},
         {"categories": ("a", "b"), "centers": (0.0,), "scales": (1.0, 1.0)},
         {"categories": ("a", "b"), "centers": (0.0, 0.0), "scales": (1.0, -1.0)},
         {"categories": ("a", "b"), "centers": (0.0, 0.0)},

@@ -126,7 +126,7 @@ def test_the_numeric_positions_are_those_of_values_alone() -> None:
         }
     )
     kinds = [(n, Kind.NUMERIC if n in "xy" else Kind.CATEGORICAL) for n in frame.columns]
-    choices = CategoricalOptions(one_hot=2)
+    choices = CategoricalOptions(max_one_hot=2)
     encoder = Encoder.fit(Table(frame, "t.csv"), kinds, "standard", categories=choices)
     assert [encoder.features[j] for j in encoder.numeric] == ["x", "y"]
     assert encoder.numeric == (0, 2)

@@ -92,7 +92,7 @@ def test_a_missing_number_is_refused_with_its_row() -> None:
 def test_a_target_spelled_nan_is_refused_with_what_to_do() -> None:
     with pytest.raises(DataError, match="target is missing") as caught:
         RegressionTarget.fit(one(["1", "nan"]), ("y",), "standard")
-    assert "list 'nan' under data.missing" in str(caught.value.hint)
+    assert "list 'nan' under data.missing_values" in str(caught.value.hint)
 
 
 # Classes
@@ -157,7 +157,7 @@ def test_nan_among_numbers_is_a_missing_label_and_among_words_a_word() -> None:
     with pytest.raises(DataError, match="target is missing") as caught:
         ClassificationTarget.fit(one(["0", "1", "NaN", "nan"]), "y")
     assert caught.value.location == one(["x"]).place(row=2, column="y")
-    assert "list 'NaN' under data.missing" in str(caught.value.hint)
+    assert "list 'NaN' under data.missing_values" in str(caught.value.hint)
     assert ClassificationTarget.fit(one(["nan", "naan"]), "y").labels == ("naan", "nan")
 
 

@@ -95,7 +95,7 @@ def test_words_for_missing_become_null_exactly(
     tmp_path: Path, missing: tuple[str, ...], city: list[str | None]
 ) -> None:
     (tmp_path / "a.csv").write_bytes(CSV)
-    table = read_table(tmp_path / "a.csv", missing=missing)
+    table = read_table(tmp_path / "a.csv", missing_values=missing)
     assert table.frame.to_dict(as_series=False) == {"id": ["007", "008", "009"], "city": city}
     assert table.frame.dtypes == [polars.String, polars.String]
     assert (table.source, table.first_row) == (str(tmp_path / "a.csv"), 1)
@@ -103,7 +103,7 @@ def test_words_for_missing_become_null_exactly(
 
 def test_a_quoted_cell_is_missing_when_its_text_is(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b'a,b\n"NA",""\n"say ""x""",1\n')
-    frame = read_table(tmp_path / "a.csv", missing=["NA", "", 'say "x"']).frame
+    frame = read_table(tmp_path / "a.csv", missing_values=["NA", "", 'say "x"']).frame
     assert frame.rows() == [(None, None), (None, "1")]
 
 
@@ -112,7 +112,7 @@ def test_typed_tables_keep_their_types_and_lose_words_for_missing(tmp_path: Path
         c=polars.Series(["NA", "x", None], dtype=polars.Categorical), l=polars.Series([[1], [], None])
     )
     frame.write_parquet(tmp_path / "a.parquet")
-    read = read_table(tmp_path / "a.parquet", missing=["NA"]).frame
+    read = read_table(tmp_path / "a.parquet", missing_values=["NA"]).frame
     assert read.schema == frame.schema
     assert read.to_dict(as_series=False) == {
         "n": [1, 2, 3],
@@ -154,7 +154,7 @@ def test_chunks_miss_the_same_words_as_the_whole(cells: list[tuple[str, str]], d
     missing = data.draw(st.lists(st.sampled_from(["", "NA", "7", '"']), unique=True))
     with pytest.MonkeyPatch.context() as patch:
         to_standard_input(patch, text.encode())
-        chunks = list(read_chunks(None, missing=missing, rows=data.draw(st.integers(1, 4)), block_bytes=5))
+        chunks = list(read_chunks(None, missing_values=missing, rows=data.draw(st.integers(1, 4)), block_bytes=5))
     assert rows(chunks) == [tuple(None if cell in missing else cell for cell in row) for row in cells]
 
 

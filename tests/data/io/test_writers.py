@@ -43,7 +43,7 @@ def test_text_is_read_back_byte_for_byte(
         sink.write(frame.slice(cut))
     assert read_table(path).frame.equals(frame.with_columns(polars.all().fill_null("")))
     with_nulls = frame.with_columns(polars.when(polars.all() != "").then(polars.all()))
-    assert read_table(path, missing=[""]).frame.equals(with_nulls)
+    assert read_table(path, missing_values=[""]).frame.equals(with_nulls)
 
 
 @given(frame=texts().filter(lambda frame: frame.height > 0), name=st.sampled_from(NAMES[4:]))
@@ -81,7 +81,7 @@ def test_chunks_are_appended_under_one_header(tmp_path: Path, name: str) -> None
     with open_sink(tmp_path / name) as sink:
         for _ in range(3):
             sink.write(FRAME)
-    frame = read_table(tmp_path / name, missing=[""]).frame
+    frame = read_table(tmp_path / name, missing_values=[""]).frame
     assert frame.with_columns(polars.col("n").cast(polars.Int64)).equals(polars.concat([FRAME] * 3))
     assert [path.name for path in tmp_path.iterdir()] == [name]
 

@@ -256,7 +256,7 @@ def test_a_folder_of_members_that_is_a_link_is_refused(copy: Path, tmp_path: Pat
 
 def test_chunks_of_a_table_are_predicted_as_the_table_is(run: Path) -> None:
     model = Run.open(run).load_model()
-    table = read_table(TABLE, missing=("", "NA"))
+    table = read_table(TABLE, missing_values=("", "NA"))
     parts = [model.predict(table.part(start, start + 100)).values for start in range(0, 344, 100)]
     assert np.array_equal(np.concatenate(parts), model.predict(table).values)
 
@@ -277,7 +277,7 @@ def test_one_temperature_of_all_members_is_kept_where_it_helps(tmp_path: Path, b
     before = json.loads((plain / METRICS).read_text())["validation"]["metrics"]
     assert found["calibration"]["log_loss_before"] == pytest.approx(before["log_loss"])
     assert found["calibration"]["calibration_error_before"] == pytest.approx(before["calibration_error"])
-    table = read_table(TABLE, missing=("", "NA"))
+    table = read_table(TABLE, missing_values=("", "NA"))
     each = [read_model(member).predict(table).with_temperature(T).values for member in members(plain)]
     np.testing.assert_allclose(Run.open(run).load_model().predict(table).values, np.mean(each, axis=0), rtol=2e-7)
 

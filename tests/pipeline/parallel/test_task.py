@@ -9,7 +9,7 @@ import pytest
 from nncli.commands.train import train
 from nncli.errors import RunLockedError
 from nncli.pipeline.parallel.control_dir import ControlDirectory
-from nncli.pipeline.parallel.task import Task, TaskStatus, run_task, task_events, update_progress
+from nncli.pipeline.parallel.task import TaskStatus, TrainingTask, run_task, task_events, update_progress
 from nncli.pipeline.train.events import Progress, Started
 from nncli.runs.run import Run
 from nncli.training.loop import EpochReport, LearningRateHalved
@@ -24,8 +24,8 @@ def control(tmp_path: Path) -> ControlDirectory:
     return control
 
 
-def task_in(tmp_path: Path, *assignments: str) -> Task:
-    return Task(0, config_of(tmp_path, "members=1", *assignments), str(tmp_path / "run"))
+def task_in(tmp_path: Path, *assignments: str) -> TrainingTask:
+    return TrainingTask(0, config_of(tmp_path, "members=1", *assignments), str(tmp_path / "run"))
 
 
 def test_what_is_not_there_is_trained_what_is_done_left_alone_and_what_grew_gone_on_with(

@@ -11,13 +11,12 @@ from nncli import predict, train
 from nncli.config.loading import load_config
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.numeric import NumericColumn
-from nncli.data.encoders.target import RegressionTarget
 from nncli.errors import ConfigError
 from nncli.pipeline.prepare.prepare import prepare
 
 RECIPE = (
     "encoding: {numeric: robust, clip: smooth, clip_target: true,"
-    " categories: {one_hot: 2, binary: signs, scaling: robust, embedding_width: 3}}\n"
+    " categories: {max_one_hot: 2, binary: sign, scaling: robust, embedding_width: 3}}\n"
 )
 
 
@@ -45,7 +44,7 @@ def test_every_choice_reaches_its_column(config: Path) -> None:
     assert isinstance(many, CategoricalColumn)
     assert many.embedding_width == 3
     assert (spec.network.features, spec.encoder.numeric) == (2, (0,))
-    assert isinstance(spec.target, RegressionTarget)
+    assert spec.target.task == "regression"
     assert spec.target.lowest is not None
 
 
@@ -64,7 +63,7 @@ def test_a_trained_model_goes_no_further_than_its_training_target(config: Path, 
     new = pl.DataFrame({"x": [-1e300, 0.0, 1e300], "two": ["a", "b", None], "many": ["w1", "new", None]})
     new.write_csv(tmp_path / "new.csv")
     found = predict(run, tmp_path / "new.csv")["prediction"]
-    assert isinstance(target, RegressionTarget)
+    assert target.task == "regression"
     assert target.lowest is not None
     assert target.highest is not None
     assert found.is_between(target.lowest[0], target.highest[0]).all()
@@ -76,7 +75,7 @@ def test_a_trained_model_goes_no_further_than_its_training_target(config: Path, 
         "encoding.numeric=ranks",
         "encoding.clip=hard",
         "encoding.clip_target=1",
-        "encoding.categories.one_hot=-1",
+        "encoding.categories.max_one_hot=-1",
         "encoding.categories.binary=yes",
         "encoding.categories.embedding_width=0",
         "encoding.categories.surprise=1",

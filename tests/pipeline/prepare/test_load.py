@@ -34,7 +34,13 @@ TABLE = pl.DataFrame(
 
 def config(path: Path, target: str, **more: Any) -> Config:
     other = {"y": "label", "label": "y"}[target]
-    data = {"path": str(path), "target": target, "drop": ["unused", other], "weight": "w", "missing": ["NA"]}
+    data = {
+        "path": str(path),
+        "target": target,
+        "drop": ["unused", other],
+        "sample_weight": "w",
+        "missing_values": ["NA"],
+    }
     return Config.model_validate({"data": data, **more})
 
 

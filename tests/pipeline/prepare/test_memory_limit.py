@@ -38,7 +38,13 @@ def csv(tmp_path: Path) -> Path:
 
 def config(csv: Path, limit: str, **more: Any) -> Config:
     given = {
-        "data": {"path": str(csv), "target": "y", "drop": ["unused", "label"], "weight": "w", "missing": ["NA"]},
+        "data": {
+            "path": str(csv),
+            "target": "y",
+            "drop": ["unused", "label"],
+            "sample_weight": "w",
+            "missing_values": ["NA"],
+        },
         "layers": [{"type": "dense", "units": 6}, {"type": "dropout", "rate": 0.3}],
         "epochs": 5,
         "batch_size": 16,
@@ -65,7 +71,7 @@ WAYS = [
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_memory_limit_changes_not_a_bit(csv: Path, tmp_path: Path, way: dict[str, Any]) -> None:
-    more = {**way, "data": {"path": str(csv), "missing": ["NA"], **way["data"]}} if "data" in way else way
+    more = {**way, "data": {"path": str(csv), "missing_values": ["NA"], **way["data"]}} if "data" in way else way
     with Scratch() as scratch:
         prepared = prepare(config(csv, "0 B", **more), scratch)
         assert prepared.training.dataset.storage is not None
@@ -78,7 +84,7 @@ def test_the_memory_limit_changes_not_a_bit(csv: Path, tmp_path: Path, way: dict
 def test_compiled_loops_train_from_a_file_to_the_same_bits(csv: Path, tmp_path: Path) -> None:
     pytest.importorskip("numba")
     more: dict[str, Any] = {"layers": [{"type": "dense", "units": 6}], "backend": "numba"}
-    more["data"] = {"path": str(csv), "missing": ["NA"], "target": "y", "features": ["number", "few"]}
+    more["data"] = {"path": str(csv), "missing_values": ["NA"], "target": "y", "features": ["number", "few"]}
     for limit, name in (("1 GiB", "memory"), ("0 B", "file")):
         train(config(csv, limit, **more), output=tmp_path / name)
     assert results(tmp_path / "file") == results(tmp_path / "memory")

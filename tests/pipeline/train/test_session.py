@@ -117,7 +117,7 @@ def test_seconds_pass_within_an_epoch_too(tmp_path: Path, clock: Clock) -> None:
 # --- divergence
 
 WILD = "optimizer: sgd\nlayers: [{type: dense, units: 8, activation: relu}]\nseed: 3\n"
-HALVED = WILD + "epochs: 12\nlearning_rate: 30\non_divergence: halve_rate\ncheckpoint: {every: 3 steps}\n"
+HALVED = WILD + "epochs: 12\nlearning_rate: 30\non_divergence: halve_learning_rate\ncheckpoint: {every: 3 steps}\n"
 
 
 def halved(tmp_path: Path) -> Path:
@@ -193,7 +193,9 @@ def test_progress_after_going_back_is_kept_although_later_steps_were_saved_befor
 
 
 def test_it_gives_up_when_no_rate_helps(tmp_path: Path) -> None:
-    config = config_of(tmp_path, "epochs: 2\nlearning_rate: 1.0e+30\noptimizer: sgd\non_divergence: halve_rate")
+    config = config_of(
+        tmp_path, "epochs: 2\nlearning_rate: 1.0e+30\noptimizer: sgd\non_divergence: halve_learning_rate"
+    )
     with pytest.raises(NncliError, match="the loss became"):
         train(config, output=tmp_path / "run")
     assert Run.open(tmp_path / "run").load_manifest().status == "failed"

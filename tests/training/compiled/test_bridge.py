@@ -150,8 +150,8 @@ def test_a_loss_leads_where_it_leads_with_numpy(loss: LossBase, outputs: int, we
         {"optimizer": Adam(beta1=0.5, beta2=0.9, epsilon=1e-4), "l1": 1e-3},
         {"l2": 0.1},
         {"l1": 1e-3, "l2": 1e-2, "clip_norm": 0.1},
-        {"schedule": CosineRate(initial=0.05, warmup=7)},
-        {"schedule": ReduceOnPlateau(initial=0.05, patience=1, warmup=3)},
+        {"schedule": CosineRate(initial=0.05, warmup_steps=7)},
+        {"schedule": ReduceOnPlateau(initial=0.05, patience=1, warmup_steps=3)},
         {"batch_size": 1},
         {"batch_size": 44},
         {"batch_size": 45},
@@ -275,7 +275,7 @@ def test_the_gradient_is_the_derivative_of_the_loss_in_float64(
     bound.X[...] = examples.X[batches.order]
     w = None if examples.weights is None else examples.weights[batches.order].astype(float)
     y = examples.y[batches.order]
-    head = loss.bind(bound.Z, y.astype(float) if loss.task == "numbers" else y, w)
+    head = loss.bind(bound.Z, y.astype(float) if loss.task == "regression" else y, w)
 
     def at() -> float:
         bound.forward()
@@ -297,7 +297,7 @@ CUT = plan_of(network_of(*SMOOTH, outputs=3), CrossEntropy(), optimizer=AdamW(),
 EXAMPLES = example_rows(CUT.network, CUT.loss, ROWS, weighted=True)
 
 
-@pytest.mark.parametrize("schedule", [ConstantRate(initial=0.01), CosineRate(initial=0.05, warmup=7)])
+@pytest.mark.parametrize("schedule", [ConstantRate(initial=0.01), CosineRate(initial=0.05, warmup_steps=7)])
 @pytest.mark.parametrize("ahead", [2, 3, 5, 10**9])
 def test_stretches_of_any_length_give_the_same_bits(ahead: int, schedule: Any) -> None:
     plan = replace(CUT, schedule=schedule, epochs=8)

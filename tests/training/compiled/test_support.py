@@ -53,7 +53,7 @@ def test_a_layer_is_known_or_named(cls: Any) -> None:
 
 
 def test_the_parametrisation_ntk_is_named() -> None:
-    assert found(network_of(Dense(units=4, parametrization="ntk"))) == "the parametrisation ntk"
+    assert found(network_of(Dense(units=4, parametrization="ntk"))) == "the parametrization ntk"
     assert found(network_of(Dense(units=4, parametrization="standard"))) is None
 
 
@@ -70,7 +70,7 @@ def test_an_optimizer_is_known_or_named(cls: Any) -> None:
 @pytest.mark.parametrize(
     ("optimizer", "expected"),
     [
-        (AdamW.model_validate({"groups": {"bias": {"rate": 0.1}}}), "an optimizer with groups"),
+        (AdamW.model_validate({"param_groups": {"bias": {"lr_multiplier": 0.1}}}), "an optimizer with groups"),
         (AdamW(decay_schedule="flat_cosine"), "a decay_schedule of flat_cosine"),
         (AdamW(decay_schedule="constant"), None),
     ],
@@ -88,7 +88,7 @@ def test_what_an_optimizer_does_beyond_its_step_is_named(optimizer: OptimizerBas
         ({"embeddings": [{"name": "a", "slots": 3, "width": 2}]}, "embeddings"),
         ({"numeric": [0], "numeric_embedding": "periodic"}, "embeddings"),
         ({"numeric": [0]}, None),
-        ({"output_parametrisation": "ntk"}, "the parametrisation ntk"),
+        ({"output_parametrisation": "ntk"}, "the parametrization ntk"),
         ({"output_parametrisation": "standard", "output_init": "data"}, None),
         ({"features": 0, "embeddings": [{"name": "a", "slots": 3, "width": 2}]}, "embeddings"),
     ],

@@ -25,7 +25,7 @@ class Layout:
     source: str
     separator: str
     names: tuple[str, ...]
-    missing: tuple[str, ...] = ()
+    missing_values: tuple[str, ...] = ()
     returns: bool = False
     direct: NumericParser | None = None
 
@@ -39,7 +39,7 @@ class Layout:
         cells = cells.fill_null("")
         if self.returns:
             cells = cells.with_columns(polars.all().str.replace_all("\n", "\r", literal=True))
-        return replace_na_values(self.named(cells), self.missing)
+        return replace_na_values(self.named(cells), self.missing_values)
 
 
 def nothing(layout: Layout) -> polars.DataFrame:

@@ -42,7 +42,7 @@ class NumericParser:
         self,
         names: Collection[str],
         numbers: Collection[str],
-        missing: Collection[str],
+        missing_values: Collection[str],
         separator: str,
         *,
         only_value: bool = False,
@@ -51,9 +51,11 @@ class NumericParser:
         self._is_number = np.array([name in numbers for name in names])
         kinds = [polars.Float64() if is_number else polars.String() for is_number in self._is_number]
         self._schema = polars.Schema({str(j): kind for j, kind in enumerate(kinds)})
-        self._words, self._separator, self._only_value = list(missing), separator, only_value
+        self._words, self._separator, self._only_value = list(missing_values), separator, only_value
         # To Polars an empty cell is null, and a word what stands between two separators or in quotes.
-        clear = "" in missing and not any(c in word for word in missing for c in ('"', "\r", "\n", separator))
+        clear = "" in missing_values and not any(
+            c in word for word in missing_values for c in ('"', "\r", "\n", separator)
+        )
         self._patience = PATIENCE if clear and self._is_number.any() else 0
 
     @property

@@ -72,9 +72,9 @@ def read_delimited(
     source: str,
     *,
     dialect: CsvDialect,
-    usual: str | None = None,
-    trained: CsvDialect | None = None,
-    missing: tuple[str, ...] = (),
+    default_separator: str | None = None,
+    training_dialect: CsvDialect | None = None,
+    missing_values: tuple[str, ...] = (),
     numbers: frozenset[str] | None = frozenset(),
     texts: frozenset[str] = frozenset(),
     codes: frozenset[str] = frozenset(),
@@ -93,8 +93,10 @@ def read_delimited(
     Raises:
         DataError: the text is not a table, for one of the reasons in this file; see also `blocks` and `detect`.
     """
-    text = Text(file, source, dialect.encoding, trained.encoding if trained else AUTO)
-    found, notes = sniff_dialect(text, source, dialect, default_separator=usual, training_dialect=trained)
+    text = Text(file, source, dialect.encoding, training_dialect.encoding if training_dialect else AUTO)
+    found, notes = sniff_dialect(
+        text, source, dialect, default_separator=default_separator, training_dialect=training_dialect
+    )
     layout: Layout | None = None
     row, blanks = 1, BlankLines()
 
@@ -108,10 +110,10 @@ def read_delimited(
             if not block.data:
                 continue
             layout, block = header_of(block, source, found.separator, text.old_mac)
-            layout = replace(layout, missing=missing)
+            layout = replace(layout, missing_values=missing_values)
             directly = found.plain and not layout.returns
             if directly and numbers:
-                layout = replace(layout, direct=NumericParser(layout.names, numbers, missing, layout.separator))
+                layout = replace(layout, direct=NumericParser(layout.names, numbers, missing_values, layout.separator))
         else:
             check_strict_csv(block, source, layout.separator)
         if trial.direct is not layout.direct:  # it was tried as the blocks before it were not known yet
@@ -152,7 +154,7 @@ def with_numbers_found(
     if direct is None:
         found = {name: x for name, x in found.items() if name not in codes or not may_be_class_ids(x)}
     if direct is None or len(found) < len(known):
-        direct = NumericParser(layout.names, found, layout.missing, layout.separator, only_value=True)
+        direct = NumericParser(layout.names, found, layout.missing_values, layout.separator, only_value=True)
     return replace(layout, direct=direct), cells.with_columns(found.values())
 
 

@@ -85,7 +85,7 @@ def tables_of(
     wanted = None if numbers is None else frozenset(numbers)
     return list(
         read_delimited(
-            io.BytesIO(data), "x", dialect=dialect, missing=missing, numbers=wanted, size=size, workers=workers
+            io.BytesIO(data), "x", dialect=dialect, missing_values=missing, numbers=wanted, size=size, workers=workers
         )
     )
 

@@ -24,7 +24,7 @@ def tables_of(
     text: bytes, *, separator: str | None = ",", size: int = 1 << 20, usual: str | None = None, **settings: Any
 ) -> list[Table]:
     dialect = CsvDialect(separator=separator or "auto", **settings)
-    return list(read_delimited(io.BytesIO(text), "x.csv", dialect=dialect, usual=usual, size=size))
+    return list(read_delimited(io.BytesIO(text), "x.csv", dialect=dialect, default_separator=usual, size=size))
 
 
 def read(text: bytes, *, separator: str | None = ",", size: int = 1 << 20, **settings: Any) -> tuple[list[str], Rows]:
