@@ -154,8 +154,12 @@ def _expand(value: Any) -> Any:
     """`he` for `{type: he}` and `he_uniform` for `{type: he, distribution: uniform}`."""
     if not isinstance(value, str):
         return value
-    name, _, distribution = value.partition("_")
-    return {"type": name, "distribution": distribution} if distribution else {"type": name}
+    name, _, distribution = value.rpartition("_")
+    return (
+        {"type": name, "distribution": distribution}
+        if distribution in ("uniform", "normal") and name
+        else {"type": value}
+    )
 
 
 Initializer = Annotated[
