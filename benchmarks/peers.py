@@ -58,7 +58,7 @@ def set_up_nncli(size: Size, X: Rows, y: Rows, threads: int, **settings: Any) ->
         layers=tuple(Dense(units=units, activation=Relu()) for units in size.widths[1:-1]),
         outputs=size.outputs,
     )
-    parts = min(threads, choose_threads("auto", network, size.batch).parts)
+    parts = min(threads, choose_threads("auto", network, size.batch).n_shards)
     plan = TrainingArguments(
         network=network,
         loss=MSE() if size.is_regression else CrossEntropy(),

@@ -27,15 +27,9 @@ from nncli.nn.predictor import BLOCK_ROWS, Predictor
 from nncli.spec import PositiveFloat, Spec, StrictStr
 from nncli.utils.threads import limit_blas_threads
 
-Version = Literal[1, 2, 3, 4]
-FORMAT: Version = 4
-"""The version of model.json; raised whenever an older nncli could not read what a newer one writes.
-
-Since 2 the encoder holds the training range of its numbers, and its rare categories. Since 3 it may hold quantiles,
-columns of signs, scaled columns of categories and a clip, and a target of numbers its range. Since 4 it may hold
-columns of dates and of text, and the units of numbers.
-"""
-
+Version = Literal[1]
+FORMAT: Version = 1
+"""The version of model.json. It is raised whenever an older nncli could not read what a newer one writes."""
 
 WORTH_A_SECOND_THREAD = 1 << 26
 """Multiplications in a half of the rows from which it goes to a thread of its own."""
@@ -53,14 +47,6 @@ class ModelSpec(Spec):
     missing_values: tuple[StrictStr, ...]
     dialect: CsvDialect = PLAIN
     temperature: PositiveFloat = 1.0
-
-    def in_format(self, version: Version) -> ModelSpec:
-        """This model as it would have been written in that format, if that has all that it uses.
-
-        What came with formats 3 and 4 is used only where a configuration asks for it, which none of an older run does.
-        """
-        encoder = self.encoder.of_format_1 if version == 1 else self.encoder
-        return self.model_copy(update={"format": version, "encoder": encoder})
 
 
 @dataclass(frozen=True)

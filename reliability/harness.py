@@ -226,7 +226,7 @@ def _limit(memory: int | None) -> None:
 
 def _watch_steps(shared: _Shared) -> None:
     """Note every step of a training where the parent can read it."""
-    pace = import_module("nncli.pipeline.train.session").Pace
+    pace = import_module("nncli.pipeline.train.session").CheckpointTimer
     ask = pace.after_batch
 
     def noting(self: object, step: int) -> object:

@@ -41,12 +41,12 @@ class Columns:
 
     def section(self, written: Mapping[str, object], table: str) -> dict[str, object]:
         """`data` in a configuration, as it was written and as it must be. No class is taken for a missing cell."""
-        missing = written.get("missing", DataSection.model_fields["missing"].default)
+        missing = written.get("missing_values", DataSection.model_fields["missing_values"].default)
         labels = {label for name in self.target.columns for label in self.target[name].cast(pl.String).unique()}
         own = {"path": table, "target": self.target.columns}
         if isinstance(missing, list | tuple):
-            own["missing"] = [word for word in missing if word not in labels]
-        return {**written, **own} if self.weight is None else {**written, **own, "weight": self.weight}
+            own["missing_values"] = [word for word in missing if word not in labels]
+        return {**written, **own} if self.weight is None else {**written, **own, "sample_weight": self.weight}
 
 
 @dataclass(frozen=True)

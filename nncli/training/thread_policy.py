@@ -22,7 +22,7 @@ PARTS = 2
 class Threads:
     """Parts of a batch, each on a thread of its own, or threads of the BLAS; one of the two is 1."""
 
-    parts: int
+    n_shards: int
     blas: int
 
 
@@ -35,5 +35,5 @@ def choose_threads(wanted: int | Literal["auto"], network: Network, batch_rows: 
     if wanted == "auto":
         wanted = 1 if batch_rows * network.layout.n_decayed < WORTH_A_SECOND_THREAD else PARTS
     if network.mixes_rows:
-        return Threads(parts=1, blas=wanted)
-    return Threads(parts=min(wanted, batch_rows), blas=1)
+        return Threads(n_shards=1, blas=wanted)
+    return Threads(n_shards=min(wanted, batch_rows), blas=1)

@@ -66,7 +66,7 @@ def test_the_json_says_what_was_found_of_each_column(nncli: Cli, here: Path) -> 
     assert of["id"]["reason"] == "a different value in every row"
     assert (of["number"]["missing"], of["number"]["lowest"], of["number"]["kind"]) == (8, 1.5, "numeric")
     assert of["same"]["commonest"] == [{"value": "c", "count": 40}]
-    assert (found["rows"], found["task"], found["output"]) == (40, "classes", None)
+    assert (found["rows"], found["task"], found["output"]) == (40, "classification", None)
     assert found["yaml"] == nncli("init", "t.csv", "--target", "y", "-q").check().out
 
 

@@ -111,7 +111,7 @@ def test_what_carries_nothing_is_dropped_with_the_reason(here: Path) -> None:
 def test_a_spelling_of_a_missing_value_is_told_of(here: Path) -> None:
     x = [*map(str, numbers()[:-2]), "?", "?"]
     begun = begin(write(here, {"x": x, "z": numbers(2), "y": numbers(1)}), "y")
-    assert section(begun.text)["missing"] == ["", "NA", "?"]
+    assert section(begun.text)["missing_values"] == ["", "NA", "?"]
     assert begun.notes == ("'?' is taken for a missing value",)
     prepare(loaded(here, begun.text))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +14,11 @@ from nncli.commands.train import resume, resume_events, train, train_events
 from nncli.config.schema import Config
 from nncli.errors import ConfigError, RunError
 from nncli.pipeline.train.provenance import RESUMABLE_KEYS
-from nncli.runs.loader import read_spec
 from nncli.runs.manifest import CONFIG, MANIFEST, MODEL
 from nncli.runs.run import Run
 from nncli.training.epoch import DivergedError
 from tests.cli.support import DATA, Cli
-from tests.runs.support import change_manifest, changed, checkpoints, damaged, in_parts, outcome, signed, stop_at
+from tests.runs.support import change_manifest, changed, checkpoints, damaged, in_parts, outcome, stop_at
 
 CONFIGURATION = """
 data: {path: t.csv, target: species, drop: [year]}
@@ -57,44 +55,6 @@ def half(config: Path) -> Path:
 @pytest.fixture
 def copy(half: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(half, tmp_path / "copy"))
-
-
-def test_a_run_begun_in_format_1_goes_on_in_it_to_the_same_bits(copy: Path, whole: tuple[bytes, ...]) -> None:
-    manifest = Run.open(copy).load_manifest()
-    spec = read_spec(copy, manifest).in_format(1)
-    old = spec.model_dump_json(exclude={"encoder": {"columns": {"__all__": {"lowest", "highest", "rare"}}}})
-    (copy / MODEL).write_text(old)
-    (copy / MANIFEST).write_bytes(changed(format=1)((copy / MANIFEST).read_bytes()))
-    signed(copy)
-    resume(copy)
-    weights, _, *rest = outcome(copy)
-    assert (weights, *rest) == (whole[0], *whole[2:])
-    assert (copy / MODEL).read_text() == old
-    assert Run.open(copy).load_manifest().format == 1
-
-
-def test_a_run_begun_before_a_key_was_known_goes_on_in_its_own_format(copy: Path, whole: tuple[bytes, ...]) -> None:
-    manifest = Run.open(copy).load_manifest()
-    spec = read_spec(copy, manifest).in_format(2)
-    young = {"edges", "clip", "sign", "centers", "scales"}
-    old = spec.model_dump_json(exclude={"encoder": {"columns": {"__all__": young}}})
-    (copy / MODEL).write_text(old)
-    (copy / MANIFEST).write_bytes(changed(format=2)((copy / MANIFEST).read_bytes()))
-    config = re.sub(r"\n  (clip|clip_target): .*", "", (copy / CONFIG).read_text())
-    (copy / CONFIG).write_text(re.sub(r"\n  categories:(\n    .*)+", "", config))
-    signed(copy)
-    resume(copy)
-    weights, _, *rest = outcome(copy)
-    assert (weights, *rest) == (whole[0], *whole[2:])
-    assert (copy / MODEL).read_text() == old
-
-
-def test_a_run_begun_in_format_1_is_held_against_its_table_too(copy: Path) -> None:
-    spec = read_spec(copy, Run.open(copy).load_manifest()).in_format(1)
-    (copy / MODEL).write_text(spec.model_dump_json())
-    damaged(copy, MODEL, changed(encoder__columns__1__center=0.5))
-    with pytest.raises(RunError, match="not what this configuration"):
-        resume(copy)
 
 
 @settings(max_examples=25, deadline=None)

@@ -202,7 +202,7 @@ def test_the_metric_asked_for_chooses_the_epoch_the_first_or_the_last_of_the_bes
     path = config(f"target: {target}, {ONLY_X}", f"metric: {metric}\nlearning_rate: 0.1")
     best: dict[str, int] = {}
     for which in ("first", "last"):
-        finished = train(path, assignments=["epochs=12", f"best_epoch={which}"])
+        finished = train(path, assignments=["epochs=12", f"best_epoch_tie={which}"])
         best[which] = finished.best_epoch
         values = pl.read_csv(finished.run / HISTORY)[f"val_{metric}"].to_list()
         wanted = max(values) if metric in ("accuracy", "roc_auc") else min(values)
@@ -397,7 +397,7 @@ def test_a_network_in_the_manner_of_realmlp_trains_predicts_and_goes_on(
     network = json.loads((long.run / "model.json").read_text())["network"]
     assert network["numeric"] == [0, 1]
     assert network["numeric_embedding"]["type"] == embedding
-    assert network["output_parametrisation"] == "ntk"
+    assert network["output_parametrization"] == "ntk"
     resumed = resume(short.run, assignments=["epochs=4"])
     assert (resumed.run / "model.safetensors").read_bytes() == (long.run / "model.safetensors").read_bytes()
     assert np.isfinite(predict(long.run, table)["prediction"].to_numpy()).all()

@@ -182,7 +182,7 @@ CONFIGS = st.fixed_dictionaries(
                 "features": st.lists(TEXT.map("f".__add__), min_size=1, max_size=3, unique=True),
                 "drop": st.lists(TEXT.map("d".__add__), max_size=3, unique=True),
                 "columns": st.dictionaries(TEXT, st.sampled_from([k.value for k in Kind]), max_size=3),
-                "missing": st.lists(TEXT, max_size=3),
+                "missing_values": st.lists(TEXT, max_size=3),
                 "group": TEXT.map("g".__add__),
                 "time": TEXT.map("t".__add__),
                 "leave_out": st.fixed_dictionaries({"folds": st.integers(4, 9), "fold": st.integers(0, 3)}),
@@ -232,7 +232,7 @@ def test_a_configuration_written_out_reads_as_itself(written: dict[str, object])
     assert dump(read(text).model_dump(mode="json")) == text
 
 
-def test_init_and_parametrisation_go_to_the_dense_layers_that_name_none() -> None:
+def test_init_and_parametrization_go_to_the_dense_layers_that_name_none() -> None:
     config = read(
         LEAST
         + """

@@ -48,7 +48,7 @@ def pre_activations(network: Network, parameters: Parameters, X: Matrix) -> list
 def test_every_pre_activation_has_spread_one_the_output_included(parametrization: Any) -> None:
     dense = Dense(units=30, activation=Mish(), init=DataDependent(), parametrization=parametrization)
     network = network_of(
-        dense, dense, features=5, output_init=DataDependent(), output_parametrisation=parametrization, outputs=4
+        dense, dense, features=5, output_init=DataDependent(), output_parametrization=parametrization, outputs=4
     )
     X = np.random.default_rng(1).normal(3.0, [1.0, 10.0, 0.1, 5.0, 2.0], (700, 5))
     for Z in pre_activations(network, settled(network, X), X):

@@ -120,10 +120,10 @@ def test_gradient_of_a_layer_that_comes_first(layer: type[Any]) -> None:
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("first", [True, False])
-def test_gradient_of_the_ntk_parametrisation(bias: bool, first: bool) -> None:
+def test_gradient_of_the_ntk_parametrization(bias: bool, first: bool) -> None:
     dense = Dense(units=3, activation=Tanh(), bias=bias, parametrization="ntk")
     layers = (dense, Scale(), dense) if first else (Scale(), dense, Dense(units=2), dense)
-    assert check(network_of(*layers, features=5, output_parametrisation="ntk"), MSE()).error <= TOLERANCE
+    assert check(network_of(*layers, features=5, output_parametrization="ntk"), MSE()).error <= TOLERANCE
 
 
 EMBEDDINGS = [
@@ -164,7 +164,7 @@ def test_gradient_of_realmlp() -> None:
         features=4,
         numeric=(0, 3),
         numeric_embedding=Periodic(),
-        output_parametrisation="ntk",
+        output_parametrization="ntk",
     )
     assert check(network, CrossEntropy(label_smoothing=0.1), rows=6).error <= TOLERANCE
 
@@ -279,7 +279,7 @@ def cases(draw: st.DrawFn) -> Case:
         features=features,
         numeric=numeric,
         numeric_embedding=embedding,
-        output_parametrisation=draw(st.sampled_from([None, "standard", "ntk"])),
+        output_parametrization=draw(st.sampled_from([None, "standard", "ntk"])),
         embeddings=tuple(
             Embedding(name=f"column {i}", slots=draw(st.integers(1, 4)), width=w) for i, w in enumerate(widths)
         ),

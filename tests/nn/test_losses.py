@@ -256,8 +256,8 @@ SMOOTH_OR_FLAT = [p for p in EVERY if p.id != "quantile"]  # the slope of the pi
 @pytest.mark.parametrize("loss", SMOOTH_OR_FLAT)
 def test_the_derivative_at_a_perfect_fit_is_zero(loss: LossBase) -> None:
     Z, y = {
-        "classes": ([[1e3, -1e3, -1e3], [-1e3, 1e3, -1e3]], np.array([0, 1])),
-        "numbers": ([[0.0], [math.log(3.0)]], np.array([[1.0], [3.0]]) if isinstance(loss, Poisson) else None),
+        "classification": ([[1e3, -1e3, -1e3], [-1e3, 1e3, -1e3]], np.array([0, 1])),
+        "regression": ([[0.0], [math.log(3.0)]], np.array([[1.0], [3.0]]) if isinstance(loss, Poisson) else None),
     }[loss.task]
     _, dZ = value_and_slope(loss, Z, Z if y is None else y)
     np.testing.assert_allclose(dZ, 0.0, atol=1e-15)

@@ -172,10 +172,10 @@ def test_the_widest_place_may_lie_inside_a_residual_or_an_embedding_or_be_either
     assert network_of(Dense(units=4), numeric=(0, 1), numeric_embedding="periodic").max_width == 2 * 16
 
 
-def test_the_output_starts_and_is_parametrised_as_asked() -> None:
-    assert network_of(output_parametrisation="ntk").output.parameters(9)[0].init == Normal(std=1.0)
-    assert network_of(output_parametrisation="standard").output.parameters(9)[0].init == Glorot()
-    assert network_of(output_parametrisation="ntk", output_init="zeros").output.parameters(9)[0].init == Zeros()
+def test_the_output_starts_and_is_parametrized_as_asked() -> None:
+    assert network_of(output_parametrization="ntk").output.parameters(9)[0].init == Normal(std=1.0)
+    assert network_of(output_parametrization="standard").output.parameters(9)[0].init == Glorot()
+    assert network_of(output_parametrization="ntk", output_init="zeros").output.parameters(9)[0].init == Zeros()
 
 
 def test_the_output_starts_as_its_forced_activation_advises() -> None:

@@ -128,7 +128,7 @@ def test_threads_that_share_one_get_the_bits_of_one_alone(network: Network) -> N
 PROMISE = """
 import numpy as np
 from threadpoolctl import threadpool_limits
-from nncli.nn.predictor import BLOCK_ROWS, Inference
+from nncli.nn.predictor import BLOCK_ROWS, Predictor
 from nncli.nn.network import Network
 
 rng = np.random.default_rng(0)
@@ -140,9 +140,9 @@ for threads in (1, 2):
                 network = Network(
                     features=features, numeric=numeric, numeric_embedding=embedding, layers=(units, units), outputs=3
                 )
-                parameters = network.initialise(rng)
+                parameters = network.initialize(rng)
                 parameters.theta[...] += rng.normal(0.0, 0.1, parameters.theta.shape)
-                inference = Inference(network, parameters)
+                inference = Predictor(network, parameters)
                 X = np.repeat(rng.normal(size=(1, features)), BLOCK_ROWS + 9, axis=0)
                 Z = inference.run(X, np.empty((len(X), 0), np.int64))
                 assert (Z == Z[0]).all(), (threads, features, units, embedding)

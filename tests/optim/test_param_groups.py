@@ -47,7 +47,7 @@ def moved(
 
 def test_factors_are_worked_by_hand() -> None:
     # lr 0.1, gradient 2: weights 1 - 0.1 · 2; scales move by 6 times that, biases not at all
-    optimizer = built(Sgd, groups={"scale": {"lr_multiplier": 6.0}, "bias": {"lr_multiplier": 0.0}})
+    optimizer = built(Sgd, param_groups={"scale": {"lr_multiplier": 6.0}, "bias": {"lr_multiplier": 0.0}})
     theta, grad = np.ones(3), np.full(3, 2.0)
     groups = {ParamGroup.WEIGHT: slice(0, 1), ParamGroup.BIAS: slice(1, 2), ParamGroup.SCALE: slice(2, 3)}
     moments = optimizer.init_state(theta)
@@ -64,7 +64,7 @@ def test_decay_is_relative_to_the_rate_of_all_and_follows_its_schedule(cls: type
         "bias": {"lr_multiplier": 0.1},
         "alpha": {"lr_multiplier": 0.1, "weight_decay_multiplier": 0.01},
     }
-    optimizer = built(cls, groups=factors, weight_decay=0.02, decay_schedule="flat_cosine")
+    optimizer = built(cls, param_groups=factors, weight_decay=0.02, decay_schedule="flat_cosine")
     theta = moved(optimizer, grads=0.0, steps=1, progress=t, dtype=np.float64)
     decays = [1.0, 1.0, 0.0, 0.0, 36.0, 0.01]
     np.testing.assert_allclose(theta, np.repeat([1.0 - 0.002 * d * share for d in decays], 3), rtol=1e-14)
@@ -86,7 +86,7 @@ def test_progress_is_read_anew_by_every_step(cls: type[Any]) -> None:
 @pytest.mark.parametrize("group", TRAINED, ids=lambda group: group.name)
 @pytest.mark.parametrize("cls", members(Optimizer), ids=tag)
 def test_a_rate_moves_its_own_group_alone(cls: type[Any], group: ParamGroup) -> None:
-    plain, changed = moved(cls()), moved(built(cls, groups={group.name.lower(): {"rate": 3.0}}))
+    plain, changed = moved(cls()), moved(built(cls, param_groups={group.name.lower(): {"lr_multiplier": 3.0}}))
     for each, span in EACH.items():
         assert (plain[span].tobytes() != changed[span].tobytes()) == (each is group)
 
@@ -94,16 +94,16 @@ def test_a_rate_moves_its_own_group_alone(cls: type[Any], group: ParamGroup) -> 
 @pytest.mark.parametrize("cls", members(Optimizer), ids=tag)
 def test_a_groups_rate_is_that_of_a_training_with_so_much_more(cls: type[Any]) -> None:
     biases: dict[ParamGroup, slice] = {ParamGroup.BIAS: slice(0, 5)}
-    fast, slow = (moved(o, biases, steps=1) for o in (built(cls, groups={"bias": {"lr_multiplier": 4.0}}), cls()))
+    fast, slow = (moved(o, biases, steps=1) for o in (built(cls, param_groups={"bias": {"lr_multiplier": 4.0}}), cls()))
     np.testing.assert_allclose(fast - 1.0, 4.0 * (slow - 1.0), rtol=1e-5)
 
 
 @pytest.mark.parametrize("cls", members(Optimizer), ids=tag)
 def test_factors_of_the_defaults_change_no_bit(cls: type[Any]) -> None:
-    factors: dict[str, Any] = {group.name.lower(): {"rate": 1.0} for group in TRAINED}
+    factors: dict[str, Any] = {group.name.lower(): {"lr_multiplier": 1.0} for group in TRAINED}
     if cls.decays:
-        factors |= {group.name.lower(): {"decay": float(group in DECAYED)} for group in TRAINED}
-    assert moved(cls()).tobytes() == moved(built(cls, groups=factors)).tobytes()
+        factors |= {group.name.lower(): {"weight_decay_multiplier": float(group in DECAYED)} for group in TRAINED}
+    assert moved(cls()).tobytes() == moved(built(cls, param_groups=factors)).tobytes()
 
 
 def test_neighbours_with_the_same_factors_share_a_stretch() -> None:
@@ -119,7 +119,7 @@ def test_neighbours_with_the_same_factors_share_a_stretch() -> None:
 
 @pytest.mark.parametrize("cls", members(Optimizer), ids=tag)
 def test_the_edges_of_blocks_do_not_show(cls: type[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    optimizer = built(cls, groups={"scale": {"lr_multiplier": 6.0}, "bias": {"lr_multiplier": 0.1}})
+    optimizer = built(cls, param_groups={"scale": {"lr_multiplier": 6.0}, "bias": {"lr_multiplier": 0.1}})
     whole = moved(optimizer)
     monkeypatch.setattr(optimizers, "BLOCK", 2)
     assert moved(optimizer).tobytes() == whole.tobytes()
@@ -132,7 +132,7 @@ def test_a_step_with_groups_allocates_nothing(cls: type[Any]) -> None:
         "bias": {"lr_multiplier": 0.1},
         "alpha": {"lr_multiplier": 0.1, "weight_decay_multiplier": 0.01},
     }
-    optimizer = built(cls, groups=factors, weight_decay=0.02, decay_schedule="flat_cosine")
+    optimizer = built(cls, param_groups=factors, weight_decay=0.02, decay_schedule="flat_cosine")
     theta, grad, progress = np.ones(3 * BLOCK, np.float32), np.ones(3 * BLOCK, np.float32), np.array(0.7)
     groups = {
         ParamGroup.WEIGHT: slice(0, BLOCK + 7),
@@ -182,14 +182,14 @@ def test_groups_are_written_by_name_and_survive_a_round_trip() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"type": "adamw", "param_groups": {"scales": {"rate": 6.0}}},
-        {"type": "adamw", "param_groups": {"statistic": {"rate": 6.0}}},
+        {"type": "adamw", "param_groups": {"scales": {"lr_multiplier": 6.0}}},
+        {"type": "adamw", "param_groups": {"statistic": {"lr_multiplier": 6.0}}},
         {"type": "adamw", "param_groups": {"scale": {"lr_multiplier": -1.0}}},
         {"type": "adamw", "param_groups": {"scale": {"speed": 1.0}}},
         {"type": "adamw", "param_groups": {"scale": 6.0}},
         {"type": "adamw", "decay_schedule": "cosine"},
         {"type": "adam", "decay_schedule": "constant"},
-        {"type": "adam", "param_groups": {"scale": {"decay": 0.0}}},
+        {"type": "adam", "param_groups": {"scale": {"weight_decay_multiplier": 0.0}}},
     ],
 )
 def test_what_are_no_groups_is_refused(wrong: Any) -> None:

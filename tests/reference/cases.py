@@ -36,7 +36,7 @@ def make_case(
     rate: float = 0.05,
     outputs: int = 2,
     output_activation: Activation | None = None,
-    output_parametrisation: Parametrization | None = None,
+    output_parametrization: Parametrization | None = None,
     embeddings: tuple[Embedding, ...] = (),
     numeric: tuple[int, ...] = (),
     numeric_embedding: NumericEmbedding | None = None,
@@ -56,7 +56,7 @@ def make_case(
         precision="float64",
         numeric=numeric,
         numeric_embedding=numeric_embedding,
-        output_parametrization=output_parametrisation,
+        output_parametrization=output_parametrization,
     )
     loss = loss or MSE()
     X = np.round(rng.normal(size=(ROWS, FEATURES)), 3)
@@ -240,7 +240,7 @@ def realmlp_cases() -> Iterator[Case]:
     ntk = Dense(units=4, activation=tanh, parametrization="ntk")
     yield make_case("realmlp: scale", [Dense(units=4, activation=tanh), Scale()], seed=600)
     yield make_case("realmlp: scale first", [Scale(), Dense(units=4, activation=tanh)], seed=601)
-    yield make_case("realmlp: ntk", [ntk, ntk], seed=602, output_parametrisation="ntk")
+    yield make_case("realmlp: ntk", [ntk, ntk], seed=602, output_parametrization="ntk")
     yield make_case("realmlp: ntk without bias", [ntk.model_copy(update={"bias": False})], seed=603)
     for seed, f in enumerate(hidden_activations(), start=610):
         yield make_case(
@@ -283,7 +283,7 @@ def realmlp_cases() -> Iterator[Case]:
             outputs=outputs,
             optimizer=Adam(beta2=0.95),
             rate=0.01,
-            output_parametrisation="ntk",
+            output_parametrization="ntk",
             numeric=(0, 2),
             numeric_embedding=Periodic(),
             embeddings=table,

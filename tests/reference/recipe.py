@@ -80,8 +80,8 @@ def network(task: Task) -> Network:
             "numeric_embedding": "periodic",
             "layers": ["scale", *block, *block, *block],
             "outputs": 2 if task == "classification" else 1,
-            "output_init": "data",
-            "output_parametrisation": "ntk",
+            "output_init": "data_dependent",
+            "output_parametrization": "ntk",
         }
     )
 
@@ -93,9 +93,12 @@ def run_nncli(task: Task, seed: int) -> float:
     y = rows.y.astype(np.int64) if task == "classification" else rows.y[:, None].astype(np.float32)
     examples = Dataset(rows.X, none, y)
     loss: Loss = CrossEntropy(label_smoothing=SMOOTHING) if task == "classification" else MSE()
-    groups = {name: {"rate": f, "decay": 0.0 if name == "bias" else f * f} for name, f in FACTORS.items()}
+    groups = {
+        name: {"lr_multiplier": f, "weight_decay_multiplier": 0.0 if name == "bias" else f * f}
+        for name, f in FACTORS.items()
+    }
     optimizer = AdamW.model_validate(
-        {"beta2": 0.95, "weight_decay": DECAY, "decay_schedule": "flat_cosine", "groups": groups}
+        {"beta2": 0.95, "weight_decay": DECAY, "decay_schedule": "flat_cosine", "param_groups": groups}
     )
     plan = TrainingArguments(network(task), loss, optimizer, CoslogRate(peak=RATES[task]), BATCH, EPOCHS)
     state = TrainState.create(plan.network, optimizer, RandomStreams.of(seed), examples=examples)

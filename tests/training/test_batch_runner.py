@@ -108,7 +108,7 @@ def test_every_batch_of_a_stretch_has_the_rate_of_its_own_step(backend: str, mon
         asked.append(step)
         return real(plan, state, steps_per_epoch, step)
 
-    monkeypatch.setattr(module, "rate_of", noted)
+    monkeypatch.setattr(module, "learning_rate_at", noted)
     while state.step < 20:
         count = len(advance(20 - state.step).losses)
         state.position += count

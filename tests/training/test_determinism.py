@@ -47,7 +47,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(optimizer: An
 @pytest.mark.parametrize("k", [1, 3, 5])
 def test_k_epochs_and_then_the_rest_are_one_run_to_the_bit(optimizer: Any, k: int) -> None:
     schedule = ReduceOnPlateau(initial=0.01, patience=1, warmup_steps=6)
-    plan = full_plan(optimizer=optimizer, epochs=5, schedule=schedule, watched="val_loss", patience=4)
+    plan = full_plan(optimizer=optimizer, epochs=5, schedule=schedule, monitor="val_loss", patience=4)
     whole, reports = train(plan, holdout=holdout_of(plan))
     parts = fresh(plan)
     found = list(reports_of(replace(plan, epochs=k), parts, rows_of(plan), holdout_of(plan)))
@@ -69,7 +69,7 @@ def test_a_training_taken_up_between_two_reports_goes_on_as_if_nothing_had_been(
 
 
 def test_validation_never_changes_the_training() -> None:
-    plan = full_plan(epochs=4, watched="val_loss")
+    plan = full_plan(epochs=4, monitor="val_loss")
     without, reports = train(plan)
     with_rows, watched = train(plan, holdout=holdout_of(plan))
     assert with_rows.parameters.theta.tobytes() == without.parameters.theta.tobytes()

@@ -262,7 +262,7 @@ def test_counts_that_poisson_takes_as_they_are_get_a_mend_it_allows(tmp_path: Pa
 
 def in_arrays(X: Any, y: Any, weights: Any = None, **rest: Any) -> DivergedError:
     network = Network.model_validate({"features": X.shape[1], "layers": [4], "outputs": 1})
-    plan = plan_of(network, **{"loss": MSE(), "targets": ("y",), "sample_weight": "w", "features": ("a", "b"), **rest})
+    plan = plan_of(network, **{"loss": MSE(), "targets": ("y",), "weight": "w", "features": ("a", "b"), **rest})
     examples = Dataset(X, np.zeros((len(X), 0), np.int64), y, weights)
     state = TrainState.create(network, plan.optimizer, RandomStreams.of(0))
     with pytest.raises(DivergedError) as caught:

@@ -133,7 +133,7 @@ def test_a_network_learns() -> None:
 
 @pytest.mark.parametrize("patience", [1, 2, 4])
 def test_training_stops_after_exactly_patience_epochs_without_a_better_one(patience: int) -> None:
-    plan = plan_of(epochs=50, watched="val_mean", patience=patience)
+    plan = plan_of(epochs=50, monitor="val_mean", patience=patience)
     holdout = holdout_of(plan, scripted([5.0, 4.0, 3.0] + [3.0] * 50))
     state, reports = train(plan, holdout=holdout)
     assert len(reports) == state.epoch == 3 + patience
@@ -141,12 +141,12 @@ def test_training_stops_after_exactly_patience_epochs_without_a_better_one(patie
 
 
 def test_without_patience_all_epochs_are_run() -> None:
-    plan = plan_of(epochs=12, watched="val_mean")
+    plan = plan_of(epochs=12, monitor="val_mean")
     assert len(train(plan, holdout=holdout_of(plan, scripted([1.0] * 12)))[1]) == 12
 
 
 def test_a_gain_below_min_delta_does_not_keep_it_going() -> None:
-    plan = plan_of(epochs=50, watched="val_mean", patience=3, min_delta=0.5)
+    plan = plan_of(epochs=50, monitor="val_mean", patience=3, min_delta=0.5)
     values = [10.0 - 0.1 * i for i in range(50)]  # never half a point in three epochs, in five more than that
     assert len(train(plan, holdout=holdout_of(plan, scripted(values)))[1]) == 4
 
@@ -154,7 +154,7 @@ def test_a_gain_below_min_delta_does_not_keep_it_going() -> None:
 @pytest.mark.parametrize("higher", [False, True])
 def test_the_best_weights_are_those_of_the_best_epoch(higher: bool) -> None:
     values = [3.0, 1.0, 2.0, 1.0, 4.0]  # the least, and the first of it: epoch 2; the greatest: epoch 5
-    plan = plan_of(Dense(units=3), BatchNorm(), epochs=5, watched="val_mean")
+    plan = plan_of(Dense(units=3), BatchNorm(), epochs=5, monitor="val_mean")
     state = fresh(plan)
     holdout = holdout_of(plan, scripted(values), higher_is_better=higher)
     seen = {}
@@ -169,7 +169,7 @@ def test_the_best_weights_are_those_of_the_best_epoch(higher: bool) -> None:
 
 @pytest.mark.parametrize(("watched", "with_holdout"), [("loss", True), ("loss", False), ("val_loss", True)])
 def test_the_watched_value_decides(watched: str, with_holdout: bool) -> None:
-    plan = plan_of(epochs=8, watched=watched, schedule=ConstantRate(initial=0.2))
+    plan = plan_of(epochs=8, monitor=watched, schedule=ConstantRate(initial=0.2))
     holdout = holdout_of(plan, scripted([0.0] * 8)) if with_holdout else None
     state, reports = train(plan, holdout=holdout)
     values = [report.val_loss if watched == "val_loss" else report.loss for report in reports]
@@ -179,7 +179,7 @@ def test_the_watched_value_decides(watched: str, with_holdout: bool) -> None:
 
 def test_the_plateau_sees_the_watched_value() -> None:
     schedule = ReduceOnPlateau(initial=0.1, factor=0.5, patience=1)
-    plan = plan_of(epochs=5, watched="val_mean", schedule=schedule)
+    plan = plan_of(epochs=5, monitor="val_mean", schedule=schedule)
     holdout = holdout_of(plan, scripted([3.0, 3.0, 2.0, 2.0, 2.0]))
     # an epoch's rate is that before its own value is seen
     assert [r.learning_rate for r in train(plan, holdout=holdout)[1]] == [0.1, 0.1, 0.05, 0.05, 0.025]
@@ -250,6 +250,6 @@ def test_nothing_is_done_before_the_first_report_is_asked_for_or_after_the_last(
 
 
 def test_a_training_out_of_patience_stays_so_when_resumed() -> None:
-    plan = plan_of(epochs=50, watched="val_mean", patience=2)
+    plan = plan_of(epochs=50, monitor="val_mean", patience=2)
     state, _ = train(plan, holdout=holdout_of(plan, scripted([1.0] * 50)))
     assert list(fit(plan, state, rows_of(plan), holdout_of(plan, scripted([1.0] * 50)))) == []

@@ -105,7 +105,7 @@ def wild(**options: Any) -> TrainingArguments:
         optimizer=Sgd(),
         schedule=ConstantRate(initial=options.pop("rate", 50.0)),
         epochs=options.pop("epochs", 8),
-        go_back=True,
+        rollback_on_divergence=True,
         **options,
     )
 

@@ -141,11 +141,11 @@ def test_the_parts_of_any_loss_add_up(loss: LossBase, outputs: int) -> None:
 
 FACTORS = {
     "weight": {"lr_multiplier": 2.0},
-    "embedding": {"decay": 0.5},
+    "embedding": {"weight_decay_multiplier": 0.5},
     "bias": {"lr_multiplier": 0.1},
-    "scale": {"decay": 3.0},
+    "scale": {"weight_decay_multiplier": 3.0},
 }
-IN_GROUPS = [cls.model_validate({"groups": FACTORS, "weight_decay": 0.1}) for cls in (AdamW, Lion)]
+IN_GROUPS = [cls.model_validate({"param_groups": FACTORS, "weight_decay": 0.1}) for cls in (AdamW, Lion)]
 
 
 @pytest.mark.parametrize("optimizer", [*(cls() for cls in members(Optimizer)), *IN_GROUPS], ids=repr)
@@ -206,7 +206,7 @@ def test_a_batch_of_fewer_rows_than_parts_is_worked_in_fewer(rows: int, batch: i
 @pytest.mark.parametrize("wanted", ["auto", 1, 4])
 def test_a_network_that_couples_rows_gets_one_part(layers: Any, wanted: Any) -> None:
     network = Network.model_validate({"features": 4, "layers": layers, "outputs": 1})
-    assert choose_threads(wanted, network, 1 << 22).parts == 1
+    assert choose_threads(wanted, network, 1 << 22).n_shards == 1
 
 
 # --- the same bits on any number of threads
@@ -222,10 +222,10 @@ def bits(state: TrainState) -> Any:
 def test_the_bits_do_not_depend_on_the_number_of_threads(
     name: str, parts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = plan_of(network_of(name, precision="float32", embedded=True), parts=parts, l2=1e-3, clip_norm=1.0)
+    plan = plan_of(network_of(name, precision="float32", embedded=True), n_shards=parts, l2=1e-3, clip_norm=1.0)
     found = []
     for threads in (1, 2, 3):
-        monkeypatch.setattr(loop, "cores", lambda threads=threads: threads)
+        monkeypatch.setattr(loop, "available_cpus", lambda threads=threads: threads)
         state, reports = trained(plan, weighted=True)
         found.append((bits(state), reports))
     assert found[0] == found[1] == found[2]
@@ -271,7 +271,7 @@ def paused_at(plan: TrainingArguments, examples: Dataset, at: int) -> TrainState
 def test_a_checkpoint_in_the_midst_of_an_epoch_goes_on_to_the_same_bits(
     tmp_path: Path, name: str, parts: int, at: int
 ) -> None:
-    plan = plan_of(network_of(name, precision="float32"), parts=parts)
+    plan = plan_of(network_of(name, precision="float32"), n_shards=parts)
     examples = example_rows(plan.network, plan.loss, ROWS)
     whole, _ = trained(plan)
     save_checkpoint(tmp_path, paused_at(plan, examples, at), [], owner="me", keep=1)
@@ -283,7 +283,7 @@ def test_a_checkpoint_in_the_midst_of_an_epoch_goes_on_to_the_same_bits(
 
 
 def test_a_state_of_another_number_of_parts_is_refused() -> None:
-    plan = plan_of(network_of("dropout"), parts=2)
+    plan = plan_of(network_of("dropout"), n_shards=2)
     snapshot = fresh(plan).snapshot()
     for parts in (1, 3):
         with pytest.raises(ValueError, match=r"zip\(\)"):
@@ -292,7 +292,9 @@ def test_a_state_of_another_number_of_parts_is_refused() -> None:
 
 def test_a_training_that_goes_back_gives_each_part_its_stream_as_it_was() -> None:
     network = network_of("dropout", precision="float32", outputs=1)
-    plan = replace(plan_of(network, MSE(), optimizer=Sgd(), parts=2, epochs=4, go_back=True), clip_norm=None)
+    plan = replace(
+        plan_of(network, MSE(), optimizer=Sgd(), n_shards=2, epochs=4, rollback_on_divergence=True), clip_norm=None
+    )
     wild = replace(plan, schedule=ConstantRate(initial=1e4))
     again = [trained(wild)[0] for _ in range(2)]
     assert again[0].rate_factor < 1.0
@@ -306,7 +308,7 @@ def test_a_training_that_goes_back_gives_each_part_its_stream_as_it_was() -> Non
 def test_a_nan_in_any_part_stops_at_its_step_with_the_words_of_one_part(row: int) -> None:
     said = set()
     for parts in (1, 2, 3):
-        plan = plan_of(network_of("dense", precision="float32"), MSE(), parts=parts)
+        plan = plan_of(network_of("dense", precision="float32"), MSE(), n_shards=parts)
         examples = example_rows(plan.network, plan.loss, ROWS)
         examples.X[row, 1] = np.nan
         with pytest.raises(DivergedError) as caught:
@@ -316,7 +318,7 @@ def test_a_nan_in_any_part_stops_at_its_step_with_the_words_of_one_part(row: int
 
 
 def test_numbers_that_overflow_in_a_part_are_met_without_a_warning() -> None:
-    plan = plan_of(network_of("dense", precision="float32"), MSE(), parts=2)
+    plan = plan_of(network_of("dense", precision="float32"), MSE(), n_shards=2)
     examples = example_rows(plan.network, plan.loss, ROWS)
     examples.y[...] = 1e30
     with pytest.raises(DivergedError, match="the loss became"):
@@ -343,7 +345,7 @@ def advances(plan: TrainingArguments) -> Iterator[RunBatches]:
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("extras", [pytest.param(e, id=key) for key, e in EXTRAS.items()])
 def test_a_step_in_parts_allocates_nothing(name: str, extras: Any) -> None:
-    plan = plan_of(network_of(name, precision="float32"), batch_size=4096, parts=2, **extras)
+    plan = plan_of(network_of(name, precision="float32"), batch_size=4096, n_shards=2, **extras)
     for advance in advances(plan):
 
         def step(i: int, rate: float, t: int, advance: RunBatches = advance) -> float:

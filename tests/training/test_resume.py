@@ -44,7 +44,11 @@ OPTIMIZERS: list[OptimizerBase] = [
     AdamW(weight_decay=0.1),
     Lion(weight_decay=0.1),
     AdamW.model_validate(
-        {"weight_decay": 0.1, "decay_schedule": "flat_cosine", "param_groups": {"scale": {"decay": 36.0}}}
+        {
+            "weight_decay": 0.1,
+            "decay_schedule": "flat_cosine",
+            "param_groups": {"scale": {"weight_decay_multiplier": 36.0}},
+        }
     ),
 ]
 SCHEDULES: list[ScheduleBase] = [

@@ -60,7 +60,7 @@ NETWORKS = {
     ),
     "first_layer_dropout": build(({"type": "dropout", "rate": 0.1}, UNITS)),
     "scale": build(({"type": "scale"}, UNITS)),
-    "ntk": build((Dense(units=UNITS, parametrization="ntk"),), output_parametrisation="ntk"),
+    "ntk": build((Dense(units=UNITS, parametrization="ntk"),), output_parametrization="ntk"),
     "periodic": build(numeric=(0, 2, 3), numeric_embedding=Periodic()),
     "piecewise_linear": build(numeric=(0, 1, 2, 3, 4), numeric_embedding=PiecewiseLinear(bins=6, width=3)),
     "float64": build((UNITS, "layer_norm"), precision="float64"),

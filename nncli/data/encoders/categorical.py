@@ -67,7 +67,7 @@ class CategoricalColumn(Spec):
     and one for the missing; a cell whose slot has no column is all zeros. With `signs`, one column of -1 for the first
     category, 1 for the second and 0 for any other cell. With `embedding_width`, codes instead.
     `rare` are the rare categories of the training rows, to tell them from the unseen; None where they are too many to
-    be remembered, and in models of format 1. With `centers` and `scales`, a number for each column, the columns are
+    be remembered. With `centers` and `scales`, a number for each column, the columns are
     scaled, and clipped as `clip` says.
     """
 

@@ -107,12 +107,6 @@ class Encoder(Spec):
         """The columns that become codes."""
         return [c for c in self.columns if isinstance(c, CategoricalColumn) and c.embedding_width]
 
-    @property
-    def of_format_1(self) -> Encoder:
-        """This encoder without what models of format 1 do not hold."""
-        without = {"numeric": {"lowest": None, "highest": None}, "categorical": {"rare": None}}
-        return Encoder(columns=tuple(column.model_copy(update=without.get(column.type, {})) for column in self.columns))
-
     def empty(self, rows: int, dtype: str) -> tuple[Matrix, Codes]:
         """X of `dtype` and codes for so many rows, to be filled."""
         return np.empty((rows, self.width), dtype), np.empty((rows, len(self.embedded)), np.int64)

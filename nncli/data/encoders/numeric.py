@@ -41,7 +41,7 @@ class NumericColumn(Spec):
 
     A scale of 0 makes every value 0: the column was constant. With `edges`, quantiles of the training values at equal
     distances, x becomes a normal number of the same rank instead. `clip` comes last.
-    `lowest` and `highest` are the training range; None for a column without a value, and in models of format 1.
+    `lowest` and `highest` are the training range; None for a column without a value.
     `unit` is what is taken off of every cell of text; see units.py.
     """
 

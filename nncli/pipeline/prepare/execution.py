@@ -65,7 +65,7 @@ def choose_execution(prepared: PreparedTraining, notes: list[str]) -> Execution:
     """
     plan, config = prepared.arguments, prepared.config
     threads = choose_threads(config.threads, plan.network, plan.batch_size)
-    return Execution(_choose_backend(prepared, notes), threads.parts, threads.blas)
+    return Execution(_choose_backend(prepared, notes), threads.n_shards, threads.blas)
 
 
 def _choose_backend(prepared: PreparedTraining, notes: list[str]) -> Backend:

@@ -98,8 +98,7 @@ def session(
         """Write what the run holds now; `keep` says whether the weights are worth it."""
         with batched_fsync():
             if config.calibration != "none":
-                spec = prepared.spec.in_format(manifest.format)
-                run.save_spec(spec.model_copy(update={"temperature": temperature}))
+                run.save_spec(prepared.spec.model_copy(update={"temperature": temperature}))
             if keep:
                 run.save_weights(model)
             else:

@@ -73,7 +73,7 @@ def resume_network(
         check_tables_unchanged(config, manifest)
         prepared = prepare(config, scratch)
         written = read_spec(run.path, manifest).model_copy(update={"temperature": 1.0})  # fitted anew in the end
-        if prepared.spec.in_format(written.format) != written:
+        if prepared.spec != written:
             raise RunError(
                 f"{MODEL} is not what this configuration and table lead to",
                 place=Location(source=str(run.path)),

@@ -100,7 +100,7 @@ def test_an_order_that_was_arranged_ahead_and_is_not_wanted_is_dropped() -> None
 
 def test_a_pause_does_not_arrange_the_same_order_again(monkeypatch: pytest.MonkeyPatch) -> None:
     begun = Mock(side_effect=DiskShuffle.start_epoch)
-    monkeypatch.setattr(DiskShuffle, "begin", lambda self, stream, *, more: begun(self, stream, more=more))
+    monkeypatch.setattr(DiskShuffle, "start_epoch", lambda self, stream, *, more: begun(self, stream, more=more))
     with filed(numbered(40), 4) as batches:
         before = batches.rng.bit_generator.state
         batches.shuffle()

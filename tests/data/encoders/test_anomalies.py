@@ -19,7 +19,6 @@ from nncli.data.encoders import encoder as encoding
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.scaling import Clip, NumericScaling
 from nncli.data.table import Table
 from nncli.text import escape_unprintable
@@ -156,22 +155,6 @@ def test_a_missing_number_is_not_taken_for_its_filling() -> None:
 
 def test_a_column_without_a_value_in_training_has_no_range_to_be_outside_of() -> None:
     assert met([None, None], ["3", None]) == ColumnAnomalies()
-
-
-def test_a_model_of_format_1_counts_what_it_can_tell() -> None:
-    frame = pl.DataFrame({"x": [1.0, 2.0, 3.0, 4.0], "w": ["a", "a", "b", "b"]})
-    new = Table(pl.DataFrame({"x": [99.0, None], "w": ["new", None]}), "t")
-    old = Encoder.fit(Table(frame, "t"), KINDS, "standard").of_format_1
-    numbers, words = old.columns
-    assert isinstance(numbers, NumericColumn)
-    assert isinstance(words, CategoricalColumn)
-    assert (numbers.lowest, numbers.highest, words.rare_categories) == (None, None, None)
-    told = old.encode(new, "float32").anomalies
-    # It had no rare category, so what it does not know it never saw.
-    assert told.columns == {"x": ColumnAnomalies(missing=1), "w": ColumnAnomalies(unseen=1, missing=1)}
-    odd = frame.with_columns(w=pl.Series(["a", "a", "b", "c"]))
-    old = Encoder.fit(Table(odd, "t"), KINDS, "standard").of_format_1
-    assert old.encode(new, "float32").anomalies.columns["w"] == ColumnAnomalies(rare=1, missing=1)
 
 
 # Telling

@@ -77,7 +77,7 @@ def test_an_alpha_of_one_is_the_activation_and_of_zero_the_identity(activation: 
 @given(Z=arrays(np.float64, (3, 2), elements=st.floats(-30.0, 30.0)))
 @settings(max_examples=30, deadline=None)
 def test_the_bend_is_the_function_less_the_straight_line(activation: Any, Z: Matrix) -> None:
-    plain, bend = activation.bind(Z.copy()), activation.bind_bend(Z.copy())
+    plain, bend = activation.bind(Z.copy()), activation.bind_delta(Z.copy())
     plain.forward()
     bend.forward()
     np.testing.assert_allclose(bend.Y, plain.Y - Z, rtol=1e-13, atol=1e-13)
@@ -89,7 +89,7 @@ def test_the_bend_is_the_function_less_the_straight_line(activation: Any, Z: Mat
 @pytest.mark.parametrize("precision", [np.float32, np.float64])
 def test_the_bend_of_extreme_numbers_is_finite(activation: Any, precision: Any) -> None:
     Z = np.array([[-1e3, -88.0, -20.0, -1e-30, -0.0, 0.0, 1e-30, 20.0, 88.0, 1e3]], precision)
-    bound = activation.bind_bend(Z)
+    bound = activation.bind_delta(Z)
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         bound.forward()
         dZ = bound.backward(np.ones_like(Z))

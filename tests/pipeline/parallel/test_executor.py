@@ -28,7 +28,7 @@ def surroundings() -> tuple[str, str, bool, bool]:
 def test_workers_are_as_many_as_cores_or_as_asked_for_and_no_more_than_tasks(
     monkeypatch: pytest.MonkeyPatch, tasks: int, wanted: int, expected: int
 ) -> None:
-    monkeypatch.setattr(executors, "cores", lambda: 4)
+    monkeypatch.setattr(executors, "available_cpus", lambda: 4)
     assert workers_for(tasks, wanted) == expected
 
 

@@ -91,7 +91,7 @@ def test_a_reader_of_the_events_who_leaves_has_all_members_saved(tmp_path: Path,
 
 
 def test_processes_lost_again_and_again_end_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(side_by_side, "MOST_LOSSES", 0)
+    monkeypatch.setattr(side_by_side, "MAX_RETRIES", 0)
 
     def kill_all() -> bool:
         for child in multiprocessing.active_children():

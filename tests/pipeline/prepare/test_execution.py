@@ -70,7 +70,7 @@ def without_numba(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 @pytest.fixture
 def pays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiled loops pay from the first step."""
-    monkeypatch.setattr(execution, "pays", lambda *_: True)
+    monkeypatch.setattr(execution, "is_worthwhile", lambda *_: True)
 
 
 # --- what is chosen
@@ -254,14 +254,14 @@ def test_a_run_of_numba_is_refused_where_numba_is_missing_and_left_as_it_was(
 @with_numba
 def test_a_resumed_run_says_that_it_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = train(config_of(tmp_path, f"{SHORT}backend: numba\n"), output=tmp_path / "run", stop=stop_after(2)).run
-    monkeypatch.setattr("nncli.training.compiled.bridge.are_compiled", lambda parts: False)
+    monkeypatch.setattr("nncli.training.compiled.bridge.is_cached", lambda parts: False)
     assert notes_of(resume_events(run)) == (COMPILING,)
 
 
 def test_a_backend_that_was_written_into_the_manifest_is_noticed(tmp_path: Path) -> None:
     run = train(config_of(tmp_path), output=tmp_path / "run").run
     manifest = json.loads((run / MANIFEST).read_text())
-    for key, value in (("backend", "numba"), ("parts", 2), ("threads", 2)):
+    for key, value in (("backend", "numba"), ("n_shards", 2), ("threads", 2)):
         (run / MANIFEST).write_text(json.dumps(manifest | {key: value}))
         with pytest.raises(RunError):
             resume(run)

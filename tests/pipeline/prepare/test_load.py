@@ -67,7 +67,7 @@ def test_the_size_of_the_blocks_changes_nothing(
     csv: Path, target: str, more: dict[str, Any], first: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = prepare(config(csv, target, **more))
-    monkeypatch.setattr(load, "Reading", partial(ReadOptions, block_bytes=500))
+    monkeypatch.setattr(load, "ReadOptions", partial(ReadOptions, block_bytes=500))
     monkeypatch.setattr(load, "FIRST_BYTES", first)
     monkeypatch.setattr("nncli.data.store.scratch.IN_MEMORY", 100)
     in_blocks = prepare(config(csv, target, **more))
@@ -76,7 +76,7 @@ def test_the_size_of_the_blocks_changes_nothing(
 
 
 def test_a_pipe_is_prepared_to_the_same_bits(csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load, "Reading", partial(ReadOptions, block_bytes=500))
+    monkeypatch.setattr(load, "ReadOptions", partial(ReadOptions, block_bytes=500))
     os.mkfifo(tmp_path / "pipe")
     writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(csv.read_bytes()))
     writer.start()

@@ -237,7 +237,7 @@ def test_the_threads_are_recorded_and_held_within_every_step(
 
 def test_a_resumed_training_is_computed_as_it_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = config_of(tmp_path, "epochs: 2")
-    monkeypatch.setattr("nncli.pipeline.prepare.execution.choose_threads", lambda *_: Threads(parts=2, blas=1))
+    monkeypatch.setattr("nncli.pipeline.prepare.execution.choose_threads", lambda *_: Threads(n_shards=2, blas=1))
     whole = outcome(train(config, output=tmp_path / "whole").run)
     run = train(config, output=tmp_path / "run", stop=stop_at(3)).run
     monkeypatch.undo()  # what would be chosen now is one part

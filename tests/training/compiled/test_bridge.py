@@ -117,7 +117,7 @@ PARTS = pytest.mark.parametrize("parts", [1, 2, 3])
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
 @pytest.mark.parametrize("network", [pytest.param(n, id=name) for name, n in NETWORKS.items()])
 def test_a_network_learns_what_it_learns_with_numpy(network: Network, weighted: bool, parts: int) -> None:
-    plan = plan_of(network, parts=parts)
+    plan = plan_of(network, n_shards=parts)
     assert_alike(plan, example_rows(network, plan.loss, ROWS, weighted=weighted))
 
 
@@ -136,7 +136,7 @@ def test_a_network_learns_what_it_learns_with_numpy(network: Network, weighted: 
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
 def test_a_loss_leads_where_it_leads_with_numpy(loss: LossBase, outputs: int, weighted: bool, parts: int) -> None:
     network = network_of(dense(8, "tanh"), outputs=outputs)
-    assert_alike(plan_of(network, loss, parts=parts), example_rows(network, loss, ROWS, weighted=weighted))
+    assert_alike(plan_of(network, loss, n_shards=parts), example_rows(network, loss, ROWS, weighted=weighted))
 
 
 @PARTS
@@ -161,7 +161,7 @@ def test_a_loss_leads_where_it_leads_with_numpy(loss: LossBase, outputs: int, we
 )
 def test_an_option_does_what_it_does_with_numpy(options: dict[str, Any], parts: int) -> None:
     network = network_of(dense(8, "tanh"))
-    assert_alike(plan_of(network, parts=parts, **options), example_rows(network, MSE(), ROWS))
+    assert_alike(plan_of(network, n_shards=parts, **options), example_rows(network, MSE(), ROWS))
 
 
 @given(
@@ -189,8 +189,8 @@ def test_one_compilation_does_for_every_training() -> None:
         for loss in (MSE(), CrossEntropy()):
             for parts in (1, 2):
                 examples = example_rows(network, loss, ROWS, weighted=parts == 1)
-                trained(plan_of(network, loss, epochs=1, parts=parts, optimizer=Sgd()), examples)
-                trained(plan_of(network, loss, epochs=1, parts=parts, clip_norm=1.0, l1=1.0), examples)
+                trained(plan_of(network, loss, epochs=1, n_shards=parts, optimizer=Sgd()), examples)
+                trained(plan_of(network, loss, epochs=1, n_shards=parts, clip_norm=1.0, l1=1.0), examples)
     assert len(kernels.train_batches.signatures) == 1  # type: ignore[attr-defined]
     assert len(kernels.gradient.signatures) == 1  # type: ignore[attr-defined]
 
@@ -307,7 +307,7 @@ def test_stretches_of_any_length_give_the_same_bits(ahead: int, schedule: Any) -
         asked.append(step)
         return LoopSignal.CONTINUE
 
-    state, reports = trained(plan, EXAMPLES, ahead=lambda step: ahead, after_batch=after_batch)
+    state, reports = trained(plan, EXAMPLES, max_batches=lambda step: ahead, after_batch=after_batch)
     one, expected = trained(plan, EXAMPLES)
     assert bits(state) == bits(one)
     assert reports == expected
@@ -325,7 +325,7 @@ def test_the_same_seed_gives_the_same_bits(parts: int) -> None:
 def test_the_bits_do_not_depend_on_the_number_of_threads(parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for threads in (1, 2, 3):
-        monkeypatch.setattr(loop, "cores", lambda threads=threads: threads)
+        monkeypatch.setattr(loop, "available_cpus", lambda threads=threads: threads)
         found.append(bits(trained(replace(CUT, n_shards=parts), EXAMPLES)[0]))
     assert found[0] == found[1] == found[2]
 
@@ -362,7 +362,7 @@ def test_a_pause_is_met_at_its_very_step(interval: int) -> None:
         met.append(step)
         return LoopSignal.CHECKPOINT
 
-    trained(CUT, EXAMPLES, after_batch=after_batch, ahead=lambda step: interval - step % interval)
+    trained(CUT, EXAMPLES, after_batch=after_batch, max_batches=lambda step: interval - step % interval)
     assert met == list(range(interval, 25, interval))
 
 
@@ -384,10 +384,10 @@ def said(plan: TrainingArguments, examples: Dataset, **options: Any) -> tuple[st
 def test_a_loss_that_is_not_finite_stops_at_its_step_with_the_words_of_numpy(
     parts: int, value: float, row: int, where: str
 ) -> None:
-    plan = plan_of(network_of(dense(5, "relu")), parts=parts)
+    plan = plan_of(network_of(dense(5, "relu")), n_shards=parts)
     examples = example_rows(plan.network, plan.loss, ROWS)
     getattr(examples, where)[row, 0] = value
-    found = said(plan, examples, ahead=lambda step: 10**9)
+    found = said(plan, examples, max_batches=lambda step: 10**9)
     assert found == said(replace(plan, backend="numpy"), examples)
     assert "the loss became" in found[0]
 
@@ -397,7 +397,7 @@ def test_a_loss_that_is_not_finite_stops_at_its_step_with_the_words_of_numpy(
 def test_a_gradient_that_is_not_finite_stops_at_its_step_with_the_words_of_numpy(
     parts: int, clip_norm: float | None
 ) -> None:
-    plan = plan_of(network_of(), CrossEntropy(), parts=parts, clip_norm=clip_norm, epochs=3)
+    plan = plan_of(network_of(), CrossEntropy(), n_shards=parts, clip_norm=clip_norm, epochs=3)
     examples = example_rows(plan.network, plan.loss, ROWS)
     examples.X[...] = np.abs(examples.X) * 1e-3
     examples.X[13] = [3e38, 0.0, 0.0]
@@ -419,11 +419,13 @@ def test_a_gradient_that_is_not_finite_stops_at_its_step_with_the_words_of_numpy
 def test_a_reckless_rate_stops_where_it_stops_with_numpy(rate: float, layers: Any) -> None:
     plan = plan_of(network_of(*layers), optimizer=Sgd(), schedule=ConstantRate(initial=rate), epochs=30)
     examples = example_rows(plan.network, plan.loss, ROWS)
-    assert said(plan, examples, ahead=lambda step: 10**9) == said(replace(plan, backend="numpy"), examples)
+    assert said(plan, examples, max_batches=lambda step: 10**9) == said(replace(plan, backend="numpy"), examples)
 
 
 def test_a_training_that_goes_back_does_so_as_with_numpy() -> None:
-    plan = plan_of(network_of(), optimizer=Sgd(), schedule=ConstantRate(initial=50.0), epochs=6, go_back=True)
+    plan = plan_of(
+        network_of(), optimizer=Sgd(), schedule=ConstantRate(initial=50.0), epochs=6, rollback_on_divergence=True
+    )
     examples = example_rows(plan.network, plan.loss, ROWS)
     found = []
     for backend in ("numba", "numpy"):

@@ -52,7 +52,7 @@ def test_a_layer_is_known_or_named(cls: Any) -> None:
     assert found(network_of(4, {"type": tag(cls)} | needs.get(tag(cls), {}))) == expected
 
 
-def test_the_parametrisation_ntk_is_named() -> None:
+def test_the_parametrization_ntk_is_named() -> None:
     assert found(network_of(Dense(units=4, parametrization="ntk"))) == "the parametrization ntk"
     assert found(network_of(Dense(units=4, parametrization="standard"))) is None
 
@@ -88,8 +88,8 @@ def test_what_an_optimizer_does_beyond_its_step_is_named(optimizer: OptimizerBas
         ({"embeddings": [{"name": "a", "slots": 3, "width": 2}]}, "embeddings"),
         ({"numeric": [0], "numeric_embedding": "periodic"}, "embeddings"),
         ({"numeric": [0]}, None),
-        ({"output_parametrisation": "ntk"}, "the parametrization ntk"),
-        ({"output_parametrisation": "standard", "output_init": "data"}, None),
+        ({"output_parametrization": "ntk"}, "the parametrization ntk"),
+        ({"output_parametrization": "standard", "output_init": "data_dependent"}, None),
         ({"features": 0, "embeddings": [{"name": "a", "slots": 3, "width": 2}]}, "embeddings"),
     ],
 )
