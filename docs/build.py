@@ -61,12 +61,13 @@ UNIONS = {
     "Losses": (Loss, "In `loss`."),
     "Optimizers": (
         Optimizer,
-        "In `optimizer`. `groups` gives groups of parameters their own factors, as in `param_groups: {scale: {lr_multiplier: 6, "
-        "decay: 36}, bias: {lr_multiplier: 0.1}}`: a group moves with `rate` (1) times the learning rate, and where there is a "
-        "`weight_decay` it shrinks by the learning rate · `decay` · `weight_decay` in a step, whatever its own `rate`; "
-        "`decay` is 1 for weight and embedding, 0 for the others: numeric (embeddings of numbers), bias, scale "
-        "(of normalisations) and alpha (of parametric activations). With `decay_schedule: flat_cosine` the decay holds "
-        "for half of the training's steps, then falls to 0 along half a cosine.",
+        "In `optimizer`. `param_groups` gives groups of parameters their own factors, as in `param_groups: {scale: "
+        "{lr_multiplier: 6, weight_decay_multiplier: 36}, bias: {lr_multiplier: 0.1}}`. A group moves with "
+        "`lr_multiplier` (1) times the learning rate. Where there is a `weight_decay`, it shrinks by learning rate · "
+        "`weight_decay_multiplier` · `weight_decay` in a step, whatever its `lr_multiplier`; "
+        "`weight_decay_multiplier` is 1 for weight and embedding, 0 for the others: numeric (embeddings of "
+        "numbers), bias, scale (of normalizations) and alpha (of parametric activations). With "
+        "`decay_schedule: flat_cosine` the decay holds for half of the training's steps, then falls to 0 along half a cosine.",
     ),
     "Learning rates": (
         Schedule,

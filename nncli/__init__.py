@@ -48,7 +48,7 @@ def __getattr__(name: str) -> object:
         "predict": "predict",
         "evaluate": "evaluate",
         "load": "load",
-        "list_runs": "listing",
+        "list_runs": "runs",
         "compare": "compare",
         "explain": "explain",
         "cross_validate": "cross_validate",

@@ -45,6 +45,6 @@ def test_importing_the_commands_brings_no_screen(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path.name != "executors.py"], ids=name_of)
+@pytest.mark.parametrize("path", [path for path in MODULES if path.name != "executor.py"], ids=name_of)
 def test_one_module_alone_starts_processes(path: Path) -> None:
     assert not re.search(r"^\s*(import|from) (subprocess|multiprocessing)|ProcessPool|os\.fork", path.read_text(), re.M)

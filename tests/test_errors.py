@@ -147,5 +147,5 @@ def test_an_error_comes_whole_from_another_process(kind: type[NncliError]) -> No
 def test_mistakes_come_whole_from_another_process() -> None:
     mistakes = ConfigIssue("one", Location(key="a")), ConfigIssue("two", Location(key="b"), "how")
     error = ForkingPickler.loads(ForkingPickler.dumps(ConfigError(*mistakes)))
-    assert error.mistakes == mistakes
+    assert error.issues == mistakes
     assert str(error) == "a: one\nb: two\n  how"

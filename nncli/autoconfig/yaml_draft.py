@@ -100,7 +100,7 @@ def _data(look: TableSummary, path: str) -> list[str]:
     if look.words:
         seem = "seems" if len(look.words) == 1 else "seem"
         said = f"spellings of a missing value, as {join_quoted(look.words)} {seem} to be"
-        lines += _settings([("missing", known.pop("missing"), said)], "  ")
+        lines += _settings([("missing_values", known.pop("missing_values"), said)], "  ")
     if look.grouped:
         lines += _settings([("thousands", known.pop("thousands"), "groups the digits of numbers in text")], "  ")
     lines += _indented(dump(known)) if known else []

@@ -98,7 +98,8 @@ def outliers(column: Column, sides: SplitTable, *, clipped: bool, target: bool =
             f"{value:g} stands in {have(count, 'row', 'rows')} of {quote(column.name)}, far from all other numbers;"
             " does it mean something else, such as a missing value?"
         )
-        mend = f"If so, put {yaml_quote(f'{value:g}')} as the table spells it among data.missing_values, or empty these cells."
+        spelled = yaml_quote(f"{value:g}")
+        mend = f"If so, list {spelled} (spelled as in the table) in data.missing_values, or empty these cells."
         return Finding("note" if clipped else "warning", "stand-in-number", place, message, mend)
     far = outliers_of(x)
     if far is None:

@@ -75,7 +75,9 @@ class Request:
         value = {**value, "data": data, "loss": loss, "quality": quality}
         config = validate(Config, with_preset(replace(document, value=value)))
         if config.loss is not None and config.loss.task != self.task:
-            raise ValueError(f"the loss {config.loss.type} is for {config.loss.task}, and {self.task} are predicted")
+            raise ValueError(
+                f"the loss {config.loss.type} is for {config.loss.task}, but this estimator is for {self.task}"
+            )
         return config
 
     @property

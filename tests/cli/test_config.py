@@ -54,7 +54,7 @@ def test_each_value_says_where_it_comes_from(nncli: Cli, here: Path, monkeypatch
 def test_of_a_preset_too(nncli: Cli) -> None:
     out = nncli("config", "show", CONFIGS / "tabular.yaml", "--set", "quality=best").check().out
     assert re.search(r"\nmembers: 20 +# preset best\n", out)
-    assert re.search(r"\nbest_epoch: last +# preset tabular\n", out)
+    assert re.search(r"\nbest_epoch_tie: last +# preset tabular\n", out)
 
 
 def test_what_is_resolved_has_read_the_table_and_trains_the_same(nncli: Cli, here: Path) -> None:

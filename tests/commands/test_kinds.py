@@ -153,7 +153,7 @@ def test_columns_that_carry_nothing_are_noted_with_a_way_on(config: Callable[...
     notes = " ".join(prepare(load_config(config("", "ids.csv", "epochs: 1\nvalidation: 0"))).notes)
     assert "'id' has a different value in every row and carries nothing; consider data.drop" in notes
     assert '`columns: {"id": text}`' in notes
-    assert "'said' has no word that" in notes
+    assert "'said': 20 training rows share no word" in notes
 
 
 def test_a_target_of_dates_or_text_is_one_of_classes(config: Callable[..., Path], home: Path) -> None:

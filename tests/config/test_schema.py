@@ -151,7 +151,7 @@ def test_a_name_is_a_thing_with_its_defaults() -> None:
         (LEAST + "layers: 64", "a list"),
         (LEAST + "precision: float16", "float32"),
         (LEAST + "seed: -1", "at least 0"),
-        (LEAST + "best_epoch: lest", "did you mean 'last'"),
+        (LEAST + "best_epoch_tie: lest", "did you mean 'last'"),
         (LEAST + "early_stopping: {metric: val_loss}", "It belongs beside 'early_stopping', not under it."),
         (LEAST + "learning_rat: 1", "did you mean 'learning_rate'"),
     ],

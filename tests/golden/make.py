@@ -38,7 +38,9 @@ CONFIGS = {
         "data: {path: table.csv, target: y, features: [x1, when, day]}\nlayers: [4]\n"
         "encoding: {numeric: quantile, clip: smooth}\nnumeric_embedding: piecewise_linear\n"
     ),
-    "text": "data: {path: table.csv, target: label, features: [x2, said]}\nencoding: {max_text_features: 8}\nlayers: [4]\n",
+    "text": (
+        "data: {path: table.csv, target: label, features: [x2, said]}\nencoding: {max_text_features: 8}\nlayers: [4]\n"
+    ),
     "counts": "data: {path: table.csv, target: count}\nlayers: [4]\nactivation: mish\nloss: poisson\n",
 }
 

@@ -115,7 +115,7 @@ LAYERS: dict[str, Any] = {
     "layer_norm": st.just({"type": "layer_norm", "epsilon": 0.1}),
     "scale": st.just("scale"),
     "activation": st.sampled_from([{"type": "activation", "activation": name} for name in ("relu", "silu", "selu")]),
-    "parametric": st.just({"type": "parametric_activation", "activation": "relu"}),
+    "parametric_activation": st.just({"type": "parametric_activation", "activation": "relu"}),
     "residual": st.just({"type": "residual", "layers": [{"type": "activation", "activation": "leaky_relu"}]}),
 }
 

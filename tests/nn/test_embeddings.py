@@ -34,7 +34,7 @@ def test_with_nothing_to_embed_the_input_is_X_itself() -> None:
         bound, parameters, X, _ = entrance(network)
         assert bound.Y is X
         assert network.input_width == 3
-        assert not any(name.startswith("numeric") for name in parameters.named)
+        assert not any(name.startswith("numeric") for name in parameters.by_name)
 
 
 def test_embedded_numbers_come_first_then_the_other_features_then_categories() -> None:
@@ -45,7 +45,7 @@ def test_embedded_numbers_come_first_then_the_other_features_then_categories() -
     assert bound.Y.shape == (4, network.input_width) == (4, 2 * 4 + 2 + 2)
     np.testing.assert_array_equal(bound.Y[:, [3, 7]], X[:, [1, 3]])  # each embedding ends with x itself
     np.testing.assert_array_equal(bound.Y[:, [8, 9]], X[:, [0, 2]])
-    np.testing.assert_array_equal(bound.Y[:, 10:], parameters.named["embeddings.a"][codes[:, 0]])
+    np.testing.assert_array_equal(bound.Y[:, 10:], parameters.by_name["embeddings.a"][codes[:, 0]])
 
 
 def test_the_names_of_the_parameters() -> None:

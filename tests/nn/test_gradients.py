@@ -229,7 +229,7 @@ def random_layers(draw: st.DrawFn, d: int, depth: int, most: int) -> tuple[tuple
     """Layers that may follow `d` units, and the units that come out of them."""
     layers: list[LayerBase] = []
     for _ in range(draw(st.integers(0, most))):
-        kinds = ["dense", "dropout", "batch_norm", "layer_norm", "scale", "activation", "parametric"]
+        kinds = ["dense", "dropout", "batch_norm", "layer_norm", "scale", "activation", "parametric_activation"]
         kinds += ["residual"] * (depth > 0)
         kind, activation = draw(st.sampled_from(kinds)), draw(st.sampled_from(ELEMENTWISE))
         if kind == "dense":
@@ -250,7 +250,7 @@ def random_layers(draw: st.DrawFn, d: int, depth: int, most: int) -> tuple[tuple
             layers.append(Dropout(rate=draw(st.sampled_from([0.0, 0.1, 0.5]))))
         elif kind == "activation":
             layers.append(ActivationLayer(activation=activation))
-        elif kind == "parametric":
+        elif kind == "parametric_activation":
             layers.append(ParametricActivation(activation=activation))
         else:
             layers.append({"batch_norm": BatchNorm(), "layer_norm": LayerNorm(), "scale": Scale()}[kind])

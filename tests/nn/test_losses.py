@@ -329,7 +329,7 @@ def test_width_of_the_output(loss: LossBase) -> None:
 
 
 def test_who_wants_raw_and_who_wants_nonnegative_targets() -> None:
-    raw = {tag(cls) for cls in members(Loss) if cls.raw_targets}
+    raw = {tag(cls) for cls in members(Loss) if cls.needs_unscaled_targets}
     nonnegative = {tag(cls) for cls in members(Loss) if cls.nonnegative_targets}
     assert raw == nonnegative == {"poisson"}
 

@@ -241,13 +241,13 @@ def test_without_layers_it_is_one_network_of_the_preset() -> None:
     [
         (quick(optimizer="addam"), "did you mean 'adam'"),
         (quick(config={"epoch": 3}), "did you mean 'epochs'"),
-        (quick(loss="mse"), "the loss mse is for numbers"),
+        (quick(loss="mse"), "the loss mse is for regression"),
         (quick(quality="fast"), "only the preset tabular"),
         (quick(config="nowhere.yaml"), "no such file"),
         (quick(config={"data": 7}), "data: expected key: value pairs"),
         (quick(validation={"path": "nowhere.csv"}), "^nowhere.csv: there is no such file"),
         (quick_regressor(class_weight="balanced"), "not a class"),
-        (quick_regressor(loss="cross_entropy"), "is for classes"),
+        (quick_regressor(loss="cross_entropy"), "is for classification"),
         (quick_regressor(loss="poisson"), "the training rows, row 1, column 'y'"),
     ],
 )

@@ -138,7 +138,7 @@ def test_every_layer_can_be_trained(layer: type[Any]) -> None:
     needed: dict[str, dict[str, Any]] = {
         "dense": {"units": 4},
         "activation": {"activation": "relu"},
-        "parametric": {"activation": "relu"},
+        "parametric_activation": {"activation": "relu"},
         "residual": {"layers": [3]},
     }
     plan = plan_of(layer.model_validate(needed.get(tag(layer), {})), epochs=2)

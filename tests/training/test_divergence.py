@@ -235,7 +235,8 @@ def test_a_row_that_outweighs_the_others_is_named(tmp_path: Path) -> None:
     pl.DataFrame({"x": noise(), "w": weights, "y": noise(seed=1)}).write_csv(tmp_path / "t.csv")
     config = tmp_path / "c.yaml"
     config.write_text(
-        "data: {path: t.csv, target: y, sample_weight: w}\noptimizer: sgd\nlayers: []\nlearning_rate: 0.1\nbatch_size: 4\n"
+        "data: {path: t.csv, target: y, sample_weight: w}\noptimizer: sgd\nlayers: []\n"
+        "learning_rate: 0.1\nbatch_size: 4\n"
         "validation: 0.0\nepochs: 200"
     )
     with pytest.raises(DivergedError) as caught:

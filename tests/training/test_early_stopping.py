@@ -70,7 +70,7 @@ def test_observing_changes_nothing_that_was_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("epochs_without_improvement", "patience", "out"),
+    ("waited", "patience", "out"),
     [(0, 1, False), (1, 1, True), (4, 5, False), (5, 5, True), (9, 5, True)],
 )
 def test_patience_runs_out_after_exactly_so_many_epochs(waited: int, patience: int, out: bool) -> None:

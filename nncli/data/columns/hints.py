@@ -28,8 +28,9 @@ def number_hint(cell: str, name: str, dialect: CsvDialect) -> str:
     """The hint for `cell`, which is not a number and stands in the column `name`."""
     words = [
         guess_meaning(cell.strip(), dialect),
-        "Mend the cell, or empty it. To train on such cells, list its spelling under data.missing_values if it stands for a "
-        f"missing value, or put `columns: {{{yaml_quote(name)}: categorical}}` under data to train with categories.",
+        "Correct the cell, or empty it. To train on such cells, list its spelling under data.missing_values "
+        f"if it stands for a missing value, or put "
+        f"`columns: {{{yaml_quote(name)}: categorical}}` under data to train with categories.",
     ]
     return " ".join(filter(None, words))
 
@@ -44,8 +45,8 @@ def unit_hint(unit: str) -> str:
 def date_hint(name: str) -> str:
     """The hint for a cell that is no date and stands in the column `name`."""
     return (
-        "Mend the cell, list its spelling under data.missing_values if it stands for a missing value, say under data how "
-        'dates are written, as in `date_format: "%d/%m/%Y"`, '
+        "Correct the cell, list its spelling under data.missing_values if it stands for a missing value, say "
+        'under data how dates are written, as in `date_format: "%d/%m/%Y"`, '
         f"or put `columns: {{{yaml_quote(name)}: categorical}}` there to train with categories."
     )
 

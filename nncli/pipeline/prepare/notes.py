@@ -77,7 +77,7 @@ def note_uninformative(encoder: Encoder, notes: list[str]) -> None:
     wordless = [c.name for c in encoder.columns if isinstance(c, TextColumn) and not c.vocabulary]
     if wordless:
         notes.append(
-            f"{join_quoted(wordless)} has no word that {COMMON} training rows share and carries nothing; consider data.drop"
+            f"{join_quoted(wordless)}: {COMMON} training rows share no word, so it gives no feature; consider data.drop"
         )
 
 

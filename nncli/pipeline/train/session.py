@@ -80,7 +80,8 @@ def session(
     threads = prepared.arguments.n_shards
     log_info(
         f"computing: backend {manifest.backend}, threads {max(manifest.n_shards, manifest.threads)} "
-        f"(parts of a batch {manifest.n_shards}, of the BLAS {manifest.threads}), batch size {prepared.arguments.batch_size:,}"
+        f"(shards of a batch {manifest.n_shards}, of the BLAS {manifest.threads}), "
+        f"batch size {prepared.arguments.batch_size:,}"
     )
     pace = CheckpointTimer(config.checkpoint, stop)
     model, temperature = Model(prepared.spec, state.best), 1.0

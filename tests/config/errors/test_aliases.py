@@ -42,7 +42,18 @@ def test_spelling_comes_before_synonyms_and_these_before_likeness() -> None:
 
 
 def test_every_word_of_ours_in_the_table_exists() -> None:
-    known = {"full", "standard", "min_max", "best", "textbook", "float32", "float64"}  # values
+    known = {
+        "full",
+        "standard",
+        "min_max",
+        "best",
+        "textbook",
+        "float32",
+        "float64",
+        "one_hot",
+        "sign",
+        "halve_learning_rate",
+    }  # values
     known |= {f"{name}_{how}" for name in ("glorot", "he") for how in ("uniform", "normal")}
     models: list[object] = [Config]
     for model in models:

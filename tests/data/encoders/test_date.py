@@ -193,6 +193,6 @@ def test_a_column_whose_parts_do_not_fit_is_damaged() -> None:
     with pytest.raises(ValidationError, match="more than once"):
         DateColumn.model_validate(column.model_dump() | {"cycles": ("month", "month")})
     with pytest.raises(ValidationError, match="none of the years"):
-        DateColumn.model_validate(column.model_dump() | {"first": 1e300})
+        DateColumn.model_validate(column.model_dump() | {"origin": 1e300})
     with pytest.raises(ValidationError, match="a form of dates has"):
         DateColumn.model_validate(column.model_dump() | {"form": "%Q"})

@@ -87,4 +87,4 @@ def test_embeddings_are_as_wide_as_the_number_of_columns_allows() -> None:
     for said in (None, Periodic(), PiecewiseLinear(width=3)):
         assert resolve_embedding(said, 5) == said
     with pytest.raises(ValueError, match="not settled"):
-        PiecewiseLinear(width="auto").width  # noqa: B018 - asked for its ValueError
+        PiecewiseLinear(width="auto").out_features  # noqa: B018 - asked for its ValueError

@@ -177,7 +177,7 @@ def test_the_first_training_says_on_stderr_that_it_compiles_and_the_next_does_no
     nncli("train", config, "-o", tmp_path / "run").check()
     done = nncli("train", config, "-o", tmp_path / "run").check()
     assert COMPILING not in done.err
-    dispatcher = "stretch" if threads == 1 else "gradient"
+    dispatcher = "train_batches" if threads == 1 else "gradient"
 
     class Fresh:
         """The loops as they are before anything was compiled."""
@@ -313,8 +313,8 @@ IMPORTED = "\nimport sys; print(sorted({'numba', 'llvmlite', 'scipy'} & set(sys.
         "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit): main()",
         "from nncli import train; train('CONFIG', output='OUTPUT', assignments=['backend=numpy'])",
         "from nncli import train; train('CONFIG', output='OUTPUT', assignments=['threads=2'])",
-        "from nncli.commands.preparing import execution; from nncli.commands.sessions import session; "
-        "from nncli.training import advance, backend, loop",
+        "from nncli.pipeline.prepare import execution; from nncli.pipeline.train import session; "
+        "from nncli.training import batch_runner, loop; from nncli.training.compiled import support",
     ],
     ids=["nncli", "--help", "numpy", "short", "modules"],
 )

@@ -209,7 +209,7 @@ class Kept:
 
 
 def test_compiled_loops_that_cannot_be_read_are_removed_and_compiled_anew(tmp_path: Path) -> None:
-    for name in ("kernels.stretch-9.py311.nbi", "kernels.sgd-8.py311.1.nbc", "other.f-1.py311.nbi", "layers.pyc"):
+    for name in ("kernels.train_batches-9.py311.nbi", "kernels.sgd-8.py311.1.nbc", "other.f-1.py311.nbi", "layers.pyc"):
         (tmp_path / name).write_bytes(b"")
     loop = Kept(tmp_path)
     compiled._warm_up(loop, 1, 2)
@@ -231,7 +231,7 @@ from nncli.training.compiled.support import load
 assert load("numba") is None
 if sys.argv[1] == "of an untried version":
     compiled.TRIED = "none"
-compiled._ready(kernels.finite, np.ones(3, np.float32))
+compiled._warm_up(kernels.finite, np.ones(3, np.float32))
 if sys.argv[1] == "of an untried version":
     assert "numba.core.typing.listdecl" in sys.modules
 if sys.argv[1] == "kept":

@@ -87,7 +87,7 @@ def test_exp_saturates_where_float32_ends(x: float, bound: float) -> None:
 
 def activated(f: Any, Z: Vector, b: Vector = NONE) -> Vector:
     found = Z.copy()
-    kernels.activate(found, b, ACTIVATION_IDS[type(f)], getattr(f, "grad", 0.0))
+    kernels.activate(found, b, ACTIVATION_IDS[type(f)], getattr(f, "slope", 0.0))
     return found
 
 
@@ -124,7 +124,7 @@ def test_an_activation_is_that_of_numpy_there_and_back(f: Any, values: list[floa
         Y = bound.Y.copy()
         for dY in (array(values[::-1], 1, -1), np.full_like(Z, np.nan), np.full_like(Z, np.inf)):
             expected, dZ = bound.backward(dY.copy()), dY.copy()
-            kernels.activation_grad(dZ, Y, ACTIVATION_IDS[type(f)], getattr(f, "grad", 0.0))
+            kernels.activation_grad(dZ, Y, ACTIVATION_IDS[type(f)], getattr(f, "slope", 0.0))
             close(dZ, expected)
 
 

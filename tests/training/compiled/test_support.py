@@ -47,7 +47,7 @@ def test_an_activation_is_known_or_named(cls: Any) -> None:
 @pytest.mark.parametrize("cls", members(Layer), ids=tag)
 def test_a_layer_is_known_or_named(cls: Any) -> None:
     needs: dict[str, Any] = {"dense": {"units": 2}, "residual": {"layers": [4]}}
-    needs |= {name: {"activation": "relu"} for name in ("activation", "parametric")}
+    needs |= {name: {"activation": "relu"} for name in ("activation", "parametric_activation")}
     expected = None if cls is Dense else f"a layer of type {tag(cls)}"
     assert found(network_of(4, {"type": tag(cls)} | needs.get(tag(cls), {}))) == expected
 
