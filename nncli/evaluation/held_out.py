@@ -115,7 +115,7 @@ def _of_network(config: Config, model: Model, scratch: Scratch) -> _RowPredictio
         load_table(config, config.data.path, notes, scratch, all_columns=True), target.names, notes
     )
     as_classes, streams = target.task == "classification", RandomStreams.of(config.seed)
-    training, held = split_table(config, table, as_classes, streams, notes, scratch, whole=True)
+    training, held = split_table(config, table, as_classes, streams, notes, scratch, all_columns=True)
     truth, rows = truth_of(training, target, config), training if held is None else held
     return _RowPredictions(
         rows, predict_table(model, rows, target), "training" if held is None else "validation", truth

@@ -24,14 +24,16 @@ def split_table(
     notes: list[str],
     scratch: Scratch,
     *,
-    whole: bool = False,
+    all_columns: bool = False,
 ) -> tuple[ColumnStore, ColumnStore | None]:
-    """Training and validation rows, before anything is fitted; those of a file with its `whole` table."""
+    """Split the table into training and validation rows; a validation file is read with `all_columns` if wanted."""
     split = split_of(config, table, as_classes, streams.split)
-    whole = np.array_equal(split.training, np.arange(len(table)))
-    training = table if whole else table.take(split.training)
+    all_rows = np.array_equal(split.training, np.arange(len(table)))
+    training = table if all_rows else table.take(split.training)
     if isinstance(config.validation, ValidationFile):
-        other = load_table(config, config.validation.path, notes, scratch, table.header.dialect, all_columns=whole)
+        other = load_table(
+            config, config.validation.path, notes, scratch, table.header.dialect, all_columns=all_columns
+        )
         return training, drop_missing_targets(other, config.data.target, notes)
     return training, table.take(split.validation) if len(split.validation) else None
 
