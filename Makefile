@@ -62,7 +62,7 @@ reliability: .venv/dev
 mutation: .venv/dev
 	$(BIN)/pip install --quiet mutmut
 	$(BIN)/mutmut run --max-children 1 "nncli.training.thread_policy.x_choose_threads__mutmut_1"
-	$(BIN)/python reliability/mutations.py
+	$(BIN)/python reliability/mutation_testing.py
 
 clean:
 	rm -rf .venv mutants

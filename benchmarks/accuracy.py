@@ -1,5 +1,4 @@
-"""How good the default is: each table of a folder, told its target and nothing else, beside what the peers scored.
-
+"""Accuracy of the default configuration on a folder of tables, compared with scores of other libraries.
 
     python benchmarks/accuracy.py TABLES                     # every table, seeds 0 1 2
     python benchmarks/accuracy.py TABLES --only car concrete --seeds 0 --set quality=fast
@@ -7,7 +6,7 @@
 TABLES holds NAME/train.csv, NAME/test.csv and NAME/meta.json (target, task) for each table, and baselines.csv (dataset,
 model, seed, metric, value, fit_s). Each training is the whole command, `nncli train` of a configuration that names the
 table and the target, and `nncli predict` of the test file. Adds to a file of JSON lines, and prints tables made of all
-that it holds: interrupted, it goes on where it was.
+the file holds. An interrupted run continues where it stopped.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from measuring import COMMAND, HERE, cores, run
+from timing import COMMAND, HERE, cores, run
 
 SMALLEST = {"error": 1e-3, "log_loss": 2e-3}
 """Added to both sides of a ratio, so that a table that somebody solves does not decide the mean."""

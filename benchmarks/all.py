@@ -1,10 +1,10 @@
-"""Run every benchmark, beside whatever peers are installed, and write down what it finds.
+"""Run every benchmark, compared with the peers that are installed, and write the results.
 
     python benchmarks/all.py
-    python benchmarks/all.py --only startup busy --rounds 3      # the others keep what was measured before
+    python benchmarks/all.py --only startup contention --rounds 3      # the others keep their last results
 
 Writes benchmarks/results.json, the part between the markers in docs/performance.md, and docs/growth.svg, after every
-benchmark anew. The whole takes about two hours on two cores and needs what tables.py says of disk and memory.
+benchmark. All of them take about two hours on two cores; tables.py says how much disk and memory they need.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from measuring import HERE, ROOT, cores
+from growth_chart import growth_picture
 from peers import versions
-from picture import growth_picture
-from reporting import Report, load, show, with_results
+from results import Report, load, show, with_results
+from timing import HERE, ROOT, cores
 
-PARTS = ("step", "whole", "textbook", "startup", "tables", "growth", "busy")
+PARTS = ("step", "end_to_end", "textbook", "startup", "tables", "growth", "contention")
 
 
 def machine() -> str:

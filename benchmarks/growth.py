@@ -1,12 +1,12 @@
-"""How does the time of `nncli train` grow with rows, columns and steps?
+"""Growth of the training time with the number of rows, columns and steps.
 
     python benchmarks/growth.py
 
-Each of the three doubles from point to point while the others stay. What a training takes however small it is does not
-grow and would flatten the curve: so the same job with that one at its least (64 rows, 1 column, 1 epoch) is measured in
-the same rounds, and subtracted from both, n and time. The exponent is the slope of the least-squares line through the
-logarithms of what is left; 1 is linear. A point that is not clearly above the fixed part tells of noise and is left
-out of the line; where fewer than three points are left, there is no exponent.
+Each of the three doubles from point to point while the others stay constant. The fixed cost of a training does not grow
+and would flatten the curve. It is measured in the same rounds by the smallest job (64 rows, 1 column, 1 epoch) and
+subtracted from n and from the time. The exponent is the slope of the least-squares line through the logarithms of the
+remainders; 1 is linear. A point that is not clearly above the fixed cost is noise and is left out of the line. With
+fewer than three points there is no exponent.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from math import log
 from pathlib import Path
 from statistics import linear_regression, median
 
-from measuring import COMMAND, in_rounds, make_csv, parser, run
-from reporting import Cell, Goal, Report, show
+from results import Cell, Goal, Report, show
+from timing import COMMAND, in_rounds, make_csv, parser, run
 
 CONFIG = "data: {{path: {table}, target: y}}\npreset: textbook\nvalidation: 0\nepochs: {epochs}\n"
 AXES = ("rows", "columns", "steps")

@@ -1,4 +1,4 @@
-"""The peers, each doing what its own guides advise for speed.
+"""The libraries that nncli is compared with, each used as its own documentation advises for speed.
 
     nncli         training.loop.fit, the real loop with its checks and reports; nncli[fast] has its compiled kernels
     PyTorch       batches by indexing a tensor, fused Adam
@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from measuring import refusal
 from sizes import RATE, Size
+from timing import refusal
 
 Rows = npt.NDArray[Any]
 

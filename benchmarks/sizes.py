@@ -1,4 +1,4 @@
-"""The networks that are measured, and the rows they are trained on."""
+"""The measured networks and their training data."""
 
 from __future__ import annotations
 

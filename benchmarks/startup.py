@@ -1,4 +1,4 @@
-"""How long until `nncli --help` and `nncli --version` have answered, beside importing Typer alone?
+"""Time of `nncli --help` and `nncli --version`, compared with importing Typer alone.
 
 python benchmarks/startup.py
 """
@@ -9,8 +9,8 @@ import argparse
 from functools import partial
 from statistics import median
 
-from measuring import COMMAND, in_rounds, parser, ratio, run
-from reporting import Cell, Goal, Report, show
+from results import Cell, Goal, Report, show
+from timing import COMMAND, in_rounds, parser, ratio, run
 
 LEAST = 'python -c "import typer"'
 JOBS = {"nncli --help": [*COMMAND, "--help"], "nncli --version": [*COMMAND, "--version"], LEAST: ["-c", "import typer"]}

@@ -1,12 +1,12 @@
-"""How long is one training step, beside PyTorch, JAX, Keras and scikit-learn?
+"""Time of one training step, compared with PyTorch, JAX, Keras and scikit-learn.
 
     python benchmarks/step.py
     python benchmarks/step.py --threads 1 --rounds 3 --sizes 2-16-1/32 --peers nncli JAX
 
-Microseconds per step of Adam in float32: gather the batch, forward, loss, backward, update. Every peer does what its
-users do to be fast, as peers.py says, in a process of its own for each size, and is left out where it is not installed.
-Of the large networks, the matrix products of a step are also held against what the machine's BLAS reaches on large
-square matrices, measured in the same process after every step's measurement.
+Microseconds per step of Adam in float32: gather the batch, forward, loss, backward, update. Every peer is
+used as peers.py says, in its own process for each size, and left out where it is not installed. For the large networks,
+the matrix products of a step are also compared with what the BLAS reaches on large square matrices, measured in the
+same process after every step.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import argparse
 from collections.abc import Iterator
 from statistics import median
 
-from measuring import in_rounds, parser, ratio
 from peers import FAST, JITTED, NNCLI, PEERS, installed
-from reporting import Cell, Goal, Report, show
+from results import Cell, Goal, Report, show
 from sizes import SIZES, Size
+from timing import in_rounds, parser, ratio
 from worker import Worker
 
 OF_JITTED = {size.name: share for size, share in zip(SIZES, (0.35, 0.5, 0.9, 0.9, 1.0), strict=True)}

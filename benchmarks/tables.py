@@ -1,13 +1,13 @@
-"""How fast do large tables go through, beside Polars, and how much memory does that need?
+"""Time and memory of reading, encoding and predicting large tables, compared with Polars.
 
     python benchmarks/tables.py                 # needs 6 GB of disk in the temporary folder and 16 GB of memory
     python benchmarks/tables.py --rows 0.1      # a tenth of the rows
 
-Prediction: 2,000,000 rows of 18 numeric columns and 2 of text, CSV to CSV, the whole process; beside it a process that
-has Polars read that file with `read_csv`, select the first column and write it with `write_csv`. Training: 5,000,000
-rows of 39 numeric columns and a numeric target; of its reading and encoding only the work is timed, without imports,
-and so is Polars' `read_csv` of that file. The memory of training is that of the whole `nncli train`. Its rate is what
-its history says of the epochs after the first, in memory and, past `memory_limit`, out of core.
+Prediction: 2,000,000 rows of 18 numeric columns and 2 text columns, CSV to CSV, as a whole process. It is compared with
+a process in which Polars reads that file with `read_csv`, selects the first column and writes it with `write_csv`. Training: 5,000,000
+rows of 39 numeric columns and a numeric target; reading and encoding are timed without imports,
+and so is Polars' `read_csv` of that file. The memory of training is that of the whole `nncli train`. The rate of
+training comes from the history of the epochs after the first, in memory and, beyond `memory_limit`, out of core.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from measuring import COMMAND, Run, in_rounds, make_csv, parser, ratio, refusal, run
-from reporting import Cell, Goal, Report, show
+from results import Cell, Goal, Report, show
+from timing import COMMAND, Run, in_rounds, make_csv, parser, ratio, refusal, run
 
 PREDICTED, TRAINED, COLUMNS = 2_000_000, 5_000_000, 40
 LIMIT = "memory_limit=500 MiB"

@@ -1,11 +1,11 @@
-"""How long is the textbook job, from the start of the process to the saved model?
+"""Time of the textbook job, from the start of the process to the saved model.
 
     python benchmarks/textbook.py
 
 data/linear.csv, 128 rows of x1, x2, y; one dense unit with a sigmoid; mean squared error; plain gradient descent at
-0.01; batches of 32; 1000 epochs, which is 4000 steps. nncli, which also reads a configuration, checks its input and
-writes a run directory, stands beside the same job written by hand in NumPy, PyTorch and Keras: textbook_*.py. Runs go
-from peer to peer, each in a fresh process with one thread; the table shows medians.
+0.01; batches of 32; 1000 epochs, which is 4000 steps. nncli also reads a configuration, checks its
+input and writes a run directory. It is compared with the same job written by hand in NumPy, PyTorch and Keras
+(textbook_*.py). Every run is a new process with one thread; the table shows medians.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from measuring import COMMAND, HERE, ROOT, in_rounds, parser, ratio, run
-from reporting import Cell, Goal, Report, show
+from results import Cell, Goal, Report, show
+from timing import COMMAND, HERE, ROOT, in_rounds, parser, ratio, run
 
 NNCLI, BY_HAND = "nncli", "NumPy by hand"
 SCRIPTS = {BY_HAND: ("numpy", ["numpy"]), "PyTorch": ("torch", ["torch"]), "Keras": ("keras", ["keras", "jax"])}

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from measuring import environment, kept_to_cores
 from peers import PEERS
 from sizes import Size
+from timing import environment, kept_to_cores
 
 SQUARE = 1536
 """Rows and columns of the matrices of the peak's product."""

@@ -1,4 +1,4 @@
-"""Lets every system call of a training's writing fail in turn, then takes its memory away, and looks what is left.
+"""Fault injection: every system call by which a training writes fails in turn, then memory runs out.
 
     python reliability/faults.py                          # every call, every fault
     python reliability/faults.py --stride 17 --no-memory  # every 17th call: seconds
@@ -32,8 +32,8 @@ from itertools import product
 from pathlib import Path
 from typing import TypeAlias
 
-from fallback import KILL_BEFORE, SHORT, Calls
 from harness import CLEAN_CODES, MIB, Fault, Outcome, forget_shim, imports_fit, run, warm, with_shim
+from python_faults import KILL_BEFORE, SHORT, Calls
 from training import Bits, bits, checkpoint_steps, go_on, leftovers, prepare, resume_words, train_words, unreadable
 
 ACTIONS = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO, "EACCES": errno.EACCES, "short write": SHORT}

@@ -1,10 +1,10 @@
-"""Feeds mutated configurations, tables and run directories to nncli, and counts what is not a clean answer.
+"""Fuzzing with mutated configurations, tables and run directories; counts the answers that are not clean.
 
     python reliability/fuzz.py                            # 200,000 inputs in-process, 2,000 through the command
     python reliability/fuzz.py --inputs 2000 --command 20 # seconds
 
-Inputs are drawn from good ones by grammar-aware and byte-level mutation (mutate.py); an input follows from the seed and
-its number. In-process a configuration goes through load_config; a table through read_table, and through read_chunks in
+Inputs are valid ones after grammar-aware and byte-level mutation (mutate_inputs.py). The seed and the number of an
+input determine it. In-process a configuration goes through load_config; a table through read_table, and through read_chunks in
 pieces of a few rows, which must read the same rows where both can; a run directory through load_model, and through a
 prediction where it loads. Through the command they go to train, --resume, predict and evaluate, each in a process of
 its own, forked from a warm interpreter.
@@ -34,9 +34,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
-from answers import answer, raw_characters, words_for
+from fuzz_targets import answer, raw_characters, words_for
 from harness import MIB, Outcome, run, warm
-from mutate import config, run_directory, table
+from mutate_inputs import config, run_directory, table
 from training import prepare, train_words
 
 SLOW, STUCK = 5.0, 30.0

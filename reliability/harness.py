@@ -1,4 +1,4 @@
-"""What the reliability scripts share: real `nncli` processes, and system calls that fail or kill at a chosen moment.
+"""Real `nncli` processes with injected faults: shared by the reliability scripts.
 
 A process is made by forking a warm interpreter, which has imported nncli and has computed nothing: a process like any
 other, with its own memory, files and end, that spares half a second of imports. `cold=True` starts one from nothing.
@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from fallback import Calls, replace_functions
+from python_faults import Calls, replace_functions
 
 MIB = 1 << 20
 LIBRARY = "RELIABILITY_SHIM"

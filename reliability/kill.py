@@ -1,4 +1,4 @@
-"""Kills `nncli train` again and again, at any instant, and looks whether anything is lost.
+"""Kill tests: `nncli train` is killed at random moments, and nothing may be lost.
 
     python reliability/kill.py                  # 2,000 kills
     python reliability/kill.py --kills 60       # some seconds
@@ -30,8 +30,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from fallback import KILL_AFTER, KILL_BEFORE, KILL_HALFWAY, Calls
 from harness import LIBRARY, Fault, Outcome, forget_shim, run, warm, with_shim
+from python_faults import KILL_AFTER, KILL_BEFORE, KILL_HALFWAY, Calls
 from training import INTERVAL, Bits, bits, checkpoint_steps, go_on, leftovers, prepare, resume_words, train_words
 from training import unreadable as why_unreadable
 

@@ -26,12 +26,16 @@ def ran(script: str, *words: str | Path) -> str:
     ("script", "words", "shows"),
     [
         ("step.py", "--sizes 2-4-1/8 3-4-2/8 --seconds 0.01 --threads 1 --peers nncli", "| 3-4-2 / 8 | 1 |"),
-        ("whole.py", "--sizes 3-4-3/30 --rows 100 --epochs 2 --threads 1 --peers nncli scikit-learn", "scikit-learn"),
+        (
+            "end_to_end.py",
+            "--sizes 3-4-3/30 --rows 100 --epochs 2 --threads 1 --peers nncli scikit-learn",
+            "scikit-learn",
+        ),
         ("textbook.py", "--peers PyTorch --data DATA", "| nncli |"),
         ("startup.py", "", "| nncli --help |"),
         ("tables.py", "--rows 0.00002", "| Polars, reading |"),
         ("growth.py", "--axes columns --points 1 --scale 0.002", "| columns | 20 |"),
-        ("busy.py", "--sizes 2-4-1/8 --seconds 0.01", "| 2-4-1 / 8 |"),
+        ("contention.py", "--sizes 2-4-1/8 --seconds 0.01", "| 2-4-1 / 8 |"),
     ],
     ids=lambda value: value if str(value).endswith(".py") else "",
 )

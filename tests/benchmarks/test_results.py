@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from growth import exponent
-from picture import growth_picture
-from reporting import Goal, Report, cell, text_of, with_results
+from growth_chart import growth_picture
+from results import Goal, Report, cell, text_of, with_results
 from sizes import SIZES, Size
 
 ROOT = Path(__file__).parents[2]

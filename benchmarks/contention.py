@@ -1,9 +1,9 @@
-"""How much slower is training while another process spins on every core?
+"""Training time while another process keeps every core busy.
 
-    python benchmarks/busy.py
+    python benchmarks/contention.py
 
-One process of step.py with two threads for each network; every round measures it alone and then beside the spinning.
-Fair sharing makes it twice as slow; threads that spin while they wait for each other make it far slower.
+Each network is one process of step.py with two threads. Every round measures it alone, then with the busy processes.
+Fair sharing makes training twice as slow. Threads that spin while they wait for each other make it far slower.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
 
-from measuring import cores, in_rounds, parser, ratio
 from peers import FAST, NNCLI, installed
-from reporting import Cell, Goal, Report, show
+from results import Cell, Goal, Report, show
 from sizes import SIZES, Size
+from timing import cores, in_rounds, parser, ratio
 from worker import Worker
 
 THREADS = 2

@@ -1,6 +1,6 @@
-"""The whole job of one peer: python benchmarks/whole_job.py PEER SIZE CSV FOLDER EPOCHS THREADS.
+"""The end-to-end job of one peer: python benchmarks/end_to_end_job.py PEER SIZE CSV FOLDER EPOCHS THREADS.
 
-Read the CSV with Polars, standardise, train, save the network. See whole.py.
+Read the CSV with Polars, standardise, train, save the network. See end_to_end.py.
 """
 
 from __future__ import annotations

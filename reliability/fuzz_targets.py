@@ -1,4 +1,4 @@
-"""What is done with an input of the fuzzer: in-process, or by a command."""
+"""The fuzz targets: the functions and commands that a mutated input is given to."""
 
 from __future__ import annotations
 

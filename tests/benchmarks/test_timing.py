@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from measuring import FailedError, accepted, in_rounds, ratio, refusal, run
+from timing import FailedError, accepted, in_rounds, ratio, refusal, run
 
 
 def test_a_ratio_is_the_median_of_the_rounds_and_not_of_the_medians() -> None:

@@ -1,4 +1,4 @@
-"""Hostile inputs, drawn from good ones: by their grammar, then byte by byte."""
+"""Mutation of valid inputs into hostile ones: by their grammar, then byte by byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was measured, as results.json holds it and as docs/performance.md shows it."""
+"""Benchmark results: results.json and the tables of docs/performance.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The faults of shim.c, made in Python's own functions, for machines without a C compiler."""
+"""The faults of shim.c, injected into Python's functions, for machines without a C compiler."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Do the tests notice when the arithmetic is wrong? Every mutant of mutmut against the tests nearest to it.
+"""Mutation testing of the arithmetic: every mutant of mutmut against the tests nearest to it.
 
-Wants the folder `mutants`, as `mutmut run` leaves it, with the mutants and with which test reaches which function.
+It needs the folder `mutants` that `mutmut run` writes: the mutants, and which test reaches which function.
 But that starts pytest anew for every mutant, which takes longer than most tests do. Here the tests are collected
 once, and each mutant is a fork of that process which runs tests until one fails: those of the file that mirrors its
 own first, then the others, the quickest first, up to two seconds of them. A mutant that a test further away would

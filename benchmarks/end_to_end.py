@@ -1,12 +1,13 @@
-"""How long is a whole training, from the start of the process to the saved network, beside the same job elsewhere?
+"""Time of a whole training, from the start of the process to the saved network, compared with other libraries.
 
-    python benchmarks/whole.py
-    python benchmarks/whole.py --threads 1 --rounds 1 --sizes 2-16-1/32 --peers nncli PyTorch
+    python benchmarks/end_to_end.py
+    python benchmarks/end_to_end.py --threads 1 --rounds 1 --sizes 2-16-1/32 --peers nncli PyTorch
 
-20,000 rows of a CSV, 20 epochs of Adam on all of them, nothing held out. nncli runs as a person runs it: it checks the
-configuration and the table, writes checkpoints and a run directory, and measures what it has trained. The peers do the
-bare job of whole_job.py. JAX and Keras keep what they compile between processes, as JAX's guide to its persistent cache
-says, and so does Numba; a first run that does not count fills all caches. nncli chooses its own number of threads on 2.
+20,000 rows of a CSV, 20 epochs of Adam on all of them, no validation rows. nncli runs as usual: it checks the
+configuration and the table, writes checkpoints and a run directory, and scores the trained model. The peers only read,
+train and save (end_to_end_job.py). JAX and Keras keep compiled code between processes, as the guide to JAX's persistent
+cache says, and so does Numba; a first run, which does not count, fills all caches. nncli chooses its number of threads
+up to 2.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from measuring import COMMAND, HERE, Run, accepted, in_rounds, make_csv, parser, ratio, run
 from peers import FAST, NNCLI, PEERS, installed
-from reporting import Cell, Goal, Report, show
+from results import Cell, Goal, Report, show
 from sizes import RATE, SIZES, Size
+from timing import COMMAND, HERE, Run, accepted, in_rounds, make_csv, parser, ratio, run
 
 FACTORS = {SIZES[0].name: 3.0, SIZES[1].name: 3.0}
 """By how much nncli is to be ahead of every peer, if not by 1."""
@@ -59,7 +60,7 @@ def words_of(title: str, size: Size, table: Path, epochs: int, threads: int) -> 
         settings = [*backend, "--set", f"threads={1 if threads == 1 else 'auto'}"]
         return lambda folder: [*COMMAND, "train", config, *settings, "-o", folder / "run"]
     numbers = [str(epochs), str(threads)]
-    return lambda folder: [HERE / "whole_job.py", title, size.name, table, folder, *numbers]
+    return lambda folder: [HERE / "end_to_end_job.py", title, size.name, table, folder, *numbers]
 
 
 def once(words: Callable[[Path], list[str | Path]], threads: int, cache: Path) -> Run:

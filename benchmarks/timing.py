@@ -1,7 +1,7 @@
-"""What the benchmarks share: the environment of a measured process, its time and memory, rounds, and tables to read.
+"""Time and memory of a process, measured in rounds: shared by all benchmarks.
 
-Measurements go from peer to peer in rounds, so that a busy moment of the machine hits all of them; what is shown are
-medians, and ratios are medians of the ratios within a round.
+Every round measures each peer once, so that a busy moment of the machine affects all of them. Reported times are
+medians. Reported ratios are medians of the ratios within a round.
 """
 
 from __future__ import annotations
@@ -141,8 +141,8 @@ def accepted(setting: str) -> list[str]:
 
 
 def make_csv(path: Path, *, rows: int, numeric: int, text: int = 0, classes: int = 0) -> Path:
-    """Write a table, in a process of its own: see making.py."""
-    run([HERE / "making.py", path, *map(str, (rows, numeric, text, classes))])
+    """Write a table, in a process of its own: see make_csv.py."""
+    run([HERE / "make_csv.py", path, *map(str, (rows, numeric, text, classes))])
     return path
 
 

@@ -1,13 +1,13 @@
-"""The picture of growth: time against rows, columns and steps, both axes logarithmic, as an SVG made by hand."""
+"""Chart of the training time against rows, columns and steps, both axes logarithmic, as SVG."""
 
 from __future__ import annotations
 
 from math import log10
 
-from reporting import Report
+from results import Report
 
 WIDTH, HEIGHT, EDGE = 720, 400, 60
-COLOURS = ("#3465a4", "#c4562f", "#4e8f3a")
+COLORS = ("#3465a4", "#c4562f", "#4e8f3a")
 LEAST_SECONDS = 1e-3
 """Shown where noise leaves less when the fixed part is subtracted."""
 
@@ -50,7 +50,7 @@ def growth_picture(report: Report) -> str:
     for n, (title, curve) in enumerate(curves.items()):
         places = [at(*spot) for spot in curve]
         path = "L".join(f"{across:.1f} {height:.1f}" for across, height in places)
-        parts.append(f'<path d="M{path}" fill="none" stroke="{COLOURS[n]}" stroke-width="2"/>')
-        parts += [f'<circle cx="{a:.1f}" cy="{h:.1f}" r="3.5" fill="{COLOURS[n]}"/>' for a, h in places]
-        parts.append(f'<text x="{EDGE + 16}" y="{EDGE + 16 + 20 * n}" fill="{COLOURS[n]}">{title}</text>')
+        parts.append(f'<path d="M{path}" fill="none" stroke="{COLORS[n]}" stroke-width="2"/>')
+        parts += [f'<circle cx="{a:.1f}" cy="{h:.1f}" r="3.5" fill="{COLORS[n]}"/>' for a, h in places]
+        parts.append(f'<text x="{EDGE + 16}" y="{EDGE + 16 + 20 * n}" fill="{COLORS[n]}">{title}</text>')
     return "\n".join([*parts, "</svg>\n"])
