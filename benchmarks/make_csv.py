@@ -1,8 +1,8 @@
 """Write a CSV for a benchmark: python benchmarks/make_csv.py PATH ROWS NUMERIC TEXT CLASSES.
 
 The columns are x1 … of standard normal numbers with four decimals, t1 … of words, and y: a number, sin of the sum of
-all x, where CLASSES is 1, a class from 0 on where it is more, nothing where it is 0. It is written in slabs, so that no size
-needs much memory.
+all x, where CLASSES is 1, a class from 0 on where it is more, nothing where it is 0. It is written in slabs, so that no
+size needs much memory.
 """
 
 from __future__ import annotations

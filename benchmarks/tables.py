@@ -4,10 +4,10 @@
     python benchmarks/tables.py --rows 0.1      # a tenth of the rows
 
 Prediction: 2,000,000 rows of 18 numeric columns and 2 text columns, CSV to CSV, as a whole process. It is compared with
-a process in which Polars reads that file with `read_csv`, selects the first column and writes it with `write_csv`. Training: 5,000,000
-rows of 39 numeric columns and a numeric target; reading and encoding are timed without imports,
-and so is Polars' `read_csv` of that file. The memory of training is that of the whole `nncli train`. The rate of
-training comes from the history of the epochs after the first, in memory and, beyond `memory_limit`, out of core.
+a process in which Polars reads that file with `read_csv`, selects the first column and writes it with `write_csv`.
+Training: 5,000,000 rows of 39 numeric columns and a numeric target; reading and encoding are timed without imports, and
+so is Polars' `read_csv` of that file. The memory of training is that of the whole `nncli train`. The rate of training
+comes from the history of the epochs after the first, in memory and, beyond `memory_limit`, out of core.
 """
 
 from __future__ import annotations

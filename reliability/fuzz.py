@@ -4,10 +4,10 @@
     python reliability/fuzz.py --inputs 2000 --command 20 # seconds
 
 Inputs are valid ones after grammar-aware and byte-level mutation (mutate_inputs.py). The seed and the number of an
-input determine it. In-process a configuration goes through load_config; a table through read_table, and through read_chunks in
-pieces of a few rows, which must read the same rows where both can; a run directory through load_model, and through a
-prediction where it loads. Through the command they go to train, --resume, predict and evaluate, each in a process of
-its own, forked from a warm interpreter.
+input determine it. In-process a configuration goes through load_config; a table through read_table, and through
+read_chunks in pieces of a few rows, which must read the same rows where both can; a run directory through load_model,
+and through a prediction where it loads. Through the command they go to train, --resume, predict and evaluate, each in a
+process of its own, forked from a warm interpreter.
 
 A clean answer is success or an NncliError whose message has no raw control character; a warning is not one. None may
 take longer than 5 seconds, or more memory than 256 MiB and four times the input.
