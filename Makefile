@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-browser check parity bench coverage lock audit reliability mutation clean
+.PHONY: train test test-browser check docs docs-serve parity bench coverage lock audit reliability mutation clean
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
@@ -22,6 +22,13 @@ check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The documentation site, in site/. A broken link or a page missing from the navigation fails.
+docs: .venv/dev
+	$(BIN)/mkdocs build --strict --quiet
+
+docs-serve: .venv/dev
+	$(BIN)/mkdocs serve
 
 # The reference numbers in tests/reference, made anew by PyTorch and compared. Wants torch in the environment.
 parity: .venv/dev
@@ -45,7 +52,7 @@ coverage: .venv/dev
 lock: .venv/created
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
-	  --no-emit-index-url --no-header --output-file requirements.lock
+	  --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
 
 # Known vulnerabilities among the locked packages.
 audit: .venv/created
@@ -65,7 +72,7 @@ mutation: .venv/dev
 	$(BIN)/python reliability/mutation_testing.py
 
 clean:
-	rm -rf .venv mutants
+	rm -rf .venv mutants site
 
 .venv/created:
 	$(PYTHON) -m venv .venv

@@ -67,19 +67,27 @@ def worker_lost_errors(scheduler: str | None) -> tuple[type[BaseException], ...]
         return (BrokenExecutor,)
     from concurrent.futures import CancelledError
 
-    from distributed import KilledWorker
-    from distributed.comm import CommClosedError
+    with _dask_required():
+        from distributed import KilledWorker
+        from distributed.comm import CommClosedError
 
     return (KilledWorker, CommClosedError, CancelledError)
 
 
-def _of_dask(scheduler: str) -> Generator[Executor, None, None]:
+@contextmanager
+def _dask_required() -> Iterator[None]:
+    """Answer an import of Dask that fails with the command that installs it."""
     try:
-        from distributed import Client
+        yield
     except ImportError as error:
         raise UsageError(
             "--scheduler needs Dask, which is not installed", hint="pip install 'nncli-train[dask]'"
         ) from error
+
+
+def _of_dask(scheduler: str) -> Generator[Executor, None, None]:
+    with _dask_required():
+        from distributed import Client
     try:
         client = Client(scheduler, timeout=SECONDS_TO_CONNECT, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
