@@ -67,7 +67,8 @@ UNIONS = {
         "`weight_decay_multiplier` · `weight_decay` in a step, whatever its `lr_multiplier`; "
         "`weight_decay_multiplier` is 1 for weight and embedding, 0 for the others: numeric (embeddings of "
         "numbers), bias, scale (of normalizations) and alpha (of parametric activations). With "
-        "`decay_schedule: flat_cosine` the decay holds for half of the training's steps, then falls to 0 along half a cosine.",
+        "`decay_schedule: flat_cosine` the decay holds for half of the training's steps, then falls to 0 along half a "
+        "cosine.",
     ),
     "Learning rates": (
         Schedule,

@@ -130,7 +130,17 @@ def test_the_core_is_slim(scripts: Path, tmp_path: Path) -> None:
 def test_a_missing_extra_is_answered_with_the_command_that_installs_it(scripts: Path, tmp_path: Path) -> None:
     shutil.copy2(ROOT / "data" / "xor.csv", tmp_path)
     nncli = scripts / "nncli"
-    train: list[str | Path] = [nncli, "train", "xor.csv", "--target", "label", "--set", "preset=textbook", "--set", "epochs=2"]
+    train: list[str | Path] = [
+        nncli,
+        "train",
+        "xor.csv",
+        "--target",
+        "label",
+        "--set",
+        "preset=textbook",
+        "--set",
+        "epochs=2",
+    ]
     (directory,) = run([*train, "-o", "run"], tmp_path).stdout.split()
     answers = {
         "report": run([nncli, "report", directory], tmp_path, expected_exit=1).stderr,
