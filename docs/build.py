@@ -1,4 +1,4 @@
-"""Make what stands in docs/ and follows from the code anew: python docs/build.py [--check]."""
+"""Generate the parts of docs/ that follow from the code: python docs/build.py [--check]."""
 
 from __future__ import annotations
 
@@ -32,53 +32,54 @@ from nncli.optim.schedules import Schedule
 
 DOCS = Path(__file__).parent
 
-INTRODUCTION = """# The configuration
+INTRODUCTION = """# Configuration
 
-Made from the code by `python docs/build.py`; a test keeps it true.
+Generated from the code by `python docs/build.py`; a test checks that it is current.
 
-A configuration is a YAML file. Only `data.path` and `data.target` must be given. Any key can be overridden on the
-command line: `--set epochs=10`, `--set optimizer.type=adam`, `--set layers=[64,64]`. Wherever a choice takes no
-options its bare name will do: `optimizer: adam` is `optimizer: {type: adam}`.
+A configuration is a YAML file. Only `data.path` and `data.target` are required. Any key can be overridden on the
+command line: `--set epochs=10`, `--set optimizer.type=adam`, `--set layers=[64,64]`. An option without further
+settings can be given by its name alone: `optimizer: adam` is `optimizer: {type: adam}`.
 
-What is said later stands above what was said before: the defaults, the preset, the file, the environment, `--set`. In
-the environment a key is a variable in capitals, with two underscores before a key within a section:
-`NNCLI_EPOCHS=10`, `NNCLI_OPTIMIZER__TYPE=adam`, `NNCLI_LAYERS='[64, 64]'`. An empty variable says nothing; one that
-is no key is a mistake, so that a misspelt one does not train something else, but for those that Kubernetes sets beside
-a service called nncli (`NNCLI_PORT`, `NNCLI_SERVICE_HOST`), which are passed over with a note. Variables belong to what
-a person wrote: a run that is resumed, used or looked at goes by its own config.yaml alone. `nncli config show` says
-where each value comes from.
+Order of precedence, lowest first: defaults, preset, file, environment variables, `--set`. An environment variable is
+`NNCLI_` and the key in capitals, with two underscores before a key inside a section: `NNCLI_EPOCHS=10`,
+`NNCLI_OPTIMIZER__TYPE=adam`, `NNCLI_LAYERS='[64, 64]'`. An empty variable is ignored. A variable that starts with
+`NNCLI_` and matches no key is an error, so that a misspelled name cannot go unnoticed. The variables that Kubernetes
+sets for a service called nncli (`NNCLI_PORT`, `NNCLI_SERVICE_HOST`) are ignored with a note. Environment variables
+apply to a configuration that is trained for the first time; resuming, evaluating and predicting read only the
+`config.yaml` of the run. `nncli config show` prints the source of each value.
 
-[config.schema.json](config.schema.json) says the same in JSON Schema, for editors and other tools. It comes with nncli:
-`nncli config schema` prints it. What it refuses is wrong; a rule that concerns several keys at once it does not know.
+[config.schema.json](config.schema.json) is the same as JSON Schema, for editors and other tools. It is installed with
+nncli: `nncli config schema` prints it. Rules that involve several keys are checked by nncli but are not part of the
+schema.
 """
 
 UNIONS = {
-    "Layers": (Layer, "In `layers`. A whole number is short for a dense layer of so many units."),
+    "Layers": (Layer, "The items of `layers`. A whole number is short for a dense layer with that many units."),
     "Activations": (
         Activation,
-        "In `activation`, of a layer or of all, and in `output_activation` (softmax only there).",
+        "For `activation`, of one layer or of all, and for `output_activation` (the only place for softmax).",
     ),
-    "Losses": (Loss, "In `loss`."),
+    "Losses": (Loss, "For `loss`."),
     "Optimizers": (
         Optimizer,
-        "In `optimizer`. `param_groups` gives groups of parameters their own factors, as in `param_groups: {scale: "
-        "{lr_multiplier: 6, weight_decay_multiplier: 36}, bias: {lr_multiplier: 0.1}}`. A group moves with "
-        "`lr_multiplier` (1) times the learning rate. Where there is a `weight_decay`, it shrinks by learning rate · "
-        "`weight_decay_multiplier` · `weight_decay` in a step, whatever its `lr_multiplier`; "
-        "`weight_decay_multiplier` is 1 for weight and embedding, 0 for the others: numeric (embeddings of "
-        "numbers), bias, scale (of normalizations) and alpha (of parametric activations). With "
-        "`decay_schedule: flat_cosine` the decay holds for half of the training's steps, then falls to 0 along half a "
-        "cosine.",
+        "For `optimizer`. `param_groups` sets multipliers for groups of parameters, as in `param_groups: {scale: "
+        "{lr_multiplier: 6, weight_decay_multiplier: 36}, bias: {lr_multiplier: 0.1}}`. The learning rate of a group "
+        "is multiplied by its `lr_multiplier` (default 1). With a `weight_decay`, each step shrinks the group by "
+        "learning rate · `weight_decay_multiplier` · `weight_decay`, regardless of `lr_multiplier`. The default of "
+        "`weight_decay_multiplier` is 1 for weight and embedding and 0 for the other groups: numeric (embeddings of "
+        "numeric columns), bias, scale (of normalization layers) and alpha (of parametric activations). "
+        "`decay_schedule: flat_cosine` keeps the weight decay constant for the first half of the training steps and "
+        "then lowers it to 0 along half a cosine.",
     ),
     "Learning rates": (
         Schedule,
-        "In `learning_rate`. A number is short for `constant`; `coslog` needs no options.",
+        "For `learning_rate`. A number is short for `constant`; `coslog` has no required options.",
     ),
-    "Embeddings of numbers": (NumericEmbedding, "In `numeric_embedding`."),
+    "Numeric embeddings": (NumericEmbedding, "For `numeric_embedding`."),
     "Initializers": (
         Initializer,
-        "In `init`, of a dense layer or of all; default: `he` for rectifiers, `lecun` for selu, `glorot` for the rest. "
-        "`he_uniform` is short for `{type: he, distribution: uniform}`.",
+        "For `init`, of one dense layer or of all. Default: `he` for rectifiers, `lecun` for selu, `glorot` for the "
+        "other activations. `he_uniform` is short for `{type: he, distribution: uniform}`.",
     ),
 }
 
@@ -95,7 +96,7 @@ def members(union: object) -> Iterator[type[BaseModel]]:
 
 
 def default_of(field: FieldInfo) -> str:
-    """A default as one would write it in YAML."""
+    """The default as YAML."""
     value = field.get_default(call_default_factory=False)
     if value is PydanticUndefined:
         return "required"
@@ -114,7 +115,7 @@ def option(name: str, field: FieldInfo) -> str:
 
 
 def section(title: str, model: type[BaseModel], prefix: str) -> Iterator[str]:
-    """A title and a table of a section's keys."""
+    """A heading and a table of a section's keys."""
     yield f"\n## {title}\n"
     yield from keys_of(model, prefix)
 
@@ -128,27 +129,25 @@ def keys_of(model: type[BaseModel], prefix: str) -> Iterator[str]:
 
 
 def one_line(model: type[BaseModel]) -> str:
-    """The docstring, its paragraphs run together."""
+    """The docstring on one line."""
     return " ".join((model.__doc__ or "").split()).replace("|", "\\|")
 
 
 def configuration() -> str:
     """The text of docs/configuration.md."""
     parts = [INTRODUCTION]
-    parts += section("The whole", schema.Config, "")
+    parts += section("Top level", schema.Config, "")
     parts += section("data", schema.DataSection, "data.")
     parts += section("encoding", schema.EncodingSection, "encoding.")
     parts += section("encoding.categories", CategoricalOptions, "encoding.categories.")
-    parts.append(
-        "\n## validation\n\nA fraction of the rows, 0 for none, or one of these, which are told apart by their keys.\n"
-    )
+    parts.append("\n## validation\n\nA fraction of the rows, 0 for none, or one of the following sections.\n")
     for model in members(schema.Validation):
         parts.append(f"\n{one_line(model)}\n")
         parts += keys_of(model, "validation.")
     parts += section("early_stopping", schema.EarlyStopping, "early_stopping.")
     parts += section("checkpoint", schema.Checkpoint, "checkpoint.")
-    for title, (union, where) in UNIONS.items():
-        parts.append(f"\n## {title}\n\n{where}\n\n| type | options | meaning |\n|---|---|---|\n")
+    for title, (union, intro) in UNIONS.items():
+        parts.append(f"\n## {title}\n\n{intro}\n\n| type | options | meaning |\n|---|---|---|\n")
         for model in members(union):
             fields = [(name, field) for name, field in model.model_fields.items() if name != "type"]
             options = ", ".join(option(name, field) for name, field in fields)
@@ -157,7 +156,7 @@ def configuration() -> str:
 
 
 def training_picture() -> str:
-    """The terminal while configs/penguins.yaml trains, as an SVG made by Rich."""
+    """The terminal output of training configs/penguins.yaml, as SVG."""
     from rich.console import Console
 
     from nncli.cli.console import summary
@@ -177,7 +176,7 @@ def training_picture() -> str:
             if isinstance(event, Started):
                 started, progress = event, LiveProgress(event, Console(file=io.StringIO(), width=112))
             elif progress is None or started is None:
-                raise AssertionError("a training begins with Started")
+                raise AssertionError("the first event is Started")
             elif isinstance(event, Finished):
                 progress.close()
                 console.print(progress)
@@ -194,13 +193,13 @@ MADE: dict[Path, Callable[[], str]] = {
     DOCS / "config.schema.json": json_schema,
     SCHEMA: json_schema,
 }
-"""What is tested to be current."""
+"""The generated files, checked by a test to be current."""
 
 
 def main() -> int:
-    """Write every file, or, with --check, say which are out of date."""
+    """Write every file, or, with --check, list those that are out of date."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when a text is out of date")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is out of date")
     arguments = parser.parse_args()
     if arguments.check:
         old = [path for path, make in MADE.items() if not path.exists() or path.read_text("utf-8") != make()]
