@@ -21,7 +21,7 @@ from nncli.metrics.registry import (
     regression_scores,
 )
 from nncli.model import Predictions
-from nncli.nn.losses import Loss, Quantile
+from nncli.nn.losses import Loss
 
 Scores: TypeAlias = ClassificationScores | tuple[RegressionScores, ...]
 """Of one class target, or of each number target."""
@@ -35,10 +35,9 @@ def score(predictions: Predictions, y: Truth, weights: npt.NDArray[np.float64] |
     target = predictions.target
     if target.task == "classification":
         return classification_scores(y, predictions.values, target.labels, weights)
-    q = loss.q if isinstance(loss, Quantile) else None
     with np.errstate(over="ignore", invalid="ignore"):  # errors beyond measure sum up to infinity
         return tuple(
-            regression_scores(name, y[:, j], predictions.values[:, j], weights, q)
+            regression_scores(name, y[:, j], predictions.values[:, j], weights, loss.quantile)
             for j, name in enumerate(target.names)
         )
 

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.score_intervals import groups_of
 from nncli.metrics.bootstrap import ConfidenceInterval
-from nncli.metrics.classification import LOG_LOSS_EPS
+from nncli.metrics.classification import log_loss_per_row
 from nncli.metrics.significance import PairedTest, holm_correction, paired_test
-from nncli.nn.losses import MAE, Loss, Quantile
+from nncli.nn.losses import MAE, MSE, Loss, LossBase
 
 Floats = NDArray[np.float64]
 Truth: TypeAlias = NDArray[np.str_] | Floats
-Measure = Literal["log loss", "the share of wrong rows", "squared error", "absolute error", "pinball loss"]
+Measure: TypeAlias = LossBase | Literal["log loss", "the share of wrong rows"]
+"""A loss of each row of a regression, or one of the two measures of a classification."""
 
 LEVEL = 0.05
 """Of the adjusted p-values below which a difference is found to be more than chance would give."""
@@ -93,7 +94,7 @@ class PairwiseResult:
 
     a: int
     b: int
-    measure: Measure
+    measure: str
     rows: int = 0
     found: PairedTest | None = None
     adjusted: float | None = None
@@ -138,7 +139,7 @@ def compare_pairwise(held: Sequence[ComparableRun | None]) -> tuple[PairwiseResu
         measures = _measures([one.loss for _, one in those])
         best, first = min(those, key=lambda numbered: _mean_loss(numbered[1], measures[0]))
         others = [(i, one) for i, one in those if i != best]
-        found += [_pair(PairwiseResult(best, i, measure), first, one) for i, one in others for measure in measures]
+        found += [_pair(best, i, measure, first, one) for i, one in others for measure in measures]
         family += len(those) * (len(those) - 1) // 2 * len(measures)
     tested = [(k, pair.found.p) for k, pair in enumerate(found) if pair.found is not None]
     for (k, _), adjusted in zip(tested, holm_correction([p for _, p in tested], family), strict=True):
@@ -146,8 +147,9 @@ def compare_pairwise(held: Sequence[ComparableRun | None]) -> tuple[PairwiseResu
     return tuple(found)
 
 
-def _pair(pair: PairwiseResult, a: ComparableRun, b: ComparableRun) -> PairwiseResult:
-    """The pair with what is found on the rows that both runs held out."""
+def _pair(i: int, j: int, measure: Measure, a: ComparableRun, b: ComparableRun) -> PairwiseResult:
+    """Compare run `a`, number i, with run `b`, number j, on the rows that both held out."""
+    pair = PairwiseResult(i, j, _name(measure))
     _, of_a, of_b = np.intersect1d(a.numbers, b.numbers, assume_unique=True, return_indices=True)
     a, b, pair = a.at(of_a), b.at(of_b), replace(pair, rows=len(of_a))
     if not pair.rows:
@@ -155,7 +157,7 @@ def _pair(pair: PairwiseResult, a: ComparableRun, b: ComparableRun) -> PairwiseR
     if not np.array_equal(a.truth, b.truth):
         return replace(pair, reason="they read the target of the same rows differently")
     with np.errstate(all="ignore"):
-        differences = _losses(b, pair.measure) - _losses(a, pair.measure)
+        differences = _losses(b, measure) - _losses(a, measure)
     if not np.isfinite(differences).all():
         return replace(pair, reason="a loss is beyond all measure")
     same = a.weights is not None and b.weights is not None and np.array_equal(a.weights, b.weights)
@@ -174,9 +176,14 @@ def _measures(losses: Sequence[Loss]) -> tuple[Measure, ...]:
     first = losses[0]
     if first.task == "classification":
         return "log loss", "the share of wrong rows"
-    if isinstance(first, Quantile) and all(loss == first for loss in losses):
-        return ("pinball loss",)
-    return ("absolute error",) if all(isinstance(loss, MAE) for loss in losses) else ("squared error", "absolute error")
+    if first.is_comparison_measure and all(loss == first for loss in losses):
+        return (first,)
+    return MSE(), MAE()
+
+
+def _name(measure: Measure) -> str:
+    """The name of a measure in messages and JSON, such as squared error."""
+    return measure.per_row_name.replace("_", " ") if isinstance(measure, LossBase) else measure
 
 
 def _mean_loss(held: ComparableRun, measure: Measure) -> float:
@@ -190,24 +197,19 @@ def _mean_loss(held: ComparableRun, measure: Measure) -> float:
 def _losses(held: ComparableRun, measure: Measure) -> Floats:
     """How much a run loses on each of its rows (rows,), at least one; the log loss is in nats. Of several numbers it is
     the mean, each as a share of its target's spread among the rows."""
-    if held.labels is not None:
-        P = held.values.clip(LOG_LOSS_EPS, 1 - LOG_LOSS_EPS)
-        place = {label: k for k, label in enumerate(held.labels)}
+    if not isinstance(measure, LossBase):
+        place = {label: k for k, label in enumerate(held.labels or ())}
         codes = np.array([place[label] for label in held.truth.tolist()], np.int64)
         if measure == "the share of wrong rows":
             return np.asarray(held.values.argmax(axis=1) != codes, np.float64)
-        return np.asarray(-np.log(P[np.arange(len(P)), codes] / P.sum(axis=1)))
+        return log_loss_per_row(codes, held.values)
     with np.errstate(all="ignore"):
-        truth = np.asarray(held.truth, np.float64)
-        each = truth - held.values
-        if measure == "pinball loss" and isinstance(held.loss, Quantile):
-            each = np.maximum(held.loss.q * each, (held.loss.q - 1) * each)
-        else:
-            each = np.square(each) if measure == "squared error" else np.abs(each)
-        if each.shape[1] == 1:
-            return np.asarray(each[:, 0])
-        spread = truth.std(axis=0) ** (2 if measure == "squared error" else 1)
-        return np.asarray((each / np.where(spread > 0, spread, 1)).mean(axis=1))
+        truth, values = np.asarray(held.truth, np.float64), held.values
+        if truth.shape[1] == 1:
+            return measure.per_row(values, truth)
+        spread = truth.std(axis=0)
+        unit = np.where(spread > 0, spread, 1)
+        return measure.per_row(values / unit, truth / unit)
 
 
 def _figure(value: float) -> str:

@@ -17,7 +17,6 @@ from nncli.metrics.bootstrap import (
     bootstrap_regression,
 )
 from nncli.model import Predictions
-from nncli.nn.losses import Quantile
 from nncli.scoring import WITHOUT_GUESS, headlines, higher_is_better, score
 
 
@@ -90,7 +89,7 @@ def _samples(judged: HeldOutPredictions, said: Predictions, resampling: Bootstra
     weight = None if judged.weights is None else judged.weights[rows]
     if said.target.task == "classification":
         return resampling.samples(lambda counts: bootstrap_classification(y, values, weight, counts))
-    q = judged.loss.q if isinstance(judged.loss, Quantile) else None
+    q = judged.loss.quantile
     return resampling.samples(
         lambda counts: np.hstack(
             [bootstrap_regression(y[:, j], values[:, j], weight, q, counts) for j in range(values.shape[1])]

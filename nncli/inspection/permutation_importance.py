@@ -26,8 +26,6 @@ import numpy.typing as npt
 from nncli.data.sample_weights import Weights
 from nncli.ensemble import AnyModel, Ensemble
 from nncli.inspection.encoded_rows import EncodedRows
-from nncli.metrics.calibration import MIN_PROBABILITY
-from nncli.nn.losses import MAE, Huber, Loss, Poisson, Quantile
 from nncli.scoring import Truth, higher_is_better, single_metric
 from nncli.utils.threads import limit_blas_threads
 
@@ -63,22 +61,19 @@ class Scorer:
     @property
     def loss_name(self) -> str:
         """What the losses of rows are."""
-        if self.model.spec.target.task == "classification":
-            return "log_loss"
-        names = {"mse": "squared_error", "mae": "absolute_error", "quantile": "pinball"}
-        return names.get(self.model.spec.loss.type, self.model.spec.loss.type)
+        return self.model.spec.loss.per_row_name
 
     def losses(self, values: Floats) -> Floats:
         """The loss (rows,) of predictions (rows, outputs)."""
-        target = self.model.spec.target
+        target, loss = self.model.spec.target, self.model.spec.loss
         if target.task == "classification":
-            return -np.log(np.maximum(values[np.arange(len(values)), self.y], MIN_PROBABILITY))
+            return loss.per_row(values, self.y)
         member = self.model.members[0] if isinstance(self.model, Ensemble) else self.model
         trained = member.spec.target
         scales = np.ones(1) if trained.task == "classification" else np.array(trained.scales)
         with np.errstate(all="ignore"):
             unit = scales if len(target.names) > 1 else np.ones(1)
-            return np.asarray(_losses(self.model.spec.loss, values / unit, self.y / unit, scales / unit).mean(axis=1))
+            return loss.per_row(values / unit, self.y / unit, scale=scales / unit)
 
     @limit_blas_threads(1)
     def as_it_is(self, rows: EncodedRows) -> tuple[float, float]:
@@ -90,23 +85,6 @@ class Scorer:
         """The metric of rows with such weights; NaN where it is undefined."""
         with np.errstate(all="ignore"):
             return single_metric(self.model.spec.target, self.metric)(self.y, values, weights)
-
-
-def _losses(loss: Loss, P: Floats, Y: Floats, scale: Floats) -> Floats:
-    """The loss of each number (rows, targets); `scale` (targets,) is what a difference of 1 was to the network."""
-    D = P - Y
-    match loss:
-        case MAE():
-            return np.abs(D)
-        case Quantile():
-            return D * ((D > 0.0) - loss.q)
-        case Huber():
-            C = D.clip(-loss.delta * scale, loss.delta * scale)
-            return np.asarray(C * (D - C / 2.0))
-        case Poisson():
-            return P - Y * np.log(np.maximum(P, MIN_PROBABILITY))
-        case _:
-            return D * D
 
 
 @np.errstate(all="ignore")  # what overflows shows in the numbers

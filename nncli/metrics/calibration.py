@@ -16,11 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.metrics.classification import Codes, Floats, calibration_error, log_loss
+from nncli.nn.losses import MIN_PROBABILITY
 
 MAX_TEMPERATURE = 20.0
 """Temperatures are sought from 1/20 to 20: beyond, probabilities are all alike, or all 0 and 1."""
-MIN_PROBABILITY = float(np.finfo(np.float32).tiny)
-"""What a probability of 0 is taken for, since it has no logarithm."""
 STEPS = 60
 CLOSE = 1e-10
 

@@ -134,13 +134,13 @@ def log_loss(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
     Probabilities are cut to [eps, 1 - eps] with the eps of float64 and rows are scaled to sum to 1, which
     takes the rounding of float32 probabilities out. Source: Bishop (2006), equation 4.108.
     """
+    return float(np.average(_row_by_row(log_loss_per_row, y, P), weights=sample_weight))
 
-    def of_rows(y: Codes, P: NDArray[np.float64]) -> NDArray[np.float64]:
-        np.clip(P, LOG_LOSS_EPS, 1 - LOG_LOSS_EPS, out=P)
-        P_true = P[np.arange(len(y)), y] / P.sum(axis=1)
-        return np.asarray(-np.log(P_true))
 
-    return float(np.average(_row_by_row(of_rows, y, P), weights=sample_weight))
+def log_loss_per_row(y: Codes, P: NDArray[np.float64]) -> NDArray[np.float64]:
+    """-ln(probability of the true class) (rows,), in nats, with `P` clipped and scaled as `log_loss` documents."""
+    P = P.clip(LOG_LOSS_EPS, 1 - LOG_LOSS_EPS)
+    return np.asarray(-np.log(P[np.arange(len(y)), y] / P.sum(axis=1)))
 
 
 def brier(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:

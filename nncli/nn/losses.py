@@ -4,6 +4,9 @@ Let B be the rows of a batch, w their weights (mean 1 over the training rows), a
 the value that is minimised, (1/B) Σ_i w_i · loss_i; `backward()` returns its derivative dZ (B, k). Nothing else
 is ever reported as "the loss".
 
+`per_row(predictions, y)` is the loss of each row for reports, from predictions as `inverse_link` returns them: in the
+units of the target, or probabilities.
+
 Numbers come as y (B, k). Classes come as codes y (B,), and each class has a row in a small table of targets T
 (classes, k), so that label smoothing, logistic ±1 and one-hot are the same code: a look-up.
 """
@@ -31,15 +34,30 @@ class BoundLoss(NamedTuple):
     backward: Callable[[], Array]
 
 
+Floats = npt.NDArray[np.float64]
+
+MIN_PROBABILITY = float(np.finfo(np.float32).tiny)
+"""Lower bound of predictions whose logarithm is taken in `per_row`."""
+
+
 class LossBase(Spec):
-    """What every loss answers."""
+    """The interface of a loss function: value, gradient, inverse link and loss per row."""
 
     task: ClassVar[Task] = "regression"
     needs_unscaled_targets: ClassVar[bool] = False
     """True where the target may not be standardised, because the loss gives its zero a meaning."""
     nonnegative_targets: ClassVar[bool] = False
     has_link: ClassVar[bool] = False
-    """True where the loss reads the raw output through a link of its own, so that no other can be forced upon it."""
+    """True where the loss applies its own link to the raw output, so that no output activation can be set."""
+    per_row_name: ClassVar[str]
+    """Name of the `per_row` values in reports and JSON, such as squared_error."""
+    is_comparison_measure: ClassVar[bool] = False
+    """True if runs that all have this loss are compared by it alone, not by squared and absolute error."""
+
+    @property
+    def quantile(self) -> float | None:
+        """The quantile that is predicted, for the pinball score; None for all losses but the quantile loss."""
+        return None
 
     def outputs(self, count: int) -> int:
         """Width of the network's output for `count` targets or classes."""
@@ -51,6 +69,15 @@ class LossBase(Spec):
 
         `batch` says of how many rows these B are a part, where they are not all: the values of a batch's parts, and
         the gradients they lead to, then add up to the batch's.
+        """
+
+    @abstractmethod
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        """The loss (rows,) of each row, from predictions after the inverse link.
+
+        Regression: `predictions` and `y` are (rows, targets) in the units of the target; a row's loss is the mean over
+        its targets. `scale` (targets,) is the standard deviation by which each target was divided for training.
+        Classification: `predictions` are probabilities (rows, classes) and `y` class codes (rows,).
         """
 
     def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
@@ -104,6 +131,7 @@ class MSE(LossBase):
     """Mean squared error, (z - y)². Its best constant is the mean."""
 
     type: Literal["mse"] = "mse"
+    per_row_name: ClassVar[str] = "squared_error"
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         def loss(D: Array, V: Array) -> None:
@@ -114,11 +142,17 @@ class MSE(LossBase):
 
         return _bind_residual(Z, y, w, batch, loss, grad)
 
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        D = predictions - y
+        return np.asarray((D * D).mean(axis=1))
+
 
 class MAE(LossBase):
     """Mean absolute error, |z - y|. Its best constant is the median."""
 
     type: Literal["mae"] = "mae"
+    per_row_name: ClassVar[str] = "absolute_error"
+    is_comparison_measure: ClassVar[bool] = True
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         def loss(D: Array, V: Array) -> None:
@@ -129,6 +163,9 @@ class MAE(LossBase):
 
         return _bind_residual(Z, y, w, batch, loss, grad)
 
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        return np.asarray(np.abs(predictions - y).mean(axis=1))
+
 
 class Huber(LossBase):
     """d²/2 within `delta`, delta (|d| - delta/2) beyond: squares for the near, absolutes for the far. Huber, 1964.
@@ -138,6 +175,7 @@ class Huber(LossBase):
     """
 
     type: Literal["huber"] = "huber"
+    per_row_name: ClassVar[str] = "huber"
     delta: PositiveFloat = 1.0
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
@@ -154,6 +192,11 @@ class Huber(LossBase):
 
         return _bind_residual(Z, y, w, batch, loss, grad)
 
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        D = predictions - y
+        C = D.clip(-self.delta * scale, self.delta * scale)
+        return np.asarray((C * (D - C / 2.0)).mean(axis=1))
+
 
 class Quantile(LossBase):
     """The pinball loss: q (y - z) below the target, (1 - q) (z - y) above. Its best constant is the q-quantile.
@@ -162,7 +205,13 @@ class Quantile(LossBase):
     """
 
     type: Literal["quantile"] = "quantile"
+    per_row_name: ClassVar[str] = "pinball_loss"
+    is_comparison_measure: ClassVar[bool] = True
     q: Annotated[float, Field(strict=True, gt=0, lt=1)] = 0.5
+
+    @property
+    def quantile(self) -> float | None:
+        return self.q
 
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
         q, over = self.q, np.empty(Z.shape, bool)
@@ -178,11 +227,16 @@ class Quantile(LossBase):
 
         return _bind_residual(Z, y, w, batch, loss, grad)
 
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        D = predictions - y
+        return np.asarray((D * ((D > 0.0) - self.q)).mean(axis=1))
+
 
 class Poisson(LossBase):
     """Counts y ~ Poisson(eᶻ): eᶻ - y z, the negative log-likelihood without log y!. The link is exp."""
 
     type: Literal["poisson"] = "poisson"
+    per_row_name: ClassVar[str] = "poisson"
     needs_unscaled_targets: ClassVar[bool] = True
     nonnegative_targets: ClassVar[bool] = True
     has_link: ClassVar[bool] = True
@@ -209,6 +263,9 @@ class Poisson(LossBase):
 
         return BoundLoss(forward, backward)
 
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        return np.asarray((predictions - y * np.log(np.maximum(predictions, MIN_PROBABILITY))).mean(axis=1))
+
     def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
         return np.exp(Z.astype(np.float64))
 
@@ -221,9 +278,15 @@ class ClassificationLoss(LossBase):
 
     task: ClassVar[Task] = "classification"
     has_link: ClassVar[bool] = True
+    per_row_name: ClassVar[str] = "log_loss"
 
     def outputs(self, count: int) -> int:
         return 1 if count == 2 else count
+
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        """The log loss (rows,) in nats, without label smoothing, for every classification loss: an ensemble has
+        probabilities and no margins."""
+        return np.asarray(-np.log(np.maximum(predictions[np.arange(len(predictions)), y], MIN_PROBABILITY)))
 
     def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
         """Softmax of the scores; for two classes the first has score 0, which is the logistic function."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
@@ -156,8 +157,8 @@ def test_less_accuracy_is_worse_and_so_is_more_loss() -> None:
         (MAE(), "absolute_error", 1.0, 3.0, 2.0),
         (Huber(delta=1.0), "huber", 1.0, 8.0, 4.0 * (7.0 - 2.0)),  # the 1 is of standard deviations, which are 4
         (Huber(delta=1.0), "huber", 1.0, 3.0, 2.0),
-        (Quantile(q=0.9), "pinball", 1.0, 3.0, 0.2),
-        (Quantile(q=0.9), "pinball", 3.0, 1.0, 1.8),
+        (Quantile(q=0.9), "pinball_loss", 1.0, 3.0, 0.2),
+        (Quantile(q=0.9), "pinball_loss", 3.0, 1.0, 1.8),
         (Poisson(), "poisson", 2.0, 3.0, 3.0 - 2.0 * np.log(3.0)),
     ],
 )
@@ -166,6 +167,24 @@ def test_losses_are_in_the_persons_units(loss: Loss, name: str, y: float, predic
     judge = Scorer(model_of(target=target, loss=loss), np.array([[y]]), "rmse")
     assert judge.loss_name == name
     assert judge.losses(np.array([[predicted]])) == pytest.approx([expected])
+
+
+class FourthPower(MSE):
+    """A loss that only this test knows."""
+
+    type: Literal["fourth_power"] = "fourth_power"  # type: ignore[assignment]
+    per_row_name: ClassVar[str] = "fourth_power"
+
+    def per_row(self, predictions: Any, y: Any, *, scale: Any = 1.0) -> Any:
+        return ((predictions - y) ** 4).mean(axis=1)
+
+
+def test_a_new_loss_is_explained_by_its_own_values() -> None:
+    model = linear(2.0, -1.0)
+    spec = model.spec.model_copy(update={"loss": FourthPower()})
+    scorer = Scorer(replace(model, spec=spec), np.array([[1.0]]), "rmse")
+    assert scorer.loss_name == "fourth_power"
+    assert scorer.losses(np.array([[3.0]])) == pytest.approx([16.0])
 
 
 def test_the_loss_of_classes_is_that_of_the_probability_of_the_true_one() -> None:

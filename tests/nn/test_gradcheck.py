@@ -63,6 +63,9 @@ class HalfMse(LossBase):
         whole = MSE().bind(Z, y, w, batch=batch)
         return BoundLoss(lambda: whole.forward() / 2.0, whole.backward)
 
+    def per_row(self, predictions: Any, y: Any, *, scale: Any = 1.0) -> Any:
+        return MSE().per_row(predictions, y) / 2.0
+
 
 def network_of(*layers: Any, **options: Any) -> Network:
     """A network that may hold classes of no union."""

@@ -217,6 +217,24 @@ def test_cross_entropy_ignores_a_shift_of_all_logits(shift: float, seed: int) ->
     )
 
 
+@given(loss=losses(), rows=st.integers(1, 9), outputs=st.integers(1, 6), seed=st.integers(0, 2**16))
+@settings(max_examples=200, deadline=None)
+def test_the_mean_of_the_losses_per_row_is_the_value(loss: LossBase, rows: int, outputs: int, seed: int) -> None:
+    if isinstance(loss, Hinge | CrossEntropy):
+        loss = CrossEntropy()  # every classification loss reports the log loss
+    rng = np.random.default_rng(seed)
+    Z, y = rng.normal(0.0, 3.0, (rows, outputs)), random_targets(loss, rng, rows, outputs)
+    values = loss.per_row(loss.inverse_link(Z), y)
+    assert values.shape == (rows,)
+    assert values.mean() == pytest.approx(value_and_slope(loss, Z, y)[0], rel=1e-9, abs=1e-12)
+
+
+def test_huber_per_row_applies_delta_in_standard_deviations() -> None:
+    # delta 1 · scale 4: d = 7 gives 4 (7 - 2), d = 2 gives 2
+    values = Huber(delta=1.0).per_row(np.array([[8.0], [3.0]]), np.array([[1.0], [1.0]]), scale=np.array([4.0]))
+    assert values == pytest.approx([20.0, 2.0])
+
+
 # --- extremes -------------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.evaluation.held_out import HeldOutPredictions
-from nncli.nn.losses import Quantile
 from nncli.reporting.charts import MOST_POINTS, Axis, bars, scatter, spread, table_of
 from nncli.reporting.page import Figure, Gallery, Heading, Paragraph, Part, Section, Table, number, percent, shown
 
@@ -21,10 +20,12 @@ def numbers(judged: HeldOutPredictions) -> Section | None:
     if target.task == "classification":
         return None
     parts: list[Part] = []
-    if isinstance(judged.loss, Quantile):
+    if judged.loss.quantile is not None:
         below = float((judged.y <= judged.predictions.values).mean())
         parts.append(
-            Paragraph(f"It predicts the quantile {judged.loss.q:g}: {percent(below)} of the truth is not above it.")
+            Paragraph(
+                f"It predicts the quantile {judged.loss.quantile:g}: {percent(below)} of the truth is not above it."
+            )
         )
     for j, name in enumerate(target.names[:MOST_TARGETS]):
         if len(target.names) > 1:
