@@ -21,7 +21,7 @@ from nncli.config import schema
 from nncli.config.json_schema import json_schema
 from nncli.config.schema_file import SCHEMA
 from nncli.config.yaml.writer import dump
-from nncli.data.encoders.categorical import CategoricalOptions
+from nncli.data.encoders.options import CategoricalOptions
 from nncli.nn.activations import Activation
 from nncli.nn.initializers import Initializer
 from nncli.nn.layers.residual import Layer

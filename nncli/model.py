@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from nncli.data.arrays import Codes, Matrix
 from nncli.data.batches.dataset import Dataset
 from nncli.data.dialect import PLAIN, CsvDialect
 from nncli.data.encoders.anomalies import Anomalies
-from nncli.data.encoders.encoder import Codes, Encoder, Matrix
+from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.target import Target
 from nncli.data.table import Table
 from nncli.metrics.calibration import apply_temperature
@@ -89,9 +90,7 @@ class Model:
     @property
     def numeric(self) -> frozenset[str]:
         """The columns of a table whose cells are numbers, as they are written."""
-        return frozenset(
-            column.name for column in self.spec.encoder.columns if column.type == "numeric" and column.unit is None
-        )
+        return frozenset(column.name for column in self.spec.encoder.columns if column.accepts_plain_numbers)
 
     @property
     def names(self) -> list[str]:

@@ -11,7 +11,8 @@ from nncli.config.errors.messages import validate
 from nncli.config.presets.apply import with_preset
 from nncli.config.schema import Config, DataSection
 from nncli.config.yaml.document import Document
-from nncli.data.columns.kinds import Kind, infer_kind, read_numbers
+from nncli.data.columns.parsing import read_numbers
+from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.io.formats import Format, format_of, read_chunks
 from nncli.data.io.streams import is_stream
 from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key, profile
@@ -149,7 +150,7 @@ def _with_a_way(found: TableSummary) -> TableSummary:
     if found.kept:
         return found
     columns = tuple(
-        replace(column, label=Label.NUMERIC, recommended=True, reason="") if _counts(column) else column
+        replace(column, label=Kind.NUMERIC, recommended=True, reason="") if _counts(column) else column
         for column in found.columns
     )
     if any(column.recommended for column in columns):

@@ -8,8 +8,8 @@ from pathlib import Path
 from nncli.autoconfig.table_summary import TableSummary
 from nncli.config.presets.apply import TABULAR, TEXTBOOK
 from nncli.config.yaml.writer import dump, dump_scalar
-from nncli.data.columns.kinds import Kind
 from nncli.data.columns.units import PARENTHESES
+from nncli.data.encoders.kinds import Kind
 from nncli.data.profile import COMMONEST, ColumnProfile, Label
 from nncli.spec import non_defaults
 from nncli.text import escape_unprintable, join_quoted
@@ -142,7 +142,7 @@ def _kinds(look: TableSummary) -> list[str]:
         text.append(f"  … and {len(kept) - MOST_LINES:,} more")
     other = next((column for column in kept if column.name not in told), None)
     if other is not None:
-        kind = Kind.CATEGORICAL if other.kind is Kind.NUMERIC else Kind.EMPTY
+        kind = Kind.CATEGORICAL if other.kind.is_numeric else Kind.EMPTY
         example = f"{dump_scalar(other.name)}: {kind}"
         begun = told or look.ambiguous
         where = f"under `columns` write   {example}" if begun else f"write   columns: {{{example}}}"
@@ -160,14 +160,14 @@ def _details(column: ColumnProfile) -> str:
 
 
 def _values(column: ColumnProfile) -> str:
-    if column.kind is Kind.NUMERIC and column.distinct > COMMONEST:
+    if column.kind.is_numeric and column.distinct > COMMONEST:
         return _range(column)
     values = [value for value, _ in column.top_values]
     if column.label is Label.BOOLEAN:
         return ", ".join(map(_word, values))
-    if column.kind not in (Kind.NUMERIC, Kind.CATEGORICAL):
+    if not column.kind.encoder.lists_values:
         return f"such as {_word(values[0])}" if values else ""
-    if column.kind is Kind.NUMERIC:
+    if column.kind.is_numeric:
         values = sorted(values, key=lambda value: (len(value), value))
     while len(values) > 1 and len(", ".join(values)) > LONGEST_VALUES:
         values.pop()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.checks.findings import Finding, Level
-from nncli.data.columns.kinds import DATES, Kind, read_numbers, read_text, unit_of
+from nncli.data.encoders.kinds import Kind
 from nncli.data.store.column_store import ColumnStore
 from nncli.errors import Location
 from nncli.text import yaml_quote
@@ -79,15 +79,11 @@ class Column:
     @property
     def numeric(self) -> bool:
         """Whether the cells are numbers."""
-        return self.kind is Kind.NUMERIC
+        return self.kind.is_numeric
 
 
 def _cells(table: ColumnStore, name: str, kind: Kind) -> pl.Series:
-    part = table.columns([name])
-    if kind is Kind.NUMERIC:
-        return pl.Series(name, read_numbers(part, name, unit_of(part, name))).fill_nan(None)
-    cells = part.column(name)
-    return cells.cast(pl.String) if kind is Kind.DATE and cells.dtype in DATES else read_text(part, name)
+    return kind.encoder.read_cells(table.columns([name]), name)
 
 
 def about(level: Level, code: str, place: Location, names: Iterable[str], message: str, mend: str) -> Finding:

@@ -9,11 +9,9 @@ import numpy as np
 
 from nncli.checks.column import MOST_NAMED, Column, about, dropped, have, share
 from nncli.checks.findings import Finding
-from nncli.data.columns.kinds import Kind
 from nncli.data.encoders.categorical import RARE_BELOW
 from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key
 from nncli.errors import Location
-from nncli.pipeline.prepare.notes import all_different
 from nncli.text import join_quoted, quote
 
 NEARLY_ALL = 0.95
@@ -80,10 +78,10 @@ def uninformative(profiles: Sequence[ColumnProfile], place: Location) -> list[Fi
 def id_like(profile: ColumnProfile, column: Column, place: Location) -> Finding | None:
     """A column that tells rows apart and nothing else."""
     name, drop = quote(profile.name), dropped([profile.name])
-    words = column.kind is Kind.CATEGORICAL
+    words = column.kind.encoder.needs_repeats
     mend = f"If so, leave it out: {drop}."
     if words and len(column.cells) > 1 and not _seen_twice(column):
-        message, mend = all_different([profile.name]), f"Leave it out: {drop}."
+        message, mend = column.kind.encoder.uninformative_note((profile.name,)), f"Leave it out: {drop}."
     elif profile.label is Label.ID:
         message = f"{name} has a different value in every row; does it number or name the rows?"
     elif words and profile.present >= ENOUGH and profile.distinct >= NEARLY_DIFFERENT * profile.present:

@@ -16,7 +16,7 @@ from nncli.checks.leakage import LeakageSample, target_leakage
 from nncli.checks.outliers import outliers
 from nncli.checks.target import classes, constant, unreachable
 from nncli.config.schema import Config, ValidationFile
-from nncli.data.columns.kinds import Kind
+from nncli.data.encoders.kinds import Kind
 from nncli.data.profile import ColumnProfile, Label, profile_column
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch

@@ -8,11 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from nncli.data.columns.kinds import Kind
 from nncli.data.dialect import CsvDialect, DateFormat, Decimal, Encoding, Separator, Thousands
-from nncli.data.encoders.categorical import CategoricalOptions
-from nncli.data.encoders.scaling import Clip, NumericScaling
-from nncli.data.encoders.text import MAX_TEXT_FEATURES
+from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.options import EncodingOptions
 from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.nn.activations import Activation, ElementwiseActivation, Relu
 from nncli.nn.arrays import Backend, Precision
@@ -68,7 +66,7 @@ class DataSection(Spec):
     features: tuple[StrictStr, ...] | None = Field(None, description="the columns to predict from; default: all others")
     drop: tuple[StrictStr, ...] = Field((), description="columns left out")
     columns: dict[str, Kind] = Field(
-        {}, description="overrides of the inferred kind of column: numeric, categorical, date, text or ignore"
+        {}, description=f"overrides of the inferred kind of column: {', '.join([*Kind][:-1])} or {[*Kind][-1]}"
     )
     sample_weight: StrictStr | None = Field(None, description="a column that says how much each row counts")
     group: StrictStr | None = Field(
@@ -139,20 +137,9 @@ class DataSection(Spec):
         return self
 
 
-class EncodingSection(Spec):
+class EncodingSection(EncodingOptions):
     """How columns become numbers."""
 
-    numeric: NumericScaling = Field(
-        "standard",
-        description="scaling of numeric columns: standard, min_max, robust (median and quartiles), quantile (to the "
-        "normal distribution) or none",
-    )
-    clip: Clip = Field("none", description="smooth: x / √(1 + (x/3)²) of what is scaled, never beyond ±3")
-    categories: CategoricalOptions = Field(CategoricalOptions(), description="how columns of categories become numbers")
-    max_text_features: PositiveInt = Field(
-        MAX_TEXT_FEATURES,
-        description="most words, and pairs of neighbouring words, of a column of text that become a number",
-    )
     target: Literal["auto", "standard", "none"] = Field(
         "auto", description="scaling of numeric targets; auto: standard, unless the loss or the output needs raw values"
     )

@@ -11,8 +11,9 @@ import polars as pl
 
 from nncli.data.columns.ambiguity import FEW
 from nncli.data.columns.hints import MISSING_WORDS
-from nncli.data.columns.kinds import Kind, infer_kind, parse_numbers, read_numbers, read_text, readable, unit_of
+from nncli.data.columns.parsing import parse_numbers, read_text, unit_of
 from nncli.data.columns.units import infer_unit
+from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.errors import DataError
@@ -39,13 +40,9 @@ TIMES = frozenset(
 
 
 class Label(StrEnum):
-    """What a column is to a person. The kind that it is trained as may be another: an id of digits is numeric."""
+    """What a column holds where its kind alone does not say it: an id of digits is numeric to training."""
 
-    NUMERIC = "numeric"
     BOOLEAN = "boolean"
-    CATEGORICAL = "categorical"
-    DATE = "date"
-    TEXT = "text"
     ID = "id-like"
     CONSTANT = "constant"
     EMPTY = "empty"
@@ -65,7 +62,7 @@ class ColumnProfile:
 
     name: str
     kind: Kind
-    label: Label
+    label: Kind | Label
     rows: int
     missing: int
     distinct: int = 0
@@ -116,15 +113,15 @@ def profile_column(table: Table, name: str) -> ColumnProfile:
     except DataError as error:  # in doubt; told to, training takes it for categories
         kind, trouble = Kind.CATEGORICAL, error
     cells = cells.fill_nan(None) if cells.dtype.is_float() else cells
-    label = Label.EMPTY if kind is Kind.EMPTY else Label(kind.value)
-    unit = unit_of(table, name) if kind is Kind.NUMERIC else None
+    label: Kind | Label = Label.EMPTY if kind is Kind.EMPTY else kind
+    unit = unit_of(table, name) if kind.is_numeric else None
     missing = cells.null_count()
     found = ColumnProfile(name, kind, label, len(cells), missing, unit=unit, error=trouble or refusal)
     if label is Label.EMPTY:
         return replace(found, recommended=False, reason="no value in any row")
     present = cells.drop_nulls()
     if refusal is not None:
-        label = Label.DATE if present.dtype.is_temporal() else label
+        label = Kind.DATE if present.dtype.is_temporal() else label
         found = replace(found, label=label, recommended=False, reason=refusal.message)
     if present.dtype.is_nested() or present.dtype in (pl.Binary, pl.Object):
         return found
@@ -135,10 +132,8 @@ def profile_column(table: Table, name: str) -> ColumnProfile:
 def _refusal(table: Table, name: str, kind: Kind) -> DataError | None:
     """Why the cells of a column cannot be read as what they are: one is infinite, or there is no such kind."""
     try:
-        if kind is Kind.NUMERIC:
-            read_numbers(table, name, unit_of(table, name))
-        elif kind is Kind.CATEGORICAL:
-            readable(table, name)
+        if kind is not Kind.EMPTY:
+            kind.encoder.read_cells(table, name)
     except DataError as error:
         return error
     return None
@@ -152,7 +147,7 @@ def _measured(found: ColumnProfile, present: pl.Series, table: Table) -> ColumnP
     value, rows = most.get_columns()
     spelled = read_text(Table(value.to_frame(), ""), "value") if value.dtype.is_float() else value.cast(pl.String)
     found = replace(found, distinct=len(counts), top_values=tuple(zip(spelled.to_list(), rows.to_list(), strict=True)))
-    if found.kind is not Kind.NUMERIC:
+    if not found.kind.is_numeric:
         return found
     x = parse_numbers(present, table.dialect, found.unit).fill_nan(None)
     x = x.filter(x.is_finite())
@@ -174,12 +169,12 @@ def _judged(found: ColumnProfile, present: pl.Series, table: Table) -> ColumnPro
         return found
     if found.all_differ and _is_a_key(found, present, table):
         return replace(found, label=Label.ID, recommended=False, reason="a different value in every row")
-    if found.kind is Kind.CATEGORICAL:
+    if found.kind.encoder.needs_repeats:
         if present.dtype == pl.String and (words := _words_for_missing(found, present, table)):
             return replace(found, na_spellings=words)
         found = replace(found, thousands=_grouped_by(present, table))
         if found.all_differ and found.rows >= SMALL:
-            return replace(found, label=Label.TEXT, recommended=False, reason="text, and a different one in every row")
+            return replace(found, label=Kind.TEXT, recommended=False, reason="text, and a different one in every row")
     if found.distinct == 2 and frozenset(value.strip().lower() for value, _ in found.top_values) in PAIRS:
         return replace(found, label=Label.BOOLEAN)
     return found
@@ -212,7 +207,7 @@ def _is_a_key(found: ColumnProfile, present: pl.Series, table: Table) -> bool:
     named = is_named_like_a_key(found.name)
     if found.rows < SMALL and not named:
         return False
-    if found.kind is Kind.NUMERIC:
+    if found.kind.is_numeric:
         x = parse_numbers(present, table.dialect, found.unit)
         first, last = found.lowest, found.highest
         if first is None or last is None or not (x == x.floor()).all():
@@ -220,7 +215,7 @@ def _is_a_key(found: ColumnProfile, present: pl.Series, table: Table) -> bool:
         counted = first in (0.0, 1.0) and last - first == found.rows - 1
         return named or (counted and not TIMES & set(parts_of(found.name)))
     if present.dtype == pl.String:
-        return found.label is not Label.DATE and not present.str.contains(SEVERAL_WORDS).any()
+        return found.label is not Kind.DATE and not present.str.contains(SEVERAL_WORDS).any()
     return present.dtype.is_integer()  # with more digits than a number can keep
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from nncli.data.columns.kinds import read_numbers
+from nncli.data.columns.parsing import read_numbers
 from nncli.data.table import Table
 from nncli.errors import ConfigError, ConfigIssue, DataError, Location
 from nncli.text import closest_match, join_quoted, quote

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nncli.data.arrays import Codes, Matrix
 from nncli.data.batches.dataset import Dataset
 from nncli.data.encoders.anomalies import Anomalies
-from nncli.data.encoders.encoder import Codes, Encoder, Matrix
+from nncli.data.encoders.encoder import Encoder
 from nncli.data.sample_weights import Weights, combine
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel, Ensemble, align_classes, n_outputs

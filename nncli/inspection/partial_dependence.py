@@ -11,15 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
-from nncli.data.columns.kinds import read_numbers
-from nncli.data.encoders.date import DateColumn, read_days
-from nncli.data.encoders.encoder import Column
-from nncli.data.encoders.numeric import NumericColumn
+from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.target import Target
 from nncli.data.table import Table
-from nncli.inspection.encoded_rows import EncodedRows, Rows
+from nncli.inspection.encoded_rows import EncodedRows
 from nncli.utils.threads import limit_blas_threads
 
 Floats = npt.NDArray[np.float64]
@@ -27,9 +23,6 @@ Tell = Callable[[str, int, int], object]
 
 MOST_ROWS = 1000
 """Rows that are averaged over: an average of more looks the same."""
-POINTS = 21
-"""Quantiles of a column of numbers, from the lowest to the highest."""
-MOST_LABELS = 12
 
 
 @dataclass(frozen=True)
@@ -108,38 +101,15 @@ def partial_dependence(
     found = []
     for i, column in enumerate(columns):
         tell("dependence", i, len(columns))
-        values, labels, lenders = _points(table, _fitted(rows, column))
-        means = np.empty((len(lenders), len(outputs)))
-        for j, lender in enumerate(lenders):
+        grid = _fitted(rows, column).grid(table)
+        means = np.empty((len(grid.rows), len(outputs)))
+        for j, lender in enumerate(grid.rows):
             means[j] = few.mean(few.predict(column, rows.cells(column, np.array([lender])))[:, shown])
-        found.append(PartialDependence(column, values, labels, outputs, means, class_of))
+        found.append(PartialDependence(column, grid.values, grid.labels, outputs, means, class_of))
     tell("dependence", len(columns), len(columns))
     return tuple(found)
 
 
-def _fitted(rows: EncodedRows, name: str) -> Column:
+def _fitted(rows: EncodedRows, name: str) -> ColumnEncoder:
     """The column as the first network has it that knows it."""
     return next(column for part in rows.parts for column in part.model.spec.encoder.columns if column.name == name)
-
-
-def _points(table: Table, column: Column) -> tuple[Floats | None, tuple[str | None, ...] | None, Rows]:
-    """The values and labels of a column that are looked at, and for each the position of a row that has it."""
-    if isinstance(column, NumericColumn):
-        values, lenders = _quantiles(read_numbers(table, column.name, column.unit))
-        return values, None, lenders
-    texts = table.column(column.name).cast(pl.String)
-    if isinstance(column, DateColumn):
-        values, lenders = _quantiles(read_days(table, column.name, column.form))
-        return values, tuple(texts.gather(lenders).to_list()), lenders
-    frame = pl.DataFrame({"label": texts, "row": np.arange(len(texts))})
-    counted = frame.group_by("label", maintain_order=True).agg(pl.len(), pl.col("row").first())
-    most = counted.sort("len", descending=True, maintain_order=True).head(MOST_LABELS)
-    return None, tuple(most["label"].to_list()), most["row"].to_numpy().astype(np.int64)
-
-
-def _quantiles(x: Floats) -> tuple[Floats, Rows]:
-    """Different values from the lowest to the highest, NaN apart, and the position of each."""
-    order = np.argsort(x, kind="stable")[: np.count_nonzero(~np.isnan(x))]  # NaN is sorted last
-    at = np.unique(np.round(np.linspace(0, len(order) - 1, POINTS)).astype(np.int64)) if len(order) else order
-    values, first = np.unique(x[order[at]], return_index=True)
-    return values, order[at][first]

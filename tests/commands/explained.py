@@ -9,8 +9,10 @@ import polars as pl
 
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.date import DateColumn
-from nncli.data.encoders.encoder import Column, Encoder
+from nncli.data.encoders.encoder import Encoder
+from nncli.data.encoders.kinds import Column
 from nncli.data.encoders.numeric import NumericColumn
+from nncli.data.encoders.options import EncodingOptions
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
 from nncli.data.encoders.text import TextColumn
 from nncli.data.table import Table
@@ -46,8 +48,8 @@ X1 = NumericColumn(name="x1", center=1.0, scale=2.0, fill_value=1.0, missing_ind
 X2 = NumericColumn(name="x2", center=0.0, scale=1.0, fill_value=0.0, missing_indicator=False)
 COLOUR = CategoricalColumn(name="colour", categories=("blue", "red"), has_other=False, missing=False)
 CITY = CategoricalColumn(name="city", categories=("a", "b", "c"), has_other=False, missing=False, embedding_width=2)
-DATE = DateColumn.fit(table_of(60), "day", "standard")
-WORDS = TextColumn.fit(table_of(60), "words", 8)
+DATE = DateColumn.fit(table_of(60), "day")
+WORDS = TextColumn.fit(table_of(60), "words", EncodingOptions(max_text_features=8))
 COLUMNS: tuple[Column, ...] = (X1, X2, COLOUR, CITY)
 
 

@@ -13,7 +13,7 @@ import pytest
 from nncli import evaluate, predict, train
 from nncli.commands.train import resume
 from nncli.config.loading import load_config
-from nncli.data.columns.kinds import Kind
+from nncli.data.encoders.kinds import Kind
 from nncli.errors import DataError
 from nncli.model import Model
 from nncli.pipeline.prepare.prepare import prepare

@@ -13,7 +13,7 @@ from nncli.config.overrides import apply_overrides
 from nncli.config.schema import Config
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.writer import dump
-from nncli.data.columns.kinds import Kind
+from nncli.data.encoders.kinds import Kind
 from nncli.errors import ConfigError
 from nncli.nn.activations import Relu, Tanh
 from nncli.nn.initializers import DataDependent, He

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.columns.kinds import Kind
+from nncli.data.encoders.kinds import Kind
 from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key, profile, profile_column
 from nncli.data.store.scratch import Scratch
 from nncli.data.store.writer import write_store
@@ -28,7 +28,7 @@ def words(count: int) -> list[str]:
 
 def test_numbers_come_with_their_range_and_their_mean() -> None:
     found = of(["3", "1.5", None, "3"])
-    assert (found.kind, found.label, found.recommended) == (Kind.NUMERIC, Label.NUMERIC, True)
+    assert (found.kind, found.label, found.recommended) == (Kind.NUMERIC, Kind.NUMERIC, True)
     assert (found.rows, found.present, found.missing, found.distinct) == (4, 3, 1, 2)
     assert found.top_values == (("3", 2), ("1.5", 1))
     assert (found.lowest, found.highest, found.mean, found.median) == (1.5, 3.0, 2.5, 3.0)
@@ -171,7 +171,7 @@ def test_what_cannot_be_read_is_left_out(cells: list[object]) -> None:
 
 
 def test_typed_dates_are_called_dates() -> None:
-    assert of([dt.date(2024, 1, day) for day in (1, 2)]).label is Label.DATE
+    assert of([dt.date(2024, 1, day) for day in (1, 2)]).label is Kind.DATE
 
 
 def test_a_stored_table_is_described_column_by_column() -> None:

@@ -7,11 +7,12 @@ import polars as pl
 import pytest
 
 from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.grid import MAX_LABELS, QUANTILES
 from nncli.data.encoders.target import ClassificationTarget
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.inspection.encoded_rows import EncodedRows
-from nncli.inspection.partial_dependence import MOST_LABELS, POINTS, PartialDependence, partial_dependence
+from nncli.inspection.partial_dependence import PartialDependence, partial_dependence
 from tests.commands.explained import CLASSES, COLUMNS, DATE, WORDS, X2, ensemble_of, model_of, table_of
 
 
@@ -57,7 +58,7 @@ def test_numbers_are_looked_at_from_the_lowest_to_the_highest() -> None:
     curve = curve_of(model_of(), table_of(200), "x1")
     x = table_of(200).frame["x1"].drop_nulls()
     assert curve.values is not None
-    assert len(curve.values) == POINTS
+    assert len(curve.values) == QUANTILES
     assert (np.diff(curve.values) > 0.0).all()
     assert [curve.values[0], curve.values[-1]] == [x.min(), x.max()]
 
@@ -84,7 +85,7 @@ def test_labels_come_by_their_frequency_and_a_missing_cell_is_one() -> None:
     labels = curve_of(model_of(columns=(column,)), table, "c").labels
     assert labels is not None
     assert labels[:3] == ("b", None, "a")
-    assert len(labels) == MOST_LABELS
+    assert len(labels) == MAX_LABELS
 
 
 def test_a_column_without_a_number_has_no_points() -> None:

@@ -13,6 +13,7 @@ import polars as pl
 
 from nncli.data.columns.datetimes import infer_date_format, parse_dates
 from nncli.data.columns.hints import date_hint, number_hint
+from nncli.data.columns.parsing import MAX_EXACT_INTEGER
 from nncli.data.columns.units import SIGN, may_be_thousands, strip_unit
 from nncli.data.table import Table
 from nncli.errors import DataError
@@ -29,8 +30,6 @@ has in the mean."""
 COMMON = 0.1
 """As a share of the mean category: a cell that is no number and rarer than this is a slip."""
 A_DIGIT = r"\p{Nd}"
-MAX_EXACT_INTEGER = 2.0**53
-"""Beyond it not every whole number is a float64."""
 
 
 def check_mixed_numbers(table: Table, name: str, numbers: pl.Series, bare: pl.Series) -> None:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from nncli.data.columns.kinds import read_text
+from nncli.data.arrays import Codes, Floats, Matrix
+from nncli.data.columns.parsing import read_text
+from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.anomalies import ColumnAnomalies
-from nncli.data.encoders.numeric import Matrix
-from nncli.data.encoders.scaling import QUARTILES, Clip, Floats, clip_smoothly, robust_scale
+from nncli.data.encoders.base import ColumnEncoder
+from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions
+from nncli.data.encoders.scaling import QUARTILES, clip_smoothly, robust_scale
 from nncli.data.table import Table
-from nncli.spec import FiniteFloat, NonNegativeFloat, NonNegativeInt, PositiveInt, Spec, StrictBool, StrictStr
+from nncli.spec import FiniteFloat, NonNegativeFloat, PositiveInt, StrictBool, StrictStr
+from nncli.text import join_quoted, yaml_quote
 
 RARE_BELOW = 2
 """A category seen fewer times than this in training shares the slot of the unseen: its one row says little of it."""
@@ -27,40 +29,8 @@ MISSING, OTHER, FIRST_CATEGORY = 0, 1, 2
 UNSEEN = -1
 """Stands for an unseen category until it is counted."""
 
-Codes = npt.NDArray[np.int64]
 
-
-class CategoricalOptions(Spec):
-    """How columns of categories become numbers."""
-
-    max_one_hot: NonNegativeInt = Field(
-        32, description="most categories that become a 0/1 column each; of more, codes to embed"
-    )
-    binary: Literal["one_hot", "sign"] = Field(
-        "one_hot", description="sign: two categories become one column of -1 and 1; missing, rare or unseen is 0"
-    )
-    scaling: Literal["none", "robust"] = Field(
-        "none", description="robust: each of these columns is scaled, and clipped, as numbers are by `robust`"
-    )
-    embedding_width: Literal["auto"] | PositiveInt = Field(
-        "auto", description="numbers that embed a category; auto: 1.6 · c^0.56 for c categories, 50 at most"
-    )
-
-    def width_for(self, c: int) -> int | None:
-        """Numbers that embed one of `c` categories; None where they become columns."""
-        if c <= self.max_one_hot or self.signs_for(c):
-            return None
-        return min(50, ceil(1.6 * c**0.56)) if self.embedding_width == "auto" else self.embedding_width
-
-    def signs_for(self, c: int) -> bool:
-        """Whether `c` categories become one column."""
-        return self.binary == "sign" and c == 2
-
-
-ONE_HOT = CategoricalOptions()
-
-
-class CategoricalColumn(Spec):
+class CategoricalColumn(ColumnEncoder):
     """One of `categories`, in order of spelling.
 
     One-hot: a 0/1 column for each, and, where the training rows had such cells, one for the rare or unseen (`other`)
@@ -70,6 +40,9 @@ class CategoricalColumn(Spec):
     be remembered. With `centers` and `scales`, a number for each column, the columns are
     scaled, and clipped as `clip` says.
     """
+
+    lists_values: ClassVar[bool] = True
+    needs_repeats: ClassVar[bool] = True
 
     type: Literal["categorical"] = "categorical"
     name: StrictStr
@@ -93,10 +66,14 @@ class CategoricalColumn(Spec):
         return self
 
     @classmethod
-    def fit(
-        cls, table: Table, name: str, choices: CategoricalOptions = ONE_HOT, clip: Clip = "none"
-    ) -> CategoricalColumn:
+    def matches(cls, column: RawColumn) -> bool:
+        """True: every column can be categories, so this kind is asked last."""
+        return True
+
+    @classmethod
+    def fit(cls, table: Table, name: str, options: EncodingOptions = DEFAULT_OPTIONS) -> CategoricalColumn:
         """Fit on `table`, the training rows."""
+        choices = options.categories
         cells = read_text(table, name)
         counts = cells.drop_nulls().alias("category").value_counts(name="rows")
         common = dict(counts.filter(pl.col("rows") >= RARE_BELOW).iter_rows())
@@ -115,7 +92,7 @@ class CategoricalColumn(Spec):
             return column
         rows = [cells.null_count(), len(rare), *(common[category] for category in categories)]
         fitted = [_robust(values, rows) for values in column.table.T]
-        update = {"centers": tuple(c for c, _ in fitted), "scales": tuple(s for _, s in fitted), "clip": clip}
+        update = {"centers": tuple(c for c, _ in fitted), "scales": tuple(s for _, s in fitted), "clip": options.clip}
         return column.model_copy(update=update)
 
     @property
@@ -131,9 +108,22 @@ class CategoricalColumn(Spec):
         return 1 if self.binary_sign else len(self.categories) + self.has_other + self.missing
 
     @property
-    def n_numeric(self) -> int:
-        """How many columns of the matrix hold numbers that may be embedded: none."""
-        return 0
+    def spellings(self) -> tuple[str, ...]:
+        """The categories, which may be different spellings of the same thing."""
+        return self.categories
+
+    @property
+    def is_uninformative(self) -> bool:
+        """Whether no category occurs in several training rows."""
+        return not self.categories
+
+    @classmethod
+    def uninformative_note(cls, names: tuple[str, ...]) -> str:
+        """A note about columns in which no value occurs twice."""
+        return (
+            f"{join_quoted(names)} has a different value in every row and carries nothing; consider data.drop, or "
+            f"`columns: {{{yaml_quote(names[0])}: text}}` under data if its words matter"
+        )
 
     @property
     def features(self) -> tuple[str, ...]:

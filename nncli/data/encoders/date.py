@@ -11,6 +11,8 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import AfterValidator, model_validator
 
+from nncli.data.arrays import Floats, Matrix
+from nncli.data.columns.ambiguity import are_dates
 from nncli.data.columns.datetimes import (
     DAY,
     FIRST_DAY,
@@ -20,14 +22,17 @@ from nncli.data.columns.datetimes import (
     is_ambiguous_date,
     parse_dates,
 )
-from nncli.data.columns.kinds import DATES, read_text
+from nncli.data.columns.parsing import DATES, read_text
+from nncli.data.columns.raw_column import RawColumn
 from nncli.data.dialect import AUTO, validate_date_format
 from nncli.data.encoders.anomalies import ColumnAnomalies
-from nncli.data.encoders.numeric import Matrix, NumericColumn
-from nncli.data.encoders.scaling import Clip, Floats, NumericScaling
+from nncli.data.encoders.base import ColumnEncoder
+from nncli.data.encoders.grid import Grid
+from nncli.data.encoders.numeric import NumericColumn
+from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
 from nncli.data.table import Table
 from nncli.errors import DataError
-from nncli.spec import FiniteFloat, Spec, StrictStr
+from nncli.spec import FiniteFloat, StrictStr
 from nncli.text import quote
 
 A_DAY = {"ms": DAY // 1_000, "us": DAY, "ns": DAY * 1_000}
@@ -49,7 +54,7 @@ def _iso_or_told(form: str) -> str:
     return form if form == ISO else validate_date_format(form)
 
 
-class DateColumn(Spec):
+class DateColumn(ColumnEncoder):
     """A moment becomes the days since `first`, its year, and each of its `cycles` as a sine and a cosine.
 
     What the training rows do not differ in has no part: their year, their month, the time of day of mere dates. `form`
@@ -73,7 +78,22 @@ class DateColumn(Spec):
         return self
 
     @classmethod
-    def fit(cls, table: Table, name: str, scaling: NumericScaling, clip: Clip = "none") -> DateColumn:
+    def matches(cls, column: RawColumn) -> bool:
+        """Whether the column has a date type, or is text whose cells are dates in one unambiguous format.
+
+        Raises:
+            DataError: most cells are dates, and some are not.
+        """
+        return column.cells.dtype in DATES or (column.is_text and are_dates(column.table, column.name))
+
+    @classmethod
+    def read_cells(cls, table: Table, name: str) -> pl.Series:
+        """The cells as text, null where one is missing."""
+        cells = table.column(name)
+        return cells.cast(pl.String) if cells.dtype in DATES else read_text(table, name)
+
+    @classmethod
+    def fit(cls, table: Table, name: str, options: EncodingOptions = DEFAULT_OPTIONS) -> DateColumn:
         """Fit on `table`, the training rows. The numbers of days and years are scaled as numbers are.
 
         Raises:
@@ -89,8 +109,8 @@ class DateColumn(Spec):
             name=name,
             form=form,
             origin=first,
-            days=NumericColumn.fit_values(table, name, days - first, scaling, clip),
-            year=NumericColumn.fit_values(table, name, years, scaling, clip) if differ else None,
+            days=NumericColumn.fit_values(table, name, days - first, options.numeric, options.clip),
+            year=NumericColumn.fit_values(table, name, years, options.numeric, options.clip) if differ else None,
             cycles=tuple(cycle for cycle, share in CYCLES.items() if len(np.unique(share(present))) > 1),
         )
 
@@ -98,6 +118,11 @@ class DateColumn(Spec):
     def n_numeric(self) -> int:
         """How many columns of the matrix, the first ones, hold numbers that may be embedded: days and year."""
         return 1 + (self.year is not None)
+
+    def grid(self, table: Table) -> Grid:
+        """Quantiles of the dates, in days since 1970, with the text of each."""
+        days = read_days(table, self.name, self.form)
+        return Grid.of_quantiles(days, table.column(self.name).cast(pl.String))
 
     @property
     def width(self) -> int:

@@ -18,15 +18,12 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from nncli.data.columns.kinds import Kind
+from nncli.data.arrays import Codes, Matrix
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
-from nncli.data.encoders.categorical import ONE_HOT, CategoricalColumn, CategoricalOptions
-from nncli.data.encoders.categorical import Codes as Codes
-from nncli.data.encoders.date import DateColumn
-from nncli.data.encoders.numeric import Matrix as Matrix
+from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.kinds import Column, Kind
 from nncli.data.encoders.numeric import NumericColumn, encode_many
-from nncli.data.encoders.scaling import Clip, NumericScaling
-from nncli.data.encoders.text import MAX_TEXT_FEATURES, TextColumn
+from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
 from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.spec import Spec
@@ -43,38 +40,18 @@ class Encoded(NamedTuple):
     anomalies: Anomalies
 
 
-Column = Annotated[NumericColumn | CategoricalColumn | DateColumn | TextColumn, Field(discriminator="type")]
-
-
 class Encoder(Spec):
     """What the training rows taught about the features: one fitted column for each, in the order of the matrix."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[Annotated[Column, Field(discriminator="type")], ...]
 
     @classmethod
     def fit(
-        cls,
-        table: Table,
-        kinds: Sequence[tuple[str, Kind]],
-        scaling: NumericScaling,
-        clip: Clip = "none",
-        categories: CategoricalOptions = ONE_HOT,
-        max_text_features: int = MAX_TEXT_FEATURES,
+        cls, table: Table, kinds: Sequence[tuple[str, Kind]], options: EncodingOptions = DEFAULT_OPTIONS
     ) -> Encoder:
         """Fit every column on `table`, which holds the training rows alone."""
-
-        def fit(name: str, kind: Kind) -> Column:
-            match kind:
-                case Kind.NUMERIC:
-                    return NumericColumn.fit(table, name, scaling, clip)
-                case Kind.DATE:
-                    return DateColumn.fit(table, name, scaling, clip)
-                case Kind.TEXT:
-                    return TextColumn.fit(table, name, max_text_features)
-                case _:
-                    return CategoricalColumn.fit(table, name, categories, clip)
-
-        return cls(columns=tuple(fit(name, kind) for name, kind in kinds if kind is not Kind.EMPTY))
+        columns = (kind.encoder.fit(table, name, options) for name, kind in kinds if kind is not Kind.EMPTY)
+        return cls(columns=tuple(columns))
 
     @property
     def names(self) -> list[str]:

@@ -5,38 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from math import inf, isfinite
-from typing import Annotated, Any, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
+import polars as pl
 from pydantic import Field, model_validator
 
-from nncli.data.columns.kinds import check_finite_scale, read_numbers, settled_scale, unit_of
+from nncli.data.arrays import Floats, Matrix
+from nncli.data.columns.ambiguity import check_ambiguous_decimal, check_large_integers
+from nncli.data.columns.parsing import check_finite_scale, read_numbers, settled_scale, unit_of
+from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.anomalies import ColumnAnomalies
-from nncli.data.encoders.scaling import (
-    QUARTILES,
-    Clip,
-    Floats,
-    NumericScaling,
-    clip_smoothly,
-    quantile_transform,
-    quantiles_of,
-    robust_scale,
-    std,
-)
+from nncli.data.encoders.base import ColumnEncoder
+from nncli.data.encoders.grid import Grid
+from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions, NumericScaling
+from nncli.data.encoders.scaling import QUARTILES, clip_smoothly, quantile_transform, quantiles_of, robust_scale, std
 from nncli.data.table import Table
 from nncli.errors import DataError
-from nncli.spec import FiniteFloat, NonNegativeFloat, Spec, StrictBool, StrictStr
+from nncli.spec import FiniteFloat, NonNegativeFloat, StrictBool, StrictStr
 from nncli.utils.order import fast_median
-
-Matrix = npt.NDArray[np.floating[Any]]
 
 TOGETHER = 1 << 16
 """Cells of several columns that are scaled at a time, which stay in the cache."""
 NONE = ColumnAnomalies()
 
 
-class NumericColumn(Spec):
+class NumericColumn(ColumnEncoder):
     """x becomes (x - center) / scale; a missing x becomes `fill` first. `indicator` adds a column of [x missing].
 
     A scale of 0 makes every value 0: the column was constant. With `edges`, quantiles of the training values at equal
@@ -44,6 +38,9 @@ class NumericColumn(Spec):
     `lowest` and `highest` are the training range; None for a column without a value.
     `unit` is what is taken off of every cell of text; see units.py.
     """
+
+    is_numeric: ClassVar[bool] = True
+    lists_values: ClassVar[bool] = True
 
     type: Literal["numeric"] = "numeric"
     name: StrictStr
@@ -64,16 +61,43 @@ class NumericColumn(Spec):
         return self
 
     @classmethod
-    def fit(cls, table: Table, name: str, scaling: NumericScaling, clip: Clip = "none") -> NumericColumn:
-        """Fit on `table`, the training rows. A column without a value counts as zeros.
-
-        A constant column has scale 1, which tells how far from it a value lies; `robust` and `quantile` make it 0.
+    def matches(cls, column: RawColumn) -> bool:
+        """Whether every cell is a number, or is one once the same currency or percent sign is removed from all.
 
         Raises:
-            DataError: the values are so large that their spread is not a finite number.
+            DataError: integers are too long for float64, or amounts of money can be read in two ways.
+        """
+        if not (column.is_text or column.cells.dtype.is_numeric()):
+            return False
+        if column.are_all_numbers(column.numbers):
+            check_large_integers(column.table, column.name, column.numbers)
+            return True
+        if column.is_text and column.are_all_numbers(column.numbers_without_unit):
+            check_ambiguous_decimal(column.table, column.name, column.unit or "")
+            return True
+        return False
+
+    @classmethod
+    def read_cells(cls, table: Table, name: str) -> pl.Series:
+        """The cells as Float64, null where one is missing.
+
+        Raises:
+            DataError: a cell is not a number, or is infinite.
+        """
+        return pl.Series(name, read_numbers(table, name, unit_of(table, name))).fill_nan(None)
+
+    @classmethod
+    def fit(cls, table: Table, name: str, options: EncodingOptions = DEFAULT_OPTIONS) -> NumericColumn:
+        """Fit on `table`, the training rows. A column without a value is encoded as zeros.
+
+        A constant column has scale 1, so that other values keep their distance; `robust` and `quantile` make it 0.
+
+        Raises:
+            DataError: a cell is not a number, or the spread of the values is not a finite number.
         """
         unit = unit_of(table, name)
-        column = cls.fit_values(table, name, read_numbers(table, name, unit), scaling, clip)
+        x = read_numbers(table, name, unit)
+        column = cls.fit_values(table, name, x, options.numeric, options.clip)
         return column if unit is None else column.model_copy(update={"unit": unit})
 
     @classmethod
@@ -138,6 +162,20 @@ class NumericColumn(Spec):
         if self.missing_indicator:
             out[:, 1] = missing
         return self.strange(x, 0 if self.missing_indicator else holes)
+
+    def grid(self, table: Table) -> Grid:
+        """Quantiles of the column."""
+        return Grid.of_quantiles(read_numbers(table, self.name, self.unit))
+
+    @property
+    def removed_unit(self) -> str | None:
+        """The currency or percent sign that is removed from each cell; see units.py."""
+        return self.unit
+
+    @property
+    def accepts_plain_numbers(self) -> bool:
+        """Whether a reader may parse the column directly as Float64: there is no unit to remove."""
+        return self.unit is None
 
     @property
     def is_linear(self) -> bool:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from math import sqrt
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-NumericScaling = Literal["standard", "min_max", "robust", "quantile", "none"]
-Clip = Literal["none", "smooth"]
-
-Floats = npt.NDArray[np.float64]
+from nncli.data.arrays import Floats
 
 QUARTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 

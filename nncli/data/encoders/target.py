@@ -9,7 +9,14 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
-from nncli.data.columns.kinds import check_finite_scale, parse_numbers, read_numbers, read_text, settled_scale, unit_of
+from nncli.data.columns.parsing import (
+    check_finite_scale,
+    parse_numbers,
+    read_numbers,
+    read_text,
+    settled_scale,
+    unit_of,
+)
 from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.spec import FiniteFloat, PositiveFloat, Spec, StrictStr

@@ -9,13 +9,18 @@ import numpy as np
 import polars as pl
 from pydantic import AfterValidator
 
-from nncli.data.columns.kinds import read_text
+from nncli.data.arrays import Matrix
+from nncli.data.columns.parsing import read_text
+from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.anomalies import ColumnAnomalies
-from nncli.data.encoders.numeric import Matrix
+from nncli.data.encoders.base import ColumnEncoder
+from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
 from nncli.data.table import Table
-from nncli.spec import Spec, StrictBool, StrictStr
+from nncli.spec import StrictBool, StrictStr
+from nncli.text import join_quoted
 
-MAX_TEXT_FEATURES = 64
+MIN_WORDS, MIN_DISTINCT = 3, 32
+"""Words in the median cell of a text column, and distinct cells, of which it has more: fewer make categories."""
 COMMON = 20
 """Training rows that have a term, and that have it not, from which on it is worth a number: of less mostly noise is
 learned."""
@@ -32,7 +37,7 @@ def _words_and_pairs(terms: tuple[str, ...]) -> tuple[str, ...]:
     return terms
 
 
-class TextColumn(Spec):
+class TextColumn(ColumnEncoder):
     """A text becomes log₂(1 + count) of each of its `terms`, which are words, and pairs of words with a space between.
 
     So a term that it has once is 1, as a category would be. `missing` adds a column of [cell missing].
@@ -44,8 +49,24 @@ class TextColumn(Spec):
     missing: StrictBool
 
     @classmethod
-    def fit(cls, table: Table, name: str, most: int) -> TextColumn:
-        """Fit on `table`, the training rows: the `most` common terms, more common ones first, equals by spelling.
+    def matches(cls, column: RawColumn) -> bool:
+        """Whether cells are phrases of several words, most of which occur only once.
+
+        Raises:
+            DataError: most cells are numbers, and some are not.
+        """
+        if not column.is_text:
+            return False
+        column.check_not_numbers()
+        distinct = column.present.n_unique()
+        if distinct <= MIN_DISTINCT or 2 * distinct <= len(column.present):
+            return False
+        words = column.present.str.count_matches(r"\S+").median()
+        return isinstance(words, float) and words >= MIN_WORDS
+
+    @classmethod
+    def fit(cls, table: Table, name: str, options: EncodingOptions = DEFAULT_OPTIONS) -> TextColumn:
+        """Fit on `table`, the training rows: the most common terms, in descending order, ties in alphabetical order.
 
         The words of a common pair are common, so that no other pair is looked for: Agrawal and Srikant, "Fast
         algorithms for mining association rules", 1994. One that stands wherever one of its words does is left out.
@@ -55,13 +76,18 @@ class TextColumn(Spec):
         pairs = _common(bigrams(unigrams(piece), words.keys()) for piece in pieces(cells)) if words else {}
         telling = {pair: n for pair, n in pairs.items() if n not in {words[word] for word in pair.split(" ")}}
         rows = {term: n for term, n in (words | telling).items() if cells.count() - n >= COMMON}
-        terms = sorted(rows, key=lambda term: (-rows[term], term))[:most]
+        terms = sorted(rows, key=lambda term: (-rows[term], term))[: options.max_text_features]
         return cls(name=name, vocabulary=tuple(terms), missing=cells.has_nulls())
 
     @property
-    def n_numeric(self) -> int:
-        """How many columns of the matrix hold numbers that may be embedded: none, since these are mostly 0."""
-        return 0
+    def is_uninformative(self) -> bool:
+        """Whether no word is common enough to become a feature."""
+        return not self.vocabulary
+
+    @classmethod
+    def uninformative_note(cls, names: tuple[str, ...]) -> str:
+        """A note about columns of text without a common word."""
+        return f"{join_quoted(names)}: {COMMON} training rows share no word, so it gives no feature; consider data.drop"
 
     @property
     def width(self) -> int:

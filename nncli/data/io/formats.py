@@ -2,7 +2,7 @@
 
 In CSV every column is text and every cell is as it is spelled: 007 stays 007. Parquet and JSON lines keep their
 types. A text that is one of the `missing` words, exactly, becomes null; the empty cell is the word "". What a cell
-means beyond that is for nncli/data/columns/kinds.py to say.
+means beyond that is for nncli/data/columns/parsing.py to say.
 """
 
 from __future__ import annotations

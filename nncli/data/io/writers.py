@@ -25,7 +25,7 @@ from typing import IO, Protocol, TypeAlias
 
 import polars
 
-from nncli.data.columns.kinds import WORDS
+from nncli.data.columns.parsing import WORDS
 from nncli.data.dialect import COMMA
 from nncli.data.io.formats import Format, format_of, separator_of
 from nncli.data.io.streams import POLARS_ERRORS, is_stream

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from nncli.data.columns.datetimes import ISO, infer_date_format, parse_dates
-from nncli.data.columns.kinds import WORDS, parse_numbers
+from nncli.data.columns.parsing import WORDS, parse_numbers
 from nncli.data.splitting.strata import Codes
 from nncli.data.table import Table
 from nncli.errors import DataError

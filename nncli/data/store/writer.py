@@ -10,7 +10,7 @@ from math import isnan
 import numpy as np
 import polars as pl
 
-from nncli.data.columns.kinds import exact_numbers, may_be_class_ids
+from nncli.data.columns.parsing import exact_numbers, may_be_class_ids
 from nncli.data.store.column_store import ColumnSpan, ColumnStore, RowGroup
 from nncli.data.store.scratch import Scratch, ScratchFile
 from nncli.data.table import Table

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.config.schema import Config
-from nncli.data.columns.kinds import MAX_INTEGER_CLASSES, Kind, infer_kind, read_numbers, unit_of
+from nncli.data.columns.parsing import MAX_INTEGER_CLASSES, read_numbers, unit_of
 from nncli.data.encoders.encoder import Encoder
+from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
 from nncli.data.store.column_store import ColumnStore
@@ -28,10 +29,6 @@ MOST_PARAMETERS = 1_000_000_000_000
 
 MIN_ROWS_PER_CLASS = 5
 """Rows that each code has at least, in the mean."""
-
-
-NUMBERS = (Kind.NUMERIC, Kind.EMPTY)
-"""Kinds of a target that are no classes."""
 
 
 def are_class_ids(y: npt.NDArray[np.float64]) -> bool:
@@ -55,7 +52,7 @@ def infer_loss(config: Config, table: Table, notes: list[str]) -> tuple[Loss, bo
         kinds = [Kind.CATEGORICAL]  # whatever is in it
     else:
         kinds = [config.data.columns.get(name) or infer_kind(table, name) for name in names]
-    text = [name for name, kind in zip(names, kinds, strict=True) if kind not in NUMBERS]
+    text = [name for name, kind in zip(names, kinds, strict=True) if kind.needs_text]
     left_open = config.loss is None and config.output_activation is None and names[0] not in config.data.columns
     left_open = left_open and len(names) == 1 and not text
     if left_open and unit_of(table, names[0]) is None and are_class_ids(read_numbers(table, names[0])):
@@ -108,9 +105,7 @@ def fit_features(
         table = training.columns([name])
         kind = asked or infer_kind(table, name)
         doubt = ambiguous_dates(table, name) if kind is Kind.CATEGORICAL and name not in data.columns else None
-        encoder = Encoder.fit(
-            table, [(name, kind)], encoding.numeric, encoding.clip, encoding.categories, encoding.max_text_features
-        )
+        encoder = Encoder.fit(table, [(name, kind)], encoding)
         return (name, kind), encoder, doubt
 
     pool = ThreadPoolExecutor(2, "nncli fit")

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.config.schema import Config
+from nncli.data.arrays import Codes, Matrix
 from nncli.data.batches.dataset import Dataset, DiskStorage
 from nncli.data.batches.memmap import MatrixFile
-from nncli.data.encoders.encoder import Codes, Encoder, Matrix
+from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.target import RegressionTarget, Target
 from nncli.data.io.prefetch import prefetch
 from nncli.data.sample_weights import Weights, class_weights, combine, read_weights

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from nncli.config.schema import Config
-from nncli.data.columns.kinds import Kind
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.target import rows_with_target
 from nncli.data.io.formats import Format, ReadOptions, format_of, read_pieces
@@ -26,10 +25,6 @@ PARQUET_ROWS = 1 << 17
 
 FIRST_BYTES = 1 << 18
 """Text of a CSV of which is found out what the columns hold: it has to be parsed as text, which takes long."""
-
-
-SPELLED = (Kind.CATEGORICAL, Kind.DATE, Kind.TEXT)
-"""Kinds of which every cell is kept as it is spelled."""
 
 
 def load_table(
@@ -66,7 +61,7 @@ def load_table(
     # a target that may turn out to be one of classes stays as it is spelled, as it would if that had been said
     undecided = config.loss is None and not all_columns
     classes = data.target if config.loss is None or config.loss.task == "classification" else ()
-    texts = {*(() if undecided else classes), *(name for name, kind in data.columns.items() if kind in SPELLED)}
+    texts = {*(() if undecided else classes), *(name for name, kind in data.columns.items() if kind.needs_text)}
     codes = frozenset(data.target if undecided else ())
     texts |= set(data.drop) if all_columns else set()
     once = training_dialect is not None or is_stream(file)

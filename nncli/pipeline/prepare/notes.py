@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import polars as pl
 
 from nncli.data.columns.datetimes import is_ambiguous_date
 from nncli.data.columns.units import PARENTHESES, PERCENT
-from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.text import COMMON, TextColumn
 from nncli.data.table import Table
-from nncli.text import join_quoted, quote, yaml_quote
+from nncli.text import join_quoted, quote
 
 YES_OR_NO = frozenset(["true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "0", "1", "0.0", "1.0"])
 
@@ -34,8 +32,7 @@ def spelled_alike(name: str, categories: Iterable[str]) -> str | None:
 
 def note_similar_categories(encoder: Encoder, notes: list[str]) -> None:
     """Note categories that seem to mean the same."""
-    known = [(c.name, c.categories) for c in encoder.columns if isinstance(c, CategoricalColumn)]
-    notes += filter(None, (spelled_alike(name, categories) for name, categories in known))
+    notes += filter(None, (spelled_alike(column.name, column.spellings) for column in encoder.columns))
 
 
 def note_units(units: Iterable[tuple[str, str | None]], notes: list[str]) -> None:
@@ -61,24 +58,13 @@ def nothing_to_learn(name: str, value: str) -> tuple[str, str]:
     )
 
 
-def all_different(names: Sequence[str]) -> str:
-    """A note on columns of categories none of which is ever seen twice."""
-    return (
-        f"{join_quoted(names)} has a different value in every row and carries nothing; consider data.drop, or "
-        f"`columns: {{{yaml_quote(names[0])}: text}}` under data if its words matter"
-    )
-
-
 def note_uninformative(encoder: Encoder, notes: list[str]) -> None:
     """Note columns of which no value is ever seen twice, and texts that have no common word."""
-    singular = [c.name for c in encoder.columns if isinstance(c, CategoricalColumn) and not c.categories]
-    if singular:
-        notes.append(all_different(singular))
-    wordless = [c.name for c in encoder.columns if isinstance(c, TextColumn) and not c.vocabulary]
-    if wordless:
-        notes.append(
-            f"{join_quoted(wordless)}: {COMMON} training rows share no word, so it gives no feature; consider data.drop"
-        )
+    names = defaultdict(list)
+    for column in encoder.columns:
+        if column.is_uninformative:
+            names[type(column)].append(column.name)
+    notes += (encoder.uninformative_note(tuple(columns)) for encoder, columns in names.items())
 
 
 def ambiguous_dates(table: Table, name: str) -> str | None:

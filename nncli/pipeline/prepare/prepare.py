@@ -12,7 +12,6 @@ import numpy as np
 
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.target import Target
 from nncli.data.store.scratch import Scratch
 from nncli.model import ModelSpec
@@ -157,7 +156,7 @@ def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> Prepa
 
 def units_of(encoder: Encoder, target: Target) -> list[tuple[str, str | None]]:
     """The columns that are numbers, each with the unit that is taken off of its cells, if there is one."""
-    columns = [(column.name, column.unit) for column in encoder.columns if isinstance(column, NumericColumn)]
+    columns = [(column.name, column.removed_unit) for column in encoder.columns]
     if target.task == "regression" and target.units is not None:
         columns += zip(target.names, target.units, strict=True)
     return columns

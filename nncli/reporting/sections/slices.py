@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from nncli.data.columns.kinds import Kind, infer_kind, parse_numbers, read_text, unit_of
+from nncli.data.columns.parsing import parse_numbers, read_text, unit_of
+from nncli.data.encoders.kinds import infer_kind
 from nncli.errors import DataError
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.score_intervals import ScoresWithIntervals
@@ -135,7 +136,7 @@ def parts_of(judged: HeldOutPredictions, name: str) -> Iterator[tuple[str, NDArr
         words = read_text(table, name)
     except DataError:
         return  # nothing that a person would compare
-    if kind is Kind.NUMERIC:
+    if kind.is_numeric:
         x = parse_numbers(cells, table.dialect, unit_of(table, name)).fill_null(np.nan).cast(pl.Float64).to_numpy()
         known = np.isfinite(x)
         if len(np.unique(x[known])) > COMMONEST:

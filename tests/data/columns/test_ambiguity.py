@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.columns.kinds import Kind, infer_kind, read_numbers
+from nncli.data.columns.parsing import read_numbers
 from nncli.data.dialect import CsvDialect
+from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.table import Table
 from nncli.errors import DataError
 

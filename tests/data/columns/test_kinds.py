@@ -13,16 +13,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.columns.kinds import (
-    Kind,
-    exact_numbers,
-    infer_kind,
-    may_be_class_ids,
-    parse_numbers,
-    read_numbers,
-    read_text,
-)
+from nncli.data.columns.parsing import exact_numbers, may_be_class_ids, parse_numbers, read_numbers, read_text
 from nncli.data.dialect import PLAIN
+from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.text import yaml_quote

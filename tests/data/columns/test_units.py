@@ -4,9 +4,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.data.columns.kinds import Kind, infer_kind, read_numbers, unit_of
+from nncli.data.columns.parsing import read_numbers, unit_of
 from nncli.data.dialect import CsvDialect
+from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.encoders.numeric import NumericColumn
+from nncli.data.encoders.options import EncodingOptions
 from nncli.data.encoders.target import RegressionTarget
 from nncli.data.table import Table
 from nncli.errors import DataError
@@ -86,7 +88,7 @@ def test_money_with_three_digits_behind_the_mark_can_be_read_in_two_ways() -> No
 
 
 def test_a_fitted_column_keeps_its_sign_and_refuses_another() -> None:
-    column = NumericColumn.fit(texts("$1", "$2", "$3"), "x", "none")
+    column = NumericColumn.fit(texts("$1", "$2", "$3"), "x", EncodingOptions(numeric="none"))
     assert (column.unit, column.lowest, column.highest) == ("$", 1.0, 3.0)
     assert NumericColumn.model_validate_json(column.model_dump_json()) == column
     X = np.empty((2, 1))
@@ -100,7 +102,7 @@ def test_a_fitted_column_keeps_its_sign_and_refuses_another() -> None:
 
 
 def test_a_column_of_a_model_that_is_older_than_units_has_none() -> None:
-    column = NumericColumn.fit(texts("1", "2"), "x", "none")
+    column = NumericColumn.fit(texts("1", "2"), "x", EncodingOptions(numeric="none"))
     old = column.model_dump(exclude={"unit"})
     assert NumericColumn.model_validate(old) == column
 

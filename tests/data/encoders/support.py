@@ -8,14 +8,15 @@ from typing import Any, get_args
 import polars as pl
 from hypothesis import strategies as st
 
-from nncli.data.columns.kinds import Kind
-from nncli.data.encoders.categorical import ONE_HOT, CategoricalColumn, CategoricalOptions
+from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.scaling import Clip, NumericScaling
+from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.options import CategoricalOptions, Clip, EncodingOptions, NumericScaling
 from nncli.data.table import Table
 
 SCALINGS: tuple[NumericScaling, ...] = get_args(NumericScaling)
 CLIPS: tuple[Clip, ...] = get_args(Clip)
+ONE_HOT = CategoricalOptions()
 RECIPE = CategoricalOptions(max_one_hot=8, binary="sign", scaling="robust", embedding_width=8)
 MODERATE = st.none() | st.floats(-1e30, 1e30)
 WORDS = st.none() | st.sampled_from(["a", "b", "c", "NA", "", "🐧", "a\nb", "1", "01"])
@@ -47,13 +48,16 @@ def one(cells: Sequence[Any] | pl.Series, name: str = "x") -> Table:
 
 
 def numeric(cells: Sequence[Any] | pl.Series, scaling: NumericScaling = "standard", clip: Clip = "none") -> Encoder:
-    return Encoder.fit(one(cells), [("x", Kind.NUMERIC)], scaling, clip)
+    return Encoder.fit(one(cells), [("x", Kind.NUMERIC)], EncodingOptions(numeric=scaling, clip=clip))
 
 
 def categorical(
-    cells: Sequence[Any] | pl.Series, name: str = "x", choices: CategoricalOptions = ONE_HOT, clip: Clip = "none"
+    cells: Sequence[Any] | pl.Series,
+    name: str = "x",
+    choices: CategoricalOptions = ONE_HOT,
+    clip: Clip = "none",
 ) -> Encoder:
-    return Encoder.fit(one(cells, name), [(name, Kind.CATEGORICAL)], "standard", clip, choices)
+    return Encoder.fit(one(cells, name), [(name, Kind.CATEGORICAL)], EncodingOptions(clip=clip, categories=choices))
 
 
 def first(encoder: Encoder) -> CategoricalColumn:

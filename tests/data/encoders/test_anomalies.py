@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.data.columns.kinds import Kind
 from nncli.data.encoders import categorical
 from nncli.data.encoders import encoder as encoding
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.scaling import Clip, NumericScaling
+from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.options import Clip, EncodingOptions, NumericScaling
 from nncli.data.table import Table
 from nncli.text import escape_unprintable
 from tests.data.encoders.support import CLIPS, RECIPE, SCALINGS
@@ -42,7 +42,7 @@ def one(cells: Sequence[Any], name: str = "x") -> Table:
 
 def met(seen: Sequence[Any], cells: Sequence[Any], kind: Kind = Kind.NUMERIC) -> ColumnAnomalies:
     """What is strange of `cells` to whom has `seen` others."""
-    encoder = Encoder.fit(one(seen), [("x", kind)], "standard")
+    encoder = Encoder.fit(one(seen), [("x", kind)])
     again = Encoder.model_validate_json(encoder.model_dump_json())
     return again.encode(one(cells), "float32").anomalies.columns.get("x", ColumnAnomalies())
 
@@ -72,7 +72,7 @@ def plainly(seen: Table, table: Table) -> Anomalies:
 @settings(deadline=None)
 @given(seen=tables(), table=tables())
 def test_the_count_is_the_one_made_by_hand(seen: Table, table: Table) -> None:
-    assert Encoder.fit(seen, KINDS, "standard").encode(table, "float32").anomalies == plainly(seen, table)
+    assert Encoder.fit(seen, KINDS).encode(table, "float32").anomalies == plainly(seen, table)
 
 
 @settings(deadline=None)
@@ -80,20 +80,22 @@ def test_the_count_is_the_one_made_by_hand(seen: Table, table: Table) -> None:
 def test_how_columns_are_encoded_changes_nothing_of_the_count(
     seen: Table, table: Table, scaling: NumericScaling, clip: Clip
 ) -> None:
-    encoder = Encoder.fit(seen, KINDS, scaling, clip, RECIPE)
+    encoder = Encoder.fit(seen, KINDS, EncodingOptions(numeric=scaling, clip=clip, categories=RECIPE))
     assert encoder.encode(table, "float32").anomalies == plainly(seen, table)
 
 
 @settings(deadline=None)
 @given(table=tables())
 def test_the_training_rows_hold_nothing_strange(table: Table) -> None:
-    assert Encoder.fit(table, KINDS, "min_max").encode(table, "float32").anomalies == Anomalies()
+    assert (
+        Encoder.fit(table, KINDS, EncodingOptions(numeric="min_max")).encode(table, "float32").anomalies == Anomalies()
+    )
 
 
 @settings(deadline=None)
 @given(seen=tables(), table=tables(), cuts=st.lists(st.integers(0, 12), max_size=4))
 def test_the_counts_of_chunks_add_up_to_the_whole(seen: Table, table: Table, cuts: list[int]) -> None:
-    encoder = Encoder.fit(seen, KINDS, "standard")
+    encoder = Encoder.fit(seen, KINDS)
     added = Anomalies()
     for start, stop in pairwise([0, *sorted(cuts), 12]):
         added += encoder.encode(table.part(start, stop), "float32").anomalies
@@ -104,7 +106,7 @@ def test_the_counts_of_chunks_add_up_to_the_whole(seen: Table, table: Table, cut
 
 def test_blocks_add_up_to_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = pl.DataFrame({"x": np.arange(100.0), "w": [f"{n % 45}" for n in range(100)]})
-    encoder = Encoder.fit(Table(frame[:80], "t"), KINDS, "standard")
+    encoder = Encoder.fit(Table(frame[:80], "t"), KINDS)
     assert encoder.embedded
     whole = encoder.encode(Table(frame, "t"), "float32").anomalies
     assert whole.columns["x"] == ColumnAnomalies(out_of_range=20, highest=99.0)

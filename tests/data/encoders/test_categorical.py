@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from nncli.data.encoders.categorical import FIRST_CATEGORY, MISSING, OTHER, CategoricalColumn, CategoricalOptions
+from nncli.data.encoders.categorical import FIRST_CATEGORY, MISSING, OTHER, CategoricalColumn
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.scaling import Clip
+from nncli.data.encoders.options import CategoricalOptions, Clip
 from nncli.data.table import Table
 from tests.data.encoders.support import CLIPS, RECIPE, categorical, encoded, first, numeric, one
 

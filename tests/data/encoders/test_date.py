@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from nncli.data.columns.datetimes import ISO
-from nncli.data.columns.kinds import Kind
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.date import DateColumn, read_days
 from nncli.data.encoders.encoder import Encoder
+from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.options import EncodingOptions
 from nncli.data.table import Table
 from nncli.errors import DataError
 
@@ -27,7 +28,7 @@ def table(cells: Sequence[Any] | pl.Series, date_format: str = "auto") -> Table:
 
 
 def fitted(cells: Sequence[Any] | pl.Series) -> DateColumn:
-    return DateColumn.fit(table(cells), "when", "standard")
+    return DateColumn.fit(table(cells), "when")
 
 
 def encoded(column: DateColumn, cells: Sequence[Any] | pl.Series) -> list[list[float]]:
@@ -37,7 +38,7 @@ def encoded(column: DateColumn, cells: Sequence[Any] | pl.Series) -> list[list[f
 
 
 def test_a_date_becomes_its_days_its_year_and_its_cycles() -> None:
-    column = DateColumn.fit(table(["2023-10-01 06:00", "2024-01-01 12:00"]), "when", "none")
+    column = DateColumn.fit(table(["2023-10-01 06:00", "2024-01-01 12:00"]), "when", EncodingOptions(numeric="none"))
     assert column.features == (
         "when: days",
         "when: year",
@@ -68,7 +69,7 @@ def test_what_training_rows_do_not_differ_in_has_no_part() -> None:
 
 def test_days_and_years_are_numbers_that_may_be_embedded_and_nothing_else_is() -> None:
     frame = pl.DataFrame({"when": ["2023-05-01", "2024-06-01", None], "x": [1.0, 2.0, 3.0]})
-    encoder = Encoder.fit(Table(frame, "t"), [("when", Kind.DATE), ("x", Kind.NUMERIC)], "standard")
+    encoder = Encoder.fit(Table(frame, "t"), [("when", Kind.DATE), ("x", Kind.NUMERIC)])
     assert [encoder.features[j] for j in encoder.numeric] == ["when: days", "when: year", "x"]
     assert len(encoder.features) == encoder.width == sum(column.width for column in encoder.columns)
 
@@ -88,7 +89,7 @@ def test_a_column_without_a_date_is_zeros() -> None:
 
 
 def test_dates_outside_the_training_range_and_missing_ones_are_counted() -> None:
-    encoder = Encoder.fit(table(["2024-01-01", "2024-12-31"]), [("when", Kind.DATE)], "standard")
+    encoder = Encoder.fit(table(["2024-01-01", "2024-12-31"]), [("when", Kind.DATE)])
     X, _, strangers = encoder.encode(table(["2023-12-31", "2024-06-01", "2025-02-28", None]), "float32")
     assert np.isfinite(X).all()
     assert strangers.note == (
@@ -98,7 +99,7 @@ def test_dates_outside_the_training_range_and_missing_ones_are_counted() -> None
 
 
 def test_dates_outside_the_training_range_are_told_from_one_end_too() -> None:
-    encoder = Encoder.fit(table(["2024-01-01", "2024-12-31"]), [("when", Kind.DATE)], "standard")
+    encoder = Encoder.fit(table(["2024-01-01", "2024-12-31"]), [("when", Kind.DATE)])
     for cell, said in (("9999-12-31", "up to 9999-12-31"), ("0001-01-01 10:00", "down to 0001-01-01")):
         strangers = encoder.encode(table([cell]), "float32").anomalies
         assert strangers.note == f"1 value lies outside the training range ('when': 1 {said})"
@@ -118,7 +119,7 @@ def test_typed_moments_and_their_spelling_are_the_same(moments: list[datetime], 
 
 @given(st.lists(st.dates(), min_size=1, max_size=12))
 def test_every_day_from_year_1_to_9999_has_its_parts(days: list[date]) -> None:
-    column = DateColumn.fit(table(days), "when", "none")
+    column = DateColumn.fit(table(days), "when", EncodingOptions(numeric="none"))
     out = np.empty((len(days), column.width))
     column.encode(table(days), out)
     assert (out[:, 0] + column.origin).tolist() == [d.toordinal() - 719_163 for d in days]
@@ -184,7 +185,7 @@ def test_the_form_of_training_holds_for_other_rows() -> None:
 
 def test_whole_numbers_are_dates_where_a_form_says_so() -> None:
     said = table([20240229, 20240301], "%Y%m%d")
-    assert DateColumn.fit(said, "when", "standard").form == "%Y%m%d"
+    assert DateColumn.fit(said, "when").form == "%Y%m%d"
 
 
 def test_a_column_whose_parts_do_not_fit_is_damaged() -> None:

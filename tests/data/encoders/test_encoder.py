@@ -11,12 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nncli.data.columns.kinds import Kind, infer_kind
 from nncli.data.encoders import encoder as encoding
 from nncli.data.encoders import numeric as numeric_module
-from nncli.data.encoders.categorical import CategoricalOptions
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.scaling import Clip, NumericScaling
+from nncli.data.encoders.kinds import Kind, infer_kind
+from nncli.data.encoders.options import CategoricalOptions, Clip, EncodingOptions, NumericScaling
 from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.errors import DataError
@@ -27,13 +26,15 @@ from tests.data.encoders.support import CLIPS, KINDS, RECIPE, SCALINGS, bits, nu
 def test_every_finite_cell_gives_a_finite_row(table: Table) -> None:
     for scaling in SCALINGS:
         for clip in CLIPS:
-            X, *_ = Encoder.fit(table, KINDS, scaling, clip, RECIPE).encode(table, "float32")
+            X, *_ = Encoder.fit(table, KINDS, EncodingOptions(numeric=scaling, clip=clip, categories=RECIPE)).encode(
+                table, "float32"
+            )
             assert np.isfinite(X).all()
 
 
 @given(tables(), st.sampled_from(SCALINGS), st.sampled_from(["float32", "float64"]))
 def test_an_encoder_from_json_gives_the_same_bits(table: Table, scaling: NumericScaling, dtype: str) -> None:
-    encoder = Encoder.fit(table, KINDS, scaling, "smooth", RECIPE)
+    encoder = Encoder.fit(table, KINDS, EncodingOptions(numeric=scaling, clip="smooth", categories=RECIPE))
     again = Encoder.model_validate_json(encoder.model_dump_json())
     assert again == encoder
     assert bits(again, table, dtype) == bits(encoder, table, dtype)
@@ -41,7 +42,7 @@ def test_an_encoder_from_json_gives_the_same_bits(table: Table, scaling: Numeric
 
 @given(tables(), st.lists(st.integers(0, 12), max_size=4))
 def test_chunks_give_the_same_bits_as_the_whole(table: Table, cuts: list[int]) -> None:
-    encoder = Encoder.fit(table, KINDS, "standard")
+    encoder = Encoder.fit(table, KINDS)
     edges = [0, *sorted(cuts), len(table)]
     parts = [encoder.encode(table.part(a, b), "float32") for a, b in pairwise(edges)]
     X, codes, _ = encoder.encode(table, "float32")
@@ -55,7 +56,7 @@ def test_blocks_give_the_same_bits_as_the_whole(monkeypatch: pytest.MonkeyPatch,
     frame = pl.DataFrame({"x": rng.normal(size=1000), "w": rng.integers(0, 50, 1000), "v": rng.integers(0, 5, 1000)})
     table = Table(frame, "t.csv")
     kinds = [("x", Kind.NUMERIC), ("w", Kind.CATEGORICAL), ("v", Kind.CATEGORICAL)]
-    encoder = Encoder.fit(table, kinds, scaling, "smooth", RECIPE)
+    encoder = Encoder.fit(table, kinds, EncodingOptions(numeric=scaling, clip="smooth", categories=RECIPE))
     whole = bits(encoder, table)
     for size in (1, 7, 999, 1000):
         monkeypatch.setattr(encoding, "BLOCK", size)
@@ -64,14 +65,14 @@ def test_blocks_give_the_same_bits_as_the_whole(monkeypatch: pytest.MonkeyPatch,
 
 @given(tables(), st.permutations(["number", "text", "word", "extra", "more"]))
 def test_permuted_and_extra_columns_give_the_same_bits(table: Table, order: list[str]) -> None:
-    encoder = Encoder.fit(table, KINDS, "standard")
+    encoder = Encoder.fit(table, KINDS)
     other = table.frame.with_columns(extra=pl.lit("oops"), more=pl.lit(None)).select(order)
     assert bits(encoder, Table(other, "other.csv")) == bits(encoder, table)
 
 
 @given(tables(), st.permutations(range(12)), st.sampled_from(SCALINGS))
 def test_a_row_has_the_same_bits_wherever_it_stands(table: Table, order: list[int], scaling: NumericScaling) -> None:
-    encoder = Encoder.fit(table, KINDS, scaling, "smooth", RECIPE)
+    encoder = Encoder.fit(table, KINDS, EncodingOptions(numeric=scaling, clip="smooth", categories=RECIPE))
     X, *_ = encoder.encode(table, "float32")
     moved, *_ = encoder.encode(table.take(np.array(order)), "float32")
     assert moved.tobytes() == X[order].tobytes()
@@ -94,20 +95,22 @@ def test_fitting_never_looks_at_validation_rows(
             kinds = [(name, infer_kind(rows, name)) for name in rows.names]
         except DataError as error:
             return str(error)
-        return Encoder.fit(rows, kinds, scaling, "smooth", RECIPE).model_dump_json()
+        return Encoder.fit(
+            rows, kinds, EncodingOptions(numeric=scaling, clip="smooth", categories=RECIPE)
+        ).model_dump_json()
 
     assert fitted(edited) == fitted(table)
 
 
 def test_ignored_columns_are_left_out() -> None:
-    encoder = Encoder.fit(one(["a"]), [("x", Kind.EMPTY)], "standard")
+    encoder = Encoder.fit(one(["a"]), [("x", Kind.EMPTY)])
     X, codes, _ = encoder.encode(one(["b", "c"]), "float32")
     assert (encoder.names, X.shape, codes.shape) == ([], (2, 0), (2, 0))
 
 
 def test_a_table_without_rows_is_encoded() -> None:
     table = Table(pl.DataFrame(schema=dict.fromkeys(["number", "text", "word"], pl.String)), "t.csv")
-    X, codes, _ = Encoder.fit(table, KINDS, "standard").encode(table, "float32")
+    X, codes, _ = Encoder.fit(table, KINDS).encode(table, "float32")
     assert (len(X), len(codes)) == (0, 0)
 
 
@@ -127,10 +130,10 @@ def test_the_numeric_positions_are_those_of_values_alone() -> None:
     )
     kinds = [(n, Kind.NUMERIC if n in "xy" else Kind.CATEGORICAL) for n in frame.columns]
     choices = CategoricalOptions(max_one_hot=2)
-    encoder = Encoder.fit(Table(frame, "t.csv"), kinds, "standard", categories=choices)
+    encoder = Encoder.fit(Table(frame, "t.csv"), kinds, EncodingOptions(categories=choices))
     assert [encoder.features[j] for j in encoder.numeric] == ["x", "y"]
     assert encoder.numeric == (0, 2)
-    encoder = Encoder.fit(Table(frame, "t.csv"), kinds, "standard")
+    encoder = Encoder.fit(Table(frame, "t.csv"), kinds)
     assert encoder.numeric == (3, 8)
     assert Encoder(columns=()).numeric == ()
 
@@ -157,7 +160,7 @@ def test_plain_columns_together_give_the_same_bits_strangers_and_refusals_as_one
     fitted = Table(pl.DataFrame({**columns, "word": list("abcabc"), "hole": [1.0, None, 2.0, 3.0, 4.0, 5.0]}), "t.csv")
     kinds = [*((name, Kind.NUMERIC) for name in names), ("word", Kind.CATEGORICAL), ("hole", Kind.NUMERIC)]
     kinds.insert(1, kinds.pop())
-    encoder = Encoder.fit(fitted, kinds, scaling, clip)
+    encoder = Encoder.fit(fitted, kinds, EncodingOptions(numeric=scaling, clip=clip))
     rest = Table(pl.DataFrame({"word": list("aabbccdef"), "hole": [1.0, None, 7.0] * 3}), "t.csv")
     which = [j for j, name in enumerate(names) if name in encoder.jointly_encoded]
     others = pl.DataFrame({name: x[j] for j, name in enumerate(names) if j not in which})

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from nncli.data.columns.kinds import Kind, infer_kind
 from nncli.data.encoders import text as words
 from nncli.data.encoders.encoder import Encoder
+from nncli.data.encoders.kinds import Kind, infer_kind
+from nncli.data.encoders.options import EncodingOptions
 from nncli.data.encoders.text import COMMON, TextColumn, pieces, unigrams
 from nncli.data.table import Table
 
@@ -25,7 +26,7 @@ def table(*cells: str | None) -> Table:
 
 
 def fitted(*cells: str | None, most: int = 100) -> TextColumn:
-    return TextColumn.fit(table(*cells), "said", most)
+    return TextColumn.fit(table(*cells), "said", EncodingOptions(max_text_features=most))
 
 
 def encoded(column: TextColumn, *cells: str | None) -> list[list[float]]:
@@ -81,7 +82,7 @@ def test_a_missing_cell_is_zeros_and_told() -> None:
 
 
 def test_missing_cells_are_counted_where_training_had_none() -> None:
-    encoder = Encoder.fit(table(*["a", "."] * COMMON), [("said", Kind.TEXT)], "standard")
+    encoder = Encoder.fit(table(*["a", "."] * COMMON), [("said", Kind.TEXT)])
     assert encoder.encode(table("a", None, None), "float32").anomalies.note == (
         "2 cells are missing where training had every cell ('said': 2)"
     )

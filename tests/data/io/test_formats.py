@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.data.columns.kinds import read_numbers
+from nncli.data.columns.parsing import read_numbers
 from nncli.data.dialect import CsvDialect
 from nncli.data.io.formats import Format, digest, format_of, read_chunks, read_table
 from nncli.data.table import Table

@@ -7,7 +7,8 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.data.columns.kinds import Kind, infer_kind, read_numbers, read_text
+from nncli.data.columns.parsing import read_numbers, read_text
+from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
 from nncli.errors import DataError

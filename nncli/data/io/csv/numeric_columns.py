@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import polars
 
-from nncli.data.columns.ambiguity import MAX_EXACT_INTEGER
+from nncli.data.columns.parsing import MAX_EXACT_INTEGER
 from nncli.data.io.csv.blocks import NEWLINE, NOWHERE, PIECE, QUOTE, Block, Positions, count_of, outside
 from nncli.data.io.streams import POLARS_ERRORS, UTF8_MARK
 from nncli.errors import reraise_out_of_memory

@@ -17,7 +17,7 @@ from typing import IO, NamedTuple
 import numpy as np
 import polars
 
-from nncli.data.columns.kinds import exact_numbers, may_be_class_ids
+from nncli.data.columns.parsing import exact_numbers, may_be_class_ids
 from nncli.data.dialect import AUTO, CsvDialect
 from nncli.data.io.csv.blocks import (
     BLOCK_BYTES,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nncli.data.columns.kinds import exact_numbers, read_numbers, read_text
+from nncli.data.columns.parsing import exact_numbers, read_numbers, read_text
 from nncli.data.dialect import CsvDialect
 from nncli.data.io.csv import numeric_columns as direct
 from nncli.data.io.csv.blocks import QUOTE, Block, positions

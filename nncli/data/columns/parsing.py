@@ -1,9 +1,8 @@
-"""The kinds of column, how they are told apart, and how cells are read."""
+"""Parse the cells of a column as numbers or as text."""
 
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from math import isfinite, isnan
 from typing import Any
 
@@ -11,13 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.data.columns.ambiguity import (
-    MAX_EXACT_INTEGER,
-    are_dates,
-    check_ambiguous_decimal,
-    check_large_integers,
-    check_mixed_numbers,
-)
 from nncli.data.columns.hints import number_hint, unit_hint
 from nncli.data.columns.units import infer_unit, strip_unit
 from nncli.data.dialect import SPACES, CsvDialect
@@ -31,21 +23,10 @@ MAYBE_A_LEADING_ZERO = r"^[\s+-]*0[0-9]"
 """Finds every cell that LEADING_ZERO finds, and is three times as fast."""
 WORDS = (pl.String, pl.Categorical, pl.Enum)
 DATES = (pl.Date, pl.Datetime)
+MAX_EXACT_INTEGER = 2.0**53
+"""Beyond it not every whole number is a float64."""
 MAX_INTEGER_CLASSES = 20
 """Different whole numbers, from 0 or 1 on, up to which a target may be the codes of classes."""
-SENTENCE, PHRASES = 3, 32
-"""Text has so many words, between spaces, in the median cell, and more than so many different cells, which are more
-than half of all. Other words are categories."""
-
-
-class Kind(StrEnum):
-    """What a column is taken for."""
-
-    NUMERIC = "numeric"
-    CATEGORICAL = "categorical"
-    DATE = "date"
-    TEXT = "text"
-    EMPTY = "ignore"
 
 
 def parse_numbers(cells: pl.Series, dialect: CsvDialect, unit: str | None = None) -> pl.Series:
@@ -117,56 +98,6 @@ def unit_of(table: Table, name: str) -> str | None:
 def may_be_class_ids(numbers: pl.Series) -> bool:
     """Whether some rows of a column leave it open that all of it are codes of classes: none of them says otherwise."""
     return bool(((numbers >= 0.0) & (numbers <= MAX_INTEGER_CLASSES) & (numbers == numbers.floor())).all())
-
-
-def infer_kind(table: Table, name: str) -> Kind:
-    """Numeric when every cell that is not missing reads as a number, and none has a leading zero (an id such as 007);
-    or when every cell does once one and the same sign of currency or percent is taken off.
-
-    A column without a single value is ignored. Dates are dates, typed or as text that is clear; see moments.py. Text
-    is a column of many words whose cells hardly ever come twice; any other is categorical, and so are booleans. So is
-    what cannot be read at all, such as a column of durations, which is refused when it is read.
-
-    Raises:
-        DataError: the column is nearly or plainly numbers, or nearly dates, and some cells are not, or it holds whole
-            numbers that are too long to be told apart as numbers, or amounts of money that can be read in two ways.
-    """
-    cells = table.column(name)
-    if cells.dtype.is_float():
-        return Kind.NUMERIC if cells.is_not_nan().any() else Kind.EMPTY
-    present = cells.drop_nulls()
-    if present.is_empty():
-        return Kind.EMPTY
-    if present.dtype in DATES:
-        return Kind.DATE
-    if present.dtype != pl.String and not present.dtype.is_numeric():
-        return Kind.CATEGORICAL
-    numbers = parse_numbers(cells, table.dialect)
-    if present.dtype == pl.String:
-        if cells.filter(numbers.is_not_null()).str.contains(LEADING_ZERO).any():
-            return Kind.CATEGORICAL
-        if numbers.null_count() > cells.null_count():
-            unit = infer_unit(present)
-            bare = numbers if unit is None else parse_numbers(cells, table.dialect, unit)
-            if bare.null_count() == cells.null_count():
-                check_ambiguous_decimal(table, name, unit or "")
-                return Kind.NUMERIC
-            if are_dates(table, name):
-                return Kind.DATE
-            check_mixed_numbers(table, name, numbers, bare)
-            return Kind.TEXT if _are_phrases(present) else Kind.CATEGORICAL
-        if numbers.is_nan().all():
-            return Kind.EMPTY
-    check_large_integers(table, name, numbers)
-    return Kind.NUMERIC
-
-
-def _are_phrases(present: pl.Series) -> bool:
-    different = present.n_unique()
-    if different <= PHRASES or 2 * different <= len(present):
-        return False
-    words = present.str.count_matches(r"\S+").median()
-    return isinstance(words, float) and words >= SENTENCE
 
 
 def read_numbers(table: Table, name: str, unit: str | None = None) -> npt.NDArray[np.float64]:

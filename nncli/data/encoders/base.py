@@ -1,0 +1,115 @@
+"""The interface of a kind of column: how it is recognized, fitted, encoded and described."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, Self
+
+import polars as pl
+
+from nncli.data.arrays import Matrix
+from nncli.data.columns.parsing import read_text
+from nncli.data.columns.raw_column import RawColumn
+from nncli.data.encoders.anomalies import ColumnAnomalies
+from nncli.data.encoders.grid import Grid
+from nncli.data.encoders.options import EncodingOptions
+from nncli.data.table import Table
+from nncli.spec import Spec, StrictStr
+
+
+class ColumnEncoder(Spec):
+    """One fitted column, which becomes `width` columns of the matrix. Its fields are what a saved model keeps of it.
+
+    A new kind of column is a subclass in a file of its own and its name in kinds.py. Its fields are checked by
+    pydantic validators whenever a model is loaded. The class attributes tell other code how to present the column.
+    """
+
+    is_numeric: ClassVar[bool] = False
+    """Whether cells are read as Float64. Such columns have a range and quantiles, and may be a regression target."""
+    lists_values: ClassVar[bool] = False
+    """Whether the most frequent values describe the column; of other kinds one value is shown as an example."""
+    needs_repeats: ClassVar[bool] = False
+    """Whether a column is useless if each value occurs in one row only."""
+
+    type: str
+    name: StrictStr
+
+    @classmethod
+    @abstractmethod
+    def matches(cls, column: RawColumn) -> bool:
+        """Whether the column is of this kind. Kinds are asked in the order of kinds.py, and the first match wins.
+
+        Raises:
+            DataError: the column is ambiguous; the hint says how to declare its kind.
+        """
+
+    @classmethod
+    def read_cells(cls, table: Table, name: str) -> pl.Series:
+        """The cells as training reads them: Float64 if `is_numeric`, else text; null where one is missing.
+
+        Raises:
+            DataError: a cell cannot be read as this kind.
+        """
+        return read_text(table, name)
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, table: Table, name: str, options: EncodingOptions) -> Self:
+        """Fit on `table`, the training rows.
+
+        Raises:
+            DataError: a cell cannot be read as this kind.
+        """
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """Number of columns of the matrix."""
+
+    @property
+    def n_numeric(self) -> int:
+        """Number of columns of the matrix, the first ones, that numeric embeddings may embed."""
+        return 0
+
+    @property
+    @abstractmethod
+    def features(self) -> tuple[str, ...]:
+        """The name of each column of the matrix (width,)."""
+
+    @abstractmethod
+    def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
+        """Fill `out` (rows, width) and count the anomalies among the cells.
+
+        Raises:
+            DataError: a cell cannot be read as this kind.
+        """
+
+    def grid(self, table: Table) -> Grid:
+        """The points of partial dependence: by default the most frequent values."""
+        texts = table.column(self.name).cast(pl.String)
+        return Grid.of_labels(texts)
+
+    @property
+    def removed_unit(self) -> str | None:
+        """The currency or percent sign that is removed from each cell; see units.py."""
+        return None
+
+    @property
+    def accepts_plain_numbers(self) -> bool:
+        """Whether a reader may parse the column directly as Float64, instead of text."""
+        return False
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Values that are compared for different spellings of the same thing, such as `yes` and `Yes`."""
+        return ()
+
+    @property
+    def is_uninformative(self) -> bool:
+        """Whether the training rows taught nothing about the column."""
+        return False
+
+    @classmethod
+    def uninformative_note(cls, names: tuple[str, ...]) -> str:
+        """A note about columns of this kind that are uninformative."""
+        raise NotImplementedError

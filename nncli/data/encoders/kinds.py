@@ -1,0 +1,61 @@
+"""The kinds of column: their registry, and the inference of a column's kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeAlias, get_args
+
+from nncli.data.columns.raw_column import RawColumn
+from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.date import DateColumn
+from nncli.data.encoders.numeric import NumericColumn
+from nncli.data.encoders.text import TextColumn
+from nncli.data.table import Table
+
+Column: TypeAlias = NumericColumn | DateColumn | TextColumn | CategoricalColumn
+"""All kinds, in the order in which inference asks them; categories accept every column, so they come last."""
+
+
+class Kind(StrEnum):
+    """The kind of a column, as the configuration names it: the `type` of its class, or `ignore`."""
+
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+    DATE = "date"
+    TEXT = "text"
+    EMPTY = "ignore"
+
+    @property
+    def encoder(self) -> type[Column]:
+        """The class that encodes columns of this kind. EMPTY has none."""
+        return ENCODERS[self]
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether cells are read as numbers."""
+        return self is not Kind.EMPTY and self.encoder.is_numeric
+
+    @property
+    def needs_text(self) -> bool:
+        """Whether cells are read as they are spelled."""
+        return self is not Kind.EMPTY and not self.encoder.is_numeric
+
+
+ENCODERS: Mapping[Kind, type[Column]] = {Kind(cls.model_fields["type"].default): cls for cls in get_args(Column)}
+
+
+def infer_kind(table: Table, name: str) -> Kind:
+    """The kind of a column: the first that matches, or EMPTY if there is no value.
+
+    Numbers with a leading zero (007) are ids, and therefore categories.
+
+    Raises:
+        DataError: some cells do not fit the kind of most others, or can be read in two ways.
+    """
+    column = RawColumn(table, name)
+    if column.is_empty:
+        return Kind.EMPTY
+    if column.has_leading_zeros:
+        return Kind.CATEGORICAL
+    return next(kind for kind, encoder in ENCODERS.items() if encoder.matches(column))
