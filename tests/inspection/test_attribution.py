@@ -75,8 +75,8 @@ def test_columns_add_up_to_the_very_prediction(model: AnyModel) -> None:
     np.testing.assert_allclose(found.predictions, said[np.arange(12), chosen], rtol=1e-9, atol=1e-12)
     assert found.missed == 0
     spread = 1.0 if model.spec.target.task == "classification" else model.predict(USUAL).values[:, chosen[0]].std()
-    assert found.tolerance == pytest.approx(1e-4 * spread)
-    np.testing.assert_allclose(found.base + found.values.sum(axis=1), found.predictions, atol=1e-4 * spread)
+    assert found.tolerance == pytest.approx(1e-3 * spread)
+    np.testing.assert_allclose(found.base + found.values.sum(axis=1), found.predictions, atol=1e-3 * spread)
 
 
 @given(
@@ -158,7 +158,7 @@ def test_a_frame_has_a_row_for_each_and_names_that_clash_with_nothing() -> None:
         base=np.array([0.2]),
         predictions=np.array([0.8]),
         error=np.zeros(1),
-        tolerance=1e-4,
+        tolerance=1e-3,
     )
     frame = found.frame(np.array([7]))
     assert frame.columns == ["row_", "output", "prediction", "base_", "base", "x", "row"]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli.inspection.embedded_network import EmbeddedNetwork
-from nncli.inspection.integrated_gradients import MOST_PIECES, Integrated, integrate
+from nncli.inspection.integrated_gradients import MAX_SEGMENTS, Integrated, integrate
 from nncli.nn.layers.residual import Layer
 from nncli.nn.network import Network
 from nncli.nn.numeric_embeddings import NumericEmbedding
@@ -79,7 +79,7 @@ def test_what_cannot_be_integrated_ends_and_is_told() -> None:
 
     found = of(lambda u: u[:, 0], wrong)
     np.testing.assert_allclose(found.error, np.abs(U[:, 0] - BASE[0]))
-    assert sum(asked) < 20 * MOST_PIECES * len(U)
+    assert sum(asked) < 20 * MAX_SEGMENTS * len(U)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
