@@ -19,7 +19,7 @@ from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key, profil
 from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, UsageError
-from nncli.pipeline.prepare.build import are_class_ids, infer_loss
+from nncli.pipeline.prepare.fit import are_class_ids, infer_loss
 from nncli.pipeline.prepare.load import drop_missing_targets, load_table
 from nncli.pipeline.prepare.notes import note_units
 from nncli.spec import Task
@@ -116,18 +116,18 @@ def summarize_table(
 
 
 def _look(config: Config, scratch: Scratch) -> TableSummary:
-    data, notes = config.data, list[str]()
-    table = load_table(config, data.path, notes, scratch)
+    data = config.data
+    table = load_table(config, data.path, scratch)
     never = {*data.target, *data.drop, *data.row_columns}
     names = data.features or [name for name in table.header.names if name not in never]
     targets = profile(table, data.target)
     if any(target.na_spellings or target.thousands for target in targets):  # to be read once more
         return TableSummary(data, "regression", False, targets, (), 0, len(table), 0, ())
-    rows = drop_missing_targets(table, data.target, notes)
+    rows = drop_missing_targets(table, data.target)
     seen = rows.columns(data.target)
-    loss, _ = infer_loss(config, seen, [])
+    loss, _ = infer_loss(config, seen)
     columns = profile(rows, names)
-    note_units(((column.name, column.unit) for column in (*columns, *targets) if column.recommended), notes)
+    units = ((column.name, column.unit) for column in (*columns, *targets) if column.recommended)
     return TableSummary(
         data=data,
         task=loss.task,
@@ -137,7 +137,7 @@ def _look(config: Config, scratch: Scratch) -> TableSummary:
         rows=len(rows),
         table_rows=len(table),
         width=len(table.header.names),
-        notes=tuple(notes),
+        notes=(*rows.header.notes, *note_units(units)),
     )
 
 

@@ -15,16 +15,16 @@ from nncli.checks.findings import Finding, of_error, ordered
 from nncli.checks.leakage import LeakageSample, target_leakage
 from nncli.checks.outliers import outliers
 from nncli.checks.target import classes, constant, unreachable
-from nncli.config.schema import Config, ValidationFile
+from nncli.config.schema import Config
 from nncli.data.encoders.kinds import Kind
 from nncli.data.profile import ColumnProfile, Label, profile_column
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
 from nncli.errors import ConfigError, DataError
 from nncli.nn.losses import Loss
-from nncli.pipeline.prepare.build import infer_loss
-from nncli.pipeline.prepare.load import drop_missing_targets, load_table
-from nncli.pipeline.prepare.split import split_of
+from nncli.pipeline.prepare.fit import infer_loss
+from nncli.pipeline.prepare.load import load_labelled_rows
+from nncli.pipeline.prepare.split import load_validation_file, split_indices
 from nncli.training.state import RandomStreams
 
 DOUBTFUL = "doubtful-numbers"
@@ -67,14 +67,13 @@ class _TableChecker:
         self._sound = True
 
     def examination(self) -> TableReport:
-        config, notes = self._config, list[str]()
+        config = self._config
         self._tell("reading the table")
         try:
-            table = load_table(config, config.data.path, notes, self._scratch)
-            table = drop_missing_targets(table, config.data.target, notes)
+            table = load_labelled_rows(config, config.data.path, self._scratch)
         except (ConfigError, DataError) as error:
             return TableReport(of_error(error))
-        sides = self._sides(table, notes)
+        sides = self._sides(table)
         profiles, unusable = self._columns(sides)
         features = [p for p in profiles if p.name not in unusable]
         self._found += missing_cells(features, sides.place) + uninformative(features, sides.place)
@@ -88,26 +87,26 @@ class _TableChecker:
             trainable=self._sound,
         )
 
-    def _sides(self, table: ColumnStore, notes: list[str]) -> SplitTable:
+    def _sides(self, table: ColumnStore) -> SplitTable:
         """The rows on both sides, as far as they can be told apart, and what is to be said of the target."""
         config, names = self._config, self._config.data.target
         rows, none = np.arange(len(table)), np.empty(0, np.int64)
         sides = SplitTable(table, rows, table, none)
         try:
-            self._loss, as_classes = infer_loss(config, table.columns(names), notes)
+            self._loss, _ = infer_loss(config, table.columns(names))
+            task = self._loss.task
             for name in names:
-                self._add(constant(table, name, as_classes=as_classes))
-            split = split_of(config, table, as_classes, RandomStreams.of(config.seed).split)
+                self._add(constant(table, name, task))
+            split = split_indices(config, table, task, RandomStreams.of(config.seed).split)
             sides = SplitTable(table, np.unique(split.training), table, split.validation)
-            if isinstance(config.validation, ValidationFile):
-                other = load_table(config, config.validation.path, notes, self._scratch, table.header.dialect)
-                other = drop_missing_targets(other, names, notes)
+            other = load_validation_file(config, table, self._scratch)
+            if other is not None:
                 sides = replace(sides, other=other, held=np.arange(len(other)))
-            kind = Kind.CATEGORICAL if as_classes else Kind.NUMERIC
+            kind = Kind.CATEGORICAL if task == "classification" else Kind.NUMERIC
             self._targets = [Column.read(sides, name, kind) for name in names]
             for target in self._targets:
                 self._add(outliers(target, sides, clipped=False, target=True))
-            if as_classes:
+            if task == "classification":
                 self._found += classes(config, self._targets[0], sides.place)
             else:
                 self._add(unreachable(config, self._loss, sides))

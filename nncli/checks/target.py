@@ -11,8 +11,9 @@ from nncli.data.splitting.folds import Fold
 from nncli.data.store.column_store import ColumnStore
 from nncli.errors import DataError, Location
 from nncli.nn.losses import Loss
-from nncli.pipeline.prepare.build import fit_target, note_unreachable_targets
-from nncli.pipeline.prepare.notes import nothing_to_learn
+from nncli.pipeline.prepare.fit import fit_target
+from nncli.pipeline.prepare.notes import constant_target, unreachable_targets
+from nncli.spec import Task
 from nncli.text import quote
 
 RARE = 10
@@ -76,7 +77,7 @@ def _counted(classes: dict[str, int]) -> str:
     return f"{have(len(classes), 'class has', 'classes have')} few training rows: {', '.join([*shown, *more])}"
 
 
-def constant(table: ColumnStore, name: str, *, as_classes: bool) -> Finding | None:
+def constant(table: ColumnStore, name: str, task: Task) -> Finding | None:
     """A target that is the same in all rows.
 
     Raises:
@@ -85,9 +86,9 @@ def constant(table: ColumnStore, name: str, *, as_classes: bool) -> Finding | No
     values = table.columns([name]).column(name).drop_nulls().unique()
     if len(values) != 1 or len(table) == 1:
         return None
-    message, mend = nothing_to_learn(name, str(values[0]))
+    message, mend = constant_target(name, str(values[0]))
     place = Location(source=table.header.source, column=name)
-    if as_classes:
+    if task == "classification":
         raise DataError(message, place=place, hint=mend)
     return Finding("warning", "constant-target", place, message, mend)
 
@@ -97,15 +98,14 @@ def unreachable(config: Config, loss: Loss, sides: SplitTable) -> Finding | None
     if config.output_activation is None:
         return None
     table = sides.table.take(sides.training).columns(config.data.target)
-    target, _ = fit_target(config, table, loss, as_classes=False)
+    target, _ = fit_target(config, table, loss)
     assert target.task == "regression", "an output activation is for numbers"
-    notes: list[str] = []
-    note_unreachable_targets(config, target.encode(target.read(table)), notes)
-    if not notes:
+    note = unreachable_targets(config, target.encode(target.read(table)))
+    if note is None:
         return None
     mend = (
         "Leave output_activation out: the output is then any number. Or write the target in a unit that lies "
         "within these bounds."
     )
     column = config.data.target[0] if len(config.data.target) == 1 else None
-    return Finding("warning", "unreachable-target", Location(source=sides.place.source, column=column), notes[0], mend)
+    return Finding("warning", "unreachable-target", Location(source=sides.place.source, column=column), note, mend)

@@ -169,10 +169,9 @@ def _with_network(checked: Check, config: Config, one: Config, scratch: Scratch,
     prepared, wrong = _prepared(one, scratch)
     if prepared is None:
         return replace(checked, findings=ordered([*checked.findings, *wrong]))
-    notes: list[str] = []
-    execution = choose_execution(prepared, notes)
+    execution, note = choose_execution(prepared)
     network = NetworkFacts.of(prepared)
-    found = [*checked.findings, *_noted((*prepared.notes, *notes), checked.findings)]
+    found = [*checked.findings, *_noted((*prepared.notes, *([note] if note else [])), checked.findings)]
     workers = workers_for(config.members, config.workers)
     short = _memory(network, workers)
     if short is not None:
@@ -193,7 +192,7 @@ def _prepared(config: Config, scratch: Scratch) -> tuple[PreparedTraining | None
     for _ in range(MOST_MISTAKES):
         try:
             prepared = prepare(config, scratch)
-            choose_execution(prepared, [])
+            choose_execution(prepared)
         except ConfigError as error:
             wrong += of_error(error)
             keys = {(mistake.place.key or "").partition(".")[0] for mistake in error.issues}

@@ -29,7 +29,7 @@ from nncli.inspection.permutation_importance import (
     rank_by_prediction_change,
 )
 from nncli.metrics.registry import CLASSIFICATION_METRICS, REGRESSION_METRICS
-from nncli.pipeline.prepare.load import drop_missing_targets, load_table
+from nncli.pipeline.prepare.load import load_labelled_rows
 from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged
 from nncli.runs.run import Run
 from nncli.text import quote
@@ -165,7 +165,8 @@ def explain(
         few = _draw(len(part), rows or MOST_ATTRIBUTED, rng)
         if len(few) < len(part):
             notes.append(f"attributed {len(few):,} of the rows; --rows says of how many more")
-        background = _background(opened, config, model, encoded, notes)
+        background, note = _background(opened, config, model, encoded)
+        notes += [note] if note else []
         with log_duration("taking predictions apart") as told:
             taken = attribute(encoded.take(few), background, of, tell)
             told.details.append(f"{len(few):,} rows")
@@ -228,19 +229,18 @@ def _labelled(table: Table, target: Target) -> Rows:
     return rows_with_target(table, target.names) if there else np.empty(0, np.int64)
 
 
-def _background(run: Run, config: Config, model: AnyModel, rows: EncodedRows, notes: list[str]) -> EncodedRows:
-    """The rows of which the average one is made: those of the run's table, or, where that is gone, the `rows`."""
+def _background(run: Run, config: Config, model: AnyModel, rows: EncodedRows) -> tuple[EncodedRows, str | None]:
+    """The rows whose mean is the baseline of attributions: of the run's table, or else, with a note, the `rows`."""
     try:
         check_tables_unchanged(config, run.load_manifest())
     except DataError as error:
-        notes.append(f"the average row is that of this table, not of the run's: {error.message}")
-        return rows
+        return rows, f"the average row is that of this table, not of the run's: {error.message}"
     with Scratch() as scratch:
-        stored = drop_missing_targets(load_table(config, config.data.path, [], scratch), config.data.target, [])
+        stored = load_labelled_rows(config, config.data.path, scratch)
         few = _draw(len(stored), MOST_ROWS, np.random.default_rng(config.seed))
         some, weight = stored.take(few), config.data.sample_weight
         weights = None if weight is None else read_weights(some.columns([weight]), weight)
-        return EncodedRows.of(model, some.columns(model.names), weights=weights)
+        return EncodedRows.of(model, some.columns(model.names), weights=weights), None
 
 
 def _completeness_note(found: Attributions) -> str:

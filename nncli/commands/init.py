@@ -22,7 +22,7 @@ from nncli.data.io.formats import SPREADSHEETS, SUFFIXES, suffix_of
 from nncli.data.profile import ColumnProfile
 from nncli.data.store.scratch import folder_beside
 from nncli.errors import Location, UsageError
-from nncli.pipeline.prepare.notes import nothing_to_learn
+from nncli.pipeline.prepare.notes import constant_target
 from nncli.text import join_quoted, quote
 from nncli.utils.atomic_files import check_overwrite, write_text
 
@@ -253,7 +253,7 @@ def _reasons(found: TableSummary) -> tuple[str, ...]:
     constant = [target for target in found.targets if target.distinct == 1 < found.rows]
     few = "is only 1 row" if found.rows == 1 else f"are only {found.rows:,} rows"
     return (
-        *(". ".join(nothing_to_learn(target.name, target.top_values[0][0])) for target in constant),
+        *(". ".join(constant_target(target.name, target.top_values[0][0])) for target in constant),
         *([f"there {few} to learn from and to hold some out. {ADD_ROWS}"] if found.rows < FEWEST else []),
     )
 

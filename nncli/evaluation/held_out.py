@@ -19,7 +19,7 @@ from nncli.errors import DataError
 from nncli.model import Model, Predictions
 from nncli.nn.losses import Loss
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData, LabelledRows, predict_table, truth_of
-from nncli.pipeline.prepare.load import drop_missing_targets, load_table
+from nncli.pipeline.prepare.load import load_labelled_rows
 from nncli.pipeline.prepare.split import split_table
 from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged
 from nncli.runs.manifest import Manifest
@@ -110,12 +110,9 @@ class _RowPredictions:
 
 def _of_network(config: Config, model: Model, scratch: Scratch) -> _RowPredictions:
     """The rows that one network is judged by, and what it says of them."""
-    target, notes = model.spec.target, list[str]()
-    table = drop_missing_targets(
-        load_table(config, config.data.path, notes, scratch, all_columns=True), target.names, notes
-    )
-    as_classes, streams = target.task == "classification", RandomStreams.of(config.seed)
-    training, held = split_table(config, table, as_classes, streams, notes, scratch, all_columns=True)
+    target, rng = model.spec.target, RandomStreams.of(config.seed).split
+    table = load_labelled_rows(config, config.data.path, scratch, all_columns=True)
+    training, held = split_table(config, table, target.task, rng, scratch, all_columns=True)
     truth, rows = truth_of(training, target, config), training if held is None else held
     return _RowPredictions(
         rows, predict_table(model, rows, target), "training" if held is None else "validation", truth
@@ -124,7 +121,7 @@ def _of_network(config: Config, model: Model, scratch: Scratch) -> _RowPredictio
 
 def _of_ensemble(config: Config, ensemble: Ensemble, scratch: Scratch) -> _RowPredictions:
     """The rows that an ensemble is judged by, and what those of its members say that never saw them."""
-    survey = EnsembleData.of(config, scratch, whole=True)
+    survey = EnsembleData.of(config, scratch, all_columns=True)
     held, inside = survey.out_of_fold(ensemble), survey.table.take(survey.used_rows)
     truth = survey.truth(inside)
     if held is not None:

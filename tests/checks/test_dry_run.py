@@ -23,7 +23,7 @@ def tried(folder: Path, more: str, layers: str = "[8]") -> tuple[DryRun, Finding
 
 def tried_of(path: Path) -> tuple[DryRun, Finding | None]:
     prepared = prepare(load_config(path))
-    with choose_execution(prepared, []).activate(prepared) as ready:
+    with choose_execution(prepared)[0].activate(prepared) as ready:
         return dry_run(ready)
 
 

@@ -330,7 +330,7 @@ def test_a_configuration_typed_at_a_terminal_ends_with_ctrl_d(here: Path) -> Non
 @pytest.mark.parametrize(
     ("loss", "said"),
     [
-        ("", "note: 'y' is taken for classes, numbered from 0 on; if it is a quantity, set loss: mse"),
+        ("", "note: 'y' is treated as a class label (values 0 to 1). For regression set loss: mse"),
         ("loss: mse\n", "if these are classes, set loss: cross_entropy"),
         ("loss: cross_entropy\n", None),
     ],

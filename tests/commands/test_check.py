@@ -130,7 +130,7 @@ def test_what_a_training_would_note_is_a_note_and_told_once(folder: Path) -> Non
     table.write_csv(folder / "t.csv")
     found = of(folder, SOUND)
     assert sorted(codes(found.findings)) == ["note empty-column", "note note", "warning id-like-column"]
-    assert "taken for classes" in next(f.message for f in found.findings if f.code == "note")
+    assert "treated as a class label" in next(f.message for f in found.findings if f.code == "note")
 
 
 def test_a_target_out_of_reach_is_told_once(folder: Path) -> None:

@@ -14,7 +14,7 @@ from nncli.commands.predict import predict_chunks
 from nncli.config.schema import Config
 from nncli.data.dialect import CsvDialect
 from nncli.errors import DataError
-from nncli.pipeline.prepare.notes import spelled_alike
+from nncli.pipeline.prepare.notes import similar_categories
 from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
 from nncli.runs.run import Run
 
@@ -188,7 +188,7 @@ def test_ids_that_numbers_cannot_hold_are_refused_as_features_but_may_be_classes
     ],
 )
 def test_categories_that_seem_to_be_the_same_are_noted(categories: list[str], note: str | None) -> None:
-    said = spelled_alike("x", categories)
+    said = similar_categories("x", categories)
     assert said == note if note is None else str(said).startswith(note)
 
 

@@ -121,8 +121,8 @@ class CategoricalColumn(ColumnEncoder):
     def uninformative_note(cls, names: tuple[str, ...]) -> str:
         """A note about columns in which no value occurs twice."""
         return (
-            f"{join_quoted(names)} has a different value in every row and carries nothing; consider data.drop, or "
-            f"`columns: {{{yaml_quote(names[0])}: text}}` under data if its words matter"
+            f"{join_quoted(names)} has a different value in every row and carries no information; consider "
+            f"data.drop, or `columns: {{{yaml_quote(names[0])}: text}}` under data if its words matter"
         )
 
     @property

@@ -87,7 +87,7 @@ class TextColumn(ColumnEncoder):
     @classmethod
     def uninformative_note(cls, names: tuple[str, ...]) -> str:
         """A note about columns of text without a common word."""
-        return f"{join_quoted(names)}: {COMMON} training rows share no word, so it gives no feature; consider data.drop"
+        return f"{join_quoted(names)}: no word is in {COMMON} or more training rows, so it gives no feature; drop it"
 
     @property
     def width(self) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from nncli.config.schema import Config, ValidationFile
+from nncli.config.schema import Config
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
 from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.splitting.folds import Fold
@@ -19,58 +19,56 @@ from nncli.metrics.calibration import Calibration, fit_temperature, smoothed_log
 from nncli.model import Model, Predictions
 from nncli.nn.losses import Loss
 from nncli.pipeline.ensemble.member_config import member_config
-from nncli.pipeline.prepare.build import infer_loss
-from nncli.pipeline.prepare.load import drop_missing_targets, load_table
-from nncli.pipeline.prepare.split import split_of, strata_of
+from nncli.pipeline.prepare.fit import infer_loss
+from nncli.pipeline.prepare.load import load_labelled_rows
+from nncli.pipeline.prepare.split import load_validation_file, split_indices, strata_of
 from nncli.pipeline.prepare.validation import should_calibrate
 from nncli.scoring import ScoreCard, Truth, baseline_scores, score
 from nncli.training.state import RandomStreams
 
 
-def _holds_out(config: Config) -> bool:
+def _has_validation(config: Config) -> bool:
     return config.validation != 0.0 or config.bagging_mode != "seeds"
 
 
 @dataclass(frozen=True)
 class EnsembleData:
-    """The rows that have a target, and what is predicted of them. `other` are the validation rows of a file.
+    """The rows of a table that have a target, for training an ensemble or a cross-validation on them.
 
-    The target knows every class of the table, and leaves numbers in their own units.
+    `validation_table` holds the validation rows that have a file of their own. `target` knows every class of the table,
+    and leaves numbers unscaled.
     """
 
     config: Config
     table: ColumnStore
-    other: ColumnStore | None
-    table_rows: int
+    validation_table: ColumnStore | None
     target: Target
     loss: Loss
     notes: tuple[str, ...]
 
     @classmethod
-    def of(cls, config: Config, scratch: Scratch, *, whole: bool = False) -> EnsembleData:
-        """Read the table that `config` names, as every member will, or with all of its columns.
+    def of(cls, config: Config, scratch: Scratch, *, all_columns: bool = False) -> EnsembleData:
+        """Load the table that `config` names, with the columns that training needs, or with `all_columns`.
 
         Raises:
             ConfigError, DataError: as for a training.
         """
-        notes: list[str] = []
-        table = load_table(config, config.data.path, notes, scratch, all_columns=whole)
-        table_rows = len(table)
-        names = config.data.target
-        table = drop_missing_targets(table, names, notes)
-        loss, as_classes = infer_loss(config, table.columns(names), notes)
-        of_target = table.columns(names)
+        table = load_labelled_rows(config, config.data.path, scratch, all_columns=all_columns)
+        target_columns = table.columns(config.data.target)
+        loss, note = infer_loss(config, target_columns)
         target = (
-            ClassificationTarget.fit(of_target, names[0])
-            if as_classes
-            else RegressionTarget.fit(of_target, names, "none")
+            ClassificationTarget.fit(target_columns, config.data.target[0])
+            if loss.task == "classification"
+            else RegressionTarget.fit(target_columns, config.data.target, "none")
         )
-        other = None
-        if isinstance(config.validation, ValidationFile):
-            other = load_table(config, config.validation.path, notes, scratch, table.header.dialect, all_columns=whole)
-            other = drop_missing_targets(other, names, notes)
-        should_calibrate(config, target, held=_holds_out(config))  # if it cannot be, better now than in the end
-        return cls(config, table, other, table_rows, target, loss, tuple(notes))
+        validation_table = load_validation_file(config, table, scratch, all_columns=all_columns)
+        should_calibrate(config, target, has_validation=_has_validation(config))  # raises an error before training
+        notes = (
+            *table.header.notes,
+            *([note] if note else []),
+            *(validation_table.header.notes if validation_table is not None else ()),
+        )
+        return cls(config, table, validation_table, target, loss, notes)
 
     @property
     def members(self) -> list[Config]:
@@ -78,22 +76,17 @@ class EnsembleData:
         return [member_config(self.config, i, Path(), 1) for i in range(self.config.members)]
 
     @property
-    def as_classes(self) -> bool:
-        """Whether the target is one of classes."""
-        return self.target.task == "classification"
-
-    @property
     def excluded_rows(self) -> npt.NDArray[np.int64]:
         """The positions of the rows that data.leave_out leaves out."""
         fold = self.config.data.leave_out
         none = np.empty(0, np.int64)
-        return none if fold is None else fold.split(strata_of(self.config, self.table, self.as_classes)).validation
+        return none if fold is None else fold.split(strata_of(self.config, self.table, self.target.task)).validation
 
     @property
     def used_rows(self) -> npt.NDArray[np.int64]:
         """The positions of the rows that are trained or validated on."""
         whole = self.config.model_copy(update={"validation": 0.0})
-        return split_of(whole, self.table, self.as_classes, RandomStreams.of(0).split).training
+        return split_indices(whole, self.table, self.target.task, RandomStreams.of(0).split).training
 
     def held_out(self, member: Config) -> npt.NDArray[np.int64]:
         """The positions of the rows that a network of this configuration does not train on, but validates on.
@@ -101,7 +94,7 @@ class EnsembleData:
         Raises:
             DataError: there are too few rows.
         """
-        return split_of(member, self.table, self.as_classes, RandomStreams.of(member.seed).split).validation
+        return split_indices(member, self.table, self.target.task, RandomStreams.of(member.seed).split).validation
 
     def without(self, fold: Fold) -> EnsembleData:
         """The same rows, of which a fold is left out."""
@@ -115,8 +108,8 @@ class EnsembleData:
         Raises:
             DataError: there are too few rows for so many members.
         """
-        if self.other is not None:
-            return len(self.other)
+        if self.validation_table is not None:
+            return len(self.validation_table)
         return len(np.unique(np.concatenate([self.held_out(member) for member in self.members])))
 
     def build_ensemble(self, members: tuple[Model, ...]) -> BuiltEnsemble:
@@ -133,7 +126,7 @@ class EnsembleData:
             dialect=self.table.header.dialect,
         )
         held, calibration = self.out_of_fold(Ensemble(spec, members)), None
-        if held is not None and should_calibrate(self.config, self.target, held=True):
+        if held is not None and should_calibrate(self.config, self.target, has_validation=True):
             calibration = held.calibrate()
             spec = spec.model_copy(update={"temperature": calibration.temperature})
         ensemble = Ensemble(spec, members)
@@ -145,8 +138,8 @@ class EnsembleData:
 
     def out_of_fold(self, ensemble: Ensemble) -> OutOfFoldPredictions | None:
         """What members say of the rows that they held out; None where none held out any."""
-        if self.other is not None:
-            table, positions = self.other, [np.arange(len(self.other))] * len(ensemble.members)
+        if self.validation_table is not None:
+            table, positions = self.validation_table, [np.arange(len(self.validation_table))] * len(ensemble.members)
         else:
             table, positions = self.table, [self.held_out(member) for member in self.members]
         if not any(map(len, positions)):

@@ -101,7 +101,7 @@ class EnsembleRun:
             datetime.now(UTC),
             command,
             Execution("numpy", 1, 1),  # each member has its own
-            table_rows=survey.table_rows,
+            table_rows=survey.table.height,
             training_rows=len(survey.used_rows),
             validation_rows=survey.validation_rows,
             features=0,
@@ -163,6 +163,6 @@ class EnsembleRun:
 
     def _of_held(self, card: ScoreCard | None) -> dict[str, object] | None:
         """The scores on the rows that were held out, and by whom each of them is predicted there."""
-        every = self.survey.other is not None
+        every = self.survey.validation_table is not None
         by = {"predicted_by": "all members" if every else "the members that held the row out"}
         return None if card is None else {**(scores_json(card) or {}), **by}

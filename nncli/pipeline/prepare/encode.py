@@ -1,4 +1,4 @@
-"""The rows of a training: read, told apart, and encoded."""
+"""Encoding rows for the network: features, codes, targets and sample weights."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from nncli.nn.network import Network
 
 @dataclass(frozen=True)
 class PreparedRows:
-    """Some rows, ready: encoded for the network, and with the truth and the sample weights as the person gave them.
+    """Rows encoded for the network, with their targets and sample weights as in the table.
 
-    `y` holds codes (rows,) or numbers in their own units (rows, targets), `numbers` (rows,) each row's number in its
-    table, from 1; None: they are all there, in order.
+    `y` holds class codes (rows,) or numbers in their own units (rows, targets); `row_numbers` (rows,) each row's
+    number in its table, from 1, or None for all rows in order.
     """
 
     dataset: Dataset
@@ -50,34 +50,37 @@ def encode(
     training: PreparedRows | None,
     scratch: Scratch | None,
 ) -> PreparedRows:
-    """Encode rows, in memory, or into scratch files where there is a `scratch`.
+    """Encode rows, in memory, or into files of the `scratch` if there is one.
 
-    Class weights are those of the `training` rows, or of these when they are the training rows.
+    Class weights are computed from the `training` rows; None: from these rows.
+
+    Raises:
+        DataError: a cell does not fit its column.
     """
     X, codes, storage = _features(stored, encoder, network, scratch)
     weight = config.data.sample_weight
-    sample = read_weights(stored.columns([weight]), weight) if weight else None
+    sample_weight = read_weights(stored.columns([weight]), weight) if weight else None
     table = stored.columns(target.names)
     y: npt.NDArray[Any]
-    seen: npt.NDArray[Any]
-    per_row = None
+    encoded_y: npt.NDArray[Any]
+    class_weight = None
     if target.task == "classification":
-        y = seen = target.read(table)
+        y = encoded_y = target.read(table)
         if config.class_weight is not None:
-            counted = y if training is None else training.y
-            per_row = class_weights(config.class_weight, target.labels, counted)[y]
+            training_y = y if training is None else training.y
+            class_weight = class_weights(config.class_weight, target.labels, training_y)[y]
     else:
         numbers = target.read(table)
-        y, seen = numbers, _encode_target(table, target, numbers, network)
-    weights = combine(sample, per_row)
+        y, encoded_y = numbers, _encode_target(table, target, numbers, network)
+    weights = combine(sample_weight, class_weight)
     scaled = None if weights is None else weights.astype(network.precision)
-    return PreparedRows(Dataset(X, codes, seen, scaled, storage), y, sample, stored.numbers)
+    return PreparedRows(Dataset(X, codes, encoded_y, scaled, storage), y, sample_weight, stored.numbers)
 
 
 def _features(
     stored: ColumnStore, encoder: Encoder, network: Network, scratch: Scratch | None
 ) -> tuple[Matrix, Codes, DiskStorage | None]:
-    """X, codes, and where they stand if not in memory."""
+    """Encode the features: X, the codes, and their files if they are not in memory."""
     n, width, precision = len(stored), encoder.width, network.precision
     if scratch is None:
         X, codes = encoder.empty(n, precision)
@@ -85,15 +88,15 @@ def _features(
         return X, codes, None
     numbers = MatrixFile(scratch, width, np.dtype(precision))
     categories = MatrixFile(scratch, len(encoder.embedded), np.dtype(np.int64))
-    for some in prefetch(encoder.encode(block, precision) for block in stored.blocks(encoder.names)):
-        numbers.append(some.X)
-        categories.append(some.codes)
+    for part in prefetch(encoder.encode(block, precision) for block in stored.blocks(encoder.names)):
+        numbers.append(part.X)
+        categories.append(part.codes)
     storage = DiskStorage(numbers.mapped(n), categories.mapped(n), scratch)
     return storage.X.values, storage.codes.values, storage
 
 
 def _fill(stored: ColumnStore, encoder: Encoder, X: Matrix, codes: Codes) -> None:
-    """Fill X and codes, each half of the table on a thread of its own."""
+    """Encode the table into X and codes, one half on each of two threads."""
 
     def fill(half: ColumnStore, X: Matrix, codes: Codes) -> None:
         stop = 0
@@ -112,19 +115,19 @@ def _fill(stored: ColumnStore, encoder: Encoder, X: Matrix, codes: Codes) -> Non
 def _encode_target(
     table: Table, target: RegressionTarget, y: npt.NDArray[np.float64], network: Network
 ) -> npt.NDArray[np.floating[Any]]:
-    """The numbers y (rows, targets) as the network sees them.
+    """Encode the numbers y (rows, targets) in the network's precision.
 
     Raises:
-        DataError: one is so far from the training values, or so large, that its precision cannot hold it.
+        DataError: an encoded target is not finite in that precision.
     """
     with np.errstate(over="ignore"):
-        seen = target.encode(y).astype(network.precision)
-    finite = np.isfinite(seen)
+        encoded = target.encode(y).astype(network.precision)
+    finite = np.isfinite(encoded)
     if not finite.all():
         row, j = np.argwhere(~finite)[0]
         raise DataError(
-            f"{y[row, j]:g} is too large a target to be computed with in {network.precision}",
+            f"{y[row, j]:g} is too large a target for {network.precision}",
             place=table.place(row=int(row), column=target.names[j]),
-            hint="Mend the cell, or write the column in another unit.",
+            hint="Fix the cell, or write the column in another unit.",
         )
-    return seen
+    return encoded

@@ -1,4 +1,4 @@
-"""How a training is computed: by what, in how many parts, on how many threads."""
+"""How a training is executed: backend, shards of a batch, and BLAS threads."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from nncli.training.compiled.support import installed, is_worthwhile, load, unsu
 from nncli.training.thread_policy import choose_threads
 from nncli.utils.threads import limit_blas_threads
 
-COMPILING = "compiling the fast path, which takes some seconds and is done once"
+COMPILING = "compiling the training loops, which takes some seconds and is done once"
 
 
 @dataclass(frozen=True)
 class Execution:
-    """What shapes the last bits of a training beside its configuration; a run keeps it for as long as it is trained."""
+    """Backend, shards and BLAS threads; they affect rounding, so a run keeps them when it is resumed."""
 
     backend: Backend
     n_shards: int
     threads: int
 
     def check_available(self, run: str) -> None:
-        """Make sure that a `run` can go on as it began: anything else would lead to other bits.
+        """Check that the backend with which a `run` was started is available, so that resuming gives the same bits.
 
         Raises:
-            RunError: its backend is not there.
+            RunError: the backend is missing.
         """
         obstacle = load(self.backend)
         if obstacle is not None:
@@ -40,14 +40,14 @@ class Execution:
 
     @contextmanager
     def activate(self, prepared: PreparedTraining, notes: Iterable[str] = ()) -> Iterator[PreparedTraining]:
-        """The training as it is to be computed, with more `notes`, while the BLAS is held to its threads.
+        """Limit the BLAS threads, and yield the training with this execution and further `notes`.
 
-        The backend has been loaded.
+        The backend must have been loaded.
         """
-        plan = replace(prepared.arguments, backend=self.backend, n_shards=self.n_shards)
+        arguments = replace(prepared.arguments, backend=self.backend, n_shards=self.n_shards)
         more = (*notes, *([COMPILING] if self._compiles() else []))
         with limit_blas_threads(self.threads):
-            yield replace(prepared, arguments=plan, notes=prepared.notes + more)
+            yield replace(prepared, arguments=arguments, notes=prepared.notes + more)
 
     def _compiles(self) -> bool:
         if self.backend == "numpy":
@@ -57,34 +57,35 @@ class Execution:
         return not is_cached(self.n_shards)
 
 
-def choose_execution(prepared: PreparedTraining, notes: list[str]) -> Execution:
-    """What the configuration asks for, or what is fastest for a training of this size.
+def choose_execution(prepared: PreparedTraining) -> tuple[Execution, str | None]:
+    """The configured execution, or the fastest for a training of this size, and a note if Numba does not work.
 
     Raises:
-        ConfigError: `backend: numba`, and Numba is missing or does not work, or the network is not one that it knows.
+        ConfigError: `backend: numba`, and Numba is missing, does not work, or does not support the network.
     """
-    plan, config = prepared.arguments, prepared.config
-    threads = choose_threads(config.threads, plan.network, plan.batch_size)
-    return Execution(_choose_backend(prepared, notes), threads.n_shards, threads.blas)
+    arguments = prepared.arguments
+    threads = choose_threads(prepared.config.threads, arguments.network, arguments.batch_size)
+    backend, note = _choose_backend(prepared)
+    return Execution(backend, threads.n_shards, threads.blas), note
 
 
-def _choose_backend(prepared: PreparedTraining, notes: list[str]) -> Backend:
-    plan, wanted = prepared.arguments, prepared.config.backend
-    if wanted == "numpy":
-        return "numpy"
-    unknown = unsupported_reason(plan.network, plan.loss, plan.optimizer)
-    if wanted == "auto":
-        steps = plan.epochs * -(-len(prepared.training) // plan.batch_size)
-        if unknown or not installed() or not is_worthwhile(plan.network, plan.batch_size, steps):
-            return "numpy"
+def _choose_backend(prepared: PreparedTraining) -> tuple[Backend, str | None]:
+    arguments, configured = prepared.arguments, prepared.config.backend
+    if configured == "numpy":
+        return "numpy", None
+    unknown = unsupported_reason(arguments.network, arguments.loss, arguments.optimizer)
+    if configured == "auto":
+        steps = arguments.epochs * -(-len(prepared.training) // arguments.batch_size)
+        if unknown or not installed() or not is_worthwhile(arguments.network, arguments.batch_size, steps):
+            return "numpy", None
         obstacle = load("numba")
         if obstacle is None:
-            return "numba"
-        notes.append(f"computing with NumPy: {obstacle.what}. {obstacle.hint} for more speed, or set backend: numpy")
-        return "numpy"
+            return "numba", None
+        note = f"computing with NumPy: {obstacle.what}. {obstacle.hint} for more speed, or set backend: numpy"
+        return "numpy", note
     if unknown:
-        raise config_error("backend", f"the compiled loops do not know {unknown}", "Use backend: auto, or numpy.")
+        raise config_error("backend", f"the compiled loops do not support {unknown}", "Use backend: auto, or numpy.")
     obstacle = load("numba")
     if obstacle is not None:
         raise config_error("backend", obstacle.what, f"{obstacle.hint}, or use backend: auto.")
-    return "numba"
+    return "numba", None

@@ -1,9 +1,8 @@
-"""Loading the training table."""
+"""Loading a training table into a column store."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from nncli.config.schema import Config
@@ -24,60 +23,108 @@ PARQUET_ROWS = 1 << 17
 
 
 FIRST_BYTES = 1 << 18
-"""Text of a CSV of which is found out what the columns hold: it has to be parsed as text, which takes long."""
+"""Bytes of a CSV that are parsed as text to infer the columns' types; parsing text is slow, so only the first block."""
 
 
-def load_table(
+def load_labelled_rows(
     config: Config,
     path: str,
-    notes: list[str],
     scratch: Scratch,
     training_dialect: CsvDialect | None = None,
     *,
     all_columns: bool = False,
 ) -> ColumnStore:
-    """The table at `path`, once it has every column that the configuration names; `trained` settles its dialect.
+    """Load the rows of a table that have a target; see `load_table` and `drop_missing_targets`."""
+    table = load_table(config, path, scratch, training_dialect, all_columns=all_columns)
+    return drop_missing_targets(table, config.data.target)
 
-    The columns that the training needs are kept, or, of the `whole` table, all of them. What is text in the training
-    table may be plain numbers in another one, given its dialect, and a pipe is read but once: of these every cell stays
-    as it is spelled.
+
+def load_table(
+    config: Config,
+    path: str,
+    scratch: Scratch,
+    training_dialect: CsvDialect | None = None,
+    *,
+    all_columns: bool = False,
+) -> ColumnStore:
+    """Load the table at `path` and check that it has every column that the configuration names.
+
+    Only the columns that training needs are kept, unless `all_columns`. Notes on the reading are in `header.notes`.
+    A training table is read with types inferred from its first block, and again as text where a later block does not
+    fit them. A table with a given `training_dialect`, or from a pipe, is read once, so its cells stay text: a column
+    may be text in the training table and happen to hold only numbers here.
+
+    Raises:
+        DataError: the table cannot be read, or lacks a column.
     """
     data, file = config.data, Path(path)
-    named = [*data.target, *(data.features or ()), *data.drop, *data.columns]
-    apart = (
-        data.row_columns if training_dialect is None else tuple(filter(None, [data.sample_weight]))
-    )  # another table is not split
-    named += apart
-    by_rows = not is_stream(file) and format_of(file) is Format.PARQUET
-    reading = ReadOptions(data.dialect, training_dialect, data.missing_values, rows=PARQUET_ROWS if by_rows else None)
+    # A validation or test table is not split, so it needs neither group nor time.
+    row_columns = data.row_columns if training_dialect is None else tuple(filter(None, [data.sample_weight]))
+    required = [*data.target, *(data.features or ()), *data.drop, *data.columns, *row_columns]
 
     def kept(table: Table) -> set[str]:
-        table.require(named)
+        table.require(required)
         if all_columns:
             return set(table.names)
         features = set(data.features or set(table.names) - set(data.row_columns)) - set(data.drop)
-        return {*features, *data.target, *apart}
+        return {*features, *data.target, *row_columns}
 
-    # a target that may turn out to be one of classes stays as it is spelled, as it would if that had been said
-    undecided = config.loss is None and not all_columns
-    classes = data.target if config.loss is None or config.loss.task == "classification" else ()
-    texts = {*(() if undecided else classes), *(name for name, kind in data.columns.items() if kind.needs_text)}
-    codes = frozenset(data.target if undecided else ())
-    texts |= set(data.drop) if all_columns else set()
-    once = training_dialect is not None or is_stream(file)
-    reading = reading if once else replace(reading, first_bytes=FIRST_BYTES)
-    finding = replace(reading, numbers=None, texts=frozenset(texts), codes=codes)
-    readings = iter((reading,) if once else (finding, reading))
-    with log_duration(f"reading {path}") as told:
-        tables = partial(read_pieces, file, None)
-        table = write_store(lambda: tables(next(readings)), kept, scratch, texts=None if once else texts, codes=codes)
-        told.details.append(f"{len(table):,} rows, {len(table.header.names):,} columns")
-    notes += table.header.notes
+    read_once = training_dialect is not None or is_stream(file)
+    as_text, class_ids = _text_columns(config, all_columns=all_columns)
+    passes = iter(_passes(config, file, training_dialect, as_text, class_ids, read_once=read_once))
+    with log_duration(f"reading {path}") as stage:
+        table = write_store(
+            lambda: read_pieces(file, None, next(passes)),
+            kept,
+            scratch,
+            texts=None if read_once else as_text,
+            codes=class_ids,
+        )
+        stage.details.append(f"{len(table):,} rows, {len(table.header.names):,} columns")
     return table
 
 
-def drop_missing_targets(table: ColumnStore, names: tuple[str, ...], notes: list[str]) -> ColumnStore:
-    """The rows that have a target; how many had none is noted."""
+def _text_columns(config: Config, *, all_columns: bool) -> tuple[set[str], frozenset[str]]:
+    """The columns to keep as text, and those to keep as text if their first block may hold class ids.
+
+    Whether a target without a configured loss is a class is inferred later, from its original text.
+    """
+    data = config.data
+    inferred = config.loss is None and not all_columns
+    classes = data.target if config.loss is None or config.loss.task == "classification" else ()
+    texts = {name for name, kind in data.columns.items() if kind.needs_text}
+    texts |= set() if inferred else set(classes)
+    texts |= set(data.drop) if all_columns else set()
+    return texts, frozenset(data.target if inferred else ())
+
+
+def _passes(
+    config: Config,
+    file: Path,
+    training_dialect: CsvDialect | None,
+    texts: set[str],
+    class_ids: frozenset[str],
+    *,
+    read_once: bool,
+) -> tuple[ReadOptions, ...]:
+    """The options of each pass over the file: inferring numeric columns first, and all text if that fails."""
+    data = config.data
+    is_parquet = not is_stream(file) and format_of(file) is Format.PARQUET
+    options = ReadOptions(
+        data.dialect, training_dialect, data.missing_values, rows=PARQUET_ROWS if is_parquet else None
+    )
+    if read_once:
+        return (options,)
+    options = replace(options, first_bytes=FIRST_BYTES)
+    return (replace(options, numbers=None, texts=frozenset(texts), codes=class_ids), options)
+
+
+def drop_missing_targets(table: ColumnStore, names: tuple[str, ...]) -> ColumnStore:
+    """Drop the rows without a target, and add a note of their number to `header.notes`.
+
+    Raises:
+        DataError: no row is left.
+    """
     rows = rows_with_target(table.columns(names), names)
     source = table.header.source
     if not len(table):
@@ -91,5 +138,6 @@ def drop_missing_targets(table: ColumnStore, names: tuple[str, ...], notes: list
     if len(rows) == len(table):
         return table
     dropped = len(table) - len(rows)
-    notes.append(f"{source}: left out {dropped:,} of {len(table):,} rows, which have no {join_quoted(names)}")
-    return table.take(rows)
+    note = f"{source}: left out {dropped:,} of {len(table):,} rows, which have no {join_quoted(names)}"
+    header = replace(table.header, notes=(*table.header.notes, note))
+    return replace(table.take(rows), header=header)

@@ -1,15 +1,15 @@
-"""How much memory encoded rows may take before they are kept in a file."""
+"""The memory that encoded rows may take before they are kept in a file."""
 
 from __future__ import annotations
 
 from nncli.config.schema import Config, bytes_of
 from nncli.utils.memory import free_memory
 
-SHARE = 0.5
-"""Of the memory that is free, with `memory_limit: auto`."""
+AUTO_SHARE = 0.5
+"""Share of the free memory that `memory_limit: auto` allows."""
 
 
 def memory_limit(config: Config) -> float:
-    """The limit in bytes. Which way it is met changes not a bit of what is trained."""
-    wanted = bytes_of(config.memory_limit)
-    return SHARE * free_memory() if wanted is None else wanted
+    """The memory limit in bytes. It does not affect the result of the training."""
+    limit = bytes_of(config.memory_limit)
+    return AUTO_SHARE * free_memory() if limit is None else limit

@@ -1,34 +1,39 @@
-"""From a configuration to everything a training needs: the table read, split, fitted and encoded, the network built.
+"""Preparing a training: load the table, split it, fit and encode it, and build the network.
 
-The order matters and is the promise: rows are split first, and everything that is fitted (kinds of column, medians,
-categories, scales) is fitted on the training rows alone.
+Rows are split first, and everything that is fitted (column kinds, medians, categories, scales) is fitted on the
+training rows alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.encoders.encoder import Encoder
-from nncli.data.encoders.target import Target
+from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.target import Target, TargetScaling
+from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
 from nncli.model import ModelSpec
+from nncli.nn.losses import Loss
 from nncli.nn.network import Network
 from nncli.pipeline.prepare.auto_values import batch_rows, epochs_of, resolve_embedding, resolve_layers, schedule_of
-from nncli.pipeline.prepare.build import (
-    build_network,
-    fit_features,
-    fit_target,
-    infer_loss,
-    note_two_values,
-    note_unreachable_targets,
-)
+from nncli.pipeline.prepare.build import build_arguments, build_network
 from nncli.pipeline.prepare.encode import PreparedRows, encode
+from nncli.pipeline.prepare.fit import fit_features, fit_target, infer_loss
 from nncli.pipeline.prepare.load import drop_missing_targets, load_table
 from nncli.pipeline.prepare.memory_limit import memory_limit
-from nncli.pipeline.prepare.notes import note_similar_categories, note_uninformative, note_units
+from nncli.pipeline.prepare.notes import (
+    column_units,
+    note_similar_categories,
+    note_uninformative,
+    note_units,
+    two_valued_target,
+    unreachable_targets,
+)
 from nncli.pipeline.prepare.split import split_table
 from nncli.pipeline.prepare.validation import monitored_metric, should_calibrate, validation_set
 from nncli.training.arguments import TrainingArguments, ValidationSet
@@ -38,7 +43,7 @@ from nncli.utils.logs import log_duration
 
 @dataclass(frozen=True)
 class PreparedTraining:
-    """A training that can begin. `config` has every choice written out; `notes` are for the person to read."""
+    """A training that is ready to start; `config` has every choice resolved, `notes` are for the user."""
 
     config: Config
     spec: ModelSpec
@@ -52,117 +57,155 @@ class PreparedTraining:
 
 
 def prepare(config: Config, scratch: Scratch | None = None) -> PreparedTraining:
-    """Read the tables and build everything up to the first step.
+    """Load the tables and build everything that training needs.
 
-    Encoded rows beyond the memory limit stand in files of the `scratch` for as long as that is open; without one they
-    are in memory, whatever their size.
+    Encoded rows beyond the memory limit are kept in files of the `scratch`, which must stay open; without a scratch
+    they are in memory, whatever their size.
 
     Raises:
         ConfigError: the configuration does not fit the table.
         DataError: a table cannot be read or does not fit.
         NncliError: there is no room for the table in the scratch's folder.
     """
-    with Scratch(scratch.folder if scratch else None) as reading:
-        return _prepare(config, reading, scratch)
-
-
-def _prepare(config: Config, reading: Scratch, scratch: Scratch | None) -> PreparedTraining:
-    notes: list[str] = []
     streams = RandomStreams.of(config.seed)
-    table = load_table(config, config.data.path, notes, reading)
-    dialect = table.header.dialect
-    table_rows = len(table)
-    with log_duration("splitting") as told:
-        table = drop_missing_targets(table, config.data.target, notes)
-        loss, as_classes = infer_loss(config, table.columns(config.data.target), notes)
-        training, validation = split_table(config, table, as_classes, streams, notes, reading)
-        rows = len(training) + (0 if validation is None else len(validation))
-        told.details.append(f"{len(training):,} training rows, {rows - len(training):,} validation rows")
-    config = config.model_copy(update={"layers": resolve_layers(config.layers, len(training))})
+    with Scratch(scratch.folder if scratch else None) as table_scratch:
+        rows = _load_and_split(config, streams, table_scratch)
+        fitted = _fit(config, rows)
+        training, validation = _encode(fitted, rows, scratch)
+    config = _resolve_config(fitted, rows, training, has_validation=validation is not None)
+    spec = ModelSpec(
+        encoder=fitted.encoder,
+        target=fitted.target,
+        network=fitted.network,
+        loss=rows.loss,
+        missing_values=config.data.missing_values,
+        dialect=rows.training.header.dialect,
+    )
+    monitored = validation_set(config, spec, validation)
+    monitor = monitored_metric(config, monitored)
+    notes = [*rows.notes, *fitted.notes]
+    notes += filter(
+        None,
+        [
+            unreachable_targets(config, training.dataset.y),
+            two_valued_target(fitted.target, training.y),
+        ],
+    )
+    return PreparedTraining(
+        config=config,
+        spec=spec,
+        arguments=build_arguments(config, spec, len(training), monitor, training.row_numbers),
+        streams=streams,
+        training=training,
+        validation=validation,
+        validation_set=monitored,
+        table_rows=rows.table_rows,
+        notes=tuple(notes),
+    )
 
-    with log_duration("fitting") as told:
-        kinds, encoder = fit_features(config, training, notes)
+
+@dataclass(frozen=True)
+class _SplitRows:
+    """The training and validation rows of a table of `table_rows` rows, and the loss that its target calls for."""
+
+    training: ColumnStore
+    validation: ColumnStore | None
+    loss: Loss
+    table_rows: int
+    notes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.training) + (0 if self.validation is None else len(self.validation))
+
+
+def _load_and_split(config: Config, streams: RandomStreams, scratch: Scratch) -> _SplitRows:
+    """Load the table, infer the loss from its target, and split its rows."""
+    table = load_table(config, config.data.path, scratch)
+    with log_duration("splitting") as stage:
+        labelled = drop_missing_targets(table, config.data.target)
+        loss, note = infer_loss(config, labelled.columns(config.data.target))
+        training, validation = split_table(config, labelled, loss.task, streams.split, scratch)
+        notes = [*labelled.header.notes, *([note] if note else [])]
+        if validation is not None and isinstance(config.validation, ValidationFile):
+            notes += validation.header.notes
+        rows = _SplitRows(training, validation, loss, len(table), tuple(notes))
+        stage.details.append(f"{len(training):,} training rows, {len(rows) - len(training):,} validation rows")
+    return rows
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """What is fitted on the training rows, and the network for it; `config` has its layers and embedding resolved."""
+
+    config: Config
+    kinds: tuple[tuple[str, Kind], ...]
+    encoder: Encoder
+    target: Target
+    scaling: TargetScaling
+    network: Network
+    notes: tuple[str, ...]
+
+
+def _fit(config: Config, rows: _SplitRows) -> _Fitted:
+    """Fit the encoder and the target on the training rows, and build the network."""
+    layers = resolve_layers(config.layers, len(rows.training))
+    with log_duration("fitting") as stage:
+        features = fit_features(config, rows.training)
+        encoder = features.encoder
         embedding = resolve_embedding(config.numeric_embedding, len(encoder.numeric))
-        config = config.model_copy(update={"numeric_embedding": embedding})
-        note_uninformative(encoder, notes)
-        note_similar_categories(encoder, notes)
-        target, scaling = fit_target(config, training.columns(config.data.target), loss, as_classes)
-        note_units(units_of(encoder, target), notes)
-        network = build_network(config, encoder, target, loss)
-        told.details.append(f"{len(encoder.columns):,} features, {network.layout.size:,} parameters")
+        config = config.model_copy(update={"layers": layers, "numeric_embedding": embedding})
+        target, scaling = fit_target(config, rows.training.columns(config.data.target), rows.loss)
+        network = build_network(config, encoder, target, rows.loss)
+        stage.details.append(f"{len(encoder.columns):,} features, {network.layout.size:,} parameters")
+    notes = (
+        *features.notes,
+        *note_uninformative(encoder),
+        *note_similar_categories(encoder),
+        *note_units(column_units(encoder, target)),
+    )
+    return _Fitted(config, features.kinds, encoder, target, scaling, network, notes)
 
-    with log_duration("encoding") as told:
-        into = scratch if _too_large(config, rows, encoder, network) else None
-        train = encode(config, training, encoder, target, network, None, into)
-        held = None if validation is None else encode(config, validation, encoder, target, network, train, into)
-        where = "in memory" if into is None else "in a file, being beyond memory_limit"
-        told.details.append(f"{encoder.width:,} numbers and {len(encoder.embedded):,} codes a row, {where}")
-    note_unreachable_targets(config, train.dataset.y, notes)
-    note_two_values(target, train.y, notes)
 
-    resolved = config.model_copy(
+def _encode(fitted: _Fitted, rows: _SplitRows, scratch: Scratch | None) -> tuple[PreparedRows, PreparedRows | None]:
+    """Encode the training and the validation rows, into files of the scratch where they exceed the memory limit."""
+    config, encoder = fitted.config, fitted.encoder
+    with log_duration("encoding") as stage:
+        files = scratch if _exceeds_memory(config, len(rows), encoder, fitted.network) else None
+        training = encode(config, rows.training, encoder, fitted.target, fitted.network, None, files)
+        validation = None
+        if rows.validation is not None:
+            validation = encode(config, rows.validation, encoder, fitted.target, fitted.network, training, files)
+        where = "in memory" if files is None else "in a file, beyond memory_limit"
+        stage.details.append(f"{encoder.width:,} numbers and {len(encoder.embedded):,} codes a row, {where}")
+    return training, validation
+
+
+def _exceeds_memory(config: Config, rows: int, encoder: Encoder, network: Network) -> bool:
+    """Whether the encoded rows belong in a file; a batch of all rows has to be in memory anyway."""
+    row_bytes = encoder.width * np.dtype(network.precision).itemsize + 8 * len(encoder.embedded)
+    return config.batch_size != "full" and rows * row_bytes > memory_limit(config)
+
+
+def _resolve_config(fitted: _Fitted, rows: _SplitRows, training: PreparedRows, *, has_validation: bool) -> Config:
+    """The configuration with every inferred and `auto` value written out.
+
+    Raises:
+        ConfigError: calibration is asked for, and there are no probabilities or no validation rows.
+    """
+    config = fitted.config
+    data: dict[str, Any] = {"features": tuple(name for name, _ in fitted.kinds), "columns": dict(fitted.kinds)}
+    if not isinstance(config.validation, ValidationFile):  # else its dialect, which may differ, is sniffed again
+        data |= rows.training.header.dialect.model_dump()
+    calibrates = should_calibrate(config, fitted.target, has_validation=has_validation)
+    return config.model_copy(
         update={
-            "data": config.data.model_copy(
-                update={
-                    "features": tuple(name for name, _ in kinds),
-                    "columns": dict(kinds),
-                    **({} if isinstance(config.validation, ValidationFile) else dialect.model_dump()),
-                }
-            ),
-            "encoding": config.encoding.model_copy(update={"target": scaling}),
+            "data": config.data.model_copy(update=data),
+            "encoding": config.encoding.model_copy(update={"target": fitted.scaling}),
             "layers": config.hidden_layers,
-            "loss": loss,
-            "learning_rate": schedule_of(config, loss),
-            "batch_size": config.batch_size if config.batch_size == "full" else batch_rows(config, len(train)),
-            "epochs": epochs_of(config, len(train)),
-            "calibration": "temperature" if should_calibrate(config, target, held=held is not None) else "none",
+            "loss": rows.loss,
+            "learning_rate": schedule_of(config, rows.loss),
+            "batch_size": config.batch_size if config.batch_size == "full" else batch_rows(config, len(training)),
+            "epochs": epochs_of(config, len(training)),
+            "calibration": "temperature" if calibrates else "none",
         }
     )
-    spec = ModelSpec(
-        encoder=encoder,
-        target=target,
-        network=network,
-        loss=loss,
-        missing_values=config.data.missing_values,
-        dialect=dialect,
-    )
-    holdout = validation_set(config, spec, held)
-    watched = monitored_metric(config, holdout)
-    stopping = config.early_stopping
-    plan = TrainingArguments(
-        network=network,
-        loss=loss,
-        optimizer=config.optimizer,
-        schedule=schedule_of(config, loss),
-        batch_size=batch_rows(config, len(train)),
-        epochs=epochs_of(config, len(train)),
-        l1=config.l1,
-        l2=config.l2,
-        clip_norm=config.clip_norm,
-        monitor=watched,
-        last_on_tie=config.best_epoch_tie == "last",
-        patience=stopping.patience if stopping else None,
-        min_delta=stopping.min_delta if stopping else 0.0,
-        rollback_on_divergence=config.on_divergence == "halve_learning_rate",
-        features=encoder.features,
-        targets=target.names,
-        scaled=config.encoding.numeric != "none",
-        target_scaled=scaling != "none",
-        weight=config.data.sample_weight,
-        rows=training.numbers,
-    )
-    return PreparedTraining(resolved, spec, plan, streams, train, held, holdout, table_rows, tuple(notes))
-
-
-def units_of(encoder: Encoder, target: Target) -> list[tuple[str, str | None]]:
-    """The columns that are numbers, each with the unit that is taken off of its cells, if there is one."""
-    columns = [(column.name, column.removed_unit) for column in encoder.columns]
-    if target.task == "regression" and target.units is not None:
-        columns += zip(target.names, target.units, strict=True)
-    return columns
-
-
-def _too_large(config: Config, rows: int, encoder: Encoder, network: Network) -> bool:
-    """Whether so many rows are to be kept in a file; a batch of all of them has to be in memory anyway."""
-    bytes_a_row = encoder.width * np.dtype(network.precision).itemsize + 8 * len(encoder.embedded)
-    return config.batch_size != "full" and rows * bytes_a_row > memory_limit(config)

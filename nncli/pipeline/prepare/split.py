@@ -12,63 +12,78 @@ from nncli.data.splitting.strata import Strata
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
 from nncli.errors import Location
-from nncli.pipeline.prepare.load import drop_missing_targets, load_table
-from nncli.training.state import RandomStreams
+from nncli.pipeline.prepare.load import load_labelled_rows
+from nncli.spec import Task
 
 
 def split_table(
     config: Config,
     table: ColumnStore,
-    as_classes: bool,
-    streams: RandomStreams,
-    notes: list[str],
+    task: Task,
+    rng: np.random.Generator,
     scratch: Scratch,
     *,
     all_columns: bool = False,
 ) -> tuple[ColumnStore, ColumnStore | None]:
-    """Split the table into training and validation rows; a validation file is read with `all_columns` if wanted."""
-    split = split_of(config, table, as_classes, streams.split)
-    all_rows = np.array_equal(split.training, np.arange(len(table)))
-    training = table if all_rows else table.take(split.training)
-    if isinstance(config.validation, ValidationFile):
-        other = load_table(
-            config, config.validation.path, notes, scratch, table.header.dialect, all_columns=all_columns
-        )
-        return training, drop_missing_targets(other, config.data.target, notes)
-    return training, table.take(split.validation) if len(split.validation) else None
-
-
-def split_of(config: Config, table: ColumnStore, as_classes: bool, rng: np.random.Generator) -> Split:
-    """Positions of the rows of a table to train on, and of those to validate on, unless these have a file of their own.
+    """Split the table into training and validation rows; a validation file is loaded, with `all_columns` if wanted.
 
     Raises:
-        DataError: there are too few rows for what is asked, or a cell names no group or time.
+        DataError: there are too few rows, a group or time cannot be read, or the validation file does not fit.
+    """
+    split = split_indices(config, table, task, rng)
+    all_rows = np.array_equal(split.training, np.arange(len(table)))
+    training = table if all_rows else table.take(split.training)
+    validation = load_validation_file(config, table, scratch, all_columns=all_columns)
+    if validation is None and len(split.validation):
+        validation = table.take(split.validation)
+    return training, validation
+
+
+def load_validation_file(
+    config: Config, table: ColumnStore, scratch: Scratch, *, all_columns: bool = False
+) -> ColumnStore | None:
+    """Load the validation rows that have a file of their own, read in the dialect of the training table.
+
+    Raises:
+        DataError: the file cannot be read, or lacks a column.
+    """
+    if not isinstance(config.validation, ValidationFile):
+        return None
+    path, dialect = config.validation.path, table.header.dialect
+    return load_labelled_rows(config, path, scratch, dialect, all_columns=all_columns)
+
+
+def split_indices(config: Config, table: ColumnStore, task: Task, rng: np.random.Generator) -> Split:
+    """Positions of the training and the validation rows of a table; no validation rows where they have a file.
+
+    Raises:
+        DataError: there are too few rows, or a group or time is missing or cannot be read.
     """
     validation, left_out = config.validation, config.data.leave_out
-    rows, held = np.arange(len(table)), np.empty(0, np.int64)
+    rows, none = np.arange(len(table)), np.empty(0, np.int64)
     if left_out is None and (isinstance(validation, ValidationFile) or validation == 0.0):
-        return Split(rows, held)
-    traits = strata_of(config, table, as_classes)
+        return Split(rows, none)
+    strata = strata_of(config, table, task)
     if left_out is not None:
-        rows = left_out.split(traits).training
-        traits = traits.take(rows)
+        rows = left_out.split(strata).training
+        strata = strata.take(rows)
     if isinstance(validation, ValidationFile) or validation == 0.0:
-        return Split(rows, held)
+        return Split(rows, none)
     split = (
-        validation.split(traits) if isinstance(validation, Fold | Bootstrap) else holdout_split(traits, validation, rng)
+        validation.split(strata) if isinstance(validation, Fold | Bootstrap) else holdout_split(strata, validation, rng)
     )
     return Split(rows[split.training], rows[split.validation])
 
 
-def strata_of(config: Config, table: ColumnStore, as_classes: bool) -> Strata:
-    """What a split has to respect of the rows of a table; `as_classes` says whether the target is one of classes.
+def strata_of(config: Config, table: ColumnStore, task: Task) -> Strata:
+    """The class (for classification), group and time of each row, which a split has to respect.
 
     Raises:
-        DataError: a cell names no group or time.
+        DataError: a group or time is missing or cannot be read.
     """
     data = config.data
     classes = None
-    if as_classes:
+    if task == "classification":
         name = data.target[0]
         classes = table.columns([name]).column(name).rank("dense").to_numpy().astype(np.int64)
     return Strata(

@@ -1,4 +1,4 @@
-"""What is watched while a network trains: the validation rows, their metric, and the value whose best epoch counts."""
+"""The validation set, and the monitored metric that chooses the best epoch."""
 
 from __future__ import annotations
 
@@ -17,62 +17,62 @@ from nncli.training.arguments import ValidationSet
 
 LOSS_NAMES = ("loss", "val_loss")
 CALIBRATED_LOSS = "calibrated_loss"
-"""val_loss, or for classes what is left of it once the probabilities are calibrated.
+"""val_loss, or for classification the log loss after temperature scaling.
 
-With class weights it is val_loss too, which weighs the classes as the training does: no temperature brings weighted
-probabilities near to the real shares, so what is left after one would favour a network that has hardly learned."""
+With class weights it is val_loss too, which weights the classes as the training does: no temperature brings weighted
+probabilities near the real shares, so the calibrated loss would favor a network that has hardly learned."""
 
 
-def validation_set(config: Config, spec: ModelSpec, held: PreparedRows | None) -> ValidationSet | None:
-    """The validation rows with the metric that is shown for every epoch: the one that chooses, or the task's usual one.
+def validation_set(config: Config, spec: ModelSpec, validation: PreparedRows | None) -> ValidationSet | None:
+    """The validation rows with the metric of every epoch: the configured one, or else accuracy or RMSE.
 
     Raises:
         ConfigError: there is no such metric.
     """
-    of_classes = spec.target.task == "classification"
+    is_classification = spec.target.task == "classification"
     name = config.metric
-    if name == CALIBRATED_LOSS and of_classes and config.class_weight is None:
+    if name == CALIBRATED_LOSS and is_classification and config.class_weight is None:
         name = "calibrated_log_loss"
     elif name in ("auto", CALIBRATED_LOSS, *LOSS_NAMES):
-        name = "accuracy" if of_classes else "rmse"
+        name = "accuracy" if is_classification else "rmse"
     try:
         metric = single_metric(spec.target, name)
     except UsageError as error:
         raise config_error("metric", error.message, error.hint or "") from error
-    if held is None:
+    if validation is None:
         return None
-    rows = held
+    rows = validation
 
     def score(Z: npt.NDArray[np.floating[Any]]) -> float:
         return metric(rows.y, decode(spec, Z).values, rows.weights)
 
-    return ValidationSet(held.dataset, name, higher_is_better(name), score)
+    return ValidationSet(rows.dataset, name, higher_is_better(name), score)
 
 
-def should_calibrate(config: Config, target: Target, *, held: bool) -> bool:
-    """Whether probabilities are calibrated in the end.
+def should_calibrate(config: Config, target: Target, *, has_validation: bool) -> bool:
+    """Whether class probabilities are calibrated after the training.
 
     Raises:
-        ConfigError: they are to be, and there are none, or no rows to do it on.
+        ConfigError: calibration is configured, and there are no probabilities or no validation rows.
     """
     if config.calibration == "none":
         return False
     if config.calibration == "auto":
-        return target.task == "classification" and held
+        return target.task == "classification" and has_validation
     if target.task == "regression":
         raise config_error("calibration", "the target is a number, which has no probabilities", "Remove the key.")
-    if not held:
+    if not has_validation:
         raise config_error("calibration", "it needs validation rows, and validation is 0", "Set validation: 0.2.")
     return True
 
 
-def monitored_metric(config: Config, holdout: ValidationSet | None) -> str:
-    """What chooses the best epoch, as a Plan has it.
+def monitored_metric(config: Config, validation: ValidationSet | None) -> str:
+    """The name of the value that chooses the best epoch; see `TrainingArguments.monitor`.
 
     Raises:
         ConfigError: it needs validation rows, and there are none.
     """
-    if holdout is None and (
+    if validation is None and (
         config.metric not in ("auto", "loss", CALIBRATED_LOSS) or (config.metric == "auto" and config.early_stopping)
     ):
         key, what = ("early_stopping", "waiting for val_loss") if config.metric == "auto" else ("metric", config.metric)
@@ -82,7 +82,7 @@ def monitored_metric(config: Config, holdout: ValidationSet | None) -> str:
             "Set validation: 0.2, or metric: loss.",
         )
     if config.metric in ("auto", CALIBRATED_LOSS):
-        if holdout is None:
+        if validation is None:
             return "loss"
-        return "val_calibrated_log_loss" if holdout.metric == "calibrated_log_loss" else "val_loss"
+        return "val_calibrated_log_loss" if validation.metric == "calibrated_log_loss" else "val_loss"
     return config.metric if config.metric in LOSS_NAMES else f"val_{config.metric}"

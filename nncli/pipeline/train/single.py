@@ -35,9 +35,8 @@ def train_network(
     started = datetime.now(UTC)
     with Scratch(folder_beside(path)) as scratch:
         prepared = prepare(config, scratch)
-        notes: list[str] = []
-        execution = choose_execution(prepared, notes)
-        with execution.activate(prepared, notes) as prepared:
+        execution, note = choose_execution(prepared)
+        with execution.activate(prepared, [note] if note else []) as prepared:
             state = TrainState.create(
                 prepared.spec.network,
                 config.optimizer,

@@ -51,7 +51,7 @@ def test_rows_without_a_target_are_left_out_and_counted(tmp_path: Path, scratch:
     rows = pl.DataFrame({"x": range(30), "y": [None, *(float(i) for i in range(29))]})
     rows.write_csv(tmp_path / "t.csv")
     survey = EnsembleData.of(config_of(tmp_path, f"data={{path: {tmp_path}/t.csv, target: y}}"), scratch)
-    assert (survey.table_rows, len(survey.table)) == (30, 29)
+    assert (survey.table.height, len(survey.table)) == (30, 29)
     assert len(survey.notes) == 1
     assert survey.target.task == "regression"
     assert survey.target.scales == (1.0,)

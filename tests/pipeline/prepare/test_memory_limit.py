@@ -16,7 +16,7 @@ from nncli.config.yaml.writer import dump
 from nncli.data.batches.memmap import MatrixFile
 from nncli.data.store.scratch import Scratch
 from nncli.errors import NncliError
-from nncli.pipeline.prepare.memory_limit import SHARE, memory_limit
+from nncli.pipeline.prepare.memory_limit import AUTO_SHARE, memory_limit
 from nncli.pipeline.prepare.prepare import prepare
 from nncli.runs.manifest import CHECKPOINTS, CONFIG, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
 from nncli.utils.memory import free_memory
@@ -160,7 +160,7 @@ def test_what_is_no_amount_is_refused(csv: Path, amount: str) -> None:
 
 
 def test_auto_is_half_of_what_is_free(csv: Path) -> None:
-    assert 0 < memory_limit(config(csv, "auto")) < 2 * SHARE * free_memory() + 2**30
+    assert 0 < memory_limit(config(csv, "auto")) < 2 * AUTO_SHARE * free_memory() + 2**30
     assert memory_limit(config(csv, "1 KiB")) == 1024
 
 

@@ -31,9 +31,9 @@ def split(folder: Path, scratch: Scratch, data: dict[str, Any], *, all_columns: 
             "validation": {"path": str(folder / "v.csv")},
         }
     )
-    table = load_table(config, config.data.path, [], scratch, all_columns=all_columns)
-    streams = RandomStreams.of(0)
-    return list(split_table(config, table, False, streams, [], scratch, all_columns=all_columns))
+    table = load_table(config, config.data.path, scratch, all_columns=all_columns)
+    rng = RandomStreams.of(0).split
+    return list(split_table(config, table, "regression", rng, scratch, all_columns=all_columns))
 
 
 @pytest.mark.parametrize("data", [{}, LEAVE_OUT], ids=["all rows", "a fold left out"])

@@ -1,0 +1,179 @@
+"""Fitting the encoder and the target on the training rows, and inferring the loss."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.config.schema import Config
+from nncli.data.columns.parsing import MAX_INTEGER_CLASSES, read_numbers, unit_of
+from nncli.data.encoders.encoder import Encoder
+from nncli.data.encoders.kinds import Kind, infer_kind
+from nncli.data.encoders.numeric import NumericColumn
+from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target, TargetScaling
+from nncli.data.store.column_store import ColumnStore
+from nncli.data.table import Table
+from nncli.errors import DataError, Location, config_error
+from nncli.nn.losses import MSE, CrossEntropy, Loss
+from nncli.pipeline.prepare.notes import ambiguous_dates
+from nncli.text import join_quoted, quote
+
+MIN_ROWS_PER_CLASS = 5
+"""Rows per class id, on average, below which whole numbers are read as a quantity."""
+
+
+def are_class_ids(y: npt.NDArray[np.float64]) -> bool:
+    """Whether numbers y (rows,) look like class ids: few whole numbers from 0 or 1 on, without a gap."""
+    if len(y) < 2 * MIN_ROWS_PER_CLASS:
+        return False
+    min_y, max_y = float(y.min()), float(y.max())
+    if min_y not in (0.0, 1.0) or not max_y - min_y < MAX_INTEGER_CLASSES or not (y == np.floor(y)).all():
+        return False
+    counts = np.bincount((y - min_y).astype(np.int64))
+    return len(counts) >= 2 and bool(counts.all()) and len(y) >= MIN_ROWS_PER_CLASS * len(counts)
+
+
+def infer_loss(config: Config, table: Table) -> tuple[Loss, str | None]:
+    """The configured loss, or the usual one of the target's type, and a note if numbers are read as class ids.
+
+    `loss.task` says whether the target is a class: text, booleans, class ids, or anything with a classification loss.
+
+    Raises:
+        ConfigError, DataError: the loss or another key does not fit the target.
+    """
+    names, note = config.data.target, None
+    if config.loss is not None and config.loss.task == "classification":
+        kinds = [Kind.CATEGORICAL]  # any column can be a class
+    else:
+        kinds = [config.data.columns.get(name) or infer_kind(table, name) for name in names]
+    class_like = [name for name, kind in zip(names, kinds, strict=True) if kind.needs_text]
+    is_open = config.loss is None and config.output_activation is None and names[0] not in config.data.columns
+    if is_open and len(names) == 1 and not class_like and unit_of(table, names[0]) is None:
+        y = read_numbers(table, names[0])
+        if are_class_ids(y):
+            class_like = list(names)
+            note = (
+                f"{quote(names[0])} is treated as a class label (values {y.min():g} to {y.max():g}). "
+                "For regression set loss: mse"
+            )
+    loss = config.loss or (CrossEntropy() if class_like and len(names) == 1 else MSE())
+    _check_loss(config, table, loss, class_like)
+    return loss, note
+
+
+def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str]) -> None:
+    """Raise an error when the loss does not fit the target or another key; `class_like` targets are not numbers."""
+    names = config.data.target
+    if loss.task == "classification":
+        if config.output_activation is not None:
+            raise config_error(
+                "output_activation",
+                f"cannot be set when the target, {quote(names[0])}, is a class: {loss.type} has its own link function",
+                "Remove the key.",
+            )
+        return
+    if class_like:
+        cell = table.column(class_like[0]).drop_nulls()[0]
+        raise DataError(
+            f"the loss {loss.type} needs numbers, and the target holds {quote(cell)}",
+            place=table.place(column=class_like[0]),
+            hint="Leave `loss` out or use cross_entropy for classes."
+            if len(names) == 1
+            else "Several targets must all be numbers.",
+        )
+    if config.class_weight is not None:
+        raise config_error(
+            "class_weight", "the target is a number, not a class", "Remove the key, or use loss: cross_entropy."
+        )
+
+
+@dataclass(frozen=True)
+class FittedFeatures:
+    """The feature columns with their kinds, without empty ones, and the encoder fitted on the training rows."""
+
+    kinds: tuple[tuple[str, Kind], ...]
+    encoder: Encoder
+    notes: tuple[str, ...]
+
+
+def fit_features(config: Config, training: ColumnStore) -> FittedFeatures:
+    """Infer the kind of each feature column and fit its encoder on the training rows, on two threads.
+
+    Raises:
+        ConfigError, DataError: a column does not fit its kind, or none is left.
+    """
+    data = config.data
+    excluded = {*data.target, *data.drop, *data.row_columns}
+    names = data.features or [name for name in training.header.names if name not in excluded]
+    pool = ThreadPoolExecutor(2, "nncli fit")
+    try:
+        fitted = list(pool.map(lambda name: _fit_column(config, training, name), names))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    notes = [column.note for column in fitted if column.note]
+    empty = [column.name for column in fitted if column.kind is Kind.EMPTY and column.name not in data.columns]
+    if empty:
+        notes.append(f"ignored {join_quoted(empty)}: no value in any training row")
+    kinds = tuple((column.name, column.kind) for column in fitted if column.kind is not Kind.EMPTY)
+    if not kinds:
+        raise DataError(
+            "there is no column to predict from",
+            place=Location(source=training.header.source),
+            hint="Name some as data.features, or drop fewer.",
+        )
+    encoder = Encoder(columns=tuple(column for one in fitted for column in one.encoder.columns))
+    return FittedFeatures(kinds, encoder, tuple(notes))
+
+
+@dataclass(frozen=True)
+class _FittedColumn:
+    name: str
+    kind: Kind
+    encoder: Encoder
+    note: str | None = None
+
+
+def _fit_column(config: Config, training: ColumnStore, name: str) -> _FittedColumn:
+    """Infer the kind of one column and fit its encoder."""
+    data, encoding = config.data, config.encoding
+    configured = data.columns.get(name)
+    if configured in (None, Kind.NUMERIC) and (x := training.plain(name)) is not None and len(x):
+        column = NumericColumn.fit_values(training.row_ids, name, x, encoding.numeric, encoding.clip)
+        return _FittedColumn(name, Kind.NUMERIC, Encoder(columns=(column,)))
+    table = training.columns([name])
+    kind = configured or infer_kind(table, name)
+    note = ambiguous_dates(table, name) if kind is Kind.CATEGORICAL and configured is None else None
+    encoder = Encoder.fit(table, [(name, kind)], encoding)
+    return _FittedColumn(name, kind, encoder, note)
+
+
+def fit_target(config: Config, training: Table, loss: Loss) -> tuple[Target, TargetScaling]:
+    """Fit the target on the training rows, and resolve how it is scaled.
+
+    Raises:
+        ConfigError, DataError: the target or its scaling does not fit the loss.
+    """
+    names = config.data.target
+    if loss.task == "classification":
+        return ClassificationTarget.fit(training, names[0]), "none"
+    configured = config.encoding.target
+    unscaled = loss.needs_unscaled_targets or config.output_activation is not None
+    if configured == "standard" and loss.needs_unscaled_targets:
+        raise config_error("encoding.target", f"{loss.type} needs the unscaled target", "Use none, or auto.")
+    scaling: TargetScaling = "none" if unscaled else "standard"
+    if configured != "auto":
+        scaling = configured
+    target = RegressionTarget.fit(training, names, scaling, config.encoding.clip_target)
+    if loss.nonnegative_targets:
+        y = target.read(training)
+        if (y < 0.0).any():
+            row, j = np.argwhere(y < 0.0)[0]
+            raise DataError(
+                f"{loss.type} needs targets of 0 or more, found {y[row, j]:g}",
+                place=training.place(row=int(row), column=names[j]),
+                hint="Use another loss, such as mse.",
+            )
+    return target, scaling
