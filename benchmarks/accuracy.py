@@ -71,14 +71,17 @@ def of_classes(truth: list[str], found: list[dict[str, str]]) -> tuple[float, fl
     """1 - accuracy, log-loss, the area under the curve for two classes, and the expected calibration error."""
     import numpy as np
 
-    from nncli.metrics.registry import classification_metric
+    from nncli.metrics.registry import metric_function
 
     labels = [name.removeprefix("proba_") for name in found[0] if name.startswith("proba_")]
     codes = {label: i for i, label in enumerate(labels)}
     y = np.array([codes[label] for label in truth])
     P = np.array([[float(row[f"proba_{label}"]) for label in labels] for row in found])
-    metrics = {name: classification_metric(name)(y, P, None) for name in ("accuracy", "log_loss", "calibration_error")}
-    auc = classification_metric("roc_auc")(y, P, None) if len(labels) == 2 else None
+    metrics = {
+        name: metric_function(name, "classification")(y, P, None)
+        for name in ("accuracy", "log_loss", "calibration_error")
+    }
+    auc = metric_function("roc_auc", "classification")(y, P, None) if len(labels) == 2 else None
     return 1.0 - metrics["accuracy"], metrics["log_loss"], auc, metrics["calibration_error"]
 
 

@@ -10,16 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.data.encoders.target import Target
-from nncli.metrics.registry import (
-    HIGHER_IS_BETTER,
-    ClassificationScores,
-    Metric,
-    RegressionScores,
-    classification_metric,
-    classification_scores,
-    regression_metric,
-    regression_scores,
-)
+from nncli.metrics.classification import ClassificationScores, classification_scores
+from nncli.metrics.registry import BoundMetric, metric_function
+from nncli.metrics.regression import RegressionScores, regression_scores
 from nncli.model import Predictions
 from nncli.nn.losses import Loss
 
@@ -52,11 +45,11 @@ def baseline_scores(target: Target, training: Truth, weights: npt.NDArray[np.flo
     return Predictions(target, np.broadcast_to(guess, (rows, len(guess))))
 
 
-def single_metric(target: Target, name: str) -> Metric:
+def single_metric(target: Target, name: str) -> BoundMetric:
     """One metric as a function of (y, values, weights); over several targets it is their mean. NaN when undefined."""
+    metric = metric_function(name, target.task)
     if target.task == "classification":
-        return classification_metric(name)
-    metric = regression_metric(name)
+        return metric
 
     def mean(y: Truth, values: Truth, weights: npt.NDArray[np.float64] | None) -> float:
         return float(np.mean([metric(y[:, j], values[:, j], weights) for j in range(y.shape[1])]))
@@ -64,22 +57,13 @@ def single_metric(target: Target, name: str) -> Metric:
     return mean
 
 
-WITHOUT_GUESS: frozenset[str] = frozenset({"calibration_error"})
-"""Scores by which the trivial guess is nearly perfect, since it is as sure as classes are frequent: it sets no mark."""
-
-
-def higher_is_better(name: str) -> bool:
-    """Whether more of the metric is better."""
-    return name in HIGHER_IS_BETTER
-
-
 def headlines(scores: Scores) -> list[tuple[str, float | None]]:
     """The metrics that are one number, by name; `name_TARGET` for several targets."""
     if isinstance(scores, ClassificationScores):
-        return list(scores.scalars())
+        return list(scores.values)
     if len(scores) == 1:
-        return list(scores[0].scalars())
-    return [(f"{name}_{one.target}", value) for one in scores for name, value in one.scalars()]
+        return list(scores[0].values)
+    return [(f"{name}_{one.target}", value) for one in scores for name, value in one.values]
 
 
 def to_json(scores: Scores) -> dict[str, Any]:
@@ -88,10 +72,10 @@ def to_json(scores: Scores) -> dict[str, Any]:
     JSON has no word for infinity, to which errors beyond measure may sum up: it becomes null.
     """
     if isinstance(scores, ClassificationScores):
-        plain = asdict(scores)
-        plain.pop("rows")
-        return plain
-    each = {one.target: {name: _finite(value) for name, value in one.scalars()} for one in scores}
+        document = asdict(scores)
+        del document["rows"], document["values"]
+        return {**dict(scores.values), **document}
+    each = {one.target: {name: _finite(value) for name, value in one.values} for one in scores}
     return each[scores[0].target] if len(scores) == 1 else {"targets": each}
 
 

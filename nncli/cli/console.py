@@ -80,7 +80,8 @@ def number(value: float | None) -> str:
 
 def summary(started: Started | MembersStarted, finished: Finished) -> str:
     """The end: what was trained, and a table of how good it is beside the trivial guess."""
-    from nncli.scoring import WITHOUT_GUESS, headlines
+    from nncli.metrics.registry import has_baseline
+    from nncli.scoring import headlines
 
     trained = f"{_trained(started, finished)}, {format_duration(finished.seconds)}"
     titles, columns = [""], []
@@ -93,7 +94,7 @@ def summary(started: Started | MembersStarted, finished: Finished) -> str:
     scores = [
         [
             escape_unprintable(name),
-            *(number(None if name in WITHOUT_GUESS and i % 2 else v) for i, (_, v) in enumerate(figures)),
+            *(number(v if i % 2 == 0 or has_baseline(name) else None) for i, (_, v) in enumerate(figures)),
         ]
         for (name, _), *figures in zip(columns[0], *columns, strict=True)
     ]

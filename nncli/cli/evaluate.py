@@ -62,7 +62,7 @@ def _show(evaluation: Evaluation) -> None:
     """Scores as tables on stdout."""
     from nncli.cli.console import number, rows
     from nncli.cli.tables import prose, table
-    from nncli.metrics.registry import ClassificationScores
+    from nncli.metrics.classification import ClassificationScores
     from nncli.scoring import headlines
     from nncli.text import escape_unprintable
 

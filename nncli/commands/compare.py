@@ -17,10 +17,10 @@ from nncli.evaluation.held_out import On
 from nncli.evaluation.pairwise import ComparableRun, PairwiseResult, compare_pairwise, held_out
 from nncli.evaluation.run_summary import RunSummary, summarize_run
 from nncli.evaluation.score_intervals import ScoreWithInterval, score_with_intervals
+from nncli.metrics.registry import higher_is_better
 from nncli.runs.history import History, RecordedScores
 from nncli.runs.manifest import CONFIG, member_folder
 from nncli.runs.run import Run
-from nncli.scoring import higher_is_better
 from nncli.utils.logs import log_duration
 
 Histories: TypeAlias = tuple[tuple[int, History], ...]

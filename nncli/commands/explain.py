@@ -28,7 +28,7 @@ from nncli.inspection.permutation_importance import (
     permutation_importance,
     rank_by_prediction_change,
 )
-from nncli.metrics.registry import CLASSIFICATION_METRICS, REGRESSION_METRICS
+from nncli.metrics.registry import DEFAULT_METRIC, metric_names
 from nncli.pipeline.prepare.load import load_labelled_rows
 from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged
 from nncli.runs.run import Run
@@ -218,9 +218,7 @@ def _draw(n: int, most: int, rng: np.random.Generator) -> Rows:
 
 def _metric(config: Config, target: Target) -> str:
     """The metric that the run watched, if that is one; else accuracy or the root of the mean squared error."""
-    classes = target.task == "classification"
-    known = CLASSIFICATION_METRICS if classes else REGRESSION_METRICS
-    return config.metric if config.metric in known else "accuracy" if classes else "rmse"
+    return config.metric if config.metric in metric_names(target.task) else DEFAULT_METRIC[target.task]
 
 
 def _labelled(table: Table, target: Target) -> Rows:

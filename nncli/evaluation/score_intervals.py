@@ -13,11 +13,13 @@ from nncli.metrics.bootstrap import (
     BootstrapResampler,
     ConfidenceInterval,
     Samples,
-    bootstrap_classification,
-    bootstrap_regression,
 )
+from nncli.metrics.classification import CLASSIFICATION_METRICS, ClassificationResamples
+from nncli.metrics.metric import resampled_scores
+from nncli.metrics.registry import has_baseline, higher_is_better
+from nncli.metrics.regression import RegressionResamples, regression_metrics
 from nncli.model import Predictions
-from nncli.scoring import WITHOUT_GUESS, headlines, higher_is_better, score
+from nncli.scoring import headlines, score
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def score_with_intervals(judged: HeldOutPredictions) -> ScoresWithIntervals:
         name = title if target is None else title.removesuffix(f"_{target}")
         sign = 1.0 if higher_is_better(name) else -1.0
         interval = gain = None
-        if name in WITHOUT_GUESS:
+        if not has_baseline(name):
             guess = None
         elif value is not None:
             interval = resampling.interval(model[:, j], value)
@@ -87,11 +89,20 @@ def _samples(judged: HeldOutPredictions, said: Predictions, resampling: Bootstra
     rows = resampling.rows
     y, values = judged.y[rows], said.values[rows]
     weight = None if judged.weights is None else judged.weights[rows]
-    if said.target.task == "classification":
-        return resampling.samples(lambda counts: bootstrap_classification(y, values, weight, counts))
-    q = judged.loss.quantile
-    return resampling.samples(
-        lambda counts: np.hstack(
-            [bootstrap_regression(y[:, j], values[:, j], weight, q, counts) for j in range(values.shape[1])]
+
+    def classification(counts: Samples) -> Samples:
+        W = counts if weight is None else counts * weight
+        resamples = ClassificationResamples(y, values, W)
+        return resampled_scores(CLASSIFICATION_METRICS, resamples, y, values, W)
+
+    def regression(counts: Samples) -> Samples:
+        W = counts if weight is None else counts * weight
+        metrics = regression_metrics(judged.loss.quantile)
+        return np.hstack(
+            [
+                resampled_scores(metrics, RegressionResamples(y[:, j], values[:, j], W), y[:, j], values[:, j], W)
+                for j in range(values.shape[1])
+            ]
         )
-    )
+
+    return resampling.samples(classification if said.target.task == "classification" else regression)

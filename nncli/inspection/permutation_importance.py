@@ -26,7 +26,8 @@ import numpy.typing as npt
 from nncli.data.sample_weights import Weights
 from nncli.ensemble import AnyModel, Ensemble
 from nncli.inspection.encoded_rows import EncodedRows
-from nncli.scoring import Truth, higher_is_better, single_metric
+from nncli.metrics.registry import higher_is_better
+from nncli.scoring import Truth, single_metric
 from nncli.utils.threads import limit_blas_threads
 
 Floats = npt.NDArray[np.float64]

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.metrics.classification import Codes, Floats, calibration_error, log_loss
+from nncli.metrics.bootstrap import Codes, Floats
+from nncli.metrics.classification import ClassificationResamples, calibration_error, log_loss
+from nncli.metrics.metric import Metric
 from nncli.nn.losses import MIN_PROBABILITY
 
 MAX_TEMPERATURE = 20.0
@@ -112,6 +114,14 @@ def calibrated_log_loss(y: Codes, P: Floats, sample_weight: Floats | None = None
     Source: Berta, Holzmüller, Jordan and Bach, "Rethinking early stopping: refine, then calibrate", 2025.
     """
     return smoothed_log_loss(y, apply_temperature(P, fit_temperature(P, y, sample_weight)), sample_weight)
+
+
+CALIBRATED_LOG_LOSS: Metric[ClassificationResamples] = Metric(
+    "calibrated_log_loss",
+    "classification",
+    calibrated_log_loss,
+    "log loss after temperature scaling on the same rows; lower is better",
+)
 
 
 def _shares(n: int, sample_weight: Floats | None) -> NDArray[np.float64]:

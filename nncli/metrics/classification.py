@@ -1,41 +1,43 @@
-"""How well probabilities tell classes apart: pure functions of (y, P, weight), in float64.
+"""Classification metrics: pure functions of (y, P, weight) in float64, and their entries in the registry.
 
-Everywhere `y` is (rows,) of class codes 0 .. K-1, `P` is (rows, K) of probabilities with K >= 2, and `weight`
-is (rows,) of row weights or None for ones. The predicted class is the one of the largest probability, the
-first of them when there are several.
+`y` is (rows,) of class codes 0 .. K-1, `P` is (rows, K) of probabilities with K >= 2, and `weight` is (rows,) of row
+weights or None for ones. The predicted class is the one of the largest probability, the first of them if there are
+several.
 
-The caller sees to it that there is at least one row, that all numbers are finite, and that the weights are
-not negative and do not all vanish. A row of weight 0 is as good as absent, one of weight 2 as good as two.
+The caller makes sure that there is at least one row, that all numbers are finite, and that the weights are not negative
+and not all 0. A row of weight 0 counts as absent, one of weight 2 as two rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-Codes = NDArray[np.integer[Any]]
-Floats = NDArray[np.floating[Any]]
+from nncli.metrics.bootstrap import Codes, Floats, Samples, group_sums
+from nncli.metrics.metric import Metric, ScoreValues
+from nncli.metrics.roc import bootstrap_roc_auc, roc_auc
+
 Counts = NDArray[np.int64] | NDArray[np.float64]
 
 LOG_LOSS_EPS = float(np.finfo(np.float64).eps)
-"""Where the logarithm of a probability is cut off, so that one wrong certainty does not cost infinity."""
+"""Lower bound of a probability whose logarithm is taken, so that one certain wrong prediction is not infinite."""
 
-AT_ONCE = 65_536
+CHUNK_ROWS = 65_536
 """Rows of probabilities that are copied at a time."""
 
 BINS = 15
-"""How many bins of confidence `calibration_error` uses, as Guo et al. do."""
+"""Number of confidence bins of `calibration_error`, as in Guo et al."""
 
 
 @dataclass(frozen=True)
 class ClassScore:
-    """How one class fared. A ratio without a denominator (a class never predicted, or absent) is 0.
+    """Precision, recall, F1 and support of one class. A ratio without a denominator is 0.
 
-    `support` is how many rows are truly of the class: a count, or a sum of weights.
+    `support` is the number of rows of the class, or the sum of their weights.
     """
 
     label: str
@@ -46,67 +48,27 @@ class ClassScore:
 
 
 @dataclass(frozen=True)
-class ClassificationScores:
-    """All scores of one prediction; `confusion[i][j]` counts rows of `labels[i]` predicted as `labels[j]`."""
+class ClassificationScores(ScoreValues):
+    """All scores of one set of predictions; `confusion[i][j]` counts rows of `labels[i]` predicted as `labels[j]`."""
 
     rows: int
-    accuracy: float
-    balanced_accuracy: float
-    log_loss: float
-    macro_f1: float
-    roc_auc: float | None
-    brier: float
-    calibration_error: float
     labels: tuple[str, ...]
     confusion: tuple[tuple[float, ...], ...]
     per_class: tuple[ClassScore, ...]
-
-    def scalars(self) -> tuple[tuple[str, float | None], ...]:
-        """The single numbers, each with its name, in the order to show them; None is an undefined score."""
-        return (
-            ("accuracy", self.accuracy),
-            ("balanced_accuracy", self.balanced_accuracy),
-            ("macro_f1", self.macro_f1),
-            ("roc_auc", self.roc_auc),
-            ("log_loss", self.log_loss),
-            ("brier", self.brier),
-            ("calibration_error", self.calibration_error),
-        )
 
 
 def classification_scores(
     y: Codes, P: Floats, labels: tuple[str, ...], sample_weight: Floats | None = None
 ) -> ClassificationScores:
-    """Every score of the probabilities `P`; `labels` names the classes in the order of its columns."""
+    """Every score of the probabilities `P`; `labels` are the classes in the order of its columns."""
     confusion = confusion_matrix(y, P, sample_weight)
     return ClassificationScores(
+        values=tuple((m.name, m.function(y, P, sample_weight)) for m in CLASSIFICATION_METRICS),
         rows=len(y),
-        accuracy=_hit_rate(confusion),
-        balanced_accuracy=_mean_recall(confusion),
-        log_loss=log_loss(y, P, sample_weight),
-        macro_f1=_mean_f1(confusion),
-        roc_auc=roc_auc(y, P, sample_weight),
-        brier=brier(y, P, sample_weight),
-        calibration_error=calibration_error(y, P, sample_weight),
         labels=labels,
         confusion=tuple(tuple(row) for row in confusion.tolist()),
         per_class=class_scores(confusion, labels),
     )
-
-
-def accuracy(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
-    """The share of rows whose predicted class is the true one."""
-    return _hit_rate(confusion_matrix(y, P, sample_weight))
-
-
-def balanced_accuracy(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
-    """The mean recall of the classes that are present in `y`."""
-    return _mean_recall(confusion_matrix(y, P, sample_weight))
-
-
-def macro_f1(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
-    """The mean F1 of the classes that are present in `y` or among the predictions."""
-    return _mean_f1(confusion_matrix(y, P, sample_weight))
 
 
 def confusion_matrix(y: Codes, P: Floats, sample_weight: Floats | None = None) -> Counts:
@@ -128,13 +90,35 @@ def class_scores(confusion: Counts, labels: tuple[str, ...]) -> tuple[ClassScore
     return tuple(ClassScore(label, *scores) for label, *scores in zip(labels, *columns, strict=True))
 
 
+def accuracy(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
+    """The share of rows whose predicted class is the true one."""
+    confusion = confusion_matrix(y, P, sample_weight)
+    return float(np.trace(confusion) / confusion.sum())
+
+
+def balanced_accuracy(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
+    """The mean recall of the classes that are present in `y`."""
+    confusion = confusion_matrix(y, P, sample_weight)
+    support = confusion.sum(axis=1)
+    present = support > 0
+    return float(np.mean(confusion.diagonal()[present] / support[present]))
+
+
+def macro_f1(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
+    """The mean F1 of the classes that are present in `y` or among the predictions."""
+    confusion = confusion_matrix(y, P, sample_weight)
+    present = confusion.sum(axis=0) + confusion.sum(axis=1) > 0
+    _, _, f1 = _precision_recall_f1(confusion)
+    return float(np.mean(f1[present]))
+
+
 def log_loss(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
     """Mean of -ln(probability of the true class), in nats.
 
-    Probabilities are cut to [eps, 1 - eps] with the eps of float64 and rows are scaled to sum to 1, which
-    takes the rounding of float32 probabilities out. Source: Bishop (2006), equation 4.108.
+    Probabilities are cut to [eps, 1 - eps] with the eps of float64 and rows are scaled to sum to 1, which removes the
+    rounding of float32 probabilities. Source: Bishop (2006), equation 4.108.
     """
-    return float(np.average(_row_by_row(log_loss_per_row, y, P), weights=sample_weight))
+    return float(np.average(_in_chunks(log_loss_per_row, y, P), weights=sample_weight))
 
 
 def log_loss_per_row(y: Codes, P: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -144,89 +128,174 @@ def log_loss_per_row(y: Codes, P: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def brier(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
-    """Mean squared distance between the probabilities and the truth as 0s and a 1 (Brier, 1950).
+    """Mean squared distance between the probabilities and the one-hot true class (Brier, 1950).
 
-    Two classes: the mean of (p - y)^2 with p the probability of the second class, between 0 and 1. More
-    classes: the mean of the sum over classes, between 0 and 2. These are the two usual conventions; summed
-    over both classes, the binary score would be twice as large.
+    Two classes: the mean of (p - y)^2 with p the probability of the second class, between 0 and 1. More classes: the
+    mean of the sum over classes, between 0 and 2. These are the two usual conventions; summed over both classes, the
+    binary score would be twice as large.
     """
 
-    def of_rows(y: Codes, error: NDArray[np.float64]) -> NDArray[np.float64]:
+    def squared_distance(y: Codes, error: NDArray[np.float64]) -> NDArray[np.float64]:
         error[np.arange(len(y)), y] -= 1.0
         return np.asarray(np.square(error).sum(axis=1))
 
-    score = float(np.average(_row_by_row(of_rows, y, P), weights=sample_weight))
+    score = float(np.average(_in_chunks(squared_distance, y, P), weights=sample_weight))
     return score / 2 if P.shape[1] == 2 else score
 
 
 def calibration_error(y: Codes, P: Floats, sample_weight: Floats | None = None, *, bins: int = BINS) -> float:
     """Expected calibration error of the predicted class, between 0 and 1.
 
-    Rows are put into `bins` equal bins of confidence (the largest probability), each closed on the right; the
-    error is the mean over rows of |accuracy - mean confidence| of their bin.
+    Rows are put into `bins` equal bins of confidence (the largest probability), each closed on the right; the error is
+    the mean over rows of |accuracy - mean confidence| of their bin.
     Source: Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", 2017, equation 3.
     """
     w = np.ones(len(y)) if sample_weight is None else sample_weight.astype(np.float64)
     confidence = P.max(axis=1).astype(np.float64)
     hit = P.argmax(axis=1) == y
     inner_edges = np.arange(1, bins) / bins
-    which = np.searchsorted(inner_edges, confidence, side="left")
+    bin_index = np.searchsorted(inner_edges, confidence, side="left")
     # weight of the bin times (accuracy - mean confidence) is a sum over its rows
-    gap = np.bincount(which, weights=w * (hit - confidence), minlength=bins)
+    gap = np.bincount(bin_index, weights=w * (hit - confidence), minlength=bins)
     return float(np.abs(gap).sum() / w.sum())
 
 
-def roc_auc(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float | None:
-    """Area under the ROC curve: how often a row of the class scores above one that is not; a tie counts half.
+@dataclass(frozen=True)
+class ClassificationResamples:
+    """Predictions with the weights W (resamples, rows) of each resample, and the sums that several metrics need."""
 
-    Two classes: the second is the one looked for. More: the plain mean over classes, each against the rest,
-    of those for which the area is defined. None when there is none, as with a single class in `y`.
-    Source: Hanley and McNeil, "The meaning and use of the area under a ROC curve", 1982.
-    """
-    w = np.ones(len(y)) if sample_weight is None else sample_weight.astype(np.float64)
-    classes = range(1, 2) if P.shape[1] == 2 else range(P.shape[1])
-    areas = [_area(y == k, P[:, k], w) for k in classes]
-    defined = [area for area in areas if area is not None]
-    return float(np.mean(defined)) if defined else None
+    y: Codes
+    P: Floats
+    W: Samples
+
+    @cached_property
+    def exact(self) -> NDArray[np.float64]:
+        return np.asarray(self.P, np.float64)
+
+    @cached_property
+    def predicted_class(self) -> NDArray[np.int64]:
+        return np.asarray(self.P.argmax(axis=1))
+
+    @cached_property
+    def hit(self) -> NDArray[np.bool_]:
+        return np.asarray(self.predicted_class == self.y)
+
+    @cached_property
+    def total(self) -> Samples:
+        return np.asarray(self.W.sum(axis=1))
+
+    @cached_property
+    def support(self) -> Samples:
+        return group_sums(self.W, self.y, self.P.shape[1])
+
+    @cached_property
+    def predicted(self) -> Samples:
+        return group_sums(self.W, self.predicted_class, self.P.shape[1])
+
+    @cached_property
+    def hits(self) -> Samples:
+        return group_sums(self.W * self.hit, self.y, self.P.shape[1])
 
 
-def _area(positive: NDArray[np.bool_], score: Floats, w: NDArray[np.float64]) -> float | None:
-    """The area for one class; None without both a positive and a negative row."""
-    levels, level = np.unique(score, return_inverse=True)
-    hits = np.bincount(level, weights=w * positive, minlength=len(levels))
-    misses = np.bincount(level, weights=w * ~positive, minlength=len(levels))
-    pairs = hits.sum() * misses.sum()
-    if pairs == 0:
-        return None
-    beaten = np.cumsum(misses) - misses / 2
-    return float(hits @ beaten / pairs)
+def _bootstrap_balanced_accuracy(r: ClassificationResamples) -> Samples:
+    present = r.support > 0
+    recall = np.where(present, r.hits / np.where(present, r.support, 1), 0)
+    return np.asarray(recall.sum(axis=1) / present.sum(axis=1))
 
 
-def _row_by_row(
+def _bootstrap_macro_f1(r: ClassificationResamples) -> Samples:
+    rows = r.support + r.predicted
+    present = rows > 0
+    f1 = np.where(present, 2 * r.hits / np.where(present, rows, 1), 0)
+    return np.asarray(f1.sum(axis=1) / present.sum(axis=1))
+
+
+def _bootstrap_log_loss(r: ClassificationResamples) -> Samples:
+    return np.asarray(r.W @ log_loss_per_row(r.y, r.exact) / r.total)
+
+
+def _bootstrap_brier(r: ClassificationResamples) -> Samples:
+    P = r.exact
+    P_true = P[np.arange(len(r.y)), r.y]
+    distance = np.square(P).sum(axis=1) - np.square(P_true) + np.square(1 - P_true)
+    return np.asarray(r.W @ (distance / (2 if P.shape[1] == 2 else 1)) / r.total)
+
+
+def _bootstrap_calibration_error(r: ClassificationResamples) -> Samples:
+    confidence = r.exact.max(axis=1)
+    bin_index = np.searchsorted(np.arange(1, BINS) / BINS, confidence, side="left")
+    return np.asarray(np.abs(group_sums(r.W * (r.hit - confidence), bin_index, BINS)).sum(axis=1) / r.total)
+
+
+CLASSIFICATION_METRICS: tuple[Metric[ClassificationResamples], ...] = (
+    Metric(
+        "accuracy",
+        "classification",
+        accuracy,
+        "share of rows whose predicted class is the true one; higher is better",
+        higher_is_better=True,
+        bootstrap=lambda r: r.hits.sum(axis=1) / r.total,
+    ),
+    Metric(
+        "balanced_accuracy",
+        "classification",
+        balanced_accuracy,
+        "mean recall over classes; higher is better",
+        higher_is_better=True,
+        bootstrap=_bootstrap_balanced_accuracy,
+    ),
+    Metric(
+        "macro_f1",
+        "classification",
+        macro_f1,
+        "mean F1 score over classes; higher is better",
+        higher_is_better=True,
+        bootstrap=_bootstrap_macro_f1,
+    ),
+    Metric(
+        "roc_auc",
+        "classification",
+        roc_auc,
+        "area under the ROC curve; 1 is perfect, 0.5 is chance",
+        higher_is_better=True,
+        bootstrap=lambda r: bootstrap_roc_auc(r.y, r.exact, r.W),
+    ),
+    Metric(
+        "log_loss",
+        "classification",
+        log_loss,
+        "mean of -ln(probability of the true class), in nats; lower is better",
+        bootstrap=_bootstrap_log_loss,
+    ),
+    Metric(
+        "brier",
+        "classification",
+        brier,
+        "mean squared distance of the probabilities from the true class; lower is better",
+        bootstrap=_bootstrap_brier,
+    ),
+    Metric(
+        "calibration_error",
+        "classification",
+        calibration_error,
+        "expected calibration error; lower is better. The baseline, which predicts the class frequencies, is nearly "
+        "perfect by it, and resamples look worse than all rows: neither is shown",
+        has_baseline=False,
+        bootstrap=_bootstrap_calibration_error,
+    ),
+)
+"""The metrics of every classification, in the order in which they are shown. A new metric is a new entry here."""
+
+
+def _in_chunks(
     score: Callable[[Codes, NDArray[np.float64]], NDArray[np.float64]], y: Codes, P: Floats
 ) -> NDArray[np.float64]:
-    """The `score` of each row (rows,), from some rows at a time, and from a copy of their probabilities."""
+    """The `score` of each row (rows,), computed for CHUNK_ROWS rows at a time from a float64 copy of P."""
     scores = np.empty(len(y))
-    for start in range(0, len(y), AT_ONCE):
-        rows = slice(start, start + AT_ONCE)
+    for start in range(0, len(y), CHUNK_ROWS):
+        rows = slice(start, start + CHUNK_ROWS)
         scores[rows] = score(y[rows], np.array(P[rows], np.float64, order="C"))
     return scores
-
-
-def _hit_rate(confusion: Counts) -> float:
-    return float(np.trace(confusion) / confusion.sum())
-
-
-def _mean_recall(confusion: Counts) -> float:
-    support = confusion.sum(axis=1)
-    present = support > 0
-    return float(np.mean(confusion.diagonal()[present] / support[present]))
-
-
-def _mean_f1(confusion: Counts) -> float:
-    present = confusion.sum(axis=0) + confusion.sum(axis=1) > 0
-    _, _, f1 = _precision_recall_f1(confusion)
-    return float(np.mean(f1[present]))
 
 
 def _precision_recall_f1(

@@ -1,8 +1,4 @@
-"""The metrics by name, for tables, JSON files and the training loop.
-
-What each one means stands beside it in nncli/metrics/classification.py and nncli/metrics/regression.py;
-the names below are those functions' and those of the fields of the scores.
-"""
+"""All metrics by name, for configurations, tables, JSON files and the training loop."""
 
 from __future__ import annotations
 
@@ -14,91 +10,57 @@ from typing import Any
 from numpy.typing import NDArray
 
 from nncli.errors import UsageError
-from nncli.metrics import classification, regression
-from nncli.metrics.calibration import calibrated_log_loss
-from nncli.metrics.classification import ClassificationScores, ClassScore, classification_scores
-from nncli.metrics.regression import RegressionScores, regression_scores
+from nncli.metrics.calibration import CALIBRATED_LOG_LOSS
+from nncli.metrics.classification import CLASSIFICATION_METRICS
+from nncli.metrics.metric import Metric
+from nncli.metrics.regression import REGRESSION_METRICS, pinball_metric
+from nncli.spec import Task
 from nncli.text import closest_match, join_quoted, quote
 
-__all__ = [
-    "CLASSIFICATION_METRICS",
-    "HIGHER_IS_BETTER",
-    "REGRESSION_METRICS",
-    "ClassScore",
-    "ClassificationScores",
-    "Metric",
-    "RegressionScores",
-    "classification_metric",
-    "classification_scores",
-    "regression_metric",
-    "regression_scores",
-]
+BoundMetric = Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None], float]
+"""(y, predictions, weight) -> one number, NaN where it is undefined."""
 
-Metric = Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None], float]
-"""(y, P, weight) or (y, prediction, weight) -> one number, NaN where it is undefined."""
+_ALL: tuple[Metric[Any], ...] = (*CLASSIFICATION_METRICS, CALIBRATED_LOG_LOSS, *REGRESSION_METRICS, pinball_metric(0.5))
 
-MaybeMetric = Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None], float | None]
+METRICS: Mapping[str, Metric[Any]] = MappingProxyType({metric.name: metric for metric in _ALL})
+"""Every metric by its name."""
 
-_CLASSIFICATION: Mapping[str, MaybeMetric] = MappingProxyType(
-    {
-        "accuracy": classification.accuracy,
-        "balanced_accuracy": classification.balanced_accuracy,
-        "macro_f1": classification.macro_f1,
-        "roc_auc": classification.roc_auc,
-        "log_loss": classification.log_loss,
-        "brier": classification.brier,
-        "calibration_error": classification.calibration_error,
-        "calibrated_log_loss": calibrated_log_loss,
-    }
-)
-
-# pinball is not here: it needs a quantile, and where there is one it is the loss itself
-_REGRESSION: Mapping[str, MaybeMetric] = MappingProxyType(
-    {
-        "rmse": regression.rmse,
-        "mae": regression.mae,
-        "median_absolute_error": regression.median_absolute_error,
-        "r2": regression.r2,
-        "mape": regression.mape,
-    }
-)
-
-CLASSIFICATION_METRICS: tuple[str, ...] = tuple(_CLASSIFICATION)
-REGRESSION_METRICS: tuple[str, ...] = tuple(_REGRESSION)
-
-HIGHER_IS_BETTER: frozenset[str] = frozenset({"accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "r2"})
-"""Of these more is better; of every other metric, and of the loss, less is."""
+DEFAULT_METRIC: Mapping[Task, str] = MappingProxyType({"classification": "accuracy", "regression": "rmse"})
+"""The metric that is shown for each epoch if the configuration names none."""
 
 
-def classification_metric(name: str) -> Metric:
-    """The metric of that name as a function of (y, P, weight), NaN where it is undefined.
+def metric_names(task: Task) -> tuple[str, ...]:
+    """The metrics that a configuration for this task may name."""
+    return tuple(metric.name for metric in METRICS.values() if metric.task == task and metric.is_selectable)
+
+
+def metric_function(name: str, task: Task) -> BoundMetric:
+    """The metric of that name as a function of (y, predictions, weight), NaN where it is undefined.
 
     Raises:
-        UsageError: there is no such metric for classes.
+        UsageError: there is no such metric for this task.
     """
-    return _named(name, _CLASSIFICATION, "classification")
-
-
-def regression_metric(name: str) -> Metric:
-    """The metric of that name as a function of (y, prediction, weight), NaN where it is undefined.
-
-    Raises:
-        UsageError: there is no such metric for numbers.
-    """
-    return _named(name, _REGRESSION, "regression")
-
-
-def _named(name: str, known: Mapping[str, MaybeMetric], task: str) -> Metric:
-    if name not in known:
-        guess = closest_match(name, known)
+    names = metric_names(task)
+    if name not in names:
+        guess = closest_match(name, names)
         raise UsageError(
             f"there is no metric {quote(name)} for {task}",
-            hint=f"Did you mean {quote(guess)}?" if guess else f"Choose from {join_quoted(known)}.",
+            hint=f"Did you mean {quote(guess)}?" if guess else f"Choose from {join_quoted(names)}.",
         )
-    metric = known[name]
+    function = METRICS[name].function
 
-    def number(y: NDArray[Any], prediction: NDArray[Any], weight: NDArray[Any] | None) -> float:
-        value = metric(y, prediction, weight)
+    def bound(y: NDArray[Any], predictions: NDArray[Any], weight: NDArray[Any] | None) -> float:
+        value = function(y, predictions, weight)
         return math.nan if value is None else value
 
-    return number
+    return bound
+
+
+def higher_is_better(name: str) -> bool:
+    """Whether a higher value of the metric is better; False for a loss, which is no metric."""
+    return name in METRICS and METRICS[name].higher_is_better
+
+
+def has_baseline(name: str) -> bool:
+    """Whether the baseline's value of the metric is shown beside the model's; see `Metric.has_baseline`."""
+    return name not in METRICS or METRICS[name].has_baseline

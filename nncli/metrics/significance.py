@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.metrics.bootstrap import MOST_ROWS, BootstrapResampler, ConfidenceInterval
+from nncli.metrics.bootstrap import MAX_ROWS, BootstrapResampler, ConfidenceInterval
 
 Floats = NDArray[np.float64]
 
@@ -64,10 +64,10 @@ def paired_test(
 def sign_flip_test(sums: Floats, rng: np.random.Generator) -> float:
     """The p-value, two-sided, of sums (units,) that are symmetric about 0 if nothing is to be found.
 
-    Of more than `MOST_ROWS` units, some that are drawn at random turn their sign together, which is a test as exact.
+    Of more than `MAX_ROWS` units, some that are drawn at random turn their sign together, which is a test as exact.
     """
-    if len(sums) > MOST_ROWS:
-        sums = np.bincount(rng.permutation(len(sums)) % MOST_ROWS, sums).astype(np.float64)
+    if len(sums) > MAX_ROWS:
+        sums = np.bincount(rng.permutation(len(sums)) % MAX_ROWS, sums).astype(np.float64)
     n, seen = len(sums), abs(float(sums.sum()))
     least = seen - ROUNDING * float(np.abs(sums).sum())
     if least <= 0:

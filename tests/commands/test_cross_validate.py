@@ -15,7 +15,7 @@ from nncli.commands.cross_validate import CrossValidated, cross_validation_event
 from nncli.config.loading import load_config
 from nncli.data.splitting.folds import Fold
 from nncli.errors import ConfigError, DataError, NncliError, RunError, RunLockedError, UsageError
-from nncli.metrics.registry import ClassificationScores
+from nncli.metrics.classification import ClassificationScores
 from nncli.pipeline.ensemble.cross_validation import CrossValidation
 from nncli.pipeline.train.events import MembersProgress, MembersStarted
 from nncli.runs.filenames import CROSS_VALIDATION
@@ -57,13 +57,13 @@ def test_predictions_are_of_every_row_in_the_order_of_the_table(done: tuple[Path
     assert result.predictions.columns[:3] == ["row", "fold", "prediction"]
     right = (result.predictions["prediction"] == pl.read_csv(TABLE)["species"]).mean()
     assert isinstance(result.together, ClassificationScores)
-    assert result.together.accuracy == right
-    assert result.together.accuracy == pytest.approx(sum(f.rows * accuracy(f.scores) for f in result.folds) / 344)
+    assert result.together["accuracy"] == right
+    assert result.together["accuracy"] == pytest.approx(sum(f.rows * accuracy(f.scores) for f in result.folds) / 344)
 
 
 def accuracy(scores: object) -> float:
     assert isinstance(scores, ClassificationScores)
-    return scores.accuracy
+    return scores["accuracy"]
 
 
 def test_mean_and_deviation_are_those_of_the_folds(done: tuple[Path, CrossValidation]) -> None:

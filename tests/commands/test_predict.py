@@ -14,7 +14,7 @@ from nncli.commands.predict import predict_chunks, predict_frame
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.io.formats import read_chunks
 from nncli.errors import DataError, RunError, UsageError
-from nncli.metrics.registry import ClassificationScores
+from nncli.metrics.classification import ClassificationScores
 from nncli.runs.run import Run
 from tests.cli.support import DATA
 
@@ -111,7 +111,7 @@ def test_evaluate_counts_the_rows_that_it_scores(penguins: Path) -> None:
 def test_evaluate_gives_scores(penguins: Path) -> None:
     evaluation = evaluate(penguins, TABLE)
     assert isinstance(evaluation.scores, ClassificationScores)
-    assert evaluation.scores.accuracy > 0.95
+    assert evaluation.scores["accuracy"] > 0.95
     assert (evaluation.rows, evaluation.skipped) == (344, 0)
     frame = pl.read_csv(TABLE, null_values=["NA"])
     assert evaluate(penguins, frame).json() == evaluation.json()

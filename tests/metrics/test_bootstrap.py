@@ -1,70 +1,14 @@
-"""Intervals of the bootstrap: each resample scores what the metrics themselves say of rows so often drawn."""
+"""Bootstrap intervals: resamples are drawn right, and the intervals cover."""
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from nncli.metrics.bootstrap import (
     BootstrapResampler,
-    bootstrap_classification,
     bootstrap_means,
-    bootstrap_regression,
 )
-from nncli.metrics.classification import classification_scores
-from nncli.metrics.regression import regression_scores
-
-
-def probabilities(rng: np.random.Generator, n: int, K: int) -> NDArray[np.float64]:
-    P = rng.random((n, K)).round(1) + 0.05  # ties among them
-    return np.asarray(P / P.sum(axis=1, keepdims=True))
-
-
-def as_floats(headline: tuple[tuple[str, float | None], ...]) -> list[float]:
-    return [np.nan if value is None else value for _, value in headline]
-
-
-@pytest.mark.parametrize("K", [2, 3, 70])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_a_resample_of_classes_scores_as_its_rows_would(K: int, weighted: bool) -> None:
-    rng = np.random.default_rng(K)
-    n = 40
-    y, P = rng.integers(0, K, n), probabilities(rng, n, K)
-    weight = rng.random(n) + 0.1 if weighted else None
-    counts = next(BootstrapResampler.of(n, 3).counts())[:20]
-    labels = tuple(map(str, range(K)))
-    with np.errstate(all="ignore"):
-        found = bootstrap_classification(y, P, weight, counts)
-    for row, drawn in zip(found, counts, strict=True):
-        w = drawn if weight is None else drawn * weight
-        assert row == pytest.approx(as_floats(classification_scores(y, P, labels, w).scalars()), rel=1e-9, nan_ok=True)
-
-
-@pytest.mark.parametrize(("quantile", "weighted"), list(product([None, 0.3], [False, True])))
-def test_a_resample_of_numbers_scores_as_its_rows_would(quantile: float | None, weighted: bool) -> None:
-    rng = np.random.default_rng(1)
-    n = 31
-    y = rng.normal(5, 1, n)
-    prediction = y + rng.normal(0, 0.3, n)
-    weight = rng.random(n) + 0.1 if weighted else None
-    counts = next(BootstrapResampler.of(n, 4).counts())[:20]
-    found = bootstrap_regression(y, prediction, weight, quantile, counts)
-    for row, drawn in zip(found, counts, strict=True):
-        w = drawn if weight is None else drawn * weight
-        assert row == pytest.approx(as_floats(regression_scores("y", y, prediction, w, quantile).scalars()), rel=1e-9)
-
-
-def test_what_is_undefined_is_not_a_number() -> None:
-    y = np.array([0.0, 0.0, 0.0])
-    found = bootstrap_regression(y, y + 1, None, None, np.ones((1, 3)))
-    assert np.isnan(found[0, 3:]).all()  # no spread, and no fraction of nothing
-    with np.errstate(all="ignore"):
-        one_class = bootstrap_classification(np.zeros(3, int), np.full((3, 2), 0.5), None, np.ones((1, 3)))
-    assert np.isnan(one_class[0, 3])
-    assert BootstrapResampler.of(3, 0).interval(np.full(1000, np.nan), 0.0) is None
 
 
 def test_the_interval_of_a_mean_is_that_of_the_normal_distribution() -> None:
@@ -80,7 +24,7 @@ def test_the_interval_of_a_mean_is_that_of_the_normal_distribution() -> None:
 
 def test_of_many_rows_some_are_drawn_from_and_the_interval_is_that_of_all() -> None:
     x = np.random.default_rng(0).normal(10, 2, 40_000)
-    sampling = BootstrapResampler.of(len(x), 0, most=2_500)
+    sampling = BootstrapResampler.of(len(x), 0, max_rows=2_500)
     own = x[sampling.rows]
     samples = sampling.samples(lambda counts: counts @ own[:, None] / counts.sum(axis=1, keepdims=True))[:, 0]
     interval = sampling.interval(samples, x.mean())
@@ -108,6 +52,7 @@ def test_rows_of_a_group_are_drawn_together() -> None:
 def test_one_row_or_one_group_has_no_interval() -> None:
     assert BootstrapResampler.of(1, 0).interval(np.ones(1_000), 1.0) is None
     assert BootstrapResampler.of(3, 0, np.zeros(3, np.int64)).interval(np.ones(1_000), 1.0) is None
+    assert BootstrapResampler.of(3, 0).interval(np.full(1_000, np.nan), 0.0) is None
 
 
 def test_the_same_seed_draws_the_same_rows() -> None:

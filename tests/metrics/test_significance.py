@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.metrics.bootstrap import MOST_ROWS
+from nncli.metrics.bootstrap import MAX_ROWS
 from nncli.metrics.significance import MAX_EXACT_UNITS, N_PERMUTATIONS, holm_correction, paired_test, sign_flip_test
 
 EIGHTHS = st.integers(-80, 80).map(lambda n: n / 8)
@@ -46,7 +46,7 @@ def test_the_p_value_is_that_of_scipy() -> None:
 
 
 def test_of_very_many_rows_the_test_is_as_exact() -> None:
-    d = np.random.default_rng(4).normal(0.015, 1, 3 * MOST_ROWS)
+    d = np.random.default_rng(4).normal(0.015, 1, 3 * MAX_ROWS)
     normal = 2 * scipy.stats.norm.sf(abs(d.sum()) / np.sqrt(np.square(d).sum()))
     assert 0.0001 < normal < 0.01
     assert flips(*d) == pytest.approx(normal, abs=0.005)

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from nncli.config.schema import Config
 from nncli.data.encoders.target import Target
 from nncli.errors import UsageError, config_error
+from nncli.metrics.registry import DEFAULT_METRIC, higher_is_better
 from nncli.model import ModelSpec, decode
 from nncli.pipeline.prepare.encode import PreparedRows
-from nncli.scoring import higher_is_better, single_metric
+from nncli.scoring import single_metric
 from nncli.training.arguments import ValidationSet
 
 LOSS_NAMES = ("loss", "val_loss")
@@ -34,7 +35,7 @@ def validation_set(config: Config, spec: ModelSpec, validation: PreparedRows | N
     if name == CALIBRATED_LOSS and is_classification and config.class_weight is None:
         name = "calibrated_log_loss"
     elif name in ("auto", CALIBRATED_LOSS, *LOSS_NAMES):
-        name = "accuracy" if is_classification else "rmse"
+        name = DEFAULT_METRIC[spec.target.task]
     try:
         metric = single_metric(spec.target, name)
     except UsageError as error:

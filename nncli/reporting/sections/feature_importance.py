@@ -12,6 +12,7 @@ from nncli.inspection.attribution import attribute
 from nncli.inspection.encoded_rows import EncodedRows
 from nncli.inspection.partial_dependence import PartialDependence, partial_dependence
 from nncli.inspection.permutation_importance import Importance, Scorer, permutation_importance
+from nncli.metrics.registry import DEFAULT_METRIC
 from nncli.reporting.charts import Axis, Colour, Line, Range, lines, ranges, spread
 from nncli.reporting.page import Figure, Gallery, Heading, Notice, Paragraph, Part, Section, Table, number, shown
 
@@ -59,7 +60,7 @@ def compute_importance(judged: HeldOutPredictions) -> FeatureImportance:
     part = judged.table.take(rows)
     spoken = None if judged.spoken is None else judged.spoken[:, rows]
     encoded = EncodedRows.of(model, part, spoken, None if judged.weights is None else judged.weights[rows])
-    metric = "accuracy" if judged.predictions.target.task == "classification" else "rmse"
+    metric = DEFAULT_METRIC[judged.predictions.target.task]
     judge = Scorer(model, judged.y[rows], metric)
     with np.errstate(all="ignore"):  # losses beyond measure are shown as that
         found = permutation_importance(encoded, judge, REPEATS, rng)

@@ -6,33 +6,17 @@ from collections.abc import Callable
 
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.score_intervals import ScoresWithIntervals, ScoreWithInterval
-from nncli.metrics.bootstrap import MOST_ROWS, RESAMPLES, ConfidenceInterval
+from nncli.metrics.bootstrap import MAX_ROWS, RESAMPLES, ConfidenceInterval
 from nncli.metrics.classification import accuracy
+from nncli.metrics.registry import METRICS, has_baseline
 from nncli.reporting.page import Notice, Paragraph, Part, Section, Table, number, percent, shown
 from nncli.reporting.statistics import most_errors
 from nncli.runs.history import RecordedMetrics, RecordedScores
-from nncli.scoring import WITHOUT_GUESS
 
 NAME, TITLE = "scores", "How good it is"
 GUESS = "The trivial guess knows no features: it says each class's share among the training rows, or their mean."
 FEW = 30
 """Rows from which an interval of the bootstrap is not misleadingly narrow."""
-WORDS = {
-    "accuracy": "share of rows whose class is right; more is better",
-    "balanced_accuracy": "mean over classes of the share that is found; more is better",
-    "macro_f1": "mean over classes of precision and recall together; more is better",
-    "roc_auc": "how often a row of the class gets more than one that is not; 0.5 is chance",
-    "log_loss": "surprise at the true class, in nats; less is better",
-    "brier": "squared distance of the probabilities from the truth; less is better",
-    "calibration_error": "how far sureness is from being right; less is better. By it the guess, as sure as classes "
-    "are frequent, is nearly perfect, and resamples look worse than all rows: neither is told",
-    "rmse": "root of the mean squared error, in the target's units; less is better",
-    "mae": "mean absolute error, in the target's units; less is better",
-    "median_absolute_error": "half of the rows are off by less; less is better",
-    "r2": "share of the variance that is explained; 1 is perfect, 0 the mean",
-    "mape": "mean error as a fraction of the truth; less is better",
-    "pinball": "the loss of a quantile; less is better",
-}
 
 
 def measured(judged: HeldOutPredictions, assessment: ScoresWithIntervals, metrics: RecordedMetrics | None) -> Section:
@@ -81,14 +65,15 @@ def _how(assessment: ScoresWithIntervals) -> str:
     sampling = assessment.resampling
     what = "rows" if sampling.groups == len(sampling.rows) else f"whole groups ({sampling.groups:,})"
     text = f"Intervals are those of the middle 95 % of {RESAMPLES:,} resamples of {what}, which both share."
-    if sampling.n > MOST_ROWS:
-        text += f" They come from {MOST_ROWS:,} of the rows, narrowed for all of them."
+    if sampling.n > MAX_ROWS:
+        text += f" They come from {MAX_ROWS:,} of the rows, narrowed for all of them."
     return text
 
 
 def _row(one: ScoreWithInterval) -> tuple[str, ...]:
     value = number(one.value) if one.interval is None else f"{number(one.value)}\n{between(one.interval)}"
-    return name_of(one.name, one.target), value, number(one.baseline), between(one.improvement), WORDS[one.name]
+    name, meaning = name_of(one.name, one.target), METRICS[one.name].description
+    return name, value, number(one.baseline), between(one.improvement), meaning
 
 
 def name_of(name: str, target: str | None) -> str:
@@ -98,7 +83,7 @@ def name_of(name: str, target: str | None) -> str:
 
 def guessed(name: str, trivial: float | None) -> float | None:
     """The trivial guess's score, where it sets a mark."""
-    return None if name in WITHOUT_GUESS else trivial
+    return trivial if has_baseline(name) else None
 
 
 def _recorded(title: str, card: RecordedScores, note: str = "") -> Table:
