@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 from nncli.errors import Location, RunError
-from nncli.metrics.registry import DEFAULT_METRIC
 from nncli.runs.filenames import CONFIG, CROSS_VALIDATION, FOLDS, MANIFEST, METRICS, MODEL, Status, checksum, is_locked
 
 RunStatus = Literal["done", "stopped", "failed", "running", "killed", "damaged"]
@@ -202,7 +201,7 @@ def _best(card: object) -> tuple[str | None, float | None]:
         shares = [_number(one.get("r2")) for one in targets.values() if isinstance(one, dict)]
         known = [share for share in shares if share is not None]
         return "mean r2", sum(known) / len(known) if known and len(known) == len(shares) else None
-    return next(((name, _number(scores[name])) for name in DEFAULT_METRIC.values() if name in scores), (None, None))
+    return next(((name, _number(scores[name])) for name in ("accuracy", "rmse") if name in scores), (None, None))
 
 
 def _whole(document: Json, key: str) -> int | None:
