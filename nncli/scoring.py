@@ -1,4 +1,4 @@
-"""How good predictions are, in the person's own units, and how good the trivial guess would have been."""
+"""Scores of predictions, in the target's own units, and of the baseline: the mean or the class shares."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from nncli.model import Predictions
 from nncli.nn.losses import Loss
 
 Scores: TypeAlias = ClassificationScores | tuple[RegressionScores, ...]
-"""Of one class target, or of each number target."""
+"""Scores of a classification target, or of each regression target."""
 
 Truth: TypeAlias = npt.NDArray[Any]
-"""Codes (rows,) of classes, or numbers (rows, targets) in their own units."""
+"""True targets: class codes (rows,), or numbers (rows, targets) in their own units."""
 
 
 def score(predictions: Predictions, y: Truth, weights: npt.NDArray[np.float64] | None, loss: Loss) -> Scores:
-    """Every metric of the task. `weights` (rows,) are sample weights, or None."""
+    """Compute every metric of the task. `weights` (rows,) are sample weights, or None."""
     target = predictions.target
     if target.task == "classification":
         return classification_scores(y, predictions.values, target.labels, weights)
@@ -35,18 +35,20 @@ def score(predictions: Predictions, y: Truth, weights: npt.NDArray[np.float64] |
         )
 
 
-def baseline_scores(target: Target, training: Truth, weights: npt.NDArray[np.float64] | None, rows: int) -> Predictions:
-    """The trivial guess for `rows` rows: each class's share, or the mean, of the training rows."""
+def baseline_predictions(
+    target: Target, training: Truth, weights: npt.NDArray[np.float64] | None, rows: int
+) -> Predictions:
+    """Predictions of the baseline for `rows` rows: the class shares, or the mean, of the training rows."""
     if target.task == "classification":
         counts = np.bincount(training, weights, minlength=len(target.labels)).astype(np.float64)
-        guess = counts / counts.sum()
+        values = counts / counts.sum()
     else:
-        guess = np.average(training, axis=0, weights=weights)
-    return Predictions(target, np.broadcast_to(guess, (rows, len(guess))))
+        values = np.average(training, axis=0, weights=weights)
+    return Predictions(target, np.broadcast_to(values, (rows, len(values))))
 
 
 def single_metric(target: Target, name: str) -> BoundMetric:
-    """One metric as a function of (y, values, weights); over several targets it is their mean. NaN when undefined."""
+    """A metric as a function of (y, values, weights); the mean over several targets. NaN when undefined."""
     metric = metric_function(name, target.task)
     if target.task == "classification":
         return metric
@@ -58,7 +60,7 @@ def single_metric(target: Target, name: str) -> BoundMetric:
 
 
 def headlines(scores: Scores) -> list[tuple[str, float | None]]:
-    """The metrics that are one number, by name; `name_TARGET` for several targets."""
+    """The metrics that are a single number, by name; `name_TARGET` for several targets."""
     if isinstance(scores, ClassificationScores):
         return list(scores.values)
     if len(scores) == 1:
@@ -67,10 +69,7 @@ def headlines(scores: Scores) -> list[tuple[str, float | None]]:
 
 
 def to_json(scores: Scores) -> dict[str, Any]:
-    """The metrics as a JSON object; for several targets, an object for each by its name.
-
-    JSON has no word for infinity, to which errors beyond measure may sum up: it becomes null.
-    """
+    """The metrics as a JSON object; for several targets, an object for each by its name. Infinity becomes null."""
     if isinstance(scores, ClassificationScores):
         document = asdict(scores)
         del document["rows"], document["values"]
@@ -85,15 +84,24 @@ def _finite(value: float | None) -> float | None:
 
 @dataclass(frozen=True)
 class ScoreCard:
-    """Scores on some rows, and what the trivial guess scores there: the mean, or each class's share."""
+    """Scores of the model and of the baseline on the same rows."""
 
     rows: int
     model: Scores
     baseline: Scores
 
 
+def score_card(
+    predictions: Predictions, baseline: Predictions, y: Truth, weights: npt.NDArray[np.float64] | None, loss: Loss
+) -> ScoreCard:
+    """Score the predictions of a model and of the baseline."""
+    return ScoreCard(
+        rows=len(y), model=score(predictions, y, weights, loss), baseline=score(baseline, y, weights, loss)
+    )
+
+
 def scores_json(card: ScoreCard | None) -> dict[str, object] | None:
-    """Scores as metrics.json has them."""
+    """The scores as a section of metrics.json."""
     if card is None:
         return None
     return {"rows": card.rows, "metrics": to_json(card.model), "baseline": to_json(card.baseline)}

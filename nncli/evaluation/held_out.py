@@ -24,7 +24,7 @@ from nncli.pipeline.prepare.split import split_table
 from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged
 from nncli.runs.manifest import Manifest
 from nncli.runs.run import Run
-from nncli.scoring import Scores, Truth, baseline_scores, score
+from nncli.scoring import Scores, Truth, baseline_predictions, score
 from nncli.training.state import RandomStreams
 
 On: TypeAlias = Literal["validation", "training"]
@@ -92,7 +92,7 @@ def predict_held_out(path: str | Path) -> HeldOutPredictions:
         predictions=said.predictions,
         loss=model.spec.loss,
         split=said.on,
-        baseline=baseline_scores(target, training.y, training.weights, len(table)),
+        baseline=baseline_predictions(target, training.y, training.weights, len(table)),
         spoken=said.spoken,
     )
 

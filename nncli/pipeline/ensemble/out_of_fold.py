@@ -23,7 +23,7 @@ from nncli.pipeline.prepare.fit import infer_loss
 from nncli.pipeline.prepare.load import load_labelled_rows
 from nncli.pipeline.prepare.split import load_validation_file, split_indices, strata_of
 from nncli.pipeline.prepare.validation import should_calibrate
-from nncli.scoring import ScoreCard, Truth, baseline_scores, score
+from nncli.scoring import ScoreCard, Truth, baseline_predictions, score_card
 from nncli.training.state import RandomStreams
 
 
@@ -156,12 +156,8 @@ class EnsembleData:
 
     def card(self, rows: LabelledRows, training: LabelledRows, predictions: Predictions) -> ScoreCard:
         """Scores on some rows, and what the guess from the training rows scores there."""
-        guess = baseline_scores(self.target, training.y, training.weights, len(rows.y))
-        return ScoreCard(
-            rows=len(rows.y),
-            model=score(predictions, rows.y, rows.weights, self.loss),
-            baseline=score(guess, rows.y, rows.weights, self.loss),
-        )
+        baseline = baseline_predictions(self.target, training.y, training.weights, len(rows.y))
+        return score_card(predictions, baseline, rows.y, rows.weights, self.loss)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A training from wherever it stands to its end, written down in a run directory as it goes."""
+"""Running a training session and writing its results to a run directory."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Literal
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from nncli.pipeline.train.events import Event, Finished, Started
 from nncli.runs.checkpoints import save_checkpoint
 from nncli.runs.manifest import Manifest, Status
 from nncli.runs.run import Run
-from nncli.scoring import ScoreCard, baseline_scores, score, scores_json
+from nncli.scoring import ScoreCard, baseline_predictions, score_card, scores_json
 from nncli.training.epoch import DivergedError, LoopSignal
 from nncli.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
 from nncli.training.state import TrainState
@@ -31,7 +32,7 @@ from nncli.utils.logs import log_duration, log_info
 
 @dataclass
 class CheckpointTimer:
-    """When to save: answers after every batch, and after every epoch."""
+    """Decides after every batch and every epoch whether a checkpoint is due."""
 
     checkpoint: Checkpoint
     stop: Callable[[], bool]
@@ -42,174 +43,266 @@ class CheckpointTimer:
         self._epochs = self.checkpoint.interval("epoch")
 
     def after_batch(self, step: int) -> LoopSignal:
-        """Stop when asked to; pause when a checkpoint is due."""
+        """STOP when asked to, CHECKPOINT when one is due, else CONTINUE."""
         if self.stop():
             return LoopSignal.STOP
         if self._steps is not None:
             return LoopSignal.CHECKPOINT if step % self._steps == 0 else LoopSignal.CONTINUE
-        return LoopSignal.CHECKPOINT if self._late() else LoopSignal.CONTINUE
+        return LoopSignal.CHECKPOINT if self._overdue() else LoopSignal.CONTINUE
 
     def batches_to_checkpoint(self, step: int) -> int:
-        """How many batches there are to the next checkpoint that is due at a step."""
+        """The number of batches to the next checkpoint that is due at a step."""
         return sys.maxsize if self._steps is None else int(self._steps - step % self._steps)
 
     def after_epoch(self, epoch: int, step: int) -> bool:
         """Whether a checkpoint is due at the end of an epoch."""
         if self._epochs is not None:
             return epoch % self._epochs == 0
-        return step % self._steps == 0 if self._steps is not None else self._late()
+        return step % self._steps == 0 if self._steps is not None else self._overdue()
 
-    def _late(self) -> bool:
+    def _overdue(self) -> bool:
         return self._seconds is not None and time.monotonic() - self.saved >= self._seconds
 
 
-def session(
-    prepared: PreparedTraining,
-    run: Run,
-    state: TrainState,
-    reports: list[EpochReport],
-    manifest: Manifest,
-    stop: Callable[[], bool],
-) -> Generator[Event, None, None]:
-    """Train on, yielding every event, and leave the run directory complete, whatever ends the training.
+class TrainingSession:
+    """One training, from its first or its latest checkpoint to its end, in a run directory.
 
-    The manifest is written last; until then the run counts as running, and is resumed from its latest checkpoint.
+    The manifest is written last; until then the run's status is "running", and it can be resumed from its latest
+    checkpoint. `stop` is called after every batch; once it returns True, the training ends and is saved.
     """
-    clock = time.perf_counter()
-    config, metric = prepared.config, prepared.validation_set.metric if prepared.validation_set else None
-    threads = prepared.arguments.n_shards
-    log_info(
-        f"computing: backend {manifest.backend}, threads {max(manifest.n_shards, manifest.threads)} "
-        f"(shards of a batch {manifest.n_shards}, of the BLAS {manifest.threads}), "
-        f"batch size {prepared.arguments.batch_size:,}"
-    )
-    pace = CheckpointTimer(config.checkpoint, stop)
-    model, temperature = Model(prepared.spec, state.best), 1.0
 
-    def checkpoint() -> None:
-        save_checkpoint(run.path, state, reports, owner=manifest.checkpoint_owner, keep=config.checkpoint.keep)
-        pace.saved = time.monotonic()
+    def __init__(
+        self,
+        prepared: PreparedTraining,
+        run_directory: Run,
+        state: TrainState,
+        reports: list[EpochReport],
+        manifest: Manifest,
+        stop: Callable[[], bool],
+    ) -> None:
+        self._prepared, self._state, self._reports = prepared, state, reports
+        self._directory, self._manifest = run_directory, manifest
+        self._timer = CheckpointTimer(prepared.config.checkpoint, stop)
+        self._model = Model(prepared.spec, state.best)
+        self._temperature = 1.0
+        self._start_time = time.perf_counter()
 
-    def save() -> None:
-        checkpoint()
-        if state.early_stopping.best_epoch:
-            run.save_weights(model)
+    def run(self) -> Generator[Event, None, None]:
+        """Train, yielding `Started`, an `EpochReport` per epoch, and `Finished`; complete the run directory.
 
-    def close(status: Status, *, keep: bool) -> None:
-        """Write what the run holds now; `keep` says whether the weights are worth it."""
+        Raises:
+            DivergedError: the loss or the network's output is not finite; the best epoch before that is saved.
+            NncliError: the run directory cannot be written.
+        """
+        try:
+            self._log_execution()
+            yield self._started()
+            yield from self._train()
+            self.checkpoint()
+            scores = self.score()
+            status = self._end_status()
+            self.close(status, keep_weights=True)
+        except DivergedError as error:
+            raise self._close_diverged(error) from None
+        except BaseException as error:  # also a second stop signal, or a closed generator
+            self._close_aborted(error)
+            raise
+        yield Finished(
+            run=self._directory.path,
+            status=status,
+            epochs=self._state.epoch,
+            best_epoch=self._best_epoch,
+            seconds=time.perf_counter() - self._start_time,
+            training=scores.training,
+            validation=scores.validation,
+        )
+
+    def checkpoint(self) -> None:
+        """Save the whole training state."""
+        save_checkpoint(
+            self._directory.path,
+            self._state,
+            self._reports,
+            owner=self._manifest.checkpoint_owner,
+            keep=self._prepared.config.checkpoint.keep,
+        )
+        self._timer.saved = time.monotonic()
+
+    def score(self) -> TrainingScores:
+        """Calibrate the model of the best epoch if configured, score it, and write metrics.json.
+
+        Raises:
+            DivergedError: its output is not finite.
+        """
+        training, validation = self._prepared.training, self._prepared.validation
+        with log_duration("scoring"):
+            self._choose_weights()
+            predictions = self._predict(training)
+            if not _is_finite(predictions):
+                raise _non_finite_output(self._state.epoch)
+            held_out = None if validation is None else self._predict(validation)
+            calibration = None
+            if self._prepared.config.calibration != "none" and validation is not None and held_out is not None:
+                calibration = calibrate(held_out.values, validation.y, validation.weights)
+                self._temperature = calibration.temperature
+                predictions = predictions.with_temperature(self._temperature)
+                held_out = held_out.with_temperature(self._temperature)
+            scores = TrainingScores(
+                self._score_card(training, predictions),
+                None if validation is None or held_out is None else self._score_card(validation, held_out),
+            )
+        metrics = {"training": scores_json(scores.training), "validation": scores_json(scores.validation)}
+        self._directory.save_metrics({**metrics, "calibration": asdict(calibration)} if calibration else metrics)
+        return scores
+
+    def close(self, status: Status, *, keep_weights: bool) -> None:
+        """Write the model, the history and the manifest."""
+        config = self._prepared.config
         with batched_fsync():
             if config.calibration != "none":
-                run.save_spec(prepared.spec.model_copy(update={"temperature": temperature}))
-            if keep:
-                run.save_weights(model)
+                self._directory.save_spec(self._prepared.spec.model_copy(update={"temperature": self._temperature}))
+            if keep_weights:
+                self._directory.save_weights(self._model)
             else:
-                run.drop_weights()
-            run.save_history(reports, metric)
-        ended = {
+                self._directory.drop_weights()
+            self._directory.save_history(self._reports, self._metric)
+        seconds = (self._manifest.seconds or 0.0) + time.perf_counter() - self._start_time
+        update = {
             "status": status,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round((manifest.seconds or 0.0) + time.perf_counter() - clock, 3),
-            "epochs": state.epoch,
-            "best_epoch": state.early_stopping.best_epoch,
+            "seconds": round(seconds, 3),
+            "epochs": self._state.epoch,
+            "best_epoch": self._best_epoch,
         }
-        run.save_manifest(manifest.model_copy(update=ended))
+        self._directory.save_manifest(self._manifest.model_copy(update=update))
 
-    try:
-        yield Started(
-            run=run.path,
-            training_rows=len(prepared.training),
-            validation_rows=manifest.validation_rows,
-            features=manifest.features,
-            parameters=manifest.parameters,
-            epochs=prepared.arguments.epochs,
-            done=state.epoch,
-            metric=metric,
-            notes=prepared.notes,
-            reports=tuple(reports),
+    @property
+    def _metric(self) -> str | None:
+        """The name of the validation metric in the reports of epochs."""
+        return self._prepared.validation_set.metric if self._prepared.validation_set else None
+
+    @property
+    def _best_epoch(self) -> int:
+        """The best epoch so far, from 1; 0 before the first one is complete."""
+        return self._state.early_stopping.best_epoch
+
+    def _log_execution(self) -> None:
+        manifest, arguments = self._manifest, self._prepared.arguments
+        log_info(
+            f"computing: backend {manifest.backend}, threads {max(manifest.n_shards, manifest.threads)} "
+            f"(shards of a batch {manifest.n_shards}, of the BLAS {manifest.threads}), "
+            f"batch size {arguments.batch_size:,}"
         )
+
+    def _started(self) -> Started:
+        return Started(
+            run=self._directory.path,
+            training_rows=len(self._prepared.training),
+            validation_rows=self._manifest.validation_rows,
+            features=self._manifest.features,
+            parameters=self._manifest.parameters,
+            epochs=self._prepared.arguments.epochs,
+            done=self._state.epoch,
+            metric=self._metric,
+            notes=self._prepared.notes,
+            reports=tuple(self._reports),
+        )
+
+    def _train(self) -> Generator[Event, None, None]:
+        """Run the training loop, saving a checkpoint whenever one is due."""
+        state, reports = self._state, self._reports
         training = fit(
-            prepared.arguments,
+            self._prepared.arguments,
             state,
-            prepared.training.dataset,
-            prepared.validation_set,
-            after_batch=pace.after_batch,
-            max_batches=pace.batches_to_checkpoint,
+            self._prepared.training.dataset,
+            self._prepared.validation_set,
+            after_batch=self._timer.after_batch,
+            max_batches=self._timer.batches_to_checkpoint,
         )
-        with log_duration("training") as trained, closing(training):
+        with log_duration("training") as stage, closing(training):
             for event in training:
                 if isinstance(event, CheckpointDue):
-                    save()
+                    self._save()
                     continue
                 if isinstance(event, LearningRateHalved):
                     del reports[event.epoch :]
                 if isinstance(event, EpochReport):
                     reports.append(event)
-                    if pace.after_epoch(event.epoch, state.step):
-                        save()
+                    if self._timer.after_epoch(event.epoch, state.step):
+                        self._save()
                 yield event
-            trained.details.append(f"{state.epoch:,} epochs, {state.step:,} steps")
-        checkpoint()
-        with log_duration("scoring"):
-            seen, held = prepared.training, prepared.validation
-            if not state.early_stopping.best_epoch and _finite(
-                _predict(Model(prepared.spec, state.parameters), seen, threads)
-            ):
-                state.best.copy_from(state.parameters)  # else those of the beginning: the present ones are diverging
-            predictions = _predict(model, seen, threads)
-            if not _finite(predictions):
-                raise _non_finite_output(state.epoch)
-            on_held = None if held is None else _predict(model, held, threads)
-            calibration = None
-            if config.calibration != "none" and held is not None and on_held is not None:
-                calibration = calibrate(on_held.values, held.y, held.weights)
-                temperature = calibration.temperature
-                predictions, on_held = (some.with_temperature(temperature) for some in (predictions, on_held))
-            on_training = _score_card(prepared, seen, predictions)
-            on_validation = None if held is None or on_held is None else _score_card(prepared, held, on_held)
-        metrics = {"training": scores_json(on_training), "validation": scores_json(on_validation)}
-        run.save_metrics({**metrics, "calibration": asdict(calibration)} if calibration else metrics)
-        stopped = state.epoch < prepared.arguments.epochs and not state.early_stopping.should_stop(
-            prepared.arguments.patience
-        )
-        close("stopped" if stopped else "done", keep=True)
-    except BaseException as error:  # also a signal that insists, or a reader of these events who leaves
-        best, keep = state.early_stopping.best_epoch, False
-        # What ended the training is what is told, and not that the full disk is still full. Only a divergence says
-        # what was kept, which must then be true.
-        lesser = () if isinstance(error, DivergedError) else (NncliError, OSError, MemoryError)
-        with suppress(*lesser):
-            at_once = not isinstance(error, Exception)  # no time to look at the weights
-            keep = best > 0 and (at_once or _finite(_predict(model, prepared.training, threads)))
-            close("failed" if isinstance(error, Exception) else "stopped", keep=keep)
-        if not isinstance(error, DivergedError):
-            raise
-        told = _non_finite_output(best) if best and not keep else error
-        told.location = Location(source=str(run.path))
-        raise told from None
+            stage.details.append(f"{state.epoch:,} epochs, {state.step:,} steps")
 
-    yield Finished(
-        run=run.path,
-        status="stopped" if stopped else "done",
-        epochs=state.epoch,
-        best_epoch=state.early_stopping.best_epoch,
-        seconds=time.perf_counter() - clock,
-        training=on_training,
-        validation=on_validation,
-    )
+    def _save(self) -> None:
+        """Save a checkpoint, and the weights of the best epoch, which predict while the training goes on."""
+        self.checkpoint()
+        if self._best_epoch:
+            self._directory.save_weights(self._model)
+
+    def _end_status(self) -> Literal["done", "stopped"]:
+        """Whether all epochs are done, or early stopping has ended them, or the training was stopped."""
+        arguments, state = self._prepared.arguments, self._state
+        unfinished = state.epoch < arguments.epochs and not state.early_stopping.should_stop(arguments.patience)
+        return "stopped" if unfinished else "done"
+
+    def _choose_weights(self) -> None:
+        """Before the first complete epoch there is no best one: use the current weights if their output is finite.
+
+        Otherwise the initial ones stay, since the current ones are diverging.
+        """
+        if self._best_epoch:
+            return
+        current = Model(self._prepared.spec, self._state.parameters)
+        if _is_finite(_predict(current, self._prepared.training, self._prepared.arguments.n_shards)):
+            self._state.best.copy_from(self._state.parameters)
+
+    def _predict(self, rows: PreparedRows) -> Predictions:
+        return _predict(self._model, rows, self._prepared.arguments.n_shards)
+
+    def _score_card(self, rows: PreparedRows, predictions: Predictions) -> ScoreCard:
+        training, spec = self._prepared.training, self._prepared.spec
+        baseline = baseline_predictions(spec.target, training.y, training.weights, len(rows))
+        return score_card(predictions, baseline, rows.y, rows.weights, spec.loss)
+
+    def _close_diverged(self, error: DivergedError) -> DivergedError:
+        """Close the run directory after divergence, and return the error that says what was kept."""
+        keep_weights = self._best_epoch > 0 and _is_finite(self._predict(self._prepared.training))
+        self.close("failed", keep_weights=keep_weights)
+        if self._best_epoch and not keep_weights:
+            error = _non_finite_output(self._best_epoch)
+        error.location = Location(source=str(self._directory.path))
+        return error
+
+    def _close_aborted(self, error: BaseException) -> None:
+        """Close the run directory after an error or a signal; a further error, such as a full disk, is suppressed."""
+        is_signal = not isinstance(error, Exception)
+        with suppress(NncliError, OSError, MemoryError):
+            # After a signal there is no time to check the weights.
+            keep_weights = self._best_epoch > 0 and (is_signal or _is_finite(self._predict(self._prepared.training)))
+            self.close("stopped" if is_signal else "failed", keep_weights=keep_weights)
+
+
+@dataclass(frozen=True)
+class TrainingScores:
+    """Scores on the training rows and, if there are any, the validation rows."""
+
+    training: ScoreCard
+    validation: ScoreCard | None
 
 
 def _predict(model: Model, rows: PreparedRows, threads: int) -> Predictions:
-    examples, values = rows.dataset, np.empty((len(rows), 0))
-    with np.errstate(all="ignore"):  # what overflows shows in the predictions
-        for span in examples.row_chunks():
-            some = model.predict_examples(examples.part(span), threads)
+    """Predict encoded rows chunk by chunk."""
+    dataset, values = rows.dataset, np.empty((len(rows), 0))
+    with np.errstate(all="ignore"):  # an overflow is seen in the predictions
+        for span in dataset.row_chunks():
+            chunk = model.predict_examples(dataset.part(span), threads)
             if not span.start:
-                values = np.empty((len(rows), some.values.shape[1]))
-            values[span] = some.values
-    return replace(some, values=values)
+                values = np.empty((len(rows), chunk.values.shape[1]))
+            values[span] = chunk.values
+    return replace(chunk, values=values)
 
 
-def _finite(predictions: Predictions) -> bool:
+def _is_finite(predictions: Predictions) -> bool:
     return bool(np.isfinite(predictions.values).all())
 
 
@@ -217,14 +310,4 @@ def _non_finite_output(epoch: int) -> DivergedError:
     return DivergedError(
         f"after epoch {epoch} the network's output is no longer a finite number; nothing was kept",
         hint="Use a lower learning_rate, or clip_norm: 1.",
-    )
-
-
-def _score_card(prepared: PreparedTraining, rows: PreparedRows, predictions: Predictions) -> ScoreCard:
-    training, loss = prepared.training, prepared.spec.loss
-    guess = baseline_scores(prepared.spec.target, training.y, training.weights, len(rows))
-    return ScoreCard(
-        rows=len(rows),
-        model=score(predictions, rows.y, rows.weights, loss),
-        baseline=score(guess, rows.y, rows.weights, loss),
     )

@@ -20,7 +20,7 @@ from nncli.pipeline.train.provenance import (
     new_manifest,
     recorded_execution,
 )
-from nncli.pipeline.train.session import session
+from nncli.pipeline.train.session import TrainingSession
 from nncli.runs.checkpoints import load_checkpoint
 from nncli.runs.loader import read_spec
 from nncli.runs.manifest import MODEL
@@ -56,7 +56,7 @@ def train_network(
                 parameters=prepared.spec.network.layout.size,
             )
             with Run.create(path, prepared.config, prepared.spec, manifest) as run:
-                yield from session(prepared, run, state, [], manifest, stop)
+                yield from TrainingSession(prepared, run, state, [], manifest, stop).run()
 
 
 def resume_network(
@@ -88,4 +88,4 @@ def resume_network(
             if config.calibration != "none":  # what was fitted to the weights so far is not of those to come
                 run.save_spec(written)
             run.save_config(config)
-            yield from session(prepared, run, state, reports, manifest, stop)
+            yield from TrainingSession(prepared, run, state, reports, manifest, stop).run()
