@@ -13,7 +13,8 @@ from nncli.config.schema import Config, DataSection
 from nncli.config.yaml.document import Document
 from nncli.data.columns.parsing import read_numbers
 from nncli.data.encoders.kinds import Kind, infer_kind
-from nncli.data.io.formats import Format, format_of, read_chunks
+from nncli.data.io.formats import format_of
+from nncli.data.io.readers import read_chunks
 from nncli.data.io.streams import is_stream
 from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key, profile
 from nncli.data.store.scratch import Scratch
@@ -170,7 +171,7 @@ def _counts(column: ColumnProfile) -> bool:
 
 def _no_target(path: Path) -> UsageError:
     """The error of a table without a target, with the column that is most likely meant."""
-    rows = 1 if format_of(path) is Format.PARQUET else 1_000
+    rows = 1 if format_of(path).is_columnar else 1_000
     names = next(read_chunks(path, rows=rows, block_bytes=HEADER)).names
     usual = [name for word in USUAL_TARGETS for name in names if name.strip().lower() == word]
     guess = (usual or names[-1:] or ["COLUMN"])[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,14 +9,7 @@ import typer
 
 from nncli.cli.address_limit import settle_within_limit
 from nncli.cli.options import Force, NoColor, Quiet, RunDirectory, Verbose
-
-
-class OutputFormat(StrEnum):
-    """What predictions may be written as."""
-
-    CSV = "csv"
-    PARQUET = "parquet"
-    JSONL = "jsonl"
+from nncli.data.io.formats import Format
 
 
 def predict(
@@ -35,7 +27,7 @@ def predict(
         typer.Option("--keep", metavar="COLUMN", help="Copy a column of the input to the output. Repeatable."),
     ] = None,
     format: Annotated[  # noqa: A002 - the option's name
-        OutputFormat | None, typer.Option("--format", help="Of the output; default: by its name, else CSV.")
+        Format | None, typer.Option("--format", help="Of the output; default: by its name, else CSV.")
     ] = None,
     force: Force = False,
     escape_formulas: Annotated[
@@ -65,7 +57,6 @@ def predict(
     from nncli.cli.console import announce_input, echo_err
     from nncli.cli.signals import interrupt_at_once
     from nncli.commands.predict import predict_chunks
-    from nncli.data.io.formats import Format
     from nncli.data.io.writers import open_sink
     from nncli.runs.run import Run
     from nncli.utils.atomic_files import check_not_input, check_overwrite
@@ -88,8 +79,7 @@ def predict(
 
     frames = predict_chunks(model, source, proba=proba, keep=keep or [], tell=tell)
     first = next(frames)  # what is wrong with the first rows shows before a file is begun
-    chosen = Format(format.value) if format else None
-    with open_sink(target, format=chosen, force=force, escape_formulas=escape_formulas) as sink:
+    with open_sink(target, format=format, force=force, escape_formulas=escape_formulas) as sink:
         sink.write(first)
         for frame in frames:
             sink.write(frame)

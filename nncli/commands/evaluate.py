@@ -11,7 +11,7 @@ import numpy as np
 from nncli.commands.predict import table_of
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.target import rows_with_target
-from nncli.data.io.formats import read_table
+from nncli.data.io.readers import read_table
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location
@@ -93,6 +93,6 @@ def read_data(model: AnyModel, data: str | Path | Frame) -> Table:
         return table_of(model, data)
     source = None if str(data) == "-" else Path(data)
     with log_duration(f"reading {data}") as told:
-        table = read_table(source, missing_values=model.spec.missing_values, trained=model.spec.dialect)
+        table = read_table(source, missing_values=model.spec.missing_values, training_dialect=model.spec.dialect)
         told.details.append(f"{len(table):,} rows, {len(table.names):,} columns")
     return table

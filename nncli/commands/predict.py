@@ -11,8 +11,9 @@ import polars as pl
 
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.io.dataframes import as_polars
-from nncli.data.io.formats import Format, read_chunks
+from nncli.data.io.formats import Format
 from nncli.data.io.prefetch import prefetch_map
+from nncli.data.io.readers import read_chunks
 from nncli.data.io.streams import is_stream
 from nncli.data.table import Table, replace_na_values
 from nncli.ensemble import AnyModel
@@ -82,7 +83,9 @@ def predict_chunks(
     """
     spec = model.spec
     numbers = model.numeric.difference(keep)
-    tables = read_chunks(path, format=format, missing_values=spec.missing_values, trained=spec.dialect, numbers=numbers)
+    tables = read_chunks(
+        path, format=format, missing_values=spec.missing_values, training_dialect=spec.dialect, numbers=numbers
+    )
     workers = 0 if is_stream(path) else PREDICTORS
     yield from predict_tables(model, tables, proba=proba, keep=keep, tell=tell, workers=workers)
 

@@ -107,8 +107,8 @@ class CsvDialect(Spec):
             return ","
         return "." if self.decimal == AUTO and self.thousands == "," else self.decimal
 
-    def settled(self, **found: str) -> CsvDialect:
-        """The dialect with what was `found`; a decimal mark that nobody named is the point."""
+    def resolved(self, **found: str) -> CsvDialect:
+        """The dialect with the values that were found in the file; the decimal mark defaults to the point."""
         decimal = self.mark if self.mark != AUTO else "."
         return self.model_copy(update={"decimal": decimal, **found})
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nncli import evaluate, predict
 from nncli.commands.predict import predict_chunks, predict_frame
 from nncli.data.encoders.anomalies import ColumnAnomalies
-from nncli.data.io.formats import read_chunks
+from nncli.data.io.readers import read_chunks
 from nncli.errors import DataError, RunError, UsageError
 from nncli.metrics.classification import ClassificationScores
 from nncli.runs.run import Run

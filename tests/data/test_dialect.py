@@ -61,12 +61,12 @@ def test_marks_that_would_make_nonsense_are_refused(settings: dict[str, Any]) ->
 def test_thousands_leave_only_the_other_mark(settings: dict[str, Any], mark: str) -> None:
     dialect = CsvDialect(**settings)
     assert dialect.mark == mark
-    assert dialect.settled().decimal == ("." if mark == "auto" else mark)
+    assert dialect.resolved().decimal == ("." if mark == "auto" else mark)
 
 
 def test_plain_is_how_computers_spell_numbers() -> None:
     assert PLAIN.plain
-    assert CsvDialect().settled() == PLAIN
+    assert CsvDialect().resolved() == PLAIN
     assert not CsvDialect(decimal=",").plain
     assert not CsvDialect(decimal=".", thousands="'").plain
 

@@ -18,7 +18,7 @@ Column: TypeAlias = NumericColumn | DateColumn | TextColumn | CategoricalColumn
 
 
 class Kind(StrEnum):
-    """The kind of a column, as the configuration names it: the `type` of its class, or `ignore`."""
+    """The kind of a column. A value is the `type` of its class, or ignore for a column that is left out."""
 
     NUMERIC = "numeric"
     CATEGORICAL = "categorical"

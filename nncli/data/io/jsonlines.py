@@ -1,4 +1,4 @@
-"""Reading JSON lines: one object per line, its keys the columns.
+"""JSON lines as a file format: one object per line, its keys the columns.
 
 Polars parses and infers the kinds of the columns. Where it cannot, Python's own json looks for the line and
 says why. Blank lines are skipped. A key that a line lacks is null there.
@@ -13,15 +13,22 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, NoReturn
 
 import numpy as np
 import polars
 
 from nncli.data.dialect import AUTO
-from nncli.data.io.csv.blocks import BLOCK_BYTES, NEWLINE, NOWHERE, QUOTE, Block, blocks, positions, refuse_encoding
-from nncli.data.io.csv.decoding import Text
-from nncli.data.io.streams import POLARS_ERRORS, strip_bom
+from nncli.data.io.csv.blocks import NEWLINE, NOWHERE, QUOTE, Block, blocks, positions, refuse_encoding
+from nncli.data.io.csv.decoding import DecodedStream
+from nncli.data.io.file_format import FileFormat, as_tables
+from nncli.data.io.read_options import BLOCK_BYTES, ReadOptions
+from nncli.data.io.sinks import ColumnCheck, Sink, Writable, translate_write_errors
+from nncli.data.io.streams import POLARS_ERRORS, UTF8_MARK, name_of, strip_bom
+from nncli.data.table import Table
 from nncli.errors import DataError, Location, reraise_out_of_memory
 from nncli.text import quote
 
@@ -33,6 +40,48 @@ HALF_A_CHARACTER = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
 )
 
+UTF16_OBJECTS = (b"\xff\xfe{\0", b"\xfe\xff\0{")
+"""How JSON lines begin in UTF-16, byte-order mark included."""
+
+
+class JsonLinesFormat(FileFormat):
+    """One JSON object per row."""
+
+    def detects(self, head: bytes) -> bool:
+        """Whether the stream begins with a brace."""
+        return head.removeprefix(UTF8_MARK).lstrip().startswith(b"{") or head in UTF16_OBJECTS
+
+    def read_stream(self, stream: IO[bytes], path: Path | None, options: ReadOptions) -> Iterator[Table]:
+        """Yield a table for each block of lines, or one table of all lines if `options.rows` is None."""
+        size = None if options.rows is None else options.block_bytes
+        frames = read_json_lines(
+            stream,
+            name_of(path),
+            size=size,
+            encoding=options.dialect.encoding,
+            fallback=options.fallback_encoding,
+        )
+        return as_tables(frames, path, options)
+
+    @contextmanager
+    def open_sink(self, file: Writable, path: Path | None, *, escape_formulas: bool = False) -> Iterator[Sink]:
+        """Yield a sink that writes one object per row."""
+        yield JsonLinesSink(file, ColumnCheck.of(path))
+
+
+@dataclass
+class JsonLinesSink:
+    """One object per row."""
+
+    file: Writable
+    columns: ColumnCheck
+
+    def write(self, frame: polars.DataFrame) -> None:
+        self.columns.begin(frame)
+        with translate_write_errors(frame, self.columns.source):
+            rows = frame.write_ndjson()
+        self.file.write(rows.encode())
+
 
 def read_json_lines(
     file: IO[bytes], source: str, *, size: int | None = BLOCK_BYTES, encoding: str = AUTO, fallback: str = AUTO
@@ -40,12 +89,12 @@ def read_json_lines(
     """Yield the number of the first row (from 1) and the rows of one block after another.
 
     The columns and their kinds are those of the block; `size` None reads one block that holds everything.
-    For `encoding` and `fallback` see `Text`.
+    For `encoding` and `fallback` see `DecodedStream`.
 
     Raises:
         DataError: a line is not a JSON object, or the values of a key do not fit into one column.
     """
-    row, text = 1, Text(file, source, encoding, fallback)
+    row, text = 1, DecodedStream(file, source, encoding, fallback)
     for block in whole(text, source) if size is None else blocks(text, source, size=size, quoting=False):
         if block.data.isspace():
             continue
@@ -56,7 +105,7 @@ def read_json_lines(
         raise DataError("the file is empty", place=Location(source=source))
 
 
-def whole(text: Text, source: str) -> Iterator[Block]:
+def whole(text: DecodedStream, source: str) -> Iterator[Block]:
     pieces = [strip_bom(text, source)]
     while more := text.read(BLOCK_BYTES):
         pieces.append(more)

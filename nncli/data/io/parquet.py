@@ -1,14 +1,64 @@
-"""Reading Parquet files batch by batch."""
+"""Parquet as a file format: read some rows at a time, and written in row groups."""
 
 from __future__ import annotations
 
+import io
+import shutil
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import polars
 
-from nncli.data.io.streams import PARQUET_MAGIC, POLARS_ERRORS
+from nncli.data.io.file_format import FileFormat, as_tables
+from nncli.data.io.read_options import ReadOptions
+from nncli.data.io.sinks import ColumnCheck, Sink, Writable, translate_write_errors
+from nncli.data.io.streams import (
+    PARQUET_MAGIC,
+    POLARS_ERRORS,
+    is_stream,
+    name_of,
+    to_temporary_file,
+    translate_os_errors,
+)
+from nncli.data.table import Table
 from nncli.errors import DataError, Location, reraise_out_of_memory
+
+ROW_GROUP = 262_144
+"""Rows of a row group, as many as Polars itself writes."""
+
+
+class ParquetFormat(FileFormat):
+    """Typed columns, compressed, which can be read from any row on."""
+
+    def detects(self, head: bytes) -> bool:
+        """Whether the stream begins as Parquet files do."""
+        return head == PARQUET_MAGIC
+
+    def read_file(self, path: Path, options: ReadOptions) -> Iterator[Table]:
+        """Yield the tables of a file, `options.rows` rows at a time, or one table of all rows."""
+        with translate_os_errors(path):
+            yield from as_tables(read_parquet(path, name_of(path), options.rows), path, options)
+
+    def read_stream(self, stream: IO[bytes], path: Path | None, options: ReadOptions) -> Iterator[Table]:
+        """Yield the tables of a stream, which is copied to a temporary file first."""
+        with to_temporary_file(stream) as copy:
+            yield from as_tables(read_parquet(copy, name_of(path), options.rows), path, options)
+
+    @contextmanager
+    def open_sink(self, file: Writable, path: Path | None, *, escape_formulas: bool = False) -> Iterator[Sink]:
+        """Yield a sink that joins its row groups into the file at the end."""
+        # Row groups wait in the folder of the file, where there is room for it, not in one that may be in memory.
+        folder = None if path is None or is_stream(path) else path.parent
+        sink = ParquetSink(file, Path(tempfile.mkdtemp(prefix=".nncli-", dir=folder)), ColumnCheck.of(path))
+        try:
+            yield sink
+            sink.finish()
+        finally:
+            sink.clear()
 
 
 def read_parquet(path: Path, source: str, rows: int | None) -> Iterator[tuple[int, polars.DataFrame]]:
@@ -37,3 +87,58 @@ def read_parquet(path: Path, source: str, rows: int | None) -> Iterator[tuple[in
             place=Location(source=source),
             hint="Write or copy it once more.",
         ) from error
+
+
+@dataclass
+class ParquetSink:
+    """Chunks are kept until they fill a row group, row groups as files of their own, joined in the end."""
+
+    file: Writable
+    folder: Path
+    columns: ColumnCheck
+    waiting: list[polars.DataFrame] = field(default_factory=list)
+    parts: list[Path] = field(default_factory=list)
+    made: list[Path] = field(default_factory=list)
+
+    def write(self, frame: polars.DataFrame) -> None:
+        self.columns.begin(frame)
+        self.waiting.append(frame)
+        if sum(chunk.height for chunk in self.waiting) >= ROW_GROUP:
+            self.spill()
+
+    def spill(self) -> None:
+        part = self.folder / f"{len(self.parts)}.parquet"
+        rows = io.BytesIO()  # by itself Polars would call a full disk a fault of the file's format
+        joined(self.waiting, self.columns.source).write_parquet(rows)
+        self.made.append(part)
+        part.write_bytes(rows.getbuffer())
+        self.parts.append(part)
+        self.waiting.clear()
+
+    def finish(self) -> None:
+        """Write the one file out of all parts."""
+        if self.waiting:
+            self.spill()
+        if len(self.parts) > 1:
+            whole = self.folder / "whole.parquet"
+            self.made.append(whole)
+            with translate_write_errors(polars.DataFrame(), self.columns.source):
+                polars.concat(map(polars.scan_parquet, self.parts), how="vertical_relaxed").sink_parquet(whole)
+            self.parts = [whole]
+        for part in self.parts:
+            with part.open("rb") as rows:
+                shutil.copyfileobj(rows, self.file, 1 << 20)
+
+    def clear(self) -> None:
+        """Remove the parts and their folder, as far as that can be done; they are named, as a listing may fail."""
+        for part in self.made:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.folder.rmdir()
+
+
+def joined(chunks: list[polars.DataFrame], source: str) -> polars.DataFrame:
+    """The chunks as one frame; whole numbers become fractions where another chunk has these."""
+    with translate_write_errors(chunks[0], source):
+        return polars.concat(chunks, how="vertical_relaxed")

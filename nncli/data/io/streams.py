@@ -6,6 +6,7 @@ The system's errors are put into plain words here and nowhere else.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import shutil
 import sys
@@ -158,3 +159,13 @@ def strip_bom(file: Readable, source: str) -> bytes:
     if not head:
         raise DataError("the file is empty", place=Location(source=source))
     return head.removeprefix(UTF8_MARK)
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of the file's bytes, in hexadecimal.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    with translate_os_errors(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

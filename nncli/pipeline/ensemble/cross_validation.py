@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
-from nncli.data.io.formats import digest
+from nncli.data.io.streams import digest
 from nncli.data.splitting.folds import Fold
 from nncli.ensemble import n_outputs
 from nncli.errors import DataError, Location, NncliError, RunError

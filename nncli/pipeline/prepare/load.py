@@ -8,7 +8,9 @@ from pathlib import Path
 from nncli.config.schema import Config
 from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.target import rows_with_target
-from nncli.data.io.formats import Format, ReadOptions, format_of, read_pieces
+from nncli.data.io.formats import format_of
+from nncli.data.io.read_options import NumericColumns, ReadOptions
+from nncli.data.io.readers import read_pieces
 from nncli.data.io.streams import is_stream
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
@@ -109,14 +111,14 @@ def _passes(
 ) -> tuple[ReadOptions, ...]:
     """The options of each pass over the file: inferring numeric columns first, and all text if that fails."""
     data = config.data
-    is_parquet = not is_stream(file) and format_of(file) is Format.PARQUET
+    is_columnar = not is_stream(file) and format_of(file).is_columnar
     options = ReadOptions(
-        data.dialect, training_dialect, data.missing_values, rows=PARQUET_ROWS if is_parquet else None
+        data.dialect, training_dialect, data.missing_values, rows=PARQUET_ROWS if is_columnar else None
     )
     if read_once:
         return (options,)
     options = replace(options, first_bytes=FIRST_BYTES)
-    return (replace(options, numbers=None, texts=frozenset(texts), codes=class_ids), options)
+    return (replace(options, numbers=NumericColumns.any_except(texts), class_ids=class_ids), options)
 
 
 def drop_missing_targets(table: ColumnStore, names: tuple[str, ...]) -> ColumnStore:

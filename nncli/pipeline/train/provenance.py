@@ -15,8 +15,7 @@ import polars as pl
 
 from nncli.config.loading import load_config
 from nncli.config.schema import Config, ValidationFile
-from nncli.data.io.formats import digest
-from nncli.data.io.streams import is_stream
+from nncli.data.io.streams import digest, is_stream
 from nncli.errors import ConfigError, ConfigIssue, DataError, Location, RunError
 from nncli.pipeline.prepare.execution import Execution
 from nncli.runs.manifest import CONFIG, DataRecord, Machine, Manifest

@@ -13,7 +13,7 @@ from nncli.errors import DataError
 
 
 def table_of(cells: pl.Series, **dialect: str) -> Table:
-    return Table(cells.alias("x").to_frame(), "t.csv", dialect=CsvDialect(**dialect).settled())
+    return Table(cells.alias("x").to_frame(), "t.csv", dialect=CsvDialect(**dialect).resolved())
 
 
 def texts(*cells: str | None, **dialect: str) -> Table:

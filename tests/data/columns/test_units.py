@@ -120,9 +120,10 @@ def test_a_semicolon_file_of_euros_tells_its_decimal_mark() -> None:
     from io import BytesIO
 
     from nncli.data.io.csv.reader import read_delimited
+    from nncli.data.io.read_options import ReadOptions
 
     def read(text: str) -> CsvDialect:
-        return next(iter(read_delimited(BytesIO(text.encode()), "t.csv", dialect=CsvDialect()))).dialect
+        return next(iter(read_delimited(BytesIO(text.encode()), "t.csv", ReadOptions()))).dialect
 
     assert read("x;y\n1,5 €;a\n12,25 €;b\n").decimal == ","
     assert read("x;y\n1.5 %;a\n12.25 %;b\n").decimal == "."

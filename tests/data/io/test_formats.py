@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from nncli.data.columns.parsing import read_numbers
 from nncli.data.dialect import CsvDialect
-from nncli.data.io.formats import Format, digest, format_of, read_chunks, read_table
+from nncli.data.io.formats import Format, format_of
+from nncli.data.io.readers import read_chunks, read_table
+from nncli.data.io.streams import digest
 from nncli.data.table import Table
 from nncli.errors import DataError, UsageError
 
@@ -259,7 +261,7 @@ def test_numbers_in_the_text_of_typed_tables_are_spelled_as_told_or_as_in_traini
     (tmp_path / "a.jsonl").write_bytes(b'{"x": "1,5"}\n')
     comma = CsvDialect(decimal=",")
     assert read_numbers(read_table(tmp_path / "a.jsonl", dialect=comma), "x").tolist() == [1.5]
-    assert read_numbers(read_table(tmp_path / "a.jsonl", trained=comma), "x").tolist() == [1.5]
+    assert read_numbers(read_table(tmp_path / "a.jsonl", training_dialect=comma), "x").tolist() == [1.5]
     with pytest.raises(DataError, match="not a number"):
         read_numbers(read_table(tmp_path / "a.jsonl"), "x")
 

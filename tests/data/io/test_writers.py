@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.data.io import writers as outputs
-from nncli.data.io.formats import Format, read_table
-from nncli.data.io.writers import PLAIN_NUMBER, open_sink, write_table
+from nncli.data.io.csv.writer import PLAIN_NUMBER, DelimitedSink, escaped
+from nncli.data.io.formats import Format
+from nncli.data.io.readers import read_table
+from nncli.data.io.sinks import ColumnCheck
+from nncli.data.io.writers import open_sink, write_table
 from nncli.errors import DataError, Location, NncliError, UsageError
 from nncli.utils.atomic_files import write_text
 
@@ -62,7 +64,7 @@ def test_numbers_are_written_with_few_digits_that_read_back(
 ) -> None:
     values = polars.Series("x", data.draw(st.lists(st.floats(width=width), min_size=1)), dtype=dtype)
     buffer = io.BytesIO()
-    outputs.DelimitedSink(buffer, ",", outputs.Columns("x")).write(values.to_frame())
+    DelimitedSink(buffer, ",", ColumnCheck("x")).write(values.to_frame())
     texts = buffer.getvalue().decode().splitlines()[1:]
     assert polars.Series("x", list(map(float, texts)), dtype=dtype).equals(values)
     for text in texts:
@@ -93,7 +95,7 @@ def test_a_table_of_no_rows_has_its_columns(tmp_path: Path, name: str) -> None:
 
 
 def test_a_parquet_file_is_joined_from_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outputs, "ROW_GROUP", 3)
+    monkeypatch.setattr("nncli.data.io.parquet.ROW_GROUP", 3)
     with open_sink(tmp_path / "a.parquet") as sink:
         for start in range(0, 20, 2):
             sink.write(polars.DataFrame({"n": [start, start + 1]}))
@@ -135,7 +137,7 @@ def test_what_begins_like_a_formula_gets_an_apostrophe(tmp_path: Path, name: str
 
 
 def test_a_nul_at_the_beginning_is_no_way_around_the_apostrophe() -> None:
-    assert outputs.escaped(polars.Series(["\0=1+1"])).to_list() == ["'\0=1+1"]
+    assert escaped(polars.Series(["\0=1+1"])).to_list() == ["'\0=1+1"]
 
 
 def test_plain_numbers_and_other_texts_are_not_escaped(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from nncli.config.schema import Config
-from nncli.data.io.formats import ReadOptions
+from nncli.data.io.read_options import ReadOptions
 from nncli.pipeline.prepare import load
 from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
 

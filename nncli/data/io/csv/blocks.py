@@ -8,25 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from nncli.data.arrays import ByteArray, BytePositions
 from nncli.data.io.csv.decoding import Readable
+from nncli.data.io.read_options import BLOCK_BYTES
 from nncli.data.io.streams import UTF8_HINT, strip_bom
 from nncli.errors import DataError, Location
 
-Positions: TypeAlias = npt.NDArray[np.int64]
-
-BLOCK_BYTES = 8 << 20
 LONGEST_RECORD = 64 << 20
 PIECE = 1 << 18
 NEWLINE, RETURN, QUOTE = b'\n\r"'
 BINARY = frozenset(range(32)) - frozenset(b"\t\n\v\f\r\x1a\x1b")
 """Bytes that no text has, in whatever ASCII, Latin or UTF-8 encoding."""
 BINARY_HINT = "It holds bytes that no text has: most likely it is no text table at all, whatever its name says."
-NOWHERE: Positions = np.empty(0, np.int64)
+NOWHERE: BytePositions = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -34,10 +31,10 @@ class Block:
     """Whole records: `data` begins on line `line` of the file (from 1), with its quotes at `quotes`."""
 
     data: bytes
-    quotes: Positions
+    quotes: BytePositions
     line: int
 
-    def bytes(self) -> npt.NDArray[np.uint8]:
+    def bytes(self) -> ByteArray:
         return np.frombuffer(self.data, np.uint8)
 
     def line_at(self, position: int) -> int:
@@ -50,25 +47,25 @@ class Block:
         return Block(self.data[position:], self.quotes[first:] - position, self.line_at(position))
 
 
-def positions(data: bytes, byte: int) -> Positions:
+def positions(data: bytes, byte: int) -> BytePositions:
     """Where `byte` stands in `data`."""
     # A byte that is not there at all, the common case, is found missing some ten times as fast.
     return np.flatnonzero(np.frombuffer(data, np.uint8) == byte) if bytes([byte]) in data else NOWHERE
 
 
-def count_of(text: npt.NDArray[np.uint8], byte: int) -> int:
+def count_of(text: ByteArray, byte: int) -> int:
     """How often `byte` stands in `text`."""
     # Piece by piece, so that what is compared stays in the cache: three times as fast as all at once.
     pieces = (text[start : start + PIECE] for start in range(0, text.size, PIECE))
     return sum(int(np.count_nonzero(piece == byte)) for piece in pieces)
 
 
-def outside(where: Positions, quotes: Positions) -> Positions:
+def outside(where: BytePositions, quotes: BytePositions) -> BytePositions:
     """Those of the positions `where` that are not inside quotes."""
     return where[np.searchsorted(quotes, where) % 2 == 0] if quotes.size else where
 
 
-def end_of_records(data: bytes, quotes: Positions, *, inside: bool) -> int:
+def end_of_records(data: bytes, quotes: BytePositions, *, inside: bool) -> int:
     """The number of bytes of `data` up to its last newline outside quotes; `inside`: it begins within quotes."""
     end = data.rfind(b"\n")
     while end >= 0:
@@ -112,7 +109,7 @@ def blocks(
         yield Block(rest, rest_quotes, line)
 
 
-def split(quotes: Positions, cut: int) -> tuple[Positions, Positions]:
+def split(quotes: BytePositions, cut: int) -> tuple[BytePositions, BytePositions]:
     """The positions before `cut`, and those from it on counted from it."""
     first = int(np.searchsorted(quotes, cut))
     return quotes[:first], quotes[first:] - cut

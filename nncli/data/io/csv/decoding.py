@@ -35,7 +35,7 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-class Text:
+class DecodedStream:
     """`file`, decoded. `sample` is how it begins, and `whole` whether that is all of it.
 
     `encoding` is what the person says, or auto. `fallback` is what unmarked text is in that is not UTF-8; it is fallen

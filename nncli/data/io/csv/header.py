@@ -1,4 +1,4 @@
-"""The header of a CSV, and with it what is the same for all blocks of one file."""
+"""Read and check the header of a CSV file."""
 
 from __future__ import annotations
 
@@ -19,35 +19,37 @@ from nncli.text import join_quoted, quote
 
 
 @dataclass(frozen=True)
-class Layout:
-    """What is the same for all blocks of one file. `returns`: a line end in a cell is a lone \\r."""
+class CsvHeader:
+    """The header of a file, and what else is the same for all of its blocks.
+
+    `old_mac`: lines end in a lone \\r, and so may lines within a cell. `parser` parses blocks with numeric columns.
+    """
 
     source: str
     separator: str
     names: tuple[str, ...]
     missing_values: tuple[str, ...] = ()
-    returns: bool = False
-    direct: NumericParser | None = None
+    old_mac: bool = False
+    parser: NumericParser | None = None
 
     def named(self, cells: polars.DataFrame) -> polars.DataFrame:
-        """`cells` under the names of the header."""
+        """`cells` with the column names of the header."""
         cells.columns = list(self.names)
         return cells
 
-    def settled(self, cells: polars.DataFrame) -> polars.DataFrame:
-        """`cells` of text as they are to be: an empty one is the text "", and a missing word null."""
+    def finalize(self, cells: polars.DataFrame) -> polars.DataFrame:
+        """`cells` of text in their final form: an empty one is the text "", and a missing value null."""
         cells = cells.fill_null("")
-        if self.returns:
+        if self.old_mac:
             cells = cells.with_columns(polars.all().str.replace_all("\n", "\r", literal=True))
         return replace_na_values(self.named(cells), self.missing_values)
 
+    def no_rows(self) -> polars.DataFrame:
+        """A frame of no rows."""
+        return polars.DataFrame(schema=dict.fromkeys(self.names, polars.String))
 
-def nothing(layout: Layout) -> polars.DataFrame:
-    """A frame of no rows."""
-    return polars.DataFrame(schema=dict.fromkeys(layout.names, polars.String))
 
-
-def header_of(block: Block, source: str, separator: str, returns: bool) -> tuple[Layout, Block]:
+def header_of(block: Block, source: str, separator: str, old_mac: bool) -> tuple[CsvHeader, Block]:
     """The names in the header, and what follows it in the block."""
     newlines = outside(positions(block.data, NEWLINE), block.quotes)
     end = int(newlines[0]) + 1 if newlines.size else len(block.data)
@@ -61,20 +63,20 @@ def header_of(block: Block, source: str, separator: str, returns: bool) -> tuple
         raise DataError(
             f"the header cannot be read: {error}", place=Location(source=source, line=block.line)
         ) from error
-    layout = Layout(source, separator, tuple(names), returns=returns)
-    check_header(layout, text, block.line)
-    if returns:
-        layout = replace(layout, names=tuple(name.replace("\n", "\r") for name in names))
-    return layout, block.after(end)
+    header = CsvHeader(source, separator, tuple(names), old_mac=old_mac)
+    check_header(header, text, block.line)
+    if old_mac:
+        header = replace(header, names=tuple(name.replace("\n", "\r") for name in names))
+    return header, block.after(end)
 
 
-def check_header(layout: Layout, text: str, line: int) -> None:
+def check_header(header: CsvHeader, text: str, line: int) -> None:
     """Refuse names that are missing or repeated, and a header that some other character separates."""
-    place = Location(source=layout.source, line=line)
-    names = layout.names
+    place = Location(source=header.source, line=line)
+    names = header.names
     if len(names) == 1 and '"' not in text:
         for other, called in SEPARATORS.items():
-            if other in text and other != layout.separator:
+            if other in text and other != header.separator:
                 raise DataError(
                     f"the header has one name only, {quote(names[0])}; the cells seem to be separated by {called}",
                     place=place,

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from math import inf, isnan
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars
 
+from nncli.data.arrays import ByteArray, BytePositions, Mask
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER
-from nncli.data.io.csv.blocks import NEWLINE, NOWHERE, PIECE, QUOTE, Block, Positions, count_of, outside
+from nncli.data.io.csv.blocks import NEWLINE, NOWHERE, PIECE, QUOTE, Block, count_of, outside
 from nncli.data.io.streams import POLARS_ERRORS, UTF8_MARK
 from nncli.errors import reraise_out_of_memory
 
@@ -28,8 +28,6 @@ SKIPPED = (b"\n", b"\r", UTF8_MARK)
 """What Polars skips at the beginning of a text that has no header."""
 PATIENCE = 2
 """After so many blocks in a row that were given up, the rest of the file is read as text without trying."""
-
-Text: TypeAlias = npt.NDArray[np.uint8]
 
 
 class NumericParser:
@@ -126,7 +124,7 @@ def is_rectangular(block: Block, cells: polars.DataFrame, separator: str) -> boo
     return count == cells.height * (cells.width - 1)
 
 
-def odd_beginnings(block: Block, separator: str, *, zeros: bool) -> Positions:
+def odd_beginnings(block: Block, separator: str, *, zeros: bool) -> BytePositions:
     """Where cells begin with a space, or, with `zeros`, with a leading zero; in quoted cells also what looks so."""
     text, before = block.bytes(), [ord(separator), NEWLINE, *[QUOTE] * bool(block.quotes.size)]
     found = [NOWHERE]
@@ -142,7 +140,7 @@ def odd_beginnings(block: Block, separator: str, *, zeros: bool) -> Positions:
     return np.concatenate(found)
 
 
-def leading_zeros(text: Text, separator: int) -> Positions:
+def leading_zeros(text: ByteArray, separator: int) -> BytePositions:
     """Where there may be a number with a leading zero: its sign, if it has one; the zero and one more digit follow."""
     found = [NOWHERE]
     for start, piece in pieces(text, 2):
@@ -154,19 +152,19 @@ def leading_zeros(text: Text, separator: int) -> Positions:
         maybe &= piece[2:] - ord("0") < 10
         if maybe.any():
             found.append(np.flatnonzero(maybe) + start + 1)
-    zeros: Positions = np.concatenate(found)
+    zeros: BytePositions = np.concatenate(found)
     if (head := text[:2].tobytes()).startswith(b"0") and len(head) == 2 and head.isdigit():
         zeros = np.append(0, zeros)
     return zeros - anything(text[zeros - 1], b"+-") * (zeros > 0)
 
 
-def pieces(text: Text, more: int = 0) -> Iterator[tuple[int, Text]]:
+def pieces(text: ByteArray, more: int = 0) -> Iterator[tuple[int, ByteArray]]:
     """Pieces of the text that stay in the cache, each with where it begins and with `more` bytes of the next."""
     for start in range(0, text.size - more, PIECE):
         yield start, text[start : start + PIECE + more]
 
 
-def anything(text: Text, marks: Collection[int]) -> npt.NDArray[np.bool_]:
+def anything(text: ByteArray, marks: Collection[int]) -> Mask:
     """Which bytes of `text` are one of the marks."""
     found = np.zeros(text.size, np.bool_)
     for mark in marks:

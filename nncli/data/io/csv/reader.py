@@ -10,17 +10,17 @@ A blank line is skipped and not counted as a row, except in a table of one colum
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import IO, NamedTuple
 
 import numpy as np
 import polars
 
+from nncli.data.arrays import Mask
 from nncli.data.columns.parsing import exact_numbers, may_be_class_ids
-from nncli.data.dialect import AUTO, CsvDialect
+from nncli.data.dialect import CsvDialect
 from nncli.data.io.csv.blocks import (
-    BLOCK_BYTES,
     NEWLINE,
     NOWHERE,
     QUOTE,
@@ -31,12 +31,13 @@ from nncli.data.io.csv.blocks import (
     positions,
     refuse_encoding,
 )
-from nncli.data.io.csv.decoding import Text
-from nncli.data.io.csv.header import Layout, header_of, nothing
+from nncli.data.io.csv.decoding import DecodedStream
+from nncli.data.io.csv.header import CsvHeader, header_of
 from nncli.data.io.csv.numeric_columns import NumericParser, is_rectangular
 from nncli.data.io.csv.sniffer import sniff_dialect
-from nncli.data.io.csv.strict import Flags, check_strict_csv
+from nncli.data.io.csv.strict import check_strict_csv
 from nncli.data.io.prefetch import prefetch_map
+from nncli.data.io.read_options import ReadOptions
 from nncli.data.io.streams import POLARS_ERRORS
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, reraise_out_of_memory
@@ -45,7 +46,7 @@ from nncli.errors import DataError, Location, reraise_out_of_memory
 class ParseAttempt(NamedTuple):
     """What came of parsing a block with its numbers, by `direct`; no cells where it is to be read as text."""
 
-    direct: NumericParser | None
+    parser: NumericParser | None
     cells: polars.DataFrame | None
 
 
@@ -56,7 +57,7 @@ class BlankLines:
     total: int = 0
     trailing: int = 0
 
-    def meet(self, blank: Flags) -> None:
+    def count(self, blank: Mask) -> None:
         """Take note of a block by which of its records are blank."""
         rows = np.flatnonzero(~blank)
         after = blank[rows[-1] + 1 :].size if rows.size else self.trailing + blank.size
@@ -70,92 +71,118 @@ class BlankLines:
 def read_delimited(
     file: IO[bytes],
     source: str,
+    options: ReadOptions,
     *,
-    dialect: CsvDialect,
     default_separator: str | None = None,
-    training_dialect: CsvDialect | None = None,
-    missing_values: tuple[str, ...] = (),
-    numbers: frozenset[str] | None = frozenset(),
-    texts: frozenset[str] = frozenset(),
-    codes: frozenset[str] = frozenset(),
-    size: int = BLOCK_BYTES,
-    first: int | None = None,
     workers: int = 0,
 ) -> Iterator[Table]:
     """Yield one block of the text after another, every cell as text. At least one table is yielded, if of no rows.
 
-    An empty cell is "", and one that is a word in `missing` is null. The columns `numbers` may be Float64, or, where
-    `numbers` is None, any but `texts` of which only that can matter: see numeric_columns.py; nor any of `codes` that
-    may be codes of classes. For `usual` and `trained` see `detect`. The first table carries the notes on the dialect,
-    and one of no rows at the end that on skipped lines. For `size` and `first` see `blocks`. So many threads as there
-    are `workers` parse the next blocks meanwhile: for 0 nothing is read before it is asked for.
+    An empty cell is "", and one that equals a missing value is null. Columns that `options.numbers` allows may be
+    Float64; see numeric_columns.py. For `default_separator` see `sniff_dialect`. The first table carries the notes on
+    the dialect, and a last one of no rows the note on skipped lines. `workers` threads parse the next blocks ahead of
+    time; with 0 nothing is read before it is needed.
 
     Raises:
-        DataError: the text is not a table, for one of the reasons in this file; see also `blocks` and `detect`.
+        DataError: the text is not a table, for one of the reasons in this file; see also `blocks` and `sniff_dialect`.
     """
-    text = Text(file, source, dialect.encoding, training_dialect.encoding if training_dialect else AUTO)
-    found, notes = sniff_dialect(
-        text, source, dialect, default_separator=default_separator, training_dialect=training_dialect
+    text = DecodedStream(file, source, options.dialect.encoding, options.fallback_encoding)
+    dialect, notes = sniff_dialect(
+        text,
+        source,
+        options.dialect,
+        default_separator=default_separator,
+        training_dialect=options.training_dialect,
     )
-    layout: Layout | None = None
-    row, blanks = 1, BlankLines()
+    parser = _BlockParser(source, dialect, options, old_mac=text.old_mac)
+    pieces = blocks(text, source, size=options.block_bytes, first=options.first_bytes)
+    for block, attempt in prefetch_map(pieces, parser.attempt, workers):
+        row = parser.row
+        cells = parser.cells(block, attempt)
+        if cells.height:
+            yield Table(cells, source, row, dialect=dialect, notes=notes)
+            notes = ()
+    if parser.header is None:
+        raise DataError("the file is empty", place=Location(source=source))
+    if skipped := str(parser.blank_lines):
+        notes = (*notes, f"{source}: skipped {skipped}")
+    if parser.row == 1 or skipped:
+        yield Table(parser.header.no_rows(), source, parser.row, dialect=dialect, notes=notes)
 
-    def tried(block: Block) -> ParseAttempt:
-        direct = None if layout is None else layout.direct
-        return ParseAttempt(direct, direct.cells(block) if direct and block.data else None)
 
-    for block, trial in prefetch_map(blocks(text, source, size=size, first=first), tried, workers):
-        if layout is None:
+class _BlockParser:
+    """Parses the blocks of one file in their order. `row` is the number of the next row."""
+
+    def __init__(self, source: str, dialect: CsvDialect, options: ReadOptions, *, old_mac: bool) -> None:
+        self._source, self._dialect, self._options, self._old_mac = source, dialect, options, old_mac
+        self._may_be_numbers = dialect.plain and not old_mac
+        self.header: CsvHeader | None = None
+        self.row, self.blank_lines = 1, BlankLines()
+
+    def attempt(self, block: Block) -> ParseAttempt:
+        """Parse a block with its numeric columns, if it is known which these are. Several threads may call this."""
+        parser = None if self.header is None else self.header.parser
+        return ParseAttempt(parser, parser.cells(block) if parser and block.data else None)
+
+    def cells(self, block: Block, attempt: ParseAttempt) -> polars.DataFrame:
+        """The cells of the next block, given an attempt that may have been made before the blocks ahead of it.
+
+        Raises:
+            DataError: the block is not part of a table.
+        """
+        if self.header is None:
             block = without_leading_blank_lines(block)
             if not block.data:
-                continue
-            layout, block = header_of(block, source, found.separator, text.old_mac)
-            layout = replace(layout, missing_values=missing_values)
-            directly = found.plain and not layout.returns
-            if directly and numbers:
-                layout = replace(layout, direct=NumericParser(layout.names, numbers, missing_values, layout.separator))
+                return polars.DataFrame()
+            header, block = self._read_header(block)
         else:
-            check_strict_csv(block, source, layout.separator)
-        if trial.direct is not layout.direct:  # it was tried as the blocks before it were not known yet
-            trial = tried(block)
-        met = blanks.total
-        cells = settled(trial, block, layout, row, blanks)
+            header = self.header
+            check_strict_csv(block, self._source, header.separator)
+        self.header = header
+        if attempt.parser is not header.parser:
+            attempt = self.attempt(block)
+        skipped = self.blank_lines.total
+        cells = finalize(attempt, block, header, self.row, self.blank_lines)
         if cells.height:
-            if directly and numbers is None:
-                layout, cells = with_numbers_found(layout, cells, found, texts, codes)
-            blanks.trailing = 0 if met == blanks.total else blanks.trailing
-            yield Table(cells, source, row, dialect=found, notes=notes)
-            notes = ()
-        row += cells.height
-    if layout is None:
-        raise DataError("the file is empty", place=Location(source=source))
-    if skipped := str(blanks):
-        notes = (*notes, f"{source}: skipped {skipped}")
-    if row == 1 or skipped:
-        yield Table(nothing(layout), source, row, dialect=found, notes=notes)
+            if self._may_be_numbers and self._options.numbers.inverted:
+                cells = self._find_numbers(header, cells)
+            self.blank_lines.trailing = 0 if skipped == self.blank_lines.total else self.blank_lines.trailing
+        self.row += cells.height
+        return cells
 
+    def _read_header(self, block: Block) -> tuple[CsvHeader, Block]:
+        header, block = header_of(block, self._source, self._dialect.separator, self._old_mac)
+        missing_values, numbers = self._options.missing_values, self._options.numbers
+        header = replace(header, missing_values=missing_values)
+        if self._may_be_numbers and numbers.names and not numbers.inverted:
+            parser = NumericParser(header.names, numbers.names, missing_values, header.separator)
+            header = replace(header, parser=parser)
+        return header, block
 
-def with_numbers_found(
-    layout: Layout, cells: polars.DataFrame, dialect: CsvDialect, texts: Collection[str], codes: Collection[str]
-) -> tuple[Layout, polars.DataFrame]:
-    """The layout once `cells` were seen, and these: columns of text that are plain numbers there become such, and will
-    be parsed as such.
+    def _find_numbers(self, header: CsvHeader, cells: polars.DataFrame) -> polars.DataFrame:
+        """The cells, with columns of plain numbers as Float64; later blocks are parsed with these as numbers.
 
-    Those that were thought to be and are not are taken for text from here on, so that they do not spoil it for others.
-    """
-    if (direct := layout.direct) is None:
-        maybe = {*layout.names} - {*texts}
-    else:
-        maybe = {*direct.numbers} if direct.is_active else set()
-    known = [name for name in layout.names if name in maybe and cells[name].dtype == polars.String]
-    if not known:
-        return layout, cells
-    found = exact_numbers(cells.select(known), dialect)
-    if direct is None:
-        found = {name: x for name, x in found.items() if name not in codes or not may_be_class_ids(x)}
-    if direct is None or len(found) < len(known):
-        direct = NumericParser(layout.names, found, layout.missing_values, layout.separator, only_value=True)
-    return replace(layout, direct=direct), cells.with_columns(found.values())
+        A column that was expected to be numbers and is not stays text from here on, so that other columns do not have
+        to be parsed as text because of it.
+        """
+        parser = header.parser
+        if parser is None:
+            candidates = {*header.names} - self._options.numbers.names
+        else:
+            candidates = {*parser.numbers} if parser.is_active else set()
+        texts = [name for name in header.names if name in candidates and cells[name].dtype == polars.String]
+        if not texts:
+            return cells
+        numbers = exact_numbers(cells.select(texts), self._dialect)
+        if parser is None:
+            class_ids = self._options.class_ids
+            numbers = {name: x for name, x in numbers.items() if name not in class_ids or not may_be_class_ids(x)}
+        if parser is None or len(numbers) < len(texts):
+            parser = NumericParser(
+                header.names, numbers, self._options.missing_values, header.separator, only_value=True
+            )
+        self.header = replace(header, parser=parser)
+        return cells.with_columns(numbers.values())
 
 
 def without_leading_blank_lines(block: Block) -> Block:
@@ -165,36 +192,38 @@ def without_leading_blank_lines(block: Block) -> Block:
     return block.after(start)
 
 
-def settled(trial: ParseAttempt, block: Block, layout: Layout, row: int, blanks: BlankLines) -> polars.DataFrame:
+def finalize(
+    attempt: ParseAttempt, block: Block, header: CsvHeader, row: int, blank_lines: BlankLines
+) -> polars.DataFrame:
     """The cells of a block, as they were parsed with their numbers, or else as text."""
-    if trial.direct is None or not trial.direct.is_active or not block.data:
-        return parse(block, layout, row, blanks)
-    trial.direct.record_outcome(held=trial.cells is not None)
-    return parse(block, layout, row, blanks) if trial.cells is None else layout.named(trial.cells)
+    if attempt.parser is None or not attempt.parser.is_active or not block.data:
+        return parse(block, header, row, blank_lines)
+    attempt.parser.record_outcome(held=attempt.cells is not None)
+    return parse(block, header, row, blank_lines) if attempt.cells is None else header.named(attempt.cells)
 
 
-def parse(block: Block, layout: Layout, row: int, blanks: BlankLines) -> polars.DataFrame:
+def parse(block: Block, header: CsvHeader, row: int, blank_lines: BlankLines) -> polars.DataFrame:
     """The cells of a block whose first row is number `row`."""
     if not block.data:
-        return nothing(layout)
+        return header.no_rows()
     # The header is ours: Polars renames repeated names, and without one skips blank lines at first.
-    header = layout.separator.join(map(str, range(len(layout.names)))) + "\n"
+    numbered = header.separator.join(map(str, range(len(header.names)))) + "\n"
     # The last line gets its end: Polars drops what is too much in a last row that has none.
     end = b"" if block.data.endswith(b"\n") else b"\n"
-    text = b"".join((header.encode(), block.data, end))
+    text = b"".join((numbered.encode(), block.data, end))
     try:
-        cells = polars.read_csv(io.BytesIO(text), separator=layout.separator, infer_schema=False)
+        cells = polars.read_csv(io.BytesIO(text), separator=header.separator, infer_schema=False)
     except POLARS_ERRORS as error:
         reraise_out_of_memory(error)
-        refuse_encoding(block, layout.source)
-        return parse(without_blank_lines(block, layout, row, blanks, reason=error), layout, row, blanks)
-    if is_rectangular(block, cells, layout.separator):
-        return layout.settled(cells)
-    return parse(without_blank_lines(block, layout, row, blanks), layout, row, blanks)
+        refuse_encoding(block, header.source)
+        return parse(without_blank_lines(block, header, row, blank_lines, reason=error), header, row, blank_lines)
+    if is_rectangular(block, cells, header.separator):
+        return header.finalize(cells)
+    return parse(without_blank_lines(block, header, row, blank_lines), header, row, blank_lines)
 
 
 def without_blank_lines(
-    block: Block, layout: Layout, row: int, blanks: BlankLines, *, reason: BaseException | None = None
+    block: Block, header: CsvHeader, row: int, blank_lines: BlankLines, *, reason: BaseException | None = None
 ) -> Block:
     """The block without its blank lines, once it is known that no other record is too short or too long.
 
@@ -206,26 +235,26 @@ def without_blank_lines(
     if text[-1] != NEWLINE:
         ends = np.append(ends, text.size)
     starts = np.concatenate([NOWHERE, [0], ends[:-1] + 1])
-    separators = outside(positions(block.data, ord(layout.separator)), block.quotes)
+    separators = outside(positions(block.data, ord(header.separator)), block.quotes)
     counts = np.diff(np.searchsorted(separators, ends), prepend=0) + 1
     blank = (ends == starts) | ((ends == starts + 1) & (text[starts] == RETURN))
-    wrong = np.flatnonzero(~blank & (counts != len(layout.names)))
+    wrong = np.flatnonzero(~blank & (counts != len(header.names)))
     if wrong.size:
         first = int(wrong[0])
         raise DataError(
             f"the row has {counts[first]:,} {'cell' if counts[first] == 1 else 'cells'}, "
-            f"the header has {len(layout.names):,}",
+            f"the header has {len(header.names):,}",
             place=Location(
-                source=layout.source,
+                source=header.source,
                 line=block.line_at(int(starts[first])),
                 row=row + first - int(np.count_nonzero(blank[:first])),
             ),
             hint="Write a cell that holds a separator in quotes, and every empty cell too (a,,c).",
         )
-    if reason or len(layout.names) == 1 or not blank.any():
-        place = Location(source=layout.source, line=block.line, row=row)
+    if reason or len(header.names) == 1 or not blank.any():
+        place = Location(source=header.source, line=block.line, row=row)
         raise DataError("the rows from here on cannot be read as a table", place=place) from reason
-    blanks.meet(blank)
+    blank_lines.count(blank)
     keep = np.ones(text.size, np.bool_)
     keep[starts[blank]] = keep[ends[blank]] = False
     data = text[keep].tobytes()

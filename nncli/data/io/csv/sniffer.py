@@ -15,7 +15,7 @@ import numpy as np
 
 from nncli.data.dialect import AUTO, BAR, COMMA, SEMICOLON, TAB, CsvDialect
 from nncli.data.io.csv.blocks import NEWLINE, QUOTE, end_of_records, outside, positions
-from nncli.data.io.csv.decoding import UTF8, Text
+from nncli.data.io.csv.decoding import UTF8, DecodedStream
 from nncli.errors import DataError, Location
 from nncli.text import join_quoted, quote
 
@@ -40,7 +40,12 @@ AROUND = re.compile(r"^[^\w.,+-]*(?:[A-Z]{3}\s*)?[^\w.,+-]*|(?:\s*[A-Z]{3})?[^\w
 
 
 def sniff_dialect(
-    text: Text, source: str, wanted: CsvDialect, *, default_separator: str | None, training_dialect: CsvDialect | None
+    text: DecodedStream,
+    source: str,
+    wanted: CsvDialect,
+    *,
+    default_separator: str | None,
+    training_dialect: CsvDialect | None,
 ) -> tuple[CsvDialect, tuple[str, ...]]:
     """The dialect of a file, and a note for the person if it is not what one would think.
 
@@ -68,7 +73,7 @@ def sniff_dialect(
         decimal = known or "."
         if separator in (SEMICOLON, TAB) or decimal == COMMA:
             decimal = decimal_of(sample, source, separator, wanted.thousands or "", known)
-    found = wanted.settled(separator=separator, decimal=decimal)
+    found = wanted.resolved(separator=separator, decimal=decimal)
     said = []
     if wanted.encoding == AUTO and text.encoding not in (AUTO, UTF8):
         said.append(f"encoding {text.encoding}")
@@ -93,7 +98,7 @@ def refuse_json(sample: bytes, source: str) -> None:
         )
 
 
-def records(text: Text) -> bytes:
+def records(text: DecodedStream) -> bytes:
     """The whole records of the sample; all of it when there is not one."""
     sample = text.sample
     if not text.whole:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 
-from nncli.data.io.csv.blocks import QUOTE, RETURN, Block, Positions, outside, positions
+from nncli.data.arrays import BytePositions, Mask
+from nncli.data.io.csv.blocks import QUOTE, RETURN, Block, outside, positions
 from nncli.errors import DataError, Location
-
-Flags: TypeAlias = npt.NDArray[np.bool_]
 
 
 def check_strict_csv(block: Block, source: str, separator: str) -> None:
@@ -50,7 +46,7 @@ def misplaced_quote(block: Block, source: str, position: int, message: str) -> N
     )
 
 
-def follows(block: Block, at: Positions, allowed: bytes) -> Flags:
+def follows(block: Block, at: BytePositions, allowed: bytes) -> Mask:
     """Which of the bytes `at` are followed by one of the `allowed` ones; at the end of the text only a quote is."""
     text = block.bytes()
     known = np.zeros(256, np.bool_)
@@ -61,7 +57,7 @@ def follows(block: Block, at: Positions, allowed: bytes) -> Flags:
     return right
 
 
-def precedes(block: Block, at: Positions, allowed: bytes) -> Flags:
+def precedes(block: Block, at: BytePositions, allowed: bytes) -> Mask:
     """Which of the bytes `at` come after one of the `allowed` ones, or begin the text."""
     known = np.zeros(256, np.bool_)
     known[list(allowed)] = True

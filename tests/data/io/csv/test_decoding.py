@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nncli.data.io.csv import decoding
-from nncli.data.io.csv.decoding import Text, is_ascii_compatible
+from nncli.data.io.csv.decoding import DecodedStream, is_ascii_compatible
 from nncli.errors import DataError
 
 ENCODINGS = [
@@ -26,13 +26,13 @@ ENCODINGS = [
 ]
 
 
-def pieces(text: Text, size: int) -> Iterator[bytes]:
+def pieces(text: DecodedStream, size: int) -> Iterator[bytes]:
     while data := text.read(size):
         yield data
 
 
 def decoded(data: bytes, encoding: str = "auto", fallback: str = "auto", size: int = 7) -> str:
-    return b"".join(pieces(Text(io.BytesIO(data), "x.csv", encoding, fallback), size)).decode()
+    return b"".join(pieces(DecodedStream(io.BytesIO(data), "x.csv", encoding, fallback), size)).decode()
 
 
 @pytest.fixture(params=[2, 5, 1 << 20])
@@ -96,7 +96,7 @@ def test_bytes_that_are_no_text_are_refused_by_their_line(sample_bytes: int) -> 
 
 @pytest.mark.parametrize("size", [1, 100])
 def test_lines_of_old_macs_are_given_line_feeds(size: int, sample_bytes: int) -> None:
-    text = Text(io.BytesIO(b"a,b\r1,2\r\r3,4\r"), "x.csv")
+    text = DecodedStream(io.BytesIO(b"a,b\r1,2\r\r3,4\r"), "x.csv")
     if sample_bytes > 4:
         assert text.old_mac
         assert b"".join(pieces(text, size)) == b"a,b\n1,2\n\n3,4\n"
@@ -126,7 +126,7 @@ def test_what_is_read_of_a_file_ends_with_a_line_and_all_of_it_comes(tmp_path: P
     path.write_bytes(data)
     with path.open("rb") as file, pytest.MonkeyPatch.context() as patch:
         patch.setattr(decoding, "SAMPLE_BYTES", 3)
-        text = Text(file, "x.csv")
+        text = DecodedStream(file, "x.csv")
         first = text.read(len(text.sample))
         parts = list(pieces(text, size))
     assert first + b"".join(parts) == data
@@ -139,4 +139,4 @@ def test_a_line_without_an_end_is_not_looked_ahead_for_ever(tmp_path: Path) -> N
     with path.open("rb") as file, pytest.MonkeyPatch.context() as patch:
         patch.setattr(decoding, "SAMPLE_BYTES", 10)
         patch.setattr(decoding, "LONG_LINE", 20)
-        assert len(Text(file, "x.csv").sample) == 4 + 30
+        assert len(DecodedStream(file, "x.csv").sample) == 4 + 30

@@ -16,6 +16,7 @@ from nncli.data.io.csv import numeric_columns as direct
 from nncli.data.io.csv.blocks import QUOTE, Block, positions
 from nncli.data.io.csv.numeric_columns import PATIENCE, odd_beginnings
 from nncli.data.io.csv.reader import read_delimited
+from nncli.data.io.read_options import NumericColumns, ReadOptions
 from nncli.data.table import Table
 from nncli.errors import DataError
 
@@ -82,12 +83,9 @@ def tables_of(
     workers: int = 0,
 ) -> list[Table]:
     dialect = CsvDialect(separator=separator, decimal=".", encoding="utf-8")
-    wanted = None if numbers is None else frozenset(numbers)
-    return list(
-        read_delimited(
-            io.BytesIO(data), "x", dialect=dialect, missing_values=missing, numbers=wanted, size=size, workers=workers
-        )
-    )
+    wanted = NumericColumns.any_except(()) if numbers is None else NumericColumns.only(numbers)
+    options = ReadOptions(dialect, missing_values=missing, numbers=wanted, block_bytes=size)
+    return list(read_delimited(io.BytesIO(data), "x", options, workers=workers))
 
 
 def outcome(tables: Iterable[Table]) -> tuple[list[bytes], list[object], str]:

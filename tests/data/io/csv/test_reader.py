@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from nncli.data.dialect import CsvDialect
 from nncli.data.io.csv import decoding
 from nncli.data.io.csv.reader import read_delimited
+from nncli.data.io.read_options import ReadOptions
 from nncli.data.table import Table
 from nncli.errors import DataError, Location
 
@@ -24,7 +25,9 @@ def tables_of(
     text: bytes, *, separator: str | None = ",", size: int = 1 << 20, usual: str | None = None, **settings: Any
 ) -> list[Table]:
     dialect = CsvDialect(separator=separator or "auto", **settings)
-    return list(read_delimited(io.BytesIO(text), "x.csv", dialect=dialect, default_separator=usual, size=size))
+    return list(
+        read_delimited(io.BytesIO(text), "x.csv", ReadOptions(dialect, block_bytes=size), default_separator=usual)
+    )
 
 
 def read(text: bytes, *, separator: str | None = ",", size: int = 1 << 20, **settings: Any) -> tuple[list[str], Rows]:

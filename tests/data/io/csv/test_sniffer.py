@@ -7,16 +7,17 @@ import pytest
 
 from nncli.data.dialect import CsvDialect
 from nncli.data.io.csv import decoding
-from nncli.data.io.csv.decoding import Text
+from nncli.data.io.csv.decoding import DecodedStream
 from nncli.data.io.csv.reader import read_delimited
 from nncli.data.io.csv.sniffer import sniff_dialect
+from nncli.data.io.read_options import ReadOptions
 from nncli.errors import DataError
 
 
 def found(
     data: str, usual: str | None = ",", trained: CsvDialect | None = None, **settings: Any
 ) -> tuple[str, str, str | None, tuple[str, ...]]:
-    text = Text(io.BytesIO(data.encode()), "t.csv")
+    text = DecodedStream(io.BytesIO(data.encode()), "t.csv")
     dialect, notes = sniff_dialect(
         text, "t.csv", CsvDialect(**settings), default_separator=usual, training_dialect=trained
     )
@@ -131,7 +132,7 @@ def test_a_record_that_is_cut_off_by_the_end_of_the_sample_does_not_count(monkey
 
 
 def test_an_encoding_that_the_mark_says_is_said() -> None:
-    text = Text(io.BytesIO("a;b\n1,5;2\n".encode("utf-16")), "t.csv")
+    text = DecodedStream(io.BytesIO("a;b\n1,5;2\n".encode("utf-16")), "t.csv")
     dialect, notes = sniff_dialect(text, "t.csv", CsvDialect(), default_separator=",", training_dialect=None)
     assert notes == ("t.csv: read with encoding utf-16, separator ';' and decimal comma",)
     # The next file need not be written like that: its own mark will say so.
@@ -151,12 +152,12 @@ def test_header_that_is_no_csv_is_left_to_the_reader() -> None:
 )
 def test_json_under_another_name_is_called_json(text: bytes, mend: str) -> None:
     with pytest.raises(DataError, match="the file holds JSON, not CSV") as caught:
-        next(iter(read_delimited(io.BytesIO(text), "t.csv", dialect=CsvDialect())))
+        next(iter(read_delimited(io.BytesIO(text), "t.csv", ReadOptions())))
     assert mend in (caught.value.hint or "")
 
 
 def test_bytes_of_no_text_are_not_taken_for_an_encoding() -> None:
     for text, words in ((b"x,y\n\x84\x01\x02", "no text table at all"), (b"x,y\n1,\xe9\n", "latin-1")):
         with pytest.raises(DataError) as caught:
-            list(read_delimited(io.BytesIO(text), "t.csv", dialect=CsvDialect()))
+            list(read_delimited(io.BytesIO(text), "t.csv", ReadOptions()))
         assert words in (caught.value.hint or "")

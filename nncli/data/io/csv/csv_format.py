@@ -1,0 +1,47 @@
+"""CSV and TSV as a file format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+from typing import IO, ClassVar
+
+from nncli.data.dialect import COMMA, TAB
+from nncli.data.io.csv.reader import read_delimited
+from nncli.data.io.csv.writer import DelimitedSink
+from nncli.data.io.file_format import FileFormat
+from nncli.data.io.formats import suffix_of
+from nncli.data.io.read_options import ReadOptions
+from nncli.data.io.sinks import ColumnCheck, Sink, Writable
+from nncli.data.io.streams import is_stream, name_of
+from nncli.data.table import Table
+
+SEPARATORS = {".csv": COMMA, ".tsv": TAB}
+PARSERS = 2
+"""Threads that parse blocks of a file; Polars has threads of its own, but leaves cores idle between blocks."""
+
+
+class CsvFormat(FileFormat):
+    """Text with a separator between cells."""
+
+    escapes_formulas: ClassVar[bool] = True
+
+    def detects(self, head: bytes) -> bool:
+        """True: any text may be CSV, so this format is asked last."""
+        return True
+
+    def read_stream(self, stream: IO[bytes], path: Path | None, options: ReadOptions) -> Iterator[Table]:
+        """Yield a table for each block of text."""
+        workers = 0 if is_stream(path) else PARSERS
+        return read_delimited(stream, name_of(path), options, default_separator=separator_of(path), workers=workers)
+
+    @contextmanager
+    def open_sink(self, file: Writable, path: Path | None, *, escape_formulas: bool = False) -> Iterator[Sink]:
+        """Yield a sink that writes the separator that the suffix of `path` stands for."""
+        yield DelimitedSink(file, separator_of(path) or COMMA, ColumnCheck.of(path), escape_formulas)
+
+
+def separator_of(path: PurePath | None) -> str | None:
+    """The separator that the suffix of a file name stands for; None if it leaves it open (.txt, standard input)."""
+    return None if path is None else SEPARATORS.get(suffix_of(path))

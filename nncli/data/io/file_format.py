@@ -1,0 +1,59 @@
+"""The interface of a file format: how its tables are read and written."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import IO, ClassVar
+
+import polars
+
+from nncli.data.io.read_options import ReadOptions
+from nncli.data.io.sinks import Sink, Writable
+from nncli.data.io.streams import name_of, open_input
+from nncli.data.table import Table, replace_na_values
+
+
+class FileFormat(ABC):
+    """How tables of one format are read and written. A subclass is named in formats.py."""
+
+    escapes_formulas: ClassVar[bool] = False
+    """Whether files are opened by spreadsheets, which run text that looks like a formula."""
+
+    @abstractmethod
+    def detects(self, head: bytes) -> bool:
+        """Whether a stream that begins with these four bytes (or fewer) is of this format."""
+
+    def read_file(self, path: Path, options: ReadOptions) -> Iterator[Table]:
+        """Yield the tables of a regular file; at least one, if of no rows.
+
+        Raises:
+            DataError: the file cannot be read, or is not of this format.
+        """
+        with open_input(path) as (_, stream):
+            yield from self.read_stream(stream, path, options)
+
+    @abstractmethod
+    def read_stream(self, stream: IO[bytes], path: Path | None, options: ReadOptions) -> Iterator[Table]:
+        """Yield the tables of a stream of bytes; `path` is where it comes from (None: standard input).
+
+        Raises:
+            DataError: the stream cannot be read, or is not of this format.
+        """
+
+    @abstractmethod
+    def open_sink(
+        self, file: Writable, path: Path | None, *, escape_formulas: bool = False
+    ) -> AbstractContextManager[Sink]:
+        """Yield a sink that writes to `file`, which becomes `path` (None: standard output)."""
+
+
+def as_tables(
+    frames: Iterable[tuple[int, polars.DataFrame]], path: Path | None, options: ReadOptions
+) -> Iterator[Table]:
+    """Yield frames of typed columns, each with the number of its first row, as tables."""
+    dialect = (options.training_dialect or options.dialect).resolved()
+    for first_row, frame in frames:
+        yield Table(replace_na_values(frame, options.missing_values), name_of(path), first_row, dialect=dialect)

@@ -1,0 +1,55 @@
+"""Options of reading a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from nncli.data.dialect import AUTO, CsvDialect
+
+ANY_DIALECT = CsvDialect()
+BLOCK_BYTES = 8 << 20
+"""Bytes of text that are parsed at a time."""
+
+
+@dataclass(frozen=True)
+class NumericColumns:
+    """Columns of a CSV that may be parsed as Float64 instead of text: those named, or all but those named."""
+
+    names: frozenset[str] = frozenset()
+    inverted: bool = False
+
+    @classmethod
+    def only(cls, names: Iterable[str]) -> NumericColumns:
+        """The columns `names`, of which only the numbers are of use, however they are spelled."""
+        return cls(frozenset(names))
+
+    @classmethod
+    def any_except(cls, names: Iterable[str]) -> NumericColumns:
+        """Every column but `names`, if its cells are numbers whose spelling cannot matter."""
+        return cls(frozenset(names), inverted=True)
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read a table.
+
+    `dialect` is what the user configured; `training_dialect` is that of the table a model was trained on, and decides
+    what `dialect` leaves open. `class_ids` are columns that stay text as long as they may hold ids of classes.
+    A table has at most `rows` rows; None: as many as the format yields at a time. Text is parsed in blocks of
+    `block_bytes`, the first of `first_bytes`.
+    """
+
+    dialect: CsvDialect = ANY_DIALECT
+    training_dialect: CsvDialect | None = None
+    missing_values: tuple[str, ...] = ()
+    numbers: NumericColumns = NumericColumns()
+    class_ids: frozenset[str] = frozenset()
+    rows: int | None = None
+    block_bytes: int = BLOCK_BYTES
+    first_bytes: int | None = None
+
+    @property
+    def fallback_encoding(self) -> str:
+        """The encoding of text that has no byte-order mark and is not UTF-8."""
+        return AUTO if self.training_dialect is None else self.training_dialect.encoding

@@ -1,0 +1,100 @@
+"""Read a table: CSV, TSV, Parquet or JSON lines, whole or in chunks.
+
+In CSV every column is text and every cell stays as it is spelled: 007 stays 007. Parquet and JSON lines keep their
+types. Text that equals one of the missing values becomes null; the empty cell is the text "". What a cell means beyond
+that is decided in nncli/data/columns and nncli/data/encoders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import polars
+
+from nncli.data.dialect import CsvDialect
+from nncli.data.io.formats import Format, detect_format, format_of
+from nncli.data.io.prefetch import prefetch
+from nncli.data.io.read_options import ANY_DIALECT, BLOCK_BYTES, NumericColumns, ReadOptions
+from nncli.data.io.streams import is_stream, open_input
+from nncli.data.table import Table
+
+CHUNK_ROWS = 65_536
+
+
+def read_table(
+    path: Path | None,
+    *,
+    format: Format | None = None,  # noqa: A002
+    missing_values: Sequence[str] = (),
+    dialect: CsvDialect = ANY_DIALECT,
+    training_dialect: CsvDialect | None = None,
+) -> Table:
+    """Read the whole of `path` (None: standard input); a table of no rows is a table.
+
+    The columns of JSON lines are all keys in the order they first appear. `dialect` is what the person says, `trained`
+    the dialect of the table a model learnt from, which settles what is open.
+
+    Raises:
+        DataError: it cannot be read, or not as a table; place and hint say more.
+        UsageError: the format is neither given nor known from the name.
+    """
+    tables = list(read_pieces(path, format, ReadOptions(dialect, training_dialect, tuple(missing_values))))
+    if len(tables) == 1:
+        return tables[0]
+    notes = tuple(note for table in tables for note in table.notes)
+    return replace(tables[0], frame=polars.concat([table.frame for table in tables]), notes=notes)
+
+
+def read_chunks(
+    path: Path | None,
+    *,
+    format: Format | None = None,  # noqa: A002
+    missing_values: Sequence[str] = (),
+    dialect: CsvDialect = ANY_DIALECT,
+    training_dialect: CsvDialect | None = None,
+    numbers: Collection[str] = (),
+    rows: int = CHUNK_ROWS,
+    block_bytes: int = BLOCK_BYTES,
+) -> Iterator[Table]:
+    """Yield `path` (None: standard input) in chunks of at most `rows` rows, at least one chunk, if of no rows.
+
+    Memory does not grow with the table. The cells are those of `read_table`. In JSON lines a chunk has the keys,
+    and the types, of its own block of text: a key may be of whole numbers in one chunk and of fractions in the next.
+    `numbers` are columns that are of use only as numbers: in a CSV they may come as Float64, where their text would
+    give the same numbers. `block_bytes` is how much text is parsed at a time.
+
+    Raises:
+        DataError, UsageError: as `read_table`, when the chunk in question is reached.
+    """
+    options = ReadOptions(
+        dialect,
+        training_dialect,
+        tuple(missing_values),
+        numbers=NumericColumns.only(numbers),
+        rows=rows,
+        block_bytes=block_bytes,
+    )
+    return read_pieces(path, format, options)
+
+
+def read_pieces(path: Path | None, chosen: Format | None, options: ReadOptions) -> Iterator[Table]:
+    """Yield the tables of any format."""
+    tables = read_format(path, chosen, options)
+    for table in tables if is_stream(path) else prefetch(tables):
+        if options.rows is None or len(table) <= options.rows:
+            yield table
+            continue
+        for start in range(0, len(table), options.rows):
+            part = table.part(start, start + options.rows)
+            yield replace(part, notes=()) if start else part
+
+
+def read_format(path: Path | None, chosen: Format | None, options: ReadOptions) -> Generator[Table]:
+    """Yield the tables as the format's own reader yields them."""
+    if path is not None and not is_stream(path):
+        yield from (chosen or format_of(path)).load().read_file(path, options)
+        return
+    with open_input(path) as (head, stream):
+        yield from (chosen or detect_format(head)).load().read_stream(stream, path, options)
