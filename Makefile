@@ -25,10 +25,10 @@ check: .venv/dev
 
 # The documentation site, in site/. A broken link or a page missing from the navigation fails.
 docs: .venv/dev
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 docs-serve: .venv/dev
-	$(BIN)/mkdocs serve
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
 # The reference numbers in tests/reference, made anew by PyTorch and compared. Wants torch in the environment.
 parity: .venv/dev

@@ -71,13 +71,19 @@ def test_what_is_made_from_the_code_is_current() -> None:
     run([sys.executable, "docs/build.py", "--check"], ROOT)
 
 
-PAGES = [ROOT / "docs" / "guide.md", *sorted((ROOT / "docs" / "howto").glob("*.md"))]
+DOCS = ROOT / "docs"
+GENERATED = ("commands.md", "configuration.md")
+PAGES = sorted(page for page in DOCS.rglob("*.md") if page.name not in GENERATED)
+EXECUTED = [page for page in PAGES if any(blocks("sh", page.read_text("utf-8")))]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_command_of_the_guide_and_of_a_how_to_page_runs_in_order(copy: Path, page: Path) -> None:
+def test_tutorials_and_how_to_pages_have_commands() -> None:
+    assert {*DOCS.glob("tutorials/*.md"), *DOCS.glob("howto/*.md"), *DOCS.glob("data/*.md")} <= {*EXECUTED}
+
+
+@pytest.mark.parametrize("page", EXECUTED, ids=lambda page: page.relative_to(DOCS).with_suffix("").as_posix())
+def test_every_command_of_a_page_runs_in_order(copy: Path, page: Path) -> None:
     examples = list(blocks("sh", page.read_text("utf-8")))
-    assert len(examples) >= 3
     run(["bash", "-euo", "pipefail", "-c", "\n".join(examples)], copy)
 
 
@@ -97,10 +103,21 @@ def test_the_example_worked_by_hand_comes_out_of_the_layers_too() -> None:
     assert run([sys.executable, "-c", example], ROOT) == printed
 
 
-def test_every_link_of_the_documents_leads_somewhere() -> None:
-    for document in [ROOT / "README.md", *ROOT.glob("docs/*.md"), *PAGES[1:], ROOT / "CONTRIBUTING.md"]:
+def test_every_link_of_the_pages_outside_the_site_leads_somewhere() -> None:
+    for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "data" / "README.md"]:
         for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text("utf-8")):
             assert (document.parent / link).exists(), f"{document.name}: {link}"
+
+
+def test_the_site_builds_without_a_broken_link_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+    run([sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")], ROOT)
+    pages = list((tmp_path / "site").rglob("*.html"))
+    assert len(pages) > len(PAGES)
+    for page in pages:
+        text = page.read_text("utf-8")
+        assert not re.findall(r"""<(?:script|img|iframe)[^>]*src=["']?(?:https?:)?//""", text), page
+        assert not re.findall(r"""<link[^>]*rel=["']?stylesheet["']?[^>]*href=["']?(?:https?:)?//""", text), page
+    assert "<math" in (tmp_path / "site" / "mathematics" / "index.html").read_text("utf-8")
 
 
 def test_every_command_has_its_page() -> None:

@@ -1,0 +1,57 @@
+"""Make the example report of the documentation: python docs/make_report.py [--screenshot].
+
+Trains on data/penguins.csv as the README does. With --screenshot the top of the report is also written to
+docs/assets/report.png, by the system's Chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+from nncli.commands.train import train
+
+DOCS = Path(__file__).parent
+REPORT = DOCS / "assets" / "report.html"
+SCREENSHOT = DOCS / "assets" / "report.png"
+WIDTH, HEIGHT = 1100, 900
+
+
+def make_report() -> None:
+    """Train on the penguins and write the report of the run."""
+    from nncli.reporting.report import report
+
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy2(DOCS.parent / "data" / "penguins.csv", folder)
+        path = Path(folder) / "penguins.yaml"
+        path.write_text("data: {path: penguins.csv, target: species}\n", "utf-8")
+        run = train(path, output=Path(folder) / "penguins").run
+        REPORT.parent.mkdir(exist_ok=True)
+        shutil.copy2(report(run).html, REPORT)
+
+
+def make_screenshot() -> None:
+    """Photograph the top of the report."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
+        page.goto(REPORT.as_uri())
+        page.screenshot(path=SCREENSHOT)
+        browser.close()
+
+
+def main() -> None:
+    """Make the report, and its picture where asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--screenshot", action="store_true")
+    make_report()
+    if parser.parse_args().screenshot:
+        make_screenshot()
+
+
+if __name__ == "__main__":
+    main()
