@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
@@ -16,7 +15,7 @@ from nncli.nn.activations import Activation, ElementwiseActivation, Relu
 from nncli.nn.arrays import Backend, Precision
 from nncli.nn.initializers import Initializer
 from nncli.nn.layers.dense import Dense, Parametrization
-from nncli.nn.layers.residual import Layer, Residual
+from nncli.nn.layers.residual import Layer
 from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.optim.optimizers import Adam, Optimizer
@@ -351,7 +350,7 @@ class Config(Spec):
     def hidden_layers(self) -> tuple[Layer, ...]:
         """The layers, every dense one with its activation, initializer and parametrization."""
         usual = {"activation": self.activation, "init": self.init, "parametrization": self.parametrization}
-        return tuple(with_defaults(layer, usual) for layer in self.layers)
+        return tuple(layer.with_defaults(usual) for layer in self.layers)
 
     @property
     def schedule(self) -> Schedule:
@@ -365,12 +364,3 @@ class Config(Spec):
             return self.bagging
         told = self.validation == 0.0 or not isinstance(self.validation, float) or self.data.time is not None
         return "seeds" if told else "folds"
-
-
-def with_defaults(layer: Layer, usual: Mapping[str, object]) -> Layer:
-    """The layer, and those inside it, with the `usual` values where a dense one names none."""
-    if isinstance(layer, Dense):
-        return layer.model_copy(update={key: value for key, value in usual.items() if getattr(layer, key) is None})
-    if isinstance(layer, Residual):
-        return layer.model_copy(update={"layers": tuple(with_defaults(inner, usual) for inner in layer.layers)})
-    return layer

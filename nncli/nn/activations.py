@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from math import inf, pi, sqrt
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from pydantic import Field
@@ -368,20 +368,11 @@ class Softmax(ActivationBase):
         return BoundLayer(Y, forward, backward)
 
 
-ElementwiseActivation = Annotated[
-    Annotated[
-        Identity | Sigmoid | Tanh | Relu | LeakyRelu | Elu | Selu | Gelu | Silu | Mish | Softplus,
-        Field(discriminator="type"),
-    ],
-    NameShorthand,
-]
-"""What a hidden layer may use."""
+Elementwise: TypeAlias = Identity | Sigmoid | Tanh | Relu | LeakyRelu | Elu | Selu | Gelu | Silu | Mish | Softplus
+"""The registry of elementwise activations."""
 
-Activation = Annotated[
-    Annotated[
-        Identity | Sigmoid | Tanh | Relu | LeakyRelu | Elu | Selu | Gelu | Silu | Mish | Softplus | Softmax,
-        Field(discriminator="type"),
-    ],
-    NameShorthand,
-]
-"""What the output may use."""
+ElementwiseActivation = Annotated[Annotated[Elementwise, Field(discriminator="type")], NameShorthand]
+"""An activation of a hidden layer."""
+
+Activation = Annotated[Annotated[Elementwise | Softmax, Field(discriminator="type")], NameShorthand]
+"""An activation of the output."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from math import pi
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -28,10 +28,14 @@ class NumericEmbeddingBase(Spec):
         """Whether where its parameters start depends on the training rows."""
         return False
 
+    def with_auto_width(self, width: int) -> Self:
+        """This embedding with `width` in place of `width: auto`."""
+        return self
+
     @property
     @abstractmethod
     def out_features(self) -> int:
-        """Units that a column becomes."""
+        """The number of units per column."""
 
     @property
     @abstractmethod
@@ -138,6 +142,9 @@ class PiecewiseLinear(NumericEmbeddingBase):
     type: Literal["piecewise_linear"] = "piecewise_linear"
     bins: PositiveInt = 48
     width: PositiveInt | Literal["auto"] = 16
+
+    def with_auto_width(self, width: int) -> Self:
+        return self.model_copy(update={"width": width}) if self.width == "auto" else self
 
     @property
     def needs_data_init(self) -> bool:

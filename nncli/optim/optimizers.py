@@ -44,7 +44,7 @@ class OptimizerBase(Spec):
         if not self.decays and any(
             factors.weight_decay_multiplier is not None for factors in self.param_groups.values()
         ):
-            raise ValueError("a group's decay needs an optimizer with weight_decay: adamw or lion")
+            raise ValueError("weight_decay_multiplier needs an optimizer with weight_decay, such as adamw")
         return self
 
     def init_state(self, theta: Array) -> dict[str, Array]:

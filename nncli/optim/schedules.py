@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from math import cos, inf, log2, pi
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -52,6 +52,10 @@ class ScheduleBase(Spec):
         """The learning rate of step `step`, counted from 0."""
         ramp = (step + 1) / self.warmup_steps if step < self.warmup_steps else 1.0
         return ramp * plateau.factor * self.base_rate(step, horizon)
+
+    def with_auto_peak(self, peak: float) -> Self:
+        """This schedule with `peak` in place of `peak: auto`."""
+        return self
 
     @abstractmethod
     def base_rate(self, step: int, horizon: TrainingLength) -> float:
@@ -166,6 +170,9 @@ class CoslogRate(ScheduleBase):
     type: Literal["coslog"] = "coslog"
     peak: PositiveFloat | Literal["auto"] = "auto"
     cycles: Annotated[int, Field(strict=True, ge=1, le=16)] = 4
+
+    def with_auto_peak(self, peak: float) -> Self:
+        return self.model_copy(update={"peak": peak}) if self.peak == "auto" else self
 
     def base_rate(self, step: int, horizon: TrainingLength) -> float:
         if self.peak == "auto":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 
@@ -36,6 +38,14 @@ class LayerBase(Spec):
     def needs_data_init(self) -> bool:
         """Whether where its parameters start depends on the training rows: see `settle`."""
         return False
+
+    def with_defaults(self, defaults: Mapping[str, object]) -> Self:
+        """This layer, and those inside it, with the network's defaults in the fields of dense layers that are unset."""
+        return self
+
+    def with_auto_units(self, units: int) -> Self:
+        """This layer, and those inside it, with `units` in place of `units: auto`."""
+        return self
 
     @abstractmethod
     def out_features(self, in_features: int) -> int:

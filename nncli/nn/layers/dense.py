@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import sqrt
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 import numpy as np
 
@@ -35,6 +36,12 @@ class Dense(LayerBase):
     @property
     def needs_data_init(self) -> bool:
         return isinstance(self.init, DataDependent)
+
+    def with_defaults(self, defaults: Mapping[str, object]) -> Self:
+        return self.model_copy(update={key: value for key, value in defaults.items() if getattr(self, key) is None})
+
+    def with_auto_units(self, units: int) -> Self:
+        return self.model_copy(update={"units": units}) if self.units == "auto" else self
 
     def out_features(self, in_features: int) -> int:
         if self.units == "auto":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -32,6 +33,12 @@ class Residual(LayerBase):
     @property
     def needs_data_init(self) -> bool:
         return any(layer.needs_data_init for layer in self.layers)
+
+    def with_defaults(self, defaults: Mapping[str, object]) -> Self:
+        return self.model_copy(update={"layers": tuple(layer.with_defaults(defaults) for layer in self.layers)})
+
+    def with_auto_units(self, units: int) -> Self:
+        return self.model_copy(update={"layers": tuple(layer.with_auto_units(units) for layer in self.layers)})
 
     def out_features(self, in_features: int) -> int:
         width = in_features

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from nncli.config.schema import Config
-from nncli.nn.layers.dense import Dense
-from nncli.nn.layers.residual import Layer, Residual
+from nncli.nn.layers.residual import Layer
 from nncli.nn.losses import Loss
-from nncli.nn.numeric_embeddings import NumericEmbedding, PiecewiseLinear
-from nncli.optim.schedules import CoslogRate, Schedule
+from nncli.nn.numeric_embeddings import NumericEmbedding
+from nncli.optim.schedules import Schedule
 from nncli.spec import Task
 
 BATCHES = ((2_000, 64), (6_000, 128), (20_000, 256), (80_000, 512))
@@ -45,31 +44,18 @@ def epochs_of(config: Config, rows: int) -> int:
 
 def schedule_of(config: Config, loss: Loss) -> Schedule:
     """The learning rate schedule, with the peak rate of the loss's task."""
-    schedule = config.schedule
-    if isinstance(schedule, CoslogRate) and schedule.peak == "auto":
-        return schedule.model_copy(update={"peak": PEAKS[loss.task]})
-    return schedule
+    return config.schedule.with_auto_peak(PEAKS[loss.task])
 
 
 def resolve_layers(layers: tuple[Layer, ...], rows: int) -> tuple[Layer, ...]:
     """The layers, with the units of every dense layer resolved for a number of training rows."""
     units = next((units for max_rows, units in UNITS if rows <= max_rows), MAX_UNITS)
-    return tuple(_resolve_layer(layer, units) for layer in layers)
-
-
-def _resolve_layer(layer: Layer, units: int) -> Layer:
-    if isinstance(layer, Dense) and layer.units == "auto":
-        return layer.model_copy(update={"units": units})
-    if isinstance(layer, Residual):
-        return layer.model_copy(update={"layers": tuple(_resolve_layer(inner, units) for inner in layer.layers)})
-    return layer
+    return tuple(layer.with_auto_units(units) for layer in layers)
 
 
 def resolve_embedding(embedding: NumericEmbedding | None, columns: int) -> NumericEmbedding | None:
     """The numeric embedding, with its width resolved for a number of numeric columns."""
-    if isinstance(embedding, PiecewiseLinear) and embedding.width == "auto":
-        return embedding.model_copy(update={"width": _embedding_width(columns)})
-    return embedding
+    return None if embedding is None else embedding.with_auto_width(_embedding_width(columns))
 
 
 def _embedding_width(columns: int) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.data.batches.batches import Batches
-from nncli.nn.activations import ElementwiseActivation, Identity, LeakyRelu, Relu, Sigmoid, Tanh
+from nncli.nn.activations import ElementwiseActivation, Identity, LeakyRelu
 from nncli.nn.arrays import Array, zeros_aligned
 from nncli.nn.layers.dense import Dense
 from nncli.nn.losses import CrossEntropy
@@ -21,15 +21,8 @@ from nncli.nn.parameters import DECAYED, Parameters, ParamGroup
 from nncli.optim.optimizers import AdamW, OptimizerBase, Sgd, Step
 from nncli.training.arguments import TrainingArguments
 from nncli.training.compiled import kernels
+from nncli.training.compiled.support import COMPILED_ACTIVATIONS
 from nncli.training.step import GradientFn
-
-ACTIVATION_IDS = {
-    Identity: kernels.IDENTITY,
-    Relu: kernels.RELU,
-    LeakyRelu: kernels.LEAKY_RELU,
-    Sigmoid: kernels.SIGMOID,
-    Tanh: kernels.TANH,
-}
 
 Stretch: TypeAlias = Callable[[int, npt.NDArray[np.float64], int], tuple[npt.NDArray[np.float64], bool]]
 """stretch(position, rates, t) trains on one batch for each rate, from the one at `position` of the epoch on.
@@ -134,7 +127,7 @@ def _table(network: Network) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.floa
         f: ElementwiseActivation = layer.activation or Identity()
         bias = spans[f"{name}.bias"][0].start if layer.bias else -1
         units = layer.out_features(d)
-        table.append((d, units, spans[f"{name}.weight"][0].start, bias, ACTIVATION_IDS[type(f)]))
+        table.append((d, units, spans[f"{name}.weight"][0].start, bias, COMPILED_ACTIVATIONS.index(type(f))))
         slopes.append(f.slope if isinstance(f, LeakyRelu) else 0.0)
         d = units
     return np.array(table, np.int64), np.array(slopes, np.float32)

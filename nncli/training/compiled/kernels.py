@@ -27,6 +27,7 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 IDENTITY, RELU, LEAKY_RELU, SIGMOID, TANH = range(5)
+"""Numbers of the activations, in the order of COMPILED_ACTIVATIONS in support.py."""
 MSE, LOGISTIC, SOFTMAX = range(3)
 SGD, ADAM = range(2)
 D, U, W_AT, B_AT, ACTIVATION = range(5)

@@ -15,6 +15,7 @@ from nncli.nn.network import Network
 from nncli.optim.optimizers import Adam, DecoupledWeightDecay, OptimizerBase, Sgd
 
 COMPILED_ACTIVATIONS = (Identity, Relu, LeakyRelu, Sigmoid, Tanh)
+"""The activations that the kernels implement, in the order of their numbers in kernels.py."""
 COMPILED_LOSSES = (MSE, CrossEntropy)
 COMPILED_OPTIMIZERS = (Sgd, Adam)  # AdamW is an Adam
 

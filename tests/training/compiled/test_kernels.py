@@ -26,7 +26,8 @@ pytest.importorskip("numba")
 pytest.importorskip("scipy")
 
 from nncli.training.compiled import kernels
-from nncli.training.compiled.bridge import ACTIVATION_IDS, bind_optimizer
+from nncli.training.compiled.bridge import bind_optimizer
+from nncli.training.compiled.support import COMPILED_ACTIVATIONS
 
 Vector = npt.NDArray[np.float32]
 ACTIVATIONS = [Identity(), Relu(), LeakyRelu(), LeakyRelu(slope=0.3), LeakyRelu(slope=0.0), Sigmoid(), Tanh()]
@@ -87,7 +88,7 @@ def test_exp_saturates_where_float32_ends(x: float, bound: float) -> None:
 
 def activated(f: Any, Z: Vector, b: Vector = NONE) -> Vector:
     found = Z.copy()
-    kernels.activate(found, b, ACTIVATION_IDS[type(f)], getattr(f, "slope", 0.0))
+    kernels.activate(found, b, COMPILED_ACTIVATIONS.index(type(f)), getattr(f, "slope", 0.0))
     return found
 
 
@@ -124,7 +125,7 @@ def test_an_activation_is_that_of_numpy_there_and_back(f: Any, values: list[floa
         Y = bound.Y.copy()
         for dY in (array(values[::-1], 1, -1), np.full_like(Z, np.nan), np.full_like(Z, np.inf)):
             expected, dZ = bound.backward(dY.copy()), dY.copy()
-            kernels.activation_grad(dZ, Y, ACTIVATION_IDS[type(f)], getattr(f, "slope", 0.0))
+            kernels.activation_grad(dZ, Y, COMPILED_ACTIVATIONS.index(type(f)), getattr(f, "slope", 0.0))
             close(dZ, expected)
 
 
