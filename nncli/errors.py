@@ -13,7 +13,7 @@ fact is known and shown in one place, nncli/cli/app.py.
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from nncli.text import INVISIBLE_LETTERS, escape_unprintable, quote
@@ -100,16 +100,27 @@ class UsageError(NncliError):
 
 
 @dataclass(frozen=True)
+class ConfigFix:
+    """A change of a configuration that corrects a ConfigIssue: remove one key, then set another to a value."""
+
+    path: tuple[str | int, ...]
+    value: object
+    remove: tuple[str | int, ...] | None = None
+
+
+@dataclass(frozen=True)
 class ConfigIssue:
     """One thing wrong in a configuration.
 
-    `excerpt` is the source line and, beneath it, a caret at the mistake.
+    `excerpt` is the source line and, beneath it, a caret at the mistake. `fix` is the change that the message or hint
+    suggests; it is None where no change was found that is accepted.
     """
 
     message: str
     place: Location
     hint: str | None = None
     excerpt: str | None = None
+    fix: ConfigFix | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         text = f"{self.place}: {self.message}" if str(self.place) else self.message

@@ -1,4 +1,4 @@
-"""What may stand in a `key=value`, as far as it is typed: read from the schema that ships, without pydantic."""
+"""Complete a `key=value` on the command line from the JSON Schema file, without importing pydantic."""
 
 from __future__ import annotations
 
@@ -11,80 +11,77 @@ from nncli.config.schema_file import SCHEMA
 Node = dict[str, Any]
 
 
-def complete_assignment(typed: str) -> list[str]:
-    """How `typed` may go on: `optimizer=` and `optimizer.` after `opt`, `optimizer=adam` after `optimizer=`.
+def complete_assignment(text: str) -> list[str]:
+    """The completions of `text`: `optimizer=` and `optimizer.` for `opt`, `optimizer=adam` for `optimizer=`.
 
-    Where one key is meant, its values and the keys within it are named too.
+    If only one key fits, its values and the keys inside it are included.
     """
-    whole: Node = json.loads(SCHEMA.read_bytes())
-    address, equals, _ = typed.partition("=")
-    before, _, key = address.rpartition(".")
-    here = _at(whole, before.split(".") if before else [])
+    schema: Node = json.loads(SCHEMA.read_bytes())
+    address, equals, _ = text.partition("=")
+    parent, _, start = address.rpartition(".")
     if equals:
-        return _fitting(typed, (f"{address}={value}" for value in _values(whole, _at(whole, address.split(".")))))
-    prefix = f"{before}." if before else ""
-    names = [name for name in _keys(whole, here) if name.startswith(key)]
-    shown = [f"{prefix}{name}=" for name in names if _written_inline(whole, _within(whole, here, name))]
-    shown += [f"{prefix}{name}." for name in names if f"{prefix}{name}=" not in shown]
+        values = (f"{address}={value}" for value in _values(schema, _at(schema, address.split("."))))
+        return list(dict.fromkeys(word for word in values if word.startswith(text)))
+    nodes = _at(schema, parent.split(".") if parent else [])
+    prefix = f"{parent}." if parent else ""
+    names = [name for name in _keys(schema, nodes) if name.startswith(start)]
+    completions = [f"{prefix}{name}=" for name in names if _has_inline_value(schema, _inside(schema, nodes, name))]
+    completions += [f"{prefix}{name}." for name in names if f"{prefix}{name}=" not in completions]
     if len(names) == 1:
-        inside = _within(whole, here, names[0])
-        shown += [f"{prefix}{names[0]}={value}" for value in _values(whole, inside)]
-        shown += [f"{prefix}{names[0]}.{name}=" for name in _keys(whole, inside)]
-    return list(dict.fromkeys(shown))
+        inside = _inside(schema, nodes, names[0])
+        completions += [f"{prefix}{names[0]}={value}" for value in _values(schema, inside)]
+        completions += [f"{prefix}{names[0]}.{name}=" for name in _keys(schema, inside)]
+    return list(dict.fromkeys(completions))
 
 
-def _fitting(typed: str, words: Iterator[str]) -> list[str]:
-    return list(dict.fromkeys(word for word in words if word.startswith(typed)))
-
-
-def _flat(whole: Node, nodes: list[Node]) -> Iterator[Node]:
-    """The nodes, with those that they refer to and those that they leave the choice of."""
+def _expanded(schema: Node, nodes: list[Node]) -> Iterator[Node]:
+    """The nodes with those that they refer to and their alternatives."""
     for node in nodes:
         yield node
         if "$ref" in node:
-            yield from _flat(whole, [whole["$defs"][node["$ref"].removeprefix("#/$defs/")]])
-        yield from _flat(whole, [*node.get("anyOf", ()), *node.get("oneOf", ())])
+            yield from _expanded(schema, [schema["$defs"][node["$ref"].removeprefix("#/$defs/")]])
+        yield from _expanded(schema, [*node.get("anyOf", ()), *node.get("oneOf", ())])
 
 
-def _within(whole: Node, nodes: list[Node], step: str) -> list[Node]:
-    """What may stand at a key or an item of any of the nodes."""
-    found = []
-    for node in _flat(whole, nodes):
+def _inside(schema: Node, nodes: list[Node], step: str) -> list[Node]:
+    """The nodes of a key or an item of any of the nodes."""
+    inside = []
+    for node in _expanded(schema, nodes):
         if step.isdigit() and "items" in node:
-            found.append(node["items"])
+            inside.append(node["items"])
         elif step in node.get("properties", {}):
-            found.append(node["properties"][step])
+            inside.append(node["properties"][step])
         elif isinstance(node.get("additionalProperties"), dict):
-            found.append(node["additionalProperties"])
-    return found
+            inside.append(node["additionalProperties"])
+    return inside
 
 
-def _at(whole: Node, address: list[str]) -> list[Node]:
-    nodes = [whole]
+def _at(schema: Node, address: list[str]) -> list[Node]:
+    nodes = [schema]
     for step in address:
-        nodes = _within(whole, nodes, step)
+        nodes = _inside(schema, nodes, step)
     return nodes
 
 
-def _keys(whole: Node, nodes: list[Node]) -> list[str]:
-    every = (key for node in _flat(whole, nodes) for key in (*node.get("properties", ()), *_named(node)))
-    return list(dict.fromkeys(every))
+def _keys(schema: Node, nodes: list[Node]) -> list[str]:
+    keys = (
+        key
+        for node in _expanded(schema, nodes)
+        for key in (*node.get("properties", ()), *node.get("propertyNames", {}).get("enum", ()))
+    )
+    return list(dict.fromkeys(keys))
 
 
-def _named(node: Node) -> list[str]:
-    return list(node.get("propertyNames", {}).get("enum", ()))
+def _has_inline_value(schema: Node, nodes: list[Node]) -> bool:
+    """Whether a value other than a section is valid."""
+    return any("type" in node and node["type"] != "object" for node in _expanded(schema, nodes))
 
 
-def _written_inline(whole: Node, nodes: list[Node]) -> bool:
-    """Whether anything but key: value pairs may stand there."""
-    return any("type" in node and node["type"] != "object" for node in _flat(whole, nodes))
-
-
-def _values(whole: Node, nodes: list[Node]) -> list[str]:
-    """The words that may stand there, and a default that is one word or number."""
-    found: list[object] = []
-    for node in _flat(whole, nodes):
-        found += node.get("enum", [])
-        found += [node[word] for word in ("const", "default") if isinstance(node.get(word), str | int | float)]
-        found += [True, False] if node.get("type") == "boolean" else [None] if node.get("type") == "null" else []
-    return list(dict.fromkeys(json.dumps(value).strip('"') for value in found))
+def _values(schema: Node, nodes: list[Node]) -> list[str]:
+    """The valid words, and the default if it is a word or a number."""
+    values: list[object] = []
+    for node in _expanded(schema, nodes):
+        values += node.get("enum", [])
+        values += [node[word] for word in ("const", "default") if isinstance(node.get(word), str | int | float)]
+        values += [True, False] if node.get("type") == "boolean" else [None] if node.get("type") == "null" else []
+    return list(dict.fromkeys(json.dumps(value).strip('"') for value in values))

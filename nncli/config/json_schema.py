@@ -1,7 +1,7 @@
-"""The JSON Schema of a configuration: what may be written, for editors and other tools.
+"""Generate the JSON Schema of a configuration, for editors and other tools.
 
-It is made from the specifications alone. A rule that concerns two keys at once stands only there: what the schema
-refuses is wrong, what it lets pass may still be.
+Rules that involve several keys are not part of it: what the schema refuses is wrong, but not everything that it accepts
+is valid.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from nncli.config.schema import Config
 from nncli.spec import non_defaults
 
 
-class _Written(GenerateJsonSchema):
-    """pydantic's schema, less titles that repeat the key, with defaults as short as one would write them."""
+class _SchemaGenerator(GenerateJsonSchema):
+    """pydantic's schema without titles that repeat the key, and with defaults in their short form."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -27,15 +27,15 @@ class _Written(GenerateJsonSchema):
 
     def tagged_union_schema(self, schema: Any) -> dict[str, Any]:
         described = super().tagged_union_schema(schema)
-        described.pop("discriminator", None)  # OpenAPI's word, which JSON Schema does not have
+        described.pop("discriminator", None)  # part of OpenAPI, not of JSON Schema
         return described
 
     def generate(self, schema: CoreSchema, mode: Any = "validation") -> dict[str, Any]:
         whole = super().generate(schema, mode)
-        head = {"$schema": self.schema_dialect, "$id": "urn:nncli:config", "title": "nncli configuration"}
-        return {**head, **{key: value for key, value in whole.items() if key not in head}}
+        header = {"$schema": self.schema_dialect, "$id": "urn:nncli:config", "title": "nncli configuration"}
+        return {**header, **{key: value for key, value in whole.items() if key not in header}}
 
 
 def json_schema() -> str:
-    """The schema of a configuration file, as JSON Schema of 2020-12."""
-    return json.dumps(Config.model_json_schema(schema_generator=_Written), indent=2, ensure_ascii=False) + "\n"
+    """The JSON Schema (2020-12) of a configuration file."""
+    return json.dumps(Config.model_json_schema(schema_generator=_SchemaGenerator), indent=2, ensure_ascii=False) + "\n"

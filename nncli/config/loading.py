@@ -1,4 +1,4 @@
-"""From a file on disk, or the standard input, to a `Config` whose paths hold wherever it is used."""
+"""Load a configuration from a file or from standard input."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class LoadedConfig:
-    """A configuration, and all that was written of it: preset, file, environment and command line."""
+    """A configuration with the document that it was built from: preset, file, environment and command line."""
 
     config: Config
     document: Document
 
 
 def load_config(path: str | Path, assignments: Sequence[str] = (), environment: Mapping[str, str] = NOTHING) -> Config:
-    """Read, expand, override and validate a configuration; `-` is the standard input.
+    """Read, merge, override and validate a configuration; `-` is standard input.
 
-    The preset stands beneath the file, above which are the variables of the `environment` such as NNCLI_EPOCHS, and
-    above these the `assignments`. The environment is for what a person wrote: a run's own configuration, which is
-    whole, is read without.
+    Order of precedence, lowest first: the preset, the file, variables of the `environment` such as NNCLI_EPOCHS, the
+    `assignments`. Pass an environment only for configurations that a user wrote; that of a run is complete.
 
     Paths of tables become absolute: they are relative to the file, or to the working directory when the
-    configuration comes from the standard input. `output` gets its default, runs/NAME.
+    configuration comes from standard input. `output` gets its default, runs/NAME.
 
     Raises:
-        ConfigError: every mistake found, each with its place.
+        ConfigError: the configuration is wrong; holds every issue with its location.
         UsageError: an assignment is not of the form key=value.
     """
     return load(path, assignments, environment).config
 
 
 def load(path: str | Path, assignments: Sequence[str] = (), environment: Mapping[str, str] = NOTHING) -> LoadedConfig:
-    """As `load_config`, with what was written and where."""
-    given = _given(assignments, environment)
+    """As `load_config`, with the document."""
+    parsed = _parsed(assignments, environment)
     try:
         document = read(path)
     except ConfigError as error:
-        raise ConfigError(*error.issues, *(wrong for one in given for wrong in one.mistakes)) from None
+        issues = (issue for assignment in parsed for issue in assignment.issues)
+        raise ConfigError(*error.issues, *issues) from None
     from_stdin = str(path) == "-"
     folder = Path.cwd() if from_stdin else Path(path).resolve().parent
-    return _loaded(document, given, folder, "stdin" if from_stdin else Path(path).stem)
+    return _loaded(document, parsed, folder, "stdin" if from_stdin else Path(path).stem)
 
 
 def build_config(
@@ -64,16 +64,17 @@ def build_config(
     folder: Path,
     name: str,
 ) -> Config:
-    """As `load_config`, of a document whose paths are relative to `folder`; its output's default is runs/`name`."""
-    return _loaded(document, _given(assignments, environment), folder, name).config
+    """As `load_config`, for a document whose paths are relative to `folder`; the default output is runs/`name`."""
+    return _loaded(document, _parsed(assignments, environment), folder, name).config
 
 
 def load_partial(
     path: str | Path, assignments: Sequence[str] = (), environment: Mapping[str, str] = NOTHING
 ) -> tuple[Config | None, tuple[ConfigIssue, ...]]:
-    """As `load_config`, with the mistakes instead of an error; where there are some, without the keys that have them.
+    """As `load_config`, but return the issues, and a configuration without the top-level keys that have them.
 
-    None where not even then it can be read, and of the standard input, which can be read but once.
+    The configuration is None if it is not valid without these keys either, and with issues on standard input, which
+    cannot be read again.
 
     Raises:
         UsageError: an assignment is not of the form key=value.
@@ -81,52 +82,54 @@ def load_partial(
     try:
         return load_config(path, assignments, environment), ()
     except ConfigError as error:
-        mistakes = error.issues
-    wrong = {(mistake.place.key or "").partition(".")[0] for mistake in mistakes}
-    given = _given(assignments, environment)
-    sound = [assignment for assignment in given if not assignment.mistakes and assignment.words[0] not in wrong]
+        issues = error.issues
+    invalid = {(issue.place.key or "").partition(".")[0] for issue in issues}
+    parsed = _parsed(assignments, environment)
+    valid = [assignment for assignment in parsed if not assignment.issues and assignment.path[0] not in invalid]
     try:
-        if str(path) == "-" or "data" in wrong:
-            return None, mistakes
+        if str(path) == "-" or "data" in invalid:
+            return None, issues
         document = read(path)
-        kept = {key: value for key, value in document.value.items() if key not in wrong}
-        kept |= {"layers": []} if "layers" in wrong else {}
+        value = {key: item for key, item in document.value.items() if key not in invalid}
+        value |= {"layers": []} if "layers" in invalid else {}
         folder = Path(path).resolve().parent
-        return _loaded(replace(document, value=kept), sound, folder, Path(path).stem).config, mistakes
+        return _loaded(replace(document, value=value), valid, folder, Path(path).stem).config, issues
     except ConfigError:
-        return None, mistakes
+        return None, issues
 
 
 def with_source_line(
-    path: str | Path, assignments: Sequence[str], mistake: ConfigIssue, environment: Mapping[str, str] = NOTHING
+    path: str | Path, assignments: Sequence[str], issue: ConfigIssue, environment: Mapping[str, str] = NOTHING
 ) -> ConfigIssue:
-    """A mistake of a key, found later, with the line of the configuration that the key stands on, if it does.
+    """The issue of a key with the line of the configuration that the key is on.
+
+    The issue is returned as it is if it has no key or has a source already, if the key is not written, and for a
+    configuration on standard input.
 
     Raises:
-        ConfigError: the configuration cannot be read, and from the standard input it cannot be again.
+        ConfigError: the configuration cannot be read.
     """
-    if mistake.place.key is None or mistake.place.source is not None or str(path) == "-":
-        return mistake
-    document = apply_preset(read(path), _given(assignments, environment), [])
-    keys = tuple(int(word) if word.isdecimal() else word for word in mistake.place.key.split("."))
+    if issue.place.key is None or issue.place.source is not None or str(path) == "-":
+        return issue
+    document, _ = apply_preset(read(path), _parsed(assignments, environment))
+    keys = tuple(int(step) if step.isdecimal() else step for step in issue.place.key.split("."))
     if keys[:1] not in document.spans:
-        return mistake
-    return document.issue(mistake.message, keys, hint=mistake.hint)
+        return issue
+    return document.issue(issue.message, keys, hint=issue.hint)
 
 
-def _given(assignments: Sequence[str], environment: Mapping[str, str]) -> list[Assignment]:
+def _parsed(assignments: Sequence[str], environment: Mapping[str, str]) -> list[Assignment]:
     return [*from_environment(environment, Config.model_fields), *from_options(assignments)]
 
 
-def _loaded(document: Document, given: Sequence[Assignment], folder: Path, name: str) -> LoadedConfig:
-    mistakes: list[ConfigIssue] = []
-    document = apply_preset(document, given, mistakes)
+def _loaded(document: Document, assignments: Sequence[Assignment], folder: Path, name: str) -> LoadedConfig:
+    document, issues = apply_preset(document, assignments)
     try:
         config = validate(Config, document)
     except ConfigError as error:
-        raise ConfigError(*_in_order([*_not_due_to(mistakes, error.issues), *mistakes], given)) from None
-    if mistakes:
-        raise ConfigError(*_in_order(mistakes, given))
+        raise ConfigError(*_in_order([*_unrelated(issues, error.issues), *issues], assignments)) from None
+    if issues:
+        raise ConfigError(*_in_order(issues, assignments))
     data = config.data.model_copy(update={"path": _absolute(folder, config.data.path)})
     validation = config.validation
     if isinstance(validation, ValidationFile):
@@ -135,24 +138,24 @@ def _loaded(document: Document, given: Sequence[Assignment], folder: Path, name:
     return LoadedConfig(config.model_copy(update={"data": data, "validation": validation, "output": output}), document)
 
 
-def _not_due_to(earlier: Iterable[ConfigIssue], found: Iterable[ConfigIssue]) -> Iterable[ConfigIssue]:
-    """Those `found` that do not merely follow from an assignment that was wrong, and so left out."""
-    left_out = {mistake.place.key for mistake in earlier if mistake.place.key}
+def _unrelated(earlier: Iterable[ConfigIssue], issues: Iterable[ConfigIssue]) -> Iterable[ConfigIssue]:
+    """The issues that do not follow from an assignment that was left out because of an earlier issue."""
+    left_out = {issue.place.key for issue in earlier if issue.place.key}
     sections = {key.rpartition(".")[0] for key in left_out}
-    return (m for m in found if m.place.key not in left_out and not (m.place.line is None and m.place.key in sections))
+    return (i for i in issues if i.place.key not in left_out and not (i.place.line is None and i.place.key in sections))
 
 
-def _in_order(mistakes: Iterable[ConfigIssue], given: Sequence[Assignment]) -> list[ConfigIssue]:
-    """First those in the file, from top to bottom, then those of each assignment."""
-    order = {assignment.mark.source: number for number, assignment in enumerate(given)}
+def _in_order(issues: Iterable[ConfigIssue], assignments: Sequence[Assignment]) -> list[ConfigIssue]:
+    """The issues of the file from top to bottom, then those of each assignment."""
+    order = {assignment.span.source: number for number, assignment in enumerate(assignments)}
 
-    def rank(mistake: ConfigIssue) -> tuple[int, int, int]:
-        place = mistake.place
-        return (order.get(place.source or "", -1), place.line or 0, place.character or 0)
+    def rank(issue: ConfigIssue) -> tuple[int, int, int]:
+        location = issue.place
+        return (order.get(location.source or "", -1), location.line or 0, location.character or 0)
 
-    return sorted(mistakes, key=rank)
+    return sorted(issues, key=rank)
 
 
 def _absolute(folder: Path, path: str) -> str:
-    """`path` seen from `folder`, without `..` parts; symbolic links stay as they are."""
+    """`path` relative to `folder`, without `..` parts; symbolic links are kept."""
     return os.path.normpath(folder / path)

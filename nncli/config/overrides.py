@@ -1,4 +1,4 @@
-"""A value from the command line or the environment put into a document."""
+"""Override values of a document from the command line and the environment."""
 
 from __future__ import annotations
 
@@ -9,184 +9,174 @@ from types import MappingProxyType
 
 from nncli.config.errors.aliases import suggest
 from nncli.config.yaml.document import Document, Path, SourceSpan, dotted
-from nncli.config.yaml.parser import DEEPEST, compose
+from nncli.config.yaml.parser import MAX_DEPTH, parse_value
 from nncli.config.yaml.scalars import describe
 from nncli.config.yaml.source_text import checked_lines
 from nncli.errors import ConfigError, ConfigIssue, Location, UsageError
 from nncli.text import join_quoted, quote
 
-
-def override(document: Document, assignments: Iterable[Assignment], mistakes: list[ConfigIssue]) -> Document:
-    """`document` with each assignment applied in turn. What is wrong with one is gathered, and it is left out.
-
-    Missing sections are made on the way. A word where a section is needed is the section's short form: with
-    `optimizer: sgd`, "optimizer.momentum=0.9" makes {type: sgd, momentum: 0.9}.
-    """
-    for assignment in assignments:
-        mistakes.extend(assignment.mistakes)
-        try:
-            document = document if assignment.mistakes else _assign(document, assignment)
-        except ConfigError as error:
-            mistakes.extend(error.issues)
-    return document
-
-
-def apply_overrides(document: Document, options: Iterable[str]) -> Document:
-    """`document` with each `key=value` applied in turn.
-
-    Raises:
-        ConfigError, UsageError: one of them is wrong.
-    """
-    mistakes: list[ConfigIssue] = []
-    document = override(document, from_options(options), mistakes)
-    if mistakes:
-        raise ConfigError(*mistakes)
-    return document
-
-
-def _assign(document: Document, assignment: Assignment) -> Document:
-    marks = dict(document.spans)
-
-    def put(node: object, words: Sequence[str], path: Path) -> object:
-        """`node` with the value at `words` below it. Only what lies on the way is copied, never changed in place."""
-        if not words:
-            for old in [p for p in marks if p[: len(path)] == path]:
-                del marks[old]
-            marks[path] = assignment.mark
-            return assignment.value
-        word, *rest = words
-        if isinstance(node, list):
-            if not re.fullmatch("[0-9]{1,9}", word) or int(word) >= len(node):
-                numbers = f"Its items are numbered 0 to {len(node) - 1}." if node else None
-                raise assignment.wrong(f"{quote(word)} is not an item of {quote(dotted(path))}", numbers)
-            index = int(word)
-            return [*node[:index], put(node[index], rest, (*path, index)), *node[index + 1 :]]
-        if node is None:
-            marks.setdefault(path, assignment.mark)
-            node = {}
-        elif isinstance(node, str):
-            short = marks.get(path, SourceSpan(document.source))
-            marks[(*path, "type")] = replace(short, key=short.value)
-            node = {"type": node}
-        elif not isinstance(node, dict):
-            hint = f"It comes from {replace(document.location(path, 'value'), key=None)}."
-            raise assignment.wrong(f"{quote(dotted(path))} is {describe(node)}, which has no keys", hint)
-        return {**node, word: put(node.get(word), rest, (*path, word))}
-
-    first, *rest = assignment.words
-    changed = {**document.value, first: put(document.value.get(first), rest, (first,))}
-    return replace(document, value=changed, spans=MappingProxyType(marks))
-
-
 OPTION = "--set"
-
-
 PREFIX = "NNCLI_"
-
-
 NO_KEYS = frozenset({"NNCLI_DEBUG"})
-"""Variables that say something else."""
-
-
+"""Variables of nncli that are not configuration keys."""
 OF_A_SERVICE = re.compile(
     r"NNCLI_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )
-"""Variables that Kubernetes sets in every pod beside a service called nncli, or nncli-something."""
-
-
-LONGEST_ORIGIN = 100
-
-
-MOST_NAMED = 3
+"""Variables that Kubernetes sets in every pod for a service called nncli or nncli-something."""
+MAX_SOURCE_LENGTH = 100
+MAX_NAMES = 3
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """A value for the key at `words`, or the mistakes that keep it from being one. The mark says who set it."""
+    """A value for the key at `path`, or the issues of a text that has none. `span` names the option or variable."""
 
-    words: tuple[str, ...]
-    mark: SourceSpan
+    path: tuple[str, ...]
+    span: SourceSpan
     value: object = None
-    mistakes: tuple[ConfigIssue, ...] = ()
+    issues: tuple[ConfigIssue, ...] = ()
 
-    def wrong(self, message: str, hint: str | None = None) -> ConfigError:
-        """The refusal of this assignment."""
-        return ConfigError(ConfigIssue(message, Location(self.mark.source, key=".".join(self.words)), hint))
+    def error(self, message: str, hint: str | None = None) -> ConfigError:
+        """An error of this assignment."""
+        return ConfigError(ConfigIssue(message, Location(self.span.source, key=".".join(self.path)), hint))
+
+
+def override(document: Document, assignments: Iterable[Assignment]) -> tuple[Document, list[ConfigIssue]]:
+    """The document with each valid assignment applied in turn, and the issues of the others.
+
+    Missing sections are created. A word in place of a section is its short form: with `optimizer: sgd`,
+    "optimizer.momentum=0.9" gives {type: sgd, momentum: 0.9}.
+    """
+    issues: list[ConfigIssue] = []
+    for assignment in assignments:
+        issues.extend(assignment.issues)
+        try:
+            document = document if assignment.issues else _assign(document, assignment)
+        except ConfigError as error:
+            issues.extend(error.issues)
+    return document, issues
+
+
+def apply_overrides(document: Document, options: Iterable[str]) -> Document:
+    """The document with each `key=value` applied in turn.
+
+    Raises:
+        ConfigError: a value cannot be parsed, or a key leads through a value that has no keys.
+        UsageError: an option is not of the form key=value.
+    """
+    document, issues = override(document, from_options(options))
+    if issues:
+        raise ConfigError(*issues)
+    return document
+
+
+def _assign(document: Document, assignment: Assignment) -> Document:
+    spans = dict(document.spans)
+
+    def put(node: object, keys: Sequence[str], path: Path) -> object:
+        """A copy of `node`, which is at `path`, with the value set at `keys` below it."""
+        if not keys:
+            for old in [p for p in spans if p[: len(path)] == path]:
+                del spans[old]
+            spans[path] = assignment.span
+            return assignment.value
+        key, *rest = keys
+        if isinstance(node, list):
+            if not re.fullmatch("[0-9]{1,9}", key) or int(key) >= len(node):
+                hint = f"The items are numbered from 0 to {len(node) - 1}." if node else None
+                raise assignment.error(f"{quote(key)} is not an item of {quote(dotted(path))}", hint)
+            index = int(key)
+            return [*node[:index], put(node[index], rest, (*path, index)), *node[index + 1 :]]
+        if node is None:
+            spans.setdefault(path, assignment.span)
+            node = {}
+        elif isinstance(node, str):
+            short = spans.get(path, SourceSpan(document.source))
+            spans[(*path, "type")] = replace(short, key=short.value)
+            node = {"type": node}
+        elif not isinstance(node, dict):
+            hint = f"It is set in {replace(document.location(path, 'value'), key=None)}."
+            raise assignment.error(f"{quote(dotted(path))} is {describe(node)}, which has no keys", hint)
+        return {**node, key: put(node.get(key), rest, (*path, key))}
+
+    first, *rest = assignment.path
+    value = {**document.value, first: put(document.value.get(first), rest, (first,))}
+    return replace(document, value=value, spans=MappingProxyType(spans))
 
 
 def from_options(texts: Iterable[str]) -> Iterator[Assignment]:
-    """What each `--set a.b.0.c=value` says; the value is YAML written inline.
+    """Parse each `a.b.0.c=value` of a `--set`; the value is inline YAML.
 
     Raises:
         UsageError: a text is not of this form.
     """
     for text in texts:
-        address, equals, value = text.partition("=")
-        words = tuple(address.strip().split("."))
-        if not equals or not all(words):
+        key, equals, value = text.partition("=")
+        path = tuple(key.strip().split("."))
+        if not equals or not all(path):
             hint = "For example --set optimizer.type=adam"
             raise UsageError(f"expected key=value, found {quote(text)}", place=Location(OPTION), hint=hint)
-        yield _read(Assignment(words, SourceSpan(f"{OPTION} {_shortened(text)}", setter=OPTION)), value)
+        yield _with_value(Assignment(path, SourceSpan(f"{OPTION} {_shortened(text)}", setter=OPTION)), value)
 
 
 def from_environment(environment: Mapping[str, str], keys: Iterable[str]) -> Iterator[Assignment]:
-    """What variables such as NNCLI_EPOCHS=10 and NNCLI_DATA__TARGET=y say of `keys` and what is within them.
+    """Parse variables such as NNCLI_EPOCHS=10 and NNCLI_DATA__TARGET=y, which set one of `keys` or a key inside it.
 
-    An empty variable is as good as none, and so is one that Kubernetes sets of its own accord. Any other that is no key
-    is a mistake: by its name it is meant for nncli, and a misspelt one would silently train something else.
+    Empty variables and those that Kubernetes sets are ignored. Any other variable with the prefix that is not a key is
+    an issue, so that a misspelled name cannot go unnoticed.
     """
     known = list(keys)
     for name, text in sorted(environment.items()):
         if not name.startswith(PREFIX) or name in NO_KEYS or not text.strip():
             continue
-        words = tuple(name.removeprefix(PREFIX).lower().split("__"))
-        assignment = Assignment(words, SourceSpan(_shortened(f"{name}={text}"), setter=name))
-        if words[0] in known and all(words):
-            yield _read(assignment, text)
+        path = tuple(name.removeprefix(PREFIX).lower().split("__"))
+        assignment = Assignment(path, SourceSpan(_shortened(f"{name}={text}"), setter=name))
+        if path[0] in known and all(path):
+            yield _with_value(assignment, text)
             continue
         if OF_A_SERVICE.fullmatch(name):
             continue
-        near = suggest(words[0], known)
-        better = f"; did you mean {quote(PREFIX + '__'.join([near, *words[1:]]).upper())}?" if near else ""
-        place = Location(assignment.mark.source)
-        hint = f"Unset it, or name a key: {PREFIX}EPOCHS is epochs, {PREFIX}DATA__TARGET is data.target."
-        yield replace(assignment, mistakes=(ConfigIssue(f"{quote(name)} sets no key{better}", place, hint),))
+        near = suggest(path[0], known)
+        better = f"; did you mean {quote(PREFIX + '__'.join([near, *path[1:]]).upper())}?" if near else ""
+        location = Location(assignment.span.source)
+        hint = f"Unset it or use the name of a key: {PREFIX}EPOCHS is epochs, {PREFIX}DATA__TARGET is data.target."
+        yield replace(assignment, issues=(ConfigIssue(f"{quote(name)} is not a key{better}", location, hint),))
 
 
 def ignored_variables(environment: Mapping[str, str]) -> str | None:
-    """A note on variables that begin as those for nncli do and are Kubernetes's; None where there are none."""
+    """A note on the variables with our prefix that Kubernetes has set; None if there are none."""
     names = sorted(name for name in environment if OF_A_SERVICE.fullmatch(name))
     if not names:
         return None
-    shown = join_quoted(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
-    return f"passed over {shown}: Kubernetes sets such variables for a service of this name, and they set no key"
+    shown = join_quoted(names[:MAX_NAMES]) + (" …" if len(names) > MAX_NAMES else "")
+    return f"ignored {shown}: Kubernetes sets these variables for a service called nncli, and they are not keys"
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST_ORIGIN else text[: LONGEST_ORIGIN - 1] + "…"
+    return text if len(text) <= MAX_SOURCE_LENGTH else text[: MAX_SOURCE_LENGTH - 1] + "…"
 
 
-def _read(assignment: Assignment, text: str) -> Assignment:
-    """The assignment with the value that `text` spells, or with the mistakes in it."""
+def _with_value(assignment: Assignment, text: str) -> Assignment:
+    """The assignment with the value of `text`, or with the issues in it."""
     try:
         return replace(assignment, value=_value(assignment, text))
     except ConfigError as error:
-        return replace(assignment, mistakes=error.issues)
+        return replace(assignment, issues=error.issues)
 
 
 def _value(assignment: Assignment, text: str) -> object:
-    origin, depth = assignment.mark.source, len(assignment.words)
-    if depth > DEEPEST:
-        raise assignment.wrong(f"more than {DEEPEST} sections inside each other")
+    source, depth = assignment.span.source, len(assignment.path)
+    if depth > MAX_DEPTH:
+        raise assignment.error(f"sections are nested more than {MAX_DEPTH} deep")
     try:
-        checked_lines(".".join(assignment.words), origin)
-        found = compose(text, origin, depth=depth)
+        checked_lines(".".join(assignment.path), source)
+        parsed = parse_value(text, source, depth=depth)
     except ConfigError as error:
-        # The line and character count within the argument, which nobody thinks of as a file.
-        place = Location(origin, key=".".join(assignment.words))
-        raise ConfigError(*(replace(mistake, place=place) for mistake in error.issues)) from None
-    if found.value is None and text.lstrip().startswith("#"):
-        raise assignment.wrong("YAML takes a value that starts with '#' for a comment", "Put it in quotes.")
-    if not found.inline:
-        raise assignment.wrong("the value must be written inline", "Put text in quotes; write [a, b] and {key: value}.")
-    return found.value
+        # Line and character count within the argument and are of no use.
+        location = Location(source, key=".".join(assignment.path))
+        raise ConfigError(*(replace(issue, place=location) for issue in error.issues)) from None
+    if parsed.value is None and text.lstrip().startswith("#"):
+        raise assignment.error("in YAML, a value that starts with '#' is a comment", "Put it in quotes.")
+    if not parsed.inline:
+        raise assignment.error("the value must be inline YAML", "Put text in quotes; write [a, b] and {key: value}.")
+    return parsed.value

@@ -154,4 +154,4 @@ def test_variables_of_kubernetes_are_passed_over_with_a_note(
 ) -> None:
     monkeypatch.setenv("NNCLI_PORT", "tcp://10.0.0.1:80")
     done = nncli("train", table, "--target", "y", *SMALL).check()
-    assert "note: passed over 'NNCLI_PORT': Kubernetes sets such variables" in done.err
+    assert "note: ignored 'NNCLI_PORT': Kubernetes sets these variables" in done.err

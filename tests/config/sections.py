@@ -116,5 +116,5 @@ def refused(text: str, *assignments: str) -> tuple[ConfigIssue, ...]:
 
 
 def only(text: str, *assignments: str) -> ConfigIssue:
-    (mistake,) = refused(text, *assignments)
-    return mistake
+    (issue,) = refused(text, *assignments)
+    return issue

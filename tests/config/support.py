@@ -1,4 +1,4 @@
-"""What the tests of this folder share: texts that are awkward in YAML, and the mistakes found in a text."""
+"""What the tests of this folder share: texts that are awkward in YAML, and the issues found in a text."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ YAML_LIKE = st.lists(
 ).map("".join)
 
 
-def mistakes(text: str) -> tuple[ConfigIssue, ...]:
+def issues(text: str) -> tuple[ConfigIssue, ...]:
     with pytest.raises(ConfigError) as caught:
         parse(text, "c.yaml")
-    for mistake in caught.value.issues:
-        assert mistake.place.source == "c.yaml"
+    for issue in caught.value.issues:
+        assert issue.place.source == "c.yaml"
     return caught.value.issues
 
 
 def only(text: str) -> ConfigIssue:
-    (mistake,) = mistakes(text)
-    return mistake
+    (issue,) = issues(text)
+    return issue
 
 
-def at(mistake: ConfigIssue) -> tuple[int | None, int | None]:
-    return mistake.place.line, mistake.place.character
+def at(issue: ConfigIssue) -> tuple[int | None, int | None]:
+    return issue.place.line, issue.place.character

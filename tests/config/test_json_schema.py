@@ -120,7 +120,7 @@ def test_what_a_run_writes_is_described() -> None:
     ],
     ids=str,
 )
-def test_typical_mistakes_are_refused_by_both(slip: dict[str, object]) -> None:
+def test_typical_issues_are_refused_by_both(slip: dict[str, object]) -> None:
     assert not accepted({"data": DATA, **slip})
     assert not SCHEMA_OF_CONFIG.is_valid({"data": DATA, **slip})
 

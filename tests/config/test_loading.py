@@ -59,7 +59,7 @@ def test_a_linked_configuration_finds_what_stands_beside_the_real_one(tmp_path: 
     assert load_config(tmp_path / "link.yaml").data.path == str(tmp_path / "real" / "t.csv")
 
 
-def test_mistakes_are_told(tmp_path: Path) -> None:
+def test_issues_are_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file"):
         load_config(tmp_path / "c.yaml")
     (tmp_path / "c.yaml").write_text("data: {path: t.csv, target: y}")
@@ -67,14 +67,14 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
         load_config(tmp_path / "c.yaml", ["epochs"])
 
 
-def test_what_has_no_mistake_can_be_used_without_what_has_one(tmp_path: Path) -> None:
+def test_what_has_no_issue_can_be_used_without_what_has_one(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("data: {path: t.csv, target: y}\nlayers: [x]\nclass_weight: balanced\nbatch_size: -1\n")
-    config, mistakes = load_partial(path, ["seed=3", "batch_size=0"])
+    config, issues = load_partial(path, ["seed=3", "batch_size=0"])
     assert config is not None
     assert (config.layers, config.class_weight, config.seed) == ((), "balanced", 3)
     assert config.data.path == str(tmp_path / "t.csv")
-    assert [mistake.place.key for mistake in mistakes] == ["layers.0", "batch_size"]
+    assert [issue.place.key for issue in issues] == ["layers.0", "batch_size"]
     path.write_text("data: {path: t.csv, target: y}\nlayers: []\n")
     assert load_partial(path) == (load_config(path), ())
 
@@ -82,12 +82,12 @@ def test_what_has_no_mistake_can_be_used_without_what_has_one(tmp_path: Path) ->
 @pytest.mark.parametrize("text", ["data: {target: y}\n", "layers: [\n", "data: {path: t.csv, target: y, drop: [y]}\n"])
 def test_without_a_table_nothing_can_be_used(tmp_path: Path, text: str) -> None:
     (tmp_path / "c.yaml").write_text(text)
-    config, mistakes = load_partial(tmp_path / "c.yaml")
+    config, issues = load_partial(tmp_path / "c.yaml")
     assert config is None
-    assert mistakes
+    assert issues
 
 
-def test_a_mistake_found_later_gets_the_line_of_its_key_if_it_has_one(tmp_path: Path) -> None:
+def test_an_issue_found_later_gets_the_line_of_its_key_if_it_has_one(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("data: {path: t.csv, target: y}\nlayers: [4]\n")
     late = ConfigIssue("too few", Location(key="layers.0"), "More.")
@@ -152,19 +152,19 @@ def test_an_empty_variable_is_as_good_as_none_and_what_is_no_key_by_name_is_left
         ("NNCLI_EPOCH", "did you mean 'NNCLI_EPOCHS'?"),
         ("NNCLI_BATCHSIZE", "did you mean 'NNCLI_BATCH_SIZE'?"),
         ("NNCLI_OPTIMISER__MOMENTUM", "did you mean 'NNCLI_OPTIMIZER__MOMENTUM'?"),
-        ("NNCLI_PORT_80", "'NNCLI_PORT_80' sets no key"),
-        ("NNCLI_PORT_80_HTTP", "'NNCLI_PORT_80_HTTP' sets no key"),
-        ("NNCLI_SERVICE", "'NNCLI_SERVICE' sets no key"),
-        ("NNCLI_DATA__", "sets no key"),
-        ("NNCLI_", "sets no key"),
+        ("NNCLI_PORT_80", "'NNCLI_PORT_80' is not a key"),
+        ("NNCLI_PORT_80_HTTP", "'NNCLI_PORT_80_HTTP' is not a key"),
+        ("NNCLI_SERVICE", "'NNCLI_SERVICE' is not a key"),
+        ("NNCLI_DATA__", "is not a key"),
+        ("NNCLI_", "is not a key"),
     ],
 )
-def test_a_variable_that_is_no_key_is_a_mistake(least: Path, name: str, words: str) -> None:
+def test_a_variable_that_is_no_key_is_an_error(least: Path, name: str, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config(least, environment={name: "7"})
-    (mistake,) = caught.value.issues
-    assert words in mistake.message
-    assert mistake.place.source == f"{name}=7"
+    (issue,) = caught.value.issues
+    assert words in issue.message
+    assert issue.place.source == f"{name}=7"
 
 
 KUBERNETES = {
@@ -180,7 +180,7 @@ KUBERNETES = {
 
 def test_what_kubernetes_sets_for_a_service_of_this_name_is_passed_over_and_told(least: Path) -> None:
     assert load_config(least, environment=KUBERNETES) == load_config(least)
-    assert (ignored_variables(KUBERNETES) or "").startswith("passed over 'NNCLI_PORT', 'NNCLI_PORT_80_TCP'")
+    assert (ignored_variables(KUBERNETES) or "").startswith("ignored 'NNCLI_PORT', 'NNCLI_PORT_80_TCP'")
     assert ignored_variables({"NNCLI_EPOCHS": "3"}) is None
 
 
@@ -189,16 +189,16 @@ def test_a_key_that_is_unknown_within_a_section_is_told_of_its_variable(least: P
         load_config(least, environment={"NNCLI_DATA__TARGE": "7"})
 
 
-# --- all mistakes at once -------------------------------------------------------------------------------------------
+# --- all issues at once -------------------------------------------------------------------------------------------
 
 
 def told(path: Path, assignments: list[str], environment: dict[str, str]) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         load_config(path, assignments, environment)
-    return [str(mistake.place).replace(str(path), "c.yaml") for mistake in caught.value.issues]
+    return [str(issue.place).replace(str(path), "c.yaml") for issue in caught.value.issues]
 
 
-def test_mistakes_of_file_environment_and_assignments_come_at_once_in_order(least: Path) -> None:
+def test_issues_of_file_environment_and_assignments_come_at_once_in_order(least: Path) -> None:
     least.write_text("zz: 1\n" + LEAST + "quality: fast\nloss: bce\n")
     environment = {"NNCLI_EPOCH": "3", "NNCLI_L2": "[1", "NNCLI_L1": "-1"}
     sets = ["layers.7.units=3", "seed=-1", "epochs=- 1", "batch_size=some"]
@@ -216,7 +216,7 @@ def test_mistakes_of_file_environment_and_assignments_come_at_once_in_order(leas
     ]
 
 
-def test_a_file_that_cannot_be_read_keeps_no_other_mistake_back(least: Path) -> None:
+def test_a_file_that_cannot_be_read_keeps_no_other_issue_back(least: Path) -> None:
     least.write_text("data: [")
     assert told(least, ["epochs=["], {"NNCLI_EPOCH": "3"}) == ["c.yaml:1:8", "NNCLI_EPOCH=3", "--set epochs=[, epochs"]
     least.unlink()

@@ -101,18 +101,18 @@ def test_an_assignment_needs_a_key_and_an_equals_sign(assignment: str) -> None:
         ("rate=#fff", "comment"),
         ("rate=\x1b[0m", "U+001B"),
         ("ra\x1bte=1", "U+001B"),
-        ("rate=" + "[" * 50 + "]" * 50, "inside each other"),
-        (".".join("a" * 3000) + "=", "inside each other"),
+        ("rate=" + "[" * 50 + "]" * 50, "nested"),
+        (".".join("a" * 3000) + "=", "nested"),
     ],
 )
 def test_a_bad_override_names_its_option(assignment: str, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
         values("rate: 0.1\nlayers: [1, 2]", assignment)
-    (mistake,) = caught.value.issues
-    assert words in mistake.message
-    assert str(mistake.place).startswith("--set ")
-    assert mistake.place.line is None
-    assert "\x1b" not in str(mistake)
+    (issue,) = caught.value.issues
+    assert words in issue.message
+    assert str(issue.place).startswith("--set ")
+    assert issue.place.line is None
+    assert "\x1b" not in str(issue)
 
 
 def test_a_long_assignment_is_shortened_where_it_is_named() -> None:

@@ -152,7 +152,7 @@ def test_a_name_is_a_thing_with_its_defaults() -> None:
         (LEAST + "precision: float16", "float32"),
         (LEAST + "seed: -1", "at least 0"),
         (LEAST + "best_epoch_tie: lest", "did you mean 'last'"),
-        (LEAST + "early_stopping: {metric: val_loss}", "It belongs beside 'early_stopping', not under it."),
+        (LEAST + "early_stopping: {metric: val_loss}", "It belongs at the top level"),
         (LEAST + "learning_rat: 1", "did you mean 'learning_rate'"),
     ],
 )
@@ -160,7 +160,7 @@ def test_what_makes_no_sense_is_told(text: str, said: str) -> None:
     assert said in wrong(text)
 
 
-def test_one_slip_in_the_kind_of_validation_is_one_mistake() -> None:
+def test_one_slip_in_the_kind_of_validation_is_one_issue() -> None:
     for text in ("{folds: 1, fold: 0}", "{folds: 3, fold: 3}", "{path: 3}", "{part: 3}", "{bootstrap: x}", "half"):
         assert wrong(LEAST + f"validation: {text}").count("c.yaml") == 1
 

@@ -1,4 +1,4 @@
-"""What an unknown word was most likely meant to be: other spellings, and the names that other libraries use."""
+"""Aliases of keys and values: earlier spellings and the names that other libraries use."""
 
 from __future__ import annotations
 
@@ -101,32 +101,32 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "textbook": "plain default",
     }
 )
-"""The words for which each of ours is used elsewhere. A word may stand for several: only one of them fits a place."""
+"""The aliases of each key and value. A word may be an alias of several; only one of them is valid at a location."""
 
 
 def normalized(word: str) -> str:
-    """`word` without what people spell differently: capitals, and what joins its parts."""
+    """`word` in lower case without separators."""
     return re.sub(r"[\s_.-]", "", word).lower()
 
 
-_OURS: dict[str, list[str]] = {}
-for _ours, _theirs in ALIASES.items():
-    for _word in _theirs.split():
-        _OURS.setdefault(normalized(_word), []).append(_ours)
+_BY_ALIAS: dict[str, list[str]] = {}
+for _word, _aliases in ALIASES.items():
+    for _alias in _aliases.split():
+        _BY_ALIAS.setdefault(normalized(_alias), []).append(_word)
 
 
 def same_spelling(word: str, known: Iterable[str]) -> str | None:
-    """The known word that `word` is but for its spelling."""
-    return next((one for one in known if normalized(one) == normalized(word)), None)
+    """The known word that differs from `word` only in capitals and separators."""
+    return next((other for other in known if normalized(other) == normalized(word)), None)
 
 
 def aliases_of(word: str) -> Sequence[str]:
-    """Our words for what is called `word` elsewhere."""
-    return _OURS.get(normalized(word), ())
+    """The keys and values that `word` is an alias of."""
+    return _BY_ALIAS.get(normalized(word), ())
 
 
 def suggest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that `word` was most likely meant to be, or None when nothing is close."""
+    """The known word that `word` was most likely meant to be; None if no word is similar."""
     words = list(known)
-    ours = (one for one in aliases_of(word) if one in words)
-    return same_spelling(word, words) or next(ours, None) or closest_match(word, words)
+    named = (other for other in aliases_of(word) if other in words)
+    return same_spelling(word, words) or next(named, None) or closest_match(word, words)

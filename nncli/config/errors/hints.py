@@ -1,4 +1,4 @@
-"""How a value should have been written that is of the wrong form: the right words to put in its place."""
+"""Hints: how a value with an error should be written, as text and as a fix."""
 
 from __future__ import annotations
 
@@ -10,133 +10,160 @@ from pydantic import BaseModel
 
 from nncli.config.errors.aliases import normalized, same_spelling, suggest
 from nncli.config.errors.locate import LocatedError, field_names
-from nncli.config.errors.suggestions import sections_with_type, type_of, typed
+from nncli.config.errors.suggestions import Hint, example, sections_with_type, type_of
+from nncli.config.yaml.document import Path
 from nncli.config.yaml.scalars import describe, parse_scalar
 from nncli.config.yaml.writer import one_line
+from nncli.errors import ConfigFix
 from nncli.text import join_quoted
 
-MOST_CHOICES = 20
-LONGEST_NUMBER = 40
+MAX_CHOICES = 20
+MAX_NUMBER_LENGTH = 40
 _COUNT = re.compile("[1-9][0-9]{0,8}")
 YES, NO = ("yes", "true", "on"), ("no", "false", "off")
 
 
-def value_hint(group: Sequence[LocatedError], at: str) -> str | None:
-    """What to write, after `at` (`epochs: `, or nothing in a list), instead of a value of no form that may stand there.
+def write_hint(path: Path, value: object, suffix: str = "") -> Hint:
+    """A hint to write `value` at `path`. A placeholder `...` in it is for the user to fill in."""
+    key = f"{one_line(path[-1])}: " if path and isinstance(path[-1], str) else ""
+    return Hint(f"Write {key}{one_line(value)}{suffix}.", ConfigFix(path, value))
 
-    None where nothing is plain.
-    """
-    value, kinds = group[0].details["input"], {complaint.kind.split("_")[0] for complaint in group}
-    sections = [model for complaint in group for model in complaint.models if type_of(model) is None]
+
+def value_hints(group: Sequence[LocatedError]) -> Iterator[Hint]:
+    """What to write instead of a value of the wrong type, most likely first. Not all of them need to be valid."""
+    path, value = group[0].path, group[0].details["input"]
+    kinds = {error.kind.split("_")[0] for error in group}
+    sections = [model for error in group for model in error.models if type_of(model) is None]
     if "model" in kinds and sections and not isinstance(value, dict | list):
-        return _section(at, value, sections[0])
-    if kinds & {"tuple", "list"} and "model" not in kinds:
-        return _list(at, value)
+        yield from _section_hints(path, value, sections[0])
+    if kinds & {"tuple", "list"}:
+        yield from _list_hints(path, value)
     if kinds & {"int", "float"}:
-        return _number(at, value, whole="float" not in kinds)
+        yield from _number_hints(path, value, whole="float" not in kinds)
     if kinds == {"bool"} and isinstance(value, str) and normalized(value) in (*YES, *NO):
-        return f"Write {at}{one_line(normalized(value) in YES)}."
-    if kinds == {"string"} and isinstance(value, list) and len(value) == 1:
-        return f"Write {at}{one_line(value[0])}."
-    if kinds == {"string"} and isinstance(value, int | float):
-        return f"Write {at}{one_line(str(value))}, in quotes."
+        yield write_hint(path, normalized(value) in YES)
+    if isinstance(value, list) and len(value) == 1:
+        yield write_hint(path, value[0])
+    if kinds & {"string", "tuple"} and isinstance(value, int | float) and not isinstance(value, bool):
+        yield write_hint(path, str(value), ", in quotes")
     if "less" in kinds and isinstance(value, int | float) and 1 < value <= 100:
-        return f"A share is a part of 1: {at}{value / 100:g} for {describe(value)} %."
-    return None
+        key = f"{one_line(path[-1])}: " if path and isinstance(path[-1], str) else ""
+        text = f"A fraction is expected: {key}{value / 100:g} for {describe(value)} %."
+        yield Hint(text, ConfigFix(path, value / 100))
 
 
-def choice_hint(word: str, choices: Sequence[str], top: type[BaseModel]) -> str:
-    """What to write instead of `word`, which is none of the `choices`: it may be one of another key's."""
+def choice_hints(path: Path, word: str, choices: Sequence[str], root: type[BaseModel]) -> Iterator[Hint]:
+    """What to write instead of `word`, which is not one of the `choices` but may be one of another key."""
     near = suggest(word, choices)
-    others = [key for key, annotation in field_names(top).items() if word in _words(annotation)] if near is None else []
-    return (
-        f"Write {others[0]}: {one_line(word)}."
-        if others
-        else f"Expected one of {join_quoted(choices, most=MOST_CHOICES)}."
-    )
+    if near is not None:
+        yield Hint(_choices(choices), ConfigFix(path, near))
+        return
+    for key, annotation in field_names(root).items():
+        if word in _literals(annotation):
+            yield Hint(f"Write {key}: {one_line(word)}.", ConfigFix((key,), word, remove=path))
 
 
-def type_hint(word: object, choices: Sequence[str], noun: str, top: type[BaseModel]) -> str:
-    """What to write instead of `word`, no type of a `noun`: it may hold options, or be a type of something else."""
+def type_hints(
+    path: Path, word: object, choices: Sequence[str], models: Sequence[type[BaseModel]], root: type[BaseModel]
+) -> Iterator[Hint]:
+    """What to write instead of `word`, which is not a `type` at `path`.
+
+    It may be a misspelled type, have options in parentheses, be a number in quotes, or be a type of another section.
+    """
     name = re.match(r"([A-Za-z_0-9]+)(?:[(]|\W.*[(=:])", str(word))
-    near = same_spelling(name[1], choices) if name else None
-    if near:
-        return f"Options stand beside the type: {{type: {near}, …}}."
-    number = _number(f"{noun}: ", word, whole=False) if noun == "learning_rate" else None
-    if number or suggest(str(word), choices):
-        return number or f"Expected one of {join_quoted(choices, most=MOST_CHOICES)}."
-    elsewhere = sections_with_type(top, str(word))
-    return elsewhere[0].hint_of_type() if elsewhere else f"Expected one of {join_quoted(choices, most=MOST_CHOICES)}."
+    same = same_spelling(name[1], choices) if name else None
+    if same:
+        yield Hint(f"Options are keys next to the type: {{type: {same}, …}}.")
+    near = suggest(str(word), choices)
+    if near is not None:
+        written = [example(model) for model in models if type_of(model) == near]
+        if path and path[-1] != "type" and written and isinstance(written[0], dict):
+            yield write_hint(path, written[0])
+        yield Hint(_choices(choices), ConfigFix(path, near))
+        return
+    yield from _number_hints(path, word, whole=False)
+    yield from (match.type_hint(path) for match in sections_with_type(root, str(word)))
 
 
-def untyped_hint(value: object, models: Sequence[type[BaseModel]]) -> str | None:
-    """What to write instead of key: value pairs without a `type`, seen from the keys that are there."""
-    named = {str(type_of(model)): model for model in models if type_of(model)}
-    if not isinstance(value, Mapping) or not value or not named:
-        return None
+def untyped_hints(path: Path, value: object, models: Sequence[type[BaseModel]]) -> Iterator[Hint]:
+    """What to write instead of the section `value` at `path`, which has no `type`: one that fits its keys."""
+    by_type = {str(type_of(model)): model for model in models if type_of(model)}
+    if not isinstance(value, Mapping) or not value or not by_type:
+        return
     for key, item in value.items():
-        if isinstance(item, str) and item in named:
-            return f"Write type: {item} instead of {one_line(key)}: {item}."
-        if key in named:
-            options = (
-                [f"{one_line(name)}: {one_line(inner)}" for name, inner in item.items()]
-                if isinstance(item, Mapping)
-                else []
-            )
-            form = f"{{type: {key}, {', '.join(options)}}}" if options else typed(named[key], item)
-            return f"Write {form}."
-    fitting = [name for name, model in named.items() if value.keys() <= field_names(model).keys()]
-    options = [f"{key}: {one_line(item)}" for key, item in value.items()]
-    return f"Write {{type: {fitting[0]}, {', '.join(options)}}}, say." if fitting else None
+        if isinstance(item, str) and item in by_type:
+            text = f"Write type: {item} instead of {one_line(key)}: {item}."
+            yield Hint(text, ConfigFix((*path, "type"), item, remove=(*path, key)))
+        elif key in by_type:
+            options = item if isinstance(item, Mapping) else {}
+            form = {"type": key, **options} if options else example(by_type[key], item)
+            yield Hint(f"Write {one_line(form)}.", ConfigFix(path, form))
+    for name, model in by_type.items():
+        if value.keys() <= field_names(model).keys():
+            form = {"type": name, **value}
+            yield Hint(f"Write for example {one_line(form)}.", ConfigFix(path, form))
 
 
-def missing_hint(key: str, model: type[BaseModel]) -> str:
-    """How a section with all that it needs is written."""
+def missing_hint(path: Path, model: type[BaseModel]) -> Hint:
+    """How the section at `path` is written with all its required keys."""
+    required = {name: ... for name, field in model.model_fields.items() if field.is_required() and name != "type"}
     type_ = type_of(model)
-    needed = [f"{name}: …" for name, field in model.model_fields.items() if field.is_required() and name != "type"]
-    return f"Write {key}: {{{', '.join([*([f'type: {type_}'] if type_ else []), *needed])}}}."
+    form = {"type": type_, **required} if type_ else required
+    return Hint(f"Write {one_line(path[-1])}: {one_line(form)}.")
 
 
-def _list(at: str, value: object) -> str | None:
+def expected_hint(choices: Sequence[str]) -> Hint:
+    """The words that are valid."""
+    return Hint(_choices(choices))
+
+
+def _choices(choices: Sequence[str]) -> str:
+    return f"Expected one of {join_quoted(choices, most=MAX_CHOICES)}."
+
+
+def _list_hints(path: Path, value: object) -> Iterator[Hint]:
     if isinstance(value, str) and normalized(value) in ("none", ""):
-        return f"Write {at}[] for none."
-    if isinstance(value, str):
+        yield write_hint(path, [], " for none")
+    elif isinstance(value, str):
         parts = [part for part in re.split(r"[\s,;]+", value.strip("()[] ")) if part]
-        return f"Write {at}{one_line([int(part) if _COUNT.fullmatch(part) else part for part in parts])}."
-    if isinstance(value, int | float):
-        return f"Write {at}{one_line([value])}."
-    return f"Write {at}[{{…}}], in brackets, or begin each item with a dash." if isinstance(value, dict) else None
+        yield write_hint(path, [int(part) if _COUNT.fullmatch(part) else part for part in parts])
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield write_hint(path, [value])
+        yield write_hint(path, [str(value)], ", in quotes")
+    elif isinstance(value, dict):
+        yield write_hint(path, [value], ", in brackets, or start each item with a dash")
 
 
-def _section(at: str, value: object, section: type[BaseModel]) -> str:
-    if value is True:
-        return f"Write {at}{{}} for its defaults."
-    if value is False:
-        return f"Write {at}null, or leave it out."
-    needed = [name for name, field in section.model_fields.items() if field.is_required()]
-    first = needed[0] if needed else next(iter(section.model_fields))
-    rest = [f"{name}: …" for name in needed[1:]]
-    return f"Write {at}{{{', '.join([f'{first}: {one_line(value)}', *rest])}}}."
+def _section_hints(path: Path, value: object, section: type[BaseModel]) -> Iterator[Hint]:
+    word = normalized(value) if isinstance(value, str) else value
+    if word is True or word in YES:
+        yield write_hint(path, {}, " for the defaults")
+    if word is False or word in (*NO, "none"):
+        yield write_hint(path, None, ", or remove the key")
+    required = [name for name, field in section.model_fields.items() if field.is_required()]
+    first = required[0] if required else next(iter(section.model_fields))
+    yield write_hint(path, {first: value, **dict.fromkeys(required[1:], ...)})
 
 
-def _number(at: str, value: object, *, whole: bool) -> str | None:
-    """What to write for a number in another spelling: in quotes, 20%, a decimal comma, 1e3 for a thousand."""
+def _number_hints(path: Path, value: object, *, whole: bool) -> Iterator[Hint]:
+    """A number that is in quotes, a percentage, or has a decimal comma or an exponent."""
     if isinstance(value, float) and value.is_integer() and whole:
-        return f"Write {at}{int(value)}, without a decimal point or an exponent."
-    if not isinstance(value, str) or len(value) > LONGEST_NUMBER:
-        return None
-    share = value.strip().removesuffix("%").strip()
+        yield write_hint(path, int(value), ", without a decimal point or an exponent")
+    if not isinstance(value, str) or len(value) > MAX_NUMBER_LENGTH:
+        return
+    text = value.strip().removesuffix("%").strip()
     try:
-        number = parse_scalar(re.sub(r"^([0-9]+),([0-9]+)$", r"\1.\2", share))
+        number = parse_scalar(re.sub(r"^([0-9]+),([0-9]+)$", r"\1.\2", text))
     except ValueError:
-        return None
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        return None
-    shown = one_line(number if share == value.strip() else number / 100)
-    return f"Write {at}{shown}, without quotes." if shown == value else f"Write {at}{shown}."
+        return
+    if isinstance(number, int | float) and not isinstance(number, bool):
+        number = number if text == value.strip() else number / 100
+        yield write_hint(path, number, ", without quotes" if one_line(number) == value else "")
+        if isinstance(number, float) and number.is_integer() and whole:
+            yield write_hint(path, int(number))
 
 
-def _words(annotation: object) -> Iterator[object]:
-    """Every word that a literal in `annotation` holds."""
+def _literals(annotation: object) -> Iterator[object]:
+    """Every value of a Literal in `annotation`."""
     for inner in get_args(getattr(annotation, "__value__", annotation)):
-        yield from [inner] if get_origin(annotation) is Literal else _words(inner)
+        yield from [inner] if get_origin(annotation) is Literal else _literals(inner)

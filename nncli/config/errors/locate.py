@@ -1,10 +1,11 @@
-"""pydantic's errors brought back to the document: where each one is, and which models were tried there."""
+"""Locate pydantic's errors in the document, with the models that were tried there."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, get_args, get_origin
 
 from pydantic import BaseModel
@@ -13,14 +14,14 @@ from pydantic_core.core_schema import ErrorType
 
 from nncli.config.yaml.document import Document, Path
 
-# Raised by a validator of ours, with a message of ours. Whatever pydantic does not know is ours as well.
-OWN_WORDS = ("value_error", "assertion_error")
+# Raised by our validators with our messages, as is every type of error that pydantic does not know.
+CUSTOM_KINDS = ("value_error", "assertion_error")
 _PYDANTIC_KINDS = frozenset(get_args(ErrorType))
 
 
 @dataclass(frozen=True)
 class LocatedError:
-    """One pydantic error brought back to the document: where, about what, and which models were tried there."""
+    """An error of pydantic with its path in the document and the models that were tried there."""
 
     path: Path
     details: ErrorDetails
@@ -32,7 +33,7 @@ class LocatedError:
 
     @property
     def is_custom(self) -> bool:
-        return self.kind in OWN_WORDS or self.kind not in _PYDANTIC_KINDS
+        return self.kind in CUSTOM_KINDS or self.kind not in _PYDANTIC_KINDS
 
     @property
     def about_key(self) -> bool:
@@ -40,13 +41,13 @@ class LocatedError:
 
     @property
     def choices(self) -> list[str]:
-        """The words that would have been right, where the error lists them."""
+        """The valid words, if the error lists them."""
         context = self.details.get("ctx", {})
         return re.findall(r"'([^']*)'", str(context.get("expected_tags", context.get("expected", ""))))
 
 
 def model_classes(annotation: object) -> Iterator[type[BaseModel]]:
-    """Every model class that a value of `annotation` may be, looked for inside unions, lists and Annotated."""
+    """Every model class in `annotation`, including those inside unions, lists and Annotated."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     else:
@@ -54,30 +55,33 @@ def model_classes(annotation: object) -> Iterator[type[BaseModel]]:
             yield from model_classes(inner)
 
 
-def field_names(model: type[BaseModel]) -> dict[str, object]:
-    """What may be written in `model`, and the annotation of each."""
+@cache
+def field_names(model: type[BaseModel]) -> Mapping[str, object]:
+    """The keys of `model` with their annotations."""
     return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
 
 
-def _answers_to(model: type[BaseModel], tag: object) -> bool:
-    literals = (a for a in field_names(model).values() if get_origin(a) is Literal)
-    return model.__name__ == tag or any(tag in get_args(a) for a in literals)
+@cache
+def _tags(model: type[BaseModel]) -> frozenset[object]:
+    """The steps of pydantic's locations that name the branch of a union that is `model`."""
+    literals = (annotation for annotation in field_names(model).values() if get_origin(annotation) is Literal)
+    return frozenset([model.__name__, *(tag for literal in literals for tag in get_args(literal))])
 
 
 def locate(details: ErrorDetails, model: type[BaseModel], document: Document) -> LocatedError:
-    """Follow the error's location through the document.
+    """Find the path of an error in the document.
 
-    pydantic's location also names the union branch it tried ("dense", "constrained-int", "function-before[...]"),
-    which is no key of the file. Those steps narrow down the models instead.
+    pydantic's location also has the branches of unions ("dense", "constrained-int", "function-before[...]"), which are
+    not keys of the file. These steps select the models that were tried.
     """
     value: object = document.value
     models: tuple[type[BaseModel], ...] = (model,)
     path: Path = ()
     kind, location = details["type"], details["loc"]
     for number, step in enumerate(location, 1):
-        named = tuple(m for m in models if _answers_to(m, step))
-        if named and len(named) < len(models):
-            models = named
+        tagged = tuple(m for m in models if step in _tags(m))
+        if tagged and len(tagged) < len(models):
+            models = tagged
             continue
         if number == len(location) and kind in ("missing", "extra_forbidden"):
             path = (*path, step)
@@ -94,5 +98,5 @@ def locate(details: ErrorDetails, model: type[BaseModel], document: Document) ->
 
 
 def discriminator(details: ErrorDetails) -> str:
-    """The key whose value says which model of a union is meant: nearly always `type`."""
+    """The key that selects the model of a union, usually `type`."""
     return str(details.get("ctx", {}).get("discriminator", "type")).strip("'")

@@ -1,1 +1,1 @@
-"""Presets: configurations written out beside this file, for a person who wants to say no more than what to learn."""
+"""Presets: YAML files in this folder that are merged beneath what the user wrote."""

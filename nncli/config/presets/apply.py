@@ -1,8 +1,8 @@
-"""A preset put beneath what a person wrote. Presets are YAML files like any other, in this folder.
+"""Merge a preset beneath what the user wrote.
 
-`preset: textbook` adds nothing: the defaults of the schema are the textbook's. `preset: tabular`, which is meant where
-no layers are named, is tabular.yaml; `quality` lays a few keys of fast.yaml or best.yaml over it. What a person writes
-stands above all of it. The outcome is an ordinary configuration that names no preset.
+`preset: textbook` adds nothing to the defaults of the schema. `preset: tabular`, the default if there are no layers, is
+tabular.yaml; `quality` puts a few keys of fast.yaml or best.yaml above it. What the user wrote has precedence over all
+of these. The result is an ordinary configuration without a preset.
 """
 
 from __future__ import annotations
@@ -15,73 +15,71 @@ from types import MappingProxyType
 
 from nncli.config.overrides import Assignment, from_options, override
 from nncli.config.yaml.document import Document, SourceSpan
-from nncli.config.yaml.document import Path as Keys
+from nncli.config.yaml.document import Path as KeyPath
 from nncli.config.yaml.parser import parse
 from nncli.errors import ConfigError, ConfigIssue
 
 TABULAR, TEXTBOOK = "tabular", "textbook"
 QUALITIES = {"fast": ("fast",), "balanced": (), "best": ("best",)}
-"""The files laid over tabular.yaml for each quality."""
-CHOOSING = (("preset",), ("quality",), ("layers",))
-"""Keys that decide which preset is meant."""
+"""The files that are put above tabular.yaml for each quality."""
+PRESET_KEYS = (("preset",), ("quality",), ("layers",))
+"""Keys that select the preset."""
 
 
-def apply_preset(document: Document, assignments: Sequence[Assignment], mistakes: list[ConfigIssue]) -> Document:
-    """`document` with its preset beneath it and the `assignments` above, as if it had been written out.
+def apply_preset(document: Document, assignments: Sequence[Assignment]) -> tuple[Document, list[ConfigIssue]]:
+    """The document with its preset beneath it and the assignments above it, and the issues of both.
 
-    A preset or a quality that does not exist is left where it stands, for validation to complain of. That `quality` is
-    asked of a preset that has none is a mistake, which is gathered.
+    The name of a preset or a quality that does not exist is kept, so that validation reports it.
     """
-    first = [assignment for assignment in assignments if assignment.words in CHOOSING]
-    document = override(document, first, mistakes)
+    selecting = [assignment for assignment in assignments if assignment.path in PRESET_KEYS]
+    document, issues = override(document, selecting)
     written = document.value
     preset = written.get("preset") or (TEXTBOOK if "layers" in written else TABULAR)
     quality = written.get("quality") or "balanced"
     if preset == TEXTBOOK and written.get("quality") is not None:
         hint = "Remove the key, or leave out `layers`."
-        mistakes.append(document.issue("only the preset tabular comes in qualities", ("quality",), hint=hint))
+        issues.append(document.issue("only the preset tabular has qualities", ("quality",), hint=hint))
+    without_preset = {key: value for key, value in written.items() if key not in ("preset", "quality")}
     if preset == TABULAR and isinstance(quality, str) and quality in QUALITIES:
-        chosen = {key: value for key, value in written.items() if key not in ("preset", "quality")}
-        document = reduce(_merge_defaults, (*QUALITIES[quality], TABULAR), replace(document, value=chosen))
+        document = reduce(_merge_defaults, (*QUALITIES[quality], TABULAR), replace(document, value=without_preset))
     elif preset == TEXTBOOK:
-        kept = {key: value for key, value in written.items() if key not in ("preset", "quality")}
-        document = replace(document, value=kept)
-    return override(document, [assignment for assignment in assignments if assignment.words not in CHOOSING], mistakes)
+        document = replace(document, value=without_preset)
+    document, later = override(document, [a for a in assignments if a.path not in PRESET_KEYS])
+    return document, [*issues, *later]
 
 
 def with_preset(document: Document, options: Iterable[str] = ()) -> Document:
-    """As `expand`, with each `key=value` above.
+    """As `apply_preset`, with the assignments `key=value` of the command line.
 
     Raises:
-        ConfigError: an option, or what is asked of the preset, is wrong.
+        ConfigError: an option is wrong, or a quality is set for a preset that has none.
         UsageError: an option is not of the form key=value.
     """
-    mistakes: list[ConfigIssue] = []
-    document = apply_preset(document, list(from_options(options)), mistakes)
-    if mistakes:
-        raise ConfigError(*mistakes)
+    document, issues = apply_preset(document, list(from_options(options)))
+    if issues:
+        raise ConfigError(*issues)
     return document
 
 
 def _merge_defaults(document: Document, name: str) -> Document:
-    """`document` with what the file `name`.yaml adds to it: keys it lacks, and keys within sections it has begun.
+    """The document with the keys of the file `name`.yaml that it lacks, also within its sections.
 
-    A value with a `type` of its own is somebody's whole choice, and is not added to.
+    A section with a `type` is complete, and nothing is added to it.
     """
     source = f"preset {name}"
-    below = parse(Path(__file__).with_name(f"{name}.yaml").read_text(encoding="utf-8"), source)
-    marks = dict(document.spans)
+    preset = parse(Path(__file__).with_name(f"{name}.yaml").read_text(encoding="utf-8"), source)
+    spans = dict(document.spans)
 
-    def merged(mine: Mapping[str, object], theirs: Mapping[str, object], path: Keys) -> dict[str, object]:
-        added = dict(mine)
-        for key, value in theirs.items():
-            here, own = (*path, key), added.get(key)
-            if key not in added:
-                added[key] = value
-                marks.update({place: SourceSpan(source) for place in below.spans if place[: len(here)] == here})
-            elif isinstance(own, dict) and isinstance(value, dict) and "type" not in own:
-                added[key] = merged(own, value, here)
-        return added
+    def merged(written: Mapping[str, object], defaults: Mapping[str, object], path: KeyPath) -> dict[str, object]:
+        values = dict(written)
+        for key, default in defaults.items():
+            entry, value = (*path, key), values.get(key)
+            if key not in values:
+                values[key] = default
+                spans.update({inner: SourceSpan(source) for inner in preset.spans if inner[: len(entry)] == entry})
+            elif isinstance(value, dict) and isinstance(default, dict) and "type" not in value:
+                values[key] = merged(value, default, entry)
+        return values
 
-    value = merged(document.value, below.value, ())
-    return replace(document, value=value, spans=MappingProxyType(marks))
+    value = merged(document.value, preset.value, ())
+    return replace(document, value=value, spans=MappingProxyType(spans))

@@ -1,4 +1,4 @@
-"""A configuration as plain values that remember where they were written."""
+"""A configuration as plain values with the source location of each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nncli.config.yaml.source_text import Position, excerpt
-from nncli.errors import ConfigIssue, Location
+from nncli.errors import ConfigFix, ConfigIssue, Location
 
 Path = tuple[str | int, ...]
 
@@ -28,7 +28,7 @@ class SourceSpan:
 
 @dataclass(frozen=True)
 class Document:
-    """A configuration as plain Python values, with the place of each. `lines` are the source's, for excerpts."""
+    """A configuration as plain Python values with the span of each. `lines` are the lines of the source."""
 
     value: dict[str, object]
     spans: Mapping[Path, SourceSpan]
@@ -36,18 +36,23 @@ class Document:
     lines: tuple[str, ...]
 
     def location(self, path: Path, at: Literal["key", "value"] = "key") -> Location:
-        """Where `path` is, or else its nearest ancestor. A missing top-level key has no line."""
-        known = next((path[:n] for n in range(len(path), 0, -1) if path[:n] in self.spans), None)
-        mark = self.spans[known] if known else SourceSpan(self.source)
-        line, character = (mark.key if at == "key" else mark.value) or (None, None)
-        return Location(source=mark.source, line=line, character=character, key=dotted(path) or None)
+        """The location of `path` or of its nearest ancestor. A missing top-level key has no line."""
+        nearest = next((path[:n] for n in range(len(path), 0, -1) if path[:n] in self.spans), None)
+        span = self.spans[nearest] if nearest else SourceSpan(self.source)
+        line, character = (span.key if at == "key" else span.value) or (None, None)
+        return Location(source=span.source, line=line, character=character, key=dotted(path) or None)
 
     def issue(
-        self, message: str, path: Path, at: Literal["key", "value"] = "key", hint: str | None = None
+        self,
+        message: str,
+        path: Path,
+        at: Literal["key", "value"] = "key",
+        hint: str | None = None,
+        fix: ConfigFix | None = None,
     ) -> ConfigIssue:
-        """A mistake at `path`, with the line it stands on."""
-        place = self.location(path, at)
-        return ConfigIssue(message, place, hint, excerpt(self.lines, place.line, place.character))
+        """An issue at `path` with an excerpt of its line."""
+        location = self.location(path, at)
+        return ConfigIssue(message, location, hint, excerpt(self.lines, location.line, location.character), fix)
 
 
 def dotted(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Read a configuration from a file or the standard input: UTF-8, of bounded size, or a mistake that says what to do."""
+"""Read a configuration from a file or from standard input: UTF-8 of limited size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import parse
-from nncli.config.yaml.source_text import LARGEST_TEXT, LINE_BREAK, fault, position, too_large
+from nncli.config.yaml.source_text import LINE_BREAK, MAX_TEXT_BYTES, position, syntax_issue, too_large
 from nncli.errors import ConfigError, ConfigIssue, Location
 from nncli.text import closest_file, join_quoted, quote
 
@@ -17,45 +17,45 @@ def read(path: str | Path) -> Document:
     """Read a configuration from a file, or from standard input for "-". UTF-8, with or without a byte order mark.
 
     Raises:
-        ConfigError: the file cannot be read, or what it holds cannot be parsed.
+        ConfigError: the file cannot be read or parsed.
     """
     source = "<stdin>" if str(path) == "-" else str(path)
-    _refuse_table(Path(path))
+    _check_not_table(Path(path))
     try:
         if source == "<stdin>":
-            data = sys.stdin.buffer.read(LARGEST_TEXT + 1)
+            data = sys.stdin.buffer.read(MAX_TEXT_BYTES + 1)
         else:
             with Path(path).open("rb") as file:
-                data = file.read(LARGEST_TEXT + 1)
+                data = file.read(MAX_TEXT_BYTES + 1)
     except (OSError, ValueError) as error:
         raise ConfigError(_unreadable(Path(path), error)) from None
-    if len(data) > LARGEST_TEXT:
+    if len(data) > MAX_TEXT_BYTES:
         raise too_large(source)
     try:
         return parse(data.decode("utf-8"), source)
     except UnicodeDecodeError as error:
-        at = position(data[: error.start].decode("utf-8"), error.start)
+        start = position(data[: error.start].decode("utf-8"), error.start)
         lines = LINE_BREAK.split(data.decode("utf-8", "backslashreplace"))
         message = f"the byte 0x{data[error.start]:02X} is not UTF-8"
-        raise ConfigError(fault(message, source, lines, at, "Save the file with the encoding UTF-8.")) from None
+        raise ConfigError(syntax_issue(message, source, lines, start, "Save the file as UTF-8.")) from None
 
 
-def _refuse_table(path: Path) -> None:
-    """Raise a ConfigError where a file is a table by its name: what is wrong with it as YAML helps nobody."""
+def _check_not_table(path: Path) -> None:
+    """Raise a ConfigError if the file name is that of a table: YAML syntax errors would not help."""
     if path.suffix.lower() in (".yaml", ".yml", ".txt", "") or not path.is_file():
         return
-    from nncli.data.io.formats import SUFFIXES, suffix_of  # seldom needed
+    from nncli.data.io.formats import SUFFIXES, suffix_of  # rarely needed
 
     if suffix_of(path) in SUFFIXES:
-        hint = f"To write one for it: nncli init {shlex.quote(str(path))} --target COLUMN -o config.yaml"
+        hint = f"Write a configuration for it: nncli init {shlex.quote(str(path))} --target COLUMN -o config.yaml"
         raise ConfigError(ConfigIssue("this is a table, not a configuration", Location(str(path)), hint))
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> ConfigIssue:
-    """What is wrong with a file that could not be opened, and which one may have been meant."""
-    place = Location(str(path))
+    """The issue of a file that cannot be opened, with the closest file name."""
+    location = Location(str(path))
     if isinstance(error, ValueError):
-        return ConfigIssue("this is not a usable file name", place)
+        return ConfigIssue("this is not a valid file name", location)
     folder = path if path.is_dir() else path.parent
     try:
         names = sorted(p.name for p in folder.iterdir() if p.suffix in (".yaml", ".yml"))
@@ -66,8 +66,8 @@ def _unreadable(path: Path, error: OSError | ValueError) -> ConfigIssue:
     elif isinstance(error, FileNotFoundError):
         message = "there is no such file"
     else:
-        return ConfigIssue(f"the file cannot be read: {error.strerror or error}", place)
-    near = closest_file(path.name, names)
-    if near:
-        return ConfigIssue(message, place, f"Did you mean {quote(near)}?")
-    return ConfigIssue(message, place, f"The configurations there are {join_quoted(names)}." if names else None)
+        return ConfigIssue(f"the file cannot be read: {error.strerror or error}", location)
+    closest = closest_file(path.name, names)
+    if closest:
+        return ConfigIssue(message, location, f"Did you mean {quote(closest)}?")
+    return ConfigIssue(message, location, f"The folder has the configurations {join_quoted(names)}." if names else None)

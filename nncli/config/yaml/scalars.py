@@ -1,6 +1,6 @@
-"""The single values: what a word without quotes means, and how a value is spelled when a mistake is about it.
+"""Scalars: how text without quotes is converted, and how a value is shown in a message.
 
-YAML 1.2's core schema, less what surprises: `no` and `1:30` and `007` and `2024-01-01` are text, `1e-3` is a number.
+The core schema of YAML 1.2 without its surprises: `no`, `1:30`, `007` and `2024-01-01` are text, `1e-3` is a number.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?|(?:\.[
 
 
 def parse_scalar(text: str) -> object:
-    """The value of a scalar written without quotes.
+    """Convert a scalar that is written without quotes.
 
     Raises:
-        ValueError: a number that Python would not read, or would round to infinity.
+        ValueError: a number has too many digits or would round to infinity.
     """
     if text in _CONSTANTS:
         return _CONSTANTS[text]
@@ -45,7 +45,7 @@ def parse_scalar(text: str) -> object:
 
 
 def describe(value: object) -> str:
-    """`value` as it would be written in the file, or what kind of thing it is when it is long."""
+    """`value` as written in YAML, or its kind if it is a list or a section."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):

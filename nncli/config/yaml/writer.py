@@ -1,4 +1,4 @@
-"""From plain values back to YAML that reads like a file written by hand."""
+"""Write plain values as YAML in the style of a hand-written file."""
 
 from __future__ import annotations
 
@@ -6,108 +6,112 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from nncli.config.yaml.document import Path
 from nncli.config.yaml.scalars import describe
 from nncli.text import escape_unprintable
 
-# Text that every YAML reader, of version 1.1 or 1.2, takes for text without quotes. All else is quoted.
+# Text that YAML 1.1 and 1.2 both read as text without quotes. Everything else is quoted.
 _PLAIN = re.compile(r"[^\W\d][\w./+-]*(?: [\w/+][\w./+-]*)*")
-_OLD_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+_YAML_1_1_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\"})
-_LONGEST_KEY = 1000  # a longer one needs the "? key" form
-_LONGEST_INLINE = 80
-_FURTHEST_COMMENT = 48  # what is longer has its comment right behind it
-
-
-Keys = tuple[str | int, ...]
+_MAX_KEY_LENGTH = 1000  # a longer one needs the "? key" form
+_MAX_INLINE_LENGTH = 80
+_MAX_WORD_LENGTH = 40  # of a scalar in `one_line`
+_MAX_COMMENT_COLUMN = 48  # the comment of a longer line follows it directly
 
 
 def dump(value: Mapping[str, object]) -> str:
-    """Block-style YAML such that `parse(dump(value), ...).value == value`; keys keep their order.
+    """Write block-style YAML such that `parse(dump(value), ...).value == value`; keys keep their order.
 
     Raises:
-        TypeError: something inside is not a str, int, float, bool, None, list or dict.
+        TypeError: a value in it is not a str, int, float, bool, None, list or dict.
     """
     return "".join(f"{line}\n" for line, _ in _written(dict(value), ()))
 
 
-def dump_with_comments(value: Mapping[str, object], comment: Callable[[Keys], str]) -> str:
-    """As `dump`, with a comment behind each value, or once behind the key of a section of which all is said alike.
+def dump_with_comments(value: Mapping[str, object], comment: Callable[[Path], str]) -> str:
+    """As `dump`, with a comment after each value. A section whose values all have the same comment shows it once.
 
-    `comment` is asked about what stands at a path: `("layers", 0, "units")`.
+    `comment` returns the comment of a path such as `("layers", 0, "units")`.
     """
     lines = _written(dict(value), ())
-    texts = [""] * len(lines)
+    comments = [""] * len(lines)
 
-    def say(start: int, end: int) -> set[str]:
-        """Put the comments of these lines, and return them: with each, or once where a whole section agrees."""
-        every = set()
+    def add_comments(start: int, end: int) -> set[str]:
+        """Set the comments of these lines and return the different ones."""
+        different = set()
         while start < end:
             path = lines[start][1]
             after = next((n for n in range(start + 1, end) if lines[n][1][: len(path)] != path), end)
-            said = say(start + 1, after) if after > start + 1 else {escape_unprintable(comment(path), keep="")}
-            if len(said) == 1:
-                texts[start:after] = [*said, *[""] * (after - start - 1)]
-            every |= said
+            inside = (
+                add_comments(start + 1, after) if after > start + 1 else {escape_unprintable(comment(path), keep="")}
+            )
+            if len(inside) == 1:
+                comments[start:after] = [*inside, *[""] * (after - start - 1)]
+            different |= inside
             start = after
-        return every
+        return different
 
-    say(0, len(lines))
-    short = (len(line) for (line, _), text in zip(lines, texts, strict=True) if text and len(line) <= _FURTHEST_COMMENT)
-    column = max(short, default=0)
-    return "".join(
-        f"{line:<{column}}  # {text}\n" if text else f"{line}\n" for (line, _), text in zip(lines, texts, strict=True)
-    )
+    add_comments(0, len(lines))
+    commented = [(line, text) for (line, _), text in zip(lines, comments, strict=True)]
+    column = max((len(line) for line, text in commented if text and len(line) <= _MAX_COMMENT_COLUMN), default=0)
+    return "".join(f"{line:<{column}}  # {text}\n" if text else f"{line}\n" for line, text in commented)
 
 
-def one_line(value: object, most: int = 40) -> str:
-    """`value` on one line, as one would type it; `…` for what is longer than so many characters, or within {}.
+def one_line(value: object) -> str:
+    """`value` as inline YAML; `…` for text that is too long and for the placeholder `...`.
 
-    >>> print(brief(["a b", 1.0, None]))
-    [a b, 1.0, null]
+    >>> print(one_line({"type": "step", "every": ..., "names": ["a b", None]}))
+    {type: step, every: …, names: [a b, null]}
     """
-    if isinstance(value, dict):
-        return "{…}" if value else "{}"
-    items = value if isinstance(value, list | tuple) else None
-    text = dump_scalar(value) if items is None else f"[{', '.join(map(one_line, items))}]"
-    return text if len(text) <= most else "…"
+    if value is ...:
+        return "…"
+    if isinstance(value, dict) and value:
+        text = f"{{{', '.join(f'{one_line(key)}: {one_line(item)}' for key, item in value.items())}}}"
+        return text if len(text) <= _MAX_INLINE_LENGTH else "{…}"
+    if isinstance(value, list | tuple):
+        text = f"[{', '.join(map(one_line, value))}]"
+        return text if len(text) <= _MAX_INLINE_LENGTH else "[…]"
+    text = dump_scalar(value)
+    return text if len(text) <= _MAX_WORD_LENGTH else "…"
 
 
-def _written(value: object, path: Keys) -> list[tuple[str, Keys]]:
-    """The lines of `value`, which stands at `path`, not indented, each with what it is about; short lists are one."""
+def _written(value: object, path: Path) -> list[tuple[str, Path]]:
+    """The lines of `value` with the path of each, not indented; a short list takes one line."""
     if isinstance(value, dict) and value:
         return [line for key, item in value.items() for line in _entry(key, item, path)]
     if isinstance(value, list) and value:
         inline = None if any(isinstance(v, dict | list) for v in value) else ", ".join(map(dump_scalar, value))
-        if inline is not None and len(inline) <= _LONGEST_INLINE:
+        if inline is not None and len(inline) <= _MAX_INLINE_LENGTH:
             return [(f"[{inline}]", path)]
         return [
-            (("  " if number else "- ") + line, about)
+            (("  " if number else "- ") + line, line_path)
             for i, item in enumerate(value)
-            for number, (line, about) in enumerate(_written(item, (*path, i)))
+            for number, (line, line_path) in enumerate(_written(item, (*path, i)))
         ]
     return [(dump_scalar(value), path)]
 
 
-def _entry(key: object, value: object, path: Keys) -> Iterator[tuple[str, Keys]]:
+def _entry(key: object, value: object, path: Path) -> Iterator[tuple[str, Path]]:
     if not isinstance(key, str):
         raise TypeError(f"a key must be text, not {type(key).__name__}")
-    here = (*path, key)
-    word, lines = dump_scalar(key), _written(value, here)
-    if len(word) > _LONGEST_KEY:
-        yield f"? {word}", here
+    entry = (*path, key)
+    word, lines = dump_scalar(key), _written(value, entry)
+    if len(word) > _MAX_KEY_LENGTH:
+        yield f"? {word}", entry
         word = ""
     if not isinstance(value, dict | list) or not value or lines[0][0].startswith("["):
-        yield f"{word}: {lines[0][0]}", here
+        yield f"{word}: {lines[0][0]}", entry
     else:
-        yield f"{word}:", here
-        yield from (("  " + line, about) for line, about in lines)
+        yield f"{word}:", entry
+        yield from (("  " + line, line_path) for line, line_path in lines)
 
 
 def dump_scalar(value: object) -> str:
-    """One value, on one line.
+    """Write a scalar or an empty list or section on one line.
 
     Raises:
-        TypeError: it is not a str, int, float, bool, None, or an empty list or dict.
+        TypeError: `value` is not a str, int, float, bool, None, or an empty list or dict.
     """
     match value:
         case None:
@@ -123,7 +127,7 @@ def dump_scalar(value: object) -> str:
         case float():
             return describe(value)
         case str():
-            plain = _PLAIN.fullmatch(value) and value.lower() not in _OLD_WORDS
+            plain = _PLAIN.fullmatch(value) and value.lower() not in _YAML_1_1_WORDS
             return value if plain else '"' + escape_unprintable(value.translate(_ESCAPES), keep="") + '"'
         case []:
             return "[]"

@@ -30,10 +30,10 @@ from tests.config.sections import Config, Dense, Dropout, only, refused
     ],
 )  # fmt: skip
 def test_a_union_s_branch_names_are_not_part_of_the_place(layer: str, message: str, key: str) -> None:
-    mistake = only(f"data: {{train: t.csv}}\nlayers:\n  - {layer}\n")
-    assert mistake.message.split(";")[0] == message.split(";")[0]
-    assert mistake.place.key == key
-    assert mistake.place.line == 3
+    issue = only(f"data: {{train: t.csv}}\nlayers:\n  - {layer}\n")
+    assert issue.message.split(";")[0] == message.split(";")[0]
+    assert issue.place.key == key
+    assert issue.place.line == 3
 
 
 def test_a_key_named_like_a_branch_does_not_lead_astray() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Literal
 
 import pytest
 from pydantic import create_model
 
-from nncli.config.errors.messages import validate
+from nncli.config.errors.messages import MAX_ISSUES, validate
 from nncli.config.yaml.parser import parse
 from nncli.errors import ConfigError
 from tests.config.sections import START, Adam, Config, Dense, Dropout, Section, only, refused
@@ -63,11 +64,11 @@ def test_a_good_document_becomes_the_model() -> None:
         ("name:", "expected text, found nothing", "name", 6),
     ],
 )  # fmt: skip
-def test_a_mistake_in_plain_words_at_its_place(line: str, message: str, key: str, character: int) -> None:
-    mistake = only(START + line)
-    assert mistake.message == message
-    assert (mistake.place.line, mistake.place.character, mistake.place.key) == (3, character, key)
-    assert mistake.excerpt == f"{line}\n{' ' * (character - 1)}^"
+def test_an_issue_in_plain_words_at_its_place(line: str, message: str, key: str, character: int) -> None:
+    issue = only(START + line)
+    assert issue.message == message
+    assert (issue.place.line, issue.place.character, issue.place.key) == (3, character, key)
+    assert issue.excerpt == f"{line}\n{' ' * (character - 1)}^"
 
 
 def test_the_keys_and_types_that_would_be_right_are_listed() -> None:
@@ -77,7 +78,7 @@ def test_the_keys_and_types_that_would_be_right_are_listed() -> None:
     assert only(START + "validation: {file: a, x: 1}").hint == "The key here is 'file'."
 
 
-def test_all_mistakes_come_at_once_in_the_order_of_the_file() -> None:
+def test_all_issues_come_at_once_in_the_order_of_the_file() -> None:
     text = "zz: 1\nloss: mze\nlayers:\n  - {type: dense, units: 0}\n  - dropou\ndata: {header: maybe, skip_rows: '1'}\n"
     found = refused(text, "batch_size=0")
     assert [(m.place.line, m.place.key) for m in found] == [
@@ -103,29 +104,29 @@ def test_an_empty_list_says_what_it_lacks() -> None:
 
 
 def test_a_validator_speaks_for_itself() -> None:
-    mistake = only("data: {train: t, target: ''}\nlayers: [1]")
-    assert mistake.message == "name the column to predict"
-    assert mistake.place.character == 26
+    issue = only("data: {train: t, target: ''}\nlayers: [1]")
+    assert issue.message == "name the column to predict"
+    assert issue.place.character == 26
     assert only(START + "loss: huber\nbatch_size: full").message == "huber needs small batches"
 
 
-def test_a_mistake_from_the_command_line_names_the_option() -> None:
-    mistake = only(START + "optimizer:\n  type: sgd\n", "optimizer.learning_rat=1")
-    assert str(mistake) == (
+def test_an_issue_from_the_command_line_names_the_option() -> None:
+    issue = only(START + "optimizer:\n  type: sgd\n", "optimizer.learning_rat=1")
+    assert str(issue) == (
         "--set optimizer.learning_rat=1, optimizer.learning_rat: "
         "unknown key 'learning_rat'; did you mean 'learning_rate'?\n"
         "  The keys here are 'type' and 'learning_rate'."
     )
 
 
-def test_a_mistake_beside_an_override_still_points_at_the_file() -> None:
-    mistake = only(START + "optimizer:\n  type: sgd\n  x: 1\n", "optimizer.learning_rate=1")
-    assert (mistake.place.source, mistake.place.line) == ("c.yaml", 5)
+def test_an_issue_beside_an_override_still_points_at_the_file() -> None:
+    issue = only(START + "optimizer:\n  type: sgd\n  x: 1\n", "optimizer.learning_rate=1")
+    assert (issue.place.source, issue.place.line) == ("c.yaml", 5)
 
 
 def test_a_hostile_value_is_shown_harmless() -> None:
-    mistake = only(START + 'loss: "\\x1b[31m"')
-    assert "\x1b" not in str(mistake)
+    issue = only(START + 'loss: "\\x1b[31m"')
+    assert "\x1b" not in str(issue)
     assert "\x1b" not in str(only(START + '"\\x1b[31m": 1'))
     assert len(str(only(START + "loss: " + "x" * 5000))) < 400
 
@@ -148,8 +149,8 @@ def test_a_key_that_is_none_of_the_choices_is_called_a_key() -> None:
 
     with pytest.raises(ConfigError) as caught:
         validate(Weights, parse("weight: {scal: 1}", "c"))
-    (mistake,) = caught.value.issues
-    assert (mistake.message, mistake.place.character) == ("unknown key 'scal'; did you mean 'scale'?", 10)
+    (issue,) = caught.value.issues
+    assert (issue.message, issue.place.character) == ("unknown key 'scal'; did you mean 'scale'?", 10)
 
 
 def test_a_list_of_keys_is_cut_after_twelve() -> None:
@@ -158,3 +159,31 @@ def test_a_list_of_keys_is_cut_after_twelve() -> None:
         validate(wide, parse("zzz: 1", "c"))
     hint = caught.value.issues[0].hint or ""
     assert hint.endswith("'key_10', 'key_11' and 3 more.")
+
+
+def unknown_keys(count: int) -> str:
+    return START + "".join(f"key{number}: 1\n" for number in range(count))
+
+
+def test_issues_beyond_the_first_twenty_are_counted() -> None:
+    found = refused(unknown_keys(1234))
+    assert len(found) == MAX_ISSUES + 1
+    assert [issue.place.key for issue in found] == [f"key{number}" for number in range(21)]
+    assert found[-1].message == "and 1,214 more"
+    assert len(refused(unknown_keys(20))) == 20
+
+
+def test_the_time_for_many_issues_is_linear_in_their_number() -> None:
+    def seconds(count: int) -> float:
+        document = parse(unknown_keys(count), "c.yaml")
+        best = float("inf")
+        for _ in range(3):
+            start = time.process_time()
+            with pytest.raises(ConfigError):
+                validate(Config, document)
+            best = min(best, time.process_time() - start)
+        return best
+
+    seconds(100)  # fills the caches
+    assert seconds(8000) - seconds(100) < 4 * (seconds(4000) - seconds(100)) + 0.1
+    assert seconds(8000) < 1  # each suggestion takes 1 ms, and only 20 are needed

@@ -81,7 +81,7 @@ def test_layers_on_the_command_line_ask_for_the_textbook(tmp_path: Path) -> None
 
 
 def test_a_quality_without_its_preset_is_refused_where_it_stands(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"c\.yaml:3:1, quality: only the preset tabular comes in qualities"):
+    with pytest.raises(ConfigError, match=r"c\.yaml:3:1, quality: only the preset tabular has qualities"):
         load(tmp_path, "layers: [5]\nquality: fast\n")
 
 
@@ -91,7 +91,7 @@ def test_what_is_no_preset_or_quality_is_refused(tmp_path: Path, text: str) -> N
         load(tmp_path, text)
 
 
-def test_a_mistake_that_the_preset_makes_is_told_as_its_own(tmp_path: Path) -> None:
+def test_an_issue_that_the_preset_makes_is_told_as_its_own(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, "", "optimizer.weight_decay=-1")
     assert "--set optimizer.weight_decay=-1" in str(caught.value)

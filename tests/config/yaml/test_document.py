@@ -23,10 +23,10 @@ def test_a_place_that_is_not_there_falls_back_to_its_ancestor() -> None:
     assert document.location(()) == Location("c")
 
 
-def test_a_mistake_shows_the_line_of_its_place() -> None:
+def test_an_issue_shows_the_line_of_its_place() -> None:
     document = parse("model:\n  b: 2\n", "c")
-    mistake = document.issue("no", ("model", "b"), "value", "Try 3.")
-    assert str(mistake) == "c:2:6, model.b: no\n    b: 2\n       ^\n  Try 3."
+    issue = document.issue("no", ("model", "b"), "value", "Try 3.")
+    assert str(issue) == "c:2:6, model.b: no\n    b: 2\n       ^\n  Try 3."
     assert document.issue("no", ("x",)).excerpt is None
 
 

@@ -1,4 +1,4 @@
-"""A file, or the standard input, is read once, in UTF-8 and in bounds, or the mistake says what to do."""
+"""A file, or the standard input, is read once, in UTF-8 and in bounds, or the issue says what to do."""
 
 from __future__ import annotations
 
@@ -36,12 +36,9 @@ def test_a_dash_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", ["t.csv", "t x.parquet", "t.csv.gz"])
 def test_a_table_is_told_from_a_configuration_and_how_to_get_one(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"a,b\n1,2\n")
-    mistake = refusal(tmp_path / name)
-    assert mistake.message == "this is a table, not a configuration"
-    assert (
-        mistake.hint
-        == f"To write one for it: nncli init {shlex.quote(str(tmp_path / name))} --target COLUMN -o config.yaml"
-    )
+    issue = refusal(tmp_path / name)
+    assert issue.message == "this is a table, not a configuration"
+    assert f"nncli init {shlex.quote(str(tmp_path / name))} --target COLUMN -o config.yaml" in (issue.hint or "")
 
 
 def refusal(path: Path) -> ConfigIssue:
@@ -50,12 +47,12 @@ def refusal(path: Path) -> ConfigIssue:
     return caught.value.issues[0]
 
 
-def test_bytes_that_are_not_utf_8_are_a_mistake_on_their_line(tmp_path: Path) -> None:
+def test_bytes_that_are_not_utf_8_are_an_issue_on_their_line(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     file.write_bytes("a: 1\nb: é".encode() + b"\xff\n")
-    mistake = refusal(file)
-    assert at(mistake) == (2, 5)
-    assert "0xFF" in mistake.message
+    issue = refusal(file)
+    assert at(issue) == (2, 5)
+    assert "0xFF" in issue.message
     file.write_bytes("a: 1".encode("utf-16"))
     assert "UTF-8" in refusal(file).message
 
@@ -63,18 +60,18 @@ def test_bytes_that_are_not_utf_8_are_a_mistake_on_their_line(tmp_path: Path) ->
 def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "churn.yaml").write_text("a: 1")
     (tmp_path / "churm.csv").write_text("a")
-    mistake = refusal(tmp_path / "chrun.yaml")
-    assert mistake.place.source == str(tmp_path / "chrun.yaml")
-    assert "churn.yaml" in (mistake.hint or "")
+    issue = refusal(tmp_path / "chrun.yaml")
+    assert issue.place.source == str(tmp_path / "chrun.yaml")
+    assert "churn.yaml" in (issue.hint or "")
     assert "churn.yaml" in (refusal(tmp_path / "zzzzzzzzzz").hint or "")
     assert refusal(tmp_path / "nowhere" / "c.yaml").hint is None
 
 
 def test_a_folder_is_not_a_configuration(tmp_path: Path) -> None:
     (tmp_path / "churn.yaml").write_text("a: 1")
-    mistake = refusal(tmp_path)
-    assert "folder" in mistake.message
-    assert "churn.yaml" in (mistake.hint or "")
+    issue = refusal(tmp_path)
+    assert "folder" in issue.message
+    assert "churn.yaml" in (issue.hint or "")
 
 
 @pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads anything")
@@ -85,10 +82,10 @@ def test_a_file_without_permission_says_so(tmp_path: Path) -> None:
     assert "Permission denied" in refusal(file).message
 
 
-def test_a_name_no_file_can_have_is_a_mistake() -> None:
-    mistake = refusal(Path("a\0b"))
-    assert "file name" in mistake.message
-    assert "\0" not in str(mistake)
+def test_a_name_no_file_can_have_is_an_error() -> None:
+    issue = refusal(Path("a\0b"))
+    assert "file name" in issue.message
+    assert "\0" not in str(issue)
 
 
 def test_an_endless_file_is_not_read_to_its_end(tmp_path: Path) -> None:

@@ -73,14 +73,14 @@ def test_quotes_make_text() -> None:
     assert parse(text, "c").value == {"a": "1", "b": "true", "c": "", "d": "1\n"}
 
 
-def test_a_number_python_would_not_read_is_a_mistake() -> None:
-    mistake = only("a: 1\nx: " + "9" * 5000)
-    assert at(mistake) == (2, 4)
-    assert "too large" in mistake.message
-    assert len(str(mistake)) < 400
+def test_a_number_python_would_not_read_is_an_error() -> None:
+    issue = only("a: 1\nx: " + "9" * 5000)
+    assert at(issue) == (2, 4)
+    assert "too large" in issue.message
+    assert len(str(issue)) < 400
 
 
-def test_a_float_that_would_round_to_infinity_is_a_mistake() -> None:
+def test_a_float_that_would_round_to_infinity_is_an_error() -> None:
     assert "'1e999' is too large" in only("x: 1e999").message
 
 

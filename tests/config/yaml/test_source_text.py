@@ -1,4 +1,4 @@
-"""A text is of bounded size and of printable characters; an excerpt shows the line of a mistake, whatever is in it."""
+"""A text is of bounded size and of printable characters; an excerpt shows the line of an issue, whatever is in it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from nncli.config.yaml.source_text import excerpt, position
 from tests.config.support import ONE_MIB, at, only
 
 
-def test_text_over_one_mebibyte_is_a_mistake() -> None:
+def test_text_over_one_mebibyte_is_an_error() -> None:
     assert parse("a: 1\n#" + "x" * (ONE_MIB - 6), "c").value == {"a": 1}
     assert "1 MiB" in only("a: 1\n#" + "x" * (ONE_MIB - 5)).message
     assert "1 MiB" in only("é" * (ONE_MIB // 2 + 1)).message
 
 
 @pytest.mark.parametrize("character", ["\0", "\x1b", "\x7f", "\x85", "\u2028", "\u2029", "\ufffe", "\ud800", "\x0b"])
-def test_an_unprintable_character_is_a_mistake_on_its_line(character: str) -> None:
-    mistake = only(f"a: 1\r\nb: x{character}y\n")
-    assert at(mistake) == (2, 5)
-    assert f"U+{ord(character):04X}" in mistake.message
-    assert character not in str(mistake)
+def test_an_unprintable_character_is_an_issue_on_its_line(character: str) -> None:
+    issue = only(f"a: 1\r\nb: x{character}y\n")
+    assert at(issue) == (2, 5)
+    assert f"U+{ord(character):04X}" in issue.message
+    assert character not in str(issue)
 
 
 def test_lines_are_counted_as_an_editor_counts_them() -> None:
@@ -29,9 +29,9 @@ def test_lines_are_counted_as_an_editor_counts_them() -> None:
 
 
 def test_an_excerpt_is_cut_around_its_caret() -> None:
-    mistake = only("a: {" + "x" * 200 + ": 1, b: !t 1, " + "y" * 200 + ": 1}")
-    assert mistake.excerpt is not None
-    line, caret = mistake.excerpt.split("\n")
+    issue = only("a: {" + "x" * 200 + ": 1, b: !t 1, " + "y" * 200 + ": 1}")
+    assert issue.excerpt is not None
+    line, caret = issue.excerpt.split("\n")
     assert len(line) <= 100
     assert line.startswith("…")
     assert line.endswith("…")

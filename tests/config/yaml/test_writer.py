@@ -92,7 +92,17 @@ def test_a_long_line_has_its_comment_right_behind_it() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1, "1"), ("a b", "a b"), ("1", '"1"'), ([1, "a"], "[1, a]"), ({}, "{}"), ({"a": 1}, "{…}"), ("x" * 41, "…")],
+    [
+        (1, "1"),
+        ("a b", "a b"),
+        ("1", '"1"'),
+        ([1, "a"], "[1, a]"),
+        ({}, "{}"),
+        ({"a": 1}, "{a: 1}"),
+        ({"a": ...}, "{a: …}"),
+        (["x" * 30] * 4, "[…]"),
+        ("x" * 41, "…"),
+    ],
 )
 def test_a_brief_value_is_one_line_at_most(value: object, text: str) -> None:
     assert one_line(value) == text
