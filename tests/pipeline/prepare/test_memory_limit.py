@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nncli.commands.train import resume, train
-from nncli.config.schema import Config, bytes_of
+from nncli.config.schema import Config
 from nncli.config.yaml.writer import dump
 from nncli.data.batches.memmap import MatrixFile
 from nncli.data.store.scratch import Scratch
@@ -143,20 +143,6 @@ def test_a_killed_training_leaves_no_file_behind_and_is_resumed(csv: Path, tmp_p
 def test_a_batch_of_all_rows_is_in_memory_anyway(csv: Path) -> None:
     with Scratch() as scratch:
         assert prepare(config(csv, "0 B", batch_size="full"), scratch).training.dataset.storage is None
-
-
-@pytest.mark.parametrize(
-    ("amount", "expected"),
-    [("auto", None), ("500 MiB", 500 * 2**20), ("1.5GB", 1.5e9), ("0 B", 0.0), (" 2 TiB ", 2 * 2**40)],
-)
-def test_amounts(amount: str, expected: float | None) -> None:
-    assert bytes_of(amount) == expected
-
-
-@pytest.mark.parametrize("amount", ["", "500", "MiB", "-1 GB", "1 mb", "half"])
-def test_what_is_no_amount_is_refused(csv: Path, amount: str) -> None:
-    with pytest.raises(ValueError, match=r"expected auto, or something like 500 MiB"):
-        config(csv, amount)
 
 
 def test_auto_is_half_of_what_is_free(csv: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a configuration may say, and that each of its words is understood."""
+"""A configuration is read with its defaults and short forms, and invalid values are refused."""
 
 from __future__ import annotations
 
@@ -24,21 +24,22 @@ from nncli.nn.numeric_embeddings import Periodic
 from nncli.optim.optimizers import Sgd
 from nncli.optim.schedules import ConstantRate, CosineRate
 
-LEAST = "data: {path: t.csv, target: y}\n"
+REQUIRED = "data: {path: t.csv, target: y}\n"
 
 
 def read(text: str, *assignments: str) -> Config:
     return validate(Config, apply_overrides(parse(text, "c.yaml"), assignments))
 
 
-def wrong(text: str) -> str:
+def issue_keys(text: str) -> list[str | None]:
+    """The key of each issue of an invalid configuration."""
     with pytest.raises(ConfigError) as caught:
         read(text)
-    return str(caught.value)
+    return [issue.place.key for issue in caught.value.issues]
 
 
-def test_only_the_table_and_the_target_are_needed() -> None:
-    config = read(LEAST)
+def test_only_the_table_and_the_target_are_required() -> None:
+    config = read(REQUIRED)
     assert config.data.target == ("y",)
     assert config.data.missing_values == ("", "NA")
     assert config.validation == 0.2
@@ -47,7 +48,7 @@ def test_only_the_table_and_the_target_are_needed() -> None:
     assert [layer.units for layer in config.hidden_layers if isinstance(layer, Dense)] == [64, 32]
 
 
-def test_every_key_of_the_contract_is_understood() -> None:
+def test_a_configuration_with_most_keys_is_read() -> None:
     config = read("""
 data:
   path: ../data/penguins.csv
@@ -98,75 +99,52 @@ output: runs/penguins
     assert last.layers[0] == Dense(units=32, activation=Relu())
 
 
-def test_a_number_is_a_constant_rate_and_none_is_the_optimizer_s_own() -> None:
-    assert read(LEAST + "learning_rate: 1e-3").schedule == ConstantRate(initial=0.001)
-    config = read(LEAST + "optimizer: sgd")
+def test_a_number_is_a_constant_learning_rate_and_the_default_depends_on_the_optimizer() -> None:
+    assert read(REQUIRED + "learning_rate: 1e-3").schedule == ConstantRate(initial=0.001)
+    config = read(REQUIRED + "optimizer: sgd")
     assert config.schedule == ConstantRate(initial=Sgd().default_learning_rate)
 
 
-def test_a_name_is_a_thing_with_its_defaults() -> None:
-    assert read(LEAST + "loss: quantile").loss == Quantile(q=0.5)
+def test_a_type_without_options_has_its_defaults() -> None:
+    assert read(REQUIRED + "loss: quantile").loss == Quantile(q=0.5)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "key"),
     [
-        ("data: {path: t.csv}", "missing key 'target'"),
-        ("data: {path: t.csv, target: []}", "at least 1 item"),
-        ("data: {path: t.csv, target: y, features: [y]}", "'y' is the target"),
-        ("data: {path: t.csv, target: y, drop: [y]}", "'y' is the target"),
-        ("data: {path: t.csv, target: y, sample_weight: y}", "'y' is the target"),
-        ("data: {path: t.csv, target: [y, y]}", "target names 'y' more than once"),
-        ("data: {path: t.csv, target: y, features: [a, a]}", "features names 'a' more than once"),
-        ("data: {path: t.csv, target: y, features: [a], drop: [a]}", "both among the features and dropped"),
-        ("data: {path: t.csv, target: y, missing_values: [-999]}", "put it in quotes"),
-        ("data: {path: t.csv, target: y, missing_values: [-9.5]}", "put it in quotes"),
-        ("data: {path: t.csv, target: y, columns: {a: word}}", "'categorical'"),
-        ("data: {path: t.csv, target: [y, z]}\nloss: hinge", "several targets must be numbers"),
-        (LEAST + "loss: cross_entropy\noutput_activation: tanh", "has its own link"),
-        (LEAST + "epochs: 0", "at least 1"),
-        (LEAST + "epochs: 1000000000000", "at most"),
-        (LEAST + "epochs: 1.5", "a whole number"),
-        (LEAST + "batch_size: 0", "at least 1"),
-        (LEAST + "batch_size: half", "full"),
-        (LEAST + "validation: 1", "less than 1"),
-        (LEAST + "validation: -0.1", "at least 0"),
-        (LEAST + "validation: {folds: 3, fold: 3}", "of 3 folds the last is 2"),
-        (LEAST + "validation: {folds: 1, fold: 0}", "at least 2"),
-        (LEAST + "validation: {folds: 3}", "missing key 'fold'"),
-        (LEAST + "validation: {folds: 3, fold: 1, sead: 1}", "did you mean 'seed'"),
-        (LEAST + "validation: {bootstrap: -1}", "at least 0"),
-        (LEAST + "validation: {part: 3}", "a fraction of the rows, {path: …}"),
-        (LEAST + "validation: half", "a number"),
-        ("data: {path: t.csv, target: y, time: t}\nvalidation: {bootstrap: 1}", "a bootstrap knows no time"),
-        ("data: {path: t.csv, target: y, leave_out: 3}", "key: value pairs"),
-        ("data: {path: t.csv, target: y, group: y}", "'y' is the target"),
-        ("data: {path: t.csv, target: y, time: y}", "'y' is the target"),
-        (LEAST + "learning_rate: 0", "greater than 0"),
-        (LEAST + "learning_rate: .nan", "finite"),
-        (LEAST + "l2: -1", "at least 0"),
-        (LEAST + "activation: softmax", "softmax"),
-        (LEAST + "activation: rellu", "did you mean 'relu'"),
-        (LEAST + "layers: [0]", "at least 1"),
-        (LEAST + "layers: 64", "a list"),
-        (LEAST + "precision: float16", "float32"),
-        (LEAST + "seed: -1", "at least 0"),
-        (LEAST + "best_epoch_tie: lest", "did you mean 'last'"),
-        (LEAST + "early_stopping: {metric: val_loss}", "It belongs at the top level"),
-        (LEAST + "learning_rat: 1", "did you mean 'learning_rate'"),
+        ("epochs: 0", "epochs"),
+        ("epochs: 1000000000000", "epochs"),
+        ("epochs: 1.5", "epochs"),
+        ("batch_size: 0", "batch_size"),
+        ("batch_size: half", "batch_size"),
+        ("learning_rate: 0", "learning_rate"),
+        ("learning_rate: .nan", "learning_rate"),
+        ("l2: -1", "l2"),
+        ("activation: softmax", "activation"),
+        ("activation: rellu", "activation"),
+        ("layers: [0]", "layers.0"),
+        ("layers: 64", "layers"),
+        ("precision: float16", "precision"),
+        ("seed: -1", "seed"),
+        ("best_epoch_tie: lest", "best_epoch_tie"),
+        ("memory_limit: lots", "memory_limit"),
+        ("learning_rat: 1", "learning_rat"),
+        ("numeric_embedding: periodc", "numeric_embedding"),
+        ("loss: cross_entropy\noutput_activation: tanh", None),
     ],
 )
-def test_what_makes_no_sense_is_told(text: str, said: str) -> None:
-    assert said in wrong(text)
+def test_an_invalid_value_is_an_issue_of_its_key(text: str, key: str | None) -> None:
+    assert issue_keys(REQUIRED + text) == [key]
 
 
-def test_one_slip_in_the_kind_of_validation_is_one_issue() -> None:
-    for text in ("{folds: 1, fold: 0}", "{folds: 3, fold: 3}", "{path: 3}", "{part: 3}", "{bootstrap: x}", "half"):
-        assert wrong(LEAST + f"validation: {text}").count("c.yaml") == 1
+def test_several_targets_need_a_regression_loss() -> None:
+    targets = "data: {path: t.csv, target: [y, z]}\n"
+    assert issue_keys(targets + "loss: hinge") == [None]
+    assert read(targets + "loss: mse").data.target == ("y", "z")
 
 
-def test_a_clash_of_columns_is_told_where_it_stands() -> None:
-    assert "c.yaml:2" in wrong("epochs: 3\ndata: {path: t.csv, target: y, features: [y]}")
+def test_a_bootstrap_excludes_times() -> None:
+    assert issue_keys("data: {path: t.csv, target: y, time: t}\nvalidation: {bootstrap: 1}") == [None]
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=8)
@@ -225,16 +203,16 @@ CONFIGS = st.fixed_dictionaries(
 
 @settings(max_examples=150, deadline=None)
 @given(CONFIGS)
-def test_a_configuration_written_out_reads_as_itself(written: dict[str, object]) -> None:
+def test_a_dumped_configuration_reads_as_the_same(written: dict[str, object]) -> None:
     config = Config.model_validate(written)
     text = dump(config.model_dump(mode="json"))
     assert read(text) == config
     assert dump(read(text).model_dump(mode="json")) == text
 
 
-def test_init_and_parametrization_go_to_the_dense_layers_that_name_none() -> None:
+def test_init_and_parametrization_apply_to_dense_layers_without_their_own() -> None:
     config = read(
-        LEAST
+        REQUIRED
         + """
 init: data_dependent
 parametrization: ntk
@@ -250,11 +228,10 @@ layers:
     assert third == Residual(
         layers=(Dense(units=4, activation=Relu(), bias=False, init=DataDependent(), parametrization="ntk"),)
     )
-    assert read(LEAST).init is None
-    assert read(LEAST).parametrization is None
+    assert read(REQUIRED).init is None
+    assert read(REQUIRED).parametrization is None
 
 
-def test_an_embedding_of_numbers_may_be_named_or_spelled_out() -> None:
-    assert read(LEAST + "numeric_embedding: periodic").numeric_embedding == Periodic()
-    assert read(LEAST + "numeric_embedding: {type: periodic, sigma: 0.5}").numeric_embedding == Periodic(sigma=0.5)
-    assert "did you mean 'periodic'" in wrong(LEAST + "numeric_embedding: periodc")
+def test_a_numeric_embedding_is_a_name_or_a_section() -> None:
+    assert read(REQUIRED + "numeric_embedding: periodic").numeric_embedding == Periodic()
+    assert read(REQUIRED + "numeric_embedding: {type: periodic, sigma: 0.5}").numeric_embedding == Periodic(sigma=0.5)

@@ -1,0 +1,18 @@
+"""The schema of a configuration: `Config` and its sections."""
+
+from nncli.config.schema.config import Config
+from nncli.config.schema.data import DataSection, EncodingSection
+from nncli.config.schema.training import Checkpoint, EarlyStopping, bytes_of
+from nncli.config.schema.validation import Bagging, Validation, ValidationFile
+
+__all__ = [
+    "Bagging",
+    "Checkpoint",
+    "Config",
+    "DataSection",
+    "EarlyStopping",
+    "EncodingSection",
+    "Validation",
+    "ValidationFile",
+    "bytes_of",
+]

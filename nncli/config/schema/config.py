@@ -1,0 +1,182 @@
+"""The top level of a configuration. Layers, losses, optimizers and schedules are the classes that implement them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from nncli.config.schema.data import DataSection, EncodingSection
+from nncli.config.schema.training import AMOUNT, Checkpoint, EarlyStopping, MemoryAmount
+from nncli.config.schema.validation import Bagging, Validation
+from nncli.data.splitting.folds import Bootstrap
+from nncli.nn.activations import Activation, ElementwiseActivation, Relu
+from nncli.nn.arrays import Backend, Precision
+from nncli.nn.initializers import Initializer
+from nncli.nn.layers.dense import Dense, Parametrization
+from nncli.nn.layers.residual import Layer
+from nncli.nn.losses import Loss
+from nncli.nn.numeric_embeddings import NumericEmbedding
+from nncli.optim.optimizers import Adam, Optimizer
+from nncli.optim.schedules import ConstantRate, Schedule
+from nncli.spec import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Spec, StrictStr
+
+MAX_EPOCHS = 1_000_000_000
+MAX_MEMBERS = 10_000
+
+
+class Config(Spec):
+    """A complete configuration. Every key except `data` has a default.
+
+    `preset` and `quality` are null once the preset is merged into the other keys.
+    """
+
+    preset: Literal["tabular", "textbook"] | None = Field(
+        None, description="Defaults of the other keys. Default: textbook if there are layers, else tabular."
+    )
+    quality: Literal["fast", "balanced", "best"] | None = Field(
+        None,
+        description="Size of the preset tabular: one network, an ensemble (balanced, the default) or a larger one.",
+    )
+
+    data: DataSection = Field(description="The table and the roles of its columns.")
+    encoding: EncodingSection = Field(EncodingSection(), description="The encoding of features and target as numbers.")
+    validation: Validation = Field(
+        0.2,
+        description="Fraction of the rows used for validation (stratified by class), a file, a fold, a bootstrap, "
+        "or 0 for none.",
+    )
+    layers: tuple[Layer, ...] = Field(
+        (Dense(units=64), Dense(units=32)),
+        description="Hidden layers. 64 is short for a dense layer with 64 units; [] is a linear model.",
+    )
+    activation: ElementwiseActivation = Field(
+        Relu(), description="Activation of the dense layers that do not set their own."
+    )
+    init: Initializer | None = Field(
+        None,
+        description="Initializer of the output layer and of the dense layers that do not set their own. "
+        "Default: the one recommended for the activation.",
+    )
+    parametrization: Parametrization | None = Field(
+        None,
+        description="Parametrization, standard or ntk, of the output layer and of the dense layers that do not set "
+        "their own. Default: standard.",
+    )
+    numeric_embedding: NumericEmbedding | None = Field(None, description="Embedding of numeric columns. null: none.")
+    embedding_init_std: PositiveFloat | None = Field(
+        None,
+        description="Standard deviation of the initial embeddings of categories. Default: 1/sqrt of their width.",
+    )
+    loss: Loss | None = Field(
+        None, description="Loss function. Default: mse for regression, cross_entropy for classification."
+    )
+    output_activation: Activation | None = Field(
+        None, description="Activation of the output, for regression only. Default: the inverse link of the loss."
+    )
+    optimizer: Optimizer = Field(Adam(), description="Optimizer.")
+    learning_rate: Schedule | None = Field(
+        None, description="Learning rate: a number or a schedule. Default: depends on the optimizer."
+    )
+    batch_size: PositiveInt | Literal["full", "auto"] = Field(
+        32, description="Rows in a mini-batch, or full for all rows. auto: depends on the number of training rows."
+    )
+    epochs: Annotated[PositiveInt, Field(le=MAX_EPOCHS)] | Literal["auto"] = Field(
+        100, description="Passes over the training rows. auto: 256, fewer for large tables."
+    )
+    l1: NonNegativeFloat = Field(0.0, description="L1 penalty: adds l1 · Σ|w| to the loss; biases are not penalized.")
+    l2: NonNegativeFloat = Field(0.0, description="L2 penalty: adds l2/2 · Σw² to the loss; biases are not penalized.")
+    clip_norm: PositiveFloat | None = Field(
+        None, description="Largest norm of the gradient; a larger gradient is scaled down to it. null: no clipping."
+    )
+    metric: StrictStr = Field(
+        "auto",
+        description="Metric that selects the best epoch, whose weights are kept, and that early stopping monitors: "
+        "`loss`, `val_loss`, or a metric of the validation rows such as `accuracy`, `roc_auc` or `rmse`. "
+        "`calibrated_loss` is `val_loss` after temperature scaling, for classification without class_weight. "
+        "auto: `val_loss`, or `loss` without validation rows.",
+    )
+    best_epoch_tie: Literal["first", "last"] = Field(
+        "first", description="Which epoch is the best one if several have the same metric."
+    )
+    early_stopping: EarlyStopping | None = Field(
+        None, description="Early stopping. null: run all epochs; the weights of the best epoch are kept in any case."
+    )
+    class_weight: Literal["balanced"] | dict[str, NonNegativeFloat] | None = Field(
+        None, description="Weights of the classes in the loss: balanced, or a weight for each class."
+    )
+    calibration: Literal["none", "temperature", "auto"] = Field(
+        "none",
+        description="Calibration of predicted probabilities. temperature: temperature scaling on the validation rows. "
+        "auto: temperature, if there are probabilities and validation rows.",
+    )
+    precision: Precision = Field("float32", description="Floating-point type of all computations in the network.")
+    on_divergence: Literal["stop", "halve_learning_rate"] = Field(
+        "stop",
+        description="What to do when training diverges: stop, or continue from the last good epoch with half the "
+        "learning rate.",
+    )
+    checkpoint: Checkpoint = Field(
+        Checkpoint(), description="When the state of training is saved, so that it can be resumed."
+    )
+    memory_limit: MemoryAmount = Field(
+        "auto",
+        description="Memory for encoded rows, such as 500 MiB; larger tables are kept in a file. "
+        "auto: half of the free memory.",
+        json_schema_extra={"pattern": rf"^\s*({AMOUNT.pattern})\s*$|^auto$"},
+    )
+    threads: Literal["auto"] | PositiveInt = Field(
+        "auto", description="Threads that share each mini-batch. auto: one, or two for networks with long steps."
+    )
+    backend: Literal["auto"] | Backend = Field(
+        "auto",
+        description="numpy, or numba for compiled loops (pip install 'nncli-train[fast]'). auto: numba where it is "
+        "faster.",
+    )
+    members: Annotated[PositiveInt, Field(le=MAX_MEMBERS)] = Field(
+        1, description="Number of networks in the ensemble, whose predictions are averaged."
+    )
+    bagging: Literal["auto"] | Bagging = Field(
+        "auto",
+        description="How the members of an ensemble differ. folds: each leaves out another fold; seeds: each has its "
+        "own seed and validation rows; bootstrap: each draws its rows with replacement. auto: seeds with a validation "
+        "file, data.time or without validation rows, else folds.",
+    )
+    workers: Literal["auto"] | PositiveInt = Field(
+        "auto", description="Processes that train members in parallel. auto: one per core."
+    )
+    seed: NonNegativeInt = Field(
+        0, description="Random seed of the split, the initial weights, the shuffling and dropout."
+    )
+    output: StrictStr | None = Field(
+        None, description="Run directory. Default: runs/NAME. If it exists, -2, -3 … is appended to the name."
+    )
+
+    @model_validator(mode="after")
+    def _check_combinations(self) -> Config:
+        if self.loss is not None and self.loss.has_link and self.output_activation is not None:
+            raise ValueError(f"output_activation cannot be set with the loss {self.loss.type}, which has its own link")
+        if self.loss is not None and self.loss.task == "classification" and len(self.data.target) > 1:
+            raise ValueError("several targets must be numeric; a classification loss has one target")
+        if isinstance(self.validation, Bootstrap) and self.data.time is not None:
+            raise ValueError("a bootstrap ignores time; validate on a fold or a fraction, or remove data.time")
+        return self
+
+    @property
+    def hidden_layers(self) -> tuple[Layer, ...]:
+        """The layers, with activation, initializer and parametrization of every dense layer filled in."""
+        defaults = {"activation": self.activation, "init": self.init, "parametrization": self.parametrization}
+        return tuple(layer.with_defaults(defaults) for layer in self.layers)
+
+    @property
+    def schedule(self) -> Schedule:
+        """The learning rate schedule; the default is a constant that depends on the optimizer."""
+        return self.learning_rate or ConstantRate(initial=self.optimizer.default_learning_rate)
+
+    @property
+    def bagging_mode(self) -> Bagging:
+        """How the members of an ensemble differ, with auto resolved."""
+        if self.bagging != "auto":
+            return self.bagging
+        fixed_rows = self.validation == 0.0 or not isinstance(self.validation, float) or self.data.time is not None
+        return "seeds" if fixed_rows else "folds"

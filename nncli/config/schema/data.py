@@ -1,0 +1,132 @@
+"""The sections `data` and `encoding`: the table, the roles of its columns, and their encoding."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from nncli.data.dialect import CsvDialect, DateFormat, Decimal, Encoding, Separator, Thousands
+from nncli.data.encoders.kinds import Kind
+from nncli.data.encoders.options import EncodingOptions
+from nncli.data.splitting.folds import Fold
+from nncli.spec import Spec, StrictBool, StrictStr
+from nncli.text import quote
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _quoted(value: object) -> object:
+    if isinstance(value, bool | int | float):
+        raise ValueError(f"put it in quotes, exactly as in the table: found {value!r} without")
+    return value
+
+
+CellText = Annotated[StrictStr, BeforeValidator(_quoted)]
+"""The text of a cell in the table."""
+
+Targets = Annotated[tuple[StrictStr, ...], Field(min_length=1)]
+
+
+class DataSection(Spec):
+    """The table and the roles of its columns."""
+
+    path: StrictStr = Field(
+        description="CSV (also .gz), TSV, Parquet or JSON lines file, relative to the configuration file."
+    )
+    target: Annotated[Targets, BeforeValidator(_one_or_many, json_schema_input_type=StrictStr | Targets)] = Field(
+        description="Column to predict, or a list of numeric columns."
+    )
+    features: tuple[StrictStr, ...] | None = Field(
+        None, description="Columns to predict from. Default: all other columns."
+    )
+    drop: tuple[StrictStr, ...] = Field((), description="Columns that are not used.")
+    columns: dict[str, Kind] = Field(
+        {},
+        description=f"Kinds of columns, instead of the inferred ones: {', '.join([*Kind][:-1])} or {[*Kind][-1]}.",
+    )
+    sample_weight: StrictStr | None = Field(None, description="Column with the weight of each row.")
+    group: StrictStr | None = Field(
+        None,
+        description="Column of groups. Rows of the same group are never in both training and validation rows. "
+        "The column is not a feature unless it is listed in `features`.",
+    )
+    time: StrictStr | None = Field(
+        None,
+        description="Column of numbers or dates. Validation rows are never earlier than training rows. "
+        "The column is not a feature unless it is listed in `features`.",
+    )
+    leave_out: Fold | None = Field(
+        None, description="Fold that is used neither for training nor for validation; set by cross-validation."
+    )
+    missing_values: tuple[CellText, ...] = Field(("", "NA"), description="Cells that are read as missing values.")
+    encoding: Encoding = Field(
+        "auto",
+        description="Character encoding of a CSV file, such as utf-8, latin-1, cp1252 or utf-16. "
+        "auto: that of its byte order mark, else UTF-8.",
+    )
+    separator: Separator = Field(
+        "auto",
+        description="Separator of a CSV file. auto: comma, semicolon, tab or vertical bar, if it is unambiguous.",
+    )
+    decimal: Decimal = Field(
+        "auto", description="Decimal mark of numbers, `.` or `,`. auto: the comma only if it is unambiguous."
+    )
+    thousands: Thousands | None = Field(
+        None, description="Thousands separator of numbers, such as `,` or a space. null: none."
+    )
+    date_format: DateFormat = Field(
+        "auto",
+        description='Format of dates, such as `"%d/%m/%Y"`. auto: ISO 8601, or another common format if day and month '
+        "are unambiguous.",
+    )
+
+    @property
+    def dialect(self) -> CsvDialect:
+        """The options of reading a CSV file as configured; `auto` is not resolved."""
+        return CsvDialect(
+            encoding=self.encoding,
+            separator=self.separator,
+            decimal=self.decimal,
+            thousands=self.thousands,
+            date_format=self.date_format,
+        )
+
+    @property
+    def row_columns(self) -> tuple[str, ...]:
+        """The columns of sample weights, groups and times, where configured."""
+        return tuple(filter(None, (self.sample_weight, self.group, self.time)))
+
+    @model_validator(mode="after")
+    def _check_roles(self) -> DataSection:
+        for key, names in (("target", self.target), ("features", self.features or ())):
+            repeated = sorted({column for column in names if names.count(column) > 1})
+            if repeated:
+                raise ValueError(f"{key} lists {quote(repeated[0])} more than once")
+        if self.thousands is not None and self.thousands == self.decimal:
+            raise ValueError(f"decimal and thousands cannot both be {quote(self.decimal)}")
+        features, dropped = set(self.features or ()), set(self.drop)
+        conflicts = sorted(set(self.target) & {*features, *dropped, *self.row_columns})
+        if conflicts:
+            raise ValueError(
+                f"{quote(conflicts[0])} is the target; it cannot also be a feature, weight, group, time or dropped"
+            )
+        conflicts = sorted(features & dropped)
+        if conflicts:
+            raise ValueError(f"{quote(conflicts[0])} is both in features and in drop")
+        return self
+
+
+class EncodingSection(EncodingOptions):
+    """The encoding of features and target as numbers."""
+
+    target: Literal["auto", "standard", "none"] = Field(
+        "auto",
+        description="Scaling of numeric targets. auto: standard, unless the loss or the output activation needs "
+        "unscaled values.",
+    )
+    clip_target: StrictBool = Field(
+        False, description="Clip predicted numbers to the range of the target in the training rows."
+    )

@@ -1,0 +1,76 @@
+"""The sections `early_stopping` and `checkpoint`, and amounts of memory."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from nncli.spec import NonNegativeFloat, PositiveInt, Spec, StrictStr
+
+
+class EarlyStopping(Spec):
+    """Stop training when the metric has not improved for a number of epochs."""
+
+    patience: PositiveInt = Field(20, description="Epochs without improvement before training stops.")
+    min_delta: NonNegativeFloat = Field(0.0, description="Smallest change that counts as an improvement.")
+
+
+INTERVAL = re.compile(r"([1-9][0-9]{0,11}|[0-9]+\.[0-9]+) *(epochs?|steps?|s)")
+
+
+def _check_interval(value: object) -> object:
+    match = INTERVAL.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not match or ("." in match[1] and match[2] != "s"):
+        raise ValueError(f"expected an interval such as 1 epoch, 500 steps or 60 s, found {value!r}")
+    return value
+
+
+class Checkpoint(Spec):
+    """When the state of training is saved, so that an interrupted training can be resumed."""
+
+    every: Annotated[StrictStr, BeforeValidator(_check_interval)] = Field(
+        "60 s",
+        description="Interval between checkpoints, such as 1 epoch, 500 steps or 60 s.",
+        json_schema_extra={"pattern": rf"^\s*({INTERVAL.pattern})\s*$"},
+    )
+    keep: PositiveInt = Field(2, description="Number of checkpoints to keep.")
+
+    def interval(self, unit: Literal["epoch", "step", "s"]) -> float | None:
+        """The interval in `unit`; None if it is configured in another unit."""
+        amount, own_unit = re.fullmatch(INTERVAL, self.every.strip()).groups()  # type: ignore[union-attr]
+        return float(amount) if own_unit.rstrip("s") == unit.rstrip("s") else None
+
+
+UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+AMOUNT = re.compile(rf"([0-9]{{1,12}}(?:\.[0-9]{{1,6}})?) *({'|'.join(UNITS)})")
+
+
+def bytes_of(amount: str) -> float | None:
+    """The number of bytes of an amount such as `500 MiB`; None for auto.
+
+    Raises:
+        ValueError: the amount is not of this form.
+    """
+    if amount == "auto":
+        return None
+    match = AMOUNT.fullmatch(amount.strip())
+    if not match:
+        raise ValueError(_amount_expected(amount))
+    return float(match[1]) * UNITS[match[2]]
+
+
+def _check_amount(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError(_amount_expected(value))
+    bytes_of(value)
+    return value
+
+
+def _amount_expected(value: object) -> str:
+    return f"expected auto or an amount of memory such as 500 MiB or 2 GB, found {value!r}"
+
+
+MemoryAmount = Annotated[StrictStr, BeforeValidator(_check_amount)]
+"""`auto`, or an amount of memory such as `500 MiB`."""
