@@ -1,0 +1,77 @@
+"""Every example of docs/extending.md works in a copy of the package."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "extending.md").read_text("utf-8")
+SECTIONS: dict[str, str] = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
+BLOCK = re.compile(r'^```(python|diff|yaml) title="([^",]+)(?:, above ([^"]+))?"\n(.*?)^```', re.MULTILINE | re.DOTALL)
+
+
+def insert_above(file: Path, anchor: str, code: str) -> None:
+    """Insert code above the one line of the file that begins with the anchor."""
+    source = file.read_text("utf-8")
+    (match,) = re.finditer(rf"^{re.escape(anchor)}\b", source, re.MULTILINE)
+    file.write_text(f"{source[: match.start()]}{code}\n\n{source[match.start() :]}", "utf-8")
+
+
+def apply_diff(file: Path, diff: str) -> None:
+    """Apply a diff whose hunks are separated by @@; the old lines of each must occur in the file exactly once."""
+    for hunk in diff.split("@@\n"):
+        lines = hunk.splitlines(keepends=True)
+        before = "".join(line[1:] for line in lines if line[0] != "+")
+        after = "".join(line[1:] for line in lines if line[0] != "-")
+        source = file.read_text("utf-8")
+        assert source.count(before) == 1, f"{file.name}: {before}"
+        file.write_text(source.replace(before, after), "utf-8")
+
+
+def apply(kind: str, file: Path, anchor: str, code: str) -> None:
+    """Put one block of the page where its title says."""
+    if kind == "diff":
+        apply_diff(file, code)
+    elif anchor:
+        insert_above(file, anchor, code)
+    else:
+        assert not file.exists()
+        file.write_text(code, "utf-8")
+
+
+def test_every_extension_point_has_its_section() -> None:
+    parts = ("layer", "activation", "loss", "optimizer", "schedule", "metric", "column kind", "file format", "command")
+    assert [title.partition(" ")[2] for title in SECTIONS] == list(parts)
+
+
+@pytest.mark.parametrize("title", SECTIONS)
+def test_the_example_works_in_a_copy_of_the_package(title: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "nncli", tmp_path / "nncli", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "data", tmp_path / "data")
+    blocks = list(BLOCK.finditer(SECTIONS[title]))
+    assert blocks
+    for kind, name, anchor, code in (block.groups() for block in blocks):
+        apply(kind, tmp_path / name, anchor, code)
+    commands = "\n".join(re.findall(r"^```sh\n(.*?)^```", SECTIONS[title], re.MULTILINE | re.DOTALL))
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(tmp_path),
+    }
+    result = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", f'nncli() {{ python -W error -m nncli "$@"; }}\n{commands}'],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
