@@ -23,7 +23,7 @@ from nncli.data.encoders.scaling import QUARTILES, clip_smoothly, quantile_trans
 from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.spec import FiniteFloat, NonNegativeFloat, StrictBool, StrictStr
-from nncli.utils.order import fast_median
+from nncli.utils.median import fast_median
 
 TOGETHER = 1 << 16
 """Cells of several columns that are scaled at a time, which stay in the cache."""

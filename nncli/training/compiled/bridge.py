@@ -62,38 +62,12 @@ def is_cached(parts: int) -> bool:
         return False
 
 
-TRIED = "0.68."
-"""Versions of Numba whose inside `_take` was tried with."""
-
-
-def _take(loop: Any, arguments: tuple[Any, ...]) -> None:
-    """Take a loop for such arguments from where Numba keeps it, if it does.
-
-    Called, Numba would do so too, but first learn how to compile all of Python and NumPy, which takes three times as
-    long as all the rest. What it does besides is done here as well; where its inside is another, or is not known to be
-    the same, the call does it all.
-    """
-    with suppress(AttributeError, ImportError, TypeError):
-        import numba
-        from numba.core.runtime.nrt import rtsys
-
-        if loop.signatures or not numba.__version__.startswith(TRIED):
-            return
-        context = loop.targetctx
-        rtsys.initialize(context)
-        kept = loop._cache._load_overload(tuple(map(loop.typeof_pyval, arguments)), context)
-        if kept is not None:
-            context.insert_user_function(kept.entry_point, kept.fndesc, [kept.library])
-            loop.add_overload(kept)
-
-
 def _warm_up(loop: Any, *arguments: Any) -> None:
     """Have a loop compiled, or loaded as it was kept, by calling it where there is nothing to do.
 
     What was kept and cannot be read, as after a power cut, is removed, and compiled anew.
     """
     try:
-        _take(loop, arguments)
         loop(*arguments)
     except Exception:
         for file in Path(loop.stats.cache_path).glob("kernels.*.nb?"):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from importlib.machinery import PathFinder
-from importlib.util import find_spec, module_from_spec
+from importlib.util import find_spec
 from typing import NamedTuple
 
 from nncli.nn.activations import Identity, LeakyRelu, Relu, Sigmoid, Tanh
@@ -13,6 +11,7 @@ from nncli.nn.layers.dense import Dense
 from nncli.nn.losses import MSE, CrossEntropy, LossBase
 from nncli.nn.network import Network
 from nncli.optim.optimizers import Adam, DecoupledWeightDecay, OptimizerBase, Sgd
+from nncli.training.compiled.blas import import_blas
 
 COMPILED_ACTIVATIONS = (Identity, Relu, LeakyRelu, Sigmoid, Tanh)
 """The activations that the kernels implement, in the order of their numbers in kernels.py."""
@@ -83,34 +82,6 @@ class BackendProblem(NamedTuple):
 INSTALL = "Run pip install 'nncli-train[fast]'"
 
 
-BLAS = "scipy.linalg.cython_blas"
-"""Where Numba looks up the BLAS."""
-
-
-def _import_blas() -> None:
-    """Import that module of SciPy without its package, whose other modules take 25 times as long to come.
-
-    Python does not ask for the package of a module that is there already, and who imports `scipy.linalg` later gets it
-    whole. Where the module is not found, or does not load by itself, Numba imports it as anyone would.
-
-    Raises:
-        ImportError: SciPy itself does not load.
-    """
-    import scipy
-
-    if BLAS in sys.modules or "scipy.linalg" in sys.modules:
-        return
-    spec = PathFinder.find_spec(BLAS, [f"{folder}/linalg" for folder in scipy.__path__])
-    if spec is None or spec.loader is None:
-        return
-    try:
-        module = module_from_spec(spec)
-        spec.loader.exec_module(module)
-    except ImportError:
-        return
-    sys.modules[BLAS] = module
-
-
 def load(backend: Backend) -> BackendProblem | None:
     """Import what the backend needs, so that the BLAS that comes with it is there to be held to its threads."""
     if backend == "numpy":
@@ -120,7 +91,7 @@ def load(backend: Backend) -> BackendProblem | None:
     try:
         import numba
 
-        _import_blas()
+        import_blas()
         import scipy.linalg.cython_blas  # noqa: F401
 
         import nncli.training.compiled.bridge  # noqa: F401

@@ -6,11 +6,8 @@ Tolerances are what some steps in float32 make of sums in another order.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,7 +31,6 @@ from nncli.training.epoch import DivergedError, LoopSignal
 from nncli.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
 from nncli.training.parallel import split_evenly
 from nncli.training.state import RandomStreams, Snapshot, TrainState
-from tests.cli.support import ROOT
 from tests.training.test_step import example_rows
 
 pytest.importorskip("numba")
@@ -217,31 +213,6 @@ def test_compiled_loops_that_cannot_be_read_are_removed_and_compiled_anew(tmp_pa
     assert sorted(file.name for file in tmp_path.iterdir()) == ["layers.pyc", "other.f-1.py311.nbi"]
     compiled._warm_up(loop)
     assert loop.calls == 3
-
-
-@pytest.mark.skipif(not version("numba").startswith(compiled.TRIED), reason="Numba's inside may be another")
-def test_a_loop_that_was_kept_comes_without_what_only_compiling_needs_and_is_compiled_into_others() -> None:
-    program = """
-import sys
-import numba
-import numpy as np
-from nncli.training.compiled import kernels
-from nncli.training.compiled import bridge as compiled
-from nncli.training.compiled.support import load
-assert load("numba") is None
-if sys.argv[1] == "of an untried version":
-    compiled.TRIED = "none"
-compiled._warm_up(kernels.finite, np.ones(3, np.float32))
-if sys.argv[1] == "of an untried version":
-    assert "numba.core.typing.listdecl" in sys.modules
-if sys.argv[1] == "kept":
-    assert "numba.core.typing.listdecl" not in sys.modules
-    twice = numba.njit(lambda v: kernels.finite(v) and kernels.finite(-v))
-    assert twice(np.ones(2, np.float32))
-    assert not twice(np.array([1, np.inf], np.float32))
-"""
-    for state in ("perhaps kept", "kept", "of an untried version"):
-        subprocess.run([sys.executable, "-W", "error", "-c", program, state], cwd=ROOT, check=True)
 
 
 def test_what_is_wrong_with_the_loops_themselves_is_raised(tmp_path: Path) -> None:

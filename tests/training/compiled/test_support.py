@@ -137,34 +137,6 @@ def test_a_numba_that_cannot_be_imported_is_met() -> None:
     assert "cannot be imported" in loaded("sys.modules['scipy.linalg'] = None")
 
 
-def test_numba_reaches_the_blas_without_the_rest_of_scipys_linear_algebra() -> None:
-    pytest.importorskip("numba")
-    pytest.importorskip("scipy")
-    program = """
-import sys
-import numba
-import numpy as np
-from nncli.training.compiled.support import load
-load("numba")
-dot = numba.njit(lambda A: A @ A)
-assert (dot(2 * np.eye(3)) == 4 * np.eye(3)).all()
-assert "scipy.linalg" not in sys.modules
-import scipy.linalg.cython_blas as alone
-import scipy.linalg
-from scipy.linalg import cython_blas, solve
-assert cython_blas is alone and solve(np.eye(2), np.ones(2)).tolist() == [1, 1]
-"""
-    subprocess.run([sys.executable, "-W", "error", "-c", program], cwd=ROOT, check=True)
-
-
-def test_where_scipy_keeps_its_blas_elsewhere_it_is_imported_as_anyone_would() -> None:
-    pytest.importorskip("numba")
-    pytest.importorskip("scipy")
-    elsewhere = "from types import SimpleNamespace\nimport nncli.training.compiled.support as b\n"
-    elsewhere += "b.PathFinder = SimpleNamespace(find_spec=lambda name, path: None)"
-    assert loaded(elsewhere) == "None"
-
-
 def test_where_compiled_code_can_be_kept_nowhere_it_is_said_with_the_mend() -> None:
     pytest.importorskip("numba")
     nowhere = "os.environ |= {'NUMBA_CACHE_DIR': '/dev/null/x'}\n"
