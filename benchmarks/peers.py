@@ -54,9 +54,9 @@ def set_up_nncli(size: Size, X: Rows, y: Rows, threads: int, **settings: Any) ->
     from nncli.utils.threads import limit_blas_threads
 
     network = Network(
-        features=X.shape[1],
+        n_features=X.shape[1],
         layers=tuple(Dense(units=units, activation=Relu()) for units in size.widths[1:-1]),
-        outputs=size.outputs,
+        n_outputs=size.outputs,
     )
     parts = min(threads, choose_threads("auto", network, size.batch).n_shards)
     plan = TrainingArguments(

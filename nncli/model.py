@@ -30,15 +30,18 @@ from nncli.utils.threads import limit_blas_threads
 
 Version = Literal[1]
 FORMAT: Version = 1
-"""The version of model.json. It is raised whenever an older nncli could not read what a newer one writes."""
+"""The format of a run directory. It is raised by a change of what is written; every format is read for ever."""
 
 WORTH_A_SECOND_THREAD = 1 << 26
 """Multiplications in a half of the rows from which it goes to a thread of its own."""
 
 
 class ModelSpec(Spec):
-    """All of a model but its weights. `missing` are the spellings of a missing cell that it was trained with, `dialect`
-    how its training table was written, `temperature` what makes probabilities as sure as they are right."""
+    """A model without its weights.
+
+    `missing_values` are the spellings of a missing cell in training, `dialect` is that of the training table, and
+    `temperature` calibrates the class probabilities.
+    """
 
     format: Version = FORMAT
     encoder: Encoder
@@ -127,7 +130,7 @@ class Model:
         half = len(X) // (2 * BLOCK_ROWS) * BLOCK_ROWS
         if half * self.spec.network.layout.n_decayed < WORTH_A_SECOND_THREAD:
             return self._inference.run(X, codes)
-        Z = np.empty((len(X), self.spec.network.outputs))
+        Z = np.empty((len(X), self.spec.network.n_outputs))
         rest = self._second.submit(copy_context().run, self._inference.run, X[half:], codes[half:], Z[half:])
         self._inference.run(X[:half], codes[:half], Z[:half])
         rest.result()

@@ -69,7 +69,7 @@ class NetworkFacts:
             rows += held + examples.y.nbytes + side.y.nbytes + weighs
         settled = min(MOST_BYTES, min(MOST_ROWS, len(prepared.training)) * network.max_width * item)
         settling = SETTLING * settled if network.needs_data_init else 0
-        predicted = len(prepared.training) * network.outputs * np.dtype(np.float64).itemsize * 2
+        predicted = len(prepared.training) * network.n_outputs * np.dtype(np.float64).itemsize * 2
         return cls(
             layers=layers,
             parameters=size,

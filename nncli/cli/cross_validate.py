@@ -177,14 +177,14 @@ def _show(result: CrossValidation) -> None:
     from nncli.scoring import headlines
     from nncli.text import escape_unprintable
 
-    names = [name for name, _ in headlines(result.together)]
+    names = [name for name, _ in headlines(result.out_of_fold)]
     lines = [["fold", "rows", *map(escape_unprintable, names)]]
     several = result.folds[-1].repeat > 1
     for one in result.folds if len(result.folds) <= MOST_ROWS else ():
         title = f"{one.repeat}.{one.fold}" if several else str(one.fold)
         lines.append([title, f"{one.rows:,}", *(number(value) for _, value in headlines(one.scores))])
     lines.append(["mean", "", *(number(result.means[name]) for name in names)])
-    lines.append(["deviation", "", *(number(result.deviations[name]) for name in names)])
-    together = [number(value) for _, value in headlines(result.together)]
+    lines.append(["deviation", "", *(number(result.standard_deviations[name]) for name in names)])
+    together = [number(value) for _, value in headlines(result.out_of_fold)]
     lines.append(["together", f"{len(result.predictions):,}", *together])
     typer.echo(table(lines))

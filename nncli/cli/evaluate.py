@@ -81,7 +81,8 @@ def _show(evaluation: Evaluation) -> None:
         typer.echo("\n" + prose(f"confusion: left out, for {len(labels):,} classes; --json has it"))
         return
     pairs = [
-        [label, *(f"{count:,.0f}" for count in counts)] for label, counts in zip(labels, scores.confusion, strict=True)
+        [label, *(f"{count:,.0f}" for count in counts)]
+        for label, counts in zip(labels, scores.confusion_matrix, strict=True)
     ]
     title = prose("confusion: a row for each true class, a column for each predicted one")
     typer.echo(f"\n{title}\n{table([['', *labels], *pairs])}")

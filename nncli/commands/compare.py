@@ -203,7 +203,7 @@ def _scores(evidence: RunSummary) -> tuple[On | None, int, tuple[ScoreWithInterv
 
 
 def _recorded(card: RecordedScores) -> tuple[ScoreWithInterval, ...]:
-    return tuple(ScoreWithInterval(one.target, one.name, one.value, None, one.trivial, None) for one in card.scores)
+    return tuple(ScoreWithInterval(one.target, one.name, one.value, None, one.baseline, None) for one in card.scores)
 
 
 def _score_lines(sides: Sequence[Side], kinds: Sequence[int | None]) -> tuple[ScoreLine, ...]:

@@ -151,7 +151,7 @@ def _cross_validation(path: Path) -> RunInfo:
     done = (path / METRICS).is_file()
     metric = value = rows = None
     if done:
-        together = _object(METRICS, _bytes(path, METRICS)).get("together")
+        together = _object(METRICS, _bytes(path, METRICS)).get("out_of_fold")
         metric, value = _best(together)
         rows = _whole(together, "rows") if isinstance(together, dict) else None
     try:

@@ -199,7 +199,7 @@ class OutputFunction:
 def _by_column(part: EncodedPart, attributions: Floats) -> Floats:
     """Attributions to inputs (rows, inputs), summed over the inputs of each column (rows, columns)."""
     spec = part.model.spec
-    ends = spec.network.features + np.cumsum([0, *(e.width for e in spec.network.embeddings)])
+    ends = spec.network.n_features + np.cumsum([0, *(e.width for e in spec.network.embeddings)])
     columns = []
     for at in column_slices(spec.encoder).values():
         embedding = slice(ends[at.codes.start], ends[at.codes.stop]) if at.codes.stop else slice(0, 0)

@@ -27,11 +27,13 @@ class EmbeddedNetwork:
         self._tables = [parameters.by_name[e.slot.name].astype(np.float64) for e in network.embeddings]
         more = sum(e.width for e in network.embeddings)
         fields = {name: getattr(network, name) for name in Network.model_fields}
-        opened = Network(**{**fields, "features": network.features + more, "embeddings": (), "precision": "float64"})
+        opened = Network(
+            **{**fields, "n_features": network.n_features + more, "embeddings": (), "precision": "float64"}
+        )
         used = opened.layout.empty("float64")
         for name, view in used.by_name.items():
             view[...] = parameters.by_name[name]
-        self.inputs = opened.features
+        self.inputs = opened.n_features
         self._bound = opened.bind(used, BLOCK_ROWS, training=None, needs_dX=True)
 
     def embed(self, X: Array, codes: Codes) -> Floats:

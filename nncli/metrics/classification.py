@@ -53,7 +53,7 @@ class ClassificationScores(ScoreValues):
 
     rows: int
     labels: tuple[str, ...]
-    confusion: tuple[tuple[float, ...], ...]
+    confusion_matrix: tuple[tuple[float, ...], ...]
     per_class: tuple[ClassScore, ...]
 
 
@@ -66,7 +66,7 @@ def classification_scores(
         values=tuple((m.name, m.function(y, P, sample_weight)) for m in CLASSIFICATION_METRICS),
         rows=len(y),
         labels=labels,
-        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        confusion_matrix=tuple(tuple(row) for row in confusion.tolist()),
         per_class=class_scores(confusion, labels),
     )
 

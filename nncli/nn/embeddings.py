@@ -20,15 +20,15 @@ class Embedding(Spec):
     """
 
     name: StrictStr
-    slots: PositiveInt
+    n_embeddings: PositiveInt
     width: PositiveInt
-    std: PositiveFloat | None = None
+    init_std: PositiveFloat | None = None
 
     @property
     def slot(self) -> ParamSpec:
         """Its parameter."""
-        init = Normal(std=self.std or self.width**-0.5)
-        return ParamSpec(f"embeddings.{self.name}", (self.slots, self.width), ParamGroup.EMBEDDING, init)
+        init = Normal(std=self.init_std or self.width**-0.5)
+        return ParamSpec(f"embeddings.{self.name}", (self.n_embeddings, self.width), ParamGroup.EMBEDDING, init)
 
 
 def bind_numeric(

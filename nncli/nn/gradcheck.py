@@ -86,7 +86,7 @@ def gradcheck(
 
     value()
     dX = bound.backward(head.backward())
-    analytic = np.concatenate([parameters.grad, dX[:, : network.features].ravel()])
+    analytic = np.concatenate([parameters.grad, dX[:, : network.n_features].ravel()])
     flat = [(parameters.theta, i) for i in range(parameters.theta.size)]
     flat += [(bound.X.reshape(-1), i) for i in range(bound.X.size)]
     wide = np.array([_difference(value, vector, i, h) for vector, i in flat])

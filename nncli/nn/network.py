@@ -32,33 +32,33 @@ class Network(Spec):
     upon it. The loss knows what they mean.
     """
 
-    features: NonNegativeInt
+    n_features: NonNegativeInt
     embeddings: tuple[Embedding, ...] = ()
     layers: tuple[Layer, ...]
-    outputs: PositiveInt
+    n_outputs: PositiveInt
     output_activation: Activation | None = None
     precision: Precision = "float32"
-    numeric: tuple[NonNegativeInt, ...] = ()
+    numeric_features: tuple[NonNegativeInt, ...] = ()
     numeric_embedding: NumericEmbedding | None = None
     output_init: Initializer | None = None
     output_parametrization: Parametrization | None = None
 
     @model_validator(mode="after")
     def _numeric_columns_are_features(self) -> Network:
-        if list(self.numeric) != sorted({i for i in self.numeric if i < self.features}):
-            raise ValueError(f"numeric must be ascending positions among the {self.features} features")
+        if list(self.numeric_features) != sorted({i for i in self.numeric_features if i < self.n_features}):
+            raise ValueError(f"numeric must be ascending positions among the {self.n_features} features")
         return self
 
     @property
     def input_width(self) -> int:
         """Width of the first layer's input: the numbers, embedded or not, then every embedding of categories."""
-        more = len(self.numeric) * (self.numeric_embedding.out_features - 1) if self.numeric_embedding else 0
-        return self.features + more + sum(embedding.width for embedding in self.embeddings)
+        more = len(self.numeric_features) * (self.numeric_embedding.out_features - 1) if self.numeric_embedding else 0
+        return self.n_features + more + sum(embedding.width for embedding in self.embeddings)
 
     @property
     def embedded_numeric(self) -> tuple[int, ...]:
         """The positions in X of the numbers that are embedded."""
-        return self.numeric if self.numeric_embedding else ()
+        return self.numeric_features if self.numeric_embedding else ()
 
     @property
     def needs_data_init(self) -> bool:
@@ -84,7 +84,7 @@ class Network(Spec):
     def output(self) -> Dense:
         """The last dense layer; its activation is bound apart, since softmax is allowed only here."""
         usual = None if self.output_parametrization == "ntk" else (self.output_activation or Identity()).default_init
-        return Dense(units=self.outputs, init=self.output_init or usual, parametrization=self.output_parametrization)
+        return Dense(units=self.n_outputs, init=self.output_init or usual, parametrization=self.output_parametrization)
 
     @cached_property
     def sequential(self) -> Sequential:
@@ -137,7 +137,7 @@ class Network(Spec):
 
         With `needs_dX`, `backward` returns the gradient with respect to X (rows, features).
         """
-        X = np.zeros((rows, self.features), self.precision)
+        X = np.zeros((rows, self.n_features), self.precision)
         codes = np.zeros((rows, len(self.embeddings)), np.int64)
         p, g = parameters.by_name, parameters.gradients
         wide = self.bind_inputs(p, g, X, codes, needs_dX=needs_dX)

@@ -46,7 +46,7 @@ class Predictor:
             block = _Block(self._network)
         block.parameters.copy_from(self._parameters)
         bound = block.bound
-        Z = np.empty((len(X), self._network.outputs), bound.X.dtype) if out is None else out
+        Z = np.empty((len(X), self._network.n_outputs), bound.X.dtype) if out is None else out
         for start in range(0, len(X), BLOCK_ROWS):
             stop = min(start + BLOCK_ROWS, len(X))
             rows = stop - start

@@ -78,7 +78,7 @@ def _scores(evidence: RunSummary, assessment: ScoresWithIntervals | None) -> str
         return "None were recorded."
     on = "validation" if metrics.validation else "training"
     lines = [
-        (name_of(one.name, one.target), number(one.value), number(guessed(one.name, one.trivial)))
+        (name_of(one.name, one.target), number(one.value), number(guessed(one.name, one.baseline)))
         for one in recorded.scores
     ]
     return f"On {recorded.rows:,} {on} rows:\n\n" + table(("metric", "model", "trivial guess"), lines)

@@ -25,7 +25,7 @@ from nncli.training.loop import EpochReport
 from nncli.training.state import Snapshot, TrainState
 from nncli.utils.atomic_files import write_bytes
 
-GOOD = "good."
+LAST_GOOD = "last_good."
 TRAINING = "training"
 LARGEST_TRAINING = 1 << 30
 """Bytes of that text that are read, beyond the vectors: the reports of some millions of epochs."""
@@ -47,11 +47,11 @@ def save_checkpoint(run: Path, state: TrainState, reports: Sequence[EpochReport]
     now, good = state.snapshot(), state.last_good
     arrays: dict[str, Array] = dict(now.arrays)
     if good is not None:
-        arrays |= {GOOD + name: array for name, array in good.arrays.items()}
+        arrays |= {LAST_GOOD + name: array for name, array in good.arrays.items()}
     noted = {
         "owner": owner,
         "state": now.metadata,
-        "good": good.metadata if good else None,
+        "last_good": good.metadata if good else None,
         "reports": [vars(report) for report in reports],
     }
     arrays[TRAINING] = np.frombuffer(json.dumps(noted).encode(), np.uint8)
@@ -85,10 +85,10 @@ def load_checkpoint(run: Path, state: TrainState, *, owner: str) -> list[EpochRe
             arrays, training = read_checkpoint(file)
             if training["owner"] != owner:
                 continue
-            good = training["good"]
-            state.restore(Snapshot({n: a for n, a in arrays.items() if not n.startswith(GOOD)}, training["state"]))
+            good = training["last_good"]
+            state.restore(Snapshot({n: a for n, a in arrays.items() if not n.startswith(LAST_GOOD)}, training["state"]))
             if good is not None:
-                saved = {n.removeprefix(GOOD): a for n, a in arrays.items() if n.startswith(GOOD)}
+                saved = {n.removeprefix(LAST_GOOD): a for n, a in arrays.items() if n.startswith(LAST_GOOD)}
                 state.last_good = Snapshot(saved, good)
             return [EpochReport(**report) for report in training["reports"]]
         except OSError as error:

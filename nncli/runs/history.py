@@ -34,7 +34,7 @@ class RecordedMetric:
     target: str | None
     name: str
     value: float | None
-    trivial: float | None
+    baseline: float | None
 
 
 @dataclass(frozen=True)

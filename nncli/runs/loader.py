@@ -72,7 +72,7 @@ def read_manifest(folder: Path) -> Manifest:
         manifest = Manifest.model_validate_json(text)
     except (ValidationError, ValueError) as error:
         raise damaged(folder, MANIFEST, "the file is damaged: it is not a manifest") from error
-    if manifest.checksum is not None and manifest.checksum != checksum(json.loads(text)):
+    if manifest.checksum != checksum(json.loads(text)):
         raise damaged(folder, MANIFEST, "the file is damaged: its checksum is not that of what it says")
     least = {MODEL} if manifest.members == 1 else {CONFIG}
     if manifest.files and manifest.status != "running" and not least <= manifest.files.keys() <= manifest.allowed_files:
@@ -176,12 +176,12 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
     classes = target.task == "classification"
     tables = [(c.name, c.slots, c.embedding_width) for c in encoder.embedded]
     fits = (
-        network.features == encoder.width
+        network.n_features == encoder.width
         and network.embedded_numeric in ((), encoder.numeric)
-        and [(e.name, e.slots, e.width) for e in network.embeddings] == tables
+        and [(e.name, e.n_embeddings, e.width) for e in network.embeddings] == tables
         and (loss.task == "classification") == classes
         and (classes or spec.temperature == 1.0)
-        and network.outputs == loss.outputs(len(target.labels if target.task == "classification" else target.names))
+        and network.n_outputs == loss.outputs(len(target.labels if target.task == "classification" else target.names))
         and (target.task == "classification" or _is_whole(target))
     )
     try:

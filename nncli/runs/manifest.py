@@ -1,17 +1,17 @@
-"""The files of a run directory, and the manifest, which says where they came from.
+"""The manifest of a run directory, and the files that it lists.
 
-    config.yaml        the configuration, every default written out; trains the same model again
+    config.yaml        the configuration, with every default; trains the same model again
     model.safetensors  the weights of the best epoch, by name
-    model.json         encoder, target, network and loss; what the weights mean
-    history.csv        a row per epoch
-    metrics.json       scores on training and validation rows, and the trivial guess's
-    manifest.json      where it all came from, and the checksums of the rest
-    checkpoints/       what `nncli train --resume` goes on from
+    model.json         encoder, target, network and loss
+    history.csv        one row per epoch
+    metrics.json       scores on training and validation rows, and those of the baseline
+    manifest.json      provenance, and the checksums of the other files
+    checkpoints/       training states for `nncli train --resume`
 
-That of an ensemble holds config.yaml, model.json, metrics.json and manifest.json, and in members/1, members/2 … the
-run directories of its members, each complete by itself.
+The directory of an ensemble holds config.yaml, model.json, metrics.json and manifest.json, and in members/1,
+members/2 … a complete run directory for each member.
 
-Paths inside a run directory are its own; moved elsewhere it still predicts.
+A run directory needs no file outside it to predict, so it can be moved.
 """
 
 from __future__ import annotations
@@ -57,17 +57,17 @@ CHECKSUMMED = (CONFIG, MODEL, WEIGHTS, HISTORY, METRICS)
 
 
 def member_folder(i: int) -> str:
-    """Where in the directory of an ensemble its member `i`, from 0, is: members/1 is the first."""
+    """The folder of member `i`, from 0, in the directory of an ensemble: members/1 is the first."""
     return f"{MEMBERS}/{i + 1}"
 
 
 def files_of_member(i: int) -> tuple[str, str]:
-    """What makes up the predictions of member `i`, from 0."""
+    """The model files of member `i`, from 0."""
     return f"{member_folder(i)}/{MODEL}", f"{member_folder(i)}/{WEIGHTS}"
 
 
 class DataRecord(Spec):
-    """A table that went in: where it was, the SHA-256 of its bytes (null for a pipe, read but once), and its rows."""
+    """A table that was read: its path, the SHA-256 of its bytes (null for a pipe), and its number of rows."""
 
     path: str
     sha256: str | None
@@ -75,7 +75,7 @@ class DataRecord(Spec):
 
 
 class Machine(Spec):
-    """Where it ran."""
+    """The machine of a training."""
 
     system: str
     processor: str
@@ -83,18 +83,17 @@ class Machine(Spec):
 
 
 class Manifest(Spec):
-    """Where a run came from. Times are ISO 8601 in UTC, durations seconds.
+    """The provenance of a run: its data, configuration, command, machine and files.
 
-    `backend`, `parts` of a batch and `threads` of the BLAS say how it was computed; older runs had no parts.
-    `past` is a digest of all that a resumed training may not change. `files` holds the SHA-256 of every other file of
-    the directory. It is empty while the run is being written: the manifest is the last file that a finished run
-    writes, so that a run which was cut short never looks damaged. `format` is that of model.json too: a run keeps the
-    one that it began with, also when it is resumed. `checksum` is the SHA-256 of all the rest; an older nncli wrote
-    none.
+    Times are ISO 8601 in UTC, durations seconds. `backend`, `n_shards` of a batch and `blas_threads` say how it was
+    computed. `fingerprint` is a digest of everything that a resumed training may not change. `files` holds the SHA-256
+    of every other file of the directory. It is empty while the run is being written: the manifest is the last file that
+    a finished run writes, so an interrupted run never looks damaged. `format` is also that of model.json. `checksum` is
+    the SHA-256 of all other fields.
 
-    Of an ensemble, `parameters` are those of all `members`, `epochs` and `best_epoch` the most of any, `training_rows`
-    those that any is trained on and `validation_rows` those that any holds out; `files` names what makes up each
-    member's predictions too.
+    For an ensemble, `parameters` is the sum over all `members`, `epochs` and `best_epoch` are the maximum,
+    `training_rows` and `validation_rows` count the rows that any member trains or validates on; `files` includes the
+    model files of each member.
     """
 
     format: Version = FORMAT
@@ -117,24 +116,24 @@ class Manifest(Spec):
     fingerprint: str
     backend: Backend = "numpy"
     n_shards: int = 1
-    threads: int
+    blas_threads: int
     versions: dict[str, str]
     machine: Machine
     files: dict[str, str]
-    checksum: str | None = None
+    checksum: str = ""
 
     def with_checksum(self) -> Manifest:
-        """The same, with its checksum."""
+        """A copy with its checksum computed."""
         return self.model_copy(update={"checksum": checksum(self.model_dump(mode="json"))})
 
     @property
     def allowed_files(self) -> set[str]:
-        """The files that a run may have checksums of."""
+        """The files whose checksums the manifest may hold."""
         if self.members == 1:
             return {*CHECKSUMMED}
         return {CONFIG, MODEL, METRICS, *(file for i in range(self.members) for file in files_of_member(i))}
 
     @property
     def checkpoint_owner(self) -> str:
-        """Whose checkpoints these are: a training with the same ones goes through the same states."""
+        """An identifier of the training, written in its checkpoints: fingerprint and table."""
         return f"{self.fingerprint} {self.data.sha256}"

@@ -47,7 +47,9 @@ A loss or a gradient that is not finite is the last: the weights that led there 
 
 def learning_rate_at(plan: TrainingArguments, state: TrainState, steps_per_epoch: int, step: int) -> float:
     """The learning rate of a step, counted from 0."""
-    return state.rate_factor * plan.schedule.rate(step, TrainingLength(plan.epochs, steps_per_epoch), state.plateau)
+    return state.learning_rate_factor * plan.schedule.rate(
+        step, TrainingLength(plan.epochs, steps_per_epoch), state.plateau
+    )
 
 
 def bind_advance(

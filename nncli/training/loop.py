@@ -49,7 +49,7 @@ class _Evaluator:
     def __init__(self, plan: TrainingArguments, state: TrainState, holdout: ValidationSet) -> None:
         self._holdout = holdout
         self._inference = Predictor(plan.network, state.parameters, plan.network.precision)
-        self._Z = np.empty((len(holdout.examples), plan.network.outputs), plan.network.precision)
+        self._Z = np.empty((len(holdout.examples), plan.network.n_outputs), plan.network.precision)
         self._loss = plan.loss.bind(self._Z, holdout.examples.y, holdout.examples.weights)
 
     def __call__(self) -> tuple[float, float]:
@@ -136,11 +136,11 @@ def _fit(
         try:
             wish = run_batches()
         except DivergedError as error:
-            if state.last_good is None or state.rate_factor <= SMALLEST_FACTOR:
+            if state.last_good is None or state.learning_rate_factor <= SMALLEST_FACTOR:
                 raise
-            step, factor = state.step, state.rate_factor / 2.0
+            step, factor = state.step, state.learning_rate_factor / 2.0
             state.restore(state.last_good)
-            state.rate_factor = factor
+            state.learning_rate_factor = factor
             state.last_good = state.snapshot().copy()
             yield LearningRateHalved(step, state.epoch, factor, error.message)
             continue

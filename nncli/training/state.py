@@ -19,7 +19,7 @@ from nncli.training.early_stopping import EarlyStopping
 StreamState: TypeAlias = dict[str, Any]
 """NumPy's own description of where a random stream stands; plain numbers and words."""
 
-NUMBERS = ("step", "epoch", "position", "first_loss", "epoch_loss", "rate_factor")
+NUMBERS = ("step", "epoch", "position", "first_loss", "epoch_loss", "learning_rate_factor")
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class TrainState:
     `step` counts steps taken in all, `epoch` finished epochs, `position` batches done of the present epoch, and
     `epoch_loss` sums their losses over rows; `first_loss` is the very first batch's. `progress` () is the
     share of all steps that were taken before the present one. `order` is the shuffle stream at the beginning of the
-    present epoch, from which its order follows. `rate_factor` shrinks when a diverging training
+    present epoch, from which its order follows. `learning_rate_factor` shrinks when a diverging training
     goes back; `good` is where to.
     """
 
@@ -92,7 +92,7 @@ class TrainState:
     position: int = 0
     first_loss: float = 0.0
     epoch_loss: float = 0.0
-    rate_factor: float = 1.0
+    learning_rate_factor: float = 1.0
     early_stopping: EarlyStopping = field(default_factory=EarlyStopping)
     plateau: PlateauState = field(default_factory=PlateauState)
     progress: Array = field(default_factory=lambda: np.zeros(()))
@@ -134,12 +134,13 @@ class TrainState:
 
     def snapshot(self) -> Snapshot:
         """The state as it is now; the vectors are not copied."""
-        plain = {name: getattr(self, name) for name in NUMBERS}
-        plain |= {"watch": asdict(self.early_stopping), "plateau": asdict(self.plateau), "order": self.order}
-        plain["shuffle"] = self.streams.shuffle.bit_generator.state
-        plain["dropout"] = self.streams.dropout.bit_generator.state
-        plain["further"] = [stream.bit_generator.state for stream in self.streams.extra_dropout]
-        return Snapshot(self.vectors, plain)
+        metadata = {name: getattr(self, name) for name in NUMBERS}
+        metadata |= {"early_stopping": asdict(self.early_stopping), "plateau": asdict(self.plateau)}
+        metadata |= {"epoch_order": self.order}
+        metadata["shuffle"] = self.streams.shuffle.bit_generator.state
+        metadata["dropout"] = self.streams.dropout.bit_generator.state
+        metadata["extra_dropout"] = [stream.bit_generator.state for stream in self.streams.extra_dropout]
+        return Snapshot(self.vectors, metadata)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Become what `snapshot` describes, in place: the views into the vectors stay valid.
@@ -152,12 +153,13 @@ class TrainState:
             if saved.shape != vector.shape or saved.dtype != vector.dtype:
                 raise ValueError(f"{name} has another shape")
             np.copyto(vector, saved)
-        plain = snapshot.metadata
+        metadata = snapshot.metadata
         for name in NUMBERS:
-            setattr(self, name, type(getattr(self, name))(plain[name]))
-        self.early_stopping, self.plateau = EarlyStopping(**plain["watch"]), PlateauState(**plain["plateau"])
-        self.order = plain["order"]
-        self.streams.shuffle.bit_generator.state = plain["shuffle"]
-        self.streams.dropout.bit_generator.state = plain["dropout"]
-        for stream, saved in zip(self.streams.extra_dropout, plain.get("further", []), strict=True):
+            setattr(self, name, type(getattr(self, name))(metadata[name]))
+        self.early_stopping = EarlyStopping(**metadata["early_stopping"])
+        self.plateau = PlateauState(**metadata["plateau"])
+        self.order = metadata["epoch_order"]
+        self.streams.shuffle.bit_generator.state = metadata["shuffle"]
+        self.streams.dropout.bit_generator.state = metadata["dropout"]
+        for stream, saved in zip(self.streams.extra_dropout, metadata["extra_dropout"], strict=True):
             stream.bit_generator.state = saved

@@ -35,9 +35,9 @@ def test_the_json_is_one_object(nncli: Cli, penguins: Path) -> None:
     metrics = said["metrics"]
     assert set(metrics) == {
         *("accuracy", "balanced_accuracy", "log_loss", "macro_f1", "roc_auc", "brier", "calibration_error"),
-        *("labels", "confusion", "per_class"),
+        *("labels", "confusion_matrix", "per_class"),
     }
-    assert sum(map(sum, metrics["confusion"])) == 344
+    assert sum(map(sum, metrics["confusion_matrix"])) == 344
     assert metrics["labels"] == ["Adelie", "Chinstrap", "Gentoo"]
     assert metrics["per_class"][2]["support"] == 124
 

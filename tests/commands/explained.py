@@ -46,8 +46,8 @@ NUMBER = RegressionTarget(names=("y",), centers=(10.0,), scales=(4.0,))
 CLASSES = ClassificationTarget(name="t", labels=("no", "yes"))
 X1 = NumericColumn(name="x1", center=1.0, scale=2.0, fill_value=1.0, missing_indicator=True)
 X2 = NumericColumn(name="x2", center=0.0, scale=1.0, fill_value=0.0, missing_indicator=False)
-COLOUR = CategoricalColumn(name="colour", categories=("blue", "red"), has_other=False, missing=False)
-CITY = CategoricalColumn(name="city", categories=("a", "b", "c"), has_other=False, missing=False, embedding_width=2)
+COLOUR = CategoricalColumn(name="colour", categories=("blue", "red"), has_other=False, has_missing=False)
+CITY = CategoricalColumn(name="city", categories=("a", "b", "c"), has_other=False, has_missing=False, embedding_width=2)
 DATE = DateColumn.fit(table_of(60), "day")
 WORDS = TextColumn.fit(table_of(60), "words", EncodingOptions(max_text_features=8))
 COLUMNS: tuple[Column, ...] = (X1, X2, COLOUR, CITY)
@@ -67,14 +67,14 @@ def model_of(
     labels = len(target.labels) if target.task == "classification" else len(target.names)
     network = Network.model_validate(
         {
-            "features": encoder.width,
+            "n_features": encoder.width,
             "embeddings": [
-                Embedding(name=c.name, slots=c.slots, width=c.embedding_width or 1) for c in encoder.embedded
+                Embedding(name=c.name, n_embeddings=c.slots, width=c.embedding_width or 1) for c in encoder.embedded
             ],
             "layers": layers,
-            "outputs": loss.outputs(labels),
+            "n_outputs": loss.outputs(labels),
             "precision": "float64",
-            "numeric": encoder.numeric,
+            "numeric_features": encoder.numeric,
         }
     )
     rng = np.random.default_rng(seed)

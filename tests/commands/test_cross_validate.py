@@ -56,9 +56,9 @@ def test_predictions_are_of_every_row_in_the_order_of_the_table(done: tuple[Path
     assert result.predictions["row"].to_list() == list(range(1, 345))
     assert result.predictions.columns[:3] == ["row", "fold", "prediction"]
     right = (result.predictions["prediction"] == pl.read_csv(TABLE)["species"]).mean()
-    assert isinstance(result.together, ClassificationScores)
-    assert result.together["accuracy"] == right
-    assert result.together["accuracy"] == pytest.approx(sum(f.rows * accuracy(f.scores) for f in result.folds) / 344)
+    assert isinstance(result.out_of_fold, ClassificationScores)
+    assert result.out_of_fold["accuracy"] == right
+    assert result.out_of_fold["accuracy"] == pytest.approx(sum(f.rows * accuracy(f.scores) for f in result.folds) / 344)
 
 
 def accuracy(scores: object) -> float:
@@ -71,7 +71,7 @@ def test_mean_and_deviation_are_those_of_the_folds(done: tuple[Path, CrossValida
     values = [dict(headlines(fold.scores))["log_loss"] for fold in result.folds]
     each = [value for value in values if value is not None]
     assert result.means["log_loss"] == fmean(each)
-    assert result.deviations["log_loss"] == stdev(each)
+    assert result.standard_deviations["log_loss"] == stdev(each)
     written_down = json.loads((path / METRICS).read_text())
     assert written_down["mean"] == result.means
     assert [fold["rows"] for fold in written_down["folds"]] == [115, 115, 114]
@@ -174,7 +174,9 @@ def test_what_was_changed_is_not_gone_on_with(done: tuple[Path, CrossValidation]
     with pytest.raises(RunError, match="configuration has been changed"):
         resume_cross_validation(copy)
     (copy / CONFIG).write_text(text)
-    (copy / CROSS_VALIDATION).write_text((copy / CROSS_VALIDATION).read_text().replace('"data": "', '"data": "0'))
+    (copy / CROSS_VALIDATION).write_text(
+        (copy / CROSS_VALIDATION).read_text().replace('"data_sha256": "', '"data_sha256": "0')
+    )
     with pytest.raises(DataError, match="table has changed"):
         resume_cross_validation(copy)
     (copy / CROSS_VALIDATION).write_text("{}")

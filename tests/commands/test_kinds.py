@@ -125,7 +125,7 @@ def test_dates_that_can_be_read_in_two_ways_are_noted_and_can_be_told(config: Ca
         assert prepared.config.data.columns == {"when": Kind.DATE}
         (column,) = prepared.spec.encoder.columns
         assert column.type == "date"
-        assert (column.form, prepared.notes) == (form, ())
+        assert (column.date_format, prepared.notes) == (form, ())
         assert prepared.config.data.date_format == form
         assert prepared.spec.dialect.date_format == form
     with pytest.raises(DataError, match="cannot be told"):

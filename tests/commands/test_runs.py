@@ -60,7 +60,7 @@ def test_the_score_is_that_of_the_validation_rows(runs: Path) -> None:
     done = of(runs)["done"]
     assert (done.metric, done.value) == ("accuracy", metrics["validation"]["metrics"]["accuracy"])
     assert (done.rows, done.members, done.epochs) == (275, 1, 2)
-    together = json.loads((runs / "folds" / METRICS).read_text())["together"]["metrics"]["accuracy"]
+    together = json.loads((runs / "folds" / METRICS).read_text())["out_of_fold"]["metrics"]["accuracy"]
     assert of(runs)["folds"].value == together
 
 

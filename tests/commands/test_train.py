@@ -130,7 +130,7 @@ def test_rows_of_weight_zero_do_not_count(config: Callable[..., Path], tmp_path:
     run = train(config("target: label, features: [x], sample_weight: w", "validation: 0")).run
     said = json.loads((run / METRICS).read_text())["training"]["metrics"]
     counted = table.filter(pl.col("w") > 0)
-    assert sum(map(sum, said["confusion"])) == counted.height
+    assert sum(map(sum, said["confusion_matrix"])) == counted.height
     assert said["per_class"][0]["support"] == counted.filter(pl.col("label") == "no").height
 
 
@@ -395,7 +395,7 @@ def test_a_network_in_the_manner_of_realmlp_trains_predicts_and_goes_on(
     path.write_text(path.read_text().replace("layers: [4]\n", ""))
     short, long = (train(path, output=tmp_path / f"{n}", assignments=[f"epochs={n}"]) for n in (2, 4))
     network = json.loads((long.run / "model.json").read_text())["network"]
-    assert network["numeric"] == [0, 1]
+    assert network["numeric_features"] == [0, 1]
     assert network["numeric_embedding"]["type"] == embedding
     assert network["output_parametrization"] == "ntk"
     resumed = resume(short.run, assignments=["epochs=4"])

@@ -13,7 +13,7 @@ from tests.nn.networks import network_of
 from tests.nn.test_predictor import NETWORKS
 
 every = pytest.mark.parametrize("network", [pytest.param(n, id=name) for name, n in NETWORKS.items()])
-EMBEDDED = network_of(embeddings=({"name": "a", "slots": 3, "width": 2},), layers=(), features=1, outputs=1)
+EMBEDDED = network_of(embeddings=({"name": "a", "n_embeddings": 3, "width": 2},), layers=(), features=1, outputs=1)
 
 
 def trained(network: Network) -> Parameters:
@@ -30,8 +30,8 @@ def trained(network: Network) -> Parameters:
 
 def rows_of(network: Network, n: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(1)
-    X = rng.normal(size=(n, network.features)).astype(network.precision)
-    codes = [rng.integers(0, e.slots, n) for e in network.embeddings]
+    X = rng.normal(size=(n, network.n_features)).astype(network.precision)
+    codes = [rng.integers(0, e.n_embeddings, n) for e in network.embeddings]
     return X, np.stack(codes, axis=1) if codes else np.zeros((n, 0), np.int64)
 
 
@@ -49,7 +49,7 @@ def test_it_says_what_the_network_says(network: Network, rows: int) -> None:
 def test_its_slopes_are_those_of_differences(network: Network) -> None:
     opened, rng = EmbeddedNetwork(network, trained(network)), np.random.default_rng(2)
     U = opened.embed(*rows_of(network, 5))
-    dZ = rng.normal(size=(5, network.outputs))
+    dZ = rng.normal(size=(5, network.n_outputs))
     dU, h = opened.gradients(U, lambda Z, rows: dZ[rows]), 1e-6
     for i in range(opened.inputs):
         step = np.zeros(opened.inputs)

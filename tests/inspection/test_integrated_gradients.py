@@ -137,12 +137,12 @@ def test_what_inputs_add_is_the_difference_of_the_outputs(
 ) -> None:
     network = Network.model_validate(
         {
-            "features": 3,
-            "numeric": [0, 2],
+            "n_features": 3,
+            "numeric_features": [0, 2],
             "numeric_embedding": numeric,
-            "embeddings": [{"name": f"e{i}", "slots": 4, "width": i + 1} for i in range(embeddings)],
+            "embeddings": [{"name": f"e{i}", "n_embeddings": 4, "width": i + 1} for i in range(embeddings)],
             "layers": layers,
-            "outputs": 2,
+            "n_outputs": 2,
             "output_activation": output_activation,
         }
     )

@@ -80,7 +80,7 @@ def test_texts_are_looked_at_as_categories_are() -> None:
 
 
 def test_labels_come_by_their_frequency_and_a_missing_cell_is_one() -> None:
-    column = CategoricalColumn(name="c", categories=("a", "b"), has_other=True, missing=True)
+    column = CategoricalColumn(name="c", categories=("a", "b"), has_other=True, has_missing=True)
     table = Table(pl.DataFrame({"c": ["b", "a", None, "b", None, "b", *map(str, range(20))]}), "rows")
     labels = curve_of(model_of(columns=(column,)), table, "c").labels
     assert labels is not None

@@ -39,7 +39,7 @@ def test_confusion_and_classes_agree_with_scikit_learn(case: Classified) -> None
     for weight in weights(case.counts):
         scores = classification_scores(case.y, case.P, case.labels, weight)
         confusion = their(theirs.confusion_matrix, case.y, guess, labels=codes, sample_weight=weight)
-        assert_same(scores.confusion, confusion)
+        assert_same(scores.confusion_matrix, confusion)
         options = {"labels": codes, "zero_division": 0, "sample_weight": weight}
         columns = their(theirs.precision_recall_fscore_support, case.y, guess, **options)
         for mine, *wanted in zip(scores.per_class, *columns, strict=True):
@@ -111,7 +111,7 @@ def test_two_classes_by_hand() -> None:
     P = np.array([[0.9, 0.1], [0.4, 0.6], [0.4, 0.6], [0.2, 0.8]])
     scores = classification_scores(y, P, ("no", "yes"))
     assert scores.rows == 4
-    assert scores.confusion == ((1, 1), (0, 2))
+    assert scores.confusion_matrix == ((1, 1), (0, 2))
     assert scores.per_class == (ClassScore("no", 1.0, 0.5, 2 / 3, 2), ClassScore("yes", 2 / 3, 1.0, 0.8, 2))
     assert scores["accuracy"] == 0.75
     assert scores["balanced_accuracy"] == 0.75
@@ -163,11 +163,11 @@ def test_every_score_of_classes_is_weighted() -> None:
     for (name, value), (_, wanted) in zip(weighted.values, plain.values, strict=True):
         assert value == pytest.approx(wanted), name
     assert weighted.per_class == plain.per_class
-    assert weighted.confusion == plain.confusion
+    assert weighted.confusion_matrix == plain.confusion_matrix
 
 
 def test_counts_are_whole_numbers_until_there_are_weights() -> None:
     y, P = np.array([0, 1]), np.array([[1.0, 0.0], [1.0, 0.0]])
     assert ours.confusion_matrix(y, P).dtype == np.int64
     assert ours.confusion_matrix(y, P, np.array([0.5, 2.0])).tolist() == [[0.5, 0.0], [2.0, 0.0]]
-    assert repr(classification_scores(y, P, ("a", "b")).confusion) == "((1, 0), (1, 0))"
+    assert repr(classification_scores(y, P, ("a", "b")).confusion_matrix) == "((1, 0), (1, 0))"

@@ -10,5 +10,5 @@ from nncli.nn.network import Network
 
 def network_of(*layers: LayerBase, features: int = 2, outputs: int = 3, **options: Any) -> Network:
     return Network.model_validate(
-        {"features": features, "layers": layers, "outputs": outputs, "precision": "float64", **options}
+        {"n_features": features, "layers": layers, "n_outputs": outputs, "precision": "float64", **options}
     )

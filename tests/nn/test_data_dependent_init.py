@@ -79,7 +79,7 @@ def test_a_bias_is_minus_a_mean_of_five_rows() -> None:
 @pytest.mark.parametrize("X", [np.zeros((6, 2)), np.full((6, 2), 0.1), np.ones((1, 2))], ids=["0", "0.1", "one row"])
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_units_that_never_vary_keep_their_weights(X: Matrix, precision: Any) -> None:
-    network = Network(features=2, layers=(Dense(units=3, init=DataDependent()),), outputs=1, precision=precision)
+    network = Network(n_features=2, layers=(Dense(units=3, init=DataDependent()),), n_outputs=1, precision=precision)
     parameters = settled(network, X)
     drawn = network.initialize(np.random.default_rng(0))
     np.testing.assert_array_equal(parameters.by_name["layers.0.weight"], drawn.by_name["layers.0.weight"])
@@ -100,9 +100,9 @@ def test_layers_inside_a_residual_and_behind_embeddings_follow_too() -> None:
     network = network_of(
         Residual(layers=inside),
         features=5,
-        numeric=(1, 4),
+        numeric_features=(1, 4),
         numeric_embedding=Periodic(),
-        embeddings=(Embedding(name="a", slots=3, width=2),),
+        embeddings=(Embedding(name="a", n_embeddings=3, width=2),),
     )
     assert network.needs_data_init
     rng = np.random.default_rng(3)
@@ -123,7 +123,7 @@ def test_a_layer_without_a_bias_follows_without_one() -> None:
 
 
 def test_the_edges_of_bins_follow_though_no_dense_layer_does() -> None:
-    network = network_of(features=2, numeric=(1,), numeric_embedding=PiecewiseLinear(bins=4, width=2))
+    network = network_of(features=2, numeric_features=(1,), numeric_embedding=PiecewiseLinear(bins=4, width=2))
     assert network.needs_data_init
     X = np.stack([np.zeros(101), np.linspace(0.0, 100.0, 101)], axis=1)
     np.testing.assert_allclose(settled(network, X).by_name["numeric.edges"], [[0.0, 25.0, 50.0, 75.0, 100.0]])

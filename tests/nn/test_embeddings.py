@@ -17,8 +17,8 @@ from tests.nn.networks import network_of
 def entrance(network: Network, rows: int = 4) -> tuple[Any, Any, Any, Any]:
     rng = np.random.default_rng(0)
     parameters = network.initialize(rng)
-    X = rng.normal(size=(rows, network.features))
-    codes = np.stack([rng.integers(e.slots, size=rows) for e in network.embeddings] or [np.zeros(rows, int)], 1)
+    X = rng.normal(size=(rows, network.n_features))
+    codes = np.stack([rng.integers(e.n_embeddings, size=rows) for e in network.embeddings] or [np.zeros(rows, int)], 1)
     codes = codes[:, : len(network.embeddings)]
     bound = network.bind_inputs(parameters.by_name, parameters.gradients, X, codes, needs_dX=True)
     bound.forward()
@@ -28,7 +28,7 @@ def entrance(network: Network, rows: int = 4) -> tuple[Any, Any, Any, Any]:
 def test_with_nothing_to_embed_the_input_is_X_itself() -> None:
     for network in (
         network_of(features=3),
-        network_of(features=3, numeric=(0, 2)),
+        network_of(features=3, numeric_features=(0, 2)),
         network_of(features=3, numeric_embedding=Periodic()),
     ):
         bound, parameters, X, _ = entrance(network)
@@ -39,7 +39,10 @@ def test_with_nothing_to_embed_the_input_is_X_itself() -> None:
 
 def test_embedded_numbers_come_first_then_the_other_features_then_categories() -> None:
     network = network_of(
-        features=4, numeric=(1, 3), numeric_embedding=Periodic(), embeddings=(Embedding(name="a", slots=3, width=2),)
+        features=4,
+        numeric_features=(1, 3),
+        numeric_embedding=Periodic(),
+        embeddings=(Embedding(name="a", n_embeddings=3, width=2),),
     )
     bound, parameters, X, codes = entrance(network)
     assert bound.Y.shape == (4, network.input_width) == (4, 2 * 4 + 2 + 2)
@@ -49,7 +52,7 @@ def test_embedded_numbers_come_first_then_the_other_features_then_categories() -
 
 
 def test_the_names_of_the_parameters() -> None:
-    network = network_of(features=2, numeric=(0,), numeric_embedding=Periodic(frequencies=5, width=3))
+    network = network_of(features=2, numeric_features=(0,), numeric_embedding=Periodic(frequencies=5, width=3))
     shapes = {name: a.shape for name, a in network.initialize(np.random.default_rng(0)).by_name.items()}
     assert shapes == {
         "numeric.frequency": (1, 5),
@@ -63,7 +66,8 @@ def test_the_names_of_the_parameters() -> None:
 
 def test_a_vector_gets_the_sum_of_the_gradients_of_its_rows() -> None:
     network = network_of(
-        features=1, embeddings=(Embedding(name="a", slots=5, width=3), Embedding(name="b", slots=2, width=1))
+        features=1,
+        embeddings=(Embedding(name="a", n_embeddings=5, width=3), Embedding(name="b", n_embeddings=2, width=1)),
     )
     bound, parameters, _, codes = entrance(network, rows=50)
     dY = np.random.default_rng(1).normal(size=bound.Y.shape)
@@ -79,7 +83,7 @@ def test_a_vector_gets_the_sum_of_the_gradients_of_its_rows() -> None:
 
 @pytest.mark.parametrize(("std", "expected"), [(None, 0.25), (1.0, 1.0), (0.5, 0.5)])
 def test_vectors_start_with_the_spread_asked_for(std: float | None, expected: float) -> None:
-    network = network_of(embeddings=(Embedding(name="a", slots=2000, width=16, std=std),))
+    network = network_of(embeddings=(Embedding(name="a", n_embeddings=2000, width=16, init_std=std),))
     E = network.initialize(np.random.default_rng(0)).by_name["embeddings.a"]
     assert float(E.std()) == pytest.approx(expected, rel=0.02)
 
@@ -87,11 +91,11 @@ def test_vectors_start_with_the_spread_asked_for(std: float | None, expected: fl
 @pytest.mark.parametrize("numeric", [(3,), (1, 0), (1, 1), (-1,)])
 def test_positions_must_be_ascending_and_within_the_features(numeric: tuple[int, ...]) -> None:
     with pytest.raises(ValidationError):
-        network_of(features=3, numeric=numeric)
+        network_of(features=3, numeric_features=numeric)
 
 
 def test_a_network_of_before_is_read_as_it_was() -> None:
-    text = '{"features":2,"embeddings":[{"name":"a","slots":3,"width":2}],"layers":[{"type":"dense","units":4,\
-"activation":null,"bias":true,"init":null}],"outputs":1,"output_activation":null,"precision":"float32"}'
+    text = '{"n_features":2,"embeddings":[{"name":"a","n_embeddings":3,"width":2}],"layers":[{"type":"dense","units":4,\
+"activation":null,"bias":true,"init":null}],"n_outputs":1,"output_activation":null,"precision":"float32"}'
     network = Network.model_validate_json(text)
-    assert (network.input_width, network.numeric, network.numeric_embedding) == (4, (), None)
+    assert (network.input_width, network.numeric_features, network.numeric_embedding) == (4, (), None)

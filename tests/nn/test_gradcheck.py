@@ -70,13 +70,13 @@ class HalfMse(LossBase):
 def network_of(*layers: Any, **options: Any) -> Network:
     """A network that may hold classes of no union."""
     return Network.model_construct(
-        features=3, embeddings=(), layers=layers, outputs=2, output_activation=None, precision="float64", **options
+        n_features=3, embeddings=(), layers=layers, n_outputs=2, output_activation=None, precision="float64", **options
     )
 
 
 def check(network: Network, loss: LossBase, *, rows: int = 5, seed: int = 0, **options: Any) -> GradientCheck:
     rng = np.random.default_rng(seed)
-    X, y = rng.normal(size=(rows, network.features)), rng.normal(size=(rows, network.outputs))
+    X, y = rng.normal(size=(rows, network.n_features)), rng.normal(size=(rows, network.n_outputs))
     return gradcheck(network, loss, parameters_of(network), X, y, **options)
 
 
@@ -171,10 +171,10 @@ def test_the_seed_chooses_the_mask() -> None:
 
 def test_codes_and_weights_reach_the_network_and_the_loss() -> None:
     network = Network(
-        features=3,
-        embeddings=(Embedding(name="a", slots=4, width=2),),
+        n_features=3,
+        embeddings=(Embedding(name="a", n_embeddings=4, width=2),),
         layers=(),
-        outputs=2,
+        n_outputs=2,
         precision="float64",
     )
     parameters = parameters_of(network)

@@ -64,13 +64,13 @@ def check(
             network,
             loss,
             parameters,
-            rng.normal(size=(rows, network.features)),
-            targets(loss, rng, rows, network.outputs),
-            codes=np.array([[rng.integers(e.slots) for e in network.embeddings] for _ in range(rows)], np.int64),
+            rng.normal(size=(rows, network.n_features)),
+            targets(loss, rng, rows, network.n_outputs),
+            codes=np.array([[rng.integers(e.n_embeddings) for e in network.embeddings] for _ in range(rows)], np.int64),
             weights=rng.uniform(0.2, 2.0, rows) if weighted else None,
             seed=seed,
         )
-        total = parameters.theta.size + rows * network.features
+        total = parameters.theta.size + rows * network.n_features
         assert found.compared + found.n_nonsmooth == total
         if found.n_nonsmooth <= MOST_KINKS * total:
             return found
@@ -144,9 +144,9 @@ def test_gradient_through_embedded_numbers(
         Scale(),
         Dense(units=3, activation=Tanh()),
         features=3,
-        numeric=numeric,
+        numeric_features=numeric,
         numeric_embedding=embedding,
-        embeddings=(Embedding(name="a", slots=3, width=2),) if categories else (),
+        embeddings=(Embedding(name="a", n_embeddings=3, width=2),) if categories else (),
     )
     assert check(network, CrossEntropy(), rows=5).error <= TOLERANCE
 
@@ -162,7 +162,7 @@ def test_gradient_of_realmlp() -> None:
         *hidden,
         *hidden,
         features=4,
-        numeric=(0, 3),
+        numeric_features=(0, 3),
         numeric_embedding=Periodic(),
         output_parametrization="ntk",
     )
@@ -192,14 +192,14 @@ def test_gradient_of_a_loss_with_its_own_settings(loss: LossBase, outputs: int) 
 
 
 def test_gradient_of_a_category_met_twice_counts_twice() -> None:
-    network = network_of(features=0, embeddings=(Embedding(name="a", slots=2, width=3),))
+    network = network_of(features=0, embeddings=(Embedding(name="a", n_embeddings=2, width=3),))
     assert check(network, MSE(), rows=8).error <= TOLERANCE
 
 
 @pytest.mark.parametrize("layer", members(Layer), ids=tag)
 @pytest.mark.parametrize("embedded", [False, True], ids=["numbers alone", "with an embedding"])
 def test_parameters_get_the_same_gradient_whether_or_not_the_input_wants_one(layer: type[Any], embedded: bool) -> None:
-    embeddings = (Embedding(name="a", slots=3, width=2),) if embedded else ()
+    embeddings = (Embedding(name="a", n_embeddings=3, width=2),) if embedded else ()
     network = network_of(*layers_of(layer, 2 + 2 * embedded, Tanh()), embeddings=embeddings)
     rng = np.random.default_rng(0)
     parameters, X, codes = network.initialize(rng), rng.normal(size=(6, 2)), rng.integers(0, 3, (6, int(embedded)))
@@ -277,11 +277,11 @@ def cases(draw: st.DrawFn) -> Case:
     network = network_of(
         *layers,
         features=features,
-        numeric=numeric,
+        numeric_features=numeric,
         numeric_embedding=embedding,
         output_parametrization=draw(st.sampled_from([None, "standard", "ntk"])),
         embeddings=tuple(
-            Embedding(name=f"column {i}", slots=draw(st.integers(1, 4)), width=w) for i, w in enumerate(widths)
+            Embedding(name=f"column {i}", n_embeddings=draw(st.integers(1, 4)), width=w) for i, w in enumerate(widths)
         ),
         outputs=draw(st.integers(1, 5)),
         output_activation=draw(st.sampled_from([None, None, None, *ACTIVATIONS])),

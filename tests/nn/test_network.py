@@ -48,7 +48,7 @@ def test_forward_is_numbers_then_embeddings_then_layers_then_output() -> None:
     network = network_of(
         Dense(units=5, activation=Tanh()),
         Dense(units=4, activation=Tanh()),
-        embeddings=(Embedding(name="city", slots=4, width=2), Embedding(name="a.b", slots=3, width=1)),
+        embeddings=(Embedding(name="city", n_embeddings=4, width=2), Embedding(name="a.b", n_embeddings=3, width=1)),
     )
     rng = np.random.default_rng(0)
     parameters = network.initialize(rng)
@@ -135,7 +135,7 @@ def test_names_shapes_and_counts() -> None:
     network = network_of(
         Dense(units=4, activation=Tanh()),
         Residual(layers=(Dense(units=4, bias=False), BatchNorm())),
-        embeddings=(Embedding(name="city", slots=5, width=3),),
+        embeddings=(Embedding(name="city", n_embeddings=5, width=3),),
     )
     parameters = network.initialize(np.random.default_rng(0))
     assert {name: a.shape for name, a in parameters.by_name.items()} == {
@@ -169,7 +169,7 @@ def test_the_widest_place_may_lie_inside_a_residual_or_an_embedding_or_be_either
     assert network_of(Dense(units=4), inside).max_width == 50
     assert network_of(Dense(units=4), features=60).max_width == 60
     assert network_of(Dense(units=4), outputs=70).max_width == 70
-    assert network_of(Dense(units=4), numeric=(0, 1), numeric_embedding="periodic").max_width == 2 * 16
+    assert network_of(Dense(units=4), numeric_features=(0, 1), numeric_embedding="periodic").max_width == 2 * 16
 
 
 def test_the_output_starts_and_is_parametrized_as_asked() -> None:
@@ -185,7 +185,7 @@ def test_the_output_starts_as_its_forced_activation_advises() -> None:
 
 
 def test_both_precisions_start_from_one_draw() -> None:
-    wide = network_of(Dense(units=4), embeddings=(Embedding(name="a", slots=3, width=2),))
+    wide = network_of(Dense(units=4), embeddings=(Embedding(name="a", n_embeddings=3, width=2),))
     narrow = wide.model_copy(update={"precision": "float32"})
     single, double = (n.initialize(np.random.default_rng(5)) for n in (narrow, wide))
     assert single.theta.dtype == np.float32
@@ -194,13 +194,13 @@ def test_both_precisions_start_from_one_draw() -> None:
 
 
 def test_embeddings_start_with_rows_of_length_one_on_average() -> None:
-    network = network_of(embeddings=(Embedding(name="a", slots=4000, width=16),))
+    network = network_of(embeddings=(Embedding(name="a", n_embeddings=4000, width=16),))
     E = network.initialize(np.random.default_rng(0)).by_name["embeddings.a"]
     assert float((E**2).sum(axis=1).mean()) == pytest.approx(1.0, rel=0.03)
 
 
 def test_layers_are_read_in_shorthand_and_compare_as_values() -> None:
-    text = {"features": 2, "layers": [4, "batch_norm", {"type": "dropout", "rate": 0.2}], "outputs": 1}
+    text = {"n_features": 2, "layers": [4, "batch_norm", {"type": "dropout", "rate": 0.2}], "n_outputs": 1}
     read = Network.model_validate(text)
     assert read.layers == (Dense(units=4), BatchNorm(), Dropout(rate=0.2))
     before = read.model_dump_json()
@@ -213,18 +213,18 @@ def test_layers_are_read_in_shorthand_and_compare_as_values() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"features": -1},
-        {"outputs": 0},
+        {"n_features": -1},
+        {"n_outputs": 0},
         {"precision": "float16"},
         {"layers": [0]},
         {"layers": [True]},
         {"layers": ["dense"]},
         {"layers": [{"type": "dense", "units": 2, "activation": "softmax"}]},
         {"layers": [{"type": "residual", "layers": []}]},
-        {"embeddings": [{"name": "a", "slots": 0, "width": 1}]},
+        {"embeddings": [{"name": "a", "n_embeddings": 0, "width": 1}]},
         {"units": 3},
     ],
 )
 def test_what_is_no_network_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        Network.model_validate({"features": 2, "layers": [], "outputs": 1, **wrong})
+        Network.model_validate({"n_features": 2, "layers": [], "n_outputs": 1, **wrong})

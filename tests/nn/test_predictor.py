@@ -20,12 +20,12 @@ from nncli.nn.parameters import Parameters
 from nncli.nn.predictor import BLOCK_ROWS, Predictor
 
 NETWORKS = {
-    "linear": Network(features=3, layers=(), outputs=1),
-    "wide": Network.model_validate({"features": 20, "layers": [64, 64], "outputs": 3}),
+    "linear": Network(n_features=3, layers=(), n_outputs=1),
+    "wide": Network.model_validate({"n_features": 20, "layers": [64, 64], "n_outputs": 3}),
     "periodic": Network.model_validate(
         {
-            "features": 5,
-            "numeric": [0, 2, 3],
+            "n_features": 5,
+            "numeric_features": [0, 2, 3],
             "numeric_embedding": "periodic",
             "layers": [
                 "scale",
@@ -34,23 +34,29 @@ NETWORKS = {
                 {"type": "dense", "units": 16, "parametrization": "ntk"},
                 {"type": "parametric_activation", "activation": "selu"},
             ],
-            "outputs": 2,
+            "n_outputs": 2,
         }
     ),
     "piecewise linear": Network.model_validate(
-        {"features": 3, "numeric": [0, 1, 2], "numeric_embedding": "piecewise_linear", "layers": [16], "outputs": 2}
+        {
+            "n_features": 3,
+            "numeric_features": [0, 1, 2],
+            "numeric_embedding": "piecewise_linear",
+            "layers": [16],
+            "n_outputs": 2,
+        }
     ),
     "every layer": Network.model_validate(
         {
-            "features": 5,
-            "embeddings": [{"name": "a", "slots": 6, "width": 2}, {"name": "b", "slots": 3, "width": 1}],
+            "n_features": 5,
+            "embeddings": [{"name": "a", "n_embeddings": 6, "width": 2}, {"name": "b", "n_embeddings": 3, "width": 1}],
             "layers": [
                 {"type": "dense", "units": 8, "activation": "gelu"},
                 "batch_norm",
                 {"type": "residual", "layers": [{"type": "dense", "units": 8, "activation": "relu"}, "layer_norm"]},
                 "dropout",
             ],
-            "outputs": 2,
+            "n_outputs": 2,
             "output_activation": "softmax",
         }
     ),
@@ -71,8 +77,8 @@ def rows_of(network: Network, count: int, seed: int = 1) -> tuple[NDArray[Any], 
     rng = np.random.default_rng(seed)
     codes = np.zeros((count, len(network.embeddings)), np.int64)
     for i, e in enumerate(network.embeddings):
-        codes[:, i] = rng.integers(0, e.slots, count)
-    return rng.normal(size=(count, network.features)).astype(network.precision), codes
+        codes[:, i] = rng.integers(0, e.n_embeddings, count)
+    return rng.normal(size=(count, network.n_features)).astype(network.precision), codes
 
 
 @every
@@ -83,7 +89,7 @@ def test_blocks_give_what_one_plain_forward_pass_gives(network: Network, count: 
     bound.X[...], bound.codes[...] = X, codes
     bound.forward()
     found = Predictor(network, parameters).run(X, codes)
-    assert found.shape == (count, network.outputs)
+    assert found.shape == (count, network.n_outputs)
     np.testing.assert_allclose(found, bound.Z, rtol=0.0, atol=1e-6 * max(1.0, float(np.abs(bound.Z).max())))
 
 
@@ -138,7 +144,11 @@ for threads in (1, 2):
             for embedding in (None, "periodic", "piecewise_linear"):
                 numeric = range(0, min(features, 30), 2)
                 network = Network(
-                    features=features, numeric=numeric, numeric_embedding=embedding, layers=(units, units), outputs=3
+                    n_features=features,
+                    numeric_features=numeric,
+                    numeric_embedding=embedding,
+                    layers=(units, units),
+                    n_outputs=3,
                 )
                 parameters = network.initialize(rng)
                 parameters.theta[...] += rng.normal(0.0, 0.1, parameters.theta.shape)
@@ -219,15 +229,15 @@ def test_prediction_changes_neither_parameters_nor_input() -> None:
 
 
 def test_dropout_is_off() -> None:
-    network = Network(features=2, layers=(Dropout(rate=0.9),), outputs=1)
+    network = Network(n_features=2, layers=(Dropout(rate=0.9),), n_outputs=1)
     inference, rows = Predictor(network, trained(network)), rows_of(network, 30)
     assert inference.run(*rows).tobytes() == inference.run(*rows).tobytes()
-    without = Network(features=2, layers=(), outputs=1)
+    without = Network(n_features=2, layers=(), n_outputs=1)
     np.testing.assert_array_equal(inference.run(*rows), Predictor(without, trained(without)).run(*rows))
 
 
 def test_a_row_that_is_no_number_spoils_only_itself() -> None:
-    network = Network(features=2, embeddings=(Embedding(name="a", slots=2, width=1),), layers=(), outputs=1)
+    network = Network(n_features=2, embeddings=(Embedding(name="a", n_embeddings=2, width=1),), layers=(), n_outputs=1)
     inference, (X, codes) = Predictor(network, trained(network)), rows_of(network, 8)
     whole = inference.run(X, codes)
     X[3] = np.nan

@@ -38,7 +38,7 @@ def make_case(
     output_activation: Activation | None = None,
     output_parametrization: Parametrization | None = None,
     embeddings: tuple[Embedding, ...] = (),
-    numeric: tuple[int, ...] = (),
+    numeric_features: tuple[int, ...] = (),
     numeric_embedding: NumericEmbedding | None = None,
     weighted: bool = False,
     l1: float = 0.0,
@@ -48,13 +48,13 @@ def make_case(
     """A case with data and initial parameters drawn from `seed`, rounded so that the file stays small."""
     rng = np.random.default_rng(seed)
     network = Network(
-        features=FEATURES,
+        n_features=FEATURES,
         embeddings=embeddings,
         layers=tuple(layers),
-        outputs=outputs,
+        n_outputs=outputs,
         output_activation=output_activation,
         precision="float64",
-        numeric=numeric,
+        numeric_features=numeric_features,
         numeric_embedding=numeric_embedding,
         output_parametrization=output_parametrization,
     )
@@ -74,7 +74,7 @@ def make_case(
         l2=l2,
         clip_norm=clip_norm,
         X=X.tolist(),
-        codes=[[int(rng.integers(e.slots)) for e in embeddings] for _ in range(ROWS)],
+        codes=[[int(rng.integers(e.n_embeddings)) for e in embeddings] for _ in range(ROWS)],
         y=_targets(loss, outputs, rng),
         weights=np.round(rng.uniform(0.2, 1.8, ROWS), 3).tolist() if weighted else None,
         initial={name: np.round(value, 4).tolist() for name, value in initial.items()},
@@ -122,7 +122,7 @@ def layer_cases() -> Iterator[Case]:
     }
     for seed, (name, layers) in enumerate(cases.items(), start=100):
         yield make_case(f"layer: {name}", layers, seed=seed)
-    tables = (Embedding(name="colour", slots=3, width=2), Embedding(name="size", slots=4, width=1))
+    tables = (Embedding(name="colour", n_embeddings=3, width=2), Embedding(name="size", n_embeddings=4, width=1))
     yield make_case("layer: embeddings", [Dense(units=4, activation=tanh)], seed=150, embeddings=tables)
 
 
@@ -249,19 +249,19 @@ def realmlp_cases() -> Iterator[Case]:
             seed=seed,
         )
     yield make_case("realmlp: parametric first", [ParametricActivation(activation=mish), Dense(units=4)], seed=630)
-    table = (Embedding(name="colour", slots=3, width=2),)
+    table = (Embedding(name="colour", n_embeddings=3, width=2),)
     embeddings: dict[str, NumericEmbedding] = {
         "periodic": Periodic(frequencies=5, width=3, sigma=0.5),
         "piecewise_linear": PiecewiseLinear(bins=3, width=2),
     }
     for seed, (name, embedding) in enumerate(embeddings.items(), start=640):
         layers: list[Layer] = [Dense(units=4, activation=tanh)]
-        yield make_case(f"realmlp: {name}", layers, seed=seed, numeric=(0, 1, 2), numeric_embedding=embedding)
+        yield make_case(f"realmlp: {name}", layers, seed=seed, numeric_features=(0, 1, 2), numeric_embedding=embedding)
         yield make_case(
             f"realmlp: {name} of some",
             layers,
             seed=seed + 10,
-            numeric=(0, 2),
+            numeric_features=(0, 2),
             numeric_embedding=embedding,
             embeddings=table,
         )
@@ -284,7 +284,7 @@ def realmlp_cases() -> Iterator[Case]:
             optimizer=Adam(beta2=0.95),
             rate=0.01,
             output_parametrization="ntk",
-            numeric=(0, 2),
+            numeric_features=(0, 2),
             numeric_embedding=Periodic(),
             embeddings=table,
         )

@@ -84,7 +84,7 @@ class RealMlp:
         numeric = [self.frequency, self.phase, self.mix, self.shift]
         return {
             "weight": self.weights,
-            "numeric": numeric,
+            "numeric_features": numeric,
             "bias": self.biases,
             "scale": [self.scale],
             "alpha": self.alphas,

@@ -165,8 +165,8 @@ def apply_numbers(network: Network, p: Tensors, X: Tensor) -> list[Tensor]:
     """The embedded columns of X one by one, then all that are not embedded."""
     if network.numeric_embedding is None:
         return [X]
-    embedded = [embed(network.numeric_embedding, p, i, X[:, j]) for i, j in enumerate(network.numeric)]
-    return [*embedded, X[:, [j for j in range(network.features) if j not in network.numeric]]]
+    embedded = [embed(network.numeric_embedding, p, i, X[:, j]) for i, j in enumerate(network.numeric_features)]
+    return [*embedded, X[:, [j for j in range(network.n_features) if j not in network.numeric_features]]]
 
 
 def apply_network(network: Network, p: Tensors, X: Tensor, codes: Tensor, *, training: bool) -> Tensor:

@@ -75,11 +75,11 @@ def network(task: Task) -> Network:
     ]
     return Network.model_validate(
         {
-            "features": FEATURES,
-            "numeric": range(NUMERIC),
+            "n_features": FEATURES,
+            "numeric_features": range(NUMERIC),
             "numeric_embedding": "periodic",
             "layers": ["scale", *block, *block, *block],
-            "outputs": 2 if task == "classification" else 1,
+            "n_outputs": 2 if task == "classification" else 1,
             "output_init": "data_dependent",
             "output_parametrization": "ntk",
         }

@@ -123,7 +123,7 @@ def run_nncli(case: Case) -> Outcome:
 
 def _examples(case: Case) -> Dataset:
     return Dataset(
-        np.array(case.X, np.float64).reshape(len(case.X), case.network.features),
+        np.array(case.X, np.float64).reshape(len(case.X), case.network.n_features),
         np.array(case.codes, np.int64).reshape(len(case.X), len(case.network.embeddings)),
         np.array(case.y),
         None if case.weights is None else np.array(case.weights, np.float64),

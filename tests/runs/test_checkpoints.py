@@ -33,7 +33,7 @@ from nncli.training.state import RandomStreams, TrainState
 from tests.cli.support import DATA
 from tests.runs.support import checkpoints, in_a_process_of_its_own, outcome, stop_at
 
-NETWORK = Network.model_validate({"features": 2, "layers": ["batch_norm", 3], "outputs": 1})
+NETWORK = Network.model_validate({"n_features": 2, "layers": ["batch_norm", 3], "n_outputs": 1})
 DAMAGED = (OSError, ValueError, KeyError, TypeError, RecursionError, safetensors.SafetensorError)
 """What load_checkpoint knows to pass over."""
 REPORT = EpochReport(1, 0.5, 0.0, None, None, 0.01, True, 0.1)
@@ -154,7 +154,7 @@ def test_a_checkpoint_of_another_training_is_not_taken_up(saved: Path) -> None:
 
 
 def test_a_checkpoint_of_another_network_is_not_taken_up(saved: Path, tmp_path: Path) -> None:
-    network = Network.model_validate({"features": 2, "layers": [], "outputs": 1})
+    network = Network.model_validate({"n_features": 2, "layers": [], "n_outputs": 1})
     state = TrainState.create(network, Adam(), RandomStreams.of(0))
     with pytest.raises(RunError, match="of another training"):
         load_checkpoint(saved, state, owner="me")
@@ -248,5 +248,5 @@ def test_a_checkpoint_holds_no_more_than_the_state(config: Path, tmp_path: Path)
     prepared = prepare(load_config(config))
     state = TrainState.create(prepared.spec.network, prepared.config.optimizer, prepared.streams)
     assert set(arrays) == set(state.vectors)
-    assert set(training) == {"owner", "state", "good", "reports"}
+    assert set(training) == {"owner", "state", "last_good", "reports"}
     assert json.loads(json.dumps(training)) == training

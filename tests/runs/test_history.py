@@ -37,7 +37,7 @@ def test_the_scores_are_read_beside_the_guesses(penguins: Path, pair: Path) -> N
     ]
     for one in found.validation.scores:
         assert one.target is None
-        assert (one.value, one.trivial) == (said["metrics"][one.name], said["baseline"][one.name])
+        assert (one.value, one.baseline) == (said["metrics"][one.name], said["baseline"][one.name])
     several = read_metrics(pair, Run(pair).load_manifest())
     assert several.training is not None
     assert {one.target for one in several.training.scores} == {"x2", "y"}

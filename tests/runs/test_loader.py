@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from nncli import predict, train
 from nncli.data.io.readers import read_table
 from nncli.data.table import Table
-from nncli.errors import RunError
+from nncli.errors import Location, RunError
 from nncli.model import FORMAT
 from nncli.runs.loader import read_manifest
 from nncli.runs.manifest import CONFIG, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
@@ -68,16 +68,16 @@ def test_a_run_directory_needs_only_model_weights_and_manifest_to_predict(copy: 
         pytest.param(lambda content: b"[" * 100_000, id="deep"),
         pytest.param(lambda content: b"[]", id="a list"),
         pytest.param(lambda content: b"{}", id="an empty object"),
-        pytest.param(changed(network__outputs=2), id="other outputs"),
-        pytest.param(changed(network__features=3), id="other features"),
-        pytest.param(changed(network__features=10**15, network__layers=[]), id="a network beyond memory"),
+        pytest.param(changed(network__n_outputs=2), id="other outputs"),
+        pytest.param(changed(network__n_features=3), id="other features"),
+        pytest.param(changed(network__n_features=10**15, network__layers=[]), id="a network beyond memory"),
         pytest.param(changed(network__precision="float64"), id="other precision"),
         pytest.param(
             changed(network__layers=[{"type": "residual", "layers": [{"type": "dense", "units": 1}]}]),
             id="layers that cannot be",
         ),
         pytest.param(
-            changed(network__embeddings=[{"name": "a", "slots": 3, "width": 2}]), id="an embedding of nothing"
+            changed(network__embeddings=[{"name": "a", "n_embeddings": 3, "width": 2}]), id="an embedding of nothing"
         ),
         pytest.param(changed(target__labels=["a"]), id="one class"),
         pytest.param(changed(target__labels=["a", "b"]), id="fewer classes"),
@@ -132,7 +132,7 @@ def test_a_number_target_that_does_not_fit_itself_or_the_rest_is_refused(line: P
 
 def test_an_embedding_of_other_columns_than_the_numbers_is_refused(line: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(line, tmp_path / "copy"))
-    damaged(copy, MODEL, changed(network__numeric=[1], network__numeric_embedding={"type": "periodic"}))
+    damaged(copy, MODEL, changed(network__numeric_features=[1], network__numeric_embedding={"type": "periodic"}))
     with pytest.raises(RunError, match="do not fit"):
         predict(copy, DATA / "linear.csv")
 
@@ -240,12 +240,14 @@ def test_every_flipped_bit_of_the_manifest_is_detected_or_says_the_same(tiny: Pa
             assert read_manifest(copy) == said
 
 
-def test_a_manifest_of_an_earlier_nncli_has_no_checksum_and_is_read(tiny: Path, tmp_path: Path) -> None:
+def test_a_manifest_without_its_checksum_is_refused(tiny: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
     document = json.loads((copy / MANIFEST).read_bytes())
     assert document.pop("checksum")
     (copy / MANIFEST).write_text(json.dumps(document))
-    assert answer(copy) == answer(tiny)
+    with pytest.raises(RunError) as caught:
+        read_manifest(copy)
+    assert caught.value.location == Location(source=str(copy / MANIFEST))
 
 
 @pytest.mark.parametrize("name", READ)

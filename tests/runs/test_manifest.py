@@ -37,7 +37,7 @@ def test_the_manifest_tells_the_truth(penguins: Path) -> None:
     assert said.finished is not None
     assert said.started <= said.finished
     assert said.versions["numpy"] == np.__version__
-    assert said.threads == 1
+    assert said.blas_threads == 1
 
 
 def test_it_holds_the_checksum_of_every_other_file(penguins: Path) -> None:

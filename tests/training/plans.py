@@ -24,7 +24,9 @@ from nncli.training.state import RandomStreams, TrainState
 
 
 def network_of(*layers: Any, **options: Any) -> Network:
-    return Network.model_validate({"features": 3, "layers": layers, "outputs": 1, "precision": "float64", **options})
+    return Network.model_validate(
+        {"n_features": 3, "layers": layers, "n_outputs": 1, "precision": "float64", **options}
+    )
 
 
 def plan_of(*layers: Any, network: Network | None = None, **options: Any) -> TrainingArguments:
@@ -54,11 +56,11 @@ def reports_of(
 
 def rows_of(plan: TrainingArguments, n: int = 29, *, seed: int = 0, weighted: bool = False) -> Dataset:
     rng, network = np.random.default_rng(seed), plan.network
-    X = rng.normal(size=(n, network.features)).astype(network.precision)
+    X = rng.normal(size=(n, network.n_features)).astype(network.precision)
     y = np.tanh(X[:, :1] - 0.5 * X[:, 1:2] ** 2) + rng.normal(0.0, 0.1, (n, 1))
     return Dataset(
         X,
-        np.array([[rng.integers(e.slots) for e in network.embeddings] for _ in range(n)], np.int64),
+        np.array([[rng.integers(e.n_embeddings) for e in network.embeddings] for _ in range(n)], np.int64),
         (y[:, 0] > 0).astype(np.int64) if plan.loss.task == "classification" else y.astype(network.precision),
         rng.uniform(0.5, 1.5, n).astype(network.precision) if weighted else None,
     )
@@ -119,7 +121,7 @@ FULL = network_of(
     "batch_norm",
     {"type": "residual", "layers": [6, {"type": "dropout", "rate": 0.3}]},
     {"type": "dropout", "rate": 0.5},
-    embeddings=(Embedding(name="a", slots=4, width=2),),
+    embeddings=(Embedding(name="a", n_embeddings=4, width=2),),
     precision="float32",
 )
 

@@ -29,7 +29,7 @@ def bound(backend: Any, parts: int = 1, **options: Any) -> tuple[TrainingArgumen
         pytest.importorskip("numba")
         pytest.importorskip("scipy")
     settings = {"schedule": CosineRate(initial=0.01, warmup_steps=5), "batch_size": 1, "epochs": 3} | options
-    network = Network.model_validate({"features": 3, "layers": [4], "outputs": 1})
+    network = Network.model_validate({"n_features": 3, "layers": [4], "n_outputs": 1})
     plan = TrainingArguments(network, MSE(), Sgd(), backend=backend, n_shards=parts, **settings)  # type: ignore[arg-type]
     state = TrainState.create(network, plan.optimizer, RandomStreams.of(0), parts)
     batches = Batches(example_rows(network, plan.loss, ROWS), plan.batch_size, state.streams.shuffle)
@@ -98,7 +98,7 @@ def test_a_clock_that_stands_still_or_a_compilation_does_no_harm(monkeypatch: py
 @BACKENDS
 def test_every_batch_of_a_stretch_has_the_rate_of_its_own_step(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plan, state, batches, advance = bound(backend)
-    state.rate_factor = 0.5
+    state.learning_rate_factor = 0.5
     expected = [0.5 * plan.schedule.rate(i, TrainingLength(3, ROWS), state.plateau) for i in range(20)]
     assert [learning_rate_at(plan, state, batches.steps, i) for i in range(20)] == expected
     asked: list[int] = []

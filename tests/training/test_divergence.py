@@ -28,10 +28,10 @@ from nncli.training.state import RandomStreams, TrainState
 
 NETWORK = Network.model_validate(
     {
-        "features": 3,
-        "embeddings": [{"name": "town", "slots": 3, "width": 2}],
+        "n_features": 3,
+        "embeddings": [{"name": "town", "n_embeddings": 3, "width": 2}],
         "layers": [3, "batch_norm", {"type": "residual", "layers": [3]}, {"type": "dropout", "rate": 0.5}, 4],
-        "outputs": 2,
+        "n_outputs": 2,
     }
 )
 X, CODES = np.ones((4, 3), np.float32), np.zeros((4, 1), np.int64)
@@ -53,7 +53,7 @@ def diagnosed(
     parameters: Parameters, X: Any = X, codes: Any = CODES, rate: float = 0.1, gradient: bool = False
 ) -> Diagnosis:
     examples = Dataset(X, codes, np.zeros(len(X), np.int64))
-    plan = plan_of(NETWORK.model_copy(update={"features": X.shape[1]}))
+    plan = plan_of(NETWORK.model_copy(update={"n_features": X.shape[1]}))
     return diagnose(plan, parameters, examples, np.arange(len(X)), rate, gradient=gradient)
 
 
@@ -112,7 +112,7 @@ def test_a_column_that_is_not_scaled_is_named() -> None:
 
 
 def test_without_a_number_the_rate_is_to_blame() -> None:
-    network = NETWORK.model_validate({**NETWORK.model_dump(), "features": 0})
+    network = NETWORK.model_validate({**NETWORK.model_dump(), "n_features": 0})
     parameters = network.initialize(np.random.default_rng(0))
     none = np.empty((4, 0), np.float32)
     assert "learning rate" in diagnosed(parameters, none).cause
@@ -262,7 +262,7 @@ def test_counts_that_poisson_takes_as_they_are_get_a_mend_it_allows(tmp_path: Pa
 
 
 def in_arrays(X: Any, y: Any, weights: Any = None, **rest: Any) -> DivergedError:
-    network = Network.model_validate({"features": X.shape[1], "layers": [4], "outputs": 1})
+    network = Network.model_validate({"n_features": X.shape[1], "layers": [4], "n_outputs": 1})
     plan = plan_of(network, **{"loss": MSE(), "targets": ("y",), "weight": "w", "features": ("a", "b"), **rest})
     examples = Dataset(X, np.zeros((len(X), 0), np.int64), y, weights)
     state = TrainState.create(network, plan.optimizer, RandomStreams.of(0))
@@ -284,7 +284,7 @@ def test_a_cell_that_is_not_finite_is_named_wherever_it_stands(where: str, value
 def test_a_gradient_that_is_not_finite_is_told_from_a_loss() -> None:
     """The absolute error of numbers near the end of float32 is one still, and the sum of its slopes is none."""
     X = np.full((20, 2), 3e38, np.float32) * np.array([[1.0, 0.0]], np.float32)
-    network = Network.model_validate({"features": 2, "layers": [], "outputs": 1})
+    network = Network.model_validate({"n_features": 2, "layers": [], "n_outputs": 1})
     plan = plan_of(network, loss=MAE(), features=("a", "b"))
     state = TrainState.create(network, plan.optimizer, RandomStreams.of(0))
     state.parameters.theta[...] = 0.0

@@ -32,7 +32,9 @@ from tests.training.plans import (
 
 
 @pytest.mark.parametrize("row", [0, 3])
-@pytest.mark.parametrize("embeddings", [(), (Embedding(name="town", slots=3, width=2),)], ids=["numbers", "with codes"])
+@pytest.mark.parametrize(
+    "embeddings", [(), (Embedding(name="town", n_embeddings=3, width=2),)], ids=["numbers", "with codes"]
+)
 def test_a_nan_in_the_data_is_met_at_its_step(row: int, embeddings: tuple[Embedding, ...]) -> None:
     plan = plan_of(network=network_of(Dense(units=5), embeddings=embeddings), epochs=5, batch_size=29)
     examples = rows_of(plan)
@@ -124,12 +126,12 @@ def test_going_back_halves_the_rate_and_trains_all_epochs() -> None:
     assert [event.factor for event in halvings] == [0.5 ** (n + 1) for n in range(len(halvings))]
     assert halvings
     assert all(f"at step {event.step} (epoch" in event.reason for event in halvings)
-    assert state.rate_factor == halvings[-1].factor
+    assert state.learning_rate_factor == halvings[-1].factor
     assert (state.epoch, state.step) == (8, 8 * 4)
     last = events[-1]
     assert isinstance(last, EpochReport)
     assert last.loss < 2.0
-    assert last.learning_rate == 50.0 * state.rate_factor
+    assert last.learning_rate == 50.0 * state.learning_rate_factor
 
 
 def test_an_epoch_that_is_on_its_way_to_diverge_is_not_gone_back_to() -> None:
@@ -153,7 +155,7 @@ def test_what_diverges_at_any_rate_fails_in_the_end() -> None:
     state = fresh(plan)
     with pytest.raises(DivergedError):
         list(fit(plan, state, examples))
-    assert state.rate_factor == 2.0**-20
+    assert state.learning_rate_factor == 2.0**-20
 
 
 def test_a_plan_that_goes_back_changes_nothing_where_nothing_diverges() -> None:

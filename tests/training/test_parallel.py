@@ -60,8 +60,8 @@ EXTRAS = {"plain": {}, "penalty": {"l1": 1e-3, "l2": 1e-2}, "clip": {"clip_norm"
 
 
 def network_of(name: str, *, precision: str = "float64", outputs: int = 3, embedded: bool = False) -> Network:
-    embeddings = (Embedding(name="a", slots=5, width=2),) if embedded else ()
-    parts = {"features": 4, "layers": LAYERS[name], "outputs": outputs, "precision": precision}
+    embeddings = (Embedding(name="a", n_embeddings=5, width=2),) if embedded else ()
+    parts = {"n_features": 4, "layers": LAYERS[name], "n_outputs": outputs, "precision": precision}
     return Network.model_validate({**parts, "embeddings": embeddings})
 
 
@@ -205,7 +205,7 @@ def test_a_batch_of_fewer_rows_than_parts_is_worked_in_fewer(rows: int, batch: i
 @pytest.mark.parametrize("layers", [["batch_norm"], [6, {"type": "residual", "layers": ["batch_norm"]}]])
 @pytest.mark.parametrize("wanted", ["auto", 1, 4])
 def test_a_network_that_couples_rows_gets_one_part(layers: Any, wanted: Any) -> None:
-    network = Network.model_validate({"features": 4, "layers": layers, "outputs": 1})
+    network = Network.model_validate({"n_features": 4, "layers": layers, "n_outputs": 1})
     assert choose_threads(wanted, network, 1 << 22).n_shards == 1
 
 
@@ -297,7 +297,7 @@ def test_a_training_that_goes_back_gives_each_part_its_stream_as_it_was() -> Non
     )
     wild = replace(plan, schedule=ConstantRate(initial=1e4))
     again = [trained(wild)[0] for _ in range(2)]
-    assert again[0].rate_factor < 1.0
+    assert again[0].learning_rate_factor < 1.0
     assert bits(again[0]) == bits(again[1])
 
 

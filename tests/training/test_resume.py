@@ -82,7 +82,11 @@ def plan_of(
         {"type": "dropout", "rate": dropout, "schedule": "flat_cosine"},
     ]
     network = Network(
-        features=3, embeddings=(Embedding(name="c", slots=5, width=2),), layers=layers, outputs=3, precision="float32"
+        n_features=3,
+        embeddings=(Embedding(name="c", n_embeddings=5, width=2),),
+        layers=layers,
+        n_outputs=3,
+        precision="float32",
     )
     return TrainingArguments(
         network=network,

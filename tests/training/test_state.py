@@ -21,7 +21,7 @@ from nncli.training.early_stopping import EarlyStopping
 from nncli.training.state import RandomStreams, TrainState
 from tests.unions import members, tag
 
-NETWORK = Network(features=3, layers=(Dense(units=4), BatchNorm(), Dropout(rate=0.5)), outputs=2)
+NETWORK = Network(n_features=3, layers=(Dense(units=4), BatchNorm(), Dropout(rate=0.5)), n_outputs=2)
 NAMES = ("split", "init", "shuffle", "dropout")
 
 
@@ -87,7 +87,7 @@ def test_the_best_weights_start_as_a_copy_of_the_present_ones() -> None:
 
 # --- first weights that follow from the data ------------------------------------------------------------------------
 
-FOLLOWING = Network(features=2, layers=(Dense(units=300, init=DataDependent()),), outputs=1)
+FOLLOWING = Network(n_features=2, layers=(Dense(units=300, init=DataDependent()),), n_outputs=1)
 
 
 def examples_of(n: int) -> Dataset:
@@ -118,10 +118,10 @@ def test_first_weights_are_the_same_for_the_same_seed_and_stay_as_drawn_without_
 
 def test_where_rows_are_wide_fewer_of_them_are_looked_at() -> None:
     dense = Dense(units=state.MOST_BYTES // 4 // 100)
-    wide = Network(features=1, layers=(dense,), outputs=1)
+    wide = Network(n_features=1, layers=(dense,), n_outputs=1)
     assert len(state._some_rows(wide, 10_000, np.random.default_rng(0))) == 100
     numbers = Network(
-        features=1, numeric=(0,), numeric_embedding=Periodic(frequencies=dense.units), layers=(), outputs=1
+        n_features=1, numeric_features=(0,), numeric_embedding=Periodic(frequencies=dense.units), layers=(), n_outputs=1
     )
     rows = state._some_rows(numbers, 10_000, np.random.default_rng(0))
     assert len(rows) == 100

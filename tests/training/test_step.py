@@ -44,7 +44,7 @@ np.add.at, the embeddings' way back, keeps the book of its iteration in 5.5 KiB 
 
 
 def build(layers: tuple[Any, ...] = (UNITS, UNITS), **options: Any) -> Network:
-    return Network(features=FEATURES, layers=layers, outputs=options.pop("outputs", 3), **options)
+    return Network(n_features=FEATURES, layers=layers, n_outputs=options.pop("outputs", 3), **options)
 
 
 NETWORKS = {
@@ -56,23 +56,28 @@ NETWORKS = {
     "layer_norm": build((UNITS, "layer_norm", UNITS)),
     "residual": build((UNITS, {"type": "residual", "layers": [UNITS, "batch_norm", {"type": "dropout", "rate": 0.1}]})),
     "embeddings": build(
-        embeddings=(Embedding(name="a", slots=600, width=4), Embedding(name="b", slots=7, width=2)),  # theta: 10 KiB
+        embeddings=(
+            Embedding(name="a", n_embeddings=600, width=4),
+            Embedding(name="b", n_embeddings=7, width=2),
+        ),  # theta: 10 KiB
     ),
     "first_layer_dropout": build(({"type": "dropout", "rate": 0.1}, UNITS)),
     "scale": build(({"type": "scale"}, UNITS)),
     "ntk": build((Dense(units=UNITS, parametrization="ntk"),), output_parametrization="ntk"),
-    "periodic": build(numeric=(0, 2, 3), numeric_embedding=Periodic()),
-    "piecewise_linear": build(numeric=(0, 1, 2, 3, 4), numeric_embedding=PiecewiseLinear(bins=6, width=3)),
+    "periodic": build(numeric_features=(0, 2, 3), numeric_embedding=Periodic()),
+    "piecewise_linear": build(numeric_features=(0, 1, 2, 3, 4), numeric_embedding=PiecewiseLinear(bins=6, width=3)),
     "float64": build((UNITS, "layer_norm"), precision="float64"),
 }
 
 
 def example_rows(network: Network, loss: LossBase, count: int, *, weighted: bool = False, seed: int = 0) -> Dataset:
     rng = np.random.default_rng(seed)
-    X = rng.normal(size=(count, network.features)).astype(network.precision)
-    codes = np.stack([rng.integers(0, e.slots, count) for e in network.embeddings] or [np.empty(count, np.int64)], 1)
-    classes = 2 if network.outputs == 1 else network.outputs
-    numbers = np.abs(rng.normal(size=(count, network.outputs))).astype(network.precision)
+    X = rng.normal(size=(count, network.n_features)).astype(network.precision)
+    codes = np.stack(
+        [rng.integers(0, e.n_embeddings, count) for e in network.embeddings] or [np.empty(count, np.int64)], 1
+    )
+    classes = 2 if network.n_outputs == 1 else network.n_outputs
+    numbers = np.abs(rng.normal(size=(count, network.n_outputs))).astype(network.precision)
     return Dataset(
         X,
         codes[:, : len(network.embeddings)],
@@ -190,7 +195,7 @@ def test_the_meter_sees_an_array_of_one_number_a_row() -> None:
 
 def line(*, outputs: int = 1) -> tuple[Network, Parameters, Dataset]:
     """z = x W + b on four rows, in float64."""
-    network = Network(features=2, layers=(), outputs=outputs, precision="float64")
+    network = Network(n_features=2, layers=(), n_outputs=outputs, precision="float64")
     parameters = network.initialize(np.random.default_rng(5))
     parameters.by_name["output.bias"][...] = 0.3
     return network, parameters, example_rows(network, MSE(), 4, weighted=True, seed=6)
@@ -243,7 +248,7 @@ def test_a_step_is_loss_then_penalty_then_clipping_then_the_move(
 
 def test_the_penalty_is_worked_by_hand() -> None:
     # w = (1, -2, 0, 3): sum |w| = 6, sum w² = 14; the penalty is 0.1 · 6 + 0.5 / 2 · 14 = 4.1
-    network = Network(features=2, layers=(), outputs=2, precision="float64")
+    network = Network(n_features=2, layers=(), n_outputs=2, precision="float64")
     parameters = network.layout.empty("float64")
     parameters.by_name["output.weight"][...] = [[1.0, -2.0], [0.0, 3.0]]
     parameters.by_name["output.bias"][...] = 100.0
@@ -272,10 +277,10 @@ def test_the_gradient_of_the_penalty_is_its_derivative() -> None:
 
 def test_embeddings_are_penalised_and_scales_are_not() -> None:
     network = Network(
-        features=1,
-        embeddings=(Embedding(name="a", slots=3, width=2),),
+        n_features=1,
+        embeddings=(Embedding(name="a", n_embeddings=3, width=2),),
         layers=(LayerNorm(),),
-        outputs=1,
+        n_outputs=1,
         precision="float64",
     )
     parameters = network.initialize(np.random.default_rng(0))
@@ -319,7 +324,7 @@ def test_clipping_never_hides_a_gradient_that_is_no_number(value: float) -> None
 
 def repeated_value(layers: tuple[Any, ...]) -> tuple[Callable[[], float], Parameters]:
     """A call that goes forward and backward on the same eight rows and returns the loss."""
-    network = Network(features=3, layers=layers, outputs=2, precision="float64")
+    network = Network(n_features=3, layers=layers, n_outputs=2, precision="float64")
     parameters = network.initialize(np.random.default_rng(0))
     bound = network.bind(parameters, 8, training=TrainingContext(np.random.default_rng(1)))
     bound.X[...] = np.random.default_rng(2).normal(size=(8, 3))

@@ -15,7 +15,7 @@ from nncli.utils.threads import available_cpus, limit_blas_threads
 
 
 def network_of(*layers: Any) -> Network:
-    return Network.model_validate({"features": 64, "layers": layers, "outputs": 1})
+    return Network.model_validate({"n_features": 64, "layers": layers, "n_outputs": 1})
 
 
 def threads() -> set[int]:
@@ -54,7 +54,7 @@ def test_long_steps_get_two_whatever_the_machine(monkeypatch: pytest.MonkeyPatch
 
 
 def test_products_of_just_the_size_that_pays_get_the_threads() -> None:
-    network = Network.model_validate({"features": 64, "layers": (), "outputs": 1})
+    network = Network.model_validate({"n_features": 64, "layers": (), "n_outputs": 1})
     assert choose_threads("auto", network, WORTH_A_SECOND_THREAD // 64).n_shards == 2
 
 

@@ -48,7 +48,7 @@ class CategoricalColumn(ColumnEncoder):
     name: StrictStr
     categories: tuple[StrictStr, ...]
     has_other: StrictBool
-    missing: StrictBool
+    has_missing: StrictBool
     embedding_width: PositiveInt | None = None
     rare_categories: tuple[StrictStr, ...] | None = None
     binary_sign: StrictBool = False
@@ -83,7 +83,7 @@ class CategoricalColumn(ColumnEncoder):
             name=name,
             categories=categories,
             has_other=len(rare) > 0,
-            missing=cells.has_nulls(),
+            has_missing=cells.has_nulls(),
             embedding_width=choices.width_for(c),
             rare_categories=tuple(sorted(rare.to_list())) if rare.str.len_chars().sum() <= RARE_TEXT else None,
             binary_sign=choices.signs_for(c),
@@ -105,7 +105,7 @@ class CategoricalColumn(ColumnEncoder):
         """Columns of the matrix; none when the column is embedded."""
         if self.embedding_width:
             return 0
-        return 1 if self.binary_sign else len(self.categories) + self.has_other + self.missing
+        return 1 if self.binary_sign else len(self.categories) + self.has_other + self.has_missing
 
     @property
     def spellings(self) -> tuple[str, ...]:
@@ -133,7 +133,7 @@ class CategoricalColumn(ColumnEncoder):
         known = [f"{self.name} = {category}" for category in self.categories]
         if self.binary_sign:
             return (f"{known[1]}, not {self.categories[0]}",)
-        return (*known, *[f"{self.name} is rare"] * self.has_other, *[f"{self.name} is missing"] * self.missing)
+        return (*known, *[f"{self.name} is rare"] * self.has_other, *[f"{self.name} is missing"] * self.has_missing)
 
     @property
     def table(self) -> Floats:
@@ -146,7 +146,7 @@ class CategoricalColumn(ColumnEncoder):
         rows[FIRST_CATEGORY:, :c] = np.eye(c)
         if self.has_other:
             rows[OTHER, c] = 1.0
-        if self.missing:
+        if self.has_missing:
             rows[MISSING, c + self.has_other] = 1.0
         return self._scaled(rows)
 
@@ -172,7 +172,7 @@ class CategoricalColumn(ColumnEncoder):
         count = int(np.count_nonzero(unseen))
         if count:
             codes[unseen] = OTHER
-        missing = 0 if self.missing else cells.null_count()
+        missing = 0 if self.has_missing else cells.null_count()
         if self.rare_categories is None and self.has_other:  # training had rare ones, and nobody knows which
             return codes, ColumnAnomalies(rare=count, missing=missing)
         return codes, ColumnAnomalies(unseen=count, missing=missing)

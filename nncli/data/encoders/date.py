@@ -63,7 +63,7 @@ class DateColumn(ColumnEncoder):
 
     type: Literal["date"] = "date"
     name: StrictStr
-    form: Annotated[StrictStr, AfterValidator(_iso_or_told)]
+    date_format: Annotated[StrictStr, AfterValidator(_iso_or_told)]
     origin: FiniteFloat
     days: NumericColumn
     year: NumericColumn | None
@@ -107,7 +107,7 @@ class DateColumn(ColumnEncoder):
         differ = len(np.unique(years[~np.isnan(years)])) > 1
         return cls(
             name=name,
-            form=form,
+            date_format=form,
             origin=first,
             days=NumericColumn.fit_values(table, name, days - first, options.numeric, options.clip),
             year=NumericColumn.fit_values(table, name, years, options.numeric, options.clip) if differ else None,
@@ -121,7 +121,7 @@ class DateColumn(ColumnEncoder):
 
     def grid(self, table: Table) -> Grid:
         """Quantiles of the dates, in days since 1970, with the text of each."""
-        days = read_days(table, self.name, self.form)
+        days = read_days(table, self.name, self.date_format)
         return Grid.of_quantiles(days, table.column(self.name).cast(pl.String))
 
     @property
@@ -142,7 +142,7 @@ class DateColumn(ColumnEncoder):
         Raises:
             DataError: a cell is no date.
         """
-        days = read_days(table, self.name, self.form)
+        days = read_days(table, self.name, self.date_format)
         missing = np.isnan(days)
         days[missing] = self.origin + self.days.fill_value
         out[:, 0] = self.days.scaled(days - self.origin)

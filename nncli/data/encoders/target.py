@@ -98,7 +98,7 @@ class ClassificationTarget(Spec):
     task: Literal["classification"] = "classification"
     name: StrictStr
     labels: Annotated[tuple[StrictStr, ...], Field(min_length=2)]
-    spelling: LabelType = "text"
+    label_type: LabelType = "text"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -141,7 +141,7 @@ class ClassificationTarget(Spec):
             spelling = "float"
         elif kind == pl.Boolean:
             spelling = "boolean"
-        return cls(name=name, labels=tuple(ordered), spelling=spelling)
+        return cls(name=name, labels=tuple(ordered), label_type=spelling)
 
     def read(self, table: Table) -> npt.NDArray[np.int64]:
         """Each row's class as a code (rows,).
@@ -166,12 +166,12 @@ class ClassificationTarget(Spec):
     def decode(self, codes: npt.NDArray[np.int64], name: str) -> pl.Series:
         """Codes back to labels, in the type that the training table had (the first of INTEGERS that holds them)."""
         labels = pl.Series(name, list(self.labels), dtype=pl.String)
-        if self.spelling == "integer":
+        if self.label_type == "integer":
             fitting = (kind for kind in INTEGERS if not labels.cast(kind, strict=False).has_nulls())
             labels = labels.cast(next(fitting, pl.String))
-        elif self.spelling == "float":
+        elif self.label_type == "float":
             labels = labels.cast(pl.Float64)
-        elif self.spelling == "boolean":
+        elif self.label_type == "boolean":
             labels = labels == "true"
         return labels.gather(pl.Series(codes))
 

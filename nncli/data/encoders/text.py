@@ -46,7 +46,7 @@ class TextColumn(ColumnEncoder):
     type: Literal["text"] = "text"
     name: StrictStr
     vocabulary: Annotated[tuple[StrictStr, ...], AfterValidator(_words_and_pairs)]
-    missing: StrictBool
+    has_missing: StrictBool
 
     @classmethod
     def matches(cls, column: RawColumn) -> bool:
@@ -77,7 +77,7 @@ class TextColumn(ColumnEncoder):
         telling = {pair: n for pair, n in pairs.items() if n not in {words[word] for word in pair.split(" ")}}
         rows = {term: n for term, n in (words | telling).items() if cells.count() - n >= COMMON}
         terms = sorted(rows, key=lambda term: (-rows[term], term))[: options.max_text_features]
-        return cls(name=name, vocabulary=tuple(terms), missing=cells.has_nulls())
+        return cls(name=name, vocabulary=tuple(terms), has_missing=cells.has_nulls())
 
     @property
     def is_uninformative(self) -> bool:
@@ -92,12 +92,12 @@ class TextColumn(ColumnEncoder):
     @property
     def width(self) -> int:
         """Columns of the matrix."""
-        return len(self.vocabulary) + self.missing
+        return len(self.vocabulary) + self.has_missing
 
     @property
     def features(self) -> tuple[str, ...]:
         """What each column of the matrix means."""
-        return (*(f"{self.name}: {term}" for term in self.vocabulary), *[f"{self.name} is missing"] * self.missing)
+        return (*(f"{self.name}: {term}" for term in self.vocabulary), *[f"{self.name} is missing"] * self.has_missing)
 
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
         """Fill `out` (rows, width), and count what is strange."""
@@ -114,9 +114,9 @@ class TextColumn(ColumnEncoder):
             counts = np.bincount(at[place >= 0], minlength=len(piece) * k).reshape(len(piece), k)
             out[start : start + len(piece), :k] = np.log2(1.0 + counts)
             start += len(piece)
-        if self.missing:
+        if self.has_missing:
             out[:, -1] = cells.is_null().to_numpy()
-        return ColumnAnomalies(missing=0 if self.missing else cells.null_count())
+        return ColumnAnomalies(missing=0 if self.has_missing else cells.null_count())
 
 
 def pieces(cells: pl.Series, most_rows: int = PIECE) -> Iterator[pl.Series]:

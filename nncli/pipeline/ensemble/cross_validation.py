@@ -41,8 +41,8 @@ class CrossValidationRecord(Spec):
     folds: PositiveInt
     repeats: PositiveInt
     epochs: PositiveInt | Literal["auto"]
-    past: str
-    data: str
+    fingerprint: str
+    data_sha256: str
 
     def of(self, seed: int) -> list[Fold]:
         """All folds, those of each repeat next to each other."""
@@ -63,8 +63,8 @@ def start_record(wanted: Path, config: Config, folds: int, repeats: int) -> tupl
         folds=folds,
         repeats=repeats,
         epochs=config.epochs,
-        past=fingerprint(config, NOTHING),
-        data=digest(Path(config.data.path)),
+        fingerprint=fingerprint(config, NOTHING),
+        data_sha256=digest(Path(config.data.path)),
     )
     n, path = 1, wanted
     while True:
@@ -106,13 +106,13 @@ def open_record(path: Path) -> tuple[Run, CrossValidationRecord, Config]:
             "the file is damaged, or was written by a newer nncli", place=Location(source=str(path / CROSS_VALIDATION))
         ) from error
     config = load_config(path / CONFIG)
-    if (fingerprint(config, NOTHING), config.epochs) != (record.past, record.epochs):
+    if (fingerprint(config, NOTHING), config.epochs) != (record.fingerprint, record.epochs):
         raise RunError(
             "the configuration has been changed since the cross-validation began",
             place=Location(source=str(path / CONFIG)),
             hint="Undo the change, or begin a new one.",
         )
-    if digest(Path(config.data.path)) != record.data:
+    if digest(Path(config.data.path)) != record.data_sha256:
         raise DataError(
             "the table has changed since the cross-validation began",
             place=Location(source=config.data.path),
@@ -140,7 +140,7 @@ class CrossValidation:
     """
 
     folds: tuple[FoldScores, ...]
-    together: Scores
+    out_of_fold: Scores
     predictions: pl.DataFrame
 
     @property
@@ -149,7 +149,7 @@ class CrossValidation:
         return {name: fmean(values) if values else None for name, values in self._values().items()}
 
     @property
-    def deviations(self) -> dict[str, float | None]:
+    def standard_deviations(self) -> dict[str, float | None]:
         """The standard deviation of each metric over the folds."""
         return {name: stdev(values) if len(values) > 1 else None for name, values in self._values().items()}
 
@@ -161,7 +161,7 @@ class CrossValidation:
         return all_of
 
     def json(self) -> dict[str, Any]:
-        """{"folds": [{"repeat": …, "fold": …, "rows": …, "metrics": …}], "mean": …, "deviation": …, "together": …}."""
+        """{"folds": [{"repeat": …, "fold": …, "rows": …, "metrics": …}], "mean": …, "std": …, "out_of_fold": …}."""
         each = [
             {"repeat": one.repeat, "fold": one.fold, "rows": one.rows, "metrics": to_json(one.scores)}
             for one in self.folds
@@ -169,8 +169,8 @@ class CrossValidation:
         return {
             "folds": each,
             "mean": self.means,
-            "deviation": self.deviations,
-            "together": {"rows": len(self.predictions), "metrics": to_json(self.together)},
+            "std": self.standard_deviations,
+            "out_of_fold": {"rows": len(self.predictions), "metrics": to_json(self.out_of_fold)},
         }
 
 

@@ -28,16 +28,18 @@ def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) 
     """
     count = len(target.labels) if target.task == "classification" else len(target.names)
     network = Network(
-        features=encoder.width,
+        n_features=encoder.width,
         embeddings=tuple(
-            Embedding(name=c.name, slots=c.slots, width=c.embedding_width or 0, std=config.embedding_init_std)
+            Embedding(
+                name=c.name, n_embeddings=c.slots, width=c.embedding_width or 0, init_std=config.embedding_init_std
+            )
             for c in encoder.embedded
         ),
         layers=config.hidden_layers,
-        outputs=loss.outputs(count),
+        n_outputs=loss.outputs(count),
         output_activation=config.output_activation,
         precision=config.precision,
-        numeric=encoder.numeric,
+        numeric_features=encoder.numeric,
         numeric_embedding=config.numeric_embedding,
         output_init=config.init,
         output_parametrization=config.parametrization,

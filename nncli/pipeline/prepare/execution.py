@@ -22,7 +22,7 @@ class Execution:
 
     backend: Backend
     n_shards: int
-    threads: int
+    blas_threads: int
 
     def check_available(self, run: str) -> None:
         """Check that the backend with which a `run` was started is available, so that resuming gives the same bits.
@@ -46,7 +46,7 @@ class Execution:
         """
         arguments = replace(prepared.arguments, backend=self.backend, n_shards=self.n_shards)
         more = (*notes, *([COMPILING] if self._compiles() else []))
-        with limit_blas_threads(self.threads):
+        with limit_blas_threads(self.blas_threads):
             yield replace(prepared, arguments=arguments, notes=prepared.notes + more)
 
     def _compiles(self) -> bool:

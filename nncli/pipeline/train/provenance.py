@@ -56,13 +56,13 @@ def check_epochs_grow(config: Config, trained: int) -> None:
 
 
 def recorded_execution(manifest: Manifest) -> Execution:
-    return Execution(manifest.backend, manifest.n_shards, manifest.threads)
+    return Execution(manifest.backend, manifest.n_shards, manifest.blas_threads)
 
 
 def fingerprint(config: Config, execution: Execution) -> str:
-    """A digest of all that shapes the training: the keys, and how it is computed.
+    """A digest of everything that affects the training: the configuration's keys and the execution.
 
-    A key at its default is as good as absent, so that one that is new to nncli leaves older runs alone.
+    A key at its default is left out, so a key that is added later does not change the digest.
     """
     kept = json.dumps(
         {key: value for key, value in non_defaults(config).items() if key not in RESUMABLE_KEYS}, sort_keys=True
@@ -144,7 +144,7 @@ def new_manifest(
         fingerprint=fingerprint(config, execution),
         backend=execution.backend,
         n_shards=execution.n_shards,
-        threads=execution.threads,
+        blas_threads=execution.blas_threads,
         versions={"python": platform.python_version(), "numpy": np.__version__, "polars": pl.__version__},
         machine=_machine(),
         files={},

@@ -189,8 +189,8 @@ class TrainingSession:
     def _log_execution(self) -> None:
         manifest, arguments = self._manifest, self._prepared.arguments
         log_info(
-            f"computing: backend {manifest.backend}, threads {max(manifest.n_shards, manifest.threads)} "
-            f"(shards of a batch {manifest.n_shards}, of the BLAS {manifest.threads}), "
+            f"computing: backend {manifest.backend}, threads {max(manifest.n_shards, manifest.blas_threads)} "
+            f"(shards of a batch {manifest.n_shards}, of the BLAS {manifest.blas_threads}), "
             f"batch size {arguments.batch_size:,}"
         )
 

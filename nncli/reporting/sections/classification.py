@@ -53,7 +53,7 @@ def classes(judged: HeldOutPredictions) -> Section | None:
 
 
 def _confusions(scores: ClassificationScores, labels: list[str]) -> list[Part]:
-    counts = np.array(scores.confusion, np.float64)
+    counts = np.array(scores.confusion_matrix, np.float64)
     support = counts.sum(axis=1, keepdims=True)
     shares = counts / np.where(support > 0, support, 1)
     if len(labels) <= MOST_IN_MATRIX:

@@ -61,7 +61,7 @@ def _remembered(evidence: RunSummary) -> str:
     one, on = kept.scores[0], "validation" if metrics.validation else "training"
     return (
         f"On {kept.rows:,} {on} rows it had {one.name} {number(one.value)}, where the trivial guess has "
-        f"{number(one.trivial)}; anything else of single rows cannot be told here."
+        f"{number(one.baseline)}; anything else of single rows cannot be told here."
     )
 
 
@@ -130,7 +130,9 @@ def _layers(judged: HeldOutPredictions) -> str:
         ", ".join(_layer(layer.type, getattr(layer, "units", None)) for layer in network.layers) or "no hidden layers"
     )
     many = f"{len(model.members)} networks, each of " if isinstance(model, Ensemble) else ""
-    sizes = f"{network.features:,} inputs, {kinds}, {network.outputs:,} output{'' if network.outputs == 1 else 's'}"
+    sizes = (
+        f"{network.n_features:,} inputs, {kinds}, {network.n_outputs:,} output{'' if network.n_outputs == 1 else 's'}"
+    )
     return f"{many}{sizes}; {judged.manifest.parameters:,} parameters in all"
 
 

@@ -25,7 +25,10 @@ def provenance(evidence: RunSummary) -> Section:
         ("networks", f"{manifest.members:,}"),
         ("parameters", f"{manifest.parameters:,}"),
         ("seed", str(manifest.seed)),
-        ("backend", f"{manifest.backend}, a batch in {manifest.n_shards}, {manifest.threads} thread(s) of the BLAS"),
+        (
+            "backend",
+            f"{manifest.backend}, a batch in {manifest.n_shards}, {manifest.blas_threads} thread(s) of the BLAS",
+        ),
         ("nncli", manifest.nncli_version),
         ("versions", ", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
         ("machine", f"{manifest.machine.system}, {manifest.machine.processor}, {manifest.machine.cores} cores"),

@@ -88,7 +88,7 @@ def guessed(name: str, trivial: float | None) -> float | None:
 
 def _recorded(title: str, card: RecordedScores, note: str = "") -> Table:
     rows = tuple(
-        (name_of(one.name, one.target), number(one.value), number(guessed(one.name, one.trivial)))
+        (name_of(one.name, one.target), number(one.value), number(guessed(one.name, one.baseline)))
         for one in card.scores
     )
     return Table(f"Scores on {card.rows:,} {title}", ("metric", "model", "trivial guess"), rows, note=note)

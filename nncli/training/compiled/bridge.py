@@ -79,7 +79,7 @@ def _warm_up(loop: Any, *arguments: Any) -> None:
 def kernel_inputs(plan: TrainingArguments, batches: Batches) -> KernelInputs:
     """Put a training, which nothing hinders, into the loops' words."""
     examples, network, loss = batches.pool, plan.network, plan.loss
-    k, classes = network.outputs, isinstance(loss, CrossEntropy)
+    k, classes = network.n_outputs, isinstance(loss, CrossEntropy)
     y = np.empty((0, k), np.float32) if classes else _plain(examples.y)
     codes = _plain(examples.y) if classes else np.empty(0, np.int64)
     w = np.empty(0, np.float32) if examples.weights is None else _plain(examples.weights)

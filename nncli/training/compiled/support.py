@@ -29,7 +29,7 @@ def unsupported_reason(network: Network, loss: LossBase, optimizer: OptimizerBas
     """What keeps this training from the compiled loops, which know plain networks alone; None if nothing does."""
     if network.precision != "float32":
         return f"precision {network.precision}"
-    if network.embeddings or network.embedded_numeric or not network.features:
+    if network.embeddings or network.embedded_numeric or not network.n_features:
         return "embeddings"
     if network.output_activation is not None:
         return "an output_activation"

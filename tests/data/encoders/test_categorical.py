@@ -75,7 +75,7 @@ def test_a_word_that_looks_special_is_a_category_like_any_other(word: str) -> No
 def test_typed_columns_become_categories(cells: pl.Series, categories: tuple[str, ...]) -> None:
     encoder = categorical(cells)
     assert first(encoder).categories == categories
-    assert first(encoder).missing is (cells.dtype != pl.Enum(["b", "a"]) and len(cells) == 5)
+    assert first(encoder).has_missing is (cells.dtype != pl.Enum(["b", "a"]) and len(cells) == 5)
 
 
 @pytest.mark.parametrize(("c", "width"), [(32, None), (33, 12), (100, 22), (464, 50), (463, 50), (450, 49), (1000, 50)])
@@ -162,13 +162,15 @@ def test_a_column_without_rows_has_nothing_to_be_scaled_by() -> None:
 )
 def test_a_column_whose_parts_do_not_fit_is_refused(parts: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        CategoricalColumn(name="x", has_other=False, missing=False, **parts)
+        CategoricalColumn(name="x", has_other=False, has_missing=False, **parts)
 
 
 @pytest.mark.parametrize("known", [2, 254, 255, 256, 257, 65_535, 65_536])
 def test_a_category_is_told_from_the_unseen_however_many_there_are(known: int) -> None:
     *names, rare = [f"c{i:05}" for i in range(known)]
-    column = CategoricalColumn(name="c", categories=tuple(names), has_other=True, missing=True, rare_categories=(rare,))
+    column = CategoricalColumn(
+        name="c", categories=tuple(names), has_other=True, has_missing=True, rare_categories=(rare,)
+    )
     cells = pl.DataFrame({"c": [names[0], names[-1], rare, "new", None]})
     codes, strange = column.codes(Table(cells, "t"))
     assert codes.tolist() == [FIRST_CATEGORY, FIRST_CATEGORY + known - 2, OTHER, OTHER, MISSING]

@@ -177,7 +177,7 @@ def test_which_is_the_day_can_be_said_and_is_asked_for() -> None:
 
 def test_the_form_of_training_holds_for_other_rows() -> None:
     column = fitted(["31.12.2024", "01.01.2024"])
-    assert column.form == "%d.%m.%Y"
+    assert column.date_format == "%d.%m.%Y"
     assert encoded(column, ["1.2.2024"]) == encoded(column, [date(2024, 2, 1)])
     with pytest.raises(DataError, match=r"'2024-02-01' is no date of the form %d\.%m\.%Y"):
         column.encode(table(["2024-02-01"]), np.empty((1, column.width)))
@@ -185,7 +185,7 @@ def test_the_form_of_training_holds_for_other_rows() -> None:
 
 def test_whole_numbers_are_dates_where_a_form_says_so() -> None:
     said = table([20240229, 20240301], "%Y%m%d")
-    assert DateColumn.fit(said, "when").form == "%Y%m%d"
+    assert DateColumn.fit(said, "when").date_format == "%Y%m%d"
 
 
 def test_a_column_whose_parts_do_not_fit_is_damaged() -> None:
@@ -196,4 +196,4 @@ def test_a_column_whose_parts_do_not_fit_is_damaged() -> None:
     with pytest.raises(ValidationError, match="none of the years"):
         DateColumn.model_validate(column.model_dump() | {"origin": 1e300})
     with pytest.raises(ValidationError, match="a form of dates has"):
-        DateColumn.model_validate(column.model_dump() | {"form": "%Q"})
+        DateColumn.model_validate(column.model_dump() | {"date_format": "%Q"})

@@ -128,7 +128,7 @@ def test_only_the_beginning_of_an_endless_cell_counts() -> None:
 @pytest.mark.parametrize("terms", [("a", "a"), ("a b c",)])
 def test_a_column_of_other_terms_is_damaged(terms: tuple[str, ...]) -> None:
     with pytest.raises(ValidationError, match="words and pairs of words"):
-        TextColumn(name="x", vocabulary=terms, missing=False)
+        TextColumn(name="x", vocabulary=terms, has_missing=False)
 
 
 def test_many_words_that_hardly_come_twice_are_text() -> None:

@@ -43,7 +43,7 @@ def test_every_choice_reaches_its_column(config: Path) -> None:
     assert two.centers is not None
     assert isinstance(many, CategoricalColumn)
     assert many.embedding_width == 3
-    assert (spec.network.features, spec.encoder.numeric) == (2, (0,))
+    assert (spec.network.n_features, spec.encoder.numeric) == (2, (0,))
     assert spec.target.task == "regression"
     assert spec.target.lowest is not None
 

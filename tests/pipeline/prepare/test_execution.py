@@ -38,7 +38,7 @@ def config_of(tmp_path: Path, rest: str = SHORT, layers: str = "[4]") -> Path:
 
 def recorded(run: Path) -> tuple[str, int, int]:
     manifest = Run.open(run).load_manifest()
-    return manifest.backend, manifest.n_shards, manifest.threads
+    return manifest.backend, manifest.n_shards, manifest.blas_threads
 
 
 def notes_of(events: Any) -> tuple[str, ...]:
@@ -261,7 +261,7 @@ def test_a_resumed_run_says_that_it_compiles(tmp_path: Path, monkeypatch: pytest
 def test_a_backend_that_was_written_into_the_manifest_is_noticed(tmp_path: Path) -> None:
     run = train(config_of(tmp_path), output=tmp_path / "run").run
     manifest = json.loads((run / MANIFEST).read_text())
-    for key, value in (("backend", "numba"), ("n_shards", 2), ("threads", 2)):
+    for key, value in (("backend", "numba"), ("n_shards", 2), ("blas_threads", 2)):
         (run / MANIFEST).write_text(json.dumps(manifest | {key: value}))
         with pytest.raises(RunError):
             resume(run)

@@ -231,7 +231,7 @@ def test_the_threads_are_recorded_and_held_within_every_step(
         run = train(config, output=tmp_path / "run", stop=look).run
     assert seen == [{threads}] * (5 if go_on else 8)
     manifest = Run.open(run).load_manifest()
-    assert (manifest.n_shards, manifest.threads) == (parts, threads)
+    assert (manifest.n_shards, manifest.blas_threads) == (parts, threads)
     assert blas_threads() == before
 
 

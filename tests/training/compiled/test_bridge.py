@@ -47,7 +47,7 @@ def dense(units: int, activation: Any, **options: Any) -> dict[str, Any]:
 
 
 def network_of(*layers: Any, features: int = 3, outputs: int = 1, precision: str = "float32") -> Network:
-    parts = {"features": features, "layers": layers, "outputs": outputs, "precision": precision}
+    parts = {"n_features": features, "layers": layers, "n_outputs": outputs, "precision": precision}
     return Network.model_validate(parts)
 
 

@@ -251,7 +251,7 @@ def test_squares_that_overflow_are_infinite() -> None:
 
 @pytest.mark.parametrize(("l1", "l2"), [(0.1, 0.0), (0.0, 0.2), (0.1, 0.2)])
 def test_the_penalty_is_that_of_numpy(l1: float, l2: float) -> None:
-    parameters = Network.model_validate({"features": 9, "layers": [8], "outputs": 2}).initialize(
+    parameters = Network.model_validate({"n_features": 9, "layers": [8], "n_outputs": 2}).initialize(
         np.random.default_rng(0)
     )
     parameters.theta[:3] = [0.0, -0.0, 1e-40]

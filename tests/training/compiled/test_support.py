@@ -31,7 +31,7 @@ KNOWN_OPTIMIZERS = {"sgd", "adam", "adamw"}
 
 
 def network_of(*layers: Any, **options: Any) -> Network:
-    return Network.model_validate({"features": 3, "layers": layers, "outputs": 1} | options)
+    return Network.model_validate({"n_features": 3, "layers": layers, "n_outputs": 1} | options)
 
 
 def found(network: Network, loss: LossBase | None = None, optimizer: OptimizerBase | None = None) -> str | None:
@@ -85,12 +85,12 @@ def test_what_an_optimizer_does_beyond_its_step_is_named(optimizer: OptimizerBas
         ({}, None),
         ({"precision": "float64"}, "precision float64"),
         ({"output_activation": "sigmoid"}, "an output_activation"),
-        ({"embeddings": [{"name": "a", "slots": 3, "width": 2}]}, "embeddings"),
-        ({"numeric": [0], "numeric_embedding": "periodic"}, "embeddings"),
-        ({"numeric": [0]}, None),
+        ({"embeddings": [{"name": "a", "n_embeddings": 3, "width": 2}]}, "embeddings"),
+        ({"numeric_features": [0], "numeric_embedding": "periodic"}, "embeddings"),
+        ({"numeric_features": [0]}, None),
         ({"output_parametrization": "ntk"}, "the parametrization ntk"),
         ({"output_parametrization": "standard", "output_init": "data_dependent"}, None),
-        ({"features": 0, "embeddings": [{"name": "a", "slots": 3, "width": 2}]}, "embeddings"),
+        ({"n_features": 0, "embeddings": [{"name": "a", "n_embeddings": 3, "width": 2}]}, "embeddings"),
     ],
 )
 def test_what_a_network_has_beside_its_layers_is_named(options: dict[str, Any], expected: str | None) -> None:
