@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from nncli.data.dialect import PLAIN, CsvDialect
+from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.target import Target
 from nncli.data.table import Table
@@ -34,7 +34,7 @@ class EnsembleSpec(Spec):
     target: Target
     loss: Loss
     missing_values: tuple[StrictStr, ...]
-    dialect: CsvDialect = PLAIN
+    dialect: CsvDialect = PLAIN_NUMBERS
     temperature: PositiveFloat = 1.0
 
     def accepts(self, member: ModelSpec) -> bool:

@@ -14,7 +14,7 @@ import polars as pl
 
 from nncli.data.arrays import Codes, Matrix
 from nncli.data.batches.dataset import Dataset
-from nncli.data.dialect import PLAIN, CsvDialect
+from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.target import Target
@@ -49,7 +49,7 @@ class ModelSpec(Spec):
     network: Network
     loss: Loss
     missing_values: tuple[StrictStr, ...]
-    dialect: CsvDialect = PLAIN
+    dialect: CsvDialect = PLAIN_NUMBERS
     temperature: PositiveFloat = 1.0
 
 

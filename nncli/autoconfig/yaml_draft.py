@@ -10,7 +10,7 @@ from nncli.config.presets.apply import TABULAR, TEXTBOOK
 from nncli.config.yaml.writer import dump, dump_scalar
 from nncli.data.columns.units import PARENTHESES
 from nncli.data.encoders.kinds import Kind
-from nncli.data.profile import COMMONEST, ColumnProfile, Label
+from nncli.data.profile import MAX_TOP_VALUES, ColumnProfile, Label
 from nncli.spec import non_defaults
 from nncli.text import escape_unprintable, join_quoted
 
@@ -160,7 +160,7 @@ def _details(column: ColumnProfile) -> str:
 
 
 def _values(column: ColumnProfile) -> str:
-    if column.kind.is_numeric and column.distinct > COMMONEST:
+    if column.kind.is_numeric and column.distinct > MAX_TOP_VALUES:
         return _range(column)
     values = [value for value, _ in column.top_values]
     if column.label is Label.BOOLEAN:

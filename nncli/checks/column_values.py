@@ -9,7 +9,7 @@ import numpy as np
 
 from nncli.checks.column import MOST_NAMED, Column, about, dropped, have, share
 from nncli.checks.findings import Finding
-from nncli.data.encoders.categorical import RARE_BELOW
+from nncli.data.encoders.categorical import MIN_COUNT
 from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key
 from nncli.errors import Location
 from nncli.text import join_quoted, quote
@@ -96,7 +96,7 @@ def id_like(profile: ColumnProfile, column: Column, place: Location) -> Finding 
 
 def _seen_twice(column: Column) -> bool:
     counts = column.cells.drop_nulls().value_counts(name="rows")["rows"]
-    return counts.is_empty() or bool((counts >= RARE_BELOW).any())
+    return counts.is_empty() or bool((counts >= MIN_COUNT).any())
 
 
 def group_like(profile: ColumnProfile, apart: Sequence[str], place: Location) -> Finding | None:

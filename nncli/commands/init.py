@@ -20,7 +20,7 @@ from nncli.config.yaml.document import Document
 from nncli.config.yaml.parser import parse
 from nncli.data.io.formats import SPREADSHEETS, SUFFIXES, suffix_of
 from nncli.data.profile import ColumnProfile
-from nncli.data.store.scratch import folder_beside
+from nncli.data.store.scratch import existing_parent
 from nncli.errors import Location, UsageError
 from nncli.pipeline.prepare.notes import constant_target
 from nncli.text import join_quoted, quote
@@ -150,7 +150,7 @@ def begin(
         table,
         [target] if isinstance(target, str) else target,
         assignments,
-        None if stands is None else folder_beside(stands),
+        None if stands is None else existing_parent(stands),
     )
     extra = apply_overrides(Document({}, {}, "nncli init", ()), assignments).value
     text = draft_config(

@@ -15,23 +15,23 @@ COMMA, SEMICOLON, TAB, BAR = ",", ";", "\t", "|"
 SPACES = "[ \xa0\u202f]"
 """What looks like a space between the digits of a number: a plain one, and the two that do not break a line."""
 DIRECTIVE = re.compile(r"%(?:\.f|.?)", re.DOTALL)
-PART_OF = {
+DIRECTIVES = {
     **{"%Y": "year", "%y": "year", "%m": "month", "%b": "month", "%B": "month", "%d": "day"},
     **{"%H": "hour", "%I": "hour", "%M": "minute", "%S": "second", "%.f": "fraction", "%p": "half", "%z": "zone"},
 }
 """What a form of dates may have, by what it says."""
-TRIAL = 'a1,.;"\n'
+PROBE = 'a1,.;"\n'
 NOT_FOR_FILES = ("idna", "punycode", "unicode-escape", "raw-unicode-escape")
 
 
-def text_encoding(name: str) -> str:
+def validate_encoding(name: str) -> str:
     """`name`, once it is known that Python has such a codec, and that it reads text piece by piece."""
     if name == AUTO:
         return name
     try:
         codec = codecs.lookup(name)
         known = codec.incrementaldecoder is not None and codec.name not in NOT_FOR_FILES
-        known = known and TRIAL.encode(name).decode(name) == TRIAL
+        known = known and PROBE.encode(name).decode(name) == PROBE
     except (LookupError, ValueError, TypeError):
         known = False
     if not known:
@@ -39,7 +39,7 @@ def text_encoding(name: str) -> str:
     return name
 
 
-def one_character(what: str, forbidden: str) -> AfterValidator:
+def single_character(what: str, forbidden: str) -> AfterValidator:
     def check(value: str) -> str:
         if value != AUTO and (len(value) != 1 or value in forbidden or value.isalnum() or not value.isascii()):
             raise ValueError(f"{what} is one character that is no letter, digit, quote or line end: found {value!r}")
@@ -51,7 +51,7 @@ def one_character(what: str, forbidden: str) -> AfterValidator:
 def validate_date_format(value: str) -> str:
     """`value`, once it is known to have year, month and day, each once, and hour and minute, or neither."""
     parts = DIRECTIVE.findall(value)
-    has = {PART_OF.get(part, "") for part in parts}
+    has = {DIRECTIVES.get(part, "") for part in parts}
     whole = (
         {"year", "month", "day"} <= has and ("hour" in has) == ("minute" in has) and ("%I" in parts) == ("%p" in parts)
     )
@@ -63,16 +63,16 @@ def validate_date_format(value: str) -> str:
     return value
 
 
-def a_mark_between_digits(value: str) -> str:
+def validate_thousands(value: str) -> str:
     if len(value) != 1 or value.isalnum() or value in '"\n\r\0+-':
         raise ValueError(f"a thousands separator is one character, such as ',' or ' ': found {value!r}")
     return value
 
 
-Encoding = Annotated[StrictStr, AfterValidator(text_encoding)]
-Separator = Annotated[StrictStr, one_character("a separator", '"\n\r\0')]
+Encoding = Annotated[StrictStr, AfterValidator(validate_encoding)]
+Separator = Annotated[StrictStr, single_character("a separator", '"\n\r\0')]
 Decimal = Literal["auto", ".", ","]
-Thousands = Annotated[StrictStr, AfterValidator(a_mark_between_digits)]
+Thousands = Annotated[StrictStr, AfterValidator(validate_thousands)]
 DateFormat = Annotated[StrictStr, AfterValidator(validate_date_format)]
 
 
@@ -96,12 +96,12 @@ class CsvDialect(Spec):
         return self
 
     @property
-    def plain(self) -> bool:
+    def has_plain_numbers(self) -> bool:
         """Whether numbers are spelled as computers do."""
         return self.decimal != "," and self.thousands is None
 
     @property
-    def mark(self) -> Literal[".", ",", "auto"]:
+    def decimal_mark(self) -> Literal[".", ",", "auto"]:
         """The decimal mark, as far as the settings say it: thousands of one kind leave only the other."""
         if self.decimal == AUTO and self.thousands == ".":
             return ","
@@ -109,9 +109,9 @@ class CsvDialect(Spec):
 
     def resolved(self, **found: str) -> CsvDialect:
         """The dialect with the values that were found in the file; the decimal mark defaults to the point."""
-        decimal = self.mark if self.mark != AUTO else "."
+        decimal = self.decimal_mark if self.decimal_mark != AUTO else "."
         return self.model_copy(update={"decimal": decimal, **found})
 
 
-PLAIN = CsvDialect(decimal=".")
+PLAIN_NUMBERS = CsvDialect(decimal=".")
 """Numbers as computers spell them."""

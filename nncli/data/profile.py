@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import polars as pl
 
-from nncli.data.columns.ambiguity import FEW
+from nncli.data.columns.ambiguity import MAX_CATEGORIES
 from nncli.data.columns.hints import MISSING_WORDS
 from nncli.data.columns.parsing import parse_numbers, read_text, unit_of
 from nncli.data.columns.units import infer_unit
@@ -18,11 +18,13 @@ from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.errors import DataError
 
-COMMONEST = 5
+MAX_TOP_VALUES = 5
 """Values of a column that are shown."""
-SMALL = 20
+MIN_ROWS_FOR_KEY = 20
 """Rows below which values that all differ say nothing, unless the column is named like a key."""
-PAIRS = frozenset(map(frozenset, (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off"), ("0", "1"))))
+BOOLEAN_PAIRS = frozenset(
+    map(frozenset, (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off"), ("0", "1")))
+)
 """How the two values of a boolean column are spelled, whatever their capitals."""
 PARTS_OF_A_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 KEYS = frozenset(("id", "ids", "uid", "uuid", "guid", "key", "index", "idx", "rownum", "rownumber", "rownames"))
@@ -34,7 +36,7 @@ UNNAMED = re.compile(r"unnamed: ?[0-9]+|column_?[0-9]*|#|no\.?|nr\.?|")
 """What programs call a column of row numbers that had no name."""
 SEVERAL_WORDS = r"\S\s+\S"
 THOUSANDS = (",", ".", "'", " ")
-TIMES = frozenset(
+TIME_WORDS = frozenset(
     ("time", "t", "date", "year", "quarter", "month", "week", "day", "hour", "minute", "second", "period")
 )
 
@@ -84,7 +86,7 @@ class ColumnProfile:
         return self.rows - self.missing
 
     @property
-    def all_differ(self) -> bool:
+    def is_unique(self) -> bool:
         """Whether every row has a value that no other has, as keys do."""
         return self.rows > 1 and self.distinct == self.rows
 
@@ -109,7 +111,7 @@ def profile_column(table: Table, name: str) -> ColumnProfile:
     cells, trouble, refusal = table.column(name), None, None
     try:
         kind = infer_kind(table, name)
-        refusal = _refusal(table, name, kind)
+        refusal = _read_error(table, name, kind)
     except DataError as error:  # in doubt; told to, training takes it for categories
         kind, trouble = Kind.CATEGORICAL, error
     cells = cells.fill_nan(None) if cells.dtype.is_float() else cells
@@ -125,11 +127,11 @@ def profile_column(table: Table, name: str) -> ColumnProfile:
         found = replace(found, label=label, recommended=False, reason=refusal.message)
     if present.dtype.is_nested() or present.dtype in (pl.Binary, pl.Object):
         return found
-    found = _measured(found, present, table)
-    return found if refusal else _judged(found, present, table)
+    found = _with_statistics(found, present, table)
+    return found if refusal else _with_recommendation(found, present, table)
 
 
-def _refusal(table: Table, name: str, kind: Kind) -> DataError | None:
+def _read_error(table: Table, name: str, kind: Kind) -> DataError | None:
     """Why the cells of a column cannot be read as what they are: one is infinite, or there is no such kind."""
     try:
         if kind is not Kind.EMPTY:
@@ -139,11 +141,11 @@ def _refusal(table: Table, name: str, kind: Kind) -> DataError | None:
     return None
 
 
-def _measured(found: ColumnProfile, present: pl.Series, table: Table) -> ColumnProfile:
+def _with_statistics(found: ColumnProfile, present: pl.Series, table: Table) -> ColumnProfile:
     """The profile with the counts, and the figures of a column of numbers."""
     cells = present.cast(pl.String) if present.dtype in (pl.Categorical, pl.Enum) else present
     counts = cells.alias("value").value_counts(name="rows")
-    most = counts.sort(["rows", "value"], descending=[True, False]).head(COMMONEST)
+    most = counts.sort(["rows", "value"], descending=[True, False]).head(MAX_TOP_VALUES)
     value, rows = most.get_columns()
     spelled = read_text(Table(value.to_frame(), ""), "value") if value.dtype.is_float() else value.cast(pl.String)
     found = replace(found, distinct=len(counts), top_values=tuple(zip(spelled.to_list(), rows.to_list(), strict=True)))
@@ -155,32 +157,32 @@ def _measured(found: ColumnProfile, present: pl.Series, table: Table) -> ColumnP
     return replace(found, lowest=lowest, highest=highest, mean=mean, median=median)  # type: ignore[arg-type]
 
 
-def _judged(found: ColumnProfile, present: pl.Series, table: Table) -> ColumnProfile:
+def _with_recommendation(found: ColumnProfile, present: pl.Series, table: Table) -> ColumnProfile:
     """The profile with the label that a person would give, and whether to train on such a column."""
     if found.distinct == 1 and found.rows == found.present > 1:
         return replace(found, label=Label.CONSTANT, recommended=False, reason="one value in all rows")
     trouble = found.error
-    if trouble is not None and not _are_long(present):
-        if words := _words_for_missing(found, present, table):
+    if trouble is not None and not _are_all_integers(present):
+        if words := _na_spellings(found, present, table):
             return replace(found, na_spellings=words)
-        found = replace(found, thousands=_grouped_by(present, table))
-        if found.all_differ and found.rows >= SMALL:  # too many to be categories
+        found = replace(found, thousands=_infer_thousands(present, table))
+        if found.is_unique and found.rows >= MIN_ROWS_FOR_KEY:  # too many to be categories
             return replace(found, recommended=False, reason=trouble.message)
         return found
-    if found.all_differ and _is_a_key(found, present, table):
+    if found.is_unique and _is_a_key(found, present, table):
         return replace(found, label=Label.ID, recommended=False, reason="a different value in every row")
     if found.kind.encoder.needs_repeats:
-        if present.dtype == pl.String and (words := _words_for_missing(found, present, table)):
+        if present.dtype == pl.String and (words := _na_spellings(found, present, table)):
             return replace(found, na_spellings=words)
-        found = replace(found, thousands=_grouped_by(present, table))
-        if found.all_differ and found.rows >= SMALL:
+        found = replace(found, thousands=_infer_thousands(present, table))
+        if found.is_unique and found.rows >= MIN_ROWS_FOR_KEY:
             return replace(found, label=Kind.TEXT, recommended=False, reason="text, and a different one in every row")
-    if found.distinct == 2 and frozenset(value.strip().lower() for value, _ in found.top_values) in PAIRS:
+    if found.distinct == 2 and frozenset(value.strip().lower() for value, _ in found.top_values) in BOOLEAN_PAIRS:
         return replace(found, label=Label.BOOLEAN)
     return found
 
 
-def _grouped_by(present: pl.Series, table: Table) -> str:
+def _infer_thousands(present: pl.Series, table: Table) -> str:
     """The mark that makes numbers of all cells, if it groups their digits: 1,234,567 and 950; not 0,123."""
     dialect = table.dialect
     if present.dtype != pl.String or dialect.thousands is not None:
@@ -194,7 +196,7 @@ def _grouped_by(present: pl.Series, table: Table) -> str:
     return ""
 
 
-def _are_long(present: pl.Series) -> bool:
+def _are_all_integers(present: pl.Series) -> bool:
     """Whether all cells are whole numbers, which may be too long for training to take them as such."""
     return present.dtype.is_integer() or bool(present.cast(pl.String).str.contains(r"^\s*[+-]?[0-9]+\s*$").all())
 
@@ -205,7 +207,7 @@ def _is_a_key(found: ColumnProfile, present: pl.Series, table: Table) -> bool:
     A measurement may differ in every row as well; so numbers have to have a key's name, or to be those of the rows.
     """
     named = is_named_like_a_key(found.name)
-    if found.rows < SMALL and not named:
+    if found.rows < MIN_ROWS_FOR_KEY and not named:
         return False
     if found.kind.is_numeric:
         x = parse_numbers(present, table.dialect, found.unit)
@@ -213,31 +215,31 @@ def _is_a_key(found: ColumnProfile, present: pl.Series, table: Table) -> bool:
         if first is None or last is None or not (x == x.floor()).all():
             return False
         counted = first in (0.0, 1.0) and last - first == found.rows - 1
-        return named or (counted and not TIMES & set(parts_of(found.name)))
+        return named or (counted and not TIME_WORDS & set(words_of_name(found.name)))
     if present.dtype == pl.String:
         return found.label is not Kind.DATE and not present.str.contains(SEVERAL_WORDS).any()
     return present.dtype.is_integer()  # with more digits than a number can keep
 
 
-def _words_for_missing(found: ColumnProfile, present: pl.Series, table: Table) -> tuple[str, ...]:
+def _na_spellings(found: ColumnProfile, present: pl.Series, table: Table) -> tuple[str, ...]:
     """The cells of a column of text that are no numbers, if each means that there is none, and all others are numbers.
 
     Where training has no doubt that these are categories, they are left so unless they are too many for that.
     """
     numbers = parse_numbers(present, table.dialect, infer_unit(present))
     odd = present.filter(numbers.is_null()).unique().to_list()
-    if found.error is None and found.distinct <= FEW + len(odd):
+    if found.error is None and found.distinct <= MAX_CATEGORIES + len(odd):
         return ()
     return tuple(sorted(odd)) if all(word.strip().casefold() in MISSING_WORDS for word in odd) else ()
 
 
-def parts_of(name: str) -> list[str]:
+def words_of_name(name: str) -> list[str]:
     """`customerID` in parts: customer, id."""
     return [part.lower() for part in PARTS_OF_A_NAME.findall(name)]
 
 
 def is_named_like_a_key(name: str) -> bool:
     """Whether a column's name says that its values name the rows: id, rowid, PassengerId, order_no, Unnamed: 0."""
-    parts = parts_of(name)
+    parts = words_of_name(name)
     ends = {*parts[:1], *parts[-1:]}
     return bool(ends & KEYS or OWNED_KEY.fullmatch("".join(parts)) or UNNAMED.fullmatch(name.strip().lower()))

@@ -67,10 +67,10 @@ def combine(sample: Weights | None, per_row: Weights | None) -> Weights | None:
     if not given:
         return None
     # With 1 as the largest at every step neither the product nor the sum can leave the range of numbers.
-    w = _up_to_one(np.prod([_up_to_one(v) for v in given], axis=0))
+    w = _scale_to_max_one(np.prod([_scale_to_max_one(v) for v in given], axis=0))
     total = w.sum()
     return np.asarray(w * (len(w) / total)) if total > 0.0 else w
 
 
-def _up_to_one(w: Weights) -> Weights:
+def _scale_to_max_one(w: Weights) -> Weights:
     return np.asarray(w / (w.max(initial=0.0) or 1.0))

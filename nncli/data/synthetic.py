@@ -50,10 +50,10 @@ def generate(name: str, rows: int, *, noise: float | None = None, seed: int = 0)
             negative.
     """
     if name not in SETS:
-        guess = closest_match(name, NAMES)
+        guess = closest_match(name, SET_NAMES)
         raise UsageError(
             f"there is no set called {quote(name)}",
-            hint=f"Did you mean {quote(guess)}?" if guess else f"Choose from {join_quoted(NAMES)}.",
+            hint=f"Did you mean {quote(guess)}?" if guess else f"Choose from {join_quoted(SET_NAMES)}.",
         )
     if rows < 1:
         raise UsageError(f"cannot generate {rows} rows", hint="Ask for one row or more.")
@@ -170,4 +170,4 @@ _ALL = (
 )
 
 SETS: Mapping[str, SyntheticSet] = MappingProxyType({one.name: one for one in _ALL})
-NAMES: tuple[str, ...] = tuple(SETS)
+SET_NAMES: tuple[str, ...] = tuple(SETS)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.data.dialect import PLAIN, CsvDialect
+from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.errors import DataError, Location
 from nncli.text import closest_match, join_quoted, quote
 
@@ -26,7 +26,7 @@ class Table:
     source: str
     first_row: int = 1
     numbers: npt.NDArray[np.int64] | None = None
-    dialect: CsvDialect = PLAIN
+    dialect: CsvDialect = PLAIN_NUMBERS
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:

@@ -174,7 +174,7 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
     """Raise a RunError when the parts of a model do not fit each other."""
     encoder, target, network, loss = spec.encoder, spec.target, spec.network, spec.loss
     classes = target.task == "classification"
-    tables = [(c.name, c.slots, c.embedding_width) for c in encoder.embedded]
+    tables = [(c.name, c.n_codes, c.embedding_width) for c in encoder.embedded]
     fits = (
         network.n_features == encoder.width
         and network.embedded_numeric in ((), encoder.numeric)

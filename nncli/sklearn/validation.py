@@ -12,7 +12,7 @@ from sklearn.utils import assert_all_finite, check_array, check_consistent_lengt
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from nncli.data.io.dataframes import as_polars, is_pandas, of_array
+from nncli.data.io.dataframes import as_polars, from_array, is_pandas
 from nncli.errors import DataError
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -41,7 +41,7 @@ def features(estimator: Any, X: Any, *, reset: bool) -> pl.DataFrame:
         X = validate_data(
             estimator, X, reset=reset, dtype=None, ensure_all_finite="allow-nan", ensure_min_samples=least
         )
-        return of_array(X, names_of(estimator))
+        return from_array(X, names_of(estimator))
     except DataError as error:
         raise ValueError(str(error)) from error
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli.data.synthetic import NAMES
+from nncli.data.synthetic import SET_NAMES
 from tests.cli.support import DATA, Cli, run
 
 SHIPPED = re.findall(r"\| (\w+\.csv) \|.*`nncli (generate-data .*)` \|", (DATA / "README.md").read_text())
@@ -25,7 +25,7 @@ def test_a_table_that_ships_is_made_again_byte_for_byte(nncli: Cli, name: str, c
     assert nncli(*command.split()).check().out.encode() == (DATA / name).read_bytes()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SET_NAMES)
 def test_every_set_can_be_made(nncli: Cli, here: Path, name: str) -> None:
     nncli("generate-data", name, "-n", 12, "-o", "a.parquet", "--noise", 0.5, "--seed", 3).check()
     frame = pl.read_parquet(here / "a.parquet")

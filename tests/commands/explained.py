@@ -69,7 +69,7 @@ def model_of(
         {
             "n_features": encoder.width,
             "embeddings": [
-                Embedding(name=c.name, n_embeddings=c.slots, width=c.embedding_width or 1) for c in encoder.embedded
+                Embedding(name=c.name, n_embeddings=c.n_codes, width=c.embedding_width or 1) for c in encoder.embedded
             ],
             "layers": layers,
             "n_outputs": loss.outputs(labels),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from nncli.data.columns.datetimes import parse_dates
-from nncli.data.dialect import PLAIN, CsvDialect
+from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 
 
 @pytest.mark.parametrize("encoding", ["auto", "utf-8", "UTF8", "utf-8-sig", "latin-1", "cp1252", "utf-16", "cp037"])
@@ -60,15 +60,15 @@ def test_marks_that_would_make_nonsense_are_refused(settings: dict[str, Any]) ->
 )
 def test_thousands_leave_only_the_other_mark(settings: dict[str, Any], mark: str) -> None:
     dialect = CsvDialect(**settings)
-    assert dialect.mark == mark
+    assert dialect.decimal_mark == mark
     assert dialect.resolved().decimal == ("." if mark == "auto" else mark)
 
 
 def test_plain_is_how_computers_spell_numbers() -> None:
-    assert PLAIN.plain
-    assert CsvDialect().resolved() == PLAIN
-    assert not CsvDialect(decimal=",").plain
-    assert not CsvDialect(decimal=".", thousands="'").plain
+    assert PLAIN_NUMBERS.has_plain_numbers
+    assert CsvDialect().resolved() == PLAIN_NUMBERS
+    assert not CsvDialect(decimal=",").has_plain_numbers
+    assert not CsvDialect(decimal=".", thousands="'").has_plain_numbers
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 
-from nncli.data.synthetic import NAMES, SETS, generate
+from nncli.data.synthetic import SET_NAMES, SETS, generate
 from nncli.errors import UsageError
 
 LABELS: Mapping[str, tuple[str, ...]] = {
@@ -88,12 +88,12 @@ def matrix(table: pl.DataFrame) -> NDArray[np.float64]:
 
 
 def test_the_names_are_in_the_order_of_the_help() -> None:
-    assert NAMES == ("linear", "sine", "friedman1", "xor", "moons", "circles", "spirals", "blobs")
-    assert set(FIRST_ROWS) == set(NAMES)
-    assert all(SETS[name].name == name and "\n" not in SETS[name].summary for name in NAMES)
+    assert SET_NAMES == ("linear", "sine", "friedman1", "xor", "moons", "circles", "spirals", "blobs")
+    assert set(FIRST_ROWS) == set(SET_NAMES)
+    assert all(SETS[name].name == name and "\n" not in SETS[name].summary for name in SET_NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SET_NAMES)
 @pytest.mark.parametrize("rows", [1, 2, 7, 300])
 def test_shape_and_kinds_of_columns(name: str, rows: int) -> None:
     table = generate(name, rows)
@@ -107,7 +107,7 @@ def test_shape_and_kinds_of_columns(name: str, rows: int) -> None:
     assert np.isfinite(matrix(table)).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SET_NAMES)
 def test_the_values_are_part_of_the_contract(name: str) -> None:
     for row, wanted in zip(generate(name, 5, seed=0).rows(), FIRST_ROWS[name], strict=False):
         for value, pinned in zip(row, wanted, strict=True):
@@ -115,7 +115,7 @@ def test_the_values_are_part_of_the_contract(name: str) -> None:
             assert value == (pytest.approx(pinned, rel=1e-12) if isinstance(pinned, float) else pinned)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SET_NAMES)
 def test_a_seed_repeats_and_another_does_not(name: str) -> None:
     assert generate(name, 50, seed=3).equals(generate(name, 50, seed=3))
     assert not generate(name, 50, seed=3).equals(generate(name, 50, seed=4))
@@ -123,7 +123,7 @@ def test_a_seed_repeats_and_another_does_not(name: str) -> None:
     assert generate(name, 50).equals(generate(name, 50, noise=usual, seed=0))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SET_NAMES)
 def test_noise_scales_one_and_the_same_chance(name: str) -> None:
     tables = [generate(name, 40, noise=noise) for noise in (0, 0.25, 0.5)]
     none, some, twice = (matrix(table) for table in tables)

@@ -57,7 +57,7 @@ class DiskShuffle:
     batch_size: int
     draw: Draw
     _windows: dict[int, Future[Rows]] = field(default_factory=dict)
-    _now: ShuffledEpoch | None = None
+    _current: ShuffledEpoch | None = None
     _next: tuple[Stream, Future[ShuffledEpoch | None]] | None = None
 
     def __post_init__(self) -> None:
@@ -71,8 +71,8 @@ class DiskShuffle:
 
         weights = None if given.weights is None else room(given.weights)
         self.pool = Dataset(room(given.X), room(given.codes), room(given.y), weights)
-        self._spare: list[tuple[MatrixFile, MatrixFile]] = []
-        self._lock, self._unwanted = Lock(), Event()
+        self._free_files: list[tuple[MatrixFile, MatrixFile]] = []
+        self._lock, self._cancelled = Lock(), Event()
         self._reader, self._arranger = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
 
     def start_epoch(self, stream: Stream, *, more: bool) -> tuple[Rows, Stream]:
@@ -80,42 +80,42 @@ class DiskShuffle:
 
         `more`: begin to arrange the one after it.
         """
-        self._forget()
-        arranged = self._taken(stream) or self._arrange(stream)
+        self._discard_windows()
+        arranged = self._take_prefetched(stream) or self._shuffle_to_disk(stream)
         assert arranged is not None
-        self._now = arranged
+        self._current = arranged
         if more:
-            self._next = arranged.after, self._arranger.submit(self._arrange, arranged.after)
+            self._next = arranged.after, self._arranger.submit(self._shuffle_to_disk, arranged.after)
         return arranged.order, arranged.after
 
     def window(self, k: int) -> Rows:
         """The positions in the pool of the rows of window k, in their order; the window before may be overwritten."""
-        assert self._now is not None
+        assert self._current is not None
         with self._lock:
             if k not in self._windows:
-                self._forget()
-                self._windows = {k: self._reader.submit(self._load, self._now, k)}
+                self._discard_windows()
+                self._windows = {k: self._reader.submit(self._load, self._current, k)}
             found = self._windows[k].result()
-            if k + 1 not in self._windows and (k + 1) * self.rows < len(self._now.order):
-                self._windows = {k: self._windows[k], k + 1: self._reader.submit(self._load, self._now, k + 1)}
+            if k + 1 not in self._windows and (k + 1) * self.rows < len(self._current.order):
+                self._windows = {k: self._windows[k], k + 1: self._reader.submit(self._load, self._current, k + 1)}
             return found
 
     def close(self) -> None:
         """Stop what is done ahead of time."""
-        self._forget()
-        self._taken(None)
+        self._discard_windows()
+        self._take_prefetched(None)
         self._reader.shutdown()
         self._arranger.shutdown()
 
-    def _forget(self) -> None:
+    def _discard_windows(self) -> None:
         """Wait for what is being read, and want it no more."""
         for ahead in self._windows.values():
             ahead.exception()
         self._windows = {}
 
-    def _taken(self, stream: Stream) -> ShuffledEpoch | None:
+    def _take_prefetched(self, stream: Stream) -> ShuffledEpoch | None:
         """What was arranged ahead of time, if it follows from `stream`; the files that are no longer used are spare."""
-        done = [] if self._now is None else [self._now]
+        done = [] if self._current is None else [self._current]
         found = None
         if self._next is not None:
             expected, ahead = self._next
@@ -123,19 +123,19 @@ class DiskShuffle:
             if expected == stream:
                 found = ahead.result()
             else:
-                self._unwanted.set()
+                self._cancelled.set()
                 ahead.exception()
-                self._unwanted.clear()
-        self._now = None
-        self._spare += [(old.X, old.codes) for old in done]
+                self._cancelled.clear()
+        self._current = None
+        self._free_files += [(old.X, old.codes) for old in done]
         return found
 
-    def _arrange(self, stream: Stream) -> ShuffledEpoch | None:
+    def _shuffle_to_disk(self, stream: Stream) -> ShuffledEpoch | None:
         """Bring together what belongs into the same window of the order; None if that is unwanted meanwhile."""
         scratch, given = self.storage.scratch, self.examples
         X, codes = (
-            self._spare.pop()
-            if self._spare
+            self._free_files.pop()
+            if self._free_files
             else (MatrixFile.like(given.X, scratch), MatrixFile.like(given.codes, scratch))
         )
         order, after = self.draw(stream)
@@ -149,8 +149,8 @@ class DiskShuffle:
             places[numbers] = inside[: len(numbers)]
         filled = np.arange(0, n, rows)
         for span in given.row_chunks(self.rows):
-            if self._unwanted.is_set():
-                self._spare.append((X, codes))
+            if self._cancelled.is_set():
+                self._free_files.append((X, codes))
                 return None
             into = windows[span]
             together = np.argsort(into, kind="stable")

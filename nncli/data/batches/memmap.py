@@ -36,20 +36,20 @@ class MatrixFile:
 
     def write(self, at: int, rows: Matrix) -> None:
         """Write rows (n, width), contiguous ones, from row `at` on. NncliError when the disk is full."""
-        with self.scratch.explained():
+        with self.scratch.translate_os_errors():
             self._file.seek(at * self.width * self.dtype.itemsize)
         self._write(rows)
 
     def _write(self, rows: Matrix) -> None:
         content = rows.reshape(-1).view(np.uint8).data
-        with self.scratch.explained():
+        with self.scratch.translate_os_errors():
             while content:
                 content = content[self._file.write(content) :]
 
     def read(self, at: int, out: Matrix) -> None:
         """Fill `out` (n, width), a contiguous one, with the rows from row `at` on."""
         content = out.reshape(-1).view(np.uint8).data
-        with self.scratch.explained():
+        with self.scratch.translate_os_errors():
             self._file.seek(at * self.width * self.dtype.itemsize)
             while content:
                 got = self._file.readinto(content)  # type: ignore[attr-defined]
@@ -61,7 +61,7 @@ class MatrixFile:
         """The matrix (rows, width) as it stands in the file."""
         if not rows * self.width:
             return MemmapMatrix(np.empty((rows, self.width), self.dtype))
-        with self.scratch.explained():
+        with self.scratch.translate_os_errors():
             seen = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         return MemmapMatrix(np.frombuffer(seen, self.dtype).reshape(rows, self.width), seen)
 

@@ -24,12 +24,12 @@ NUMBER = (
     r"(?:[,.，．٫]\p{Nd}+)?(?:[eE][+-]?\p{Nd}+)?"  # .5e3
 )
 LOOKS_LIKE_A_NUMBER = rf"^\s*\(?[+\-−–]?\s*(?:{SIGN})?\s*[+\-−–]?{NUMBER}\s*(?:{SIGN})?\)?\s*$"
-FEW, ROWS_OF_EACH = 20, 10
+MAX_CATEGORIES, MIN_MEAN_COUNT = 20, 10
 """Different cells up to which a column may be one of categories, some of which happen to be numbers, and rows that each
 has in the mean."""
-COMMON = 0.1
+MIN_RELATIVE_COUNT = 0.1
 """As a share of the mean category: a cell that is no number and rarer than this is a slip."""
-A_DIGIT = r"\p{Nd}"
+DIGIT = r"\p{Nd}"
 
 
 def check_mixed_numbers(table: Table, name: str, numbers: pl.Series, bare: pl.Series) -> None:
@@ -45,11 +45,11 @@ def check_mixed_numbers(table: Table, name: str, numbers: pl.Series, bare: pl.Se
     message, rest = "is not a number", f"{plain:,} of the {present:,} cells are"
     if 2 * plain <= present:
         odd = cells.filter(is_odd)
-        looks = odd.filter(odd.str.contains(A_DIGIT)).str.contains(LOOKS_LIKE_A_NUMBER).sum()
+        looks = odd.filter(odd.str.contains(DIGIT)).str.contains(LOOKS_LIKE_A_NUMBER).sum()
         if 2 * (plain + looks) <= present:
             return
         message, rest = "looks like a number but is not spelled as one", f"so do {looks:,} of the {present:,} cells"
-        is_odd = is_odd & cells.str.contains(A_DIGIT) & cells.str.contains(LOOKS_LIKE_A_NUMBER)
+        is_odd = is_odd & cells.str.contains(DIGIT) & cells.str.contains(LOOKS_LIKE_A_NUMBER)
         is_odder = is_odd & bare.is_null()
         is_odd = is_odder if is_odder.any() else is_odd
     row = int(is_odd.arg_max() or 0)
@@ -106,11 +106,11 @@ def _are_categories(cells: pl.Series, is_odd: pl.Series) -> bool:
     """
     counts = cells.drop_nulls().value_counts()["count"]
     mean = cells.count() / len(counts)
-    if len(counts) > FEW or mean < ROWS_OF_EACH:
+    if len(counts) > MAX_CATEGORIES or mean < MIN_MEAN_COUNT:
         return False
     odd = cells.filter(is_odd)
-    common = bool((odd.value_counts()["count"] >= COMMON * mean).all())
-    return common and not (odd.str.contains(A_DIGIT) & odd.str.contains(LOOKS_LIKE_A_NUMBER)).any()
+    common = bool((odd.value_counts()["count"] >= MIN_RELATIVE_COUNT * mean).all())
+    return common and not (odd.str.contains(DIGIT) & odd.str.contains(LOOKS_LIKE_A_NUMBER)).any()
 
 
 def check_large_integers(table: Table, name: str, numbers: pl.Series) -> None:

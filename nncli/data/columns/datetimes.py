@@ -15,98 +15,102 @@ DATE_FORMATS = (
 )
 """What is found out beside ISO 8601. Of two forms of one shape the one that fits every cell is meant; with dots the day
 comes first; the month may be short."""
-MAYBE = r"^\s*(?:\d{1,4}[-./ ]|[A-Za-z]{3,9} )\w{1,9}(?:[-./ ]|, )\d{1,4}"
+DATE_LIKE = r"^\s*(?:\d{1,4}[-./ ]|[A-Za-z]{3,9} )\w{1,9}(?:[-./ ]|, )\d{1,4}"
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}(?:[T ]|$)"
-A_CLOCK = r"[T ]+(\d{1,2}:\d{2}.*)$"
-CLOCKS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
-DAY = 86_400_000_000
+TIME_OF_DAY = r"[T ]+(\d{1,2}:\d{2}.*)$"
+TIME_FORMATS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
+MICROSECONDS_PER_DAY = 86_400_000_000
 """Microseconds."""
 FIRST_DAY, LAST_DAY = -719_162, 2_932_896
 """Days since 1970 of the first of January of year 1 and the last of December of year 9999."""
 
 
-def parse_dates(cells: pl.Series, form: str = ISO) -> pl.Series:
+def parse_dates(cells: pl.Series, date_format: str = ISO) -> pl.Series:
     """Text as microseconds since 1970 (Int64), null where it is no date of the years 1 to 9999 in that form.
 
     A form is ISO, or one that dialect.py allows. One without a clock may be followed by the time of day; where a zone
     is named, the moment is that of UTC.
     """
     text = cells.str.strip_chars()
-    if "%Y" in form:
+    if "%Y" in date_format:
         text = text.set(~text.str.contains(r"\d{4}"), None)  # 01.02.24 is not of the year 24
-    if form == ISO:
+    if date_format == ISO:
         moments = _parse_iso(text)
-    elif "%M" in form:
-        moments = text.str.to_datetime(form, strict=False, time_unit="us").to_physical()
+    elif "%M" in date_format:
+        moments = text.str.to_datetime(date_format, strict=False, time_unit="us").to_physical()
     else:
-        clock = text.str.extract(A_CLOCK)
-        days = text.str.replace(A_CLOCK, "").str.to_date(form, strict=False)
+        clock = text.str.extract(TIME_OF_DAY)
+        days = text.str.replace(TIME_OF_DAY, "").str.to_date(date_format, strict=False)
         moments = _parse_iso(days.dt.to_string("%Y-%m-%d") + (" " + clock).fill_null(""))
-    return moments.set(~moments.is_between(FIRST_DAY * DAY, (LAST_DAY + 1) * DAY - 1), None)
+    return moments.set(
+        ~moments.is_between(FIRST_DAY * MICROSECONDS_PER_DAY, (LAST_DAY + 1) * MICROSECONDS_PER_DAY - 1), None
+    )
 
 
 def _parse_iso(text: pl.Series) -> pl.Series:
     """2024-03-01, and 2024-03-01 13:45, with T or a space, seconds and their fraction, Z or an offset."""
     text = text.set(~text.str.contains(ISO_DATE), None).str.replace("T", " ", literal=True)
     moments = text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).to_physical()
-    for clock in CLOCKS:
-        moments = _filled(moments, text, f"%Y-%m-%d {clock}")
+    for clock in TIME_FORMATS:
+        moments = _fill_missing(moments, text, f"%Y-%m-%d {clock}")
     if moments.null_count() == text.null_count():
         return moments
     zoned = text.str.replace("Z$", "+00:00").str.replace(r"^(\S+ \d{1,2}:\d{2}) ?([+-])", "$1:00$2")
-    return _filled(moments, zoned, f"%Y-%m-%d {CLOCKS[0]}%z")
+    return _fill_missing(moments, zoned, f"%Y-%m-%d {TIME_FORMATS[0]}%z")
 
 
-def _filled(moments: pl.Series, text: pl.Series, form: str) -> pl.Series:
+def _fill_missing(moments: pl.Series, text: pl.Series, date_format: str) -> pl.Series:
     """Moments, and what else the form makes of the text; not looked for where nothing is left."""
     if moments.null_count() == text.null_count():
         return moments
     return moments.zip_with(
-        moments.is_not_null(), text.str.to_datetime(form, strict=False, time_unit="us").to_physical()
+        moments.is_not_null(), text.str.to_datetime(date_format, strict=False, time_unit="us").to_physical()
     )
 
 
-def infer_date_format(cells: pl.Series, wanted: str = AUTO) -> str | None:
+def infer_date_format(cells: pl.Series, configured: str = AUTO) -> str | None:
     """The form in which more than half of the cells that are there are dates; None if there is none, or two.
 
     The one that is `wanted` comes first.
     """
     present = cells.drop_nulls()
-    fits = {form: _fitting(present, form) for form in _likely(present, wanted)}
+    fits = {form: _count_parsed(present, form) for form in _candidate_formats(present, configured)}
     best = [form for form, count in fits.items() if count == max(fits.values())]
     if not best or 2 * fits[best[0]] <= len(present):
         return None
-    return best[0] if len(best) == 1 or best[0] == wanted else None
+    return best[0] if len(best) == 1 or best[0] == configured else None
 
 
 def is_ambiguous_date(cells: pl.Series) -> bool:
     """Whether it cannot be told which is the day and which the month."""
     present = cells.drop_nulls()
-    likely = _likely(present, AUTO)
-    return len(likely) == 2 and infer_date_format(present) is None and 2 * _fitting(present, likely[0]) > len(present)
+    likely = _candidate_formats(present, AUTO)
+    return (
+        len(likely) == 2 and infer_date_format(present) is None and 2 * _count_parsed(present, likely[0]) > len(present)
+    )
 
 
-def _fitting(present: pl.Series, form: str) -> int:
-    return len(present) - parse_dates(present, form).null_count()
+def _count_parsed(present: pl.Series, date_format: str) -> int:
+    return len(present) - parse_dates(present, date_format).null_count()
 
 
-def _likely(present: pl.Series, wanted: str) -> list[str]:
+def _candidate_formats(present: pl.Series, configured: str) -> list[str]:
     """Forms whose shape more than half of the cells have; the `wanted` one whatever its shape, alone if it fits."""
-    if wanted != AUTO and 2 * _fitting(present, wanted) > len(present):
-        return [wanted]
+    if configured != AUTO and 2 * _count_parsed(present, configured) > len(present):
+        return [configured]
 
     def shaped(pattern: str) -> bool:
         return bool(2 * present.str.contains(pattern).sum() > len(present))
 
-    if not shaped(MAYBE):
+    if not shaped(DATE_LIKE):
         return []
     if shaped(rf"^\s*{ISO_DATE[1:]}"):
         return [ISO]
-    return [form for form in DATE_FORMATS if shaped(_shape(form))]
+    return [form for form in DATE_FORMATS if shaped(_pattern_of(form))]
 
 
-def _shape(form: str) -> str:
+def _pattern_of(date_format: str) -> str:
     """A pattern of cells that may be dates in that form."""
     parts = {"%Y": r"\d{4}", "%m": r"\d{1,2}", "%d": r"\d{1,2}", "%B": "[A-Za-z]{3,9}"}
-    date = re.sub("%[YmdB]", lambda found: parts[found[0]], re.escape(form))
+    date = re.sub("%[YmdB]", lambda found: parts[found[0]], re.escape(date_format))
     return rf"^\s*{date}(?:[T ]|$)"

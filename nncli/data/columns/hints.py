@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from nncli.data.columns.units import CODES, PARENTHESES
+from nncli.data.columns.units import CURRENCY_CODES, PARENTHESES
 from nncli.data.dialect import CsvDialect
 from nncli.text import quote, yaml_quote
 
@@ -16,9 +16,9 @@ MISSING_WORDS = frozenset(
     )
 )
 DATE = re.compile(r"\d{1,4}([-./])\d{1,2}\1\d{1,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2}.*)?")
-SIGNS = re.compile(rf"^\(|[%‰$€£¥₹₩₽₺₴₫₱₪]|\b(?:{CODES})\b|\)$")
+UNIT_SIGNS = re.compile(rf"^\(|[%‰$€£¥₹₩₽₺₴₫₱₪]|\b(?:{CURRENCY_CODES})\b|\)$")
 SAME_SIGN = "A sign of currency or percent is taken off where all cells of the column have the same one."
-WITH_MARKS = re.compile(
+NUMBER_WITH_SEPARATORS = re.compile(
     r"[+-]?(?:\d{1,3}(?:(?P<group>[,.'’_ \xa0\u202f])\d{3}(?:(?P=group)\d{3})*)|\d*)"
     r"(?:(?P<mark>[,.])\d+)?(?:[eE][+-]?\d+)?"
 )
@@ -57,13 +57,13 @@ def guess_meaning(text: str, dialect: CsvDialect) -> str:
         return f"Add {yaml_quote(text)} to data.missing_values if it means that."
     if not any(c.isdigit() for c in text):
         return ""
-    if (bare := SIGNS.sub("", text).strip()) != text:
+    if (bare := UNIT_SIGNS.sub("", text).strip()) != text:
         return guess_meaning(bare, dialect) or SAME_SIGN
     if DATE.fullmatch(text):
         return "It looks like a date or a time; a number would be the year, say, or a count of days."
     if any(is_non_ascii_number_char(c) for c in text):
         return "Numbers are written with the digits 0 to 9 and the signs + and -."
-    if not (found := WITH_MARKS.fullmatch(text)):
+    if not (found := NUMBER_WITH_SEPARATORS.fullmatch(text)):
         return ""
     group, mark = found["group"], found["mark"]
     readings = []

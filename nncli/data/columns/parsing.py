@@ -19,10 +19,10 @@ from nncli.text import quote, yaml_quote
 
 # 007 is a name, not a number: written with a leading zero it would not come back as it was spelled.
 LEADING_ZERO = r"^\s*[+-]?0[0-9]"
-MAYBE_A_LEADING_ZERO = r"^[\s+-]*0[0-9]"
+POSSIBLE_LEADING_ZERO = r"^[\s+-]*0[0-9]"
 """Finds every cell that LEADING_ZERO finds, and is three times as fast."""
-WORDS = (pl.String, pl.Categorical, pl.Enum)
-DATES = (pl.Date, pl.Datetime)
+TEXT_TYPES = (pl.String, pl.Categorical, pl.Enum)
+DATE_TYPES = (pl.Date, pl.Datetime)
 MAX_EXACT_INTEGER = 2.0**53
 """Beyond it not every whole number is a float64."""
 MAX_INTEGER_CLASSES = 20
@@ -34,11 +34,11 @@ def parse_numbers(cells: pl.Series, dialect: CsvDialect, unit: str | None = None
 
     With a `unit`, cells of text are numbers only where they have it; see units.py.
     """
-    if cells.dtype in WORDS:
+    if cells.dtype in TEXT_TYPES:
         words = cells.cast(pl.String)
         if unit is not None:
             words = strip_unit(words, unit)
-        if not dialect.plain:
+        if not dialect.has_plain_numbers:
             words = normalize_numbers(words, dialect)
         numbers = words.cast(pl.Float64, strict=False)
         if numbers.null_count() == words.null_count():
@@ -74,7 +74,7 @@ def exact_numbers(texts: pl.DataFrame, dialect: CsvDialect) -> dict[str, pl.Seri
     if not found:
         return found
     # of all columns at once: for one by itself Polars takes ten times as long
-    zeros = texts.select(pl.col(list(found)).str.contains(MAYBE_A_LEADING_ZERO).any())
+    zeros = texts.select(pl.col(list(found)).str.contains(POSSIBLE_LEADING_ZERO).any())
     return {name: numbers for name, numbers in found.items() if not zeros.item(0, name)}
 
 
@@ -120,7 +120,7 @@ def read_numbers(table: Table, name: str, unit: str | None = None) -> npt.NDArra
     infinite = np.isinf(values)
     if infinite.any():
         row = int(infinite.argmax())
-        digits = cells.dtype in WORDS and any(c.isdigit() for c in cells[row])
+        digits = cells.dtype in TEXT_TYPES and any(c.isdigit() for c in cells[row])
         raise DataError(
             f"{quote(cells[row])} is {'too large to be a number' if digits else 'not a finite number'}",
             place=table.place(row=row, column=name),
@@ -155,7 +155,7 @@ def readable(table: Table, name: str) -> pl.Series:
     """
     cells = table.column(name)
     kind = cells.dtype
-    if kind.is_numeric() or kind in WORDS or kind in (pl.Boolean, pl.Null):
+    if kind.is_numeric() or kind in TEXT_TYPES or kind in (pl.Boolean, pl.Null):
         return cells
     what = "dates or times" if kind.is_temporal() else "what is neither a number nor a category"
     raise DataError(
@@ -165,7 +165,7 @@ def readable(table: Table, name: str) -> pl.Series:
     )
 
 
-def settled_scale(center: float, scale: float) -> float:
+def safe_scale(center: float, scale: float) -> float:
     """`scale`, or 1 for a constant column, of whose spread nothing is left but rounding."""
     return scale if scale > abs(center) * 1e-12 else 1.0
 

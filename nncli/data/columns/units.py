@@ -15,15 +15,15 @@ from nncli.data.dialect import CsvDialect
 PARENTHESES = "()"
 """The unit of numbers that have no sign, of which some are negative and in brackets, as in bookkeeping: (1,234)."""
 PERCENT = ("%", "‰")
-CODES = (
+CURRENCY_CODES = (
     "AED|ARS|AUD|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|ISK|JPY|KES|KRW|MAD|MXN|MYR|NGN|NOK|"
     "NZD|PEN|PHP|PKR|PLN|RON|RSD|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR"
 )
-SIGN = rf"(?:\b[A-Z]{{1,2}})?\p{{Sc}}|[%‰]|(?:{CODES})"
+SIGN = rf"(?:\b[A-Z]{{1,2}})?\p{{Sc}}|[%‰]|(?:{CURRENCY_CODES})"
 """US$, €, %, EUR."""
-FIRST_SIGN = rf"^[\s(+-]*({SIGN})[\s+-]*[0-9.,]|[0-9.,]\s*({SIGN})[\s)]*$"
-IN_BRACKETS = r"^\s*\(([^()+-]*[0-9][^()+-]*)\)\s*$"
-OPEN = r"[1-9][0-9]{{0,2}}{mark}[0-9]{{3}}\b"
+NUMBER_WITH_SIGN = rf"^[\s(+-]*({SIGN})[\s+-]*[0-9.,]|[0-9.,]\s*({SIGN})[\s)]*$"
+IN_PARENTHESES = r"^\s*\(([^()+-]*[0-9][^()+-]*)\)\s*$"
+AMBIGUOUS_THOUSANDS = r"[1-9][0-9]{{0,2}}{mark}[0-9]{{3}}\b"
 """1.234: a fraction of three digits, or thousands."""
 
 
@@ -34,9 +34,9 @@ def infer_unit(cells: pl.Series) -> str | None:
     first = cells.filter(cells.str.contains("[0-9]")).head(1)
     if first.is_empty():
         return None
-    found = first.str.extract_groups(FIRST_SIGN).struct.unnest().row(0)
+    found = first.str.extract_groups(NUMBER_WITH_SIGN).struct.unnest().row(0)
     sign = next(filter(None, found), None)
-    return sign or (PARENTHESES if cells.str.contains(IN_BRACKETS).any() else None)
+    return sign or (PARENTHESES if cells.str.contains(IN_PARENTHESES).any() else None)
 
 
 def strip_unit(words: pl.Series, unit: str) -> pl.Series:
@@ -48,7 +48,7 @@ def strip_unit(words: pl.Series, unit: str) -> pl.Series:
         once = words.str.count_matches(unit, literal=True) == 1
         has = once & words.str.contains(f"{before}|{after}")
         bare = words.str.replace(unit, "", literal=True).zip_with(has, pl.Series([None], dtype=pl.String))
-    bare = bare.str.replace(IN_BRACKETS, "-${1}").str.replace(r"^\s*([+-])\s+", "${1}").str.strip_chars()
+    bare = bare.str.replace(IN_PARENTHESES, "-${1}").str.replace(r"^\s*([+-])\s+", "${1}").str.strip_chars()
     return words.zip_with(~words.str.contains("[0-9]"), bare)
 
 
@@ -57,5 +57,7 @@ def may_be_thousands(cells: pl.Series, unit: str, dialect: CsvDialect) -> bool:
     if unit in (*PERCENT, PARENTHESES) or dialect.thousands is not None:
         return False
     marked = cells.filter(cells.str.contains(dialect.decimal, literal=True))
-    open_to_both = marked.str.contains(rf"^[^0-9]*{OPEN.format(mark=re.escape(dialect.decimal))}[^0-9]*$")
+    open_to_both = marked.str.contains(
+        rf"^[^0-9]*{AMBIGUOUS_THOUSANDS.format(mark=re.escape(dialect.decimal))}[^0-9]*$"
+    )
     return not marked.is_empty() and bool(open_to_both.all())

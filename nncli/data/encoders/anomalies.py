@@ -9,8 +9,8 @@ from math import floor, inf, isfinite
 
 from nncli.text import quote
 
-DAY_0 = date(1970, 1, 1).toordinal()
-MOST_COLUMNS = 3
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+MAX_COLUMNS = 3
 """Columns that the line names for each kind of stranger, those with the most of them."""
 
 
@@ -29,7 +29,7 @@ class ColumnAnomalies:
     out_of_range: int = 0
     lowest: float = inf
     highest: float = -inf
-    days: bool = False
+    is_date: bool = False
 
     def __add__(self, other: ColumnAnomalies) -> ColumnAnomalies:
         return ColumnAnomalies(
@@ -39,7 +39,7 @@ class ColumnAnomalies:
             out_of_range=self.out_of_range + other.out_of_range,
             lowest=min(self.lowest, other.lowest),
             highest=max(self.highest, other.highest),
-            days=self.days or other.days,
+            is_date=self.is_date or other.is_date,
         )
 
     def __and__(self, other: ColumnAnomalies) -> ColumnAnomalies:
@@ -51,19 +51,19 @@ class ColumnAnomalies:
             out_of_range=min(self.out_of_range, other.out_of_range),
             lowest=max(self.lowest, other.lowest),
             highest=min(self.highest, other.highest),
-            days=self.days and other.days,
+            is_date=self.is_date and other.is_date,
         )
 
     @property
     def extent(self) -> str:
         """How far outside: ` down to -3 and up to 131`."""
         ways = (("down to", self.lowest), ("up to", self.highest))
-        ends = [f"{way} {self._spelled(end)}" for way, end in ways if isfinite(end)]
+        ends = [f"{way} {self._format(end)}" for way, end in ways if isfinite(end)]
         return f" {' and '.join(ends)}" if ends else ""
 
-    def _spelled(self, end: float) -> str:
-        if self.days:
-            return date.fromordinal(DAY_0 + floor(end)).isoformat()
+    def _format(self, end: float) -> str:
+        if self.is_date:
+            return date.fromordinal(EPOCH_ORDINAL + floor(end)).isoformat()
         return f"{end + 0.0:g}"  # -0.0 and 0.0 are one end, whichever was met
 
 
@@ -107,7 +107,7 @@ class Anomalies:
         counts = sorted(((-count(c), name) for name, c in self.columns.items() if count(c)))
         if not counts:
             return None
-        total, left = -sum(n for n, _ in counts), len(counts) - MOST_COLUMNS
-        named = [f"{quote(name)}: {-n:,}{self.columns[name].extent * extent}" for n, name in counts[:MOST_COLUMNS]]
+        total, left = -sum(n for n, _ in counts), len(counts) - MAX_COLUMNS
+        named = [f"{quote(name)}: {-n:,}{self.columns[name].extent * extent}" for n, name in counts[:MAX_COLUMNS]]
         more = f" and {left:,} more column{'s' * (left > 1)}" if left > 0 else ""
         return f"{total:,} {one if total == 1 else many} {what} ({', '.join(named)}{more})"

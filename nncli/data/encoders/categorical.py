@@ -20,9 +20,9 @@ from nncli.data.table import Table
 from nncli.spec import FiniteFloat, NonNegativeFloat, PositiveInt, StrictBool, StrictStr
 from nncli.text import join_quoted, yaml_quote
 
-RARE_BELOW = 2
+MIN_COUNT = 2
 """A category seen fewer times than this in training shares the slot of the unseen: its one row says little of it."""
-RARE_TEXT = 1 << 14
+MAX_RARE_TEXT = 1 << 14
 """Characters of rare categories that a column remembers. Beyond, as of ids, none is remembered."""
 MISSING, OTHER, FIRST_CATEGORY = 0, 1, 2
 """The slots of a missing cell, of a rare or unseen category, and of the first known one."""
@@ -76,8 +76,8 @@ class CategoricalColumn(ColumnEncoder):
         choices = options.categories
         cells = read_text(table, name)
         counts = cells.drop_nulls().alias("category").value_counts(name="rows")
-        common = dict(counts.filter(pl.col("rows") >= RARE_BELOW).iter_rows())
-        rare = counts.filter(pl.col("rows") < RARE_BELOW)["category"]
+        common = dict(counts.filter(pl.col("rows") >= MIN_COUNT).iter_rows())
+        rare = counts.filter(pl.col("rows") < MIN_COUNT)["category"]
         c, categories = len(common), tuple(sorted(common))
         column = cls(
             name=name,
@@ -85,18 +85,18 @@ class CategoricalColumn(ColumnEncoder):
             has_other=len(rare) > 0,
             has_missing=cells.has_nulls(),
             embedding_width=choices.width_for(c),
-            rare_categories=tuple(sorted(rare.to_list())) if rare.str.len_chars().sum() <= RARE_TEXT else None,
+            rare_categories=tuple(sorted(rare.to_list())) if rare.str.len_chars().sum() <= MAX_RARE_TEXT else None,
             binary_sign=choices.signs_for(c),
         )
         if choices.scaling == "none" or not column.width or not len(cells):
             return column
         rows = [cells.null_count(), len(rare), *(common[category] for category in categories)]
-        fitted = [_robust(values, rows) for values in column.table.T]
+        fitted = [_weighted_robust_scale(values, rows) for values in column.code_table.T]
         update = {"centers": tuple(c for c, _ in fitted), "scales": tuple(s for _, s in fitted), "clip": options.clip}
         return column.model_copy(update=update)
 
     @property
-    def slots(self) -> int:
+    def n_codes(self) -> int:
         """Codes that occur: the categories and the two slots before them."""
         return FIRST_CATEGORY + len(self.categories)
 
@@ -133,13 +133,17 @@ class CategoricalColumn(ColumnEncoder):
         known = [f"{self.name} = {category}" for category in self.categories]
         if self.binary_sign:
             return (f"{known[1]}, not {self.categories[0]}",)
-        return (*known, *[f"{self.name} is rare"] * self.has_other, *[f"{self.name} is missing"] * self.has_missing)
+        return (
+            *known,
+            *[f"{self.name} is rare"] * self.has_other,
+            *[f"{self.name} is missing"] * self.has_missing,
+        )
 
     @property
-    def table(self) -> Floats:
+    def code_table(self) -> Floats:
         """What each slot becomes (slots, width)."""
         c = len(self.categories)
-        rows = np.zeros((self.slots, self.width))
+        rows = np.zeros((self.n_codes, self.width))
         if self.binary_sign:
             rows[FIRST_CATEGORY:, 0] = -1.0, 1.0
             return self._scaled(rows)
@@ -163,7 +167,7 @@ class CategoricalColumn(ColumnEncoder):
         """Each row's slot (rows,), and what is strange of them."""
         cells = read_text(table, self.name)
         known = [*self.categories, *(self.rare_categories or ())]
-        slots = np.array([*range(FIRST_CATEGORY, self.slots), *[OTHER] * (len(known) - len(self.categories)), UNSEEN])
+        slots = np.array([*range(FIRST_CATEGORY, self.n_codes), *[OTHER] * (len(known) - len(self.categories)), UNSEEN])
         place = cells.cast(pl.Enum(known), strict=False).to_physical()
         codes: Codes = slots[place.cast(pl.UInt32).fill_null(len(known)).to_numpy()]
         if cells.has_nulls():
@@ -180,11 +184,11 @@ class CategoricalColumn(ColumnEncoder):
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
         """Fill `out` (rows, width) with what each cell's slot becomes, and count what is strange."""
         codes, strange = self.codes(table)
-        out[...] = np.take(self.table.astype(out.dtype), codes, axis=0)
+        out[...] = np.take(self.code_table.astype(out.dtype), codes, axis=0)
         return strange
 
 
-def _robust(values: Floats, rows: Sequence[int]) -> tuple[float, float]:
+def _weighted_robust_scale(values: Floats, rows: Sequence[int]) -> tuple[float, float]:
     """Center and scale of a column of which so many `rows` hold each of the `values`; see scaling.robust."""
     order = np.argsort(values)
     ends = np.cumsum(np.array(rows)[order])

@@ -14,15 +14,15 @@ from pydantic import AfterValidator, model_validator
 from nncli.data.arrays import Floats, Matrix
 from nncli.data.columns.ambiguity import are_dates
 from nncli.data.columns.datetimes import (
-    DAY,
     FIRST_DAY,
     ISO,
     LAST_DAY,
+    MICROSECONDS_PER_DAY,
     infer_date_format,
     is_ambiguous_date,
     parse_dates,
 )
-from nncli.data.columns.parsing import DATES, read_text
+from nncli.data.columns.parsing import DATE_TYPES, read_text
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.dialect import AUTO, validate_date_format
 from nncli.data.encoders.anomalies import ColumnAnomalies
@@ -35,7 +35,7 @@ from nncli.errors import DataError
 from nncli.spec import FiniteFloat, StrictStr
 from nncli.text import quote
 
-A_DAY = {"ms": DAY // 1_000, "us": DAY, "ns": DAY * 1_000}
+UNITS_PER_DAY = {"ms": MICROSECONDS_PER_DAY // 1_000, "us": MICROSECONDS_PER_DAY, "ns": MICROSECONDS_PER_DAY * 1_000}
 Cycle = Literal["month", "weekday", "hour"]
 CYCLES: dict[Cycle, Callable[[Floats], Floats]] = {
     "month": lambda days: (_whole(days, "M").astype(np.int64) % 12) / 12,
@@ -50,7 +50,7 @@ def _whole(days: Floats, unit: Literal["M", "Y"]) -> npt.NDArray[np.datetime64]:
     return np.floor(days).astype(np.int64).astype("datetime64[D]").astype(f"datetime64[{unit}]")
 
 
-def _iso_or_told(form: str) -> str:
+def _validate_format(form: str) -> str:
     return form if form == ISO else validate_date_format(form)
 
 
@@ -63,7 +63,7 @@ class DateColumn(ColumnEncoder):
 
     type: Literal["date"] = "date"
     name: StrictStr
-    date_format: Annotated[StrictStr, AfterValidator(_iso_or_told)]
+    date_format: Annotated[StrictStr, AfterValidator(_validate_format)]
     origin: FiniteFloat
     days: NumericColumn
     year: NumericColumn | None
@@ -84,13 +84,13 @@ class DateColumn(ColumnEncoder):
         Raises:
             DataError: most cells are dates, and some are not.
         """
-        return column.cells.dtype in DATES or (column.is_text and are_dates(column.table, column.name))
+        return column.cells.dtype in DATE_TYPES or (column.is_text and are_dates(column.table, column.name))
 
     @classmethod
     def read_cells(cls, table: Table, name: str) -> pl.Series:
         """The cells as text, null where one is missing."""
         cells = table.column(name)
-        return cells.cast(pl.String) if cells.dtype in DATES else read_text(table, name)
+        return cells.cast(pl.String) if cells.dtype in DATE_TYPES else read_text(table, name)
 
     @classmethod
     def fit(cls, table: Table, name: str, options: EncodingOptions = DEFAULT_OPTIONS) -> DateColumn:
@@ -99,7 +99,7 @@ class DateColumn(ColumnEncoder):
         Raises:
             DataError: a cell is no date, or which is the day and which the month cannot be told.
         """
-        form = _form_of(table, name)
+        form = _date_format_of(table, name)
         days = read_days(table, name, form)
         present = days[~np.isnan(days)]
         first = float(np.floor(present.min(initial=np.inf))) if len(present) else 0.0
@@ -145,18 +145,18 @@ class DateColumn(ColumnEncoder):
         days = read_days(table, self.name, self.date_format)
         missing = np.isnan(days)
         days[missing] = self.origin + self.days.fill_value
-        out[:, 0] = self.days.scaled(days - self.origin)
+        out[:, 0] = self.days.scale_values(days - self.origin)
         if self.year is not None:
-            out[:, 1] = self.year.scaled(_years(days))
+            out[:, 1] = self.year.scale_values(_years(days))
         for j, cycle in enumerate(self.cycles):
             angle = 2.0 * np.pi * CYCLES[cycle](days)
             out[:, self.n_numeric + 2 * j] = np.sin(angle)
             out[:, self.n_numeric + 2 * j + 1] = np.cos(angle)
         if self.days.missing_indicator:
             out[:, -1] = missing
-        strange = self.days.strange(days - self.origin, 0 if self.days.missing_indicator else int(missing.sum()))
-        ends = (strange.lowest + self.origin, strange.highest + self.origin)
-        return replace(strange, lowest=ends[0], highest=ends[1], days=True)
+        found = self.days.count_anomalies(days - self.origin, 0 if self.days.missing_indicator else int(missing.sum()))
+        ends = (found.lowest + self.origin, found.highest + self.origin)
+        return replace(found, lowest=ends[0], highest=ends[1], is_date=True)
 
 
 def _years(days: Floats) -> Floats:
@@ -167,10 +167,10 @@ def _years(days: Floats) -> Floats:
     return years
 
 
-def _form_of(table: Table, name: str) -> str:
+def _date_format_of(table: Table, name: str) -> str:
     """How the training rows spell dates; ISO where nothing better is found, so that reading tells what is wrong."""
     cells, wanted = table.column(name), table.dialect.date_format
-    if cells.dtype in DATES:
+    if cells.dtype in DATE_TYPES:
         return ISO
     text = read_text(table, name)
     if wanted == AUTO and is_ambiguous_date(text):
@@ -183,7 +183,7 @@ def _form_of(table: Table, name: str) -> str:
     return infer_date_format(text, wanted) or (ISO if wanted == AUTO else wanted)
 
 
-def read_days(table: Table, name: str, form: str) -> Floats:
+def read_days(table: Table, name: str, date_format: str) -> Floats:
     """Days since 1970 (rows,), the time of day as a fraction, in UTC where a zone is named; NaN for a missing cell.
 
     Raises:
@@ -191,19 +191,23 @@ def read_days(table: Table, name: str, form: str) -> Floats:
     """
     cells = table.column(name)
     if isinstance(cells.dtype, pl.Datetime):
-        stamps, a_day = cells.to_physical(), A_DAY[cells.dtype.time_unit]
+        stamps, a_day = cells.to_physical(), UNITS_PER_DAY[cells.dtype.time_unit]
     elif cells.dtype == pl.Date:
         stamps, a_day = cells.to_physical(), 1
     else:
         cells = read_text(table, name)
-        stamps, a_day = parse_dates(cells, form), DAY
+        stamps, a_day = parse_dates(cells, date_format), MICROSECONDS_PER_DAY
     whole, rest = np.divmod(stamps.fill_null(0).to_numpy(), a_day)
     days: Floats = whole + rest / a_day
     missing, none = cells.is_null().to_numpy(), stamps.is_null().to_numpy()
     odd = none & ~missing
     if odd.any():
         row = int(odd.argmax())
-        known = "in ISO 8601, such as 2024-05-31 or 2024-05-31 14:30" if form == ISO else f"of the form {form}"
+        known = (
+            "in ISO 8601, such as 2024-05-31 or 2024-05-31 14:30"
+            if date_format == ISO
+            else f"of the form {date_format}"
+        )
         raise DataError(
             f"{quote(cells[row])} is no date {known}",
             place=table.place(row=row, column=name),

@@ -102,38 +102,38 @@ class Encoder(Spec):
         """The columns that can be encoded together, where no cell of them is missing."""
         return frozenset(c.name for c in self.columns if isinstance(c, NumericColumn) and c.is_linear)
 
-    def encode_into(self, table: Table, X: Matrix, codes: Codes, plain: DenseColumns = NO_COLUMNS) -> Anomalies:
+    def encode_into(self, table: Table, X: Matrix, codes: Codes, dense: DenseColumns = NO_COLUMNS) -> Anomalies:
         """Fill X and codes, and count the strangers; raises what `encode` does.
 
         Columns may stand in `plain` instead of the table: only such as are in `together`.
         """
-        strangers = self._encode_together(plain, X)
+        strangers = self._encode_dense(dense, X)
         if strangers is None:  # a cell is to be refused: one column after another, so that the first is named
-            return self.encode_into(plain.beside(table), X, codes)
-        rest = [column for column in self._placed() if column[1].name not in plain.names]
+            return self.encode_into(dense.added_to(table), X, codes)
+        rest = [column for column in self._column_slices() if column[1].name not in dense.names]
         table.require([column.name for _, column in rest])
         for start in range(0, len(table), BLOCK):
             rows = slice(start, start + BLOCK)
             strangers += self._encode(rest, table.part(rows.start, rows.stop), X[rows], codes[rows])
         return strangers
 
-    def _placed(self) -> list[tuple[slice, Column]]:
+    def _column_slices(self) -> list[tuple[slice, Column]]:
         """Every column with its place in X."""
         ends = list(accumulate(column.width for column in self.columns))
         return [(slice(end - column.width, end), column) for end, column in zip(ends, self.columns, strict=True)]
 
-    def _encode_together(self, plain: DenseColumns, X: Matrix) -> Anomalies | None:
+    def _encode_dense(self, dense: DenseColumns, X: Matrix) -> Anomalies | None:
         """Fill the columns of X that are in `plain`, those that stand side by side at once; None if one cannot be."""
-        rows = {name: row for row, name in enumerate(plain.names)}
+        rows = {name: row for row, name in enumerate(dense.names)}
         found = [
             (rows[c.name], place.start, c)
-            for place, c in self._placed()
+            for place, c in self._column_slices()
             if isinstance(c, NumericColumn) and c.name in rows
         ]
         met: list[tuple[str, ColumnAnomalies]] = []
         for _, run in groupby(found, lambda column: (column[1] - column[0], column[2].clip)):
             places, starts, columns = zip(*run, strict=True)
-            x = plain.values[places[0] : places[-1] + 1]
+            x = dense.values[places[0] : places[-1] + 1]
             strange = encode_many(columns, x, X[:, starts[0] : starts[-1] + 1])
             if strange is None:
                 return None

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from nncli.data.arrays import Floats, Matrix
 from nncli.data.columns.ambiguity import check_ambiguous_decimal, check_large_integers
-from nncli.data.columns.parsing import check_finite_scale, read_numbers, settled_scale, unit_of
+from nncli.data.columns.parsing import check_finite_scale, read_numbers, safe_scale, unit_of
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder
@@ -25,9 +25,9 @@ from nncli.errors import DataError
 from nncli.spec import FiniteFloat, NonNegativeFloat, StrictBool, StrictStr
 from nncli.utils.median import fast_median
 
-TOGETHER = 1 << 16
+CACHED_CELLS = 1 << 16
 """Cells of several columns that are scaled at a time, which stay in the cache."""
-NONE = ColumnAnomalies()
+NO_ANOMALIES = ColumnAnomalies()
 
 
 class NumericColumn(ColumnEncoder):
@@ -103,7 +103,7 @@ class NumericColumn(ColumnEncoder):
     @classmethod
     def fit_values(cls, table: Table, name: str, x: Floats, scaling: NumericScaling, clip: Clip) -> NumericColumn:
         """Fit on values (rows,), NaN where one is missing, that were read from `table`; raises what `fit` does."""
-        if not len(present := present_of(x)):
+        if not len(present := drop_nan(x)):
             return cls(name=name, center=0.0, scale=1.0, fill_value=0.0, missing_indicator=len(x) > 0, clip=clip)
         lowest, highest = float(present.min()), float(present.max())
         with np.errstate(over="ignore", invalid="ignore"):
@@ -113,7 +113,7 @@ class NumericColumn(ColumnEncoder):
         return cls(
             name=name,
             center=center,
-            scale=scale if scaling == "robust" else settled_scale(center, scale),
+            scale=scale if scaling == "robust" else safe_scale(center, scale),
             fill_value=fill,
             missing_indicator=len(present) < len(x),
             lowest=lowest,
@@ -149,7 +149,7 @@ class NumericColumn(ColumnEncoder):
         if holes:
             x = np.where(missing, self.fill_value, x)
         with np.errstate(over="ignore"):
-            held = self.scaled(x).astype(out.dtype)  # as far as `out` can: a look at its column takes longer
+            held = self.scale_values(x).astype(out.dtype)  # as far as `out` can: a look at its column takes longer
         out[:, 0] = held
         finite = np.isfinite(held)
         if not finite.all():
@@ -161,7 +161,7 @@ class NumericColumn(ColumnEncoder):
             )
         if self.missing_indicator:
             out[:, 1] = missing
-        return self.strange(x, 0 if self.missing_indicator else holes)
+        return self.count_anomalies(x, 0 if self.missing_indicator else holes)
 
     def grid(self, table: Table) -> Grid:
         """Quantiles of the column."""
@@ -182,7 +182,7 @@ class NumericColumn(ColumnEncoder):
         """Whether it is encoded by a difference and a quotient alone, clipped or not, as long as no cell is missing."""
         return self.quantiles is None and self.scale > 0.0 and not self.missing_indicator
 
-    def scaled(self, x: Floats) -> Floats:
+    def scale_values(self, x: Floats) -> Floats:
         """Values (rows,) as the network sees them; infinite where they are beyond all numbers and not clipped."""
         if self.quantiles is not None:
             z = quantile_transform(x, np.array(self.quantiles))
@@ -205,7 +205,7 @@ class NumericColumn(ColumnEncoder):
         low, high = self.range
         return low <= lowest and highest <= high
 
-    def strange(self, x: Floats, missing: int) -> ColumnAnomalies:
+    def count_anomalies(self, x: Floats, missing: int) -> ColumnAnomalies:
         """What is strange of the values, the missing ones filled."""
         lowest, highest = float(x.min(initial=inf)), float(x.max(initial=-inf))
         if self.covers(lowest, highest):
@@ -226,7 +226,7 @@ def encode_many(columns: Sequence[NumericColumn], x: Floats, out: Matrix) -> lis
     """
     center = np.array([[column.center] for column in columns])
     scale = np.array([[column.scale] for column in columns])
-    cells = np.empty((len(columns), max(TOGETHER // len(columns), 1)))
+    cells = np.empty((len(columns), max(CACHED_CELLS // len(columns), 1)))
 
     def scaled(x: Floats) -> Floats:
         z = cells[:, : x.shape[1]]
@@ -246,10 +246,13 @@ def encode_many(columns: Sequence[NumericColumn], x: Floats, out: Matrix) -> lis
             rows = slice(start, start + cells.shape[1])
             out[rows] = scaled(x[:, rows]).T
     ends_of = zip(columns, x, lowest.tolist(), highest.tolist(), strict=True)
-    return [NONE if column.covers(low, high) else column.strange(values, 0) for column, values, low, high in ends_of]
+    return [
+        NO_ANOMALIES if column.covers(low, high) else column.count_anomalies(values, 0)
+        for column, values, low, high in ends_of
+    ]
 
 
-def present_of(x: Floats) -> Floats:
+def drop_nan(x: Floats) -> Floats:
     """The values x (rows,) without those that are NaN."""
     return x[~np.isnan(x)] if len(x) and np.isnan(x.min()) else x
 

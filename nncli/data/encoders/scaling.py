@@ -11,15 +11,15 @@ from nncli.data.arrays import Floats
 
 QUARTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
-FAR = 1e9
+CLIP_SATURATION = 1e9
 """Beyond it the smooth clip has reached its end, to the last bit."""
-SLIGHTEST = 1e-7
+MIN_SHARE = 1e-7
 """The share nearest to 0, and its distance from 1 the nearest: their normal quantiles are ∓5.199."""
-FEWEST_EDGES, MOST_EDGES, ROWS_AN_EDGE = 10, 1000, 30
+MIN_QUANTILES, MAX_QUANTILES, ROWS_PER_QUANTILE = 10, 1000, 30
 """Quantiles that are kept of a column: one for so many rows, between the two."""
 PIECE = 16_384
 """Values taken through the distribution at a time: so many stay near from one pass to the next."""
-SUMMED = 65_536
+CACHED_SUM = 65_536
 """Values whose squares are added up at a time: as many as stay near, since there are fewer passes."""
 
 # Highest power first. Wichura's names: a over b in the middle, c over d in the tails.
@@ -46,15 +46,15 @@ def std(x: Floats, mean: float) -> float:
 
     Its pieces stay in the cache, where NumPy goes through memory for each of its passes and takes as much again.
     """
-    return sqrt(_squares(x, mean, np.empty(min(len(x), SUMMED))) / len(x))
+    return sqrt(_sum_of_squares(x, mean, np.empty(min(len(x), CACHED_SUM))) / len(x))
 
 
-def _squares(x: Floats, mean: float, near: Floats) -> float:
+def _sum_of_squares(x: Floats, mean: float, near: Floats) -> float:
     """The sum of the squares of x - mean, of as many values at a time as `near` can hold."""
     if len(x) > len(near):
         half = len(x) // 2
         half -= half % 8
-        return _squares(x[:half], mean, near) + _squares(x[half:], mean, near)
+        return _sum_of_squares(x[:half], mean, near) + _sum_of_squares(x[half:], mean, near)
     d = np.subtract(x, mean, out=near[: len(x)])
     d *= d
     return float(d.sum())
@@ -76,7 +76,7 @@ def robust_scale(lowest: float, q25: float, median: float, q75: float, highest: 
 
 def clip_smoothly(z: Floats) -> None:
     """z becomes z / √(1 + (z/3)²), which is z near 0 and never beyond ±3; in place. Ibid., section 3."""
-    np.clip(z, -FAR, FAR, out=z)
+    np.clip(z, -CLIP_SATURATION, CLIP_SATURATION, out=z)
     root = z / 3.0
     root *= root
     root += 1.0
@@ -87,29 +87,29 @@ def clip_smoothly(z: Floats) -> None:
 def quantiles_of(present: Floats) -> Floats:
     """Quantiles of the values (rows,), at equal distances from the lowest to the highest; not more than values."""
     n = len(present)
-    edges = min(max(n // ROWS_AN_EDGE, FEWEST_EDGES), MOST_EDGES, n)
+    edges = min(max(n // ROWS_PER_QUANTILE, MIN_QUANTILES), MAX_QUANTILES, n)
     # Rounding can put a quantile a last place beneath the one before.
     return np.maximum.accumulate(np.quantile(present, np.linspace(0.0, 1.0, edges)))
 
 
-def quantile_transform(x: Floats, edges: Floats) -> Floats:
+def quantile_transform(x: Floats, quantiles: Floats) -> Floats:
     """What `x` (rows,) would be if its distribution, of which `edges` are quantiles, were the normal one.
 
     The distribution function is linear between the edges, and in the middle of its step on an edge that stands for
     several quantiles. A single edge makes everything 0.
     """
-    points, shares = quantile_cdf(edges)
+    points, shares = quantile_cdf(quantiles)
     z = np.empty(len(x))
     for start in range(0, len(x), PIECE):
         piece = slice(start, start + PIECE)
-        order = _roughly_ascending(x[piece], points[len(points) // 2])
+        order = _approximate_order(x[piece], points[len(points) // 2])
         p = np.interp(x[piece][order], points, shares)
-        np.clip(p, SLIGHTEST, 1.0 - SLIGHTEST, out=p)
+        np.clip(p, MIN_SHARE, 1.0 - MIN_SHARE, out=p)
         z[piece][order] = normal_quantile(p)
     return z
 
 
-def _roughly_ascending(x: Floats, center: float) -> npt.NDArray[np.intp]:
+def _approximate_order(x: Floats, center: float) -> npt.NDArray[np.intp]:
     """An order of the values (rows,) in which neighbours are near each other, and are found among the edges four times
     as fast as in any other: by the upper half of the distance from the center, a float32.
 
@@ -122,15 +122,15 @@ def _roughly_ascending(x: Floats, center: float) -> npt.NDArray[np.intp]:
     return key.argsort(kind="stable")
 
 
-def quantile_cdf(edges: Floats) -> tuple[Floats, Floats]:
+def quantile_cdf(quantiles: Floats) -> tuple[Floats, Floats]:
     """Points, ascending, and the shares of the rows beneath them, linear in between.
 
     Edges that coincide are one edge in the middle of its step, with the two ends of the step a last place beside it.
     """
-    if edges[0] == edges[-1]:
-        return edges[:1], np.array([0.5])
-    x, first, count = np.unique(edges, return_index=True, return_counts=True)
-    low, high = first / (len(edges) - 1), (first + count - 1) / (len(edges) - 1)
+    if quantiles[0] == quantiles[-1]:
+        return quantiles[:1], np.array([0.5])
+    x, first, count = np.unique(quantiles, return_index=True, return_counts=True)
+    low, high = first / (len(quantiles) - 1), (first + count - 1) / (len(quantiles) - 1)
     points = np.stack([np.nextafter(x, -np.inf), x, np.nextafter(x, np.inf)], axis=1)
     shares = np.stack([low, (low + high) / 2, high], axis=1)
     kept = np.ones(points.shape, bool)

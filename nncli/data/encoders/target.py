@@ -14,7 +14,7 @@ from nncli.data.columns.parsing import (
     parse_numbers,
     read_numbers,
     read_text,
-    settled_scale,
+    safe_scale,
     unit_of,
 )
 from nncli.data.table import Table
@@ -25,7 +25,7 @@ from nncli.text import join_quoted, quote
 Floats: TypeAlias = npt.NDArray[np.float64]
 LabelType = Literal["text", "integer", "float", "boolean"]
 """The type of a column of labels; their text alone would not say whether 1 was a number."""
-INTEGERS = (pl.Int64, pl.UInt64, pl.Int128)
+INTEGER_TYPES = (pl.Int64, pl.UInt64, pl.Int128)
 TargetScaling = Literal["standard", "none"]
 
 
@@ -65,7 +65,7 @@ class RegressionTarget(Spec):
                 center, scale = float(y.mean()), float(y.std())
             check_finite_scale(table, name, y, center, scale)
             centers.append(center)
-            scales.append(settled_scale(center, scale))
+            scales.append(safe_scale(center, scale))
         return cls(names=names, centers=tuple(centers), scales=tuple(scales), units=units, **ends)
 
     @staticmethod
@@ -75,7 +75,7 @@ class RegressionTarget(Spec):
             y[:, j] = read_numbers(table, name, None if units is None else units[j])
             missing = np.isnan(y[:, j])
             if missing.any():
-                raise missing_target(table, name, int(missing.argmax()))
+                raise missing_target_error(table, name, int(missing.argmax()))
         return y
 
     def read(self, table: Table) -> Floats:
@@ -118,7 +118,9 @@ class ClassificationTarget(Spec):
         numbers = parse_numbers(labels, table.dialect)
         whole = not numbers.has_nulls()
         if whole and numbers.is_nan().any():
-            raise missing_target(table, name, cells.is_in(labels.filter(numbers.is_nan()).to_list()).arg_max() or 0)
+            raise missing_target_error(
+                table, name, cells.is_in(labels.filter(numbers.is_nan()).to_list()).arg_max() or 0
+            )
         if whole and (numbers != numbers.floor()).any():
             fraction = labels.filter(numbers != numbers.floor()).sort()[0]
             raise DataError(
@@ -155,7 +157,7 @@ class ClassificationTarget(Spec):
         if len(values) and values.min() < 0:
             row = int((values < 0).argmax())
             if cells[row] is None:
-                raise missing_target(table, self.name, row)
+                raise missing_target_error(table, self.name, row)
             raise DataError(
                 f"the class {quote(cells[row])} was not among the training rows",
                 place=table.place(row=row, column=self.name),
@@ -167,7 +169,7 @@ class ClassificationTarget(Spec):
         """Codes back to labels, in the type that the training table had (the first of INTEGERS that holds them)."""
         labels = pl.Series(name, list(self.labels), dtype=pl.String)
         if self.label_type == "integer":
-            fitting = (kind for kind in INTEGERS if not labels.cast(kind, strict=False).has_nulls())
+            fitting = (kind for kind in INTEGER_TYPES if not labels.cast(kind, strict=False).has_nulls())
             labels = labels.cast(next(fitting, pl.String))
         elif self.label_type == "float":
             labels = labels.cast(pl.Float64)
@@ -179,7 +181,7 @@ class ClassificationTarget(Spec):
 Target = Annotated[RegressionTarget | ClassificationTarget, Field(discriminator="task")]
 
 
-def missing_target(table: Table, name: str, row: int) -> DataError:
+def missing_target_error(table: Table, name: str, row: int) -> DataError:
     """The error for a row without a target."""
     cell, hint = table.frame[name][row], "Fill it in, or remove the row."
     if isinstance(cell, str):

@@ -21,13 +21,13 @@ from nncli.text import join_quoted
 
 MIN_WORDS, MIN_DISTINCT = 3, 32
 """Words in the median cell of a text column, and distinct cells, of which it has more: fewer make categories."""
-COMMON = 20
+MIN_ROWS = 20
 """Training rows that have a term, and that have it not, from which on it is worth a number: of less mostly noise is
 learned."""
 WORD = r"[\p{L}\p{M}\p{N}]+"
-LONGEST = 100_000
+MAX_CHARACTERS = 100_000
 """Characters of a cell that count."""
-PIECE = 1 << 22
+PIECE_BYTES = 1 << 22
 """Bytes of text, and numbers made of it, up to which cells are worked at together."""
 
 
@@ -75,7 +75,7 @@ class TextColumn(ColumnEncoder):
         words = _common(unigrams(piece) for piece in pieces(cells))
         pairs = _common(bigrams(unigrams(piece), words.keys()) for piece in pieces(cells)) if words else {}
         telling = {pair: n for pair, n in pairs.items() if n not in {words[word] for word in pair.split(" ")}}
-        rows = {term: n for term, n in (words | telling).items() if cells.count() - n >= COMMON}
+        rows = {term: n for term, n in (words | telling).items() if cells.count() - n >= MIN_ROWS}
         terms = sorted(rows, key=lambda term: (-rows[term], term))[: options.max_text_features]
         return cls(name=name, vocabulary=tuple(terms), has_missing=cells.has_nulls())
 
@@ -87,7 +87,7 @@ class TextColumn(ColumnEncoder):
     @classmethod
     def uninformative_note(cls, names: tuple[str, ...]) -> str:
         """A note about columns of text without a common word."""
-        return f"{join_quoted(names)}: no word is in {COMMON} or more training rows, so it gives no feature; drop it"
+        return f"{join_quoted(names)}: no word is in {MIN_ROWS} or more training rows, so it gives no feature; drop it"
 
     @property
     def width(self) -> int:
@@ -97,14 +97,17 @@ class TextColumn(ColumnEncoder):
     @property
     def features(self) -> tuple[str, ...]:
         """What each column of the matrix means."""
-        return (*(f"{self.name}: {term}" for term in self.vocabulary), *[f"{self.name} is missing"] * self.has_missing)
+        return (
+            *(f"{self.name}: {term}" for term in self.vocabulary),
+            *[f"{self.name} is missing"] * self.has_missing,
+        )
 
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
         """Fill `out` (rows, width), and count what is strange."""
         cells = read_text(table, self.name)
         k, start = len(self.vocabulary), 0
         known = {word for term in self.vocabulary for word in term.split(" ")}
-        for piece in pieces(cells, PIECE // max(1, k)):
+        for piece in pieces(cells, PIECE_BYTES // max(1, k)):
             words = unigrams(piece)
             found = pl.concat([words, bigrams(words, known)])
             place = (
@@ -119,13 +122,13 @@ class TextColumn(ColumnEncoder):
         return ColumnAnomalies(missing=0 if self.has_missing else cells.null_count())
 
 
-def pieces(cells: pl.Series, most_rows: int = PIECE) -> Iterator[pl.Series]:
+def pieces(cells: pl.Series, most_rows: int = PIECE_BYTES) -> Iterator[pl.Series]:
     """The cells, so many at a time that their text is no longer than a PIECE; at least one."""
     ends = cells.str.len_bytes().fill_null(0).cast(pl.Int64).cum_sum().to_numpy()
     start = 0
     while start < len(cells):
         before = ends[start - 1] if start else 0
-        stop = int(np.searchsorted(ends, before + PIECE, "right"))
+        stop = int(np.searchsorted(ends, before + PIECE_BYTES, "right"))
         stop = max(start + 1, min(start + most_rows, stop))
         yield cells[start:stop]
         start = stop
@@ -133,7 +136,7 @@ def pieces(cells: pl.Series, most_rows: int = PIECE) -> Iterator[pl.Series]:
 
 def unigrams(cells: pl.Series) -> pl.DataFrame:
     """Every word, of letters and digits, in lower case, as `term`, with the position of its cell, `row`, in order."""
-    found = cells.str.slice(0, LONGEST).str.to_lowercase().str.extract_all(WORD)
+    found = cells.str.slice(0, MAX_CHARACTERS).str.to_lowercase().str.extract_all(WORD)
     rows = pl.int_range(len(cells), dtype=pl.Int64, eager=True)
     return pl.DataFrame({"row": rows, "term": found}).explode("term").drop_nulls()
 
@@ -149,4 +152,4 @@ def _common(found: Iterator[pl.DataFrame]) -> dict[str, int]:
     """The terms that at least COMMON rows have, and how many do."""
     counts = [piece.unique().group_by("term").len("rows") for piece in found]
     rows = pl.concat(counts).group_by("term").sum() if counts else pl.DataFrame({"term": [], "rows": []})
-    return dict(rows.filter(pl.col("rows") >= COMMON).iter_rows())
+    return dict(rows.filter(pl.col("rows") >= MIN_ROWS).iter_rows())

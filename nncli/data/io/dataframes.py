@@ -43,29 +43,31 @@ def as_polars(data: Frame) -> pl.DataFrame:
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
         raise DataError(f"the frame has more than one column {join_quoted(twice)}", hint="Give each a name of its own.")
-    return pl.DataFrame({name: _column(name, data.iloc[:, j]) for j, name in enumerate(names)})
+    return pl.DataFrame({name: _from_pandas(name, data.iloc[:, j]) for j, name in enumerate(names)})
 
 
-def of_array(X: npt.NDArray[Any], names: Sequence[str]) -> pl.DataFrame:
+def from_array(X: npt.NDArray[Any], names: Sequence[str]) -> pl.DataFrame:
     """An array (rows, columns) as a frame. Columns of objects are of numbers where all that is there is a number."""
     columns = zip(names, X.T, strict=True)
-    return pl.DataFrame({name: _of_vector(name, np.ascontiguousarray(x)) for name, x in columns})
+    return pl.DataFrame({name: _from_vector(name, np.ascontiguousarray(x)) for name, x in columns})
 
 
-def _column(name: str, cells: pd.Series) -> pl.Series:
+def _from_pandas(name: str, cells: pd.Series) -> pl.Series:
     """A column, without the detour through Arrow that Polars would take: it would need another library."""
     if isinstance(cells.dtype, np.dtype):
-        return _of_vector(name, cells.to_numpy())
-    return _of_cells(name, [None if hole else cell for cell, hole in zip(cells.tolist(), cells.isna(), strict=True)])
+        return _from_vector(name, cells.to_numpy())
+    return _from_objects(
+        name, [None if hole else cell for cell, hole in zip(cells.tolist(), cells.isna(), strict=True)]
+    )
 
 
-def _of_vector(name: str, x: npt.NDArray[Any]) -> pl.Series:
+def _from_vector(name: str, x: npt.NDArray[Any]) -> pl.Series:
     if x.dtype.kind == "f":
         x = x if x.dtype.itemsize in (4, 8) else x.astype(np.float64)
         return pl.Series(name, x).fill_nan(None)
     if x.dtype.kind in "iubmM":
         return pl.Series(name, x)
-    return _of_cells(name, [None if _is_missing(cell) else cell for cell in x.tolist()])
+    return _from_objects(name, [None if _is_missing(cell) else cell for cell in x.tolist()])
 
 
 def _is_missing(cell: object) -> bool:
@@ -73,7 +75,7 @@ def _is_missing(cell: object) -> bool:
     return cell is None or type(cell).__name__ in ("NAType", "NaTType") or (isinstance(cell, float) and isnan(cell))
 
 
-def _of_cells(name: str, cells: list[Any]) -> pl.Series:
+def _from_objects(name: str, cells: list[Any]) -> pl.Series:
     """A column of Python's own objects; of several kinds, other than numbers, it is one of text."""
     kinds = {type(cell) for cell in cells} - {type(None)}
     if kinds == {int, float}:

@@ -22,21 +22,21 @@ import numpy as np
 import polars
 
 from nncli.data.dialect import AUTO
-from nncli.data.io.csv.blocks import NEWLINE, NOWHERE, QUOTE, Block, blocks, positions, refuse_encoding
+from nncli.data.io.csv.blocks import NEWLINE, NO_POSITIONS, QUOTE, Block, blocks, check_utf8, positions_of
 from nncli.data.io.csv.decoding import DecodedStream
 from nncli.data.io.file_format import FileFormat, as_tables
 from nncli.data.io.read_options import BLOCK_BYTES, ReadOptions
 from nncli.data.io.sinks import ColumnCheck, Sink, Writable, translate_write_errors
-from nncli.data.io.streams import POLARS_ERRORS, UTF8_MARK, name_of, strip_bom
+from nncli.data.io.streams import POLARS_ERRORS, UTF8_BOM, name_of, strip_bom
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, reraise_out_of_memory
 from nncli.text import quote
 
 # Far more than a table has; at some hundreds Polars runs out of stack, and the whole process ends without a word.
-DEEPEST = 128
+MAX_DEPTH = 128
 SPACED_COLON = re.compile(rb'"[ \t\r]+:')
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
-HALF_A_CHARACTER = re.compile(
+LONE_SURROGATE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
 )
 
@@ -49,7 +49,7 @@ class JsonLinesFormat(FileFormat):
 
     def detects(self, head: bytes) -> bool:
         """Whether the stream begins with a brace."""
-        return head.removeprefix(UTF8_MARK).lstrip().startswith(b"{") or head in UTF16_OBJECTS
+        return head.removeprefix(UTF8_BOM).lstrip().startswith(b"{") or head in UTF16_OBJECTS
 
     def read_stream(self, stream: IO[bytes], path: Path | None, options: ReadOptions) -> Iterator[Table]:
         """Yield a table for each block of lines, or one table of all lines if `options.rows` is None."""
@@ -95,7 +95,7 @@ def read_json_lines(
         DataError: a line is not a JSON object, or the values of a key do not fit into one column.
     """
     row, text = 1, DecodedStream(file, source, encoding, fallback)
-    for block in whole(text, source) if size is None else blocks(text, source, size=size, quoting=False):
+    for block in single_block(text, source) if size is None else blocks(text, source, size=size, quoting=False):
         if block.data.isspace():
             continue
         frame = parse(block, source)
@@ -105,27 +105,27 @@ def read_json_lines(
         raise DataError("the file is empty", place=Location(source=source))
 
 
-def whole(text: DecodedStream, source: str) -> Iterator[Block]:
+def single_block(text: DecodedStream, source: str) -> Iterator[Block]:
     pieces = [strip_bom(text, source)]
     while more := text.read(BLOCK_BYTES):
         pieces.append(more)
-    yield Block(b"".join(pieces), NOWHERE, 1)
+    yield Block(b"".join(pieces), NO_POSITIONS, 1)
 
 
 def parse(block: Block, source: str) -> polars.DataFrame:
-    refuse_depth(block, source)
-    refuse_half_characters(block, source)
+    check_depth(block, source)
+    check_surrogates(block, source)
     try:
         frame = polars.read_ndjson(io.BytesIO(block.data), infer_schema_length=None)
     except POLARS_ERRORS as error:
         reraise_out_of_memory(error)
-        refuse_encoding(block, source)
-        explain(block, source, error)
-    refuse_repeated_keys(block, frame, source)
+        check_utf8(block, source)
+        raise_line_error(block, source, error)
+    check_repeated_keys(block, frame, source)
     return frame
 
 
-def explain(block: Block, source: str, reason: BaseException) -> NoReturn:
+def raise_line_error(block: Block, source: str, reason: BaseException) -> NoReturn:
     """Raise a DataError that names the line of the block for which `reason` was given, as far as it can be found."""
     kinds: dict[str, str] = {}
     for number, line in enumerate(block.data.split(b"\n"), start=block.line):
@@ -133,7 +133,7 @@ def explain(block: Block, source: str, reason: BaseException) -> NoReturn:
             continue
         place = Location(source=source, line=number)
         try:
-            values = json.loads(line, parse_constant=refuse_constant, parse_float=finite)
+            values = json.loads(line, parse_constant=reject_constant, parse_float=parse_finite)
         except ValueError as error:
             raise DataError(
                 f"the line is not JSON: {problem_of(error)}",
@@ -142,16 +142,16 @@ def explain(block: Block, source: str, reason: BaseException) -> NoReturn:
             ) from error
         if not isinstance(values, dict):
             raise DataError(
-                f"the line holds {kind_of(values)}, not an object",
+                f"the line holds {json_type(values)}, not an object",
                 place=place,
                 hint='Every line is one object, its keys the columns, such as {"age": 31, "city": "Oslo"}.',
             )
-        refuse_repeated_key(line, place)
+        check_repeated_key(line, place)
         for key, value in values.items():
-            known = kinds.setdefault(key, kind_of(value)) if value is not None else None
-            if known and known != kind_of(value) and "text" not in (known, kind_of(value)):
+            known = kinds.setdefault(key, json_type(value)) if value is not None else None
+            if known and known != json_type(value) and "text" not in (known, json_type(value)):
                 raise DataError(
-                    f"the value is {kind_of(value)}; in lines before it is {known}",
+                    f"the value is {json_type(value)}; in lines before it is {known}",
                     place=Location(source=source, line=number, column=key),
                     hint="Write all values of a key as the same kind.",
                 ) from reason
@@ -161,7 +161,7 @@ def explain(block: Block, source: str, reason: BaseException) -> NoReturn:
     ) from reason
 
 
-def kind_of(value: object) -> str:
+def json_type(value: object) -> str:
     kinds = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
     return kinds.get(type(value), "null")
 
@@ -173,35 +173,35 @@ def problem_of(error: Exception) -> str:
     return str(error)
 
 
-def finite(digits: str) -> float:
+def parse_finite(digits: str) -> float:
     if math.isinf(number := float(digits)):
         raise ValueError(f"{digits} is too large a number")
     return number
 
 
-def refuse_constant(word: str) -> NoReturn:
+def reject_constant(word: str) -> NoReturn:
     """JSON has no word for what is not a number, though Python reads and writes some."""
     raise ValueError(f"{word} is not a JSON value; write null")
 
 
-def refuse_depth(block: Block, source: str) -> None:
+def check_depth(block: Block, source: str) -> None:
     """Refuse a line in which more than DEEPEST lists and objects are open at once."""
     text = block.bytes()
-    newlines = positions(block.data, NEWLINE)
+    newlines = positions_of(block.data, NEWLINE)
     opening = np.flatnonzero((text == ord("[")) | (text == ord("{")))
-    for number in np.flatnonzero(np.bincount(np.searchsorted(newlines, opening)) > DEEPEST):
+    for number in np.flatnonzero(np.bincount(np.searchsorted(newlines, opening)) > MAX_DEPTH):
         start = int(newlines[number - 1]) + 1 if number else 0
         line = STRING.sub(b"", block.data[start : int(newlines[number]) if number < newlines.size else None])
         steps = [(byte in b"[{") - (byte in b"]}") for byte in line]
-        if max(itertools.accumulate(steps), default=0) > DEEPEST:
+        if max(itertools.accumulate(steps), default=0) > MAX_DEPTH:
             raise DataError("the line is nested too deeply", place=Location(source=source, line=block.line_at(start)))
 
 
-def refuse_half_characters(block: Block, source: str) -> None:
+def check_surrogates(block: Block, source: str) -> None:
     """Refuse half of a surrogate pair, which is no character; Polars reads a NUL in its place."""
     if b"\\" not in block.data:
         return
-    for match in HALF_A_CHARACTER.finditer(block.data):
+    for match in LONE_SURROGATE.finditer(block.data):
         before = block.data[: match.start()]
         # After an odd number of backslashes this one is itself escaped: the text only speaks of \\ud800.
         if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
@@ -211,7 +211,7 @@ def refuse_half_characters(block: Block, source: str) -> None:
             )
 
 
-def refuse_repeated_keys(block: Block, frame: polars.DataFrame, source: str) -> None:
+def check_repeated_keys(block: Block, frame: polars.DataFrame, source: str) -> None:
     """Refuse an object that names a key twice: Polars keeps the first value, others the last.
 
     A row has as many values as its line has `":`, unless a key is repeated, and then fewer; where a null, an object
@@ -221,7 +221,7 @@ def refuse_repeated_keys(block: Block, frame: polars.DataFrame, source: str) -> 
     values = frame.select(polars.sum_horizontal(polars.all().is_not_null())).to_series()
     if not spaced and block.data.count(b'":') == values.sum():
         return
-    text, newlines = block.bytes(), positions(block.data, NEWLINE)
+    text, newlines = block.bytes(), positions_of(block.data, NEWLINE)
     suspects = np.arange(newlines.size + 1)
     begins = np.unique(np.searchsorted(newlines, np.flatnonzero(text == ord("{"))))
     if not spaced and begins.size == frame.height:
@@ -231,10 +231,10 @@ def refuse_repeated_keys(block: Block, frame: polars.DataFrame, source: str) -> 
     for number in suspects:
         start = int(newlines[number - 1]) + 1 if number else 0
         line = block.data[start : int(newlines[number]) if number < newlines.size else None]
-        refuse_repeated_key(line, Location(source=source, line=block.line + int(number)))
+        check_repeated_key(line, Location(source=source, line=block.line + int(number)))
 
 
-def refuse_repeated_key(line: bytes, place: Location) -> None:
+def check_repeated_key(line: bytes, place: Location) -> None:
     """Refuse a line whose object, or one within it, names a key more than once."""
     repeated: list[str] = []
 

@@ -109,7 +109,7 @@ class ParquetSink:
     def spill(self) -> None:
         part = self.folder / f"{len(self.parts)}.parquet"
         rows = io.BytesIO()  # by itself Polars would call a full disk a fault of the file's format
-        joined(self.waiting, self.columns.source).write_parquet(rows)
+        concat_chunks(self.waiting, self.columns.source).write_parquet(rows)
         self.made.append(part)
         part.write_bytes(rows.getbuffer())
         self.parts.append(part)
@@ -138,7 +138,7 @@ class ParquetSink:
             self.folder.rmdir()
 
 
-def joined(chunks: list[polars.DataFrame], source: str) -> polars.DataFrame:
+def concat_chunks(chunks: list[polars.DataFrame], source: str) -> polars.DataFrame:
     """The chunks as one frame; whole numbers become fractions where another chunk has these."""
     with translate_write_errors(chunks[0], source):
         return polars.concat(chunks, how="vertical_relaxed")

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
-UTF8_MARK = b"\xef\xbb\xbf"
-UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+UTF8_BOM = b"\xef\xbb\xbf"
+UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 STANDARD_INPUT = "standard input"
 # What Polars raises. A panic, its word for a mistake of its own, is not even an Exception.
 POLARS_ERRORS = (polars.exceptions.PolarsError, polars.exceptions.PanicException)
@@ -50,7 +50,7 @@ def is_stream(path: Path | None) -> bool:
     return path is None or (path.exists() and not path.is_file() and not path.is_dir())
 
 
-def where(path: Path) -> str:
+def missing_file_hint(path: Path) -> str:
     """The hint for a file that is not there: the nearest name in its folder, or that the folder is missing."""
     with suppress(OSError):
         close = closest_file(path.name, (other.name for other in path.parent.iterdir()))
@@ -67,7 +67,7 @@ def translate_os_errors(path: Path | None) -> Iterator[None]:
             raise DataError("this is a folder, not a file", place=place, hint="Name a file inside it.")
         yield
     except FileNotFoundError as error:
-        raise DataError("there is no such file", place=place, hint=where(path or Path())) from error
+        raise DataError("there is no such file", place=place, hint=missing_file_hint(path or Path())) from error
     except PermissionError as error:
         raise DataError(
             "the file may not be read",
@@ -153,12 +153,12 @@ def strip_bom(file: Readable, source: str) -> bytes:
     Raises:
         DataError: the text is UTF-16, or there is nothing at all.
     """
-    head = file.read(len(UTF8_MARK))
-    if head.startswith(UTF16_MARKS):
+    head = file.read(len(UTF8_BOM))
+    if head.startswith(UTF16_BOMS):
         raise DataError("the text is UTF-16, not UTF-8", place=Location(source=source, line=1), hint=UTF8_HINT)
     if not head:
         raise DataError("the file is empty", place=Location(source=source))
-    return head.removeprefix(UTF8_MARK)
+    return head.removeprefix(UTF8_BOM)
 
 
 def digest(path: Path) -> str:

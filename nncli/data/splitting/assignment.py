@@ -80,7 +80,7 @@ def time_blocks(traits: Strata, cuts: npt.NDArray[np.floating[Any]]) -> Codes | 
 
     None where there are fewer times than blocks.
     """
-    times = traits.times_of_groups
+    times = traits.group_times
     assert times is not None
     _, rank, sizes = np.unique(times, return_inverse=True, return_counts=True)
     spare = len(sizes) - len(cuts) - 1

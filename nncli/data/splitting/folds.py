@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nncli.data.splitting.assignment import assign_groups, assign_rows, time_blocks
-from nncli.data.splitting.holdout import SINGLE_ROWS, Split, indices_by_class
+from nncli.data.splitting.holdout import SINGLE_ROWS_HINT, Split, indices_by_class
 from nncli.data.splitting.strata import Codes, Strata, relabel_by_appearance
 from nncli.errors import DataError
 from nncli.spec import NonNegativeInt, Spec
@@ -61,7 +61,7 @@ class Bootstrap(Spec):
         assert traits.times is None, "a configuration has no bootstrap in time"
         rng = np.random.default_rng(self.bootstrap)
         if traits.groups is not None:
-            training = _drawn_groups(traits, traits.groups, rng)
+            training = _draw_groups(traits, traits.groups, rng)
         else:
             strata = (
                 [np.arange(traits.n)]
@@ -73,13 +73,13 @@ class Bootstrap(Spec):
         if not len(validation):
             raise DataError(
                 f"every row was drawn: of {traits.description} nothing is left for validation",
-                place=traits.place,
+                place=traits.location,
                 hint="Add rows, or name another seed as validation.bootstrap.",
             )
         return Split(training, validation)
 
 
-def _drawn_groups(traits: Strata, of_rows: Codes, rng: np.random.Generator) -> Codes:
+def _draw_groups(traits: Strata, of_rows: Codes, rng: np.random.Generator) -> Codes:
     """The rows of groups drawn with replacement, in order; for a class that came to nothing, one of its groups too."""
     groups = relabel_by_appearance(of_rows)
     n = int(groups.max()) + 1
@@ -117,9 +117,9 @@ def assign_folds(traits: Strata, folds: int, seed: int) -> Codes:
             more, why = " and one block before them", "Rows of one time stay together."
         raise DataError(
             f"found {traits.description}, too few for {folds} folds{more}",
-            place=traits.place,
-            hint=SINGLE_ROWS
-            if traits.is_of_single_rows
+            place=traits.location,
+            hint=SINGLE_ROWS_HINT
+            if traits.has_only_unique_classes
             else f"Add rows, or use fewer folds: an ensemble has one for each of its `members`. {why}".rstrip(),
         )
     return assigned

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from nncli.data.columns.datetimes import ISO, infer_date_format, parse_dates
-from nncli.data.columns.parsing import WORDS, parse_numbers
+from nncli.data.columns.parsing import TEXT_TYPES, parse_numbers
 from nncli.data.splitting.strata import Codes
 from nncli.data.table import Table
 from nncli.errors import DataError
@@ -19,7 +19,7 @@ def read_groups(table: Table, name: str) -> Codes:
     Raises:
         DataError: a cell is missing, or the column holds lists or the like.
     """
-    cells = _present(table, name, "group")
+    cells = _require_present(table, name, "group")
     if cells.dtype.is_nested() or cells.dtype == pl.Object:
         raise DataError(
             f"the column holds what is no name of a group (its type is {cells.dtype})",
@@ -37,12 +37,12 @@ def read_times(table: Table, name: str) -> Codes:
     Raises:
         DataError: a cell is missing, or is neither a number nor such a date.
     """
-    cells = _present(table, name, "time")
+    cells = _require_present(table, name, "time")
     if cells.dtype.is_temporal():
         times = cells.to_physical()
     else:
         times = parse_numbers(cells, table.dialect)
-        if cells.dtype in WORDS and times.has_nulls():
+        if cells.dtype in TEXT_TYPES and times.has_nulls():
             text = cells.cast(pl.String)
             dates = parse_dates(text, infer_date_format(text, table.dialect.date_format) or ISO)
             times = dates if dates.null_count() < len(dates) else times
@@ -58,7 +58,7 @@ def read_times(table: Table, name: str) -> Codes:
     return np.unique(times.to_numpy(), return_inverse=True)[1].astype(np.int64)
 
 
-def _present(table: Table, name: str, what: str) -> pl.Series:
+def _require_present(table: Table, name: str, what: str) -> pl.Series:
     """The column, once no cell of it is missing."""
     cells = table.column(name)
     missing = cells.is_null() | (cells.is_nan() if cells.dtype.is_float() else False)

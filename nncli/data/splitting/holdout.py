@@ -13,7 +13,7 @@ from nncli.errors import DataError
 
 Rows = npt.NDArray[np.int64]
 
-SINGLE_ROWS = "A class is learned from several rows: is this the column to predict? Numbers are, with loss: mse."
+SINGLE_ROWS_HINT = "A class is learned from several rows: is this the column to predict? Numbers are, with loss: mse."
 
 
 @dataclass(frozen=True)
@@ -35,21 +35,21 @@ def holdout_split(traits: Strata, share: float, rng: np.random.Generator) -> Spl
     """
     if traits.times is not None:
         blocks = time_blocks(traits, np.array([traits.n * (1.0 - share)]))
-        split = _sides(np.zeros(traits.n, np.int64) if blocks is None else blocks - 1)
+        split = _split_by_side(np.zeros(traits.n, np.int64) if blocks is None else blocks - 1)
     elif traits.groups is not None:
-        split = _sides(assign_groups(traits, np.array([1.0 - share, share]), rng, first=-1))
+        split = _split_by_side(assign_groups(traits, np.array([1.0 - share, share]), rng, first=-1))
     else:
         split = stratified_split(traits.n, share, rng, traits.classes)
     if not len(split.training) or not len(split.validation):
         raise DataError(
             f"found {traits.description}, too few to hold out a share of {share:g}",
-            place=traits.place,
-            hint=SINGLE_ROWS if traits.is_of_single_rows else "Add rows, or set validation: 0.",
+            place=traits.location,
+            hint=SINGLE_ROWS_HINT if traits.has_only_unique_classes else "Add rows, or set validation: 0.",
         )
     return split
 
 
-def _sides(side: Codes) -> Split:
+def _split_by_side(side: Codes) -> Split:
     """Training rows are of side -1, validation rows of side 0."""
     return Split(np.flatnonzero(side < 0), np.flatnonzero(side == 0))
 

@@ -26,7 +26,7 @@ class Strata:
     classes: Codes | None = None
     groups: Codes | None = None
     times: Codes | None = None
-    place: Location | None = None
+    location: Location | None = None
 
     def take(self, rows: Codes) -> Strata:
         """Those of the rows at these positions."""
@@ -39,7 +39,7 @@ class Strata:
         )
 
     @property
-    def times_of_groups(self) -> Codes | None:
+    def group_times(self) -> Codes | None:
         """Each row's time (n,), or that of its group's earliest row."""
         if self.times is None or self.groups is None:
             return self.times
@@ -49,16 +49,16 @@ class Strata:
         return first[groups]
 
     @property
-    def is_of_single_rows(self) -> bool:
+    def has_only_unique_classes(self) -> bool:
         """Whether no class has a second row, so that none could be held out and learned too."""
         return self.classes is not None and self.n > 1 and len(np.unique(self.classes)) == self.n
 
     @property
     def description(self) -> str:
         """How many there are of what stays together: `3 groups`, `1 time`, `5 rows`."""
-        kinds = ((self.times_of_groups, "time"), (self.groups, "group"))
+        kinds = ((self.group_times, "time"), (self.groups, "group"))
         n, word = next(((len(np.unique(codes)), word) for codes, word in kinds if codes is not None), (self.n, "row"))
-        alone = word == "row" and self.is_of_single_rows
+        alone = word == "row" and self.has_only_unique_classes
         return f"{n:,} {word}{'' if n == 1 else 's'}{', each of a class of its own' if alone else ''}"
 
 

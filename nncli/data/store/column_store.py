@@ -27,7 +27,7 @@ class DenseColumns:
     names: Sequence[str]
     values: Floats
 
-    def beside(self, table: Table) -> Table:
+    def added_to(self, table: Table) -> Table:
         """The table with these columns as well."""
         columns = (pl.Series(name, x) for name, x in zip(self.names, self.values, strict=True))
         return replace(table, frame=table.frame.with_columns(columns))
@@ -102,7 +102,7 @@ class ColumnStore:
     def columns(self, names: Sequence[str]) -> Table:
         """Some columns, in memory."""
         self.header.require(names)
-        return replace(self.row_ids, frame=pl.DataFrame({name: self._whole(name) for name in names}))
+        return replace(self.row_ids, frame=pl.DataFrame({name: self._column(name) for name in names}))
 
     @property
     def row_ids(self) -> Table:
@@ -114,7 +114,7 @@ class ColumnStore:
         """The number of the first row of the first piece, chosen or not."""
         return self.pieces[0].first if self.pieces else 1
 
-    def _whole(self, name: str) -> pl.Series:
+    def _column(self, name: str) -> pl.Series:
         """A column, from all pieces."""
         spans = [piece.spans[name] for piece in self.pieces]
         if self.types[name] != pl.Float64 or not all(span.is_raw for span in spans):
@@ -123,9 +123,9 @@ class ColumnStore:
         cells = pl.Series(name, self._numbers(spans))
         return cells.fill_nan(None) if any(span.has_nulls for span in spans) else cells
 
-    def plain(self, name: str) -> Floats | None:
+    def dense(self, name: str) -> Floats | None:
         """A column (rows,) of finite numbers of which none is missing; None if it is not such a one."""
-        if not all(self._is_plain(piece, name) for piece in self.pieces):
+        if not all(self._is_dense(piece, name) for piece in self.pieces):
             return None
         return self._numbers([piece.spans[name] for piece in self.pieces])
 
@@ -143,7 +143,7 @@ class ColumnStore:
             assert not plain.names
             yield table
 
-    def iter_dense(self, names: Sequence[str], plainly: Collection[str]) -> Iterator[tuple[Table, DenseColumns]]:
+    def iter_dense(self, names: Sequence[str], dense_names: Collection[str]) -> Iterator[tuple[Table, DenseColumns]]:
         """Some columns, block by block as `blocks` has them, those of `plainly` that are plain numbers there apart."""
         self.header.require(names)
         for piece in self.pieces:
@@ -155,7 +155,7 @@ class ColumnStore:
                     numbers = None
             if piece.rows if numbers is None else len(numbers):
                 rows = None if numbers is None else numbers - piece.first
-                apart = [name for name in names if name in plainly and self._is_plain(piece, name)]
+                apart = [name for name in names if name in dense_names and self._is_dense(piece, name)]
                 frame = self._frame(piece, [name for name in names if name not in set(apart)])
                 values = self._matrix(piece, apart)
                 if rows is not None:
@@ -165,7 +165,7 @@ class ColumnStore:
                     DenseColumns(apart, values),
                 )
 
-    def _is_plain(self, piece: RowGroup, name: str) -> bool:
+    def _is_dense(self, piece: RowGroup, name: str) -> bool:
         return piece.spans[name].is_dense and self.types[name] == pl.Float64
 
     def _frame(self, piece: RowGroup, names: Sequence[str]) -> pl.DataFrame:
@@ -177,7 +177,7 @@ class ColumnStore:
                 cells = pl.Series(name, next(numbers))
                 cells = cells.fill_nan(None) if span.has_nulls else cells
             else:
-                with self.scratch.explained(), self.scratch.lock:
+                with self.scratch.translate_os_errors(), self.scratch.lock:
                     self.spool.seek(span.offset)
                     kept = self.spool.read(span.size)
                 cells = pl.read_ipc_stream(io.BytesIO(kept)).get_column(name)
@@ -196,7 +196,7 @@ class ColumnStore:
 
     def _fill(self, x: Floats, offset: int) -> None:
         """Fill x (n,) with the bare numbers that stand at `offset`."""
-        with self.scratch.explained(), self.scratch.lock:
+        with self.scratch.translate_os_errors(), self.scratch.lock:
             self.spool.seek(offset)
             if self.spool.readinto(x.view(np.uint8).data) != x.nbytes:
                 raise OSError("the temporary file ends too soon")

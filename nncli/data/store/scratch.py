@@ -17,7 +17,7 @@ from typing import IO, TypeAlias
 
 from nncli.errors import Location, NncliError
 
-IN_MEMORY = 64 << 20
+MAX_IN_MEMORY = 64 << 20
 """Bytes up to which a scratch file is no file at all."""
 
 ScratchFile: TypeAlias = "tempfile.SpooledTemporaryFile[bytes]"
@@ -41,7 +41,7 @@ class Scratch:
         self._stack.close()
 
     @contextmanager
-    def explained(self) -> Iterator[None]:
+    def translate_os_errors(self) -> Iterator[None]:
         """Turn whatever the system says about a scratch file into an NncliError."""
         try:
             yield
@@ -55,16 +55,16 @@ class Scratch:
     def spool(self) -> ScratchFile:
         """A file that stays in memory for as long as it is small."""
         return self._stack.enter_context(
-            tempfile.SpooledTemporaryFile(IN_MEMORY, dir=str(self.folder) if self.folder else None)
+            tempfile.SpooledTemporaryFile(MAX_IN_MEMORY, dir=str(self.folder) if self.folder else None)
         )
 
     def file(self) -> IO[bytes]:
         """A file, written and read without a buffer."""
-        with self.explained():
+        with self.translate_os_errors():
             return self._stack.enter_context(tempfile.TemporaryFile(dir=self.folder, buffering=0))
 
 
-def folder_beside(path: Path) -> Path:
+def existing_parent(path: Path) -> Path:
     """The folder that `path` is to stand in, or the nearest one above that is there already."""
     folders = path.absolute().parents
     return next(folder for folder in folders if os.path.isdir(folder))  # noqa: PTH112 - it takes names that are too long

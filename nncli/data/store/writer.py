@@ -16,12 +16,12 @@ from nncli.data.store.scratch import Scratch, ScratchFile
 from nncli.data.table import Table
 from nncli.errors import DataError, Location
 
-AT_ONCE = 1 << 20
+WRITE_BYTES = 1 << 20
 """Bytes of a matrix of numbers that is written: of a larger one the memory would be new each time."""
 
 
 @dataclass
-class _Storing:
+class _StoreWriter:
     """A table on its way into the scratch file. `texts` are columns that stay text; those found to be are added."""
 
     spool: ScratchFile
@@ -48,7 +48,7 @@ class _Storing:
     def put(self, frame: pl.DataFrame) -> dict[str, ColumnSpan]:
         """Write columns, those of bare numbers one after another, and say where their cells stand."""
         numbers = [column for column in frame if column.dtype == pl.Float64]
-        at_once = max(AT_ONCE // max(8 * frame.height, 1), 1)
+        at_once = max(WRITE_BYTES // max(8 * frame.height, 1), 1)
         spans: dict[str, ColumnSpan] = {}
         self.spool.seek(0, io.SEEK_END)
         for start in range(0, len(numbers), at_once):
@@ -116,12 +116,12 @@ def write_store(
     """
     spool, names, outline = scratch.spool(), None, None
     notes: list[str] = []
-    with scratch.explained():
+    with scratch.translate_os_errors():
         for table in read():
             if names is None:
                 wanted = kept(table)
                 names = [name for name in table.names if name in wanted]
-                storing = _Storing(spool, set(names if texts is None else texts))
+                storing = _StoreWriter(spool, set(names if texts is None else texts))
                 storing.texts |= {name for name in codes if _may_be_codes(table, name)}
                 outline = replace(table, frame=table.frame.clear())
             storing.add(table, names)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from nncli.config.schema import Config
-from nncli.data.store.scratch import Scratch, folder_beside
+from nncli.data.store.scratch import Scratch, existing_parent
 from nncli.errors import NncliError
 from nncli.pipeline.ensemble.member_config import check_members, member_config
 from nncli.pipeline.ensemble.out_of_fold import BuiltEnsemble, EnsembleData
@@ -37,7 +37,7 @@ def train_ensemble(
 ) -> Generator[Event, None, None]:
     """Train all members, and make them one: `MembersStarted`, `MembersProgress` a few times a second, `Finished`."""
     check_members(config)
-    with Scratch(folder_beside(wanted)) as scratch:
+    with Scratch(existing_parent(wanted)) as scratch:
         survey = EnsembleData.of(config, scratch)
         with EnsembleRun.create(survey, wanted, command) as assembly:
             yield from _train(assembly, stop, scheduler)

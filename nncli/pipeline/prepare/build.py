@@ -31,7 +31,7 @@ def build_network(config: Config, encoder: Encoder, target: Target, loss: Loss) 
         n_features=encoder.width,
         embeddings=tuple(
             Embedding(
-                name=c.name, n_embeddings=c.slots, width=c.embedding_width or 0, init_std=config.embedding_init_std
+                name=c.name, n_embeddings=c.n_codes, width=c.embedding_width or 0, init_std=config.embedding_init_std
             )
             for c in encoder.embedded
         ),

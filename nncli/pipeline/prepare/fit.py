@@ -140,7 +140,7 @@ def _fit_column(config: Config, training: ColumnStore, name: str) -> _FittedColu
     """Infer the kind of one column and fit its encoder."""
     data, encoding = config.data, config.encoding
     configured = data.columns.get(name)
-    if configured in (None, Kind.NUMERIC) and (x := training.plain(name)) is not None and len(x):
+    if configured in (None, Kind.NUMERIC) and (x := training.dense(name)) is not None and len(x):
         column = NumericColumn.fit_values(training.row_ids, name, x, encoding.numeric, encoding.clip)
         return _FittedColumn(name, Kind.NUMERIC, Encoder(columns=(column,)))
     table = training.columns([name])

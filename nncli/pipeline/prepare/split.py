@@ -91,5 +91,5 @@ def strata_of(config: Config, table: ColumnStore, task: Task) -> Strata:
         classes=classes,
         groups=None if data.group is None else read_groups(table.columns([data.group]), data.group),
         times=None if data.time is None else read_times(table.columns([data.time]), data.time),
-        place=Location(source=table.header.source),
+        location=Location(source=table.header.source),
     )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from nncli.config.schema import Config
-from nncli.data.store.scratch import Scratch, folder_beside
+from nncli.data.store.scratch import Scratch, existing_parent
 from nncli.errors import Location, RunError
 from nncli.pipeline.prepare.execution import choose_execution
 from nncli.pipeline.prepare.prepare import prepare
@@ -33,7 +33,7 @@ def train_network(
 ) -> Generator[Event, None, None]:
     """Train one network into the new run directory `path`: `Started`, an `EpochReport` for every epoch, `Finished`."""
     started = datetime.now(UTC)
-    with Scratch(folder_beside(path)) as scratch:
+    with Scratch(existing_parent(path)) as scratch:
         prepared = prepare(config, scratch)
         execution, note = choose_execution(prepared)
         with execution.activate(prepared, [note] if note else []) as prepared:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.data.columns.parsing import exact_numbers, may_be_class_ids, parse_numbers, read_numbers, read_text
-from nncli.data.dialect import PLAIN
+from nncli.data.dialect import PLAIN_NUMBERS
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.table import Table
 from nncli.errors import DataError
@@ -158,7 +158,7 @@ def test_one_word_after_thousands_of_numbers_is_refused_by_its_row() -> None:
 def test_numbers_come_back_from_their_spelling_bit_for_bit(numbers: list[float | None]) -> None:
     cells = pl.Series("x", [None if x is None else repr(x) for x in numbers], dtype=pl.String)
     expected = [None if x is None else x.hex() for x in numbers]
-    assert [None if x is None else x.hex() for x in parse_numbers(cells, PLAIN)] == expected
+    assert [None if x is None else x.hex() for x in parse_numbers(cells, PLAIN_NUMBERS)] == expected
 
 
 def read_fails(table: Table) -> bool:
@@ -309,11 +309,11 @@ def test_numbers_may_be_codes_of_classes_until_one_says_otherwise(numbers: list[
 @pytest.mark.parametrize("cell", [*INFINITE, *NOT_NUMBERS, *WITH_LEADING_ZERO, "nan", str(2**53), str(2**53 + 1)])
 def test_cells_of_which_more_than_the_number_may_matter(cell: str) -> None:
     texts = pl.DataFrame({"odd": ["1", cell], "plain": ["2", None], "nothing": [None, None]}).cast(pl.String)
-    found = exact_numbers(texts, PLAIN)
+    found = exact_numbers(texts, PLAIN_NUMBERS)
     assert {name: x.to_list() for name, x in found.items()} == {"plain": [2.0, None], "nothing": [None, None]}
 
 
 def test_numbers_of_which_nothing_else_can_matter() -> None:
     spelled = [cell for cell in NUMBERS if cell != str(2**53)]
-    found = exact_numbers(pl.DataFrame({"n": [*spelled, None]}), PLAIN)
+    found = exact_numbers(pl.DataFrame({"n": [*spelled, None]}), PLAIN_NUMBERS)
     assert found["n"].to_list() == [*(NUMBERS[cell] for cell in spelled), None]

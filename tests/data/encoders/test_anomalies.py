@@ -134,7 +134,7 @@ def test_a_category_that_was_rare_in_training_was_seen() -> None:
 
 @pytest.mark.parametrize("c", [2, 40])
 def test_rare_categories_too_many_to_remember_are_not_called_unseen(monkeypatch: pytest.MonkeyPatch, c: int) -> None:
-    monkeypatch.setattr(categorical, "RARE_TEXT", 9)
+    monkeypatch.setattr(categorical, "MAX_RARE_TEXT", 9)
     seen = [f"{n}" for n in range(c)] * 2
     assert met([*seen, "rare", "r"], ["r", "new"], Kind.CATEGORICAL) == ColumnAnomalies(unseen=1)
     assert met([*seen, "rare", "rare 2"], ["rare", "new", "0"], Kind.CATEGORICAL) == ColumnAnomalies(rare=2)

@@ -83,7 +83,7 @@ def test_many_categories_are_embedded(c: int, width: int | None) -> None:
     encoder = categorical([f"{i % c:04}" for i in range(2 * c)])
     assert width is None or width == min(50, math.ceil(1.6 * c**0.56))
     assert first(encoder).embedding_width == width
-    assert (first(encoder).slots, encoder.width) == (c + 2, c if width is None else 0)
+    assert (first(encoder).n_codes, encoder.width) == (c + 2, c if width is None else 0)
     X, codes, _ = encoder.encode(one(["0000", None, "new", f"{c - 1:04}"]), "float32")
     assert X.shape == (4, encoder.width)
     assert codes.tolist() == ([[]] * 4 if width is None else [[2], [0], [1], [c + 1]])

@@ -176,5 +176,5 @@ def test_plain_columns_together_give_the_same_bits_strangers_and_refusals_as_one
         return X.tobytes(), codes.tobytes(), strangers
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(numeric_module, "TOGETHER", cells)
-        assert outcome(rest, plain) == outcome(plain.beside(rest), NO_COLUMNS)
+        patch.setattr(numeric_module, "CACHED_CELLS", cells)
+        assert outcome(rest, plain) == outcome(plain.added_to(rest), NO_COLUMNS)

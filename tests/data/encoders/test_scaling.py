@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import QuantileTransformer, RobustScaler
 
 from nncli.data.encoders.scaling import (
-    FEWEST_EDGES,
-    MOST_EDGES,
+    CACHED_SUM,
+    MAX_QUANTILES,
+    MIN_QUANTILES,
     PIECE,
-    SUMMED,
     clip_smoothly,
     normal_quantile,
     quantile_cdf,
@@ -79,7 +79,7 @@ def test_the_scale_is_the_quartiles_distance_or_half_the_range_or_none(
 
 @pytest.mark.parametrize("n", [1, 2, 9, 10, 299, 300, 330, 29_999, 30_000, 50_000])
 def test_there_is_an_edge_for_every_thirty_rows(n: int) -> None:
-    assert len(quantiles_of(np.arange(float(n)))) == min(n, max(FEWEST_EDGES, min(n // 30, MOST_EDGES)))
+    assert len(quantiles_of(np.arange(float(n)))) == min(n, max(MIN_QUANTILES, min(n // 30, MAX_QUANTILES)))
 
 
 @given(NUMBERS, NUMBERS)
@@ -161,7 +161,9 @@ def test_the_smooth_clip_is_its_formula_and_can_be_undone(x: float) -> None:
         assert z / math.sqrt(1.0 - (z / 3.0) ** 2) == pytest.approx(x, rel=1e-9)
 
 
-@pytest.mark.parametrize("n", [1, 2, 7, 129, 1000, SUMMED, SUMMED + 1, 2 * SUMMED + 9, 5 * SUMMED + 4711])
+@pytest.mark.parametrize(
+    "n", [1, 2, 7, 129, 1000, *(m * CACHED_SUM + n for m, n in ((1, 0), (1, 1), (2, 9), (5, 4711)))]
+)
 @pytest.mark.parametrize("size", [1e-9, 1.0, 1e200])
 def test_the_standard_deviation_is_that_of_numpy_to_the_bit(n: int, size: float) -> None:
     x = np.random.default_rng(n).normal(size=n) * size + 3.0

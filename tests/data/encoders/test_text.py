@@ -15,7 +15,7 @@ from nncli.data.encoders import text as words
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.encoders.options import EncodingOptions
-from nncli.data.encoders.text import COMMON, TextColumn, pieces, unigrams
+from nncli.data.encoders.text import MIN_ROWS, TextColumn, pieces, unigrams
 from nncli.data.table import Table
 
 TEXTS = st.lists(st.none() | st.text(st.sampled_from("aAbB é1'-\n"), max_size=20), max_size=12)
@@ -43,7 +43,7 @@ def plainly(cell: str | None) -> Counter[str]:
 
 
 def test_words_and_pairs_that_are_common_become_numbers_the_more_common_first() -> None:
-    column = fitted(*["Red wine, red!"] * COMMON, *["white wine"] * 10, *["a red"] * 5, *["tea"] * COMMON)
+    column = fitted(*["Red wine, red!"] * MIN_ROWS, *["white wine"] * 10, *["a red"] * 5, *["tea"] * MIN_ROWS)
     assert column.vocabulary == ("wine", "red", "red wine", "tea", "wine red")
     assert column.features == tuple(f"said: {term}" for term in column.vocabulary)
     assert encoded(column, "RED red-wine", "tea", "") == [
@@ -54,13 +54,16 @@ def test_words_and_pairs_that_are_common_become_numbers_the_more_common_first() 
 
 
 def test_a_word_that_one_row_too_few_has_is_left_out_however_often_it_has_it() -> None:
-    assert fitted(*["rare rare rare"] * (COMMON - 1), *["often"] * COMMON, *["x"] * COMMON).vocabulary == ("often", "x")
+    assert fitted(*["rare rare rare"] * (MIN_ROWS - 1), *["often"] * MIN_ROWS, *["x"] * MIN_ROWS).vocabulary == (
+        "often",
+        "x",
+    )
 
 
 def test_a_word_that_nearly_every_row_has_is_left_out() -> None:
     assert fitted(*["the one"] * 50, *["the other"] * 50).vocabulary == ("one", "other")
-    assert fitted(*["a"] * 50, *["-"] * (COMMON - 1)).vocabulary == ()
-    assert fitted(*["a"] * 50, *["-"] * COMMON).vocabulary == ("a",)
+    assert fitted(*["a"] * 50, *["-"] * (MIN_ROWS - 1)).vocabulary == ()
+    assert fitted(*["a"] * 50, *["-"] * MIN_ROWS).vocabulary == ("a",)
 
 
 def test_a_pair_that_stands_wherever_one_of_its_words_does_is_left_out() -> None:
@@ -68,21 +71,21 @@ def test_a_pair_that_stands_wherever_one_of_its_words_does_is_left_out() -> None
 
 
 def test_no_more_terms_than_are_wanted_and_equals_by_spelling() -> None:
-    assert fitted(*["b, a"] * COMMON, *["a b c"] * COMMON, *["."] * COMMON, most=2).vocabulary == ("a", "b")
+    assert fitted(*["b, a"] * MIN_ROWS, *["a b c"] * MIN_ROWS, *["."] * MIN_ROWS, most=2).vocabulary == ("a", "b")
 
 
 def test_pairs_do_not_reach_from_one_cell_into_the_next() -> None:
-    assert fitted(*["a x", "b y"] * 2 * COMMON).vocabulary == ("a", "b", "x", "y")
+    assert fitted(*["a x", "b y"] * 2 * MIN_ROWS).vocabulary == ("a", "b", "x", "y")
 
 
 def test_a_missing_cell_is_zeros_and_told() -> None:
-    column = fitted(*["a", "."] * COMMON, None)
+    column = fitted(*["a", "."] * MIN_ROWS, None)
     assert column.features == ("said: a", "said is missing")
     assert encoded(column, "a", None, "...") == [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
 
 
 def test_missing_cells_are_counted_where_training_had_none() -> None:
-    encoder = Encoder.fit(table(*["a", "."] * COMMON), [("said", Kind.TEXT)])
+    encoder = Encoder.fit(table(*["a", "."] * MIN_ROWS), [("said", Kind.TEXT)])
     assert encoder.encode(table("a", None, None), "float32").anomalies.note == (
         "2 cells are missing where training had every cell ('said': 2)"
     )
@@ -91,7 +94,7 @@ def test_missing_cells_are_counted_where_training_had_none() -> None:
 
 @given(TEXTS)
 def test_terms_and_counts_are_those_of_a_loop(cells: list[str | None]) -> None:
-    cells = [*cells * COMMON, *["."] * COMMON]
+    cells = [*cells * MIN_ROWS, *["."] * MIN_ROWS]
     column = fitted(*cells, most=1000)
     rows = Counter(term for cell in cells for term in plainly(cell))
     assert {*column.vocabulary} == {t for t, n in rows.items() if n not in [rows[w] for w in t.split()] or " " not in t}
@@ -106,11 +109,11 @@ def test_terms_and_counts_are_those_of_a_loop(cells: list[str | None]) -> None:
 
 @given(TEXTS, st.integers(1, 30))
 def test_a_row_is_the_same_in_any_company(cells: list[str | None], piece: int) -> None:
-    column = fitted(*["a b", "b a", "1 é", "."] * COMMON, None)
+    column = fitted(*["a b", "b a", "1 é", "."] * MIN_ROWS, None)
     whole = encoded(column, *cells)
     assert whole == [row for cell in cells for row in encoded(column, cell)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(words, "PIECE", piece)
+        patch.setattr(words, "PIECE_BYTES", piece)
         assert encoded(column, *cells) == whole
         assert [cell for some in pieces(pl.Series(cells, dtype=pl.String), 2) for cell in some] == cells
 
@@ -122,7 +125,7 @@ def test_words_of_any_script_are_words() -> None:
 
 
 def test_only_the_beginning_of_an_endless_cell_counts() -> None:
-    assert encoded(fitted(*["a", "."] * COMMON), "a " * 10**6) == [[log2(1 + words.LONGEST // 2)]]
+    assert encoded(fitted(*["a", "."] * MIN_ROWS), "a " * 10**6) == [[log2(1 + words.MAX_CHARACTERS // 2)]]
 
 
 @pytest.mark.parametrize("terms", [("a", "a"), ("a b c",)])

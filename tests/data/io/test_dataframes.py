@@ -7,7 +7,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from nncli.data.io.dataframes import as_polars, of_array
+from nncli.data.io.dataframes import as_polars, from_array
 from nncli.errors import DataError
 
 
@@ -65,7 +65,7 @@ def test_what_is_no_frame_is_told() -> None:
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble, np.int8, np.uint64, np.bool_])
 def test_an_array_keeps_its_numbers(dtype: type[np.generic]) -> None:
     X = np.array([[0, 1], [1, 0], [1, 1]], dtype)
-    frame = of_array(np.asfortranarray(X), ["a", "b"])
+    frame = from_array(np.asfortranarray(X), ["a", "b"])
     assert frame.columns == ["a", "b"]
     assert np.array_equal(frame.to_numpy().astype(float), X.astype(float))
 
@@ -73,5 +73,5 @@ def test_an_array_keeps_its_numbers(dtype: type[np.generic]) -> None:
 def test_a_column_of_objects_is_of_numbers_if_all_are() -> None:
     X = np.array([[1, "1", 1, None], [2.5, "b", "c", None], [np.nan, None, pd.NA, pd.NaT]], dtype=object)
     wanted = {"a": [1.0, 2.5, None], "b": ["1", "b", None], "c": ["1", "c", None], "d": [None] * 3}
-    assert of_array(X, list("abcd")).equals(pl.DataFrame(wanted))
-    assert of_array(np.array([["x"], ["y"]]), ["a"]).equals(pl.DataFrame({"a": ["x", "y"]}))
+    assert from_array(X, list("abcd")).equals(pl.DataFrame(wanted))
+    assert from_array(np.array([["x"], ["y"]]), ["a"]).equals(pl.DataFrame({"a": ["x", "y"]}))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.data.io.csv.writer import PLAIN_NUMBER, DelimitedSink, escaped
+from nncli.data.io.csv.writer import PLAIN_NUMBER, DelimitedSink, escape_formulas
 from nncli.data.io.formats import Format
 from nncli.data.io.readers import read_table
 from nncli.data.io.sinks import ColumnCheck
@@ -137,7 +137,7 @@ def test_what_begins_like_a_formula_gets_an_apostrophe(tmp_path: Path, name: str
 
 
 def test_a_nul_at_the_beginning_is_no_way_around_the_apostrophe() -> None:
-    assert escaped(polars.Series(["\0=1+1"])).to_list() == ["'\0=1+1"]
+    assert escape_formulas(polars.Series(["\0=1+1"])).to_list() == ["'\0=1+1"]
 
 
 def test_plain_numbers_and_other_texts_are_not_escaped(tmp_path: Path) -> None:

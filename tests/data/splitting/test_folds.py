@@ -48,7 +48,7 @@ def test_time_never_goes_backwards(traits: Strata, folds: int) -> None:
         splits = [Fold(folds=folds, fold=k).split(traits) for k in range(folds)]
     except DataError:
         return
-    times = traits.times_of_groups
+    times = traits.group_times
     assert times is not None
     for split in splits:
         assert times[split.training].max() < times[split.validation].min()

@@ -121,7 +121,7 @@ def test_the_latest_rows_are_held_out(ranks: list[int], share: float) -> None:
 @pytest.mark.parametrize(
     ("traits", "found"),
     [
-        (Strata(2, place=Location(source="t")), "t: found 2 rows, too few to hold out a share of 0.2"),
+        (Strata(2, location=Location(source="t")), "t: found 2 rows, too few to hold out a share of 0.2"),
         (Strata(9, groups=np.zeros(9, np.int64)), "found 1 group, too few"),
         (Strata(9, times=np.zeros(9, np.int64)), "found 1 time, too few"),
         (Strata(9, np.arange(9), np.arange(9)), "found 9 groups, too few"),

@@ -27,7 +27,7 @@ def test_rows_that_are_taken_keep_their_traits() -> None:
 
 
 def test_a_group_has_the_time_of_its_earliest_row() -> None:
-    times = Strata(5, groups=np.array([9, 4, 9, 4, 1]), times=np.array([3, 1, 0, 2, 5])).times_of_groups
+    times = Strata(5, groups=np.array([9, 4, 9, 4, 1]), times=np.array([3, 1, 0, 2, 5])).group_times
     assert times is not None
     assert times.tolist() == [0, 1, 0, 1, 5]
 

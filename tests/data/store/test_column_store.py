@@ -139,15 +139,15 @@ def test_plain_numbers_come_apart_from_the_rest_and_are_those_of_the_block(
     with Scratch() as scratch:
         table = stored(frame, scratch, rows, texts=("d",))
         table = table if chosen is None else table.take(np.array(sorted(chosen)))
-        whole = table.plain("b")
+        whole = table.dense("b")
         assert whole is not None
         assert whole.tolist() == [1.0] * len(table)
-        assert table.plain("d") is None
+        assert table.dense("d") is None
         pairs = list(zip(table.blocks(names), table.iter_dense(names, {"a", "b", "d"}), strict=True))
         for block, (rest, plain) in pairs:
             assert {"b"} <= {*plain.names} <= {"a", "b"}
             assert not np.isnan(plain.values).any()
-            assert plain.beside(rest).frame.select(names).equals(block.frame)
+            assert plain.added_to(rest).frame.select(names).equals(block.frame)
             assert rest.first_row == block.first_row
             assert np.array_equal(rest.numbers, block.numbers)  # type: ignore[arg-type]
         plains = [plain.values[0] for _, plain in table.iter_dense(["b"], {"b"})]  # nothing is left for the table

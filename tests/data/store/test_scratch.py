@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nncli.config.schema import Config
-from nncli.data.store.scratch import Scratch, folder_beside
+from nncli.data.store.scratch import Scratch, existing_parent
 from nncli.errors import NncliError
 from nncli.pipeline.prepare.prepare import prepare
 
@@ -29,20 +29,25 @@ def test_a_folder_that_is_not_there_is_a_message(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_a_message(tmp_path: Path) -> None:
-    with Scratch(tmp_path) as scratch, pytest.raises(NncliError, match="No space left") as told, scratch.explained():
+    with (
+        Scratch(tmp_path) as scratch,
+        pytest.raises(NncliError) as caught,
+        scratch.translate_os_errors(),
+    ):
         raise OSError(errno.ENOSPC, "No space left on device")
-    assert "disk is not full" in str(told.value)
+    assert "No space left" in caught.value.message
+    assert "disk is not full" in str(caught.value)
 
 
 def test_the_folder_beside_a_run_is_the_nearest_that_exists(tmp_path: Path) -> None:
-    assert folder_beside(tmp_path / "runs" / "first") == tmp_path
+    assert existing_parent(tmp_path / "runs" / "first") == tmp_path
     (tmp_path / "runs").mkdir()
-    assert folder_beside(tmp_path / "runs" / "first") == tmp_path / "runs"
-    assert folder_beside(tmp_path / ("long" * 100) / "first") == tmp_path
+    assert existing_parent(tmp_path / "runs" / "first") == tmp_path / "runs"
+    assert existing_parent(tmp_path / ("long" * 100) / "first") == tmp_path
 
 
 def test_a_table_for_which_there_is_no_room_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nncli.data.store.scratch.IN_MEMORY", 1)
+    monkeypatch.setattr("nncli.data.store.scratch.MAX_IN_MEMORY", 1)
     (tmp_path / "t.csv").write_text("x,y\n1,2\n2,3\n")
     config = Config.model_validate({"data": {"path": str(tmp_path / "t.csv"), "target": "y"}})
     with pytest.raises(NncliError, match="cannot keep the table in a temporary file") as told:

@@ -40,7 +40,7 @@ def test_a_table_that_changes_between_two_readings_is_refused() -> None:
 def test_what_does_not_fit_in_memory_goes_to_a_file_in_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nncli.data.store.scratch.IN_MEMORY", 1)
+    monkeypatch.setattr("nncli.data.store.scratch.MAX_IN_MEMORY", 1)
     frame = pl.DataFrame({"a": ["1", "2", "3", "x"]})
     with Scratch(tmp_path) as scratch:
         assert stored(frame, scratch, 2).columns(["a"]).frame.equals(frame)
@@ -59,7 +59,7 @@ def test_what_may_be_codes_of_classes_stays_as_it_is_spelled() -> None:
 def test_numbers_come_back_however_many_columns_are_written_at_a_time(
     at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nncli.data.store.writer.AT_ONCE", at_once)
+    monkeypatch.setattr("nncli.data.store.writer.WRITE_BYTES", at_once)
     frame = pl.DataFrame({f"x{j}": [float(i * j) for i in range(5)] for j in range(5)})
     frame = frame.with_columns(
         x1=pl.Series([1.0, None, float("nan"), 4.0, 5.0]), x3=pl.Series([None, 1.0, 2.0, 3.0, 4.0])

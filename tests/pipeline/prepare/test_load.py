@@ -69,7 +69,7 @@ def test_the_size_of_the_blocks_changes_nothing(
     whole = prepare(config(csv, target, **more))
     monkeypatch.setattr(load, "ReadOptions", partial(ReadOptions, block_bytes=500))
     monkeypatch.setattr(load, "FIRST_BYTES", first)
-    monkeypatch.setattr("nncli.data.store.scratch.IN_MEMORY", 100)
+    monkeypatch.setattr("nncli.data.store.scratch.MAX_IN_MEMORY", 100)
     in_blocks = prepare(config(csv, target, **more))
     assert everything(in_blocks) == everything(whole)
     assert in_blocks.notes == whole.notes

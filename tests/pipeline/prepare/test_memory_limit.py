@@ -111,7 +111,7 @@ def test_a_disk_that_fills_up_ends_the_training_which_can_be_resumed(
     written, write = iter(range(60)), MatrixFile._write
 
     def filling_up(self: MatrixFile, rows: Any) -> None:
-        with self.scratch.explained():
+        with self.scratch.translate_os_errors():
             if next(written, None) is None:
                 raise OSError(errno.ENOSPC, "No space left on device")
         write(self, rows)

@@ -17,13 +17,13 @@ from nncli.data.io.read_options import BLOCK_BYTES
 from nncli.data.io.streams import UTF8_HINT, strip_bom
 from nncli.errors import DataError, Location
 
-LONGEST_RECORD = 64 << 20
+MAX_RECORD_BYTES = 64 << 20
 PIECE = 1 << 18
 NEWLINE, RETURN, QUOTE = b'\n\r"'
 BINARY = frozenset(range(32)) - frozenset(b"\t\n\v\f\r\x1a\x1b")
 """Bytes that no text has, in whatever ASCII, Latin or UTF-8 encoding."""
 BINARY_HINT = "It holds bytes that no text has: most likely it is no text table at all, whatever its name says."
-NOWHERE: BytePositions = np.empty(0, np.int64)
+NO_POSITIONS: BytePositions = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class Block:
         return Block(self.data[position:], self.quotes[first:] - position, self.line_at(position))
 
 
-def positions(data: bytes, byte: int) -> BytePositions:
+def positions_of(data: bytes, byte: int) -> BytePositions:
     """Where `byte` stands in `data`."""
     # A byte that is not there at all, the common case, is found missing some ten times as fast.
-    return np.flatnonzero(np.frombuffer(data, np.uint8) == byte) if bytes([byte]) in data else NOWHERE
+    return np.flatnonzero(np.frombuffer(data, np.uint8) == byte) if bytes([byte]) in data else NO_POSITIONS
 
 
 def count_of(text: ByteArray, byte: int) -> int:
@@ -60,7 +60,7 @@ def count_of(text: ByteArray, byte: int) -> int:
     return sum(int(np.count_nonzero(piece == byte)) for piece in pieces)
 
 
-def outside(where: BytePositions, quotes: BytePositions) -> BytePositions:
+def outside_quotes(where: BytePositions, quotes: BytePositions) -> BytePositions:
     """Those of the positions `where` that are not inside quotes."""
     return where[np.searchsorted(quotes, where) % 2 == 0] if quotes.size else where
 
@@ -88,11 +88,11 @@ def blocks(
     Raises:
         DataError: the file is empty or UTF-16; a record is longer than LONGEST_RECORD.
     """
-    rest, rest_quotes, line = b"", NOWHERE, 1
+    rest, rest_quotes, line = b"", NO_POSITIONS, 1
     mark = strip_bom(file, source)
     while data := mark + file.read(first or size):
         mark, first = b"", None
-        quotes = positions(data, QUOTE) if quoting else NOWHERE
+        quotes = positions_of(data, QUOTE) if quoting else NO_POSITIONS
         cut = end_of_records(data, quotes, inside=rest_quotes.size % 2 == 1)
         quotes = np.concatenate([rest_quotes, quotes + len(rest)])
         if cut:
@@ -103,8 +103,8 @@ def blocks(
             rest, rest_quotes = data[cut:], split(quotes, len(rest) + cut)[1]
         else:
             rest, rest_quotes = rest + data, quotes
-        if len(rest) > LONGEST_RECORD:
-            refuse_endless(Block(rest, rest_quotes, line), source)
+        if len(rest) > MAX_RECORD_BYTES:
+            raise_endless_record(Block(rest, rest_quotes, line), source)
     if rest:
         yield Block(rest, rest_quotes, line)
 
@@ -115,10 +115,10 @@ def split(quotes: BytePositions, cut: int) -> tuple[BytePositions, BytePositions
     return quotes[:first], quotes[first:] - cut
 
 
-def refuse_endless(block: Block, source: str) -> None:
+def raise_endless_record(block: Block, source: str) -> None:
     """Raise the DataError for a record that does not end within LONGEST_RECORD bytes."""
     raise DataError(
-        f"the record that begins here is longer than {LONGEST_RECORD >> 20} MiB",
+        f"the record that begins here is longer than {MAX_RECORD_BYTES >> 20} MiB",
         place=Location(source=source, line=block.line),
         hint="Most likely a quoted cell is never closed, or the file is not a text table."
         if block.quotes.size
@@ -126,7 +126,7 @@ def refuse_endless(block: Block, source: str) -> None:
     )
 
 
-def refuse_encoding(block: Block, source: str) -> None:
+def check_utf8(block: Block, source: str) -> None:
     """Raise a DataError when the block is not UTF-8, naming the line and the byte."""
     try:
         block.data.decode()

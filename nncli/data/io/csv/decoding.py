@@ -16,7 +16,7 @@ from nncli.errors import DataError, Location
 
 SAMPLE_BYTES = 1 << 20
 """So much of a file is looked at to find out how it is written."""
-LONG_LINE = 1 << 16
+MAX_LOOKAHEAD = 1 << 16
 """Bytes of a line that are looked ahead for its end."""
 BOMS = {
     codecs.BOM_UTF8: ("utf-8", "utf-8"),
@@ -53,31 +53,31 @@ class DecodedStream:
         self.old_mac = False
         head = file.read(max(map(len, BOMS)))
         mark = next((mark for mark in BOMS if head.startswith(mark)), b"")
-        self.encoding = self._begin(mark, encoding, fallback)
-        sample = self._decoded(head[len(mark) :], final=False)
-        while (more := self._next(SAMPLE_BYTES)) and len(sample := sample + more) < SAMPLE_BYTES:
+        self.encoding = self._choose_encoding(mark, encoding, fallback)
+        sample = self._decode(head[len(mark) :], final=False)
+        while (more := self._read_decoded(SAMPLE_BYTES)) and len(sample := sample + more) < SAMPLE_BYTES:
             pass
-        self.whole = not more
+        self.is_complete = not more
         # Half of a \r\n may be all that the sample has of a line end.
-        self.old_mac = b"\r" in (sample if self.whole else sample[:-1]) and b"\n" not in sample
-        self.sample = self._ahead = self._lines(sample)
+        self.old_mac = b"\r" in (sample if self.is_complete else sample[:-1]) and b"\n" not in sample
+        self.sample = self._ahead = self._convert_line_ends(sample)
 
     def read(self, size: int, /) -> bytes:
         """The next bytes, about `size` of them; none at the end. If it costs little, they end where a line does."""
         data, self._ahead = self._ahead[:size], self._ahead[size:]
-        return data + self._next(size - len(data)) if len(data) < size else data
+        return data + self._read_decoded(size - len(data)) if len(data) < size else data
 
-    def _begin(self, mark: bytes, encoding: str, fallback: str) -> str:
+    def _choose_encoding(self, mark: bytes, encoding: str, fallback: str) -> str:
         """Get ready for what comes after the mark; returns the name of the encoding, as far as it is known."""
         called, codec = BOMS.get(mark, (UTF8, UTF8))
         if encoding == AUTO:
             if mark or fallback == AUTO or codecs.lookup(fallback).name == UTF8:
-                self._use(codec)
+                self._set_decoder(codec)
                 return called
             if is_ascii_compatible(fallback):
                 self._fallback = fallback
                 return AUTO
-            self._use(fallback)
+            self._set_decoder(fallback)
             return fallback
         if mark and not bom_matches(mark, encoding):
             raise DataError(
@@ -85,18 +85,18 @@ class DecodedStream:
                 place=Location(source=self._source, line=1),
                 hint="Leave out `data.encoding`, and the mark will tell.",
             )
-        self._use(codec if mark else encoding)
+        self._set_decoder(codec if mark else encoding)
         return encoding
 
-    def _use(self, codec: str) -> None:
+    def _set_decoder(self, codec: str) -> None:
         if codecs.lookup(codec).name not in (UTF8, "utf-8-sig"):
             self._decoder = codecs.getincrementaldecoder(codec)()
 
-    def _next(self, size: int) -> bytes:
+    def _read_decoded(self, size: int) -> bytes:
         while raw := self._file.read(self._to_line_end(size)):
-            if text := self._lines(self._decoded(raw, final=False)):
+            if text := self._convert_line_ends(self._decode(raw, final=False)):
                 return text
-        return self._lines(self._decoded(b"", final=True))
+        return self._convert_line_ends(self._decode(b"", final=True))
 
     def _to_line_end(self, size: int) -> int:
         """`size`, and in a plain file the bytes that make the line whole: then nothing has to be put together."""
@@ -104,11 +104,11 @@ class DecodedStream:
             return size
         start = self._file.tell()
         self._file.seek(start + size)
-        more = len(self._file.readline(LONG_LINE))
+        more = len(self._file.readline(MAX_LOOKAHEAD))
         self._file.seek(start)
         return size + more
 
-    def _lines(self, text: bytes) -> bytes:
+    def _convert_line_ends(self, text: bytes) -> bytes:
         if not self.old_mac:
             return text
         if b"\n" in text:
@@ -119,19 +119,19 @@ class DecodedStream:
             )
         return text.replace(b"\r", b"\n")
 
-    def _decoded(self, raw: bytes, *, final: bool) -> bytes:
+    def _decode(self, raw: bytes, *, final: bool) -> bytes:
         if self._fallback is not None and not raw.isascii():
-            raw = self._decide(raw, self._fallback)
+            raw = self._choose_fallback(raw, self._fallback)
         if self._decoder is None:
             return raw
         try:
             text = self._decoder.decode(raw, final)
         except UnicodeDecodeError as error:
-            raise self._no_text(error) from error
+            raise self._decoding_error(error) from error
         self._line += text.count("\n")
         return text.encode("utf-8", "surrogatepass")
 
-    def _decide(self, raw: bytes, fallback: str) -> bytes:
+    def _choose_fallback(self, raw: bytes, fallback: str) -> bytes:
         """Settle on UTF-8 or the fallback by the first bytes that are not ASCII."""
         self._fallback, self.encoding = None, UTF8
         more = self._file.read(4)  # a character that was cut in two is whole now
@@ -140,10 +140,10 @@ class DecodedStream:
             codecs.getincrementaldecoder(UTF8)().decode(raw, len(more) < 4)
         except UnicodeDecodeError:
             self.encoding = fallback
-            self._use(fallback)
+            self._set_decoder(fallback)
         return raw
 
-    def _no_text(self, error: UnicodeDecodeError) -> DataError:
+    def _decoding_error(self, error: UnicodeDecodeError) -> DataError:
         before = error.object[: error.start]
         with suppress(UnicodeDecodeError):
             self._line += before.decode(error.encoding).count("\n")

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 import polars
 
-from nncli.data.io.csv.blocks import NEWLINE, NOWHERE, Block, outside, positions, refuse_encoding
+from nncli.data.io.csv.blocks import NEWLINE, NO_POSITIONS, Block, check_utf8, outside_quotes, positions_of
 from nncli.data.io.csv.numeric_columns import NumericParser
-from nncli.data.io.csv.sniffer import SEPARATORS, spelled
+from nncli.data.io.csv.sniffer import SEPARATORS, as_yaml
 from nncli.data.io.csv.strict import check_strict_csv
 from nncli.data.table import replace_na_values
 from nncli.errors import DataError, Location
@@ -51,10 +51,10 @@ class CsvHeader:
 
 def header_of(block: Block, source: str, separator: str, old_mac: bool) -> tuple[CsvHeader, Block]:
     """The names in the header, and what follows it in the block."""
-    newlines = outside(positions(block.data, NEWLINE), block.quotes)
+    newlines = outside_quotes(positions_of(block.data, NEWLINE), block.quotes)
     end = int(newlines[0]) + 1 if newlines.size else len(block.data)
     line = block.data[:end].rstrip(b"\r\n")
-    refuse_encoding(Block(line, NOWHERE, block.line), source)
+    check_utf8(Block(line, NO_POSITIONS, block.line), source)
     text = line.decode()
     check_strict_csv(block, source, separator)
     try:
@@ -80,7 +80,7 @@ def check_header(header: CsvHeader, text: str, line: int) -> None:
                 raise DataError(
                     f"the header has one name only, {quote(names[0])}; the cells seem to be separated by {called}",
                     place=place,
-                    hint=f"Say `data.separator: {spelled(other)}`. If this really is one name, put it in quotes.",
+                    hint=f"Say `data.separator: {as_yaml(other)}`. If this really is one name, put it in quotes.",
                 )
     empty = [number for number, name in enumerate(names, start=1) if not name]
     if empty:

@@ -20,11 +20,11 @@ import polars
 
 from nncli.data.arrays import ByteArray, BytePositions, Mask
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER
-from nncli.data.io.csv.blocks import NEWLINE, NOWHERE, PIECE, QUOTE, Block, count_of, outside
-from nncli.data.io.streams import POLARS_ERRORS, UTF8_MARK
+from nncli.data.io.csv.blocks import NEWLINE, NO_POSITIONS, PIECE, QUOTE, Block, count_of, outside_quotes
+from nncli.data.io.streams import POLARS_ERRORS, UTF8_BOM
 from nncli.errors import reraise_out_of_memory
 
-SKIPPED = (b"\n", b"\r", UTF8_MARK)
+SKIPPED = (b"\n", b"\r", UTF8_BOM)
 """What Polars skips at the beginning of a text that has no header."""
 PATIENCE = 2
 """After so many blocks in a row that were given up, the rest of the file is read as text without trying."""
@@ -75,16 +75,16 @@ class NumericParser:
         except POLARS_ERRORS as error:
             reraise_out_of_memory(error)
             return None
-        return cells if is_rectangular(block, cells, self._separator) and self._holds(cells, block) else None
+        return cells if is_rectangular(block, cells, self._separator) and self._matches_text(cells, block) else None
 
-    def record_outcome(self, *, held: bool) -> None:
+    def record_outcome(self, *, succeeded: bool) -> None:
         """Take note, block by block in their order, of whether one was parsed so."""
-        self._patience = PATIENCE if held else self._patience - 1
+        self._patience = PATIENCE if succeeded else self._patience - 1
 
-    def _holds(self, cells: polars.DataFrame, block: Block) -> bool:
+    def _matches_text(self, cells: polars.DataFrame, block: Block) -> bool:
         """Whether the text of the block, all of whose rows are of equal length, would give the same as these cells."""
         numbers = [column for column in cells if column.dtype == polars.Float64]
-        if any(self._is_odd(column) for column in numbers):
+        if any(self._has_special_value(column) for column in numbers):
             return False
         doubtful = self._is_number.copy()
         if not self._only_value:
@@ -93,14 +93,14 @@ class NumericParser:
             return True
         if self._separator in " \t" and block.quotes.size:  # a cell may begin with a separator then
             return False
-        where = odd_beginnings(block, self._separator, zeros=self._only_value)
+        where = ambiguous_starts(block, self._separator, zeros=self._only_value)
         if not where.size:
             return True
         text = block.bytes()
-        ends = outside(np.flatnonzero((text == ord(self._separator)) | (text == NEWLINE)), block.quotes)
+        ends = outside_quotes(np.flatnonzero((text == ord(self._separator)) | (text == NEWLINE)), block.quotes)
         return not doubtful[np.searchsorted(ends, where) % cells.width].any()
 
-    def _is_odd(self, column: polars.Series) -> bool:
+    def _has_special_value(self, column: polars.Series) -> bool:
         """Whether one of the numbers is infinite, or otherwise such that its spelling can matter."""
         beyond = MAX_EXACT_INTEGER if self._only_value else inf
         ends: list[Any] = [column.min(), column.max()]
@@ -124,25 +124,25 @@ def is_rectangular(block: Block, cells: polars.DataFrame, separator: str) -> boo
     return count == cells.height * (cells.width - 1)
 
 
-def odd_beginnings(block: Block, separator: str, *, zeros: bool) -> BytePositions:
+def ambiguous_starts(block: Block, separator: str, *, zeros: bool) -> BytePositions:
     """Where cells begin with a space, or, with `zeros`, with a leading zero; in quoted cells also what looks so."""
     text, before = block.bytes(), [ord(separator), NEWLINE, *[QUOTE] * bool(block.quotes.size)]
-    found = [NOWHERE]
+    found = [NO_POSITIONS]
     if zeros:
         where = leading_zeros(text, ord(separator))
-        found.append(where[(where == 0) | anything(text[where - 1], before)])
+        found.append(where[(where == 0) | is_any_of(text[where - 1], before)])
     if spaces := [mark for mark in b" \t" if mark != ord(separator) and bytes([mark]) in block.data]:
-        found.append(np.flatnonzero(anything(text[:1], spaces)))
+        found.append(np.flatnonzero(is_any_of(text[:1], spaces)))
         for start, piece in pieces(text, 1):
-            maybe = anything(piece[1:], spaces)
-            maybe &= anything(piece[:-1], before)
+            maybe = is_any_of(piece[1:], spaces)
+            maybe &= is_any_of(piece[:-1], before)
             found.append(np.flatnonzero(maybe) + start + 1)
     return np.concatenate(found)
 
 
 def leading_zeros(text: ByteArray, separator: int) -> BytePositions:
     """Where there may be a number with a leading zero: its sign, if it has one; the zero and one more digit follow."""
-    found = [NOWHERE]
+    found = [NO_POSITIONS]
     for start, piece in pieces(text, 2):
         # A sign, a separator, a quote and a line end all come before the point and the digits.
         maybe = piece[:-2] < ord(".")
@@ -155,7 +155,7 @@ def leading_zeros(text: ByteArray, separator: int) -> BytePositions:
     zeros: BytePositions = np.concatenate(found)
     if (head := text[:2].tobytes()).startswith(b"0") and len(head) == 2 and head.isdigit():
         zeros = np.append(0, zeros)
-    return zeros - anything(text[zeros - 1], b"+-") * (zeros > 0)
+    return zeros - is_any_of(text[zeros - 1], b"+-") * (zeros > 0)
 
 
 def pieces(text: ByteArray, more: int = 0) -> Iterator[tuple[int, ByteArray]]:
@@ -164,7 +164,7 @@ def pieces(text: ByteArray, more: int = 0) -> Iterator[tuple[int, ByteArray]]:
         yield start, text[start : start + PIECE + more]
 
 
-def anything(text: ByteArray, marks: Collection[int]) -> Mask:
+def is_any_of(text: ByteArray, marks: Collection[int]) -> Mask:
     """Which bytes of `text` are one of the marks."""
     found = np.zeros(text.size, np.bool_)
     for mark in marks:

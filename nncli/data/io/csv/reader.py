@@ -22,14 +22,14 @@ from nncli.data.columns.parsing import exact_numbers, may_be_class_ids
 from nncli.data.dialect import CsvDialect
 from nncli.data.io.csv.blocks import (
     NEWLINE,
-    NOWHERE,
+    NO_POSITIONS,
     QUOTE,
     RETURN,
     Block,
     blocks,
-    outside,
-    positions,
-    refuse_encoding,
+    check_utf8,
+    outside_quotes,
+    positions_of,
 )
 from nncli.data.io.csv.decoding import DecodedStream
 from nncli.data.io.csv.header import CsvHeader, header_of
@@ -115,7 +115,7 @@ class _BlockParser:
 
     def __init__(self, source: str, dialect: CsvDialect, options: ReadOptions, *, old_mac: bool) -> None:
         self._source, self._dialect, self._options, self._old_mac = source, dialect, options, old_mac
-        self._may_be_numbers = dialect.plain and not old_mac
+        self._may_be_numbers = dialect.has_plain_numbers and not old_mac
         self.header: CsvHeader | None = None
         self.row, self.blank_lines = 1, BlankLines()
 
@@ -198,7 +198,7 @@ def finalize(
     """The cells of a block, as they were parsed with their numbers, or else as text."""
     if attempt.parser is None or not attempt.parser.is_active or not block.data:
         return parse(block, header, row, blank_lines)
-    attempt.parser.record_outcome(held=attempt.cells is not None)
+    attempt.parser.record_outcome(succeeded=attempt.cells is not None)
     return parse(block, header, row, blank_lines) if attempt.cells is None else header.named(attempt.cells)
 
 
@@ -215,7 +215,7 @@ def parse(block: Block, header: CsvHeader, row: int, blank_lines: BlankLines) ->
         cells = polars.read_csv(io.BytesIO(text), separator=header.separator, infer_schema=False)
     except POLARS_ERRORS as error:
         reraise_out_of_memory(error)
-        refuse_encoding(block, header.source)
+        check_utf8(block, header.source)
         return parse(without_blank_lines(block, header, row, blank_lines, reason=error), header, row, blank_lines)
     if is_rectangular(block, cells, header.separator):
         return header.finalize(cells)
@@ -231,11 +231,11 @@ def without_blank_lines(
         DataError: a record has the wrong number of cells, or there is nothing to explain `reason`.
     """
     text = block.bytes()
-    ends = outside(positions(block.data, NEWLINE), block.quotes)
+    ends = outside_quotes(positions_of(block.data, NEWLINE), block.quotes)
     if text[-1] != NEWLINE:
         ends = np.append(ends, text.size)
-    starts = np.concatenate([NOWHERE, [0], ends[:-1] + 1])
-    separators = outside(positions(block.data, ord(header.separator)), block.quotes)
+    starts = np.concatenate([NO_POSITIONS, [0], ends[:-1] + 1])
+    separators = outside_quotes(positions_of(block.data, ord(header.separator)), block.quotes)
     counts = np.diff(np.searchsorted(separators, ends), prepend=0) + 1
     blank = (ends == starts) | ((ends == starts + 1) & (text[starts] == RETURN))
     wrong = np.flatnonzero(~blank & (counts != len(header.names)))
@@ -258,4 +258,4 @@ def without_blank_lines(
     keep = np.ones(text.size, np.bool_)
     keep[starts[blank]] = keep[ends[blank]] = False
     data = text[keep].tobytes()
-    return Block(data, positions(data, QUOTE), block.line)
+    return Block(data, positions_of(data, QUOTE), block.line)

@@ -14,35 +14,37 @@ from collections.abc import Iterator
 import numpy as np
 
 from nncli.data.dialect import AUTO, BAR, COMMA, SEMICOLON, TAB, CsvDialect
-from nncli.data.io.csv.blocks import NEWLINE, QUOTE, end_of_records, outside, positions
+from nncli.data.io.csv.blocks import NEWLINE, QUOTE, end_of_records, outside_quotes, positions_of
 from nncli.data.io.csv.decoding import UTF8, DecodedStream
 from nncli.errors import DataError, Location
 from nncli.text import join_quoted, quote
 
 SEPARATORS = {COMMA: "commas", SEMICOLON: "semicolons", TAB: "tabs", BAR: "bars"}
-RECORDS = 1000
+SAMPLE_RECORDS = 1000
 """So many of the first records are looked at."""
 JSON = re.compile(rb'\s*(\[\s*)?\{\s*"[^"]*"\s*:')
 """How an object, or a list of them, begins; no CSV does."""
-GROUPED = r"[+-]?[1-9][0-9]{0,2}"
+FIRST_GROUP = r"[+-]?[1-9][0-9]{0,2}"
 EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
-AMBIGUOUS = {mark: re.compile(rf"{GROUPED}\{mark}[0-9]{{3}}") for mark in ",."}
+AMBIGUOUS = {mark: re.compile(rf"{FIRST_GROUP}\{mark}[0-9]{{3}}") for mark in ",."}
 """1,234 and 1.234: thousands, or fractions of three digits."""
 UNAMBIGUOUS = {
     ",": re.compile(rf"[+-]?(?:[0-9]*|[0-9]{{1,3}}(?:\.[0-9]{{3}})+),[0-9]+{EXPONENT}"),
-    ".": re.compile(rf"[+-]?(?:[0-9]*|[0-9]{{1,3}}(?:,[0-9]{{3}})+)\.[0-9]+{EXPONENT}|{GROUPED}(?:,[0-9]{{3}}){{2,}}"),
+    ".": re.compile(
+        rf"[+-]?(?:[0-9]*|[0-9]{{1,3}}(?:,[0-9]{{3}})+)\.[0-9]+{EXPONENT}|{FIRST_GROUP}(?:,[0-9]{{3}}){{2,}}"
+    ),
 }
 """Cells that have this decimal mark, unless they are OPEN."""
 
 
-AROUND = re.compile(r"^[^\w.,+-]*(?:[A-Z]{3}\s*)?[^\w.,+-]*|(?:\s*[A-Z]{3})?[^\w.,]*$")
+UNIT_AROUND = re.compile(r"^[^\w.,+-]*(?:[A-Z]{3}\s*)?[^\w.,+-]*|(?:\s*[A-Z]{3})?[^\w.,]*$")
 """What may stand around a number: a sign of currency or percent, a currency's code, brackets; see units.py."""
 
 
 def sniff_dialect(
     text: DecodedStream,
     source: str,
-    wanted: CsvDialect,
+    configured: CsvDialect,
     *,
     default_separator: str | None,
     training_dialect: CsvDialect | None,
@@ -55,31 +57,31 @@ def sniff_dialect(
     Raises:
         DataError: the separator or the decimal mark is not clear.
     """
-    if training_dialect is not None and training_dialect.thousands is not None and wanted.mark == AUTO:
+    if training_dialect is not None and training_dialect.thousands is not None and configured.decimal_mark == AUTO:
         # With these a point or a comma may be either, so that only the person's word counts, given in training.
-        wanted = wanted.model_copy(
+        configured = configured.model_copy(
             update={"decimal": training_dialect.decimal, "thousands": training_dialect.thousands}
         )
-    sample = records(text)
-    refuse_json(sample, source)
-    separator = wanted.separator
+    sample = complete_records(text)
+    check_not_json(sample, source)
+    separator = configured.separator
     if separator == AUTO:
-        separator = separator_of(
+        separator = sniff_separator(
             sample, source, default_separator, None if training_dialect is None else training_dialect.separator
         )
-    decimal: str = wanted.mark
+    decimal: str = configured.decimal_mark
     if decimal == AUTO:
-        known = None if training_dialect is None else training_dialect.mark
+        known = None if training_dialect is None else training_dialect.decimal_mark
         decimal = known or "."
         if separator in (SEMICOLON, TAB) or decimal == COMMA:
-            decimal = decimal_of(sample, source, separator, wanted.thousands or "", known)
-    found = wanted.resolved(separator=separator, decimal=decimal)
+            decimal = sniff_decimal(sample, source, separator, configured.thousands or "", known)
+    found = configured.resolved(separator=separator, decimal=decimal)
     said = []
-    if wanted.encoding == AUTO and text.encoding not in (AUTO, UTF8):
+    if configured.encoding == AUTO and text.encoding not in (AUTO, UTF8):
         said.append(f"encoding {text.encoding}")
-    if wanted.separator == AUTO and separator != (default_separator or COMMA):
+    if configured.separator == AUTO and separator != (default_separator or COMMA):
         said.append("tabs as separators" if separator == TAB else f"separator {quote(separator)}")
-    if wanted.mark == AUTO and found.decimal == "," and (separator != COMMA or b'"' in sample):
+    if configured.decimal_mark == AUTO and found.decimal == "," and (separator != COMMA or b'"' in sample):
         said.append("decimal comma")
     if text.old_mac:
         said.append("lines that end in a carriage return")
@@ -87,7 +89,7 @@ def sniff_dialect(
     return found, (f"{source}: read with {words}",) if said else ()
 
 
-def refuse_json(sample: bytes, source: str) -> None:
+def check_not_json(sample: bytes, source: str) -> None:
     """Raise the DataError for JSON under the name of a CSV: objects, or a list of them."""
     if found := JSON.match(sample):
         way = "Make them of the list, as `jq -c '.[]'` does, and name" if found[1] else "If it is that, name"
@@ -98,43 +100,47 @@ def refuse_json(sample: bytes, source: str) -> None:
         )
 
 
-def records(text: DecodedStream) -> bytes:
+def complete_records(text: DecodedStream) -> bytes:
     """The whole records of the sample; all of it when there is not one."""
     sample = text.sample
-    if not text.whole:
-        sample = sample[: end_of_records(sample, positions(sample, QUOTE), inside=False)]
+    if not text.is_complete:
+        sample = sample[: end_of_records(sample, positions_of(sample, QUOTE), inside=False)]
     return sample or text.sample
 
 
-def separator_of(sample: bytes, source: str, usual: str | None, known: str | None) -> str:
+def sniff_separator(sample: bytes, source: str, default_separator: str | None, training_separator: str | None) -> str:
     """The separator that the header and all of the first records have equally often.
 
     Where none is, the header decides, and a record that disagrees is refused when it is read.
     """
-    quotes = positions(sample, QUOTE)
-    ends = outside(positions(sample, NEWLINE), quotes)
+    quotes = positions_of(sample, QUOTE)
+    ends = outside_quotes(positions_of(sample, NEWLINE), quotes)
     starts = np.concatenate([[0], ends + 1])
     ends = np.append(ends, len(sample))
     text = np.frombuffer(sample + b"\n", np.uint8)
     blank = (ends <= starts) | ((ends == starts + 1) & (text[np.minimum(starts, len(sample))] == ord("\r")))
-    starts, ends = starts[~blank][:RECORDS], ends[~blank][:RECORDS]
-    where = {mark: outside(positions(sample, ord(mark)), quotes) for mark in SEPARATORS}
+    starts, ends = starts[~blank][:SAMPLE_RECORDS], ends[~blank][:SAMPLE_RECORDS]
+    where = {mark: outside_quotes(positions_of(sample, ord(mark)), quotes) for mark in SEPARATORS}
     counts = {mark: np.searchsorted(at, ends) - np.searchsorted(at, starts) for mark, at in where.items()}
     heads = [mark for mark, count in counts.items() if count.size and count[0]]
     agreeing = [mark for mark in heads if (counts[mark] == counts[mark][0]).all()]
-    if len(agreeing) > 1 and usual != TAB and known not in agreeing:
+    if len(agreeing) > 1 and default_separator != TAB and training_separator not in agreeing:
         called = [SEPARATORS[mark] for mark in agreeing]
         raise DataError(
             f"the cells could be separated by {called[0]} or by {called[1]}",
             place=Location(source=source, line=1 + sample.count(b"\n", 0, int(starts[0]))),
-            hint=f"Say which: {' or '.join(f'`data.separator: {spelled(mark)}`' for mark in agreeing)}.",
+            hint=f"Say which: {' or '.join(f'`data.separator: {as_yaml(mark)}`' for mark in agreeing)}.",
         )
-    liked = [mark for mark in (TAB if usual == TAB else None, known, usual, TAB if usual is None else None) if mark]
-    open_to = agreeing or heads
-    return next((mark for mark in liked if mark in open_to), open_to[0] if open_to else usual or COMMA)
+    if default_separator in (TAB, None):  # the suffix .tsv, or none that says anything
+        preferred = [TAB, training_separator, default_separator] if default_separator else [training_separator, TAB]
+    else:
+        preferred = [training_separator, default_separator]
+    candidates = agreeing or heads
+    preferred += candidates
+    return next((mark for mark in preferred if mark is not None and mark in candidates), default_separator or COMMA)
 
 
-def spelled(mark: str) -> str:
+def as_yaml(mark: str) -> str:
     """The mark as YAML."""
     return '"\\t"' if mark == TAB else f'"{mark}"'
 
@@ -144,19 +150,19 @@ def cells_of(sample: bytes, separator: str) -> Iterator[str]:
     lines = csv.reader(io.StringIO(sample.decode(errors="replace"), newline=""), delimiter=separator)
     try:
         for number, record in enumerate(lines):
-            if number > RECORDS:
+            if number > SAMPLE_RECORDS:
                 return
             yield from (cell.strip() for cell in record if number)
     except csv.Error:
         return  # the reader says better what is wrong
 
 
-def decimal_of(sample: bytes, source: str, separator: str, thousands: str, known: str | None) -> str:
+def sniff_decimal(sample: bytes, source: str, separator: str, thousands: str, training_decimal: str | None) -> str:
     """The decimal mark of the cells that look like numbers; `known` where these leave it open."""
     clear: dict[str, str] = {}
     either: dict[str, str] = {}
     for cell in cells_of(sample, separator):
-        number = AROUND.sub("", cell)
+        number = UNIT_AROUND.sub("", cell)
         number = number.replace(thousands, "") if thousands else number
         for mark in ",.":
             if AMBIGUOUS[mark].fullmatch(number):
@@ -165,8 +171,8 @@ def decimal_of(sample: bytes, source: str, separator: str, thousands: str, known
                 clear.setdefault(mark, cell)
     if len(clear) == 1:
         return next(iter(clear))
-    if known is not None:
-        return known
+    if training_decimal is not None:
+        return training_decimal
     if clear:
         raise DataError(
             f"{join_quoted(clear.values())} cannot both be numbers: a comma and a point seem to be the decimal mark",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nncli.data.arrays import BytePositions, Mask
-from nncli.data.io.csv.blocks import QUOTE, RETURN, Block, outside, positions
+from nncli.data.io.csv.blocks import QUOTE, RETURN, Block, outside_quotes, positions_of
 from nncli.errors import DataError, Location
 
 
@@ -16,8 +16,8 @@ def check_strict_csv(block: Block, source: str, separator: str) -> None:
         line = block.line_at(data.index(b"\0"))
         hint = "Most likely it is UTF-16 text or not a text table at all. Save it as UTF-8."
         raise DataError("there is a NUL byte in the text", place=Location(source=source, line=line), hint=hint)
-    returns = positions(data, RETURN)
-    lone = outside(returns[~follows(block, returns, b"\n")], block.quotes) if returns.size else returns
+    returns = positions_of(data, RETURN)
+    lone = outside_quotes(returns[~is_followed_by(block, returns, b"\n")], block.quotes) if returns.size else returns
     if lone.size:
         raise DataError(
             "there is a carriage return that does not end a line",
@@ -27,18 +27,18 @@ def check_strict_csv(block: Block, source: str, separator: str) -> None:
     if not block.quotes.size:
         return
     opening, closing = block.quotes[::2], block.quotes[1::2]
-    wrong = opening[~precedes(block, opening, f'{separator}\n"'.encode())]
+    wrong = opening[~is_preceded_by(block, opening, f'{separator}\n"'.encode())]
     if wrong.size:
-        misplaced_quote(block, source, int(wrong[0]), "a quote stands in the middle of a cell that is not quoted")
-    wrong = closing[~follows(block, closing, f'{separator}\r\n"'.encode())]
+        raise_misplaced_quote(block, source, int(wrong[0]), "a quote stands in the middle of a cell that is not quoted")
+    wrong = closing[~is_followed_by(block, closing, f'{separator}\r\n"'.encode())]
     if wrong.size:
         began = int(opening[int(np.searchsorted(closing, wrong[0]))])
-        misplaced_quote(block, source, began, "the cell that a quote opens here goes on after its closing quote")
+        raise_misplaced_quote(block, source, began, "the cell that a quote opens here goes on after its closing quote")
     if block.quotes.size % 2:
-        misplaced_quote(block, source, int(block.quotes[-1]), "the cell that a quote opens here is never closed")
+        raise_misplaced_quote(block, source, int(block.quotes[-1]), "the cell that a quote opens here is never closed")
 
 
-def misplaced_quote(block: Block, source: str, position: int, message: str) -> None:
+def raise_misplaced_quote(block: Block, source: str, position: int, message: str) -> None:
     raise DataError(
         message,
         place=Location(source=source, line=block.line_at(position)),
@@ -46,7 +46,7 @@ def misplaced_quote(block: Block, source: str, position: int, message: str) -> N
     )
 
 
-def follows(block: Block, at: BytePositions, allowed: bytes) -> Mask:
+def is_followed_by(block: Block, at: BytePositions, allowed: bytes) -> Mask:
     """Which of the bytes `at` are followed by one of the `allowed` ones; at the end of the text only a quote is."""
     text = block.bytes()
     known = np.zeros(256, np.bool_)
@@ -57,7 +57,7 @@ def follows(block: Block, at: BytePositions, allowed: bytes) -> Mask:
     return right
 
 
-def precedes(block: Block, at: BytePositions, allowed: bytes) -> Mask:
+def is_preceded_by(block: Block, at: BytePositions, allowed: bytes) -> Mask:
     """Which of the bytes `at` come after one of the `allowed` ones, or begin the text."""
     known = np.zeros(256, np.bool_)
     known[list(allowed)] = True

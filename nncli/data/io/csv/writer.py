@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars
 
-from nncli.data.columns.parsing import WORDS
+from nncli.data.columns.parsing import TEXT_TYPES
 from nncli.data.io.sinks import ColumnCheck, Writable, translate_write_errors
 
 FORMULA = r"^[=+\-@\t\r\n\x00＝＋－＠]"
@@ -31,8 +31,8 @@ class DelimitedSink:
         names = frame.columns
         first = self.columns.begin(frame)
         if self.escape_formulas:
-            names = escaped(polars.Series(names, dtype=polars.String)).to_list()
-            frame = frame.with_columns(escaped(cells) for cells in frame if cells.dtype in WORDS)
+            names = escape_formulas(polars.Series(names, dtype=polars.String)).to_list()
+            frame = frame.with_columns(escape_formulas(cells) for cells in frame if cells.dtype in TEXT_TYPES)
         # A line with nothing on it is an empty cell to nncli, but many readers skip it.
         null = '""' if frame.width == 1 else ""
         with translate_write_errors(frame, self.columns.source):
@@ -56,7 +56,7 @@ def header(names: list[str], separator: str) -> bytes:
     return text.getvalue().encode()
 
 
-def escaped(cells: polars.Series) -> polars.Series:
+def escape_formulas(cells: polars.Series) -> polars.Series:
     """The texts, with an apostrophe before each that a spreadsheet would take for a formula."""
     texts = cells.cast(polars.String).alias("")  # Polars takes a name such as ^x$ for a pattern
     formulas = (texts.str.contains(FORMULA) & ~texts.str.contains(PLAIN_NUMBER)).fill_null(False)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.data.io.csv import blocks as module
-from nncli.data.io.csv.blocks import QUOTE, blocks, end_of_records, positions
+from nncli.data.io.csv.blocks import QUOTE, blocks, end_of_records, positions_of
 from nncli.errors import DataError
 
 texts = st.text(alphabet='a,"\n\r', min_size=1).map(str.encode)
@@ -35,12 +35,12 @@ def test_every_block_but_the_last_ends_at_a_newline_outside_quotes(text: bytes, 
 @given(texts, st.booleans())
 def test_the_cut_is_at_the_last_newline_outside_quotes(text: bytes, inside: bool) -> None:
     ends = [at + 1 for at, byte in enumerate(text) if byte == ord("\n") and (text[:at].count(b'"') + inside) % 2 == 0]
-    assert end_of_records(text, positions(text, QUOTE), inside=inside) == (ends[-1] if ends else 0)
+    assert end_of_records(text, positions_of(text, QUOTE), inside=inside) == (ends[-1] if ends else 0)
 
 
 @pytest.mark.parametrize(("text", "hint"), [(b'"' + b"a\n" * 50, "never closed"), (b"a" * 100, "no line ends")])
 def test_a_record_without_end_is_refused(monkeypatch: pytest.MonkeyPatch, text: bytes, hint: str) -> None:
-    monkeypatch.setattr(module, "LONGEST_RECORD", 64)
+    monkeypatch.setattr(module, "MAX_RECORD_BYTES", 64)
     with pytest.raises(DataError, match="longer than") as caught:
         list(blocks(io.BytesIO(b"a\n" + text), "x", size=8))
     assert caught.value.location is not None
@@ -49,5 +49,5 @@ def test_a_record_without_end_is_refused(monkeypatch: pytest.MonkeyPatch, text: 
 
 
 def test_a_byte_is_found_wherever_it_stands() -> None:
-    assert positions(b'a"b""', QUOTE).tolist() == [1, 3, 4]
-    assert positions(b"abc", QUOTE).dtype == np.int64
+    assert positions_of(b'a"b""', QUOTE).tolist() == [1, 3, 4]
+    assert positions_of(b"abc", QUOTE).dtype == np.int64

@@ -138,5 +138,5 @@ def test_a_line_without_an_end_is_not_looked_ahead_for_ever(tmp_path: Path) -> N
     path.write_bytes(b"x" * 1000)
     with path.open("rb") as file, pytest.MonkeyPatch.context() as patch:
         patch.setattr(decoding, "SAMPLE_BYTES", 10)
-        patch.setattr(decoding, "LONG_LINE", 20)
+        patch.setattr(decoding, "MAX_LOOKAHEAD", 20)
         assert len(DecodedStream(file, "x.csv").sample) == 4 + 30

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from nncli.data.columns.parsing import exact_numbers, read_numbers, read_text
 from nncli.data.dialect import CsvDialect
 from nncli.data.io.csv import numeric_columns as direct
-from nncli.data.io.csv.blocks import QUOTE, Block, positions
-from nncli.data.io.csv.numeric_columns import PATIENCE, odd_beginnings
+from nncli.data.io.csv.blocks import QUOTE, Block, positions_of
+from nncli.data.io.csv.numeric_columns import PATIENCE, ambiguous_starts
 from nncli.data.io.csv.reader import read_delimited
 from nncli.data.io.read_options import NumericColumns, ReadOptions
 from nncli.data.table import Table
@@ -218,13 +218,13 @@ def test_a_leading_zero_in_a_column_of_text_is_no_matter() -> None:
 def test_odd_beginnings_are_found_wherever_the_text_is_cut(
     text: bytes, separator: str, zeros: bool, piece: int
 ) -> None:
-    quotes = positions(text, QUOTE)
+    quotes = positions_of(text, QUOTE)
     before = f"(?:^|[{separator}\n{chr(34) * bool(quotes.size)}])".encode()
     odd = rb"(?= |[+-]?0[0-9])" if zeros else rb"(?= )"
     expected = [found.end() for found in re.finditer(before + odd, text)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(direct, "PIECE", piece)
-        assert sorted(odd_beginnings(Block(text, quotes, 1), separator, zeros=zeros)) == expected
+        assert sorted(ambiguous_starts(Block(text, quotes, 1), separator, zeros=zeros)) == expected
 
 
 @pytest.mark.parametrize("start", ["\n", "\r\n", "\ufeff"])
