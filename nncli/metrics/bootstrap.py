@@ -18,9 +18,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Codes: TypeAlias = NDArray[np.integer[Any]]
-"""Class codes (rows,)."""
-Floats: TypeAlias = NDArray[np.floating[Any]]
+from nncli.nn.arrays import Array
+
 Samples: TypeAlias = NDArray[np.float64]
 """A row for each resample."""
 
@@ -99,7 +98,7 @@ class BootstrapResampler:
         return ConfidenceInterval(value - shrinkage * (center - float(low)), value + shrinkage * (float(high) - center))
 
 
-def bootstrap_means(values: Floats, sample_weight: Floats | None, members: Floats, counts: Samples) -> Samples:
+def bootstrap_means(values: Array, sample_weight: Array | None, members: Array, counts: Samples) -> Samples:
     """The mean of `values` (rows,) over the rows of each segment, (resamples, segments).
 
     `members` is (rows, segments) of 0 and 1. NaN for a segment of which a resample has no row.

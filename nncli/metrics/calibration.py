@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.metrics.bootstrap import Codes, Floats
 from nncli.metrics.classification import ClassificationResamples, calibration_error, log_loss
 from nncli.metrics.metric import Metric
+from nncli.nn.arrays import Array, Codes
 from nncli.nn.losses import MIN_PROBABILITY
 
 MAX_TEMPERATURE = 20.0
@@ -37,7 +37,7 @@ class Calibration:
     calibration_error_after: float
 
     @classmethod
-    def of(cls, T: float, y: Codes, before: Floats, after: Floats, sample_weight: Floats | None) -> Calibration:
+    def of(cls, T: float, y: Codes, before: Array, after: Array, sample_weight: Array | None) -> Calibration:
         """What the temperature T does, that leads from the probabilities `before` to those `after`."""
         return cls(
             temperature=T,
@@ -48,13 +48,13 @@ class Calibration:
         )
 
 
-def calibrate(P: Floats, y: Codes, sample_weight: Floats | None = None) -> Calibration:
+def calibrate(P: Array, y: Codes, sample_weight: Array | None = None) -> Calibration:
     """The temperature of these rows, and what it does for them."""
     T = fit_temperature(P, y, sample_weight)
     return Calibration.of(T, y, P, apply_temperature(P, T), sample_weight)
 
 
-def apply_temperature(P: Floats, T: float) -> NDArray[np.float64]:
+def apply_temperature(P: Array, T: float) -> NDArray[np.float64]:
     """softmax(log P / T) (rows, K): above 1 less sure than P, below 1 more so; their order stays."""
     if T == 1.0:
         return np.asarray(P, np.float64)
@@ -65,7 +65,7 @@ def apply_temperature(P: Floats, T: float) -> NDArray[np.float64]:
     return Q
 
 
-def fit_temperature(P: Floats, y: Codes, sample_weight: Floats | None = None) -> float:
+def fit_temperature(P: Array, y: Codes, sample_weight: Array | None = None) -> float:
     """The T in [1/20, 20] of the least smoothed log-loss, or 1 where that is no less than without it.
 
     In b = 1 / T it is convex: its derivative is E[L] - t·L and its second one Var[L], with L = log P under softmax(b L)
@@ -101,13 +101,13 @@ def fit_temperature(P: Floats, y: Codes, sample_weight: Floats | None = None) ->
     )
 
 
-def smoothed_log_loss(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
+def smoothed_log_loss(y: Codes, P: Array, sample_weight: Array | None = None) -> float:
     """The log-loss against the smoothed targets, by which temperatures are compared."""
     logarithms = np.log(np.maximum(P, MIN_PROBABILITY, dtype=np.float64))
     return -float(_shares(len(y), sample_weight) @ _of_targets(logarithms, y))
 
 
-def calibrated_log_loss(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
+def calibrated_log_loss(y: Codes, P: Array, sample_weight: Array | None = None) -> float:
     """The smoothed log-loss that is left once the temperature is fitted to these very rows: what they tell apart,
     whatever the sureness. By it an epoch is chosen whose probabilities are calibrated afterwards.
 
@@ -124,7 +124,7 @@ CALIBRATED_LOG_LOSS: Metric[ClassificationResamples] = Metric(
 )
 
 
-def _shares(n: int, sample_weight: Floats | None) -> NDArray[np.float64]:
+def _shares(n: int, sample_weight: Array | None) -> NDArray[np.float64]:
     w = np.ones(n) if sample_weight is None else np.asarray(sample_weight, np.float64)
     return np.asarray(w / w.sum())
 
@@ -135,7 +135,7 @@ def _of_targets(L: NDArray[np.float64], y: Codes) -> NDArray[np.float64]:
     return np.asarray((n * L[np.arange(n), y] + L.mean(axis=1)) / (n + 1))
 
 
-def _logarithms(P: Floats) -> NDArray[np.float64]:
+def _logarithms(P: Array) -> NDArray[np.float64]:
     """log P (rows, K), with 0 as the largest of each row."""
     L: NDArray[Any] = np.maximum(P, MIN_PROBABILITY, dtype=np.float64)
     np.log(L, out=L)

@@ -17,9 +17,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.metrics.bootstrap import Codes, Floats, Samples, group_sums
+from nncli.metrics.bootstrap import Samples, group_sums
 from nncli.metrics.metric import Metric, ScoreValues
 from nncli.metrics.roc import bootstrap_roc_auc, roc_auc
+from nncli.nn.arrays import Array, Codes
 
 Counts = NDArray[np.int64] | NDArray[np.float64]
 
@@ -58,7 +59,7 @@ class ClassificationScores(ScoreValues):
 
 
 def classification_scores(
-    y: Codes, P: Floats, labels: tuple[str, ...], sample_weight: Floats | None = None
+    y: Codes, P: Array, labels: tuple[str, ...], sample_weight: Array | None = None
 ) -> ClassificationScores:
     """Every score of the probabilities `P`; `labels` are the classes in the order of its columns."""
     confusion = confusion_matrix(y, P, sample_weight)
@@ -71,7 +72,7 @@ def classification_scores(
     )
 
 
-def confusion_matrix(y: Codes, P: Floats, sample_weight: Floats | None = None) -> Counts:
+def confusion_matrix(y: Codes, P: Array, sample_weight: Array | None = None) -> Counts:
     """(K, K): row i, column j holds how many rows of class i were predicted as j.
 
     Integer counts without weights, float64 sums of weights with them.
@@ -90,13 +91,13 @@ def class_scores(confusion: Counts, labels: tuple[str, ...]) -> tuple[ClassScore
     return tuple(ClassScore(label, *scores) for label, *scores in zip(labels, *columns, strict=True))
 
 
-def accuracy(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
+def accuracy(y: Codes, P: Array, sample_weight: Array | None = None) -> float:
     """The share of rows whose predicted class is the true one."""
     confusion = confusion_matrix(y, P, sample_weight)
     return float(np.trace(confusion) / confusion.sum())
 
 
-def balanced_accuracy(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
+def balanced_accuracy(y: Codes, P: Array, sample_weight: Array | None = None) -> float:
     """The mean recall of the classes that are present in `y`."""
     confusion = confusion_matrix(y, P, sample_weight)
     support = confusion.sum(axis=1)
@@ -104,7 +105,7 @@ def balanced_accuracy(y: Codes, P: Floats, sample_weight: Floats | None = None) 
     return float(np.mean(confusion.diagonal()[present] / support[present]))
 
 
-def macro_f1(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
+def macro_f1(y: Codes, P: Array, sample_weight: Array | None = None) -> float:
     """The mean F1 of the classes that are present in `y` or among the predictions."""
     confusion = confusion_matrix(y, P, sample_weight)
     present = confusion.sum(axis=0) + confusion.sum(axis=1) > 0
@@ -112,7 +113,7 @@ def macro_f1(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
     return float(np.mean(f1[present]))
 
 
-def log_loss(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
+def log_loss(y: Codes, P: Array, sample_weight: Array | None = None) -> float:
     """Mean of -ln(probability of the true class), in nats.
 
     Probabilities are cut to [eps, 1 - eps] with the eps of float64 and rows are scaled to sum to 1, which removes the
@@ -127,7 +128,7 @@ def log_loss_per_row(y: Codes, P: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(-np.log(P[np.arange(len(y)), y] / P.sum(axis=1)))
 
 
-def brier(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
+def brier(y: Codes, P: Array, sample_weight: Array | None = None) -> float:
     """Mean squared distance between the probabilities and the one-hot true class (Brier, 1950).
 
     Two classes: the mean of (p - y)^2 with p the probability of the second class, between 0 and 1. More classes: the
@@ -143,7 +144,7 @@ def brier(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float:
     return score / 2 if P.shape[1] == 2 else score
 
 
-def calibration_error(y: Codes, P: Floats, sample_weight: Floats | None = None, *, bins: int = BINS) -> float:
+def calibration_error(y: Codes, P: Array, sample_weight: Array | None = None, *, bins: int = BINS) -> float:
     """Expected calibration error of the predicted class, between 0 and 1.
 
     Rows are put into `bins` equal bins of confidence (the largest probability), each closed on the right; the error is
@@ -165,7 +166,7 @@ class ClassificationResamples:
     """Predictions with the weights W (resamples, rows) of each resample, and the sums that several metrics need."""
 
     y: Codes
-    P: Floats
+    P: Array
     W: Samples
 
     @cached_property
@@ -288,7 +289,7 @@ CLASSIFICATION_METRICS: tuple[Metric[ClassificationResamples], ...] = (
 
 
 def _in_chunks(
-    score: Callable[[Codes, NDArray[np.float64]], NDArray[np.float64]], y: Codes, P: Floats
+    score: Callable[[Codes, NDArray[np.float64]], NDArray[np.float64]], y: Codes, P: Array
 ) -> NDArray[np.float64]:
     """The `score` of each row (rows,), computed for CHUNK_ROWS rows at a time from a float64 copy of P."""
     scores = np.empty(len(y))

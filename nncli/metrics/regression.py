@@ -14,8 +14,9 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.metrics.bootstrap import Floats, Samples
+from nncli.metrics.bootstrap import Samples
 from nncli.metrics.metric import Metric, ScoreValues
+from nncli.nn.arrays import Array
 from nncli.utils.median import median
 
 
@@ -31,9 +32,9 @@ class RegressionScores(ScoreValues):
 
 def regression_scores(
     target: str,
-    y: Floats,
-    prediction: Floats,
-    sample_weight: Floats | None = None,
+    y: Array,
+    prediction: Array,
+    sample_weight: Array | None = None,
     quantile: float | None = None,
 ) -> RegressionScores:
     """Every score of `prediction` for the column `target`; `quantile` in (0, 1) adds the pinball loss."""
@@ -41,17 +42,17 @@ def regression_scores(
     return RegressionScores(tuple((m.name, m.function(y, prediction, sample_weight)) for m in metrics), target)
 
 
-def rmse(y: Floats, prediction: Floats, sample_weight: Floats | None = None) -> float:
+def rmse(y: Array, prediction: Array, sample_weight: Array | None = None) -> float:
     """Root of the mean squared error."""
     return float(np.sqrt(np.average(np.square(_error(y, prediction)), weights=sample_weight)))
 
 
-def mae(y: Floats, prediction: Floats, sample_weight: Floats | None = None) -> float:
+def mae(y: Array, prediction: Array, sample_weight: Array | None = None) -> float:
     """Mean absolute error."""
     return float(np.average(np.abs(_error(y, prediction)), weights=sample_weight))
 
 
-def median_absolute_error(y: Floats, prediction: Floats, sample_weight: Floats | None = None) -> float:
+def median_absolute_error(y: Array, prediction: Array, sample_weight: Array | None = None) -> float:
     """Median of the absolute errors.
 
     With weights, the point with half of the weight on either side; if every point between two errors has, the middle of
@@ -70,7 +71,7 @@ def median_absolute_error(y: Floats, prediction: Floats, sample_weight: Floats |
     return float((error[order[lower]] + error[order[min(upper, len(w) - 1)]]) / 2)
 
 
-def r2(y: Floats, prediction: Floats, sample_weight: Floats | None = None) -> float | None:
+def r2(y: Array, prediction: Array, sample_weight: Array | None = None) -> float | None:
     """Coefficient of determination: 1 - squared error / squared distance of `y` from its mean.
 
     1 is perfect and 0 is no better than predicting the mean. None if all of `y` is one value.
@@ -84,7 +85,7 @@ def r2(y: Floats, prediction: Floats, sample_weight: Floats | None = None) -> fl
     return float(1 - residual / variance) if variance > 0 else None
 
 
-def mape(y: Floats, prediction: Floats, sample_weight: Floats | None = None) -> float | None:
+def mape(y: Array, prediction: Array, sample_weight: Array | None = None) -> float | None:
     """Mean of |error / y| as a fraction (0.1 is ten per cent).
 
     None if any `y` is 0: the ratio is undefined there, and leaving the row out would flatter.
@@ -97,7 +98,7 @@ def mape(y: Floats, prediction: Floats, sample_weight: Floats | None = None) -> 
     return float(np.average(error / size, weights=None if sample_weight is None else sample_weight[counted]))
 
 
-def pinball(y: Floats, prediction: Floats, sample_weight: Floats | None = None, *, quantile: float) -> float:
+def pinball(y: Array, prediction: Array, sample_weight: Array | None = None, *, quantile: float) -> float:
     """Mean of max(quantile * e, (quantile - 1) * e) with e = y - prediction; `quantile` in (0, 1).
 
     Minimal if `prediction` is that quantile of `y` given the inputs. Source: Koenker and Bassett (1978).
@@ -111,7 +112,7 @@ class RegressionResamples:
     """Predictions with the weights W (resamples, rows) of each resample, and the sums that several metrics need."""
 
     y: NDArray[np.float64]
-    prediction: Floats
+    prediction: Array
     W: Samples
 
     @cached_property
@@ -215,10 +216,10 @@ def regression_metrics(quantile: float | None) -> tuple[Metric[RegressionResampl
     return REGRESSION_METRICS if quantile is None else (*REGRESSION_METRICS, pinball_metric(quantile))
 
 
-def _error(y: Floats, prediction: Floats) -> NDArray[np.float64]:
+def _error(y: Array, prediction: Array) -> NDArray[np.float64]:
     return np.subtract(prediction, y, dtype=np.float64)
 
 
-def _is_constant(y: Floats) -> bool:
+def _is_constant(y: Array) -> bool:
     # a variance of 0 is no test for it: the mean of equal numbers may be off by a rounding
     return bool(y.min() == y.max())

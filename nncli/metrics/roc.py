@@ -8,13 +8,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.metrics.bootstrap import Codes, Floats, Samples, group_sums
+from nncli.metrics.bootstrap import Samples, group_sums
+from nncli.nn.arrays import Array, Codes
 
 MAX_BOOTSTRAP_CELLS = 40_000
 """Rows times classes above which the area is not computed for resamples."""
 
 
-def roc_auc(y: Codes, P: Floats, sample_weight: Floats | None = None) -> float | None:
+def roc_auc(y: Codes, P: Array, sample_weight: Array | None = None) -> float | None:
     """Area under the ROC curve: how often a row of the class scores above one that is not; a tie counts half.
 
     Two classes: the second is the positive one. More: the plain mean over classes, each against the rest, of those for
@@ -38,7 +39,7 @@ def bootstrap_roc_auc(y: Codes, P: NDArray[np.float64], W: Samples) -> Samples:
     return np.asarray(np.where(defined, areas, 0).sum(axis=0) / defined.sum(axis=0))
 
 
-def _area(positive: NDArray[np.bool_], score: Floats, w: NDArray[np.float64]) -> float | None:
+def _area(positive: NDArray[np.bool_], score: Array, w: NDArray[np.float64]) -> float | None:
     """The area for one class; None without both a positive and a negative row."""
     levels, level = np.unique(score, return_inverse=True)
     hits = np.bincount(level, weights=w * positive, minlength=len(levels))

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.metrics.bootstrap import MAX_ROWS, BootstrapResampler, ConfidenceInterval
-
-Floats = NDArray[np.float64]
+from nncli.nn.arrays import Floats
 
 MAX_EXACT_UNITS = 13
 """Units up to which every way to throw the signs is tried; 8,192 ways."""

@@ -1,0 +1,33 @@
+"""The loss functions, and their union `Loss`, which is the registry."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase
+from nncli.nn.losses.classification import ClassificationLoss, CrossEntropy, Hinge
+from nncli.nn.losses.regression import MAE, MSE, Huber, Poisson, Quantile
+from nncli.spec import NameShorthand
+
+__all__ = [
+    "MAE",
+    "MIN_PROBABILITY",
+    "MSE",
+    "BoundLoss",
+    "ClassificationLoss",
+    "CrossEntropy",
+    "Hinge",
+    "Huber",
+    "Loss",
+    "LossBase",
+    "Poisson",
+    "Quantile",
+]
+
+Loss: TypeAlias = Annotated[
+    Annotated[MSE | MAE | Huber | Quantile | Poisson | CrossEntropy | Hinge, Field(discriminator="type")],
+    NameShorthand,
+]
+"""Any loss, as the configuration names it."""

@@ -1,0 +1,87 @@
+"""The interface of a loss function. A loss reads the network's raw output Z and knows its own link.
+
+Let B be the rows of a batch, w their weights (mean 1 over the training rows), and k the outputs. `forward()` returns
+the value that is minimized, (1/B) Σ_i w_i · loss_i; `backward()` returns its derivative dZ (B, k). No other number is
+ever reported as the loss.
+
+`per_row(predictions, y)` is the loss of each row for reports, from predictions as `inverse_link` returns them: in the
+units of the target, or probabilities.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.nn.arrays import Array, Floats
+from nncli.spec import Spec, Task
+
+
+class BoundLoss(NamedTuple):
+    """A loss tied to its buffers: `forward()` computes the value; then `backward()` returns dZ."""
+
+    forward: Callable[[], float]
+    backward: Callable[[], Array]
+
+
+MIN_PROBABILITY = float(np.finfo(np.float32).tiny)
+"""Lower bound of predictions whose logarithm is taken in `per_row`."""
+
+
+class LossBase(Spec):
+    """The interface of a loss function: value, gradient, inverse link and loss per row."""
+
+    task: ClassVar[Task] = "regression"
+    needs_unscaled_targets: ClassVar[bool] = False
+    """True where the target may not be standardised, because the loss gives its zero a meaning."""
+    nonnegative_targets: ClassVar[bool] = False
+    has_link: ClassVar[bool] = False
+    """True where the loss applies its own link to the raw output, so that no output activation can be set."""
+    per_row_name: ClassVar[str]
+    """Name of the `per_row` values in reports and JSON, such as squared_error."""
+    is_comparison_measure: ClassVar[bool] = False
+    """True if runs that all have this loss are compared by it alone, not by squared and absolute error."""
+
+    @property
+    def quantile(self) -> float | None:
+        """The quantile that is predicted, for the pinball score; None for all losses but the quantile loss."""
+        return None
+
+    def outputs(self, count: int) -> int:
+        """Width of the network's output for `count` targets or classes."""
+        return count
+
+    @abstractmethod
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
+        """Tie the loss to the raw output Z (B, k), the targets y and the weights w (B,), or None for all 1.
+
+        `batch` says of how many rows these B are a part, where they are not all: the values of a batch's parts, and
+        the gradients they lead to, then add up to the batch's.
+        """
+
+    @abstractmethod
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        """The loss (rows,) of each row, from predictions after the inverse link.
+
+        Regression: `predictions` and `y` are (rows, targets) in the units of the target; a row's loss is the mean over
+        its targets. `scale` (targets,) is the standard deviation by which each target was divided for training.
+        Classification: `predictions` are probabilities (rows, classes) and `y` class codes (rows,).
+        """
+
+    def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
+        """What the raw output means: numbers in the units trained on (B, k), or probabilities (B, classes)."""
+        return Z.astype(np.float64)
+
+    def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The gradient with respect to Z (B, k), from that with respect to P = predict(Z)."""
+        return dP
+
+
+def mean_count(Z: Array, batch: int | None) -> int:
+    """Numbers that a batch's mean is taken over, (rows of the batch) · k."""
+    k: int = Z.shape[1]
+    return (len(Z) if batch is None else batch) * k

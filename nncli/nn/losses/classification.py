@@ -1,0 +1,167 @@
+"""Losses of classes: the raw output Z is (B, k), the targets are class codes y (B,).
+
+Each class has a row in a small table of targets T (classes, k), so that label smoothing, ±1 and one-hot targets are the
+same code: a look-up.
+"""
+
+from __future__ import annotations
+
+from math import log
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.nn.activations import Sigmoid, Softplus
+from nncli.nn.arrays import Array, Floats, scalar
+from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase, mean_count
+from nncli.spec import Fraction, Task
+
+
+class ClassificationLoss(LossBase):
+    """A loss over classes: two of them share one output, more have one each."""
+
+    task: ClassVar[Task] = "classification"
+    has_link: ClassVar[bool] = True
+    per_row_name: ClassVar[str] = "log_loss"
+
+    def outputs(self, count: int) -> int:
+        return 1 if count == 2 else count
+
+    def per_row(self, predictions: Floats, y: npt.NDArray[Any], *, scale: Floats | float = 1.0) -> Floats:
+        """The log loss (rows,) in nats, without label smoothing, for every classification loss: an ensemble has
+        probabilities and no margins."""
+        return np.asarray(-np.log(np.maximum(predictions[np.arange(len(predictions)), y], MIN_PROBABILITY)))
+
+    def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
+        """Softmax of the scores; for two classes the first has score 0, which is the logistic function."""
+        S = Z.astype(np.float64)
+        if S.shape[1] == 1:
+            S = np.concatenate([np.zeros_like(S), S], axis=1)
+        S -= np.ascontiguousarray(S.T).max(axis=0)[:, None]  # along short rows it takes twenty times as long
+        np.exp(S, out=S)
+        # NumPy adds up to seven numbers of a row one after another, as it adds columns, which is ten times as fast.
+        few = S.shape[1] < 8
+        S /= np.ascontiguousarray(S.T).sum(axis=0)[:, None] if few else S.sum(axis=1, keepdims=True)
+        return S
+
+    def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """dS_k = p_k (dP_k - Σ_j p_j dP_j); of two classes the first has no output."""
+        P = self.inverse_link(Z)
+        dS = np.asarray(P * (dP - (P * dP).sum(axis=1, keepdims=True)))
+        return dS[:, 1:] if Z.shape[1] == 1 else dS
+
+
+class CrossEntropy(ClassificationLoss):
+    """-Σ_k t_k log p_k with p = softmax(z), or, for two classes, p = sigmoid(z).
+
+    With `label_smoothing` s, t is (1 - s) · one-hot + s / K (Szegedy et al., 2016). The derivative is p - t.
+    """
+
+    type: Literal["cross_entropy"] = "cross_entropy"
+    label_smoothing: Fraction = 0.0
+
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
+        bind = self._bind_logistic if Z.shape[1] == 1 else self._bind_softmax
+        return bind(Z, y, w, self.targets(Z.shape[1], Z.dtype), len(Z) if batch is None else batch)
+
+    def targets(self, k: int, dtype: np.dtype[Any]) -> Array:
+        """T (classes, k): what each class's row of outputs is to become."""
+        s = self.label_smoothing
+        if k == 1:
+            return np.array([[s / 2.0], [1.0 - s / 2.0]], dtype)
+        return ((1.0 - s) * np.eye(k) + s / k).astype(dtype)
+
+    def _bind_softmax(self, Z: Array, y: npt.NDArray[Any], w: Array | None, targets: Array, B: int) -> BoundLoss:
+        T, P, V, R = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
+        r, row_loss = np.empty((len(Z), 1), Z.dtype), np.empty(len(Z), Z.dtype)
+        weight = np.ones(len(Z), Z.dtype) if w is None else w
+        share = scalar(1.0 / B, Z)
+        # A probability below that is nothing beside 1, but its slope would be subnormal on its way back through the
+        # network, and many processors compute with subnormal numbers a hundred times as slowly.
+        least = np.full_like(Z, 2.0 * log(np.finfo(Z.dtype).eps))
+
+        def forward() -> float:
+            targets.take(y, 0, T, "clip")
+            np.maximum.reduce(Z, 1, keepdims=True, out=r)
+            np.copyto(R, r)
+            np.subtract(Z, R, out=V)
+            np.maximum(V, least, out=P)
+            np.exp(P, out=P)
+            np.add.reduce(P, 1, keepdims=True, out=r)
+            np.copyto(R, r)
+            np.divide(P, R, out=P)
+            np.log(R, out=R)
+            np.subtract(V, R, out=V)  # V = log p
+            np.multiply(V, T, out=V)
+            np.add.reduce(V, 1, out=row_loss)
+            return -float(np.dot(row_loss, weight)) / B
+
+        def backward() -> Array:
+            np.subtract(P, T, out=P)
+            if w is not None:
+                np.copyto(R, w[:, None])
+                np.multiply(P, R, out=P)
+            return np.multiply(P, share, out=P)
+
+        return BoundLoss(forward, backward)
+
+    def _bind_logistic(self, Z: Array, y: npt.NDArray[Any], w: Array | None, targets: Array, B: int) -> BoundLoss:
+        T, V = np.empty_like(Z), np.empty_like(Z)
+        L, softplus, _ = Softplus().bind(Z)
+        P, sigmoid, _ = Sigmoid().bind(Z)
+        weight, row_loss = np.ones(len(Z), Z.dtype) if w is None else w, V.reshape(-1)
+        share = scalar(1.0 / B, Z)
+
+        def forward() -> float:  # -t log p - (1 - t) log(1 - p) = softplus(z) - t z
+            targets.take(y, 0, T, "clip")
+            softplus()
+            np.multiply(T, Z, out=V)
+            np.subtract(L, V, out=V)
+            return float(np.dot(row_loss, weight)) / B
+
+        def backward() -> Array:
+            sigmoid()
+            np.subtract(P, T, out=V)
+            if w is not None:
+                np.multiply(V, w[:, None], out=V)
+            return np.multiply(V, share, out=V)
+
+        return BoundLoss(forward, backward)
+
+
+class Hinge(ClassificationLoss):
+    """max(0, 1 - t z) with t = +1 for the class and -1 for the others, averaged over the outputs.
+
+    Its margins are not probabilities; where those are asked for, softmax of the margins stands in.
+    """
+
+    type: Literal["hinge"] = "hinge"
+
+    def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
+        k = Z.shape[1]
+        targets = (np.array([[-1.0], [1.0]]) if k == 1 else 2.0 * np.eye(k) - 1.0).astype(Z.dtype)
+        T, V, M, W = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
+        ones, total, over = np.ones(Z.size, Z.dtype), V.reshape(-1), np.empty(Z.shape, bool)
+        n = mean_count(Z, batch)
+        weight = None if w is None else w[:, None]
+
+        def forward() -> float:
+            targets.take(y, 0, T, "clip")
+            np.multiply(T, Z, out=V)
+            np.subtract(1.0, V, out=V)
+            np.greater(V, 0.0, out=over)
+            np.copyto(M, over)  # M = [1 - t z > 0]
+            np.multiply(V, M, out=V)
+            if weight is not None:
+                np.copyto(W, weight)
+                np.multiply(V, W, out=V)
+            return float(np.dot(total, ones)) / n
+
+        def backward() -> Array:
+            np.multiply(T, M, out=V)
+            if weight is not None:
+                np.multiply(V, W, out=V)
+            return np.multiply(V, -1.0 / n, out=V)
+
+        return BoundLoss(forward, backward)
