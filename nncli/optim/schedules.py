@@ -48,17 +48,17 @@ class ScheduleBase(Spec):
 
     warmup_steps: NonNegativeInt = 0
 
-    def rate(self, step: int, horizon: TrainingLength, plateau: PlateauState) -> float:
+    def rate(self, step: int, length: TrainingLength, plateau: PlateauState) -> float:
         """The learning rate of step `step`, counted from 0."""
         ramp = (step + 1) / self.warmup_steps if step < self.warmup_steps else 1.0
-        return ramp * plateau.factor * self.base_rate(step, horizon)
+        return ramp * plateau.factor * self.base_rate(step, length)
 
     def with_auto_peak(self, peak: float) -> Self:
         """This schedule with `peak` in place of `peak: auto`."""
         return self
 
     @abstractmethod
-    def base_rate(self, step: int, horizon: TrainingLength) -> float:
+    def base_rate(self, step: int, length: TrainingLength) -> float:
         """The rate without warm-up."""
 
     def observe(self, plateau: PlateauState, value: float) -> PlateauState:
@@ -72,7 +72,7 @@ class ConstantRate(ScheduleBase):
     type: Literal["constant"] = "constant"
     initial: PositiveFloat
 
-    def base_rate(self, step: int, horizon: TrainingLength) -> float:
+    def base_rate(self, step: int, length: TrainingLength) -> float:
         return self.initial
 
 
@@ -84,8 +84,8 @@ class StepRate(ScheduleBase):
     factor: DecayFactor = 0.5
     every: PositiveInt = 10
 
-    def base_rate(self, step: int, horizon: TrainingLength) -> float:
-        return float(self.initial * self.factor ** (step // horizon.steps_per_epoch // self.every))
+    def base_rate(self, step: int, length: TrainingLength) -> float:
+        return float(self.initial * self.factor ** (step // length.steps_per_epoch // self.every))
 
 
 class ExponentialRate(ScheduleBase):
@@ -95,8 +95,8 @@ class ExponentialRate(ScheduleBase):
     initial: PositiveFloat
     decay: DecayFactor = 0.95
 
-    def base_rate(self, step: int, horizon: TrainingLength) -> float:
-        return float(self.initial * self.decay ** (step / horizon.steps_per_epoch))
+    def base_rate(self, step: int, length: TrainingLength) -> float:
+        return float(self.initial * self.decay ** (step / length.steps_per_epoch))
 
 
 class CosineRate(ScheduleBase):
@@ -111,8 +111,8 @@ class CosineRate(ScheduleBase):
         _falls(self.initial, self.final)
         return self
 
-    def base_rate(self, step: int, horizon: TrainingLength) -> float:
-        span = max(1, horizon.steps - self.warmup_steps)
+    def base_rate(self, step: int, length: TrainingLength) -> float:
+        span = max(1, length.steps - self.warmup_steps)
         part = min(1.0, max(0, step - self.warmup_steps) / span)
         return self.final + (self.initial - self.final) * (1.0 + cos(pi * part)) / 2.0
 
@@ -129,8 +129,8 @@ class OneCycleRate(ScheduleBase):
     start_divisor: Divisor = 25.0
     end_divisor: Divisor = 10_000.0
 
-    def base_rate(self, step: int, horizon: TrainingLength) -> float:
-        last = max(1, horizon.steps - 1)
+    def base_rate(self, step: int, length: TrainingLength) -> float:
+        last = max(1, length.steps - 1)
         part = min(1.0, step / last)
         low, share = (
             (self.peak / self.start_divisor, part / self.pct_start)
@@ -155,8 +155,8 @@ class FlatCosineRate(ScheduleBase):
         _falls(self.peak, self.final, "peak")
         return self
 
-    def base_rate(self, step: int, horizon: TrainingLength) -> float:
-        return self.final + (self.peak - self.final) * annealing_factor("flat_cosine", step / horizon.steps)
+    def base_rate(self, step: int, length: TrainingLength) -> float:
+        return self.final + (self.peak - self.final) * annealing_factor("flat_cosine", step / length.steps)
 
 
 class CoslogRate(ScheduleBase):
@@ -174,10 +174,10 @@ class CoslogRate(ScheduleBase):
     def with_auto_peak(self, peak: float) -> Self:
         return self.model_copy(update={"peak": peak}) if self.peak == "auto" else self
 
-    def base_rate(self, step: int, horizon: TrainingLength) -> float:
+    def base_rate(self, step: int, length: TrainingLength) -> float:
         if self.peak == "auto":
             raise ValueError("the peak is not settled yet")
-        t = min(step + 0.5, horizon.steps - 0.5) / horizon.steps
+        t = min(step + 0.5, length.steps - 0.5) / length.steps
         return self.peak * (1.0 - cos(2.0 * pi * log2(1.0 + (2.0**self.cycles - 1.0) * t))) / 2.0
 
 
@@ -196,7 +196,7 @@ class ReduceOnPlateau(ScheduleBase):
         _falls(self.initial, self.final)
         return self
 
-    def base_rate(self, step: int, horizon: TrainingLength) -> float:
+    def base_rate(self, step: int, length: TrainingLength) -> float:
         return self.initial
 
     def observe(self, plateau: PlateauState, value: float) -> PlateauState:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 from pydantic import Field
@@ -158,3 +158,7 @@ class LayerNorm(LayerBase):
             return np.multiply(dY, D, out=dY)
 
         return BoundLayer(Y, forward, backward)
+
+
+Normalization: TypeAlias = BatchNorm | LayerNorm
+"""The registry of normalization layers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -85,3 +85,7 @@ class ParametricActivation(LayerBase):
             return np.add(dY, df(Y), out=dY)
 
         return BoundLayer(Y, forward, backward)
+
+
+ParametricLayer: TypeAlias = Scale | ParametricActivation
+"""The registry of layers with one parameter per feature."""

@@ -13,8 +13,8 @@ from nncli.nn.layers.activation import ActivationLayer
 from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.dropout import Dropout
-from nncli.nn.layers.normalization import BatchNorm, LayerNorm
-from nncli.nn.layers.parametric import ParametricActivation, Scale
+from nncli.nn.layers.normalization import Normalization
+from nncli.nn.layers.parametric import ParametricLayer
 from nncli.nn.layers.sequential import Sequential
 from nncli.nn.parameters import ParamSpec, ParamViews
 from nncli.spec import PositiveInt, Shorthand, expand_name
@@ -85,7 +85,7 @@ def _expand(value: Any) -> Any:
 
 Layer = Annotated[
     Annotated[
-        Dense | Dropout | BatchNorm | LayerNorm | Scale | ActivationLayer | ParametricActivation | Residual,
+        Dense | Dropout | Normalization | ActivationLayer | ParametricLayer | Residual,
         Field(discriminator="type"),
     ],
     Shorthand(_expand, also=PositiveInt),

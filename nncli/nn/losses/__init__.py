@@ -1,4 +1,4 @@
-"""The loss functions, and their union `Loss`, which is the registry."""
+"""The loss functions, and `Loss`, the union of the registries of both tasks."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from nncli.nn.losses.base import MIN_PROBABILITY, BoundLoss, LossBase
-from nncli.nn.losses.classification import ClassificationLoss, CrossEntropy, Hinge
-from nncli.nn.losses.regression import MAE, MSE, Huber, Poisson, Quantile
+from nncli.nn.losses.classification import ClassificationLoss, ClassLoss, CrossEntropy, Hinge
+from nncli.nn.losses.regression import MAE, MSE, Huber, Poisson, Quantile, RegressionLoss
 from nncli.spec import NameShorthand
 
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 Loss: TypeAlias = Annotated[
-    Annotated[MSE | MAE | Huber | Quantile | Poisson | CrossEntropy | Hinge, Field(discriminator="type")],
+    Annotated[RegressionLoss | ClassLoss, Field(discriminator="type")],
     NameShorthand,
 ]
 """Any loss, as the configuration names it."""

@@ -7,7 +7,7 @@ same code: a look-up.
 from __future__ import annotations
 
 from math import log
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -165,3 +165,7 @@ class Hinge(ClassificationLoss):
             return np.multiply(V, -1.0 / n, out=V)
 
         return BoundLoss(forward, backward)
+
+
+ClassLoss: TypeAlias = CrossEntropy | Hinge
+"""The registry of losses of classes."""

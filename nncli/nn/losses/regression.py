@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -190,3 +190,7 @@ class Poisson(LossBase):
 
     def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.asarray(dP * self.inverse_link(Z))
+
+
+RegressionLoss: TypeAlias = MSE | MAE | Huber | Quantile | Poisson
+"""The registry of losses of numbers."""
