@@ -1,4 +1,4 @@
-"""A small configuration with every shape that a model can have: unions, short forms, lists and rules."""
+"""A small schema with unions, short forms, lists and constraints."""
 
 from __future__ import annotations
 

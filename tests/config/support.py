@@ -1,4 +1,4 @@
-"""What the tests of this folder share: texts that are awkward in YAML, and the issues found in a text."""
+"""Awkward texts for YAML, and the issues of a text."""
 
 from __future__ import annotations
 

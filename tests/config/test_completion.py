@@ -1,4 +1,4 @@
-"""What a `key=value` may go on with is what a configuration may hold."""
+"""The completions of a `key=value` are keys and values of the schema."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ from nncli.config.yaml.parser import parse
         ("=", []),
     ],
 )
-def test_how_it_goes_on(typed: str, words: list[str]) -> None:
+def test_an_assignment_is_completed(typed: str, words: list[str]) -> None:
     found = complete_assignment(typed)
     assert [word for word in found if word in words] == words
     assert bool(found) == bool(words)
 
 
-def test_every_key_is_offered_and_a_section_leads_on() -> None:
+def test_every_key_is_a_completion_and_every_section_has_completions() -> None:
     found = complete_assignment("")
     assert {word.rstrip("=.") for word in found} == set(Config.model_fields)
     assert {"data.", "epochs="} <= set(found)
     assert all(len(complete_assignment(word)) for word in found if word.endswith("."))
 
 
-def test_every_value_that_is_offered_is_one() -> None:
+def test_every_completed_value_is_valid() -> None:
     keys = [word.rstrip("=") for word in complete_assignment("") if word.endswith("=")]
     offered = [word for key in keys for word in complete_assignment(f"{key}=")]
     assert len(offered) > 80

@@ -1,13 +1,10 @@
-"""The JSON Schema and the validation agree: one is for editors, the other for training."""
+"""The JSON Schema and the validation of a configuration agree."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import pytest
 from hypothesis import given
@@ -18,7 +15,6 @@ from pydantic import ValidationError
 from nncli.config.json_schema import json_schema
 from nncli.config.presets.apply import QUALITIES, TABULAR
 from nncli.config.schema import Config
-from nncli.config.schema_file import SCHEMA, editor_line
 from nncli.config.yaml.parser import parse
 from tests.cli.support import CONFIGS, ROOT
 from tests.test_docs import blocks
@@ -46,7 +42,7 @@ memory_limit: 1.5 GiB
 """
 
 
-def kinds_of_refusal(value: object) -> set[str]:
+def error_types(value: object) -> set[str]:
     try:
         Config.model_validate(value)
     except ValidationError as error:
@@ -55,7 +51,7 @@ def kinds_of_refusal(value: object) -> set[str]:
 
 
 def accepted(value: object) -> bool:
-    return not kinds_of_refusal(value)
+    return not error_types(value)
 
 
 def written() -> dict[str, Mapping[str, object]]:
@@ -70,19 +66,18 @@ def written() -> dict[str, Mapping[str, object]]:
 WRITTEN = written()
 
 
-def test_it_is_a_schema_with_a_name_and_the_shipped_one_is_current() -> None:
+def test_it_is_a_valid_schema_with_a_name() -> None:
     Draft202012Validator.check_schema(WHOLE)
     assert WHOLE["$id"] == "urn:nncli:config"
     assert WHOLE["title"]
-    assert SCHEMA.read_text("utf-8") == json_schema() == (ROOT / "docs" / "config.schema.json").read_text("utf-8")
 
 
-def test_every_configuration_that_ships_is_described() -> None:
+def test_every_shipped_configuration_is_valid() -> None:
     for name, value in WRITTEN.items():
         assert list(SCHEMA_OF_CONFIG.iter_errors(value)) == [], name
 
 
-def test_what_a_run_writes_is_described() -> None:
+def test_the_configuration_of_a_run_is_valid() -> None:
     for name, value in WRITTEN.items():
         whole = Config.model_validate(value).model_dump(mode="json")
         assert list(SCHEMA_OF_CONFIG.iter_errors(whole)) == [], name
@@ -120,7 +115,7 @@ def test_what_a_run_writes_is_described() -> None:
     ],
     ids=str,
 )
-def test_typical_issues_are_refused_by_both(slip: dict[str, object]) -> None:
+def test_typical_mistakes_are_refused_by_both(slip: dict[str, object]) -> None:
     assert not accepted({"data": DATA, **slip})
     assert not SCHEMA_OF_CONFIG.is_valid({"data": DATA, **slip})
 
@@ -149,7 +144,7 @@ def changed(draw: Callable[[st.SearchStrategy[Any]], Any], value: Any) -> Any:
 
 
 @given(st.data())
-def test_whatever_trains_is_described(data: st.DataObject) -> None:
+def test_whatever_nncli_accepts_is_valid(data: st.DataObject) -> None:
     start = data.draw(st.sampled_from(list(WRITTEN.values())))
     value = changed(data.draw, changed(data.draw, start))
     assert SCHEMA_OF_CONFIG.is_valid(value) or not accepted(value)
@@ -194,14 +189,7 @@ def described(draw: Callable[[st.SearchStrategy[Any]], Any], schema: dict[str, A
 
 
 @given(st.data())
-def test_whatever_is_described_trains_but_for_rules_that_are_told_in_words(data: st.DataObject) -> None:
+def test_whatever_is_valid_breaks_at_most_rules_of_several_keys(data: st.DataObject) -> None:
     value = described(data.draw, WHOLE)
     assert SCHEMA_OF_CONFIG.is_valid(value)
-    assert kinds_of_refusal(value) <= {"value_error"}
-
-
-def test_an_editor_finds_it_without_a_network() -> None:
-    comment, _, uri = editor_line().partition("$schema=")
-    assert comment == "# yaml-language-server: "
-    assert Path(url2pathname(urlsplit(uri).path)).read_bytes() == SCHEMA.read_bytes()
-    assert parse(f"{editor_line()}\na: 1", "c.yaml").value == {"a": 1}
+    assert error_types(value) <= {"value_error"}

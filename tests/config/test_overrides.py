@@ -1,4 +1,4 @@
-"""`--set KEY=VALUE` changes one value, makes the sections it needs, and is remembered as the value's place."""
+"""`--set KEY=VALUE` sets one value and is the location of that value."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def values(text: str, *assignments: str) -> dict[str, object]:
         (" loss =x", "x"),
     ],
 )
-def test_a_value_is_written_as_in_the_file(assignment: str, value: object) -> None:
+def test_a_value_is_inline_yaml(assignment: str, value: object) -> None:
     assert values("a: 1", assignment) == {"a": 1, "loss": value}
 
 
-def test_a_deep_key_makes_the_sections_it_needs() -> None:
+def test_missing_sections_are_created() -> None:
     assert values("a: 1\nb:", "b.c.d=2", "class_weight.1=3") == {
         "a": 1,
         "b": {"c": {"d": 2}},
@@ -47,7 +47,7 @@ def test_a_deep_key_makes_the_sections_it_needs() -> None:
     }
 
 
-def test_a_number_reaches_into_a_list() -> None:
+def test_a_number_selects_an_item_of_a_list() -> None:
     text = "layers: [{type: dense, units: 4}, relu]"
     assert values(text, "layers.0.units=8", "layers.1=tanh") == {"layers": [{"type": "dense", "units": 8}, "tanh"]}
 
@@ -61,13 +61,13 @@ def test_key_order_is_kept() -> None:
     assert list(values("a: 1\nb: 2\nc: 3", "b=4", "d=5")) == ["a", "b", "c", "d"]
 
 
-def test_an_override_changes_nothing_that_an_alias_shares() -> None:
+def test_an_override_does_not_change_values_shared_by_an_alias() -> None:
     document = parse("a: &x {n: 1}\nb: *x", "c")
     assert apply_overrides(document, ["a.n=2"]).value == {"a": {"n": 2}, "b": {"n": 1}}
     assert document.value == {"a": {"n": 1}, "b": {"n": 1}}
 
 
-def test_an_overridden_key_remembers_its_option() -> None:
+def test_the_location_of_an_overridden_key_is_its_option() -> None:
     text = "optimizer:\n  type: sgd\n  momentum: 0.9\nloss: mse\n"
     document = apply_overrides(parse(text, "c"), ["optimizer.type=adam", "new.key=[1]", "loss.delta=1"])
     assert document.location(("optimizer", "type")) == Location("--set optimizer.type=adam", key="optimizer.type")
@@ -105,7 +105,7 @@ def test_an_assignment_needs_a_key_and_an_equals_sign(assignment: str) -> None:
         (".".join("a" * 3000) + "=", "nested"),
     ],
 )
-def test_a_bad_override_names_its_option(assignment: str, words: str) -> None:
+def test_an_invalid_override_is_located_at_its_option(assignment: str, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
         values("rate: 0.1\nlayers: [1, 2]", assignment)
     (issue,) = caught.value.issues
@@ -115,7 +115,7 @@ def test_a_bad_override_names_its_option(assignment: str, words: str) -> None:
     assert "\x1b" not in str(issue)
 
 
-def test_a_long_assignment_is_shortened_where_it_is_named() -> None:
+def test_a_long_assignment_is_shortened_in_its_location() -> None:
     document = apply_overrides(parse("a: 1", "c"), ["b=" + "x" * 500])
     source = document.location(("b",)).source or ""
     assert len(source) == len("--set ") + 100
@@ -123,9 +123,7 @@ def test_a_long_assignment_is_shortened_where_it_is_named() -> None:
 
 
 @given(SECTIONS, st.lists(WORDS, min_size=1, max_size=4), SCALARS.filter(lambda v: not isinstance(v, str)))
-def test_an_override_is_found_where_it_was_put(
-    value: dict[str, object], words: list[str], new: str | float | None
-) -> None:
+def test_an_override_sets_its_key_only(value: dict[str, object], words: list[str], new: str | float | None) -> None:
     written = dump({"v": new}).removeprefix("v: ").strip()
     assignment = f"{'.'.join(['set', *words])}={written}"
     before = parse(dump({**value, "set": None}), "c")
@@ -141,7 +139,7 @@ def test_an_override_is_found_where_it_was_put(
 
 
 @given(SECTIONS, st.text(max_size=12) | YAML_LIKE)
-def test_no_override_raises_anything_but_our_errors(value: dict[str, object], assignment: str) -> None:
+def test_no_override_raises_another_exception(value: dict[str, object], assignment: str) -> None:
     document = parse(dump(value), "c")
     try:
         assert isinstance(apply_overrides(document, [assignment]), Document)

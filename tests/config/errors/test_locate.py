@@ -1,4 +1,4 @@
-"""A complaint is brought back to the key of the file that it is about."""
+"""An error of pydantic is located at the key of the file."""
 
 from __future__ import annotations
 
@@ -11,32 +11,29 @@ from tests.config.sections import Config, Dense, Dropout, only, refused
 
 
 @pytest.mark.parametrize(
-    ("layer", "message", "key"),
+    ("layer", "key"),
     [
-        ("dens", "unknown layer type 'dens'; did you mean 'dense'?", "layers.0"),
-        ("{type: dens}", "unknown layer type 'dens'; did you mean 'dense'?", "layers.0.type"),
-        ("{type: [1]}", "unknown layer type '[1]'", "layers.0.type"),
-        ("{type: 3}", "unknown layer type '3'", "layers.0.type"),
-        ("{units: 3}", "missing key 'type'", "layers.0.type"),
-        ("dense", "missing key 'units'", "layers.0.units"),
-        ("-3", "must be greater than 0, found -3", "layers.0"),
-        ("{type: dense, units: -3}", "must be greater than 0, found -3", "layers.0.units"),
-        ("{type: dropout, rate: 1}", "must be less than 1, found 1", "layers.0.rate"),
-        ("{type: dense, unit: 3}", "unknown key 'unit'; did you mean 'units'?", "layers.0.unit"),
-        ("{type: dense, units: 3, activation: rulu}", "unknown activation 'rulu'; did you mean 'relu'?",
-         "layers.0.activation"),
-        ("{type: dense, units: 3, rate: 1}", "unknown key 'rate'", "layers.0.rate"),
-        ("{type: dense, units: 3, dense: 1}", "unknown key 'dense'", "layers.0.dense"),
+        ("dens", "layers.0"),
+        ("{type: dens}", "layers.0.type"),
+        ("{type: [1]}", "layers.0.type"),
+        ("{type: 3}", "layers.0.type"),
+        ("{units: 3}", "layers.0.type"),
+        ("dense", "layers.0.units"),
+        ("-3", "layers.0"),
+        ("{type: dense, units: -3}", "layers.0.units"),
+        ("{type: dropout, rate: 1}", "layers.0.rate"),
+        ("{type: dense, unit: 3}", "layers.0.unit"),
+        ("{type: dense, units: 3, activation: rulu}", "layers.0.activation"),
+        ("{type: dense, units: 3, rate: 1}", "layers.0.rate"),
+        ("{type: dense, units: 3, dense: 1}", "layers.0.dense"),
     ],
-)  # fmt: skip
-def test_a_union_s_branch_names_are_not_part_of_the_place(layer: str, message: str, key: str) -> None:
+)
+def test_branches_of_a_union_are_not_part_of_the_path(layer: str, key: str) -> None:
     issue = only(f"data: {{train: t.csv}}\nlayers:\n  - {layer}\n")
-    assert issue.message.split(";")[0] == message.split(";")[0]
-    assert issue.place.key == key
-    assert issue.place.line == 3
+    assert (issue.place.key, issue.place.line) == (key, 3)
 
 
-def test_a_key_named_like_a_branch_does_not_lead_astray() -> None:
+def test_a_key_with_the_name_of_a_branch_is_part_of_the_path() -> None:
     found = refused("data: {train: t.csv}\nlayers:\n  - {type: dense, dense: {units: 1}, units: x}\n")
     assert [m.place.key for m in found] == ["layers.0.dense", "layers.0.units"]
 
@@ -52,16 +49,16 @@ def test_the_models_that_were_tried_are_known() -> None:
     assert not extra.about_key
 
 
-def test_a_tag_that_no_model_answers_to_lists_those_that_would() -> None:
+def test_an_unknown_tag_lists_the_valid_ones() -> None:
     document = parse("data: {train: t.csv}\nlayers: [dens]\n", "c.yaml")
     with pytest.raises(ValidationError) as caught:
         Config.model_validate(document.value)
     (details,) = caught.value.errors()
-    complaint = locate(details, Config, document)
+    error = locate(details, Config, document)
     assert discriminator(details) == "type"
-    assert complaint.path == ("layers", 0)
-    assert complaint.choices == ["dense", "dropout"]
-    assert complaint.models == (Dense, Dropout)
+    assert error.path == ("layers", 0)
+    assert error.choices == ["dense", "dropout"]
+    assert error.models == (Dense, Dropout)
 
 
 def test_the_keys_of_a_model_are_its_fields() -> None:

@@ -1,4 +1,4 @@
-"""A preset stands beneath what a person wrote, and what comes of it is an ordinary configuration."""
+"""A preset is merged beneath the written keys, and the result is an ordinary configuration."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ def test_without_layers_the_preset_is_tabular(tmp_path: Path) -> None:
     assert load(tmp_path, "").members == 8
 
 
-def test_with_layers_the_preset_is_the_textbook_which_adds_nothing(tmp_path: Path) -> None:
+def test_with_layers_the_preset_is_textbook_and_adds_nothing(tmp_path: Path) -> None:
     plain = Config.model_validate({"data": {"path": str(tmp_path / "t.csv"), "target": "y"}, "output": "runs/c"})
     assert load(tmp_path, "layers: [64, 32]\n") == plain
     assert load(tmp_path, "preset: textbook\n") == plain
 
 
-def test_a_preset_is_gone_once_it_is_laid_out(tmp_path: Path) -> None:
+def test_a_loaded_configuration_has_no_preset(tmp_path: Path) -> None:
     config = load(tmp_path, "preset: tabular\nquality: best\n")
     assert (config.preset, config.quality) == (None, None)
 
 
 @pytest.mark.parametrize("quality", QUALITIES)
-def test_what_is_laid_out_is_a_configuration_that_says_the_same(tmp_path: Path, quality: str) -> None:
+def test_a_loaded_configuration_reads_as_the_same(tmp_path: Path, quality: str) -> None:
     config = load(tmp_path, f"quality: {quality}\n")
     (tmp_path / "out.yaml").write_text(dump(config.model_dump(mode="json", exclude={"preset", "quality"})))
     assert load_config(tmp_path / "out.yaml") == config
 
 
-def test_qualities_differ_in_their_members(tmp_path: Path) -> None:
+def test_qualities_differ_in_the_number_of_members(tmp_path: Path) -> None:
     fast, balanced, best = (load(tmp_path, f"quality: {quality}\n").members for quality in QUALITIES)
     assert 1 == fast < balanced < best
 
 
-def test_what_is_written_stands_above_the_preset(tmp_path: Path) -> None:
+def test_written_keys_override_the_preset(tmp_path: Path) -> None:
     config = load(tmp_path, "members: 3\nencoding: {numeric: standard}\nlearning_rate: 0.5\n")
     assert config.members == 3
     assert config.encoding.numeric == "standard"
@@ -60,12 +60,12 @@ def test_what_is_written_stands_above_the_preset(tmp_path: Path) -> None:
     assert config.schedule.base_rate(0, None) == 0.5  # type: ignore[arg-type]  # a constant rate asks for no horizon
 
 
-def test_a_choice_with_a_type_of_its_own_is_whole(tmp_path: Path) -> None:
+def test_a_section_with_a_type_gets_no_keys_of_the_preset(tmp_path: Path) -> None:
     optimizer = load(tmp_path, "optimizer: {type: adamw}\n").optimizer
     assert optimizer == AdamW()
 
 
-def test_assignments_change_the_preset_as_if_it_had_been_written_out(tmp_path: Path) -> None:
+def test_assignments_override_keys_of_the_preset(tmp_path: Path) -> None:
     config = load(tmp_path, "", "layers.1.units=7", "optimizer.beta2=0.9", "learning_rate.peak=0.3", "quality=fast")
     assert isinstance(config.layers[1], Dense)
     assert config.layers[1].units == 7
@@ -76,22 +76,22 @@ def test_assignments_change_the_preset_as_if_it_had_been_written_out(tmp_path: P
     assert config.members == 1
 
 
-def test_layers_on_the_command_line_ask_for_the_textbook(tmp_path: Path) -> None:
+def test_layers_on_the_command_line_select_textbook(tmp_path: Path) -> None:
     assert load(tmp_path, "", "layers=[5]") == load(tmp_path, "layers: [5]\n")
 
 
-def test_a_quality_without_its_preset_is_refused_where_it_stands(tmp_path: Path) -> None:
+def test_a_quality_without_its_preset_is_an_issue_at_its_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"c\.yaml:3:1, quality: only the preset tabular has qualities"):
         load(tmp_path, "layers: [5]\nquality: fast\n")
 
 
 @pytest.mark.parametrize("text", ["preset: tabula\n", "quality: good\n", "preset: [1]\n", "quality: 3\n"])
-def test_what_is_no_preset_or_quality_is_refused(tmp_path: Path, text: str) -> None:
+def test_an_unknown_preset_or_quality_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match=text.partition(":")[0]):
         load(tmp_path, text)
 
 
-def test_an_issue_that_the_preset_makes_is_told_as_its_own(tmp_path: Path) -> None:
+def test_an_invalid_assignment_to_a_key_of_the_preset_is_located_at_its_option(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, "", "optimizer.weight_decay=-1")
     assert "--set optimizer.weight_decay=-1" in str(caught.value)

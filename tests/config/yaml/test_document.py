@@ -1,4 +1,4 @@
-"""What is read remembers where it was written."""
+"""Every entry of a document has its location."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from nncli.config.yaml.parser import parse
 from nncli.errors import Location
 
 
-def test_every_entry_knows_its_key_and_its_value() -> None:
+def test_every_entry_has_the_position_of_its_key_and_its_value() -> None:
     document = parse("optimizer:\n  type: adam\nlayers:\n  - type: dense\n    units: 8\n  - 64\n", "c")
     assert document.location(("optimizer", "type")) == Location("c", 2, 3, "optimizer.type")
     assert document.location(("optimizer", "type"), "value") == Location("c", 2, 9, "optimizer.type")
@@ -16,14 +16,14 @@ def test_every_entry_knows_its_key_and_its_value() -> None:
     assert document.location(("layers", 1)) == Location("c", 6, 5, "layers.1")
 
 
-def test_a_place_that_is_not_there_falls_back_to_its_ancestor() -> None:
+def test_a_path_that_is_not_written_has_the_location_of_its_ancestor() -> None:
     document = parse("a: 1\nmodel:\n  b: 2\n", "c")
     assert document.location(("model", "x", "y")) == Location("c", 2, 1, "model.x.y")
     assert document.location(("x",)) == Location("c", key="x")
     assert document.location(()) == Location("c")
 
 
-def test_an_issue_shows_the_line_of_its_place() -> None:
+def test_an_issue_shows_its_line() -> None:
     document = parse("model:\n  b: 2\n", "c")
     issue = document.issue("no", ("model", "b"), "value", "Try 3.")
     assert str(issue) == "c:2:6, model.b: no\n    b: 2\n       ^\n  Try 3."
@@ -35,5 +35,5 @@ def test_a_path_is_written_with_dots() -> None:
     assert dotted(()) == ""
 
 
-def test_a_place_shows_a_hostile_key_harmless() -> None:
+def test_a_location_escapes_the_key() -> None:
     assert str(parse("'a\u202eb': 1", "c").location(("a\u202eb",))) == r"c:1:1, a\u202eb"

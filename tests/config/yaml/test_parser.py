@@ -1,4 +1,4 @@
-"""The YAML door lets in what a person meant, and names the line of everything else."""
+"""YAML is parsed without its surprises, and every issue has its line and character."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from nncli.errors import ConfigError, Location
 from tests.config.support import ONE_MIB, YAML_LIKE, at, issues, only
 
 
-def test_keys_are_text_as_spelled() -> None:
+def test_keys_are_text_as_written() -> None:
     text = "1: a\n01: b\ntrue: c\nTrue: d\nnull: e\n~: f\n1e3: g\n'<<': h\n2024-01-01: i\n"
     spelled = ["1", "01", "true", "True", "null", "~", "1e3", "<<", "2024-01-01"]
     assert list(parse(text, "c").value) == spelled
 
 
-def test_a_surrogate_pair_is_one_character_and_half_of_it_is_an_error() -> None:
+def test_a_surrogate_pair_is_one_character_and_half_a_pair_is_an_error() -> None:
     assert parse(r'x: "\ud83d\ude00"', "c").value == {"x": "\U0001f600"}
     issue = only('a: 1\nx: "\\ud800"')
     assert at(issue) == (2, 4)
@@ -62,7 +62,7 @@ def test_keys_that_differ_only_in_quotes_are_duplicates() -> None:
         ("\xa0", (1, 1), "key: value pairs"),
     ],
 )
-def test_an_issue_names_its_place_in_plain_words(text: str, place: tuple[int, int], word: str) -> None:
+def test_an_issue_is_located_at_its_line_and_character(text: str, place: tuple[int, int], word: str) -> None:
     issue = only(text)
     assert at(issue) == place
     assert word in issue.message
@@ -71,44 +71,44 @@ def test_an_issue_names_its_place_in_plain_words(text: str, place: tuple[int, in
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# only a comment\n", "---\n", "---\n...\n", "\ufeff", "~"])
-def test_an_empty_file_is_called_empty(text: str) -> None:
+def test_an_empty_file_is_an_error(text: str) -> None:
     assert only(text).message == "the configuration is empty"
 
 
-def test_all_issues_that_leave_the_structure_clear_are_told_at_once() -> None:
+def test_issues_that_leave_the_structure_clear_are_raised_together() -> None:
     found = issues("a: 1\na: 2\n<<: {}\n? [1]\n: 2\nb: !t 1\nc: 1e999\n")
     assert [m.place.line for m in found] == [2, 3, 4, 6, 7]
 
 
-def test_a_file_of_nothing_but_issues_is_not_told_them_all() -> None:
+def test_the_number_of_issues_is_limited() -> None:
     assert len(issues("a: 1\n" * 1000)) == MAX_ISSUES
 
 
-def test_aliases_are_allowed_in_moderation() -> None:
+def test_an_alias_is_expanded() -> None:
     document = parse("a: &x {units: 8}\nb: [*x, *x]\n", "c")
     assert document.value == {"a": {"units": 8}, "b": [{"units": 8}, {"units": 8}]}
     assert document.location(("b", 1, "units"), "value") == Location("c", 2, 9, "b.1.units")
 
 
-def test_aliases_that_expand_without_end_are_an_error() -> None:
+def test_the_number_of_values_is_limited_after_aliases_are_expanded() -> None:
     laughs = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10)
     )
     assert "100,000 values" in only(laughs).message
 
 
-def test_depth_is_counted_through_aliases() -> None:
+def test_the_depth_is_limited_after_aliases_are_expanded() -> None:
     deep = "[" * 40 + "]" * 40
     assert "nested" in only(f"a: &a {deep}\nb: {'[' * 20}*a{']' * 20}\n").message
     assert parse(f"a: &a {deep}\nb: {'[' * 9}*a{']' * 9}\n", "c").value
 
 
 @pytest.mark.parametrize("text", ["[" * ONE_MIB, "{" * ONE_MIB, "? " * 500_000, "- " * 500_000, "{a: " * 200_000])
-def test_depth_is_refused_before_anything_recurses(text: str) -> None:
+def test_too_deep_nesting_is_refused_without_recursion(text: str) -> None:
     assert "nested" in only(text).message
 
 
-def test_fifty_levels_are_fine_and_one_more_is_not() -> None:
+def test_fifty_levels_are_accepted_and_one_more_is_refused() -> None:
     inside = MAX_DEPTH - 1
     assert parse("a: " + "[" * inside + "]" * inside, "c").value
     assert "nested" in only("a: " + "[" * MAX_DEPTH + "]" * MAX_DEPTH).message
@@ -116,7 +116,7 @@ def test_fifty_levels_are_fine_and_one_more_is_not() -> None:
 
 @given(YAML_LIKE)
 @settings(max_examples=400)
-def test_no_text_raises_anything_but_a_config_error(text: str) -> None:
+def test_no_text_raises_another_exception(text: str) -> None:
     try:
         document = parse(text, "c")
     except ConfigError as error:
@@ -125,7 +125,7 @@ def test_no_text_raises_anything_but_a_config_error(text: str) -> None:
         assert repr(parse(dump(document.value), "c").value) == repr(document.value)
 
 
-def test_the_door_opens_without_the_heavy_libraries() -> None:
+def test_the_parser_imports_no_heavy_libraries() -> None:
     code = (
         "import sys, nncli.config.yaml.reader, nncli.config.overrides\n"
         "import nncli.config.errors.messages, nncli.config.yaml.writer\n"

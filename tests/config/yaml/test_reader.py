@@ -1,4 +1,4 @@
-"""A file, or the standard input, is read once, in UTF-8 and in bounds, or the issue says what to do."""
+"""A file or standard input is read as UTF-8 of limited size."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_file_is_read_with_or_without_a_byte_order_mark(tmp_path: Path) -> Non
         assert document.location(("a",), "value") == Location(str(file), 1, 4, "a")
 
 
-def test_a_dash_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"a: 1\n")))
     document = read("-")
     assert document.value == {"a": 1}
@@ -34,7 +34,7 @@ def test_a_dash_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t x.parquet", "t.csv.gz"])
-def test_a_table_is_told_from_a_configuration_and_how_to_get_one(tmp_path: Path, name: str) -> None:
+def test_a_table_is_answered_with_the_command_that_writes_its_configuration(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"a,b\n1,2\n")
     issue = refusal(tmp_path / name)
     assert issue.message == "this is a table, not a configuration"
@@ -47,7 +47,7 @@ def refusal(path: Path) -> ConfigIssue:
     return caught.value.issues[0]
 
 
-def test_bytes_that_are_not_utf_8_are_an_issue_on_their_line(tmp_path: Path) -> None:
+def test_bytes_that_are_not_utf_8_are_an_error_at_their_line(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     file.write_bytes("a: 1\nb: é".encode() + b"\xff\n")
     issue = refusal(file)
@@ -57,7 +57,7 @@ def test_bytes_that_are_not_utf_8_are_an_issue_on_their_line(tmp_path: Path) -> 
     assert "UTF-8" in refusal(file).message
 
 
-def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
+def test_a_missing_file_is_answered_with_the_closest_name(tmp_path: Path) -> None:
     (tmp_path / "churn.yaml").write_text("a: 1")
     (tmp_path / "churm.csv").write_text("a")
     issue = refusal(tmp_path / "chrun.yaml")
@@ -75,20 +75,20 @@ def test_a_folder_is_not_a_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads anything")
-def test_a_file_without_permission_says_so(tmp_path: Path) -> None:
+def test_a_file_without_permission_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     file.write_text("a: 1")
     file.chmod(0)
     assert "Permission denied" in refusal(file).message
 
 
-def test_a_name_no_file_can_have_is_an_error() -> None:
+def test_an_invalid_file_name_is_an_error() -> None:
     issue = refusal(Path("a\0b"))
     assert "file name" in issue.message
     assert "\0" not in str(issue)
 
 
-def test_an_endless_file_is_not_read_to_its_end(tmp_path: Path) -> None:
+def test_a_huge_file_is_not_read_to_its_end(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     with file.open("wb") as stream:
         stream.truncate(1 << 40)  # sparse

@@ -1,4 +1,4 @@
-"""What a word without quotes means, and how a value is spelled."""
+"""Scalars without quotes are converted as in YAML 1.2, and values are described for messages."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_an_integer_is_decimal(written: str, number: int) -> None:
         *["007", "-007", "0x1F", "0o17", "0b1", "1_000", "1.2.3", "1,5", "1%", "١٢", "e5", "1e", "1e+", "=", ".", "+"],
     ],
 )
-def test_a_word_that_only_looks_like_something_else_stays_text(word: str) -> None:
+def test_a_word_that_looks_like_another_type_is_text(word: str) -> None:
     assert parse(f"x: {word}", "c").value == {"x": word}
 
 
@@ -64,16 +64,16 @@ def test_true_and_false_are_the_only_booleans(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["", "~", "null", "Null", "NULL"])
-def test_nothing_is_none(word: str) -> None:
+def test_null_is_none(word: str) -> None:
     assert parse(f"x: {word}", "c").value == {"x": None}
 
 
-def test_quotes_make_text() -> None:
+def test_a_value_in_quotes_is_text() -> None:
     text = "a: '1'\nb: \"true\"\nc: ''\nd: |\n  1\n"
     assert parse(text, "c").value == {"a": "1", "b": "true", "c": "", "d": "1\n"}
 
 
-def test_a_number_python_would_not_read_is_an_error() -> None:
+def test_a_number_with_too_many_digits_is_an_error() -> None:
     issue = only("a: 1\nx: " + "9" * 5000)
     assert at(issue) == (2, 4)
     assert "too large" in issue.message
@@ -109,5 +109,5 @@ def test_a_number_out_of_range_is_refused(text: str) -> None:
         ({"a": 1}, "key: value pairs"),
     ],
 )
-def test_a_value_is_spelled_as_in_the_file(value: object, words: str) -> None:
+def test_a_value_is_described_as_in_yaml(value: object, words: str) -> None:
     assert describe(value) == words

@@ -1,4 +1,4 @@
-"""A text is of bounded size and of printable characters; an excerpt shows the line of an issue, whatever is in it."""
+"""Size and characters of a text are limited, and an excerpt shows any line safely."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_an_unprintable_character_is_an_issue_on_its_line(character: str) -> Non
     assert character not in str(issue)
 
 
-def test_lines_are_counted_as_an_editor_counts_them() -> None:
+def test_lines_are_counted_as_in_editors() -> None:
     for line_break in ("\n", "\r\n", "\r"):
         assert at(only(f"a: 1{line_break}{line_break}b: !t 1{line_break}")) == (3, 4)
 
@@ -38,31 +38,31 @@ def test_an_excerpt_is_cut_around_its_caret() -> None:
     assert line[len(caret) - 1 :].startswith("!t 1")
 
 
-def test_an_excerpt_shows_beneath_the_message_and_above_the_hint() -> None:
+def test_the_excerpt_is_between_the_message_and_the_hint() -> None:
     lines = str(only("model:\n    a: !t 1\n")).split("\n")
     assert lines[0].startswith("c.yaml:2:8: tags")
     assert lines[1:3] == ["    a: !t 1", "       ^"]
     assert lines[3].startswith("  Remove")
 
 
-def test_a_caret_stands_beneath_its_character_after_wide_ones() -> None:
+def test_the_caret_is_below_its_character_after_wide_characters() -> None:
     assert only("漢字: !t 1").excerpt == "漢字: !t 1\n" + " " * 6 + "^"
 
 
-def test_an_excerpt_cannot_turn_the_direction_of_text() -> None:
+def test_an_excerpt_escapes_direction_marks() -> None:
     excerpt = only("a\u202eb: !t 1").excerpt
     assert excerpt is not None
     assert r"a\u202eb" in excerpt
 
 
 @pytest.mark.parametrize("blank", ["\xa0", "\u3000", "\u200d"])
-def test_a_blank_that_is_no_space_is_spelled_out_in_an_excerpt(blank: str) -> None:
+def test_an_excerpt_escapes_blanks_other_than_spaces(blank: str) -> None:
     shown = blank.encode("unicode_escape").decode()
     assert excerpt([f"a{blank}: 1"], 1, 1) == f"a{shown}: 1\n^"
 
 
 @pytest.mark.parametrize(("line", "character"), [(None, None), (1, None), (0, 1), (3, 1), (2, 1)])
-def test_there_is_no_excerpt_of_a_line_that_is_not_there_or_blank(line: int | None, character: int | None) -> None:
+def test_there_is_no_excerpt_of_a_missing_or_blank_line(line: int | None, character: int | None) -> None:
     assert excerpt(["a: 1", " \t"], line, character) is None
 
 

@@ -1,4 +1,4 @@
-"""What the YAML parser complains about reaches a person in plain words, at the place to mend."""
+"""Syntax errors are reworded and located at the character to change."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.config.support import at, issues, only
         ("p: ]\n", (1, 4), "misplaced"),
     ],
 )
-def test_a_complaint_of_the_parser_is_put_in_plain_words(text: str, place: tuple[int, int], word: str) -> None:
+def test_a_syntax_error_is_located_at_the_character_to_change(text: str, place: tuple[int, int], word: str) -> None:
     issue = only(text)
     assert at(issue) == place
     assert word in issue.message
@@ -34,7 +34,7 @@ def test_a_complaint_of_the_parser_is_put_in_plain_words(text: str, place: tuple
     assert "scalar" not in str(issue)
 
 
-def test_an_escape_beyond_unicode_points_at_itself() -> None:
+def test_an_escape_beyond_unicode_is_located_at_the_escape() -> None:
     assert at(only('a: 1\nx: "ab\\UFFFFFFFF"')) == (2, 7)
     assert at(only('a: 1\nx: "ab\\U00110000"')) == (2, 7)
     assert parse('x: "\\U0010FFFF"', "c").value == {"x": "\U0010ffff"}
@@ -44,11 +44,11 @@ def test_a_yaml_version_of_five_thousand_digits_is_an_error() -> None:
     assert issues("%YAML 1." + "9" * 5000 + "\n---\na: 1\n")
 
 
-def test_issues_before_a_syntax_error_are_not_forgotten() -> None:
+def test_issues_before_a_syntax_error_are_raised_with_it() -> None:
     assert [m.place.line for m in issues("a: 1\na: 2\nb: ]\n")] == [2, 3]
 
 
-def test_a_complaint_not_seen_before_is_still_a_sentence() -> None:
+def test_an_unknown_syntax_error_has_a_message_too() -> None:
     assert reworded("while doing", "something new") == (
         "this is not valid YAML",
         "Put text with special characters in quotes.",

@@ -1,4 +1,4 @@
-"""What is written is read back the same, and reads like a file written by hand."""
+"""A dump is read back as the same values and looks like a hand-written file."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tests.config.support import AWKWARD, SECTIONS
 
 
 @pytest.mark.parametrize("text", AWKWARD)
-def test_awkward_text_survives_as_key_and_value(text: str) -> None:
+def test_awkward_text_is_read_back_as_key_and_value(text: str) -> None:
     value: dict[str, object] = {text: text, "list": [text, [text, {text: text}]]}
     assert parse(dump(value), "c").value == value
 
 
 @given(SECTIONS)
-def test_what_is_dumped_is_read_back(value: dict[str, object]) -> None:
+def test_a_dump_is_read_back(value: dict[str, object]) -> None:
     # repr tells 1 from 1.0 and from True, and -0.0 from 0.0
     assert repr(parse(dump(value), "c").value) == repr(value)
 
 
-def test_a_dump_reads_like_a_hand_written_file() -> None:
+def test_a_dump_looks_like_a_hand_written_file() -> None:
     value: dict[str, object] = {
         "name": "churn model",
         "data": {"train": "data/train.csv", "target": "no", "classes": ["a", "b"], "drop": []},
@@ -57,12 +57,12 @@ def test_an_empty_section_is_dumped_and_read_back() -> None:
 
 
 @pytest.mark.parametrize("value", [(1, 2), {1: 2}, {1}, b"x", object()])
-def test_a_dump_refuses_what_yaml_has_no_word_for(value: object) -> None:
+def test_a_value_that_yaml_does_not_have_is_refused(value: object) -> None:
     with pytest.raises(TypeError):
         dump({"a": value})
 
 
-def test_comments_stand_in_one_column_and_once_where_a_section_agrees() -> None:
+def test_comments_are_aligned_and_appear_once_for_a_section_with_the_same_comment() -> None:
     value = {"a": {"b": 1, "c": [1, 2]}, "d": [{"e": 1, "f": {"g": 2}}, "h"], "i": {}}
     said = {("d", 0, "e"): "other", ("i",): "empty"}
     assert dump_with_comments(value, lambda path: said.get(path, "same")) == (
@@ -79,14 +79,14 @@ def test_comments_stand_in_one_column_and_once_where_a_section_agrees() -> None:
 
 
 @given(SECTIONS, st.text())
-def test_comments_change_nothing(value: dict[str, object], comment: str) -> None:
+def test_comments_do_not_change_the_values(value: dict[str, object], comment: str) -> None:
     assert parse(dump_with_comments({"k": 1, **value}, lambda path: comment if len(path) % 2 else "x"), "c").value == {
         "k": 1,
         **value,
     }
 
 
-def test_a_long_line_has_its_comment_right_behind_it() -> None:
+def test_the_comment_of_a_long_line_follows_it_directly() -> None:
     assert dump_with_comments({"a": 1, "b": "x" * 60}, str).splitlines()[0].startswith("a: 1  # ")
 
 
@@ -104,5 +104,5 @@ def test_a_long_line_has_its_comment_right_behind_it() -> None:
         ("x" * 41, "…"),
     ],
 )
-def test_a_brief_value_is_one_line_at_most(value: object, text: str) -> None:
+def test_a_value_on_one_line(value: object, text: str) -> None:
     assert one_line(value) == text
