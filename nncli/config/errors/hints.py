@@ -104,11 +104,12 @@ def untyped_hints(path: Path, value: object, models: Sequence[type[BaseModel]]) 
             yield Hint(f"Write for example {one_line(form)}.", ConfigFix(path, form))
 
 
-def missing_hint(path: Path, model: type[BaseModel]) -> Hint:
-    """How the section at `path` is written with all its required keys."""
+def missing_hint(path: Path, value: object, model: type[BaseModel]) -> Hint:
+    """How the section `value` at `path` is written with all required keys."""
     required = {name: ... for name, field in model.model_fields.items() if field.is_required() and name != "type"}
     type_ = type_of(model)
-    form = {"type": type_, **required} if type_ else required
+    written = value if isinstance(value, Mapping) else {}
+    form = {**({"type": type_} if type_ else {}), **required, **written}
     return Hint(f"Write {one_line(path[-1])}: {one_line(form)}.")
 
 

@@ -142,7 +142,8 @@ class IssueWriter:
         path, context = error.path, error.details.get("ctx", {})
         if error.kind == "missing":
             models = [model for model in error.models if path[-1] in field_names(model)]
-            fallback = hints.missing_hint(path[:-1], models[0]) if models and len(path) == 2 else NO_HINT
+            value = error.details["input"]
+            fallback = hints.missing_hint(path[:-1], value, models[0]) if models and len(path) == 2 else NO_HINT
             return self._written(f"missing key {quote(path[-1])}", path, "key", (), fallback)
         if error.kind == "union_tag_not_found":
             tags = [tag for model in error.models for tag in get_args(field_names(model).get(str(path[-1])))]

@@ -1,4 +1,4 @@
-"""How columns become numbers: the options that are the same for all columns of a table."""
+"""Encoding options that apply to all columns of a table."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ Clip = Literal["none", "smooth"]
 
 
 class CategoricalOptions(Spec):
-    """How columns of categories become numbers."""
+    """The encoding of categorical columns."""
 
     max_one_hot: NonNegativeInt = Field(
-        32, description="most categories that become a 0/1 column each; of more, codes to embed"
+        32, description="Largest number of categories for one-hot encoding; columns with more are embedded."
     )
     binary: Literal["one_hot", "sign"] = Field(
-        "one_hot", description="sign: two categories become one column of -1 and 1; missing, rare or unseen is 0"
+        "one_hot",
+        description="Encoding of two categories: one_hot, or sign for one column of -1 and 1, where missing, rare and unseen "
+        "values are 0.",
     )
     scaling: Literal["none", "robust"] = Field(
-        "none", description="robust: each of these columns is scaled, and clipped, as numbers are by `robust`"
+        "none",
+        description="Scaling of one-hot columns: none, or robust for the scaling and clipping of numeric columns by `robust`.",
     )
     embedding_width: Literal["auto"] | PositiveInt = Field(
-        "auto", description="numbers that embed a category; auto: 1.6 · c^0.56 for c categories, 50 at most"
+        "auto", description="Width of the embedding. auto: 1.6 · c^0.56 for c categories, at most 50."
     )
 
     def width_for(self, c: int) -> int | None:
@@ -41,17 +44,19 @@ class CategoricalOptions(Spec):
 
 
 class EncodingOptions(Spec):
-    """How features become numbers."""
+    """The encoding of features as numbers."""
 
     numeric: NumericScaling = Field(
         "standard",
-        description="scaling of numeric columns: standard, min_max, robust (median and quartiles), quantile (to the "
-        "normal distribution) or none",
+        description="Scaling of numeric columns: standard, min_max, robust (median and quartiles), quantile (to a "
+        "normal distribution) or none.",
     )
-    clip: Clip = Field("none", description="smooth: x / √(1 + (x/3)²) of what is scaled, never beyond ±3")
-    categories: CategoricalOptions = Field(CategoricalOptions(), description="how columns of categories become numbers")
+    clip: Clip = Field(
+        "none", description="Clipping of scaled values: none, or smooth for x / √(1 + (x/3)²), which stays within ±3."
+    )
+    categories: CategoricalOptions = Field(CategoricalOptions(), description="The encoding of categorical columns.")
     max_text_features: PositiveInt = Field(
-        64, description="most words, and pairs of neighbouring words, of a column of text that become a number"
+        64, description="Largest number of words and pairs of adjacent words that are features of a text column."
     )
 
 

@@ -15,15 +15,17 @@ from nncli.spec import NonNegativeInt, Spec
 
 
 class Fold(Spec):
-    """One of several folds, as evenly filled as can be; the same for all who name the same seed.
+    """Validation rows are one of several folds of equal size; the other folds are the training rows.
 
-    Where rows have a time, folds are blocks of it, one after the other, and each is held out for the rows of all
-    earlier ones; before the first there is one block more, which is only trained on.
+    The same seed gives the same folds. With `data.time`, the folds are consecutive blocks of time, and the training rows
+    of a fold are those of all earlier blocks; one more block before the first fold is used for training only.
     """
 
-    folds: Annotated[int, Field(strict=True, ge=2, description="into how many the rows are dealt")]
-    fold: NonNegativeInt = Field(description="which one is held out, from 0")
-    seed: NonNegativeInt = Field(0, description="of the dealing; that of the training has no part in it")
+    folds: Annotated[int, Field(strict=True, ge=2, description="Number of folds.")]
+    fold: NonNegativeInt = Field(description="The fold that is used for validation, from 0.")
+    seed: NonNegativeInt = Field(
+        0, description="Random seed of the assignment to folds; independent of the top-level `seed`."
+    )
 
     @model_validator(mode="after")
     def _is_one_of_them(self) -> Fold:
@@ -43,14 +45,14 @@ class Fold(Spec):
 
 
 class Bootstrap(Spec):
-    """As many rows as there are, drawn with replacement; those never drawn, some 37%, are held out.
+    """Training rows are drawn with replacement, as many as there are; rows that are not drawn, about 37%, validate.
 
-    Rows of each class, or whole groups, are drawn for themselves.
+    Rows are drawn within each class, or as whole groups.
 
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 17.
     """
 
-    bootstrap: NonNegativeInt = Field(description="the seed of the drawing")
+    bootstrap: NonNegativeInt = Field(description="Random seed of the drawing.")
 
     def split(self, traits: Strata) -> Split:
         """A row drawn twice stands twice among the training rows.

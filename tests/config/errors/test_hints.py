@@ -126,7 +126,7 @@ def test_a_common_mistake_has_a_fix_that_is_accepted(text: str, path: KeyPath, v
         ("learning_rate: cosine", "{type: cosine, initial: …}"),
         ("learning_rate: cosin", "{type: cosine, initial: …}"),
         ("optimizer: sgd(momentum=0.9)", "{type: sgd, …}"),
-        ("validation: {folds: 3}", "validation: {folds: …, fold: …}"),
+        ("validation: {folds: 3}", "validation: {folds: 3, fold: …}"),
     ],
 )
 def test_what_only_the_user_knows_is_left_open(text: str, form: str) -> None:
