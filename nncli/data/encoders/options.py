@@ -21,12 +21,12 @@ class CategoricalOptions(Spec):
     )
     binary: Literal["one_hot", "sign"] = Field(
         "one_hot",
-        description="Encoding of two categories: one_hot, or sign for one column of -1 and 1, where missing, rare and unseen "
-        "values are 0.",
+        description="Encoding of two categories: one_hot, or sign for one column of -1 and 1, where missing, rare and "
+        "unseen values are 0.",
     )
     scaling: Literal["none", "robust"] = Field(
         "none",
-        description="Scaling of one-hot columns: none, or robust for the scaling and clipping of numeric columns by `robust`.",
+        description="Scaling of one-hot and sign columns: none, or robust, which scales and clips them as numeric columns.",
     )
     embedding_width: Literal["auto"] | PositiveInt = Field(
         "auto", description="Width of the embedding. auto: 1.6 · c^0.56 for c categories, at most 50."

@@ -17,8 +17,8 @@ from nncli.spec import NonNegativeInt, Spec
 class Fold(Spec):
     """Validation rows are one of several folds of equal size; the other folds are the training rows.
 
-    The same seed gives the same folds. With `data.time`, the folds are consecutive blocks of time, and the training rows
-    of a fold are those of all earlier blocks; one more block before the first fold is used for training only.
+    The same seed gives the same folds. With `data.time`, the folds are consecutive blocks of time, and the training
+    rows of a fold are all earlier rows; a block before the first fold is used for training only.
     """
 
     folds: Annotated[int, Field(strict=True, ge=2, description="Number of folds.")]
