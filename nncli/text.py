@@ -1,10 +1,12 @@
-"""Quoting of values, the closest match to a misspelled word, and lists in a sentence."""
+"""Quoting of values, numbers as text, the closest match to a misspelled word, and lists in a sentence."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from math import isfinite
 from pathlib import PurePath
+from typing import Any
 
 MAX_QUOTE_LENGTH = 60
 
@@ -66,3 +68,46 @@ def join_quoted(words: Iterable[str], *, most: int = 8) -> str:
     if len(items) > most:
         return ", ".join(shown) + f" and {len(items) - most} more"
     return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]])) if shown else ""
+
+
+def format_number(value: float | None) -> str:
+    """`value` with four significant digits; a dash for None and NaN, 0 for rounding errors.
+
+    >>> format_number(0.123456), format_number(123456.7), format_number(None)
+    ('0.1235', '123,457', '–')
+    """
+    if value is None or value != value:
+        return "–"
+    if abs(value) < 1e-12:
+        return "0"
+    if abs(value) == float("inf"):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+    return text.replace("-", "−")
+
+
+def format_percent(fraction: float) -> str:
+    """`fraction` in percent; 0 % and 100 % only where they are exact.
+
+    >>> format_percent(0.125), format_percent(0.99999)
+    ('12.5 %', '> 99.9 %')
+    """
+    text = f"{100 * fraction:.1f}"
+    if text == "100.0" and fraction < 1:
+        text = "> 99.9"
+    if text == "0.0" and fraction > 0:
+        text = "< 0.1"
+    return "0 %" if text == "0.0" else "100 %" if text == "100.0" else f"{text} %"
+
+
+def json_safe(value: Any) -> Any:
+    """`value` with None in place of NaN and infinite numbers, which JSON does not have, at any depth.
+
+    >>> json_safe({"a": [1.0, float("nan")]})
+    {'a': [1.0, None]}
+    """
+    if isinstance(value, dict):
+        return {key: json_safe(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_safe(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -34,15 +34,15 @@ def compare(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Compare trained RUNs: the settings that differ, the scores, and which run is better.
+    """Compare trained RUNs: configuration differences, scores, and significance tests.
 
-    Scores are of the rows that a run held out, with 95 % intervals; * marks the best. Runs of the same table and target
-    are tested on the rows that both held out: whether one is better there by more than chance would give.
+    Scores are of the validation rows, with 95 % confidence intervals; * marks the best. Runs with the same table and
+    target are tested on the validation rows that they share.
 
     \b
     nncli compare runs/first runs/second
     nncli compare runs --html runs.html
-    nncli compare runs/first runs/second --json | jq '.pairs[].words'
+    nncli compare runs/first runs/second --json | jq '.pairs[].sentence'
     """
     settle_within_limit()
     import json
@@ -59,8 +59,8 @@ def compare(
         check_overwrite(html, force=force)
         with needing_extra():
             from nncli.reporting.comparison import write_comparison
-            from nncli.reporting.html import refuse_other_than_html
-        refuse_other_than_html(html)
+            from nncli.reporting.html import check_html_suffix
+        check_html_suffix(html)
     found = compared(runs)
     if html is not None:
         write_comparison(found, html, force=force)
@@ -77,23 +77,23 @@ def compare(
 
 
 def _parts(found: Comparison) -> list[str]:
-    """What differs, the scores and the tests, each with its title."""
+    """The settings that differ, the scores and the tests, each with a title."""
     from nncli.cli.tables import prose, table
     from nncli.text import MAX_QUOTE_LENGTH, escape_unprintable
 
-    names, parts = [_short(side.name) for side in found.sides], []
+    names, parts = [_short(side.name) for side in found.runs], []
     most = MAX_QUOTE_LENGTH if len(names) <= FEW else NARROW
     if found.settings:
-        unknown = ["?" if side.config is None else "–" for side in found.sides]
+        unknown = ["?" if side.config is None else "–" for side in found.runs]
         lines = [
             [_short(one.key), *_cut([value or none for value, none in zip(one.values, unknown, strict=True)], most)]
             for one in found.settings
         ]
         parts.append(f"settings that differ\n{table([['', *names], *lines])}")
     else:
-        parts.append("settings: no difference is known")
+        parts.append("settings: no differences are known")
     if found.scores:
-        judged = ["rows", *(f"{side.rows:,}  " if side.on else "–  " for side in found.sides)]
+        counts = ["rows", *(f"{side.rows_scored:,}  " if side.scored_on else "–  " for side in found.runs)]
         lines = [
             [
                 _short(line.name if line.target is None else f"{line.name}, {line.target}"),
@@ -102,7 +102,7 @@ def _parts(found: Comparison) -> list[str]:
             for line in found.scores
         ]
         titles = ["", *(f"{name}  " for name in names)]
-        parts.append(f"scores on rows that were held out; * is the best\n{table([titles, judged, *lines])}")
+        parts.append(f"scores on validation rows; * marks the best\n{table([titles, counts, *lines])}")
     if found.pairs:
         parts.append("\n".join(prose(escape_unprintable(found.sentence(pair), keep="")) for pair in found.pairs))
     return parts

@@ -48,8 +48,8 @@ def evaluate(
     notes = [*evaluation.notes]
     if evaluation.skipped:
         notes.append(f"left out {rows(evaluation.skipped)} without a target")
-    if evaluation.strangers.note:
-        notes.append(evaluation.strangers.note)
+    if evaluation.anomalies.note:
+        notes.append(evaluation.anomalies.note)
     for note in [] if quiet else notes:
         echo_err(f"note: {note}")
     if as_json:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nncli.inspection.partial_dependence import PartialDependence
 
 MOST_COLUMNS = 30
-"""Columns that the table of importance shows."""
+"""Most columns in the table of importance."""
 SECONDS_BETWEEN_LINES = 2.0
 
 
@@ -26,46 +26,58 @@ def explain(
         str | None,
         typer.Argument(
             help="A table, with the target's column or without, or - for the standard input; "
-            "default: the rows that the run was validated on.",
+            "default: the run's validation rows.",
             metavar="INPUT",
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="Write what each column adds to each row's prediction: .csv, .parquet …"),
+        typer.Option(
+            "-o", "--output", help="Write the attribution of each prediction to the columns: .csv, .parquet …"
+        ),
     ] = None,
-    of: Annotated[
+    class_label: Annotated[
         str | None,
         typer.Option(
-            "--of",
-            metavar="NAME",
-            help="With -o: the class or target whose prediction is taken apart; default: the second of two classes, "
-            "each row's likeliest of more, the first target.",
+            "--class",
+            metavar="LABEL",
+            help="With -o: the class whose probability is explained; default: the second of two classes, or each "
+            "row's most probable class.",
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            metavar="COLUMN",
+            help="With -o: the target whose prediction is explained, of several; default: the first.",
         ),
     ] = None,
     rows: Annotated[
         int | None,
         typer.Option(
-            "--rows", metavar="N", help="Look at N rows at most, drawn with the run's seed. [5000; for -o 1000]"
+            "--rows", metavar="N", help="Use at most N rows, sampled with the run's seed. [5000; for -o 1000]"
         ),
     ] = None,
     repeats: Annotated[int, typer.Option("--repeats", metavar="N", help="How often every column is shuffled.")] = 5,
-    top: Annotated[int, typer.Option("--top", metavar="N", help="Columns whose dependence is told.")] = 6,
+    top: Annotated[
+        int, typer.Option("--top", metavar="N", help="Number of columns to show the partial dependence of.")
+    ] = 6,
     force: Force = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Explain a trained RUN: which columns it leans on, and what each adds to a row's prediction.
+    """Explain a trained RUN: feature importance, partial dependence, and attributions of single predictions.
 
-    Importance is how much the loss grows where a column's cells are shuffled among the rows, with the 95 % interval
-    over rows. With -o, each row's prediction is the average row's, `base`, and what the columns add.
+    Permutation importance is the increase of the loss when a column is shuffled, with a 95 % confidence interval. With
+    -o, each prediction is the sum of `base`, that of the average row, and the attributions of the columns.
 
     \b
     nncli explain runs/penguins
     nncli explain runs/penguins new.csv -o why.csv --rows 100
-    nncli explain runs/penguins labelled.csv --json | jq .importance
+    nncli explain runs/penguins labelled.csv --json | jq .feature_importance
     """
     settle_within_limit()
     import json
@@ -77,6 +89,7 @@ def explain(
     from nncli.data.io.formats import format_of
     from nncli.data.io.writers import open_sink
     from nncli.errors import UsageError
+    from nncli.inspection.encoded_rows import no_progress
     from nncli.utils.atomic_files import check_not_input, check_overwrite
 
     interrupt_at_once()
@@ -84,13 +97,22 @@ def explain(
         check_overwrite(output, force=force)
         check_not_input(None if table in (None, "-") else Path(table), output)
         format_of(output)  # or it is said now
-    elif of is not None:
-        raise UsageError("--of says what -o FILE is to take apart", hint="Name a file with -o.")
+    elif class_label is not None or target is not None:
+        option = "--target" if class_label is None else "--class"
+        raise UsageError(f"{option} selects what -o FILE explains", hint="Name a file with -o.")
     if table == "-":
         announce_input("a table")
-    tell = (lambda *_: None) if quiet else _Lines()
+    on_progress = no_progress if quiet else _ProgressLines()
     found = explained(
-        run, table, rows=rows, repeats=repeats, top=top, attributions=output is not None, of=of, tell=tell
+        run,
+        table,
+        rows=rows,
+        repeats=repeats,
+        top=top,
+        attributions=output is not None,
+        class_label=class_label,
+        target=target,
+        on_progress=on_progress,
     )
     if not quiet:
         for note in found.notes:
@@ -106,8 +128,8 @@ def explain(
         echo_err(f"next: nncli report {shlex.quote(str(run))}")
 
 
-class _Lines:
-    """How far it is, in a line every couple of seconds."""
+class _ProgressLines:
+    """Print the progress as a line every couple of seconds."""
 
     def __init__(self) -> None:
         import time
@@ -116,7 +138,7 @@ class _Lines:
         self._next = self._clock() + SECONDS_BETWEEN_LINES
 
     def __call__(self, what: str, done: int, of: int) -> None:
-        """Show it when it is time."""
+        """Print a line if it is time."""
         from nncli.cli.console import echo_err
 
         if self._clock() >= self._next and done < of:
@@ -125,20 +147,20 @@ class _Lines:
 
 
 def _show(found: Explanation) -> None:
-    """Importance as a table on stdout, and for the top columns what predictions do along them."""
-    typer.echo("\n\n".join([*_importance(found), *map(_dependence, found.dependences)]))
+    """Print a table of feature importance, and the partial dependence of the top columns."""
+    typer.echo("\n\n".join([*_importance(found), *map(_dependence, found.partial_dependence)]))
 
 
 def _importance(found: Explanation) -> Iterator[str]:
-    """A table of importance, if it is known."""
+    """A table of feature importance, if it is known."""
     from nncli.cli.console import rows
     from nncli.cli.tables import prose, table
 
     if found.importances is None:
         return
     name, metric = found.loss_name.replace("_", " "), found.metric.replace("_", " ")
-    way = {one.column: one.direction for one in found.dependences}
-    lines = [["shuffled", f"{name} grows by", "95 % interval", f"{metric} worsens by", _said(found)]]
+    way = {one.column: one.direction for one in found.partial_dependence}
+    lines = [["column", f"{name} increase", "95 % CI", f"{metric} worsening", _trend_title(found)]]
     for one in found.importances[:MOST_COLUMNS]:
         figures = [
             _figure(one.loss_increase),
@@ -149,20 +171,20 @@ def _importance(found: Explanation) -> Iterator[str]:
     if not any(way.values()):
         lines = [line[:-1] for line in lines]
     left = len(found.importances) - MOST_COLUMNS
-    more = f"\nand {left:,} columns of less importance; --json has them" if left > 0 else ""
-    title = f"{rows(found.labelled)}, {name} {_figure(found.loss)}, {metric} {_figure(found.score)}"
+    more = f"\nand {left:,} less important columns; see --json" if left > 0 else ""
+    title = f"{rows(found.labeled_rows)}, {name} {_figure(found.loss)}, {metric} {_figure(found.score)}"
     yield f"{prose(title)}\n{table(lines)}{more}"
 
 
-def _said(found: Explanation) -> str:
-    """What rises or falls along a column."""
-    for one in found.dependences:
-        return "prediction" if one.class_of is None else _short(f"probability of {one.class_of} = {one.outputs[0]}")
+def _trend_title(found: Explanation) -> str:
+    """The title of the column of trends."""
+    for one in found.partial_dependence:
+        return "prediction" if one.target is None else _short(f"probability of {one.target} = {one.outputs[0]}")
     return ""
 
 
 def _dependence(curve: PartialDependence) -> str:
-    """The mean prediction at some points of a column."""
+    """The mean predictions at some points of a column."""
     from nncli.cli.console import number
     from nncli.cli.tables import prose, table
     from nncli.text import MAX_QUOTE_LENGTH
@@ -173,7 +195,7 @@ def _dependence(curve: PartialDependence) -> str:
     ]
     shown = range(len(points)) if curve.values is None else _few(len(points))
     lines = [["", *map(_short, curve.outputs)]]
-    lines += [[points[i], *(_figure(value) for value in curve.predictions[i].tolist())] for i in shown]
+    lines += [[points[i], *(_figure(value) for value in curve.means[i].tolist())] for i in shown]
     return f"{prose(f'{_short(curve.meaning, 2 * MAX_QUOTE_LENGTH)}, by {_short(curve.column)}')}\n{table(lines)}"
 
 

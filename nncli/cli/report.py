@@ -24,11 +24,11 @@ def report(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Write what a trained RUN learned, from what, and how far to trust it, as one HTML file.
+    """Write an HTML report on a trained RUN: scores, errors, feature importance, data, and learning curves.
 
-    The file needs no network and no other file. A model card, report.md, is written beside it. The table that RUN was
-    trained on is read again; where it is gone or has changed, the report says so and shows the rest. An earlier
-    report in RUN is replaced. With --json, what the files say is printed too, instead of the path.
+    The report is one self-contained file. A model card, report.md, is written beside it. The training table is read
+    again; if it is missing or has changed, the report contains the rest and a warning. An earlier report in RUN is
+    replaced. --json prints the content of the report instead of its path.
 
     \b
     nncli report runs/penguins
@@ -45,18 +45,18 @@ def report(
     interrupt_at_once()
     with needing_extra():
         from nncli.reporting.report import report as write
-    written = write(run, output, force=force)
+    files = write(run, output, force=force)
     if as_json:
-        typer.echo(json.dumps(written.json(), ensure_ascii=False).encode("utf-8", "surrogateescape"))
+        typer.echo(json.dumps(files.json(), ensure_ascii=False).encode("utf-8", "surrogateescape"))
     else:
-        typer.echo(os.fsencode(written.html))
+        typer.echo(os.fsencode(files.html))
     if not quiet:
-        echo_err(f"next: open {written.html} in a browser")
+        echo_err(f"next: open {files.html} in a browser")
 
 
 @contextmanager
 def needing_extra() -> Iterator[None]:
-    """While what draws and fills in pages is imported: NncliError if it is not installed."""
+    """Raise an NncliError if a package that reports need is not installed."""
     from nncli.errors import NncliError
 
     try:

@@ -38,7 +38,7 @@ class Evaluation:
     skipped: int
     scores: Scores
     notes: tuple[str, ...] = ()
-    strangers: Anomalies = field(default_factory=Anomalies)
+    anomalies: Anomalies = field(default_factory=Anomalies)
 
     def json(self) -> dict[str, Any]:
         """{"rows": …, "skipped": …, "metrics": {…}}."""

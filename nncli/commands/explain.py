@@ -1,10 +1,8 @@
-"""`nncli explain`: a run directory and rows in; out comes what the model leans on, and why it says what it says."""
+"""`nncli explain`: feature importance, partial dependence and attributions of a trained run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +18,7 @@ from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location, UsageError
 from nncli.evaluation.held_out import predict_held_out
 from nncli.inspection.attribution import Attributions, attribute, select_output
-from nncli.inspection.encoded_rows import EncodedRows, Rows, Spoken
+from nncli.inspection.encoded_rows import EncodedRows, OofMask, ProgressCallback, Rows, no_progress
 from nncli.inspection.partial_dependence import PartialDependence, partial_dependence
 from nncli.inspection.permutation_importance import (
     Importance,
@@ -32,64 +30,89 @@ from nncli.metrics.registry import DEFAULT_METRIC, metric_names
 from nncli.pipeline.prepare.load import load_labelled_rows
 from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged
 from nncli.runs.run import Run
-from nncli.text import quote
+from nncli.text import closest_match, join_quoted, json_safe, quote
 from nncli.utils.logs import log_duration
 
 if TYPE_CHECKING:
     from nncli.data.io.dataframes import Frame
 
-Tell = Callable[[str, int, int], object]
-
-MOST_ROWS = 5_000
-"""Rows that are looked at where nobody says how many: more would narrow the intervals by little, and take long."""
-MOST_ATTRIBUTED = 1_000
-"""Rows that are taken apart where nobody says how many: each takes the network some hundred times."""
+MAX_ROWS = 5_000
+"""Default number of rows for importance: more would hardly narrow the intervals."""
+MAX_ATTRIBUTED = 1_000
+"""Default number of rows whose predictions are attributed: each takes some hundred passes through the network."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What the model leans on, in the columns of the person's table.
+    """Feature importance, partial dependence and attributions of a model on some rows.
 
-    `loss` and `score`, of the `metric`, are those of the `labelled` rows as they are, and `importances` what shuffling
-    does to them, the most important column first; None where no row has a target. `dependences` are those of the top
-    columns. `attributions` are there if they were asked for, of the rows with the numbers `attributed`, from 1.
-    `rows` were looked at, of `table_rows`; `notes` are for the person to read.
+    `rows` of the `table_rows` were used. `loss` and `score` (of the `metric`) are of the `labeled_rows`, `importances`
+    are ordered from the most important column on; all are None if no row has a target. `partial_dependence` is of the
+    most important columns. `attributions`, if requested, are of the rows with the numbers `attributed`, from 1.
     """
 
     rows: int
     table_rows: int
-    labelled: int
+    labeled_rows: int
     loss_name: str
     loss: float | None
     metric: str
     score: float | None
     importances: tuple[Importance, ...] | None
-    dependences: tuple[PartialDependence, ...]
+    partial_dependence: tuple[PartialDependence, ...]
     attributions: Attributions | None
     attributed: Rows
     notes: tuple[str, ...]
 
     def json(self) -> dict[str, Any]:
-        """All but the attributions; null is what is not a finite number."""
-        each = None if self.importances is None else [_finite(asdict(one)) for one in self.importances]
-        return {
+        """The explanation without the attributions; null stands for unknown and infinite numbers."""
+        document = {
             "rows": self.rows,
             "table_rows": self.table_rows,
-            "labelled": self.labelled,
-            **_finite({"loss_name": self.loss_name, "loss": self.loss, "metric": self.metric, "score": self.score}),
-            "importance": each,
-            "dependence": [
+            "labeled_rows": self.labeled_rows,
+            "loss_name": self.loss_name,
+            "loss": self.loss,
+            "metric": self.metric,
+            "score": self.score,
+            "feature_importance": None if self.importances is None else [asdict(item) for item in self.importances],
+            "partial_dependence": [
                 {
-                    "column": one.column,
-                    "points": one.points,
-                    "outputs": list(one.outputs),
-                    "meaning": one.meaning,
-                    "predictions": [[v if isfinite(v) else None for v in row] for row in one.predictions.tolist()],
+                    "column": curve.column,
+                    "points": curve.points,
+                    "outputs": list(curve.outputs),
+                    "description": curve.meaning,
+                    "mean_predictions": curve.means.tolist(),
                 }
-                for one in self.dependences
+                for curve in self.partial_dependence
             ],
             "notes": list(self.notes),
         }
+        return {key: json_safe(value) for key, value in document.items()}
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The rows to explain: their out-of-fold mask and weights, if they are the run's own, and notes on them."""
+
+    table: Table
+    notes: tuple[str, ...]
+    oof_mask: OofMask | None = None
+    weights: Weights | None = None
+
+    def take(self, rows: Rows) -> _Data:
+        """The rows at these positions."""
+        oof_mask = None if self.oof_mask is None else self.oof_mask[:, rows]
+        weights = None if self.weights is None else self.weights[rows]
+        return _Data(self.table.take(rows), self.notes, oof_mask, weights)
+
+
+@dataclass(frozen=True)
+class _ImportanceResult:
+    """Loss and score of the labeled rows, and the importance of the columns; all None if there are no such rows."""
+
+    loss: float | None = None
+    score: float | None = None
+    importances: tuple[Importance, ...] | None = None
 
 
 def explain(
@@ -100,131 +123,154 @@ def explain(
     repeats: int = 5,
     top: int = 6,
     attributions: bool = False,
-    of: str | None = None,
-    tell: Tell = lambda *_: None,
+    class_label: str | None = None,
+    target: str | None = None,
+    on_progress: ProgressCallback = no_progress,
 ) -> Explanation:
-    """Explain a trained run by what it makes of some rows.
+    """Explain a trained run: feature importance, partial dependence, and attributions of single predictions.
 
     Args:
         run: a run directory.
-        data: a file or a frame, whose target may be missing; `-` is the standard input; None are the rows that the run
-            was validated on, by their weights, of which each member of an ensemble speaks of those alone that it never
-            saw.
-        rows: at most so many are looked at, drawn with the run's seed; default: 5,000, for attributions 1,000.
+        data: a file or a frame, with or without the target; `-` is the standard input. The default are the run's
+            validation rows with their weights, or the out-of-fold rows of an ensemble.
+        rows: the largest number of rows to use, sampled with the run's seed; default: 5,000, for attributions 1,000.
         repeats: how often every column is shuffled.
-        top: how many columns have their dependence told.
-        attributions: whether each row's prediction is taken apart too.
-        of: the class, or the target among several, that is taken apart; see `attribute`.
-        tell: called with what is being done, how much of it is done, and how much there is.
+        top: the number of columns whose partial dependence is computed.
+        attributions: whether to attribute the predictions of single rows to their columns.
+        class_label: the class whose probability is attributed; default: the second of two classes, or each row's most
+            probable class.
+        target: the target whose prediction is attributed, of several; default: the first.
+        on_progress: called with the name of a step, how many parts of it are done, and how many there are.
 
     Raises:
-        UsageError: a number is too small, or there is no output `of` that name.
+        UsageError: a number is too small, or there is no such class or target.
         RunError: the run directory is missing or damaged.
-        DataError: the table cannot be read, or lacks a column or a row; or `data` is None and the run's own is gone.
+        DataError: the table cannot be read, has no rows or lacks a column; or the run's own table is not available.
     """
     if repeats < 1 or top < 0 or (rows is not None and rows < 1):
-        raise UsageError("rows and repeats must be 1 or more, and the top columns 0 or more")
+        raise UsageError("rows and repeats must be at least 1, and top at least 0")
     with log_duration(f"loading {run}"):
         opened = Run.open(Path(run))
         model, manifest = opened.load_model(), opened.load_manifest()
-    target = model.spec.target
-    if of is not None:
-        select_output(target, np.empty((0, 1)), of)  # or it is said now
+    output = _output(model.spec.target, class_label, target)
     config = check_config_unchanged(opened, manifest, ())
-    table, notes, spoken, weights = _table(run, data, model, config.data.sample_weight)
-    if not len(table):
-        raise DataError("the table has no rows", place=Location(source=table.source), hint="Is this the right file?")
+    whole = _load_data(run, data, model, config.data.sample_weight)
     rng = np.random.default_rng(config.seed)
-    drawn = _draw(len(table), rows or MOST_ROWS, rng)
-    if len(drawn) < len(table):
-        notes.append(f"looked at {len(drawn):,} of {len(table):,} rows, drawn with the run's seed")
-    part = table.take(drawn)
+    sample = whole.take(_sample(len(whole.table), rows or MAX_ROWS, rng))
     with log_duration("encoding"):
-        heard = None if spoken is None else spoken[:, drawn]
-        encoded = EncodedRows.of(model, part, heard, None if weights is None else weights[drawn])
-    if encoded.strangers.note:
-        notes.append(encoded.strangers.note)
-
-    labelled = _labelled(part, target)
-    judged = Scorer(model, target.read(part.take(labelled)) if len(labelled) else np.empty(0), _metric(config, target))
-    found, loss, score = None, None, None
-    if len(labelled):
-        loss, score = judged.as_it_is(encoded.take(labelled))
-        with log_duration("shuffling columns") as told:
-            found = permutation_importance(encoded.take(labelled), judged, repeats, rng, tell)
-            told.details.append(f"{len(found):,} columns, {len(labelled):,} rows")
-        ranked = [one.column for one in found]
+        encoded = EncodedRows.of(model, sample.table, sample.oof_mask, sample.weights)
+    labeled = _labeled(sample.table, model.spec.target)
+    y = model.spec.target.read(sample.table.take(labeled)) if len(labeled) else np.empty(0)
+    scorer = Scorer(model, y, _metric(config, model.spec.target))
+    importance = _importance(encoded.take(labeled), scorer, repeats, rng, on_progress)
+    if importance.importances is not None:
+        ranked = [item.column for item in importance.importances]
     else:
-        notes.append("the table has no target to judge by, so nothing is said of importance")
         ranked = rank_by_prediction_change(encoded, rng) if top else []
-    with log_duration("predicting along columns"):
-        curves = partial_dependence(encoded, part, ranked[:top], rng, tell)
-
-    taken, few = None, np.empty(0, np.int64)
+    with log_duration("computing partial dependence"):
+        curves = partial_dependence(encoded, sample.table, ranked[:top], rng, on_progress)
+    notes = [*whole.notes, *_notes(whole.table, encoded, labeled)]
+    attributed, found = np.empty(0, np.int64), None
     if attributions:
-        few = _draw(len(part), rows or MOST_ATTRIBUTED, rng)
-        if len(few) < len(part):
-            notes.append(f"attributed {len(few):,} of the rows; --rows says of how many more")
+        attributed = _sample(len(sample.table), rows or MAX_ATTRIBUTED, rng)
+        if len(attributed) < len(sample.table):
+            notes.append(f"attributions are of {len(attributed):,} of the rows; set --rows for more")
         background, note = _background(opened, config, model, encoded)
-        notes += [note] if note else []
-        with log_duration("taking predictions apart") as told:
-            taken = attribute(encoded.take(few), background, of, tell)
-            told.details.append(f"{len(few):,} rows")
-        if taken.missed:
-            notes.append(_completeness_note(taken))
+        with log_duration("computing attributions") as log:
+            found = attribute(encoded.take(attributed), background, output, on_progress)
+            log.details.append(f"{len(attributed):,} rows")
+        notes += [text for text in (note, _completeness_note(found)) if text]
     return Explanation(
-        rows=len(part),
-        table_rows=len(table),
-        labelled=len(labelled),
-        loss_name=judged.loss_name,
-        loss=loss,
-        metric=judged.metric,
-        score=score,
-        importances=found,
-        dependences=curves,
-        attributions=taken,
-        attributed=_numbers(part)[few],
+        rows=len(sample.table),
+        table_rows=len(whole.table),
+        labeled_rows=len(labeled),
+        loss_name=scorer.loss_name,
+        loss=importance.loss,
+        metric=scorer.metric,
+        score=importance.score,
+        importances=importance.importances,
+        partial_dependence=curves,
+        attributions=found,
+        attributed=_numbers(sample.table)[attributed],
         notes=tuple(notes),
     )
 
 
-def _table(
-    run: str | Path, data: str | Path | Frame | None, model: AnyModel, weight: str | None
-) -> tuple[Table, list[str], Spoken | None, Weights | None]:
-    """The rows to look at, notes on them, which members may speak of them, and how much each counts.
+def _output(target: Target, class_label: str | None, name: str | None) -> str | None:
+    """The class or target to attribute, checked; None for the default."""
+    if class_label is not None and target.task == "regression":
+        raise UsageError("the model predicts numbers and has no classes", hint="Name one of several targets instead.")
+    if name is not None and name not in target.names:
+        close = closest_match(name, target.names)
+        raise UsageError(
+            f"the model has no target {quote(name)}",
+            hint=f"Did you mean {quote(close)}?" if close else f"The model predicts {join_quoted(target.names)}.",
+        )
+    output = class_label if target.task == "classification" else name
+    if output is not None:
+        select_output(target, np.empty((0, 1)), output)  # raises the error before any work
+    return output
 
-    The run's own rows count by their weights, as in its scores; those of another table all count the same, as in
+
+def _load_data(run: str | Path, data: str | Path | Frame | None, model: AnyModel, weight: str | None) -> _Data:
+    """The rows to explain.
+
+    The run's own rows have their sample weights, as in its scores; rows of another table have none, as in
     `nncli evaluate`.
     """
     if data is None:
-        judged = predict_held_out(run)
-        notes = (
-            [] if judged.split == "validation" else ["the run held no rows out: these are the rows it was trained on"]
-        )
+        held_out = predict_held_out(run)
+        notes = [] if held_out.split == "validation" else ["the run has no validation rows: these are training rows"]
         if weight is not None:
-            notes.append(f"rows count by their weights, {quote(weight)}")
-        return judged.table, notes, judged.spoken, judged.weights
-    table = read_data(model, data)
-    notes = list(table.notes)
-    if weight is not None:
-        notes.append(f"all rows count the same, as in nncli evaluate; the run's own count by {quote(weight)}")
-    return table, notes, None, None
+            notes.append(f"rows are weighted by {quote(weight)}")
+        found = _Data(held_out.table, tuple(notes), held_out.oof_mask, held_out.weights)
+    else:
+        table, unweighted = read_data(model, data), "rows are not weighted, as in nncli evaluate; the run's own are, by"
+        found = _Data(table, (*table.notes, *([] if weight is None else [f"{unweighted} {quote(weight)}"])))
+    if not len(found.table):
+        place = Location(source=found.table.source)
+        raise DataError("the table has no rows", place=place, hint="Is this the right file?")
+    return found
 
 
-def _draw(n: int, most: int, rng: np.random.Generator) -> Rows:
-    """Positions of at most so many of n rows, ascending."""
-    return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False))
+def _notes(table: Table, encoded: EncodedRows, labeled: Rows) -> list[str]:
+    """Notes on the sample of the table's rows."""
+    notes = []
+    if len(encoded) < len(table):
+        notes.append(f"used {len(encoded):,} of {len(table):,} rows, sampled with the run's seed")
+    if encoded.anomalies.note:
+        notes.append(encoded.anomalies.note)
+    if not len(labeled):
+        notes.append("feature importance needs the target's column, which the table does not have")
+    return notes
+
+
+def _importance(
+    rows: EncodedRows, scorer: Scorer, repeats: int, rng: np.random.Generator, on_progress: ProgressCallback
+) -> _ImportanceResult:
+    if not len(rows):
+        return _ImportanceResult()
+    loss, score = scorer.unshuffled(rows)
+    with log_duration("shuffling columns") as log:
+        importances = permutation_importance(rows, scorer, repeats, rng, on_progress)
+        log.details.append(f"{len(importances):,} columns, {len(rows):,} rows")
+    return _ImportanceResult(loss, score, importances)
+
+
+def _sample(n: int, size: int, rng: np.random.Generator) -> Rows:
+    """Sorted positions of at most `size` of n rows."""
+    return np.arange(n) if n <= size else np.sort(rng.choice(n, size, replace=False))
 
 
 def _metric(config: Config, target: Target) -> str:
-    """The metric that the run watched, if that is one; else accuracy or the root of the mean squared error."""
+    """The metric that the run monitored, if it is a known one; else accuracy or rmse."""
     return config.metric if config.metric in metric_names(target.task) else DEFAULT_METRIC[target.task]
 
 
-def _labelled(table: Table, target: Target) -> Rows:
-    """Positions of the rows whose target is there; none where the table has no such column."""
-    there = set(target.names) <= set(table.names)
-    return rows_with_target(table, target.names) if there else np.empty(0, np.int64)
+def _labeled(table: Table, target: Target) -> Rows:
+    """Positions of the rows that have a target; none where the table has no such column."""
+    has_target = set(target.names) <= set(table.names)
+    return rows_with_target(table, target.names) if has_target else np.empty(0, np.int64)
 
 
 def _background(run: Run, config: Config, model: AnyModel, rows: EncodedRows) -> tuple[EncodedRows, str | None]:
@@ -232,26 +278,24 @@ def _background(run: Run, config: Config, model: AnyModel, rows: EncodedRows) ->
     try:
         check_tables_unchanged(config, run.load_manifest())
     except DataError as error:
-        return rows, f"the average row is that of this table, not of the run's: {error.message}"
+        return rows, f"the average row is of this table, not of the training table: {error.message}"
     with Scratch() as scratch:
         stored = load_labelled_rows(config, config.data.path, scratch)
-        few = _draw(len(stored), MOST_ROWS, np.random.default_rng(config.seed))
-        some, weight = stored.take(few), config.data.sample_weight
-        weights = None if weight is None else read_weights(some.columns([weight]), weight)
-        return EncodedRows.of(model, some.columns(model.names), weights=weights), None
+        sampled = _sample(len(stored), MAX_ROWS, np.random.default_rng(config.seed))
+        sample, weight = stored.take(sampled), config.data.sample_weight
+        weights = None if weight is None else read_weights(sample.columns([weight]), weight)
+        return EncodedRows.of(model, sample.columns(model.names), weights=weights), None
 
 
-def _completeness_note(found: Attributions) -> str:
-    """A note on rows that do not add up."""
-    many = "1 row" if found.missed == 1 else f"{found.missed:,} rows"
-    finite = found.error[np.isfinite(found.error)]
-    by = f"up to {finite.max():.2g}" if len(finite) == len(found.error) else "what is no number"
-    return f"of {many} the columns do not add up to the prediction but for {by}; {found.tolerance:.2g} was aimed at"
+def _completeness_note(attributions: Attributions) -> str:
+    """A note on the rows whose attributions do not add up; empty if there are none."""
+    if not attributions.missed:
+        return ""
+    rows = "1 row" if attributions.missed == 1 else f"{attributions.missed:,} rows"
+    finite = attributions.error[np.isfinite(attributions.error)]
+    size = f"up to {finite.max():.2g}" if len(finite) == len(attributions.error) else "an infinite amount"
+    return f"attributions of {rows} miss the prediction by {size} (tolerance: {attributions.tolerance:.2g})"
 
 
 def _numbers(table: Table) -> Rows:
     return np.arange(table.first_row, table.first_row + len(table)) if table.numbers is None else table.numbers
-
-
-def _finite(values: dict[str, Any]) -> dict[str, Any]:
-    return {k: None if isinstance(v, float) and not isfinite(v) else v for k, v in values.items()}

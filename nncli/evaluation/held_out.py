@@ -1,4 +1,4 @@
-"""What a run says of the rows that it did not train on: its table read again, split again, and predicted."""
+"""Predictions of a run for its validation or out-of-fold rows, from its table, read and split again."""
 
 from __future__ import annotations
 
@@ -27,19 +27,18 @@ from nncli.runs.run import Run
 from nncli.scoring import Scores, Truth, baseline_predictions, score
 from nncli.training.state import RandomStreams
 
-On: TypeAlias = Literal["validation", "training"]
+ScoredSplit: TypeAlias = Literal["validation", "training"]
 
 
 @dataclass(frozen=True)
 class HeldOutPredictions:
-    """The rows that a run is judged by, the truth of them, and what it predicts.
+    """The rows that a run is scored on, with targets and predictions.
 
-    `table` has all columns of the source, also those that were dropped, and `numbers` (rows,) its rows' numbers there,
-    from 1. `y` holds codes (rows,) or numbers (rows, targets) in their own units, `weights` (rows,) sample weights.
-    The predictions of an ensemble are the mean of those members that never saw the row, which `spoken` (members, rows)
-    says where it is not all of them. Where no rows were validated on, these are rows of the `training`, on which a
-    network is better than on others: whoever shows it has to say so. `trivial` is what the guess from the training rows
-    says of them, that knows no features.
+    `table` has all columns of the source, including dropped ones, and `numbers` (rows,) the row numbers there, from 1.
+    `y` holds class codes (rows,) or numbers (rows, targets) in their own units, `weights` (rows,) sample weights.
+    An ensemble's predictions for a row are the mean of the members that were not trained on it, see `oof_mask`
+    (members, rows). Without validation rows these are the training rows (`split`), and scores are too good. `baseline`
+    are the predictions of the baseline, which uses no features.
     """
 
     config: Config
@@ -51,36 +50,36 @@ class HeldOutPredictions:
     weights: Weights | None
     predictions: Predictions
     loss: Loss
-    split: On
+    split: ScoredSplit
     baseline: Predictions
-    spoken: npt.NDArray[np.bool_] | None = None
+    oof_mask: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     @property
     def scores(self) -> Scores:
-        """Those that metrics.json has of the rows."""
+        """The scores of the rows, as in metrics.json."""
         return score(self.predictions, self.y, self.weights, self.loss)
 
 
 def predict_held_out(path: str | Path) -> HeldOutPredictions:
-    """What the run at `path` says of its validation rows, to the last bit as when it was trained.
+    """Predict the validation rows of the run at `path`: the same bits as when it was trained.
 
     Raises:
-        RunError: it is not trained, damaged, or its configuration was changed.
-        DataError: a table that it was trained with has changed, is gone, or came from a pipe.
+        RunError: the run is not trained or damaged, or its configuration was changed.
+        DataError: its table has changed, is missing, or was read from a pipe.
     """
     run = Run.open(Path(path))
     manifest, model = run.load_manifest(), run.load_model()
     config = check_config_unchanged(run, manifest, ())
     _require_tables(config, manifest)
     with Scratch() as scratch:
-        said = (
+        found = (
             _of_ensemble(config, model, scratch) if isinstance(model, Ensemble) else _of_network(config, model, scratch)
         )
-        table = said.rows.columns(said.rows.header.names)
-    weight, target, training = config.data.sample_weight, said.predictions.target, said.training
+        table = found.rows.columns(found.rows.header.names)
+    weight, target, training = config.data.sample_weight, found.predictions.target, found.training
     return HeldOutPredictions(
         config=config,
         manifest=manifest,
@@ -89,27 +88,27 @@ def predict_held_out(path: str | Path) -> HeldOutPredictions:
         numbers=np.arange(1, len(table) + 1) if table.numbers is None else table.numbers,
         y=target.read(table),
         weights=read_weights(table, weight) if weight else None,
-        predictions=said.predictions,
+        predictions=found.predictions,
         loss=model.spec.loss,
-        split=said.on,
+        split=found.split,
         baseline=baseline_predictions(target, training.y, training.weights, len(table)),
-        spoken=said.spoken,
+        oof_mask=found.oof_mask,
     )
 
 
 @dataclass(frozen=True)
 class _RowPredictions:
-    """What is said of some rows, and who has a say, see `Judged`; and the truth of the `training` rows."""
+    """Rows with their predictions, see `HeldOutPredictions`, and the targets of the `training` rows."""
 
     rows: ColumnStore
     predictions: Predictions
-    on: On
+    split: ScoredSplit
     training: LabelledRows
-    spoken: npt.NDArray[np.bool_] | None = None
+    oof_mask: npt.NDArray[np.bool_] | None = None
 
 
 def _of_network(config: Config, model: Model, scratch: Scratch) -> _RowPredictions:
-    """The rows that one network is judged by, and what it says of them."""
+    """The validation rows of a single network, with its predictions."""
     target, rng = model.spec.target, RandomStreams.of(config.seed).split
     table = load_labelled_rows(config, config.data.path, scratch, all_columns=True)
     training, held = split_table(config, table, target.task, rng, scratch, all_columns=True)
@@ -120,24 +119,24 @@ def _of_network(config: Config, model: Model, scratch: Scratch) -> _RowPredictio
 
 
 def _of_ensemble(config: Config, ensemble: Ensemble, scratch: Scratch) -> _RowPredictions:
-    """The rows that an ensemble is judged by, and what those of its members say that never saw them."""
-    survey = EnsembleData.of(config, scratch, all_columns=True)
-    held, inside = survey.out_of_fold(ensemble), survey.table.take(survey.used_rows)
-    truth = survey.truth(inside)
+    """The out-of-fold rows of an ensemble, with the predictions of the members not trained on them."""
+    data = EnsembleData.of(config, scratch, all_columns=True)
+    held, inside = data.out_of_fold(ensemble), data.table.take(data.used_rows)
+    truth = data.truth(inside)
     if held is not None:
         return _RowPredictions(
             held.table, held.predicted(ensemble.spec.temperature), "validation", truth, held.oof_mask
         )
-    return _RowPredictions(inside, predict_table(ensemble, inside, survey.target), "training", truth)
+    return _RowPredictions(inside, predict_table(ensemble, inside, data.target), "training", truth)
 
 
 def _require_tables(config: Config, manifest: Manifest) -> None:
-    """Raise a DataError unless the tables are those of the training, and say how to go on without them."""
+    """Raise a DataError unless the tables are unchanged since training."""
     try:
         check_tables_unchanged(config, manifest)
     except DataError as error:
         raise DataError(
-            f"what the run says of its validation rows cannot be computed again: {error.message}",
+            f"the predictions for the validation rows cannot be recomputed: {error.message}",
             place=error.location,
-            hint="Put back the table that it was trained on, or score it on another: nncli evaluate RUN TABLE",
+            hint="Restore the training table, or score the run on another one: nncli evaluate RUN TABLE",
         ) from error

@@ -1,4 +1,4 @@
-"""Everything that is known of a run, gathered once; what cannot be had is said in words."""
+"""All that is known of a run: manifest, configuration, histories, scores and predictions."""
 
 from __future__ import annotations
 
@@ -20,29 +20,32 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run as far as it can be read. `histories` are those of its members, by number from 1, or that of the one
-    network; `troubles` say what is not here, and why."""
+    """A run as far as it can be read.
+
+    `histories` are those of the members, numbered from 1, or of the one network; `problems` say what is missing, and
+    why.
+    """
 
     path: Path
     manifest: Manifest
     config: str | None
     histories: tuple[tuple[int, History], ...]
     metrics: RecordedMetrics | None
-    judged: HeldOutPredictions | None
+    held_out: HeldOutPredictions | None
     problems: tuple[str, ...]
 
 
 @dataclass
-class _Gathering:
-    troubles: list[str] = field(default_factory=list)
+class _Reader:
+    problems: list[str] = field(default_factory=list)
 
     def of(self, what: str, read: Callable[[], T]) -> T | None:
-        """What `read` gives, or None, and a note of why it is not there."""
+        """The result of `read`, or None and a problem."""
         try:
             return read()
         except NncliError as error:
             place = f"{error.location}: " if error.location else ""
-            self.troubles.append(f"{what} cannot be shown. {place}{error.message}. {error.hint or ''}".strip())
+            self.problems.append(f"{what} is not available. {place}{error.message}. {error.hint or ''}".strip())
             return None
 
 
@@ -50,22 +53,22 @@ def summarize_run(path: Path) -> RunSummary:
     """Read the run at `path`.
 
     Raises:
-        RunError: it is no run directory, or its manifest is damaged.
+        RunError: it is not a run directory, or its manifest is damaged.
     """
-    run, gathering = Run.open(path), _Gathering()
+    run, reader = Run.open(path), _Reader()
     manifest = run.load_manifest()
-    config = gathering.of("The configuration", partial(read_verified, path, CONFIG, manifest, LARGEST_TEXT))
+    config = reader.of("The configuration", partial(read_verified, path, CONFIG, manifest, LARGEST_TEXT))
     metrics = None
     if METRICS in manifest.files:
-        metrics = gathering.of("The recorded scores", partial(read_metrics, path, manifest))
-    judged = gathering.of("What depends on the rows", partial(predict_held_out, path))
-    alone, histories = manifest.members == 1, []
+        metrics = reader.of("The list of recorded scores", partial(read_metrics, path, manifest))
+    held_out = reader.of("What depends on the single rows", partial(predict_held_out, path))
+    single, histories = manifest.members == 1, []
     for i in range(manifest.members):
-        folder = path if alone else path / member_folder(i)
-        if not (folder / HISTORY).exists() and not (alone and HISTORY in manifest.files):
-            continue  # it is written when a training ends
-        what = "The course of the training" if alone else f"The training of member {i + 1}"
-        history = gathering.of(what, partial(_history, folder))
+        folder = path if single else path / member_folder(i)
+        if not (folder / HISTORY).exists() and not (single and HISTORY in manifest.files):
+            continue  # not written yet
+        what = "The training history" if single else f"The training history of member {i + 1}"
+        history = reader.of(what, partial(_history, folder))
         if history is not None and history.reports:
             histories.append((i + 1, history))
     return RunSummary(
@@ -74,8 +77,8 @@ def summarize_run(path: Path) -> RunSummary:
         config=None if config is None else config.decode("utf-8", "replace"),
         histories=tuple(histories),
         metrics=metrics,
-        judged=judged,
-        problems=tuple(gathering.troubles),
+        held_out=held_out,
+        problems=tuple(reader.problems),
     )
 
 

@@ -1,4 +1,4 @@
-"""How good a run is on the rows that it is judged by: every score with its interval, and beside the trivial guess."""
+"""Scores of a run with bootstrap confidence intervals, and the improvement over the baseline."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from nncli.scoring import headlines, score
 
 @dataclass(frozen=True)
 class ScoreWithInterval:
-    """A score with its interval, the trivial guess's, and the interval of how much better the model is on the very same
-    rows: above 0 it is better. None is undefined or not known; `target` is None where there is but one.
+    """A score with its interval, the baseline's score, and the interval of the improvement over the baseline.
 
-    The calibration error has its value alone. A resample looks worse calibrated than all rows do, since chance moves
-    the bins apart and every distance counts as positive: the interval would lie above what it is about.
+    The improvement is positive where the model is better. None stands for unknown; `target` is None if there is one
+    target only. The calibration error has no interval: resampling biases it upwards, so that the interval would lie
+    above the value.
     """
 
     target: str | None
@@ -41,54 +41,56 @@ class ScoreWithInterval:
 
 @dataclass(frozen=True)
 class ScoresWithIntervals:
-    """The scores of judged rows, and how their rows were resampled."""
+    """The scores, and the resampling of the rows."""
 
     resampling: BootstrapResampler
     scores: tuple[ScoreWithInterval, ...]
 
     def find(self, name: str) -> ScoreWithInterval:
-        """The score of that name, of the first target."""
+        """The score of this name, of the first target."""
         return next(one for one in self.scores if one.name == name)
 
 
-def score_with_intervals(judged: HeldOutPredictions) -> ScoresWithIntervals:
-    """Every score of the judged rows, from resamples that model and guess share; rows of one group stay together."""
-    resampling = BootstrapResampler.of(len(judged), judged.manifest.seed, groups_of(judged))
-    values = headlines(score(judged.predictions, judged.y, judged.weights, judged.loss))
-    guesses = headlines(score(judged.baseline, judged.y, judged.weights, judged.loss))
-    model, trivial = (_samples(judged, said, resampling) for said in (judged.predictions, judged.baseline))
-    names = judged.predictions.target.names
-    of_each = len(values) if judged.predictions.target.task == "classification" else len(values) // len(names)
+def score_with_intervals(held_out: HeldOutPredictions) -> ScoresWithIntervals:
+    """All scores with intervals; model and baseline share the resamples, and groups are resampled as a whole."""
+    resampling = BootstrapResampler.of(len(held_out), held_out.manifest.seed, groups_of(held_out))
+    values = headlines(score(held_out.predictions, held_out.y, held_out.weights, held_out.loss))
+    baselines = headlines(score(held_out.baseline, held_out.y, held_out.weights, held_out.loss))
+    model, baseline = (
+        _samples(held_out, predictions, resampling) for predictions in (held_out.predictions, held_out.baseline)
+    )
+    names = held_out.predictions.target.names
+    per_target = len(values) if held_out.predictions.target.task == "classification" else len(values) // len(names)
     scores = []
-    for j, ((title, value), (_, guess)) in enumerate(zip(values, guesses, strict=True)):
-        target = names[j // of_each] if len(names) > 1 else None
+    for j, ((title, value), (_, baseline_value)) in enumerate(zip(values, baselines, strict=True)):
+        target = names[j // per_target] if len(names) > 1 else None
         name = title if target is None else title.removesuffix(f"_{target}")
         sign = 1.0 if higher_is_better(name) else -1.0
-        interval = gain = None
+        interval = improvement = None
         if not has_baseline(name):
-            guess = None
+            baseline_value = None
         elif value is not None:
             interval = resampling.interval(model[:, j], value)
-        if value is not None and guess is not None:
-            gain = resampling.interval(sign * (model[:, j] - trivial[:, j]), sign * (value - guess))
-        scores.append(ScoreWithInterval(target, name, value, interval, guess, gain))
+        if value is not None and baseline_value is not None:
+            improvement = resampling.interval(sign * (model[:, j] - baseline[:, j]), sign * (value - baseline_value))
+        scores.append(ScoreWithInterval(target, name, value, interval, baseline_value, improvement))
     return ScoresWithIntervals(resampling, tuple(scores))
 
 
-def groups_of(judged: HeldOutPredictions) -> NDArray[np.int64] | None:
-    """Which judged rows belong together, by any numbers (rows,); None where every row stands by itself."""
-    column = judged.config.data.group
-    if column is None or column not in judged.table.names:
+def groups_of(held_out: HeldOutPredictions) -> NDArray[np.int64] | None:
+    """The group number of each row (rows,); None if the rows are independent."""
+    column = held_out.config.data.group
+    if column is None or column not in held_out.table.names:
         return None
-    cells = judged.table.column(column).cast(pl.String).fill_null("")
+    cells = held_out.table.column(column).cast(pl.String).fill_null("")
     return cells.rank("dense").to_numpy().astype(np.int64)
 
 
-def _samples(judged: HeldOutPredictions, said: Predictions, resampling: BootstrapResampler) -> Samples:
+def _samples(held_out: HeldOutPredictions, predictions: Predictions, resampling: BootstrapResampler) -> Samples:
     """(resamples, scores), in the order of `headlines`."""
     rows = resampling.rows
-    y, values = judged.y[rows], said.values[rows]
-    weight = None if judged.weights is None else judged.weights[rows]
+    y, values = held_out.y[rows], predictions.values[rows]
+    weight = None if held_out.weights is None else held_out.weights[rows]
 
     def classification(counts: Samples) -> Samples:
         W = counts if weight is None else counts * weight
@@ -97,7 +99,7 @@ def _samples(judged: HeldOutPredictions, said: Predictions, resampling: Bootstra
 
     def regression(counts: Samples) -> Samples:
         W = counts if weight is None else counts * weight
-        metrics = regression_metrics(judged.loss.quantile)
+        metrics = regression_metrics(held_out.loss.quantile)
         return np.hstack(
             [
                 resampled_scores(metrics, RegressionResamples(y[:, j], values[:, j], W), y[:, j], values[:, j], W)
@@ -105,4 +107,4 @@ def _samples(judged: HeldOutPredictions, said: Predictions, resampling: Bootstra
             ]
         )
 
-    return resampling.samples(classification if said.target.task == "classification" else regression)
+    return resampling.samples(classification if predictions.target.task == "classification" else regression)

@@ -19,7 +19,7 @@ from nncli.data.encoders.target import Target
 from nncli.ensemble import AnyModel, Ensemble
 from nncli.errors import UsageError
 from nncli.inspection.embedded_network import EmbeddedNetwork
-from nncli.inspection.encoded_rows import EncodedPart, EncodedRows, Rows, column_slices
+from nncli.inspection.encoded_rows import EncodedPart, EncodedRows, ProgressCallback, Rows, column_slices, no_progress
 from nncli.inspection.integrated_gradients import Integrated, integrate
 from nncli.model import ModelSpec
 from nncli.text import closest_match, join_quoted, quote
@@ -29,8 +29,6 @@ TOLERANCE = 1e-3
 """Largest completeness error: of a probability, or of a number in standard deviations of the predictions."""
 
 Floats = npt.NDArray[np.float64]
-Tell = Callable[[str, int, int], object]
-"""Called with the name of a step, how many parts of it are done, and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +74,10 @@ def _free(name: str, taken: set[str]) -> str:
     return name
 
 
-@np.errstate(all="ignore")  # what overflows shows in the numbers
+@np.errstate(all="ignore")  # infinities are kept in the result
 @limit_blas_threads(1)
 def attribute(
-    rows: EncodedRows, background: EncodedRows, output: str | None = None, tell: Tell = lambda *_: None
+    rows: EncodedRows, background: EncodedRows, output: str | None = None, on_progress: ProgressCallback = no_progress
 ) -> Attributions:
     """Attribute the predictions of `rows` to their columns, relative to the mean of the `background`.
 
@@ -88,12 +86,12 @@ def attribute(
         background: rows encoded for the same model, whose weighted mean is the average row, such as the training rows.
         output: the class or the target to explain; by default the second of two classes, each row's most probable
             class of more, and the first target.
-        tell: called with the progress.
+        on_progress: called with the progress.
 
     Raises:
         UsageError: there is no such class or target.
     """
-    target, predictions = rows.model.spec.target, replace(rows, spoken=None).predict()
+    target, predictions = rows.model.spec.target, replace(rows, oof_mask=None).predict()
     chosen = select_output(target, predictions, output)
     spread = 1.0
     if target.task == "regression":
@@ -104,12 +102,12 @@ def attribute(
     members = len(rows.parts)
     for i, (part, background_part) in enumerate(zip(rows.parts, background.parts, strict=True)):
 
-        def tell_rows(done: int, i: int = i) -> None:
-            tell("attributions", i * len(rows) + done, members * len(rows))
+        def report_rows(done: int, i: int = i) -> None:
+            on_progress("attributions", i * len(rows) + done, members * len(rows))
 
         network = EmbeddedNetwork(part.model.spec.network, part.model.parameters)
         average = background.mean(network.embed(background_part.X, background_part.codes))
-        integrated = _of_part(part, network, average, rows.model, chosen, tolerance, tell_rows)
+        integrated = _of_part(part, network, average, rows.model, chosen, tolerance, report_rows)
         positions = [names.index(name) for name in part.model.names]
         values[:, positions] += _by_column(part, integrated.attributions) / members
         base += integrated.baseline / members
@@ -142,7 +140,7 @@ def _of_part(
     model: AnyModel,
     chosen: Rows,
     tolerance: float,
-    tell: Callable[[int], None],
+    on_rows: Callable[[int], None],
 ) -> Integrated:
     """Integrated gradients of one network's prediction, relative to the `base` (inputs,)."""
     spec = part.model.spec
@@ -156,7 +154,7 @@ def _of_part(
     def slope(points: Floats, rows: Rows) -> Floats:
         return network.gradients(points, lambda Z, block: function.slope(Z, rows[block]))
 
-    return integrate(value, slope, base, U, tolerance, tell)
+    return integrate(value, slope, base, U, tolerance, on_rows)
 
 
 def _known(target: Target, own: Target, chosen: Rows) -> Rows:

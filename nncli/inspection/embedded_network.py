@@ -1,7 +1,6 @@
-"""A trained network opened behind its look-ups: all that comes in is numbers, and what comes out has a slope in each.
+"""A trained network whose inputs include the embedding vectors, so that outputs can be differentiated by all inputs.
 
-The vectors that embed categories stand behind the features, as further ones. So a row may lie between two categories,
-where no table has one, and the way back leads to what a category became.
+The embedding vectors of categories follow the numeric features, so that a point may lie between two categories.
 """
 
 from __future__ import annotations
@@ -25,21 +24,19 @@ class EmbeddedNetwork:
 
     def __init__(self, network: Network, parameters: Parameters) -> None:
         self._tables = [parameters.by_name[e.slot.name].astype(np.float64) for e in network.embeddings]
-        more = sum(e.width for e in network.embeddings)
+        extra = sum(e.width for e in network.embeddings)
         fields = {name: getattr(network, name) for name in Network.model_fields}
-        opened = Network(
-            **{**fields, "n_features": network.n_features + more, "embeddings": (), "precision": "float64"}
-        )
-        used = opened.layout.empty("float64")
-        for name, view in used.by_name.items():
+        extended = Network(**{**fields, "n_features": network.n_features + extra, "embeddings": (), "precision": "float64"})
+        copied = extended.layout.empty("float64")
+        for name, view in copied.by_name.items():
             view[...] = parameters.by_name[name]
-        self.inputs = opened.n_features
-        self._bound = opened.bind(used, BLOCK_ROWS, training=None, needs_dX=True)
+        self.inputs = extended.n_features
+        self._bound = extended.bind(copied, BLOCK_ROWS, training=None, needs_dX=True)
 
     def embed(self, X: Array, codes: Codes) -> Floats:
-        """U (rows, inputs) of rows that are encoded."""
-        looked_up = [table[codes[:, j]] for j, table in enumerate(self._tables)]
-        return np.concatenate([X.astype(np.float64), *looked_up], axis=1)
+        """U (rows, inputs) of encoded rows."""
+        vectors = [table[codes[:, j]] for j, table in enumerate(self._tables)]
+        return np.concatenate([X.astype(np.float64), *vectors], axis=1)
 
     def run(self, U: Floats) -> Floats:
         """The raw outputs (rows, outputs)."""
@@ -50,7 +47,7 @@ class EmbeddedNetwork:
         return Z
 
     def gradients(self, U: Floats, slope: Callable[[Floats, slice], Floats]) -> Floats:
-        """The gradient (rows, inputs) of what has the gradient `slope(Z, rows)` in the raw outputs Z of some rows."""
+        """The gradient (rows, inputs) of a function of the raw outputs Z, whose gradient in Z is `slope(Z, rows)`."""
         dU, bound = np.empty(U.shape), self._bound
         for start in range(0, len(U), BLOCK_ROWS):
             rows = self._forward(U[start : start + BLOCK_ROWS])
@@ -60,7 +57,7 @@ class EmbeddedNetwork:
         return dU
 
     def _forward(self, U: Floats) -> int:
-        """Take some rows through, the block filled up with rows of zeros; returns how many there were."""
+        """Run some rows through the network, padded with zeros to a block; returns their number."""
         rows = len(U)
         self._bound.X[:rows], self._bound.X[rows:] = U, 0.0
         self._bound.forward()

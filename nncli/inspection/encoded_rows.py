@@ -1,8 +1,8 @@
-"""Rows as every network of a model sees them, so that single columns can be changed without encoding anew."""
+"""Rows encoded for every network of a model, in which single columns can be replaced without encoding again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NamedTuple, TypeAlias
@@ -21,39 +21,45 @@ from nncli.model import Model
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Rows: TypeAlias = npt.NDArray[np.int64]
-Spoken: TypeAlias = npt.NDArray[np.bool_]
-"""(members, rows): which members' word counts of a row."""
+OofMask: TypeAlias = npt.NDArray[np.bool_]
+"""(members, rows): which members were not trained on a row, and so predict it."""
+ProgressCallback: TypeAlias = Callable[[str, int, int], object]
+"""Called with the name of a step, how many parts of it are done, and how many there are."""
+
+
+def no_progress(step: str, done: int, total: int) -> None:
+    """A progress callback that does nothing."""
 
 
 class ColumnSlice(NamedTuple):
-    """Where a column of a table stands in X, and, if it is embedded, in the codes."""
+    """The columns of X that a column of a table is encoded to, and, if it is embedded, of the codes."""
 
     X: slice
     codes: slice
 
 
 class ColumnValues(NamedTuple):
-    """The cells of one column, as one network sees them: as many rows as there are, or one for all."""
+    """The encoded cells of one column for one network: a row each, or one row for all."""
 
     X: Matrix
     codes: Codes
 
 
 def column_slices(encoder: Encoder) -> dict[str, ColumnSlice]:
-    """Where each column stands."""
+    """The slices of every column, by name."""
     starts = accumulate((column.width for column in encoder.columns), initial=0)
     embedded = {column.name: j for j, column in enumerate(encoder.embedded)}
-    found = {}
+    slices = {}
     for column, start in zip(encoder.columns, starts, strict=False):
         j = embedded.get(column.name)
         codes = slice(0, 0) if j is None else slice(j, j + 1)
-        found[column.name] = ColumnSlice(slice(start, start + column.width), codes)
-    return found
+        slices[column.name] = ColumnSlice(slice(start, start + column.width), codes)
+    return slices
 
 
 @dataclass(frozen=True)
 class EncodedPart:
-    """Some rows as one network sees them."""
+    """Rows encoded for one network."""
 
     model: Model
     X: Matrix
@@ -64,12 +70,12 @@ class EncodedPart:
         return EncodedPart(self.model, self.X[rows], self.codes[rows])
 
     def cells(self, column: str, rows: Rows) -> ColumnValues | None:
-        """What the rows at these positions have in a column; None where the network does not know the column."""
+        """The cells of a column in the rows at these positions; None if the network does not use the column."""
         at = column_slices(self.model.spec.encoder).get(column)
         return None if at is None else ColumnValues(self.X[rows, at.X], self.codes[rows, at.codes])
 
     def examples(self, column: str, cells: ColumnValues | None) -> Dataset:
-        """The rows, with other cells in one column."""
+        """The rows, with the cells of one column replaced."""
         X, codes = self.X, self.codes
         if cells is not None:
             at = column_slices(self.model.spec.encoder)[column]
@@ -80,37 +86,36 @@ class EncodedPart:
 
 @dataclass(frozen=True)
 class EncodedRows:
-    """Some rows, encoded for each network of a model.
+    """Rows encoded for each network of a model.
 
-    `spoken` says which members of an ensemble are to be heard of each row, where not all are; `strangers` what the rows
-    held that the training rows did not; `weights` (rows,), of mean 1, how much each counts, None where all count the
-    same, which they also do where no row counts at all.
+    `oof_mask` selects the members of an ensemble that predict each row, None for all. `anomalies` are the unexpected
+    values in the rows. `weights` (rows,) have mean 1, and are None where all rows count the same or all are 0.
     """
 
     model: AnyModel
     parts: tuple[EncodedPart, ...]
-    spoken: Spoken | None
-    strangers: Anomalies
+    oof_mask: OofMask | None
+    anomalies: Anomalies
     weights: Weights | None = None
 
     @classmethod
     def of(
-        cls, model: AnyModel, table: Table, spoken: Spoken | None = None, weights: Weights | None = None
+        cls, model: AnyModel, table: Table, oof_mask: OofMask | None = None, weights: Weights | None = None
     ) -> EncodedRows:
         """Encode the rows of a table.
 
         Raises:
             DataError: a column is missing, or a cell cannot be read.
         """
-        parts, met = [], []
+        parts, found = [], []
         for one in model.members if isinstance(model, Ensemble) else (model,):
             encoded = one.spec.encoder.encode(table, one.spec.network.precision)
             parts.append(EncodedPart(one, encoded.X, encoded.codes))
-            met.append(encoded.anomalies)
-        strangers = met[0]
-        for others in met[1:]:
-            strangers = strangers & others
-        return cls(model, tuple(parts), spoken, strangers, _scaled(weights))
+            found.append(encoded.anomalies)
+        anomalies = found[0]
+        for others in found[1:]:
+            anomalies = anomalies & others
+        return cls(model, tuple(parts), oof_mask, anomalies, _scaled(weights))
 
     def __len__(self) -> int:
         return len(self.parts[0].X)
@@ -118,37 +123,37 @@ class EncodedRows:
     def take(self, rows: Rows) -> EncodedRows:
         """The rows at these positions."""
         parts = tuple(part.take(rows) for part in self.parts)
-        spoken = None if self.spoken is None else self.spoken[:, rows]
+        predictions = None if self.oof_mask is None else self.oof_mask[:, rows]
         weights = None if self.weights is None else _scaled(self.weights[rows])
-        return EncodedRows(self.model, parts, spoken, self.strangers, weights)
+        return EncodedRows(self.model, parts, predictions, self.anomalies, weights)
 
     def mean(self, values: Floats) -> Floats:
-        """The mean of `values` (rows, …) over the rows, each by its weight."""
+        """The weighted mean of `values` (rows, …) over the rows."""
         w = self.weights
         return np.asarray(values.mean(axis=0) if w is None else np.average(values, axis=0, weights=w))
 
     def cells(self, column: str, rows: Rows) -> list[ColumnValues | None]:
-        """What the rows at these positions have in a column, for every network."""
+        """The cells of a column in the rows at these positions, for every network."""
         return [part.cells(column, rows) for part in self.parts]
 
     def predict(self, column: str = "", cells: Sequence[ColumnValues | None] = ()) -> npt.NDArray[np.float64]:
-        """Predictions (rows, outputs), as `Predictions.values`, of the rows with other cells in one column, if any.
+        """Predictions (rows, outputs), as `Predictions.values`, with the cells of one column replaced, if given.
 
-        The BLAS is to have one thread, as in `Model.predict`: whoever predicts many times sees to it once.
+        The caller limits BLAS to one thread, as `Model.predict` does, once for many predictions.
         """
-        given = cells or [None] * len(self.parts)
-        examples = [part.examples(column, one) for part, one in zip(self.parts, given, strict=True)]
-        if not isinstance(self.model, Ensemble) or self.spoken is None:
-            said = [part.model.predict_examples(some, 2) for part, some in zip(self.parts, examples, strict=True)]
-            return self.model.average(said).values if isinstance(self.model, Ensemble) else said[0].values
+        replaced = cells or [None] * len(self.parts)
+        examples = [part.examples(column, one) for part, one in zip(self.parts, replaced, strict=True)]
+        if not isinstance(self.model, Ensemble) or self.oof_mask is None:
+            each = [part.model.predict_examples(some, 2) for part, some in zip(self.parts, examples, strict=True)]
+            return self.model.average(each).values if isinstance(self.model, Ensemble) else each[0].values
         spec, target = self.model.spec, self.model.spec.target
         total: npt.NDArray[Any] = np.zeros((len(self), n_outputs(target)))
-        for part, some, heard in zip(self.parts, examples, self.spoken, strict=True):
-            spoken = part.model.predict_examples(Dataset(some.X[heard], some.codes[heard], some.y[heard]), 2)
-            total[heard] += align_classes(target, spoken.with_temperature(spec.temperature))
-        return self.model.mean(total, self.spoken.sum(axis=0)[:, None]).values
+        for part, some, mask in zip(self.parts, examples, self.oof_mask, strict=True):
+            predictions = part.model.predict_examples(Dataset(some.X[mask], some.codes[mask], some.y[mask]), 2)
+            total[mask] += align_classes(target, predictions.with_temperature(spec.temperature))
+        return self.model.mean(total, self.oof_mask.sum(axis=0)[:, None]).values
 
 
 def _scaled(weights: Weights | None) -> Weights | None:
-    """The weights, of mean 1; None where they are all 0."""
+    """The weights, scaled to mean 1; None if they are all 0."""
     return combine(weights, None) if weights is not None and weights.any() else None

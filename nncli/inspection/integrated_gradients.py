@@ -81,11 +81,11 @@ def integrate(
     base: Floats,
     U: Floats,
     tolerance: float,
-    tell: Callable[[int], object] = lambda _: None,
+    on_rows: Callable[[int], object] = lambda _: None,
 ) -> Integrated:
     """Integrated gradients of every row of U (rows, inputs) from the baseline `base` (inputs,).
 
-    Rows are complete within `tolerance` unless MAX_SEGMENTS are too few, which their `error` shows. `tell` is called
+    Rows are complete within `tolerance` unless MAX_SEGMENTS are too few, which their `error` shows. `on_rows` is called
     with the number of rows that are done.
     """
     attributions, baseline, ends = np.empty(U.shape), np.empty(len(U)), np.empty(len(U))
@@ -94,7 +94,7 @@ def integrate(
         rows = slice(start, min(start + block, len(U)))
         path = _PathIntegral(value, slope, base, U[rows], start)
         attributions[rows], baseline[rows], ends[rows] = path.integrate(tolerance)
-        tell(rows.stop)
+        on_rows(rows.stop)
     return Integrated(attributions, baseline, ends)
 
 

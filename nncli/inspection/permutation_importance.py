@@ -1,22 +1,20 @@
-"""How much a model leans on each column: how much worse it is where the column's cells are shuffled among the rows.
+"""Permutation importance: the increase of the loss when the cells of a column are shuffled among the rows.
 
 Breiman, "Random forests", 2001, section 10; of any model, Fisher, Rudin and Dominici, "All models are wrong, but many
-are useful", 2019. A column is encoded by itself, so shuffling what it was encoded to is shuffling its cells.
+are useful", 2019. Columns are encoded independently, so the encoded cells are shuffled.
 
-The interval is for the mean over all rows that might have come, of which these are a sample, and it is that of the
-normal distribution. Each row counts in it twice, as it does in the estimate: with what the cells of others add to its
-loss, and with what its cells add to the losses of others. The spread of the two together is what the mean's own spread
-is made of (Hoeffding, "A class of statistics with asymptotically normal distribution", 1948, section 5); shuffling few
-times makes it seem larger than it is, on average never smaller.
+The rows are a sample, and the interval is a normal approximation for the mean over their population. Each row enters
+the estimate twice: as receiver, with the increase of its own loss, and as donor, with the increase that its cells cause
+in other rows. The standard error is that of the sum of both (Hoeffding, "A class of statistics with asymptotically
+normal distribution", 1948, section 5). With few repeats it is biased upwards, never downwards.
 
-Where rows have weights w of mean 1, a loss counts by the weight of the row whose loss it is, as in the scores; any row
-is as likely as any other to lend its cells. The mean is a ratio then, of which a row moves the denominator as well: w
-times the mean is taken off its spread (Cochran, "Sampling techniques", 1977, section 6.3).
+With weights w of mean 1, a loss counts by the weight of the receiver, as in the scores, and donors are drawn without
+weights. The mean is then a ratio estimate, so w times the mean is subtracted before the standard error is taken
+(Cochran, "Sampling techniques", 1977, section 6.3).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import nan, sqrt
 
@@ -25,21 +23,23 @@ import numpy.typing as npt
 
 from nncli.data.sample_weights import Weights
 from nncli.ensemble import AnyModel, Ensemble
-from nncli.inspection.encoded_rows import EncodedRows
+from nncli.inspection.encoded_rows import EncodedRows, ProgressCallback, no_progress
 from nncli.metrics.registry import higher_is_better
 from nncli.scoring import Truth, single_metric
 from nncli.utils.threads import limit_blas_threads
 
 Floats = npt.NDArray[np.float64]
-Tell = Callable[[str, int, int], object]
 
 NORMAL_95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
 class Importance:
-    """What shuffling a column costs: by how much the mean loss grows, the ends of its 95 % interval (NaN of fewer than
-    two rows), and by how much the metric gets worse (more is worse, whichever way the metric counts)."""
+    """Importance of a column: the increase of the mean loss when it is shuffled, with a 95 % confidence interval.
+
+    `low` and `high` are NaN for fewer than two rows. `metric_worsening` is positive if the metric gets worse, whether
+    higher or lower is better.
+    """
 
     column: str
     loss_increase: float
@@ -50,9 +50,9 @@ class Importance:
 
 @dataclass(frozen=True)
 class Scorer:
-    """How predictions are judged, in the person's terms: a loss for each row, named `loss_name`, and a `metric` of all.
+    """Scores predictions: a loss for each row, named `loss_name`, and a `metric` of all rows.
 
-    With one target the loss is in its own units; with several each counts in its own standard deviations.
+    With one target the loss is in its units; with several, each is in its own standard deviations.
     """
 
     model: AnyModel
@@ -61,11 +61,11 @@ class Scorer:
 
     @property
     def loss_name(self) -> str:
-        """What the losses of rows are."""
+        """The name of the loss."""
         return self.model.spec.loss.per_row_name
 
     def losses(self, values: Floats) -> Floats:
-        """The loss (rows,) of predictions (rows, outputs)."""
+        """The losses (rows,) of predictions (rows, outputs)."""
         target, loss = self.model.spec.target, self.model.spec.loss
         if target.task == "classification":
             return loss.per_row(values, self.y)
@@ -77,57 +77,61 @@ class Scorer:
             return loss.per_row(values / unit, self.y / unit, scale=scales / unit)
 
     @limit_blas_threads(1)
-    def as_it_is(self, rows: EncodedRows) -> tuple[float, float]:
-        """The mean loss and the metric of the rows, unshuffled."""
+    def unshuffled(self, rows: EncodedRows) -> tuple[float, float]:
+        """The mean loss and the metric of the rows as they are."""
         values = rows.predict()
         return float(rows.mean(self.losses(values))), self.score(values, rows.weights)
 
     def score(self, values: Floats, weights: Weights | None = None) -> float:
-        """The metric of rows with such weights; NaN where it is undefined."""
+        """The weighted metric; NaN where it is undefined."""
         with np.errstate(all="ignore"):
             return single_metric(self.model.spec.target, self.metric)(self.y, values, weights)
 
 
-@np.errstate(all="ignore")  # what overflows shows in the numbers
+@np.errstate(all="ignore")  # infinities are kept in the result
 @limit_blas_threads(1)
 def permutation_importance(
-    rows: EncodedRows, judge: Scorer, repeats: int, rng: np.random.Generator, tell: Tell = lambda *_: None
+    rows: EncodedRows,
+    scorer: Scorer,
+    repeats: int,
+    rng: np.random.Generator,
+    on_progress: ProgressCallback = no_progress,
 ) -> tuple[Importance, ...]:
-    """The importance of every column that the model knows, the most important first.
+    """The importance of every column of the model, the most important first.
 
-    Every column is shuffled in the same ways, `repeats` of them, drawn from `rng`.
+    All columns are shuffled by the same `repeats` permutations, drawn from `rng`.
     """
     orders = [rng.permutation(len(rows)) for _ in range(repeats)]
     before = rows.predict()
-    losses, score = judge.losses(before), judge.score(before, rows.weights)
+    losses, score = scorer.losses(before), scorer.score(before, rows.weights)
     w = np.ones(len(rows)) if rows.weights is None else rows.weights
-    sign = 1.0 if higher_is_better(judge.metric) else -1.0
+    sign = 1.0 if higher_is_better(scorer.metric) else -1.0
     found = []
     for i, column in enumerate(rows.model.names):
-        tell("importance", i, len(rows.model.names))
-        as_taker, as_giver, scores = np.zeros(len(rows)), np.zeros(len(rows)), []
+        on_progress("feature importance", i, len(rows.model.names))
+        as_receiver, as_donor, scores = np.zeros(len(rows)), np.zeros(len(rows)), []
         for order in orders:
             values = rows.predict(column, rows.cells(column, order))
-            more = w * (judge.losses(values) - losses)
-            as_taker += more / repeats
-            as_giver[order] += more / repeats
-            scores.append(judge.score(values, rows.weights))
-        increase = float(as_taker.mean())
-        reach = (
-            NORMAL_95 * float((as_taker + as_giver - w * increase).std(ddof=1)) / sqrt(len(rows))
+            increases = w * (scorer.losses(values) - losses)
+            as_receiver += increases / repeats
+            as_donor[order] += increases / repeats
+            scores.append(scorer.score(values, rows.weights))
+        mean = float(as_receiver.mean())
+        margin = (
+            NORMAL_95 * float((as_receiver + as_donor - w * mean).std(ddof=1)) / sqrt(len(rows))
             if len(rows) > 1
             else nan
         )
         worsening = sign * (score - float(np.mean(scores)))
-        found.append(Importance(column, increase, increase - reach, increase + reach, worsening))
-    tell("importance", len(found), len(found))
-    return tuple(sorted(found, key=lambda one: -one.loss_increase))
+        found.append(Importance(column, mean, mean - margin, mean + margin, worsening))
+    on_progress("feature importance", len(found), len(found))
+    return tuple(sorted(found, key=lambda importance: -importance.loss_increase))
 
 
 @np.errstate(all="ignore")
 @limit_blas_threads(1)
 def rank_by_prediction_change(rows: EncodedRows, rng: np.random.Generator) -> list[str]:
-    """The columns, first those that change predictions most where they are shuffled, which needs no labels."""
+    """The columns by how much shuffling them changes the predictions, most first; needs no labels."""
     order, before = rng.permutation(len(rows)), rows.predict()
     changes = {
         column: float(rows.mean(np.abs(rows.predict(column, rows.cells(column, order)) - before)).mean())

@@ -1,1 +1,1 @@
-"""A trained run as a page to read: what it learned, from what, and how far to trust it."""
+"""HTML reports, model cards and comparisons of runs."""

@@ -1,4 +1,4 @@
-"""The charts: numbers in, a figure out, with what it shows in words and the numbers in a table."""
+"""Charts as figures: line, scatter, calibration, bar and interval charts, drawn by Matplotlib."""
 
 from __future__ import annotations
 
@@ -13,42 +13,43 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from nncli.reporting.page import Figure, Table, number, shown
+from nncli.reporting.page import Figure, Table, display
 from nncli.reporting.statistics import Bin
 from nncli.reporting.svg import FIRST, HEIGHT, INK, SECOND, SOFT, THIN, THIRD, draw, logarithmic, plain_numbers
+from nncli.text import format_number
 
 Numbers: TypeAlias = Sequence[float] | NDArray[np.float64]
-Colour = Literal["first", "second", "third", "thin"]
-COLOURS = {"first": FIRST, "second": SECOND, "third": THIRD, "thin": THIN}
+Color = Literal["first", "second", "third", "thin"]
+COLORS = {"first": FIRST, "second": SECOND, "third": THIRD, "thin": THIN}
 
 TALL = 330
-"""Of a chart that is as high as wide, with its legend above."""
-MOST_TICK = 22
-"""Characters of a name beside an axis; the table has all of it."""
-MOST_POINTS = 1_000
-"""Points of a scatter that are drawn."""
-FEW_POINTS = 200
-"""Points below which each is drawn larger."""
-MOST_ROWS = 60
-"""Rows of the table of a chart."""
-DECADES = 30.0
-"""From how many times the smallest value on a loss is drawn on a logarithmic scale."""
+"""Height of a square chart with its legend above."""
+MAX_TICK_LENGTH = 22
+"""Longest tick label, in characters."""
+MAX_POINTS = 1_000
+"""Most points of a scatter chart."""
+LARGE_DOTS_BELOW = 200
+"""Number of points below which dots are drawn larger."""
+MAX_ROWS = 60
+"""Most rows of the table of a chart."""
+LOG_SCALE_RATIO = 30.0
+"""Ratio of the largest to the smallest value above which the scale is logarithmic."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line through (x, y); NaN leaves a gap. Lines without a name are not in the legend."""
+    """A line through (x, y) with gaps at NaN; a line without a name is not in the legend."""
 
     name: str
     x: Numbers
     y: Numbers
-    colour: Colour = "first"
+    color: Color = "first"
     dashed: bool = False
 
 
 @dataclass(frozen=True)
 class Axis:
-    """What is along the two sides, and where they end; `ticks` are names at places along x."""
+    """Labels and limits of the axes; `ticks` are labels at positions of x."""
 
     x: str
     y: str
@@ -61,7 +62,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Range:
-    """A value with what it may be; `low` is None where that is not known."""
+    """A value with its interval; `low` and `high` are None where it is not known."""
 
     name: str
     value: float
@@ -80,17 +81,17 @@ def lines(
     diagonal: bool = False,
     dots: bool = False,
 ) -> Figure:
-    """Lines; `mark` is a point with a name, `diagonal` that of x = y, `dots` stand on the first line."""
+    """A line chart; `mark` is a named point, `diagonal` draws x = y, `dots` marks every point of the lines."""
 
     def paint(drawing: Drawing, axes: Axes) -> None:
         if diagonal:
             axes.axline((0, 0), slope=1, color=SOFT, linestyle=":", linewidth=1)
         for line in drawn:
-            thin = line.colour == "thin"
+            thin = line.color == "thin"
             axes.plot(
                 line.x,
                 line.y,
-                color=COLOURS[line.colour],
+                color=COLORS[line.color],
                 linestyle="--" if line.dashed else "-",
                 linewidth=0.9 if thin else 1.8,
                 label=line.name or "_",
@@ -108,36 +109,36 @@ def lines(
 def scatter(
     title: str, description: str, axis: Axis, x: Numbers, y: Numbers, table: Table, *, level: float | None = None
 ) -> Figure:
-    """Points, and the line x = y, or y = `level`."""
-    some = spread(len(x), MOST_POINTS)
+    """A scatter chart with the line x = y, or y = `level`."""
+    drawn = evenly_spaced(len(x), MAX_POINTS)
 
     def paint(drawing: Drawing, axes: Axes) -> None:
         if level is None:
             axes.axline((float(x[0]), float(x[0])), slope=1, color=SOFT, linestyle=":", linewidth=1)
         else:
             axes.axhline(level, color=SOFT, linestyle=":", linewidth=1)
-        size, alpha = (5.0, 0.65) if len(some) < FEW_POINTS else (3.5, 0.45)
-        axes.plot(np.asarray(x)[some], np.asarray(y)[some], "o", color=FIRST, markersize=size, alpha=alpha, mew=0)
+        size, alpha = (5.0, 0.65) if len(drawn) < LARGE_DOTS_BELOW else (3.5, 0.45)
+        axes.plot(np.asarray(x)[drawn], np.asarray(y)[drawn], "o", color=FIRST, markersize=size, alpha=alpha, mew=0)
         _finish(drawing, axes, axis)
 
     return Figure(draw(paint, height=_height(axis)), title, description, table)
 
 
 def points(title: str, description: str, axis: Axis, bins: Sequence[Bin], sizes: Numbers, table: Table) -> Figure:
-    """How often what was said came true, each with its interval, as large as `sizes` say; and the line x = y."""
+    """A calibration chart: observed frequency by mean prediction, dots scaled by `sizes`, and the line x = y."""
 
     def paint(drawing: Drawing, axes: Axes) -> None:
         axes.axline((0, 0), slope=1, color=SOFT, linestyle=":", linewidth=1)
-        for one, size in zip(bins, sizes, strict=True):
-            axes.plot([one.said, one.said], [one.low, one.high], color=THIN, linewidth=1.2)
-            axes.plot([one.said], [one.true], "o", color=FIRST, markersize=3 + 12 * size, mew=0)
+        for group, size in zip(bins, sizes, strict=True):
+            axes.plot([group.mean_predicted, group.mean_predicted], [group.low, group.high], color=THIN, linewidth=1.2)
+            axes.plot([group.mean_predicted], [group.observed], "o", color=FIRST, markersize=3 + 12 * size, mew=0)
         _finish(drawing, axes, axis)
 
     return Figure(draw(paint, height=_height(axis)), title, description, table)
 
 
 def bars(title: str, description: str, axis: Axis, edges: Numbers, heights: Numbers, table: Table) -> Figure:
-    """Bars from edge to edge."""
+    """A histogram with the given `edges` and `heights`."""
 
     def paint(drawing: Drawing, axes: Axes) -> None:
         axes.bar(edges[:-1], heights, width=np.diff(edges), align="edge", color=FIRST, alpha=0.75, linewidth=0)
@@ -146,26 +147,24 @@ def bars(title: str, description: str, axis: Axis, edges: Numbers, heights: Numb
     return Figure(draw(paint, height=_height(axis)), title, description, table)
 
 
-def ranges(
-    title: str, description: str, label: str, shown_ranges: Sequence[Range], table: Table, level: float
-) -> Figure:
-    """Values one beneath another, each with its interval, and a line at `level`."""
+def ranges(title: str, description: str, label: str, values: Sequence[Range], table: Table, level: float) -> Figure:
+    """Values with their intervals below each other, and a vertical line at `level`."""
 
     def paint(drawing: Drawing, axes: Axes) -> None:
-        places = np.arange(len(shown_ranges))
-        for place, one in zip(places, shown_ranges, strict=True):
-            if one.low is not None and one.high is not None:
-                axes.plot([one.low, one.high], [place, place], color=FIRST, linewidth=2)
-        axes.plot([one.value for one in shown_ranges], places, "o", color=FIRST, markersize=6)
+        places = np.arange(len(values))
+        for place, item in zip(places, values, strict=True):
+            if item.low is not None and item.high is not None:
+                axes.plot([item.low, item.high], [place, place], color=FIRST, linewidth=2)
+        axes.plot([item.value for item in values], places, "o", color=FIRST, markersize=6)
         axes.axvline(level, color=SOFT, linestyle=":", linewidth=1)
-        axes.set_yticks(places, [shown(one.name, MOST_TICK) for one in shown_ranges])
+        axes.set_yticks(places, [display(item.name, MAX_TICK_LENGTH) for item in values])
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         axes.xaxis.set_major_locator(MaxNLocator(4))
         plain_numbers(axes, y=False)
         axes.set_xlabel(label)
 
-    return Figure(draw(paint, height=70 + 22 * len(shown_ranges)), title, description, table)
+    return Figure(draw(paint, height=70 + 22 * len(values)), title, description, table)
 
 
 def _height(axis: Axis) -> float:
@@ -187,28 +186,28 @@ def _finish(drawing: Drawing, axes: Axes, axis: Axis) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=axis.x == "epoch"))
     plain_numbers(axes)
     if axis.ticks is not None:
-        places, names = zip(*((place, shown(name, MOST_TICK)) for place, name in axis.ticks), strict=True)
+        places, names = zip(*((place, display(name, MAX_TICK_LENGTH)) for place, name in axis.ticks), strict=True)
         axes.set_xticks(places, names, rotation=40, ha="right", rotation_mode="anchor")
     handles, labels = axes.get_legend_handles_labels()
     if labels:
         drawing.legend(handles, labels, loc="outside upper left", ncols=2, borderaxespad=0, handlelength=1.5)
 
 
-def spread(n: int, most: int) -> NDArray[np.int64]:
-    """At most `most` positions among n, the first and the last among them, evenly apart."""
+def evenly_spaced(n: int, most: int) -> NDArray[np.int64]:
+    """At most `most` evenly spaced positions among n, including the first and the last."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))
 
 
-def table_of(caption: str, columns: Sequence[str], values: Sequence[Numbers]) -> Table:
-    """Columns of numbers as a table, thinned to `MOST_ROWS`."""
+def numeric_table(caption: str, columns: Sequence[str], values: Sequence[Numbers]) -> Table:
+    """Columns of numbers as a table of at most MAX_ROWS evenly spaced rows."""
     n = len(values[0])
-    some = spread(n, MOST_ROWS)
-    rows = tuple(tuple(number(float(column[i])) for column in values) for i in some)
-    note = f"{len(some)} of {n:,} rows, evenly apart." if len(some) < n else ""
+    kept = evenly_spaced(n, MAX_ROWS)
+    rows = tuple(tuple(format_number(float(column[i])) for column in values) for i in kept)
+    note = f"{len(kept)} of {n:,} rows, evenly spaced." if len(kept) < n else ""
     return Table(caption, tuple(columns), rows, prose=(), note=note)
 
 
-def wide(values: Numbers) -> bool:
-    """Whether the values, which are positive then, range so far that a logarithmic scale shows more."""
+def needs_log_scale(values: Numbers) -> bool:
+    """Whether the values are positive and their range calls for a logarithmic scale."""
     known = [float(value) for value in values if isfinite(value)]
-    return bool(known) and min(known) > 0 and max(known) / min(known) > DECADES
+    return bool(known) and min(known) > 0 and max(known) / min(known) > LOG_SCALE_RATIO

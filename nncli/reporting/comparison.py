@@ -1,4 +1,4 @@
-"""`nncli compare --html`: runs beside each other, as one HTML file."""
+"""`nncli compare --html`: the comparison of runs as one HTML file."""
 
 from __future__ import annotations
 
@@ -9,149 +9,149 @@ from nncli.commands.compare import Comparison
 from nncli.evaluation.pairwise import PairwiseResult
 from nncli.evaluation.score_intervals import ScoreWithInterval
 from nncli.metrics.bootstrap import RESAMPLES
-from nncli.reporting.html import html, refuse_other_than_html
-from nncli.reporting.page import Notice, Page, Paragraph, Part, Section, Table, number, shown
+from nncli.reporting.html import check_html_suffix, render
+from nncli.reporting.page import Notice, Page, Paragraph, Part, Section, Table, display
 from nncli.reporting.sections.compared_curves import compared_curves
-from nncli.reporting.sections.scores import between
-from nncli.text import MAX_QUOTE_LENGTH
+from nncli.reporting.sections.scores import format_interval, metric_label
+from nncli.text import MAX_QUOTE_LENGTH, format_number
 from nncli.utils.atomic_files import check_overwrite, write_text
 from nncli.utils.logs import format_duration
 from nncli.version import __version__
 
-TEST = (
-    "Of every shared row it is looked at how much more the one run loses than the other. The interval is that of the "
-    f"middle 95 % of {RESAMPLES:,} resamples of the rows; p says how often so large a difference would come about if "
-    "the sign of each row's were thrown by a coin. The epoch whose weights were kept was in general chosen by these "
-    "rows, of each run alike, so that all scores flatter a little."
+MAX_TEXT, MAX_PATH = 1000, 400
+METHOD = (
+    "Each pair is tested on the row-wise differences of its losses over the shared rows. The confidence interval is a "
+    f"95 % bootstrap interval ({RESAMPLES:,} resamples); the p-value is of a paired permutation test, which flips the "
+    "signs of the differences at random. If these rows were used to choose the best epoch, the scores of all runs are "
+    "slightly optimistic."
 )
+NO_PAIRS = "No two runs can be compared on the same rows: that takes the same table, the same target and shared rows."
 
 
-def write_comparison(found: Comparison, path: Path, *, force: bool = False) -> None:
+def write_comparison(comparison: Comparison, path: Path, *, force: bool = False) -> None:
     """Write the page.
 
     Raises:
-        UsageError: the file exists, or is not named as a page is.
+        UsageError: the file exists, or its name does not end in .html or .htm.
     """
-    refuse_other_than_html(path)
+    check_html_suffix(path)
     check_overwrite(path, force=force)
-    write_text(path, html(page_of(found)))
+    write_text(path, render(page_of(comparison)))
 
 
-def page_of(found: Comparison) -> Page:
-    """All that was found."""
-    sections = [_tests(found), _scores(found), _settings(found), compared_curves(found), _runs(found)]
+def page_of(comparison: Comparison) -> Page:
+    """The page of a comparison."""
+    sections = [
+        _pairs(comparison),
+        _scores(comparison),
+        _settings(comparison),
+        compared_curves(comparison),
+        _runs(comparison),
+    ]
+    notes = (display(" ".join(note.split()), MAX_TEXT).rstrip(".") for note in comparison.notes)
     return Page(
-        title=f"{len(found.sides)} runs compared",
-        lead=_lead(found),
-        notices=tuple(Notice("note", f"{shown(' '.join(note.split()), 1000).rstrip('.')}.") for note in found.notes),
+        title=f"Comparison of {len(comparison.runs)} runs",
+        summary=" ".join(_verdicts(comparison)) or NO_PAIRS,
+        notices=tuple(Notice("note", f"{note}.") for note in notes),
         sections=tuple(section for section in sections if section is not None),
         footer=f"Written by nncli {__version__}.",
     )
 
 
-def _lead(found: Comparison) -> str:
-    """Which run is best, and of which others that is more than chance."""
-    said = list(_verdicts(found))
-    return " ".join(said) or "No two of these runs can be tested on the same rows."
-
-
-def _verdicts(found: Comparison) -> Iterator[str]:
-    for best in dict.fromkeys(pair.a for pair in found.pairs):
-        mine = [pair for pair in found.pairs if pair.a == best]
-        first = [pair for pair in mine if pair.measure == mine[0].measure]
-        name = shown(found.sides[best].name)
-        yield f"{name} has the least {first[0].measure.removeprefix('the ')} of {len(first) + 1} runs."
-        worse = [pair for pair in first if pair.is_significant and pair.found is not None and pair.found.mean > 0]
+def _verdicts(comparison: Comparison) -> Iterator[str]:
+    """For each table and target, the best run, and the runs that it is significantly better than."""
+    for best in dict.fromkeys(pair.a for pair in comparison.pairs):
+        pairs = [pair for pair in comparison.pairs if pair.a == best]
+        pairs = [pair for pair in pairs if pair.measure == pairs[0].measure]
+        name = display(comparison.runs[best].name)
+        yield f"{name} has the lowest {pairs[0].measure} of {len(pairs) + 1} runs."
+        worse = [pair for pair in pairs if pair.is_significant and pair.test is not None and pair.test.mean > 0]
         if worse:
-            yield f"It is better than {_listed(found, worse)} by more than chance would give."
-        if rest := [pair for pair in first if pair not in worse]:
-            yield f"That it is better than {_listed(found, rest)} is not sure."
+            yield f"It is significantly better than {_names(comparison, worse)}."
+        if rest := [pair for pair in pairs if pair not in worse]:
+            yield f"The difference from {_names(comparison, rest)} is not significant."
 
 
-def _listed(found: Comparison, some: list[PairwiseResult]) -> str:
-    names = [shown(found.sides[pair.b].name) for pair in some]
+def _names(comparison: Comparison, pairs: list[PairwiseResult]) -> str:
+    names = [display(comparison.runs[pair.b].name) for pair in pairs]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _tests(found: Comparison) -> Section:
-    """Every pair in a sentence and as numbers."""
-    if not found.pairs:
-        text = "That takes two runs of the same table and target which both held some of its rows out."
-        return Section("better", "Which is better", (Paragraph(text),))
+def _pairs(comparison: Comparison) -> Section:
+    """Every pair as a sentence and as numbers."""
+    name, title = "pairwise", "Pairwise comparison"
+    if not comparison.pairs:
+        return Section(name, title, (Paragraph(NO_PAIRS),))
     rows = tuple(
         (
-            shown(found.sides[pair.a].name),
-            shown(found.sides[pair.b].name),
+            display(comparison.runs[pair.a].name),
+            display(comparison.runs[pair.b].name),
             pair.measure,
             f"{pair.rows:,}",
-            "–" if pair.found is None else number(pair.found.mean),
-            "–" if pair.found is None else between(pair.found.interval),
-            "–" if pair.found is None else number(pair.found.p),
-            number(pair.adjusted),
+            "–" if pair.test is None else format_number(pair.test.mean),
+            "–" if pair.test is None else format_interval(pair.test.interval),
+            "–" if pair.test is None else format_number(pair.test.p),
+            format_number(pair.adjusted_p),
         )
-        for pair in found.pairs
+        for pair in comparison.pairs
     )
-    columns = ("run", "than", "in", "shared rows", "better by", "95 % interval", "p", "adjusted p")
-    sentences = tuple(Paragraph(shown(found.sentence(pair), 1000)) for pair in found.pairs)
-    parts: tuple[Part, ...] = (*sentences, Table("Runs on the rows that both held out", columns, rows, (0, 1, 2)))
-    return Section("better", "Which is better", (*parts, Paragraph(TEST)))
+    columns = ("run", "other run", "measure", "shared rows", "improvement", "95 % CI", "p-value", "adjusted p-value")
+    sentences = tuple(Paragraph(display(comparison.sentence(pair), MAX_TEXT)) for pair in comparison.pairs)
+    parts: tuple[Part, ...] = (*sentences, Table("Paired tests on shared validation rows", columns, rows, (0, 1, 2)))
+    return Section(name, title, (*parts, Paragraph(METHOD)))
 
 
-def _scores(found: Comparison) -> Section | None:
-    if not found.scores:
+def _scores(comparison: Comparison) -> Section | None:
+    if not comparison.scores:
         return None
-    judged = ("rows", *(f"{side.rows:,}" if side.on else "–" for side in found.sides))
+    counts = ("rows", *(f"{run.rows_scored:,}" if run.scored_on else "–" for run in comparison.runs))
     rows = tuple(
         (
-            line.name if line.target is None else f"{line.name}, {shown(line.target)}",
-            *(_cell(one, best) for one, best in zip(line.values, line.best, strict=True)),
+            metric_label(row.name, row.target),
+            *(_cell(score, best) for score, best in zip(row.values, row.best, strict=True)),
         )
-        for line in found.scores
+        for row in comparison.scores
     )
-    names = tuple(shown(side.name) for side in found.sides)
-    note = (
-        "Beneath each other: the score and its 95 % interval. * is the best of the runs with the same table and target."
-    )
-    return Section(
-        "scores",
-        "How good each is",
-        (Table("Scores on held-out rows", ("metric", *names), (judged, *rows), note=note),),
-    )
+    names = tuple(display(run.name) for run in comparison.runs)
+    note = "The 95 % confidence interval is below each score. * marks the best run of the same table and target."
+    table = Table("Scores on validation rows", ("metric", *names), (counts, *rows), note=note)
+    return Section("scores", "Scores", (table,))
 
 
-def _cell(one: ScoreWithInterval | None, best: bool) -> str:
-    if one is None:
+def _cell(score: ScoreWithInterval | None, best: bool) -> str:
+    if score is None:
         return "–"
-    ends = "" if one.interval is None else f"\n{between(one.interval)}"
-    return f"{number(one.value)}{' *' * best}{ends}"
+    interval = "" if score.interval is None else f"\n{format_interval(score.interval)}"
+    return f"{format_number(score.value)}{' *' * best}{interval}"
 
 
-def _settings(found: Comparison) -> Section:
-    if not found.settings:
-        return Section("settings", "In what they differ", (Paragraph("No difference of their settings is known."),))
-    unknown = ["?" if side.config is None else "–" for side in found.sides]
+def _settings(comparison: Comparison) -> Section:
+    name, title = "settings", "Configuration differences"
+    if not comparison.settings:
+        return Section(name, title, (Paragraph("No differences between the configurations are known."),))
+    unset = ["?" if run.config is None else "–" for run in comparison.runs]
     rows = tuple(
         (
-            one.key,
-            *(shown(value or none, 4 * MAX_QUOTE_LENGTH) for value, none in zip(one.values, unknown, strict=True)),
+            setting.key,
+            *(display(value or none, 4 * MAX_QUOTE_LENGTH) for value, none in zip(setting.values, unset, strict=True)),
         )
-        for one in found.settings
+        for setting in comparison.settings
     )
-    names = tuple(shown(side.name) for side in found.sides)
+    names = tuple(display(run.name) for run in comparison.runs)
     table = Table("Settings that differ", ("key", *names), rows, tuple(range(len(names) + 1)))
-    return Section("settings", "In what they differ", (table,))
+    return Section(name, title, (table,))
 
 
-def _runs(found: Comparison) -> Section:
-    """What each run is."""
-    columns = ("run", "directory", "status", "networks", "rows", "epochs", "best epoch", "started (UTC)", "took")
+def _runs(comparison: Comparison) -> Section:
+    """Directory, status and size of each run."""
+    columns = ("run", "directory", "status", "networks", "rows", "epochs", "best epoch", "started (UTC)", "duration")
     rows = []
-    for side in found.sides:
-        info = side.info
+    for run in comparison.runs:
+        info = run.info
         counts = [
             "–" if count is None else f"{count:,}" for count in (info.members, info.rows, info.epochs, info.best_epoch)
         ]
-        took = "–" if info.seconds is None else format_duration(info.seconds)
-        started = shown((info.started or "–")[:19].replace("T", " "))
-        rows.append((shown(side.name), shown(side.path, 400), info.status, *counts, started, took))
-    return Section("runs", "The runs", (Table("The runs", columns, tuple(rows), (0, 1, 2)),))
+        duration = "–" if info.seconds is None else format_duration(info.seconds)
+        started = display((info.started or "–")[:19].replace("T", " "))
+        rows.append((display(run.name), display(run.path, MAX_PATH), info.status, *counts, started, duration))
+    return Section("runs", "Runs", (Table("Runs", columns, tuple(rows), (0, 1, 2)),))

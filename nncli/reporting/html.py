@@ -1,4 +1,4 @@
-"""A page as one HTML file, which needs nothing else: styles and charts are in it, scripts it has none."""
+"""Render a page as one self-contained HTML file, with styles and charts inside and without scripts."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from nncli.version import __version__
 
 GENERATOR = f"nncli {__version__}"
 MARK = b'<meta name="generator" content="nncli '
-"""By which a file is known for a page of nncli's, in its first bytes."""
+"""Bytes near the beginning of a file that identify a page written by nncli."""
 SUFFIXES = (".html", ".htm")
 
 
-def refuse_other_than_html(file: Path) -> None:
-    """Whoever names another kind of file would get a page that no program opens as that.
+def check_html_suffix(file: Path) -> None:
+    """Check that a file name ends in .html or .htm.
 
     Raises:
-        UsageError: the file is not named as a page is.
+        UsageError: it does not.
     """
     if file.suffix.lower() not in SUFFIXES:
         raise UsageError(
-            "a report is a page of HTML, and no other kind of file",
+            "a report is an HTML file",
             place=Location(source=str(file)),
-            hint="Name a file that ends in .html; a browser prints it as a PDF.",
+            hint="Use a file name that ends in .html. To get a PDF, print the page from a browser.",
         )
 
 
-def html(page: Page) -> str:
-    """The file's text. Everything but the drawings is escaped."""
+def render(page: Page) -> str:
+    """The HTML of a page. All text is escaped; only the SVG of charts is not."""
     style = Markup((files("nncli.reporting") / "templates" / "page.css").read_text("utf-8"))
     text = _environment().get_template("page.html").render(page=page, style=style, generator=GENERATOR)
     return re.sub(r"\n\s*\n+", "\n", text).lstrip()
@@ -50,13 +50,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["drawn"] = drawn
+    environment.filters["inline_svg"] = inline_svg
     return environment
 
 
-def drawn(svg: str, name: str, title: str, description: str) -> Markup:
-    """A drawing as part of the page: as one picture with a name, its ids its own."""
-    own = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
-    told = f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>'
+def inline_svg(svg: str, name: str, title: str, description: str) -> Markup:
+    """SVG as an accessible image, with ids made unique by the prefix `name`."""
+    unique = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
+    labels = f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>'
     role = f'role="img" aria-labelledby="{name}-title" aria-describedby="{name}-desc" '
-    return Markup(own.replace("<svg ", f"<svg {role}", 1).replace(">", f">{told}", 1))
+    return Markup(unique.replace("<svg ", f"<svg {role}", 1).replace(">", f">{labels}", 1))

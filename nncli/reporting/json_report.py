@@ -1,9 +1,8 @@
-"""A report for programs: what the page says, section by section, and its figures as numbers."""
+"""The report as JSON: its sections as text, and its scores and importances as numbers."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from math import isfinite
 from typing import Any
 
 from nncli.evaluation.run_summary import RunSummary
@@ -11,36 +10,40 @@ from nncli.evaluation.score_intervals import ScoresWithIntervals, ScoreWithInter
 from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.reporting.page import Figure, Gallery, Page, Part, Table
 from nncli.reporting.sections.feature_importance import FeatureImportance
+from nncli.text import json_safe
 
 
 def report_json(
-    evidence: RunSummary, assessment: ScoresWithIntervals | None, influence: FeatureImportance | None, page: Page
+    summary: RunSummary, scores: ScoresWithIntervals | None, importance: FeatureImportance | None, page: Page
 ) -> dict[str, Any]:
-    """One JSON object; null is what is not known, or not a finite number."""
-    judged, manifest = evidence.judged, evidence.manifest
-    return {
-        "run": str(evidence.path),
-        "status": manifest.status,
+    """The report as a JSON object; null stands for unknown and infinite numbers."""
+    held_out = summary.held_out
+    document = {
+        "run": str(summary.path),
+        "status": summary.manifest.status,
         "title": page.title,
-        "lead": page.lead,
-        "notices": [asdict(one) for one in page.notices],
-        "judged_on": None if judged is None else judged.split,
-        "judged_rows": 0 if judged is None else len(judged),
-        "scores": [] if assessment is None else [_score(one) for one in assessment.scores],
-        "importance": [_finite(asdict(one)) for one in (influence.importances if influence else ())],
+        "summary": page.summary,
+        "notices": [asdict(notice) for notice in page.notices],
+        "scored_on": None if held_out is None else held_out.split,
+        "rows_scored": 0 if held_out is None else len(held_out),
+        "scores": [] if scores is None else [_score(score) for score in scores.scores],
+        "feature_importance": [] if importance is None else [asdict(item) for item in importance.importances],
         "sections": [
-            {"name": one.name, "title": one.title, "parts": [_part(part) for part in one.parts]}
-            for one in page.sections
+            {"name": section.name, "title": section.title, "parts": [_part(part) for part in section.parts]}
+            for section in page.sections
         ],
     }
+    return {key: json_safe(value) for key, value in document.items()}
 
 
-def _score(one: ScoreWithInterval) -> dict[str, Any]:
+def _score(score: ScoreWithInterval) -> dict[str, Any]:
     return {
-        "metric": one.name,
-        "target": one.target,
-        **_finite({"value": one.value, **_ends(one.interval), "trivial": one.baseline}),
-        "better_by": None if one.improvement is None else _finite(_ends(one.improvement)),
+        "metric": score.name,
+        "target": score.target,
+        "value": score.value,
+        **_ends(score.interval),
+        "baseline": score.baseline,
+        "improvement": None if score.improvement is None else _ends(score.improvement),
     }
 
 
@@ -49,9 +52,9 @@ def _ends(interval: ConfidenceInterval | None) -> dict[str, float | None]:
 
 
 def _part(part: Part) -> dict[str, Any]:
-    """What it says, as the page does; of a chart, its numbers."""
+    """A part of a section; a chart is represented by its table."""
     if isinstance(part, Gallery):
-        return {"kind": part.kind, "figures": [_part(one) for one in part.figures]}
+        return {"kind": part.kind, "figures": [_part(figure) for figure in part.figures]}
     if isinstance(part, Figure):
         return {
             "kind": part.kind,
@@ -60,16 +63,11 @@ def _part(part: Part) -> dict[str, Any]:
             "table": _part(part.table),
         }
     if isinstance(part, Table):
-        rows = [[cell.text for cell in row] for row in part.cells]
         return {
             "kind": part.kind,
             "caption": part.caption,
             "columns": list(part.columns),
-            "rows": rows,
+            "rows": [[cell.text for cell in row] for row in part.cells],
             "note": part.note,
         }
     return {"kind": part.kind, **asdict(part)}
-
-
-def _finite(values: dict[str, Any]) -> dict[str, Any]:
-    return {k: None if isinstance(v, float) and not isfinite(v) else v for k, v in values.items()}

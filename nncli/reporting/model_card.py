@@ -1,4 +1,4 @@
-"""The model card: a page of Markdown for whoever meets the model without the report."""
+"""The model card: a short Markdown file on intended use, data, scores and limitations."""
 
 from __future__ import annotations
 
@@ -7,78 +7,80 @@ from collections.abc import Iterable, Sequence
 
 from nncli.evaluation.run_summary import RunSummary
 from nncli.evaluation.score_intervals import ScoresWithIntervals
-from nncli.reporting.page import Page, number, shown
-from nncli.reporting.sections.intended_use import COMMANDS, intended, limits
-from nncli.reporting.sections.overview import facts
-from nncli.reporting.sections.scores import between, guessed, name_of
+from nncli.reporting.page import Page, display
+from nncli.reporting.sections.intended_use import COMMANDS, intended, limitations
+from nncli.reporting.sections.overview import overview_facts, scored_rows
+from nncli.reporting.sections.scores import format_interval, metric_label, shown_baseline
+from nncli.text import format_number
 from nncli.version import __version__
 
 MARK = b"<!-- A model card by nncli "
 
 
-def card(evidence: RunSummary, assessment: ScoresWithIntervals | None, page: Page, report: str) -> str:
-    """The text of the card; `report` is the name of the file that has the rest."""
-    name = shown(evidence.path.resolve().name)
+def model_card(summary: RunSummary, scores: ScoresWithIntervals | None, page: Page, report: str) -> str:
+    """The model card; `report` is the file name of the full report."""
+    name = display(summary.path.resolve().name)
     parts = [
         f"<!-- A model card by nncli {__version__} -->",
         f"# Model card: {plain(name)}",
-        plain(page.lead),
+        plain(page.summary),
         *(f"**{one.level.capitalize()}:** {plain(one.text)}" for one in page.notices),
         "## Intended use",
-        plain(intended(evidence)),
+        plain(intended(summary)),
         "## Model and data",
-        bullets(f"{term}: {what}" for term, what in facts(evidence)),
+        bullets(f"{term}: {value}" for term, value in overview_facts(summary)),
         "## Scores",
-        _scores(evidence, assessment),
-        "## Limits",
-        bullets(limits(evidence)),
-        "## Predict",
+        _scores(summary, scores),
+        "## Limitations",
+        bullets(limitations(summary)),
+        "## Next steps",
         plain(f"RUN is the run directory, {name}."),
         f"```sh\n{COMMANDS}\n```",
-        f"More is in {plain(shown(report))}.",
+        f"The full report is {plain(display(report))}.",
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def plain(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
+    """Text on one line, with Markdown's special characters escaped."""
     return re.sub(r"([\\`*_{}\[\]<>#|~$&])", r"\\\1", " ".join(text.split()))
 
 
 def bullets(points: Iterable[str]) -> str:
-    """A list."""
+    """A bulleted list."""
     return "\n".join(f"- {plain(point)}" for point in points)
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table, its first column to the left."""
+    """A Markdown table whose first column is aligned to the left, the others to the right."""
     lines = [titles, ["---", *["---:"] * (len(titles) - 1)]]
     escaped = [[plain(cell) for cell in row] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in [*lines, *escaped])
 
 
-def _scores(evidence: RunSummary, assessment: ScoresWithIntervals | None) -> str:
-    judged, metrics = evidence.judged, evidence.metrics
-    if judged is not None and assessment is not None:
-        on = "that were not trained on" if judged.split == "validation" else "that it was trained on"
+def _scores(summary: RunSummary, scores: ScoresWithIntervals | None) -> str:
+    held_out, metrics = summary.held_out, summary.metrics
+    if held_out is not None and scores is not None:
         rows = [
             (
-                name_of(one.name, one.target),
-                number(one.value),
-                between(one.interval),
-                number(one.baseline),
+                metric_label(score.name, score.target),
+                format_number(score.value),
+                format_interval(score.interval),
+                format_number(score.baseline),
             )
-            for one in assessment.scores
+            for score in scores.scores
         ]
-        return f"On {len(judged):,} rows {on}:\n\n" + table(("metric", "model", "95 % interval", "trivial guess"), rows)
-    if metrics is None:
-        return "None were recorded."
-    recorded = metrics.validation or metrics.training
-    if recorded is None:
-        return "None were recorded."
-    on = "validation" if metrics.validation else "training"
+        return f"On {scored_rows(held_out)}:\n\n" + table(("metric", "model", "95 % CI", "baseline"), rows)
+    recorded = None if metrics is None else metrics.validation or metrics.training
+    if metrics is None or recorded is None:
+        return "No scores were recorded."
+    split = "validation" if metrics.validation else "training"
     lines = [
-        (name_of(one.name, one.target), number(one.value), number(guessed(one.name, one.baseline)))
-        for one in recorded.scores
+        (
+            metric_label(score.name, score.target),
+            format_number(score.value),
+            format_number(shown_baseline(score.name, score.baseline)),
+        )
+        for score in recorded.scores
     ]
-    return f"On {recorded.rows:,} {on} rows:\n\n" + table(("metric", "model", "trivial guess"), lines)
+    return f"On {recorded.rows:,} {split} rows:\n\n" + table(("metric", "model", "baseline"), lines)

@@ -1,6 +1,6 @@
-"""What a page is made of, before it is HTML: sections of paragraphs, tables and figures.
+"""The content of a page: sections of paragraphs, tables and figures.
 
-All text is plain: it is escaped where the page is written, in nncli/reporting/html.py, and nowhere else.
+All text is plain. It is escaped in nncli/reporting/html.py, and nowhere else.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from nncli.text import INVISIBLE_LETTERS, MAX_QUOTE_LENGTH, escape_unprintable
 
 Level = Literal["note", "warning", "error"]
 ISOLATED = "\u2068\u2069"
-"""Between these two, text of any direction does not turn what is around it."""
+"""Unicode isolates: between them, right-to-left text does not reorder its surroundings."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table; `share`, from 0 to 1, says how much it is shaded."""
+    """A cell of a table; `shade` is its background from 0 to 1."""
 
     text: str
-    share: float = 0.0
+    shade: float = 0.0
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells, the first of each being what it is about; columns at `prose` are words, the rest numbers.
+    """A table whose first column is the header of each row; the columns `prose` are text, the rest numbers.
 
-    One that `folds` shows the cells of a row one beneath the other where there is no room to show them side by side.
+    If it `folds`, narrow screens show the cells of a row below each other.
     """
 
     caption: str
@@ -41,13 +41,13 @@ class Table:
 
     @property
     def cells(self) -> tuple[tuple[Cell, ...], ...]:
-        """The rows, every cell as a `Cell`."""
+        """The rows, with every cell as a `Cell`."""
         return tuple(tuple(c if isinstance(c, Cell) else Cell(c) for c in row) for row in self.rows)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart as SVG, which is trusted, what it shows in words, and its numbers."""
+    """A chart as SVG, with a description and a table of its numbers."""
 
     svg: str
     title: str
@@ -58,7 +58,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Figures beside one another where there is room."""
+    """Figures side by side."""
 
     figures: tuple[Figure, ...]
     kind: ClassVar[str] = "gallery"
@@ -66,7 +66,7 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A few sentences."""
+    """A paragraph of text."""
 
     text: str
     kind: ClassVar[str] = "paragraph"
@@ -74,7 +74,7 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Notice:
-    """What must not be overlooked."""
+    """A highlighted note, warning or error."""
 
     level: Level
     text: str
@@ -83,7 +83,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class Facts:
-    """Names and what they are."""
+    """Pairs of a name and a value."""
 
     pairs: tuple[tuple[str, str], ...]
     kind: ClassVar[str] = "facts"
@@ -91,7 +91,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Listing:
-    """Text of a file, or a command, letter by letter; folded away where it is `long`."""
+    """Preformatted text, such as a file or a command; collapsed if it is `long`."""
 
     title: str
     text: str
@@ -101,7 +101,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Points:
-    """A list of sentences."""
+    """A bulleted list."""
 
     items: tuple[str, ...]
     kind: ClassVar[str] = "points"
@@ -109,7 +109,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Heading:
-    """Of a part of a section."""
+    """A heading within a section."""
 
     text: str
     kind: ClassVar[str] = "heading"
@@ -120,7 +120,7 @@ Part: TypeAlias = Table | Figure | Gallery | Paragraph | Notice | Facts | Points
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page with a title, found again by its `name`."""
+    """A section of the page; `name` is its anchor."""
 
     name: str
     title: str
@@ -129,43 +129,21 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """All that is shown. `lead` is the one sentence for who reads no more than that."""
+    """A page; `summary` is its first paragraph."""
 
     title: str
-    lead: str
+    summary: str
     notices: tuple[Notice, ...]
     sections: tuple[Section, ...]
     footer: str
 
 
-def shown(name: object, most: int = MAX_QUOTE_LENGTH) -> str:
-    """A name or a cell of a table on one line, shortened, with what would not show or would turn the text spelled out.
+def display(name: object, most: int = MAX_QUOTE_LENGTH) -> str:
+    """A name or a cell on one line: shortened, with invisible and direction-changing characters escaped.
 
-    What is written from right to left keeps to itself, between the characters for that.
+    Right-to-left text is put between Unicode isolates.
     """
     text = escape_unprintable(str(name).removeprefix(ISOLATED[0]).removesuffix(ISOLATED[1]), keep=INVISIBLE_LETTERS)
     text = text if len(text) <= most else text[: most - 1] + "…"
-    turned = any(unicodedata.bidirectional(c) in ("R", "AL") for c in text)
-    return text.join(ISOLATED) if turned else text
-
-
-def number(value: float | None) -> str:
-    """Four significant digits; a dash for what is undefined, 0 for what is no more than rounding."""
-    if value is None or value != value:
-        return "–"
-    if abs(value) < 1e-12:
-        return "0"
-    if abs(value) == float("inf"):
-        return "∞" if value > 0 else "−∞"
-    text = f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
-    return text.replace("-", "−")
-
-
-def percent(share: float) -> str:
-    """`12.5 %`, and no 0 % or 100 % for what is not quite."""
-    text = f"{100 * share:.1f}"
-    if text == "100.0" and share < 1:
-        text = "> 99.9"
-    if text == "0.0" and share > 0:
-        text = "< 0.1"
-    return "0 %" if text == "0.0" else "100 %" if text == "100.0" else f"{text} %"
+    right_to_left = any(unicodedata.bidirectional(c) in ("R", "AL") for c in text)
+    return text.join(ISOLATED) if right_to_left else text

@@ -1,4 +1,4 @@
-"""`nncli report`: a run directory in, one HTML file and a model card out."""
+"""`nncli report`: write the HTML report and the model card of a run."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.run_summary import RunSummary, summarize_run
 from nncli.evaluation.score_intervals import ScoresWithIntervals, score_with_intervals
-from nncli.reporting.html import MARK, html, refuse_other_than_html
+from nncli.reporting.html import MARK, check_html_suffix, render
 from nncli.reporting.json_report import report_json
 from nncli.reporting.model_card import MARK as CARD_MARK
-from nncli.reporting.model_card import card
-from nncli.reporting.page import Page, Section, shown
-from nncli.reporting.sections.classification import classes
+from nncli.reporting.model_card import model_card
+from nncli.reporting.page import Page, Section, display
+from nncli.reporting.sections.classification import classification
 from nncli.reporting.sections.data import data
-from nncli.reporting.sections.feature_importance import FeatureImportance, compute_importance, influence
+from nncli.reporting.sections.feature_importance import FeatureImportance, compute_importance, feature_importance
 from nncli.reporting.sections.intended_use import intended_use
 from nncli.reporting.sections.largest_errors import largest_errors
-from nncli.reporting.sections.learning_curves import curves
-from nncli.reporting.sections.overview import notices, summary, summary_sentence
+from nncli.reporting.sections.learning_curves import learning_curves
+from nncli.reporting.sections.overview import notices, overview, summary_sentence
 from nncli.reporting.sections.provenance import provenance
-from nncli.reporting.sections.regression import numbers
-from nncli.reporting.sections.scores import measured, recorded
-from nncli.reporting.sections.slices import segments
+from nncli.reporting.sections.regression import regression
+from nncli.reporting.sections.scores import held_out_scores, recorded_scores
+from nncli.reporting.sections.slices import slices
 from nncli.runs.history import RecordedMetrics
 from nncli.utils.atomic_files import batched_fsync, check_overwrite, write_text
 from nncli.utils.logs import log_duration
@@ -36,99 +36,100 @@ NAME = "report.html"
 
 @dataclass(frozen=True)
 class ReportFiles:
-    """The two files, and what they say, for programs."""
+    """The paths of the two files, and the content of the report as JSON."""
 
     html: Path
     card: Path
-    facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    content: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def json(self) -> dict[str, Any]:
-        """The facts, and where the files are."""
-        return {**self.facts, "html": str(self.html), "card": str(self.card)}
+        """The content, and the paths of the files."""
+        return {**self.content, "html": str(self.html), "card": str(self.card)}
 
 
 def report(run: str | Path, output: str | Path | None = None, *, force: bool = False) -> ReportFiles:
-    """Write what there is to know of a run into `output`, by default report.html in the run directory, and a model
-    card beside it. An earlier report at the default place is replaced; any other file only with `force`.
+    """Write the report of a run to `output` (default: report.html in the run directory), and a model card beside it.
+
+    An earlier report at the default path is replaced; any other existing file only with `force`.
 
     Raises:
         RunError: there is no such run, or its manifest is damaged.
-        UsageError: a file is in the way, or the output is not named as a page is.
+        UsageError: a file exists already, or the output does not end in .html or .htm.
     """
     path = Path(run)
-    written = report_paths(path, None if output is None else Path(output), force=force)
-    with log_duration("gathering what is known"):
-        evidence = summarize_run(path)
-    with log_duration("assessing"):
-        assessment = None if evidence.judged is None else score_with_intervals(evidence.judged)
+    files = report_paths(path, None if output is None else Path(output), force=force)
+    with log_duration("reading the run"):
+        summary = summarize_run(path)
+    with log_duration("computing scores"):
+        scores = None if summary.held_out is None else score_with_intervals(summary.held_out)
     with log_duration("drawing"):
-        influenced = None if evidence.judged is None else compute_importance(evidence.judged)
-        page = page_of(evidence, assessment, influenced)
+        importance = None if summary.held_out is None else compute_importance(summary.held_out)
+        page = page_of(summary, scores, importance)
     with batched_fsync():
-        write_text(written.html, html(page))
-        write_text(written.card, card(evidence, assessment, page, written.html.name))
-    return replace(written, facts=report_json(evidence, assessment, influenced, page))
+        write_text(files.html, render(page))
+        write_text(files.card, model_card(summary, scores, page, files.html.name))
+    return replace(files, content=report_json(summary, scores, importance, page))
 
 
 def report_paths(run: Path, output: Path | None, *, force: bool) -> ReportFiles:
-    """Where the files go.
+    """The paths of the report and the model card, checked.
 
     Raises:
-        UsageError: a file is in the way, or the output is not named as a page is.
+        UsageError: a file exists already, or the output does not end in .html or .htm.
     """
     page = run / NAME if output is None else output
-    refuse_other_than_html(page)
-    beside = page.with_suffix(".md")
-    for file, mark in ((page, MARK), (beside, CARD_MARK)):
+    check_html_suffix(page)
+    card = page.with_suffix(".md")
+    for file, mark in ((page, MARK), (card, CARD_MARK)):
         check_overwrite(file, force=force or (output is None and _begins_with(file, mark)))
-    return ReportFiles(page, beside)
+    return ReportFiles(page, card)
 
 
 def _begins_with(file: Path, mark: bytes) -> bool:
-    """Whether `mark` is in the first bytes of a file."""
+    """Whether `mark` is among the first 4,096 bytes of a file."""
     if not file.is_file():
         return False
     with file.open("rb") as content:
         return mark in content.read(4096)
 
 
-def page_of(evidence: RunSummary, assessment: ScoresWithIntervals | None, influenced: FeatureImportance | None) -> Page:
-    """The report of what is known."""
-    judged, metrics = evidence.judged, evidence.metrics
+def page_of(summary: RunSummary, scores: ScoresWithIntervals | None, importance: FeatureImportance | None) -> Page:
+    """The page of the report."""
+    held_out, metrics = summary.held_out, summary.metrics
     sections = [
-        summary(evidence),
+        overview(summary),
         *(
             []
-            if judged is None or assessment is None or influenced is None
-            else row_sections(judged, assessment, metrics, influenced)
+            if held_out is None or scores is None or importance is None
+            else row_sections(held_out, scores, metrics, importance)
         ),
-        *([recorded(metrics)] if judged is None and metrics is not None else []),
-        curves(evidence.histories),
-        intended_use(evidence),
-        provenance(evidence),
+        *([recorded_scores(metrics)] if held_out is None and metrics is not None else []),
+        learning_curves(summary.histories),
+        intended_use(summary),
+        provenance(summary),
     ]
     return Page(
-        title=f"Report of {shown(evidence.path.resolve().name)}",
-        lead=summary_sentence(evidence, assessment),
-        notices=notices(evidence, assessment),
+        title=f"Report of {display(summary.path.resolve().name)}",
+        summary=summary_sentence(summary, scores),
+        notices=notices(summary, scores),
         sections=tuple(section for section in sections if section is not None),
         footer=f"Written by nncli {__version__}.",
     )
 
 
 def row_sections(
-    judged: HeldOutPredictions,
-    assessment: ScoresWithIntervals,
+    held_out: HeldOutPredictions,
+    scores: ScoresWithIntervals,
     metrics: RecordedMetrics | None,
-    found: FeatureImportance,
+    importance: FeatureImportance,
 ) -> list[Section | None]:
-    """What the judged rows show."""
+    """The sections that need the scored rows."""
     return [
-        measured(judged, assessment, metrics),
-        classes(judged),
-        numbers(judged),
-        segments(judged, assessment, found.columns),
-        influence(judged, found),
-        largest_errors(judged, found),
-        data(judged),
+        held_out_scores(held_out, scores, metrics),
+        *classification(held_out),
+        regression(held_out),
+        slices(held_out, scores, importance.columns),
+        feature_importance(held_out, importance),
+        largest_errors(held_out, importance),
+        data(held_out),
     ]

@@ -1,6 +1,6 @@
-"""Matplotlib's SVG as a part of a page: the same bytes every time, in the page's own colours, text as text.
+"""Reproducible SVG by Matplotlib, with text as text and the colors of the style sheet.
 
-Colours stand for what the style sheet calls them, so that a chart is light or dark as the page is.
+Placeholder colors are replaced by CSS variables, so that charts follow the light or dark theme of the page.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from nncli.reporting.page import number
+from nncli.text import format_number
 
 INK, SOFT, RULE, FIRST, SECOND, THIRD, THIN = (f"#0a0b0{i}" for i in range(1, 8))
 VARIABLES = {INK: "ink", SOFT: "soft", RULE: "rule", FIRST: "first", SECOND: "second", THIRD: "third", THIN: "thin"}
 
-LONG = 1e6
-"""From where on a tick is written with an exponent."""
+EXPONENT_FROM = 1e6
+"""Smallest tick that is written with an exponent."""
 WIDTH, HEIGHT = 360, 250
-"""Of a chart, in the units of its SVG, which are pixels on a phone."""
+"""Size of a chart in SVG units."""
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "nncli",
     "text.parse_math": False,  # a column may be called $x$
-    "font.family": ["DejaVu Sans"],  # comes with Matplotlib, so that a chart is laid out alike everywhere
+    "font.family": ["DejaVu Sans"],  # shipped with Matplotlib, so that the layout is the same everywhere
     "font.size": 11,
     "axes.titlesize": 11,
     "axes.labelcolor": SOFT,
@@ -60,8 +60,8 @@ STYLE: dict[Any, Any] = {
 
 
 def draw(paint: Callable[[Drawing, Axes], None], width: float = WIDTH, height: float = HEIGHT) -> str:
-    """The SVG of what `paint` puts on the axes of a drawing of that size."""
-    with _settled():
+    """The SVG of a drawing of this size, whose axes `paint` fills."""
+    with _style():
         figure = Drawing(figsize=(width / 72, height / 72), layout="constrained")
         FigureCanvasSVG(figure)
         paint(figure, figure.add_subplot())
@@ -72,14 +72,14 @@ def draw(paint: Callable[[Drawing, Axes], None], width: float = WIDTH, height: f
 
 
 @contextmanager
-def _settled() -> Iterator[None]:
-    """Matplotlib as it comes, whatever the person's own settings, and in our style; it says nothing."""
+def _style() -> Iterator[None]:
+    """Matplotlib's defaults with STYLE, independent of the user's settings, and without log messages."""
     logger = logging.getLogger("matplotlib")
     level = logger.level
-    logger.setLevel(logging.ERROR)  # such as that it looks for fonts, the first time
+    logger.setLevel(logging.ERROR)  # it reports building its font cache
     try:
         with matplotlib.rc_context(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # letters that its font lacks are the browser's to show
+            warnings.simplefilter("ignore")  # glyphs missing in its font are drawn by the browser
             matplotlib.rcdefaults()
             with matplotlib.rc_context(STYLE):
                 yield
@@ -88,7 +88,7 @@ def _settled() -> Iterator[None]:
 
 
 def _themed(svg: str) -> str:
-    """The <svg> element alone, coloured by the style sheet, as large as there is room, with short numbers."""
+    """The <svg> element alone, with CSS colors, scalable size and short numbers."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(
@@ -96,8 +96,8 @@ def _themed(svg: str) -> str:
     )
     svg = re.sub(r'(\s(?:d|x|y)=")([^"]*)"', lambda m: m[1] + re.sub(r"\d+\.\d{3,}", _short, m[2]) + '"', svg)
     svg = svg.replace("xlink:href", "href")
-    for colour, name in VARIABLES.items():
-        svg = svg.replace(colour, f"var(--{name})")
+    for color, name in VARIABLES.items():
+        svg = svg.replace(color, f"var(--{name})")
     return re.sub(r"\n\s*", "\n", svg).strip()
 
 
@@ -106,21 +106,23 @@ def _short(found: re.Match[str]) -> str:
 
 
 def plain_numbers(axes: Axes, *, x: bool = True, y: bool = True) -> None:
-    """Ticks as plain numbers, on linear axes and on logarithmic ones."""
-    for wanted, axis in ((x, axes.xaxis), (y, axes.yaxis)):
-        if wanted:
+    """Format ticks as plain numbers on linear and logarithmic axes."""
+    for enabled, axis in ((x, axes.xaxis), (y, axes.yaxis)):
+        if enabled:
             axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
             axis.set_minor_formatter(NullFormatter())
 
 
 def tick(value: float) -> str:
-    """A number as short as it must be beside others."""
+    """A short number for a tick."""
     return (
-        number(value) if abs(value) < LONG else f"{value:.3g}".replace("e+0", "e").replace("e+", "e").replace("-", "−")
+        format_number(value)
+        if abs(value) < EXPONENT_FROM
+        else f"{value:.3g}".replace("e+0", "e").replace("e+", "e").replace("-", "−")
     )
 
 
 def logarithmic(axes: Axes) -> None:
-    """A logarithmic y."""
+    """Make the y axis logarithmic."""
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))

@@ -29,15 +29,15 @@ def test_the_json_says_what_the_page_does(nncli: Cli, penguins: Path, tmp_path: 
     found = json.loads(done.out)
     assert (found["html"], found["card"]) == (str(tmp_path / "r.html"), str(tmp_path / "r.md"))
     page = html.unescape((tmp_path / "r.html").read_text("utf-8"))
-    assert found["lead"] in page
+    assert found["summary"] in page
     scores = {one["metric"]: one for one in found["scores"]}
     recorded = json.loads((penguins / "metrics.json").read_text())["validation"]
     assert scores["log_loss"]["value"] == pytest.approx(recorded["metrics"]["log_loss"])
     assert scores["log_loss"]["low"] < scores["log_loss"]["value"] < scores["log_loss"]["high"]
-    assert scores["log_loss"]["better_by"]["low"] > 0
-    assert scores["calibration_error"]["better_by"] is None
-    assert found["judged_rows"] == recorded["rows"]
-    assert len(found["importance"]) == 6
+    assert scores["log_loss"]["improvement"]["low"] > 0
+    assert scores["calibration_error"]["improvement"] is None
+    assert found["rows_scored"] == recorded["rows"]
+    assert len(found["feature_importance"]) == 6
     assert [one["title"] for one in found["sections"]] == re.findall("<h2[^>]*>([^<]*)</h2>", page)
     cells = [text for one in found["sections"] for text in texts(one["parts"])]
     assert len(cells) > 200
@@ -66,8 +66,8 @@ def test_the_json_of_a_run_whose_table_is_gone_says_what_is_known(nncli: Cli, tm
     run = hostile_run(tmp_path)
     (tmp_path / "t.csv").unlink()
     found = json.loads(nncli("report", run, "--json", "-q").check().out)
-    assert (found["judged_on"], found["judged_rows"], found["scores"], found["importance"]) == (None, 0, [], [])
-    assert any("cannot be computed again" in one["text"] for one in found["notices"])
+    assert (found["scored_on"], found["rows_scored"], found["scores"], found["feature_importance"]) == (None, 0, [], [])
+    assert any("nncli evaluate RUN" in one["text"] for one in found["notices"])
 
 
 def test_a_file_in_the_way_is_an_error_unless_forced(nncli: Cli, penguins: Path, tmp_path: Path) -> None:

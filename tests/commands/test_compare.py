@@ -14,7 +14,7 @@ from nncli import compare, cross_validate, train
 from nncli.commands.compare import Comparison
 from nncli.errors import RunError, UsageError
 from nncli.evaluation.held_out import predict_held_out
-from nncli.evaluation.pairwise import held_out
+from nncli.evaluation.pairwise import comparable_run
 from nncli.runs.manifest import CONFIG, MANIFEST
 from tests.cli.support import DATA
 from tests.runs.support import change_manifest, changed
@@ -63,12 +63,12 @@ def test_two_runs_of_the_same_split_share_all_their_validation_rows(of: Folder) 
     loss, wrong = found.pairs
     assert (loss.rows, wrong.rows) == (69, 69)
     assert loss.is_significant
-    assert found.sides[loss.a].name == "b"
+    assert found.runs[loss.a].name == "b"
     scores = {line.name: line for line in found.scores}
     of_a, of_b = (one.value if one and one.value else 0.0 for one in scores["accuracy"].values)
     assert scores["accuracy"].best == (False, True)
-    assert wrong.found
-    assert wrong.found.mean == pytest.approx(of_b - of_a)
+    assert wrong.test
+    assert wrong.test.mean == pytest.approx(of_b - of_a)
     assert all(one and one.interval for one in scores["log_loss"].values)
     assert not found.notes[1:]
 
@@ -83,20 +83,20 @@ def test_rows_of_another_split_are_shared_only_where_neither_was_trained_on_them
     found = of("b", "seed")
     mine, other = (predict_held_out(of.path / "runs" / name).numbers for name in ("b", "seed"))
     assert found.pairs[0].rows == len(np.intersect1d(mine, other)) < 69
-    assert any("not all runs held out the same rows" in note for note in found.notes)
+    assert any("different validation rows" in note for note in found.notes)
 
 
 def test_an_ensemble_is_judged_by_members_that_never_saw_the_row(of: Folder) -> None:
     found = of("a", "five")
-    assert found.sides[1].rows == 344
+    assert found.runs[1].rows_scored == 344
     assert found.pairs[0].rows == 69
 
 
 def test_rows_that_were_trained_on_are_never_shared(of: Folder) -> None:
     found = of("a", "none")
     assert not found.pairs
-    assert found.sides[1].on == "training"
-    assert any("none held no rows out" in note for note in found.notes)
+    assert found.runs[1].scored_on == "training"
+    assert any("none has no validation rows" in note for note in found.notes)
     assert not any(best for line in found.scores for best in line.best)
 
 
@@ -104,12 +104,12 @@ def test_a_run_that_validates_on_its_own_table_held_nothing_out(of: Folder, tmp_
     shutil.copy(DATA / "penguins.csv", tmp_path / "penguins.csv")
     (tmp_path / "c.yaml").write_text(f"{PENGUINS}validation: {{path: penguins.csv}}\n")
     train(tmp_path / "c.yaml", output=tmp_path / "same")
-    judged = predict_held_out(tmp_path / "same")
-    assert judged.split == "validation"
-    assert held_out(judged) is None
+    held_out = predict_held_out(tmp_path / "same")
+    assert held_out.split == "validation"
+    assert comparable_run(held_out) is None
     found = compare([of.path / "runs" / "a", tmp_path / "same"])
     assert not found.pairs
-    assert any("same validates on the table that it was trained on" in note for note in found.notes)
+    assert any("same validates on its training table" in note for note in found.notes)
 
 
 def test_rows_of_a_validation_table_are_those_of_that_table(of: Folder, tmp_path: Path) -> None:
@@ -125,8 +125,8 @@ def test_rows_of_a_validation_table_are_those_of_that_table(of: Folder, tmp_path
 def test_runs_on_other_tables_stand_alone(of: Folder) -> None:
     found = of("a", "b", "lin")
     assert {pair.b for pair in found.pairs} | {pair.a for pair in found.pairs} == {0, 1}
-    assert found.kinds == (0, 0, 1)
-    assert any("the table and the target of lin" in note for note in found.notes)
+    assert found.task_ids == (0, 0, 1)
+    assert any("target of lin" in note for note in found.notes)
     assert {"data.path", "data.target", "loss.type"} <= {one.key for one in found.settings}
 
 
@@ -136,12 +136,18 @@ def test_what_can_be_said_of_runs_that_are_not_whole_is_said(trained: Path, tmp_
     change_manifest(runs / "seed", changed(status="running", files={}))
     (runs / "lin" / CONFIG).write_text("epochs: 4\n")
     found = compare(runs)
-    status = {side.name: side.info.status for side in found.sides}
+    status = {side.name: side.info.status for side in found.runs}
     assert (status["a"], status["seed"], status["b"]) == ("damaged", "killed", "done")
     said = "\n".join(found.notes)
-    for words in ("a: ", "cannot be read as JSON", "seed: What it comes to", "train --resume", "lin: The config"):
+    for words in (
+        "a: ",
+        "cannot be read as JSON",
+        "seed: The training is not finished",
+        "train --resume",
+        "lin: The config",
+    ):
         assert words in said
-    assert {found.sides[pair.b].name for pair in found.pairs} == {"five", "seed"}  # by the weights saved so far
+    assert {found.runs[pair.b].name for pair in found.pairs} == {"five", "seed"}  # by the weights saved so far
 
 
 def test_where_the_table_is_gone_settings_and_recorded_scores_are_left(trained: Path, tmp_path: Path) -> None:
@@ -164,14 +170,14 @@ def test_where_the_table_is_gone_settings_and_recorded_scores_are_left(trained: 
 def test_runs_with_the_same_name_go_by_their_paths(of: Folder, trained: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(trained / "runs" / "a", tmp_path / "a"))
     found = compare([trained / "runs" / "a", copy, copy])
-    assert [side.name for side in found.sides] == [str(trained / "runs" / "a"), str(copy)]
+    assert [side.name for side in found.runs] == [str(trained / "runs" / "a"), str(copy)]
     loss = found.pairs[0]
-    assert loss.found
-    assert (loss.found.mean, loss.adjusted) == (0.0, 1.0)
+    assert loss.test
+    assert (loss.test.mean, loss.adjusted_p) == (0.0, 1.0)
 
 
 def test_it_takes_two_runs(trained: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="but one run"):
+    with pytest.raises(UsageError, match="only one run"):
         compare(trained / "runs" / "a")
     with pytest.raises(UsageError, match="no run"):
         compare(tmp_path)
@@ -181,16 +187,16 @@ def test_it_takes_two_runs(trained: Path, tmp_path: Path) -> None:
 
 def test_the_folds_of_a_cross_validation_are_runs_and_it_is_none(trained: Path, tmp_path: Path) -> None:
     cross_validate(trained / "lin.yaml", output=tmp_path / "cv", folds=2, assignments=["epochs=1", "workers=1"])
-    with pytest.raises(UsageError, match="a cross-validation is no run"):
+    with pytest.raises(UsageError, match="cross-validation"):
         compare([trained / "runs" / "lin", tmp_path / "cv"])
-    assert [side.name for side in compare(tmp_path / "cv" / "folds").sides] == ["1", "2"]
+    assert [side.name for side in compare(tmp_path / "cv" / "folds").runs] == ["1", "2"]
 
 
 def test_all_of_it_is_json(of: Folder) -> None:
     document = json.loads(json.dumps(of("a", "b", "none", "lin").json(), allow_nan=False))
     assert [run["name"] for run in document["runs"]] == ["a", "b", "none", "lin"]
-    assert document["pairs"][0]["told_apart"] is True
-    assert document["pairs"][0]["low"] <= document["pairs"][0]["a_is_better_by"] <= document["pairs"][0]["high"]
+    assert document["pairs"][0]["significant"] is True
+    assert document["pairs"][0]["low"] <= document["pairs"][0]["mean_difference"] <= document["pairs"][0]["high"]
     accuracy = next(line for line in document["scores"] if line["metric"] == "accuracy")
     assert [one and one["best"] for one in accuracy["runs"]] == [False, True, False, None]
 
@@ -201,8 +207,8 @@ def test_a_configuration_that_cannot_be_read_is_told_and_the_scores_are_those_wr
     shutil.copytree(of.path / "runs" / "a", tmp_path / "a")
     (tmp_path / "a" / CONFIG).write_text("layers: [\n")
     found = compare([tmp_path / "a", of.path / "runs" / "b"])
-    assert found.sides[0].config is None
-    assert found.sides[0].troubles
+    assert found.runs[0].config is None
+    assert found.runs[0].problems
     scores = {line.name: line for line in found.scores}["accuracy"]
     assert scores.values[0] is not None
     assert scores.values[0].interval is None

@@ -35,12 +35,12 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_without_a_table_the_rows_that_were_held_out_are_looked_at(penguins: Path) -> None:
-    found, judged = explain(penguins, top=0), predict_held_out(penguins)
-    assert (found.rows, found.table_rows, found.labelled) == (len(judged), len(judged), len(judged))
-    figures = dict(headlines(judged.scores))
+    found, held_out = explain(penguins, top=0), predict_held_out(penguins)
+    assert (found.rows, found.table_rows, found.labeled_rows) == (len(held_out), len(held_out), len(held_out))
+    figures = dict(headlines(held_out.scores))
     assert found.score == pytest.approx(figures["accuracy"])
     assert found.loss == pytest.approx(figures["log_loss"])
-    assert not any("drawn" in note or "trained on" in note for note in found.notes)
+    assert not any("sampled" in note or "training rows" in note for note in found.notes)
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +58,9 @@ def weighted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_runs_own_rows_count_by_their_weights(weighted: Path) -> None:
-    found, judged = explain(weighted, top=1), predict_held_out(weighted)
-    assert found.score == pytest.approx(dict(headlines(judged.scores))["rmse"])
-    assert "rows count by their weights, 'w'" in found.notes
+    found, held_out = explain(weighted, top=1), predict_held_out(weighted)
+    assert found.score == pytest.approx(dict(headlines(held_out.scores))["rmse"])
+    assert any("weighted by 'w'" in note for note in found.notes)
     assert found.importances is not None
     one = found.importances[0]
     assert one.column == "a"
@@ -71,7 +71,7 @@ def test_rows_of_another_table_count_the_same_as_where_they_are_evaluated(weight
     table = weighted.parent / "t.csv"
     found, scores = explain(weighted, table, top=0), evaluate(weighted, table).scores
     assert found.score == pytest.approx(dict(headlines(scores))["rmse"])
-    assert any("all rows count the same" in note and "'w'" in note for note in found.notes)
+    assert any("not weighted" in note and "'w'" in note for note in found.notes)
 
 
 def test_the_average_row_is_that_of_rows_by_their_weights(weighted: Path) -> None:
@@ -84,9 +84,9 @@ def test_the_average_row_is_that_of_rows_by_their_weights(weighted: Path) -> Non
 
 
 def test_of_an_ensemble_those_members_speak_that_never_saw_the_row(ensemble: Path) -> None:
-    found, judged = explain(ensemble, top=0), predict_held_out(ensemble)
+    found, held_out = explain(ensemble, top=0), predict_held_out(ensemble)
     assert found.rows == 344
-    assert found.loss == pytest.approx(dict(headlines(judged.scores))["log_loss"])
+    assert found.loss == pytest.approx(dict(headlines(held_out.scores))["log_loss"])
     assert found.loss != explain(ensemble, PENGUINS, top=0).loss
 
 
@@ -95,7 +95,7 @@ def test_every_column_of_the_run_has_an_importance_and_the_top_ones_a_dependence
     assert found.importances is not None
     names = [one.column for one in found.importances]
     assert sorted(names) == sorted(read_model(penguins).names)
-    assert [one.column for one in found.dependences] == names[:2]
+    assert [one.column for one in found.partial_dependence] == names[:2]
     assert found.importances[0].low > 0.0
     assert found.attributions is None
 
@@ -103,9 +103,9 @@ def test_every_column_of_the_run_has_an_importance_and_the_top_ones_a_dependence
 def test_without_labels_importance_is_left_out_and_that_is_said(penguins: Path) -> None:
     found = explain(penguins, PENGUINS.drop("species"), attributions=True, rows=5, top=3)
     assert found.importances is None
-    assert (found.loss, found.score, found.labelled) == (None, None, 0)
-    assert any("no target" in note for note in found.notes)
-    assert len(found.dependences) == 3
+    assert (found.loss, found.score, found.labeled_rows) == (None, None, 0)
+    assert any("target" in note for note in found.notes)
+    assert len(found.partial_dependence) == 3
     assert found.attributions is not None
 
 
@@ -114,7 +114,7 @@ def test_rows_without_a_label_are_explained_and_not_judged(penguins: Path) -> No
         pl.when(pl.int_range(20) < 4).then(None).otherwise(pl.col("species")).alias("species")
     )
     found = explain(penguins, some, attributions=True, top=0)
-    assert (found.rows, found.labelled) == (20, 16)
+    assert (found.rows, found.labeled_rows) == (20, 16)
     assert found.attributed.tolist() == list(range(1, 21))
 
 
@@ -127,7 +127,7 @@ def test_some_rows_are_drawn_by_the_runs_seed_and_keep_their_numbers(penguins: P
     assert found.attributions is not None
     assert again.attributions is not None
     assert np.array_equal(found.attributions.values, again.attributions.values)
-    assert any("looked at 10 of 344 rows" in note for note in found.notes)
+    assert any("10 of 344 rows" in note for note in found.notes)
     alone = PENGUINS[(found.attributed - 1).tolist()]
     said = explain(penguins, alone, attributions=True, top=0).attributions
     assert said is not None
@@ -142,11 +142,11 @@ def test_where_the_runs_table_has_gone_the_average_row_is_of_the_rows_at_hand(tm
     here = explain(run, PENGUINS, attributions=True, rows=3, top=0).attributions
     table.unlink()
     found = explain(run, PENGUINS, attributions=True, rows=3, top=0)
-    assert any("the average row is that of this table" in note for note in found.notes)
+    assert any("average row" in note for note in found.notes)
     assert found.attributions is not None
     assert here is not None
     assert not np.allclose(found.attributions.base, here.base)
-    with pytest.raises(DataError, match="cannot be computed again"):
+    with pytest.raises(DataError, match="cannot be recomputed"):
         explain(run)
 
 
@@ -161,8 +161,8 @@ def test_the_metric_is_the_one_that_the_run_watched(tmp_path: Path, line: Path) 
 
 
 def test_several_numbers(pair: Path) -> None:
-    found = explain(pair, DATA / "linear.csv", attributions=True, of="y", rows=20)
-    assert found.dependences[0].outputs == ("x2", "y")
+    found = explain(pair, DATA / "linear.csv", attributions=True, target="y", rows=20)
+    assert found.partial_dependence[0].outputs == ("x2", "y")
     assert found.attributions is not None
     assert set(found.attributions.outputs) == {"y"}
     assert found.attributions.missed == 0
@@ -176,7 +176,7 @@ def test_what_is_strange_of_the_rows_is_told(penguins: Path) -> None:
 @pytest.mark.parametrize("rows", [1, 2])
 def test_one_row_and_two_are_explained(penguins: Path, rows: int) -> None:
     found = explain(penguins, PENGUINS.head(rows), attributions=True)
-    assert json.loads(json.dumps(found.json()))["importance"][0]["low"] is None or rows == 2
+    assert json.loads(json.dumps(found.json()))["feature_importance"][0]["low"] is None or rows == 2
     assert found.attributions is not None
     assert found.attributions.missed == 0
 
@@ -185,16 +185,16 @@ def test_the_json_says_all_but_the_attributions(penguins: Path) -> None:
     said = json.loads(json.dumps(explain(penguins, TABLE, top=1, repeats=1).json(), allow_nan=False))
     assert said["rows"] == 344
     assert said["loss_name"] == "log_loss"
-    assert said["importance"][0].keys() == {"column", "loss_increase", "low", "high", "metric_worsening"}
-    (curve,) = said["dependence"]
-    assert curve.keys() == {"column", "points", "outputs", "meaning", "predictions"}
-    assert curve["meaning"] == "mean probability that species is …"
-    assert len(curve["points"]) == len(curve["predictions"])
+    assert said["feature_importance"][0].keys() == {"column", "loss_increase", "low", "high", "metric_worsening"}
+    (curve,) = said["partial_dependence"]
+    assert curve.keys() == {"column", "points", "outputs", "description", "mean_predictions"}
+    assert curve["description"] == "mean probability that species is …"
+    assert len(curve["points"]) == len(curve["mean_predictions"])
 
 
 @pytest.mark.parametrize(("rows", "repeats", "top"), [(0, 5, 6), (None, 0, 6), (None, 5, -1)])
 def test_numbers_that_are_too_small_are_refused(penguins: Path, rows: int | None, repeats: int, top: int) -> None:
-    with pytest.raises(UsageError, match="1 or more"):
+    with pytest.raises(UsageError, match="at least"):
         explain(penguins, TABLE, rows=rows, repeats=repeats, top=top)
 
 
@@ -206,34 +206,34 @@ def test_what_cannot_be_explained_is_refused(penguins: Path, tmp_path: Path) -> 
     with pytest.raises(DataError, match="was not among the training rows"):
         explain(penguins, PENGUINS.with_columns(pl.lit("Dodo").alias("species")))
     with pytest.raises(UsageError, match="no class 'Dodo'"):
-        explain(penguins, PENGUINS, attributions=True, of="Dodo")
+        explain(penguins, PENGUINS, attributions=True, class_label="Dodo")
     with pytest.raises(RunError, match="no such run"):
         explain(tmp_path / "nothing", PENGUINS)
 
 
 def test_it_is_told_how_far_it_is(penguins: Path) -> None:
-    told: list[tuple[str, int, int]] = []
-    explain(penguins, PENGUINS, rows=4, attributions=True, top=1, tell=lambda *step: told.append(step))
-    assert {what for what, _, _ in told} == {"importance", "dependence", "attributions"}
-    assert all(done <= of for _, done, of in told)
-    assert told[-1] == ("attributions", 4, 4)
+    steps: list[tuple[str, int, int]] = []
+    explain(penguins, PENGUINS, rows=4, attributions=True, top=1, on_progress=lambda *step: steps.append(step))
+    assert {what for what, _, _ in steps} == {"feature importance", "partial dependence", "attributions"}
+    assert all(done <= of for _, done, of in steps)
+    assert steps[-1] == ("attributions", 4, 4)
 
 
 def test_fewer_rows_are_taken_apart_than_looked_at_and_that_is_said(
     penguins: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST_ATTRIBUTED", 7)
+    monkeypatch.setattr(module, "MAX_ATTRIBUTED", 7)
     found = explain(penguins, TABLE, attributions=True, top=0, repeats=1)
     assert found.attributions is not None
     assert len(found.attributions.values) == len(found.attributed) == 7
-    assert any(note.startswith("attributed 7 of the rows") for note in found.notes)
+    assert any("7 of the rows" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        ([0.5, 0.0, 0.25], "of 2 rows the columns do not add up to the prediction but for up to 0.5; 0.1 was aimed at"),
-        ([0.0, np.nan], "of 1 row the columns do not add up to the prediction but for what is no number; 0.1 was"),
+        ([0.5, 0.0, 0.25], "attributions of 2 rows miss the prediction by up to 0.5 (tolerance: 0.1)"),
+        ([0.0, np.nan], "attributions of 1 row miss the prediction by an infinite amount (tolerance: 0.1)"),
     ],
 )
 def test_rows_that_do_not_add_up_are_a_note(

@@ -99,13 +99,13 @@ def test_a_frame_and_a_file_are_told_of_alike(penguins: Path, tmp_path: Path) ->
     of_file: list[str] = []
     answers = predict(penguins, frame, tell=of_frame.append)
     assert predict(penguins, tmp_path / "t.csv", tell=of_file.append).equals(answers)
-    assert of_frame == of_file == [evaluate(penguins, frame).strangers.note]
+    assert of_frame == of_file == [evaluate(penguins, frame).anomalies.note]
 
 
 def test_evaluate_counts_the_rows_that_it_scores(penguins: Path) -> None:
     frame = pl.read_csv(TABLE, null_values=["NA"]).with_columns(island=pl.lit("Atlantis"))
     labelled = frame.with_columns(species=pl.when(pl.int_range(pl.len()) >= 100).then("species"))
-    assert evaluate(penguins, labelled).strangers.columns["island"] == ColumnAnomalies(unseen=244)
+    assert evaluate(penguins, labelled).anomalies.columns["island"] == ColumnAnomalies(unseen=244)
 
 
 def test_evaluate_gives_scores(penguins: Path) -> None:

@@ -61,13 +61,13 @@ def trivial(run: Path, rows: str = "validation") -> object:
     return json.loads((run / METRICS).read_text())[rows]["baseline"]
 
 
-def guessed(judged: HeldOutPredictions) -> object:
-    scores = score(judged.baseline, judged.y, judged.weights, judged.loss)
+def guessed(held_out: HeldOutPredictions) -> object:
+    scores = score(held_out.baseline, held_out.y, held_out.weights, held_out.loss)
     return json.loads(json.dumps(to_json(scores)))
 
 
-def found(judged: HeldOutPredictions) -> tuple[int, object]:
-    return len(judged), json.loads(json.dumps(to_json(judged.scores)))
+def found(held_out: HeldOutPredictions) -> tuple[int, object]:
+    return len(held_out), json.loads(json.dumps(to_json(held_out.scores)))
 
 
 @pytest.mark.parametrize(
@@ -93,47 +93,47 @@ def found(judged: HeldOutPredictions) -> tuple[int, object]:
 )
 def test_the_scores_are_those_of_the_run(table: Path, text: str, options: dict[str, str]) -> None:
     run = trained(table, text, **options)
-    judged = predict_held_out(run)
-    assert judged.split == "validation"
-    assert found(judged) == written(run)
-    assert guessed(judged) == trivial(run)
+    held_out = predict_held_out(run)
+    assert held_out.split == "validation"
+    assert found(held_out) == written(run)
+    assert guessed(held_out) == trivial(run)
 
 
 @pytest.mark.parametrize("text", [SMALL, ENSEMBLE])
 def test_where_nothing_was_held_out_it_is_judged_on_the_training_rows_and_says_so(table: Path, text: str) -> None:
     run = trained(table, f"{text}validation: 0")
-    judged = predict_held_out(run)
-    assert judged.split == "training"
-    assert found(judged) == written(run, "training")
-    assert guessed(judged) == trivial(run, "training")
+    held_out = predict_held_out(run)
+    assert held_out.split == "training"
+    assert found(held_out) == written(run, "training")
+    assert guessed(held_out) == trivial(run, "training")
 
 
 def test_the_rows_come_with_their_numbers_and_all_their_columns(table: Path) -> None:
-    judged = predict_held_out(trained(table, SMALL))
+    held_out = predict_held_out(trained(table, SMALL))
     whole = pl.read_csv(table, infer_schema=False)
-    rows = whole[judged.numbers - 1]
-    assert judged.table.names == whole.columns
-    assert judged.table.frame["id"].to_list() == rows["id"].to_list()
-    assert judged.table.frame["answer"].to_list() == rows["answer"].to_list()
-    assert judged.table.frame["whole"].cast(pl.Int64).to_list() == rows["whole"].cast(pl.Int64).to_list()
-    said = judged.model.spec.target
-    assert [said.labels[code] for code in judged.y] == rows["answer"].to_list()  # type: ignore[union-attr]
+    rows = whole[held_out.numbers - 1]
+    assert held_out.table.names == whole.columns
+    assert held_out.table.frame["id"].to_list() == rows["id"].to_list()
+    assert held_out.table.frame["answer"].to_list() == rows["answer"].to_list()
+    assert held_out.table.frame["whole"].cast(pl.Int64).to_list() == rows["whole"].cast(pl.Int64).to_list()
+    said = held_out.model.spec.target
+    assert [said.labels[code] for code in held_out.y] == rows["answer"].to_list()  # type: ignore[union-attr]
 
 
 def test_the_rows_of_a_validation_file_are_numbered_as_there(table: Path) -> None:
-    judged = predict_held_out(trained(table, SMALL + "validation: {path: other.csv}"))
+    held_out = predict_held_out(trained(table, SMALL + "validation: {path: other.csv}"))
     other = pl.read_csv(table.with_name("other.csv"), infer_schema=False)
-    assert judged.table.frame["id"].to_list() == other[judged.numbers - 1]["id"].to_list()
+    assert held_out.table.frame["id"].to_list() == other[held_out.numbers - 1]["id"].to_list()
 
 
 def test_what_an_ensemble_says_of_a_row_is_what_members_say_that_never_saw_it(table: Path) -> None:
     run = trained(table, ENSEMBLE, target="y")
-    judged = predict_held_out(run)
-    assert judged.numbers.tolist() == list(range(1, 91))
+    held_out = predict_held_out(run)
+    assert held_out.numbers.tolist() == list(range(1, 91))
     for i in range(3):
         member = predict_held_out(run / "members" / str(i + 1))
-        at = np.searchsorted(judged.numbers, member.numbers)
-        assert np.array_equal(judged.predictions.values[at], member.predictions.values)
+        at = np.searchsorted(held_out.numbers, member.numbers)
+        assert np.array_equal(held_out.predictions.values[at], member.predictions.values)
 
 
 def test_a_run_that_was_moved_is_judged(table: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_table_that_is_not_what_it_was_is_refused_with_a_way_on(table: Path, h
         table.unlink()
     else:
         piped(run)
-    with pytest.raises(DataError, match="cannot be computed again: the") as caught:
+    with pytest.raises(DataError, match="cannot be recomputed: the") as caught:
         predict_held_out(run)
     assert "nncli evaluate" in str(caught.value)
 

@@ -138,7 +138,7 @@ def test_what_the_model_does_not_predict_cannot_be_asked_for(model: AnyModel, of
 def test_members_that_may_not_speak_of_a_row_are_part_of_the_prediction_all_the_same() -> None:
     model = ensemble_of(model_of(5, seed=1), model_of(5, seed=2))
     rows = EncodedRows.of(model, TABLE)
-    silent = replace(rows, spoken=np.array([[True] * 12, [False] * 12]))
+    silent = replace(rows, oof_mask=np.array([[True] * 12, [False] * 12]))
     usual = EncodedRows.of(model, USUAL)
     np.testing.assert_array_equal(attribute(silent, usual).values, attribute(rows, usual).values)
 

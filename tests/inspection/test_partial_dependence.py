@@ -27,9 +27,9 @@ def test_of_a_linear_model_it_is_a_line_of_the_columns_slope() -> None:
     assert curve.values is not None
     assert curve.outputs == ("y",)
     slope = 4.0 * model.parameters.by_name["output.weight"][2, 0]  # 4 is the target's scale, 1 the column's
-    np.testing.assert_allclose(np.diff(curve.predictions[:, 0]), slope * np.diff(curve.values))
+    np.testing.assert_allclose(np.diff(curve.means[:, 0]), slope * np.diff(curve.values))
     middle = table.frame["x2"].mean()
-    at_the_mean = np.interp(middle, curve.values, curve.predictions[:, 0])  # type: ignore[arg-type]
+    at_the_mean = np.interp(middle, curve.values, curve.means[:, 0])  # type: ignore[arg-type]
     assert at_the_mean == pytest.approx(model.predict(table).values.mean())
 
 
@@ -39,7 +39,7 @@ def test_every_point_is_the_mean_of_the_table_with_that_cell_everywhere(column: 
     curve = curve_of(model, table, column)
     points = curve.labels if curve.values is None else curve.values.tolist()
     assert points
-    for point, said in zip(points, curve.predictions, strict=True):
+    for point, said in zip(points, curve.means, strict=True):
         everywhere = table.frame.with_columns(pl.lit(point).alias(column))
         np.testing.assert_allclose(said, model.predict(Table(everywhere, "rows")).values.mean(axis=0))
 
@@ -49,7 +49,7 @@ def test_rows_are_averaged_by_their_weights() -> None:
     w = np.random.default_rng(0).exponential(size=30)
     rows = EncodedRows.of(model, table, weights=w)
     (curve,) = partial_dependence(rows, table, ["colour"], np.random.default_rng(0))
-    for label, predicted in zip(curve.points, curve.predictions, strict=True):
+    for label, predicted in zip(curve.points, curve.means, strict=True):
         there = Table(table.frame.with_columns(pl.lit(label).alias("colour")), "rows")
         assert predicted == pytest.approx(np.average(model.predict(there).values, axis=0, weights=w))
 
@@ -91,7 +91,7 @@ def test_labels_come_by_their_frequency_and_a_missing_cell_is_one() -> None:
 def test_a_column_without_a_number_has_no_points() -> None:
     table = Table(pl.DataFrame({"x2": [None, None]}, schema={"x2": pl.Float64}), "rows")
     curve = curve_of(model_of(columns=(X2,)), table, "x2")
-    assert curve.predictions.shape == (0, 1)
+    assert curve.means.shape == (0, 1)
     assert curve.direction == ""
 
 
@@ -100,12 +100,18 @@ def test_of_two_classes_the_second_is_shown_and_of_more_all() -> None:
     three = ClassificationTarget(name="t", labels=("a", "b", "c"))
     curve = curve_of(model_of(target=three), table_of(9), "x1")
     assert curve.outputs == three.labels
-    np.testing.assert_allclose(curve.predictions.sum(axis=1), 1.0)
+    np.testing.assert_allclose(curve.means.sum(axis=1), 1.0)
 
 
 @pytest.mark.parametrize(
     ("y", "direction"),
-    [([1, 2, 3], "rises"), ([3, 2, 2], "falls"), ([1, 1, 1], "flat"), ([1, 3, 1], "both ways"), ([0, 9, 8.9], "rises")],
+    [
+        ([1, 2, 3], "increases"),
+        ([3, 2, 2], "decreases"),
+        ([1, 1, 1], "constant"),
+        ([1, 3, 1], "non-monotonic"),
+        ([0, 9, 8.9], "increases"),
+    ],
 )
 def test_which_way_it_goes(y: list[float], direction: str) -> None:
     points = np.arange(3.0)
@@ -115,14 +121,14 @@ def test_which_way_it_goes(y: list[float], direction: str) -> None:
 
 def test_which_label_has_most() -> None:
     assert (
-        PartialDependence("x", None, ("a", None), ("y",), np.array([[1.0], [2.0]])).direction == "highest of (missing)"
+        PartialDependence("x", None, ("a", None), ("y",), np.array([[1.0], [2.0]])).direction == "highest for (missing)"
     )
-    assert PartialDependence("x", None, ("a", "b"), ("y",), np.array([[3.0], [2.0]])).direction == "highest of a"
+    assert PartialDependence("x", None, ("a", "b"), ("y",), np.array([[3.0], [2.0]])).direction == "highest for a"
 
 
 def test_of_many_rows_some_are_averaged() -> None:
     table = table_of(3000)
     curve = curve_of(model_of(columns=COLUMNS[:2]), table, "x2")
     whole = model_of(columns=COLUMNS[:2]).predict(table).values
-    at_the_mean = np.interp(0.0, curve.values, curve.predictions[:, 0])  # type: ignore[arg-type]
+    at_the_mean = np.interp(0.0, curve.values, curve.means[:, 0])  # type: ignore[arg-type]
     assert at_the_mean == pytest.approx(whole.mean(), abs=4 * whole.std() / np.sqrt(1000))

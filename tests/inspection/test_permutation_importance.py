@@ -107,7 +107,9 @@ def test_by_hand_where_rows_have_weights() -> None:
     assert one.metric_worsening == pytest.approx(
         np.sqrt(np.average(after, weights=w)) - np.sqrt(np.average(before, weights=w))
     )
-    loss, score = Scorer(model, model.spec.target.read(table), "rmse").as_it_is(EncodedRows.of(model, table, weights=w))
+    loss, score = Scorer(model, model.spec.target.read(table), "rmse").unshuffled(
+        EncodedRows.of(model, table, weights=w)
+    )
     assert (loss, score) == pytest.approx((np.average(before, weights=w), np.sqrt(np.average(before, weights=w))))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from nncli import compare, resume, train
 from nncli.errors import UsageError
-from nncli.reporting.comparison import page_of, write_comparison
+from nncli.reporting.comparison import NO_PAIRS, page_of, write_comparison
 from nncli.reporting.page import Gallery, Table
 from nncli.reporting.sections.compared_curves import at_epochs, compared_curves
 from nncli.runs.history import History
@@ -41,10 +41,10 @@ def report(epoch: int, loss: float) -> EpochReport:
 def test_the_page_says_what_was_found(runs: list[Path]) -> None:
     found = compare(runs)
     page = page_of(found)
-    assert [section.name for section in page.sections] == ["better", "scores", "settings", "training", "runs"]
-    assert page.lead.startswith("two has the least log loss of 3 runs. It is better than ")
-    better, scores, settings, _, _ = page.sections
-    (table,) = (part for part in better.parts if isinstance(part, Table))
+    assert [section.name for section in page.sections] == ["pairwise", "scores", "settings", "learning-curves", "runs"]
+    assert page.summary.startswith("two has the lowest log loss of 3 runs. It is significantly better than ")
+    pairwise, scores, settings, _, _ = page.sections
+    (table,) = (part for part in pairwise.parts if isinstance(part, Table))
     assert len(table.rows) == len(found.pairs) == 4
     (table,) = (part for part in scores.parts if isinstance(part, Table))
     assert table.columns == ("metric", "one", "two", "several", "run")
@@ -58,7 +58,7 @@ def test_curves_of_one_kind_share_a_chart(runs: list[Path]) -> None:
     assert section
     (gallery,) = (part for part in section.parts if isinstance(part, Gallery))
     titles = [figure.title for figure in gallery.figures]
-    assert titles[0] == "Validation loss, cross_entropy, of species"
+    assert titles[0] == "Validation loss, cross_entropy, species"
     assert len(titles) == 6
     assert gallery.figures[0].table.columns == ("epoch", "one", "two", "several")
     assert [row[0] for row in gallery.figures[0].table.rows] == ["1", "2", "3"]
@@ -87,11 +87,11 @@ def test_runs_of_which_little_is_known_are_a_page_too(tmp_path: Path) -> None:
     table.unlink()
     write_comparison(compare(paths), tmp_path / "c.html")
     text = (tmp_path / "c.html").read_text("utf-8")
-    assert "No two of these runs can be tested on the same rows." in text
+    assert NO_PAIRS in text
     for path in paths:
         (path / "manifest.json").write_text("{}")
     page = page_of(compare(paths))
-    assert [section.name for section in page.sections] == ["better", "settings", "runs"]
+    assert [section.name for section in page.sections] == ["pairwise", "settings", "runs"]
 
 
 def test_a_run_has_a_value_after_an_epoch_if_all_of_its_networks_have() -> None:
@@ -112,12 +112,12 @@ def test_a_history_that_was_gone_on_with_is_drawn_whole(runs: list[Path], tmp_pa
     assert [row[0] for row in gallery.figures[0].table.rows] == ["1", "2", "3", "4", "5"]
 
 
-def test_the_lead_tells_what_is_sure_from_what_is_not(runs: list[Path]) -> None:
+def test_the_summary_says_which_differences_are_significant(runs: list[Path]) -> None:
     found = compare(runs[:3])
-    best = found.sides[found.pairs[0].a].name
-    none = replace(found, pairs=tuple(replace(pair, adjusted=1.0) for pair in found.pairs))
-    lead = page_of(none).lead
-    assert lead.startswith(f"{best} has the least log loss of 3 runs. That it is better than ")
-    assert lead.endswith(" is not sure.")
-    assert "more than chance" not in lead
-    assert page_of(replace(found, pairs=())).lead == "No two of these runs can be tested on the same rows."
+    best = found.runs[found.pairs[0].a].name
+    none = replace(found, pairs=tuple(replace(pair, adjusted_p=1.0) for pair in found.pairs))
+    summary = page_of(none).summary
+    assert summary.startswith(f"{best} has the lowest log loss of 3 runs. The difference from ")
+    assert summary.endswith(" is not significant.")
+    assert "significantly" not in summary
+    assert page_of(replace(found, pairs=())).summary == NO_PAIRS

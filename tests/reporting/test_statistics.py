@@ -9,8 +9,14 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from nncli.evaluation.held_out import predict_held_out
-from nncli.evaluation.score_intervals import score_with_intervals
-from nncli.reporting.statistics import curve, most_errors, reliability, row_errors, surprise, wilson
+from nncli.reporting.statistics import (
+    calibration_bins,
+    class_curves,
+    max_error_rate,
+    row_errors,
+    row_log_loss,
+    wilson_interval,
+)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -19,7 +25,7 @@ def test_the_curve_is_that_of_scikit_learn(weighted: bool) -> None:
     p = rng.random(200).round(1)
     positive = rng.random(200) < p
     weight = rng.random(200) + 0.1 if weighted else None
-    found = curve(positive, p, weight)
+    found = class_curves(positive, p, weight)
     assert found is not None
     false_rate, true_rate, _ = roc_curve(positive, p, sample_weight=weight, drop_intermediate=False)
     assert found.false_rate == pytest.approx(false_rate)
@@ -30,74 +36,51 @@ def test_the_curve_is_that_of_scikit_learn(weighted: bool) -> None:
 
 def test_a_class_without_rows_or_with_all_has_no_curve() -> None:
     p = np.array([0.1, 0.9])
-    assert curve(np.array([True, True]), p, None) is None
-    assert curve(np.array([False, False]), p, None) is None
-    assert curve(np.array([True, False]), p, np.array([0.0, 1.0])) is None
+    assert class_curves(np.array([True, True]), p, None) is None
+    assert class_curves(np.array([False, False]), p, None) is None
+    assert class_curves(np.array([True, False]), p, np.array([0.0, 1.0])) is None
 
 
 def test_bins_hold_what_was_said_and_what_came_true() -> None:
     p = np.array([0.05, 0.1, 0.1000001, 0.95, 1.0])
     true = np.array([False, True, True, True, False])
-    first, second, last = reliability(p, true, None)
+    first, second, last = calibration_bins(p, true, None)
     assert (first.rows, second.rows, last.rows) == (2, 1, 2)
-    assert (first.said, last.said) == pytest.approx((0.075, 0.975))
-    assert (first.true, second.true, last.true) == (0.5, 1.0, 0.5)
-    weighted = reliability(p, true, np.array([3.0, 1, 0, 1, 1]))
+    assert (first.mean_predicted, last.mean_predicted) == pytest.approx((0.075, 0.975))
+    assert (first.observed, second.observed, last.observed) == (0.5, 1.0, 0.5)
+    weighted = calibration_bins(p, true, np.array([3.0, 1, 0, 1, 1]))
     assert [one.rows for one in weighted] == [2, 2]
-    assert weighted[0].true == 0.25
+    assert weighted[0].observed == 0.25
 
 
 def test_wilsons_interval_is_the_published_one() -> None:
-    assert wilson(0.5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
-    assert wilson(0.0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
-    assert wilson(1.0, 1)[1] == 1.0
+    assert wilson_interval(0.5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+    assert wilson_interval(0.0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
+    assert wilson_interval(1.0, 1)[1] == 1.0
 
 
 def test_rows_without_an_error_leave_room_for_some() -> None:
-    assert most_errors(100) == pytest.approx(0.0295, abs=1e-4)
-    assert most_errors(1) == pytest.approx(0.95)
-
-
-def test_every_score_but_calibration_has_an_interval_about_it(penguins: Path, pair: Path) -> None:
-    for run, number in ((penguins, 7), (pair, 10)):
-        judged = predict_held_out(run)
-        found = score_with_intervals(judged)
-        assert len(found.scores) == number
-        for one in found.scores:
-            assert one.value is not None
-            if one.name == "calibration_error":  # that of resamples lies above it
-                assert (one.interval, one.baseline, one.improvement) == (None, None, None)
-                continue
-            assert one.interval is not None
-            assert one.interval.low <= one.value + 1e-12
-            assert one.interval.high >= one.value - 1e-12
-        assert score_with_intervals(judged).scores == found.scores
-    assert {one.target for one in found.scores} == {"x2", "y"}
-
-
-def test_the_gain_is_positive_where_the_model_is_better(penguins: Path) -> None:
-    found = score_with_intervals(predict_held_out(penguins))
-    for name in ("accuracy", "log_loss"):
-        gain = found.find(name).improvement
-        assert gain is not None
-        assert gain.low > 0
+    assert max_error_rate(100) == pytest.approx(0.0295, abs=1e-4)
+    assert max_error_rate(1) == pytest.approx(0.95)
 
 
 def test_the_error_of_a_row_is_what_it_says(penguins: Path, line: Path, pair: Path) -> None:
     errors, what = row_errors(predict_held_out(penguins))
-    assert what == "share of wrong rows"
+    assert what == "error rate"
     assert set(errors.tolist()) <= {0.0, 1.0}
-    judged = predict_held_out(line)
-    errors, what = row_errors(judged)
+    held_out = predict_held_out(line)
+    errors, what = row_errors(held_out)
     assert what == "mean absolute error"
-    assert errors == pytest.approx(np.abs(judged.y - judged.predictions.values)[:, 0])
-    judged = predict_held_out(pair)
-    errors, what = row_errors(judged)
+    assert errors == pytest.approx(np.abs(held_out.y - held_out.predictions.values)[:, 0])
+    held_out = predict_held_out(pair)
+    errors, what = row_errors(held_out)
     assert what.endswith("standard deviations")
-    assert errors == pytest.approx((np.abs(judged.y - judged.predictions.values) / judged.y.std(axis=0)).mean(axis=1))
+    assert errors == pytest.approx(
+        (np.abs(held_out.y - held_out.predictions.values) / held_out.y.std(axis=0)).mean(axis=1)
+    )
 
 
 def test_a_certain_mistake_is_a_finite_surprise() -> None:
-    found = surprise(np.array([0, 1]), np.array([[0.5, 0.5], [1.0, 0.0]]))
+    found = row_log_loss(np.array([0, 1]), np.array([[0.5, 0.5], [1.0, 0.0]]))
     assert found[0] == pytest.approx(np.log(2))
     assert 30 < found[1] < 40

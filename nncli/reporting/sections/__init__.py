@@ -1,1 +1,1 @@
-"""The sections of a report, one file for each: what is known of a run in, a `Section` out, or None."""
+"""The sections of a report, one per file."""

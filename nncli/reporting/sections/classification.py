@@ -1,4 +1,4 @@
-"""Classes: which are taken for which, how well they are told apart, and whether sureness is deserved."""
+"""Confusion matrix, scores by class, and ROC, precision-recall and calibration curves."""
 
 from __future__ import annotations
 
@@ -7,155 +7,162 @@ from numpy.typing import NDArray
 
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.metrics.classification import ClassificationScores, calibration_error
-from nncli.reporting.charts import Axis, Colour, Line, lines, points, spread, table_of
-from nncli.reporting.page import (
-    Cell,
-    Figure,
-    Gallery,
-    Heading,
-    Paragraph,
-    Part,
-    Section,
-    Table,
-    number,
-    percent,
-    shown,
-)
-from nncli.reporting.statistics import Curve, curve, reliability
+from nncli.reporting.charts import Axis, Color, Line, evenly_spaced, lines, numeric_table, points
+from nncli.reporting.page import Cell, Figure, Gallery, Paragraph, Part, Section, Table, display
+from nncli.reporting.statistics import ClassCurves, calibration_bins, class_curves
+from nncli.text import format_number, format_percent
 
-MOST_IN_MATRIX = 12
-MOST_PAIRS = 20
-"""Classes whose matrix is shown, and pairs of them that are listed where there are more."""
-MOST_LISTED = 60
-MOST_CURVES = 6
-MOST_ON_CURVE = 200
-STYLES: tuple[tuple[Colour, bool], ...] = (
+Curves = dict[int, ClassCurves]
+
+MAX_MATRIX_CLASSES = 12
+MAX_PAIRS = 20
+"""Pairs of classes that are listed where there are too many classes for a matrix."""
+MAX_LISTED = 60
+MAX_CURVES = 6
+MAX_CURVE_POINTS = 200
+STYLES: tuple[tuple[Color, bool], ...] = (
     ("first", False), ("second", False), ("third", False), ("first", True), ("second", True), ("third", True)
 )  # fmt: skip
 
 
-def classes(judged: HeldOutPredictions) -> Section | None:
-    """Confusions, curves and calibration; None for numbers."""
-    target, scores = judged.predictions.target, judged.scores
+def classification(held_out: HeldOutPredictions) -> tuple[Section, ...]:
+    """The sections on the confusion matrix and on the curves; none for regression."""
+    target, scores = held_out.predictions.target, held_out.scores
     if target.task == "regression" or not isinstance(scores, ClassificationScores):
-        return None
-    labels = [shown(label, 40) for label in target.labels]
-    curves = _curves(judged)
-    parts: list[Part] = [*_confusions(scores, labels), _by_class(scores, labels, curves)]
-    figures = [_calibration(judged, labels)]
+        return ()
+    labels = [display(label, 40) for label in target.labels]
+    curves = _curves(held_out)
+    figures = [_calibration(held_out, labels)]
     if curves:
-        chosen = sorted(sorted(curves, key=lambda k: -scores.per_class[k].support)[:MOST_CURVES])
+        largest = sorted(curves, key=lambda k: -scores.per_class[k].support)[:MAX_CURVES]
+        chosen = sorted(largest)
         if len(labels) == 2:
             chosen = [1] if 1 in curves else chosen[:1]
-        figures = [*_drawn([(labels[k], curves[k]) for k in chosen], len(curves)), *figures]
-    parts += [Heading("Telling them apart, and how surely"), Gallery(tuple(figures))]
-    return Section("classes", "Which classes are taken for which", tuple(parts))
+        figures = [*_roc_and_precision_recall([(labels[k], curves[k]) for k in chosen], len(curves)), *figures]
+    return (
+        Section(
+            "confusion-matrix",
+            "Confusion matrix",
+            (*_confusion_matrix(scores, labels), _by_class(scores, labels, curves)),
+        ),
+        Section("calibration", "ROC and calibration curves", (Gallery(tuple(figures)),)),
+    )
 
 
-def _confusions(scores: ClassificationScores, labels: list[str]) -> list[Part]:
+def _confusion_matrix(scores: ClassificationScores, labels: list[str]) -> list[Part]:
+    """The matrix, or, for many classes, the pairs that are confused most often."""
     counts = np.array(scores.confusion_matrix, np.float64)
     support = counts.sum(axis=1, keepdims=True)
-    shares = counts / np.where(support > 0, support, 1)
-    if len(labels) <= MOST_IN_MATRIX:
-        rows = tuple(_in_matrix(label, counts[i], shares[i]) for i, label in enumerate(labels))
-        titles = ("true class", *(f"said {label}" for label in labels))
-        return [Table("Rows of each true class, by what was said of them", titles, rows, note=SHARES)]
+    fractions = counts / np.where(support > 0, support, 1)
+    if len(labels) <= MAX_MATRIX_CLASSES:
+        rows = tuple(_matrix_row(label, counts[i], fractions[i]) for i, label in enumerate(labels))
+        titles = ("actual class", *(f"predicted {label}" for label in labels))
+        note = "Number of rows, and below it the fraction of the rows of the actual class."
+        return [Table("Rows by actual class and predicted class", titles, rows, note=note)]
     wrong = counts - np.diag(counts.diagonal())
-    most = [divmod(int(at), len(labels)) for at in np.argsort(-wrong, axis=None, kind="stable")[:MOST_PAIRS]]
-    pairs = tuple((labels[i], labels[j], _count(wrong[i, j]), percent(shares[i, j])) for i, j in most if wrong[i, j])
-    told = f"{len(labels):,} classes are too many for a table of all pairs: these are confused most often."
+    top = [divmod(int(at), len(labels)) for at in np.argsort(-wrong, axis=None, kind="stable")[:MAX_PAIRS]]
+    pairs = tuple(
+        (labels[i], labels[j], _count(wrong[i, j]), format_percent(fractions[i, j])) for i, j in top if wrong[i, j]
+    )
     if not pairs:
-        return [Paragraph("No row was taken for another class.")]
-    return [Paragraph(told), Table("Most confused", ("true class", "said", "rows", "of the class"), pairs, (0, 1))]
+        return [Paragraph("No row is misclassified.")]
+    text = f"The matrix of {len(labels):,} classes is too large to show. These pairs are confused most often."
+    titles = ("actual class", "predicted class", "rows", "of the actual class")
+    return [Paragraph(text), Table("Most confused classes", titles, pairs, (0, 1))]
 
 
-def _in_matrix(label: str, counts: NDArray[np.float64], shares: NDArray[np.float64]) -> tuple[str | Cell, ...]:
-    cells = (Cell(f"{_count(n)}\n{percent(share)}", share) for n, share in zip(counts, shares, strict=True))
+def _matrix_row(label: str, counts: NDArray[np.float64], fractions: NDArray[np.float64]) -> tuple[str | Cell, ...]:
+    cells = (Cell(f"{_count(n)}\n{format_percent(part)}", part) for n, part in zip(counts, fractions, strict=True))
     return (label, *cells)
 
 
-SHARES = "Beneath each count, its share of the rows of the true class."
-
-
-def _by_class(scores: ClassificationScores, labels: list[str], curves: dict[int, Curve]) -> Table:
+def _by_class(scores: ClassificationScores, labels: list[str], curves: Curves) -> Table:
     order = sorted(range(len(labels)), key=lambda k: scores.per_class[k].f1)
-    listed = order[:MOST_LISTED] if len(labels) > MOST_LISTED else range(len(labels))
+    listed = order[:MAX_LISTED] if len(labels) > MAX_LISTED else range(len(labels))
     rows = []
     for k in listed:
-        one, found = scores.per_class[k], curves.get(k)
-        areas = (None, None) if found is None else (found.area, found.average_precision)
-        rows.append((labels[k], _count(one.support), *map(number, (one.precision, one.recall, one.f1, *areas))))
+        score, curve = scores.per_class[k], curves.get(k)
+        areas = (None, None) if curve is None else (curve.area, curve.average_precision)
+        numbers = map(format_number, (score.precision, score.recall, score.f1, *areas))
+        rows.append((labels[k], _count(score.support), *numbers))
     note = (
-        "Precision: how many of those said to be of the class are. Recall: how many of the class are found. "
-        "The areas are those of the curves of this class against the rest."
+        "Precision: fraction of the rows predicted as the class that are of the class. Recall: fraction of the rows of "
+        "the class that are predicted as the class. ROC AUC and average precision are of this class against the rest."
     )
-    if len(labels) > MOST_LISTED:
-        note = f"The {MOST_LISTED} classes of the lowest f1, of {len(labels):,}. {note}"
-    titles = ("class", "rows", "precision", "recall", "f1", "ROC area", "average precision")
-    return Table("By class", titles, tuple(rows), note=note)
+    if len(labels) > MAX_LISTED:
+        note = f"The {MAX_LISTED} classes with the lowest f1, of {len(labels):,}. {note}"
+    titles = ("class", "rows", "precision", "recall", "f1", "ROC AUC", "average precision")
+    return Table("Scores by class", titles, tuple(rows), note=note)
 
 
-def _curves(judged: HeldOutPredictions) -> dict[int, Curve]:
-    """Those of each class that has rows, and is not all there is."""
-    y, P, weights = judged.y, judged.predictions.values, judged.weights
-    found = ((k, curve(y == k, P[:, k], weights)) for k in np.unique(y).tolist())
-    return {k: one for k, one in found if one is not None}
+def _curves(held_out: HeldOutPredictions) -> Curves:
+    """The curves of each class against the rest, where there are rows of both."""
+    y, P, weights = held_out.y, held_out.predictions.values, held_out.weights
+    curves = ((k, class_curves(y == k, P[:, k], weights)) for k in np.unique(y).tolist())
+    return {k: curve for k, curve in curves if curve is not None}
 
 
-def _drawn(chosen: list[tuple[str, Curve]], of: int) -> list[Figure]:
-    """The ROC and the precision-recall curve of some classes."""
-    few = f" The commonest {len(chosen)} of {of} classes." if 1 < len(chosen) < of else ""
-    roc, recalls = [], []
-    for (label, one), (colour, dashed) in zip(chosen, STYLES, strict=False):
-        some = spread(len(one.true_rate), MOST_ON_CURVE)
-        name = shown(label, 18)
-        roc.append(Line(f"{name}, {number(one.area)}", one.false_rate[some], one.true_rate[some], colour, dashed))
-        recalls.append(
-            Line(f"{name}, {number(one.average_precision)}", one.true_rate[some], one.precision[some], colour, dashed)
-        )
-    first = chosen[0][1]
-    whole = (0.0, 1.0)
-    said = f"How many of a class are found, against how many others are taken for it. On the dotted line: chance.{few}"
-    table = table_of(f"ROC of {chosen[0][0]}", ("false positives", "found"), (first.false_rate, first.true_rate))
-    left = lines(
-        "ROC curve, with its area",
-        said,
-        Axis("others taken for it", "found", whole, whole, square=True),
+def _roc_and_precision_recall(chosen: list[tuple[str, ClassCurves]], n_classes: int) -> list[Figure]:
+    """The ROC and the precision-recall curves of some classes."""
+    some = f" The {len(chosen)} most frequent of {n_classes} classes." if 1 < len(chosen) < n_classes else ""
+    roc, precision_recall = [], []
+    for (label, curve), (color, dashed) in zip(chosen, STYLES, strict=False):
+        at = evenly_spaced(len(curve.true_rate), MAX_CURVE_POINTS)
+        name, area, precision = display(label, 18), format_number(curve.area), format_number(curve.average_precision)
+        roc.append(Line(f"{name}, {area}", curve.false_rate[at], curve.true_rate[at], color, dashed))
+        precision_recall.append(Line(f"{name}, {precision}", curve.true_rate[at], curve.precision[at], color, dashed))
+    label, curve = chosen[0]
+    unit = (0.0, 1.0)
+    roc_figure = lines(
+        "ROC curve",
+        f"True positive rate against false positive rate, with the area under the curve. Dotted line: chance.{some}",
+        Axis("false positive rate", "true positive rate", unit, unit, square=True),
         roc,
-        table,
+        numeric_table(
+            f"ROC curve of {label}", ("false positive rate", "true positive rate"), (curve.false_rate, curve.true_rate)
+        ),
         diagonal=True,
     )
-    said = f"How many of those said to be of the class are, against how many of it are found.{few}"
-    table = table_of(
-        f"Precision and recall of {chosen[0][0]}", ("recall", "precision"), (first.true_rate, first.precision)
+    precision_recall_figure = lines(
+        "Precision-recall curve",
+        f"Precision against recall, with the average precision.{some}",
+        Axis("recall", "precision", unit, (0.0, 1.02), square=True),
+        precision_recall,
+        numeric_table(
+            f"Precision-recall curve of {label}", ("recall", "precision"), (curve.true_rate, curve.precision)
+        ),
     )
-    axis = Axis("recall", "precision", whole, (0.0, 1.02), square=True)
-    return [left, lines("Precision and recall, with the average precision", said, axis, recalls, table)]
+    return [roc_figure, precision_recall_figure]
 
 
-def _calibration(judged: HeldOutPredictions, labels: list[str]) -> Figure:
-    """Whether rows said to be so with a probability are so that often."""
-    y, P = judged.y, judged.predictions.values
+def _calibration(held_out: HeldOutPredictions, labels: list[str]) -> Figure:
+    """Observed frequency by predicted probability: of the second of two classes, else of the predicted class."""
+    y, P = held_out.y, held_out.predictions.values
     if len(labels) == 2:
-        p, true, of = P[:, 1], y == 1, f"of {labels[1]}"
+        p, observed, subject = P[:, 1], y == 1, f"of {labels[1]}"
     else:
-        p, true, of = P.max(axis=1), P.argmax(axis=1) == y, "of the class said"
-    bins = reliability(p, np.asarray(true, np.bool_), judged.weights)
-    error = number(calibration_error(y, P, judged.weights))
-    said = (
-        f"Rows by the probability {of}: how often it came true, with 95 % intervals; larger dots are more rows. "
-        f"On the dotted line sureness is deserved. Calibration error: {error}."
+        p, observed, subject = P.max(axis=1), P.argmax(axis=1) == y, "of the predicted class"
+    bins = calibration_bins(p, np.asarray(observed, np.bool_), held_out.weights)
+    error = format_number(calibration_error(y, P, held_out.weights))
+    text = (
+        f"Observed frequency by predicted probability {subject}, with 95 % confidence intervals; larger dots are more "
+        f"rows. Dotted line: perfect calibration. Expected calibration error: {error}."
     )
     rows = tuple(
-        (number(one.said), number(one.true), f"{number(one.low)} to {number(one.high)}", f"{one.rows:,}")
-        for one in bins
+        (
+            format_number(group.mean_predicted),
+            format_number(group.observed),
+            f"{format_number(group.low)} to {format_number(group.high)}",
+            f"{group.rows:,}",
+        )
+        for group in bins
     )
-    table = Table("Calibration", ("said", "came true", "95 % interval", "rows"), rows, ())
-    sizes: NDArray[np.float64] = np.sqrt([one.rows / len(y) for one in bins])
-    axis = Axis(f"probability {shown(of, 30)}", "came true", (0.0, 1.0), (-0.02, 1.02), square=True)
-    return points("Calibration", said, axis, bins, sizes, table)
+    table = Table("Calibration curve", ("predicted", "observed", "95 % CI", "rows"), rows, ())
+    sizes: NDArray[np.float64] = np.sqrt([group.rows / len(y) for group in bins])
+    axis = Axis(f"probability {display(subject, 30)}", "observed", (0.0, 1.0), (-0.02, 1.02), square=True)
+    return points("Calibration curve", text, axis, bins, sizes, table)
 
 
 def _count(n: float) -> str:
-    """A count, or a sum of weights."""
+    """A number of rows, or a sum of weights."""
     return f"{n:,.0f}" if float(n).is_integer() else f"{n:,.1f}"

@@ -1,4 +1,4 @@
-"""The table: what a look at it brings up, and what its columns are."""
+"""The training table: findings of the data check, and a profile of each column."""
 
 from __future__ import annotations
 
@@ -6,57 +6,65 @@ from nncli.checks.findings import Finding
 from nncli.checks.table_checks import TableReport, check_table
 from nncli.data.profile import ColumnProfile
 from nncli.evaluation.held_out import HeldOutPredictions
-from nncli.reporting.page import Heading, Paragraph, Part, Section, Table, number, percent, shown
+from nncli.reporting.page import Heading, Paragraph, Part, Section, Table, display
+from nncli.text import format_number, format_percent
 
-MOST_FINDINGS = 40
-MOST_COLUMNS = 200
-MOST_VALUES = 3
-MOST_OF_A_MESSAGE = 600
-
-
-def data(judged: HeldOutPredictions) -> Section:
-    """Findings and columns of the run's table."""
-    examination = check_table(judged.config)
-    parts: list[Part] = [*_findings(examination), *_columns(judged, examination.profiles)]
-    return Section("data", "The table", tuple(parts))
+MAX_FINDINGS = 40
+MAX_COLUMNS = 200
+MAX_VALUES = 3
+MAX_MESSAGE_LENGTH = 600
 
 
-def _findings(examination: TableReport) -> list[Part]:
-    found = examination.findings
+def data(held_out: HeldOutPredictions) -> Section:
+    """The data check's findings and the columns of the run's table."""
+    report = check_table(held_out.config)
+    parts: list[Part] = [*_findings(report), *_columns(held_out, report.profiles)]
+    return Section("data", "Data", tuple(parts))
+
+
+def _findings(report: TableReport) -> list[Part]:
+    found, note = report.findings, ""
     if not found:
-        return [Paragraph("A look at the table brings up nothing to mend: see nncli check for what is looked at.")]
-    rows = tuple(_finding(one) for one in found[:MOST_FINDINGS])
-    note = f"The first {MOST_FINDINGS} of {len(found):,}: nncli check shows all." if len(found) > MOST_FINDINGS else ""
-    titles = ("level", "where", "what", "how to mend it")
+        return [Paragraph("The data check has no findings.")]
+    rows = tuple(_finding(finding) for finding in found[:MAX_FINDINGS])
+    if len(found) > MAX_FINDINGS:
+        note = f"The first {MAX_FINDINGS} of {len(found):,} findings. Run nncli check to see all of them."
+    titles = ("level", "location", "finding", "hint")
     return [
-        Heading("The data check"),
-        Table("What a look at the table brings up", titles, rows, (0, 1, 2, 3), note, folds=True),
+        Heading("Data check"),
+        Table("Findings of the data check", titles, rows, (0, 1, 2, 3), note, folds=True),
     ]
 
 
-def _finding(one: Finding) -> tuple[str, ...]:
-    place = one.place
+def _finding(finding: Finding) -> tuple[str, ...]:
+    place = finding.place
     where = [] if place.row is None else [f"row {place.row:,}"]
-    where += [] if place.column is None else [f"column {shown(place.column)}"]
-    where += [] if place.key is None else [shown(place.key)]
-    return one.level, ", ".join(where) or "–", shown(one.message, MOST_OF_A_MESSAGE), shown(one.hint, MOST_OF_A_MESSAGE)
+    where += [] if place.column is None else [f"column {display(place.column)}"]
+    where += [] if place.key is None else [display(place.key)]
+    return (
+        finding.level,
+        ", ".join(where) or "–",
+        display(finding.message, MAX_MESSAGE_LENGTH),
+        display(finding.hint, MAX_MESSAGE_LENGTH),
+    )
 
 
-def _columns(judged: HeldOutPredictions, profiles: tuple[ColumnProfile, ...]) -> list[Part]:
+def _columns(held_out: HeldOutPredictions, profiles: tuple[ColumnProfile, ...]) -> list[Part]:
     if not profiles:
         return []
-    used = {*judged.model.names}
-    rows = tuple(_column(one, used, judged.config.data.target) for one in profiles[:MOST_COLUMNS])
-    note = f"The first {MOST_COLUMNS} of {len(profiles):,} columns." if len(profiles) > MOST_COLUMNS else ""
-    titles = ("column", "use", "holds", "missing", "different values", "range, or commonest values")
-    return [Heading("The columns"), Table("Columns of the table", titles, rows, (0, 1, 2, 5), note, folds=True)]
+    used = {*held_out.model.names}
+    rows = tuple(_column(profile, used, held_out.config.data.target) for profile in profiles[:MAX_COLUMNS])
+    note = f"The first {MAX_COLUMNS} of {len(profiles):,} columns." if len(profiles) > MAX_COLUMNS else ""
+    titles = ("column", "role", "kind", "missing", "distinct values", "range or most frequent values")
+    return [Heading("Columns"), Table("Columns of the table", titles, rows, (0, 1, 2, 5), note, folds=True)]
 
 
-def _column(one: ColumnProfile, used: set[str], targets: tuple[str, ...]) -> tuple[str, ...]:
-    use = "target" if one.name in targets else "feature" if one.name in used else "not used"
-    missing = percent(one.missing / one.rows) if one.rows else "–"
-    if one.lowest is not None and one.highest is not None:
-        what = f"{number(one.lowest)} to {number(one.highest)}, median {number(one.median)}"
+def _column(profile: ColumnProfile, used: set[str], targets: tuple[str, ...]) -> tuple[str, ...]:
+    role = "target" if profile.name in targets else "feature" if profile.name in used else "not used"
+    missing = format_percent(profile.missing / profile.rows) if profile.rows else "–"
+    if profile.lowest is not None and profile.highest is not None:
+        low, high, median = map(format_number, (profile.lowest, profile.highest, profile.median))
+        values = f"{low} to {high}, median {median}"
     else:
-        what = ", ".join(f"{shown(value, 30)} ({count:,})" for value, count in one.top_values[:MOST_VALUES]) or "–"
-    return shown(one.name), use, str(one.label), missing, f"{one.distinct:,}", what
+        values = ", ".join(f"{display(top, 30)} ({count:,})" for top, count in profile.top_values[:MAX_VALUES]) or "–"
+    return display(profile.name), role, str(profile.label), missing, f"{profile.distinct:,}", values

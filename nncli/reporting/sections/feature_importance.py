@@ -1,7 +1,8 @@
-"""What the model leans on: which columns matter, and how predictions depend on the first of them."""
+"""Feature importance by permutation, and partial dependence of the most important columns."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,150 +14,165 @@ from nncli.inspection.encoded_rows import EncodedRows
 from nncli.inspection.partial_dependence import PartialDependence, partial_dependence
 from nncli.inspection.permutation_importance import Importance, Scorer, permutation_importance
 from nncli.metrics.registry import DEFAULT_METRIC
-from nncli.reporting.charts import Axis, Colour, Line, Range, lines, ranges, spread
-from nncli.reporting.page import Figure, Gallery, Heading, Notice, Paragraph, Part, Section, Table, number, shown
+from nncli.reporting.charts import Axis, Color, Line, Range, evenly_spaced, lines, ranges
+from nncli.reporting.page import Figure, Gallery, Heading, Notice, Paragraph, Part, Section, Table, display
+from nncli.text import format_number
 
 REPEATS = 3
-MOST_ROWS, LEAST_ROWS = 2_000, 100
+MAX_ROWS, MIN_ROWS = 2_000, 100
 MULTIPLICATIONS = 1.5e10
-"""About what a few seconds hold: as many rows are shuffled as that allows."""
-MOST_AVERAGED = 300
-"""Rows over which a dependence is averaged."""
-MOST_DRAWN, MOST_LISTED = 15, 100
-TOP = 6
-MOST_OUTPUTS = 3
-MOST_DATES = 4
-COLOURS: tuple[Colour, ...] = ("first", "second", "third")
-LEAST_ATTRIBUTED, MOST_ATTRIBUTED = 1e-12, 4
+"""Budget of a few seconds, which limits the number of rows that are shuffled."""
+MAX_AVERAGED = 300
+"""Rows over which partial dependence is averaged."""
+MAX_DRAWN, MAX_LISTED = 15, 100
+TOP_COLUMNS = 6
+MAX_OUTPUTS = 3
+MAX_TABLE_OUTPUTS = 12
+MAX_DATES = 4
+COLORS: tuple[Color, ...] = ("first", "second", "third")
+MIN_ATTRIBUTION, MAX_ATTRIBUTIONS = 1e-12, 4
+TOO_SLOW = "Feature importance of this model takes longer than a report should. Run nncli explain RUN to compute it."
 
 
 @dataclass(frozen=True)
 class FeatureImportance:
-    """What was found of some of the judged rows; `told` says why it is not there."""
+    """Importance and partial dependence, computed on `rows` rows; `reason` says why there is none."""
 
     rows: int
     loss_name: str
     importances: tuple[Importance, ...]
-    dependences: tuple[PartialDependence, ...]
+    partial_dependence: tuple[PartialDependence, ...]
     encoded: EncodedRows | None
-    told: str = ""
+    reason: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Those of the model, the most important first, if that is known."""
-        return tuple(one.column for one in self.importances)
+        """The model's columns, the most important first; empty where importance is not known."""
+        return tuple(importance.column for importance in self.importances)
 
 
-def compute_importance(judged: HeldOutPredictions) -> FeatureImportance:
-    """Shuffle every column of some of the judged rows, with the run's seed."""
-    model, rng = judged.model, np.random.default_rng(judged.manifest.seed)
-    once = max(1, judged.manifest.parameters) * (len(model.names) * REPEATS + 1)
-    affordable = int(MULTIPLICATIONS / once)
-    if not model.names or affordable < LEAST_ROWS <= len(judged):
-        told = "Which columns matter takes longer to find out here than a report should: nncli explain RUN tells it."
-        return FeatureImportance(0, "", (), (), None, told if model.names else "The model knows no columns.")
-    n = min(len(judged), MOST_ROWS, max(affordable, LEAST_ROWS))
-    rows = np.arange(len(judged)) if n == len(judged) else np.sort(rng.choice(len(judged), n, replace=False))
-    part = judged.table.take(rows)
-    spoken = None if judged.spoken is None else judged.spoken[:, rows]
-    encoded = EncodedRows.of(model, part, spoken, None if judged.weights is None else judged.weights[rows])
-    metric = DEFAULT_METRIC[judged.predictions.target.task]
-    judge = Scorer(model, judged.y[rows], metric)
-    with np.errstate(all="ignore"):  # losses beyond measure are shown as that
-        found = permutation_importance(encoded, judge, REPEATS, rng)
-    few = np.linspace(0, n - 1, min(n, MOST_AVERAGED)).round().astype(np.int64)
-    curves = partial_dependence(encoded.take(few), part.take(few), [one.column for one in found[:TOP]], rng)
-    return FeatureImportance(n, judge.loss_name, found, curves, encoded)
+def compute_importance(held_out: HeldOutPredictions) -> FeatureImportance:
+    """Permutation importance and partial dependence on a sample of the scored rows, drawn with the run's seed."""
+    model, rng = held_out.model, np.random.default_rng(held_out.manifest.seed)
+    cost_per_row = max(1, held_out.manifest.parameters) * (len(model.names) * REPEATS + 1)
+    affordable = int(MULTIPLICATIONS / cost_per_row)
+    if not model.names or affordable < MIN_ROWS <= len(held_out):
+        reason = TOO_SLOW if model.names else "The model has no features."
+        return FeatureImportance(0, "", (), (), None, reason)
+    n = min(len(held_out), MAX_ROWS, max(affordable, MIN_ROWS))
+    rows = np.arange(len(held_out)) if n == len(held_out) else np.sort(rng.choice(len(held_out), n, replace=False))
+    table = held_out.table.take(rows)
+    oof_mask = None if held_out.oof_mask is None else held_out.oof_mask[:, rows]
+    encoded = EncodedRows.of(model, table, oof_mask, None if held_out.weights is None else held_out.weights[rows])
+    metric = DEFAULT_METRIC[held_out.predictions.target.task]
+    scorer = Scorer(model, held_out.y[rows], metric)
+    with np.errstate(all="ignore"):  # infinite losses are shown as such
+        importances = permutation_importance(encoded, scorer, REPEATS, rng)
+    averaged = np.linspace(0, n - 1, min(n, MAX_AVERAGED)).round().astype(np.int64)
+    top = [importance.column for importance in importances[:TOP_COLUMNS]]
+    curves = partial_dependence(encoded.take(averaged), table.take(averaged), top, rng)
+    return FeatureImportance(n, scorer.loss_name, importances, curves, encoded)
 
 
-def influence(judged: HeldOutPredictions, found: FeatureImportance) -> Section:
-    """The importance of columns, and the dependence on the first."""
-    name, title = "influence", "What it leans on"
-    if not found.importances:
-        return Section(name, title, (Notice("note", found.told),))
-    rows = tuple(
-        (shown(one.column), number(one.loss_increase), _between(one), number(one.metric_worsening))
-        for one in found.importances[:MOST_LISTED]
+def feature_importance(held_out: HeldOutPredictions, importance: FeatureImportance) -> Section:
+    """The importance of all columns, and partial dependence on the most important ones."""
+    name, title = "feature-importance", "Feature importance"
+    if not importance.importances:
+        return Section(name, title, (Notice("note", importance.reason),))
+    text = (
+        f"Permutation importance: every column was shuffled {REPEATS} times among {importance.rows:,} rows. Correlated "
+        "columns share their importance, so each may seem less important than it is. Importance is not causality."
     )
-    few = len(found.importances) > MOST_LISTED
-    note = f"The first {MOST_LISTED} of {len(found.importances):,} columns." if few else ""
-    worse = "accuracy falls by" if judged.predictions.target.task == "classification" else "rmse grows by"
-    loss = found.loss_name.replace("_", " ")
-    table = Table("Importance by column", ("column", f"{loss} grows by", "95 % interval", worse), rows, note=note)
-    drawn = [
-        Range(one.column, one.loss_increase, *((one.low, one.high) if np.isfinite(one.low) else (None, None)))
-        for one in found.importances[:MOST_DRAWN]
-        if np.isfinite(one.loss_increase)
-    ]
-    said = f"How much the {loss} grows where a column's cells are shuffled among rows, with 95 % intervals."
-    told = (
-        f"Of {found.rows:,} of these rows every column was shuffled {REPEATS} times. A column that says the same as "
-        "another seems less important than it is, and what matters to the model need not be a cause."
+    metric = "accuracy decrease" if held_out.predictions.target.task == "classification" else "rmse increase"
+    parts: list[Part] = [Paragraph(text), _importance_figure(importance, metric)]
+    figures = tuple(
+        figure for curve in importance.partial_dependence if (figure := _dependence_figure(curve)) is not None
     )
-    parts: list[Part] = [Paragraph(told), ranges("Importance of columns", said, f"{loss} grows by", drawn, table, 0.0)]
-    figures = tuple(figure for one in found.dependences if (figure := _dependence(one)) is not None)
     if figures:
-        what = "What it predicts on average where one column has the same value in every row, and all else stays."
-        parts += [Heading("How predictions depend on the first columns"), Paragraph(what), Gallery(figures)]
+        text = "The mean prediction if a column had the same value in every row, with all other columns unchanged."
+        parts += [Heading("Partial dependence"), Paragraph(text), Gallery(figures)]
     return Section(name, title, tuple(parts))
 
 
-def _between(one: Importance) -> str:
-    return f"{number(one.low)} to {number(one.high)}" if np.isfinite(one.low) else "–"
-
-
-def _dependence(one: PartialDependence) -> Figure | None:
-    """Lines over numbers, points over labels; of many classes those that change most."""
-    finite = np.isfinite(one.predictions).all(axis=0)
-    if len(one.predictions) < 2 or not finite.any():
-        return None
-    changes = np.where(finite, np.ptp(np.where(np.isfinite(one.predictions), one.predictions, 0), axis=0), -1)
-    outputs = np.argsort(-changes, kind="stable")[: min(MOST_OUTPUTS, int(finite.sum()))].tolist()
-    few = (
-        f" The {len(outputs)} outputs that change most, of {len(one.outputs):,}."
-        if len(outputs) < len(one.outputs)
-        else ""
+def _importance_figure(importance: FeatureImportance, metric: str) -> Figure:
+    """The most important columns with their intervals, above a table of all."""
+    rows = tuple(
+        (display(item.column), format_number(item.loss_increase), _interval(item), format_number(item.metric_worsening))
+        for item in importance.importances[:MAX_LISTED]
     )
-    column, name = shown(one.column), shown(one.column, 30)
-    titles = (column, *(shown(output, 30) for output in one.outputs[:12]))
-    points = one.labels or [number(float(value)) for value in (() if one.values is None else one.values)]
-    labels = ["missing" if label is None else shown(label, 30) for label in points]
-    rows = tuple((label, *map(number, said[:12])) for label, said in zip(labels, one.predictions.tolist(), strict=True))
-    meaning = shown(one.meaning, 120)
-    what = f"M{meaning.removeprefix('m')}, by {column}"
-    axis = "mean prediction" if one.class_of is None else "mean probability"
-    table = Table(what, titles, rows)
-    if one.values is None and len(outputs) == 1:
-        drawn = [
-            Range(label, float(y), None, None) for label, y in zip(labels, one.predictions[:, outputs[0]], strict=True)
-        ]
-        mean = float(one.predictions[:, outputs[0]].mean())
-        return ranges(name, f"{what}; the dotted line is the mean of these.", axis, drawn, table, mean)
-    x = np.arange(len(labels), dtype=np.float64) if one.values is None else one.values
-    some = [
-        Line(shown(one.outputs[j], 16) if len(one.outputs) > 1 else "", x, one.predictions[:, j], colour)
-        for j, colour in zip(outputs, COLOURS, strict=False)
+    cut = len(importance.importances) > MAX_LISTED
+    note = f"The first {MAX_LISTED} of {len(importance.importances):,} columns." if cut else ""
+    label = f"{importance.loss_name.replace('_', ' ')} increase"
+    table = Table("Importance by column", ("column", label, "95 % CI", metric), rows, note=note)
+    drawn = [
+        Range(item.column, item.loss_increase, *((item.low, item.high) if np.isfinite(item.low) else (None, None)))
+        for item in importance.importances[:MAX_DRAWN]
+        if np.isfinite(item.loss_increase)
+    ]
+    description = f"The {label} when a column is shuffled, with 95 % confidence intervals."
+    return ranges("Permutation importance", description, label, drawn, table, 0.0)
+
+
+def _interval(importance: Importance) -> str:
+    if not np.isfinite(importance.low):
+        return "–"
+    return f"{format_number(importance.low)} to {format_number(importance.high)}"
+
+
+def _dependence_figure(curve: PartialDependence) -> Figure | None:
+    """Lines for numbers and dates, points for categories; of many outputs those that change most."""
+    finite = np.isfinite(curve.means).all(axis=0)
+    if len(curve.means) < 2 or not finite.any():
+        return None
+    changes = np.where(finite, np.ptp(np.where(np.isfinite(curve.means), curve.means, 0), axis=0), -1)
+    outputs = np.argsort(-changes, kind="stable")[: min(MAX_OUTPUTS, int(finite.sum()))].tolist()
+    values = () if curve.values is None else curve.values
+    points = curve.labels or [format_number(float(value)) for value in values]
+    labels = ["missing" if label is None else display(label, 30) for label in points]
+    title, table = display(curve.column, 30), _dependence_table(curve, labels)
+    axis = "mean prediction" if curve.target is None else "mean probability"
+    if curve.values is None and len(outputs) == 1:
+        y = curve.means[:, outputs[0]]
+        drawn = [Range(label, float(mean), None, None) for label, mean in zip(labels, y, strict=True)]
+        return ranges(title, f"{table.caption}. Dotted line: their mean.", axis, drawn, table, float(y.mean()))
+    x = np.arange(len(labels), dtype=np.float64) if curve.values is None else curve.values
+    plotted = [
+        Line(display(curve.outputs[j], 16) if len(curve.outputs) > 1 else "", x, curve.means[:, j], color)
+        for j, color in zip(outputs, COLORS, strict=False)
     ]
     ticks = None
-    if one.labels is not None:  # categories each have one, of dates some have
-        named = range(len(labels)) if one.values is None else spread(len(labels), MOST_DATES).tolist()
+    if curve.labels is not None:  # all categories are named, and some of the dates
+        named = range(len(labels)) if curve.values is None else evenly_spaced(len(labels), MAX_DATES).tolist()
         ticks = tuple((float(x[i]), labels[i]) for i in named)
-    return lines(name, f"{what}.{few}", Axis(name, axis, ticks=ticks), some, table)
+    cut = len(outputs) < len(curve.outputs)
+    note = f" The {len(outputs)} of {len(curve.outputs):,} outputs that change most." if cut else ""
+    return lines(title, f"{table.caption}.{note}", Axis(title, axis, ticks=ticks), plotted, table)
 
 
-def attributions(judged: HeldOutPredictions, found: FeatureImportance, rows: NDArray[np.int64]) -> tuple[str, ...]:
-    """For each of the rows at these positions, in words, the columns that moved its prediction most, and by how much;
-    none where that cannot be had."""
-    if found.encoded is None or not len(rows):
+def _dependence_table(curve: PartialDependence, labels: Sequence[str]) -> Table:
+    column, meaning = display(curve.column), display(curve.meaning, 120)
+    titles = (column, *(display(output, 30) for output in curve.outputs[:MAX_TABLE_OUTPUTS]))
+    rows = tuple(
+        (label, *map(format_number, means[:MAX_TABLE_OUTPUTS]))
+        for label, means in zip(labels, curve.means.tolist(), strict=True)
+    )
+    return Table(f"M{meaning.removeprefix('m')}, by {column}", titles, rows)
+
+
+def attributions(
+    held_out: HeldOutPredictions, importance: FeatureImportance, rows: NDArray[np.int64]
+) -> tuple[str, ...]:
+    """The largest attributions of each of the rows at these positions, as text; empty where they are not known."""
+    if importance.encoded is None or not len(rows):
         return ()
-    said = attribute(EncodedRows.of(judged.model, judged.table.take(rows)), found.encoded)
-    told, classes = [], judged.predictions.target.task == "classification"
-    for output, values in zip(said.outputs, said.values, strict=True):
-        most = np.argsort(-np.abs(values), kind="stable")[:MOST_ATTRIBUTED]
-        each = [
-            f"{shown(said.columns[j], 30)} {'+' if values[j] > 0 else ''}{number(values[j])}"
-            for j in most
-            if abs(values[j]) > LEAST_ATTRIBUTED
+    found = attribute(EncodedRows.of(held_out.model, held_out.table.take(rows)), importance.encoded)
+    texts, classes = [], held_out.predictions.target.task == "classification"
+    for output, values in zip(found.outputs, found.values, strict=True):
+        largest = np.argsort(-np.abs(values), kind="stable")[:MAX_ATTRIBUTIONS]
+        terms = [
+            f"{display(found.columns[j], 30)} {'+' if values[j] > 0 else ''}{format_number(values[j])}"
+            for j in largest
+            if abs(values[j]) > MIN_ATTRIBUTION
         ]
-        told.append("\n".join([f"{shown(output, 20)}:", *each] if classes else each))
-    return tuple(told)
+        texts.append("\n".join([f"{display(output, 20)}:", *terms] if classes else terms))
+    return tuple(texts)

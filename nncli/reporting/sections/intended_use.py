@@ -1,81 +1,75 @@
-"""What it is good for, what it is not, and how to go on."""
+"""Intended use, limitations, and next steps."""
 
 from __future__ import annotations
 
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.run_summary import RunSummary
-from nncli.reporting.page import Heading, Listing, Paragraph, Points, Section, shown
-from nncli.reporting.sections.overview import listed
+from nncli.reporting.page import Heading, Listing, Paragraph, Points, Section, display
+from nncli.reporting.sections.overview import quoted_names, scored_rows
 
-FEW = 200
+MIN_ROWS = 200
+COMMANDS = """\
+nncli predict RUN new.csv -o predictions.csv
+nncli evaluate RUN labeled.csv
+nncli explain RUN new.csv"""
 
 
-def intended_use(evidence: RunSummary) -> Section:
-    """Intended use, limits, and the commands."""
+def intended_use(summary: RunSummary) -> Section:
+    """Intended use, limitations, and the commands to go on with."""
     return Section(
-        "use",
-        "How to use it, and its limits",
+        "intended-use",
+        "Intended use and limitations",
         (
-            Paragraph(intended(evidence)),
-            Heading("Limits"),
-            Points(limits(evidence)),
-            Heading("Predict"),
-            Paragraph(f"RUN is the run directory, {shown(evidence.path.resolve().name)}."),
+            Paragraph(intended(summary)),
+            Heading("Limitations"),
+            Points(limitations(summary)),
+            Heading("Next steps"),
+            Paragraph(f"RUN is the run directory, {display(summary.path.resolve().name)}."),
             Listing("Commands", COMMANDS, long=False),
         ),
     )
 
 
-COMMANDS = """\
-nncli predict RUN new.csv -o answers.csv
-nncli evaluate RUN labelled.csv
-nncli explain RUN new.csv"""
-
-
-def intended(evidence: RunSummary) -> str:
-    """What it is meant for."""
-    judged = evidence.judged
-    if judged is None:
-        return "It predicts rows that come about as those of its table did; of others nothing is known."
-    of = listed(judged.predictions.target.names)
+def intended(summary: RunSummary) -> str:
+    """The rows that the model is made for."""
+    held_out = summary.held_out
+    if held_out is None:
+        return "The model is meant for rows from the same source as its training table."
     return (
-        f"It predicts {of} of rows that come about as those of its table did, from the columns "
-        f"{listed(tuple(judged.model.names))}; the target is not needed. Of rows from elsewhere, or from later, "
-        "nothing is known until they are scored with nncli evaluate."
+        f"The model predicts {quoted_names(held_out.predictions.target.names)} for rows from the same source as its "
+        f"training table, from the columns {quoted_names(tuple(held_out.model.names))}. The target column is not "
+        "needed. For rows from another source or a later time, measure the error first with nncli evaluate."
     )
 
 
-def limits(evidence: RunSummary) -> tuple[str, ...]:
-    """What to bear in mind."""
-    judged, manifest = evidence.judged, evidence.manifest
+def limitations(summary: RunSummary) -> tuple[str, ...]:
+    """Known limitations of the model and of its scores."""
     found = []
-    if manifest.status != "done":
-        found.append(f"The training is not done: it is {manifest.status}.")
-    if judged is not None:
-        found += _of_rows(judged)
+    if summary.manifest.status != "done":
+        found.append(f"The training is not finished: its status is {summary.manifest.status}.")
+    if summary.held_out is not None:
+        found += _of_scores(summary.held_out)
     return (
         *found,
-        "What training never saw, a new category or a number beyond its range, is predicted all the same: nncli "
-        "predict counts such cells in a note.",
-        "A column that it leans on need not be a cause, and changing it in the world need not change the outcome.",
-        "If the world changes, so do the errors: score it again on new rows now and then.",
+        "Unseen categories and numbers outside the training range are predicted too: nncli predict counts them in a "
+        "note.",
+        "Feature importance is not causality: changing a column in the real world need not change the outcome.",
+        "If the data drifts, the errors grow: evaluate the model on recent rows regularly.",
     )
 
 
-def _of_rows(judged: HeldOutPredictions) -> list[str]:
-    found, n = [], len(judged)
-    if judged.split == "training":
-        found.append("No rows were held out, so that how good it is on new ones is not known.")
-    elif judged.manifest.members == 1 and judged.manifest.validation_data is None:
-        found.append("The rows that it is judged by chose the epoch that was kept: on new ones it is a little worse.")
-    if judged.split == "validation" and n < FEW:
-        found.append(f"It is judged on {n:,} rows: read the intervals, not the numbers.")
-    if judged.config.data.group is None:
-        found.append("Rows are taken to be independent: if some belong together, name what they share as data.group.")
-    if judged.config.data.time is None:
-        found.append(
-            "Rows were held out without regard to time: where the future is predicted, name its column as data.time."
-        )
-    if judged.weights is not None:
-        found.append("Rows count by their weights in the scores.")
+def _of_scores(held_out: HeldOutPredictions) -> list[str]:
+    found = []
+    if held_out.split == "training":
+        found.append("There are no validation rows, so the error on new rows is not known.")
+    elif held_out.manifest.members == 1 and held_out.manifest.validation_data is None:
+        found.append("The validation rows were used to choose the best epoch: scores on new rows are slightly worse.")
+    if held_out.split == "validation" and len(held_out) < MIN_ROWS:
+        found.append(f"The scores are of {scored_rows(held_out)} only: read their confidence intervals.")
+    if held_out.config.data.group is None:
+        found.append("Rows are assumed to be independent: if some belong together, name their column as data.group.")
+    if held_out.config.data.time is None:
+        found.append("The split ignores time: to predict the future, name the time column as data.time.")
+    if held_out.weights is not None:
+        found.append("The scores use the sample weights.")
     return found

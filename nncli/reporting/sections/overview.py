@@ -1,4 +1,4 @@
-"""What was learned, from what, and how good it is, for who reads no further."""
+"""The overview of a run: summary sentence, notices, and the main facts."""
 
 from __future__ import annotations
 
@@ -9,163 +9,163 @@ from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.run_summary import RunSummary
 from nncli.evaluation.score_intervals import ScoresWithIntervals
 from nncli.metrics.bootstrap import ConfidenceInterval
-from nncli.reporting.page import Facts, Notice, Section, number, percent, shown
+from nncli.reporting.page import Facts, Notice, Section, display
 from nncli.runs.manifest import Manifest
+from nncli.text import format_number, format_percent
 from nncli.utils.logs import format_duration
 
-MOST_NAMES = 8
+MAX_NAMES = 8
+STATES = {"done": "done", "running": "still running or killed", "stopped": "stopped early", "failed": "failed"}
 
 
-def named(name: str) -> str:
-    """A name in a sentence."""
-    return f"“{shown(name)}”"
+def quoted_name(name: str) -> str:
+    """A name in quotation marks."""
+    return f"“{display(name)}”"
 
 
-def listed(names: tuple[str, ...]) -> str:
-    """Names in a sentence, cut after some."""
-    rest = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(map(named, names[:MOST_NAMES])) + rest
+def quoted_names(names: tuple[str, ...]) -> str:
+    """Names in a sentence, cut after MAX_NAMES."""
+    rest = f" and {len(names) - MAX_NAMES:,} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(map(quoted_name, names[:MAX_NAMES])) + rest
 
 
-def summary_sentence(evidence: RunSummary, assessment: ScoresWithIntervals | None) -> str:
-    """One sentence on what it is, one on how good it is."""
-    judged, manifest = evidence.judged, evidence.manifest
-    if judged is None or assessment is None:
-        return f"{_networks(manifest).strip(',')}: {_state(manifest)}. {_remembered(evidence)}"
-    target, columns = judged.predictions.target, len(judged.model.names)
-    of = f"from {columns:,} column{'' if columns == 1 else 's'}"
-    rows = f"{len(judged):,} rows that were {'not ' if judged.split == 'validation' else ''}trained on"
+def scored_rows(held_out: HeldOutPredictions) -> str:
+    """The number and the kind of the scored rows, such as `69 validation rows`."""
+    kind = "out-of-fold" if held_out.oof_mask is not None else held_out.split
+    return f"{len(held_out):,} {kind} row{'s' * (len(held_out) != 1)}"
+
+
+def summary_sentence(summary: RunSummary, scores: ScoresWithIntervals | None) -> str:
+    """One sentence on what the model predicts, and one on its main score."""
+    held_out, manifest = summary.held_out, summary.manifest
+    if held_out is None or scores is None:
+        return f"{_networks(manifest)}: {_state(manifest)}. {_recorded_score(summary)}"
+    target, columns = held_out.predictions.target, len(held_out.model.names)
+    source, rows = f"from {columns:,} column{'s' * (columns != 1)}", scored_rows(held_out)
     if target.task == "classification":
-        accuracy = assessment.find("accuracy")
-        guess = target.labels[int(judged.baseline.values[0].argmax())]
+        accuracy = scores.find("accuracy")
+        majority = target.labels[int(held_out.baseline.values[0].argmax())]
         return (
-            f"{_networks(manifest)} tell{'s' * (manifest.members == 1)} which of {len(target.labels):,} classes "
-            f"{named(target.name)} is, {of}. Of {rows}, {percent(accuracy.value or 0.0)} are right"
-            f"{_shares(accuracy.interval)}; always saying {named(guess)} is right in {percent(accuracy.baseline or 0)}."
+            f"{_networks(manifest)} classifies {quoted_name(target.name)} into "
+            f"{len(target.labels):,} classes {source}. Accuracy on {rows}: {format_percent(accuracy.value or 0.0)}"
+            f"{_percent_interval(accuracy.interval)}; the baseline, which always predicts {quoted_name(majority)}: "
+            f"{format_percent(accuracy.baseline or 0)}."
         )
-    error = assessment.find("mae")
+    error, first = scores.find("mae"), quoted_name(target.names[0])
     more = f" and {len(target.names) - 1:,} more" if len(target.names) > 1 else ""
-    what, which = f"predict{'s' * (manifest.members == 1)} {named(target.names[0])}", "the first" if more else "it"
     return (
-        f"{_networks(manifest)} {what}{more} {of}. On {rows}, {which} is off by {number(error.value)} on average"
-        f"{_values(error.interval)}; always saying the mean is off by {number(error.baseline)}."
+        f"{_networks(manifest)} predicts {first}{more} {source}. Mean absolute error"
+        f"{f' of {first}' if more else ''} on {rows}: {format_number(error.value)}{_number_interval(error.interval)}; "
+        f"the baseline, which always predicts the mean: {format_number(error.baseline)}."
     )
 
 
-def _remembered(evidence: RunSummary) -> str:
-    """What the training wrote down of how good it is."""
-    metrics = evidence.metrics
-    kept = None if metrics is None else metrics.validation or metrics.training
-    if metrics is None or kept is None or not kept.scores:
-        return "How good it is is not known."
-    one, on = kept.scores[0], "validation" if metrics.validation else "training"
+def _recorded_score(summary: RunSummary) -> str:
+    """The first score in metrics.json, for a run whose rows cannot be scored again."""
+    metrics = summary.metrics
+    recorded = None if metrics is None else metrics.validation or metrics.training
+    if metrics is None or recorded is None or not recorded.scores:
+        return "No scores are known."
+    score, split = recorded.scores[0], "validation" if metrics.validation else "training"
     return (
-        f"On {kept.rows:,} {on} rows it had {one.name} {number(one.value)}, where the trivial guess has "
-        f"{number(one.baseline)}; anything else of single rows cannot be told here."
+        f"Recorded on {recorded.rows:,} {split} rows: {score.name} {format_number(score.value)}; baseline: "
+        f"{format_number(score.baseline)}. Row-by-row results are not available."
     )
 
 
-def notices(evidence: RunSummary, assessment: ScoresWithIntervals | None) -> tuple[Notice, ...]:
-    """What would mislead who does not know it."""
-    manifest, found = evidence.manifest, []
+def notices(summary: RunSummary, scores: ScoresWithIntervals | None) -> tuple[Notice, ...]:
+    """Warnings that come first: unfinished training, missing parts, no validation rows, no gain over the baseline."""
+    manifest, found = summary.manifest, []
     if manifest.status != "done":
-        found.append(Notice("warning", f"This training is not done: {_state(manifest)}."))
-    found += [Notice("warning", trouble) for trouble in evidence.problems]
-    if evidence.judged is not None and evidence.judged.split == "training":
-        told = (
-            "No rows were held out. Everything below is measured on the very rows that were trained on, on which a "
-            "network is better than on any others. Train with validation: 0.2 to learn how good it is."
+        found.append(Notice("warning", f"The training is not finished: {_state(manifest)}."))
+    found += [Notice("warning", problem) for problem in summary.problems]
+    if summary.held_out is not None and summary.held_out.split == "training":
+        text = (
+            "There are no validation rows. All scores below are of the training rows and overestimate how good the "
+            "model is on new rows. Train with validation: 0.2 to measure that."
         )
-        found.append(Notice("error", told))
-    if assessment is not None:
-        name = "log_loss" if any(one.name == "log_loss" for one in assessment.scores) else "rmse"
-        for one in assessment.scores:
-            if one.name == name and one.improvement is not None and one.improvement.low <= 0:
-                of = f" for {named(one.target)}" if one.target else ""
-                told = f"By {name} it is not clearly better than the trivial guess{of}: the difference may be chance."
-                found.append(Notice("warning", told))
+        found.append(Notice("error", text))
+    if scores is not None:
+        name = "log_loss" if any(score.name == "log_loss" for score in scores.scores) else "rmse"
+        for score in scores.scores:
+            if score.name == name and score.improvement is not None and score.improvement.low <= 0:
+                of = f" for {quoted_name(score.target)}" if score.target else ""
+                text = f"The {name} is not significantly better than the baseline{of}: the difference may be chance."
+                found.append(Notice("warning", text))
     return tuple(found)
 
 
-def summary(evidence: RunSummary) -> Section:
-    """The same in facts."""
-    return Section("summary", "In short", (Facts(facts(evidence)),))
+def overview(summary: RunSummary) -> Section:
+    """The main facts of a run."""
+    return Section("overview", "Overview", (Facts(overview_facts(summary)),))
 
 
-def facts(evidence: RunSummary) -> tuple[tuple[str, str], ...]:
-    """What was learned, from what, by what, and when."""
-    manifest, judged = evidence.manifest, evidence.judged
+def overview_facts(summary: RunSummary) -> tuple[tuple[str, str], ...]:
+    """Target, features, table, scored rows, network, and date."""
+    manifest, held_out = summary.manifest, summary.held_out
     pairs = []
-    if judged is not None:
-        target = judged.predictions.target
+    if held_out is not None:
+        target = held_out.predictions.target
         if target.task == "classification":
-            pairs.append(("learned", f"{named(target.name)}: {len(target.labels):,} classes, {listed(target.labels)}"))
+            classes = f"{len(target.labels):,} classes, {quoted_names(target.labels)}"
+            pairs.append(("target", f"{quoted_name(target.name)}: {classes}"))
         else:
-            pairs.append(("learned", f"{listed(target.names)}: {'a number' if len(target.names) == 1 else 'numbers'}"))
-        pairs.append(("from the columns", listed(tuple(judged.model.names))))
-    pairs.append(("of the table", f"{shown(manifest.data.path, 200)}, {manifest.data.rows:,} rows"))
-    if judged is not None:
-        pairs.append(("judged on", _rows(judged)))
-        pairs.append(("the network", _layers(judged)))
+            pairs.append(("target", f"{quoted_names(target.names)}: numeric"))
+        pairs.append(("features", quoted_names(tuple(held_out.model.names))))
+    pairs.append(("table", f"{display(manifest.data.path, 200)}, {manifest.data.rows:,} rows"))
+    if held_out is not None:
+        pairs.append(("scored on", _rows(held_out)))
+        pairs.append(("network", _layers(held_out)))
     pairs.append(("trained", _when(manifest)))
     return tuple(pairs)
 
 
-def _rows(judged: HeldOutPredictions) -> str:
-    n = f"{len(judged):,} rows"
-    if judged.split == "training":
-        return f"{n}, the very ones it was trained on: none were held out"
-    if judged.manifest.validation_data is not None:
-        return f"{n} of a table of their own, {shown(judged.manifest.validation_data.path, 200)}"
-    if isinstance(judged.model, Ensemble):
-        return f"{n}, each by the mean of those networks that were not trained on it"
-    return f"{n} that were held out of the training; they chose the epoch that was kept"
+def _rows(held_out: HeldOutPredictions) -> str:
+    rows = scored_rows(held_out)
+    if held_out.split == "training":
+        return f"{rows}, as there are no validation rows"
+    if held_out.manifest.validation_data is not None:
+        return f"{rows} of a separate table, {display(held_out.manifest.validation_data.path, 200)}"
+    if isinstance(held_out.model, Ensemble):
+        return f"{rows}, each predicted by the networks that were not trained on it"
+    return f"{rows}, which were also used to choose the best epoch"
 
 
-def _layers(judged: HeldOutPredictions) -> str:
-    model = judged.model
-    one = model.members[0] if isinstance(model, Ensemble) else model
-    network = one.spec.network
-    kinds = (
+def _layers(held_out: HeldOutPredictions) -> str:
+    model = held_out.model
+    network = (model.members[0] if isinstance(model, Ensemble) else model).spec.network
+    layers = (
         ", ".join(_layer(layer.type, getattr(layer, "units", None)) for layer in network.layers) or "no hidden layers"
     )
-    many = f"{len(model.members)} networks, each of " if isinstance(model, Ensemble) else ""
-    sizes = (
-        f"{network.n_features:,} inputs, {kinds}, {network.n_outputs:,} output{'' if network.n_outputs == 1 else 's'}"
-    )
-    return f"{many}{sizes}; {judged.manifest.parameters:,} parameters in all"
+    count = f"{len(model.members)} networks, each of " if isinstance(model, Ensemble) else ""
+    sizes = f"{network.n_features:,} inputs, {layers}, {network.n_outputs:,} output{'s' * (network.n_outputs != 1)}"
+    return f"{count}{sizes}; {held_out.manifest.parameters:,} parameters in total"
 
 
 def _layer(kind: str, units: object) -> str:
-    return kind if units is None else f"{kind} of {units}"
+    return kind if units is None else f"{kind} ({units})"
 
 
 def _when(manifest: Manifest) -> str:
     try:
         when = datetime.fromisoformat(manifest.started).strftime("%Y-%m-%d %H:%M UTC")
     except ValueError:
-        when = shown(manifest.started)
+        when = display(manifest.started)
     took = "" if manifest.seconds is None else f", in {format_duration(manifest.seconds)}"
     return f"{when}{took}, {_state(manifest)}"
 
 
 def _state(manifest: Manifest) -> str:
-    told = {
-        "done": "done",
-        "running": "still running, or killed",
-        "stopped": "stopped before its end",
-        "failed": "broken off by an error",
-    }
-    return f"{told[manifest.status]} after {manifest.epochs:,} epoch{'' if manifest.epochs == 1 else 's'}"
+    return f"{STATES[manifest.status]} after {manifest.epochs:,} epoch{'s' * (manifest.epochs != 1)}"
 
 
 def _networks(manifest: Manifest) -> str:
-    return "A neural network" if manifest.members == 1 else f"{manifest.members:,} neural networks, averaged,"
+    return "A neural network" if manifest.members == 1 else f"An ensemble of {manifest.members:,} neural networks"
 
 
-def _shares(interval: ConfidenceInterval | None) -> str:
-    return "" if interval is None else f" (95 % interval {percent(interval.low)} to {percent(interval.high)})"
+def _percent_interval(interval: ConfidenceInterval | None) -> str:
+    return "" if interval is None else f" (95 % CI {format_percent(interval.low)} to {format_percent(interval.high)})"
 
 
-def _values(interval: ConfidenceInterval | None) -> str:
-    return "" if interval is None else f" (95 % interval {number(interval.low)} to {number(interval.high)})"
+def _number_interval(interval: ConfidenceInterval | None) -> str:
+    return "" if interval is None else f" (95 % CI {format_number(interval.low)} to {format_number(interval.high)})"

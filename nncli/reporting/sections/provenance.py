@@ -1,23 +1,23 @@
-"""Where it all came from: the configuration, the manifest, and how to go on."""
+"""Provenance of a run: command, table, versions, checksums, and the complete configuration."""
 
 from __future__ import annotations
 
 from nncli.evaluation.run_summary import RunSummary
-from nncli.reporting.page import Facts, Heading, Listing, Paragraph, Part, Section, Table, shown
+from nncli.reporting.page import Facts, Heading, Listing, Paragraph, Part, Section, Table, display
 from nncli.utils.logs import format_duration
 
 
-def provenance(evidence: RunSummary) -> Section:
-    """The configuration with every default, and what the manifest says."""
-    manifest = evidence.manifest
+def provenance(summary: RunSummary) -> Section:
+    """The facts of the manifest, the checksums of the files, and the configuration with all defaults."""
+    manifest = summary.manifest
     pairs = [
         ("status", manifest.status),
-        ("command", shown(" ".join(manifest.command), 400) or "from Python"),
+        ("command", display(" ".join(manifest.command), 400) or "called from Python"),
         ("started", manifest.started),
-        ("finished", manifest.finished or "not yet"),
-        ("took", "–" if manifest.seconds is None else format_duration(manifest.seconds)),
-        ("table", shown(manifest.data.path, 400)),
-        ("SHA-256 of the table", manifest.data.sha256 or "not known: it came from a pipe"),
+        ("finished", manifest.finished or "not finished"),
+        ("duration", "–" if manifest.seconds is None else format_duration(manifest.seconds)),
+        ("table", display(manifest.data.path, 400)),
+        ("SHA-256 of the table", manifest.data.sha256 or "unknown, as it was read from a pipe"),
         ("rows of the table", f"{manifest.data.rows:,}"),
         ("training rows", f"{manifest.training_rows:,}"),
         ("validation rows", f"{manifest.validation_rows:,}"),
@@ -25,24 +25,21 @@ def provenance(evidence: RunSummary) -> Section:
         ("networks", f"{manifest.members:,}"),
         ("parameters", f"{manifest.parameters:,}"),
         ("seed", str(manifest.seed)),
-        (
-            "backend",
-            f"{manifest.backend}, a batch in {manifest.n_shards}, {manifest.blas_threads} thread(s) of the BLAS",
-        ),
+        ("backend", f"{manifest.backend}, {manifest.n_shards} batch shard(s), {manifest.blas_threads} BLAS thread(s)"),
         ("nncli", manifest.nncli_version),
         ("versions", ", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
         ("machine", f"{manifest.machine.system}, {manifest.machine.processor}, {manifest.machine.cores} cores"),
     ]
     if manifest.validation_data is not None:
-        pairs.insert(8, ("validation table", shown(manifest.validation_data.path, 400)))
-    sums = tuple((shown(name), digest) for name, digest in sorted(manifest.files.items()))
+        pairs.insert(8, ("validation table", display(manifest.validation_data.path, 400)))
+    sums = tuple((display(name), digest) for name, digest in sorted(manifest.files.items()))
     parts: list[Part] = [
         Facts(tuple(pairs)),
         Table("Checksums of the run's files", ("file", "SHA-256"), sums, prose=(0, 1)),
         Heading("Configuration"),
-        Paragraph("Every default is written out: this file trains the same model again.")
-        if evidence.config
-        else Paragraph("It cannot be read."),
-        *([Listing("config.yaml", evidence.config)] if evidence.config else []),
+        Paragraph("All defaults are included: training with this file reproduces the model.")
+        if summary.config
+        else Paragraph("The configuration cannot be read."),
+        *([Listing("config.yaml", summary.config)] if summary.config else []),
     ]
-    return Section("provenance", "Where it came from", tuple(parts))
+    return Section("provenance", "Provenance", tuple(parts))

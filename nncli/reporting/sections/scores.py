@@ -1,4 +1,4 @@
-"""How good it is, beside the trivial guess."""
+"""Scores with confidence intervals, beside those of the baseline."""
 
 from __future__ import annotations
 
@@ -9,86 +9,91 @@ from nncli.evaluation.score_intervals import ScoresWithIntervals, ScoreWithInter
 from nncli.metrics.bootstrap import MAX_ROWS, RESAMPLES, ConfidenceInterval
 from nncli.metrics.classification import accuracy
 from nncli.metrics.registry import METRICS, has_baseline
-from nncli.reporting.page import Notice, Paragraph, Part, Section, Table, number, percent, shown
-from nncli.reporting.statistics import most_errors
+from nncli.reporting.page import Notice, Paragraph, Part, Section, Table, display
+from nncli.reporting.sections.overview import scored_rows
+from nncli.reporting.statistics import max_error_rate
 from nncli.runs.history import RecordedMetrics, RecordedScores
+from nncli.text import format_number, format_percent
 
-NAME, TITLE = "scores", "How good it is"
-GUESS = "The trivial guess knows no features: it says each class's share among the training rows, or their mean."
-FEW = 30
-"""Rows from which an interval of the bootstrap is not misleadingly narrow."""
+NAME, TITLE = "scores", "Scores"
+BASELINE = "The baseline uses no features: it predicts the class frequencies, or the mean, of the training rows."
+MIN_GROUPS = 30
+"""Rows (or groups) below which the bootstrap's intervals are misleadingly narrow."""
 
 
-def measured(judged: HeldOutPredictions, assessment: ScoresWithIntervals, metrics: RecordedMetrics | None) -> Section:
-    """The scores with intervals, and those of the training rows to compare."""
-    n, groups = len(judged), assessment.resampling.groups
-    parts: list[Part] = [Paragraph(f"{GUESS} {_how(assessment)}")]
-    if groups < FEW:
-        what = "row" if groups == len(assessment.resampling.rows) else "group"
-        few = f"There {'is' if groups == 1 else 'are'} only {groups} {what}{'s' * (groups != 1)} to judge by"
-        parts.append(
-            Notice("warning", f"{few}: no number here is certain, and intervals are narrower than they should be.")
-        )
+def held_out_scores(
+    held_out: HeldOutPredictions, scores: ScoresWithIntervals, metrics: RecordedMetrics | None
+) -> Section:
+    """The scores with intervals, and those of the training rows for comparison."""
+    n, groups = len(held_out), scores.resampling.groups
+    parts: list[Part] = [Paragraph(f"{BASELINE} {_method(scores)}")]
+    if groups < MIN_GROUPS:
+        unit = "row" if groups == len(scores.resampling.rows) else "group"
+        count = f"Only {groups} {unit}{'s' * (groups != 1)} {'is' if groups == 1 else 'are'} scored"
+        parts.append(Notice("warning", f"{count}: scores are very uncertain, and their intervals are too narrow."))
     if (
-        judged.predictions.target.task == "classification"
-        and accuracy(judged.y, judged.predictions.values) == 1.0
+        held_out.predictions.target.task == "classification"
+        and accuracy(held_out.y, held_out.predictions.values) == 1.0
         and n > 1
     ):
-        most = percent(most_errors(n))
-        parts.append(
-            Notice("note", f"No row is wrong. In {n:,} rows that can happen though up to {most} of all rows are.")
-        )
-    rows = tuple(_row(one) for one in assessment.scores)
-    on = "rows that were not trained on" if judged.split == "validation" else "rows that it was trained on"
-    columns = ("metric", "model", "trivial guess", "better by", "what it is")
-    note = "Beneath the model's score is its 95 % interval; better by is one too."
-    parts.append(Table(f"Scores on {n:,} {on}", columns, rows, (0, 4), note, folds=True))
-    if judged.split == "validation" and metrics is not None and metrics.training is not None:
-        note = "Where these are far better than those above, much was learned by heart."
+        bound = format_percent(max_error_rate(n))
+        parts.append(Notice("note", f"No row is misclassified. With {n:,} rows the error rate may still be {bound}."))
+    rows = tuple(_row(score) for score in scores.scores)
+    columns = ("metric", "model", "baseline", "improvement", "description")
+    note = "The model's 95 % confidence interval is below its score; the improvement over the baseline is an interval."
+    parts.append(Table(f"Scores on {scored_rows(held_out)}", columns, rows, (0, 4), note, folds=True))
+    if held_out.split == "validation" and metrics is not None and metrics.training is not None:
+        note = "Training scores that are much better than those above are a sign of overfitting."
         parts.append(_recorded("training rows", metrics.training, note))
     return Section(NAME, TITLE, tuple(parts))
 
 
-def recorded(metrics: RecordedMetrics) -> Section:
-    """The scores that the training wrote down, without intervals: the rows themselves are not at hand."""
-    cards = [("validation rows", metrics.validation), ("training rows", metrics.training)]
-    tables = tuple(_recorded(title, card) for title, card in cards if card is not None)
-    return Section(NAME, TITLE, (Paragraph(GUESS), *tables))
+def recorded_scores(metrics: RecordedMetrics) -> Section:
+    """The scores that were written after training, without intervals, for a run whose rows are not available."""
+    recorded = [("validation rows", metrics.validation), ("training rows", metrics.training)]
+    tables = tuple(_recorded(title, scores) for title, scores in recorded if scores is not None)
+    return Section(NAME, TITLE, (Paragraph(BASELINE), *tables))
 
 
-def between(interval: ConfidenceInterval | None, told: Callable[[float], str] = number) -> str:
+def format_interval(interval: ConfidenceInterval | None, form: Callable[[float], str] = format_number) -> str:
     """`0.12 to 0.18`."""
-    return "–" if interval is None else f"{told(interval.low)} to {told(interval.high)}"
+    return "–" if interval is None else f"{form(interval.low)} to {form(interval.high)}"
 
 
-def _how(assessment: ScoresWithIntervals) -> str:
-    sampling = assessment.resampling
-    what = "rows" if sampling.groups == len(sampling.rows) else f"whole groups ({sampling.groups:,})"
-    text = f"Intervals are those of the middle 95 % of {RESAMPLES:,} resamples of {what}, which both share."
+def _method(scores: ScoresWithIntervals) -> str:
+    sampling = scores.resampling
+    unit = "rows" if sampling.groups == len(sampling.rows) else f"whole groups ({sampling.groups:,})"
+    text = f"Confidence intervals are 95 % intervals of a bootstrap with {RESAMPLES:,} resamples of {unit}."
     if sampling.n > MAX_ROWS:
-        text += f" They come from {MAX_ROWS:,} of the rows, narrowed for all of them."
+        text += f" They are computed from {MAX_ROWS:,} of the rows and rescaled to all of them."
     return text
 
 
-def _row(one: ScoreWithInterval) -> tuple[str, ...]:
-    value = number(one.value) if one.interval is None else f"{number(one.value)}\n{between(one.interval)}"
-    name, meaning = name_of(one.name, one.target), METRICS[one.name].description
-    return name, value, number(one.baseline), between(one.improvement), meaning
+def _row(score: ScoreWithInterval) -> tuple[str, ...]:
+    value = format_number(score.value)
+    if score.interval is not None:
+        value += f"\n{format_interval(score.interval)}"
+    label, improvement = metric_label(score.name, score.target), format_interval(score.improvement)
+    return label, value, format_number(score.baseline), improvement, METRICS[score.name].description
 
 
-def name_of(name: str, target: str | None) -> str:
-    """Of several targets, with that which it is about."""
-    return name if target is None else f"{name}, {shown(target)}"
+def metric_label(name: str, target: str | None) -> str:
+    """The metric's name, followed by the target where there are several."""
+    return name if target is None else f"{name}, {display(target)}"
 
 
-def guessed(name: str, trivial: float | None) -> float | None:
-    """The trivial guess's score, where it sets a mark."""
-    return trivial if has_baseline(name) else None
+def shown_baseline(name: str, baseline: float | None) -> float | None:
+    """The baseline's score, or None for metrics by which it is no benchmark."""
+    return baseline if has_baseline(name) else None
 
 
-def _recorded(title: str, card: RecordedScores, note: str = "") -> Table:
+def _recorded(title: str, scores: RecordedScores, note: str = "") -> Table:
     rows = tuple(
-        (name_of(one.name, one.target), number(one.value), number(guessed(one.name, one.baseline)))
-        for one in card.scores
+        (
+            metric_label(score.name, score.target),
+            format_number(score.value),
+            format_number(shown_baseline(score.name, score.baseline)),
+        )
+        for score in scores.scores
     )
-    return Table(f"Scores on {card.rows:,} {title}", ("metric", "model", "trivial guess"), rows, note=note)
+    return Table(f"Scores on {scores.rows:,} {title}", ("metric", "model", "baseline"), rows, note=note)

@@ -10,61 +10,61 @@ import pytest
 
 from nncli.evaluation.held_out import predict_held_out
 from nncli.inspection.partial_dependence import PartialDependence
-from nncli.reporting.sections import feature_importance as influence
+from nncli.reporting.sections import feature_importance as module
 from nncli.reporting.sections.feature_importance import attributions, compute_importance
 
 
 def test_a_column_that_matters_comes_first(line: Path) -> None:
-    judged = predict_held_out(line)
-    found = compute_importance(judged)
+    held_out = predict_held_out(line)
+    found = compute_importance(held_out)
     assert set(found.columns) == {"x1", "x2"}
     assert found.importances[0].loss_increase > 0
-    assert found.rows == len(judged)
-    again = compute_importance(judged)
+    assert found.rows == len(held_out)
+    again = compute_importance(held_out)
     assert again.importances == found.importances
 
 
-def test_what_moved_a_row_is_told_by_column(penguins: Path) -> None:
-    judged = predict_held_out(penguins)
-    told = attributions(judged, compute_importance(judged), np.array([0, 5]))
-    assert len(told) == 2
-    for words in told:
+def test_what_moved_a_row_is_texts_by_column(penguins: Path) -> None:
+    held_out = predict_held_out(penguins)
+    texts = attributions(held_out, compute_importance(held_out), np.array([0, 5]))
+    assert len(texts) == 2
+    for words in texts:
         label, *columns = words.split("\n")
-        assert label.removesuffix(":") in judged.predictions.target.labels  # type: ignore[union-attr]
+        assert label.removesuffix(":") in held_out.predictions.target.labels  # type: ignore[union-attr]
         assert 1 <= len(columns) <= 4
 
 
 def test_what_takes_too_long_is_left_to_another_command(penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    judged = predict_held_out(penguins)
-    many = replace(judged, manifest=judged.manifest.model_copy(update={"parameters": 10**12}))
-    monkeypatch.setattr(influence, "LEAST_ROWS", 10)
+    held_out = predict_held_out(penguins)
+    many = replace(held_out, manifest=held_out.manifest.model_copy(update={"parameters": 10**12}))
+    monkeypatch.setattr(module, "MIN_ROWS", 10)
     found = compute_importance(many)
     assert found.importances == ()
-    assert "nncli explain" in found.told
-    section = influence.influence(many, found)
+    assert "nncli explain" in found.reason
+    section = module.feature_importance(many, found)
     assert section.parts[0].kind == "notice"
     assert attributions(many, found, np.array([0])) == ()
 
 
 def test_of_one_output_labels_are_points_about_their_mean() -> None:
     curve = PartialDependence("c", None, ("a", None), ("1",), np.array([[0.25], [0.75]]), "survived")
-    figure = influence._dependence(curve)
+    figure = module._dependence_figure(curve)
     assert figure is not None
     assert figure.table.caption == "Mean probability that survived is 1, by c"
     assert figure.table.rows == (("a", "0.25"), ("missing", "0.75"))
-    assert "the dotted line is the mean of these" in figure.description
+    assert "Dotted line: their mean" in figure.description
     assert "mean probability" in figure.svg
 
 
 def test_where_there_is_no_number_to_draw_there_is_no_chart() -> None:
-    assert influence._dependence(PartialDependence("c", None, ("a", "b"), ("y",), np.full((2, 1), np.nan))) is None
-    assert influence._dependence(PartialDependence("c", None, ("a",), ("y",), np.ones((1, 1)))) is None
+    assert module._dependence_figure(PartialDependence("c", None, ("a", "b"), ("y",), np.full((2, 1), np.nan))) is None
+    assert module._dependence_figure(PartialDependence("c", None, ("a",), ("y",), np.ones((1, 1)))) is None
 
 
 def test_rows_count_by_their_weights(line: Path) -> None:
-    judged = predict_held_out(line)
-    w = np.where(np.arange(len(judged)) < 2, 1.0, 0.0)
-    found = compute_importance(replace(judged, weights=w))
+    held_out = predict_held_out(line)
+    w = np.where(np.arange(len(held_out)) < 2, 1.0, 0.0)
+    found = compute_importance(replace(held_out, weights=w))
     assert found.encoded is not None
     assert found.encoded.weights is not None
-    assert found.importances != compute_importance(judged).importances
+    assert found.importances != compute_importance(held_out).importances

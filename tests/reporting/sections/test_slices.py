@@ -1,0 +1,91 @@
+"""Segments: the rows that have something in common, and how far off they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli.data.table import Table
+from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
+from nncli.evaluation.score_intervals import score_with_intervals
+from nncli.model import Predictions
+from nncli.reporting.page import Figure, Paragraph
+from nncli.reporting.sections import slices as module
+from nncli.reporting.sections.slices import slices, slices_of
+
+
+def with_columns(held_out: HeldOutPredictions, **columns: Sequence[object]) -> HeldOutPredictions:
+    """The held_out rows with the target and other columns."""
+    target = held_out.predictions.target.names[0]
+    cells = held_out.table.column(target)
+    return replace(held_out, table=Table(pl.DataFrame({target: cells, **columns}), "t"))
+
+
+def of(held_out: HeldOutPredictions, name: str) -> dict[str, int]:
+    return {called: int(rows.sum()) for called, rows in slices_of(held_out, name)}
+
+
+def test_numbers_fall_into_quarters_and_words_into_the_commonest(penguins: Path) -> None:
+    held_out = predict_held_out(penguins)
+    n = len(held_out)
+    numbers = [None if i < 9 else float(i) for i in range(n)]
+    words = [None if i < 4 else "abcdefgh"[i % 8] for i in range(n)]
+    few = [i % 2 for i in range(n)]
+    own = [f"id {i}" for i in range(n)]
+    held_out = with_columns(held_out, numbers=numbers, words=words, few=few, own=own)
+    quarters = of(held_out, "numbers")
+    assert quarters.pop("missing") == 9
+    assert len(quarters) == 4
+    assert sum(quarters.values()) == n - 9
+    assert max(quarters.values()) - min(quarters.values()) <= 1
+    parts = of(held_out, "words")
+    assert list(parts)[-2:] == ["other values", "missing"]
+    assert sum(parts.values()) == n
+    assert len(parts) == 8
+    assert of(held_out, "few") == {"0": (n + 1) // 2, "1": n // 2, "other values": 0, "missing": 0}
+    assert of(held_out, "own") == {}
+
+
+def test_the_worst_segment_comes_first_and_small_ones_are_left_out(penguins: Path) -> None:
+    held_out = predict_held_out(penguins)
+    n, K = len(held_out), held_out.predictions.values.shape[1]
+    bad = np.arange(n) % 3 == 0
+    said = np.where(bad, (held_out.y + 1) % K, held_out.y)
+    held_out = replace(held_out, predictions=Predictions(held_out.predictions.target, np.eye(K)[said]))
+    rare = ["rare" if i < 9 else "common" for i in range(n)]
+    held_out = with_columns(held_out, side=["bad" if one else "good" for one in bad], rare=rare)
+    section = slices(held_out, score_with_intervals(held_out))
+    assert section is not None
+    (table,) = [part.table for part in section.parts if isinstance(part, Figure)]
+    assert table.rows[0][:4] == ("side", "bad", str(bad.sum()), "100 %")
+    assert ("rare", "rare") not in [row[:2] for row in table.rows]
+
+
+def test_of_many_columns_those_that_come_first_are_looked_at(penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held_out = predict_held_out(penguins)
+    n, K = len(held_out), held_out.predictions.values.shape[1]
+    bad = np.arange(n) % 3 == 0
+    said = np.where(bad, (held_out.y + 1) % K, held_out.y)
+    held_out = replace(held_out, predictions=Predictions(held_out.predictions.target, np.eye(K)[said]))
+    side = ["bad" if one else "good" for one in bad]
+    held_out = with_columns(held_out, a=[i % 2 for i in range(n)], b=[i % 5 for i in range(n)], side=side)
+    monkeypatch.setattr(module, "MAX_COLUMNS", 1)
+    section = slices(held_out, score_with_intervals(held_out), ["side"])
+    assert section is not None
+    assert Paragraph("Only the 1 most important of 3 columns were examined.") in section.parts
+    (table,) = [part.table for part in section.parts if isinstance(part, Figure)]
+    assert {row[0] for row in table.rows} == {"side"}
+    unranked = slices(held_out, score_with_intervals(held_out))
+    assert unranked is None or "1 first of 3" in str(unranked.parts)
+
+
+def test_where_no_row_is_wrong_there_is_nothing_to_show(penguins: Path) -> None:
+    held_out = predict_held_out(penguins)
+    right = Predictions(held_out.predictions.target, np.eye(held_out.predictions.values.shape[1])[held_out.y])
+    held_out = replace(held_out, predictions=right)
+    assert slices(held_out, score_with_intervals(held_out)) is None

@@ -1,0 +1,40 @@
+"""The report as JSON: scores and importances as numbers, and every section."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nncli.evaluation.run_summary import summarize_run
+from nncli.reporting.json_report import report_json
+from nncli.reporting.page import Figure, Gallery, Page, Section, Table
+from nncli.reporting.report import ReportFiles
+
+
+def test_scores_are_numbers_with_intervals_and_baselines(penguins: Path, penguins_report: ReportFiles) -> None:
+    recorded = json.loads((penguins / "metrics.json").read_text())["validation"]
+    content = penguins_report.content
+    assert (content["scored_on"], content["rows_scored"]) == ("validation", recorded["rows"])
+    scores = {score["metric"]: score for score in content["scores"]}
+    assert scores["log_loss"].keys() == {"metric", "target", "value", "low", "high", "baseline", "improvement"}
+    assert scores["log_loss"]["value"] == pytest.approx(recorded["metrics"]["log_loss"])
+    assert scores["log_loss"]["baseline"] == pytest.approx(recorded["baseline"]["log_loss"])
+    assert scores["log_loss"]["improvement"]["low"] > 0
+    assert scores["calibration_error"]["improvement"] is None
+
+
+def test_importances_are_numbers(penguins_report: ReportFiles) -> None:
+    first = penguins_report.content["feature_importance"][0]
+    assert first.keys() == {"column", "loss_increase", "low", "high", "metric_worsening"}
+    json.dumps(penguins_report.json(), allow_nan=False)
+
+
+def test_a_chart_is_its_table(penguins: Path) -> None:
+    figure = Figure("<svg/>", "t", "d", Table("c", ("a",), (("1",),)))
+    page = Page("title", "summary", (), (Section("s", "S", (Gallery((figure,)),)),), "")
+    content = report_json(summarize_run(penguins), None, None, page)
+    (gallery,) = content["sections"][0]["parts"]
+    assert gallery["figures"][0]["table"]["rows"] == [["1"]]
+    assert "<svg" not in json.dumps(content)
