@@ -85,7 +85,7 @@ def root(
     RUN=$(nncli train config.yaml)                 train; the run directory's path is printed
     nncli predict "$RUN" new.csv -o answers.csv    predict
     nncli evaluate "$RUN" labelled.csv             score
-    nncli explain "$RUN"                           what it leans on
+    nncli explain "$RUN"                           feature importance
     nncli report "$RUN"                            what it learned, as a page to read
     nncli runs                                     all runs, and how each ended
     nncli compare runs/first runs/second           in what they differ, and which is better
