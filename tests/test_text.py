@@ -1,4 +1,4 @@
-"""Numbers and quotes as text."""
+"""Numbers, quotes and JSON values as text."""
 
 from __future__ import annotations
 

@@ -210,7 +210,8 @@ def _scores(
 
 def _recorded(recorded: RecordedScores) -> tuple[ScoreWithInterval, ...]:
     return tuple(
-        ScoreWithInterval(score.target, score.name, score.value, None, score.baseline, None) for score in recorded.scores
+        ScoreWithInterval(score.target, score.name, score.value, None, score.baseline, None)
+        for score in recorded.scores
     )
 
 

@@ -26,7 +26,9 @@ class EmbeddedNetwork:
         self._tables = [parameters.by_name[e.slot.name].astype(np.float64) for e in network.embeddings]
         extra = sum(e.width for e in network.embeddings)
         fields = {name: getattr(network, name) for name in Network.model_fields}
-        extended = Network(**{**fields, "n_features": network.n_features + extra, "embeddings": (), "precision": "float64"})
+        extended = Network(
+            **{**fields, "n_features": network.n_features + extra, "embeddings": (), "precision": "float64"}
+        )
         copied = extended.layout.empty("float64")
         for name, view in copied.by_name.items():
             view[...] = parameters.by_name[name]

@@ -15,6 +15,7 @@ from nncli.pipeline.train.events import Finished
 from nncli.reporting.report import ReportFiles, report
 from nncli.runs.manifest import HISTORY, MANIFEST, MODEL
 from tests.reporting.support import SMALL, hostile_run, outline, parsed, trained_on
+from tests.runs.support import change_manifest, changed
 
 
 def titles(files: ReportFiles) -> list[str]:
@@ -104,8 +105,7 @@ def test_a_damaged_part_is_a_warning_and_the_rest_is_shown(tmp_path: Path) -> No
 
 def test_a_run_that_never_ended_is_reported_as_unfinished(tmp_path: Path) -> None:
     run = hostile_run(tmp_path)
-    document = json.loads((run / MANIFEST).read_text())
-    (run / MANIFEST).write_text(json.dumps({**document, "status": "running", "files": {}, "checksum": None}))
+    change_manifest(run, changed(status="running", files={}))
     (tmp_path / "t.csv").unlink()
     files = report(run)
     assert files.content["status"] == "running"
