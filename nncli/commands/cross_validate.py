@@ -1,8 +1,8 @@
-"""`nncli cross-validate`: the whole training, once for every fold of the rows, and scores on the rows it never saw.
+"""`nncli cross-validate`: train once per fold, and score each model on the fold that it was not trained on.
 
-config.yaml              the configuration of every fold, but for the fold that is left out
-cross-validation.json    how many folds, of which table, and how far they have come
-folds/1, folds/2 …       a run directory for each
+config.yaml              the configuration of every training, without data.leave_out
+cross-validation.json    the number of folds and repeats, and digests of configuration and table
+folds/1, folds/2 …       the run directory of each training
 metrics.json             the scores
 """
 
@@ -29,7 +29,7 @@ from nncli.pipeline.ensemble.cross_validation import (
 )
 from nncli.pipeline.ensemble.member_config import as_subtask, check_members, check_table
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData
-from nncli.pipeline.ensemble.train import WORK, EnsembleRun
+from nncli.pipeline.ensemble.train import CONTROL_FOLDER, EnsembleRun
 from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.executor import workers_for
 from nncli.pipeline.parallel.task import TaskStatus, TrainingTask
@@ -41,7 +41,7 @@ from nncli.runs.run import Run
 
 @dataclass(frozen=True)
 class CrossValidated:
-    """The trainings are over: with the scores, or, stopped, without."""
+    """The cross-validation has ended; `result` is None if it was stopped."""
 
     path: Path
     result: CrossValidation | None
@@ -60,19 +60,21 @@ def cross_validate(
     stop: Callable[[], bool] = lambda: False,
     scheduler: str | None = None,
 ) -> CrossValidation | None:
-    """Train on all folds but one, for each fold in turn, and score on that one; None where it was stopped.
+    """Cross-validate a configuration: train on all folds but one, and score on that fold, for each fold in turn.
+
+    Returns None if it was stopped.
 
     Args:
         config: a `Config`, a path, or `-` for the standard input.
-        folds: into how many the rows are dealt: evenly over the classes, by `data.group` and `data.time` where given.
-        repeats: how often all of it is done, each time with other folds.
-        output: the directory to make; default: that of the configuration, and `-cv`.
+        folds: the number of folds: stratified by class, and split by `data.group` and `data.time` if configured.
+        repeats: the number of repetitions, each with different folds.
+        output: the directory to create; default: the configuration's output with `-cv` appended.
         assignments: overrides such as `epochs=10`, for a path only.
-        stop: asked a few times a second; once it answers True all trainings end and are saved.
-        scheduler: the address of a Dask scheduler, to whose workers the trainings are handed.
+        stop: called a few times a second; once it returns True, all trainings are saved and end.
+        scheduler: the address of a Dask scheduler whose workers run the trainings.
 
     Raises:
-        UsageError, ConfigError, DataError: nothing was started.
+        UsageError, ConfigError, DataError: the training cannot start.
     """
     events = cross_validation_events(
         config, folds=folds, repeats=repeats, output=output, assignments=assignments, stop=stop, scheduler=scheduler
@@ -83,7 +85,7 @@ def cross_validate(
 def resume_cross_validation(
     path: str | Path, *, stop: Callable[[], bool] = lambda: False, scheduler: str | None = None
 ) -> CrossValidation | None:
-    """Go on with a cross-validation that was stopped or killed, to the same scores."""
+    """Resume a cross-validation that was stopped or killed; the scores are the same."""
     return _last(resume_cross_validation_events(path, stop=stop, scheduler=scheduler))
 
 
@@ -122,12 +124,14 @@ def cross_validation_events(
         check_members(config)
     wanted = Path(output or f"{config.output or 'runs/model'}-cv")
     with Scratch() as scratch:
-        survey = EnsembleData.of(config, scratch)
+        data = EnsembleData.of(config, scratch)
         for fold in range(folds):
-            _ = survey.without(Fold(folds=folds, fold=fold, seed=config.seed)).excluded_rows  # or it is said now
+            _ = data.without(
+                Fold(folds=folds, fold=fold, seed=config.seed)
+            ).excluded_rows  # raises an error before any training
         run, record = start_record(wanted, config, folds, repeats)
         with run.locked():
-            yield from _cross_validate(survey, run, record, command, stop, scheduler)
+            yield from _cross_validate(data, run, record, command, stop, scheduler)
 
 
 def resume_cross_validation_events(
@@ -140,8 +144,8 @@ def resume_cross_validation_events(
     """As `resume_cross_validation`, event by event.
 
     Raises:
-        RunError: there is no cross-validation in the directory, it was changed, or somebody else is writing it.
-        DataError: the table is not the one that it began with.
+        RunError: the directory holds no cross-validation, it was changed, or another process is writing it.
+        DataError: the table has changed.
     """
     run, record, config = open_record(Path(path))
     with run.locked(), Scratch() as scratch:
@@ -149,22 +153,22 @@ def resume_cross_validation_events(
 
 
 def _cross_validate(
-    survey: EnsembleData,
+    data: EnsembleData,
     run: Run,
     record: CrossValidationRecord,
     command: Sequence[str],
     stop: Callable[[], bool],
     scheduler: str | None,
 ) -> Generator[CrossEvent, None, None]:
-    config, path = survey.config, run.path.absolute()
-    surveys = [survey.without(fold) for fold in record.of(config.seed)]
-    paths = [path / FOLDS / str(i + 1) for i in range(len(surveys))]
-    count = len(surveys) * config.members
+    config, path = data.config, run.path.absolute()
+    fold_data = [data.without(fold) for fold in record.of(config.seed)]
+    paths = [path / FOLDS / str(i + 1) for i in range(len(fold_data))]
+    count = len(fold_data) * config.members
     at_a_time = 1 if scheduler else workers_for(count, config.workers)
-    assemblies: list[EnsembleRun] = []
-    with ExitStack() as held:
+    ensemble_runs: list[EnsembleRun] = []
+    with ExitStack() as stack:
         tasks: list[TrainingTask] = []
-        for one, folder in zip(surveys, paths, strict=True):
+        for one, folder in zip(fold_data, paths, strict=True):
             if config.members == 1:
                 tasks.append(
                     TrainingTask(
@@ -172,31 +176,31 @@ def _cross_validate(
                     )
                 )
                 continue
-            assembly = _assembly(one, folder, command, held)
-            assemblies.append(assembly)
-            tasks += assembly.tasks(at_a_time, len(tasks))
-        work = TaskPool(tasks, ControlDirectory(path / WORK), config.workers, scheduler, stop)
+            ensemble_run = _open_ensemble(one, folder, command, stack)
+            ensemble_runs.append(ensemble_run)
+            tasks += ensemble_run.tasks(at_a_time, len(tasks))
+        pool = TaskPool(tasks, ControlDirectory(path / CONTROL_FOLDER), config.workers, scheduler, stop)
         try:
-            yield MembersStarted(run.path, len(tasks), work.workers, survey.notes, "trainings")
-            with closing(work.run()) as progress:
+            yield MembersStarted(run.path, len(tasks), pool.workers, data.notes, "trainings")
+            with closing(pool.run()) as progress:
                 yield from progress
-            made = [assembly.finalize() is not None for assembly in assemblies]
+            built = [ensemble_run.finalize() is not None for ensemble_run in ensemble_runs]
         except BaseException as error:
-            for assembly in assemblies:
-                assembly.abort(error)
+            for ensemble_run in ensemble_runs:
+                ensemble_run.abort(error)
             raise
-    if not all(made) or any(TaskStatus.read(task).status != "done" for task in tasks):
+    if not all(built) or any(TaskStatus.read(task).status != "done" for task in tasks):
         yield CrossValidated(run.path, None)
         return
-    result = score_folds(surveys, paths, record)
+    result = score_folds(fold_data, paths, record)
     run.save_metrics(result.json())
     yield CrossValidated(run.path, result)
 
 
-def _assembly(survey: EnsembleData, folder: Path, command: Sequence[str], held: ExitStack) -> EnsembleRun:
-    """The ensemble of a fold, begun or gone on with, its directory locked for as long as it is `held`."""
+def _open_ensemble(data: EnsembleData, folder: Path, command: Sequence[str], stack: ExitStack) -> EnsembleRun:
+    """Create or resume the ensemble of a fold; the `stack` holds the lock of its run directory."""
     if not os.path.lexists(folder):
-        return held.enter_context(EnsembleRun.create(survey, folder, command))
+        return stack.enter_context(EnsembleRun.create(data, folder, command))
     run = Run.open(folder)
-    held.enter_context(run.locked())
-    return EnsembleRun.resume(survey, run, command)
+    stack.enter_context(run.locked())
+    return EnsembleRun.resume(data, run, command)

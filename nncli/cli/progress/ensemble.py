@@ -39,7 +39,7 @@ class PlainMembers:
     """For pipes, logs and CI: a line every couple of seconds, and the last."""
 
     def __init__(self, started: MembersStarted) -> None:
-        self._called = started.called
+        self._called = started.noun
         self._pace, self._notes, self._next = Speedometer(), _Notes(started.notes), 0.0
         self._last: MembersProgress | None = None
         self._shown: MembersProgress | None = None
@@ -67,7 +67,7 @@ class LiveMembers:
     def __init__(self, started: MembersStarted, console: Console) -> None:
         from rich.live import Live
 
-        self._called = started.called
+        self._called = started.noun
         self._pace, self._notes = Speedometer(), _Notes(started.notes)
         self._progress = MembersProgress(())
         self._left = ""

@@ -1,4 +1,4 @@
-"""What cross-validation keeps and finds: which folds, of what, and how good the networks are on what they never saw."""
+"""The record of a cross-validation, and its out-of-fold scores."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ from nncli.scoring import Scores, headlines, to_json
 from nncli.spec import PositiveInt, Spec
 from nncli.utils.atomic_files import write_text
 
-NOTHING = Execution("numpy", 1, 1)
+UNSET_EXECUTION = Execution("numpy", 1, 1)
+"""For the fingerprint of a configuration, whose trainings each choose their own execution."""
 
 
 class CrossValidationRecord(Spec):
-    """How many folds there are, how often, for how long, and of what: digests of the configuration and the table."""
+    """The folds, repeats and epochs of a cross-validation, and digests of its configuration and table."""
 
     format: Literal[1] = 1
     folds: PositiveInt
@@ -45,7 +46,7 @@ class CrossValidationRecord(Spec):
     data_sha256: str
 
     def of(self, seed: int) -> list[Fold]:
-        """All folds, those of each repeat next to each other."""
+        """All folds, ordered by repeat; each repeat has its own seed."""
         return [
             Fold(folds=self.folds, fold=fold, seed=seed + repeat)
             for repeat in range(self.repeats)
@@ -54,16 +55,16 @@ class CrossValidationRecord(Spec):
 
 
 def start_record(wanted: Path, config: Config, folds: int, repeats: int) -> tuple[Run, CrossValidationRecord]:
-    """Make the directory, `wanted` or the first of `wanted-2` … that is free.
+    """Create the directory, `wanted` or the first of `wanted-2` … that is free.
 
     Raises:
-        NncliError: it cannot be made.
+        NncliError: it cannot be created.
     """
     record = CrossValidationRecord(
         folds=folds,
         repeats=repeats,
         epochs=config.epochs,
-        fingerprint=fingerprint(config, NOTHING),
+        fingerprint=fingerprint(config, UNSET_EXECUTION),
         data_sha256=digest(Path(config.data.path)),
     )
     n, path = 1, wanted
@@ -87,15 +88,15 @@ def start_record(wanted: Path, config: Config, folds: int, repeats: int) -> tupl
 
 
 def open_record(path: Path) -> tuple[Run, CrossValidationRecord, Config]:
-    """A cross-validation that was begun, with its configuration.
+    """Open a cross-validation that was started, with its configuration.
 
     Raises:
-        RunError: there is none, or it was changed.
+        RunError: there is none, or its configuration was changed.
         DataError: the table was changed.
     """
     if not os.path.lexists(path / CROSS_VALIDATION):
         raise RunError(
-            f"there is no cross-validation to go on with: no {CROSS_VALIDATION}",
+            f"there is no cross-validation to resume: no {CROSS_VALIDATION}",
             place=Location(source=str(path)),
             hint="`nncli cross-validate CONFIG` begins one and says where.",
         )
@@ -106,7 +107,7 @@ def open_record(path: Path) -> tuple[Run, CrossValidationRecord, Config]:
             "the file is damaged, or was written by a newer nncli", place=Location(source=str(path / CROSS_VALIDATION))
         ) from error
     config = load_config(path / CONFIG)
-    if (fingerprint(config, NOTHING), config.epochs) != (record.fingerprint, record.epochs):
+    if (fingerprint(config, UNSET_EXECUTION), config.epochs) != (record.fingerprint, record.epochs):
         raise RunError(
             "the configuration has been changed since the cross-validation began",
             place=Location(source=str(path / CONFIG)),
@@ -123,7 +124,7 @@ def open_record(path: Path) -> tuple[Run, CrossValidationRecord, Config]:
 
 @dataclass(frozen=True)
 class FoldScores:
-    """Scores on the rows that one training never saw. Repeats and folds count from 1."""
+    """Scores of one training on its fold. Repeats and folds count from 1."""
 
     repeat: int
     fold: int
@@ -133,10 +134,10 @@ class FoldScores:
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """The scores of every fold, those of all rows together, and what was predicted of each row by who never saw it.
+    """The scores of every fold, the scores of all out-of-fold predictions, and these predictions.
 
-    `predictions` has the `row`, from 1, of the table, the `fold` that held it out, unless there are several repeats,
-    of which it is then the mean, and what `nncli predict --proba` shows. Rows that no fold held out are not in it.
+    `predictions` has the columns `row` (from 1), `fold` (without repeats) and those of `nncli predict --proba`. With
+    repeats a prediction is their mean. Rows that are in no fold are left out.
     """
 
     folds: tuple[FoldScores, ...]
@@ -175,26 +176,26 @@ class CrossValidation:
 
 
 def score_folds(
-    surveys: Sequence[EnsembleData], paths: Sequence[Path], record: CrossValidationRecord
+    fold_data: Sequence[EnsembleData], paths: Sequence[Path], record: CrossValidationRecord
 ) -> CrossValidation:
-    """Score the runs at `paths`, each on the rows that it left out; `surveys` are of the same table."""
-    table, target = surveys[0].table, surveys[0].target
-    truth = surveys[0].truth(table)
+    """Score the run at each path on the rows of its fold; `fold_data` share one table."""
+    table, target = fold_data[0].table, fold_data[0].target
+    truth = fold_data[0].truth(table)
     total, counts = np.zeros((len(table), n_outputs(target))), np.zeros((len(table), 1), np.int64)
     fold_of, scored = np.zeros(len(table), np.int64), []
-    for i, (survey, path) in enumerate(zip(surveys, paths, strict=True)):
-        rows = survey.excluded_rows
-        said = predict_table(Run(path).load_model(), table.take(rows), target)
-        card = survey.card(truth.take(rows), truth.take(survey.used_rows), said)
+    for i, (data, path) in enumerate(zip(fold_data, paths, strict=True)):
+        rows = data.excluded_rows
+        predictions = predict_table(Run(path).load_model(), table.take(rows), target)
+        card = data.card(truth.take(rows), truth.take(data.used_rows), predictions)
         repeat, fold = divmod(i, record.folds)
         scored.append(FoldScores(repeat + 1, fold + 1, len(rows), card.model))
-        total[rows] += said.values
+        total[rows] += predictions.values
         counts[rows] += 1
         fold_of[rows] = fold + 1
     rows = np.flatnonzero(counts)
-    said = Predictions(target, total[rows] / counts[rows], surveys[0].config.precision)
-    together = surveys[0].card(truth.take(rows), truth, said).model
+    predictions = Predictions(target, total[rows] / counts[rows], fold_data[0].config.precision)
+    together = fold_data[0].card(truth.take(rows), truth, predictions).model
     numbers = rows + 1 if table.numbers is None else table.numbers[rows]
     columns = [pl.Series("row", numbers)] + ([pl.Series("fold", fold_of[rows])] if record.repeats == 1 else [])
-    frame = said.frame(proba=target.task == "classification")
+    frame = predictions.frame(proba=target.task == "classification")
     return CrossValidation(tuple(scored), together, pl.DataFrame(columns).hstack(frame))

@@ -1,4 +1,4 @@
-"""The members of an ensemble: in what their configurations differ, and what has to hold of the whole."""
+"""The configurations of an ensemble's members, and the checks of an ensemble's configuration."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from nncli.errors import config_error
 from nncli.pipeline.prepare.memory_limit import memory_limit
 from nncli.runs.manifest import member_folder
 
-MOST_BYTES = 1e12
-"""Of memory; a limit beyond is none."""
+MAX_MEMORY_LIMIT = 1e12
+"""Bytes; a higher memory limit counts as none."""
 
 
 def check_members(config: Config) -> None:
-    """Make sure that a configuration with members can be one of each.
+    """Check that the bagging of an ensemble fits its validation and its table.
 
     Raises:
-        ConfigError: the bagging does not go with the validation or the table.
+        ConfigError: the bagging does not fit the validation or the table.
     """
     check_table(config)
     own = (
@@ -46,15 +46,15 @@ def check_members(config: Config) -> None:
 
 
 def check_table(config: Config) -> None:
-    """Make sure that several trainings can read the table; ConfigError for a pipe."""
+    """Check that several trainings can read the table; ConfigError for a pipe."""
     if is_stream(Path(config.data.path)):
         raise config_error(
-            "data.path", "every training reads the table, and a pipe can be read but once", "Name a file."
+            "data.path", "every training reads the table, and a pipe can only be read once", "Name a file."
         )
 
 
 def member_config(config: Config, i: int, run: Path, at_a_time: int) -> Config:
-    """The configuration of member `i`, from 0, of the ensemble in the directory `run`: that of one network."""
+    """The configuration of member `i`, from 0, of the ensemble in the directory `run`, for training one network."""
     of_member: dict[str, Callable[[], object]] = {
         "folds": lambda: Fold(folds=config.members, fold=i, seed=config.seed),
         "seeds": lambda: config.validation,
@@ -68,8 +68,7 @@ def member_config(config: Config, i: int, run: Path, at_a_time: int) -> Config:
 
 
 def as_subtask(config: Config, *, output: str | None = None, at_a_time: int = 1) -> Config:
-    """The configuration of one training of several: the table is found from anywhere, one thread, a share of the memory
-    that is free where so many are trained at a time."""
+    """The configuration of one of several trainings: absolute paths, one thread, and a share of the memory limit."""
     limit, validation = memory_limit(config) / at_a_time, config.validation
     if isinstance(validation, ValidationFile):
         validation = ValidationFile(path=str(Path(validation.path).absolute()))
@@ -78,7 +77,7 @@ def as_subtask(config: Config, *, output: str | None = None, at_a_time: int = 1)
             "data": config.data.model_copy(update={"path": str(Path(config.data.path).absolute())}),
             "validation": validation,
             "threads": 1 if config.threads == "auto" else config.threads,
-            "memory_limit": f"{int(limit)} B" if at_a_time > 1 and limit < MOST_BYTES else config.memory_limit,
+            "memory_limit": f"{int(limit)} B" if at_a_time > 1 and limit < MAX_MEMORY_LIMIT else config.memory_limit,
             "output": output or config.output,
         }
     )

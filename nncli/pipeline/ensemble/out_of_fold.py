@@ -1,4 +1,4 @@
-"""What an ensemble needs to know of the table as a whole: what its rows are, and who holds out which of them."""
+"""The data of an ensemble, and its out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -72,24 +72,24 @@ class EnsembleData:
 
     @property
     def members(self) -> list[Config]:
-        """The configuration of each member, as far as it concerns rows."""
+        """The configuration of each member; only what concerns the rows is used."""
         return [member_config(self.config, i, Path(), 1) for i in range(self.config.members)]
 
     @property
     def excluded_rows(self) -> npt.NDArray[np.int64]:
-        """The positions of the rows that data.leave_out leaves out."""
+        """The positions of the rows that data.leave_out excludes."""
         fold = self.config.data.leave_out
         none = np.empty(0, np.int64)
         return none if fold is None else fold.split(strata_of(self.config, self.table, self.target.task)).validation
 
     @property
     def used_rows(self) -> npt.NDArray[np.int64]:
-        """The positions of the rows that are trained or validated on."""
+        """The positions of the rows that are used for training or validation."""
         whole = self.config.model_copy(update={"validation": 0.0})
         return split_indices(whole, self.table, self.target.task, RandomStreams.of(0).split).training
 
     def held_out(self, member: Config) -> npt.NDArray[np.int64]:
-        """The positions of the rows that a network of this configuration does not train on, but validates on.
+        """The positions of the validation rows of a member.
 
         Raises:
             DataError: there are too few rows.
@@ -97,7 +97,7 @@ class EnsembleData:
         return split_indices(member, self.table, self.target.task, RandomStreams.of(member.seed).split).validation
 
     def without(self, fold: Fold) -> EnsembleData:
-        """The same rows, of which a fold is left out."""
+        """A copy with a fold of the rows left out."""
         data = self.config.data.model_copy(update={"leave_out": fold})
         return replace(self, config=self.config.model_copy(update={"data": data}))
 
@@ -113,10 +113,10 @@ class EnsembleData:
         return len(np.unique(np.concatenate([self.held_out(member) for member in self.members])))
 
     def build_ensemble(self, members: tuple[Model, ...]) -> BuiltEnsemble:
-        """The ensemble of trained members, calibrated if that is wanted, and how good it is.
+        """Build the ensemble of trained members, calibrate it if configured, and score it.
 
-        It is judged on all rows that are not left out, and on those held out, each by the members that held it out.
-        Where the validation rows have a file of their own, all members have held them out.
+        It is scored on all rows that are not left out, and out of fold: on the validation rows, each predicted by the
+        members that did not train on it; by all members where the validation rows have a file of their own.
         """
         spec = EnsembleSpec(
             members=len(members),
@@ -125,55 +125,59 @@ class EnsembleData:
             missing_values=self.config.data.missing_values,
             dialect=self.table.header.dialect,
         )
-        held, calibration = self.out_of_fold(Ensemble(spec, members)), None
-        if held is not None and should_calibrate(self.config, self.target, has_validation=True):
-            calibration = held.calibrate()
+        out_of_fold, calibration = self.out_of_fold(Ensemble(spec, members)), None
+        if out_of_fold is not None and should_calibrate(self.config, self.target, has_validation=True):
+            calibration = out_of_fold.calibrate()
             spec = spec.model_copy(update={"temperature": calibration.temperature})
         ensemble = Ensemble(spec, members)
-        inside = self.table.take(self.used_rows)
-        training = self.truth(inside)
-        card = self.card(training, training, predict_table(ensemble, inside, self.target))
-        on_held = None if held is None else self.card(held.rows, training, held.predicted(spec.temperature))
-        return BuiltEnsemble(ensemble, card, on_held, calibration)
+        used = self.table.take(self.used_rows)
+        training = self.truth(used)
+        card = self.card(training, training, predict_table(ensemble, used, self.target))
+        validation = (
+            None
+            if out_of_fold is None
+            else self.card(out_of_fold.rows, training, out_of_fold.predicted(spec.temperature))
+        )
+        return BuiltEnsemble(ensemble, card, validation, calibration)
 
     def out_of_fold(self, ensemble: Ensemble) -> OutOfFoldPredictions | None:
-        """What members say of the rows that they held out; None where none held out any."""
+        """The members' predictions of their validation rows; None if there are no validation rows."""
         if self.validation_table is not None:
             table, positions = self.validation_table, [np.arange(len(self.validation_table))] * len(ensemble.members)
         else:
             table, positions = self.table, [self.held_out(member) for member in self.members]
         if not any(map(len, positions)):
             return None
-        said = [
+        predictions = [
             predict_table(member, table.take(rows), self.target)
             for member, rows in zip(ensemble.members, positions, strict=True)
         ]
-        return OutOfFoldPredictions.of(ensemble, table, self.truth(table), positions, said)
+        return OutOfFoldPredictions.of(ensemble, table, self.truth(table), positions, predictions)
 
     def truth(self, table: ColumnStore) -> LabelledRows:
-        """The truth of the rows of a table."""
+        """The true targets of the rows of a table."""
         return truth_of(table, self.target, self.config)
 
     def card(self, rows: LabelledRows, training: LabelledRows, predictions: Predictions) -> ScoreCard:
-        """Scores on some rows, and what the guess from the training rows scores there."""
+        """Score predictions, and the baseline of the training rows."""
         baseline = baseline_predictions(self.target, training.y, training.weights, len(rows.y))
         return score_card(predictions, baseline, rows.y, rows.weights, self.loss)
 
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """The truth of some rows, and how much each counts."""
+    """The true targets and the sample weights of some rows."""
 
     y: Truth
     weights: Weights | None
 
     def take(self, rows: npt.NDArray[np.int64]) -> LabelledRows:
-        """Those at these positions."""
+        """The rows at these positions."""
         return LabelledRows(self.y[rows], None if self.weights is None else self.weights[rows])
 
 
 def truth_of(table: ColumnStore, target: Target, config: Config) -> LabelledRows:
-    """The truth of the rows of a table, and the weights that `config` has them count with."""
+    """Read the true targets and the sample weights of a table."""
     weight = config.data.sample_weight
     weights = read_weights(table.columns([weight]), weight) if weight else None
     return LabelledRows(target.read(table.columns(target.names)), weights)
@@ -181,7 +185,7 @@ def truth_of(table: ColumnStore, target: Target, config: Config) -> LabelledRows
 
 @dataclass(frozen=True)
 class BuiltEnsemble:
-    """An ensemble, and how good it is."""
+    """An ensemble with its scores and its calibration."""
 
     ensemble: Ensemble
     training: ScoreCard
@@ -191,8 +195,10 @@ class BuiltEnsemble:
 
 @dataclass(frozen=True)
 class OutOfFoldPredictions:
-    """The rows of a `table` that some member held out, and what each member says of those that it did, at their
-    `positions`."""
+    """The rows of a `table` that are validation rows of some member, and each member's predictions of its own ones.
+
+    `positions` are those of each member's validation rows among the rows.
+    """
 
     ensemble: Ensemble
     table: ColumnStore
@@ -207,33 +213,33 @@ class OutOfFoldPredictions:
         table: ColumnStore,
         rows: LabelledRows,
         held: list[npt.NDArray[np.int64]],
-        said: list[Predictions],
+        predictions: list[Predictions],
     ) -> OutOfFoldPredictions:
-        """Of all `rows` of a table, those at the positions that each member `held` out."""
+        """Select the rows of a table that are validation rows of some member, at the positions `held`."""
         every = np.unique(np.concatenate(held))
         positions = tuple(np.searchsorted(every, some) for some in held)
-        return cls(ensemble, table.take(every), rows.take(every), positions, tuple(said))
+        return cls(ensemble, table.take(every), rows.take(every), positions, tuple(predictions))
 
     @property
     def oof_mask(self) -> npt.NDArray[np.bool_]:
-        """(members, rows): which member held out which row."""
-        spoken = np.zeros((len(self.positions), len(self.rows.y)), bool)
-        for mine, rows in zip(spoken, self.positions, strict=True):
-            mine[rows] = True
-        return spoken
+        """A mask (members, rows): whether the row is a validation row of the member."""
+        mask = np.zeros((len(self.positions), len(self.rows.y)), bool)
+        for row_mask, rows in zip(mask, self.positions, strict=True):
+            row_mask[rows] = True
+        return mask
 
     def predicted(self, temperature: float) -> Predictions:
-        """For every row the mean of the members that held it out."""
+        """For every row, the mean prediction of the members that did not train on it."""
         total, counts = np.zeros((len(self.rows.y), self.ensemble.outputs)), np.zeros((len(self.rows.y), 1), np.int64)
-        for rows, said in zip(self.positions, self.member_predictions, strict=True):
-            total[rows] += said.with_temperature(temperature).values
+        for rows, predictions in zip(self.positions, self.member_predictions, strict=True):
+            total[rows] += predictions.with_temperature(temperature).values
             counts[rows] += 1
         return self.ensemble.mean(total, counts)
 
     def calibrate(self) -> Calibration:
-        """The temperature of what single members say, where it makes what they say together better."""
+        """Fit a temperature to the members' predictions; it is 1 unless it improves the log loss of their mean."""
         y, weights, rows = self.rows.y, self.rows.weights, np.concatenate(self.positions)
-        P = np.concatenate([said.values for said in self.member_predictions])
+        P = np.concatenate([predictions.values for predictions in self.member_predictions])
         T = fit_temperature(P, y[rows], None if weights is None else weights[rows])
         before, after = self.predicted(1.0).values, self.predicted(T).values
         if smoothed_log_loss(y, after, weights) >= smoothed_log_loss(y, before, weights):
@@ -242,12 +248,12 @@ class OutOfFoldPredictions:
 
 
 def predict_table(model: AnyModel, table: ColumnStore, target: Target) -> Predictions:
-    """Predictions of what `target` knows, for all rows of a stored table, which is taken up block by block."""
+    """Predict all rows of a stored table, block by block, with the classes of `target`."""
     values, stop = np.empty((len(table), n_outputs(target))), 0
-    said = None
-    with np.errstate(all="ignore"):  # what overflows shows in the scores
+    predictions = None
+    with np.errstate(all="ignore"):  # an overflow is seen in the scores
         for block in table.blocks(model.names):
             start, stop = stop, stop + len(block)
-            said = model.predict(block)
-            values[start:stop] = align_classes(target, said)
-    return Predictions(target, values, said.precision if said else "float64")
+            predictions = model.predict(block)
+            values[start:stop] = align_classes(target, predictions)
+    return Predictions(target, values, predictions.precision if predictions else "float64")

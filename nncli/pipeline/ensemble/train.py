@@ -1,4 +1,4 @@
-"""`nncli train` with members: several networks trained side by side, and what they say together."""
+"""Training an ensemble: the members in parallel, then their mean."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ from nncli.scoring import ScoreCard, scores_json
 from nncli.utils.atomic_files import batched_fsync
 from nncli.utils.logs import log_duration
 
-WORK = ".work"
-"""The folder in an ensemble's directory through which its members are heard of while they are trained."""
+CONTROL_FOLDER = ".work"
+"""The folder in the run directory for the control files of the members' training."""
 
 
 def train_ensemble(
     config: Config, wanted: Path, command: Sequence[str], stop: Callable[[], bool], scheduler: str | None
 ) -> Generator[Event, None, None]:
-    """Train all members, and make them one: `MembersStarted`, `MembersProgress` a few times a second, `Finished`."""
+    """Train an ensemble, yielding `MembersStarted`, `MembersProgress` a few times a second, and `Finished`."""
     check_members(config)
     with Scratch(existing_parent(wanted)) as scratch:
-        survey = EnsembleData.of(config, scratch)
-        with EnsembleRun.create(survey, wanted, command) as assembly:
-            yield from _train(assembly, stop, scheduler)
+        data = EnsembleData.of(config, scratch)
+        with EnsembleRun.create(data, wanted, command) as ensemble_run:
+            yield from _train(ensemble_run, stop, scheduler)
 
 
 def resume_ensemble(
     run: Run, assignments: Sequence[str], command: Sequence[str], stop: Callable[[], bool], scheduler: str | None
 ) -> Generator[Event, None, None]:
-    """Go on with all members that are not done; see `nncli.commands.train.resume_events`."""
+    """Resume all members that are not done; see `nncli.commands.train.resume_events`."""
     with run.locked(), Scratch(run.path) as scratch:
         manifest = run.load_manifest()
         run.clear_leftovers()
@@ -55,114 +55,116 @@ def resume_ensemble(
         yield from _train(EnsembleRun.resume(EnsembleData.of(config, scratch), run, command), stop, scheduler)
 
 
-def _train(assembly: EnsembleRun, stop: Callable[[], bool], scheduler: str | None) -> Generator[Event, None, None]:
-    """Train the members, and leave the run directory complete, whatever ends the training."""
-    clock, config, run = time.perf_counter(), assembly.survey.config, assembly.run
-    tasks = assembly.tasks(1 if scheduler else workers_for(config.members, config.workers))
-    work = TaskPool(tasks, ControlDirectory(run.path.absolute() / WORK), config.workers, scheduler, stop)
+def _train(ensemble_run: EnsembleRun, stop: Callable[[], bool], scheduler: str | None) -> Generator[Event, None, None]:
+    """Train the members and complete the run directory, also after an error or a signal."""
+    clock, config, run = time.perf_counter(), ensemble_run.data.config, ensemble_run.run
+    tasks = ensemble_run.tasks(1 if scheduler else workers_for(config.members, config.workers))
+    pool = TaskPool(tasks, ControlDirectory(run.path.absolute() / CONTROL_FOLDER), config.workers, scheduler, stop)
     try:
-        yield MembersStarted(run.path, config.members, work.workers, assembly.survey.notes)
-        with closing(work.run()) as progress:
+        yield MembersStarted(run.path, config.members, pool.workers, ensemble_run.data.notes)
+        with closing(pool.run()) as progress:
             yield from progress
-        made = assembly.finalize()
-    except BaseException as error:  # also a signal that insists, or a reader of these events who leaves
-        assembly.abort(error)
+        built = ensemble_run.finalize()
+    except BaseException as error:  # also a second stop signal, or a closed generator
+        ensemble_run.abort(error)
         raise
     yield Finished(
         run=run.path,
-        status="done" if made else "stopped",
-        epochs=max(outcome.epochs for outcome in work.outcomes.values()),
-        best_epoch=max(outcome.best_epoch for outcome in work.outcomes.values()),
+        status="done" if built else "stopped",
+        epochs=max(task.epochs for task in pool.outcomes.values()),
+        best_epoch=max(task.best_epoch for task in pool.outcomes.values()),
         seconds=time.perf_counter() - clock,
-        training=made.training if made else None,
-        validation=made.validation if made else None,
+        training=built.training if built else None,
+        validation=built.validation if built else None,
     )
 
 
 @dataclass(frozen=True)
 class EnsembleRun:
-    """An ensemble in the making: its directory, which is locked, and what its members are to be."""
+    """An ensemble that is being trained: its data, its locked run directory and its manifest."""
 
-    survey: EnsembleData
+    data: EnsembleData
     run: Run
     manifest: Manifest
     clock: float = field(default_factory=time.perf_counter)
 
     @classmethod
     @contextmanager
-    def create(cls, survey: EnsembleData, wanted: Path, command: Sequence[str]) -> Iterator[EnsembleRun]:
-        """Make the directory, `wanted` or `wanted-2` …, and hold it while the block runs.
+    def create(cls, data: EnsembleData, wanted: Path, command: Sequence[str]) -> Iterator[EnsembleRun]:
+        """Create the run directory, `wanted` or `wanted-2` …, and lock it while the block runs.
 
         Raises:
             DataError: there are too few rows for so many members.
         """
         manifest = new_manifest(
-            survey.config,
+            data.config,
             datetime.now(UTC),
             command,
-            Execution("numpy", 1, 1),  # each member has its own
-            table_rows=survey.table.height,
-            training_rows=len(survey.used_rows),
-            validation_rows=survey.validation_rows,
+            Execution("numpy", 1, 1),  # each member has its own execution
+            table_rows=data.table.height,
+            training_rows=len(data.used_rows),
+            validation_rows=data.validation_rows,
             features=0,
             parameters=0,
         )
-        with Run.create(wanted, survey.config, None, manifest) as run:
-            yield cls(survey, run, manifest)
+        with Run.create(wanted, data.config, None, manifest) as run:
+            yield cls(data, run, manifest)
 
     @classmethod
-    def resume(cls, survey: EnsembleData, run: Run, command: Sequence[str]) -> EnsembleRun:
-        """Go on in a directory, which is locked."""
+    def resume(cls, data: EnsembleData, run: Run, command: Sequence[str]) -> EnsembleRun:
+        """Resume in a run directory that is locked."""
         manifest = run.load_manifest()
-        going_on = {"status": "running", "command": command_line(command) or manifest.command}
-        manifest = manifest.model_copy(update=going_on)
+        update = {"status": "running", "command": command_line(command) or manifest.command}
+        manifest = manifest.model_copy(update=update)
         run.save_manifest(manifest)
-        run.save_config(survey.config)
+        run.save_config(data.config)
         run.drop_spec()
-        return cls(survey, run, manifest)
+        return cls(data, run, manifest)
 
     def tasks(self, at_a_time: int, first: int = 0) -> list[TrainingTask]:
-        """The training of each member, numbered from `first`; so many share the memory."""
+        """The training of each member, numbered from `first`; `at_a_time` of them share the memory."""
         path = self.run.path.absolute()
-        members = [member_config(self.survey.config, i, path, at_a_time) for i in range(self.survey.config.members)]
+        members = [member_config(self.data.config, i, path, at_a_time) for i in range(self.data.config.members)]
         return [TrainingTask(first + i, member, str(path / member_folder(i))) for i, member in enumerate(members)]
 
     def finalize(self) -> BuiltEnsemble | None:
-        """Make the ensemble, once all members are done, and write down how good it is; None while some are not."""
-        outcomes = [TaskStatus.read(task) for task in self.tasks(1)]
-        if any(outcome.status != "done" for outcome in outcomes):
+        """Build and score the ensemble, and write both to the run directory; None unless all members are done."""
+        statuses = [TaskStatus.read(task) for task in self.tasks(1)]
+        if any(task.status != "done" for task in statuses):
             self._close("stopped")
             return None
-        models = tuple(read_model(self.run.path / member_folder(i)) for i in range(len(outcomes)))
-        with log_duration("scoring") as told:
-            made = self.survey.build_ensemble(models)
-            told.details.append(f"{len(models):,} members together")
-        metrics = {"training": scores_json(made.training), "validation": self._of_held(made.validation)}
+        models = tuple(read_model(self.run.path / member_folder(i)) for i in range(len(statuses)))
+        with log_duration("scoring") as stage:
+            built = self.data.build_ensemble(models)
+            stage.details.append(f"{len(models):,} members together")
+        metrics = {"training": scores_json(built.training), "validation": self._validation_json(built.validation)}
         with batched_fsync():
-            self.run.save_metrics({**metrics, "calibration": asdict(made.calibration)} if made.calibration else metrics)
-            self.run.save_spec(made.ensemble.spec)
+            self.run.save_metrics(
+                {**metrics, "calibration": asdict(built.calibration)} if built.calibration else metrics
+            )
+            self.run.save_spec(built.ensemble.spec)
         features = len({column.name for model in models for column in model.spec.encoder.columns})
         self._close("done", features=features, parameters=sum(model.spec.network.layout.size for model in models))
-        return made
+        return built
 
     def abort(self, error: BaseException) -> None:
-        """Write down that the training ended with an error, or a signal that insists."""
-        with suppress(NncliError, OSError, MemoryError):  # what ended it is what is told
+        """Write to the manifest that an error or a second stop signal ended the training."""
+        with suppress(NncliError, OSError, MemoryError):  # the first error is the one to report
             self._close("failed" if isinstance(error, Exception) else "stopped")
 
     def _close(self, status: Status, **more: object) -> None:
-        outcomes = [TaskStatus.read(task) for task in self.tasks(1)]
-        ended = {
+        statuses = [TaskStatus.read(task) for task in self.tasks(1)]
+        update = {
             "status": status,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round((self.manifest.seconds or 0.0) + time.perf_counter() - self.clock, 3),
-            "epochs": max(outcome.epochs for outcome in outcomes),
-            "best_epoch": max(outcome.best_epoch for outcome in outcomes),
+            "epochs": max(task.epochs for task in statuses),
+            "best_epoch": max(task.best_epoch for task in statuses),
         }
-        self.run.save_manifest(self.manifest.model_copy(update={**ended, **more}))
+        self.run.save_manifest(self.manifest.model_copy(update={**update, **more}))
 
-    def _of_held(self, card: ScoreCard | None) -> dict[str, object] | None:
-        """The scores on the rows that were held out, and by whom each of them is predicted there."""
-        every = self.survey.validation_table is not None
-        by = {"predicted_by": "all members" if every else "the members that held the row out"}
-        return None if card is None else {**(scores_json(card) or {}), **by}
+    def _validation_json(self, card: ScoreCard | None) -> dict[str, object] | None:
+        """The out-of-fold scores as JSON, and which members predict each row."""
+        all_members = self.data.validation_table is not None
+        predicted_by = {"predicted_by": "all members" if all_members else "the members that held the row out"}
+        return None if card is None else {**(scores_json(card) or {}), **predicted_by}

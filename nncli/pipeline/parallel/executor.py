@@ -1,7 +1,7 @@
-"""The one door for work that runs apart: a `concurrent.futures.Executor`, here or on a cluster.
+"""Executors for parallel training: worker processes on this machine, or a Dask cluster.
 
-Nothing else in nncli starts a process. Here it is a pool of spawned processes, each of which leaves Ctrl-C to its
-parent, has one thread for the BLAS, and never outlives the parent; on a cluster it is Dask's.
+Nothing else in nncli starts a process. The executor of this machine is a pool of spawned processes, each of which
+leaves Ctrl-C to its parent, has one BLAS thread, and never outlives the parent; that of a cluster is Dask's.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ SECONDS_TO_CONNECT = 20
 ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 shutdown_requested = Event()
-"""In a process of the pool: it is to save what it works on, and to go."""
+"""Set in a worker process that has to save its task and exit."""
 task_lock = Lock()
-"""Held while a task works: the threads of the BLAS are the process's, so two of them would change each other's."""
+"""Held while a task runs: the number of BLAS threads is global to the process, so tasks must not overlap."""
 
 
 def workers_for(tasks: int, wanted: int | Literal["auto"]) -> int:
-    """How many processes so many tasks get: as many as were asked for, or one for each core."""
+    """The number of worker processes for a number of tasks: as configured, or one for each core."""
     return max(1, min(tasks, available_cpus() if wanted == "auto" else wanted))
 
 
 @contextmanager
 def open_executor(workers: int, scheduler: str | None = None) -> Iterator[Executor]:
-    """An executor of so many processes, or that of the Dask cluster whose scheduler has the address `scheduler`.
+    """Open an executor of worker processes, or of the Dask cluster whose scheduler has the address `scheduler`.
 
-    When the block ends, tasks that have not begun never do, and those that work are waited for; only where a signal
-    insists, which is no `Exception`, are processes of the pool killed.
+    When the block ends, tasks that have not started are canceled and running ones are awaited; after a second stop
+    signal, which is not an `Exception`, the worker processes are killed.
 
     Raises:
         UsageError: Dask is not installed, or there is no such scheduler.
@@ -76,7 +76,7 @@ def worker_lost_errors(scheduler: str | None) -> tuple[type[BaseException], ...]
 
 @contextmanager
 def _dask_required() -> Iterator[None]:
-    """Answer an import of Dask that fails with the command that installs it."""
+    """Raise a UsageError with the install command if Dask cannot be imported."""
     try:
         yield
     except ImportError as error:
@@ -101,13 +101,13 @@ def _of_dask(scheduler: str) -> Generator[Executor, None, None]:
 
 
 class _Process(SpawnProcess):
-    """A process that knows nothing of the program that starts it: its tasks are all nncli's own.
+    """A worker process that does not import the main module of the program that starts it.
 
-    So a script that trains needs no `if __name__ == "__main__"`, and is not run once more in every process.
+    A script that trains needs no `if __name__ == "__main__"`, and is not run again in every process.
     """
 
     def start(self) -> None:
-        """Start with one thread for the BLAS, few for reading tables, and deaf to signals until it has settled."""
+        """Start with one BLAS thread, two Polars threads, and signals blocked until the worker is initialized."""
         main, before = sys.modules["__main__"], dict(os.environ)
         os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
         os.environ.setdefault("POLARS_MAX_THREADS", "2")
@@ -125,7 +125,7 @@ class _Process(SpawnProcess):
 
 @contextmanager
 def _signals_blocked() -> Iterator[None]:
-    """Keep signals waiting, also in a process started meanwhile: importing, it could not meet them."""
+    """Block signals, also in a process started meanwhile, which cannot handle them while it imports."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -141,7 +141,7 @@ class _Spawning(SpawnContext):
 
 
 def _init_worker() -> None:
-    """In a new process: leave Ctrl-C to the parent; save and go when asked to end, or when the parent is gone."""
+    """Initialize a worker: ignore Ctrl-C, which the parent handles; on SIGTERM or the parent's end, save and exit."""
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: shutdown_requested.set())

@@ -1,4 +1,4 @@
-"""A training as a task: whoever does it, wherever, and however often it is begun, it leads to the same bits."""
+"""A training as a task: it gives the same bits in whichever process, and however often it is restarted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Literal
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.errors import RunLockedError
-from nncli.pipeline.parallel.control_dir import BETWEEN_LOOKS, ControlDirectory, StopCheck
+from nncli.pipeline.parallel.control_dir import POLL_SECONDS, ControlDirectory, StopCheck
 from nncli.pipeline.parallel.executor import shutdown_requested, task_lock
 from nncli.pipeline.train.events import Event, Progress, Started
 from nncli.pipeline.train.single import resume_network, train_network
@@ -20,13 +20,13 @@ from nncli.runs.manifest import CONFIG, Manifest
 from nncli.runs.run import Run
 from nncli.training.loop import EpochReport, LearningRateHalved
 
-SECONDS_FOR_ANOTHER = 30.0
-"""How long a run that somebody else writes is waited for: a task left behind by a killed parent is about to stop."""
+LOCK_TIMEOUT = 30.0
+"""Seconds to wait for a run that another process writes: a task whose parent was killed stops within this time."""
 
 
 @dataclass(frozen=True)
 class TrainingTask:
-    """Train `config`, which is that of one network, into the directory `path`. It is the task `number`, from 0."""
+    """The training of one network, `config`, into the directory `path`; tasks are numbered from 0."""
 
     number: int
     config: Config
@@ -35,7 +35,7 @@ class TrainingTask:
 
 @dataclass(frozen=True)
 class TaskStatus:
-    """What came of a task."""
+    """The status of a task's run."""
 
     status: Literal["done", "stopped"]
     epochs: int
@@ -43,7 +43,7 @@ class TaskStatus:
 
     @classmethod
     def read(cls, task: TrainingTask) -> TaskStatus:
-        """How the run of a task stands; one that was not begun has no run."""
+        """Read the status from the manifest; a task that was not started has no run."""
         if not os.path.lexists(task.path):
             return cls("stopped", 0, 0)
         manifest = Run.open(Path(task.path)).load_manifest()
@@ -51,7 +51,7 @@ class TaskStatus:
 
 
 def run_task(task: TrainingTask, control: ControlDirectory) -> TaskStatus:
-    """Do the task from wherever it stands: what is done is left alone, what was begun goes on.
+    """Start or resume a task; nothing is done if it is complete.
 
     Raises:
         NncliError: as for a training.
@@ -67,12 +67,12 @@ def run_task(task: TrainingTask, control: ControlDirectory) -> TaskStatus:
 def task_events(
     task: TrainingTask, control: ControlDirectory, stop: Callable[[], bool]
 ) -> Generator[Progress, None, None]:
-    """Do the task, noting and yielding how far it has come, a few times a second at the most."""
+    """Run a task; write and yield its progress, a few times a second at most."""
     progress, next_note = Progress(), 0.0
     for event in _wait_for_lock(task, stop):
         progress = update_progress(progress, event)
         if time.monotonic() >= next_note or isinstance(event, Started):
-            next_note = time.monotonic() + BETWEEN_LOOKS
+            next_note = time.monotonic() + POLL_SECONDS
             control.write_progress(task.number, progress)
             yield progress
     manifest = Run.open(Path(task.path)).load_manifest()
@@ -97,15 +97,15 @@ def update_progress(progress: Progress, event: Event) -> Progress:
 
 
 def _wait_for_lock(task: TrainingTask, stop: Callable[[], bool]) -> Generator[Event, None, None]:
-    """The training's events, once nobody else is writing the run."""
-    end = time.monotonic() + SECONDS_FOR_ANOTHER
+    """The events of the training, once no other process writes the run."""
+    end = time.monotonic() + LOCK_TIMEOUT
     while True:
         try:
             yield from _events(task, stop)
         except RunLockedError:
             if time.monotonic() > end or stop():
                 raise
-            time.sleep(BETWEEN_LOOKS)
+            time.sleep(POLL_SECONDS)
         else:
             return
 
@@ -122,17 +122,17 @@ def _events(task: TrainingTask, stop: Callable[[], bool]) -> Generator[Event, No
 
 
 def is_done(manifest: Manifest, changes: list[str]) -> bool:
-    """Whether there is nothing left to do of a run."""
+    """Whether a run is complete."""
     return manifest.status == "done" and not any(change.startswith("epochs=") for change in changes)
 
 
 def _changes(run: Run, wanted: Config) -> list[str]:
-    """What of the run's configuration is set anew, as assignments."""
-    now, changes = load_config(run.path / CONFIG), []
-    if wanted.epochs not in ("auto", now.epochs):
+    """The changes to the configuration of a run, as assignments."""
+    current, changes = load_config(run.path / CONFIG), []
+    if wanted.epochs not in ("auto", current.epochs):
         changes.append(f"epochs={wanted.epochs}")
-    if now.checkpoint != wanted.checkpoint:
+    if current.checkpoint != wanted.checkpoint:
         changes.append(f"checkpoint={wanted.checkpoint.model_dump_json()}")
-    if now.memory_limit != wanted.memory_limit:
+    if current.memory_limit != wanted.memory_limit:
         changes.append(f"memory_limit={wanted.memory_limit}")
     return changes

@@ -1,4 +1,4 @@
-"""Tasks handed to an executor, watched until all are done, and handed out again when their process was lost."""
+"""A pool of training tasks: submitted to an executor, monitored, and resubmitted when a worker is lost."""
 
 from __future__ import annotations
 
@@ -19,18 +19,17 @@ from nncli.utils.logs import log_duration
 
 SECONDS_BETWEEN_POLLS = 0.25
 WORTH_A_PROCESS = 3.0
-"""Seconds of work from which processes pay: to begin one takes about that long."""
+"""Seconds of training from which worker processes pay off: starting one takes about that long."""
 MAX_RETRIES = 3
-"""How often a new pool is opened where a process was lost."""
+"""How often a new executor is opened after a worker was lost."""
 
 
 @dataclass
 class TaskPool:
-    """Tasks, done by so many `workers`, or those of a Dask cluster. `stop` is asked a few times a second, and in this
-    process after every batch.
+    """Training tasks that run in worker processes, on a Dask cluster, or in this process.
 
-    Where nobody says how many workers, a first few seconds are worked here: what is done by then needs no processes,
-    and what is not goes on in them from where it was saved.
+    `stop` is called a few times a second, in this process after every batch. With `workers: auto` the tasks first run
+    in this process for a few seconds; those that are not done by then continue in worker processes.
     """
 
     tasks: Sequence[TrainingTask]
@@ -45,31 +44,31 @@ class TaskPool:
         self._progress = {task.number: Progress() for task in self.tasks}
 
     def stopped(self) -> bool:
-        """Whether `stop` has answered True, once being enough."""
+        """Whether `stop` has returned True once."""
         self._stopped = self._stopped or self.stop()
         return self._stopped
 
     @property
     def workers(self) -> int:
-        """How many tasks are done at a time."""
+        """The number of tasks that run at a time."""
         return len(self.tasks) if self.scheduler else workers_for(len(self.tasks), self.wanted)
 
     @property
     def progress(self) -> MembersProgress:
-        """As far as it is known."""
+        """The latest known progress of all tasks."""
         return MembersProgress(tuple(self._progress.values()))
 
     def run(self) -> Generator[MembersProgress, None, None]:
-        """Do all tasks; `outcomes` then has one for each, by its number. With one worker they are done here, in turn.
+        """Run all tasks; `outcomes` then holds the status of each by its number. One worker means this process.
 
         Raises:
-            NncliError: a task failed, after the others were told to save and stop; or processes were lost too often.
+            NncliError: a task failed, and the others were stopped; or workers were lost too often.
             UsageError: there is no such scheduler.
         """
         self.control.open()
         try:
-            with log_duration("training") as told:
-                told.details.append(f"{len(self.tasks):,} networks, {self.workers:,} at a time")
+            with log_duration("training") as stage:
+                stage.details.append(f"{len(self.tasks):,} networks, {self.workers:,} at a time")
                 yield from self._run()
         finally:
             self.control.close()
@@ -79,8 +78,8 @@ class TaskPool:
             yield from self._run_locally() if self.workers == 1 and not self.scheduler else self._run_in_workers()
             return
         yield from self._run_locally(WORTH_A_PROCESS)
-        if not self.stopped() and any(outcome.status == "stopped" for outcome in self.outcomes.values()):
-            self.outcomes = {n: outcome for n, outcome in self.outcomes.items() if outcome.status == "done"}
+        if not self.stopped() and any(result.status == "stopped" for result in self.outcomes.values()):
+            self.outcomes = {n: result for n, result in self.outcomes.items() if result.status == "done"}
             yield from self._run_in_workers()
 
     def _run_locally(self, seconds: float = inf) -> Generator[MembersProgress, None, None]:
@@ -101,11 +100,11 @@ class TaskPool:
         for _ in range(1 + MAX_RETRIES):
             self.control.heartbeat()
             try:
-                with open_executor(self.workers, self.scheduler) as executor, self._told_to_stop():
+                with open_executor(self.workers, self.scheduler) as executor, self._stop_on_error():
                     yield from self._submit(executor)
                 return
             except lost:
-                if self.stopped():  # whoever told us to stop may have told the processes too
+                if self.stopped():  # the same signal may have ended the workers
                     for task in self.tasks:
                         self.outcomes.setdefault(task.number, TaskStatus.read(task))
                     return
@@ -116,8 +115,8 @@ class TaskPool:
         )
 
     @contextmanager
-    def _told_to_stop(self) -> Iterator[None]:
-        """Whatever ends the block before its time, tasks are told to save and to stop before they are waited for."""
+    def _stop_on_error(self) -> Iterator[None]:
+        """Tell the tasks to save and stop when an error or a signal ends the block."""
         try:
             yield
         except BaseException:
@@ -125,25 +124,25 @@ class TaskPool:
             raise
 
     def _submit(self, executor: Executor) -> Generator[MembersProgress, None, None]:
-        """Hand out what is not done, and watch until it is, or, asked to stop, until all is saved."""
+        """Submit the unfinished tasks, and wait until they are done, or saved after a stop."""
         todo = [task for task in self.tasks if task.number not in self.outcomes]
         futures: dict[Future[TaskStatus], TrainingTask] = {executor.submit(run_task, t, self.control): t for t in todo}
         while futures:
             finished, _ = wait(futures, SECONDS_BETWEEN_POLLS, FIRST_COMPLETED)
             asked = self.stopped()
             for future in finished:
-                task, outcome = futures.pop(future), future.result()
-                if outcome.status == "stopped" and not asked:  # its process was told to go, or thought itself alone
+                task, result = futures.pop(future), future.result()
+                if result.status == "stopped" and not asked:  # its worker was terminated, or missed the heartbeat
                     futures[executor.submit(run_task, task, self.control)] = task
                 else:
-                    self.outcomes[task.number] = outcome
+                    self.outcomes[task.number] = result
             if asked:
                 self.control.stop()
             else:
                 self.control.heartbeat()
-            self._look()
+            self._read_progress()
             yield self.progress
 
-    def _look(self) -> None:
+    def _read_progress(self) -> None:
         for number in self._progress:
             self._progress[number] = self.control.read_progress(number) or self._progress[number]

@@ -1,4 +1,4 @@
-"""How far the members of an ensemble have come, as events."""
+"""The events of a training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nncli.training.loop import EpochReport, LearningRateHalved
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training has come: `value` is the metric, or without validation rows the loss, of the best epoch."""
+    """The progress of one training; `value` is the metric, or without validation rows the loss, of the best epoch."""
 
     epoch: int = 0
     epochs: int = 0
@@ -25,39 +25,39 @@ class Progress:
 
 @dataclass(frozen=True)
 class MembersStarted:
-    """So many members are about to be trained, or to go on, so many of them at a time; `called` is a word for them."""
+    """`members` trainings start or resume, `workers` of them at a time; `noun` names them in messages."""
 
     run: Path
     members: int
     workers: int
     notes: tuple[str, ...]
-    called: str = "members"
+    noun: str = "members"
 
 
 @dataclass(frozen=True)
 class MembersProgress:
-    """How far every training has come, in the order of the members."""
+    """The progress of every member's training, in order."""
 
     members: tuple[Progress, ...]
 
     @property
     def done(self) -> int:
-        """Trainings that are done."""
+        """The number of trainings that are done."""
         return sum(member.done for member in self.members)
 
     @property
     def trained(self) -> int:
-        """Epochs trained."""
+        """The total of epochs trained."""
         return sum(member.epoch for member in self.members)
 
     @property
     def epochs(self) -> int:
-        """Epochs trained or no longer needed."""
+        """The total of epochs trained, or skipped by early stopping."""
         return sum(member.epochs if member.done else member.epoch for member in self.members)
 
     @property
     def epochs_of_all(self) -> int:
-        """Epochs at the most; a training that has not begun, and may not know, has as many as the longest."""
+        """The maximal total of epochs; a training that has not started counts as the longest one."""
         longest = max((member.epochs for member in self.members), default=0)
         return sum(member.epochs or longest for member in self.members)
 
@@ -70,9 +70,9 @@ class MembersProgress:
 
 @dataclass(frozen=True)
 class Started:
-    """The training is about to begin, or to go on after epoch `done`.
+    """The training starts, or resumes after epoch `done`.
 
-    `metric` is the one that epochs report; `notes` want to be read; `reports` are of the epochs before.
+    `metric` is the metric in the reports of epochs, `notes` are for the user, `reports` are of the epochs before.
     """
 
     run: Path
@@ -89,9 +89,9 @@ class Started:
 
 @dataclass(frozen=True)
 class Finished:
-    """The run directory is complete. `best_epoch` 0 means that not one epoch was completed.
+    """The run directory is complete. `best_epoch` 0 means that no epoch was completed.
 
-    Of members `epochs` and `best_epoch` are the most of any; stopped, they have no scores together.
+    For an ensemble `epochs` and `best_epoch` are the maximum over the members; a stopped one has no scores.
     """
 
     run: Path

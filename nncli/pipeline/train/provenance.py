@@ -1,4 +1,4 @@
-"""What a run is made from: its configuration, tables and machine, as its manifest records them."""
+"""The provenance of a run: creating its manifest, and checking configuration and tables against it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from nncli.spec import non_defaults
 from nncli.version import __version__
 
 RESUMABLE_KEYS = frozenset({"epochs", "checkpoint", "memory_limit", "output", "workers"})
-"""Keys that a resumed training may set anew: they do not touch what has been."""
+"""Keys that may change when a training is resumed, since they do not affect the epochs already trained."""
 
 
 def check_config_unchanged(run: Run, manifest: Manifest, assignments: Sequence[str]) -> Config:
-    """The run's configuration with the assignments, once it is sure that they leave the past alone."""
+    """The run's configuration with the assignments; an error if they would change the epochs already trained."""
     before = load_config(run.path / CONFIG)
     if fingerprint(before, recorded_execution(manifest)) != manifest.fingerprint:
         raise RunError(
@@ -38,13 +38,13 @@ def check_config_unchanged(run: Run, manifest: Manifest, assignments: Sequence[s
         )
     after = load_config(run.path / CONFIG, assignments)
     changed = [key for key in Config.model_fields if getattr(before, key) != getattr(after, key)]
-    mistakes = [
+    issues = [
         ConfigIssue("this would change what has been trained already", Location(key=key), "Train a new run instead.")
         for key in changed
         if key not in RESUMABLE_KEYS
     ]
-    if mistakes:
-        raise ConfigError(*mistakes)
+    if issues:
+        raise ConfigError(*issues)
     check_epochs_grow(after, manifest.epochs)
     return after.model_copy(update={"output": str(run.path)})
 
@@ -71,7 +71,7 @@ def fingerprint(config: Config, execution: Execution) -> str:
 
 
 def check_tables_unchanged(config: Config, manifest: Manifest) -> None:
-    """Raise a DataError when a table is not the one that the run began with."""
+    """Raise a DataError if a table has changed since the training started."""
     _same_table(manifest.data, config.data.path)
     if manifest.validation_data is not None and isinstance(config.validation, ValidationFile):
         _same_table(manifest.validation_data, config.validation.path)
@@ -103,7 +103,7 @@ def _machine() -> Machine:
 
 
 def command_line(command: Sequence[str]) -> tuple[str, ...]:
-    """The command line as a manifest holds it."""
+    """The command line as text for the manifest."""
     return tuple(os.fsencode(word).decode("utf-8", "backslashreplace") for word in command)
 
 
@@ -119,7 +119,7 @@ def new_manifest(
     features: int,
     parameters: int,
 ) -> Manifest:
-    """The manifest of a run that begins."""
+    """Create the manifest of a new run."""
     other = None
     if isinstance(config.validation, ValidationFile):
         path = config.validation.path

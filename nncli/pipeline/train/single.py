@@ -1,4 +1,4 @@
-"""The training of one network, from a configuration or from the latest checkpoint of a run."""
+"""Training one network, from a configuration or from the latest checkpoint of a run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from nncli.training.state import TrainState
 def train_network(
     config: Config, path: Path, command: Sequence[str] = (), stop: Callable[[], bool] = lambda: False
 ) -> Generator[Event, None, None]:
-    """Train one network into the new run directory `path`: `Started`, an `EpochReport` for every epoch, `Finished`."""
+    """Train one network into a new run directory, yielding `Started`, an `EpochReport` per epoch, and `Finished`."""
     started = datetime.now(UTC)
     with Scratch(existing_parent(path)) as scratch:
         prepared = prepare(config, scratch)
@@ -62,7 +62,7 @@ def train_network(
 def resume_network(
     run: Run, assignments: Sequence[str], command: Sequence[str] = (), stop: Callable[[], bool] = lambda: False
 ) -> Generator[Event, None, None]:
-    """Continue the training of one network from the latest checkpoint of its run, to the same bits."""
+    """Resume the training of one network from its latest checkpoint; the result has the same bits."""
     with run.locked(), Scratch(run.path) as scratch:
         manifest = run.load_manifest()
         run.clear_leftovers()
@@ -71,10 +71,12 @@ def resume_network(
         execution.check_available(str(run.path))
         check_tables_unchanged(config, manifest)
         prepared = prepare(config, scratch)
-        written = read_spec(run.path, manifest).model_copy(update={"temperature": 1.0})  # fitted anew in the end
+        written = read_spec(run.path, manifest).model_copy(
+            update={"temperature": 1.0}
+        )  # the temperature is fitted again at the end
         if prepared.spec != written:
             raise RunError(
-                f"{MODEL} is not what this configuration and table lead to",
+                f"{MODEL} does not match this configuration and table",
                 place=Location(source=str(run.path)),
                 hint="Train again from its config.yaml.",
             )
@@ -82,10 +84,10 @@ def resume_network(
             state = TrainState.create(prepared.spec.network, config.optimizer, prepared.streams, execution.n_shards)
             reports = load_checkpoint(run.path, state, owner=manifest.checkpoint_owner)
             check_epochs_grow(prepared.config, state.epoch)
-            going_on = {"status": "running", "command": command_line(command) or manifest.command}
-            manifest = manifest.model_copy(update=going_on)
+            update = {"status": "running", "command": command_line(command) or manifest.command}
+            manifest = manifest.model_copy(update=update)
             run.save_manifest(manifest)
-            if config.calibration != "none":  # what was fitted to the weights so far is not of those to come
+            if config.calibration != "none":  # the old temperature does not fit the weights to come
                 run.save_spec(written)
             run.save_config(config)
             yield from TrainingSession(prepared, run, state, reports, manifest, stop).run()

@@ -44,10 +44,10 @@ def test_a_leash_lets_go_on_until_it_is_told_to_stop(control: ControlDirectory, 
     assert not stop()
     control.stop()
     assert not stop()  # it looked a moment ago
-    clock[0] += module.BETWEEN_LOOKS
+    clock[0] += module.POLL_SECONDS
     assert stop()
     control.heartbeat()
-    clock[0] += module.BETWEEN_LOOKS
+    clock[0] += module.POLL_SECONDS
     assert stop()  # once told, it stays told
 
 
@@ -55,10 +55,10 @@ def test_a_leash_stops_when_nobody_waits_any_more(control: ControlDirectory, clo
     stop = StopCheck(control, lambda: False)
     assert not stop()
     for _ in range(3):
-        clock[0] += module.LONGEST_SILENCE
+        clock[0] += module.MAX_SILENCE
         control.heartbeat()
         assert not stop()
-    clock[0] += module.LONGEST_SILENCE + 1.0
+    clock[0] += module.MAX_SILENCE + 1.0
     assert stop()
 
 

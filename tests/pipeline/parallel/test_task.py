@@ -66,11 +66,11 @@ def test_a_run_that_somebody_else_writes_is_waited_for(
         nonlocal tries
         tries += 1
         if tries == 3:
-            monkeypatch.setattr("nncli.pipeline.parallel.task.SECONDS_FOR_ANOTHER", 0.0)
+            monkeypatch.setattr("nncli.pipeline.parallel.task.LOCK_TIMEOUT", 0.0)
 
     monkeypatch.setattr("nncli.pipeline.parallel.task.time.sleep", nap)
     with Run(tmp_path / "run").locked():
-        monkeypatch.setattr("nncli.pipeline.parallel.task.SECONDS_FOR_ANOTHER", 0.2)
+        monkeypatch.setattr("nncli.pipeline.parallel.task.LOCK_TIMEOUT", 0.2)
         with pytest.raises(RunLockedError):
             run_task(task, control)
     assert tries >= 1
