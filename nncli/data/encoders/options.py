@@ -26,7 +26,7 @@ class CategoricalOptions(Spec):
     )
     scaling: Literal["none", "robust"] = Field(
         "none",
-        description="Scaling of one-hot and sign columns: none, or robust, which scales and clips them as numeric columns.",
+        description="Scaling of one-hot and sign columns: none, or robust, as for numeric columns.",
     )
     embedding_width: Literal["auto"] | PositiveInt = Field(
         "auto", description="Width of the embedding. auto: 1.6 · c^0.56 for c categories, at most 50."
