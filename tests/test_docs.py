@@ -95,6 +95,17 @@ def test_every_command_of_a_page_runs_in_order(copy: Path, page: Path) -> None:
     run(["bash", "-euo", "pipefail", "-c", "\n".join(examples)], copy)
 
 
+def test_the_tree_of_the_architecture_page_lists_the_folders_there_are() -> None:
+    tree = (DOCS / "architecture.md").read_text("utf-8").partition("```text\nnncli/\n")[2].partition("```")[0]
+    parents: list[str] = []
+    listed = set()
+    for indent, name in re.findall(r"^( +)(\w+)/", tree, re.MULTILINE):
+        parents[len(indent) // 2 - 1 :] = [name]
+        listed.add("/".join(parents))
+    folders = (path for path in (ROOT / "nncli").rglob("*") if path.is_dir() and path.name != "__pycache__")
+    assert listed == {path.relative_to(ROOT / "nncli").as_posix() for path in folders}
+
+
 MATHEMATICS = (ROOT / "docs" / "mathematics.md").read_text("utf-8")
 QUOTED = re.findall(r"```python\n# (nncli/[\w/]+\.py)\n(.*?)```", MATHEMATICS, re.DOTALL)
 
