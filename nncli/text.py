@@ -82,7 +82,7 @@ def format_number(value: float | None) -> str:
         return "0"
     if abs(value) == float("inf"):
         return "∞" if value > 0 else "−∞"
-    text = f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+    text = f"{value:,.0f}" if 1e3 <= abs(value) < 1e15 else f"{value:.4g}"
     return text.replace("-", "−")
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from nncli.text import format_number, format_percent, json_safe
 
 
-def test_numbers_have_four_digits_and_a_word_for_what_is_none() -> None:
+def test_numbers_have_four_digits_and_a_dash_for_undefined() -> None:
     assert [format_number(value) for value in (None, float("nan"), 0.0, 1e-20)] == ["–", "–", "0", "0"]
     assert [format_number(value) for value in (0.123456, 1234.5, 123456.7, 1e20)] == [
         "0.1235",
-        "1234",
+        "1,234",
         "123,457",
         "1e+20",
     ]

@@ -1,4 +1,4 @@
-"""`nncli evaluate`: a run directory and a labelled table in, scores out."""
+"""`nncli evaluate`: score a run on a labeled table."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from nncli.data.io.dataframes import Frame
 
 
-LABELLED = "Evaluate on a table with labels; `nncli predict` needs none."
+LABELS_NEEDED = "Evaluation needs labels; `nncli predict` does not."
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of a model on `rows` labelled rows; `skipped` rows had no target.
+    """Scores of a model on `rows` labeled rows; `skipped` rows had no target.
 
-    `notes` say how the table was read, `strangers` what the labelled rows held that the training rows did not.
+    `notes` are on how the table was read, `anomalies` are the unexpected values in the labeled rows.
     """
 
     rows: int
@@ -46,13 +46,13 @@ class Evaluation:
 
 
 def evaluate(run: str | Path, data: str | Path | Frame) -> Evaluation:
-    """Score a trained run on a table that has the target's column: a file, or a frame of Polars or pandas.
+    """Score a trained run on a table that has the target's column: a file, or a Polars or pandas frame.
 
     `-` is the standard input.
 
     Raises:
         RunError: the run directory is missing or damaged.
-        DataError: the table cannot be read, lacks a column, or has a class that was not in training.
+        DataError: the table cannot be read, lacks a column, or has a class that is not in the training table.
     """
     with log_duration(f"loading {run}"):
         model = Run.open(Path(run)).load_model()
@@ -63,36 +63,37 @@ def evaluate_data(model: AnyModel, data: str | Path | Frame) -> Evaluation:
     """Score a model; see `evaluate`."""
     table, target = read_data(model, data), model.spec.target
     if missing := [name for name in target.names if name not in table.names]:
+        close = closest_match(missing[0], table.names)
         raise DataError(
-            f"there is no column {join_quoted(missing)}, which is the target",
+            f"the table lacks the target's column {join_quoted(missing)}",
             place=Location(source=table.source),
-            hint=f"Did you mean {quote(close)}?" if (close := closest_match(missing[0], table.names)) else LABELLED,
+            hint=f"Did you mean {quote(close)}?" if close else LABELS_NEEDED,
         )
     rows = rows_with_target(table, target.names)
     if not len(rows):
         raise DataError(
-            "no row has a target to score against",
+            "no row has a target",
             place=Location(source=table.source, column=target.names[0]),
-            hint=LABELLED,
+            hint=LABELS_NEEDED,
         )
-    labelled = table if len(rows) == len(table) else table.take(rows)
+    labeled = table if len(rows) == len(table) else table.take(rows)
     with log_duration("predicting"), np.errstate(all="ignore"):
-        predictions = model.predict(labelled)
+        predictions = model.predict(labeled)
     with log_duration("scoring"):
-        scores = score(predictions, target.read(labelled), None, model.spec.loss)
-    return Evaluation(len(labelled), len(table) - len(labelled), scores, table.notes, predictions.anomalies)
+        scores = score(predictions, target.read(labeled), None, model.spec.loss)
+    return Evaluation(len(labeled), len(table) - len(labeled), scores, table.notes, predictions.anomalies)
 
 
 def read_data(model: AnyModel, data: str | Path | Frame) -> Table:
-    """The whole of a table, read as the model's own was: a file, the standard input (`-`), or a frame.
+    """Read a whole table as the training table was read: a file, the standard input (`-`), or a frame.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: the table cannot be read.
     """
     if not isinstance(data, str | Path):
         return table_of(model, data)
     source = None if str(data) == "-" else Path(data)
-    with log_duration(f"reading {data}") as told:
+    with log_duration(f"reading {data}") as log:
         table = read_table(source, missing_values=model.spec.missing_values, training_dialect=model.spec.dialect)
-        told.details.append(f"{len(table):,} rows, {len(table.names):,} columns")
+        log.details.append(f"{len(table):,} rows, {len(table.names):,} columns")
     return table

@@ -115,6 +115,18 @@ class _ImportanceResult:
     importances: tuple[Importance, ...] | None = None
 
 
+@dataclass(frozen=True)
+class _Options:
+    """Options of `explain`, checked."""
+
+    rows: int | None
+    repeats: int
+    top: int
+    attributions: bool
+    output: str | None
+    on_progress: ProgressCallback
+
+
 def explain(
     run: str | Path,
     data: str | Path | Frame | None = None,
@@ -155,33 +167,31 @@ def explain(
     output = _output(model.spec.target, class_label, target)
     config = check_config_unchanged(opened, manifest, ())
     whole = _load_data(run, data, model, config.data.sample_weight)
+    options = _Options(rows, repeats, top, attributions, output, on_progress)
+    return _explain(opened, config, model, whole, options)
+
+
+def _explain(run: Run, config: Config, model: AnyModel, whole: _Data, options: _Options) -> Explanation:
+    """The explanation of a model on a sample of the data, drawn with the run's seed."""
     rng = np.random.default_rng(config.seed)
-    sample = whole.take(_sample(len(whole.table), rows or MAX_ROWS, rng))
+    sample = whole.take(_sample(len(whole.table), options.rows or MAX_ROWS, rng))
+    table, target = sample.table, model.spec.target
     with log_duration("encoding"):
-        encoded = EncodedRows.of(model, sample.table, sample.oof_mask, sample.weights)
-    labeled = _labeled(sample.table, model.spec.target)
-    y = model.spec.target.read(sample.table.take(labeled)) if len(labeled) else np.empty(0)
-    scorer = Scorer(model, y, _metric(config, model.spec.target))
-    importance = _importance(encoded.take(labeled), scorer, repeats, rng, on_progress)
+        encoded = EncodedRows.of(model, table, sample.oof_mask, sample.weights)
+    labeled = _labeled(table, target)
+    y = target.read(table.take(labeled)) if len(labeled) else np.empty(0)
+    scorer = Scorer(model, y, _metric(config, target))
+    importance = _importance(encoded.take(labeled), scorer, options, rng)
     if importance.importances is not None:
         ranked = [item.column for item in importance.importances]
     else:
-        ranked = rank_by_prediction_change(encoded, rng) if top else []
+        ranked = rank_by_prediction_change(encoded, rng) if options.top else []
     with log_duration("computing partial dependence"):
-        curves = partial_dependence(encoded, sample.table, ranked[:top], rng, on_progress)
-    notes = [*whole.notes, *_notes(whole.table, encoded, labeled)]
-    attributed, found = np.empty(0, np.int64), None
-    if attributions:
-        attributed = _sample(len(sample.table), rows or MAX_ATTRIBUTED, rng)
-        if len(attributed) < len(sample.table):
-            notes.append(f"attributions are of {len(attributed):,} of the rows; set --rows for more")
-        background, note = _background(opened, config, model, encoded)
-        with log_duration("computing attributions") as log:
-            found = attribute(encoded.take(attributed), background, output, on_progress)
-            log.details.append(f"{len(attributed):,} rows")
-        notes += [text for text in (note, _completeness_note(found)) if text]
+        curves = partial_dependence(encoded, table, ranked[: options.top], rng, options.on_progress)
+    attributed = _sample(len(table), options.rows or MAX_ATTRIBUTED, rng) if options.attributions else np.arange(0)
+    found, notes = _attribute(run, config, model, encoded, attributed, options) if options.attributions else (None, [])
     return Explanation(
-        rows=len(sample.table),
+        rows=len(table),
         table_rows=len(whole.table),
         labeled_rows=len(labeled),
         loss_name=scorer.loss_name,
@@ -191,9 +201,23 @@ def explain(
         importances=importance.importances,
         partial_dependence=curves,
         attributions=found,
-        attributed=_numbers(sample.table)[attributed],
-        notes=tuple(notes),
+        attributed=_numbers(table)[attributed],
+        notes=(*whole.notes, *_notes(whole.table, encoded, labeled), *notes),
     )
+
+
+def _attribute(
+    run: Run, config: Config, model: AnyModel, encoded: EncodedRows, rows: Rows, options: _Options
+) -> tuple[Attributions, list[str]]:
+    """Attributions of the rows at these positions, and notes on them."""
+    notes = []
+    if len(rows) < len(encoded):
+        notes.append(f"attributions are of {len(rows):,} of the rows; set --rows for more")
+    background, note = _background(run, config, model, encoded)
+    with log_duration("computing attributions") as log:
+        found = attribute(encoded.take(rows), background, options.output, options.on_progress)
+        log.details.append(f"{len(rows):,} rows")
+    return found, [*notes, *(text for text in (note, _completeness_note(found)) if text)]
 
 
 def _output(target: Target, class_label: str | None, name: str | None) -> str | None:
@@ -245,14 +269,13 @@ def _notes(table: Table, encoded: EncodedRows, labeled: Rows) -> list[str]:
     return notes
 
 
-def _importance(
-    rows: EncodedRows, scorer: Scorer, repeats: int, rng: np.random.Generator, on_progress: ProgressCallback
-) -> _ImportanceResult:
+def _importance(rows: EncodedRows, scorer: Scorer, options: _Options, rng: np.random.Generator) -> _ImportanceResult:
+    """Permutation importance; None for no rows."""
     if not len(rows):
         return _ImportanceResult()
     loss, score = scorer.unshuffled(rows)
     with log_duration("shuffling columns") as log:
-        importances = permutation_importance(rows, scorer, repeats, rng, on_progress)
+        importances = permutation_importance(rows, scorer, options.repeats, rng, options.on_progress)
         log.details.append(f"{len(importances):,} columns, {len(rows):,} rows")
     return _ImportanceResult(loss, score, importances)
 

@@ -1,4 +1,4 @@
-"""In what the configurations of several runs differ."""
+"""Differences between the configurations of several runs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from nncli.nn.losses import Loss
 from nncli.spec import non_defaults
 
 IGNORED_KEYS = frozenset({"output", "workers", "threads", "memory_limit", "checkpoint", "layers"})
-"""Where a run is, and how it was computed, which changes nothing of it; the layers are told in a way of their own."""
+"""Keys that do not affect the result, and the layers, which are compared separately."""
 COLUMNS, LAYERS = "data.columns.", "layers."
-OF_ALL_LAYERS = ("activation", "init", "parametrization")
-"""Keys that say what is so of every layer that says nothing else."""
+LAYER_DEFAULTS = ("activation", "init", "parametrization")
+"""Keys with defaults for all layers."""
 
 
 @dataclass(frozen=True)
@@ -28,75 +28,76 @@ class Setting:
 
 @dataclass(frozen=True)
 class ResolvedConfig:
-    """A run's configuration; what that of an ensemble leaves open, its first `member` has settled."""
+    """A run's configuration; for an ensemble, `auto` values are resolved by that of its first `member`."""
 
     config: Config
     member: Config | None = None
 
     @property
     def loss(self) -> Loss | None:
-        """The loss, where it is settled."""
+        """The loss, if it is resolved."""
         if self.config.loss is None and self.member is not None:
             return self.member.loss
         return self.config.loss
 
 
 def config_diff(configs: Sequence[ResolvedConfig | None]) -> tuple[Setting, ...]:
-    """The keys whose values are not the same in all configurations that are known, in the order of the schema.
+    """The keys whose values differ between the known configurations, in the order of the schema.
 
-    Layers are told by their keys, such as `layers.1.units`, where all have layers of the same kinds one after another,
-    else in a line. What only some of them can have, such as the momentum of one optimizer among several, is told where
-    it is not at its default; the kind of a column, where all of them have the column.
+    If all have the same sequence of layer types, layers are compared by key, such as `layers.1.units`, else as a whole.
+    A key that only some configurations have, such as the momentum of one optimizer, is listed if it is not at its
+    default; the kind of a column, if all tables have the column.
     """
     alike = len({_kinds(one.config.layers) for one in configs if one is not None}) == 1
     layers = _by_key if alike else _in_line
     each = [None if one is None else {**dict(_flat(one)), **dict(layers(one.config))} for one in configs]
-    given = {key for one in configs if one is not None for key, _ in _pairs(non_defaults(one.config))}
+    explicit = {key for one in configs if one is not None for key, _ in _pairs(non_defaults(one.config))}
     known = [one for one in each if one is not None]
     order = {name: i for i, name in enumerate(Config.model_fields)}
     keys = sorted(
-        dict.fromkeys(key for one in known for key in one), key=lambda key: (order[key.partition(".")[0]], _place(key))
-    )  # a stable sort: the keys of a section keep together
+        dict.fromkeys(key for one in known for key in one),
+        key=lambda key: (order[key.partition(".")[0]], _indices(key)),
+    )  # a stable sort keeps the keys of a section together
 
-    def told(key: str) -> bool:
+    def differs(key: str) -> bool:
         values = [one.get(key) for one in known]
         if None in values and not key.startswith(LAYERS):
-            return key in given and not key.startswith(COLUMNS)
+            return key in explicit and not key.startswith(COLUMNS)
         return len(set(values)) > 1
 
     return tuple(
-        Setting(key, tuple(None if one is None else one.get(key) for one in each)) for key in keys if told(key)
+        Setting(key, tuple(None if one is None else one.get(key) for one in each)) for key in keys if differs(key)
     )
 
 
-def _flat(settled: ResolvedConfig) -> Iterator[tuple[str, str]]:
-    """Every key but those of the layers, and what it says."""
-    document = settled.config.model_dump(mode="json")
-    if settled.member is not None:
-        document = _filled(document, settled.member.model_dump(mode="json"))
+def _flat(resolved: ResolvedConfig) -> Iterator[tuple[str, str]]:
+    """Every key but those of the layers, with its value."""
+    document = resolved.config.model_dump(mode="json")
+    if resolved.member is not None:
+        document = _filled(document, resolved.member.model_dump(mode="json"))
     yield from _pairs(document)
 
 
-def _place(key: str) -> list[int]:
-    """Of a key of a layer, which one it is."""
+def _indices(key: str) -> list[int]:
+    """The indices in the key of a layer, for sorting."""
     return [int(part) for part in key.split(".") if part.isdigit()] if key.startswith(LAYERS) else []
 
 
 def _kinds(layers: Sequence[Any]) -> tuple[object, ...]:
-    """The types of layers, and of those within them."""
+    """The types of layers, and of the layers inside them."""
     return tuple((layer.type, _kinds(getattr(layer, "layers", ()))) for layer in layers)
 
 
 def _in_line(config: Config) -> Iterator[tuple[str, str]]:
-    """All layers in their short forms."""
-    common = {key: non_defaults(getattr(config, key)) for key in OF_ALL_LAYERS}
+    """All layers as one value in short form."""
+    common = {key: non_defaults(getattr(config, key)) for key in LAYER_DEFAULTS}
     yield "layers", in_line([_short(non_defaults(layer), common) for layer in config.layers])
 
 
 def _by_key(config: Config) -> Iterator[tuple[str, str]]:
-    """Every key of every layer that says more than what is so of all of them."""
+    """Every key of every layer that differs from the defaults of all layers."""
     document = config.model_dump(mode="json")
-    common = {key: document[key] for key in OF_ALL_LAYERS}
+    common = {key: document[key] for key in LAYER_DEFAULTS}
 
     def of(layers: Sequence[Mapping[str, Any]], before: str) -> Iterator[tuple[str, str]]:
         for i, layer in enumerate(layers):
@@ -108,7 +109,7 @@ def _by_key(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def _filled(document: Mapping[str, Any], member: Mapping[str, Any]) -> dict[str, Any]:
-    """The document, with what is `auto` or null in it as the member has it."""
+    """The document with `auto` and null values replaced by those of the member."""
     filled: dict[str, Any] = {}
     for key, value in document.items():
         other = member.get(key)
@@ -119,18 +120,18 @@ def _filled(document: Mapping[str, Any], member: Mapping[str, Any]) -> dict[str,
     return filled
 
 
-def _short(layer: Any, usual: Mapping[str, object]) -> object:
-    """`64` for a dense layer of so many units that is as all of them are, and `layer_norm` for one at its defaults."""
-    kept = {key: value for key, value in layer.items() if key not in usual or value != usual[key]}
+def _short(layer: Any, defaults: Mapping[str, object]) -> object:
+    """The short form of a layer: `64` for a dense layer, `layer_norm` for a layer with defaults only."""
+    kept = {key: value for key, value in layer.items() if key not in defaults or value != defaults[key]}
     if isinstance(kept.get("layers"), list):
-        kept["layers"] = [_short(inner, usual) for inner in kept["layers"]]
+        kept["layers"] = [_short(inner, defaults) for inner in kept["layers"]]
     if kept.keys() == {"type"}:
         return kept["type"]
     return kept["units"] if kept.keys() == {"type", "units"} else kept
 
 
 def _pairs(document: Mapping[str, object], before: str = "") -> Iterator[tuple[str, str]]:
-    """Keys with dots, and what they say on one line."""
+    """Dotted keys with their values on one line."""
     for key, value in document.items():
         if not before and key in IGNORED_KEYS:
             continue

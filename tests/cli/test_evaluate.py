@@ -85,8 +85,8 @@ def test_an_unseen_label_is_an_error_that_names_its_row(nncli: Cli, penguins: Pa
 
 def test_a_table_without_the_target_is_an_error(nncli: Cli, penguins: Path) -> None:
     told = nncli("evaluate", penguins, DATA / "linear.csv").check(4).err
-    assert "there is no column 'species', which is the target" in told
-    assert "`nncli predict` needs none" in told
+    assert "'species'" in told
+    assert "nncli predict" in told
 
 
 def test_from_a_pipe(nncli: Cli, penguins: Path) -> None:

@@ -143,7 +143,8 @@ def _layers(held_out: HeldOutPredictions) -> str:
 
 
 def _layer(kind: str, units: object) -> str:
-    return kind if units is None else f"{kind} ({units})"
+    name = kind.replace("_", " ")
+    return name if units is None else f"{name} ({units})"
 
 
 def _when(manifest: Manifest) -> str:

@@ -39,8 +39,8 @@ def held_out_scores(
         bound = format_percent(max_error_rate(n))
         parts.append(Notice("note", f"No row is misclassified. With {n:,} rows the error rate may still be {bound}."))
     rows = tuple(_row(score) for score in scores.scores)
-    columns = ("metric", "model", "baseline", "improvement", "description")
-    note = "The model's 95 % confidence interval is below its score; the improvement over the baseline is an interval."
+    columns = ("metric", "model", "baseline", "improvement (95 % CI)", "description")
+    note = "The 95 % confidence interval is below each score of the model."
     parts.append(Table(f"Scores on {scored_rows(held_out)}", columns, rows, (0, 4), note, folds=True))
     if held_out.split == "validation" and metrics is not None and metrics.training is not None:
         note = "Training scores that are much better than those above are a sign of overfitting."

@@ -30,7 +30,7 @@ def tables(section: Section) -> list[Table]:
 
 def test_scores_have_intervals_and_training_scores_are_beside_them(penguins: Path) -> None:
     validation, training = tables(section_of(penguins))
-    assert validation.columns == ("metric", "model", "baseline", "improvement", "description")
+    assert validation.columns == ("metric", "model", "baseline", "improvement (95 % CI)", "description")
     rows = {str(row[0]): row for row in validation.rows}
     value, interval = str(rows["log_loss"][1]).split("\n")
     low, high = map(float, interval.split(" to "))
