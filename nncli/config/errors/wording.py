@@ -96,8 +96,8 @@ class IssueWriter:
         if about_key:
             return self._written(message, path, "key", ())
         near = suggest(value, choices) if isinstance(value, str) else None
-        found = [Hint("", ConfigFix(path, near))] if near else hints.value_hints(group)
-        return self._written(message + _did_you_mean(value, choices), path, "value", found)
+        candidates = [Hint("", ConfigFix(path, near))] if near else hints.value_hints(group)
+        return self._written(message + _did_you_mean(value, choices), path, "value", candidates)
 
     def _unknown_choice(self, error: LocatedError, word: str, choices: Sequence[str]) -> ConfigIssue:
         path = error.path
@@ -123,19 +123,19 @@ class IssueWriter:
         if in_root:
             text = f"It belongs at the top level, next to {quote(path[0])}."
             fallback = Hint(text)
-            found: Iterable[Hint] = [Hint(text, ConfigFix((better or word,), value, remove=path))]
+            candidates: Iterable[Hint] = [Hint(text, ConfigFix((better or word,), value, remove=path))]
         else:
             verb = "key here is" if len(siblings) == 1 else "keys here are"
             listed = siblings and not (better and len(siblings) > MAX_KEYS)
             fallback = Hint(f"The {verb} {join_quoted(siblings, most=MAX_KEYS)}." if listed else "")
             if better is not None:
-                found = [Hint(fallback.text, ConfigFix((*path[:-1], better), value, remove=path))]
+                candidates = [Hint(fallback.text, ConfigFix((*path[:-1], better), value, remove=path))]
             elif isinstance(value, dict) and any(key in field_names(self.root) for key in value):
                 fallback = Hint(f"Its keys belong at the top level, not under {quote(word)}.")
-                found = ()
+                candidates = ()
             else:
-                found = section_hints(path, value, self.root)
-        return self._written(message, path, "key", found, fallback)
+                candidates = section_hints(path, value, self.root)
+        return self._written(message, path, "key", candidates, fallback)
 
     def _single(self, error: LocatedError) -> ConfigIssue:
         """The issue of an error that needs no other error of its location."""
@@ -147,23 +147,23 @@ class IssueWriter:
             return self._written(f"missing key {quote(path[-1])}", path, "key", (), fallback)
         if error.kind == "union_tag_not_found":
             tags = [tag for model in error.models for tag in get_args(field_names(model).get(str(path[-1])))]
-            found = hints.untyped_hints(path[:-1], error.details["input"], error.models)
+            candidates = hints.untyped_hints(path[:-1], error.details["input"], error.models)
             fallback = hints.expected_hint(tags) if tags else NO_HINT
-            return self._written(f"missing key {quote(path[-1])}", path, "key", found, fallback)
+            return self._written(f"missing key {quote(path[-1])}", path, "key", candidates, fallback)
         if error.kind == "union_tag_invalid":
             key, tag = discriminator(error.details), context.get("tag", "")
             owner = path[:-1] if path and path[-1] == key else path
             message = f"unknown {f'{_noun(owner)} {key}'.strip()} {quote(tag)}{_did_you_mean(tag, error.choices)}"
-            found = hints.type_hints(path, tag, error.choices, error.models, self.root)
-            return self._written(message, path, "value", found, hints.expected_hint(error.choices))
+            candidates = hints.type_hints(path, tag, error.choices, error.models, self.root)
+            return self._written(message, path, "value", candidates, hints.expected_hint(error.choices))
         message = str(context["error"]) if error.kind in CUSTOM_KINDS else error.details["msg"]
         return self._written(message or "this value is not valid", path, "value", ())
 
     def _written(
-        self, message: str, path: Path, at: str, found: Iterable[Hint], fallback: Hint = NO_HINT
+        self, message: str, path: Path, at: str, candidates: Iterable[Hint], fallback: Hint = NO_HINT
     ) -> ConfigIssue:
         """The issue with the first hint that is accepted when it is followed, or else the fallback."""
-        hint = next((hint for hint in found if hint.fix is None or self.checker.accepts(hint.fix)), fallback)
+        hint = next((hint for hint in candidates if hint.fix is None or self.checker.accepts(hint.fix)), fallback)
         fix = hint.fix if hint.fix and is_complete(hint.fix.value) else None
         return self.document.issue(message, path, "key" if at == "key" else "value", hint.text or None, fix)
 
