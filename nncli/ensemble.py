@@ -1,4 +1,4 @@
-"""Several models that predict the same, as one: the mean of what each of them says."""
+"""An ensemble of models, which predicts the mean of its members' predictions."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from nncli.spec import PositiveFloat, Spec, StrictStr
 
 
 class EnsembleSpec(Spec):
-    """What the members have in common. The labels of its `target` are those of all members: one may lack a rare class.
+    """The specification that all members share. `target` has the labels of all members; one may lack a rare class.
 
-    The centers and scales of numbers are 0 and 1, since members answer in the target's own units. `temperature` is
-    that of every member, which has none of its own.
+    The centers and scales of a regression target are 0 and 1, since members predict in the target's own units.
+    `temperature` applies to every member, whose own is 1.
     """
 
     format: Version = FORMAT
@@ -38,74 +38,74 @@ class EnsembleSpec(Spec):
     temperature: PositiveFloat = 1.0
 
     def accepts(self, member: ModelSpec) -> bool:
-        """Whether a model may be a member."""
-        mine, theirs = self.target, member.target
-        if mine.task == "classification" and theirs.task == "classification":
-            same = mine.name == theirs.name and set(theirs.labels) <= set(mine.labels)
+        """Whether a model has the target and the loss of a member."""
+        target, other = self.target, member.target
+        if target.task == "classification" and other.task == "classification":
+            same = target.name == other.name and set(other.labels) <= set(target.labels)
         else:
-            same = mine.task == theirs.task and mine.names == theirs.names
+            same = target.task == other.task and target.names == other.names
         return same and self.loss == member.loss
 
 
 def n_outputs(target: Target) -> int:
-    """Classes, or numbers, for each row."""
+    """The number of classes, or of regression targets."""
     return len(target.labels if target.task == "classification" else target.names)
 
 
-def align_classes(target: Target, said: Predictions) -> npt.NDArray[np.float64]:
-    """Predictions (rows, outputs) of what `target` knows; a class that the model does not know has probability 0."""
-    known = said.target
+def align_classes(target: Target, predictions: Predictions) -> npt.NDArray[np.float64]:
+    """Predictions (rows, outputs) in the class order of `target`; a class unknown to the model has probability 0."""
+    known = predictions.target
     if target.task == "regression" or known.task == "regression" or target.labels == known.labels:
-        return said.values
+        return predictions.values
     where = {label: j for j, label in enumerate(target.labels)}
-    values = np.zeros((len(said.values), len(where)))
-    values[:, [where[label] for label in known.labels]] = said.values
+    values = np.zeros((len(predictions.values), len(where)))
+    values[:, [where[label] for label in known.labels]] = predictions.values
     return values
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Models ready to predict together."""
+    """A trained ensemble in memory."""
 
     spec: EnsembleSpec
     members: tuple[Model, ...]
 
     @property
     def numeric(self) -> frozenset[str]:
-        """The columns of a table whose cells are numbers, to every member that reads them at all."""
+        """The columns whose cells are plain numbers to every member that uses them."""
         others = [name for member in self.members for name in member.names if name not in member.numeric]
         return frozenset().union(*(member.numeric for member in self.members)).difference(others)
 
     @property
     def names(self) -> list[str]:
-        """The columns that any member predicts from."""
+        """The names of the feature columns of any member."""
         return list(dict.fromkeys(name for member in self.members for name in member.spec.encoder.names))
 
     @property
     def outputs(self) -> int:
-        """Classes, or numbers, for each row."""
+        """The number of classes, or of regression targets."""
         return n_outputs(self.spec.target)
 
     def predict(self, table: Table) -> Predictions:
-        """The mean of the members' predictions; see `Model.predict`. Strange is what is strange to all of them."""
+        """The mean of the members' predictions; see `Model.predict`. An anomaly is one to all members."""
         return self.average([member.predict(table) for member in self.members])
 
-    def average(self, said: Sequence[Predictions]) -> Predictions:
-        """The mean of what each member says of the same rows."""
-        spec, total = self.spec, np.zeros((len(said[0].values), self.outputs))
-        for one in said:
-            total += align_classes(spec.target, one.with_temperature(spec.temperature))
-        return self.mean(total, len(said), reduce(and_, (one.anomalies for one in said)))
+    def average(self, predictions: Sequence[Predictions]) -> Predictions:
+        """The mean of the members' predictions for the same rows."""
+        spec, total = self.spec, np.zeros((len(predictions[0].values), self.outputs))
+        for item in predictions:
+            total += align_classes(spec.target, item.with_temperature(spec.temperature))
+        return self.mean(total, len(predictions), reduce(and_, (item.anomalies for item in predictions)))
 
     def mean(
-        self, total: npt.NDArray[np.float64], counts: npt.NDArray[np.int64] | int, strangers: Anomalies | None = None
+        self, total: npt.NDArray[np.float64], counts: npt.NDArray[np.int64] | int, anomalies: Anomalies | None = None
     ) -> Predictions:
-        """The mean of `counts` predictions, (rows, 1) or of all rows, from their sum (rows, outputs)."""
+        """The mean of `counts` predictions, (rows, 1) or the same for all rows, from their sum (rows, outputs)."""
         values, precision = total / counts, self.members[0].spec.network.precision
         if self.spec.target.task == "classification":
-            values = values.astype(precision).astype(np.float64)  # as those of a model; see nncli.model.decode
-        return Predictions(self.spec.target, values, precision, strangers or Anomalies())
+            values = values.astype(precision).astype(np.float64)  # see nncli.model.decode
+        return Predictions(self.spec.target, values, precision, anomalies or Anomalies())
 
 
 AnyModel: TypeAlias = Model | Ensemble
-"""What a run directory holds: both have `spec` (with target, loss, missing and dialect), `numeric` and `predict`."""
+"""The model of a run directory; both have `spec` (target, loss, missing_values, dialect), `numeric` and `predict`."""

@@ -1,4 +1,4 @@
-"""A trained model: encoder, network and loss, and what they make of a table."""
+"""A trained model (encoder, network and loss), and its predictions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FORMAT: Version = 1
 """The format of a run directory. It is raised by a change of what is written; every format is read for ever."""
 
 WORTH_A_SECOND_THREAD = 1 << 26
-"""Multiplications in a half of the rows from which it goes to a thread of its own."""
+"""Multiplications for half of the rows from which a second thread pays off."""
 
 
 class ModelSpec(Spec):
@@ -55,8 +55,10 @@ class ModelSpec(Spec):
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model says of some rows: numbers in the target's own units (rows, targets), or probabilities
-    (rows, classes); and what was strange of the rows."""
+    """Predictions: numbers in the target's own units (rows, targets), or probabilities (rows, classes).
+
+    `anomalies` are the unexpected values in the rows, such as unseen categories.
+    """
 
     target: Target
     values: npt.NDArray[np.float64]
@@ -64,7 +66,7 @@ class Predictions:
     anomalies: Anomalies = field(default_factory=Anomalies)
 
     def with_temperature(self, T: float) -> Predictions:
-        """The same probabilities, less sure for a T above 1, surer for one below; rounded to the precision again."""
+        """Temperature scaling of the probabilities, rounded to the precision: less confident for T above 1."""
         if T == 1.0:
             return self
         values = apply_temperature(self.values, T).astype(self.precision).astype(np.float64)
@@ -85,19 +87,19 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Model:
-    """A model ready to predict."""
+    """A trained model in memory."""
 
     spec: ModelSpec
     parameters: Parameters
 
     @property
     def numeric(self) -> frozenset[str]:
-        """The columns of a table whose cells are numbers, as they are written."""
+        """The columns whose cells are plain numbers, without a unit."""
         return frozenset(column.name for column in self.spec.encoder.columns if column.accepts_plain_numbers)
 
     @property
     def names(self) -> list[str]:
-        """The columns that it predicts from."""
+        """The names of the feature columns."""
         return self.spec.encoder.names
 
     @cached_property
@@ -109,23 +111,23 @@ class Model:
         return ThreadPoolExecutor(1, "nncli half")
 
     def predict(self, table: Table) -> Predictions:
-        """Predict every row of a table, in order. The target's column is not needed, other columns are ignored.
+        """Predict every row of a table, in order. The target column is not needed; other columns are ignored.
 
-        Threads may predict side by side. A row's prediction has the same bits alone, in any order and in any company;
-        see nncli/nn/predictor.py.
+        Threads may predict at the same time. A row's prediction has the same bits whatever the other rows are; see
+        nncli/nn/predictor.py.
 
         Raises:
             DataError: a column is missing, or a cell of a numeric column is not a number.
         """
-        X, codes, strangers = self.spec.encoder.encode(table, self.spec.network.precision)
+        X, codes, anomalies = self.spec.encoder.encode(table, self.spec.network.precision)
         with limit_blas_threads(1):
             Z = self._run(X, codes)
-        return replace(self.decode(Z), anomalies=strangers)
+        return replace(self.decode(Z), anomalies=anomalies)
 
     def _run(self, X: Matrix, codes: Codes) -> Array:
-        """The raw outputs (rows, outputs); where there are many to compute, half of them on a second thread.
+        """The raw outputs (rows, outputs); half of the rows on a second thread if there is much to compute.
 
-        The BLAS is to have one thread: its own would wait for each other at every one of the small products, spinning.
+        The BLAS must be limited to one thread: its threads would synchronize, spinning, at every small product.
         """
         half = len(X) // (2 * BLOCK_ROWS) * BLOCK_ROWS
         if half * self.spec.network.layout.n_decayed < WORTH_A_SECOND_THREAD:
@@ -137,20 +139,20 @@ class Model:
         return Z
 
     def predict_examples(self, examples: Dataset, threads: int = 1) -> Predictions:
-        """Predict rows that are encoded already, on one thread or, where it pays and `threads` allows it, on two."""
+        """Predict encoded rows, on one thread, or on two if that pays off and `threads` allows it."""
         run = self._inference.run if threads == 1 else self._run
         return self.decode(run(examples.X, examples.codes))
 
     def decode(self, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
-        """What raw outputs (rows, outputs) mean."""
+        """Predictions from raw outputs (rows, outputs)."""
         return decode(self.spec, Z)
 
 
 def decode(spec: ModelSpec, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
-    """What raw outputs (rows, outputs) mean: the loss's link, rounding, then the temperature or the target's own units.
+    """Predictions from raw outputs (rows, outputs): the loss's inverse link, rounding, then temperature or unscaling.
 
-    Rounded to the precision that the network was trained in, since no more is known, two machines whose matrix
-    products differ in the last place of a float64 give the same answer.
+    Values are rounded to the precision of the training, so two machines whose matrix products differ in the last place
+    of a float64 give the same predictions.
     """
     precision = spec.network.precision
     values = spec.loss.inverse_link(Z).astype(precision).astype(np.float64)

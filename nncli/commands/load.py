@@ -1,4 +1,4 @@
-"""A trained run as an object: read once, it predicts as often as it is asked."""
+"""A trained model in memory, for repeated predictions."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A trained model, or an ensemble, in memory. Threads may share it, and predict side by side."""
+    """A trained model or ensemble in memory. Threads may share it and predict at the same time."""
 
     model: AnyModel
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The columns that it predicts from."""
+        """The names of the feature columns."""
         return tuple(self.model.names)
 
     @property
     def target(self) -> tuple[str, ...]:
-        """The column that it predicts, or the columns."""
+        """The names of the target columns."""
         return self.model.spec.target.names
 
     @property
     def classes(self) -> tuple[Any, ...] | None:
-        """The classes, of the type that the training table had, in the order of the probabilities; None for numbers."""
+        """The class labels, of the training table's type, in the order of the probabilities; None for regression."""
         target = self.model.spec.target
         if target.task == "regression":
             return None
@@ -51,25 +51,25 @@ class Loaded:
         keep: Sequence[str] = (),
         tell: Tell | None = None,
     ) -> pl.DataFrame:
-        """Predict every row of a file, or of a frame of Polars or pandas; see `nncli.predict`.
+        """Predict every row of a file or a Polars or pandas frame; see `nncli.predict`.
 
         Raises:
-            UsageError: `proba` of a model that predicts numbers.
+            UsageError: `proba` for a regression model.
             DataError: a column is missing, or a cell of a numeric column is not a number.
         """
         return predict_data(self.model, data, proba=proba, keep=keep, tell=tell)
 
     def evaluate(self, data: str | Path | Frame) -> Evaluation:
-        """Score it on a table that has the target's column; see `nncli.evaluate`.
+        """Score the model on a table with the target column; see `nncli.evaluate`.
 
         Raises:
-            DataError: the table cannot be read, lacks a column, or has a class that was not in training.
+            DataError: the table cannot be read, lacks a column, or has a class that is unknown to the model.
         """
         return evaluate_data(self.model, data)
 
 
 def load(run: str | Path) -> Loaded:
-    """Read the trained model of a run directory, to predict with it from memory.
+    """Load the trained model of a run directory.
 
     Raises:
         RunError: the run directory is missing, damaged, or not trained yet.

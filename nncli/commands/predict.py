@@ -1,4 +1,4 @@
-"""`nncli predict`: a run directory and rows in, a prediction for each row out, chunk by chunk."""
+"""`nncli predict`: predict the rows of a table with a trained run, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Tell: TypeAlias = Callable[[str], object]
 
 PREDICTORS = 2
-"""Threads that predict blocks of a file, while others read the next ones and one writes the last."""
+"""Threads that predict blocks of a file, while other threads read and write."""
 
 
 def predict(
@@ -39,9 +39,9 @@ def predict(
     keep: Sequence[str] = (),
     tell: Tell | None = None,
 ) -> pl.DataFrame:
-    """Predict every row of a file, or of a frame of Polars or pandas; see `predict_chunks`.
+    """Predict every row of a file or a Polars or pandas frame; see `predict_chunks`.
 
-    Who predicts more than once reads the run once with `nncli.load`.
+    To predict repeatedly, read the run once with `nncli.load`.
     """
     return predict_data(Run.open(Path(run)).load_model(), data, proba=proba, keep=keep, tell=tell)
 
@@ -49,7 +49,7 @@ def predict(
 def predict_data(
     model: AnyModel, data: str | Path | Frame, *, proba: bool, keep: Sequence[str], tell: Tell | None
 ) -> pl.DataFrame:
-    """Predictions for every row of a file or a frame, in one frame."""
+    """Predict every row of a file or a frame, in one frame."""
     if isinstance(data, str | Path):
         frames = predict_chunks(model, Path(data), proba=proba, keep=keep, tell=tell)
     else:
@@ -58,7 +58,7 @@ def predict_data(
 
 
 def table_of(model: AnyModel, data: Frame) -> Table:
-    """A frame as a table to predict from; a missing cell may be spelled in it as in the training table."""
+    """A frame as a table to predict from, with the missing values of the training table replaced."""
     return Table(replace_na_values(as_polars(data), model.spec.missing_values), "the frame", dialect=model.spec.dialect)
 
 
@@ -71,14 +71,14 @@ def predict_chunks(
     keep: Sequence[str] = (),
     tell: Tell | None = None,
 ) -> Iterator[pl.DataFrame]:
-    """Predictions for a file, or for the standard input when `path` is None, in the order of the rows, none lost.
+    """Predict every row of a file, or of the standard input if `path` is None, in order.
 
     Yields frames with the kept columns first, then `prediction` (`prediction_TARGET` for several targets) and, with
-    `proba`, `proba_CLASS` for each class. Memory does not grow with the file. `tell` is called with every note on how
-    the file was read, and after the last row with one on what it held that the training rows did not, if anything.
+    `proba`, `proba_CLASS` for each class. Memory does not grow with the file. `tell` is called with every note on the
+    reading, and after the last row with a note on anomalies, such as unseen categories, if there are any.
 
     Raises:
-        UsageError: `proba` of a model that predicts numbers.
+        UsageError: `proba` for a regression model.
         DataError: a column is missing, or a cell of a numeric column is not a number.
     """
     spec = model.spec
@@ -99,24 +99,24 @@ def predict_tables(
     tell: Tell | None,
     workers: int = 0,
 ) -> Iterator[pl.DataFrame]:
-    """Predictions for tables that are chunks of one; for `workers` see `worked_ahead`."""
+    """Predict the chunks of a table; for `workers` see `prefetch_map`."""
     tell = tell or (lambda _: None)
-    strangers, chunks, rows = Anomalies(), 0, 0
+    anomalies, n_chunks, n_rows = Anomalies(), 0, 0
 
     def work(table: Table) -> tuple[pl.DataFrame, Anomalies]:
         return predict_frame(model, table, proba=proba, keep=keep)
 
-    with log_duration("reading, predicting and writing") as told:
-        for _, (frame, met) in prefetch_map(_told_of(tables, tell), work, workers):
-            strangers, chunks, rows = strangers + met, chunks + 1, rows + len(frame)
+    with log_duration("reading, predicting and writing") as stage:
+        for _, (frame, found) in prefetch_map(_report_notes(tables, tell), work, workers):
+            anomalies, n_chunks, n_rows = anomalies + found, n_chunks + 1, n_rows + len(frame)
             yield frame
-        told.details.append(f"{rows:,} rows in {chunks:,} chunk{'' if chunks == 1 else 's'}")
-    if strangers.note:
-        tell(strangers.note)
+        stage.details.append(f"{n_rows:,} rows in {n_chunks:,} chunk{'' if n_chunks == 1 else 's'}")
+    if anomalies.note:
+        tell(anomalies.note)
 
 
-def _told_of(tables: Iterator[Table], tell: Tell) -> Iterator[Table]:
-    """The tables, each once its notes are told: if it cannot be predicted, they may say why."""
+def _report_notes(tables: Iterator[Table], tell: Tell) -> Iterator[Table]:
+    """Report the notes of each table before it is predicted: they may explain an error."""
     for table in tables:
         for note in table.notes:
             tell(note)
@@ -124,16 +124,20 @@ def _told_of(tables: Iterator[Table], tell: Tell) -> Iterator[Table]:
 
 
 def predict_frame(model: AnyModel, table: Table, *, proba: bool, keep: Sequence[str]) -> tuple[pl.DataFrame, Anomalies]:
-    """Predictions for one table in memory, and what was strange of it."""
+    """Predict one table in memory; returns the predictions and the anomalies."""
     if proba and model.spec.target.task == "regression":
-        raise UsageError("--proba needs a model that predicts classes; this one predicts numbers")
+        raise UsageError("--proba needs a classification model; this one is for regression")
     keep = list(dict.fromkeys(keep))
     table.require(keep)
-    with np.errstate(all="ignore"):  # a value far beyond the training range may overflow, and shows as such
+    with np.errstate(
+        all="ignore"
+    ):  # a value far out of the training range may overflow; that is seen in the predictions
         predictions = model.predict(table)
         predicted = predictions.frame(proba=proba)
-    clash = sorted(set(keep) & set(predicted.columns))
-    if clash:
-        raise UsageError(f"--keep {join_quoted(clash)} would stand twice: a column of the prediction has that name")
+    duplicates = sorted(set(keep) & set(predicted.columns))
+    if duplicates:
+        raise UsageError(
+            f"--keep {join_quoted(duplicates)} would appear twice: a column of the predictions has that name"
+        )
     frame = pl.concat([table.frame.select(keep), predicted], how="horizontal") if keep else predicted
     return frame, predictions.anomalies

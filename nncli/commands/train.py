@@ -1,4 +1,4 @@
-"""`nncli train`: a configuration in, a run directory out. What happens on the way comes as typed events."""
+"""`nncli train`: train from a configuration into a run directory, yielding typed events."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     scheduler: str | None = None,
 ) -> Finished:
-    """Train from a configuration, or the path of one, and return what came of it.
+    """Train from a configuration or its path, and return the final event.
 
     Args:
         config: a `Config`, a path, or `-` for the standard input.
         output: the run directory; default: the configuration's.
-        assignments: overrides such as `epochs=10` or `optimizer.type=adam`, for a path only; above the environment's,
-            such as NNCLI_EPOCHS=10, which is asked for a path only too.
-        stop: asked after every batch, or, where loops are compiled, some twenty times a second; once it answers True
-            the training ends and is saved.
-        scheduler: the address of a Dask scheduler, to whose workers the members are handed; they and this process
-            need the table and the run directory under the same paths.
+        assignments: overrides such as `epochs=10` or `optimizer.type=adam`, for a path only. They take precedence over
+            environment variables such as NNCLI_EPOCHS=10, which are read for a path only too.
+        stop: called after every batch, or some twenty times a second in compiled loops; once it returns True, the
+            training is saved and ends.
+        scheduler: the address of a Dask scheduler whose workers train the members; they and this process need the table
+            and the run directory under the same paths.
 
     Raises:
-        ConfigError, DataError: nothing was started.
-        DivergedError: the loss became infinite or no number; the best epoch before that is saved.
+        ConfigError, DataError: the training cannot start.
+        DivergedError: the loss is not finite; the best epoch before that is saved.
     """
     return _last(train_events(config, output=output, assignments=assignments, stop=stop, scheduler=scheduler))
 
@@ -48,7 +48,7 @@ def resume(
     stop: Callable[[], bool] = lambda: False,
     scheduler: str | None = None,
 ) -> Finished:
-    """Go on with a training that was stopped or killed, or train a finished one longer; see `resume_events`."""
+    """Resume a training that was stopped or killed, or train a finished one longer; see `resume_events`."""
     return _last(resume_events(run, assignments=assignments, stop=stop, scheduler=scheduler))
 
 
@@ -76,14 +76,14 @@ def train_events(
         config = load_config(config, assignments, os.environ)
     elif assignments:
         raise UsageError("assignments go with the path of a configuration, not with a Config")
-    wanted = Path(output or config.output or "runs/model")
+    path = Path(output or config.output or "runs/model")
     if config.members > 1:
         from nncli.pipeline.ensemble.train import train_ensemble
 
-        yield from train_ensemble(config, wanted, command, stop, scheduler)
+        yield from train_ensemble(config, path, command, stop, scheduler)
         return
     _refuse_scheduler(scheduler)
-    yield from train_network(config, wanted, command, stop)
+    yield from train_network(config, path, command, stop)
 
 
 def resume_events(
@@ -94,13 +94,13 @@ def resume_events(
     stop: Callable[[], bool] = lambda: False,
     scheduler: str | None = None,
 ) -> Generator[Event, None, None]:
-    """Go on from the latest checkpoint of a run, to the same bits as if it had never ended.
+    """Resume from the latest checkpoint of a run; the result has the same bits as an uninterrupted training.
 
     Raises:
-        ConfigError: an assignment would change the past; only `epochs` (which may grow), `checkpoint`,
-            `memory_limit` and `workers` may change.
-        DataError: a table is not the one that the run began with.
-        RunError: the run is damaged, another training is writing it, or what computed it is not there any more.
+        ConfigError: an assignment would change the epochs already trained; only `epochs` (which may grow),
+            `checkpoint`, `memory_limit` and `workers` may change.
+        DataError: a table has changed since the training started.
+        RunError: the run is damaged, another training is writing it, or its backend is not installed.
     """
     run = Run.open(Path(path))
     if run.load_manifest().members > 1:
@@ -114,4 +114,4 @@ def resume_events(
 
 def _refuse_scheduler(scheduler: str | None) -> None:
     if scheduler is not None:
-        raise UsageError("--scheduler hands out members, and there is one network only", hint="Set members: 8, say.")
+        raise UsageError("--scheduler is for ensembles, and members is 1", hint="Set members: 8, say.")

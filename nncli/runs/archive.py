@@ -1,4 +1,4 @@
-"""A trained run directory as bytes in memory, and those as a directory again."""
+"""Packing a run directory into bytes in memory, and unpacking it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nncli.utils.atomic_files import batched_fsync, write_bytes
 
 
 def to_bytes(run: Path) -> dict[str, bytes]:
-    """The files of a run directory by their paths within it, without what only serves to go on training."""
+    """The files of a run directory by their relative paths, without checkpoints and hidden files."""
     paths = sorted(path for path in run.rglob("*") if path.is_file())
     named = {path.relative_to(run): path for path in paths}
     return {
@@ -21,10 +21,10 @@ def to_bytes(run: Path) -> dict[str, bytes]:
 
 
 def from_bytes(files: Mapping[str, bytes], run: Path) -> None:
-    """Make the directory `run`, which is not there yet, of packed files; the manifest, which makes it one, comes last.
+    """Create the run directory from packed files; the manifest is written last.
 
     Raises:
-        FileExistsError: there is something of that name.
+        FileExistsError: the path exists.
         NncliError: a file cannot be written.
     """
     run.mkdir(parents=True)

@@ -1,8 +1,8 @@
-"""Checkpoints: the whole state of a training in one file, so that it is either there or not.
+"""Checkpoints: the whole state of a training in one file, so that it is complete or absent.
 
-A checkpoint is a safetensors file, checkpoints/STEP.safetensors: the state's vectors; as one more, the bytes of a JSON
-text with the rest of the state, the reports of the epochs so far, and whose training it is; and in its header a
-checksum of it all. A header has room for some 100 MB, which the reports of many short epochs would outgrow.
+A checkpoint is a safetensors file, checkpoints/STEP.safetensors. It holds the state's vectors; as a further array, the
+bytes of a JSON text with the rest of the state, the reports of the epochs so far and the owner; and in its header a
+checksum of everything. The JSON is not in the header, whose 100 MB the reports of many short epochs would exceed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from nncli.utils.atomic_files import write_bytes
 LAST_GOOD = "last_good."
 TRAINING = "training"
 LARGEST_TRAINING = 1 << 30
-"""Bytes of that text that are read, beyond the vectors: the reports of some millions of epochs."""
+"""Bytes of the JSON text that are read at most: the reports of some millions of epochs."""
 
 
 def _checksum(arrays: Mapping[str, Array]) -> str:
@@ -40,21 +40,21 @@ def _checksum(arrays: Mapping[str, Array]) -> str:
 
 
 def save_checkpoint(run: Path, state: TrainState, reports: Sequence[EpochReport], *, owner: str, keep: int) -> None:
-    """Write a checkpoint of the training `owner`, and then remove all but the latest `keep`.
+    """Write a checkpoint of the training `owner`, and remove all but the latest `keep`.
 
-    Those of later steps go first: a training that went back, or found them damaged, has left them behind.
+    Checkpoints of later steps, left behind by a training that was rolled back, are removed first.
     """
-    now, good = state.snapshot(), state.last_good
-    arrays: dict[str, Array] = dict(now.arrays)
-    if good is not None:
-        arrays |= {LAST_GOOD + name: array for name, array in good.arrays.items()}
-    noted = {
+    current, last_good = state.snapshot(), state.last_good
+    arrays: dict[str, Array] = dict(current.arrays)
+    if last_good is not None:
+        arrays |= {LAST_GOOD + name: array for name, array in last_good.arrays.items()}
+    document = {
         "owner": owner,
-        "state": now.metadata,
-        "last_good": good.metadata if good else None,
+        "state": current.metadata,
+        "last_good": last_good.metadata if last_good else None,
         "reports": [vars(report) for report in reports],
     }
-    arrays[TRAINING] = np.frombuffer(json.dumps(noted).encode(), np.uint8)
+    arrays[TRAINING] = np.frombuffer(json.dumps(document).encode(), np.uint8)
     folder = run / CHECKPOINTS
     latest = folder / f"{state.step:012d}.safetensors"
     write_bytes(latest, safetensors.numpy.save(arrays, {"sha256": _checksum(arrays)}))
@@ -66,11 +66,9 @@ def save_checkpoint(run: Path, state: TrainState, reports: Sequence[EpochReport]
 
 
 def load_checkpoint(run: Path, state: TrainState, *, owner: str) -> list[EpochReport]:
-    """Restore `state`, which is fresh, from the latest checkpoint of the training `owner` that is whole.
+    """Restore `state` from the latest undamaged checkpoint of the training `owner`, and return the reports so far.
 
-    Returns the reports so far.
-
-    A run that was cut short before its first checkpoint has none: it begins anew, to the same bits.
+    A run that was interrupted before its first checkpoint starts again, to the same bits.
 
     Raises:
         RunError: there are checkpoints, and all of them are damaged, or cannot be read.
@@ -99,7 +97,7 @@ def load_checkpoint(run: Path, state: TrainState, *, owner: str) -> list[EpochRe
         raise RunError(
             f"no checkpoint of this run can be read: {refused.strerror or refused}",
             place=Location(source=str(run / CHECKPOINTS)),
-            hint="They may be whole: once they can be read, --resume goes on from them.",
+            hint="They may be undamaged: make them readable, and --resume continues from them.",
         )
     if files:
         raise RunError(
@@ -111,10 +109,10 @@ def load_checkpoint(run: Path, state: TrainState, *, owner: str) -> list[EpochRe
 
 
 def read_checkpoint(file: Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    """The vectors of a checkpoint, and the rest of what it says.
+    """Read the vectors and the JSON document of a checkpoint.
 
     Raises:
-        OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError: it is damaged.
+        OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError: the file is damaged.
     """
     content = file.read_bytes()
     arrays = safetensors.numpy.load(content)

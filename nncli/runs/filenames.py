@@ -1,4 +1,4 @@
-"""The names of a run directory's files, its checksum and its lock: what can be known of a run without its libraries."""
+"""File names, checksum and lock of a run directory; imports neither NumPy nor pydantic."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ LOCK = ".lock"
 
 CROSS_VALIDATION = "cross-validation.json"
 FOLDS = "folds"
-"""Of a cross-validation, whose folds are run directories."""
+"""The folder of a cross-validation that holds the run directories of its trainings."""
 
 Status = Literal["running", "done", "stopped", "failed"]
 
 
 def checksum(document: dict[str, Any]) -> str:
-    """The SHA-256 of what a manifest's JSON says, its checksum apart."""
+    """The SHA-256 of a manifest's JSON document without its checksum."""
     rest = {key: value for key, value in document.items() if key != "checksum"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a training holds the lock of the directory; True also where that cannot be found out."""
-    from filelock import FileLock, Timeout  # most runs have ended, and nobody need wait for it
+    """Whether a training holds the lock of the directory; True also if that cannot be determined."""
+    from filelock import FileLock, Timeout  # a slow import that most runs do not need
 
     path = folder / LOCK
-    if path.is_symlink() or not path.is_file():  # no training makes anything else, and a link is not followed
+    if path.is_symlink() or not path.is_file():  # links are not followed
         return False
     lock = FileLock(path, timeout=0)
     try:

@@ -1,4 +1,4 @@
-"""What a run wrote down while it learned, and how good it was in the end: history.csv and metrics.json, read back."""
+"""Reading history.csv and metrics.json of a run."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from nncli.training.loop import EpochReport
 
 @dataclass(frozen=True)
 class History:
-    """An epoch after the other; `metric` is the name of what `EpochReport.metric` is, None without validation rows."""
+    """The reports of all epochs, and the name of their metric, None without validation rows."""
 
     metric: str | None
     reports: tuple[EpochReport, ...]
 
     @property
     def best(self) -> EpochReport | None:
-        """The epoch whose weights were kept."""
+        """The report of the best epoch, whose weights were kept."""
         return next((report for report in reversed(self.reports) if report.is_best), None)
 
 
 @dataclass(frozen=True)
 class RecordedMetric:
-    """One metric of one target (None where there is but one), and what the trivial guess has; None is undefined."""
+    """A metric of a target (None for a single target), and that of the baseline; None is undefined."""
 
     target: str | None
     name: str
@@ -39,7 +39,7 @@ class RecordedMetric:
 
 @dataclass(frozen=True)
 class RecordedScores:
-    """The metrics that are one number, on so many rows."""
+    """The metrics that are a single number, and the number of rows."""
 
     rows: int
     scores: tuple[RecordedMetric, ...]
@@ -47,14 +47,14 @@ class RecordedScores:
 
 @dataclass(frozen=True)
 class RecordedMetrics:
-    """What metrics.json says."""
+    """The contents of metrics.json."""
 
     training: RecordedScores | None
     validation: RecordedScores | None
 
 
 def read_history(folder: Path, manifest: Manifest) -> History:
-    """history.csv of the run in `folder`.
+    """Read history.csv of the run in `folder`.
 
     Raises:
         RunError: it is missing or damaged.
@@ -70,7 +70,7 @@ def read_history(folder: Path, manifest: Manifest) -> History:
 
 
 def read_metrics(folder: Path, manifest: Manifest) -> RecordedMetrics:
-    """metrics.json of the run in `folder`.
+    """Read metrics.json of the run in `folder`.
 
     Raises:
         RunError: it is missing or damaged.
@@ -100,14 +100,14 @@ def _report(line: list[str]) -> EpochReport:
 def _card(document: dict[str, Any] | None) -> RecordedScores | None:
     if document is None:
         return None
-    model, trivial = document["metrics"], document["baseline"]
-    pairs = [(None, model, trivial)]
+    model, baseline = document["metrics"], document["baseline"]
+    pairs = [(None, model, baseline)]
     if "targets" in model:
-        pairs = [(name, scores, trivial["targets"][name]) for name, scores in model["targets"].items()]
+        pairs = [(name, scores, baseline["targets"][name]) for name, scores in model["targets"].items()]
     scores = [
-        RecordedMetric(target, name, _number(value), _number(guess.get(name)))
-        for target, said, guess in pairs
-        for name, value in said.items()
+        RecordedMetric(target, name, _number(value), _number(of_baseline.get(name)))
+        for target, of_model, of_baseline in pairs
+        for name, value in of_model.items()
         if value is None or isinstance(value, int | float)
     ]
     return RecordedScores(int(document["rows"]), tuple(scores))

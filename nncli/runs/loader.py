@@ -1,4 +1,4 @@
-"""Reading a trained model back, from files that may be damaged, swapped, or not what they say."""
+"""Reading a trained model from a run directory, whose files may be damaged or exchanged."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from nncli.runs.manifest import (
 from nncli.text import join_quoted, quote
 
 LARGEST_TEXT = 1 << 28
-"""Bytes of JSON that are read: far more than any encoder of a real table needs, far less than fills a memory."""
+"""Bytes of JSON that are read at most: far more than a real encoder needs, far less than fills the memory."""
 LARGEST_HEADER = 1 << 24
-"""Bytes of a safetensors header, beyond the numbers themselves."""
+"""Bytes of a safetensors header at most."""
 
 
 def damaged(folder: Path, name: str, message: str, hint: str = DAMAGED) -> RunError:
@@ -43,10 +43,10 @@ def damaged(folder: Path, name: str, message: str, hint: str = DAMAGED) -> RunEr
 
 
 def read_file(folder: Path, name: str, largest: int) -> bytes:
-    """The bytes of a file that lies in the folder itself.
+    """Read a regular file of the folder; links are refused.
 
     Raises:
-        RunError: it is missing, a link, not a plain file, or larger than `largest`.
+        RunError: it is missing, a link, not a regular file, or larger than `largest`.
     """
     path = folder / name
     try:
@@ -61,7 +61,7 @@ def read_file(folder: Path, name: str, largest: int) -> bytes:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest.
+    """Read and verify the manifest.
 
     Raises:
         RunError: it is missing, damaged, or of a newer format.
@@ -81,10 +81,10 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def read_verified(folder: Path, name: str, manifest: Manifest, largest: int) -> bytes:
-    """The bytes of a file of the run, held against the checksum in its manifest.
+    """Read a file of the run, and verify its checksum in the manifest.
 
     Raises:
-        RunError: it is missing, not the one that was written, or larger than `largest`.
+        RunError: it is missing, changed, or larger than `largest`.
     """
     content = read_file(folder, name, largest)
     _verify(folder, name, content, manifest)
@@ -92,7 +92,7 @@ def read_verified(folder: Path, name: str, manifest: Manifest, largest: int) -> 
 
 
 def read_spec(folder: Path, manifest: Manifest) -> ModelSpec:
-    """All of the model but its weights; RunError as for `read_model`."""
+    """Read the model without its weights; RunError as for `read_model`."""
     text = read_file(folder, MODEL, LARGEST_TEXT)
     _refuse_newer(folder, MODEL, text)
     _verify(folder, MODEL, text, manifest)
@@ -105,10 +105,10 @@ def read_spec(folder: Path, manifest: Manifest) -> ModelSpec:
 
 
 def read_model(folder: Path) -> Model:
-    """The trained model.
+    """Read a trained model.
 
     Raises:
-        RunError: a file is damaged, disagrees with the others, or was written by a newer nncli.
+        RunError: a file is damaged, does not fit the others, or was written by a newer nncli.
     """
     manifest = read_manifest(folder)
     spec = read_spec(folder, manifest)
@@ -116,10 +116,10 @@ def read_model(folder: Path) -> Model:
 
 
 def read_ensemble(folder: Path, manifest: Manifest) -> Ensemble:
-    """The ensemble of which this is the manifest.
+    """Read a trained ensemble.
 
     Raises:
-        RunError: a file of it or of a member is damaged, or a member is not the one that it was made of.
+        RunError: a file of it or of a member is damaged, or a member was exchanged or trained further.
     """
     text = read_file(folder, MODEL, LARGEST_TEXT)
     _refuse_newer(folder, MODEL, text)
@@ -162,7 +162,7 @@ def _refuse_newer(folder: Path, name: str, text: bytes) -> None:
 
 
 def _verify(folder: Path, name: str, content: bytes, manifest: Manifest) -> None:
-    """Hold the content against its checksum; a run that is still being written, or was cut short, has none yet."""
+    """Verify the checksum of a file; a run that is being written, or was interrupted, has none yet."""
     wanted = manifest.files.get(name)
     if manifest.status == "running" and wanted is None:
         return
@@ -171,7 +171,7 @@ def _verify(folder: Path, name: str, content: bytes, manifest: Manifest) -> None
 
 
 def _check_parts(folder: Path, spec: ModelSpec) -> None:
-    """Raise a RunError when the parts of a model do not fit each other."""
+    """Raise a RunError if the parts of a model do not fit each other."""
     encoder, target, network, loss = spec.encoder, spec.target, spec.network, spec.loss
     classes = target.task == "classification"
     tables = [(c.name, c.n_codes, c.embedding_width) for c in encoder.embedded]
@@ -193,7 +193,7 @@ def _check_parts(folder: Path, spec: ModelSpec) -> None:
 
 
 def _is_whole(target: RegressionTarget) -> bool:
-    """Whether there is one of everything for each number."""
+    """Whether every field has one value per target."""
     parts = (target.centers, target.scales, target.lowest, target.highest)
     both = (target.lowest is None) == (target.highest is None)
     return both and all(part is None or len(part) == len(target.names) for part in parts)

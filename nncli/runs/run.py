@@ -1,4 +1,4 @@
-"""The run directory: made, locked, written and opened here and nowhere else."""
+"""The run directory: creating, locking, writing and opening it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from nncli.utils.atomic_files import (
     write_text,
 )
 
-if TYPE_CHECKING:  # who only predicts waits for neither
+if TYPE_CHECKING:  # predicting needs neither of these slow imports
     from nncli.config.schema import Config
     from nncli.training.loop import EpochReport
 
@@ -58,14 +58,14 @@ class Run:
     @classmethod
     @contextmanager
     def create(cls, wanted: Path, config: Config, spec: ModelSpec | None, manifest: Manifest) -> Iterator[Run]:
-        """Make a new directory, locked while the block runs: `wanted`, or `wanted-2` … when that exists.
+        """Create a run directory, `wanted` or the first free of `wanted-2` …, and lock it while the block runs.
 
-        It is filled under a temporary name and then renamed, so that a run directory always knows its configuration.
-        An ensemble's `spec` is None: what its members have in common is known once they are trained.
+        It is filled under a temporary name and then renamed, so that a run directory always holds its configuration.
+        The `spec` of an ensemble is None: it is known once the members are trained.
 
         Raises:
-            UsageError: `wanted` is no name for a new folder.
-            NncliError: it cannot be made.
+            UsageError: `wanted` cannot be the name of a new folder.
+            NncliError: it cannot be created.
         """
         _check_name(wanted)
         try:
@@ -73,44 +73,44 @@ class Run:
             _clear_leftovers(wanted)
         except OSError as error:
             raise _cannot_make(wanted, error) from error
-        with cls._temporary_run(wanted) as making:
+        with cls._temporary_run(wanted) as run_directory:
             with (
-                relabel_errors(making.path.parent.resolve() / making.path.name, wanted),
-                relabel_errors(making.path, wanted),
+                relabel_errors(run_directory.path.parent.resolve() / run_directory.path.name, wanted),
+                relabel_errors(run_directory.path, wanted),
             ):
                 with batched_fsync():
                     if spec is not None:
-                        making.save_spec(spec)
-                    making.save_manifest(manifest)
-                run = making._rename_to_free_name(wanted, config)
+                        run_directory.save_spec(spec)
+                    run_directory.save_manifest(manifest)
+                run = run_directory._rename_to_free_name(wanted, config)
             yield run
 
     @classmethod
     @contextmanager
     def _temporary_run(cls, wanted: Path) -> Iterator[Run]:
-        """A new directory under a name of its own, locked; removed unless it has got another name by the end."""
+        """Create a locked directory with a temporary name, which is removed at the end unless it was renamed."""
         with ExitStack() as stack:
             while True:
-                making = cls(wanted.with_name(f".{wanted.name}.{uuid4().hex[:12]}{TEMPORARY_SUFFIX}"))
+                run_directory = cls(wanted.with_name(f".{wanted.name}.{uuid4().hex[:12]}{TEMPORARY_SUFFIX}"))
                 try:
-                    making.path.mkdir()
+                    run_directory.path.mkdir()
                 except OSError as error:
                     raise _cannot_make(wanted, error) from error
-                stack.callback(shutil.rmtree, making.path, ignore_errors=True)
+                stack.callback(shutil.rmtree, run_directory.path, ignore_errors=True)
                 try:
-                    with relabel_errors(making.path, wanted):
-                        stack.enter_context(making.locked())
+                    with relabel_errors(run_directory.path, wanted):
+                        stack.enter_context(run_directory.locked())
                 except NncliError as error:
-                    if not isinstance(error, RunError) and making.path.exists():
+                    if not isinstance(error, RunError) and run_directory.path.exists():
                         raise
                 else:
-                    if (making.path / LOCK).exists():
+                    if (run_directory.path / LOCK).exists():
                         break
-                # Before it was locked somebody took it for a leftover: once more.
-            yield making
+                # Another process removed it as a leftover before it was locked: try again.
+            yield run_directory
 
     def _rename_to_free_name(self, wanted: Path, config: Config) -> Run:
-        """Give the finished directory the first name that is free."""
+        """Rename the directory to the first free name."""
         n = 1
         while True:
             path = wanted if n == 1 else wanted.with_name(f"{wanted.name}-{n}")
@@ -121,7 +121,7 @@ class Run:
             try:
                 self.path.rename(path)
             except OSError as error:
-                if path.exists():  # somebody else was quicker
+                if path.exists():  # another process was faster
                     continue
                 raise _cannot_make(path, error) from error
             try:
@@ -133,13 +133,13 @@ class Run:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the directory against any other training.
+        """Lock the directory against other trainings while the block runs.
 
         Raises:
-            BusyError: another training holds it.
-            RunError: a link in it would lead the writing elsewhere.
+            RunLockedError: another training holds the lock.
+            RunError: a file of the directory is a link.
         """
-        from filelock import FileLock, Timeout  # who predicts waits for nobody
+        from filelock import FileLock, Timeout  # a slow import that predicting does not need
 
         own = [self.path / name for name in (*CHECKSUMMED, MANIFEST, CHECKPOINTS, MEMBERS, LOCK)]
         for path in [*own, *(self.path / CHECKPOINTS).glob("*"), *(self.path / MEMBERS).glob("*")]:
@@ -171,10 +171,10 @@ class Run:
 
     @classmethod
     def open(cls, path: Path) -> Run:
-        """A run directory that exists, trained or not.
+        """Open an existing run directory, trained or not.
 
         Raises:
-            RunError: there is none, or it is not a run directory.
+            RunError: it does not exist, or is not a run directory.
         """
         if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises when the name is too long
             there = os.path.lexists(path)
@@ -190,9 +190,9 @@ class Run:
         return cls(path)
 
     def clear_leftovers(self) -> None:
-        """Remove what a training that was killed was in the midst of writing. Only while locked.
+        """Remove the temporary files of a training that was killed. The directory must be locked.
 
-        The members of an ensemble have a lock, and leftovers, of their own.
+        Each member of an ensemble has its own lock and leftovers.
         """
         for folder in (self.path, self.path / CHECKPOINTS):
             for leftover in folder.glob(f".*{TEMPORARY_SUFFIX}"):
@@ -216,15 +216,15 @@ class Run:
         write_bytes(self.path / WEIGHTS, safetensors.numpy.save(arrays))
 
     def drop_spec(self) -> None:
-        """Remove model.json: the members of the ensemble are about to change."""
+        """Remove model.json, since the members of the ensemble will change."""
         (self.path / MODEL).unlink(missing_ok=True)
 
     def drop_weights(self) -> None:
-        """Remove model.safetensors: it turned out to be of no use."""
+        """Remove model.safetensors, since its weights are unusable."""
         (self.path / WEIGHTS).unlink(missing_ok=True)
 
     def save_history(self, reports: Iterable[EpochReport], metric: str | None) -> None:
-        """Write history.csv; the column of the metric bears its name, `val_accuracy` say."""
+        """Write history.csv; the metric's column is named after it, such as `val_accuracy`."""
         from nncli.training.loop import EpochReport
 
         names = [field.name for field in fields(EpochReport)]
@@ -238,7 +238,7 @@ class Run:
         write_text(self.path / METRICS, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")
 
     def save_manifest(self, manifest: Manifest) -> None:
-        """Write manifest.json; unless the run goes on, with the checksums of the files that are there now."""
+        """Write manifest.json; with the checksums of all files unless the status is "running"."""
         files = {} if manifest.status == "running" else self._checksums(manifest)
         written = manifest.model_copy(update={"files": files}).with_checksum()
         write_text(self.path / MANIFEST, written.model_dump_json(indent=1) + "\n")
@@ -255,19 +255,19 @@ class Run:
             ) from error
 
     def load_manifest(self) -> Manifest:
-        """The manifest; RunError when it is damaged."""
+        """Read the manifest; RunError if it is damaged."""
         return read_manifest(self.path)
 
     def load_model(self) -> Model | Ensemble:
-        """The trained model, or the ensemble of several.
+        """Read the trained model or ensemble.
 
         Raises:
             RunError: it is not trained yet, damaged, or written by a newer nncli.
         """
         manifest = self.load_manifest()
-        together = manifest.members > 1
-        last = MODEL if together else WEIGHTS
-        if last not in manifest.files and (together or not os.path.lexists(self.path / last)):
+        is_ensemble = manifest.members > 1
+        last = MODEL if is_ensemble else WEIGHTS
+        if last not in manifest.files and (is_ensemble or not os.path.lexists(self.path / last)):
             failed = manifest.status == "failed"
             raise RunError(
                 "the training that makes this run has not finished, or failed",
@@ -276,7 +276,7 @@ class Run:
                 if failed
                 else f"Go on with it: nncli train --resume {self.path}",
             )
-        return read_ensemble(self.path, manifest) if together else read_model(self.path)
+        return read_ensemble(self.path, manifest) if is_ensemble else read_model(self.path)
 
 
 def _check_name(wanted: Path) -> None:
@@ -297,7 +297,7 @@ def _check_name(wanted: Path) -> None:
 
 
 def _runs_in(path: Path) -> str:
-    """The hint for a folder that is no run directory: the runs that it holds, if any."""
+    """The hint for a folder that is not a run directory: the runs in it, if any."""
     folder, what = path, "Name one of the runs in it"
     if os.path.lexists(path / CROSS_VALIDATION):
         folder = path / FOLDS
@@ -310,7 +310,7 @@ def _runs_in(path: Path) -> str:
 
 
 def _clear_leftovers(wanted: Path) -> None:
-    """Remove the half-made directories of trainings that were killed while they made them."""
+    """Remove the temporary directories of trainings that were killed while creating them."""
     for leftover in wanted.parent.glob(f".{escape(wanted.name)}.*{TEMPORARY_SUFFIX}"):
         with suppress(RunError, NncliError), Run(leftover).locked():
             shutil.rmtree(leftover, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""NNClassifier and NNRegressor: what `nncli train` trains, with the manners of scikit-learn's estimators."""
+"""NNClassifier and NNRegressor: scikit-learn estimators around `nncli train`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Given = Mapping[str, object] | str
 
 
 class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """What both have in common.
+    """The base of both estimators.
 
     Every parameter but the last three is the configuration's key of that name, see docs/configuration.md, and None
     leaves it as the configuration or the preset has it. Without `layers` that is the preset tabular, of which the
@@ -95,7 +95,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
 
     @property
     def history_(self) -> pl.DataFrame:
-        """A row for each epoch, as in history.csv; of members one below the other, with the number of the `member`."""
+        """The training history, one row per epoch as in history.csv; for an ensemble with a column `member`."""
         check_is_fitted(self)
         files: dict[str, bytes] = self.run_files_
         own = {name: pl.read_csv(BytesIO(text)) for name, text in files.items() if name.endswith(HISTORY)}
@@ -115,7 +115,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         return Path(run)
 
     def _train(self, frame: pl.DataFrame, target: pl.DataFrame, sample_weight: Any, **more: object) -> None:
-        """Train on features and target, of as many rows, and remember what came of it."""
+        """Train on features and target, and set the fitted attributes."""
         check_consistent_length(frame, target)
         w = weights(sample_weight, frame)
         whole, weight = pl.concat([frame, target], how="horizontal"), None
@@ -132,7 +132,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         self._loaded = fitted.model
 
     def _predict(self, X: Any, *, proba: bool = False) -> pl.DataFrame:
-        """The predictions as `nncli predict` has them."""
+        """The predictions as a frame, as `nncli predict` writes them."""
         check_is_fitted(self)
         frame = features(self, X, reset=False)
         loaded: Loaded = self._loaded
@@ -142,7 +142,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
             raise ValueError(str(error)) from error
 
     def __getstate__(self) -> dict[str, Any]:
-        """Plain values and the bytes of files: what is bound to buffers and threads is made of these again."""
+        """Pickle plain values and the files of the run, from which the model is loaded again."""
         state: dict[str, Any] = dict(super().__getstate__())
         state.pop("_loaded", None)
         return state
@@ -161,7 +161,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
 
 
 class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-learn has no types
-    __doc__ = f"""A network, or several, that tells classes apart.
+    __doc__ = f"""A classifier: a neural network, or an ensemble of them.
 
     {Estimator.__doc__}"""
 
@@ -189,7 +189,7 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         return np.asarray(self.classes_[P.argmax(axis=1)])
 
     def predict_proba(self, X: Any) -> Array:
-        """The probability of each of `classes_`, (rows, classes). One that no weighted row was of has 0."""
+        """The probability of each of `classes_`, (rows, classes); 0 for a class without weighted training rows."""
         said = self._predict(X, proba=True).drop("prediction").to_numpy().astype(np.float64)
         target = self._loaded.model.spec.target
         known = target.labels if target.task == "classification" else ()
@@ -200,7 +200,7 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
 
 
 class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-learn has no types
-    __doc__ = f"""A network, or several, that predicts one number or several.
+    __doc__ = f"""A regressor for one or several targets: a neural network, or an ensemble of them.
 
     {Estimator.__doc__}"""
 
@@ -221,7 +221,7 @@ class NNRegressor(RegressorMixin, Estimator):  # type: ignore[misc]  # scikit-le
         return self
 
     def predict(self, X: Any) -> Array:
-        """The numbers of each row of X, of the shape that y had: (rows,) or (rows, targets)."""
+        """The predictions for X, in the shape of y: (rows,) or (rows, targets)."""
         Y = self._predict(X).to_numpy()
         return np.asarray(Y[:, 0] if self._is_flat else Y)
 

@@ -1,7 +1,7 @@
-"""A training whose table is in memory, and whose run directory is in memory in the end.
+"""Training from a table in memory to a run directory in memory.
 
-In between both are in a temporary folder: so an estimator's training is `nncli train`'s, members and all, to the bit.
-With the folder the smallest training takes some 50 ms, so that a second way, past it, would save little.
+Both pass through a temporary folder, so that an estimator trains exactly as `nncli train` does, to the bit. With the
+folder the smallest training takes some 50 ms, so a second way without it would save little.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ LOSSES: dict[Task, str] = {"regression": "mse", "classification": "cross_entropy
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a training table that are no features: the target's, and the name of the weights'."""
+    """The target columns of a training table, and the name of its sample weight column."""
 
     target: pl.DataFrame
     weight: str | None
 
     def section(self, written: Mapping[str, object], table: str) -> dict[str, object]:
-        """`data` in a configuration, as it was written and as it must be. No class is taken for a missing cell."""
+        """The `data` section of the configuration. No class label counts as a missing value."""
         missing = written.get("missing_values", DataSection.model_fields["missing_values"].default)
         labels = {label for name in self.target.columns for label in self.target[name].cast(pl.String).unique()}
         own = {"path": table, "target": self.target.columns}
@@ -51,20 +51,20 @@ class Columns:
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asks for: a configuration, that of a file or a mapping, and `parameters`, which stand above it."""
+    """The configuration of an estimator, a file or a mapping, and the `parameters` that override it."""
 
     config: Mapping[str, object] | str | Path | None
     parameters: Mapping[str, object]
     task: Task
 
     def config_of(self, table: str, columns: Columns) -> Config:
-        """The configuration of a training on `table`, with a loss for the task where none is named.
+        """The configuration of a training on `table`, with the default loss of the task.
 
-        Where the preset tabular is meant and no quality is named, it is `fast`: one network.
+        The default quality of the preset tabular is `fast`: one network.
 
         Raises:
-            ConfigError: a mistake.
-            ValueError: the loss is one for another task.
+            ConfigError: the configuration is invalid.
+            ValueError: the loss is for the other task.
         """
         document = self._document
         value, section = document.value, document.value.get("data") or {}
@@ -93,7 +93,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What came of a training: the files of its run directory, the model in them, and what a person should know."""
+    """The result of a training: the files of its run directory, its model, and notes for the user."""
 
     files: dict[str, bytes]
     model: Loaded
@@ -102,7 +102,7 @@ class Fitted:
 
 
 def plain(value: Any) -> Any:
-    """A parameter as a configuration has it: numbers of Python's own, lists."""
+    """Convert NumPy and container types to the plain types of a configuration."""
     if isinstance(value, np.ndarray | np.generic):
         return plain(value.tolist())
     if isinstance(value, Mapping):
@@ -113,11 +113,11 @@ def plain(value: Any) -> Any:
 
 
 def fit(request: Request, frame: pl.DataFrame, columns: Columns) -> Fitted:
-    """Train on a frame that holds features, target and weights.
+    """Train on a frame that holds features, target and sample weights.
 
     Raises:
-        ValueError: the configuration is wrong, or does not fit the table, or the table cannot be learned from.
-        DivergedError: the loss became infinite or no number.
+        ValueError: the configuration is invalid or does not fit the table, or the table cannot be used.
+        DivergedError: the loss is not finite.
     """
     with TemporaryDirectory(prefix="nncli-") as folder:
         table, run = Path(folder) / "table.parquet", Path(folder) / "run"
@@ -135,7 +135,7 @@ def fit(request: Request, frame: pl.DataFrame, columns: Columns) -> Fitted:
 
 
 def load_packed(files: Mapping[str, bytes]) -> Loaded:
-    """The model in the files of a run directory."""
+    """Load the model from the files of a run directory."""
     with TemporaryDirectory(prefix="nncli-") as folder:
         run = Path(folder) / "run"
         from_bytes(files, run)
@@ -143,10 +143,10 @@ def load_packed(files: Mapping[str, bytes]) -> Loaded:
 
 
 def _in_memory(error: NncliError, table: str) -> Exception:
-    """The error as it is told of a table that has no path: ValueError for what was asked wrongly."""
+    """The error for a table in memory, without its path; ValueError for a wrong configuration or table."""
     if isinstance(error, DataError) and error.location and error.location.source == table:
         error.location = replace(error.location, source="the training rows")
     if isinstance(error, DivergedError):
-        what, _, _ = error.message.partition(";")  # the rest says what was kept, and nothing is
+        what, _, _ = error.message.partition(";")  # the rest says what was kept in the run directory
         return DivergedError(what, hint=error.hint)
     return ValueError(str(error)) if isinstance(error, ConfigError | DataError) else error

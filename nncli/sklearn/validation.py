@@ -1,4 +1,4 @@
-"""What scikit-learn hands to an estimator, as columns of a table."""
+"""Validation of X, y and sample_weight, and their conversion to columns of a table."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from nncli.data.io.dataframes import as_polars, from_array, is_pandas
 from nncli.errors import DataError
 
 Array: TypeAlias = npt.NDArray[Any]
-FEWEST_ROWS = 2
+MIN_ROWS = 2
 
 
 def features(estimator: Any, X: Any, *, reset: bool) -> pl.DataFrame:
-    """X as a frame; its number of columns and, of a frame, their names are the estimator's, or with `reset` become so.
+    """Convert X to a frame, and check its columns against the estimator's, or set these with `reset`.
 
-    A frame, of Polars or pandas, keeps the types of its columns. Columns are x0, x1 … where X has no names for them.
+    A Polars or pandas frame keeps its column types. Columns without names are called x0, x1 …
 
     Raises:
         ValueError: X is not what the estimator was fitted on, is empty, infinite or of the wrong shape.
@@ -34,10 +34,10 @@ def features(estimator: Any, X: Any, *, reset: bool) -> pl.DataFrame:
             frame = as_polars(X)
             if not frame.width:
                 raise ValueError("Found 0 feature(s), while a minimum of 1 is required.")
-            if len(frame) < (least := FEWEST_ROWS if reset else 1):
+            if len(frame) < (least := MIN_ROWS if reset else 1):
                 raise ValueError(f"Found {len(frame)} sample(s), while a minimum of {least} is required.")
             return frame.rename(dict(zip(frame.columns, names_of(estimator), strict=True)))
-        least = FEWEST_ROWS if reset else 1
+        least = MIN_ROWS if reset else 1
         X = validate_data(
             estimator, X, reset=reset, dtype=None, ensure_all_finite="allow-nan", ensure_min_samples=least
         )
@@ -47,27 +47,27 @@ def features(estimator: Any, X: Any, *, reset: bool) -> pl.DataFrame:
 
 
 def names_of(estimator: Any) -> list[str]:
-    """The columns' names."""
+    """The names of the feature columns."""
     if hasattr(estimator, "feature_names_in_"):
         return [str(name) for name in estimator.feature_names_in_]
     return [f"x{j}" for j in range(estimator.n_features_in_)]
 
 
 def numbers(estimator: Any, y: Any) -> Array:
-    """Targets that are numbers: (rows,) or (rows, targets).
+    """Validate a regression target: (rows,) or (rows, targets).
 
     Raises:
-        ValueError: they are missing, or one is no finite number.
+        ValueError: it is None, or a value is not finite.
     """
     _require(estimator, y)
     return np.asarray(check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=estimator))
 
 
 def classes(estimator: Any, y: Any) -> tuple[Array, Array]:
-    """The classes in order, and each row's as a position among them (rows,).
+    """Validate class labels: the sorted classes, and each row's index among them (rows,).
 
     Raises:
-        ValueError: they are missing, or not classes.
+        ValueError: y is None, or not a classification target.
     """
     _require(estimator, y)
     labels = column_or_1d(y, warn=True)
@@ -84,10 +84,10 @@ def _require(estimator: Any, y: Any) -> None:
 
 
 def weights(sample_weight: Any, frame: pl.DataFrame) -> Array | None:
-    """How much each row counts (rows,), or None.
+    """Validate sample weights (rows,), or None.
 
     Raises:
-        ValueError: there is not one number of 0 or more for each row, or all are 0.
+        ValueError: there is not one nonnegative number for each row, or all are 0.
     """
     if sample_weight is None:
         return None
@@ -103,9 +103,9 @@ def weights(sample_weight: Any, frame: pl.DataFrame) -> Array | None:
 
 
 def spelled(known: Array) -> pl.Series:
-    """The classes as a table's cells: whole numbers, or text.
+    """The classes as cells of a table: integers, or text.
 
-    Text that a table would take for numbers that are no classes, such as 0.5 or nan, is numbered from 0 on.
+    Labels that would be read as numbers but not as class ids, such as 0.5 or nan, become the integers 0, 1 ….
     """
     if known.dtype.kind in "iu":
         return pl.Series(known)
@@ -117,7 +117,7 @@ def spelled(known: Array) -> pl.Series:
 
 
 def free(name: str, taken: Collection[str]) -> str:
-    """`name`, with as many underscores behind it as it takes to be another than those."""
+    """Append underscores to `name` until it is none of the `taken` names."""
     while name in taken:
         name += "_"
     return name
