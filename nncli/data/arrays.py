@@ -21,3 +21,5 @@ ByteArray: TypeAlias = npt.NDArray[np.uint8]
 """A text as bytes."""
 Mask: TypeAlias = npt.NDArray[np.bool_]
 """Which elements of another array are meant."""
+Weights: TypeAlias = Floats
+"""Sample weights (rows,) or class weights (classes,)."""

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from nncli.data.arrays import Codes
+from nncli.data.arrays import Weights as Weights
 from nncli.data.columns.parsing import read_numbers
 from nncli.data.table import Table
 from nncli.errors import ConfigError, ConfigIssue, DataError, Location
 from nncli.text import closest_match, join_quoted, quote
 
 ClassWeight = Literal["balanced"] | Mapping[str, float]
-Weights = npt.NDArray[np.float64]
 
 
 def read_weights(table: Table, name: str) -> Weights:
@@ -39,7 +39,7 @@ def read_weights(table: Table, name: str) -> Weights:
     return w
 
 
-def class_weights(spec: ClassWeight, labels: Sequence[str], codes: npt.NDArray[np.int64]) -> Weights:
+def class_weights(spec: ClassWeight, labels: Sequence[str], codes: Codes) -> Weights:
     """A weight for each class (classes,). `balanced` gives n / (classes · rows of the class): equal sums.
 
     Raises:

@@ -18,13 +18,10 @@ from types import MappingProxyType
 import numpy as np
 import polars as pl
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from nncli.data.arrays import Codes, Floats
 from nncli.errors import UsageError
 from nncli.text import closest_match, join_quoted, quote
-
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from nncli.data.arrays import RowIndices
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.errors import DataError, Location
 from nncli.text import closest_match, join_quoted, quote
@@ -25,7 +24,7 @@ class Table:
     frame: pl.DataFrame
     source: str
     first_row: int = 1
-    numbers: npt.NDArray[np.int64] | None = None
+    numbers: RowIndices | None = None
     dialect: CsvDialect = PLAIN_NUMBERS
     notes: tuple[str, ...] = ()
 
@@ -37,7 +36,7 @@ class Table:
         """The columns' names, in order."""
         return self.frame.columns
 
-    def take(self, rows: npt.NDArray[np.int64]) -> Table:
+    def take(self, rows: RowIndices) -> Table:
         """The rows at these positions (from 0), which keep their numbers."""
         numbers = self.first_row + rows if self.numbers is None else self.numbers[rows]
         return replace(self, frame=self.frame[rows], numbers=numbers)

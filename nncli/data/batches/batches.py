@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nncli.data.arrays import Codes, Matrix, RowIndices
 from nncli.data.batches.dataset import Dataset
 from nncli.data.batches.disk_shuffle import DiskShuffle
 
@@ -16,10 +17,10 @@ from nncli.data.batches.disk_shuffle import DiskShuffle
 class Batch:
     """The buffers of one batch: X (rows, features), codes (rows, embeddings), y, and weights or None."""
 
-    X: npt.NDArray[np.floating[Any]]
-    codes: npt.NDArray[np.int64]
+    X: Matrix
+    codes: Codes
     y: npt.NDArray[Any]
-    weights: npt.NDArray[np.floating[Any]] | None
+    weights: Matrix | None
 
     def __len__(self) -> int:
         return len(self.X)
@@ -68,7 +69,7 @@ class Batches:
             self.order, self.rng.bit_generator.state = self._permuted.start_epoch(before, more=more)
         self._drawn = before, self.rng.bit_generator.state
 
-    def _draw(self, before: Any) -> tuple[npt.NDArray[np.int64], Any]:
+    def _draw(self, before: Any) -> tuple[RowIndices, Any]:
         """The order that `shuffle` would draw from there, and where the stream stands then."""
         rng = np.random.Generator(type(self.rng.bit_generator)())
         rng.bit_generator.state = before
@@ -76,11 +77,11 @@ class Batches:
         rng.shuffle(order)
         return order, rng.bit_generator.state
 
-    def indices(self, i: int) -> npt.NDArray[np.int64]:
+    def indices(self, i: int) -> RowIndices:
         """The positions among the examples of the rows of batch i of this epoch."""
         return self.order[i * self.batch_size : (i + 1) * self.batch_size]
 
-    def pool_indices(self, i: int) -> npt.NDArray[np.int64]:
+    def pool_indices(self, i: int) -> RowIndices:
         """The positions in the pool of the rows of batch i of this epoch, and of those after it that are there too."""
         if self._permuted is None:
             return self.order[i * self.batch_size :]

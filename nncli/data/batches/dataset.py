@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
+from nncli.data.arrays import Codes, Matrix
 from nncli.data.batches.memmap import MemmapMatrix
 from nncli.data.store.scratch import Scratch
 
@@ -34,10 +34,10 @@ class Dataset:
     weights (n,) with mean 1, or None when every row counts the same. `storage` is None when all of it is in memory.
     """
 
-    X: npt.NDArray[np.floating[Any]]
-    codes: npt.NDArray[np.int64]
+    X: Matrix
+    codes: Codes
     y: npt.NDArray[Any]
-    weights: npt.NDArray[np.floating[Any]] | None = None
+    weights: Matrix | None = None
     storage: DiskStorage | None = None
 
     def __len__(self) -> int:

@@ -18,13 +18,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nncli.data.arrays import RowIndices
 from nncli.data.batches.dataset import Dataset, DiskStorage
 from nncli.data.batches.memmap import MatrixFile
 
-Rows: TypeAlias = npt.NDArray[np.int64]
 Stream: TypeAlias = Any
 """Where a random stream stands: NumPy's own description."""
-Draw: TypeAlias = Callable[[Stream], tuple[Rows, Stream]]
+Draw: TypeAlias = Callable[[Stream], tuple[RowIndices, Stream]]
 """From where the stream stands before an epoch to its order (n,), and where the stream stands then."""
 
 WINDOW_BYTES = 32 << 20
@@ -38,7 +38,7 @@ class ShuffledEpoch:
     The rows of a window stand there in rising order; `within` (n,) is the place of each in the window's own.
     """
 
-    order: Rows
+    order: RowIndices
     after: Stream
     within: npt.NDArray[np.int32]
     X: MatrixFile
@@ -56,7 +56,7 @@ class DiskShuffle:
     storage: DiskStorage
     batch_size: int
     draw: Draw
-    _windows: dict[int, Future[Rows]] = field(default_factory=dict)
+    _windows: dict[int, Future[RowIndices]] = field(default_factory=dict)
     _current: ShuffledEpoch | None = None
     _next: tuple[Stream, Future[ShuffledEpoch | None]] | None = None
 
@@ -75,7 +75,7 @@ class DiskShuffle:
         self._lock, self._cancelled = Lock(), Event()
         self._reader, self._arranger = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
 
-    def start_epoch(self, stream: Stream, *, more: bool) -> tuple[Rows, Stream]:
+    def start_epoch(self, stream: Stream, *, more: bool) -> tuple[RowIndices, Stream]:
         """Begin the epoch whose order follows from where the `stream` stands; return it, and where the stream is then.
 
         `more`: begin to arrange the one after it.
@@ -88,7 +88,7 @@ class DiskShuffle:
             self._next = arranged.after, self._arranger.submit(self._shuffle_to_disk, arranged.after)
         return arranged.order, arranged.after
 
-    def window(self, k: int) -> Rows:
+    def window(self, k: int) -> RowIndices:
         """The positions in the pool of the rows of window k, in their order; the window before may be overwritten."""
         assert self._current is not None
         with self._lock:
@@ -165,7 +165,7 @@ class DiskShuffle:
             filled += counts
         return ShuffledEpoch(order, after, within, X, codes)
 
-    def _load(self, arranged: ShuffledEpoch, k: int) -> Rows:
+    def _load(self, arranged: ShuffledEpoch, k: int) -> RowIndices:
         """Read window k into its half of the pool."""
         given, pool = self.examples, self.pool
         numbers = arranged.order[k * self.rows : (k + 1) * self.rows]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from nncli.data.store.scratch import Scratch
 
-Matrix = npt.NDArray[Any]
+Array = npt.NDArray[Any]
 
 
 @dataclass
@@ -26,27 +26,27 @@ class MatrixFile:
         self._file: IO[bytes] = self.scratch.file()
 
     @classmethod
-    def like(cls, rows: Matrix, scratch: Scratch) -> MatrixFile:
+    def like(cls, rows: Array, scratch: Scratch) -> MatrixFile:
         """An empty one for rows such as these."""
         return cls(scratch, rows.shape[1], rows.dtype)
 
-    def append(self, rows: Matrix) -> None:
+    def append(self, rows: Array) -> None:
         """Write rows (n, width) after those that are there. NncliError when the disk is full."""
         self._write(np.ascontiguousarray(rows))
 
-    def write(self, at: int, rows: Matrix) -> None:
+    def write(self, at: int, rows: Array) -> None:
         """Write rows (n, width), contiguous ones, from row `at` on. NncliError when the disk is full."""
         with self.scratch.translate_os_errors():
             self._file.seek(at * self.width * self.dtype.itemsize)
         self._write(rows)
 
-    def _write(self, rows: Matrix) -> None:
+    def _write(self, rows: Array) -> None:
         content = rows.reshape(-1).view(np.uint8).data
         with self.scratch.translate_os_errors():
             while content:
                 content = content[self._file.write(content) :]
 
-    def read(self, at: int, out: Matrix) -> None:
+    def read(self, at: int, out: Array) -> None:
         """Fill `out` (n, width), a contiguous one, with the rows from row `at` on."""
         content = out.reshape(-1).view(np.uint8).data
         with self.scratch.translate_os_errors():
@@ -70,7 +70,7 @@ class MatrixFile:
 class MemmapMatrix:
     """An array whose rows come from a file as they are touched."""
 
-    values: Matrix
+    values: Array
     pages: mmap.mmap | None = None
 
     def drop_pages(self) -> None:

@@ -7,9 +7,9 @@ from math import isfinite, isnan
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from nncli.data.arrays import Floats
 from nncli.data.columns.hints import number_hint, unit_hint
 from nncli.data.columns.units import infer_unit, strip_unit
 from nncli.data.dialect import SPACES, CsvDialect
@@ -100,7 +100,7 @@ def may_be_class_ids(numbers: pl.Series) -> bool:
     return bool(((numbers >= 0.0) & (numbers <= MAX_INTEGER_CLASSES) & (numbers == numbers.floor())).all())
 
 
-def read_numbers(table: Table, name: str, unit: str | None = None) -> npt.NDArray[np.float64]:
+def read_numbers(table: Table, name: str, unit: str | None = None) -> Floats:
     """A numeric column (rows,), NaN where a cell is missing; of cells of text without their `unit`.
 
     Raises:
@@ -116,7 +116,7 @@ def read_numbers(table: Table, name: str, unit: str | None = None) -> npt.NDArra
             place=table.place(row=row, column=name),
             hint=hint,
         )
-    values: npt.NDArray[np.float64] = (numbers.fill_null(np.nan) if numbers.has_nulls() else numbers).to_numpy()
+    values: Floats = (numbers.fill_null(np.nan) if numbers.has_nulls() else numbers).to_numpy()
     infinite = np.isinf(values)
     if infinite.any():
         row = int(infinite.argmax())
@@ -170,7 +170,7 @@ def safe_scale(center: float, scale: float) -> float:
     return scale if scale > abs(center) * 1e-12 else 1.0
 
 
-def check_finite_scale(table: Table, name: str, x: npt.NDArray[np.float64], *fitted: float) -> None:
+def check_finite_scale(table: Table, name: str, x: Floats, *fitted: float) -> None:
     """Raise a DataError that names the largest of `x` (rows,) if what was `fitted` to them is beyond all numbers."""
     if all(isfinite(value) for value in fitted):
         return

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
+from nncli.data.arrays import Codes, Floats, RowIndices
 from nncli.data.columns.parsing import (
     check_finite_scale,
     parse_numbers,
@@ -22,7 +22,6 @@ from nncli.errors import DataError
 from nncli.spec import FiniteFloat, PositiveFloat, Spec, StrictStr
 from nncli.text import join_quoted, quote
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 LabelType = Literal["text", "integer", "float", "boolean"]
 """The type of a column of labels; their text alone would not say whether 1 was a number."""
 INTEGER_TYPES = (pl.Int64, pl.UInt64, pl.Int128)
@@ -145,7 +144,7 @@ class ClassificationTarget(Spec):
             spelling = "boolean"
         return cls(name=name, labels=tuple(ordered), label_type=spelling)
 
-    def read(self, table: Table) -> npt.NDArray[np.int64]:
+    def read(self, table: Table) -> Codes:
         """Each row's class as a code (rows,).
 
         Raises:
@@ -153,7 +152,7 @@ class ClassificationTarget(Spec):
         """
         cells = read_text(table, self.name)
         codes = cells.replace_strict(list(self.labels), range(len(self.labels)), default=-1, return_dtype=pl.Int64)
-        values: npt.NDArray[np.int64] = codes.to_numpy()
+        values: Codes = codes.to_numpy()
         if len(values) and values.min() < 0:
             row = int((values < 0).argmax())
             if cells[row] is None:
@@ -165,7 +164,7 @@ class ClassificationTarget(Spec):
             )
         return values
 
-    def decode(self, codes: npt.NDArray[np.int64], name: str) -> pl.Series:
+    def decode(self, codes: Codes, name: str) -> pl.Series:
         """Codes back to labels, in the type that the training table had (the first of INTEGERS that holds them)."""
         labels = pl.Series(name, list(self.labels), dtype=pl.String)
         if self.label_type == "integer":
@@ -189,7 +188,7 @@ def missing_target_error(table: Table, name: str, row: int) -> DataError:
     return DataError("the target is missing", place=table.place(row=row, column=name), hint=hint)
 
 
-def rows_with_target(table: Table, names: tuple[str, ...]) -> npt.NDArray[np.int64]:
+def rows_with_target(table: Table, names: tuple[str, ...]) -> RowIndices:
     """Positions of the rows in which no target cell is missing."""
     table.require(names)
     present = np.ones(len(table), bool)

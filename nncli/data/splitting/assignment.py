@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from nncli.data.splitting.strata import Codes, Strata, relabel_by_appearance
+from nncli.data.arrays import Codes, Floats, Matrix
+from nncli.data.splitting.strata import Strata, relabel_by_appearance
 
 
 def assign_rows(traits: Strata, folds: int, rng: np.random.Generator) -> Codes:
@@ -26,9 +24,7 @@ def assign_rows(traits: Strata, folds: int, rng: np.random.Generator) -> Codes:
     return fold
 
 
-def assign_groups(
-    traits: Strata, shares: npt.NDArray[np.float64], rng: np.random.Generator, *, first: int = 0
-) -> Codes:
+def assign_groups(traits: Strata, shares: Floats, rng: np.random.Generator, *, first: int = 0) -> Codes:
     """A bin for each row (n,), the same for a whole group; bins are to hold such `shares` of the rows.
 
     And of each class, as well as may be. Bins count from `first`. The largest groups go first, each to the bin where
@@ -75,7 +71,7 @@ def _keep_classes(bins: Codes, groups: Codes, classes: Codes, order: Codes) -> N
             bins[its[dealt[its].argmax()]] = -1
 
 
-def time_blocks(traits: Strata, cuts: npt.NDArray[np.floating[Any]]) -> Codes | None:
+def time_blocks(traits: Strata, cuts: Matrix) -> Codes | None:
     """A block of time for each row (n,), from 0: after as nearly `cuts` (blocks - 1,) rows as can be the next begins.
 
     None where there are fewer times than blocks.

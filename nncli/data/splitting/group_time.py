@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from nncli.data.arrays import Codes
 from nncli.data.columns.datetimes import ISO, infer_date_format, parse_dates
 from nncli.data.columns.parsing import TEXT_TYPES, parse_numbers
-from nncli.data.splitting.strata import Codes
 from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.text import quote, yaml_quote

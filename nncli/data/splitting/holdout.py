@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from nncli.data.arrays import Codes, RowIndices
 from nncli.data.splitting.assignment import assign_groups, time_blocks
-from nncli.data.splitting.strata import Codes, Strata
+from nncli.data.splitting.strata import Strata
 from nncli.errors import DataError
-
-Rows = npt.NDArray[np.int64]
 
 SINGLE_ROWS_HINT = "A class is learned from several rows: is this the column to predict? Numbers are, with loss: mse."
 
@@ -23,8 +21,8 @@ class Split:
     A bootstrap may draw a training row more than once.
     """
 
-    training: Rows
-    validation: Rows
+    training: RowIndices
+    validation: RowIndices
 
 
 def holdout_split(traits: Strata, share: float, rng: np.random.Generator) -> Split:
@@ -54,7 +52,7 @@ def _split_by_side(side: Codes) -> Split:
     return Split(np.flatnonzero(side < 0), np.flatnonzero(side == 0))
 
 
-def stratified_split(n: int, fraction: float, rng: np.random.Generator, classes: Rows | None = None) -> Split:
+def stratified_split(n: int, fraction: float, rng: np.random.Generator, classes: RowIndices | None = None) -> Split:
     """Hold out `fraction` of `n` rows, at random; with `classes` (n,) the same share of every class.
 
     The shares are rounded so that they add up to round(n · fraction); a class always keeps a row for training, and
@@ -76,7 +74,7 @@ def stratified_split(n: int, fraction: float, rng: np.random.Generator, classes:
     return Split(np.setdiff1d(np.arange(n), validation, assume_unique=True), validation)
 
 
-def indices_by_class(classes: Rows) -> list[Rows]:
+def indices_by_class(classes: RowIndices) -> list[RowIndices]:
     """The positions of each class's rows, in order."""
     _, counts = np.unique(classes, return_counts=True)
     return np.split(np.argsort(classes, kind="stable"), np.cumsum(counts)[:-1])

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from nncli.data.arrays import Codes
 from nncli.errors import Location
-
-Codes: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from nncli.data.arrays import Floats, RowIndices
 from nncli.data.store.scratch import Scratch, ScratchFile
 from nncli.data.table import Table
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class ColumnStore:
     pieces: tuple[RowGroup, ...]
     spool: ScratchFile
     scratch: Scratch
-    numbers: npt.NDArray[np.int64] | None = None
+    numbers: RowIndices | None = None
 
     def __len__(self) -> int:
         return self.height if self.numbers is None else len(self.numbers)
@@ -83,7 +81,7 @@ class ColumnStore:
         """All rows of the table, chosen or not."""
         return sum(piece.rows for piece in self.pieces)
 
-    def take(self, rows: npt.NDArray[np.int64]) -> ColumnStore:
+    def take(self, rows: RowIndices) -> ColumnStore:
         """The rows at these positions (from 0, never falling; one may come twice), which keep their numbers."""
         return replace(self, numbers=rows + 1 if self.numbers is None else self.numbers[rows])
 
