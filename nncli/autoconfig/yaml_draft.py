@@ -124,7 +124,7 @@ def doubt(column: ColumnProfile) -> str:
     error = column.error
     if error is None:
         return ""
-    hint = (error.hint or "").partition("Mend the cell")[0].strip()
+    hint = (error.hint or "").partition("Correct the cell")[0].strip()
     return f"{error.message}. {hint}" if hint else error.message
 
 

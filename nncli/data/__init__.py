@@ -1,1 +1,1 @@
-"""What a table is, and how it becomes numbers and back. Knows nothing of networks."""
+"""Tables: reading, storing, splitting and encoding them. Knows nothing of networks."""

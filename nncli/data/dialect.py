@@ -1,4 +1,4 @@
-"""How a CSV file spells its text and its numbers."""
+"""The dialect of a CSV file: encoding, separator, number format and date format."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from nncli.spec import Spec, StrictStr
 AUTO: Literal["auto"] = "auto"
 COMMA, SEMICOLON, TAB, BAR = ",", ";", "\t", "|"
 SPACES = "[ \xa0\u202f]"
-"""What looks like a space between the digits of a number: a plain one, and the two that do not break a line."""
+"""Spaces that may separate thousands: a plain one, and the two non-breaking ones."""
 DIRECTIVE = re.compile(r"%(?:\.f|.?)", re.DOTALL)
 DIRECTIVES = {
     **{"%Y": "year", "%y": "year", "%m": "month", "%b": "month", "%B": "month", "%d": "day"},
     **{"%H": "hour", "%I": "hour", "%M": "minute", "%S": "second", "%.f": "fraction", "%p": "half", "%z": "zone"},
 }
-"""What a form of dates may have, by what it says."""
+"""The directives that a date format may have, and the part of the date that each stands for."""
 PROBE = 'a1,.;"\n'
 NOT_FOR_FILES = ("idna", "punycode", "unicode-escape", "raw-unicode-escape")
 
 
 def validate_encoding(name: str) -> str:
-    """`name`, once it is known that Python has such a codec, and that it reads text piece by piece."""
+    """Validate an encoding: Python has such a codec, and it can decode a stream."""
     if name == AUTO:
         return name
     try:
@@ -35,21 +35,23 @@ def validate_encoding(name: str) -> str:
     except (LookupError, ValueError, TypeError):
         known = False
     if not known:
-        raise ValueError(f"there is no text encoding {name!r}; use auto, utf-8, latin-1, cp1252, utf-16 …")
+        raise ValueError(f"unknown encoding {name!r}; use auto, utf-8, latin-1, cp1252, utf-16 or another of Python's")
     return name
 
 
 def single_character(what: str, forbidden: str) -> AfterValidator:
     def check(value: str) -> str:
         if value != AUTO and (len(value) != 1 or value in forbidden or value.isalnum() or not value.isascii()):
-            raise ValueError(f"{what} is one character that is no letter, digit, quote or line end: found {value!r}")
+            raise ValueError(
+                f"{what} must be one ASCII character other than a letter, digit, quote or line end: found {value!r}"
+            )
         return value
 
     return AfterValidator(check)
 
 
 def validate_date_format(value: str) -> str:
-    """`value`, once it is known to have year, month and day, each once, and hour and minute, or neither."""
+    """Validate a date format: year, month and day, each once, and both of hour and minute or neither."""
     parts = DIRECTIVE.findall(value)
     has = {DIRECTIVES.get(part, "") for part in parts}
     whole = (
@@ -57,15 +59,15 @@ def validate_date_format(value: str) -> str:
     )
     if value != AUTO and not (whole and "" not in has and len(has) == len(parts)):
         raise ValueError(
-            "a form of dates has %Y or %y, %m, %b or %B, and %d; maybe %H or %I with %p, %M, %S, %.f and %z, as in "
-            f"%d.%m.%Y or %m/%d/%Y %H:%M: found {value!r}"
+            "a date format has %Y or %y; %m, %b or %B; and %d; optionally %H (or %I with %p), %M, %S, %.f and %z, "
+            f"as in %d.%m.%Y or %m/%d/%Y %H:%M: found {value!r}"
         )
     return value
 
 
 def validate_thousands(value: str) -> str:
     if len(value) != 1 or value.isalnum() or value in '"\n\r\0+-':
-        raise ValueError(f"a thousands separator is one character, such as ',' or ' ': found {value!r}")
+        raise ValueError(f"a thousands separator must be one character, such as ',' or ' ': found {value!r}")
     return value
 
 
@@ -77,10 +79,10 @@ DateFormat = Annotated[StrictStr, AfterValidator(validate_date_format)]
 
 
 class CsvDialect(Spec):
-    """How a file is to be read, or was. What is `auto` is found out from the file, or refused where it is not clear.
+    """How a file is to be read, or was read. `auto` is inferred from the file; an ambiguous file is an error.
 
-    `decimal` and `thousands` also say how numbers are spelled in the text columns of other formats, where auto is
-    the point; `date_format` says how dates are written in text, where auto is what each column is found to be.
+    `decimal` and `thousands` also apply to numbers in the text columns of other formats, where auto is the point.
+    `date_format` is the format of dates in text, where auto is inferred for each column.
     """
 
     encoding: Encoding = AUTO
@@ -97,12 +99,12 @@ class CsvDialect(Spec):
 
     @property
     def has_plain_numbers(self) -> bool:
-        """Whether numbers are spelled as computers do."""
+        """Whether numbers have a decimal point and no thousands separator."""
         return self.decimal != "," and self.thousands is None
 
     @property
     def decimal_mark(self) -> Literal[".", ",", "auto"]:
-        """The decimal mark, as far as the settings say it: thousands of one kind leave only the other."""
+        """The decimal mark as configured: if `thousands` is one of point and comma, the other."""
         if self.decimal == AUTO and self.thousands == ".":
             return ","
         return "." if self.decimal == AUTO and self.thousands == "," else self.decimal
@@ -114,4 +116,4 @@ class CsvDialect(Spec):
 
 
 PLAIN_NUMBERS = CsvDialect(decimal=".")
-"""Numbers as computers spell them."""
+"""A decimal point and no thousands separator."""

@@ -30,7 +30,7 @@ def read_weights(table: Table, name: str) -> Weights:
         raise DataError(
             "a weight must be a number of 0 or more",
             place=table.place(row=row, column=name),
-            hint="Fill it in, or remove the row.",
+            hint="Fill in the cell, or remove the row.",
         )
     if len(w) and not w.any():
         raise DataError(

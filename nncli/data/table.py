@@ -1,4 +1,4 @@
-"""A table on its way through nncli: a Polars frame that knows where it came from, so that errors can say so."""
+"""A table in memory: a Polars frame with its source and row numbers, for error messages."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from nncli.text import closest_match, join_quoted, quote
 
 @dataclass(frozen=True)
 class Table:
-    """`frame`, the name of its `source`, and the number of its first data row (the header is not a row).
+    """A frame, the name of its `source`, and the number of its first data row (the header is not a row).
 
-    `numbers` (rows,) holds each row's number in the source where rows were picked out of a larger table. `dialect` says
-    how numbers are spelled in columns of text; `notes` are what the person should know of how the table was read.
+    `numbers` (rows,) are the row numbers in the source, if rows were selected from a larger table. `dialect` is the
+    format of numbers in columns of text; `notes` are messages for the user about how the table was read.
     """
 
     frame: pl.DataFrame
@@ -33,7 +33,7 @@ class Table:
 
     @property
     def names(self) -> list[str]:
-        """The columns' names, in order."""
+        """The names of the columns, in order."""
         return self.frame.columns
 
     def take(self, rows: RowIndices) -> Table:
@@ -47,7 +47,7 @@ class Table:
         return replace(self, frame=self.frame[start:stop], first_row=self.first_row + start, numbers=numbers)
 
     def place(self, *, row: int | None = None, column: str | None = None) -> Location:
-        """Where the cell at position `row` (from 0) of `column` stands in the source."""
+        """The location in the source of the cell at position `row` (from 0) of `column`."""
         if row is None:
             return Location(source=self.source, column=column)
         number = self.first_row + row if self.numbers is None else int(self.numbers[row])
@@ -57,7 +57,7 @@ class Table:
         """The column called `name`.
 
         Raises:
-            DataError: there is none; the message names the nearest.
+            DataError: there is none; the hint names the closest match.
         """
         try:
             return self.frame.get_column(name)
@@ -66,7 +66,7 @@ class Table:
             raise
 
     def require(self, names: Sequence[str]) -> None:
-        """Raise a DataError that names every one of `names` that is not a column of this table."""
+        """Raise a DataError that names all of `names` that are not columns of this table."""
         known = set(self.names)
         missing = [name for name in names if name not in known]
         if not missing:
@@ -80,7 +80,7 @@ class Table:
 
 
 def replace_na_values(frame: pl.DataFrame, missing_values: Sequence[str]) -> pl.DataFrame:
-    """`frame` with null for every text that is one of the words; a column of nulls only is one of text."""
+    """`frame` with null for every text that equals a missing value. A column of nulls only becomes text."""
     words = list(missing_values)
     changes = []
     for i, (name, dtype) in enumerate(frame.schema.items()):

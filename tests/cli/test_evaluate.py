@@ -80,7 +80,7 @@ def test_no_row_with_a_target_is_an_error(nncli: Cli, penguins: Path) -> None:
 def test_an_unseen_label_is_an_error_that_names_its_row(nncli: Cli, penguins: Path) -> None:
     table = TABLE.read_bytes().replace(b"Gentoo", b"Emperor")
     done = nncli("evaluate", penguins, "-", stdin=table).check(4)
-    assert "row 153, column 'species': the class 'Emperor' was not among the training rows" in done.err
+    assert "row 153, column 'species': the class 'Emperor' did not occur in the training rows" in done.err
 
 
 def test_a_table_without_the_target_is_an_error(nncli: Cli, penguins: Path) -> None:

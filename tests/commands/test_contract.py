@@ -141,7 +141,7 @@ def test_a_retyped_column_gives_the_same_bits(
         (lambda frame: frame.with_columns(size=pl.lit("large")), ["row 1, column 'size'", "'large' is not a number"]),
         (lambda frame: frame.with_columns(size=pl.lit(date(2020, 1, 1))), ["column 'size'", "dates or times"]),
         (lambda frame: frame.with_columns(town=pl.lit(date(2020, 1, 1))), ["column 'town'", "dates or times"]),
-        (lambda frame: frame.with_columns(town=pl.lit([1])), ["column 'town'", "neither a number nor a category"]),
+        (lambda frame: frame.with_columns(town=pl.lit([1])), ["column 'town'", "neither numbers nor text"]),
     ],
 )
 def test_what_cannot_be_read_is_refused_where_it_stands(graded: Path, change: Change, says: list[str]) -> None:
@@ -201,10 +201,10 @@ def test_a_retyped_target_gives_the_same_scores(graded: Path, change: Change) ->
         (lambda frame: frame.rename({"grade": "garde"}), ["no column 'grade'", "Did you mean 'garde'?"]),
         (
             put("grade", 7, "one"),
-            ["row 8, column 'grade'", "'one' was not among the training rows", "'1', '2' and '3'"],
+            ["row 8, column 'grade'", "'one' did not occur in the training rows", "'1', '2' and '3'"],
         ),
-        (put("grade", 7, "1.0"), ["row 8, column 'grade'", "'1.0' was not among the training rows"]),
-        (put("grade", 7, " 1"), ["row 8, column 'grade'", "' 1' was not among the training rows"]),
+        (put("grade", 7, "1.0"), ["row 8, column 'grade'", "'1.0' did not occur in the training rows"]),
+        (put("grade", 7, " 1"), ["row 8, column 'grade'", "' 1' did not occur in the training rows"]),
         (lambda frame: frame.with_columns(grade=pl.lit(date(2020, 1, 1))), ["column 'grade'", "dates or times"]),
         (lambda frame: frame.drop("town"), ["no column 'town'"]),
     ],

@@ -203,7 +203,7 @@ def test_what_cannot_be_explained_is_refused(penguins: Path, tmp_path: Path) -> 
         explain(penguins, PENGUINS.head(0))
     with pytest.raises(DataError, match="no column 'island'"):
         explain(penguins, PENGUINS.drop("island"))
-    with pytest.raises(DataError, match="was not among the training rows"):
+    with pytest.raises(DataError, match="did not occur in the training rows"):
         explain(penguins, PENGUINS.with_columns(pl.lit("Dodo").alias("species")))
     with pytest.raises(UsageError, match="no class 'Dodo'"):
         explain(penguins, PENGUINS, attributions=True, class_label="Dodo")

@@ -164,7 +164,7 @@ def test_a_class_that_only_validation_rows_have_is_refused(
     config: Callable[..., Path], tmp_path: Path, table: pl.DataFrame
 ) -> None:
     table.head(3).with_columns(label=pl.lit("perhaps")).write_csv(tmp_path / "v.csv")
-    with pytest.raises(DataError, match="'perhaps' was not among the training rows"):
+    with pytest.raises(DataError, match="'perhaps' did not occur in the training rows"):
         train(config(f"target: label, {ONLY_X}", "validation: {path: v.csv}"))
 
 

@@ -167,7 +167,7 @@ def test_ids_too_long_for_numbers_go_as_categories_where_they_repeat() -> None:
 def test_what_cannot_be_read_is_left_out(cells: list[object]) -> None:
     found = of(cells)
     assert not found.recommended
-    assert "neither a number nor a category" in found.reason
+    assert "neither numbers nor text" in found.reason
 
 
 def test_typed_dates_are_called_dates() -> None:

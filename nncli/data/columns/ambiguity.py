@@ -1,9 +1,8 @@
-"""Columns that are nearly, or plainly, numbers, or numbers in name only, or nearly dates: refused rather than taken for
-something else.
+"""Errors about columns of an ambiguous kind: nearly numbers, nearly dates, or ids too long for numbers.
 
-A column of text is in doubt when more than half of the cells that are not missing are numbers, or look like numbers
-to a person (1,5 and 12% do), and some are not numbers. It is in no doubt when there are few different cells, and those
-that are not numbers are as common as those that are: 2, 3, 4 and 5more are categories.
+A column of text is ambiguous if more than half of its present cells are numbers, or look like numbers (1,5 and 12% do),
+and some are not numbers. It is not if there are few distinct cells and those that are not numbers are as frequent as
+the others: 2, 3, 4 and 5more are categories.
 """
 
 from __future__ import annotations
@@ -25,61 +24,63 @@ NUMBER = (
 )
 LOOKS_LIKE_A_NUMBER = rf"^\s*\(?[+\-−–]?\s*(?:{SIGN})?\s*[+\-−–]?{NUMBER}\s*(?:{SIGN})?\)?\s*$"
 MAX_CATEGORIES, MIN_MEAN_COUNT = 20, 10
-"""Different cells up to which a column may be one of categories, some of which happen to be numbers, and rows that each
-has in the mean."""
+"""A column of at most so many distinct cells, each in so many rows on average, may be categories some of which are
+numbers."""
 MIN_RELATIVE_COUNT = 0.1
-"""As a share of the mean category: a cell that is no number and rarer than this is a slip."""
+"""Relative to the mean count of a category: a cell that is not a number and is rarer than this is a typing error."""
 DIGIT = r"\p{Nd}"
 
 
 def check_mixed_numbers(table: Table, name: str, numbers: pl.Series, bare: pl.Series) -> None:
-    """Raise a DataError if the column of text `name`, some of which are no `numbers`, is in doubt.
+    """Raise a DataError if most cells of the column of text `name` are numbers, or look like numbers, and some are not.
 
-    It names the first cell that is not a number, not even one of `bare`: of those without the sign that others have.
+    `numbers` are the parsed cells, `bare` those without the unit of the first number; both are null where a cell is not
+    a number. The error names the first cell that is null in both, if there is one.
     """
     cells = table.column(name)
     is_odd = numbers.is_null() & cells.is_not_null()
     if _are_categories(cells, is_odd):
         return
-    present, plain = len(cells) - cells.null_count(), len(numbers) - numbers.null_count()
-    message, rest = "is not a number", f"{plain:,} of the {present:,} cells are"
-    if 2 * plain <= present:
+    present, n_numbers = len(cells) - cells.null_count(), len(numbers) - numbers.null_count()
+    message, reason = "is not a number", f"{n_numbers:,} of the {present:,} cells are"
+    if 2 * n_numbers <= present:
         odd = cells.filter(is_odd)
-        looks = odd.filter(odd.str.contains(DIGIT)).str.contains(LOOKS_LIKE_A_NUMBER).sum()
-        if 2 * (plain + looks) <= present:
+        n_similar = odd.filter(odd.str.contains(DIGIT)).str.contains(LOOKS_LIKE_A_NUMBER).sum()
+        if 2 * (n_numbers + n_similar) <= present:
             return
-        message, rest = "looks like a number but is not spelled as one", f"so do {looks:,} of the {present:,} cells"
+        message = "looks like a number but cannot be read as one"
+        reason = f"so do {n_similar:,} of the {present:,} cells"
         is_odd = is_odd & cells.str.contains(DIGIT) & cells.str.contains(LOOKS_LIKE_A_NUMBER)
         is_odder = is_odd & bare.is_null()
         is_odd = is_odder if is_odder.any() else is_odd
     row = int(is_odd.arg_max() or 0)
     raise DataError(
-        f"{quote(cells[row])} {message}; {rest}",
+        f"{quote(cells[row])} {message}; {reason}",
         place=table.place(row=row, column=name),
         hint=number_hint(cells[row], name, table.dialect),
     )
 
 
 def check_ambiguous_decimal(table: Table, name: str, unit: str) -> None:
-    """Raise a DataError if the decimal mark in the column's amounts of money may as well group their digits."""
+    """Raise a DataError if the decimal mark in amounts of money could also be a thousands separator."""
     cells, mark = table.column(name), table.dialect.decimal
     if not may_be_thousands(cells, unit, table.dialect):
         return
     row = int(cells.str.contains(mark, literal=True).arg_max() or 0)
     number = (strip_unit(cells[row : row + 1], unit)[0] or "").strip()
     raise DataError(
-        f"{quote(cells[row])} can be read in two ways",
+        f"the number {quote(cells[row])} is ambiguous",
         place=table.place(row=row, column=name),
-        hint=f"If it is {number.replace(mark, '')}, say `thousands: {yaml_quote(mark)}` under data; "
-        f"if it is {number.replace(mark, '.')}, `columns: {{{yaml_quote(name)}: numeric}}`.",
+        hint=f"For {number.replace(mark, '')} set `thousands: {yaml_quote(mark)}` under data; "
+        f"for {number.replace(mark, '.')} set `columns: {{{yaml_quote(name)}: numeric}}`.",
     )
 
 
 def are_dates(table: Table, name: str) -> bool:
-    """Whether the column of text `name` is one of dates.
+    """Whether the column of text `name` holds dates.
 
     Raises:
-        DataError: more than half of its cells are dates, others are not, and these are not categories.
+        DataError: more than half of the cells are dates, and the others look like errors rather than categories.
     """
     cells = table.column(name)
     form = infer_date_format(cells, table.dialect.date_format)
@@ -100,9 +101,9 @@ def are_dates(table: Table, name: str) -> bool:
 
 
 def _are_categories(cells: pl.Series, is_odd: pl.Series) -> bool:
-    """Whether cells, some of which are odd among numbers, are few different ones, the odd as common as the others.
+    """Whether cells are categories: few distinct values, and the odd ones as frequent as the others.
 
-    What looks like a number is none of them.
+    Odd cells that look like numbers are not categories.
     """
     counts = cells.drop_nulls().value_counts()["count"]
     mean = cells.count() / len(counts)
@@ -114,7 +115,7 @@ def _are_categories(cells: pl.Series, is_odd: pl.Series) -> bool:
 
 
 def check_large_integers(table: Table, name: str, numbers: pl.Series) -> None:
-    """Raise a DataError if a whole number in the column is too long for a float64 to keep its last digits."""
+    """Raise a DataError if an integer in the column has more digits than a float64 can represent."""
     cells = table.column(name)
     if not (cells.dtype.is_integer() or cells.dtype == pl.String):
         return
@@ -125,8 +126,8 @@ def check_large_integers(table: Table, name: str, numbers: pl.Series) -> None:
         spelled = str(cells[row]).strip().replace(table.dialect.thousands or " ", "")
         if spelled.lstrip("+-").isdecimal() and int(spelled) != int(x[row]):
             raise DataError(
-                f"{quote(spelled)} has more digits than a number can keep, as ids do",
+                f"{quote(spelled)} has more digits than a float64 can represent; is it an id?",
                 place=table.place(row=row, column=name),
-                hint=f"Leave it out with `drop: [{yaml_quote(name)}]` under data, or say what it is in data.columns: "
+                hint=f"Leave the column out: `drop: [{yaml_quote(name)}]` under data. Or set its kind in data.columns: "
                 "categorical, or numeric if its last digits do not matter.",
             )

@@ -1,4 +1,4 @@
-"""Text that says when: how its dates are written, found out or told, and the moments that they mean."""
+"""Infer the format of dates in text, and parse them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ DATE_FORMATS = (
     *("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y"),
     *("%d %B %Y", "%d-%B-%Y", "%B %d %Y", "%B %d, %Y"),
 )
-"""What is found out beside ISO 8601. Of two forms of one shape the one that fits every cell is meant; with dots the day
-comes first; the month may be short."""
+"""Formats that are inferred, besides ISO 8601. Of two formats of the same pattern the one that fits more cells is used;
+with dots the day comes first; names of months may be abbreviated."""
 DATE_LIKE = r"^\s*(?:\d{1,4}[-./ ]|[A-Za-z]{3,9} )\w{1,9}(?:[-./ ]|, )\d{1,4}"
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}(?:[T ]|$)"
 TIME_OF_DAY = r"[T ]+(\d{1,2}:\d{2}.*)$"
@@ -26,10 +26,10 @@ FIRST_DAY, LAST_DAY = -719_162, 2_932_896
 
 
 def parse_dates(cells: pl.Series, date_format: str = ISO) -> pl.Series:
-    """Text as microseconds since 1970 (Int64), null where it is no date of the years 1 to 9999 in that form.
+    """Parse text as microseconds since 1970 (Int64), null where it is not a date of the years 1 to 9999 in that format.
 
-    A form is ISO, or one that dialect.py allows. One without a clock may be followed by the time of day; where a zone
-    is named, the moment is that of UTC.
+    The format is ISO, or one that dialect.py allows. If it has no time, a time of day may follow the date. A time with
+    a time zone is converted to UTC.
     """
     text = cells.str.strip_chars()
     if "%Y" in date_format:
@@ -60,7 +60,7 @@ def _parse_iso(text: pl.Series) -> pl.Series:
 
 
 def _fill_missing(moments: pl.Series, text: pl.Series, date_format: str) -> pl.Series:
-    """Moments, and what else the form makes of the text; not looked for where nothing is left."""
+    """Fill null moments by parsing the text in another format."""
     if moments.null_count() == text.null_count():
         return moments
     return moments.zip_with(
@@ -69,9 +69,9 @@ def _fill_missing(moments: pl.Series, text: pl.Series, date_format: str) -> pl.S
 
 
 def infer_date_format(cells: pl.Series, configured: str = AUTO) -> str | None:
-    """The form in which more than half of the cells that are there are dates; None if there is none, or two.
+    """The format that fits more than half of the present cells; None if there is none, or two that fit equally well.
 
-    The one that is `wanted` comes first.
+    The `configured` one takes precedence.
     """
     present = cells.drop_nulls()
     fits = {form: _count_parsed(present, form) for form in _candidate_formats(present, configured)}
@@ -82,7 +82,7 @@ def infer_date_format(cells: pl.Series, configured: str = AUTO) -> str | None:
 
 
 def is_ambiguous_date(cells: pl.Series) -> bool:
-    """Whether it cannot be told which is the day and which the month."""
+    """Whether the dates fit two formats equally well, with day and month in either order."""
     present = cells.drop_nulls()
     likely = _candidate_formats(present, AUTO)
     return (
@@ -95,7 +95,7 @@ def _count_parsed(present: pl.Series, date_format: str) -> int:
 
 
 def _candidate_formats(present: pl.Series, configured: str) -> list[str]:
-    """Forms whose shape more than half of the cells have; the `wanted` one whatever its shape, alone if it fits."""
+    """Formats whose pattern more than half of the cells match; the `configured` format alone if it fits."""
     if configured != AUTO and 2 * _count_parsed(present, configured) > len(present):
         return [configured]
 
@@ -110,7 +110,7 @@ def _candidate_formats(present: pl.Series, configured: str) -> list[str]:
 
 
 def _pattern_of(date_format: str) -> str:
-    """A pattern of cells that may be dates in that form."""
+    """A regular expression of cells that may be dates in that format."""
     parts = {"%Y": r"\d{4}", "%m": r"\d{1,2}", "%d": r"\d{1,2}", "%B": "[A-Za-z]{3,9}"}
     date = re.sub("%[YmdB]", lambda found: parts[found[0]], re.escape(date_format))
     return rf"^\s*{date}(?:[T ]|$)"

@@ -1,4 +1,4 @@
-"""How to go on from a cell that is not a number, or no date, where these are wanted."""
+"""Hints for cells that cannot be read as a number or a date."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MISSING_WORDS = frozenset(
 )
 DATE = re.compile(r"\d{1,4}([-./])\d{1,2}\1\d{1,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2}.*)?")
 UNIT_SIGNS = re.compile(rf"^\(|[%‰$€£¥₹₩₽₺₴₫₱₪]|\b(?:{CURRENCY_CODES})\b|\)$")
-SAME_SIGN = "A sign of currency or percent is taken off where all cells of the column have the same one."
+SAME_SIGN = "A currency or percent sign is removed only if all cells of the column have the same one."
 NUMBER_WITH_SEPARATORS = re.compile(
     r"[+-]?(?:\d{1,3}(?:(?P<group>[,.'’_ \xa0\u202f])\d{3}(?:(?P=group)\d{3})*)|\d*)"
     r"(?:(?P<mark>[,.])\d+)?(?:[eE][+-]?\d+)?"
@@ -25,44 +25,43 @@ NUMBER_WITH_SEPARATORS = re.compile(
 
 
 def number_hint(cell: str, name: str, dialect: CsvDialect) -> str:
-    """The hint for `cell`, which is not a number and stands in the column `name`."""
-    words = [
+    """The hint for `cell` of the column `name`, which is not a number."""
+    sentences = [
         guess_meaning(cell.strip(), dialect),
-        "Correct the cell, or empty it. To train on such cells, list its spelling under data.missing_values "
-        f"if it stands for a missing value, or put "
-        f"`columns: {{{yaml_quote(name)}: categorical}}` under data to train with categories.",
+        f"Correct the cell, or empty it. If it means a missing value, add {yaml_quote(cell)} to data.missing_values. "
+        f"To treat the column as categories, set `columns: {{{yaml_quote(name)}: categorical}}` under data.",
     ]
-    return " ".join(filter(None, words))
+    return " ".join(filter(None, sentences))
 
 
 def unit_hint(unit: str) -> str:
-    """The hint for a cell that is no number with the `unit` that all cells of the training rows had."""
+    """The hint for a cell that is not a number with the `unit` of the training rows."""
     if unit == PARENTHESES:
-        return "Negative numbers were in brackets in the training rows: write it as a number, or so, or empty it."
-    return f"In the training rows all cells were numbers with {quote(unit)}: write it as these, or empty it."
+        return (
+            "In the training rows negative numbers were in parentheses. Write a number in this form, or empty the cell."
+        )
+    return f"In the training rows all cells were numbers with {quote(unit)}. Write the cell like these, or empty it."
 
 
 def date_hint(name: str) -> str:
-    """The hint for a cell that is no date and stands in the column `name`."""
+    """The hint for a cell of the column `name` that is not a date."""
     return (
-        "Correct the cell, list its spelling under data.missing_values if it stands for a missing value, say "
-        'under data how dates are written, as in `date_format: "%d/%m/%Y"`, '
-        f"or put `columns: {{{yaml_quote(name)}: categorical}}` there to train with categories."
+        "Correct the cell. If it means a missing value, add it to data.missing_values. If dates have another "
+        'format, set it under data, such as `date_format: "%d/%m/%Y"`. '
+        f"To treat the column as categories, set `columns: {{{yaml_quote(name)}: categorical}}` under data."
     )
 
 
 def guess_meaning(text: str, dialect: CsvDialect) -> str:
-    """What `text` seems to be, and the setting that would read it so."""
-    if text.casefold() in MISSING_WORDS:
-        return f"Add {yaml_quote(text)} to data.missing_values if it means that."
+    """A sentence about what `text` seems to be, and the setting that would read it so."""
     if not any(c.isdigit() for c in text):
         return ""
     if (bare := UNIT_SIGNS.sub("", text).strip()) != text:
         return guess_meaning(bare, dialect) or SAME_SIGN
     if DATE.fullmatch(text):
-        return "It looks like a date or a time; a number would be the year, say, or a count of days."
+        return "It looks like a date or a time; to use it as a number, convert it to a year or a count of days."
     if any(is_non_ascii_number_char(c) for c in text):
-        return "Numbers are written with the digits 0 to 9 and the signs + and -."
+        return "Numbers must be written with the digits 0 to 9 and the ASCII signs + and -."
     if not (found := NUMBER_WITH_SEPARATORS.fullmatch(text)):
         return ""
     group, mark = found["group"], found["mark"]
@@ -71,12 +70,12 @@ def guess_meaning(text: str, dialect: CsvDialect) -> str:
         readings.append(alternative_reading(text, None, mark or group, dialect))
     if group is not None and group != mark:
         readings.append(alternative_reading(text, group, mark, dialect))
-    said = ", ".join(filter(None, readings))
-    return f"{said[0].upper()}{said[1:]}." if said else ""
+    sentence = ", ".join(filter(None, readings))
+    return f"{sentence[0].upper()}{sentence[1:]}." if sentence else ""
 
 
 def alternative_reading(text: str, group: str | None, mark: str | None, dialect: CsvDialect) -> str:
-    """`with data.decimal: "," it is 1.5`; nothing when the dialect is that already."""
+    """`with data.decimal: "," it is 1.5`; empty if the dialect has these settings already."""
     settings, number = [], text.replace(group or "", "") if group else text
     if mark is not None and mark != dialect.decimal:
         settings.append(f'data.decimal: "{mark}"')
@@ -88,5 +87,5 @@ def alternative_reading(text: str, group: str | None, mark: str | None, dialect:
 
 
 def is_non_ascii_number_char(c: str) -> bool:
-    """A digit, a sign or a mark of numbers that is not ASCII: full-width, Arabic, the typographer's minus."""
+    """Whether a character is a digit, sign or separator of numbers that is not ASCII, such as − or １."""
     return not c.isascii() and (c.isdigit() or unicodedata.category(c) == "Pd" or c in "−，．٫٬")

@@ -17,22 +17,22 @@ from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.text import quote, yaml_quote
 
-# 007 is a name, not a number: written with a leading zero it would not come back as it was spelled.
+# 007 is an id, not a number: as a number it would lose its zeros.
 LEADING_ZERO = r"^\s*[+-]?0[0-9]"
 POSSIBLE_LEADING_ZERO = r"^[\s+-]*0[0-9]"
-"""Finds every cell that LEADING_ZERO finds, and is three times as fast."""
+"""Matches every cell that LEADING_ZERO matches, and is three times as fast."""
 TEXT_TYPES = (pl.String, pl.Categorical, pl.Enum)
 DATE_TYPES = (pl.Date, pl.Datetime)
 MAX_EXACT_INTEGER = 2.0**53
 """Beyond it not every whole number is a float64."""
 MAX_INTEGER_CLASSES = 20
-"""Different whole numbers, from 0 or 1 on, up to which a target may be the codes of classes."""
+"""Distinct integers, from 0 or 1, up to which a target may be class ids."""
 
 
 def parse_numbers(cells: pl.Series, dialect: CsvDialect, unit: str | None = None) -> pl.Series:
-    """Cells as Float64; null where a cell is missing or is not a number, NaN where it says so.
+    """Parse cells as Float64: null where a cell is missing or not a number, NaN where it is `nan`.
 
-    With a `unit`, cells of text are numbers only where they have it; see units.py.
+    With a `unit`, cells of text are numbers only if they have it; see units.py.
     """
     if cells.dtype in TEXT_TYPES:
         words = cells.cast(pl.String)
@@ -50,7 +50,7 @@ def parse_numbers(cells: pl.Series, dialect: CsvDialect, unit: str | None = None
 
 
 def normalize_numbers(words: pl.Series, dialect: CsvDialect) -> pl.Series:
-    """Numbers with the point and without thousands separators; null for what is no number in the dialect."""
+    """Rewrite numbers with a decimal point and without thousands separators; null if not a number in the dialect."""
     mark, group, whole, bare = re.escape(dialect.decimal), dialect.thousands, "[0-9]*", words
     if group is not None:
         between = SPACES if group == " " else re.escape(group)
@@ -62,24 +62,24 @@ def normalize_numbers(words: pl.Series, dialect: CsvDialect) -> pl.Series:
 
 
 def exact_numbers(texts: pl.DataFrame, dialect: CsvDialect) -> dict[str, pl.Series]:
-    """Those columns of text as numbers of which nothing but the numbers could matter.
+    """Those columns of text, as numbers, that can be replaced by their numbers without losing anything.
 
-    More could if a cell is no number, or not a finite one, may have a leading zero, or may be an id of too many digits.
+    That is not so if a cell is not a finite number, may have a leading zero, or has more digits than a float64.
     """
-    found = {}
+    parsed = {}
     for cells in texts:
         numbers = parse_numbers(cells, dialect)
         if numbers.null_count() == cells.null_count() and _are_exact(numbers):
-            found[cells.name] = numbers
-    if not found:
-        return found
-    # of all columns at once: for one by itself Polars takes ten times as long
-    zeros = texts.select(pl.col(list(found)).str.contains(POSSIBLE_LEADING_ZERO).any())
-    return {name: numbers for name, numbers in found.items() if not zeros.item(0, name)}
+            parsed[cells.name] = numbers
+    if not parsed:
+        return parsed
+    # For all columns at once: for each by itself Polars takes ten times as long.
+    zeros = texts.select(pl.col(list(parsed)).str.contains(POSSIBLE_LEADING_ZERO).any())
+    return {name: numbers for name, numbers in parsed.items() if not zeros.item(0, name)}
 
 
 def _are_exact(numbers: pl.Series) -> bool:
-    """Whether all numbers that are not missing are finite, and whole ones told apart."""
+    """Whether all numbers that are present are finite and small enough to represent every integer."""
     ends: list[Any] = [numbers.min(), numbers.max()]
     return ends[0] is None or (
         ends[0] > -MAX_EXACT_INTEGER and ends[1] < MAX_EXACT_INTEGER and not isnan(numbers.sum())
@@ -87,7 +87,7 @@ def _are_exact(numbers: pl.Series) -> bool:
 
 
 def unit_of(table: Table, name: str) -> str | None:
-    """The unit without which all cells of a column of text that are not missing are numbers; see units.py."""
+    """The unit that all present cells of a column of text have, if they are numbers without it; see units.py."""
     cells = table.column(name)
     unit = infer_unit(cells)
     if unit is None or parse_numbers(cells, table.dialect, unit).null_count() > cells.null_count():
@@ -96,15 +96,15 @@ def unit_of(table: Table, name: str) -> str | None:
 
 
 def may_be_class_ids(numbers: pl.Series) -> bool:
-    """Whether some rows of a column leave it open that all of it are codes of classes: none of them says otherwise."""
+    """Whether all of the numbers, some rows of a column, could be class ids: small non-negative integers."""
     return bool(((numbers >= 0.0) & (numbers <= MAX_INTEGER_CLASSES) & (numbers == numbers.floor())).all())
 
 
 def read_numbers(table: Table, name: str, unit: str | None = None) -> Floats:
-    """A numeric column (rows,), NaN where a cell is missing; of cells of text without their `unit`.
+    """Read a column as numbers (rows,), NaN where a cell is missing. The `unit` is removed from cells of text.
 
     Raises:
-        DataError: a cell is not a number or is infinite; names its row. Or the column is of another kind altogether.
+        DataError: a cell is not a number or is infinite (names its row), or the type of the column is not supported.
     """
     cells = readable(table, name)
     numbers = parse_numbers(cells, table.dialect, unit)
@@ -124,19 +124,19 @@ def read_numbers(table: Table, name: str, unit: str | None = None) -> Floats:
         raise DataError(
             f"{quote(cells[row])} is {'too large to be a number' if digits else 'not a finite number'}",
             place=table.place(row=row, column=name),
-            hint="Replace it by a number, or leave the cell empty.",
+            hint="Correct the cell, or leave it empty.",
         )
     return values
 
 
 def read_text(table: Table, name: str) -> pl.Series:
-    """A categorical column as text, null where a cell is missing. Numbers and booleans are spelled out.
+    """Read a column as text, null where a cell is missing. Numbers and booleans are converted to text.
 
-    A whole number is spelled the same, 3, whether its column is of integers or of floats: a missing cell turns the
-    one into the other in many a program.
+    An integer becomes the same text, 3, in a column of integers and of floats: many programs turn the one into the
+    other where a cell is missing.
 
     Raises:
-        DataError: the column is of a kind that has no such spelling.
+        DataError: the type of the column is not supported.
     """
     cells = readable(table, name)
     if not cells.dtype.is_float():
@@ -151,32 +151,32 @@ def readable(table: Table, name: str) -> pl.Series:
     """The column called `name`.
 
     Raises:
-        DataError: there is none, or its type is neither of numbers nor of categories (dates, lists, bytes).
+        DataError: there is none, or its type is not supported (dates and times, lists, bytes).
     """
     cells = table.column(name)
     kind = cells.dtype
     if kind.is_numeric() or kind in TEXT_TYPES or kind in (pl.Boolean, pl.Null):
         return cells
-    what = "dates or times" if kind.is_temporal() else "what is neither a number nor a category"
+    what = "dates or times" if kind.is_temporal() else "values that are neither numbers nor text"
     raise DataError(
         f"the column holds {what} (its type is {kind})",
         place=table.place(column=name),
-        hint=f"Write it as numbers or as text, or leave it out: `drop: [{yaml_quote(name)}]` under data.",
+        hint=f"Convert it to numbers or text, or leave it out: `drop: [{yaml_quote(name)}]` under data.",
     )
 
 
 def safe_scale(center: float, scale: float) -> float:
-    """`scale`, or 1 for a constant column, of whose spread nothing is left but rounding."""
+    """`scale`, or 1 for a column that is constant up to rounding."""
     return scale if scale > abs(center) * 1e-12 else 1.0
 
 
 def check_finite_scale(table: Table, name: str, x: Floats, *fitted: float) -> None:
-    """Raise a DataError that names the largest of `x` (rows,) if what was `fitted` to them is beyond all numbers."""
+    """Raise a DataError that names the largest of `x` (rows,) if a `fitted` value is not finite."""
     if all(isfinite(value) for value in fitted):
         return
     row = int(np.nanargmax(np.abs(x)))
     raise DataError(
-        f"{x[row]:g} is too large for the column to be scaled",
+        f"{x[row]:g} is too large: the scale of the column overflows",
         place=table.place(row=row, column=name),
-        hint="Mend the cell, or write the column in another unit.",
+        hint="Correct the cell, or write the column in a larger unit.",
     )

@@ -1,7 +1,7 @@
-"""Numbers that all have the same sign, of a currency or of percent, or of which some stand in brackets, being negative.
+"""Units in columns of numbers: a currency or percent sign, or parentheses around negative numbers.
 
-The sign is taken off, and what is left is a number as in any other column: 12 % is 12. A model keeps the sign, so that
-it reads the same cells as it learnt from; where cells have different signs, or some have none, nothing is taken off.
+A unit that all cells share is removed, and the rest is a number as in any other column: 12 % is 12. A model keeps the
+unit and reads the same form when predicting. If cells have different units, or some have none, nothing is removed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import polars as pl
 from nncli.data.dialect import CsvDialect
 
 PARENTHESES = "()"
-"""The unit of numbers that have no sign, of which some are negative and in brackets, as in bookkeeping: (1,234)."""
+"""The unit of numbers without a sign of which negative ones are in parentheses, as in accounting: (1,234)."""
 PERCENT = ("%", "‰")
 CURRENCY_CODES = (
     "AED|ARS|AUD|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|ISK|JPY|KES|KRW|MAD|MXN|MYR|NGN|NOK|"
@@ -24,11 +24,11 @@ SIGN = rf"(?:\b[A-Z]{{1,2}})?\p{{Sc}}|[%‰]|(?:{CURRENCY_CODES})"
 NUMBER_WITH_SIGN = rf"^[\s(+-]*({SIGN})[\s+-]*[0-9.,]|[0-9.,]\s*({SIGN})[\s)]*$"
 IN_PARENTHESES = r"^\s*\(([^()+-]*[0-9][^()+-]*)\)\s*$"
 AMBIGUOUS_THOUSANDS = r"[1-9][0-9]{{0,2}}{mark}[0-9]{{3}}\b"
-"""1.234: a fraction of three digits, or thousands."""
+"""1.234: a fraction of three digits, or one thousand."""
 
 
 def infer_unit(cells: pl.Series) -> str | None:
-    """The sign of the first cell that is a number with one, of text; BRACKETS where it has none, and some cell has."""
+    """The unit of the first cell with a number; PARENTHESES if it has none and some cell is in parentheses."""
     if cells.dtype != pl.String:
         return None
     first = cells.filter(cells.str.contains("[0-9]")).head(1)
@@ -40,7 +40,7 @@ def infer_unit(cells: pl.Series) -> str | None:
 
 
 def strip_unit(words: pl.Series, unit: str) -> pl.Series:
-    """Cells of text without the unit: null where one does not have it; one without a digit, such as nan, as it is."""
+    """Remove the unit from cells: null where a cell lacks it; cells without a digit, such as nan, stay as they are."""
     bare = words
     if unit != PARENTHESES:
         sign = re.escape(unit)
@@ -53,7 +53,7 @@ def strip_unit(words: pl.Series, unit: str) -> pl.Series:
 
 
 def may_be_thousands(cells: pl.Series, unit: str, dialect: CsvDialect) -> bool:
-    """Whether the decimal mark of amounts of money may as well group their digits: 1.234 €, and never 1.5 €."""
+    """Whether the decimal mark of amounts of money could be a thousands separator: all are like 1.234 €."""
     if unit in (*PERCENT, PARENTHESES) or dialect.thousands is not None:
         return False
     marked = cells.filter(cells.str.contains(dialect.decimal, literal=True))

@@ -1,4 +1,4 @@
-"""What a table holds that the training rows did not: counted as the table is encoded, told in one line."""
+"""Anomalies of a table: unseen categories, values out of range and missing cells, counted while it is encoded."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from nncli.text import quote
 
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 MAX_COLUMNS = 3
-"""Columns that the line names for each kind of stranger, those with the most of them."""
+"""Columns that the note names for each kind of anomaly, those with the most cells first."""
 
 
 @dataclass(frozen=True)
 class ColumnAnomalies:
-    """How many cells of one column are unlike any of the training rows.
+    """Counts of the cells of one column that differ from all training rows.
 
-    `unseen` cells hold a category that training never saw, `rare` ones a category that it never saw or saw too rarely
-    for the model to remember, `missing` ones are missing where training had every cell. `outside` numbers lie outside
-    the training range, the `lowest` beneath it and the `highest` above it: `days` since 1970, or plain numbers.
+    `unseen`: the category did not occur in training. `rare`: it was rare or did not occur, and the model does not know
+    which. `missing`: the cell is missing, and none was in training. `out_of_range`: the number lies below (`lowest`)
+    or above (`highest`) the training range; if `is_date`, in days since 1970.
     """
 
     unseen: int = 0
@@ -43,7 +43,7 @@ class ColumnAnomalies:
         )
 
     def __and__(self, other: ColumnAnomalies) -> ColumnAnomalies:
-        """What is as strange to both, as far as counts can tell: no less than that."""
+        """Anomalies of the same cells to both of two models: the minimum of each count."""
         return ColumnAnomalies(
             unseen=min(self.unseen, other.unseen),
             rare=min(self.rare, other.rare),
@@ -56,27 +56,27 @@ class ColumnAnomalies:
 
     @property
     def extent(self) -> str:
-        """How far outside: ` down to -3 and up to 131`."""
-        ways = (("down to", self.lowest), ("up to", self.highest))
-        ends = [f"{way} {self._format(end)}" for way, end in ways if isfinite(end)]
+        """How far out of range: ` down to -3 and up to 131`."""
+        limits = (("down to", self.lowest), ("up to", self.highest))
+        ends = [f"{words} {self._format(value)}" for words, value in limits if isfinite(value)]
         return f" {' and '.join(ends)}" if ends else ""
 
-    def _format(self, end: float) -> str:
+    def _format(self, value: float) -> str:
         if self.is_date:
-            return date.fromordinal(EPOCH_ORDINAL + floor(end)).isoformat()
-        return f"{end + 0.0:g}"  # -0.0 and 0.0 are one end, whichever was met
+            return date.fromordinal(EPOCH_ORDINAL + floor(value)).isoformat()
+        return f"{value + 0.0:g}"  # never -0
 
 
 @dataclass(frozen=True)
 class Anomalies:
-    """The strange cells of a table: columns that have none are left out. Those of its chunks add up to the whole's."""
+    """Anomalies of a table by column, leaving out columns without any. Those of its chunks add up to the total."""
 
     columns: Mapping[str, ColumnAnomalies] = field(default_factory=dict)
 
     @classmethod
     def from_columns(cls, columns: Iterable[tuple[str, ColumnAnomalies]]) -> Anomalies:
-        """What is strange of the columns given by name."""
-        return cls({name: strange for name, strange in columns if strange != ColumnAnomalies()})
+        """The anomalies of the named columns."""
+        return cls({name: anomalies for name, anomalies in columns if anomalies != ColumnAnomalies()})
 
     def __add__(self, other: Anomalies) -> Anomalies:
         mine, theirs = self.columns, other.columns
@@ -85,13 +85,13 @@ class Anomalies:
         )
 
     def __and__(self, other: Anomalies) -> Anomalies:
-        """What is strange to both of two models, of the same cells."""
+        """Anomalies of the same cells to both of two models."""
         mine, theirs = self.columns, other.columns
         return Anomalies.from_columns((name, mine[name] & theirs[name]) for name in mine if name in theirs)
 
     @property
     def note(self) -> str | None:
-        """One line for a person, or None when there is nothing to say."""
+        """One line about all anomalies, or None if there are none."""
         parts = [
             self._part("cell holds", "cells hold", "a category that training never saw", lambda c: c.unseen),
             self._part("cell holds", "cells hold", "a category that training saw rarely or never", lambda c: c.rare),
@@ -101,13 +101,19 @@ class Anomalies:
         return "; ".join(filter(None, parts)) or None
 
     def _part(
-        self, one: str, many: str, what: str, count: Callable[[ColumnAnomalies], int], *, extent: bool = False
+        self,
+        singular: str,
+        plural: str,
+        description: str,
+        count: Callable[[ColumnAnomalies], int],
+        *,
+        extent: bool = False,
     ) -> str | None:
         """`12 cells hold a category that training never saw ('city': 10, 'colour': 2)`."""
         counts = sorted(((-count(c), name) for name, c in self.columns.items() if count(c)))
         if not counts:
             return None
-        total, left = -sum(n for n, _ in counts), len(counts) - MAX_COLUMNS
+        total, n_more = -sum(n for n, _ in counts), len(counts) - MAX_COLUMNS
         named = [f"{quote(name)}: {-n:,}{self.columns[name].extent * extent}" for n, name in counts[:MAX_COLUMNS]]
-        more = f" and {left:,} more column{'s' * (left > 1)}" if left > 0 else ""
-        return f"{total:,} {one if total == 1 else many} {what} ({', '.join(named)}{more})"
+        more = f" and {n_more:,} more column{'s' * (n_more > 1)}" if n_more > 0 else ""
+        return f"{total:,} {singular if total == 1 else plural} {description} ({', '.join(named)}{more})"

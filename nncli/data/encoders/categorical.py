@@ -1,4 +1,4 @@
-"""A column of categories: 0/1 columns for few, one of ±1 for two, codes for a learned embedding for many."""
+"""Encoder of categorical columns: 0/1 columns, one column of ±1, or codes for a learned embedding."""
 
 from __future__ import annotations
 
@@ -21,24 +21,23 @@ from nncli.spec import FiniteFloat, NonNegativeFloat, PositiveInt, StrictBool, S
 from nncli.text import join_quoted, yaml_quote
 
 MIN_COUNT = 2
-"""A category seen fewer times than this in training shares the slot of the unseen: its one row says little of it."""
+"""Training rows that a category needs for a code of its own. Rarer ones share the code of unseen categories."""
 MAX_RARE_TEXT = 1 << 14
-"""Characters of rare categories that a column remembers. Beyond, as of ids, none is remembered."""
+"""Characters of rare categories that a column keeps, to tell rare from unseen; if there are more, it keeps none."""
 MISSING, OTHER, FIRST_CATEGORY = 0, 1, 2
-"""The slots of a missing cell, of a rare or unseen category, and of the first known one."""
+"""The codes of a missing cell, of a rare or unseen category, and of the first known category."""
 UNSEEN = -1
-"""Stands for an unseen category until it is counted."""
+"""A temporary code of unseen categories, until they are counted."""
 
 
 class CategoricalColumn(ColumnEncoder):
-    """One of `categories`, in order of spelling.
+    """A categorical column. `categories` are sorted alphabetically.
 
-    One-hot: a 0/1 column for each, and, where the training rows had such cells, one for the rare or unseen (`other`)
-    and one for the missing; a cell whose slot has no column is all zeros. With `signs`, one column of -1 for the first
-    category, 1 for the second and 0 for any other cell. With `embedding_width`, codes instead.
-    `rare` are the rare categories of the training rows, to tell them from the unseen; None where they are too many to
-    be remembered. With `centers` and `scales`, a number for each column, the columns are
-    scaled, and clipped as `clip` says.
+    One-hot: a 0/1 column for each category, one for rare and unseen categories if training had rare ones (`has_other`),
+    and one for missing cells if training had any (`has_missing`). A cell without a column is all zeros. With
+    `binary_sign`, one column: -1 for the first category, 1 for the second, 0 for any other cell. With
+    `embedding_width`, codes instead of columns. `rare_categories` are those of the training rows; None if they are
+    too many to keep. With `centers` and `scales`, one for each column, the columns are scaled, and clipped by `clip`.
     """
 
     lists_values: ClassVar[bool] = True
@@ -59,10 +58,10 @@ class CategoricalColumn(ColumnEncoder):
     @model_validator(mode="after")
     def _parts_fit(self) -> CategoricalColumn:
         if self.binary_sign and (len(self.categories) != 2 or self.embedding_width):
-            raise ValueError("signs are for two categories that are not embedded")
+            raise ValueError("binary_sign needs two categories and no embedding")
         fitted = (self.centers, self.scales)
         if fitted != (None, None) and [len(part or ()) for part in fitted] != [self.width] * 2:
-            raise ValueError("not one center and scale for each column")
+            raise ValueError("there must be one center and one scale for each column")
         return self
 
     @classmethod
@@ -97,12 +96,12 @@ class CategoricalColumn(ColumnEncoder):
 
     @property
     def n_codes(self) -> int:
-        """Codes that occur: the categories and the two slots before them."""
+        """Number of codes: one for each category, and two for missing and for other cells."""
         return FIRST_CATEGORY + len(self.categories)
 
     @property
     def width(self) -> int:
-        """Columns of the matrix; none when the column is embedded."""
+        """Number of columns of the matrix; 0 if the column is embedded."""
         if self.embedding_width:
             return 0
         return 1 if self.binary_sign else len(self.categories) + self.has_other + self.has_missing
@@ -127,7 +126,7 @@ class CategoricalColumn(ColumnEncoder):
 
     @property
     def features(self) -> tuple[str, ...]:
-        """What each column of the matrix means."""
+        """The name of each column of the matrix."""
         if self.embedding_width:
             return ()
         known = [f"{self.name} = {category}" for category in self.categories]
@@ -141,7 +140,7 @@ class CategoricalColumn(ColumnEncoder):
 
     @property
     def code_table(self) -> Floats:
-        """What each slot becomes (slots, width)."""
+        """The row of the matrix for each code (n_codes, width)."""
         c = len(self.categories)
         rows = np.zeros((self.n_codes, self.width))
         if self.binary_sign:
@@ -164,12 +163,13 @@ class CategoricalColumn(ColumnEncoder):
         return z
 
     def codes(self, table: Table) -> tuple[Codes, ColumnAnomalies]:
-        """Each row's slot (rows,), and what is strange of them."""
+        """The code of each row (rows,), and the anomalies among the cells."""
         cells = read_text(table, self.name)
         known = [*self.categories, *(self.rare_categories or ())]
-        slots = np.array([*range(FIRST_CATEGORY, self.n_codes), *[OTHER] * (len(known) - len(self.categories)), UNSEEN])
-        place = cells.cast(pl.Enum(known), strict=False).to_physical()
-        codes: Codes = slots[place.cast(pl.UInt32).fill_null(len(known)).to_numpy()]
+        n_rare = len(known) - len(self.categories)
+        code_of = np.array([*range(FIRST_CATEGORY, self.n_codes), *[OTHER] * n_rare, UNSEEN])
+        index = cells.cast(pl.Enum(known), strict=False).to_physical()
+        codes: Codes = code_of[index.cast(pl.UInt32).fill_null(len(known)).to_numpy()]
         if cells.has_nulls():
             codes[cells.is_null().to_numpy()] = MISSING
         unseen = codes == UNSEEN
@@ -177,19 +177,22 @@ class CategoricalColumn(ColumnEncoder):
         if count:
             codes[unseen] = OTHER
         missing = 0 if self.has_missing else cells.null_count()
-        if self.rare_categories is None and self.has_other:  # training had rare ones, and nobody knows which
+        if self.rare_categories is None and self.has_other:  # the cells may hold rare or unseen categories
             return codes, ColumnAnomalies(rare=count, missing=missing)
         return codes, ColumnAnomalies(unseen=count, missing=missing)
 
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
-        """Fill `out` (rows, width) with what each cell's slot becomes, and count what is strange."""
-        codes, strange = self.codes(table)
+        """Fill `out` (rows, width), and count the anomalies among the cells."""
+        codes, anomalies = self.codes(table)
         out[...] = np.take(self.code_table.astype(out.dtype), codes, axis=0)
-        return strange
+        return anomalies
 
 
 def _weighted_robust_scale(values: Floats, rows: Sequence[int]) -> tuple[float, float]:
-    """Center and scale of a column of which so many `rows` hold each of the `values`; see scaling.robust."""
+    """Center and scale of a column in which each of the `values` occurs in as many rows as `rows` says.
+
+    The same as robust_scale of the quartiles of the repeated values.
+    """
     order = np.argsort(values)
     ends = np.cumsum(np.array(rows)[order])
     at = np.array(QUARTILES) * (ends[-1] - 1)

@@ -1,4 +1,4 @@
-"""A column of dates, with or without times: fitted on the training rows, then told by its day, year and cycles."""
+"""Encoder of date columns: days, year, and sine and cosine of month, weekday and time of day."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ CYCLES: dict[Cycle, Callable[[Floats], Floats]] = {
     "weekday": lambda days: (np.floor(days) + 3) % 7 / 7,
     "hour": lambda days: days - np.floor(days),
 }
-"""How far through its cycle each of the days since 1970, a Thursday, is: from 0 to less than 1."""
+"""The position within its cycle, in [0, 1), of each of the days since 1970-01-01, a Thursday."""
 
 
 def _whole(days: Floats, unit: Literal["M", "Y"]) -> npt.NDArray[np.datetime64]:
-    """The month or the year, counted from 1970, of each of the days since then."""
+    """The months or years since 1970 of each of the days since 1970."""
     return np.floor(days).astype(np.int64).astype("datetime64[D]").astype(f"datetime64[{unit}]")
 
 
@@ -55,10 +55,10 @@ def _validate_format(form: str) -> str:
 
 
 class DateColumn(ColumnEncoder):
-    """A moment becomes the days since `first`, its year, and each of its `cycles` as a sine and a cosine.
+    """A date column, encoded as the days since `origin`, the year, and a sine and a cosine for each of its `cycles`.
 
-    What the training rows do not differ in has no part: their year, their month, the time of day of mere dates. `form`
-    is how text spells the moments; see moments.py. A missing one becomes the training median first.
+    The year and cycles that are the same in all training rows are left out, such as the hour of dates without times.
+    `date_format` is the format of dates in text; see datetimes.py. A missing date is replaced by the training median.
     """
 
     type: Literal["date"] = "date"
@@ -72,9 +72,9 @@ class DateColumn(ColumnEncoder):
     @model_validator(mode="after")
     def _parts_fit(self) -> DateColumn:
         if len(set(self.cycles)) < len(self.cycles):
-            raise ValueError("a cycle is named more than once")
+            raise ValueError("a cycle occurs more than once")
         if not FIRST_DAY <= self.origin + self.days.fill_value < LAST_DAY + 1:
-            raise ValueError("a missing date becomes none of the years 1 to 9999")
+            raise ValueError("the fill value of missing dates is not within the years 1 to 9999")
         return self
 
     @classmethod
@@ -94,10 +94,10 @@ class DateColumn(ColumnEncoder):
 
     @classmethod
     def fit(cls, table: Table, name: str, options: EncodingOptions = DEFAULT_OPTIONS) -> DateColumn:
-        """Fit on `table`, the training rows. The numbers of days and years are scaled as numbers are.
+        """Fit on `table`, the training rows. Days and years are scaled as numeric columns are.
 
         Raises:
-            DataError: a cell is no date, or which is the day and which the month cannot be told.
+            DataError: a cell is not a date, or the order of day and month is ambiguous.
         """
         form = _date_format_of(table, name)
         days = read_days(table, name, form)
@@ -116,7 +116,7 @@ class DateColumn(ColumnEncoder):
 
     @property
     def n_numeric(self) -> int:
-        """How many columns of the matrix, the first ones, hold numbers that may be embedded: days and year."""
+        """Number of columns of the matrix that numeric embeddings may embed: days and year."""
         return 1 + (self.year is not None)
 
     def grid(self, table: Table) -> Grid:
@@ -126,21 +126,21 @@ class DateColumn(ColumnEncoder):
 
     @property
     def width(self) -> int:
-        """Columns of the matrix."""
+        """Number of columns of the matrix."""
         return self.n_numeric + 2 * len(self.cycles) + self.days.missing_indicator
 
     @property
     def features(self) -> tuple[str, ...]:
-        """What each column of the matrix means."""
+        """The name of each column of the matrix."""
         cycles = [f"{self.name}: {cycle}, {wave}" for cycle in self.cycles for wave in ("sine", "cosine")]
         numbers = (f"{self.name}: days", f"{self.name}: year")[: self.n_numeric]
         return (*numbers, *cycles, *[f"{self.name} is missing"] * self.days.missing_indicator)
 
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
-        """Fill `out` (rows, width), and count what is strange.
+        """Fill `out` (rows, width), and count the anomalies among the cells.
 
         Raises:
-            DataError: a cell is no date.
+            DataError: a cell is not a date.
         """
         days = read_days(table, self.name, self.date_format)
         missing = np.isnan(days)
@@ -160,7 +160,7 @@ class DateColumn(ColumnEncoder):
 
 
 def _years(days: Floats) -> Floats:
-    """The year of each of the days since 1970 (rows,), NaN where that is."""
+    """The year of each of the days since 1970 (rows,), NaN where they are NaN."""
     years = np.full(len(days), np.nan)
     there = ~np.isnan(days)
     years[there] = _whole(days[there], "Y").astype(np.int64) + 1970.0
@@ -168,26 +168,26 @@ def _years(days: Floats) -> Floats:
 
 
 def _date_format_of(table: Table, name: str) -> str:
-    """How the training rows spell dates; ISO where nothing better is found, so that reading tells what is wrong."""
-    cells, wanted = table.column(name), table.dialect.date_format
+    """The date format of the training rows; ISO if none fits, so that reading raises an error that names a cell."""
+    cells, configured = table.column(name), table.dialect.date_format
     if cells.dtype in DATE_TYPES:
         return ISO
     text = read_text(table, name)
-    if wanted == AUTO and is_ambiguous_date(text):
+    if configured == AUTO and is_ambiguous_date(text):
         row = int(text.is_not_null().arg_max() or 0)
         raise DataError(
-            f"which is the day and which the month of {quote(text[row])} cannot be told",
+            f"the date {quote(text[row])} is ambiguous: day and month could be in either order",
             place=table.place(row=row, column=name),
-            hint='Say it under data: `date_format: "%d/%m/%Y"` or `date_format: "%m/%d/%Y"`.',
+            hint='Set the format under data: `date_format: "%d/%m/%Y"` or `date_format: "%m/%d/%Y"`.',
         )
-    return infer_date_format(text, wanted) or (ISO if wanted == AUTO else wanted)
+    return infer_date_format(text, configured) or (ISO if configured == AUTO else configured)
 
 
 def read_days(table: Table, name: str, date_format: str) -> Floats:
-    """Days since 1970 (rows,), the time of day as a fraction, in UTC where a zone is named; NaN for a missing cell.
+    """Days since 1970 (rows,), with the time of day as a fraction, in UTC if there is a time zone; NaN if missing.
 
     Raises:
-        DataError: a cell is no date in that form, or not of the years 1 to 9999; names its row.
+        DataError: a cell is not a date in that format, or not within the years 1 to 9999; names its row.
     """
     cells = table.column(name)
     if isinstance(cells.dtype, pl.Datetime):
@@ -199,27 +199,27 @@ def read_days(table: Table, name: str, date_format: str) -> Floats:
         stamps, a_day = parse_dates(cells, date_format), MICROSECONDS_PER_DAY
     whole, rest = np.divmod(stamps.fill_null(0).to_numpy(), a_day)
     days: Floats = whole + rest / a_day
-    missing, none = cells.is_null().to_numpy(), stamps.is_null().to_numpy()
-    odd = none & ~missing
-    if odd.any():
-        row = int(odd.argmax())
-        known = (
+    missing = cells.is_null().to_numpy()
+    invalid = stamps.is_null().to_numpy() & ~missing
+    if invalid.any():
+        row = int(invalid.argmax())
+        expected = (
             "in ISO 8601, such as 2024-05-31 or 2024-05-31 14:30"
             if date_format == ISO
-            else f"of the form {date_format}"
+            else f"in the format {date_format}"
         )
         raise DataError(
-            f"{quote(cells[row])} is no date {known}",
+            f"{quote(cells[row])} is not a date {expected}",
             place=table.place(row=row, column=name),
-            hint="Mend the cell, or leave it empty. How dates are written is said before training, under data: "
+            hint="Correct the cell, or leave it empty. To train with another format, set it under data: "
             '`date_format: "%d/%m/%Y"`.',
         )
-    beyond = (whole < FIRST_DAY) | (whole > LAST_DAY)
-    if beyond.any():
+    out_of_range = (whole < FIRST_DAY) | (whole > LAST_DAY)
+    if out_of_range.any():
         raise DataError(
-            "the date is not of the years 1 to 9999",
-            place=table.place(row=int(beyond.argmax()), column=name),
-            hint="Mend the cell, or leave it empty.",
+            "the date is not within the years 1 to 9999",
+            place=table.place(row=int(out_of_range.argmax()), column=name),
+            hint="Correct the cell, or leave it empty.",
         )
     days[missing] = np.nan
     return days

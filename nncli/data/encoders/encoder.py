@@ -1,12 +1,10 @@
-"""From a table to a matrix: fitted on the training rows only, applied to any rows.
+"""The encoder of a table: fitted on the training rows, it turns any rows into a matrix.
 
-A numeric column is centred and scaled; a missing cell becomes the training median, and, where the training rows had
-missing cells, a second 0/1 column says so (numeric.py). A categorical column of few categories becomes one 0/1 column
-each; one of more becomes codes for a learned embedding. Every category has a slot: 0 for a missing cell, 1 for one that
-is rare in training or was never seen there, 2 and up for the rest (categorical.py). A date becomes its day, year,
-month, weekday and hour, as far as they differ (date.py). A text becomes counts of its words (text.py).
-
-What the training rows had none of is counted on the way: see nncli/data/encoders/anomalies.py.
+A numeric column is scaled; a missing cell becomes the training median, and a second 0/1 column marks it if the training
+rows had missing cells (numeric.py). A categorical column of few categories becomes a 0/1 column for each; one of more
+becomes codes for a learned embedding: 0 for a missing cell, 1 for a rare or unseen category, 2 and up for the others
+(categorical.py). A date becomes its days, year, month, weekday and hour, as far as they vary (date.py). A text becomes
+counts of its words (text.py). Values unlike those of the training rows are counted: see anomalies.py.
 """
 
 from __future__ import annotations
@@ -29,11 +27,11 @@ from nncli.data.table import Table
 from nncli.spec import Spec
 
 BLOCK = 65_536
-"""Rows encoded at a time: X is filled column by column, and a part of it stays nearer than the whole would."""
+"""Rows encoded at a time. X is filled column by column, and a block of it stays in the cache."""
 
 
 class Encoded(NamedTuple):
-    """X (rows, width), codes (rows, embedded columns), and what is strange of the rows they were made from."""
+    """X (rows, width), codes (rows, embedded columns), and the anomalies among the rows."""
 
     X: Matrix
     codes: Codes
@@ -41,7 +39,7 @@ class Encoded(NamedTuple):
 
 
 class Encoder(Spec):
-    """What the training rows taught about the features: one fitted column for each, in the order of the matrix."""
+    """The fitted columns of all features, in the order of the matrix."""
 
     columns: tuple[Annotated[Column, Field(discriminator="type")], ...]
 
@@ -55,23 +53,22 @@ class Encoder(Spec):
 
     @property
     def names(self) -> list[str]:
-        """The columns that a table must have."""
+        """The names of the columns that a table must have."""
         return [column.name for column in self.columns]
 
     @property
     def features(self) -> tuple[str, ...]:
-        """What each column of X means."""
+        """The name of each column of X."""
         return tuple(feature for column in self.columns for feature in column.features)
 
     @property
     def width(self) -> int:
-        """Columns of X."""
+        """Number of columns of X."""
         return sum(column.width for column in self.columns)
 
     @property
     def numeric(self) -> tuple[int, ...]:
-        """Positions in X of numbers: of numeric columns, and of the days and years of dates; not of what is 0 or 1, is
-        part of a cycle, or counts words."""
+        """Positions in X that numeric embeddings may embed: numeric columns, and the days and years of dates."""
         starts = accumulate((column.width for column in self.columns), initial=0)
         return tuple(
             j
@@ -81,68 +78,68 @@ class Encoder(Spec):
 
     @property
     def embedded(self) -> list[CategoricalColumn]:
-        """The columns that become codes."""
+        """The columns that become codes for learned embeddings."""
         return [c for c in self.columns if isinstance(c, CategoricalColumn) and c.embedding_width]
 
     def empty(self, rows: int, dtype: str) -> tuple[Matrix, Codes]:
-        """X of `dtype` and codes for so many rows, to be filled."""
+        """Uninitialized X of `dtype` and codes for a number of rows."""
         return np.empty((rows, self.width), dtype), np.empty((rows, len(self.embedded)), np.int64)
 
     def encode(self, table: Table, dtype: str) -> Encoded:
-        """X of `dtype`, codes, and the strangers among the rows.
+        """X of `dtype`, codes, and the anomalies among the rows.
 
         Raises:
-            DataError: a column is missing, or a cell of a numeric column is not a number, or far too large a one.
+            DataError: a column is missing, or a cell cannot be encoded.
         """
         X, codes = self.empty(len(table), dtype)
         return Encoded(X, codes, self.encode_into(table, X, codes))
 
     @property
     def jointly_encoded(self) -> frozenset[str]:
-        """The columns that can be encoded together, where no cell of them is missing."""
+        """The numeric columns that can be encoded at once, as long as none of their cells is missing."""
         return frozenset(c.name for c in self.columns if isinstance(c, NumericColumn) and c.is_linear)
 
     def encode_into(self, table: Table, X: Matrix, codes: Codes, dense: DenseColumns = NO_COLUMNS) -> Anomalies:
-        """Fill X and codes, and count the strangers; raises what `encode` does.
+        """Fill X and codes, and count the anomalies; raises what `encode` does.
 
-        Columns may stand in `plain` instead of the table: only such as are in `together`.
+        Columns that are `jointly_encoded` may be in `dense` instead of the table.
         """
-        strangers = self._encode_dense(dense, X)
-        if strangers is None:  # a cell is to be refused: one column after another, so that the first is named
+        anomalies = self._encode_dense(dense, X)
+        if anomalies is None:  # a cell will be refused: encode column by column, to name the first
             return self.encode_into(dense.added_to(table), X, codes)
         rest = [column for column in self._column_slices() if column[1].name not in dense.names]
         table.require([column.name for _, column in rest])
         for start in range(0, len(table), BLOCK):
             rows = slice(start, start + BLOCK)
-            strangers += self._encode(rest, table.part(rows.start, rows.stop), X[rows], codes[rows])
-        return strangers
+            anomalies += self._encode(rest, table.part(rows.start, rows.stop), X[rows], codes[rows])
+        return anomalies
 
     def _column_slices(self) -> list[tuple[slice, Column]]:
-        """Every column with its place in X."""
+        """Every column with its slice of X."""
         ends = list(accumulate(column.width for column in self.columns))
         return [(slice(end - column.width, end), column) for end, column in zip(ends, self.columns, strict=True)]
 
     def _encode_dense(self, dense: DenseColumns, X: Matrix) -> Anomalies | None:
-        """Fill the columns of X that are in `plain`, those that stand side by side at once; None if one cannot be."""
+        """Fill the columns of X that are in `dense`, adjacent ones at once; None if a value is to be refused."""
         rows = {name: row for row, name in enumerate(dense.names)}
-        found = [
+        columns_in_dense = [
             (rows[c.name], place.start, c)
             for place, c in self._column_slices()
             if isinstance(c, NumericColumn) and c.name in rows
         ]
-        met: list[tuple[str, ColumnAnomalies]] = []
-        for _, run in groupby(found, lambda column: (column[1] - column[0], column[2].clip)):
+        anomalies: list[tuple[str, ColumnAnomalies]] = []
+        for _, run in groupby(columns_in_dense, lambda column: (column[1] - column[0], column[2].clip)):
             places, starts, columns = zip(*run, strict=True)
             x = dense.values[places[0] : places[-1] + 1]
-            strange = encode_many(columns, x, X[:, starts[0] : starts[-1] + 1])
-            if strange is None:
+            counts = encode_many(columns, x, X[:, starts[0] : starts[-1] + 1])
+            if counts is None:
                 return None
-            met += zip((column.name for column in columns), strange, strict=True)
-        return Anomalies.from_columns(met)
+            anomalies += zip((column.name for column in columns), counts, strict=True)
+        return Anomalies.from_columns(anomalies)
 
     def _encode(self, columns: Sequence[tuple[slice, Column]], table: Table, X: Matrix, codes: Codes) -> Anomalies:
-        met = [(column.name, column.encode(table, X[:, place])) for place, column in columns if column.width]
+        anomalies = [(column.name, column.encode(table, X[:, place])) for place, column in columns if column.width]
         for j, embedded in enumerate(self.embedded):
-            codes[:, j], strange = embedded.codes(table)
-            met.append((embedded.name, strange))
-        return Anomalies.from_columns(met)
+            codes[:, j], counts = embedded.codes(table)
+            anomalies.append((embedded.name, counts))
+        return Anomalies.from_columns(anomalies)

@@ -1,4 +1,4 @@
-"""A column of numbers: fitted on the training rows, then centred and scaled, a missing cell filled and told."""
+"""Encoder of numeric columns: scaled, with missing cells replaced by the median and marked by a 0/1 column."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from nncli.spec import FiniteFloat, NonNegativeFloat, StrictBool, StrictStr
 from nncli.utils.median import fast_median
 
 CACHED_CELLS = 1 << 16
-"""Cells of several columns that are scaled at a time, which stay in the cache."""
+"""Cells of several columns that are scaled at a time: few enough to stay in the cache."""
 NO_ANOMALIES = ColumnAnomalies()
 
 
 class NumericColumn(ColumnEncoder):
-    """x becomes (x - center) / scale; a missing x becomes `fill` first. `indicator` adds a column of [x missing].
+    """A numeric column, encoded as (x - center) / scale, where a missing x is replaced by `fill_value` first.
 
-    A scale of 0 makes every value 0: the column was constant. With `edges`, quantiles of the training values at equal
-    distances, x becomes a normal number of the same rank instead. `clip` comes last.
-    `lowest` and `highest` are the training range; None for a column without a value.
-    `unit` is what is taken off of every cell of text; see units.py.
+    `missing_indicator` adds a 0/1 column for missing cells. A scale of 0 makes every value 0: the column was constant.
+    With `quantiles` of the training values, equally spaced, x is mapped to the normal quantile of its rank instead.
+    `clip` comes last. `lowest` and `highest` are the training range; None for a column without a value. `unit` is
+    removed from every cell of text; see units.py.
     """
 
     is_numeric: ClassVar[bool] = True
@@ -55,9 +55,9 @@ class NumericColumn(ColumnEncoder):
     unit: StrictStr | None = None
 
     @model_validator(mode="after")
-    def _edges_ascend(self) -> NumericColumn:
+    def _quantiles_ascend(self) -> NumericColumn:
         if any(b < a for a, b in pairwise(self.quantiles or ())):
-            raise ValueError("the edges do not ascend")
+            raise ValueError("the quantiles must be in ascending order")
         return self
 
     @classmethod
@@ -102,7 +102,7 @@ class NumericColumn(ColumnEncoder):
 
     @classmethod
     def fit_values(cls, table: Table, name: str, x: Floats, scaling: NumericScaling, clip: Clip) -> NumericColumn:
-        """Fit on values (rows,), NaN where one is missing, that were read from `table`; raises what `fit` does."""
+        """Fit on values (rows,) that were read from `table`, NaN for missing cells; raises what `fit` does."""
         if not len(present := drop_nan(x)):
             return cls(name=name, center=0.0, scale=1.0, fill_value=0.0, missing_indicator=len(x) > 0, clip=clip)
         lowest, highest = float(present.min()), float(present.max())
@@ -124,44 +124,44 @@ class NumericColumn(ColumnEncoder):
 
     @property
     def width(self) -> int:
-        """Columns of the matrix."""
+        """Number of columns of the matrix."""
         return 1 + self.missing_indicator
 
     @property
     def n_numeric(self) -> int:
-        """How many columns of the matrix, the first ones, hold numbers that may be embedded."""
+        """Number of columns of the matrix that numeric embeddings may embed: the scaled value."""
         return 1
 
     @property
     def features(self) -> tuple[str, ...]:
-        """What each column of the matrix means."""
+        """The name of each column of the matrix."""
         return (self.name, f"{self.name} is missing")[: self.width]
 
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
-        """Fill `out` (rows, width), and count what is strange.
+        """Fill `out` (rows, width), and count the anomalies among the cells.
 
         Raises:
-            DataError: a cell is not a number, or so far from the training values that `out` cannot hold it.
+            DataError: a cell is not a number, or its scaled value overflows the type of `out`.
         """
         x = read_numbers(table, self.name, self.unit)
         missing = np.isnan(x)
-        holes = int(np.count_nonzero(missing))
-        if holes:
+        n_missing = int(np.count_nonzero(missing))
+        if n_missing:
             x = np.where(missing, self.fill_value, x)
         with np.errstate(over="ignore"):
-            held = self.scale_values(x).astype(out.dtype)  # as far as `out` can: a look at its column takes longer
-        out[:, 0] = held
-        finite = np.isfinite(held)
+            z = self.scale_values(x).astype(out.dtype)  # contiguous: checking out[:, 0] takes longer
+        out[:, 0] = z
+        finite = np.isfinite(z)
         if not finite.all():
             row = int(finite.argmin())
             raise DataError(
-                f"{x[row]:g} is too far from the training values to be computed with in {out.dtype}",
+                f"{x[row]:g} is too far from the training values: its scaled value overflows {out.dtype}",
                 place=table.place(row=row, column=self.name),
-                hint="Mend the cell, or leave it empty.",
+                hint="Correct the cell, or leave it empty.",
             )
         if self.missing_indicator:
             out[:, 1] = missing
-        return self.count_anomalies(x, 0 if self.missing_indicator else holes)
+        return self.count_anomalies(x, 0 if self.missing_indicator else n_missing)
 
     def grid(self, table: Table) -> Grid:
         """Quantiles of the column."""
@@ -179,11 +179,11 @@ class NumericColumn(ColumnEncoder):
 
     @property
     def is_linear(self) -> bool:
-        """Whether it is encoded by a difference and a quotient alone, clipped or not, as long as no cell is missing."""
+        """Whether the encoding is (x - center) / scale and a clip, without an indicator column."""
         return self.quantiles is None and self.scale > 0.0 and not self.missing_indicator
 
     def scale_values(self, x: Floats) -> Floats:
-        """Values (rows,) as the network sees them; infinite where they are beyond all numbers and not clipped."""
+        """The scaled values of x (rows,); infinite where they overflow and are not clipped."""
         if self.quantiles is not None:
             z = quantile_transform(x, np.array(self.quantiles))
         elif self.scale == 0.0:
@@ -197,16 +197,16 @@ class NumericColumn(ColumnEncoder):
 
     @property
     def range(self) -> tuple[float, float]:
-        """The training range, without ends where it is not known."""
+        """The training range; infinite if the column had no value."""
         return -inf if self.lowest is None else self.lowest, inf if self.highest is None else self.highest
 
     def covers(self, lowest: float, highest: float) -> bool:
-        """Whether the training range holds all from the lowest to the highest."""
+        """Whether the training range contains the range from `lowest` to `highest`."""
         low, high = self.range
         return low <= lowest and highest <= high
 
     def count_anomalies(self, x: Floats, missing: int) -> ColumnAnomalies:
-        """What is strange of the values, the missing ones filled."""
+        """Count the anomalies among x (rows,), in which missing values have been filled."""
         lowest, highest = float(x.min(initial=inf)), float(x.max(initial=-inf))
         if self.covers(lowest, highest):
             return ColumnAnomalies(missing=missing)
@@ -220,9 +220,9 @@ class NumericColumn(ColumnEncoder):
 
 
 def encode_many(columns: Sequence[NumericColumn], x: Floats, out: Matrix) -> list[ColumnAnomalies] | None:
-    """Fill `out` (rows, columns) with the values x (columns, rows) of linear columns of one clip, as `encode` fills it.
+    """Encode several linear columns of the same clip at once: x (columns, rows) into `out` (rows, columns).
 
-    Returns what is strange of each; None if there is a value that `encode` refuses.
+    The bits are those of `encode`. Returns the anomalies of each column; None if `encode` would refuse a value.
     """
     center = np.array([[column.center] for column in columns])
     scale = np.array([[column.scale] for column in columns])
@@ -238,9 +238,9 @@ def encode_many(columns: Sequence[NumericColumn], x: Floats, out: Matrix) -> lis
 
     lowest, highest = x.min(axis=1), x.max(axis=1)
     with np.errstate(over="ignore"):
-        # What lies between two values lies there also when it is scaled and rounded.
-        ends = [scaled(end[:, None]).astype(out.dtype) for end in (lowest, highest)]
-        if not np.isfinite([lowest, highest, *np.squeeze(ends, 2)]).all():
+        # Scaling and rounding keep the order of values, so the extremes are finite only if all values are.
+        extremes = [scaled(values[:, None]).astype(out.dtype) for values in (lowest, highest)]
+        if not np.isfinite([lowest, highest, *np.squeeze(extremes, 2)]).all():
             return None
         for start in range(0, x.shape[1], cells.shape[1]):
             rows = slice(start, start + cells.shape[1])
@@ -253,12 +253,12 @@ def encode_many(columns: Sequence[NumericColumn], x: Floats, out: Matrix) -> lis
 
 
 def drop_nan(x: Floats) -> Floats:
-    """The values x (rows,) without those that are NaN."""
+    """The values of x (rows,) that are not NaN."""
     return x[~np.isnan(x)] if len(x) and np.isnan(x.min()) else x
 
 
 def _center_and_scale(present: Floats, scaling: NumericScaling) -> tuple[float, float]:
-    """Of the values (rows,), of which there is one at least; infinite where these are too large to be scaled so."""
+    """Center and scale of the values (rows,), at least one; infinite if they overflow."""
     if scaling == "none":
         return 0.0, 1.0
     if scaling == "standard":
@@ -269,7 +269,7 @@ def _center_and_scale(present: Floats, scaling: NumericScaling) -> tuple[float, 
         return float(present.min()), extent
     if not isfinite(extent):
         return 0.0, inf
-    if scaling == "quantile":  # it has its edges instead
+    if scaling == "quantile":  # the quantiles replace both
         return 0.0, 1.0
     lowest, q25, q50, q75, highest = np.quantile(present, QUARTILES).tolist()
     return robust_scale(lowest, q25, q50, q75, highest)

@@ -1,4 +1,4 @@
-"""How a column of numbers is scaled: by its spread, by its quartiles or by its quantiles, and clipped smoothly."""
+"""Scaling of numeric columns: standard deviation, quartiles, quantile transform, and smooth clipping."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from nncli.data.arrays import Floats
 QUARTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 CLIP_SATURATION = 1e9
-"""Beyond it the smooth clip has reached its end, to the last bit."""
+"""Beyond it the smooth clip is ±3 to the last bit."""
 MIN_SHARE = 1e-7
-"""The share nearest to 0, and its distance from 1 the nearest: their normal quantiles are ∓5.199."""
+"""Shares are clipped to this distance from 0 and 1, whose normal quantiles are ∓5.199."""
 MIN_QUANTILES, MAX_QUANTILES, ROWS_PER_QUANTILE = 10, 1000, 30
-"""Quantiles that are kept of a column: one for so many rows, between the two."""
+"""Number of quantiles of a column: one for every ROWS_PER_QUANTILE rows, within these limits."""
 PIECE = 16_384
-"""Values taken through the distribution at a time: so many stay near from one pass to the next."""
+"""Values transformed at a time: few enough to stay in the cache from one pass to the next."""
 CACHED_SUM = 65_536
-"""Values whose squares are added up at a time: as many as stay near, since there are fewer passes."""
+"""Values whose squares are summed at a time: few enough to stay in the cache."""
 
 # Highest power first. Wichura's names: a over b in the middle, c over d in the tails.
 A = (
@@ -42,20 +42,20 @@ D = (
 
 
 def std(x: Floats, mean: float) -> float:
-    """The standard deviation of x (rows,), not empty: every bit as NumPy's `std` has it, which adds in this order.
+    """The standard deviation of x (rows,), not empty, with the same bits as `numpy.std`, which adds in this order.
 
-    Its pieces stay in the cache, where NumPy goes through memory for each of its passes and takes as much again.
+    It works in pieces that stay in the cache, and allocates no copy of x, as NumPy does.
     """
     return sqrt(_sum_of_squares(x, mean, np.empty(min(len(x), CACHED_SUM))) / len(x))
 
 
-def _sum_of_squares(x: Floats, mean: float, near: Floats) -> float:
-    """The sum of the squares of x - mean, of as many values at a time as `near` can hold."""
-    if len(x) > len(near):
+def _sum_of_squares(x: Floats, mean: float, buffer: Floats) -> float:
+    """The sum of (x - mean)², computed in pieces of the size of `buffer`."""
+    if len(x) > len(buffer):
         half = len(x) // 2
         half -= half % 8
-        return _sum_of_squares(x[:half], mean, near) + _sum_of_squares(x[half:], mean, near)
-    d = np.subtract(x, mean, out=near[: len(x)])
+        return _sum_of_squares(x[:half], mean, buffer) + _sum_of_squares(x[half:], mean, buffer)
+    d = np.subtract(x, mean, out=buffer[: len(x)])
     d *= d
     return float(d.sum())
 
@@ -63,19 +63,19 @@ def _sum_of_squares(x: Floats, mean: float, near: Floats) -> float:
 def robust_scale(lowest: float, q25: float, median: float, q75: float, highest: float) -> tuple[float, float]:
     """Center and scale: the median, and the distance of the quartiles.
 
-    Where these coincide, or are so near that the range would be no number of float32 beside them, the scale is half of
-    the range; and 0 for a constant column, of whose spread nothing is left but rounding.
+    If the quartiles coincide, or are so close that the scaled range would overflow float32, the scale is half of the
+    range; for a column that is constant up to rounding it is 0.
     After Holzmüller, Grinsztajn, Steinwart, Better by Default (2024), section 3.
     """
-    least = max(abs(median) * 1e-12, (highest - lowest) * 1e-30)
+    min_scale = max(abs(median) * 1e-12, (highest - lowest) * 1e-30)
     for scale in (q75 - q25, (highest - lowest) / 2):
-        if scale > least:
+        if scale > min_scale:
             return median, scale
     return median, 0.0
 
 
 def clip_smoothly(z: Floats) -> None:
-    """z becomes z / √(1 + (z/3)²), which is z near 0 and never beyond ±3; in place. Ibid., section 3."""
+    """Replace z by z / √(1 + (z/3)²), in place: about z near 0, and always within ±3. Ibid., section 3."""
     np.clip(z, -CLIP_SATURATION, CLIP_SATURATION, out=z)
     root = z / 3.0
     root *= root
@@ -85,18 +85,18 @@ def clip_smoothly(z: Floats) -> None:
 
 
 def quantiles_of(present: Floats) -> Floats:
-    """Quantiles of the values (rows,), at equal distances from the lowest to the highest; not more than values."""
+    """Equally spaced quantiles of the values (rows,), from the lowest to the highest; at most one for each value."""
     n = len(present)
     edges = min(max(n // ROWS_PER_QUANTILE, MIN_QUANTILES), MAX_QUANTILES, n)
-    # Rounding can put a quantile a last place beneath the one before.
+    # Rounding can put a quantile one unit in the last place below the previous one.
     return np.maximum.accumulate(np.quantile(present, np.linspace(0.0, 1.0, edges)))
 
 
 def quantile_transform(x: Floats, quantiles: Floats) -> Floats:
-    """What `x` (rows,) would be if its distribution, of which `edges` are quantiles, were the normal one.
+    """Map x (rows,) to a normal distribution: to the normal quantile of its rank among `quantiles`.
 
-    The distribution function is linear between the edges, and in the middle of its step on an edge that stands for
-    several quantiles. A single edge makes everything 0.
+    The distribution function is linear between the quantiles, and in the middle of its step where several coincide. If
+    all coincide, every value becomes 0.
     """
     points, shares = quantile_cdf(quantiles)
     z = np.empty(len(x))
@@ -110,10 +110,10 @@ def quantile_transform(x: Floats, quantiles: Floats) -> Floats:
 
 
 def _approximate_order(x: Floats, center: float) -> npt.NDArray[np.intp]:
-    """An order of the values (rows,) in which neighbours are near each other, and are found among the edges four times
-    as fast as in any other: by the upper half of the distance from the center, a float32.
+    """An approximate order of x (rows,), by the upper 16 bits of its float32 distance from the center.
 
-    Its bits ascend with it, and those of the negative ones once they are turned around; 16 of them are sorted by radix.
+    np.interp is four times as fast on values in this order. The bits of a float32 ascend with it once those of negative
+    numbers are inverted, and NumPy sorts 16 bits by radix.
     """
     with np.errstate(over="ignore"):
         distance = (x - center).astype(np.float32)
@@ -123,9 +123,9 @@ def _approximate_order(x: Floats, center: float) -> npt.NDArray[np.intp]:
 
 
 def quantile_cdf(quantiles: Floats) -> tuple[Floats, Floats]:
-    """Points, ascending, and the shares of the rows beneath them, linear in between.
+    """The distribution function: ascending points and the share of the rows below each, linear in between.
 
-    Edges that coincide are one edge in the middle of its step, with the two ends of the step a last place beside it.
+    Quantiles that coincide make a step: its middle at the quantile, its ends one unit in the last place beside it.
     """
     if quantiles[0] == quantiles[-1]:
         return quantiles[:1], np.array([0.5])
@@ -139,10 +139,10 @@ def quantile_cdf(quantiles: Floats) -> tuple[Floats, Floats]:
 
 
 def normal_quantile(p: Floats) -> Floats:
-    """Where the share p of a normal distribution lies beneath, for p from e⁻²⁵ to 1 - e⁻²⁵.
+    """The quantile of the normal distribution at p, for p from e⁻²⁵ to 1 - e⁻²⁵.
 
-    Wichura, Algorithm AS 241, Applied Statistics 37 (1988), PPND16, exact to about 1e-16; its third piece, for p yet
-    nearer to 0 and 1, is left out.
+    Wichura, Algorithm AS 241, Applied Statistics 37 (1988), PPND16, exact to about 1e-16; its third piece, for p closer
+    to 0 and 1, is left out.
     """
     q = p - 0.5
     r = 0.180625 - q * q
@@ -151,14 +151,14 @@ def normal_quantile(p: Floats) -> Floats:
     z /= _polynomial(B, r)
     tails = np.flatnonzero(np.abs(q) > 0.425)
     if len(tails):
-        beneath = p[tails]
-        r = np.sqrt(-np.log(np.minimum(beneath, 1.0 - beneath))) - 1.6
+        p_tails = p[tails]
+        r = np.sqrt(-np.log(np.minimum(p_tails, 1.0 - p_tails))) - 1.6
         z[tails] = np.copysign(_polynomial(C, r) / _polynomial(D, r), q[tails])
     return z
 
 
 def _polynomial(coefficients: tuple[float, ...], r: Floats) -> Floats:
-    """Horner's scheme."""
+    """A polynomial by Horner's scheme, the highest power first."""
     y = coefficients[0] * r
     for coefficient in coefficients[1:-1]:
         y += coefficient

@@ -1,4 +1,4 @@
-"""The target: what is predicted, as the network sees it and as the person spells it."""
+"""The target: encoded for the network, and decoded to numbers or labels."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from nncli.spec import FiniteFloat, PositiveFloat, Spec, StrictStr
 from nncli.text import join_quoted, quote
 
 LabelType = Literal["text", "integer", "float", "boolean"]
-"""The type of a column of labels; their text alone would not say whether 1 was a number."""
+"""The type of the column of labels in the training table, in which predictions are returned."""
 INTEGER_TYPES = (pl.Int64, pl.UInt64, pl.Int128)
 TargetScaling = Literal["standard", "none"]
 
 
 class RegressionTarget(Spec):
-    """One or several numbers. The network learns (y - center) / scale; predictions come back in y's own units.
+    """One or several numeric targets. The network learns (y - center) / scale; predictions are in the units of y.
 
-    With `lowest` and `highest`, the ends of the training target, predictions go no further. `units` are what is taken
-    off of cells of text, None for a target without; see units.py. Predictions come without them.
+    With `lowest` and `highest`, the training range, predictions are clipped to it. `units` are removed from cells of
+    text, None for a target without; see units.py. Predictions have no unit.
     """
 
     task: Literal["regression"] = "regression"
@@ -45,15 +45,15 @@ class RegressionTarget(Spec):
 
     @classmethod
     def fit(cls, table: Table, names: tuple[str, ...], scaling: TargetScaling, clip: bool = False) -> RegressionTarget:
-        """Mean and standard deviation of each column, or 0 and 1 with `none`. A constant column has scale 1.
+        """Fit center and scale: mean and standard deviation, or 0 and 1 with `none`. A constant column has scale 1.
 
-        `clip` keeps predictions to the range of `table`, the training rows.
+        `clip` limits predictions to the range of `table`, the training rows.
 
         Raises:
             DataError: a target is missing or not a number, or so large that the spread is not a finite number.
         """
-        found = tuple(unit_of(table, name) for name in names)
-        units = found if any(found) else None
+        inferred = tuple(unit_of(table, name) for name in names)
+        units = inferred if any(inferred) else None
         Y = cls._read(table, names, units) if clip or scaling != "none" else np.empty((0, len(names)))
         ends = {"lowest": tuple(Y.min(0).tolist()), "highest": tuple(Y.max(0).tolist())} if clip and len(Y) else {}
         if scaling == "none":
@@ -78,21 +78,21 @@ class RegressionTarget(Spec):
         return y
 
     def read(self, table: Table) -> Floats:
-        """The targets in their own units, (rows, targets)."""
+        """The targets in their original units (rows, targets)."""
         return self._read(table, self.names, self.units)
 
     def encode(self, y: Floats) -> Floats:
-        """Own units to the network's."""
+        """Scale targets for the network."""
         return np.asarray((y - np.array(self.centers)) / np.array(self.scales))
 
     def decode(self, y: Floats) -> Floats:
-        """The network's units to their own, within the training range where that is kept."""
+        """Scale the network's output back to the original units, and clip it to the training range if that is kept."""
         own = np.asarray(y * np.array(self.scales) + np.array(self.centers))
         return own if self.lowest is None or self.highest is None else own.clip(self.lowest, self.highest)
 
 
 class ClassificationTarget(Spec):
-    """One of several classes, spelled as in the table. Two classes or more; the second of two is the positive one."""
+    """A target of two or more classes, named as in the table. Of two classes the second is the positive one."""
 
     task: Literal["classification"] = "classification"
     name: StrictStr
@@ -101,16 +101,15 @@ class ClassificationTarget(Spec):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The one column's name, in a tuple as for numbers."""
+        """The name of the target column, in a tuple as of RegressionTarget."""
         return (self.name,)
 
     @classmethod
     def fit(cls, table: Table, name: str) -> ClassificationTarget:
-        """The classes in order: by number when all are whole numbers, else by their spelling.
+        """Fit the classes: sorted by number if all are whole numbers, else alphabetically.
 
         Raises:
-            DataError: there are fewer than two classes, or the target is a number with fractions; or all are numbers
-                and one cell is the word nan.
+            DataError: there are fewer than two classes; or all are numbers, and one has a fraction or is nan.
         """
         kind, cells = table.column(name).dtype, read_text(table, name)
         labels = cells.drop_nulls().unique()
@@ -123,16 +122,16 @@ class ClassificationTarget(Spec):
         if whole and (numbers != numbers.floor()).any():
             fraction = labels.filter(numbers != numbers.floor()).sort()[0]
             raise DataError(
-                f"the target holds {quote(fraction)}: numbers with fractions are no classes",
+                f"the target has the value {quote(fraction)}: numbers with fractions cannot be classes",
                 place=table.place(column=name),
-                hint="Use a loss for numbers, such as loss: mse, or name another target.",
+                hint="For regression set loss: mse, or choose another target.",
             )
         if len(labels) < 2:
             raise DataError(
-                f"the target has {'only the class ' + quote(labels[0]) if len(labels) else 'no values'} in the "
-                "training rows; there is nothing to tell apart",
+                f"the target has {'only the class ' + quote(labels[0]) if len(labels) else 'no value'} in the "
+                "training rows; classification needs two classes or more",
                 place=table.place(column=name),
-                hint="Name another target, or add rows of another class.",
+                hint="Choose another target, or add rows of another class.",
             )
         ordered = [label for _, label in sorted(zip(numbers if whole else [0.0] * len(labels), labels, strict=True))]
         spelling: LabelType = "text"
@@ -145,10 +144,10 @@ class ClassificationTarget(Spec):
         return cls(name=name, labels=tuple(ordered), label_type=spelling)
 
     def read(self, table: Table) -> Codes:
-        """Each row's class as a code (rows,).
+        """The class of each row as a code (rows,).
 
         Raises:
-            DataError: a label is missing, or was not among the training rows; names its row.
+            DataError: a label is missing, or did not occur in the training rows; names its row.
         """
         cells = read_text(table, self.name)
         codes = cells.replace_strict(list(self.labels), range(len(self.labels)), default=-1, return_dtype=pl.Int64)
@@ -158,14 +157,14 @@ class ClassificationTarget(Spec):
             if cells[row] is None:
                 raise missing_target_error(table, self.name, row)
             raise DataError(
-                f"the class {quote(cells[row])} was not among the training rows",
+                f"the class {quote(cells[row])} did not occur in the training rows",
                 place=table.place(row=row, column=self.name),
-                hint=f"The model knows {join_quoted(self.labels)}.",
+                hint=f"The classes of the model are {join_quoted(self.labels)}.",
             )
         return values
 
     def decode(self, codes: Codes, name: str) -> pl.Series:
-        """Codes back to labels, in the type that the training table had (the first of INTEGERS that holds them)."""
+        """The labels of codes, in the type of the training table; integers in the first of INTEGER_TYPES that fits."""
         labels = pl.Series(name, list(self.labels), dtype=pl.String)
         if self.label_type == "integer":
             fitting = (kind for kind in INTEGER_TYPES if not labels.cast(kind, strict=False).has_nulls())
@@ -182,14 +181,14 @@ Target = Annotated[RegressionTarget | ClassificationTarget, Field(discriminator=
 
 def missing_target_error(table: Table, name: str, row: int) -> DataError:
     """The error for a row without a target."""
-    cell, hint = table.frame[name][row], "Fill it in, or remove the row."
+    cell, hint = table.frame[name][row], "Fill in the cell, or remove the row."
     if isinstance(cell, str):
-        hint = f"Fill it in, or list {quote(cell)} under data.missing_values, and such rows are left out."
+        hint = f"Fill in the cell, or add {quote(cell)} to data.missing_values to leave such rows out."
     return DataError("the target is missing", place=table.place(row=row, column=name), hint=hint)
 
 
 def rows_with_target(table: Table, names: tuple[str, ...]) -> RowIndices:
-    """Positions of the rows in which no target cell is missing."""
+    """Positions of the rows that have a value for every target."""
     table.require(names)
     present = np.ones(len(table), bool)
     for name in names:

@@ -1,4 +1,4 @@
-"""A column of free text: a number for each word, and each pair of neighbouring words, that is common in training."""
+"""Encoder of text columns: log counts of the words and word pairs that are common in the training rows."""
 
 from __future__ import annotations
 
@@ -22,25 +22,24 @@ from nncli.text import join_quoted
 MIN_WORDS, MIN_DISTINCT = 3, 32
 """Words in the median cell of a text column, and distinct cells, of which it has more: fewer make categories."""
 MIN_ROWS = 20
-"""Training rows that have a term, and that have it not, from which on it is worth a number: of less mostly noise is
-learned."""
+"""Training rows that a term must occur in, and rows it must be absent from. From fewer mostly noise is learned."""
 WORD = r"[\p{L}\p{M}\p{N}]+"
 MAX_CHARACTERS = 100_000
-"""Characters of a cell that count."""
+"""Characters of a cell that are read; the rest is ignored."""
 PIECE_BYTES = 1 << 22
-"""Bytes of text, and numbers made of it, up to which cells are worked at together."""
+"""Bytes of text, and number of counts, up to which cells are encoded at a time."""
 
 
 def _words_and_pairs(terms: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(terms)) < len(terms) or any(len(term.split(" ")) > 2 for term in terms):
-        raise ValueError("not words and pairs of words, each once")
+        raise ValueError("the vocabulary must hold words and pairs of words, each once")
     return terms
 
 
 class TextColumn(ColumnEncoder):
-    """A text becomes log₂(1 + count) of each of its `terms`, which are words, and pairs of words with a space between.
+    """A text column, encoded as log₂(1 + count) for each term of its `vocabulary`: words, and pairs like `not good`.
 
-    So a term that it has once is 1, as a category would be. `missing` adds a column of [cell missing].
+    A term that occurs once is therefore 1, as in a one-hot column. `has_missing` adds a 0/1 column for missing cells.
     """
 
     type: Literal["text"] = "text"
@@ -68,14 +67,14 @@ class TextColumn(ColumnEncoder):
     def fit(cls, table: Table, name: str, options: EncodingOptions = DEFAULT_OPTIONS) -> TextColumn:
         """Fit on `table`, the training rows: the most common terms, in descending order, ties in alphabetical order.
 
-        The words of a common pair are common, so that no other pair is looked for: Agrawal and Srikant, "Fast
-        algorithms for mining association rules", 1994. One that stands wherever one of its words does is left out.
+        Only pairs of common words can be common: Agrawal and Srikant, "Fast algorithms for mining association rules",
+        1994. A pair that occurs in as many rows as one of its words adds nothing and is left out.
         """
         cells = read_text(table, name)
         words = _common(unigrams(piece) for piece in pieces(cells))
         pairs = _common(bigrams(unigrams(piece), words.keys()) for piece in pieces(cells)) if words else {}
-        telling = {pair: n for pair, n in pairs.items() if n not in {words[word] for word in pair.split(" ")}}
-        rows = {term: n for term, n in (words | telling).items() if cells.count() - n >= MIN_ROWS}
+        informative = {pair: n for pair, n in pairs.items() if n not in {words[word] for word in pair.split(" ")}}
+        rows = {term: n for term, n in (words | informative).items() if cells.count() - n >= MIN_ROWS}
         terms = sorted(rows, key=lambda term: (-rows[term], term))[: options.max_text_features]
         return cls(name=name, vocabulary=tuple(terms), has_missing=cells.has_nulls())
 
@@ -91,19 +90,19 @@ class TextColumn(ColumnEncoder):
 
     @property
     def width(self) -> int:
-        """Columns of the matrix."""
+        """Number of columns of the matrix."""
         return len(self.vocabulary) + self.has_missing
 
     @property
     def features(self) -> tuple[str, ...]:
-        """What each column of the matrix means."""
+        """The name of each column of the matrix."""
         return (
             *(f"{self.name}: {term}" for term in self.vocabulary),
             *[f"{self.name} is missing"] * self.has_missing,
         )
 
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
-        """Fill `out` (rows, width), and count what is strange."""
+        """Fill `out` (rows, width), and count the anomalies among the cells."""
         cells = read_text(table, self.name)
         k, start = len(self.vocabulary), 0
         known = {word for term in self.vocabulary for word in term.split(" ")}
@@ -123,7 +122,7 @@ class TextColumn(ColumnEncoder):
 
 
 def pieces(cells: pl.Series, most_rows: int = PIECE_BYTES) -> Iterator[pl.Series]:
-    """The cells, so many at a time that their text is no longer than a PIECE; at least one."""
+    """Yield the cells in pieces of at most PIECE_BYTES of text, each of at least one cell."""
     ends = cells.str.len_bytes().fill_null(0).cast(pl.Int64).cum_sum().to_numpy()
     start = 0
     while start < len(cells):
@@ -135,21 +134,21 @@ def pieces(cells: pl.Series, most_rows: int = PIECE_BYTES) -> Iterator[pl.Series
 
 
 def unigrams(cells: pl.Series) -> pl.DataFrame:
-    """Every word, of letters and digits, in lower case, as `term`, with the position of its cell, `row`, in order."""
+    """All words in lower case, in order: columns `row` (position of the cell) and `term`."""
     found = cells.str.slice(0, MAX_CHARACTERS).str.to_lowercase().str.extract_all(WORD)
     rows = pl.int_range(len(cells), dtype=pl.Int64, eager=True)
     return pl.DataFrame({"row": rows, "term": found}).explode("term").drop_nulls()
 
 
 def bigrams(words: pl.DataFrame, known: Collection[str]) -> pl.DataFrame:
-    """Every two neighbouring words of a cell that are both known."""
+    """All pairs of adjacent words that are both in `known`, in the columns of `unigrams`."""
     row, word = pl.col("row"), pl.when(pl.col("term").is_in(list(known))).then("term")
     both = pl.when(row == row.shift(-1)).then(pl.concat_str(word, word.shift(-1), separator=" "))
     return words.select(row, both.alias("term")).drop_nulls()
 
 
 def _common(found: Iterator[pl.DataFrame]) -> dict[str, int]:
-    """The terms that at least COMMON rows have, and how many do."""
+    """The terms that occur in at least MIN_ROWS rows, and in how many."""
     counts = [piece.unique().group_by("term").len("rows") for piece in found]
     rows = pl.concat(counts).group_by("term").sum() if counts else pl.DataFrame({"term": [], "rows": []})
     return dict(rows.filter(pl.col("rows") >= MIN_ROWS).iter_rows())

@@ -47,7 +47,7 @@ def refused(table: Table) -> DataError:
 )
 def test_a_column_of_what_a_person_reads_as_numbers_is_no_column_of_categories(cells: list[str], way: str) -> None:
     error = refused(texts(None, *cells))
-    assert "looks like a number but is not spelled as one; so do 2 of the 2 cells" in error.message
+    assert "looks like a number but cannot be read as one; so do 2 of the 2 cells" in error.message
     assert error.location is not None
     odd = 3 if "same one" in way else 2  # the first that is not like those before it
     assert (error.location.row, error.location.column) == (odd, "x")
@@ -58,12 +58,12 @@ def test_a_column_of_what_a_person_reads_as_numbers_is_no_column_of_categories(c
 @pytest.mark.parametrize(
     ("odd", "way"),
     [
-        ("n/a", 'Add "n/a" to data.missing_values'),
+        ("n/a", 'add "n/a" to data.missing_values'),
         ("?", "data.missing_values"),
         ("2024-01-05", "a date"),
         ("05.01.2024", "a date"),
         ("12:30", "a time"),
-        ("unbekannt", "list its spelling under data.missing_values"),
+        ("unbekannt", "to data.missing_values"),
         ("3+", "categorical"),
         ("true", "categorical"),
         ("1,5", "data.decimal"),
@@ -159,7 +159,7 @@ def test_what_the_dialect_does_not_read_is_refused(cell: str, settings: dict[str
 )
 def test_whole_numbers_that_would_lose_digits_are_ids(cells: pl.Series) -> None:
     error = refused(table_of(cells))
-    assert "has more digits than a number can keep" in error.message
+    assert "has more digits than a float64 can represent" in error.message
     assert error.location is not None
     assert error.location.row == len(cells)
     assert 'drop: ["x"]' in str(error.hint)

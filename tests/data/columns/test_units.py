@@ -78,9 +78,9 @@ def test_thousands_and_a_decimal_comma_are_read_beneath_the_sign() -> None:
 
 def test_money_with_three_digits_behind_the_mark_can_be_read_in_two_ways() -> None:
     error = refused(texts("€950", "€1.200", "€12.000"))
-    assert "'€1.200' can be read in two ways" in error.message
-    assert 'If it is 1200, say `thousands: "."` under data' in str(error.hint)
-    assert 'if it is 1.200, `columns: {"x": numeric}`.' in str(error.hint)
+    assert "the number '€1.200' is ambiguous" in error.message
+    assert 'For 1200 set `thousands: "."` under data' in str(error.hint)
+    assert 'for 1.200 set `columns: {"x": numeric}`.' in str(error.hint)
     assert error.location is not None
     assert error.location.row == 2
     for clear in (("€950", "€1.20"), ("€0.200", "€0.5"), ("12.345%", "1.200 %")):
@@ -98,7 +98,7 @@ def test_a_fitted_column_keeps_its_sign_and_refuses_another() -> None:
     assert X[:, 0].tolist() == [7.0, 8.0]
     with pytest.raises(DataError, match=r"'€3' is not a number with '\$'") as caught:
         column.encode(texts("$2", "€3"), X)
-    assert "write it as these" in str(caught.value.hint)
+    assert "Write the cell like these" in str(caught.value.hint)
 
 
 def test_a_column_of_a_model_that_is_older_than_units_has_none() -> None:

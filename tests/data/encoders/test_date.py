@@ -146,12 +146,12 @@ def test_zones_are_utc_and_a_clock_that_goes_back_makes_no_moment_twice() -> Non
 @pytest.mark.parametrize(
     ("cells", "row", "odd"),
     [
-        (["2024-01-01", "soon"], 2, "'soon' is no date in ISO 8601"),
+        (["2024-01-01", "soon"], 2, "'soon' is not a date in ISO 8601"),
         (["2024-02-30"], 1, "'2024-02-30'"),
         ([1.5], 1, "'1.5'"),
         ([True], 1, "'true'"),
-        (pl.Series([None, 3_000_000], dtype=pl.Int32).cast(pl.Date), 2, "not of the years 1 to 9999"),
-        (pl.Series([2**62], dtype=pl.Int64).cast(pl.Datetime("ms")), 1, "not of the years 1 to 9999"),
+        (pl.Series([None, 3_000_000], dtype=pl.Int32).cast(pl.Date), 2, "not within the years 1 to 9999"),
+        (pl.Series([2**62], dtype=pl.Int64).cast(pl.Datetime("ms")), 1, "not within the years 1 to 9999"),
     ],
 )
 def test_a_cell_that_is_no_date_is_named(cells: Any, row: int, odd: str) -> None:
@@ -165,9 +165,7 @@ def test_a_cell_that_is_no_date_is_named(cells: Any, row: int, odd: str) -> None
 
 def test_which_is_the_day_can_be_said_and_is_asked_for() -> None:
     cells = ["03/04/2024", "05/06/2024"]
-    with pytest.raises(
-        DataError, match="which is the day and which the month of '03/04/2024' cannot be told"
-    ) as caught:
+    with pytest.raises(DataError, match="the date '03/04/2024' is ambiguous") as caught:
         fitted(cells)
     hinted = [yaml.safe_load(part) for part in (caught.value.hint or "").split("`")[1::2]]
     assert hinted == [{"date_format": "%d/%m/%Y"}, {"date_format": "%m/%d/%Y"}]
@@ -179,7 +177,7 @@ def test_the_form_of_training_holds_for_other_rows() -> None:
     column = fitted(["31.12.2024", "01.01.2024"])
     assert column.date_format == "%d.%m.%Y"
     assert encoded(column, ["1.2.2024"]) == encoded(column, [date(2024, 2, 1)])
-    with pytest.raises(DataError, match=r"'2024-02-01' is no date of the form %d\.%m\.%Y"):
+    with pytest.raises(DataError, match=r"'2024-02-01' is not a date in the format %d\.%m\.%Y"):
         column.encode(table(["2024-02-01"]), np.empty((1, column.width)))
 
 
@@ -193,7 +191,7 @@ def test_a_column_whose_parts_do_not_fit_is_damaged() -> None:
     assert DateColumn.model_validate_json(column.model_dump_json()) == column
     with pytest.raises(ValidationError, match="more than once"):
         DateColumn.model_validate(column.model_dump() | {"cycles": ("month", "month")})
-    with pytest.raises(ValidationError, match="none of the years"):
+    with pytest.raises(ValidationError, match="not within the years"):
         DateColumn.model_validate(column.model_dump() | {"origin": 1e300})
-    with pytest.raises(ValidationError, match="a form of dates has"):
+    with pytest.raises(ValidationError, match="a date format has"):
         DateColumn.model_validate(column.model_dump() | {"date_format": "%Q"})

@@ -89,7 +89,7 @@ def test_values_too_large_to_be_scaled_are_refused_with_their_row(cells: list[fl
     with pytest.raises(DataError, match="too large") as caught:
         Encoder.fit(table, [("x", Kind.NUMERIC)], EncodingOptions(numeric=scaling))
     assert caught.value.location == table.place(row=1 + int(np.argmax(np.abs(cells))), column="x")
-    assert caught.value.hint == "Mend the cell, or write the column in another unit."
+    assert caught.value.hint == "Correct the cell, or write the column in a larger unit."
 
 
 @pytest.mark.parametrize(("dtype", "cell"), [("float32", 1e39), ("float32", -1e300), ("float64", 1.7e308)])
@@ -99,7 +99,7 @@ def test_a_cell_that_the_matrix_cannot_hold_is_refused_with_its_row(dtype: str, 
     with pytest.raises(DataError, match="too far from the training values") as caught:
         encoder.encode(table, dtype)
     assert caught.value.location == table.place(row=2, column="x")
-    assert caught.value.hint == "Mend the cell, or leave it empty."
+    assert caught.value.hint == "Correct the cell, or leave it empty."
 
 
 def test_a_cell_that_is_no_number_is_refused_with_its_row_in_the_file() -> None:

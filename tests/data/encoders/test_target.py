@@ -86,13 +86,13 @@ def test_a_missing_number_is_refused_with_its_row() -> None:
         RegressionTarget.fit(table, ("y",), "standard")
     assert caught.value.location is not None
     assert caught.value.location.row == 4
-    assert caught.value.hint == "Fill it in, or remove the row."
+    assert caught.value.hint == "Fill in the cell, or remove the row."
 
 
 def test_a_target_spelled_nan_is_refused_with_what_to_do() -> None:
     with pytest.raises(DataError, match="target is missing") as caught:
         RegressionTarget.fit(one(["1", "nan"]), ("y",), "standard")
-    assert "list 'nan' under data.missing_values" in str(caught.value.hint)
+    assert "add 'nan' to data.missing_values" in str(caught.value.hint)
 
 
 # Classes
@@ -149,7 +149,7 @@ def test_labels_of_numbers_are_told_alike_in_every_type() -> None:
 
 @pytest.mark.parametrize("cells", [[1.5, 2.0], ["1", "2.5"], ["1e-3", "0"]])
 def test_fractions_are_no_classes(cells: list[Any]) -> None:
-    with pytest.raises(DataError, match="fractions are no classes"):
+    with pytest.raises(DataError, match="fractions cannot be classes"):
         ClassificationTarget.fit(one(cells), "y")
 
 
@@ -157,11 +157,11 @@ def test_nan_among_numbers_is_a_missing_label_and_among_words_a_word() -> None:
     with pytest.raises(DataError, match="target is missing") as caught:
         ClassificationTarget.fit(one(["0", "1", "NaN", "nan"]), "y")
     assert caught.value.location == one(["x"]).place(row=2, column="y")
-    assert "list 'NaN' under data.missing_values" in str(caught.value.hint)
+    assert "add 'NaN' to data.missing_values" in str(caught.value.hint)
     assert ClassificationTarget.fit(one(["nan", "naan"]), "y").labels == ("naan", "nan")
 
 
-@pytest.mark.parametrize(("cells", "match"), [(["a", "a", None], "only the class 'a'"), ([None, None], "no values")])
+@pytest.mark.parametrize(("cells", "match"), [(["a", "a", None], "only the class 'a'"), ([None, None], "no value")])
 def test_one_class_is_not_enough(cells: list[str | None], match: str) -> None:
     with pytest.raises(DataError, match=match):
         ClassificationTarget.fit(one(pl.Series(cells, dtype=pl.String)), "y")
@@ -169,10 +169,10 @@ def test_one_class_is_not_enough(cells: list[str | None], match: str) -> None:
 
 def test_a_class_that_training_had_not_is_refused_with_its_row() -> None:
     target = ClassificationTarget.fit(one(["a", "b"]), "y")
-    with pytest.raises(DataError, match="class 'c' was not among") as caught:
+    with pytest.raises(DataError, match="class 'c' did not occur") as caught:
         target.read(one(["a", "c", None]))
     assert caught.value.location == one(["x"]).place(row=1, column="y")
-    assert caught.value.hint == "The model knows 'a' and 'b'."
+    assert caught.value.hint == "The classes of the model are 'a' and 'b'."
     with pytest.raises(DataError, match="target is missing"):
         target.read(one(["a", None, "c"]))
 
