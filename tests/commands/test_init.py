@@ -145,10 +145,10 @@ def test_numbers_with_grouped_digits_are_read_as_numbers(here: Path) -> None:
 def test_a_doubtful_column_goes_as_categories_with_the_doubt_beside_it(here: Path) -> None:
     begun = begin(write(here, {"x": ["5%", "$6"] * (N // 2), "y": numbers()}), "y")
     assert section(begun.text)["columns"] == {"x": "categorical"}
-    assert "where all cells of the column have the same one" in begun.text
+    assert "only if all cells of the column have the same one" in begun.text
     assert begun.notes == ()
     assert "'x' is taken for categories" in begun.doubts[0]
-    assert "where all cells of the column have the same one" in begun.doubts[0]
+    assert "only if all cells of the column have the same one" in begun.doubts[0]
     prepare(loaded(here, begun.text))
 
 
