@@ -1,5 +1,3 @@
-"""What the section `encoding:` says is what the columns and the target are fitted by."""
-
 from __future__ import annotations
 
 from pathlib import Path
@@ -7,84 +5,34 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nncli import predict, train
-from nncli.config.loading import load_config
-from nncli.data.encoders.categorical import CategoricalColumn
-from nncli.data.encoders.numeric import NumericColumn
+from nncli.config.schema import Config
 from nncli.errors import ConfigError
 from nncli.pipeline.prepare.prepare import prepare
 
-RECIPE = (
-    "encoding: {numeric: robust, clip: smooth, clip_target: true,"
-    " categories: {max_one_hot: 2, binary: sign, scaling: robust, embedding_width: 3}}\n"
-)
+
+def config(folder: Path, **keys: object) -> Config:
+    pl.DataFrame({"x": range(30), "label": ["a", "b", "c"] * 10}).write_csv(folder / "t.csv")
+    return Config.model_validate({"data": {"path": str(folder / "t.csv"), "target": "label"}, **keys})
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    n = range(60)
-    frame = pl.DataFrame(
-        {"x": [float(i) for i in n], "two": [f"{'ab'[i % 2]}" for i in n], "many": [f"w{i % 5}" for i in n], "y": n}
-    )
-    frame.write_csv(tmp_path / "t.csv")
-    text = "data: {path: t.csv, target: y}\nlayers: []\nepochs: 1\nlearning_rate: 1.0\n"
-    (tmp_path / "c.yaml").write_text(text + RECIPE)
-    return tmp_path / "c.yaml"
+def test_the_network_has_an_input_for_each_feature_and_an_output_for_each_class(tmp_path: Path) -> None:
+    network = prepare(config(tmp_path, layers=[4])).spec.network
+    assert (network.n_features, network.n_outputs) == (1, 3)
+    assert network.layout.size == 4 * (1 + 1) + 3 * (4 + 1)
 
 
-def test_every_choice_reaches_its_column(config: Path) -> None:
-    spec = prepare(load_config(config)).spec
-    x, two, many = spec.encoder.columns
-    assert isinstance(x, NumericColumn)
-    assert (x.clip, x.quantiles) == ("smooth", None)
-    assert x.scale < 40.0  # the quartiles' distance, where the range is nearly 60
-    assert isinstance(two, CategoricalColumn)
-    assert (two.binary_sign, two.clip) == (True, "smooth")
-    assert two.centers is not None
-    assert isinstance(many, CategoricalColumn)
-    assert many.embedding_width == 3
-    assert (spec.network.n_features, spec.encoder.numeric) == (2, (0,))
-    assert spec.target.task == "regression"
-    assert spec.target.lowest is not None
+def test_the_arguments_of_the_training_are_those_of_the_configuration(tmp_path: Path) -> None:
+    keys = {"batch_size": 8, "epochs": 3, "clip_norm": 1.5, "best_epoch_tie": "last", "early_stopping": {"patience": 2}}
+    arguments = prepare(config(tmp_path, layers=[4], **keys)).arguments
+    assert (arguments.batch_size, arguments.epochs, arguments.clip_norm) == (8, 3, 1.5)
+    assert arguments.last_on_tie
+    assert (arguments.patience, arguments.monitor) == (2, "val_loss")
+    assert (arguments.features, arguments.targets) == (("x",), ("label",))
 
 
-def test_quantiles_are_those_of_the_training_rows(config: Path) -> None:
-    prepared = prepare(load_config(config, ["encoding.numeric=quantile"]))
-    (x, *_), rows = prepared.spec.encoder.columns, prepared.arguments.rows
-    assert isinstance(x, NumericColumn)
-    assert x.quantiles is not None
-    assert rows is not None
-    assert (len(x.quantiles), x.quantiles[0], x.quantiles[-1]) == (10, rows.min() - 1.0, rows.max() - 1.0)
-
-
-def test_a_trained_model_goes_no_further_than_its_training_target(config: Path, tmp_path: Path) -> None:
-    run = train(config, output=tmp_path / "run").run
-    target = prepare(load_config(config)).spec.target
-    new = pl.DataFrame({"x": [-1e300, 0.0, 1e300], "two": ["a", "b", None], "many": ["w1", "new", None]})
-    new.write_csv(tmp_path / "new.csv")
-    found = predict(run, tmp_path / "new.csv")["prediction"]
-    assert target.task == "regression"
-    assert target.lowest is not None
-    assert target.highest is not None
-    assert found.is_between(target.lowest[0], target.highest[0]).all()
-
-
-@pytest.mark.parametrize(
-    "assignment",
-    [
-        "encoding.numeric=ranks",
-        "encoding.clip=hard",
-        "encoding.clip_target=1",
-        "encoding.categories.max_one_hot=-1",
-        "encoding.categories.binary=yes",
-        "encoding.categories.embedding_width=0",
-        "encoding.categories.surprise=1",
-    ],
-)
-def test_what_cannot_be_chosen_is_refused_at_its_key(config: Path, assignment: str) -> None:
+def test_a_network_beyond_any_machine_is_an_error_of_its_layers(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        load_config(config, [assignment])
-    (mistake,) = caught.value.issues
-    assert mistake.place is not None
-    assert mistake.place.key is not None
-    assert mistake.place.key.startswith(assignment.split("=")[0].removesuffix(".surprise"))
+        prepare(config(tmp_path, layers=[10**7, 10**7]))
+    (issue,) = caught.value.issues
+    assert issue.place is not None
+    assert issue.place.key == "layers"

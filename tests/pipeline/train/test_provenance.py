@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from nncli.config.schema import Config
+from nncli.errors import ConfigError
+from nncli.pipeline.prepare.execution import Execution
+from nncli.pipeline.train.provenance import RESUMABLE_KEYS, check_epochs_grow, command_line, fingerprint
+
+CONFIG = Config.model_validate({"data": {"path": "t.csv", "target": "y"}, "layers": [4]})
+NUMPY = Execution("numpy", 1, 1)
+
+
+def test_the_fingerprint_ignores_the_keys_that_may_change() -> None:
+    changes = {"epochs": 77, "output": "elsewhere", "workers": 3, "memory_limit": "1 GB"}
+    assert changes.keys() <= RESUMABLE_KEYS
+    assert fingerprint(CONFIG.model_copy(update=changes), NUMPY) == fingerprint(CONFIG, NUMPY)
+
+
+@pytest.mark.parametrize("change", [{"seed": 5}, {"batch_size": 7}, {"l2": 0.1}])
+def test_the_fingerprint_changes_with_any_other_key(change: dict[str, object]) -> None:
+    assert fingerprint(CONFIG.model_copy(update=change), NUMPY) != fingerprint(CONFIG, NUMPY)
+
+
+def test_the_fingerprint_changes_with_the_execution() -> None:
+    assert fingerprint(CONFIG, Execution("numpy", 2, 1)) != fingerprint(CONFIG, NUMPY)
+
+
+def test_epochs_may_only_grow() -> None:
+    config = CONFIG.model_copy(update={"epochs": 5})
+    check_epochs_grow(config, 5)
+    check_epochs_grow(config.model_copy(update={"epochs": "auto"}), 9)
+    with pytest.raises(ConfigError) as caught:
+        check_epochs_grow(config, 6)
+    assert caught.value.issues[0].place is not None
+    assert caught.value.issues[0].place.key == "epochs"
+
+
+def test_a_command_line_that_is_not_utf8_is_kept_as_text() -> None:
+    assert command_line(["train", "caf\udce9.yaml"]) == ("train", "caf\\xe9.yaml")

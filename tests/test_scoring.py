@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nncli.data.encoders.target import ClassificationTarget, RegressionTarget
+from nncli.model import Predictions
+from nncli.nn.losses import MSE, CrossEntropy
+from nncli.scoring import baseline_predictions, headlines, score, score_card, scores_json, single_metric
+
+NUMBER = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
+TWO = RegressionTarget(names=("y", "z"), centers=(0.0, 0.0), scales=(1.0, 1.0))
+LABELS = ClassificationTarget(name="label", labels=("a", "b"))
+
+
+def test_the_baseline_of_a_regression_is_the_weighted_mean() -> None:
+    y, weights = np.array([[0.0], [3.0]]), np.array([2.0, 1.0])
+    assert baseline_predictions(NUMBER, y, weights, 2).values.tolist() == [[1.0], [1.0]]
+
+
+def test_the_baseline_of_a_classification_is_the_weighted_class_shares() -> None:
+    values = baseline_predictions(LABELS, np.array([0, 0, 1]), np.array([1.0, 1.0, 2.0]), 1).values
+    assert values.tolist() == [[0.5, 0.5]]
+
+
+def test_metrics_of_several_targets_are_named_after_them() -> None:
+    y = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 5.0]])
+    names = [name for name, _ in headlines(score(Predictions(TWO, y), y, None, MSE()))]
+    assert {"rmse_y", "rmse_z"} <= {*names}
+
+
+def test_a_metric_of_several_targets_is_their_mean() -> None:
+    y, values = np.zeros((2, 2)), np.array([[1.0, 3.0], [1.0, 3.0]])
+    assert single_metric(TWO, "mae")(y, values, None) == pytest.approx(2.0)
+
+
+def test_a_card_has_the_scores_of_the_model_and_of_the_baseline() -> None:
+    y = np.array([0, 1, 1, 1])
+    perfect = Predictions(LABELS, np.eye(2)[y])
+    card = score_card(perfect, baseline_predictions(LABELS, y, None, 4), y, None, CrossEntropy())
+    document = scores_json(card)
+    assert document is not None
+    assert document["rows"] == 4
+    assert dict(headlines(card.model))["accuracy"] == 1.0
+    assert dict(headlines(card.baseline))["accuracy"] == 0.75
+    assert scores_json(None) is None
+
+
+def test_infinity_is_null_in_json() -> None:
+    y = np.array([[0.0], [1.0]])
+    card = score_card(Predictions(NUMBER, np.full((2, 1), 1e308)), Predictions(NUMBER, y), y, None, MSE())
+    document = scores_json(card)
+    assert document is not None
+    assert isinstance(document["metrics"], dict)
+    assert document["metrics"]["rmse"] is None
