@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from nncli.errors import DataError
 from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
 
 
-def prepared(folder: Path, frame: pl.DataFrame, data: dict[str, object], **keys: object) -> PreparedTraining:
+def prepared(folder: Path, frame: pl.DataFrame, data: Mapping[str, object], **keys: object) -> PreparedTraining:
     frame.write_csv(folder / "t.csv")
     return prepare(
         Config.model_validate({"data": {"path": str(folder / "t.csv"), **data}, "layers": [], "validation": 0, **keys})
