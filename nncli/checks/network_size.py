@@ -11,7 +11,7 @@ import numpy as np
 from nncli.nn.network import Network
 from nncli.nn.parameters import ParamGroup
 from nncli.pipeline.prepare.prepare import PreparedTraining
-from nncli.training.state import MOST_BYTES, MOST_ROWS
+from nncli.training.state import MAX_INIT_BYTES, MAX_INIT_ROWS
 
 LIBRARIES = 110 << 20
 """Bytes that a process has taken before it knows of a table: Python, NumPy, Polars and their buffers."""
@@ -67,7 +67,7 @@ class NetworkFacts:
             held = 0 if examples.storage is not None else examples.X.nbytes + examples.codes.nbytes
             weighs = 0 if examples.weights is None else examples.weights.nbytes
             rows += held + examples.y.nbytes + side.y.nbytes + weighs
-        settled = min(MOST_BYTES, min(MOST_ROWS, len(prepared.training)) * network.max_width * item)
+        settled = min(MAX_INIT_BYTES, min(MAX_INIT_ROWS, len(prepared.training)) * network.max_width * item)
         settling = SETTLING * settled if network.needs_data_init else 0
         predicted = len(prepared.training) * network.n_outputs * np.dtype(np.float64).itemsize * 2
         return cls(

@@ -1,6 +1,6 @@
-"""Activation functions Y = f(Z), each with its derivative beside it.
+"""Activation functions Y = f(Z), each with its derivative.
 
-`bind(Z, in_place=True)` may let Y take Z's memory where the derivative can be told from Y alone. `backward(dY)`
+`bind(Z, in_place=True)` may let Y share Z's memory if the derivative follows from Y alone. `backward(dY)`
 overwrites dY with dZ = dY · f'(Z) and returns it. np.maximum and np.where are avoided on the hot path: they are
 several times slower in NumPy than a comparison and a product.
 """
@@ -23,18 +23,18 @@ class ActivationBase(Spec):
     """An element-wise function (softmax: row-wise) of a buffer Z (rows, units)."""
 
     default_init: ClassVar[InitializerBase] = He()
-    """How the weights before this activation start when the configuration does not say."""
+    """The default initializer of the weights before this activation."""
     output_range: ClassVar[tuple[float, float]] = (-inf, inf)
-    """Between what values the output lies: a target beyond them cannot be reached."""
+    """Bounds of the output: a target beyond them cannot be reached."""
 
     @abstractmethod
     def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
-        """Tie the function to the buffer it reads; `in_place` says that Z may be overwritten."""
+        """Bind the function to its input buffer Z; with `in_place` Z may be overwritten."""
 
     def bind_delta(self, Z: Array) -> BoundLayer:
-        """Tie D = f(Z) - Z, by how much the function departs from the straight line, to the buffer it reads.
+        """Bind D = f(Z) - Z, the difference from the identity, to its input buffer Z.
 
-        `backward(dD)` overwrites dD with dD · (f'(Z) - 1). It may read D, which must be as `forward` left it.
+        `backward(dD)` overwrites dD with dD · (f'(Z) - 1). It may read D, which must still hold `forward`'s result.
         """
         Y, f, df = self.bind(Z)
         D, S = np.empty_like(Z), np.empty_like(Z)
@@ -154,13 +154,13 @@ class LeakyRelu(ActivationBase):
         return BoundLayer(Y, forward, backward)
 
 
-def _exponential_tail(Z: Array, Y: Array, alpha: float, scale: float, *, bend: bool = False) -> BoundLayer:
-    """scale · z where z > 0, else scale · alpha · (eᶻ - 1), into Y; with `bend`, that less z.
+def _exponential_tail(Z: Array, Y: Array, alpha: float, scale: float, *, delta: bool = False) -> BoundLayer:
+    """scale · z where z > 0, else scale · alpha · (eᶻ - 1), into Y; with `delta`, minus z.
 
     Below zero the derivative is scale · alpha · (eᶻ - 1) + scale · alpha.
     """
     E, N, zeros = np.empty_like(Z), np.empty_like(Z), np.zeros_like(Z)
-    on, a, straight = np.empty(Z.shape, bool), alpha * scale, 1.0 if bend else 0.0
+    on, a, straight = np.empty(Z.shape, bool), alpha * scale, 1.0 if delta else 0.0
 
     def forward() -> None:
         np.greater(Z, 0.0, out=on)
@@ -170,11 +170,11 @@ def _exponential_tail(Z: Array, Y: Array, alpha: float, scale: float, *, bend: b
         np.subtract(Z, N, out=Y)  # max(z, 0)
         np.multiply(Y, scale - straight, out=Y)
         np.add(Y, E, out=Y)
-        if bend:
+        if delta:
             np.subtract(Y, N, out=Y)
 
     def backward(dY: Array) -> Array:
-        np.add(E, a - straight, out=E)  # f' where z <= 0; where z > 0 it is a, and scale is wanted
+        np.add(E, a - straight, out=E)  # f' where z <= 0; where z > 0 it is a and must become scale
         np.copyto(N, on)
         np.multiply(N, scale - a, out=N)
         np.add(E, N, out=E)
@@ -205,7 +205,7 @@ class Selu(ActivationBase):
         return _exponential_tail(Z, _output(Z, in_place), self.ALPHA, self.SCALE)
 
     def bind_delta(self, Z: Array) -> BoundLayer:
-        return _exponential_tail(Z, np.empty_like(Z), self.ALPHA, self.SCALE, bend=True)
+        return _exponential_tail(Z, np.empty_like(Z), self.ALPHA, self.SCALE, delta=True)
 
 
 class Gelu(ActivationBase):
@@ -271,17 +271,18 @@ class Silu(ActivationBase):
 class Mish(ActivationBase):
     """f(z) = z tanh(softplus z) = z + z r with r = -2 / (n + 2), n = e (e + 2), e = eᶻ. Misra, 2020.
 
-    e is taken of min(z, 20), beyond which r is lost beside 1, so nothing overflows. f' = 1 + r - z r (2 + r (e + 2)).
+    e is computed from min(z, 20), beyond which r vanishes beside 1, so that nothing overflows.
+    f' = 1 + r - z r (2 + r (e + 2)).
     """
 
     type: Literal["mish"] = "mish"
 
     def bind(self, Z: Array, *, in_place: bool = False) -> BoundLayer:
-        D, bend, df = self.bind_delta(Z)
+        D, delta, df = self.bind_delta(Z)
         Y, S = np.empty_like(Z), np.empty_like(Z)
 
         def forward() -> None:
-            bend()
+            delta()
             np.add(Z, D, out=Y)
 
         def backward(dY: Array) -> Array:
@@ -292,10 +293,10 @@ class Mish(ActivationBase):
 
     def bind_delta(self, Z: Array) -> BoundLayer:
         D, R, E, H = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
-        most, two, minus_two = np.full_like(Z, 20.0), scalar(2.0, Z), scalar(-2.0, Z)
+        max_z, two, minus_two = np.full_like(Z, 20.0), scalar(2.0, Z), scalar(-2.0, Z)
 
         def forward() -> None:
-            np.minimum(Z, most, out=E)
+            np.minimum(Z, max_z, out=E)
             np.exp(E, out=E)
             np.add(E, two, out=H)
             np.multiply(E, H, out=E)  # E = n

@@ -1,8 +1,8 @@
-"""The array types that the whole package shares, and one rule about them.
+"""Array types of the numeric code, and allocation of aligned arrays.
 
-A step allocates nothing. NumPy itself would: a ufunc that broadcasts an operand against a matrix, or converts one
-from bool, works through a buffer that it allocates anew in every call. np.copyto spreads or converts into a buffer
-of ours; the ufunc then meets operands of one shape and type, and the two together are no slower than the one was.
+A training step allocates nothing. NumPy itself would: a ufunc that broadcasts an operand against a matrix, or converts
+one from bool, works through a buffer that it allocates in every call. np.copyto broadcasts or converts into a buffer
+of ours; the ufunc then gets operands of one shape and type, and the two calls are no slower than the one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Codes: TypeAlias = npt.NDArray[np.int64]
 Precision: TypeAlias = Literal["float32", "float64"]
 Backend: TypeAlias = Literal["numpy", "numba"]
-"""What computes with them: NumPy, or compiled loops."""
+"""NumPy, or compiled loops."""
 
 
 def scalar(value: float, like: Array) -> Array:
@@ -27,14 +27,14 @@ def scalar(value: float, like: Array) -> Array:
 
 
 CACHE_LINE_BYTES = 64
-"""Bytes of a line of the cache, and of the widest vector that a processor reads at once."""
+"""Size of a cache line, and of the widest vector register."""
 
 
 def zeros_aligned(size: int, dtype: npt.DTypeLike) -> Array:
-    """Zeros (size,) that begin with a line of the cache.
+    """Zeros (size,) aligned to a cache line.
 
-    NumPy's own begin 16 bytes into one more often than not. Every second or every vector that a compiled loop reads
-    or writes then lies in two lines, and Adam, which reads four arrays and writes three, takes half as long again.
+    NumPy's own arrays often begin 16 bytes into a line. Every vector that a compiled loop reads or writes may then
+    span two lines, and Adam, which reads four arrays and writes three, takes half as long again.
     """
     item = np.dtype(dtype).itemsize
     room = np.zeros(size + CACHE_LINE_BYTES // item, dtype)
@@ -43,11 +43,11 @@ def zeros_aligned(size: int, dtype: npt.DTypeLike) -> Array:
 
 
 class BoundLayer(NamedTuple):
-    """A layer, an activation or a network tied to its buffers.
+    """A layer, an activation or a network bound to its buffers.
 
     `forward()` reads the input buffer and fills `Y`, (rows, units). `backward(dY)` takes the gradient of the
     loss with respect to `Y`, fills the layer's parameter gradients, and returns the gradient with respect to
-    the input. It owns the buffer it is given and may overwrite it.
+    the input. It may overwrite dY.
     """
 
     Y: Array

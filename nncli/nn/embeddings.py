@@ -1,4 +1,4 @@
-"""What comes into the first layer: numbers, embedded or as they are, then the embeddings of categories."""
+"""The input of the first layer: numeric features, embedded or not, then the embeddings of categories."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from nncli.spec import PositiveFloat, PositiveInt, Spec, StrictStr
 
 
 class Embedding(Spec):
-    """A learned vector of `width` numbers for each of `slots` codes of one categorical column.
+    """A learned vector of `width` numbers for each of `n_embeddings` codes of one categorical column.
 
-    It starts from N(0, std²); std None is 1 / sqrt(width), vectors of length 1.
+    It starts from N(0, std²); without init_std std is 1 / sqrt(width), which gives vectors of length about 1.
     """
 
     name: StrictStr
@@ -26,7 +26,7 @@ class Embedding(Spec):
 
     @property
     def slot(self) -> ParamSpec:
-        """Its parameter."""
+        """The parameter of the embedding."""
         init = Normal(std=self.init_std or self.width**-0.5)
         return ParamSpec(f"embeddings.{self.name}", (self.n_embeddings, self.width), ParamGroup.EMBEDDING, init)
 
@@ -41,35 +41,35 @@ def bind_numeric(
     *,
     needs_dX: bool,
 ) -> tuple[Callable[[], None], Callable[[Array], Array]]:
-    """Fill Y (rows, columns · units + others) from X (rows, features): the columns `numeric`, embedded, then the rest.
+    """Fill Y (rows, columns · units + rest) from X (rows, features): the columns `numeric`, embedded, then the rest.
 
     `backward` takes dY, no wider than Y, and returns dX (rows, features) if `needs_dX`.
     """
     (rows, d), columns, units = X.shape, len(numeric), embedding.out_features
-    here = np.array(numeric, np.intp)
-    there = np.array(sorted(set(range(d)) - set(numeric)), np.intp)
-    found, others = np.empty((rows, columns), X.dtype), np.empty((rows, len(there)), X.dtype)
+    embedded_columns = np.array(numeric, np.intp)
+    other_columns = np.array(sorted(set(range(d)) - set(numeric)), np.intp)
+    values, rest = np.empty((rows, columns), X.dtype), np.empty((rows, len(other_columns)), X.dtype)
     x = np.ones((columns, 2, rows), X.dtype)
     dE = np.empty((columns, units, rows), X.dtype)
     dX = np.empty((rows if needs_dX else 0, d), X.dtype)
     E, forward_columns, backward_columns = embedding.bind(p, g, x, needs_dx=needs_dX)
     split = columns * units
     embedded, passed = Y[:, :split].reshape(rows, columns, units), Y[:, split:]
-    numbers, foundT, ET = x[:, 0], found.T, E.transpose(2, 0, 1)
+    numbers, valuesT, ET = x[:, 0], values.T, E.transpose(2, 0, 1)
 
     def forward() -> None:
-        np.take(X, here, axis=1, out=found, mode="clip")
-        np.copyto(numbers, foundT)
+        np.take(X, embedded_columns, axis=1, out=values, mode="clip")
+        np.copyto(numbers, valuesT)
         forward_columns()
         np.copyto(embedded, ET)
-        np.take(X, there, axis=1, out=others, mode="clip")
-        np.copyto(passed, others)
+        np.take(X, other_columns, axis=1, out=rest, mode="clip")
+        np.copyto(passed, rest)
 
     def backward(dY: Array) -> Array:
         np.copyto(dE, dY[:, :split].reshape(rows, columns, units).transpose(1, 2, 0))
         dx = backward_columns(dE)
         if needs_dX:
-            dX[:, here], dX[:, there] = dx.T, dY[:, split:]
+            dX[:, embedded_columns], dX[:, other_columns] = dx.T, dY[:, split:]
         return dX
 
     return forward, backward
@@ -83,9 +83,9 @@ def bind_categorical(
     start = 0
     for i, e in enumerate(embeddings):
         span = slice(start, start + e.width)
-        forward_one, backward_one = _bind_category(p[e.name], g[e.name], codes[:, i], Y[:, span])
-        forwards.append(forward_one)
-        backwards.append((backward_one, span))
+        look_up, learn = _bind_category(p[e.name], g[e.name], codes[:, i], Y[:, span])
+        forwards.append(look_up)
+        backwards.append((learn, span))
         start += e.width
 
     def forward() -> None:
@@ -102,7 +102,7 @@ def bind_categorical(
 def _bind_category(E: Array, dE: Array, column: Codes, Y: Array) -> tuple[Callable[[], None], Callable[[Array], None]]:
     """Y (rows, width) = E[column]; back, each row's dY is added to the vector that it looked up.
 
-    np.add.at adds one number at a time much faster than a row at a time: so it is told the place of every number.
+    np.add.at is much faster for single numbers than for rows, so it gets the index of every number.
     """
     rows, width = Y.shape
     c, start, looked_up = np.empty(rows, np.int64), np.empty(rows, np.int64), np.empty((rows, width), Y.dtype)
@@ -120,7 +120,7 @@ def _bind_category(E: Array, dE: Array, column: Codes, Y: Array) -> tuple[Callab
         np.add(places, within, out=places)
         np.copyto(looked_up, dY)
         numbers.fill(0.0)
-        np.add.at(numbers, place, number)  # a category met twice in a batch counts twice
+        np.add.at(numbers, place, number)  # a category that occurs twice in a batch counts twice
 
     return forward, backward
 
@@ -136,9 +136,9 @@ def bind_inputs(
     *,
     needs_dX: bool,
 ) -> BoundLayer:
-    """Y = [X, E_1[codes_1], E_2[codes_2], ...], where the `numeric` columns of X may be embedded, and then stand first.
+    """Y = [X, E_1[codes_1], E_2[codes_2], ...], where the `numeric` columns of X may be embedded and then come first.
 
-    With nothing to embed Y is X itself. `backward` returns the gradient with respect to X if `needs_dX`.
+    Without embeddings Y is X itself. `backward` returns the gradient with respect to X if `needs_dX`.
     """
     rows, d = X.shape
     embeds = numeric_embedding is not None and bool(numeric)
@@ -152,8 +152,8 @@ def bind_inputs(
         embeddings, with_prefix(p, "embeddings"), with_prefix(g, "embeddings"), codes, Y[:, split:]
     )
     if numeric_embedding is not None and embeds:
-        mine, theirs = with_prefix(p, "numeric"), with_prefix(g, "numeric")
-        embed, spread = bind_numeric(numeric_embedding, numeric, mine, theirs, X, numbers, needs_dX=needs_dX)
+        values, gradients = with_prefix(p, "numeric"), with_prefix(g, "numeric")
+        embed, spread = bind_numeric(numeric_embedding, numeric, values, gradients, X, numbers, needs_dX=needs_dX)
     else:
 
         def embed() -> None:

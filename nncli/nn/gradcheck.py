@@ -1,6 +1,6 @@
-"""Is the backward pass the derivative of the forward pass? Told by differences, for any network and loss.
+"""Comparison of a network's gradient with finite differences, for any network and loss.
 
-Shipped, not only tested with: whoever adds a layer asks `gradient_error` whether its two halves agree.
+It is part of the package: `gradcheck` tells the author of a new layer whether forward and backward agree.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from nncli.nn.parameters import Parameters
 class GradientCheck:
     """`error` = |numeric - analytic| / max(|numeric|, |analytic|), over the coordinates compared.
 
-    `kinks` coordinates were left out: there the loss is not smooth within the step of the difference, so that
-    numeric differences of two widths disagree with each other, whatever the backward pass says.
+    `n_nonsmooth` coordinates were left out: the loss is not smooth there within the step of the difference, so that
+    numeric differences of two step sizes disagree.
     """
 
     error: float
@@ -34,12 +34,12 @@ class GradientCheck:
 
 def _difference(value: Callable[[], float], vector: Array, i: int, h: float) -> float:
     """The derivative along coordinate i by the five-point stencil, exact to O(h⁴). Abramowitz and Stegun, 25.3.6."""
-    at = vector[i]
+    center = vector[i]
     values = []
     for step in (-2.0, -1.0, 1.0, 2.0):
-        vector[i] = at + step * h
+        vector[i] = center + step * h
         values.append(value())
-    vector[i] = at
+    vector[i] = center
     return (8.0 * (values[2] - values[1]) - (values[3] - values[0])) / (12.0 * h)  # 0 where the value is constant
 
 
@@ -57,17 +57,17 @@ def gradcheck(
 ) -> GradientCheck:
     """Compare the gradient of every parameter and every input number with central differences.
 
-    Leaves the parameters and the statistics as they were, and the gradient in `parameters.grad`.
+    The parameters and statistics are unchanged afterwards, and the gradient is in `parameters.grad`.
 
     Args:
-        network: with precision float64; differences in float32 say little.
-        loss: whose value is differentiated, averaged over the rows as in training.
-        parameters: where to differentiate.
+        network: with precision float64; differences in float32 are too coarse.
+        loss: the loss to differentiate, averaged over the rows as in training.
+        parameters: the point at which to differentiate.
         X: (rows, features).
         y: (rows, outputs) numbers or (rows,) codes, as the loss expects.
         codes: (rows, embeddings), for a network that has embeddings.
         weights: (rows,), or None.
-        seed: of the dropout masks, drawn anew and alike for every evaluation.
+        seed: of the dropout masks, which are the same in every evaluation.
         h: the step of the difference.
     """
     rng = np.random.default_rng(seed)

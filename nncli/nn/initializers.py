@@ -1,4 +1,4 @@
-"""Where weights start. Values are drawn in float64 and rounded, so that both precisions start from one draw."""
+"""Initializers of weights. Values are drawn in float64 and rounded, so that both precisions start from one draw."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class InitializerBase(Spec):
 
 
 class Zeros(InitializerBase):
-    """All zero: right for biases, wrong for weights, whose units would all stay alike."""
+    """All zeros: right for biases, wrong for weights, whose units would all stay equal."""
 
     type: Literal["zeros"] = "zeros"
 
@@ -33,7 +33,7 @@ class Zeros(InitializerBase):
 
 
 class Constant(InitializerBase):
-    """Every value the same."""
+    """One value everywhere."""
 
     type: Literal["constant"] = "constant"
     value: FiniteFloat = 0.0
@@ -71,18 +71,18 @@ class Uniform(InitializerBase):
 
 
 def _variance_scaling(
-    rng: np.random.Generator, shape: tuple[int, ...], numerator: float, fan: int, how: Distribution
+    rng: np.random.Generator, shape: tuple[int, ...], numerator: float, fan: int, distribution: Distribution
 ) -> Array:
     """Zero-mean values of variance numerator / fan; a uniform on (-a, a) has variance a²/3."""
     variance = numerator / max(1, fan)  # without inputs there is nothing to draw
-    if how == "normal":
+    if distribution == "normal":
         return rng.normal(0.0, sqrt(variance), shape)
     a = sqrt(3.0 * variance)
     return rng.uniform(-a, a, shape)
 
 
 class Glorot(InitializerBase):
-    """Variance 2 / (fan_in + fan_out): keeps signals and gradients level through tanh and sigmoid.
+    """Variance 2 / (fan_in + fan_out): keeps the variance of signals and gradients through tanh and sigmoid.
 
     Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010, eq. 16.
     """
@@ -95,7 +95,7 @@ class Glorot(InitializerBase):
 
 
 class He(InitializerBase):
-    """Variance 2 / fan_in: makes up for the half that a rectifier cuts off.
+    """Variance 2 / fan_in: compensates for the half of the signal that ReLU cuts off.
 
     He et al., "Delving deep into rectifiers", 2015, eq. 10.
     """
@@ -108,7 +108,7 @@ class He(InitializerBase):
 
 
 class Lecun(InitializerBase):
-    """Variance 1 / fan_in: what SELU's fixed point assumes.
+    """Variance 1 / fan_in, as SELU's fixed point assumes.
 
     LeCun et al., "Efficient BackProp", 1998, section 4.6.
     """
@@ -121,7 +121,7 @@ class Lecun(InitializerBase):
 
 
 class Orthogonal(InitializerBase):
-    """Rows or columns orthonormal, times `gain`.
+    """Orthonormal rows or columns, times `gain`.
 
     Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning", 2014.
     """
@@ -133,15 +133,15 @@ class Orthogonal(InitializerBase):
         rows, columns = shape[0], prod(shape[1:])
         A = rng.normal(size=(max(rows, columns), min(rows, columns)))
         Q, R = np.linalg.qr(A)
-        Q *= np.sign(np.diag(R))  # makes the factorisation unique, hence the draw uniform over rotations
+        Q *= np.sign(np.diag(R))  # makes the factorization unique, hence the draw uniform over rotations
         return np.asarray(self.gain * (Q if rows >= columns else Q.T).reshape(shape))
 
 
 class DataDependent(InitializerBase):
     """N(0, 1), then each unit scaled so that Z has standard deviation 1 over the training rows.
 
-    The bias starts where a random mean of five rows (Dirichlet) lies at the activation's kink: "he+5" of Steinwart, "A
-    sober look at neural network initializations", 2019. See nncli/nn/initializers.py.
+    The bias puts a random mean of five rows (Dirichlet) at the activation's kink: "he+5" of Steinwart, "A sober look at
+    neural network initializations", 2019.
     """
 
     type: Literal["data_dependent"] = "data_dependent"
@@ -180,17 +180,17 @@ ROWS_PER_BIAS = 5
 def init_dense_from_data(W: Array, b: Array | None, X: Array, factor: float, rng: np.random.Generator) -> None:
     """Scale the columns of W (d, units), drawn from N(0, 1), and draw b (units,), for inputs X (rows, d).
 
-    Afterwards each unit of U = factor · X W has standard deviation 1 over the rows, unless it is the same in all; and
+    Afterwards each unit of U = factor · X W has standard deviation 1 over the rows, unless it is constant; and
     b_j = -Σ_k v_k U[i_k, j] for five rows i_k and weights v ~ Dirichlet(1, …, 1), drawn for each unit.
     """
     U = factor * (X @ W)
-    spread = U.std(axis=0, dtype=np.float64)
+    std = U.std(axis=0, dtype=np.float64)
     size = np.abs(U).max(axis=0, initial=0.0)
-    spread[spread <= 10.0 * np.finfo(U.dtype).eps * size] = 1.0  # rounding alone, or nothing at all
-    np.divide(W, spread, out=W)
+    std[std <= 10.0 * np.finfo(U.dtype).eps * size] = 1.0  # a constant, apart from rounding
+    np.divide(W, std, out=W)
     if b is None:
         return
     units = W.shape[1]
     rows = rng.integers(len(X), size=(ROWS_PER_BIAS, units))
     v = rng.dirichlet(np.ones(ROWS_PER_BIAS), units).T
-    b[...] = -(v * (U[rows, np.arange(units)] / spread)).sum(axis=0)
+    b[...] = -(v * (U[rows, np.arange(units)] / std)).sum(axis=0)

@@ -1,4 +1,4 @@
-"""A network: its input, its layers, and how they are bound to parameters and buffers."""
+"""The network: input, layers, and their binding to parameters and buffers."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from nncli.spec import NonNegativeInt, PositiveInt, Spec
 
 
 class Network(Spec):
-    """`features` numbers and one code per embedding come in; the layers and a dense output follow.
+    """A feed-forward network of `n_features` numbers and one code per embedding, hidden layers and a dense output.
 
-    `numeric` are the positions of those features that are numbers of a column, not 0/1 flags or the like; they go
-    through the `numeric_embedding`, if there is one. `output_init` and `output_parametrisation` are the last layer's.
+    `numeric_features` are the positions of the features that are numbers, not 0/1 flags or the like; they go through
+    the `numeric_embedding`, if there is one. `output_init` and `output_parametrization` are those of the last layer.
 
-    The output is `outputs` raw numbers, (rows, outputs), passed through `output_activation` where one is forced
-    upon it. The loss knows what they mean.
+    The output is (rows, n_outputs) of raw numbers, passed through `output_activation` if one is set. The loss applies
+    its link to them.
     """
 
     n_features: NonNegativeInt
@@ -51,18 +51,18 @@ class Network(Spec):
 
     @property
     def input_width(self) -> int:
-        """Width of the first layer's input: the numbers, embedded or not, then every embedding of categories."""
-        more = len(self.numeric_features) * (self.numeric_embedding.out_features - 1) if self.numeric_embedding else 0
-        return self.n_features + more + sum(embedding.width for embedding in self.embeddings)
+        """Width of the first layer's input: numeric features, embedded or not, then the embeddings of categories."""
+        extra = len(self.numeric_features) * (self.numeric_embedding.out_features - 1) if self.numeric_embedding else 0
+        return self.n_features + extra + sum(embedding.width for embedding in self.embeddings)
 
     @property
     def embedded_numeric(self) -> tuple[int, ...]:
-        """The positions in X of the numbers that are embedded."""
+        """The positions in X of the features that are embedded."""
         return self.numeric_features if self.numeric_embedding else ()
 
     @property
     def needs_data_init(self) -> bool:
-        """Whether where its parameters start depends on the training rows: see `settle`."""
+        """Whether the initialization depends on the training rows; see `init_from_data`."""
         embedding = self.numeric_embedding
         return any(layer.needs_data_init for _, layer in self.sequential.named_layers) or bool(
             self.embedded_numeric and embedding and embedding.needs_data_init
@@ -70,21 +70,21 @@ class Network(Spec):
 
     @property
     def max_width(self) -> int:
-        """The most numbers that a row becomes at any one place on its way through the network."""
-        within = len(self.embedded_numeric) * (self.numeric_embedding.hidden_width if self.numeric_embedding else 0)
+        """The largest number of values per row anywhere in the network."""
+        hidden = len(self.embedded_numeric) * (self.numeric_embedding.hidden_width if self.numeric_embedding else 0)
         units = (slot.shape[-1] for slot in self.layout.slots if slot.group is ParamGroup.WEIGHT)
-        return max(within, self.input_width, *units)
+        return max(hidden, self.input_width, *units)
 
     @property
     def mixes_rows(self) -> bool:
-        """Whether, in training, a row's output depends on the other rows of its batch."""
+        """Whether a row's output in training depends on the other rows of its batch."""
         return any(layer.mixes_rows for layer in self.layers)
 
     @cached_property
     def output(self) -> Dense:
-        """The last dense layer; its activation is bound apart, since softmax is allowed only here."""
-        usual = None if self.output_parametrization == "ntk" else (self.output_activation or Identity()).default_init
-        return Dense(units=self.n_outputs, init=self.output_init or usual, parametrization=self.output_parametrization)
+        """The last dense layer. Its activation is bound separately, since softmax is allowed only here."""
+        init = None if self.output_parametrization == "ntk" else (self.output_activation or Identity()).default_init
+        return Dense(units=self.n_outputs, init=self.output_init or init, parametrization=self.output_parametrization)
 
     @cached_property
     def sequential(self) -> Sequential:
@@ -110,20 +110,20 @@ class Network(Spec):
         yield from self.sequential.parameters(self.input_width)
 
     def initialize(self, rng: np.random.Generator) -> Parameters:
-        """Fresh parameters, drawn from each layer's initializer."""
+        """New parameters, drawn from each layer's initializer."""
         return self.layout.initialize(rng, self.precision)
 
     def init_from_data(self, parameters: Parameters, X: Array, codes: Codes, rng: np.random.Generator) -> None:
-        """Let what of fresh parameters is to follow from the data follow from X (rows, features) and codes.
+        """Initialize the data-dependent part of new parameters from X (rows, features) and codes.
 
-        Layer by layer, each on what those before it, settled already, make of these rows.
+        Layer by layer, each from the output of the initialized layers before it.
         """
         p, X = parameters.by_name, np.ascontiguousarray(X, self.precision)
         if self.numeric_embedding and self.embedded_numeric:
             self.numeric_embedding.init_from_data(with_prefix(p, "numeric"), X[:, list(self.embedded_numeric)])
-        wide = self.bind_inputs(p, p, X, codes)
-        wide.forward()
-        self.sequential.init_from_data(p, wide.Y, rng)
+        first = self.bind_inputs(p, p, X, codes)
+        first.forward()
+        self.sequential.init_from_data(p, first.Y, rng)
 
     def bind(
         self,
@@ -133,27 +133,27 @@ class Network(Spec):
         training: TrainingContext | None,
         needs_dX: bool = False,
     ) -> BoundNetwork:
-        """Allocate the buffers for `rows` rows and tie every layer to them.
+        """Allocate the buffers for `rows` rows and bind every layer to them.
 
         With `needs_dX`, `backward` returns the gradient with respect to X (rows, features).
         """
         X = np.zeros((rows, self.n_features), self.precision)
         codes = np.zeros((rows, len(self.embeddings)), np.int64)
         p, g = parameters.by_name, parameters.gradients
-        wide = self.bind_inputs(p, g, X, codes, needs_dX=needs_dX)
-        learns = bool(self.embeddings or self.embedded_numeric)
-        dense = self.sequential.bind(p, g, wide.Y, training=training, needs_dX=needs_dX or learns)
-        end = (self.output_activation or Identity()).bind(dense.Y)
+        first = self.bind_inputs(p, g, X, codes, needs_dX=needs_dX)
+        has_embeddings = bool(self.embeddings or self.embedded_numeric)
+        dense = self.sequential.bind(p, g, first.Y, training=training, needs_dX=needs_dX or has_embeddings)
+        last = (self.output_activation or Identity()).bind(dense.Y)
 
         def forward() -> None:
-            wide.forward()
+            first.forward()
             dense.forward()
-            end.forward()
+            last.forward()
 
         def backward(dZ: Array) -> Array:
-            return wide.backward(dense.backward(end.backward(dZ)))
+            return first.backward(dense.backward(last.backward(dZ)))
 
-        return BoundNetwork(X, codes, end.Y, forward, backward)
+        return BoundNetwork(X, codes, last.Y, forward, backward)
 
     def bind_inputs(
         self, p: ParamViews, g: ParamViews, X: Array, codes: Codes, *, needs_dX: bool = False
@@ -166,7 +166,7 @@ class Network(Spec):
 
 @dataclass(frozen=True)
 class BoundNetwork:
-    """A network tied to buffers: fill `X` (rows, features) and `codes` (rows, embeddings), call `forward()`, read `Z`.
+    """A network bound to buffers: fill `X` (rows, features) and `codes` (rows, embeddings), call `forward()`, read `Z`.
 
     `backward(dZ)` fills the gradient of every parameter.
     """

@@ -1,8 +1,8 @@
-"""Embeddings of numbers: each numeric column becomes several units by a small function of its own, learned.
+"""Numeric embeddings: each numeric column becomes several units by a small learned function of its own.
 
-In the letters used here: x (columns, 2, rows) holds each column's numbers and a row of ones beneath, so that a line
-a x + c of each is one product; Y (columns, units, rows) is the embedding. All columns go through each NumPy call
-together. Gorishniy, Rubachev and Babenko, "On embeddings for numerical features in tabular deep learning", 2022.
+x (columns, 2, rows) holds each column's numbers and a row of ones beneath, so that a line a x + c of each is one
+product; Y (columns, units, rows) is the embedding. Each NumPy call handles all columns.
+Gorishniy, Rubachev and Babenko, "On embeddings for numerical features in tabular deep learning", 2022.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from nncli.spec import NameShorthand, PositiveFloat, PositiveInt, Spec
 
 
 class NumericEmbeddingBase(Spec):
-    """What every embedding of numbers answers."""
+    """The interface of a numeric embedding."""
 
     @property
     def needs_data_init(self) -> bool:
-        """Whether where its parameters start depends on the training rows."""
+        """Whether the initialization depends on the training rows."""
         return False
 
     def with_auto_width(self, width: int) -> Self:
@@ -40,18 +40,18 @@ class NumericEmbeddingBase(Spec):
     @property
     @abstractmethod
     def hidden_width(self) -> int:
-        """Numbers that a column becomes on the way."""
+        """The number of intermediate values per column."""
 
     @abstractmethod
     def parameters(self, columns: int) -> tuple[ParamSpec, ...]:
-        """The parameters for so many columns."""
+        """The parameters for a number of columns."""
 
     def init_from_data(self, p: ParamViews, X: Array) -> None:
-        """Let what of the fresh parameters p is to follow from the data follow from X (rows, columns)."""
+        """Initialize the data-dependent part of the parameters p from X (rows, columns)."""
 
     @abstractmethod
     def bind(self, p: ParamViews, g: ParamViews, x: Array, *, needs_dx: bool) -> BoundLayer:
-        """Tie the embedding to its parameters, its gradients and its input x (columns, 2, rows).
+        """Bind the embedding to its parameters, its gradients and its input x (columns, 2, rows).
 
         Y and dY are (columns, units, rows); `backward` returns dx (columns, rows) if `needs_dx`.
         """
@@ -125,7 +125,7 @@ class Periodic(NumericEmbeddingBase):
 
 
 class _Even(InitializerBase):
-    """Edges even between -3 and 3, until there are data to place them."""
+    """Evenly spaced edges between -3 and 3, until `init_from_data` places them."""
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return np.broadcast_to(np.linspace(-3.0, 3.0, shape[-1]), shape).copy()
@@ -135,8 +135,8 @@ class PiecewiseLinear(NumericEmbeddingBase):
     """y = a x + c + Vᵀ v: a line, and another slope for each bin between quantiles of the training rows.
 
     v_j runs from 0 to 1 as x crosses bin j; it is not cut off below the first bin, nor above the last. a and c start
-    from U(-1/sqrt(width), 1/sqrt(width)), V at 0. `width: auto` goes with the number of columns,
-    and must be settled first. Gorishniy, Kotelnikov and Babenko, "TabM", 2024 (version B).
+    from U(-1/sqrt(width), 1/sqrt(width)), V at 0. `width: auto` depends on the number of
+    columns. Gorishniy, Kotelnikov and Babenko, "TabM", 2024 (version B).
     """
 
     type: Literal["piecewise_linear"] = "piecewise_linear"
@@ -153,7 +153,7 @@ class PiecewiseLinear(NumericEmbeddingBase):
     @property
     def out_features(self) -> int:
         if self.width == "auto":
-            raise ValueError("the width is not settled yet")
+            raise ValueError("width: auto is not resolved")
         return self.width
 
     @property
@@ -170,16 +170,18 @@ class PiecewiseLinear(NumericEmbeddingBase):
         )
 
     def init_from_data(self, p: ParamViews, X: Array) -> None:
-        """Edges are the quantiles of the rows; where many of them are the same, as of a column that is mostly 0, the
-        rest are quantiles of the different values. Where there are too few of these, some bins inside are empty.
+        """Place the edges at the quantiles of the rows.
+
+        If many quantiles are equal, as in a column that is mostly 0, the other edges are quantiles of the distinct
+        values. If there are too few distinct values, some inner bins are empty.
         """
         for edges, column in zip(p["edges"], X.T, strict=True):
-            found = np.unique(np.quantile(column, np.linspace(0.0, 1.0, len(edges))).astype(column.dtype))
-            left = np.linspace(0.0, 1.0, len(edges) - len(found) + 2)[1:-1]
-            found = np.union1d(found, np.quantile(np.unique(column), left, method="nearest"))
-            edges[: len(found)] = found
-            edges[len(found) - 1 :] = found[max(0, len(found) - 2)]
-            edges[-1] = found[-1]
+            quantiles = np.unique(np.quantile(column, np.linspace(0.0, 1.0, len(edges))).astype(column.dtype))
+            missing = np.linspace(0.0, 1.0, len(edges) - len(quantiles) + 2)[1:-1]
+            quantiles = np.union1d(quantiles, np.quantile(np.unique(column), missing, method="nearest"))
+            edges[: len(quantiles)] = quantiles
+            edges[len(quantiles) - 1 :] = quantiles[max(0, len(quantiles) - 2)]
+            edges[-1] = quantiles[-1]
 
     def bind(self, p: ParamViews, g: ParamViews, x: Array, *, needs_dx: bool) -> BoundLayer:
         a, c, V, edges = p["slope"], p["bias"], p["weight"], p["edges"]

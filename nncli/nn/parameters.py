@@ -20,26 +20,24 @@ ParamViews = Mapping[str, Array]
 
 
 class ParamGroup(IntEnum):
-    """What a parameter does. theta is laid out in this order, so that each group is one contiguous slice."""
+    """The role of a parameter. theta is laid out in this order, so that each group is one contiguous slice."""
 
     WEIGHT = 0
     EMBEDDING = 1  # of categories
-    NUMERIC = 2  # of the embeddings of numbers
+    NUMERIC = 2  # of numeric embeddings
     BIAS = 3
     SCALE = 4
     ALPHA = 5  # of parametric activations
     STATISTIC = 6  # running means and variances: saved with the weights, but never touched by an optimizer
 
 
-DECAYED = (
-    ParamGroup.WEIGHT,
-    ParamGroup.EMBEDDING,
-)  # what l1, l2 and, unless told otherwise, weight decay pull towards zero
+DECAYED = (ParamGroup.WEIGHT, ParamGroup.EMBEDDING)
+"""The groups that l1, l2 and, by default, weight decay apply to."""
 
 
 @dataclass(frozen=True)
 class ParamSpec:
-    """One named parameter: its full name such as `layers.0.weight`, its shape, its group, where it starts."""
+    """One named parameter: its full name such as `layers.0.weight`, its shape, its group and its initializer."""
 
     name: str
     shape: tuple[int, ...]
@@ -47,19 +45,19 @@ class ParamSpec:
     init: InitializerBase
 
     def with_prefix(self, prefix: str) -> ParamSpec:
-        """The same slot with `prefix.` before its name."""
+        """The same parameter with `prefix.` before its name."""
         return ParamSpec(f"{prefix}.{self.name}", self.shape, self.group, self.init)
 
 
 @dataclass(frozen=True)
 class ParamLayout:
-    """Which stretch of the flat vector belongs to which name."""
+    """The position of each parameter in the flat vectors."""
 
     slots: tuple[ParamSpec, ...]
 
     @cached_property
     def spans(self) -> dict[str, tuple[slice, tuple[int, ...]]]:
-        """Name to (stretch, shape), groups in order; the statistics lie behind theta, in a vector of their own."""
+        """Name to (slice, shape), group by group; the statistics are in a vector of their own."""
         spans: dict[str, tuple[slice, tuple[int, ...]]] = {}
         for trained in (True, False):
             start = 0
@@ -74,12 +72,12 @@ class ParamLayout:
 
     @cached_property
     def size(self) -> int:
-        """How many numbers are trained."""
+        """The number of trained parameters."""
         return sum(prod(slot.shape) for slot in self._of(True))
 
     @cached_property
     def groups(self) -> dict[ParamGroup, slice]:
-        """Which stretch of theta belongs to which group, in order; only groups that there are."""
+        """The slice of theta of each group, in order; without the groups that are empty."""
         groups: dict[ParamGroup, slice] = {}
         start = 0
         for group in sorted({slot.group for slot in self._of(True)}):
@@ -90,11 +88,11 @@ class ParamLayout:
 
     @cached_property
     def n_decayed(self) -> int:
-        """theta[:decayed] are the weights and embeddings, which the penalties l1 and l2 pull; they spare the rest."""
+        """theta[:n_decayed] are the weights and embeddings, to which the penalties l1 and l2 apply."""
         return sum(prod(slot.shape) for slot in self.slots if slot.group in DECAYED)
 
     def empty(self, precision: Precision) -> Parameters:
-        """Vectors of the right lengths, zero."""
+        """Parameters that are all zero."""
         statistics = sum(prod(slot.shape) for slot in self._of(False))
         return Parameters(
             self,
@@ -104,7 +102,7 @@ class ParamLayout:
         )
 
     def initialize(self, rng: np.random.Generator, precision: Precision) -> Parameters:
-        """Fresh parameters, each slot drawn from its own initializer, in the order of the network."""
+        """New parameters, each drawn from its own initializer, in the order of the network."""
         parameters = self.empty(precision)
         for slot in self.slots:
             parameters.by_name[slot.name][...] = slot.init.sample(rng, slot.shape)
@@ -113,7 +111,7 @@ class ParamLayout:
 
 @dataclass(frozen=True)
 class Parameters:
-    """All numbers of a network: `theta` and `grad` (size,), and `statistics`, which are kept but not trained."""
+    """All parameters of a network: `theta` and `grad` (size,), and `statistics`, which are saved but not trained."""
 
     layout: ParamLayout
     theta: Array
@@ -138,7 +136,7 @@ class Parameters:
         return {s.name: self._view(self.grad, s.name) for s in self.layout.slots if s.group is not ParamGroup.STATISTIC}
 
     def copy_from(self, other: Parameters) -> None:
-        """Take over the values of `other`, which has the same layout."""
+        """Copy the values of `other`, which has the same layout."""
         np.copyto(self.theta, other.theta)
         np.copyto(self.statistics, other.statistics)
 

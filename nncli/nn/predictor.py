@@ -1,10 +1,10 @@
-"""Running a trained network so that a row's prediction depends on the row alone.
+"""Prediction by a trained network, such that the bits of a row's prediction depend on the row alone.
 
-A matrix product chooses its way by its shape, and some BLAS kernels treat rows differently by their place (OpenBLAS's
-for Haswell in float32: any row of more than eight). So prediction runs in float64, in blocks of one fixed shape, the
-last one padded: measured on OpenBLAS's Haswell, Zen and SkylakeX kernels, on one thread and on two, a row then has the
-same bits wherever it stands. Where a kernel should still differ in the last place of a float64, rounding the answer
-to the network's own precision (nncli/model.py) takes it away.
+The algorithm of a matrix product depends on its shape, and some BLAS kernels treat rows differently by their position
+(OpenBLAS's for Haswell in float32: any row of more than eight). So prediction runs in float64, in blocks of one fixed
+shape, the last one padded: measured on OpenBLAS's Haswell, Zen and SkylakeX kernels, on one thread and on two, a row
+then has the same bits at any position. If a kernel still differs in the last place of a float64, rounding the result
+to the network's own precision (nncli/model.py) removes it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BLOCK_ROWS = 384
 
 
 class _Block:
-    """A network bound for one block of rows, and the weights in the precision that it computes in."""
+    """A network bound for one block of rows, with the weights in the precision of its arithmetic."""
 
     def __init__(self, network: Network) -> None:
         self.parameters = network.layout.empty(network.precision)
@@ -28,10 +28,10 @@ class _Block:
 
 
 class Predictor:
-    """A network ready to predict: dropout off, running statistics on. Reads `parameters` as they are when run.
+    """A network in prediction mode: dropout off, running statistics on. Reads the current `parameters` on every run.
 
-    `precision` is of its arithmetic, whatever the network was trained in; only float64 keeps the promise above. Threads
-    may share it: each that runs has buffers of its own, which the next one finds.
+    `precision` is that of its arithmetic, whatever the network was trained in; only float64 gives the guarantee above.
+    Threads may share a predictor: each run takes a free set of buffers, or allocates one.
     """
 
     def __init__(self, network: Network, parameters: Parameters, precision: Precision = "float64") -> None:

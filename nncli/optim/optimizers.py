@@ -1,8 +1,7 @@
-"""Gradient descent and its descendants. The parameters are one vector, so each is a few lines.
+"""Optimizers. The parameters are one vector, so each optimizer is a few lines.
 
-theta is walked in blocks that fit the second-level cache: the passes over one block find it still there, so that
-ten passes cost about as much as one. An optimizer's moments are vectors like theta, named, zero at the start, and
-part of a checkpoint; `t` counts steps from 1.
+theta is updated in blocks that fit the second-level cache, so that ten passes over a block cost about as much as one.
+An optimizer's state vectors are shaped as theta, zero at the start, and part of a checkpoint; `t` counts steps from 1.
 """
 
 from __future__ import annotations
@@ -22,22 +21,22 @@ from nncli.optim.param_groups import GroupName, GroupOptions, merge_groups
 from nncli.spec import Fraction, NameShorthand, NonNegativeFloat, PositiveFloat, Spec, StrictBool
 
 BLOCK = 65_536
-"""Numbers in a block: 256 KiB of float32. Two or three blocks lie in the cache at once, and the calls are few."""
+"""Numbers in a block: 256 KiB of float32. Two or three blocks fit the cache, and the calls are few."""
 
 Step: TypeAlias = Callable[[float, int], None]
-"""step(learning_rate, t) moves theta once against grad."""
+"""step(learning_rate, t) updates theta once from grad."""
 
 
 class OptimizerBase(Spec):
-    """How theta moves: each group of parameters by `rate` times the learning rate."""
+    """The interface of an optimizer, with learning rates and weight decay by group of parameters."""
 
     param_groups: dict[GroupName, GroupOptions] = Field({})
 
     default_learning_rate: ClassVar[float] = 0.001
-    """The learning rate when the configuration names none."""
+    """The learning rate if the configuration names none."""
     state: ClassVar[tuple[str, ...]] = ()
     decays: ClassVar[bool] = False
-    """Whether there is a weight decay, for which a group may have a factor."""
+    """Whether there is a weight decay, which a group may multiply."""
 
     @model_validator(mode="after")
     def _decay_needs_weight_decay(self) -> Self:
@@ -48,7 +47,7 @@ class OptimizerBase(Spec):
         return self
 
     def init_state(self, theta: Array) -> dict[str, Array]:
-        """The named moments before the first step: zeros like theta."""
+        """The named state vectors before the first step: zeros like theta."""
         return {name: zeros_aligned(theta.size, theta.dtype) for name in self.state}
 
     def bind(
@@ -60,19 +59,19 @@ class OptimizerBase(Spec):
         groups: Mapping[ParamGroup, slice],
         progress: Array,
     ) -> Step:
-        """Tie the optimizer to its vectors.
+        """Bind the optimizer to its vectors.
 
-        `groups` are the stretches of theta, in order and without a gap; `progress` () is the share of the training's
-        steps that have been taken, kept up to date by whoever trains.
+        `groups` are the slices of theta, in order and without a gap; `progress` () is the fraction of the training
+        steps that have been taken, which the training loop updates.
         """
         scratch = np.empty(min(BLOCK, theta.size), theta.dtype)
         steps: list[Step] = []
-        for stretch, rate, decay in merge_groups(self.param_groups, groups):
-            for start in range(stretch.start, stretch.stop, BLOCK):
-                s = slice(start, min(start + BLOCK, stretch.stop))
+        for span, rate, decay in merge_groups(self.param_groups, groups):
+            for start in range(span.start, span.stop, BLOCK):
+                s = slice(start, min(start + BLOCK, span.stop))
                 vectors = [moments[name][s] for name in self.state]
-                move = self.bind_block(theta[s], grad[s], vectors, scratch[: s.stop - start])
-                steps.append(self.bind_factors(move, theta[s], rate, decay, progress))
+                update = self.bind_block(theta[s], grad[s], vectors, scratch[: s.stop - start])
+                steps.append(self.bind_multipliers(update, theta[s], rate, decay, progress))
         if len(steps) == 1:
             return steps[0]
 
@@ -82,13 +81,13 @@ class OptimizerBase(Spec):
 
         return step
 
-    def bind_factors(self, move: Step, theta: Array, rate: float, decay: float, progress: Array) -> Step:
-        """The step of a block whose own step is `move`, with the factors of its group."""
+    def bind_multipliers(self, update: Step, theta: Array, rate: float, decay: float, progress: Array) -> Step:
+        """The step of a block whose plain step is `update`, with the multipliers of its group."""
         if rate == 1.0:
-            return move
+            return update
 
         def step(learning_rate: float, t: int) -> None:
-            move(learning_rate * rate, t)
+            update(learning_rate * rate, t)
 
         return step
 
@@ -98,9 +97,10 @@ class OptimizerBase(Spec):
 
 
 class DecoupledWeightDecay(OptimizerBase):
-    """With decay of the weights apart from the gradient: theta ← (1 - rate · decay · weight_decay · share) theta.
+    """Weight decay that is separate from the gradient: theta ← (1 - rate · decay · weight_decay · s) theta.
 
-    `rate` is the learning rate before a group's factor, `decay` the group's, and `share` what `decay_schedule` leaves.
+    `rate` is the learning rate before the group's multiplier, `decay` the group's multiplier of the weight decay, and s
+    the factor of `decay_schedule`.
     Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
     """
 
@@ -109,17 +109,17 @@ class DecoupledWeightDecay(OptimizerBase):
 
     decays: ClassVar[bool] = True
 
-    def bind_factors(self, move: Step, theta: Array, rate: float, decay: float, progress: Array) -> Step:
-        moved = super().bind_factors(move, theta, rate, decay, progress)
-        strength, course = decay * self.weight_decay, self.decay_schedule
+    def bind_multipliers(self, update: Step, theta: Array, rate: float, decay: float, progress: Array) -> Step:
+        step_without_decay = super().bind_multipliers(update, theta, rate, decay, progress)
+        strength, schedule = decay * self.weight_decay, self.decay_schedule
         if strength == 0.0:
-            return moved
-        left = scalar(0.0, theta)
+            return step_without_decay
+        shrinkage = scalar(0.0, theta)
 
         def step(learning_rate: float, t: int) -> None:
-            left.fill(1.0 - learning_rate * strength * annealing_factor(course, progress.item()))
-            np.multiply(theta, left, out=theta)
-            moved(learning_rate, t)
+            shrinkage.fill(1.0 - learning_rate * strength * annealing_factor(schedule, progress.item()))
+            np.multiply(theta, shrinkage, out=theta)
+            step_without_decay(learning_rate, t)
 
         return step
 
@@ -256,7 +256,7 @@ class Adam(OptimizerBase):
 class AdamW(DecoupledWeightDecay, Adam):
     """Adam after theta ← (1 - rate · weight_decay) theta. Loshchilov and Hutter, 2019."""
 
-    type: Literal["adamw"] = "adamw"  # type: ignore[assignment]  # the tag is what tells the two apart
+    type: Literal["adamw"] = "adamw"  # type: ignore[assignment]  # the tag of the union
     weight_decay: NonNegativeFloat = 0.01
 
 

@@ -1,4 +1,4 @@
-"""What an optimizer makes of the groups of parameters: factors of the learning rate and of the weight decay."""
+"""Multipliers of the learning rate and the weight decay for groups of parameters."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from nncli.nn.parameters import DECAYED, ParamGroup
 from nncli.spec import NonNegativeFloat, Spec
 
 GroupName: TypeAlias = Literal["weight", "embedding", "numeric", "bias", "scale", "alpha"]
-"""The trained groups, as the configuration writes them."""
+"""The trained groups, as the configuration names them."""
 
 
 class GroupOptions(Spec):
-    """What a group multiplies the learning rate and the weight decay by.
+    """Multipliers of the learning rate and the weight decay for one group.
 
-    Without `decay` weights and embeddings decay as they are told, and the others not at all.
+    Without `weight_decay_multiplier` it is 1 for weights and embeddings, and 0 for the others.
     """
 
     lr_multiplier: NonNegativeFloat = 1.0
     weight_decay_multiplier: NonNegativeFloat | None = None
 
     def decay_of(self, group: ParamGroup) -> float:
-        """The factor of the weight decay."""
+        """The multiplier of the weight decay."""
         return float(group in DECAYED) if self.weight_decay_multiplier is None else self.weight_decay_multiplier
 
 
 def merge_groups(
-    factors: Mapping[GroupName, GroupOptions], groups: Mapping[ParamGroup, slice]
+    options: Mapping[GroupName, GroupOptions], groups: Mapping[ParamGroup, slice]
 ) -> Iterator[tuple[slice, float, float]]:
-    """The stretches of theta with the same factors of rate and decay; `groups` lie in order and without a gap."""
-    named: dict[str, GroupOptions] = dict(factors.items())
+    """The slices of theta with the same multipliers of rate and decay; `groups` are in order and without a gap."""
+    by_name: dict[str, GroupOptions] = dict(options.items())
 
-    def of(group: ParamGroup) -> tuple[float, float]:
-        own = named.get(group.name.lower(), GroupOptions())
+    def multipliers(group: ParamGroup) -> tuple[float, float]:
+        own = by_name.get(group.name.lower(), GroupOptions())
         return own.lr_multiplier, own.decay_of(group)
 
-    for (rate, decay), run in groupby(groups, key=of):
+    for (rate, decay), run in groupby(groups, key=multipliers):
         spans = [groups[group] for group in run]
         yield slice(spans[0].start, spans[-1].stop), rate, decay

@@ -1,8 +1,8 @@
-"""Learning-rate schedules: the rate is a function of the step, and of nothing hidden.
+"""Learning-rate schedules: the rate as a function of the step.
 
-`every` and `decay` count epochs, so that a schedule keeps its meaning when the batch size changes; `warmup` counts
-steps. The one schedule that looks at the results, reduce_on_plateau, keeps what it has seen in a `Plateau` that the
-training loop holds and a checkpoint saves.
+`every` and `decay` count epochs, so that a schedule keeps its meaning if the batch size changes; `warmup_steps` counts
+steps. reduce_on_plateau, the one schedule that depends on results, keeps them in a `PlateauState` that the training
+loop holds and a checkpoint saves.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ Divisor = Annotated[float, Field(strict=True, ge=1, allow_inf_nan=False)]
 
 @dataclass(frozen=True)
 class TrainingLength:
-    """How long the training is: what a schedule must know to place itself."""
+    """The length of the training, in epochs and steps."""
 
     epochs: int
     steps_per_epoch: int
 
     @property
     def steps(self) -> int:
-        """Steps in all."""
+        """The total number of steps."""
         return self.epochs * self.steps_per_epoch
 
 
 @dataclass(frozen=True)
 class PlateauState:
-    """What reduce_on_plateau has seen: the best value so far (lower is better), epochs since, and its factor."""
+    """State of reduce_on_plateau: the best value so far (lower is better), epochs since then, and the factor."""
 
     best: float = inf
     waited: int = 0
@@ -44,7 +44,7 @@ class PlateauState:
 
 
 class ScheduleBase(Spec):
-    """A learning rate for every step. `warmup` steps lead up to it linearly from `initial / warmup`."""
+    """A learning rate for every step. It rises linearly during the first `warmup_steps` steps."""
 
     warmup_steps: NonNegativeInt = 0
 
@@ -62,12 +62,12 @@ class ScheduleBase(Spec):
         """The rate without warm-up."""
 
     def observe(self, plateau: PlateauState, value: float) -> PlateauState:
-        """What an epoch's result (lower is better) changes: nothing, but for reduce_on_plateau."""
+        """The state after an epoch's result (lower is better); only reduce_on_plateau changes it."""
         return plateau
 
 
 class ConstantRate(ScheduleBase):
-    """The same rate throughout; a bare number in the configuration."""
+    """A constant rate; a bare number in the configuration."""
 
     type: Literal["constant"] = "constant"
     initial: PositiveFloat
@@ -89,7 +89,7 @@ class StepRate(ScheduleBase):
 
 
 class ExponentialRate(ScheduleBase):
-    """initial · decay^epoch, gliding from step to step."""
+    """initial · decay^epoch, updated at every step."""
 
     type: Literal["exponential"] = "exponential"
     initial: PositiveFloat
@@ -100,7 +100,7 @@ class ExponentialRate(ScheduleBase):
 
 
 class CosineRate(ScheduleBase):
-    """From initial to final along half a cosine, warm-up excluded. Loshchilov and Hutter, "SGDR", 2017, one cycle."""
+    """From initial to final along half a cosine after the warm-up. Loshchilov and Hutter, "SGDR", 2017, one cycle."""
 
     type: Literal["cosine"] = "cosine"
     initial: PositiveFloat
@@ -108,19 +108,19 @@ class CosineRate(ScheduleBase):
 
     @model_validator(mode="after")
     def _final_is_lower(self) -> CosineRate:
-        _falls(self.initial, self.final)
+        _check_final(self.initial, self.final)
         return self
 
     def base_rate(self, step: int, length: TrainingLength) -> float:
-        span = max(1, length.steps - self.warmup_steps)
-        part = min(1.0, max(0, step - self.warmup_steps) / span)
-        return self.final + (self.initial - self.final) * (1.0 + cos(pi * part)) / 2.0
+        n_steps = max(1, length.steps - self.warmup_steps)
+        t = min(1.0, max(0, step - self.warmup_steps) / n_steps)
+        return self.final + (self.initial - self.final) * (1.0 + cos(pi * t)) / 2.0
 
 
 class OneCycleRate(ScheduleBase):
-    """Up from peak / start_divisor to peak in the first `rise` of the steps, then down to peak / end_divisor.
+    """Up from peak / start_divisor to peak in the first `pct_start` of the steps, then down to peak / end_divisor.
 
-    Both ways along half a cosine. Smith and Topin, "Super-convergence", 2018.
+    Both along half a cosine. Smith and Topin, "Super-convergence", 2018.
     """
 
     type: Literal["one_cycle"] = "one_cycle"
@@ -131,11 +131,11 @@ class OneCycleRate(ScheduleBase):
 
     def base_rate(self, step: int, length: TrainingLength) -> float:
         last = max(1, length.steps - 1)
-        part = min(1.0, step / last)
+        t = min(1.0, step / last)
         low, share = (
-            (self.peak / self.start_divisor, part / self.pct_start)
-            if part < self.pct_start
-            else (self.peak / self.end_divisor, 1.0 - (part - self.pct_start) / (1.0 - self.pct_start))
+            (self.peak / self.start_divisor, t / self.pct_start)
+            if t < self.pct_start
+            else (self.peak / self.end_divisor, 1.0 - (t - self.pct_start) / (1.0 - self.pct_start))
         )
         return low + (self.peak - low) * (1.0 - cos(pi * share)) / 2.0
 
@@ -152,7 +152,7 @@ class FlatCosineRate(ScheduleBase):
 
     @model_validator(mode="after")
     def _final_is_lower(self) -> FlatCosineRate:
-        _falls(self.peak, self.final, "peak")
+        _check_final(self.peak, self.final, "peak")
         return self
 
     def base_rate(self, step: int, length: TrainingLength) -> float:
@@ -163,8 +163,7 @@ class CoslogRate(ScheduleBase):
     """peak · (1 - cos(2 pi log2(1 + (2^cycles - 1) t))) / 2: waves from 0 to 0, each twice as long as the last.
 
     t goes from 0 to 1 and is taken at the middle of each step, so that no step has a rate of zero.
-    Holzmüller, Grinsztajn and Steinwart, "Better by default", 2024, where cycles is 4. `auto` is a peak that goes with
-    what is learned and must be settled before the first step.
+    Holzmüller, Grinsztajn and Steinwart, "Better by default", 2024, where cycles is 4. `auto` depends on the task.
     """
 
     type: Literal["coslog"] = "coslog"
@@ -176,13 +175,13 @@ class CoslogRate(ScheduleBase):
 
     def base_rate(self, step: int, length: TrainingLength) -> float:
         if self.peak == "auto":
-            raise ValueError("the peak is not settled yet")
+            raise ValueError("peak: auto is not resolved")
         t = min(step + 0.5, length.steps - 0.5) / length.steps
         return self.peak * (1.0 - cos(2.0 * pi * log2(1.0 + (2.0**self.cycles - 1.0) * t))) / 2.0
 
 
 class ReduceOnPlateau(ScheduleBase):
-    """initial, times `factor` whenever the watched value has not fallen by `min_delta` for `patience` epochs."""
+    """initial, times `factor` whenever the monitored value has not fallen by `min_delta` for `patience` epochs."""
 
     type: Literal["reduce_on_plateau"] = "reduce_on_plateau"
     initial: PositiveFloat
@@ -193,7 +192,7 @@ class ReduceOnPlateau(ScheduleBase):
 
     @model_validator(mode="after")
     def _final_is_lower(self) -> ReduceOnPlateau:
-        _falls(self.initial, self.final)
+        _check_final(self.initial, self.final)
         return self
 
     def base_rate(self, step: int, length: TrainingLength) -> float:
@@ -207,7 +206,7 @@ class ReduceOnPlateau(ScheduleBase):
         return replace(plateau, waited=0, factor=max(plateau.factor * self.factor, self.final / self.initial))
 
 
-def _falls(initial: float, final: float, name: str = "initial") -> None:
+def _check_final(initial: float, final: float, name: str = "initial") -> None:
     if final > initial:
         raise ValueError(f"final, {final:g}, must not be above {name}, {initial:g}")
 

@@ -1,4 +1,4 @@
-"""What is to be done, as opposed to how far it has come."""
+"""The arguments of a training, which do not change while it runs."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from nncli.optim.schedules import ScheduleBase
 
 @dataclass(frozen=True)
 class TrainingArguments:
-    """What is to be done, as opposed to how far it has come.
+    """The arguments of a training, which do not change while it runs.
 
-    `watched` names the value whose best epoch counts: `loss`, `val_loss` or `val_` and a metric's name; with
-    `keep_last` it is the last of those equally good. `go_back` answers divergence by going back to the last good
-    epoch's end with half the rate. A batch is worked in `parts`.
+    `monitor` names the value by which the best epoch is chosen: `loss`, `val_loss` or `val_` and a metric's name; with
+    `last_on_tie` the last of equally good epochs is the best. With `rollback_on_divergence` a diverging training goes
+    back to the end of the last good epoch with half the learning rate. A batch is computed in `n_shards` shards.
 
-    The rest is for whoever has to be told what went wrong: what each column of X and of y is, whether they are scaled,
-    which column weighs the rows, and each row's number in its table (from 1; None: they are all there, in order).
+    The rest is for error messages: the names of the columns of X and of y, whether they are scaled, the column of
+    sample weights, and each row's number in its table (from 1; None if all rows are there, in order).
     """
 
     network: Network

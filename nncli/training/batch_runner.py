@@ -1,4 +1,4 @@
-"""Going on through an epoch: batch by batch with NumPy, or many batches at a time with compiled loops."""
+"""Running the batches of an epoch: one at a time with NumPy, or many at a time with compiled loops."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from nncli.training.step import GradientError, GradientFn, L1L2Penalty, TrainSte
 from nncli.training.worker_threads import WorkerThreads
 
 COMPILED_SLICE_SECONDS = 0.05
-"""Seconds that compiled loops run before Python is asked again whether to stop."""
+"""Seconds that compiled loops run before Python checks for a signal to stop."""
 
 
 class BatchResult(NamedTuple):
-    """The loss of each batch that was taken, and whether the last one's gradient was finite, if its loss was."""
+    """The loss of each batch that was run, and whether the last one's gradient was finite, if its loss was."""
 
     losses: list[float]
     finite: bool = True
 
 
 RunBatches: TypeAlias = Callable[[int], BatchResult]
-"""advance(most) trains on the next batches of the epoch, one at least and `most` at most.
+"""run_batches(max_batches) trains on the next batches of the epoch, between 1 and `max_batches` of them.
 
-A loss or a gradient that is not finite is the last: the weights that led there stay.
+It stops after a loss or a gradient that is not finite, and leaves the weights that led there.
 """
 
 
@@ -52,30 +52,30 @@ def learning_rate_at(plan: TrainingArguments, state: TrainState, steps_per_epoch
     )
 
 
-def bind_advance(
-    plan: TrainingArguments, state: TrainState, batches: Batches, penalty: L1L2Penalty | None, crew: WorkerThreads
+def bind_batch_runner(
+    plan: TrainingArguments, state: TrainState, batches: Batches, penalty: L1L2Penalty | None, workers: WorkerThreads
 ) -> RunBatches:
-    """Tie a training to its buffers, in the way that its plan says."""
+    """Bind a training to its buffers, for the backend of its arguments."""
     if plan.backend == "numba" and plan.n_shards == 1:
         return _compiled_runner(plan, state, batches)
-    return _numpy_runner(plan, state, batches, penalty, crew)
+    return _numpy_runner(plan, state, batches, penalty, workers)
 
 
 def _numpy_runner(
-    plan: TrainingArguments, state: TrainState, batches: Batches, penalty: L1L2Penalty | None, crew: WorkerThreads
+    plan: TrainingArguments, state: TrainState, batches: Batches, penalty: L1L2Penalty | None, workers: WorkerThreads
 ) -> RunBatches:
-    parameters, shares = state.parameters, gradient_replicas(state.parameters, plan.n_shards)
-    bind, optimize = (_bind_compiled if plan.backend == "numba" else _bind_numpy)(plan, state, batches, shares)
-    moves = [optimize(span) for span in split_vector(parameters.theta, plan.n_shards)]
+    parameters, replicas = state.parameters, gradient_replicas(state.parameters, plan.n_shards)
+    bind, optimize = (_bind_compiled if plan.backend == "numba" else _bind_numpy)(plan, state, batches, replicas)
+    updates = [optimize(span) for span in split_vector(parameters.theta, plan.n_shards)]
     steps: dict[int, TrainStep] = {}
     for rows in batches.sizes():
-        gradients = [bind(part, span, rows) for part, span in enumerate(split_evenly(rows, plan.n_shards))]
-        gradient = sum_gradients(gradients, shares, crew)
+        gradients = [bind(shard, span, rows) for shard, span in enumerate(split_evenly(rows, plan.n_shards))]
+        gradient = sum_gradients(gradients, replicas, workers)
         steps[rows] = bind_step(
-            gradient, parameters.grad, run_in_parallel(moves, crew), penalty=penalty, clip_norm=plan.clip_norm
+            gradient, parameters.grad, run_in_parallel(updates, workers), penalty=penalty, clip_norm=plan.clip_norm
         )
 
-    def advance(most: int) -> BatchResult:
+    def run_batches(max_batches: int) -> BatchResult:
         rate = learning_rate_at(plan, state, batches.steps, state.step)
         state.progress.fill(state.step / (plan.epochs * batches.steps))
         try:
@@ -83,18 +83,21 @@ def _numpy_runner(
         except GradientError as error:
             return BatchResult([error.loss], finite=False)
 
-    return advance
+    return run_batches
 
 
-Parts: TypeAlias = tuple[Callable[[int, slice, int], GradientFn], Callable[[slice], Step]]
-"""bind(part, rows, batch), the gradient of a part of a batch, and optimize(stretch of theta), the step of a part."""
+Replicas: TypeAlias = list[Parameters]
+ShardBinders: TypeAlias = tuple[Callable[[int, slice, int], GradientFn], Callable[[slice], Step]]
+"""bind(shard, rows, batch), the gradient of a shard of a batch, and optimize(span), the step on a slice of theta."""
 
 
-def _bind_numpy(plan: TrainingArguments, state: TrainState, batches: Batches, shares: list[Parameters]) -> Parts:
-    parts = [TrainingContext(rng, state.progress) for rng in (state.streams.dropout, *state.streams.extra_dropout)]
+def _bind_numpy(
+    plan: TrainingArguments, state: TrainState, batches: Batches, replicas: list[Parameters]
+) -> ShardBinders:
+    contexts = [TrainingContext(rng, state.progress) for rng in (state.streams.dropout, *state.streams.extra_dropout)]
 
-    def bind(part: int, rows: slice, batch: int) -> GradientFn:
-        return bind_gradient(plan.network, shares[part], plan.loss, batches, rows, batch, training=parts[part])
+    def bind(shard: int, rows: slice, batch: int) -> GradientFn:
+        return bind_gradient(plan.network, replicas[shard], plan.loss, batches, rows, batch, training=contexts[shard])
 
     def optimize(span: slice) -> Step:
         return bind_optimizer_shard(plan.optimizer.bind, state, span)
@@ -102,13 +105,15 @@ def _bind_numpy(plan: TrainingArguments, state: TrainState, batches: Batches, sh
     return bind, optimize
 
 
-def _bind_compiled(plan: TrainingArguments, state: TrainState, batches: Batches, shares: list[Parameters]) -> Parts:
-    from nncli.training.compiled import bridge as compiled  # Numba comes with it
+def _bind_compiled(
+    plan: TrainingArguments, state: TrainState, batches: Batches, replicas: list[Parameters]
+) -> ShardBinders:
+    from nncli.training.compiled import bridge as compiled  # this imports Numba
 
-    told = compiled.kernel_inputs(plan, batches)
+    inputs = compiled.kernel_inputs(plan, batches)
 
-    def bind(part: int, rows: slice, batch: int) -> GradientFn:
-        return compiled.bind_gradient(told, shares[part], batches, rows, batch)
+    def bind(shard: int, rows: slice, batch: int) -> GradientFn:
+        return compiled.bind_gradient(inputs, replicas[shard], batches, rows, batch)
 
     def optimize(span: slice) -> Step:
         return bind_optimizer_shard(partial(compiled.bind_optimizer, plan.optimizer), state, span)
@@ -119,17 +124,17 @@ def _bind_compiled(plan: TrainingArguments, state: TrainState, batches: Batches,
 def _compiled_runner(plan: TrainingArguments, state: TrainState, batches: Batches) -> RunBatches:
     from nncli.training.compiled import bridge as compiled
 
-    stretch = compiled.bind_run(plan, state.parameters, state.moments, batches)
-    at_once = 1
+    run = compiled.bind_run(plan, state.parameters, state.moments, batches)
+    n_next = 1
 
-    def advance(most: int) -> BatchResult:
-        nonlocal at_once
-        n = min(at_once, most, batches.batches_available(state.position))
+    def run_batches(max_batches: int) -> BatchResult:
+        nonlocal n_next
+        n = min(n_next, max_batches, batches.batches_available(state.position))
         rates = np.array([learning_rate_at(plan, state, batches.steps, state.step + i) for i in range(n)])
         start = time.perf_counter()
-        losses, finite = stretch(state.position, rates, state.step + 1)
+        losses, finite = run(state.position, rates, state.step + 1)
         seconds = time.perf_counter() - start
-        at_once = max(1, min(8 * n, int(n * COMPILED_SLICE_SECONDS / max(seconds, 1e-9))))
+        n_next = max(1, min(8 * n, int(n * COMPILED_SLICE_SECONDS / max(seconds, 1e-9))))
         return BatchResult(losses.tolist(), finite)
 
-    return advance
+    return run_batches

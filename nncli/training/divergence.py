@@ -1,4 +1,4 @@
-"""Where numbers stopped being finite, and why they most likely did."""
+"""Diagnosis of a diverged training: the first layer that is not finite, and the most likely cause."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from nncli.training.arguments import TrainingArguments
 from nncli.utils.median import median
 
 UNSCALED_LIMIT = 1e3
-"""A number beyond this was not scaled: scaled ones lie within a few units of 0."""
+"""A larger number was not scaled: scaled numbers are within a few units of 0."""
 OUTLIER_LIMIT = 10.0
-"""A number beyond this that lies ALONE times as far out as nearly all others of its column is an outlier."""
+"""A larger number that is OUTLIER_RATIO times as far out as nearly all others of its column is an outlier."""
 OUTLIER_RATIO = 100.0
 LARGE_WEIGHT = 100.0
-"""A row that counts more than so many mean ones makes steps of its own."""
+"""A row with a larger weight, relative to the mean, dominates its batch."""
 MAX_LEARNING_RATE = 10.0
-"""No training needs a learning rate beyond this."""
-AT_ONCE = 1024
-"""Rows looked at in one go."""
+"""A learning rate above this is always too high."""
+CHUNK_ROWS = 1024
+"""Rows checked at a time."""
 
 SLOWER = "lower learning_rate, or set clip_norm: 1 or on_divergence: halve_learning_rate"
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The `layer` by its parameters' name (`layers.0`, `output`), and a likely `cause` with its mend."""
+    """The name of the first layer that is not finite (`layers.0`, `output`), and a likely `cause` with its hint."""
 
     layer: str
     cause: str
@@ -41,33 +41,33 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class _Numbers:
-    """A matrix of a training and what is known of its columns: their `names`, how they `scaled`, and the mend."""
+    """A matrix of a training, the names of its columns, whether they are scaled, and the hint for scaling them."""
 
     values: npt.NDArray[Any]
     names: tuple[str, ...]
-    thing: str
+    kind: str
     scaled: bool
-    mend: str
+    hint: str
 
     def name(self, j: int) -> str:
-        return quote(self.names[j]) if j < len(self.names) else f"{self.thing} {j + 1}"
+        return quote(self.names[j]) if j < len(self.names) else f"{self.kind} {j + 1}"
 
 
 def diagnose(
     plan: TrainingArguments,
     parameters: Parameters,
     examples: Dataset,
-    at: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
     rate: float,
     *,
     gradient: bool = False,
 ) -> Diagnosis:
-    """Look for what made the loss, or the gradient, of the rows `at` infinite or no number; `rate` was the step's.
+    """Find out why the loss, or the gradient, of `rows` is not finite; `rate` is the learning rate of the step.
 
-    For a loss the first layer is named that has a parameter which is not finite or, when all are, whose output is not;
-    for a gradient the first, from the output backwards, whose gradient is not.
+    For a loss it names the first layer with a parameter that is not finite or, if all are, with such an output; for a
+    gradient the first layer, from the output backwards, whose gradient is not finite.
     """
-    layer = _last_gradient(plan.network, parameters) if gradient else _first_output(plan, parameters, examples, at)
+    layer = _last_gradient(plan.network, parameters) if gradient else _first_output(plan, parameters, examples, rows)
     return Diagnosis(layer, _cause(plan, examples, rate))
 
 
@@ -82,20 +82,22 @@ def _last_gradient(network: Network, parameters: Parameters) -> str:
     return "output"
 
 
-def _first_output(plan: TrainingArguments, parameters: Parameters, examples: Dataset, at: npt.NDArray[np.int64]) -> str:
+def _first_output(
+    plan: TrainingArguments, parameters: Parameters, examples: Dataset, rows: npt.NDArray[np.int64]
+) -> str:
     for name, values in parameters.by_name.items():
         if not np.isfinite(values).all():
             return _layer_of(name)
     names = [name for name, _ in plan.network.sequential.named_layers]
-    found = [len(names) - 1]
-    for start in range(0, len(at), AT_ONCE):
-        some = at[start : start + AT_ONCE]
-        found.append(_first_of(plan.network, parameters, examples.X[some], examples.codes[some]))
-    return names[min(found)]
+    positions = [len(names) - 1]
+    for start in range(0, len(rows), CHUNK_ROWS):
+        chunk = rows[start : start + CHUNK_ROWS]
+        positions.append(_first_of(plan.network, parameters, examples.X[chunk], examples.codes[chunk]))
+    return names[min(positions)]
 
 
 def _first_of(network: Network, parameters: Parameters, X: Array, codes: Codes) -> int:
-    """The number in the chain of the first layer whose output is not finite; the last one when all are."""
+    """The position of the first layer whose output is not finite; the last one if all are."""
     p, g = parameters.by_name, parameters.gradients
     Y, forward, _ = network.bind_inputs(p, g, X, codes)
     forward()
@@ -108,9 +110,9 @@ def _first_of(network: Network, parameters: Parameters, X: Array, codes: Codes) 
 
 
 def _cause(plan: TrainingArguments, examples: Dataset, rate: float) -> str:
-    target_mend = "use encoding: {target: standard}"
+    target_hint = "use encoding: {target: standard}"
     if plan.loss.needs_unscaled_targets or plan.network.output_activation is not None:
-        target_mend = "write it in a larger unit, or set clip_norm: 1"
+        target_hint = "write it in a larger unit, or set clip_norm: 1"
     weights = np.ones((0, 1)) if examples.weights is None else examples.weights[:, None]
     X = _Numbers(examples.X, plan.features, "feature", plan.scaled, "use encoding: {numeric: standard}")
     y = _Numbers(
@@ -118,14 +120,14 @@ def _cause(plan: TrainingArguments, examples: Dataset, rate: float) -> str:
         plan.targets,
         "target",
         plan.target_scaled,
-        target_mend,
+        target_hint,
     )
     w = _Numbers(weights, () if plan.weight is None else (plan.weight,), "weight", False, "")
     return (
         _not_finite(plan, X)
         or _not_finite(plan, y)
         or _not_finite(plan, w)
-        or _reckless(rate)
+        or _learning_rate_too_high(rate)
         or _unscaled_or_outlier(plan, X)
         or _unscaled_or_outlier(plan, y)
         or _large_weight(plan, w)
@@ -135,7 +137,7 @@ def _cause(plan: TrainingArguments, examples: Dataset, rate: float) -> str:
 
 
 def _extremes(numbers: _Numbers) -> npt.NDArray[np.float64]:
-    """The largest magnitude in each column; NaN where one is no number."""
+    """The largest magnitude in each column; NaN if it holds one."""
     values = numbers.values
     if not values.size:
         return np.zeros(0)
@@ -153,12 +155,12 @@ def _not_finite(plan: TrainingArguments, numbers: _Numbers) -> str | None:
     return f"{numbers.name(j)} is {value:g} in row {plan.row(i):,}: replace it by a number"
 
 
-def _reckless(rate: float) -> str | None:
+def _learning_rate_too_high(rate: float) -> str | None:
     return f"the learning rate, {rate:g}, is too high: {SLOWER}" if rate > MAX_LEARNING_RATE else None
 
 
 def _unscaled_or_outlier(plan: TrainingArguments, numbers: _Numbers) -> str | None:
-    """A column that was not scaled, hardly varies, or has an outlier."""
+    """The message for a column that is not scaled, is nearly constant, or has an outlier."""
     peaks = _extremes(numbers)
     if not peaks.size or peaks.max() <= OUTLIER_LIMIT:
         return None
@@ -167,18 +169,18 @@ def _unscaled_or_outlier(plan: TrainingArguments, numbers: _Numbers) -> str | No
     middle = median(values)
     distance = np.abs(values - middle)
     i = int(distance.argmax())
-    alone = 0 < np.count_nonzero(distance > distance[i] / OUTLIER_RATIO) <= max(1, len(values) // 1000)
-    if alone and distance[i] > OUTLIER_LIMIT:
+    is_outlier = 0 < np.count_nonzero(distance > distance[i] / OUTLIER_RATIO) <= max(1, len(values) // 1000)
+    if is_outlier and distance[i] > OUTLIER_LIMIT:
         shown = "" if numbers.scaled else f", {values[i]:.3g},"
-        mend = "mend the cell, leave it empty or remove the row"
-        return f"{name} in row {plan.row(i):,}{shown} lies far from all other rows: {mend}"
+        hint = "correct the cell, leave it empty or remove the row"
+        return f"{name} in row {plan.row(i):,}{shown} lies far from all other rows: {hint}"
     if peaks[j] <= UNSCALED_LIMIT:
         return None
     if numbers.scaled:
-        return f"{name} is all but constant, too much so to be scaled: subtract a constant from it, or drop it"
+        return f"{name} is nearly constant and cannot be scaled: subtract a constant from it, or drop it"
     if distance[i] <= abs(middle) / UNSCALED_LIMIT:
-        return f"{name} is about {middle:.3g} in every row and is not scaled: {numbers.mend}, or drop it"
-    return f"{name} reaches {peaks[j]:.3g} and is not scaled: {numbers.mend}"
+        return f"{name} is about {middle:.3g} in every row and is not scaled: {numbers.hint}, or drop it"
+    return f"{name} reaches {peaks[j]:.3g} and is not scaled: {numbers.hint}"
 
 
 def _large_weight(plan: TrainingArguments, weights: _Numbers) -> str | None:
@@ -192,4 +194,4 @@ def _large_weight(plan: TrainingArguments, weights: _Numbers) -> str | None:
 def _l2_too_large(plan: TrainingArguments, rate: float) -> str | None:
     if plan.l2 * rate <= 2.0:
         return None
-    return f"l2, {plan.l2:g}, is too high for the learning rate, {rate:g}: it turns weights over; lower it"
+    return f"l2, {plan.l2:g}, is too high for the learning rate, {rate:g}: weights change sign at every step; lower it"

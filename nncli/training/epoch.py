@@ -1,4 +1,4 @@
-"""The batches of one epoch, up to its end or to a wish to pause."""
+"""The batches of one epoch, up to its end or to a signal to pause or stop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from nncli.data.batches.batches import Batches
 from nncli.errors import NncliError
 from nncli.training.arguments import TrainingArguments
-from nncli.training.batch_runner import bind_advance, learning_rate_at
+from nncli.training.batch_runner import bind_batch_runner, learning_rate_at
 from nncli.training.divergence import diagnose
 from nncli.training.state import TrainState
 from nncli.training.step import L1L2Penalty
@@ -23,7 +23,7 @@ class DivergedError(NncliError):
 
 
 class LoopSignal(Enum):
-    """What is to happen after a batch."""
+    """What the loop does after a batch."""
 
     CONTINUE = auto()
     CHECKPOINT = auto()
@@ -35,22 +35,22 @@ def bind_epoch(
     state: TrainState,
     batches: Batches,
     penalty: L1L2Penalty | None,
-    crew: WorkerThreads,
+    workers: WorkerThreads,
     after_batch: Callable[[int], LoopSignal],
-    ahead: Callable[[int], int],
+    max_batches: Callable[[int], int],
 ) -> Callable[[], LoopSignal]:
-    """A function that trains on the batches that are left of the present epoch, up to a wish to pause or stop."""
-    parameters, advance = state.parameters, bind_advance(plan, state, batches, penalty, crew)
+    """A function that trains on the remaining batches of the current epoch, up to a signal to pause or stop."""
+    parameters, run_batches = state.parameters, bind_batch_runner(plan, state, batches, penalty, workers)
 
     def run() -> LoopSignal:
-        wish = LoopSignal.CONTINUE
+        signal = LoopSignal.CONTINUE
         if state.position == 0:
             state.order = batches.rng.bit_generator.state  # type: ignore[assignment]
         else:  # resumed, or paused: the same order again
             batches.rng.bit_generator.state = state.order
         batches.shuffle(more=state.epoch + 1 < plan.epochs)
-        while state.position < batches.steps and wish is LoopSignal.CONTINUE:
-            losses, finite = advance(min(batches.steps - state.position, max(1, ahead(state.step))))
+        while state.position < batches.steps and signal is LoopSignal.CONTINUE:
+            losses, finite = run_batches(min(batches.steps - state.position, max(1, max_batches(state.step))))
             for value in losses:
                 rows = batches.rows(state.position)
                 state.step += 1
@@ -62,29 +62,29 @@ def bind_epoch(
                 state.epoch_loss += value * rows
             if not finite:
                 raise _diverged(plan, state, batches, "the gradient is no longer a finite number", gradient=True)
-            wish = after_batch(state.step)
+            signal = after_batch(state.step)
         if not (np.isfinite(parameters.theta).all() and np.isfinite(parameters.statistics).all()):
             raise _diverged(plan, state, batches, "a weight is no longer a finite number")
-        return wish
+        return signal
 
-    def run_quietly() -> LoopSignal:
-        with np.errstate(all="ignore"):  # a value that overflows is met as such, in run
+    def run_without_warnings() -> LoopSignal:
+        with np.errstate(all="ignore"):  # run() checks for values that are not finite
             return run()
 
-    return run_quietly
+    return run_without_warnings
 
 
 def _diverged(
     plan: TrainingArguments, state: TrainState, batches: Batches, what: str, *, gradient: bool = False
 ) -> DivergedError:
-    kept = (
+    best = (
         f"the weights of epoch {state.early_stopping.best_epoch} were kept"
         if state.early_stopping.best_epoch
         else "nothing was kept"
     )
-    at, rate = batches.indices(state.position - 1), learning_rate_at(plan, state, batches.steps, state.step - 1)
-    found = diagnose(plan, state.parameters, batches.examples, at, rate, gradient=gradient)
+    rows, rate = batches.indices(state.position - 1), learning_rate_at(plan, state, batches.steps, state.step - 1)
+    diagnosis = diagnose(plan, state.parameters, batches.examples, rows, rate, gradient=gradient)
     return DivergedError(
-        f"{what} at step {state.step} (epoch {state.epoch + 1}), first in {found.layer}; {kept}",
-        hint=f"Most likely {found.cause}.",
+        f"{what} at step {state.step} (epoch {state.epoch + 1}), first in {diagnosis.layer}; {best}",
+        hint=f"Most likely {diagnosis.cause}.",
     )

@@ -1,4 +1,4 @@
-"""The training loop: a generator that yields one report an epoch. Whoever wants to act on epochs reads them."""
+"""The training loop: a generator that yields one report per epoch."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from nncli.training.worker_threads import WorkerThreads
 from nncli.utils.threads import available_cpus
 
 SMALLEST_FACTOR = 2.0**-20
-"""The rate is halved no further: what still diverges then has another cause."""
+"""The smallest factor of the learning rate: a training that still diverges then has another cause."""
 
 
 @dataclass(frozen=True)
 class EpochReport:
     """One epoch, counted from 1.
 
-    `loss` is the mean over the epoch's rows of the loss that each step minimised, measured before that step;
-    `penalty` is what l1 and l2 add to it at the epoch's end. `val_loss` is the same loss on the validation rows, with
+    `loss` is the mean over the epoch's rows of the loss that each step minimized, measured before that step;
+    `penalty` is the l1 and l2 penalty at the end of the epoch. `val_loss` is the same loss on the validation rows, with
     dropout off, and `metric` the score there; both are None without validation rows.
     """
 
@@ -48,19 +48,19 @@ class _Evaluator:
 
     def __init__(self, plan: TrainingArguments, state: TrainState, holdout: ValidationSet) -> None:
         self._holdout = holdout
-        self._inference = Predictor(plan.network, state.parameters, plan.network.precision)
+        self._predictor = Predictor(plan.network, state.parameters, plan.network.precision)
         self._Z = np.empty((len(holdout.examples), plan.network.n_outputs), plan.network.precision)
         self._loss = plan.loss.bind(self._Z, holdout.examples.y, holdout.examples.weights)
 
     def __call__(self) -> tuple[float, float]:
         examples = self._holdout.examples
         for span in examples.row_chunks():
-            self._inference.run(examples.X[span], examples.codes[span], out=self._Z[span])
+            self._predictor.run(examples.X[span], examples.codes[span], out=self._Z[span])
         return self._loss.forward(), self._holdout.score(self._Z)
 
 
 def _lower_is_better(plan: TrainingArguments, holdout: ValidationSet | None, report: EpochReport) -> float:
-    """The watched value of an epoch, turned so that lower is better."""
+    """The monitored value of an epoch, with its sign such that lower is better."""
     if plan.monitor == "loss" or holdout is None or report.val_loss is None or report.metric is None:
         return report.loss
     if plan.monitor == "val_loss":
@@ -70,17 +70,17 @@ def _lower_is_better(plan: TrainingArguments, holdout: ValidationSet | None, rep
 
 @dataclass(frozen=True)
 class CheckpointDue:
-    """In the midst of an epoch the state is whole: a moment to save it."""
+    """The state is consistent within an epoch and can be saved."""
 
     step: int
 
 
 @dataclass(frozen=True)
 class LearningRateHalved:
-    """The training diverged at `step`, went back to the end of epoch `epoch`, and goes on with `factor` of its rate.
+    """The training diverged at `step`, and continues from the end of epoch `epoch` with `factor` of its learning rate.
 
-    That is the last epoch whose loss was not above the first batch's, or 0, the beginning; what was reported of later
-    ones is void.
+    `epoch` is the last one whose loss was not above the first batch's, or 0 for the start; reports of later epochs are
+    void.
     """
 
     step: int
@@ -98,22 +98,22 @@ def fit(
     after_batch: Callable[[int], LoopSignal] = lambda step: LoopSignal.CONTINUE,
     max_batches: Callable[[int], int] = lambda step: 1,
 ) -> Generator[EpochReport | CheckpointDue | LearningRateHalved, None, None]:
-    """Train from `state` on, changing it in place, and yield a report after every epoch.
+    """Train from `state`, changing it in place, and yield a report after every epoch.
 
-    Ends after `plan.epochs` epochs, when patience runs out, or when `after_batch(step)`, asked after every batch,
-    wishes to stop; compiled loops may take up to `ahead(step)` batches before it is asked again. `Paused` comes, in the
-    midst of an epoch, when it wishes to pause or stop. Whenever something is yielded the state is whole: saved then and
-    restored later, it goes on to the same bits. `state.best` holds the weights of the best epoch.
+    Ends after `plan.epochs` epochs, by early stopping, or if `after_batch(step)`, called after every batch, returns
+    STOP; compiled loops may run up to `max_batches(step)` batches before the next call. `CheckpointDue` is yielded
+    within an epoch if it returns CHECKPOINT or STOP. Whenever something is yielded the state is consistent: a training
+    that is restored from it continues with the same bits. `state.best` holds the weights of the best epoch.
 
     Raises:
-        DivergedError: the loss of a batch, its gradient or a weight is not finite, and the plan does not say to go
-            back, or went back too often; `state.best` holds the best epoch before.
+        DivergedError: the loss of a batch, its gradient or a weight is not finite, and the arguments allow no rollback,
+            or there were too many; `state.best` holds the best epoch so far.
     """
     with (
-        WorkerThreads(min(plan.n_shards, available_cpus())) as crew,
-        closing(Batches(examples, plan.batch_size, state.streams.shuffle)) as b,
+        WorkerThreads(min(plan.n_shards, available_cpus())) as workers,
+        closing(Batches(examples, plan.batch_size, state.streams.shuffle)) as batches,
     ):
-        yield from _fit(plan, state, b, holdout, crew, after_batch, max_batches)
+        yield from _fit(plan, state, batches, holdout, workers, after_batch, max_batches)
 
 
 def _fit(
@@ -121,12 +121,12 @@ def _fit(
     state: TrainState,
     batches: Batches,
     holdout: ValidationSet | None,
-    crew: WorkerThreads,
+    workers: WorkerThreads,
     after_batch: Callable[[int], LoopSignal],
-    ahead: Callable[[int], int],
+    max_batches: Callable[[int], int],
 ) -> Generator[EpochReport | CheckpointDue | LearningRateHalved, None, None]:
     penalty = L1L2Penalty(state.parameters, l1=plan.l1, l2=plan.l2) if plan.l1 or plan.l2 else None
-    run_batches = bind_epoch(plan, state, batches, penalty, crew, after_batch, ahead)
+    run_batches = bind_epoch(plan, state, batches, penalty, workers, after_batch, max_batches)
     evaluate = None if holdout is None else _Evaluator(plan, state, holdout)
     if plan.rollback_on_divergence and state.last_good is None:
         state.last_good = state.snapshot().copy()
@@ -134,7 +134,7 @@ def _fit(
     while state.epoch < plan.epochs and not state.early_stopping.should_stop(plan.patience):
         start = time.perf_counter()
         try:
-            wish = run_batches()
+            signal = run_batches()
         except DivergedError as error:
             if state.last_good is None or state.learning_rate_factor <= SMALLEST_FACTOR:
                 raise
@@ -146,10 +146,10 @@ def _fit(
             continue
         if state.position < batches.steps:
             yield CheckpointDue(state.step)
-            if wish is LoopSignal.STOP:
+            if signal is LoopSignal.STOP:
                 return
             continue
-        with np.errstate(all="ignore"):  # what overflows shows in the figures
+        with np.errstate(all="ignore"):  # overflow shows in the reported numbers
             val_loss, metric = evaluate() if evaluate else (None, None)
         report = EpochReport(
             epoch=state.epoch + 1,
@@ -164,14 +164,14 @@ def _fit(
         value = _lower_is_better(plan, holdout, report)
         state.epoch, state.position, state.epoch_loss = state.epoch + 1, 0, 0.0
         state.early_stopping = state.early_stopping.observe(
-            state.epoch, value, min_delta=plan.min_delta, keep_last=plan.last_on_tie
+            state.epoch, value, min_delta=plan.min_delta, last_on_tie=plan.last_on_tie
         )
         state.plateau = plan.schedule.observe(state.plateau, value)
         is_best = state.early_stopping.best_epoch == state.epoch
         if is_best:
             state.best.copy_from(state.parameters)
-        if plan.rollback_on_divergence and report.loss <= state.first_loss:  # above it, it may be on its way to diverge
+        if plan.rollback_on_divergence and report.loss <= state.first_loss:  # else it may be about to diverge
             state.last_good = state.snapshot().copy()
         yield replace(report, is_best=is_best)
-        if wish is LoopSignal.STOP:
+        if signal is LoopSignal.STOP:
             return

@@ -1,8 +1,8 @@
-"""A batch worked in parts, side by side.
+"""Data-parallel shards of a batch.
 
-Each part has its own rows, buffers, gradient and stream for dropout; theta is shared. The parts' losses and gradients
-add up to the batch's. Into how many parts a batch falls shapes the last bits of the sum, and is therefore a matter of
-the configuration and the problem alone; how many threads there are to work them is the machine's.
+Each shard has its own rows, buffers, gradient and random stream for dropout; theta is shared. The losses and gradients
+of the shards add up to those of the batch. The number of shards affects the last bits of the sum, so it depends on the
+configuration and the problem alone; the number of threads depends on the machine.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from nncli.training.worker_threads import Job, WorkerThreads
 
 
 def split_evenly(size: int, parts: int, multiple: int = 1) -> list[slice]:
-    """`size` things in `parts` stretches of nearly the same length, each beginning at a multiple of `multiple`.
+    """Split `size` items into `parts` slices of nearly the same length that start at multiples of `multiple`.
 
-    There are fewer where there are not as many multiples.
+    There are fewer slices if there are fewer multiples.
     """
     pieces = -(-size // multiple)
     parts = max(1, min(parts, pieces))
@@ -35,41 +35,43 @@ def split_evenly(size: int, parts: int, multiple: int = 1) -> list[slice]:
 
 
 def split_vector(vector: Array, parts: int) -> list[slice]:
-    """A vector in stretches that begin with a line of the cache, as the vector itself does."""
+    """Split a vector into slices that are aligned to cache lines, as the vector itself is."""
     return split_evenly(vector.size, parts, CACHE_LINE_BYTES // vector.itemsize)
 
 
 def gradient_replicas(parameters: Parameters, parts: int) -> list[Parameters]:
-    """The parameters as each part sees them: the same theta, a gradient of its own; the first part's is the batch's."""
+    """The parameters of each shard: the same theta, its own gradient. The first shard's gradient is the batch's."""
     grad = parameters.grad
     return [parameters, *(replace(parameters, grad=zeros_aligned(grad.size, grad.dtype)) for _ in range(parts - 1))]
 
 
-def sum_gradients(gradients: Sequence[GradientFn], shares: Sequence[Parameters], crew: WorkerThreads) -> GradientFn:
-    """The gradient of a batch from those of its parts, left in the first part's share."""
+def sum_gradients(
+    gradients: Sequence[GradientFn], replicas: Sequence[Parameters], workers: WorkerThreads
+) -> GradientFn:
+    """The gradient of a batch as the sum of its shards' gradients, in the first replica."""
     if len(gradients) == 1:
         return gradients[0]
     values = [0.0] * len(gradients)
-    now = 0
+    batch = 0
 
-    def learn(part: int) -> None:
-        values[part] = gradients[part](now)
+    def compute(shard: int) -> None:
+        values[shard] = gradients[shard](batch)
 
-    def add(grad: Array, others: Sequence[Array]) -> None:
-        for other in others:
-            np.add(grad, other, out=grad)
+    def add(grad: Array, terms: Sequence[Array]) -> None:
+        for term in terms:
+            np.add(grad, term, out=grad)
 
-    used = [share.grad for share in shares[: len(gradients)]]
-    learning: list[Job] = [partial(learn, part) for part in range(len(gradients))]
+    used = [replica.grad for replica in replicas[: len(gradients)]]
+    computing: list[Job] = [partial(compute, shard) for shard in range(len(gradients))]
     adding: list[Job] = [
         partial(add, used[0][span], [grad[span] for grad in used[1:]]) for span in split_vector(used[0], len(gradients))
     ]
 
     def gradient(i: int) -> float:
-        nonlocal now
-        now = i
-        crew.run(learning)
-        crew.run(adding)
+        nonlocal batch
+        batch = i
+        workers.run(computing)
+        workers.run(adding)
         return sum(values)
 
     return gradient
@@ -90,15 +92,15 @@ class BindOptimizer(Protocol):
 
 
 def bind_optimizer_shard(bind: BindOptimizer, state: TrainState, span: slice) -> Step:
-    """The optimizer's step on one stretch of theta: what it does to a number depends on no other."""
+    """The optimizer's step on one slice of theta; the update of a number does not depend on the others."""
     parameters = state.parameters
-    mine = {name: moment[span] for name, moment in state.moments.items()}
+    moments = {name: moment[span] for name, moment in state.moments.items()}
     groups = _within(parameters.layout.groups, span)
-    return bind(parameters.theta[span], parameters.grad[span], mine, groups=groups, progress=state.progress)
+    return bind(parameters.theta[span], parameters.grad[span], moments, groups=groups, progress=state.progress)
 
 
 def _within(groups: Mapping[ParamGroup, slice], span: slice) -> dict[ParamGroup, slice]:
-    """The stretches of the groups inside `span`, counted from its start."""
+    """The slices of the groups inside `span`, relative to its start."""
     clipped = {
         group: slice(max(s.start, span.start) - span.start, min(s.stop, span.stop) - span.start)
         for group, s in groups.items()
@@ -106,20 +108,20 @@ def _within(groups: Mapping[ParamGroup, slice], span: slice) -> dict[ParamGroup,
     return {group: s for group, s in clipped.items() if s.start < s.stop}
 
 
-def run_in_parallel(steps: Sequence[Step], crew: WorkerThreads) -> Step:
-    """Several steps, on several parts of theta, as one."""
+def run_in_parallel(steps: Sequence[Step], workers: WorkerThreads) -> Step:
+    """One step from the steps on several slices of theta."""
     if len(steps) == 1:
         return steps[0]
-    now = (0.0, 0)
+    arguments = (0.0, 0)
 
-    def move(step: Step) -> None:
-        step(*now)
+    def update(step: Step) -> None:
+        step(*arguments)
 
-    moving: list[Job] = [partial(move, step) for step in steps]
+    updates: list[Job] = [partial(update, step) for step in steps]
 
     def step(learning_rate: float, t: int) -> None:
-        nonlocal now
-        now = learning_rate, t
-        crew.run(moving)
+        nonlocal arguments
+        arguments = learning_rate, t
+        workers.run(updates)
 
     return step

@@ -1,4 +1,4 @@
-"""All that changes while a network learns: what a resumed training must find as it was left, to the bit."""
+"""The state of a training: everything that changes while it runs, and that a resumed training continues from."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from nncli.optim.schedules import PlateauState
 from nncli.training.early_stopping import EarlyStopping
 
 StreamState: TypeAlias = dict[str, Any]
-"""NumPy's own description of where a random stream stands; plain numbers and words."""
+"""The state of a NumPy bit generator, as plain values."""
 
 NUMBERS = ("step", "epoch", "position", "first_loss", "epoch_loss", "learning_rate_factor")
 
 
 @dataclass(frozen=True)
 class RandomStreams:
-    """One seed, split into streams that never share a draw: whoever draws more from one shifts none of the others.
+    """Independent random streams from one seed: drawing from one does not affect the others.
 
-    Where a batch is worked in parts, `further` are the dropout streams of all but the first.
+    If a batch is computed in shards, `extra_dropout` are the dropout streams of all shards but the first.
     """
 
     split: np.random.Generator
@@ -43,44 +43,44 @@ class RandomStreams:
         return cls(rng(split), rng(init), rng(shuffle), rng(dropout))
 
     def in_parts(self, parts: int) -> RandomStreams:
-        """With a dropout stream for each of so many parts of a batch."""
+        """The streams with a dropout stream for each shard of a batch."""
         return replace(self, extra_dropout=tuple(self.dropout.spawn(parts - 1)))
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A state as it was: its vectors by name, copied or not, and the rest as plain values fit for JSON."""
+    """A saved state: its vectors by name, copied or not, and the rest as plain JSON values."""
 
     arrays: dict[str, Array]
     metadata: dict[str, Any]
 
     def copy(self) -> Snapshot:
-        """The same, safe from what the training does next."""
+        """A snapshot with copies of the vectors, which the training does not change."""
         return Snapshot({name: array.copy() for name, array in self.arrays.items()}, self.metadata)
 
 
-MOST_ROWS = 8192
-MOST_BYTES = 16 << 20
-"""Of the rows from which first weights follow, and of one layer's output for them; some ten such are held at once."""
+MAX_INIT_ROWS = 8192
+MAX_INIT_BYTES = 16 << 20
+"""Limits of the rows for data-dependent initialization, and of one layer's output; about ten are held at once."""
 
 
-def _some_rows(network: Network, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Which of `count` rows first weights follow from: all, or a random part, in their order."""
-    room = MOST_BYTES // (np.dtype(network.precision).itemsize * max(1, network.max_width))
-    rows = min(count, MOST_ROWS, max(1, room))
+def _init_rows(network: Network, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """The positions of the rows for data-dependent initialization: all, or a random sample in ascending order."""
+    room = MAX_INIT_BYTES // (np.dtype(network.precision).itemsize * max(1, network.max_width))
+    rows = min(count, MAX_INIT_ROWS, max(1, room))
     return np.arange(count) if rows == count else np.sort(rng.choice(count, rows, replace=False))
 
 
 @dataclass
 class TrainState:
-    """Where a training stands.
+    """The state of a training.
 
-    `parameters` are the present weights, `best` a copy of those of the best epoch; `moments` are the optimizer's;
-    `step` counts steps taken in all, `epoch` finished epochs, `position` batches done of the present epoch, and
-    `epoch_loss` sums their losses over rows; `first_loss` is the very first batch's. `progress` () is the
-    share of all steps that were taken before the present one. `order` is the shuffle stream at the beginning of the
-    present epoch, from which its order follows. `learning_rate_factor` shrinks when a diverging training
-    goes back; `good` is where to.
+    `parameters` are the current weights, `best` a copy of those of the best epoch; `moments` is the optimizer's state.
+    `step` counts all steps, `epoch` finished epochs, `position` finished batches of the current epoch, and `epoch_loss`
+    sums their losses over rows; `first_loss` is that of the very first batch. `progress` () is the fraction of all
+    steps that were taken before the current one. `order` is the state of the shuffle stream at the start of the current
+    epoch, which determines the order of its rows. `learning_rate_factor` is halved if a diverging training goes back to
+    `last_good`.
     """
 
     parameters: Parameters
@@ -108,14 +108,14 @@ class TrainState:
         parts: int = 1,
         examples: Dataset | None = None,
     ) -> TrainState:
-        """The start: weights drawn from the init stream, moments zero. Batches are worked in `parts`.
+        """The initial state: weights drawn from the init stream, moments zero, and `parts` shards per batch.
 
-        What of the weights is to follow from the data does so from the `examples`, those of the training; without
-        them, as where a saved state is restored next, it stays as it was drawn.
+        Data-dependent initialization uses the training rows, `examples`; without them, as before a saved state is
+        restored, it is left out.
         """
         parameters = network.initialize(streams.init)
         if examples is not None and network.needs_data_init:
-            rows = _some_rows(network, len(examples), streams.init)
+            rows = _init_rows(network, len(examples), streams.init)
             network.init_from_data(parameters, examples.X[rows], examples.codes[rows], streams.init)
         best = network.layout.empty(network.precision)
         best.copy_from(parameters)
@@ -133,7 +133,7 @@ class TrainState:
         }
 
     def snapshot(self) -> Snapshot:
-        """The state as it is now; the vectors are not copied."""
+        """The current state; the vectors are not copied."""
         metadata = {name: getattr(self, name) for name in NUMBERS}
         metadata |= {"early_stopping": asdict(self.early_stopping), "plateau": asdict(self.plateau)}
         metadata |= {"epoch_order": self.order}
@@ -143,10 +143,10 @@ class TrainState:
         return Snapshot(self.vectors, metadata)
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Become what `snapshot` describes, in place: the views into the vectors stay valid.
+        """Restore `snapshot` in place: views into the vectors stay valid.
 
         Raises:
-            ValueError, KeyError, TypeError: it is not of a training like this one; the state is then of no more use.
+            ValueError, KeyError, TypeError: it does not fit this training; the state is then undefined.
         """
         for name, vector in self.vectors.items():
             saved = snapshot.arrays[name]

@@ -1,4 +1,4 @@
-"""One step of training, bound once: load a batch, forward, loss, backward; then penalty, clipping, optimizer."""
+"""One training step, bound once: load a batch, forward, loss, backward; then penalty, clipping, optimizer."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from nncli.nn.parameters import Parameters
 from nncli.optim.optimizers import Step
 
 GradientFn: TypeAlias = Callable[[int], float]
-"""gradient(i) returns the loss of batch i of the epoch, or of a part of it, and leaves its gradient behind."""
+"""gradient(i) returns the loss of batch i of the epoch, or of a shard of it, and stores its gradient."""
 
 TrainStep: TypeAlias = Callable[[int, float, int], float]
-"""step(i, learning_rate, t) trains on batch i of the epoch and returns its loss, the penalty apart.
+"""step(i, learning_rate, t) trains on batch i of the epoch and returns its loss without the penalty.
 
-A loss that is not finite is returned, a gradient that is not is raised as GradientError; either leaves theta as it was.
+A loss that is not finite is returned, a gradient that is not finite raises GradientError; theta is unchanged then.
 """
 
 
 class GradientError(ArithmeticError):
-    """The gradient is not finite, though the loss is; theta is as it was."""
+    """The gradient is not finite, but the loss is; theta is unchanged."""
 
     def __init__(self, loss: float) -> None:
         super().__init__(loss)
@@ -35,7 +35,7 @@ class GradientError(ArithmeticError):
 
 
 class L1L2Penalty:
-    """l1 · Σ|w| + l2/2 · Σ w² over the weights and embeddings; biases and scales are free."""
+    """l1 · Σ|w| + l2/2 · Σ w² over the weights and embeddings, not over biases and scales."""
 
     def __init__(self, parameters: Parameters, *, l1: float, l2: float) -> None:
         decayed = parameters.layout.n_decayed
@@ -45,7 +45,7 @@ class L1L2Penalty:
         self._l1, self._l2 = l1, l2
 
     def value(self) -> float:
-        """The penalty at the present weights."""
+        """The penalty at the current weights."""
         return self._l1 * float(np.abs(self._w).sum()) + self._l2 / 2.0 * float(np.dot(self._w, self._w))
 
     def add_gradient(self) -> None:
@@ -60,17 +60,17 @@ class L1L2Penalty:
             np.add(dw, s, out=dw)
 
 
-def clip_by_global_norm(grad: Array, largest: float) -> None:
-    """Scale `grad` down to the Euclidean norm `largest` where it is longer. Pascanu, Mikolov and Bengio, 2013."""
+def clip_by_global_norm(grad: Array, max_norm: float) -> None:
+    """Scale `grad` down to the Euclidean norm `max_norm` if it is longer. Pascanu, Mikolov and Bengio, 2013."""
     norm = sqrt(float(np.dot(grad, grad)))
     if isinf(norm):  # in float32 the squares overflow from 2e19 on, where clipping is needed most
         norm = float(np.linalg.norm(grad.astype(np.float64)))
-    if norm > largest:
-        np.multiply(grad, largest / norm, out=grad)
+    if norm > max_norm:
+        np.multiply(grad, max_norm / norm, out=grad)
 
 
 def is_finite(vector: Array) -> bool:
-    """Whether all of a vector is finite, in one pass where its squares can be summed."""
+    """Whether all of a vector is finite, in one pass if its squares can be summed."""
     return isfinite(float(np.dot(vector, vector))) or bool(np.isfinite(vector).all())
 
 
@@ -84,20 +84,20 @@ def bind_gradient(
     *,
     training: TrainingContext,
 ) -> GradientFn:
-    """Allocate all that the gradient of the `rows` of a batch of `batch` rows needs; it then allocates nothing."""
+    """Bind the gradient of the slice `rows` of a batch of `batch` rows, and allocate its buffers."""
     n = rows.stop - rows.start
     bound = network.bind(parameters, n, training=training)
     examples, forward, backward = batches.examples, bound.forward, bound.backward
     y = np.zeros((n, *examples.y.shape[1:]), examples.y.dtype)
     weights = None if examples.weights is None else np.zeros(n, examples.weights.dtype)
-    mine = Batch(bound.X, bound.codes, y, weights)
+    buffers = Batch(bound.X, bound.codes, y, weights)
     head, load, first = loss.bind(bound.Z, y, weights, batch=batch), batches.load, rows.start
 
     def gradient(i: int) -> float:
-        load(i, mine, first)
+        load(i, buffers, first)
         forward()
         value = head.forward()
-        if isfinite(value):  # else the weights that led there stay, for whoever looks into it
+        if isfinite(value):  # otherwise the weights stay for the diagnosis
             backward(head.backward())
         return value
 
@@ -107,7 +107,7 @@ def bind_gradient(
 def bind_step(
     gradient: GradientFn, grad: Array, optimize: Step, *, penalty: L1L2Penalty | None, clip_norm: float | None
 ) -> TrainStep:
-    """From the gradient of a batch, which `gradient` leaves in `grad`, to the new theta."""
+    """Bind the step from the gradient of a batch, which `gradient` stores in `grad`, to the new theta."""
 
     def step(i: int, learning_rate: float, t: int) -> float:
         value = gradient(i)

@@ -1,11 +1,11 @@
-"""Threads that wait for the parts of a step.
+"""Worker threads for the shards of a training step.
 
 NumPy and compiled loops run without Python's lock, so two threads with half a batch each are up to 1.8 times as fast as
-one with the whole: the element-wise work and the optimizer scale as the matrix products do. The threads of a BLAS
-scale the products alone, and spin while they wait for the next, which on a busy machine costs more than they give.
+one with the whole batch: element-wise work and the optimizer scale as the matrix products do. The threads of a BLAS
+scale the products alone, and spin while they wait for the next one, which costs more than it gains on a busy machine.
 
-A thread sleeps until there is a task, and on a busy machine it may be longer until it is given a core than the task
-takes. So whoever is awake takes the next task, and a step waits for none but threads that are at work.
+A thread sleeps until there is a task, and on a busy machine it may take longer to wake up than to do the task. So any
+thread that is awake takes the next task, and a step waits only for tasks that are running.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ import numpy as np
 
 Job = Callable[[], None]
 END: tuple[int, Job] = (-1, lambda: None)
-"""What tells a thread to end, in place of a numbered task."""
+"""Ends a thread, in place of a numbered task."""
 
 
-def _do(task: Job) -> BaseException | None:
-    """Do a task, and return its error, if any."""
+def _run(task: Job) -> BaseException | None:
+    """Run a task, and return its error, if any."""
     try:
         task()
-    except BaseException as error:  # it is the caller's
+    except BaseException as error:  # raised by the caller
         return error
     return None
 
 
 class WorkerThreads:
-    """`threads` threads, the caller's among them; a context, which ends them."""
+    """A context with a number of threads, including the caller's, which ends them on exit."""
 
     def __init__(self, threads: int) -> None:
         self._waiting: SimpleQueue[tuple[int, Job]] = SimpleQueue()
@@ -54,27 +54,27 @@ class WorkerThreads:
             helper.join()
 
     def _help(self) -> None:
-        with np.errstate(all="ignore"):  # a thread's own; a value that overflows is met as such, by the loop
+        with np.errstate(all="ignore"):  # per thread; the loop checks for values that are not finite
             while (waiting := self._waiting.get()) is not END:
                 number, task = waiting
-                self._done.put((number, _do(task)))
+                self._done.put((number, _run(task)))
 
     def run(self, tasks: Sequence[Job]) -> None:
-        """Do all tasks, on whatever thread, and return when the last is done.
+        """Run all tasks on any of the threads, and return when all are done.
 
         Raises:
-            BaseException: what the first task that failed raised, after all came to their end.
+            BaseException: the error of the first task that failed, after all have ended.
         """
         if not tasks:
             return
         for waiting in enumerate(tasks[1:], start=1):
             self._waiting.put(waiting)
-        ended = [(0, _do(tasks[0]))]
+        results = [(0, _run(tasks[0]))]
         with suppress(Empty):
             while True:
                 number, task = self._waiting.get_nowait()
-                ended.append((number, _do(task)))
-        ended += [self._done.get() for _ in range(len(tasks) - len(ended))]
-        for _, error in sorted(ended, key=lambda end: end[0]):
+                results.append((number, _run(task)))
+        results += [self._done.get() for _ in range(len(tasks) - len(results))]
+        for _, error in sorted(results, key=lambda result: result[0]):
             if error is not None:
                 raise error

@@ -15,7 +15,7 @@ from nncli.optim.optimizers import Sgd
 from nncli.optim.schedules import ConstantRate, CosineRate, TrainingLength
 from nncli.training import batch_runner as module
 from nncli.training.arguments import TrainingArguments
-from nncli.training.batch_runner import COMPILED_SLICE_SECONDS, RunBatches, bind_advance, learning_rate_at
+from nncli.training.batch_runner import COMPILED_SLICE_SECONDS, RunBatches, bind_batch_runner, learning_rate_at
 from nncli.training.state import RandomStreams, TrainState
 from nncli.training.worker_threads import WorkerThreads
 from tests.training.test_step import example_rows
@@ -34,7 +34,7 @@ def bound(backend: Any, parts: int = 1, **options: Any) -> tuple[TrainingArgumen
     state = TrainState.create(network, plan.optimizer, RandomStreams.of(0), parts)
     batches = Batches(example_rows(network, plan.loss, ROWS), plan.batch_size, state.streams.shuffle)
     batches.shuffle()
-    return plan, state, batches, bind_advance(plan, state, batches, None, WorkerThreads(1))
+    return plan, state, batches, bind_batch_runner(plan, state, batches, None, WorkerThreads(1))
 
 
 @pytest.mark.parametrize("parts", [1, 2])

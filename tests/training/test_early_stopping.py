@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from nncli.training.early_stopping import EarlyStopping
 
 
-def watched(values: list[float], *, min_delta: float = 0.0, keep_last: bool = False) -> EarlyStopping:
+def watched(values: list[float], *, min_delta: float = 0.0, last_on_tie: bool = False) -> EarlyStopping:
     watch = EarlyStopping()
     for epoch, value in enumerate(values, start=1):
-        watch = watch.observe(epoch, value, min_delta=min_delta, keep_last=keep_last)
+        watch = watch.observe(epoch, value, min_delta=min_delta, last_on_tie=last_on_tie)
     return watch
 
 
@@ -56,11 +56,11 @@ def test_small_gains_add_up_against_the_best() -> None:
     ],
 )
 def test_the_last_of_equals_is_kept_on_demand(values: list[float], expected: EarlyStopping) -> None:
-    assert watched(values, keep_last=True) == expected
+    assert watched(values, last_on_tie=True) == expected
 
 
 def test_a_gain_too_small_to_count_is_no_tie() -> None:
-    assert watched([1.0, 0.9, 1.0], min_delta=0.25, keep_last=True) == EarlyStopping(1.0, 3, 2)
+    assert watched([1.0, 0.9, 1.0], min_delta=0.25, last_on_tie=True) == EarlyStopping(1.0, 3, 2)
 
 
 def test_observing_changes_nothing_that_was_there() -> None:

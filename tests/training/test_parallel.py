@@ -27,7 +27,7 @@ from nncli.optim.schedules import ConstantRate
 from nncli.runs.checkpoints import load_checkpoint, save_checkpoint
 from nncli.training import loop
 from nncli.training.arguments import TrainingArguments
-from nncli.training.batch_runner import RunBatches, bind_advance
+from nncli.training.batch_runner import RunBatches, bind_batch_runner
 from nncli.training.epoch import DivergedError, LoopSignal
 from nncli.training.loop import CheckpointDue, EpochReport, fit
 from nncli.training.parallel import (
@@ -339,7 +339,7 @@ def advances(plan: TrainingArguments) -> Iterator[RunBatches]:
         )
         batches.shuffle()
         penalty = L1L2Penalty(state.parameters, l1=plan.l1, l2=plan.l2) if plan.l1 or plan.l2 else None
-        yield bind_advance(plan, state, batches, penalty, crew)
+        yield bind_batch_runner(plan, state, batches, penalty, crew)
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -101,15 +101,15 @@ def first_weights(examples: Dataset | None, seed: int = 0) -> Any:
     ]
 
 
-@pytest.mark.parametrize("n", [40, state.MOST_ROWS, 5 * state.MOST_ROWS])
+@pytest.mark.parametrize("n", [40, state.MAX_INIT_ROWS, 5 * state.MAX_INIT_ROWS])
 def test_first_weights_follow_from_the_examples_or_from_a_part_of_many(n: int) -> None:
     examples = examples_of(n)
     spread = (examples.X @ first_weights(examples)).std(axis=0)
-    np.testing.assert_allclose(spread, 1.0, rtol=1e-4 if n <= state.MOST_ROWS else 0.05)
+    np.testing.assert_allclose(spread, 1.0, rtol=1e-4 if n <= state.MAX_INIT_ROWS else 0.05)
 
 
 def test_first_weights_are_the_same_for_the_same_seed_and_stay_as_drawn_without_examples() -> None:
-    examples = examples_of(2 * state.MOST_ROWS)
+    examples = examples_of(2 * state.MAX_INIT_ROWS)
     assert first_weights(examples).tobytes() == first_weights(examples).tobytes()
     assert first_weights(examples).tobytes() != first_weights(examples, seed=1).tobytes()
     drawn = FOLLOWING.initialize(RandomStreams.of(0).init).by_name["layers.0.weight"]
@@ -117,13 +117,13 @@ def test_first_weights_are_the_same_for_the_same_seed_and_stay_as_drawn_without_
 
 
 def test_where_rows_are_wide_fewer_of_them_are_looked_at() -> None:
-    dense = Dense(units=state.MOST_BYTES // 4 // 100)
+    dense = Dense(units=state.MAX_INIT_BYTES // 4 // 100)
     wide = Network(n_features=1, layers=(dense,), n_outputs=1)
-    assert len(state._some_rows(wide, 10_000, np.random.default_rng(0))) == 100
+    assert len(state._init_rows(wide, 10_000, np.random.default_rng(0))) == 100
     numbers = Network(
         n_features=1, numeric_features=(0,), numeric_embedding=Periodic(frequencies=dense.units), layers=(), n_outputs=1
     )
-    rows = state._some_rows(numbers, 10_000, np.random.default_rng(0))
+    rows = state._init_rows(numbers, 10_000, np.random.default_rng(0))
     assert len(rows) == 100
     assert (np.diff(rows) > 0).all()
 

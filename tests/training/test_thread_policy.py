@@ -10,7 +10,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from nncli.nn.network import Network
-from nncli.training.thread_policy import WORTH_A_SECOND_THREAD, Threads, choose_threads
+from nncli.training.thread_policy import MIN_PARALLEL_MULTIPLICATIONS, Threads, choose_threads
 from nncli.utils.threads import available_cpus, limit_blas_threads
 
 
@@ -48,14 +48,14 @@ def test_long_steps_get_two_whatever_the_machine(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("os.cpu_count", lambda: cores)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(cores)), raising=False)
     network = network_of(2048, 2048)
-    enough = -(-WORTH_A_SECOND_THREAD // network.layout.n_decayed)
+    enough = -(-MIN_PARALLEL_MULTIPLICATIONS // network.layout.n_decayed)
     assert choose_threads("auto", network, enough) == Threads(n_shards=2, blas=1)
     assert choose_threads("auto", network, enough - 1) == Threads(n_shards=1, blas=1)
 
 
 def test_products_of_just_the_size_that_pays_get_the_threads() -> None:
     network = Network.model_validate({"n_features": 64, "layers": (), "n_outputs": 1})
-    assert choose_threads("auto", network, WORTH_A_SECOND_THREAD // 64).n_shards == 2
+    assert choose_threads("auto", network, MIN_PARALLEL_MULTIPLICATIONS // 64).n_shards == 2
 
 
 @pytest.mark.parametrize("name", ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"])

@@ -11,7 +11,7 @@ from nncli.nn.parameters import ParamViews
 
 
 class ActivationLayer(LayerBase):
-    """Y = f(X), where the activation stands apart from a dense layer, as behind a normalisation."""
+    """Y = f(X), an activation that is not part of a dense layer, for example after a normalization."""
 
     type: Literal["activation"] = "activation"
     activation: ElementwiseActivation

@@ -1,4 +1,4 @@
-"""What every layer answers."""
+"""The interface of a layer."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from nncli.spec import Spec
 
 @dataclass(frozen=True)
 class TrainingContext:
-    """That a network is bound to be trained, and what is handed to its layers for that.
+    """What layers need if the network is bound for training.
 
-    `rng` feeds dropout. `progress` (), the share of the training's steps that have been taken, is kept up to date by
-    whoever trains; what a layer makes of it may change from step to step, and means nothing to a trained network.
+    `rng` draws dropout masks. `progress` () is the fraction of the training steps that have been taken; the training
+    loop updates it, and a layer may change its behavior with it.
     """
 
     rng: np.random.Generator
@@ -27,16 +27,16 @@ class TrainingContext:
 
 
 class LayerBase(Spec):
-    """What every layer answers: how wide it is, what parameters it wants, and how it is bound."""
+    """A layer: its output width, its parameters, and how it is bound to buffers."""
 
     @property
     def mixes_rows(self) -> bool:
-        """Whether, in training, a row's output depends on the other rows of its batch."""
+        """Whether a row's output in training depends on the other rows of its batch."""
         return False
 
     @property
     def needs_data_init(self) -> bool:
-        """Whether where its parameters start depends on the training rows: see `settle`."""
+        """Whether the initialization depends on the training rows; see `init_from_data`."""
         return False
 
     def with_defaults(self, defaults: Mapping[str, object]) -> Self:
@@ -49,25 +49,25 @@ class LayerBase(Spec):
 
     @abstractmethod
     def out_features(self, in_features: int) -> int:
-        """Units of output for `d` units of input. Raises ValueError when the layer cannot follow `d` units."""
+        """The number of output units. Raises ValueError if the layer cannot have `in_features` inputs."""
 
     def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
-        """The layer's parameters for `d` units of input."""
+        """The layer's parameters for a number of input units."""
         return ()
 
     @abstractmethod
     def bind(
         self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool
     ) -> BoundLayer:
-        """Tie the layer to its parameters, its gradients and its input buffer X (rows, d).
+        """Bind the layer to its parameters, its gradients and its input buffer X (rows, in_features).
 
         With `training` None, as for prediction, dropout is off and statistics are the running ones. Without `needs_dX`,
-        as in the first layer of a network, `backward` leaves out the gradient of the input and returns a buffer that
-        means nothing.
+        as in the first layer of a network, `backward` does not compute the gradient of the input and returns a buffer
+        of arbitrary values.
         """
 
     def init_from_data(self, p: ParamViews, X: Array, rng: np.random.Generator) -> Array:
-        """Let what of the fresh parameters p is to follow from the data follow from X (rows, d); returns the output."""
-        bound = self.bind(p, p, X, training=None, needs_dX=False)  # nothing goes back, so no gradient is written
+        """Initialize the data-dependent part of p from X (rows, in_features), and return the layer's output."""
+        bound = self.bind(p, p, X, training=None, needs_dX=False)  # backward is not called, so no gradient is written
         bound.forward()
         return bound.Y

@@ -22,8 +22,8 @@ class Dense(LayerBase):
     """Y = f(X W + b). Every unit sees every input.
 
     With the parametrization `ntk`, Z = X W / sqrt(d) + b and W starts from N(0, 1), so that one learning rate suits
-    layers of any width. Jacot, Gabriel and Hongler, "Neural tangent kernel", 2018. `units: auto` go with the table, and
-    must be settled before the layer has a width.
+    layers of any width. Jacot, Gabriel and Hongler, "Neural tangent kernel", 2018. `units: auto` depends on the number
+    of training rows.
     """
 
     type: Literal["dense"] = "dense"
@@ -45,16 +45,16 @@ class Dense(LayerBase):
 
     def out_features(self, in_features: int) -> int:
         if self.units == "auto":
-            raise ValueError("the units are not settled yet")
+            raise ValueError("units: auto is not resolved")
         return self.units
 
     def _factor(self, d: int) -> float:
-        """By what X W is multiplied."""
+        """The factor of X W."""
         return 1.0 / sqrt(max(1, d)) if self.parametrization == "ntk" else 1.0
 
     def parameters(self, in_features: int) -> tuple[ParamSpec, ...]:
-        usual: InitializerBase = (self.activation or Identity()).default_init
-        init = self.init or (Normal(std=1.0) if self.parametrization == "ntk" else usual)
+        default: InitializerBase = (self.activation or Identity()).default_init
+        init = self.init or (Normal(std=1.0) if self.parametrization == "ntk" else default)
         units = self.out_features(in_features)
         weight = ParamSpec("weight", (in_features, units), ParamGroup.WEIGHT, init)
         return (weight, ParamSpec("bias", (units,), ParamGroup.BIAS, Zeros())) if self.bias else (weight,)
@@ -77,7 +77,7 @@ class Dense(LayerBase):
         Y, activate, df = (self.activation or Identity()).bind(Z, in_place=True)
 
         def forward() -> None:
-            np.dot(X, W, out=Z)  # as np.matmul, with less ado about small matrices
+            np.dot(X, W, out=Z)  # as np.matmul, with less overhead for small matrices
             if scaled:
                 np.multiply(Z, factor, out=Z)
             if b is not None:

@@ -16,10 +16,10 @@ from nncli.spec import Fraction
 
 
 class Dropout(LayerBase):
-    """Each unit is silenced with probability `rate` while training, and the rest scaled by 1 / (1 - rate).
+    """Each unit is set to 0 with probability `rate` in training, and the others are scaled by 1 / (1 - rate).
 
-    Srivastava et al., 2014, in the inverted form: prediction needs no correction. The rate is met within 2^-16. With
-    the `schedule` flat_cosine it holds for half of the training's steps, then falls to 0 along half a cosine.
+    Srivastava et al., 2014, in the inverted form: prediction needs no correction. The rate is exact within 2^-16. With
+    the `schedule` flat_cosine it holds for half of the training steps, then falls to 0 along half a cosine.
     """
 
     type: Literal["dropout"] = "dropout"
@@ -34,13 +34,13 @@ class Dropout(LayerBase):
     ) -> BoundLayer:
         if not training or self.rate == 0.0:
             return BoundLayer(X, lambda: None, lambda dY: dY)
-        Y, M, kept = np.empty_like(X), np.empty_like(X), np.empty(X.shape, bool)
-        rate, course, progress, scale = self.rate, self.schedule, training.progress, scalar(1.0, X)
-        draw = bind_mask(training.rng, kept)
+        Y, M, keep = np.empty_like(X), np.empty_like(X), np.empty(X.shape, bool)
+        rate, schedule, progress, scale = self.rate, self.schedule, training.progress, scalar(1.0, X)
+        draw = bind_mask(training.rng, keep)
 
         def forward() -> None:
-            scale.fill(1.0 / draw(rate * annealing_factor(course, progress.item())))
-            np.copyto(M, kept)
+            scale.fill(1.0 / draw(rate * annealing_factor(schedule, progress.item())))
+            np.copyto(M, keep)
             np.multiply(M, scale, out=M)
             np.multiply(X, M, out=Y)
 
@@ -51,7 +51,7 @@ class Dropout(LayerBase):
 
 
 DrawMask: TypeAlias = Callable[[float], float]
-"""draw(rate) keeps each unit with probability 1 - rate, within 2^-16, and returns the very probability."""
+"""draw(rate) keeps each unit with probability 1 - rate, within 2^-16, and returns the exact probability."""
 
 
 EVEN = 1 << 15
@@ -59,7 +59,7 @@ EVEN = 1 << 15
 
 
 def bind_mask(rng: np.random.Generator, keep: npt.NDArray[np.bool_]) -> DrawMask:
-    """Tie the drawing to `kept`, of any shape and without gaps, which it fills."""
+    """Bind the drawing of masks to `keep`, a contiguous array of any shape, which it fills."""
     m = -(-keep.size // 12)
     D = np.empty(4 * m)
     words = D.view(np.uint64)
@@ -68,14 +68,14 @@ def bind_mask(rng: np.random.Generator, keep: npt.NDArray[np.bool_]) -> DrawMask
     one, sixteen, threshold = np.array(1.0), np.array(16, np.uint64), np.array(0, np.uint16)
 
     def draw(rate: float) -> float:
-        silenced = min(round(rate * EVEN), EVEN - 1)
+        n_dropped = min(round(rate * EVEN), EVEN - 1)
         rng.random(out=D)
         np.add(D, one, out=D)
-        for words in thirds:  # the fourth's bits 0 to 47, sixteen at a time, come to stand over the constant ones
+        for words in thirds:  # bits 0 to 47 of the fourth, sixteen at a time, replace the constant ones
             np.left_shift(fourth, sixteen, out=fourth)
             np.bitwise_xor(words, fourth, out=words)
-        threshold.fill(2 * silenced)
+        threshold.fill(2 * n_dropped)
         np.greater_equal(bits, threshold, out=flat)
-        return 1.0 - silenced / EVEN
+        return 1.0 - n_dropped / EVEN
 
     return draw

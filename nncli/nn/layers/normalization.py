@@ -1,4 +1,4 @@
-"""Batch and layer normalisation: H is the input with mean 0 and variance 1, Y = gamma · H + beta."""
+"""Batch and layer normalization: H is the input with mean 0 and variance 1, Y = gamma · H + beta."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class BatchNorm(LayerBase):
     """Y = gamma · (X - mean) / sqrt(var + epsilon) + beta, with the statistics of the batch.
 
     Ioffe and Szegedy, 2015. Running statistics r ← (1 - momentum) r + momentum · batch (variance with n - 1) serve
-    prediction. A batch of one row has no spread: it yields beta and leaves the running statistics alone.
+    prediction. A batch of one row has no variance: the output is beta, and the running statistics do not change.
     """
 
     type: Literal["batch_norm"] = "batch_norm"
@@ -81,7 +81,7 @@ class BatchNorm(LayerBase):
             np.add(Y, D, out=Y)
 
         def backward(dY: Array) -> Array:
-            # dX = gamma / sqrt(var + epsilon) · (dY - mean(dY) - H · mean(dY · H)); the means only when trained on
+            # dX = gamma / sqrt(var + epsilon) · (dY - mean(dY) - H · mean(dY · H)); the means only in training
             np.add.reduce(dY, 0, out=dbeta)
             np.multiply(dY, H, out=D)
             np.add.reduce(D, 0, out=dgamma)

@@ -1,4 +1,4 @@
-"""Layers of one learned number per unit: a scale, and a share of an activation."""
+"""Layers with one learned number per unit: a scale, and the strength of an activation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ONE = Constant(value=1.0)
 class Scale(LayerBase):
     """Y = s · X, unit by unit; s starts at 1.
 
-    In front of the first dense layer and with a rate of its own it learns which inputs matter. Holzmüller, Grinsztajn
+    Before the first dense layer and with its own learning rate it learns which inputs matter. Holzmüller, Grinsztajn
     and Steinwart, "Better by default", 2024.
     """
 
@@ -49,7 +49,7 @@ class Scale(LayerBase):
 
 
 class ParametricActivation(LayerBase):
-    """Y = X + alpha · (f(X) - X): as much of the activation f as each unit wants, all of it at the start.
+    """Y = X + alpha · (f(X) - X): each unit learns the strength alpha of its activation f; alpha starts at 1.
 
     Holzmüller, Grinsztajn and Steinwart, "Better by default", 2024.
     """
@@ -67,11 +67,11 @@ class ParametricActivation(LayerBase):
         self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool
     ) -> BoundLayer:
         alpha, dalpha = p["alpha"], g["alpha"]
-        D, bend, df = self.activation.bind_delta(X)
+        D, delta, df = self.activation.bind_delta(X)
         Y, A, ones = np.empty_like(X), np.empty_like(X), np.ones(len(X), X.dtype)
 
         def forward() -> None:
-            bend()  # D = f(X) - X
+            delta()  # D = f(X) - X
             np.copyto(A, alpha)
             np.multiply(A, D, out=Y)
             np.add(Y, X, out=Y)

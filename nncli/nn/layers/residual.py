@@ -42,11 +42,11 @@ class Residual(LayerBase):
 
     def out_features(self, in_features: int) -> int:
         width = in_features
-        for _, layer, into in Sequential.of(self.layers).infer_widths(in_features):
-            width = layer.out_features(into)
+        for _, layer, d in Sequential.of(self.layers).infer_widths(in_features):
+            width = layer.out_features(d)
         if width != in_features:
             raise ValueError(
-                f"the layers of a residual must end as wide as they begin: {in_features} units come in, {width} go out"
+                f"the layers of a residual must have as many outputs as inputs: {in_features} in, {width} out"
             )
         return in_features
 

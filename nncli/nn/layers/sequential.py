@@ -14,13 +14,13 @@ from nncli.nn.parameters import ParamSpec, ParamViews, with_prefix
 
 @dataclass(frozen=True)
 class Sequential:
-    """Layers in sequence, each with the name that its parameters bear: `layers.0`, `layers.1` and so on."""
+    """Layers in sequence, each with the prefix of its parameters' names: `layers.0`, `layers.1` and so on."""
 
     named_layers: tuple[tuple[str, LayerBase], ...]
 
     @classmethod
     def of(cls, layers: Sequence[LayerBase], output: LayerBase | None = None) -> Sequential:
-        """The layers, named by their position; the last one, where it is given, is named `output`."""
+        """The layers, named by their position, and then the output layer, if there is one, named `output`."""
         numbered = tuple((f"layers.{i}", layer) for i, layer in enumerate(layers))
         return cls(numbered if output is None else (*numbered, ("output", output)))
 
@@ -45,7 +45,7 @@ class Sequential:
             yield from (slot.with_prefix(name) for slot in layer.parameters(d))
 
     def init_from_data(self, p: ParamViews, X: Array, rng: np.random.Generator) -> Array:
-        """Initialize each layer on the output of those before it, where its start depends on data; the last output."""
+        """Initialize the data-dependent layers in turn, each from its input, and return the last output."""
         for name, layer in self.named_layers:
             X = layer.init_from_data(with_prefix(p, name), X, rng)
         return X
@@ -53,21 +53,21 @@ class Sequential:
     def bind(
         self, p: ParamViews, g: ParamViews, X: Array, *, training: TrainingContext | None, needs_dX: bool
     ) -> BoundLayer:
-        """Bind the layers in turn: the forwards in a list, the backwards in the same list reversed.
+        """Bind the layers in turn. Backward runs them in reverse order.
 
-        A layer without parameters, with none before it and no `needs_dX`, has nothing to compute on the way back.
+        A layer without parameters, none before it and no `needs_dX` has nothing to compute in the backward pass.
         """
         forwards: list[Callable[[], None]] = []
         backwards: list[Callable[[Array], Array]] = []
-        Y, wanted = X, needs_dX
+        Y, needs_grad = X, needs_dX
         for name, layer, d in self.infer_widths(X.shape[1]):
-            bound = layer.bind(with_prefix(p, name), with_prefix(g, name), Y, training=training, needs_dX=wanted)
+            bound = layer.bind(with_prefix(p, name), with_prefix(g, name), Y, training=training, needs_dX=needs_grad)
             Y = bound.Y
             forwards.append(bound.forward)
             has_parameters = bool(layer.parameters(d))
-            if wanted or has_parameters:
+            if needs_grad or has_parameters:
                 backwards.insert(0, bound.backward)
-            wanted = wanted or has_parameters
+            needs_grad = needs_grad or has_parameters
 
         def forward() -> None:
             for step in forwards:

@@ -22,7 +22,7 @@ from nncli.spec import Spec, Task
 
 
 class BoundLoss(NamedTuple):
-    """A loss tied to its buffers: `forward()` computes the value; then `backward()` returns dZ."""
+    """A loss bound to its buffers: `forward()` computes the value; then `backward()` returns dZ."""
 
     forward: Callable[[], float]
     backward: Callable[[], Array]
@@ -37,7 +37,7 @@ class LossBase(Spec):
 
     task: ClassVar[Task] = "regression"
     needs_unscaled_targets: ClassVar[bool] = False
-    """True where the target may not be standardised, because the loss gives its zero a meaning."""
+    """True if the target may not be standardized, because the loss gives its zero a meaning."""
     nonnegative_targets: ClassVar[bool] = False
     has_link: ClassVar[bool] = False
     """True where the loss applies its own link to the raw output, so that no output activation can be set."""
@@ -52,15 +52,15 @@ class LossBase(Spec):
         return None
 
     def outputs(self, count: int) -> int:
-        """Width of the network's output for `count` targets or classes."""
+        """The number of network outputs for `count` targets or classes."""
         return count
 
     @abstractmethod
     def bind(self, Z: Array, y: npt.NDArray[Any], w: Array | None, *, batch: int | None = None) -> BoundLoss:
-        """Tie the loss to the raw output Z (B, k), the targets y and the weights w (B,), or None for all 1.
+        """Bind the loss to the raw output Z (B, k), the targets y and the weights w (B,), or None for all 1.
 
-        `batch` says of how many rows these B are a part, where they are not all: the values of a batch's parts, and
-        the gradients they lead to, then add up to the batch's.
+        If the B rows are one shard of a batch, `batch` is the number of rows of the batch: the values of the shards,
+        and their gradients, then add up to those of the batch.
         """
 
     @abstractmethod
@@ -73,15 +73,15 @@ class LossBase(Spec):
         """
 
     def inverse_link(self, Z: Array) -> npt.NDArray[np.float64]:
-        """What the raw output means: numbers in the units trained on (B, k), or probabilities (B, classes)."""
+        """Predictions from the raw output: numbers in the units of training (B, k), or probabilities (B, classes)."""
         return Z.astype(np.float64)
 
     def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """The gradient with respect to Z (B, k), from that with respect to P = predict(Z)."""
+        """The gradient with respect to Z (B, k), from that with respect to P = inverse_link(Z)."""
         return dP
 
 
 def mean_count(Z: Array, batch: int | None) -> int:
-    """Numbers that a batch's mean is taken over, (rows of the batch) · k."""
+    """The number of values in a batch's mean, (rows of the batch) · k."""
     k: int = Z.shape[1]
     return (len(Z) if batch is None else batch) * k

@@ -19,7 +19,7 @@ from nncli.spec import Fraction, Task
 
 
 class ClassificationLoss(LossBase):
-    """A loss over classes: two of them share one output, more have one each."""
+    """A loss of class codes. Two classes share one output; more classes have one output each."""
 
     task: ClassVar[Task] = "classification"
     has_link: ClassVar[bool] = True
@@ -38,15 +38,15 @@ class ClassificationLoss(LossBase):
         S = Z.astype(np.float64)
         if S.shape[1] == 1:
             S = np.concatenate([np.zeros_like(S), S], axis=1)
-        S -= np.ascontiguousarray(S.T).max(axis=0)[:, None]  # along short rows it takes twenty times as long
+        S -= np.ascontiguousarray(S.T).max(axis=0)[:, None]  # a maximum along short rows takes twenty times as long
         np.exp(S, out=S)
-        # NumPy adds up to seven numbers of a row one after another, as it adds columns, which is ten times as fast.
+        # NumPy adds up to seven numbers of a row in the same order as it adds columns, which is ten times as fast.
         few = S.shape[1] < 8
         S /= np.ascontiguousarray(S.T).sum(axis=0)[:, None] if few else S.sum(axis=1, keepdims=True)
         return S
 
     def inverse_link_vjp(self, Z: Array, dP: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """dS_k = p_k (dP_k - Σ_j p_j dP_j); of two classes the first has no output."""
+        """dS_k = p_k (dP_k - Σ_j p_j dP_j); the first of two classes has no output."""
         P = self.inverse_link(Z)
         dS = np.asarray(P * (dP - (P * dP).sum(axis=1, keepdims=True)))
         return dS[:, 1:] if Z.shape[1] == 1 else dS
@@ -66,7 +66,7 @@ class CrossEntropy(ClassificationLoss):
         return bind(Z, y, w, self.targets(Z.shape[1], Z.dtype), len(Z) if batch is None else batch)
 
     def targets(self, k: int, dtype: np.dtype[Any]) -> Array:
-        """T (classes, k): what each class's row of outputs is to become."""
+        """T (classes, k): the target row of each class."""
         s = self.label_smoothing
         if k == 1:
             return np.array([[s / 2.0], [1.0 - s / 2.0]], dtype)
@@ -77,16 +77,16 @@ class CrossEntropy(ClassificationLoss):
         r, row_loss = np.empty((len(Z), 1), Z.dtype), np.empty(len(Z), Z.dtype)
         weight = np.ones(len(Z), Z.dtype) if w is None else w
         share = scalar(1.0 / B, Z)
-        # A probability below that is nothing beside 1, but its slope would be subnormal on its way back through the
+        # A smaller probability vanishes beside 1, but its gradient would become subnormal on its way back through the
         # network, and many processors compute with subnormal numbers a hundred times as slowly.
-        least = np.full_like(Z, 2.0 * log(np.finfo(Z.dtype).eps))
+        min_logit = np.full_like(Z, 2.0 * log(np.finfo(Z.dtype).eps))
 
         def forward() -> float:
             targets.take(y, 0, T, "clip")
             np.maximum.reduce(Z, 1, keepdims=True, out=r)
             np.copyto(R, r)
             np.subtract(Z, R, out=V)
-            np.maximum(V, least, out=P)
+            np.maximum(V, min_logit, out=P)
             np.exp(P, out=P)
             np.add.reduce(P, 1, keepdims=True, out=r)
             np.copyto(R, r)
@@ -133,7 +133,7 @@ class CrossEntropy(ClassificationLoss):
 class Hinge(ClassificationLoss):
     """max(0, 1 - t z) with t = +1 for the class and -1 for the others, averaged over the outputs.
 
-    Its margins are not probabilities; where those are asked for, softmax of the margins stands in.
+    Its margins are not probabilities; the softmax of the margins is used as such.
     """
 
     type: Literal["hinge"] = "hinge"

@@ -20,9 +20,9 @@ def _bind_residual(
     w: Array | None,
     batch: int | None,
     loss: Callable[[Array, Array], None],
-    slope: Callable[[Array, Array], None],
+    grad: Callable[[Array, Array], None],
 ) -> BoundLoss:
-    """A loss that is a function of the residual D = Z - T: `loss(D, out)` and its derivative `slope(D, out)`."""
+    """Bind a loss that is a function of the residual D = Z - T: `loss(D, out)` and its derivative `grad(D, out)`."""
     D, V, dZ = np.empty_like(Z), np.empty_like(Z), np.empty_like(Z)
     ones, total = np.ones(Z.size, Z.dtype), V.reshape(-1)
     W, weight = np.empty_like(Z), None if w is None else w[:, None]
@@ -38,7 +38,7 @@ def _bind_residual(
         return float(np.dot(total, ones)) / n
 
     def backward() -> Array:
-        slope(D, dZ)
+        grad(D, dZ)
         if weight is not None:
             np.multiply(dZ, W, out=dZ)
         return np.multiply(dZ, share, out=dZ)
@@ -47,7 +47,7 @@ def _bind_residual(
 
 
 class MSE(LossBase):
-    """Mean squared error, (z - y)². Its best constant is the mean."""
+    """Mean squared error, (z - y)². The best constant prediction is the mean."""
 
     type: Literal["mse"] = "mse"
     per_row_name: ClassVar[str] = "squared_error"
@@ -67,7 +67,7 @@ class MSE(LossBase):
 
 
 class MAE(LossBase):
-    """Mean absolute error, |z - y|. Its best constant is the median."""
+    """Mean absolute error, |z - y|. The best constant prediction is the median."""
 
     type: Literal["mae"] = "mae"
     per_row_name: ClassVar[str] = "absolute_error"
@@ -87,10 +87,10 @@ class MAE(LossBase):
 
 
 class Huber(LossBase):
-    """d²/2 within `delta`, delta (|d| - delta/2) beyond: squares for the near, absolutes for the far. Huber, 1964.
+    """d²/2 within `delta`, delta (|d| - delta/2) beyond: squared near 0, linear far away. Huber, 1964.
 
     With c = d clipped to ±delta both are c (d - c/2), and the derivative is c. `delta` is in standard deviations of
-    the target where the target is standardised.
+    the target if the target is standardized.
     """
 
     type: Literal["huber"] = "huber"
@@ -118,7 +118,7 @@ class Huber(LossBase):
 
 
 class Quantile(LossBase):
-    """The pinball loss: q (y - z) below the target, (1 - q) (z - y) above. Its best constant is the q-quantile.
+    """The pinball loss: q (y - z) if z < y, else (1 - q) (z - y). The best constant prediction is the q-quantile.
 
     Koenker and Bassett, 1978. With d = z - y it is d ([d > 0] - q).
     """

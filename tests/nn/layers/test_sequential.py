@@ -197,7 +197,7 @@ def test_what_stands_in_a_residual_knows_whether_it_is_trained(inner: Any) -> No
 
 
 def test_a_residual_must_end_as_wide_as_it_began() -> None:
-    with pytest.raises(ValueError, match="3 units come in, 2 go out"):
+    with pytest.raises(ValueError, match="3 in, 2 out"):
         Residual(layers=(Dense(units=2),)).out_features(3)
     assert Residual(layers=(Dense(units=2), Dense(units=3))).out_features(3) == 3
 
