@@ -1,13 +1,12 @@
-"""Every error nncli raises on purpose.
+"""The exceptions of nncli, with locations, hints and exit codes.
 
-    NncliError            exit code 1: it could not be done (the disk is full, the loss is not a number)
-    ├── UsageError                  2: the command line does not make sense
-    ├── ConfigError                 3: the configuration is wrong; holds every mistake found, each with its place
+    NncliError            exit code 1: the work failed (the disk is full, the loss is not a number)
+    ├── UsageError                  2: the command line is wrong
+    ├── ConfigError                 3: the configuration is wrong; holds all issues, each with its location
     ├── DataError                   4: a table cannot be read, or does not fit the configuration or the model
     └── RunError                    5: a run directory is missing, damaged or from a newer version
 
-The message says what is wrong, `place` says where, `hint` says how to mend it. Errors are raised where the
-fact is known and shown in one place, nncli/cli/app.py.
+The message says what is wrong, `location` where, and `hint` how to fix it. nncli/cli/app.py shows all errors.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from nncli.text import INVISIBLE_LETTERS, escape_unprintable, quote
 
 @dataclass(frozen=True)
 class Location:
-    """Where something is wrong. Every part is optional; what is known is shown.
+    """The location of an error. Every part is optional.
 
     `line` and `character` count from 1 in a text file; `row` counts data rows of a table from 1 (the header
     is not a row); `column` is a column's name; `key` is a dotted configuration key.
@@ -35,10 +34,10 @@ class Location:
     column: str | None = None
 
     def __str__(self) -> str:
-        numbers = [str(n) for n in (self.line, self.character) if n is not None]
+        position = [str(n) for n in (self.line, self.character) if n is not None]
         head = (
-            ":".join([escape_unprintable(self.source or "input", keep=INVISIBLE_LETTERS), *numbers])
-            if self.source or numbers
+            ":".join([escape_unprintable(self.source or "input", keep=INVISIBLE_LETTERS), *position])
+            if self.source or position
             else ""
         )
         parts = [
@@ -51,7 +50,7 @@ class Location:
 
 
 class NncliError(Exception):
-    """The base of the tree; see the module's docstring."""
+    """Base class of all errors of nncli."""
 
     exit_code: ClassVar[int] = 1
 
@@ -75,12 +74,12 @@ OUT_OF_MEMORY_MESSAGES = (
     "out of memory",
     "previously been poisoned",
 )
-"""What is said where memory or threads are refused, the last by Polars about threads that failed to start before."""
+"""Messages of errors for lack of memory or threads; the last is Polars' after its threads failed to start."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether `error`, or what it came from, says that the system refused memory or threads."""
-    if isinstance(error, OSError):  # EAGAIN, of a file, says something else
+    """Whether `error`, or its cause, means that the system has no memory or threads left."""
+    if isinstance(error, OSError):  # for files, EAGAIN has another meaning
         return error.errno == errno.ENOMEM
     if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY_MESSAGES):
         return True
@@ -88,13 +87,13 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def reraise_out_of_memory(error: BaseException) -> None:
-    """Raise a MemoryError where `error` is one in other words: it says nothing of what was worked on."""
+    """Raise a MemoryError if `error` means lack of memory, which says nothing about the data."""
     if is_out_of_memory(error):
         raise MemoryError(str(error)) from error
 
 
 class UsageError(NncliError):
-    """The command line does not make sense: options that exclude each other, a file that would be overwritten."""
+    """The command line is wrong: options that exclude each other, or a file that would be overwritten."""
 
     exit_code = 2
 
@@ -110,10 +109,10 @@ class ConfigFix:
 
 @dataclass(frozen=True)
 class ConfigIssue:
-    """One thing wrong in a configuration.
+    """One issue of a configuration.
 
-    `excerpt` is the source line and, beneath it, a caret at the mistake. `fix` is the change that the message or hint
-    suggests; it is None where no change was found that is accepted.
+    `excerpt` is the source line and, beneath it, a caret at the issue. `fix` is the change that the message or hint
+    suggests; it is None if no valid change was found.
     """
 
     message: str
@@ -130,18 +129,18 @@ class ConfigIssue:
 
 
 class ConfigError(NncliError):
-    """The configuration is wrong. `mistakes` holds all that was found, in the order of the file."""
+    """The configuration is wrong. `issues` holds all that was found, in the order of the file."""
 
     exit_code = 3
 
-    def __init__(self, *mistakes: ConfigIssue) -> None:
-        first = mistakes[0]
+    def __init__(self, *issues: ConfigIssue) -> None:
+        first = issues[0]
         super().__init__(first.message, place=first.place, hint=first.hint)
-        self.args = mistakes  # what it is made from anew on its way from another process
-        self.issues = mistakes
+        self.args = issues  # for pickling between processes
+        self.issues = issues
 
     def __str__(self) -> str:
-        return "\n".join(str(mistake) for mistake in self.issues)
+        return "\n".join(str(issue) for issue in self.issues)
 
 
 class DataError(NncliError):
@@ -161,5 +160,5 @@ class RunLockedError(RunError):
 
 
 def config_error(key: str, message: str, hint: str) -> ConfigError:
-    """A mistake of one key, found only once the table was seen."""
+    """A ConfigError about one key, found only after reading the table."""
     return ConfigError(ConfigIssue(message, Location(key=key), hint))

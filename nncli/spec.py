@@ -1,4 +1,4 @@
-"""What every specification shares: a frozen pydantic model whose fields are both hyper-parameters and YAML keys."""
+"""Base class and field types of specifications: frozen pydantic models whose fields are YAML keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NonNegativeInt = Annotated[int, Field(strict=True, ge=0)]
 FiniteFloat = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 NonNegativeFloat = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(strict=True, ge=0, lt=1)]  # 0 <= share < 1
+Fraction = Annotated[float, Field(strict=True, ge=0, lt=1)]  # 0 <= x < 1
 StrictBool = Annotated[bool, Field(strict=True)]
 StrictStr = Annotated[str, Field(strict=True)]
 
@@ -27,15 +27,14 @@ Task: TypeAlias = Literal["classification", "regression"]
 class Spec(BaseModel):
     """Base of layers, losses, optimizers, schedules, encoders and configuration sections.
 
-    Immutable, comparable, and closed: an unknown key is an error, so that a spelling mistake never passes
-    for a default.
+    Immutable and comparable. An unknown key is an error, so that a misspelled key is never ignored.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """pydantic's, where a `type` must be written: it says which class of a union is meant."""
+        """The schema of pydantic, with `type` required, since it selects the class of a union."""
         described = handler(schema)
         inner = handler.resolve_ref_schema(described)
         if "const" in inner.get("properties", {}).get("type", {}):
@@ -44,14 +43,14 @@ class Spec(BaseModel):
 
 
 def non_defaults(value: Any) -> Any:
-    """What is not as its default has it, of a specification and all within it, as plain values fit for JSON.
+    """The values of a specification that differ from their defaults, recursively, as plain JSON values.
 
-    A `type` is always there: it says whose defaults the rest has.
+    `type` is always included, since it selects the class of a union.
     """
     if isinstance(value, Spec):
         fields = type(value).model_fields.items()
-        given = {name: getattr(value, name) for name, field in fields if name == "type" or _given(value, name, field)}
-        return non_defaults(given)
+        changed = {n: getattr(value, n) for n, field in fields if n == "type" or _differs(value, n, field)}
+        return non_defaults(changed)
     if isinstance(value, Mapping):
         return {key: non_defaults(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -59,7 +58,7 @@ def non_defaults(value: Any) -> Any:
     return value
 
 
-def _given(spec: Spec, name: str, field: FieldInfo) -> bool:
+def _differs(spec: Spec, name: str, field: FieldInfo) -> bool:
     return bool(getattr(spec, name) != field.get_default(call_default_factory=True))
 
 
@@ -70,9 +69,9 @@ def expand_name(value: object) -> object:
 
 @dataclass(frozen=True)
 class Shorthand:
-    """Lets short forms stand for a specification in a union told apart by `type`, and tells JSON Schema of them.
+    """Allows short forms of a specification in a discriminated union, and adds them to the JSON Schema.
 
-    `expand` writes a short form out. Each name whose class can do with defaults is one; `also` is the type of others.
+    `expand` expands a short form. Each name whose class needs no other key is one; `also` is the type of other ones.
     """
 
     expand: Callable[[object], object] = expand_name
@@ -83,8 +82,8 @@ class Shorthand:
         short: list[CoreSchema | tuple[CoreSchema, str]] = [core_schema.literal_schema(list(_bare_names(source)))]
         if self.also is not None:
             short.append(handler.generate_schema(self.also))
-        written = core_schema.union_schema([*short, full])
-        return core_schema.no_info_before_validator_function(self.expand, full, json_schema_input_schema=written)
+        allowed = core_schema.union_schema([*short, full])
+        return core_schema.no_info_before_validator_function(self.expand, full, json_schema_input_schema=allowed)
 
 
 def _bare_names(union: Any) -> Iterator[str]:
@@ -95,4 +94,4 @@ def _bare_names(union: Any) -> Iterator[str]:
 
 
 NameShorthand = Shorthand()
-"""Lets a bare name stand for a specification with its defaults: `adam` for `{type: adam}`."""
+"""Allows a bare name for a specification with its defaults: `adam` for `{type: adam}`."""

@@ -11,23 +11,23 @@ from typing import Any
 MAX_QUOTE_LENGTH = 60
 
 
-# Spaces and joiners that French, Japanese, Persian and emoji are written with.
+# Spaces and joiners that are part of French, Japanese and Persian text and of emoji.
 INVISIBLE_LETTERS = "\xa0\u202f\u3000\u200c\u200d"
 
 
 def escape_unprintable(text: str, *, keep: str = "\n\t" + INVISIBLE_LETTERS) -> str:
-    """`text` with every character spelled out that would not show, or could disturb a terminal, except for `keep`.
+    """Escape the characters of `text` that are not printable, except for those in `keep`.
 
-    >>> printable("a\\x1b[31mb")
+    >>> escape_unprintable("a\\x1b[31mb")
     'a\\\\x1b[31mb'
     """
     return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def quote(value: object) -> str:
-    """`value` in quotes, shortened, with control and direction-changing characters spelled out.
+    """`value` in quotes, shortened, with control and direction-changing characters escaped.
 
-    >>> quoted("a\\x1b[31mb")
+    >>> quote("a\\x1b[31mb")
     "'a\\\\x1b[31mb'"
     """
     text = str(value)
@@ -36,9 +36,9 @@ def quote(value: object) -> str:
 
 
 def yaml_quote(text: str) -> str:
-    """`text` as a YAML string that can be pasted as it is shown: all of it, whatever its characters.
+    """`text` as a YAML string in double quotes, not shortened, which can be pasted into a file.
 
-    >>> print(as_yaml('a: "b"'))
+    >>> print(yaml_quote('a: "b"'))
     "a: \\"b\\""
     """
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
@@ -46,27 +46,27 @@ def yaml_quote(text: str) -> str:
 
 
 def closest_match(word: str, known: Iterable[str]) -> str | None:
-    """The known word that `word` was most likely meant to be, or None when nothing is close."""
+    """The word among `known` that is most similar to `word`, or None if none is similar."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return close[0] if close else None
 
 
 def closest_file(name: str, known: Iterable[str]) -> str | None:
-    """The known file name that `name` was most likely meant to be: endings that are the same make no two names alike.
+    """The file name among `known` whose stem is most similar to that of `name`, or None.
 
-    >>> nearest_file("trian.csv", ["train.csv", "test.csv"]), nearest_file("nope.csv", ["one.csv"])
+    >>> closest_file("trian.csv", ["train.csv", "test.csv"]), closest_file("nope.csv", ["one.csv"])
     ('train.csv', None)
     """
     stem = PurePath(name).stem
-    return closest_match(name, [other for other in known if closest_match(stem, [PurePath(other).stem])])
+    return closest_match(name, [file for file in known if closest_match(stem, [PurePath(file).stem])])
 
 
-def join_quoted(words: Iterable[str], *, most: int = 8) -> str:
-    """`'a', 'b' and 'c'`, cut after `most` words with a count of the rest."""
+def join_quoted(words: Iterable[str], *, max_words: int = 8) -> str:
+    """Join words as `'a', 'b' and 'c'`; after `max_words` words, with the number of the others."""
     items = list(words)
-    shown = [quote(w) for w in items[:most]]
-    if len(items) > most:
-        return ", ".join(shown) + f" and {len(items) - most} more"
+    shown = [quote(w) for w in items[:max_words]]
+    if len(items) > max_words:
+        return ", ".join(shown) + f" and {len(items) - max_words} more"
     return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]])) if shown else ""
 
 

@@ -1,3 +1,3 @@
-"""The version, alone in a module that costs nothing to import."""
+"""The version, in a module that is cheap to import."""
 
 __version__ = "0.2.0"

@@ -70,8 +70,8 @@ def test_words_are_listed_as_one_would_say_them() -> None:
     assert join_quoted(["a"]) == "'a'"
     assert join_quoted(["a", "b"]) == "'a' and 'b'"
     assert join_quoted(["a", "b", "c"]) == "'a', 'b' and 'c'"
-    assert join_quoted("abcd", most=2) == "'a', 'b' and 2 more"
-    assert join_quoted(iter("ab"), most=2) == "'a' and 'b'"
+    assert join_quoted("abcd", max_words=2) == "'a', 'b' and 2 more"
+    assert join_quoted(iter("ab"), max_words=2) == "'a' and 'b'"
 
 
 # --- places

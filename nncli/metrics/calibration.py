@@ -1,9 +1,10 @@
-"""Probabilities made as sure as they are right, by one number: temperature scaling.
+"""Temperature scaling of class probabilities.
 
-Source: Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", 2017, section 4.2. Few rows, all of
-them right, would ask for certainty. So, in the manner of Platt, "Probabilistic outputs for support vector machines",
-1999, section 2.2, targets are smoothed as if there were one more row, whose class is anybody's guess: of n rows and K
-classes each row's own class counts as (n + 1/K) / (n + 1), and any other as (1/K) / (n + 1).
+Source: Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", 2017, section 4.2. A few rows that
+are all predicted right would lead to certainty. So, as in Platt, "Probabilistic outputs for support vector machines",
+1999, section 2.2, targets are smoothed as if there were one more row of unknown class: with n rows and K classes each
+row's own class has the target (n + 1/K) / (n + 1), and any other class (1/K) / (n + 1).
+
 `y` is (rows,) of class codes, `P` (rows, K) of probabilities, `weight` (rows,) of row weights or None for ones.
 """
 
@@ -21,14 +22,14 @@ from nncli.nn.arrays import Array, Codes
 from nncli.nn.losses import MIN_PROBABILITY
 
 MAX_TEMPERATURE = 20.0
-"""Temperatures are sought from 1/20 to 20: beyond, probabilities are all alike, or all 0 and 1."""
-STEPS = 60
-CLOSE = 1e-10
+"""Temperatures are between 1/20 and 20: beyond, probabilities are all equal, or all 0 and 1."""
+MAX_STEPS = 60
+TOLERANCE = 1e-10
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The temperature, and the scores of the rows that it was fitted to, without and with it."""
+    """The temperature, and the scores of the rows that it was fitted on, before and after scaling."""
 
     temperature: float
     log_loss_before: float
@@ -38,7 +39,7 @@ class Calibration:
 
     @classmethod
     def of(cls, T: float, y: Codes, before: Array, after: Array, sample_weight: Array | None) -> Calibration:
-        """What the temperature T does, that leads from the probabilities `before` to those `after`."""
+        """The scores of the probabilities `before` and `after` scaling with the temperature T."""
         return cls(
             temperature=T,
             log_loss_before=log_loss(y, before, sample_weight),
@@ -49,13 +50,13 @@ class Calibration:
 
 
 def calibrate(P: Array, y: Codes, sample_weight: Array | None = None) -> Calibration:
-    """The temperature of these rows, and what it does for them."""
+    """Fit the temperature on these rows, and score them before and after scaling."""
     T = fit_temperature(P, y, sample_weight)
     return Calibration.of(T, y, P, apply_temperature(P, T), sample_weight)
 
 
 def apply_temperature(P: Array, T: float) -> NDArray[np.float64]:
-    """softmax(log P / T) (rows, K): above 1 less sure than P, below 1 more so; their order stays."""
+    """softmax(log P / T) (rows, K). T > 1 makes P less confident, T < 1 more; the order of classes stays."""
     if T == 1.0:
         return np.asarray(P, np.float64)
     Q = _logarithms(P)
@@ -66,31 +67,32 @@ def apply_temperature(P: Array, T: float) -> NDArray[np.float64]:
 
 
 def fit_temperature(P: Array, y: Codes, sample_weight: Array | None = None) -> float:
-    """The T in [1/20, 20] of the least smoothed log-loss, or 1 where that is no less than without it.
+    """The T in [1/20, 20] that minimizes the smoothed log loss, or 1 if scaling does not lower it.
 
-    In b = 1 / T it is convex: its derivative is E[L] - t·L and its second one Var[L], with L = log P under softmax(b L)
-    and the smoothed targets t, each a mean over the rows. Newton's steps, halved intervals where one would lead out.
+    The loss is convex in b = 1 / T: its derivative is E[L] - t·L and its second one Var[L], with L = log P under
+    softmax(b L) and the smoothed targets t, each a mean over the rows. Newton's method, with bisection if a step would
+    leave the interval.
     """
     L = _logarithms(P)
     w = _shares(len(y), sample_weight)
-    wanted = float(w @ _of_targets(L, y))
+    target_mean = float(w @ _of_targets(L, y))
 
-    def slopes(b: float) -> tuple[float, float]:
+    def derivatives(b: float) -> tuple[float, float]:
         Q = np.exp(b * L)
         Q /= Q.sum(axis=1, keepdims=True)
         mean = np.einsum("ik,ik->i", Q, L)
         Q *= L
-        spread = np.einsum("ik,ik->i", Q, L) - mean**2
-        return float(w @ mean) - wanted, float(w @ spread)
+        variance = np.einsum("ik,ik->i", Q, L) - mean**2
+        return float(w @ mean) - target_mean, float(w @ variance)
 
     low, high, b = 1.0 / MAX_TEMPERATURE, MAX_TEMPERATURE, 1.0
-    for _ in range(STEPS):
-        slope, curvature = slopes(b)
+    for _ in range(MAX_STEPS):
+        slope, curvature = derivatives(b)
         low, high = (low, b) if slope > 0.0 else (b, high)
         step = b - slope / curvature if curvature > 0.0 else np.nan
-        following = step if low < step < high else 0.5 * (low + high)
-        done = abs(following - b) <= CLOSE * b
-        b = following
+        next_b = step if low < step < high else 0.5 * (low + high)
+        done = abs(next_b - b) <= TOLERANCE * b
+        b = next_b
         if done:
             break
     T = 1.0 / b
@@ -102,14 +104,15 @@ def fit_temperature(P: Array, y: Codes, sample_weight: Array | None = None) -> f
 
 
 def smoothed_log_loss(y: Codes, P: Array, sample_weight: Array | None = None) -> float:
-    """The log-loss against the smoothed targets, by which temperatures are compared."""
+    """The log loss against the smoothed targets, by which temperatures are compared."""
     logarithms = np.log(np.maximum(P, MIN_PROBABILITY, dtype=np.float64))
     return -float(_shares(len(y), sample_weight) @ _of_targets(logarithms, y))
 
 
 def calibrated_log_loss(y: Codes, P: Array, sample_weight: Array | None = None) -> float:
-    """The smoothed log-loss that is left once the temperature is fitted to these very rows: what they tell apart,
-    whatever the sureness. By it an epoch is chosen whose probabilities are calibrated afterwards.
+    """The smoothed log loss after fitting the temperature on the same rows.
+
+    It does not depend on the confidence, so it chooses the best epoch if probabilities are calibrated afterwards.
 
     Source: Berta, Holzmüller, Jordan and Bach, "Rethinking early stopping: refine, then calibrate", 2025.
     """
@@ -136,7 +139,7 @@ def _of_targets(L: NDArray[np.float64], y: Codes) -> NDArray[np.float64]:
 
 
 def _logarithms(P: Array) -> NDArray[np.float64]:
-    """log P (rows, K), with 0 as the largest of each row."""
+    """log P (rows, K), shifted such that the largest of each row is 0."""
     L: NDArray[Any] = np.maximum(P, MIN_PROBABILITY, dtype=np.float64)
     np.log(L, out=L)
     L -= L.max(axis=1, keepdims=True)

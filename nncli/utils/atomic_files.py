@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written under a temporary name, fsynced, renamed."""
+"""Atomic writing of files: a temporary file, fsync, rename."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from nncli.errors import Location, NncliError, UsageError
 TEMPORARY_SUFFIX = ".nncli-tmp"
 
 
-_waiting: ContextVar[set[Path] | None] = ContextVar("_waiting", default=None)
+_pending_folders: ContextVar[set[Path] | None] = ContextVar("_pending_folders", default=None)
 
 
 @contextmanager
 def batched_fsync() -> Iterator[None]:
-    """Make the renames of this block durable at its end, each folder once: a disk takes its time over every fsync.
+    """Make the renames inside this block durable at its end, with one fsync per folder.
 
     Raises:
         NncliError: a folder cannot be synced.
     """
     folders: set[Path] = set()
-    token = _waiting.set(folders)
+    token = _pending_folders.set(folders)
     try:
         yield
     finally:
-        _waiting.reset(token)
+        _pending_folders.reset(token)
     for folder in folders:
         try:
             sync_folder(folder)
@@ -42,9 +42,9 @@ def batched_fsync() -> Iterator[None]:
 
 def sync_folder(folder: Path) -> None:
     """Make a rename inside `folder` durable. Folders cannot be opened on Windows, where this does nothing."""
-    waiting = _waiting.get()
-    if waiting is not None:
-        waiting.add(folder)
+    pending = _pending_folders.get()
+    if pending is not None:
+        pending.add(folder)
         return
     if os.name == "nt":
         return
@@ -57,16 +57,16 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it takes the name `path`, on failure it goes.
+    """Yield a temporary path beside `path`, which is renamed to `path` on success and deleted on failure.
 
-    For writers that want a path rather than an open file. A symbolic link stays one: the file it names is replaced.
+    For writers that need a path, not an open file. A symbolic link is kept: the file that it points to is replaced.
 
     Raises:
         NncliError: the folder or the file cannot be written (the system's reason is given).
     """
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file() and not path.is_dir():
-        with _passing_on(path) as temporary:
+        with _copy_to_device(path) as temporary:
             yield temporary
         return
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
@@ -87,8 +87,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _passing_on(path: Path) -> Iterator[Path]:
-    """As `replacing`, for a device or a named pipe: it is written to, and stays what it is."""
+def _copy_to_device(path: Path) -> Iterator[Path]:
+    """Like `atomic_path`, for a device or a named pipe, which is written to and not replaced."""
     with open_device(path) as device, tempfile.TemporaryDirectory() as folder:
         temporary = Path(folder) / path.name
         yield temporary
@@ -98,7 +98,7 @@ def _passing_on(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def open_device(path: Path) -> Iterator[BinaryIO]:
-    """Yield a device or a named pipe, open to be written to as it is.
+    """Yield a device or a named pipe, open for writing.
 
     Raises:
         NncliError: it cannot be written to (the system's reason is given).
@@ -122,7 +122,7 @@ def _cannot_write(path: Path, error: OSError) -> NncliError:
 
 @contextmanager
 def atomic_writer(path: Path) -> Iterator[BinaryIO]:
-    """Yield an open binary file that takes the name `path` when the block ends well; see `replacing`."""
+    """Yield an open binary file that is renamed to `path` if the block succeeds; see `atomic_path`."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         yield file
         file.flush()
@@ -130,7 +130,7 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def relabel_errors(before: Path, after: Path) -> Iterator[None]:
-    """Let errors about the folder `before`, a temporary name, speak of the folder `after` that the person asked for."""
+    """Replace the temporary folder `before` by the final folder `after` in the location of errors."""
     try:
         yield
     except NncliError as error:
@@ -141,20 +141,20 @@ def relabel_errors(before: Path, after: Path) -> Iterator[None]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, whole or not at all."""
+    """Write `content` to `path` atomically."""
     with atomic_writer(path) as file:
         file.write(content)
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write `content` to `path` as UTF-8, whole or not at all."""
+    """Write `content` to `path` atomically, as UTF-8."""
     write_bytes(path, content.encode("utf-8"))
 
 
 def check_overwrite(path: Path, *, force: bool) -> None:
-    """Raise a UsageError when `path` is a folder, or a file that exists and `force` was not given.
+    """Raise a UsageError if `path` is a folder, or an existing file without `force`.
 
-    Devices and named pipes are there to be written to.
+    Devices and named pipes may be written to.
     """
     if path.is_dir():
         raise UsageError(
@@ -169,7 +169,7 @@ def check_overwrite(path: Path, *, force: bool) -> None:
 
 
 def check_not_input(source: Path | None, target: Path | None) -> None:
-    """Raise a UsageError when `target`, about to be written, is the very file that is read."""
+    """Raise a UsageError if the output file `target` is the input file `source`."""
     if source and target and target.is_file() and source.exists() and target.samefile(source):
         raise UsageError(
             "the output would replace the table that it is made from",

@@ -1,4 +1,4 @@
-"""What is being done, stage by stage, and the seconds that each took: told to Python's log "nncli", which -v shows."""
+"""Logging of stages and their durations to the logger "nncli", which -v shows."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ LOG = logging.getLogger("nncli")
 
 @dataclass
 class LoggedStage:
-    """A stage under way; what is put into `found` is told at its end."""
+    """A running stage; its `details` are logged at its end."""
 
     details: list[str] = field(default_factory=list)
 
 
 @contextmanager
 def log_duration(name: str) -> Iterator[LoggedStage]:
-    """A block of work. Once it is done its name, its seconds, what it found and the most memory so far are told.
+    """Log the name, duration and details of a block of work, and the peak memory so far, at its end.
 
-    >>> with stage("reading") as reading:
-    ...     reading.found.append("344 rows")
+    >>> with log_duration("reading") as reading:
+    ...     reading.details.append("344 rows")
     """
-    begun, under_way = time.perf_counter(), LoggedStage()
-    yield under_way
+    start, stage = time.perf_counter(), LoggedStage()
+    yield stage
     if LOG.isEnabledFor(logging.INFO):
-        most = peak_rss_bytes()
-        told = [f"{time.perf_counter() - begun:.3f} s", *under_way.details]
-        LOG.info("%s: %s", name, ", ".join([*told, *([f"memory {format_bytes(most)} at most"] if most else [])]))
+        peak = peak_rss_bytes()
+        parts = [f"{time.perf_counter() - start:.3f} s", *stage.details]
+        LOG.info("%s: %s", name, ", ".join([*parts, *([f"memory {format_bytes(peak)} at most"] if peak else [])]))
 
 
 def log_info(text: str) -> None:
-    """A line that is no stage."""
+    """Log one line."""
     LOG.info("%s", text)
 
 
 def format_duration(seconds: float) -> str:
-    """1:02:03, 2:03 or 4.2 s."""
+    """Format a duration as 1:02:03, 2:03 or 4.2 s."""
     if seconds < 60.0:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -1,4 +1,4 @@
-"""How much memory this process has in use, as the system counts it: its resident set, in bytes."""
+"""Memory of this process (resident set size) and of the machine, in bytes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def rss_bytes(statm: Path = Path("/proc/self/statm")) -> int | None:
-    """What is in use now, or None where only the most is known (macOS), or nothing (Windows)."""
+    """The current resident set size, or None on systems without /proc (macOS, Windows)."""
     try:
         return int(statm.read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError, AttributeError):
@@ -16,17 +16,17 @@ def rss_bytes(statm: Path = Path("/proc/self/statm")) -> int | None:
 
 
 def peak_rss_bytes() -> int | None:
-    """The most that was ever in use, or None where that is not known (Windows)."""
+    """The peak resident set size, or None on Windows."""
     try:
         import resource
     except ImportError:
         return None
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def format_bytes(size: int) -> str:
-    """213 MB, 1.4 GB; of what is less than a megabyte, 12 kB or 196 B."""
+    """Format a size as 196 B, 12 kB, 213 MB or 1.4 GB."""
     if 0 < size < 1e6:
         return f"{size / 1e3:.3g} kB" if size >= 1e3 else f"{size} B"
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
@@ -36,12 +36,12 @@ CGROUPS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "m
 
 
 def free_memory(system: Path = Path("/")) -> float:
-    """Bytes that this machine, or the container this is in, has left; infinity where that is not known."""
-    left = [
+    """Available memory of this machine, or of its container, in bytes; infinity if it is unknown."""
+    available = [
         _free_on_machine(system / "proc/meminfo"),
         *(_free_in_cgroup(system / "sys/fs/cgroup", *pair) for pair in CGROUPS),
     ]
-    return min(left)
+    return min(available)
 
 
 def _free_on_machine(meminfo: Path) -> float:
@@ -56,8 +56,8 @@ def _free_on_machine(meminfo: Path) -> float:
         return float("inf")
 
 
-def _free_in_cgroup(group: Path, most: str, used: str) -> float:
+def _free_in_cgroup(group: Path, limit: str, usage: str) -> float:
     try:
-        return max(0.0, float((group / most).read_text()) - float((group / used).read_text()))
-    except (OSError, ValueError):  # also where it says max
+        return max(0.0, float((group / limit).read_text()) - float((group / usage).read_text()))
+    except (OSError, ValueError):  # also if the limit is "max"
         return float("inf")

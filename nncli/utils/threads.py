@@ -17,67 +17,74 @@ if TYPE_CHECKING:
 
 
 def available_cpus(system: Path = Path("/")) -> int:
-    """Cores that this process may use: those it is bound to, if its container has the time of so many."""
+    """The number of CPUs that this process may use, by its affinity and its container's quota."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     group = system / "sys/fs/cgroup"
-    return min(bound, _share(group, "cpu.max"), _share(group, "cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"))
+    return min(
+        bound, _cgroup_cpus(group, "cpu.max"), _cgroup_cpus(group, "cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")
+    )
 
 
-def _share(group: Path, *files: str) -> int:
-    """Cores' worth of time, rounded up, that a control group has; very many where nothing is said."""
+def _cgroup_cpus(group: Path, *files: str) -> int:
+    """The CPU quota of a control group, rounded up; very large if there is none."""
     try:
         quota, period = " ".join((group / name).read_text() for name in files).split()
         return ceil(int(quota) / int(period)) if int(quota) > 0 else sys.maxsize
-    except (OSError, ValueError, ZeroDivisionError):  # also where it says max
+    except (OSError, ValueError, ZeroDivisionError):  # also if the quota is "max"
         return sys.maxsize
 
 
 class _BlasThreadLimit:
-    """How many threads the BLAS has is the process's, so those that hold it at a time have to agree: the last to begin
-    says the number, and the last to end gives back the one that was there before all of them."""
+    """The number of BLAS threads, which is global to the process.
+
+    Several threads may limit it at a time: the last one to begin sets the number, and the last one to end restores the
+    original number.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._wanted: list[int] = []
-        self._give_back: Callable[[], None] | None = None
+        self._limits: list[int] = []
+        self._restore: Callable[[], None] | None = None
 
     def begin(self, threads: int) -> None:
         with self._lock:
-            if self._wanted[-1:] != [threads]:
+            if self._limits[-1:] != [threads]:
                 limits = _blas(len(sys.modules)).limit(limits=threads, user_api="blas")
-                self._give_back = self._give_back or limits.restore_original_limits
-            self._wanted.append(threads)
+                self._restore = self._restore or limits.restore_original_limits
+            self._limits.append(threads)
 
     def end(self, threads: int) -> None:
         with self._lock:
-            del self._wanted[-1 - self._wanted[::-1].index(threads)]
-            if self._wanted:
-                _blas(len(sys.modules)).limit(limits=self._wanted[-1], user_api="blas")
-            elif self._give_back:
-                self._give_back()
-                self._give_back = None
+            del self._limits[-1 - self._limits[::-1].index(threads)]
+            if self._limits:
+                _blas(len(sys.modules)).limit(limits=self._limits[-1], user_api="blas")
+            elif self._restore:
+                self._restore()
+                self._restore = None
 
 
 @lru_cache(maxsize=1)
 def _blas(modules: int) -> ThreadpoolController:
-    """The BLAS among the libraries of the process, looked for anew only where there are more modules than last time,
-    with which another may have come: it takes 0.5 ms, as long as to predict a row."""
+    """The BLAS libraries of the process.
+
+    The search takes 0.5 ms, as long as predicting a row, so it is repeated only if modules were imported since.
+    """
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
 
 
-_HOLD = _BlasThreadLimit()
+_LIMIT = _BlasThreadLimit()
 
 
 @contextmanager
 def limit_blas_threads(threads: int) -> Iterator[None]:
-    """Hold the BLAS to so many threads while the block runs, whatever OMP_NUM_THREADS and its kin say.
+    """Limit the BLAS to a number of threads inside the block, whatever OMP_NUM_THREADS and the like say.
 
-    Other threads may hold it at the same time.
+    Other threads may set a limit at the same time.
     """
-    _HOLD.begin(threads)
+    _LIMIT.begin(threads)
     try:
         yield
     finally:
-        _HOLD.end(threads)
+        _LIMIT.end(threads)

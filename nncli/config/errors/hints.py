@@ -119,7 +119,7 @@ def expected_hint(choices: Sequence[str]) -> Hint:
 
 
 def _choices(choices: Sequence[str]) -> str:
-    return f"Expected one of {join_quoted(choices, most=MAX_CHOICES)}."
+    return f"Expected one of {join_quoted(choices, max_words=MAX_CHOICES)}."
 
 
 def _list_hints(path: Path, value: object) -> Iterator[Hint]:

@@ -42,7 +42,7 @@ class SectionMatch:
         required = example(self.models[0])
         form = {"type": types[0], **(required if isinstance(required, dict) else {}), key: value}
         text, fix = self._written(path, form)
-        of = "" if len(types) == 1 else f" of type {join_quoted(types, most=4)}"
+        of = "" if len(types) == 1 else f" of type {join_quoted(types, max_words=4)}"
         return Hint(f"It belongs to {quote(self.section)}{of}: {text}.", fix)
 
     def type_hint(self, path: Path, value: object = None) -> Hint:

@@ -127,7 +127,7 @@ class IssueWriter:
         else:
             verb = "key here is" if len(siblings) == 1 else "keys here are"
             listed = siblings and not (better and len(siblings) > MAX_KEYS)
-            fallback = Hint(f"The {verb} {join_quoted(siblings, most=MAX_KEYS)}." if listed else "")
+            fallback = Hint(f"The {verb} {join_quoted(siblings, max_words=MAX_KEYS)}." if listed else "")
             if better is not None:
                 candidates = [Hint(fallback.text, ConfigFix((*path[:-1], better), value, remove=path))]
             elif isinstance(value, dict) and any(key in field_names(self.root) for key in value):

@@ -1,4 +1,4 @@
-"""A plain network tied to the compiled loops of kernels.py: the same step as nncli/training/step.py."""
+"""Arguments for the compiled loops of kernels.py, which compute the same step as nncli/training/step.py."""
 
 from __future__ import annotations
 
@@ -24,48 +24,48 @@ from nncli.training.compiled import kernels
 from nncli.training.compiled.support import COMPILED_ACTIVATIONS
 from nncli.training.step import GradientFn
 
-Stretch: TypeAlias = Callable[[int, npt.NDArray[np.float64], int], tuple[npt.NDArray[np.float64], bool]]
-"""stretch(position, rates, t) trains on one batch for each rate, from the one at `position` of the epoch on.
+RunSteps: TypeAlias = Callable[[int, npt.NDArray[np.float64], int], tuple[npt.NDArray[np.float64], bool]]
+"""run(position, rates, t) trains on one batch for each learning rate, starting at `position` of the epoch.
 
-It returns the loss of each batch that it came to, and whether the last one's gradient was finite, if its loss was.
+It returns the loss of each batch that was run, and whether the last one's gradient was finite, if its loss was.
 """
 
 
 @dataclass(frozen=True)
 class KernelInputs:
-    """What the loops are told of a training: its rows, its loss, its layers."""
+    """The rows, loss and layers of a training as arguments of the loops."""
 
     data: tuple[Any, ...]
     layers: npt.NDArray[np.int64]
-    slopes: npt.NDArray[np.float32]
+    activation_slopes: npt.NDArray[np.float32]
 
     @property
     def widths(self) -> int:
-        """Numbers that a row becomes on its way through the network, itself included."""
+        """The total width of the input and all layers."""
         return int(self.layers[0, kernels.D] + self.layers[:, kernels.U].sum())
 
     def net(self, parameters: Parameters, rows: int) -> tuple[Any, ...]:
-        """The network with its vectors, and buffers for so many rows."""
+        """The network with its vectors, and buffers for a number of rows."""
         A, dA = (zeros_aligned(rows * self.widths, np.float32) for _ in range(2))
-        return (self.layers, self.slopes, parameters.theta, parameters.grad, A, dA)
+        return (self.layers, self.activation_slopes, parameters.theta, parameters.grad, A, dA)
 
 
 def is_cached(parts: int) -> bool:
-    """Whether the loops have been compiled since they were written, as far as Numba's folder tells."""
+    """Whether Numba's cache folder holds compiled loops that are newer than their source."""
     loops: Any = kernels.train_batches if parts == 1 else kernels.gradient
     if loops.signatures:
         return True
     try:
-        kept = Path(loops.stats.cache_path).glob(f"*.{loops.__name__}-*.nbc")
-        return max((file.stat().st_mtime for file in kept), default=0.0) > Path(kernels.__file__).stat().st_mtime
+        cached = Path(loops.stats.cache_path).glob(f"*.{loops.__name__}-*.nbc")
+        return max((file.stat().st_mtime for file in cached), default=0.0) > Path(kernels.__file__).stat().st_mtime
     except OSError:
         return False
 
 
 def _warm_up(loop: Any, *arguments: Any) -> None:
-    """Have a loop compiled, or loaded as it was kept, by calling it where there is nothing to do.
+    """Compile a loop, or load it from the cache, by a call that does nothing.
 
-    What was kept and cannot be read, as after a power cut, is removed, and compiled anew.
+    Cache files that cannot be read, for example after a power failure, are deleted and compiled again.
     """
     try:
         loop(*arguments)
@@ -77,19 +77,19 @@ def _warm_up(loop: Any, *arguments: Any) -> None:
 
 
 def kernel_inputs(plan: TrainingArguments, batches: Batches) -> KernelInputs:
-    """Put a training, which nothing hinders, into the loops' words."""
+    """The inputs of the loops for a training that they support."""
     examples, network, loss = batches.pool, plan.network, plan.loss
     k, classes = network.n_outputs, isinstance(loss, CrossEntropy)
-    y = np.empty((0, k), np.float32) if classes else _plain(examples.y)
-    codes = _plain(examples.y) if classes else np.empty(0, np.int64)
-    w = np.empty(0, np.float32) if examples.weights is None else _plain(examples.weights)
+    y = np.empty((0, k), np.float32) if classes else _contiguous(examples.y)
+    codes = _contiguous(examples.y) if classes else np.empty(0, np.int64)
+    w = np.empty(0, np.float32) if examples.weights is None else _contiguous(examples.weights)
     T = loss.targets(k, np.dtype(np.float32)) if isinstance(loss, CrossEntropy) else np.empty((0, 0), np.float32)
-    number = (kernels.LOGISTIC if k == 1 else kernels.SOFTMAX) if classes else kernels.MSE
-    return KernelInputs((np.ascontiguousarray(examples.X), y, codes, w, T, number), *_table(network))
+    loss_id = (kernels.LOGISTIC if k == 1 else kernels.SOFTMAX) if classes else kernels.MSE
+    return KernelInputs((np.ascontiguousarray(examples.X), y, codes, w, T, loss_id), *_table(network))
 
 
-def _plain(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """An array without gaps that can be written to: for any other the loops would be compiled anew."""
+def _contiguous(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A contiguous, writable array: for any other the loops would be compiled again."""
     return np.require(array, requirements=["C", "W"])
 
 
@@ -107,10 +107,12 @@ def _table(network: Network) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.floa
     return np.array(table, np.int64), np.array(slopes, np.float32)
 
 
-def bind_gradient(told: KernelInputs, parameters: Parameters, batches: Batches, rows: slice, batch: int) -> GradientFn:
-    """As nncli.training.step.bind_gradient."""
-    data, net, start, stop = told.data, told.net(parameters, rows.stop - rows.start), rows.start, rows.stop
-    _warm_up(kernels.gradient, data, net, batches.order[:1], batch)  # the gradient is written anew by every step
+def bind_gradient(
+    inputs: KernelInputs, parameters: Parameters, batches: Batches, rows: slice, batch: int
+) -> GradientFn:
+    """The compiled counterpart of nncli.training.step.bind_gradient."""
+    data, net, start, stop = inputs.data, inputs.net(parameters, rows.stop - rows.start), rows.start, rows.stop
+    _warm_up(kernels.gradient, data, net, batches.order[:1], batch)  # every step overwrites the gradient
 
     def gradient(i: int) -> float:
         return kernels.gradient(data, net, batches.pool_indices(i)[start:stop], batch)
@@ -119,12 +121,12 @@ def bind_gradient(told: KernelInputs, parameters: Parameters, batches: Batches, 
 
 
 def _optimizer_arguments(optimizer: OptimizerBase, moments: Mapping[str, Array], decayed: int) -> tuple[Any, ...]:
-    """The optimizer as the loops know it: see nncli.training.compiled.kernels.move."""
+    """The optimizer as arguments of nncli.training.compiled.kernels.optimizer_step."""
     if isinstance(optimizer, Sgd):
         (v,) = moments.values()
         return v, v, kernels.SGD, np.array([optimizer.momentum, optimizer.nesterov, 0.0, 0.0]), decayed
     decay = optimizer.weight_decay if isinstance(optimizer, AdamW) else 0.0
-    o: Any = optimizer  # an Adam, since nothing hinders
+    o: Any = optimizer  # an Adam, since it is supported
     return moments["mean"], moments["square"], kernels.ADAM, np.array([o.beta1, o.beta2, o.epsilon, decay]), decayed
 
 
@@ -137,30 +139,30 @@ def bind_optimizer(
     groups: Mapping[ParamGroup, slice],
     progress: Array,
 ) -> Step:
-    """As the optimizer's own bind; nothing that the loops know changes with `progress`."""
+    """The compiled counterpart of the optimizer's bind; no supported optimizer depends on `progress`."""
     decayed = max((span.stop for group, span in groups.items() if group in DECAYED), default=0)
-    known = _optimizer_arguments(optimizer, moments, decayed)
-    _warm_up(kernels.optimizer_step, theta[:0], grad[:0], (*known[:-1], 0), 0.0, 1)
+    arguments = _optimizer_arguments(optimizer, moments, decayed)
+    _warm_up(kernels.optimizer_step, theta[:0], grad[:0], (*arguments[:-1], 0), 0.0, 1)
 
     def step(learning_rate: float, t: int) -> None:
-        kernels.optimizer_step(theta, grad, known, learning_rate, t)
+        kernels.optimizer_step(theta, grad, arguments, learning_rate, t)
 
     return step
 
 
 def bind_run(
     plan: TrainingArguments, parameters: Parameters, moments: Mapping[str, Array], batches: Batches
-) -> Stretch:
-    """Many whole steps in one call."""
-    told, batch, losses = kernel_inputs(plan, batches), batches.batch_size, np.empty(batches.steps)
-    net = told.net(parameters, batch)
+) -> RunSteps:
+    """Bind the loop that runs many steps in one call."""
+    inputs, batch, losses = kernel_inputs(plan, batches), batches.batch_size, np.empty(batches.steps)
+    net = inputs.net(parameters, batch)
     optimizer = _optimizer_arguments(plan.optimizer, moments, parameters.layout.n_decayed)
     extras = (plan.l1, plan.l2, plan.clip_norm or 0.0)
-    _warm_up(kernels.train_batches, told.data, net, optimizer, extras, batches.order, batch, np.empty(0), 1, losses)
+    _warm_up(kernels.train_batches, inputs.data, net, optimizer, extras, batches.order, batch, np.empty(0), 1, losses)
 
-    def stretch(position: int, rates: npt.NDArray[np.float64], t: int) -> tuple[npt.NDArray[np.float64], bool]:
+    def run(position: int, rates: npt.NDArray[np.float64], t: int) -> tuple[npt.NDArray[np.float64], bool]:
         order = batches.pool_indices(position)
-        done, finite = kernels.train_batches(told.data, net, optimizer, extras, order, batch, rates, t, losses)
+        done, finite = kernels.train_batches(inputs.data, net, optimizer, extras, order, batch, rates, t, losses)
         return losses[:done], finite
 
-    return stretch
+    return run

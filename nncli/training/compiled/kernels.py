@@ -1,16 +1,16 @@
-"""The fast path: forward, loss, backward and update of a plain network as compiled loops, in the textbook's letters.
+"""Compiled loops for plain networks: forward, loss, backward and update, in the textbook's letters.
 
-A plain network is a chain of dense layers. What the layers of this package do in some forty NumPy calls a step is
-here one call for many steps, or, where a batch is worked in parts, one call a part. Everything is float32. The matrix
-products are BLAS's, as they are in NumPy; between them, loops that LLVM turns into vector instructions read and write
-each number once.
+A plain network is a sequence of dense layers. The layers of this package need some forty NumPy calls per step; here one
+call runs many steps, or, if a batch is split into shards, one shard of a step. Everything is float32. The BLAS computes
+the matrix products, as in NumPy; between them, loops that LLVM vectorizes read and write each number once.
 
-Compiled by Numba when first used and then kept on disk. Imported by bridge.py alone, and only where
-Numba is installed.
+Numba compiles the loops when they are first used and caches them on disk. Only bridge.py imports this module, and only
+if Numba is installed.
 
-A network is told as a table of layers, (L, 5) whole numbers: the units d that come in, the units u that go out, where
-in theta W begins, where b (-1: no bias), and the number of the activation. `A` holds the outputs of all layers one
-behind the other, the input first: a layer's rows are A[at : at + B·u]. `dA` holds the gradients with respect to them.
+A network is a table of layers, (L, 5) integers: the input units d, the output units u, the offsets of W and b in theta
+(-1: no bias), and the number of the activation. `A` holds the outputs of all
+layers in sequence, starting with the input: a layer's rows are A[at : at + B·u]. `dA` holds the gradients with respect
+to them.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ SGD, ADAM = range(2)
 D, U, W_AT, B_AT, ACTIVATION = range(5)
 """The columns of the table of layers."""
 NEGLIGIBLE = 2.0**-40
-"""Of a slope of the loss by a score, which is 1 at the most."""
+"""Bound below which a derivative of the loss by a logit, at most 1, is set to 0."""
 
 
 def compiled(function: F) -> F:
-    """Compiled, kept on disk, and run without Python's lock, so that the parts of a batch run side by side."""
+    """Compile a function, cache it on disk, and run it without Python's lock, so that shards run in parallel."""
     return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def inlined(function: F) -> F:
-    """Compiled into whoever calls it."""
+    """Compile a function into its callers."""
     return cast("F", numba.njit(inline="always", error_model="numpy")(function))
 
 
@@ -104,13 +104,13 @@ def activate(Z: Floats, b: Floats, kind: int, slope: float) -> None:
 
 @compiled
 def activation_grad(dY: Floats, Y: Floats, kind: int, slope: float) -> None:
-    """dY (B, u) becomes dZ = dY · f'(Z), told from Y = f(Z)."""
+    """dY (B, u) becomes dZ = dY · f'(Z), computed from Y = f(Z)."""
     B, u = Y.shape
     zero, one, leak = np.float32(0.0), np.float32(1.0), np.float32(slope)
     if kind == RELU:
         for i in range(B):
             for j in range(u):
-                dY[i, j] *= one if Y[i, j] > zero else zero  # a product: what is not finite stays so
+                dY[i, j] *= one if Y[i, j] > zero else zero  # a product keeps values that are not finite
     elif kind == LEAKY_RELU:
         for i in range(B):
             for j in range(u):
@@ -127,7 +127,7 @@ def activation_grad(dY: Floats, Y: Floats, kind: int, slope: float) -> None:
 
 @compiled
 def mse(Z: Floats, y: Floats, w: Floats, dZ: Floats, batch: int) -> float:
-    """Mean squared error of Z (B, k), a part of `batch` rows; dZ becomes its derivative."""
+    """Mean squared error of Z (B, k), a shard of `batch` rows; dZ becomes its derivative."""
     B, k = Z.shape
     total: Any = 0.0
     share = np.float32(2.0 / (batch * k))
@@ -143,10 +143,10 @@ def mse(Z: Floats, y: Floats, w: Floats, dZ: Floats, batch: int) -> float:
 
 @inlined
 def flush_to_zero(slope: Any) -> Any:
-    """The slope, or 0 where it is negligible: beside 1, float32 does not know it.
+    """The derivative, or 0 if it is negligible.
 
-    On its way back through the network it would become subnormal, with which many processors compute a hundred times
-    as slowly, and every row that is learned well has such a slope. NumPy's sigmoid gives 0 from 2^-25 on.
+    On its way back through the network it would become subnormal, which many processors compute a hundred times as
+    slowly, and every row that is learned well has such a derivative. NumPy's sigmoid gives 0 from 2^-25 on.
     """
     return np.float32(0.0) if abs(slope) < np.float32(NEGLIGIBLE) else slope
 
@@ -193,7 +193,7 @@ def softmax(Z: Floats, y: Ints, T: Floats, w: Floats, dZ: Floats, batch: int) ->
 
 @compiled
 def gradient(data: Any, net: Any, rows: Ints, batch: int) -> float:
-    """The loss of the `rows`, which are all or a part of a batch of `batch`, and its gradient in `grad`.
+    """The loss of the `rows`, a shard or all of a batch of `batch` rows, and its gradient in `grad`.
 
     `data`: X (n, features); y (n, k) numbers, or codes (n,) of classes with their table T; w (n,) weights, or none;
     the number of the loss. `net`: the table of layers, the slopes of their activations, theta, grad, A and dA.
@@ -243,7 +243,7 @@ def gradient(data: Any, net: Any, rows: Ints, batch: int) -> float:
 
 
 @compiled
-def penalise(theta: Floats, grad: Floats, l1: float, l2: float) -> None:
+def penalize(theta: Floats, grad: Floats, l1: float, l2: float) -> None:
     """dw += l1 · sign(w) + l2 · w."""
     a, b = np.float32(l1), np.float32(l2)
     for i in range(len(theta)):
@@ -252,18 +252,18 @@ def penalise(theta: Floats, grad: Floats, l1: float, l2: float) -> None:
 
 @compiled
 def finite(grad: Floats) -> bool:
-    """Whether all of a vector is finite: one pass of BLAS where its squares can be summed."""
+    """Whether all of a vector is finite: one pass of BLAS if its squares can be summed."""
     return bool(np.isfinite(np.dot(grad, grad))) or bool(np.isfinite(grad).all())
 
 
 @compiled
-def clip(grad: Floats, largest: float) -> None:
-    """Scale `grad` down to the Euclidean norm `largest` where it is longer."""
+def clip(grad: Floats, max_norm: float) -> None:
+    """Scale `grad` down to the Euclidean norm `max_norm` if it is longer."""
     total = 0.0
     for i in range(len(grad)):
         total += np.float64(grad[i]) * np.float64(grad[i])
-    if total > largest * largest:
-        factor = np.float32(largest / sqrt(total))
+    if total > max_norm * max_norm:
+        factor = np.float32(max_norm / sqrt(total))
         for i in range(len(grad)):
             grad[i] *= factor
 
@@ -296,13 +296,16 @@ def adam(theta: Floats, grad: Floats, M: Floats, V: Floats, h: npt.NDArray[np.fl
 
 @compiled
 def optimizer_step(theta: Floats, grad: Floats, optimizer: Any, rate: float, t: int) -> None:
-    """One step of the `optimizer`: its two moments (one of them twice), its number, its hyper-parameters h, of which
-    the last is the weight decay, and how much of theta that shrinks."""
+    """One step of the `optimizer`.
+
+    It is a tuple of two state vectors (the same one twice for SGD), its number, its hyper-parameters h, of which the
+    last is the weight decay, and the number of decayed parameters.
+    """
     M, V, number, h, decayed = optimizer
     if h[3] > 0.0:
-        shrink = np.float32(1.0 - rate * h[3])
+        shrinkage = np.float32(1.0 - rate * h[3])
         for i in range(decayed):
-            theta[i] *= shrink
+            theta[i] *= shrinkage
     if number == SGD:
         sgd(theta, grad, M, h[0], h[1], rate)
     else:
@@ -323,21 +326,22 @@ def train_batches(
 ) -> tuple[int, bool]:
     """Train on the batches of `order`, one for each of `rates`; `extras` are l1, l2 and clip_norm, 0 for none.
 
-    `losses` gets each one's loss. Ends at the first whose loss or gradient is not finite, and leaves the weights that
-    led there. Returns how many batches it came to, and whether the last one's gradient was finite if its loss was.
+    `losses` receives the loss of each batch. The loop ends at the first loss or gradient that is not finite, and leaves
+    the weights that led there. Returns the number of batches that were run, and whether the last gradient was finite if
+    the loss was.
     """
     theta, grad, decayed = net[2], net[3], optimizer[4]
-    l1, l2, largest = extras
+    l1, l2, max_norm = extras
     for i in range(len(rates)):
         rows = order[i * batch : min((i + 1) * batch, len(order))]
         losses[i] = gradient(data, net, rows, len(rows))
         if not np.isfinite(losses[i]):
             return i + 1, True
         if l1 > 0.0 or l2 > 0.0:
-            penalise(theta[:decayed], grad[:decayed], l1, l2)
+            penalize(theta[:decayed], grad[:decayed], l1, l2)
         if not finite(grad):
             return i + 1, False
-        if largest > 0.0:
-            clip(grad, largest)
+        if max_norm > 0.0:
+            clip(grad, max_norm)
         optimizer_step(theta, grad, optimizer, rates[i], t + i)
     return len(rates), True

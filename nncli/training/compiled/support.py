@@ -1,4 +1,4 @@
-"""Which way a training is computed: by NumPy, or, where Numba is installed and it pays, by compiled loops."""
+"""What the compiled loops support, whether they are worthwhile, and whether Numba works here."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ COMPILED_ACTIVATIONS = (Identity, Relu, LeakyRelu, Sigmoid, Tanh)
 COMPILED_LOSSES = (MSE, CrossEntropy)
 COMPILED_OPTIMIZERS = (Sgd, Adam)  # AdamW is an Adam
 
-SAVED_A_STEP = 10e-6
-SAVED_A_PRODUCT = 2.5e-12
-"""Seconds that compiled loops save in a step, whatever its size, and for each multiplication of its forward pass."""
+SECONDS_SAVED_PER_STEP = 10e-6
+SECONDS_SAVED_PER_MULTIPLICATION = 2.5e-12
+"""Seconds that compiled loops save in a step, and for each multiplication of its forward pass."""
 STARTUP_SECONDS = 0.6
-"""Seconds that the loops must save: loading them takes 0.2, and the first training of all compiles them for 8."""
+"""Seconds that the loops must save: loading them takes 0.2, and compiling them once takes 8."""
 
 
 def unsupported_reason(network: Network, loss: LossBase, optimizer: OptimizerBase) -> str | None:
-    """What keeps this training from the compiled loops, which know plain networks alone; None if nothing does."""
+    """Why the compiled loops, which support plain networks only, cannot run this training; None if they can."""
     if network.precision != "float32":
         return f"precision {network.precision}"
     if network.embeddings or network.embedded_numeric or not network.n_features:
@@ -42,8 +42,8 @@ def unsupported_reason(network: Network, loss: LossBase, optimizer: OptimizerBas
             return "the parametrization ntk"
         if layer.activation is not None and not isinstance(layer.activation, COMPILED_ACTIVATIONS):
             return f"the activation {layer.activation.type}"
-    for part, known in ((loss, COMPILED_LOSSES), (optimizer, COMPILED_OPTIMIZERS)):
-        if not isinstance(part, known):
+    for part, supported in ((loss, COMPILED_LOSSES), (optimizer, COMPILED_OPTIMIZERS)):
+        if not isinstance(part, supported):
             return f"{part.model_dump()['type']}"
     if optimizer.param_groups:
         return "an optimizer with groups"
@@ -53,27 +53,26 @@ def unsupported_reason(network: Network, loss: LossBase, optimizer: OptimizerBas
 
 
 def installed() -> bool:
-    """Whether Numba, and SciPy, through which it reaches the BLAS, are there."""
+    """Whether Numba is installed, and SciPy, through which it calls the BLAS."""
     return find_spec("numba") is not None and find_spec("scipy") is not None
 
 
 LONG_STEP_MULTIPLICATIONS = 1 << 31
-"""Multiplications of a forward pass from which a step takes part of a second, nearly all of it in the BLAS."""
+"""Multiplications of a forward pass above which a step takes a fraction of a second, nearly all of it in the BLAS."""
 
 
 def is_worthwhile(network: Network, batch_rows: int, steps: int) -> bool:
-    """Whether so many steps save more time than Numba takes to come, and each is short.
+    """Whether the loops save more time in `steps` steps than Numba takes to load, and each step is short.
 
-    While a loop runs no signal is heard; in long steps there is little to gain, and NumPy hears signals in between.
+    A running loop handles no signals; in long steps there is little to gain, and NumPy handles signals in between.
     """
     products = batch_rows * network.layout.n_decayed
-    return (
-        products < LONG_STEP_MULTIPLICATIONS and steps * (SAVED_A_STEP + SAVED_A_PRODUCT * products) > STARTUP_SECONDS
-    )
+    seconds_saved = steps * (SECONDS_SAVED_PER_STEP + SECONDS_SAVED_PER_MULTIPLICATION * products)
+    return products < LONG_STEP_MULTIPLICATIONS and seconds_saved > STARTUP_SECONDS
 
 
 class BackendProblem(NamedTuple):
-    """What keeps a backend from working here, and how to mend it."""
+    """Why a backend does not work here, and how to fix it."""
 
     what: str
     hint: str
@@ -83,7 +82,7 @@ INSTALL = "Run pip install 'nncli-train[fast]'"
 
 
 def load(backend: Backend) -> BackendProblem | None:
-    """Import what the backend needs, so that the BLAS that comes with it is there to be held to its threads."""
+    """Import what the backend needs, so that its BLAS is loaded before the number of threads is set."""
     if backend == "numpy":
         return None
     if not installed():
@@ -95,11 +94,9 @@ def load(backend: Backend) -> BackendProblem | None:
         import scipy.linalg.cython_blas  # noqa: F401
 
         import nncli.training.compiled.bridge  # noqa: F401
-    except ImportError as error:  # of a version that does not go with this NumPy
+    except ImportError as error:  # its version does not fit this NumPy
         return BackendProblem(f"Numba cannot be imported: {error}", INSTALL)
     except RuntimeError:
-        return BackendProblem(
-            "Numba finds no folder for compiled code", "Set NUMBA_CACHE_DIR to one that can be written to"
-        )
+        return BackendProblem("Numba finds no folder for compiled code", "Set NUMBA_CACHE_DIR to a writable folder")
     disabled = getattr(numba.config, "DISABLE_JIT", 0)
     return BackendProblem("NUMBA_DISABLE_JIT is set", "Unset it") if disabled else None

@@ -258,7 +258,7 @@ def test_the_penalty_is_that_of_numpy(l1: float, l2: float) -> None:
     parameters.grad[...] = np.random.default_rng(1).normal(size=parameters.grad.size)
     found, size = parameters.grad.copy(), np.abs(parameters.grad) + np.abs(parameters.theta)
     decayed = parameters.layout.n_decayed
-    kernels.penalise(parameters.theta[:decayed], found[:decayed], l1, l2)
+    kernels.penalize(parameters.theta[:decayed], found[:decayed], l1, l2)
     step.L1L2Penalty(parameters, l1=l1, l2=l2).add_gradient()
     close(found, parameters.grad, scale=size)
 

@@ -101,7 +101,7 @@ def test_it_pays_from_as_many_steps_as_outweigh_the_start() -> None:
     network = network_of(64)
     assert not is_worthwhile(network, 32, 1)
     assert is_worthwhile(network, 32, 10**6)
-    assert is_worthwhile(network, 32, int(STARTUP_SECONDS / backend.SAVED_A_STEP))
+    assert is_worthwhile(network, 32, int(STARTUP_SECONDS / backend.SECONDS_SAVED_PER_STEP))
     assert is_worthwhile(network_of(512), 4096, 3 * 10**4) > is_worthwhile(network_of(4), 4, 3 * 10**4)
 
 
