@@ -73,8 +73,9 @@ def exact_numbers(texts: pl.DataFrame, dialect: CsvDialect) -> dict[str, pl.Seri
             parsed[cells.name] = numbers
     if not parsed:
         return parsed
-    # For all columns at once: for each by itself Polars takes ten times as long.
-    zeros = texts.select(pl.col(list(parsed)).str.contains(POSSIBLE_LEADING_ZERO).any())
+    # For all columns at once: for each by itself Polars takes ten times as long. By [], since to `select` and `col`
+    # a column called * is all columns.
+    zeros = texts[list(parsed)].select(pl.all().str.contains(POSSIBLE_LEADING_ZERO).any())
     return {name: numbers for name, numbers in parsed.items() if not zeros.item(0, name)}
 
 

@@ -33,10 +33,10 @@ class _StoreWriter:
     def add(self, table: Table, names: Collection[str]) -> None:
         """The next block, of which the columns `names` are kept: as numbers, those that are text of which nothing but
         the numbers can matter."""
-        frame = table.frame.select(names)
+        frame = table.frame[list(names)]
         open_yet = [cells.name for cells in frame if cells.name not in self.texts and cells.dtype == pl.String]
         if open_yet:
-            found = exact_numbers(frame.select(open_yet), table.dialect)
+            found = exact_numbers(frame[open_yet], table.dialect)
             self.texts.update(name for name in open_yet if name not in found)
             frame = frame.with_columns(found.values())
         for cells in frame:  # what is text already is none that turns into it

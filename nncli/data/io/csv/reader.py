@@ -173,7 +173,7 @@ class _BlockParser:
         texts = [name for name in header.names if name in candidates and cells[name].dtype == polars.String]
         if not texts:
             return cells
-        numbers = exact_numbers(cells.select(texts), self._dialect)
+        numbers = exact_numbers(cells[texts], self._dialect)
         if parser is None:
             class_ids = self._options.class_ids
             numbers = {name: x for name, x in numbers.items() if name not in class_ids or not may_be_class_ids(x)}

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from nncli.data.io.csv import decoding
@@ -50,6 +51,8 @@ def sample_bytes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 @example("\x1b", "iso2022_jp", 1, 1)
 def test_text_comes_back_whatever_it_is_written_in(text: str, encoding: str, size: int, sample: int) -> None:
     data = text.encode(encoding, "ignore")
+    # A NUL after the byte-order mark of UTF-16 makes it that of UTF-32: such a beginning is ambiguous.
+    assume(codecs.lookup(encoding).name != "utf-16" or not data.startswith(codecs.BOM_UTF32_LE))
     try:
         expected = data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError:  # a lone escape, which some codecs write and cannot read

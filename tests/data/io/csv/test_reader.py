@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nncli.data.dialect import CsvDialect
 from nncli.data.io.csv import decoding
 from nncli.data.io.csv.reader import read_delimited
-from nncli.data.io.read_options import ReadOptions
+from nncli.data.io.read_options import NumericColumns, ReadOptions
 from nncli.data.table import Table
 from nncli.errors import DataError, Location
 
@@ -278,3 +278,9 @@ def test_a_table_in_any_dialect_reads_back_as_the_same_cells_or_is_refused(
     if not told and len(names) == 1 and separator not in ",":
         return  # nothing says that there was a separator
     assert back == (names, expected)
+
+
+def test_a_column_called_star_is_one_column() -> None:
+    options = ReadOptions(numbers=NumericColumns.any_except(()))
+    (table,) = read_delimited(io.BytesIO(b"a,0,*\n1.5,2,3\n2.5,3,x\n"), "x.csv", options)
+    assert table.frame.to_dict(as_series=False) == {"a": [1.5, 2.5], "0": [2.0, 3.0], "*": ["3", "x"]}

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from nncli.data.columns.hints import date_hint, guess_meaning, number_hint, unit_hint
+from nncli.data.dialect import CsvDialect
+
+POINT = CsvDialect(decimal=".")
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        ("1,5", ['data.decimal: ","', "1.5"]),
+        ("1.234,5", ['data.decimal: ","', 'data.thousands: "."', "1234.5"]),
+        ("1 234", ['data.thousands: " "', "1234"]),
+        ("2024-05-31", ["date"]),
+        ("abc", []),
+    ],
+)
+def test_the_settings_that_would_read_a_number_are_named(text: str, settings: list[str]) -> None:
+    meaning = guess_meaning(text, POINT)
+    assert all(setting in meaning for setting in settings)
+    assert bool(meaning) is bool(settings)
+
+
+def test_the_wording_of_a_hint() -> None:
+    assert number_hint("n/a", "x", POINT) == (
+        'Correct the cell, or empty it. If it means a missing value, add "n/a" to data.missing_values. '
+        'To treat the column as categories, set `columns: {"x": categorical}` under data.'
+    )
+    assert date_hint("x").startswith("Correct the cell. If it means a missing value")
+    assert unit_hint("$") == (
+        "In the training rows all cells were numbers with '$'. Write the cell like these, or empty it."
+    )
