@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from math import isfinite
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,6 +14,7 @@ from nncli.metrics.registry import BoundMetric, metric_function
 from nncli.metrics.regression import RegressionScores, regression_scores
 from nncli.model import Predictions
 from nncli.nn.losses import Loss
+from nncli.text import json_safe
 
 Scores: TypeAlias = ClassificationScores | tuple[RegressionScores, ...]
 """Scores of a classification target, or of each regression target."""
@@ -74,12 +74,8 @@ def to_json(scores: Scores) -> dict[str, Any]:
         document = asdict(scores)
         del document["rows"], document["values"]
         return {**dict(scores.values), **document}
-    each = {one.target: {name: _finite(value) for name, value in one.values} for one in scores}
+    each = {one.target: {name: json_safe(value) for name, value in one.values} for one in scores}
     return each[scores[0].target] if len(scores) == 1 else {"targets": each}
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and isfinite(value) else None
 
 
 @dataclass(frozen=True)

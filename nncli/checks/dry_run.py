@@ -19,6 +19,7 @@ from nncli.nn.parameters import Parameters
 from nncli.nn.predictor import Predictor
 from nncli.optim.schedules import ConstantRate, PlateauState, TrainingLength
 from nncli.pipeline.prepare.prepare import PreparedTraining
+from nncli.text import json_safe
 from nncli.training.arguments import TrainingArguments
 from nncli.training.epoch import DivergedError, LoopSignal
 from nncli.training.loop import fit
@@ -64,8 +65,7 @@ class DryRun:
     @property
     def as_json(self) -> dict[str, Any]:
         """As a JSON object, null for what is not a finite number."""
-        told = {name: value if isfinite(value) else None for name, value in asdict(self).items()}
-        return {**told, "falls": self.falls}
+        return {**json_safe(asdict(self)), "falls": self.falls}
 
 
 def dry_run(prepared: PreparedTraining) -> tuple[DryRun, Finding | None]:

@@ -6,7 +6,6 @@ import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +22,7 @@ from nncli.data.profile import ColumnProfile
 from nncli.data.store.scratch import existing_parent
 from nncli.errors import Location, UsageError
 from nncli.pipeline.prepare.notes import constant_target
-from nncli.text import join_quoted, quote
+from nncli.text import join_quoted, json_safe, quote
 from nncli.utils.atomic_files import check_overwrite, write_text
 
 Preset = Literal["tabular", "textbook"]
@@ -93,7 +92,7 @@ def _column(found: ColumnProfile, use: str) -> dict[str, Any]:
         "unit": found.unit,
         "distinct": found.distinct,
         "commonest": [{"value": value, "count": count} for value, count in found.top_values],
-        **{name: value if value is not None and isfinite(value) else None for name, value in figures.items()},
+        **json_safe(figures),
         "reason": found.reason if use == "left out" else "",
         "trouble": None if found.error is None else found.error.message,
     }

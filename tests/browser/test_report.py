@@ -1,4 +1,4 @@
-"""A report in a real browser: it asks for nothing, complains of nothing, fits every width, and can be read by all."""
+"""A report in a real browser: no requests, no errors, every width, and accessibility."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_page_fits_every_width_and_axe_finds_no_violation(
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_charts_take_the_colours_of_the_page(browser: Browser, reports: dict[str, Path], scheme: Scheme) -> None:
+def test_charts_have_the_colors_of_the_page(browser: Browser, reports: dict[str, Path], scheme: Scheme) -> None:
     with opened(browser, reports["classes"], scheme=scheme) as page:
         read = "[getComputedStyle(document.body).color, getComputedStyle(document.querySelector('svg text')).fill]"
         for colour in page.evaluate(read):
@@ -92,7 +92,7 @@ def test_a_keyboard_reaches_what_scrolls_and_what_unfolds(browser: Browser, repo
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", ["classes", "numbers", "hostile"])
-def test_scores_and_rows_that_went_wrong_are_seen_without_scrolling_sideways(
+def test_scores_and_largest_errors_need_no_horizontal_scrolling(
     browser: Browser, reports: dict[str, Path], name: str, width: int
 ) -> None:
     with opened(browser, reports[name], width) as page:
@@ -106,9 +106,7 @@ def test_scores_and_rows_that_went_wrong_are_seen_without_scrolling_sideways(
         assert page.get_by_role("rowheader").count() > 10  # it is a table still to who cannot see it
 
 
-def test_a_caption_is_read_whole_where_its_table_is_wider_than_the_page(
-    browser: Browser, reports: dict[str, Path]
-) -> None:
+def test_captions_fit_the_page_when_their_table_scrolls(browser: Browser, reports: dict[str, Path]) -> None:
     with opened(browser, reports["comparison"], 360) as page:
         ends = page.evaluate(
             "[...document.querySelectorAll('caption span')].map(one => one.getBoundingClientRect().right)"

@@ -1,4 +1,4 @@
-"""Runs held against each other, from their directories."""
+"""Comparisons of runs from their directories."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_rows_of_another_split_are_shared_only_where_neither_was_trained_on_them
     assert any("different validation rows" in note for note in found.notes)
 
 
-def test_an_ensemble_is_judged_by_members_that_never_saw_the_row(of: Folder) -> None:
+def test_an_ensemble_is_scored_on_out_of_fold_rows(of: Folder) -> None:
     found = of("a", "five")
     assert found.runs[1].rows_scored == 344
     assert found.pairs[0].rows == 69
@@ -100,7 +100,7 @@ def test_rows_that_were_trained_on_are_never_shared(of: Folder) -> None:
     assert not any(best for line in found.scores for best in line.best)
 
 
-def test_a_run_that_validates_on_its_own_table_held_nothing_out(of: Folder, tmp_path: Path) -> None:
+def test_a_run_that_validates_on_its_training_table_is_not_comparable(of: Folder, tmp_path: Path) -> None:
     shutil.copy(DATA / "penguins.csv", tmp_path / "penguins.csv")
     (tmp_path / "c.yaml").write_text(f"{PENGUINS}validation: {{path: penguins.csv}}\n")
     train(tmp_path / "c.yaml", output=tmp_path / "same")
@@ -122,7 +122,7 @@ def test_rows_of_a_validation_table_are_those_of_that_table(of: Folder, tmp_path
     assert found.pairs[0].rows == 69  # of the table that a was trained on, those that a held out
 
 
-def test_runs_on_other_tables_stand_alone(of: Folder) -> None:
+def test_runs_on_other_tables_are_not_compared(of: Folder) -> None:
     found = of("a", "b", "lin")
     assert {pair.b for pair in found.pairs} | {pair.a for pair in found.pairs} == {0, 1}
     assert found.task_ids == (0, 0, 1)
@@ -130,7 +130,7 @@ def test_runs_on_other_tables_stand_alone(of: Folder) -> None:
     assert {"data.path", "data.target", "loss.type"} <= {one.key for one in found.settings}
 
 
-def test_what_can_be_said_of_runs_that_are_not_whole_is_said(trained: Path, tmp_path: Path) -> None:
+def test_damaged_and_unfinished_runs_are_compared_as_far_as_known(trained: Path, tmp_path: Path) -> None:
     runs = Path(shutil.copytree(trained / "runs", tmp_path / "runs"))
     (runs / "a" / MANIFEST).write_text("nonsense")
     change_manifest(runs / "seed", changed(status="running", files={}))
@@ -150,7 +150,7 @@ def test_what_can_be_said_of_runs_that_are_not_whole_is_said(trained: Path, tmp_
     assert {found.runs[pair.b].name for pair in found.pairs} == {"five", "seed"}  # by the weights saved so far
 
 
-def test_where_the_table_is_gone_settings_and_recorded_scores_are_left(trained: Path, tmp_path: Path) -> None:
+def test_without_the_table_settings_and_recorded_scores_are_compared(trained: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(trained, tmp_path / "moved"))
     (folder / "c.yaml").write_text(PENGUINS)
     for name in ("one", "two"):
@@ -185,7 +185,7 @@ def test_it_takes_two_runs(trained: Path, tmp_path: Path) -> None:
         compare([trained / "runs" / "a", tmp_path / "nothing"])
 
 
-def test_the_folds_of_a_cross_validation_are_runs_and_it_is_none(trained: Path, tmp_path: Path) -> None:
+def test_folds_of_a_cross_validation_are_compared_but_not_itself(trained: Path, tmp_path: Path) -> None:
     cross_validate(trained / "lin.yaml", output=tmp_path / "cv", folds=2, assignments=["epochs=1", "workers=1"])
     with pytest.raises(UsageError, match="cross-validation"):
         compare([trained / "runs" / "lin", tmp_path / "cv"])
@@ -201,9 +201,7 @@ def test_all_of_it_is_json(of: Folder) -> None:
     assert [one and one["best"] for one in accuracy["runs"]] == [False, True, False, None]
 
 
-def test_a_configuration_that_cannot_be_read_is_told_and_the_scores_are_those_written_down(
-    of: Folder, tmp_path: Path
-) -> None:
+def test_an_unreadable_configuration_is_a_problem_and_recorded_scores_are_used(of: Folder, tmp_path: Path) -> None:
     shutil.copytree(of.path / "runs" / "a", tmp_path / "a")
     (tmp_path / "a" / CONFIG).write_text("layers: [\n")
     found = compare([tmp_path / "a", of.path / "runs" / "b"])

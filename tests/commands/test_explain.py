@@ -1,4 +1,4 @@
-"""A run explained: of its own held-out rows or of any table, with labels or without."""
+"""Explanations of a run on its validation rows or any table, with labels or without."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(written(folder), output=folder / "run").run
 
 
-def test_without_a_table_the_rows_that_were_held_out_are_looked_at(penguins: Path) -> None:
+def test_without_a_table_the_validation_rows_are_explained(penguins: Path) -> None:
     found, held_out = explain(penguins, top=0), predict_held_out(penguins)
     assert (found.rows, found.table_rows, found.labeled_rows) == (len(held_out), len(held_out), len(held_out))
     figures = dict(headlines(held_out.scores))
@@ -83,7 +83,7 @@ def test_the_average_row_is_that_of_rows_by_their_weights(weighted: Path) -> Non
     assert found.attributions.base == pytest.approx(np.full(3, expected), rel=1e-4)
 
 
-def test_of_an_ensemble_those_members_speak_that_never_saw_the_row(ensemble: Path) -> None:
+def test_an_ensemble_is_explained_on_out_of_fold_predictions(ensemble: Path) -> None:
     found, held_out = explain(ensemble, top=0), predict_held_out(ensemble)
     assert found.rows == 344
     assert found.loss == pytest.approx(dict(headlines(held_out.scores))["log_loss"])
@@ -100,7 +100,7 @@ def test_every_column_of_the_run_has_an_importance_and_the_top_ones_a_dependence
     assert found.attributions is None
 
 
-def test_without_labels_importance_is_left_out_and_that_is_said(penguins: Path) -> None:
+def test_without_labels_there_is_no_importance_but_a_note(penguins: Path) -> None:
     found = explain(penguins, PENGUINS.drop("species"), attributions=True, rows=5, top=3)
     assert found.importances is None
     assert (found.loss, found.score, found.labeled_rows) == (None, None, 0)
@@ -109,7 +109,7 @@ def test_without_labels_importance_is_left_out_and_that_is_said(penguins: Path) 
     assert found.attributions is not None
 
 
-def test_rows_without_a_label_are_explained_and_not_judged(penguins: Path) -> None:
+def test_unlabeled_rows_are_explained_but_not_scored(penguins: Path) -> None:
     some = PENGUINS.head(20).with_columns(
         pl.when(pl.int_range(20) < 4).then(None).otherwise(pl.col("species")).alias("species")
     )
@@ -134,7 +134,7 @@ def test_some_rows_are_drawn_by_the_runs_seed_and_keep_their_numbers(penguins: P
     np.testing.assert_allclose(said.values, found.attributions.values)  # the average row is that of the run's table
 
 
-def test_where_the_runs_table_has_gone_the_average_row_is_of_the_rows_at_hand(tmp_path: Path) -> None:
+def test_without_the_runs_table_the_average_row_is_of_the_given_rows(tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
     PENGUINS.write_csv(table)
     (tmp_path / "c.yaml").write_text("data: {path: t.csv, target: species}\nlayers: [4]\nepochs: 1")
@@ -150,7 +150,7 @@ def test_where_the_runs_table_has_gone_the_average_row_is_of_the_rows_at_hand(tm
         explain(run)
 
 
-def test_the_metric_is_the_one_that_the_run_watched(tmp_path: Path, line: Path) -> None:
+def test_the_metric_is_the_one_that_the_run_monitored(tmp_path: Path, line: Path) -> None:
     assert explain(line, DATA / "linear.csv", top=0).metric == "rmse"
     config = f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: []\nepochs: 1\nmetric: r2"
     (tmp_path / "c.yaml").write_text(config)
@@ -168,7 +168,7 @@ def test_several_numbers(pair: Path) -> None:
     assert found.attributions.missed == 0
 
 
-def test_what_is_strange_of_the_rows_is_told(penguins: Path) -> None:
+def test_unexpected_values_are_a_note(penguins: Path) -> None:
     strange = PENGUINS.head(5).with_columns(pl.lit("Atlantis").alias("island"))
     assert any("'island': 5" in note for note in explain(penguins, strange, top=0).notes)
 
@@ -198,7 +198,7 @@ def test_numbers_that_are_too_small_are_refused(penguins: Path, rows: int | None
         explain(penguins, TABLE, rows=rows, repeats=repeats, top=top)
 
 
-def test_what_cannot_be_explained_is_refused(penguins: Path, tmp_path: Path) -> None:
+def test_invalid_input_is_refused(penguins: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no rows"):
         explain(penguins, PENGUINS.head(0))
     with pytest.raises(DataError, match="no column 'island'"):
@@ -211,7 +211,7 @@ def test_what_cannot_be_explained_is_refused(penguins: Path, tmp_path: Path) -> 
         explain(tmp_path / "nothing", PENGUINS)
 
 
-def test_it_is_told_how_far_it_is(penguins: Path) -> None:
+def test_progress_is_reported(penguins: Path) -> None:
     steps: list[tuple[str, int, int]] = []
     explain(penguins, PENGUINS, rows=4, attributions=True, top=1, on_progress=lambda *step: steps.append(step))
     assert {what for what, _, _ in steps} == {"feature importance", "partial dependence", "attributions"}
@@ -219,9 +219,7 @@ def test_it_is_told_how_far_it_is(penguins: Path) -> None:
     assert steps[-1] == ("attributions", 4, 4)
 
 
-def test_fewer_rows_are_taken_apart_than_looked_at_and_that_is_said(
-    penguins: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_note_says_that_fewer_rows_are_attributed(penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_ATTRIBUTED", 7)
     found = explain(penguins, TABLE, attributions=True, top=0, repeats=1)
     assert found.attributions is not None
@@ -236,7 +234,7 @@ def test_fewer_rows_are_taken_apart_than_looked_at_and_that_is_said(
         ([0.0, np.nan], "attributions of 1 row miss the prediction by an infinite amount (tolerance: 0.1)"),
     ],
 )
-def test_rows_that_do_not_add_up_are_a_note(
+def test_rows_that_miss_completeness_are_a_note(
     penguins: Path, monkeypatch: pytest.MonkeyPatch, error: list[float], words: str
 ) -> None:
     true: Callable[..., Attributions] = module.attribute

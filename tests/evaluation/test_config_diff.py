@@ -18,7 +18,7 @@ def of(folder: Path, text: str, member: str | None = None) -> ResolvedConfig:
     return ResolvedConfig(*configs)
 
 
-def test_what_is_the_same_is_left_out(tmp_path: Path) -> None:
+def test_equal_values_are_left_out(tmp_path: Path) -> None:
     same = of(tmp_path, "layers: [4]\noutput: here\n"), of(tmp_path, "layers: [4]\noutput: there\nworkers: 2\n")
     assert config_diff(same) == ()
 
@@ -37,7 +37,7 @@ def test_keys_have_dots_and_layers_their_short_forms(tmp_path: Path) -> None:
     )
 
 
-def test_of_layers_of_the_same_kinds_each_key_that_differs_is_told(tmp_path: Path) -> None:
+def test_layers_of_the_same_types_are_compared_key_by_key(tmp_path: Path) -> None:
     found = config_diff(
         [
             of(tmp_path, "layers: [8, 16, {type: dropout, rate: 0.1}, {type: residual, layers: [16]}]\n"),
@@ -55,7 +55,7 @@ def test_of_layers_of_the_same_kinds_each_key_that_differs_is_told(tmp_path: Pat
     )
 
 
-def test_an_activation_of_all_layers_is_no_difference_of_each(tmp_path: Path) -> None:
+def test_the_default_activation_is_not_listed_for_each_layer(tmp_path: Path) -> None:
     found = config_diff(
         [
             of(tmp_path, "layers: [8, {type: dense, units: 4, activation: tanh}]\nactivation: tanh\n"),
@@ -66,7 +66,7 @@ def test_an_activation_of_all_layers_is_no_difference_of_each(tmp_path: Path) ->
     assert found == (Setting("activation.type", ("tanh", "relu", None)),)
 
 
-def test_a_default_that_only_some_can_have_is_not_told(tmp_path: Path) -> None:
+def test_a_default_that_only_some_can_have_is_not_listed(tmp_path: Path) -> None:
     found = config_diff(
         [
             of(tmp_path, "layers: []\noptimizer: {type: adam, beta1: 0.8}\n"),
@@ -76,7 +76,7 @@ def test_a_default_that_only_some_can_have_is_not_told(tmp_path: Path) -> None:
     assert [one.key for one in found] == ["optimizer.type", "optimizer.beta1"]
 
 
-def test_a_configuration_that_is_not_known_is_left_empty(tmp_path: Path) -> None:
+def test_an_unknown_configuration_has_no_values(tmp_path: Path) -> None:
     found = config_diff([of(tmp_path, "layers: []\nseed: 1\n"), None, of(tmp_path, "layers: []\nseed: 2\n")])
     assert found == (Setting("seed", ("1", None, "2")),)
 
@@ -86,7 +86,7 @@ def test_layers_within_layers_have_their_short_forms_too(tmp_path: Path) -> None
     assert found == (Setting("layers", ("[4]", "[{type: residual, layers: [4, 8]}]")),)
 
 
-def test_what_an_ensemble_leaves_open_is_what_its_first_member_settled(tmp_path: Path) -> None:
+def test_automatic_values_of_an_ensemble_are_those_of_its_first_member(tmp_path: Path) -> None:
     several = of(tmp_path, "layers: [4]\nmembers: 2\n", "layers: [4]\nloss: cross_entropy\n")
     found = config_diff([several, of(tmp_path, "layers: [4]\nloss: cross_entropy\n")])
     assert found == (Setting("members", ("2", "1")),)

@@ -100,7 +100,7 @@ def test_the_scores_are_those_of_the_run(table: Path, text: str, options: dict[s
 
 
 @pytest.mark.parametrize("text", [SMALL, ENSEMBLE])
-def test_where_nothing_was_held_out_it_is_judged_on_the_training_rows_and_says_so(table: Path, text: str) -> None:
+def test_without_validation_rows_the_training_rows_are_scored(table: Path, text: str) -> None:
     run = trained(table, f"{text}validation: 0")
     held_out = predict_held_out(run)
     assert held_out.split == "training"
@@ -126,7 +126,7 @@ def test_the_rows_of_a_validation_file_are_numbered_as_there(table: Path) -> Non
     assert held_out.table.frame["id"].to_list() == other[held_out.numbers - 1]["id"].to_list()
 
 
-def test_what_an_ensemble_says_of_a_row_is_what_members_say_that_never_saw_it(table: Path) -> None:
+def test_ensemble_predictions_are_out_of_fold(table: Path) -> None:
     run = trained(table, ENSEMBLE, target="y")
     held_out = predict_held_out(run)
     assert held_out.numbers.tolist() == list(range(1, 91))
@@ -136,7 +136,7 @@ def test_what_an_ensemble_says_of_a_row_is_what_members_say_that_never_saw_it(ta
         assert np.array_equal(held_out.predictions.values[at], member.predictions.values)
 
 
-def test_a_run_that_was_moved_is_judged(table: Path) -> None:
+def test_a_moved_run_is_scored(table: Path) -> None:
     run = trained(table, SMALL)
     expected = written(run)
     there = table.with_name("elsewhere") / "run"
@@ -146,7 +146,7 @@ def test_a_run_that_was_moved_is_judged(table: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", ["changed", "gone", "piped"])
-def test_a_table_that_is_not_what_it_was_is_refused_with_a_way_on(table: Path, harm: str) -> None:
+def test_a_changed_table_is_refused_with_a_hint(table: Path, harm: str) -> None:
     run = trained(table, SMALL)
     if harm == "changed":
         table.write_text(table.read_text() + table.read_text().splitlines()[-1] + "\n")

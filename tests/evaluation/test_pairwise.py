@@ -1,4 +1,4 @@
-"""Two runs on the rows that neither was trained on, against numbers worked by hand."""
+"""Pairwise comparisons on shared validation rows, checked by hand."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_only_rows_that_both_held_out_are_compared() -> None:
     assert wrong.test.mean == 1.0  # of rows 2 and 5 a is right twice; b is sure of nothing, then wrong
 
 
-def test_the_best_is_held_against_the_others_whatever_their_order() -> None:
+def test_the_best_run_is_compared_with_the_others_in_any_order() -> None:
     good = classes([0.9, 0.9, 0.2], ["yes", "yes", "no"], [1, 2, 3])
     bad = classes([0.6, 0.4, 0.7], ["yes", "yes", "no"], [1, 2, 3])
     (first, *_), (second, *_) = compare_pairwise([good, bad]), compare_pairwise([bad, good])
@@ -104,7 +104,7 @@ def test_other_tables_targets_and_tasks_are_never_compared() -> None:
         ((Quantile(q=0.9), Quantile(q=0.1)), ("squared error", "absolute error"), (1.5, 0.5)),
     ],
 )
-def test_numbers_are_compared_in_what_all_were_trained_to_lower(
+def test_regressions_are_compared_by_their_common_loss(
     losses: tuple[Loss, Loss], measures: tuple[str, ...], means: tuple[float, ...]
 ) -> None:
     found = compare_pairwise([numbers([2, 5], [3, 5], losses[0]), numbers([1, 5], [3, 5], losses[1])])
@@ -112,7 +112,7 @@ def test_numbers_are_compared_in_what_all_were_trained_to_lower(
     assert tuple(pair.test and pair.test.mean for pair in found) == pytest.approx(means)
 
 
-def test_several_targets_count_by_their_spread() -> None:
+def test_losses_of_several_targets_are_standardized() -> None:
     truth = [[0, 0], [2, 200]]
     good, bad = numbers(truth, truth, MSE()), numbers([[1, 0], [2, 300]], truth, MSE())
     squared, absolute = compare_pairwise([good, bad])
@@ -122,13 +122,13 @@ def test_several_targets_count_by_their_spread() -> None:
     assert absolute.test.mean == pytest.approx((1 / 1 / 2 + 100 / 100 / 2) / 2)
 
 
-def test_errors_beyond_measure_are_no_evidence() -> None:
+def test_infinite_losses_are_not_tested() -> None:
     with np.errstate(over="ignore"):
         found = compare_pairwise([numbers([1, 1], [1, 2], MSE()), numbers([1e200, 1], [1, 2], MSE())])
     assert [pair.reason for pair in found] == ["a loss is not finite", ""]
 
 
-def test_p_values_count_every_pair_that_might_have_been_looked_at() -> None:
+def test_p_values_are_adjusted_for_all_possible_pairs() -> None:
     rng = np.random.default_rng(0)
     truth = rng.normal(size=40)
     runs = [numbers(truth + rng.normal(0, spread, 40), truth, MAE()) for spread in (0.1, 0.5, 0.5)]
@@ -139,7 +139,7 @@ def test_p_values_count_every_pair_that_might_have_been_looked_at() -> None:
     assert all(pair.is_significant for pair in found)
 
 
-def test_rows_count_with_weights_that_both_have() -> None:
+def test_weights_are_used_if_both_runs_have_them() -> None:
     truth, rows = ["yes", "no"], [1, 2]
     a = classes([0.9, 0.4], truth, rows, weights=np.array([3.0, 1.0]))
     b = classes([0.8, 0.2], truth, rows, weights=np.array([3.0, 1.0]))
@@ -176,7 +176,7 @@ def test_rows_count_with_weights_that_both_have() -> None:
         ),
     ],
 )
-def test_the_finding_in_words(mean: float, interval: ConfidenceInterval, adjusted: float, words: str) -> None:
+def test_the_sentence_of_a_result(mean: float, interval: ConfidenceInterval, adjusted: float, words: str) -> None:
     pair = PairwiseResult(0, 1, "log loss", 69, PairedTest(69, mean, interval, 0.0001), adjusted)
     assert pair.sentence("a", "b") == words
 
@@ -194,7 +194,7 @@ def test_rows_without_any_weight_cannot_be_compared() -> None:
     assert {pair.reason for pair in compare_pairwise([a, b])} == {"the shared rows have zero weight"}
 
 
-def test_groups_of_rows_are_counted_in_words() -> None:
+def test_the_sentence_counts_groups() -> None:
     p, truth, rows = [0.9, 0.4, 0.8, 0.3], ["yes", "no", "yes", "no"], [1, 2, 3, 4]
     a = classes(p, truth, rows, groups=np.array([0, 0, 1, 1]))
     b = classes([0.6] * 4, truth, rows, groups=np.array([0, 0, 1, 1]))

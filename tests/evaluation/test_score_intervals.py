@@ -14,7 +14,7 @@ from nncli.evaluation.held_out import predict_held_out
 from nncli.evaluation.score_intervals import groups_of, score_with_intervals
 
 
-def test_every_score_but_calibration_has_an_interval_about_it(penguins: Path, pair: Path) -> None:
+def test_every_score_but_the_calibration_error_is_inside_its_interval(penguins: Path, pair: Path) -> None:
     for run, count in ((penguins, 7), (pair, 10)):
         held_out = predict_held_out(run)
         found = score_with_intervals(held_out)

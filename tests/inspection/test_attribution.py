@@ -1,4 +1,4 @@
-"""What each column adds to a prediction: closed forms of linear models, completeness of all, also of ensembles."""
+"""Attributions by column: closed forms for linear models, and completeness for all models and ensembles."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def attributed(model: AnyModel, of: str | None = None) -> Attributions:
     return attribute(EncodedRows.of(model, TABLE), EncodedRows.of(model, USUAL), of)
 
 
-def test_of_a_linear_model_it_is_the_weight_times_the_distance_from_the_mean() -> None:
+def test_attributions_of_a_linear_model_are_weight_times_distance_from_the_mean() -> None:
     model = model_of()
     found = attributed(model)
     W = 4.0 * model.parameters.by_name["output.weight"][:, 0]  # 4 is the target's scale
@@ -68,7 +68,7 @@ MODELS: dict[str, AnyModel] = {
 
 
 @pytest.mark.parametrize("model", [pytest.param(model, id=name) for name, model in MODELS.items()])
-def test_columns_add_up_to_the_very_prediction(model: AnyModel) -> None:
+def test_attributions_add_up_to_the_prediction(model: AnyModel) -> None:
     found, said = attributed(model), model.predict(TABLE).values
     labels = getattr(model.spec.target, "labels", model.spec.target.names)
     chosen = [labels.index(output) for output in found.outputs]
@@ -87,7 +87,7 @@ def test_columns_add_up_to_the_very_prediction(model: AnyModel) -> None:
     seed=st.integers(0, 1000),
 )
 @settings(max_examples=25)
-def test_columns_add_up_whatever_the_model(
+def test_attributions_add_up_for_any_model(
     units: list[int], target: RegressionTarget | ClassificationTarget, members: int, temperature: float, seed: int
 ) -> None:
     models = [model_of(*units, target=target, seed=seed + i) for i in range(members)]
@@ -97,7 +97,7 @@ def test_columns_add_up_whatever_the_model(
     np.testing.assert_allclose(found.base + found.values.sum(axis=1), found.predictions, atol=found.tolerance)
 
 
-def test_of_an_ensemble_it_is_the_mean_of_what_members_say() -> None:
+def test_attributions_of_an_ensemble_are_the_mean_of_its_members() -> None:
     members = model_of(5, seed=1), model_of(3, seed=2, columns=(COLOUR, X2))
     together, (one, two) = attributed(ensemble_of(*members)), map(attributed, members)
     for j, name in enumerate(together.columns):
@@ -105,13 +105,13 @@ def test_of_an_ensemble_it_is_the_mean_of_what_members_say() -> None:
         np.testing.assert_allclose(together.values[:, j], (one.values[:, j] + other) / 2.0, atol=1e-2)
 
 
-def test_a_column_that_is_not_used_adds_exactly_nothing() -> None:
+def test_an_unused_column_has_zero_attribution() -> None:
     model = model_of(7, target=CLASSES)
     model.parameters.by_name["layers.0.weight"][2] = 0.0
     assert not attributed(model).values[:, 1].any()
 
 
-def test_by_default_it_is_the_second_of_two_classes_and_the_likeliest_of_more() -> None:
+def test_the_default_output_is_the_second_of_two_classes_or_the_most_probable() -> None:
     assert set(attributed(model_of(target=CLASSES)).outputs) == {"yes"}
     model = model_of(target=THREE)
     likeliest = [THREE.labels[k] for k in model.predict(TABLE).values.argmax(axis=1)]
@@ -130,12 +130,12 @@ def test_any_class_and_any_target_can_be_asked_for() -> None:
     ("model", "of", "match"),
     [(model_of(target=CLASSES), "yess", "no class 'yess'"), (model_of(), "q", "no target 'q'")],
 )
-def test_what_the_model_does_not_predict_cannot_be_asked_for(model: AnyModel, of: str, match: str) -> None:
+def test_an_unknown_output_is_refused(model: AnyModel, of: str, match: str) -> None:
     with pytest.raises(UsageError, match=match):
         attributed(model, of)
 
 
-def test_members_that_may_not_speak_of_a_row_are_part_of_the_prediction_all_the_same() -> None:
+def test_attributions_ignore_the_out_of_fold_mask() -> None:
     model = ensemble_of(model_of(5, seed=1), model_of(5, seed=2))
     rows = EncodedRows.of(model, TABLE)
     silent = replace(rows, oof_mask=np.array([[True] * 12, [False] * 12]))
@@ -143,7 +143,7 @@ def test_members_that_may_not_speak_of_a_row_are_part_of_the_prediction_all_the_
     np.testing.assert_array_equal(attribute(silent, usual).values, attribute(rows, usual).values)
 
 
-def test_predictions_beyond_all_numbers_are_told_as_missed() -> None:
+def test_infinite_predictions_count_as_missed() -> None:
     model = model_of(target=COUNTS, loss=Poisson())
     model.parameters.by_name["output.bias"][...] = 800.0
     found = attributed(model)

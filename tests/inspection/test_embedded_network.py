@@ -37,7 +37,7 @@ def rows_of(network: Network, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 @every
 @pytest.mark.parametrize("rows", [1, BLOCK_ROWS, BLOCK_ROWS + 3])
-def test_it_says_what_the_network_says(network: Network, rows: int) -> None:
+def test_outputs_are_those_of_the_network(network: Network, rows: int) -> None:
     parameters, (X, codes) = trained(network), rows_of(network, rows)
     opened = EmbeddedNetwork(network, parameters)
     U = opened.embed(X, codes)
@@ -46,7 +46,7 @@ def test_it_says_what_the_network_says(network: Network, rows: int) -> None:
 
 
 @every
-def test_its_slopes_are_those_of_differences(network: Network) -> None:
+def test_gradients_are_those_of_finite_differences(network: Network) -> None:
     opened, rng = EmbeddedNetwork(network, trained(network)), np.random.default_rng(2)
     U = opened.embed(*rows_of(network, 5))
     dZ = rng.normal(size=(5, network.n_outputs))
@@ -58,7 +58,7 @@ def test_its_slopes_are_those_of_differences(network: Network) -> None:
         np.testing.assert_allclose(dU[:, i], difference, rtol=1e-5, atol=1e-7)
 
 
-def test_the_vectors_of_categories_stand_behind_the_numbers() -> None:
+def test_embedding_vectors_follow_the_numbers() -> None:
     parameters = trained(EMBEDDED)
     U = EmbeddedNetwork(EMBEDDED, parameters).embed(np.array([[5.0], [6.0]]), np.array([[2], [0]]))
     assert U[:, 0].tolist() == [5.0, 6.0]
@@ -73,7 +73,7 @@ def test_a_row_may_lie_between_two_categories() -> None:
     np.testing.assert_allclose(between[0], opened.run(U).mean(axis=0))  # as the network is linear
 
 
-def test_the_slope_is_handed_the_outputs_of_the_rows_that_it_is_asked_for() -> None:
+def test_the_gradient_function_is_given_the_outputs_of_its_rows() -> None:
     opened = EmbeddedNetwork(EMBEDDED, trained(EMBEDDED))
     X = np.arange(BLOCK_ROWS + 2.0)[:, None]
     U = opened.embed(X, np.zeros((len(X), 1), np.int64))

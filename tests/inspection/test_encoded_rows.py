@@ -24,7 +24,7 @@ MODELS: dict[str, AnyModel] = {
 every = pytest.mark.parametrize("model", [pytest.param(model, id=name) for name, model in MODELS.items()])
 
 
-def test_every_column_has_a_stretch_of_x_and_codes() -> None:
+def test_every_column_has_slices_of_x_and_codes() -> None:
     found = column_slices(model_of().spec.encoder)
     assert {name: (at.X, at.codes) for name, at in found.items()} == {
         "x1": (slice(0, 2), slice(0, 0)),
@@ -41,7 +41,7 @@ def test_encoded_rows_are_predicted_as_the_table_is(model: AnyModel) -> None:
 
 @every
 @pytest.mark.parametrize("column", ["x1", "x2", "colour", "city", "day", "words"])
-def test_shuffling_what_a_column_became_is_shuffling_its_cells(model: AnyModel, column: str) -> None:
+def test_shuffling_encoded_cells_is_shuffling_cells(model: AnyModel, column: str) -> None:
     order = np.random.default_rng(0).permutation(len(TABLE))
     shuffled = Table(TABLE.frame.with_columns(TABLE.frame[column].gather(order)), "rows")
     rows = EncodedRows.of(model, TABLE)
@@ -50,7 +50,7 @@ def test_shuffling_what_a_column_became_is_shuffling_its_cells(model: AnyModel, 
 
 
 @every
-def test_one_row_lends_its_cell_to_all(model: AnyModel) -> None:
+def test_the_cell_of_one_row_is_copied_to_all(model: AnyModel) -> None:
     rows = EncodedRows.of(model, TABLE)
     same = Table(TABLE.frame.with_columns(TABLE.frame["x1"].gather([3] * len(TABLE))), "rows")
     assert np.array_equal(rows.predict("x1", rows.cells("x1", np.array([3]))), model.predict(same).values)
@@ -62,7 +62,7 @@ def test_some_rows_are_predicted_as_among_all(model: AnyModel) -> None:
     assert np.array_equal(EncodedRows.of(model, TABLE).take(some).predict(), model.predict(TABLE).values[some])
 
 
-def test_of_each_row_those_members_are_heard_who_may_speak() -> None:
+def test_the_out_of_fold_mask_selects_the_members_of_each_row() -> None:
     first, second = model_of(5), model_of(3, seed=4)
     spoken = np.array([[True] * 10 + [False] * 10 + [True] * 10, [False] * 10 + [True] * 20])
     said = EncodedRows.of(ensemble_of(first, second), TABLE, spoken).predict()

@@ -1,4 +1,4 @@
-"""Integrated gradients: closed forms, completeness whatever the network, and honesty where it is not reached."""
+"""Integrated gradients: closed forms, completeness for any network, and an error where it is not reached."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def of(value: Any, slope: Any, rows: Any = U, tolerance: float = 1e-6) -> Integr
     return integrate(lambda u, _: value(u), lambda u, _: slope(u), BASE, rows, tolerance)
 
 
-def test_of_a_linear_function_each_input_adds_its_weight_times_its_distance() -> None:
+def test_attributions_of_a_linear_function_are_weight_times_distance() -> None:
     w = np.array([2.0, -3.0, 0.0])
     found = of(lambda u: u @ w + 7.0, lambda u: np.broadcast_to(w, u.shape))
     np.testing.assert_allclose(found.attributions, w * (U - BASE), atol=1e-13)
@@ -33,7 +33,7 @@ def test_of_a_linear_function_each_input_adds_its_weight_times_its_distance() ->
     assert found.error.max() < 1e-12
 
 
-def test_of_a_product_both_inputs_add_their_share_of_the_way() -> None:
+def test_attributions_of_a_product_are_shared_equally() -> None:
     # f = x y from (0, 0) to (x, y): each adds the integral of t x y dt, half of x y
     rows = np.array([[2.0, 3.0, 0.0]])
     found = integrate(
@@ -42,7 +42,7 @@ def test_of_a_product_both_inputs_add_their_share_of_the_way() -> None:
     np.testing.assert_allclose(found.attributions, [[3.0, 3.0, 0.0]])
 
 
-def test_where_a_bend_lies_is_found() -> None:
+def test_kinks_are_located() -> None:
     # f = max(0, x) + 2 y: x adds what of its way lies above 0, whatever fraction that is
     rows = np.array([[3.0, 1.0, 0.0], [-5.0, 0.0, 0.0]])
     base = np.array([-1.0, 0.0, 0.0])
@@ -57,7 +57,7 @@ def test_where_a_bend_lies_is_found() -> None:
     assert found.error.max() <= 1e-5
 
 
-def test_a_row_that_is_the_base_adds_nothing() -> None:
+def test_the_baseline_itself_has_zero_attributions() -> None:
     found = of(lambda u: (u**2).sum(axis=1), lambda u: 2.0 * u, BASE[None])
     assert not found.attributions.any()
     assert not found.error.any()
@@ -70,7 +70,7 @@ def test_rows_may_ask_for_different_outputs() -> None:
     np.testing.assert_allclose(found.attributions, W[which] * (U - BASE), atol=1e-13)
 
 
-def test_what_cannot_be_integrated_ends_and_is_told() -> None:
+def test_a_wrong_gradient_ends_with_an_error() -> None:
     asked = []
 
     def wrong(u: Any) -> Any:  # the gradient of something else: no number of pieces makes it complete
@@ -83,13 +83,13 @@ def test_what_cannot_be_integrated_ends_and_is_told() -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_what_is_no_number_ends_at_once_and_is_told(bad: float) -> None:
+def test_non_finite_values_end_at_once_with_an_error(bad: float) -> None:
     with np.errstate(invalid="ignore"):
         found = of(lambda u: np.where(u[:, 0] > 0.0, bad, 0.0), lambda u: np.full(u.shape, bad))
     assert not (found.error <= 1.0).any()
 
 
-def test_rows_of_many_inputs_are_taken_some_at_a_time_and_told_of() -> None:
+def test_wide_rows_are_integrated_in_blocks_with_progress() -> None:
     rows, told = np.ones((40, 3000)), list[int]()
     found = integrate(
         lambda u, _: u.sum(axis=1), lambda u, _: np.ones(u.shape), np.zeros(3000), rows, 1e-6, told.append
@@ -132,7 +132,7 @@ def test_every_layer_is_among_those_drawn() -> None:
     seed=st.integers(0, 2**32 - 1),
 )
 @settings(max_examples=60)
-def test_what_inputs_add_is_the_difference_of_the_outputs(
+def test_attributions_are_complete_for_any_network(
     layers: list[Any], embeddings: int, numeric: str | None, output_activation: str | None, seed: int
 ) -> None:
     network = Network.model_validate(

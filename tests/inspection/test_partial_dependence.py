@@ -21,7 +21,7 @@ def curve_of(model: AnyModel, table: Table, column: str) -> PartialDependence:
     return curve
 
 
-def test_of_a_linear_model_it_is_a_line_of_the_columns_slope() -> None:
+def test_partial_dependence_of_a_linear_model_is_a_line() -> None:
     model, table = model_of(), table_of(50)
     curve = curve_of(model, table, "x2")
     assert curve.values is not None
@@ -54,7 +54,7 @@ def test_rows_are_averaged_by_their_weights() -> None:
         assert predicted == pytest.approx(np.average(model.predict(there).values, axis=0, weights=w))
 
 
-def test_numbers_are_looked_at_from_the_lowest_to_the_highest() -> None:
+def test_numeric_points_are_ascending_quantiles() -> None:
     curve = curve_of(model_of(), table_of(200), "x1")
     x = table_of(200).frame["x1"].drop_nulls()
     assert curve.values is not None
@@ -63,7 +63,7 @@ def test_numbers_are_looked_at_from_the_lowest_to_the_highest() -> None:
     assert [curve.values[0], curve.values[-1]] == [x.min(), x.max()]
 
 
-def test_dates_are_looked_at_in_order_and_as_they_are_spelled() -> None:
+def test_dates_are_in_order_and_keep_their_spelling() -> None:
     curve = curve_of(model_of(columns=(DATE,)), table_of(200), "day")
     assert curve.values is not None
     assert curve.labels is not None
@@ -72,14 +72,14 @@ def test_dates_are_looked_at_in_order_and_as_they_are_spelled() -> None:
     assert curve.points == list(curve.labels)
 
 
-def test_texts_are_looked_at_as_categories_are() -> None:
+def test_texts_are_treated_as_categories() -> None:
     table = table_of(50)
     curve = curve_of(model_of(columns=(WORDS,)), table, "words")
     assert curve.values is None
     assert set(curve.labels or ()) == set(table.frame["words"])
 
 
-def test_labels_come_by_their_frequency_and_a_missing_cell_is_one() -> None:
+def test_labels_come_by_frequency_with_missing_cells_as_one() -> None:
     column = CategoricalColumn(name="c", categories=("a", "b"), has_other=True, has_missing=True)
     table = Table(pl.DataFrame({"c": ["b", "a", None, "b", None, "b", *map(str, range(20))]}), "rows")
     labels = curve_of(model_of(columns=(column,)), table, "c").labels
@@ -95,7 +95,7 @@ def test_a_column_without_a_number_has_no_points() -> None:
     assert curve.direction == ""
 
 
-def test_of_two_classes_the_second_is_shown_and_of_more_all() -> None:
+def test_the_second_of_two_classes_or_all_classes_are_shown() -> None:
     assert curve_of(model_of(target=CLASSES), table_of(9), "x1").outputs == ("yes",)
     three = ClassificationTarget(name="t", labels=("a", "b", "c"))
     curve = curve_of(model_of(target=three), table_of(9), "x1")
@@ -113,13 +113,13 @@ def test_of_two_classes_the_second_is_shown_and_of_more_all() -> None:
         ([0, 9, 8.9], "increases"),
     ],
 )
-def test_which_way_it_goes(y: list[float], direction: str) -> None:
+def test_the_trend_of_numbers(y: list[float], direction: str) -> None:
     points = np.arange(3.0)
     assert PartialDependence("x", points, None, ("y",), np.array(y, float)[:, None]).direction == direction
     assert PartialDependence("x", points, None, ("a", "b"), np.stack([y, y], axis=1)).direction == ""
 
 
-def test_which_label_has_most() -> None:
+def test_the_trend_of_categories_is_the_highest_one() -> None:
     assert (
         PartialDependence("x", None, ("a", None), ("y",), np.array([[1.0], [2.0]])).direction == "highest for (missing)"
     )

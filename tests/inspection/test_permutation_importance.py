@@ -1,4 +1,4 @@
-"""Permutation importance: by hand for a linear model, nothing for what is not used, intervals that cover."""
+"""Permutation importance: a linear model by hand, unused columns, and the coverage of the intervals."""
 
 from __future__ import annotations
 
@@ -67,21 +67,21 @@ def test_by_hand_of_a_linear_model() -> None:
     assert (one.high + one.low) / 2 == pytest.approx(one.loss_increase)
 
 
-def test_of_a_true_linear_model_it_is_twice_the_square_of_the_weight() -> None:
+def test_importance_in_a_linear_model_is_twice_the_squared_weight() -> None:
     found = found_of(linear(2.0, -1.0), rows_of(20_000, 0))
     assert found["a"].loss_increase == pytest.approx(8.0, rel=0.05)
     assert found["b"].loss_increase == pytest.approx(2.0, rel=0.05)
 
 
 @pytest.mark.parametrize("members", [1, 2])
-def test_a_column_that_is_not_used_has_exactly_none(members: int) -> None:
+def test_an_unused_column_has_zero_importance(members: int) -> None:
     model: AnyModel = linear(2.0, -1.0) if members == 1 else ensemble_of(linear(2.0, -1.0), linear(1.0, 0.5))
     unused = found_of(model, rows_of(40, 0))["unused"]
     assert (unused.loss_increase, unused.low, unused.high, unused.metric_worsening) == (0.0, 0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("repeats", [1, 5])
-def test_the_interval_covers_what_many_rows_would_show(repeats: int) -> None:
+def test_the_interval_covers_the_value_of_many_rows(repeats: int) -> None:
     model = linear(2.0, -1.0)
     hits = [found_of(model, rows_of(200, seed), repeats=repeats, seed=seed) for seed in range(200)]
     covered = np.mean([[one["a"].low < 8.0 < one["a"].high, one["b"].low < 2.0 < one["b"].high] for one in hits])
@@ -130,7 +130,7 @@ def test_weights_that_are_all_the_same_change_nothing() -> None:
     assert weighted(model, table, np.full(40, 8.0), 2, 0) == found_of(model, table, repeats=2)
 
 
-def test_one_row_can_be_shuffled_but_says_nothing() -> None:
+def test_a_single_row_has_zero_importance_without_an_interval() -> None:
     one = found_of(linear(2.0, -1.0), rows_of(1, 0))["a"]
     assert one.loss_increase == 0.0
     assert np.isnan([one.low, one.high]).all()
@@ -142,7 +142,7 @@ def test_the_same_seed_gives_the_same_bits() -> None:
     assert found_of(model, table, seed=3) != found_of(model, table, seed=4)
 
 
-def test_less_accuracy_is_worse_and_so_is_more_loss() -> None:
+def test_worsening_is_lower_accuracy_or_higher_loss() -> None:
     table = table_of(200)
     model = model_of(target=CLASSES, columns=(X2.model_copy(update={"name": "x1"}),))
     model.parameters.by_name["output.weight"][...] = 2.0
@@ -164,7 +164,7 @@ def test_less_accuracy_is_worse_and_so_is_more_loss() -> None:
         (Poisson(), "poisson", 2.0, 3.0, 3.0 - 2.0 * np.log(3.0)),
     ],
 )
-def test_losses_are_in_the_persons_units(loss: Loss, name: str, y: float, predicted: float, expected: float) -> None:
+def test_losses_are_in_the_targets_units(loss: Loss, name: str, y: float, predicted: float, expected: float) -> None:
     target = RegressionTarget(names=("y",), centers=(5.0,), scales=(4.0,))
     judge = Scorer(model_of(target=target, loss=loss), np.array([[y]]), "rmse")
     assert judge.loss_name == name
@@ -189,7 +189,7 @@ def test_a_new_loss_is_explained_by_its_own_values() -> None:
     assert scorer.losses(np.array([[3.0]])) == pytest.approx([16.0])
 
 
-def test_the_loss_of_classes_is_that_of_the_probability_of_the_true_one() -> None:
+def test_the_loss_of_classes_is_the_log_loss() -> None:
     judge = Scorer(model_of(target=CLASSES, loss=CrossEntropy(label_smoothing=0.1)), np.array([0, 1, 1]), "accuracy")
     assert judge.loss_name == "log_loss"
     losses = judge.losses(np.array([[0.5, 0.5], [0.75, 0.25], [1.0, 0.0]]))
@@ -197,12 +197,12 @@ def test_the_loss_of_classes_is_that_of_the_probability_of_the_true_one() -> Non
     assert 80.0 < losses[2] < 100.0
 
 
-def test_several_targets_count_each_in_its_own_spread() -> None:
+def test_losses_of_several_targets_are_in_standard_deviations() -> None:
     target = RegressionTarget(names=("y", "z"), centers=(0.0, 0.0), scales=(4.0, 100.0))
     judge = Scorer(model_of(target=target), np.array([[0.0, 0.0]]), "rmse")
     assert judge.losses(np.array([[4.0, 300.0]])) == pytest.approx([(1.0 + 9.0) / 2.0])
 
 
-def test_without_labels_columns_are_ranked_by_what_they_change() -> None:
+def test_without_labels_columns_are_ranked_by_prediction_change() -> None:
     rows = EncodedRows.of(linear(1.0, -3.0), rows_of(60, 0))
     assert rank_by_prediction_change(rows, np.random.default_rng(0)) == ["b", "a", "unused"]

@@ -1,4 +1,4 @@
-"""Charts: the same bytes every time, in the page's colours, whatever the numbers and names."""
+"""Charts: reproducible, in the colors of the page, for any numbers and names."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def test_a_chart_is_the_same_bytes_every_time() -> None:
     assert a_line().svg == a_line().svg
 
 
-def test_a_chart_is_the_same_whatever_the_person_has_set() -> None:
+def test_a_chart_ignores_the_users_matplotlib_settings() -> None:
     before = a_line().svg
     with matplotlib.rc_context({"font.size": 30, "axes.grid": False, "svg.fonttype": "path"}):
         assert a_line().svg == before
         assert matplotlib.rcParams["font.size"] == 30
 
 
-def test_colours_are_the_pages_and_text_is_text() -> None:
+def test_colors_are_css_variables_and_text_is_text() -> None:
     svg = a_line().svg
     assert "var(--first)" in svg
     assert "var(--soft)" in svg
@@ -93,7 +93,7 @@ def test_of_many_points_some_are_drawn() -> None:
     assert len(scatter("t", "d", Axis("x", "y"), x, x, NOTHING).svg) < 200_000
 
 
-def test_positions_are_evenly_apart_with_both_ends() -> None:
+def test_positions_are_evenly_spaced_with_both_ends() -> None:
     assert evenly_spaced(3, 10).tolist() == [0, 1, 2]
     assert evenly_spaced(101, 3).tolist() == [0, 50, 100]
     assert evenly_spaced(1, 5).tolist() == [0]
@@ -105,7 +105,7 @@ def test_a_long_table_says_that_it_is_thinned() -> None:
     assert table.note == "60 of 1,000 rows, evenly spaced."
 
 
-def test_values_are_wide_when_a_logarithm_shows_more() -> None:
+def test_a_wide_range_of_positive_values_needs_a_log_scale() -> None:
     assert needs_log_scale([0.01, 1.0])
     assert not needs_log_scale([0.5, 1.0])
     assert not needs_log_scale([0.0, 1.0])

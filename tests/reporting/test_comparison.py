@@ -1,4 +1,4 @@
-"""The page of runs beside each other."""
+"""The page of a comparison."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from nncli import compare, resume, train
+from nncli import compare, train
 from nncli.errors import UsageError
 from nncli.reporting.comparison import NO_PAIRS, page_of, write_comparison
-from nncli.reporting.page import Gallery, Table
-from nncli.reporting.sections.compared_curves import at_epochs, compared_curves
-from nncli.runs.history import History
-from nncli.training.loop import EpochReport
+from nncli.reporting.page import Table
 from tests.cli.support import DATA
 from tests.reporting.support import hostile_run
 
@@ -30,12 +26,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     wanted = {"one": [], "two": ["epochs=3", "learning_rate=0.05"], "several": ["members=2"]}
     paths = [train(folder / "c.yaml", output=folder / name, assignments=more).run for name, more in wanted.items()]
     return [*paths, hostile_run(folder)]
-
-
-def report(epoch: int, loss: float) -> EpochReport:
-    return EpochReport(
-        epoch=epoch, loss=loss, penalty=0, val_loss=None, metric=None, learning_rate=1, is_best=False, seconds=0
-    )
 
 
 def test_the_page_says_what_was_found(runs: list[Path]) -> None:
@@ -53,18 +43,6 @@ def test_the_page_says_what_was_found(runs: list[Path]) -> None:
     assert {"epochs", "members", "learning_rate.initial"} <= {row[0] for row in table.rows}
 
 
-def test_curves_of_one_kind_share_a_chart(runs: list[Path]) -> None:
-    section = compared_curves(compare(runs))
-    assert section
-    (gallery,) = (part for part in section.parts if isinstance(part, Gallery))
-    titles = [figure.title for figure in gallery.figures]
-    assert titles[0] == "Validation loss, cross_entropy, species"
-    assert len(titles) == 6
-    assert gallery.figures[0].table.columns == ("epoch", "one", "two", "several")
-    assert [row[0] for row in gallery.figures[0].table.rows] == ["1", "2", "3"]
-    assert gallery.figures[0].table.rows[2][1] == "–"
-
-
 def test_the_file_is_whole_safe_and_the_same_every_time(runs: list[Path], tmp_path: Path) -> None:
     found = compare(runs)
     write_comparison(found, tmp_path / "c.html")
@@ -79,7 +57,7 @@ def test_the_file_is_whole_safe_and_the_same_every_time(runs: list[Path], tmp_pa
     assert (tmp_path / "d.html").read_text("utf-8") == text
 
 
-def test_runs_of_which_little_is_known_are_a_page_too(tmp_path: Path) -> None:
+def test_a_page_is_written_for_runs_without_their_table(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(f"data: {{path: t.csv, target: species}}\n{SMALL}")
     table = tmp_path / "t.csv"
     table.write_bytes((DATA / "penguins.csv").read_bytes())
@@ -92,24 +70,6 @@ def test_runs_of_which_little_is_known_are_a_page_too(tmp_path: Path) -> None:
         (path / "manifest.json").write_text("{}")
     page = page_of(compare(paths))
     assert [section.name for section in page.sections] == ["pairwise", "settings", "runs"]
-
-
-def test_a_run_has_a_value_after_an_epoch_if_all_of_its_networks_have() -> None:
-    one = History(None, (report(1, 4.0), report(2, np.inf), report(3, 2.0)))
-    two = History(None, (report(1, 2.0), report(2, 1.0)))
-    values = at_epochs(((1, one), (2, two)), lambda one: one.loss, np.array([1, 2, 3]))
-    assert values[0] == 3.0
-    assert np.isnan(values[1:]).all()
-    assert at_epochs(((1, one),), lambda one: one.loss, np.array([1, 3])).tolist() == [4.0, 2.0]
-
-
-def test_a_history_that_was_gone_on_with_is_drawn_whole(runs: list[Path], tmp_path: Path) -> None:
-    (tmp_path / "c.yaml").write_text(f"data: {{path: {DATA}/penguins.csv, target: species}}\n{SMALL}")
-    longer = resume(train(tmp_path / "c.yaml", output=tmp_path / "longer").run, assignments=["epochs=5"]).run
-    section = compared_curves(compare([runs[0], longer]))
-    assert section
-    (gallery,) = (part for part in section.parts if isinstance(part, Gallery))
-    assert [row[0] for row in gallery.figures[0].table.rows] == ["1", "2", "3", "4", "5"]
 
 
 def test_the_summary_says_which_differences_are_significant(runs: list[Path]) -> None:

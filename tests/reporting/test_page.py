@@ -1,4 +1,4 @@
-"""How names and numbers are shown."""
+"""Names and cells of a page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nncli.reporting.page import Cell, Table, display
 
 
 @given(st.text())
-def test_any_name_is_one_short_line_that_turns_nothing(name: str) -> None:
+def test_any_name_is_one_short_line_without_direction_changes(name: str) -> None:
     text = display(name)
     assert "\n" not in text
     assert not set(text) & set("\u202a\u202b\u202d\u202e\u2066\u2067\x1b\x00")
@@ -17,7 +17,7 @@ def test_any_name_is_one_short_line_that_turns_nothing(name: str) -> None:
     assert display(text) == text or len(name) > 60
 
 
-def test_what_reads_from_right_to_left_keeps_to_itself() -> None:
+def test_right_to_left_text_is_isolated() -> None:
     assert display("العمر") == "\u2068العمر\u2069"
     assert display("age") == "age"
 

@@ -1,4 +1,4 @@
-"""Curves, bins and intervals: against numbers worked by hand, and scikit-learn's."""
+"""Curves, bins and intervals, checked by hand and against scikit-learn."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_class_without_rows_or_with_all_has_no_curve() -> None:
     assert class_curves(np.array([True, False]), p, np.array([0.0, 1.0])) is None
 
 
-def test_bins_hold_what_was_said_and_what_came_true() -> None:
+def test_bins_have_mean_predictions_and_observed_frequencies() -> None:
     p = np.array([0.05, 0.1, 0.1000001, 0.95, 1.0])
     true = np.array([False, True, True, True, False])
     first, second, last = calibration_bins(p, true, None)
@@ -53,13 +53,13 @@ def test_bins_hold_what_was_said_and_what_came_true() -> None:
     assert weighted[0].observed == 0.25
 
 
-def test_wilsons_interval_is_the_published_one() -> None:
+def test_the_wilson_interval_has_the_published_values() -> None:
     assert wilson_interval(0.5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
     assert wilson_interval(0.0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
     assert wilson_interval(1.0, 1)[1] == 1.0
 
 
-def test_rows_without_an_error_leave_room_for_some() -> None:
+def test_the_error_rate_of_faultless_rows_has_an_upper_bound() -> None:
     assert max_error_rate(100) == pytest.approx(0.0295, abs=1e-4)
     assert max_error_rate(1) == pytest.approx(0.95)
 
@@ -80,7 +80,7 @@ def test_the_error_of_a_row_is_what_it_says(penguins: Path, line: Path, pair: Pa
     )
 
 
-def test_a_certain_mistake_is_a_finite_surprise() -> None:
+def test_the_log_loss_of_a_confident_mistake_is_finite() -> None:
     found = row_log_loss(np.array([0, 1]), np.array([[0.5, 0.5], [1.0, 0.0]]))
     assert found[0] == pytest.approx(np.log(2))
     assert 30 < found[1] < 40

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from math import isfinite
 from typing import Any
 
 import typer
@@ -11,6 +10,7 @@ import typer
 from nncli.cli.progress.training import TrainingProgress
 from nncli.pipeline.train.events import Event, Finished, MembersProgress, MembersStarted, Progress, Started
 from nncli.scoring import scores_json
+from nncli.text import json_safe
 from nncli.training.loop import EpochReport, LearningRateHalved
 
 
@@ -26,7 +26,7 @@ class JsonLines:
             self._course = TrainingProgress(event)
         elif isinstance(event, EpochReport | LearningRateHalved) and self._course is not None:
             self._course.update(event)
-        line = json.dumps(_finite(self._object(event)), ensure_ascii=False, allow_nan=False)
+        line = json.dumps(json_safe(self._object(event)), ensure_ascii=False, allow_nan=False)
         typer.echo(line.encode("utf-8", "backslashreplace"))  # a path may hold what is no text
 
     def _object(self, event: Event) -> dict[str, Any]:
@@ -104,11 +104,3 @@ def _member(member: Progress) -> dict[str, Any]:
         "best": member.best_epoch or None,
         "done": member.done,
     }
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not isfinite(value) else value

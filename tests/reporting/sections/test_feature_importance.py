@@ -1,4 +1,4 @@
-"""What a report says of the columns a run leans on."""
+"""The feature importance section."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nncli.reporting.sections import feature_importance as module
 from nncli.reporting.sections.feature_importance import attributions, compute_importance
 
 
-def test_a_column_that_matters_comes_first(line: Path) -> None:
+def test_the_most_important_column_comes_first(line: Path) -> None:
     held_out = predict_held_out(line)
     found = compute_importance(held_out)
     assert set(found.columns) == {"x1", "x2"}
@@ -24,7 +24,7 @@ def test_a_column_that_matters_comes_first(line: Path) -> None:
     assert again.importances == found.importances
 
 
-def test_what_moved_a_row_is_texts_by_column(penguins: Path) -> None:
+def test_the_largest_attributions_of_a_row_are_text(penguins: Path) -> None:
     held_out = predict_held_out(penguins)
     texts = attributions(held_out, compute_importance(held_out), np.array([0, 5]))
     assert len(texts) == 2
@@ -34,7 +34,7 @@ def test_what_moved_a_row_is_texts_by_column(penguins: Path) -> None:
         assert 1 <= len(columns) <= 4
 
 
-def test_what_takes_too_long_is_left_to_another_command(penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_model_gets_a_note_instead_of_importances(penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held_out = predict_held_out(penguins)
     many = replace(held_out, manifest=held_out.manifest.model_copy(update={"parameters": 10**12}))
     monkeypatch.setattr(module, "MIN_ROWS", 10)
@@ -46,7 +46,7 @@ def test_what_takes_too_long_is_left_to_another_command(penguins: Path, monkeypa
     assert attributions(many, found, np.array([0])) == ()
 
 
-def test_of_one_output_labels_are_points_about_their_mean() -> None:
+def test_categories_of_a_single_output_are_drawn_as_points() -> None:
     curve = PartialDependence("c", None, ("a", None), ("1",), np.array([[0.25], [0.75]]), "survived")
     figure = module._dependence_figure(curve)
     assert figure is not None
@@ -56,7 +56,7 @@ def test_of_one_output_labels_are_points_about_their_mean() -> None:
     assert "mean probability" in figure.svg
 
 
-def test_where_there_is_no_number_to_draw_there_is_no_chart() -> None:
+def test_without_finite_means_there_is_no_chart() -> None:
     assert module._dependence_figure(PartialDependence("c", None, ("a", "b"), ("y",), np.full((2, 1), np.nan))) is None
     assert module._dependence_figure(PartialDependence("c", None, ("a",), ("y",), np.ones((1, 1)))) is None
 

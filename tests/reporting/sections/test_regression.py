@@ -1,4 +1,4 @@
-"""What a report shows of predicted numbers."""
+"""The section on predicted and actual numbers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_classes_have_no_such_section(penguins: Path) -> None:
     assert regression(predict_held_out(penguins)) is None
 
 
-def test_rows_beyond_measure_are_counted_and_left_out_of_the_charts(line: Path) -> None:
+def test_rows_with_infinite_residuals_are_counted_and_not_drawn(line: Path) -> None:
     held_out = predict_held_out(line)
     values = held_out.predictions.values.copy()
     values[:2] = np.inf
@@ -41,13 +41,13 @@ def test_rows_beyond_measure_are_counted_and_left_out_of_the_charts(line: Path) 
     assert "inf" not in str(gallery.figures[0].table.rows)
 
 
-def test_where_nothing_can_be_drawn_that_is_said(line: Path) -> None:
+def test_without_finite_residuals_there_is_a_note(line: Path) -> None:
     held_out = predict_held_out(line)
     (only,) = parts_of(said(held_out, np.full_like(held_out.predictions.values, np.inf)))
     assert "finite" in str(only)
 
 
-def test_a_quantile_is_held_against_the_share_that_is_not_above_it(line: Path) -> None:
+def test_a_quantile_is_compared_with_the_fraction_below_it(line: Path) -> None:
     held_out = predict_held_out(line)
     values = held_out.y.astype(np.float64) - 1.0
     values[: len(values) // 4] += 2.0

@@ -1,4 +1,4 @@
-"""Segments: the rows that have something in common, and how far off they are."""
+"""Data slices and their errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def of(held_out: HeldOutPredictions, name: str) -> dict[str, int]:
     return {called: int(rows.sum()) for called, rows in slices_of(held_out, name)}
 
 
-def test_numbers_fall_into_quarters_and_words_into_the_commonest(penguins: Path) -> None:
+def test_numeric_slices_are_quartiles_and_others_the_most_frequent_values(penguins: Path) -> None:
     held_out = predict_held_out(penguins)
     n = len(held_out)
     numbers = [None if i < 9 else float(i) for i in range(n)]
@@ -51,7 +51,7 @@ def test_numbers_fall_into_quarters_and_words_into_the_commonest(penguins: Path)
     assert of(held_out, "own") == {}
 
 
-def test_the_worst_segment_comes_first_and_small_ones_are_left_out(penguins: Path) -> None:
+def test_the_slice_with_the_largest_error_comes_first_and_small_ones_are_left_out(penguins: Path) -> None:
     held_out = predict_held_out(penguins)
     n, K = len(held_out), held_out.predictions.values.shape[1]
     bad = np.arange(n) % 3 == 0
@@ -66,7 +66,7 @@ def test_the_worst_segment_comes_first_and_small_ones_are_left_out(penguins: Pat
     assert ("rare", "rare") not in [row[:2] for row in table.rows]
 
 
-def test_of_many_columns_those_that_come_first_are_looked_at(penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_columns_the_first_are_examined(penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held_out = predict_held_out(penguins)
     n, K = len(held_out), held_out.predictions.values.shape[1]
     bad = np.arange(n) % 3 == 0
@@ -84,7 +84,7 @@ def test_of_many_columns_those_that_come_first_are_looked_at(penguins: Path, mon
     assert unranked is None or "1 first of 3" in str(unranked.parts)
 
 
-def test_where_no_row_is_wrong_there_is_nothing_to_show(penguins: Path) -> None:
+def test_without_errors_there_are_no_slices(penguins: Path) -> None:
     held_out = predict_held_out(penguins)
     right = Predictions(held_out.predictions.target, np.eye(held_out.predictions.values.shape[1])[held_out.y])
     held_out = replace(held_out, predictions=right)
