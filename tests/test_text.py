@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from nncli.text import format_number, format_percent, json_safe
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nncli.text import (
+    MAX_QUOTE_LENGTH,
+    closest_file,
+    closest_match,
+    escape_unprintable,
+    format_number,
+    format_percent,
+    join_quoted,
+    json_safe,
+    quote,
+)
 
 
 def test_numbers_have_four_digits_and_a_dash_for_undefined() -> None:
@@ -27,3 +40,59 @@ def test_json_has_null_for_what_is_not_finite() -> None:
         "a": [1.0, None],
         "b": [None, "x", True, None, 2],
     }
+
+
+HOSTILE = "a\x1b[31m\x07\r\x85\u200b\u202e\u2066\u2028\ud800b"
+
+
+def test_plain_text_of_any_language_stays() -> None:
+    for text in ("", "a b", "città", "漢字\u3000表", "می\u200cخواهم", "1\u202f000\xa0€", "👩\u200d🔬", r"C:\data"):
+        assert escape_unprintable(text) == text
+
+
+def test_line_ends_and_tabs_stay_by_default() -> None:
+    assert escape_unprintable("a\n\tb") == "a\n\tb"
+    assert escape_unprintable("a\n\tb\xa0", keep="") == r"a\n\tb\xa0"
+    assert escape_unprintable("a\n\tb", keep="\t") == "a\\n\tb"
+
+
+def test_control_characters_are_escaped() -> None:
+    assert escape_unprintable(HOSTILE) == r"a\x1b[31m\x07\r\x85\u200b\u202e\u2066\u2028\ud800b"
+
+
+@given(st.text(st.characters()))
+def test_escaped_text_is_printable_and_escaped_once(text: str) -> None:
+    shown = escape_unprintable(text, keep="")
+    assert shown.isprintable()
+    assert escape_unprintable(shown) == shown
+    assert escape_unprintable(escape_unprintable(text)) == escape_unprintable(text)
+
+
+def test_a_quote_is_short_and_harmless() -> None:
+    assert quote("a b") == "'a b'"
+    assert quote(3) == "'3'"
+    assert quote("x" * MAX_QUOTE_LENGTH) == f"'{'x' * MAX_QUOTE_LENGTH}'"
+    assert quote("x" * (MAX_QUOTE_LENGTH + 1)) == f"'{'x' * (MAX_QUOTE_LENGTH - 1)}…'"
+    assert quote(HOSTILE).isprintable()
+
+
+def test_a_misspelled_word_has_a_closest_match() -> None:
+    assert closest_match("adm", ["sgd", "adam"]) == "adam"
+    assert closest_match("zzz", ["sgd", "adam"]) is None
+    assert closest_match("adam", []) is None
+
+
+def test_a_common_file_ending_makes_no_closest_match() -> None:
+    assert closest_file("nope.csv", ["test.csv", "one.csv"]) is None
+    assert closest_file("trian.csv", ["test.csv", "train.csv"]) == "train.csv"
+    assert closest_file("train.cvs", ["test.csv", "train.csv"]) == "train.csv"
+    assert closest_file("train", ["test.csv", "train.csv"]) == "train.csv"
+
+
+def test_words_are_joined_into_a_list() -> None:
+    assert join_quoted([]) == ""
+    assert join_quoted(["a"]) == "'a'"
+    assert join_quoted(["a", "b"]) == "'a' and 'b'"
+    assert join_quoted(["a", "b", "c"]) == "'a', 'b' and 'c'"
+    assert join_quoted("abcd", max_words=2) == "'a', 'b' and 2 more"
+    assert join_quoted(iter("ab"), max_words=2) == "'a' and 'b'"

@@ -149,7 +149,7 @@ def test_calibration_of_certainty() -> None:
     assert ours.calibration_error(np.array([0, 0, 0, 1]), P) == 0.25
 
 
-def test_too_sure_in_one_bin_does_not_make_up_for_too_modest_in_another() -> None:
+def test_overconfidence_in_one_bin_does_not_cancel_underconfidence_in_another() -> None:
     y, P = np.array([0, 1]), np.array([[0.5, 0.5], [0.9, 0.1]])  # right at confidence 0.5, wrong at 0.9
     assert ours.calibration_error(y, P, bins=2) == pytest.approx((0.5 + 0.9) / 2)
     assert ours.calibration_error(y, P, bins=1) == pytest.approx((0.9 - 0.5) / 2)

@@ -35,7 +35,7 @@ from tests.training.plans import (
 @pytest.mark.parametrize(
     "embeddings", [(), (Embedding(name="town", n_embeddings=3, width=2),)], ids=["numbers", "with codes"]
 )
-def test_a_nan_in_the_data_is_met_at_its_step(row: int, embeddings: tuple[Embedding, ...]) -> None:
+def test_a_nan_in_the_data_is_reported_at_its_step(row: int, embeddings: tuple[Embedding, ...]) -> None:
     plan = plan_of(network=network_of(Dense(units=5), embeddings=embeddings), epochs=5, batch_size=29)
     examples = rows_of(plan)
     examples.X[row, 1] = np.nan
@@ -112,7 +112,7 @@ def wild(**options: Any) -> TrainingArguments:
     )
 
 
-def test_going_back_halves_the_rate_and_trains_all_epochs() -> None:
+def test_a_rollback_halves_the_rate_and_trains_all_epochs() -> None:
     plan = wild()
     state = fresh(plan)
     events, stood = [], []
@@ -134,7 +134,7 @@ def test_going_back_halves_the_rate_and_trains_all_epochs() -> None:
     assert last.learning_rate == 50.0 * state.learning_rate_factor
 
 
-def test_an_epoch_that_is_on_its_way_to_diverge_is_not_gone_back_to() -> None:
+def test_no_rollback_to_an_epoch_whose_loss_already_rises() -> None:
     plan = wild(epochs=30)
     state = fresh(plan)
     lasting: list[EpochReport] = []
@@ -148,7 +148,7 @@ def test_an_epoch_that_is_on_its_way_to_diverge_is_not_gone_back_to() -> None:
     assert [report.epoch for report in lasting] == list(range(1, 31))
 
 
-def test_what_diverges_at_any_rate_fails_in_the_end() -> None:
+def test_a_training_that_diverges_at_any_rate_fails() -> None:
     plan = wild()
     examples = rows_of(plan)
     examples.X[3, 1] = np.nan
@@ -158,6 +158,6 @@ def test_what_diverges_at_any_rate_fails_in_the_end() -> None:
     assert state.learning_rate_factor == 2.0**-20
 
 
-def test_a_plan_that_goes_back_changes_nothing_where_nothing_diverges() -> None:
+def test_rollback_changes_nothing_without_divergence() -> None:
     plan = full_plan(epochs=4)
     assert bits(train(replace(plan, rollback_on_divergence=True))[0]) == bits(train(plan)[0])

@@ -215,7 +215,7 @@ def test_compiled_loops_that_cannot_be_read_are_removed_and_compiled_anew(tmp_pa
     assert loop.calls == 3
 
 
-def test_what_is_wrong_with_the_loops_themselves_is_raised(tmp_path: Path) -> None:
+def test_errors_of_the_compiled_loops_are_raised(tmp_path: Path) -> None:
     loop = Kept(tmp_path / "none")
     loop.__class__ = type("Wrong", (Kept,), {"__call__": lambda self: 1 / 0})
     with pytest.raises(ZeroDivisionError):

@@ -75,7 +75,7 @@ def test_an_optimizer_is_known_or_named(cls: Any) -> None:
         (AdamW(decay_schedule="constant"), None),
     ],
 )
-def test_what_an_optimizer_does_beyond_its_step_is_named(optimizer: OptimizerBase, expected: str | None) -> None:
+def test_an_unsupported_option_of_an_optimizer_is_named(optimizer: OptimizerBase, expected: str | None) -> None:
     assert found(network_of(), CrossEntropy(), optimizer) == expected
 
 
@@ -93,11 +93,11 @@ def test_what_an_optimizer_does_beyond_its_step_is_named(optimizer: OptimizerBas
         ({"n_features": 0, "embeddings": [{"name": "a", "n_embeddings": 3, "width": 2}]}, "embeddings"),
     ],
 )
-def test_what_a_network_has_beside_its_layers_is_named(options: dict[str, Any], expected: str | None) -> None:
+def test_an_unsupported_option_of_a_network_is_named(options: dict[str, Any], expected: str | None) -> None:
     assert found(network_of(4, **options)) == expected
 
 
-def test_it_pays_from_as_many_steps_as_outweigh_the_start() -> None:
+def test_compiling_is_worthwhile_from_enough_steps_on() -> None:
     network = network_of(64)
     assert not is_worthwhile(network, 32, 1)
     assert is_worthwhile(network, 32, 10**6)
@@ -105,7 +105,7 @@ def test_it_pays_from_as_many_steps_as_outweigh_the_start() -> None:
     assert is_worthwhile(network_of(512), 4096, 3 * 10**4) > is_worthwhile(network_of(4), 4, 3 * 10**4)
 
 
-def test_it_does_not_pay_where_a_step_would_be_deaf_to_signals_for_long() -> None:
+def test_compiling_is_not_worthwhile_for_long_steps() -> None:
     network = network_of(512)
     longest = (LONG_STEP_MULTIPLICATIONS - 1) // network.layout.n_decayed
     assert is_worthwhile(network, longest, 10**6)
@@ -116,7 +116,7 @@ def test_it_does_not_pay_where_a_step_would_be_deaf_to_signals_for_long() -> Non
 
 
 @pytest.mark.parametrize("missing", ["numba", "scipy"])
-def test_where_a_package_is_missing_it_is_named_with_its_mend(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+def test_a_missing_package_is_reported_with_a_hint(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     monkeypatch.setattr(backend, "find_spec", lambda name: None if name == missing else object())
     assert load("numpy") is None
     obstacle = load("numba")
@@ -132,24 +132,24 @@ def loaded(before: str) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_a_numba_that_cannot_be_imported_is_met() -> None:
+def test_a_numba_that_cannot_be_imported_is_reported() -> None:
     pytest.importorskip("numba")
     assert "cannot be imported" in loaded("sys.modules['scipy.linalg'] = None")
 
 
-def test_where_compiled_code_can_be_kept_nowhere_it_is_said_with_the_mend() -> None:
+def test_a_missing_cache_folder_is_reported_with_a_hint() -> None:
     pytest.importorskip("numba")
     nowhere = "os.environ |= {'NUMBA_CACHE_DIR': '/dev/null/x'}\n"
     nowhere += "import numba.core.caching as c; c.CacheImpl._locator_classes = [c.UserProvidedCacheLocator]"
     assert "NUMBA_CACHE_DIR" in loaded(nowhere)
 
 
-def test_loops_that_may_not_be_compiled_are_not_used() -> None:
+def test_a_disabled_jit_is_reported() -> None:
     pytest.importorskip("numba")
     assert "NUMBA_DISABLE_JIT" in loaded("os.environ['NUMBA_DISABLE_JIT'] = '1'")
 
 
-def test_where_all_is_there_nothing_is_said() -> None:
+def test_an_installed_numba_is_no_problem() -> None:
     pytest.importorskip("numba")
     pytest.importorskip("scipy")
     assert loaded("") == "None"

@@ -1,0 +1,186 @@
+"""What holds for every loss: weights, gradients, links and losses per row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from nncli.nn.losses import CrossEntropy, Hinge, Loss, LossBase, Poisson
+from tests.unions import members, tag
+
+Matrix = NDArray[np.float64]
+
+
+EVERY = [pytest.param(cls(), id=tag(cls)) for cls in members(Loss)]
+
+
+def value_and_slope(loss: LossBase, Z: Any, y: Any, w: Any = None, dtype: Any = np.float64) -> tuple[float, Any]:
+    Z = np.array(Z, dtype)
+    y = np.array(y, np.int64 if loss.task == "classification" else dtype)
+    bound = loss.bind(Z, y, None if w is None else np.array(w, dtype))
+    return bound.forward(), bound.backward().copy()
+
+
+@pytest.mark.parametrize("loss", EVERY)
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_a_weight_of_two_counts_as_two_rows_and_of_zero_as_none(loss: LossBase, outputs: int) -> None:
+    rng = np.random.default_rng(0)
+    Z, y = rng.normal(size=(3, outputs)), random_targets(loss, rng, 3, outputs)
+    value, dZ = value_and_slope(loss, Z, y, [2.0, 1.0, 0.0])
+    twice, dtwice = value_and_slope(loss, Z[[0, 0, 1]], y[[0, 0, 1]])
+    assert value == pytest.approx(twice, rel=1e-13)
+    np.testing.assert_allclose(dZ, [dtwice[0] + dtwice[1], dtwice[2], np.zeros(outputs)], rtol=1e-12, atol=1e-15)
+
+
+def _huber(z: float, y: float, delta: float) -> float:
+    d = abs(z - y)
+    return d * d / 2.0 if d <= delta else delta * (d - delta / 2.0)
+
+
+PER_NUMBER: dict[str, Callable[[Any, float, float], float]] = {
+    "mse": lambda loss, z, y: (z - y) ** 2,
+    "mae": lambda loss, z, y: abs(z - y),
+    "huber": lambda loss, z, y: _huber(z, y, loss.delta),
+    "quantile": lambda loss, z, y: max(loss.q * (y - z), (loss.q - 1.0) * (y - z)),
+    "poisson": lambda loss, z, y: math.exp(z) - y * z,
+}
+
+
+def naive_row(loss: Any, z: Matrix, y: Any) -> float:
+    """One row's loss from its definition, in plain floats."""
+    name = tag(type(loss))
+    if name in PER_NUMBER:
+        return math.fsum(PER_NUMBER[name](loss, float(a), float(b)) for a, b in zip(z, y, strict=True)) / len(z)
+    if name == "hinge":
+        signs = [1.0 if y == 1 else -1.0] if len(z) == 1 else [1.0 if y == k else -1.0 for k in range(len(z))]
+        return math.fsum(max(0.0, 1.0 - t * float(a)) for t, a in zip(signs, z, strict=True)) / len(z)
+    assert name == "cross_entropy"
+    scores = [0.0, float(z[0])] if len(z) == 1 else [float(a) for a in z]
+    K, s, log_sum = len(scores), loss.label_smoothing, math.log(math.fsum(map(math.exp, scores)))
+    return -math.fsum(((1.0 - s) * (y == k) + s / K) * (scores[k] - log_sum) for k in range(K))
+
+
+def random_targets(loss: LossBase, rng: np.random.Generator, rows: int, outputs: int) -> NDArray[Any]:
+    if loss.task == "classification":
+        return rng.integers(0, 2 if outputs == 1 else outputs, rows)
+    return np.abs(rng.normal(size=(rows, outputs)))
+
+
+@st.composite
+def losses(draw: st.DrawFn) -> LossBase:
+    settings_of: dict[str, dict[str, float]] = {
+        "huber": {"delta": draw(st.floats(0.1, 5.0))},
+        "quantile": {"q": draw(st.floats(0.01, 0.99))},
+        "cross_entropy": {"label_smoothing": draw(st.floats(0.0, 0.99))},
+    }
+    cls = draw(st.sampled_from(members(Loss)))
+    loss: LossBase = cls(**settings_of.get(tag(cls), {}))
+    return loss
+
+
+@given(
+    loss=losses(), rows=st.integers(1, 9), outputs=st.integers(1, 6), seed=st.integers(0, 2**16), weighted=st.booleans()
+)
+@settings(max_examples=300, deadline=None)
+def test_the_value_is_the_weighted_mean_of_the_definition(
+    loss: LossBase, rows: int, outputs: int, seed: int, weighted: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    Z, y = rng.normal(0.0, 3.0, (rows, outputs)), random_targets(loss, rng, rows, outputs)
+    w = rng.uniform(0.1, 3.0, rows) if weighted else np.ones(rows)
+    expected = math.fsum(float(wi) * naive_row(loss, z, yi) for wi, z, yi in zip(w, Z, y, strict=True)) / rows
+    found, _ = value_and_slope(loss, Z, y, w if weighted else None)
+    assert found == pytest.approx(expected, rel=1e-12, abs=1e-13)
+    single, dZ = value_and_slope(loss, Z, y, w if weighted else None, np.float32)
+    assert single == pytest.approx(expected, rel=3e-5, abs=3e-5)
+    assert dZ.dtype == np.float32
+
+
+@given(loss=losses(), rows=st.integers(1, 9), outputs=st.integers(1, 6), seed=st.integers(0, 2**16))
+@settings(max_examples=200, deadline=None)
+def test_the_mean_of_the_losses_per_row_is_the_value(loss: LossBase, rows: int, outputs: int, seed: int) -> None:
+    if isinstance(loss, Hinge | CrossEntropy):
+        loss = CrossEntropy()  # every classification loss reports the log loss
+    rng = np.random.default_rng(seed)
+    Z, y = rng.normal(0.0, 3.0, (rows, outputs)), random_targets(loss, rng, rows, outputs)
+    values = loss.per_row(loss.inverse_link(Z), y)
+    assert values.shape == (rows,)
+    assert values.mean() == pytest.approx(value_and_slope(loss, Z, y)[0], rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("loss", EVERY)
+def test_a_nan_is_never_hidden(loss: LossBase) -> None:
+    y = [0, 1] if loss.task == "classification" else [[1.0], [1.0]]
+    with np.errstate(invalid="ignore"):
+        value, _ = value_and_slope(loss, [[math.nan], [0.0]], y)
+    assert math.isnan(value)
+
+
+SMOOTH_OR_FLAT = [p for p in EVERY if p.id != "quantile"]  # the slope of the pinball loss is nowhere zero
+
+
+@pytest.mark.parametrize("loss", SMOOTH_OR_FLAT)
+def test_the_derivative_at_a_perfect_fit_is_zero(loss: LossBase) -> None:
+    Z, y = {
+        "classification": ([[1e3, -1e3, -1e3], [-1e3, 1e3, -1e3]], np.array([0, 1])),
+        "regression": ([[0.0], [math.log(3.0)]], np.array([[1.0], [3.0]]) if isinstance(loss, Poisson) else None),
+    }[loss.task]
+    _, dZ = value_and_slope(loss, Z, Z if y is None else y)
+    np.testing.assert_allclose(dZ, 0.0, atol=1e-15)
+
+
+@pytest.mark.parametrize("loss", EVERY)
+def test_width_of_the_output(loss: LossBase) -> None:
+    assert loss.outputs(5) == 5
+    assert loss.outputs(2) == (1 if loss.task == "classification" else 2)
+
+
+def test_losses_that_need_unscaled_or_nonnegative_targets() -> None:
+    raw = {tag(cls) for cls in members(Loss) if cls.needs_unscaled_targets}
+    nonnegative = {tag(cls) for cls in members(Loss) if cls.nonnegative_targets}
+    assert raw == nonnegative == {"poisson"}
+
+
+@pytest.mark.parametrize("loss", EVERY)
+def test_a_bare_name_stands_for_the_defaults(loss: LossBase) -> None:
+    assert TypeAdapter(Loss).validate_python(tag(type(loss))) == loss
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "l2",
+        {"type": "huber", "delta": 0.0},
+        {"type": "quantile", "q": 0.0},
+        {"type": "quantile", "q": 1.0},
+        {"type": "cross_entropy", "label_smoothing": 1.0},
+        {"type": "mse", "delta": 1.0},
+    ],
+)
+def test_an_invalid_loss_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Loss).validate_python(wrong)
+
+
+@pytest.mark.parametrize("loss", EVERY)
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_inverse_link_vjp_is_the_derivative_of_the_inverse_link(loss: LossBase, outputs: int) -> None:
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(4, outputs))
+    P = loss.inverse_link(Z)
+    dP, h = rng.normal(size=P.shape), 1e-6
+    dZ = loss.inverse_link_vjp(Z, dP)
+    assert dZ.shape == Z.shape
+    for j in range(outputs):
+        step = np.zeros(outputs)
+        step[j] = h
+        difference = ((loss.inverse_link(Z + step) - loss.inverse_link(Z - step)) * dP).sum(axis=1) / (2.0 * h)
+        np.testing.assert_allclose(dZ[:, j], difference, rtol=1e-6, atol=1e-9)
