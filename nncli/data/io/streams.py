@@ -1,7 +1,4 @@
-"""Opening what a table is read from: a file, a .gz file, a pipe or standard input, as one stream of bytes.
-
-The system's errors are put into plain words here and nowhere else.
-"""
+"""Open a file, a .gz file, a pipe or standard input as a stream of bytes, and translate errors of reading."""
 
 from __future__ import annotations
 
@@ -35,13 +32,13 @@ STANDARD_INPUT = "standard input"
 # What Polars raises. A panic, its word for a mistake of its own, is not even an Exception.
 POLARS_ERRORS = (polars.exceptions.PolarsError, polars.exceptions.PanicException)
 UTF8_HINT = (
-    "Save the file as UTF-8 ('CSV UTF-8' in a spreadsheet), or, for a CSV, say what it is written in, such as "
+    "Save the file as UTF-8 ('CSV UTF-8' in a spreadsheet), or, for a CSV, set its encoding, such as "
     "`data.encoding: latin-1` (--set data.encoding=latin-1)."
 )
 
 
 def name_of(path: Path | None) -> str:
-    """How messages call `path`; None is standard input."""
+    """The name of `path` in messages; None is standard input."""
     return STANDARD_INPUT if path is None else str(path)
 
 
@@ -60,7 +57,7 @@ def missing_file_hint(path: Path) -> str:
 
 @contextmanager
 def translate_os_errors(path: Path | None) -> Iterator[None]:
-    """Turn whatever the system says about reading `path` into a DataError."""
+    """Translate system errors of reading `path` to DataErrors."""
     place = Location(source=name_of(path))
     try:
         if path is not None and path.is_dir():

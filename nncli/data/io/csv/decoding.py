@@ -1,7 +1,7 @@
-"""The text of a file as a stream of UTF-8 with \\n at the ends of lines, whatever it is written in.
+"""Decode a file to a stream of UTF-8 with \\n at the ends of lines.
 
-A mark at the beginning says UTF-8, UTF-16 or UTF-32; without one the text is UTF-8 unless the person says otherwise.
-Where all lines end in a lone \\r, as on old Macs, they are given a \\n. Memory does not grow with the file.
+A byte-order mark tells UTF-8, UTF-16 and UTF-32 apart; text without one is UTF-8 unless an encoding is configured.
+If all lines end in a lone \\r, as on old Macs, it is replaced by \\n. Memory does not grow with the file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nncli.data.dialect import AUTO
 from nncli.errors import DataError, Location
 
 SAMPLE_BYTES = 1 << 20
-"""So much of a file is looked at to find out how it is written."""
+"""Bytes of a file that are read to infer its dialect."""
 MAX_LOOKAHEAD = 1 << 16
 """Bytes of a line that are looked ahead for its end."""
 BOMS = {
@@ -25,7 +25,7 @@ BOMS = {
     codecs.BOM_UTF16_LE: ("utf-16", "utf-16-le"),
     codecs.BOM_UTF16_BE: ("utf-16", "utf-16-be"),
 }
-"""What stands at the beginning of a file, the encoding people know it by, and the codec for what follows."""
+"""Byte-order marks, each with the name of the encoding and the codec of the text that follows."""
 UTF8 = "utf-8"
 
 
@@ -36,13 +36,13 @@ class Readable(Protocol):
 
 
 class DecodedStream:
-    """`file`, decoded. `sample` is how it begins, and `whole` whether that is all of it.
+    """A decoded file. `sample` is its beginning, and `is_complete` whether that is all of it.
 
-    `encoding` is what the person says, or auto. `fallback` is what unmarked text is in that is not UTF-8; it is fallen
-    back upon at the first bytes that are not ASCII, so that it does not matter how far into the file these stand.
+    `encoding` is the configured one, or auto. `fallback` is the encoding of text that has no byte-order mark and is not
+    UTF-8; it is chosen at the first bytes that are not ASCII, however far into the file they are.
 
     Raises:
-        DataError: at any time: the bytes are no text in the encoding.
+        DataError: at any time: the bytes cannot be decoded.
     """
 
     def __init__(self, file: IO[bytes], source: str, encoding: str = AUTO, fallback: str = AUTO) -> None:
@@ -81,9 +81,9 @@ class DecodedStream:
             return fallback
         if mark and not bom_matches(mark, encoding):
             raise DataError(
-                f"the text is {called.upper()}, not {encoding}: it begins with the mark of {called.upper()}",
+                f"the text is {called.upper()}, not {encoding}: it begins with the byte-order mark of {called.upper()}",
                 place=Location(source=self._source, line=1),
-                hint="Leave out `data.encoding`, and the mark will tell.",
+                hint="Leave out `data.encoding`: the encoding is inferred from the mark.",
             )
         self._set_decoder(codec if mark else encoding)
         return encoding
@@ -150,7 +150,7 @@ class DecodedStream:
         return DataError(
             f"the bytes 0x{error.object[error.start : error.end].hex()[:8]} are not {self.encoding} text",
             place=Location(source=self._source, line=self._line),
-            hint="Say what the text is written in, such as `data.encoding: latin-1`, or save it as UTF-8.",
+            hint="Set the encoding, such as `data.encoding: latin-1`, or save the file as UTF-8.",
         )
 
 

@@ -50,7 +50,7 @@ class CsvHeader:
 
 
 def header_of(block: Block, source: str, separator: str, old_mac: bool) -> tuple[CsvHeader, Block]:
-    """The names in the header, and what follows it in the block."""
+    """The header of a file, and the rest of the block."""
     newlines = outside_quotes(positions_of(block.data, NEWLINE), block.quotes)
     end = int(newlines[0]) + 1 if newlines.size else len(block.data)
     line = block.data[:end].rstrip(b"\r\n")
@@ -71,7 +71,7 @@ def header_of(block: Block, source: str, separator: str, old_mac: bool) -> tuple
 
 
 def check_header(header: CsvHeader, text: str, line: int) -> None:
-    """Refuse names that are missing or repeated, and a header that some other character separates."""
+    """Raise a DataError if names are missing or repeated, or the separator seems to be another."""
     place = Location(source=header.source, line=line)
     names = header.names
     if len(names) == 1 and '"' not in text:
@@ -80,19 +80,19 @@ def check_header(header: CsvHeader, text: str, line: int) -> None:
                 raise DataError(
                     f"the header has one name only, {quote(names[0])}; the cells seem to be separated by {called}",
                     place=place,
-                    hint=f"Say `data.separator: {as_yaml(other)}`. If this really is one name, put it in quotes.",
+                    hint=f"Set `data.separator: {as_yaml(other)}`. If it is one name, put it in quotes.",
                 )
     empty = [number for number, name in enumerate(names, start=1) if not name]
     if empty:
         raise DataError(
             f"column {empty[0]} has no name in the header",
             place=place,
-            hint="Name it or remove it. pandas writes such a first column unless told index=False."
+            hint="Name the column or remove it. pandas writes such a first column unless index=False is set."
             if empty == [1]
-            else "Name it or remove it. A separator at the end of a line begins one more column.",
+            else "Name the column or remove it. A separator at the end of a line begins one more column.",
         )
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise DataError(
-            f"the header repeats {join_quoted(repeated)}", place=place, hint="Give every column its own name."
+            f"the header repeats {join_quoted(repeated)}", place=place, hint="Give every column a unique name."
         )

@@ -1,7 +1,7 @@
-"""Finding out how a CSV file is written from how it begins: its separator and its decimal mark.
+"""Infer the separator and the decimal mark of a CSV file from its beginning.
 
-Nothing is found out that could be otherwise: where the beginning of a file can be read in two ways, it is refused
-with both. A model that was trained before settles what is open, as its table was written.
+A beginning that can be read in two ways is an error that names both. If there is a trained model, the dialect of its
+training table decides.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from nncli.text import join_quoted, quote
 
 SEPARATORS = {COMMA: "commas", SEMICOLON: "semicolons", TAB: "tabs", BAR: "bars"}
 SAMPLE_RECORDS = 1000
-"""So many of the first records are looked at."""
+"""Number of records that are read to infer the dialect."""
 JSON = re.compile(rb'\s*(\[\s*)?\{\s*"[^"]*"\s*:')
-"""How an object, or a list of them, begins; no CSV does."""
+"""How a JSON object, or a list of them, begins; no CSV does."""
 FIRST_GROUP = r"[+-]?[1-9][0-9]{0,2}"
 EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
 AMBIGUOUS = {mark: re.compile(rf"{FIRST_GROUP}\{mark}[0-9]{{3}}") for mark in ",."}
@@ -34,11 +34,11 @@ UNAMBIGUOUS = {
         rf"[+-]?(?:[0-9]*|[0-9]{{1,3}}(?:,[0-9]{{3}})+)\.[0-9]+{EXPONENT}|{FIRST_GROUP}(?:,[0-9]{{3}}){{2,}}"
     ),
 }
-"""Cells that have this decimal mark, unless they are OPEN."""
+"""Cells that have this decimal mark, unless they are AMBIGUOUS."""
 
 
 UNIT_AROUND = re.compile(r"^[^\w.,+-]*(?:[A-Z]{3}\s*)?[^\w.,+-]*|(?:\s*[A-Z]{3})?[^\w.,]*$")
-"""What may stand around a number: a sign of currency or percent, a currency's code, brackets; see units.py."""
+"""What may surround a number: a currency or percent sign, a currency code, parentheses; see units.py."""
 
 
 def sniff_dialect(
@@ -49,16 +49,16 @@ def sniff_dialect(
     default_separator: str | None,
     training_dialect: CsvDialect | None,
 ) -> tuple[CsvDialect, tuple[str, ...]]:
-    """The dialect of a file, and a note for the person if it is not what one would think.
+    """Infer the dialect of a file, with a note if it is not the default of its file name.
 
-    `usual` is the separator that the name of the file says; `trained` the dialect of the table that the model learnt
-    from, if there is a model.
+    `default_separator` is that of the file name's suffix; `training_dialect` that of the training table, if there is a
+    trained model.
 
     Raises:
-        DataError: the separator or the decimal mark is not clear.
+        DataError: the separator or the decimal mark is ambiguous.
     """
     if training_dialect is not None and training_dialect.thousands is not None and configured.decimal_mark == AUTO:
-        # With these a point or a comma may be either, so that only the person's word counts, given in training.
+        # With thousands separators a point or a comma is ambiguous, so the setting made for training applies.
         configured = configured.model_copy(
             update={"decimal": training_dialect.decimal, "thousands": training_dialect.thousands}
         )
@@ -90,18 +90,18 @@ def sniff_dialect(
 
 
 def check_not_json(sample: bytes, source: str) -> None:
-    """Raise the DataError for JSON under the name of a CSV: objects, or a list of them."""
+    """Raise a DataError if a file that is named like a CSV holds JSON."""
     if found := JSON.match(sample):
-        way = "Make them of the list, as `jq -c '.[]'` does, and name" if found[1] else "If it is that, name"
+        fix = "Convert the list with `jq -c '.[]'`, and rename" if found[1] else "If it is in this form, rename"
         raise DataError(
             "the file holds JSON, not CSV",
             place=Location(source=source, line=1),
-            hint=f"JSON is read as JSON lines, one object a line. {way} the file .jsonl.",
+            hint=f"Only JSON lines are supported, one object per line. {fix} the file to .jsonl.",
         )
 
 
 def complete_records(text: DecodedStream) -> bytes:
-    """The whole records of the sample; all of it when there is not one."""
+    """The complete records of the sample; all of it if there is none."""
     sample = text.sample
     if not text.is_complete:
         sample = sample[: end_of_records(sample, positions_of(sample, QUOTE), inside=False)]
@@ -109,9 +109,9 @@ def complete_records(text: DecodedStream) -> bytes:
 
 
 def sniff_separator(sample: bytes, source: str, default_separator: str | None, training_separator: str | None) -> str:
-    """The separator that the header and all of the first records have equally often.
+    """The separator that occurs equally often in the header and all of the first records.
 
-    Where none is, the header decides, and a record that disagrees is refused when it is read.
+    If there is none, the header decides, and a record that differs is refused when it is read.
     """
     quotes = positions_of(sample, QUOTE)
     ends = outside_quotes(positions_of(sample, NEWLINE), quotes)
@@ -127,9 +127,9 @@ def sniff_separator(sample: bytes, source: str, default_separator: str | None, t
     if len(agreeing) > 1 and default_separator != TAB and training_separator not in agreeing:
         called = [SEPARATORS[mark] for mark in agreeing]
         raise DataError(
-            f"the cells could be separated by {called[0]} or by {called[1]}",
+            f"the separator is ambiguous: {called[0]} or {called[1]}",
             place=Location(source=source, line=1 + sample.count(b"\n", 0, int(starts[0]))),
-            hint=f"Say which: {' or '.join(f'`data.separator: {as_yaml(mark)}`' for mark in agreeing)}.",
+            hint=f"Set one: {' or '.join(f'`data.separator: {as_yaml(mark)}`' for mark in agreeing)}.",
         )
     if default_separator in (TAB, None):  # the suffix .tsv, or none that says anything
         preferred = [TAB, training_separator, default_separator] if default_separator else [training_separator, TAB]
@@ -146,7 +146,7 @@ def as_yaml(mark: str) -> str:
 
 
 def cells_of(sample: bytes, separator: str) -> Iterator[str]:
-    """The cells of the first records, without spaces around them."""
+    """Yield the cells of the first records, without surrounding spaces."""
     lines = csv.reader(io.StringIO(sample.decode(errors="replace"), newline=""), delimiter=separator)
     try:
         for number, record in enumerate(lines):
@@ -158,7 +158,7 @@ def cells_of(sample: bytes, separator: str) -> Iterator[str]:
 
 
 def sniff_decimal(sample: bytes, source: str, separator: str, thousands: str, training_decimal: str | None) -> str:
-    """The decimal mark of the cells that look like numbers; `known` where these leave it open."""
+    """The decimal mark of the cells that look like numbers; `training_decimal` if these are ambiguous."""
     clear: dict[str, str] = {}
     either: dict[str, str] = {}
     for cell in cells_of(sample, separator):
@@ -175,16 +175,16 @@ def sniff_decimal(sample: bytes, source: str, separator: str, thousands: str, tr
         return training_decimal
     if clear:
         raise DataError(
-            f"{join_quoted(clear.values())} cannot both be numbers: a comma and a point seem to be the decimal mark",
+            f"{join_quoted(clear.values())} cannot both be numbers: the decimal mark seems to be a comma and a point",
             place=Location(source=source),
-            hint='Say which is: `data.decimal: ","` or `data.decimal: "."`.',
+            hint='Set the decimal mark: `data.decimal: ","` or `data.decimal: "."`.',
         )
     # Tables with semicolons come from where the comma is the decimal mark, and the point may group thousands.
     doubtful = {mark: cell for mark, cell in either.items() if mark == "," or separator == SEMICOLON}
     if doubtful:
         mark, cell = next(iter(doubtful.items()))
         raise DataError(
-            f"{quote(cell)} can be read in two ways",
+            f"the number {quote(cell)} is ambiguous",
             place=Location(source=source),
             hint=f'With `data.decimal: "{mark}"` it is {cell.replace(mark, ".")}; '
             f'with `data.thousands: "{mark}"` it is {cell.replace(mark, "")}.',

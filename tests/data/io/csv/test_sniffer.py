@@ -55,7 +55,7 @@ def test_the_separator_is_the_one_that_header_and_records_agree_on(
 
 @pytest.mark.parametrize("data", ["a,b;c\n1,2;3\n", "a,b;c\n", "a;b\tc\nx;y\tz\n"])
 def test_two_separators_that_fit_are_refused_with_both(data: str) -> None:
-    with pytest.raises(DataError, match="could be separated by") as caught:
+    with pytest.raises(DataError, match="separator is ambiguous:") as caught:
         found("\n" + data)
     assert '`data.separator: ";"`' in str(caught.value.hint)
     assert caught.value.location is not None
@@ -146,8 +146,8 @@ def test_header_that_is_no_csv_is_left_to_the_reader() -> None:
 @pytest.mark.parametrize(
     ("text", "mend"),
     [
-        (b'[{"x": 1, "y": 2},\n {"x": 3, "y": 4}]\n', "Make them of the list, as `jq -c '.[]'` does"),
-        (b'{"x": 1, "y": 2}\n{"x": 3, "y": 4}\n', "If it is that, name the file .jsonl."),
+        (b'[{"x": 1, "y": 2},\n {"x": 3, "y": 4}]\n', "Convert the list with `jq -c '.[]'`"),
+        (b'{"x": 1, "y": 2}\n{"x": 3, "y": 4}\n', "If it is in this form, rename the file to .jsonl."),
     ],
 )
 def test_json_under_another_name_is_called_json(text: bytes, mend: str) -> None:
