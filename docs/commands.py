@@ -1,4 +1,4 @@
-"""The text of docs/commands.md, from the commands themselves: whatever is added to the app is in it."""
+"""The text of docs/commands.md, generated from the commands and the codes of findings."""
 
 from __future__ import annotations
 
@@ -8,24 +8,35 @@ from typing import Any
 
 import typer
 
+from nncli.checks.findings import FindingCode
 from nncli.cli.app import EPILOG, app
+from nncli.cli.help import option_groups
 
 INTRODUCTION = """# The commands
 
-Made from the code by `python docs/build.py`; a test keeps it true. In a terminal, `nncli COMMAND --help` is the same.
+Generated from the code by `python docs/build.py`. In a terminal, `nncli COMMAND --help` shows the same.
 
-Data goes to the standard output, talk to the standard error. `-` is the standard input or output wherever a file is
-named. A configuration's keys are in [configuration.md](configuration.md).
+Results go to standard output, messages to standard error. `-` instead of a file is standard input or output. The keys
+of a configuration are in [configuration.md](configuration.md).
 """
 
 ENVIRONMENT = """
 ## Environment
 
-- `NNCLI_KEY`, such as `NNCLI_BATCH_SIZE=64` or `NNCLI_OPTIMIZER__TYPE=adam`: a key of the configuration, above the file
-  and beneath `--set`, for every command that takes a CONFIG; see [configuration.md](configuration.md). A variable of
-  such a name that is no key is a mistake, unless Kubernetes sets it for a service called nncli.
-- `NNCLI_DEBUG=1`: as `--debug`.
-- `NO_COLOR=1`: as `--no-color`.
+- `NNCLI_KEY`, such as `NNCLI_BATCH_SIZE=64` or `NNCLI_OPTIMIZER__TYPE=adam`: a key of the configuration for every
+  command that takes a CONFIG. It overrides the file, and `--set` overrides it; see
+  [configuration.md](configuration.md).
+  A variable of such a name that is no key is an error, unless Kubernetes sets it for a service called nncli.
+- `NNCLI_DEBUG=1`: like `--debug`.
+- `NO_COLOR=1`: like `--no-color`.
+"""
+
+
+FINDINGS = """
+## Codes of findings
+
+The `code` of each finding in the output of `nncli check --json`. They stay the same between versions.
+
 """
 
 
@@ -38,13 +49,14 @@ def commands() -> str:
     parts += ["\n## nncli\n", _body(group, "nncli", "[OPTIONS] COMMAND …")]
     for name, command in pages:
         parts += [f"\n## {name}\n", _body(command, name, _usage(command))]
+    parts += [FINDINGS, *(f"- `{code}`: {code.description}\n" for code in FindingCode)]
     parts += [ENVIRONMENT, "\n## Exit codes\n\n"]
     parts += [f"- {code.strip().rstrip('.')}\n" for code in EPILOG.partition(":")[2].split(";")]
     return "".join(parts)
 
 
 def _pages(group: Any, before: str) -> Iterator[tuple[str, Any]]:
-    """Every command, with its whole name."""
+    """Every command with its full name, for example `nncli config show`."""
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
             yield from _pages(command, f"{before} {name}")
@@ -63,20 +75,19 @@ def _body(command: Any, name: str, usage: str) -> str:
     prose = [" ".join(paragraph.split()) for paragraph in paragraphs if not paragraph.startswith("\b")]
     parts = [f"\n    {name} {usage}", "\n\n", "\n\n".join(prose), "\n"]
     if examples:
-        language = "text" if hasattr(command, "commands") else "sh"  # a group says beside each what it is for
+        language = "text" if hasattr(command, "commands") else "sh"  # a group has a comment beside each example
         parts += [f"\n```{language}\n", "\n".join(examples), "\n```\n"]
-    shown = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
-    for title, wanted in (("Arguments", True), ("Options", False)):
-        lines = [_line(parameter, command) for parameter in shown if _is_argument(parameter) is wanted]
-        parts += [f"\n{title}:\n\n", *lines] if lines else []
+    for title, parameters in option_groups(command.params):
+        title = "Options" if hasattr(command, "commands") else title
+        parts += [f"\n{title}:\n\n", *(_line(parameter, command) for parameter in parameters)]
     return "".join(parts)
 
 
 def _line(parameter: Any, command: Any) -> str:
-    written, said = parameter.get_help_record(_context(command))
+    written, help_text = parameter.get_help_record(_context(command))
     if _is_argument(parameter):
         written = parameter.metavar or parameter.name.upper()
-    text, _, rest = said.partition("  [")
+    text, _, rest = help_text.partition("  [")
     more = [part for part in rest.rstrip("]").split("; ") if part]
     variable = [f"variable: {parameter.envvar}"] if parameter.envvar else []
     notes = [part for part in more if not part.startswith("env var")] + variable

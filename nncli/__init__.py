@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nncli.commands.load import load
     from nncli.commands.predict import predict
     from nncli.commands.runs import list_runs
+    from nncli.commands.show import show
     from nncli.commands.train import resume, train
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "predict",
     "resume",
     "resume_cross_validation",
+    "show",
     "train",
 ]
 
@@ -49,6 +51,7 @@ def __getattr__(name: str) -> object:
         "evaluate": "evaluate",
         "load": "load",
         "list_runs": "runs",
+        "show": "show",
         "compare": "compare",
         "explain": "explain",
         "cross_validate": "cross_validate",

@@ -79,7 +79,7 @@ class Outcome:
         if self.code == 0:
             return "Traceback" not in self.errors
         spoken = [line for line in self.errors.splitlines() if line.startswith("nncli: ")]
-        ugly = any(word in self.errors for word in ("Traceback", "should not happen", "Exception ignored", "Warning:"))
+        ugly = any(word in self.errors for word in ("Traceback", "internal error", "Exception ignored", "Warning:"))
         return self.code in CLEAN_CODES and len(spoken) == 1 and not ugly
 
 

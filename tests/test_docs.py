@@ -148,4 +148,4 @@ def test_every_command_has_its_page() -> None:
         page = text.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
         assert page.startswith(f"\n    {name} [OPTIONS]")
         assert "```sh" in page
-        assert "\nOptions:\n" in page
+        assert "\nDisplay:\n" in page

@@ -1,4 +1,4 @@
-"""A column as a training would read it, on both sides of the split."""
+"""A column of a table, split into training and validation rows."""
 
 from __future__ import annotations
 
@@ -9,72 +9,71 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.checks.findings import Finding, Level
+from nncli.checks.findings import Finding, FindingCode, Level
 from nncli.data.encoders.kinds import Kind
 from nncli.data.store.column_store import ColumnStore
 from nncli.errors import Location
 from nncli.text import yaml_quote
 
 Positions = npt.NDArray[np.int64]
-MOST_NAMED = 8
+MAX_NAMES = 8
+"""Columns or classes that a message lists."""
 
 
 @dataclass(frozen=True)
 class SplitTable:
-    """A table whose rows have a target, and the positions of those trained on and held out.
+    """A table whose rows have a target, with the positions of its training and validation rows.
 
-    Rows held out stand in the table `other`, which is the same one unless they have a file of their own.
+    `validation` are positions in `validation_table`, which is `table` unless there is a validation file.
     """
 
     table: ColumnStore
     training: Positions
-    other: ColumnStore
-    held: Positions
+    validation_table: ColumnStore
+    validation: Positions
 
-    def row(self, position: int) -> int:
-        """The number in its file of a training row."""
-        return self.number(int(self.training[position]))
+    def training_row(self, i: int) -> int:
+        """The row number in the file of training row `i`."""
+        return self.row_number(int(self.training[i]))
 
-    def held_row(self, position: int) -> int:
-        """The number in its file of a row that is held out."""
-        return _number(self.other, int(self.held[position]))
+    def validation_row(self, i: int) -> int:
+        """The row number in the file of validation row `i`."""
+        return _row_number(self.validation_table, int(self.validation[i]))
 
-    def number(self, position: int) -> int:
-        """The number in its file of the row at a position of the table."""
-        return _number(self.table, position)
+    def row_number(self, position: int) -> int:
+        """The row number in the file of the row at a position of the table."""
+        return _row_number(self.table, position)
 
     @property
-    def place(self) -> Location:
-        """Where the rows come from."""
+    def location(self) -> Location:
+        """The source of the table."""
         return Location(source=self.table.header.source)
 
 
-def _number(table: ColumnStore, position: int) -> int:
+def _row_number(table: ColumnStore, position: int) -> int:
     return position + 1 if table.numbers is None else int(table.numbers[position])
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column's cells, Float64 where its kind is numeric and else text, null where one is missing.
-
-    `cells` are of the training rows, `held` of those held out.
-    """
+    """The cells of a column: Float64 if its kind is numeric, else text; null where a cell is missing."""
 
     name: str
     kind: Kind
-    cells: pl.Series
-    held: pl.Series
+    training: pl.Series
+    validation: pl.Series
 
     @classmethod
-    def read(cls, sides: SplitTable, name: str, kind: Kind) -> Column:
-        """The column called `name`, read as `kind`.
+    def read(cls, split: SplitTable, name: str, kind: Kind) -> Column:
+        """Read the column called `name` as `kind`.
 
         Raises:
-            DataError: a cell cannot be read so.
+            DataError: a cell cannot be read as that kind.
         """
-        cells = _cells(sides.table, name, kind)
-        others = cells if sides.other is sides.table else _cells(sides.other, name, kind)
-        return cls(name, kind, cells.gather(sides.training), others.gather(sides.held))
+        cells = _cells(split.table, name, kind)
+        same_table = split.validation_table is split.table
+        validation = cells if same_table else _cells(split.validation_table, name, kind)
+        return cls(name, kind, cells.gather(split.training), validation.gather(split.validation))
 
     @property
     def numeric(self) -> bool:
@@ -86,22 +85,24 @@ def _cells(table: ColumnStore, name: str, kind: Kind) -> pl.Series:
     return kind.encoder.read_cells(table.columns([name]), name)
 
 
-def about(level: Level, code: str, place: Location, names: Iterable[str], message: str, mend: str) -> Finding:
-    """A finding about some columns; its place names the column where there is but one."""
-    only = list(names)
-    at = Location(source=place.source, row=place.row, column=only[0] if len(only) == 1 else None)
-    return Finding(level, code, at, message, mend)
+def column_finding(
+    level: Level, code: FindingCode, location: Location, names: Iterable[str], message: str, hint: str
+) -> Finding:
+    """A finding about some columns; its location names the column if there is only one."""
+    columns = list(names)
+    column = columns[0] if len(columns) == 1 else None
+    return Finding(level, code, Location(source=location.source, row=location.row, column=column), message, hint)
 
 
-def dropped(names: Iterable[str]) -> str:
-    """`drop: ["a", "b"]`, as it is written under data."""
-    some = list(names)
-    more = ", …" if len(some) > MOST_NAMED else ""
-    return f"`drop: [{', '.join(map(yaml_quote, some[:MOST_NAMED]))}{more}]` under data"
+def drop_key(names: Iterable[str]) -> str:
+    """The line of YAML that drops columns, for example `drop: ["a", "b"]`."""
+    columns = list(names)
+    more = ", …" if len(columns) > MAX_NAMES else ""
+    return f"`drop: [{', '.join(map(yaml_quote, columns[:MAX_NAMES]))}{more}]` under data"
 
 
-def share(part: int, whole: int) -> str:
-    """`12 %`, and never 0 or 100 % of what is some or not all."""
+def percentage(part: int, whole: int) -> str:
+    """A percentage such as `12 %`; 0 % and 100 % only if they are exact."""
     percent = 100.0 * part / whole
     if part and percent < 0.1:
         return "less than 0.1 %"
@@ -110,6 +111,6 @@ def share(part: int, whole: int) -> str:
     return f"{percent:.2g} %" if percent < 10 else f"{percent:.0f} %" if percent < 99.5 else f"{percent:.3g} %"
 
 
-def have(count: int, one: str, many: str) -> str:
-    """`1 row has`, `1,024 rows have`: the word that goes with a count."""
-    return f"{count:,} {one if count == 1 else many}"
+def count(n: int, singular: str, plural: str) -> str:
+    """A number with the matching word, for example `1 row` or `1,024 rows`."""
+    return f"{n:,} {singular if n == 1 else plural}"

@@ -1,4 +1,4 @@
-"""What single columns hold: missing cells, nothing, one value, one for every row, another one's values."""
+"""Checks of single columns: missing, empty, constant, duplicate, id-like and group-like columns."""
 
 from __future__ import annotations
 
@@ -7,134 +7,131 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nncli.checks.column import MOST_NAMED, Column, about, dropped, have, share
-from nncli.checks.findings import Finding
+from nncli.checks.column import MAX_NAMES, Column, column_finding, count, drop_key, percentage
+from nncli.checks.findings import Finding, FindingCode
 from nncli.data.encoders.categorical import MIN_COUNT
 from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key
 from nncli.errors import Location
 from nncli.text import join_quoted, quote
 
-NEARLY_ALL = 0.95
-"""Share of missing cells from which a column hardly says anything."""
-NEARLY_DIFFERENT = 0.9
-"""Share of rows with a value of their own from which text says next to nothing."""
-ENOUGH = 50
-"""Rows from which that is no accident."""
+NEARLY_EMPTY = 0.95
+"""Fraction of missing cells from which a column is nearly empty."""
+NEARLY_UNIQUE = 0.9
+"""Fraction of distinct values from which a text column is like an id."""
+MIN_DISTINCT = 50
+"""Fewest rows or values from which a column is called id-like or group-like."""
 
 
-def missing_cells(profiles: Sequence[ColumnProfile], place: Location) -> list[Finding]:
-    """The columns with missing cells, and their shares."""
-    holes = sorted((p for p in profiles if 0 < p.missing < p.rows), key=lambda p: -p.missing / p.rows)
+def missing_cells(profiles: Sequence[ColumnProfile], location: Location) -> list[Finding]:
+    """Columns with missing cells and their fractions."""
+    incomplete = sorted((p for p in profiles if 0 < p.missing < p.rows), key=lambda p: -p.missing / p.rows)
     findings = []
-    hardly = [p for p in holes if p.missing >= NEARLY_ALL * p.rows]
-    if hardly:
-        names = [p.name for p in hardly]
-        message = f"hardly any row has a value: {_shares(hardly)} of the cells are missing"
-        mend = f"If the few mean little, leave {_them(names)} out: {dropped(names)}."
-        findings.append(about("note", "nearly-empty-column", place, names, message, mend))
-    rest = holes[len(hardly) :]
+    nearly_empty = [p for p in incomplete if p.missing >= NEARLY_EMPTY * p.rows]
+    if nearly_empty:
+        names = [p.name for p in nearly_empty]
+        message = f"nearly empty: {_shares(nearly_empty)} of the cells are missing"
+        hint = f"If the remaining values matter little, drop {_them(names)}: {drop_key(names)}."
+        findings.append(column_finding("note", FindingCode.NEARLY_EMPTY_COLUMN, location, names, message, hint))
+    rest = incomplete[len(nearly_empty) :]
     if rest:
-        columns = f"of {have(len(profiles), 'column', 'columns')}, {have(len(rest), 'has', 'have')} missing cells"
-        mend = (
-            "Nothing need be done: a missing number becomes the median and sets a flag, a missing word is a category."
+        message = f"{len(rest):,} of {count(len(profiles), 'column', 'columns')} with missing cells: {_shares(rest)}"
+        hint = (
+            "No action needed: a missing number becomes the median with an indicator, a missing category is a category."
         )
         names = [p.name for p in rest]
-        findings.append(about("note", "missing-cells", place, names, f"{columns}: {_shares(rest)}", mend))
+        findings.append(column_finding("note", FindingCode.MISSING_VALUES, location, names, message, hint))
     return findings
 
 
 def _shares(profiles: Sequence[ColumnProfile]) -> str:
-    shown = [f"{quote(p.name)} {share(p.missing, p.rows)}" for p in profiles[:MOST_NAMED]]
-    more = [f"{len(profiles) - MOST_NAMED:,} more"] if len(profiles) > MOST_NAMED else []
+    shown = [f"{quote(p.name)} {percentage(p.missing, p.rows)}" for p in profiles[:MAX_NAMES]]
+    more = [f"{len(profiles) - MAX_NAMES:,} more"] if len(profiles) > MAX_NAMES else []
     return ", ".join([*shown, *more])
 
 
-def uninformative(profiles: Sequence[ColumnProfile], place: Location) -> list[Finding]:
-    """Columns without a value, with one value, with a value of its own in every row, or in nearly every row."""
+def uninformative(profiles: Sequence[ColumnProfile], location: Location) -> list[Finding]:
+    """Columns without a value, and columns with the same value in every row."""
     empty = [p.name for p in profiles if p.label is Label.EMPTY]
     constant = [p.name for p in profiles if p.label is Label.CONSTANT]
     findings = []
     if empty:
-        message = f"{join_quoted(empty)} {_has(empty)} no value in any row, and will be ignored"
-        mend = f"Nothing need be done, or say so: {dropped(empty)}."
-        findings.append(about("note", "empty-column", place, empty, message, mend))
+        message = f"{join_quoted(empty)} {_has(empty)} no value in any row and will be ignored"
+        hint = f"No action needed; to drop it explicitly: {drop_key(empty)}."
+        findings.append(column_finding("note", FindingCode.EMPTY_COLUMN, location, empty, message, hint))
     if constant:
         message = (
-            f"{join_quoted(constant)} {_has(constant)} the same value in every row, from which nothing can be learnt"
+            f"{join_quoted(constant)} {_has(constant)} the same value in every row, so nothing can be learned from it"
         )
-        findings.append(
-            about(
-                "note",
-                "constant-column",
-                place,
-                constant,
-                message,
-                f"Leave {_them(constant)} out: {dropped(constant)}.",
-            )
-        )
+        hint = f"Drop {_them(constant)}: {drop_key(constant)}."
+        findings.append(column_finding("note", FindingCode.CONSTANT_COLUMN, location, constant, message, hint))
     return findings
 
 
-def id_like(profile: ColumnProfile, column: Column, place: Location) -> Finding | None:
-    """A column that tells rows apart and nothing else."""
-    name, drop = quote(profile.name), dropped([profile.name])
-    words = column.kind.encoder.needs_repeats
-    mend = f"If so, leave it out: {drop}."
-    if words and len(column.cells) > 1 and not _seen_twice(column):
-        message, mend = column.kind.encoder.uninformative_note((profile.name,)), f"Leave it out: {drop}."
+def id_like(profile: ColumnProfile, column: Column, location: Location) -> Finding | None:
+    """A column whose values identify rows."""
+    name, drop = quote(profile.name), drop_key([profile.name])
+    needs_repeats = column.kind.encoder.needs_repeats
+    hint = f"If so, drop it: {drop}."
+    if needs_repeats and len(column.training) > 1 and not _has_frequent_value(column):
+        message, hint = column.kind.encoder.uninformative_note((profile.name,)), f"Drop it: {drop}."
     elif profile.label is Label.ID:
-        message = f"{name} has a different value in every row; does it number or name the rows?"
-    elif words and profile.present >= ENOUGH and profile.distinct >= NEARLY_DIFFERENT * profile.present:
+        message = f"{name} has a different value in every row; is it an id or a row number?"
+    elif needs_repeats and profile.present >= MIN_DISTINCT and profile.distinct >= NEARLY_UNIQUE * profile.present:
         message = (
-            f"{name} has {profile.distinct:,} different values in {profile.present:,} rows, so hardly any is seen "
-            "twice; is it a name, a number of something, or free text?"
+            f"{name} has {profile.distinct:,} different values in {profile.present:,} rows; "
+            "is it an id, a name or free text?"
         )
     else:
         return None
-    return about("warning", "id-like-column", place, [profile.name], message, mend)
+    return column_finding("warning", FindingCode.ID_LIKE_COLUMN, location, [profile.name], message, hint)
 
 
-def _seen_twice(column: Column) -> bool:
-    counts = column.cells.drop_nulls().value_counts(name="rows")["rows"]
+def _has_frequent_value(column: Column) -> bool:
+    counts = column.training.drop_nulls().value_counts(name="rows")["rows"]
     return counts.is_empty() or bool((counts >= MIN_COUNT).any())
 
 
-def group_like(profile: ColumnProfile, apart: Sequence[str], place: Location) -> Finding | None:
-    """A column named like a key whose values come several times: rows that belong together."""
-    several = 2 * profile.distinct <= profile.present
-    if apart or not several or profile.distinct < ENOUGH or not is_named_like_a_key(profile.name):
+def group_like(profile: ColumnProfile, row_columns: Sequence[str], location: Location) -> Finding | None:
+    """A column named like a key whose values repeat, so that rows may belong together.
+
+    `row_columns` are the columns by which rows are already grouped, ordered or weighted.
+    """
+    repeats = 2 * profile.distinct <= profile.present
+    if row_columns or not repeats or profile.distinct < MIN_DISTINCT or not is_named_like_a_key(profile.name):
         return None
     message = (
-        f"{quote(profile.name)} is named like a key, and each of its {profile.distinct:,} values stands in "
-        f"{profile.present / profile.distinct:.2g} rows in the mean; do these belong together?"
+        f"{quote(profile.name)} is named like a key, and each of its {profile.distinct:,} values occurs in "
+        f"{profile.present / profile.distinct:.2g} rows on average; do these rows belong together?"
     )
     name = quote(profile.name)
-    mend = f"If so, set `group: {name}` under data: then none of them is both trained on and held out."
-    return about("note", "group-like-column", place, [profile.name], message, mend)
+    hint = f"If so, set `group: {name}` under data: each group is then either in training or in validation."
+    return column_finding("note", FindingCode.GROUP_LIKE_COLUMN, location, [profile.name], message, hint)
 
 
 class IdenticalColumns:
-    """Finds columns that are equal in every row, a column at a time: only digests are kept."""
+    """Columns that are equal in every row, found by a digest of each column."""
 
     def __init__(self) -> None:
         self._names: dict[int, list[str]] = defaultdict(list)
 
     def add(self, column: Column, digests: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> None:
-        """Take note of a column, and of its cells' digests (rows,)."""
+        """Add a column with the digests (rows,) of its cells."""
         with np.errstate(over="ignore"):
-            places = np.arange(1, len(digests) + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-            self._names[hash((int((digests ^ places).sum()), int((digests * places).sum())))].append(column.name)
+            weights = np.arange(1, len(digests) + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+            self._names[hash((int((digests ^ weights).sum()), int((digests * weights).sum())))].append(column.name)
 
-    def findings(self, place: Location, nothing: Sequence[str]) -> list[Finding]:
-        """A finding for every set of equal columns, apart from those that carry `nothing` anyway."""
-        found = []
+    def findings(self, location: Location, ignored: Sequence[str]) -> list[Finding]:
+        """A finding for each set of equal columns, without the `ignored` ones."""
+        findings = []
         for names in self._names.values():
-            first, *rest = [name for name in names if name not in nothing] or [""]
+            first, *rest = [name for name in names if name not in ignored] or [""]
             if rest:
-                message = f"{join_quoted(rest)} {'repeats' if len(rest) == 1 else 'repeat'} {quote(first)} in every row"
-                mend = f"Leave {_them(rest)} out: {dropped(rest)}."
-                found.append(about("note", "duplicate-column", place, rest, message, mend))
-        return found
+                message = (
+                    f"{join_quoted(rest)} {'is' if len(rest) == 1 else 'are'} equal to {quote(first)} in every row"
+                )
+                hint = f"Drop {_them(rest)}: {drop_key(rest)}."
+                findings.append(column_finding("note", FindingCode.DUPLICATE_COLUMN, location, rest, message, hint))
+        return findings
 
 
 def _has(names: Sequence[str]) -> str:

@@ -1,31 +1,32 @@
-"""How many rows there are, for a batch and for a score that can be trusted."""
+"""Checks of the number of rows: for a batch, and for reliable scores."""
 
 from __future__ import annotations
 
-from nncli.checks.column import SplitTable, have
-from nncli.checks.findings import Finding
+from nncli.checks.column import SplitTable, count
+from nncli.checks.findings import Finding, FindingCode
 from nncli.config.schema import Config
 from nncli.errors import Location
 
-FEW = 30
-"""Rows held out below which a score is a matter of chance: of a share of a half it says ±9 % at best."""
+MIN_VALIDATION_ROWS = 30
+"""Below this the standard error of an accuracy of one half is above 9 %."""
 
 
-def sizes(config: Config, sides: SplitTable) -> list[Finding]:
-    """A batch larger than the training rows; few rows held out, or none."""
-    findings, rows, held = [], len(sides.training), len(sides.held)
+def check_sizes(config: Config, split: SplitTable) -> list[Finding]:
+    """A batch larger than the training set; few or no validation rows."""
+    findings, rows, validation = [], len(split.training), len(split.validation)
     if isinstance(config.batch_size, int) and config.batch_size > rows:
-        message = f"a batch of {config.batch_size:,} is more than the {have(rows, 'training row', 'training rows')}"
-        mend = "Set batch_size: full if each step is to see all rows, or a smaller number for more steps an epoch."
-        findings.append(Finding("warning", "large-batch", Location(key="batch_size"), message, mend))
+        message = f"batch_size {config.batch_size:,} exceeds the {count(rows, 'training row', 'training rows')}"
+        hint = "Set batch_size: full for one step per epoch, or a smaller number for more steps."
+        findings.append(Finding("warning", FindingCode.BATCH_SIZE, Location(key="batch_size"), message, hint))
     if config.members > 1 and config.bagging_mode != "seeds":
-        held = len(sides.training) + len(sides.held)  # each row is held out by some member
-    if not held:
-        message = "no rows are held out, so nothing will tell how good the network is on rows it never saw"
-        mend = "Set validation: 0.2, or score the run with nncli evaluate on a table kept apart."
-        findings.append(Finding("note", "no-validation", Location(key="validation"), message, mend))
-    elif held < FEW:
-        message = f"only {have(held, 'row is', 'rows are')} held out: scores on so few are largely chance"
-        mend = "Add rows, hold out a larger share, or judge by nncli cross-validate, which scores every row."
-        findings.append(Finding("warning", "few-validation-rows", Location(key="validation"), message, mend))
+        validation += rows  # each row is a validation row of some member
+    location = Location(key="validation")
+    if not validation:
+        message = "there are no validation rows, so the score on new rows is unknown"
+        hint = "Set validation: 0.2, or score the run with nncli evaluate on a test table."
+        findings.append(Finding("note", FindingCode.NO_VALIDATION, location, message, hint))
+    elif validation < MIN_VALIDATION_ROWS:
+        message = f"only {count(validation, 'validation row', 'validation rows')}: scores on so few are mostly chance"
+        hint = "Add rows, increase validation, or use nncli cross-validate, which scores every row."
+        findings.append(Finding("warning", FindingCode.FEW_VALIDATION_ROWS, location, message, hint))
     return findings

@@ -1,4 +1,4 @@
-"""Rows that stand in a table more than once, above all on both sides of the split. All rows are looked at."""
+"""Duplicate rows within a table, and between its training and validation rows."""
 
 from __future__ import annotations
 
@@ -6,69 +6,71 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.checks.column import Column, SplitTable, have, share
-from nncli.checks.findings import Finding, Level
+from nncli.checks.column import Column, SplitTable, count, percentage
+from nncli.checks.findings import Finding, FindingCode, Level
 
 Digests = npt.NDArray[np.uint64]
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-MANY = 0.01
-"""Share of the validation rows from which copies shift the score; a few alike by chance do no harm."""
+MAX_OVERLAP = 0.01
+"""Fraction of duplicates in the validation rows from which they are a warning."""
 
 
 class DuplicateRows:
-    """Digests of 64 bits of every row's features, and of its features and target, taken up a column at a time.
+    """64-bit digests of the features and the target of every row, built column by column.
 
-    Among a million rows two different ones share a digest with a probability of 3e-8.
+    Among a million different rows, two share a digest with a probability of 3e-8.
     """
 
-    def __init__(self, sides: SplitTable) -> None:
-        self._sides = sides
-        self._rows = np.zeros(len(sides.training), np.uint64)
-        self._held = np.zeros(len(sides.held), np.uint64)
+    def __init__(self, split: SplitTable) -> None:
+        self._split = split
+        self._training = np.zeros(len(split.training), np.uint64)
+        self._validation = np.zeros(len(split.validation), np.uint64)
 
     def add(self, column: Column) -> Digests:
-        """Take note of a feature; returns the digests of its training cells (rows,)."""
-        own = _digests(column.cells)
-        self._rows, self._held = _mixed(self._rows, own), _mixed(self._held, _digests(column.held))
-        return own
+        """Add a feature and return the digests of its training cells (rows,)."""
+        digests = _digests(column.training)
+        self._training = _mixed(self._training, digests)
+        self._validation = _mixed(self._validation, _digests(column.validation))
+        return digests
 
     def findings(self, targets: list[Column]) -> list[Finding]:
-        """What is to be said once all features are known."""
-        rows, held = self._rows, self._held
+        """The findings, once all features are added."""
+        training, validation = self._training, self._validation
         for target in targets:
-            rows, held = _mixed(rows, _digests(target.cells)), _mixed(held, _digests(target.held))
-        alike = _shared(self._held, self._rows)
-        shared = _shared(held, rows)
-        copies = len(rows) - len(np.unique(rows))
-        place, findings = self._sides.place, []
-        if shared.any():
-            first = int(np.argmax(shared))
-            same = int(np.argmax(rows == held[first]))
-            count = int(shared.sum())
+            training = _mixed(training, _digests(target.training))
+            validation = _mixed(validation, _digests(target.validation))
+        same_features = np.isin(self._validation, self._training)
+        same_rows = np.isin(validation, training)
+        n_duplicates = len(training) - len(np.unique(training))
+        findings = []
+        if same_rows.any():
+            first = int(np.argmax(same_rows))
+            findings.append(self._overlap(int(same_rows.sum()), first, int(np.argmax(training == validation[first]))))
+        elif n_duplicates:
+            message = f"{count(n_duplicates, 'training row is', 'training rows are')} equal to an earlier one"
+            hint = "If they are copies, remove them; if they are different cases with equal values, keep them."
+            findings.append(Finding("note", FindingCode.DUPLICATE_ROWS, self._split.location, message, hint))
+        if not same_rows.any() and same_features.any():
+            n = int(same_features.sum())
             message = (
-                f"{have(count, 'validation row stands', 'validation rows stand')} among the training rows too, target "
-                f"and all, {share(count, len(held))} of them (row {self._sides.held_row(first):,} is equal to row "
-                f"{self._sides.row(same):,}): scores on them are better than on new rows"
+                f"{count(n, 'validation row has', 'validation rows have')} the features of a training row and another "
+                f"target ({percentage(n, len(validation))}): no model can predict both"
             )
-            mend = (
-                "If they are copies, remove them from the table; if they are cases of their own which look alike, "
-                "all is well, though scores vouch for less."
-            )
-            level: Level = "warning" if count >= MANY * len(held) else "note"
-            findings.append(Finding(level, "shared-rows", place, message, mend))
-        elif copies:
-            message = f"{have(copies, 'training row is', 'training rows are')} equal to an earlier one, target and all"
-            mend = "If they are copies, remove them; cases of their own that look alike are fine."
-            findings.append(Finding("note", "duplicate-rows", place, message, mend))
-        if not shared.any() and alike.any():
-            count = int(alike.sum())
-            message = (
-                f"{have(count, 'validation row has', 'validation rows have')} the features of a training row and "
-                f"another target, {share(count, len(held))} of them: no network can tell these apart"
-            )
-            mend = "Look whether a column is missing that would, or whether the same case was entered twice."
-            findings.append(Finding("note", "contradicting-rows", place, message, mend))
+            hint = "Check whether a column is missing, or whether a case was entered twice."
+            findings.append(Finding("note", FindingCode.CONFLICTING_TARGETS, self._split.location, message, hint))
         return findings
+
+    def _overlap(self, n: int, i: int, j: int) -> Finding:
+        """The finding of `n` validation rows that are also training rows; validation row `i` is training row `j`."""
+        total = len(self._split.validation)
+        message = (
+            f"{count(n, 'validation row is', 'validation rows are')} equal to training rows, target included "
+            f"({percentage(n, total)}; for example row {self._split.validation_row(i):,} and row "
+            f"{self._split.training_row(j):,}): validation scores are too optimistic"
+        )
+        hint = "If they are copies, remove them; if they are different cases with equal values, keep them."
+        level: Level = "warning" if n >= MAX_OVERLAP * total else "note"
+        return Finding(level, FindingCode.TRAIN_VALIDATION_OVERLAP, self._split.location, message, hint)
 
 
 def _digests(cells: pl.Series) -> Digests:
@@ -77,11 +79,7 @@ def _digests(cells: pl.Series) -> Digests:
 
 
 def _mixed(rows: Digests, more: Digests) -> Digests:
-    """Digests of rows that are one column longer."""
+    """Digests of the rows with one more column."""
     with np.errstate(over="ignore"):
         mixed: Digests = ((rows ^ (rows >> np.uint64(29))) * MULTIPLIER) ^ more
     return mixed
-
-
-def _shared(held: Digests, rows: Digests) -> npt.NDArray[np.bool_]:
-    return np.isin(held, rows)

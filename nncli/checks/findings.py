@@ -1,66 +1,112 @@
-"""What a look at a configuration, a table or a network brought up: each with where it is and how to mend it."""
+"""Findings of a check: each has a level, a code, a location and a hint."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
 from nncli.errors import ConfigError, DataError, Location, NncliError
 
 Level: TypeAlias = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
-CONFIGURATION, TABLE, NOTE = "configuration", "table", "note"
-"""Codes of what was raised as a ConfigError or a DataError, and of what a training would note."""
+
+
+class FindingCode(StrEnum):
+    """The codes of findings, which stay the same between versions, each with its `description`."""
+
+    description: str
+
+    def __new__(cls, value: str, description: str) -> FindingCode:
+        """A code with its description."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.description = description
+        return member
+
+    CONFIGURATION = "configuration", "The configuration is not valid."
+    DATA = "data", "The table cannot be read or used."
+    NOTE = "note", "A note that a training would print."
+    AMBIGUOUS_NUMBERS = "ambiguous-numbers", "A column of numbers can be read in more than one way."
+    MISSING_VALUES = "missing-values", "Columns have missing cells."
+    NEARLY_EMPTY_COLUMN = "nearly-empty-column", "At least 95 % of a column's cells are missing."
+    EMPTY_COLUMN = "empty-column", "A column has no value in any row."
+    CONSTANT_COLUMN = "constant-column", "A column has the same value in every row."
+    DUPLICATE_COLUMN = "duplicate-column", "A column is equal to another one in every row."
+    ID_LIKE_COLUMN = "id-like-column", "A column has a different value in all or nearly all rows."
+    GROUP_LIKE_COLUMN = "group-like-column", "A column named like a key groups rows; the split ignores it."
+    OUTLIER = "outlier", "A few values lie far from all others of their column."
+    SENTINEL_VALUE = "sentinel-value", "A value such as 999 may stand for a missing number."
+    TARGET_LEAKAGE = "target-leakage", "One column alone predicts the target nearly perfectly."
+    TRAIN_VALIDATION_OVERLAP = "train-validation-overlap", "Validation rows are equal to training rows."
+    DUPLICATE_ROWS = "duplicate-rows", "Training rows are equal to earlier ones."
+    CONFLICTING_TARGETS = "conflicting-targets", "Rows with equal features have different targets."
+    CONSTANT_TARGET = "constant-target", "The target has the same value in every row."
+    RARE_CLASS = "rare-class", "A class has few rows."
+    CLASS_IMBALANCE = "class-imbalance", "One class is much rarer than another."
+    UNREACHABLE_TARGET = "unreachable-target", "Targets lie outside the range of output_activation."
+    BATCH_SIZE = "batch-size", "A batch is larger than the training set."
+    NO_VALIDATION = "no-validation", "There are no validation rows."
+    FEW_VALIDATION_ROWS = "few-validation-rows", "There are too few validation rows for reliable scores."
+    MEMORY = "memory", "The training needs more memory than is free."
+    DIVERGENCE = "divergence", "The training diverges within a few steps."
+    LOSS_NOT_DECREASING = "loss-not-decreasing", "A few steps on one batch do not decrease its loss."
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found. `code` is short, stable, and the same for all findings of a kind.
+    """A finding of a check.
 
-    An error keeps a training from beginning; a warning is likely to spoil what comes of it; a note is good to know.
-    `mend` says how to go on; `excerpt` is the line of the configuration with a caret beneath it, if there is one.
-    Text may hold what stands in somebody's table: whoever shows it makes it printable.
+    An error prevents a training, a warning is likely to harm its result, a note is good to know. `hint` says what to
+    do; `excerpt` is the line of the configuration with a caret beneath it. The text may quote cells of a table:
+    escape it before it is printed.
     """
 
     level: Level
-    code: str
-    place: Location
+    code: FindingCode
+    location: Location
     message: str
     hint: str
     excerpt: str | None = None
 
     @property
     def exit_code(self) -> int:
-        """What a command ends with because of this alone: 0, or that of the error it stands for."""
+        """The exit code of the error that the finding stands for; 0 for warnings and notes."""
         if self.level != "error":
             return 0
-        return ConfigError.exit_code if self.code == CONFIGURATION else DataError.exit_code
+        return ConfigError.exit_code if self.code == FindingCode.CONFIGURATION else DataError.exit_code
 
     def __str__(self) -> str:
-        where = f"{self.place}: " if str(self.place) else ""
-        lines = [f"{self.level}: {where}{self.message}"]
+        location = f"{self.location}: " if str(self.location) else ""
+        lines = [f"{self.level}: {location}{self.message}"]
         lines += [f"    {line}" for line in (self.excerpt or "").splitlines()]
         return "\n".join([*lines, *[f"  {self.hint}"] * bool(self.hint)])
 
     @property
     def as_json(self) -> dict[str, Any]:
-        """As a JSON object; of the place, what is known."""
-        place = {part: value for part, value in asdict(self.place).items() if value is not None}
-        told = {"level": self.level, "code": self.code, "place": place, "message": self.message, "mend": self.hint}
-        return told if self.excerpt is None else {**told, "excerpt": self.excerpt}
+        """The finding as a JSON object, without the parts of the location that are not known."""
+        document = {
+            "level": self.level,
+            "code": self.code.value,
+            "location": {part: value for part, value in asdict(self.location).items() if value is not None},
+            "message": self.message,
+            "hint": self.hint,
+        }
+        return document if self.excerpt is None else {**document, "excerpt": self.excerpt}
 
 
 def of_error(error: NncliError) -> tuple[Finding, ...]:
-    """An error as findings: one for each mistake of a configuration."""
+    """An error as findings, one for each issue of a configuration."""
     if isinstance(error, ConfigError):
+        code = FindingCode.CONFIGURATION
         return tuple(
-            Finding("error", CONFIGURATION, mistake.place, mistake.message, mistake.hint or "", mistake.excerpt)
-            for mistake in error.issues
+            Finding("error", code, issue.place, issue.message, issue.hint or "", issue.excerpt)
+            for issue in error.issues
         )
-    return (Finding("error", TABLE, error.location or Location(), error.message, error.hint or ""),)
+    return (Finding("error", FindingCode.DATA, error.location or Location(), error.message, error.hint or ""),)
 
 
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Errors, then warnings, then notes, each in the order found; what was found twice is said once."""
+    """The findings without duplicates: errors, then warnings, then notes."""
     return tuple(sorted(dict.fromkeys(findings), key=lambda finding: LEVELS.index(finding.level)))

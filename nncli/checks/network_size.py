@@ -1,31 +1,33 @@
-"""A network's layers, and the memory that it and its training take."""
+"""The layers of a network, and the memory of the network and its training."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nncli.nn.network import Network
 from nncli.nn.parameters import ParamGroup
-from nncli.pipeline.prepare.prepare import PreparedTraining
 from nncli.training.state import MAX_INIT_BYTES, MAX_INIT_ROWS
 
-LIBRARIES = 110 << 20
-"""Bytes that a process has taken before it knows of a table: Python, NumPy, Polars and their buffers."""
-BUFFERS = 4
-"""Numbers kept for each unit and row of a batch: what goes in, what comes out, and the gradient of either."""
-READING, TIMES = 128 << 20, 8
-"""Bytes of the table that are held while it is read and encoded, at most, or so many times what its rows become."""
-SETTLING = 10
-"""Layers' outputs that are held while first weights are made to follow from the data."""
+if TYPE_CHECKING:
+    from nncli.pipeline.prepare.prepare import PreparedTraining
+
+LIBRARY_BYTES = 110 << 20
+"""Memory of a process before it reads a table: Python, NumPy, Polars and their buffers."""
+BUFFERS_PER_UNIT = 4
+"""Numbers for each unit and row of a batch: input, output and their gradients."""
+MAX_READING_BYTES, READING_FACTOR = 128 << 20, 8
+"""Memory of the table while it is read and encoded: a multiple of the encoded rows, up to a maximum."""
+INIT_BUFFERS = 10
+"""Layer outputs that are held during a data-dependent initialization."""
 
 
 @dataclass(frozen=True)
-class LayerFacts:
-    """A layer by the name that its parameters bear, its type, its units and its trained parameters."""
+class LayerSize:
+    """A layer: the prefix of its parameters' names, its type, its units and the number of its trained parameters."""
 
     name: str
     type: str
@@ -34,50 +36,56 @@ class LayerFacts:
 
 
 @dataclass(frozen=True)
-class NetworkFacts:
-    """A network's layers, and bytes: of its parameters, of what the optimizer keeps, of all buffers of a batch.
+class NetworkSize:
+    """The layers of a network and bytes of its parameters, its optimizer state and the activations of a batch.
 
-    `memory_bytes` estimates the most that one training takes. `batch` are the rows of a batch.
+    `memory_bytes` is an estimate of the peak memory of one training.
     """
 
-    layers: tuple[LayerFacts, ...]
+    layers: tuple[LayerSize, ...]
     parameters: int
-    batch: int
+    batch_size: int
     parameter_bytes: int
     optimizer_bytes: int
     activation_bytes: int
     memory_bytes: int
 
     @classmethod
-    def of(cls, prepared: PreparedTraining) -> NetworkFacts:
-        """The facts of a network that is ready to be trained, none of it allocated."""
-        plan, network = prepared.arguments, prepared.spec.network
-        batch = min(plan.batch_size, len(prepared.training))
+    def of(cls, prepared: PreparedTraining) -> NetworkSize:
+        """The sizes of a network that is ready to be trained, without allocating it."""
+        arguments, network = prepared.arguments, prepared.spec.network
+        batch = min(arguments.batch_size, len(prepared.training))
         item, size = np.dtype(network.precision).itemsize, network.layout.size
         statistics = sum(prod(slot.shape) for slot in network.layout.slots if slot.group is ParamGroup.STATISTIC)
-        moments = len(plan.optimizer.state) * size * item
+        optimizer_bytes = len(arguments.optimizer.state) * size * item
         weights = (size + statistics) * item
-        # the present weights, their gradient, the best ones and the gradient beside these, which is never touched
-        state = 3 * weights + moments + (2 * weights + moments if plan.rollback_on_divergence else 0)
-        layers = tuple(_layers(network))
-        activations = BUFFERS * batch * item * sum(layer.units for layer in layers)
+        # weights, gradient, best weights and, beside these, a gradient that is allocated and never touched
+        state = (
+            3 * weights + optimizer_bytes + (2 * weights + optimizer_bytes if arguments.rollback_on_divergence else 0)
+        )
+        layers = layer_sizes(network)
+        activations = BUFFERS_PER_UNIT * batch * item * sum(layer.units for layer in layers)
         rows = 0
         for side in filter(None, (prepared.training, prepared.validation)):
             examples = side.dataset
-            held = 0 if examples.storage is not None else examples.X.nbytes + examples.codes.nbytes
-            weighs = 0 if examples.weights is None else examples.weights.nbytes
-            rows += held + examples.y.nbytes + side.y.nbytes + weighs
-        settled = min(MAX_INIT_BYTES, min(MAX_INIT_ROWS, len(prepared.training)) * network.max_width * item)
-        settling = SETTLING * settled if network.needs_data_init else 0
+            feature_bytes = 0 if examples.storage is not None else examples.X.nbytes + examples.codes.nbytes
+            weight_bytes = 0 if examples.weights is None else examples.weights.nbytes
+            rows += feature_bytes + examples.y.nbytes + side.y.nbytes + weight_bytes
+        init_bytes = min(MAX_INIT_BYTES, min(MAX_INIT_ROWS, len(prepared.training)) * network.max_width * item)
+        initialization = INIT_BUFFERS * init_bytes if network.needs_data_init else 0
         predicted = len(prepared.training) * network.n_outputs * np.dtype(np.float64).itemsize * 2
         return cls(
             layers=layers,
             parameters=size,
-            batch=batch,
+            batch_size=batch,
             parameter_bytes=weights,
-            optimizer_bytes=moments,
+            optimizer_bytes=optimizer_bytes,
             activation_bytes=activations,
-            memory_bytes=LIBRARIES + max(min(READING, TIMES * rows), predicted, settling) + rows + state + activations,
+            memory_bytes=LIBRARY_BYTES
+            + max(min(MAX_READING_BYTES, READING_FACTOR * rows), predicted, initialization)
+            + rows
+            + state
+            + activations,
         )
 
     @property
@@ -87,7 +95,7 @@ class NetworkFacts:
             {
                 "name": layer.name,
                 "type": layer.type,
-                "output_shape": [self.batch, layer.units],
+                "output_shape": [self.batch_size, layer.units],
                 "parameters": layer.parameters,
             }
             for layer in self.layers
@@ -101,14 +109,14 @@ class NetworkFacts:
         }
 
 
-def _layers(network: Network) -> list[LayerFacts]:
-    """What comes in, embedded or not, then every layer to the output."""
-    entered = sum(
+def layer_sizes(network: Network) -> tuple[LayerSize, ...]:
+    """The input with its embeddings, then every layer to the output."""
+    input_parameters = sum(
         prod(slot.shape) for slot in network.layout.slots if slot.group in (ParamGroup.EMBEDDING, ParamGroup.NUMERIC)
     )
     embeds = network.embeddings or network.embedded_numeric
-    layers = [LayerFacts("input", "embedding" if embeds else "numbers", network.input_width, entered)]
+    layers = [LayerSize("input", "embedding" if embeds else "input", network.input_width, input_parameters)]
     for name, layer, d in network.sequential.infer_widths(network.input_width):
         trained = sum(prod(slot.shape) for slot in layer.parameters(d) if slot.group is not ParamGroup.STATISTIC)
-        layers.append(LayerFacts(name, str(layer.model_dump()["type"]), layer.out_features(d), trained))
-    return layers
+        layers.append(LayerSize(name, str(layer.model_dump()["type"]), layer.out_features(d), trained))
+    return tuple(layers)

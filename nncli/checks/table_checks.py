@@ -1,4 +1,4 @@
-"""A table looked at through the eyes of a training: all that can be said of it before one begins."""
+"""Checks of a table: its columns, its target and its split into training and validation rows."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 
 from nncli.checks.column import Column, SplitTable
 from nncli.checks.column_values import IdenticalColumns, group_like, id_like, missing_cells, uninformative
-from nncli.checks.dataset_size import sizes
+from nncli.checks.dataset_size import check_sizes
 from nncli.checks.duplicates import DuplicateRows
-from nncli.checks.findings import Finding, of_error, ordered
+from nncli.checks.findings import Finding, FindingCode, of_error, ordered
 from nncli.checks.leakage import LeakageSample, target_leakage
-from nncli.checks.outliers import outliers
-from nncli.checks.target import classes, constant, unreachable
+from nncli.checks.outliers import check_outliers
+from nncli.checks.target import check_classes, check_constant, check_reachable
 from nncli.config.schema import Config
 from nncli.data.encoders.kinds import Kind
 from nncli.data.profile import ColumnProfile, Label, profile_column
@@ -25,17 +25,16 @@ from nncli.nn.losses import Loss
 from nncli.pipeline.prepare.fit import infer_loss
 from nncli.pipeline.prepare.load import load_labelled_rows
 from nncli.pipeline.prepare.split import load_validation_file, split_indices
+from nncli.spec import Task
 from nncli.training.state import RandomStreams
-
-DOUBTFUL = "doubtful-numbers"
 
 
 @dataclass(frozen=True)
 class TableReport:
-    """What was found of a table, errors first.
+    """The findings of a table, errors first.
 
-    `unusable` are features that a training would refuse, `empty` those that it would ignore; `trainable` says whether
-    the rest could be trained on, as far as the table is concerned.
+    A training would refuse the features `unusable` and ignore the features `empty`. `trainable` says whether a training
+    on the rest could start.
     """
 
     findings: tuple[Finding, ...]
@@ -46,118 +45,128 @@ class TableReport:
 
 
 def check_table(config: Config, tell: Callable[[str], None] = lambda line: None) -> TableReport:
-    """Look at the table of a configuration, and at its validation rows; of an ensemble, at the rows as a whole.
+    """Check the table of a configuration and its validation rows; the whole table for an ensemble.
 
-    A column is looked at at a time, all of its rows but for giveaways, of which a sample is enough. What goes wrong is
-    a finding, and whatever else can be looked at is. `tell` is told what is being done.
+    Columns are read one at a time with all their rows; target leakage is checked on a sample. Errors become findings,
+    and the rest is still checked. `tell` is called with what is being done.
 
     Raises:
-        UsageError, NncliError: a file's name says no format, or there is no room for a temporary file.
+        UsageError, NncliError: a file name has no known format, or there is no space for temporary files.
     """
     with Scratch() as scratch:
-        return _TableChecker(config, scratch, tell).examination()
+        return _TableChecker(config, scratch, tell).check()
 
 
 class _TableChecker:
+    """Collects the findings of one table."""
+
     def __init__(self, config: Config, scratch: Scratch, tell: Callable[[str], None]) -> None:
         self._config, self._scratch, self._tell = config, scratch, tell
-        self._found: list[Finding] = []
+        self._findings: list[Finding] = []
         self._targets: list[Column] = []
         self._loss: Loss | None = None
-        self._sound = True
+        self._trainable = True
 
-    def examination(self) -> TableReport:
+    def check(self) -> TableReport:
+        """Read the table and run all checks."""
         config = self._config
         self._tell("reading the table")
         try:
             table = load_labelled_rows(config, config.data.path, self._scratch)
         except (ConfigError, DataError) as error:
             return TableReport(of_error(error))
-        sides = self._sides(table)
-        profiles, unusable = self._columns(sides)
-        features = [p for p in profiles if p.name not in unusable]
-        self._found += missing_cells(features, sides.place) + uninformative(features, sides.place)
-        if self._sound:
-            self._found += sizes(config, sides)
-        return TableReport(
-            ordered(self._found),
-            profiles,
-            unusable,
-            tuple(p.name for p in profiles if p.label is Label.EMPTY),
-            trainable=self._sound,
-        )
+        split = self._split(table)
+        profiles, unusable = self._check_columns(split)
+        usable = [p for p in profiles if p.name not in unusable]
+        self._findings += missing_cells(usable, split.location) + uninformative(usable, split.location)
+        if self._trainable:
+            self._findings += check_sizes(config, split)
+        empty = tuple(p.name for p in profiles if p.label is Label.EMPTY)
+        return TableReport(ordered(self._findings), profiles, unusable, empty, trainable=self._trainable)
 
-    def _sides(self, table: ColumnStore) -> SplitTable:
-        """The rows on both sides, as far as they can be told apart, and what is to be said of the target."""
+    def _split(self, table: ColumnStore) -> SplitTable:
+        """Split the table and check the target; if that fails, all rows are training rows."""
         config, names = self._config, self._config.data.target
-        rows, none = np.arange(len(table)), np.empty(0, np.int64)
-        sides = SplitTable(table, rows, table, none)
+        split = SplitTable(table, np.arange(len(table)), table, np.empty(0, np.int64))
         try:
             self._loss, _ = infer_loss(config, table.columns(names))
             task = self._loss.task
             for name in names:
-                self._add(constant(table, name, task))
-            split = split_indices(config, table, task, RandomStreams.of(config.seed).split)
-            sides = SplitTable(table, np.unique(split.training), table, split.validation)
-            other = load_validation_file(config, table, self._scratch)
-            if other is not None:
-                sides = replace(sides, other=other, held=np.arange(len(other)))
-            kind = Kind.CATEGORICAL if task == "classification" else Kind.NUMERIC
-            self._targets = [Column.read(sides, name, kind) for name in names]
-            for target in self._targets:
-                self._add(outliers(target, sides, clipped=False, target=True))
-            if task == "classification":
-                self._found += classes(config, self._targets[0], sides.place)
-            else:
-                self._add(unreachable(config, self._loss, sides))
+                self._add(check_constant(table, name, task))
+            rows = split_indices(config, table, task, RandomStreams.of(config.seed).split)
+            split = SplitTable(table, np.unique(rows.training), table, rows.validation)
+            validation = load_validation_file(config, table, self._scratch)
+            if validation is not None:
+                split = replace(split, validation_table=validation, validation=np.arange(len(validation)))
+            self._check_targets(split, task)
         except (ConfigError, DataError) as error:
-            self._found += of_error(error)
-            self._sound = False
-        return sides
+            self._findings += of_error(error)
+            self._trainable = False
+        return split
+
+    def _check_targets(self, split: SplitTable, task: Task) -> None:
+        kind = Kind.CATEGORICAL if task == "classification" else Kind.NUMERIC
+        self._targets = [Column.read(split, name, kind) for name in self._config.data.target]
+        for target in self._targets:
+            self._add(check_outliers(target, split, clipped=False, target=True))
+        if task == "classification":
+            self._findings += check_classes(self._config, self._targets[0], split.location)
+        elif self._loss is not None:
+            self._add(check_reachable(self._config, self._loss, split))
 
     def _add(self, finding: Finding | None) -> None:
         if finding is not None:
-            self._found.append(finding)
+            self._findings.append(finding)
 
-    def _columns(self, sides: SplitTable) -> tuple[tuple[ColumnProfile, ...], tuple[str, ...]]:
-        """The profiles of the features, and those which a training would refuse."""
-        data, table = self._config.data, sides.table
-        never = {*data.target, *data.drop, *data.row_columns}
-        names = data.features or tuple(name for name in table.header.names if name not in never)
-        self._tell(f"looking at {len(names):,} column{'' if len(names) == 1 else 's'}")
+    def _check_columns(self, split: SplitTable) -> tuple[tuple[ColumnProfile, ...], tuple[str, ...]]:
+        """Check the features; returns their profiles, and the names of those that a training would refuse."""
+        data, table = self._config.data, split.table
+        excluded = {*data.target, *data.drop, *data.row_columns}
+        names = data.features or tuple(name for name in table.header.names if name not in excluded)
+        self._tell(f"checking {len(names):,} column{'' if len(names) == 1 else 's'}")
         profiles, unusable = [], []
-        copies, twins, sampled = DuplicateRows(sides), IdenticalColumns(), LeakageSample.of(sides)
+        duplicate_rows, identical_columns = DuplicateRows(split), IdenticalColumns()
+        sample = LeakageSample.of(split)
         for name in names:
             profile = profile_column(table.columns([name]), name)
-            kind = data.columns.get(name, profile.kind)
             profiles.append(profile)
-            if kind is Kind.EMPTY:
+            if data.columns.get(name, profile.kind) is Kind.EMPTY:
                 continue
-            try:
-                if profile.error is not None and name not in data.columns:
-                    raise profile.error
-                column = Column.read(sides, name, kind)
-            except DataError as error:
-                self._found += [replace(f, code=DOUBTFUL) if f.place.row else f for f in of_error(error)]
+            column = self._read(profile, split)
+            if column is None:
                 unusable.append(name)
                 continue
-            twins.add(column, copies.add(column))
+            identical_columns.add(column, duplicate_rows.add(column))
             if profile.label is not Label.CONSTANT:
-                self._look(profile, column, sides, sampled, alone=len(names) == 1)
+                self._check_feature(profile, column, split, sample, only_feature=len(names) == 1)
         if self._targets:
-            self._found += copies.findings(self._targets)
-        nothing = [p.name for p in profiles if p.label in (Label.EMPTY, Label.CONSTANT)]
-        self._found += twins.findings(sides.place, nothing)
+            self._findings += duplicate_rows.findings(self._targets)
+        ignored = [p.name for p in profiles if p.label in (Label.EMPTY, Label.CONSTANT)]
+        self._findings += identical_columns.findings(split.location, ignored)
         return tuple(profiles), tuple(unusable)
 
-    def _look(
-        self, profile: ColumnProfile, column: Column, sides: SplitTable, sampled: LeakageSample, *, alone: bool
+    def _read(self, profile: ColumnProfile, split: SplitTable) -> Column | None:
+        """The column of a profile; None, and findings, if it cannot be read."""
+        columns = self._config.data.columns
+        try:
+            if profile.error is not None and profile.name not in columns:
+                raise profile.error
+            return Column.read(split, profile.name, columns.get(profile.name, profile.kind))
+        except DataError as error:
+            code = FindingCode.AMBIGUOUS_NUMBERS
+            self._findings += [replace(f, code=code) if f.location.row else f for f in of_error(error)]
+            return None
+
+    def _check_feature(
+        self, profile: ColumnProfile, column: Column, split: SplitTable, sample: LeakageSample, *, only_feature: bool
     ) -> None:
-        """What is to be said of one feature; the first thing that explains the others is enough."""
+        """Check one feature for leakage, and for the first of: id-like, group-like, outliers."""
         config, encoding = self._config, self._config.encoding
-        if not alone:
-            given = [target_leakage(column, target, sampled, sides.place) for target in self._targets]
-            self._found += filter(None, given)
-        finding = id_like(profile, column, sides.place) or group_like(profile, config.data.row_columns, sides.place)
+        if not only_feature:
+            leaks = [target_leakage(column, target, sample, split.location) for target in self._targets]
+            self._findings += filter(None, leaks)
+        finding = id_like(profile, column, split.location) or group_like(
+            profile, config.data.row_columns, split.location
+        )
         clipped = encoding.clip == "smooth" or encoding.numeric == "quantile"
-        self._add(finding or outliers(column, sides, clipped=clipped))
+        self._add(finding or check_outliers(column, split, clipped=clipped))

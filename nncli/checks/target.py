@@ -1,11 +1,11 @@
-"""The target: one value in all rows, classes too rare to be learnt or too common, numbers that no output can reach."""
+"""Checks of the target: constant, rare or imbalanced classes, numbers outside the range of the output."""
 
 from __future__ import annotations
 
 import polars as pl
 
-from nncli.checks.column import MOST_NAMED, Column, SplitTable, have, share
-from nncli.checks.findings import Finding
+from nncli.checks.column import MAX_NAMES, Column, SplitTable, count, percentage
+from nncli.checks.findings import Finding, FindingCode
 from nncli.config.schema import Config
 from nncli.data.splitting.folds import Fold
 from nncli.data.store.column_store import ColumnStore
@@ -16,54 +16,66 @@ from nncli.pipeline.prepare.notes import constant_target, unreachable_targets
 from nncli.spec import Task
 from nncli.text import quote
 
-RARE = 10
-"""Training rows of a class below which little can be learnt of it."""
-SMALL, TIMES = 0.05, 10.0
-"""Share of the rows below which a class is small, if another one is so many times as large."""
-FAIR_METRICS = ("roc_auc", "balanced_accuracy", "macro_f1")
+MIN_CLASS_ROWS = 10
+"""Training rows below which a class is rare."""
+MAX_MINORITY, MIN_RATIO = 0.05, 10.0
+"""Classes are imbalanced if the smallest has less than that fraction, and the largest that many times its rows."""
+BALANCED_METRICS = ("roc_auc", "balanced_accuracy", "macro_f1")
 
 
 def folds_of(config: Config) -> int:
-    """Into how many folds the rows are dealt, 0 for none."""
+    """The number of folds, 0 without folds."""
     if config.members > 1 and config.bagging_mode == "folds":
         return config.members
     return config.validation.folds if isinstance(config.validation, Fold) else 0
 
 
-def classes(config: Config, target: Column, place: Location) -> list[Finding]:
-    """Classes that are rare, or outweighed."""
-    counts = _counts(target.cells)
-    everywhere = _counts(pl.concat([target.cells, target.held]))
+def check_classes(config: Config, target: Column, location: Location) -> list[Finding]:
+    """Rare and imbalanced classes."""
+    counts = _counts(target.training)
     if len(counts) < 2:
         return []
+    location = Location(source=location.source, column=target.name)
+    imbalance = _imbalance(config, counts, location)
+    return [*_rare_classes(config, target, counts, location), *([imbalance] if imbalance else [])]
+
+
+def _rare_classes(config: Config, target: Column, counts: dict[str, int], location: Location) -> list[Finding]:
+    """Classes with few training rows, and classes with fewer rows than there are folds."""
     findings, folds = [], folds_of(config)
-    at = Location(source=place.source, column=target.name)
-    rare = {label: n for label, n in counts.items() if n < RARE}
-    few = {label: n for label, n in everywhere.items() if n < folds and label not in rare}
+    totals = _counts(pl.concat([target.training, target.validation]))
+    rare = {label: n for label, n in counts.items() if n < MIN_CLASS_ROWS}
+    below_folds = {label: n for label, n in totals.items() if n < folds and label not in rare}
+    code = FindingCode.RARE_CLASS
     if rare:
-        message = f"{_counted(rare)}, too few to learn much from"
-        if any(everywhere[label] < folds for label in rare):
-            message += f", and not one for each of the {folds} folds"
-        mend = "Add rows of it, join it with another class, or leave its rows out."
-        findings.append(Finding("warning", "rare-class", at, message, mend))
-    if few:
-        message = f"{_counted(few)}, not one for each of the {folds} folds"
-        findings.append(Finding("warning", "rare-class", at, message, "Use fewer folds, or add rows of the class."))
-    smallest, largest = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
-    n = sum(counts.values())
-    small = RARE <= counts[smallest] < SMALL * n and counts[largest] >= TIMES * counts[smallest]
-    if small and config.class_weight is None and config.metric not in FAIR_METRICS:
-        message = (
-            f"only {share(counts[smallest], n)} of the training rows are of the class {quote(smallest)}, and "
-            f"{share(counts[largest], n)} of {quote(largest)}: always to guess the latter looks good in accuracy"
-        )
-        mend = (
-            "Look at balanced_accuracy or roc_auc rather than accuracy. If the small class matters as much as the "
-            "large one, set class_weight: balanced, or choose the epoch by metric: "
-            f"{'roc_auc' if len(counts) == 2 else 'balanced_accuracy'}."
-        )
-        findings.append(Finding("warning", "imbalance", at, message, mend))
+        message = _counted(rare)
+        if any(totals[label] < folds for label in rare):
+            message += f", fewer than the {folds} folds"
+        hint = "Add rows, merge the class with another one, or remove its rows."
+        findings.append(Finding("warning", code, location, message, hint))
+    if below_folds:
+        message = f"{_counted(below_folds)}, fewer than the {folds} folds"
+        findings.append(Finding("warning", code, location, message, "Use fewer folds, or add rows of the class."))
     return findings
+
+
+def _imbalance(config: Config, counts: dict[str, int], location: Location) -> Finding | None:
+    """A small class beside a large one, unless the configuration allows for it."""
+    smallest, largest = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
+    total = sum(counts.values())
+    small = counts[smallest] < MAX_MINORITY * total and counts[largest] >= MIN_RATIO * counts[smallest]
+    if not small or counts[smallest] < MIN_CLASS_ROWS or config.class_weight or config.metric in BALANCED_METRICS:
+        return None
+    message = (
+        f"class {quote(smallest)} has {percentage(counts[smallest], total)} of the training rows and class "
+        f"{quote(largest)} {percentage(counts[largest], total)}: predicting only the latter gives a high accuracy"
+    )
+    hint = (
+        "Use balanced_accuracy or roc_auc rather than accuracy. If the classes are equally important, set "
+        "class_weight: balanced, or choose the best epoch with metric: "
+        f"{'roc_auc' if len(counts) == 2 else 'balanced_accuracy'}."
+    )
+    return Finding("warning", FindingCode.CLASS_IMBALANCE, location, message, hint)
 
 
 def _counts(cells: pl.Series) -> dict[str, int]:
@@ -72,40 +84,42 @@ def _counts(cells: pl.Series) -> dict[str, int]:
 
 
 def _counted(classes: dict[str, int]) -> str:
-    shown = [f"{quote(label)} {n:,}" for label, n in [*classes.items()][:MOST_NAMED]]
-    more = [f"{len(classes) - MOST_NAMED:,} more"] if len(classes) > MOST_NAMED else []
-    return f"{have(len(classes), 'class has', 'classes have')} few training rows: {', '.join([*shown, *more])}"
+    """A message that lists classes with their rows."""
+    shown = [f"{quote(label)} {n:,}" for label, n in [*classes.items()][:MAX_NAMES]]
+    more = [f"{len(classes) - MAX_NAMES:,} more"] if len(classes) > MAX_NAMES else []
+    return f"{count(len(classes), 'class has', 'classes have')} few training rows: {', '.join([*shown, *more])}"
 
 
-def constant(table: ColumnStore, name: str, task: Task) -> Finding | None:
-    """A target that is the same in all rows.
+def check_constant(table: ColumnStore, name: str, task: Task) -> Finding | None:
+    """A numeric target with the same value in all rows.
 
     Raises:
-        DataError: it is, and is to be one of several classes.
+        DataError: all rows are of the same class.
     """
     values = table.columns([name]).column(name).drop_nulls().unique()
     if len(values) != 1 or len(table) == 1:
         return None
-    message, mend = constant_target(name, str(values[0]))
-    place = Location(source=table.header.source, column=name)
+    message, hint = constant_target(name, str(values[0]))
+    location = Location(source=table.header.source, column=name)
     if task == "classification":
-        raise DataError(message, place=place, hint=mend)
-    return Finding("warning", "constant-target", place, message, mend)
+        raise DataError(message, place=location, hint=hint)
+    return Finding("warning", FindingCode.CONSTANT_TARGET, location, message, hint)
 
 
-def unreachable(config: Config, loss: Loss, sides: SplitTable) -> Finding | None:
-    """A target beyond what the output's activation can be."""
+def check_reachable(config: Config, loss: Loss, split: SplitTable) -> Finding | None:
+    """Targets outside the range of the output activation."""
     if config.output_activation is None:
         return None
-    table = sides.table.take(sides.training).columns(config.data.target)
+    table = split.table.take(split.training).columns(config.data.target)
     target, _ = fit_target(config, table, loss)
-    assert target.task == "regression", "an output activation is for numbers"
+    assert target.task == "regression", "an output activation needs a numeric target"
     note = unreachable_targets(config, target.encode(target.read(table)))
     if note is None:
         return None
-    mend = (
-        "Leave output_activation out: the output is then any number. Or write the target in a unit that lies "
-        "within these bounds."
+    hint = (
+        "Remove output_activation, which leaves the output unbounded, or write the target in a unit that lies "
+        "within its range."
     )
     column = config.data.target[0] if len(config.data.target) == 1 else None
-    return Finding("warning", "unreachable-target", Location(source=sides.place.source, column=column), note, mend)
+    location = Location(source=split.location.source, column=column)
+    return Finding("warning", FindingCode.UNREACHABLE_TARGET, location, note, hint)

@@ -1,4 +1,4 @@
-"""The `nncli` command, and the one place where an error becomes a message and an exit code."""
+"""The `nncli` command and its error handling: every error becomes one message and an exit code."""
 
 from __future__ import annotations
 
@@ -8,62 +8,66 @@ import io
 import os
 import sys
 import traceback
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from nncli.cli.check import check
-from nncli.cli.compare import compare
 from nncli.cli.completion import join_words
-from nncli.cli.config import config
-from nncli.cli.cross_validate import cross_validate
-from nncli.cli.evaluate import evaluate
-from nncli.cli.explain import explain
-from nncli.cli.generate_data import generate_data
-from nncli.cli.init import init
-from nncli.cli.predict import predict
-from nncli.cli.report import report
-from nncli.cli.runs import runs
+from nncli.cli.help import Command
 from nncli.cli.signals import SecondSignalError, StoppedError
-from nncli.cli.train import train
 from nncli.errors import NncliError, is_out_of_memory
 from nncli.version import __version__
 
-FIRST_SEARCH = 200_000
-"""Objects that come to be before Python first looks for garbage among them: twice as many as a training imports."""
-PREFIX_OF_PYDANTIC = "Value error, "
-"""What it puts before the reason, and Typer passes on."""
+COMMANDS = (
+    "init",
+    "check",
+    "train",
+    "cross_validate",
+    "predict",
+    "evaluate",
+    "explain",
+    "report",
+    "runs",
+    "show",
+    "compare",
+    "generate_data",
+    "config",
+)
+"""The commands in the order of the help; each is the object of its name in the module nncli.cli.NAME."""
+GC_THRESHOLD = 200_000
+"""Allocations before the first garbage collection: twice as many as the imports of a training make."""
+PYDANTIC_PREFIX = "Value error, "
+"""Prefix of pydantic's messages, which Typer passes on."""
 INTERRUPTED = 128 + 2
 BROKEN_PIPE = 128 + 13
-SHORT_OF_MEMORY = (
-    "there is not enough memory, or no further thread may be started\n"
+OUT_OF_MEMORY = (
+    "not enough memory, or the limit of threads is reached\n"
     "  Use fewer rows or columns or a smaller network, or raise the limit (`ulimit -v`, `ulimit -u`, or the job's)."
 )
 
 EPILOG = (
-    "Exit codes: 0 done; 1 failed; 2 wrong usage; 3 wrong configuration; 4 wrong data; 5 wrong run directory; "
-    "128 + n stopped by signal n, so 130 for Ctrl-C."
+    "Exit codes: 0 success; 1 failure; 2 usage error; 3 configuration error; 4 data error; 5 run directory error; "
+    "128 + n stopped by signal n, for example 130 for Ctrl-C."
 )
 
-# Without Rich's markup the help is plain text, and appears in half the time.
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False)
-app.command("init")(init)
-app.command("check")(check)
-app.command("train")(train)
-app.command("predict")(predict)
-app.command("evaluate")(evaluate)
-app.command("explain")(explain)
-app.command("report")(report)
-app.command("runs")(runs)
-app.command("compare")(compare)
-app.command("cross-validate")(cross_validate)
-app.command("generate-data")(generate_data)
-app.add_typer(config, name="config")
+HELP_NAMES = {"help_option_names": ["-h", "--help"]}
+
+# Without Rich's markup the help is plain text and takes half the time.
+app = typer.Typer(
+    rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False, context_settings=HELP_NAMES
+)
+for _name in COMMANDS:
+    _command = getattr(import_module(f"nncli.cli.{_name}"), _name)
+    if isinstance(_command, typer.Typer):
+        app.add_typer(_command, name=_name)
+    else:
+        app.command(_name.replace("_", "-"), cls=Command)(_command)
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(value: bool) -> None:
+    if value:
         typer.echo(f"nncli {__version__}")
         raise typer.Exit
 
@@ -75,21 +79,14 @@ def root(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Train a neural network on a table: a table or a YAML file in, a run directory that predicts out.
+    """Train neural networks on tables: from a table or a YAML file to a run directory that predicts.
 
     \b
-    nncli train table.csv --target COLUMN          train on a table, told nothing but what to predict
-    nncli init table.csv --target COLUMN           the same as a YAML file that says what was found and may be edited
-    nncli generate-data -o linear.csv              a table to try things on
-    nncli check config.yaml                        what there is to mend before training
-    RUN=$(nncli train config.yaml)                 train; the run directory's path is printed
-    nncli predict "$RUN" new.csv -o answers.csv    predict
-    nncli evaluate "$RUN" labelled.csv             score
-    nncli explain "$RUN"                           feature importance
-    nncli report "$RUN"                            what it learned, as a page to read
-    nncli runs                                     all runs, and how each ended
-    nncli compare runs/first runs/second           in what they differ, and which is better
-    nncli cross-validate config.yaml               how good such a training is, fold by fold
+    nncli train table.csv --target COLUMN            train with the default settings
+    nncli init table.csv --target COLUMN -o c.yaml   write them to a YAML file, to edit
+    nncli train c.yaml                               train from the YAML file
+    nncli report runs/c                              write an HTML report of the run
+    nncli predict runs/c new.csv -o predictions.csv  predict new rows
     """
     if debug:
         os.environ["NNCLI_DEBUG"] = "1"
@@ -97,14 +94,14 @@ def root(
 
 def main() -> None:
     """Run the command line and end the process."""
-    # What is imported lives until the end: searching it again and again, and once more on the way out, finds nothing.
-    gc.set_threshold(FIRST_SEARCH)
+    # Imported objects live until the end: collecting them again and again, and once more at exit, frees nothing.
+    gc.set_threshold(GC_THRESHOLD)
     atexit.register(gc.freeze)
-    with Path(os.devnull).open("w") as nowhere:
-        # A closed stream is no reason to stop, but print() would then send messages where the data goes.
-        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    with Path(os.devnull).open("w") as devnull:
+        # With a closed stderr, print() would write messages into stdout.
+        sys.stdout, sys.stderr = sys.stdout or devnull, sys.stderr or devnull
         for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character shows its number
+            if isinstance(stream, io.TextIOWrapper):  # instead of UnicodeEncodeError
                 stream.reconfigure(errors="backslashreplace")
         if os.environ.get("_NNCLI_COMPLETE") == "complete_bash":
             join_words(os.environ)
@@ -112,7 +109,7 @@ def main() -> None:
 
 
 def _run() -> None:
-    """Turn whatever is raised into one message and an exit code."""
+    """Run the command and turn any exception into one message and an exit code."""
     try:
         code = app(prog_name="nncli", standalone_mode=False)
     except StoppedError as error:
@@ -120,39 +117,39 @@ def _run() -> None:
     except NncliError as error:
         _fail(error, str(error), error.exit_code)
     except SecondSignalError as error:
-        _fail(error, "stopped at once; what was saved before is there", 128 + error.number)
+        _fail(error, "stopped at once; the last checkpoint is kept", 128 + error.number)
     except (typer.Abort, KeyboardInterrupt) as error:
         _fail(error, "interrupted", INTERRUPTED)
     except SystemExit as error:
-        # Typer and Rich leave when whoever reads our output has had enough: not a failure, nor done.
+        # Typer and Rich exit when the reader of the pipe has closed it.
         sys.exit(BROKEN_PIPE if isinstance(error.__context__, BrokenPipeError) else error.code)
     except OSError as error:
         if is_out_of_memory(error):
-            _fail(error, SHORT_OF_MEMORY, 1)
-        where = f"{error.filename}: " if error.filename else ""
-        _fail(error, f"{where}{error.strerror or error}\n  The system gave this reason.", 1)
-    except BaseException as error:  # also a panic of Polars's, which is no Exception
+            _fail(error, OUT_OF_MEMORY, 1)
+        location = f"{error.filename}: " if error.filename else ""
+        _fail(error, f"{location}{error.strerror or error}\n  This is the operating system's message.", 1)
+    except BaseException as error:  # a panic in Polars is not an Exception
         if is_out_of_memory(error):
-            _fail(error, SHORT_OF_MEMORY, 1)
-        if hasattr(error, "format_message"):  # a usage error of Typer's
+            _fail(error, OUT_OF_MEMORY, 1)
+        if hasattr(error, "format_message"):  # a usage error from Typer
             _fail_usage(error)
         _fail(
             error,
-            f"something that should not happen: {type(error).__name__}: {error}\n"
-            "  This is a fault in nncli. `nncli --debug …` shows where; please report it.",
+            f"internal error: {type(error).__name__}: {error}\n"
+            "  This is a bug in nncli. Please report it with the traceback that `nncli --debug …` prints.",
             1,
         )
-    if code == INTERRUPTED:  # Typer has met the KeyboardInterrupt
+    if code == INTERRUPTED:  # Typer caught a KeyboardInterrupt
         _fail(KeyboardInterrupt(), "interrupted", code)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _fail_usage(error: Any) -> NoReturn:
-    """Word a usage error of Typer's as all others are; a command without arguments is told its help instead."""
+    """Print a usage error from Typer in the format of all other errors, or the help of a command without arguments."""
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
         sys.exit(error.exit_code)
-    message = error.format_message().replace(PREFIX_OF_PYDANTIC, "").rstrip(".")
+    message = error.format_message().replace(PYDANTIC_PREFIX, "").rstrip(".")
     command = error.ctx.command_path if error.ctx else "nncli"
     _fail(error, f"{message[:1].lower()}{message[1:]}\n  See `{command} --help`.", error.exit_code)
 

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from nncli.cli.address_limit import settle_within_limit
-from nncli.cli.completion import complete_config
-from nncli.cli.options import AsJson, Assignments, NoColor, QualityOfPreset, Quiet, TargetOfTable, Verbose
+from nncli.cli.options import (
+    AsJson,
+    Assignments,
+    NoColor,
+    QualityOfPreset,
+    Quiet,
+    RequiredConfigOrTable,
+    TargetOfTable,
+    Verbose,
+)
 
 if TYPE_CHECKING:
+    from nncli.checks.dry_run import DryRun
     from nncli.checks.findings import Finding
-    from nncli.commands.check import Check
+    from nncli.checks.network_size import NetworkSize
+    from nncli.commands.check import CheckResult, Estimate
 
 
 def check(
-    config: Annotated[
-        str,
-        typer.Argument(
-            help="The YAML file, or - for the standard input; or a table, with --target.",
-            metavar="CONFIG",
-            autocompletion=complete_config,
-        ),
-    ],
+    config: RequiredConfigOrTable,
     target: TargetOfTable = None,
     quality: QualityOfPreset = None,
     assignments: Assignments = None,
@@ -33,10 +35,10 @@ def check(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Look at CONFIG, its table and its network before training, and try a few steps. Nothing is written.
+    """Check a configuration, its table and its network.
 
-    Errors keep a training from beginning, and end this with 3 (configuration) or 4 (table). Warnings are likely to
-    spoil what comes of it, and notes are good to know. Each says how to mend it.
+    A few training steps are tried; nothing is written. Errors prevent a training: exit code 3 (configuration) or
+    4 (data). Warnings are likely to harm the result; notes are good to know. Each finding has a hint.
 
     \b
     nncli check config.yaml
@@ -45,93 +47,102 @@ def check(
     nncli check config.yaml --json | jq -r '.findings[] | .level + " " + .code'
     nncli check config.yaml -q && nncli train config.yaml
     """
-    settle_within_limit()
     import json
     import shlex
 
     from nncli.cli.console import echo_err
     from nncli.cli.signals import interrupt_at_once
     from nncli.cli.training_input import resolve_input
-    from nncli.commands.check import check as look
+    from nncli.commands.check import check as run_checks
 
     interrupt_at_once()
-    wanted = resolve_input(config, target, assignments, quality, quiet=quiet)
-    found = look(
-        wanted.config, assignments=wanted.assignments, tell=lambda line: None if quiet else echo_err(f"{line} …")
+    resolved = resolve_input(config, target, assignments, quality, quiet=quiet)
+    result = run_checks(
+        resolved.config, assignments=resolved.assignments, tell=lambda line: None if quiet else echo_err(f"{line} …")
     )
-    found = found.warning(wanted.doubts)
+    result = result.warning(resolved.doubts)
     if as_json:
-        typer.echo(json.dumps(found.as_json, ensure_ascii=False).encode())
+        typer.echo(json.dumps(result.as_json, ensure_ascii=False).encode())
     else:
-        typer.echo(_text(config, found).encode())
+        typer.echo(_text(config, result).encode())
     if not quiet:
-        words = shlex.join(wanted.words)
-        errors = [finding for finding in found.findings if finding.level == "error"]
-        first = f"mend the error{'' if len(errors) == 1 else 's'}, then nncli check" if errors else "nncli train"
-        echo_err(f"next: {first} {words}")
-    raise typer.Exit(found.exit_code)
+        words = shlex.join(resolved.words)
+        errors = sum(finding.level == "error" for finding in result.findings)
+        command = f"fix the error{'' if errors == 1 else 's'}, then nncli check" if errors else "nncli train"
+        echo_err(f"next: {command} {words}")
+    raise typer.Exit(result.exit_code)
 
 
-def _text(config: str, found: Check) -> str:
-    """All that was found, for a person to read."""
+def _text(config: str, result: CheckResult) -> str:
+    """The findings, the network and the estimate as text."""
     from nncli.text import escape_unprintable
 
-    heading = ": ".join(filter(None, [config, counted(found.findings)]))
-    blocks = [f"{heading}\ntable: {found.table}" if found.table else heading]
-    blocks += [str(near(finding, found.table)) for finding in found.findings]
-    return "\n\n".join([*map(escape_unprintable, blocks), *_network(found)])
+    heading = ": ".join(filter(None, [config, counted(result.findings)]))
+    blocks = [f"{heading}\ntable: {result.table}" if result.table else heading]
+    blocks += [str(without_table(finding, result.table)) for finding in result.findings]
+    return "\n\n".join([*map(escape_unprintable, blocks), *_network(result)])
 
 
 def counted(findings: tuple[Finding, ...]) -> str:
-    """`1 error, 2 warnings`, or that there is nothing."""
+    """The number of findings by level, for example `1 error, 2 warnings`."""
     from nncli.checks.findings import LEVELS
 
     counts = [(level, sum(finding.level == level for finding in findings)) for level in LEVELS]
-    return ", ".join(f"{n:,} {level}{'' if n == 1 else 's'}" for level, n in counts if n) or "nothing to mend"
+    return ", ".join(f"{n:,} {level}{'' if n == 1 else 's'}" for level, n in counts if n) or "no findings"
 
 
-def near(finding: Finding, table: str | None) -> Finding:
-    """The finding without the name of the `table`, which all of them would repeat."""
+def without_table(finding: Finding, table: str | None) -> Finding:
+    """The finding with a location inside the `table` rather than with the table's name."""
     from dataclasses import replace
 
-    place = finding.place
-    return replace(finding, place=replace(place, source=None)) if place.source == table else finding
+    location = finding.location
+    return replace(finding, location=replace(location, source=None)) if location.source == table else finding
 
 
-def _network(found: Check) -> list[str]:
-    """The layers, what the training is estimated to take, and what came of the trial, as far as these are known."""
-    from nncli.checks.column import have
-    from nncli.cli.console import number, rows
+def _network(result: CheckResult) -> list[str]:
+    """The layers, the estimated time and memory, and the dry run, as far as they are known."""
+    blocks = []
+    if result.network is not None:
+        blocks.append(_layers(result.network))
+    if result.estimate is not None and result.dry_run is not None:
+        blocks.append(_estimate(result.estimate, result.dry_run))
+    return blocks
+
+
+def _layers(network: NetworkSize) -> str:
+    """A table of the layers and the memory of the network."""
     from nncli.cli.tables import prose, table
     from nncli.text import escape_unprintable
+    from nncli.utils.memory import format_bytes
+
+    lines = [
+        [layer.name, layer.type, f"({network.batch_size:,}, {layer.units:,})", f"{layer.parameters:,}"]
+        for layer in network.layers
+    ]
+    total = ["total", "", "", f"{network.parameters:,}"]
+    memory = (
+        f"memory: parameters {format_bytes(network.parameter_bytes)}, optimizer "
+        f"{format_bytes(network.optimizer_bytes)}, activations of a batch {format_bytes(network.activation_bytes)}"
+    )
+    return escape_unprintable(f"{table([['layer', 'type', 'output', 'parameters'], *lines, total])}\n{prose(memory)}")
+
+
+def _estimate(estimate: Estimate, trial: DryRun) -> str:
+    """The estimated duration and memory of a training, and the loss before and after the dry run."""
+    from nncli.checks.column import count
+    from nncli.cli.console import number, rows
+    from nncli.cli.tables import prose
     from nncli.utils.logs import format_duration
     from nncli.utils.memory import format_bytes
 
-    network, estimate, trial = found.network, found.estimate, found.trial
-    blocks = []
-    if network is not None:
-        lines = [
-            [layer.name, layer.type, f"({network.batch:,}, {layer.units:,})", f"{layer.parameters:,}"]
-            for layer in network.layers
-        ]
-        total = ["total", "", "", f"{network.parameters:,}"]
-        sizes = (
-            f"parameters {format_bytes(network.parameter_bytes)}, optimizer {format_bytes(network.optimizer_bytes)}, "
-            f"activations of a batch {format_bytes(network.activation_bytes)}"
-        )
-        blocks.append(
-            escape_unprintable(f"{table([['layer', 'type', 'output', 'parameters'], *lines, total])}\n{prose(sizes)}")
-        )
-    if estimate is not None and trial is not None:
-        together = f", {estimate.members:,} members, {estimate.workers:,} at a time" if estimate.members > 1 else ""
-        bound = "; less if it stops early" if estimate.may_stop_early else ""
-        after = number(trial.loss_after) if isfinite(trial.loss_after) else "no finite number any more"
-        told = (
-            f"estimate: {format_duration(estimate.seconds)} and {format_bytes(estimate.memory_bytes)} of memory "
-            f"({have(estimate.epochs, 'epoch', 'epochs')} of {have(estimate.steps_an_epoch, 'step', 'steps')} of "
-            f"{1e3 * trial.seconds_a_step:.3g} ms{together}{bound})",
-            f"trial: the loss on {rows(trial.rows)} was {number(trial.loss_before)}, and {after} "
-            f"after {have(trial.steps, 'step', 'steps')} at the rate {trial.rate:.3g}",
-        )
-        blocks.append("\n".join(map(prose, told)))
-    return blocks
+    members = f", {estimate.members:,} members, {estimate.workers:,} in parallel" if estimate.members > 1 else ""
+    bound = "; less with early stopping" if estimate.may_stop_early else ""
+    after = number(trial.loss_after) if isfinite(trial.loss_after) else "not finite"
+    lines = (
+        f"estimate: {format_duration(estimate.seconds)}, {format_bytes(estimate.memory_bytes)} of memory "
+        f"({count(estimate.epochs, 'epoch', 'epochs')} of {count(estimate.steps_per_epoch, 'step', 'steps')} of "
+        f"{1e3 * trial.seconds_per_step:.3g} ms{members}{bound})",
+        f"dry run: on {rows(trial.rows)} the loss went from {number(trial.loss_before)} to {after} "
+        f"in {count(trial.steps, 'step', 'steps')} at learning rate {trial.learning_rate:.3g}",
+    )
+    return "\n".join(map(prose, lines))

@@ -7,21 +7,22 @@ from typing import Annotated
 import typer
 
 from nncli.cli.completion import complete_config
+from nncli.cli.help import OUTPUT, Command
 from nncli.cli.options import Assignments, NoColor
 
-config = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Look at configurations.")
+config = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 
 
 @config.callback()
 def root() -> None:
-    """Look at configurations."""
+    """Show configurations and their JSON Schema."""
 
 
-@config.command("schema")
+@config.command("schema", cls=Command)
 def schema(no_color: NoColor = False) -> None:
-    """Print the JSON Schema of a configuration, by which editors and other tools know what may be written.
+    """Print the JSON Schema of a configuration.
 
-    An editor with the YAML language server completes and checks a file in which a comment names the schema.
+    Editors with the YAML language server complete and check a file whose first comment names the schema.
 
     \b
     nncli config schema > config.schema.json
@@ -32,25 +33,28 @@ def schema(no_color: NoColor = False) -> None:
     typer.echo(SCHEMA.read_bytes(), nl=False)
 
 
-@config.command("show")
+@config.command("show", cls=Command)
 def show(
     path: Annotated[
         str,
-        typer.Argument(
-            help="The YAML file, or - for the standard input.", metavar="CONFIG", autocompletion=complete_config
-        ),
+        typer.Argument(help="A YAML file, or - for standard input.", metavar="CONFIG", autocompletion=complete_config),
     ],
     assignments: Assignments = None,
     resolved: Annotated[
-        bool, typer.Option("--resolved", help="Read the table, and settle what it decides: auto, null, the columns.")
+        bool,
+        typer.Option(
+            "--resolved",
+            help="Read the table and replace auto, null and inferred columns by their values.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = False,
     no_color: NoColor = False,
 ) -> None:
-    """Print CONFIG with its preset and every default written out: the same training, in words that can be edited.
+    """Print a configuration with every default written out.
 
-    A comment behind each value says where it comes from: a default, the preset, the file and its line, the environment
-    (NNCLI_EPOCHS, NNCLI_DATA__TARGET, …) or --set, each of which stands above the one before. With --resolved an
-    ensemble is shown as its first member has it.
+    A comment behind each value names its source: default, preset, file and line, environment (NNCLI_EPOCHS,
+    NNCLI_DATA__TARGET, …) or --set; later sources override earlier ones. With --resolved, an ensemble is shown as its
+    first member.
 
     \b
     nncli config show config.yaml

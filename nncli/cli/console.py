@@ -1,4 +1,4 @@
-"""Notes, tables and the summary, for people. All of it goes to stderr; stdout is for data."""
+"""Messages on stderr: notes, log lines and the summary of a training. stdout is for data."""
 
 from __future__ import annotations
 
@@ -19,47 +19,46 @@ if TYPE_CHECKING:
 
 
 def echo_err(text: str) -> None:
-    """A line to stderr."""
+    """Print a line on stderr."""
     print(escape_unprintable(text), file=sys.stderr, flush=True)  # noqa: T201
 
 
 class _StderrHandler(logging.Handler):
-    """Says what the log is told, to whatever stderr is by then: a live view takes its place for a while."""
+    """Prints log records on the present sys.stderr, which a live view may have replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
         echo_err(record.getMessage())
 
 
-def show_stages(wanted: bool) -> None:
-    """Whether each stage of what is done is said (-v)."""
+def set_verbose(verbose: bool) -> None:
+    """Switch the log of stages on or off (-v)."""
     log = logging.getLogger("nncli")
-    log.setLevel(logging.INFO if wanted else logging.WARNING)
-    log.handlers = [_StderrHandler()] if wanted else []
-    log.propagate = not wanted
+    log.setLevel(logging.INFO if verbose else logging.WARNING)
+    log.handlers = [_StderrHandler()] if verbose else []
+    log.propagate = not verbose
 
 
 def announce_input(what: str) -> None:
-    """Before the standard input is read: tell a person at a terminal that something is waited for.
+    """Print a note before standard input is read if it is a terminal.
 
     Raises:
-        UsageError: there is no standard input.
+        UsageError: standard input is closed.
     """
     if sys.stdin is None:
-        raise UsageError("the standard input is closed", hint="Name a file, or pipe one in.")
+        raise UsageError("standard input is closed", hint="Name a file, or pipe one in.")
     if sys.stdin.isatty():
-        echo_err(f"reading {what} from the terminal; Ctrl-D on a line of its own ends it")
+        echo_err(f"reading {what} from the terminal; end it with Ctrl-D on an empty line")
 
 
 def rows(count: int) -> str:
-    """`1 row`, `1,024 rows`."""
+    """A number of rows, for example `1 row` or `1,024 rows`."""
     return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def terminal() -> Console | None:
-    """Rich on stderr, where that is a terminal that can redraw its lines: anything else need not wait for its import.
+    """A Rich console on stderr if that is a terminal that can redraw lines, else None.
 
-    What CI shows as a terminal is a log all the same. Without markup or highlighting: what is shown may come from
-    anybody's table.
+    CI is no terminal even where it looks like one. Markup and highlighting are off: the text may come from a table.
     """
     if not sys.stderr.isatty() or os.environ.get("TERM") in ("dumb", "unknown"):
         return None
@@ -67,30 +66,30 @@ def terminal() -> Console | None:
         return None
     from rich.console import Console
 
-    no_color = True if os.environ.get("CLICOLOR") == "0" else None  # None: as NO_COLOR says
+    no_color = True if os.environ.get("CLICOLOR") == "0" else None  # None: Rich reads NO_COLOR
     return Console(stderr=True, markup=False, highlight=False, emoji=False, no_color=no_color)
 
 
 def number(value: float | None) -> str:
-    """Four significant digits; a dash for what is undefined, 0 for what is no more than rounding."""
+    """A number with four significant digits; a dash for None, 0 for rounding errors."""
     if value is None:
         return "–"
     return "0" if abs(value) < 1e-12 else f"{value:.4g}"
 
 
 def summary(started: Started | MembersStarted, finished: Finished) -> str:
-    """The end: what was trained, and a table of how good it is beside the trivial guess."""
+    """The summary of a training: sizes, and a table of scores beside those of the baseline."""
     from nncli.metrics.registry import has_baseline
     from nncli.scoring import headlines
 
-    trained = f"{_trained(started, finished)}, {format_duration(finished.seconds)}"
+    sizes = f"{_sizes(started, finished)}, {format_duration(finished.seconds)}"
     titles, columns = [""], []
     for title, card in (("training", finished.training), ("validation", finished.validation)):
         if card is not None:
-            titles += [title, "trivial"]
+            titles += [title, "baseline"]
             columns += [headlines(card.model), headlines(card.baseline)]
     if finished.training is None:
-        return trained
+        return sizes
     scores = [
         [
             escape_unprintable(name),
@@ -98,14 +97,14 @@ def summary(started: Started | MembersStarted, finished: Finished) -> str:
         ]
         for (name, _), *figures in zip(columns[0], *columns, strict=True)
     ]
-    return f"{trained}\n{table([titles, *scores], sys.stderr)}"
+    return f"{sizes}\n{table([titles, *scores], sys.stderr)}"
 
 
-def _trained(started: Started | MembersStarted, finished: Finished) -> str:
-    """What was trained, in a line."""
+def _sizes(started: Started | MembersStarted, finished: Finished) -> str:
+    """The numbers of rows, features, parameters and epochs, or those of an ensemble, in one line."""
     from nncli.pipeline.train.events import Started
 
-    best = f"best epoch {finished.best_epoch} of {finished.epochs}" if finished.best_epoch else "no epoch was completed"
+    best = f"best epoch {finished.best_epoch} of {finished.epochs}" if finished.best_epoch else "no epoch completed"
     if isinstance(started, Started):
         return (
             f"{started.training_rows:,} training rows, {started.validation_rows:,} validation rows, "
@@ -114,6 +113,8 @@ def _trained(started: Started | MembersStarted, finished: Finished) -> str:
         )
     if finished.training is None:
         return f"{started.members:,} members"
-    held = finished.validation
-    judged = f"{rows(held.rows)} held out, " if held else ""
-    return f"{started.members:,} members, {rows(finished.training.rows)}, {judged}at most {finished.epochs:,} epochs"
+    validation = f"{finished.validation.rows:,} validation rows, " if finished.validation else ""
+    return (
+        f"{started.members:,} members, {finished.training.rows:,} training rows, {validation}"
+        f"up to {finished.epochs:,} epochs"
+    )

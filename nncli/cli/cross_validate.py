@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nncli.cli.address_limit import settle_within_limit
+from nncli.cli.completion import complete_run
+from nncli.cli.help import INPUT, OUTPUT, TRAINING
 from nncli.cli.options import (
     AsJson,
     Assignments,
@@ -25,57 +26,87 @@ from nncli.cli.options import (
 from nncli.cli.signals import EventPrinter, StoppedError, asked_to_stop, interrupt_at_once, renamed_run_note
 
 if TYPE_CHECKING:
+    from nncli.cli.options import Quality
     from nncli.commands.cross_validate import CrossEvent, CrossValidated
     from nncli.pipeline.ensemble.cross_validation import CrossValidation
 
-MOST_ROWS = 60
-"""Folds of which each has a row in the table."""
+MAX_FOLD_ROWS = 60
+"""Largest number of folds that are printed one by one."""
 
 
 def cross_validate(
     config: ConfigOrTable = None,
     target: TargetOfTable = None,
-    quality: QualityOfPreset = None,
-    folds: Annotated[int, typer.Option("--folds", metavar="K", help="Into how many folds the rows are dealt.")] = 5,
-    repeats: Annotated[int, typer.Option("--repeats", metavar="R", help="How often, each time with other folds.")] = 1,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The directory to make; default: runs/NAME-cv.")
-    ] = None,
+    assignments: Assignments = None,
     resume: Annotated[
-        Path | None, typer.Option("--resume", metavar="DIR", help="Go on with one that was stopped or killed.")
+        Path | None,
+        typer.Option(
+            "--resume",
+            metavar="DIR",
+            help="Resume a cross-validation that was stopped or killed.",
+            autocompletion=complete_run,
+            rich_help_panel=INPUT,
+        ),
+    ] = None,
+    quality: QualityOfPreset = None,
+    folds: Annotated[int, typer.Option("--folds", metavar="K", help="Number of folds.", rich_help_panel=TRAINING)] = 5,
+    repeats: Annotated[
+        int,
+        typer.Option("--repeats", metavar="R", help="Repetitions with other folds.", rich_help_panel=TRAINING),
+    ] = 1,
+    scheduler: Scheduler = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="The directory to create. Default: runs/NAME-cv.", rich_help_panel=OUTPUT),
     ] = None,
     predictions: Annotated[
         Path | None,
-        typer.Option("--predictions", metavar="FILE", help="Write what was predicted of each row by who never saw it."),
+        typer.Option(
+            "--predictions", metavar="FILE", help="Write the out-of-fold predictions.", rich_help_panel=OUTPUT
+        ),
     ] = None,
     force: Force = False,
-    assignments: Assignments = None,
-    scheduler: Scheduler = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Train as CONFIG says once for every fold of the rows, and score on the rows that were left out.
+    """Estimate scores on new rows by k-fold cross-validation.
 
-    Folds hold each class alike, whole groups where data.group names some, and blocks of time where data.time does.
-    Trainings run side by side, as the key `workers` says. Ctrl-C saves and stops all of them; --resume goes on.
+    Folds are stratified by class, keep the groups of data.group together and are blocks of time with data.time.
+    Trainings run in parallel, see the key `workers`. Ctrl-C saves and stops all of them; --resume continues.
 
     \b
     nncli cross-validate data/penguins.csv --target species --quality fast
     nncli cross-validate configs/penguins.yaml
     nncli cross-validate config.yaml --folds 10 --repeats 3 --json | jq .mean
-    nncli cross-validate config.yaml --predictions unseen.csv
+    nncli cross-validate config.yaml --predictions out-of-fold.csv
     nncli cross-validate --resume runs/config-cv
     """
-    settle_within_limit()
-    import sys
+    import polars  # noqa: F401 - before interrupt_at_once, which replaces its signal handler
 
-    from nncli.cli.training_input import resolve_input, warn
-    from nncli.commands.cross_validate import cross_validation_events, resume_cross_validation_events
+    from nncli.utils.atomic_files import check_overwrite
+
+    _check_arguments(config, resume, any((output is not None, assignments, target, quality)))
+    if predictions is not None:
+        check_overwrite(predictions, force=force)
+    interrupt_at_once()
+    printer = _CrossValidationPrinter(quiet, output)
+    if config is None:
+        events = _resume(str(resume), printer, scheduler)
+    else:
+        events = _start(config, target, assignments, quality, folds, repeats, output, scheduler, printer)
+    _report(printer.run(events), predictions, force=force, as_json=as_json, quiet=quiet)
+
+
+def _check_arguments(config: str | None, resume: Path | None, has_options: bool) -> None:
+    """Raise a UsageError unless there is either a configuration or a directory to resume, the latter without options.
+
+    Raises:
+        UsageError: there is neither or both, or an option that only a new cross-validation takes.
+    """
     from nncli.errors import UsageError
     from nncli.text import quote
-    from nncli.utils.atomic_files import check_overwrite
 
     if config is None and resume is None:
         raise UsageError(
@@ -83,95 +114,119 @@ def cross_validate(
             hint="For a table: nncli cross-validate TABLE --target COLUMN",
         )
     if config is not None and resume is not None:
-        raise UsageError("--resume goes on with its own configuration", hint=f"Leave {quote(config)} out.")
-    if resume is not None and (output is not None or assignments or target or quality):
+        raise UsageError("--resume uses the configuration in DIR", hint=f"Remove {quote(config)}.")
+    if resume is not None and has_options:
         raise UsageError(
-            "--resume goes on with what was begun, in its own directory",
-            hint="Leave -o, --set, --target and --quality out.",
+            "--resume keeps the settings and the directory of the cross-validation",
+            hint="Remove -o, --set, --target and --quality.",
         )
-    if predictions is not None:
-        check_overwrite(predictions, force=force)
-    interrupt_at_once()
-    watched = _Watched(quiet, output)
-    stop = watched.asked_to_stop
-    if config is None:
-        events = resume_cross_validation_events(str(resume), command=sys.argv, stop=stop, scheduler=scheduler)
-    else:
-        wanted = resolve_input(config, target, assignments, quality, quiet=quiet)
-        warn((*wanted.reasons, *wanted.doubts))
-        events = cross_validation_events(
-            wanted.config,
-            folds=folds,
-            repeats=repeats,
-            output=output,
-            assignments=wanted.assignments,
-            command=sys.argv,
-            stop=stop,
-            scheduler=scheduler,
-        )
-    _report(watched.run(events), predictions, force=force, as_json=as_json, quiet=quiet)
 
 
-class _Watched(EventPrinter):
-    """A cross-validation as a person sees it; `wanted` is the directory that was named."""
+def _resume(
+    directory: str, printer: _CrossValidationPrinter, scheduler: str | None
+) -> Generator[CrossEvent, None, None]:
+    import sys
 
-    def __init__(self, quiet: bool, wanted: Path | None) -> None:
+    from nncli.commands.cross_validate import resume_cross_validation_events
+
+    return resume_cross_validation_events(directory, command=sys.argv, stop=printer.asked_to_stop, scheduler=scheduler)
+
+
+def _start(
+    config: str,
+    target: Sequence[str] | None,
+    assignments: Sequence[str] | None,
+    quality: Quality | None,
+    folds: int,
+    repeats: int,
+    output: Path | None,
+    scheduler: str | None,
+    printer: _CrossValidationPrinter,
+) -> Generator[CrossEvent, None, None]:
+    import sys
+
+    from nncli.cli.training_input import resolve_input, warn
+    from nncli.commands.cross_validate import cross_validation_events
+
+    resolved = resolve_input(config, target, assignments, quality, quiet=printer.quiet)
+    warn((*resolved.reasons, *resolved.doubts))
+    return cross_validation_events(
+        resolved.config,
+        folds=folds,
+        repeats=repeats,
+        output=output,
+        assignments=resolved.assignments,
+        command=sys.argv,
+        stop=printer.asked_to_stop,
+        scheduler=scheduler,
+    )
+
+
+class _CrossValidationPrinter(EventPrinter):
+    """Prints the events of a cross-validation; `requested` is the directory named with -o."""
+
+    def __init__(self, quiet: bool, requested: Path | None) -> None:
         super().__init__(quiet)
-        self._wanted = wanted
+        self._requested = requested
 
     def run(self, events: Generator[CrossEvent, None, None]) -> CrossValidated:
-        """Show the events; StoppedError when a signal ended it."""
+        """Print the events and return the result.
+
+        Raises:
+            StoppedError: a signal stopped the cross-validation.
+        """
         from nncli.cli.console import echo_err, terminal
         from nncli.cli.progress.ensemble import LiveMembers, PlainMembers
         from nncli.commands.cross_validate import CrossValidated
         from nncli.pipeline.train.events import MembersStarted
 
         console = terminal()
-        shown: LiveMembers | PlainMembers | None = None
+        progress: LiveMembers | PlainMembers | None = None
         with ExitStack() as stack:
             stack.callback(events.close)
             for event in events:
                 if isinstance(event, MembersStarted):
-                    self._asked = stack.enter_context(asked_to_stop())
-                    if not self._quiet:
-                        for note in (*event.notes, *renamed_run_note(self._wanted, event.run)):
+                    self._stop_request = stack.enter_context(asked_to_stop())
+                    if not self.quiet:
+                        for note in (*event.notes, *renamed_run_note(self._requested, event.run)):
                             echo_err(f"note: {note}")
-                        shown = LiveMembers(event, console) if console else PlainMembers(event)
-                        stack.callback(shown.close)
+                        progress = LiveMembers(event, console) if console else PlainMembers(event)
+                        stack.callback(progress.close)
                 elif isinstance(event, CrossValidated):
-                    ended = event
-                elif shown is not None:
-                    shown.update(event)
-        if ended.result is None:
+                    outcome = event
+                elif progress is not None:
+                    progress.update(event)
+        if outcome.result is None:
             raise StoppedError(
-                "stopped; what the trainings have learnt is saved",
-                number=(self._asked.number if self._asked else None) or 2,
-                hint=f"To go on: nncli cross-validate --resume {ended.path}",
+                "stopped; all trainings are saved",
+                number=(self._stop_request.number if self._stop_request else None) or 2,
+                hint=f"To resume: nncli cross-validate --resume {outcome.path}",
             )
-        return ended
+        return outcome
 
 
-def _report(ended: CrossValidated, predictions: Path | None, *, force: bool, as_json: bool, quiet: bool) -> None:
+def _report(outcome: CrossValidated, predictions: Path | None, *, force: bool, as_json: bool, quiet: bool) -> None:
+    """Write the out-of-fold predictions and print the scores."""
     import json
 
     from nncli.cli.console import echo_err
     from nncli.data.io.writers import open_sink
 
-    result = ended.result
-    assert result is not None, "a cross-validation that was stopped has been told of"
+    result = outcome.result
+    assert result is not None, "run() raises for a cross-validation that was stopped"
     if predictions is not None:
         with open_sink(predictions, force=force) as sink:
             sink.write(result.predictions)
     if as_json:
         typer.echo(json.dumps(result.json(), ensure_ascii=False).encode())
     else:
-        _show(result)
+        typer.echo(_scores(result))
     if not quiet:
-        echo_err(f"the run of each fold is in {ended.path}")
+        echo_err(f"the runs of the folds are in {outcome.path}")
 
 
-def _show(result: CrossValidation) -> None:
-    """Scores as a table on stdout: a row for each fold, then their mean and spread, and the score of all rows."""
+def _scores(result: CrossValidation) -> str:
+    """A table of scores: a line for each fold, their mean and standard deviation, and the out-of-fold scores."""
     from nncli.cli.console import number
     from nncli.cli.tables import table
     from nncli.scoring import headlines
@@ -179,12 +234,12 @@ def _show(result: CrossValidation) -> None:
 
     names = [name for name, _ in headlines(result.out_of_fold)]
     lines = [["fold", "rows", *map(escape_unprintable, names)]]
-    several = result.folds[-1].repeat > 1
-    for one in result.folds if len(result.folds) <= MOST_ROWS else ():
-        title = f"{one.repeat}.{one.fold}" if several else str(one.fold)
-        lines.append([title, f"{one.rows:,}", *(number(value) for _, value in headlines(one.scores))])
+    repeated = result.folds[-1].repeat > 1
+    for fold in result.folds if len(result.folds) <= MAX_FOLD_ROWS else ():
+        title = f"{fold.repeat}.{fold.fold}" if repeated else str(fold.fold)
+        lines.append([title, f"{fold.rows:,}", *(number(value) for _, value in headlines(fold.scores))])
     lines.append(["mean", "", *(number(result.means[name]) for name in names)])
-    lines.append(["deviation", "", *(number(result.standard_deviations[name]) for name in names)])
-    together = [number(value) for _, value in headlines(result.out_of_fold)]
-    lines.append(["together", f"{len(result.predictions):,}", *together])
-    typer.echo(table(lines))
+    lines.append(["std", "", *(number(result.standard_deviations[name]) for name in names)])
+    pooled = [number(value) for _, value in headlines(result.out_of_fold)]
+    lines.append(["out-of-fold", f"{len(result.predictions):,}", *pooled])
+    return table(lines)

@@ -6,35 +6,33 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nncli.cli.address_limit import settle_within_limit
 from nncli.cli.options import AsJson, NoColor, Quiet, RunDirectory, Verbose
 
 if TYPE_CHECKING:
     from nncli.commands.evaluate import Evaluation
 
-MOST_IN_CONFUSION = 40
-"""Classes beyond which the table of all pairs is a wall of zeros."""
+MAX_CONFUSION_CLASSES = 40
+"""Largest number of classes for which the confusion matrix is printed."""
 
 
 def evaluate(
     run: RunDirectory,
     table: Annotated[
-        str, typer.Argument(help="A table that has the target's column, or - for the standard input.", metavar="INPUT")
+        str, typer.Argument(help="A table with the target column, or - for standard input.", metavar="INPUT")
     ],
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Score a trained RUN on a labelled table.
+    """Score a trained run on a labeled table.
 
-    Notes on stderr say how it was read, and count what it holds and the training rows did not.
+    Notes on stderr say how the table was read and count unseen categories, values out of range and missing cells.
 
     \b
-    nncli evaluate runs/penguins labelled.csv
-    nncli evaluate runs/penguins labelled.csv --json | jq .metrics.accuracy
+    nncli evaluate runs/penguins labeled.csv
+    nncli evaluate runs/penguins labeled.csv --json | jq .metrics.accuracy
     """
-    settle_within_limit()
     import json
 
     from nncli.cli.console import announce_input, echo_err, rows
@@ -47,7 +45,7 @@ def evaluate(
     evaluation = score(run, table)
     notes = [*evaluation.notes]
     if evaluation.skipped:
-        notes.append(f"left out {rows(evaluation.skipped)} without a target")
+        notes.append(f"skipped {rows(evaluation.skipped)} without a target")
     if evaluation.anomalies.note:
         notes.append(evaluation.anomalies.note)
     for note in [] if quiet else notes:
@@ -59,7 +57,7 @@ def evaluate(
 
 
 def _show(evaluation: Evaluation) -> None:
-    """Scores as tables on stdout."""
+    """Print the scores, per class and with the confusion matrix for classification."""
     from nncli.cli.console import number, rows
     from nncli.cli.tables import prose, table
     from nncli.metrics.classification import ClassificationScores
@@ -77,12 +75,12 @@ def _show(evaluation: Evaluation) -> None:
         for label, one in zip(labels, scores.per_class, strict=True)
     ]
     typer.echo(f"\nby class\n{table([['class', 'precision', 'recall', 'f1', 'rows'], *classes])}")
-    if len(labels) > MOST_IN_CONFUSION:
-        typer.echo("\n" + prose(f"confusion: left out, for {len(labels):,} classes; --json has it"))
+    if len(labels) > MAX_CONFUSION_CLASSES:
+        typer.echo("\n" + prose(f"confusion matrix: not shown for {len(labels):,} classes; use --json"))
         return
     pairs = [
         [label, *(f"{count:,.0f}" for count in counts)]
         for label, counts in zip(labels, scores.confusion_matrix, strict=True)
     ]
-    title = prose("confusion: a row for each true class, a column for each predicted one")
+    title = prose("confusion matrix: rows are true classes, columns are predicted classes")
     typer.echo(f"\n{title}\n{table([['', *labels], *pairs])}")

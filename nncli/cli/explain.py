@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nncli.cli.address_limit import settle_within_limit
+from nncli.cli.help import INPUT, OUTPUT
 from nncli.cli.options import AsJson, Force, NoColor, Quiet, RunDirectory, Verbose
 
 if TYPE_CHECKING:
     from nncli.commands.explain import Explanation
     from nncli.inspection.partial_dependence import PartialDependence
 
-MOST_COLUMNS = 30
-"""Most columns in the table of importance."""
-SECONDS_BETWEEN_LINES = 2.0
+MAX_COLUMNS = 30
+"""Columns in the table of importance."""
+PROGRESS_INTERVAL_SECONDS = 2.0
 
 
 def explain(
@@ -25,7 +25,7 @@ def explain(
     table: Annotated[
         str | None,
         typer.Argument(
-            help="A table, with the target's column or without, or - for the standard input; "
+            help="A table, with the target's column or without, or - for standard input; "
             "default: the run's validation rows.",
             metavar="INPUT",
         ),
@@ -33,7 +33,10 @@ def explain(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", help="Write the attribution of each prediction to the columns: .csv, .parquet …"
+            "-o",
+            "--output",
+            help="Write the attribution of each prediction to the columns: .csv, .parquet …",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     class_label: Annotated[
@@ -43,6 +46,7 @@ def explain(
             metavar="LABEL",
             help="With -o: the class whose probability is explained; default: the second of two classes, or each "
             "row's most probable class.",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     target: Annotated[
@@ -51,17 +55,26 @@ def explain(
             "--target",
             metavar="COLUMN",
             help="With -o: the target whose prediction is explained, of several; default: the first.",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     rows: Annotated[
         int | None,
         typer.Option(
-            "--rows", metavar="N", help="Use at most N rows, sampled with the run's seed. [5000; for -o 1000]"
+            "--rows",
+            metavar="N",
+            help="Use at most N rows, sampled with the run's seed. [5000; for -o 1000]",
+            rich_help_panel=INPUT,
         ),
     ] = None,
-    repeats: Annotated[int, typer.Option("--repeats", metavar="N", help="How often every column is shuffled.")] = 5,
+    repeats: Annotated[
+        int, typer.Option("--repeats", metavar="N", help="Permutations of each column.", rich_help_panel=INPUT)
+    ] = 5,
     top: Annotated[
-        int, typer.Option("--top", metavar="N", help="Number of columns to show the partial dependence of.")
+        int,
+        typer.Option(
+            "--top", metavar="N", help="Number of columns to show the partial dependence of.", rich_help_panel=OUTPUT
+        ),
     ] = 6,
     force: Force = False,
     as_json: AsJson = False,
@@ -69,7 +82,7 @@ def explain(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Explain a trained RUN: feature importance, partial dependence, and attributions of single predictions.
+    """Show feature importance and partial dependence of a run.
 
     Permutation importance is the increase of the loss when a column is shuffled, with a 95 % confidence interval. With
     -o, each prediction is the sum of `base`, that of the average row, and the attributions of the columns.
@@ -77,33 +90,20 @@ def explain(
     \b
     nncli explain runs/penguins
     nncli explain runs/penguins new.csv -o why.csv --rows 100
-    nncli explain runs/penguins labelled.csv --json | jq .feature_importance
+    nncli explain runs/penguins labeled.csv --json | jq .feature_importance
     """
-    settle_within_limit()
-    import json
     import shlex
 
     from nncli.cli.console import announce_input, echo_err
     from nncli.cli.signals import interrupt_at_once
-    from nncli.commands.explain import explain as explained
-    from nncli.data.io.formats import format_of
-    from nncli.data.io.writers import open_sink
-    from nncli.errors import UsageError
+    from nncli.commands.explain import explain as explain_run
     from nncli.inspection.encoded_rows import no_progress
-    from nncli.utils.atomic_files import check_not_input, check_overwrite
 
     interrupt_at_once()
-    if output is not None:
-        check_overwrite(output, force=force)
-        check_not_input(None if table in (None, "-") else Path(table), output)
-        format_of(output)  # or it is said now
-    elif class_label is not None or target is not None:
-        option = "--target" if class_label is None else "--class"
-        raise UsageError(f"{option} selects what -o FILE explains", hint="Name a file with -o.")
+    _check_output(table, output, class_label, target, force=force)
     if table == "-":
         announce_input("a table")
-    on_progress = no_progress if quiet else _ProgressLines()
-    found = explained(
+    explanation = explain_run(
         run,
         table,
         rows=rows,
@@ -112,20 +112,51 @@ def explain(
         attributions=output is not None,
         class_label=class_label,
         target=target,
-        on_progress=on_progress,
+        on_progress=no_progress if quiet else _ProgressLines(),
     )
-    if not quiet:
-        for note in found.notes:
-            echo_err(f"note: {note}")
-    if output is not None and found.attributions is not None:
-        with open_sink(output, force=force) as sink:
-            sink.write(found.attributions.frame(found.attributed))
-    if as_json:
-        typer.echo(json.dumps(found.json(), ensure_ascii=False).encode())
-    else:
-        _show(found)
+    _write(explanation, output, force=force, as_json=as_json, quiet=quiet)
     if not quiet:
         echo_err(f"next: nncli report {shlex.quote(str(run))}")
+
+
+def _check_output(
+    table: str | None, output: Path | None, class_label: str | None, target: str | None, *, force: bool
+) -> None:
+    """Check the options of the output before any work is done.
+
+    Raises:
+        UsageError: the file exists, is the input, or has no known format; or --class or --target is given without -o.
+    """
+    from nncli.data.io.formats import format_of
+    from nncli.errors import UsageError
+    from nncli.utils.atomic_files import check_not_input, check_overwrite
+
+    if output is not None:
+        check_overwrite(output, force=force)
+        check_not_input(None if table in (None, "-") else Path(table), output)
+        format_of(output)
+    elif class_label is not None or target is not None:
+        option = "--target" if class_label is None else "--class"
+        raise UsageError(f"{option} selects what -o FILE explains", hint="Name a file with -o.")
+
+
+def _write(explanation: Explanation, output: Path | None, *, force: bool, as_json: bool, quiet: bool) -> None:
+    """Print the notes and the result, and write the attributions."""
+    import json
+
+    from nncli.cli.console import echo_err
+    from nncli.data.io.writers import open_sink
+
+    if not quiet:
+        for note in explanation.notes:
+            echo_err(f"note: {note}")
+    if output is not None and explanation.attributions is not None:
+        with open_sink(output, force=force) as sink:
+            sink.write(explanation.attributions.frame(explanation.attributed))
+    if as_json:
+        typer.echo(json.dumps(explanation.json(), ensure_ascii=False).encode())
+    else:
+        _show(explanation)
 
 
 class _ProgressLines:
@@ -135,50 +166,52 @@ class _ProgressLines:
         import time
 
         self._clock = time.monotonic
-        self._next = self._clock() + SECONDS_BETWEEN_LINES
+        self._next = self._clock() + PROGRESS_INTERVAL_SECONDS
 
     def __call__(self, what: str, done: int, of: int) -> None:
         """Print a line if it is time."""
         from nncli.cli.console import echo_err
 
         if self._clock() >= self._next and done < of:
-            self._next = self._clock() + SECONDS_BETWEEN_LINES
+            self._next = self._clock() + PROGRESS_INTERVAL_SECONDS
             echo_err(f"{what} {done:,}/{of:,}")
 
 
-def _show(found: Explanation) -> None:
+def _show(explanation: Explanation) -> None:
     """Print a table of feature importance, and the partial dependence of the top columns."""
-    typer.echo("\n\n".join([*_importance(found), *map(_dependence, found.partial_dependence)]))
+    typer.echo("\n\n".join([*_importance(explanation), *map(_dependence, explanation.partial_dependence)]))
 
 
-def _importance(found: Explanation) -> Iterator[str]:
+def _importance(explanation: Explanation) -> Iterator[str]:
     """A table of feature importance, if it is known."""
     from nncli.cli.console import rows
     from nncli.cli.tables import prose, table
 
-    if found.importances is None:
+    if explanation.importances is None:
         return
-    name, metric = found.loss_name.replace("_", " "), found.metric.replace("_", " ")
-    way = {one.column: one.direction for one in found.partial_dependence}
-    lines = [["column", f"{name} increase", "95 % CI", f"{metric} worsening", _trend_title(found)]]
-    for one in found.importances[:MOST_COLUMNS]:
+    name, metric = explanation.loss_name.replace("_", " "), explanation.metric.replace("_", " ")
+    direction_of = {one.column: one.direction for one in explanation.partial_dependence}
+    lines = [["column", f"{name} increase", "95 % CI", f"{metric} worsening", _trend_title(explanation)]]
+    for one in explanation.importances[:MAX_COLUMNS]:
         figures = [
             _figure(one.loss_increase),
             f"{_figure(one.low)} … {_figure(one.high)}",
             _figure(one.metric_worsening),
         ]
-        lines.append([_short(one.column), *figures, _short(way.get(one.column, ""))])
-    if not any(way.values()):
+        lines.append([_short(one.column), *figures, _short(direction_of.get(one.column, ""))])
+    if not any(direction_of.values()):
         lines = [line[:-1] for line in lines]
-    left = len(found.importances) - MOST_COLUMNS
+    left = len(explanation.importances) - MAX_COLUMNS
     more = f"\nand {left:,} less important columns; see --json" if left > 0 else ""
-    title = f"{rows(found.labeled_rows)}, {name} {_figure(found.loss)}, {metric} {_figure(found.score)}"
+    title = (
+        f"{rows(explanation.labeled_rows)}, {name} {_figure(explanation.loss)}, {metric} {_figure(explanation.score)}"
+    )
     yield f"{prose(title)}\n{table(lines)}{more}"
 
 
-def _trend_title(found: Explanation) -> str:
+def _trend_title(explanation: Explanation) -> str:
     """The title of the column of trends."""
-    for one in found.partial_dependence:
+    for one in explanation.partial_dependence:
         return "prediction" if one.target is None else _short(f"probability of {one.target} = {one.outputs[0]}")
     return ""
 
@@ -210,9 +243,9 @@ def _few(points: int) -> Sequence[int]:
     return sorted({round(i * (points - 1) / 4) for i in range(5)}) if points else []
 
 
-def _short(text: str, most: int | None = None) -> str:
+def _short(text: str, max_length: int | None = None) -> str:
     """A text from a table, in one line."""
     from nncli.text import MAX_QUOTE_LENGTH, escape_unprintable
 
-    most = most or MAX_QUOTE_LENGTH
-    return escape_unprintable(text if len(text) <= most else text[: most - 1] + "…", keep="")
+    max_length = max_length or MAX_QUOTE_LENGTH
+    return escape_unprintable(text if len(text) <= max_length else text[: max_length - 1] + "…", keep="")

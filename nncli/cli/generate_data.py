@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from nncli.cli.address_limit import settle_within_limit
-from nncli.cli.options import Force, NoColor
+from nncli.cli.help import INPUT
+from nncli.cli.options import Force, NoColor, OutputFile
 
 
 def generate_data(
@@ -16,12 +16,13 @@ def generate_data(
         str,
         typer.Argument(help="linear, sine, friedman1, xor, moons, circles, spirals or blobs.", metavar="NAME"),
     ] = "linear",
-    rows: Annotated[int, typer.Option("-n", "--rows", help="How many rows.")] = 100,
+    rows: Annotated[int, typer.Option("-n", "--rows", help="Number of rows.", rich_help_panel=INPUT)] = 100,
     noise: Annotated[
-        float | None, typer.Option("--noise", help="How much noise; each set has a default of its own.")
+        float | None,
+        typer.Option("--noise", help="Amount of noise. Default: depends on NAME.", rich_help_panel=INPUT),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same table.")] = 0,
-    output: Annotated[str, typer.Option("-o", "--output", help="The file to write, or - for stdout.")] = "-",
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the random numbers.", rich_help_panel=INPUT)] = 0,
+    output: OutputFile = "-",
     force: Force = False,
     no_color: NoColor = False,
 ) -> None:
@@ -33,7 +34,6 @@ def generate_data(
     nncli generate-data -n 1000 -o linear.csv
     nncli generate-data spirals --seed 1 | head
     """
-    settle_within_limit()
     from nncli.commands.generate_data import generate_data as generate
 
     generate(name, rows=rows, noise=noise, seed=seed, path=None if output == "-" else Path(output), force=force)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nncli.cli.address_limit import settle_within_limit
-from nncli.cli.completion import complete_assignment
-from nncli.cli.options import AsJson, Force, NoColor, QualityOfPreset, Quiet, Verbose
+from nncli.cli.help import INPUT, TRAINING
+from nncli.cli.options import AsJson, Assignments, Force, NoColor, OutputFile, QualityOfPreset, Quiet, Verbose
+
+if TYPE_CHECKING:
+    from nncli.commands.init import InitResult
 
 
 class Preset(StrEnum):
-    """The settings to begin with."""
+    """The preset of the configuration."""
 
     TABULAR = "tabular"
     TEXTBOOK = "textbook"
@@ -24,34 +26,35 @@ def init(
     target: Annotated[
         list[str] | None,
         typer.Option(
-            "-t", "--target", metavar="COLUMN", help="The column to predict. Repeatable, for several numbers."
+            "-t",
+            "--target",
+            metavar="COLUMN",
+            help="The column to predict. Repeatable for several numbers.",
+            rich_help_panel=INPUT,
         ),
     ] = None,
-    output: Annotated[str, typer.Option("-o", "--output", help="The file to write, or - for stdout.")] = "-",
     preset: Annotated[
         Preset | None,
-        typer.Option("--preset", help="tabular: measured to be good; textbook: a plain network. Default: tabular."),
-    ] = None,
-    quality: QualityOfPreset = None,
-    assignments: Annotated[
-        list[str] | None,
         typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Write a key, as in --set epochs=20. Repeatable.",
-            autocompletion=complete_assignment,
+            "--preset",
+            help="tabular: the best in our benchmarks (default); textbook: a plain network.",
+            rich_help_panel=TRAINING,
         ),
     ] = None,
+    quality: QualityOfPreset = None,
+    assignments: Assignments = None,
+    output: OutputFile = "-",
     force: Force = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Look at a table and write a configuration that trains on it, with what was found and decided in comments.
+    """Write a commented configuration for a table.
 
-    Columns that carry nothing (a different value in every row, one value in all rows, no value) are listed to be left
-    out, each with the reason. With --json, what was found of every column is printed, and the YAML within it.
+    Comments list the columns with their kinds and the reasons of each choice. Uninformative columns (a different value
+    in every row, one value in all rows, no value) are dropped. With --json, the summary of every column is printed,
+    and the YAML within it.
 
     \b
     nncli init penguins.csv --target species -o config.yaml
@@ -59,17 +62,11 @@ def init(
     nncli init penguins.csv --target species --json | jq -r '.columns[] | .name + " " + .use'
     nncli init houses.csv.gz --target price --preset textbook --set data.separator=';' -o houses.yaml
     """
-    settle_within_limit()
-    import json
-    import shlex
-
-    from nncli.cli.console import echo_err
     from nncli.cli.signals import interrupt_at_once
-    from nncli.cli.training_input import warn
     from nncli.commands.init import begin
 
     interrupt_at_once()
-    begun = begin(
+    result = begin(
         data,
         target or [],
         preset=None if preset is None else preset.value,
@@ -78,14 +75,25 @@ def init(
         output=None if output == "-" else output,
         force=force,
     )
+    _print(result, output, as_json=as_json, quiet=quiet)
+
+
+def _print(result: InitResult, output: str, *, as_json: bool, quiet: bool) -> None:
+    """Print notes and warnings on stderr, and the YAML or the JSON on stdout."""
+    import json
+    import shlex
+
+    from nncli.cli.console import echo_err
+    from nncli.cli.training_input import warn
+
     if not quiet:
-        for note in begun.notes:
+        for note in result.notes:
             echo_err(f"note: {note}")
-    warn((*begun.reasons, *begun.doubts))
+    warn((*result.reasons, *result.doubts))
     if as_json:
-        found = {**begun.json(), "output": None if output == "-" else output}
-        typer.echo(json.dumps(found, ensure_ascii=False).encode("utf-8", "surrogateescape"))
+        document = {**result.json(), "output": None if output == "-" else output}
+        typer.echo(json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogateescape"))
     elif output == "-":
-        typer.echo(begun.text.encode(), nl=False)
+        typer.echo(result.text.encode(), nl=False)
     if output != "-" and not quiet:
         echo_err(f"next: nncli train {shlex.quote(output)}")

@@ -10,45 +10,51 @@ from typing import Annotated, TypeAlias
 import typer
 
 from nncli.cli.completion import complete_assignment, complete_config, complete_run
+from nncli.cli.help import DISPLAY, INPUT, OUTPUT, TRAINING
 
 
 class Quality(StrEnum):
-    """How much work the preset tabular goes to."""
+    """Levels of the preset tabular: training time against accuracy."""
 
     FAST = "fast"
     BALANCED = "balanced"
     BEST = "best"
 
 
-def _show_stages(wanted: bool) -> None:
-    """Also when it is not wanted: a command that ran in this process before may have."""
-    from nncli.cli.console import show_stages
+def _set_verbose(value: bool) -> None:
+    """Also called with False: an earlier command of this process may have switched it on."""
+    from nncli.cli.console import set_verbose
 
-    show_stages(wanted)
+    set_verbose(value)
 
 
-def _without_color(wanted: bool) -> None:
-    if wanted:
+def _set_no_color(value: bool) -> None:
+    if value:
         os.environ["NO_COLOR"] = "1"  # Rich's own switch
 
 
-ConfigOrTable: TypeAlias = Annotated[
-    str | None,
-    typer.Argument(
-        help="The YAML file, or - for the standard input; or a table, with --target.",
-        metavar="CONFIG",
-        autocompletion=complete_config,
-    ),
-]
+CONFIG_OR_TABLE = typer.Argument(
+    help="A YAML file, or - for standard input; or a table, with --target.",
+    metavar="CONFIG",
+    autocompletion=complete_config,
+)
+ConfigOrTable: TypeAlias = Annotated[str | None, CONFIG_OR_TABLE]
+RequiredConfigOrTable: TypeAlias = Annotated[str, CONFIG_OR_TABLE]
 TargetOfTable: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        "-t", "--target", metavar="COLUMN", help="Take CONFIG for a table, to predict this column. Repeatable."
+        "-t",
+        "--target",
+        metavar="COLUMN",
+        help="The column to predict; CONFIG is then a table. Repeatable.",
+        rich_help_panel=INPUT,
     ),
 ]
 QualityOfPreset: TypeAlias = Annotated[
     Quality | None,
-    typer.Option("--quality", help="Of the preset tabular: one network, eight that are averaged, or twenty."),
+    typer.Option(
+        "--quality", help="Preset: one network, an ensemble of 8, or an ensemble of 20.", rich_help_panel=TRAINING
+    ),
 ]
 RunDirectory: TypeAlias = Annotated[
     Path,
@@ -61,31 +67,52 @@ Assignments: TypeAlias = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Override a key, as in --set optimizer.type=adam. Repeatable.",
+        help="Override a key, for example --set optimizer.type=adam. Repeatable.",
         autocompletion=complete_assignment,
+        rich_help_panel=INPUT,
     ),
 ]
 Scheduler: TypeAlias = Annotated[
     str | None,
-    typer.Option("--scheduler", metavar="ADDRESS", help="Train members on a Dask cluster, as in tcp://host:8786."),
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Train on a Dask cluster, for example tcp://host:8786.",
+        rich_help_panel=TRAINING,
+    ),
 ]
-Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
-AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+OutputFile: TypeAlias = Annotated[
+    str, typer.Option("-o", "--output", help="The file to write, or - for standard output.", rich_help_panel=OUTPUT)
+]
+Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace an existing file.", rich_help_panel=OUTPUT)]
+AsJson: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print the result as one JSON object.", rich_help_panel=OUTPUT)
+]
 JsonLines: TypeAlias = Annotated[
     bool,
-    typer.Option("--json", help="Print a JSON object a line instead: one for the start, every epoch and the end."),
+    typer.Option(
+        "--json", help="Print events as JSON lines: the start, each epoch and the end.", rich_help_panel=OUTPUT
+    ),
 ]
-Quiet: TypeAlias = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing on stderr but errors and warnings.")]
+Quiet: TypeAlias = Annotated[
+    bool, typer.Option("-q", "--quiet", help="Print only errors and warnings on stderr.", rich_help_panel=DISPLAY)
+]
 Verbose: TypeAlias = Annotated[
     bool,
     typer.Option(
         "-v",
         "--verbose",
-        callback=_show_stages,
-        help="Say on stderr what is done, how long each stage takes, and how much memory.",
+        callback=_set_verbose,
+        help="Log each stage on stderr with its duration and memory.",
+        rich_help_panel=DISPLAY,
     ),
 ]
 NoColor: TypeAlias = Annotated[
     bool,
-    typer.Option("--no-color", callback=_without_color, help="No colours; the variable NO_COLOR does the same."),
+    typer.Option(
+        "--no-color",
+        callback=_set_no_color,
+        help="Disable colors, like the variable NO_COLOR.",
+        rich_help_panel=DISPLAY,
+    ),
 ]

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nncli.cli.address_limit import settle_within_limit
+from nncli.cli.extras import requires_extra
+from nncli.cli.help import OUTPUT
 from nncli.cli.options import AsJson, Force, NoColor, Quiet, RunDirectory, Verbose
 
 
 def report(
     run: RunDirectory,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The HTML file to write; default: report.html in RUN.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="The HTML file to write. Default: report.html in RUN.", rich_help_panel=OUTPUT
+        ),
     ] = None,
     force: Force = False,
     as_json: AsJson = False,
@@ -24,18 +26,17 @@ def report(
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Write an HTML report on a trained RUN: scores, errors, feature importance, data, and learning curves.
+    """Write an HTML report and a model card of a run.
 
-    The report is one self-contained file. A model card, report.md, is written beside it. The training table is read
-    again; if it is missing or has changed, the report contains the rest and a warning. An earlier report in RUN is
-    replaced. --json prints the content of the report instead of its path.
+    The HTML file is self-contained. The model card, report.md, is written beside it. The training table is read again;
+    if it is missing or has changed, the report says so and leaves out what depends on it. An earlier report in RUN is
+    replaced. With --json, the content of the report is printed instead of its path.
 
     \b
     nncli report runs/penguins
     nncli report runs/penguins -o penguins.html
     nncli report runs/penguins --json | jq .scores
     """
-    settle_within_limit()
     import json
     import os
 
@@ -43,7 +44,7 @@ def report(
     from nncli.cli.signals import interrupt_at_once
 
     interrupt_at_once()
-    with needing_extra():
+    with requires_extra("report"):
         from nncli.reporting.report import report as write
     files = write(run, output, force=force)
     if as_json:
@@ -52,18 +53,3 @@ def report(
         typer.echo(os.fsencode(files.html))
     if not quiet:
         echo_err(f"next: open {files.html} in a browser")
-
-
-@contextmanager
-def needing_extra() -> Iterator[None]:
-    """Raise an NncliError if a package that reports need is not installed."""
-    from nncli.errors import NncliError
-
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name not in ("jinja2", "matplotlib", "markupsafe"):
-            raise
-        raise NncliError(
-            f"a report needs {error.name}, which is not installed", hint="pip install 'nncli-train[report]'"
-        ) from error

@@ -18,17 +18,17 @@ HEAD = ["run", "status", "metric", "value", "training rows", "epochs", "started 
 
 def runs(
     folder: Annotated[
-        Path, typer.Argument(help="The folder that the runs are in, and folders of it.", metavar="FOLDER")
+        Path, typer.Argument(help="The folder of the runs, searched two levels deep.", metavar="FOLDER")
     ] = Path("runs"),
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """List the runs in FOLDER, the newest last: how each ended, and its score on validation rows.
+    """List runs with their status and validation score.
 
-    A run is done, stopped (by Ctrl-C), failed, running, killed (it says that it runs, and no process does), or
-    damaged. The score is the accuracy of classes, the rmse of a number, the mean r2 of several.
+    The newest run is last. The status is done, stopped (by Ctrl-C), failed, running, killed (the process is gone) or
+    damaged. The score is the accuracy for classes, the rmse for one number, the mean r2 for several numbers.
 
     \b
     nncli runs
@@ -52,13 +52,13 @@ def runs(
         if run.trouble:
             echo_err(f"note: {run.path}: {run.trouble}")
     if not found:
-        echo_err(f"no run is in {folder}\nnext: nncli train TABLE --target COLUMN")
+        echo_err(f"no runs in {folder}\nnext: nncli train TABLE --target COLUMN")
     for line in _next(folder, found):
         echo_err(f"next: {line}")
 
 
 def _show(found: tuple[RunInfo, ...]) -> None:
-    """A table on stdout."""
+    """Print the table of runs."""
     from nncli.cli.console import number
     from nncli.cli.tables import table
     from nncli.text import escape_unprintable
@@ -81,15 +81,15 @@ def _show(found: tuple[RunInfo, ...]) -> None:
 
 
 def _next(folder: Path, found: tuple[RunInfo, ...]) -> list[str]:
-    """What to do with them: go on with the newest that was broken off, compare them, or look at the one."""
-    ended = [run for run in found if run.kind != "cross-validation" and run.status in ("done", "stopped")]
-    broken = [run for run in found if run.status in ("stopped", "killed")]
+    """Suggested commands: resume the newest incomplete run, compare the finished runs, or report the only one."""
+    finished = [run for run in found if run.kind != "cross-validation" and run.status in ("done", "stopped")]
+    incomplete = [run for run in found if run.status in ("stopped", "killed")]
     lines = []
-    if broken:
-        command = "cross-validate" if broken[-1].kind == "cross-validation" else "train"
-        lines.append(f"nncli {command} --resume {quote(str(broken[-1].path))}")
-    if len(ended) > 1:
+    if incomplete:
+        command = "cross-validate" if incomplete[-1].kind == "cross-validation" else "train"
+        lines.append(f"nncli {command} --resume {quote(str(incomplete[-1].path))}")
+    if len(finished) > 1:
         lines.append(f"nncli compare {quote(str(folder))}")
-    elif ended:
-        lines.append(f"nncli report {quote(str(ended[-1].path))}")
+    elif finished:
+        lines.append(f"nncli report {quote(str(finished[-1].path))}")
     return lines

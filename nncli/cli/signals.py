@@ -1,4 +1,4 @@
-"""Signals: as a request while a network trains (the first asks, the second insists), else at once."""
+"""Handling of signals: during a training the first one asks for a checkpoint and a stop, the second stops at once."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from types import FrameType
 
 from nncli.errors import NncliError
 
-ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-"""Signals by which a person, a scheduler or a terminal that closes ends a program."""
+STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Signals that end a program: Ctrl-C, kill, a closed terminal."""
 
 
 class StoppedError(NncliError):
-    """The work was stopped by signal `number`, and what there was of it is saved; exit code 128 + number."""
+    """A signal stopped the work, which is saved; the exit code is 128 + `number`."""
 
     def __init__(self, message: str, *, number: int = signal.SIGINT, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -23,12 +23,12 @@ class StoppedError(NncliError):
 
     @property
     def code(self) -> int:
-        """The exit code that shells give to a program ended by the signal."""
+        """The exit code by the convention of shells."""
         return 128 + self.number
 
 
 class SecondSignalError(BaseException):
-    """A second signal came: stop at once. Not an Exception, so that nothing takes it for a fault and goes on."""
+    """A second signal: stop at once. It is no Exception, so that no handler catches it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -36,7 +36,7 @@ class SecondSignalError(BaseException):
 
 
 class StopRequest:
-    """Which signal has asked the work to end, if any: call it to know whether."""
+    """The signal that asked for a stop, if any; calling it returns whether there was one."""
 
     number: int | None = None
 
@@ -46,45 +46,45 @@ class StopRequest:
 
 @contextmanager
 def asked_to_stop() -> Iterator[StopRequest]:
-    """Yield what tells whether a signal has come. A second one raises InsistedError.
+    """Yield a StopRequest that a signal sets inside the block. A second signal raises SecondSignalError.
 
-    A signal that whoever started us has us ignore, as nohup does with SIGHUP, stays ignored.
+    Signals that the parent process had ignored, as nohup does with SIGHUP, stay ignored.
     """
-    asked = StopRequest()
+    request = StopRequest()
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        if asked():
+    def handle(number: int, frame: FrameType | None) -> None:
+        if request():
             raise SecondSignalError(number)
-        asked.number = number
+        request.number = number
 
-    heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, ask) for number in heard}
+    handled = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, handle) for number in handled}
     try:
-        yield asked
+        yield request
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
 def interrupt_at_once() -> None:
-    """Take Ctrl-C back from Polars, whose handler leaves a read that waits for input waiting."""
+    """Restore Python's handler of Ctrl-C: that of Polars does not interrupt a blocking read."""
     signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
 
 
 class EventPrinter:
-    """Somebody who watches trainings, quietly or not."""
+    """Base class of the printers of training events."""
 
     def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
-        self._asked: StopRequest | None = None
+        self.quiet = quiet
+        self._stop_request: StopRequest | None = None
 
     def asked_to_stop(self) -> bool:
-        """Whether a signal has come since the trainings began."""
-        return self._asked is not None and self._asked()
+        """Whether a signal has asked for a stop since the training started."""
+        return self._stop_request is not None and self._stop_request()
 
 
-def renamed_run_note(wanted: Path | None, made: Path) -> list[str]:
-    """A note where the directory that was named existed, and another was made."""
-    if wanted is None or wanted == made:
+def renamed_run_note(requested: Path | None, created: Path) -> list[str]:
+    """A note if the requested directory existed and another one was created."""
+    if requested is None or requested == created:
         return []
-    return [f"{wanted} exists, and is left as it is; this run is {made}"]
+    return [f"{requested} already exists; this run is written to {created}"]

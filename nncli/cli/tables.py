@@ -1,4 +1,4 @@
-"""Tables and paragraphs as wide as the terminal."""
+"""Tables and paragraphs that fit the width of the terminal."""
 
 from __future__ import annotations
 
@@ -9,45 +9,44 @@ from typing import TextIO
 
 
 def table(lines: Sequence[Sequence[str]], stream: TextIO | None = None) -> str:
-    """Lines of cells, one column beneath the other: the first flush left, all others right, none cut off.
+    """Format lines of cells as a table, the first column aligned left and the others right, without cutting cells off.
 
-    Where that is wider than `stream`, by default stdout, the columns draw together, then titles are folded at their
-    spaces, and if that is not enough each line becomes a few: its first cell, and beneath it the others with their
-    titles.
+    If it is wider than `stream` (stdout by default), the gaps shrink, then titles wrap, and then each line becomes a
+    block: its first cell, and beneath it one line for each other cell with its title.
 
     >>> print(table([["", "training"], ["rmse", "0.35"], ["r2", "-0.021"]]))
             training
     rmse        0.35
     r2        -0.021
     """
-    room = _room(sys.stdout if stream is None else stream)
-    if room is None:
+    max_width = _max_width(sys.stdout if stream is None else stream)
+    if max_width is None:
         return _columns(lines, 4)
     for text in (_columns(lines, 4), _columns(lines, 2), _columns(_folded(lines), 2)):
-        if max(map(_width, text.splitlines())) <= room:
+        if max(map(_width, text.splitlines())) <= max_width:
             return text
-    return _stacked(lines, room)
+    return _stacked(lines, max_width)
 
 
 def prose(text: str) -> str:
-    """A sentence or two for stdout, broken at blanks where they are wider than it."""
+    """Text for stdout, wrapped at its width."""
     from textwrap import wrap
 
-    room = _room(sys.stdout)
-    if room is None:
+    max_width = _max_width(sys.stdout)
+    if max_width is None:
         return text
-    return "\n".join(wrap(text, room, break_long_words=False, break_on_hyphens=False))
+    return "\n".join(wrap(text, max_width, break_long_words=False, break_on_hyphens=False))
 
 
-def _room(stream: TextIO) -> int | None:
-    """How many characters a line holds, as the variable COLUMNS or the terminal says; None: as many as there are."""
-    told = os.environ.get("COLUMNS", "")
-    if told.isascii() and told.isdigit() and int(told) > 0:
-        return int(told)
+def _max_width(stream: TextIO) -> int | None:
+    """The characters of a line by the variable COLUMNS or the terminal; None is unlimited."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns) > 0:
+        return int(columns)
     if not stream.isatty():
         return None
     try:
-        return os.get_terminal_size(stream.fileno()).columns or None  # 0 is a terminal that does not know
+        return os.get_terminal_size(stream.fileno()).columns or None  # 0 is an unknown width
     except OSError:
         return None
 
@@ -59,41 +58,41 @@ def _width(text: str) -> int:
 
 
 def _columns(lines: Sequence[Sequence[str]], gap: int) -> str:
-    """Each column as wide as its widest cell, so many blanks apart."""
-    widest = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    """Each column as wide as its widest cell, with `gap` spaces between columns."""
+    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         (" " * gap).join(
-            " " * (most - _width(cell)) + cell if i else cell + " " * (most - _width(cell))
-            for i, (cell, most) in enumerate(zip(line, widest, strict=True))
+            " " * (width - _width(cell)) + cell if i else cell + " " * (width - _width(cell))
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
         )
         for line in lines
     )
 
 
 def _folded(lines: Sequence[Sequence[str]]) -> list[Sequence[str]]:
-    """The table with its titles, the first line, on as many lines as bring each down to the width of its column."""
+    """The lines with the titles, the first line, wrapped to the width of their columns."""
     from textwrap import wrap
 
     titles, body = lines[0], lines[1:]
     pieces = []
     for title, *cells in zip(titles, *body, strict=True):
-        most = max(map(_width, [*cells, *title.split()]), default=1)
-        pieces.append([title] if _width(title) <= most else wrap(title, most, break_on_hyphens=False))
-    deep = max(map(len, pieces))
-    return [*zip(*([""] * (deep - len(one)) + one for one in pieces), strict=True), *body]
+        width = max(map(_width, [*cells, *title.split()]), default=1)
+        pieces.append([title] if _width(title) <= width else wrap(title, width, break_on_hyphens=False))
+    height = max(map(len, pieces))
+    return [*zip(*([""] * (height - len(piece)) + piece for piece in pieces), strict=True), *body]
 
 
-def _stacked(lines: Sequence[Sequence[str]], room: int) -> str:
-    """Every line as its first cell, and indented beneath it the other cells that hold something, by their titles."""
+def _stacked(lines: Sequence[Sequence[str]], max_width: int) -> str:
+    """Each line as a block: its first cell, and indented beneath it the other cells with their titles."""
     from textwrap import wrap
 
     titles, *body = ([cell.strip() for cell in line] for line in lines)
     widest = max(map(_width, titles[1:]))
-    told = []
+    output = []
     for first, *cells in body:
-        told.append(first)
+        output.append(first)
         for title, cell in zip(titles[1:], cells, strict=True):
             name = f"  {title}{' ' * (widest - _width(title))}"
-            beside = wrap(cell, max(1, room - _width(name) - 2), break_long_words=False, break_on_hyphens=False)
-            told += [f"{name if i == 0 else ' ' * _width(name)}  {text}" for i, text in enumerate(beside)]
-    return "\n".join(told)
+            wrapped = wrap(cell, max(1, max_width - _width(name) - 2), break_long_words=False, break_on_hyphens=False)
+            output += [f"{name if i == 0 else ' ' * _width(name)}  {text}" for i, text in enumerate(wrapped)]
+    return "\n".join(output)

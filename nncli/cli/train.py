@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+import os
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nncli.cli.address_limit import settle_within_limit
 from nncli.cli.completion import complete_run
+from nncli.cli.extras import requires_extra
+from nncli.cli.help import INPUT, OUTPUT
 from nncli.cli.options import (
     Assignments,
     ConfigOrTable,
@@ -25,38 +27,49 @@ from nncli.cli.options import (
 from nncli.cli.signals import EventPrinter, StoppedError, asked_to_stop, interrupt_at_once, renamed_run_note
 
 if TYPE_CHECKING:
+    from nncli.cli.options import Quality
     from nncli.pipeline.train.events import Event, Finished, MembersStarted, Started
 
 
 def train(
     config: ConfigOrTable = None,
     target: TargetOfTable = None,
-    quality: QualityOfPreset = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The run directory to make; default: runs/NAME.")
-    ] = None,
+    assignments: Assignments = None,
     resume: Annotated[
         Path | None,
         typer.Option(
-            "--resume", metavar="RUN", help="Go on with a run that was stopped or killed.", autocompletion=complete_run
+            "--resume",
+            metavar="RUN",
+            help="Resume a run that was stopped or killed.",
+            autocompletion=complete_run,
+            rich_help_panel=INPUT,
         ),
     ] = None,
-    assignments: Assignments = None,
-    report: Annotated[
-        bool, typer.Option("--report", help="Then write report.html into the run directory, as `nncli report` does.")
-    ] = False,
+    quality: QualityOfPreset = None,
     scheduler: Scheduler = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="The run directory to create. Default: runs/NAME.", rich_help_panel=OUTPUT),
+    ] = None,
+    report: Annotated[
+        bool,
+        typer.Option(
+            "--report",
+            help="Also write report.html into the run directory, see `nncli report`.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
     as_json: JsonLines = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
 ) -> None:
-    """Train a network as CONFIG says and print the path of the run directory.
+    """Train a network and print the path of its run directory.
 
-    Of a table and a target, the configuration is the one that `nncli init` writes; the run's config.yaml holds it.
+    For a table and a target, the configuration is that of `nncli init`; it is saved as config.yaml in the run.
 
-    Ctrl-C (or SIGTERM) ends the training after the current batch and saves it; a second one stops at once. Either way,
-    and after a crash, --resume goes on to the same result as if nothing had happened.
+    Ctrl-C (or SIGTERM) stops after the current batch and saves the run; a second one stops at once. --resume continues,
+    also after a crash, to the same result as without the interruption.
 
     \b
     nncli train data/penguins.csv --target species
@@ -68,65 +81,94 @@ def train(
     nncli train config.yaml --set members=8
     nncli train config.yaml --json | jq -r 'select(.event == "epoch") | .val_loss'
     """
-    settle_within_limit()
-    import shlex
-    import sys
-
-    # Imported from deep within, Python's stack would grow and shrink by a page at each of some thousand calls.
+    # Imported deep within the call stack, Polars takes longer: the stack grows and shrinks at thousands of calls.
     import polars  # noqa: F401
 
-    from nncli.cli.console import echo_err
-    from nncli.cli.report import needing_extra
-    from nncli.cli.training_input import resolve_input, warn
-    from nncli.commands.train import resume_events, train_events
+    _check_arguments(config, target, quality, resume, output)
+    interrupt_at_once()
+    if report:  # fail before the training rather than after it
+        with requires_extra("report"):
+            import nncli.reporting.report  # noqa: F401
+    printer = _TrainingPrinter(quiet, as_json=as_json, requested=output)
+    if config is None:
+        events = _resume(str(resume), assignments, scheduler, printer)
+    else:
+        events = _start(config, target, assignments, quality, output, scheduler, printer)
+    finished = printer.run(events)
+    if report:
+        _report(finished.run, quiet=quiet)
+    if not (quiet or as_json):
+        _print_next(finished.run, has_report=report)
+
+
+def _check_arguments(
+    config: str | None,
+    target: Sequence[str] | None,
+    quality: Quality | None,
+    resume: Path | None,
+    output: Path | None,
+) -> None:
+    """Check that there is either a configuration or a run to resume.
+
+    Raises:
+        UsageError: there is neither or both, or an option that only a new run takes.
+    """
     from nncli.errors import UsageError
     from nncli.text import quote
 
     if config is None and resume is None:
         raise UsageError("train needs a CONFIG, or --resume RUN", hint="For a table: nncli train TABLE --target COLUMN")
-    if config is not None and resume is not None:
-        raise UsageError("--resume goes on with the run's own configuration", hint=f"Leave {quote(config)} out.")
-    if resume is not None and (target or quality):
-        raise UsageError(
-            "--resume goes on with what the run has begun", hint=f"Leave {'--target' if target else '--quality'} out."
-        )
-    if resume is not None and output is not None:
-        raise UsageError("--resume goes on in the run's own directory", hint="Leave -o out.")
-    interrupt_at_once()
-    if report:  # whether it can be written had better be known now
-        with needing_extra():
-            import nncli.reporting.report  # noqa: F401
-    watched = _Watched(quiet, as_json=as_json, wanted=output)
-    stop = watched.asked_to_stop
-    if config is None:
-        events = resume_events(
-            str(resume), assignments=assignments or [], command=sys.argv, stop=stop, scheduler=scheduler
-        )
-    else:
-        wanted = resolve_input(config, target, assignments, quality, quiet=quiet)
-        warn((*wanted.reasons, *wanted.doubts))
-        events = train_events(
-            wanted.config,
-            output=output,
-            assignments=wanted.assignments,
-            command=sys.argv,
-            stop=stop,
-            scheduler=scheduler,
-        )
-    finished = watched.run(events)
-    if report:
-        _report(finished.run, quiet=quiet)
-    if not (quiet or as_json):
-        run = shlex.quote(str(finished.run))
-        echo_err(
-            f"next: nncli predict {run} NEW_TABLE"
-            if report
-            else f"next: nncli report {run}, or nncli predict {run} NEW_TABLE"
-        )
+    if resume is None:
+        return
+    if config is not None:
+        raise UsageError("--resume uses the configuration in RUN", hint=f"Remove {quote(config)}.")
+    if target or quality:
+        option = "--target" if target else "--quality"
+        raise UsageError("--resume keeps the target and the quality of RUN", hint=f"Remove {option}.")
+    if output is not None:
+        raise UsageError("--resume writes into RUN", hint="Remove -o.")
+
+
+def _resume(
+    run: str, assignments: Sequence[str] | None, scheduler: str | None, printer: _TrainingPrinter
+) -> Generator[Event, None, None]:
+    import sys
+
+    from nncli.commands.train import resume_events
+
+    return resume_events(
+        run, assignments=assignments or [], command=sys.argv, stop=printer.asked_to_stop, scheduler=scheduler
+    )
+
+
+def _start(
+    config: str,
+    target: Sequence[str] | None,
+    assignments: Sequence[str] | None,
+    quality: Quality | None,
+    output: Path | None,
+    scheduler: str | None,
+    printer: _TrainingPrinter,
+) -> Generator[Event, None, None]:
+    import sys
+
+    from nncli.cli.training_input import resolve_input, warn
+    from nncli.commands.train import train_events
+
+    resolved = resolve_input(config, target, assignments, quality, quiet=printer.quiet)
+    warn((*resolved.reasons, *resolved.doubts))
+    return train_events(
+        resolved.config,
+        output=output,
+        assignments=resolved.assignments,
+        command=sys.argv,
+        stop=printer.asked_to_stop,
+        scheduler=scheduler,
+    )
 
 
 def _report(run: Path, *, quiet: bool) -> None:
-    """Write the report of a run, and say where it is."""
+    """Write the report of a run and print its path on stderr."""
     from nncli.cli.console import echo_err
     from nncli.reporting.report import report
 
@@ -135,29 +177,62 @@ def _report(run: Path, *, quiet: bool) -> None:
         echo_err(f"report: {written.html}")
 
 
-class _Watched(EventPrinter):
-    """A training as a person sees it: progress, notes, the summary, and the run directory's path on stdout.
+def _print_next(run: Path, *, has_report: bool) -> None:
+    """Print the commands that use the run."""
+    import shlex
 
-    As JSON it is told to a program instead, and a person has the notes alone. `wanted` is the directory that was named.
+    from nncli.cli.console import echo_err
+
+    name = shlex.quote(str(run))
+    commands = [f"nncli predict {name} NEW_TABLE"]
+    if not has_report:
+        commands.insert(0, f"nncli report {name}")
+    echo_err(f"next: {', or '.join(commands)}")
+
+
+class _TrainingPrinter(EventPrinter):
+    """Prints the events of a training: notes, progress and summary on stderr, the run directory's path on stdout.
+
+    With `as_json`, events are printed as JSON lines on stdout, and only notes on stderr. `requested` is the directory
+    named with -o.
     """
 
-    def __init__(self, quiet: bool, *, as_json: bool, wanted: Path | None) -> None:
+    def __init__(self, quiet: bool, *, as_json: bool, requested: Path | None) -> None:
         super().__init__(quiet)
         self._as_json = as_json
-        self._wanted = wanted
+        self._requested = requested
 
     def run(self, events: Generator[Event, None, None]) -> Finished:
-        """Show the events, and what came of them."""
-        import os
+        """Print the events and return the last one.
 
+        Raises:
+            StoppedError: a signal stopped the training.
+        """
         from nncli.cli.console import echo_err, summary
         from nncli.cli.progress.json_events import JsonLines
+        from nncli.pipeline.train.events import MembersStarted
+
+        lines = JsonLines() if self._as_json else None
+        started, finished = self._follow(events, lines.write if lines else None)
+        if lines:
+            lines.write(finished)
+        else:
+            if not self.quiet:
+                echo_err(summary(started, finished))
+            typer.echo(os.fsencode(finished.run))
+        stop = self._stop_request
+        if finished.status == "stopped" and stop is not None and stop.number is not None:
+            raise _stopped(finished, stop.number, ensemble=isinstance(started, MembersStarted))
+        return finished
+
+    def _follow(
+        self, events: Generator[Event, None, None], write: Callable[[Event], None] | None
+    ) -> tuple[Started | MembersStarted, Finished]:
+        """Print each event with `write`, or as progress without it; return the first and the last event."""
         from nncli.pipeline.train.events import Finished, MembersStarted, Started
         from nncli.training.loop import LearningRateHalved
 
-        lines = JsonLines() if self._as_json else None
-        told = not self._quiet and lines is None
-        show: Callable[[Event], None] = lines.write if lines else lambda event: None
+        show: Callable[[Event], None] = write or (lambda event: None)
         started: Started | MembersStarted | None = None
         finished: Finished | None = None
         with ExitStack() as stack:
@@ -168,35 +243,29 @@ class _Watched(EventPrinter):
                     continue
                 if isinstance(event, Started | MembersStarted):
                     started = event
-                    self._asked = stack.enter_context(asked_to_stop())
-                    self._tell((*event.notes, *renamed_run_note(self._wanted, event.run)))
-                    if told:
+                    self._stop_request = stack.enter_context(asked_to_stop())
+                    self._print_notes((*event.notes, *renamed_run_note(self._requested, event.run)))
+                    if write is None and not self.quiet:
                         show = _progress_for(event, stack)
                         continue
                 elif isinstance(event, LearningRateHalved):
-                    self._tell([f"{event.reason}; back to epoch {event.epoch} with {event.factor:g} of the rate"])
+                    self._print_notes(
+                        [f"{event.reason}; back to epoch {event.epoch} with {event.factor:g} of the learning rate"]
+                    )
                 show(event)
         if started is None or finished is None:
             raise AssertionError("a training ends with Finished or an error")
-        if lines:
-            lines.write(finished)
-        if told:
-            echo_err(summary(started, finished))
-        if not lines:
-            typer.echo(os.fsencode(finished.run))
-        if finished.status == "stopped" and self._asked is not None and self._asked.number is not None:
-            raise _stopped(finished, self._asked.number, together=isinstance(started, MembersStarted))
-        return finished
+        return started, finished
 
-    def _tell(self, notes: Iterable[str]) -> None:
+    def _print_notes(self, notes: Iterable[str]) -> None:
         from nncli.cli.console import echo_err
 
-        for note in () if self._quiet else notes:
+        for note in () if self.quiet else notes:
             echo_err(f"note: {note}")
 
 
 def _progress_for(started: Started | MembersStarted, stack: ExitStack) -> Callable[[Event], None]:
-    """What shows the events of a training that begins: a live picture, or lines; it is closed with the stack."""
+    """A function that displays events, live on a terminal and line by line elsewhere; the stack closes the display."""
     from nncli.cli.console import terminal
     from nncli.cli.progress.ensemble import LiveMembers, PlainMembers
     from nncli.cli.progress.live import LiveProgress
@@ -214,12 +283,13 @@ def _progress_for(started: Started | MembersStarted, stack: ExitStack) -> Callab
     return lambda event: members.update(event) if isinstance(event, MembersProgress) else None
 
 
-def _stopped(finished: Finished, number: int, *, together: bool) -> StoppedError:
-    go_on = f"To go on: nncli train --resume {finished.run}"
-    if together:
-        return StoppedError("stopped; what the members have learnt is saved", number=number, hint=go_on)
+def _stopped(finished: Finished, number: int, *, ensemble: bool) -> StoppedError:
+    """The error of a training that signal `number` stopped."""
+    resume = f"To resume: nncli train --resume {finished.run}"
+    if ensemble:
+        return StoppedError("stopped; all members are saved", number=number, hint=resume)
     return StoppedError(
-        f"stopped after epoch {finished.epochs}; everything is saved",
+        f"stopped after epoch {finished.epochs}; the run is saved",
         number=number,
-        hint=f"{go_on}\n  The best weights so far predict: nncli predict {finished.run} TABLE",
+        hint=f"{resume}\n  To predict with the best weights so far: nncli predict {finished.run} TABLE",
     )

@@ -1,4 +1,4 @@
-"""What a command is given to train on: a configuration, or a table and a target, for which one is drawn up."""
+"""The input of training commands: a configuration, or a table and a target for which one is drafted."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingInput:
-    """A configuration, or its file, and the `assignments` that are still to be made; `words` say the same on a command
-    line. Of a table, `doubts` are of columns that are likely to be taken amiss, `reasons` why little can be learnt."""
+    """A configuration, or its file, with `assignments` still to be applied.
+
+    `words` are the equivalent command-line arguments. For a table, `doubts` are warnings of ambiguous columns and
+    `reasons` warnings that little can be learned.
+    """
 
     config: str | Config
     assignments: list[str]
@@ -24,13 +27,13 @@ class TrainingInput:
 
 
 def resolve_input(
-    named: str, target: Sequence[str] | None, assignments: Sequence[str] | None, quality: Quality | None, *, quiet: bool
+    path: str, target: Sequence[str] | None, assignments: Sequence[str] | None, quality: Quality | None, *, quiet: bool
 ) -> TrainingInput:
-    """What is given, once it is known which of the two it is; of a table a person is told what was decided.
+    """Resolve the CONFIG argument to a configuration file or, for a table, to a drafted configuration.
 
     Raises:
-        UsageError: a target goes with a configuration, or with what can be read only once.
-        ConfigError, DataError: there is none for the table.
+        UsageError: a target was given with a configuration, or with a table on standard input.
+        ConfigError, DataError: no configuration can be drafted for the table.
     """
     import shlex
 
@@ -39,26 +42,26 @@ def resolve_input(
 
     targets = [word for name in target or () for word in ("--target", name)]
     sets = [*(assignments or ())]
-    level = [] if quality is None else ["--quality", quality.value]
-    words = (named, *targets, *level, *(word for text in sets for word in ("--set", text)))
+    quality_words = [] if quality is None else ["--quality", quality.value]
+    words = (path, *targets, *quality_words, *(word for text in sets for word in ("--set", text)))
     if not quiet:
         note_ignored_variables()
     if quality is not None:
         sets.append(f"quality={quality.value}")
-    if not is_a_table(named, target or ()):
-        if named == "-":
+    if not is_a_table(path, target or ()):
+        if path == "-":
             announce_input("a configuration")
-        return TrainingInput(named, sets, words)
-    config, begun = config_for(named, target or (), sets)
+        return TrainingInput(path, sets, words)
+    config, drafted = config_for(path, target or (), sets)
     if not quiet:
-        for note in begun.decided:
+        for note in drafted.decided:
             echo_err(f"note: {note}")
-        echo_err(f"note: to see and change what is trained: nncli init {shlex.join([named, *targets])} -o config.yaml")
-    return TrainingInput(config, [], words, begun.doubts, begun.reasons)
+        echo_err(f"note: to edit this configuration: nncli init {shlex.join([path, *targets])} -o config.yaml")
+    return TrainingInput(config, [], words, drafted.doubts, drafted.reasons)
 
 
 def note_ignored_variables() -> None:
-    """Tell a person of variables that seem to be for nncli, and are not."""
+    """Print a note about environment variables that look like nncli's and are not."""
     import os
 
     from nncli.cli.console import echo_err
@@ -68,9 +71,9 @@ def note_ignored_variables() -> None:
         echo_err(f"note: {note}")
 
 
-def warn(doubts: Sequence[str]) -> None:
-    """Tell a person of columns in doubt, also one who wants it quiet."""
+def warn(warnings: Sequence[str]) -> None:
+    """Print warnings, also with --quiet."""
     from nncli.cli.console import echo_err
 
-    for doubt in doubts:
-        echo_err(f"warning: {doubt}")
+    for warning in warnings:
+        echo_err(f"warning: {warning}")

@@ -1,18 +1,18 @@
-"""`nncli check`: a look at configuration, table and network before anything is trained, and a few steps tried."""
+"""`nncli check`: checks of a configuration, its table and its network before a training, with a short dry run."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 from nncli.checks.dry_run import DryRun, dry_run
-from nncli.checks.findings import NOTE, Finding, of_error, ordered
-from nncli.checks.network_size import NetworkFacts
-from nncli.checks.table_checks import DOUBTFUL, TableReport, check_table
+from nncli.checks.findings import Finding, FindingCode, of_error, ordered
+from nncli.checks.network_size import NetworkSize
+from nncli.checks.table_checks import TableReport, check_table
 from nncli.config.loading import load_partial, with_source_line
 from nncli.config.schema import Config
 from nncli.data.store.scratch import Scratch
@@ -24,222 +24,213 @@ from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
 from nncli.utils.logs import log_duration
 from nncli.utils.memory import format_bytes, free_memory
 
-MOST_MISTAKES = 5
-"""Mistakes that only show once the table is known, up to which they are looked for; each costs another reading."""
+MAX_ATTEMPTS = 5
+"""Attempts to prepare the training, each with one more invalid key replaced by its default."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a training will take, as far as it can be told beforehand.
+    """The estimated cost of a training.
 
-    `seconds` are an upper bound where it may stop early. Of `members` networks, `workers` are trained at a time.
+    `seconds` are an upper bound with early stopping. `workers` of the `members` networks are trained in parallel.
     """
 
     memory_bytes: int
     seconds: float
     epochs: int
-    steps_an_epoch: int
+    steps_per_epoch: int
     members: int
     workers: int
     may_stop_early: bool
 
-    @property
-    def as_json(self) -> dict[str, Any]:
-        """As a JSON object."""
-        return {
-            "memory_bytes": self.memory_bytes,
-            "seconds": self.seconds,
-            "epochs": self.epochs,
-            "steps_per_epoch": self.steps_an_epoch,
-            "members": self.members,
-            "workers": self.workers,
-            "may_stop_early": self.may_stop_early,
-        }
-
 
 @dataclass(frozen=True)
-class Check:
-    """All that was found, errors first; the rest is None where it could not come to that."""
+class CheckResult:
+    """The findings, errors first; the rest is None if an error prevented it."""
 
     findings: tuple[Finding, ...]
     table: str | None = None
-    network: NetworkFacts | None = None
+    network: NetworkSize | None = None
     estimate: Estimate | None = None
-    trial: DryRun | None = None
+    dry_run: DryRun | None = None
 
-    def warning(self, doubts: Sequence[str]) -> Check:
-        """This, with columns in doubt that were settled for the person, each as a warning."""
-        place = Location(source=self.table)
-        settled = [Finding("warning", DOUBTFUL, place, doubt, "") for doubt in doubts]
-        return replace(self, findings=ordered([*self.findings, *settled]))
+    def warning(self, doubts: Sequence[str]) -> CheckResult:
+        """The result with a warning for each ambiguous column whose reading was chosen automatically."""
+        location, code = Location(source=self.table), FindingCode.AMBIGUOUS_NUMBERS
+        warnings = [Finding("warning", code, location, doubt, "") for doubt in doubts]
+        return replace(self, findings=ordered([*self.findings, *warnings]))
 
     @property
     def exit_code(self) -> int:
-        """3 if a configuration is wrong, else 4 if a table is, else 0."""
+        """3 for errors of the configuration, else 4 for errors of the table, else 0."""
         return min((finding.exit_code for finding in self.findings if finding.exit_code), default=0)
 
     @property
     def as_json(self) -> dict[str, Any]:
-        """As one JSON object."""
+        """The result as a JSON object."""
         return {
             "findings": [finding.as_json for finding in self.findings],
             "network": self.network.as_json if self.network else None,
-            "estimate": self.estimate.as_json if self.estimate else None,
-            "trial": self.trial.as_json if self.trial else None,
+            "estimate": asdict(self.estimate) if self.estimate else None,
+            "dry_run": self.dry_run.as_json if self.dry_run else None,
         }
 
 
 def check(
     config: Config | str | Path, *, assignments: Sequence[str] = (), tell: Callable[[str], None] = lambda line: None
-) -> Check:
-    """Look at a configuration, or at the one in a file, and at all that it names. Nothing is written.
+) -> CheckResult:
+    """Check a configuration, its table and its network. Nothing is written.
 
-    What is wrong is not raised but found, and whatever else can be looked at still is: without columns that cannot be
-    read, or, where the file has mistakes, the table alone. Of an ensemble one member is tried.
+    Errors are returned as findings, and the rest is still checked: without the columns that cannot be read, or only
+    the table if the configuration is not valid. One member of an ensemble is tried.
 
     Args:
-        config: a `Config`, a path, or `-` for the standard input.
+        config: a `Config`, a path, or `-` for standard input.
         assignments: overrides such as `epochs=10`, for a path only.
-        tell: is told, line by line, what is being done.
+        tell: called with a line of text for each stage.
 
     Raises:
-        UsageError: an assignment is not of the form key=value, or a table's name says no format.
-        NncliError: there is no room for temporary files.
+        UsageError: an assignment is not of the form key=value, or the table's name has no known format.
+        NncliError: there is no space for temporary files.
     """
     if not isinstance(config, Config):
-        usable, mistakes = load_partial(config, assignments, os.environ)
-        if usable is None or mistakes:
-            return _of_table_alone(usable, mistakes, tell)
-        checked = _check(usable, tell)
-        return replace(checked, findings=tuple(_placed(config, assignments, found) for found in checked.findings))
+        usable, issues = load_partial(config, assignments, os.environ)
+        if usable is None or issues:
+            return _check_table_only(usable, issues, tell)
+        result = _check(usable, tell)
+        findings = tuple(_with_line(config, assignments, finding) for finding in result.findings)
+        return replace(result, findings=findings)
     if assignments:
         raise UsageError("assignments go with the path of a configuration, not with a Config")
     return _check(config, tell)
 
 
-def _placed(path: str | Path, assignments: Sequence[str], finding: Finding) -> Finding:
-    """The finding with the line of the configuration that it is about, if it is about one."""
-    of_key = ConfigIssue(finding.message, finding.place, finding.hint, finding.excerpt)
-    mistake = with_source_line(path, assignments, of_key, os.environ)
-    return replace(finding, place=mistake.place, excerpt=mistake.excerpt)
+def _with_line(path: str | Path, assignments: Sequence[str], finding: Finding) -> Finding:
+    """The finding with the line of the configuration, if it is about a key."""
+    issue = ConfigIssue(finding.message, finding.location, finding.hint, finding.excerpt)
+    issue = with_source_line(path, assignments, issue, os.environ)
+    return replace(finding, location=issue.place, excerpt=issue.excerpt)
 
 
-def _check(config: Config, tell: Callable[[str], None]) -> Check:
-    found: list[Finding] = []
-    one = config
+def _check(config: Config, tell: Callable[[str], None]) -> CheckResult:
+    findings: list[Finding] = []
+    member = config
     if config.members > 1:
         try:
             check_members(config)
         except ConfigError as error:
-            found += of_error(error)
-        one = member_config(config, 0, Path(), workers_for(config.members, config.workers))
-    with log_duration("examining the table"):
-        examination = check_table(config, tell)
-    found += examination.findings
-    checked = Check(ordered(found), config.data.path)
-    if not examination.trainable:
-        return checked
+            findings += of_error(error)
+        member = member_config(config, 0, Path(), workers_for(config.members, config.workers))
+    with log_duration("checking the table"):
+        report = check_table(config, tell)
+    findings += report.findings
+    result = CheckResult(ordered(findings), config.data.path)
+    if not report.trainable:
+        return result
     with Scratch() as scratch:
-        return _with_network(checked, config, _readable(one, examination), scratch, tell)
+        return _with_network(result, config, _readable(member, report), scratch, tell)
 
 
-def _of_table_alone(config: Config | None, mistakes: Sequence[ConfigIssue], tell: Callable[[str], None]) -> Check:
-    """What there is to say where the file has mistakes; `config` is what can be used of it."""
-    found = of_error(ConfigError(*mistakes))
+def _check_table_only(config: Config | None, issues: Sequence[ConfigIssue], tell: Callable[[str], None]) -> CheckResult:
+    """The result for a configuration with issues; `config` is its valid part."""
+    findings = of_error(ConfigError(*issues))
     if config is None:
-        return Check(found)
-    of_table = [finding for finding in check_table(config, tell).findings if finding.place.key is None]
-    return Check(ordered([*found, *of_table]), config.data.path)
+        return CheckResult(findings)
+    of_table = [finding for finding in check_table(config, tell).findings if finding.location.key is None]
+    return CheckResult(ordered([*findings, *of_table]), config.data.path)
 
 
-def _readable(config: Config, examination: TableReport) -> Config:
-    """The configuration without the columns that cannot be read, and those without a value, of which all is said."""
-    out = {*examination.unusable, *examination.empty}
+def _readable(config: Config, report: TableReport) -> Config:
+    """The configuration without the columns that are unusable or empty."""
+    excluded = {*report.unusable, *report.empty}
     data = config.data
-    features = None if data.features is None else tuple(name for name in data.features if name not in out)
-    columns = {name: kind for name, kind in data.columns.items() if name not in out}
-    drop = (*data.drop, *sorted(out - set(data.drop)))
-    changed = data.model_copy(update={"features": features, "drop": drop, "columns": columns})
-    return config.model_copy(update={"data": changed})
+    features = None if data.features is None else tuple(name for name in data.features if name not in excluded)
+    columns = {name: kind for name, kind in data.columns.items() if name not in excluded}
+    drop = (*data.drop, *sorted(excluded - set(data.drop)))
+    readable = data.model_copy(update={"features": features, "drop": drop, "columns": columns})
+    return config.model_copy(update={"data": readable})
 
 
-def _with_network(checked: Check, config: Config, one: Config, scratch: Scratch, tell: Callable[[str], None]) -> Check:
-    """What is known once the rows are encoded, the network is built, and a few steps were tried."""
+def _with_network(
+    result: CheckResult, config: Config, member: Config, scratch: Scratch, tell: Callable[[str], None]
+) -> CheckResult:
+    """The result with the network, the estimate and the dry run."""
     tell("encoding the rows")
-    prepared, wrong = _prepared(one, scratch)
+    prepared, errors = _prepared(member, scratch)
     if prepared is None:
-        return replace(checked, findings=ordered([*checked.findings, *wrong]))
+        return replace(result, findings=ordered([*result.findings, *errors]))
     execution, note = choose_execution(prepared)
-    network = NetworkFacts.of(prepared)
-    found = [*checked.findings, *_noted((*prepared.notes, *([note] if note else [])), checked.findings)]
+    network = NetworkSize.of(prepared)
+    findings = [*result.findings, *_notes((*prepared.notes, *([note] if note else [])), result.findings)]
     workers = workers_for(config.members, config.workers)
-    short = _memory(network, workers)
+    short = _memory_finding(network, workers)
     if short is not None:
-        return replace(checked, findings=ordered([*found, short]), network=network)
+        return replace(result, findings=ordered([*findings, short]), network=network)
     tell(f"trying a few steps of {prepared.spec.network.layout.size:,} parameters")
     with log_duration("trying a few steps"), execution.activate(prepared) as ready:
         for note in ready.notes[len(prepared.notes) :]:
             tell(note)
         trial, finding = dry_run(ready)
-    found += [finding] if finding else []
+    findings += [finding] if finding else []
     estimate = _estimate(config, prepared, network, trial, workers)
-    return replace(checked, findings=ordered(found), network=network, estimate=estimate, trial=trial)
+    return replace(result, findings=ordered(findings), network=network, estimate=estimate, dry_run=trial)
 
 
 def _prepared(config: Config, scratch: Scratch) -> tuple[PreparedTraining | None, list[Finding]]:
-    """The training ready to begin, or why it cannot: each key that is wrong is set back, to come to the next."""
-    wrong: list[Finding] = []
-    for _ in range(MOST_MISTAKES):
+    """The prepared training, or the errors that prevent it; invalid keys are reset to find the errors behind them."""
+    errors: list[Finding] = []
+    for _ in range(MAX_ATTEMPTS):
         try:
             prepared = prepare(config, scratch)
             choose_execution(prepared)
         except ConfigError as error:
-            wrong += of_error(error)
-            keys = {(mistake.place.key or "").partition(".")[0] for mistake in error.issues}
+            errors += of_error(error)
+            keys = {(issue.place.key or "").partition(".")[0] for issue in error.issues}
             if not keys <= Config.model_fields.keys() - {"data"}:
-                return None, wrong
-            usual = {key: () if key == "layers" else Config.model_fields[key].default for key in keys}
-            config = config.model_copy(update=usual)
+                return None, errors
+            defaults = {key: () if key == "layers" else Config.model_fields[key].default for key in keys}
+            config = config.model_copy(update=defaults)
         except DataError as error:
-            return None, [*wrong, *of_error(error)]
+            return None, [*errors, *of_error(error)]
         else:
-            return (None if wrong else prepared), wrong
-    return None, wrong
+            return (None if errors else prepared), errors
+    return None, errors
 
 
-def _noted(notes: Sequence[str], found: Sequence[Finding]) -> list[Finding]:
-    """What a training would note, but for what a finding says in the same words."""
-    said = {finding.message for finding in found}
-    return [Finding("note", NOTE, Location(), note, "") for note in notes if note not in said]
+def _notes(notes: Sequence[str], findings: Sequence[Finding]) -> list[Finding]:
+    """The notes of a training as findings, without those that repeat the message of a finding."""
+    messages = {finding.message for finding in findings}
+    return [Finding("note", FindingCode.NOTE, Location(), note, "") for note in notes if note not in messages]
 
 
-def _memory(network: NetworkFacts, workers: int) -> Finding | None:
+def _memory_finding(network: NetworkSize, workers: int) -> Finding | None:
+    """A warning if the training needs more memory than is free."""
     free = free_memory()
-    needed = _all_memory(network, workers)
+    needed = _total_memory(network, workers)
     if needed <= free:
         return None
     message = f"the training needs about {format_bytes(needed)} of memory, and {format_bytes(int(free))} are free"
-    mend = "Use a smaller network, batch_size or, of an ensemble, fewer workers, or close other programs."
-    return Finding("warning", "memory", Location(), message, mend)
+    hint = "Use a smaller network or batch_size, fewer workers for an ensemble, or close other programs."
+    return Finding("warning", FindingCode.MEMORY, Location(), message, hint)
 
 
-def _all_memory(network: NetworkFacts, workers: int) -> int:
-    """Bytes of all processes: several workers are waited for by one more, which reads the table and predicts it too."""
+def _total_memory(network: NetworkSize, workers: int) -> int:
+    """Bytes of all processes: with several workers, the main process reads the table and predicts too."""
     return network.memory_bytes * (workers + 1 if workers > 1 else 1)
 
 
 def _estimate(
-    config: Config, prepared: PreparedTraining, network: NetworkFacts, trial: DryRun, workers: int
+    config: Config, prepared: PreparedTraining, network: NetworkSize, trial: DryRun, workers: int
 ) -> Estimate:
-    plan = prepared.arguments
-    steps = ceil(len(prepared.training) / plan.batch_size)
-    one = plan.epochs * (steps * trial.seconds_a_step + trial.seconds_an_epoch)
+    arguments = prepared.arguments
+    steps = ceil(len(prepared.training) / arguments.batch_size)
+    seconds = arguments.epochs * (steps * trial.seconds_per_step + trial.validation_seconds)
     return Estimate(
-        memory_bytes=_all_memory(network, workers),
-        seconds=one * ceil(config.members / workers),
-        epochs=plan.epochs,
-        steps_an_epoch=steps,
+        memory_bytes=_total_memory(network, workers),
+        seconds=seconds * ceil(config.members / workers),
+        epochs=arguments.epochs,
+        steps_per_epoch=steps,
         members=config.members,
         workers=workers,
-        may_stop_early=plan.patience is not None,
+        may_stop_early=arguments.patience is not None,
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.checks.dry_run import TIMED, DryRun, dry_run
+from nncli.checks.dry_run import MIN_TIMED_STEPS, DryRun, dry_run
 from nncli.checks.findings import Finding
 from nncli.config.loading import load_config
 from nncli.pipeline.prepare.execution import choose_execution
@@ -32,29 +32,29 @@ def test_the_loss_of_every_configuration_to_start_from_falls(config: Path) -> No
     trial, finding = tried_of(config)
     assert finding is None
     assert trial.loss_after < trial.loss_before
-    assert trial.timed >= TIMED
-    assert 0.0 < trial.seconds_a_step < 1.0
+    assert trial.timed_steps >= MIN_TIMED_STEPS
+    assert 0.0 < trial.seconds_per_step < 1.0
 
 
 @pytest.mark.parametrize("layers", ["[8, batch_norm, 8]", "[8, {type: dropout, rate: 0.5}]", "[]"])
 def test_it_falls_where_rows_depend_on_each_other_or_units_are_dropped(tmp_path: Path, layers: str) -> None:
     trial, finding = tried(tmp_path, "", layers)
     assert finding is None
-    assert trial.falls
+    assert trial.loss_decreases
 
 
 def test_a_rate_that_is_too_high_is_found_with_a_lower_one(tmp_path: Path) -> None:
     trial, finding = tried(tmp_path, "learning_rate: 30.0\n", layers="[]")
     assert finding is not None
-    assert (finding.code, finding.place.key) == ("loss-does-not-fall", "learning_rate")
-    assert "such as 3," in finding.hint
+    assert (finding.code, finding.location.key) == ("loss-not-decreasing", "learning_rate")
+    assert "for example 3," in finding.hint
     assert trial.loss_after > trial.loss_before
 
 
 def test_a_training_that_diverges_is_found_with_its_likely_cause(tmp_path: Path) -> None:
     trial, finding = tried(tmp_path, "optimizer: sgd\nlearning_rate: 1000.0\n")
     assert finding is not None
-    assert finding.code == "diverges"
+    assert finding.code == "divergence"
     assert "learning rate" in finding.hint
     assert trial.as_json["loss_after"] is None
 
@@ -63,7 +63,7 @@ def test_a_warm_up_and_a_cosine_are_tried_at_their_mean_rate(tmp_path: Path) -> 
     rest = "learning_rate: {type: cosine, initial: 0.02, warmup_steps: 100}\nepochs: 50\n"
     trial, finding = tried(tmp_path, rest)
     assert finding is None
-    assert 0.005 < trial.rate < 0.015
+    assert 0.005 < trial.learning_rate < 0.015
 
 
 def test_a_table_of_two_rows_can_be_tried(tmp_path: Path) -> None:
@@ -71,4 +71,4 @@ def test_a_table_of_two_rows_can_be_tried(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("data: {path: t.csv, target: y}\nlayers: []\nvalidation: 0\nepochs: 1\n")
     trial, _ = tried_of(tmp_path / "c.yaml")
     assert trial.rows == 2
-    assert trial.seconds_an_epoch == 0.0
+    assert trial.validation_seconds == 0.0

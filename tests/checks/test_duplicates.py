@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.checks.support import codes, found, sound
@@ -10,10 +11,8 @@ from tests.checks.support import codes, found, sound
 def test_copies_across_the_split_are_a_warning_that_names_two_equal_rows(tmp_path: Path) -> None:
     table = {name: [*cells, *cells[:60]] for name, cells in sound().items()}
     (finding,) = found(tmp_path, table)
-    assert codes([finding]) == ["warning shared-rows"]
-    first, second = (
-        int(word.split()[-1]) for word in finding.message.split("(row ")[1].split(")")[0].split(" is equal to row")
-    )
+    assert codes([finding]) == ["warning train-validation-overlap"]
+    first, second = map(int, re.findall(r"row (\d+)", finding.message))
     assert abs(first - second) == 300
 
 
@@ -21,18 +20,18 @@ def test_without_a_copy_among_the_validation_rows_copies_are_a_note(tmp_path: Pa
     table = {name: [*cells, *cells[:60]] for name, cells in sound().items()}
     findings = found(tmp_path, table, validation=0.0)
     assert codes(findings) == ["note duplicate-rows", "note no-validation"]
-    assert findings[0].message.startswith("60 training rows are equal")
+    assert findings[0].message.startswith("60 training rows ")
 
 
 def test_equal_features_with_another_target_contradict_each_other(tmp_path: Path) -> None:
     table = {name: [*cells, *cells[:60]] for name, cells in sound().items()}
     table["y"] = [*table["y"][:300], *("no" if y == "yes" else "yes" for y in table["y"][300:])]
-    assert codes(found(tmp_path, table)) == ["note contradicting-rows"]
+    assert codes(found(tmp_path, table)) == ["note conflicting-targets"]
 
 
 def test_a_single_copy_among_very_many_rows_is_but_a_note(tmp_path: Path) -> None:
     table = {name: [*cells, *cells[:8]] for name, cells in sound(6000).items()}
-    assert codes(found(tmp_path, table)) == ["note shared-rows"]
+    assert codes(found(tmp_path, table)) == ["note train-validation-overlap"]
 
 
 def test_a_validation_file_is_looked_at_as_well(tmp_path: Path) -> None:
@@ -40,5 +39,5 @@ def test_a_validation_file_is_looked_at_as_well(tmp_path: Path) -> None:
     text = "a,b,word,z,y\n" + "".join(f"{','.join(str(table[name][i]) for name in table)}\n" for i in range(50))
     (tmp_path / "v.csv").write_text(text)
     findings = found(tmp_path, table, validation={"path": str(tmp_path / "v.csv")})
-    assert codes(findings) == ["warning shared-rows"]
-    assert findings[0].message.startswith("50 validation rows stand among the training rows too")
+    assert codes(findings) == ["warning train-validation-overlap"]
+    assert findings[0].message.startswith("50 validation rows ")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
-from nncli.checks.findings import Finding, of_error, ordered
+from nncli.checks.findings import Finding, FindingCode, of_error, ordered
 from nncli.errors import ConfigError, ConfigIssue, DataError, Location
 
-WARNING = Finding("warning", "constant", Location(source="t.csv", column="x"), "one value alone", "Drop it.")
-NOTE = Finding("note", "note", Location(), "something", "")
+WARNING = Finding(
+    "warning", FindingCode.CONSTANT_COLUMN, Location(source="t.csv", column="x"), "one value alone", "Drop it."
+)
+NOTE = Finding("note", FindingCode.NOTE, Location(), "something", "")
 
 
 def test_errors_come_before_warnings_and_notes_and_each_is_told_once() -> None:
@@ -34,8 +36,8 @@ def test_the_json_holds_what_is_known_of_the_place() -> None:
     told = json.loads(json.dumps(WARNING.as_json))
     assert told == {
         "level": "warning",
-        "code": "constant",
-        "place": {"source": "t.csv", "column": "x"},
+        "code": "constant-column",
+        "location": {"source": "t.csv", "column": "x"},
         "message": "one value alone",
-        "mend": "Drop it.",
+        "hint": "Drop it.",
     }

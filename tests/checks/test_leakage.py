@@ -30,8 +30,8 @@ def test_a_column_that_follows_from_the_class_is_asked_about_once(
     findings = [
         finding for finding in found(tmp_path, {**table, "after": give(table["y"])}) if finding.level == "warning"
     ]
-    assert codes(findings) == ["warning giveaway"]
-    assert findings[0].place.column == "after"
+    assert codes(findings) == ["warning target-leakage"]
+    assert findings[0].location.column == "after"
     assert "?" in findings[0].message
 
 
@@ -41,20 +41,20 @@ def test_a_column_that_rises_or_falls_with_the_number_is_asked_about(
 ) -> None:
     table = sound()
     findings = found(tmp_path, {**table, "after": of_z(np.array(table["z"])).tolist()}, target="z")
-    assert codes(findings) == ["warning giveaway"]
+    assert codes(findings) == ["warning target-leakage"]
 
 
 def test_a_number_that_another_column_determines_without_order_is_asked_about(tmp_path: Path) -> None:
     table = sound(2000)
     root = np.sqrt(np.abs(np.array(table["z"]))) * noise.choice([-1.0, 1.0], 2000)
     table["z"] = np.abs(np.array(table["z"])).tolist()
-    assert codes(found(tmp_path, {**table, "root": root.tolist()}, target="z")) == ["warning giveaway"]
+    assert codes(found(tmp_path, {**table, "root": root.tolist()}, target="z")) == ["warning target-leakage"]
 
 
 def test_words_with_a_mean_of_their_own_each_are_asked_about(tmp_path: Path) -> None:
     table = sound()
     table["z"] = [{"red": 1.0, "green": 5.0, "blue": -2.0}[str(word)] for word in table["word"]]
-    assert codes(found(tmp_path, table, target="z")) == ["warning giveaway"]
+    assert codes(found(tmp_path, table, target="z")) == ["warning target-leakage"]
 
 
 def test_a_strong_feature_is_no_giveaway(tmp_path: Path) -> None:
@@ -73,4 +73,4 @@ def test_the_only_feature_may_say_all_there_is_to_say(tmp_path: Path) -> None:
 def test_chance_in_a_small_table_is_no_giveaway(tmp_path: Path) -> None:
     for seed in range(5):
         findings = found(tmp_path, sound(60, seed), validation=0.3)
-        assert not [finding for finding in findings if finding.code == "giveaway"]
+        assert not [finding for finding in findings if finding.code == "target-leakage"]

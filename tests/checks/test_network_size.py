@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.checks.network_size import BUFFERS, NetworkFacts
+from nncli.checks.network_size import BUFFERS_PER_UNIT, NetworkSize
 from nncli.config.loading import load_config
 from nncli.nn.layers.base import TrainingContext
 from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
@@ -27,14 +27,14 @@ def prepared(folder: Path, rest: str) -> PreparedTraining:
 @pytest.mark.parametrize("rest", ["layers: []\n", DEEP, EMBEDDED])
 def test_the_layers_are_all_that_is_trained(tmp_path: Path, rest: str) -> None:
     ready = prepared(tmp_path, rest)
-    facts = NetworkFacts.of(ready)
+    facts = NetworkSize.of(ready)
     assert sum(layer.parameters for layer in facts.layers) == facts.parameters == ready.spec.network.layout.size
     assert facts.layers[0].units == ready.spec.network.input_width
     assert (facts.layers[-1].name, facts.layers[-1].units) == ("output", 3)
 
 
 def test_the_shapes_are_those_of_the_buffers(tmp_path: Path) -> None:
-    facts = NetworkFacts.of(prepared(tmp_path, DEEP))
+    facts = NetworkSize.of(prepared(tmp_path, DEEP))
     assert [(layer.type, layer.units) for layer in facts.layers[1:]] == [
         ("dense", 64),
         ("dropout", 64),
@@ -54,24 +54,24 @@ def test_the_shapes_are_those_of_the_buffers(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rest", ["layers: [256, 256]\nbatch_size: 256\n", DEEP, EMBEDDED])
 def test_the_estimates_are_of_the_order_of_what_is_allocated(tmp_path: Path, rest: str) -> None:
     ready = prepared(tmp_path, rest)
-    facts, network, plan = NetworkFacts.of(ready), ready.spec.network, ready.arguments
+    facts, network, plan = NetworkSize.of(ready), ready.spec.network, ready.arguments
     tracemalloc.start()
     try:
         state = TrainState.create(network, plan.optimizer, ready.streams, 1, ready.training.dataset)
         weights = tracemalloc.get_traced_memory()[0]
-        bound = network.bind(state.parameters, facts.batch, training=TrainingContext(ready.streams.dropout))
+        bound = network.bind(state.parameters, facts.batch_size, training=TrainingContext(ready.streams.dropout))
         activations = tracemalloc.get_traced_memory()[0] - weights
     finally:
         tracemalloc.stop()
-    assert bound.X.shape[0] == facts.batch
+    assert bound.X.shape[0] == facts.batch_size
     assert facts.optimizer_bytes == sum(moment.nbytes for moment in state.moments.values())
     assert facts.parameter_bytes == state.parameters.theta.nbytes + state.parameters.statistics.nbytes
-    assert 0.4 < activations / facts.activation_bytes < 1.6, BUFFERS
+    assert 0.4 < activations / facts.activation_bytes < 1.6, BUFFERS_PER_UNIT
 
 
 def test_going_back_keeps_a_copy_of_the_state(tmp_path: Path) -> None:
     plain, back = (
-        NetworkFacts.of(prepared(tmp_path, rest)) for rest in (DEEP, f"{DEEP}on_divergence: halve_learning_rate\n")
+        NetworkSize.of(prepared(tmp_path, rest)) for rest in (DEEP, f"{DEEP}on_divergence: halve_learning_rate\n")
     )
     more = 2 * plain.parameter_bytes + plain.optimizer_bytes
     assert back.memory_bytes - plain.memory_bytes == more

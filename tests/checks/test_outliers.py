@@ -19,7 +19,7 @@ def test_a_slip_of_the_finger_is_named_with_its_row_and_told_once(tmp_path: Path
     for fold in range(5):  # whichever side of the split it falls on
         (finding,) = found(tmp_path, table, validation={"folds": 5, "fold": fold})
         assert codes([finding]) == ["warning outlier"]
-        assert (finding.place.row, finding.place.column) == (78, "h")
+        assert (finding.location.row, finding.location.column) == (78, "h")
 
 
 def test_where_numbers_are_clipped_an_outlier_is_but_a_note(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_an_outlier_of_the_target_is_told(tmp_path: Path) -> None:
     table = sound()
     table["z"] = [1e6 if i == 77 else z for i, z in enumerate(table["z"])]
     (finding,) = found(tmp_path, table, target="z")
-    assert (finding.code, finding.place.row) == ("outlier", 78)
+    assert (finding.code, finding.location.row) == ("outlier", 78)
     assert "huber" in finding.hint
 
 
@@ -40,8 +40,8 @@ def test_an_outlier_of_the_target_is_told(tmp_path: Path) -> None:
 def test_a_number_that_may_stand_for_a_missing_one_is_asked_about(tmp_path: Path, stands_in: int) -> None:
     ages = [stands_in if i % 9 == 0 else 18 + i % 60 for i in range(300)]
     (finding,) = found(tmp_path, {**sound(), "age": ages})
-    assert codes([finding]) == ["warning stand-in-number"]
-    assert f"{stands_in} stands in" in finding.message
+    assert codes([finding]) == ["warning sentinel-value"]
+    assert f"is {stands_in} in" in finding.message
 
 
 def test_99_among_numbers_up_to_99_is_one_of_them() -> None:

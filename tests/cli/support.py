@@ -41,7 +41,7 @@ class Outcome:
         """This outcome, once it is known to have the exit code and to show no traceback."""
         assert self.code == code, self
         assert "Traceback" not in self.err, self
-        assert "should not happen" not in self.err, self
+        assert "internal error" not in self.err, self
         return self
 
     @property

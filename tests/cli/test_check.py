@@ -22,8 +22,8 @@ def config(here: Path) -> Path:
 
 def test_findings_are_data_and_the_next_step_is_talk(nncli: Cli, config: Path) -> None:
     done = nncli("check", config).check()
-    assert done.out.startswith("c.yaml: nothing to mend\ntable: ")
-    for line in ("layers.0 ", "output ", "total ", "estimate: ", "trial: the loss on 32 rows was "):
+    assert done.out.startswith("c.yaml: no findings\ntable: ")
+    for line in ("layers.0 ", "output ", "total ", "estimate: ", "dry run: on 32 rows the loss went from "):
         assert f"\n{line}" in done.out
     assert done.err.splitlines()[0] == "reading the table …"
     assert done.err.splitlines()[-1] == "next: nncli train c.yaml"
@@ -49,7 +49,7 @@ def test_a_wrong_configuration_ends_with_3_and_shows_its_lines(nncli: Cli, confi
     done = nncli("check", config).check(3)
     assert "c.yaml: 2 errors" in done.out
     assert "    optimiser: adam\n    ^" in done.out
-    assert done.err.splitlines()[-1] == "next: mend the errors, then nncli check c.yaml"
+    assert done.err.splitlines()[-1] == "next: fix the errors, then nncli check c.yaml"
 
 
 def test_a_wrong_table_ends_with_4(nncli: Cli, config: Path) -> None:
@@ -66,28 +66,28 @@ def test_the_json_is_one_object(nncli: Cli, config: Path) -> None:
     done = nncli("check", config, "--json", "--set", "batch_size=1000").check()
     assert done.out.count("\n") == 1
     said = json.loads(done.out)
-    assert set(said) == {"findings", "network", "estimate", "trial"}
-    assert [finding["code"] for finding in said["findings"]] == ["large-batch"]
-    assert set(said["findings"][0]) == {"level", "code", "place", "message", "mend"}
+    assert set(said) == {"findings", "network", "estimate", "dry_run"}
+    assert [finding["code"] for finding in said["findings"]] == ["batch-size"]
+    assert set(said["findings"][0]) == {"level", "code", "location", "message", "hint"}
     assert said["network"]["layers"][-1]["output_shape"] == [240, 1]
     assert said["network"]["parameters"] == sum(layer["parameters"] for layer in said["network"]["layers"])
     assert {"memory_bytes", "seconds"} <= set(said["estimate"])
-    assert said["trial"]["falls"] is True
+    assert said["dry_run"]["loss_decreases"] is True
 
 
 def test_the_json_of_a_wrong_table_has_no_network(nncli: Cli, config: Path) -> None:
     Path("t.csv").write_text("x,y\n")
     said = json.loads(nncli("check", config, "--json").check(4).out)
-    assert (said["network"], said["estimate"], said["trial"]) == (None, None, None)
+    assert (said["network"], said["estimate"], said["dry_run"]) == (None, None, None)
 
 
 def test_a_training_that_diverges_is_valid_json(nncli: Cli, config: Path) -> None:
     wild = ("--set", "optimizer=sgd", "--set", "learning_rate=1e9", "--set", "data.target=z", "--set", "data.drop=[y]")
     done = nncli("check", config, "--json", *wild).check()
     said = json.loads(done.out, parse_constant=pytest.fail)
-    assert [finding["code"] for finding in said["findings"]] == ["diverges"]
-    assert said["trial"]["loss_after"] is None
-    assert "no finite number any more" in nncli("check", config, *wild).check().out
+    assert [finding["code"] for finding in said["findings"]] == ["divergence"]
+    assert said["dry_run"]["loss_after"] is None
+    assert "to not finite in" in nncli("check", config, *wild).check().out
 
 
 def test_a_configuration_can_come_from_a_pipe(nncli: Cli, config: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_table_and_a_target_are_looked_at_as_training_would(nncli: Cli, config
     assert done.out.startswith("t.csv: 2 warnings")
     assert "warning: 'money' is taken for categories" in done.out
     assert "2 epochs of" in done.out
-    assert "note: to see and change what is trained: nncli init t.csv --target y -o config.yaml" in done.err
+    assert "note: to edit this configuration: nncli init t.csv --target y -o config.yaml" in done.err
     assert done.err.splitlines()[-1] == "next: nncli train t.csv --target y --quality fast --set epochs=2"
     assert nncli("check", "t.csv", "--target", "y", "--quality", "fast", "--set", "epochs=2", "-q").check().err == ""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nncli import train
-from nncli.cli.report import needing_extra
+from nncli.cli.extras import requires_extra
 from nncli.errors import NncliError
 from nncli.runs.manifest import MANIFEST
 from tests.cli.support import DATA, Cli
@@ -87,7 +87,7 @@ def test_a_page_that_is_not_named_as_one_is_refused(nncli: Cli, folder: Path) ->
 
 @pytest.mark.parametrize(("name", "kind"), [("jinja2", NncliError), ("nncli.typo", ModuleNotFoundError)])
 def test_what_is_not_installed_is_named(name: str, kind: type[Exception]) -> None:
-    with pytest.raises(kind, match=name), needing_extra():
+    with pytest.raises(kind, match=name), requires_extra("report"):
         raise ModuleNotFoundError(f"No module named {name}", name=name)
 
 

@@ -19,9 +19,9 @@ def test_the_table_has_a_row_for_each_fold_and_the_file_one_for_each_row(nncli: 
     words = ("cross-validate", written(here, "members=1", "epochs=1"), "--folds", 3, "--predictions", "out.parquet")
     done = nncli(*words, "-o", "cv").check()
     titles = [line.split()[0] for line in done.out.splitlines()]
-    assert titles == ["fold", "1", "2", "3", "mean", "deviation", "together"]
+    assert titles == ["fold", "1", "2", "3", "mean", "std", "out-of-fold"]
     assert "trainings 3/3" in done.err
-    assert "the run of each fold is in cv" in done.err
+    assert "the runs of the folds are in cv" in done.err
     assert len(pl.read_parquet(here / "out.parquet")) == 344
     assert "exists already" in nncli(*words).check(2).err
     again = nncli("cross-validate", "--resume", "cv", "--json", "-q").check()
@@ -34,9 +34,9 @@ def test_repeats_are_numbered_and_many_folds_summed_up(nncli: Cli, here: Path, m
     done = nncli("cross-validate", path, "--folds", 2, "--repeats", 2, "-q").check()
     assert [line.split()[0] for line in done.out.splitlines()][1:5] == ["1.1", "1.2", "2.1", "2.2"]
     assert (here / "runs" / "c-cv").is_dir()
-    monkeypatch.setattr("nncli.cli.cross_validate.MOST_ROWS", 1)
+    monkeypatch.setattr("nncli.cli.cross_validate.MAX_FOLD_ROWS", 1)
     done = nncli("cross-validate", path, "--folds", 2, "-q").check()
-    assert [line.split()[0] for line in done.out.splitlines()] == ["fold", "mean", "deviation", "together"]
+    assert [line.split()[0] for line in done.out.splitlines()] == ["fold", "mean", "std", "out-of-fold"]
     assert (here / "runs" / "c-cv-2").is_dir()
 
 
@@ -73,7 +73,7 @@ def test_an_ensemble_is_trained_predicts_and_is_scored(nncli: Cli, here: Path) -
     done = nncli("train", written(here), "-o", "run").check()
     assert done.path == Path("run")
     assert "members 3/3  epoch 9/9" in done.err
-    assert "3 members, 344 rows, 344 rows held out" in done.err
+    assert "3 members, 344 training rows, 344 validation rows" in done.err
     said = nncli("predict", "run", DATA / "penguins.csv", "--proba").check().out.splitlines()
     assert len(said) == 345
     assert said[0] == "prediction,proba_Adelie,proba_Chinstrap,proba_Gentoo"
@@ -105,7 +105,7 @@ def test_a_table_and_a_target_are_enough(nncli: Cli, here: Path) -> None:
     words = ("cross-validate", "t.csv", "--target", "species", "--quality", "fast", "--set", "epochs=1", "--folds", 2)
     done = nncli(*words).check()
     assert [line.split()[0] for line in done.out.splitlines()][:3] == ["fold", "1", "2"]
-    assert "note: to see and change what is trained: nncli init t.csv --target species" in done.err
+    assert "note: to edit this configuration: nncli init t.csv --target species" in done.err
     assert (here / "runs" / "t-cv").is_dir()
     assert "nncli cross-validate TABLE --target COLUMN" in nncli("cross-validate").check(2).err
 
@@ -113,5 +113,5 @@ def test_a_table_and_a_target_are_enough(nncli: Cli, here: Path) -> None:
 def test_a_directory_that_exists_is_left_and_the_other_named(nncli: Cli, here: Path) -> None:
     words = ("cross-validate", written(here, "members=1", "epochs=1"), "--folds", 2, "-o", "cv")
     nncli(*words).check()
-    assert "note: cv exists, and is left as it is; this run is cv-2\n" in nncli(*words).check().err
+    assert "note: cv already exists; this run is written to cv-2\n" in nncli(*words).check().err
     assert nncli(*words, "-q").check().err == ""

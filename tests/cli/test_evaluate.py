@@ -62,7 +62,7 @@ def test_rows_without_a_target_are_left_out_and_it_is_said(nncli: Cli, here: Pat
     done = nncli("evaluate", penguins, "t.csv", "--json").check()
     said = json.loads(done.out)
     assert (said["rows"], said["skipped"]) == (334, 10)
-    assert done.err.startswith("note: left out 10 rows without a target\n")
+    assert done.err.startswith("note: skipped 10 rows without a target\n")
 
 
 def test_what_training_never_saw_is_counted_unless_quiet(nncli: Cli, penguins: Path) -> None:
@@ -112,7 +112,7 @@ def test_the_table_of_all_pairs_is_left_out_for_many_classes(nncli: Cli, here: P
     pl.DataFrame({"x": [float(n) for n in range(50)] * 4, "label": [f"c{n}" for n in range(50)] * 4}).write_csv("t.csv")
     Path("c.yaml").write_text("data: {path: t.csv, target: label}\nepochs: 1")
     path = nncli("train", "c.yaml", "-q").check().path
-    assert "50 classes; --json has it" in nncli("evaluate", path, "t.csv").check().out
+    assert "50 classes; use --json" in nncli("evaluate", path, "t.csv").check().out
 
 
 def test_errors_beyond_measure_are_still_json(nncli: Cli, line: Path) -> None:

@@ -109,7 +109,7 @@ def test_one_line_and_two_are_the_same_training(nncli: Cli, table: str, here: Pa
 def test_a_run_of_one_line_goes_on(nncli: Cli, table: str) -> None:
     nncli("train", table, "--target", "y", *SMALL, "-q").check()
     assert nncli("train", "--resume", "runs/t", "--set", "epochs=3", "-q").check().out == "runs/t\n"
-    assert "Leave --target out" in nncli("train", "--resume", "runs/t", "--target", "y").check(2).err
+    assert "Remove --target" in nncli("train", "--resume", "runs/t", "--target", "y").check(2).err
 
 
 def test_a_configuration_takes_no_target(nncli: Cli, here: Path) -> None:

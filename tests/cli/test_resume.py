@@ -54,7 +54,7 @@ def test_a_signal_ends_a_training_in_time_and_resume_leads_to_the_same_bits(
     assert process.returncode == 128 + number
     assert took < 2.0
     assert out == b"run\n"
-    assert b"everything is saved" in err
+    assert b"the run is saved" in err
     assert b"nncli train --resume run" in err
     assert b"Traceback" not in err
     stopped = Run.open(tmp_path / "run")

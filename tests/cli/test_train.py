@@ -46,7 +46,7 @@ def test_stdout_is_the_run_directory_s_path_alone(config: Path, here: Path) -> N
     assert (here / "runs" / "c" / WEIGHTS).is_file()
     assert "epoch 3/3" in done.err
     assert "training rows" in done.err
-    assert "trivial" in done.err
+    assert "baseline" in done.err
     assert "\x1b" not in done.err
     assert "\r" not in done.err
 
@@ -81,7 +81,7 @@ def test_an_existing_run_is_never_overwritten(nncli: Cli, config: Path) -> None:
 
 
 def test_a_name_that_was_asked_for_and_is_taken_is_told(nncli: Cli, config: Path) -> None:
-    told = "note: runs/c exists, and is left as it is; this run is runs/c-2\n"
+    told = "note: runs/c already exists; this run is written to runs/c-2\n"
     assert told not in nncli("train", config, "-o", "runs/c").check().err
     assert told in nncli("train", config, "-o", "runs/c").check().err
 
@@ -93,7 +93,7 @@ def test_how_a_table_was_read_is_told_once(nncli: Cli, here: Path) -> None:
 
 
 def test_a_run_to_go_on_with_needs_no_configuration(nncli: Cli, config: Path) -> None:
-    assert "Leave 'c.yaml' out." in nncli("train", "c.yaml", "--resume", "runs/c").check(2).err
+    assert "Remove 'c.yaml'." in nncli("train", "c.yaml", "--resume", "runs/c").check(2).err
     assert "nncli train TABLE --target COLUMN" in nncli("train").check(2).err
 
 
@@ -134,7 +134,7 @@ def test_a_quality_is_that_of_the_preset(nncli: Cli, here: Path) -> None:
     run = nncli(*words).check().path
     assert "members: 1" in (run / "config.yaml").read_text()
     assert "only the preset tabular" in nncli(*words, "--set", "layers=[4]").check(3).err
-    assert "Leave --quality out" in nncli("train", "--resume", run, "--quality", "fast").check(2).err
+    assert "Remove --quality" in nncli("train", "--resume", run, "--quality", "fast").check(2).err
 
 
 def test_a_sigmoid_that_cannot_reach_its_targets_is_told(nncli: Cli, config: Path) -> None:
@@ -264,7 +264,7 @@ def test_progress_is_live_on_a_terminal(config: Path, here: Path) -> None:
     assert code == 0
     assert "\x1b[2K" in seen  # lines are redrawn
     assert "3000/3000" in seen
-    for word in ("loss", "val_loss", "rmse", "best", "rate", "left", "trivial", "runs/c"):
+    for word in ("loss", "val_loss", "rmse", "best", "rate", "left", "baseline", "runs/c"):
         assert word in seen
     assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h")  # the cursor is shown again
 
@@ -272,10 +272,10 @@ def test_progress_is_live_on_a_terminal(config: Path, here: Path) -> None:
 def test_the_last_picture_stays_and_the_summary_comes_beneath(config: Path, here: Path) -> None:
     _, seen = on_terminal("train", "c.yaml", "--set", "epochs=40", cwd=here)
     last = seen[seen.rindex("epoch 40/40") :]
-    for word in ("┤", "▲", "\x1b[36m", "best", "rows/s", "trivial", "runs/c", "next: "):
+    for word in ("┤", "▲", "\x1b[36m", "best", "rows/s", "baseline", "runs/c", "next: "):
         assert word in last
     assert "\x1b[2K" not in last  # nothing is drawn over it
-    assert last.index("▲") < last.index("trivial") < last.index("runs/c")
+    assert last.index("▲") < last.index("baseline") < last.index("runs/c")
 
 
 def test_without_colours_the_view_is_live_all_the_same(config: Path, here: Path) -> None:

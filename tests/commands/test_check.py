@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nncli.commands.check import Check, check
+from nncli.commands.check import CheckResult, check
 from nncli.config.schema import Config
 from nncli.errors import UsageError
 from tests.checks.support import codes, sound
@@ -19,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def of(folder: Path, text: str, *assignments: str) -> Check:
+def of(folder: Path, text: str, *assignments: str) -> CheckResult:
     (folder / "c.yaml").write_text(text)
     return check(folder / "c.yaml", assignments=assignments)
 
@@ -31,10 +31,10 @@ def test_a_sound_configuration_is_tried_and_nothing_is_written(folder: Path) -> 
     found = of(folder, SOUND)
     assert found.findings == ()
     assert found.exit_code == 0
-    assert found.trial is not None
+    assert found.dry_run is not None
     assert found.network is not None
     assert found.estimate is not None
-    assert (found.estimate.epochs, found.estimate.steps_an_epoch, found.estimate.members) == (3, 8, 1)
+    assert (found.estimate.epochs, found.estimate.steps_per_epoch, found.estimate.members) == (3, 8, 1)
     assert found.estimate.seconds > 0.0
     assert sorted(path.name for path in folder.iterdir()) == ["c.yaml", "t.csv"]
 
@@ -43,17 +43,17 @@ def test_every_mistake_of_the_file_is_found_and_the_table_is_looked_at_all_the_s
     found = of(folder, "data: {path: t.csv, target: y}\nlayrs: [4]\nbatch_size: -1\nseed: x\n")
     assert codes(found.findings)[:3] == ["error configuration"] * 3
     assert "layrs: [4]\n^" in str(found.findings[0].excerpt)
-    assert found.findings[3].code == "giveaway"  # z, which y follows from
+    assert found.findings[3].code == "target-leakage"  # z, which y follows from
     assert found.exit_code == 3
     assert found.network is None
 
 
 def test_what_is_found_of_a_key_shows_its_line(folder: Path) -> None:
     (finding,) = of(folder, SOUND + "batch_size: 512\n").findings
-    assert str(finding.place).endswith("c.yaml:4:1, batch_size")
+    assert str(finding.location).endswith("c.yaml:4:1, batch_size")
     assert finding.excerpt == "batch_size: 512\n^"
     (finding,) = of(folder, SOUND, "batch_size=512").findings
-    assert str(finding.place) == "--set batch_size=512, batch_size"
+    assert str(finding.location) == "--set batch_size=512, batch_size"
 
 
 def test_keys_without_a_mistake_count_when_the_table_is_looked_at_alone(folder: Path) -> None:
@@ -61,13 +61,13 @@ def test_keys_without_a_mistake_count_when_the_table_is_looked_at_alone(folder: 
     wrong = "data: {path: t.csv, target: y, drop: [z]}\nlayers: [4]\nsead: 1\n"
     assert codes(of(folder, wrong).findings) == ["error configuration", "warning rare-class"]
     pl.DataFrame({**sound(), "y": ["few" if i % 25 == 0 else "many" for i in range(300)]}).write_csv(folder / "t.csv")
-    assert codes(of(folder, wrong).findings) == ["error configuration", "warning imbalance"]
+    assert codes(of(folder, wrong).findings) == ["error configuration", "warning class-imbalance"]
     assert codes(of(folder, wrong + "class_weight: balanced\n").findings) == ["error configuration"]
 
 
 def test_mistakes_that_only_the_table_shows_are_found_together(folder: Path) -> None:
     found = of(folder, SOUND + "metric: acuracy\ncalibration: temperature\nvalidation: 0\noptimizer: sgd\n")
-    places = [finding.place.key for finding in found.findings if finding.level == "error"]
+    places = [finding.location.key for finding in found.findings if finding.level == "error"]
     assert places == ["calibration", "metric"]
     assert found.exit_code == 3
 
@@ -80,12 +80,12 @@ def test_columns_that_cannot_be_read_are_all_found_and_the_network_is_tried_with
     )
     table.write_csv(folder / "t.csv")
     found = of(folder, SOUND)
-    assert codes(found.findings) == ["error doubtful-numbers"] * 3
-    assert [finding.place.column for finding in found.findings] == ["price", "part", "far"]
+    assert codes(found.findings) == ["error ambiguous-numbers"] * 3
+    assert [finding.location.column for finding in found.findings] == ["price", "part", "far"]
     assert '"n/a"' in found.findings[0].hint
     assert found.exit_code == 4
     assert found.network is not None
-    assert found.trial is not None
+    assert found.dry_run is not None
 
 
 def test_a_kind_that_is_said_settles_the_doubt(folder: Path) -> None:
@@ -112,12 +112,12 @@ def test_a_table_that_cannot_be_trained_on_is_an_error_and_no_failure(tmp_path: 
     found = of(tmp_path, "data: {path: t.csv, target: y}\nlayers: [4]\n")
     assert found.exit_code == 4
     assert message in found.findings[0].message or not text
-    assert found.trial is None
+    assert found.dry_run is None
 
 
 def test_where_both_are_wrong_the_configuration_counts(tmp_path: Path) -> None:
     found = of(tmp_path, "data: {path: t.csv, target: y}\nlayrs: [4]\n")
-    assert codes(found.findings) == ["error configuration", "error table"]
+    assert codes(found.findings) == ["error configuration", "error data"]
     assert found.exit_code == 3
 
 
@@ -157,7 +157,7 @@ def test_a_network_beyond_the_memory_is_not_tried(folder: Path, monkeypatch: pyt
     found = of(folder, SOUND)
     assert codes(found.findings) == ["warning memory"]
     assert found.network is not None
-    assert found.trial is None
+    assert found.dry_run is None
 
 
 def test_a_config_can_be_checked_from_python(folder: Path) -> None:

@@ -50,7 +50,7 @@ class JsonLines:
                     "event": "learning_rate_halved",
                     "epoch": event.epoch,
                     "factor": event.factor,
-                    "why": event.reason,
+                    "reason": event.reason,
                 }
             case MembersStarted():
                 return {

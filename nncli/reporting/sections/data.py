@@ -37,7 +37,7 @@ def _findings(report: TableReport) -> list[Part]:
 
 
 def _finding(finding: Finding) -> tuple[str, ...]:
-    place = finding.place
+    place = finding.location
     where = [] if place.row is None else [f"row {place.row:,}"]
     where += [] if place.column is None else [f"column {display(place.column)}"]
     where += [] if place.key is None else [display(place.key)]

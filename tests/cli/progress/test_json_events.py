@@ -77,7 +77,7 @@ def test_a_rate_that_was_halved_is_told(nncli: Cli, config: Path) -> None:
     sets = ("optimizer=sgd", "learning_rate=1e20", "on_divergence=halve_learning_rate", "layers=[]")
     done = nncli("train", config, "--json", *(word for s in sets for word in ("--set", s)))
     assert '"event": "learning_rate_halved"' in done.out
-    assert "with 0.5 of the rate" in done.err
+    assert "with 0.5 of the learning rate" in done.err
 
 
 def test_what_is_not_finite_is_null_and_what_is_no_text_is_escaped(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

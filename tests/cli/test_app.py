@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 
+from nncli.errors import is_out_of_memory, reraise_out_of_memory
 from nncli.version import __version__
 from tests.cli.support import COMMAND, DATA, ROOT, Cli, run
 
@@ -127,7 +131,7 @@ def test_a_full_disk_is_told_in_plain_words(penguins: Path, command: str) -> Non
         )
     assert done.returncode == 1
     assert b"No space left on device" in done.stderr
-    assert b"should not happen" not in done.stderr
+    assert b"internal error" not in done.stderr
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
@@ -163,3 +167,54 @@ def test_notes_never_stray_among_the_data(here: Path) -> None:
 
 def test_python_m_nncli_is_the_command() -> None:
     assert "Usage: nncli" in run("--help").out
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "c.yaml"
+    path.write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\nepochs: 1\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("can't start new thread"),
+        OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+        pl.exceptions.PanicException(
+            'ThreadPoolBuildError { kind: IOError(Os { code: 11, kind: WouldBlock, message: "'
+        ),
+        pl.exceptions.PanicException("LazyLock instance has previously been poisoned"),
+        pl.exceptions.ComputeError("Cannot allocate memory (os error 12)"),
+    ],
+)
+@pytest.mark.parametrize("where", ["polars.read_csv", "nncli.pipeline.train.session.fit"])
+def test_a_shortage_in_whatever_words_is_told_as_one(
+    nncli: Cli, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, where: str
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(where, refuse)
+    said = nncli("train", config, "-o", tmp_path / "run").check(1).err
+    assert "not enough memory, or the limit of threads is reached" in said
+    assert "smaller network" in said
+
+
+def test_other_errors_are_no_shortage() -> None:
+    for error in (ValueError("bad"), BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))):
+        assert not is_out_of_memory(error)
+        reraise_out_of_memory(error)
+
+
+def test_a_panic_that_is_none_of_memory_is_a_fault_and_no_traceback(
+    nncli: Cli, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def panic(*_: Any, **__: Any) -> None:
+        raise pl.exceptions.PanicException("index out of bounds")
+
+    monkeypatch.setattr("nncli.pipeline.train.session.fit", panic)
+    outcome = nncli("train", config, "-o", tmp_path / "run")
+    assert outcome.code == 1
+    assert "internal error: PanicException: index out of bounds" in outcome.err

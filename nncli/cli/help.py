@@ -1,0 +1,37 @@
+"""Help texts with options grouped by purpose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from typer.core import TyperCommand
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+INPUT, TRAINING, OUTPUT, DISPLAY = "Input", "Training", "Output", "Display"
+PANELS = ("Arguments", INPUT, TRAINING, OUTPUT, DISPLAY)
+"""Headings of a command's help, in their order."""
+
+
+class Command(TyperCommand):
+    """A command whose help groups its options by their `rich_help_panel`, in plain text."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write one section for each panel."""
+        for title, parameters in option_groups(self.get_params(ctx)):
+            with formatter.section(title):
+                formatter.write_dl([parameter.get_help_record(ctx) for parameter in parameters])
+
+
+def option_groups(parameters: Iterable[Any]) -> list[tuple[str, list[Any]]]:
+    """The visible parameters by panel, in the order of PANELS; an option without a panel is one of Display."""
+    groups: dict[str, list[Any]] = {title: [] for title in PANELS}
+    for parameter in parameters:
+        if getattr(parameter, "hidden", False):
+            continue
+        if parameter.param_type_name == "argument":
+            groups["Arguments"].append(parameter)
+        else:
+            groups[getattr(parameter, "rich_help_panel", None) or DISPLAY].append(parameter)
+    return [(title, members) for title, members in groups.items() if members]

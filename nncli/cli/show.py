@@ -1,0 +1,87 @@
+"""`nncli show` on the command line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from nncli.cli.options import AsJson, NoColor, Quiet, RunDirectory, Verbose
+
+if TYPE_CHECKING:
+    from nncli.commands.show import RunDescription
+
+
+def show(
+    run: RunDirectory,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    no_color: NoColor = False,
+) -> None:
+    """Show what a run is: data, network, scores, next steps.
+
+    \b
+    nncli show runs/penguins
+    nncli show runs/penguins --json | jq .columns
+    """
+    import json
+
+    from nncli.cli.console import echo_err
+    from nncli.cli.signals import interrupt_at_once
+    from nncli.commands.show import show as describe_run
+
+    interrupt_at_once()
+    description = describe_run(run)
+    if as_json:
+        typer.echo(json.dumps(description.json(), ensure_ascii=False).encode("utf-8", "surrogateescape"))
+    else:
+        typer.echo("\n\n".join(_sections(description)))
+    if not quiet:
+        for command in description.next_steps:
+            echo_err(f"next: {command}")
+
+
+def _sections(description: RunDescription) -> list[str]:
+    """The facts, the layers and the scores."""
+    from nncli.cli.tables import table
+    from nncli.text import escape_unprintable
+
+    sections = [_facts(description)]
+    if description.layers:
+        lines = [[layer.name, layer.type, f"{layer.units:,}", f"{layer.parameters:,}"] for layer in description.layers]
+        total = ["total", "", "", f"{sum(layer.parameters for layer in description.layers):,}"]
+        sections.append(escape_unprintable(table([["layer", "type", "units", "parameters"], *lines, total])))
+    return [*sections, *_scores(description)]
+
+
+def _facts(description: RunDescription) -> str:
+    """One line for each fact, with the facts aligned."""
+    from nncli.text import escape_unprintable
+
+    pairs = [pair for pair in description.facts() if pair[1]]
+    width = max(len(name) for name, _ in pairs)
+    return "\n".join(escape_unprintable(f"{name:<{width}}  {value}", keep="") for name, value in pairs)
+
+
+def _scores(description: RunDescription) -> list[str]:
+    """A table of the recorded scores beside those of the baseline."""
+    from nncli.cli.console import number
+    from nncli.cli.tables import table
+    from nncli.metrics.registry import has_baseline
+    from nncli.text import escape_unprintable
+
+    if not description.scores:
+        return []
+    sets = list(dict.fromkeys(score.rows for score in description.scores))
+    names = list(dict.fromkeys((score.metric, score.target) for score in description.scores))
+    values = {(score.rows, score.metric, score.target): score for score in description.scores}
+    lines = [["", *(title for name in sets for title in (name, "baseline"))]]
+    for metric, target in names:
+        line = [escape_unprintable(metric if target is None else f"{metric}, {target}", keep="")]
+        for name in sets:
+            score = values[name, metric, target]
+            baseline = score.baseline if has_baseline(metric) else None
+            line += [number(score.value), number(baseline)]
+        lines.append(line)
+    return [table(lines)]

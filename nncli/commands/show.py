@@ -1,0 +1,192 @@
+"""`nncli show`: a description of a run from its manifest, its model and its recorded scores."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from nncli.checks.network_size import LayerSize, layer_sizes
+from nncli.commands.runs import Kind, RunStatus, info_of
+from nncli.runs.history import read_metrics
+from nncli.runs.loader import read_manifest, read_spec
+from nncli.runs.manifest import METRICS, MODEL, Manifest, member_folder
+from nncli.runs.run import Run
+from nncli.text import join_quoted
+from nncli.utils.logs import format_duration
+
+if TYPE_CHECKING:
+    from nncli.model import ModelSpec
+
+
+@dataclass(frozen=True)
+class FeatureColumn:
+    """A feature of the training table and its kind: numeric, categorical, date or text."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class RecordedScore:
+    """A metric of the model and of the baseline on the training or the validation rows; None is undefined.
+
+    `target` is None unless there are several.
+    """
+
+    rows: Literal["training", "validation"]
+    metric: str
+    target: str | None
+    value: float | None
+    baseline: float | None
+
+
+@dataclass(frozen=True)
+class RunDescription:
+    """What a run is. Times are ISO 8601 in UTC, durations seconds; None and empty tuples are not known yet.
+
+    The `columns`, `layers` and `loss` of an ensemble are those of its first member, `parameters` those of all members.
+    """
+
+    path: Path
+    kind: Kind
+    status: RunStatus
+    started: str
+    finished: str | None
+    seconds: float | None
+    command: tuple[str, ...]
+    nncli_version: str
+    seed: int
+    data: str
+    data_rows: int
+    validation_data: str | None
+    training_rows: int
+    validation_rows: int
+    task: Literal["classification", "regression"] | None
+    target: tuple[str, ...]
+    classes: tuple[str, ...]
+    columns: tuple[FeatureColumn, ...]
+    layers: tuple[LayerSize, ...]
+    loss: str | None
+    members: int
+    parameters: int
+    epochs: int
+    best_epoch: int
+    scores: tuple[RecordedScore, ...]
+
+    def json(self) -> dict[str, Any]:
+        """All fields and the next steps as a JSON object."""
+        return {**asdict(self), "path": str(self.path), "next": list(self.next_steps)}
+
+    @property
+    def next_steps(self) -> tuple[str, ...]:
+        """The commands that make sense for a run of this status."""
+        run = shlex.quote(str(self.path))
+        predict = f"nncli predict {run} NEW_TABLE"
+        if self.status == "done":
+            return f"nncli report {run}", predict
+        resume = f"nncli train --resume {run}"
+        if self.status == "stopped":
+            return (resume, predict) if self.kind == "network" else (resume,)
+        return (resume,) if self.status == "killed" else ()
+
+    def facts(self) -> list[tuple[str, str]]:
+        """The description as pairs of a name and a text, which is empty where a fact is not known."""
+        seconds = "" if self.seconds is None else f", {format_duration(self.seconds)}"
+        started = self.started[:19].replace("T", " ")
+        members = f"ensemble of {self.members:,} networks, " if self.members > 1 else ""
+        best = f", best epoch {self.best_epoch:,}" if self.best_epoch else ""
+        return [
+            ("run", str(self.path)),
+            ("status", self.status),
+            ("started", f"{started} UTC{seconds}"),
+            ("command", shlex.join(self.command)),
+            ("nncli", f"{self.nncli_version}, seed {self.seed}"),
+            ("data", f"{self.data}, {self.data_rows:,} rows"),
+            ("validation data", self.validation_data or ""),
+            ("rows", f"{self.training_rows:,} training, {self.validation_rows:,} validation"),
+            ("target", self._target_text()),
+            *self._columns_text(),
+            ("network", f"{members}{self.parameters:,} parameters" if self.parameters else ""),
+            ("loss", self.loss or ""),
+            ("epochs", f"{self.epochs:,}{best}"),
+        ]
+
+    def _target_text(self) -> str:
+        if self.task is None:
+            return ""
+        classes = f", {len(self.classes):,} classes: {join_quoted(self.classes)}" if self.classes else ""
+        return f"{join_quoted(self.target)} ({self.task}{classes})"
+
+    def _columns_text(self) -> list[tuple[str, str]]:
+        names: dict[str, list[str]] = {}
+        for column in self.columns:
+            names.setdefault(column.kind, []).append(column.name)
+        return [(f"{kind} columns", f"{len(of_kind):,}: {join_quoted(of_kind)}") for kind, of_kind in names.items()]
+
+
+def show(run: str | Path) -> RunDescription:
+    """Describe a trained run, or one whose training is under way or was interrupted.
+
+    Raises:
+        RunError: it is not a run directory, or one of its files is damaged.
+    """
+    path = Path(run)
+    manifest = Run.open(path).load_manifest()
+    info = info_of(path)
+    spec = _spec(path, manifest)
+    target = None if spec is None else spec.target
+    return RunDescription(
+        path=path,
+        kind=info.kind,
+        status=info.status,
+        started=manifest.started,
+        finished=manifest.finished,
+        seconds=manifest.seconds,
+        command=_command(manifest.command),
+        nncli_version=manifest.nncli_version,
+        seed=manifest.seed,
+        data=manifest.data.path,
+        data_rows=manifest.data.rows,
+        validation_data=None if manifest.validation_data is None else manifest.validation_data.path,
+        training_rows=manifest.training_rows,
+        validation_rows=manifest.validation_rows,
+        task=None if target is None else target.task,
+        target=() if target is None else target.names,
+        classes=target.labels if target is not None and target.task == "classification" else (),
+        columns=() if spec is None else tuple(FeatureColumn(c.name, c.type) for c in spec.encoder.columns),
+        layers=() if spec is None else layer_sizes(spec.network),
+        loss=None if spec is None else spec.loss.type,
+        members=manifest.members,
+        parameters=manifest.parameters,
+        epochs=manifest.epochs,
+        best_epoch=manifest.best_epoch,
+        scores=_scores(path, manifest),
+    )
+
+
+def _spec(path: Path, manifest: Manifest) -> ModelSpec | None:
+    """The model of a network or of an ensemble's first member; None if it is not written yet."""
+    folder = path if manifest.members == 1 else path / member_folder(0)
+    if not (folder / MODEL).is_file():
+        return None
+    return read_spec(folder, manifest if manifest.members == 1 else read_manifest(folder))
+
+
+def _command(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The command line with `nncli` for the path of the program."""
+    return ("nncli", *words[1:]) if words else ()
+
+
+def _scores(path: Path, manifest: Manifest) -> tuple[RecordedScore, ...]:
+    if METRICS not in manifest.files:
+        return ()
+    metrics = read_metrics(path, manifest)
+    sets: tuple[Literal["training", "validation"], ...] = ("training", "validation")
+    return tuple(
+        RecordedScore(rows, one.name, one.target, one.value, one.baseline)
+        for rows, card in zip(sets, (metrics.training, metrics.validation), strict=True)
+        if card is not None
+        for one in card.scores
+    )

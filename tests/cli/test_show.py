@@ -1,0 +1,46 @@
+"""`nncli show` on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.support import Cli
+
+
+def test_facts_layers_and_scores_are_printed_and_the_next_steps_beside_them(nncli: Cli, penguins: Path) -> None:
+    done = nncli("show", penguins).check()
+    facts, layers, scores = done.out.split("\n\n")
+    assert [line.split("  ")[0] for line in facts.splitlines()] == [
+        "run",
+        "status",
+        "started",
+        "nncli",
+        "data",
+        "rows",
+        "target",
+        "categorical columns",
+        "numeric columns",
+        "network",
+        "loss",
+        "epochs",
+    ]
+    assert layers.split()[:4] == ["layer", "type", "units", "parameters"]
+    assert scores.split()[:4] == ["training", "baseline", "validation", "baseline"]
+    (calibration,) = (line for line in scores.splitlines() if line.startswith("calibration_error"))
+    assert calibration.split()[2::2] == ["–", "–"]
+    assert done.err.splitlines() == [f"next: nncli report {penguins}", f"next: nncli predict {penguins} NEW_TABLE"]
+    assert nncli("show", penguins, "-q").check().err == ""
+
+
+def test_the_json_is_one_object(nncli: Cli, penguins: Path) -> None:
+    done = nncli("show", penguins, "--json").check()
+    assert done.out.count("\n") == 1
+    document = json.loads(done.out)
+    assert document["path"] == str(penguins)
+    assert document["target"] == ["species"]
+    assert {"columns", "layers", "scores", "status", "started", "command", "next"} <= document.keys()
+
+
+def test_a_folder_that_is_no_run_ends_with_5(nncli: Cli, here: Path) -> None:
+    nncli("show", here).check(5)

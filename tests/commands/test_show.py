@@ -1,0 +1,71 @@
+"""`nncli.show`: the description of a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nncli import show, train
+from nncli.errors import RunError
+from nncli.runs.loader import read_manifest
+from nncli.runs.manifest import MANIFEST, METRICS
+from tests.cli.support import DATA
+
+
+def trained(folder: Path, more: str = "") -> Path:
+    """A run on the penguins: two layers, two epochs."""
+    config = folder / "c.yaml"
+    config.write_text(f"data: {{path: {DATA}/penguins.csv, target: species}}\nlayers: [4, 3]\nepochs: 2\n{more}")
+    return train(config, output=folder / "run").run
+
+
+def test_a_finished_run_is_described_completely(tmp_path: Path) -> None:
+    description = show(trained(tmp_path))
+    assert (description.kind, description.status) == ("network", "done")
+    assert (description.task, description.target) == ("classification", ("species",))
+    assert description.classes == ("Adelie", "Chinstrap", "Gentoo")
+    assert {column.name: column.kind for column in description.columns}["sex"] == "categorical"
+    assert [layer.name for layer in description.layers] == ["input", "layers.0", "layers.1", "output"]
+    assert sum(layer.parameters for layer in description.layers) == description.parameters
+    assert (description.data_rows, description.epochs) == (344, 2)
+    assert description.next_steps == (
+        f"nncli report {description.path}",
+        f"nncli predict {description.path} NEW_TABLE",
+    )
+
+
+def test_the_scores_are_those_of_metrics_json(tmp_path: Path) -> None:
+    run = trained(tmp_path)
+    recorded = json.loads((run / METRICS).read_text())
+    scores = {(score.rows, score.metric): score for score in show(run).scores}
+    for rows in ("training", "validation"):
+        score = scores[rows, "log_loss"]
+        assert score.value == recorded[rows]["metrics"]["log_loss"]
+        assert score.baseline == recorded[rows]["baseline"]["log_loss"]
+
+
+def test_an_ensemble_has_the_layers_of_one_member_and_the_parameters_of_all(tmp_path: Path) -> None:
+    description = show(trained(tmp_path, "members: 2\nworkers: 1\n"))
+    assert (description.kind, description.members) == ("ensemble", 2)
+    assert description.parameters == 2 * sum(layer.parameters for layer in description.layers)
+
+
+def test_a_run_whose_process_is_gone_is_to_be_resumed(tmp_path: Path) -> None:
+    run = trained(tmp_path)
+    manifest = read_manifest(run).model_copy(update={"status": "running", "files": {}})
+    (run / MANIFEST).write_text(manifest.with_checksum().model_dump_json())
+    description = show(run)
+    assert description.status == "killed"
+    assert description.scores == ()
+    assert description.next_steps == (f"nncli train --resume {run}",)
+
+
+def test_a_damaged_run_and_another_folder_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(RunError):
+        show(tmp_path)
+    run = trained(tmp_path)
+    (run / "model.json").write_text("{}")
+    with pytest.raises(RunError):
+        show(run)
