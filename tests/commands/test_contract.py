@@ -197,8 +197,8 @@ def test_a_retyped_target_gives_the_same_scores(graded: Path, change: Change) ->
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda frame: frame.drop("grade"), ["no column 'grade'"]),
-        (lambda frame: frame.rename({"grade": "garde"}), ["no column 'grade'", "Did you mean 'garde'?"]),
+        (lambda frame: frame.drop("grade"), ["'grade'"]),
+        (lambda frame: frame.rename({"grade": "garde"}), ["'grade'", "Did you mean 'garde'?"]),
         (
             put("grade", 7, "one"),
             ["row 8, column 'grade'", "'one' did not occur in the training rows", "'1', '2' and '3'"],
