@@ -6,6 +6,7 @@ import json
 
 from nncli.checks.findings import Finding, FindingCode, of_error, ordered
 from nncli.errors import ConfigError, ConfigIssue, DataError, Location
+from tests.cli.support import ROOT
 
 WARNING = Finding(
     "warning", FindingCode.CONSTANT_COLUMN, Location(source="t.csv", column="x"), "one value alone", "Drop it."
@@ -41,3 +42,12 @@ def test_the_json_holds_what_is_known_of_the_place() -> None:
         "message": "one value alone",
         "hint": "Drop it.",
     }
+
+
+def test_every_code_is_used_documented_and_described() -> None:
+    rooms = [*(ROOT / "nncli" / "checks").glob("*.py"), ROOT / "nncli" / "commands" / "check.py"]
+    source = "".join(path.read_text("utf-8") for path in rooms)
+    documented = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    for code in FindingCode:
+        assert f"FindingCode.{code.name}" in source, code
+        assert f"- `{code}`: {code.description}\n" in documented
