@@ -107,7 +107,7 @@ def test_several_targets_each_have_a_column(nncli: Cli, pair: Path) -> None:
 
 
 def test_proba_of_numbers_is_refused(nncli: Cli, line: Path) -> None:
-    assert "predicts numbers" in nncli("predict", line, DATA / "linear.csv", "--proba").check(2).err
+    assert "classification" in nncli("predict", line, DATA / "linear.csv", "--proba").check(2).err
 
 
 def test_target_order_and_other_columns_do_not_matter(nncli: Cli, penguins: Path, expected: str) -> None:

@@ -165,10 +165,10 @@ def test_notes_are_told_once(tmp_path: Path, runs: dict[str, Path]) -> None:
 
 def test_ids_that_numbers_cannot_hold_are_refused_as_features_but_may_be_classes(tmp_path: Path) -> None:
     rows = "".join(f"900719925474099{i % 2 + 2},{i}\n" for i in range(20))
-    with pytest.raises(DataError, match="as ids do"):
+    with pytest.raises(DataError, match="is it an id"):
         prepared(tmp_path, "id,y\n" + rows)
     text = "y,x\n" + rows
-    with pytest.raises(DataError, match="as ids do"):
+    with pytest.raises(DataError, match="is it an id"):
         prepared(tmp_path, text)
     (tmp_path / "t.csv").write_text(text, "utf-8")
     whole = config(tmp_path / "t.csv").model_dump() | {"loss": {"type": "cross_entropy"}}

@@ -128,7 +128,7 @@ def test_dates_that_can_be_read_in_two_ways_are_noted_and_can_be_told(config: Ca
         assert (column.date_format, prepared.notes) == (form, ())
         assert prepared.config.data.date_format == form
         assert prepared.spec.dialect.date_format == form
-    with pytest.raises(DataError, match="cannot be told"):
+    with pytest.raises(DataError, match="ambiguous"):
         prepare(load_config(path, ["data.columns={when: date}"]))
 
 

@@ -75,7 +75,7 @@ def test_files_that_cannot_be_read_back_are_told(config: Path, tmp_path: Path, m
     assert f"--resume {run}" in str(caught.value)
 
 
-@pytest.mark.parametrize(("code", "hint"), [(errno.EACCES, "once they can be read"), (None, "Train again")])
+@pytest.mark.parametrize(("code", "hint"), [(errno.EACCES, "make them readable"), (None, "Train again")])
 def test_checkpoints_that_cannot_be_read_are_not_called_damaged(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int | None, hint: str
 ) -> None:

@@ -127,5 +127,5 @@ def test_a_semicolon_file_of_euros_tells_its_decimal_mark() -> None:
 
     assert read("x;y\n1,5 €;a\n12,25 €;b\n").decimal == ","
     assert read("x;y\n1.5 %;a\n12.25 %;b\n").decimal == "."
-    with pytest.raises(DataError, match="two ways"):
+    with pytest.raises(DataError, match="ambiguous"):
         read("x;y\n€1.200;a\n")

@@ -154,7 +154,7 @@ def test_events_tell_how_far_all_members_have_come(tmp_path: Path) -> None:
 
 
 def test_a_scheduler_is_for_members(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="one network only"):
+    with pytest.raises(UsageError, match="members is 1"):
         train(config_of(tmp_path, "members=1"), output=tmp_path / "run", scheduler="tcp://nowhere:1")
 
 

@@ -77,7 +77,7 @@ def test_layers_grow_with_the_table_and_inside_of_residuals_too() -> None:
 
 
 def test_units_that_are_not_settled_have_no_width() -> None:
-    with pytest.raises(ValueError, match="not settled"):
+    with pytest.raises(ValueError, match="not resolved"):
         Dense(units="auto").out_features(3)
 
 
@@ -86,5 +86,5 @@ def test_embeddings_are_as_wide_as_the_number_of_columns_allows() -> None:
     assert [e.width for e in widths.values() if isinstance(e, PiecewiseLinear)] == [16, 16, 16, 8, 4, 4]
     for said in (None, Periodic(), PiecewiseLinear(width=3)):
         assert resolve_embedding(said, 5) == said
-    with pytest.raises(ValueError, match="not settled"):
+    with pytest.raises(ValueError, match="not resolved"):
         PiecewiseLinear(width="auto").out_features  # noqa: B018 - asked for its ValueError
