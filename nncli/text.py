@@ -71,7 +71,7 @@ def join_quoted(words: Iterable[str], *, max_words: int = 8) -> str:
 
 
 def format_number(value: float | None) -> str:
-    """`value` with four significant digits; a dash for None and NaN, 0 for rounding errors.
+    """`value` with four significant digits, from 10,000 as an integer; a dash for None and NaN, 0 for rounding errors.
 
     >>> format_number(0.123456), format_number(123456.7), format_number(None)
     ('0.1235', '123,457', '–')
@@ -82,7 +82,7 @@ def format_number(value: float | None) -> str:
         return "0"
     if abs(value) == float("inf"):
         return "∞" if value > 0 else "−∞"
-    text = f"{value:,.0f}" if 1e3 <= abs(value) < 1e15 else f"{value:.4g}"
+    text = f"{value:,.0f}" if 9999.5 <= abs(value) < 1e15 else f"{value:.4g}"
     return text.replace("-", "−")
 
 

@@ -20,9 +20,10 @@ from nncli.text import (
 
 def test_numbers_have_four_digits_and_a_dash_for_undefined() -> None:
     assert [format_number(value) for value in (None, float("nan"), 0.0, 1e-20)] == ["–", "–", "0", "0"]
-    assert [format_number(value) for value in (0.123456, 1234.5, 123456.7, 1e20)] == [
+    assert [format_number(value) for value in (0.123456, 1234.5, 9999.7, 123456.7, 1e20)] == [
         "0.1235",
-        "1,234",
+        "1234",
+        "10,000",
         "123,457",
         "1e+20",
     ]

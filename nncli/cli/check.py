@@ -130,19 +130,19 @@ def _layers(network: NetworkSize) -> str:
 def _estimate(estimate: Estimate, trial: DryRun) -> str:
     """The estimated duration and memory of a training, and the loss before and after the dry run."""
     from nncli.checks.column import count
-    from nncli.cli.console import number, rows
+    from nncli.cli.console import format_number, rows
     from nncli.cli.tables import prose
     from nncli.utils.logs import format_duration
     from nncli.utils.memory import format_bytes
 
     members = f", {estimate.members:,} members, {estimate.workers:,} in parallel" if estimate.members > 1 else ""
     bound = "; less with early stopping" if estimate.may_stop_early else ""
-    after = number(trial.loss_after) if isfinite(trial.loss_after) else "not finite"
+    after = format_number(trial.loss_after) if isfinite(trial.loss_after) else "not finite"
     lines = (
         f"estimate: {format_duration(estimate.seconds)}, {format_bytes(estimate.memory_bytes)} of memory "
         f"({count(estimate.epochs, 'epoch', 'epochs')} of {count(estimate.steps_per_epoch, 'step', 'steps')} of "
         f"{1e3 * trial.seconds_per_step:.3g} ms{members}{bound})",
-        f"dry run: on {rows(trial.rows)} the loss went from {number(trial.loss_before)} to {after} "
+        f"dry run: on {rows(trial.rows)} the loss went from {format_number(trial.loss_before)} to {after} "
         f"in {count(trial.steps, 'step', 'steps')} at learning rate {trial.learning_rate:.3g}",
     )
     return "\n".join(map(prose, lines))

@@ -125,12 +125,12 @@ def _parts(comparison: Comparison) -> list[str]:
 
 def _cell(one: ScoreWithInterval | None, best: bool) -> str:
     """`0.92 (0.88 to 0.95) *`."""
-    from nncli.cli.console import number
+    from nncli.cli.console import format_number
 
     if one is None:
         return "–  "
-    ends = "" if one.interval is None else f" ({number(one.interval.low)} to {number(one.interval.high)})"
-    return f"{number(one.value)}{ends} {'*' if best else ' '}"
+    ends = "" if one.interval is None else f" ({format_number(one.interval.low)} to {format_number(one.interval.high)})"
+    return f"{format_number(one.value)}{ends} {'*' if best else ' '}"
 
 
 def _cut(values: Sequence[str], max_length: int) -> list[str]:

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from nncli import text
 from nncli.cli.tables import table
 from nncli.errors import UsageError
 from nncli.text import escape_unprintable
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from nncli.pipeline.train.events import Finished, MembersStarted, Started
 
 
-def echo_err(text: str) -> None:
+def echo_err(message: str) -> None:
     """Print a line on stderr."""
-    print(escape_unprintable(text), file=sys.stderr, flush=True)  # noqa: T201
+    print(escape_unprintable(message), file=sys.stderr, flush=True)  # noqa: T201
 
 
 class _StderrHandler(logging.Handler):
@@ -70,11 +71,9 @@ def terminal() -> Console | None:
     return Console(stderr=True, markup=False, highlight=False, emoji=False, no_color=no_color)
 
 
-def number(value: float | None) -> str:
-    """A number with four significant digits; a dash for None, 0 for rounding errors."""
-    if value is None:
-        return "–"
-    return "0" if abs(value) < 1e-12 else f"{value:.4g}"
+def format_number(value: float | None) -> str:
+    """`nncli.text.format_number` in ASCII, so that numbers can be pasted; a dash for None and NaN."""
+    return text.format_number(value).replace("−", "-").replace("∞", "inf")
 
 
 def summary(started: Started | MembersStarted, finished: Finished) -> str:
@@ -93,7 +92,7 @@ def summary(started: Started | MembersStarted, finished: Finished) -> str:
     scores = [
         [
             escape_unprintable(name),
-            *(number(v if i % 2 == 0 or has_baseline(name) else None) for i, (_, v) in enumerate(figures)),
+            *(format_number(v if i % 2 == 0 or has_baseline(name) else None) for i, (_, v) in enumerate(figures)),
         ]
         for (name, _), *figures in zip(columns[0], *columns, strict=True)
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -34,37 +34,44 @@ MAX_FOLD_ROWS = 60
 """Largest number of folds that are printed one by one."""
 
 
+ResumedDirectory: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--resume",
+        metavar="DIR",
+        help="Resume a cross-validation that was stopped or killed.",
+        autocompletion=complete_run,
+        rich_help_panel=INPUT,
+    ),
+]
+Folds: TypeAlias = Annotated[
+    int, typer.Option("--folds", metavar="K", help="Number of folds.", rich_help_panel=TRAINING)
+]
+Repeats: TypeAlias = Annotated[
+    int,
+    typer.Option("--repeats", metavar="R", help="Repetitions with other folds.", rich_help_panel=TRAINING),
+]
+NewDirectory: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="The directory to create. Default: runs/NAME-cv.", rich_help_panel=OUTPUT),
+]
+PredictionsFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--predictions", metavar="FILE", help="Write the out-of-fold predictions.", rich_help_panel=OUTPUT),
+]
+
+
 def cross_validate(
     config: ConfigOrTable = None,
     target: TargetOfTable = None,
     assignments: Assignments = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(
-            "--resume",
-            metavar="DIR",
-            help="Resume a cross-validation that was stopped or killed.",
-            autocompletion=complete_run,
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
+    resume: ResumedDirectory = None,
     quality: QualityOfPreset = None,
-    folds: Annotated[int, typer.Option("--folds", metavar="K", help="Number of folds.", rich_help_panel=TRAINING)] = 5,
-    repeats: Annotated[
-        int,
-        typer.Option("--repeats", metavar="R", help="Repetitions with other folds.", rich_help_panel=TRAINING),
-    ] = 1,
+    folds: Folds = 5,
+    repeats: Repeats = 1,
     scheduler: Scheduler = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="The directory to create. Default: runs/NAME-cv.", rich_help_panel=OUTPUT),
-    ] = None,
-    predictions: Annotated[
-        Path | None,
-        typer.Option(
-            "--predictions", metavar="FILE", help="Write the out-of-fold predictions.", rich_help_panel=OUTPUT
-        ),
-    ] = None,
+    output: NewDirectory = None,
+    predictions: PredictionsFile = None,
     force: Force = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -227,7 +234,7 @@ def _report(outcome: CrossValidated, predictions: Path | None, *, force: bool, a
 
 def _scores(result: CrossValidation) -> str:
     """A table of scores: a line for each fold, their mean and standard deviation, and the out-of-fold scores."""
-    from nncli.cli.console import number
+    from nncli.cli.console import format_number
     from nncli.cli.tables import table
     from nncli.scoring import headlines
     from nncli.text import escape_unprintable
@@ -237,9 +244,9 @@ def _scores(result: CrossValidation) -> str:
     repeated = result.folds[-1].repeat > 1
     for fold in result.folds if len(result.folds) <= MAX_FOLD_ROWS else ():
         title = f"{fold.repeat}.{fold.fold}" if repeated else str(fold.fold)
-        lines.append([title, f"{fold.rows:,}", *(number(value) for _, value in headlines(fold.scores))])
-    lines.append(["mean", "", *(number(result.means[name]) for name in names)])
-    lines.append(["std", "", *(number(result.standard_deviations[name]) for name in names)])
-    pooled = [number(value) for _, value in headlines(result.out_of_fold)]
+        lines.append([title, f"{fold.rows:,}", *(format_number(value) for _, value in headlines(fold.scores))])
+    lines.append(["mean", "", *(format_number(result.means[name]) for name in names)])
+    lines.append(["std", "", *(format_number(result.standard_deviations[name]) for name in names)])
+    pooled = [format_number(value) for _, value in headlines(result.out_of_fold)]
     lines.append(["out-of-fold", f"{len(result.predictions):,}", *pooled])
     return table(lines)

@@ -58,20 +58,20 @@ def evaluate(
 
 def _show(evaluation: Evaluation) -> None:
     """Print the scores, per class and with the confusion matrix for classification."""
-    from nncli.cli.console import number, rows
+    from nncli.cli.console import format_number, rows
     from nncli.cli.tables import prose, table
     from nncli.metrics.classification import ClassificationScores
     from nncli.scoring import headlines
     from nncli.text import escape_unprintable
 
     scores = evaluation.scores
-    figures = [[escape_unprintable(name), number(value)] for name, value in headlines(scores)]
+    figures = [[escape_unprintable(name), format_number(value)] for name, value in headlines(scores)]
     typer.echo(f"{rows(evaluation.rows)}\n{table([['metric', 'value'], *figures])}")
     if not isinstance(scores, ClassificationScores):
         return
     labels = [escape_unprintable(label) for label in scores.labels]
     classes = [
-        [label, number(one.precision), number(one.recall), number(one.f1), f"{one.support:,.0f}"]
+        [label, format_number(one.precision), format_number(one.recall), format_number(one.f1), f"{one.support:,.0f}"]
         for label, one in zip(labels, scores.per_class, strict=True)
     ]
     typer.echo(f"\nby class\n{table([['class', 'precision', 'recall', 'f1', 'rows'], *classes])}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -20,62 +20,71 @@ MAX_COLUMNS = 30
 PROGRESS_INTERVAL_SECONDS = 2.0
 
 
+InputTable: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(
+        help="A table, with the target's column or without, or - for standard input; "
+        "default: the run's validation rows.",
+        metavar="INPUT",
+    ),
+]
+AttributionsFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        help="Write the attribution of each prediction to the columns: .csv, .parquet …",
+        rich_help_panel=OUTPUT,
+    ),
+]
+ExplainedClass: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--class",
+        metavar="LABEL",
+        help="With -o: the class whose probability is explained; default: the second of two classes, or each "
+        "row's most probable class.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+ExplainedTarget: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="COLUMN",
+        help="With -o: the target whose prediction is explained, of several; default: the first.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+MaxRows: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--rows",
+        metavar="N",
+        help="Use at most N rows, sampled with the run's seed. [5000; for -o 1000]",
+        rich_help_panel=INPUT,
+    ),
+]
+Permutations: TypeAlias = Annotated[
+    int, typer.Option("--repeats", metavar="N", help="Permutations of each column.", rich_help_panel=INPUT)
+]
+TopColumns: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--top", metavar="N", help="Number of columns to show the partial dependence of.", rich_help_panel=OUTPUT
+    ),
+]
+
+
 def explain(
     run: RunDirectory,
-    table: Annotated[
-        str | None,
-        typer.Argument(
-            help="A table, with the target's column or without, or - for standard input; "
-            "default: the run's validation rows.",
-            metavar="INPUT",
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            help="Write the attribution of each prediction to the columns: .csv, .parquet …",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    class_label: Annotated[
-        str | None,
-        typer.Option(
-            "--class",
-            metavar="LABEL",
-            help="With -o: the class whose probability is explained; default: the second of two classes, or each "
-            "row's most probable class.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            "--target",
-            metavar="COLUMN",
-            help="With -o: the target whose prediction is explained, of several; default: the first.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    rows: Annotated[
-        int | None,
-        typer.Option(
-            "--rows",
-            metavar="N",
-            help="Use at most N rows, sampled with the run's seed. [5000; for -o 1000]",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
-    repeats: Annotated[
-        int, typer.Option("--repeats", metavar="N", help="Permutations of each column.", rich_help_panel=INPUT)
-    ] = 5,
-    top: Annotated[
-        int,
-        typer.Option(
-            "--top", metavar="N", help="Number of columns to show the partial dependence of.", rich_help_panel=OUTPUT
-        ),
-    ] = 6,
+    table: InputTable = None,
+    output: AttributionsFile = None,
+    class_label: ExplainedClass = None,
+    target: ExplainedTarget = None,
+    rows: MaxRows = None,
+    repeats: Permutations = 5,
+    top: TopColumns = 6,
     force: Force = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -184,7 +193,7 @@ def _show(explanation: Explanation) -> None:
 
 def _importance(explanation: Explanation) -> Iterator[str]:
     """A table of feature importance, if it is known."""
-    from nncli.cli.console import rows
+    from nncli.cli.console import format_number, rows
     from nncli.cli.tables import prose, table
 
     if explanation.importances is None:
@@ -194,18 +203,17 @@ def _importance(explanation: Explanation) -> Iterator[str]:
     lines = [["column", f"{name} increase", "95 % CI", f"{metric} worsening", _trend_title(explanation)]]
     for one in explanation.importances[:MAX_COLUMNS]:
         figures = [
-            _figure(one.loss_increase),
-            f"{_figure(one.low)} … {_figure(one.high)}",
-            _figure(one.metric_worsening),
+            format_number(one.loss_increase),
+            f"{format_number(one.low)} … {format_number(one.high)}",
+            format_number(one.metric_worsening),
         ]
         lines.append([_short(one.column), *figures, _short(direction_of.get(one.column, ""))])
     if not any(direction_of.values()):
         lines = [line[:-1] for line in lines]
     left = len(explanation.importances) - MAX_COLUMNS
     more = f"\nand {left:,} less important columns; see --json" if left > 0 else ""
-    title = (
-        f"{rows(explanation.labeled_rows)}, {name} {_figure(explanation.loss)}, {metric} {_figure(explanation.score)}"
-    )
+    loss, score = format_number(explanation.loss), format_number(explanation.score)
+    title = f"{rows(explanation.labeled_rows)}, {name} {loss}, {metric} {score}"
     yield f"{prose(title)}\n{table(lines)}{more}"
 
 
@@ -218,28 +226,22 @@ def _trend_title(explanation: Explanation) -> str:
 
 def _dependence(curve: PartialDependence) -> str:
     """The mean predictions at some points of a column."""
-    from nncli.cli.console import number
+    from nncli.cli.console import format_number
     from nncli.cli.tables import prose, table
     from nncli.text import MAX_QUOTE_LENGTH
 
     points = [
-        number(point) if isinstance(point, float) else _short("(missing)" if point is None else point)
+        format_number(point) if isinstance(point, float) else _short("(missing)" if point is None else point)
         for point in curve.points
     ]
     shown = range(len(points)) if curve.values is None else _few(len(points))
     lines = [["", *map(_short, curve.outputs)]]
-    lines += [[points[i], *(_figure(value) for value in curve.means[i].tolist())] for i in shown]
+    lines += [[points[i], *(format_number(value) for value in curve.means[i].tolist())] for i in shown]
     return f"{prose(f'{_short(curve.meaning, 2 * MAX_QUOTE_LENGTH)}, by {_short(curve.column)}')}\n{table(lines)}"
 
 
-def _figure(value: float | None) -> str:
-    from nncli.cli.console import number
-
-    return number(None if value is None or value != value else value)  # NaN alone differs from itself
-
-
 def _few(points: int) -> Sequence[int]:
-    """Five of so many points, both ends among them."""
+    """The indices of five evenly spaced points, the first and the last included."""
     return sorted({round(i * (points - 1) / 4) for i in range(5)}) if points else []
 
 

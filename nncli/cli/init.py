@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -21,26 +21,31 @@ class Preset(StrEnum):
     TEXTBOOK = "textbook"
 
 
+DataFile: TypeAlias = Annotated[str, typer.Argument(help="CSV (also .gz), TSV, Parquet or JSON lines.", metavar="DATA")]
+TargetColumns: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-t",
+        "--target",
+        metavar="COLUMN",
+        help="The column to predict. Repeatable for several numbers.",
+        rich_help_panel=INPUT,
+    ),
+]
+PresetName: TypeAlias = Annotated[
+    Preset | None,
+    typer.Option(
+        "--preset",
+        help="tabular: the best in our benchmarks (default); textbook: a plain network.",
+        rich_help_panel=TRAINING,
+    ),
+]
+
+
 def init(
-    data: Annotated[str, typer.Argument(help="CSV (also .gz), TSV, Parquet or JSON lines.", metavar="DATA")],
-    target: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-t",
-            "--target",
-            metavar="COLUMN",
-            help="The column to predict. Repeatable for several numbers.",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
-    preset: Annotated[
-        Preset | None,
-        typer.Option(
-            "--preset",
-            help="tabular: the best in our benchmarks (default); textbook: a plain network.",
-            rich_help_panel=TRAINING,
-        ),
-    ] = None,
+    data: DataFile,
+    target: TargetColumns = None,
+    preset: PresetName = None,
     quality: QualityOfPreset = None,
     assignments: Assignments = None,
     output: OutputFile = "-",

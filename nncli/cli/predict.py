@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -15,39 +15,44 @@ if TYPE_CHECKING:
     from nncli.ensemble import AnyModel
 
 
+InputTable: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(help="CSV, TSV, Parquet or JSON lines, or - for standard input (the default).", metavar="INPUT"),
+]
+WithProbabilities: TypeAlias = Annotated[
+    bool,
+    typer.Option("--proba", help="Add the probability of each class as proba_CLASS.", rich_help_panel=OUTPUT),
+]
+KeptColumns: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--keep", metavar="COLUMN", help="Copy a column of INPUT to the output. Repeatable.", rich_help_panel=OUTPUT
+    ),
+]
+OutputFormat: TypeAlias = Annotated[
+    Format | None,
+    typer.Option("--format", help="Format of the output. Default: by its file name, else CSV.", rich_help_panel=OUTPUT),
+]
+EscapeFormulas: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--escape-formulas",
+        help="For spreadsheets, in CSV and TSV: put ' before text and column names that begin like a formula "
+        "(= + - @, tab, line end). Plain numbers such as -3 are not changed.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
+
 def predict(
     run: RunDirectory,
-    table: Annotated[
-        str | None,
-        typer.Argument(help="CSV, TSV, Parquet or JSON lines, or - for standard input (the default).", metavar="INPUT"),
-    ] = None,
+    table: InputTable = None,
     output: OutputFile = "-",
-    proba: Annotated[
-        bool,
-        typer.Option("--proba", help="Add the probability of each class as proba_CLASS.", rich_help_panel=OUTPUT),
-    ] = False,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--keep", metavar="COLUMN", help="Copy a column of INPUT to the output. Repeatable.", rich_help_panel=OUTPUT
-        ),
-    ] = None,
-    format: Annotated[  # noqa: A002 - the option's name
-        Format | None,
-        typer.Option(
-            "--format", help="Format of the output. Default: by its file name, else CSV.", rich_help_panel=OUTPUT
-        ),
-    ] = None,
+    proba: WithProbabilities = False,
+    keep: KeptColumns = None,
+    format: OutputFormat = None,  # noqa: A002 - the name of the option
     force: Force = False,
-    escape_formulas: Annotated[
-        bool,
-        typer.Option(
-            "--escape-formulas",
-            help="For spreadsheets, in CSV and TSV: put ' before text and column names that begin like a formula "
-            "(= + - @, tab, line end). Plain numbers such as -3 are not changed.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = False,
+    escape_formulas: EscapeFormulas = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,

@@ -59,7 +59,7 @@ def runs(
 
 def _show(found: tuple[RunInfo, ...]) -> None:
     """Print the table of runs."""
-    from nncli.cli.console import number
+    from nncli.cli.console import format_number
     from nncli.cli.tables import table
     from nncli.text import escape_unprintable
     from nncli.utils.logs import format_duration
@@ -69,7 +69,7 @@ def _show(found: tuple[RunInfo, ...]) -> None:
             escape_unprintable(str(run.path), keep=""),
             run.status,
             run.metric or "–",
-            number(run.value),
+            format_number(run.value),
             "–" if run.rows is None else f"{run.rows:,}",
             "–" if run.epochs is None else f"{run.epochs:,}",
             escape_unprintable((run.started or "–")[:16].replace("T", " "), keep=""),

@@ -66,7 +66,7 @@ def _facts(description: RunDescription) -> str:
 
 def _scores(description: RunDescription) -> list[str]:
     """A table of the recorded scores beside those of the baseline."""
-    from nncli.cli.console import number
+    from nncli.cli.console import format_number
     from nncli.cli.tables import table
     from nncli.metrics.registry import has_baseline
     from nncli.text import escape_unprintable
@@ -82,6 +82,6 @@ def _scores(description: RunDescription) -> list[str]:
         for name in sets:
             score = values[name, metric, target]
             baseline = score.baseline if has_baseline(metric) else None
-            line += [number(score.value), number(baseline)]
+            line += [format_number(score.value), format_number(baseline)]
         lines.append(line)
     return [table(lines)]

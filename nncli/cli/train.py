@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -31,34 +31,39 @@ if TYPE_CHECKING:
     from nncli.pipeline.train.events import Event, Finished, MembersStarted, Started
 
 
+ResumedRun: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--resume",
+        metavar="RUN",
+        help="Resume a run that was stopped or killed.",
+        autocompletion=complete_run,
+        rich_help_panel=INPUT,
+    ),
+]
+NewRun: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="The run directory to create. Default: runs/NAME.", rich_help_panel=OUTPUT),
+]
+WithReport: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--report",
+        help="Also write report.html into the run directory, see `nncli report`.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
+
 def train(
     config: ConfigOrTable = None,
     target: TargetOfTable = None,
     assignments: Assignments = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(
-            "--resume",
-            metavar="RUN",
-            help="Resume a run that was stopped or killed.",
-            autocompletion=complete_run,
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
+    resume: ResumedRun = None,
     quality: QualityOfPreset = None,
     scheduler: Scheduler = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="The run directory to create. Default: runs/NAME.", rich_help_panel=OUTPUT),
-    ] = None,
-    report: Annotated[
-        bool,
-        typer.Option(
-            "--report",
-            help="Also write report.html into the run directory, see `nncli report`.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = False,
+    output: NewRun = None,
+    report: WithReport = False,
     as_json: JsonLines = False,
     quiet: Quiet = False,
     verbose: Verbose = False,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from nncli.cli.console import echo_err, number
+from nncli.cli.console import echo_err, format_number
 from nncli.cli.progress.live import REFRESHES_PER_SECOND, bar, speaks_unicode, wrapped
 from nncli.cli.progress.training import SECONDS_BETWEEN_LINES, Speedometer
 from nncli.pipeline.train.events import MembersProgress
@@ -113,10 +113,10 @@ def figures(progress: MembersProgress, called: str) -> list[str]:
         said.append(f"epoch {progress.epochs}/{progress.epochs_of_all}")
     if progress.mean is not None:
         name, value = progress.mean
-        said.append(f"{name} {number(value)} on average")
+        said.append(f"{name} {format_number(value)} on average")
     return said
 
 
 def _line(member: Progress) -> str:
-    best = f", best {member.metric} {number(member.value)} at {member.best_epoch}" if member.best_epoch else ""
+    best = f", best {member.metric} {format_number(member.value)} at {member.best_epoch}" if member.best_epoch else ""
     return f"epoch {member.epoch}/{member.epochs}{best}"

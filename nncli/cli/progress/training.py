@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from nncli.cli.console import echo_err, number
+from nncli.cli.console import echo_err, format_number
 from nncli.cli.progress.chart import Curve
 from nncli.training.loop import EpochReport, LearningRateHalved
 from nncli.utils.logs import format_duration
@@ -107,16 +107,16 @@ class TrainingProgress:
         report = self.latest
         if report is None:
             return []
-        parts = [f"loss {number(report.loss)}"]
+        parts = [f"loss {format_number(report.loss)}"]
         if report.penalty:
-            parts.append(f"penalty {number(report.penalty)}")
+            parts.append(f"penalty {format_number(report.penalty)}")
         if report.val_loss is not None:
-            parts.append(f"val_loss {number(report.val_loss)}")
+            parts.append(f"val_loss {format_number(report.val_loss)}")
         if self.started.metric is not None:
-            parts.append(f"{self.started.metric} {number(report.metric)}")
+            parts.append(f"{self.started.metric} {format_number(report.metric)}")
         if self.best is not None:
             loss = self.best.loss if self.best.val_loss is None else self.best.val_loss
-            parts.append(f"best {number(loss)} at {self.best.epoch}")
+            parts.append(f"best {format_number(loss)} at {self.best.epoch}")
         return [*parts, f"rate {report.learning_rate:.3g}"]
 
 
