@@ -133,15 +133,15 @@ class Model:
         if half * self.spec.network.layout.n_decayed < WORTH_A_SECOND_THREAD:
             return self._inference.run(X, codes)
         Z = np.empty((len(X), self.spec.network.n_outputs))
-        rest = self._second.submit(copy_context().run, self._inference.run, X[half:], codes[half:], Z[half:])
+        second_half = self._second.submit(copy_context().run, self._inference.run, X[half:], codes[half:], Z[half:])
         self._inference.run(X[:half], codes[:half], Z[:half])
-        rest.result()
+        second_half.result()
         return Z
 
-    def predict_examples(self, examples: Dataset, threads: int = 1) -> Predictions:
+    def predict_dataset(self, dataset: Dataset, threads: int = 1) -> Predictions:
         """Predict encoded rows, on one thread, or on two if that pays off and `threads` allows it."""
         run = self._inference.run if threads == 1 else self._run
-        return self.decode(run(examples.X, examples.codes))
+        return self.decode(run(dataset.X, dataset.codes))
 
     def decode(self, Z: npt.NDArray[np.floating[Any]]) -> Predictions:
         """Predictions from raw outputs (rows, outputs)."""

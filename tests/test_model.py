@@ -55,10 +55,10 @@ def test_encoded_rows_get_the_same_bits_on_two_threads(
     model: Model, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     X, codes, _ = model.spec.encoder.encode(table.take(np.arange(1200) % 344), "float32")
-    examples = Dataset(X, codes, np.zeros(1200))
-    one = model.predict_examples(examples).values
+    dataset = Dataset(X, codes, np.zeros(1200))
+    one = model.predict_dataset(dataset).values
     monkeypatch.setattr("nncli.model.WORTH_A_SECOND_THREAD", 0)
-    assert model.predict_examples(examples, threads=2).values.tobytes() == one.tobytes()
+    assert model.predict_dataset(dataset, threads=2).values.tobytes() == one.tobytes()
 
 
 def test_the_blas_has_one_thread_while_a_model_predicts_and_its_own_number_afterwards(

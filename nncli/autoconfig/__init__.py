@@ -1,0 +1,1 @@
+"""Draft a configuration from a table: column kinds, target, loss and validation, with comments."""

@@ -107,11 +107,13 @@ def _draw(dataset: Dataset, n: int) -> Dataset:
     return Dataset(dataset.X[rows], dataset.codes[rows], dataset.y[rows], weights)
 
 
-def _new_state(plan: TrainingArguments, seed: int, dataset: Dataset) -> TrainState:
-    return TrainState.create(plan.network, plan.optimizer, RandomStreams.of(seed), plan.n_shards, dataset)
+def _new_state(arguments: TrainingArguments, seed: int, dataset: Dataset) -> TrainState:
+    return TrainState.create(
+        arguments.network, arguments.optimizer, RandomStreams.of(seed), arguments.n_shards, dataset
+    )
 
 
-def _time_steps(plan: TrainingArguments, seed: int, dataset: Dataset) -> tuple[int, float]:
+def _time_steps(arguments: TrainingArguments, seed: int, dataset: Dataset) -> tuple[int, float]:
     """The number of timed steps and the seconds per step, including the work at the end of an epoch."""
     start_of_all, times = time.perf_counter(), list[tuple[int, float]]()
 
@@ -122,9 +124,13 @@ def _time_steps(plan: TrainingArguments, seed: int, dataset: Dataset) -> tuple[i
         late = len(times) > 1 and now - times[0][1] > MAX_SECONDS
         return LoopSignal.STOP if enough or late else LoopSignal.CONTINUE
 
-    plan = replace(plan, epochs=MAX_EPOCHS, patience=None, monitor="loss", rollback_on_divergence=False)
+    arguments = replace(arguments, epochs=MAX_EPOCHS, patience=None, monitor="loss", rollback_on_divergence=False)
     training = fit(
-        plan, _new_state(plan, seed, dataset), dataset, after_batch=after_batch, max_batches=lambda step: sys.maxsize
+        arguments,
+        _new_state(arguments, seed, dataset),
+        dataset,
+        after_batch=after_batch,
+        max_batches=lambda step: sys.maxsize,
     )
     with closing(training), suppress(DivergedError):  # _fit_one_batch reports a divergence
         for _ in training:
@@ -135,20 +141,20 @@ def _time_steps(plan: TrainingArguments, seed: int, dataset: Dataset) -> tuple[i
     return last - first, (now - start) / (last - first)
 
 
-def _mean_learning_rate(plan: TrainingArguments, rows: int) -> float:
+def _mean_learning_rate(arguments: TrainingArguments, rows: int) -> float:
     """The mean learning rate over the whole training."""
-    length = TrainingLength(plan.epochs, -(-rows // plan.batch_size))
+    length = TrainingLength(arguments.epochs, -(-rows // arguments.batch_size))
     steps = np.unique(np.linspace(0, length.steps - 1, RATE_SAMPLES).astype(np.int64))
-    return float(np.mean([plan.schedule.rate(int(step), length, PlateauState()) for step in steps]))
+    return float(np.mean([arguments.schedule.rate(int(step), length, PlateauState()) for step in steps]))
 
 
 def _fit_one_batch(
-    plan: TrainingArguments, seed: int, dataset: Dataset, batch: Dataset, rate: float
+    arguments: TrainingArguments, seed: int, dataset: Dataset, batch: Dataset, rate: float
 ) -> tuple[int, float, float, DivergedError | None]:
     """The steps taken on one batch, its loss before and after them, and the error if they diverged."""
-    plan = replace(
-        plan,
-        schedule=ConstantRate(initial=rate) if rate > 0.0 else plan.schedule,
+    arguments = replace(
+        arguments,
+        schedule=ConstantRate(initial=rate) if rate > 0.0 else arguments.schedule,
         epochs=MAX_STEPS,
         batch_size=len(batch),
         patience=None,
@@ -156,16 +162,16 @@ def _fit_one_batch(
         rollback_on_divergence=False,
         backend="numpy",
     )
-    state = _new_state(plan, seed, dataset)
+    state = _new_state(arguments, seed, dataset)
     with np.errstate(all="ignore"):  # an overflow shows in the loss
-        before = _loss(plan, state.parameters, batch)
+        before = _loss(arguments, state.parameters, batch)
         losses, start, steps, diverged = list[float](), time.perf_counter(), 0, None
         try:
-            with closing(fit(plan, state, batch)) as training:
+            with closing(fit(arguments, state, batch)) as training:
                 for steps, _ in enumerate(training, start=1):
                     late = time.perf_counter() - start > MAX_SECONDS
                     if steps > MIN_STEPS - LAST_STEPS or late:
-                        losses.append(_loss(plan, state.parameters, batch))
+                        losses.append(_loss(arguments, state.parameters, batch))
                     if late or (steps >= MIN_STEPS and np.max(losses[-LAST_STEPS:]) < before):
                         break
         except DivergedError as error:
@@ -173,16 +179,16 @@ def _fit_one_batch(
     return steps, before, float(np.max(losses[-LAST_STEPS:])), diverged
 
 
-def _loss(plan: TrainingArguments, parameters: Parameters, batch: Dataset) -> float:
+def _loss(arguments: TrainingArguments, parameters: Parameters, batch: Dataset) -> float:
     """The loss of a batch without penalties, in prediction mode unless the network normalizes over rows."""
     # after a few steps the running statistics are still far from those of the batch
-    training = TrainingContext(np.random.default_rng(0)) if plan.network.mixes_rows else None
+    training = TrainingContext(np.random.default_rng(0)) if arguments.network.mixes_rows else None
     statistics = parameters.statistics.copy()
-    bound = plan.network.bind(parameters, len(batch), training=training)
+    bound = arguments.network.bind(parameters, len(batch), training=training)
     bound.X[...], bound.codes[...] = batch.X, batch.codes
     bound.forward()
     parameters.statistics[...] = statistics
-    return plan.loss.bind(bound.Z, batch.y, batch.weights).forward()
+    return arguments.loss.bind(bound.Z, batch.y, batch.weights).forward()
 
 
 def _validation_seconds(prepared: PreparedTraining) -> float:
@@ -191,7 +197,7 @@ def _validation_seconds(prepared: PreparedTraining) -> float:
     if validation is None:
         return 0.0
     predictor = Predictor(network, network.initialize(np.random.default_rng(0)), network.precision)
-    X, codes = validation.examples.X, validation.examples.codes
+    X, codes = validation.dataset.X, validation.dataset.codes
     n = min(MAX_ROWS, len(X))
     predictor.run(X[:1], codes[:1])
     start = time.perf_counter()

@@ -56,7 +56,7 @@ class NetworkSize:
         arguments, network = prepared.arguments, prepared.spec.network
         batch = min(arguments.batch_size, len(prepared.training))
         item, size = np.dtype(network.precision).itemsize, network.layout.size
-        statistics = sum(prod(slot.shape) for slot in network.layout.slots if slot.group is ParamGroup.STATISTIC)
+        statistics = sum(prod(spec.shape) for spec in network.layout.specs if spec.group is ParamGroup.STATISTIC)
         optimizer_bytes = len(arguments.optimizer.state) * size * item
         weights = (size + statistics) * item
         # weights, gradient, best weights and, beside these, a gradient that is allocated and never touched
@@ -67,10 +67,10 @@ class NetworkSize:
         activations = BUFFERS_PER_UNIT * batch * item * sum(layer.units for layer in layers)
         rows = 0
         for side in filter(None, (prepared.training, prepared.validation)):
-            examples = side.dataset
-            feature_bytes = 0 if examples.storage is not None else examples.X.nbytes + examples.codes.nbytes
-            weight_bytes = 0 if examples.weights is None else examples.weights.nbytes
-            rows += feature_bytes + examples.y.nbytes + side.y.nbytes + weight_bytes
+            dataset = side.dataset
+            feature_bytes = 0 if dataset.storage is not None else dataset.X.nbytes + dataset.codes.nbytes
+            weight_bytes = 0 if dataset.weights is None else dataset.weights.nbytes
+            rows += feature_bytes + dataset.y.nbytes + side.y.nbytes + weight_bytes
         init_bytes = min(MAX_INIT_BYTES, min(MAX_INIT_ROWS, len(prepared.training)) * network.max_width * item)
         initialization = INIT_BUFFERS * init_bytes if network.needs_data_init else 0
         predicted = len(prepared.training) * network.n_outputs * np.dtype(np.float64).itemsize * 2
@@ -112,11 +112,11 @@ class NetworkSize:
 def layer_sizes(network: Network) -> tuple[LayerSize, ...]:
     """The input with its embeddings, then every layer to the output."""
     input_parameters = sum(
-        prod(slot.shape) for slot in network.layout.slots if slot.group in (ParamGroup.EMBEDDING, ParamGroup.NUMERIC)
+        prod(spec.shape) for spec in network.layout.specs if spec.group in (ParamGroup.EMBEDDING, ParamGroup.NUMERIC)
     )
     embeds = network.embeddings or network.embedded_numeric
     layers = [LayerSize("input", "embedding" if embeds else "input", network.input_width, input_parameters)]
     for name, layer, d in network.sequential.infer_widths(network.input_width):
-        trained = sum(prod(slot.shape) for slot in layer.parameters(d) if slot.group is not ParamGroup.STATISTIC)
+        trained = sum(prod(spec.shape) for spec in layer.parameters(d) if spec.group is not ParamGroup.STATISTIC)
         layers.append(LayerSize(name, str(layer.model_dump()["type"]), layer.out_features(d), trained))
     return tuple(layers)

@@ -1,1 +1,1 @@
-"""The face: Typer and Rich live here and nowhere else."""
+"""The command line: Typer commands, and Rich for progress and tables. No other package imports these two."""

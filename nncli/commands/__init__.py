@@ -1,1 +1,1 @@
-"""One file per command, a plain function each. This is the Python API too."""
+"""The Python API: one file per command, each a plain function."""

@@ -1,1 +1,1 @@
-"""What the user may write, and the one door through which YAML comes in."""
+"""The configuration: its schema, YAML reader and writer, presets, overrides and error messages."""

@@ -1,0 +1,1 @@
+"""Evaluate trained runs: held-out predictions, scores with confidence intervals, and comparisons."""

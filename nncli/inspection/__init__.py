@@ -1,0 +1,1 @@
+"""Model inspection: permutation importance, partial dependence and integrated gradients."""

@@ -74,7 +74,7 @@ class EncodedPart:
         at = column_slices(self.model.spec.encoder).get(column)
         return None if at is None else ColumnValues(self.X[rows, at.X], self.codes[rows, at.codes])
 
-    def examples(self, column: str, cells: ColumnValues | None) -> Dataset:
+    def dataset(self, column: str, cells: ColumnValues | None) -> Dataset:
         """The rows, with the cells of one column replaced."""
         X, codes = self.X, self.codes
         if cells is not None:
@@ -142,14 +142,14 @@ class EncodedRows:
         The caller limits BLAS to one thread, as `Model.predict` does, once for many predictions.
         """
         replaced = cells or [None] * len(self.parts)
-        examples = [part.examples(column, one) for part, one in zip(self.parts, replaced, strict=True)]
+        datasets = [part.dataset(column, one) for part, one in zip(self.parts, replaced, strict=True)]
         if not isinstance(self.model, Ensemble) or self.oof_mask is None:
-            each = [part.model.predict_examples(some, 2) for part, some in zip(self.parts, examples, strict=True)]
+            each = [part.model.predict_dataset(some, 2) for part, some in zip(self.parts, datasets, strict=True)]
             return self.model.average(each).values if isinstance(self.model, Ensemble) else each[0].values
         spec, target = self.model.spec, self.model.spec.target
         total: npt.NDArray[Any] = np.zeros((len(self), n_outputs(target)))
-        for part, some, mask in zip(self.parts, examples, self.oof_mask, strict=True):
-            predictions = part.model.predict_examples(Dataset(some.X[mask], some.codes[mask], some.y[mask]), 2)
+        for part, some, mask in zip(self.parts, datasets, self.oof_mask, strict=True):
+            predictions = part.model.predict_dataset(Dataset(some.X[mask], some.codes[mask], some.y[mask]), 2)
             total[mask] += align_classes(target, predictions.with_temperature(spec.temperature))
         return self.model.mean(total, self.oof_mask.sum(axis=0)[:, None]).values
 

@@ -1,0 +1,1 @@
+"""Classification and regression metrics, ROC curves, calibration, bootstrap and significance tests."""

@@ -1,1 +1,1 @@
-"""What a network is: layers, losses, optimizers, schedules over flat NumPy vectors. Knows no tables, files, YAML."""
+"""Neural networks: layers, activations, initializers, embeddings and losses over flat NumPy vectors."""

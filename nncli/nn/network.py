@@ -72,7 +72,7 @@ class Network(Spec):
     def max_width(self) -> int:
         """The largest number of values per row anywhere in the network."""
         hidden = len(self.embedded_numeric) * (self.numeric_embedding.hidden_width if self.numeric_embedding else 0)
-        units = (slot.shape[-1] for slot in self.layout.slots if slot.group is ParamGroup.WEIGHT)
+        units = (spec.shape[-1] for spec in self.layout.specs if spec.group is ParamGroup.WEIGHT)
         return max(hidden, self.input_width, *units)
 
     @property
@@ -98,15 +98,15 @@ class Network(Spec):
         Raises:
             ValueError: a layer cannot follow the one before it.
         """
-        return ParamLayout(tuple(self._slots()))
+        return ParamLayout(tuple(self._param_specs()))
 
-    def _slots(self) -> Iterator[ParamSpec]:
+    def _param_specs(self) -> Iterator[ParamSpec]:
         if self.numeric_embedding and self.embedded_numeric:
             yield from (
-                slot.with_prefix("numeric") for slot in self.numeric_embedding.parameters(len(self.embedded_numeric))
+                spec.with_prefix("numeric") for spec in self.numeric_embedding.parameters(len(self.embedded_numeric))
             )
         for embedding in self.embeddings:
-            yield embedding.slot
+            yield embedding.spec
         yield from self.sequential.parameters(self.input_width)
 
     def initialize(self, rng: np.random.Generator) -> Parameters:

@@ -53,7 +53,7 @@ class ParamSpec:
 class ParamLayout:
     """The position of each parameter in the flat vectors."""
 
-    slots: tuple[ParamSpec, ...]
+    specs: tuple[ParamSpec, ...]
 
     @cached_property
     def spans(self) -> dict[str, tuple[slice, tuple[int, ...]]]:
@@ -61,27 +61,27 @@ class ParamLayout:
         spans: dict[str, tuple[slice, tuple[int, ...]]] = {}
         for trained in (True, False):
             start = 0
-            for slot in sorted(self._of(trained), key=lambda slot: slot.group):  # stable within a group
-                stop = start + prod(slot.shape)
-                spans[slot.name] = (slice(start, stop), slot.shape)
+            for spec in sorted(self._of(trained), key=lambda spec: spec.group):  # stable within a group
+                stop = start + prod(spec.shape)
+                spans[spec.name] = (slice(start, stop), spec.shape)
                 start = stop
         return spans
 
     def _of(self, trained: bool) -> Iterator[ParamSpec]:
-        return (slot for slot in self.slots if (slot.group is not ParamGroup.STATISTIC) == trained)
+        return (spec for spec in self.specs if (spec.group is not ParamGroup.STATISTIC) == trained)
 
     @cached_property
     def size(self) -> int:
         """The number of trained parameters."""
-        return sum(prod(slot.shape) for slot in self._of(True))
+        return sum(prod(spec.shape) for spec in self._of(True))
 
     @cached_property
     def groups(self) -> dict[ParamGroup, slice]:
         """The slice of theta of each group, in order; without the groups that are empty."""
         groups: dict[ParamGroup, slice] = {}
         start = 0
-        for group in sorted({slot.group for slot in self._of(True)}):
-            stop = start + sum(prod(slot.shape) for slot in self.slots if slot.group is group)
+        for group in sorted({spec.group for spec in self._of(True)}):
+            stop = start + sum(prod(spec.shape) for spec in self.specs if spec.group is group)
             groups[group] = slice(start, stop)
             start = stop
         return groups
@@ -89,11 +89,11 @@ class ParamLayout:
     @cached_property
     def n_decayed(self) -> int:
         """theta[:n_decayed] are the weights and embeddings, to which the penalties l1 and l2 apply."""
-        return sum(prod(slot.shape) for slot in self.slots if slot.group in DECAYED)
+        return sum(prod(spec.shape) for spec in self.specs if spec.group in DECAYED)
 
     def empty(self, precision: Precision) -> Parameters:
         """Parameters that are all zero."""
-        statistics = sum(prod(slot.shape) for slot in self._of(False))
+        statistics = sum(prod(spec.shape) for spec in self._of(False))
         return Parameters(
             self,
             zeros_aligned(self.size, precision),
@@ -104,8 +104,8 @@ class ParamLayout:
     def initialize(self, rng: np.random.Generator, precision: Precision) -> Parameters:
         """New parameters, each drawn from its own initializer, in the order of the network."""
         parameters = self.empty(precision)
-        for slot in self.slots:
-            parameters.by_name[slot.name][...] = slot.init.sample(rng, slot.shape)
+        for spec in self.specs:
+            parameters.by_name[spec.name][...] = spec.init.sample(rng, spec.shape)
         return parameters
 
 
@@ -126,19 +126,19 @@ class Parameters:
     def by_name(self) -> dict[str, Array]:
         """Every parameter and statistic by its full name: views, so writing to one writes to theta."""
         return {
-            slot.name: self._view(self.statistics if slot.group is ParamGroup.STATISTIC else self.theta, slot.name)
-            for slot in self.layout.slots
+            spec.name: self._view(self.statistics if spec.group is ParamGroup.STATISTIC else self.theta, spec.name)
+            for spec in self.layout.specs
         }
 
     @cached_property
     def gradients(self) -> dict[str, Array]:
         """The gradient of every trained parameter by its full name: views into `grad`."""
-        return {s.name: self._view(self.grad, s.name) for s in self.layout.slots if s.group is not ParamGroup.STATISTIC}
+        return {s.name: self._view(self.grad, s.name) for s in self.layout.specs if s.group is not ParamGroup.STATISTIC}
 
-    def copy_from(self, other: Parameters) -> None:
+    def copy_from(self, source: Parameters) -> None:
         """Copy the values of `other`, which has the same layout."""
-        np.copyto(self.theta, other.theta)
-        np.copyto(self.statistics, other.statistics)
+        np.copyto(self.theta, source.theta)
+        np.copyto(self.statistics, source.statistics)
 
 
 def with_prefix(views: ParamViews, prefix: str) -> dict[str, Array]:

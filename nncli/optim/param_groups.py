@@ -34,8 +34,8 @@ def merge_groups(
     by_name: dict[str, GroupOptions] = dict(options.items())
 
     def multipliers(group: ParamGroup) -> tuple[float, float]:
-        own = by_name.get(group.name.lower(), GroupOptions())
-        return own.lr_multiplier, own.decay_of(group)
+        options = by_name.get(group.name.lower(), GroupOptions())
+        return options.lr_multiplier, options.decay_of(group)
 
     for (rate, decay), run in groupby(groups, key=multipliers):
         spans = [groups[group] for group in run]

@@ -1,1 +1,1 @@
-"""The run directory: its only writer and reader."""
+"""The run directory: the only code that writes and reads it."""

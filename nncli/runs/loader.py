@@ -201,7 +201,7 @@ def _is_whole(target: RegressionTarget) -> bool:
 
 def _read_weights(folder: Path, spec: ModelSpec, manifest: Manifest) -> Parameters:
     layout, precision = spec.network.layout, spec.network.precision
-    shapes = {slot.name: slot.shape for slot in layout.slots}
+    shapes = {param.name: param.shape for param in layout.specs}
     numbers = sum(int(np.prod(shape, dtype=object)) for shape in shapes.values())
     content = read_file(folder, WEIGHTS, numbers * np.dtype(precision).itemsize + LARGEST_HEADER)
     _verify(folder, WEIGHTS, content, manifest)

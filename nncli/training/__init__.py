@@ -1,1 +1,1 @@
-"""How a network learns: batches, steps, metrics, stopping. Knows nothing of files or screens."""
+"""The training loop: batches, steps, early stopping and training state, on threads or compiled."""

@@ -60,7 +60,7 @@ class TrainingArguments:
 class ValidationSet:
     """Validation rows, and the metric shown for them: `score(Z)` of the raw outputs (rows, outputs)."""
 
-    examples: Dataset
+    dataset: Dataset
     metric: str
     higher_is_better: bool
     score: Callable[[Array], float]

@@ -45,39 +45,49 @@ It stops after a loss or a gradient that is not finite, and leaves the weights t
 """
 
 
-def learning_rate_at(plan: TrainingArguments, state: TrainState, steps_per_epoch: int, step: int) -> float:
+def learning_rate_at(arguments: TrainingArguments, state: TrainState, steps_per_epoch: int, step: int) -> float:
     """The learning rate of a step, counted from 0."""
-    return state.learning_rate_factor * plan.schedule.rate(
-        step, TrainingLength(plan.epochs, steps_per_epoch), state.plateau
+    return state.learning_rate_factor * arguments.schedule.rate(
+        step, TrainingLength(arguments.epochs, steps_per_epoch), state.plateau
     )
 
 
 def bind_batch_runner(
-    plan: TrainingArguments, state: TrainState, batches: Batches, penalty: L1L2Penalty | None, workers: WorkerThreads
+    arguments: TrainingArguments,
+    state: TrainState,
+    batches: Batches,
+    penalty: L1L2Penalty | None,
+    workers: WorkerThreads,
 ) -> RunBatches:
     """Bind a training to its buffers, for the backend of its arguments."""
-    if plan.backend == "numba" and plan.n_shards == 1:
-        return _compiled_runner(plan, state, batches)
-    return _numpy_runner(plan, state, batches, penalty, workers)
+    if arguments.backend == "numba" and arguments.n_shards == 1:
+        return _compiled_runner(arguments, state, batches)
+    return _numpy_runner(arguments, state, batches, penalty, workers)
 
 
 def _numpy_runner(
-    plan: TrainingArguments, state: TrainState, batches: Batches, penalty: L1L2Penalty | None, workers: WorkerThreads
+    arguments: TrainingArguments,
+    state: TrainState,
+    batches: Batches,
+    penalty: L1L2Penalty | None,
+    workers: WorkerThreads,
 ) -> RunBatches:
-    parameters, replicas = state.parameters, gradient_replicas(state.parameters, plan.n_shards)
-    bind, optimize = (_bind_compiled if plan.backend == "numba" else _bind_numpy)(plan, state, batches, replicas)
-    updates = [optimize(span) for span in split_vector(parameters.theta, plan.n_shards)]
+    parameters, replicas = state.parameters, gradient_replicas(state.parameters, arguments.n_shards)
+    bind, optimize = (_bind_compiled if arguments.backend == "numba" else _bind_numpy)(
+        arguments, state, batches, replicas
+    )
+    updates = [optimize(span) for span in split_vector(parameters.theta, arguments.n_shards)]
     steps: dict[int, TrainStep] = {}
     for rows in batches.sizes():
-        gradients = [bind(shard, span, rows) for shard, span in enumerate(split_evenly(rows, plan.n_shards))]
+        gradients = [bind(shard, span, rows) for shard, span in enumerate(split_evenly(rows, arguments.n_shards))]
         gradient = sum_gradients(gradients, replicas, workers)
         steps[rows] = bind_step(
-            gradient, parameters.grad, run_in_parallel(updates, workers), penalty=penalty, clip_norm=plan.clip_norm
+            gradient, parameters.grad, run_in_parallel(updates, workers), penalty=penalty, clip_norm=arguments.clip_norm
         )
 
     def run_batches(max_batches: int) -> BatchResult:
-        rate = learning_rate_at(plan, state, batches.steps, state.step)
-        state.progress.fill(state.step / (plan.epochs * batches.steps))
+        rate = learning_rate_at(arguments, state, batches.steps, state.step)
+        state.progress.fill(state.step / (arguments.epochs * batches.steps))
         try:
             return BatchResult([steps[batches.rows(state.position)](state.position, rate, state.step + 1)])
         except GradientError as error:
@@ -92,45 +102,47 @@ ShardBinders: TypeAlias = tuple[Callable[[int, slice, int], GradientFn], Callabl
 
 
 def _bind_numpy(
-    plan: TrainingArguments, state: TrainState, batches: Batches, replicas: list[Parameters]
+    arguments: TrainingArguments, state: TrainState, batches: Batches, replicas: list[Parameters]
 ) -> ShardBinders:
     contexts = [TrainingContext(rng, state.progress) for rng in (state.streams.dropout, *state.streams.extra_dropout)]
 
     def bind(shard: int, rows: slice, batch: int) -> GradientFn:
-        return bind_gradient(plan.network, replicas[shard], plan.loss, batches, rows, batch, training=contexts[shard])
+        return bind_gradient(
+            arguments.network, replicas[shard], arguments.loss, batches, rows, batch, training=contexts[shard]
+        )
 
     def optimize(span: slice) -> Step:
-        return bind_optimizer_shard(plan.optimizer.bind, state, span)
+        return bind_optimizer_shard(arguments.optimizer.bind, state, span)
 
     return bind, optimize
 
 
 def _bind_compiled(
-    plan: TrainingArguments, state: TrainState, batches: Batches, replicas: list[Parameters]
+    arguments: TrainingArguments, state: TrainState, batches: Batches, replicas: list[Parameters]
 ) -> ShardBinders:
     from nncli.training.compiled import bridge as compiled  # this imports Numba
 
-    inputs = compiled.kernel_inputs(plan, batches)
+    inputs = compiled.kernel_inputs(arguments, batches)
 
     def bind(shard: int, rows: slice, batch: int) -> GradientFn:
         return compiled.bind_gradient(inputs, replicas[shard], batches, rows, batch)
 
     def optimize(span: slice) -> Step:
-        return bind_optimizer_shard(partial(compiled.bind_optimizer, plan.optimizer), state, span)
+        return bind_optimizer_shard(partial(compiled.bind_optimizer, arguments.optimizer), state, span)
 
     return bind, optimize
 
 
-def _compiled_runner(plan: TrainingArguments, state: TrainState, batches: Batches) -> RunBatches:
+def _compiled_runner(arguments: TrainingArguments, state: TrainState, batches: Batches) -> RunBatches:
     from nncli.training.compiled import bridge as compiled
 
-    run = compiled.bind_run(plan, state.parameters, state.moments, batches)
+    run = compiled.bind_run(arguments, state.parameters, state.moments, batches)
     n_next = 1
 
     def run_batches(max_batches: int) -> BatchResult:
         nonlocal n_next
         n = min(n_next, max_batches, batches.batches_available(state.position))
-        rates = np.array([learning_rate_at(plan, state, batches.steps, state.step + i) for i in range(n)])
+        rates = np.array([learning_rate_at(arguments, state, batches.steps, state.step + i) for i in range(n)])
         start = time.perf_counter()
         losses, finite = run(state.position, rates, state.step + 1)
         seconds = time.perf_counter() - start

@@ -54,9 +54,9 @@ class _Numbers:
 
 
 def diagnose(
-    plan: TrainingArguments,
+    arguments: TrainingArguments,
     parameters: Parameters,
-    examples: Dataset,
+    dataset: Dataset,
     rows: npt.NDArray[np.int64],
     rate: float,
     *,
@@ -67,8 +67,12 @@ def diagnose(
     For a loss it names the first layer with a parameter that is not finite or, if all are, with such an output; for a
     gradient the first layer, from the output backwards, whose gradient is not finite.
     """
-    layer = _last_gradient(plan.network, parameters) if gradient else _first_output(plan, parameters, examples, rows)
-    return Diagnosis(layer, _cause(plan, examples, rate))
+    layer = (
+        _last_gradient(arguments.network, parameters)
+        if gradient
+        else _first_output(arguments, parameters, dataset, rows)
+    )
+    return Diagnosis(layer, _cause(arguments, dataset, rate))
 
 
 def _layer_of(parameter: str) -> str:
@@ -83,16 +87,16 @@ def _last_gradient(network: Network, parameters: Parameters) -> str:
 
 
 def _first_output(
-    plan: TrainingArguments, parameters: Parameters, examples: Dataset, rows: npt.NDArray[np.int64]
+    arguments: TrainingArguments, parameters: Parameters, dataset: Dataset, rows: npt.NDArray[np.int64]
 ) -> str:
     for name, values in parameters.by_name.items():
         if not np.isfinite(values).all():
             return _layer_of(name)
-    names = [name for name, _ in plan.network.sequential.named_layers]
+    names = [name for name, _ in arguments.network.sequential.named_layers]
     positions = [len(names) - 1]
     for start in range(0, len(rows), CHUNK_ROWS):
         chunk = rows[start : start + CHUNK_ROWS]
-        positions.append(_first_of(plan.network, parameters, examples.X[chunk], examples.codes[chunk]))
+        positions.append(_first_of(arguments.network, parameters, dataset.X[chunk], dataset.codes[chunk]))
     return names[min(positions)]
 
 
@@ -109,29 +113,29 @@ def _first_of(network: Network, parameters: Parameters, X: Array, codes: Codes) 
     return len(network.sequential.named_layers) - 1
 
 
-def _cause(plan: TrainingArguments, examples: Dataset, rate: float) -> str:
+def _cause(arguments: TrainingArguments, dataset: Dataset, rate: float) -> str:
     target_hint = "use encoding: {target: standard}"
-    if plan.loss.needs_unscaled_targets or plan.network.output_activation is not None:
+    if arguments.loss.needs_unscaled_targets or arguments.network.output_activation is not None:
         target_hint = "write it in a larger unit, or set clip_norm: 1"
-    weights = np.ones((0, 1)) if examples.weights is None else examples.weights[:, None]
-    X = _Numbers(examples.X, plan.features, "feature", plan.scaled, "use encoding: {numeric: standard}")
+    weights = np.ones((0, 1)) if dataset.weights is None else dataset.weights[:, None]
+    X = _Numbers(dataset.X, arguments.features, "feature", arguments.scaled, "use encoding: {numeric: standard}")
     y = _Numbers(
-        examples.y if plan.loss.task == "regression" else np.ones((0, 1)),
-        plan.targets,
+        dataset.y if arguments.loss.task == "regression" else np.ones((0, 1)),
+        arguments.targets,
         "target",
-        plan.target_scaled,
+        arguments.target_scaled,
         target_hint,
     )
-    w = _Numbers(weights, () if plan.weight is None else (plan.weight,), "weight", False, "")
+    w = _Numbers(weights, () if arguments.weight is None else (arguments.weight,), "weight", False, "")
     return (
-        _not_finite(plan, X)
-        or _not_finite(plan, y)
-        or _not_finite(plan, w)
+        _not_finite(arguments, X)
+        or _not_finite(arguments, y)
+        or _not_finite(arguments, w)
         or _learning_rate_too_high(rate)
-        or _unscaled_or_outlier(plan, X)
-        or _unscaled_or_outlier(plan, y)
-        or _large_weight(plan, w)
-        or _l2_too_large(plan, rate)
+        or _unscaled_or_outlier(arguments, X)
+        or _unscaled_or_outlier(arguments, y)
+        or _large_weight(arguments, w)
+        or _l2_too_large(arguments, rate)
         or f"the learning rate, {rate:g}, is too high: {SLOWER}"
     )
 
@@ -145,21 +149,21 @@ def _extremes(numbers: _Numbers) -> npt.NDArray[np.float64]:
     return np.asarray(np.maximum(high, -low))
 
 
-def _not_finite(plan: TrainingArguments, numbers: _Numbers) -> str | None:
+def _not_finite(arguments: TrainingArguments, numbers: _Numbers) -> str | None:
     peaks = _extremes(numbers)
     if np.isfinite(peaks).all():
         return None
     j = int(np.isfinite(peaks).argmin())
     i = int(np.isfinite(numbers.values[:, j]).argmin())
     value = numbers.values[i, j]
-    return f"{numbers.name(j)} is {value:g} in row {plan.row(i):,}: replace it by a number"
+    return f"{numbers.name(j)} is {value:g} in row {arguments.row(i):,}: replace it by a number"
 
 
 def _learning_rate_too_high(rate: float) -> str | None:
     return f"the learning rate, {rate:g}, is too high: {SLOWER}" if rate > MAX_LEARNING_RATE else None
 
 
-def _unscaled_or_outlier(plan: TrainingArguments, numbers: _Numbers) -> str | None:
+def _unscaled_or_outlier(arguments: TrainingArguments, numbers: _Numbers) -> str | None:
     """The message for a column that is not scaled, is nearly constant, or has an outlier."""
     peaks = _extremes(numbers)
     if not peaks.size or peaks.max() <= OUTLIER_LIMIT:
@@ -173,7 +177,7 @@ def _unscaled_or_outlier(plan: TrainingArguments, numbers: _Numbers) -> str | No
     if is_outlier and distance[i] > OUTLIER_LIMIT:
         shown = "" if numbers.scaled else f", {values[i]:.3g},"
         hint = "correct the cell, leave it empty or remove the row"
-        return f"{name} in row {plan.row(i):,}{shown} lies far from all other rows: {hint}"
+        return f"{name} in row {arguments.row(i):,}{shown} lies far from all other rows: {hint}"
     if peaks[j] <= UNSCALED_LIMIT:
         return None
     if numbers.scaled:
@@ -183,15 +187,16 @@ def _unscaled_or_outlier(plan: TrainingArguments, numbers: _Numbers) -> str | No
     return f"{name} reaches {peaks[j]:.3g} and is not scaled: {numbers.hint}"
 
 
-def _large_weight(plan: TrainingArguments, weights: _Numbers) -> str | None:
+def _large_weight(arguments: TrainingArguments, weights: _Numbers) -> str | None:
     peaks = _extremes(weights)
     if not peaks.size or peaks[0] <= LARGE_WEIGHT:
         return None
-    row, by = plan.row(int(weights.values.argmax())), f" in {weights.name(0)}" if weights.names else ""
+    row, by = arguments.row(int(weights.values.argmax())), f" in {weights.name(0)}" if weights.names else ""
     return f"row {row:,} weighs {peaks[0]:,.3g} times as much as the mean row{by}: lower its weight, or {SLOWER}"
 
 
-def _l2_too_large(plan: TrainingArguments, rate: float) -> str | None:
-    if plan.l2 * rate <= 2.0:
+def _l2_too_large(arguments: TrainingArguments, rate: float) -> str | None:
+    if arguments.l2 * rate <= 2.0:
         return None
-    return f"l2, {plan.l2:g}, is too high for the learning rate, {rate:g}: weights change sign at every step; lower it"
+    l2 = f"l2, {arguments.l2:g}, is too high for the learning rate, {rate:g}"
+    return f"{l2}: weights change sign at every step; lower it"

@@ -31,7 +31,7 @@ class LoopSignal(Enum):
 
 
 def bind_epoch(
-    plan: TrainingArguments,
+    arguments: TrainingArguments,
     state: TrainState,
     batches: Batches,
     penalty: L1L2Penalty | None,
@@ -40,7 +40,7 @@ def bind_epoch(
     max_batches: Callable[[int], int],
 ) -> Callable[[], LoopSignal]:
     """A function that trains on the remaining batches of the current epoch, up to a signal to pause or stop."""
-    parameters, run_batches = state.parameters, bind_batch_runner(plan, state, batches, penalty, workers)
+    parameters, run_batches = state.parameters, bind_batch_runner(arguments, state, batches, penalty, workers)
 
     def run() -> LoopSignal:
         signal = LoopSignal.CONTINUE
@@ -48,7 +48,7 @@ def bind_epoch(
             state.order = batches.rng.bit_generator.state  # type: ignore[assignment]
         else:  # resumed, or paused: the same order again
             batches.rng.bit_generator.state = state.order
-        batches.shuffle(more=state.epoch + 1 < plan.epochs)
+        batches.shuffle(more=state.epoch + 1 < arguments.epochs)
         while state.position < batches.steps and signal is LoopSignal.CONTINUE:
             losses, finite = run_batches(min(batches.steps - state.position, max(1, max_batches(state.step))))
             for value in losses:
@@ -56,15 +56,15 @@ def bind_epoch(
                 state.step += 1
                 state.position += 1
                 if not isfinite(value):
-                    raise _diverged(plan, state, batches, f"the loss became {value}")
+                    raise _diverged(arguments, state, batches, f"the loss became {value}")
                 if state.step == 1:
                     state.first_loss = value
                 state.epoch_loss += value * rows
             if not finite:
-                raise _diverged(plan, state, batches, "the gradient is no longer a finite number", gradient=True)
+                raise _diverged(arguments, state, batches, "the gradient is no longer a finite number", gradient=True)
             signal = after_batch(state.step)
         if not (np.isfinite(parameters.theta).all() and np.isfinite(parameters.statistics).all()):
-            raise _diverged(plan, state, batches, "a weight is no longer a finite number")
+            raise _diverged(arguments, state, batches, "a weight is no longer a finite number")
         return signal
 
     def run_without_warnings() -> LoopSignal:
@@ -75,15 +75,15 @@ def bind_epoch(
 
 
 def _diverged(
-    plan: TrainingArguments, state: TrainState, batches: Batches, what: str, *, gradient: bool = False
+    arguments: TrainingArguments, state: TrainState, batches: Batches, what: str, *, gradient: bool = False
 ) -> DivergedError:
     best = (
         f"the weights of epoch {state.early_stopping.best_epoch} were kept"
         if state.early_stopping.best_epoch
         else "nothing was kept"
     )
-    rows, rate = batches.indices(state.position - 1), learning_rate_at(plan, state, batches.steps, state.step - 1)
-    diagnosis = diagnose(plan, state.parameters, batches.examples, rows, rate, gradient=gradient)
+    rows, rate = batches.indices(state.position - 1), learning_rate_at(arguments, state, batches.steps, state.step - 1)
+    diagnosis = diagnose(arguments, state.parameters, batches.dataset, rows, rate, gradient=gradient)
     return DivergedError(
         f"{what} at step {state.step} (epoch {state.epoch + 1}), first in {diagnosis.layer}; {best}",
         hint=f"Most likely {diagnosis.cause}.",

@@ -46,26 +46,26 @@ class EpochReport:
 class _Evaluator:
     """The loss and the metric of the validation rows, in buffers allocated once."""
 
-    def __init__(self, plan: TrainingArguments, state: TrainState, holdout: ValidationSet) -> None:
-        self._holdout = holdout
-        self._predictor = Predictor(plan.network, state.parameters, plan.network.precision)
-        self._Z = np.empty((len(holdout.examples), plan.network.n_outputs), plan.network.precision)
-        self._loss = plan.loss.bind(self._Z, holdout.examples.y, holdout.examples.weights)
+    def __init__(self, arguments: TrainingArguments, state: TrainState, validation_set: ValidationSet) -> None:
+        self._validation_set = validation_set
+        self._predictor = Predictor(arguments.network, state.parameters, arguments.network.precision)
+        self._Z = np.empty((len(validation_set.dataset), arguments.network.n_outputs), arguments.network.precision)
+        self._loss = arguments.loss.bind(self._Z, validation_set.dataset.y, validation_set.dataset.weights)
 
     def __call__(self) -> tuple[float, float]:
-        examples = self._holdout.examples
-        for span in examples.row_chunks():
-            self._predictor.run(examples.X[span], examples.codes[span], out=self._Z[span])
-        return self._loss.forward(), self._holdout.score(self._Z)
+        dataset = self._validation_set.dataset
+        for span in dataset.row_chunks():
+            self._predictor.run(dataset.X[span], dataset.codes[span], out=self._Z[span])
+        return self._loss.forward(), self._validation_set.score(self._Z)
 
 
-def _lower_is_better(plan: TrainingArguments, holdout: ValidationSet | None, report: EpochReport) -> float:
+def _lower_is_better(arguments: TrainingArguments, validation_set: ValidationSet | None, report: EpochReport) -> float:
     """The monitored value of an epoch, with its sign such that lower is better."""
-    if plan.monitor == "loss" or holdout is None or report.val_loss is None or report.metric is None:
+    if arguments.monitor == "loss" or validation_set is None or report.val_loss is None or report.metric is None:
         return report.loss
-    if plan.monitor == "val_loss":
+    if arguments.monitor == "val_loss":
         return report.val_loss
-    return -report.metric if holdout.higher_is_better else report.metric
+    return -report.metric if validation_set.higher_is_better else report.metric
 
 
 @dataclass(frozen=True)
@@ -90,48 +90,48 @@ class LearningRateHalved:
 
 
 def fit(
-    plan: TrainingArguments,
+    arguments: TrainingArguments,
     state: TrainState,
-    examples: Dataset,
-    holdout: ValidationSet | None = None,
+    dataset: Dataset,
+    validation_set: ValidationSet | None = None,
     *,
     after_batch: Callable[[int], LoopSignal] = lambda step: LoopSignal.CONTINUE,
     max_batches: Callable[[int], int] = lambda step: 1,
 ) -> Generator[EpochReport | CheckpointDue | LearningRateHalved, None, None]:
     """Train from `state`, changing it in place, and yield a report after every epoch.
 
-    Ends after `plan.epochs` epochs, by early stopping, or if `after_batch(step)`, called after every batch, returns
-    STOP; compiled loops may run up to `max_batches(step)` batches before the next call. `CheckpointDue` is yielded
-    within an epoch if it returns CHECKPOINT or STOP. Whenever something is yielded the state is consistent: a training
-    that is restored from it continues with the same bits. `state.best` holds the weights of the best epoch.
+    Ends after `arguments.epochs` epochs, by early stopping, or if `after_batch(step)`, called after every batch,
+    returns STOP; compiled loops may run up to `max_batches(step)` batches before the next call. `CheckpointDue` is
+    yielded within an epoch if it returns CHECKPOINT or STOP. Whenever something is yielded the state is consistent: a
+    training that is restored from it continues with the same bits. `state.best` holds the weights of the best epoch.
 
     Raises:
         DivergedError: the loss of a batch, its gradient or a weight is not finite, and the arguments allow no rollback,
             or there were too many; `state.best` holds the best epoch so far.
     """
     with (
-        WorkerThreads(min(plan.n_shards, available_cpus())) as workers,
-        closing(Batches(examples, plan.batch_size, state.streams.shuffle)) as batches,
+        WorkerThreads(min(arguments.n_shards, available_cpus())) as workers,
+        closing(Batches(dataset, arguments.batch_size, state.streams.shuffle)) as batches,
     ):
-        yield from _fit(plan, state, batches, holdout, workers, after_batch, max_batches)
+        yield from _fit(arguments, state, batches, validation_set, workers, after_batch, max_batches)
 
 
 def _fit(
-    plan: TrainingArguments,
+    arguments: TrainingArguments,
     state: TrainState,
     batches: Batches,
-    holdout: ValidationSet | None,
+    validation_set: ValidationSet | None,
     workers: WorkerThreads,
     after_batch: Callable[[int], LoopSignal],
     max_batches: Callable[[int], int],
 ) -> Generator[EpochReport | CheckpointDue | LearningRateHalved, None, None]:
-    penalty = L1L2Penalty(state.parameters, l1=plan.l1, l2=plan.l2) if plan.l1 or plan.l2 else None
-    run_batches = bind_epoch(plan, state, batches, penalty, workers, after_batch, max_batches)
-    evaluate = None if holdout is None else _Evaluator(plan, state, holdout)
-    if plan.rollback_on_divergence and state.last_good is None:
+    penalty = L1L2Penalty(state.parameters, l1=arguments.l1, l2=arguments.l2) if arguments.l1 or arguments.l2 else None
+    run_batches = bind_epoch(arguments, state, batches, penalty, workers, after_batch, max_batches)
+    evaluate = None if validation_set is None else _Evaluator(arguments, state, validation_set)
+    if arguments.rollback_on_divergence and state.last_good is None:
         state.last_good = state.snapshot().copy()
 
-    while state.epoch < plan.epochs and not state.early_stopping.should_stop(plan.patience):
+    while state.epoch < arguments.epochs and not state.early_stopping.should_stop(arguments.patience):
         start = time.perf_counter()
         try:
             signal = run_batches()
@@ -153,24 +153,24 @@ def _fit(
             val_loss, metric = evaluate() if evaluate else (None, None)
         report = EpochReport(
             epoch=state.epoch + 1,
-            loss=state.epoch_loss / len(batches.examples),
+            loss=state.epoch_loss / len(batches.dataset),
             penalty=penalty.value() if penalty else 0.0,
             val_loss=val_loss,
             metric=metric,
-            learning_rate=learning_rate_at(plan, state, batches.steps, state.step - 1),
+            learning_rate=learning_rate_at(arguments, state, batches.steps, state.step - 1),
             is_best=False,
             seconds=time.perf_counter() - start,
         )
-        value = _lower_is_better(plan, holdout, report)
+        value = _lower_is_better(arguments, validation_set, report)
         state.epoch, state.position, state.epoch_loss = state.epoch + 1, 0, 0.0
         state.early_stopping = state.early_stopping.observe(
-            state.epoch, value, min_delta=plan.min_delta, last_on_tie=plan.last_on_tie
+            state.epoch, value, min_delta=arguments.min_delta, last_on_tie=arguments.last_on_tie
         )
-        state.plateau = plan.schedule.observe(state.plateau, value)
+        state.plateau = arguments.schedule.observe(state.plateau, value)
         is_best = state.early_stopping.best_epoch == state.epoch
         if is_best:
             state.best.copy_from(state.parameters)
-        if plan.rollback_on_divergence and report.loss <= state.first_loss:  # else it may be about to diverge
+        if arguments.rollback_on_divergence and report.loss <= state.first_loss:  # else it may be about to diverge
             state.last_good = state.snapshot().copy()
         yield replace(report, is_best=is_best)
         if signal is LoopSignal.STOP:

@@ -106,17 +106,17 @@ class TrainState:
         optimizer: OptimizerBase,
         streams: RandomStreams,
         parts: int = 1,
-        examples: Dataset | None = None,
+        dataset: Dataset | None = None,
     ) -> TrainState:
         """The initial state: weights drawn from the init stream, moments zero, and `parts` shards per batch.
 
-        Data-dependent initialization uses the training rows, `examples`; without them, as before a saved state is
+        Data-dependent initialization uses the training rows, `dataset`; without them, as before a saved state is
         restored, it is left out.
         """
         parameters = network.initialize(streams.init)
-        if examples is not None and network.needs_data_init:
-            rows = _init_rows(network, len(examples), streams.init)
-            network.init_from_data(parameters, examples.X[rows], examples.codes[rows], streams.init)
+        if dataset is not None and network.needs_data_init:
+            rows = _init_rows(network, len(dataset), streams.init)
+            network.init_from_data(parameters, dataset.X[rows], dataset.codes[rows], streams.init)
         best = network.layout.empty(network.precision)
         best.copy_from(parameters)
         return cls(parameters, best, optimizer.init_state(parameters.theta), streams.in_parts(parts))

@@ -87,9 +87,9 @@ def bind_gradient(
     """Bind the gradient of the slice `rows` of a batch of `batch` rows, and allocate its buffers."""
     n = rows.stop - rows.start
     bound = network.bind(parameters, n, training=training)
-    examples, forward, backward = batches.examples, bound.forward, bound.backward
-    y = np.zeros((n, *examples.y.shape[1:]), examples.y.dtype)
-    weights = None if examples.weights is None else np.zeros(n, examples.weights.dtype)
+    dataset, forward, backward = batches.dataset, bound.forward, bound.backward
+    y = np.zeros((n, *dataset.y.shape[1:]), dataset.y.dtype)
+    weights = None if dataset.weights is None else np.zeros(n, dataset.weights.dtype)
     buffers = Batch(bound.X, bound.codes, y, weights)
     head, load, first = loss.bind(bound.Z, y, weights, batch=batch), batches.load, rows.start
 

@@ -1,0 +1,1 @@
+"""Utilities: atomic files, logging, medians, memory and thread limits."""

@@ -54,10 +54,10 @@ def test_the_shapes_are_those_of_the_buffers(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rest", ["layers: [256, 256]\nbatch_size: 256\n", DEEP, EMBEDDED])
 def test_the_estimates_are_of_the_order_of_what_is_allocated(tmp_path: Path, rest: str) -> None:
     ready = prepared(tmp_path, rest)
-    facts, network, plan = NetworkSize.of(ready), ready.spec.network, ready.arguments
+    facts, network, arguments = NetworkSize.of(ready), ready.spec.network, ready.arguments
     tracemalloc.start()
     try:
-        state = TrainState.create(network, plan.optimizer, ready.streams, 1, ready.training.dataset)
+        state = TrainState.create(network, arguments.optimizer, ready.streams, 1, ready.training.dataset)
         weights = tracemalloc.get_traced_memory()[0]
         bound = network.bind(state.parameters, facts.batch_size, training=TrainingContext(ready.streams.dropout))
         activations = tracemalloc.get_traced_memory()[0] - weights

@@ -17,61 +17,61 @@ from nncli.optim.schedules import CosineRate, ReduceOnPlateau
 from nncli.training.epoch import LoopSignal
 from nncli.training.loop import fit
 from nncli.training.state import RandomStreams
-from tests.training.plans import (
+from tests.training.helpers import (
+    arguments_of,
     bits,
     fresh,
-    full_plan,
-    holdout_of,
-    plan_of,
+    full_arguments,
     reports_of,
     restored,
     rows_of,
     timeless,
     train,
+    validation_set_of,
 )
 from tests.unions import members, tag
 
 
 @pytest.mark.parametrize("optimizer", [cls() for cls in members(Optimizer)], ids=lambda o: tag(type(o)))
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(optimizer: Any) -> None:
-    plan = full_plan(optimizer=optimizer)
-    holdout = holdout_of(plan)
-    first, reports = train(plan, holdout=holdout, seed=4)
-    second, again = train(plan, holdout=holdout, seed=4)
+    arguments = full_arguments(optimizer=optimizer)
+    validation_set = validation_set_of(arguments)
+    first, reports = train(arguments, validation_set=validation_set, seed=4)
+    second, again = train(arguments, validation_set=validation_set, seed=4)
     assert bits(first) == bits(second)
     assert timeless(reports) == timeless(again)
-    assert bits(train(plan, holdout=holdout, seed=5)[0]) != bits(first)
+    assert bits(train(arguments, validation_set=validation_set, seed=5)[0]) != bits(first)
 
 
 @pytest.mark.parametrize("optimizer", [cls() for cls in members(Optimizer)], ids=lambda o: tag(type(o)))
 @pytest.mark.parametrize("k", [1, 3, 5])
 def test_k_epochs_and_then_the_rest_are_one_run_to_the_bit(optimizer: Any, k: int) -> None:
     schedule = ReduceOnPlateau(initial=0.01, patience=1, warmup_steps=6)
-    plan = full_plan(optimizer=optimizer, epochs=5, schedule=schedule, monitor="val_loss", patience=4)
-    whole, reports = train(plan, holdout=holdout_of(plan))
-    parts = fresh(plan)
-    found = list(reports_of(replace(plan, epochs=k), parts, rows_of(plan), holdout_of(plan)))
-    found += list(reports_of(plan, parts, rows_of(plan), holdout_of(plan)))
+    arguments = full_arguments(optimizer=optimizer, epochs=5, schedule=schedule, monitor="val_loss", patience=4)
+    whole, reports = train(arguments, validation_set=validation_set_of(arguments))
+    parts = fresh(arguments)
+    found = list(reports_of(replace(arguments, epochs=k), parts, rows_of(arguments), validation_set_of(arguments)))
+    found += list(reports_of(arguments, parts, rows_of(arguments), validation_set_of(arguments)))
     assert bits(parts) == bits(whole)
     assert timeless(found) == timeless(reports)
 
 
 def test_a_training_taken_up_between_two_reports_goes_on_as_if_nothing_had_been() -> None:
-    plan = full_plan(epochs=6, schedule=CosineRate(initial=0.01))
-    whole, _ = train(plan)
-    state = fresh(plan)
-    reports = reports_of(plan, state, rows_of(plan))
+    arguments = full_arguments(epochs=6, schedule=CosineRate(initial=0.01))
+    whole, _ = train(arguments)
+    state = fresh(arguments)
+    reports = reports_of(arguments, state, rows_of(arguments))
     next(reports)
     next(reports)
-    saved = restored(plan, state)
-    list(fit(plan, saved, rows_of(plan)))
+    saved = restored(arguments, state)
+    list(fit(arguments, saved, rows_of(arguments)))
     assert bits(saved) == bits(whole)
 
 
 def test_validation_never_changes_the_training() -> None:
-    plan = full_plan(epochs=4, monitor="val_loss")
-    without, reports = train(plan)
-    with_rows, watched = train(plan, holdout=holdout_of(plan))
+    arguments = full_arguments(epochs=4, monitor="val_loss")
+    without, reports = train(arguments)
+    with_rows, watched = train(arguments, validation_set=validation_set_of(arguments))
     assert with_rows.parameters.theta.tobytes() == without.parameters.theta.tobytes()
     assert with_rows.parameters.statistics.tobytes() == without.parameters.statistics.tobytes()
     assert bits(with_rows)[5] == bits(without)[5]
@@ -82,53 +82,53 @@ def test_validation_never_changes_the_training() -> None:
 def test_dropout_leaves_the_order_of_the_rows_alone(rate: float) -> None:
     def shuffles(rate: float) -> list[Any]:
         """The state of the shuffle stream after every batch."""
-        plan = plan_of(Dense(units=4), Dropout(rate=rate))
-        state, seen = fresh(plan), []
+        arguments = arguments_of(Dense(units=4), Dropout(rate=rate))
+        state, seen = fresh(arguments), []
 
         def after_batch(step: int) -> LoopSignal:
             seen.append(state.streams.shuffle.bit_generator.state)
             return LoopSignal.CONTINUE
 
-        list(fit(plan, state, rows_of(plan), after_batch=after_batch))
+        list(fit(arguments, state, rows_of(arguments), after_batch=after_batch))
         return seen
 
     assert shuffles(0.0) == shuffles(rate)
 
 
 def test_dropout_leaves_the_starting_weights_alone() -> None:
-    with_dropout = plan_of(Dense(units=5), Dropout(rate=0.5))
-    without = plan_of(Dense(units=5), Dropout(rate=0.0))
+    with_dropout = arguments_of(Dense(units=5), Dropout(rate=0.5))
+    without = arguments_of(Dense(units=5), Dropout(rate=0.0))
     assert fresh(with_dropout).parameters.theta.tobytes() == fresh(without).parameters.theta.tobytes()
     assert train(with_dropout)[0].streams.shuffle.random() == train(without)[0].streams.shuffle.random()
 
 
 def test_without_dropout_the_dropout_stream_is_never_drawn_from() -> None:
-    plan = plan_of()
-    assert train(plan)[0].streams.dropout.random() == RandomStreams.of(0).dropout.random()
+    arguments = arguments_of()
+    assert train(arguments)[0].streams.dropout.random() == RandomStreams.of(0).dropout.random()
 
 
 def test_the_batch_size_leaves_the_order_of_the_rows_alone() -> None:
-    states = [train(plan_of(batch_size=size))[0].streams.shuffle.random() for size in (1, 8, 29)]
+    states = [train(arguments_of(batch_size=size))[0].streams.shuffle.random() for size in (1, 8, 29)]
     assert len(set(states)) == 1
 
 
 def test_the_examples_are_left_as_they_were() -> None:
-    plan = full_plan()
-    examples, untouched = rows_of(plan, weighted=True), rows_of(plan, weighted=True)
-    train(plan, examples, holdout_of(plan))
+    arguments = full_arguments()
+    dataset, untouched = rows_of(arguments, weighted=True), rows_of(arguments, weighted=True)
+    train(arguments, dataset, validation_set_of(arguments))
     for name in ("X", "codes", "y", "weights"):
-        np.testing.assert_array_equal(getattr(examples, name), getattr(untouched, name))
+        np.testing.assert_array_equal(getattr(dataset, name), getattr(untouched, name))
 
 
 def test_one_row_can_be_trained_on() -> None:
-    plan = full_plan(epochs=3)
-    _, reports = train(plan, rows_of(plan, 1))
+    arguments = full_arguments(epochs=3)
+    _, reports = train(arguments, rows_of(arguments, 1))
     assert all(math.isfinite(report.loss) for report in reports)
 
 
 def test_a_batch_of_one_row_left_over_is_trained_on_too() -> None:
-    plan = full_plan(epochs=2, batch_size=8)
-    state, reports = train(plan, rows_of(plan, 25))
+    arguments = full_arguments(epochs=2, batch_size=8)
+    state, reports = train(arguments, rows_of(arguments, 25))
     assert state.step == 2 * 4
     assert all(math.isfinite(report.loss) for report in reports)
 
@@ -141,5 +141,5 @@ def test_every_layer_can_be_trained(layer: type[Any]) -> None:
         "parametric_activation": {"activation": "relu"},
         "residual": {"layers": [3]},
     }
-    plan = plan_of(layer.model_validate(needed.get(tag(layer), {})), epochs=2)
-    assert all(math.isfinite(report.loss) for report in train(plan)[1])
+    arguments = arguments_of(layer.model_validate(needed.get(tag(layer), {})), epochs=2)
+    assert all(math.isfinite(report.loss) for report in train(arguments)[1])

@@ -333,4 +333,4 @@ def test_gradient_of_logistic_regression_is_the_textbooks() -> None:
 def test_ten_layers_keep_their_parameters_apart() -> None:
     network = network_of(*(Dense(units=2, activation=Tanh()) for _ in range(12)))
     assert check(network, MSE(), rows=2).error <= TOLERANCE
-    assert len(network.layout.slots) == 2 * 13
+    assert len(network.layout.specs) == 2 * 13

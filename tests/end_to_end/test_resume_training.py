@@ -73,7 +73,7 @@ TRAINING, VALIDATION = examples_of(ROWS, 1), examples_of(11, 2)
 HOLDOUT = ValidationSet(VALIDATION, "spread", True, lambda Z: float(Z.std()))
 
 
-def plan_of(
+def arguments_of(
     optimizer: OptimizerBase, schedule: ScheduleBase, dropout: float, patience: int | None
 ) -> TrainingArguments:
     layers: Any = [
@@ -102,8 +102,8 @@ def plan_of(
     )
 
 
-def fresh(plan: TrainingArguments) -> TrainState:
-    return TrainState.create(plan.network, plan.optimizer, RandomStreams.of(3))
+def fresh(arguments: TrainingArguments) -> TrainState:
+    return TrainState.create(arguments.network, arguments.optimizer, RandomStreams.of(3))
 
 
 def written_and_read(snapshot: Snapshot) -> Snapshot:
@@ -122,10 +122,12 @@ def ends_alike(one: TrainState, other: TrainState) -> bool:
     )
 
 
-def run_pausing_everywhere(plan: TrainingArguments) -> tuple[TrainState, list[EpochReport], list[tuple[Snapshot, int]]]:
+def run_pausing_everywhere(
+    arguments: TrainingArguments,
+) -> tuple[TrainState, list[EpochReport], list[tuple[Snapshot, int]]]:
     """The end, the reports, and the state after every step with the number of reports by then."""
-    state, reports, stops = fresh(plan), [], []
-    for event in fit(plan, state, TRAINING, HOLDOUT, after_batch=lambda step: LoopSignal.CHECKPOINT):
+    state, reports, stops = fresh(arguments), [], []
+    for event in fit(arguments, state, TRAINING, HOLDOUT, after_batch=lambda step: LoopSignal.CHECKPOINT):
         if isinstance(event, EpochReport):
             reports.append(event)
         assert isinstance(event, CheckpointDue | EpochReport)
@@ -133,23 +135,23 @@ def run_pausing_everywhere(plan: TrainingArguments) -> tuple[TrainState, list[Ep
     return state, reports, stops
 
 
-def resumed(plan: TrainingArguments, snapshot: Snapshot) -> tuple[TrainState, list[EpochReport]]:
-    state = fresh(plan)
+def resumed(arguments: TrainingArguments, snapshot: Snapshot) -> tuple[TrainState, list[EpochReport]]:
+    state = fresh(arguments)
     state.restore(snapshot)
-    return state, [r for r in fit(plan, state, TRAINING, HOLDOUT) if isinstance(r, EpochReport)]
+    return state, [r for r in fit(arguments, state, TRAINING, HOLDOUT) if isinstance(r, EpochReport)]
 
 
 def test_stopping_at_every_one_of_200_steps_changes_nothing() -> None:
-    plan = plan_of(OPTIMIZERS[-1], ReduceOnPlateau(initial=0.01, patience=2, warmup_steps=5), 0.3, None)
-    whole = fresh(plan)
-    reports = [r for r in fit(plan, whole, TRAINING, HOLDOUT) if isinstance(r, EpochReport)]
+    arguments = arguments_of(OPTIMIZERS[-1], ReduceOnPlateau(initial=0.01, patience=2, warmup_steps=5), 0.3, None)
+    whole = fresh(arguments)
+    reports = [r for r in fit(arguments, whole, TRAINING, HOLDOUT) if isinstance(r, EpochReport)]
     assert whole.step == 200
-    paused, again, stops = run_pausing_everywhere(plan)
+    paused, again, stops = run_pausing_everywhere(arguments)
     assert len(stops) == 200
     assert ends_alike(paused, whole)
     assert timeless(again) == timeless(reports)
     for snapshot, count in stops:
-        state, rest = resumed(plan, snapshot)
+        state, rest = resumed(arguments, snapshot)
         assert ends_alike(state, whole)
         assert timeless(rest) == timeless(reports)[count:]
 
@@ -157,10 +159,10 @@ def test_stopping_at_every_one_of_200_steps_changes_nothing() -> None:
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o.model_dump_json())
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: type(s).__name__)
 def test_every_optimizer_and_schedule_resumes_to_the_bit(optimizer: OptimizerBase, schedule: ScheduleBase) -> None:
-    plan = replace(plan_of(optimizer, schedule, 0.2, 4), epochs=6)
-    whole, reports, stops = run_pausing_everywhere(plan)
+    arguments = replace(arguments_of(optimizer, schedule, 0.2, 4), epochs=6)
+    whole, reports, stops = run_pausing_everywhere(arguments)
     for snapshot, count in stops[:: max(1, len(stops) // 5)]:
-        state, rest = resumed(plan, snapshot)
+        state, rest = resumed(arguments, snapshot)
         assert ends_alike(state, whole)
         assert timeless(rest) == timeless(reports)[count:]
 
@@ -176,24 +178,24 @@ def test_every_optimizer_and_schedule_resumes_to_the_bit(optimizer: OptimizerBas
 def test_a_training_stopped_again_and_again_ends_in_the_same_bits(
     optimizer: OptimizerBase, schedule: ScheduleBase, dropout: float, patience: int | None, stops: list[int]
 ) -> None:
-    plan = replace(plan_of(optimizer, schedule, dropout, patience), epochs=15)
-    whole = fresh(plan)
-    reports = list(fit(plan, whole, TRAINING, HOLDOUT))
-    state, found = fresh(plan), []
+    arguments = replace(arguments_of(optimizer, schedule, dropout, patience), epochs=15)
+    whole = fresh(arguments)
+    reports = list(fit(arguments, whole, TRAINING, HOLDOUT))
+    state, found = fresh(arguments), []
     for wait in stops:
         until = state.step + wait
         wish = lambda step, until=until: LoopSignal.STOP if step >= until else LoopSignal.CONTINUE  # noqa: E731
-        found += [r for r in fit(plan, state, TRAINING, HOLDOUT, after_batch=wish) if isinstance(r, EpochReport)]
-        taken_up = fresh(plan)
+        found += [r for r in fit(arguments, state, TRAINING, HOLDOUT, after_batch=wish) if isinstance(r, EpochReport)]
+        taken_up = fresh(arguments)
         taken_up.restore(written_and_read(state.snapshot()))
         state = taken_up
-    found += [r for r in fit(plan, state, TRAINING, HOLDOUT) if isinstance(r, EpochReport)]
+    found += [r for r in fit(arguments, state, TRAINING, HOLDOUT) if isinstance(r, EpochReport)]
     assert ends_alike(state, whole)
     assert timeless(found) == timeless([r for r in reports if isinstance(r, EpochReport)])
 
 
 def test_a_state_of_another_training_is_refused() -> None:
-    plan = plan_of(Adam(), SCHEDULES[0], 0.0, None)
-    other = plan_of(Sgd(), SCHEDULES[0], 0.0, None)
+    arguments = arguments_of(Adam(), SCHEDULES[0], 0.0, None)
+    other = arguments_of(Sgd(), SCHEDULES[0], 0.0, None)
     with pytest.raises(KeyError):
-        fresh(plan).restore(fresh(other).snapshot())
+        fresh(arguments).restore(fresh(other).snapshot())

@@ -19,12 +19,12 @@ from nncli.optim.schedules import ConstantRate
 from nncli.training.arguments import TrainingArguments
 from nncli.training.epoch import DivergedError, LoopSignal
 from nncli.training.loop import CheckpointDue, EpochReport, LearningRateHalved, fit
-from tests.training.plans import (
+from tests.training.helpers import (
+    arguments_of,
     bits,
     fresh,
-    full_plan,
+    full_arguments,
     network_of,
-    plan_of,
     reports_of,
     rows_of,
     train,
@@ -36,45 +36,45 @@ from tests.training.plans import (
     "embeddings", [(), (Embedding(name="town", n_embeddings=3, width=2),)], ids=["numbers", "with codes"]
 )
 def test_a_nan_in_the_data_is_reported_at_its_step(row: int, embeddings: tuple[Embedding, ...]) -> None:
-    plan = plan_of(network=network_of(Dense(units=5), embeddings=embeddings), epochs=5, batch_size=29)
-    examples = rows_of(plan)
-    examples.X[row, 1] = np.nan
+    arguments = arguments_of(network=network_of(Dense(units=5), embeddings=embeddings), epochs=5, batch_size=29)
+    dataset = rows_of(arguments)
+    dataset.X[row, 1] = np.nan
     with pytest.raises(
         DivergedError, match=r"the loss became nan at step 1 \(epoch 1\), first in layers.0; nothing was kept"
     ):
-        train(plan, examples)
+        train(arguments, dataset)
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_a_huge_learning_rate_diverges_and_the_error_names_step_epoch_and_rate(precision: Any) -> None:
     network = network_of(Dense(units=5), Dense(units=5), precision=precision)
-    plan = plan_of(network=network, optimizer=Sgd(), schedule=ConstantRate(initial=1e30), epochs=50)
-    state = fresh(plan)
+    arguments = arguments_of(network=network, optimizer=Sgd(), schedule=ConstantRate(initial=1e30), epochs=50)
+    state = fresh(arguments)
     with pytest.raises(DivergedError) as caught:
-        list(fit(plan, state, rows_of(plan)))
+        list(fit(arguments, state, rows_of(arguments)))
     assert f"at step {state.step} (epoch {state.epoch + 1})" in str(caught.value)
     assert state.step > 1
     assert "1e+30" in str(caught.value.hint)
     assert isinstance(caught.value, NncliError)
 
 
-def poisoned(plan: TrainingArguments) -> tuple[Dataset, Callable[[int], LoopSignal]]:
+def poisoned(arguments: TrainingArguments) -> tuple[Dataset, Callable[[int], LoopSignal]]:
     """Rows that are numbers for two epochs of four steps and no numbers from then on."""
-    examples = rows_of(plan)
+    dataset = rows_of(arguments)
 
     def after_batch(step: int) -> LoopSignal:
         if step == 8:
-            examples.X[...] = np.nan
+            dataset.X[...] = np.nan
         return LoopSignal.CONTINUE
 
-    return examples, after_batch
+    return dataset, after_batch
 
 
 def test_what_was_best_before_a_divergence_is_kept() -> None:
-    plan = plan_of(epochs=9)
-    state = fresh(plan)
-    examples, after_batch = poisoned(plan)
-    reports = reports_of(plan, state, examples, after_batch=after_batch)
+    arguments = arguments_of(epochs=9)
+    state = fresh(arguments)
+    dataset, after_batch = poisoned(arguments)
+    reports = reports_of(arguments, state, dataset, after_batch=after_batch)
     assert [next(reports).epoch, next(reports).epoch] == [1, 2]
     best = state.best.theta.copy()
     with pytest.raises(
@@ -87,22 +87,22 @@ def test_what_was_best_before_a_divergence_is_kept() -> None:
 
 @pytest.mark.parametrize("epochs", [1, 5])
 def test_weights_that_overflow_in_the_last_step_of_an_epoch_are_never_kept_as_the_best(epochs: int) -> None:
-    plan = plan_of(
+    arguments = arguments_of(
         network=network_of(precision="float32"),
         optimizer=Sgd(),
         schedule=ConstantRate(initial=1e300),
         batch_size=29,
         epochs=epochs,
     )
-    state = fresh(plan)
+    state = fresh(arguments)
     with pytest.raises(DivergedError, match=r"a weight .* at step 1 \(epoch 1\), first in output; nothing was kept"):
-        list(fit(plan, state, rows_of(plan)))
+        list(fit(arguments, state, rows_of(arguments)))
     assert np.isfinite(state.best.theta).all()
 
 
 def wild(**options: Any) -> TrainingArguments:
     network = network_of(Dense(units=5, activation=Tanh()), Dense(units=5), precision="float32")
-    return plan_of(
+    return arguments_of(
         network=network,
         optimizer=Sgd(),
         schedule=ConstantRate(initial=options.pop("rate", 50.0)),
@@ -113,10 +113,10 @@ def wild(**options: Any) -> TrainingArguments:
 
 
 def test_a_rollback_halves_the_rate_and_trains_all_epochs() -> None:
-    plan = wild()
-    state = fresh(plan)
+    arguments = wild()
+    state = fresh(arguments)
     events, stood = [], []
-    for event in fit(plan, state, rows_of(plan)):
+    for event in fit(arguments, state, rows_of(arguments)):
         events.append(event)
         stood.append(state.epoch)
     halvings = [event for event in events if isinstance(event, LearningRateHalved)]
@@ -135,10 +135,10 @@ def test_a_rollback_halves_the_rate_and_trains_all_epochs() -> None:
 
 
 def test_no_rollback_to_an_epoch_whose_loss_already_rises() -> None:
-    plan = wild(epochs=30)
-    state = fresh(plan)
+    arguments = wild(epochs=30)
+    state = fresh(arguments)
     lasting: list[EpochReport] = []
-    for event in fit(plan, state, rows_of(plan)):
+    for event in fit(arguments, state, rows_of(arguments)):
         if isinstance(event, EpochReport):
             lasting.append(event)
             assert state.last_good is not None
@@ -149,15 +149,15 @@ def test_no_rollback_to_an_epoch_whose_loss_already_rises() -> None:
 
 
 def test_a_training_that_diverges_at_any_rate_fails() -> None:
-    plan = wild()
-    examples = rows_of(plan)
-    examples.X[3, 1] = np.nan
-    state = fresh(plan)
+    arguments = wild()
+    dataset = rows_of(arguments)
+    dataset.X[3, 1] = np.nan
+    state = fresh(arguments)
     with pytest.raises(DivergedError):
-        list(fit(plan, state, examples))
+        list(fit(arguments, state, dataset))
     assert state.learning_rate_factor == 2.0**-20
 
 
 def test_rollback_changes_nothing_without_divergence() -> None:
-    plan = full_plan(epochs=4)
-    assert bits(train(replace(plan, rollback_on_divergence=True))[0]) == bits(train(plan)[0])
+    arguments = full_arguments(epochs=4)
+    assert bits(train(replace(arguments, rollback_on_divergence=True))[0]) == bits(train(arguments)[0])

@@ -180,8 +180,8 @@ def test_the_output_starts_and_is_parametrized_as_asked() -> None:
 
 def test_the_output_starts_as_its_forced_activation_advises() -> None:
     network = network_of(output_activation=Relu())
-    assert network.layout.slots[0].init == Relu().default_init
-    assert network_of().layout.slots[0].init != Relu().default_init
+    assert network.layout.specs[0].init == Relu().default_init
+    assert network_of().layout.specs[0].init != Relu().default_init
 
 
 def test_both_precisions_start_from_one_draw() -> None:

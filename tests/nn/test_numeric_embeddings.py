@@ -99,9 +99,9 @@ def test_edges_are_the_quantiles_and_bins_to_spare_are_empty(column: Any, edges:
 def test_trained_parameters_are_in_the_group_of_numbers_and_edges_are_a_statistic(
     embedding: NumericEmbeddingBase,
 ) -> None:
-    for slot in embedding.parameters(2):
-        assert slot.group is (ParamGroup.STATISTIC if slot.name == "edges" else ParamGroup.NUMERIC)
-        assert slot.shape[0] == 2
+    for spec in embedding.parameters(2):
+        assert spec.group is (ParamGroup.STATISTIC if spec.name == "edges" else ParamGroup.NUMERIC)
+        assert spec.shape[0] == 2
 
 
 @every

@@ -37,16 +37,16 @@ def test_every_number_belongs_to_exactly_one_name(layout: ParamLayout) -> None:
         view += 1.0
     assert (parameters.grad == 1.0).all()
     assert parameters.theta.size == parameters.grad.size == layout.size
-    assert layout.size + parameters.statistics.size == sum(prod(slot.shape) for slot in layout.slots)
+    assert layout.size + parameters.statistics.size == sum(prod(spec.shape) for spec in layout.specs)
 
 
 @given(layout=layouts())
 @settings(max_examples=100, deadline=None)
 def test_groups_lie_in_order_and_the_decayed_come_first(layout: ParamLayout) -> None:
     parameters = layout.empty("float64")
-    for slot in layout.slots:
-        if slot.group is not ParamGroup.STATISTIC:
-            parameters.by_name[slot.name][...] = slot.group
+    for spec in layout.specs:
+        if spec.group is not ParamGroup.STATISTIC:
+            parameters.by_name[spec.name][...] = spec.group
     assert (np.diff(parameters.theta) >= 0).all()
     assert np.isin(parameters.theta[: layout.n_decayed], DECAYED).all()
     assert not np.isin(parameters.theta[layout.n_decayed :], DECAYED).any()
@@ -60,24 +60,24 @@ def test_groups_lie_in_order_and_the_decayed_come_first(layout: ParamLayout) -> 
 @settings(max_examples=50, deadline=None)
 def test_names_keep_the_order_and_the_shapes_of_the_network(layout: ParamLayout) -> None:
     parameters = layout.initialize(np.random.default_rng(0), "float64")
-    assert list(parameters.by_name) == [slot.name for slot in layout.slots]
-    trained = [slot.name for slot in layout.slots if slot.group is not ParamGroup.STATISTIC]
+    assert list(parameters.by_name) == [spec.name for spec in layout.specs]
+    trained = [spec.name for spec in layout.specs if spec.group is not ParamGroup.STATISTIC]
     assert list(parameters.gradients) == trained
-    for i, slot in enumerate(layout.slots):
-        view = parameters.by_name[slot.name]
-        assert view.shape == slot.shape
+    for i, spec in enumerate(layout.specs):
+        view = parameters.by_name[spec.name]
+        assert view.shape == spec.shape
         assert view.flags.c_contiguous
         assert (view == float(i)).all()
 
 
-def two_slots() -> ParamLayout:
+def two_specs() -> ParamLayout:
     return ParamLayout(
         (ParamSpec("bias", (2,), ParamGroup.BIAS, Normal()), ParamSpec("weight", (2, 2), ParamGroup.WEIGHT, Normal()))
     )
 
 
 def test_views_write_through_to_theta() -> None:
-    parameters = two_slots().empty("float32")
+    parameters = two_specs().empty("float32")
     parameters.by_name["weight"][1, 0] = 5.0
     parameters.by_name["bias"][1] = 7.0
     assert parameters.theta.tolist() == [0.0, 0.0, 5.0, 0.0, 0.0, 7.0]  # the weight lies before the bias
@@ -88,14 +88,14 @@ def test_views_write_through_to_theta() -> None:
 def test_values_are_drawn_in_the_order_of_the_network_and_not_of_theta() -> None:
     rng = np.random.default_rng(3)
     expected = {"bias": rng.normal(0.0, 0.05, 2), "weight": rng.normal(0.0, 0.05, (2, 2))}
-    parameters = two_slots().initialize(np.random.default_rng(3), "float64")
+    parameters = two_specs().initialize(np.random.default_rng(3), "float64")
     for name, value in expected.items():
         np.testing.assert_array_equal(parameters.by_name[name], value)
 
 
 def test_a_copy_takes_theta_and_statistics_and_shares_nothing() -> None:
     layout = ParamLayout(
-        (*two_slots().slots, ParamSpec("running_mean", (3,), ParamGroup.STATISTIC, Constant(value=2.0)))
+        (*two_specs().specs, ParamSpec("running_mean", (3,), ParamGroup.STATISTIC, Constant(value=2.0)))
     )
     source, target = layout.initialize(np.random.default_rng(0), "float64"), layout.empty("float64")
     source.grad[...] = 1.0
@@ -118,6 +118,6 @@ def test_a_prefix_is_taken_off_whole_and_never_within_a_word() -> None:
     assert with_prefix(views, "output") == {}
 
 
-def test_a_slot_goes_under_a_prefix_and_stays_the_same_otherwise() -> None:
-    slot = ParamSpec("weight", (2, 3), ParamGroup.WEIGHT, Normal())
-    assert slot.with_prefix("layers.0") == ParamSpec("layers.0.weight", (2, 3), ParamGroup.WEIGHT, Normal())
+def test_a_spec_goes_under_a_prefix_and_stays_the_same_otherwise() -> None:
+    spec = ParamSpec("weight", (2, 3), ParamGroup.WEIGHT, Normal())
+    assert spec.with_prefix("layers.0") == ParamSpec("layers.0.weight", (2, 3), ParamGroup.WEIGHT, Normal())

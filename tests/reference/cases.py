@@ -61,8 +61,8 @@ def make_case(
     loss = loss or MSE()
     X = np.round(rng.normal(size=(ROWS, FEATURES)), 3)
     initial = network.initialize(rng).by_name
-    for slot in network.layout.slots:  # biases, scales and statistics off their usual 0 and 1, to be told apart
-        initial[slot.name][...] += np.round(np.abs(rng.normal(0.0, 0.2, slot.shape)), 4)
+    for spec in network.layout.specs:  # biases, scales and statistics off their usual 0 and 1, to be told apart
+        initial[spec.name][...] += np.round(np.abs(rng.normal(0.0, 0.2, spec.shape)), 4)
     return Case(
         name=name,
         network=network,

@@ -280,7 +280,7 @@ def run_torch(case: Case) -> Outcome:
     codes = torch.tensor(case.codes, dtype=torch.int64)
     weights = torch.ones(len(X)) if case.weights is None else torch.tensor(case.weights)
     p = {name: torch.tensor(value) for name, value in case.initial.items()}
-    groups = {slot.name: slot.group for slot in case.network.layout.slots}
+    groups = {spec.name: spec.group for spec in case.network.layout.specs}
     decayed = [p[name].requires_grad_() for name, group in groups.items() if group in DECAYED]
     others = [
         p[name].requires_grad_() for name, group in groups.items() if group not in (*DECAYED, ParamGroup.STATISTIC)

@@ -91,7 +91,7 @@ def run_nncli(task: Task, seed: int) -> float:
     rows = problem(task)
     none = np.empty((ROWS, 0), np.int64)
     y = rows.y.astype(np.int64) if task == "classification" else rows.y[:, None].astype(np.float32)
-    examples = Dataset(rows.X, none, y)
+    dataset = Dataset(rows.X, none, y)
     loss: Loss = CrossEntropy(label_smoothing=SMOOTHING) if task == "classification" else MSE()
     groups = {
         name: {"lr_multiplier": f, "weight_decay_multiplier": 0.0 if name == "bias" else f * f}
@@ -100,11 +100,11 @@ def run_nncli(task: Task, seed: int) -> float:
     optimizer = AdamW.model_validate(
         {"beta2": 0.95, "weight_decay": DECAY, "decay_schedule": "flat_cosine", "param_groups": groups}
     )
-    plan = TrainingArguments(network(task), loss, optimizer, CoslogRate(peak=RATES[task]), BATCH, EPOCHS)
-    state = TrainState.create(plan.network, optimizer, RandomStreams.of(seed), examples=examples)
-    for _ in fit(plan, state, examples, None):
+    arguments = TrainingArguments(network(task), loss, optimizer, CoslogRate(peak=RATES[task]), BATCH, EPOCHS)
+    state = TrainState.create(arguments.network, optimizer, RandomStreams.of(seed), dataset=dataset)
+    for _ in fit(arguments, state, dataset, None):
         pass
-    return score(task, Predictor(plan.network, state.parameters).run(rows.X_test, none), rows.y_test)
+    return score(task, Predictor(arguments.network, state.parameters).run(rows.X_test, none), rows.y_test)
 
 
 class Distribution(NamedTuple):

@@ -92,8 +92,8 @@ def run_nncli(case: Case) -> Outcome:
         raise ValueError(f"{case.name}: the network has {sorted(parameters.by_name)}, the case {sorted(case.initial)}")
     for name, value in case.initial.items():
         parameters.by_name[name][...] = value
-    examples = _examples(case)
-    batches = Batches(examples, case.batch_size, rng)
+    dataset = _examples(case)
+    batches = Batches(dataset, case.batch_size, rng)
     optimize = case.optimizer.bind(
         parameters.theta,
         parameters.grad,
@@ -118,7 +118,7 @@ def run_nncli(case: Case) -> Outcome:
     for t in range(1, STEPS + 1):
         i = (t - 1) % batches.steps
         losses[t] = steps[batches.rows(i)](i, case.learning_rate, t)
-    return _outcome(case, losses, parameters, examples)
+    return _outcome(case, losses, parameters, dataset)
 
 
 def _examples(case: Case) -> Dataset:
@@ -130,8 +130,8 @@ def _examples(case: Case) -> Dataset:
     )
 
 
-def _outcome(case: Case, losses: Mapping[int, float], parameters: Parameters, examples: Dataset) -> Outcome:
-    Z = Predictor(case.network, parameters).run(examples.X, examples.codes)
+def _outcome(case: Case, losses: Mapping[int, float], parameters: Parameters, dataset: Dataset) -> Outcome:
+    Z = Predictor(case.network, parameters).run(dataset.X, dataset.codes)
     return Outcome(
         losses={t: losses[t] for t in SHOWN},
         parameters={name: value.tolist() for name, value in parameters.by_name.items()},

@@ -51,8 +51,8 @@ def steps() -> Iterator[TrainState]:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(16, 2)).astype(np.float32), rng.normal(size=(16, 1)).astype(np.float32)
     state = fresh()
-    examples = Dataset(X, np.empty((16, 0), np.int64), y, None)
-    for event in fit(PLAN, state, examples, after_batch=lambda step: LoopSignal.CHECKPOINT):
+    dataset = Dataset(X, np.empty((16, 0), np.int64), y, None)
+    for event in fit(PLAN, state, dataset, after_batch=lambda step: LoopSignal.CHECKPOINT):
         assert isinstance(event, CheckpointDue | EpochReport)
         yield state
 

@@ -30,11 +30,11 @@ def bound(backend: Any, parts: int = 1, **options: Any) -> tuple[TrainingArgumen
         pytest.importorskip("scipy")
     settings = {"schedule": CosineRate(initial=0.01, warmup_steps=5), "batch_size": 1, "epochs": 3} | options
     network = Network.model_validate({"n_features": 3, "layers": [4], "n_outputs": 1})
-    plan = TrainingArguments(network, MSE(), Sgd(), backend=backend, n_shards=parts, **settings)  # type: ignore[arg-type]
-    state = TrainState.create(network, plan.optimizer, RandomStreams.of(0), parts)
-    batches = Batches(example_rows(network, plan.loss, ROWS), plan.batch_size, state.streams.shuffle)
+    arguments = TrainingArguments(network, MSE(), Sgd(), backend=backend, n_shards=parts, **settings)  # type: ignore[arg-type]
+    state = TrainState.create(network, arguments.optimizer, RandomStreams.of(0), parts)
+    batches = Batches(example_rows(network, arguments.loss, ROWS), arguments.batch_size, state.streams.shuffle)
     batches.shuffle()
-    return plan, state, batches, bind_batch_runner(plan, state, batches, None, WorkerThreads(1))
+    return arguments, state, batches, bind_batch_runner(arguments, state, batches, None, WorkerThreads(1))
 
 
 @pytest.mark.parametrize("parts", [1, 2])
@@ -97,16 +97,16 @@ def test_a_clock_that_stands_still_or_a_compilation_does_no_harm(monkeypatch: py
 
 @BACKENDS
 def test_every_batch_of_a_stretch_has_the_rate_of_its_own_step(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan, state, batches, advance = bound(backend)
+    arguments, state, batches, advance = bound(backend)
     state.learning_rate_factor = 0.5
-    expected = [0.5 * plan.schedule.rate(i, TrainingLength(3, ROWS), state.plateau) for i in range(20)]
-    assert [learning_rate_at(plan, state, batches.steps, i) for i in range(20)] == expected
+    expected = [0.5 * arguments.schedule.rate(i, TrainingLength(3, ROWS), state.plateau) for i in range(20)]
+    assert [learning_rate_at(arguments, state, batches.steps, i) for i in range(20)] == expected
     asked: list[int] = []
     real = learning_rate_at
 
-    def noted(plan: TrainingArguments, state: TrainState, steps_per_epoch: int, step: int) -> float:
+    def noted(arguments: TrainingArguments, state: TrainState, steps_per_epoch: int, step: int) -> float:
         asked.append(step)
-        return real(plan, state, steps_per_epoch, step)
+        return real(arguments, state, steps_per_epoch, step)
 
     monkeypatch.setattr(module, "learning_rate_at", noted)
     while state.step < 20:
@@ -121,7 +121,7 @@ def test_every_batch_of_a_stretch_has_the_rate_of_its_own_step(backend: str, mon
 @pytest.mark.parametrize("bad", [0, 1, 37])
 def test_a_loss_that_is_not_finite_is_the_last_and_moves_nothing(backend: str, bad: int, parts: int) -> None:
     _, state, batches, advance = bound(backend, parts, schedule=ConstantRate(initial=0.01))
-    batches.examples.X[batches.order[bad], 0] = np.nan
+    batches.dataset.X[batches.order[bad], 0] = np.nan
     losses: list[float] = []
     while len(losses) <= bad:
         before = state.parameters.theta.copy()

@@ -38,7 +38,7 @@ X, CODES = np.ones((4, 3), np.float32), np.zeros((4, 1), np.int64)
 NAMES = ("age", "in\x1bcome")
 
 
-def plan_of(network: Network = NETWORK, **rest: Any) -> TrainingArguments:
+def arguments_of(network: Network = NETWORK, **rest: Any) -> TrainingArguments:
     plain = {
         "loss": CrossEntropy(),
         "optimizer": Sgd(),
@@ -52,9 +52,9 @@ def plan_of(network: Network = NETWORK, **rest: Any) -> TrainingArguments:
 def diagnosed(
     parameters: Parameters, X: Any = X, codes: Any = CODES, rate: float = 0.1, gradient: bool = False
 ) -> Diagnosis:
-    examples = Dataset(X, codes, np.zeros(len(X), np.int64))
-    plan = plan_of(NETWORK.model_copy(update={"n_features": X.shape[1]}))
-    return diagnose(plan, parameters, examples, np.arange(len(X)), rate, gradient=gradient)
+    dataset = Dataset(X, codes, np.zeros(len(X), np.int64))
+    arguments = arguments_of(NETWORK.model_copy(update={"n_features": X.shape[1]}))
+    return diagnose(arguments, parameters, dataset, np.arange(len(X)), rate, gradient=gradient)
 
 
 def healthy() -> Parameters:
@@ -263,11 +263,13 @@ def test_counts_that_poisson_takes_as_they_are_get_a_mend_it_allows(tmp_path: Pa
 
 def in_arrays(X: Any, y: Any, weights: Any = None, **rest: Any) -> DivergedError:
     network = Network.model_validate({"n_features": X.shape[1], "layers": [4], "n_outputs": 1})
-    plan = plan_of(network, **{"loss": MSE(), "targets": ("y",), "weight": "w", "features": ("a", "b"), **rest})
-    examples = Dataset(X, np.zeros((len(X), 0), np.int64), y, weights)
-    state = TrainState.create(network, plan.optimizer, RandomStreams.of(0))
+    arguments = arguments_of(
+        network, **{"loss": MSE(), "targets": ("y",), "weight": "w", "features": ("a", "b"), **rest}
+    )
+    dataset = Dataset(X, np.zeros((len(X), 0), np.int64), y, weights)
+    state = TrainState.create(network, arguments.optimizer, RandomStreams.of(0))
     with pytest.raises(DivergedError) as caught:
-        list(fit(plan, state, examples))
+        list(fit(arguments, state, dataset))
     return caught.value
 
 
@@ -285,14 +287,14 @@ def test_a_gradient_that_is_not_finite_is_told_from_a_loss() -> None:
     """The absolute error of numbers near the end of float32 is one still, and the sum of its slopes is none."""
     X = np.full((20, 2), 3e38, np.float32) * np.array([[1.0, 0.0]], np.float32)
     network = Network.model_validate({"n_features": 2, "layers": [], "n_outputs": 1})
-    plan = plan_of(network, loss=MAE(), features=("a", "b"))
-    state = TrainState.create(network, plan.optimizer, RandomStreams.of(0))
+    arguments = arguments_of(network, loss=MAE(), features=("a", "b"))
+    state = TrainState.create(network, arguments.optimizer, RandomStreams.of(0))
     state.parameters.theta[...] = 0.0
     theta = state.parameters.theta.copy()
     w = np.full(20, 4.0, np.float32)
-    examples = Dataset(X, np.zeros((20, 0), np.int64), np.ones((20, 1), np.float32), w)
+    dataset = Dataset(X, np.zeros((20, 0), np.int64), np.ones((20, 1), np.float32), w)
     with pytest.raises(DivergedError, match=r"the gradient is no longer a finite number at step 1 .*first in output"):
-        list(fit(plan, state, examples))
+        list(fit(arguments, state, dataset))
     np.testing.assert_array_equal(state.parameters.theta, theta)
 
 

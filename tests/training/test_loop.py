@@ -19,16 +19,16 @@ from nncli.optim.schedules import ConstantRate, CosineRate, ReduceOnPlateau, Ste
 from nncli.training.arguments import ValidationSet
 from nncli.training.epoch import LoopSignal
 from nncli.training.loop import CheckpointDue, EpochReport, fit
-from tests.training.plans import (
+from tests.training.helpers import (
+    arguments_of,
     bits,
     fresh,
-    holdout_of,
     network_of,
-    plan_of,
     reports_of,
     rows_of,
     scripted,
     train,
+    validation_set_of,
 )
 
 # --- what is reported -----------------------------------------------------------------------------------------------
@@ -37,14 +37,14 @@ from tests.training.plans import (
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
 @pytest.mark.parametrize("batch_size", [8, 29, 1000])
 def test_the_loss_is_the_mean_of_what_each_step_minimised_before_it_moved(weighted: bool, batch_size: int) -> None:
-    plan = plan_of(
+    arguments = arguments_of(
         network=network_of(), optimizer=Sgd(), schedule=ConstantRate(initial=0.1), batch_size=batch_size, l2=0.3
     )
-    examples = rows_of(plan, weighted=weighted)
-    state = fresh(plan)
+    dataset = rows_of(arguments, weighted=weighted)
+    state = fresh(arguments)
     W, b = state.parameters.by_name["output.weight"].copy(), state.parameters.by_name["output.bias"].copy()
     shuffle = deepcopy(state.streams.shuffle)
-    w = np.ones(29) if examples.weights is None else examples.weights
+    w = np.ones(29) if dataset.weights is None else dataset.weights
 
     expected = []
     for _ in range(3):
@@ -53,78 +53,78 @@ def test_the_loss_is_the_mean_of_what_each_step_minimised_before_it_moved(weight
         total = 0.0
         for start in range(0, 29, batch_size):
             at = order[start : start + batch_size]
-            D = examples.X[at] @ W + b - examples.y[at]
+            D = dataset.X[at] @ W + b - dataset.y[at]
             total += float((w[at, None] * D**2).sum())
             dZ = 2.0 * w[at, None] * D / len(at)
-            W, b = W - 0.1 * (examples.X[at].T @ dZ + 0.3 * W), b - 0.1 * dZ.sum(axis=0)
+            W, b = W - 0.1 * (dataset.X[at].T @ dZ + 0.3 * W), b - 0.1 * dZ.sum(axis=0)
         expected.append((total / 29, 0.15 * float((W**2).sum())))
 
-    found = [(report.loss, report.penalty) for report in reports_of(plan, state, examples)]
+    found = [(report.loss, report.penalty) for report in reports_of(arguments, state, dataset)]
     np.testing.assert_allclose(found, expected, rtol=1e-10)
     np.testing.assert_allclose(state.parameters.by_name["output.weight"], W, rtol=1e-10)
 
 
 def test_without_l1_and_l2_the_penalty_is_zero() -> None:
-    assert [report.penalty for report in train(plan_of())[1]] == [0.0] * 3
+    assert [report.penalty for report in train(arguments_of())[1]] == [0.0] * 3
 
 
 def test_the_penalty_is_that_of_the_weights_at_the_end_of_the_epoch() -> None:
-    plan = plan_of(l1=0.01, l2=0.1)
-    state = fresh(plan)
-    for report in reports_of(plan, state, rows_of(plan)):
+    arguments = arguments_of(l1=0.01, l2=0.1)
+    state = fresh(arguments)
+    for report in reports_of(arguments, state, rows_of(arguments)):
         w = state.parameters.theta[: state.parameters.layout.n_decayed]
         assert report.penalty == pytest.approx(0.01 * float(np.abs(w).sum()) + 0.05 * float((w**2).sum()))
 
 
 def test_the_validation_loss_is_that_of_the_present_weights_with_dropout_off() -> None:
-    plan = plan_of(Dense(units=6, activation=Tanh()), BatchNorm(), Dropout(rate=0.5))
-    holdout = holdout_of(plan, lambda Z: float(Z.sum()))
-    state = fresh(plan)
-    for report in reports_of(plan, state, rows_of(plan), holdout):
-        examples = holdout.examples
-        Z = Predictor(plan.network, state.parameters).run(examples.X, examples.codes)
-        assert report.val_loss == pytest.approx(float(((Z - examples.y) ** 2).mean()), rel=1e-12)
+    arguments = arguments_of(Dense(units=6, activation=Tanh()), BatchNorm(), Dropout(rate=0.5))
+    validation_set = validation_set_of(arguments, lambda Z: float(Z.sum()))
+    state = fresh(arguments)
+    for report in reports_of(arguments, state, rows_of(arguments), validation_set):
+        dataset = validation_set.dataset
+        Z = Predictor(arguments.network, state.parameters).run(dataset.X, dataset.codes)
+        assert report.val_loss == pytest.approx(float(((Z - dataset.y) ** 2).mean()), rel=1e-12)
         assert report.metric == pytest.approx(float(Z.sum()), rel=1e-12)
 
 
 def test_the_validation_loss_is_weighted_as_its_rows_are() -> None:
-    plan = plan_of(epochs=1)
-    holdout = ValidationSet(rows_of(plan, 17, seed=9, weighted=True), "mean", False, lambda Z: float(Z.mean()))
-    state, (report,) = train(plan, holdout=holdout)
-    examples = holdout.examples
-    assert examples.weights is not None
-    Z = Predictor(plan.network, state.parameters).run(examples.X, examples.codes)
-    assert report.val_loss == pytest.approx(
-        float((examples.weights[:, None] * (Z - examples.y) ** 2).mean()), rel=1e-12
+    arguments = arguments_of(epochs=1)
+    validation_set = ValidationSet(
+        rows_of(arguments, 17, seed=9, weighted=True), "mean", False, lambda Z: float(Z.mean())
     )
+    state, (report,) = train(arguments, validation_set=validation_set)
+    dataset = validation_set.dataset
+    assert dataset.weights is not None
+    Z = Predictor(arguments.network, state.parameters).run(dataset.X, dataset.codes)
+    assert report.val_loss == pytest.approx(float((dataset.weights[:, None] * (Z - dataset.y) ** 2).mean()), rel=1e-12)
 
 
 def test_without_validation_rows_there_is_no_validation_loss() -> None:
-    for report in train(plan_of())[1]:
+    for report in train(arguments_of())[1]:
         assert report.val_loss is None
         assert report.metric is None
 
 
 def test_epochs_count_from_one_and_the_rate_is_that_of_the_last_step() -> None:
-    plan = plan_of(schedule=StepRate(initial=0.8, factor=0.5, every=1))
-    reports = train(plan)[1]
+    arguments = arguments_of(schedule=StepRate(initial=0.8, factor=0.5, every=1))
+    reports = train(arguments)[1]
     assert [report.epoch for report in reports] == [1, 2, 3]
     assert [report.learning_rate for report in reports] == [0.8, 0.4, 0.2]
     assert all(report.seconds >= 0.0 for report in reports)
 
 
 def test_the_optimizer_counts_its_steps_from_one() -> None:
-    plan = plan_of(epochs=1, batch_size=29, optimizer=Adam(), schedule=ConstantRate(initial=0.01))
-    state = fresh(plan)
+    arguments = arguments_of(epochs=1, batch_size=29, optimizer=Adam(), schedule=ConstantRate(initial=0.01))
+    state = fresh(arguments)
     before = state.parameters.theta.copy()
-    list(fit(plan, state, rows_of(plan)))
+    list(fit(arguments, state, rows_of(arguments)))
     # Adam's corrected first step is rate · g / (|g| + epsilon), of the length of the rate whatever the gradient
     np.testing.assert_allclose(np.abs(state.parameters.theta - before), 0.01, rtol=1e-4)
 
 
 def test_a_network_learns() -> None:
-    plan = plan_of(epochs=60, schedule=CosineRate(initial=0.03))
-    reports = train(plan, rows_of(plan, 200))[1]
+    arguments = arguments_of(epochs=60, schedule=CosineRate(initial=0.03))
+    reports = train(arguments, rows_of(arguments, 200))[1]
     assert reports[-1].loss < 0.1 * reports[0].loss
 
 
@@ -133,32 +133,32 @@ def test_a_network_learns() -> None:
 
 @pytest.mark.parametrize("patience", [1, 2, 4])
 def test_training_stops_after_exactly_patience_epochs_without_a_better_one(patience: int) -> None:
-    plan = plan_of(epochs=50, monitor="val_mean", patience=patience)
-    holdout = holdout_of(plan, scripted([5.0, 4.0, 3.0] + [3.0] * 50))
-    state, reports = train(plan, holdout=holdout)
+    arguments = arguments_of(epochs=50, monitor="val_mean", patience=patience)
+    validation_set = validation_set_of(arguments, scripted([5.0, 4.0, 3.0] + [3.0] * 50))
+    state, reports = train(arguments, validation_set=validation_set)
     assert len(reports) == state.epoch == 3 + patience
     assert state.early_stopping.best_epoch == 3
 
 
 def test_without_patience_all_epochs_are_run() -> None:
-    plan = plan_of(epochs=12, monitor="val_mean")
-    assert len(train(plan, holdout=holdout_of(plan, scripted([1.0] * 12)))[1]) == 12
+    arguments = arguments_of(epochs=12, monitor="val_mean")
+    assert len(train(arguments, validation_set=validation_set_of(arguments, scripted([1.0] * 12)))[1]) == 12
 
 
 def test_a_gain_below_min_delta_does_not_keep_it_going() -> None:
-    plan = plan_of(epochs=50, monitor="val_mean", patience=3, min_delta=0.5)
+    arguments = arguments_of(epochs=50, monitor="val_mean", patience=3, min_delta=0.5)
     values = [10.0 - 0.1 * i for i in range(50)]  # never half a point in three epochs, in five more than that
-    assert len(train(plan, holdout=holdout_of(plan, scripted(values)))[1]) == 4
+    assert len(train(arguments, validation_set=validation_set_of(arguments, scripted(values)))[1]) == 4
 
 
 @pytest.mark.parametrize("higher", [False, True])
 def test_the_best_weights_are_those_of_the_best_epoch(higher: bool) -> None:
     values = [3.0, 1.0, 2.0, 1.0, 4.0]  # the least, and the first of it: epoch 2; the greatest: epoch 5
-    plan = plan_of(Dense(units=3), BatchNorm(), epochs=5, monitor="val_mean")
-    state = fresh(plan)
-    holdout = holdout_of(plan, scripted(values), higher_is_better=higher)
+    arguments = arguments_of(Dense(units=3), BatchNorm(), epochs=5, monitor="val_mean")
+    state = fresh(arguments)
+    validation_set = validation_set_of(arguments, scripted(values), higher_is_better=higher)
     seen = {}
-    for report in reports_of(plan, state, rows_of(plan), holdout):
+    for report in reports_of(arguments, state, rows_of(arguments), validation_set):
         seen[report.epoch] = (state.parameters.theta.copy(), state.parameters.statistics.copy(), report.is_best)
     best = 5 if higher else 2
     assert state.early_stopping.best_epoch == best
@@ -169,9 +169,9 @@ def test_the_best_weights_are_those_of_the_best_epoch(higher: bool) -> None:
 
 @pytest.mark.parametrize(("watched", "with_holdout"), [("loss", True), ("loss", False), ("val_loss", True)])
 def test_the_watched_value_decides(watched: str, with_holdout: bool) -> None:
-    plan = plan_of(epochs=8, monitor=watched, schedule=ConstantRate(initial=0.2))
-    holdout = holdout_of(plan, scripted([0.0] * 8)) if with_holdout else None
-    state, reports = train(plan, holdout=holdout)
+    arguments = arguments_of(epochs=8, monitor=watched, schedule=ConstantRate(initial=0.2))
+    validation_set = validation_set_of(arguments, scripted([0.0] * 8)) if with_holdout else None
+    state, reports = train(arguments, validation_set=validation_set)
     values = [report.val_loss if watched == "val_loss" else report.loss for report in reports]
     assert state.early_stopping.best == min(v for v in values if v is not None)
     assert values.index(state.early_stopping.best) + 1 == state.early_stopping.best_epoch
@@ -179,22 +179,28 @@ def test_the_watched_value_decides(watched: str, with_holdout: bool) -> None:
 
 def test_the_plateau_sees_the_watched_value() -> None:
     schedule = ReduceOnPlateau(initial=0.1, factor=0.5, patience=1)
-    plan = plan_of(epochs=5, monitor="val_mean", schedule=schedule)
-    holdout = holdout_of(plan, scripted([3.0, 3.0, 2.0, 2.0, 2.0]))
+    arguments = arguments_of(epochs=5, monitor="val_mean", schedule=schedule)
+    validation_set = validation_set_of(arguments, scripted([3.0, 3.0, 2.0, 2.0, 2.0]))
     # an epoch's rate is that before its own value is seen
-    assert [r.learning_rate for r in train(plan, holdout=holdout)[1]] == [0.1, 0.1, 0.05, 0.05, 0.025]
+    assert [r.learning_rate for r in train(arguments, validation_set=validation_set)[1]] == [
+        0.1,
+        0.1,
+        0.05,
+        0.05,
+        0.025,
+    ]
 
 
 @given(after=st.integers(1, 12))
 @settings(max_examples=12, deadline=None)
 def test_stop_ends_after_the_present_batch(after: int) -> None:
-    plan = plan_of()  # four batches an epoch
-    state = fresh(plan)
+    arguments = arguments_of()  # four batches an epoch
+    state = fresh(arguments)
     events = list(
         fit(
-            plan,
+            arguments,
             state,
-            rows_of(plan),
+            rows_of(arguments),
             after_batch=lambda step: LoopSignal.STOP if step == after else LoopSignal.CONTINUE,
         )
     )
@@ -209,23 +215,29 @@ def test_stop_ends_after_the_present_batch(after: int) -> None:
 @given(pauses=st.sets(st.integers(1, 12)))
 @settings(max_examples=20, deadline=None)
 def test_a_wish_to_pause_is_met_after_its_batch_and_changes_nothing(pauses: set[int]) -> None:
-    plan = plan_of()
-    state, paused = fresh(plan), []
+    arguments = arguments_of()
+    state, paused = fresh(arguments), []
     for event in fit(
-        plan, state, rows_of(plan), after_batch=lambda n: LoopSignal.CHECKPOINT if n in pauses else LoopSignal.CONTINUE
+        arguments,
+        state,
+        rows_of(arguments),
+        after_batch=lambda n: LoopSignal.CHECKPOINT if n in pauses else LoopSignal.CONTINUE,
     ):
         if isinstance(event, CheckpointDue):
             assert event.step == state.step
             paused.append(event.step)
     assert paused == sorted(step for step in pauses if step % 4)  # at an epoch's end its report is the pause
-    assert bits(state) == bits(train(plan)[0])
+    assert bits(state) == bits(train(arguments)[0])
 
 
 def test_a_stopped_epoch_changes_nothing_that_was_kept() -> None:
-    plan = plan_of()
-    state = fresh(plan)
+    arguments = arguments_of()
+    state = fresh(arguments)
     reports = reports_of(
-        plan, state, rows_of(plan), after_batch=lambda step: LoopSignal.STOP if step == 6 else LoopSignal.CONTINUE
+        arguments,
+        state,
+        rows_of(arguments),
+        after_batch=lambda step: LoopSignal.STOP if step == 6 else LoopSignal.CONTINUE,
     )
     next(reports)
     best, watch = state.best.theta.copy(), state.early_stopping
@@ -236,20 +248,20 @@ def test_a_stopped_epoch_changes_nothing_that_was_kept() -> None:
 
 
 def test_nothing_is_done_before_the_first_report_is_asked_for_or_after_the_last() -> None:
-    plan = plan_of()
-    state = fresh(plan)
+    arguments = arguments_of()
+    state = fresh(arguments)
     before = bits(state)
-    reports = reports_of(plan, state, rows_of(plan))
+    reports = reports_of(arguments, state, rows_of(arguments))
     assert bits(state) == before
     next(reports)
     assert (state.epoch, state.step) == (1, 4)
     list(reports)
     done = bits(state)
-    assert list(fit(plan, state, rows_of(plan))) == []  # a finished training is finished
+    assert list(fit(arguments, state, rows_of(arguments))) == []  # a finished training is finished
     assert bits(state) == done
 
 
 def test_a_training_out_of_patience_stays_so_when_resumed() -> None:
-    plan = plan_of(epochs=50, monitor="val_mean", patience=2)
-    state, _ = train(plan, holdout=holdout_of(plan, scripted([1.0] * 50)))
-    assert list(fit(plan, state, rows_of(plan), holdout_of(plan, scripted([1.0] * 50)))) == []
+    arguments = arguments_of(epochs=50, monitor="val_mean", patience=2)
+    state, _ = train(arguments, validation_set=validation_set_of(arguments, scripted([1.0] * 50)))
+    assert list(fit(arguments, state, rows_of(arguments), validation_set_of(arguments, scripted([1.0] * 50)))) == []

@@ -65,22 +65,22 @@ def network_of(name: str, *, precision: str = "float64", outputs: int = 3, embed
     return Network.model_validate({**parts, "embeddings": embeddings})
 
 
-def plan_of(network: Network, loss: LossBase | None = None, **options: Any) -> TrainingArguments:
+def arguments_of(network: Network, loss: LossBase | None = None, **options: Any) -> TrainingArguments:
     settings: dict[str, Any] = {"batch_size": 16, "epochs": 3, "optimizer": Adam()} | options
     return TrainingArguments(
         network=network, loss=loss or CrossEntropy(), schedule=ConstantRate(initial=0.01), **settings
     )
 
 
-def fresh(plan: TrainingArguments) -> TrainState:
-    return TrainState.create(plan.network, plan.optimizer, RandomStreams.of(1), plan.n_shards)
+def fresh(arguments: TrainingArguments) -> TrainState:
+    return TrainState.create(arguments.network, arguments.optimizer, RandomStreams.of(1), arguments.n_shards)
 
 
 def trained(
-    plan: TrainingArguments, *, weighted: bool = False, rows: int = ROWS
+    arguments: TrainingArguments, *, weighted: bool = False, rows: int = ROWS
 ) -> tuple[TrainState, list[EpochReport]]:
-    state = fresh(plan)
-    events = fit(plan, state, example_rows(plan.network, plan.loss, rows, weighted=weighted))
+    state = fresh(arguments)
+    events = fit(arguments, state, example_rows(arguments.network, arguments.loss, rows, weighted=weighted))
     return state, [replace(event, seconds=0.0) for event in events if isinstance(event, EpochReport)]
 
 
@@ -97,11 +97,11 @@ def test_spans_cover_all_in_order_and_are_nearly_equal(size: int, parts: int, mu
     assert max(lengths) - min(lengths) < 2 * multiple
 
 
-def learned(network: Network, loss: LossBase, examples: Dataset, parts: int, threads: int) -> tuple[float, Array]:
+def learned(network: Network, loss: LossBase, dataset: Dataset, parts: int, threads: int) -> tuple[float, Array]:
     """The loss of one batch of all rows, and its gradient."""
     parameters = network.initialize(np.random.default_rng(2))
-    shares, n = gradient_replicas(parameters, parts), len(examples)
-    batches = Batches(examples, n, np.random.default_rng(3))
+    shares, n = gradient_replicas(parameters, parts), len(dataset)
+    batches = Batches(dataset, n, np.random.default_rng(3))
     batches.shuffle()
     gradients = [
         bind_gradient(
@@ -121,9 +121,9 @@ def learned(network: Network, loss: LossBase, examples: Dataset, parts: int, thr
 @pytest.mark.parametrize("parts", [2, 3])
 def test_the_parts_add_up_to_the_batch(name: str, embedded: bool, weighted: bool, parts: int) -> None:
     network = network_of(name, embedded=embedded)
-    examples = example_rows(network, CrossEntropy(), ROWS, weighted=weighted)
-    value, grad = learned(network, CrossEntropy(), examples, 1, 1)
-    found, in_parts = learned(network, CrossEntropy(), examples, parts, 2)
+    dataset = example_rows(network, CrossEntropy(), ROWS, weighted=weighted)
+    value, grad = learned(network, CrossEntropy(), dataset, 1, 1)
+    found, in_parts = learned(network, CrossEntropy(), dataset, parts, 2)
     assert found == pytest.approx(value, rel=1e-12)
     np.testing.assert_allclose(in_parts, grad, rtol=1e-10, atol=1e-14)
 
@@ -132,9 +132,9 @@ def test_the_parts_add_up_to_the_batch(name: str, embedded: bool, weighted: bool
 @pytest.mark.parametrize("loss", [pytest.param(cls(), id=tag(cls)) for cls in members(Loss)])
 def test_the_parts_of_any_loss_add_up(loss: LossBase, outputs: int) -> None:
     network = network_of("dense", outputs=outputs)
-    examples = example_rows(network, loss, ROWS, weighted=True)
-    value, grad = learned(network, loss, examples, 1, 1)
-    found, in_parts = learned(network, loss, examples, 3, 2)
+    dataset = example_rows(network, loss, ROWS, weighted=True)
+    value, grad = learned(network, loss, dataset, 1, 1)
+    found, in_parts = learned(network, loss, dataset, 3, 2)
     assert found == pytest.approx(value, rel=1e-12)
     np.testing.assert_allclose(in_parts, grad, rtol=1e-10, atol=1e-14)
 
@@ -173,9 +173,9 @@ def test_an_optimizer_moves_the_parts_of_theta_as_the_whole(optimizer: Optimizer
 @pytest.mark.parametrize("name", SILENT)
 @pytest.mark.parametrize("parts", [2, 3])
 def test_a_training_in_parts_is_that_of_the_whole(name: str, extras: Any, weighted: bool, parts: int) -> None:
-    plan = plan_of(network_of(name), optimizer=AdamW(weight_decay=0.1), **extras)
-    whole, reports = trained(plan, weighted=weighted)
-    state, found = trained(replace(plan, n_shards=parts), weighted=weighted)
+    arguments = arguments_of(network_of(name), optimizer=AdamW(weight_decay=0.1), **extras)
+    whole, reports = trained(arguments, weighted=weighted)
+    state, found = trained(replace(arguments, n_shards=parts), weighted=weighted)
     np.testing.assert_allclose(state.parameters.theta, whole.parameters.theta, rtol=1e-8, atol=1e-11)
     np.testing.assert_allclose([r.loss for r in found], [r.loss for r in reports], rtol=1e-10)
     np.testing.assert_allclose([r.penalty for r in found], [r.penalty for r in reports], rtol=1e-10)
@@ -184,20 +184,22 @@ def test_a_training_in_parts_is_that_of_the_whole(name: str, extras: Any, weight
 @pytest.mark.parametrize("optimizer", IN_GROUPS, ids=repr)
 @pytest.mark.parametrize("parts", [2, 3])
 def test_what_changes_with_progress_does_so_in_every_part(optimizer: OptimizerBase, parts: int) -> None:
-    plan = plan_of(network_of("layer_norm"), optimizer=optimizer.model_copy(update={"decay_schedule": "flat_cosine"}))
-    whole, reports = trained(plan)
-    state, found = trained(replace(plan, n_shards=parts))
+    arguments = arguments_of(
+        network_of("layer_norm"), optimizer=optimizer.model_copy(update={"decay_schedule": "flat_cosine"})
+    )
+    whole, reports = trained(arguments)
+    state, found = trained(replace(arguments, n_shards=parts))
     np.testing.assert_allclose(state.parameters.theta, whole.parameters.theta, rtol=1e-8, atol=1e-11)
     np.testing.assert_allclose([r.loss for r in found], [r.loss for r in reports], rtol=1e-10)
-    constant, _ = trained(replace(plan, optimizer=optimizer))
+    constant, _ = trained(replace(arguments, optimizer=optimizer))
     assert not np.allclose(constant.parameters.theta, whole.parameters.theta, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("rows", "batch"), [(1, 1), (2, 2), (17, 16), (9, 2), (5, 64)])
 def test_a_batch_of_fewer_rows_than_parts_is_worked_in_fewer(rows: int, batch: int) -> None:
-    plan = plan_of(network_of("dense"), MSE(), optimizer=Sgd(momentum=0.9), batch_size=batch)
-    whole, reports = trained(plan, rows=rows)
-    state, found = trained(replace(plan, n_shards=3), rows=rows)
+    arguments = arguments_of(network_of("dense"), MSE(), optimizer=Sgd(momentum=0.9), batch_size=batch)
+    whole, reports = trained(arguments, rows=rows)
+    state, found = trained(replace(arguments, n_shards=3), rows=rows)
     np.testing.assert_allclose(state.parameters.theta, whole.parameters.theta, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose([r.loss for r in found], [r.loss for r in reports], rtol=1e-10)
 
@@ -222,11 +224,13 @@ def bits(state: TrainState) -> Any:
 def test_the_bits_do_not_depend_on_the_number_of_threads(
     name: str, parts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = plan_of(network_of(name, precision="float32", embedded=True), n_shards=parts, l2=1e-3, clip_norm=1.0)
+    arguments = arguments_of(
+        network_of(name, precision="float32", embedded=True), n_shards=parts, l2=1e-3, clip_norm=1.0
+    )
     found = []
     for threads in (1, 2, 3):
         monkeypatch.setattr(loop, "available_cpus", lambda threads=threads: threads)
-        state, reports = trained(plan, weighted=True)
+        state, reports = trained(arguments, weighted=True)
         found.append((bits(state), reports))
     assert found[0] == found[1] == found[2]
 
@@ -256,10 +260,10 @@ def test_the_parts_of_a_batch_of_equal_rows_are_silenced_differently() -> None:
     assert len(seen) == 3
 
 
-def paused_at(plan: TrainingArguments, examples: Dataset, at: int) -> TrainState:
-    state = fresh(plan)
+def paused_at(arguments: TrainingArguments, dataset: Dataset, at: int) -> TrainState:
+    state = fresh(arguments)
     for event in fit(
-        plan, state, examples, after_batch=lambda step: LoopSignal.STOP if step == at else LoopSignal.CONTINUE
+        arguments, state, dataset, after_batch=lambda step: LoopSignal.STOP if step == at else LoopSignal.CONTINUE
     ):
         assert isinstance(event, EpochReport | CheckpointDue)
     return state
@@ -271,31 +275,31 @@ def paused_at(plan: TrainingArguments, examples: Dataset, at: int) -> TrainState
 def test_a_checkpoint_in_the_midst_of_an_epoch_goes_on_to_the_same_bits(
     tmp_path: Path, name: str, parts: int, at: int
 ) -> None:
-    plan = plan_of(network_of(name, precision="float32"), n_shards=parts)
-    examples = example_rows(plan.network, plan.loss, ROWS)
-    whole, _ = trained(plan)
-    save_checkpoint(tmp_path, paused_at(plan, examples, at), [], owner="me", keep=1)
-    state = fresh(plan)
+    arguments = arguments_of(network_of(name, precision="float32"), n_shards=parts)
+    dataset = example_rows(arguments.network, arguments.loss, ROWS)
+    whole, _ = trained(arguments)
+    save_checkpoint(tmp_path, paused_at(arguments, dataset, at), [], owner="me", keep=1)
+    state = fresh(arguments)
     load_checkpoint(tmp_path, state, owner="me")
     assert state.step == at
-    list(fit(plan, state, examples))
+    list(fit(arguments, state, dataset))
     assert bits(state) == bits(whole)
 
 
 def test_a_state_of_another_number_of_parts_is_refused() -> None:
-    plan = plan_of(network_of("dropout"), n_shards=2)
-    snapshot = fresh(plan).snapshot()
+    arguments = arguments_of(network_of("dropout"), n_shards=2)
+    snapshot = fresh(arguments).snapshot()
     for parts in (1, 3):
         with pytest.raises(ValueError, match=r"zip\(\)"):
-            fresh(replace(plan, n_shards=parts)).restore(snapshot)
+            fresh(replace(arguments, n_shards=parts)).restore(snapshot)
 
 
 def test_a_training_that_goes_back_gives_each_part_its_stream_as_it_was() -> None:
     network = network_of("dropout", precision="float32", outputs=1)
-    plan = replace(
-        plan_of(network, MSE(), optimizer=Sgd(), n_shards=2, epochs=4, rollback_on_divergence=True), clip_norm=None
+    arguments = replace(
+        arguments_of(network, MSE(), optimizer=Sgd(), n_shards=2, epochs=4, rollback_on_divergence=True), clip_norm=None
     )
-    wild = replace(plan, schedule=ConstantRate(initial=1e4))
+    wild = replace(arguments, schedule=ConstantRate(initial=1e4))
     again = [trained(wild)[0] for _ in range(2)]
     assert again[0].learning_rate_factor < 1.0
     assert bits(again[0]) == bits(again[1])
@@ -308,21 +312,21 @@ def test_a_training_that_goes_back_gives_each_part_its_stream_as_it_was() -> Non
 def test_a_nan_in_any_part_stops_at_its_step_with_the_words_of_one_part(row: int) -> None:
     said = set()
     for parts in (1, 2, 3):
-        plan = plan_of(network_of("dense", precision="float32"), MSE(), n_shards=parts)
-        examples = example_rows(plan.network, plan.loss, ROWS)
-        examples.X[row, 1] = np.nan
+        arguments = arguments_of(network_of("dense", precision="float32"), MSE(), n_shards=parts)
+        dataset = example_rows(arguments.network, arguments.loss, ROWS)
+        dataset.X[row, 1] = np.nan
         with pytest.raises(DivergedError) as caught:
-            list(fit(plan, fresh(plan), examples))
+            list(fit(arguments, fresh(arguments), dataset))
         said.add(str(caught.value))
     assert len(said) == 1
 
 
 def test_numbers_that_overflow_in_a_part_are_met_without_a_warning() -> None:
-    plan = plan_of(network_of("dense", precision="float32"), MSE(), n_shards=2)
-    examples = example_rows(plan.network, plan.loss, ROWS)
-    examples.y[...] = 1e30
+    arguments = arguments_of(network_of("dense", precision="float32"), MSE(), n_shards=2)
+    dataset = example_rows(arguments.network, arguments.loss, ROWS)
+    dataset.y[...] = 1e30
     with pytest.raises(DivergedError, match="the loss became"):
-        list(fit(plan, fresh(plan), examples))
+        list(fit(arguments, fresh(arguments), dataset))
 
 
 # --- nothing is allocated
@@ -331,22 +335,26 @@ AHEAD = 2 * 1024
 """Bytes of the crew's own small objects, lists of tasks and queue entries, above what one part may pass around."""
 
 
-def advances(plan: TrainingArguments) -> Iterator[RunBatches]:
-    with WorkerThreads(plan.n_shards) as crew:
-        state, rows = fresh(plan), 2 * plan.batch_size
+def advances(arguments: TrainingArguments) -> Iterator[RunBatches]:
+    with WorkerThreads(arguments.n_shards) as crew:
+        state, rows = fresh(arguments), 2 * arguments.batch_size
         batches = Batches(
-            example_rows(plan.network, plan.loss, rows, weighted=True), plan.batch_size, state.streams.shuffle
+            example_rows(arguments.network, arguments.loss, rows, weighted=True),
+            arguments.batch_size,
+            state.streams.shuffle,
         )
         batches.shuffle()
-        penalty = L1L2Penalty(state.parameters, l1=plan.l1, l2=plan.l2) if plan.l1 or plan.l2 else None
-        yield bind_batch_runner(plan, state, batches, penalty, crew)
+        penalty = (
+            L1L2Penalty(state.parameters, l1=arguments.l1, l2=arguments.l2) if arguments.l1 or arguments.l2 else None
+        )
+        yield bind_batch_runner(arguments, state, batches, penalty, crew)
 
 
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("extras", [pytest.param(e, id=key) for key, e in EXTRAS.items()])
 def test_a_step_in_parts_allocates_nothing(name: str, extras: Any) -> None:
-    plan = plan_of(network_of(name, precision="float32"), batch_size=4096, n_shards=2, **extras)
-    for advance in advances(plan):
+    arguments = arguments_of(network_of(name, precision="float32"), batch_size=4096, n_shards=2, **extras)
+    for advance in advances(arguments):
 
         def step(i: int, rate: float, t: int, advance: RunBatches = advance) -> float:
             return advance(1).losses[0]

@@ -95,23 +95,23 @@ def examples_of(n: int) -> Dataset:
     return Dataset(X, np.empty((n, 0), np.int64), np.zeros((n, 1), np.float32))
 
 
-def first_weights(examples: Dataset | None, seed: int = 0) -> Any:
-    return TrainState.create(FOLLOWING, Adam(), RandomStreams.of(seed), 1, examples).parameters.by_name[
+def first_weights(dataset: Dataset | None, seed: int = 0) -> Any:
+    return TrainState.create(FOLLOWING, Adam(), RandomStreams.of(seed), 1, dataset).parameters.by_name[
         "layers.0.weight"
     ]
 
 
 @pytest.mark.parametrize("n", [40, state.MAX_INIT_ROWS, 5 * state.MAX_INIT_ROWS])
 def test_first_weights_follow_from_the_examples_or_from_a_part_of_many(n: int) -> None:
-    examples = examples_of(n)
-    spread = (examples.X @ first_weights(examples)).std(axis=0)
+    dataset = examples_of(n)
+    spread = (dataset.X @ first_weights(dataset)).std(axis=0)
     np.testing.assert_allclose(spread, 1.0, rtol=1e-4 if n <= state.MAX_INIT_ROWS else 0.05)
 
 
 def test_first_weights_are_the_same_for_the_same_seed_and_stay_as_drawn_without_examples() -> None:
-    examples = examples_of(2 * state.MAX_INIT_ROWS)
-    assert first_weights(examples).tobytes() == first_weights(examples).tobytes()
-    assert first_weights(examples).tobytes() != first_weights(examples, seed=1).tobytes()
+    dataset = examples_of(2 * state.MAX_INIT_ROWS)
+    assert first_weights(dataset).tobytes() == first_weights(dataset).tobytes()
+    assert first_weights(dataset).tobytes() != first_weights(dataset, seed=1).tobytes()
     drawn = FOLLOWING.initialize(RandomStreams.of(0).init).by_name["layers.0.weight"]
     assert first_weights(None).tobytes() == drawn.tobytes()
 
@@ -130,7 +130,7 @@ def test_where_rows_are_wide_fewer_of_them_are_looked_at() -> None:
 
 def test_where_nothing_follows_from_the_examples_nothing_more_is_drawn() -> None:
     streams, plain = RandomStreams.of(0), RandomStreams.of(0)
-    examples = Dataset(np.zeros((9, 3), np.float32), np.empty((9, 0), np.int64), np.zeros((9, 1)))
-    TrainState.create(NETWORK, Adam(), streams, 1, examples)
+    dataset = Dataset(np.zeros((9, 3), np.float32), np.empty((9, 0), np.int64), np.zeros((9, 1)))
+    TrainState.create(NETWORK, Adam(), streams, 1, dataset)
     TrainState.create(NETWORK, Adam(), plain)
     assert streams.init.bit_generator.state == plain.init.bit_generator.state

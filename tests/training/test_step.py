@@ -96,10 +96,10 @@ def bound_step(
     l2: float = 0.0,
     clip_norm: float | None = None,
 ) -> TrainStep:
-    examples = example_rows(network, loss, 2 * ROWS, weighted=weighted)
+    dataset = example_rows(network, loss, 2 * ROWS, weighted=weighted)
     rng = np.random.default_rng(1)
     parameters = network.initialize(rng)
-    batches = Batches(examples, ROWS, rng)
+    batches = Batches(dataset, ROWS, rng)
     batches.shuffle()
     optimize = optimizer.bind(
         parameters.theta,
@@ -202,16 +202,16 @@ def line(*, outputs: int = 1) -> tuple[Network, Parameters, Dataset]:
 
 
 def take_step(
-    network: Network, parameters: Parameters, examples: Dataset, rate: float, **options: Any
+    network: Network, parameters: Parameters, dataset: Dataset, rate: float, **options: Any
 ) -> tuple[float, Array]:
     """One step of gradient descent on all rows: its value, and theta after it."""
-    batches = Batches(examples, len(examples), np.random.default_rng(7))
+    batches = Batches(dataset, len(dataset), np.random.default_rng(7))
     batches.shuffle()
     moments = Sgd().init_state(parameters.theta)
     groups, progress = parameters.layout.groups, np.zeros(())
     optimize = Sgd().bind(parameters.theta, parameters.grad, moments, groups=groups, progress=progress)
     l1, l2 = options.get("l1", 0.0), options.get("l2", 0.0)
-    n = len(examples)
+    n = len(dataset)
     gradient = bind_gradient(
         network, parameters, MSE(), batches, slice(0, n), n, training=TrainingContext(np.random.default_rng(8))
     )
@@ -226,11 +226,11 @@ def take_step(
 def test_a_step_is_loss_then_penalty_then_clipping_then_the_move(
     weighted: bool, l1: float, l2: float, clip_norm: float | None
 ) -> None:
-    network, parameters, examples = line()
+    network, parameters, dataset = line()
     if not weighted:
-        examples = Dataset(examples.X, examples.codes, examples.y)
-    X, y, n = examples.X, examples.y, len(examples)
-    w = np.ones(n) if examples.weights is None else examples.weights
+        dataset = Dataset(dataset.X, dataset.codes, dataset.y)
+    X, y, n = dataset.X, dataset.y, len(dataset)
+    w = np.ones(n) if dataset.weights is None else dataset.weights
     W, b = parameters.by_name["output.weight"].copy(), parameters.by_name["output.bias"].copy()
 
     D = X @ W + b - y
@@ -241,7 +241,7 @@ def test_a_step_is_loss_then_penalty_then_clipping_then_the_move(
     if clip_norm is not None and norm > clip_norm:
         dW, db = dW * clip_norm / norm, db * clip_norm / norm
 
-    value, theta = take_step(network, parameters, examples, 0.1, l1=l1, l2=l2, clip_norm=clip_norm)
+    value, theta = take_step(network, parameters, dataset, 0.1, l1=l1, l2=l2, clip_norm=clip_norm)
     assert value == pytest.approx(float((w[:, None] * D**2).mean()), rel=1e-12)  # before the move, no penalty in it
     np.testing.assert_allclose(theta, np.concatenate([(W - 0.1 * dW).ravel(), b - 0.1 * db]), rtol=1e-12)
 

@@ -1,1 +1,1 @@
-"""Presets: YAML files in this folder that are merged beneath what the user wrote."""
+"""Presets: YAML files in this folder that supply defaults for what the user leaves out."""

@@ -1,0 +1,1 @@
+"""Read and write YAML, with the source location of every value."""

@@ -1,0 +1,1 @@
+"""Encoded rows as a dataset, and shuffled mini-batches of it, in memory or on disk."""

@@ -34,26 +34,26 @@ class Batches:
     where these are not in memory, the windows of the order that are.
     """
 
-    def __init__(self, examples: Dataset, batch_size: int, rng: np.random.Generator) -> None:
-        self.examples = examples
-        self.batch_size = min(batch_size, len(examples))
+    def __init__(self, dataset: Dataset, batch_size: int, rng: np.random.Generator) -> None:
+        self.dataset = dataset
+        self.batch_size = min(batch_size, len(dataset))
         self.rng = rng
-        self.steps = -(-len(examples) // self.batch_size)
-        self.order = np.arange(len(examples))
+        self.steps = -(-len(dataset) // self.batch_size)
+        self.order = np.arange(len(dataset))
         self._drawn: tuple[Any, Any] | None = None
         """Where `rng` stood before the present order and after it."""
-        storage = examples.storage
-        self._permuted = None if storage is None else DiskShuffle(examples, storage, self.batch_size, self._draw)
-        self.pool = examples if self._permuted is None else self._permuted.pool
+        storage = dataset.storage
+        self._permuted = None if storage is None else DiskShuffle(dataset, storage, self.batch_size, self._draw)
+        self.pool = dataset if self._permuted is None else self._permuted.pool
 
     def sizes(self) -> tuple[int, ...]:
         """The sizes of batch that occur: the full one and, where rows are left over, the last one."""
-        rest = len(self.examples) % self.batch_size
+        rest = len(self.dataset) % self.batch_size
         return (self.batch_size, rest) if rest else (self.batch_size,)
 
     def rows(self, i: int) -> int:
         """The number of rows in batch i of an epoch."""
-        return min(self.batch_size, len(self.examples) - i * self.batch_size)
+        return min(self.batch_size, len(self.dataset) - i * self.batch_size)
 
     def shuffle(self, *, more: bool = False) -> None:
         """Draw the order of a new epoch, or find it drawn already, as after a pause; `more` epochs are to come."""
@@ -73,7 +73,7 @@ class Batches:
         """The order that `shuffle` would draw from there, and where the stream stands then."""
         rng = np.random.Generator(type(self.rng.bit_generator)())
         rng.bit_generator.state = before
-        order = np.arange(len(self.examples))
+        order = np.arange(len(self.dataset))
         rng.shuffle(order)
         return order, rng.bit_generator.state
 

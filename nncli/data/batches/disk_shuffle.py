@@ -52,7 +52,7 @@ class DiskShuffle:
     A window is a whole number of batches of `batch_size` rows.
     """
 
-    examples: Dataset
+    dataset: Dataset
     storage: DiskStorage
     batch_size: int
     draw: Draw
@@ -61,7 +61,7 @@ class DiskShuffle:
     _next: tuple[Stream, Future[ShuffledEpoch | None]] | None = None
 
     def __post_init__(self) -> None:
-        given = self.examples
+        given = self.dataset
         most = min(WINDOW_BYTES // max(1, given.bytes_a_row), len(given))
         self.batches = max(1, most // self.batch_size)
         self.rows = self.batches * self.batch_size
@@ -132,7 +132,7 @@ class DiskShuffle:
 
     def _shuffle_to_disk(self, stream: Stream) -> ShuffledEpoch | None:
         """Bring together what belongs into the same window of the order; None if that is unwanted meanwhile."""
-        scratch, given = self.storage.scratch, self.examples
+        scratch, given = self.storage.scratch, self.dataset
         X, codes = (
             self._free_files.pop()
             if self._free_files
@@ -167,7 +167,7 @@ class DiskShuffle:
 
     def _load(self, arranged: ShuffledEpoch, k: int) -> RowIndices:
         """Read window k into its half of the pool."""
-        given, pool = self.examples, self.pool
+        given, pool = self.dataset, self.pool
         numbers = arranged.order[k * self.rows : (k + 1) * self.rows]
         first = k % 2 * self.rows
         half = slice(first, first + len(numbers))

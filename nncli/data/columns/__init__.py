@@ -1,0 +1,1 @@
+"""Parse cells of a column: numbers, units, dates and ambiguous spellings."""

@@ -1,0 +1,1 @@
+"""Encoders of table columns: numeric, categorical, date and text features, and targets."""

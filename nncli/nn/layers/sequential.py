@@ -42,7 +42,7 @@ class Sequential:
     def parameters(self, in_features: int) -> Iterator[ParamSpec]:
         """The parameters of all layers, named `layers.0.weight` and so on."""
         for name, layer, d in self.infer_widths(in_features):
-            yield from (slot.with_prefix(name) for slot in layer.parameters(d))
+            yield from (spec.with_prefix(name) for spec in layer.parameters(d))
 
     def init_from_data(self, p: ParamViews, X: Array, rng: np.random.Generator) -> Array:
         """Initialize the data-dependent layers in turn, each from its input, and return the last output."""

@@ -1,0 +1,1 @@
+"""Train ensembles and cross-validations, and compute their out-of-fold predictions."""

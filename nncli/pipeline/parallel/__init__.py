@@ -1,0 +1,1 @@
+"""Run trainings in parallel: tasks, worker processes, and signals between them."""

@@ -1,0 +1,1 @@
+"""Prepare a training: load, split, encode, resolve `auto` values and build the network."""

@@ -43,7 +43,7 @@ class PreparedRows:
 
 def encode(
     config: Config,
-    stored: ColumnStore,
+    store: ColumnStore,
     encoder: Encoder,
     target: Target,
     network: Network,
@@ -57,10 +57,10 @@ def encode(
     Raises:
         DataError: a cell does not fit its column.
     """
-    X, codes, storage = _features(stored, encoder, network, scratch)
+    X, codes, storage = _features(store, encoder, network, scratch)
     weight = config.data.sample_weight
-    sample_weight = read_weights(stored.columns([weight]), weight) if weight else None
-    table = stored.columns(target.names)
+    sample_weight = read_weights(store.columns([weight]), weight) if weight else None
+    table = store.columns(target.names)
     y: npt.NDArray[Any]
     encoded_y: npt.NDArray[Any]
     class_weight = None
@@ -74,28 +74,28 @@ def encode(
         y, encoded_y = numbers, _encode_target(table, target, numbers, network)
     weights = combine(sample_weight, class_weight)
     scaled = None if weights is None else weights.astype(network.precision)
-    return PreparedRows(Dataset(X, codes, encoded_y, scaled, storage), y, sample_weight, stored.numbers)
+    return PreparedRows(Dataset(X, codes, encoded_y, scaled, storage), y, sample_weight, store.numbers)
 
 
 def _features(
-    stored: ColumnStore, encoder: Encoder, network: Network, scratch: Scratch | None
+    store: ColumnStore, encoder: Encoder, network: Network, scratch: Scratch | None
 ) -> tuple[Matrix, Codes, DiskStorage | None]:
     """Encode the features: X, the codes, and their files if they are not in memory."""
-    n, width, precision = len(stored), encoder.width, network.precision
+    n, width, precision = len(store), encoder.width, network.precision
     if scratch is None:
         X, codes = encoder.empty(n, precision)
-        _fill(stored, encoder, X, codes)
+        _fill(store, encoder, X, codes)
         return X, codes, None
     numbers = MatrixFile(scratch, width, np.dtype(precision))
     categories = MatrixFile(scratch, len(encoder.embedded), np.dtype(np.int64))
-    for part in prefetch(encoder.encode(block, precision) for block in stored.blocks(encoder.names)):
+    for part in prefetch(encoder.encode(block, precision) for block in store.blocks(encoder.names)):
         numbers.append(part.X)
         categories.append(part.codes)
     storage = DiskStorage(numbers.mapped(n), categories.mapped(n), scratch)
     return storage.X.values, storage.codes.values, storage
 
 
-def _fill(stored: ColumnStore, encoder: Encoder, X: Matrix, codes: Codes) -> None:
+def _fill(store: ColumnStore, encoder: Encoder, X: Matrix, codes: Codes) -> None:
     """Encode the table into X and codes, one half on each of two threads."""
 
     def fill(half: ColumnStore, X: Matrix, codes: Codes) -> None:
@@ -104,7 +104,7 @@ def _fill(stored: ColumnStore, encoder: Encoder, X: Matrix, codes: Codes) -> Non
             start, stop = stop, stop + max(len(block), plain.values.shape[1])
             encoder.encode_into(block, X[start:stop], codes[start:stop], plain)
 
-    first, second = stored.split_in_two()
+    first, second = store.split_in_two()
     cut = len(first)
     with ThreadPoolExecutor(1, "nncli encode") as thread:
         rest = thread.submit(fill, second, X[cut:], codes[cut:])

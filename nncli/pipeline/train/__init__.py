@@ -1,0 +1,1 @@
+"""Train one network, write its run directory, and resume it."""

@@ -295,7 +295,7 @@ def _predict(model: Model, rows: PreparedRows, threads: int) -> Predictions:
     dataset, values = rows.dataset, np.empty((len(rows), 0))
     with np.errstate(all="ignore"):  # an overflow is seen in the predictions
         for span in dataset.row_chunks():
-            chunk = model.predict_examples(dataset.part(span), threads)
+            chunk = model.predict_dataset(dataset.part(span), threads)
             if not span.start:
                 values = np.empty((len(rows), chunk.values.shape[1]))
             values[span] = chunk.values

@@ -1,0 +1,1 @@
+"""Training loops compiled by Numba, for networks that they support."""

@@ -76,16 +76,16 @@ def _warm_up(loop: Any, *arguments: Any) -> None:
         loop(*arguments)
 
 
-def kernel_inputs(plan: TrainingArguments, batches: Batches) -> KernelInputs:
+def kernel_inputs(arguments: TrainingArguments, batches: Batches) -> KernelInputs:
     """The inputs of the loops for a training that they support."""
-    examples, network, loss = batches.pool, plan.network, plan.loss
+    dataset, network, loss = batches.pool, arguments.network, arguments.loss
     k, classes = network.n_outputs, isinstance(loss, CrossEntropy)
-    y = np.empty((0, k), np.float32) if classes else _contiguous(examples.y)
-    codes = _contiguous(examples.y) if classes else np.empty(0, np.int64)
-    w = np.empty(0, np.float32) if examples.weights is None else _contiguous(examples.weights)
+    y = np.empty((0, k), np.float32) if classes else _contiguous(dataset.y)
+    codes = _contiguous(dataset.y) if classes else np.empty(0, np.int64)
+    w = np.empty(0, np.float32) if dataset.weights is None else _contiguous(dataset.weights)
     T = loss.targets(k, np.dtype(np.float32)) if isinstance(loss, CrossEntropy) else np.empty((0, 0), np.float32)
     loss_id = (kernels.LOGISTIC if k == 1 else kernels.SOFTMAX) if classes else kernels.MSE
-    return KernelInputs((np.ascontiguousarray(examples.X), y, codes, w, T, loss_id), *_table(network))
+    return KernelInputs((np.ascontiguousarray(dataset.X), y, codes, w, T, loss_id), *_table(network))
 
 
 def _contiguous(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -151,13 +151,13 @@ def bind_optimizer(
 
 
 def bind_run(
-    plan: TrainingArguments, parameters: Parameters, moments: Mapping[str, Array], batches: Batches
+    arguments: TrainingArguments, parameters: Parameters, moments: Mapping[str, Array], batches: Batches
 ) -> RunSteps:
     """Bind the loop that runs many steps in one call."""
-    inputs, batch, losses = kernel_inputs(plan, batches), batches.batch_size, np.empty(batches.steps)
+    inputs, batch, losses = kernel_inputs(arguments, batches), batches.batch_size, np.empty(batches.steps)
     net = inputs.net(parameters, batch)
-    optimizer = _optimizer_arguments(plan.optimizer, moments, parameters.layout.n_decayed)
-    extras = (plan.l1, plan.l2, plan.clip_norm or 0.0)
+    optimizer = _optimizer_arguments(arguments.optimizer, moments, parameters.layout.n_decayed)
+    extras = (arguments.l1, arguments.l2, arguments.clip_norm or 0.0)
     _warm_up(kernels.train_batches, inputs.data, net, optimizer, extras, batches.order, batch, np.empty(0), 1, losses)
 
     def run(position: int, rates: npt.NDArray[np.float64], t: int) -> tuple[npt.NDArray[np.float64], bool]:

@@ -42,7 +42,7 @@ def epoch(batches: Batches) -> list[Batch]:
     batches.shuffle()
     loaded = []
     for i in range(batches.steps):
-        batch = buffer(batches.examples, batches.rows(i))
+        batch = buffer(batches.dataset, batches.rows(i))
         batches.load(i, batch)
         loaded.append(batch)
     return loaded
@@ -157,7 +157,7 @@ def test_every_row_is_as_likely_to_come_first() -> None:
 def test_a_batch_may_be_loaded_again_and_out_of_turn() -> None:
     batches = Batches(numbered(10), 4, rng_of())
     batches.shuffle()
-    first, again = (buffer(batches.examples, 4) for _ in range(2))
+    first, again = (buffer(batches.dataset, 4) for _ in range(2))
     batches.load(0, first)
     batches.load(1, again)
     batches.load(0, again)
@@ -170,5 +170,5 @@ def test_shuffling_is_the_only_draw() -> None:
     batches.shuffle()
     state = rng.bit_generator.state
     for i in range(batches.steps):
-        batches.load(i, buffer(batches.examples, batches.rows(i)))
+        batches.load(i, buffer(batches.dataset, batches.rows(i)))
     assert rng.bit_generator.state == state

@@ -48,11 +48,11 @@ def test_parametric_is_worked_by_hand() -> None:
 
 @pytest.mark.parametrize("layer", [Scale(), ParametricActivation(activation=Relu())], ids=lambda layer: layer.type)
 def test_they_start_at_one_in_groups_of_their_own(layer: LayerBase) -> None:
-    (slot,) = layer.parameters(3)
+    (spec,) = layer.parameters(3)
     assert (
-        slot.group is {"scale": ParamGroup.SCALE, "parametric_activation": ParamGroup.ALPHA}[layer.model_dump()["type"]]
+        spec.group is {"scale": ParamGroup.SCALE, "parametric_activation": ParamGroup.ALPHA}[layer.model_dump()["type"]]
     )
-    assert slot.init.sample(np.random.default_rng(0), slot.shape).tolist() == [1.0, 1.0, 1.0]
+    assert spec.init.sample(np.random.default_rng(0), spec.shape).tolist() == [1.0, 1.0, 1.0]
 
 
 @elementwise

@@ -91,7 +91,7 @@ def test_dropout_in_float32_keeps_the_type() -> None:
 
 
 def test_every_parameter_is_in_its_group() -> None:
-    groups = {slot.name: slot.group for layer in (Dense(units=2), BatchNorm()) for slot in layer.parameters(2)}
+    groups = {spec.name: spec.group for layer in (Dense(units=2), BatchNorm()) for spec in layer.parameters(2)}
     assert groups == {
         "weight": ParamGroup.WEIGHT,
         "bias": ParamGroup.BIAS,

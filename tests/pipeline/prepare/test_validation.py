@@ -12,7 +12,7 @@ from nncli.pipeline.prepare.prepare import prepare
 from nncli.training.arguments import TrainingArguments
 
 
-def plan(path: Path, target: str, **more: Any) -> TrainingArguments:
+def arguments(path: Path, target: str, **more: Any) -> TrainingArguments:
     path.write_text("x,y,kind\n" + "".join(f"{i},{i * 0.5},{'ab'[i % 3 == 0]}\n" for i in range(40)), "utf-8")
     drop = [{"y": "kind", "kind": "y"}[target]]
     return prepare(
@@ -33,9 +33,9 @@ def plan(path: Path, target: str, **more: Any) -> TrainingArguments:
 def test_calibrated_loss_is_what_a_temperature_leaves_where_one_can_help(
     tmp_path: Path, target: str, more: dict[str, Any], watched: str
 ) -> None:
-    assert plan(tmp_path / "t.csv", target, metric="calibrated_loss", **more).monitor == watched
+    assert arguments(tmp_path / "t.csv", target, metric="calibrated_loss", **more).monitor == watched
 
 
 @pytest.mark.parametrize(("metric", "watched"), [("auto", "val_loss"), ("loss", "loss"), ("accuracy", "val_accuracy")])
 def test_another_word_is_what_it_says(tmp_path: Path, metric: str, watched: str) -> None:
-    assert plan(tmp_path / "t.csv", "kind", metric=metric).monitor == watched
+    assert arguments(tmp_path / "t.csv", "kind", metric=metric).monitor == watched

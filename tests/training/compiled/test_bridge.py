@@ -64,7 +64,7 @@ NETWORKS = {
 }
 
 
-def plan_of(network: Network, loss: LossBase | None = None, **options: Any) -> TrainingArguments:
+def arguments_of(network: Network, loss: LossBase | None = None, **options: Any) -> TrainingArguments:
     settings: dict[str, Any] = {
         "batch_size": 8,
         "epochs": 4,
@@ -72,18 +72,18 @@ def plan_of(network: Network, loss: LossBase | None = None, **options: Any) -> T
         "schedule": ConstantRate(initial=0.01),
         "backend": "numba",
     }
-    plan = TrainingArguments(network=network, loss=loss or MSE(), **settings | options)
-    assert unsupported_reason(plan.network, plan.loss, plan.optimizer) is None
-    return plan
+    arguments = TrainingArguments(network=network, loss=loss or MSE(), **settings | options)
+    assert unsupported_reason(arguments.network, arguments.loss, arguments.optimizer) is None
+    return arguments
 
 
-def fresh(plan: TrainingArguments) -> TrainState:
-    return TrainState.create(plan.network, plan.optimizer, RandomStreams.of(1), plan.n_shards)
+def fresh(arguments: TrainingArguments) -> TrainState:
+    return TrainState.create(arguments.network, arguments.optimizer, RandomStreams.of(1), arguments.n_shards)
 
 
-def trained(plan: TrainingArguments, examples: Dataset, **options: Any) -> tuple[TrainState, list[EpochReport]]:
-    state = fresh(plan)
-    events = fit(plan, state, examples, **options)
+def trained(arguments: TrainingArguments, dataset: Dataset, **options: Any) -> tuple[TrainState, list[EpochReport]]:
+    state = fresh(arguments)
+    events = fit(arguments, state, dataset, **options)
     return state, [replace(event, seconds=0.0) for event in events if isinstance(event, EpochReport)]
 
 
@@ -92,10 +92,10 @@ def bits(state: TrainState) -> Any:
     return snapshot.metadata, {name: array.tobytes() for name, array in snapshot.arrays.items()}
 
 
-def assert_alike(plan: TrainingArguments, examples: Dataset) -> None:
-    """The plan leads to the losses and weights that the same plan leads to with NumPy."""
-    state, reports = trained(plan, examples)
-    other, expected = trained(replace(plan, backend="numpy"), examples)
+def assert_alike(arguments: TrainingArguments, dataset: Dataset) -> None:
+    """The arguments leads to the losses and weights that the same arguments leads to with NumPy."""
+    state, reports = trained(arguments, dataset)
+    other, expected = trained(replace(arguments, backend="numpy"), dataset)
     np.testing.assert_allclose([r.loss for r in reports], [r.loss for r in expected], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose([r.penalty for r in reports], [r.penalty for r in expected], rtol=1e-4)
     np.testing.assert_allclose(state.parameters.theta, other.parameters.theta, rtol=1e-3, atol=2e-5)
@@ -113,8 +113,8 @@ PARTS = pytest.mark.parametrize("parts", [1, 2, 3])
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
 @pytest.mark.parametrize("network", [pytest.param(n, id=name) for name, n in NETWORKS.items()])
 def test_a_network_learns_what_it_learns_with_numpy(network: Network, weighted: bool, parts: int) -> None:
-    plan = plan_of(network, n_shards=parts)
-    assert_alike(plan, example_rows(network, plan.loss, ROWS, weighted=weighted))
+    arguments = arguments_of(network, n_shards=parts)
+    assert_alike(arguments, example_rows(network, arguments.loss, ROWS, weighted=weighted))
 
 
 @PARTS
@@ -132,7 +132,7 @@ def test_a_network_learns_what_it_learns_with_numpy(network: Network, weighted: 
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
 def test_a_loss_leads_where_it_leads_with_numpy(loss: LossBase, outputs: int, weighted: bool, parts: int) -> None:
     network = network_of(dense(8, "tanh"), outputs=outputs)
-    assert_alike(plan_of(network, loss, n_shards=parts), example_rows(network, loss, ROWS, weighted=weighted))
+    assert_alike(arguments_of(network, loss, n_shards=parts), example_rows(network, loss, ROWS, weighted=weighted))
 
 
 @PARTS
@@ -157,7 +157,7 @@ def test_a_loss_leads_where_it_leads_with_numpy(loss: LossBase, outputs: int, we
 )
 def test_an_option_does_what_it_does_with_numpy(options: dict[str, Any], parts: int) -> None:
     network = network_of(dense(8, "tanh"))
-    assert_alike(plan_of(network, n_shards=parts, **options), example_rows(network, MSE(), ROWS))
+    assert_alike(arguments_of(network, n_shards=parts, **options), example_rows(network, MSE(), ROWS))
 
 
 @given(
@@ -176,17 +176,17 @@ def test_any_plain_network_learns_what_it_learns_with_numpy(
     layers = [dense(u, kind, bias=b) for u, kind, b in zip(widths, kinds, bias, strict=False)]
     network = network_of(*layers, features=features, outputs=outputs)
     loss = CrossEntropy() if classes else MSE()
-    plan = plan_of(network, loss, batch_size=batch, epochs=2, optimizer=Sgd(momentum=0.5))
-    assert_alike(plan, example_rows(network, loss, 20))
+    arguments = arguments_of(network, loss, batch_size=batch, epochs=2, optimizer=Sgd(momentum=0.5))
+    assert_alike(arguments, example_rows(network, loss, 20))
 
 
 def test_one_compilation_does_for_every_training() -> None:
     for network in (NETWORKS["linear"], network_of(4, outputs=3)):
         for loss in (MSE(), CrossEntropy()):
             for parts in (1, 2):
-                examples = example_rows(network, loss, ROWS, weighted=parts == 1)
-                trained(plan_of(network, loss, epochs=1, n_shards=parts, optimizer=Sgd()), examples)
-                trained(plan_of(network, loss, epochs=1, n_shards=parts, clip_norm=1.0, l1=1.0), examples)
+                dataset = example_rows(network, loss, ROWS, weighted=parts == 1)
+                trained(arguments_of(network, loss, epochs=1, n_shards=parts, optimizer=Sgd()), dataset)
+                trained(arguments_of(network, loss, epochs=1, n_shards=parts, clip_norm=1.0, l1=1.0), dataset)
     assert len(kernels.train_batches.signatures) == 1  # type: ignore[attr-defined]
     assert len(kernels.gradient.signatures) == 1  # type: ignore[attr-defined]
 
@@ -233,19 +233,19 @@ def test_the_gradient_is_the_derivative_of_the_loss_in_float64(
 ) -> None:
     network, n = network_of(*layers, outputs=outputs), 11
     double = network_of(*layers, outputs=outputs, precision="float64")
-    examples = example_rows(network, loss, n, weighted=weighted)
+    dataset = example_rows(network, loss, n, weighted=weighted)
     parameters = network.initialize(np.random.default_rng(3))
-    batches = Batches(examples, n, np.random.default_rng(4))
+    batches = Batches(dataset, n, np.random.default_rng(4))
     batches.shuffle()
-    told = compiled.kernel_inputs(plan_of(network, loss), batches)
+    told = compiled.kernel_inputs(arguments_of(network, loss), batches)
     value = sum(compiled.bind_gradient(told, parameters, batches, span, n)(0) for span in split_evenly(n, 1))
 
     exact = double.layout.empty("float64")
     exact.theta[...] = parameters.theta
     bound = double.bind(exact, n, training=TrainingContext(np.random.default_rng(0)))
-    bound.X[...] = examples.X[batches.order]
-    w = None if examples.weights is None else examples.weights[batches.order].astype(float)
-    y = examples.y[batches.order]
+    bound.X[...] = dataset.X[batches.order]
+    w = None if dataset.weights is None else dataset.weights[batches.order].astype(float)
+    y = dataset.y[batches.order]
     head = loss.bind(bound.Z, y.astype(float) if loss.task == "regression" else y, w)
 
     def at() -> float:
@@ -264,22 +264,22 @@ def test_the_gradient_is_the_derivative_of_the_loss_in_float64(
 
 # --- the same bits however it is cut
 
-CUT = plan_of(network_of(*SMOOTH, outputs=3), CrossEntropy(), optimizer=AdamW(), l2=1e-3, clip_norm=1.0)
+CUT = arguments_of(network_of(*SMOOTH, outputs=3), CrossEntropy(), optimizer=AdamW(), l2=1e-3, clip_norm=1.0)
 EXAMPLES = example_rows(CUT.network, CUT.loss, ROWS, weighted=True)
 
 
 @pytest.mark.parametrize("schedule", [ConstantRate(initial=0.01), CosineRate(initial=0.05, warmup_steps=7)])
 @pytest.mark.parametrize("ahead", [2, 3, 5, 10**9])
 def test_stretches_of_any_length_give_the_same_bits(ahead: int, schedule: Any) -> None:
-    plan = replace(CUT, schedule=schedule, epochs=8)
+    arguments = replace(CUT, schedule=schedule, epochs=8)
     asked: list[int] = []
 
     def after_batch(step: int) -> LoopSignal:
         asked.append(step)
         return LoopSignal.CONTINUE
 
-    state, reports = trained(plan, EXAMPLES, max_batches=lambda step: ahead, after_batch=after_batch)
-    one, expected = trained(plan, EXAMPLES)
+    state, reports = trained(arguments, EXAMPLES, max_batches=lambda step: ahead, after_batch=after_batch)
+    one, expected = trained(arguments, EXAMPLES)
     assert bits(state) == bits(one)
     assert reports == expected
     assert len(asked) < 48  # so they were stretches
@@ -288,8 +288,8 @@ def test_stretches_of_any_length_give_the_same_bits(ahead: int, schedule: Any) -
 
 @PARTS
 def test_the_same_seed_gives_the_same_bits(parts: int) -> None:
-    plan = replace(CUT, n_shards=parts)
-    assert bits(trained(plan, EXAMPLES)[0]) == bits(trained(plan, EXAMPLES)[0])
+    arguments = replace(CUT, n_shards=parts)
+    assert bits(trained(arguments, EXAMPLES)[0]) == bits(trained(arguments, EXAMPLES)[0])
 
 
 @pytest.mark.parametrize("parts", [2, 3])
@@ -301,23 +301,23 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(parts: int, monkeypatch
     assert found[0] == found[1] == found[2]
 
 
-def resumed(plan: TrainingArguments, state: TrainState) -> tuple[TrainState, list[EpochReport]]:
+def resumed(arguments: TrainingArguments, state: TrainState) -> tuple[TrainState, list[EpochReport]]:
     """From what a file would bring back."""
-    snapshot, other = state.snapshot().copy(), fresh(plan)
+    snapshot, other = state.snapshot().copy(), fresh(arguments)
     other.restore(Snapshot(snapshot.arrays, json.loads(json.dumps(snapshot.metadata))))
-    events = fit(plan, other, EXAMPLES, max_batches=lambda step: 4)
+    events = fit(arguments, other, EXAMPLES, max_batches=lambda step: 4)
     return other, [replace(event, seconds=0.0) for event in events if isinstance(event, EpochReport)]
 
 
 @PARTS
 def test_stopped_at_any_step_and_resumed_it_ends_in_the_same_bits(parts: int) -> None:
-    plan = replace(CUT, n_shards=parts)
-    whole, expected = trained(plan, EXAMPLES)
-    state, reports = fresh(plan), 0
-    for event in fit(plan, state, EXAMPLES, after_batch=lambda step: LoopSignal.CHECKPOINT):
+    arguments = replace(CUT, n_shards=parts)
+    whole, expected = trained(arguments, EXAMPLES)
+    state, reports = fresh(arguments), 0
+    for event in fit(arguments, state, EXAMPLES, after_batch=lambda step: LoopSignal.CHECKPOINT):
         reports += isinstance(event, EpochReport)
         assert isinstance(event, EpochReport | CheckpointDue)
-        other, rest = resumed(plan, state)
+        other, rest = resumed(arguments, state)
         assert bits(other) == bits(whole)
         assert rest == expected[reports:]
     assert bits(state) == bits(whole)
@@ -340,11 +340,11 @@ def test_a_pause_is_met_at_its_very_step(interval: int) -> None:
 # --- what diverges
 
 
-def said(plan: TrainingArguments, examples: Dataset, **options: Any) -> tuple[str, Any]:
+def said(arguments: TrainingArguments, dataset: Dataset, **options: Any) -> tuple[str, Any]:
     """The message of a training that diverges, and the state that it leaves."""
-    state = fresh(plan)
+    state = fresh(arguments)
     with pytest.raises(DivergedError) as caught:
-        list(fit(plan, state, examples, **options))
+        list(fit(arguments, state, dataset, **options))
     return str(caught.value), (state.step, state.position, state.epoch, state.early_stopping.best_epoch)
 
 
@@ -355,11 +355,11 @@ def said(plan: TrainingArguments, examples: Dataset, **options: Any) -> tuple[st
 def test_a_loss_that_is_not_finite_stops_at_its_step_with_the_words_of_numpy(
     parts: int, value: float, row: int, where: str
 ) -> None:
-    plan = plan_of(network_of(dense(5, "relu")), n_shards=parts)
-    examples = example_rows(plan.network, plan.loss, ROWS)
-    getattr(examples, where)[row, 0] = value
-    found = said(plan, examples, max_batches=lambda step: 10**9)
-    assert found == said(replace(plan, backend="numpy"), examples)
+    arguments = arguments_of(network_of(dense(5, "relu")), n_shards=parts)
+    dataset = example_rows(arguments.network, arguments.loss, ROWS)
+    getattr(dataset, where)[row, 0] = value
+    found = said(arguments, dataset, max_batches=lambda step: 10**9)
+    assert found == said(replace(arguments, backend="numpy"), dataset)
     assert "the loss became" in found[0]
 
 
@@ -368,19 +368,19 @@ def test_a_loss_that_is_not_finite_stops_at_its_step_with_the_words_of_numpy(
 def test_a_gradient_that_is_not_finite_stops_at_its_step_with_the_words_of_numpy(
     parts: int, clip_norm: float | None
 ) -> None:
-    plan = plan_of(network_of(), CrossEntropy(), n_shards=parts, clip_norm=clip_norm, epochs=3)
-    examples = example_rows(plan.network, plan.loss, ROWS)
-    examples.X[...] = np.abs(examples.X) * 1e-3
-    examples.X[13] = [3e38, 0.0, 0.0]
-    state = fresh(plan)
+    arguments = arguments_of(network_of(), CrossEntropy(), n_shards=parts, clip_norm=clip_norm, epochs=3)
+    dataset = example_rows(arguments.network, arguments.loss, ROWS)
+    dataset.X[...] = np.abs(dataset.X) * 1e-3
+    dataset.X[13] = [3e38, 0.0, 0.0]
+    state = fresh(arguments)
     state.parameters.theta[...] = 0.0  # z is 0, the loss log 2, and dW beyond float32 once weights are heavy
-    examples = replace(examples, weights=np.where(np.arange(ROWS) == 13, 100.0, 1.0).astype(np.float32))
+    dataset = replace(dataset, weights=np.where(np.arange(ROWS) == 13, 100.0, 1.0).astype(np.float32))
     words = []
     for backend in ("numba", "numpy"):
-        other = fresh(plan)
+        other = fresh(arguments)
         other.restore(state.snapshot())
         with pytest.raises(DivergedError, match="the gradient is no longer a finite number at step") as caught:
-            list(fit(replace(plan, backend=backend), other, examples, max_batches=lambda step: 10**9))
+            list(fit(replace(arguments, backend=backend), other, dataset, max_batches=lambda step: 10**9))
         words.append((str(caught.value), other.step))
     assert words[0] == words[1]
 
@@ -388,19 +388,21 @@ def test_a_gradient_that_is_not_finite_stops_at_its_step_with_the_words_of_numpy
 @pytest.mark.parametrize("rate", [1e3, 1e8, 1e25, 1e38])
 @pytest.mark.parametrize("layers", [(), (dense(6, "relu"),), (dense(6, "tanh"),)])
 def test_a_reckless_rate_stops_where_it_stops_with_numpy(rate: float, layers: Any) -> None:
-    plan = plan_of(network_of(*layers), optimizer=Sgd(), schedule=ConstantRate(initial=rate), epochs=30)
-    examples = example_rows(plan.network, plan.loss, ROWS)
-    assert said(plan, examples, max_batches=lambda step: 10**9) == said(replace(plan, backend="numpy"), examples)
+    arguments = arguments_of(network_of(*layers), optimizer=Sgd(), schedule=ConstantRate(initial=rate), epochs=30)
+    dataset = example_rows(arguments.network, arguments.loss, ROWS)
+    assert said(arguments, dataset, max_batches=lambda step: 10**9) == said(
+        replace(arguments, backend="numpy"), dataset
+    )
 
 
 def test_a_training_that_goes_back_does_so_as_with_numpy() -> None:
-    plan = plan_of(
+    arguments = arguments_of(
         network_of(), optimizer=Sgd(), schedule=ConstantRate(initial=50.0), epochs=6, rollback_on_divergence=True
     )
-    examples = example_rows(plan.network, plan.loss, ROWS)
+    dataset = example_rows(arguments.network, arguments.loss, ROWS)
     found = []
     for backend in ("numba", "numpy"):
-        events = fit(replace(plan, backend=backend), fresh(plan), examples, max_batches=lambda step: 10**9)
+        events = fit(replace(arguments, backend=backend), fresh(arguments), dataset, max_batches=lambda step: 10**9)
         found.append([(e.epoch, e.factor, e.reason) for e in events if isinstance(e, LearningRateHalved)])
     assert found[0] == found[1] != []
 
@@ -410,15 +412,15 @@ def test_a_training_that_goes_back_does_so_as_with_numpy() -> None:
 
 def test_a_wish_to_stop_is_asked_for_every_tenth_of_a_second() -> None:
     network = network_of(dense(32, "tanh"), features=8)
-    plan = plan_of(network, batch_size=4, epochs=10**6)
-    examples = example_rows(network, plan.loss, 40_000)
+    arguments = arguments_of(network, batch_size=4, epochs=10**6)
+    dataset = example_rows(network, arguments.loss, 40_000)
     seen: list[float] = []
 
     def after_batch(step: int) -> LoopSignal:
         seen.append(time.thread_time())  # this thread's own work, whoever else is at work
         return LoopSignal.STOP if seen[-1] - seen[0] > 0.5 else LoopSignal.CONTINUE
 
-    list(fit(plan, fresh(plan), examples, after_batch=after_batch, max_batches=lambda step: 10**9))
+    list(fit(arguments, fresh(arguments), dataset, after_batch=after_batch, max_batches=lambda step: 10**9))
     assert len(seen) > 5
     assert float(np.median(np.diff(seen))) < 0.1
     assert float(np.max(np.diff(seen)[3:])) < 0.25

@@ -1,0 +1,1 @@
+"""CSV and TSV: dialect detection, strict parsing, and writing."""

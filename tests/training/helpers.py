@@ -1,4 +1,4 @@
-"""What the tests of training share: small plans, rows to learn, and all that a state holds."""
+"""What the tests of training share: arguments, datasets, and all that a state holds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def network_of(*layers: Any, **options: Any) -> Network:
     )
 
 
-def plan_of(*layers: Any, network: Network | None = None, **options: Any) -> TrainingArguments:
+def arguments_of(*layers: Any, network: Network | None = None, **options: Any) -> TrainingArguments:
     return TrainingArguments(
         network=network or network_of(*(layers or (Dense(units=5, activation=Tanh()),))),
         loss=options.pop("loss", MSE()),
@@ -42,45 +42,49 @@ def plan_of(*layers: Any, network: Network | None = None, **options: Any) -> Tra
 
 
 def reports_of(
-    plan: TrainingArguments,
+    arguments: TrainingArguments,
     state: TrainState,
-    examples: Dataset,
-    holdout: ValidationSet | None = None,
+    dataset: Dataset,
+    validation_set: ValidationSet | None = None,
     *,
     after_batch: Callable[[int], LoopSignal] = lambda step: LoopSignal.CONTINUE,
 ) -> Iterator[EpochReport]:
     """What `fit` reports, without its pauses."""
-    events = fit(plan, state, examples, holdout, after_batch=after_batch)
+    events = fit(arguments, state, dataset, validation_set, after_batch=after_batch)
     return (event for event in events if isinstance(event, EpochReport))
 
 
-def rows_of(plan: TrainingArguments, n: int = 29, *, seed: int = 0, weighted: bool = False) -> Dataset:
-    rng, network = np.random.default_rng(seed), plan.network
+def rows_of(arguments: TrainingArguments, n: int = 29, *, seed: int = 0, weighted: bool = False) -> Dataset:
+    rng, network = np.random.default_rng(seed), arguments.network
     X = rng.normal(size=(n, network.n_features)).astype(network.precision)
     y = np.tanh(X[:, :1] - 0.5 * X[:, 1:2] ** 2) + rng.normal(0.0, 0.1, (n, 1))
     return Dataset(
         X,
         np.array([[rng.integers(e.n_embeddings) for e in network.embeddings] for _ in range(n)], np.int64),
-        (y[:, 0] > 0).astype(np.int64) if plan.loss.task == "classification" else y.astype(network.precision),
+        (y[:, 0] > 0).astype(np.int64) if arguments.loss.task == "classification" else y.astype(network.precision),
         rng.uniform(0.5, 1.5, n).astype(network.precision) if weighted else None,
     )
 
 
-def holdout_of(
-    plan: TrainingArguments, score: Callable[[Any], float] = lambda Z: float(Z.mean()), **options: Any
+def validation_set_of(
+    arguments: TrainingArguments, score: Callable[[Any], float] = lambda Z: float(Z.mean()), **options: Any
 ) -> ValidationSet:
-    return ValidationSet(rows_of(plan, 17, seed=9), "mean", options.get("higher_is_better", False), score)
+    return ValidationSet(rows_of(arguments, 17, seed=9), "mean", options.get("higher_is_better", False), score)
 
 
-def fresh(plan: TrainingArguments, seed: int = 0) -> TrainState:
-    return TrainState.create(plan.network, plan.optimizer, RandomStreams.of(seed))
+def fresh(arguments: TrainingArguments, seed: int = 0) -> TrainState:
+    return TrainState.create(arguments.network, arguments.optimizer, RandomStreams.of(seed))
 
 
 def train(
-    plan: TrainingArguments, examples: Dataset | None = None, holdout: ValidationSet | None = None, *, seed: int = 0
+    arguments: TrainingArguments,
+    dataset: Dataset | None = None,
+    validation_set: ValidationSet | None = None,
+    *,
+    seed: int = 0,
 ) -> tuple[TrainState, list[EpochReport]]:
-    state = fresh(plan, seed)
-    return state, list(reports_of(plan, state, examples or rows_of(plan), holdout))
+    state = fresh(arguments, seed)
+    return state, list(reports_of(arguments, state, dataset or rows_of(arguments), validation_set))
 
 
 def bits(state: TrainState) -> tuple[Any, ...]:
@@ -97,9 +101,9 @@ def bits(state: TrainState) -> tuple[Any, ...]:
     )
 
 
-def restored(plan: TrainingArguments, state: TrainState) -> TrainState:
+def restored(arguments: TrainingArguments, state: TrainState) -> TrainState:
     """A new state with the values of `state`: what comes back from a checkpoint."""
-    other = fresh(plan, seed=123)
+    other = fresh(arguments, seed=123)
     other.parameters.copy_from(state.parameters)
     other.best.copy_from(state.best)
     moments, streams = ({n: m.copy() for n, m in state.moments.items()}, deepcopy(state.streams))
@@ -126,5 +130,7 @@ FULL = network_of(
 )
 
 
-def full_plan(**options: Any) -> TrainingArguments:
-    return plan_of(network=FULL, loss=CrossEntropy(label_smoothing=0.1), **{"l2": 1e-3, "clip_norm": 1.0, **options})
+def full_arguments(**options: Any) -> TrainingArguments:
+    return arguments_of(
+        network=FULL, loss=CrossEntropy(label_smoothing=0.1), **{"l2": 1e-3, "clip_norm": 1.0, **options}
+    )
