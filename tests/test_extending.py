@@ -46,9 +46,16 @@ def apply(kind: str, file: Path, anchor: str, code: str) -> None:
         file.write_text(code, "utf-8")
 
 
-def test_every_extension_point_has_its_section() -> None:
+def test_the_table_lists_every_extension_point_with_its_number_of_files() -> None:
     parts = ("layer", "activation", "loss", "optimizer", "schedule", "metric", "column kind", "file format", "command")
     assert [title.partition(" ")[2] for title in SECTIONS] == list(parts)
+    listed = {
+        part: int(count) for part, count in re.findall(r"^\| \[([a-z ]+)\]\(#.*?\) \| (\d) \|", PAGE, re.MULTILINE)
+    }
+    files = {
+        title: {block[2] for block in BLOCK.finditer(text) if block[1] != "yaml"} for title, text in SECTIONS.items()
+    }
+    assert listed == {title.partition(" ")[2]: len(names) for title, names in files.items()}
 
 
 @pytest.mark.parametrize("title", SECTIONS)

@@ -18,6 +18,7 @@ from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent.parent
@@ -64,15 +65,23 @@ def link(source: Path, target: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of the source distribution, both built in a copy of the repository."""
-    folder = tmp_path_factory.mktemp("build")
+def wheel(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The wheel of the source distribution, both built in a copy of the repository, once for all test processes."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "build"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            build_wheel(folder)
+    (built,) = (folder / "dist").glob("*.whl")
+    return built
+
+
+def build_wheel(folder: Path) -> None:
+    folder.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy2(ROOT / name, folder / name)
     shutil.copytree(ROOT / "nncli", folder / "nncli", ignore=shutil.ignore_patterns("__pycache__"))
     run([sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "dist", folder], folder)
-    (built,) = (folder / "dist").glob("*.whl")
-    return built
 
 
 @pytest.fixture(scope="module")
