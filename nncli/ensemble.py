@@ -39,11 +39,11 @@ class EnsembleSpec(Spec):
 
     def accepts(self, member: ModelSpec) -> bool:
         """Whether a model has the target and the loss of a member."""
-        target, other = self.target, member.target
-        if target.task == "classification" and other.task == "classification":
-            same = target.name == other.name and set(other.labels) <= set(target.labels)
+        target, member_target = self.target, member.target
+        if target.task == "classification" and member_target.task == "classification":
+            same = target.name == member_target.name and set(member_target.labels) <= set(target.labels)
         else:
-            same = target.task == other.task and target.names == other.names
+            same = target.task == member_target.task and target.names == member_target.names
         return same and self.loss == member.loss
 
 
@@ -54,12 +54,12 @@ def n_outputs(target: Target) -> int:
 
 def align_classes(target: Target, predictions: Predictions) -> npt.NDArray[np.float64]:
     """Predictions (rows, outputs) in the class order of `target`; a class unknown to the model has probability 0."""
-    known = predictions.target
-    if target.task == "regression" or known.task == "regression" or target.labels == known.labels:
+    model_target = predictions.target
+    if target.task == "regression" or model_target.task == "regression" or target.labels == model_target.labels:
         return predictions.values
     where = {label: j for j, label in enumerate(target.labels)}
     values = np.zeros((len(predictions.values), len(where)))
-    values[:, [where[label] for label in known.labels]] = predictions.values
+    values[:, [where[label] for label in model_target.labels]] = predictions.values
     return values
 
 

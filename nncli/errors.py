@@ -111,7 +111,7 @@ class ConfigFix:
 class ConfigIssue:
     """One issue of a configuration.
 
-    `excerpt` is the source line and, beneath it, a caret at the issue. `fix` is the change that the message or hint
+    `excerpt` is the source line with a caret below it at the issue. `fix` is the change that the message or hint
     suggests; it is None if no valid change was found.
     """
 

@@ -65,7 +65,7 @@ def headlines(scores: Scores) -> list[tuple[str, float | None]]:
         return list(scores.values)
     if len(scores) == 1:
         return list(scores[0].values)
-    return [(f"{name}_{one.target}", value) for one in scores for name, value in one.values]
+    return [(f"{name}_{part.target}", value) for part in scores for name, value in part.values]
 
 
 def to_json(scores: Scores) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def to_json(scores: Scores) -> dict[str, Any]:
         document = asdict(scores)
         del document["rows"], document["values"]
         return {**dict(scores.values), **document}
-    each = {one.target: {name: json_safe(value) for name, value in one.values} for one in scores}
+    each = {part.target: {name: json_safe(value) for name, value in part.values} for part in scores}
     return each[scores[0].target] if len(scores) == 1 else {"targets": each}
 
 
@@ -96,8 +96,8 @@ def score_card(
     )
 
 
-def scores_json(card: ScoreCard | None) -> dict[str, object] | None:
+def scores_json(scores: ScoreCard | None) -> dict[str, object] | None:
     """The scores as a section of metrics.json."""
-    if card is None:
+    if scores is None:
         return None
-    return {"rows": card.rows, "metrics": to_json(card.model), "baseline": to_json(card.baseline)}
+    return {"rows": scores.rows, "metrics": to_json(scores.model), "baseline": to_json(scores.baseline)}

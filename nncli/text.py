@@ -45,20 +45,20 @@ def yaml_quote(text: str) -> str:
     return f'"{escape_unprintable(escaped, keep=INVISIBLE_LETTERS)}"'
 
 
-def closest_match(word: str, known: Iterable[str]) -> str | None:
-    """The word among `known` that is most similar to `word`, or None if none is similar."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+def closest_match(word: str, candidates: Iterable[str]) -> str | None:
+    """The word among `candidates` that is most similar to `word`, or None if none is similar."""
+    close = difflib.get_close_matches(word, list(candidates), n=1, cutoff=0.6)
     return close[0] if close else None
 
 
-def closest_file(name: str, known: Iterable[str]) -> str | None:
-    """The file name among `known` whose stem is most similar to that of `name`, or None.
+def closest_file(name: str, candidates: Iterable[str]) -> str | None:
+    """The file name among `candidates` whose stem is most similar to that of `name`, or None.
 
     >>> closest_file("trian.csv", ["train.csv", "test.csv"]), closest_file("nope.csv", ["one.csv"])
     ('train.csv', None)
     """
     stem = PurePath(name).stem
-    return closest_match(name, [file for file in known if closest_match(stem, [PurePath(file).stem])])
+    return closest_match(name, [file for file in candidates if closest_match(stem, [PurePath(file).stem])])
 
 
 def join_quoted(words: Iterable[str], *, max_words: int = 8) -> str:

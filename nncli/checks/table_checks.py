@@ -23,7 +23,7 @@ from nncli.data.store.scratch import Scratch
 from nncli.errors import ConfigError, DataError
 from nncli.nn.losses import Loss
 from nncli.pipeline.prepare.fit import infer_loss
-from nncli.pipeline.prepare.load import load_labelled_rows
+from nncli.pipeline.prepare.load import load_labeled_rows
 from nncli.pipeline.prepare.split import load_validation_file, split_indices
 from nncli.spec import Task
 from nncli.training.state import RandomStreams
@@ -72,7 +72,7 @@ class _TableChecker:
         config = self._config
         self._tell("reading the table")
         try:
-            table = load_labelled_rows(config, config.data.path, self._scratch)
+            table = load_labeled_rows(config, config.data.path, self._scratch)
         except (ConfigError, DataError) as error:
             return TableReport(of_error(error))
         split = self._split(table)

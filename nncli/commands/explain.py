@@ -27,7 +27,7 @@ from nncli.inspection.permutation_importance import (
     rank_by_prediction_change,
 )
 from nncli.metrics.registry import DEFAULT_METRIC, metric_names
-from nncli.pipeline.prepare.load import load_labelled_rows
+from nncli.pipeline.prepare.load import load_labeled_rows
 from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged
 from nncli.runs.run import Run
 from nncli.text import closest_match, join_quoted, json_safe, quote
@@ -303,7 +303,7 @@ def _background(run: Run, config: Config, model: AnyModel, rows: EncodedRows) ->
     except DataError as error:
         return rows, f"the average row is of this table, not of the training table: {error.message}"
     with Scratch() as scratch:
-        stored = load_labelled_rows(config, config.data.path, scratch)
+        stored = load_labeled_rows(config, config.data.path, scratch)
         sampled = _sample(len(stored), MAX_ROWS, np.random.default_rng(config.seed))
         sample, weight = stored.take(sampled), config.data.sample_weight
         weights = None if weight is None else read_weights(sample.columns([weight]), weight)

@@ -100,7 +100,7 @@ def _xor(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
     side = rng.choice([-1.0, 1.0], rows)
     sign = np.stack([side, np.where(code == 0, side, -side)])
     size = 1.0 - rng.random((2, rows))  # in (0, 1]: a coordinate of 0 would have no sign
-    return _labelled(sign * size, noise, code, ("same", "different"), rng)
+    return _labeled(sign * size, noise, code, ("same", "different"), rng)
 
 
 def _moons(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
@@ -109,7 +109,7 @@ def _moons(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
     angle = rng.uniform(0, math.pi, rows)
     upper = np.stack([np.cos(angle), np.sin(angle)])
     lower = np.stack([1.0 - np.cos(angle), 0.5 - np.sin(angle)])
-    return _labelled(np.where(code == 0, upper, lower), noise, code, ("upper", "lower"), rng)
+    return _labeled(np.where(code == 0, upper, lower), noise, code, ("upper", "lower"), rng)
 
 
 def _circles(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
@@ -117,7 +117,7 @@ def _circles(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
     code = _balanced(rows, 2, rng)
     angle = rng.uniform(-math.pi, math.pi, rows)
     radius = np.where(code == 0, 0.5, 1.0)
-    return _labelled(_polar(radius, angle), noise, code, ("inner", "outer"), rng)
+    return _labeled(_polar(radius, angle), noise, code, ("inner", "outer"), rng)
 
 
 def _spirals(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
@@ -129,14 +129,14 @@ def _spirals(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
     code = _balanced(rows, 2, rng)
     along = rng.uniform(0, 1, rows)
     angle = 3 * math.pi * along + np.where(code == 0, math.pi, 0.0)
-    return _labelled(_polar(0.1 + 0.9 * along, angle), noise, code, ("left", "right"), rng)
+    return _labeled(_polar(0.1 + 0.9 * along, angle), noise, code, ("left", "right"), rng)
 
 
 def _blobs(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
     """Three round Gaussians on a triangle, two units from the origin; `noise` is their standard deviation."""
     code = _balanced(rows, 3, rng)
     angle = np.array([1 / 2, 7 / 6, 11 / 6])[code] * math.pi
-    return _labelled(_polar(np.full(rows, 2.0), angle), noise, code, ("a", "b", "c"), rng)
+    return _labeled(_polar(np.full(rows, 2.0), angle), noise, code, ("a", "b", "c"), rng)
 
 
 def _balanced(rows: int, classes: int, rng: Generator) -> Codes:
@@ -149,7 +149,7 @@ def _polar(radius: Floats, angle: Floats) -> Floats:
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)])
 
 
-def _labelled(points: Floats, noise: float, code: Codes, labels: tuple[str, ...], rng: Generator) -> pl.DataFrame:
+def _labeled(points: Floats, noise: float, code: Codes, labels: tuple[str, ...], rng: Generator) -> pl.DataFrame:
     """The table of `points` (2, rows), jittered by N(0, noise), and their labels."""
     x1, x2 = points + rng.normal(0, noise, points.shape)
     return pl.DataFrame({"x1": x1, "x2": x2, "label": np.array(labels)[code]})

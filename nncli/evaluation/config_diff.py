@@ -48,25 +48,30 @@ def config_diff(configs: Sequence[ResolvedConfig | None]) -> tuple[Setting, ...]
     A key that only some configurations have, such as the momentum of one optimizer, is listed if it is not at its
     default; the kind of a column, if all tables have the column.
     """
-    alike = len({_kinds(one.config.layers) for one in configs if one is not None}) == 1
+    present = [resolved for resolved in configs if resolved is not None]
+    alike = len({_kinds(resolved.config.layers) for resolved in present}) == 1
     layers = _by_key if alike else _in_line
-    each = [None if one is None else {**dict(_flat(one)), **dict(layers(one.config))} for one in configs]
-    explicit = {key for one in configs if one is not None for key, _ in _pairs(non_defaults(one.config))}
-    known = [one for one in each if one is not None]
+    settings = [
+        None if resolved is None else {**dict(_flat(resolved)), **dict(layers(resolved.config))} for resolved in configs
+    ]
+    explicit = {key for resolved in present for key, _ in _pairs(non_defaults(resolved.config))}
+    all_values = [values for values in settings if values is not None]
     order = {name: i for i, name in enumerate(Config.model_fields)}
     keys = sorted(
-        dict.fromkeys(key for one in known for key in one),
+        dict.fromkeys(key for values in all_values for key in values),
         key=lambda key: (order[key.partition(".")[0]], _indices(key)),
     )  # a stable sort keeps the keys of a section together
 
     def differs(key: str) -> bool:
-        values = [one.get(key) for one in known]
-        if None in values and not key.startswith(LAYERS):
+        values_of_key = [values.get(key) for values in all_values]
+        if None in values_of_key and not key.startswith(LAYERS):
             return key in explicit and not key.startswith(COLUMNS)
-        return len(set(values)) > 1
+        return len(set(values_of_key)) > 1
 
     return tuple(
-        Setting(key, tuple(None if one is None else one.get(key) for one in each)) for key in keys if differs(key)
+        Setting(key, tuple(None if values is None else values.get(key) for values in settings))
+        for key in keys
+        if differs(key)
     )
 
 
@@ -101,9 +106,9 @@ def _by_key(config: Config) -> Iterator[tuple[str, str]]:
 
     def of(layers: Sequence[Mapping[str, Any]], before: str) -> Iterator[tuple[str, str]]:
         for i, layer in enumerate(layers):
-            own = {key: value for key, value in layer.items() if value not in (None, common.get(key))}
-            yield from of(own.pop("layers", ()), f"{before}{i}.{LAYERS}")
-            yield from _pairs(own, f"{before}{i}.")
+            options = {key: value for key, value in layer.items() if value not in (None, common.get(key))}
+            yield from of(options.pop("layers", ()), f"{before}{i}.{LAYERS}")
+            yield from _pairs(options, f"{before}{i}.")
 
     return of(document["layers"], LAYERS)
 
@@ -112,11 +117,11 @@ def _filled(document: Mapping[str, Any], member: Mapping[str, Any]) -> dict[str,
     """The document with `auto` and null values replaced by those of the member."""
     filled: dict[str, Any] = {}
     for key, value in document.items():
-        other = member.get(key)
-        if isinstance(value, Mapping) and isinstance(other, Mapping):
-            filled[key] = _filled(value, other)
+        resolved = member.get(key)
+        if isinstance(value, Mapping) and isinstance(resolved, Mapping):
+            filled[key] = _filled(value, resolved)
         else:
-            filled[key] = other if value in (None, "auto") else value
+            filled[key] = resolved if value in (None, "auto") else value
     return filled
 
 

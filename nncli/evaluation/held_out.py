@@ -18,8 +18,8 @@ from nncli.ensemble import AnyModel, Ensemble
 from nncli.errors import DataError
 from nncli.model import Model, Predictions
 from nncli.nn.losses import Loss
-from nncli.pipeline.ensemble.out_of_fold import EnsembleData, LabelledRows, predict_table, truth_of
-from nncli.pipeline.prepare.load import load_labelled_rows
+from nncli.pipeline.ensemble.out_of_fold import EnsembleData, LabeledRows, predict_table, truth_of
+from nncli.pipeline.prepare.load import load_labeled_rows
 from nncli.pipeline.prepare.split import split_table
 from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged
 from nncli.runs.manifest import Manifest
@@ -75,11 +75,11 @@ def predict_held_out(path: str | Path) -> HeldOutPredictions:
     config = check_config_unchanged(run, manifest, ())
     _require_tables(config, manifest)
     with Scratch() as scratch:
-        found = (
+        predicted = (
             _of_ensemble(config, model, scratch) if isinstance(model, Ensemble) else _of_network(config, model, scratch)
         )
-        table = found.rows.columns(found.rows.header.names)
-    weight, target, training = config.data.sample_weight, found.predictions.target, found.training
+        table = predicted.rows.columns(predicted.rows.header.names)
+    weight, target, training = config.data.sample_weight, predicted.predictions.target, predicted.training
     return HeldOutPredictions(
         config=config,
         manifest=manifest,
@@ -88,11 +88,11 @@ def predict_held_out(path: str | Path) -> HeldOutPredictions:
         numbers=np.arange(1, len(table) + 1) if table.numbers is None else table.numbers,
         y=target.read(table),
         weights=read_weights(table, weight) if weight else None,
-        predictions=found.predictions,
+        predictions=predicted.predictions,
         loss=model.spec.loss,
-        split=found.split,
+        split=predicted.split,
         baseline=baseline_predictions(target, training.y, training.weights, len(table)),
-        oof_mask=found.oof_mask,
+        oof_mask=predicted.oof_mask,
     )
 
 
@@ -103,14 +103,14 @@ class _RowPredictions:
     rows: ColumnStore
     predictions: Predictions
     split: ScoredSplit
-    training: LabelledRows
+    training: LabeledRows
     oof_mask: npt.NDArray[np.bool_] | None = None
 
 
 def _of_network(config: Config, model: Model, scratch: Scratch) -> _RowPredictions:
     """The validation rows of a single network, with its predictions."""
     target, rng = model.spec.target, RandomStreams.of(config.seed).split
-    table = load_labelled_rows(config, config.data.path, scratch, all_columns=True)
+    table = load_labeled_rows(config, config.data.path, scratch, all_columns=True)
     training, held = split_table(config, table, target.task, rng, scratch, all_columns=True)
     truth, rows = truth_of(training, target, config), training if held is None else held
     return _RowPredictions(

@@ -63,11 +63,12 @@ class ComparableRun:
 
 
 def comparable_run(held_out: HeldOutPredictions) -> ComparableRun | None:
-    """The held_out rows, unless the run was trained on them."""
+    """The held-out rows of a run with their losses; None if the run was trained on them."""
     manifest, target = held_out.manifest, held_out.predictions.target
-    other = manifest.validation_data
-    source = manifest.data if other is None else other
-    if held_out.split == "training" or source.sha256 is None or (other and other.sha256 == manifest.data.sha256):
+    validation_data = manifest.validation_data
+    source = manifest.data if validation_data is None else validation_data
+    same_file = validation_data is not None and validation_data.sha256 == manifest.data.sha256
+    if held_out.split == "training" or source.sha256 is None or same_file:
         return None
     labels = target.labels if target.task == "classification" else None
     return ComparableRun(
@@ -131,24 +132,24 @@ def compare_pairwise(runs: Sequence[ComparableRun | None]) -> tuple[PairwiseResu
     pair, not only the tested ones.
     """
     tasks: dict[tuple[str, tuple[str, ...], bool], list[tuple[int, ComparableRun]]] = {}
-    for i, one in enumerate(runs):
-        if one is not None:
-            tasks.setdefault(one.task_key, []).append((i, one))
-    found, family = list[PairwiseResult](), 0
+    for i, run in enumerate(runs):
+        if run is not None:
+            tasks.setdefault(run.task_key, []).append((i, run))
+    results, family = list[PairwiseResult](), 0
     for members in tasks.values():
-        measures = _measures([one.loss for _, one in members])
+        measures = _measures([run.loss for _, run in members])
         best, first = min(members, key=lambda numbered: _mean_loss(numbered[1], measures[0]))
-        others = [(i, one) for i, one in members if i != best]
-        found += [_pair(best, i, measure, first, one) for i, one in others for measure in measures]
+        others = [(i, run) for i, run in members if i != best]
+        results += [_pair(best, i, measure, first, run) for i, run in others for measure in measures]
         family += len(members) * (len(members) - 1) // 2 * len(measures)
-    tested = [(k, pair.test.p) for k, pair in enumerate(found) if pair.test is not None]
+    tested = [(k, pair.test.p) for k, pair in enumerate(results) if pair.test is not None]
     for (k, _), adjusted in zip(tested, holm_correction([p for _, p in tested], family), strict=True):
-        found[k] = replace(found[k], adjusted_p=adjusted)
-    return tuple(found)
+        results[k] = replace(results[k], adjusted_p=adjusted)
+    return tuple(results)
 
 
 def _pair(i: int, j: int, measure: Measure, a: ComparableRun, b: ComparableRun) -> PairwiseResult:
-    """Compare run `a`, number i, with run `b`, number j, on the rows that both held out."""
+    """Compare run `a`, number i, with run `b`, number j, on their common held-out rows."""
     pair = PairwiseResult(i, j, _name(measure))
     _, of_a, of_b = np.intersect1d(a.numbers, b.numbers, assume_unique=True, return_indices=True)
     a, b, pair = a.take(of_a), b.take(of_b), replace(pair, rows=len(of_a))

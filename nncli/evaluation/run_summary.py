@@ -1,4 +1,4 @@
-"""All that is known of a run: manifest, configuration, histories, scores and predictions."""
+"""A summary of a run: manifest, configuration, histories, scores and predictions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run as far as it can be read.
+    """The readable parts of a run.
 
     `histories` are those of the members, numbered from 1, or of the one network; `problems` say what is missing, and
     why.

@@ -48,7 +48,7 @@ class ScoresWithIntervals:
 
     def find(self, name: str) -> ScoreWithInterval:
         """The score of this name, of the first target."""
-        return next(one for one in self.scores if one.name == name)
+        return next(score for score in self.scores if score.name == name)
 
 
 def score_with_intervals(held_out: HeldOutPredictions) -> ScoresWithIntervals:

@@ -145,7 +145,7 @@ def _of_part(
     """Integrated gradients of one network's prediction, relative to the `base` (inputs,)."""
     spec = part.model.spec
     T = model.spec.temperature if isinstance(model, Ensemble) else spec.temperature
-    function = OutputFunction(spec, T, _known(model.spec.target, spec.target, chosen))
+    function = OutputFunction(spec, T, _outputs_of_member(model.spec.target, spec.target, chosen))
     U = network.embed(part.X, part.codes)
 
     def value(points: Floats, rows: Rows) -> Floats:
@@ -157,11 +157,13 @@ def _of_part(
     return integrate(value, slope, base, U, tolerance, on_rows)
 
 
-def _known(target: Target, own: Target, chosen: Rows) -> Rows:
-    """The indices `chosen` among the network's own outputs; -1 for a class that it does not know."""
-    if target.task == "regression" or own.task == "regression":
+def _outputs_of_member(target: Target, member_target: Target, chosen: Rows) -> Rows:
+    """The outputs `chosen` (rows,) as outputs of one member; -1 for a class that it does not have."""
+    if target.task == "regression" or member_target.task == "regression":
         return chosen
-    where = np.array([own.labels.index(label) if label in own.labels else -1 for label in target.labels])
+    where = np.array(
+        [member_target.labels.index(label) if label in member_target.labels else -1 for label in target.labels]
+    )
     return np.asarray(where[chosen], np.int64)
 
 

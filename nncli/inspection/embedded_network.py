@@ -23,7 +23,7 @@ class EmbeddedNetwork:
     """A network with U = [X, E_1[codes_1], E_2[codes_2] …] (rows, inputs) as its input, bound in float64."""
 
     def __init__(self, network: Network, parameters: Parameters) -> None:
-        self._tables = [parameters.by_name[e.spec.name].astype(np.float64) for e in network.embeddings]
+        self._tables = [parameters.by_name[e.param_spec.name].astype(np.float64) for e in network.embeddings]
         extra = sum(e.width for e in network.embeddings)
         fields = {name: getattr(network, name) for name in Network.model_fields}
         extended = Network(

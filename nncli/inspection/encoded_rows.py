@@ -107,13 +107,13 @@ class EncodedRows:
         Raises:
             DataError: a column is missing, or a cell cannot be read.
         """
-        parts, found = [], []
-        for one in model.members if isinstance(model, Ensemble) else (model,):
-            encoded = one.spec.encoder.encode(table, one.spec.network.precision)
-            parts.append(EncodedPart(one, encoded.X, encoded.codes))
-            found.append(encoded.anomalies)
-        anomalies = found[0]
-        for others in found[1:]:
+        parts, anomalies_of_members = [], []
+        for member in model.members if isinstance(model, Ensemble) else (model,):
+            encoded = member.spec.encoder.encode(table, member.spec.network.precision)
+            parts.append(EncodedPart(member, encoded.X, encoded.codes))
+            anomalies_of_members.append(encoded.anomalies)
+        anomalies = anomalies_of_members[0]
+        for others in anomalies_of_members[1:]:
             anomalies = anomalies & others
         return cls(model, tuple(parts), oof_mask, anomalies, _scaled(weights))
 
@@ -142,14 +142,14 @@ class EncodedRows:
         The caller limits BLAS to one thread, as `Model.predict` does, once for many predictions.
         """
         replaced = cells or [None] * len(self.parts)
-        datasets = [part.dataset(column, one) for part, one in zip(self.parts, replaced, strict=True)]
+        datasets = [part.dataset(column, values) for part, values in zip(self.parts, replaced, strict=True)]
         if not isinstance(self.model, Ensemble) or self.oof_mask is None:
-            each = [part.model.predict_dataset(some, 2) for part, some in zip(self.parts, datasets, strict=True)]
+            each = [part.model.predict_dataset(dataset, 2) for part, dataset in zip(self.parts, datasets, strict=True)]
             return self.model.average(each).values if isinstance(self.model, Ensemble) else each[0].values
         spec, target = self.model.spec, self.model.spec.target
         total: npt.NDArray[Any] = np.zeros((len(self), n_outputs(target)))
-        for part, some, mask in zip(self.parts, datasets, self.oof_mask, strict=True):
-            predictions = part.model.predict_dataset(Dataset(some.X[mask], some.codes[mask], some.y[mask]), 2)
+        for part, dataset, mask in zip(self.parts, datasets, self.oof_mask, strict=True):
+            predictions = part.model.predict_dataset(Dataset(dataset.X[mask], dataset.codes[mask], dataset.y[mask]), 2)
             total[mask] += align_classes(target, predictions.with_temperature(spec.temperature))
         return self.model.mean(total, self.oof_mask.sum(axis=0)[:, None]).values
 

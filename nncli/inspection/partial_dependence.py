@@ -98,16 +98,16 @@ def partial_dependence(
     averaged = rows
     if len(rows) > MAX_ROWS:
         averaged = rows.take(np.sort(rng.choice(len(rows), MAX_ROWS, replace=False)))
-    found = []
+    dependences = []
     for i, column in enumerate(columns):
         on_progress("partial dependence", i, len(columns))
         grid = _fitted(rows, column).grid(table)
         means = np.empty((len(grid.rows), len(outputs)))
         for j, row in enumerate(grid.rows):
             means[j] = averaged.mean(averaged.predict(column, rows.cells(column, np.array([row])))[:, shown])
-        found.append(PartialDependence(column, grid.values, grid.labels, outputs, means, target_name))
+        dependences.append(PartialDependence(column, grid.values, grid.labels, outputs, means, target_name))
     on_progress("partial dependence", len(columns), len(columns))
-    return tuple(found)
+    return tuple(dependences)
 
 
 def _fitted(rows: EncodedRows, name: str) -> ColumnEncoder:

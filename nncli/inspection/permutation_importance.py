@@ -106,7 +106,7 @@ def permutation_importance(
     losses, score = scorer.losses(before), scorer.score(before, rows.weights)
     w = np.ones(len(rows)) if rows.weights is None else rows.weights
     sign = 1.0 if higher_is_better(scorer.metric) else -1.0
-    found = []
+    importances = []
     for i, column in enumerate(rows.model.names):
         on_progress("feature importance", i, len(rows.model.names))
         as_receiver, as_donor, scores = np.zeros(len(rows)), np.zeros(len(rows)), []
@@ -123,9 +123,9 @@ def permutation_importance(
             else nan
         )
         worsening = sign * (score - float(np.mean(scores)))
-        found.append(Importance(column, mean, mean - margin, mean + margin, worsening))
-    on_progress("feature importance", len(found), len(found))
-    return tuple(sorted(found, key=lambda importance: -importance.loss_increase))
+        importances.append(Importance(column, mean, mean - margin, mean + margin, worsening))
+    on_progress("feature importance", len(importances), len(importances))
+    return tuple(sorted(importances, key=lambda importance: -importance.loss_increase))
 
 
 @np.errstate(all="ignore")

@@ -25,7 +25,7 @@ class Embedding(Spec):
     init_std: PositiveFloat | None = None
 
     @property
-    def spec(self) -> ParamSpec:
+    def param_spec(self) -> ParamSpec:
         """The parameter of the embedding."""
         init = Normal(std=self.init_std or self.width**-0.5)
         return ParamSpec(f"embeddings.{self.name}", (self.n_embeddings, self.width), ParamGroup.EMBEDDING, init)

@@ -1,6 +1,6 @@
 """Comparison of a network's gradient with finite differences, for any network and loss.
 
-It is part of the package: `gradcheck` tells the author of a new layer whether forward and backward agree.
+It is part of the package: the author of a new layer can check that forward and backward agree.
 """
 
 from __future__ import annotations

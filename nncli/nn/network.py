@@ -25,7 +25,7 @@ from nncli.spec import NonNegativeInt, PositiveInt, Spec
 class Network(Spec):
     """A feed-forward network of `n_features` numbers and one code per embedding, hidden layers and a dense output.
 
-    `numeric_features` are the positions of the features that are numbers, not 0/1 flags or the like; they go through
+    `numeric_features` are the positions of the features that are numbers, not 0/1 indicators; they go through
     the `numeric_embedding`, if there is one. `output_init` and `output_parametrization` are those of the last layer.
 
     The output is (rows, n_outputs) of raw numbers, passed through `output_activation` if one is set. The loss applies
@@ -106,7 +106,7 @@ class Network(Spec):
                 spec.with_prefix("numeric") for spec in self.numeric_embedding.parameters(len(self.embedded_numeric))
             )
         for embedding in self.embeddings:
-            yield embedding.spec
+            yield embedding.param_spec
         yield from self.sequential.parameters(self.input_width)
 
     def initialize(self, rng: np.random.Generator) -> Parameters:

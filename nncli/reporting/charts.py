@@ -193,9 +193,9 @@ def _finish(drawing: Drawing, axes: Axes, axis: Axis) -> None:
         drawing.legend(handles, labels, loc="outside upper left", ncols=2, borderaxespad=0, handlelength=1.5)
 
 
-def evenly_spaced(n: int, most: int) -> NDArray[np.int64]:
-    """At most `most` evenly spaced positions among n, including the first and the last."""
-    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))
+def evenly_spaced(n: int, max_points: int) -> NDArray[np.int64]:
+    """At most `max_points` evenly spaced positions among n, including the first and the last."""
+    return np.unique(np.linspace(0, n - 1, min(n, max_points)).round().astype(np.int64))
 
 
 def numeric_table(caption: str, columns: Sequence[str], values: Sequence[Numbers]) -> Table:
@@ -209,5 +209,5 @@ def numeric_table(caption: str, columns: Sequence[str], values: Sequence[Numbers
 
 def needs_log_scale(values: Numbers) -> bool:
     """Whether the values are positive and their range calls for a logarithmic scale."""
-    known = [float(value) for value in values if isfinite(value)]
-    return bool(known) and min(known) > 0 and max(known) / min(known) > LOG_SCALE_RATIO
+    finite = [float(value) for value in values if isfinite(value)]
+    return bool(finite) and min(finite) > 0 and max(finite) / min(finite) > LOG_SCALE_RATIO

@@ -68,8 +68,8 @@ def _verdicts(comparison: Comparison) -> Iterator[str]:
         worse = [pair for pair in pairs if pair.is_significant and pair.test is not None and pair.test.mean > 0]
         if worse:
             yield f"It is significantly better than {_names(comparison, worse)}."
-        if rest := [pair for pair in pairs if pair not in worse]:
-            yield f"The difference from {_names(comparison, rest)} is not significant."
+        if others := [pair for pair in pairs if pair not in worse]:
+            yield f"The difference from {_names(comparison, others)} is not significant."
 
 
 def _names(comparison: Comparison, pairs: list[PairwiseResult]) -> str:

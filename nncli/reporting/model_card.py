@@ -24,7 +24,7 @@ def model_card(summary: RunSummary, scores: ScoresWithIntervals | None, page: Pa
         f"<!-- A model card by nncli {__version__} -->",
         f"# Model card: {plain(name)}",
         plain(page.summary),
-        *(f"**{one.level.capitalize()}:** {plain(one.text)}" for one in page.notices),
+        *(f"**{notice.level.capitalize()}:** {plain(notice.text)}" for notice in page.notices),
         "## Intended use",
         plain(intended(summary)),
         "## Model and data",

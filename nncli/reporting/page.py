@@ -138,12 +138,12 @@ class Page:
     footer: str
 
 
-def display(name: object, most: int = MAX_QUOTE_LENGTH) -> str:
+def display(name: object, max_length: int = MAX_QUOTE_LENGTH) -> str:
     """A name or a cell on one line: shortened, with invisible and direction-changing characters escaped.
 
     Right-to-left text is put between Unicode isolates.
     """
     text = escape_unprintable(str(name).removeprefix(ISOLATED[0]).removesuffix(ISOLATED[1]), keep=INVISIBLE_LETTERS)
-    text = text if len(text) <= most else text[: most - 1] + "…"
+    text = text if len(text) <= max_length else text[: max_length - 1] + "…"
     right_to_left = any(unicodedata.bidirectional(c) in ("R", "AL") for c in text)
     return text.join(ISOLATED) if right_to_left else text

@@ -79,10 +79,10 @@ def report_paths(run: Path, output: Path | None, *, force: bool) -> ReportFiles:
     """
     page = run / NAME if output is None else output
     check_html_suffix(page)
-    card = page.with_suffix(".md")
-    for file, mark in ((page, MARK), (card, CARD_MARK)):
+    card_path = page.with_suffix(".md")
+    for file, mark in ((page, MARK), (card_path, CARD_MARK)):
         check_overwrite(file, force=force or (output is None and _begins_with(file, mark)))
-    return ReportFiles(page, card)
+    return ReportFiles(page, card_path)
 
 
 def _begins_with(file: Path, mark: bytes) -> bool:

@@ -101,8 +101,8 @@ def _themed(svg: str) -> str:
     return re.sub(r"\n\s*", "\n", svg).strip()
 
 
-def _short(found: re.Match[str]) -> str:
-    return f"{float(found[0]):.2f}"
+def _short(match: re.Match[str]) -> str:
+    return f"{float(match[0]):.2f}"
 
 
 def plain_numbers(axes: Axes, *, x: bool = True, y: bool = True) -> None:

@@ -32,11 +32,11 @@ LARGEST_TRAINING = 1 << 30
 
 
 def _checksum(arrays: Mapping[str, Array]) -> str:
-    seen = hashlib.sha256()
+    digest = hashlib.sha256()
     for name in sorted(arrays):
-        seen.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
-        seen.update(np.ascontiguousarray(arrays[name]).data)
-    return seen.hexdigest()
+        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        digest.update(np.ascontiguousarray(arrays[name]).data)
+    return digest.hexdigest()
 
 
 def save_checkpoint(run: Path, state: TrainState, reports: Sequence[EpochReport], *, owner: str, keep: int) -> None:

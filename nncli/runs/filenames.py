@@ -26,8 +26,8 @@ Status = Literal["running", "done", "stopped", "failed"]
 
 def checksum(document: dict[str, Any]) -> str:
     """The SHA-256 of a manifest's JSON document without its checksum."""
-    rest = {key: value for key, value in document.items() if key != "checksum"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+    content = {key: value for key, value in document.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def is_locked(folder: Path) -> bool:

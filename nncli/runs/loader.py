@@ -73,9 +73,10 @@ def read_manifest(folder: Path) -> Manifest:
     except (ValidationError, ValueError) as error:
         raise damaged(folder, MANIFEST, "the file is damaged: it is not a manifest") from error
     if manifest.checksum != checksum(json.loads(text)):
-        raise damaged(folder, MANIFEST, "the file is damaged: its checksum is not that of what it says")
-    least = {MODEL} if manifest.members == 1 else {CONFIG}
-    if manifest.files and manifest.status != "running" and not least <= manifest.files.keys() <= manifest.allowed_files:
+        raise damaged(folder, MANIFEST, "the file is damaged: its checksum does not match its content")
+    required = {MODEL} if manifest.members == 1 else {CONFIG}
+    complete = required <= manifest.files.keys() <= manifest.allowed_files
+    if manifest.files and manifest.status != "running" and not complete:
         raise damaged(folder, MANIFEST, "the file is damaged: it lists other files than a run has")
     return manifest
 
@@ -129,16 +130,16 @@ def read_ensemble(folder: Path, manifest: Manifest) -> Ensemble:
     except (ValidationError, ValueError) as error:
         raise damaged(folder, MODEL, "the file is damaged: it does not describe an ensemble") from error
     if spec.members != manifest.members:
-        raise damaged(folder, MODEL, f"does not belong to {MANIFEST}, which says another number of members")
+        raise damaged(folder, MODEL, f"does not belong to {MANIFEST}, which states another number of members")
     return Ensemble(spec, tuple(_read_member(folder, i, spec, manifest) for i in range(spec.members)))
 
 
 def _read_member(folder: Path, i: int, spec: EnsembleSpec, manifest: Manifest) -> Model:
-    own = folder / member_folder(i)
-    if (folder / MEMBERS).is_symlink() or own.is_symlink():
+    path = folder / member_folder(i)
+    if (folder / MEMBERS).is_symlink() or path.is_symlink():
         raise damaged(folder, member_folder(i), "not a plain folder: a run directory holds no links")
-    model = read_model(own)
-    files = read_manifest(own).files
+    model = read_model(path)
+    files = read_manifest(path).files
     if any(files.get(Path(file).name) != manifest.files.get(file) for file in files_of_member(i)):
         raise damaged(
             folder,
@@ -163,10 +164,10 @@ def _refuse_newer(folder: Path, name: str, text: bytes) -> None:
 
 def _verify(folder: Path, name: str, content: bytes, manifest: Manifest) -> None:
     """Verify the checksum of a file; a run that is being written, or was interrupted, has none yet."""
-    wanted = manifest.files.get(name)
-    if manifest.status == "running" and wanted is None:
+    expected = manifest.files.get(name)
+    if manifest.status == "running" and expected is None:
         return
-    if hashlib.sha256(content).hexdigest() != wanted:
+    if hashlib.sha256(content).hexdigest() != expected:
         raise damaged(folder, name, f"the file is not the one that was written: its checksum is not {MANIFEST}'s")
 
 

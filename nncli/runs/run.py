@@ -57,48 +57,48 @@ class Run:
 
     @classmethod
     @contextmanager
-    def create(cls, wanted: Path, config: Config, spec: ModelSpec | None, manifest: Manifest) -> Iterator[Run]:
-        """Create a run directory, `wanted` or the first free of `wanted-2` …, and lock it while the block runs.
+    def create(cls, requested: Path, config: Config, spec: ModelSpec | None, manifest: Manifest) -> Iterator[Run]:
+        """Create a run directory, `requested` or the first free of `requested-2` …, and lock it while the block runs.
 
         It is filled under a temporary name and then renamed, so that a run directory always holds its configuration.
         The `spec` of an ensemble is None: it is known once the members are trained.
 
         Raises:
-            UsageError: `wanted` cannot be the name of a new folder.
+            UsageError: `requested` cannot be the name of a new folder.
             NncliError: it cannot be created.
         """
-        _check_name(wanted)
+        _check_name(requested)
         try:
-            wanted.parent.mkdir(parents=True, exist_ok=True)
-            _clear_leftovers(wanted)
+            requested.parent.mkdir(parents=True, exist_ok=True)
+            _clear_leftovers(requested)
         except OSError as error:
-            raise _cannot_make(wanted, error) from error
-        with cls._temporary_run(wanted) as run_directory:
+            raise _cannot_make(requested, error) from error
+        with cls._temporary_run(requested) as run_directory:
             with (
-                relabel_errors(run_directory.path.parent.resolve() / run_directory.path.name, wanted),
-                relabel_errors(run_directory.path, wanted),
+                relabel_errors(run_directory.path.parent.resolve() / run_directory.path.name, requested),
+                relabel_errors(run_directory.path, requested),
             ):
                 with batched_fsync():
                     if spec is not None:
                         run_directory.save_spec(spec)
                     run_directory.save_manifest(manifest)
-                run = run_directory._rename_to_free_name(wanted, config)
+                run = run_directory._rename_to_free_name(requested, config)
             yield run
 
     @classmethod
     @contextmanager
-    def _temporary_run(cls, wanted: Path) -> Iterator[Run]:
+    def _temporary_run(cls, requested: Path) -> Iterator[Run]:
         """Create a locked directory with a temporary name, which is removed at the end unless it was renamed."""
         with ExitStack() as stack:
             while True:
-                run_directory = cls(wanted.with_name(f".{wanted.name}.{uuid4().hex[:12]}{TEMPORARY_SUFFIX}"))
+                run_directory = cls(requested.with_name(f".{requested.name}.{uuid4().hex[:12]}{TEMPORARY_SUFFIX}"))
                 try:
                     run_directory.path.mkdir()
                 except OSError as error:
-                    raise _cannot_make(wanted, error) from error
+                    raise _cannot_make(requested, error) from error
                 stack.callback(shutil.rmtree, run_directory.path, ignore_errors=True)
                 try:
-                    with relabel_errors(run_directory.path, wanted):
+                    with relabel_errors(run_directory.path, requested):
                         stack.enter_context(run_directory.locked())
                 except NncliError as error:
                     if not isinstance(error, RunError) and run_directory.path.exists():
@@ -109,11 +109,11 @@ class Run:
                 # Another process removed it as a leftover before it was locked: try again.
             yield run_directory
 
-    def _rename_to_free_name(self, wanted: Path, config: Config) -> Run:
+    def _rename_to_free_name(self, requested: Path, config: Config) -> Run:
         """Rename the directory to the first free name."""
         n = 1
         while True:
-            path = wanted if n == 1 else wanted.with_name(f"{wanted.name}-{n}")
+            path = requested if n == 1 else requested.with_name(f"{requested.name}-{n}")
             n += 1
             if os.path.lexists(path):
                 continue
@@ -141,8 +141,8 @@ class Run:
         """
         from filelock import FileLock, Timeout  # a slow import that predicting does not need
 
-        own = [self.path / name for name in (*CHECKSUMMED, MANIFEST, CHECKPOINTS, MEMBERS, LOCK)]
-        for path in [*own, *(self.path / CHECKPOINTS).glob("*"), *(self.path / MEMBERS).glob("*")]:
+        files = [self.path / name for name in (*CHECKSUMMED, MANIFEST, CHECKPOINTS, MEMBERS, LOCK)]
+        for path in [*files, *(self.path / CHECKPOINTS).glob("*"), *(self.path / MEMBERS).glob("*")]:
             if path.is_symlink():
                 raise RunError(
                     "not a plain file: a run directory holds no links",
@@ -279,19 +279,19 @@ class Run:
         return read_ensemble(self.path, manifest) if is_ensemble else read_model(self.path)
 
 
-def _check_name(wanted: Path) -> None:
-    if not wanted.name:
+def _check_name(requested: Path) -> None:
+    if not requested.name:
         raise UsageError(
             "this folder exists, and a run is never put into a folder that does",
-            place=Location(source=str(wanted)),
+            place=Location(source=str(requested)),
             hint="Name a new folder, such as runs/first.",
         )
     try:
-        str(wanted).encode()
+        str(requested).encode()
     except UnicodeEncodeError:
         raise UsageError(
             "the run directory's name is not UTF-8 text",
-            place=Location(source=os.fsencode(wanted).decode("utf-8", "backslashreplace")),
+            place=Location(source=os.fsencode(requested).decode("utf-8", "backslashreplace")),
             hint="Name another one with -o.",
         ) from None
 
@@ -309,9 +309,9 @@ def _runs_in(path: Path) -> str:
     return f"{what}: {join_quoted(runs)}." if runs else "Is this the right path? `nncli runs` lists the runs there are."
 
 
-def _clear_leftovers(wanted: Path) -> None:
+def _clear_leftovers(requested: Path) -> None:
     """Remove the temporary directories of trainings that were killed while creating them."""
-    for leftover in wanted.parent.glob(f".{escape(wanted.name)}.*{TEMPORARY_SUFFIX}"):
+    for leftover in requested.parent.glob(f".{escape(requested.name)}.*{TEMPORARY_SUFFIX}"):
         with suppress(RunError, NncliError), Run(leftover).locked():
             shutil.rmtree(leftover, ignore_errors=True)
 

@@ -18,7 +18,7 @@ from nncli.errors import DataError
 from nncli.runs.archive import from_bytes
 from nncli.runs.manifest import HISTORY
 from nncli.sklearn.training import Columns, Request, fit, load_packed
-from nncli.sklearn.validation import Array, classes, features, free, numbers, spelled, weights
+from nncli.sklearn.validation import Array, class_cells, classes, features, free, numbers, weights
 from nncli.spec import Task
 
 NOT_KEYS = ("config", "n_jobs", "random_state")
@@ -98,14 +98,14 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         """The training history, one row per epoch as in history.csv; for an ensemble with a column `member`."""
         check_is_fitted(self)
         files: dict[str, bytes] = self.run_files_
-        own = {name: pl.read_csv(BytesIO(text)) for name, text in files.items() if name.endswith(HISTORY)}
-        if HISTORY in own:
-            return own[HISTORY]
-        numbered = sorted((int(name.split("/")[1]), frame) for name, frame in own.items())
+        histories = {name: pl.read_csv(BytesIO(text)) for name, text in files.items() if name.endswith(HISTORY)}
+        if HISTORY in histories:
+            return histories[HISTORY]
+        numbered = sorted((int(name.split("/")[1]), frame) for name, frame in histories.items())
         return pl.concat([frame.insert_column(0, pl.lit(i).alias("member")) for i, frame in numbered])
 
     def save(self, run: str | Path) -> Path:
-        """Write the run directory, for `nncli predict`, `nncli.load` and whoever reads it; return its path.
+        """Write the run directory, which `nncli predict` and `nncli.load` read; return its path.
 
         Raises:
             FileExistsError: there is something of that name.
@@ -122,8 +122,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         if w is not None:
             weight = free("weight", whole.columns)
             whole = whole.with_columns(pl.Series(weight, w)).filter(pl.Series(w > 0.0))
-        given = {key: value for key, value in self.get_params(deep=False).items() if key not in NOT_KEYS}
-        parameters = {key: value for key, value in {**given, **more}.items() if value is not None}
+        params = {key: value for key, value in self.get_params(deep=False).items() if key not in NOT_KEYS}
+        parameters = {key: value for key, value in {**params, **more}.items() if value is not None}
         parameters["workers"] = "auto" if self.n_jobs == -1 else self.n_jobs or 1
         seed, fixed = self.random_state, isinstance(self.random_state, int | np.integer)
         parameters["seed"] = seed if fixed else check_random_state(seed).randint(LARGEST_SEED)
@@ -175,7 +175,7 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
         """
         frame = features(self, X, reset=True)
         self.classes_, codes = classes(self, y)
-        cells, weight = spelled(self.classes_), self.class_weight
+        cells, weight = class_cells(self.classes_), self.class_weight
         if isinstance(weight, Mapping):
             text = dict(zip(self.classes_.tolist(), cells.cast(pl.String), strict=True))
             weight = {text.get(label, str(label)): amount for label, amount in weight.items()}
@@ -190,12 +190,12 @@ class NNClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each of `classes_`, (rows, classes); 0 for a class without weighted training rows."""
-        said = self._predict(X, proba=True).drop("prediction").to_numpy().astype(np.float64)
+        probabilities = self._predict(X, proba=True).drop("prediction").to_numpy().astype(np.float64)
         target = self._loaded.model.spec.target
-        known = target.labels if target.task == "classification" else ()
-        where = {text: j for j, text in enumerate(spelled(self.classes_).cast(pl.String))}
-        P = np.zeros((len(said), len(where)))
-        P[:, [where[text] for text in known]] = said
+        labels = target.labels if target.task == "classification" else ()
+        where = {text: j for j, text in enumerate(class_cells(self.classes_).cast(pl.String))}
+        P = np.zeros((len(probabilities), len(where)))
+        P[:, [where[text] for text in labels]] = probabilities
         return np.asarray(P / P.sum(axis=1, keepdims=True))  # of what was rounded to the network's precision
 
 

@@ -34,12 +34,12 @@ def features(estimator: Any, X: Any, *, reset: bool) -> pl.DataFrame:
             frame = as_polars(X)
             if not frame.width:
                 raise ValueError("Found 0 feature(s), while a minimum of 1 is required.")
-            if len(frame) < (least := MIN_ROWS if reset else 1):
-                raise ValueError(f"Found {len(frame)} sample(s), while a minimum of {least} is required.")
+            if len(frame) < (min_rows := MIN_ROWS if reset else 1):
+                raise ValueError(f"Found {len(frame)} sample(s), while a minimum of {min_rows} is required.")
             return frame.rename(dict(zip(frame.columns, names_of(estimator), strict=True)))
-        least = MIN_ROWS if reset else 1
+        min_rows = MIN_ROWS if reset else 1
         X = validate_data(
-            estimator, X, reset=reset, dtype=None, ensure_all_finite="allow-nan", ensure_min_samples=least
+            estimator, X, reset=reset, dtype=None, ensure_all_finite="allow-nan", ensure_min_samples=min_rows
         )
         return from_array(X, names_of(estimator))
     except DataError as error:
@@ -73,8 +73,8 @@ def classes(estimator: Any, y: Any) -> tuple[Array, Array]:
     labels = column_or_1d(y, warn=True)
     assert_all_finite(labels, input_name="y", estimator_name=type(estimator).__name__)
     check_classification_targets(labels)
-    known, codes = np.unique(labels, return_inverse=True)
-    return known, codes
+    unique_labels, codes = np.unique(labels, return_inverse=True)
+    return unique_labels, codes
 
 
 def _require(estimator: Any, y: Any) -> None:
@@ -102,14 +102,14 @@ def weights(sample_weight: Any, frame: pl.DataFrame) -> Array | None:
     return np.asarray(w)
 
 
-def spelled(known: Array) -> pl.Series:
+def class_cells(labels: Array) -> pl.Series:
     """The classes as cells of a table: integers, or text.
 
     Labels that would be read as numbers but not as class ids, such as 0.5 or nan, become the integers 0, 1 ….
     """
-    if known.dtype.kind in "iu":
-        return pl.Series(known)
-    words = pl.Series([str(label) for label in known.tolist()], dtype=pl.String)
+    if labels.dtype.kind in "iu":
+        return pl.Series(labels)
+    words = pl.Series([str(label) for label in labels.tolist()], dtype=pl.String)
     numbers = words.str.strip_chars().cast(pl.Float64, strict=False)
     if numbers.has_nulls() or (numbers.is_finite() & (numbers == numbers.floor())).all():
         return words

@@ -79,7 +79,7 @@ _LIMIT = _BlasThreadLimit()
 
 @contextmanager
 def limit_blas_threads(threads: int) -> Iterator[None]:
-    """Limit the BLAS to a number of threads inside the block, whatever OMP_NUM_THREADS and the like say.
+    """Limit the BLAS to a number of threads inside the block, overriding variables such as OMP_NUM_THREADS.
 
     Other threads may set a limit at the same time.
     """

@@ -6,18 +6,18 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-from nncli.sklearn.validation import free, spelled, weights
+from nncli.sklearn.validation import class_cells, free, weights
 
 FRAME = pl.DataFrame({"x": [1.0, 2.0]})
 
 
 def test_integer_labels_stay_integers_and_text_stays_text() -> None:
-    assert spelled(np.array([1, 2])).to_list() == [1, 2]
-    assert spelled(np.array(["a", "b"])).to_list() == ["a", "b"]
+    assert class_cells(np.array([1, 2])).to_list() == [1, 2]
+    assert class_cells(np.array(["a", "b"])).to_list() == ["a", "b"]
 
 
 def test_labels_that_read_as_fractions_are_numbered() -> None:
-    assert spelled(np.array(["0.5", "1.5"])).to_list() == [0, 1]
+    assert class_cells(np.array(["0.5", "1.5"])).to_list() == [0, 1]
 
 
 def test_a_free_name_is_none_of_the_taken_ones() -> None:

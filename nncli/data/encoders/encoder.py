@@ -3,7 +3,7 @@
 A numeric column is scaled; a missing cell becomes the training median, and a second 0/1 column marks it if the training
 rows had missing cells (numeric.py). A categorical column of few categories becomes a 0/1 column for each; one of more
 becomes codes for a learned embedding: 0 for a missing cell, 1 for a rare or unseen category, 2 and up for the others
-(categorical.py). A date becomes its days, year, month, weekday and hour, as far as they vary (date.py). A text becomes
+(categorical.py). A date becomes its days, year, month, weekday and hour, where they vary (date.py). A text becomes
 counts of its words (text.py). Values unlike those of the training rows are counted: see anomalies.py.
 """
 

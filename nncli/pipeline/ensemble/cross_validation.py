@@ -54,8 +54,8 @@ class CrossValidationRecord(Spec):
         ]
 
 
-def start_record(wanted: Path, config: Config, folds: int, repeats: int) -> tuple[Run, CrossValidationRecord]:
-    """Create the directory, `wanted` or the first of `wanted-2` … that is free.
+def start_record(requested: Path, config: Config, folds: int, repeats: int) -> tuple[Run, CrossValidationRecord]:
+    """Create the directory, `requested` or the first of `requested-2` … that is free.
 
     Raises:
         NncliError: it cannot be created.
@@ -67,14 +67,14 @@ def start_record(wanted: Path, config: Config, folds: int, repeats: int) -> tupl
         fingerprint=fingerprint(config, UNSET_EXECUTION),
         data_sha256=digest(Path(config.data.path)),
     )
-    n, path = 1, wanted
+    n, path = 1, requested
     while True:
         try:
             path.mkdir(parents=True)
             break
         except FileExistsError:
             n += 1
-            path = wanted.with_name(f"{wanted.name}-{n}")
+            path = requested.with_name(f"{requested.name}-{n}")
         except OSError as error:
             raise NncliError(
                 f"cannot make the directory: {error.strerror or error}",
@@ -164,8 +164,8 @@ class CrossValidation:
     def json(self) -> dict[str, Any]:
         """{"folds": [{"repeat": …, "fold": …, "rows": …, "metrics": …}], "mean": …, "std": …, "out_of_fold": …}."""
         each = [
-            {"repeat": one.repeat, "fold": one.fold, "rows": one.rows, "metrics": to_json(one.scores)}
-            for one in self.folds
+            {"repeat": fold.repeat, "fold": fold.fold, "rows": fold.rows, "metrics": to_json(fold.scores)}
+            for fold in self.folds
         ]
         return {
             "folds": each,
@@ -186,15 +186,15 @@ def score_folds(
     for i, (data, path) in enumerate(zip(fold_data, paths, strict=True)):
         rows = data.excluded_rows
         predictions = predict_table(Run(path).load_model(), table.take(rows), target)
-        card = data.card(truth.take(rows), truth.take(data.used_rows), predictions)
+        scores = data.score(truth.take(rows), truth.take(data.used_rows), predictions)
         repeat, fold = divmod(i, record.folds)
-        scored.append(FoldScores(repeat + 1, fold + 1, len(rows), card.model))
+        scored.append(FoldScores(repeat + 1, fold + 1, len(rows), scores.model))
         total[rows] += predictions.values
         counts[rows] += 1
         fold_of[rows] = fold + 1
     rows = np.flatnonzero(counts)
     predictions = Predictions(target, total[rows] / counts[rows], fold_data[0].config.precision)
-    together = fold_data[0].card(truth.take(rows), truth, predictions).model
+    together = fold_data[0].score(truth.take(rows), truth, predictions).model
     numbers = rows + 1 if table.numbers is None else table.numbers[rows]
     columns = [pl.Series("row", numbers)] + ([pl.Series("fold", fold_of[rows])] if record.repeats == 1 else [])
     frame = predictions.frame(proba=target.task == "classification")

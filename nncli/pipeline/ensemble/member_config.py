@@ -23,7 +23,7 @@ def check_members(config: Config) -> None:
         ConfigError: the bagging does not fit the validation or the table.
     """
     check_table(config)
-    own = (
+    reason = (
         "each member holds out another fold"
         if config.bagging_mode == "folds"
         else "each member holds out what it misses"
@@ -32,10 +32,12 @@ def check_members(config: Config) -> None:
         return
     hint = "Leave validation out, or set bagging: seeds."
     if isinstance(config.validation, ValidationFile):
-        raise config_error("validation", f"{own}, so the rows cannot come from a file of their own", hint)
+        raise config_error("validation", f"{reason}, so the rows cannot come from a file of their own", hint)
     if config.validation == 0.0 or isinstance(config.validation, Fold | Bootstrap):
         raise config_error(
-            "validation", f"{own}: with members and bagging {config.bagging_mode} nothing else can be said", hint
+            "validation",
+            f"{reason}: with members and bagging {config.bagging_mode} no other validation is possible",
+            hint,
         )
     if config.data.time is not None:
         raise config_error(
@@ -60,9 +62,9 @@ def member_config(config: Config, i: int, run: Path, at_a_time: int) -> Config:
         "seeds": lambda: config.validation,
         "bootstrap": lambda: Bootstrap(bootstrap=config.seed + i),
     }
-    own = {"validation": of_member[config.bagging_mode](), "seed": config.seed + i}
+    overrides = {"validation": of_member[config.bagging_mode](), "seed": config.seed + i}
     member = config.model_copy(
-        update={**own, "members": 1, "bagging": "auto", "workers": "auto", "calibration": "none"}
+        update={**overrides, "members": 1, "bagging": "auto", "workers": "auto", "calibration": "none"}
     )
     return as_subtask(member, output=str(run / member_folder(i)), at_a_time=at_a_time)
 

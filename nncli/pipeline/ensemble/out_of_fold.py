@@ -20,7 +20,7 @@ from nncli.model import Model, Predictions
 from nncli.nn.losses import Loss
 from nncli.pipeline.ensemble.member_config import member_config
 from nncli.pipeline.prepare.fit import infer_loss
-from nncli.pipeline.prepare.load import load_labelled_rows
+from nncli.pipeline.prepare.load import load_labeled_rows
 from nncli.pipeline.prepare.split import load_validation_file, split_indices, strata_of
 from nncli.pipeline.prepare.validation import should_calibrate
 from nncli.scoring import ScoreCard, Truth, baseline_predictions, score_card
@@ -53,7 +53,7 @@ class EnsembleData:
         Raises:
             ConfigError, DataError: as for a training.
         """
-        table = load_labelled_rows(config, config.data.path, scratch, all_columns=all_columns)
+        table = load_labeled_rows(config, config.data.path, scratch, all_columns=all_columns)
         target_columns = table.columns(config.data.target)
         loss, note = infer_loss(config, target_columns)
         target = (
@@ -103,10 +103,10 @@ class EnsembleData:
 
     @property
     def validation_rows(self) -> int:
-        """How many rows any member holds out.
+        """The number of rows that are validation rows of a member.
 
         Raises:
-            DataError: there are too few rows for so many members.
+            DataError: there are too few rows for the members.
         """
         if self.validation_table is not None:
             return len(self.validation_table)
@@ -132,13 +132,13 @@ class EnsembleData:
         ensemble = Ensemble(spec, members)
         used = self.table.take(self.used_rows)
         training = self.truth(used)
-        card = self.card(training, training, predict_table(ensemble, used, self.target))
-        validation = (
+        training_scores = self.score(training, training, predict_table(ensemble, used, self.target))
+        validation_scores = (
             None
             if out_of_fold is None
-            else self.card(out_of_fold.rows, training, out_of_fold.predicted(spec.temperature))
+            else self.score(out_of_fold.rows, training, out_of_fold.predicted(spec.temperature))
         )
-        return BuiltEnsemble(ensemble, card, validation, calibration)
+        return BuiltEnsemble(ensemble, training_scores, validation_scores, calibration)
 
     def out_of_fold(self, ensemble: Ensemble) -> OutOfFoldPredictions | None:
         """The members' predictions of their validation rows; None if there are no validation rows."""
@@ -154,33 +154,33 @@ class EnsembleData:
         ]
         return OutOfFoldPredictions.of(ensemble, table, self.truth(table), positions, predictions)
 
-    def truth(self, table: ColumnStore) -> LabelledRows:
+    def truth(self, table: ColumnStore) -> LabeledRows:
         """The true targets of the rows of a table."""
         return truth_of(table, self.target, self.config)
 
-    def card(self, rows: LabelledRows, training: LabelledRows, predictions: Predictions) -> ScoreCard:
+    def score(self, rows: LabeledRows, training: LabeledRows, predictions: Predictions) -> ScoreCard:
         """Score predictions, and the baseline of the training rows."""
         baseline = baseline_predictions(self.target, training.y, training.weights, len(rows.y))
         return score_card(predictions, baseline, rows.y, rows.weights, self.loss)
 
 
 @dataclass(frozen=True)
-class LabelledRows:
+class LabeledRows:
     """The true targets and the sample weights of some rows."""
 
     y: Truth
     weights: Weights | None
 
-    def take(self, rows: npt.NDArray[np.int64]) -> LabelledRows:
+    def take(self, rows: npt.NDArray[np.int64]) -> LabeledRows:
         """The rows at these positions."""
-        return LabelledRows(self.y[rows], None if self.weights is None else self.weights[rows])
+        return LabeledRows(self.y[rows], None if self.weights is None else self.weights[rows])
 
 
-def truth_of(table: ColumnStore, target: Target, config: Config) -> LabelledRows:
+def truth_of(table: ColumnStore, target: Target, config: Config) -> LabeledRows:
     """Read the true targets and the sample weights of a table."""
     weight = config.data.sample_weight
     weights = read_weights(table.columns([weight]), weight) if weight else None
-    return LabelledRows(target.read(table.columns(target.names)), weights)
+    return LabeledRows(target.read(table.columns(target.names)), weights)
 
 
 @dataclass(frozen=True)
@@ -188,21 +188,21 @@ class BuiltEnsemble:
     """An ensemble with its scores and its calibration."""
 
     ensemble: Ensemble
-    training: ScoreCard
-    validation: ScoreCard | None
+    training_scores: ScoreCard
+    validation_scores: ScoreCard | None
     calibration: Calibration | None
 
 
 @dataclass(frozen=True)
 class OutOfFoldPredictions:
-    """The rows of a `table` that are validation rows of some member, and each member's predictions of its own ones.
+    """The out-of-fold rows of a table: each member's predictions of its own validation rows.
 
-    `positions` are those of each member's validation rows among the rows.
+    `positions` are those of each member's validation rows among the `rows`.
     """
 
     ensemble: Ensemble
     table: ColumnStore
-    rows: LabelledRows
+    rows: LabeledRows
     positions: tuple[npt.NDArray[np.int64], ...]
     member_predictions: tuple[Predictions, ...]
 
@@ -211,14 +211,14 @@ class OutOfFoldPredictions:
         cls,
         ensemble: Ensemble,
         table: ColumnStore,
-        rows: LabelledRows,
-        held: list[npt.NDArray[np.int64]],
+        rows: LabeledRows,
+        member_rows: list[npt.NDArray[np.int64]],
         predictions: list[Predictions],
     ) -> OutOfFoldPredictions:
-        """Select the rows of a table that are validation rows of some member, at the positions `held`."""
-        every = np.unique(np.concatenate(held))
-        positions = tuple(np.searchsorted(every, some) for some in held)
-        return cls(ensemble, table.take(every), rows.take(every), positions, tuple(predictions))
+        """Select the rows of a table that are validation rows of some member, at the positions `member_rows`."""
+        all_rows = np.unique(np.concatenate(member_rows))
+        positions = tuple(np.searchsorted(all_rows, rows_of_member) for rows_of_member in member_rows)
+        return cls(ensemble, table.take(all_rows), rows.take(all_rows), positions, tuple(predictions))
 
     @property
     def oof_mask(self) -> npt.NDArray[np.bool_]:

@@ -33,13 +33,13 @@ CONTROL_FOLDER = ".work"
 
 
 def train_ensemble(
-    config: Config, wanted: Path, command: Sequence[str], stop: Callable[[], bool], scheduler: str | None
+    config: Config, requested: Path, command: Sequence[str], stop: Callable[[], bool], scheduler: str | None
 ) -> Generator[Event, None, None]:
     """Train an ensemble, yielding `MembersStarted`, `MembersProgress` a few times a second, and `Finished`."""
     check_members(config)
-    with Scratch(existing_parent(wanted)) as scratch:
+    with Scratch(existing_parent(requested)) as scratch:
         data = EnsembleData.of(config, scratch)
-        with EnsembleRun.create(data, wanted, command) as ensemble_run:
+        with EnsembleRun.create(data, requested, command) as ensemble_run:
             yield from _train(ensemble_run, stop, scheduler)
 
 
@@ -74,8 +74,8 @@ def _train(ensemble_run: EnsembleRun, stop: Callable[[], bool], scheduler: str |
         epochs=max(task.epochs for task in pool.outcomes.values()),
         best_epoch=max(task.best_epoch for task in pool.outcomes.values()),
         seconds=time.perf_counter() - clock,
-        training=built.training if built else None,
-        validation=built.validation if built else None,
+        training=built.training_scores if built else None,
+        validation=built.validation_scores if built else None,
     )
 
 
@@ -90,11 +90,11 @@ class EnsembleRun:
 
     @classmethod
     @contextmanager
-    def create(cls, data: EnsembleData, wanted: Path, command: Sequence[str]) -> Iterator[EnsembleRun]:
-        """Create the run directory, `wanted` or `wanted-2` …, and lock it while the block runs.
+    def create(cls, data: EnsembleData, requested: Path, command: Sequence[str]) -> Iterator[EnsembleRun]:
+        """Create the run directory, `requested` or `requested-2` …, and lock it while the block runs.
 
         Raises:
-            DataError: there are too few rows for so many members.
+            DataError: there are too few rows for the members.
         """
         manifest = new_manifest(
             data.config,
@@ -107,7 +107,7 @@ class EnsembleRun:
             features=0,
             parameters=0,
         )
-        with Run.create(wanted, data.config, None, manifest) as run:
+        with Run.create(requested, data.config, None, manifest) as run:
             yield cls(data, run, manifest)
 
     @classmethod
@@ -137,7 +137,10 @@ class EnsembleRun:
         with log_duration("scoring") as stage:
             built = self.data.build_ensemble(models)
             stage.details.append(f"{len(models):,} members together")
-        metrics = {"training": scores_json(built.training), "validation": self._validation_json(built.validation)}
+        metrics = {
+            "training": scores_json(built.training_scores),
+            "validation": self._validation_json(built.validation_scores),
+        }
         with batched_fsync():
             self.run.save_metrics(
                 {**metrics, "calibration": asdict(built.calibration)} if built.calibration else metrics
@@ -163,8 +166,8 @@ class EnsembleRun:
         }
         self.run.save_manifest(self.manifest.model_copy(update={**update, **more}))
 
-    def _validation_json(self, card: ScoreCard | None) -> dict[str, object] | None:
+    def _validation_json(self, scores: ScoreCard | None) -> dict[str, object] | None:
         """The out-of-fold scores as JSON, and which members predict each row."""
         all_members = self.data.validation_table is not None
         predicted_by = {"predicted_by": "all members" if all_members else "the members that held the row out"}
-        return None if card is None else {**(scores_json(card) or {}), **predicted_by}
+        return None if scores is None else {**(scores_json(scores) or {}), **predicted_by}

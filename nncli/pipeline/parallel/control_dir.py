@@ -43,7 +43,7 @@ class ControlDirectory:
         _write(self.folder / "signal", str(time.time_ns()))
 
     def stop(self) -> None:
-        """Tell the tasks to save and to stop."""
+        """Signal the tasks to save a checkpoint and stop."""
         _write(self.folder / "signal", STOP)
 
     def close(self) -> None:

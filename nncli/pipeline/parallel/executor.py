@@ -31,9 +31,9 @@ task_lock = Lock()
 """Held while a task runs: the number of BLAS threads is global to the process, so tasks must not overlap."""
 
 
-def workers_for(tasks: int, wanted: int | Literal["auto"]) -> int:
+def workers_for(tasks: int, requested: int | Literal["auto"]) -> int:
     """The number of worker processes for a number of tasks: as configured, or one for each core."""
-    return max(1, min(tasks, available_cpus() if wanted == "auto" else wanted))
+    return max(1, min(tasks, available_cpus() if requested == "auto" else requested))
 
 
 @contextmanager

@@ -84,8 +84,8 @@ def task_events(
 def update_progress(progress: Progress, event: Event) -> Progress:
     """The progress after one more event of the training."""
     if isinstance(event, Started):
-        known = replace(progress, epochs=event.epochs, metric=event.metric or "loss", notes=event.notes)
-        return replace(known, epoch=event.done)
+        updated = replace(progress, epochs=event.epochs, metric=event.metric or "loss", notes=event.notes)
+        return replace(updated, epoch=event.done)
     if isinstance(event, LearningRateHalved):
         return replace(progress, epoch=event.epoch)
     if not isinstance(event, EpochReport):
@@ -126,13 +126,13 @@ def is_done(manifest: Manifest, changes: list[str]) -> bool:
     return manifest.status == "done" and not any(change.startswith("epochs=") for change in changes)
 
 
-def _changes(run: Run, wanted: Config) -> list[str]:
+def _changes(run: Run, new_config: Config) -> list[str]:
     """The changes to the configuration of a run, as assignments."""
     current, changes = load_config(run.path / CONFIG), []
-    if wanted.epochs not in ("auto", current.epochs):
-        changes.append(f"epochs={wanted.epochs}")
-    if current.checkpoint != wanted.checkpoint:
-        changes.append(f"checkpoint={wanted.checkpoint.model_dump_json()}")
-    if current.memory_limit != wanted.memory_limit:
-        changes.append(f"memory_limit={wanted.memory_limit}")
+    if new_config.epochs not in ("auto", current.epochs):
+        changes.append(f"epochs={new_config.epochs}")
+    if current.checkpoint != new_config.checkpoint:
+        changes.append(f"checkpoint={new_config.checkpoint.model_dump_json()}")
+    if current.memory_limit != new_config.memory_limit:
+        changes.append(f"memory_limit={new_config.memory_limit}")
     return changes

@@ -29,12 +29,12 @@ class TaskPool:
     """Training tasks that run in worker processes, on a Dask cluster, or in this process.
 
     `stop` is called a few times a second, in this process after every batch. With `workers: auto` the tasks first run
-    in this process for a few seconds; those that are not done by then continue in worker processes.
+    in this process for a few seconds; unfinished ones then continue in worker processes.
     """
 
     tasks: Sequence[TrainingTask]
     control: ControlDirectory
-    wanted: int | Literal["auto"]
+    requested_workers: int | Literal["auto"]
     scheduler: str | None
     stop: Callable[[], bool]
 
@@ -51,7 +51,7 @@ class TaskPool:
     @property
     def workers(self) -> int:
         """The number of tasks that run at a time."""
-        return len(self.tasks) if self.scheduler else workers_for(len(self.tasks), self.wanted)
+        return len(self.tasks) if self.scheduler else workers_for(len(self.tasks), self.requested_workers)
 
     @property
     def progress(self) -> MembersProgress:
@@ -74,7 +74,7 @@ class TaskPool:
             self.control.close()
 
     def _run(self) -> Generator[MembersProgress, None, None]:
-        if self.scheduler or self.wanted != "auto" or self.workers == 1:
+        if self.scheduler or self.requested_workers != "auto" or self.workers == 1:
             yield from self._run_locally() if self.workers == 1 and not self.scheduler else self._run_in_workers()
             return
         yield from self._run_locally(WORTH_A_PROCESS)
@@ -116,7 +116,7 @@ class TaskPool:
 
     @contextmanager
     def _stop_on_error(self) -> Iterator[None]:
-        """Tell the tasks to save and stop when an error or a signal ends the block."""
+        """Signal the tasks to save and stop when an error or a signal ends the block."""
         try:
             yield
         except BaseException:

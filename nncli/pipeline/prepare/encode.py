@@ -100,16 +100,16 @@ def _fill(store: ColumnStore, encoder: Encoder, X: Matrix, codes: Codes) -> None
 
     def fill(half: ColumnStore, X: Matrix, codes: Codes) -> None:
         stop = 0
-        for block, plain in half.iter_dense(encoder.names, encoder.jointly_encoded):
-            start, stop = stop, stop + max(len(block), plain.values.shape[1])
-            encoder.encode_into(block, X[start:stop], codes[start:stop], plain)
+        for block, dense in half.iter_dense(encoder.names, encoder.jointly_encoded):
+            start, stop = stop, stop + max(len(block), dense.values.shape[1])
+            encoder.encode_into(block, X[start:stop], codes[start:stop], dense)
 
     first, second = store.split_in_two()
     cut = len(first)
     with ThreadPoolExecutor(1, "nncli encode") as thread:
-        rest = thread.submit(fill, second, X[cut:], codes[cut:])
+        second_half = thread.submit(fill, second, X[cut:], codes[cut:])
         fill(first, X[:cut], codes[:cut])
-        rest.result()
+        second_half.result()
 
 
 def _encode_target(

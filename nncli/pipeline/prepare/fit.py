@@ -124,7 +124,7 @@ def fit_features(config: Config, training: ColumnStore) -> FittedFeatures:
             place=Location(source=training.header.source),
             hint="Name some as data.features, or drop fewer.",
         )
-    encoder = Encoder(columns=tuple(column for one in fitted for column in one.encoder.columns))
+    encoder = Encoder(columns=tuple(column for part in fitted for column in part.encoder.columns))
     return FittedFeatures(kinds, encoder, tuple(notes))
 
 

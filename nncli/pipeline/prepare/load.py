@@ -28,7 +28,7 @@ FIRST_BYTES = 1 << 18
 """Bytes of a CSV that are parsed as text to infer the columns' types; parsing text is slow, so only the first block."""
 
 
-def load_labelled_rows(
+def load_labeled_rows(
     config: Config,
     path: str,
     scratch: Scratch,

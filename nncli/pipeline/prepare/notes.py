@@ -82,7 +82,7 @@ def note_uninformative(encoder: Encoder) -> list[str]:
 
 
 def ambiguous_dates(table: Table, name: str) -> str | None:
-    """A note if the categorical column `name` seems to hold dates whose day and month cannot be told apart."""
+    """A note if the categorical column `name` seems to hold dates whose day and month are ambiguous."""
     cells = table.column(name)
     if cells.dtype != pl.String or not is_ambiguous_date(cells):
         return None

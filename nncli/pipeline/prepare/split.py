@@ -12,7 +12,7 @@ from nncli.data.splitting.strata import Strata
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
 from nncli.errors import Location
-from nncli.pipeline.prepare.load import load_labelled_rows
+from nncli.pipeline.prepare.load import load_labeled_rows
 from nncli.spec import Task
 
 
@@ -50,7 +50,7 @@ def load_validation_file(
     if not isinstance(config.validation, ValidationFile):
         return None
     path, dialect = config.validation.path, table.header.dialect
-    return load_labelled_rows(config, path, scratch, dialect, all_columns=all_columns)
+    return load_labeled_rows(config, path, scratch, dialect, all_columns=all_columns)
 
 
 def split_indices(config: Config, table: ColumnStore, task: Task, rng: np.random.Generator) -> Split:

@@ -64,8 +64,8 @@ class MembersProgress:
     @property
     def mean(self) -> tuple[str, float] | None:
         """The name of the metric, and its mean at the best epochs so far."""
-        known = [(member.metric, member.value) for member in self.members if member.value is not None]
-        return (known[0][0], sum(value for _, value in known) / len(known)) if known else None
+        values = [(member.metric, member.value) for member in self.members if member.value is not None]
+        return (values[0][0], sum(value for _, value in values) / len(values)) if values else None
 
 
 @dataclass(frozen=True)

@@ -120,10 +120,10 @@ def new_manifest(
     parameters: int,
 ) -> Manifest:
     """Create the manifest of a new run."""
-    other = None
+    validation_data = None
     if isinstance(config.validation, ValidationFile):
         path = config.validation.path
-        other = DataRecord(path=path, sha256=_digest(path), rows=validation_rows)
+        validation_data = DataRecord(path=path, sha256=_digest(path), rows=validation_rows)
     return Manifest(
         status="running",
         nncli_version=__version__,
@@ -133,7 +133,7 @@ def new_manifest(
         seconds=None,
         seed=config.seed,
         data=DataRecord(path=config.data.path, sha256=_digest(config.data.path), rows=table_rows),
-        validation_data=other,
+        validation_data=validation_data,
         training_rows=training_rows,
         validation_rows=validation_rows,
         features=features,

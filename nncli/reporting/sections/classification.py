@@ -103,8 +103,8 @@ def _curves(held_out: HeldOutPredictions) -> Curves:
 
 
 def _roc_and_precision_recall(chosen: list[tuple[str, ClassCurves]], n_classes: int) -> list[Figure]:
-    """The ROC and the precision-recall curves of some classes."""
-    some = f" The {len(chosen)} most frequent of {n_classes} classes." if 1 < len(chosen) < n_classes else ""
+    """The ROC and the precision-recall curves of subset classes."""
+    subset = f" The {len(chosen)} most frequent of {n_classes} classes." if 1 < len(chosen) < n_classes else ""
     roc, precision_recall = [], []
     for (label, curve), (color, dashed) in zip(chosen, STYLES, strict=False):
         at = evenly_spaced(len(curve.true_rate), MAX_CURVE_POINTS)
@@ -115,7 +115,7 @@ def _roc_and_precision_recall(chosen: list[tuple[str, ClassCurves]], n_classes: 
     unit = (0.0, 1.0)
     roc_figure = lines(
         "ROC curve",
-        f"True positive rate against false positive rate, with the area under the curve. Dotted line: chance.{some}",
+        f"True positive rate against false positive rate, with the area under the curve. Dotted line: chance.{subset}",
         Axis("false positive rate", "true positive rate", unit, unit, square=True),
         roc,
         numeric_table(
@@ -125,7 +125,7 @@ def _roc_and_precision_recall(chosen: list[tuple[str, ClassCurves]], n_classes: 
     )
     precision_recall_figure = lines(
         "Precision-recall curve",
-        f"Precision against recall, with the average precision.{some}",
+        f"Precision against recall, with the average precision.{subset}",
         Axis("recall", "precision", unit, (0.0, 1.02), square=True),
         precision_recall,
         numeric_table(

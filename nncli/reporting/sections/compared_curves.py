@@ -20,27 +20,27 @@ STYLES: tuple[tuple[Color, bool], ...] = tuple(
 
 def compared_curves(comparison: Comparison) -> Section | None:
     """A chart each of validation loss, metric and training loss, for each loss or metric and each target."""
-    known = [i for i, run in enumerate(comparison.runs) if run.histories]
-    if not known:
+    with_history = [i for i, run in enumerate(comparison.runs) if run.histories]
+    if not with_history:
         return None
     figures = [
-        *_charts(comparison, known, "Validation loss", _loss_names(comparison), lambda report: report.val_loss),
-        *_charts(comparison, known, "", _metric_names(comparison), lambda report: report.metric),
-        *_charts(comparison, known, "Training loss", _loss_names(comparison), lambda report: report.loss),
+        *_charts(comparison, with_history, "Validation loss", _loss_names(comparison), lambda report: report.val_loss),
+        *_charts(comparison, with_history, "", _metric_names(comparison), lambda report: report.metric),
+        *_charts(comparison, with_history, "Training loss", _loss_names(comparison), lambda report: report.loss),
     ]
     text = "Runs with the same target and the same loss or metric share a chart. The line of an ensemble is the mean."
-    if len(known) > len(STYLES):
+    if len(with_history) > len(STYLES):
         text += f" Only the first {len(STYLES)} runs are in the legend; the others are thin lines."
     return Section("learning-curves", "Learning curves", (Paragraph(text), Gallery(tuple(figures))))
 
 
 def _charts(
-    comparison: Comparison, known: Sequence[int], title: str, names: Sequence[str | None], value: Value
+    comparison: Comparison, with_history: Sequence[int], title: str, names: Sequence[str | None], value: Value
 ) -> Iterator[Figure]:
     """A chart for each combination of table, target and name of the loss or metric."""
-    style = {i: STYLES[k] for k, i in enumerate(known[: len(STYLES)])}
+    style = {i: STYLES[k] for k, i in enumerate(with_history[: len(STYLES)])}
     groups: dict[tuple[int | None, str], list[int]] = {}
-    for i in known:
+    for i in with_history:
         name = names[i]
         if name is not None and any(
             value(report) is not None for _, history in comparison.runs[i].histories for report in history.reports
@@ -78,9 +78,9 @@ def at_epochs(histories: Histories, value: Value, epochs: NDArray[np.int64]) -> 
     means = np.full(len(epochs), np.nan)
     for k, epoch in enumerate(epochs.tolist()):
         each = [value(h.reports[epoch - 1]) if epoch <= len(h.reports) else None for _, h in histories]
-        known = [v for v in each if v is not None and np.isfinite(v)]
-        if len(known) == len(each):
-            means[k] = float(np.mean(known))
+        finite = [v for v in each if v is not None and np.isfinite(v)]
+        if len(finite) == len(each):
+            means[k] = float(np.mean(finite))
     return means
 
 

@@ -23,12 +23,12 @@ def data(held_out: HeldOutPredictions) -> Section:
 
 
 def _findings(report: TableReport) -> list[Part]:
-    found, note = report.findings, ""
-    if not found:
+    findings, note = report.findings, ""
+    if not findings:
         return [Paragraph("The data check has no findings.")]
-    rows = tuple(_finding(finding) for finding in found[:MAX_FINDINGS])
-    if len(found) > MAX_FINDINGS:
-        note = f"The first {MAX_FINDINGS} of {len(found):,} findings. Run nncli check to see all of them."
+    rows = tuple(_finding(finding) for finding in findings[:MAX_FINDINGS])
+    if len(findings) > MAX_FINDINGS:
+        note = f"The first {MAX_FINDINGS} of {len(findings):,} findings. Run nncli check to see all of them."
     titles = ("level", "location", "finding", "hint")
     return [
         Heading("Data check"),

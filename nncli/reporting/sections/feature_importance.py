@@ -120,7 +120,7 @@ def _interval(importance: Importance) -> str:
 
 
 def _dependence_figure(curve: PartialDependence) -> Figure | None:
-    """Lines for numbers and dates, points for categories; of many outputs those that change most."""
+    """Lines for numbers and dates, points for categories; of many outputs, the ones that change most."""
     finite = np.isfinite(curve.means).all(axis=0)
     if len(curve.means) < 2 or not finite.any():
         return None
@@ -165,12 +165,12 @@ def attributions(
     """The largest attributions of each of the rows at these positions, as text; empty where they are not known."""
     if importance.encoded is None or not len(rows):
         return ()
-    found = attribute(EncodedRows.of(held_out.model, held_out.table.take(rows)), importance.encoded)
+    attribution = attribute(EncodedRows.of(held_out.model, held_out.table.take(rows)), importance.encoded)
     texts, classes = [], held_out.predictions.target.task == "classification"
-    for output, values in zip(found.outputs, found.values, strict=True):
+    for output, values in zip(attribution.outputs, attribution.values, strict=True):
         largest = np.argsort(-np.abs(values), kind="stable")[:MAX_ATTRIBUTIONS]
         terms = [
-            f"{display(found.columns[j], 30)} {'+' if values[j] > 0 else ''}{format_number(values[j])}"
+            f"{display(attribution.columns[j], 30)} {'+' if values[j] > 0 else ''}{format_number(values[j])}"
             for j in largest
             if abs(values[j]) > MIN_ATTRIBUTION
         ]

@@ -44,13 +44,13 @@ def intended(summary: RunSummary) -> str:
 
 def limitations(summary: RunSummary) -> tuple[str, ...]:
     """Known limitations of the model and of its scores."""
-    found = []
+    limits = []
     if summary.manifest.status != "done":
-        found.append(f"The training is not finished: its status is {summary.manifest.status}.")
+        limits.append(f"The training is not finished: its status is {summary.manifest.status}.")
     if summary.held_out is not None:
-        found += _of_scores(summary.held_out)
+        limits += _of_scores(summary.held_out)
     return (
-        *found,
+        *limits,
         "Unseen categories and numbers outside the training range are predicted too: nncli predict counts them in a "
         "note.",
         "Feature importance is not causality: changing a column in the real world need not change the outcome.",
@@ -59,17 +59,17 @@ def limitations(summary: RunSummary) -> tuple[str, ...]:
 
 
 def _of_scores(held_out: HeldOutPredictions) -> list[str]:
-    found = []
+    limits = []
     if held_out.split == "training":
-        found.append("There are no validation rows, so the error on new rows is not known.")
+        limits.append("There are no validation rows, so the error on new rows is not known.")
     elif held_out.manifest.members == 1 and held_out.manifest.validation_data is None:
-        found.append("The validation rows were used to choose the best epoch: scores on new rows are slightly worse.")
+        limits.append("The validation rows were used to choose the best epoch: scores on new rows are slightly worse.")
     if held_out.split == "validation" and len(held_out) < MIN_ROWS:
-        found.append(f"The scores are of {scored_rows(held_out)} only: read their confidence intervals.")
+        limits.append(f"The scores are of {scored_rows(held_out)} only: read their confidence intervals.")
     if held_out.config.data.group is None:
-        found.append("Rows are assumed to be independent: if some belong together, name their column as data.group.")
+        limits.append("Rows are assumed to be independent: if some belong together, name their column as data.group.")
     if held_out.config.data.time is None:
-        found.append("The split ignores time: to predict the future, name the time column as data.time.")
+        limits.append("The split ignores time: to predict the future, name the time column as data.time.")
     if held_out.weights is not None:
-        found.append("The scores use the sample weights.")
-    return found
+        limits.append("The scores use the sample weights.")
+    return limits

@@ -113,8 +113,8 @@ def _epochs(history: History) -> NDArray[np.float64]:
 
 def _of(history: History, value: Value, epochs: int | None = None) -> NDArray[np.float64]:
     """The value after each drawn epoch (epochs,), NaN where there is none."""
-    found = [value(history.reports[i]) for i in evenly_spaced(epochs or len(history.reports), MAX_EPOCHS)]
-    return np.array([np.nan if one is None or not np.isfinite(one) else one for one in found])
+    values = [value(history.reports[i]) for i in evenly_spaced(epochs or len(history.reports), MAX_EPOCHS)]
+    return np.array([np.nan if y is None or not np.isfinite(y) else y for y in values])
 
 
 def _mean(histories: Histories, value: Value) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -125,19 +125,21 @@ def _mean(histories: Histories, value: Value) -> tuple[NDArray[np.float64], NDAr
 
 
 def _table(histories: Histories, caption: str) -> Table:
-    """The epochs of one network, or the best epoch of each of several."""
+    """The epochs of best_epoch network, or the best epoch of each of several."""
     metric = histories[0][1].metric or "metric"
     titles = ("loss", "val_loss", f"val_{metric}", "learning rate")
     if len(histories) > 1:
         best = [(member, len(history.reports), history.best or history.reports[-1]) for member, history in histories]
-        rows = tuple((str(member), f"{epochs:,}", f"{one.epoch:,}", *_cells(one)) for member, epochs, one in best)
+        rows = tuple(
+            (str(member), f"{epochs:,}", f"{report.epoch:,}", *_cells(report)) for member, epochs, report in best
+        )
         return Table(
             f"{caption} of each network at its best epoch", ("network", "epochs", "best epoch", *titles), rows, ()
         )
     reports = histories[0][1].reports
-    some = evenly_spaced(len(reports), MAX_LISTED)
-    note = f"{len(some)} of {len(reports):,} epochs, evenly spaced." if len(some) < len(reports) else ""
-    lines_of_epochs = tuple((f"{reports[i].epoch:,}", *_cells(reports[i])) for i in some)
+    listed = evenly_spaced(len(reports), MAX_LISTED)
+    note = f"{len(listed)} of {len(reports):,} epochs, evenly spaced." if len(listed) < len(reports) else ""
+    lines_of_epochs = tuple((f"{reports[i].epoch:,}", *_cells(reports[i])) for i in listed)
     return Table(f"{caption} by epoch", ("epoch", *titles), lines_of_epochs, (), note)
 
 

@@ -25,8 +25,8 @@ def quoted_name(name: str) -> str:
 
 def quoted_names(names: tuple[str, ...]) -> str:
     """Names in a sentence, cut after MAX_NAMES."""
-    rest = f" and {len(names) - MAX_NAMES:,} more" if len(names) > MAX_NAMES else ""
-    return ", ".join(map(quoted_name, names[:MAX_NAMES])) + rest
+    more = f" and {len(names) - MAX_NAMES:,} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(map(quoted_name, names[:MAX_NAMES])) + more
 
 
 def scored_rows(held_out: HeldOutPredictions) -> str:
@@ -75,24 +75,24 @@ def _recorded_score(summary: RunSummary) -> str:
 
 def notices(summary: RunSummary, scores: ScoresWithIntervals | None) -> tuple[Notice, ...]:
     """Warnings that come first: unfinished training, missing parts, no validation rows, no gain over the baseline."""
-    manifest, found = summary.manifest, []
+    manifest, warnings = summary.manifest, []
     if manifest.status != "done":
-        found.append(Notice("warning", f"The training is not finished: {_state(manifest)}."))
-    found += [Notice("warning", problem) for problem in summary.problems]
+        warnings.append(Notice("warning", f"The training is not finished: {_state(manifest)}."))
+    warnings += [Notice("warning", problem) for problem in summary.problems]
     if summary.held_out is not None and summary.held_out.split == "training":
         text = (
             "There are no validation rows. All scores below are of the training rows and overestimate how good the "
             "model is on new rows. Train with validation: 0.2 to measure that."
         )
-        found.append(Notice("error", text))
+        warnings.append(Notice("error", text))
     if scores is not None:
         name = "log_loss" if any(score.name == "log_loss" for score in scores.scores) else "rmse"
         for score in scores.scores:
             if score.name == name and score.improvement is not None and score.improvement.low <= 0:
                 of = f" for {quoted_name(score.target)}" if score.target else ""
                 text = f"The {name} is not significantly better than the baseline{of}: the difference may be chance."
-                found.append(Notice("warning", text))
-    return tuple(found)
+                warnings.append(Notice("warning", text))
+    return tuple(warnings)
 
 
 def overview(summary: RunSummary) -> Section:

@@ -49,13 +49,13 @@ class Slice:
 def slices(held_out: HeldOutPredictions, scores: ScoresWithIntervals, first: Sequence[str] = ()) -> Section | None:
     """The slices whose error is above that of all rows; None where there is none.
 
-    Of more than MAX_COLUMNS columns only those that come `first` are examined.
+    Of more than MAX_COLUMNS columns only the `first` ones are examined.
     """
     errors, error_name = row_errors(held_out)
     columns = _columns(held_out, first)
-    found = _slices(held_out, scores, errors, columns[:MAX_COLUMNS])
+    examined = _slices(held_out, scores, errors, columns[:MAX_COLUMNS])
     overall = float(np.average(errors, weights=held_out.weights))
-    ranked = sorted(found, key=lambda part: (-part.lower_bound, part.column, part.value))
+    ranked = sorted(examined, key=lambda part: (-part.lower_bound, part.column, part.value))
     ranked = [part for part in ranked if part.error > overall]
     if not ranked:
         return None
@@ -109,21 +109,21 @@ def _slices(
     held_out: HeldOutPredictions, scores: ScoresWithIntervals, errors: NDArray[np.float64], columns: Sequence[str]
 ) -> list[Slice]:
     min_rows, sampling, weight = _min_rows(len(held_out)), scores.resampling, held_out.weights
-    found, masks = [], []
+    slices_found, masks = [], []
     for name in columns:
         for value, rows in slices_of(held_out, name):
-            n, own = int(rows.sum()), None if weight is None else weight[rows]
-            if min_rows <= n < len(held_out) and (own is None or own.sum() > 0):
-                error = float(np.average(errors[rows], weights=own))
-                found.append(Slice(name, value, n, error, None))
+            n, slice_weight = int(rows.sum()), None if weight is None else weight[rows]
+            if min_rows <= n < len(held_out) and (slice_weight is None or slice_weight.sum() > 0):
+                error = float(np.average(errors[rows], weights=slice_weight))
+                slices_found.append(Slice(name, value, n, error, None))
                 masks.append(rows[sampling.rows])
-    if not found:
+    if not slices_found:
         return []
     inside, sampled = np.column_stack(masks).astype(np.float64), sampling.rows
-    own = None if weight is None else weight[sampled]
-    samples = sampling.samples(lambda counts: bootstrap_means(errors[sampled], own, inside, counts))
-    intervals = (sampling.interval(values, part.error) for values, part in zip(samples.T, found, strict=True))
-    return [replace(part, interval=interval) for part, interval in zip(found, intervals, strict=True)]
+    slice_weight = None if weight is None else weight[sampled]
+    samples = sampling.samples(lambda counts: bootstrap_means(errors[sampled], slice_weight, inside, counts))
+    intervals = (sampling.interval(values, part.error) for values, part in zip(samples.T, slices_found, strict=True))
+    return [replace(part, interval=interval) for part, interval in zip(slices_found, intervals, strict=True)]
 
 
 def slices_of(held_out: HeldOutPredictions, name: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:
@@ -136,13 +136,13 @@ def slices_of(held_out: HeldOutPredictions, name: str) -> Iterator[tuple[str, ND
         return
     if kind.is_numeric:
         x = parse_numbers(cells, table.dialect, unit_of(table, name)).fill_null(np.nan).cast(pl.Float64).to_numpy()
-        known = np.isfinite(x)
-        if len(np.unique(x[known])) > TOP_VALUES:
-            edges = np.unique(np.quantile(x[known], [0, 0.25, 0.5, 0.75, 1]))
+        finite = np.isfinite(x)
+        if len(np.unique(x[finite])) > TOP_VALUES:
+            edges = np.unique(np.quantile(x[finite], [0, 0.25, 0.5, 0.75, 1]))
             for i, (low, high) in enumerate(pairwise(edges)):
                 inside = (x >= low if i == 0 else x > low) & (x <= high)
                 yield f"{format_number(float(low))} to {format_number(float(high))}", inside
-            yield "missing", ~known
+            yield "missing", ~finite
             return
     counts = words.drop_nulls().value_counts(sort=False)
     if len(counts) * 2 > len(words):

@@ -17,7 +17,7 @@ def import_blas() -> None:
     """Import scipy.linalg.cython_blas without its package.
 
     Python does not import the package of a module that is loaded already, and a later `import scipy.linalg` gets the
-    whole package. If the module is not found, or does not load by itself, Numba imports it in the usual way.
+    whole package. If the module is not found, or cannot be loaded alone, Numba imports it in the usual way.
 
     Raises:
         ImportError: SciPy itself does not load.
