@@ -61,8 +61,8 @@ def test_the_page_fits_every_width_and_axe_finds_no_violation(
 def test_charts_have_the_colors_of_the_page(browser: Browser, reports: dict[str, Path], scheme: Scheme) -> None:
     with opened(browser, reports["classes"], scheme=scheme) as page:
         read = "[getComputedStyle(document.body).color, getComputedStyle(document.querySelector('svg text')).fill]"
-        for colour in page.evaluate(read):
-            brightness = sum(map(int, colour.removeprefix("rgb(").removesuffix(")").split(",")))
+        for color in page.evaluate(read):
+            brightness = sum(map(int, color.removeprefix("rgb(").removesuffix(")").split(",")))
             assert (brightness > 3 * 128) == (scheme == "dark")
 
 

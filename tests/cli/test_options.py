@@ -12,7 +12,7 @@ from tests.cli.support import DATA, Cli
 TALKING = ["train", "predict", "evaluate", "cross-validate"]
 
 
-def test_every_command_can_do_without_colours_and_those_that_talk_be_quiet_or_verbose() -> None:
+def test_every_command_can_do_without_colors_and_those_that_talk_be_quiet_or_verbose() -> None:
     click = typer.main.get_command(app)
     for name, command in click.commands.items():  # type: ignore[attr-defined]
         for one in getattr(command, "commands", {name: command}).values():

@@ -278,7 +278,7 @@ def test_the_last_picture_stays_and_the_summary_comes_beneath(config: Path, here
     assert last.index("▲") < last.index("baseline") < last.index("runs/c")
 
 
-def test_without_colours_the_view_is_live_all_the_same(config: Path, here: Path) -> None:
+def test_without_colors_the_view_is_live_all_the_same(config: Path, here: Path) -> None:
     for words, env in (((), {"NO_COLOR": "1"}), ((), {"CLICOLOR": "0"}), (("--no-color",), {})):
         _, seen = on_terminal("train", "c.yaml", *words, cwd=here, env=env)
         assert "┤" in seen

@@ -46,11 +46,11 @@ NUMBER = RegressionTarget(names=("y",), centers=(10.0,), scales=(4.0,))
 CLASSES = ClassificationTarget(name="t", labels=("no", "yes"))
 X1 = NumericColumn(name="x1", center=1.0, scale=2.0, fill_value=1.0, missing_indicator=True)
 X2 = NumericColumn(name="x2", center=0.0, scale=1.0, fill_value=0.0, missing_indicator=False)
-COLOUR = CategoricalColumn(name="colour", categories=("blue", "red"), has_other=False, has_missing=False)
+COLOR = CategoricalColumn(name="colour", categories=("blue", "red"), has_other=False, has_missing=False)
 CITY = CategoricalColumn(name="city", categories=("a", "b", "c"), has_other=False, has_missing=False, embedding_width=2)
 DATE = DateColumn.fit(table_of(60), "day")
 WORDS = TextColumn.fit(table_of(60), "words", EncodingOptions(max_text_features=8))
-COLUMNS: tuple[Column, ...] = (X1, X2, COLOUR, CITY)
+COLUMNS: tuple[Column, ...] = (X1, X2, COLOR, CITY)
 
 
 def model_of(

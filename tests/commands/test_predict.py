@@ -104,8 +104,8 @@ def test_a_frame_and_a_file_are_told_of_alike(penguins: Path, tmp_path: Path) ->
 
 def test_evaluate_counts_the_rows_that_it_scores(penguins: Path) -> None:
     frame = pl.read_csv(TABLE, null_values=["NA"]).with_columns(island=pl.lit("Atlantis"))
-    labelled = frame.with_columns(species=pl.when(pl.int_range(pl.len()) >= 100).then("species"))
-    assert evaluate(penguins, labelled).anomalies.columns["island"] == ColumnAnomalies(unseen=244)
+    labeled = frame.with_columns(species=pl.when(pl.int_range(pl.len()) >= 100).then("species"))
+    assert evaluate(penguins, labeled).anomalies.columns["island"] == ColumnAnomalies(unseen=244)
 
 
 def test_evaluate_gives_scores(penguins: Path) -> None:

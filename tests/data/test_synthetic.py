@@ -209,11 +209,11 @@ def test_spirals_are_each_others_half_turn() -> None:
     assert radius.max() <= 1
 
 
-def test_blobs_lie_around_their_centres() -> None:
+def test_blobs_lie_around_their_centers() -> None:
     table = generate("blobs", 30_000, noise=0.5)
-    centre = table.group_by("label").agg(pl.col("x1", "x2").mean()).sort("label")
+    center = table.group_by("label").agg(pl.col("x1", "x2").mean()).sort("label")
     corners = [[2 * math.cos(a), 2 * math.sin(a)] for a in (math.pi / 2, 7 * math.pi / 6, 11 * math.pi / 6)]
-    np.testing.assert_allclose(matrix(centre), corners, atol=0.03)
+    np.testing.assert_allclose(matrix(center), corners, atol=0.03)
     deviation = table.group_by("label").agg(pl.col("x1", "x2").std())
     np.testing.assert_allclose(matrix(deviation), 0.5, rtol=0.03)
 
@@ -221,8 +221,8 @@ def test_blobs_lie_around_their_centres() -> None:
 @pytest.mark.parametrize("name", LABELS)
 def test_classes_can_be_told_apart(name: str) -> None:
     seen, unseen = generate(name, 2000, seed=1), generate(name, 500, seed=2)
-    neighbours = KNeighborsClassifier(5).fit(matrix(seen), seen["label"].to_numpy())
-    assert np.mean(neighbours.predict(matrix(unseen)) == unseen["label"].to_numpy()) > 0.97
+    neighbors = KNeighborsClassifier(5).fit(matrix(seen), seen["label"].to_numpy())
+    assert np.mean(neighbors.predict(matrix(unseen)) == unseen["label"].to_numpy()) > 0.97
 
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:

@@ -16,7 +16,7 @@ from nncli.errors import UsageError
 from nncli.inspection.attribution import Attributions, attribute
 from nncli.inspection.encoded_rows import EncodedRows
 from nncli.nn.losses import Hinge, Poisson
-from tests.commands.explained import CITY, CLASSES, COLOUR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
+from tests.commands.explained import CITY, CLASSES, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
 
 TABLE, USUAL = table_of(12), table_of(60, seed=5)
 THREE = ClassificationTarget(name="t", labels=("a", "b", "c"))
@@ -98,7 +98,7 @@ def test_attributions_add_up_for_any_model(
 
 
 def test_attributions_of_an_ensemble_are_the_mean_of_its_members() -> None:
-    members = model_of(5, seed=1), model_of(3, seed=2, columns=(COLOUR, X2))
+    members = model_of(5, seed=1), model_of(3, seed=2, columns=(COLOR, X2))
     together, (one, two) = attributed(ensemble_of(*members)), map(attributed, members)
     for j, name in enumerate(together.columns):
         other = two.values[:, two.columns.index(name)] if name in two.columns else 0.0

@@ -8,15 +8,15 @@ import pytest
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.inspection.encoded_rows import EncodedRows, column_slices
-from tests.commands.explained import CITY, CLASSES, COLOUR, DATE, WORDS, X1, X2, ensemble_of, model_of, table_of
+from tests.commands.explained import CITY, CLASSES, COLOR, DATE, WORDS, X1, X2, ensemble_of, model_of, table_of
 
 TABLE = table_of(30)
 MODELS: dict[str, AnyModel] = {
     "one": model_of(6, target=CLASSES, temperature=1.7),
-    "dates and texts": model_of(6, columns=(X1, DATE, X2, WORDS, COLOUR, CITY)),
+    "dates and texts": model_of(6, columns=(X1, DATE, X2, WORDS, COLOR, CITY)),
     "members that know other columns": ensemble_of(
         model_of(5, target=CLASSES),
-        model_of(4, target=CLASSES, columns=(X2, COLOUR, X1), seed=1),
+        model_of(4, target=CLASSES, columns=(X2, COLOR, X1), seed=1),
         model_of(target=CLASSES, columns=(X2,), seed=2),
         temperature=0.6,
     ),

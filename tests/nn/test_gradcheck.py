@@ -112,7 +112,7 @@ def test_weights_wrong_by_a_hundredth_are_found() -> None:
     assert check(network_of(WrongWeights(units=4), Dense(units=4)), MSE()).error > WRONG
 
 
-def test_a_loss_that_is_not_what_its_gradient_minimises_is_found() -> None:
+def test_a_loss_that_is_not_what_its_gradient_minimizes_is_found() -> None:
     assert check(network_of(), HalfMse()).error == pytest.approx(0.5, abs=1e-6)  # |g/2 - g| / |g|
 
 

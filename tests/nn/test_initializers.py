@@ -94,7 +94,7 @@ def test_orthogonal_has_orthonormal_rows_or_columns(rows: int, columns: int, see
     np.testing.assert_allclose(product, np.eye(min(rows, columns)), atol=1e-12)
 
 
-def test_orthogonal_favours_no_direction() -> None:
+def test_orthogonal_favors_no_direction() -> None:
     rng = np.random.default_rng(0)
     first = np.array([Orthogonal().sample(rng, (2, 2))[0] for _ in range(4000)])
     assert float(np.abs(first.mean(axis=0)).max()) < 4.0 * sqrt(0.5 / 4000)  # a point on the circle: variance 1/2

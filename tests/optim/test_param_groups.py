@@ -106,7 +106,7 @@ def test_factors_of_the_defaults_change_no_bit(cls: type[Any]) -> None:
     assert moved(cls()).tobytes() == moved(built(cls, param_groups=factors)).tobytes()
 
 
-def test_neighbours_with_the_same_factors_share_a_stretch() -> None:
+def test_neighbors_with_the_same_factors_share_a_stretch() -> None:
     tenth = GroupOptions(lr_multiplier=0.1, weight_decay_multiplier=0.0)
     found = list(merge_groups({"numeric": tenth, "bias": tenth}, EACH))
     assert found == [

@@ -36,7 +36,7 @@ from tests.training.helpers import (
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
 @pytest.mark.parametrize("batch_size", [8, 29, 1000])
-def test_the_loss_is_the_mean_of_what_each_step_minimised_before_it_moved(weighted: bool, batch_size: int) -> None:
+def test_the_loss_is_the_mean_of_what_each_step_minimized_before_it_moved(weighted: bool, batch_size: int) -> None:
     arguments = arguments_of(
         network=network_of(), optimizer=Sgd(), schedule=ConstantRate(initial=0.1), batch_size=batch_size, l2=0.3
     )

@@ -275,7 +275,7 @@ def test_the_gradient_of_the_penalty_is_its_derivative() -> None:
         assert (values[1] - values[0]) / (2 * h) == pytest.approx(parameters.grad[i], abs=1e-8)
 
 
-def test_embeddings_are_penalised_and_scales_are_not() -> None:
+def test_embeddings_are_penalized_and_scales_are_not() -> None:
     network = Network(
         n_features=1,
         embeddings=(Embedding(name="a", n_embeddings=3, width=2),),

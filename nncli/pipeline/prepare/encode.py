@@ -57,7 +57,7 @@ def encode(
     Raises:
         DataError: a cell does not fit its column.
     """
-    X, codes, storage = _features(store, encoder, network, scratch)
+    X, codes, storage = _encode_features(store, encoder, network, scratch)
     weight = config.data.sample_weight
     sample_weight = read_weights(store.columns([weight]), weight) if weight else None
     table = store.columns(target.names)
@@ -77,28 +77,28 @@ def encode(
     return PreparedRows(Dataset(X, codes, encoded_y, scaled, storage), y, sample_weight, store.numbers)
 
 
-def _features(
+def _encode_features(
     store: ColumnStore, encoder: Encoder, network: Network, scratch: Scratch | None
 ) -> tuple[Matrix, Codes, DiskStorage | None]:
-    """Encode the features: X, the codes, and their files if they are not in memory."""
+    """Encode the features: X, codes, and their files if they are not in memory."""
     n, width, precision = len(store), encoder.width, network.precision
     if scratch is None:
         X, codes = encoder.empty(n, precision)
-        _fill(store, encoder, X, codes)
+        _encode_in_memory(store, encoder, X, codes)
         return X, codes, None
-    numbers = MatrixFile(scratch, width, np.dtype(precision))
-    categories = MatrixFile(scratch, len(encoder.embedded), np.dtype(np.int64))
-    for part in prefetch(encoder.encode(block, precision) for block in store.blocks(encoder.names)):
-        numbers.append(part.X)
-        categories.append(part.codes)
-    storage = DiskStorage(numbers.mapped(n), categories.mapped(n), scratch)
+    X_file = MatrixFile(scratch, width, np.dtype(precision))
+    codes_file = MatrixFile(scratch, len(encoder.embedded), np.dtype(np.int64))
+    for encoded in prefetch(encoder.encode(block, precision) for block in store.blocks(encoder.names)):
+        X_file.append(encoded.X)
+        codes_file.append(encoded.codes)
+    storage = DiskStorage(X_file.mapped(n), codes_file.mapped(n), scratch)
     return storage.X.values, storage.codes.values, storage
 
 
-def _fill(store: ColumnStore, encoder: Encoder, X: Matrix, codes: Codes) -> None:
+def _encode_in_memory(store: ColumnStore, encoder: Encoder, X: Matrix, codes: Codes) -> None:
     """Encode the table into X and codes, one half on each of two threads."""
 
-    def fill(half: ColumnStore, X: Matrix, codes: Codes) -> None:
+    def encode_rows(half: ColumnStore, X: Matrix, codes: Codes) -> None:
         stop = 0
         for block, dense in half.iter_dense(encoder.names, encoder.jointly_encoded):
             start, stop = stop, stop + max(len(block), dense.values.shape[1])
@@ -107,8 +107,8 @@ def _fill(store: ColumnStore, encoder: Encoder, X: Matrix, codes: Codes) -> None
     first, second = store.split_in_two()
     cut = len(first)
     with ThreadPoolExecutor(1, "nncli encode") as thread:
-        second_half = thread.submit(fill, second, X[cut:], codes[cut:])
-        fill(first, X[:cut], codes[:cut])
+        second_half = thread.submit(encode_rows, second, X[cut:], codes[cut:])
+        encode_rows(first, X[:cut], codes[:cut])
         second_half.result()
 
 

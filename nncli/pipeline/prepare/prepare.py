@@ -122,13 +122,13 @@ def _load_and_split(config: Config, streams: RandomStreams, scratch: Scratch) ->
     """Load the table, infer the loss from its target, and split its rows."""
     table = load_table(config, config.data.path, scratch)
     with log_duration("splitting") as stage:
-        labeled = drop_missing_targets(table, config.data.target)
-        loss, note = infer_loss(config, labeled.columns(config.data.target))
-        training, validation = split_table(config, labeled, loss.task, streams.split, scratch)
-        notes = [*labeled.header.notes, *([note] if note else [])]
+        table_rows, table = len(table), drop_missing_targets(table, config.data.target)
+        loss, note = infer_loss(config, table.columns(config.data.target))
+        training, validation = split_table(config, table, loss.task, streams.split, scratch)
+        notes = [*table.header.notes, *([note] if note else [])]
         if validation is not None and isinstance(config.validation, ValidationFile):
             notes += validation.header.notes
-        rows = _SplitRows(training, validation, loss, len(table), tuple(notes))
+        rows = _SplitRows(training, validation, loss, table_rows, tuple(notes))
         stage.details.append(f"{len(training):,} training rows, {len(rows) - len(training):,} validation rows")
     return rows
 

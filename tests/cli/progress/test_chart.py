@@ -73,7 +73,7 @@ def test_the_best_epoch_is_marked_where_it_is_and_the_last_is_told() -> None:
     assert [role for line in drawn for _, role in line].count("best") == 1
 
 
-def test_both_curves_are_there_and_differ_without_colours() -> None:
+def test_both_curves_are_there_and_differ_without_colors() -> None:
     drawn = chart(curve(1, 1), curve(2, 2), epoch=2, best=None, width=20, height=4, braille=True)
     high, low = text(drawn)[0][11:], text(drawn)[2][11:]
     assert high == "⠉" * 9

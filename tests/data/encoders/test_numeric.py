@@ -19,7 +19,7 @@ from nncli.errors import DataError
 from tests.data.encoders.support import CLIPS, SCALINGS, bits, encoded, numeric, one
 
 
-def test_numbers_are_centred_and_scaled_by_the_standard_deviation() -> None:
+def test_numbers_are_centered_and_scaled_by_the_standard_deviation() -> None:
     X, *_ = numeric([1.0, 2.0, 3.0, 6.0]).encode(one([3.0, 5.0]), "float64")
     assert X[:, 0] == pytest.approx((np.array([3.0, 5.0]) - 3.0) / math.sqrt(14 / 4))
 

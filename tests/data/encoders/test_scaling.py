@@ -113,7 +113,7 @@ def test_a_tie_stands_in_the_middle_of_its_step_at_an_end_too() -> None:
     )
 
 
-def test_neighbours_among_the_floats_have_steps_of_their_own() -> None:
+def test_neighbors_among_the_floats_have_steps_of_their_own() -> None:
     a, b = 1.0, np.nextafter(1.0, 2.0)
     points, shares = quantile_cdf(np.array([a, a, b, b]))
     assert (np.diff(points) >= 0.0).all()
