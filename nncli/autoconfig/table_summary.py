@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nncli.config.errors.messages import validate
+from nncli.config.errors.validate import validate
 from nncli.config.presets.apply import with_preset
 from nncli.config.schema import Config, DataSection
 from nncli.config.yaml.document import Document

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from nncli.config.errors.messages import validate
+from nncli.config.errors.validate import validate
 from nncli.config.overrides import Assignment, from_environment, from_options
 from nncli.config.presets.apply import apply_preset
 from nncli.config.schema import Config, ValidationFile

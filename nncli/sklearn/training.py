@@ -18,7 +18,7 @@ import polars as pl
 
 from nncli.commands.load import Loaded, load
 from nncli.commands.train import train_events
-from nncli.config.errors.messages import validate
+from nncli.config.errors.validate import validate
 from nncli.config.presets.apply import TABULAR, TEXTBOOK, with_preset
 from nncli.config.schema import Config, DataSection
 from nncli.config.yaml.document import Document

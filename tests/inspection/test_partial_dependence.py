@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from nncli.data.encoders.categorical import CategoricalColumn
-from nncli.data.encoders.grid import MAX_LABELS, QUANTILES
+from nncli.data.encoders.dependence_grid import MAX_LABELS, QUANTILES
 from nncli.data.encoders.target import ClassificationTarget
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel

@@ -11,7 +11,7 @@ from nncli.data.arrays import Matrix
 from nncli.data.columns.parsing import read_text
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.anomalies import ColumnAnomalies
-from nncli.data.encoders.grid import Grid
+from nncli.data.encoders.dependence_grid import Grid
 from nncli.data.encoders.options import EncodingOptions
 from nncli.data.table import Table
 from nncli.spec import Spec, StrictStr

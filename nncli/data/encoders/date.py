@@ -27,7 +27,7 @@ from nncli.data.columns.raw_column import RawColumn
 from nncli.data.dialect import AUTO, validate_date_format
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder
-from nncli.data.encoders.grid import Grid
+from nncli.data.encoders.dependence_grid import Grid
 from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
 from nncli.data.table import Table

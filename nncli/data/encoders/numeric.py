@@ -17,7 +17,7 @@ from nncli.data.columns.parsing import check_finite_scale, read_numbers, safe_sc
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder
-from nncli.data.encoders.grid import Grid
+from nncli.data.encoders.dependence_grid import Grid
 from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions, NumericScaling
 from nncli.data.encoders.scaling import QUARTILES, clip_smoothly, quantile_transform, quantiles_of, robust_scale, std
 from nncli.data.table import Table

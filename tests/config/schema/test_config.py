@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nncli.config.errors.messages import validate
+from nncli.config.errors.validate import validate
 from nncli.config.overrides import apply_overrides
 from nncli.config.schema import Config
 from nncli.config.yaml.parser import parse

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter
 
-from nncli.config.errors.messages import validate
+from nncli.config.errors.validate import validate
 from nncli.config.schema import Config
 from nncli.config.schema.validation import Validation, ValidationFile
 from nncli.config.yaml.parser import parse
