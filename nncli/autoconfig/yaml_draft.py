@@ -1,4 +1,4 @@
-"""A configuration with its reasons: YAML that says in comments what was found in a table and what may be changed."""
+"""A YAML configuration with comments that describe the table and the settings to change."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from nncli.spec import non_defaults
 from nncli.text import escape_unprintable, join_quoted
 
 MOST_LINES = 200
-"""Columns that are described in a line each; a table of more is too wide to be read so."""
+"""The largest number of columns that get a line each."""
 LONGEST_WORD, LONGEST_VALUES, LONGEST_COMMENT = 32, 64, 240
 WIDEST_SETTING = 36
 Setting = tuple[str, object, str]
-"""A key, its value, and what is to be said of it."""
+"""A key, its value and its comment."""
 
 PLAIN_SETTINGS: tuple[Setting, ...] = (
-    ("layers", [64, 32], "units of the hidden layers; [] is a linear model"),
+    ("layers", [64, 32], "units of each hidden layer; [] is a linear model"),
     ("activation", "relu", "of the hidden layers: relu, tanh, sigmoid, gelu …"),
     ("optimizer", "adam", "adam, sgd, adamw, rmsprop …"),
-    ("learning_rate", 0.001, "how far a step goes; or a schedule"),
-    ("batch_size", 32, "rows of a step, or full"),
-    ("epochs", 100, "passes over the training rows; the best is kept"),
+    ("learning_rate", 0.001, "a number or a schedule"),
+    ("batch_size", 32, "rows per step, or full"),
+    ("epochs", 100, "passes over the training rows; the best epoch is kept"),
 )
-"""What the preset textbook is, in words that can be edited."""
+"""The settings of the preset textbook."""
 
 
 def draft_config(
@@ -69,19 +69,19 @@ def draft_config(
 
 
 def _found(look: TableSummary) -> list[str]:
-    """What the table is, and what is learned."""
+    """Comments on the table and the target."""
     rows = f"{_count(look.table_rows, 'row')}, {_count(look.width, 'column')}"
     if look.rows < look.table_rows:
-        rows += f"; {look.table_rows - look.rows:,} rows without a target are left out"
+        rows += f"; {look.table_rows - look.rows:,} rows without a target are dropped"
     lines = [f"{_word(Path(look.data.path).name)}: {rows}."]
-    lines += [f"To predict: {_word(target.name)}, {_aim(look, target)}." for target in look.targets]
+    lines += [f"Target: {_word(target.name)}, {_aim(look, target)}." for target in look.targets]
     if look.codes:
-        lines.append("(Few whole numbers without a gap are taken for classes; if they are amounts, set loss: mse.)")
+        lines.append("(A few consecutive whole numbers are treated as classes. For regression set loss: mse.)")
     return [_comment(line) for line in lines]
 
 
 def _aim(look: TableSummary, target: ColumnProfile) -> str:
-    """What is learned of a target, and why."""
+    """The classes or the range of a target."""
     if look.task == "regression":
         return f"a number: {_range(target)}"
     classes = [f"{_word(value)} ({_count(count, 'row')})" for value, count in target.top_values]
@@ -99,19 +99,19 @@ def _data(look: TableSummary, path: str) -> list[str]:
         known.pop(key, None)
     if look.words:
         seem = "seems" if len(look.words) == 1 else "seem"
-        said = f"spellings of a missing value, as {join_quoted(look.words)} {seem} to be"
+        said = f"cells read as missing; {join_quoted(look.words)} {seem} to mean a missing value"
         lines += _settings([("missing_values", known.pop("missing_values"), said)], "  ")
     if look.grouped:
-        lines += _settings([("thousands", known.pop("thousands"), "groups the digits of numbers in text")], "  ")
+        lines += _settings([("thousands", known.pop("thousands"), "thousands separator")], "  ")
     lines += _indented(dump(known)) if known else []
     if look.data.drop or look.dropped:
-        lines.append("  drop:  # columns left out")
+        lines.append("  drop:  # columns that are not used")
         left_out = [(name, "") for name in look.data.drop] + [
             (column.name, doubt(column) if column.error else column.reason) for column in look.dropped
         ]
         lines += _beside([(f"    - {dump_scalar(name)}", reason) for name, reason in left_out])
     if look.data.columns or look.ambiguous:
-        lines.append("  columns:  # what is to be taken for another kind than it seems, or is in doubt")
+        lines.append("  columns:  # the kind of a column, where it is not inferred or not certain")
         lines += [line for name, kind in look.data.columns.items() for line in _indented(dump({name: kind.value}), 4)]
         for column in look.ambiguous:
             lines.append(_comment(doubt(column), "    "))
@@ -120,7 +120,7 @@ def _data(look: TableSummary, path: str) -> list[str]:
 
 
 def doubt(column: ColumnProfile) -> str:
-    """What training would say of a column, without the ways out that have been taken."""
+    """The message of training about a column, without the hints that the configuration follows."""
     error = column.error
     if error is None:
         return ""
@@ -129,7 +129,7 @@ def doubt(column: ColumnProfile) -> str:
 
 
 def _kinds(look: TableSummary) -> list[str]:
-    """A comment with a line for each column that is predicted from."""
+    """Comments with a line for each feature."""
     kept = look.kept
     told = look.data.columns
     lines = [
@@ -145,13 +145,13 @@ def _kinds(look: TableSummary) -> list[str]:
         kind = Kind.CATEGORICAL if other.kind.is_numeric else Kind.EMPTY
         example = f"{dump_scalar(other.name)}: {kind}"
         begun = told or look.ambiguous
-        where = f"under `columns` write   {example}" if begun else f"write   columns: {{{example}}}"
-        text.append(f"To take one for another kind, {where}")
-    return [_comment(line, "  ") for line in ("Predicted from:", *text)]
+        where = f"add under `columns`:   {example}" if begun else f"add:   columns: {{{example}}}"
+        text.append(f"To change the kind of a column, {where}")
+    return [_comment(line, "  ") for line in ("Features:", *text)]
 
 
 def _details(column: ColumnProfile) -> str:
-    """What stands in a column, in a few words."""
+    """A short description of the values of a column."""
     parts = [_values(column)]
     if column.missing:
         share = 100.0 * column.missing / column.rows
@@ -178,44 +178,44 @@ def _values(column: ColumnProfile) -> str:
 def _training(
     look: TableSummary, name: str, preset: str | None, quality: str | None, extra: Mapping[str, object]
 ) -> list[str]:
-    """The keys of the training that a person is most likely to change: those that are on, and some that are off."""
+    """The training keys that are changed most often; some are commented out."""
     usual: list[Setting] = [
-        ("seed", 0, "of all that is random: another one gives another network"),
-        ("output", f"runs/{name}", "the folder of what was trained; -2, -3 … follow"),
+        ("seed", 0, "of the random numbers: split, initial weights, batches"),
+        ("output", f"runs/{name}", "the run directory; if it exists, -2, -3 … is appended"),
     ]
     off: list[Setting] = []
     if preset == TEXTBOOK:
-        held = [("validation", 0.2, "the share of the rows that are held out")]
+        held = [("validation", 0.2, "share of the rows used for validation")]
         usual = [("preset", TEXTBOOK, "a plain network"), *PLAIN_SETTINGS, *held, *usual]
-        off.append(("early_stopping", {"patience": 20}, "stop once 20 epochs were no better"))
+        off.append(("early_stopping", {"patience": 20}, "stop after 20 epochs without improvement"))
     else:
         described = (
             "quality",
             quality or "balanced",
-            "fast: one network; balanced: the mean of eight; best: of twenty",
+            "fast: one network; balanced: ensemble of 8; best: ensemble of 20",
         )
-        usual = [("preset", TABULAR, "settings that were measured to be good")] * (preset == TABULAR) + usual
+        usual = [("preset", TABULAR, "the default settings")] * (preset == TABULAR) + usual
         (off if quality is None else usual).insert(0, described)
-        off.append(("epochs", 100, "passes over the training rows; else by the number of rows"))
+        off.append(("epochs", 100, "default: depends on the number of rows"))
         if quality is None and preset is None:
-            off.append(("layers", [64, 32], "a plain network of so many units instead"))
+            off.append(("layers", [64, 32], "a plain network with these hidden layers"))
     if look.codes:
-        off.append(("loss", "mse", "if the target is an amount"))
+        off.append(("loss", "mse", "regression, if the numbers are amounts"))
     if look.task == "classification":
-        off.append(("class_weight", "balanced", "rare classes count as much as common ones"))
+        off.append(("class_weight", "balanced", "weight classes by inverse frequency"))
     on = [(key, extra.get(key, value), said) for key, value, said in usual]
     known = {key for key, *_ in on}
     on += [(key, value, "") for key, value in extra.items() if key not in known]
     return [
         *_settings(on),
         "",
-        "# Other choices: take away the # to make one. `nncli config show` prints all keys there are.",
+        "# Other settings: remove the # to use one. `nncli config show FILE` prints every key with its value.",
         *("# " + line for line in _settings([setting for setting in off if setting[0] not in extra])),
     ]
 
 
 def _settings(settings: Iterable[Setting], indent: str = "") -> list[str]:
-    """`key: value  # comment` in lines, one beneath the other."""
+    """Lines of `key: value  # comment`."""
     lines: list[tuple[str, str]] = []
     for key, value, said in settings:
         written = _flow(value)
@@ -227,7 +227,7 @@ def _settings(settings: Iterable[Setting], indent: str = "") -> list[str]:
 
 
 def _flow(value: object) -> str | None:
-    """A value on one line, None for one that is too deep for that."""
+    """A value on one line, or None if it is nested too deeply."""
     if isinstance(value, list):
         return (
             None if any(isinstance(item, list | dict) for item in value) else f"[{', '.join(map(dump_scalar, value))}]"
@@ -241,7 +241,7 @@ def _flow(value: object) -> str | None:
 
 
 def _beside(lines: Iterable[tuple[str, str]]) -> list[str]:
-    """Lines, each with a comment beside it; the comments one beneath the other, where the lines are short enough."""
+    """Lines with aligned comments, where the lines are short enough."""
     lines = list(lines)
     width = max((len(line) for line, _ in lines if len(line) <= WIDEST_SETTING), default=0)
     return [f"{line:{width}}  {_comment(said)}" if said else line for line, said in lines]
@@ -252,14 +252,14 @@ def _indented(text: str, by: int = 2) -> list[str]:
 
 
 def _comment(text: str, indent: str = "") -> str:
-    """A comment of one line, whatever is in the text."""
+    """A comment of one line; unprintable characters are escaped."""
     shown = escape_unprintable(text, keep="")
     shown = shown if len(shown) <= LONGEST_COMMENT else shown[: LONGEST_COMMENT - 1] + "…"
     return f"{indent}# {shown}"
 
 
 def _word(text: str) -> str:
-    """A name or a value as a comment shows it: in quotes where it would not be seen for what it is."""
+    """A name or a value as shown in a comment; in quotes if it is empty or has special characters."""
     shown = text if len(text) <= LONGEST_WORD else text[: LONGEST_WORD - 1] + "…"
     odd = shown != shown.strip() or not shown or any(mark in shown for mark in ",:;'\"#") or not shown.isprintable()
     return escape_unprintable(f'"{shown}"' if odd else shown, keep="")
@@ -276,7 +276,7 @@ def _range(column: ColumnProfile) -> str:
 
 
 def _number(x: float) -> str:
-    """Four digits, and as many as a whole number has; from 10,000 on, digits in threes: 1984 is as likely a year."""
+    """Four significant digits; whole numbers in full, with separators from 10,000 on (1984 may be a year)."""
     if abs(x) >= 1e15 or not (x.is_integer() or abs(x) >= 1000.0):
         return f"{x:.4g}"
     return f"{x:,.0f}" if abs(x) >= 10_000.0 else f"{x:.0f}"

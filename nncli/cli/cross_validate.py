@@ -53,7 +53,9 @@ Repeats: TypeAlias = Annotated[
 ]
 NewDirectory: TypeAlias = Annotated[
     Path | None,
-    typer.Option("-o", "--output", help="The directory to create. Default: runs/NAME-cv.", rich_help_panel=OUTPUT),
+    typer.Option(
+        "-o", "--output", metavar="DIR", help="The directory to create. Default: runs/NAME-cv.", rich_help_panel=OUTPUT
+    ),
 ]
 PredictionsFile: TypeAlias = Annotated[
     Path | None,

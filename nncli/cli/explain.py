@@ -23,8 +23,7 @@ PROGRESS_INTERVAL_SECONDS = 2.0
 InputTable: TypeAlias = Annotated[
     str | None,
     typer.Argument(
-        help="A table, with the target's column or without, or - for standard input; "
-        "default: the run's validation rows.",
+        help="A table with or without the target column, or - for standard input. Default: the run's validation rows.",
         metavar="INPUT",
     ),
 ]
@@ -33,6 +32,7 @@ AttributionsFile: TypeAlias = Annotated[
     typer.Option(
         "-o",
         "--output",
+        metavar="FILE",
         help="Write the attribution of each prediction to the columns: .csv, .parquet …",
         rich_help_panel=OUTPUT,
     ),
@@ -42,7 +42,7 @@ ExplainedClass: TypeAlias = Annotated[
     typer.Option(
         "--class",
         metavar="LABEL",
-        help="With -o: the class whose probability is explained; default: the second of two classes, or each "
+        help="With -o: the class whose probability is explained. Default: the second of two classes, or each "
         "row's most probable class.",
         rich_help_panel=OUTPUT,
     ),
@@ -52,7 +52,7 @@ ExplainedTarget: TypeAlias = Annotated[
     typer.Option(
         "--target",
         metavar="COLUMN",
-        help="With -o: the target whose prediction is explained, of several; default: the first.",
+        help="With -o: the target whose prediction is explained, if there are several. Default: the first.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -61,7 +61,7 @@ MaxRows: TypeAlias = Annotated[
     typer.Option(
         "--rows",
         metavar="N",
-        help="Use at most N rows, sampled with the run's seed. [5000; for -o 1000]",
+        help="Use at most N rows, sampled with the run's seed. [default: 5000; with -o 1000]",
         rich_help_panel=INPUT,
     ),
 ]
@@ -71,7 +71,10 @@ Permutations: TypeAlias = Annotated[
 TopColumns: TypeAlias = Annotated[
     int,
     typer.Option(
-        "--top", metavar="N", help="Number of columns to show the partial dependence of.", rich_help_panel=OUTPUT
+        "--top",
+        metavar="N",
+        help="Show the partial dependence on the N most important columns.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 
@@ -200,7 +203,9 @@ def _importance(explanation: Explanation) -> Iterator[str]:
         return
     name, metric = explanation.loss_name.replace("_", " "), explanation.metric.replace("_", " ")
     direction_of = {one.column: one.direction for one in explanation.partial_dependence}
-    lines = [["column", f"{name} increase", "95 % CI", f"{metric} worsening", _trend_title(explanation)]]
+    lines = [
+        ["column", f"{name} increase", "95 % CI", f"{metric} {_change(explanation.metric)}", _trend_title(explanation)]
+    ]
     for one in explanation.importances[:MAX_COLUMNS]:
         figures = [
             format_number(one.loss_increase),
@@ -217,10 +222,19 @@ def _importance(explanation: Explanation) -> Iterator[str]:
     yield f"{prose(title)}\n{table(lines)}{more}"
 
 
+def _change(metric: str) -> str:
+    """The direction in which a metric gets worse."""
+    from nncli.metrics.registry import higher_is_better
+
+    return "decrease" if higher_is_better(metric) else "increase"
+
+
 def _trend_title(explanation: Explanation) -> str:
     """The title of the column of trends."""
     for one in explanation.partial_dependence:
-        return "prediction" if one.target is None else _short(f"probability of {one.target} = {one.outputs[0]}")
+        return (
+            "effect on prediction" if one.target is None else _short(f"probability of {one.target} = {one.outputs[0]}")
+        )
     return ""
 
 

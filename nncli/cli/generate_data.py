@@ -16,12 +16,16 @@ def generate_data(
         str,
         typer.Argument(help="linear, sine, friedman1, xor, moons, circles, spirals or blobs.", metavar="NAME"),
     ] = "linear",
-    rows: Annotated[int, typer.Option("-n", "--rows", help="Number of rows.", rich_help_panel=INPUT)] = 100,
+    rows: Annotated[
+        int, typer.Option("-n", "--rows", metavar="N", help="Number of rows.", rich_help_panel=INPUT)
+    ] = 100,
     noise: Annotated[
         float | None,
-        typer.Option("--noise", help="Amount of noise. Default: depends on NAME.", rich_help_panel=INPUT),
+        typer.Option("--noise", metavar="X", help="Amount of noise. Default: depends on NAME.", rich_help_panel=INPUT),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the random numbers.", rich_help_panel=INPUT)] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Seed of the random numbers.", rich_help_panel=INPUT)
+    ] = 0,
     output: OutputFile = "-",
     force: Force = False,
     no_color: NoColor = False,

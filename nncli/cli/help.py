@@ -21,7 +21,25 @@ class Command(TyperCommand):
         """Write one section for each panel."""
         for title, parameters in option_groups(self.get_params(ctx)):
             with formatter.section(title):
-                formatter.write_dl([parameter.get_help_record(ctx) for parameter in parameters])
+                formatter.write_dl([_record(parameter, ctx) for parameter in parameters])
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """`RUN` for a required argument, `[INPUT]` for an optional one, instead of Typer's braces."""
+        arguments = [p for p in self.get_params(ctx) if p.param_type_name == "argument"]
+        names = [_argument_name(argument) for argument in arguments]
+        return ["[OPTIONS]"] + [
+            name if argument.required else f"[{name}]" for name, argument in zip(names, arguments, strict=True)
+        ]
+
+
+def _record(parameter: Any, ctx: Any) -> tuple[str, str]:
+    """The name and the help of a parameter; an argument without its Python type."""
+    name, text = parameter.get_help_record(ctx)
+    return (_argument_name(parameter), text) if parameter.param_type_name == "argument" else (name, text)
+
+
+def _argument_name(argument: Any) -> str:
+    return f"{argument.metavar}..." if argument.nargs != 1 else str(argument.metavar)
 
 
 def option_groups(parameters: Iterable[Any]) -> list[tuple[str, list[Any]]]:

@@ -53,7 +53,9 @@ TargetOfTable: TypeAlias = Annotated[
 QualityOfPreset: TypeAlias = Annotated[
     Quality | None,
     typer.Option(
-        "--quality", help="Preset: one network, an ensemble of 8, or an ensemble of 20.", rich_help_panel=TRAINING
+        "--quality",
+        help="fast: one network; balanced: an ensemble of 8 (default); best: an ensemble of 20.",
+        rich_help_panel=TRAINING,
     ),
 ]
 RunDirectory: TypeAlias = Annotated[
@@ -82,7 +84,14 @@ Scheduler: TypeAlias = Annotated[
     ),
 ]
 OutputFile: TypeAlias = Annotated[
-    str, typer.Option("-o", "--output", help="The file to write, or - for standard output.", rich_help_panel=OUTPUT)
+    str,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="The file to write, or - for standard output.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace an existing file.", rich_help_panel=OUTPUT)]
 AsJson: TypeAlias = Annotated[

@@ -17,7 +17,11 @@ def report(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", help="The HTML file to write. Default: report.html in RUN.", rich_help_panel=OUTPUT
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="The HTML file to write. Default: report.html in RUN.",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     force: Force = False,

@@ -43,7 +43,9 @@ ResumedRun: TypeAlias = Annotated[
 ]
 NewRun: TypeAlias = Annotated[
     Path | None,
-    typer.Option("-o", "--output", help="The run directory to create. Default: runs/NAME.", rich_help_panel=OUTPUT),
+    typer.Option(
+        "-o", "--output", metavar="RUN", help="The run directory to create. Default: runs/NAME.", rich_help_panel=OUTPUT
+    ),
 ]
 WithReport: TypeAlias = Annotated[
     bool,

@@ -233,39 +233,39 @@ def _stem(table: Path) -> str:
 
 
 def _decided(found: TableSummary) -> tuple[str, ...]:
-    """What a person should know who does not read the YAML."""
+    """Choices that a user should know without reading the YAML."""
     plain = [column for column in found.dropped if not _is_in_doubt(column)]
     reasons = dict.fromkeys(column.reason for column in plain)
-    taken = "is taken" if len(found.words) == 1 else "are taken"
+    are = "is" if len(found.words) == 1 else "are"
     return (
-        *([f"{join_quoted(found.words)} {taken} for a missing value"] if found.words else []),
-        *([f"{quote(found.data.thousands)} is taken to group the digits of numbers"] if found.grouped else []),
+        *([f"{join_quoted(found.words)} {are} read as missing"] if found.words else []),
+        *([f"{quote(found.data.thousands)} is read as the thousands separator"] if found.grouped else []),
         *(
-            f"left out {join_quoted(column.name for column in plain if column.reason == reason)}: {reason}"
+            f"dropped {join_quoted(column.name for column in plain if column.reason == reason)}: {reason}"
             for reason in reasons
         ),
     )
 
 
 def _reasons(found: TableSummary) -> tuple[str, ...]:
-    """Why a training will fail, or learn nothing."""
+    """Reasons why training will fail or learn nothing."""
     constant = [target for target in found.targets if target.distinct == 1 < found.rows]
     few = "is only 1 row" if found.rows == 1 else f"are only {found.rows:,} rows"
     return (
         *(". ".join(constant_target(target.name, target.top_values[0][0])) for target in constant),
-        *([f"there {few} to learn from and to hold some out. {ADD_ROWS}"] if found.rows < FEWEST else []),
+        *([f"there {few} for training and validation. {ADD_ROWS}"] if found.rows < FEWEST else []),
     )
 
 
 def _is_in_doubt(column: ColumnProfile) -> bool:
-    """Whether a column is left out because training would refuse it."""
+    """Whether a column is dropped because training would fail on it."""
     return column.error is not None and column.reason == column.error.message
 
 
 def _doubts(found: TableSummary) -> tuple[str, ...]:
-    """What is likely to be taken for something else than it is, or left out though it is something."""
+    """Columns that may be read as the wrong kind or dropped by mistake."""
     left_out = [column for column in found.dropped if _is_in_doubt(column)]
     return (
-        *(f"{quote(column.name)} is left out: {doubt(column)}" for column in left_out),
-        *(f"{quote(column.name)} is taken for categories: {doubt(column)}" for column in found.ambiguous),
+        *(f"{quote(column.name)} is dropped: {doubt(column)}" for column in left_out),
+        *(f"{quote(column.name)} is read as categorical: {doubt(column)}" for column in found.ambiguous),
     )

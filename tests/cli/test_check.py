@@ -115,7 +115,7 @@ def test_a_table_and_a_target_are_looked_at_as_training_would(nncli: Cli, config
     pl.read_csv("t.csv").with_columns(money=pl.Series(mixed)).write_csv("t.csv")
     done = nncli("check", "t.csv", "--target", "y", "--quality", "fast", "--set", "epochs=2").check()
     assert done.out.startswith("t.csv: 2 warnings")
-    assert "warning: 'money' is taken for categories" in done.out
+    assert "warning: 'money' is read as categorical" in done.out
     assert "2 epochs of" in done.out
     assert "note: to edit this configuration: nncli init t.csv --target y -o config.yaml" in done.err
     assert done.err.splitlines()[-1] == "next: nncli train t.csv --target y --quality fast --set epochs=2"

@@ -25,7 +25,7 @@ def table(here: Path) -> str:
 def test_the_yaml_goes_to_stdout_and_the_talk_to_stderr(nncli: Cli, table: str) -> None:
     done = nncli("init", table, "--target", "y").check()
     assert done.out.startswith("# t.csv: 40 rows, 3 columns.\n")
-    assert done.err == "note: left out 'rowid': a different value in every row\n"
+    assert done.err == "note: dropped 'rowid': a different value in every row\n"
     assert nncli("init", table, "--target", "y", "-q").check().err == ""
 
 
@@ -92,7 +92,7 @@ def test_a_pipe_is_no_table(nncli: Cli) -> None:
 def test_a_table_trains_in_one_line(nncli: Cli, table: str, here: Path) -> None:
     done = nncli("train", table, "--target", "y", *SMALL).check()
     assert done.out == "runs/t\n"
-    assert "note: left out 'rowid'" in done.err
+    assert "note: dropped 'rowid'" in done.err
     assert "nncli init t.csv --target y -o config.yaml" in done.err
     config = load_config(here / "runs" / "t" / CONFIG)
     assert (config.data.path, config.epochs, config.data.features) == (str(here / "t.csv"), 2, ("x",))
@@ -134,8 +134,8 @@ def test_help_starts_without_the_libraries(here: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (["1,2"], "there is only 1 row to learn from"),
-        ([f"{i},{i + 0.5}" for i in range(5)], "there are only 5 rows to learn from"),
+        (["1,2"], "there is only 1 row for training"),
+        ([f"{i},{i + 0.5}" for i in range(5)], "there are only 5 rows for training"),
         ([f"{i},7.5" for i in range(40)], "the target 'y' is '7.5' in all rows, so there is nothing to learn"),
     ],
 )

@@ -90,7 +90,7 @@ def test_it_trains_as_table_and_target_alone_do(here: Path, table: str, target: 
 def test_it_says_what_was_found(here: Path) -> None:
     text = init(DATA / "penguins.csv", "species")
     assert "# penguins.csv: 344 rows, 8 columns." in text
-    assert "# To predict: species, one of 3 classes: Adelie (152 rows), Gentoo (124 rows), Chinstrap (68 rows)." in text
+    assert "# Target: species, one of 3 classes: Adelie (152 rows), Gentoo (124 rows), Chinstrap (68 rows)." in text
     assert "bill_length_mm     numeric      32.1 to 59.6, median 44.45; less than 1 % missing" in text
 
 
@@ -101,9 +101,9 @@ def test_what_carries_nothing_is_dropped_with_the_reason(here: Path) -> None:
     assert "- rowid  # a different value in every row" in begun.text
     assert "- same   # one value in all rows" in begun.text
     assert begun.notes == (
-        "left out 'rowid': a different value in every row",
-        "left out 'same': one value in all rows",
-        "left out 'void': no value in any row",
+        "dropped 'rowid': a different value in every row",
+        "dropped 'same': one value in all rows",
+        "dropped 'void': no value in any row",
     )
     prepare(loaded(here, begun.text))
 
@@ -112,20 +112,20 @@ def test_a_spelling_of_a_missing_value_is_told_of(here: Path) -> None:
     x = [*map(str, numbers()[:-2]), "?", "?"]
     begun = begin(write(here, {"x": x, "z": numbers(2), "y": numbers(1)}), "y")
     assert section(begun.text)["missing_values"] == ["", "NA", "?"]
-    assert begun.notes == ("'?' is taken for a missing value",)
+    assert begun.notes == ("'?' is read as missing",)
     prepare(loaded(here, begun.text))
 
 
 def test_several_spellings_are_told_of_in_the_plural(here: Path) -> None:
     x = [*map(str, numbers()[:-2]), "?", "N/A"]
     begun = begin(write(here, {"x": x, "z": numbers(2), "y": numbers(1)}), "y")
-    assert begun.notes == ("'?' and 'N/A' are taken for a missing value",)
-    assert "as '?' and 'N/A' seem to be" in begun.text
+    assert begun.notes == ("'?' and 'N/A' are read as missing",)
+    assert "'?' and 'N/A' seem to mean a missing value" in begun.text
 
 
 def test_a_target_may_spell_missing_values_in_its_own_way(here: Path) -> None:
     text = init(write(here, {"x": numbers(2), "y": [*map(str, numbers()[:-2]), "?", "?"]}), "y")
-    assert "2 rows without a target are left out" in text
+    assert "2 rows without a target are dropped" in text
     prepare(loaded(here, text))
 
 
@@ -137,7 +137,7 @@ def test_numbers_with_grouped_digits_are_read_as_numbers(here: Path) -> None:
     }
     begun = begin(write(here, columns), "y")
     assert section(begun.text)["thousands"] == ","
-    assert begun.notes == ("',' is taken to group the digits of numbers",)
+    assert begun.notes == ("',' is read as the thousands separator",)
     assert "a number: 0 to 38,883" in begun.text
     assert dict(prepare(loaded(here, begun.text)).config.data.columns) == {"x": "numeric", "z": "numeric"}
 
@@ -147,7 +147,7 @@ def test_a_doubtful_column_goes_as_categories_with_the_doubt_beside_it(here: Pat
     assert section(begun.text)["columns"] == {"x": "categorical"}
     assert "only if all cells of the column have the same one" in begun.text
     assert begun.notes == ()
-    assert "'x' is taken for categories" in begun.doubts[0]
+    assert "'x' is read as categorical" in begun.doubts[0]
     assert "only if all cells of the column have the same one" in begun.doubts[0]
     prepare(loaded(here, begun.text))
 
@@ -181,13 +181,13 @@ def test_a_column_in_doubt_whose_cells_all_differ_is_left_out_with_the_way_to_me
     }
     begun = begin(write(here, columns), "y")
     assert section(begun.text)["drop"] == ["x"]
-    assert begun.doubts[0].startswith("'x' is left out: '€1' looks like a number")
+    assert begun.doubts[0].startswith("'x' is dropped: '€1' looks like a number")
     assert "have the same one" in begun.doubts[0]
 
 
 def test_numbers_of_classes_come_with_the_way_out(here: Path) -> None:
     text = init(write(here, {"x": numbers(), "y": [0, 1] * (N // 2)}), "y")
-    assert "if they are amounts, set loss: mse" in text
+    assert "For regression set loss: mse." in text
     assert "\n# loss: mse " in text
     assert loaded(here, text.replace("# loss: mse", "loss: mse")).loss
 
@@ -195,7 +195,7 @@ def test_numbers_of_classes_come_with_the_way_out(here: Path) -> None:
 @pytest.mark.parametrize("preset", [None, "textbook", "tabular"])
 def test_every_choice_that_is_off_can_be_turned_on(here: Path, preset: Preset | None) -> None:
     text = init(DATA / "penguins.csv", "species", preset=preset)
-    off = text[text.index("# Other choices") :].splitlines()[1:]
+    off = text[text.index("# Other settings") :].splitlines()[1:]
     assert len(off) >= 2
     for line in off:
         assert loaded(here, text) != loaded(here, text.replace(line, line.removeprefix("# "))) or "quality" in line
@@ -222,7 +222,7 @@ def test_assignments_are_written(here: Path) -> None:
     assert section(text)["drop"] == ["year"]
     config = loaded(here, text)
     assert (config.seed, len(config.layers), config.optimizer.type) == (3, 1, "sgd")
-    assert "year " not in text[text.index("Predicted from") :]
+    assert "year " not in text[text.index("Features:") :]
 
 
 def test_what_was_asked_for_by_name_is_not_dropped(here: Path) -> None:
@@ -249,7 +249,7 @@ def test_numbers_that_count_the_rows_serve_where_there_is_nothing_else(here: Pat
 def test_several_targets_are_a_list(here: Path) -> None:
     text = init(DATA / "linear.csv", ["x2", "y"])
     assert section(text)["target"] == ["x2", "y"]
-    assert text.count("# To predict: ") == 2
+    assert text.count("# Target: ") == 2
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -385,7 +385,7 @@ def test_the_one_line_form_is_what_init_writes(here: Path) -> None:
     config, begun = config_for(path, "y", ["epochs=7", "layers=[3]"])
     assert config == loaded(here, init(path, "y"), ["epochs=7", "layers=[3]"])
     assert config.data.drop == ("rowid",)
-    assert begun.decided == ("left out 'rowid': a different value in every row",)
+    assert begun.decided == ("dropped 'rowid': a different value in every row",)
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_what_training_never_saw_is_told_once_after_the_last_row(penguins: Path,
     assert len(frames) > 1
     assert told == [
         "68,800 cells hold a category that training never saw ('island': 68,800); "
-        "68,800 values lie outside the training range ('body_mass_g': 68,800 down to 1)"
+        "68,800 values lie outside the training range ('body_mass_g': 68,800 (min 1))"
     ]
 
 

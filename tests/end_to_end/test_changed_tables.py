@@ -161,7 +161,7 @@ def test_what_cannot_be_read_is_refused_where_it_stands(graded: Path, change: Ch
             "20 cells hold a category that training never saw ('town': 20)",
         ),
         (put("code", 3, "1.0"), "1 cell holds a category that training never saw ('code': 1)"),
-        (put("size", 3, "-9"), "1 value lies outside the training range ('size': 1 down to -9)"),
+        (put("size", 3, "-9"), "1 value lies outside the training range ('size': 1 (min -9))"),
         (put("size", 3, None), "1 cell is missing where training had every cell ('size': 1)"),
         (put("size", 3, "nan"), "1 cell is missing where training had every cell ('size': 1)"),
         (put("town", 3, None), "1 cell is missing where training had every cell ('town': 1)"),

@@ -159,7 +159,7 @@ def test_notes_are_told_once(tmp_path: Path, runs: dict[str, Path]) -> None:
         f"{path}: read with separator ';' and decimal comma",
         f"{path}: skipped 60 blank lines",
     ]
-    assert told == [*expected, "1 value lies outside the training range ('width': 1 down to 0)"]
+    assert told == [*expected, "1 value lies outside the training range ('width': 1 (min 0))"]
     assert evaluate(runs["plain"], path).notes == tuple(expected)
 
 

@@ -117,7 +117,7 @@ class TrainingProgress:
         if self.best is not None:
             loss = self.best.loss if self.best.val_loss is None else self.best.val_loss
             parts.append(f"best {format_number(loss)} at {self.best.epoch}")
-        return [*parts, f"rate {report.learning_rate:.3g}"]
+        return [*parts, f"lr {report.learning_rate:.3g}"]
 
 
 class PlainProgress:

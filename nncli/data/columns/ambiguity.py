@@ -42,14 +42,14 @@ def check_mixed_numbers(table: Table, name: str, numbers: pl.Series, bare: pl.Se
     if _are_categories(cells, is_odd):
         return
     present, n_numbers = len(cells) - cells.null_count(), len(numbers) - numbers.null_count()
-    message, reason = "is not a number", f"{n_numbers:,} of the {present:,} cells are"
+    message, reason = "is not a number", f"{n_numbers:,} of {present:,} cells are numbers"
     if 2 * n_numbers <= present:
         odd = cells.filter(is_odd)
         n_similar = odd.filter(odd.str.contains(DIGIT)).str.contains(LOOKS_LIKE_A_NUMBER).sum()
         if 2 * (n_numbers + n_similar) <= present:
             return
         message = "looks like a number but cannot be read as one"
-        reason = f"so do {n_similar:,} of the {present:,} cells"
+        reason = f"so do {n_similar:,} of {present:,} cells"
         is_odd = is_odd & cells.str.contains(DIGIT) & cells.str.contains(LOOKS_LIKE_A_NUMBER)
         is_odder = is_odd & bare.is_null()
         is_odd = is_odder if is_odder.any() else is_odd
@@ -93,7 +93,7 @@ def are_dates(table: Table, name: str) -> bool:
         present = cells.count()
         row = int(is_odd.arg_max() or 0)
         raise DataError(
-            f"{quote(cells[row])} is not a date; {present - is_odd.sum():,} of the {present:,} cells are",
+            f"{quote(cells[row])} is not a date; {present - is_odd.sum():,} of {present:,} cells are dates",
             place=table.place(row=row, column=name),
             hint=date_hint(name),
         )

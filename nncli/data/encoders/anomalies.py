@@ -57,9 +57,9 @@ class ColumnAnomalies:
     @property
     def extent(self) -> str:
         """How far out of range: ` down to -3 and up to 131`."""
-        limits = (("down to", self.lowest), ("up to", self.highest))
+        limits = (("min", self.lowest), ("max", self.highest))
         ends = [f"{words} {self._format(value)}" for words, value in limits if isfinite(value)]
-        return f" {' and '.join(ends)}" if ends else ""
+        return f" ({', '.join(ends)})" if ends else ""
 
     def _format(self, value: float) -> str:
         if self.is_date:

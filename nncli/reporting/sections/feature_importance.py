@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,8 +85,9 @@ def feature_importance(held_out: HeldOutPredictions, importance: FeatureImportan
     )
     metric = "accuracy decrease" if held_out.predictions.target.task == "classification" else "rmse increase"
     parts: list[Part] = [Paragraph(text), _importance_figure(importance, metric)]
+    outputs = _drawn_outputs(importance.partial_dependence)
     figures = tuple(
-        figure for curve in importance.partial_dependence if (figure := _dependence_figure(curve)) is not None
+        figure for curve in importance.partial_dependence if (figure := _dependence_figure(curve, outputs)) is not None
     )
     if figures:
         text = "The mean prediction if a column had the same value in every row, with all other columns unchanged."
@@ -119,13 +120,22 @@ def _interval(importance: Importance) -> str:
     return f"{format_number(importance.low)} to {format_number(importance.high)}"
 
 
-def _dependence_figure(curve: PartialDependence) -> Figure | None:
-    """Lines for numbers and dates, points for categories; of many outputs, the ones that change most."""
-    finite = np.isfinite(curve.means).all(axis=0)
-    if len(curve.means) < 2 or not finite.any():
+def _drawn_outputs(curves: Sequence[PartialDependence]) -> dict[int, Color]:
+    """The colors of the outputs that change most over all charts, so that a class has one color in a report."""
+    drawable = [curve.means for curve in curves if len(curve.means) > 1]
+    if not drawable:
+        return {}
+    changes = sum(np.ptp(np.where(np.isfinite(means), means, 0.0), axis=0) for means in drawable)
+    chosen = np.sort(np.argsort(-changes, kind="stable")[:MAX_OUTPUTS]).tolist()
+    return dict(zip(chosen, COLORS, strict=False))
+
+
+def _dependence_figure(curve: PartialDependence, colors: Mapping[int, Color]) -> Figure | None:
+    """Lines for numbers and dates, points for categories; of many outputs those with a color."""
+    finite: NDArray[np.bool_] = np.all(np.isfinite(curve.means), axis=0)
+    outputs = [j for j in colors if finite[j]]
+    if len(curve.means) < 2 or not outputs:
         return None
-    changes = np.where(finite, np.ptp(np.where(np.isfinite(curve.means), curve.means, 0), axis=0), -1)
-    outputs = np.argsort(-changes, kind="stable")[: min(MAX_OUTPUTS, int(finite.sum()))].tolist()
     values = () if curve.values is None else curve.values
     points = curve.labels or [format_number(float(value)) for value in values]
     labels = ["missing" if label is None else display(label, 30) for label in points]
@@ -137,15 +147,15 @@ def _dependence_figure(curve: PartialDependence) -> Figure | None:
         return ranges(title, f"{table.caption}. Dotted line: their mean.", axis, drawn, table, float(y.mean()))
     x = np.arange(len(labels), dtype=np.float64) if curve.values is None else curve.values
     plotted = [
-        Line(display(curve.outputs[j], 16) if len(curve.outputs) > 1 else "", x, curve.means[:, j], color)
-        for j, color in zip(outputs, COLORS, strict=False)
+        Line(display(curve.outputs[j], 16) if len(curve.outputs) > 1 else "", x, curve.means[:, j], colors[j])
+        for j in outputs
     ]
     ticks = None
     if curve.labels is not None:  # all categories are named, and some of the dates
         named = range(len(labels)) if curve.values is None else evenly_spaced(len(labels), MAX_DATES).tolist()
         ticks = tuple((float(x[i]), labels[i]) for i in named)
     cut = len(outputs) < len(curve.outputs)
-    note = f" The {len(outputs)} of {len(curve.outputs):,} outputs that change most." if cut else ""
+    note = f" The {len(outputs)} of {len(curve.outputs):,} outputs that change most over all charts." if cut else ""
     return lines(title, f"{table.caption}.{note}", Axis(title, axis, ticks=ticks), plotted, table)
 
 

@@ -50,7 +50,7 @@ def test_a_wide_terminal_has_a_bar_curves_and_figures() -> None:
     assert "▲" in lines[12]
     assert lines[12].endswith("40")
     assert lines[-2].startswith("⠄⠄ loss 0.025  penalty 0.01  ⠤⠤ val_loss 0.0375  rmse 0.5  best 0.05 at 30")
-    assert lines[-1].startswith("rate 0.1  ")
+    assert lines[-1].startswith("lr 0.1  ")
     assert "rows/s" in lines[-1]
     assert "MB" in lines[-1]
 

@@ -82,7 +82,7 @@ def test_a_log_has_the_first_epoch_a_line_now_and_then_and_the_last(
     shown.close()
     said = capsys.readouterr().err.splitlines()
     assert [line.split("  ")[0] for line in said] == ["epoch 1/10", "epoch 5/10", "epoch 9/10", "epoch 10/10"]
-    assert said[1] == "epoch 5/10  loss 0.2  val_loss 0.4  rmse 0.5  best 0.4 at 5  rate 0.1  2.5 s left"
+    assert said[1] == "epoch 5/10  loss 0.2  val_loss 0.4  rmse 0.5  best 0.4 at 5  lr 0.1  2.5 s left"
 
 
 def test_a_training_resumed_at_its_end_has_no_line(capsys: pytest.CaptureFixture[str]) -> None:

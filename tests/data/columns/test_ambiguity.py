@@ -47,7 +47,7 @@ def refused(table: Table) -> DataError:
 )
 def test_a_column_of_what_a_person_reads_as_numbers_is_no_column_of_categories(cells: list[str], way: str) -> None:
     error = refused(texts(None, *cells))
-    assert "looks like a number but cannot be read as one; so do 2 of the 2 cells" in error.message
+    assert "looks like a number but cannot be read as one; so do 2 of 2 cells" in error.message
     assert error.location is not None
     odd = 3 if "same one" in way else 2  # the first that is not like those before it
     assert (error.location.row, error.location.column) == (odd, "x")
@@ -71,7 +71,7 @@ def test_a_column_of_what_a_person_reads_as_numbers_is_no_column_of_categories(c
 )
 def test_an_odd_cell_among_numbers_is_named_with_the_mends(odd: str, way: str) -> None:
     error = refused(texts("1", "2", odd, "4", "other"))
-    assert error.message == f"'{odd}' is not a number; 3 of the 5 cells are"
+    assert error.message == f"'{odd}' is not a number; 3 of 5 cells are numbers"
     assert error.location is not None
     assert error.location.row == 3
     assert way in str(error.hint)

@@ -148,9 +148,7 @@ def test_a_zero_before_the_point_makes_no_id(cell: str) -> None:
 
 
 def test_one_word_after_thousands_of_numbers_is_refused_by_its_row() -> None:
-    with pytest.raises(
-        DataError, match="row 5,000, column 'x': 'unknown' is not a number; 4,999 of the 5,000 cells are"
-    ):
+    with pytest.raises(DataError, match="row 5,000, column 'x': 'unknown' is not a number; 4,999 of 5,000 cells are"):
         infer_kind(texts(*map(str, range(1, 5000)), "unknown"), "x")
 
 

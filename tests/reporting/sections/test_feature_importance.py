@@ -48,7 +48,7 @@ def test_a_slow_model_gets_a_note_instead_of_importances(penguins: Path, monkeyp
 
 def test_categories_of_a_single_output_are_drawn_as_points() -> None:
     curve = PartialDependence("c", None, ("a", None), ("1",), np.array([[0.25], [0.75]]), "survived")
-    figure = module._dependence_figure(curve)
+    figure = module._dependence_figure(curve, {0: "first"})
     assert figure is not None
     assert figure.table.caption == "Mean probability that survived is 1, by c"
     assert figure.table.rows == (("a", "0.25"), ("missing", "0.75"))
@@ -57,8 +57,21 @@ def test_categories_of_a_single_output_are_drawn_as_points() -> None:
 
 
 def test_without_finite_means_there_is_no_chart() -> None:
-    assert module._dependence_figure(PartialDependence("c", None, ("a", "b"), ("y",), np.full((2, 1), np.nan))) is None
-    assert module._dependence_figure(PartialDependence("c", None, ("a",), ("y",), np.ones((1, 1)))) is None
+    for values, means in ((("a", "b"), np.full((2, 1), np.nan)), (("a",), np.ones((1, 1)))):
+        curve = PartialDependence("c", None, values, ("y",), means)
+        assert module._dependence_figure(curve, {0: "first"}) is None
+
+
+def test_a_class_has_one_color_in_all_charts() -> None:
+    x, labels = np.array([0.0, 1.0]), ("a", "b", "c", "d")
+    curves = [
+        PartialDependence("x", x, None, labels, np.array([[0.0, 0.1, 0.5, 0.4], [0.4, 0.1, 0.0, 0.5]]), "y"),
+        PartialDependence("z", x, None, labels, np.array([[0.0, 0.1, 0.5, 0.4], [0.1, 0.1, 0.3, 0.5]]), "y"),
+    ]
+    colors = module._drawn_outputs(curves)
+    assert colors == {0: "first", 2: "second", 3: "third"}
+    figures = [module._dependence_figure(curve, colors) for curve in curves]
+    assert all(figure is not None and "most over all charts" in figure.description for figure in figures)
 
 
 def test_rows_count_by_their_weights(line: Path) -> None:
