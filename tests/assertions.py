@@ -23,13 +23,16 @@ def raises(
     key: str | None = None,
     row: int | None = None,
     column: str | None = None,
+    mentions: str = "",
 ) -> Iterator[pytest.ExceptionInfo[E]]:
     """Check that exactly this class of error is raised, with the given parts of its location.
 
-    `file` is the last component of the location's source.
+    `file` is the last component of the location's source. `mentions` is a name, number or option that the message or
+    hint has to contain; the wording around it is pinned in the test_wording.py of each room.
     """
     with pytest.raises(error) as caught:
         yield caught
+    assert mentions in str(caught.value)
     assert type(caught.value) is error
     wanted = {"file": file, "line": line, "key": key, "row": row, "column": column}
     place = caught.value.location

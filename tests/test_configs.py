@@ -64,7 +64,7 @@ def test_the_accuracy_on_validation_rows(tmp_path: Path, name: str, least: float
     assert card.model["accuracy"] >= least
 
 
-def test_spirals_are_told_apart_on_fresh_rows(tmp_path: Path) -> None:
+def test_spirals_are_classified_on_new_rows(tmp_path: Path) -> None:
     run = trained("spirals", tmp_path / "run").run
     fresh: pl.DataFrame = generate("spirals", 2000, seed=99)
     scores = evaluate(run, fresh).scores

@@ -50,15 +50,15 @@ def test_labels_are_those_of_all_members(model: Model, table: Table) -> None:
 
 
 @pytest.mark.parametrize("labels", [("Adelie", "Chinstrap"), ("a", "b", "c")])
-def test_a_member_of_other_classes_is_none(model: Model, labels: tuple[str, ...]) -> None:
+def test_a_member_with_other_classes_is_refused(model: Model, labels: tuple[str, ...]) -> None:
     assert not spec_for(model, labels).accepts(model.spec)
 
 
-def test_a_member_of_numbers_is_none_of_classes(model: Model, line: Path) -> None:
+def test_a_regression_member_of_a_classifier_is_refused(model: Model, line: Path) -> None:
     assert not spec_for(model, ("Adelie", "Chinstrap", "Gentoo")).accepts(read_model(line).spec)
 
 
-def test_a_column_is_read_as_numbers_unless_some_member_takes_it_for_text(model: Model) -> None:
+def test_a_column_is_numeric_unless_a_member_reads_it_as_text(model: Model) -> None:
     labels = ("Adelie", "Chinstrap", "Gentoo")
     ensemble = Ensemble(spec_for(model, labels), (model, model))
     assert ensemble.numeric == model.numeric
@@ -73,7 +73,7 @@ def test_a_column_is_read_as_numbers_unless_some_member_takes_it_for_text(model:
     assert Ensemble(ensemble.spec, (model, other)).numeric == model.numeric - {"bill_length_mm"}
 
 
-def test_strange_is_what_is_strange_to_all() -> None:
+def test_a_value_is_unexpected_if_it_is_to_all_members() -> None:
     one = Anomalies({"x": ColumnAnomalies(out_of_range=3, lowest=-5.0, highest=9.0), "c": ColumnAnomalies(unseen=2)})
     other = Anomalies({"x": ColumnAnomalies(out_of_range=1, highest=9.0), "d": ColumnAnomalies(missing=1)})
     assert one & other == Anomalies({"x": ColumnAnomalies(out_of_range=1, highest=9.0)})

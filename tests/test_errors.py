@@ -44,7 +44,7 @@ def test_each_kind_of_error_has_its_exit_code(error: type[NncliError], code: int
     assert (raised.message, raised.hint) == ("it broke", "Mend it.")
 
 
-def test_an_error_without_a_place_or_a_hint_is_its_message() -> None:
+def test_an_error_without_location_and_hint_is_its_message() -> None:
     assert str(NncliError("it broke")) == "it broke"
     assert str(NncliError("it broke", place=Location())) == "it broke"
 

@@ -22,6 +22,7 @@ from nncli.model import Model, Predictions
 from nncli.nn.arrays import Array, Codes
 from nncli.nn.predictor import Predictor
 from nncli.runs.loader import read_model
+from tests.assertions import raises
 from tests.cli.support import DATA
 
 
@@ -61,7 +62,7 @@ def test_encoded_rows_get_the_same_bits_on_two_threads(
     assert model.predict_dataset(dataset, threads=2).values.tobytes() == one.tobytes()
 
 
-def test_the_blas_has_one_thread_while_a_model_predicts_and_its_own_number_afterwards(
+def test_the_blas_has_one_thread_during_prediction_only(
     model: Model, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def threads() -> set[int]:
@@ -92,7 +93,7 @@ def test_column_order_and_other_columns_do_not_matter(model: Model, table: Table
 
 
 def test_a_missing_column_is_named(model: Model, table: Table) -> None:
-    with pytest.raises(DataError, match="island"):
+    with raises(DataError, file="t", mentions="'island'"):
         model.predict(Table(table.frame.drop("island"), "t"))
 
 
@@ -102,7 +103,7 @@ def test_unseen_and_missing_categories_have_a_prediction(model: Model, table: Ta
         assert np.isfinite(model.predict(Table(frame, "t")).values).all()
 
 
-def test_a_temperature_changes_how_sure_a_model_is_and_not_of_what(model: Model, table: Table) -> None:
+def test_a_temperature_changes_probabilities_but_not_classes(model: Model, table: Table) -> None:
     plain = model.predict(table)
     cool, hot = (
         replace(model, spec=model.spec.model_copy(update={"temperature": T})).predict(table).values for T in (0.5, 2.0)
@@ -115,14 +116,14 @@ def test_a_temperature_changes_how_sure_a_model_is_and_not_of_what(model: Model,
     assert plain.with_temperature(1.0) is plain
 
 
-def test_one_number_is_called_prediction_and_several_bear_their_names() -> None:
+def test_one_target_is_called_prediction_and_several_have_their_names() -> None:
     one = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
     two = RegressionTarget(names=("y", "z"), centers=(0.0, 0.0), scales=(1.0, 1.0))
     assert Predictions(one, np.zeros((1, 1))).frame().columns == ["prediction"]
     assert Predictions(two, np.zeros((1, 2))).frame().columns == ["prediction_y", "prediction_z"]
 
 
-def test_probabilities_bear_the_names_of_their_classes() -> None:
+def test_probabilities_are_named_after_their_classes() -> None:
     target = ClassificationTarget(name="c", labels=("007", "🐧 "))
     frame = Predictions(target, np.array([[0.25, 0.75]])).frame(proba=True)
     assert frame.to_dicts() == [{"prediction": "🐧 ", "proba_007": 0.25, "proba_🐧 ": 0.75}]

@@ -11,7 +11,7 @@ from nncli.spec import NonNegativeInt, Spec, non_defaults
 LEAST = {"data": {"path": "t.csv", "target": "y"}}
 
 
-def test_what_is_as_its_default_has_it_is_left_out() -> None:
+def test_default_values_are_left_out() -> None:
     assert non_defaults(Config.model_validate(LEAST)) == {"data": {"path": "t.csv", "target": ["y"]}}
     assert non_defaults(Config.model_validate({**LEAST, "epochs": 100, "seed": 3})) == {
         "data": {"path": "t.csv", "target": ["y"]},
@@ -19,7 +19,7 @@ def test_what_is_as_its_default_has_it_is_left_out() -> None:
     }
 
 
-def test_a_type_says_whose_defaults_the_rest_has() -> None:
+def test_the_type_is_kept_beside_non_default_values() -> None:
     assert non_defaults(Sgd()) != non_defaults(AdamW())
     config = Config.model_validate({**LEAST, "optimizer": "sgd", "layers": ["batch_norm", 8, "dropout"]})
     told = non_defaults(config)
@@ -27,7 +27,7 @@ def test_a_type_says_whose_defaults_the_rest_has() -> None:
     assert [layer["type"] for layer in told["layers"]] == ["batch_norm", "dense", "dropout"]
 
 
-def test_a_key_that_is_new_changes_nothing_while_it_is_at_its_default() -> None:
+def test_a_new_key_at_its_default_changes_nothing() -> None:
     class NewDense(Dense):
         novel: NonNegativeInt = 7
 
@@ -40,7 +40,7 @@ def test_a_key_that_is_new_changes_nothing_while_it_is_at_its_default() -> None:
     assert non_defaults(Dense(units=4)) == non_defaults(NewDense(units=4)) != non_defaults(NewDense(units=4, novel=8))
 
 
-def test_it_is_plain_values() -> None:
+def test_the_result_holds_plain_values() -> None:
     class Inner(Spec):
         type: Literal["inner"] = "inner"
         many: tuple[int, ...] = ()

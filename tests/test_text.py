@@ -30,7 +30,7 @@ def test_numbers_have_four_digits_and_a_dash_for_undefined() -> None:
     assert [format_number(value) for value in (-0.5, float("inf"), float("-inf"))] == ["−0.5", "∞", "−∞"]
 
 
-def test_a_share_is_never_rounded_to_all_or_none() -> None:
+def test_a_fraction_is_never_rounded_to_0_or_100_percent() -> None:
     shares = (0.0, 1e-9, 0.125, 0.9999999, 1.0)
     assert [format_percent(share) for share in shares] == ["0 %", "< 0.1 %", "12.5 %", "> 99.9 %", "100 %"]
 

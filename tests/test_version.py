@@ -26,7 +26,7 @@ def test_the_commands_are_functions() -> None:
         assert name in nncli.__all__
 
 
-def test_another_name_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="fit"):
         nncli.fit  # noqa: B018 - asked for its error
 
@@ -49,7 +49,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed(program: str) -> None:
     assert done.stdout.splitlines()[-1] == "loaded:"
 
 
-def test_a_training_imports_no_more_than_it_needs_and_searches_for_no_garbage_in_it(tmp_path: Path) -> None:
+def test_a_training_imports_only_what_it_needs_and_disables_garbage_collection(tmp_path: Path) -> None:
     words = ["nncli", "train", str(ROOT / "configs" / "linear.yaml"), "-o", str(tmp_path / "run")]
     program = f"""
 import gc, sys

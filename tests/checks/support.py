@@ -1,4 +1,4 @@
-"""Tables that have something wrong with them, one thing each, and a look at them."""
+"""Small tables, and the findings about them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROWS = 300
 
 
 def sound(rows: int = ROWS, seed: int = 0) -> dict[str, Sequence[object]]:
-    """Two numbers and a word, which leave something to learn of `y`, one of two classes, and `z`, a number."""
+    """A table with two numeric features, a categorical one, a class `y` and a number `z`."""
     rng = np.random.default_rng(seed)
     a, b = rng.normal(size=(2, rows)).round(6)
     word = rng.choice(["red", "green", "blue"], rows)
@@ -31,7 +31,7 @@ def sound(rows: int = ROWS, seed: int = 0) -> dict[str, Sequence[object]]:
 
 
 def look(folder: Path, columns: Mapping[str, Sequence[object]], *, target: str = "y", **keys: object) -> TableReport:
-    """Examine a table of these columns; `y` and `z` are no features of each other."""
+    """Check a table of these columns; `y` and `z` are not features of each other."""
     pl.DataFrame(dict(columns), strict=False).write_csv(folder / "t.csv")
     data = {
         "path": str(folder / "t.csv"),
@@ -44,7 +44,7 @@ def look(folder: Path, columns: Mapping[str, Sequence[object]], *, target: str =
 
 
 def found(folder: Path, columns: Mapping[str, Sequence[object]], *, target: str = "y", **keys: object) -> list[Finding]:
-    """What is found of such a table."""
+    """The findings about such a table."""
     return [*look(folder, columns, target=target, **keys).findings]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.checks.support import codes, found, sound
 
 
-def test_copies_across_the_split_are_a_warning_that_names_two_equal_rows(tmp_path: Path) -> None:
+def test_rows_in_both_splits_are_a_warning_with_two_equal_rows(tmp_path: Path) -> None:
     table = {name: [*cells, *cells[:60]] for name, cells in sound().items()}
     (finding,) = found(tmp_path, table)
     assert codes([finding]) == ["warning train-validation-overlap"]
@@ -16,28 +16,28 @@ def test_copies_across_the_split_are_a_warning_that_names_two_equal_rows(tmp_pat
     assert abs(first - second) == 300
 
 
-def test_without_a_copy_among_the_validation_rows_copies_are_a_note(tmp_path: Path) -> None:
+def test_duplicate_training_rows_are_a_note(tmp_path: Path) -> None:
     table = {name: [*cells, *cells[:60]] for name, cells in sound().items()}
     findings = found(tmp_path, table, validation=0.0)
     assert codes(findings) == ["note duplicate-rows", "note no-validation"]
-    assert findings[0].message.startswith("60 training rows ")
+    assert "60 training rows" in findings[0].message
 
 
-def test_equal_features_with_another_target_contradict_each_other(tmp_path: Path) -> None:
+def test_equal_features_with_different_targets_are_contradictory(tmp_path: Path) -> None:
     table = {name: [*cells, *cells[:60]] for name, cells in sound().items()}
     table["y"] = [*table["y"][:300], *("no" if y == "yes" else "yes" for y in table["y"][300:])]
     assert codes(found(tmp_path, table)) == ["note conflicting-targets"]
 
 
-def test_a_single_copy_among_very_many_rows_is_but_a_note(tmp_path: Path) -> None:
+def test_a_single_duplicate_among_many_rows_is_only_a_note(tmp_path: Path) -> None:
     table = {name: [*cells, *cells[:8]] for name, cells in sound(6000).items()}
     assert codes(found(tmp_path, table)) == ["note train-validation-overlap"]
 
 
-def test_a_validation_file_is_looked_at_as_well(tmp_path: Path) -> None:
+def test_a_validation_file_is_compared_too(tmp_path: Path) -> None:
     table = sound()
     text = "a,b,word,z,y\n" + "".join(f"{','.join(str(table[name][i]) for name in table)}\n" for i in range(50))
     (tmp_path / "v.csv").write_text(text)
     findings = found(tmp_path, table, validation={"path": str(tmp_path / "v.csv")})
     assert codes(findings) == ["warning train-validation-overlap"]
-    assert findings[0].message.startswith("50 validation rows ")
+    assert "50 validation rows" in findings[0].message

@@ -14,12 +14,12 @@ WARNING = Finding(
 NOTE = Finding("note", FindingCode.NOTE, Location(), "something", "")
 
 
-def test_errors_come_before_warnings_and_notes_and_each_is_told_once() -> None:
+def test_findings_are_sorted_by_level_and_unique() -> None:
     (error,) = of_error(DataError("not a number", place=Location(source="t.csv", row=3), hint="Mend it."))
     assert ordered([NOTE, WARNING, error, WARNING]) == (error, WARNING, NOTE)
 
 
-def test_every_mistake_of_a_configuration_is_a_finding_with_its_line() -> None:
+def test_every_issue_of_a_configuration_is_a_finding_with_its_line() -> None:
     first = ConfigIssue("unknown key 'a'", Location("c.yaml", 1, 1), "Remove it.", "a: 1\n^")
     second = ConfigIssue("missing key 'b'", Location("c.yaml", 2, 1))
     found = of_error(ConfigError(first, second))
@@ -28,12 +28,12 @@ def test_every_mistake_of_a_configuration_is_a_finding_with_its_line() -> None:
     assert found[1].hint == ""
 
 
-def test_a_table_at_fault_ends_with_4_and_what_is_no_error_with_0() -> None:
+def test_the_exit_code_is_4_for_a_data_error_and_0_without_errors() -> None:
     (error,) = of_error(DataError("no rows"))
     assert (error.exit_code, WARNING.exit_code, NOTE.exit_code) == (4, 0, 0)
 
 
-def test_the_json_holds_what_is_known_of_the_place() -> None:
+def test_the_json_holds_the_known_parts_of_the_location() -> None:
     told = json.loads(json.dumps(WARNING.as_json))
     assert told == {
         "level": "warning",

@@ -25,7 +25,7 @@ def prepared(folder: Path, rest: str) -> PreparedTraining:
 
 
 @pytest.mark.parametrize("rest", ["layers: []\n", DEEP, EMBEDDED])
-def test_the_layers_are_all_that_is_trained(tmp_path: Path, rest: str) -> None:
+def test_the_parameters_of_the_layers_add_up(tmp_path: Path, rest: str) -> None:
     ready = prepared(tmp_path, rest)
     facts = NetworkSize.of(ready)
     assert sum(layer.parameters for layer in facts.layers) == facts.parameters == ready.spec.network.layout.size
@@ -33,7 +33,7 @@ def test_the_layers_are_all_that_is_trained(tmp_path: Path, rest: str) -> None:
     assert (facts.layers[-1].name, facts.layers[-1].units) == ("output", 3)
 
 
-def test_the_shapes_are_those_of_the_buffers(tmp_path: Path) -> None:
+def test_output_shapes_are_those_of_the_buffers(tmp_path: Path) -> None:
     facts = NetworkSize.of(prepared(tmp_path, DEEP))
     assert [(layer.type, layer.units) for layer in facts.layers[1:]] == [
         ("dense", 64),
@@ -52,7 +52,7 @@ def test_the_shapes_are_those_of_the_buffers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rest", ["layers: [256, 256]\nbatch_size: 256\n", DEEP, EMBEDDED])
-def test_the_estimates_are_of_the_order_of_what_is_allocated(tmp_path: Path, rest: str) -> None:
+def test_memory_estimates_are_close_to_what_is_allocated(tmp_path: Path, rest: str) -> None:
     ready = prepared(tmp_path, rest)
     facts, network, arguments = NetworkSize.of(ready), ready.spec.network, ready.arguments
     tracemalloc.start()
@@ -69,7 +69,7 @@ def test_the_estimates_are_of_the_order_of_what_is_allocated(tmp_path: Path, res
     assert 0.4 < activations / facts.activation_bytes < 1.6, BUFFERS_PER_UNIT
 
 
-def test_going_back_keeps_a_copy_of_the_state(tmp_path: Path) -> None:
+def test_rollback_needs_memory_for_a_copy_of_the_state(tmp_path: Path) -> None:
     plain, back = (
         NetworkSize.of(prepared(tmp_path, rest)) for rest in (DEEP, f"{DEEP}on_divergence: halve_learning_rate\n")
     )

@@ -13,7 +13,7 @@ from nncli.checks.outliers import outliers_of, sentinel_values
 from tests.checks.support import codes, found, sound
 
 
-def test_a_slip_of_the_finger_is_named_with_its_row_and_told_once(tmp_path: Path) -> None:
+def test_an_outlier_is_one_finding_with_its_row(tmp_path: Path) -> None:
     table = {**sound(), "h": [1.7 + 0.001 * (i % 97) for i in range(300)]}
     table["h"] = [*table["h"][:77], 178.0, *table["h"][78:]]
     for fold in range(5):  # whichever side of the split it falls on
@@ -22,13 +22,13 @@ def test_a_slip_of_the_finger_is_named_with_its_row_and_told_once(tmp_path: Path
         assert (finding.location.row, finding.location.column) == (78, "h")
 
 
-def test_where_numbers_are_clipped_an_outlier_is_but_a_note(tmp_path: Path) -> None:
+def test_an_outlier_of_a_clipped_column_is_only_a_note(tmp_path: Path) -> None:
     table = {**sound(), "h": [1.7 + 0.001 * (i % 97) if i != 77 else 178.0 for i in range(300)]}
     assert codes(found(tmp_path, table, encoding={"clip": "smooth"})) == ["note outlier"]
     assert codes(found(tmp_path, table, encoding={"numeric": "quantile"})) == ["note outlier"]
 
 
-def test_an_outlier_of_the_target_is_told(tmp_path: Path) -> None:
+def test_an_outlier_of_the_target_is_found(tmp_path: Path) -> None:
     table = sound()
     table["z"] = [1e6 if i == 77 else z for i, z in enumerate(table["z"])]
     (finding,) = found(tmp_path, table, target="z")
@@ -36,15 +36,15 @@ def test_an_outlier_of_the_target_is_told(tmp_path: Path) -> None:
     assert "huber" in finding.hint
 
 
-@pytest.mark.parametrize("stands_in", [-999, 9999, -99])
-def test_a_number_that_may_stand_for_a_missing_one_is_asked_about(tmp_path: Path, stands_in: int) -> None:
-    ages = [stands_in if i % 9 == 0 else 18 + i % 60 for i in range(300)]
+@pytest.mark.parametrize("sentinel", [-999, 9999, -99])
+def test_a_sentinel_value_is_a_warning(tmp_path: Path, sentinel: int) -> None:
+    ages = [sentinel if i % 9 == 0 else 18 + i % 60 for i in range(300)]
     (finding,) = found(tmp_path, {**sound(), "age": ages})
     assert codes([finding]) == ["warning sentinel-value"]
-    assert f"is {stands_in} in" in finding.message
+    assert f" {sentinel} " in finding.message
 
 
-def test_99_among_numbers_up_to_99_is_one_of_them() -> None:
+def test_99_among_numbers_up_to_99_is_not_a_sentinel() -> None:
     assert sentinel_values(np.arange(100.0).repeat(2)) is None
 
 
@@ -55,7 +55,7 @@ def test_long_tails_have_no_outliers(seed: int) -> None:
     assert outliers_of(np.where(rng.random(2000) < 0.1, rng.exponential(5000.0, 2000), 0.0)) is None
 
 
-def test_the_few_farthest_are_found_farthest_first() -> None:
+def test_outliers_are_sorted_by_distance() -> None:
     x = np.random.default_rng(0).normal(size=500)
     x[[3, 400]] = -1e4, 2e4
     far = outliers_of(x)
@@ -64,7 +64,7 @@ def test_the_few_farthest_are_found_farthest_first() -> None:
 
 
 @given(st.lists(st.floats(allow_infinity=True, allow_nan=True), max_size=60))
-def test_no_numbers_whatever_make_it_fail(values: list[float]) -> None:
+def test_any_numbers_can_be_checked(values: list[float]) -> None:
     x = np.array(values, np.float64)
     far = outliers_of(x)
     assert far is None or np.isfinite(x[far.positions]).all()

@@ -16,19 +16,19 @@ def shuffled(counts: dict[str, int]) -> list[str]:
     return rng.permutation([label for label, n in counts.items() for _ in range(n)]).tolist()  # type: ignore[no-any-return]
 
 
-def test_a_rare_class_is_told_and_not_as_imbalance_too(tmp_path: Path) -> None:
+def test_a_rare_class_is_a_warning_without_one_of_imbalance(tmp_path: Path) -> None:
     findings = found(tmp_path, {**sound(), "y": shuffled({"a": 150, "b": 145, "c": 5})})
     assert codes(findings) == ["warning rare-class"]
-    assert "'c' 4" in findings[0].message
+    assert "'c' 4" in findings[0].message  # four of its five rows are training rows
     assert findings[0].location.column == "y"
 
 
-def test_a_class_that_is_not_in_every_fold_is_told(tmp_path: Path) -> None:
+def test_a_class_missing_from_some_folds_is_a_warning(tmp_path: Path) -> None:
     findings = found(tmp_path, {**sound(), "y": shuffled({"a": 286, "b": 14})}, validation={"folds": 20, "fold": 0})
     assert "20 folds" in findings[0].message
 
 
-def test_imbalance_is_told_with_its_mend_until_something_is_done_about_it(tmp_path: Path) -> None:
+def test_class_imbalance_is_a_warning_until_weights_or_a_metric_address_it(tmp_path: Path) -> None:
     table = {**sound(600), "y": shuffled({"common": 580, "few": 20})}
     (finding,) = found(tmp_path, table)
     assert codes([finding]) == ["warning class-imbalance"]
@@ -38,38 +38,22 @@ def test_imbalance_is_told_with_its_mend_until_something_is_done_about_it(tmp_pa
     assert found(tmp_path, table, metric="roc_auc") == []
 
 
-def test_many_classes_of_like_size_are_in_balance(tmp_path: Path) -> None:
+def test_many_classes_of_equal_size_are_balanced(tmp_path: Path) -> None:
     assert found(tmp_path, {**sound(900), "y": shuffled({f"c{i}": 30 for i in range(30)})}) == []
 
 
 @pytest.mark.parametrize(("scale", "expected"), [(1.0, ["warning unreachable-target"]), (0.0, [])])
-def test_a_target_beyond_a_sigmoid_is_told(tmp_path: Path, scale: float, expected: list[str]) -> None:
+def test_a_target_beyond_a_sigmoid_is_a_warning(tmp_path: Path, scale: float, expected: list[str]) -> None:
     table = sound()
     table["z"] = [0.5 + scale * float(str(z)) + 1e-3 * i / ROWS for i, z in enumerate(table["z"])]
     findings = found(tmp_path, table, target="z", output_activation="sigmoid")
     assert codes(findings) == expected
 
 
-def test_a_batch_larger_than_the_training_rows_is_told(tmp_path: Path) -> None:
-    (finding,) = found(tmp_path, sound(), batch_size=512)
-    assert codes([finding]) == ["warning batch-size"]
-    assert finding.location.key == "batch_size"
-    assert found(tmp_path, sound(), batch_size="full") == []
-
-
-def test_few_rows_held_out_are_told_unless_members_hold_out_all_of_them(tmp_path: Path) -> None:
-    assert codes(found(tmp_path, sound(), validation=0.05)) == ["warning few-validation-rows"]
-    assert found(tmp_path, sound(), validation=0.05, members=5) == []
-
-
-def test_no_rows_held_out_is_a_note(tmp_path: Path) -> None:
-    assert codes(found(tmp_path, sound(), validation=0.0)) == ["note no-validation"]
-
-
-def test_a_target_that_never_differs_is_told_and_of_classes_an_error(tmp_path: Path) -> None:
+def test_a_constant_target_is_a_warning_and_a_single_class_an_error(tmp_path: Path) -> None:
     (finding,) = found(tmp_path, {**sound(), "z": [2.5] * ROWS}, target="z")
     assert codes([finding]) == ["warning constant-target"]
-    assert finding.message == "the target 'z' is '2.5' in all rows, so there is nothing to learn"
+    assert "'2.5'" in finding.message
     (finding,) = [f for f in found(tmp_path, {**sound(), "y": ["yes"] * ROWS}) if f.level == "error"]
-    assert "'yes' in all rows" in finding.message
-    assert "Name another target" in finding.hint
+    assert "'yes'" in finding.message
+    assert finding.exit_code == 4

@@ -27,7 +27,7 @@ def of(folder: Path, text: str, *assignments: str) -> CheckResult:
 SOUND = "data: {path: t.csv, target: y, drop: [z]}\nlayers: [4]\nepochs: 3\n"
 
 
-def test_a_sound_configuration_is_tried_and_nothing_is_written(folder: Path) -> None:
+def test_a_valid_configuration_is_tried_and_nothing_is_written(folder: Path) -> None:
     found = of(folder, SOUND)
     assert found.findings == ()
     assert found.exit_code == 0
@@ -39,16 +39,16 @@ def test_a_sound_configuration_is_tried_and_nothing_is_written(folder: Path) -> 
     assert sorted(path.name for path in folder.iterdir()) == ["c.yaml", "t.csv"]
 
 
-def test_every_mistake_of_the_file_is_found_and_the_table_is_looked_at_all_the_same(folder: Path) -> None:
+def test_every_error_of_the_file_is_found_and_the_table_is_checked_as_well(folder: Path) -> None:
     found = of(folder, "data: {path: t.csv, target: y}\nlayrs: [4]\nbatch_size: -1\nseed: x\n")
     assert codes(found.findings)[:3] == ["error configuration"] * 3
-    assert "layrs: [4]\n^" in str(found.findings[0].excerpt)
+    assert found.findings[0].excerpt == "layrs: [4]\n^"
     assert found.findings[3].code == "target-leakage"  # z, which y follows from
     assert found.exit_code == 3
     assert found.network is None
 
 
-def test_what_is_found_of_a_key_shows_its_line(folder: Path) -> None:
+def test_a_finding_about_a_key_shows_its_line(folder: Path) -> None:
     (finding,) = of(folder, SOUND + "batch_size: 512\n").findings
     assert str(finding.location).endswith("c.yaml:4:1, batch_size")
     assert finding.excerpt == "batch_size: 512\n^"
@@ -56,7 +56,7 @@ def test_what_is_found_of_a_key_shows_its_line(folder: Path) -> None:
     assert str(finding.location) == "--set batch_size=512, batch_size"
 
 
-def test_keys_without_a_mistake_count_when_the_table_is_looked_at_alone(folder: Path) -> None:
+def test_valid_keys_apply_to_the_table_checks_of_an_invalid_configuration(folder: Path) -> None:
     pl.DataFrame({**sound(), "y": ["few" if i % 40 == 0 else "many" for i in range(300)]}).write_csv(folder / "t.csv")
     wrong = "data: {path: t.csv, target: y, drop: [z]}\nlayers: [4]\nsead: 1\n"
     assert codes(of(folder, wrong).findings) == ["error configuration", "warning rare-class"]
@@ -65,14 +65,14 @@ def test_keys_without_a_mistake_count_when_the_table_is_looked_at_alone(folder: 
     assert codes(of(folder, wrong + "class_weight: balanced\n").findings) == ["error configuration"]
 
 
-def test_mistakes_that_only_the_table_shows_are_found_together(folder: Path) -> None:
+def test_errors_that_need_the_table_are_found_together(folder: Path) -> None:
     found = of(folder, SOUND + "metric: acuracy\ncalibration: temperature\nvalidation: 0\noptimizer: sgd\n")
     places = [finding.location.key for finding in found.findings if finding.level == "error"]
     assert places == ["calibration", "metric"]
     assert found.exit_code == 3
 
 
-def test_columns_that_cannot_be_read_are_all_found_and_the_network_is_tried_without_them(folder: Path) -> None:
+def test_all_unreadable_columns_are_found_and_the_network_is_tried_without_them(folder: Path) -> None:
     table = pl.read_csv(folder / "t.csv").with_columns(
         price=pl.Series([f"{i}.5" if i % 40 else "n/a" for i in range(300)]),
         part=pl.Series([f"{i},5" for i in range(300)]),
@@ -88,7 +88,7 @@ def test_columns_that_cannot_be_read_are_all_found_and_the_network_is_tried_with
     assert found.dry_run is not None
 
 
-def test_a_kind_that_is_said_settles_the_doubt(folder: Path) -> None:
+def test_a_configured_column_kind_resolves_an_ambiguous_column(folder: Path) -> None:
     table = pl.read_csv(folder / "t.csv")
     table.with_columns(price=pl.Series([f"{i % 5}" if i % 40 else "n/a" for i in range(300)])).write_csv(
         folder / "t.csv"
@@ -97,31 +97,32 @@ def test_a_kind_that_is_said_settles_the_doubt(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    "text",
     [
-        ("", "the file is empty"),
-        ("x,y\n", "no rows"),
-        ("x,y\n1,a\n", "too few"),
-        ("x,y\n1,\n2,\n", "no row has a target"),
-        ("a,b\n1,2\n", "no column 'y'"),
-        ("x,y\n1,a\n2,a\n3,a\n4,a\n5,a\n6,a\n", "the target 'y' is 'a' in all rows"),
+        pytest.param("", id="empty file"),
+        pytest.param("x,y\n", id="no rows"),
+        pytest.param("x,y\n1,a\n", id="too few rows"),
+        pytest.param("x,y\n1,\n2,\n", id="no target cells"),
+        pytest.param("a,b\n1,2\n", id="no target column"),
+        pytest.param("x,y\n1,a\n2,a\n3,a\n4,a\n5,a\n6,a\n", id="one class"),
     ],
 )
-def test_a_table_that_cannot_be_trained_on_is_an_error_and_no_failure(tmp_path: Path, text: str, message: str) -> None:
+def test_a_table_that_cannot_be_trained_on_is_an_error_finding(tmp_path: Path, text: str) -> None:
     (tmp_path / "t.csv").write_text(text)
     found = of(tmp_path, "data: {path: t.csv, target: y}\nlayers: [4]\n")
     assert found.exit_code == 4
-    assert message in found.findings[0].message or not text
+    assert found.findings[0].level == "error"
+    assert found.findings[0].location.source == str(tmp_path / "t.csv")
     assert found.dry_run is None
 
 
-def test_where_both_are_wrong_the_configuration_counts(tmp_path: Path) -> None:
+def test_the_exit_code_is_that_of_the_configuration_when_the_table_is_wrong_too(tmp_path: Path) -> None:
     found = of(tmp_path, "data: {path: t.csv, target: y}\nlayrs: [4]\n")
     assert codes(found.findings) == ["error configuration", "error data"]
     assert found.exit_code == 3
 
 
-def test_what_a_training_would_note_is_a_note_and_told_once(folder: Path) -> None:
+def test_a_note_of_training_is_one_finding(folder: Path) -> None:
     table = pl.read_csv(folder / "t.csv").with_columns(
         y=pl.Series([i % 2 for i in range(300)]),
         name=pl.Series([f"n{i}" for i in range(300)]),
@@ -130,15 +131,14 @@ def test_what_a_training_would_note_is_a_note_and_told_once(folder: Path) -> Non
     table.write_csv(folder / "t.csv")
     found = of(folder, SOUND)
     assert sorted(codes(found.findings)) == ["note empty-column", "note note", "warning id-like-column"]
-    assert "treated as a class label" in next(f.message for f in found.findings if f.code == "note")
 
 
-def test_a_target_out_of_reach_is_told_once(folder: Path) -> None:
+def test_an_unreachable_target_is_one_finding(folder: Path) -> None:
     found = of(folder, "data: {path: t.csv, target: z, drop: [y]}\nlayers: []\noutput_activation: sigmoid\nepochs: 1\n")
     assert codes(found.findings) == ["warning unreachable-target"]
 
 
-def test_of_members_one_is_tried_and_all_are_estimated(folder: Path) -> None:
+def test_one_member_is_tried_and_all_members_are_estimated(folder: Path) -> None:
     one, several = of(folder, SOUND), of(folder, SOUND + "members: 4\nworkers: 1\n")
     assert several.findings == ()
     assert one.estimate is not None
@@ -147,7 +147,7 @@ def test_of_members_one_is_tried_and_all_are_estimated(folder: Path) -> None:
     assert several.estimate.memory_bytes == pytest.approx(one.estimate.memory_bytes, rel=0.1)
 
 
-def test_a_bagging_that_does_not_go_with_the_rest_is_found(folder: Path) -> None:
+def test_bagging_that_contradicts_validation_is_found(folder: Path) -> None:
     found = of(folder, SOUND + "members: 4\nvalidation: {folds: 5, fold: 0}\nbagging: folds\n")
     assert "error configuration" in codes(found.findings)
 

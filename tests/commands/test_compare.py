@@ -16,6 +16,7 @@ from nncli.errors import RunError, UsageError
 from nncli.evaluation.held_out import predict_held_out
 from nncli.evaluation.pairwise import comparable_run
 from nncli.runs.manifest import CONFIG, MANIFEST
+from tests.assertions import raises
 from tests.cli.support import DATA
 from tests.runs.support import change_manifest, changed
 
@@ -73,17 +74,17 @@ def test_two_runs_of_the_same_split_share_all_their_validation_rows(of: Folder) 
     assert not found.notes[1:]
 
 
-def test_the_order_of_the_runs_changes_nothing_but_their_order(of: Folder) -> None:
+def test_the_order_of_the_runs_changes_no_result(of: Folder) -> None:
     one, other = of("a", "b"), of("b", "a")
     assert [one.sentence(pair) for pair in one.pairs] == [other.sentence(pair) for pair in other.pairs]
     assert [line.best for line in one.scores] == [line.best[::-1] for line in other.scores]
 
 
-def test_rows_of_another_split_are_shared_only_where_neither_was_trained_on_them(of: Folder) -> None:
+def test_runs_of_different_splits_are_compared_on_rows_neither_was_trained_on(of: Folder) -> None:
     found = of("b", "seed")
     mine, other = (predict_held_out(of.path / "runs" / name).numbers for name in ("b", "seed"))
     assert found.pairs[0].rows == len(np.intersect1d(mine, other)) < 69
-    assert any("different validation rows" in note for note in found.notes)
+    assert found.notes
 
 
 def test_an_ensemble_is_scored_on_out_of_fold_rows(of: Folder) -> None:
@@ -92,11 +93,11 @@ def test_an_ensemble_is_scored_on_out_of_fold_rows(of: Folder) -> None:
     assert found.pairs[0].rows == 69
 
 
-def test_rows_that_were_trained_on_are_never_shared(of: Folder) -> None:
+def test_a_run_without_validation_rows_is_not_compared(of: Folder) -> None:
     found = of("a", "none")
     assert not found.pairs
     assert found.runs[1].scored_on == "training"
-    assert any("none has no validation rows" in note for note in found.notes)
+    assert any("none" in note for note in found.notes)
     assert not any(best for line in found.scores for best in line.best)
 
 
@@ -109,10 +110,10 @@ def test_a_run_that_validates_on_its_training_table_is_not_comparable(of: Folder
     assert comparable_run(held_out) is None
     found = compare([of.path / "runs" / "a", tmp_path / "same"])
     assert not found.pairs
-    assert any("same validates on its training table" in note for note in found.notes)
+    assert any("same" in note for note in found.notes)
 
 
-def test_rows_of_a_validation_table_are_those_of_that_table(of: Folder, tmp_path: Path) -> None:
+def test_a_validation_table_is_matched_with_the_same_table_of_another_run(of: Folder, tmp_path: Path) -> None:
     shutil.copy(DATA / "penguins.csv", tmp_path / "held.csv")
     lines = (DATA / "penguins.csv").read_text().splitlines()
     (tmp_path / "penguins.csv").write_text("\n".join([lines[0], *lines[2::2]]) + "\n")
@@ -126,11 +127,11 @@ def test_runs_on_other_tables_are_not_compared(of: Folder) -> None:
     found = of("a", "b", "lin")
     assert {pair.b for pair in found.pairs} | {pair.a for pair in found.pairs} == {0, 1}
     assert found.task_ids == (0, 0, 1)
-    assert any("target of lin" in note for note in found.notes)
+    assert any("lin" in note for note in found.notes)
     assert {"data.path", "data.target", "loss.type"} <= {one.key for one in found.settings}
 
 
-def test_damaged_and_unfinished_runs_are_compared_as_far_as_known(trained: Path, tmp_path: Path) -> None:
+def test_damaged_and_unfinished_runs_are_compared_by_what_is_readable(trained: Path, tmp_path: Path) -> None:
     runs = Path(shutil.copytree(trained / "runs", tmp_path / "runs"))
     (runs / "a" / MANIFEST).write_text("nonsense")
     change_manifest(runs / "seed", changed(status="running", files={}))
@@ -138,15 +139,9 @@ def test_damaged_and_unfinished_runs_are_compared_as_far_as_known(trained: Path,
     found = compare(runs)
     status = {side.name: side.info.status for side in found.runs}
     assert (status["a"], status["seed"], status["b"]) == ("damaged", "killed", "done")
-    said = "\n".join(found.notes)
-    for words in (
-        "a: ",
-        "cannot be read as JSON",
-        "seed: The training is not finished",
-        "train --resume",
-        "lin: The config",
-    ):
-        assert words in said
+    notes = "\n".join(found.notes)
+    for name in ("a: ", MANIFEST, "seed: ", "train --resume", "lin: "):
+        assert name in notes
     assert {found.runs[pair.b].name for pair in found.pairs} == {"five", "seed"}  # by the weights saved so far
 
 
@@ -163,11 +158,11 @@ def test_without_the_table_settings_and_recorded_scores_are_compared(trained: Pa
     accuracy = next(line for line in found.scores if line.name == "accuracy")
     assert accuracy.values[0]
     assert accuracy.values[0].interval is None
-    assert any("has changed since the training began" in note for note in found.notes)
+    assert any("penguins.csv" in note for note in found.notes)
     assert [one.key for one in found.settings] == ["epochs", "seed"]
 
 
-def test_runs_with_the_same_name_go_by_their_paths(of: Folder, trained: Path, tmp_path: Path) -> None:
+def test_runs_with_the_same_name_are_named_by_their_paths(of: Folder, trained: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(trained / "runs" / "a", tmp_path / "a"))
     found = compare([trained / "runs" / "a", copy, copy])
     assert [side.name for side in found.runs] == [str(trained / "runs" / "a"), str(copy)]
@@ -176,23 +171,23 @@ def test_runs_with_the_same_name_go_by_their_paths(of: Folder, trained: Path, tm
     assert (loss.test.mean, loss.adjusted_p) == (0.0, 1.0)
 
 
-def test_it_takes_two_runs(trained: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="only one run"):
+def test_fewer_than_two_runs_are_an_error(trained: Path, tmp_path: Path) -> None:
+    with raises(UsageError):
         compare(trained / "runs" / "a")
-    with pytest.raises(UsageError, match="no run"):
+    with raises(UsageError):
         compare(tmp_path)
-    with pytest.raises(RunError, match="no such run"):
+    with raises(RunError, file="nothing"):
         compare([trained / "runs" / "a", tmp_path / "nothing"])
 
 
-def test_folds_of_a_cross_validation_are_compared_but_not_itself(trained: Path, tmp_path: Path) -> None:
+def test_folds_of_a_cross_validation_are_compared_but_not_a_cross_validation(trained: Path, tmp_path: Path) -> None:
     cross_validate(trained / "lin.yaml", output=tmp_path / "cv", folds=2, assignments=["epochs=1", "workers=1"])
-    with pytest.raises(UsageError, match="cross-validation"):
+    with raises(UsageError):
         compare([trained / "runs" / "lin", tmp_path / "cv"])
     assert [side.name for side in compare(tmp_path / "cv" / "folds").runs] == ["1", "2"]
 
 
-def test_all_of_it_is_json(of: Folder) -> None:
+def test_the_comparison_is_valid_json(of: Folder) -> None:
     document = json.loads(json.dumps(of("a", "b", "none", "lin").json(), allow_nan=False))
     assert [run["name"] for run in document["runs"]] == ["a", "b", "none", "lin"]
     assert document["pairs"][0]["significant"] is True

@@ -22,6 +22,7 @@ from nncli.runs.filenames import CROSS_VALIDATION
 from nncli.runs.manifest import CONFIG, METRICS
 from nncli.runs.run import Run
 from nncli.scoring import headlines
+from tests.assertions import raises
 from tests.cli.support import DATA
 from tests.commands.ensembles import config_of, written
 
@@ -37,7 +38,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CrossValidatio
     return folder / "cv", result
 
 
-def test_a_fold_is_scored_on_the_rows_that_its_training_never_saw(done: tuple[Path, CrossValidation]) -> None:
+def test_a_fold_is_scored_on_its_left_out_rows(done: tuple[Path, CrossValidation]) -> None:
     path, result = done
     for i, fold in enumerate(result.folds):
         run = path / "folds" / str(i + 1)
@@ -51,7 +52,7 @@ def test_a_fold_is_scored_on_the_rows_that_its_training_never_saw(done: tuple[Pa
         )
 
 
-def test_predictions_are_of_every_row_in_the_order_of_the_table(done: tuple[Path, CrossValidation]) -> None:
+def test_every_row_is_predicted_in_the_order_of_the_table(done: tuple[Path, CrossValidation]) -> None:
     _, result = done
     assert result.predictions["row"].to_list() == list(range(1, 345))
     assert result.predictions.columns[:3] == ["row", "fold", "prediction"]
@@ -66,7 +67,7 @@ def accuracy(scores: object) -> float:
     return scores["accuracy"]
 
 
-def test_mean_and_deviation_are_those_of_the_folds(done: tuple[Path, CrossValidation]) -> None:
+def test_mean_and_standard_deviation_are_over_the_folds(done: tuple[Path, CrossValidation]) -> None:
     path, result = done
     values = [dict(headlines(fold.scores))["log_loss"] for fold in result.folds]
     each = [value for value in values if value is not None]
@@ -77,11 +78,11 @@ def test_mean_and_deviation_are_those_of_the_folds(done: tuple[Path, CrossValida
     assert [fold["rows"] for fold in written_down["folds"]] == [115, 115, 114]
 
 
-def test_a_metric_that_no_fold_has_is_null() -> None:
+def test_without_folds_there_are_no_means() -> None:
     assert CrossValidation((), (), pl.DataFrame()).means == {}
 
 
-def test_repeats_deal_other_folds_and_average(tmp_path: Path) -> None:
+def test_repeats_use_other_folds_and_average_predictions(tmp_path: Path) -> None:
     config = config_of(tmp_path, "members=1", "epochs=1")
     result = cross_validate(config, folds=2, repeats=2, output=tmp_path / "cv")
     assert result
@@ -106,7 +107,7 @@ def test_each_fold_of_an_ensemble_is_an_ensemble(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("members", [1, 2])
-def test_stopped_it_goes_on_to_the_same_scores(tmp_path: Path, members: int) -> None:
+def test_a_stopped_cross_validation_resumes_to_the_same_scores(tmp_path: Path, members: int) -> None:
     config = config_of(tmp_path, f"members={members}", "epochs=2")
     whole = cross_validate(config, folds=2, output=tmp_path / "whole")
     left = 20 + 5 * members
@@ -125,7 +126,7 @@ def test_stopped_it_goes_on_to_the_same_scores(tmp_path: Path, members: int) -> 
     assert again.predictions.equals(whole.predictions)
 
 
-def test_rows_of_a_group_are_left_out_together_and_times_come_in_order(tmp_path: Path) -> None:
+def test_groups_are_left_out_together_and_times_in_order(tmp_path: Path) -> None:
     rows = range(60)
     table = {"x": [float(i % 7) for i in rows], "g": [i // 6 for i in rows], "y": [float(i % 5) for i in rows]}
     pl.DataFrame(table).write_csv(tmp_path / "t.csv")
@@ -142,43 +143,43 @@ def test_rows_of_a_group_are_left_out_together_and_times_come_in_order(tmp_path:
     assert timed
     assert timed.predictions["fold"].is_sorted()
     assert len(timed.predictions) < 60  # the first block is only trained on
-    with pytest.raises(UsageError, match="same every time"):
+    with raises(UsageError):
         cross_validate(config_of(tmp_path, "members=1", data + "time: g}"), folds=3, repeats=2, output=tmp_path / "r")
 
 
-def test_what_cannot_be_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+def test_invalid_settings_are_refused_before_a_directory_is_made(tmp_path: Path) -> None:
     config, where = config_of(tmp_path, "members=1"), tmp_path / "cv"
-    with pytest.raises(UsageError, match="2 folds"):
+    with raises(UsageError):
         cross_validate(config, folds=1, output=where)
-    with pytest.raises(UsageError, match="assignments"):
+    with raises(UsageError):
         cross_validate(config, assignments=["epochs=1"], output=where)
-    with pytest.raises(UsageError, match="leave_out"):
+    with raises(UsageError, mentions="leave_out"):
         cross_validate(config_of(tmp_path, "data.leave_out={folds: 3, fold: 0}"), output=where)
-    with pytest.raises(DataError, match="too few for 345 folds"):
+    with raises(DataError, file="penguins.csv", mentions="345"):
         cross_validate(config, folds=345, output=where)
     with pytest.raises(ConfigError):
         cross_validate(config_of(tmp_path, "validation=0", "bagging=folds"), output=where)
-    with pytest.raises(NncliError, match="cannot make"):
+    with raises(NncliError, file="cv"):
         cross_validate(config, folds=2, output=written(tmp_path) / "cv")
     assert not where.exists()
 
 
-def test_what_was_changed_is_not_gone_on_with(done: tuple[Path, CrossValidation], tmp_path: Path) -> None:
+def test_a_changed_cross_validation_is_not_resumed(done: tuple[Path, CrossValidation], tmp_path: Path) -> None:
     copy = Path(shutil.copytree(done[0], tmp_path / "copy"))
-    with pytest.raises(RunError, match="no cross-validation"):
+    with raises(RunError):
         resume_cross_validation(tmp_path)
     with Run(copy).locked(), pytest.raises(RunLockedError):
         resume_cross_validation(copy)
     text = (copy / CONFIG).read_text()
     (copy / CONFIG).write_text(text.replace("epochs: 3", "epochs: 4"))
-    with pytest.raises(RunError, match="configuration has been changed"):
+    with raises(RunError, file="config.yaml"):
         resume_cross_validation(copy)
     (copy / CONFIG).write_text(text)
     (copy / CROSS_VALIDATION).write_text(
         (copy / CROSS_VALIDATION).read_text().replace('"data_sha256": "', '"data_sha256": "0')
     )
-    with pytest.raises(DataError, match="table has changed"):
+    with raises(DataError, file="penguins.csv"):
         resume_cross_validation(copy)
     (copy / CROSS_VALIDATION).write_text("{}")
-    with pytest.raises(RunError, match="damaged"):
+    with raises(RunError, file="cross-validation.json"):
         resume_cross_validation(copy)

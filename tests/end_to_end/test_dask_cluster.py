@@ -14,6 +14,7 @@ from nncli import train
 from nncli.commands.train import train_events
 from nncli.errors import UsageError
 from nncli.pipeline.train.events import Finished, MembersProgress
+from tests.assertions import raises
 from tests.commands.ensembles import bits, config_of
 
 distributed = pytest.importorskip("distributed")
@@ -29,7 +30,7 @@ def cluster() -> Iterator[Any]:
         yield cluster
 
 
-def test_a_cluster_leads_to_the_bits_of_one_process_also_when_a_worker_is_killed(cluster: Any, tmp_path: Path) -> None:
+def test_a_cluster_trains_the_bits_of_one_process_when_a_worker_is_killed(cluster: Any, tmp_path: Path) -> None:
     here = train(config_of(tmp_path, *LONG), output=tmp_path / "here").run
     killed = False
     address = cluster.scheduler_address
@@ -43,7 +44,7 @@ def test_a_cluster_leads_to_the_bits_of_one_process_also_when_a_worker_is_killed
     assert bits(event.run) == bits(here)
 
 
-def test_a_cluster_is_told_to_stop(cluster: Any, tmp_path: Path) -> None:
+def test_a_training_on_a_cluster_can_be_stopped(cluster: Any, tmp_path: Path) -> None:
     run = tmp_path / "run"
 
     def begun() -> bool:
@@ -54,7 +55,7 @@ def test_a_cluster_is_told_to_stop(cluster: Any, tmp_path: Path) -> None:
     assert not (run / ".work").exists()
 
 
-def test_no_scheduler_is_said_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scheduler_that_does_not_answer_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nncli.pipeline.parallel.executor.SECONDS_TO_CONNECT", 0.5)
-    with pytest.raises(UsageError, match="no Dask scheduler"):
+    with raises(UsageError, mentions="tcp://127.0.0.1:9"):
         train(config_of(tmp_path), output=tmp_path / "run", scheduler="tcp://127.0.0.1:9")

@@ -19,6 +19,7 @@ from nncli.model import Model
 from nncli.pipeline.prepare.prepare import prepare
 from nncli.runs.manifest import CONFIG, WEIGHTS
 from nncli.runs.run import Run
+from tests.assertions import raises
 
 N = 120
 
@@ -65,7 +66,7 @@ def bits(run: Path) -> bytes:
     return (run / WEIGHTS).read_bytes()
 
 
-def test_what_a_table_teaches_and_says_does_not_depend_on_its_format(
+def test_the_trained_model_does_not_depend_on_the_file_format(
     config: Callable[..., Path], home: Path, tmp_path: Path
 ) -> None:
     runs = [train(config(path=f"t.{kind}"), output=tmp_path / kind).run for kind in ("csv", "parquet", "jsonl")]
@@ -79,7 +80,7 @@ def test_what_a_table_teaches_and_says_does_not_depend_on_its_format(
     assert columns == {"when": Kind.DATE, "day": Kind.DATE, "said": Kind.TEXT}
 
 
-def test_a_training_goes_on_and_out_of_memory_to_the_same_bits(config: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_resumed_training_and_one_from_disk_end_in_the_same_bits(config: Callable[..., Path], tmp_path: Path) -> None:
     whole = train(config(), output=tmp_path / "whole").run
     part = train(config(), assignments=["epochs=10"], output=tmp_path / "part").run
     small = train(config(), assignments=["memory_limit=1 KB"], output=tmp_path / "small").run
@@ -87,7 +88,7 @@ def test_a_training_goes_on_and_out_of_memory_to_the_same_bits(config: Callable[
     assert bits(train(whole / CONFIG, output=tmp_path / "again").run) == bits(whole)
 
 
-def test_members_may_each_see_other_parts(
+def test_members_may_see_different_parts_of_a_date(
     config: Callable[..., Path], home: Path, tmp_path: Path, table: pl.DataFrame
 ) -> None:
     """Only the rows of one fold are of another year."""
@@ -101,19 +102,17 @@ def test_members_may_each_see_other_parts(
     assert len(predict(run, home / "few.csv")) == len(few)
 
 
-def test_a_nearly_whole_column_of_dates_is_refused_by_its_row(config: Callable[..., Path], home: Path) -> None:
+def test_a_date_column_with_one_bad_cell_is_refused_with_its_row(config: Callable[..., Path], home: Path) -> None:
     days = [f"2024-01-{1 + i % 28:02}" for i in range(40)]
     frame = pl.DataFrame({"when": [*days[:7], "soon", *days[8:]], "y": range(40)})
     frame.write_csv(home / "odd.csv")
-    with pytest.raises(DataError, match="'soon' is not a date; ") as caught:
+    with raises(DataError, file="odd.csv", row=8, column="when", mentions="'soon'"):
         prepare(load_config(config(", features: [when]", "odd.csv", "epochs: 1\nvalidation: 0")))
-    assert caught.value.location is not None
-    assert caught.value.location.row == 8
     notes = prepare(load_config(config(', missing_values: ["soon"]', "odd.csv", "epochs: 1"))).notes
     assert not notes
 
 
-def test_dates_that_can_be_read_in_two_ways_are_noted_and_can_be_told(config: Callable[..., Path], home: Path) -> None:
+def test_ambiguous_dates_are_noted_until_date_format_is_set(config: Callable[..., Path], home: Path) -> None:
     days = [f"{1 + i % 12:02}/{1 + i % 11:02}/2024" for i in range(40)]
     pl.DataFrame({"when": days, "y": range(40)}).write_csv(home / "twice.csv")
     path = config("", "twice.csv", "epochs: 1\nvalidation: 0")
@@ -128,11 +127,11 @@ def test_dates_that_can_be_read_in_two_ways_are_noted_and_can_be_told(config: Ca
         assert (column.date_format, prepared.notes) == (form, ())
         assert prepared.config.data.date_format == form
         assert prepared.spec.dialect.date_format == form
-    with pytest.raises(DataError, match="ambiguous"):
+    with raises(DataError, file="twice.csv", row=1, column="when"):
         prepare(load_config(path, ["data.columns={when: date}"]))
 
 
-def test_whole_numbers_are_dates_only_where_that_is_said(config: Callable[..., Path], home: Path) -> None:
+def test_integers_are_dates_only_when_configured(config: Callable[..., Path], home: Path) -> None:
     pl.DataFrame({"when": [20240101 + i for i in range(28)], "y": range(28)}).write_csv(home / "numbers.csv")
     path = config("", "numbers.csv", "epochs: 1\nvalidation: 0")
     assert prepare(load_config(path)).config.data.columns == {"when": Kind.NUMERIC}
@@ -140,31 +139,30 @@ def test_whole_numbers_are_dates_only_where_that_is_said(config: Callable[..., P
     assert said.spec.encoder.features == ("when: days", "when: weekday, sine", "when: weekday, cosine")
 
 
-def test_the_width_of_text_is_that_of_the_configuration(config: Callable[..., Path]) -> None:
+def test_max_text_features_sets_the_width_of_a_text_column(config: Callable[..., Path]) -> None:
     encoder = prepare(load_config(config(", features: [said]"), ["encoding.max_text_features=2"])).spec.encoder
     assert encoder.width == 2
 
 
-def test_columns_that_carry_nothing_are_noted_with_a_way_on(config: Callable[..., Path], home: Path) -> None:
+def test_uninformative_columns_are_noted(config: Callable[..., Path], home: Path) -> None:
     frame = pl.DataFrame(
         {"id": [f"id{i}" for i in range(60)], "said": [f"x{i} y{i} z{i}" for i in range(60)], "y": range(60)}
     )
     frame.write_csv(home / "ids.csv")
     of_ids, of_texts = prepare(load_config(config("", "ids.csv", "epochs: 1\nvalidation: 0"))).notes
-    assert of_ids.startswith("'id' has a different value in every row")
+    assert of_ids.startswith("'id' ")
     assert "data.drop" in of_ids
-    assert '`columns: {"id": text}`' in of_ids
-    assert of_texts.startswith("'said': no word is in 20 or more training rows")
+    assert of_texts.startswith("'said'")
 
 
-def test_a_target_of_dates_or_text_is_one_of_classes(config: Callable[..., Path], home: Path) -> None:
+def test_a_target_of_dates_means_classification(config: Callable[..., Path], home: Path) -> None:
     frame = pl.DataFrame({"x": range(40), "y": [f"2024-01-0{1 + i % 2}" for i in range(40)]})
     frame.write_csv(home / "days.csv")
     prepared = prepare(load_config(config("", "days.csv", "epochs: 1")))
     assert prepared.spec.target.task == "classification"
 
 
-def test_money_is_learned_predicted_and_scored_with_its_sign(tmp_path: Path) -> None:
+def test_a_currency_column_is_trained_predicted_and_evaluated(tmp_path: Path) -> None:
     rows = [f'"${1000 + 37 * i:,}",{i % 50} %,"€{1.5 * i:.2f}"' for i in range(N)]
     (tmp_path / "t.csv").write_text("\n".join(["price,share,y", *rows]) + "\n")
     config = tmp_path / "c.yaml"
@@ -182,5 +180,5 @@ def test_money_is_learned_predicted_and_scored_with_its_sign(tmp_path: Path) -> 
     typed = pl.DataFrame({"price": [1000.0 + 37 * i for i in range(N)], "share": [float(i % 50) for i in range(N)]})
     np.testing.assert_array_equal(predict(result.run, typed)["prediction"].to_numpy(), said)
     (tmp_path / "other.csv").write_text('price,share\n"€1,000",5 %\n')
-    with pytest.raises(DataError, match=r"'€1,000' is not a number with '\$'"):
+    with raises(DataError, file="other.csv", row=1, column="price", mentions="'€1,000'"):
         predict(result.run, tmp_path / "other.csv")

@@ -45,7 +45,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(optimizer: An
 
 @pytest.mark.parametrize("optimizer", [cls() for cls in members(Optimizer)], ids=lambda o: tag(type(o)))
 @pytest.mark.parametrize("k", [1, 3, 5])
-def test_k_epochs_and_then_the_rest_are_one_run_to_the_bit(optimizer: Any, k: int) -> None:
+def test_training_in_two_parts_equals_training_at_once(optimizer: Any, k: int) -> None:
     schedule = ReduceOnPlateau(initial=0.01, patience=1, warmup_steps=6)
     arguments = full_arguments(optimizer=optimizer, epochs=5, schedule=schedule, monitor="val_loss", patience=4)
     whole, reports = train(arguments, validation_set=validation_set_of(arguments))
@@ -56,7 +56,7 @@ def test_k_epochs_and_then_the_rest_are_one_run_to_the_bit(optimizer: Any, k: in
     assert timeless(found) == timeless(reports)
 
 
-def test_a_training_taken_up_between_two_reports_goes_on_as_if_nothing_had_been() -> None:
+def test_a_training_continued_between_two_reports_is_unchanged() -> None:
     arguments = full_arguments(epochs=6, schedule=CosineRate(initial=0.01))
     whole, _ = train(arguments)
     state = fresh(arguments)
@@ -79,7 +79,7 @@ def test_validation_never_changes_the_training() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5])
-def test_dropout_leaves_the_order_of_the_rows_alone(rate: float) -> None:
+def test_dropout_does_not_change_the_order_of_the_rows(rate: float) -> None:
     def shuffles(rate: float) -> list[Any]:
         """The state of the shuffle stream after every batch."""
         arguments = arguments_of(Dense(units=4), Dropout(rate=rate))
@@ -95,24 +95,24 @@ def test_dropout_leaves_the_order_of_the_rows_alone(rate: float) -> None:
     assert shuffles(0.0) == shuffles(rate)
 
 
-def test_dropout_leaves_the_starting_weights_alone() -> None:
+def test_dropout_does_not_change_the_initial_weights() -> None:
     with_dropout = arguments_of(Dense(units=5), Dropout(rate=0.5))
     without = arguments_of(Dense(units=5), Dropout(rate=0.0))
     assert fresh(with_dropout).parameters.theta.tobytes() == fresh(without).parameters.theta.tobytes()
     assert train(with_dropout)[0].streams.shuffle.random() == train(without)[0].streams.shuffle.random()
 
 
-def test_without_dropout_the_dropout_stream_is_never_drawn_from() -> None:
+def test_without_dropout_its_random_stream_is_unused() -> None:
     arguments = arguments_of()
     assert train(arguments)[0].streams.dropout.random() == RandomStreams.of(0).dropout.random()
 
 
-def test_the_batch_size_leaves_the_order_of_the_rows_alone() -> None:
+def test_the_batch_size_does_not_change_the_order_of_the_rows() -> None:
     states = [train(arguments_of(batch_size=size))[0].streams.shuffle.random() for size in (1, 8, 29)]
     assert len(set(states)) == 1
 
 
-def test_the_examples_are_left_as_they_were() -> None:
+def test_training_does_not_change_its_dataset() -> None:
     arguments = full_arguments()
     dataset, untouched = rows_of(arguments, weighted=True), rows_of(arguments, weighted=True)
     train(arguments, dataset, validation_set_of(arguments))
@@ -126,7 +126,7 @@ def test_one_row_can_be_trained_on() -> None:
     assert all(math.isfinite(report.loss) for report in reports)
 
 
-def test_a_batch_of_one_row_left_over_is_trained_on_too() -> None:
+def test_a_last_batch_of_one_row_is_trained_on() -> None:
     arguments = full_arguments(epochs=2, batch_size=8)
     state, reports = train(arguments, rows_of(arguments, 25))
     assert state.step == 2 * 4

@@ -21,7 +21,7 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_training_asks_it_once_and_its_run_never(
+def test_environment_variables_apply_to_training_but_not_to_its_run(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NNCLI_EPOCHS", "3")
@@ -33,13 +33,15 @@ def test_a_training_asks_it_once_and_its_run_never(
     assert len(predict(run, DATA / "xor.csv")) > 0
 
 
-def test_a_config_that_is_read_already_is_whole(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variables_do_not_change_a_config(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read = load_config(config)
     monkeypatch.setenv("NNCLI_EPOCHS", "1")
     assert train(read, output=tmp_path / "run").epochs == 2
 
 
-def test_members_and_folds_are_trained_as_the_whole_says(
+def test_members_and_folds_inherit_environment_variables(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NNCLI_EPOCHS", "1")

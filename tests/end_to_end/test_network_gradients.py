@@ -191,14 +191,14 @@ def test_gradient_of_a_loss_with_its_own_settings(loss: LossBase, outputs: int) 
     assert check(network_of(Dense(units=3, activation=Tanh()), outputs=outputs), loss).error <= TOLERANCE
 
 
-def test_gradient_of_a_category_met_twice_counts_twice() -> None:
+def test_gradient_of_a_repeated_category_is_summed() -> None:
     network = network_of(features=0, embeddings=(Embedding(name="a", n_embeddings=2, width=3),))
     assert check(network, MSE(), rows=8).error <= TOLERANCE
 
 
 @pytest.mark.parametrize("layer", members(Layer), ids=tag)
 @pytest.mark.parametrize("embedded", [False, True], ids=["numbers alone", "with an embedding"])
-def test_parameters_get_the_same_gradient_whether_or_not_the_input_wants_one(layer: type[Any], embedded: bool) -> None:
+def test_parameter_gradients_do_not_depend_on_needs_dX(layer: type[Any], embedded: bool) -> None:
     embeddings = (Embedding(name="a", n_embeddings=3, width=2),) if embedded else ()
     network = network_of(*layers_of(layer, 2 + 2 * embedded, Tanh()), embeddings=embeddings)
     rng = np.random.default_rng(0)
@@ -297,7 +297,7 @@ def test_gradient_of_a_random_network(case: Case) -> None:
     assert found.error <= TOLERANCE
 
 
-def test_gradient_of_linear_regression_is_the_textbooks() -> None:
+def test_gradient_of_linear_regression_is_the_textbook_formula() -> None:
     # 1/(B k) Σ (x W + b - y)²: dW = 2/(B k) Xᵀ (X W + b - y)
     rng = np.random.default_rng(0)
     network = network_of(features=3, outputs=2)
@@ -314,7 +314,7 @@ def test_gradient_of_linear_regression_is_the_textbooks() -> None:
     np.testing.assert_allclose(parameters.gradients["output.bias"], 2.0 / 14 * R.sum(axis=0), rtol=1e-12)
 
 
-def test_gradient_of_logistic_regression_is_the_textbooks() -> None:
+def test_gradient_of_logistic_regression_is_the_textbook_formula() -> None:
     # dW = 1/B Xᵀ (sigmoid(z) - y)
     rng = np.random.default_rng(0)
     network = network_of(features=3, outputs=1)
@@ -330,7 +330,7 @@ def test_gradient_of_logistic_regression_is_the_textbooks() -> None:
     np.testing.assert_allclose(parameters.gradients["output.weight"], expected, rtol=1e-12)
 
 
-def test_ten_layers_keep_their_parameters_apart() -> None:
+def test_parameters_of_ten_layers_are_separate() -> None:
     network = network_of(*(Dense(units=2, activation=Tanh()) for _ in range(12)))
     assert check(network, MSE(), rows=2).error <= TOLERANCE
     assert len(network.layout.specs) == 2 * 13

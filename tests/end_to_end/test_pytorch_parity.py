@@ -36,7 +36,7 @@ def test_every_class_of_a_union_has_a_reference(union: Any, place: str) -> None:
     assert set(_tags(union)) <= met
 
 
-def test_every_activation_has_a_reference_as_the_output_and_all_but_softmax_inside() -> None:
+def test_every_activation_has_a_reference_as_output_and_in_layers() -> None:
     inside = {t for r in REFERENCES for t in _types(r.case.network.model_dump(mode="json")["layers"])}
     forced = {f.type for r in REFERENCES if (f := r.case.network.output_activation)}
     assert set(_tags(Activation)) == forced
@@ -55,7 +55,7 @@ def test_every_activation_has_a_reference_with_an_alpha() -> None:
 
 
 @pytest.mark.parametrize("task", recipe.TASKS)
-def test_the_whole_recipe_scores_as_it_does_with_pytorch(task: recipe.Task) -> None:
+def test_the_default_recipe_scores_as_with_pytorch(task: recipe.Task) -> None:
     theirs = recipe.read()[task]
     ours = recipe.Distribution.of([recipe.run_nncli(task, seed) for seed in range(16)])
     assert ours.differs(theirs) < 4.0

@@ -17,6 +17,7 @@ from nncli.pipeline.train.provenance import RESUMABLE_KEYS
 from nncli.runs.manifest import CONFIG, MANIFEST, MODEL
 from nncli.runs.run import Run
 from nncli.training.epoch import DivergedError
+from tests.assertions import raises
 from tests.cli.support import DATA, Cli
 from tests.runs.support import change_manifest, changed, checkpoints, damaged, in_parts, outcome, stop_at
 
@@ -41,44 +42,44 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(config: Path) -> object:
-    """What the training leads to that is never stopped."""
+def expected(config: Path) -> object:
+    """The files of a training that is never stopped."""
     return outcome(train(config, output=config.parent / "whole").run)
 
 
 @pytest.fixture(scope="module")
-def half(config: Path) -> Path:
-    """A run that was stopped in the midst of its sixth epoch; not to be changed."""
-    return train(config, output=config.parent / "half", stop=stop_at(33)).run
+def stopped(config: Path) -> Path:
+    """A run that was stopped in its sixth epoch; do not change it."""
+    return train(config, output=config.parent / "stopped", stop=stop_at(33)).run
 
 
 @pytest.fixture
-def copy(half: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(half, tmp_path / "copy"))
+def copy(stopped: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(stopped, tmp_path / "copy"))
 
 
 @settings(max_examples=25, deadline=None)
 @given(steps=st.lists(st.integers(1, 30), min_size=1, max_size=4))
-def test_a_run_stopped_anywhere_any_number_of_times_ends_in_the_same_files(
-    config: Path, whole: object, tmp_path_factory: pytest.TempPathFactory, steps: list[int]
+def test_a_run_stopped_at_any_steps_ends_in_the_same_files(
+    config: Path, expected: object, tmp_path_factory: pytest.TempPathFactory, steps: list[int]
 ) -> None:
     finished = in_parts(config, tmp_path_factory.mktemp("parts") / "run", *steps)
     assert finished.status == "done"
-    assert outcome(finished.run) == whole
+    assert outcome(finished.run) == expected
 
 
-def test_a_finished_run_goes_on_to_nothing_new(config: Path, whole: object, tmp_path: Path) -> None:
+def test_resuming_a_finished_run_changes_nothing(config: Path, expected: object, tmp_path: Path) -> None:
     run = train(config, output=tmp_path / "run").run
-    assert outcome(resume(run).run) == whole
-    assert outcome(resume(run, assignments=["epochs=500"]).run) == whole  # it is out of patience
+    assert outcome(resume(run).run) == expected
+    assert outcome(resume(run, assignments=["epochs=500"]).run) == expected  # it is out of patience
 
 
-def test_a_moved_run_resumes(copy: Path, whole: object) -> None:
-    assert outcome(resume(copy).run) == whole
+def test_a_moved_run_resumes(copy: Path, expected: object) -> None:
+    assert outcome(resume(copy).run) == expected
     assert Run.open(copy).load_manifest().status == "done"
 
 
-def test_a_temperature_is_fitted_anew_when_a_training_goes_on(config: Path, tmp_path: Path) -> None:
+def test_a_resumed_training_fits_its_temperature_again(config: Path, tmp_path: Path) -> None:
     settings = ["calibration=temperature", "early_stopping=null"]
     longer = train(config, output=tmp_path / "long", assignments=[*settings, "epochs=6"]).run
     short = train(config, output=tmp_path / "short", assignments=[*settings, "epochs=2"]).run
@@ -92,14 +93,14 @@ def test_a_temperature_is_fitted_anew_when_a_training_goes_on(config: Path, tmp_
     assert Run.open(longer).load_model().spec.temperature not in (1.0, fitted)
 
 
-def test_a_run_killed_between_its_temperature_and_its_manifest_goes_on(config: Path, tmp_path: Path) -> None:
+def test_a_run_killed_after_its_temperature_was_fitted_resumes(config: Path, tmp_path: Path) -> None:
     run = train(config, output=tmp_path / "run", assignments=["calibration=temperature", "epochs=3"]).run
-    whole, manifest = outcome(run), Run.open(run).load_manifest()
+    expected, manifest = outcome(run), Run.open(run).load_manifest()
     Run.open(run).save_manifest(manifest.model_copy(update={"status": "running"}))
-    assert outcome(resume(run).run) == whole
+    assert outcome(resume(run).run) == expected
 
 
-def test_more_epochs_lead_to_what_a_longer_training_leads_to(config: Path, tmp_path: Path) -> None:
+def test_resuming_with_more_epochs_equals_a_longer_training(config: Path, tmp_path: Path) -> None:
     longer = train(config, output=tmp_path / "long", assignments=["epochs=15", "early_stopping=null"]).run
     short = train(config, output=tmp_path / "short", assignments=["epochs=5", "early_stopping=null"]).run
     resumed = resume(short, assignments=["epochs=15"])
@@ -108,9 +109,9 @@ def test_more_epochs_lead_to_what_a_longer_training_leads_to(config: Path, tmp_p
     assert "\nepochs: 15\n" in (short / CONFIG).read_text()
 
 
-def test_another_interval_is_accepted_and_followed(copy: Path, whole: object) -> None:
+def test_the_checkpoint_interval_can_change_on_resume(copy: Path, expected: object) -> None:
     finished = resume(copy, assignments=["checkpoint.every=1 epoch", "checkpoint.keep=3"])
-    assert outcome(finished.run) == whole
+    assert outcome(finished.run) == expected
     last = checkpoints(copy)[-1]
     assert checkpoints(copy) == [last - 12, last - 6, last]
 
@@ -148,44 +149,42 @@ OTHER = {
 }
 
 
-def test_every_key_is_among_these() -> None:
+def test_every_key_of_the_configuration_is_covered() -> None:
     assert {*OTHER, *RESUMABLE_KEYS, "preset", "quality"} == set(Config.model_fields)
 
 
 @pytest.mark.parametrize("key", [key for key in OTHER if key not in ("loss", "output_activation")])
-def test_a_key_that_would_change_the_past_is_refused(copy: Path, key: str) -> None:
+def test_a_key_that_would_change_trained_epochs_is_refused(copy: Path, key: str) -> None:
     before = (copy / MANIFEST).read_bytes()
     with pytest.raises(ConfigError) as caught:
         resume(copy, assignments=[OTHER[key]])
-    (mistake,) = caught.value.issues
-    assert mistake.place.key == key
-    assert "trained already" in mistake.message
+    assert [issue.place.key for issue in caught.value.issues] == [key]
     assert (copy / MANIFEST).read_bytes() == before
 
 
-def test_loss_and_output_are_refused_too(tmp_path: Path) -> None:
+def test_a_changed_loss_or_output_activation_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\nepochs: 2")
     run = train(path, output=tmp_path / "run").run
     for key, assignment in (("loss", "loss=mae"), ("output_activation", "output_activation=tanh")):
         with pytest.raises(ConfigError) as caught:
             resume(run, assignments=[assignment, "epochs=3"])
-        assert [mistake.place.key for mistake in caught.value.issues] == [key]
+        assert [issue.place.key for issue in caught.value.issues] == [key]
 
 
-def test_every_mistake_is_told_at_once(copy: Path) -> None:
+def test_all_refused_keys_are_reported_together(copy: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         resume(copy, assignments=["seed=1", "l2=0.5", "epochs=20"])
-    assert [mistake.place.key for mistake in caught.value.issues] == ["l2", "seed"]
+    assert [issue.place.key for issue in caught.value.issues] == ["l2", "seed"]
 
 
 def test_fewer_epochs_than_have_been_trained_are_refused(copy: Path) -> None:
-    with pytest.raises(ConfigError, match="5 epochs have been trained already"):
+    with raises(ConfigError, key="epochs", mentions="5 epochs"):
         resume(copy, assignments=["epochs=4"])
     assert resume(copy, assignments=["epochs=5"]).epochs == 5
 
 
-def test_fewer_epochs_are_refused_after_a_kill_too(config: Path, tmp_path: Path) -> None:
+def test_fewer_epochs_are_refused_after_a_kill(config: Path, tmp_path: Path) -> None:
     """The manifest of a run that was killed does not say yet how many there are; its checkpoint does."""
     copy = tmp_path / "copy"
 
@@ -196,7 +195,7 @@ def test_fewer_epochs_are_refused_after_a_kill_too(config: Path, tmp_path: Path)
 
     train(config, output=tmp_path / "run", stop=cut)
     assert Run.open(copy).load_manifest().status == "running"
-    with pytest.raises(ConfigError, match="5 epochs have been trained already"):
+    with raises(ConfigError, key="epochs", mentions="5 epochs"):
         resume(copy, assignments=["epochs=2"])
     assert outcome(resume(copy).run) == outcome(tmp_path / "run")
 
@@ -206,27 +205,26 @@ def test_a_configuration_edited_by_hand_is_refused(copy: Path, old: str, new: st
     text = (copy / CONFIG).read_text()
     assert old in text
     (copy / CONFIG).write_text(text.replace(old, new))
-    with pytest.raises(RunError, match="configuration has been changed") as caught:
+    with raises(RunError, file=CONFIG):
         resume(copy)
-    assert CONFIG in str(caught.value)
 
 
-def test_comments_and_order_in_the_configuration_do_not_matter(copy: Path, whole: object) -> None:
+def test_comments_and_order_in_the_configuration_do_not_matter(copy: Path, expected: object) -> None:
     (copy / CONFIG).write_text(
         "# looked at\n" + (copy / CONFIG).read_text().replace("\nl2: 0.0\n", "\nl2:   0  # none\n")
     )
-    assert outcome(resume(copy).run) == whole
+    assert outcome(resume(copy).run) == expected
 
 
-def test_threads_changed_in_the_manifest_are_noticed(copy: Path) -> None:
+def test_threads_changed_in_the_manifest_are_refused(copy: Path) -> None:
     change_manifest(copy, changed(threads=2))
-    with pytest.raises(RunError):
+    with raises(RunError, file=MANIFEST):
         resume(copy)
 
 
-def test_a_model_that_the_table_does_not_lead_to_is_refused(copy: Path) -> None:
+def test_a_model_that_does_not_match_the_table_is_refused(copy: Path) -> None:
     damaged(copy, MODEL, changed(encoder__columns__1__center=1.0))
-    with pytest.raises(RunError, match=r"model\.json"):
+    with raises(RunError, file="copy", mentions="model.json"):
         resume(copy)
 
 
@@ -244,37 +242,35 @@ def test_a_table_that_has_changed_is_refused(nncli: Cli, tmp_path: Path, name: s
     path = tmp_path / "c.yaml"
     path.write_text("data: {path: t.csv, target: y}\nlayers: [4]\nepochs: 9\nvalidation: {path: v.csv}")
     run = train(path, output=tmp_path / "run", stop=stop_at(3)).run
-    whole = outcome(train(path, output=tmp_path / "whole").run)
+    expected = outcome(train(path, output=tmp_path / "whole").run)
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content + content.splitlines(keepends=True)[-1])
-    done = nncli("train", "--resume", run).check(4)
-    assert "has changed since" in done.err
-    assert name in done.err
+    assert name in nncli("train", "--resume", run).check(4).err
     (tmp_path / name).unlink()
     assert name in nncli("train", "--resume", run).check(4).err
     (tmp_path / name).write_bytes(content)
     nncli("train", "--resume", run).check()
-    assert outcome(run) == whole
+    assert outcome(run) == expected
 
 
-def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+def test_a_path_without_a_run_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(RunError):
             resume(path)
     assert list(tmp_path.iterdir()) == []  # not even a lock
 
 
-def test_a_training_that_diverged_can_be_taken_up_and_fails_again(tmp_path: Path) -> None:
+def test_a_diverged_training_can_be_resumed_and_diverges_again(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(
         f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: []\noptimizer: {{type: sgd, momentum: 0.9}}\n"
         "epochs: 200\nlearning_rate: {type: constant, initial: 20.0, warmup_steps: 200}"
     )
-    said = []
+    errors = []
     for events in (train_events(path, output=tmp_path / "run"), resume_events(tmp_path / "run")):
-        with pytest.raises(DivergedError, match="were kept") as caught:
+        with raises(DivergedError, file="run") as caught:
             list(events)
-        said.append(str(caught.value))
+        errors.append(str(caught.value))
         assert Run.open(tmp_path / "run").load_manifest().status == "failed"
         Run.open(tmp_path / "run").load_model()
-    assert said[0] == said[1]
+    assert errors[0] == errors[1]

@@ -175,7 +175,7 @@ def test_every_optimizer_and_schedule_resumes_to_the_bit(optimizer: OptimizerBas
     stops=st.lists(st.integers(1, 30), min_size=1, max_size=5),
 )
 @settings(max_examples=40, deadline=None)
-def test_a_training_stopped_again_and_again_ends_in_the_same_bits(
+def test_a_training_stopped_several_times_ends_in_the_same_bits(
     optimizer: OptimizerBase, schedule: ScheduleBase, dropout: float, patience: int | None, stops: list[int]
 ) -> None:
     arguments = replace(arguments_of(optimizer, schedule, dropout, patience), epochs=15)

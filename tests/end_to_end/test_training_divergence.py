@@ -70,7 +70,7 @@ def poisoned(arguments: TrainingArguments) -> tuple[Dataset, Callable[[int], Loo
     return dataset, after_batch
 
 
-def test_what_was_best_before_a_divergence_is_kept() -> None:
+def test_the_best_weights_before_a_divergence_are_kept() -> None:
     arguments = arguments_of(epochs=9)
     state = fresh(arguments)
     dataset, after_batch = poisoned(arguments)

@@ -91,7 +91,7 @@ class Edits:
 
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
-def test_edited_validation_rows_leave_the_encoder_and_the_weights_of_every_epoch(
+def test_edited_validation_rows_change_neither_encoder_nor_weights(
     folder: Path, before: Finished, data: st.DataObject
 ) -> None:
     edited = Edits.drawn(data, VALIDATION, VALIDATION.columns)
@@ -104,7 +104,7 @@ def test_edited_validation_rows_leave_the_encoder_and_the_weights_of_every_epoch
         assert (after.run / WEIGHTS).read_bytes() == (before.run / WEIGHTS).read_bytes()
 
 
-def test_validation_may_choose_another_epoch_and_only_that(folder: Path, before: Finished) -> None:
+def test_validation_rows_change_only_the_best_epoch(folder: Path, before: Finished) -> None:
     wrong = VALIDATION.with_columns(
         species=pl.col("species").replace({"Adelie": "Gentoo", "Gentoo": "Chinstrap", "Chinstrap": "Adelie"})
     )
@@ -114,7 +114,7 @@ def test_validation_may_choose_another_epoch_and_only_that(folder: Path, before:
     assert weights_by_epoch(after.run) == weights_by_epoch(before.run)
 
 
-def test_when_the_training_loss_chooses_the_weights_are_the_same_files(folder: Path) -> None:
+def test_with_metric_loss_validation_rows_change_nothing(folder: Path) -> None:
     by_loss = "metric: loss\n"
     files = set()
     for validation in (VALIDATION, VALIDATION.reverse().head(20), VALIDATION.with_columns(species=pl.lit("Gentoo"))):
@@ -122,14 +122,14 @@ def test_when_the_training_loss_chooses_the_weights_are_the_same_files(folder: P
     assert len(files) == 1
 
 
-def test_no_validation_rows_at_all_train_the_same_weights(folder: Path, before: Finished) -> None:
+def test_training_without_validation_rows_gives_the_same_weights(folder: Path, before: Finished) -> None:
     trained(folder, VALIDATION)
     without = train(folder / "c.yaml", output=folder / "without", assignments=["validation=0"])
     assert (without.run / MODEL).read_bytes() == (before.run / MODEL).read_bytes()
     assert weights_by_epoch(without.run) == weights_by_epoch(before.run)
 
 
-def test_a_training_row_does_change_them(folder: Path, before: Finished, tmp_path: Path) -> None:
+def test_a_changed_training_row_changes_the_weights(folder: Path, before: Finished, tmp_path: Path) -> None:
     """The tests above could tell."""
     TRAINING.with_columns(
         body_mass_g=pl.when(pl.int_range(pl.len()) == 5).then(pl.lit("9999")).otherwise("body_mass_g")
@@ -142,7 +142,7 @@ def test_a_training_row_does_change_them(folder: Path, before: Finished, tmp_pat
 @settings(max_examples=10, deadline=None)
 @given(data=st.data())
 @pytest.mark.parametrize("target", ["species", "body_mass_g"])
-def test_rows_held_out_of_one_table_change_nothing_either(
+def test_edited_rows_of_a_random_split_change_nothing(
     tmp_path_factory: pytest.TempPathFactory, target: str, data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("share")

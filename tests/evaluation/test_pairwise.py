@@ -181,7 +181,7 @@ def test_the_sentence_of_a_result(mean: float, interval: ConfidenceInterval, adj
     assert pair.sentence("a", "b") == words
 
 
-def test_losses_beyond_measure_cannot_be_compared() -> None:
+def test_infinite_mean_losses_cannot_be_compared() -> None:
     pair = compare_pairwise([numbers([np.inf, 1.0], [1.0, 2.0], MSE()), numbers([1.0, 1.0], [1.0, 2.0], MSE())])[0]
     assert pair.test is None
     assert not pair.is_significant

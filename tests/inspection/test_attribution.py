@@ -16,6 +16,7 @@ from nncli.errors import UsageError
 from nncli.inspection.attribution import Attributions, attribute
 from nncli.inspection.encoded_rows import EncodedRows
 from nncli.nn.losses import Hinge, Poisson
+from tests.assertions import raises
 from tests.commands.explained import CITY, CLASSES, COLOR, DATE, NUMBER, WORDS, X1, X2, ensemble_of, model_of, table_of
 
 TABLE, USUAL = table_of(12), table_of(60, seed=5)
@@ -131,7 +132,7 @@ def test_any_class_and_any_target_can_be_asked_for() -> None:
     [(model_of(target=CLASSES), "yess", "no class 'yess'"), (model_of(), "q", "no target 'q'")],
 )
 def test_an_unknown_output_is_refused(model: AnyModel, of: str, match: str) -> None:
-    with pytest.raises(UsageError, match=match):
+    with raises(UsageError, mentions=f"'{of}'"):
         attributed(model, of)
 
 

@@ -126,7 +126,7 @@ def test_the_trend_of_categories_is_the_highest_one() -> None:
     assert PartialDependence("x", None, ("a", "b"), ("y",), np.array([[3.0], [2.0]])).direction == "highest for a"
 
 
-def test_of_many_rows_some_are_averaged() -> None:
+def test_many_rows_are_sampled() -> None:
     table = table_of(3000)
     curve = curve_of(model_of(columns=COLUMNS[:2]), table, "x2")
     whole = model_of(columns=COLUMNS[:2]).predict(table).values

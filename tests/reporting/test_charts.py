@@ -88,7 +88,7 @@ def test_bars_and_points_are_drawn() -> None:
     ET.fromstring(points("t", "d", Axis("x", "y", square=True), bins, (1.0,), NOTHING).svg)
 
 
-def test_of_many_points_some_are_drawn() -> None:
+def test_many_points_are_sampled() -> None:
     x = np.arange(50_000.0)
     assert len(scatter("t", "d", Axis("x", "y"), x, x, NOTHING).svg) < 200_000
 

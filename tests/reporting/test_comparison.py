@@ -28,7 +28,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [*paths, hostile_run(folder)]
 
 
-def test_the_page_says_what_was_found(runs: list[Path]) -> None:
+def test_the_page_has_the_results_of_the_comparison(runs: list[Path]) -> None:
     found = compare(runs)
     page = page_of(found)
     assert [section.name for section in page.sections] == ["pairwise", "scores", "settings", "learning-curves", "runs"]
@@ -43,7 +43,7 @@ def test_the_page_says_what_was_found(runs: list[Path]) -> None:
     assert {"epochs", "members", "learning_rate.initial"} <= {row[0] for row in table.rows}
 
 
-def test_the_file_is_whole_safe_and_the_same_every_time(runs: list[Path], tmp_path: Path) -> None:
+def test_the_file_is_complete_safe_and_reproducible(runs: list[Path], tmp_path: Path) -> None:
     found = compare(runs)
     write_comparison(found, tmp_path / "c.html")
     text = (tmp_path / "c.html").read_text("utf-8")

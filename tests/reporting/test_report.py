@@ -14,6 +14,7 @@ from nncli.errors import RunError, UsageError
 from nncli.pipeline.train.events import Finished
 from nncli.reporting.report import ReportFiles, report
 from nncli.runs.manifest import HISTORY, MANIFEST, MODEL
+from tests.assertions import raises
 from tests.reporting.support import SMALL, hostile_run, outline, parsed, trained_on
 from tests.runs.support import change_manifest, changed
 
@@ -136,18 +137,18 @@ def test_only_an_earlier_report_is_replaced(tmp_path: Path) -> None:
     first = report(run)
     assert report(run) == first
     first.card.write_text("mine")
-    with pytest.raises(UsageError, match="exists already"):
+    with raises(UsageError, file="report.md"):
         report(run)
     assert first.card.read_text() == "mine"
     elsewhere = tmp_path / "r.html"
     first.html.rename(elsewhere)
-    with pytest.raises(UsageError, match="exists already"):
+    with raises(UsageError, file="r.html"):
         report(run, elsewhere)
 
 
 @pytest.mark.parametrize("name", ["report.md", "report.pdf", "report", "report.html.gz"])
 def test_other_suffixes_are_refused_before_any_work(penguins: Path, tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="HTML"):
+    with raises(UsageError):
         report(penguins, tmp_path / name, force=True)
     assert list(tmp_path.iterdir()) == []
 

@@ -64,7 +64,7 @@ def test_the_error_rate_of_faultless_rows_has_an_upper_bound() -> None:
     assert max_error_rate(1) == pytest.approx(0.95)
 
 
-def test_the_error_of_a_row_is_what_it_says(penguins: Path, line: Path, pair: Path) -> None:
+def test_the_error_of_a_row(penguins: Path, line: Path, pair: Path) -> None:
     errors, what = row_errors(predict_held_out(penguins))
     assert what == "error rate"
     assert set(errors.tolist()) <= {0.0, 1.0}

@@ -12,7 +12,7 @@ from nncli.runs.manifest import CONFIG, HISTORY, MANIFEST, METRICS, MODEL, WEIGH
 from tests.cli.support import DATA
 
 
-def test_a_run_comes_out_as_it_went_in_without_its_checkpoints(penguins: Path, tmp_path: Path) -> None:
+def test_an_unpacked_archive_is_the_run_without_checkpoints(penguins: Path, tmp_path: Path) -> None:
     files = to_bytes(penguins)
     assert files.keys() == {CONFIG, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS}
     from_bytes(files, tmp_path / "a" / "run")
@@ -21,7 +21,7 @@ def test_a_run_comes_out_as_it_went_in_without_its_checkpoints(penguins: Path, t
     assert predict(tmp_path / "a" / "run", table, proba=True).equals(predict(penguins, table, proba=True))
 
 
-def test_nothing_that_is_there_is_replaced(penguins: Path, tmp_path: Path) -> None:
+def test_an_existing_directory_is_not_replaced(penguins: Path, tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         from_bytes(to_bytes(penguins), tmp_path)
     assert not list(tmp_path.iterdir())

@@ -30,6 +30,7 @@ from nncli.training.arguments import TrainingArguments
 from nncli.training.epoch import LoopSignal
 from nncli.training.loop import CheckpointDue, EpochReport, fit
 from nncli.training.state import RandomStreams, TrainState
+from tests.assertions import raises
 from tests.cli.support import DATA
 from tests.runs.support import checkpoints, in_a_process_of_its_own, outcome, stop_at
 
@@ -80,7 +81,7 @@ def file_of(run: Path, step: int) -> Path:
     return run / CHECKPOINTS / f"{step:012d}.safetensors"
 
 
-def test_a_state_comes_back_to_the_bit_with_its_reports(tmp_path: Path) -> None:
+def test_a_checkpoint_restores_state_and_reports_exactly(tmp_path: Path) -> None:
     for state in steps():
         save_checkpoint(tmp_path, state, [REPORT] * state.step, owner="me", keep=2)
         found, reports = loaded(tmp_path)
@@ -89,27 +90,27 @@ def test_a_state_comes_back_to_the_bit_with_its_reports(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("keep", [1, 2, 5])
-def test_the_latest_are_kept_and_no_more(tmp_path: Path, keep: int) -> None:
+def test_only_the_latest_checkpoints_are_kept(tmp_path: Path, keep: int) -> None:
     for state in steps():
         save_checkpoint(tmp_path, state, [], owner="me", keep=keep)
         assert checkpoints(tmp_path) == list(range(max(1, state.step - keep + 1), state.step + 1))
 
 
-def test_checkpoints_of_later_steps_go_when_a_training_went_back(saved: Path) -> None:
+def test_a_rollback_deletes_later_checkpoints(saved: Path) -> None:
     state = next(steps())
     save_checkpoint(saved, state, [], owner="me", keep=2)
     assert checkpoints(saved) == [1]
     assert loaded(saved)[0].step == 1
 
 
-def test_without_a_checkpoint_the_state_stays_fresh(tmp_path: Path) -> None:
+def test_without_a_checkpoint_the_state_is_unchanged(tmp_path: Path) -> None:
     state, reports = loaded(tmp_path)
     assert reports == []
     assert bits(state) == bits(fresh())
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "flipped", "text", "pickle"])
-def test_a_damaged_one_falls_back_to_the_one_before(saved: Path, damage: str) -> None:
+def test_a_damaged_checkpoint_falls_back_to_the_previous_one(saved: Path, damage: str) -> None:
     content = file_of(saved, 7).read_bytes()
     middle = len(content) // 2
     damages = {
@@ -129,7 +130,7 @@ def test_a_damaged_one_falls_back_to_the_one_before(saved: Path, damage: str) ->
 def test_when_all_are_damaged_the_run_is_refused(saved: Path) -> None:
     for step in (5, 6, 7):
         file_of(saved, step).write_bytes(b"")
-    with pytest.raises(RunError, match="every checkpoint of this run is damaged") as caught:
+    with raises(RunError, file="checkpoints") as caught:
         loaded(saved)
     assert caught.value.hint
 
@@ -148,19 +149,19 @@ def test_every_flipped_bit_is_detected_or_harmless(saved: Path) -> None:
         content[at // 8] ^= 1 << at % 8
 
 
-def test_a_checkpoint_of_another_training_is_not_taken_up(saved: Path) -> None:
-    with pytest.raises(RunError, match="of another training"):
+def test_a_checkpoint_of_another_training_is_refused(saved: Path) -> None:
+    with raises(RunError, file="checkpoints"):
         loaded(saved, owner="you")
 
 
-def test_a_checkpoint_of_another_network_is_not_taken_up(saved: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_network_is_refused(saved: Path, tmp_path: Path) -> None:
     network = Network.model_validate({"n_features": 2, "layers": [], "n_outputs": 1})
     state = TrainState.create(network, Adam(), RandomStreams.of(0))
-    with pytest.raises(RunError, match="of another training"):
+    with raises(RunError, file="checkpoints"):
         load_checkpoint(saved, state, owner="me")
 
 
-def test_many_epochs_do_not_burst_the_header(tmp_path: Path) -> None:
+def test_many_epochs_fit_into_the_header(tmp_path: Path) -> None:
     """A safetensors header ends at 100 MB, so the reports must not live there."""
     sizes = set()
     for count in (1, 20_000):
@@ -172,7 +173,7 @@ def test_many_epochs_do_not_burst_the_header(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
-def test_a_huge_file_is_passed_over_within_bounded_memory(saved: Path) -> None:
+def test_a_huge_checkpoint_is_skipped_within_bounded_memory(saved: Path) -> None:
     with file_of(saved, 7).open("r+b") as file:
         file.truncate(20 * 2**30)  # a hole: it takes no room on the disk
     said, peak = in_a_process_of_its_own(
@@ -208,14 +209,14 @@ def test_a_run_whose_checkpoints_are_all_damaged_is_refused_and_still_predicts(c
     before = outcome(run)
     for step in checkpoints(run):
         file_of(run, step).write_bytes(b"")
-    with pytest.raises(RunError, match="every checkpoint"):
+    with raises(RunError, file="checkpoints"):
         resume(run)
     assert outcome(run) == before
     assert Run.open(run).load_manifest().status == "stopped"
     Run.open(run).load_model()
 
 
-def test_a_run_that_was_cut_short_before_its_first_checkpoint_begins_anew(config: Path, tmp_path: Path) -> None:
+def test_a_run_killed_before_its_first_checkpoint_starts_again(config: Path, tmp_path: Path) -> None:
     whole = outcome(train(config, output=tmp_path / "whole").run)
     copy = tmp_path / "copy"
 
@@ -226,7 +227,7 @@ def test_a_run_that_was_cut_short_before_its_first_checkpoint_begins_anew(config
 
     train(config, output=tmp_path / "run", stop=cut)
     assert checkpoints(copy) == []
-    with pytest.raises(RunError, match="has not finished"):
+    with raises(RunError, file="copy"):
         Run.open(copy).load_model()
     assert outcome(resume(copy).run) == whole
 
@@ -238,7 +239,7 @@ def test_checkpoints_swapped_between_two_runs_of_one_shape_are_refused(config: P
     ]
     shutil.rmtree(runs[0] / CHECKPOINTS)
     shutil.copytree(runs[1] / CHECKPOINTS, runs[0] / CHECKPOINTS)
-    with pytest.raises(RunError, match="of another training"):
+    with raises(RunError, file="checkpoints"):
         resume(runs[0])
 
 

@@ -13,6 +13,7 @@ from nncli.errors import RunError
 from nncli.runs.history import read_history, read_metrics
 from nncli.runs.manifest import HISTORY, METRICS
 from nncli.runs.run import Run
+from tests.assertions import raises
 
 
 def test_every_epoch_is_read_with_the_name_of_its_metric(penguins: Path) -> None:
@@ -27,7 +28,7 @@ def test_every_epoch_is_read_with_the_name_of_its_metric(penguins: Path) -> None
     assert found.best.epoch == Run(penguins).load_manifest().best_epoch
 
 
-def test_the_scores_are_read_beside_the_guesses(penguins: Path, pair: Path) -> None:
+def test_scores_and_baselines_are_read(penguins: Path, pair: Path) -> None:
     found = read_metrics(penguins, Run(penguins).load_manifest())
     said = json.loads((penguins / METRICS).read_text())["validation"]
     assert found.validation is not None
@@ -44,15 +45,15 @@ def test_the_scores_are_read_beside_the_guesses(penguins: Path, pair: Path) -> N
 
 
 @pytest.mark.parametrize("text", ["", "epoch\n1\n", "a,b,c,d,e\n1,2\n", "{}", "[]", '{"validation": 3}', "\xff"])
-def test_what_is_damaged_is_refused(penguins: Path, tmp_path: Path, text: str) -> None:
+def test_a_damaged_history_or_metrics_file_is_refused(penguins: Path, tmp_path: Path, text: str) -> None:
     run = tmp_path / "run"
     shutil.copytree(penguins, run)
     manifest = Run(run).load_manifest()
     for name, read in ((HISTORY, read_history), (METRICS, read_metrics)):
         (run / name).write_text(text, "latin-1")
-        with pytest.raises(RunError, match="not the one that was written"):
+        with raises(RunError, file=name):
             read(run, manifest)
         Run(run).save_manifest(manifest)  # which takes the damage for right
         if text != "{}" or name == HISTORY:
-            with pytest.raises(RunError, match="damaged"):
+            with raises(RunError, file=name):
                 read(run, Run(run).load_manifest())

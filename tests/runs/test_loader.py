@@ -27,6 +27,7 @@ from nncli.model import FORMAT
 from nncli.runs.loader import read_manifest
 from nncli.runs.manifest import CONFIG, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
 from nncli.runs.run import Run
+from tests.assertions import raises
 from tests.cli.support import DATA
 from tests.runs.support import Damage, changed, damaged, in_a_process_of_its_own, signed
 
@@ -45,6 +46,12 @@ def refused(run: Path) -> RunError:
     assert caught.value.exit_code == 5
     assert caught.value.hint
     return caught.value
+
+
+def file_of(error: RunError) -> str:
+    """The name of the file that the error is about."""
+    assert error.location
+    return Path(error.location.source or "").name
 
 
 def test_a_moved_run_directory_predicts_the_same(copy: Path, penguins: Path) -> None:
@@ -89,18 +96,17 @@ def test_a_run_directory_needs_only_model_weights_and_manifest_to_predict(copy: 
         pytest.param(changed(surprise=1), id="an unknown key"),
     ],
 )
-def test_a_model_that_cannot_be_is_refused_even_when_its_checksum_agrees(copy: Path, damage: Damage) -> None:
+def test_an_invalid_model_is_refused_even_with_a_valid_checksum(copy: Path, damage: Damage) -> None:
     damaged(copy, MODEL, damage)
-    assert "checksum" not in refused(copy).message
+    assert file_of(refused(copy)) in (MODEL, WEIGHTS)
 
 
 @pytest.mark.parametrize("name", [MODEL, MANIFEST])
 def test_a_newer_format_asks_for_a_newer_nncli(copy: Path, name: str) -> None:
     (copy / name).write_bytes(changed(format=FORMAT + 1, whatever=1)((copy / name).read_bytes()))
     error = refused(copy)
-    assert name in str(error.location)
+    assert file_of(error) == name
     assert f"format {FORMAT + 1}" in error.message
-    assert "newer nncli" in str(error.hint)
 
 
 @pytest.mark.parametrize(
@@ -115,25 +121,25 @@ def test_a_newer_format_asks_for_a_newer_nncli(copy: Path, name: str) -> None:
         pytest.param(changed(status="finished"), id="an unknown status"),
     ],
 )
-def test_a_manifest_that_cannot_be_is_refused(copy: Path, damage: Damage) -> None:
+def test_an_invalid_manifest_is_refused(copy: Path, damage: Damage) -> None:
     (copy / MANIFEST).write_bytes(damage((copy / MANIFEST).read_bytes()))
-    assert MANIFEST in str(refused(copy)) or "checksum" in str(refused(copy))
+    assert file_of(refused(copy)) in (MANIFEST, MODEL)
 
 
-def test_a_number_target_that_does_not_fit_itself_or_the_rest_is_refused(line: Path, tmp_path: Path) -> None:
+def test_an_inconsistent_regression_target_is_refused(line: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(line, tmp_path / "copy"))
     whole = (copy / MODEL).read_bytes()
     for change in (changed(target__scales=[1.0, 1.0]), changed(temperature=2.0)):
         (copy / MODEL).write_bytes(whole)
         damaged(copy, MODEL, change)
-        with pytest.raises(RunError, match="do not fit"):
+        with raises(RunError, file="model.json"):
             predict(copy, DATA / "linear.csv")
 
 
-def test_an_embedding_of_other_columns_than_the_numbers_is_refused(line: Path, tmp_path: Path) -> None:
+def test_an_embedding_of_columns_that_are_not_numeric_is_refused(line: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(line, tmp_path / "copy"))
     damaged(copy, MODEL, changed(network__numeric_features=[1], network__numeric_embedding={"type": "periodic"}))
-    with pytest.raises(RunError, match="do not fit"):
+    with raises(RunError, file="model.json"):
         predict(copy, DATA / "linear.csv")
 
 
@@ -145,26 +151,28 @@ def rewritten(copy: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "array"),
     [
-        (lambda a: a.pop("output.bias"), "in one and not the other"),
-        (lambda a: a.update(more=np.zeros(1, np.float32)), "in one and not the other"),
-        (lambda a: a.update({"output.bias": np.zeros(4, np.float32)}), "shape"),
-        (lambda a: a.update({"output.bias": np.zeros(3, np.float64)}), "shape"),
-        (lambda a: a["output.bias"].fill(np.nan), "finite"),
-        (lambda a: a["output.weight"].fill(np.inf), "finite"),
-        (lambda a: a["output.bias"].fill(-np.inf), "finite"),
+        (lambda a: a.pop("output.bias"), "output.bias"),
+        (lambda a: a.update(more=np.zeros(1, np.float32)), "more"),
+        (lambda a: a.update({"output.bias": np.zeros(4, np.float32)}), "output.bias"),
+        (lambda a: a.update({"output.bias": np.zeros(3, np.float64)}), "output.bias"),
+        (lambda a: a["output.bias"].fill(np.nan), "output.bias"),
+        (lambda a: a["output.weight"].fill(np.inf), "output.weight"),
+        (lambda a: a["output.bias"].fill(-np.inf), "output.bias"),
     ],
 )
-def test_weights_that_do_not_belong_are_refused(
-    copy: Path, change: Callable[[dict[str, Any]], object], said: str
+def test_weights_that_do_not_fit_the_model_are_refused(
+    copy: Path, change: Callable[[dict[str, Any]], object], array: str
 ) -> None:
     rewritten(copy, change)
-    assert said in refused(copy).message
+    error = refused(copy)
+    assert file_of(error) == WEIGHTS
+    assert array in error.message
 
 
 @pytest.mark.parametrize("name", READ)
-def test_a_missing_file_is_told(copy: Path, name: str) -> None:
+def test_a_missing_file_is_named(copy: Path, name: str) -> None:
     (copy / name).unlink()
     assert name in str(refused(copy))
     (copy / name).mkdir()
@@ -224,14 +232,14 @@ def test_every_flipped_bit_is_detected_or_harmless(tiny: Path, tmp_path: Path, n
 
 
 @pytest.mark.parametrize("name", [MODEL, WEIGHTS])
-def test_every_flipped_bit_of_what_is_predicted_with_is_detected(tiny: Path, tmp_path: Path, name: str) -> None:
+def test_every_flipped_bit_of_model_and_weights_is_detected(tiny: Path, tmp_path: Path, name: str) -> None:
     copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
     for content in list(flips((tiny / name).read_bytes()))[::7]:
         (copy / name).write_bytes(content)
         assert answer(copy) is None
 
 
-def test_every_flipped_bit_of_the_manifest_is_detected_or_says_the_same(tiny: Path, tmp_path: Path) -> None:
+def test_every_flipped_bit_of_the_manifest_is_detected_or_harmless(tiny: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
     said = read_manifest(tiny)
     for content in flips((tiny / MANIFEST).read_bytes()):
@@ -264,7 +272,7 @@ def test_every_truncation_is_detected(tiny: Path, tmp_path: Path, name: str) -> 
 @pytest.mark.parametrize("name", READ)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_any_damage_is_met_with_the_same_prediction_or_a_run_error(
+def test_any_damage_gives_the_same_prediction_or_a_run_error(
     copy: Path, penguins: Path, data: st.DataObject, name: str
 ) -> None:
     content = bytearray((penguins / name).read_bytes())
@@ -295,7 +303,7 @@ def test_a_file_of_another_run_is_refused(tiny: Path, tmp_path: Path, name: str)
         pytest.fail("the runs are not different enough")
     copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
     shutil.copy(other / name, copy / name)
-    with pytest.raises(RunError, match="checksum"):
+    with raises(RunError, file=MODEL if name == MANIFEST else name):
         Run.open(copy).load_model()
 
 
@@ -306,7 +314,7 @@ def safetensors_of(header: bytes, body: bytes) -> bytes:
     return struct.pack("<Q", len(header)) + header + body
 
 
-def test_a_name_that_comes_twice_in_the_weights_is_refused(tiny: Path, tmp_path: Path) -> None:
+def test_a_duplicate_name_in_the_weights_is_refused(tiny: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
     entry = '{"dtype":"F32","shape":[1],"data_offsets":[%d,%d]}'
     bias, again = entry % (0, 4), entry % (4, 8)
@@ -314,7 +322,7 @@ def test_a_name_that_comes_twice_in_the_weights_is_refused(tiny: Path, tmp_path:
     header = f'{{"output.bias":{bias},"output.bias":{again},"output.weight":{weight}}}'.encode()
     (copy / WEIGHTS).write_bytes(safetensors_of(header, np.ones(3, np.float32).tobytes()))
     signed(copy)
-    with pytest.raises(RunError, match="does not hold weights"):
+    with raises(RunError, file="model.safetensors"):
         Run.open(copy).load_model()
 
 
@@ -324,7 +332,7 @@ def test_a_header_that_claims_to_be_huge_is_refused(tiny: Path, tmp_path: Path, 
     content = (copy / WEIGHTS).read_bytes()
     (copy / WEIGHTS).write_bytes(struct.pack("<Q", length) + content[8:])
     signed(copy)
-    with pytest.raises(RunError, match="does not hold weights"):
+    with raises(RunError, file="model.safetensors"):
         Run.open(copy).load_model()
 
 
@@ -357,9 +365,7 @@ def test_a_symbolic_link_is_refused(copy: Path, tmp_path: Path, name: str, where
     target = (copy if where == "inside" else tmp_path) / "moved"
     (copy / name).rename(target)
     (copy / name).symlink_to(target)
-    error = refused(copy)
-    assert "links" in error.message
-    assert name in str(error.location)
+    assert file_of(refused(copy)) == name
 
 
 @pytest.mark.skipif(os.name == "nt", reason="named pipes")
@@ -367,7 +373,7 @@ def test_a_symbolic_link_is_refused(copy: Path, tmp_path: Path, name: str, where
 def test_a_pipe_that_would_never_end_is_refused(copy: Path, name: str) -> None:
     (copy / name).unlink()
     os.mkfifo(copy / name)
-    assert "not a plain file" in refused(copy).message
+    assert file_of(refused(copy)) == name
 
 
 LOAD = """
@@ -376,7 +382,7 @@ from nncli.runs.run import Run
 try:
     Run.open(path).load_model()
 except RunError as error:
-    print(error.message)
+    print(error.location.source)
 """
 
 
@@ -385,15 +391,15 @@ except RunError as error:
 def test_memory_stays_bounded_when_a_file_is_huge(copy: Path, name: str) -> None:
     with (copy / name).open("r+b") as file:
         file.truncate(20 * 2**30)  # a hole: it takes no room on the disk
-    said, peak = in_a_process_of_its_own(LOAD, copy)
-    assert "more than the file can rightly have" in said
+    source, peak = in_a_process_of_its_own(LOAD, copy)
+    assert source == str(copy / name)
     assert peak < 256 * 2**20
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
-def test_a_network_that_the_model_claims_and_no_memory_holds_is_never_made(copy: Path) -> None:
+def test_a_network_beyond_memory_is_never_allocated(copy: Path) -> None:
     layers = [{"type": "dense", "units": 10**9, "activation": {"type": "relu"}}] * 3
     damaged(copy, MODEL, changed(network__layers=layers))
-    said, peak = in_a_process_of_its_own(LOAD, copy)
-    assert "does not belong" in said or "shape" in said
+    source, peak = in_a_process_of_its_own(LOAD, copy)
+    assert source in (str(copy / MODEL), str(copy / WEIGHTS))
     assert peak < 256 * 2**20

@@ -20,7 +20,7 @@ def manifest(run: Path) -> Manifest:
     return Manifest.model_validate_json((run / MANIFEST).read_bytes())
 
 
-def test_the_manifest_tells_the_truth(penguins: Path) -> None:
+def test_the_manifest_describes_the_run(penguins: Path) -> None:
     said = manifest(penguins)
     history = pl.read_csv(penguins / HISTORY)
     data = (DATA / "penguins.csv").read_bytes()
@@ -40,12 +40,12 @@ def test_the_manifest_tells_the_truth(penguins: Path) -> None:
     assert said.blas_threads == 1
 
 
-def test_it_holds_the_checksum_of_every_other_file(penguins: Path) -> None:
+def test_the_manifest_has_the_checksum_of_every_other_file(penguins: Path) -> None:
     sums = {name: hashlib.sha256((penguins / name).read_bytes()).hexdigest() for name in CHECKSUMMED}
     assert manifest(penguins).files == sums
 
 
-def test_while_a_training_runs_it_says_so_and_holds_no_checksum(tmp_path: Path) -> None:
+def test_the_manifest_of_a_running_training_has_no_checksums(tmp_path: Path) -> None:
     config = tmp_path / "c.yaml"
     config.write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\nepochs: 3\n")
     seen: list[Manifest] = []
@@ -59,7 +59,7 @@ def test_while_a_training_runs_it_says_so_and_holds_no_checksum(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("validation", ["0.2", "{path: TABLE}"])
-def test_a_stopped_training_is_called_that(tmp_path: Path, validation: str) -> None:
+def test_the_status_of_a_stopped_training_is_stopped(tmp_path: Path, validation: str) -> None:
     config = tmp_path / "c.yaml"
     table = DATA / "linear.csv"
     config.write_text(

@@ -7,31 +7,11 @@ from typing import Any
 import numpy as np
 
 from nncli.nn.activations import Relu, Tanh
-from nncli.nn.arrays import BoundLayer
 from nncli.nn.initializers import Glorot, He, Orthogonal, Zeros
-from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.normalization import BatchNorm
 from nncli.nn.layers.residual import Residual
-from nncli.nn.parameters import Parameters, ParamLayout
-
-
-def bind(
-    layer: LayerBase, X: Any, *, seed: int = 0, training: bool = True, needs_dX: bool = True
-) -> tuple[BoundLayer, Parameters]:
-    """The layer alone, with fresh parameters, tied to a copy of X."""
-    X = np.array(X, np.float64) if np.asarray(X).dtype != np.float32 else np.array(X)
-    layout = ParamLayout(layer.parameters(X.shape[1]))
-    parameters = layout.initialize(np.random.default_rng(seed), "float64")
-    rng = np.random.default_rng(seed)
-    bound = layer.bind(
-        parameters.by_name,
-        parameters.gradients,
-        X,
-        training=TrainingContext(rng) if training else None,
-        needs_dX=needs_dX,
-    )
-    return bound, parameters
+from tests.nn.layers.support import bind
 
 
 def test_dense_is_worked_by_hand() -> None:

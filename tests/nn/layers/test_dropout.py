@@ -1,4 +1,4 @@
-"""Masks: every unit kept as often as asked for, no two of them in step, and every draw anew."""
+"""Dropout: masks with the right probability, independent between units, steps and streams."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.nn.layers.dropout import bind_mask
+from nncli.nn.layers.base import TrainingContext
+from nncli.nn.layers.dropout import Dropout, bind_mask
+from tests.nn.layers.support import bind
 
 
 def drawn(shape: tuple[int, ...], rate: float, times: int, seed: int = 0) -> tuple[npt.NDArray[np.bool_], float]:
@@ -22,21 +24,21 @@ def drawn(shape: tuple[int, ...], rate: float, times: int, seed: int = 0) -> tup
 
 
 @given(rate=st.floats(0.0, 1.0, exclude_max=True))
-def test_the_probability_is_met_within_a_part_of_65536_and_never_zero(rate: float) -> None:
+def test_the_probability_is_exact_to_1_in_65536_and_never_zero(rate: float) -> None:
     _, share = drawn((1,), rate, 1)
     assert 0.0 < share <= 1.0
     assert abs(share - (1.0 - rate)) <= 2.0**-16 or rate > 1.0 - 2.0**-15
 
 
 @pytest.mark.parametrize("rate", [0.0, 1e-6])
-def test_a_rate_of_nearly_zero_keeps_all(rate: float) -> None:
+def test_a_rate_near_zero_keeps_all_units(rate: float) -> None:
     masks, share = drawn((50, 40), rate, 20)
     assert masks.all()
     assert share == 1.0
 
 
 @pytest.mark.parametrize("rate", [2.0**-12, 0.15, 0.5, 0.8])
-def test_every_one_of_the_twelve_places_is_kept_as_often(rate: float) -> None:
+def test_every_unit_is_kept_equally_often(rate: float) -> None:
     masks, share = drawn((12_000,), rate, 200)
     # of the units that three words hold, one behind the other, and so again in each third
     words = masks.reshape(200, 3, 1000, 4).mean(axis=(0, 2))
@@ -44,7 +46,7 @@ def test_every_one_of_the_twelve_places_is_kept_as_often(rate: float) -> None:
     assert np.abs(words - share).max() < 4.5 * spread
 
 
-def test_all_sixteen_bits_are_looked_at() -> None:
+def test_all_sixteen_bits_are_used() -> None:
     # were a bit of a place constant, some thresholds would be met too often by it and others too seldom
     for bit in range(1, 16):
         rate = 2.0**bit / 65536.0
@@ -54,13 +56,13 @@ def test_all_sixteen_bits_are_looked_at() -> None:
 
 
 @pytest.mark.parametrize("size", [12, 24, 36])
-def test_no_two_units_are_in_step(size: int) -> None:
+def test_two_units_are_uncorrelated(size: int) -> None:
     masks, _ = drawn((size,), 0.3, 40_000)
     correlation = np.corrcoef(masks.T.astype(float)) - np.eye(size)
     assert np.abs(correlation).max() < 5.0 / 200.0
 
 
-def test_three_units_together_are_kept_as_often_as_chance_has_it() -> None:
+def test_three_units_are_independent() -> None:
     # a fourth word that were shared, rather than taken apart, would show in threes, though not in twos
     masks, share = drawn((12,), 0.5, 40_000)
     a = 2.0 * masks - 1.0
@@ -70,7 +72,7 @@ def test_three_units_together_are_kept_as_often_as_chance_has_it() -> None:
     assert max(distinct) < 5.0 / 200.0
 
 
-def test_draws_differ_and_follow_from_the_stream() -> None:
+def test_masks_differ_and_depend_on_the_generator() -> None:
     masks, _ = drawn((30,), 0.5, 10)
     assert len({mask.tobytes() for mask in masks}) == 10
     assert np.array_equal(masks, drawn((30,), 0.5, 10)[0])
@@ -78,7 +80,64 @@ def test_draws_differ_and_follow_from_the_stream() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1,), (1, 1), (11,), (12,), (13,), (5, 7)])
-def test_any_shape_is_filled(shape: tuple[int, ...]) -> None:
+def test_masks_of_any_shape_are_filled(shape: tuple[int, ...]) -> None:
     masks, _ = drawn(shape, 0.5, 64)
     assert masks.any(axis=0).all()
     assert not masks.all(axis=0).any()
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_dropout_zeroes_a_fraction_of_units_and_scales_the_rest(rate: float) -> None:
+    bound, _ = bind(Dropout(rate=rate), np.ones((400, 100)))
+    bound.forward()
+    kept = bound.Y != 0.0
+    np.testing.assert_allclose(bound.Y[kept], 1.0 / (1.0 - rate), rtol=2e-4)  # as the rate is met within 2^-16
+    assert float(kept.mean()) == pytest.approx(1.0 - rate, abs=4.0 * (rate * (1.0 - rate) / 40_000) ** 0.5)
+    assert float(bound.Y.mean()) == pytest.approx(1.0, abs=0.07)  # prediction needs no correction
+
+
+def test_dropout_masks_the_gradient_like_the_output() -> None:
+    bound, _ = bind(Dropout(rate=0.4), np.full((20, 10), 3.0))
+    bound.forward()
+    np.testing.assert_allclose(bound.backward(np.full((20, 10), 3.0)), bound.Y)
+
+
+@pytest.mark.parametrize(("rate", "training"), [(0.0, True), (0.0, False), (0.5, False)])
+def test_dropout_that_is_off_is_the_identity_and_draws_nothing(rate: float, training: bool) -> None:
+    X = np.random.default_rng(0).normal(size=(4, 3))
+    rng = np.random.default_rng(1)
+    before = rng.bit_generator.state
+    bound = Dropout(rate=rate).bind({}, {}, X, training=TrainingContext(rng) if training else None, needs_dX=True)
+    bound.forward()
+    np.testing.assert_array_equal(bound.Y, X)
+    np.testing.assert_array_equal(bound.backward(np.ones((4, 3))), 1.0)
+    assert rng.bit_generator.state == before
+
+
+@pytest.mark.parametrize(("t", "rate"), [(0.0, 0.4), (0.49, 0.4), (0.75, 0.2), (1.0, 0.0)])
+def test_dropout_follows_its_schedule(t: float, rate: float) -> None:
+    X, progress = np.ones((400, 100)), np.zeros(())
+    training = TrainingContext(np.random.default_rng(1), progress)
+    bound = Dropout(rate=0.4, schedule="flat_cosine").bind({}, {}, X, training=training, needs_dX=True)
+    bound.forward()
+    progress.fill(t)  # as training goes on
+    bound.forward()
+    kept = bound.Y != 0.0
+    assert float(kept.mean()) == pytest.approx(1.0 - rate, abs=0.01)
+    np.testing.assert_allclose(bound.Y[kept], 1.0 / (1.0 - rate), rtol=1e-4)
+    np.testing.assert_array_equal(bound.backward(np.ones((400, 100))), bound.Y)
+
+
+@pytest.mark.parametrize("rate", [1e-9, 0.999999999])
+def test_dropout_rates_near_0_and_1_give_finite_numbers(rate: float) -> None:
+    bound, _ = bind(Dropout(rate=rate), np.ones((40, 100)))
+    bound.forward()
+    assert np.isfinite(bound.Y).all()
+
+
+def test_dropout_in_float32_keeps_the_type() -> None:
+    X = np.ones((300, 100), np.float32)
+    bound, _ = bind(Dropout(rate=0.25), X)
+    bound.forward()
+    assert bound.Y.dtype == np.float32
+    assert float((bound.Y != 0).mean()) == pytest.approx(0.75, abs=0.01)

@@ -8,22 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from nncli.nn.arrays import BoundLayer
 from nncli.nn.layers.base import LayerBase, TrainingContext
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
-from nncli.nn.parameters import Parameters, ParamLayout
-
-
-def bind(layer: LayerBase, X: NDArray[Any], *, training: bool = True) -> tuple[BoundLayer, Parameters]:
-    rng = np.random.default_rng(0)
-    parameters = ParamLayout(layer.parameters(X.shape[1])).initialize(rng, "float64")
-    bound = layer.bind(
-        parameters.by_name, parameters.gradients, X, training=TrainingContext(rng) if training else None, needs_dX=True
-    )
-    return bound, parameters
+from nncli.nn.parameters import ParamLayout
+from tests.nn.layers.support import bind
 
 
 def test_batch_norm_is_worked_by_hand() -> None:

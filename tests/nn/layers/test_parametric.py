@@ -15,7 +15,7 @@ from nncli.nn.activations import ElementwiseActivation, Relu
 from nncli.nn.layers.base import LayerBase
 from nncli.nn.layers.parametric import ParametricActivation, Scale
 from nncli.nn.parameters import ParamGroup
-from tests.nn.layers.test_sequential import bind
+from tests.nn.layers.support import bind
 from tests.unions import members, tag
 
 Matrix = NDArray[np.float64]

@@ -9,33 +9,14 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from nncli.nn.activations import Relu, Tanh
-from nncli.nn.arrays import BoundLayer
 from nncli.nn.initializers import Constant, He
 from nncli.nn.layers.activation import ActivationLayer
-from nncli.nn.layers.base import LayerBase, TrainingContext
+from nncli.nn.layers.base import LayerBase
 from nncli.nn.layers.dense import Dense
 from nncli.nn.layers.dropout import Dropout
 from nncli.nn.layers.normalization import BatchNorm, LayerNorm
 from nncli.nn.layers.residual import Layer, Residual
-from nncli.nn.parameters import Parameters, ParamLayout
-
-
-def bind(
-    layer: LayerBase, X: Any, *, seed: int = 0, training: bool = True, needs_dX: bool = True
-) -> tuple[BoundLayer, Parameters]:
-    """The layer alone, with fresh parameters, tied to a copy of X."""
-    X = np.array(X, np.float64) if np.asarray(X).dtype != np.float32 else np.array(X)
-    layout = ParamLayout(layer.parameters(X.shape[1]))
-    parameters = layout.initialize(np.random.default_rng(seed), "float64")
-    rng = np.random.default_rng(seed)
-    bound = layer.bind(
-        parameters.by_name,
-        parameters.gradients,
-        X,
-        training=TrainingContext(rng) if training else None,
-        needs_dX=needs_dX,
-    )
-    return bound, parameters
+from tests.nn.layers.support import bind
 
 
 def test_residual_is_worked_by_hand() -> None:

@@ -16,6 +16,7 @@ from nncli.pipeline.ensemble.cross_validation import CrossValidation, FoldScores
 from nncli.runs.filenames import CROSS_VALIDATION
 from nncli.runs.manifest import CONFIG
 from nncli.scoring import Scores, score
+from tests.assertions import raises
 
 
 @pytest.fixture
@@ -24,14 +25,14 @@ def config(tmp_path: Path) -> Config:
     return Config.model_validate({"data": {"path": str(tmp_path / "t.csv"), "target": "y"}, "layers": []})
 
 
-def test_each_repeat_has_all_folds_with_a_seed_of_its_own(config: Config, tmp_path: Path) -> None:
+def test_each_repeat_has_all_folds_and_its_own_seed(config: Config, tmp_path: Path) -> None:
     _, record = start_record(tmp_path / "cv", config, 3, 2)
     folds = record.of(7)
     assert [(fold.fold, fold.seed) for fold in folds] == [(0, 7), (1, 7), (2, 7), (0, 8), (1, 8), (2, 8)]
     assert {fold.folds for fold in folds} == {3}
 
 
-def test_a_record_is_read_as_it_was_written_from_the_first_free_directory(config: Config, tmp_path: Path) -> None:
+def test_a_record_is_written_to_a_free_directory_and_read_back(config: Config, tmp_path: Path) -> None:
     (tmp_path / "cv").mkdir()
     run, record = start_record(tmp_path / "cv", config, 3, 1)
     assert run.path == tmp_path / "cv-2"
@@ -42,14 +43,14 @@ def test_a_changed_configuration_or_table_is_refused_where_it_was_changed(config
     run, _ = start_record(tmp_path / "cv", config, 3, 1)
     text = (run.path / CONFIG).read_text()
     (run.path / CONFIG).write_text(text.replace("seed: 0", "seed: 1"))
-    with pytest.raises(RunError, match=CONFIG):
+    with raises(RunError, file="config.yaml"):
         open_record(run.path)
     (run.path / CONFIG).write_text(text)
     (tmp_path / "t.csv").write_text("x,y\n1,2\n")
-    with pytest.raises(DataError, match=r"t\.csv"):
+    with raises(DataError, file="t.csv"):
         open_record(run.path)
     (run.path / CROSS_VALIDATION).write_text("[]")
-    with pytest.raises(RunError, match=CROSS_VALIDATION):
+    with raises(RunError, file="cross-validation.json"):
         open_record(run.path)
 
 

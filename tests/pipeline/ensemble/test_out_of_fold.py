@@ -33,14 +33,14 @@ def test_folds_hold_out_every_row_once(tmp_path: Path, scratch: Scratch) -> None
     assert survey.target.task == "classification"
 
 
-def test_a_fold_that_is_left_out_is_held_out_by_no_member(tmp_path: Path, scratch: Scratch) -> None:
+def test_left_out_rows_are_validation_rows_of_no_member(tmp_path: Path, scratch: Scratch) -> None:
     survey = EnsembleData.of(config_of(tmp_path), scratch).without(Fold(folds=4, fold=1, seed=0))
     held = np.concatenate([survey.held_out(member) for member in survey.members])
     assert sorted(held) == sorted(survey.used_rows)
     assert sorted([*survey.used_rows, *survey.excluded_rows]) == list(range(344))
 
 
-def test_members_of_other_seeds_hold_out_rows_of_their_own(tmp_path: Path, scratch: Scratch) -> None:
+def test_members_with_other_seeds_have_other_validation_rows(tmp_path: Path, scratch: Scratch) -> None:
     survey = EnsembleData.of(config_of(tmp_path, "bagging=seeds"), scratch)
     first, second, _ = (set(survey.held_out(member)) for member in survey.members)
     assert first != second
@@ -58,7 +58,7 @@ def test_rows_without_a_target_are_left_out_and_counted(tmp_path: Path, scratch:
     assert survey.truth(survey.table).y[:, 0].tolist() == [float(i) for i in range(29)]
 
 
-def test_stored_rows_are_predicted_as_a_table_is(penguins: Path, scratch: Scratch, tmp_path: Path) -> None:
+def test_stored_rows_get_the_predictions_of_the_table(penguins: Path, scratch: Scratch, tmp_path: Path) -> None:
     config: Config = config_of(tmp_path, f"data.path={DATA}/penguins.csv", "data.drop=[year]")
     survey, model = EnsembleData.of(config, scratch), read_model(penguins)
     said = predict_table(model, survey.table, survey.target)

@@ -26,7 +26,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_what_is_noted_is_read_again(control: ControlDirectory) -> None:
+def test_progress_is_read_as_it_was_written(control: ControlDirectory) -> None:
     progress = Progress(epoch=3, epochs=9, metric="accuracy", value=0.5, best_epoch=2, notes=("a", "b"))
     assert control.read_progress(4) is None
     control.write_progress(4, progress)
@@ -34,12 +34,12 @@ def test_what_is_noted_is_read_again(control: ControlDirectory) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"epoch": 1}', '{"epoch": 1, "odd": 2, "notes": []}'])
-def test_what_cannot_be_read_is_as_good_as_absent(control: ControlDirectory, text: str) -> None:
+def test_unreadable_progress_counts_as_absent(control: ControlDirectory, text: str) -> None:
     (control.folder / "0.json").write_text(text)
     assert control.read_progress(0) is None
 
 
-def test_a_leash_lets_go_on_until_it_is_told_to_stop(control: ControlDirectory, clock: list[float]) -> None:
+def test_a_worker_continues_until_it_is_asked_to_stop(control: ControlDirectory, clock: list[float]) -> None:
     stop = StopCheck(control, lambda: False)
     assert not stop()
     control.stop()
@@ -51,7 +51,7 @@ def test_a_leash_lets_go_on_until_it_is_told_to_stop(control: ControlDirectory, 
     assert stop()  # once told, it stays told
 
 
-def test_a_leash_stops_when_nobody_waits_any_more(control: ControlDirectory, clock: list[float]) -> None:
+def test_a_worker_stops_when_its_parent_is_gone(control: ControlDirectory, clock: list[float]) -> None:
     stop = StopCheck(control, lambda: False)
     assert not stop()
     for _ in range(3):
@@ -62,7 +62,7 @@ def test_a_leash_stops_when_nobody_waits_any_more(control: ControlDirectory, clo
     assert stop()
 
 
-def test_a_leash_stops_when_the_folder_is_gone_or_its_process_is_leaving(control: ControlDirectory) -> None:
+def test_a_worker_stops_when_the_folder_is_gone_or_its_process_ends(control: ControlDirectory) -> None:
     leaving = [False]
     stop = StopCheck(control, lambda: leaving[0])
     assert not stop()
@@ -73,7 +73,7 @@ def test_a_leash_stops_when_the_folder_is_gone_or_its_process_is_leaving(control
     assert StopCheck(control, lambda: False)()
 
 
-def test_a_disk_that_is_full_ends_no_training(control: ControlDirectory) -> None:
+def test_a_full_disk_does_not_end_a_training(control: ControlDirectory) -> None:
     control.close()
     control.write_progress(0, Progress())  # the folder is gone: nothing can be written
     control.stop()

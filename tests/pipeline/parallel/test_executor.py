@@ -13,6 +13,7 @@ import pytest
 from nncli.errors import UsageError
 from nncli.pipeline.parallel import executor as executors
 from nncli.pipeline.parallel.executor import open_executor, workers_for
+from tests.assertions import raises
 
 
 def surroundings() -> tuple[str, str, bool, bool]:
@@ -25,14 +26,14 @@ def surroundings() -> tuple[str, str, bool, bool]:
 @pytest.mark.parametrize(
     ("tasks", "wanted", "expected"), [(8, "auto", 4), (3, "auto", 3), (8, 6, 6), (3, 6, 3), (0, "auto", 1)]
 )
-def test_workers_are_as_many_as_cores_or_as_asked_for_and_no_more_than_tasks(
+def test_the_number_of_workers_is_limited_by_cores_and_tasks(
     monkeypatch: pytest.MonkeyPatch, tasks: int, wanted: int, expected: int
 ) -> None:
     monkeypatch.setattr(executors, "available_cpus", lambda: 4)
     assert workers_for(tasks, wanted) == expected
 
 
-def test_a_process_has_one_thread_for_the_blas_and_leaves_ctrl_c_to_its_parent(
+def test_a_worker_has_one_blas_thread_and_ignores_ctrl_c(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
@@ -47,8 +48,7 @@ def test_a_process_has_one_thread_for_the_blas_and_leaves_ctrl_c_to_its_parent(
     assert sys.modules["__main__"] is main
 
 
-def test_a_missing_dask_is_said_in_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_scheduler_without_dask_installed_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(UsageError, match="not installed") as caught, open_executor(1, "tcp://127.0.0.1:1"):
+    with raises(UsageError, mentions="nncli-train[dask]"), open_executor(1, "tcp://127.0.0.1:1"):
         pass
-    assert "nncli-train[dask]" in (caught.value.hint or "")

@@ -28,7 +28,7 @@ def task_in(tmp_path: Path, *assignments: str) -> TrainingTask:
     return TrainingTask(0, config_of(tmp_path, "members=1", *assignments), str(tmp_path / "run"))
 
 
-def test_what_is_not_there_is_trained_what_is_done_left_alone_and_what_grew_gone_on_with(
+def test_a_task_trains_a_new_run_skips_a_finished_one_and_extends_a_shorter_one(
     tmp_path: Path, control: ControlDirectory
 ) -> None:
     assert run_task(task_in(tmp_path), control) == TaskStatus("done", 3, 3)
@@ -40,7 +40,7 @@ def test_what_is_not_there_is_trained_what_is_done_left_alone_and_what_grew_gone
     assert outcome(tmp_path / "run") == outcome(train(longer.config, output=tmp_path / "at once").run)
 
 
-def test_what_was_stopped_goes_on_to_the_same_bits(tmp_path: Path, control: ControlDirectory) -> None:
+def test_a_stopped_task_resumes_to_the_same_bits(tmp_path: Path, control: ControlDirectory) -> None:
     task = task_in(tmp_path)
     progress = list(task_events(task, control, stop_at(25)))
     assert not progress[-1].done
@@ -49,15 +49,13 @@ def test_what_was_stopped_goes_on_to_the_same_bits(tmp_path: Path, control: Cont
     assert outcome(tmp_path / "run") == outcome(train(task.config, output=tmp_path / "at once").run)
 
 
-def test_told_to_stop_it_does_not_begin(tmp_path: Path, control: ControlDirectory) -> None:
+def test_a_stopped_task_does_not_begin(tmp_path: Path, control: ControlDirectory) -> None:
     control.stop()
     assert run_task(task_in(tmp_path), control) == TaskStatus("stopped", 0, 0)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_that_somebody_else_writes_is_waited_for(
-    tmp_path: Path, control: ControlDirectory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_locked_run_is_waited_for(tmp_path: Path, control: ControlDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
     task = task_in(tmp_path)
     train(task.config, output=tmp_path / "run", stop=stop_at(25))
     tries = 0

@@ -42,7 +42,7 @@ def test_batches_grow_with_the_table() -> None:
     assert batch_rows(config(), 10**9) == MAX_BATCH
 
 
-def test_what_is_said_is_left_alone() -> None:
+def test_explicit_values_are_kept() -> None:
     said = config(batch_size=7, epochs=3, learning_rate=0.5)
     assert batch_rows(said, 10**6) == 7
     assert epochs_of(said, 10**6) == 3
@@ -51,20 +51,20 @@ def test_what_is_said_is_left_alone() -> None:
 
 
 @given(st.integers(1, 10**8))
-def test_a_training_is_bounded_on_every_table_that_a_few_epochs_do_not_exceed(rows: int) -> None:
+def test_the_number_of_steps_is_bounded(rows: int) -> None:
     epochs = epochs_of(config(), rows)
     assert MIN_EPOCHS <= epochs <= MAX_EPOCHS
     assert epochs * rows <= MAX_ROW_VISITS or epochs == MIN_EPOCHS
 
 
 @pytest.mark.parametrize("loss", [MSE(), CrossEntropy()])
-def test_an_open_peak_goes_with_what_is_learned(loss: Any) -> None:
+def test_the_automatic_learning_rate_depends_on_the_task(loss: Any) -> None:
     open_peak = config(learning_rate={"type": "coslog"})
     assert schedule_of(open_peak, loss) == CoslogRate(peak=PEAKS[loss.task])
     assert schedule_of(config(learning_rate={"type": "coslog", "peak": 0.3}), loss) == CoslogRate(peak=0.3)
 
 
-def test_layers_grow_with_the_table_and_inside_of_residuals_too() -> None:
+def test_automatic_units_grow_with_the_table_also_inside_residuals() -> None:
     left_open = {"type": "dense", "units": "auto"}
     layers = config(layers=[left_open, 7, {"type": "residual", "layers": [left_open, 7]}]).layers
     for rows, units in ((1, 128), (2_000, 128), (2_001, 192), (6_001, 256)):
@@ -76,7 +76,7 @@ def test_layers_grow_with_the_table_and_inside_of_residuals_too() -> None:
         assert [layer.units for layer in inside.layers if isinstance(layer, Dense)] == [units, 7]
 
 
-def test_units_that_are_not_settled_have_no_width() -> None:
+def test_unresolved_units_have_no_width() -> None:
     with pytest.raises(ValueError, match="not resolved"):
         Dense(units="auto").out_features(3)
 

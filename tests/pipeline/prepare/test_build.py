@@ -30,7 +30,7 @@ def test_the_arguments_of_the_training_are_those_of_the_configuration(tmp_path: 
     assert (arguments.features, arguments.targets) == (("x",), ("label",))
 
 
-def test_a_network_beyond_any_machine_is_an_error_of_its_layers(tmp_path: Path) -> None:
+def test_an_impossibly_large_network_is_an_error_of_layers(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         prepare(config(tmp_path, layers=[10**7, 10**7]))
     (issue,) = caught.value.issues

@@ -34,7 +34,7 @@ def config(tmp_path: Path) -> Path:
     return tmp_path / "c.yaml"
 
 
-def test_every_choice_reaches_its_column(config: Path) -> None:
+def test_every_encoding_option_reaches_its_column(config: Path) -> None:
     spec = prepare(load_config(config)).spec
     x, two, many = spec.encoder.columns
     assert isinstance(x, NumericColumn)
@@ -50,7 +50,7 @@ def test_every_choice_reaches_its_column(config: Path) -> None:
     assert spec.target.lowest is not None
 
 
-def test_quantiles_are_those_of_the_training_rows(config: Path) -> None:
+def test_quantiles_are_computed_from_training_rows(config: Path) -> None:
     prepared = prepare(load_config(config, ["encoding.numeric=quantile"]))
     (x, *_), rows = prepared.spec.encoder.columns, prepared.arguments.rows
     assert isinstance(x, NumericColumn)
@@ -59,7 +59,7 @@ def test_quantiles_are_those_of_the_training_rows(config: Path) -> None:
     assert (len(x.quantiles), x.quantiles[0], x.quantiles[-1]) == (10, rows.min() - 1.0, rows.max() - 1.0)
 
 
-def test_a_trained_model_goes_no_further_than_its_training_target(config: Path, tmp_path: Path) -> None:
+def test_clipped_predictions_stay_within_the_training_targets(config: Path, tmp_path: Path) -> None:
     run = train(config, output=tmp_path / "run").run
     target = prepare(load_config(config)).spec.target
     new = pl.DataFrame({"x": [-1e300, 0.0, 1e300], "two": ["a", "b", None], "many": ["w1", "new", None]})
@@ -83,7 +83,7 @@ def test_a_trained_model_goes_no_further_than_its_training_target(config: Path, 
         "encoding.categories.surprise=1",
     ],
 )
-def test_what_cannot_be_chosen_is_refused_at_its_key(config: Path, assignment: str) -> None:
+def test_an_invalid_option_is_located_by_its_key(config: Path, assignment: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config(config, [assignment])
     (mistake,) = caught.value.issues

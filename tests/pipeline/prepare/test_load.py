@@ -63,7 +63,7 @@ def csv(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("first", [120, 500, 3000])
 @pytest.mark.parametrize(("target", "more"), [("y", {}), ("label", {"loss": {"type": "cross_entropy"}})])
-def test_the_size_of_the_blocks_changes_nothing(
+def test_the_block_size_changes_nothing(
     csv: Path, target: str, more: dict[str, Any], first: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = prepare(config(csv, target, **more))
@@ -85,7 +85,7 @@ def test_a_pipe_is_prepared_to_the_same_bits(csv: Path, tmp_path: Path, monkeypa
     assert everything(piped) == everything(prepare(config(csv, "y")))
 
 
-def test_parquet_is_read_some_rows_at_a_time_to_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parquet_read_in_chunks_gives_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     typed = TABLE.with_columns(pl.col("number", "y").cast(pl.Float64), pl.col("w").cast(pl.Int64))
     typed.write_parquet(tmp_path / "t.parquet")
     whole = prepare(config(tmp_path / "t.parquet", "y"))
@@ -93,7 +93,7 @@ def test_parquet_is_read_some_rows_at_a_time_to_the_same_bits(tmp_path: Path, mo
     assert everything(prepare(config(tmp_path / "t.parquet", "y"))) == everything(whole)
 
 
-def test_a_validation_file_spells_its_categories_as_the_training_table_does(tmp_path: Path) -> None:
+def test_a_validation_file_has_the_category_spelling_of_the_training_table(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{'1.0' if i % 2 else 'x'},{i}\n" for i in range(20)))
     (tmp_path / "v.csv").write_text("a,y\n1.0,3\n1.0,5\n")
     prepared = prepare(
@@ -106,7 +106,7 @@ def test_a_validation_file_spells_its_categories_as_the_training_table_does(tmp_
 
 
 @pytest.mark.parametrize("training", ["t.csv", "t.parquet"])
-def test_a_validation_file_of_typed_numbers_is_read_but_once(tmp_path: Path, training: str) -> None:
+def test_a_validation_file_of_typed_numbers_is_read_once(tmp_path: Path, training: str) -> None:
     table = pl.DataFrame({"a": [i / 7 for i in range(20)], "y": [i / 3 for i in range(20)]})
     table.write_csv(tmp_path / "t.csv")
     table.write_parquet(tmp_path / "t.parquet")

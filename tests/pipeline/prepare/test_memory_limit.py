@@ -20,6 +20,7 @@ from nncli.pipeline.prepare.memory_limit import AUTO_SHARE, memory_limit
 from nncli.pipeline.prepare.prepare import prepare
 from nncli.runs.manifest import CHECKPOINTS, CONFIG, HISTORY, MANIFEST, METRICS, MODEL, WEIGHTS
 from nncli.utils.memory import free_memory
+from tests.assertions import raises
 from tests.cli.support import SECONDS, start
 from tests.pipeline.prepare.test_load import TABLE
 
@@ -70,7 +71,7 @@ WAYS = [
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_memory_limit_changes_not_a_bit(csv: Path, tmp_path: Path, way: dict[str, Any]) -> None:
+def test_the_memory_limit_does_not_change_the_weights(csv: Path, tmp_path: Path, way: dict[str, Any]) -> None:
     more = {**way, "data": {"path": str(csv), "missing_values": ["NA"], **way["data"]}} if "data" in way else way
     with Scratch() as scratch:
         prepared = prepare(config(csv, "0 B", **more), scratch)
@@ -96,7 +97,7 @@ def after(steps: int) -> Callable[[], bool]:
 
 
 @pytest.mark.parametrize("steps", [1, 20, 37])
-def test_a_training_goes_on_with_another_limit_to_the_same_bits(csv: Path, tmp_path: Path, steps: int) -> None:
+def test_a_training_resumes_with_another_memory_limit_to_the_same_bits(csv: Path, tmp_path: Path, steps: int) -> None:
     train(config(csv, "1 GiB"), output=tmp_path / "whole")
     train(config(csv, "0 B", checkpoint={"every": "7 steps"}), output=tmp_path / "cut", stop=after(steps))
     resume(tmp_path / "cut", assignments=["memory_limit=1 GiB"], stop=after(11))
@@ -118,7 +119,7 @@ def test_a_disk_that_fills_up_ends_the_training_which_can_be_resumed(
 
     with monkeypatch.context() as broken:
         broken.setattr(MatrixFile, "_write", filling_up)
-        with pytest.raises(NncliError, match="No space left on device"):
+        with raises(NncliError, mentions="No space left on device"):
             train(config(csv, "0 B", checkpoint={"every": "1 epoch"}), output=tmp_path / "run")
     resume(tmp_path / "run")
     assert results(tmp_path / "run") == results(tmp_path / "whole")
@@ -140,17 +141,17 @@ def test_a_killed_training_leaves_no_file_behind_and_is_resumed(csv: Path, tmp_p
     assert {path.name for path in (tmp_path / "run").iterdir()} <= known
 
 
-def test_a_batch_of_all_rows_is_in_memory_anyway(csv: Path) -> None:
+def test_batch_size_full_keeps_the_rows_in_memory(csv: Path) -> None:
     with Scratch() as scratch:
         assert prepare(config(csv, "0 B", batch_size="full"), scratch).training.dataset.storage is None
 
 
-def test_auto_is_half_of_what_is_free(csv: Path) -> None:
+def test_auto_is_half_of_the_free_memory(csv: Path) -> None:
     assert 0 < memory_limit(config(csv, "auto")) < 2 * AUTO_SHARE * free_memory() + 2**30
     assert memory_limit(config(csv, "1 KiB")) == 1024
 
 
-def test_the_least_of_machine_and_container_is_free(tmp_path: Path) -> None:
+def test_free_memory_is_the_minimum_of_machine_and_container(tmp_path: Path) -> None:
     group = tmp_path / "sys/fs/cgroup"
     (tmp_path / "proc").mkdir()
     (group / "memory").mkdir(parents=True)

@@ -40,7 +40,7 @@ def test_targets_outside_the_range_of_the_output_are_noted(y: list[float], noted
 
 
 @pytest.mark.parametrize(("cell", "noted"), [("03/04/2024", True), ("word", False)])
-def test_dates_whose_day_and_month_cannot_be_told_apart_are_noted(cell: str, noted: bool) -> None:
+def test_ambiguous_dates_are_noted(cell: str, noted: bool) -> None:
     table = Table(pl.DataFrame({"d": [cell, "05/06/2024" if noted else "other"]}), "t.csv")
     assert (ambiguous_dates(table, "d") is not None) is noted
 

@@ -18,6 +18,7 @@ from nncli.pipeline.prepare.load import load_table
 from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
 from nncli.pipeline.prepare.split import split_table
 from nncli.training.state import RandomStreams
+from tests.assertions import raises
 
 N = 120
 TABLE = pl.DataFrame(
@@ -61,7 +62,7 @@ def values(numbers: list[int], name: str) -> list[Any]:
     return TABLE[name].gather([n - 1 for n in numbers]).to_list()
 
 
-def test_members_that_validate_on_each_fold_in_turn_predict_every_row_once(path: Path) -> None:
+def test_validation_folds_cover_every_row_once(path: Path) -> None:
     folds = [prepared(path, {}, "label", validation={"folds": 5, "fold": k}, seed=k) for k in range(5)]
     assert sorted(n for some in folds for n in numbers(some)[1]) == list(range(1, N + 1))
     for some in folds:
@@ -72,12 +73,12 @@ def test_members_that_validate_on_each_fold_in_turn_predict_every_row_once(path:
         assert values(validation, "label").count("b") == 8
 
 
-def test_the_seed_of_the_training_has_no_part_in_the_dealing(path: Path) -> None:
+def test_the_training_seed_does_not_change_the_folds(path: Path) -> None:
     a, b = (prepared(path, {}, validation={"folds": 5, "fold": 1}, seed=seed) for seed in (0, 1))
     assert numbers(a) == numbers(b)
 
 
-def test_a_fold_that_is_left_out_is_on_neither_side(path: Path) -> None:
+def test_left_out_rows_are_in_neither_split(path: Path) -> None:
     left = {"leave_out": {"folds": 4, "fold": 2, "seed": 9}}
     out = numbers(prepared(path, {}, validation={"folds": 4, "fold": 2, "seed": 9}))[1]
     for validation in (0.2, 0, {"folds": 3, "fold": 0}, {"bootstrap": 1}):
@@ -87,7 +88,7 @@ def test_a_fold_that_is_left_out_is_on_neither_side(path: Path) -> None:
 
 
 @pytest.mark.parametrize("validation", [0.2, {"folds": 5, "fold": 3}, {"bootstrap": 4}])
-def test_groups_are_on_one_side_and_no_feature(path: Path, validation: object) -> None:
+def test_a_group_is_in_one_split_and_its_column_is_not_a_feature(path: Path, validation: object) -> None:
     some = prepared(path, {"group": "who", "leave_out": {"folds": 4, "fold": 0}}, validation=validation)
     training, held = numbers(some)
     assert held
@@ -96,25 +97,25 @@ def test_groups_are_on_one_side_and_no_feature(path: Path, validation: object) -
 
 
 @pytest.mark.parametrize("validation", [0.2, {"folds": 3, "fold": 1}])
-def test_what_is_held_out_is_later(path: Path, validation: object) -> None:
+def test_with_time_the_validation_rows_are_the_latest(path: Path, validation: object) -> None:
     some = prepared(path, {"time": "day", "leave_out": {"folds": 2, "fold": 1}}, validation=validation)
     training, held = numbers(some)
     assert max(values(training, "day")) < min(values(held, "day"))
     assert [column.name for column in some.spec.encoder.columns] == ["x", "who"]
 
 
-def test_a_group_or_time_that_features_name_is_one(path: Path) -> None:
+def test_a_group_or_time_column_can_be_a_feature_explicitly(path: Path) -> None:
     some = prepared(path, {"group": "who", "features": ["who", "x"]})
     assert [column.name for column in some.spec.encoder.columns] == ["who", "x"]
 
 
-def test_a_group_may_be_dropped_and_still_groups(path: Path) -> None:
+def test_a_dropped_column_can_still_be_the_group(path: Path) -> None:
     some = prepared(path, {"group": "who", "drop": ["who", "label"]})
     training, held = numbers(some)
     assert not {*values(training, "who")} & {*values(held, "who")}
 
 
-def test_a_row_drawn_twice_stands_twice(path: Path) -> None:
+def test_a_row_drawn_twice_is_trained_on_twice(path: Path) -> None:
     some = prepared(path, {"features": ["x"]}, validation={"bootstrap": 3})
     training, held = numbers(some)
     assert len(training) == N
@@ -126,14 +127,12 @@ def test_a_row_drawn_twice_stands_twice(path: Path) -> None:
     assert column.center == pytest.approx(np.mean(values(training, "x")))
 
 
-def test_a_cell_that_is_no_time_is_refused_with_its_row(tmp_path: Path) -> None:
+def test_an_invalid_time_is_refused_with_its_row(tmp_path: Path) -> None:
     TABLE.with_columns(day=pl.when(pl.int_range(pl.len()) == 6).then(pl.lit("soon")).otherwise("day")).write_csv(
         tmp_path / "t.csv"
     )
-    with pytest.raises(DataError, match="'soon' is no time") as caught:
+    with raises(DataError, file="t.csv", row=7, column="day", mentions="'soon'"):
         prepared(tmp_path / "t.csv", {"time": "day"})
-    assert caught.value.location is not None
-    assert (caught.value.location.row, caught.value.location.column) == (7, "day")
 
 
 def test_a_validation_file_needs_no_group(path: Path, tmp_path: Path) -> None:
@@ -169,7 +168,7 @@ def split_with_file(
 
 
 @pytest.mark.parametrize("data", [{}, LEAVE_OUT], ids=["all rows", "a fold left out"])
-def test_a_validation_file_keeps_the_columns_that_are_asked_for(tables: Path, data: dict[str, Any]) -> None:
+def test_a_validation_file_keeps_the_requested_columns(tables: Path, data: dict[str, Any]) -> None:
     with Scratch() as scratch:
         _, validation = split_with_file(tables, scratch, data, all_columns=False)
         assert validation is not None

@@ -30,12 +30,12 @@ def arguments(path: Path, target: str, **more: Any) -> TrainingArguments:
         ("y", {"validation": 0.0}, "loss"),
     ],
 )
-def test_calibrated_loss_is_what_a_temperature_leaves_where_one_can_help(
+def test_calibrated_log_loss_is_lower_than_log_loss_where_a_temperature_helps(
     tmp_path: Path, target: str, more: dict[str, Any], watched: str
 ) -> None:
     assert arguments(tmp_path / "t.csv", target, metric="calibrated_loss", **more).monitor == watched
 
 
 @pytest.mark.parametrize(("metric", "watched"), [("auto", "val_loss"), ("loss", "loss"), ("accuracy", "val_accuracy")])
-def test_another_word_is_what_it_says(tmp_path: Path, metric: str, watched: str) -> None:
+def test_an_explicit_metric_is_kept(tmp_path: Path, metric: str, watched: str) -> None:
     assert arguments(tmp_path / "t.csv", "kind", metric=metric).monitor == watched

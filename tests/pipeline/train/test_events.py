@@ -9,12 +9,12 @@ AT_WORK = Progress(epoch=3, epochs=10, metric="rmse", value=4.0, best_epoch=2)
 WAITING = Progress(epochs=10)
 
 
-def test_a_member_that_stopped_early_is_as_good_as_through() -> None:
+def test_a_member_that_stopped_early_counts_as_complete() -> None:
     progress = MembersProgress((DONE, AT_WORK, WAITING))
     assert (progress.done, progress.epochs, progress.epochs_of_all) == (1, 13, 30)
 
 
-def test_a_member_that_has_not_counted_its_epochs_is_taken_for_the_longest() -> None:
+def test_a_member_without_progress_counts_with_all_its_epochs() -> None:
     assert MembersProgress((AT_WORK, Progress())).epochs_of_all == 20
     assert MembersProgress(()).epochs_of_all == 0
 

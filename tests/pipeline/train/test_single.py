@@ -12,6 +12,7 @@ from nncli.pipeline.train.single import resume_network, train_network
 from nncli.runs.manifest import WEIGHTS
 from nncli.runs.run import Run
 from nncli.training.loop import EpochReport
+from tests.assertions import raises
 
 
 @pytest.fixture
@@ -49,5 +50,5 @@ def test_a_changed_table_or_key_cannot_be_resumed(config: Config, tmp_path: Path
         list(resume_network(run, ["seed=5"]))
     assert [issue.place and issue.place.key for issue in caught.value.issues] == ["seed"]
     (tmp_path / "t.csv").write_text("x,y\n1,2\n")
-    with pytest.raises(DataError, match=r"t\.csv"):
+    with raises(DataError, file="t.csv"):
         list(resume_network(run, ["epochs=9"]))

@@ -56,7 +56,7 @@ def test_a_quantile_is_compared_with_the_fraction_below_it(line: Path) -> None:
     assert f"0.25 quantile: {100 * share:.1f} %" in told
 
 
-def test_of_many_targets_the_first_are_shown(pair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_first_targets_are_shown(pair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_TARGETS", 1)
     parts = parts_of(predict_held_out(pair))
     assert [part.kind for part in parts] == ["heading", "gallery", "paragraph"]

@@ -66,7 +66,7 @@ def test_the_slice_with_the_largest_error_comes_first_and_small_ones_are_left_ou
     assert ("rare", "rare") not in [row[:2] for row in table.rows]
 
 
-def test_of_many_columns_the_first_are_examined(penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_most_important_columns_are_examined(penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held_out = predict_held_out(penguins)
     n, K = len(held_out), held_out.predictions.values.shape[1]
     bad = np.arange(n) % 3 == 0
