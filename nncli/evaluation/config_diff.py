@@ -104,11 +104,11 @@ def _by_key(config: Config) -> Iterator[tuple[str, str]]:
     document = config.model_dump(mode="json")
     common = {key: document[key] for key in LAYER_DEFAULTS}
 
-    def of(layers: Sequence[Mapping[str, Any]], before: str) -> Iterator[tuple[str, str]]:
+    def of(layers: Sequence[Mapping[str, Any]], prefix: str) -> Iterator[tuple[str, str]]:
         for i, layer in enumerate(layers):
             options = {key: value for key, value in layer.items() if value not in (None, common.get(key))}
-            yield from of(options.pop("layers", ()), f"{before}{i}.{LAYERS}")
-            yield from _pairs(options, f"{before}{i}.")
+            yield from of(options.pop("layers", ()), f"{prefix}{i}.{LAYERS}")
+            yield from _pairs(options, f"{prefix}{i}.")
 
     return of(document["layers"], LAYERS)
 
@@ -127,23 +127,23 @@ def _filled(document: Mapping[str, Any], member: Mapping[str, Any]) -> dict[str,
 
 def _short(layer: Any, defaults: Mapping[str, object]) -> object:
     """The short form of a layer: `64` for a dense layer, `layer_norm` for a layer with defaults only."""
-    kept = {key: value for key, value in layer.items() if key not in defaults or value != defaults[key]}
-    if isinstance(kept.get("layers"), list):
-        kept["layers"] = [_short(inner, defaults) for inner in kept["layers"]]
-    if kept.keys() == {"type"}:
-        return kept["type"]
-    return kept["units"] if kept.keys() == {"type", "units"} else kept
+    options = {key: value for key, value in layer.items() if key not in defaults or value != defaults[key]}
+    if isinstance(options.get("layers"), list):
+        options["layers"] = [_short(inner, defaults) for inner in options["layers"]]
+    if options.keys() == {"type"}:
+        return options["type"]
+    return options["units"] if options.keys() == {"type", "units"} else options
 
 
-def _pairs(document: Mapping[str, object], before: str = "") -> Iterator[tuple[str, str]]:
+def _pairs(document: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Dotted keys with their values on one line."""
     for key, value in document.items():
-        if not before and key in IGNORED_KEYS:
+        if not prefix and key in IGNORED_KEYS:
             continue
         if isinstance(value, Mapping) and value:
-            yield from _pairs(value, f"{before}{key}.")
+            yield from _pairs(value, f"{prefix}{key}.")
         else:
-            yield f"{before}{key}", in_line(value)
+            yield f"{prefix}{key}", in_line(value)
 
 
 def in_line(value: object) -> str:

@@ -111,23 +111,27 @@ def _of_network(config: Config, model: Model, scratch: Scratch) -> _RowPredictio
     """The validation rows of a single network, with its predictions."""
     target, rng = model.spec.target, RandomStreams.of(config.seed).split
     table = load_labeled_rows(config, config.data.path, scratch, all_columns=True)
-    training, held = split_table(config, table, target.task, rng, scratch, all_columns=True)
-    truth, rows = truth_of(training, target, config), training if held is None else held
+    training, validation = split_table(config, table, target.task, rng, scratch, all_columns=True)
+    truth, rows = truth_of(training, target, config), training if validation is None else validation
     return _RowPredictions(
-        rows, predict_table(model, rows, target), "training" if held is None else "validation", truth
+        rows, predict_table(model, rows, target), "training" if validation is None else "validation", truth
     )
 
 
 def _of_ensemble(config: Config, ensemble: Ensemble, scratch: Scratch) -> _RowPredictions:
     """The out-of-fold rows of an ensemble, with the predictions of the members not trained on them."""
     data = EnsembleData.of(config, scratch, all_columns=True)
-    held, inside = data.out_of_fold(ensemble), data.table.take(data.used_rows)
-    truth = data.truth(inside)
-    if held is not None:
+    out_of_fold, training = data.out_of_fold(ensemble), data.table.take(data.used_rows)
+    truth = data.truth(training)
+    if out_of_fold is not None:
         return _RowPredictions(
-            held.table, held.predicted(ensemble.spec.temperature), "validation", truth, held.oof_mask
+            out_of_fold.table,
+            out_of_fold.predicted(ensemble.spec.temperature),
+            "validation",
+            truth,
+            out_of_fold.oof_mask,
         )
-    return _RowPredictions(inside, predict_table(ensemble, inside, data.target), "training", truth)
+    return _RowPredictions(training, predict_table(ensemble, training, data.target), "training", truth)
 
 
 def _require_tables(config: Config, manifest: Manifest) -> None:

@@ -102,8 +102,8 @@ def permutation_importance(
     All columns are shuffled by the same `repeats` permutations, drawn from `rng`.
     """
     orders = [rng.permutation(len(rows)) for _ in range(repeats)]
-    before = rows.predict()
-    losses, score = scorer.losses(before), scorer.score(before, rows.weights)
+    predictions = rows.predict()
+    losses, score = scorer.losses(predictions), scorer.score(predictions, rows.weights)
     w = np.ones(len(rows)) if rows.weights is None else rows.weights
     sign = 1.0 if higher_is_better(scorer.metric) else -1.0
     importances = []
@@ -132,9 +132,9 @@ def permutation_importance(
 @limit_blas_threads(1)
 def rank_by_prediction_change(rows: EncodedRows, rng: np.random.Generator) -> list[str]:
     """The columns by how much shuffling them changes the predictions, most first; needs no labels."""
-    order, before = rng.permutation(len(rows)), rows.predict()
+    order, predictions = rng.permutation(len(rows)), rows.predict()
     changes = {
-        column: float(rows.mean(np.abs(rows.predict(column, rows.cells(column, order)) - before)).mean())
+        column: float(rows.mean(np.abs(rows.predict(column, rows.cells(column, order)) - predictions)).mean())
         for column in rows.model.names
     }
     return sorted(changes, key=lambda column: -changes[column])

@@ -104,8 +104,8 @@ def bootstrap_means(values: Array, sample_weight: Array | None, members: Array, 
     `members` is (rows, segments) of 0 and 1. NaN for a segment of which a resample has no row.
     """
     W = counts if sample_weight is None else counts * sample_weight
-    whole = W @ members
-    return np.where(whole > 0, W @ (members * values[:, None]) / np.where(whole > 0, whole, 1), np.nan)
+    totals = W @ members
+    return np.where(totals > 0, W @ (members * values[:, None]) / np.where(totals > 0, totals, 1), np.nan)
 
 
 def group_sums(W: Samples, group: NDArray[np.integer[Any]], groups: int) -> Samples:

@@ -38,14 +38,14 @@ class Calibration:
     calibration_error_after: float
 
     @classmethod
-    def of(cls, T: float, y: Codes, before: Array, after: Array, sample_weight: Array | None) -> Calibration:
-        """The scores of the probabilities `before` and `after` scaling with the temperature T."""
+    def of(cls, T: float, y: Codes, uncalibrated: Array, calibrated: Array, sample_weight: Array | None) -> Calibration:
+        """The scores of probabilities before and after temperature scaling by T."""
         return cls(
             temperature=T,
-            log_loss_before=log_loss(y, before, sample_weight),
-            log_loss_after=log_loss(y, after, sample_weight),
-            calibration_error_before=calibration_error(y, before, sample_weight),
-            calibration_error_after=calibration_error(y, after, sample_weight),
+            log_loss_before=log_loss(y, uncalibrated, sample_weight),
+            log_loss_after=log_loss(y, calibrated, sample_weight),
+            calibration_error_before=calibration_error(y, uncalibrated, sample_weight),
+            calibration_error_after=calibration_error(y, calibrated, sample_weight),
         )
 
 

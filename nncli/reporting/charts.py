@@ -74,7 +74,7 @@ def lines(
     title: str,
     description: str,
     axis: Axis,
-    drawn: Sequence[Line],
+    curves: Sequence[Line],
     table: Table,
     *,
     mark: tuple[float, float, str] | None = None,
@@ -86,7 +86,7 @@ def lines(
     def paint(drawing: Drawing, axes: Axes) -> None:
         if diagonal:
             axes.axline((0, 0), slope=1, color=SOFT, linestyle=":", linewidth=1)
-        for line in drawn:
+        for line in curves:
             thin = line.color == "thin"
             axes.plot(
                 line.x,
@@ -110,15 +110,15 @@ def scatter(
     title: str, description: str, axis: Axis, x: Numbers, y: Numbers, table: Table, *, level: float | None = None
 ) -> Figure:
     """A scatter chart with the line x = y, or y = `level`."""
-    drawn = evenly_spaced(len(x), MAX_POINTS)
+    indices = evenly_spaced(len(x), MAX_POINTS)
 
     def paint(drawing: Drawing, axes: Axes) -> None:
         if level is None:
             axes.axline((float(x[0]), float(x[0])), slope=1, color=SOFT, linestyle=":", linewidth=1)
         else:
             axes.axhline(level, color=SOFT, linestyle=":", linewidth=1)
-        size, alpha = (5.0, 0.65) if len(drawn) < LARGE_DOTS_BELOW else (3.5, 0.45)
-        axes.plot(np.asarray(x)[drawn], np.asarray(y)[drawn], "o", color=FIRST, markersize=size, alpha=alpha, mew=0)
+        size, alpha = (5.0, 0.65) if len(indices) < LARGE_DOTS_BELOW else (3.5, 0.45)
+        axes.plot(np.asarray(x)[indices], np.asarray(y)[indices], "o", color=FIRST, markersize=size, alpha=alpha, mew=0)
         _finish(drawing, axes, axis)
 
     return Figure(draw(paint, height=_height(axis)), title, description, table)
@@ -201,9 +201,9 @@ def evenly_spaced(n: int, max_points: int) -> NDArray[np.int64]:
 def numeric_table(caption: str, columns: Sequence[str], values: Sequence[Numbers]) -> Table:
     """Columns of numbers as a table of at most MAX_ROWS evenly spaced rows."""
     n = len(values[0])
-    kept = evenly_spaced(n, MAX_ROWS)
-    rows = tuple(tuple(format_number(float(column[i])) for column in values) for i in kept)
-    note = f"{len(kept)} of {n:,} rows, evenly spaced." if len(kept) < n else ""
+    indices = evenly_spaced(n, MAX_ROWS)
+    rows = tuple(tuple(format_number(float(column[i])) for column in values) for i in indices)
+    note = f"{len(indices)} of {n:,} rows, evenly spaced." if len(indices) < n else ""
     return Table(caption, tuple(columns), rows, prose=(), note=note)
 
 

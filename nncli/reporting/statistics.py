@@ -93,15 +93,15 @@ def calibration_bins(
     """The non-empty bins of the probabilities p (rows,), of equal width and closed on the right."""
     w = np.ones(len(p)) if sample_weight is None else sample_weight
     bin_of_row = np.searchsorted(np.arange(1, bins) / bins, p, side="left")
-    found = []
+    non_empty = []
     for j in range(bins):
         rows = (bin_of_row == j) & (w > 0)
         n = int(rows.sum())
         if n:
             frequency = float(np.average(observed[rows], weights=w[rows]))
             low, high = wilson_interval(frequency, n)
-            found.append(Bin(n, float(np.average(p[rows], weights=w[rows])), frequency, low, high))
-    return tuple(found)
+            non_empty.append(Bin(n, float(np.average(p[rows], weights=w[rows])), frequency, low, high))
+    return tuple(non_empty)
 
 
 def wilson_interval(proportion: float, n: int) -> tuple[float, float]:

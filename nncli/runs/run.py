@@ -240,8 +240,8 @@ class Run:
     def save_manifest(self, manifest: Manifest) -> None:
         """Write manifest.json; with the checksums of all files unless the status is "running"."""
         files = {} if manifest.status == "running" else self._checksums(manifest)
-        written = manifest.model_copy(update={"files": files}).with_checksum()
-        write_text(self.path / MANIFEST, written.model_dump_json(indent=1) + "\n")
+        signed_manifest = manifest.model_copy(update={"files": files}).with_checksum()
+        write_text(self.path / MANIFEST, signed_manifest.model_dump_json(indent=1) + "\n")
 
     def _checksums(self, manifest: Manifest) -> dict[str, str]:
         there = [name for name in sorted(manifest.allowed_files) if (self.path / name).is_file()]

@@ -114,20 +114,20 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         from_bytes(self.run_files_, Path(run))
         return Path(run)
 
-    def _train(self, frame: pl.DataFrame, target: pl.DataFrame, sample_weight: Any, **more: object) -> None:
+    def _train(self, frame: pl.DataFrame, target: pl.DataFrame, sample_weight: Any, **overrides: object) -> None:
         """Train on features and target, and set the fitted attributes."""
         check_consistent_length(frame, target)
         w = weights(sample_weight, frame)
-        whole, weight = pl.concat([frame, target], how="horizontal"), None
+        table, weight = pl.concat([frame, target], how="horizontal"), None
         if w is not None:
-            weight = free("weight", whole.columns)
-            whole = whole.with_columns(pl.Series(weight, w)).filter(pl.Series(w > 0.0))
+            weight = free("weight", table.columns)
+            table = table.with_columns(pl.Series(weight, w)).filter(pl.Series(w > 0.0))
         params = {key: value for key, value in self.get_params(deep=False).items() if key not in NOT_KEYS}
-        parameters = {key: value for key, value in {**params, **more}.items() if value is not None}
+        parameters = {key: value for key, value in {**params, **overrides}.items() if value is not None}
         parameters["workers"] = "auto" if self.n_jobs == -1 else self.n_jobs or 1
         seed, fixed = self.random_state, isinstance(self.random_state, int | np.integer)
         parameters["seed"] = seed if fixed else check_random_state(seed).randint(LARGEST_SEED)
-        fitted = fit(Request(self.config, parameters, self._task), whole, Columns(target, weight))
+        fitted = fit(Request(self.config, parameters, self._task), table, Columns(target, weight))
         self.run_files_, self.n_iter_, self.notes_ = fitted.files, fitted.epochs, fitted.notes
         self._loaded = fitted.model
 

@@ -43,10 +43,10 @@ class Columns:
         """The `data` section of the configuration. No class label counts as a missing value."""
         missing = written.get("missing_values", DataSection.model_fields["missing_values"].default)
         labels = {label for name in self.target.columns for label in self.target[name].cast(pl.String).unique()}
-        own = {"path": table, "target": self.target.columns}
+        keys = {"path": table, "target": self.target.columns}
         if isinstance(missing, list | tuple):
-            own["missing_values"] = [word for word in missing if word not in labels]
-        return {**written, **own} if self.weight is None else {**written, **own, "sample_weight": self.weight}
+            keys["missing_values"] = [word for word in missing if word not in labels]
+        return {**written, **keys} if self.weight is None else {**written, **keys, "sample_weight": self.weight}
 
 
 @dataclass(frozen=True)

@@ -194,8 +194,8 @@ def score_folds(
         fold_of[rows] = fold + 1
     rows = np.flatnonzero(counts)
     predictions = Predictions(target, total[rows] / counts[rows], fold_data[0].config.precision)
-    together = fold_data[0].score(truth.take(rows), truth, predictions).model
+    combined = fold_data[0].score(truth.take(rows), truth, predictions).model
     numbers = rows + 1 if table.numbers is None else table.numbers[rows]
     columns = [pl.Series("row", numbers)] + ([pl.Series("fold", fold_of[rows])] if record.repeats == 1 else [])
     frame = predictions.frame(proba=target.task == "classification")
-    return CrossValidation(tuple(scored), together, pl.DataFrame(columns).hstack(frame))
+    return CrossValidation(tuple(scored), combined, pl.DataFrame(columns).hstack(frame))

@@ -85,8 +85,8 @@ class EnsembleData:
     @property
     def used_rows(self) -> npt.NDArray[np.int64]:
         """The positions of the rows that are used for training or validation."""
-        whole = self.config.model_copy(update={"validation": 0.0})
-        return split_indices(whole, self.table, self.target.task, RandomStreams.of(0).split).training
+        unsplit = self.config.model_copy(update={"validation": 0.0})
+        return split_indices(unsplit, self.table, self.target.task, RandomStreams.of(0).split).training
 
     def held_out(self, member: Config) -> npt.NDArray[np.int64]:
         """The positions of the validation rows of a member.
@@ -241,10 +241,10 @@ class OutOfFoldPredictions:
         y, weights, rows = self.rows.y, self.rows.weights, np.concatenate(self.positions)
         P = np.concatenate([predictions.values for predictions in self.member_predictions])
         T = fit_temperature(P, y[rows], None if weights is None else weights[rows])
-        before, after = self.predicted(1.0).values, self.predicted(T).values
-        if smoothed_log_loss(y, after, weights) >= smoothed_log_loss(y, before, weights):
-            T, after = 1.0, before
-        return Calibration.of(T, y, before, after, weights)
+        uncalibrated, calibrated = self.predicted(1.0).values, self.predicted(T).values
+        if smoothed_log_loss(y, calibrated, weights) >= smoothed_log_loss(y, uncalibrated, weights):
+            T, calibrated = 1.0, uncalibrated
+        return Calibration.of(T, y, uncalibrated, calibrated, weights)
 
 
 def predict_table(model: AnyModel, table: ColumnStore, target: Target) -> Predictions:

@@ -108,7 +108,7 @@ class _Process(SpawnProcess):
 
     def start(self) -> None:
         """Start with one BLAS thread, two Polars threads, and signals blocked until the worker is initialized."""
-        main, before = sys.modules["__main__"], dict(os.environ)
+        main, environment = sys.modules["__main__"], dict(os.environ)
         os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
         os.environ.setdefault("POLARS_MAX_THREADS", "2")
         sys.modules["__main__"] = ModuleType("__main__")
@@ -119,8 +119,8 @@ class _Process(SpawnProcess):
             sys.modules["__main__"] = main
             for name in (*ONE_THREAD, "POLARS_MAX_THREADS"):
                 os.environ.pop(name, None)
-                if name in before:
-                    os.environ[name] = before[name]
+                if name in environment:
+                    os.environ[name] = environment[name]
 
 
 @contextmanager
@@ -129,11 +129,11 @@ def _signals_blocked() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
 
 
 class _Spawning(SpawnContext):

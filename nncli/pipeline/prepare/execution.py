@@ -45,9 +45,9 @@ class Execution:
         The backend must have been loaded.
         """
         arguments = replace(prepared.arguments, backend=self.backend, n_shards=self.n_shards)
-        more = (*notes, *([COMPILING] if self._compiles() else []))
+        all_notes = (*notes, *([COMPILING] if self._compiles() else []))
         with limit_blas_threads(self.blas_threads):
-            yield replace(prepared, arguments=arguments, notes=prepared.notes + more)
+            yield replace(prepared, arguments=arguments, notes=prepared.notes + all_notes)
 
     def _compiles(self) -> bool:
         if self.backend == "numpy":

@@ -33,8 +33,9 @@ def similar_categories(name: str, categories: Iterable[str]) -> str | None:
         same[category.strip().casefold()].append(category)
     groups = [spellings for spellings in same.values() if len(spellings) > 1]
     if groups:
-        more = f", and {len(groups) - 1:,} more such" if len(groups) > 1 else ""
-        return f"column {quote(name)}: {join_quoted(groups[0])} are spelled alike{more}; each is a category of its own"
+        others = f", and {len(groups) - 1:,} more such" if len(groups) > 1 else ""
+        alike = f"{join_quoted(groups[0])} are spelled alike{others}"
+        return f"column {quote(name)}: {alike}; each is a category of its own"
     if len(same) > 2 and YES_OR_NO.issuperset(same):
         return f"column {quote(name)} spells yes and no as {join_quoted(sorted(same))}; each is a category of its own"
     return None

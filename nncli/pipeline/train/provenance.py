@@ -29,15 +29,15 @@ RESUMABLE_KEYS = frozenset({"epochs", "checkpoint", "memory_limit", "output", "w
 
 def check_config_unchanged(run: Run, manifest: Manifest, assignments: Sequence[str]) -> Config:
     """The run's configuration with the assignments; an error if they would change the epochs already trained."""
-    before = load_config(run.path / CONFIG)
-    if fingerprint(before, recorded_execution(manifest)) != manifest.fingerprint:
+    trained_config = load_config(run.path / CONFIG)
+    if fingerprint(trained_config, recorded_execution(manifest)) != manifest.fingerprint:
         raise RunError(
             "the configuration has been changed since the training began",
             place=Location(source=str(run.path / CONFIG)),
             hint="Undo the change, or train a new run from it.",
         )
-    after = load_config(run.path / CONFIG, assignments)
-    changed = [key for key in Config.model_fields if getattr(before, key) != getattr(after, key)]
+    new_config = load_config(run.path / CONFIG, assignments)
+    changed = [key for key in Config.model_fields if getattr(trained_config, key) != getattr(new_config, key)]
     issues = [
         ConfigIssue("this would change what has been trained already", Location(key=key), "Train a new run instead.")
         for key in changed
@@ -45,8 +45,8 @@ def check_config_unchanged(run: Run, manifest: Manifest, assignments: Sequence[s
     ]
     if issues:
         raise ConfigError(*issues)
-    check_epochs_grow(after, manifest.epochs)
-    return after.model_copy(update={"output": str(run.path)})
+    check_epochs_grow(new_config, manifest.epochs)
+    return new_config.model_copy(update={"output": str(run.path)})
 
 
 def check_epochs_grow(config: Config, trained: int) -> None:
@@ -64,10 +64,10 @@ def fingerprint(config: Config, execution: Execution) -> str:
 
     A key at its default is left out, so a key that is added later does not change the digest.
     """
-    kept = json.dumps(
+    relevant = json.dumps(
         {key: value for key, value in non_defaults(config).items() if key not in RESUMABLE_KEYS}, sort_keys=True
     )
-    return hashlib.sha256(f"{kept} {execution}".encode()).hexdigest()
+    return hashlib.sha256(f"{relevant} {execution}".encode()).hexdigest()
 
 
 def check_tables_unchanged(config: Config, manifest: Manifest) -> None:

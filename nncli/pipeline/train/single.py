@@ -71,10 +71,10 @@ def resume_network(
         execution.check_available(str(run.path))
         check_tables_unchanged(config, manifest)
         prepared = prepare(config, scratch)
-        written = read_spec(run.path, manifest).model_copy(
+        saved_spec = read_spec(run.path, manifest).model_copy(
             update={"temperature": 1.0}
         )  # the temperature is fitted again at the end
-        if prepared.spec != written:
+        if prepared.spec != saved_spec:
             raise RunError(
                 f"{MODEL} does not match this configuration and table",
                 place=Location(source=str(run.path)),
@@ -88,6 +88,6 @@ def resume_network(
             manifest = manifest.model_copy(update=update)
             run.save_manifest(manifest)
             if config.calibration != "none":  # the old temperature does not fit the weights to come
-                run.save_spec(written)
+                run.save_spec(saved_spec)
             run.save_config(config)
             yield from TrainingSession(prepared, run, state, reports, manifest, stop).run()

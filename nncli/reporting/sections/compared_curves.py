@@ -56,20 +56,20 @@ def _charts(
 def _chart(
     title: str, runs: Sequence[ComparedRun], styles: Sequence[tuple[Color, bool] | None], value: Value
 ) -> Figure:
-    drawn = []
+    curves = []
     for run, style in zip(runs, styles, strict=True):
         x = evenly_spaced(_epochs(run.histories), MAX_EPOCHS) + 1
         color, dashed = style or ("thin", False)
         y = at_epochs(run.histories, value, x)
-        drawn.append(Line(display(run.name) if style else "", x.astype(np.float64), y, color, dashed))
-    log = needs_log_scale([v for line in drawn for v in line.y])
+        curves.append(Line(display(run.name) if style else "", x.astype(np.float64), y, color, dashed))
+    log = needs_log_scale([v for line in curves for v in line.y])
     epochs = evenly_spaced(max(_epochs(run.histories) for run in runs), MAX_ROWS) + 1
     columns = [epochs.astype(np.float64), *(at_epochs(run.histories, value, epochs) for run in runs)]
     table = numeric_table(f"{title} by epoch", ("epoch", *(display(run.name) for run in runs)), columns)
     text = f"{title}, by epoch, of {len(runs):,} run{'s' * (len(runs) != 1)}."
     text += " Logarithmic scale." if log else ""
     return lines(
-        title, text, Axis("epoch", title.partition(",")[0].lower(), log=log), drawn, table, dots=len(epochs) == 1
+        title, text, Axis("epoch", title.partition(",")[0].lower(), log=log), curves, table, dots=len(epochs) == 1
     )
 
 

@@ -65,29 +65,31 @@ def _span(values: list[int]) -> str:
 
 def _losses(histories: Histories) -> Figure:
     single = len(histories) == 1
-    drawn: list[Line] = []
+    curves: list[Line] = []
     kinds: tuple[tuple[str, Color, Value], ...] = (("training", "second", _loss), ("validation", "first", _val_loss))
     for name, color, value in kinds:
         each = [(_epochs(history), _of(history, value)) for _, history in histories]
         if not any(np.isfinite(y).any() for _, y in each):
             continue
         if not single:
-            drawn += [Line("", x, y, "thin") for x, y in each]
+            curves += [Line("", x, y, "thin") for x, y in each]
         x, y = each[0] if single else _mean(histories, value)
-        drawn.append(Line(name, x, y, color, dashed=name == "training"))
-    log = needs_log_scale([value for line in drawn for value in line.y])
+        curves.append(Line(name, x, y, color, dashed=name == "training"))
+    log = needs_log_scale([value for line in curves for value in line.y])
     text = "Training and validation loss by epoch."
     text += " Logarithmic scale." if log else ""
-    return lines("Loss", text, Axis("epoch", "loss", log=log), drawn, _table(histories, "Loss"), mark=_mark(histories))
+    return lines("Loss", text, Axis("epoch", "loss", log=log), curves, _table(histories, "Loss"), mark=_mark(histories))
 
 
 def _single(histories: Histories, title: str, text: str, value: Value, *, marked: bool = False) -> Figure:
     single = len(histories) == 1
-    drawn = [Line("", _epochs(history), _of(history, value), "first" if single else "thin") for _, history in histories]
+    curves = [
+        Line("", _epochs(history), _of(history, value), "first" if single else "thin") for _, history in histories
+    ]
     if not single:
-        drawn.append(Line("", *_mean(histories, value), "first"))
+        curves.append(Line("", *_mean(histories, value), "first"))
     mark = _mark(histories, value) if marked else None
-    return lines(title, text, Axis("epoch", title), drawn, _table(histories, title), mark=mark)
+    return lines(title, text, Axis("epoch", title), curves, _table(histories, title), mark=mark)
 
 
 def _mark(histories: Histories, value: Value | None = None) -> tuple[float, float, str] | None:
@@ -144,5 +146,5 @@ def _table(histories: Histories, caption: str) -> Table:
 
 
 def _cells(report: EpochReport) -> tuple[str, str, str, str]:
-    loss, held, metric, rate = map(format_number, (report.loss, report.val_loss, report.metric, report.learning_rate))
-    return loss, held, metric, rate
+    loss, val_loss = format_number(report.loss), format_number(report.val_loss)
+    return loss, val_loss, format_number(report.metric), format_number(report.learning_rate)

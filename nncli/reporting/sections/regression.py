@@ -41,13 +41,13 @@ def _charts(y: Floats, predicted: Floats, name: str) -> list[Part]:
     """Predicted vs. actual, residuals, and their histogram; rows with huge or infinite numbers are left out."""
     with np.errstate(over="ignore", invalid="ignore"):
         residual = y - predicted
-    drawn = np.isfinite(residual) & (np.abs(y) < LARGEST) & (np.abs(predicted) < LARGEST)
-    if not drawn.any():
+    in_range = np.isfinite(residual) & (np.abs(y) < LARGEST) & (np.abs(predicted) < LARGEST)
+    if not in_range.any():
         return [Paragraph("No row has a finite residual.")]
     parts: list[Part] = []
-    if not drawn.all():
-        parts.append(Paragraph(f"{int((~drawn).sum()):,} rows without a finite residual are not drawn."))
-    y, predicted, residual = y[drawn], predicted[drawn], residual[drawn]
+    if not in_range.all():
+        parts.append(Paragraph(f"{int((~in_range).sum()):,} rows without a finite residual are not drawn."))
+    y, predicted, residual = y[in_range], predicted[in_range], residual[in_range]
     figures = (
         _predicted_vs_actual(y, predicted, name),
         _residuals(predicted, residual, name),

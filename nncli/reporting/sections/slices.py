@@ -119,9 +119,9 @@ def _slices(
                 masks.append(rows[sampling.rows])
     if not slices_found:
         return []
-    inside, sampled = np.column_stack(masks).astype(np.float64), sampling.rows
+    membership, sampled = np.column_stack(masks).astype(np.float64), sampling.rows
     slice_weight = None if weight is None else weight[sampled]
-    samples = sampling.samples(lambda counts: bootstrap_means(errors[sampled], slice_weight, inside, counts))
+    samples = sampling.samples(lambda counts: bootstrap_means(errors[sampled], slice_weight, membership, counts))
     intervals = (sampling.interval(values, part.error) for values, part in zip(samples.T, slices_found, strict=True))
     return [replace(part, interval=interval) for part, interval in zip(slices_found, intervals, strict=True)]
 
@@ -140,8 +140,8 @@ def slices_of(held_out: HeldOutPredictions, name: str) -> Iterator[tuple[str, ND
         if len(np.unique(x[finite])) > TOP_VALUES:
             edges = np.unique(np.quantile(x[finite], [0, 0.25, 0.5, 0.75, 1]))
             for i, (low, high) in enumerate(pairwise(edges)):
-                inside = (x >= low if i == 0 else x > low) & (x <= high)
-                yield f"{format_number(float(low))} to {format_number(float(high))}", inside
+                in_slice = (x >= low if i == 0 else x > low) & (x <= high)
+                yield f"{format_number(float(low))} to {format_number(float(high))}", in_slice
             yield "missing", ~finite
             return
     counts = words.drop_nulls().value_counts(sort=False)
