@@ -1,4 +1,4 @@
-"""A table as somebody sees it who is about to train on it: what its columns are, and what its target is."""
+"""A summary of a table for training: its targets, its columns and the task."""
 
 from __future__ import annotations
 
@@ -27,102 +27,103 @@ from nncli.spec import Task
 from nncli.text import join_quoted, quote
 
 USUAL_TARGETS = ("target", "label", "labels", "class", "y", "outcome", "response")
-HEADER = 1 << 16
-"""Bytes of a table that are parsed to learn the names of its columns."""
+HEADER_BYTES = 1 << 16
+"""Bytes of a table that are parsed for the names of its columns."""
 
 
 @dataclass(frozen=True)
 class TableSummary:
-    """A table, seen from its targets. `columns` are all others that may be trained on.
+    """The summary of a table: the profiles of its targets and of the other columns.
 
-    `data` is the section of the configuration so far: as it was asked for, with the `words` that were found to stand
-    for a missing value, and, if `grouped`, with what was found to group the digits of numbers. Of `table_rows` only
-    `rows` have a target; `width` counts all columns of the table. `codes` says that the target's numbers look like
-    those of classes. `notes` are for the person to read.
+    `data` is the data section of the configuration, with the `na_spellings` that were found and, if `has_thousands`,
+    the thousands separator that was found. `rows` of the `table_rows` have a target; `n_columns` counts all columns.
+    `integer_classes` is whether a numeric target is treated as class labels. `notes` are for the user.
     """
 
     data: DataSection
     task: Task
-    codes: bool
+    integer_classes: bool
     targets: tuple[ColumnProfile, ...]
     columns: tuple[ColumnProfile, ...]
     rows: int
     table_rows: int
-    width: int
+    n_columns: int
     notes: tuple[str, ...]
-    words: tuple[str, ...] = ()
-    grouped: bool = False
+    na_spellings: tuple[str, ...] = ()
+    has_thousands: bool = False
 
     @property
     def kept(self) -> tuple[ColumnProfile, ...]:
-        """What is advised to be trained on, and what was asked for by name."""
+        """The feature columns: the recommended ones and those requested by name."""
         ignored = {name for name, kind in self.data.columns.items() if kind is Kind.EMPTY}
         return tuple(
             replace(column, kind=self.data.columns.get(column.name, column.kind))
             for column in self.columns
-            if column.name not in ignored and (column.recommended or self._is_asked_for(column))
+            if column.name not in ignored and (column.recommended or self._is_requested(column))
         )
 
     @property
     def dropped(self) -> tuple[ColumnProfile, ...]:
-        """What is advised to be left out."""
-        return tuple(column for column in self.columns if not (column.recommended or self._is_asked_for(column)))
+        """The columns that are recommended to be dropped."""
+        return tuple(column for column in self.columns if not (column.recommended or self._is_requested(column)))
 
     @property
     def ambiguous(self) -> tuple[ColumnProfile, ...]:
-        """What is kept and would be refused unless its kind is said."""
-        return tuple(column for column in self.kept if column.error is not None and self._is_open(column))
+        """The kept columns that training refuses unless their kind is set."""
+        return tuple(column for column in self.kept if column.error is not None and self._has_inferred_kind(column))
 
-    def _is_open(self, column: ColumnProfile) -> bool:
+    def _has_inferred_kind(self, column: ColumnProfile) -> bool:
         return column.name not in self.data.columns
 
-    def _is_asked_for(self, column: ColumnProfile) -> bool:
-        return not self._is_open(column) or column.name in (self.data.features or ())
+    def _is_requested(self, column: ColumnProfile) -> bool:
+        return not self._has_inferred_kind(column) or column.name in (self.data.features or ())
 
 
 def summarize_table(
     path: Path, targets: Sequence[str], assignments: Sequence[str] = (), scratch: Path | None = None
 ) -> TableSummary:
-    """Read the table at `path`, as often as it takes to know how it spells missing values and numbers: once or twice.
+    """Read a table and summarize it; it is read again if it has other missing values or a thousands separator.
 
     `assignments` are those of a training, such as `data.separator=;`; `scratch` is the folder of temporary files.
 
     Raises:
-        UsageError: there is no target, or the table is not a file, which alone can be read again.
+        UsageError: there is no target, or the table is a pipe, which cannot be read again.
         ConfigError: an assignment is wrong.
-        DataError: the table cannot be read, or has no such target, or the target cannot be learned.
+        DataError: the table cannot be read, has no such target, or has no feature column.
     """
     if str(path) == "-" or is_stream(path):
         raise UsageError(
-            "a table from a pipe can be read only once, and is needed again to train on",
+            "a table from a pipe cannot be read a second time",
             place=Location(source=str(path)),
-            hint="Write it to a file first, and name that.",
+            hint="Write it to a file first.",
         )
     if not targets:
-        raise _no_target(path)
+        raise _no_target_error(path)
     section: dict[str, object] = {"path": str(path), "target": list(targets)}
     config = validate(Config, with_preset(Document({"data": section}, {}, "nncli init", ()), assignments))
-    words, asked = list[str](), config.data.thousands
+    na_spellings, configured_thousands = list[str](), config.data.thousands
     while True:
         with Scratch(scratch) as open_scratch:
-            found = _look(config, open_scratch)
-        columns, data = (*found.targets, *found.columns), config.data
-        more = sorted({word for column in columns for word in column.na_spellings} - {*data.missing_values})
-        mark = next((column.thousands for column in columns if column.thousands), None)
-        if not more and mark is None:
-            return _with_a_way(replace(found, words=tuple(words), grouped=data.thousands != asked))
-        words += more
-        update = {"missing_values": (*data.missing_values, *more), "thousands": data.thousands or mark}
+            summary = _summarize(config, open_scratch)
+        columns, data = (*summary.targets, *summary.columns), config.data
+        new_spellings = sorted({word for column in columns for word in column.na_spellings} - {*data.missing_values})
+        thousands = next((column.thousands for column in columns if column.thousands), None)
+        if not new_spellings and thousands is None:
+            return _with_features(
+                replace(summary, na_spellings=tuple(na_spellings), has_thousands=data.thousands != configured_thousands)
+            )
+        na_spellings += new_spellings
+        update = {"missing_values": (*data.missing_values, *new_spellings), "thousands": data.thousands or thousands}
         config = config.model_copy(update={"data": data.model_copy(update=update)})
 
 
-def _look(config: Config, scratch: Scratch) -> TableSummary:
+def _summarize(config: Config, scratch: Scratch) -> TableSummary:
     data = config.data
     table = load_table(config, data.path, scratch)
     never = {*data.target, *data.drop, *data.row_columns}
     names = data.features or [name for name in table.header.names if name not in never]
     targets = profile(table, data.target)
-    if any(target.na_spellings or target.thousands for target in targets):  # to be read once more
+    if any(target.na_spellings or target.thousands for target in targets):  # the table is read again
         return TableSummary(data, "regression", False, targets, (), 0, len(table), 0, ())
     rows = drop_missing_targets(table, data.target)
     seen = rows.columns(data.target)
@@ -132,51 +133,57 @@ def _look(config: Config, scratch: Scratch) -> TableSummary:
     return TableSummary(
         data=data,
         task=loss.task,
-        codes=config.loss is None and loss.task == "classification" and _are_numbered(seen, data.target[0]),
+        integer_classes=config.loss is None
+        and loss.task == "classification"
+        and _are_integer_classes(seen, data.target[0]),
         targets=targets if len(rows) == len(table) else profile(rows, data.target),
         columns=columns,
         rows=len(rows),
         table_rows=len(table),
-        width=len(table.header.names),
+        n_columns=len(table.header.names),
         notes=(*rows.header.notes, *note_units(units)),
     )
 
 
-def _are_numbered(table: Table, name: str) -> bool:
+def _are_integer_classes(table: Table, name: str) -> bool:
     return infer_kind(table, name) is Kind.NUMERIC and are_class_ids(read_numbers(table, name))
 
 
-def _with_a_way(found: TableSummary) -> TableSummary:
-    """What was found, if there is a column to predict from: where all else fails, numbers that count the rows."""
+def _with_features(found: TableSummary) -> TableSummary:
+    """The summary, with row numbers as features if there is no other column.
+
+    Raises:
+        DataError: there is no feature column.
+    """
     if found.kept:
         return found
     columns = tuple(
-        replace(column, label=Kind.NUMERIC, recommended=True, reason="") if _counts(column) else column
+        replace(column, label=Kind.NUMERIC, recommended=True, reason="") if _is_row_number(column) else column
         for column in found.columns
     )
     if any(column.recommended for column in columns):
         return replace(found, columns=columns)
     reasons = [f"{quote(column.name)}: {column.reason}" for column in found.dropped[:4]]
     raise DataError(
-        "there is no column to predict from",
+        "there is no feature column",
         place=Location(source=found.data.path),
-        hint=f"Left out would be {'; '.join(reasons)}." if reasons else "The table holds the target alone.",
+        hint=f"Dropped columns: {'; '.join(reasons)}." if reasons else "The table has only the target.",
     )
 
 
-def _counts(column: ColumnProfile) -> bool:
-    """Whether a column only happens to hold the numbers of the rows."""
+def _is_row_number(column: ColumnProfile) -> bool:
+    """Whether a column holds different numbers in all rows without being named like a key."""
     return column.label is Label.ID and column.kind is Kind.NUMERIC and not is_named_like_a_key(column.name)
 
 
-def _no_target(path: Path) -> UsageError:
-    """The error of a table without a target, with the column that is most likely meant."""
+def _no_target_error(path: Path) -> UsageError:
+    """The error of a missing target, with the most likely column."""
     rows = 1 if format_of(path).is_columnar else 1_000
-    names = next(read_chunks(path, rows=rows, block_bytes=HEADER)).names
+    names = next(read_chunks(path, rows=rows, block_bytes=HEADER_BYTES)).names
     usual = [name for word in USUAL_TARGETS for name in names if name.strip().lower() == word]
     guess = (usual or names[-1:] or ["COLUMN"])[0]
     return UsageError(
-        "say which column is to be predicted",
+        "no target is given",
         place=Location(source=str(path)),
-        hint=f"Perhaps --target {shlex.quote(guess)}. The columns are {join_quoted(names)}.",
+        hint=f"Try --target {shlex.quote(guess)}. The columns are {join_quoted(names)}.",
     )

@@ -1,4 +1,4 @@
-"""A YAML configuration with comments that describe the table and the settings to change."""
+"""A draft configuration for a table: YAML with comments on its columns and on the choices."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from nncli.data.columns.units import PARENTHESES
 from nncli.data.encoders.kinds import Kind
 from nncli.data.profile import MAX_TOP_VALUES, ColumnProfile, Label
 from nncli.spec import non_defaults
-from nncli.text import escape_unprintable, join_quoted
+from nncli.text import escape_unprintable, format_number, join_quoted
 
-MOST_LINES = 200
-"""The largest number of columns that get a line each."""
-LONGEST_WORD, LONGEST_VALUES, LONGEST_COMMENT = 32, 64, 240
-WIDEST_SETTING = 36
+MAX_COLUMN_LINES = 200
+"""Columns described by a line each."""
+MAX_WORD_LENGTH, MAX_VALUES_LENGTH, MAX_COMMENT_LENGTH = 32, 64, 240
+MAX_ALIGNED_WIDTH = 36
 Setting = tuple[str, object, str]
 """A key, its value and its comment."""
 
-PLAIN_SETTINGS: tuple[Setting, ...] = (
+TEXTBOOK_SETTINGS: tuple[Setting, ...] = (
     ("layers", [64, 32], "units of each hidden layer; [] is a linear model"),
-    ("activation", "relu", "of the hidden layers: relu, tanh, sigmoid, gelu …"),
-    ("optimizer", "adam", "adam, sgd, adamw, rmsprop …"),
+    ("activation", "relu", "activation of the hidden layers: relu, tanh, sigmoid, gelu …"),
+    ("optimizer", "adam", "optimizer: adam, sgd, adamw, rmsprop …"),
     ("learning_rate", 0.001, "a number or a schedule"),
     ("batch_size", 32, "rows per step, or full"),
-    ("epochs", 100, "passes over the training rows; the best epoch is kept"),
+    ("epochs", 100, "passes over the training rows; the weights of the best epoch are kept"),
 )
-"""The settings of the preset textbook."""
+"""The keys of the preset textbook."""
 
 
 def draft_config(
-    look: TableSummary,
+    summary: TableSummary,
     *,
     path: str,
     name: str,
@@ -41,86 +41,87 @@ def draft_config(
     quality: str | None,
     extra: Mapping[str, object],
     heading: Sequence[str] = (),
-    to_train: str | None = None,
+    train_command: str | None = None,
 ) -> str:
-    """The YAML of a configuration.
+    """Draft the YAML of a configuration for a table.
 
     Args:
-        look: the table that it is for.
-        path: of the table, as the configuration is to name it.
-        name: of the run directory, in runs/.
-        preset: tabular or textbook; None: tabular, but for `layers` among the extra keys.
-        quality: of the preset tabular.
+        summary: the summary of the table.
+        path: the path of the table in the configuration.
+        name: the name of the run directory in runs/.
+        preset: tabular or textbook; None is tabular, unless `extra` has the key `layers`.
+        quality: the quality of the preset tabular.
         extra: further keys and their values.
-        heading: comments before all others.
-        to_train: the command that trains on it, if that is known.
+        heading: comments at the top.
+        train_command: the command that trains with the configuration, if it is known.
     """
-    command = [] if to_train is None else [_comment(f"To train: {to_train}")]
+    command = [] if train_command is None else [_comment(f"To train: {train_command}")]
     lines = [
         *heading,
-        *_found(look),
+        *_overview(summary),
         *command,
         "",
-        *_data(look, path),
+        *_data_section(summary, path),
         "",
-        *_training(look, name, preset, quality, extra),
+        *_training_keys(summary, name, preset, quality, extra),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _found(look: TableSummary) -> list[str]:
-    """Comments on the table and the target."""
-    rows = f"{_count(look.table_rows, 'row')}, {_count(look.width, 'column')}"
-    if look.rows < look.table_rows:
-        rows += f"; {look.table_rows - look.rows:,} rows without a target are dropped"
-    lines = [f"{_word(Path(look.data.path).name)}: {rows}."]
-    lines += [f"Target: {_word(target.name)}, {_aim(look, target)}." for target in look.targets]
-    if look.codes:
-        lines.append("(A few consecutive whole numbers are treated as classes. For regression set loss: mse.)")
+def _overview(summary: TableSummary) -> list[str]:
+    """Comments on the size of the table and on the targets."""
+    rows = f"{_count(summary.table_rows, 'row')}, {_count(summary.n_columns, 'column')}"
+    if summary.rows < summary.table_rows:
+        rows += f"; {summary.table_rows - summary.rows:,} rows without a target are not used"
+    lines = [f"{_word(Path(summary.data.path).name)}: {rows}."]
+    lines += [f"Target: {_word(target.name)}, {_target_description(summary, target)}." for target in summary.targets]
+    if summary.integer_classes:
+        lines.append("(Treated as class labels: few distinct integers without a gap. For regression set loss: mse.)")
     return [_comment(line) for line in lines]
 
 
-def _aim(look: TableSummary, target: ColumnProfile) -> str:
-    """The classes or the range of a target."""
-    if look.task == "regression":
-        return f"a number: {_range(target)}"
+def _target_description(summary: TableSummary, target: ColumnProfile) -> str:
+    """The task of a target and its range or its classes."""
+    if summary.task == "regression":
+        return f"regression: {_range(target)}"
     classes = [f"{_word(value)} ({_count(count, 'row')})" for value, count in target.top_values]
     if target.distinct > len(classes):
         classes.append(f"… {target.distinct - len(classes):,} more")
-    return f"one of {target.distinct:,} classes: {', '.join(classes)}"
+    return f"classification, {target.distinct:,} classes: {', '.join(classes)}"
 
 
-def _data(look: TableSummary, path: str) -> list[str]:
-    """The section `data`."""
-    target: object = look.data.target[0] if len(look.data.target) == 1 else list(look.data.target)
+def _data_section(summary: TableSummary, path: str) -> list[str]:
+    """The lines of the section `data`."""
+    target: object = summary.data.target[0] if len(summary.data.target) == 1 else list(summary.data.target)
     lines = ["data:", *_settings([("path", path, ""), ("target", target, "")], "  ")]
-    known = non_defaults(look.data)
+    known = non_defaults(summary.data)
     for key in ("path", "target", "drop", "columns"):
         known.pop(key, None)
-    if look.words:
-        seem = "seems" if len(look.words) == 1 else "seem"
-        said = f"cells read as missing; {join_quoted(look.words)} {seem} to mean a missing value"
-        lines += _settings([("missing_values", known.pop("missing_values"), said)], "  ")
-    if look.grouped:
+    if summary.na_spellings:
+        comment = f"read as missing values; found in the table: {join_quoted(summary.na_spellings)}"
+        lines += _settings([("missing_values", known.pop("missing_values"), comment)], "  ")
+    if summary.has_thousands:
         lines += _settings([("thousands", known.pop("thousands"), "thousands separator")], "  ")
     lines += _indented(dump(known)) if known else []
-    if look.data.drop or look.dropped:
-        lines.append("  drop:  # columns that are not used")
-        left_out = [(name, "") for name in look.data.drop] + [
-            (column.name, doubt(column) if column.error else column.reason) for column in look.dropped
+    if summary.data.drop or summary.dropped:
+        lines.append("  drop:  # columns not used")
+        dropped = [(name, "") for name in summary.data.drop] + [
+            (column.name, column_warning(column) if column.error else column.reason) for column in summary.dropped
         ]
-        lines += _beside([(f"    - {dump_scalar(name)}", reason) for name, reason in left_out])
-    if look.data.columns or look.ambiguous:
-        lines.append("  columns:  # the kind of a column, where it is not inferred or not certain")
-        lines += [line for name, kind in look.data.columns.items() for line in _indented(dump({name: kind.value}), 4)]
-        for column in look.ambiguous:
-            lines.append(_comment(doubt(column), "    "))
+        lines += _align_comments([(f"    - {dump_scalar(name)}", reason) for name, reason in dropped])
+    if summary.data.columns or summary.ambiguous:
+        lines.append("  columns:  # kinds that are set explicitly")
+        lines += [
+            line for name, kind in summary.data.columns.items() for line in _indented(dump({name: kind.value}), 4)
+        ]
+        for column in summary.ambiguous:
+            lines.append(_comment(column_warning(column), "    "))
             lines += _indented(dump({column.name: column.kind.value}), 4)
-    return [*lines, *_kinds(look)]
+    return [*lines, *_feature_lines(summary)]
 
 
-def doubt(column: ColumnProfile) -> str:
-    """The message of training about a column, without the hints that the configuration follows."""
+def column_warning(column: ColumnProfile) -> str:
+    """The error of training on a column whose kind is not set, without the advice to correct cells."""
     error = column.error
     if error is None:
         return ""
@@ -128,30 +129,30 @@ def doubt(column: ColumnProfile) -> str:
     return f"{error.message}. {hint}" if hint else error.message
 
 
-def _kinds(look: TableSummary) -> list[str]:
-    """Comments with a line for each feature."""
-    kept = look.kept
-    told = look.data.columns
+def _feature_lines(summary: TableSummary) -> list[str]:
+    """Comments with a line for each feature column."""
+    kept = summary.kept
+    requested = summary.data.columns
     lines = [
-        (_word(column.name), (column.kind if column.name in told else column.label).value, _details(column))
-        for column in kept[:MOST_LINES]
+        (_word(column.name), (column.kind if column.name in requested else column.label).value, _details(column))
+        for column in kept[:MAX_COLUMN_LINES]
     ]
     name, label = (max(len(line[i]) for line in lines) for i in (0, 1))
     text = [f"  {a:{name}}  {b:{label}}  {c}".rstrip() for a, b, c in lines]
-    if len(kept) > MOST_LINES:
-        text.append(f"  … and {len(kept) - MOST_LINES:,} more")
-    other = next((column for column in kept if column.name not in told), None)
-    if other is not None:
-        kind = Kind.CATEGORICAL if other.kind.is_numeric else Kind.EMPTY
-        example = f"{dump_scalar(other.name)}: {kind}"
-        begun = told or look.ambiguous
-        where = f"add under `columns`:   {example}" if begun else f"add:   columns: {{{example}}}"
+    if len(kept) > MAX_COLUMN_LINES:
+        text.append(f"  … and {len(kept) - MAX_COLUMN_LINES:,} more")
+    example_column = next((column for column in kept if column.name not in requested), None)
+    if example_column is not None:
+        kind = Kind.CATEGORICAL if example_column.kind.is_numeric else Kind.EMPTY
+        example = f"{dump_scalar(example_column.name)}: {kind}"
+        has_section = requested or summary.ambiguous
+        where = f"add under `columns`:  {example}" if has_section else f"add:  columns: {{{example}}}"
         text.append(f"To change the kind of a column, {where}")
     return [_comment(line, "  ") for line in ("Features:", *text)]
 
 
 def _details(column: ColumnProfile) -> str:
-    """A short description of the values of a column."""
+    """The values of a column and its share of missing cells."""
     parts = [_values(column)]
     if column.missing:
         share = 100.0 * column.missing / column.rows
@@ -169,82 +170,82 @@ def _values(column: ColumnProfile) -> str:
         return f"such as {_word(values[0])}" if values else ""
     if column.kind.is_numeric:
         values = sorted(values, key=lambda value: (len(value), value))
-    while len(values) > 1 and len(", ".join(values)) > LONGEST_VALUES:
+    while len(values) > 1 and len(", ".join(values)) > MAX_VALUES_LENGTH:
         values.pop()
     more = ", …" if column.distinct > len(values) else ""
     return f"{_count(column.distinct, 'value')}: {', '.join(map(_word, values))}{more}" if values else ""
 
 
-def _training(
-    look: TableSummary, name: str, preset: str | None, quality: str | None, extra: Mapping[str, object]
+def _training_keys(
+    summary: TableSummary, name: str, preset: str | None, quality: str | None, extra: Mapping[str, object]
 ) -> list[str]:
-    """The training keys that are changed most often; some are commented out."""
-    usual: list[Setting] = [
-        ("seed", 0, "of the random numbers: split, initial weights, batches"),
-        ("output", f"runs/{name}", "the run directory; if it exists, -2, -3 … is appended"),
+    """The lines of the most common keys of a training, and of alternatives as comments."""
+    active: list[Setting] = [
+        ("seed", 0, "random seed"),
+        ("output", f"runs/{name}", "run directory; -2, -3 … is appended if it exists"),
     ]
-    off: list[Setting] = []
+    inactive: list[Setting] = []
     if preset == TEXTBOOK:
-        held = [("validation", 0.2, "share of the rows used for validation")]
-        usual = [("preset", TEXTBOOK, "a plain network"), *PLAIN_SETTINGS, *held, *usual]
-        off.append(("early_stopping", {"patience": 20}, "stop after 20 epochs without improvement"))
+        validation = [("validation", 0.2, "share of validation rows")]
+        active = [("preset", TEXTBOOK, "a plain network"), *TEXTBOOK_SETTINGS, *validation, *active]
+        inactive.append(("early_stopping", {"patience": 20}, "stop after 20 epochs without improvement"))
     else:
         described = (
             "quality",
             quality or "balanced",
-            "fast: one network; balanced: ensemble of 8; best: ensemble of 20",
+            "fast: one network; balanced: an ensemble of 8; best: an ensemble of 20",
         )
-        usual = [("preset", TABULAR, "the default settings")] * (preset == TABULAR) + usual
-        (off if quality is None else usual).insert(0, described)
-        off.append(("epochs", 100, "default: depends on the number of rows"))
+        active = [("preset", TABULAR, "the best settings of our benchmarks")] * (preset == TABULAR) + active
+        (inactive if quality is None else active).insert(0, described)
+        inactive.append(("epochs", 100, "passes over the training rows; default: chosen by the number of rows"))
         if quality is None and preset is None:
-            off.append(("layers", [64, 32], "a plain network with these hidden layers"))
-    if look.codes:
-        off.append(("loss", "mse", "regression, if the numbers are amounts"))
-    if look.task == "classification":
-        off.append(("class_weight", "balanced", "weight classes by inverse frequency"))
-    on = [(key, extra.get(key, value), said) for key, value, said in usual]
+            inactive.append(("layers", [64, 32], "units of each hidden layer, without the preset tabular"))
+    if summary.integer_classes:
+        inactive.append(("loss", "mse", "regression"))
+    if summary.task == "classification":
+        inactive.append(("class_weight", "balanced", "all classes have the same total weight"))
+    on = [(key, extra.get(key, value), comment) for key, value, comment in active]
     known = {key for key, *_ in on}
     on += [(key, value, "") for key, value in extra.items() if key not in known]
     return [
         *_settings(on),
         "",
-        "# Other settings: remove the # to use one. `nncli config show FILE` prints every key with its value.",
-        *("# " + line for line in _settings([setting for setting in off if setting[0] not in extra])),
+        "# Options: remove the # to set one. `nncli config show` prints all keys.",
+        *("# " + line for line in _settings([setting for setting in inactive if setting[0] not in extra])),
     ]
 
 
 def _settings(settings: Iterable[Setting], indent: str = "") -> list[str]:
     """Lines of `key: value  # comment`."""
     lines: list[tuple[str, str]] = []
-    for key, value, said in settings:
-        written = _flow(value)
+    for key, value, comment in settings:
+        written = _on_one_line(value)
         if written is None:
             lines += [(indent + line, "") for line in dump({key: value}).splitlines()]
         else:
-            lines.append((f"{indent}{key}: {written}", said))
-    return _beside(lines)
+            lines.append((f"{indent}{key}: {written}", comment))
+    return _align_comments(lines)
 
 
-def _flow(value: object) -> str | None:
-    """A value on one line, or None if it is nested too deeply."""
+def _on_one_line(value: object) -> str | None:
+    """The YAML of a value on one line; None for a nested one."""
     if isinstance(value, list):
         return (
             None if any(isinstance(item, list | dict) for item in value) else f"[{', '.join(map(dump_scalar, value))}]"
         )
     if isinstance(value, dict):
-        inner = [_flow(item) for item in value.values()]
+        inner = [_on_one_line(item) for item in value.values()]
         if None in inner:
             return None
         return "{" + ", ".join(f"{dump_scalar(key)}: {item}" for key, item in zip(value, inner, strict=True)) + "}"
     return dump_scalar(value)
 
 
-def _beside(lines: Iterable[tuple[str, str]]) -> list[str]:
-    """Lines with aligned comments, where the lines are short enough."""
+def _align_comments(lines: Iterable[tuple[str, str]]) -> list[str]:
+    """Lines with their comments; those of lines up to MAX_ALIGNED_WIDTH are aligned."""
     lines = list(lines)
-    width = max((len(line) for line, _ in lines if len(line) <= WIDEST_SETTING), default=0)
-    return [f"{line:{width}}  {_comment(said)}" if said else line for line, said in lines]
+    width = max((len(line) for line, _ in lines if len(line) <= MAX_ALIGNED_WIDTH), default=0)
+    return [f"{line:{width}}  {_comment(comment)}" if comment else line for line, comment in lines]
 
 
 def _indented(text: str, by: int = 2) -> list[str]:
@@ -254,32 +255,28 @@ def _indented(text: str, by: int = 2) -> list[str]:
 def _comment(text: str, indent: str = "") -> str:
     """A comment of one line; unprintable characters are escaped."""
     shown = escape_unprintable(text, keep="")
-    shown = shown if len(shown) <= LONGEST_COMMENT else shown[: LONGEST_COMMENT - 1] + "…"
+    shown = shown if len(shown) <= MAX_COMMENT_LENGTH else shown[: MAX_COMMENT_LENGTH - 1] + "…"
     return f"{indent}# {shown}"
 
 
 def _word(text: str) -> str:
-    """A name or a value as shown in a comment; in quotes if it is empty or has special characters."""
-    shown = text if len(text) <= LONGEST_WORD else text[: LONGEST_WORD - 1] + "…"
-    odd = shown != shown.strip() or not shown or any(mark in shown for mark in ",:;'\"#") or not shown.isprintable()
-    return escape_unprintable(f'"{shown}"' if odd else shown, keep="")
+    """A name or a value, shortened, and in quotes where it is empty or holds punctuation or spaces at an end."""
+    shown = text if len(text) <= MAX_WORD_LENGTH else text[: MAX_WORD_LENGTH - 1] + "…"
+    needs_quotes = (
+        shown != shown.strip() or not shown or any(mark in shown for mark in ",:;'\"#") or not shown.isprintable()
+    )
+    return escape_unprintable(f'"{shown}"' if needs_quotes else shown, keep="")
 
 
 def _range(column: ColumnProfile) -> str:
     """`17 to 90, median 37`."""
     if column.lowest is None or column.highest is None or column.median is None:
         return ""
-    without = "" if column.unit in (None, PARENTHESES) else f", without the {column.unit}"
+    unit = "" if column.unit in (None, PARENTHESES) else f", unit {column.unit}"
     if column.lowest == column.highest:
-        return f"always {_number(column.lowest)}{without}"
-    return f"{_number(column.lowest)} to {_number(column.highest)}, median {_number(column.median)}{without}"
-
-
-def _number(x: float) -> str:
-    """Four significant digits; whole numbers in full, with separators from 10,000 on (1984 may be a year)."""
-    if abs(x) >= 1e15 or not (x.is_integer() or abs(x) >= 1000.0):
-        return f"{x:.4g}"
-    return f"{x:,.0f}" if abs(x) >= 10_000.0 else f"{x:.0f}"
+        return f"always {format_number(column.lowest)}{unit}"
+    low, high, median = map(format_number, (column.lowest, column.highest, column.median))
+    return f"{low} to {high}, median {median}{unit}"
 
 
 def _count(count: int, word: str) -> str:

@@ -60,13 +60,13 @@ def check(
     result = run_checks(
         resolved.config, assignments=resolved.assignments, tell=lambda line: None if quiet else echo_err(f"{line} …")
     )
-    result = result.warning(resolved.doubts)
+    result = result.warning(resolved.column_warnings)
     if as_json:
         typer.echo(json.dumps(result.as_json, ensure_ascii=False).encode())
     else:
         typer.echo(_text(config, result).encode())
     if not quiet:
-        words = shlex.join(resolved.words)
+        words = shlex.join(resolved.arguments)
         errors = sum(finding.level == "error" for finding in result.findings)
         command = f"fix the error{'' if errors == 1 else 's'}, then nncli check" if errors else "nncli train"
         echo_err(f"next: {command} {words}")

@@ -1,6 +1,6 @@
-"""What the shell offers after Tab: configurations, run directories, keys and values of `--set`.
+"""Shell completion of configurations, run directories, and keys and values of `--set`.
 
-A shell adds a space to what is the only way to go on. So a folder is offered with what is in it, a key with its values.
+A shell appends a space to a single candidate. So folders are completed together with their contents, keys with values.
 """
 
 from __future__ import annotations
@@ -11,41 +11,40 @@ import shlex
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 
-BEFORE = "_NNCLI_BEFORE"
-"""What stands before the `=` that bash ends a word at."""
+BEFORE_VARIABLE = "_NNCLI_BEFORE"
+"""The environment variable of the text before the `=` at which bash splits a word."""
 MANIFEST = "manifest.json"
 RUNS = "runs"
-DEEPEST = 3
-MOST_FOLDERS = 500
+MAX_DEPTH = 3
+MAX_FOLDERS = 500
 
 
 def complete_run(incomplete: str) -> list[str]:
-    """Run directories: those in ./runs, or wherever the path leads that is typed so far."""
+    """Complete a run directory: in ./runs and the working directory, or at the typed path."""
     folders = _folders(incomplete) if incomplete else [*_folders(f"{RUNS}/"), *_folders("", 1)]
     return [folder for folder in dict.fromkeys(folders) if Path(folder, MANIFEST).is_file()]
 
 
 def complete_config(incomplete: str) -> list[str]:
-    """YAML files."""
+    """Complete a YAML file."""
     base = incomplete.rpartition("/")[0]
     folders = [base, *_folders(incomplete)]
-    files = (name for folder in folders for name in _names(folder, of_files=True))
+    files = (name for folder in folders for name in _list_folder(folder, of_files=True))
     return [name for name in files if name.startswith(incomplete) and name.endswith((".yaml", ".yml"))]
 
 
 def complete_assignment(incomplete: str) -> list[str]:
-    """Keys and values of a configuration."""
+    """Complete a key or a value of a configuration."""
     from nncli.config.completion import complete_assignment
 
-    before = os.environ.get(BEFORE, "")
+    before = os.environ.get(BEFORE_VARIABLE, "")
     return [word.removeprefix(before) for word in complete_assignment(before + incomplete)]
 
 
 def join_words(environment: MutableMapping[str, str]) -> None:
-    """Undo what bash does to `--set epochs=3`, for which it hands over three words: put them together again.
+    """Join the three words into which bash splits `--set epochs=3`.
 
-    Of the word that is being typed, what stands before the last `=` goes to a variable of its own: bash completes only
-    what comes after.
+    Bash completes only the text after the last `=` of the current word; the text before it goes into BEFORE_VARIABLE.
     """
     try:
         words, current = shlex.split(environment["COMP_WORDS"], posix=False), int(environment["COMP_CWORD"])
@@ -54,8 +53,8 @@ def join_words(environment: MutableMapping[str, str]) -> None:
     words = [*words[:current], words[current] if current < len(words) else ""]
     joined: list[str] = []
     for word in words:
-        goes_on = word == "=" or (joined[-1:] and joined[-1].endswith("=") and not re.match("-[^0-9.]", word))
-        if goes_on and len(joined) > 1:
+        continues = word == "=" or (joined[-1:] and joined[-1].endswith("=") and not re.match("-[^0-9.]", word))
+        if continues and len(joined) > 1:
             joined[-1] += word
         else:
             joined.append(word)
@@ -63,26 +62,26 @@ def join_words(environment: MutableMapping[str, str]) -> None:
         option, _, value = joined.pop().partition("=")
         joined += [option, value]
     before, equals, typed = joined[-1].rpartition("=")
-    environment[BEFORE] = before + equals
+    environment[BEFORE_VARIABLE] = before + equals
     environment["COMP_WORDS"] = " ".join([*joined[:-1], typed])
     environment["COMP_CWORD"] = str(len(joined) - 1)
 
 
-def _folders(typed: str, deepest: int = DEEPEST) -> Iterator[str]:
-    """Folders that begin as is typed, and those in them, nearest first; none within a run, and only so many."""
+def _folders(typed: str, max_depth: int = MAX_DEPTH) -> Iterator[str]:
+    """Folders that start with the typed text, and their subfolders by level; none in a run."""
     base, name = os.path.split(typed)
-    level = [folder for folder in _names(base) if Path(folder).name.startswith(name)]
-    for seen in range(deepest):
-        yield from level[:MOST_FOLDERS]
-        within = (folder for folder in level[:MOST_FOLDERS] if not Path(folder, MANIFEST).is_file())
-        level = [inner for folder in within for inner in _names(folder)] if seen < deepest - 1 else []
+    level = [folder for folder in _list_folder(base) if Path(folder).name.startswith(name)]
+    for depth in range(max_depth):
+        yield from level[:MAX_FOLDERS]
+        within = (folder for folder in level[:MAX_FOLDERS] if not Path(folder, MANIFEST).is_file())
+        level = [inner for folder in within for inner in _list_folder(folder)] if depth < max_depth - 1 else []
 
 
-def _names(folder: str, *, of_files: bool = False) -> list[str]:
-    """The folders, or the files, in `folder`, as one types them; those that are hidden are left out."""
+def _list_folder(folder: str, *, of_files: bool = False) -> list[str]:
+    """The paths of the folders, or the files, in `folder`, without hidden ones."""
     try:
         with os.scandir(folder or ".") as entries:
             found = [entry.name for entry in entries if entry.is_file() == of_files and not entry.name.startswith(".")]
     except OSError:
         return []
-    return [os.path.join(folder, name) for name in sorted(found)]  # noqa: PTH118 - as it is typed
+    return [os.path.join(folder, name) for name in sorted(found)]  # noqa: PTH118 - keeps the path as typed

@@ -158,7 +158,7 @@ def _start(
     from nncli.commands.cross_validate import cross_validation_events
 
     resolved = resolve_input(config, target, assignments, quality, quiet=printer.quiet)
-    warn((*resolved.reasons, *resolved.doubts))
+    warn((*resolved.training_warnings, *resolved.column_warnings))
     return cross_validation_events(
         resolved.config,
         folds=folds,

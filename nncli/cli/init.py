@@ -68,10 +68,10 @@ def init(
     nncli init houses.csv.gz --target price --preset textbook --set data.separator=';' -o houses.yaml
     """
     from nncli.cli.signals import interrupt_at_once
-    from nncli.commands.init import begin
+    from nncli.commands.init import draft
 
     interrupt_at_once()
-    result = begin(
+    result = draft(
         data,
         target or [],
         preset=None if preset is None else preset.value,
@@ -94,7 +94,7 @@ def _print(result: InitResult, output: str, *, as_json: bool, quiet: bool) -> No
     if not quiet:
         for note in result.notes:
             echo_err(f"note: {note}")
-    warn((*result.reasons, *result.doubts))
+    warn((*result.training_warnings, *result.column_warnings))
     if as_json:
         document = {**result.json(), "output": None if output == "-" else output}
         typer.echo(json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogateescape"))

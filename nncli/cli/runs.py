@@ -49,8 +49,8 @@ def runs(
     if quiet:
         return
     for run in found:
-        if run.trouble:
-            echo_err(f"note: {run.path}: {run.trouble}")
+        if run.error:
+            echo_err(f"note: {run.path}: {run.error}")
     if not found:
         echo_err(f"no runs in {folder}\nnext: nncli train TABLE --target COLUMN")
     for line in _next(folder, found):

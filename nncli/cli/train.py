@@ -163,7 +163,7 @@ def _start(
     from nncli.commands.train import train_events
 
     resolved = resolve_input(config, target, assignments, quality, quiet=printer.quiet)
-    warn((*resolved.reasons, *resolved.doubts))
+    warn((*resolved.training_warnings, *resolved.column_warnings))
     return train_events(
         resolved.config,
         output=output,

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 class TrainingInput:
     """A configuration, or its file, with `assignments` still to be applied.
 
-    `words` are the equivalent command-line arguments. For a table, `doubts` are warnings of ambiguous columns and
-    `reasons` warnings that little can be learned.
+    `arguments` are the equivalent command-line arguments. For a table, `column_warnings` are about columns of ambiguous
+    kind and `training_warnings` about a table from which little can be learned.
     """
 
     config: str | Config
     assignments: list[str]
-    words: tuple[str, ...]
-    doubts: tuple[str, ...] = ()
-    reasons: tuple[str, ...] = ()
+    arguments: tuple[str, ...]
+    column_warnings: tuple[str, ...] = ()
+    training_warnings: tuple[str, ...] = ()
 
 
 def resolve_input(
@@ -38,26 +38,26 @@ def resolve_input(
     import shlex
 
     from nncli.cli.console import announce_input, echo_err
-    from nncli.commands.init import config_for, is_a_table
+    from nncli.commands.init import config_for, is_table
 
     targets = [word for name in target or () for word in ("--target", name)]
     sets = [*(assignments or ())]
     quality_words = [] if quality is None else ["--quality", quality.value]
-    words = (path, *targets, *quality_words, *(word for text in sets for word in ("--set", text)))
+    arguments = (path, *targets, *quality_words, *(word for text in sets for word in ("--set", text)))
     if not quiet:
         note_ignored_variables()
     if quality is not None:
         sets.append(f"quality={quality.value}")
-    if not is_a_table(path, target or ()):
+    if not is_table(path, target or ()):
         if path == "-":
             announce_input("a configuration")
-        return TrainingInput(path, sets, words)
+        return TrainingInput(path, sets, arguments)
     config, drafted = config_for(path, target or (), sets)
     if not quiet:
-        for note in drafted.decided:
+        for note in drafted.decisions:
             echo_err(f"note: {note}")
         echo_err(f"note: to edit this configuration: nncli init {shlex.join([path, *targets])} -o config.yaml")
-    return TrainingInput(config, [], words, drafted.doubts, drafted.reasons)
+    return TrainingInput(config, [], arguments, drafted.column_warnings, drafted.training_warnings)
 
 
 def note_ignored_variables() -> None:

@@ -1,4 +1,4 @@
-"""`nncli config show`: a configuration written out, with where each value comes from."""
+"""`nncli config show`: print all keys of a configuration and the source of each value."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from nncli.data.store.scratch import Scratch
 from nncli.pipeline.ensemble.member_config import check_members, member_config
 from nncli.pipeline.prepare.prepare import prepare
 
-SETTLED = ("data", "encoding", "layers", "numeric_embedding", "loss", "learning_rate", "batch_size", "epochs")
-"""The keys in which the table has a say."""
+RESOLVED_KEYS = ("data", "encoding", "layers", "numeric_embedding", "loss", "learning_rate", "batch_size", "epochs")
+"""The keys that depend on the table."""
 NOT_SHOWN = {"preset", "quality"}
-"""Once a preset has been laid beneath the rest, these are null."""
+"""These are null once the preset has been applied."""
 
 
 def show(
@@ -27,36 +27,36 @@ def show(
     environment: Mapping[str, str] = NOTHING,
     resolved: bool = False,
 ) -> str:
-    """The configuration as YAML that trains the same, a comment behind each value saying where it comes from.
+    """The configuration as YAML with all keys; a comment on each value names its source.
 
-    With `resolved` the table is read, and what it decides is decided; of an ensemble, as for its first member.
+    With `resolved`, the values that depend on the table are filled in; for an ensemble, those of its first member.
 
     Raises:
-        ConfigError: the configuration is wrong, or does not fit the table.
+        ConfigError: the configuration is invalid, or does not match the table.
         DataError: the table cannot be read.
     """
     loaded = load(path, assignments, environment)
     plain = loaded.config
     if not resolved:
         return dump_with_comments(_written(plain), partial(provenance, loaded))
-    later = plain.model_copy(update={"layers": plain.hidden_layers, "learning_rate": plain.schedule})
-    shown = _written(settled(plain))
-    return dump_with_comments(shown, partial(resolved_provenance, loaded, _written(plain), _written(later), shown))
+    defaults = plain.model_copy(update={"layers": plain.hidden_layers, "learning_rate": plain.schedule})
+    shown = _written(resolve(plain))
+    return dump_with_comments(shown, partial(resolved_provenance, loaded, _written(plain), _written(defaults), shown))
 
 
 def _written(config: Config) -> dict[str, object]:
     return config.model_dump(mode="json", exclude=NOT_SHOWN)
 
 
-def settled(config: Config) -> Config:
-    """The configuration with what a training settles once it has read the table."""
+def resolve(config: Config) -> Config:
+    """The configuration with the values that a training determines from the table."""
     one = config
     if config.members > 1:
         check_members(config)
         one = member_config(config, 0, Path(), 1)
     with Scratch() as scratch:
         found = prepare(one, scratch).config
-    update = {key: getattr(found, key) for key in SETTLED}
+    update = {key: getattr(found, key) for key in RESOLVED_KEYS}
     if config.members == 1:
         update["calibration"] = found.calibration
     return config.model_copy(update=update)

@@ -1,4 +1,4 @@
-"""`nncli generate-data`: a synthetic table, to try things on."""
+"""`nncli generate-data`: write a synthetic table."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def generate_data(
     path: Path | None = None,
     force: bool = False,
 ) -> None:
-    """Write `rows` rows of a synthetic set to `path`, or to the standard output.
+    """Write `rows` rows of a synthetic data set to `path`, or to standard output.
 
     Raises:
-        UsageError: no such set, or a file would be overwritten.
+        UsageError: there is no such data set, or the file exists.
     """
     write_table(generate(name, rows, noise=noise, seed=seed), path, force=force)

@@ -1,4 +1,4 @@
-"""`nncli init`: a table and a target in, a configuration out that says what was found and decided, and why."""
+"""`nncli init`: draft a configuration for a table and a target."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nncli.autoconfig.table_summary import TableSummary, summarize_table
-from nncli.autoconfig.yaml_draft import doubt, draft_config
+from nncli.autoconfig.yaml_draft import column_warning, draft_config
 from nncli.config.loading import build_config
 from nncli.config.overrides import apply_overrides
 from nncli.config.schema import Config
@@ -29,72 +29,71 @@ Preset = Literal["tabular", "textbook"]
 Quality = Literal["fast", "balanced", "best"]
 
 
-FEWEST = 10
-"""Rows below which a training fails, as each of an ensemble's folds needs some, or learns next to nothing."""
-ADD_ROWS = "Add rows; to try it nevertheless, set quality: fast and validation: 0."
+MIN_ROWS = 10
+"""Rows below which a warning is given: the folds of an ensemble need some each."""
+ADD_ROWS = "Add rows, or set quality: fast and validation: 0."
 
 
 @dataclass(frozen=True)
 class InitResult:
-    """A configuration to begin with: its YAML, and what the person is to be told of it.
+    """A drafted configuration: its YAML, and the notes and warnings for the user.
 
-    `look` is what was found of the table; `read` is how it was read, which a training from it tells too; `decided` is
-    what the YAML adds. `doubts` are of columns that are likely to be taken amiss, with the way to mend them, `reasons`
-    why little can be learnt at all.
+    `reading_notes` are also printed by a training, `decisions` are what the YAML adds. `column_warnings` are about
+    columns of ambiguous kind, `training_warnings` about a table from which little can be learned.
     """
 
     text: str
-    look: TableSummary
-    read: tuple[str, ...]
-    decided: tuple[str, ...]
-    doubts: tuple[str, ...] = ()
-    reasons: tuple[str, ...] = ()
+    summary: TableSummary
+    reading_notes: tuple[str, ...]
+    decisions: tuple[str, ...]
+    column_warnings: tuple[str, ...] = ()
+    training_warnings: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """All that is to be told, but for the doubts."""
-        return (*self.read, *self.decided)
+        """The notes on reading the table and on the decisions."""
+        return (*self.reading_notes, *self.decisions)
 
     def json(self) -> dict[str, Any]:
-        """What was found of each column, and the YAML; null is what is not known, or not a finite number."""
-        look = self.look
-        kept = {column.name: column for column in look.kept}
+        """The columns and the YAML as a JSON object; None for what is unknown or not finite."""
+        summary = self.summary
+        kept = {column.name: column for column in summary.kept}
         return {
-            "data": look.data.path,
-            "rows": look.rows,
-            "table_rows": look.table_rows,
-            "task": look.task,
+            "data": summary.data.path,
+            "rows": summary.rows,
+            "table_rows": summary.table_rows,
+            "task": summary.task,
             "columns": [
-                *(_column(column, "target") for column in look.targets),
+                *(_column(column, "target") for column in summary.targets),
                 *(
-                    _column(kept.get(column.name, column), "feature" if column.name in kept else "left out")
-                    for column in look.columns
+                    _column(kept.get(column.name, column), "feature" if column.name in kept else "dropped")
+                    for column in summary.columns
                 ),
             ],
-            "missing_values": list(look.data.missing_values),
-            "thousands": look.data.thousands,
+            "missing_values": list(summary.data.missing_values),
+            "thousands": summary.data.thousands,
             "notes": list(self.notes),
-            "warnings": [*self.reasons, *self.doubts],
+            "warnings": [*self.training_warnings, *self.column_warnings],
             "yaml": self.text,
         }
 
 
-def _column(found: ColumnProfile, use: str) -> dict[str, Any]:
-    """A column, and what it is used as."""
-    figures = {"lowest": found.lowest, "highest": found.highest, "mean": found.mean, "median": found.median}
+def _column(column: ColumnProfile, use: str) -> dict[str, Any]:
+    """The JSON object of a column; `use` is target, feature or dropped."""
+    statistics = {"min": column.lowest, "max": column.highest, "mean": column.mean, "median": column.median}
     return {
-        "name": found.name,
+        "name": column.name,
         "use": use,
-        "kind": found.kind,
-        "holds": found.label,
-        "rows": found.rows,
-        "missing": found.missing,
-        "unit": found.unit,
-        "distinct": found.distinct,
-        "commonest": [{"value": value, "count": count} for value, count in found.top_values],
-        **json_safe(figures),
-        "reason": found.reason if use == "left out" else "",
-        "trouble": None if found.error is None else found.error.message,
+        "kind": column.kind,
+        "label": column.label,
+        "rows": column.rows,
+        "missing": column.missing,
+        "unit": column.unit,
+        "distinct": column.distinct,
+        "top_values": [{"value": value, "count": count} for value, count in column.top_values],
+        **json_safe(statistics),
+        "reason": column.reason if use == "dropped" else "",
+        "error": None if column.error is None else column.error.message,
     }
 
 
@@ -108,27 +107,27 @@ def init(
     output: str | Path | None = None,
     force: bool = False,
 ) -> str:
-    """Look at a table and return the YAML of a configuration that trains on it, with the reasons in comments.
+    """Draft a configuration for a table and return its YAML, with comments on the columns and the choices.
 
     Args:
-        data: a file: CSV (also .gz), TSV, Parquet or JSON lines.
-        target: the column to predict, or several of numbers.
-        preset: the settings to begin with; default: tabular.
-        quality: of the preset tabular: one network, an ensemble, or a larger one.
-        assignments: further keys, such as `data.separator=;` or `epochs=10`.
+        data: a CSV (also .gz), TSV, Parquet or JSON lines file.
+        target: the column to predict, or several numeric ones.
+        preset: the preset; default: tabular.
+        quality: one network, an ensemble of 8, or an ensemble of 20.
+        assignments: overrides of keys, such as `data.separator=;` or `epochs=10`.
         output: the file to write the YAML to, if any. Paths in it are relative to its folder, or else to the working
             directory.
         force: replace an existing file.
 
     Raises:
-        UsageError: there is no target, the table is no file, the output exists, or quality is asked of textbook.
+        UsageError: there is no target, the table is a pipe, the output exists, or quality is used with textbook.
         ConfigError: an assignment is wrong.
-        DataError: the table cannot be read, or does not have the target, or nothing to predict it from.
+        DataError: the table cannot be read, or has no such target or no feature column.
     """
-    return begin(data, target, preset=preset, quality=quality, assignments=assignments, output=output, force=force).text
+    return draft(data, target, preset=preset, quality=quality, assignments=assignments, output=output, force=force).text
 
 
-def begin(
+def draft(
     data: str | Path,
     target: str | Sequence[str],
     *,
@@ -138,58 +137,58 @@ def begin(
     output: str | Path | None = None,
     force: bool = False,
 ) -> InitResult:
-    """As `init`, with what is to be told."""
+    """Draft a configuration as `init` does, and return it with its notes and warnings."""
     if preset == "textbook" and quality is not None:
-        raise UsageError("only the preset tabular comes in qualities", hint="Leave --quality out.")
-    stands = None if output is None else Path(output)
-    if stands is not None:
-        check_overwrite(stands, force=force)
+        raise UsageError("--quality needs the preset tabular", hint="Remove --quality.")
+    output_path = None if output is None else Path(output)
+    if output_path is not None:
+        check_overwrite(output_path, force=force)
     table = Path(data)
-    found = summarize_table(
+    summary = summarize_table(
         table,
         [target] if isinstance(target, str) else target,
         assignments,
-        None if stands is None else existing_parent(stands),
+        None if output_path is None else existing_parent(output_path),
     )
     extra = apply_overrides(Document({}, {}, "nncli init", ()), assignments).value
     text = draft_config(
-        found,
-        path=_seen_from(Path.cwd() if stands is None else stands.resolve().parent, table),
+        summary,
+        path=_relative_path(Path.cwd() if output_path is None else output_path.resolve().parent, table),
         name=_stem(table),
         preset=preset,
         quality=quality,
         extra={key: value for key, value in extra.items() if key != "data"},
-        # Editors take what is in the first line, and a file on this machine is there without a network. Who reads
-        # the text from a pipe is no editor, and need not be told where nncli is installed.
-        heading=[] if stands is None else [editor_line()],
-        to_train=None if output is None else f"nncli train {shlex.quote(str(output))}",
+        # Editors read the schema named in the first line; it is a local file, so that it works offline.
+        heading=[] if output_path is None else [editor_line()],
+        train_command=None if output is None else f"nncli train {shlex.quote(str(output))}",
     )
-    if stands is not None:
-        write_text(stands, text)
-    return InitResult(text, found, found.notes, _decided(found), _doubts(found), _reasons(found))
+    if output_path is not None:
+        write_text(output_path, text)
+    return InitResult(
+        text, summary, summary.notes, _decisions(summary), _column_warnings(summary), _training_warnings(summary)
+    )
 
 
-def is_a_table(argument: str, target: Sequence[str]) -> bool:
-    """Whether what `nncli train` is given is a table: it is named like one, or a target goes with it.
+def is_table(argument: str, target: Sequence[str]) -> bool:
+    """Whether the argument of `nncli train` is a table: by its file name, or because a target is given.
 
     Raises:
-        UsageError: a target goes with what is a configuration.
+        UsageError: a target is given with a configuration or with standard input.
     """
     if not target:
         suffix = suffix_of(Path(argument))
-        return (suffix in SUFFIXES and suffix != ".txt") or suffix in SPREADSHEETS  # .txt says nothing
+        return (suffix in SUFFIXES and suffix != ".txt") or suffix in SPREADSHEETS  # .txt may be either
     if argument == "-":
         raise UsageError(
-            "--target goes with the name of a table, and a configuration has a target of its own",
+            "--target needs a table in a file",
             place=Location(source="standard input"),
-            hint="A table is read more than once: write it to a file first, and name that. "
-            "In a configuration, or with --set, the target is data.target.",
+            hint="Write the table to a file first. For a configuration, use --set data.target=….",
         )
     if Path(argument).suffix.lower() in (".yaml", ".yml"):
         raise UsageError(
-            "--target goes with a table; a configuration names its own",
+            "--target needs a table, not a configuration",
             place=Location(source=argument),
-            hint=f"Put {quote(target[0])} into the file as data.target, or use --set data.target=….",
+            hint=f"Set data.target to {quote(target[0])} in the file, or use --set data.target=….",
         )
     return True
 
@@ -197,19 +196,19 @@ def is_a_table(argument: str, target: Sequence[str]) -> bool:
 def config_for(
     data: str | Path, target: str | Sequence[str], assignments: Sequence[str] = ()
 ) -> tuple[Config, InitResult]:
-    """The configuration that `init` would write for a table, with the assignments, and what is to be told of it.
+    """The configuration that `init` writes for a table, with the assignments, and its notes and warnings.
 
     Raises:
         UsageError, ConfigError, DataError: as `init`.
     """
-    begun = begin(data, target, assignments=[text for text in assignments if text.lstrip().startswith("data.")])
-    document = parse(begun.text, f"nncli init {data}")
+    result = draft(data, target, assignments=[text for text in assignments if text.lstrip().startswith("data.")])
+    document = parse(result.text, f"nncli init {data}")
     config = build_config(document, assignments, os.environ, folder=Path.cwd(), name=_stem(Path(data)))
-    return config, begun
+    return config, result
 
 
-def _seen_from(folder: Path, table: Path) -> str:
-    """The path of the table, relative to the folder wherever that can be."""
+def _relative_path(folder: Path, table: Path) -> str:
+    """The path of the table relative to the folder; absolute on another drive."""
     path = table.parent.resolve() / table.name
     try:
         seen = os.path.relpath(path, folder)
@@ -219,7 +218,7 @@ def _seen_from(folder: Path, table: Path) -> str:
         seen.encode()
     except UnicodeEncodeError:
         raise UsageError(
-            "the file's name is no Unicode text, which a configuration is",
+            "the file name is not valid Unicode",
             place=Location(source=str(table)),
             hint="Rename the file.",
         ) from None
@@ -232,14 +231,14 @@ def _stem(table: Path) -> str:
     return name.name.removesuffix(name.suffix) if suffix_of(table) else name.name
 
 
-def _decided(found: TableSummary) -> tuple[str, ...]:
-    """Choices that a user should know without reading the YAML."""
-    plain = [column for column in found.dropped if not _is_in_doubt(column)]
+def _decisions(summary: TableSummary) -> tuple[str, ...]:
+    """Notes on the missing values, the thousands separator and the dropped columns."""
+    plain = [column for column in summary.dropped if not _was_unreadable(column)]
     reasons = dict.fromkeys(column.reason for column in plain)
-    are = "is" if len(found.words) == 1 else "are"
+    read_as = "is read as a missing value" if len(summary.na_spellings) == 1 else "are read as missing values"
     return (
-        *([f"{join_quoted(found.words)} {are} read as missing"] if found.words else []),
-        *([f"{quote(found.data.thousands)} is read as the thousands separator"] if found.grouped else []),
+        *([f"{join_quoted(summary.na_spellings)} {read_as}"] if summary.na_spellings else []),
+        *([f"{quote(summary.data.thousands)} is read as the thousands separator"] if summary.has_thousands else []),
         *(
             f"dropped {join_quoted(column.name for column in plain if column.reason == reason)}: {reason}"
             for reason in reasons
@@ -247,25 +246,25 @@ def _decided(found: TableSummary) -> tuple[str, ...]:
     )
 
 
-def _reasons(found: TableSummary) -> tuple[str, ...]:
-    """Reasons why training will fail or learn nothing."""
-    constant = [target for target in found.targets if target.distinct == 1 < found.rows]
-    few = "is only 1 row" if found.rows == 1 else f"are only {found.rows:,} rows"
+def _training_warnings(summary: TableSummary) -> tuple[str, ...]:
+    """Warnings of a constant target and of too few rows."""
+    constant = [target for target in summary.targets if target.distinct == 1 < summary.rows]
+    count = "only 1 row has" if summary.rows == 1 else f"only {summary.rows:,} rows have"
     return (
         *(". ".join(constant_target(target.name, target.top_values[0][0])) for target in constant),
-        *([f"there {few} for training and validation. {ADD_ROWS}"] if found.rows < FEWEST else []),
+        *([f"{count} a target, too few to train and validate. {ADD_ROWS}"] if summary.rows < MIN_ROWS else []),
     )
 
 
-def _is_in_doubt(column: ColumnProfile) -> bool:
-    """Whether a column is dropped because training would fail on it."""
+def _was_unreadable(column: ColumnProfile) -> bool:
+    """Whether a column is dropped because its kind is ambiguous."""
     return column.error is not None and column.reason == column.error.message
 
 
-def _doubts(found: TableSummary) -> tuple[str, ...]:
-    """Columns that may be read as the wrong kind or dropped by mistake."""
-    left_out = [column for column in found.dropped if _is_in_doubt(column)]
+def _column_warnings(summary: TableSummary) -> tuple[str, ...]:
+    """Warnings of columns whose kind is ambiguous: they are dropped or treated as categorical."""
+    dropped = [column for column in summary.dropped if _was_unreadable(column)]
     return (
-        *(f"{quote(column.name)} is dropped: {doubt(column)}" for column in left_out),
-        *(f"{quote(column.name)} is read as categorical: {doubt(column)}" for column in found.ambiguous),
+        *(f"{quote(column.name)} is dropped: {column_warning(column)}" for column in dropped),
+        *(f"{quote(column.name)} is read as categorical: {column_warning(column)}" for column in summary.ambiguous),
     )

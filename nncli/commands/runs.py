@@ -1,7 +1,7 @@
-"""`nncli runs`: the run directories in a folder, and how each of them ended.
+"""`nncli runs`: list the run directories in a folder with their status and score.
 
-Only manifest.json and metrics.json are read, as plain JSON, and none of the libraries is loaded: a folder of a thousand
-runs is listed in a moment. So a run is damaged here where these two files are; what reads all of it finds the rest.
+Only manifest.json and metrics.json are read, as JSON and without importing NumPy: listing a thousand runs is fast.
+Damage to other files is not detected here.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ RunStatus = Literal["done", "stopped", "failed", "running", "killed", "damaged"]
 Kind = Literal["network", "ensemble", "cross-validation"]
 Json: TypeAlias = dict[str, Any]
 
-LARGEST = 1 << 26
-"""Bytes of a file that is read: far more than the scores of a thousand classes need."""
-DEPTH = 2
-"""Folders within folders that are looked into."""
+MAX_BYTES = 1 << 26
+"""Size limit of the files that are read; the scores of a thousand classes are far smaller."""
+MAX_DEPTH = 2
+"""Levels of folders that are searched."""
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """A run directory, as far as its manifest and its scores tell.
+    """A run directory by its manifest and its scores. None is unknown.
 
-    A run is `killed` if it says that it is running and no process holds its lock. `value` is that of the `metric` on
-    validation rows: the accuracy of classes, the root mean squared error of a number, the mean r2 of several.
-    `started` is ISO 8601 in UTC, `seconds` the time it trained, `rows` those that were trained on, of a
-    cross-validation, once it is done, those of all folds. `trouble` says what is damaged. None is not known.
+    A run is `killed` if its manifest says that it is running and no process holds its lock. `value` is the `metric` on
+    validation rows: accuracy, rmse, or the mean r2 of several targets. `started` is ISO 8601 in UTC, `seconds` the
+    training time, and `rows` the number of training rows, or that of all folds of a finished cross-validation. `error`
+    says what is damaged.
     """
 
     path: Path
@@ -49,18 +49,17 @@ class RunInfo:
     best_epoch: int | None = None
     started: str | None = None
     seconds: float | None = None
-    trouble: str | None = None
+    error: str | None = None
 
     def json(self) -> Json:
-        """All of it."""
+        """The fields as a JSON object."""
         return {**asdict(self), "path": str(self.path)}
 
 
 def list_runs(folder: str | Path = "runs") -> tuple[RunInfo, ...]:
-    """The runs in a folder and in the folders of that, the newest last; damaged ones, whose time is not known, first.
+    """List the runs in a folder and its subfolders by start time; damaged ones come first.
 
-    A cross-validation is one of them, and its folds are not; neither are the members of an ensemble. A folder that is
-    itself a run is the one that is listed.
+    A cross-validation or an ensemble is one run; its folds or members are not listed. The folder may itself be a run.
 
     Raises:
         RunError: there is no such folder, or it cannot be read.
@@ -69,40 +68,40 @@ def list_runs(folder: str | Path = "runs") -> tuple[RunInfo, ...]:
     try:
         if not folder.is_dir():
             raise RunError(
-                "there is no such folder",
+                "the folder does not exist",
                 place=Location(source=str(folder)),
-                hint="The first `nncli train` makes the folder runs. To name another: nncli runs FOLDER",
+                hint="`nncli train` creates the folder runs. For another one: nncli runs FOLDER",
             )
-        found = [info_of(path) for path in _beneath(folder, DEPTH)]
+        runs = [info_of(path) for path in _find_runs(folder, MAX_DEPTH)]
     except OSError as error:
         raise RunError(
             f"the folder cannot be read: {error.strerror or error}",
             place=Location(source=str(error.filename or folder)),
         ) from error
-    return tuple(sorted(found, key=lambda run: (run.started or "", str(run.path))))
+    return tuple(sorted(runs, key=lambda run: (run.started or "", str(run.path))))
 
 
 def is_run(folder: Path) -> bool:
-    """Whether there is a run, or a cross-validation, or what is left of one."""
-    there = [(folder / name).is_file() for name in (MANIFEST, CONFIG, MODEL, CROSS_VALIDATION)]
-    manifest, config, model, record = there
+    """Whether a folder is a run or a cross-validation, or the remains of one."""
+    exists = [(folder / name).is_file() for name in (MANIFEST, CONFIG, MODEL, CROSS_VALIDATION)]
+    manifest, config, model, record = exists
     return record or (config and (manifest or model))
 
 
-def _beneath(folder: Path, depth: int) -> Iterator[Path]:
+def _find_runs(folder: Path, depth: int) -> Iterator[Path]:
     if is_run(folder):
         yield folder
     elif depth:
         for inner in sorted(folder.iterdir()):
             if not inner.name.startswith(".") and inner.is_dir():
                 try:
-                    yield from _beneath(inner, depth - 1)
-                except PermissionError:  # somebody else's
+                    yield from _find_runs(inner, depth - 1)
+                except PermissionError:  # of another user
                     continue
 
 
 def info_of(path: Path) -> RunInfo:
-    """What is known of the run, or of the cross-validation, at `path`."""
+    """The information on the run or cross-validation at `path`."""
     kind: Kind = "network"
     try:
         if (path / CROSS_VALIDATION).is_file():
@@ -110,17 +109,17 @@ def info_of(path: Path) -> RunInfo:
             return _cross_validation(path)
         return _run(path)
     except _DamageError as error:
-        return RunInfo(path, kind, "damaged", trouble=str(error))
+        return RunInfo(path, kind, "damaged", error=str(error))
 
 
 class _DamageError(Exception):
-    """A file is not what nncli writes."""
+    """A file is not as nncli wrote it."""
 
 
 def _run(path: Path) -> RunInfo:
     manifest = _object(MANIFEST, _bytes(path, MANIFEST))
     if manifest.get("checksum") not in (None, checksum(manifest)):
-        raise _DamageError(f"{MANIFEST} is damaged: its checksum is not that of what it says")
+        raise _DamageError(f"{MANIFEST} is damaged: its checksum does not match its content")
     status, members, files = manifest.get("status"), manifest.get("members", 1), manifest.get("files")
     if status not in get_args(Status) or not isinstance(files, dict):
         raise _DamageError(f"{MANIFEST} is damaged: it is not a manifest")
@@ -129,8 +128,8 @@ def _run(path: Path) -> RunInfo:
     if METRICS in files and ended in ("done", "stopped"):
         content = _bytes(path, METRICS)
         if hashlib.sha256(content).hexdigest() != files[METRICS]:
-            raise _DamageError(f"{METRICS} is damaged: its checksum is not that of {MANIFEST}")
-        metric, value = _best(_object(METRICS, content).get("validation"))
+            raise _DamageError(f"{METRICS} is damaged: its checksum does not match that in {MANIFEST}")
+        metric, value = _main_score(_object(METRICS, content).get("validation"))
     return RunInfo(
         path=path,
         kind="ensemble" if members != 1 else "network",
@@ -151,12 +150,12 @@ def _cross_validation(path: Path) -> RunInfo:
     done = (path / METRICS).is_file()
     metric = value = rows = None
     if done:
-        together = _object(METRICS, _bytes(path, METRICS)).get("out_of_fold")
-        metric, value = _best(together)
-        rows = _whole(together, "rows") if isinstance(together, dict) else None
+        out_of_fold = _object(METRICS, _bytes(path, METRICS)).get("out_of_fold")
+        metric, value = _main_score(out_of_fold)
+        rows = _whole(out_of_fold, "rows") if isinstance(out_of_fold, dict) else None
     try:
         first = _object(MANIFEST, _bytes(path / FOLDS / "1", MANIFEST))
-    except _DamageError:  # it has not come that far
+    except _DamageError:  # the first fold has not started
         first = {}
     return RunInfo(
         path=path,
@@ -173,9 +172,9 @@ def _cross_validation(path: Path) -> RunInfo:
 def _bytes(folder: Path, name: str) -> bytes:
     path = folder / name
     try:
-        about = path.lstat()
-        if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
-            raise _DamageError(f"{name} is no plain file of a likely size")
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
+            raise _DamageError(f"{name} is not a regular file of at most {MAX_BYTES >> 20} MiB")
         return path.read_bytes()
     except OSError as error:
         raise _DamageError(f"{name} cannot be read: {error.strerror or error}") from error
@@ -187,20 +186,20 @@ def _object(name: str, content: bytes) -> Json:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise _DamageError(f"{name} is damaged: it holds no JSON object")
+        raise _DamageError(f"{name} is damaged: it is not a JSON object")
     return document
 
 
-def _best(card: object) -> tuple[str | None, float | None]:
-    """The metric that says the most, and its value on the rows of a card."""
+def _main_score(card: object) -> tuple[str | None, float | None]:
+    """The name and the value of the main metric of a score card."""
     scores = card.get("metrics") if isinstance(card, dict) else None
     if not isinstance(scores, dict):
         return None, None
     targets = scores.get("targets")
-    if isinstance(targets, dict):  # a column of several may itself be called so, but is then within
-        shares = [_number(one.get("r2")) for one in targets.values() if isinstance(one, dict)]
-        known = [share for share in shares if share is not None]
-        return "mean r2", sum(known) / len(known) if known and len(known) == len(shares) else None
+    if isinstance(targets, dict):
+        scores_r2 = [_number(score.get("r2")) for score in targets.values() if isinstance(score, dict)]
+        defined = [value for value in scores_r2 if value is not None]
+        return "mean r2", sum(defined) / len(defined) if defined and len(defined) == len(scores_r2) else None
     return next(((name, _number(scores[name])) for name in ("accuracy", "rmse") if name in scores), (None, None))
 
 
@@ -215,5 +214,5 @@ def _text(document: Json, key: str) -> str | None:
 
 
 def _number(value: object) -> float | None:
-    known = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-    return float(value) if known and isinstance(value, int | float) else None
+    is_finite = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    return float(value) if is_finite and isinstance(value, int | float) else None

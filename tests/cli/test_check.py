@@ -123,4 +123,4 @@ def test_a_table_and_a_target_are_looked_at_as_training_would(nncli: Cli, config
 
 
 def test_a_table_needs_a_target(nncli: Cli, config: Path) -> None:
-    assert "say which column is to be predicted" in nncli("check", "t.csv").check(2).err
+    assert "no target is given" in nncli("check", "t.csv").check(2).err

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.cli.completion import MOST_FOLDERS, complete_config, complete_run, join_words
+from nncli.cli.completion import MAX_FOLDERS, complete_config, complete_run, join_words
 from tests.cli.support import ROOT, Cli
 
 
@@ -66,10 +66,10 @@ def test_configurations_are_found(folder: Path, typed: str, files: list[str]) ->
 
 
 def test_a_folder_of_thousands_is_not_searched_to_its_end(here: Path) -> None:
-    for number in range(MOST_FOLDERS + 50):
+    for number in range(MAX_FOLDERS + 50):
         (here / "runs" / f"{number:04}").mkdir(parents=True)
         (here / "runs" / f"{number:04}" / "manifest.json").touch()
-    assert len(complete_run("runs/")) == MOST_FOLDERS
+    assert len(complete_run("runs/")) == MAX_FOLDERS
 
 
 @pytest.mark.parametrize(

@@ -60,12 +60,12 @@ def test_the_json_says_what_was_found_of_each_column(nncli: Cli, here: Path) -> 
     found = json.loads(done.out)
     assert {one["name"]: one["use"] for one in found["columns"]} == {
         **{"y": "target", "few": "feature", "number": "feature"},
-        **{"id": "left out", "same": "left out"},
+        **{"id": "dropped", "same": "dropped"},
     }
     of = {one["name"]: one for one in found["columns"]}
     assert of["id"]["reason"] == "a different value in every row"
-    assert (of["number"]["missing"], of["number"]["lowest"], of["number"]["kind"]) == (8, 1.5, "numeric")
-    assert of["same"]["commonest"] == [{"value": "c", "count": 40}]
+    assert (of["number"]["missing"], of["number"]["min"], of["number"]["kind"]) == (8, 1.5, "numeric")
+    assert of["same"]["top_values"] == [{"value": "c", "count": 40}]
     assert (found["rows"], found["task"], found["output"]) == (40, "classification", None)
     assert found["yaml"] == nncli("init", "t.csv", "--target", "y", "-q").check().out
 
@@ -81,7 +81,7 @@ def test_with_json_the_file_is_written_all_the_same(nncli: Cli, table: str) -> N
 def test_a_missing_target_is_guessed_at(nncli: Cli, table: str) -> None:
     for command in ("init", "train"):
         done = nncli(command, table).check(2)
-        assert "Perhaps --target y. The columns are 'rowid', 'x' and 'y'." in done.err
+        assert "Try --target y. The columns are 'rowid', 'x' and 'y'." in done.err
         assert done.out == ""
 
 
@@ -134,8 +134,8 @@ def test_help_starts_without_the_libraries(here: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (["1,2"], "there is only 1 row for training"),
-        ([f"{i},{i + 0.5}" for i in range(5)], "there are only 5 rows for training"),
+        (["1,2"], "only 1 row has a target"),
+        ([f"{i},{i + 0.5}" for i in range(5)], "only 5 rows have a target"),
         ([f"{i},7.5" for i in range(40)], "the target 'y' is '7.5' in all rows, so there is nothing to learn"),
     ],
 )

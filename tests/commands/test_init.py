@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nncli.commands.init import Preset, Quality, begin, config_for, init, is_a_table
+from nncli.commands.init import Preset, Quality, config_for, draft, init, is_table
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.config.yaml.parser import parse
@@ -90,13 +90,16 @@ def test_it_trains_as_table_and_target_alone_do(here: Path, table: str, target: 
 def test_it_says_what_was_found(here: Path) -> None:
     text = init(DATA / "penguins.csv", "species")
     assert "# penguins.csv: 344 rows, 8 columns." in text
-    assert "# Target: species, one of 3 classes: Adelie (152 rows), Gentoo (124 rows), Chinstrap (68 rows)." in text
+    assert (
+        "# Target: species, classification, 3 classes: Adelie (152 rows), Gentoo (124 rows), Chinstrap (68 rows)."
+        in text
+    )
     assert "bill_length_mm     numeric      32.1 to 59.6, median 44.45; less than 1 % missing" in text
 
 
 def test_what_carries_nothing_is_dropped_with_the_reason(here: Path) -> None:
     columns = {"rowid": range(N), "x": numbers(), "same": ["a"] * N, "void": [None] * N, "y": numbers(1)}
-    begun = begin(write(here, columns), "y")
+    begun = draft(write(here, columns), "y")
     assert section(begun.text)["drop"] == ["rowid", "same", "void"]
     assert "- rowid  # a different value in every row" in begun.text
     assert "- same   # one value in all rows" in begun.text
@@ -110,22 +113,22 @@ def test_what_carries_nothing_is_dropped_with_the_reason(here: Path) -> None:
 
 def test_a_spelling_of_a_missing_value_is_told_of(here: Path) -> None:
     x = [*map(str, numbers()[:-2]), "?", "?"]
-    begun = begin(write(here, {"x": x, "z": numbers(2), "y": numbers(1)}), "y")
+    begun = draft(write(here, {"x": x, "z": numbers(2), "y": numbers(1)}), "y")
     assert section(begun.text)["missing_values"] == ["", "NA", "?"]
-    assert begun.notes == ("'?' is read as missing",)
+    assert begun.notes == ("'?' is read as a missing value",)
     prepare(loaded(here, begun.text))
 
 
 def test_several_spellings_are_told_of_in_the_plural(here: Path) -> None:
     x = [*map(str, numbers()[:-2]), "?", "N/A"]
-    begun = begin(write(here, {"x": x, "z": numbers(2), "y": numbers(1)}), "y")
-    assert begun.notes == ("'?' and 'N/A' are read as missing",)
-    assert "'?' and 'N/A' seem to mean a missing value" in begun.text
+    begun = draft(write(here, {"x": x, "z": numbers(2), "y": numbers(1)}), "y")
+    assert begun.notes == ("'?' and 'N/A' are read as missing values",)
+    assert "'?' and 'N/A'" in begun.text
 
 
 def test_a_target_may_spell_missing_values_in_its_own_way(here: Path) -> None:
     text = init(write(here, {"x": numbers(2), "y": [*map(str, numbers()[:-2]), "?", "?"]}), "y")
-    assert "2 rows without a target are dropped" in text
+    assert "2 rows without a target are not used" in text
     prepare(loaded(here, text))
 
 
@@ -135,20 +138,20 @@ def test_numbers_with_grouped_digits_are_read_as_numbers(here: Path) -> None:
         "z": numbers(),
         "y": [f"{i * 997:,}" for i in range(N)],
     }
-    begun = begin(write(here, columns), "y")
+    begun = draft(write(here, columns), "y")
     assert section(begun.text)["thousands"] == ","
     assert begun.notes == ("',' is read as the thousands separator",)
-    assert "a number: 0 to 38,883" in begun.text
+    assert "regression: 0 to 38,883" in begun.text
     assert dict(prepare(loaded(here, begun.text)).config.data.columns) == {"x": "numeric", "z": "numeric"}
 
 
 def test_a_doubtful_column_goes_as_categories_with_the_doubt_beside_it(here: Path) -> None:
-    begun = begin(write(here, {"x": ["5%", "$6"] * (N // 2), "y": numbers()}), "y")
+    begun = draft(write(here, {"x": ["5%", "$6"] * (N // 2), "y": numbers()}), "y")
     assert section(begun.text)["columns"] == {"x": "categorical"}
     assert "only if all cells of the column have the same one" in begun.text
     assert begun.notes == ()
-    assert "'x' is read as categorical" in begun.doubts[0]
-    assert "only if all cells of the column have the same one" in begun.doubts[0]
+    assert "'x' is read as categorical" in begun.column_warnings[0]
+    assert "only if all cells of the column have the same one" in begun.column_warnings[0]
     prepare(loaded(here, begun.text))
 
 
@@ -158,10 +161,10 @@ def test_money_and_percent_are_numbers_and_it_is_said(here: Path) -> None:
         "share": [f"{i % 7} %" for i in range(N)],
         "y": [f"{i * 31:,} EUR" for i in range(N)],
     }
-    begun = begin(write(here, columns), "y")
+    begun = draft(write(here, columns), "y")
     assert section(begun.text)["thousands"] == ","
     assert set(section(begun.text)) <= {"path", "target", "thousands"}
-    assert "price  numeric  0 to 38,883, median 19,442, without the $" in begun.text
+    assert "price  numeric  0 to 38,883, median 19,442, unit $" in begun.text
     assert begun.notes[:3] == (
         "'price' is read as numbers without their $",
         "'share' is read as numbers without their %: 12 % is 12",
@@ -179,15 +182,15 @@ def test_a_column_in_doubt_whose_cells_all_differ_is_left_out_with_the_way_to_me
         "z": numbers(),
         "y": numbers(),
     }
-    begun = begin(write(here, columns), "y")
+    begun = draft(write(here, columns), "y")
     assert section(begun.text)["drop"] == ["x"]
-    assert begun.doubts[0].startswith("'x' is dropped: '€1' looks like a number")
-    assert "have the same one" in begun.doubts[0]
+    assert begun.column_warnings[0].startswith("'x' is dropped: '€1' looks like a number")
+    assert "have the same one" in begun.column_warnings[0]
 
 
 def test_numbers_of_classes_come_with_the_way_out(here: Path) -> None:
     text = init(write(here, {"x": numbers(), "y": [0, 1] * (N // 2)}), "y")
-    assert "For regression set loss: mse." in text
+    assert "For regression set loss: mse" in text
     assert "\n# loss: mse " in text
     assert loaded(here, text.replace("# loss: mse", "loss: mse")).loss
 
@@ -195,7 +198,7 @@ def test_numbers_of_classes_come_with_the_way_out(here: Path) -> None:
 @pytest.mark.parametrize("preset", [None, "textbook", "tabular"])
 def test_every_choice_that_is_off_can_be_turned_on(here: Path, preset: Preset | None) -> None:
     text = init(DATA / "penguins.csv", "species", preset=preset)
-    off = text[text.index("# Other settings") :].splitlines()[1:]
+    off = text[text.index("# Options") :].splitlines()[1:]
     assert len(off) >= 2
     for line in off:
         assert loaded(here, text) != loaded(here, text.replace(line, line.removeprefix("# "))) or "quality" in line
@@ -209,7 +212,7 @@ def test_quality_is_written_where_it_is_asked_for(here: Path, quality: Quality, 
 
 
 def test_quality_is_refused_of_textbook() -> None:
-    with pytest.raises(UsageError, match="qualities"):
+    with pytest.raises(UsageError, match="--quality"):
         init(DATA / "xor.csv", "target", preset="textbook", quality="fast")
 
 
@@ -242,7 +245,7 @@ def test_a_group_is_kept_apart(here: Path) -> None:
 
 def test_numbers_that_count_the_rows_serve_where_there_is_nothing_else(here: Path) -> None:
     assert "drop" not in section(init(write(here, {"x": range(N), "y": numbers()}), "y"))
-    with pytest.raises(DataError, match="no column to predict from"):
+    with pytest.raises(DataError, match="no feature column"):
         init(write(here, {"id": range(N), "y": numbers()}), "y")
 
 
@@ -323,9 +326,9 @@ def test_an_existing_file_is_replaced_by_force_alone(here: Path) -> None:
 )
 def test_without_a_target_the_likeliest_is_named(here: Path, names: list[str], guess: str) -> None:
     for suffix in ("csv", "parquet"):
-        with pytest.raises(UsageError, match="which column is to be predicted") as raised:
+        with pytest.raises(UsageError, match="no target is given") as raised:
             init(write(here, {name: [1, 2] for name in names}, f"t.{suffix}"), [])
-        assert f"Perhaps --target {guess}. The columns are {quote(names[0])}" in str(raised.value)
+        assert f"Try --target {guess}. The columns are {quote(names[0])}" in str(raised.value)
 
 
 def test_a_wrong_target_is_answered_by_the_nearest(here: Path) -> None:
@@ -335,7 +338,7 @@ def test_a_wrong_target_is_answered_by_the_nearest(here: Path) -> None:
 
 def test_a_pipe_is_refused(here: Path) -> None:
     for source in ("-", "/dev/stdin", "/dev/null"):
-        with pytest.raises(UsageError, match="only once"):
+        with pytest.raises(UsageError, match="from a pipe"):
             init(source, "y")
 
 
@@ -345,8 +348,8 @@ def test_a_pipe_is_refused(here: Path) -> None:
         ("", "empty"),
         ("x,y\n", "no rows"),
         ("x,y\n1,\n2,\n", "no row has a target"),
-        ("y\n1\n2\n", "no column to predict from"),
-        ("x,y\n5,1\n5,2\n", "no column to predict from\n.*'x': one value in all rows"),
+        ("y\n1\n2\n", "no feature column"),
+        ("x,y\n5,1\n5,2\n", "no feature column\n.*'x': one value in all rows"),
         ("x,y\n1,5%\n2,6%\n3,7\n", "looks like a number|is not a number"),
     ],
 )
@@ -385,7 +388,7 @@ def test_the_one_line_form_is_what_init_writes(here: Path) -> None:
     config, begun = config_for(path, "y", ["epochs=7", "layers=[3]"])
     assert config == loaded(here, init(path, "y"), ["epochs=7", "layers=[3]"])
     assert config.data.drop == ("rowid",)
-    assert begun.decided == ("dropped 'rowid': a different value in every row",)
+    assert begun.decisions == ("dropped 'rowid': a different value in every row",)
 
 
 @pytest.mark.parametrize(
@@ -403,15 +406,15 @@ def test_the_one_line_form_is_what_init_writes(here: Path) -> None:
     ],
 )
 def test_tables_are_told_from_configurations(argument: str, target: str, expected: bool) -> None:
-    assert is_a_table(argument, [target] if target else []) is expected
+    assert is_table(argument, [target] if target else []) is expected
 
 
 @pytest.mark.parametrize("argument", ["a.yaml", "a.YML"])
 def test_a_configuration_takes_no_target(argument: str) -> None:
-    with pytest.raises(NncliError, match="goes with a table"):
-        is_a_table(argument, ["y"])
+    with pytest.raises(NncliError, match="--target"):
+        is_table(argument, ["y"])
 
 
 def test_who_pipes_a_table_in_is_told_to_write_it_to_a_file() -> None:
-    with pytest.raises(NncliError, match=r"standard input.*\n.*write it to a file first"):
-        is_a_table("-", ["y"])
+    with pytest.raises(NncliError, match=r"standard input.*\n.*to a file first"):
+        is_table("-", ["y"])

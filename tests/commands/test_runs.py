@@ -110,7 +110,7 @@ def test_a_damaged_manifest_is_said_and_stops_nothing(runs: Path, text: str) -> 
     (runs / "done" / MANIFEST).write_text(text)
     found = of(runs)
     assert found["done"].status == "damaged"
-    assert MANIFEST in (found["done"].trouble or "")
+    assert MANIFEST in (found["done"].error or "")
     assert found["stopped"].status == "stopped"
 
 
@@ -137,7 +137,7 @@ def test_a_folder_that_is_a_run_is_listed_itself(runs: Path) -> None:
 
 def test_an_empty_folder_holds_none_and_a_missing_one_is_an_error(tmp_path: Path) -> None:
     assert list_runs(tmp_path) == ()
-    with pytest.raises(RunError, match="no such folder"):
+    with pytest.raises(RunError, match="the folder does not exist"):
         list_runs(tmp_path / "nothing")
 
 

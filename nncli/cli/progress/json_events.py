@@ -1,4 +1,4 @@
-"""A training told to a program: one JSON object a line on stdout for each event, written as it comes."""
+"""Training events as JSON lines on stdout."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from nncli.training.loop import EpochReport, LearningRateHalved
 
 
 class JsonLines:
-    """Writes events as they come."""
+    """Writes each event as a JSON line."""
 
     def __init__(self) -> None:
-        self._course: TrainingProgress | None = None
+        self._progress: TrainingProgress | None = None
 
     def write(self, event: Event) -> None:
-        """Write a line, at once; what is not finite is null."""
+        """Write a line and flush it; numbers that are not finite become null."""
         if isinstance(event, Started):
-            self._course = TrainingProgress(event)
-        elif isinstance(event, EpochReport | LearningRateHalved) and self._course is not None:
-            self._course.update(event)
+            self._progress = TrainingProgress(event)
+        elif isinstance(event, EpochReport | LearningRateHalved) and self._progress is not None:
+            self._progress.update(event)
         line = json.dumps(json_safe(self._object(event)), ensure_ascii=False, allow_nan=False)
-        typer.echo(line.encode("utf-8", "backslashreplace"))  # a path may hold what is no text
+        typer.echo(line.encode("utf-8", "backslashreplace"))  # a path may not be valid Unicode
 
     def _object(self, event: Event) -> dict[str, Any]:
         match event:
@@ -81,8 +81,8 @@ class JsonLines:
                 }
 
     def _epoch(self, report: EpochReport) -> dict[str, Any]:
-        course = self._course
-        metric = course.started.metric if course else None
+        progress = self._progress
+        metric = progress.started.metric if progress else None
         return {
             "event": "epoch",
             "epoch": report.epoch,
@@ -91,7 +91,7 @@ class JsonLines:
             "val_loss": report.val_loss,
             "metric": None if metric is None else {"name": metric, "value": report.metric},
             "learning_rate": report.learning_rate,
-            "best": course.best.epoch if course and course.best else None,
+            "best": progress.best.epoch if progress and progress.best else None,
             "seconds": report.seconds,
         }
 

@@ -1,7 +1,7 @@
-"""A training on a terminal, as a live picture: a bar, the time left, the losses as curves, and the latest figures.
+"""Live view of a training on a terminal: a progress bar, the time left, learning curves and the latest metrics.
 
-Whoever trains only leaves its reports here. They are taken, and the picture is drawn, on the thread that refreshes the
-screen a few times a second, so that epochs of microseconds cost no more than long ones.
+The training only appends its reports to a queue, which the refreshing thread reads and draws: even epochs
+of microseconds are not slowed down.
 """
 
 from __future__ import annotations
@@ -23,75 +23,75 @@ if TYPE_CHECKING:
     from nncli.training.loop import EpochReport, LearningRateHalved
 
 REFRESHES_PER_SECOND = 3
-"""A picture costs some 2 ms, in which an epoch cannot be trained."""
-NARROW = 60
-"""Columns below which there is no curve and no bar."""
-WIDEST, HIGHEST = 100, 12
-"""Columns and lines that a curve takes at the most."""
-LOWEST = 4
-"""Lines below which a curve shows nothing."""
+"""A refresh takes about 2 ms, during which no epoch is trained."""
+MIN_CHART_WIDTH = 60
+"""Width of the terminal below which there is neither chart nor bar."""
+MAX_WIDTH, MAX_CHART_HEIGHT = 100, 12
+"""Size limits of the chart in characters."""
+MIN_CHART_HEIGHT = 4
+"""Height below which there is no chart."""
 STYLES: dict[Role, str] = {"loss": "cyan", "val_loss": "yellow", "best": "bold green", "axis": "dim"}
-"""The curves also differ where there are no colours: one is dotted."""
-LONGEST_LEFT = "100:00:00 left"
-LINES = {True: {"loss": "⠄⠄", "val_loss": "⠤⠤"}, False: {"loss": "..", "val_loss": "**"}}
-"""How each curve is drawn, in braille and without."""
-OF_PYTHON = ("C.UTF-8", "C.utf8", "UTF-8")
-"""What Python itself sets LC_CTYPE to where the locale is C (PEP 538)."""
+"""Without colors the curves still differ: one is dotted."""
+LONGEST_TIME_LEFT = "100:00:00 left"
+LEGEND = {True: {"loss": "⠄⠄", "val_loss": "⠤⠤"}, False: {"loss": "..", "val_loss": "**"}}
+"""The line style of each curve, with braille and without."""
+PYTHON_LOCALES = ("C.UTF-8", "C.utf8", "UTF-8")
+"""Values to which Python itself sets LC_CTYPE if the locale is C (PEP 538)."""
 
 
 class LiveProgress:
-    """What is on the screen; it fits itself to the terminal whenever it is drawn."""
+    """The live view; it adapts to the size of the terminal at each refresh."""
 
     def __init__(self, started: Started, console: Console) -> None:
         from rich.live import Live
 
-        self._course = TrainingProgress(started)
-        self._waiting: deque[EpochReport | LearningRateHalved] = deque()
-        self._drawing = Lock()
-        self._over = False
-        self._braille = speaks_unicode(console.encoding)
+        self._progress = TrainingProgress(started)
+        self._queue: deque[EpochReport | LearningRateHalved] = deque()
+        self._lock = Lock()
+        self._is_closed = False
+        self._braille = supports_unicode(console.encoding)
         self._live = Live(self, console=console, refresh_per_second=REFRESHES_PER_SECOND)
         self._live.start()
 
     def update(self, event: EpochReport | LearningRateHalved) -> None:
-        """Show an epoch, or that the training went back, when the picture is drawn next."""
-        self._waiting.append(event)
+        """Record an epoch, or a return to an earlier one, for the next refresh."""
+        self._queue.append(event)
 
     def close(self) -> None:
-        """Leave the last state on the screen."""
-        self._over = True
+        """Stop the display and leave its last state on the screen."""
+        self._is_closed = True
         self._live.stop()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The picture as it is now."""
-        with self._drawing:
-            if self._waiting:
-                while self._waiting:
-                    self._course.update(self._waiting.popleft())
-                self._course.sample()
+        """Render the current state."""
+        with self._lock:
+            if self._queue:
+                while self._queue:
+                    self._progress.update(self._queue.popleft())
+                self._progress.sample()
             lines = self._lines(options.max_width, console.height)
         yield from lines
 
     def _lines(self, width: int, height: int) -> list[Text]:
-        figures = [line for part in (self._figures(), self._pace()) for line in wrapped(part, width)]
-        shown = [self._bar(width), *figures][: max(height - 1, 1)]
-        room = min(height - 1 - len(shown), HIGHEST)
-        curve = self._curve(min(width, WIDEST), room) if width >= NARROW and room >= LOWEST else []
-        return [shown[0], *curve, *shown[1:]]
+        metrics = [line for part in (self._metrics_line(), self._speed_line()) for line in wrapped(part, width)]
+        lines = [self._bar(width), *metrics][: max(height - 1, 1)]
+        rows = min(height - 1 - len(lines), MAX_CHART_HEIGHT)
+        has_chart = width >= MIN_CHART_WIDTH and rows >= MIN_CHART_HEIGHT
+        return [lines[0], *(self._chart(min(width, MAX_WIDTH), rows) if has_chart else ()), *lines[1:]]
 
     def _bar(self, width: int) -> Text:
-        left = "" if self._over else self._course.left
-        return bar(self._course.epoch, self._course.started.epochs, left, width, unicode=self._braille)
+        left = "" if self._is_closed else self._progress.time_left
+        return bar(self._progress.epoch, self._progress.started.epochs, left, width, unicode=self._braille)
 
-    def _curve(self, width: int, height: int) -> list[Text]:
+    def _chart(self, width: int, height: int) -> list[Text]:
         from rich.text import Text
 
-        course = self._course
-        best = course.best.epoch if course.best else None
+        progress = self._progress
+        best = progress.best.epoch if progress.best else None
         lines = chart(
-            course.loss,
-            course.val_loss,
-            epoch=course.epoch,
+            progress.loss,
+            progress.val_loss,
+            epoch=progress.epoch,
             best=best,
             width=width,
             height=height,
@@ -99,41 +99,41 @@ class LiveProgress:
         )
         return [Text.assemble(*((text, STYLES[role]) for text, role in line)) for line in lines]
 
-    def _figures(self) -> list[Text]:
-        """How good it is; the rate, last of the figures, is a matter of the pace."""
+    def _metrics_line(self) -> list[Text]:
+        """The losses, the metric and the best epoch; the learning rate is on the other line."""
         from rich.text import Text
 
         parts = []
-        for figure in self._course.figures[:-1]:
-            name = figure.partition(" ")[0]
+        for text in self._progress.metrics[:-1]:
+            name = text.partition(" ")[0]
             if name in ("loss", "val_loss"):
-                drawn, style = LINES[self._braille][name], STYLES["loss" if name == "loss" else "val_loss"]
-                parts.append(Text.assemble((drawn, style), f" {figure}"))
+                line, style = LEGEND[self._braille][name], STYLES["loss" if name == "loss" else "val_loss"]
+                parts.append(Text.assemble((line, style), f" {text}"))
             else:
-                parts.append(Text(figure, STYLES["best"] if name == "best" else ""))
+                parts.append(Text(text, STYLES["best"] if name == "best" else ""))
         return parts
 
-    def _pace(self) -> list[Text]:
+    def _speed_line(self) -> list[Text]:
         from rich.text import Text
 
-        pace, now, most = self._course.rows_per_second, rss_bytes(), peak_rss_bytes()
-        parts = self._course.figures[-1:]
-        if pace is not None:
-            parts.append(f"{float(f'{pace:.3g}'):,.0f} rows/s")
-        if now is not None:
-            parts.append(f"memory {format_bytes(now)}")
-        elif most is not None:
-            parts.append(f"memory {format_bytes(most)} at most")
+        speed, memory, peak = self._progress.rows_per_second, rss_bytes(), peak_rss_bytes()
+        parts = self._progress.metrics[-1:]
+        if speed is not None:
+            parts.append(f"{float(f'{speed:.3g}'):,.0f} rows/s")
+        if memory is not None:
+            parts.append(f"memory {format_bytes(memory)}")
+        elif peak is not None:
+            parts.append(f"peak memory {format_bytes(peak)}")
         return list(map(Text, parts))
 
 
 def bar(epoch: int, epochs: int, left: str | None, width: int, *, unicode: bool) -> Text:
-    """How many epochs are done, in numbers, and on a line that is wide enough as a bar, and the time left."""
+    """The numbers of epochs and the time left, with a progress bar if the line is wide enough."""
     from rich.text import Text
 
     line = Text(f"epoch {epoch}/{epochs}", no_wrap=True, overflow="ellipsis")
-    cells = min(width, WIDEST) - len(line) - len(f"   100 %  {LONGEST_LEFT}")
-    if width >= NARROW and cells > 0 and epochs:
+    cells = min(width, MAX_WIDTH) - len(line) - len(f"   100 %  {LONGEST_TIME_LEFT}")
+    if width >= MIN_CHART_WIDTH and cells > 0 and epochs:
         done = min(cells, cells * epoch // epochs)
         full, empty = ("━", "─") if unicode else ("#", "-")
         line = Text.assemble(line, " ", (full * done, "green"), (empty * (cells - done), "dim"))
@@ -142,7 +142,7 @@ def bar(epoch: int, epochs: int, left: str | None, width: int, *, unicode: bool)
 
 
 def wrapped(parts: list[Text], width: int) -> list[Text]:
-    """The parts side by side, in as many lines as it takes to cut none in two."""
+    """Join the parts into lines of at most `width` characters without splitting a part."""
     from rich.text import Text
 
     lines: list[Text] = []
@@ -154,11 +154,11 @@ def wrapped(parts: list[Text], width: int) -> list[Text]:
     return lines
 
 
-def speaks_unicode(encoding: str) -> bool:
-    """Whether a terminal shows more than ASCII.
+def supports_unicode(encoding: str) -> bool:
+    """Whether a terminal displays Unicode.
 
-    Python writes UTF-8 even where the locale is C, as it is where nothing is set; whoever has set it means it.
+    Python writes UTF-8 even if the locale is C by default; only an explicitly set C or POSIX locale means ASCII.
     """
     ctype = os.environ.get("LC_CTYPE")
-    said = os.environ.get("LC_ALL") or (None if ctype in OF_PYTHON else ctype) or os.environ.get("LANG")
-    return encoding.lower().startswith("utf") and said not in ("C", "POSIX")
+    locale = os.environ.get("LC_ALL") or (None if ctype in PYTHON_LOCALES else ctype) or os.environ.get("LANG")
+    return encoding.lower().startswith("utf") and locale not in ("C", "POSIX")

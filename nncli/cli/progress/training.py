@@ -1,4 +1,4 @@
-"""The course of a training, as it is told while it goes on: figures, the time left, and the plain form of both."""
+"""Progress of a training: the latest metrics, the speed and the time left, and their line-by-line form."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ if TYPE_CHECKING:
     from nncli.pipeline.train.events import Started
 
 SECONDS_BETWEEN_LINES = 2.0
-MOST_SAMPLES = 64
+MAX_SAMPLES = 64
 
 
-class Speedometer:
-    """How fast something goes on, by the latter half of what was done: the beginning may have been slow, or fast."""
+class Speed:
+    """The speed of a task over the latter half of the work: the first part may be slower or faster."""
 
     def __init__(self, done: int | None = None) -> None:
-        """`done` is where it starts, now; None: where it is first seen."""
+        """Start at `done` now, or with None at the first call of `add`."""
         self._samples: list[tuple[float, int]] = [] if done is None else [(time.monotonic(), done)]
 
-    def note(self, done: int) -> None:
-        """So much is done by now; less than before means that something went back, and the count begins anew."""
+    def add(self, done: int) -> None:
+        """Record the work done by now; if it has decreased, the measurement restarts."""
         if self._samples and done < self._samples[-1][1]:
             self._samples.clear()
         if not self._samples or done > self._samples[-1][1]:
             self._samples.append((time.monotonic(), done))
-        if len(self._samples) > MOST_SAMPLES:
+        if len(self._samples) > MAX_SAMPLES:
             del self._samples[1:-1:2]
 
     @property
     def per_second(self) -> float | None:
-        """How much is done in a second; None as long as nothing was."""
+        """The work per second; None before there is any."""
         if len(self._samples) < 2:
             return None
         (_, first), (now, done) = self._samples[0], self._samples[-1]
         then, before = next(s for s in reversed(self._samples[:-1]) if s[1] <= first + (done - first) / 2)
         return (done - before) / max(now - then, 1e-9)
 
-    def left(self, remaining: int) -> float | None:
-        """The seconds that so much more takes."""
+    def seconds_left(self, remaining: int) -> float | None:
+        """The seconds that the remaining work takes; None if the speed is unknown."""
         return None if self.per_second is None else remaining / self.per_second
 
 
 class TrainingProgress:
-    """What was reported of a training, in this session and before it."""
+    """The state of a training by its reports, those before a resume included."""
 
     def __init__(self, started: Started) -> None:
         self.started = started
@@ -57,23 +57,23 @@ class TrainingProgress:
         self.loss, self.val_loss = Curve(), Curve()
         self._bests: list[EpochReport] = []
         for report in started.reports:
-            self._note(report)
+            self._add(report)
         self._trained = 0
-        self._pace = Speedometer(0)
+        self._speed = Speed(0)
 
     def update(self, event: EpochReport | LearningRateHalved) -> None:
-        """Take note of an epoch, or that the training went back."""
+        """Record an epoch, or a return to an earlier one."""
         if isinstance(event, EpochReport):
             self._trained += 1
-            self._note(event)
+            self._add(event)
             return
         self.epoch = event.epoch
-        self.loss.go_back(event.epoch)
-        self.val_loss.go_back(event.epoch)
+        self.loss.truncate(event.epoch)
+        self.val_loss.truncate(event.epoch)
         while self._bests and self._bests[-1].epoch > event.epoch:
             self._bests.pop()
 
-    def _note(self, report: EpochReport) -> None:
+    def _add(self, report: EpochReport) -> None:
         self.epoch, self.latest = report.epoch, report
         self.loss.add(report.loss)
         self.val_loss.add(report.val_loss)
@@ -86,24 +86,24 @@ class TrainingProgress:
         return self._bests[-1] if self._bests else None
 
     def sample(self) -> None:
-        """Note how far it is by now, for the pace."""
-        self._pace.note(self._trained)
+        """Take a sample for the speed."""
+        self._speed.add(self._trained)
 
     @property
-    def left(self) -> str | None:
-        """The time left, in words, if all epochs are trained; None before the first epoch of the session."""
-        seconds = self._pace.left(self.started.epochs - self.epoch)
+    def time_left(self) -> str | None:
+        """The time left as text if all epochs are trained; None before the first epoch of the session."""
+        seconds = self._speed.seconds_left(self.started.epochs - self.epoch)
         return None if seconds is None else f"{format_duration(seconds)} left"
 
     @property
     def rows_per_second(self) -> float | None:
-        """Training rows a second."""
-        pace = self._pace.per_second
-        return None if pace is None else pace * self.started.training_rows
+        """Training rows per second."""
+        speed = self._speed.per_second
+        return None if speed is None else speed * self.started.training_rows
 
     @property
-    def figures(self) -> list[str]:
-        """The figures of the latest epoch, each with its name; none before the first. The last is the rate."""
+    def metrics(self) -> list[str]:
+        """The metrics of the latest epoch as `name value`; empty before the first. The last is the learning rate."""
         report = self.latest
         if report is None:
             return []
@@ -115,33 +115,44 @@ class TrainingProgress:
         if self.started.metric is not None:
             parts.append(f"{self.started.metric} {format_number(report.metric)}")
         if self.best is not None:
-            loss = self.best.loss if self.best.val_loss is None else self.best.val_loss
-            parts.append(f"best {format_number(loss)} at {self.best.epoch}")
-        return [*parts, f"lr {report.learning_rate:.3g}"]
+            monitor = self.started.monitor
+            name = monitor if monitor == "val_loss" else monitor.removeprefix("val_")
+            parts.append(f"best {name} {format_number(self._monitored(self.best))} at {self.best.epoch}")
+        return [*parts, f"learning rate {report.learning_rate:.3g}"]
+
+    def _monitored(self, report: EpochReport) -> float | None:
+        """The value that selects the best epoch."""
+        match self.started.monitor:
+            case "loss":
+                return report.loss
+            case "val_loss":
+                return report.val_loss
+            case _:
+                return report.metric
 
 
 class PlainProgress:
-    """For pipes, logs and CI: the first epoch, the last, and one line every couple of seconds between."""
+    """Progress for pipes, logs and CI: a line for the first and the last epoch, and every two seconds between."""
 
     def __init__(self, started: Started) -> None:
-        self._course = TrainingProgress(started)
+        self._progress = TrainingProgress(started)
         self._next = 0.0
-        self._shown = self._course.latest
+        self._shown = self._progress.latest
 
     def update(self, event: EpochReport | LearningRateHalved) -> None:
-        """Take note of an epoch, or that the training went back, and show it when it is time."""
-        self._course.update(event)
-        if time.monotonic() >= self._next and self._course.latest is not self._shown:
+        """Record an epoch, or a return to an earlier one, and print a line if it is due."""
+        self._progress.update(event)
+        if time.monotonic() >= self._next and self._progress.latest is not self._shown:
             self._show()
 
     def _show(self) -> None:
-        course = self._course
-        course.sample()
-        self._next, self._shown = time.monotonic() + SECONDS_BETWEEN_LINES, course.latest
-        left = [] if course.left is None else [course.left]
-        echo_err("  ".join([f"epoch {course.epoch}/{course.started.epochs}", *course.figures, *left]))
+        progress = self._progress
+        progress.sample()
+        self._next, self._shown = time.monotonic() + SECONDS_BETWEEN_LINES, progress.latest
+        left = [] if progress.time_left is None else [progress.time_left]
+        echo_err("  ".join([f"epoch {progress.epoch}/{progress.started.epochs}", *progress.metrics, *left]))
 
     def close(self) -> None:
-        """Show the last epoch, unless it was shown."""
-        if self._course.latest is not self._shown:
+        """Print the last epoch if it has not been printed."""
+        if self._progress.latest is not self._shown:
             self._show()

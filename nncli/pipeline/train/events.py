@@ -72,7 +72,8 @@ class MembersProgress:
 class Started:
     """The training starts, or resumes after epoch `done`.
 
-    `metric` is the metric in the reports of epochs, `notes` are for the user, `reports` are of the epochs before.
+    `metric` is the metric in the reports of epochs, `monitor` the value that selects the best epoch: loss, val_loss or
+    val_ and the metric. `notes` are for the user, `reports` are of the epochs before.
     """
 
     run: Path
@@ -85,6 +86,7 @@ class Started:
     metric: str | None
     notes: tuple[str, ...]
     reports: tuple[EpochReport, ...] = ()
+    monitor: str = "loss"
 
 
 @dataclass(frozen=True)

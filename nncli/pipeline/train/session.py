@@ -206,6 +206,7 @@ class TrainingSession:
             metric=self._metric,
             notes=self._prepared.notes,
             reports=tuple(self._reports),
+            monitor=self._prepared.arguments.monitor,
         )
 
     def _train(self) -> Generator[Event, None, None]:

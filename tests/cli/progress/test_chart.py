@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncli.cli.progress.chart import MOST_POINTS, Curve, Scale, Span, chart
+from nncli.cli.progress.chart import MAX_POINTS, Curve, Scale, Span, chart
 
 
 def curve(*values: float | None) -> Curve:
@@ -92,11 +92,11 @@ def test_nothing_finite_is_no_chart() -> None:
     assert chart(curve(nan, inf), curve(None, -inf), epoch=2, best=1, width=80, height=10, braille=True) == []
 
 
-@pytest.mark.parametrize("epochs", [1, MOST_POINTS, 3 * MOST_POINTS + 1, 40_000])
+@pytest.mark.parametrize("epochs", [1, MAX_POINTS, 3 * MAX_POINTS + 1, 40_000])
 def test_a_curve_stays_small_and_keeps_its_course(epochs: int) -> None:
     made = curve(*range(epochs))
     points = made.points
-    assert len(points) <= MOST_POINTS
+    assert len(points) <= MAX_POINTS
     assert points == sorted(points)
     assert points[0] < made.stride
     assert points[-1] >= epochs - 1 - made.stride
@@ -108,22 +108,22 @@ def test_going_back_forgets_what_came_after(epochs: int, data: st.DataObject) ->
     back = data.draw(st.integers(0, epochs))
     made = curve(*[1.0] * back, *[1e6] * (epochs - back))
     stride = made.stride
-    made.go_back(back)
+    made.truncate(back)
     assert len(made.points) == -(-back // stride)
     whole = back // stride
     assert made.points[:whole] == [1.0] * whole
 
 
 def test_going_back_within_the_latest_point_forgets_the_rest_of_it() -> None:
-    made = curve(*[1.0] * (2 * MOST_POINTS + 3))  # four epochs to a point, three in the latest
+    made = curve(*[1.0] * (2 * MAX_POINTS + 3))  # four epochs to a point, three in the latest
     assert made.stride == 4
-    made.go_back(2 * MOST_POINTS)
-    assert len(made.points) == MOST_POINTS // 2
+    made.truncate(2 * MAX_POINTS)
+    assert len(made.points) == MAX_POINTS // 2
 
 
 def test_gaps_are_no_numbers_and_means_are_of_what_is_finite() -> None:
     assert [isnan(point) for point in curve(1, None, inf, 2).points] == [False, True, True, False]
-    many = curve(*[1.0, nan] * MOST_POINTS)
+    many = curve(*[1.0, nan] * MAX_POINTS)
     assert set(many.points) == {1.0}
 
 

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from nncli.cli.progress import ensemble as members
-from nncli.cli.progress.ensemble import LiveMembers, PlainMembers, figures
+from nncli.cli.progress.ensemble import LiveMembers, PlainMembers, metrics_text
 from nncli.pipeline.train.events import MembersProgress, MembersStarted, Progress
 
 STARTED = MembersStarted(Path("run"), 3, 2, ("known",))
@@ -18,12 +18,12 @@ SECOND = Progress(epoch=4, epochs=10, metric="accuracy", value=1.0, best_epoch=4
 
 def test_figures_are_of_all_members() -> None:
     progress = MembersProgress((FIRST, SECOND, Progress(epochs=10)))
-    assert figures(progress, "members") == ["members 0/3", "epoch 6/30", "accuracy 0.75 on average"]
-    assert figures(MembersProgress((Progress(epochs=10),)), "trainings") == ["trainings 0/1", "epoch 0/10"]
+    assert metrics_text(progress, "members") == ["members 0/3", "epoch 6/30", "mean accuracy 0.75"]
+    assert metrics_text(MembersProgress((Progress(epochs=10),)), "trainings") == ["trainings 0/1", "epoch 0/10"]
 
 
 def test_epochs_that_nobody_knows_yet_are_not_counted() -> None:
-    assert figures(MembersProgress((Progress(), Progress())), "members") == ["members 0/2"]
+    assert metrics_text(MembersProgress((Progress(), Progress())), "members") == ["members 0/2"]
 
 
 def test_a_member_that_goes_back_to_what_it_had_saved_leaves_no_negative_time(
@@ -67,7 +67,7 @@ def test_a_log_has_a_line_now_and_then_and_the_last(
     assert capsys.readouterr().err.splitlines() == [
         "members 0/2  epoch 0/20",
         "note: new",
-        "members 0/2  epoch 6/20  accuracy 0.75 on average  9.3 s left",
+        "members 0/2  epoch 6/20  mean accuracy 0.75  9.3 s left",
     ]
 
 
@@ -82,7 +82,7 @@ def test_a_terminal_has_a_bar_and_a_line_for_each_member_at_work() -> None:
     lines = [line.rstrip() for line in capture.get().splitlines()]
     assert "6/30" in lines[0]
     assert lines[1:] == [
-        "members 0/3  accuracy 0.75 on average",
+        "members 0/3  mean accuracy 0.75",
         "1: epoch 2/10, best accuracy 0.5 at 1",
         "2: epoch 4/10, best accuracy 1 at 4",
     ]
@@ -96,4 +96,4 @@ def test_many_members_at_work_are_not_all_shown() -> None:
         shown.close()
     with console.capture() as capture:
         console.print(shown)
-    assert len(capture.get().splitlines()) == 2 + members.MOST_LINES
+    assert len(capture.get().splitlines()) == 2 + members.MAX_MEMBER_LINES

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from nncli.cli.progress.live import LiveProgress, speaks_unicode
+from nncli.cli.progress.live import LiveProgress, supports_unicode
 from nncli.pipeline.train.events import Started
 from nncli.training.loop import EpochReport, LearningRateHalved
 
-STARTED = Started(Path("run"), 100, 20, 2, 17, 50, 0, "rmse", ())
+STARTED = Started(Path("run"), 100, 20, 2, 17, 50, 0, "rmse", (), monitor="val_loss")
 REPORTS = [EpochReport(i, 1.0 / i, 0.01, 1.5 / i, 0.5, 0.1, i <= 30, 0.01) for i in range(1, 41)]
 
 
@@ -49,8 +49,8 @@ def test_a_wide_terminal_has_a_bar_curves_and_figures() -> None:
     assert has_braille(lines[1:-2])
     assert "▲" in lines[12]
     assert lines[12].endswith("40")
-    assert lines[-2].startswith("⠄⠄ loss 0.025  penalty 0.01  ⠤⠤ val_loss 0.0375  rmse 0.5  best 0.05 at 30")
-    assert lines[-1].startswith("lr 0.1  ")
+    assert lines[-2].startswith("⠄⠄ loss 0.025  penalty 0.01  ⠤⠤ val_loss 0.0375  rmse 0.5  best val_loss 0.05 at 30")
+    assert lines[-1].startswith("learning rate 0.1  ")
     assert "rows/s" in lines[-1]
     assert "MB" in lines[-1]
 
@@ -60,7 +60,7 @@ def test_a_narrow_terminal_has_figures_alone_and_none_is_cut(width: int) -> None
     lines = picture(width, 40)
     assert lines[0] == "epoch 40/50"
     assert not any("┤" in line for line in lines)
-    assert width < 20 or any("best 0.05 at 30" in line for line in lines)
+    assert width < 20 or any("best val_loss 0.05 at 30" in line for line in lines)
 
 
 @pytest.mark.parametrize("height", [1, 2, 3, 5, 7, 9, 24, 200])
@@ -113,8 +113,8 @@ def test_who_sets_the_locale_c_is_believed(said: dict[str, str], speaks: bool, m
         monkeypatch.delenv(name, raising=False)
     for name, value in said.items():
         monkeypatch.setenv(name, value)
-    assert speaks_unicode("utf-8") is speaks
-    assert not speaks_unicode("latin-1")
+    assert supports_unicode("utf-8") is speaks
+    assert not supports_unicode("latin-1")
 
 
 def test_a_training_that_goes_back_is_drawn_from_there() -> None:
@@ -127,7 +127,7 @@ def test_a_training_that_goes_back_is_drawn_from_there() -> None:
         console.print(shown)
     lines = capture.get().splitlines()
     assert lines[0].startswith("epoch 1/50")
-    assert "best 1.5 at 1" in lines[-2]
+    assert "best val_loss 1.5 at 1" in lines[-2]
 
 
 def test_before_the_first_epoch_there_is_a_bar() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from nncli.cli.progress.training import PlainProgress, Speedometer, TrainingProgress
+from nncli.cli.progress.training import PlainProgress, Speed, TrainingProgress
 from nncli.pipeline.train.events import Started
 from nncli.training.loop import EpochReport, LearningRateHalved
 
-STARTED = Started(Path("run"), 100, 20, 2, 17, 10, 0, "rmse", ())
+STARTED = Started(Path("run"), 100, 20, 2, 17, 10, 0, "rmse", (), monitor="val_loss")
 
 
 def report(epoch: int, *, best: bool = True) -> EpochReport:
@@ -26,19 +26,19 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_a_slow_beginning_is_forgotten(clock: list[float]) -> None:
-    pace = Speedometer(0)
-    assert pace.left(5) is None
+    pace = Speed(0)
+    assert pace.seconds_left(5) is None
     for clock[0], done in ((60.0, 1), (61.0, 2), (62.0, 3), (63.0, 4)):
-        pace.note(done)
+        pace.add(done)
     assert pace.per_second == 1.0
-    assert pace.left(5) == 5.0
+    assert pace.seconds_left(5) == 5.0
 
 
 def test_few_samples_are_kept_however_long_it_takes(clock: list[float]) -> None:
-    pace = Speedometer(0)
+    pace = Speed(0)
     for i in range(1, 10_000):
         clock[0] = i / 4
-        pace.note(i)
+        pace.add(i)
     assert pace.per_second == pytest.approx(4.0)
     assert len(pace._samples) <= 65
 
@@ -49,13 +49,13 @@ def test_a_resumed_training_counts_its_own_epochs_and_knows_the_best_so_far(cloc
     assert course.epoch == 3
     assert course.best == before[1]
     assert course.loss.points == [1.0, 1 / 2, 1 / 3]
-    assert course.left is None
+    assert course.time_left is None
     clock[0] = 2.0
     course.update(report(4, best=False))
     course.sample()
-    assert course.left == "12.0 s left"  # 6 epochs of 2 seconds, and not of 0.5
+    assert course.time_left == "12.0 s left"  # 6 epochs of 2 seconds, and not of 0.5
     assert course.rows_per_second == 50.0
-    assert "best 1 at 2" in course.figures
+    assert "best val_loss 1 at 2" in course.metrics
 
 
 def test_a_training_that_goes_back_forgets_its_void_epochs(clock: list[float]) -> None:
@@ -68,7 +68,7 @@ def test_a_training_that_goes_back_forgets_its_void_epochs(clock: list[float]) -
     clock[0] = 4.0
     course.update(report(2))
     course.sample()
-    assert course.left == "16.0 s left"  # 8 epochs, at 2 in 4 seconds
+    assert course.time_left == "16.0 s left"  # 8 epochs, at 2 in 4 seconds
 
 
 def test_a_log_has_the_first_epoch_a_line_now_and_then_and_the_last(
@@ -82,7 +82,9 @@ def test_a_log_has_the_first_epoch_a_line_now_and_then_and_the_last(
     shown.close()
     said = capsys.readouterr().err.splitlines()
     assert [line.split("  ")[0] for line in said] == ["epoch 1/10", "epoch 5/10", "epoch 9/10", "epoch 10/10"]
-    assert said[1] == "epoch 5/10  loss 0.2  val_loss 0.4  rmse 0.5  best 0.4 at 5  lr 0.1  2.5 s left"
+    assert (
+        said[1] == "epoch 5/10  loss 0.2  val_loss 0.4  rmse 0.5  best val_loss 0.4 at 5  learning rate 0.1  2.5 s left"
+    )
 
 
 def test_a_training_resumed_at_its_end_has_no_line(capsys: pytest.CaptureFixture[str]) -> None:
