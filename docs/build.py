@@ -101,8 +101,9 @@ def default_of(field: FieldInfo) -> str:
     if value is PydanticUndefined:
         return "required"
     if isinstance(value, BaseModel):
-        plain = value.model_dump(mode="json")
-        value = plain.get("type", plain)
+        value = value.model_dump(mode="json").get("type")
+        if value is None:  # a section of its own
+            return "see below"
     if isinstance(value, tuple):
         value = [getattr(item, "units", item) for item in value]
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else dump({"x": value})[3:].strip()
