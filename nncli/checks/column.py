@@ -51,7 +51,7 @@ class SplitTable:
 
 
 def _row_number(table: ColumnStore, position: int) -> int:
-    return position + 1 if table.numbers is None else int(table.numbers[position])
+    return position + 1 if table.row_numbers is None else int(table.row_numbers[position])
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,13 @@ BOOLEAN_PAIRS = frozenset(
     map(frozenset, (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off"), ("0", "1")))
 )
 """How the two values of a boolean column are spelled, whatever their capitals."""
-PARTS_OF_A_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-KEYS = frozenset(("id", "ids", "uid", "uuid", "guid", "key", "index", "idx", "rownum", "rownumber", "rownames"))
-OWNED_KEY = re.compile(
+NAME_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+KEY_NAMES = frozenset(("id", "ids", "uid", "uuid", "guid", "key", "index", "idx", "rownum", "rownumber", "rownames"))
+ENTITY_KEY = re.compile(
     "(row|record|user|customer|client|passenger|patient|person|order|item|product|case|sample|subject|student|"
     "employee|member|account|transaction|event|session|device|image|file|object|loan|invoice|house)(id|key|no|nr)"
 )
-UNNAMED = re.compile(r"unnamed: ?[0-9]+|column_?[0-9]*|#|no\.?|nr\.?|")
+UNNAMED_COLUMN = re.compile(r"unnamed: ?[0-9]+|column_?[0-9]*|#|no\.?|nr\.?|")
 """What programs call a column of row numbers that had no name."""
 SEVERAL_WORDS = r"\S\s+\S"
 THOUSANDS = (",", ".", "'", " ")
@@ -108,17 +108,17 @@ def profile_column(table: Table, name: str) -> ColumnProfile:
     Raises:
         DataError: there is no such column.
     """
-    cells, trouble, refusal = table.column(name), None, None
+    cells, error_if_untyped, refusal = table.column(name), None, None
     try:
         kind = infer_kind(table, name)
         refusal = _read_error(table, name, kind)
     except DataError as error:  # in doubt; told to, training takes it for categories
-        kind, trouble = Kind.CATEGORICAL, error
+        kind, error_if_untyped = Kind.CATEGORICAL, error
     cells = cells.fill_nan(None) if cells.dtype.is_float() else cells
     label: Kind | Label = Label.EMPTY if kind is Kind.EMPTY else kind
     unit = unit_of(table, name) if kind.is_numeric else None
     missing = cells.null_count()
-    found = ColumnProfile(name, kind, label, len(cells), missing, unit=unit, error=trouble or refusal)
+    found = ColumnProfile(name, kind, label, len(cells), missing, unit=unit, error=error_if_untyped or refusal)
     if label is Label.EMPTY:
         return replace(found, recommended=False, reason="no value in any row")
     present = cells.drop_nulls()
@@ -169,7 +169,7 @@ def _with_recommendation(found: ColumnProfile, present: pl.Series, table: Table)
         if found.is_unique and found.rows >= MIN_ROWS_FOR_KEY:  # too many to be categories
             return replace(found, recommended=False, reason=trouble.message)
         return found
-    if found.is_unique and _is_a_key(found, present, table):
+    if found.is_unique and _is_key(found, present, table):
         return replace(found, label=Label.ID, recommended=False, reason="a different value in every row")
     if found.kind.encoder.needs_repeats:
         if present.dtype == pl.String and (words := _na_spellings(found, present, table)):
@@ -201,7 +201,7 @@ def _are_all_integers(present: pl.Series) -> bool:
     return present.dtype.is_integer() or bool(present.cast(pl.String).str.contains(r"^\s*[+-]?[0-9]+\s*$").all())
 
 
-def _is_a_key(found: ColumnProfile, present: pl.Series, table: Table) -> bool:
+def _is_key(found: ColumnProfile, present: pl.Series, table: Table) -> bool:
     """Whether values that all differ are words or whole numbers that name the row.
 
     A measurement may differ in every row as well; so numbers have to have a key's name, or to be those of the rows.
@@ -235,11 +235,13 @@ def _na_spellings(found: ColumnProfile, present: pl.Series, table: Table) -> tup
 
 def words_of_name(name: str) -> list[str]:
     """`customerID` in parts: customer, id."""
-    return [part.lower() for part in PARTS_OF_A_NAME.findall(name)]
+    return [part.lower() for part in NAME_PARTS.findall(name)]
 
 
 def is_named_like_a_key(name: str) -> bool:
     """Whether a column's name says that its values name the rows: id, rowid, PassengerId, order_no, Unnamed: 0."""
     parts = words_of_name(name)
     ends = {*parts[:1], *parts[-1:]}
-    return bool(ends & KEYS or OWNED_KEY.fullmatch("".join(parts)) or UNNAMED.fullmatch(name.strip().lower()))
+    return bool(
+        ends & KEY_NAMES or ENTITY_KEY.fullmatch("".join(parts)) or UNNAMED_COLUMN.fullmatch(name.strip().lower())
+    )

@@ -1,4 +1,4 @@
-"""How much each row counts: a column of weights, times a weight per class, scaled to mean 1."""
+"""Sample weights: a column of weights times a weight per class, scaled to mean 1."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ ClassWeight = Literal["balanced"] | Mapping[str, float]
 
 
 def read_weights(table: Table, name: str) -> Weights:
-    """The column of sample weights (rows,).
+    """Read the column of sample weights (rows,).
 
     Raises:
         DataError: a weight is missing or negative, or all are zero.
     """
     w = read_numbers(table, name)
-    wrong = np.isnan(w) | (w < 0.0)
-    if wrong.any():
-        row = int(wrong.argmax())
+    invalid = np.isnan(w) | (w < 0.0)
+    if invalid.any():
+        row = int(invalid.argmax())
         raise DataError(
             "a weight must be a number of 0 or more",
             place=table.place(row=row, column=name),
@@ -40,7 +40,7 @@ def read_weights(table: Table, name: str) -> Weights:
 
 
 def class_weights(spec: ClassWeight, labels: Sequence[str], codes: Codes) -> Weights:
-    """A weight for each class (classes,). `balanced` gives n / (classes · rows of the class): equal sums.
+    """The weight of each class (classes,). `balanced` gives n / (classes · rows of the class), so sums are equal.
 
     Raises:
         ConfigError: a key is not a class.
@@ -62,12 +62,12 @@ def class_weights(spec: ClassWeight, labels: Sequence[str], codes: Codes) -> Wei
 
 
 def combine(sample: Weights | None, per_row: Weights | None) -> Weights | None:
-    """The product of both (rows,), scaled to mean 1, or None when there is neither."""
-    given = [w for w in (sample, per_row) if w is not None]
-    if not given:
+    """The product of both weights (rows,), scaled to mean 1; None if both are None."""
+    present = [w for w in (sample, per_row) if w is not None]
+    if not present:
         return None
-    # With 1 as the largest at every step neither the product nor the sum can leave the range of numbers.
-    w = _scale_to_max_one(np.prod([_scale_to_max_one(v) for v in given], axis=0))
+    # A maximum of 1 at every step keeps the product and the sum from overflowing or vanishing.
+    w = _scale_to_max_one(np.prod([_scale_to_max_one(v) for v in present], axis=0))
     total = w.sum()
     return np.asarray(w * (len(w) / total)) if total > 0.0 else w
 

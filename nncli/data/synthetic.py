@@ -1,11 +1,10 @@
-"""The sets behind `nncli generate-data`: small tables whose best possible score is known or can be seen.
+"""Synthetic datasets of `nncli generate-data`: small tables with a known or visible best possible score.
 
-A name, a number of rows, a noise and a seed give the same table every time. The values are part of the
-contract, for tutorials and bug reports quote them: never change the order of the draws, add a set instead.
-The draws do not depend on the noise: two tables made with different noises differ in nothing else.
+The same name, number of rows, noise and seed always give the same table. Tutorials and bug reports quote the values,
+so never change the order of the draws; add a set instead. The draws do not depend on the noise.
 
-Numbers are float64. The column to predict comes last: `y` for a number, `label` for a class. Classes have as
-many rows as each other, give or take one, in shuffled order.
+Numbers are float64. The target is the last column: `y` for regression, `label` for classification. Classes are
+balanced to one row and shuffled.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ from nncli.text import closest_match, join_quoted, quote
 
 @dataclass(frozen=True)
 class SyntheticSet:
-    """One set: its name, one line for the help, its usual noise, and how to draw it.
+    """A synthetic dataset: its name, its line in the help, its default noise, and the function that draws it.
 
-    `draw(rows, noise, rng)` gives the table; what `noise` means is said there.
+    `draw(rows, noise, rng)` returns the table; its docstring defines `noise`.
     """
 
     name: str
@@ -38,26 +37,25 @@ class SyntheticSet:
 
 
 def generate(name: str, rows: int, *, noise: float | None = None, seed: int = 0) -> pl.DataFrame:
-    """A table of `rows` rows of the set called `name`.
+    """Generate `rows` rows of the set called `name`.
 
-    `noise` is how much chance there is in the set, None for its usual amount (`SETS[name].noise`).
+    `noise` is the amount of noise; None for the default of the set (`SETS[name].noise`).
 
     Raises:
-        UsageError: no set has this name, `rows` is below 1, `noise` is negative or not a number, or `seed` is
-            negative.
+        UsageError: no set has this name, `rows` is below 1, `noise` is negative or not finite, or `seed` is negative.
     """
     if name not in SETS:
         guess = closest_match(name, SET_NAMES)
         raise UsageError(
-            f"there is no set called {quote(name)}",
+            f"there is no dataset called {quote(name)}",
             hint=f"Did you mean {quote(guess)}?" if guess else f"Choose from {join_quoted(SET_NAMES)}.",
         )
     if rows < 1:
-        raise UsageError(f"cannot generate {rows} rows", hint="Ask for one row or more.")
+        raise UsageError(f"cannot generate {rows} rows", hint="Give a number of rows of at least 1.")
     if noise is not None and not (math.isfinite(noise) and noise >= 0):
-        raise UsageError(f"the noise cannot be {noise}", hint="Give 0 for none, or a positive number.")
+        raise UsageError(f"the noise cannot be {noise}", hint="Give a finite number of at least 0.")
     if seed < 0:
-        raise UsageError(f"the seed cannot be {seed}", hint="Give 0 or a positive whole number.")
+        raise UsageError(f"the seed cannot be {seed}", hint="Give a whole number of at least 0.")
     chosen = SETS[name]
     return chosen.draw(rows, chosen.noise if noise is None else noise, np.random.default_rng(seed))
 
@@ -65,11 +63,11 @@ def generate(name: str, rows: int, *, noise: float | None = None, seed: int = 0)
 def _linear(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
     """y = 0.5 x1 + 0.5 x2 + noise * U(0, 1), with x1 and x2 ~ U(0, 1).
 
-    The last term has the variance noise^2 / 12: with the usual noise of 1 no model has a mean squared error
-    below 0.0833. Its mean, noise / 2, is what the bias has to find.
+    The noise term has variance noise^2 / 12: with the default noise of 1 no model has a mean squared error below
+    0.0833. Its mean is noise / 2, which the bias has to learn.
     """
-    x1, x2, chance = rng.uniform(0, 1, (3, rows))
-    return pl.DataFrame({"x1": x1, "x2": x2, "y": 0.5 * x1 + 0.5 * x2 + noise * chance})
+    x1, x2, uniform = rng.uniform(0, 1, (3, rows))
+    return pl.DataFrame({"x1": x1, "x2": x2, "y": 0.5 * x1 + 0.5 * x2 + noise * uniform})
 
 
 def _sine(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
@@ -81,7 +79,7 @@ def _sine(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
 def _friedman1(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
     """y = 10 sin(pi x1 x2) + 20 (x3 - 0.5)^2 + 10 x4 + 5 x5 + N(0, noise), with x1 .. x10 ~ U(0, 1).
 
-    x6 .. x10 say nothing about y. Source: Friedman, "Multivariate adaptive regression splines", The Annals of
+    y does not depend on x6 .. x10. Source: Friedman, "Multivariate adaptive regression splines", The Annals of
     Statistics 19(1), 1991.
     """
     x = rng.uniform(0, 1, (10, rows))
@@ -92,9 +90,9 @@ def _friedman1(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
 
 
 def _xor(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
-    """x1 and x2 ~ U(-1, 1), labelled by whether their signs agree: no straight line parts the two.
+    """x1 and x2 ~ U(-1, 1), labelled by whether their signs agree, which no linear model can separate.
 
-    `noise` is the standard deviation of a jitter added to both after the labelling.
+    `noise` is the standard deviation of Gaussian noise added to both after labelling.
     """
     code = _balanced(rows, 2, rng)
     side = rng.choice([-1.0, 1.0], rows)
@@ -104,7 +102,7 @@ def _xor(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
 
 
 def _moons(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
-    """Two half circles of radius 1, each reaching into the other; `noise` is the deviation of a jitter."""
+    """Two interleaving half circles of radius 1; `noise` is the standard deviation of Gaussian noise."""
     code = _balanced(rows, 2, rng)
     angle = rng.uniform(0, math.pi, rows)
     upper = np.stack([np.cos(angle), np.sin(angle)])
@@ -113,7 +111,7 @@ def _moons(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
 
 
 def _circles(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
-    """A circle of radius 0.5 inside one of radius 1; `noise` is the deviation of a jitter."""
+    """A circle of radius 0.5 inside one of radius 1; `noise` is the standard deviation of Gaussian noise."""
     code = _balanced(rows, 2, rng)
     angle = rng.uniform(-math.pi, math.pi, rows)
     radius = np.where(code == 0, 0.5, 1.0)
@@ -121,7 +119,7 @@ def _circles(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
 
 
 def _spirals(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
-    """Two arms of a turn and a half, named for the side they start on; `noise` is the deviation of a jitter.
+    """Two spiral arms of 1.5 turns, named after the side they start on; `noise` is the std of Gaussian noise.
 
     The radius grows from 0.1 to 1 along an arm. After Lang and Witbrock, "Learning to tell two spirals
     apart", 1988, whose arms turn three times.
@@ -133,38 +131,38 @@ def _spirals(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
 
 
 def _blobs(rows: int, noise: float, rng: Generator) -> pl.DataFrame:
-    """Three round Gaussians on a triangle, two units from the origin; `noise` is their standard deviation."""
+    """Three isotropic Gaussians at distance 2 from the origin; `noise` is their standard deviation."""
     code = _balanced(rows, 3, rng)
     angle = np.array([1 / 2, 7 / 6, 11 / 6])[code] * math.pi
     return _labeled(_polar(np.full(rows, 2.0), angle), noise, code, ("a", "b", "c"), rng)
 
 
 def _balanced(rows: int, classes: int, rng: Generator) -> Codes:
-    """(rows,): class codes in shuffled order, each as often as the others, give or take one."""
+    """Class codes (rows,) in shuffled order; class sizes differ by at most one."""
     return rng.permutation(np.arange(rows, dtype=np.int64) % classes)
 
 
 def _polar(radius: Floats, angle: Floats) -> Floats:
-    """(2, rows): the points at these radii and angles."""
+    """The points (2, rows) at these radii and angles."""
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)])
 
 
 def _labeled(points: Floats, noise: float, code: Codes, labels: tuple[str, ...], rng: Generator) -> pl.DataFrame:
-    """The table of `points` (2, rows), jittered by N(0, noise), and their labels."""
+    """The table of `points` (2, rows), plus N(0, noise), and their labels."""
     x1, x2 = points + rng.normal(0, noise, points.shape)
     return pl.DataFrame({"x1": x1, "x2": x2, "label": np.array(labels)[code]})
 
 
 _ALL = (
-    SyntheticSet("linear", "a plane under uniform noise: y from x1, x2", 1.0, _linear),
-    SyntheticSet("sine", "one wave: y from x", 0.1, _sine),
-    SyntheticSet("friedman1", "five columns that matter and five that do not: y from x1 .. x10", 1.0, _friedman1),
+    SyntheticSet("linear", "a plane with uniform noise: y from x1, x2", 1.0, _linear),
+    SyntheticSet("sine", "a sine wave: y from x", 0.1, _sine),
+    SyntheticSet("friedman1", "five informative and five uninformative features: y from x1 .. x10", 1.0, _friedman1),
     SyntheticSet("xor", "whether two signs agree: same or different from x1, x2", 0.0, _xor),
-    SyntheticSet("moons", "two half circles: upper or lower from x1, x2", 0.1, _moons),
+    SyntheticSet("moons", "two interleaving half circles: upper or lower from x1, x2", 0.1, _moons),
     SyntheticSet("circles", "a circle inside another: inner or outer from x1, x2", 0.05, _circles),
     SyntheticSet("spirals", "two spiral arms: left or right from x1, x2", 0.02, _spirals),
     SyntheticSet("blobs", "three Gaussians: a, b or c from x1, x2", 0.5, _blobs),
 )
 
-SETS: Mapping[str, SyntheticSet] = MappingProxyType({one.name: one for one in _ALL})
+SETS: Mapping[str, SyntheticSet] = MappingProxyType({dataset.name: dataset for dataset in _ALL})
 SET_NAMES: tuple[str, ...] = tuple(SETS)

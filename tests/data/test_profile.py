@@ -178,7 +178,7 @@ def test_a_stored_table_is_described_column_by_column() -> None:
     frame = pl.DataFrame({"b": ["1", "2", "3"], "a": ["x", "y", "x"]})
     with Scratch() as scratch:
         read = (Table(frame[row : row + 1], "t.csv", row + 1) for row in range(3))
-        table = write_store(lambda: read, lambda table: table.names, scratch, texts=())
+        table = write_store(lambda: read, lambda table: table.names, scratch, text_columns=())
         assert [(found.name, found.kind, found.rows) for found in profile(table)] == [
             ("b", Kind.NUMERIC, 3),
             ("a", Kind.CATEGORICAL, 3),

@@ -1,4 +1,4 @@
-"""Shuffled mini-batches, gathered into buffers that are allocated once."""
+"""Shuffled mini-batches, gathered into preallocated buffers."""
 
 from __future__ import annotations
 
@@ -27,11 +27,10 @@ class Batch:
 
 
 class Batches:
-    """The examples in a new order every epoch, in `steps` batches of `batch_size` rows; the last may be smaller.
+    """Shuffles a dataset every epoch, in `steps` batches of `batch_size` rows; the last may be smaller.
 
-    The `order` of an epoch, row numbers (n,), follows from the state of `rng` when the epoch begins, and from nothing
-    before it, nor from where the examples stand. Batches are gathered from the `pool`: the examples themselves, or,
-    where these are not in memory, the windows of the order that are.
+    The `order` of an epoch, row positions (n,), depends only on the state of `rng` when the epoch begins. Batches are
+    gathered from the `pool`: the dataset itself, or the windows of a dataset on disk that are in memory.
     """
 
     def __init__(self, dataset: Dataset, batch_size: int, rng: np.random.Generator) -> None:
@@ -40,14 +39,16 @@ class Batches:
         self.rng = rng
         self.steps = -(-len(dataset) // self.batch_size)
         self.order = np.arange(len(dataset))
-        self._drawn: tuple[Any, Any] | None = None
-        """Where `rng` stood before the present order and after it."""
+        self._rng_states: tuple[Any, Any] | None = None
+        """The states of `rng` before and after the current order was drawn."""
         storage = dataset.storage
-        self._permuted = None if storage is None else DiskShuffle(dataset, storage, self.batch_size, self._draw)
-        self.pool = dataset if self._permuted is None else self._permuted.pool
+        self._disk_shuffle = (
+            None if storage is None else DiskShuffle(dataset, storage, self.batch_size, self._draw_order)
+        )
+        self.pool = dataset if self._disk_shuffle is None else self._disk_shuffle.pool
 
     def sizes(self) -> tuple[int, ...]:
-        """The sizes of batch that occur: the full one and, where rows are left over, the last one."""
+        """The batch sizes that occur: the full one and, if rows are left over, that of the last batch."""
         rest = len(self.dataset) % self.batch_size
         return (self.batch_size, rest) if rest else (self.batch_size,)
 
@@ -56,45 +57,45 @@ class Batches:
         return min(self.batch_size, len(self.dataset) - i * self.batch_size)
 
     def shuffle(self, *, more: bool = False) -> None:
-        """Draw the order of a new epoch, or find it drawn already, as after a pause; `more` epochs are to come."""
+        """Draw the order of a new epoch, unless it is drawn already, as after a pause. With `more`, prefetch the next."""
         before = self.rng.bit_generator.state
-        if self._drawn is not None and self._drawn[0] == before:
-            self.rng.bit_generator.state = self._drawn[1]
+        if self._rng_states is not None and self._rng_states[0] == before:
+            self.rng.bit_generator.state = self._rng_states[1]
             return
-        if self._permuted is None:
+        if self._disk_shuffle is None:
             self.order[...] = np.arange(len(self.order))
             self.rng.shuffle(self.order)
         else:
-            self._drawn = None
-            self.order, self.rng.bit_generator.state = self._permuted.start_epoch(before, more=more)
-        self._drawn = before, self.rng.bit_generator.state
+            self._rng_states = None
+            self.order, self.rng.bit_generator.state = self._disk_shuffle.start_epoch(before, more=more)
+        self._rng_states = before, self.rng.bit_generator.state
 
-    def _draw(self, before: Any) -> tuple[RowIndices, Any]:
-        """The order that `shuffle` would draw from there, and where the stream stands then."""
+    def _draw_order(self, state: Any) -> tuple[RowIndices, Any]:
+        """The order that `shuffle` draws from this state of `rng`, and the state after it."""
         rng = np.random.Generator(type(self.rng.bit_generator)())
-        rng.bit_generator.state = before
+        rng.bit_generator.state = state
         order = np.arange(len(self.dataset))
         rng.shuffle(order)
         return order, rng.bit_generator.state
 
     def indices(self, i: int) -> RowIndices:
-        """The positions among the examples of the rows of batch i of this epoch."""
+        """The positions in the dataset of the rows of batch i of this epoch."""
         return self.order[i * self.batch_size : (i + 1) * self.batch_size]
 
     def pool_indices(self, i: int) -> RowIndices:
-        """The positions in the pool of the rows of batch i of this epoch, and of those after it that are there too."""
-        if self._permuted is None:
+        """The positions in the pool of the rows of batch i of this epoch and of later batches in the same window."""
+        if self._disk_shuffle is None:
             return self.order[i * self.batch_size :]
-        k, within = divmod(i, self._permuted.batches)
-        return self._permuted.window(k)[within * self.batch_size :]
+        k, within = divmod(i, self._disk_shuffle.batches)
+        return self._disk_shuffle.window(k)[within * self.batch_size :]
 
     def batches_available(self, i: int) -> int:
-        """How many batches, from batch i of this epoch on, are in the pool together."""
-        together = self.steps if self._permuted is None else self._permuted.batches
-        return min(together - i % together, self.steps - i)
+        """Number of batches, from batch i of this epoch on, that are in the pool at the same time."""
+        per_window = self.steps if self._disk_shuffle is None else self._disk_shuffle.batches
+        return min(per_window - i % per_window, self.steps - i)
 
     def load(self, i: int, batch: Batch, first: int = 0) -> None:
-        """Gather rows of batch i of this epoch, from its row `first` on, as many as the buffers of `batch` hold."""
+        """Gather rows of batch i of this epoch, from row `first` on, until the buffers of `batch` are full."""
         at = self.pool_indices(i)[first : first + len(batch)]
         # mode="clip" lets NumPy write straight into `out`; every index is in range
         self.pool.X.take(at, 0, batch.X, "clip")
@@ -105,6 +106,6 @@ class Batches:
             self.pool.weights.take(at, 0, batch.weights, "clip")
 
     def close(self) -> None:
-        """No more batches are wanted."""
-        if self._permuted is not None:
-            self._permuted.close()
+        """Stop the threads that prefetch batches."""
+        if self._disk_shuffle is not None:
+            self._disk_shuffle.close()

@@ -1,4 +1,4 @@
-"""What a table becomes: arrays, a row an example."""
+"""The encoded dataset: arrays with a row for each row of the table."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from nncli.data.arrays import Codes, Matrix
 from nncli.data.batches.memmap import MemmapMatrix
 from nncli.data.store.scratch import Scratch
 
-SPAN = 384
-"""Rows are looked at in a multiple of so many: whole blocks of inference, so that each stands where it would anyway."""
-SPAN_BYTES = 32 << 20
+CHUNK_MULTIPLE = 384
+"""Chunks have a multiple of this number of rows, so that they consist of whole inference blocks."""
+CHUNK_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
 class DiskStorage:
-    """Where the X and the codes of examples stand when they are not in memory, and where more files can be made."""
+    """The files that hold X and the codes of a dataset that is not in memory, and the folder for more files."""
 
     X: MemmapMatrix
     codes: MemmapMatrix
@@ -30,8 +30,8 @@ class DiskStorage:
 class Dataset:
     """Encoded rows.
 
-    X (n, features) numbers; codes (n, embeddings) categories to look up; y (n, targets) numbers or (n,) class codes;
-    weights (n,) with mean 1, or None when every row counts the same. `storage` is None when all of it is in memory.
+    X (n, features) numbers; codes (n, embeddings) category codes to embed; y (n, targets) numbers or (n,) class codes;
+    weights (n,) with mean 1, or None for equal weights. `storage` is None for a dataset in memory.
     """
 
     X: Matrix
@@ -44,18 +44,18 @@ class Dataset:
         return len(self.X)
 
     def part(self, rows: slice) -> Dataset:
-        """Some of the rows, which stay where they are."""
+        """A view of some of the rows."""
         weights = None if self.weights is None else self.weights[rows]
         return Dataset(self.X[rows], self.codes[rows], self.y[rows], weights)
 
     @property
-    def bytes_a_row(self) -> int:
+    def bytes_per_row(self) -> int:
         """Bytes of a row of X and of codes."""
         return self.X[:1].nbytes + self.codes[:1].nbytes
 
     def row_chunks(self, rows: int | None = None) -> Iterator[slice]:
-        """All rows, some after the other; of what came from a file no more than these are in memory."""
-        rows = rows or max(1, SPAN_BYTES // SPAN // max(1, self.bytes_a_row)) * SPAN
+        """Yield slices that cover all rows; of a dataset on disk only the current chunk is in memory."""
+        rows = rows or max(1, CHUNK_BYTES // CHUNK_MULTIPLE // max(1, self.bytes_per_row)) * CHUNK_MULTIPLE
         for start in range(0, len(self), rows):
             yield slice(start, min(start + rows, len(self)))
             if self.storage is not None:

@@ -1,10 +1,9 @@
-"""Examples that stand in a file, in the order of an epoch, without reading them here and there.
+"""Shuffle a dataset that is stored on disk, with sequential reads and writes only.
 
-A row picked from a file costs a whole page, and a disk that seeks: an epoch in random order would read the file many
-times over. So the rows are put into that order first, in two passes that read and write from front to back: what
-belongs into the same window of the order is brought together in a second file, and put in its place when the window is
-in memory. Both are done ahead of time, on threads of their own: while an epoch is trained on, the next one is arranged.
-The order itself is the one that examples in memory have, and so are the bits of what is trained.
+Reading single rows in random order would read a whole page for each. Instead a second file collects the rows of each
+window of the shuffled order, and the rows of a window are put in order when it is loaded into memory. Threads prefetch
+the next window, and shuffle the next epoch during the current one. The order, and so the trained weights, are the same
+as for a dataset in memory.
 """
 
 from __future__ import annotations
@@ -22,24 +21,24 @@ from nncli.data.arrays import RowIndices
 from nncli.data.batches.dataset import Dataset, DiskStorage
 from nncli.data.batches.memmap import MatrixFile
 
-Stream: TypeAlias = Any
-"""Where a random stream stands: NumPy's own description."""
-Draw: TypeAlias = Callable[[Stream], tuple[RowIndices, Stream]]
-"""From where the stream stands before an epoch to its order (n,), and where the stream stands then."""
+RngState: TypeAlias = Any
+"""The state of a NumPy bit generator."""
+DrawOrder: TypeAlias = Callable[[RngState], tuple[RowIndices, RngState]]
+"""Maps the state before an epoch to its order (n,) and the state after it."""
 
 WINDOW_BYTES = 32 << 20
-"""Of a window in memory. There are two: one is filled while the other is in use."""
+"""Bytes of a window in memory. There are two: one is filled while the other is in use."""
 
 
 @dataclass(frozen=True)
 class ShuffledEpoch:
-    """An order (n,), where the stream stands after it, and files in which the rows of each window stand together.
+    """The order (n,) of an epoch, the state after it, and files in which the rows of each window are contiguous.
 
-    The rows of a window stand there in rising order; `within` (n,) is the place of each in the window's own.
+    In the files the rows of a window are in ascending order; `within` (n,) is the position of each in the window.
     """
 
     order: RowIndices
-    after: Stream
+    next_state: RngState
     within: npt.NDArray[np.int32]
     X: MatrixFile
     codes: MatrixFile
@@ -47,7 +46,7 @@ class ShuffledEpoch:
 
 @dataclass
 class DiskShuffle:
-    """Examples in windows of an order: `pool` has room for two, and the rows of a window have positions in it.
+    """Loads a dataset window by window in shuffled order into `pool`, which has room for two windows.
 
     A window is a whole number of batches of `batch_size` rows.
     """
@@ -55,129 +54,129 @@ class DiskShuffle:
     dataset: Dataset
     storage: DiskStorage
     batch_size: int
-    draw: Draw
+    draw: DrawOrder
     _windows: dict[int, Future[RowIndices]] = field(default_factory=dict)
     _current: ShuffledEpoch | None = None
-    _next: tuple[Stream, Future[ShuffledEpoch | None]] | None = None
+    _next: tuple[RngState, Future[ShuffledEpoch | None]] | None = None
 
     def __post_init__(self) -> None:
-        given = self.dataset
-        most = min(WINDOW_BYTES // max(1, given.bytes_a_row), len(given))
-        self.batches = max(1, most // self.batch_size)
+        dataset = self.dataset
+        max_rows = min(WINDOW_BYTES // max(1, dataset.bytes_per_row), len(dataset))
+        self.batches = max(1, max_rows // self.batch_size)
         self.rows = self.batches * self.batch_size
 
-        def room(a: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        def buffer(a: npt.NDArray[Any]) -> npt.NDArray[Any]:
             return np.empty((2 * self.rows, *a.shape[1:]), a.dtype)
 
-        weights = None if given.weights is None else room(given.weights)
-        self.pool = Dataset(room(given.X), room(given.codes), room(given.y), weights)
+        weights = None if dataset.weights is None else buffer(dataset.weights)
+        self.pool = Dataset(buffer(dataset.X), buffer(dataset.codes), buffer(dataset.y), weights)
         self._free_files: list[tuple[MatrixFile, MatrixFile]] = []
         self._lock, self._cancelled = Lock(), Event()
-        self._reader, self._arranger = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        self._reader, self._shuffler = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
 
-    def start_epoch(self, stream: Stream, *, more: bool) -> tuple[RowIndices, Stream]:
-        """Begin the epoch whose order follows from where the `stream` stands; return it, and where the stream is then.
+    def start_epoch(self, state: RngState, *, more: bool) -> tuple[RowIndices, RngState]:
+        """Start the epoch that is drawn from `state`; return its order and the state after it.
 
-        `more`: begin to arrange the one after it.
+        With `more`, start to shuffle the next epoch.
         """
         self._discard_windows()
-        arranged = self._take_prefetched(stream) or self._shuffle_to_disk(stream)
-        assert arranged is not None
-        self._current = arranged
+        epoch = self._take_prefetched(state) or self._shuffle_to_disk(state)
+        assert epoch is not None
+        self._current = epoch
         if more:
-            self._next = arranged.after, self._arranger.submit(self._shuffle_to_disk, arranged.after)
-        return arranged.order, arranged.after
+            self._next = epoch.next_state, self._shuffler.submit(self._shuffle_to_disk, epoch.next_state)
+        return epoch.order, epoch.next_state
 
     def window(self, k: int) -> RowIndices:
-        """The positions in the pool of the rows of window k, in their order; the window before may be overwritten."""
+        """The positions in the pool of the rows of window k, in order; window k - 1 may be overwritten."""
         assert self._current is not None
         with self._lock:
             if k not in self._windows:
                 self._discard_windows()
                 self._windows = {k: self._reader.submit(self._load, self._current, k)}
-            found = self._windows[k].result()
+            positions = self._windows[k].result()
             if k + 1 not in self._windows and (k + 1) * self.rows < len(self._current.order):
                 self._windows = {k: self._windows[k], k + 1: self._reader.submit(self._load, self._current, k + 1)}
-            return found
+            return positions
 
     def close(self) -> None:
-        """Stop what is done ahead of time."""
+        """Stop the threads."""
         self._discard_windows()
         self._take_prefetched(None)
         self._reader.shutdown()
-        self._arranger.shutdown()
+        self._shuffler.shutdown()
 
     def _discard_windows(self) -> None:
-        """Wait for what is being read, and want it no more."""
-        for ahead in self._windows.values():
-            ahead.exception()
+        """Wait for the windows that are being read, and discard them."""
+        for future in self._windows.values():
+            future.exception()
         self._windows = {}
 
-    def _take_prefetched(self, stream: Stream) -> ShuffledEpoch | None:
-        """What was arranged ahead of time, if it follows from `stream`; the files that are no longer used are spare."""
-        done = [] if self._current is None else [self._current]
-        found = None
+    def _take_prefetched(self, state: RngState) -> ShuffledEpoch | None:
+        """The prefetched epoch if it was drawn from `state`, else None; the files of the current epoch are freed."""
+        epoch = None
         if self._next is not None:
-            expected, ahead = self._next
+            expected, future = self._next
             self._next = None
-            if expected == stream:
-                found = ahead.result()
+            if expected == state:
+                epoch = future.result()
             else:
                 self._cancelled.set()
-                ahead.exception()
+                future.exception()
                 self._cancelled.clear()
-        self._current = None
-        self._free_files += [(old.X, old.codes) for old in done]
-        return found
+        if self._current is not None:
+            self._free_files.append((self._current.X, self._current.codes))
+            self._current = None
+        return epoch
 
-    def _shuffle_to_disk(self, stream: Stream) -> ShuffledEpoch | None:
-        """Bring together what belongs into the same window of the order; None if that is unwanted meanwhile."""
-        scratch, given = self.storage.scratch, self.dataset
+    def _shuffle_to_disk(self, state: RngState) -> ShuffledEpoch | None:
+        """Shuffle an epoch into files with contiguous windows; None if it is cancelled."""
+        scratch, dataset = self.storage.scratch, self.dataset
         X, codes = (
             self._free_files.pop()
             if self._free_files
-            else (MatrixFile.like(given.X, scratch), MatrixFile.like(given.codes, scratch))
+            else (MatrixFile.like(dataset.X, scratch), MatrixFile.like(dataset.codes, scratch))
         )
-        order, after = self.draw(stream)
+        order, next_state = self.draw(state)
         n, rows = len(order), self.rows
         windows = np.empty(n, np.uint16 if -(-n // rows) <= 1 << 16 else np.uint32)
         places, within = np.empty(n, np.int32), np.empty(n, np.int32)
-        inside = np.arange(rows, dtype=np.int32)
+        offsets = np.arange(rows, dtype=np.int32)
         for k, start in enumerate(range(0, n, rows)):
             numbers = order[start : start + rows]
             windows[numbers] = k
-            places[numbers] = inside[: len(numbers)]
-        filled = np.arange(0, n, rows)
-        for span in given.row_chunks(self.rows):
+            places[numbers] = offsets[: len(numbers)]
+        write_at = np.arange(0, n, rows)
+        for span in dataset.row_chunks(self.rows):
             if self._cancelled.is_set():
                 self._free_files.append((X, codes))
                 return None
-            into = windows[span]
-            together = np.argsort(into, kind="stable")
-            counts = np.bincount(into, minlength=len(filled))
+            window_of = windows[span]
+            by_window = np.argsort(window_of, kind="stable")
+            counts = np.bincount(window_of, minlength=len(write_at))
             ends = np.cumsum(counts)
-            features, categories, where = (a[span].take(together, 0) for a in (given.X, given.codes, places))
+            features, categories, where = (a[span].take(by_window, 0) for a in (dataset.X, dataset.codes, places))
             for k in np.flatnonzero(counts).tolist():
-                some, at = slice(ends[k] - counts[k], ends[k]), int(filled[k])
-                X.write(at, features[some])
-                codes.write(at, categories[some])
-                within[at : at + int(counts[k])] = where[some]
-            filled += counts
-        return ShuffledEpoch(order, after, within, X, codes)
+                rows_of_k, at = slice(ends[k] - counts[k], ends[k]), int(write_at[k])
+                X.write(at, features[rows_of_k])
+                codes.write(at, categories[rows_of_k])
+                within[at : at + int(counts[k])] = where[rows_of_k]
+            write_at += counts
+        return ShuffledEpoch(order, next_state, within, X, codes)
 
-    def _load(self, arranged: ShuffledEpoch, k: int) -> RowIndices:
+    def _load(self, epoch: ShuffledEpoch, k: int) -> RowIndices:
         """Read window k into its half of the pool."""
-        given, pool = self.dataset, self.pool
-        numbers = arranged.order[k * self.rows : (k + 1) * self.rows]
+        dataset, pool = self.dataset, self.pool
+        numbers = epoch.order[k * self.rows : (k + 1) * self.rows]
         first = k % 2 * self.rows
         half = slice(first, first + len(numbers))
-        arranged.X.read(k * self.rows, pool.X[half])
-        arranged.codes.read(k * self.rows, pool.codes[half])
-        places = arranged.within[k * self.rows : (k + 1) * self.rows]
-        rising = numbers.take(places)
-        given.y.take(rising, 0, pool.y[half], "clip")
-        if given.weights is not None and pool.weights is not None:
-            given.weights.take(rising, 0, pool.weights[half], "clip")
+        epoch.X.read(k * self.rows, pool.X[half])
+        epoch.codes.read(k * self.rows, pool.codes[half])
+        places = epoch.within[k * self.rows : (k + 1) * self.rows]
+        ascending = numbers.take(places)
+        dataset.y.take(ascending, 0, pool.y[half], "clip")
+        if dataset.weights is not None and pool.weights is not None:
+            dataset.weights.take(ascending, 0, pool.weights[half], "clip")
         positions = np.empty_like(numbers)
         positions[places] = np.arange(half.start, half.stop)
         return positions

@@ -1,4 +1,4 @@
-"""Matrices that stand in a scratch file: written once, row after row, then seen as arrays, read as they are touched."""
+"""Matrices in a scratch file, written by rows and read back as memory-mapped arrays."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Array = npt.NDArray[Any]
 
 @dataclass
 class MatrixFile:
-    """A matrix on its way into a scratch file, or read back from there: `width` values of type `dtype` a row."""
+    """A matrix in a scratch file, with `width` values of type `dtype` per row."""
 
     scratch: Scratch
     width: int
@@ -27,15 +27,15 @@ class MatrixFile:
 
     @classmethod
     def like(cls, rows: Array, scratch: Scratch) -> MatrixFile:
-        """An empty one for rows such as these."""
+        """An empty file for rows of the same width and type."""
         return cls(scratch, rows.shape[1], rows.dtype)
 
     def append(self, rows: Array) -> None:
-        """Write rows (n, width) after those that are there. NncliError when the disk is full."""
+        """Append rows (n, width). Raises NncliError when the disk is full."""
         self._write(np.ascontiguousarray(rows))
 
     def write(self, at: int, rows: Array) -> None:
-        """Write rows (n, width), contiguous ones, from row `at` on. NncliError when the disk is full."""
+        """Write contiguous rows (n, width) from row `at` on. Raises NncliError when the disk is full."""
         with self.scratch.translate_os_errors():
             self._file.seek(at * self.width * self.dtype.itemsize)
         self._write(rows)
@@ -47,33 +47,33 @@ class MatrixFile:
                 content = content[self._file.write(content) :]
 
     def read(self, at: int, out: Array) -> None:
-        """Fill `out` (n, width), a contiguous one, with the rows from row `at` on."""
+        """Fill `out` (n, width), contiguous, with the rows from row `at` on."""
         content = out.reshape(-1).view(np.uint8).data
         with self.scratch.translate_os_errors():
             self._file.seek(at * self.width * self.dtype.itemsize)
             while content:
-                got = self._file.readinto(content)  # type: ignore[attr-defined]
-                if not got:
-                    raise OSError("the temporary file ends too soon")
-                content = content[got:]
+                n_read = self._file.readinto(content)  # type: ignore[attr-defined]
+                if not n_read:
+                    raise OSError("the temporary file is truncated")
+                content = content[n_read:]
 
-    def mapped(self, rows: int) -> MemmapMatrix:
-        """The matrix (rows, width) as it stands in the file."""
+    def as_memmap(self, rows: int) -> MemmapMatrix:
+        """Map the file as a matrix (rows, width)."""
         if not rows * self.width:
             return MemmapMatrix(np.empty((rows, self.width), self.dtype))
         with self.scratch.translate_os_errors():
-            seen = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
-        return MemmapMatrix(np.frombuffer(seen, self.dtype).reshape(rows, self.width), seen)
+            pages = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        return MemmapMatrix(np.frombuffer(pages, self.dtype).reshape(rows, self.width), pages)
 
 
 @dataclass(frozen=True)
 class MemmapMatrix:
-    """An array whose rows come from a file as they are touched."""
+    """A memory-mapped array."""
 
     values: Array
     pages: mmap.mmap | None = None
 
     def drop_pages(self) -> None:
-        """Let go of the memory of what was touched; it comes back from the file when it is touched again."""
+        """Release the memory of pages that were read; they are read again from the file when accessed."""
         if self.pages is not None and hasattr(mmap, "MADV_DONTNEED"):
             self.pages.madvise(mmap.MADV_DONTNEED)

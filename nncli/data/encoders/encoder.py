@@ -106,7 +106,7 @@ class Encoder(Spec):
         """
         anomalies = self._encode_dense(dense, X)
         if anomalies is None:  # a cell will be refused: encode column by column, to name the first
-            return self.encode_into(dense.added_to(table), X, codes)
+            return self.encode_into(dense.add_to(table), X, codes)
         rest = [column for column in self._column_slices() if column[1].name not in dense.names]
         table.require([column.name for _, column in rest])
         for start in range(0, len(table), BLOCK):

@@ -98,7 +98,7 @@ def read_json_lines(
     for block in single_block(text, source) if size is None else blocks(text, source, size=size, quoting=False):
         if block.data.isspace():
             continue
-        frame = parse(block, source)
+        frame = parse_block(block, source)
         yield row, frame
         row += frame.height
     if row == 1:
@@ -112,7 +112,7 @@ def single_block(text: DecodedStream, source: str) -> Iterator[Block]:
     yield Block(b"".join(pieces), NO_POSITIONS, 1)
 
 
-def parse(block: Block, source: str) -> polars.DataFrame:
+def parse_block(block: Block, source: str) -> polars.DataFrame:
     check_depth(block, source)
     check_surrogates(block, source)
     try:
@@ -136,7 +136,7 @@ def raise_line_error(block: Block, source: str, reason: BaseException) -> NoRetu
             values = json.loads(line, parse_constant=reject_constant, parse_float=parse_finite)
         except ValueError as error:
             raise DataError(
-                f"the line is not JSON: {problem_of(error)}",
+                f"the line is not JSON: {describe_json_error(error)}",
                 place=place,
                 hint='Every line is one object on its own, such as {"age": 31, "city": "Oslo"}.',
             ) from error
@@ -166,7 +166,7 @@ def json_type(value: object) -> str:
     return kinds.get(type(value), "null")
 
 
-def problem_of(error: Exception) -> str:
+def describe_json_error(error: Exception) -> str:
     """What Python's json has to say about a line, in a few words."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg.removesuffix(' at')} at character {error.pos + 1}"
@@ -238,11 +238,11 @@ def check_repeated_key(line: bytes, place: Location) -> None:
     """Refuse a line whose object, or one within it, names a key more than once."""
     repeated: list[str] = []
 
-    def look(pairs: list[tuple[str, object]]) -> None:
+    def collect_repeated(pairs: list[tuple[str, object]]) -> None:
         repeated.extend(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
 
     if line.strip():
-        json.loads(line, object_pairs_hook=look)
+        json.loads(line, object_pairs_hook=collect_repeated)
     if repeated:
         raise DataError(
             f"the object names the key {quote(repeated[0])} more than once",

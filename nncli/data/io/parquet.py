@@ -96,32 +96,32 @@ class ParquetSink:
     file: Writable
     folder: Path
     columns: ColumnCheck
-    waiting: list[polars.DataFrame] = field(default_factory=list)
+    pending: list[polars.DataFrame] = field(default_factory=list)
     parts: list[Path] = field(default_factory=list)
-    made: list[Path] = field(default_factory=list)
+    temporary_files: list[Path] = field(default_factory=list)
 
     def write(self, frame: polars.DataFrame) -> None:
         self.columns.begin(frame)
-        self.waiting.append(frame)
-        if sum(chunk.height for chunk in self.waiting) >= ROW_GROUP:
-            self.spill()
+        self.pending.append(frame)
+        if sum(chunk.height for chunk in self.pending) >= ROW_GROUP:
+            self.write_part()
 
-    def spill(self) -> None:
+    def write_part(self) -> None:
         part = self.folder / f"{len(self.parts)}.parquet"
         rows = io.BytesIO()  # by itself Polars would call a full disk a fault of the file's format
-        concat_chunks(self.waiting, self.columns.source).write_parquet(rows)
-        self.made.append(part)
+        concat_chunks(self.pending, self.columns.source).write_parquet(rows)
+        self.temporary_files.append(part)
         part.write_bytes(rows.getbuffer())
         self.parts.append(part)
-        self.waiting.clear()
+        self.pending.clear()
 
     def finish(self) -> None:
         """Write the one file out of all parts."""
-        if self.waiting:
-            self.spill()
+        if self.pending:
+            self.write_part()
         if len(self.parts) > 1:
             whole = self.folder / "whole.parquet"
-            self.made.append(whole)
+            self.temporary_files.append(whole)
             with translate_write_errors(polars.DataFrame(), self.columns.source):
                 polars.concat(map(polars.scan_parquet, self.parts), how="vertical_relaxed").sink_parquet(whole)
             self.parts = [whole]
@@ -131,7 +131,7 @@ class ParquetSink:
 
     def clear(self) -> None:
         """Remove the parts and their folder, as far as that can be done; they are named, as a listing may fail."""
-        for part in self.made:
+        for part in self.temporary_files:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Which rows are held out when a table is dealt into folds, or drawn from with replacement."""
+"""Split rows into cross-validation folds, or by a bootstrap sample."""
 
 from __future__ import annotations
 
@@ -29,100 +29,100 @@ class Fold(Spec):
     )
 
     @model_validator(mode="after")
-    def _is_one_of_them(self) -> Fold:
+    def _check_fold(self) -> Fold:
         if self.fold >= self.folds:
-            raise ValueError(f"fold counts from 0: of {self.folds} folds the last is {self.folds - 1}")
+            raise ValueError(f"fold must be at most {self.folds - 1} for {self.folds} folds, counted from 0")
         return self
 
-    def split(self, traits: Strata) -> Split:
-        """This fold for validation, and the others, or where there are times the earlier ones, for training.
+    def split(self, strata: Strata) -> Split:
+        """Split into this fold for validation and the other folds (with times: the earlier ones) for training.
 
         Raises:
             DataError: as `assign_folds`.
         """
-        folds = assign_folds(traits, self.folds, self.seed)
-        trained = folds != self.fold if traits.times is None else folds < self.fold
-        return Split(np.flatnonzero(trained), np.flatnonzero(folds == self.fold))
+        folds = assign_folds(strata, self.folds, self.seed)
+        in_training = folds != self.fold if strata.times is None else folds < self.fold
+        return Split(np.flatnonzero(in_training), np.flatnonzero(folds == self.fold))
 
 
 class Bootstrap(Spec):
-    """Training rows are drawn with replacement, as many as there are; rows that are not drawn, about 37%, validate.
+    """Training rows are n rows drawn with replacement; the rows that are not drawn, about 37%, are for validation.
 
     Rows are drawn within each class, or as whole groups.
 
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 17.
     """
 
-    bootstrap: NonNegativeInt = Field(description="Random seed of the drawing.")
+    bootstrap: NonNegativeInt = Field(description="Random seed of the bootstrap sample.")
 
-    def split(self, traits: Strata) -> Split:
-        """A row drawn twice stands twice among the training rows.
+    def split(self, strata: Strata) -> Split:
+        """Split into the drawn rows for training, with repetitions, and the others for validation.
 
         Raises:
-            DataError: nothing is left to hold out.
+            DataError: every row was drawn.
         """
-        assert traits.times is None, "a configuration has no bootstrap in time"
+        assert strata.times is None, "a configuration has no bootstrap in time"
         rng = np.random.default_rng(self.bootstrap)
-        if traits.groups is not None:
-            training = _draw_groups(traits, traits.groups, rng)
+        if strata.groups is not None:
+            training = _draw_groups(strata, strata.groups, rng)
         else:
-            strata = (
-                [np.arange(traits.n)]
-                if traits.classes is None
-                else indices_by_class(relabel_by_appearance(traits.classes))
+            row_sets = (
+                [np.arange(strata.n)]
+                if strata.classes is None
+                else indices_by_class(relabel_by_appearance(strata.classes))
             )
-            training = np.sort(np.concatenate([rng.choice(rows, len(rows)) for rows in strata]))
-        validation = np.setdiff1d(np.arange(traits.n), training)
+            training = np.sort(np.concatenate([rng.choice(rows, len(rows)) for rows in row_sets]))
+        validation = np.setdiff1d(np.arange(strata.n), training)
         if not len(validation):
             raise DataError(
-                f"every row was drawn: of {traits.description} nothing is left for validation",
-                place=traits.location,
-                hint="Add rows, or name another seed as validation.bootstrap.",
+                f"the bootstrap drew all of {strata.description}, so there are no validation rows",
+                place=strata.location,
+                hint="Add rows, or set another seed as validation.bootstrap.",
             )
         return Split(training, validation)
 
 
-def _draw_groups(traits: Strata, of_rows: Codes, rng: np.random.Generator) -> Codes:
-    """The rows of groups drawn with replacement, in order; for a class that came to nothing, one of its groups too."""
+def _draw_groups(strata: Strata, of_rows: Codes, rng: np.random.Generator) -> Codes:
+    """The rows of groups drawn with replacement, in order; a class without a drawn group gets one of its groups."""
     groups = relabel_by_appearance(of_rows)
     n = int(groups.max()) + 1
     times = np.bincount(rng.integers(n, size=n), minlength=n)
-    if traits.classes is not None:
-        for rows in indices_by_class(relabel_by_appearance(traits.classes)):
+    if strata.classes is not None:
+        for rows in indices_by_class(relabel_by_appearance(strata.classes)):
             if not times[groups[rows]].any():
                 times[rng.choice(groups[rows])] = 1
-    return np.repeat(np.arange(traits.n), times[groups])
+    return np.repeat(np.arange(strata.n), times[groups])
 
 
-def assign_folds(traits: Strata, folds: int, seed: int) -> Codes:
-    """The fold of every row (n,), from 0; -1 for a row that is never held out.
+def assign_folds(strata: Strata, folds: int, seed: int) -> Codes:
+    """The fold of every row (n,), from 0; -1 for a row that is always a training row.
 
-    Never held out are the only row, or group, of a class, and in time the first of folds + 1 blocks. The same rows in
-    the same order and the same seed give the same folds, whatever the codes of their classes and groups.
+    Always training rows are the only row, or group, of a class, and with times the first of folds + 1 blocks. The
+    folds depend on the rows, their order and the seed, not on the codes of their classes and groups.
 
     Raises:
-        DataError: there are too few rows, groups or times for so many folds.
+        DataError: there are too few rows, groups or times for the number of folds.
     """
     rng = np.random.default_rng(seed)
     assigned: Codes | None
-    if traits.times is not None:
-        blocks = time_blocks(traits, traits.n * np.arange(1, folds + 1) / (folds + 1))
+    if strata.times is not None:
+        blocks = time_blocks(strata, strata.n * np.arange(1, folds + 1) / (folds + 1))
         assigned = None if blocks is None else blocks - 1
-    elif traits.groups is not None:
-        assigned = assign_groups(traits, np.full(folds, 1.0 / folds), rng)
+    elif strata.groups is not None:
+        assigned = assign_groups(strata, np.full(folds, 1.0 / folds), rng)
     else:
-        assigned = assign_rows(traits, folds, rng)
+        assigned = assign_rows(strata, folds, rng)
     if assigned is None or len(np.unique(assigned[assigned >= 0])) < folds:
-        more, why = "", "A class's only row is always trained on." if traits.classes is not None else ""
-        if traits.groups is not None:
-            why = "Groups stay whole, and a class's only group is always trained on."
-        if traits.times is not None:
-            more, why = " and one block before them", "Rows of one time stay together."
+        extra, reason = "", "The only row of a class is always a training row." if strata.classes is not None else ""
+        if strata.groups is not None:
+            reason = "Groups stay together, and the only group of a class is always used for training."
+        if strata.times is not None:
+            extra, reason = " and a first training block", "Rows of the same time stay together."
         raise DataError(
-            f"found {traits.description}, too few for {folds} folds{more}",
-            place=traits.location,
+            f"found {strata.description}, too few for {folds} folds{extra}",
+            place=strata.location,
             hint=SINGLE_ROWS_HINT
-            if traits.has_only_unique_classes
-            else f"Add rows, or use fewer folds: an ensemble has one for each of its `members`. {why}".rstrip(),
+            if strata.has_only_unique_classes
+            else f"Add rows, or use fewer folds (an ensemble has one per member). {reason}".rstrip(),
         )
     return assigned

@@ -1,4 +1,4 @@
-"""Columns that say when a row was, or to what group it belongs: only their order, or who shares a value, matters."""
+"""Read the group column and the time column, which control how rows are split."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def read_groups(table: Table, name: str) -> Codes:
     """A code for each row's group (rows,).
 
     Raises:
-        DataError: a cell is missing, or the column holds lists or the like.
+        DataError: a cell is missing, or the column has a nested type.
     """
     cells = _require_present(table, name, "group")
     if cells.dtype.is_nested() or cells.dtype == pl.Object:
         raise DataError(
-            f"the column holds what is no name of a group (its type is {cells.dtype})",
+            f"a column of type {cells.dtype} cannot hold groups",
             place=table.place(column=name),
             hint="Write groups as text or whole numbers.",
         )
@@ -30,12 +30,12 @@ def read_groups(table: Table, name: str) -> Codes:
 
 
 def read_times(table: Table, name: str) -> Codes:
-    """The rank of each row's time (rows,), from 0: of numbers, or of dates and times, typed or as text.
+    """The rank of each row's time (rows,), from 0. Times are numbers, or dates and times, typed or as text.
 
-    Where a time names no zone it is taken for UTC.
+    A time without a time zone is read as UTC.
 
     Raises:
-        DataError: a cell is missing, or is neither a number nor such a date.
+        DataError: a cell is missing, or is neither a number nor a date.
     """
     cells = _require_present(table, name, "time")
     if cells.dtype.is_temporal():
@@ -46,20 +46,20 @@ def read_times(table: Table, name: str) -> Codes:
             text = cells.cast(pl.String)
             dates = parse_dates(text, infer_date_format(text, table.dialect.date_format) or ISO)
             times = dates if dates.null_count() < len(dates) else times
-    odd = times.is_null() | (times.is_nan() if times.dtype.is_float() else False)
-    if odd.any():
-        row = int(odd.arg_max() or 0)
+    invalid = times.is_null() | (times.is_nan() if times.dtype.is_float() else False)
+    if invalid.any():
+        row = int(invalid.arg_max() or 0)
         raise DataError(
-            f"{quote(cells[row])} is no time",
+            f"{quote(cells[row])} is not a time",
             place=table.place(row=row, column=name),
-            hint="Write all of the column as numbers, or as dates such as 2024-05-31 or 2024-05-31 14:30, or say "
-            'under data how they are written: `date_format: "%d/%m/%Y"`.',
+            hint="Write the column as numbers, or as dates such as 2024-05-31 or 2024-05-31 14:30, or set their format, "
+            'such as `data.date_format: "%d/%m/%Y"`.',
         )
     return np.unique(times.to_numpy(), return_inverse=True)[1].astype(np.int64)
 
 
 def _require_present(table: Table, name: str, what: str) -> pl.Series:
-    """The column, once no cell of it is missing."""
+    """The column; raise a DataError if a cell is missing."""
     cells = table.column(name)
     missing = cells.is_null() | (cells.is_nan() if cells.dtype.is_float() else False)
     if missing.any():
@@ -67,6 +67,6 @@ def _require_present(table: Table, name: str, what: str) -> pl.Series:
         raise DataError(
             f"the {what} is missing",
             place=table.place(row=row, column=name),
-            hint=f"Fill it in, remove the row, or do without `{what}: {yaml_quote(name)}` under data.",
+            hint=f"Fill in the cell, remove the row, or remove `{what}: {yaml_quote(name)}` under data.",
         )
     return cells

@@ -1,4 +1,4 @@
-"""Training and validation rows, told apart before anything is fitted."""
+"""Split rows into training and validation rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nncli.data.splitting.assignment import assign_groups, time_blocks
 from nncli.data.splitting.strata import Strata
 from nncli.errors import DataError
 
-SINGLE_ROWS_HINT = "A class is learned from several rows: is this the column to predict? Numbers are, with loss: mse."
+SINGLE_ROWS_HINT = "A class needs at least two rows. Check the target column; to predict numbers, set loss: mse."
 
 
 @dataclass(frozen=True)
@@ -25,56 +25,56 @@ class Split:
     validation: RowIndices
 
 
-def holdout_split(traits: Strata, share: float, rng: np.random.Generator) -> Split:
-    """Hold out a `share` of the rows: the latest where they have a time, whole groups where there are any.
+def holdout_split(strata: Strata, fraction: float, rng: np.random.Generator) -> Split:
+    """Use a fraction of the rows for validation: the latest rows if there are times, else whole groups if there are any.
 
     Raises:
-        DataError: too few rows, groups or times to leave something on both sides.
+        DataError: there are too few rows, groups or times for both sides.
     """
-    if traits.times is not None:
-        blocks = time_blocks(traits, np.array([traits.n * (1.0 - share)]))
-        split = _split_by_side(np.zeros(traits.n, np.int64) if blocks is None else blocks - 1)
-    elif traits.groups is not None:
-        split = _split_by_side(assign_groups(traits, np.array([1.0 - share, share]), rng, first=-1))
+    if strata.times is not None:
+        blocks = time_blocks(strata, np.array([strata.n * (1.0 - fraction)]))
+        split = _split_by_side(np.zeros(strata.n, np.int64) if blocks is None else blocks - 1)
+    elif strata.groups is not None:
+        split = _split_by_side(assign_groups(strata, np.array([1.0 - fraction, fraction]), rng, first=-1))
     else:
-        split = stratified_split(traits.n, share, rng, traits.classes)
+        split = stratified_split(strata.n, fraction, rng, strata.classes)
     if not len(split.training) or not len(split.validation):
         raise DataError(
-            f"found {traits.description}, too few to hold out a share of {share:g}",
-            place=traits.location,
-            hint=SINGLE_ROWS_HINT if traits.has_only_unique_classes else "Add rows, or set validation: 0.",
+            f"found {strata.description}, too few for a validation fraction of {fraction:g}",
+            place=strata.location,
+            hint=SINGLE_ROWS_HINT if strata.has_only_unique_classes else "Add rows, or set validation: 0.",
         )
     return split
 
 
 def _split_by_side(side: Codes) -> Split:
-    """Training rows are of side -1, validation rows of side 0."""
+    """The split with training rows where `side` (n,) is -1 and validation rows where it is 0."""
     return Split(np.flatnonzero(side < 0), np.flatnonzero(side == 0))
 
 
 def stratified_split(n: int, fraction: float, rng: np.random.Generator, classes: RowIndices | None = None) -> Split:
-    """Hold out `fraction` of `n` rows, at random; with `classes` (n,) the same share of every class.
+    """Draw a random `fraction` of `n` rows for validation; with `classes` (n,), the same fraction of every class.
 
-    The shares are rounded so that they add up to round(n · fraction); a class always keeps a row for training, and
-    where that makes some too small, others give more, as long as they can.
+    The counts are rounded so that they add up to round(n · fraction). Every class keeps at least one training row;
+    what it lacks for validation is taken from other classes if possible.
     """
     groups = [np.arange(n)] if classes is None else indices_by_class(classes)
     exact = np.array([len(group) * fraction for group in groups])
     counts = np.floor(exact).astype(np.int64)
-    left = round(n * fraction) - int(counts.sum())
+    remaining = round(n * fraction) - int(counts.sum())
     room = np.array([len(group) - 1 for group in groups]) - counts
     order = np.argsort(counts - exact, kind="stable")  # the largest remainders first
-    while left > 0 and len(order := order[room[order] > 0]):
-        more = order[:left]
-        counts[more] += 1
-        room[more] -= 1
-        left -= len(more)
-    held = [rng.permutation(group)[:count] for group, count in zip(groups, counts, strict=True)]
-    validation = np.sort(np.concatenate(held))
+    while remaining > 0 and len(order := order[room[order] > 0]):
+        chosen = order[:remaining]
+        counts[chosen] += 1
+        room[chosen] -= 1
+        remaining -= len(chosen)
+    drawn = [rng.permutation(group)[:count] for group, count in zip(groups, counts, strict=True)]
+    validation = np.sort(np.concatenate(drawn))
     return Split(np.setdiff1d(np.arange(n), validation, assume_unique=True), validation)
 
 
 def indices_by_class(classes: RowIndices) -> list[RowIndices]:
-    """The positions of each class's rows, in order."""
+    """The positions of the rows of each class, in ascending order."""
     _, counts = np.unique(classes, return_counts=True)
     return np.split(np.argsort(classes, kind="stable"), np.cumsum(counts)[:-1])

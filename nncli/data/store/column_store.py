@@ -1,7 +1,7 @@
-"""A table that is read once, from front to back, and then taken up a column or a block of rows at a time.
+"""A table in a temporary file, stored by columns, which is read one column or one block of rows at a time.
 
-So no more than a column, or a block, of it is in memory. In CSV, where every cell is text, a column is kept as numbers
-wherever nothing but the numbers can matter of it; any other keeps every cell as it is spelled.
+Only that column or block is in memory. A CSV column whose cells are numbers, and whose spelling cannot matter, is
+stored as Float64; other columns keep the original text.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from nncli.data.table import Table
 
 @dataclass(frozen=True)
 class DenseColumns:
-    """The columns `names` of some rows: `values` (columns, rows), all of them finite."""
+    """Numeric columns `names` of some rows without missing cells: `values` (columns, rows), all finite."""
 
     names: Sequence[str]
     values: Floats
 
-    def added_to(self, table: Table) -> Table:
-        """The table with these columns as well."""
+    def add_to(self, table: Table) -> Table:
+        """The table with these columns added."""
         columns = (pl.Series(name, x) for name, x in zip(self.names, self.values, strict=True))
         return replace(table, frame=table.frame.with_columns(columns))
 
@@ -36,10 +36,10 @@ NO_COLUMNS = DenseColumns((), np.empty((0, 0)))
 
 @dataclass(frozen=True)
 class ColumnSpan:
-    """Where the cells of a column stand in the scratch file: bare numbers, or, where they are not, a stream of Arrow's.
+    """The position of a column of a row group in the scratch file.
 
-    Bare numbers are 8 bytes each, and stand one column after another. `holes` says whether some of them are NaN, which
-    stands for a missing cell alone; `plain`, that all of them are finite.
+    `is_raw` columns are float64 values of 8 bytes, other columns are Arrow IPC streams. With `has_nulls`, NaN in a raw
+    column is a missing cell. In an `is_dense` column all values are finite.
     """
 
     offset: int
@@ -51,7 +51,7 @@ class ColumnSpan:
 
 @dataclass(frozen=True)
 class RowGroup:
-    """Some rows, from number `first` on, and where each of their columns stands."""
+    """Consecutive rows, from number `first` on, and the position of each of their columns."""
 
     first: int
     rows: int
@@ -60,115 +60,115 @@ class RowGroup:
 
 @dataclass(frozen=True)
 class ColumnStore:
-    """A table in a scratch file, or those of its rows that have the `numbers` (from 1; None: all of them).
+    """A table in a scratch file, or a selection of its rows by `row_numbers` (from 1; None: all rows).
 
-    Numbers never fall; one that comes twice is a row that stands twice. `outline` is the table without its rows: it
-    knows where it came from and the names of its columns, also of those that were not kept.
+    Row numbers are in ascending order and may repeat. `header` is the table without rows: its source and the names of
+    all its columns, including those that are not stored.
     """
 
     header: Table
     types: Mapping[str, pl.DataType]
-    pieces: tuple[RowGroup, ...]
-    spool: ScratchFile
+    row_groups: tuple[RowGroup, ...]
+    file: ScratchFile
     scratch: Scratch
-    numbers: RowIndices | None = None
+    row_numbers: RowIndices | None = None
 
     def __len__(self) -> int:
-        return self.height if self.numbers is None else len(self.numbers)
+        return self.height if self.row_numbers is None else len(self.row_numbers)
 
     @property
     def height(self) -> int:
-        """All rows of the table, chosen or not."""
-        return sum(piece.rows for piece in self.pieces)
+        """Number of rows of the whole table, selected or not."""
+        return sum(group.rows for group in self.row_groups)
 
     def take(self, rows: RowIndices) -> ColumnStore:
-        """The rows at these positions (from 0, never falling; one may come twice), which keep their numbers."""
-        return replace(self, numbers=rows + 1 if self.numbers is None else self.numbers[rows])
+        """Select rows by position (from 0, ascending, may repeat); rows keep their numbers."""
+        return replace(self, row_numbers=rows + 1 if self.row_numbers is None else self.row_numbers[rows])
 
     def split_in_two(self) -> tuple[ColumnStore, ColumnStore]:
-        """The table in two parts, of about as many pieces each, for two to work at."""
-        cut = len(self.pieces) // 2
-        first, second = self.pieces[:cut], self.pieces[cut:]
-        if self.numbers is None:
-            return replace(self, pieces=first), replace(self, pieces=second)
-        row = np.searchsorted(self.numbers, second[0].first) if cut else 0
+        """Split the table into two parts with about the same number of row groups, to be processed in parallel."""
+        cut = len(self.row_groups) // 2
+        first, second = self.row_groups[:cut], self.row_groups[cut:]
+        if self.row_numbers is None:
+            return replace(self, row_groups=first), replace(self, row_groups=second)
+        row = np.searchsorted(self.row_numbers, second[0].first) if cut else 0
         return (
-            replace(self, pieces=first, numbers=self.numbers[:row]),
-            replace(self, pieces=second, numbers=self.numbers[row:]),
+            replace(self, row_groups=first, row_numbers=self.row_numbers[:row]),
+            replace(self, row_groups=second, row_numbers=self.row_numbers[row:]),
         )
 
     def columns(self, names: Sequence[str]) -> Table:
-        """Some columns, in memory."""
+        """The columns `names`, in memory."""
         self.header.require(names)
         return replace(self.row_ids, frame=pl.DataFrame({name: self._column(name) for name in names}))
 
     @property
     def row_ids(self) -> Table:
-        """The table without its columns: it knows the number of each of its rows."""
-        return replace(self.header, first_row=self.first, numbers=self.numbers)
+        """The table without columns, with the number of each row."""
+        return replace(self.header, first_row=self.first, numbers=self.row_numbers)
 
     @property
     def first(self) -> int:
-        """The number of the first row of the first piece, chosen or not."""
-        return self.pieces[0].first if self.pieces else 1
+        """The number of the first row of the first row group, selected or not."""
+        return self.row_groups[0].first if self.row_groups else 1
 
     def _column(self, name: str) -> pl.Series:
-        """A column, from all pieces."""
-        spans = [piece.spans[name] for piece in self.pieces]
+        """A column, from all row groups."""
+        spans = [group.spans[name] for group in self.row_groups]
         if self.types[name] != pl.Float64 or not all(span.is_raw for span in spans):
             blocks = [block.frame.to_series() for block in self.blocks([name])]
             return pl.concat(blocks) if blocks else pl.Series(name, dtype=self.types[name])
-        cells = pl.Series(name, self._numbers(spans))
+        cells = pl.Series(name, self._read_column(spans))
         return cells.fill_nan(None) if any(span.has_nulls for span in spans) else cells
 
     def dense(self, name: str) -> Floats | None:
-        """A column (rows,) of finite numbers of which none is missing; None if it is not such a one."""
-        if not all(self._is_dense(piece, name) for piece in self.pieces):
+        """A column (rows,) of finite numbers; None if a cell is missing or the column has another type."""
+        if not all(self._is_dense(group, name) for group in self.row_groups):
             return None
-        return self._numbers([piece.spans[name] for piece in self.pieces])
+        return self._read_column([group.spans[name] for group in self.row_groups])
 
-    def _numbers(self, spans: Sequence[ColumnSpan]) -> Floats:
-        """The numbers (rows,) of a column that is bare in all pieces."""
+    def _read_column(self, spans: Sequence[ColumnSpan]) -> Floats:
+        """The values (rows,) of a column that is raw in all row groups."""
         x, start = np.empty(self.height), 0
-        for piece, span in zip(self.pieces, spans, strict=True):
-            self._fill(x[start : start + piece.rows], span.offset)
-            start += piece.rows
-        return x if self.numbers is None else x[self.numbers - self.first]
+        for group, span in zip(self.row_groups, spans, strict=True):
+            self._read_into(x[start : start + group.rows], span.offset)
+            start += group.rows
+        return x if self.row_numbers is None else x[self.row_numbers - self.first]
 
     def blocks(self, names: Sequence[str]) -> Iterator[Table]:
-        """Some columns, block by block; blocks of which no row was chosen are left out."""
-        for table, plain in self.iter_dense(names, ()):
-            assert not plain.names
+        """Yield the columns `names` block by block; blocks without a selected row are skipped."""
+        for table, dense in self.iter_dense(names, ()):
+            assert not dense.names
             yield table
 
     def iter_dense(self, names: Sequence[str], dense_names: Collection[str]) -> Iterator[tuple[Table, DenseColumns]]:
-        """Some columns, block by block as `blocks` has them, those of `plainly` that are plain numbers there apart."""
+        """Yield the columns `names` by block, those of `dense_names` that are dense in the block separately."""
         self.header.require(names)
-        for piece in self.pieces:
+        for group in self.row_groups:
             numbers = None
-            if self.numbers is not None:
-                start, stop = np.searchsorted(self.numbers, [piece.first, piece.first + piece.rows])
-                numbers = self.numbers[start:stop]
-                if len(numbers) == piece.rows and (np.diff(numbers) > 0).all():
+            if self.row_numbers is not None:
+                start, stop = np.searchsorted(self.row_numbers, [group.first, group.first + group.rows])
+                numbers = self.row_numbers[start:stop]
+                if len(numbers) == group.rows and (np.diff(numbers) > 0).all():
                     numbers = None
-            if piece.rows if numbers is None else len(numbers):
-                rows = None if numbers is None else numbers - piece.first
-                apart = [name for name in names if name in dense_names and self._is_dense(piece, name)]
-                frame = self._frame(piece, [name for name in names if name not in set(apart)])
-                values = self._matrix(piece, apart)
+            if group.rows if numbers is None else len(numbers):
+                rows = None if numbers is None else numbers - group.first
+                dense = [name for name in names if name in dense_names and self._is_dense(group, name)]
+                frame = self._read_frame(group, [name for name in names if name not in set(dense)])
+                values = self._read_matrix(group, dense)
                 if rows is not None:
                     frame, values = frame[rows] if frame.width else frame, values[:, rows]
                 yield (
-                    replace(self.header, frame=frame, first_row=piece.first, numbers=numbers),
-                    DenseColumns(apart, values),
+                    replace(self.header, frame=frame, first_row=group.first, numbers=numbers),
+                    DenseColumns(dense, values),
                 )
 
-    def _is_dense(self, piece: RowGroup, name: str) -> bool:
-        return piece.spans[name].is_dense and self.types[name] == pl.Float64
+    def _is_dense(self, group: RowGroup, name: str) -> bool:
+        return group.spans[name].is_dense and self.types[name] == pl.Float64
 
-    def _frame(self, piece: RowGroup, names: Sequence[str]) -> pl.DataFrame:
-        spans = [piece.spans[name] for name in names]
-        numbers = iter(self._matrix(piece, [name for name in names if piece.spans[name].is_raw]))
+    def _read_frame(self, group: RowGroup, names: Sequence[str]) -> pl.DataFrame:
+        spans = [group.spans[name] for name in names]
+        numbers = iter(self._read_matrix(group, [name for name in names if group.spans[name].is_raw]))
         columns = {}
         for name, span in zip(names, spans, strict=True):
             if span.is_raw:
@@ -176,25 +176,25 @@ class ColumnStore:
                 cells = cells.fill_nan(None) if span.has_nulls else cells
             else:
                 with self.scratch.translate_os_errors(), self.scratch.lock:
-                    self.spool.seek(span.offset)
-                    kept = self.spool.read(span.size)
-                cells = pl.read_ipc_stream(io.BytesIO(kept)).get_column(name)
+                    self.file.seek(span.offset)
+                    content = self.file.read(span.size)
+                cells = pl.read_ipc_stream(io.BytesIO(content)).get_column(name)
             columns[name] = cells.cast(self.types[name])
         return pl.DataFrame(columns)
 
-    def _matrix(self, piece: RowGroup, names: Sequence[str]) -> Floats:
-        """The numbers (columns, rows) of columns that are bare in a piece: one call for those that stand together."""
-        values, start = np.empty((len(names), piece.rows)), 0
-        offsets = [piece.spans[name].offset for name in names]
+    def _read_matrix(self, group: RowGroup, names: Sequence[str]) -> Floats:
+        """The values (columns, rows) of raw columns of a row group; adjacent columns are read in one call."""
+        values, start = np.empty((len(names), group.rows)), 0
+        offsets = [group.spans[name].offset for name in names]
         for j, offset in enumerate(offsets):
-            if j + 1 == len(names) or offsets[j + 1] != offset + 8 * piece.rows:
-                self._fill(values[start : j + 1].reshape(-1), offsets[start])
+            if j + 1 == len(names) or offsets[j + 1] != offset + 8 * group.rows:
+                self._read_into(values[start : j + 1].reshape(-1), offsets[start])
                 start = j + 1
         return values
 
-    def _fill(self, x: Floats, offset: int) -> None:
-        """Fill x (n,) with the bare numbers that stand at `offset`."""
+    def _read_into(self, x: Floats, offset: int) -> None:
+        """Fill x (n,) with the raw values at `offset`."""
         with self.scratch.translate_os_errors(), self.scratch.lock:
-            self.spool.seek(offset)
-            if self.spool.readinto(x.view(np.uint8).data) != x.nbytes:
-                raise OSError("the temporary file ends too soon")
+            self.file.seek(offset)
+            if self.file.readinto(x.view(np.uint8).data) != x.nbytes:
+                raise OSError("the temporary file is truncated")

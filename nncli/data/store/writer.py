@@ -1,4 +1,4 @@
-"""Writing a table into a scratch file as it is read, from front to back; column_store.py takes it up again."""
+"""Write a table to a scratch file, block by block; see column_store.py for reading it."""
 
 from __future__ import annotations
 
@@ -17,117 +17,115 @@ from nncli.data.table import Table
 from nncli.errors import DataError, Location
 
 WRITE_BYTES = 1 << 20
-"""Bytes of a matrix of numbers that is written: of a larger one the memory would be new each time."""
+"""Bytes of numbers that are written at a time; larger matrices would be newly allocated each time."""
 
 
 @dataclass
 class _StoreWriter:
-    """A table on its way into the scratch file. `texts` are columns that stay text; those found to be are added."""
+    """Writes a table to the scratch file. Columns that turn out to be text are added to `text_columns`."""
 
-    spool: ScratchFile
-    texts: set[str]
-    pieces: list[RowGroup] = field(default_factory=list)
-    numbers: set[str] = field(default_factory=set)
+    file: ScratchFile
+    text_columns: set[str]
+    row_groups: list[RowGroup] = field(default_factory=list)
+    numeric_columns: set[str] = field(default_factory=set)
     types: dict[str, pl.DataType] = field(default_factory=dict)
 
     def add(self, table: Table, names: Collection[str]) -> None:
-        """The next block, of which the columns `names` are kept: as numbers, those that are text of which nothing but
-        the numbers can matter."""
+        """Write the columns `names` of the next block; text whose spelling cannot matter is written as numbers."""
         frame = table.frame[list(names)]
-        open_yet = [cells.name for cells in frame if cells.name not in self.texts and cells.dtype == pl.String]
-        if open_yet:
-            found = exact_numbers(frame[open_yet], table.dialect)
-            self.texts.update(name for name in open_yet if name not in found)
-            frame = frame.with_columns(found.values())
-        for cells in frame:  # what is text already is none that turns into it
-            if cells.dtype == pl.Float64 and cells.name not in self.texts and cells.null_count() < len(cells):
-                self.numbers.add(cells.name)
+        undecided = [cells.name for cells in frame if cells.name not in self.text_columns and cells.dtype == pl.String]
+        if undecided:
+            numbers = exact_numbers(frame[undecided], table.dialect)
+            self.text_columns.update(name for name in undecided if name not in numbers)
+            frame = frame.with_columns(numbers.values())
+        for cells in frame:
+            if cells.dtype == pl.Float64 and cells.name not in self.text_columns and cells.null_count() < len(cells):
+                self.numeric_columns.add(cells.name)
         self.types |= frame.schema
-        self.pieces.append(RowGroup(table.first_row, len(table), self.put(frame)))
+        self.row_groups.append(RowGroup(table.first_row, len(table), self.write(frame)))
 
-    def put(self, frame: pl.DataFrame) -> dict[str, ColumnSpan]:
-        """Write columns, those of bare numbers one after another, and say where their cells stand."""
+    def write(self, frame: pl.DataFrame) -> dict[str, ColumnSpan]:
+        """Write columns, raw ones next to each other, and return the position of each."""
         numbers = [column for column in frame if column.dtype == pl.Float64]
-        at_once = max(WRITE_BYTES // max(8 * frame.height, 1), 1)
+        n_columns = max(WRITE_BYTES // max(8 * frame.height, 1), 1)
         spans: dict[str, ColumnSpan] = {}
-        self.spool.seek(0, io.SEEK_END)
-        for start in range(0, len(numbers), at_once):
-            spans |= self._put_bare(numbers[start : start + at_once])
+        self.file.seek(0, io.SEEK_END)
+        for start in range(0, len(numbers), n_columns):
+            spans |= self._write_raw(numbers[start : start + n_columns])
         for column in frame:
             if column.name not in spans:
                 column.to_frame().write_ipc_stream(content := io.BytesIO(), compression="uncompressed")
-                offset = self.spool.tell()
-                spans[column.name] = ColumnSpan(offset, self.spool.write(content.getbuffer()), is_raw=False)
+                offset = self.file.tell()
+                spans[column.name] = ColumnSpan(offset, self.file.write(content.getbuffer()), is_raw=False)
         return spans
 
-    def _put_bare(self, numbers: Sequence[pl.Series]) -> dict[str, ColumnSpan]:
-        """Write those of some columns of numbers that can be bare, as one matrix, and say where their cells stand."""
+    def _write_raw(self, numbers: Sequence[pl.Series]) -> dict[str, ColumnSpan]:
+        """Write the columns without NaN cells as one matrix of raw values, and return the position of each."""
         values = pl.DataFrame({column.name: column for column in numbers}).to_numpy(order="fortran").T
         with np.errstate(all="ignore"):
-            is_plain = np.isfinite(values.sum(axis=1))  # the quickest to show that one is NaN, or missing, or infinite
-        is_bare = [plain or not isnan(column.sum()) for column, plain in zip(numbers, is_plain, strict=True)]
-        values = values if all(is_bare) else values[is_bare]
-        offset, size, spans = self.spool.tell(), 8 * len(numbers[0]), {}
-        self.spool.write(values.reshape(-1).view(np.uint8).data)
-        for column, plain, bare in zip(numbers, is_plain.tolist(), is_bare, strict=True):
-            if bare:
-                spans[column.name] = ColumnSpan(offset, size, bare, not plain and column.has_nulls(), plain)
+            is_dense = np.isfinite(values.sum(axis=1))  # the fastest test for NaN, missing and infinite values
+        is_raw = [dense or not isnan(column.sum()) for column, dense in zip(numbers, is_dense, strict=True)]
+        values = values if all(is_raw) else values[is_raw]
+        offset, size, spans = self.file.tell(), 8 * len(numbers[0]), {}
+        self.file.write(values.reshape(-1).view(np.uint8).data)
+        for column, dense, raw in zip(numbers, is_dense.tolist(), is_raw, strict=True):
+            if raw:
+                spans[column.name] = ColumnSpan(offset, size, raw, not dense and column.has_nulls(), dense)
                 offset += size
         return spans
 
-    def mend(self, tables: Iterator[Table], source: str) -> None:
-        """Put in the text of columns that turned out to be text after some of it was kept as numbers."""
-        turned = self.numbers & self.texts
-        for i, piece in enumerate(self.pieces):
+    def rewrite_text_columns(self, tables: Iterator[Table], source: str) -> None:
+        """Rewrite columns that turned out to be text after some of their blocks were stored as numbers."""
+        changed = self.numeric_columns & self.text_columns
+        for i, group in enumerate(self.row_groups):
             table = next(tables, None)
-            if table is None or (table.first_row, len(table)) != (piece.first, piece.rows):
-                raise DataError("the table changed while it was read", place=Location(source=source))
-            frame = pl.DataFrame({name: table.frame.get_column(name) for name in turned})
-            spans = self.put(frame)
+            if table is None or (table.first_row, len(table)) != (group.first, group.rows):
+                raise DataError("the table was changed while it was read", place=Location(source=source))
+            frame = pl.DataFrame({name: table.frame.get_column(name) for name in changed})
+            spans = self.write(frame)
             self.types |= frame.schema
-            self.pieces[i] = replace(piece, spans={**piece.spans, **spans})
+            self.row_groups[i] = replace(group, spans={**group.spans, **spans})
 
 
-def _may_be_codes(table: Table, name: str) -> bool:
-    """Whether a block leaves it open that a column is one of classes: of what is not, its reader has made numbers."""
+def _may_be_class_ids(table: Table, name: str) -> bool:
+    """Whether a column of the first block may hold class ids; the reader has parsed it as text if so."""
     if (cells := table.frame.select(name)).dtypes != [pl.String]:
         return False
-    found = exact_numbers(cells, table.dialect)
-    return not found or may_be_class_ids(found[name])
+    numbers = exact_numbers(cells, table.dialect)
+    return not numbers or may_be_class_ids(numbers[name])
 
 
 def write_store(
-    read: Callable[[], Iterator[Table]],
-    kept: Callable[[Table], Collection[str]],
+    read_blocks: Callable[[], Iterator[Table]],
+    select_columns: Callable[[Table], Collection[str]],
     scratch: Scratch,
     *,
-    texts: Collection[str] | None,
-    codes: Collection[str] = (),
+    text_columns: Collection[str] | None,
+    class_ids: Collection[str] = (),
 ) -> ColumnStore:
-    """Keep the columns `kept(first block)` of the table that `read()` gives block by block.
+    """Store the columns `select_columns(first block)` of the table that `read_blocks()` yields block by block.
 
-    The columns `texts` stay as they are spelled, all of them where it is None, and so do those of `codes` that may be
-    codes of classes for all that the first block says. A table that has others may be read twice, the second time as
-    it is spelled: where a column kept as numbers is no more than that after some blocks.
+    `text_columns` (None: all columns) stay text, and so do `class_ids` that may hold class ids according to the first
+    block. If a later block shows that a column stored as numbers is text, the table is read again.
 
     Raises:
         DataError: the table cannot be read.
         NncliError: the scratch file cannot be written.
     """
-    spool, names, outline = scratch.spool(), None, None
+    file, names, header = scratch.spool(), None, None
     notes: list[str] = []
     with scratch.translate_os_errors():
-        for table in read():
+        for table in read_blocks():
             if names is None:
-                wanted = kept(table)
-                names = [name for name in table.names if name in wanted]
-                storing = _StoreWriter(spool, set(names if texts is None else texts))
-                storing.texts |= {name for name in codes if _may_be_codes(table, name)}
-                outline = replace(table, frame=table.frame.clear())
-            storing.add(table, names)
+                selected = select_columns(table)
+                names = [name for name in table.names if name in selected]
+                writer = _StoreWriter(file, set(names if text_columns is None else text_columns))
+                writer.text_columns |= {name for name in class_ids if _may_be_class_ids(table, name)}
+                header = replace(table, frame=table.frame.clear())
+            writer.add(table, names)
             notes += table.notes
-        assert outline is not None, "a table of no rows is a table"
-        if storing.numbers & storing.texts:
-            storing.mend(read(), outline.source)
-    outline = replace(outline, notes=tuple(notes))
-    return ColumnStore(outline, storing.types, tuple(storing.pieces), spool, scratch)
+        assert header is not None, "a table without rows is yielded too"
+        if writer.numeric_columns & writer.text_columns:
+            writer.rewrite_text_columns(read_blocks(), header.source)
+    header = replace(header, notes=tuple(notes))
+    return ColumnStore(header, writer.types, tuple(writer.row_groups), file, scratch)

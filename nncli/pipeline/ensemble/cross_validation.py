@@ -195,7 +195,7 @@ def score_folds(
     rows = np.flatnonzero(counts)
     predictions = Predictions(target, total[rows] / counts[rows], fold_data[0].config.precision)
     combined = fold_data[0].score(truth.take(rows), truth, predictions).model
-    numbers = rows + 1 if table.numbers is None else table.numbers[rows]
+    numbers = rows + 1 if table.row_numbers is None else table.row_numbers[rows]
     columns = [pl.Series("row", numbers)] + ([pl.Series("fold", fold_of[rows])] if record.repeats == 1 else [])
     frame = predictions.frame(proba=target.task == "classification")
     return CrossValidation(tuple(scored), combined, pl.DataFrame(columns).hstack(frame))

@@ -74,7 +74,7 @@ def encode(
         y, encoded_y = numbers, _encode_target(table, target, numbers, network)
     weights = combine(sample_weight, class_weight)
     scaled = None if weights is None else weights.astype(network.precision)
-    return PreparedRows(Dataset(X, codes, encoded_y, scaled, storage), y, sample_weight, store.numbers)
+    return PreparedRows(Dataset(X, codes, encoded_y, scaled, storage), y, sample_weight, store.row_numbers)
 
 
 def _encode_features(
@@ -91,7 +91,7 @@ def _encode_features(
     for encoded in prefetch(encoder.encode(block, precision) for block in store.blocks(encoder.names)):
         X_file.append(encoded.X)
         codes_file.append(encoded.codes)
-    storage = DiskStorage(X_file.mapped(n), codes_file.mapped(n), scratch)
+    storage = DiskStorage(X_file.as_memmap(n), codes_file.as_memmap(n), scratch)
     return storage.X.values, storage.codes.values, storage
 
 

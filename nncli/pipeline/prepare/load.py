@@ -79,8 +79,8 @@ def load_table(
             lambda: read_pieces(file, None, next(passes)),
             kept,
             scratch,
-            texts=None if read_once else as_text,
-            codes=class_ids,
+            text_columns=None if read_once else as_text,
+            class_ids=class_ids,
         )
         stage.details.append(f"{len(table):,} rows, {len(table.header.names):,} columns")
     return table

@@ -25,7 +25,7 @@ def kept(examples: Dataset, scratch: Scratch) -> Dataset:
     X, codes = MatrixFile.like(examples.X, scratch), MatrixFile.like(examples.codes, scratch)
     X.append(examples.X)
     codes.append(examples.codes)
-    storage = DiskStorage(X.mapped(len(examples)), codes.mapped(len(examples)), scratch)
+    storage = DiskStorage(X.as_memmap(len(examples)), codes.as_memmap(len(examples)), scratch)
     return Dataset(storage.X.values, storage.codes.values, examples.y, examples.weights, storage)
 
 

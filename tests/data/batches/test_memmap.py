@@ -22,7 +22,7 @@ def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
         out = np.empty((4, 5), np.float32)
         file.read(2, out)
         assert np.array_equal(out, [ROWS[2], -ROWS[3], -ROWS[4], ROWS[5]])
-        seen = file.mapped(12)
+        seen = file.as_memmap(12)
         assert np.array_equal(seen.values[[0, 3, 11]], [ROWS[0], -ROWS[3], ROWS[11]])
         seen.drop_pages()
         assert np.array_equal(seen.values[4:], [-ROWS[4], *ROWS[5:]])
@@ -34,7 +34,7 @@ def test_nothing_can_be_kept_too(tmp_path: Path, shape: tuple[int, int]) -> None
         file = MatrixFile.like(np.empty(shape), scratch)
         file.append(np.empty(shape))
         file.read(0, np.empty(shape))
-        seen = file.mapped(shape[0])
+        seen = file.as_memmap(shape[0])
         assert seen.values.shape == shape
         seen.drop_pages()
 

@@ -177,4 +177,4 @@ def test_plain_columns_together_give_the_same_bits_strangers_and_refusals_as_one
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(numeric_module, "CACHED_CELLS", cells)
-        assert outcome(rest, plain) == outcome(plain.added_to(rest), NO_COLUMNS)
+        assert outcome(rest, plain) == outcome(plain.add_to(rest), NO_COLUMNS)

@@ -18,4 +18,4 @@ def blocks(frame: pl.DataFrame, rows: int) -> Iterator[Table]:
 
 
 def stored(frame: pl.DataFrame, scratch: Scratch, rows: int = 3, texts: tuple[str, ...] | None = ()) -> ColumnStore:
-    return write_store(lambda: blocks(frame, rows), lambda table: table.names, scratch, texts=texts)
+    return write_store(lambda: blocks(frame, rows), lambda table: table.names, scratch, text_columns=texts)

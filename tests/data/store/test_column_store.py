@@ -66,8 +66,8 @@ def test_rows_taken_of_rows_taken_keep_their_numbers() -> None:
         table = stored(pl.DataFrame({"a": [f"w{i}" for i in range(10)]}), scratch)
         some = table.take(np.arange(1, 10, 2)).take(np.array([0, 2, 4]))
         assert some.columns(["a"]).frame["a"].to_list() == ["w1", "w5", "w9"]
-        assert some.numbers is not None
-        assert some.numbers.tolist() == [2, 6, 10]
+        assert some.row_numbers is not None
+        assert some.row_numbers.tolist() == [2, 6, 10]
         assert some.height == 10
 
 
@@ -147,7 +147,7 @@ def test_plain_numbers_come_apart_from_the_rest_and_are_those_of_the_block(
         for block, (rest, plain) in pairs:
             assert {"b"} <= {*plain.names} <= {"a", "b"}
             assert not np.isnan(plain.values).any()
-            assert plain.added_to(rest).frame.select(names).equals(block.frame)
+            assert plain.add_to(rest).frame.select(names).equals(block.frame)
             assert rest.first_row == block.first_row
             assert np.array_equal(rest.numbers, block.numbers)  # type: ignore[arg-type]
         plains = [plain.values[0] for _, plain in table.iter_dense(["b"], {"b"})]  # nothing is left for the table

@@ -25,7 +25,7 @@ def test_columns_that_are_numbers_are_kept_as_such_and_the_notes_gathered() -> N
 def test_only_what_is_kept_is_there_and_a_missing_column_is_named() -> None:
     with Scratch() as scratch:
         frame = pl.DataFrame({"a": ["1"], "b": ["2"]})
-        table = write_store(lambda: blocks(frame, 1), lambda table: {"a"}, scratch, texts=())
+        table = write_store(lambda: blocks(frame, 1), lambda table: {"a"}, scratch, text_columns=())
         assert table.header.names == ["a", "b"]
         with pytest.raises(DataError, match="no column 'c'"):
             table.columns(["c"])
@@ -34,7 +34,7 @@ def test_only_what_is_kept_is_there_and_a_missing_column_is_named() -> None:
 def test_a_table_that_changes_between_two_readings_is_refused() -> None:
     frames = iter([pl.DataFrame({"a": ["1", "2", "x"]}), pl.DataFrame({"a": ["1"]})])
     with Scratch() as scratch, pytest.raises(DataError, match="changed while it was read"):
-        write_store(lambda: blocks(next(frames), 1), lambda table: table.names, scratch, texts=())
+        write_store(lambda: blocks(next(frames), 1), lambda table: table.names, scratch, text_columns=())
 
 
 def test_what_does_not_fit_in_memory_goes_to_a_file_in_the_folder(
@@ -50,7 +50,9 @@ def test_what_does_not_fit_in_memory_goes_to_a_file_in_the_folder(
 def test_what_may_be_codes_of_classes_stays_as_it_is_spelled() -> None:
     frame = pl.DataFrame({"codes": ["1", "2", "1.50"], "number": ["1", "2.50", "1"], "late": ["2.50", "1", "x"]})
     with Scratch() as scratch:
-        table = write_store(lambda: blocks(frame, 2), lambda t: t.names, scratch, texts=(), codes=frame.columns)
+        table = write_store(
+            lambda: blocks(frame, 2), lambda t: t.names, scratch, text_columns=(), class_ids=frame.columns
+        )
         assert table.columns(frame.columns).frame.dtypes == [pl.String, pl.Float64, pl.String]
         assert table.columns(["late"]).frame.equals(frame.select("late"))
 

@@ -28,7 +28,7 @@ from tests.pipeline.prepare.test_load import TABLE
 @pytest.fixture(autouse=True)
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nncli.data.batches.disk_shuffle.WINDOW_BYTES", 4000)
-    monkeypatch.setattr("nncli.data.batches.dataset.SPAN_BYTES", 1)
+    monkeypatch.setattr("nncli.data.batches.dataset.CHUNK_BYTES", 1)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from nncli.errors import reraise_out_of_memory
 
 SKIPPED = (b"\n", b"\r", UTF8_BOM)
 """What Polars skips at the beginning of a text that has no header."""
-PATIENCE = 2
+MAX_FAILED_BLOCKS = 2
 """After so many blocks in a row that were given up, the rest of the file is read as text without trying."""
 
 
@@ -43,23 +43,23 @@ class NumericParser:
         missing_values: Collection[str],
         separator: str,
         *,
-        only_value: bool = False,
+        exact_only: bool = False,
     ) -> None:
         self.numbers = frozenset(numbers)
         self._is_number = np.array([name in numbers for name in names])
         kinds = [polars.Float64() if is_number else polars.String() for is_number in self._is_number]
         self._schema = polars.Schema({str(j): kind for j, kind in enumerate(kinds)})
-        self._words, self._separator, self._only_value = list(missing_values), separator, only_value
+        self._na_values, self._separator, self._exact_only = list(missing_values), separator, exact_only
         # To Polars an empty cell is null, and a word what stands between two separators or in quotes.
         clear = "" in missing_values and not any(
             c in word for word in missing_values for c in ('"', "\r", "\n", separator)
         )
-        self._patience = PATIENCE if clear and self._is_number.any() else 0
+        self._attempts_left = MAX_FAILED_BLOCKS if clear and self._is_number.any() else 0
 
     @property
     def is_active(self) -> bool:
         """Whether blocks are still tried."""
-        return self._patience > 0
+        return self._attempts_left > 0
 
     def cells(self, block: Block) -> polars.DataFrame | None:
         """The cells of a block; None if they are to be read as text. Several threads may ask, each for its block."""
@@ -67,7 +67,7 @@ class NumericParser:
             return None
         text = block.data if block.data.endswith(b"\n") else block.data + b"\n"
         # Polars takes longer where it has words to look for; an empty cell without quotes is null by itself.
-        words = [word for word in self._words if (word.encode()[:1] in text if word else block.quotes.size)]
+        words = [word for word in self._na_values if (word.encode()[:1] in text if word else block.quotes.size)]
         try:
             cells = polars.read_csv(
                 text, separator=self._separator, schema=self._schema, has_header=False, null_values=words or None
@@ -79,7 +79,7 @@ class NumericParser:
 
     def record_outcome(self, *, succeeded: bool) -> None:
         """Take note, block by block in their order, of whether one was parsed so."""
-        self._patience = PATIENCE if succeeded else self._patience - 1
+        self._attempts_left = MAX_FAILED_BLOCKS if succeeded else self._attempts_left - 1
 
     def _matches_text(self, cells: polars.DataFrame, block: Block) -> bool:
         """Whether the text of the block, all of whose rows are of equal length, would give the same as these cells."""
@@ -87,13 +87,13 @@ class NumericParser:
         if any(self._has_special_value(column) for column in numbers):
             return False
         doubtful = self._is_number.copy()
-        if not self._only_value:
+        if not self._exact_only:
             doubtful[doubtful] = [column.has_nulls() for column in numbers]
         if not doubtful.any():
             return True
         if self._separator in " \t" and block.quotes.size:  # a cell may begin with a separator then
             return False
-        where = ambiguous_starts(block, self._separator, zeros=self._only_value)
+        where = ambiguous_starts(block, self._separator, zeros=self._exact_only)
         if not where.size:
             return True
         text = block.bytes()
@@ -102,11 +102,11 @@ class NumericParser:
 
     def _has_special_value(self, column: polars.Series) -> bool:
         """Whether one of the numbers is infinite, or otherwise such that its spelling can matter."""
-        beyond = MAX_EXACT_INTEGER if self._only_value else inf
+        beyond = MAX_EXACT_INTEGER if self._exact_only else inf
         ends: list[Any] = [column.min(), column.max()]
         if any(end is not None and abs(end) >= beyond for end in ends):
             return True
-        return self._only_value and isnan(column.sum())  # the quickest to show that one is NaN
+        return self._exact_only and isnan(column.sum())  # the quickest to show that one is NaN
 
 
 def is_rectangular(block: Block, cells: polars.DataFrame, separator: str) -> bool:

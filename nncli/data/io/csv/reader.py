@@ -179,7 +179,7 @@ class _BlockParser:
             numbers = {name: x for name, x in numbers.items() if name not in class_ids or not may_be_class_ids(x)}
         if parser is None or len(numbers) < len(texts):
             parser = NumericParser(
-                header.names, numbers, self._options.missing_values, header.separator, only_value=True
+                header.names, numbers, self._options.missing_values, header.separator, exact_only=True
             )
         self.header = replace(header, parser=parser)
         return cells.with_columns(numbers.values())

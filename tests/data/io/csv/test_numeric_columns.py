@@ -14,7 +14,7 @@ from nncli.data.columns.parsing import exact_numbers, read_numbers, read_text
 from nncli.data.dialect import CsvDialect
 from nncli.data.io.csv import numeric_columns as direct
 from nncli.data.io.csv.blocks import QUOTE, Block, positions_of
-from nncli.data.io.csv.numeric_columns import PATIENCE, ambiguous_starts
+from nncli.data.io.csv.numeric_columns import MAX_FAILED_BLOCKS, ambiguous_starts
 from nncli.data.io.csv.reader import read_delimited
 from nncli.data.io.read_options import NumericColumns, ReadOptions
 from nncli.data.table import Table
@@ -195,8 +195,8 @@ def test_plain_numbers_are_parsed_with_the_cells() -> None:
 
 def test_a_file_that_keeps_failing_is_read_as_text_without_trying() -> None:
     odd, plain = b"1 ,a\n", b"1,a\n"
-    assert dtypes(b"x,y\n" + odd * (PATIENCE - 1) + plain * 2, size=4)[-2:] == ["Float64"] * 2
-    assert dtypes(b"x,y\n" + odd * PATIENCE + plain * 2, size=4)[-2:] == ["String"] * 2
+    assert dtypes(b"x,y\n" + odd * (MAX_FAILED_BLOCKS - 1) + plain * 2, size=4)[-2:] == ["Float64"] * 2
+    assert dtypes(b"x,y\n" + odd * MAX_FAILED_BLOCKS + plain * 2, size=4)[-2:] == ["String"] * 2
 
 
 def test_a_leading_zero_in_a_column_of_text_is_no_matter() -> None:
@@ -238,8 +238,8 @@ def test_what_polars_would_skip_at_the_beginning_of_a_block_is_not_skipped(start
 
 
 def test_a_column_that_turns_out_to_be_text_does_not_spoil_the_others() -> None:
-    data = b"x,y\n" + b"1,2\n" * 3 + b"3,word\n" * (PATIENCE + 3)
+    data = b"x,y\n" + b"1,2\n" * 3 + b"3,word\n" * (MAX_FAILED_BLOCKS + 3)
     tables = tables_of(data, ("", "NA"), None, ",", 4)
     kinds = [(str(table.frame["x"].dtype), str(table.frame["y"].dtype)) for table in tables]
     assert kinds[1] == ("Float64", "Float64")
-    assert kinds[3:] == [("Float64", "String")] * (PATIENCE + 3)
+    assert kinds[3:] == [("Float64", "String")] * (MAX_FAILED_BLOCKS + 3)
