@@ -20,6 +20,6 @@ BytePositions: TypeAlias = npt.NDArray[np.int64]
 ByteArray: TypeAlias = npt.NDArray[np.uint8]
 """A text as bytes."""
 Mask: TypeAlias = npt.NDArray[np.bool_]
-"""Which elements of another array are meant."""
+"""True for the selected elements of another array."""
 Weights: TypeAlias = Floats
 """Sample weights (rows,) or class weights (classes,)."""

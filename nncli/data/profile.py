@@ -1,4 +1,4 @@
-"""What each column of a table looks like, in a person's words: what it holds, and whether to train on it."""
+"""Profile the columns of a table: their kind and statistics, and whether to train on them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from nncli.data.table import Table
 from nncli.errors import DataError
 
 MAX_TOP_VALUES = 5
-"""Values of a column that are shown."""
+"""Largest number of most frequent values in a profile."""
 MIN_ROWS_FOR_KEY = 20
-"""Rows below which values that all differ say nothing, unless the column is named like a key."""
+"""Smallest number of rows for which unique values suggest a key, unless the column is named like one."""
 BOOLEAN_PAIRS = frozenset(
     map(frozenset, (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off"), ("0", "1")))
 )
-"""How the two values of a boolean column are spelled, whatever their capitals."""
+"""Spellings of the two values of a boolean column, in lower case."""
 NAME_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 KEY_NAMES = frozenset(("id", "ids", "uid", "uuid", "guid", "key", "index", "idx", "rownum", "rownumber", "rownames"))
 ENTITY_KEY = re.compile(
@@ -33,7 +33,7 @@ ENTITY_KEY = re.compile(
     "employee|member|account|transaction|event|session|device|image|file|object|loan|invoice|house)(id|key|no|nr)"
 )
 UNNAMED_COLUMN = re.compile(r"unnamed: ?[0-9]+|column_?[0-9]*|#|no\.?|nr\.?|")
-"""What programs call a column of row numbers that had no name."""
+"""Names that programs give to an unnamed column of row numbers."""
 SEVERAL_WORDS = r"\S\s+\S"
 THOUSANDS = (",", ".", "'", " ")
 TIME_WORDS = frozenset(
@@ -42,7 +42,7 @@ TIME_WORDS = frozenset(
 
 
 class Label(StrEnum):
-    """What a column holds where its kind alone does not say it: an id of digits is numeric to training."""
+    """What a column holds, if its kind does not say it: a numeric id, for example, is of numeric kind."""
 
     BOOLEAN = "boolean"
     ID = "id-like"
@@ -52,14 +52,13 @@ class Label(StrEnum):
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """A column as it was found.
+    """The kind, statistics and recommendation of one column.
 
-    `kind` is what training takes it for, or can be told to where it asks. `trouble` is the error of a training that is
-    told nothing. Of `rows`, `missing` have no value; the others hold `distinct` different ones, the `commonest` of
-    which are given as they are spelled, with their counts. Lowest, highest, mean and median are those of numbers that
-    are finite. `words` are those spellings of a missing value that keep the column from being numbers, `thousands` what
-    groups their digits in threes and does so, `unit` what is taken off of numbers; see units.py. `keep` says whether to
-    train on it, and `reason` why not.
+    `kind` is the inferred kind; if inference fails, `error` is its error and `kind` is categorical. `missing` of the
+    `rows` have no value; the others have `distinct` different values, of which `top_values` are the most frequent, with
+    their counts. `lowest`, `highest`, `mean` and `median` are those of the finite numbers. The column would be numeric
+    without the missing-value markers `na_spellings`, or with the `thousands` separator. `unit` is the unit that is
+    removed from numbers; see units.py. `recommended` says whether to train on the column, and `reason` why not.
     """
 
     name: str
@@ -82,17 +81,17 @@ class ColumnProfile:
 
     @property
     def present(self) -> int:
-        """Rows that have a value."""
+        """Number of rows with a value."""
         return self.rows - self.missing
 
     @property
     def is_unique(self) -> bool:
-        """Whether every row has a value that no other has, as keys do."""
+        """Whether every row has a different value, as in a key."""
         return self.rows > 1 and self.distinct == self.rows
 
 
 def profile(table: ColumnStore, names: Sequence[str] | None = None) -> tuple[ColumnProfile, ...]:
-    """The profile of each column (default: all that were kept, in order), one column in memory at a time.
+    """Profile the columns `names` (default: all stored columns, in order), with one column in memory at a time.
 
     Raises:
         DataError: there is no such column.
@@ -103,36 +102,36 @@ def profile(table: ColumnStore, names: Sequence[str] | None = None) -> tuple[Col
 
 
 def profile_column(table: Table, name: str) -> ColumnProfile:
-    """The profile of one column of a table.
+    """Profile one column of a table.
 
     Raises:
         DataError: there is no such column.
     """
-    cells, error_if_untyped, refusal = table.column(name), None, None
+    cells, kind_error, read_error = table.column(name), None, None
     try:
         kind = infer_kind(table, name)
-        refusal = _read_error(table, name, kind)
-    except DataError as error:  # in doubt; told to, training takes it for categories
-        kind, error_if_untyped = Kind.CATEGORICAL, error
+        read_error = _read_error(table, name, kind)
+    except DataError as error:  # ambiguous; the user can declare the column as categorical
+        kind, kind_error = Kind.CATEGORICAL, error
     cells = cells.fill_nan(None) if cells.dtype.is_float() else cells
     label: Kind | Label = Label.EMPTY if kind is Kind.EMPTY else kind
     unit = unit_of(table, name) if kind.is_numeric else None
     missing = cells.null_count()
-    found = ColumnProfile(name, kind, label, len(cells), missing, unit=unit, error=error_if_untyped or refusal)
+    column = ColumnProfile(name, kind, label, len(cells), missing, unit=unit, error=kind_error or read_error)
     if label is Label.EMPTY:
-        return replace(found, recommended=False, reason="no value in any row")
+        return replace(column, recommended=False, reason="no value in any row")
     present = cells.drop_nulls()
-    if refusal is not None:
+    if read_error is not None:
         label = Kind.DATE if present.dtype.is_temporal() else label
-        found = replace(found, label=label, recommended=False, reason=refusal.message)
+        column = replace(column, label=label, recommended=False, reason=read_error.message)
     if present.dtype.is_nested() or present.dtype in (pl.Binary, pl.Object):
-        return found
-    found = _with_statistics(found, present, table)
-    return found if refusal else _with_recommendation(found, present, table)
+        return column
+    column = _with_statistics(column, present, table)
+    return column if read_error else _with_recommendation(column, present, table)
 
 
 def _read_error(table: Table, name: str, kind: Kind) -> DataError | None:
-    """Why the cells of a column cannot be read as what they are: one is infinite, or there is no such kind."""
+    """The error of reading the cells as this kind, such as an infinite number; None if there is none."""
     try:
         if kind is not Kind.EMPTY:
             kind.encoder.read_cells(table, name)
@@ -141,49 +140,49 @@ def _read_error(table: Table, name: str, kind: Kind) -> DataError | None:
     return None
 
 
-def _with_statistics(found: ColumnProfile, present: pl.Series, table: Table) -> ColumnProfile:
-    """The profile with the counts, and the figures of a column of numbers."""
+def _with_statistics(column: ColumnProfile, present: pl.Series, table: Table) -> ColumnProfile:
+    """Add the counts, and the statistics of numeric columns, to the profile."""
     cells = present.cast(pl.String) if present.dtype in (pl.Categorical, pl.Enum) else present
     counts = cells.alias("value").value_counts(name="rows")
-    most = counts.sort(["rows", "value"], descending=[True, False]).head(MAX_TOP_VALUES)
-    value, rows = most.get_columns()
-    spelled = read_text(Table(value.to_frame(), ""), "value") if value.dtype.is_float() else value.cast(pl.String)
-    found = replace(found, distinct=len(counts), top_values=tuple(zip(spelled.to_list(), rows.to_list(), strict=True)))
-    if not found.kind.is_numeric:
-        return found
-    x = parse_numbers(present, table.dialect, found.unit).fill_nan(None)
+    top = counts.sort(["rows", "value"], descending=[True, False]).head(MAX_TOP_VALUES)
+    value, rows = top.get_columns()
+    texts = read_text(Table(value.to_frame(), ""), "value") if value.dtype.is_float() else value.cast(pl.String)
+    column = replace(column, distinct=len(counts), top_values=tuple(zip(texts.to_list(), rows.to_list(), strict=True)))
+    if not column.kind.is_numeric:
+        return column
+    x = parse_numbers(present, table.dialect, column.unit).fill_nan(None)
     x = x.filter(x.is_finite())
     lowest, highest, mean, median = x.min(), x.max(), x.mean(), x.median()
-    return replace(found, lowest=lowest, highest=highest, mean=mean, median=median)  # type: ignore[arg-type]
+    return replace(column, lowest=lowest, highest=highest, mean=mean, median=median)  # type: ignore[arg-type]
 
 
-def _with_recommendation(found: ColumnProfile, present: pl.Series, table: Table) -> ColumnProfile:
-    """The profile with the label that a person would give, and whether to train on such a column."""
-    if found.distinct == 1 and found.rows == found.present > 1:
-        return replace(found, label=Label.CONSTANT, recommended=False, reason="one value in all rows")
-    trouble = found.error
-    if trouble is not None and not _are_all_integers(present):
-        if words := _na_spellings(found, present, table):
-            return replace(found, na_spellings=words)
-        found = replace(found, thousands=_infer_thousands(present, table))
-        if found.is_unique and found.rows >= MIN_ROWS_FOR_KEY:  # too many to be categories
-            return replace(found, recommended=False, reason=trouble.message)
-        return found
-    if found.is_unique and _is_key(found, present, table):
-        return replace(found, label=Label.ID, recommended=False, reason="a different value in every row")
-    if found.kind.encoder.needs_repeats:
-        if present.dtype == pl.String and (words := _na_spellings(found, present, table)):
-            return replace(found, na_spellings=words)
-        found = replace(found, thousands=_infer_thousands(present, table))
-        if found.is_unique and found.rows >= MIN_ROWS_FOR_KEY:
-            return replace(found, label=Kind.TEXT, recommended=False, reason="text, and a different one in every row")
-    if found.distinct == 2 and frozenset(value.strip().lower() for value, _ in found.top_values) in BOOLEAN_PAIRS:
-        return replace(found, label=Label.BOOLEAN)
-    return found
+def _with_recommendation(column: ColumnProfile, present: pl.Series, table: Table) -> ColumnProfile:
+    """Add the label and the recommendation to the profile."""
+    if column.distinct == 1 and column.rows == column.present > 1:
+        return replace(column, label=Label.CONSTANT, recommended=False, reason="one value in all rows")
+    error = column.error
+    if error is not None and not _are_all_integers(present):
+        if spellings := _na_spellings(column, present, table):
+            return replace(column, na_spellings=spellings)
+        column = replace(column, thousands=_infer_thousands(present, table))
+        if column.is_unique and column.rows >= MIN_ROWS_FOR_KEY:  # too many to be categories
+            return replace(column, recommended=False, reason=error.message)
+        return column
+    if column.is_unique and _is_key(column, present, table):
+        return replace(column, label=Label.ID, recommended=False, reason="a different value in every row")
+    if column.kind.encoder.needs_repeats:
+        if present.dtype == pl.String and (spellings := _na_spellings(column, present, table)):
+            return replace(column, na_spellings=spellings)
+        column = replace(column, thousands=_infer_thousands(present, table))
+        if column.is_unique and column.rows >= MIN_ROWS_FOR_KEY:
+            return replace(column, label=Kind.TEXT, recommended=False, reason="text that differs in every row")
+    if column.distinct == 2 and frozenset(value.strip().lower() for value, _ in column.top_values) in BOOLEAN_PAIRS:
+        return replace(column, label=Label.BOOLEAN)
+    return column
 
 
 def _infer_thousands(present: pl.Series, table: Table) -> str:
-    """The mark that makes numbers of all cells, if it groups their digits: 1,234,567 and 950; not 0,123."""
+    """The thousands separator with which all cells are numbers, such as 1,234,567 and 950; not 0,123."""
     dialect = table.dialect
     if present.dtype != pl.String or dialect.thousands is not None:
         return ""
@@ -197,49 +196,49 @@ def _infer_thousands(present: pl.Series, table: Table) -> str:
 
 
 def _are_all_integers(present: pl.Series) -> bool:
-    """Whether all cells are whole numbers, which may be too long for training to take them as such."""
+    """Whether all cells are integers, of any length."""
     return present.dtype.is_integer() or bool(present.cast(pl.String).str.contains(r"^\s*[+-]?[0-9]+\s*$").all())
 
 
-def _is_key(found: ColumnProfile, present: pl.Series, table: Table) -> bool:
-    """Whether values that all differ are words or whole numbers that name the row.
+def _is_key(column: ColumnProfile, present: pl.Series, table: Table) -> bool:
+    """Whether unique values are ids of the rows: single words or integers.
 
-    A measurement may differ in every row as well; so numbers have to have a key's name, or to be those of the rows.
+    As measurements may be unique too, numbers must be named like a key or be consecutive row numbers.
     """
-    named = is_named_like_a_key(found.name)
-    if found.rows < MIN_ROWS_FOR_KEY and not named:
+    named = is_named_like_a_key(column.name)
+    if column.rows < MIN_ROWS_FOR_KEY and not named:
         return False
-    if found.kind.is_numeric:
-        x = parse_numbers(present, table.dialect, found.unit)
-        first, last = found.lowest, found.highest
+    if column.kind.is_numeric:
+        x = parse_numbers(present, table.dialect, column.unit)
+        first, last = column.lowest, column.highest
         if first is None or last is None or not (x == x.floor()).all():
             return False
-        counted = first in (0.0, 1.0) and last - first == found.rows - 1
-        return named or (counted and not TIME_WORDS & set(words_of_name(found.name)))
+        is_row_number = first in (0.0, 1.0) and last - first == column.rows - 1
+        return named or (is_row_number and not TIME_WORDS & set(words_of_name(column.name)))
     if present.dtype == pl.String:
-        return found.label is not Kind.DATE and not present.str.contains(SEVERAL_WORDS).any()
-    return present.dtype.is_integer()  # with more digits than a number can keep
+        return column.label is not Kind.DATE and not present.str.contains(SEVERAL_WORDS).any()
+    return present.dtype.is_integer()  # too long for float64
 
 
-def _na_spellings(found: ColumnProfile, present: pl.Series, table: Table) -> tuple[str, ...]:
-    """The cells of a column of text that are no numbers, if each means that there is none, and all others are numbers.
+def _na_spellings(column: ColumnProfile, present: pl.Series, table: Table) -> tuple[str, ...]:
+    """The cells that are not numbers, if all of them are missing-value markers such as `unknown`; else ().
 
-    Where training has no doubt that these are categories, they are left so unless they are too many for that.
+    A column that is categorical without doubt, with at most MAX_CATEGORIES categories, stays so.
     """
     numbers = parse_numbers(present, table.dialect, infer_unit(present))
-    odd = present.filter(numbers.is_null()).unique().to_list()
-    if found.error is None and found.distinct <= MAX_CATEGORIES + len(odd):
+    others = present.filter(numbers.is_null()).unique().to_list()
+    if column.error is None and column.distinct <= MAX_CATEGORIES + len(others):
         return ()
-    return tuple(sorted(odd)) if all(word.strip().casefold() in MISSING_WORDS for word in odd) else ()
+    return tuple(sorted(others)) if all(text.strip().casefold() in MISSING_WORDS for text in others) else ()
 
 
 def words_of_name(name: str) -> list[str]:
-    """`customerID` in parts: customer, id."""
+    """The words of a name in lower case: customer and id for `customerID`."""
     return [part.lower() for part in NAME_PARTS.findall(name)]
 
 
 def is_named_like_a_key(name: str) -> bool:
-    """Whether a column's name says that its values name the rows: id, rowid, PassengerId, order_no, Unnamed: 0."""
+    """Whether a column is named like a key: id, rowid, PassengerId, order_no, Unnamed: 0."""
     parts = words_of_name(name)
     ends = {*parts[:1], *parts[-1:]}
     return bool(

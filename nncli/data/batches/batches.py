@@ -57,7 +57,7 @@ class Batches:
         return min(self.batch_size, len(self.dataset) - i * self.batch_size)
 
     def shuffle(self, *, more: bool = False) -> None:
-        """Draw the order of a new epoch, unless it is drawn already, as after a pause. With `more`, prefetch the next."""
+        """Draw the order of a new epoch, unless it is drawn already. With `more`, prefetch the next one."""
         before = self.rng.bit_generator.state
         if self._rng_states is not None and self._rng_states[0] == before:
             self.rng.bit_generator.state = self._rng_states[1]

@@ -1,4 +1,4 @@
-"""A column as it was read, with what the inference of its kind looks at."""
+"""A column before encoding, with the properties from which its kind is inferred."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nncli.data.table import Table
 
 
 class RawColumn:
-    """One column of a table. What is expensive is computed when it is first needed, and once."""
+    """One column of a table. Expensive properties are computed on first use and cached."""
 
     def __init__(self, table: Table, name: str) -> None:
         self.table, self.name = table, name

@@ -18,9 +18,9 @@ from nncli.spec import Spec, StrictStr
 
 
 class ColumnEncoder(Spec):
-    """One fitted column, which becomes `width` columns of the matrix. Its fields are what a saved model keeps of it.
+    """One fitted column, encoded as `width` columns of the matrix. Its fields are stored in a saved model.
 
-    A new kind of column is a subclass in a file of its own and its name in kinds.py. Its fields are checked by
+    To add a kind of column, write a subclass in a new file and add it to kinds.py. Its fields are checked by
     pydantic validators whenever a model is loaded. The class attributes tell other code how to present the column.
     """
 
@@ -106,7 +106,7 @@ class ColumnEncoder(Spec):
 
     @property
     def is_uninformative(self) -> bool:
-        """Whether the training rows taught nothing about the column."""
+        """Whether the training rows have no information in this column."""
         return False
 
     @classmethod

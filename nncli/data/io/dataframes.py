@@ -1,4 +1,4 @@
-"""Frames of other libraries as Polars frames. Nothing is imported for it: whoever hands one over has its library."""
+"""Convert pandas frames and NumPy arrays to Polars frames, without importing pandas."""
 
 from __future__ import annotations
 
@@ -27,37 +27,37 @@ def is_pandas(data: object) -> bool:
 
 
 def as_polars(data: Frame) -> pl.DataFrame:
-    """The frame as one of Polars. Of a pandas frame the index is left out, and NaN, None and NA are missing cells.
+    """Convert to a Polars frame. The index of a pandas frame is dropped; NaN, None and NA are missing cells.
 
     Raises:
-        DataError: it is no frame, or two of its columns have the same name.
+        DataError: `data` is not a frame, or two of its columns have the same name.
     """
     if isinstance(data, pl.DataFrame):
         return data
     if not is_pandas(data):
         raise DataError(
-            f"expected a frame of Polars or pandas, found {type(data).__name__}",
-            hint="Make one of it, such as polars.DataFrame(array, schema=[names]).",
+            f"expected a Polars or pandas frame, found {type(data).__name__}",
+            hint="Convert it, for example with polars.DataFrame(array, schema=[names]).",
         )
     names = [str(name) for name in data.columns]
-    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-    if twice:
-        raise DataError(f"the frame has more than one column {join_quoted(twice)}", hint="Give each a name of its own.")
+    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if repeated:
+        raise DataError(f"the frame has more than one column {join_quoted(repeated)}", hint="Rename one of them.")
     return pl.DataFrame({name: _from_pandas(name, data.iloc[:, j]) for j, name in enumerate(names)})
 
 
 def from_array(X: npt.NDArray[Any], names: Sequence[str]) -> pl.DataFrame:
-    """An array (rows, columns) as a frame. Columns of objects are of numbers where all that is there is a number."""
+    """Convert an array (rows, columns) to a frame. A column of objects is numeric if all its values are numbers."""
     columns = zip(names, X.T, strict=True)
     return pl.DataFrame({name: _from_vector(name, np.ascontiguousarray(x)) for name, x in columns})
 
 
 def _from_pandas(name: str, cells: pd.Series) -> pl.Series:
-    """A column, without the detour through Arrow that Polars would take: it would need another library."""
+    """Convert a column without PyArrow, which polars.from_pandas would need."""
     if isinstance(cells.dtype, np.dtype):
         return _from_vector(name, cells.to_numpy())
     return _from_objects(
-        name, [None if hole else cell for cell, hole in zip(cells.tolist(), cells.isna(), strict=True)]
+        name, [None if missing else cell for cell, missing in zip(cells.tolist(), cells.isna(), strict=True)]
     )
 
 
@@ -76,10 +76,10 @@ def _is_missing(cell: object) -> bool:
 
 
 def _from_objects(name: str, cells: list[Any]) -> pl.Series:
-    """A column of Python's own objects; of several kinds, other than numbers, it is one of text."""
-    kinds = {type(cell) for cell in cells} - {type(None)}
-    if kinds == {int, float}:
+    """A column of Python objects; objects of several types, other than numbers, become text."""
+    types = {type(cell) for cell in cells} - {type(None)}
+    if types == {int, float}:
         return pl.Series(name, [None if cell is None else float(cell) for cell in cells])
-    if len(kinds) > 1:
+    if len(types) > 1:
         cells = [None if cell is None else str(cell) for cell in cells]
     return pl.Series(name, cells)

@@ -1,6 +1,6 @@
-"""The file formats: their registry, and the format that a file name stands for.
+"""The registry of file formats, and the inference of a format from a file name.
 
-Adding one takes a subclass of FileFormat in a file of its own, and its entry here.
+To add a format, write a subclass of FileFormat in a new file and add an entry here.
 """
 
 from __future__ import annotations
@@ -60,15 +60,15 @@ SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
 
 
 def suffix_of(path: PurePath) -> str:
-    """The suffix that says the format, in lower case: .csv for train.CSV.gz."""
+    """The suffix that determines the format, in lower case: .csv for train.CSV.gz."""
     return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
 
 
 def format_of(path: PurePath) -> Format:
-    """The format the name of a file says, .gz aside.
+    """The format of a file according to its name, without .gz.
 
     Raises:
-        UsageError: the suffix is none that is known, or .parquet.gz, or there is none and it is a folder.
+        UsageError: the suffix is unknown or missing, or it is .parquet.gz.
     """
     suffix = suffix_of(path)
     if suffix not in SUFFIXES:
@@ -77,13 +77,11 @@ def format_of(path: PurePath) -> Format:
             raise UsageError(message, place=Location(source=str(path)), hint="Name a file inside it.")
         near = closest_match(suffix, SUFFIXES) if suffix else None
         raise UsageError(
-            f"the name ends in {suffix}, which is no table nncli knows"
-            if suffix
-            else "the name does not say the format",
+            f"the file type {suffix} is not supported" if suffix else "the file name does not tell the format",
             place=Location(source=str(path)),
             hint=("In the spreadsheet program, save the sheet as CSV. " if suffix in SPREADSHEETS else "")
             + (f"Did you mean {near}? " if near else "")
-            + f"Known are {', '.join(SUFFIXES)}, all but Parquet also followed by .gz.",
+            + f"Supported are {', '.join(SUFFIXES)}; all except Parquet also with .gz.",
         )
     if SUFFIXES[suffix].is_columnar and path.suffix.lower() == ".gz":
         hint = "Parquet is compressed already: leave out the .gz."

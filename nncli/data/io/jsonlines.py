@@ -1,7 +1,7 @@
-"""JSON lines as a file format: one object per line, its keys the columns.
+"""Read and write JSON lines: one object per line, whose keys are the columns.
 
-Polars parses and infers the kinds of the columns. Where it cannot, Python's own json looks for the line and
-says why. Blank lines are skipped. A key that a line lacks is null there.
+Polars parses the lines and infers the types of the columns. If it fails, Python's json module finds the line and the
+reason. Blank lines are skipped. A key that a line lacks is null in its row.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from nncli.data.table import Table
 from nncli.errors import DataError, Location, reraise_out_of_memory
 from nncli.text import quote
 
-# Far more than a table has; at some hundreds Polars runs out of stack, and the whole process ends without a word.
 MAX_DEPTH = 128
+"""Largest depth of nested lists and objects. At some hundreds Polars overflows the stack and crashes the process."""
 SPACED_COLON = re.compile(rb'"[ \t\r]+:')
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 LONE_SURROGATE = re.compile(
@@ -41,11 +41,11 @@ LONE_SURROGATE = re.compile(
 )
 
 UTF16_OBJECTS = (b"\xff\xfe{\0", b"\xfe\xff\0{")
-"""How JSON lines begin in UTF-16, byte-order mark included."""
+"""The first bytes of JSON lines in UTF-16, with a byte-order mark."""
 
 
 class JsonLinesFormat(FileFormat):
-    """One JSON object per row."""
+    """The JSON lines format: one object per row."""
 
     def detects(self, head: bytes) -> bool:
         """Whether the stream begins with a brace."""
@@ -71,7 +71,7 @@ class JsonLinesFormat(FileFormat):
 
 @dataclass
 class JsonLinesSink:
-    """One object per row."""
+    """Writes one object per row."""
 
     file: Writable
     columns: ColumnCheck
@@ -86,13 +86,13 @@ class JsonLinesSink:
 def read_json_lines(
     file: IO[bytes], source: str, *, size: int | None = BLOCK_BYTES, encoding: str = AUTO, fallback: str = AUTO
 ) -> Iterator[tuple[int, polars.DataFrame]]:
-    """Yield the number of the first row (from 1) and the rows of one block after another.
+    """Yield, block by block, the number of the first row (from 1) and the rows.
 
-    The columns and their kinds are those of the block; `size` None reads one block that holds everything.
+    The columns and their types are those of the block; with `size` None the whole file is one block.
     For `encoding` and `fallback` see `DecodedStream`.
 
     Raises:
-        DataError: a line is not a JSON object, or the values of a key do not fit into one column.
+        DataError: a line is not a JSON object, or the values of a key have incompatible types.
     """
     row, text = 1, DecodedStream(file, source, encoding, fallback)
     for block in single_block(text, source) if size is None else blocks(text, source, size=size, quoting=False):
@@ -106,13 +106,15 @@ def read_json_lines(
 
 
 def single_block(text: DecodedStream, source: str) -> Iterator[Block]:
+    """Yield the whole text as one block."""
     pieces = [strip_bom(text, source)]
-    while more := text.read(BLOCK_BYTES):
-        pieces.append(more)
+    while piece := text.read(BLOCK_BYTES):
+        pieces.append(piece)
     yield Block(b"".join(pieces), NO_POSITIONS, 1)
 
 
 def parse_block(block: Block, source: str) -> polars.DataFrame:
+    """Parse a block of lines; raise a DataError if a line is not valid."""
     check_depth(block, source)
     check_surrogates(block, source)
     try:
@@ -126,8 +128,8 @@ def parse_block(block: Block, source: str) -> polars.DataFrame:
 
 
 def raise_line_error(block: Block, source: str, reason: BaseException) -> NoReturn:
-    """Raise a DataError that names the line of the block for which `reason` was given, as far as it can be found."""
-    kinds: dict[str, str] = {}
+    """Raise a DataError for the first invalid line of the block; `reason` is the error of Polars."""
+    types: dict[str, str] = {}
     for number, line in enumerate(block.data.split(b"\n"), start=block.line):
         if not line.strip():
             continue
@@ -138,54 +140,56 @@ def raise_line_error(block: Block, source: str, reason: BaseException) -> NoRetu
             raise DataError(
                 f"the line is not JSON: {describe_json_error(error)}",
                 place=place,
-                hint='Every line is one object on its own, such as {"age": 31, "city": "Oslo"}.',
+                hint='Each line must be one object, such as {"age": 31, "city": "Oslo"}.',
             ) from error
         if not isinstance(values, dict):
             raise DataError(
                 f"the line holds {json_type(values)}, not an object",
                 place=place,
-                hint='Every line is one object, its keys the columns, such as {"age": 31, "city": "Oslo"}.',
+                hint='Each line must be one object, such as {"age": 31, "city": "Oslo"}.',
             )
         check_repeated_key(line, place)
         for key, value in values.items():
-            known = kinds.setdefault(key, json_type(value)) if value is not None else None
-            if known and known != json_type(value) and "text" not in (known, json_type(value)):
+            first = types.setdefault(key, json_type(value)) if value is not None else None
+            if first and first != json_type(value) and "text" not in (first, json_type(value)):
                 raise DataError(
-                    f"the value is {json_type(value)}; in lines before it is {known}",
+                    f"the value is {json_type(value)}, but {first} in an earlier line",
                     place=Location(source=source, line=number, column=key),
-                    hint="Write all values of a key as the same kind.",
+                    hint="Write all values of a key as the same type.",
                 ) from reason
     raise DataError(
-        f"the lines from here on cannot be read as a table: {str(reason).splitlines()[0]}",
+        f"the lines from here on are not a table: {str(reason).splitlines()[0]}",
         place=Location(source=source, line=block.line),
     ) from reason
 
 
 def json_type(value: object) -> str:
-    kinds = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
-    return kinds.get(type(value), "null")
+    """The JSON type of a value, for messages."""
+    names = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+    return names.get(type(value), "null")
 
 
 def describe_json_error(error: Exception) -> str:
-    """What Python's json has to say about a line, in a few words."""
+    """The error of Python's json module, shortened."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg.removesuffix(' at')} at character {error.pos + 1}"
     return str(error)
 
 
 def parse_finite(digits: str) -> float:
+    """Parse a number; raise a ValueError if it overflows."""
     if math.isinf(number := float(digits)):
-        raise ValueError(f"{digits} is too large a number")
+        raise ValueError(f"the number {digits} is too large")
     return number
 
 
 def reject_constant(word: str) -> NoReturn:
-    """JSON has no word for what is not a number, though Python reads and writes some."""
+    """Raise a ValueError for NaN and Infinity, which Python accepts but JSON does not have."""
     raise ValueError(f"{word} is not a JSON value; write null")
 
 
 def check_depth(block: Block, source: str) -> None:
-    """Refuse a line in which more than DEEPEST lists and objects are open at once."""
+    """Raise a DataError if lists and objects are nested more than MAX_DEPTH deep."""
     text = block.bytes()
     newlines = positions_of(block.data, NEWLINE)
     opening = np.flatnonzero((text == ord("[")) | (text == ord("{")))
@@ -198,24 +202,24 @@ def check_depth(block: Block, source: str) -> None:
 
 
 def check_surrogates(block: Block, source: str) -> None:
-    """Refuse half of a surrogate pair, which is no character; Polars reads a NUL in its place."""
+    """Raise a DataError for an unpaired surrogate, which Polars reads as NUL."""
     if b"\\" not in block.data:
         return
     for match in LONE_SURROGATE.finditer(block.data):
         before = block.data[: match.start()]
-        # After an odd number of backslashes this one is itself escaped: the text only speaks of \\ud800.
+        # After an odd number of backslashes this one is escaped: the text is a literal \\ud800.
         if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
             raise DataError(
-                f"{quote(match.group().decode())} is half of a character",
+                f"{quote(match.group().decode())} is an unpaired surrogate, not a character",
                 place=Location(source=source, line=block.line_at(match.start())),
             )
 
 
 def check_repeated_keys(block: Block, frame: polars.DataFrame, source: str) -> None:
-    """Refuse an object that names a key twice: Polars keeps the first value, others the last.
+    """Raise a DataError if an object repeats a key: Polars keeps the first value, other readers the last.
 
-    A row has as many values as its line has `":`, unless a key is repeated, and then fewer; where a null, an object
-    within or a text that looks like a key makes fewer too, the lines are read once more.
+    Lines with more `":` than the row has values are suspects, and parsed again: a key may be repeated, or there is a
+    null, a nested object or a text that contains `":`.
     """
     spaced = any(blank in block.data for blank in (b" :", b"\t:", b"\r:")) and SPACED_COLON.search(block.data)
     values = frame.select(polars.sum_horizontal(polars.all().is_not_null())).to_series()
@@ -235,7 +239,7 @@ def check_repeated_keys(block: Block, frame: polars.DataFrame, source: str) -> N
 
 
 def check_repeated_key(line: bytes, place: Location) -> None:
-    """Refuse a line whose object, or one within it, names a key more than once."""
+    """Raise a DataError if the object of a line, or a nested one, repeats a key."""
     repeated: list[str] = []
 
     def collect_repeated(pairs: list[tuple[str, object]]) -> None:
@@ -245,7 +249,7 @@ def check_repeated_key(line: bytes, place: Location) -> None:
         json.loads(line, object_pairs_hook=collect_repeated)
     if repeated:
         raise DataError(
-            f"the object names the key {quote(repeated[0])} more than once",
+            f"the object has the key {quote(repeated[0])} more than once",
             place=place,
             hint="Keep one of the values.",
         )

@@ -1,4 +1,4 @@
-"""Parquet as a file format: read some rows at a time, and written in row groups."""
+"""Read and write Parquet files."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from nncli.data.table import Table
 from nncli.errors import DataError, Location, reraise_out_of_memory
 
 ROW_GROUP = 262_144
-"""Rows of a row group, as many as Polars itself writes."""
+"""Rows of a row group, the default of Polars."""
 
 
 class ParquetFormat(FileFormat):
-    """Typed columns, compressed, which can be read from any row on."""
+    """The Parquet format: typed, compressed columns that can be read from any row."""
 
     def detects(self, head: bytes) -> bool:
-        """Whether the stream begins as Parquet files do."""
+        """Whether the stream begins with the magic bytes of Parquet."""
         return head == PARQUET_MAGIC
 
     def read_file(self, path: Path, options: ReadOptions) -> Iterator[Table]:
@@ -51,7 +51,7 @@ class ParquetFormat(FileFormat):
     @contextmanager
     def open_sink(self, file: Writable, path: Path | None, *, escape_formulas: bool = False) -> Iterator[Sink]:
         """Yield a sink that joins its row groups into the file at the end."""
-        # Row groups wait in the folder of the file, where there is room for it, not in one that may be in memory.
+        # Parts are written to the folder of the file: the temporary folder of the system may be in memory.
         folder = None if path is None or is_stream(path) else path.parent
         sink = ParquetSink(file, Path(tempfile.mkdtemp(prefix=".nncli-", dir=folder)), ColumnCheck.of(path))
         try:
@@ -62,20 +62,20 @@ class ParquetFormat(FileFormat):
 
 
 def read_parquet(path: Path, source: str, rows: int | None) -> Iterator[tuple[int, polars.DataFrame]]:
-    """Yield the number of the first row and the rows: `rows` at a time, or all of them at once.
+    """Yield the number of the first row and the rows: `rows` at a time, or all of them if None.
 
     Raises:
-        DataError: it is not a Parquet file, or a damaged one.
+        DataError: the file is not a Parquet file, or it is damaged.
     """
     with path.open("rb") as file:
         if (head := file.read(len(PARQUET_MAGIC))) != PARQUET_MAGIC:
             raise DataError(
                 "this is not a Parquet file" if head else "the file is empty",
                 place=Location(source=source),
-                hint="If it is text, name it .csv, .tsv or .jsonl, or say its format." if head else None,
+                hint="If it is text, name it .csv, .tsv or .jsonl, or set its format." if head else None,
             )
     try:
-        # The name is a name: no patterns in it, and no columns read out of the folders' names.
+        # No glob patterns in the name, and no columns from the names of folders.
         scan = polars.scan_parquet(path, glob=False, hive_partitioning=False)
         count = scan.select(polars.len()).collect().item()
         for first in range(0, max(count, 1), rows or max(count, 1)):
@@ -83,15 +83,15 @@ def read_parquet(path: Path, source: str, rows: int | None) -> Iterator[tuple[in
     except POLARS_ERRORS as error:
         reraise_out_of_memory(error)
         raise DataError(
-            f"the Parquet file is damaged, or of a kind that is not supported: {str(error).splitlines()[0]}",
+            f"the Parquet file is damaged or not supported: {str(error).splitlines()[0]}",
             place=Location(source=source),
-            hint="Write or copy it once more.",
+            hint="Write or copy it again.",
         ) from error
 
 
 @dataclass
 class ParquetSink:
-    """Chunks are kept until they fill a row group, row groups as files of their own, joined in the end."""
+    """Collects chunks into row groups, writes each to a temporary file, and joins the files at the end."""
 
     file: Writable
     folder: Path
@@ -108,7 +108,7 @@ class ParquetSink:
 
     def write_part(self) -> None:
         part = self.folder / f"{len(self.parts)}.parquet"
-        rows = io.BytesIO()  # by itself Polars would call a full disk a fault of the file's format
+        rows = io.BytesIO()  # written here, as Polars reports a full disk as an error of the format
         concat_chunks(self.pending, self.columns.source).write_parquet(rows)
         self.temporary_files.append(part)
         part.write_bytes(rows.getbuffer())
@@ -116,21 +116,21 @@ class ParquetSink:
         self.pending.clear()
 
     def finish(self) -> None:
-        """Write the one file out of all parts."""
+        """Join the parts into one file."""
         if self.pending:
             self.write_part()
         if len(self.parts) > 1:
-            whole = self.folder / "whole.parquet"
-            self.temporary_files.append(whole)
+            joined = self.folder / "joined.parquet"
+            self.temporary_files.append(joined)
             with translate_write_errors(polars.DataFrame(), self.columns.source):
-                polars.concat(map(polars.scan_parquet, self.parts), how="vertical_relaxed").sink_parquet(whole)
-            self.parts = [whole]
+                polars.concat(map(polars.scan_parquet, self.parts), how="vertical_relaxed").sink_parquet(joined)
+            self.parts = [joined]
         for part in self.parts:
             with part.open("rb") as rows:
                 shutil.copyfileobj(rows, self.file, 1 << 20)
 
     def clear(self) -> None:
-        """Remove the parts and their folder, as far as that can be done; they are named, as a listing may fail."""
+        """Remove the temporary files and their folder, ignoring errors."""
         for part in self.temporary_files:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
@@ -139,6 +139,6 @@ class ParquetSink:
 
 
 def concat_chunks(chunks: list[polars.DataFrame], source: str) -> polars.DataFrame:
-    """The chunks as one frame; whole numbers become fractions where another chunk has these."""
+    """Concatenate the chunks; integer columns become float if another chunk has floats."""
     with translate_write_errors(chunks[0], source):
         return polars.concat(chunks, how="vertical_relaxed")

@@ -1,4 +1,4 @@
-"""Making the next things while the last one is worked with."""
+"""Compute the next items on other threads while the caller uses the current one."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ T = TypeVar("T")
 
 
 def prefetch(items: Generator[T]) -> Generator[T]:
-    """Yield `items`, of which a thread makes the next while the caller has the last.
+    """Yield `items`; a thread computes the next one while the caller uses the current one.
 
-    What they raise is raised where the item would have stood. Whoever leaves early waits for the item that is being
-    made, so nothing that may take for ever, such as reading from a pipe, belongs here.
+    An exception is raised in place of its item. Closing the generator waits for the item in progress, so `items` must
+    not block forever, as reading from a pipe may.
     """
     end = object()
     try:
-        with ThreadPoolExecutor(1, "nncli ahead") as thread:
-            following = thread.submit(next, items, end)
-            while (item := following.result()) is not end:
-                following = thread.submit(next, items, end)
+        with ThreadPoolExecutor(1, "nncli-prefetch") as thread:
+            future = thread.submit(next, items, end)
+            while (item := future.result()) is not end:
+                future = thread.submit(next, items, end)
                 yield item  # type: ignore[misc]
     finally:
         items.close()
 
 
 def prefetch_map(items: Iterator[S], work: Callable[[S], T], workers: int) -> Generator[tuple[S, T]]:
-    """Yield `items` in their order, each with what `work` makes of it; so many threads work at the next ones meanwhile.
+    """Yield `items` in order, each with its result of `work`; `workers` threads compute the next ones ahead of time.
 
-    With 0 workers an item is asked for, and worked at, when it is its turn. What is raised is raised in its turn too.
+    With 0 workers nothing is computed ahead of time. An exception is raised in place of its item.
     """
     if workers == 0:
         for item in items:
             yield item, work(item)
         return
-    begun: deque[tuple[S, Future[T]]] = deque()
-    fault: Exception | None = None
-    with ThreadPoolExecutor(workers, "nncli at work") as threads:
+    pending: deque[tuple[S, Future[T]]] = deque()
+    failure: Exception | None = None
+    with ThreadPoolExecutor(workers, "nncli-worker") as threads:
         while True:
             try:
-                while len(begun) <= workers:
+                while len(pending) <= workers:
                     item = next(items)
-                    begun.append((item, threads.submit(work, item)))
+                    pending.append((item, threads.submit(work, item)))
             except StopIteration:
                 break
             except Exception as error:
-                fault = error
+                failure = error
                 break
-            first, made = begun.popleft()
-            yield first, made.result()
-        for first, made in begun:
-            yield first, made.result()
-    if fault is not None:
-        raise fault
+            item, future = pending.popleft()
+            yield item, future.result()
+        for item, future in pending:
+            yield item, future.result()
+    if failure is not None:
+        raise failure

@@ -1,8 +1,8 @@
 """Read a table: CSV, TSV, Parquet or JSON lines, whole or in chunks.
 
-In CSV every column is text and every cell stays as it is spelled: 007 stays 007. Parquet and JSON lines keep their
-types. Text that equals one of the missing values becomes null; the empty cell is the text "". What a cell means beyond
-that is decided in nncli/data/columns and nncli/data/encoders.
+In CSV every column is text and cells are not changed: 007 stays 007. Parquet and JSON lines keep their types. Text that
+equals one of the missing values becomes null; the empty cell is the text "". Further parsing is in nncli/data/columns
+and nncli/data/encoders.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def read_table(
     dialect: CsvDialect = ANY_DIALECT,
     training_dialect: CsvDialect | None = None,
 ) -> Table:
-    """Read the whole of `path` (None: standard input); a table of no rows is a table.
+    """Read the whole table of `path` (None: standard input), which may have no rows.
 
-    The columns of JSON lines are all keys in the order they first appear. `dialect` is what the person says, `trained`
-    the dialect of the table a model learnt from, which settles what is open.
+    The columns of JSON lines are all keys in the order they first appear. `dialect` is what the user configured;
+    `training_dialect` is that of the table a model was trained on, and decides what `dialect` leaves open.
 
     Raises:
-        DataError: it cannot be read, or not as a table; place and hint say more.
-        UsageError: the format is neither given nor known from the name.
+        DataError: the file cannot be read, or is not a table.
+        UsageError: `format` is None and the file name does not tell the format.
     """
     tables = list(read_pieces(path, format, ReadOptions(dialect, training_dialect, tuple(missing_values))))
     if len(tables) == 1:
@@ -58,15 +58,14 @@ def read_chunks(
     rows: int = CHUNK_ROWS,
     block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[Table]:
-    """Yield `path` (None: standard input) in chunks of at most `rows` rows, at least one chunk, if of no rows.
+    """Yield `path` (None: standard input) in chunks of at most `rows` rows; at least one chunk, which may be empty.
 
-    Memory does not grow with the table. The cells are those of `read_table`. In JSON lines a chunk has the keys,
-    and the types, of its own block of text: a key may be of whole numbers in one chunk and of fractions in the next.
-    `numbers` are columns that are of use only as numbers: in a CSV they may come as Float64, where their text would
-    give the same numbers. `block_bytes` is how much text is parsed at a time.
+    Memory does not grow with the table. The cells are those of `read_table`. In JSON lines the columns and types are
+    those of the chunk: a key may be an integer in one chunk and a float in the next. `numbers` are columns that are
+    only needed as numbers: in a CSV they may be Float64 instead of text. `block_bytes` of text are parsed at a time.
 
     Raises:
-        DataError, UsageError: as `read_table`, when the chunk in question is reached.
+        DataError, UsageError: as `read_table`, when the chunk is reached.
     """
     options = ReadOptions(
         dialect,
@@ -92,7 +91,7 @@ def read_pieces(path: Path | None, chosen: Format | None, options: ReadOptions) 
 
 
 def read_format(path: Path | None, chosen: Format | None, options: ReadOptions) -> Generator[Table]:
-    """Yield the tables as the format's own reader yields them."""
+    """Yield the tables that the reader of the format yields."""
     if path is not None and not is_stream(path):
         yield from (chosen or format_of(path)).load().read_file(path, options)
         return

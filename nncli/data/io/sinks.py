@@ -1,4 +1,4 @@
-"""What chunks of a table are written to, and the errors of writing them."""
+"""The interface that chunks of a table are written to, and the errors of writing."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ STANDARD_OUTPUT = "standard output"
 
 
 class Sink(Protocol):
-    """What chunks of a table are written to; all of them have the columns of the first."""
+    """Writes a table chunk by chunk; all chunks must have the columns of the first."""
 
     def write(self, frame: polars.DataFrame) -> None:
         """Append the rows of `frame`.
 
         Raises:
-            DataError: the columns are others than before, or hold what the format cannot.
+            DataError: the columns differ from the first chunk, or have a type that the format does not support.
         """
 
 
 @dataclass
 class ColumnCheck:
-    """The columns of the first chunk, which all other chunks must have too."""
+    """Checks that all chunks have the columns of the first."""
 
     source: str
     names: list[str] | None = None
@@ -43,13 +43,13 @@ class ColumnCheck:
         return cls(STANDARD_OUTPUT if path is None else str(path))
 
     def begin(self, frame: polars.DataFrame) -> bool:
-        """Whether `frame` is the first chunk."""
+        """Whether `frame` is the first chunk; raise a DataError if its columns differ from the first."""
         if self.names is None:
             self.names = frame.columns
             return True
         if self.names != frame.columns:
             raise DataError(
-                f"the columns change from {join_quoted(self.names)} to {join_quoted(frame.columns)} along the way",
+                f"the columns change from {join_quoted(self.names)} to {join_quoted(frame.columns)} between chunks",
                 place=Location(source=self.source),
                 hint="Give all rows of the input the same columns.",
             )
@@ -58,13 +58,13 @@ class ColumnCheck:
 
 @contextmanager
 def translate_write_errors(frame: polars.DataFrame, source: str) -> Iterator[None]:
-    """Turn what Polars says about rows it cannot write into a DataError."""
+    """Translate errors of Polars about rows it cannot write to DataErrors."""
     try:
         yield
     except POLARS_ERRORS as error:
-        awkward = [name for name, dtype in frame.schema.items() if dtype.is_nested() or dtype == polars.Binary]
+        unsupported = [name for name, dtype in frame.schema.items() if dtype.is_nested() or dtype == polars.Binary]
         raise DataError(
             f"the rows cannot be written: {str(error).splitlines()[0]}",
-            place=Location(source=source, column=awkward[0] if awkward else None),
-            hint="Write Parquet, which holds lists and objects too, or leave such columns out." if awkward else None,
+            place=Location(source=source, column=unsupported[0] if unsupported else None),
+            hint="Write Parquet, which supports lists and objects, or remove these columns." if unsupported else None,
         ) from error

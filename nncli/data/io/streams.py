@@ -29,7 +29,7 @@ PARQUET_MAGIC = b"PAR1"
 UTF8_BOM = b"\xef\xbb\xbf"
 UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 STANDARD_INPUT = "standard input"
-# What Polars raises. A panic, its word for a mistake of its own, is not even an Exception.
+# PanicException, an internal error of Polars, is not a subclass of Exception.
 POLARS_ERRORS = (polars.exceptions.PolarsError, polars.exceptions.PanicException)
 UTF8_HINT = (
     "Save the file as UTF-8 ('CSV UTF-8' in a spreadsheet), or, for a CSV, set its encoding, such as "
@@ -38,26 +38,26 @@ UTF8_HINT = (
 
 
 def name_of(path: Path | None) -> str:
-    """The name of `path` in messages; None is standard input."""
+    """The name of `path` in messages; None stands for standard input."""
     return STANDARD_INPUT if path is None else str(path)
 
 
 def is_stream(path: Path | None) -> bool:
-    """Whether `path` can be read only once, from front to back: standard input, a named pipe, a device."""
+    """Whether `path` can be read only once: standard input, a named pipe or a device."""
     return path is None or (path.exists() and not path.is_file() and not path.is_dir())
 
 
 def missing_file_hint(path: Path) -> str:
-    """The hint for a file that is not there: the nearest name in its folder, or that the folder is missing."""
+    """The hint for a missing file: the closest name in its folder, or that the folder is missing."""
     with suppress(OSError):
-        close = closest_file(path.name, (other.name for other in path.parent.iterdir()))
+        close = closest_file(path.name, (file.name for file in path.parent.iterdir()))
         return f"Did you mean {quote(close)}?" if close else "Check the name and the folder."
     return f"The folder {str(path.parent)!r} does not exist."
 
 
 @contextmanager
 def translate_os_errors(path: Path | None) -> Iterator[None]:
-    """Translate system errors of reading `path` to DataErrors."""
+    """Translate OS errors of reading `path` to DataErrors."""
     place = Location(source=name_of(path))
     try:
         if path is not None and path.is_dir():
@@ -67,13 +67,13 @@ def translate_os_errors(path: Path | None) -> Iterator[None]:
         raise DataError("there is no such file", place=place, hint=missing_file_hint(path or Path())) from error
     except PermissionError as error:
         raise DataError(
-            "the file may not be read",
+            "permission to read the file is denied",
             place=place,
-            hint="Ask for permission to read it, or copy it to your own folder.",
+            hint="Change its permissions, or copy it to a folder of yours.",
         ) from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(
-            f"the compressed file is damaged or cut off ({error})", place=place, hint="Copy or download it once more."
+            f"the compressed file is damaged or truncated ({error})", place=place, hint="Copy or download it again."
         ) from error
     except OSError as error:
         reraise_out_of_memory(error)
@@ -81,7 +81,7 @@ def translate_os_errors(path: Path | None) -> Iterator[None]:
 
 
 class ReplayStream(io.RawIOBase):
-    """A stream whose first bytes, read already to see what it holds, are read again. Leaves the stream open."""
+    """A stream that replays bytes already read, `head`, before the rest of `stream`. It does not close `stream`."""
 
     def __init__(self, head: bytes, stream: IO[bytes]) -> None:
         self.head = head
@@ -104,10 +104,10 @@ class ReplayStream(io.RawIOBase):
 def open_input(path: Path | None) -> Iterator[tuple[bytes, IO[bytes]]]:
     """Yield the first bytes of `path` (None: standard input) and a stream of all its bytes, decompressed.
 
-    Compression is told by content, not by name: a .gz that a download unpacked on its way is read as it is.
+    Compression is detected from the content, not the name.
 
     Raises:
-        DataError: the file is missing, a folder, not readable, or a damaged .gz; also while it is read.
+        DataError: the file is missing, a folder, not readable, or a damaged .gz; may also be raised while reading.
     """
     with translate_os_errors(path), ExitStack() as stack:
         file = sys.stdin.buffer if path is None else stack.enter_context(path.open("rb"))
@@ -116,17 +116,17 @@ def open_input(path: Path | None) -> Iterator[tuple[bytes, IO[bytes]]]:
 
 @contextmanager
 def decompress(stream: IO[bytes]) -> Iterator[tuple[bytes, IO[bytes]]]:
-    """Yield the first four bytes and the whole of `stream`, through gunzip where it is compressed."""
-    head, whole = peek(stream)
+    """Yield the first four bytes of `stream` and a stream of all its bytes, decompressed if it is gzip."""
+    head, stream = peek(stream)
     if not head.startswith(GZIP_MAGIC):
-        yield head, whole
+        yield head, stream
         return
-    with gzip.GzipFile(fileobj=whole, mode="rb") as file:
+    with gzip.GzipFile(fileobj=stream, mode="rb") as file:
         yield peek(io.BufferedReader(file))
 
 
 def peek(stream: IO[bytes]) -> tuple[bytes, IO[bytes]]:
-    """The first four bytes of `stream` (fewer when it is shorter) and a stream that begins with them."""
+    """The first four bytes of `stream` (fewer if it is shorter) and a stream that begins with them."""
     head = stream.read(len(PARQUET_MAGIC))
     if isinstance(stream, io.BufferedReader) and stream.seekable():
         stream.seek(-len(head), io.SEEK_CUR)
@@ -136,7 +136,7 @@ def peek(stream: IO[bytes]) -> tuple[bytes, IO[bytes]]:
 
 @contextmanager
 def to_temporary_file(stream: IO[bytes]) -> Iterator[Path]:
-    """Yield a temporary file with the bytes of a stream, for readers that have to seek."""
+    """Yield a temporary file with the bytes of a stream, for readers that need to seek."""
     with tempfile.TemporaryDirectory(prefix="nncli-") as folder:
         copy = Path(folder, "table")
         with copy.open("wb") as file:
@@ -145,10 +145,10 @@ def to_temporary_file(stream: IO[bytes]) -> Iterator[Path]:
 
 
 def strip_bom(file: Readable, source: str) -> bytes:
-    """Read the first few bytes of a text file and return them without the UTF-8 mark some programs put there.
+    """Read the first few bytes of a text file and return them without a UTF-8 byte-order mark.
 
     Raises:
-        DataError: the text is UTF-16, or there is nothing at all.
+        DataError: the text is UTF-16, or the file is empty.
     """
     head = file.read(len(UTF8_BOM))
     if head.startswith(UTF16_BOMS):

@@ -1,11 +1,11 @@
 """Write a table chunk by chunk to a file or standard output: CSV, TSV, Parquet or JSON lines.
 
-A file appears whole or not at all. Reading it gives the cells back: a CSV writes null as an empty cell and the
-text "" as "" in quotes, which `read_table` reads alike; Parquet and JSON lines tell them apart. Numbers are
-written with the fewest digits that read back as the same float32 or float64. JSON has no NaN: it becomes null.
+Files are written atomically. CSV writes null as an empty cell and the empty text as "" in quotes, which `read_table`
+reads alike; Parquet and JSON lines distinguish them. Numbers are written with the fewest digits that give the same
+float32 or float64 when read. JSON has no NaN: it becomes null.
 
-Where formulas are escaped, a text that a spreadsheet would run gets an apostrophe before it, as OWASP advises against
-CSV injection; a plain number among the texts, -3 say, is harmless and stays a number. Such a file is for spreadsheets.
+Escaping formulas puts an apostrophe before text that a spreadsheet would run, as OWASP recommends against CSV
+injection; text that is a plain number, such as -3, is not changed.
 """
 
 from __future__ import annotations
@@ -35,24 +35,23 @@ def open_sink(
 ) -> Iterator[Sink]:
     """Yield a sink for `path` (None: standard output, as CSV unless `format` says otherwise).
 
-    The file gets its name when the block ends well and is left out when it fails. Devices and named pipes are
-    written to directly. A .gz is compressed, and the same rows give the same bytes. A reader of standard output
-    that goes away raises BrokenPipeError, which is left to the caller.
+    The file appears when the block ends without an error. Devices and named pipes are written directly. A .gz file is
+    compressed, and the same rows give the same bytes. BrokenPipeError of standard output is not caught.
 
     Raises:
-        UsageError: the file exists and `force` is false, or its name does not say a format; or formulas are to be
-            escaped and it is no CSV.
+        UsageError: the file exists and `force` is false, its suffix is not that of a format, or `escape_formulas` is
+            set and the format is not CSV.
         NncliError: the file cannot be written.
-        DataError: from `Sink.write`, or at the end of a Parquet file whose chunks do not fit together.
+        DataError: from `Sink.write`, or at the end if the chunks of a Parquet file have incompatible types.
     """
     direct = path is None or is_stream(path)
     chosen = format or (Format.CSV if path is None or direct else format_of(path))
     file_format = chosen.load()
     if escape_formulas and not file_format.escapes_formulas:
         raise UsageError(
-            "formulas are escaped in CSV and TSV alone",
+            "formulas can be escaped in CSV and TSV only",
             place=Location(source=STANDARD_OUTPUT if path is None else str(path)),
-            hint="Leave --escape-formulas out: no spreadsheet runs what is text in Parquet or JSON lines.",
+            hint="Remove --escape-formulas: text in Parquet and JSON lines is never run as a formula.",
         )
     with ExitStack() as stack:
         file: Writable
@@ -64,7 +63,7 @@ def open_sink(
             check_overwrite(path, force=force)
             file = stack.enter_context(atomic_writer(path))
         if path is not None and path.suffix.lower() == ".gz":
-            # Neither name nor time inside, which would differ from run to run.
+            # No name and no time in the header, which would differ from run to run.
             file = stack.enter_context(gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0))
         with file_format.open_sink(file, path, escape_formulas=escape_formulas) as sink:
             yield sink
@@ -78,6 +77,6 @@ def write_table(
     format: Format | None = None,  # noqa: A002
     force: bool = False,
 ) -> None:
-    """Write the whole of `frame`; see `open_sink` for what is raised."""
+    """Write `frame`; raises the errors of `open_sink`."""
     with open_sink(path, format=format, force=force) as sink:
         sink.write(frame)

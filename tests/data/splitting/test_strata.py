@@ -11,19 +11,19 @@ CODES = st.lists(st.integers(-3, 3), max_size=30)
 
 
 @given(CODES)
-def test_codes_by_appearance_tell_who_shares_one_and_rise_as_they_come(codes: list[int]) -> None:
+def test_relabelled_codes_ascend_by_appearance_and_keep_equality(codes: list[int]) -> None:
     found = relabel_by_appearance(np.array(codes, np.int64)).tolist()
     assert [found.index(code) for code in found] == [codes.index(code) for code in codes]
     assert list(dict.fromkeys(found)) == list(range(len(set(codes))))
 
 
-def test_rows_that_are_taken_keep_their_traits() -> None:
-    traits = Strata(3, classes=np.array([5, 6, 7]), times=np.array([2, 1, 0]))
-    some = traits.take(np.array([0, 2]))
-    assert (some.n, some.groups) == (2, None)
-    assert some.classes is not None
-    assert some.times is not None
-    assert (some.classes.tolist(), some.times.tolist()) == ([5, 7], [2, 0])
+def test_take_selects_classes_and_times() -> None:
+    strata = Strata(3, classes=np.array([5, 6, 7]), times=np.array([2, 1, 0]))
+    selected = strata.take(np.array([0, 2]))
+    assert (selected.n, selected.groups) == (2, None)
+    assert selected.classes is not None
+    assert selected.times is not None
+    assert (selected.classes.tolist(), selected.times.tolist()) == ([5, 7], [2, 0])
 
 
 def test_a_group_has_the_time_of_its_earliest_row() -> None:
@@ -33,13 +33,14 @@ def test_a_group_has_the_time_of_its_earliest_row() -> None:
 
 
 @pytest.mark.parametrize(
-    ("traits", "said"),
+    ("strata", "description"),
     [
         (Strata(1), "1 row"),
         (Strata(1200), "1,200 rows"),
+        (Strata(2, classes=np.array([3, 1])), "2 rows, each of a different class"),
         (Strata(3, groups=np.array([1, 1, 2])), "2 groups"),
         (Strata(3, groups=np.array([1, 1, 2]), times=np.array([4, 5, 4])), "1 time"),
     ],
 )
-def test_what_stays_together_is_counted_as_one(traits: Strata, said: str) -> None:
-    assert traits.description == said
+def test_description_counts_units_that_stay_together(strata: Strata, description: str) -> None:
+    assert strata.description == description

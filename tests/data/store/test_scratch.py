@@ -7,11 +7,11 @@ import pytest
 
 from nncli.config.schema import Config
 from nncli.data.store.scratch import Scratch, existing_parent
-from nncli.errors import NncliError
+from nncli.errors import Location, NncliError
 from nncli.pipeline.prepare.prepare import prepare
 
 
-def test_a_file_leaves_nothing_behind_and_is_closed_at_the_end(tmp_path: Path) -> None:
+def test_files_have_no_name_and_are_closed_at_the_end(tmp_path: Path) -> None:
     with Scratch(tmp_path) as scratch:
         file, spool = scratch.file(), scratch.spool()
         file.write(b"abc")
@@ -22,13 +22,14 @@ def test_a_file_leaves_nothing_behind_and_is_closed_at_the_end(tmp_path: Path) -
     assert spool.closed
 
 
-def test_a_folder_that_is_not_there_is_a_message(tmp_path: Path) -> None:
-    with Scratch(tmp_path / "missing") as scratch, pytest.raises(NncliError, match="No such file or directory") as told:
+def test_a_missing_folder_raises(tmp_path: Path) -> None:
+    with Scratch(tmp_path / "missing") as scratch, pytest.raises(NncliError) as caught:
         scratch.file()
-    assert told.value.exit_code == 1
+    assert caught.value.exit_code == 1
+    assert caught.value.location == Location(source=str(tmp_path / "missing"))
 
 
-def test_a_full_disk_is_a_message(tmp_path: Path) -> None:
+def test_a_full_disk_raises(tmp_path: Path) -> None:
     with (
         Scratch(tmp_path) as scratch,
         pytest.raises(NncliError) as caught,
@@ -36,20 +37,21 @@ def test_a_full_disk_is_a_message(tmp_path: Path) -> None:
     ):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert "No space left" in caught.value.message
-    assert "disk is not full" in str(caught.value)
+    assert caught.value.location == Location(source=str(tmp_path))
 
 
-def test_the_folder_beside_a_run_is_the_nearest_that_exists(tmp_path: Path) -> None:
+def test_existing_parent_is_the_nearest_folder_that_exists(tmp_path: Path) -> None:
     assert existing_parent(tmp_path / "runs" / "first") == tmp_path
     (tmp_path / "runs").mkdir()
     assert existing_parent(tmp_path / "runs" / "first") == tmp_path / "runs"
     assert existing_parent(tmp_path / ("long" * 100) / "first") == tmp_path
 
 
-def test_a_table_for_which_there_is_no_room_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prepare_raises_when_the_table_cannot_be_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nncli.data.store.scratch.MAX_IN_MEMORY", 1)
     (tmp_path / "t.csv").write_text("x,y\n1,2\n2,3\n")
     config = Config.model_validate({"data": {"path": str(tmp_path / "t.csv"), "target": "y"}})
-    with pytest.raises(NncliError, match="cannot keep the table in a temporary file") as told:
+    with pytest.raises(NncliError) as caught:
         prepare(config, Scratch(tmp_path / "missing"))
-    assert told.value.exit_code == 1
+    assert caught.value.exit_code == 1
+    assert caught.value.location == Location(source=str(tmp_path / "missing"))

@@ -1,7 +1,7 @@
-"""Cutting a stream of text into blocks of whole records, so that memory does not grow with the file.
+"""Split a stream of text into blocks of whole records, so that memory does not grow with the file.
 
 A record ends at a newline that is not inside quotes, and a newline is outside quotes when an even number of
-quotes stands before it. Each byte is searched for quotes once; their positions travel with the block.
+quotes precede it. The positions of the quotes are found once and kept with the block.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ MAX_RECORD_BYTES = 64 << 20
 PIECE = 1 << 18
 NEWLINE, RETURN, QUOTE = b'\n\r"'
 BINARY = frozenset(range(32)) - frozenset(b"\t\n\v\f\r\x1a\x1b")
-"""Bytes that no text has, in whatever ASCII, Latin or UTF-8 encoding."""
-BINARY_HINT = "It holds bytes that no text has: most likely it is no text table at all, whatever its name says."
+"""Bytes that do not occur in text of any ASCII, Latin or UTF-8 encoding."""
+BINARY_HINT = "The file holds bytes that do not occur in text: most likely it is not a text table."
 NO_POSITIONS: BytePositions = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
 class Block:
-    """Whole records: `data` begins on line `line` of the file (from 1), with its quotes at `quotes`."""
+    """Whole records: `data` begins on line `line` of the file (from 1); `quotes` are the positions of its quotes."""
 
     data: bytes
     quotes: BytePositions
@@ -38,7 +38,7 @@ class Block:
         return np.frombuffer(self.data, np.uint8)
 
     def line_at(self, position: int) -> int:
-        """The line of the file that the byte at `position` stands on."""
+        """The line of the file that contains the byte at `position`."""
         return self.line + self.data.count(b"\n", 0, position)
 
     def after(self, position: int) -> Block:
@@ -48,20 +48,20 @@ class Block:
 
 
 def positions_of(data: bytes, byte: int) -> BytePositions:
-    """Where `byte` stands in `data`."""
-    # A byte that is not there at all, the common case, is found missing some ten times as fast.
+    """The positions of `byte` in `data`."""
+    # `in` is about ten times as fast if the byte does not occur, the common case.
     return np.flatnonzero(np.frombuffer(data, np.uint8) == byte) if bytes([byte]) in data else NO_POSITIONS
 
 
 def count_of(text: ByteArray, byte: int) -> int:
-    """How often `byte` stands in `text`."""
-    # Piece by piece, so that what is compared stays in the cache: three times as fast as all at once.
+    """The number of times `byte` occurs in `text`."""
+    # Piece by piece, to stay in the cache: three times as fast as all at once.
     pieces = (text[start : start + PIECE] for start in range(0, text.size, PIECE))
     return sum(int(np.count_nonzero(piece == byte)) for piece in pieces)
 
 
 def outside_quotes(where: BytePositions, quotes: BytePositions) -> BytePositions:
-    """Those of the positions `where` that are not inside quotes."""
+    """The positions among `where` that are not inside quotes."""
     return where[np.searchsorted(quotes, where) % 2 == 0] if quotes.size else where
 
 
@@ -72,7 +72,7 @@ def end_of_records(data: bytes, quotes: BytePositions, *, inside: bool) -> int:
         before = int(np.searchsorted(quotes, end))
         if before % 2 == inside:
             return end + 1
-        # This newline is in a cell; any that ends a record stands before the quote that opened the cell.
+        # This newline is inside a cell; the end of a record must precede the opening quote of the cell.
         end = data.rfind(b"\n", 0, int(quotes[before - 1])) if before else -1
     return 0
 
@@ -80,24 +80,23 @@ def end_of_records(data: bytes, quotes: BytePositions, *, inside: bool) -> int:
 def blocks(
     file: Readable, source: str, *, size: int = BLOCK_BYTES, first: int | None = None, quoting: bool = True
 ) -> Iterator[Block]:
-    """Yield the text of `file` in blocks of about `size` bytes, each of whole records; nothing is left out.
+    """Yield the text of `file` in blocks of about `size` bytes (the first: about `first`), each of whole records.
 
-    The first one may be of another size. The last block may lack its last newline. `quoting` is False for formats whose
-    records are lines.
+    The last block may lack its last newline. `quoting` is False for formats whose records are lines.
 
     Raises:
-        DataError: the file is empty or UTF-16; a record is longer than LONGEST_RECORD.
+        DataError: the file is empty or UTF-16; a record is longer than MAX_RECORD_BYTES.
     """
     rest, rest_quotes, line = b"", NO_POSITIONS, 1
-    mark = strip_bom(file, source)
-    while data := mark + file.read(first or size):
-        mark, first = b"", None
+    head = strip_bom(file, source)
+    while data := head + file.read(first or size):
+        head, first = b"", None
         quotes = positions_of(data, QUOTE) if quoting else NO_POSITIONS
         cut = end_of_records(data, quotes, inside=rest_quotes.size % 2 == 1)
         quotes = np.concatenate([rest_quotes, quotes + len(rest)])
         if cut:
-            whole = data if cut == len(data) and not rest else b"".join((rest, memoryview(data)[:cut]))
-            block = Block(whole, *split(quotes, len(rest) + cut)[:1], line)
+            records = data if cut == len(data) and not rest else b"".join((rest, memoryview(data)[:cut]))
+            block = Block(records, *split(quotes, len(rest) + cut)[:1], line)
             yield block
             line += count_of(block.bytes(), NEWLINE)
             rest, rest_quotes = data[cut:], split(quotes, len(rest) + cut)[1]
@@ -110,13 +109,13 @@ def blocks(
 
 
 def split(quotes: BytePositions, cut: int) -> tuple[BytePositions, BytePositions]:
-    """The positions before `cut`, and those from it on counted from it."""
+    """The positions before `cut`, and the others relative to `cut`."""
     first = int(np.searchsorted(quotes, cut))
     return quotes[:first], quotes[first:] - cut
 
 
 def raise_endless_record(block: Block, source: str) -> None:
-    """Raise the DataError for a record that does not end within LONGEST_RECORD bytes."""
+    """Raise the DataError for a record that does not end within MAX_RECORD_BYTES."""
     raise DataError(
         f"the record that begins here is longer than {MAX_RECORD_BYTES >> 20} MiB",
         place=Location(source=source, line=block.line),
@@ -127,7 +126,7 @@ def raise_endless_record(block: Block, source: str) -> None:
 
 
 def check_utf8(block: Block, source: str) -> None:
-    """Raise a DataError when the block is not UTF-8, naming the line and the byte."""
+    """Raise a DataError with the line and the byte if the block is not UTF-8."""
     try:
         block.data.decode()
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""CSV and TSV as a file format."""
+"""The file format of CSV and TSV."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from nncli.data.table import Table
 
 SEPARATORS = {".csv": COMMA, ".tsv": TAB}
 PARSERS = 2
-"""Threads that parse blocks of a file; Polars has threads of its own, but leaves cores idle between blocks."""
+"""Threads that parse blocks of a file. Polars has its own threads, but leaves cores idle between blocks."""
 
 
 class CsvFormat(FileFormat):
-    """Text with a separator between cells."""
+    """The CSV format: text with a separator between cells."""
 
     escapes_formulas: ClassVar[bool] = True
 
@@ -38,10 +38,10 @@ class CsvFormat(FileFormat):
 
     @contextmanager
     def open_sink(self, file: Writable, path: Path | None, *, escape_formulas: bool = False) -> Iterator[Sink]:
-        """Yield a sink that writes the separator that the suffix of `path` stands for."""
+        """Yield a sink with the separator that the suffix of `path` implies."""
         yield DelimitedSink(file, separator_of(path) or COMMA, ColumnCheck.of(path), escape_formulas)
 
 
 def separator_of(path: PurePath | None) -> str | None:
-    """The separator that the suffix of a file name stands for; None if it leaves it open (.txt, standard input)."""
+    """The separator that the suffix of a file name implies; None for .txt and standard input."""
     return None if path is None else SEPARATORS.get(suffix_of(path))

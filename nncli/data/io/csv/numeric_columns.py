@@ -1,12 +1,11 @@
-"""Numbers parsed with the cells, where nothing about their spelling can matter.
+"""Parse numeric columns of a CSV directly as Float64, if the original text of the cells cannot matter.
 
-Cells are text until somebody asks for numbers. Where it is known which columns will be asked for, Polars parses these
-as Float64 while it cuts the text into cells, which spares the text and half of the time. It reads the same number from
-a cell as `parse_numbers`; what it has no way of telling is for text: a block with a cell that it refuses, that is
-infinite, or that is all spaces, is given up here, so that whoever reads its numbers can say what stands where.
+Polars parses the columns while it splits the text into cells, in half the time, and reads the same numbers as
+`parse_numbers`. A block is parsed as text instead if a cell is not a number, is infinite or consists of spaces, so that
+error messages can show the original cell.
 
-Where it is yet to be found out what the columns hold, more can matter of a number than its value: a block is given up
-that has a leading zero in one of these columns, or a number too large or too odd for `as_numbers`.
+With `exact_only`, for columns whose kind is not known yet, blocks with a leading zero, NaN, or an integer beyond the
+exact range of float64 are parsed as text too.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ from nncli.data.io.streams import POLARS_ERRORS, UTF8_BOM
 from nncli.errors import reraise_out_of_memory
 
 SKIPPED = (b"\n", b"\r", UTF8_BOM)
-"""What Polars skips at the beginning of a text that has no header."""
+"""Bytes that Polars skips at the beginning of text without a header."""
 MAX_FAILED_BLOCKS = 2
-"""After so many blocks in a row that were given up, the rest of the file is read as text without trying."""
+"""After this number of failed blocks in a row the rest of the file is parsed as text."""
 
 
 class NumericParser:
-    """Parses the blocks of one file, the columns `numbers` as Float64, the others as text; `missing` words are null.
+    """Parses blocks of one file: columns `numbers` as Float64, the others as text, and `missing_values` as null.
 
-    With `only_value`, none of the numbers may be one of which more than the value can matter.
+    With `exact_only`, a block whose numbers have a spelling that can matter is not parsed.
     """
 
     def __init__(
@@ -50,27 +49,27 @@ class NumericParser:
         kinds = [polars.Float64() if is_number else polars.String() for is_number in self._is_number]
         self._schema = polars.Schema({str(j): kind for j, kind in enumerate(kinds)})
         self._na_values, self._separator, self._exact_only = list(missing_values), separator, exact_only
-        # To Polars an empty cell is null, and a word what stands between two separators or in quotes.
-        clear = "" in missing_values and not any(
-            c in word for word in missing_values for c in ('"', "\r", "\n", separator)
+        # Polars reads empty cells as null, and cannot match missing values with quotes, line ends or separators.
+        supported = "" in missing_values and not any(
+            c in value for value in missing_values for c in ('"', "\r", "\n", separator)
         )
-        self._attempts_left = MAX_FAILED_BLOCKS if clear and self._is_number.any() else 0
+        self._attempts_left = MAX_FAILED_BLOCKS if supported and self._is_number.any() else 0
 
     @property
     def is_active(self) -> bool:
-        """Whether blocks are still tried."""
+        """Whether further blocks should be attempted."""
         return self._attempts_left > 0
 
     def cells(self, block: Block) -> polars.DataFrame | None:
-        """The cells of a block; None if they are to be read as text. Several threads may ask, each for its block."""
+        """The cells of a block; None if it must be parsed as text. Thread-safe."""
         if not self.is_active or block.data.startswith(SKIPPED):
             return None
         text = block.data if block.data.endswith(b"\n") else block.data + b"\n"
-        # Polars takes longer where it has words to look for; an empty cell without quotes is null by itself.
-        words = [word for word in self._na_values if (word.encode()[:1] in text if word else block.quotes.size)]
+        # Polars is slower with null_values; an empty cell without quotes is null without them.
+        na_values = [value for value in self._na_values if (value.encode()[:1] in text if value else block.quotes.size)]
         try:
             cells = polars.read_csv(
-                text, separator=self._separator, schema=self._schema, has_header=False, null_values=words or None
+                text, separator=self._separator, schema=self._schema, has_header=False, null_values=na_values or None
             )
         except POLARS_ERRORS as error:
             reraise_out_of_memory(error)
@@ -78,42 +77,42 @@ class NumericParser:
         return cells if is_rectangular(block, cells, self._separator) and self._matches_text(cells, block) else None
 
     def record_outcome(self, *, succeeded: bool) -> None:
-        """Take note, block by block in their order, of whether one was parsed so."""
+        """Record whether the next block, in order, was parsed."""
         self._attempts_left = MAX_FAILED_BLOCKS if succeeded else self._attempts_left - 1
 
     def _matches_text(self, cells: polars.DataFrame, block: Block) -> bool:
-        """Whether the text of the block, all of whose rows are of equal length, would give the same as these cells."""
+        """Whether parsing the rectangular block as text would give the same values as these cells."""
         numbers = [column for column in cells if column.dtype == polars.Float64]
         if any(self._has_special_value(column) for column in numbers):
             return False
-        doubtful = self._is_number.copy()
+        ambiguous = self._is_number.copy()
         if not self._exact_only:
-            doubtful[doubtful] = [column.has_nulls() for column in numbers]
-        if not doubtful.any():
+            ambiguous[ambiguous] = [column.has_nulls() for column in numbers]
+        if not ambiguous.any():
             return True
-        if self._separator in " \t" and block.quotes.size:  # a cell may begin with a separator then
+        if self._separator in " \t" and block.quotes.size:  # a quoted cell may begin with a separator
             return False
         where = ambiguous_starts(block, self._separator, zeros=self._exact_only)
         if not where.size:
             return True
         text = block.bytes()
         ends = outside_quotes(np.flatnonzero((text == ord(self._separator)) | (text == NEWLINE)), block.quotes)
-        return not doubtful[np.searchsorted(ends, where) % cells.width].any()
+        return not ambiguous[np.searchsorted(ends, where) % cells.width].any()
 
     def _has_special_value(self, column: polars.Series) -> bool:
-        """Whether one of the numbers is infinite, or otherwise such that its spelling can matter."""
-        beyond = MAX_EXACT_INTEGER if self._exact_only else inf
-        ends: list[Any] = [column.min(), column.max()]
-        if any(end is not None and abs(end) >= beyond for end in ends):
+        """Whether a number is infinite, or with `exact_only` NaN or beyond the exact range of float64."""
+        limit = MAX_EXACT_INTEGER if self._exact_only else inf
+        extremes: list[Any] = [column.min(), column.max()]
+        if any(x is not None and abs(x) >= limit for x in extremes):
             return True
-        return self._exact_only and isnan(column.sum())  # the quickest to show that one is NaN
+        return self._exact_only and isnan(column.sum())  # the fastest test for NaN
 
 
 def is_rectangular(block: Block, cells: polars.DataFrame, separator: str) -> bool:
     """Whether every record has as many cells as the header.
 
-    Polars refuses rows that are too long and fills up those that are too short with nulls, which it also gives
-    for empty cells; so separators are counted where some last cell is null: else no row was filled up.
+    Polars rejects rows that are too long, but fills short rows with nulls, its value of empty cells too; so separators
+    are counted if a cell of the last column is null.
     """
     if not cells.get_column(cells.columns[-1]).null_count():
         return True
@@ -125,48 +124,48 @@ def is_rectangular(block: Block, cells: polars.DataFrame, separator: str) -> boo
 
 
 def ambiguous_starts(block: Block, separator: str, *, zeros: bool) -> BytePositions:
-    """Where cells begin with a space, or, with `zeros`, with a leading zero; in quoted cells also what looks so."""
+    """Positions of cells that begin with a space or, with `zeros`, a leading zero; quoted cells may add others."""
     text, before = block.bytes(), [ord(separator), NEWLINE, *[QUOTE] * bool(block.quotes.size)]
-    found = [NO_POSITIONS]
+    starts = [NO_POSITIONS]
     if zeros:
         where = leading_zeros(text, ord(separator))
-        found.append(where[(where == 0) | is_any_of(text[where - 1], before)])
+        starts.append(where[(where == 0) | is_any_of(text[where - 1], before)])
     if spaces := [mark for mark in b" \t" if mark != ord(separator) and bytes([mark]) in block.data]:
-        found.append(np.flatnonzero(is_any_of(text[:1], spaces)))
+        starts.append(np.flatnonzero(is_any_of(text[:1], spaces)))
         for start, piece in pieces(text, 1):
             maybe = is_any_of(piece[1:], spaces)
             maybe &= is_any_of(piece[:-1], before)
-            found.append(np.flatnonzero(maybe) + start + 1)
-    return np.concatenate(found)
+            starts.append(np.flatnonzero(maybe) + start + 1)
+    return np.concatenate(starts)
 
 
 def leading_zeros(text: ByteArray, separator: int) -> BytePositions:
-    """Where there may be a number with a leading zero: its sign, if it has one; the zero and one more digit follow."""
-    found = [NO_POSITIONS]
+    """Positions of possible numbers with a leading zero: an optional sign, then 0 and another digit."""
+    positions = [NO_POSITIONS]
     for start, piece in pieces(text, 2):
-        # A sign, a separator, a quote and a line end all come before the point and the digits.
+        # Signs, most separators, quotes and line ends are smaller bytes than the point and the digits.
         maybe = piece[:-2] < ord(".")
         if separator > ord("."):
             maybe |= piece[:-2] == separator
         maybe &= piece[1:-1] == ord("0")
         maybe &= piece[2:] - ord("0") < 10
         if maybe.any():
-            found.append(np.flatnonzero(maybe) + start + 1)
-    zeros: BytePositions = np.concatenate(found)
+            positions.append(np.flatnonzero(maybe) + start + 1)
+    zeros: BytePositions = np.concatenate(positions)
     if (head := text[:2].tobytes()).startswith(b"0") and len(head) == 2 and head.isdigit():
         zeros = np.append(0, zeros)
     return zeros - is_any_of(text[zeros - 1], b"+-") * (zeros > 0)
 
 
-def pieces(text: ByteArray, more: int = 0) -> Iterator[tuple[int, ByteArray]]:
-    """Pieces of the text that stay in the cache, each with where it begins and with `more` bytes of the next."""
-    for start in range(0, text.size - more, PIECE):
-        yield start, text[start : start + PIECE + more]
+def pieces(text: ByteArray, overlap: int = 0) -> Iterator[tuple[int, ByteArray]]:
+    """Yield pieces of the text that fit in the cache, each with its start and `overlap` bytes of the next piece."""
+    for start in range(0, text.size - overlap, PIECE):
+        yield start, text[start : start + PIECE + overlap]
 
 
 def is_any_of(text: ByteArray, marks: Collection[int]) -> Mask:
-    """Which bytes of `text` are one of the marks."""
-    found = np.zeros(text.size, np.bool_)
+    """Mask of the bytes of `text` that are one of the marks."""
+    mask = np.zeros(text.size, np.bool_)
     for mark in marks:
-        found |= text == mark
-    return found
+        mask |= text == mark
+    return mask

@@ -1,8 +1,7 @@
-"""Reading CSV and TSV: every cell as it is spelled, or a refusal that names the line.
+"""Read CSV and TSV with cells as text, or raise an error that names the line.
 
-Polars parses; this file makes sure that what it is given has one meaning only. RFC 4180 is kept to the letter
-(a quote opens a cell, is doubled inside it, and closes it), with \\n or \\r\\n at the end of a record. What Polars
-would mend in silence is refused: rows that are too short, repeated names, lone carriage returns, NUL bytes.
+Polars parses the text; this module rejects text that can be read in more than one way. Quoting follows RFC 4180, and
+records end with \\n or \\r\\n. Rows that are too short, repeated names, lone carriage returns and NUL bytes are errors.
 
 A blank line is skipped and not counted as a row, except in a table of one column, where it is an empty cell.
 """
@@ -44,7 +43,7 @@ from nncli.errors import DataError, Location, reraise_out_of_memory
 
 
 class ParseAttempt(NamedTuple):
-    """What came of parsing a block with its numbers, by `direct`; no cells where it is to be read as text."""
+    """The result of parsing the numeric columns of a block with `parser`; None if it must be parsed as text."""
 
     parser: NumericParser | None
     cells: polars.DataFrame | None
@@ -52,13 +51,13 @@ class ParseAttempt(NamedTuple):
 
 @dataclass
 class BlankLines:
-    """Counts the blank lines that are skipped, and those of them that no row has followed so far."""
+    """Counts skipped blank lines, and those of them that no row has followed yet."""
 
     total: int = 0
     trailing: int = 0
 
     def count(self, blank: Mask) -> None:
-        """Take note of a block by which of its records are blank."""
+        """Count the blank records of a block."""
         rows = np.flatnonzero(~blank)
         after = blank[rows[-1] + 1 :].size if rows.size else self.trailing + blank.size
         self.total, self.trailing = self.total + int(np.count_nonzero(blank)), after
@@ -76,15 +75,15 @@ def read_delimited(
     default_separator: str | None = None,
     workers: int = 0,
 ) -> Iterator[Table]:
-    """Yield one block of the text after another, every cell as text. At least one table is yielded, if of no rows.
+    """Yield a table for each block of the text, with cells as text; at least one table, which may have no rows.
 
-    An empty cell is "", and one that equals a missing value is null. Columns that `options.numbers` allows may be
-    Float64; see numeric_columns.py. For `default_separator` see `sniff_dialect`. The first table carries the notes on
-    the dialect, and a last one of no rows the note on skipped lines. `workers` threads parse the next blocks ahead of
-    time; with 0 nothing is read before it is needed.
+    An empty cell is "", and a cell that equals a missing value is null. Columns that `options.numbers` allows may be
+    Float64; see numeric_columns.py. For `default_separator` see `sniff_dialect`. The first table has the notes about
+    the dialect; a last table without rows has the note about skipped lines. `workers` threads parse the next blocks
+    ahead of time; with 0 nothing is read ahead.
 
     Raises:
-        DataError: the text is not a table, for one of the reasons in this file; see also `blocks` and `sniff_dialect`.
+        DataError: the text is not a valid table; see also `blocks` and `sniff_dialect`.
     """
     text = DecodedStream(file, source, options.dialect.encoding, options.fallback_encoding)
     dialect, notes = sniff_dialect(
@@ -120,15 +119,15 @@ class _BlockParser:
         self.row, self.blank_lines = 1, BlankLines()
 
     def attempt(self, block: Block) -> ParseAttempt:
-        """Parse a block with its numeric columns, if it is known which these are. Several threads may call this."""
+        """Parse the numeric columns of a block, if they are known. Thread-safe."""
         parser = None if self.header is None else self.header.parser
         return ParseAttempt(parser, parser.cells(block) if parser and block.data else None)
 
     def cells(self, block: Block, attempt: ParseAttempt) -> polars.DataFrame:
-        """The cells of the next block, given an attempt that may have been made before the blocks ahead of it.
+        """The cells of the next block. The attempt is repeated if earlier blocks have changed the parser since.
 
         Raises:
-            DataError: the block is not part of a table.
+            DataError: the block is not a valid part of a table.
         """
         if self.header is None:
             block = without_leading_blank_lines(block)
@@ -186,6 +185,7 @@ class _BlockParser:
 
 
 def without_leading_blank_lines(block: Block) -> Block:
+    """The block without blank lines at its beginning."""
     start = 0
     while block.data.startswith((b"\n", b"\r\n"), start):
         start = block.data.index(b"\n", start) + 1
@@ -195,7 +195,7 @@ def without_leading_blank_lines(block: Block) -> Block:
 def finalize(
     attempt: ParseAttempt, block: Block, header: CsvHeader, row: int, blank_lines: BlankLines
 ) -> polars.DataFrame:
-    """The cells of a block, as they were parsed with their numbers, or else as text."""
+    """The cells of a block from a successful attempt, or else as text."""
     if attempt.parser is None or not attempt.parser.is_active or not block.data:
         return parse(block, header, row, blank_lines)
     attempt.parser.record_outcome(succeeded=attempt.cells is not None)
@@ -203,12 +203,12 @@ def finalize(
 
 
 def parse(block: Block, header: CsvHeader, row: int, blank_lines: BlankLines) -> polars.DataFrame:
-    """The cells of a block whose first row is number `row`."""
+    """Parse a block as text; `row` is the number of its first row."""
     if not block.data:
         return header.no_rows()
-    # The header is ours: Polars renames repeated names, and without one skips blank lines at first.
+    # With our own header, Polars neither renames columns nor skips leading blank lines.
     numbered = header.separator.join(map(str, range(len(header.names)))) + "\n"
-    # The last line gets its end: Polars drops what is too much in a last row that has none.
+    # With a line end, Polars rejects surplus cells in the last row instead of dropping them.
     end = b"" if block.data.endswith(b"\n") else b"\n"
     text = b"".join((numbered.encode(), block.data, end))
     try:
@@ -225,10 +225,10 @@ def parse(block: Block, header: CsvHeader, row: int, blank_lines: BlankLines) ->
 def without_blank_lines(
     block: Block, header: CsvHeader, row: int, blank_lines: BlankLines, *, reason: BaseException | None = None
 ) -> Block:
-    """The block without its blank lines, once it is known that no other record is too short or too long.
+    """Remove blank lines from a block that Polars could not parse.
 
     Raises:
-        DataError: a record has the wrong number of cells, or there is nothing to explain `reason`.
+        DataError: a record has the wrong number of cells, or the block cannot be parsed for another `reason`.
     """
     text = block.bytes()
     ends = outside_quotes(positions_of(block.data, NEWLINE), block.quotes)
@@ -238,9 +238,9 @@ def without_blank_lines(
     separators = outside_quotes(positions_of(block.data, ord(header.separator)), block.quotes)
     counts = np.diff(np.searchsorted(separators, ends), prepend=0) + 1
     blank = (ends == starts) | ((ends == starts + 1) & (text[starts] == RETURN))
-    wrong = np.flatnonzero(~blank & (counts != len(header.names)))
-    if wrong.size:
-        first = int(wrong[0])
+    invalid = np.flatnonzero(~blank & (counts != len(header.names)))
+    if invalid.size:
+        first = int(invalid[0])
         raise DataError(
             f"the row has {counts[first]:,} {'cell' if counts[first] == 1 else 'cells'}, "
             f"the header has {len(header.names):,}",
@@ -249,11 +249,11 @@ def without_blank_lines(
                 line=block.line_at(int(starts[first])),
                 row=row + first - int(np.count_nonzero(blank[:first])),
             ),
-            hint="Write a cell that holds a separator in quotes, and every empty cell too (a,,c).",
+            hint="Quote cells that contain the separator, and write empty cells too (a,,c).",
         )
     if reason or len(header.names) == 1 or not blank.any():
         place = Location(source=header.source, line=block.line, row=row)
-        raise DataError("the rows from here on cannot be read as a table", place=place) from reason
+        raise DataError("the rows from here on are not a table", place=place) from reason
     blank_lines.count(blank)
     keep = np.ones(text.size, np.bool_)
     keep[starts[blank]] = keep[ends[blank]] = False

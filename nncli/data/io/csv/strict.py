@@ -1,4 +1,4 @@
-"""Refusing text that readers of CSV disagree about: NUL, a lone carriage return, a quote out of place."""
+"""Check that a CSV has no NUL, lone carriage return or misplaced quote, which readers interpret differently."""
 
 from __future__ import annotations
 
@@ -10,58 +10,58 @@ from nncli.errors import DataError, Location
 
 
 def check_strict_csv(block: Block, source: str, separator: str) -> None:
-    """Refuse bytes that readers disagree about: NUL, a carriage return alone, a quote out of place."""
+    """Raise a DataError if the block has a NUL byte, a lone carriage return or a misplaced quote."""
     data = block.data
     if b"\0" in data:
         line = block.line_at(data.index(b"\0"))
-        hint = "Most likely it is UTF-16 text or not a text table at all. Save it as UTF-8."
-        raise DataError("there is a NUL byte in the text", place=Location(source=source, line=line), hint=hint)
+        hint = "Most likely the file is UTF-16 or not a text table. Save it as UTF-8."
+        raise DataError("the text contains a NUL byte", place=Location(source=source, line=line), hint=hint)
     returns = positions_of(data, RETURN)
     lone = outside_quotes(returns[~is_followed_by(block, returns, b"\n")], block.quotes) if returns.size else returns
     if lone.size:
         raise DataError(
-            "there is a carriage return that does not end a line",
+            "the text contains a carriage return that does not end a line",
             place=Location(source=source, line=block.line_at(int(lone[0]))),
-            hint="Save the file with line ends of Unix (\\n) or Windows (\\r\\n).",
+            hint="Save the file with Unix (\\n) or Windows (\\r\\n) line ends.",
         )
     if not block.quotes.size:
         return
     opening, closing = block.quotes[::2], block.quotes[1::2]
-    wrong = opening[~is_preceded_by(block, opening, f'{separator}\n"'.encode())]
-    if wrong.size:
-        raise_misplaced_quote(block, source, int(wrong[0]), "a quote stands in the middle of a cell that is not quoted")
-    wrong = closing[~is_followed_by(block, closing, f'{separator}\r\n"'.encode())]
-    if wrong.size:
-        began = int(opening[int(np.searchsorted(closing, wrong[0]))])
-        raise_misplaced_quote(block, source, began, "the cell that a quote opens here goes on after its closing quote")
+    misplaced = opening[~is_preceded_by(block, opening, f'{separator}\n"'.encode())]
+    if misplaced.size:
+        raise_misplaced_quote(block, source, int(misplaced[0]), "there is a quote inside a cell that is not quoted")
+    misplaced = closing[~is_followed_by(block, closing, f'{separator}\r\n"'.encode())]
+    if misplaced.size:
+        start = int(opening[int(np.searchsorted(closing, misplaced[0]))])
+        raise_misplaced_quote(block, source, start, "the quoted cell continues after its closing quote")
     if block.quotes.size % 2:
-        raise_misplaced_quote(block, source, int(block.quotes[-1]), "the cell that a quote opens here is never closed")
+        raise_misplaced_quote(block, source, int(block.quotes[-1]), "the quoted cell is never closed")
 
 
 def raise_misplaced_quote(block: Block, source: str, position: int, message: str) -> None:
     raise DataError(
         message,
         place=Location(source=source, line=block.line_at(position)),
-        hint='A cell with a quote in it is written in quotes, and the quote inside doubled: "5"" pipe".',
+        hint='Write a cell that contains a quote in quotes, with the inner quote doubled: "5"" pipe".',
     )
 
 
 def is_followed_by(block: Block, at: BytePositions, allowed: bytes) -> Mask:
-    """Which of the bytes `at` are followed by one of the `allowed` ones; at the end of the text only a quote is."""
+    """Mask of the positions `at` that are followed by an `allowed` byte; the end of the text counts as a quote."""
     text = block.bytes()
-    known = np.zeros(256, np.bool_)
-    known[list(allowed)] = True
-    right = known[text[np.minimum(at + 1, text.size - 1)]]
+    is_allowed = np.zeros(256, np.bool_)
+    is_allowed[list(allowed)] = True
+    mask = is_allowed[text[np.minimum(at + 1, text.size - 1)]]
     if at.size and at[-1] == text.size - 1:
-        right[-1] = QUOTE in allowed
-    return right
+        mask[-1] = QUOTE in allowed
+    return mask
 
 
 def is_preceded_by(block: Block, at: BytePositions, allowed: bytes) -> Mask:
-    """Which of the bytes `at` come after one of the `allowed` ones, or begin the text."""
-    known = np.zeros(256, np.bool_)
-    known[list(allowed)] = True
-    right = known[block.bytes()[at - 1]]
+    """Mask of the positions `at` that are preceded by one of the `allowed` bytes, or by nothing."""
+    is_allowed = np.zeros(256, np.bool_)
+    is_allowed[list(allowed)] = True
+    mask = is_allowed[block.bytes()[at - 1]]
     if at.size and at[0] == 0:
-        right[0] = True
-    return right
+        mask[0] = True
+    return mask

@@ -13,14 +13,14 @@ from nncli.data.columns.parsing import TEXT_TYPES
 from nncli.data.io.sinks import ColumnCheck, Writable, translate_write_errors
 
 FORMULA = r"^[=+\-@\t\r\n\x00＝＋－＠]"
-"""How a text begins that a spreadsheet may run as a formula."""
+"""Matches text that a spreadsheet may run as a formula."""
 PLAIN_NUMBER = r"^[+-]?[0-9.,]*[0-9][0-9.,]*([eE][+-]?[0-9]+)?$"
 PLAIN_NAME = re.compile(r"[\w .%()+-]+")
 
 
 @dataclass
 class DelimitedSink:
-    """CSV or TSV, the header before the first rows."""
+    """Writes CSV or TSV, with the header before the first rows."""
 
     file: Writable
     separator: str
@@ -33,7 +33,7 @@ class DelimitedSink:
         if self.escape_formulas:
             names = escape_formulas(polars.Series(names, dtype=polars.String)).to_list()
             frame = frame.with_columns(escape_formulas(cells) for cells in frame if cells.dtype in TEXT_TYPES)
-        # A line with nothing on it is an empty cell to nncli, but many readers skip it.
+        # nncli reads an empty line as an empty cell, but many readers skip it.
         null = '""' if frame.width == 1 else ""
         with translate_write_errors(frame, self.columns.source):
             rows = frame.write_csv(include_header=False, separator=self.separator, null_value=null)
@@ -43,7 +43,7 @@ class DelimitedSink:
 
 
 def header(names: list[str], separator: str) -> bytes:
-    """The header line, in quotes unless every name is plain, so that it cannot be taken for anything else."""
+    """The header line; names are quoted unless all of them are plain."""
     text = io.StringIO(newline="")
     plain = all(PLAIN_NAME.fullmatch(name) for name in names)
     writer = csv.writer(
@@ -57,7 +57,7 @@ def header(names: list[str], separator: str) -> bytes:
 
 
 def escape_formulas(cells: polars.Series) -> polars.Series:
-    """The texts, with an apostrophe before each that a spreadsheet would take for a formula."""
-    texts = cells.cast(polars.String).alias("")  # Polars takes a name such as ^x$ for a pattern
+    """Put an apostrophe before text that a spreadsheet would run as a formula."""
+    texts = cells.cast(polars.String).alias("")  # Polars reads a name such as ^x$ as a pattern
     formulas = (texts.str.contains(FORMULA) & ~texts.str.contains(PLAIN_NUMBER)).fill_null(False)
     return ("'" + texts).zip_with(formulas, texts).alias(cells.name)
