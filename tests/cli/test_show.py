@@ -44,3 +44,13 @@ def test_the_json_is_one_object(nncli: Cli, penguins: Path) -> None:
 
 def test_a_folder_that_is_no_run_ends_with_5(nncli: Cli, here: Path) -> None:
     nncli("show", here).check(5)
+
+
+def test_a_cross_validation_is_answered_with_the_runs_of_its_folds(nncli: Cli, here: Path) -> None:
+    (here / "t.csv").write_text("x,y\n" + "".join(f"{i % 7},{i % 7 + 0.5}\n" for i in range(20)))
+    (here / "c.yaml").write_text("data: {path: t.csv, target: y}\nlayers: [2]\nepochs: 1\nworkers: 1\n")
+    nncli("cross-validate", "c.yaml", "--folds", "2", "-o", "cv", "-q").check()
+    done = nncli("show", "cv").check(5)
+    assert "cross-validation" in done.err
+    assert "cv/folds: '1' and '2'" in done.err
+    assert "status" in nncli("show", "cv/folds/2").check().out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -26,6 +27,22 @@ from tests.cli.support import (
 )
 
 CONFIG = f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\nepochs: 3\n"
+PINNED = """\
+note: dropped 'id': a different value in every row
+note: to edit this configuration: nncli init t.csv --target y -o config.yaml
+epoch 1/1 loss N val_loss N accuracy N best val_loss N at 1 learning rate N N s left
+32 training rows, 8 validation rows, 1 feature, 13 parameters, best epoch 1 of 1, N s
+ training baseline validation baseline
+accuracy N N N N
+balanced_accuracy N N N N
+macro_f1 N N N N
+roc_auc N N N N
+log_loss N N N N
+brier N N N N
+calibration_error N – N –
+next: nncli report runs/t, or nncli predict runs/t NEW_TABLE
+"""
+"""What a small training prints on stderr, with N for numbers that have a fraction."""
 ENDLESS = ("--set", "epochs=100000000")
 
 
@@ -350,3 +367,12 @@ def test_predicting_with_a_failed_run_does_not_send_one_round_in_circles(nncli: 
     told = nncli("predict", "runs/c", DATA / "linear.csv").check(5).err
     assert "lower learning_rate" in told
     assert "--resume" not in told
+
+
+def test_the_whole_output_of_a_small_training(nncli: Cli, here: Path) -> None:
+    rows = (f"{i},{i % 8},{'no' if i % 8 < 4 else 'yes'}" for i in range(40))
+    (here / "t.csv").write_text("\n".join(["id,x,y", *rows]) + "\n")
+    done = nncli("train", "t.csv", "-t", "y", "--set", "layers=[4]", "--set", "epochs=1").check()
+    assert done.out == "runs/t\n"
+    numbers_replaced = re.sub(r" +", " ", re.sub(r"\b\d\.\d+\b", "N", done.err))
+    assert numbers_replaced == PINNED

@@ -1,0 +1,54 @@
+"""The summary of a table for training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nncli.autoconfig.table_summary import summarize_table
+from nncli.errors import DataError, UsageError
+
+ROWS = [f"{i},{i % 3},{i * 0.5},{'?' if i % 10 == 0 else i % 7},c" for i in range(40)]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["id,group,y,x,same", *ROWS]) + "\n")
+    return path
+
+
+def test_columns_are_kept_or_dropped_with_a_reason(table: Path) -> None:
+    summary = summarize_table(table, ["y"])
+    assert [column.name for column in summary.kept] == ["group", "x"]
+    assert {column.name: bool(column.reason) for column in summary.dropped} == {"id": True, "same": True}
+    assert (summary.rows, summary.table_rows, summary.n_columns, summary.task) == (40, 40, 5, "regression")
+
+
+def test_spellings_of_missing_values_are_found_by_reading_again(table: Path) -> None:
+    summary = summarize_table(table, ["y"])
+    assert summary.na_spellings == ("?",)
+    assert summary.data.missing_values[-1] == "?"
+    (x,) = (column for column in summary.kept if column.name == "x")
+    assert (x.kind, x.missing) == ("numeric", 4)
+
+
+def test_few_integers_are_class_labels_unless_a_loss_is_set(table: Path) -> None:
+    summary = summarize_table(table, ["group"])
+    assert (summary.task, summary.integer_classes) == ("classification", True)
+    summary = summarize_table(table, ["group"], ["loss=mse"])
+    assert (summary.task, summary.integer_classes) == ("regression", False)
+
+
+def test_a_column_that_is_requested_by_name_is_kept(table: Path) -> None:
+    summary = summarize_table(table, ["y"], ["data.columns={id: numeric}"])
+    assert "id" in [column.name for column in summary.kept]
+
+
+def test_a_table_without_target_or_features_is_refused(table: Path) -> None:
+    with pytest.raises(UsageError, match="--target y"):
+        summarize_table(table, [])
+    table.write_text("same,y\n" + "".join(f"c,{i}\n" for i in range(30)))
+    with pytest.raises(DataError, match="'same'"):
+        summarize_table(table, ["y"])

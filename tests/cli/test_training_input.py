@@ -1,0 +1,37 @@
+"""The CONFIG argument of training commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nncli.cli.options import Quality
+from nncli.cli.training_input import resolve_input
+from nncli.config.schema import Config
+from nncli.errors import UsageError
+
+
+@pytest.fixture
+def table(here: Path) -> str:
+    (here / "t.csv").write_text("rowid,x,y\n" + "".join(f"{i},{i * 37 % 11},{i % 11 + 0.5}\n" for i in range(40)))
+    return "t.csv"
+
+
+def test_a_configuration_keeps_its_assignments() -> None:
+    resolved = resolve_input("c.yaml", None, ["seed=3"], Quality.FAST, quiet=True)
+    assert (resolved.config, resolved.assignments) == ("c.yaml", ["seed=3", "quality=fast"])
+    assert resolved.arguments == ("c.yaml", "--quality", "fast", "--set", "seed=3")
+
+
+def test_a_table_gets_a_drafted_configuration(table: str, capsys: pytest.CaptureFixture[str]) -> None:
+    resolved = resolve_input(table, ["y"], ["seed=3"], None, quiet=False)
+    assert isinstance(resolved.config, Config)
+    assert (resolved.config.seed, resolved.config.data.drop, resolved.assignments) == (3, ("rowid",), [])
+    assert resolved.arguments == ("t.csv", "--target", "y", "--set", "seed=3")
+    assert "nncli init t.csv --target y -o config.yaml" in capsys.readouterr().err
+
+
+def test_a_configuration_takes_no_target() -> None:
+    with pytest.raises(UsageError):
+        resolve_input("c.yaml", ["y"], None, None, quiet=True)

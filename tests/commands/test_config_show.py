@@ -1,0 +1,44 @@
+"""`nncli config show`: all keys with the source of each value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nncli.commands.config_show import resolve, show
+from nncli.config.loading import load_config
+from nncli.config.yaml.parser import parse
+from tests.cli.support import DATA
+
+CONFIG = f"data: {{path: {DATA}/penguins.csv, target: species}}\nlayers: [4]\nepochs: 2\n"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "c.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+def test_each_value_has_its_source(config: Path) -> None:
+    text = show(config, assignments=["seed=3"], environment={"NNCLI_EPOCHS": "5"})
+    sources = {line.partition(":")[0]: line.partition("#")[2].strip() for line in text.splitlines() if "#" in line}
+    assert "--set" in sources["seed"]
+    assert "NNCLI_EPOCHS" in sources["epochs"]
+    assert "default" in sources["batch_size"]
+
+
+def test_what_is_shown_is_the_same_configuration(config: Path) -> None:
+    copy = config.with_name("copy.yaml")
+    copy.write_text(show(config))
+    assert load_config(copy) == load_config(config)
+
+
+def test_resolved_values_come_from_the_table(config: Path) -> None:
+    assert load_config(config).loss is None
+    resolved = resolve(load_config(config))
+    assert resolved.loss is not None
+    assert resolved.data.columns["island"] == "categorical"
+    document = parse(show(config, resolved=True), "c.yaml").value
+    assert document["loss"] is not None
