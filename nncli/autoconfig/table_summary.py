@@ -149,24 +149,24 @@ def _are_integer_classes(table: Table, name: str) -> bool:
     return infer_kind(table, name) is Kind.NUMERIC and are_class_ids(read_numbers(table, name))
 
 
-def _with_features(found: TableSummary) -> TableSummary:
+def _with_features(summary: TableSummary) -> TableSummary:
     """The summary, with row numbers as features if there is no other column.
 
     Raises:
         DataError: there is no feature column.
     """
-    if found.kept:
-        return found
+    if summary.kept:
+        return summary
     columns = tuple(
         replace(column, label=Kind.NUMERIC, recommended=True, reason="") if _is_row_number(column) else column
-        for column in found.columns
+        for column in summary.columns
     )
     if any(column.recommended for column in columns):
-        return replace(found, columns=columns)
-    reasons = [f"{quote(column.name)}: {column.reason}" for column in found.dropped[:4]]
+        return replace(summary, columns=columns)
+    reasons = [f"{quote(column.name)}: {column.reason}" for column in summary.dropped[:4]]
     raise DataError(
         "there is no feature column",
-        place=Location(source=found.data.path),
+        place=Location(source=summary.data.path),
         hint=f"Dropped columns: {'; '.join(reasons)}." if reasons else "The table has only the target.",
     )
 

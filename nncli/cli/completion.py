@@ -81,7 +81,7 @@ def _list_folder(folder: str, *, of_files: bool = False) -> list[str]:
     """The paths of the folders, or the files, in `folder`, without hidden ones."""
     try:
         with os.scandir(folder or ".") as entries:
-            found = [entry.name for entry in entries if entry.is_file() == of_files and not entry.name.startswith(".")]
+            names = [entry.name for entry in entries if entry.is_file() == of_files and not entry.name.startswith(".")]
     except OSError:
         return []
-    return [os.path.join(folder, name) for name in sorted(found)]  # noqa: PTH118 - keeps the path as typed
+    return [os.path.join(folder, name) for name in sorted(names)]  # noqa: PTH118 - keeps the path as typed

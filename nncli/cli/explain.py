@@ -202,17 +202,17 @@ def _importance(explanation: Explanation) -> Iterator[str]:
     if explanation.importances is None:
         return
     name, metric = explanation.loss_name.replace("_", " "), explanation.metric.replace("_", " ")
-    direction_of = {one.column: one.direction for one in explanation.partial_dependence}
+    direction_of = {item.column: item.direction for item in explanation.partial_dependence}
     lines = [
         ["column", f"{name} increase", "95 % CI", f"{metric} {_change(explanation.metric)}", _trend_title(explanation)]
     ]
-    for one in explanation.importances[:MAX_COLUMNS]:
+    for item in explanation.importances[:MAX_COLUMNS]:
         figures = [
-            format_number(one.loss_increase),
-            f"{format_number(one.low)} … {format_number(one.high)}",
-            format_number(one.metric_worsening),
+            format_number(item.loss_increase),
+            f"{format_number(item.low)} … {format_number(item.high)}",
+            format_number(item.metric_worsening),
         ]
-        lines.append([_short(one.column), *figures, _short(direction_of.get(one.column, ""))])
+        lines.append([_short(item.column), *figures, _short(direction_of.get(item.column, ""))])
     if not any(direction_of.values()):
         lines = [line[:-1] for line in lines]
     left = len(explanation.importances) - MAX_COLUMNS
@@ -231,9 +231,11 @@ def _change(metric: str) -> str:
 
 def _trend_title(explanation: Explanation) -> str:
     """The title of the column of trends."""
-    for one in explanation.partial_dependence:
+    for item in explanation.partial_dependence:
         return (
-            "effect on prediction" if one.target is None else _short(f"probability of {one.target} = {one.outputs[0]}")
+            "effect on prediction"
+            if item.target is None
+            else _short(f"probability of {item.target} = {item.outputs[0]}")
         )
     return ""
 

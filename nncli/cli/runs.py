@@ -41,23 +41,23 @@ def runs(
     from nncli.commands.runs import list_runs
 
     interrupt_at_once()
-    found = list_runs(folder)
+    runs = list_runs(folder)
     if as_json:
-        typer.echo(json.dumps({"folder": str(folder), "runs": [run.json() for run in found]}))
-    elif found:
-        _show(found)
+        typer.echo(json.dumps({"folder": str(folder), "runs": [run.json() for run in runs]}))
+    elif runs:
+        _show(runs)
     if quiet:
         return
-    for run in found:
+    for run in runs:
         if run.error:
             echo_err(f"note: {run.path}: {run.error}")
-    if not found:
+    if not runs:
         echo_err(f"no runs in {folder}\nnext: nncli train TABLE --target COLUMN")
-    for line in _next(folder, found):
+    for line in _next(folder, runs):
         echo_err(f"next: {line}")
 
 
-def _show(found: tuple[RunInfo, ...]) -> None:
+def _show(runs: tuple[RunInfo, ...]) -> None:
     """Print the table of runs."""
     from nncli.cli.console import format_number
     from nncli.cli.tables import table
@@ -75,15 +75,15 @@ def _show(found: tuple[RunInfo, ...]) -> None:
             escape_unprintable((run.started or "–")[:16].replace("T", " "), keep=""),
             "–" if run.seconds is None else format_duration(run.seconds),
         ]
-        for run in found
+        for run in runs
     ]
     typer.echo(table([HEAD, *lines]))
 
 
-def _next(folder: Path, found: tuple[RunInfo, ...]) -> list[str]:
+def _next(folder: Path, runs: tuple[RunInfo, ...]) -> list[str]:
     """Suggested commands: resume the newest incomplete run, compare the finished runs, or report the only one."""
-    finished = [run for run in found if run.kind != "cross-validation" and run.status in ("done", "stopped")]
-    incomplete = [run for run in found if run.status in ("stopped", "killed")]
+    finished = [run for run in runs if run.kind != "cross-validation" and run.status in ("done", "stopped")]
+    incomplete = [run for run in runs if run.status in ("stopped", "killed")]
     lines = []
     if incomplete:
         command = "cross-validate" if incomplete[-1].kind == "cross-validation" else "train"

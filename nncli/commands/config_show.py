@@ -50,13 +50,13 @@ def _written(config: Config) -> dict[str, object]:
 
 def resolve(config: Config) -> Config:
     """The configuration with the values that a training determines from the table."""
-    one = config
+    member = config
     if config.members > 1:
         check_members(config)
-        one = member_config(config, 0, Path(), 1)
+        member = member_config(config, 0, Path(), 1)
     with Scratch() as scratch:
-        found = prepare(one, scratch).config
-    update = {key: getattr(found, key) for key in RESOLVED_KEYS}
+        resolved = prepare(member, scratch).config
+    update = {key: getattr(resolved, key) for key in RESOLVED_KEYS}
     if config.members == 1:
-        update["calibration"] = found.calibration
+        update["calibration"] = resolved.calibration
     return config.model_copy(update=update)

@@ -185,8 +185,8 @@ def _scores(path: Path, manifest: Manifest) -> tuple[RecordedScore, ...]:
     metrics = read_metrics(path, manifest)
     sets: tuple[Literal["training", "validation"], ...] = ("training", "validation")
     return tuple(
-        RecordedScore(rows, one.name, one.target, one.value, one.baseline)
+        RecordedScore(rows, score.name, score.target, score.value, score.baseline)
         for rows, card in zip(sets, (metrics.training, metrics.validation), strict=True)
         if card is not None
-        for one in card.scores
+        for score in card.scores
     )
