@@ -35,8 +35,10 @@ def spec_for(model: Model, labels: tuple[str, ...]) -> EnsembleSpec:
 
 def test_a_class_that_a_member_does_not_know_has_probability_0_in_it() -> None:
     known = ClassificationTarget(name="y", labels=("a", "c"))
-    said = Predictions(known, np.array([[0.25, 0.75]]))
-    assert align_classes(ClassificationTarget(name="y", labels=("a", "b", "c")), said).tolist() == [[0.25, 0.0, 0.75]]
+    predictions = Predictions(known, np.array([[0.25, 0.75]]))
+    assert align_classes(ClassificationTarget(name="y", labels=("a", "b", "c")), predictions).tolist() == [
+        [0.25, 0.0, 0.75]
+    ]
     numbers = RegressionTarget(names=("y",), centers=(0.0,), scales=(1.0,))
     assert align_classes(numbers, Predictions(numbers, np.array([[2.0]]))).tolist() == [[2.0]]
 
@@ -44,9 +46,9 @@ def test_a_class_that_a_member_does_not_know_has_probability_0_in_it() -> None:
 def test_labels_are_those_of_all_members(model: Model, table: Table) -> None:
     spec = spec_for(model, ("Adelie", "Chinstrap", "Dodo", "Gentoo"))
     assert spec.accepts(model.spec)
-    said = Ensemble(spec, (model, model)).predict(table)
-    assert np.array_equal(said.values[:, [0, 1, 3]], model.predict(table).values)
-    assert not said.values[:, 2].any()
+    predictions = Ensemble(spec, (model, model)).predict(table)
+    assert np.array_equal(predictions.values[:, [0, 1, 3]], model.predict(table).values)
+    assert not predictions.values[:, 2].any()
 
 
 @pytest.mark.parametrize("labels", [("Adelie", "Chinstrap"), ("a", "b", "c")])

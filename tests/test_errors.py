@@ -37,11 +37,11 @@ def test_a_location_is_one_printable_line() -> None:
     ("error", "code"), [(NncliError, 1), (UsageError, 2), (DataError, 4), (RunError, 5)], ids=lambda v: str(v)
 )
 def test_each_kind_of_error_has_its_exit_code(error: type[NncliError], code: int) -> None:
-    raised = error("it broke", place=Location("t.csv", 2), hint="Mend it.")
+    raised = error("it broke", place=Location("t.csv", 2), hint="Fix it.")
     assert isinstance(raised, NncliError)
     assert raised.exit_code == code
-    assert str(raised) == "t.csv:2: it broke\n  Mend it."
-    assert (raised.message, raised.hint) == ("it broke", "Mend it.")
+    assert str(raised) == "t.csv:2: it broke\n  Fix it."
+    assert (raised.message, raised.hint) == ("it broke", "Fix it.")
 
 
 def test_an_error_without_location_and_hint_is_its_message() -> None:
@@ -56,12 +56,12 @@ def test_a_config_issue_shows_message_excerpt_and_hint() -> None:
 
 
 def test_a_configuration_error_holds_every_issue() -> None:
-    first, second = ConfigIssue("one", Location("c", 1), "Mend it."), ConfigIssue("two", Location("c", 2))
+    first, second = ConfigIssue("one", Location("c", 1), "Fix it."), ConfigIssue("two", Location("c", 2))
     error = ConfigError(first, second)
     assert error.exit_code == 3
     assert error.issues == (first, second)
-    assert (error.message, error.location, error.hint) == ("one", Location("c", 1), "Mend it.")
-    assert str(error) == "c:1: one\n  Mend it.\nc:2: two"
+    assert (error.message, error.location, error.hint) == ("one", Location("c", 1), "Fix it.")
+    assert str(error) == "c:1: one\n  Fix it.\nc:2: two"
 
 
 KINDS = [NncliError, UsageError, DataError, RunError, RunLockedError, DivergedError]

@@ -68,10 +68,10 @@ def test_the_blas_has_one_thread_during_prediction_only(
     def threads() -> set[int]:
         return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
 
-    met, run = [], Predictor.run
+    numbers, run = [], Predictor.run
 
     def watched(inference: Predictor, X: Array, codes: Codes) -> Array:
-        met.append(threads())
+        numbers.append(threads())
         return run(inference, X, codes)
 
     monkeypatch.setattr(Predictor, "run", watched)
@@ -79,7 +79,7 @@ def test_the_blas_has_one_thread_during_prediction_only(
         with threadpool_limits(before, user_api="blas"):
             model.predict(table)
             assert threads() == {before}
-    assert met == [{1}, {1}]
+    assert numbers == [{1}, {1}]
 
 
 def test_no_rows_are_no_predictions(model: Model, table: Table) -> None:

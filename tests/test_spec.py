@@ -22,9 +22,9 @@ def test_default_values_are_left_out() -> None:
 def test_the_type_is_kept_beside_non_default_values() -> None:
     assert non_defaults(Sgd()) != non_defaults(AdamW())
     config = Config.model_validate({**LEAST, "optimizer": "sgd", "layers": ["batch_norm", 8, "dropout"]})
-    told = non_defaults(config)
-    assert told["optimizer"] == {"type": "sgd"}
-    assert [layer["type"] for layer in told["layers"]] == ["batch_norm", "dense", "dropout"]
+    values = non_defaults(config)
+    assert values["optimizer"] == {"type": "sgd"}
+    assert [layer["type"] for layer in values["layers"]] == ["batch_norm", "dense", "dropout"]
 
 
 def test_a_new_key_at_its_default_changes_nothing() -> None:
@@ -48,5 +48,5 @@ def test_the_result_holds_plain_values() -> None:
     class Outer(Spec):
         inner: dict[str, Inner]
 
-    told = non_defaults(Outer(inner={"a": Inner(many=(1, 2)), "b": Inner()}))
-    assert json.loads(json.dumps(told)) == {"inner": {"a": {"type": "inner", "many": [1, 2]}, "b": {"type": "inner"}}}
+    values = non_defaults(Outer(inner={"a": Inner(many=(1, 2)), "b": Inner()}))
+    assert json.loads(json.dumps(values)) == {"inner": {"a": {"type": "inner", "many": [1, 2]}, "b": {"type": "inner"}}}

@@ -34,8 +34,8 @@ def test_the_exit_code_is_4_for_a_data_error_and_0_without_errors() -> None:
 
 
 def test_the_json_holds_the_known_parts_of_the_location() -> None:
-    told = json.loads(json.dumps(WARNING.as_json))
-    assert told == {
+    document = json.loads(json.dumps(WARNING.as_json))
+    assert document == {
         "level": "warning",
         "code": "constant-column",
         "location": {"source": "t.csv", "column": "x"},

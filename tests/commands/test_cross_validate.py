@@ -109,7 +109,7 @@ def test_each_fold_of_an_ensemble_is_an_ensemble(tmp_path: Path) -> None:
 @pytest.mark.parametrize("members", [1, 2])
 def test_a_stopped_cross_validation_resumes_to_the_same_scores(tmp_path: Path, members: int) -> None:
     config = config_of(tmp_path, f"members={members}", "epochs=2")
-    whole = cross_validate(config, folds=2, output=tmp_path / "whole")
+    expected = cross_validate(config, folds=2, output=tmp_path / "whole")
     left = 20 + 5 * members
 
     def stop() -> bool:
@@ -121,9 +121,9 @@ def test_a_stopped_cross_validation_resumes_to_the_same_scores(tmp_path: Path, m
     assert not (tmp_path / "cv" / METRICS).exists()
     again = resume_cross_validation(tmp_path / "cv")
     assert again
-    assert whole
-    assert again.json() == whole.json()
-    assert again.predictions.equals(whole.predictions)
+    assert expected
+    assert again.json() == expected.json()
+    assert again.predictions.equals(expected.predictions)
 
 
 def test_groups_are_left_out_together_and_times_in_order(tmp_path: Path) -> None:

@@ -77,15 +77,15 @@ def test_a_value_beyond_float32_is_an_error(line: Path) -> None:
 
 
 def test_unexpected_values_are_one_note_after_the_last_row(penguins: Path, tmp_path: Path) -> None:
-    strange = pl.read_csv(TABLE, infer_schema=False).with_columns(
+    unexpected = pl.read_csv(TABLE, infer_schema=False).with_columns(
         island=pl.lit("Atlantis"), body_mass_g=pl.lit("1"), bill_depth_mm=pl.lit("17"), flipper_length_mm=pl.lit("200")
     )
-    pl.concat([strange] * 200).with_columns(bill_length_mm=pl.lit("40")).write_csv(tmp_path / "t.csv")
+    pl.concat([unexpected] * 200).with_columns(bill_length_mm=pl.lit("40")).write_csv(tmp_path / "t.csv")
     model = Run.open(penguins).load_model()
-    told: list[str] = []
-    frames = [len(frame) for frame in predict_chunks(model, tmp_path / "t.csv", tell=told.append)]
+    messages: list[str] = []
+    frames = [len(frame) for frame in predict_chunks(model, tmp_path / "t.csv", tell=messages.append)]
     assert len(frames) > 1
-    assert told == [
+    assert messages == [
         "68,800 cells hold a category that training never saw ('island': 68,800); "
         "68,800 values lie outside the training range ('body_mass_g': 68,800 (min 1))"
     ]

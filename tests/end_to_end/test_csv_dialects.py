@@ -103,8 +103,8 @@ def test_a_configured_dialect_is_not_noted(tmp_path: Path) -> None:
 def test_a_validation_file_may_have_another_dialect(tmp_path: Path, plain: PreparedTraining) -> None:
     for name in ("plain", "semicolon"):
         (tmp_path / f"{name}.csv").write_text(TEXTS[name], "utf-8")
-    whole = config(tmp_path / "plain.csv").model_dump() | {"validation": {"path": str(tmp_path / "semicolon.csv")}}
-    both = prepare(Config.model_validate(whole))
+    complete = config(tmp_path / "plain.csv").model_dump() | {"validation": {"path": str(tmp_path / "semicolon.csv")}}
+    both = prepare(Config.model_validate(complete))
     assert both.validation is not None
     assert both.validation.dataset.X.tobytes() == both.training.dataset.X.tobytes()
     assert both.config.data.dialect == CsvDialect()
@@ -138,10 +138,10 @@ def test_a_table_in_another_dialect_gets_the_same_predictions_or_an_error(
 
 def test_a_single_row_gets_the_prediction_it_has_in_the_table(tmp_path: Path, runs: dict[str, Path]) -> None:
     names, *rows = TEXTS["semicolon"].splitlines()
-    whole = predict(runs["semicolon"], runs["semicolon"].parent / "semicolon.csv")["prediction"].to_list()
+    complete = predict(runs["semicolon"], runs["semicolon"].parent / "semicolon.csv")["prediction"].to_list()
     for number, row in enumerate(rows[:12]):
         (tmp_path / "one.csv").write_text(f"{names}\n{row}\n", "utf-8")
-        assert predict(runs["semicolon"], tmp_path / "one.csv")["prediction"].to_list() == [whole[number]]
+        assert predict(runs["semicolon"], tmp_path / "one.csv")["prediction"].to_list() == [complete[number]]
 
 
 def test_a_frame_of_text_is_read_as_the_model_was_trained(runs: dict[str, Path]) -> None:
@@ -172,8 +172,8 @@ def test_ids_beyond_float64_are_refused_as_features_and_allowed_as_classes(tmp_p
     with raises(DataError, file="t.csv", row=2, column="y"):
         prepared(tmp_path, text)
     (tmp_path / "t.csv").write_text(text, "utf-8")
-    whole = config(tmp_path / "t.csv").model_dump() | {"loss": {"type": "cross_entropy"}}
-    assert prepare(Config.model_validate(whole)).spec.target.labels == ("9007199254740992", "9007199254740993")  # type: ignore[union-attr]
+    complete = config(tmp_path / "t.csv").model_dump() | {"loss": {"type": "cross_entropy"}}
+    assert prepare(Config.model_validate(complete)).spec.target.labels == ("9007199254740992", "9007199254740993")  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

@@ -48,24 +48,24 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(optimizer: An
 def test_training_in_two_parts_equals_training_at_once(optimizer: Any, k: int) -> None:
     schedule = ReduceOnPlateau(initial=0.01, patience=1, warmup_steps=6)
     arguments = full_arguments(optimizer=optimizer, epochs=5, schedule=schedule, monitor="val_loss", patience=4)
-    whole, reports = train(arguments, validation_set=validation_set_of(arguments))
+    expected, reports = train(arguments, validation_set=validation_set_of(arguments))
     parts = fresh(arguments)
     found = list(reports_of(replace(arguments, epochs=k), parts, rows_of(arguments), validation_set_of(arguments)))
     found += list(reports_of(arguments, parts, rows_of(arguments), validation_set_of(arguments)))
-    assert bits(parts) == bits(whole)
+    assert bits(parts) == bits(expected)
     assert timeless(found) == timeless(reports)
 
 
 def test_a_training_continued_between_two_reports_is_unchanged() -> None:
     arguments = full_arguments(epochs=6, schedule=CosineRate(initial=0.01))
-    whole, _ = train(arguments)
+    expected, _ = train(arguments)
     state = fresh(arguments)
     reports = reports_of(arguments, state, rows_of(arguments))
     next(reports)
     next(reports)
     saved = restored(arguments, state)
     list(fit(arguments, saved, rows_of(arguments)))
-    assert bits(saved) == bits(whole)
+    assert bits(saved) == bits(expected)
 
 
 def test_validation_never_changes_the_training() -> None:

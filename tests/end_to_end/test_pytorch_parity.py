@@ -32,8 +32,8 @@ def test_training_gives_the_numbers_of_pytorch(reference: Reference) -> None:
 
 @pytest.mark.parametrize(("union", "place"), [(Layer, "network"), (Loss, "loss"), (Optimizer, "optimizer")])
 def test_every_class_of_a_union_has_a_reference(union: Any, place: str) -> None:
-    met = {t for r in REFERENCES for t in _types(getattr(r.case, place).model_dump(mode="json"))}
-    assert set(_tags(union)) <= met
+    covered = {t for r in REFERENCES for t in _types(getattr(r.case, place).model_dump(mode="json"))}
+    assert set(_tags(union)) <= covered
 
 
 def test_every_activation_has_a_reference_as_output_and_in_layers() -> None:
@@ -44,14 +44,14 @@ def test_every_activation_has_a_reference_as_output_and_in_layers() -> None:
 
 
 def test_every_embedding_of_numbers_has_a_reference() -> None:
-    met = {e.type for r in REFERENCES if (e := r.case.network.numeric_embedding)}
-    assert set(_tags(NumericEmbedding)) == met
+    covered = {e.type for r in REFERENCES if (e := r.case.network.numeric_embedding)}
+    assert set(_tags(NumericEmbedding)) == covered
 
 
 def test_every_activation_has_a_reference_with_an_alpha() -> None:
     layers = [layer for r in REFERENCES for layer in r.case.network.layers]
-    met = {layer.activation.type for layer in layers if isinstance(layer, ParametricActivation)}
-    assert set(_tags(ElementwiseActivation)) == met
+    covered = {layer.activation.type for layer in layers if isinstance(layer, ParametricActivation)}
+    assert set(_tags(ElementwiseActivation)) == covered
 
 
 @pytest.mark.parametrize("task", recipe.TASKS)

@@ -143,16 +143,16 @@ def resumed(arguments: TrainingArguments, snapshot: Snapshot) -> tuple[TrainStat
 
 def test_stopping_at_every_one_of_200_steps_changes_nothing() -> None:
     arguments = arguments_of(OPTIMIZERS[-1], ReduceOnPlateau(initial=0.01, patience=2, warmup_steps=5), 0.3, None)
-    whole = fresh(arguments)
-    reports = [r for r in fit(arguments, whole, TRAINING, HOLDOUT) if isinstance(r, EpochReport)]
-    assert whole.step == 200
+    expected = fresh(arguments)
+    reports = [r for r in fit(arguments, expected, TRAINING, HOLDOUT) if isinstance(r, EpochReport)]
+    assert expected.step == 200
     paused, again, stops = run_pausing_everywhere(arguments)
     assert len(stops) == 200
-    assert ends_alike(paused, whole)
+    assert ends_alike(paused, expected)
     assert timeless(again) == timeless(reports)
     for snapshot, count in stops:
         state, rest = resumed(arguments, snapshot)
-        assert ends_alike(state, whole)
+        assert ends_alike(state, expected)
         assert timeless(rest) == timeless(reports)[count:]
 
 
@@ -160,10 +160,10 @@ def test_stopping_at_every_one_of_200_steps_changes_nothing() -> None:
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: type(s).__name__)
 def test_every_optimizer_and_schedule_resumes_to_the_bit(optimizer: OptimizerBase, schedule: ScheduleBase) -> None:
     arguments = replace(arguments_of(optimizer, schedule, 0.2, 4), epochs=6)
-    whole, reports, stops = run_pausing_everywhere(arguments)
+    expected, reports, stops = run_pausing_everywhere(arguments)
     for snapshot, count in stops[:: max(1, len(stops) // 5)]:
         state, rest = resumed(arguments, snapshot)
-        assert ends_alike(state, whole)
+        assert ends_alike(state, expected)
         assert timeless(rest) == timeless(reports)[count:]
 
 
@@ -179,8 +179,8 @@ def test_a_training_stopped_several_times_ends_in_the_same_bits(
     optimizer: OptimizerBase, schedule: ScheduleBase, dropout: float, patience: int | None, stops: list[int]
 ) -> None:
     arguments = replace(arguments_of(optimizer, schedule, dropout, patience), epochs=15)
-    whole = fresh(arguments)
-    reports = list(fit(arguments, whole, TRAINING, HOLDOUT))
+    expected = fresh(arguments)
+    reports = list(fit(arguments, expected, TRAINING, HOLDOUT))
     state, found = fresh(arguments), []
     for wait in stops:
         until = state.step + wait
@@ -190,7 +190,7 @@ def test_a_training_stopped_several_times_ends_in_the_same_bits(
         taken_up.restore(written_and_read(state.snapshot()))
         state = taken_up
     found += [r for r in fit(arguments, state, TRAINING, HOLDOUT) if isinstance(r, EpochReport)]
-    assert ends_alike(state, whole)
+    assert ends_alike(state, expected)
     assert timeless(found) == timeless([r for r in reports if isinstance(r, EpochReport)])
 
 

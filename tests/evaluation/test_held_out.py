@@ -111,9 +111,9 @@ def test_without_validation_rows_the_training_rows_are_scored(table: Path, text:
 
 def test_the_rows_come_with_their_numbers_and_all_their_columns(table: Path) -> None:
     held_out = predict_held_out(trained(table, SMALL))
-    whole = pl.read_csv(table, infer_schema=False)
-    rows = whole[held_out.numbers - 1]
-    assert held_out.table.names == whole.columns
+    all_rows = pl.read_csv(table, infer_schema=False)
+    rows = all_rows[held_out.numbers - 1]
+    assert held_out.table.names == all_rows.columns
     assert held_out.table.frame["id"].to_list() == rows["id"].to_list()
     assert held_out.table.frame["answer"].to_list() == rows["answer"].to_list()
     assert held_out.table.frame["whole"].cast(pl.Int64).to_list() == rows["whole"].cast(pl.Int64).to_list()

@@ -32,9 +32,9 @@ def classes(p_yes: list[float], truth: list[str], numbers: list[int], **more: ob
     return replace(held, **more)  # type: ignore[arg-type]
 
 
-def numbers(said: object, truth: object, loss: Loss) -> ComparableRun:
+def numbers(predicted: object, truth: object, loss: Loss) -> ComparableRun:
     """What a run says of rows of numbers."""
-    y, values = (np.array(one, np.float64).reshape(len(truth), -1) for one in (truth, said))  # type: ignore[arg-type]
+    y, values = (np.array(one, np.float64).reshape(len(truth), -1) for one in (truth, predicted))  # type: ignore[arg-type]
     one = classes([], [], [])
     names = tuple(f"y{j}" for j in range(y.shape[1]))
     return replace(one, labels=None, target=names, truth=y, values=values, loss=loss, numbers=np.arange(1, len(y) + 1))

@@ -78,14 +78,14 @@ def test_the_gradient_function_is_given_the_outputs_of_its_rows() -> None:
     X = np.arange(BLOCK_ROWS + 2.0)[:, None]
     U = opened.embed(X, np.zeros((len(X), 1), np.int64))
     Z = opened.run(U)
-    met = []
+    slices = []
 
     def slope(some: np.ndarray, rows: slice) -> np.ndarray:
-        met.append(rows)
+        slices.append(rows)
         np.testing.assert_array_equal(some, Z[rows])
         return 2.0 * some
 
     dU = opened.gradients(U, slope)
-    assert met == [slice(0, BLOCK_ROWS), slice(BLOCK_ROWS, BLOCK_ROWS + 2)]
+    assert slices == [slice(0, BLOCK_ROWS), slice(BLOCK_ROWS, BLOCK_ROWS + 2)]
     weight = opened.run(U[1:2])[0, 0] - opened.run(U[:1])[0, 0]
     np.testing.assert_allclose(dU[:, 0], 2.0 * Z[:, 0] * weight)  # the derivative of z² is 2 z dz/dx

@@ -65,11 +65,11 @@ def test_some_rows_are_predicted_as_among_all(model: AnyModel) -> None:
 def test_the_out_of_fold_mask_selects_the_members_of_each_row() -> None:
     first, second = model_of(5), model_of(3, seed=4)
     spoken = np.array([[True] * 10 + [False] * 10 + [True] * 10, [False] * 10 + [True] * 20])
-    said = EncodedRows.of(ensemble_of(first, second), TABLE, spoken).predict()
+    predictions = EncodedRows.of(ensemble_of(first, second), TABLE, spoken).predict()
     one, two = first.predict(TABLE).values, second.predict(TABLE).values
-    assert np.array_equal(said[:10], one[:10])
-    assert np.array_equal(said[10:20], two[10:20])
-    assert np.array_equal(said[20:], (one[20:] + two[20:]) / 2)
+    assert np.array_equal(predictions[:10], one[:10])
+    assert np.array_equal(predictions[10:20], two[10:20])
+    assert np.array_equal(predictions[20:], (one[20:] + two[20:]) / 2)
 
 
 def test_means_are_weighted_unless_no_row_counts() -> None:

@@ -90,13 +90,13 @@ def test_non_finite_values_end_at_once_with_an_error(bad: float) -> None:
 
 
 def test_wide_rows_are_integrated_in_blocks_with_progress() -> None:
-    rows, told = np.ones((40, 3000)), list[int]()
+    rows, progress = np.ones((40, 3000)), list[int]()
     found = integrate(
-        lambda u, _: u.sum(axis=1), lambda u, _: np.ones(u.shape), np.zeros(3000), rows, 1e-6, told.append
+        lambda u, _: u.sum(axis=1), lambda u, _: np.ones(u.shape), np.zeros(3000), rows, 1e-6, progress.append
     )
     np.testing.assert_allclose(found.attributions, 1.0)
-    assert len(told) > 1
-    assert told[-1] == 40
+    assert len(progress) > 1
+    assert progress[-1] == 40
 
 
 # --- completeness, whatever the network -----------------------------------------------------------------------------

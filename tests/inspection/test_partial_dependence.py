@@ -129,6 +129,6 @@ def test_the_trend_of_categories_is_the_highest_one() -> None:
 def test_many_rows_are_sampled() -> None:
     table = table_of(3000)
     curve = curve_of(model_of(columns=COLUMNS[:2]), table, "x2")
-    whole = model_of(columns=COLUMNS[:2]).predict(table).values
+    predictions = model_of(columns=COLUMNS[:2]).predict(table).values
     at_the_mean = np.interp(0.0, curve.values, curve.means[:, 0])  # type: ignore[arg-type]
-    assert at_the_mean == pytest.approx(whole.mean(), abs=4 * whole.std() / np.sqrt(1000))
+    assert at_the_mean == pytest.approx(predictions.mean(), abs=4 * predictions.std() / np.sqrt(1000))

@@ -34,7 +34,7 @@ CASES: dict[str, tuple[str, str]] = {
         "members=100",
         (
             "FOLDER/t.csv: found 40 rows, too few for 100 folds\n"
-            "  Add rows, or use fewer folds: an ensemble has one for each of its `members`."
+            "  Add rows, or use fewer folds (an ensemble has one per member)."
         ),
     ),
     "a metric without validation rows": (

@@ -89,17 +89,17 @@ def in_parts(config: Path, output: Path, *steps: int) -> Finished:
 
 def in_a_process_of_its_own(script: str, path: Path) -> tuple[str, int]:
     """What a script that is given `path` prints, and the bytes of memory that it had at the most."""
-    whole = (
+    program = (
         f"import sys\nfrom pathlib import Path\npath = Path(sys.argv[1])\n{script}\n"
         'print(*[line for line in open("/proc/self/status") if line.startswith("VmHWM")])'
     )
     done = subprocess.run(
-        [sys.executable, "-c", whole, str(path)],
+        [sys.executable, "-c", program, str(path)],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,
         timeout=SECONDS,
     )
-    said, peak = done.stdout.strip().rsplit("\n", 1)
-    return said, int(peak.split()[1]) * 1024
+    printed, peak = done.stdout.strip().rsplit("\n", 1)
+    return printed, int(peak.split()[1]) * 1024

@@ -143,8 +143,8 @@ def test_every_flipped_bit_is_detected_or_harmless(saved: Path) -> None:
         content[at // 8] ^= 1 << at % 8
         file_of(saved, 7).write_bytes(content)
         with suppress(*DAMAGED):
-            found, said = read_checkpoint(file_of(saved, 7))
-            assert said == training, at
+            found, header = read_checkpoint(file_of(saved, 7))
+            assert header == training, at
             assert all(array.tobytes() == found[name].tobytes() for name, array in arrays.items()), at
         content[at // 8] ^= 1 << at % 8
 
@@ -176,10 +176,10 @@ def test_many_epochs_fit_into_the_header(tmp_path: Path) -> None:
 def test_a_huge_checkpoint_is_skipped_within_bounded_memory(saved: Path) -> None:
     with file_of(saved, 7).open("r+b") as file:
         file.truncate(20 * 2**30)  # a hole: it takes no room on the disk
-    said, peak = in_a_process_of_its_own(
+    header, peak = in_a_process_of_its_own(
         "from tests.runs.test_checkpoints import loaded\nprint(loaded(path)[0].step)", saved
     )
-    assert said == "6"
+    assert header == "6"
     assert peak < 256 * 2**20
 
 
@@ -197,11 +197,11 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_a_run_whose_latest_checkpoint_is_damaged_ends_in_the_same_bits(config: Path, tmp_path: Path) -> None:
-    whole = outcome(train(config, output=tmp_path / "whole").run)
+    expected = outcome(train(config, output=tmp_path / "whole").run)
     run = train(config, output=tmp_path / "run", stop=stop_at(17)).run
     assert checkpoints(run) == [10, 15, 17]
     file_of(run, 17).write_bytes(b"")
-    assert outcome(resume(run).run) == whole
+    assert outcome(resume(run).run) == expected
 
 
 def test_a_run_whose_checkpoints_are_all_damaged_is_refused_and_still_predicts(config: Path, tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_a_run_whose_checkpoints_are_all_damaged_is_refused_and_still_predicts(c
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_again(config: Path, tmp_path: Path) -> None:
-    whole = outcome(train(config, output=tmp_path / "whole").run)
+    expected = outcome(train(config, output=tmp_path / "whole").run)
     copy = tmp_path / "copy"
 
     def cut() -> bool:
@@ -229,7 +229,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(config: Path, tmp
     assert checkpoints(copy) == []
     with raises(RunError, file="copy"):
         Run.open(copy).load_model()
-    assert outcome(resume(copy).run) == whole
+    assert outcome(resume(copy).run) == expected
 
 
 def test_checkpoints_swapped_between_two_runs_of_one_shape_are_refused(config: Path, tmp_path: Path) -> None:

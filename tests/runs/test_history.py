@@ -30,15 +30,15 @@ def test_every_epoch_is_read_with_the_name_of_its_metric(penguins: Path) -> None
 
 def test_scores_and_baselines_are_read(penguins: Path, pair: Path) -> None:
     found = read_metrics(penguins, Run(penguins).load_manifest())
-    said = json.loads((penguins / METRICS).read_text())["validation"]
+    recorded = json.loads((penguins / METRICS).read_text())["validation"]
     assert found.validation is not None
-    assert found.validation.rows == said["rows"]
+    assert found.validation.rows == recorded["rows"]
     assert [one.name for one in found.validation.scores] == [
-        name for name, value in said["metrics"].items() if not isinstance(value, list)
+        name for name, value in recorded["metrics"].items() if not isinstance(value, list)
     ]
     for one in found.validation.scores:
         assert one.target is None
-        assert (one.value, one.baseline) == (said["metrics"][one.name], said["baseline"][one.name])
+        assert (one.value, one.baseline) == (recorded["metrics"][one.name], recorded["baseline"][one.name])
     several = read_metrics(pair, Run(pair).load_manifest())
     assert several.training is not None
     assert {one.target for one in several.training.scores} == {"x2", "y"}

@@ -241,11 +241,11 @@ def test_every_flipped_bit_of_model_and_weights_is_detected(tiny: Path, tmp_path
 
 def test_every_flipped_bit_of_the_manifest_is_detected_or_harmless(tiny: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
-    said = read_manifest(tiny)
+    recorded = read_manifest(tiny)
     for content in flips((tiny / MANIFEST).read_bytes()):
         (copy / MANIFEST).write_bytes(content)
         with suppress(RunError):
-            assert read_manifest(copy) == said
+            assert read_manifest(copy) == recorded
 
 
 def test_a_manifest_without_its_checksum_is_refused(tiny: Path, tmp_path: Path) -> None:

@@ -21,23 +21,23 @@ def manifest(run: Path) -> Manifest:
 
 
 def test_the_manifest_describes_the_run(penguins: Path) -> None:
-    said = manifest(penguins)
+    recorded = manifest(penguins)
     history = pl.read_csv(penguins / HISTORY)
     data = (DATA / "penguins.csv").read_bytes()
-    assert said.status == "done"
-    assert said.data.sha256 == hashlib.sha256(data).hexdigest()
-    assert Path(said.data.path) == DATA / "penguins.csv"
-    assert said.data.rows == 344 == said.training_rows + said.validation_rows
-    assert said.validation_data is None
-    assert said.features == 6
+    assert recorded.status == "done"
+    assert recorded.data.sha256 == hashlib.sha256(data).hexdigest()
+    assert Path(recorded.data.path) == DATA / "penguins.csv"
+    assert recorded.data.rows == 344 == recorded.training_rows + recorded.validation_rows
+    assert recorded.validation_data is None
+    assert recorded.features == 6
     weights = safetensors.numpy.load_file(penguins / WEIGHTS)
-    assert said.parameters == sum(w.size for w in weights.values())
-    assert said.epochs == 8 == history.height
-    assert history.filter("is_best")["epoch"].max() == said.best_epoch
-    assert said.finished is not None
-    assert said.started <= said.finished
-    assert said.versions["numpy"] == np.__version__
-    assert said.blas_threads == 1
+    assert recorded.parameters == sum(w.size for w in weights.values())
+    assert recorded.epochs == 8 == history.height
+    assert history.filter("is_best")["epoch"].max() == recorded.best_epoch
+    assert recorded.finished is not None
+    assert recorded.started <= recorded.finished
+    assert recorded.versions["numpy"] == np.__version__
+    assert recorded.blas_threads == 1
 
 
 def test_the_manifest_has_the_checksum_of_every_other_file(penguins: Path) -> None:
@@ -55,7 +55,7 @@ def test_the_manifest_of_a_running_training_has_no_checksums(tmp_path: Path) -> 
         return False
 
     train(config, output=tmp_path / "run", stop=look)
-    assert {(said.status, said.finished, len(said.files)) for said in seen} == {("running", None, 0)}
+    assert {(recorded.status, recorded.finished, len(recorded.files)) for recorded in seen} == {("running", None, 0)}
 
 
 @pytest.mark.parametrize("validation", ["0.2", "{path: TABLE}"])
@@ -66,6 +66,6 @@ def test_the_status_of_a_stopped_training_is_stopped(tmp_path: Path, validation:
         f"data: {{path: {table}, target: y}}\nlayers: [4]\nepochs: 30\n"
         f"validation: {validation.replace('TABLE', str(table))}"
     )
-    said = manifest(train(config, output=tmp_path / "run", stop=stop_at(11)).run)
-    assert said.status == "stopped"
-    assert said.epochs < 30
+    recorded = manifest(train(config, output=tmp_path / "run", stop=stop_at(11)).run)
+    assert recorded.status == "stopped"
+    assert recorded.epochs < 30

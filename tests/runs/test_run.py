@@ -147,10 +147,10 @@ def test_the_history_has_a_row_per_epoch_and_the_metric_by_its_name(penguins: Pa
 
 
 def test_the_metrics_are_those_of_the_summary(penguins: Path) -> None:
-    said = json.loads((penguins / METRICS).read_text())
+    metrics = json.loads((penguins / METRICS).read_text())
     for part, rows in (("training", 275), ("validation", 69)):
-        assert said[part]["rows"] == rows
-        assert 0.0 <= said[part]["baseline"]["accuracy"] < said[part]["metrics"]["accuracy"] <= 1.0
+        assert metrics[part]["rows"] == rows
+        assert 0.0 <= metrics[part]["baseline"]["accuracy"] < metrics[part]["metrics"]["accuracy"] <= 1.0
 
 
 def test_the_saved_configuration_has_every_default(penguins: Path, tmp_path: Path) -> None:

@@ -61,5 +61,5 @@ def test_rows_without_a_target_are_left_out_and_counted(tmp_path: Path, scratch:
 def test_stored_rows_get_the_predictions_of_the_table(penguins: Path, scratch: Scratch, tmp_path: Path) -> None:
     config: Config = config_of(tmp_path, f"data.path={DATA}/penguins.csv", "data.drop=[year]")
     survey, model = EnsembleData.of(config, scratch), read_model(penguins)
-    said = predict_table(model, survey.table, survey.target)
-    assert np.array_equal(said.values, model.predict(survey.table.columns(model.names)).values)
+    predictions = predict_table(model, survey.table, survey.target)
+    assert np.array_equal(predictions.values, model.predict(survey.table.columns(model.names)).values)

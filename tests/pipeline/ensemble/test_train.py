@@ -96,8 +96,8 @@ def test_bagging_seeds_allows_a_validation_file_or_none(tmp_path: Path) -> None:
     finished = train(config_of(tmp_path, "bagging=seeds", "epochs=1", path), output=tmp_path / "run")
     assert finished.validation
     assert finished.validation.model == evaluate(finished.run, TABLE).scores
-    said = json.loads((finished.run / METRICS).read_text())["validation"]
-    assert said["predicted_by"] == "all members"
+    recorded = json.loads((finished.run / METRICS).read_text())["validation"]
+    assert recorded["predicted_by"] == "all members"
     none = train(config_of(tmp_path, "bagging=seeds", "epochs=1", "validation=0"), output=tmp_path / "none")
     assert none.validation is None
 

@@ -30,7 +30,7 @@ LONG = ("epochs=1500", "checkpoint={every: 100 steps}", "members=2", "workers=2"
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
+def expected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
     """What the training leads to that nothing meets, in one process."""
     folder = tmp_path_factory.mktemp("whole")
     return bits(train(config_of(folder, *LONG, "workers=1"), output=folder / "run").run)
@@ -40,7 +40,7 @@ def statuses(run: Path) -> list[str]:
     return [Run.open(member).load_manifest().status for member in (run / "members").iterdir()]
 
 
-def test_killed_workers_are_replaced_and_the_bits_stay_the_same(tmp_path: Path, whole: tuple[Any, ...]) -> None:
+def test_killed_workers_are_replaced_and_the_bits_stay_the_same(tmp_path: Path, expected: tuple[Any, ...]) -> None:
     killed = 0
     for event in train_events(config_of(tmp_path, *LONG), output=tmp_path / "run"):
         if isinstance(event, MembersProgress) and event.epochs and not killed:
@@ -49,23 +49,23 @@ def test_killed_workers_are_replaced_and_the_bits_stay_the_same(tmp_path: Path, 
                 killed += 1
     assert killed
     assert isinstance(event, Finished)
-    assert bits(event.run) == whole
+    assert bits(event.run) == expected
     assert not multiprocessing.active_children()
     assert not list(event.run.rglob(".*nncli-tmp")) + list(event.run.glob(".work"))
 
 
-def test_a_terminated_worker_saves_and_is_replaced(tmp_path: Path, whole: tuple[Any, ...]) -> None:
-    told = False
+def test_a_terminated_worker_saves_and_is_replaced(tmp_path: Path, expected: tuple[Any, ...]) -> None:
+    terminated = False
     for event in train_events(config_of(tmp_path, *LONG), output=tmp_path / "run"):
-        if isinstance(event, MembersProgress) and event.epochs and not told:
-            told = True
+        if isinstance(event, MembersProgress) and event.epochs and not terminated:
+            terminated = True
             for child in multiprocessing.active_children():
                 child.terminate()
     assert isinstance(event, Finished)
-    assert bits(event.run) == whole
+    assert bits(event.run) == expected
 
 
-def test_stopped_members_are_saved_and_resume_to_the_same_bits(tmp_path: Path, whole: tuple[Any, ...]) -> None:
+def test_stopped_members_are_saved_and_resume_to_the_same_bits(tmp_path: Path, expected: tuple[Any, ...]) -> None:
     run = tmp_path / "run"
     finished = train(
         config_of(tmp_path, *LONG), output=run, stop=lambda: any(run.glob("members/*/checkpoints/*.safetensors"))
@@ -73,10 +73,10 @@ def test_stopped_members_are_saved_and_resume_to_the_same_bits(tmp_path: Path, w
     assert finished.status == "stopped"
     assert "running" not in statuses(run)
     assert resume(run).status == "done"
-    assert bits(run) == whole
+    assert bits(run) == expected
 
 
-def test_closing_the_events_saves_all_members(tmp_path: Path, whole: tuple[Any, ...]) -> None:
+def test_closing_the_events_saves_all_members(tmp_path: Path, expected: tuple[Any, ...]) -> None:
     events = train_events(config_of(tmp_path, *LONG), output=tmp_path / "run")
     for event in events:
         if isinstance(event, MembersProgress) and event.epochs:
@@ -86,7 +86,7 @@ def test_closing_the_events_saves_all_members(tmp_path: Path, whole: tuple[Any, 
     assert Run.open(tmp_path / "run").load_manifest().status == "stopped"
     assert "running" not in statuses(tmp_path / "run")
     assert resume(tmp_path / "run").status == "done"
-    assert bits(tmp_path / "run") == whole
+    assert bits(tmp_path / "run") == expected
 
 
 def test_repeatedly_lost_processes_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +135,7 @@ def wait_for_members(run: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads /proc")
 def test_workers_end_with_a_killed_parent_and_the_run_resumes_to_the_same_bits(
-    tmp_path: Path, whole: tuple[Any, ...]
+    tmp_path: Path, expected: tuple[Any, ...]
 ) -> None:
     with start("train", written(tmp_path, *LONG), "-o", "run", cwd=tmp_path) as process:
         wait_for_members(tmp_path / "run")
@@ -144,7 +144,7 @@ def test_workers_end_with_a_killed_parent_and_the_run_resumes_to_the_same_bits(
         process.wait()
     assert len(children) >= 2
     assert resume(tmp_path / "run").status == "done"  # at once: it waits for whoever still writes
-    assert bits(tmp_path / "run") == whole
+    assert bits(tmp_path / "run") == expected
     end = time.monotonic() + SECONDS
     while any(map(is_there, children)) and time.monotonic() < end:
         time.sleep(0.05)
@@ -152,7 +152,7 @@ def test_workers_end_with_a_killed_parent_and_the_run_resumes_to_the_same_bits(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_to_the_parent_saves_all_members(tmp_path: Path, whole: tuple[Any, ...], number: int) -> None:
+def test_a_signal_to_the_parent_saves_all_members(tmp_path: Path, expected: tuple[Any, ...], number: int) -> None:
     with start("train", written(tmp_path, *LONG), "-o", "run", cwd=tmp_path) as process:
         wait_for_members(tmp_path / "run")
         process.send_signal(number)
@@ -164,10 +164,10 @@ def test_a_signal_to_the_parent_saves_all_members(tmp_path: Path, whole: tuple[A
     assert b"Traceback" not in err
     assert Run.open(tmp_path / "run").load_manifest().status == "stopped"
     resume(tmp_path / "run", assignments=["workers=1"])
-    assert bits(tmp_path / "run") == whole
+    assert bits(tmp_path / "run") == expected
 
 
-def test_ctrl_c_at_a_terminal_saves_all_members(tmp_path: Path, whole: tuple[Any, ...]) -> None:
+def test_ctrl_c_at_a_terminal_saves_all_members(tmp_path: Path, expected: tuple[Any, ...]) -> None:
     path = written(tmp_path, *LONG)
     code, seen = on_terminal("train", path, "-o", "run", cwd=tmp_path, typed=b"\x03")
     assert code == 130
@@ -176,10 +176,10 @@ def test_ctrl_c_at_a_terminal_saves_all_members(tmp_path: Path, whole: tuple[Any
     code, seen = on_terminal("train", "--resume", "run", cwd=tmp_path)
     assert code == 0
     assert "members 2/2" in seen
-    assert bits(tmp_path / "run") == whole
+    assert bits(tmp_path / "run") == expected
 
 
-def test_a_second_signal_stops_at_once_and_the_run_still_resumes(tmp_path: Path, whole: tuple[Any, ...]) -> None:
+def test_a_second_signal_stops_at_once_and_the_run_still_resumes(tmp_path: Path, expected: tuple[Any, ...]) -> None:
     with start("train", written(tmp_path, *LONG), "-o", "run", cwd=tmp_path) as process:
         wait_for_members(tmp_path / "run")
         process.send_signal(signal.SIGTERM)
@@ -189,7 +189,7 @@ def test_a_second_signal_stops_at_once_and_the_run_still_resumes(tmp_path: Path,
     assert process.returncode in (128 + signal.SIGTERM, -signal.SIGTERM)
     assert b"Traceback" not in err or b"Exception ignored in" in err
     resume(tmp_path / "run", assignments=["workers=1"])
-    assert bits(tmp_path / "run") == whole
+    assert bits(tmp_path / "run") == expected
 
 
 def test_a_script_that_trains_needs_no_guard(tmp_path: Path) -> None:

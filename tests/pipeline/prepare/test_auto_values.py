@@ -43,10 +43,10 @@ def test_batches_grow_with_the_table() -> None:
 
 
 def test_explicit_values_are_kept() -> None:
-    said = config(batch_size=7, epochs=3, learning_rate=0.5)
-    assert batch_rows(said, 10**6) == 7
-    assert epochs_of(said, 10**6) == 3
-    assert schedule_of(said, MSE()) == ConstantRate(initial=0.5)
+    explicit = config(batch_size=7, epochs=3, learning_rate=0.5)
+    assert batch_rows(explicit, 10**6) == 7
+    assert epochs_of(explicit, 10**6) == 3
+    assert schedule_of(explicit, MSE()) == ConstantRate(initial=0.5)
     assert batch_rows(config(batch_size="full"), 12_345) == 12_345
 
 
@@ -68,11 +68,11 @@ def test_automatic_units_grow_with_the_table_also_inside_residuals() -> None:
     left_open = {"type": "dense", "units": "auto"}
     layers = config(layers=[left_open, 7, {"type": "residual", "layers": [left_open, 7]}]).layers
     for rows, units in ((1, 128), (2_000, 128), (2_001, 192), (6_001, 256)):
-        first, said, inside = resolve_layers(layers, rows)
+        first, explicit, inside = resolve_layers(layers, rows)
         assert isinstance(first, Dense)
         assert isinstance(inside, Residual)
         assert first.units == units
-        assert said == Dense(units=7)
+        assert explicit == Dense(units=7)
         assert [layer.units for layer in inside.layers if isinstance(layer, Dense)] == [units, 7]
 
 
@@ -84,7 +84,7 @@ def test_unresolved_units_have_no_width() -> None:
 def test_embeddings_are_as_wide_as_the_number_of_columns_allows() -> None:
     widths = {columns: resolve_embedding(PiecewiseLinear(width="auto"), columns) for columns in (0, 1, 16, 32, 64, 999)}
     assert [e.width for e in widths.values() if isinstance(e, PiecewiseLinear)] == [16, 16, 16, 8, 4, 4]
-    for said in (None, Periodic(), PiecewiseLinear(width=3)):
-        assert resolve_embedding(said, 5) == said
+    for explicit in (None, Periodic(), PiecewiseLinear(width=3)):
+        assert resolve_embedding(explicit, 5) == explicit
     with pytest.raises(ValueError, match="not resolved"):
         PiecewiseLinear(width="auto").out_features  # noqa: B018 - asked for its ValueError

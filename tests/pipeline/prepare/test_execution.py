@@ -209,11 +209,11 @@ def test_a_resumed_run_keeps_its_backend(
     backend.load("numba")
     monkeypatch.setattr(execution, "_choose_backend", lambda *_: (began, None))
     config = config_of(tmp_path, f"epochs: 6\nthreads: {threads}\n")
-    whole = outcome(train(config, output=tmp_path / "whole").run)
+    expected = outcome(train(config, output=tmp_path / "whole").run)
     run = train(config, output=tmp_path / "run", stop=stop_after(2)).run
     monkeypatch.setattr(execution, "_choose_backend", lambda *_: (now, None))
     assert Run.open(run).load_manifest().status == "stopped"
-    assert outcome(resume(run).run) == whole
+    assert outcome(resume(run).run) == expected
     assert recorded(run) == (began, threads, 1)
 
 
@@ -286,9 +286,9 @@ def test_a_stop_takes_effect_at_once_and_resumes_to_the_same_bits(tmp_path: Path
     manifest = Run.open(run).load_manifest()
     assert manifest.status == "stopped"
     more = manifest.epochs + 2
-    whole = train(config, output=tmp_path / "whole", assignments=[f"epochs={more}"]).run
+    expected = train(config, output=tmp_path / "whole", assignments=[f"epochs={more}"]).run
     short = train(config, output=tmp_path / "short", assignments=[f"epochs={more}"], stop=stop_after(3)).run
-    assert outcome(resume(short).run) == outcome(whole)
+    assert outcome(resume(short).run) == outcome(expected)
 
 
 # --- what is imported

@@ -164,7 +164,7 @@ def test_the_history_has_only_epochs_that_were_kept(tmp_path: Path) -> None:
 
 def test_a_run_with_a_halved_rate_resumes_from_every_step_to_the_same_bits(tmp_path: Path) -> None:
     config = halved(tmp_path)
-    whole = outcome(train(config, output=tmp_path / "whole").run)
+    uninterrupted = outcome(train(config, output=tmp_path / "whole").run)
     asked = 0
 
     def count() -> bool:
@@ -176,7 +176,7 @@ def test_a_run_with_a_halved_rate_resumes_from_every_step_to_the_same_bits(tmp_p
     assert asked > 48  # steps were taken in vain
     for step in range(1, asked, 2):
         run = train(config, output=tmp_path / "run", stop=stop_at(step)).run
-        assert outcome(resume(run).run) == whole, step
+        assert outcome(resume(run).run) == uninterrupted, step
 
 
 def test_progress_after_a_rollback_replaces_later_checkpoints(tmp_path: Path) -> None:
@@ -238,10 +238,10 @@ def test_the_number_of_threads_is_recorded_and_applied(
 def test_a_resumed_training_keeps_its_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = config_of(tmp_path, "epochs: 2")
     monkeypatch.setattr("nncli.pipeline.prepare.execution.choose_threads", lambda *_: Threads(n_shards=2, blas=1))
-    whole = outcome(train(config, output=tmp_path / "whole").run)
+    uninterrupted = outcome(train(config, output=tmp_path / "whole").run)
     run = train(config, output=tmp_path / "run", stop=stop_at(3)).run
     monkeypatch.undo()  # what would be chosen now is one part
-    assert outcome(resume(run).run) == whole
+    assert outcome(resume(run).run) == uninterrupted
     assert Run.open(run).load_manifest().n_shards == 2
 
 
@@ -250,7 +250,7 @@ def test_a_resumed_training_keeps_its_threads(tmp_path: Path, monkeypatch: pytes
 
 def test_a_closed_resumed_training_can_be_resumed_again(tmp_path: Path) -> None:
     config = config_of(tmp_path, "epochs: 6\ncheckpoint: {every: 1 epoch}")
-    whole = outcome(train(config, output=tmp_path / "whole").run)
+    uninterrupted = outcome(train(config, output=tmp_path / "whole").run)
     run = train(config, output=tmp_path / "run", stop=stop_at(3)).run
     while True:
         events: Iterator[object] = resume_events(run)
@@ -260,4 +260,4 @@ def test_a_closed_resumed_training_can_be_resumed_again(tmp_path: Path) -> None:
             break
         events.close()  # type: ignore[attr-defined]
         assert Run.open(run).load_manifest().status == "stopped"
-    assert outcome(run) == whole
+    assert outcome(run) == uninterrupted

@@ -22,7 +22,7 @@ def parts_of(held_out: HeldOutPredictions) -> tuple[Part, ...]:
     return section.parts
 
 
-def said(held_out: HeldOutPredictions, values: np.ndarray) -> HeldOutPredictions:
+def with_predictions(held_out: HeldOutPredictions, values: np.ndarray) -> HeldOutPredictions:
     return replace(held_out, predictions=Predictions(held_out.predictions.target, values))
 
 
@@ -34,7 +34,7 @@ def test_rows_with_infinite_residuals_are_counted_and_not_drawn(line: Path) -> N
     held_out = predict_held_out(line)
     values = held_out.predictions.values.copy()
     values[:2] = np.inf
-    counted, gallery = parts_of(said(held_out, values))
+    counted, gallery = parts_of(with_predictions(held_out, values))
     assert "2 rows" in str(counted)
     assert isinstance(gallery, Gallery)
     assert len(gallery.figures) == 3
@@ -43,7 +43,7 @@ def test_rows_with_infinite_residuals_are_counted_and_not_drawn(line: Path) -> N
 
 def test_without_finite_residuals_there_is_a_note(line: Path) -> None:
     held_out = predict_held_out(line)
-    (only,) = parts_of(said(held_out, np.full_like(held_out.predictions.values, np.inf)))
+    (only,) = parts_of(with_predictions(held_out, np.full_like(held_out.predictions.values, np.inf)))
     assert "finite" in str(only)
 
 
@@ -51,9 +51,9 @@ def test_a_quantile_is_compared_with_the_fraction_below_it(line: Path) -> None:
     held_out = predict_held_out(line)
     values = held_out.y.astype(np.float64) - 1.0
     values[: len(values) // 4] += 2.0
-    told = str(parts_of(replace(said(held_out, values), loss=Quantile(q=0.25)))[0])
+    text = str(parts_of(replace(with_predictions(held_out, values), loss=Quantile(q=0.25)))[0])
     share = (len(values) // 4) / len(values)
-    assert f"0.25 quantile: {100 * share:.1f} %" in told
+    assert f"0.25 quantile: {100 * share:.1f} %" in text
 
 
 def test_only_the_first_targets_are_shown(pair: Path, monkeypatch: pytest.MonkeyPatch) -> None:

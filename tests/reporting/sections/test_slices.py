@@ -55,8 +55,8 @@ def test_the_slice_with_the_largest_error_comes_first_and_small_ones_are_left_ou
     held_out = predict_held_out(penguins)
     n, K = len(held_out), held_out.predictions.values.shape[1]
     bad = np.arange(n) % 3 == 0
-    said = np.where(bad, (held_out.y + 1) % K, held_out.y)
-    held_out = replace(held_out, predictions=Predictions(held_out.predictions.target, np.eye(K)[said]))
+    predicted = np.where(bad, (held_out.y + 1) % K, held_out.y)
+    held_out = replace(held_out, predictions=Predictions(held_out.predictions.target, np.eye(K)[predicted]))
     rare = ["rare" if i < 9 else "common" for i in range(n)]
     held_out = with_columns(held_out, side=["bad" if one else "good" for one in bad], rare=rare)
     section = slices(held_out, score_with_intervals(held_out))
@@ -70,8 +70,8 @@ def test_only_the_most_important_columns_are_examined(penguins: Path, monkeypatc
     held_out = predict_held_out(penguins)
     n, K = len(held_out), held_out.predictions.values.shape[1]
     bad = np.arange(n) % 3 == 0
-    said = np.where(bad, (held_out.y + 1) % K, held_out.y)
-    held_out = replace(held_out, predictions=Predictions(held_out.predictions.target, np.eye(K)[said]))
+    predicted = np.where(bad, (held_out.y + 1) % K, held_out.y)
+    held_out = replace(held_out, predictions=Predictions(held_out.predictions.target, np.eye(K)[predicted]))
     side = ["bad" if one else "good" for one in bad]
     held_out = with_columns(held_out, a=[i % 2 for i in range(n)], b=[i % 5 for i in range(n)], side=side)
     monkeypatch.setattr(module, "MAX_COLUMNS", 1)
