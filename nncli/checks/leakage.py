@@ -86,7 +86,7 @@ def target_leakage(column: Column, target: Column, sample: LeakageSample, locati
         evidence = _class_leak(x, y, x_scored, y_scored)
     if evidence is None:
         return None
-    message = f"{quote(column.name)} alone predicts {quote(target.name)}: {evidence}; is it known before the target?"
+    message = f"this column alone predicts {quote(target.name)}: {evidence}; is it known before the target?"
     hint = f"If it is not known for new rows, drop it: {drop_key([column.name])}."
     return column_finding("warning", FindingCode.TARGET_LEAKAGE, location, [column.name], message, hint)
 
@@ -121,7 +121,7 @@ def _class_leak(x: pl.Series, y: pl.Series, x_scored: pl.Series, y_scored: pl.Se
     allowed = max(int((1.0 - MIN_ERROR_REDUCTION) * baseline_errors), int(baseline_errors >= MIN_ROWS))
     if len(truth) - right > allowed:
         return None
-    return f"accuracy {percentage(right, len(truth))} on the scored rows"
+    return f"accuracy {percentage(right, len(truth))} on held-out rows"
 
 
 def _number_leak(x: pl.Series, y: Floats, x_scored: pl.Series, truth: Floats) -> str | None:
@@ -142,7 +142,7 @@ def _number_leak(x: pl.Series, y: Floats, x_scored: pl.Series, truth: Floats) ->
     if len(near):
         predicted[present_scored] = y[near].mean(axis=1)
     r2 = 1.0 - float(((truth - predicted) ** 2).sum()) / spread
-    return f"R² {r2:.5f} on the scored rows" if r2 >= MIN_R2 else None
+    return f"R² {r2:.5f} on held-out rows" if r2 >= MIN_R2 else None
 
 
 def _groups(x: pl.Series, x_scored: pl.Series) -> tuple[Positions, Positions, int]:

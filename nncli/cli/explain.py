@@ -253,7 +253,8 @@ def _dependence(curve: PartialDependence) -> str:
     shown = range(len(points)) if curve.values is None else _few(len(points))
     lines = [["", *map(_short, curve.outputs)]]
     lines += [[points[i], *(format_number(value) for value in curve.means[i].tolist())] for i in shown]
-    return f"{prose(f'{_short(curve.meaning, 2 * MAX_QUOTE_LENGTH)}, by {_short(curve.column)}')}\n{table(lines)}"
+    title = f"partial dependence on {_short(curve.column)}: {_short(curve.meaning, 2 * MAX_QUOTE_LENGTH)}"
+    return f"{prose(title)}\n{table(lines)}"
 
 
 def _few(points: int) -> Sequence[int]:

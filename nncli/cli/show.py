@@ -57,11 +57,12 @@ def _sections(description: RunDescription) -> list[str]:
 
 def _facts(description: RunDescription) -> str:
     """One line for each fact, with the facts aligned."""
+    from nncli.cli.tables import hanging
     from nncli.text import escape_unprintable
 
     pairs = [pair for pair in description.facts() if pair[1]]
     width = max(len(name) for name, _ in pairs)
-    return "\n".join(escape_unprintable(f"{name:<{width}}  {value}", keep="") for name, value in pairs)
+    return "\n".join(hanging(f"{name:<{width}}  ", escape_unprintable(value, keep="")) for name, value in pairs)
 
 
 def _scores(description: RunDescription) -> list[str]:

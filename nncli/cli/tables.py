@@ -38,6 +38,21 @@ def prose(text: str) -> str:
     return "\n".join(wrap(text, max_width, break_long_words=False, break_on_hyphens=False))
 
 
+def hanging(name: str, text: str) -> str:
+    """`name` and, beside it, text for stdout, wrapped at its width.
+
+    >>> print(hanging("loss  ", "mse"))
+    loss  mse
+    """
+    from textwrap import wrap
+
+    max_width = _max_width(sys.stdout)
+    if max_width is None or max_width <= len(name) or not text:
+        return name + text
+    lines = wrap(text, max_width - len(name), break_long_words=False, break_on_hyphens=False)
+    return name + f"\n{' ' * len(name)}".join(lines)
+
+
 def _max_width(stream: TextIO) -> int | None:
     """The characters of a line by the variable COLUMNS or the terminal; None is unlimited."""
     columns = os.environ.get("COLUMNS", "")

@@ -65,7 +65,7 @@ def evaluate_data(model: AnyModel, data: str | Path | Frame) -> Evaluation:
     if missing := [name for name in target.names if name not in table.names]:
         close = closest_match(missing[0], table.names)
         raise DataError(
-            f"the table lacks the target's column {join_quoted(missing)}",
+            f"the table has no target column {join_quoted(missing)}",
             place=Location(source=table.source),
             hint=f"Did you mean {quote(close)}?" if close else LABELS_NEEDED,
         )

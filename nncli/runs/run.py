@@ -181,7 +181,7 @@ class Run:
             raise RunError(
                 "this is a file, not a run directory" if there else "there is no such run directory",
                 place=Location(source=str(path)),
-                hint="`nncli train CONFIG` makes one and prints its path; `nncli runs` lists those there are.",
+                hint="`nncli runs` lists the runs; `nncli train CONFIG` creates one.",
             )
         if not os.path.lexists(path / MANIFEST):
             raise RunError(
@@ -270,11 +270,11 @@ class Run:
         if last not in manifest.files and (is_ensemble or not os.path.lexists(self.path / last)):
             failed = manifest.status == "failed"
             raise RunError(
-                "the training that makes this run has not finished, or failed",
+                "the training of this run has not finished, or failed",
                 place=Location(source=str(self.path)),
                 hint="It diverged or broke off: train a new run, with a lower learning_rate if it diverged."
                 if failed
-                else f"Go on with it: nncli train --resume {self.path}",
+                else f"To resume: nncli train --resume {self.path}",
             )
         return read_ensemble(self.path, manifest) if is_ensemble else read_model(self.path)
 

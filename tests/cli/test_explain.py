@@ -21,7 +21,7 @@ def test_importance_is_a_table_on_stdout_and_the_next_step_is_on_stderr(nncli: C
     assert sorted(line.split()[0] for line in lines) == [
         *("bill_depth_mm", "bill_length_mm", "body_mass_g", "flipper_length_mm", "island", "sex")
     ]
-    assert "\n\nmean probability that species is …, by " in done.out
+    assert "\n\npartial dependence on " in done.out
     assert done.err.splitlines()[-1] == f"next: nncli report {penguins}"
 
 
@@ -29,7 +29,7 @@ def test_the_trend_of_a_single_output_is_shown(nncli: Cli, line: Path) -> None:
     done = nncli("explain", line, "-q").check()
     assert done.err == ""
     assert done.out.count("increases") == 2
-    assert "\nmean prediction of y, by x1\n" in done.out
+    assert "\npartial dependence on x1: mean prediction of y\n" in done.out
 
 
 def test_with_two_classes_the_explained_probability_is_named(nncli: Cli, here: Path) -> None:
@@ -39,7 +39,7 @@ def test_with_two_classes_the_explained_probability_is_named(nncli: Cli, here: P
     run = nncli("train", "c.yaml", "-q").check().path
     shown = nncli("explain", run, "-q").check().out
     assert "    probability of survived = 1\n" in shown
-    assert "\nmean probability that survived is 1, by b\n" in shown
+    assert "\npartial dependence on b: mean probability that survived is 1\n" in shown
     document = json.loads(nncli("explain", run, "-q", "--json").check().out)
     assert {curve["description"] for curve in document["partial_dependence"]} == {"mean probability that survived is 1"}
 
@@ -64,7 +64,7 @@ def test_a_table_without_labels_can_be_piped_in(nncli: Cli, penguins: Path) -> N
     rows = pl.read_csv(TABLE, infer_schema=False).drop("species").write_csv().encode()
     done = nncli("explain", penguins, "-", "--top", 1, stdin=rows).check()
     assert "target" in done.err
-    assert done.out.startswith("mean probability that species is …, by ")
+    assert done.out.startswith("partial dependence on ")
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,8 @@ def _noun(path: Path) -> str:
     names = [step for step in path if isinstance(step, str)]
     if not names:
         return "value" if path else ""
+    if path[:-1] == ("data", "columns"):
+        return "kind"
     return names[-1].removesuffix("s") if isinstance(path[-1], int) else names[-1]
 
 

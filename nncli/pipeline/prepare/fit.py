@@ -120,7 +120,7 @@ def fit_features(config: Config, training: ColumnStore) -> FittedFeatures:
     kinds = tuple((column.name, column.kind) for column in fitted if column.kind is not Kind.EMPTY)
     if not kinds:
         raise DataError(
-            "there is no column to predict from",
+            "there is no feature column",
             place=Location(source=training.header.source),
             hint="Name some as data.features, or drop fewer.",
         )
