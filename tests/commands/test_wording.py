@@ -114,7 +114,7 @@ CASES: dict[str, tuple[Command, str]] = {
     "evaluate without labels": (
         lambda penguins, line, folder: evaluate(penguins, FRAME.drop("species")),
         (
-            "the frame: the table lacks the target's column 'species'\n"
+            "the frame: the table has no target column 'species'\n"
             "  Evaluation needs labels; `nncli predict` does not."
         ),
     ),
