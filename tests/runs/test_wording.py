@@ -71,14 +71,14 @@ CASES: dict[str, tuple[Callable[[Path], None], str]] = {
         delete,
         (
             "RUN: there is no such run directory\n"
-            "  `nncli train CONFIG` makes one and prints its path; `nncli runs` lists those there are."
+            "  `nncli runs` lists the runs; `nncli train CONFIG` creates one."
         ),
     ),
     "a file": (
         replace_by_file,
         (
             "RUN: this is a file, not a run directory\n"
-            "  `nncli train CONFIG` makes one and prints its path; `nncli runs` lists those there are."
+            "  `nncli runs` lists the runs; `nncli train CONFIG` creates one."
         ),
     ),
     "no manifest": (
@@ -134,8 +134,8 @@ CASES: dict[str, tuple[Callable[[Path], None], str]] = {
     "an unfinished training": (
         end_early,
         (
-            "RUN: the training that makes this run has not finished, or failed\n"
-            "  Go on with it: nncli train --resume RUN"
+            "RUN: the training of this run has not finished, or failed\n"
+            "  To resume: nncli train --resume RUN"
         ),
     ),
 }
