@@ -113,10 +113,7 @@ CASES: dict[str, tuple[Command, str]] = {
     ),
     "evaluate without labels": (
         lambda penguins, line, folder: evaluate(penguins, FRAME.drop("species")),
-        (
-            "the frame: the table has no target column 'species'\n"
-            "  Evaluation needs labels; `nncli predict` does not."
-        ),
+        ("the frame: the table has no target column 'species'\n  Evaluation needs labels; `nncli predict` does not."),
     ),
     "evaluate an unknown class": (
         with_label("Dodo"),

@@ -69,17 +69,11 @@ def end_early(run: Path) -> None:
 CASES: dict[str, tuple[Callable[[Path], None], str]] = {
     "no directory": (
         delete,
-        (
-            "RUN: there is no such run directory\n"
-            "  `nncli runs` lists the runs; `nncli train CONFIG` creates one."
-        ),
+        ("RUN: there is no such run directory\n  `nncli runs` lists the runs; `nncli train CONFIG` creates one."),
     ),
     "a file": (
         replace_by_file,
-        (
-            "RUN: this is a file, not a run directory\n"
-            "  `nncli runs` lists the runs; `nncli train CONFIG` creates one."
-        ),
+        ("RUN: this is a file, not a run directory\n  `nncli runs` lists the runs; `nncli train CONFIG` creates one."),
     ),
     "no manifest": (
         delete_manifest,
@@ -133,10 +127,7 @@ CASES: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "an unfinished training": (
         end_early,
-        (
-            "RUN: the training of this run has not finished, or failed\n"
-            "  To resume: nncli train --resume RUN"
-        ),
+        ("RUN: the training of this run has not finished, or failed\n  To resume: nncli train --resume RUN"),
     ),
 }
 
