@@ -73,8 +73,8 @@ CASES: dict[str, tuple[Columns, dict[str, object], str]] = {
         {"after": [1 if y == "yes" else 0 for y in TABLE["y"]]},
         {},
         (
-            "warning: FOLDER/t.csv, column 'after': this column alone predicts 'y': accuracy 100 % on the "
-            "scored rows; is it known before the target?\n"
+            "warning: FOLDER/t.csv, column 'after': this column alone predicts 'y': accuracy 100 % on "
+            "held-out rows; is it known before the target?\n"
             '  If it is not known for new rows, drop it: `drop: ["after"]` under data.'
         ),
     ),
