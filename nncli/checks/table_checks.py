@@ -44,24 +44,24 @@ class TableReport:
     trainable: bool = False
 
 
-def check_table(config: Config, tell: Callable[[str], None] = lambda line: None) -> TableReport:
+def check_table(config: Config, on_stage: Callable[[str], None] = lambda line: None) -> TableReport:
     """Check the table of a configuration and its validation rows; the whole table for an ensemble.
 
     Columns are read one at a time with all their rows; target leakage is checked on a sample. Errors become findings,
-    and the rest is still checked. `tell` is called with what is being done.
+    and the rest is still checked. `on_stage` is called with the name of each stage.
 
     Raises:
         UsageError, NncliError: a file name has no known format, or there is no space for temporary files.
     """
     with Scratch() as scratch:
-        return _TableChecker(config, scratch, tell).check()
+        return _TableChecker(config, scratch, on_stage).check()
 
 
 class _TableChecker:
     """Collects the findings of one table."""
 
-    def __init__(self, config: Config, scratch: Scratch, tell: Callable[[str], None]) -> None:
-        self._config, self._scratch, self._tell = config, scratch, tell
+    def __init__(self, config: Config, scratch: Scratch, on_stage: Callable[[str], None]) -> None:
+        self._config, self._scratch, self._on_stage = config, scratch, on_stage
         self._findings: list[Finding] = []
         self._targets: list[Column] = []
         self._loss: Loss | None = None
@@ -70,7 +70,7 @@ class _TableChecker:
     def check(self) -> TableReport:
         """Read the table and run all checks."""
         config = self._config
-        self._tell("reading the table")
+        self._on_stage("reading the table")
         try:
             table = load_labeled_rows(config, config.data.path, self._scratch)
         except (ConfigError, DataError) as error:
@@ -123,7 +123,7 @@ class _TableChecker:
         data, table = self._config.data, split.table
         excluded = {*data.target, *data.drop, *data.row_columns}
         names = data.features or tuple(name for name in table.header.names if name not in excluded)
-        self._tell(f"checking {len(names):,} column{'' if len(names) == 1 else 's'}")
+        self._on_stage(f"checking {len(names):,} column{'' if len(names) == 1 else 's'}")
         profiles, unusable = [], []
         duplicate_rows, identical_columns = DuplicateRows(split), IdenticalColumns()
         sample = LeakageSample.of(split)

@@ -58,7 +58,9 @@ def check(
     interrupt_at_once()
     resolved = resolve_input(config, target, assignments, quality, quiet=quiet)
     result = run_checks(
-        resolved.config, assignments=resolved.assignments, tell=lambda line: None if quiet else echo_err(f"{line} …")
+        resolved.config,
+        assignments=resolved.assignments,
+        on_stage=lambda line: None if quiet else echo_err(f"{line} …"),
     )
     result = result.warning(resolved.column_warnings)
     if as_json:

@@ -107,7 +107,7 @@ def _predict(
         if not quiet:
             echo_err(f"note: {note}")
 
-    frames = predict_chunks(model, source, proba=proba, keep=keep, tell=print_note)
+    frames = predict_chunks(model, source, proba=proba, keep=keep, on_note=print_note)
     first = next(frames)  # an error in the first rows shows before a file is created
     with open_sink(target, format=output_format, force=force, escape_formulas=escape_formulas) as sink:
         sink.write(first)

@@ -77,7 +77,7 @@ class CheckResult:
 
 
 def check(
-    config: Config | str | Path, *, assignments: Sequence[str] = (), tell: Callable[[str], None] = lambda line: None
+    config: Config | str | Path, *, assignments: Sequence[str] = (), on_stage: Callable[[str], None] = lambda line: None
 ) -> CheckResult:
     """Check a configuration, its table and its network. Nothing is written.
 
@@ -87,7 +87,7 @@ def check(
     Args:
         config: a `Config`, a path, or `-` for standard input.
         assignments: overrides such as `epochs=10`, for a path only.
-        tell: called with a line of text for each stage.
+        on_stage: called with a line of text for each stage.
 
     Raises:
         UsageError: an assignment is not of the form key=value, or the table's name has no known format.
@@ -96,13 +96,13 @@ def check(
     if not isinstance(config, Config):
         usable, issues = load_partial(config, assignments, os.environ)
         if usable is None or issues:
-            return _check_table_only(usable, issues, tell)
-        result = _check(usable, tell)
+            return _check_table_only(usable, issues, on_stage)
+        result = _check(usable, on_stage)
         findings = tuple(_with_line(config, assignments, finding) for finding in result.findings)
         return replace(result, findings=findings)
     if assignments:
         raise UsageError("assignments go with the path of a configuration, not with a Config")
-    return _check(config, tell)
+    return _check(config, on_stage)
 
 
 def _with_line(path: str | Path, assignments: Sequence[str], finding: Finding) -> Finding:
@@ -112,7 +112,7 @@ def _with_line(path: str | Path, assignments: Sequence[str], finding: Finding) -
     return replace(finding, location=issue.place, excerpt=issue.excerpt)
 
 
-def _check(config: Config, tell: Callable[[str], None]) -> CheckResult:
+def _check(config: Config, on_stage: Callable[[str], None]) -> CheckResult:
     findings: list[Finding] = []
     member = config
     if config.members > 1:
@@ -122,21 +122,23 @@ def _check(config: Config, tell: Callable[[str], None]) -> CheckResult:
             findings += of_error(error)
         member = member_config(config, 0, Path(), workers_for(config.members, config.workers))
     with log_duration("checking the table"):
-        report = check_table(config, tell)
+        report = check_table(config, on_stage)
     findings += report.findings
     result = CheckResult(ordered(findings), config.data.path)
     if not report.trainable:
         return result
     with Scratch() as scratch:
-        return _with_network(result, config, _readable(member, report), scratch, tell)
+        return _with_network(result, config, _readable(member, report), scratch, on_stage)
 
 
-def _check_table_only(config: Config | None, issues: Sequence[ConfigIssue], tell: Callable[[str], None]) -> CheckResult:
+def _check_table_only(
+    config: Config | None, issues: Sequence[ConfigIssue], on_stage: Callable[[str], None]
+) -> CheckResult:
     """The result for a configuration with issues; `config` is its valid part."""
     findings = of_error(ConfigError(*issues))
     if config is None:
         return CheckResult(findings)
-    of_table = [finding for finding in check_table(config, tell).findings if finding.location.key is None]
+    of_table = [finding for finding in check_table(config, on_stage).findings if finding.location.key is None]
     return CheckResult(ordered([*findings, *of_table]), config.data.path)
 
 
@@ -152,10 +154,10 @@ def _readable(config: Config, report: TableReport) -> Config:
 
 
 def _with_network(
-    result: CheckResult, config: Config, member: Config, scratch: Scratch, tell: Callable[[str], None]
+    result: CheckResult, config: Config, member: Config, scratch: Scratch, on_stage: Callable[[str], None]
 ) -> CheckResult:
     """The result with the network, the estimate and the dry run."""
-    tell("encoding the rows")
+    on_stage("encoding the rows")
     prepared, errors = _prepared(member, scratch)
     if prepared is None:
         return replace(result, findings=ordered([*result.findings, *errors]))
@@ -166,10 +168,10 @@ def _with_network(
     short = _memory_finding(network, workers)
     if short is not None:
         return replace(result, findings=ordered([*findings, short]), network=network)
-    tell(f"trying a few steps of {prepared.spec.network.layout.size:,} parameters")
+    on_stage(f"trying a few steps of {prepared.spec.network.layout.size:,} parameters")
     with log_duration("trying a few steps"), execution.activate(prepared) as ready:
         for note in ready.notes[len(prepared.notes) :]:
-            tell(note)
+            on_stage(note)
         trial, finding = dry_run(ready)
     findings += [finding] if finding else []
     estimate = _estimate(config, prepared, network, trial, workers)

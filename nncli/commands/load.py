@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from nncli.commands.evaluate import Evaluation, evaluate_data
-from nncli.commands.predict import Tell, predict_data
+from nncli.commands.predict import OnNote, predict_data
 from nncli.ensemble import AnyModel
 from nncli.runs.run import Run
 
@@ -49,7 +49,7 @@ class Loaded:
         *,
         proba: bool = False,
         keep: Sequence[str] = (),
-        tell: Tell | None = None,
+        on_note: OnNote | None = None,
     ) -> pl.DataFrame:
         """Predict every row of a file or a Polars or pandas frame; see `nncli.predict`.
 
@@ -57,7 +57,7 @@ class Loaded:
             UsageError: `proba` for a regression model.
             DataError: a column is missing, or a cell of a numeric column is not a number.
         """
-        return predict_data(self.model, data, proba=proba, keep=keep, tell=tell)
+        return predict_data(self.model, data, proba=proba, keep=keep, on_note=on_note)
 
     def evaluate(self, data: str | Path | Frame) -> Evaluation:
         """Score the model on a table with the target column; see `nncli.evaluate`.

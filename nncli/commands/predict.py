@@ -25,7 +25,7 @@ from nncli.utils.logs import log_duration
 if TYPE_CHECKING:
     from nncli.data.io.dataframes import Frame
 
-Tell: TypeAlias = Callable[[str], object]
+OnNote: TypeAlias = Callable[[str], object]
 
 PREDICTORS = 2
 """Threads that predict blocks of a file, while other threads read and write."""
@@ -37,23 +37,23 @@ def predict(
     *,
     proba: bool = False,
     keep: Sequence[str] = (),
-    tell: Tell | None = None,
+    on_note: OnNote | None = None,
 ) -> pl.DataFrame:
     """Predict every row of a file or a Polars or pandas frame; see `predict_chunks`.
 
     To predict repeatedly, read the run once with `nncli.load`.
     """
-    return predict_data(Run.open(Path(run)).load_model(), data, proba=proba, keep=keep, tell=tell)
+    return predict_data(Run.open(Path(run)).load_model(), data, proba=proba, keep=keep, on_note=on_note)
 
 
 def predict_data(
-    model: AnyModel, data: str | Path | Frame, *, proba: bool, keep: Sequence[str], tell: Tell | None
+    model: AnyModel, data: str | Path | Frame, *, proba: bool, keep: Sequence[str], on_note: OnNote | None
 ) -> pl.DataFrame:
     """Predict every row of a file or a frame, in one frame."""
     if isinstance(data, str | Path):
-        frames = predict_chunks(model, Path(data), proba=proba, keep=keep, tell=tell)
+        frames = predict_chunks(model, Path(data), proba=proba, keep=keep, on_note=on_note)
     else:
-        frames = predict_tables(model, iter([table_of(model, data)]), proba=proba, keep=keep, tell=tell)
+        frames = predict_tables(model, iter([table_of(model, data)]), proba=proba, keep=keep, on_note=on_note)
     return pl.concat(frames, how="vertical_relaxed")
 
 
@@ -69,13 +69,13 @@ def predict_chunks(
     format: Format | None = None,  # noqa: A002 - the option's name
     proba: bool = False,
     keep: Sequence[str] = (),
-    tell: Tell | None = None,
+    on_note: OnNote | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Predict every row of a file, or of the standard input if `path` is None, in order.
 
     Yields frames with the kept columns first, then `prediction` (`prediction_TARGET` for several targets) and, with
-    `proba`, `proba_CLASS` for each class. Memory does not grow with the file. `tell` is called with every note on the
-    reading, and after the last row with a note on anomalies, such as unseen categories, if there are any.
+    `proba`, `proba_CLASS` for each class. Memory does not grow with the file. `on_note` is called with every note on
+    the reading, and after the last row with a note on anomalies, such as unseen categories, if there are any.
 
     Raises:
         UsageError: `proba` for a regression model.
@@ -87,7 +87,7 @@ def predict_chunks(
         path, format=format, missing_values=spec.missing_values, training_dialect=spec.dialect, numbers=numbers
     )
     workers = 0 if is_stream(path) else PREDICTORS
-    yield from predict_tables(model, tables, proba=proba, keep=keep, tell=tell, workers=workers)
+    yield from predict_tables(model, tables, proba=proba, keep=keep, on_note=on_note, workers=workers)
 
 
 def predict_tables(
@@ -96,30 +96,30 @@ def predict_tables(
     *,
     proba: bool,
     keep: Sequence[str],
-    tell: Tell | None,
+    on_note: OnNote | None,
     workers: int = 0,
 ) -> Iterator[pl.DataFrame]:
     """Predict the chunks of a table; for `workers` see `prefetch_map`."""
-    tell = tell or (lambda _: None)
+    on_note = on_note or (lambda _: None)
     anomalies, n_chunks, n_rows = Anomalies(), 0, 0
 
     def work(table: Table) -> tuple[pl.DataFrame, Anomalies]:
         return predict_frame(model, table, proba=proba, keep=keep)
 
     with log_duration("reading, predicting and writing") as stage:
-        for _, (frame, found) in prefetch_map(_report_notes(tables, tell), work, workers):
-            anomalies, n_chunks, n_rows = anomalies + found, n_chunks + 1, n_rows + len(frame)
+        for _, (frame, chunk_anomalies) in prefetch_map(_report_notes(tables, on_note), work, workers):
+            anomalies, n_chunks, n_rows = anomalies + chunk_anomalies, n_chunks + 1, n_rows + len(frame)
             yield frame
         stage.details.append(f"{n_rows:,} rows in {n_chunks:,} chunk{'' if n_chunks == 1 else 's'}")
     if anomalies.note:
-        tell(anomalies.note)
+        on_note(anomalies.note)
 
 
-def _report_notes(tables: Iterator[Table], tell: Tell) -> Iterator[Table]:
+def _report_notes(tables: Iterator[Table], on_note: OnNote) -> Iterator[Table]:
     """Report the notes of each table before it is predicted: they may explain an error."""
     for table in tables:
         for note in table.notes:
-            tell(note)
+            on_note(note)
         yield table
 
 

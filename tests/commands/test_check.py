@@ -165,7 +165,7 @@ def test_a_config_can_be_checked_from_python(folder: Path) -> None:
         {"data": {"path": str(folder / "t.csv"), "target": "y", "drop": ["z"]}, "layers": [4]}
     )
     lines: list[str] = []
-    assert check(config, tell=lines.append).exit_code == 0
+    assert check(config, on_stage=lines.append).exit_code == 0
     assert lines[0] == "reading the table"
     with pytest.raises(UsageError):
         check(config, assignments=["epochs=2"])

@@ -61,7 +61,7 @@ def test_threads_share_a_loaded_run(penguins: Path) -> None:
 
 def test_notes_and_errors_are_reported(penguins: Path, line: Path, tmp_path: Path) -> None:
     notes: list[str] = []
-    load(penguins).predict(FRAME.with_columns(island=pl.lit("Atlantis")), tell=notes.append)
+    load(penguins).predict(FRAME.with_columns(island=pl.lit("Atlantis")), on_note=notes.append)
     assert "'island': 344" in notes[0]
     with raises(UsageError, mentions="--proba"):
         load(line).predict(DATA / "linear.csv", proba=True)

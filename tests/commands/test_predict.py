@@ -54,7 +54,7 @@ def test_an_invalid_row_is_located_after_the_chunks_before_it(line: Path, tmp_pa
         file.writelines(f"0,5;{'?' if n == bad else n};{'x' * 300}\n" for n in range(1, 100_001))
     frames: list[int] = []
     with raises(DataError, file="t.txt", row=bad, column="x2"):
-        frames.extend(map(len, predict_chunks(Run.open(line).load_model(), path, tell=notes.append)))
+        frames.extend(map(len, predict_chunks(Run.open(line).load_model(), path, on_note=notes.append)))
     assert (sum(frames) > 0) == (bad == 60_000)
     assert sum(frames) < bad
     assert len(notes) == 1  # the decimal comma was detected
@@ -83,7 +83,7 @@ def test_unexpected_values_are_one_note_after_the_last_row(penguins: Path, tmp_p
     pl.concat([unexpected] * 200).with_columns(bill_length_mm=pl.lit("40")).write_csv(tmp_path / "t.csv")
     model = Run.open(penguins).load_model()
     messages: list[str] = []
-    frames = [len(frame) for frame in predict_chunks(model, tmp_path / "t.csv", tell=messages.append)]
+    frames = [len(frame) for frame in predict_chunks(model, tmp_path / "t.csv", on_note=messages.append)]
     assert len(frames) > 1
     assert messages == [
         "68,800 cells hold a category that training never saw ('island': 68,800); "
@@ -96,8 +96,8 @@ def test_a_frame_and_a_file_get_the_same_notes(penguins: Path, tmp_path: Path) -
     frame.write_csv(tmp_path / "t.csv")
     of_frame: list[str] = []
     of_file: list[str] = []
-    answers = predict(penguins, frame, tell=of_frame.append)
-    assert predict(penguins, tmp_path / "t.csv", tell=of_file.append).equals(answers)
+    answers = predict(penguins, frame, on_note=of_frame.append)
+    assert predict(penguins, tmp_path / "t.csv", on_note=of_file.append).equals(answers)
     assert of_frame == of_file == [evaluate(penguins, frame).anomalies.note]
 
 

@@ -157,7 +157,7 @@ def test_the_wording_of_an_error(command: Command, text: str, penguins: Path, li
 
 def test_the_wording_of_unexpected_values(penguins: Path) -> None:
     notes: list[str] = []
-    predict(penguins, FRAME.with_columns(island=pl.lit("Atlantis"), body_mass_g=pl.lit(1e6)), tell=notes.append)
+    predict(penguins, FRAME.with_columns(island=pl.lit("Atlantis"), body_mass_g=pl.lit(1e6)), on_note=notes.append)
     assert "\n".join(notes) == (
         "344 cells hold a category that training never saw ('island': 344); 346 values lie outside the "
         "training range ('body_mass_g': 344 (max 1e+06), 'bill_depth_mm': 1 (max 21.5), "

@@ -170,9 +170,9 @@ def test_unexpected_values_are_predicted_with_a_note_and_do_not_change_other_row
 ) -> None:
     notes: list[str] = []
     usual = FEATURES.filter(pl.col("size").is_between(2, 47) & pl.col("weight").is_between(5, 95))[:20]
-    before = predict(graded, usual, proba=True, tell=notes.append)
+    before = predict(graded, usual, proba=True, on_note=notes.append)
     assert notes == []
-    after = predict(graded, change(usual), proba=True, tell=notes.append)
+    after = predict(graded, change(usual), proba=True, on_note=notes.append)
     assert len(notes) == 1
     assert f"({cells})" in notes[0]
     assert not after.select(pl.any_horizontal(pl.exclude("prediction").is_nan())).to_series().any()
