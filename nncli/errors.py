@@ -54,10 +54,10 @@ class NncliError(Exception):
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, place: Location | None = None, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, location: Location | None = None, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.location = place
+        self.location = location
         self.hint = hint
 
     def __str__(self) -> str:
@@ -116,13 +116,13 @@ class ConfigIssue:
     """
 
     message: str
-    place: Location
+    location: Location
     hint: str | None = None
     excerpt: str | None = None
     fix: ConfigFix | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
-        text = f"{self.place}: {self.message}" if str(self.place) else self.message
+        text = f"{self.location}: {self.message}" if str(self.location) else self.message
         if self.excerpt:
             text += "".join(f"\n    {line}" for line in self.excerpt.split("\n"))
         return f"{text}\n  {self.hint}" if self.hint else text
@@ -135,7 +135,7 @@ class ConfigError(NncliError):
 
     def __init__(self, *issues: ConfigIssue) -> None:
         first = issues[0]
-        super().__init__(first.message, place=first.place, hint=first.hint)
+        super().__init__(first.message, location=first.location, hint=first.hint)
         self.args = issues  # for pickling between processes
         self.issues = issues
 

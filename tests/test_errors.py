@@ -37,7 +37,7 @@ def test_a_location_is_one_printable_line() -> None:
     ("error", "code"), [(NncliError, 1), (UsageError, 2), (DataError, 4), (RunError, 5)], ids=lambda v: str(v)
 )
 def test_each_kind_of_error_has_its_exit_code(error: type[NncliError], code: int) -> None:
-    raised = error("it broke", place=Location("t.csv", 2), hint="Fix it.")
+    raised = error("it broke", location=Location("t.csv", 2), hint="Fix it.")
     assert isinstance(raised, NncliError)
     assert raised.exit_code == code
     assert str(raised) == "t.csv:2: it broke\n  Fix it."
@@ -46,7 +46,7 @@ def test_each_kind_of_error_has_its_exit_code(error: type[NncliError], code: int
 
 def test_an_error_without_location_and_hint_is_its_message() -> None:
     assert str(NncliError("it broke")) == "it broke"
-    assert str(NncliError("it broke", place=Location())) == "it broke"
+    assert str(NncliError("it broke", location=Location())) == "it broke"
 
 
 def test_a_config_issue_shows_message_excerpt_and_hint() -> None:
@@ -69,7 +69,9 @@ KINDS = [NncliError, UsageError, DataError, RunError, RunLockedError, DivergedEr
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_errors_can_be_pickled_between_processes(kind: type[NncliError]) -> None:
-    error = ForkingPickler.loads(ForkingPickler.dumps(kind("what", place=Location(source="where", row=3), hint="how")))
+    error = ForkingPickler.loads(
+        ForkingPickler.dumps(kind("what", location=Location(source="where", row=3), hint="how"))
+    )
     assert type(error) is kind
     assert str(error) == "where, row 3: what\n  how"
 

@@ -94,7 +94,7 @@ def summarize_table(
     if str(path) == "-" or is_stream(path):
         raise UsageError(
             "a table from a pipe cannot be read a second time",
-            place=Location(source=str(path)),
+            location=Location(source=str(path)),
             hint="Write it to a file first.",
         )
     if not targets:
@@ -166,7 +166,7 @@ def _with_features(summary: TableSummary) -> TableSummary:
     reasons = [f"{quote(column.name)}: {column.reason}" for column in summary.dropped[:4]]
     raise DataError(
         "there is no feature column",
-        place=Location(source=summary.data.path),
+        location=Location(source=summary.data.path),
         hint=f"Dropped columns: {'; '.join(reasons)}." if reasons else "The table has only the target.",
     )
 
@@ -184,6 +184,6 @@ def _no_target_error(path: Path) -> UsageError:
     guess = (usual or names[-1:] or ["COLUMN"])[0]
     return UsageError(
         "no target is given",
-        place=Location(source=str(path)),
+        location=Location(source=str(path)),
         hint=f"Try --target {shlex.quote(guess)}. The columns are {join_quoted(names)}.",
     )

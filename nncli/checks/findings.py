@@ -101,7 +101,7 @@ def of_error(error: NncliError) -> tuple[Finding, ...]:
     if isinstance(error, ConfigError):
         code = FindingCode.CONFIGURATION
         return tuple(
-            Finding("error", code, issue.place, issue.message, issue.hint or "", issue.excerpt)
+            Finding("error", code, issue.location, issue.message, issue.hint or "", issue.excerpt)
             for issue in error.issues
         )
     return (Finding("error", FindingCode.DATA, error.location or Location(), error.message, error.hint or ""),)

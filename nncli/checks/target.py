@@ -102,7 +102,7 @@ def check_constant(table: ColumnStore, name: str, task: Task) -> Finding | None:
     message, hint = constant_target(name, str(values[0]))
     location = Location(source=table.header.source, column=name)
     if task == "classification":
-        raise DataError(message, place=location, hint=hint)
+        raise DataError(message, location=location, hint=hint)
     return Finding("warning", FindingCode.CONSTANT_TARGET, location, message, hint)
 
 

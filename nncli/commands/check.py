@@ -109,7 +109,7 @@ def _with_line(path: str | Path, assignments: Sequence[str], finding: Finding) -
     """The finding with the line of the configuration, if it is about a key."""
     issue = ConfigIssue(finding.message, finding.location, finding.hint, finding.excerpt)
     issue = with_source_line(path, assignments, issue, os.environ)
-    return replace(finding, location=issue.place, excerpt=issue.excerpt)
+    return replace(finding, location=issue.location, excerpt=issue.excerpt)
 
 
 def _check(config: Config, on_stage: Callable[[str], None]) -> CheckResult:
@@ -187,7 +187,7 @@ def _prepared(config: Config, scratch: Scratch) -> tuple[PreparedTraining | None
             choose_execution(prepared)
         except ConfigError as error:
             errors += of_error(error)
-            keys = {(issue.place.key or "").partition(".")[0] for issue in error.issues}
+            keys = {(issue.location.key or "").partition(".")[0] for issue in error.issues}
             if not keys <= Config.model_fields.keys() - {"data"}:
                 return None, errors
             defaults = {key: () if key == "layers" else Config.model_fields[key].default for key in keys}

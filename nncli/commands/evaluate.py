@@ -66,14 +66,14 @@ def evaluate_data(model: AnyModel, data: str | Path | Frame) -> Evaluation:
         close = closest_match(missing[0], table.names)
         raise DataError(
             f"the table has no target column {join_quoted(missing)}",
-            place=Location(source=table.source),
+            location=Location(source=table.source),
             hint=f"Did you mean {quote(close)}?" if close else LABELS_NEEDED,
         )
     rows = rows_with_target(table, target.names)
     if not len(rows):
         raise DataError(
             "no row has a target",
-            place=Location(source=table.source, column=target.names[0]),
+            location=Location(source=table.source, column=target.names[0]),
             hint=LABELS_NEEDED,
         )
     labeled = table if len(rows) == len(table) else table.take(rows)

@@ -253,7 +253,7 @@ def _load_data(run: str | Path, data: str | Path | Frame | None, model: AnyModel
         found = _Data(table, (*table.notes, *([] if weight is None else [f"{unweighted} {quote(weight)}"])))
     if not len(found.table):
         place = Location(source=found.table.source)
-        raise DataError("the table has no rows", place=place, hint="Is this the right file?")
+        raise DataError("the table has no rows", location=place, hint="Is this the right file?")
     return found
 
 

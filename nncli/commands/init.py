@@ -181,13 +181,13 @@ def is_table(argument: str, target: Sequence[str]) -> bool:
     if argument == "-":
         raise UsageError(
             "--target needs a table in a file",
-            place=Location(source="standard input"),
+            location=Location(source="standard input"),
             hint="Write the table to a file first. For a configuration, use --set data.target=….",
         )
     if Path(argument).suffix.lower() in (".yaml", ".yml"):
         raise UsageError(
             "--target needs a table, not a configuration",
-            place=Location(source=argument),
+            location=Location(source=argument),
             hint=f"Set data.target to {quote(target[0])} in the file, or use --set data.target=….",
         )
     return True
@@ -219,7 +219,7 @@ def _relative_path(folder: Path, table: Path) -> str:
     except UnicodeEncodeError:
         raise UsageError(
             "the file name is not valid Unicode",
-            place=Location(source=str(table)),
+            location=Location(source=str(table)),
             hint="Rename the file.",
         ) from None
     return Path(seen).as_posix()

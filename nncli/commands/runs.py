@@ -69,14 +69,14 @@ def list_runs(folder: str | Path = "runs") -> tuple[RunInfo, ...]:
         if not folder.is_dir():
             raise RunError(
                 "the folder does not exist",
-                place=Location(source=str(folder)),
+                location=Location(source=str(folder)),
                 hint="`nncli train` creates the folder runs. For another one: nncli runs FOLDER",
             )
         runs = [info_of(path) for path in _find_runs(folder, MAX_DEPTH)]
     except OSError as error:
         raise RunError(
             f"the folder cannot be read: {error.strerror or error}",
-            place=Location(source=str(error.filename or folder)),
+            location=Location(source=str(error.filename or folder)),
         ) from error
     return tuple(sorted(runs, key=lambda run: (run.started or "", str(run.path))))
 

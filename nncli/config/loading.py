@@ -83,7 +83,7 @@ def load_partial(
         return load_config(path, assignments, environment), ()
     except ConfigError as error:
         issues = error.issues
-    invalid = {(issue.place.key or "").partition(".")[0] for issue in issues}
+    invalid = {(issue.location.key or "").partition(".")[0] for issue in issues}
     parsed = _parsed(assignments, environment)
     valid = [assignment for assignment in parsed if not assignment.issues and assignment.path[0] not in invalid]
     try:
@@ -109,10 +109,10 @@ def with_source_line(
     Raises:
         ConfigError: the configuration cannot be read.
     """
-    if issue.place.key is None or issue.place.source is not None or str(path) == "-":
+    if issue.location.key is None or issue.location.source is not None or str(path) == "-":
         return issue
     document, _ = apply_preset(read(path), _parsed(assignments, environment))
-    keys = tuple(int(step) if step.isdecimal() else step for step in issue.place.key.split("."))
+    keys = tuple(int(step) if step.isdecimal() else step for step in issue.location.key.split("."))
     if keys[:1] not in document.spans:
         return issue
     return document.issue(issue.message, keys, hint=issue.hint)
@@ -140,9 +140,13 @@ def _loaded(document: Document, assignments: Sequence[Assignment], folder: Path,
 
 def _unrelated(earlier: Iterable[ConfigIssue], issues: Iterable[ConfigIssue]) -> Iterable[ConfigIssue]:
     """The issues that do not follow from an assignment that was left out because of an earlier issue."""
-    left_out = {issue.place.key for issue in earlier if issue.place.key}
+    left_out = {issue.location.key for issue in earlier if issue.location.key}
     sections = {key.rpartition(".")[0] for key in left_out}
-    return (i for i in issues if i.place.key not in left_out and not (i.place.line is None and i.place.key in sections))
+    return (
+        i
+        for i in issues
+        if i.location.key not in left_out and not (i.location.line is None and i.location.key in sections)
+    )
 
 
 def _in_order(issues: Iterable[ConfigIssue], assignments: Sequence[Assignment]) -> list[ConfigIssue]:
@@ -150,7 +154,7 @@ def _in_order(issues: Iterable[ConfigIssue], assignments: Sequence[Assignment]) 
     order = {assignment.span.source: number for number, assignment in enumerate(assignments)}
 
     def rank(issue: ConfigIssue) -> tuple[int, int, int]:
-        location = issue.place
+        location = issue.location
         return (order.get(location.source or "", -1), location.line or 0, location.character or 0)
 
     return sorted(issues, key=rank)

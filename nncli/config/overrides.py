@@ -115,7 +115,7 @@ def from_options(texts: Iterable[str]) -> Iterator[Assignment]:
         path = tuple(key.strip().split("."))
         if not equals or not all(path):
             hint = "For example --set optimizer.type=adam"
-            raise UsageError(f"expected key=value, found {quote(text)}", place=Location(OPTION), hint=hint)
+            raise UsageError(f"expected key=value, found {quote(text)}", location=Location(OPTION), hint=hint)
         yield _with_value(Assignment(path, SourceSpan(f"{OPTION} {_shortened(text)}", setter=OPTION)), value)
 
 
@@ -174,7 +174,7 @@ def _value(assignment: Assignment, text: str) -> object:
     except ConfigError as error:
         # Line and character count within the argument and are of no use.
         location = Location(source, key=".".join(assignment.path))
-        raise ConfigError(*(replace(issue, place=location) for issue in error.issues)) from None
+        raise ConfigError(*(replace(issue, location=location) for issue in error.issues)) from None
     if parsed.value is None and text.lstrip().startswith("#"):
         raise assignment.error("in YAML, a value that starts with '#' is a comment", "Put it in quotes.")
     if not parsed.inline:

@@ -29,12 +29,12 @@ def read_weights(table: Table, name: str) -> Weights:
         row = int(invalid.argmax())
         raise DataError(
             "a weight must be a number of 0 or more",
-            place=table.place(row=row, column=name),
+            location=table.location(row=row, column=name),
             hint="Fill in the cell, or remove the row.",
         )
     if len(w) and not w.any():
         raise DataError(
-            "every weight is 0", place=table.place(column=name), hint="Name another column as data.sample_weight."
+            "every weight is 0", location=table.location(column=name), hint="Name another column as data.sample_weight."
         )
     return w
 

@@ -46,7 +46,7 @@ class Table:
         numbers = None if self.numbers is None else self.numbers[start:stop]
         return replace(self, frame=self.frame[start:stop], first_row=self.first_row + start, numbers=numbers)
 
-    def place(self, *, row: int | None = None, column: str | None = None) -> Location:
+    def location(self, *, row: int | None = None, column: str | None = None) -> Location:
         """The location in the source of the cell at position `row` (from 0) of `column`."""
         if row is None:
             return Location(source=self.source, column=column)
@@ -74,7 +74,7 @@ class Table:
         close = closest_match(missing[0], self.names)
         raise DataError(
             f"there {'is no column' if len(missing) == 1 else 'are no columns'} {join_quoted(missing)}",
-            place=Location(source=self.source),
+            location=Location(source=self.source),
             hint=f"Did you mean {quote(close)}?" if close else f"The columns are {join_quoted(self.names)}.",
         )
 

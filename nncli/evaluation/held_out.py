@@ -141,6 +141,6 @@ def _require_tables(config: Config, manifest: Manifest) -> None:
     except DataError as error:
         raise DataError(
             f"the predictions for the validation rows cannot be recomputed: {error.message}",
-            place=error.location,
+            location=error.location,
             hint="Restore the training table, or score the run on another one: nncli evaluate RUN TABLE",
         ) from error

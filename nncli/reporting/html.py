@@ -29,7 +29,7 @@ def check_html_suffix(file: Path) -> None:
     if file.suffix.lower() not in SUFFIXES:
         raise UsageError(
             "a report is an HTML file",
-            place=Location(source=str(file)),
+            location=Location(source=str(file)),
             hint="Use a file name that ends in .html. To get a PDF, print the page from a browser.",
         )
 

@@ -96,13 +96,13 @@ def load_checkpoint(run: Path, state: TrainState, *, owner: str) -> list[EpochRe
     if refused is not None:
         raise RunError(
             f"no checkpoint of this run can be read: {refused.strerror or refused}",
-            place=Location(source=str(run / CHECKPOINTS)),
+            location=Location(source=str(run / CHECKPOINTS)),
             hint="They may be undamaged: make them readable, and --resume continues from them.",
         )
     if files:
         raise RunError(
             "every checkpoint of this run is damaged, or of another training",
-            place=Location(source=str(run / CHECKPOINTS)),
+            location=Location(source=str(run / CHECKPOINTS)),
             hint="Train again from its config.yaml.",
         )
     return []

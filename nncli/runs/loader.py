@@ -39,7 +39,7 @@ LARGEST_HEADER = 1 << 24
 
 def damaged(folder: Path, name: str, message: str, hint: str = DAMAGED) -> RunError:
     """A RunError at a file of the run directory."""
-    return RunError(message, place=Location(source=str(folder / name)), hint=hint)
+    return RunError(message, location=Location(source=str(folder / name)), hint=hint)
 
 
 def read_file(folder: Path, name: str, largest: int) -> bytes:

@@ -146,7 +146,7 @@ class Run:
             if path.is_symlink():
                 raise RunError(
                     "not a plain file: a run directory holds no links",
-                    place=Location(source=str(path)),
+                    location=Location(source=str(path)),
                     hint="Put the file itself there.",
                 )
         lock = FileLock(self.path / LOCK, timeout=0)
@@ -155,13 +155,13 @@ class Run:
         except Timeout:
             raise RunLockedError(
                 "another training is writing this run",
-                place=Location(source=str(self.path)),
+                location=Location(source=str(self.path)),
                 hint="Wait for it to end, or stop it.",
             ) from None
         except OSError as error:
             raise NncliError(
                 f"the run directory cannot be locked: {error.strerror or error}",
-                place=Location(source=str(self.path)),
+                location=Location(source=str(self.path)),
                 hint="Check that it can be written to, and that the disk is not full.",
             ) from error
         try:
@@ -180,12 +180,12 @@ class Run:
             there = os.path.lexists(path)
             raise RunError(
                 "this is a file, not a run directory" if there else "there is no such run directory",
-                place=Location(source=str(path)),
+                location=Location(source=str(path)),
                 hint="`nncli runs` lists the runs; `nncli train CONFIG` creates one.",
             )
         if not os.path.lexists(path / MANIFEST):
             raise RunError(
-                f"not a run directory: it holds no {MANIFEST}", place=Location(source=str(path)), hint=_runs_in(path)
+                f"not a run directory: it holds no {MANIFEST}", location=Location(source=str(path)), hint=_runs_in(path)
             )
         return cls(path)
 
@@ -250,7 +250,7 @@ class Run:
         except OSError as error:
             raise NncliError(
                 f"a file just written cannot be read back: {error.strerror or error}",
-                place=Location(source=str(self.path)),
+                location=Location(source=str(self.path)),
                 hint=f"Once it can, go on: nncli train --resume {self.path}",
             ) from error
 
@@ -271,7 +271,7 @@ class Run:
             failed = manifest.status == "failed"
             raise RunError(
                 "the training of this run has not finished, or failed",
-                place=Location(source=str(self.path)),
+                location=Location(source=str(self.path)),
                 hint="It diverged or broke off: train a new run, with a lower learning_rate if it diverged."
                 if failed
                 else f"To resume: nncli train --resume {self.path}",
@@ -283,7 +283,7 @@ def _check_name(requested: Path) -> None:
     if not requested.name:
         raise UsageError(
             "this folder exists, and a run is never put into a folder that does",
-            place=Location(source=str(requested)),
+            location=Location(source=str(requested)),
             hint="Name a new folder, such as runs/first.",
         )
     try:
@@ -291,7 +291,7 @@ def _check_name(requested: Path) -> None:
     except UnicodeEncodeError:
         raise UsageError(
             "the run directory's name is not UTF-8 text",
-            place=Location(source=os.fsencode(requested).decode("utf-8", "backslashreplace")),
+            location=Location(source=os.fsencode(requested).decode("utf-8", "backslashreplace")),
             hint="Name another one with -o.",
         ) from None
 
@@ -320,7 +320,7 @@ def _cannot_make(path: Path, error: OSError) -> NncliError:
     blocked = isinstance(error, FileExistsError | NotADirectoryError)
     return NncliError(
         f"cannot make the run directory: {'a part of its path is a file' if blocked else error.strerror or error}",
-        place=Location(source=str(path)),
+        location=Location(source=str(path)),
         hint="Name another place with -o.",
     )
 

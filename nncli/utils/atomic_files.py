@@ -115,7 +115,7 @@ def open_device(path: Path) -> Iterator[BinaryIO]:
 def _cannot_write(path: Path, error: OSError) -> NncliError:
     return NncliError(
         f"cannot write the file: {error.strerror or error}",
-        place=Location(source=str(path)),
+        location=Location(source=str(path)),
         hint="Check that the folder exists, can be written to, and that the disk is not full.",
     )
 
@@ -158,12 +158,12 @@ def check_overwrite(path: Path, *, force: bool) -> None:
     """
     if path.is_dir():
         raise UsageError(
-            "this is a folder, not a file", place=Location(source=str(path)), hint="Name a file inside it."
+            "this is a folder, not a file", location=Location(source=str(path)), hint="Name a file inside it."
         )
     if path.is_file() and not force:
         raise UsageError(
             "the file exists already",
-            place=Location(source=str(path)),
+            location=Location(source=str(path)),
             hint="Pass --force to replace it, or name another file.",
         )
 
@@ -173,6 +173,6 @@ def check_not_input(source: Path | None, target: Path | None) -> None:
     if source and target and target.is_file() and source.exists() and target.samefile(source):
         raise UsageError(
             "the output would replace the table that it is made from",
-            place=Location(source=str(target)),
+            location=Location(source=str(target)),
             hint="Name another file with -o.",
         )

@@ -15,7 +15,7 @@ NOTE = Finding("note", FindingCode.NOTE, Location(), "something", "")
 
 
 def test_findings_are_sorted_by_level_and_unique() -> None:
-    (error,) = of_error(DataError("not a number", place=Location(source="t.csv", row=3), hint="Mend it."))
+    (error,) = of_error(DataError("not a number", location=Location(source="t.csv", row=3), hint="Mend it."))
     assert ordered([NOTE, WARNING, error, WARNING]) == (error, WARNING, NOTE)
 
 

@@ -216,7 +216,7 @@ def test_the_configured_metric_selects_the_best_epoch_and_ties_go_to_the_first_o
 def test_an_unknown_metric_is_an_error(config: Callable[..., Path], metric: str) -> None:
     with pytest.raises(ConfigError) as caught:
         train(config(f"target: label, {ONLY_X}", f"metric: {metric}"))
-    assert [issue.place.key for issue in caught.value.issues] == ["metric"]
+    assert [issue.location.key for issue in caught.value.issues] == ["metric"]
 
 
 def test_early_stopping_without_validation_rows_needs_metric_loss(config: Callable[..., Path]) -> None:

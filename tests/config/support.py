@@ -48,7 +48,7 @@ def issues(text: str) -> tuple[ConfigIssue, ...]:
     with pytest.raises(ConfigError) as caught:
         parse(text, "c.yaml")
     for issue in caught.value.issues:
-        assert issue.place.source == "c.yaml"
+        assert issue.location.source == "c.yaml"
     return caught.value.issues
 
 
@@ -58,4 +58,4 @@ def only(text: str) -> ConfigIssue:
 
 
 def at(issue: ConfigIssue) -> tuple[int | None, int | None]:
-    return issue.place.line, issue.place.character
+    return issue.location.line, issue.location.character

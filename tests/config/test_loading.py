@@ -74,7 +74,7 @@ def test_a_partial_configuration_leaves_out_the_keys_with_issues(tmp_path: Path)
     assert config is not None
     assert (config.layers, config.class_weight, config.seed) == ((), "balanced", 3)
     assert config.data.path == str(tmp_path / "t.csv")
-    assert [issue.place.key for issue in issues] == ["layers.0", "batch_size"]
+    assert [issue.location.key for issue in issues] == ["layers.0", "batch_size"]
     path.write_text("data: {path: t.csv, target: y}\nlayers: []\n")
     assert load_partial(path) == (load_config(path), ())
 
@@ -95,7 +95,7 @@ def test_an_issue_found_later_gets_the_line_of_its_key(tmp_path: Path) -> None:
         str(with_source_line(path, (), late))
         == f"{path}:2:10, layers.0: too few\n    layers: [4]\n             ^\n  More."
     )
-    assert with_source_line(path, ["layers=[8]"], late).place.source == "--set layers=[8]"
+    assert with_source_line(path, ["layers=[8]"], late).location.source == "--set layers=[8]"
     for other in (
         ConfigIssue("none", Location(key="seed")),
         ConfigIssue("of a table", Location(source="t.csv", key="x")),
@@ -162,7 +162,7 @@ def test_a_variable_that_is_not_a_key_is_an_error(config_file: Path, name: str, 
         load_config(config_file, environment={name: "7"})
     (issue,) = caught.value.issues
     assert words in issue.message
-    assert issue.place.source == f"{name}=7"
+    assert issue.location.source == f"{name}=7"
 
 
 KUBERNETES = {
@@ -190,7 +190,7 @@ def test_an_unknown_key_inside_a_section_is_located_at_its_variable(config_file:
 def locations(path: Path, assignments: list[str], environment: dict[str, str]) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         load_config(path, assignments, environment)
-    return [str(issue.place).replace(str(path), "c.yaml") for issue in caught.value.issues]
+    return [str(issue.location).replace(str(path), "c.yaml") for issue in caught.value.issues]
 
 
 def test_issues_of_file_environment_and_assignments_are_raised_together_in_order(config_file: Path) -> None:

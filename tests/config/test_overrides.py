@@ -110,8 +110,8 @@ def test_an_invalid_override_is_located_at_its_option(assignment: str, words: st
         values("rate: 0.1\nlayers: [1, 2]", assignment)
     (issue,) = caught.value.issues
     assert words in issue.message
-    assert str(issue.place).startswith("--set ")
-    assert issue.place.line is None
+    assert str(issue.location).startswith("--set ")
+    assert issue.location.line is None
     assert "\x1b" not in str(issue)
 
 

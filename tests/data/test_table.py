@@ -26,7 +26,7 @@ def positions(rows: list[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 def test_taken_rows_keep_their_numbers(rows: list[int], first_row: int) -> None:
     taken = ten(first_row).take(positions(rows))
     assert taken.frame["x"].to_list() == rows
-    assert [taken.place(row=i).row for i in range(len(rows))] == [first_row + row for row in rows]
+    assert [taken.location(row=i).row for i in range(len(rows))] == [first_row + row for row in rows]
 
 
 @given(ROWS, st.integers(0, 12), st.integers(0, 12))
@@ -34,23 +34,23 @@ def test_a_part_of_taken_rows_keeps_their_numbers(rows: list[int], start: int, l
     part = ten(5).take(positions(rows)).part(start, start + length)
     expected = rows[start : start + length]
     assert part.frame["x"].to_list() == expected
-    assert [part.place(row=i).row for i in range(len(part))] == [5 + row for row in expected]
+    assert [part.location(row=i).row for i in range(len(part))] == [5 + row for row in expected]
 
 
 def test_rows_taken_twice_keep_the_first_numbers() -> None:
     twice = ten().take(positions([9, 4, 2])).take(positions([2, 0]))
     assert twice.frame["x"].to_list() == [2, 9]
-    assert [twice.place(row=i).row for i in range(2)] == [3, 10]
+    assert [twice.location(row=i).row for i in range(2)] == [3, 10]
 
 
 def test_a_part_of_a_whole_table_counts_from_its_first_row() -> None:
     part = ten(101).part(3, 5)
     assert part.frame["x"].to_list() == [3, 4]
-    assert part.place(row=1, column="x").row == 105
+    assert part.location(row=1, column="x").row == 105
 
 
 def test_a_place_without_a_row_names_source_and_column() -> None:
-    assert str(ten().place(column="x")) == "ten.csv, column 'x'"
+    assert str(ten().location(column="x")) == "ten.csv, column 'x'"
 
 
 def test_a_missing_column_is_told_with_the_nearest_name() -> None:

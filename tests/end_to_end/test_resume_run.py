@@ -158,7 +158,7 @@ def test_a_key_that_would_change_trained_epochs_is_refused(copy: Path, key: str)
     before = (copy / MANIFEST).read_bytes()
     with pytest.raises(ConfigError) as caught:
         resume(copy, assignments=[OTHER[key]])
-    assert [issue.place.key for issue in caught.value.issues] == [key]
+    assert [issue.location.key for issue in caught.value.issues] == [key]
     assert (copy / MANIFEST).read_bytes() == before
 
 
@@ -169,13 +169,13 @@ def test_a_changed_loss_or_output_activation_is_refused(tmp_path: Path) -> None:
     for key, assignment in (("loss", "loss=mae"), ("output_activation", "output_activation=tanh")):
         with pytest.raises(ConfigError) as caught:
             resume(run, assignments=[assignment, "epochs=3"])
-        assert [issue.place.key for issue in caught.value.issues] == [key]
+        assert [issue.location.key for issue in caught.value.issues] == [key]
 
 
 def test_all_refused_keys_are_reported_together(copy: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         resume(copy, assignments=["seed=1", "l2=0.5", "epochs=20"])
-    assert [issue.place.key for issue in caught.value.issues] == ["l2", "seed"]
+    assert [issue.location.key for issue in caught.value.issues] == ["l2", "seed"]
 
 
 def test_fewer_epochs_than_have_been_trained_are_refused(copy: Path) -> None:

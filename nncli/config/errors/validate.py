@@ -67,4 +67,4 @@ def _position(document: Document, path: Path) -> tuple[bool, int, int]:
 
 
 def _order(issue: ConfigIssue, document: Document) -> tuple[bool, int, int]:
-    return (issue.place.source != document.source, issue.place.line or 0, issue.place.character or 0)
+    return (issue.location.source != document.source, issue.location.line or 0, issue.location.character or 0)

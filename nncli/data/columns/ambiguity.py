@@ -56,7 +56,7 @@ def check_mixed_numbers(table: Table, name: str, numbers: pl.Series, bare: pl.Se
     row = int(is_odd.arg_max() or 0)
     raise DataError(
         f"{quote(cells[row])} {message}; {reason}",
-        place=table.place(row=row, column=name),
+        location=table.location(row=row, column=name),
         hint=number_hint(cells[row], name, table.dialect),
     )
 
@@ -70,7 +70,7 @@ def check_ambiguous_decimal(table: Table, name: str, unit: str) -> None:
     number = (strip_unit(cells[row : row + 1], unit)[0] or "").strip()
     raise DataError(
         f"the number {quote(cells[row])} is ambiguous",
-        place=table.place(row=row, column=name),
+        location=table.location(row=row, column=name),
         hint=f"For {number.replace(mark, '')} set `thousands: {yaml_quote(mark)}` under data; "
         f"for {number.replace(mark, '.')} set `columns: {{{yaml_quote(name)}: numeric}}`.",
     )
@@ -94,7 +94,7 @@ def are_dates(table: Table, name: str) -> bool:
         row = int(is_odd.arg_max() or 0)
         raise DataError(
             f"{quote(cells[row])} is not a date; {present - is_odd.sum():,} of {present:,} cells are dates",
-            place=table.place(row=row, column=name),
+            location=table.location(row=row, column=name),
             hint=date_hint(name),
         )
     return True
@@ -127,7 +127,7 @@ def check_large_integers(table: Table, name: str, numbers: pl.Series) -> None:
         if spelled.lstrip("+-").isdecimal() and int(spelled) != int(x[row]):
             raise DataError(
                 f"{quote(spelled)} has more digits than a float64 can represent; is it an id?",
-                place=table.place(row=row, column=name),
+                location=table.location(row=row, column=name),
                 hint=f"Leave the column out: `drop: [{yaml_quote(name)}]` under data. Or set its kind in data.columns: "
                 "categorical, or numeric if its last digits do not matter.",
             )

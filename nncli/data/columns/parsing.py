@@ -114,7 +114,7 @@ def read_numbers(table: Table, name: str, unit: str | None = None) -> Floats:
         hint = number_hint(str(cells[row]), name, table.dialect) if unit is None else unit_hint(unit)
         raise DataError(
             f"{quote(cells[row])} is not a number{'' if unit is None else f' with {quote(unit)}'}",
-            place=table.place(row=row, column=name),
+            location=table.location(row=row, column=name),
             hint=hint,
         )
     values: Floats = (numbers.fill_null(np.nan) if numbers.has_nulls() else numbers).to_numpy()
@@ -124,7 +124,7 @@ def read_numbers(table: Table, name: str, unit: str | None = None) -> Floats:
         digits = cells.dtype in TEXT_TYPES and any(c.isdigit() for c in cells[row])
         raise DataError(
             f"{quote(cells[row])} is {'too large to be a number' if digits else 'not a finite number'}",
-            place=table.place(row=row, column=name),
+            location=table.location(row=row, column=name),
             hint="Correct the cell, or leave it empty.",
         )
     return values
@@ -161,7 +161,7 @@ def readable(table: Table, name: str) -> pl.Series:
     what = "dates or times" if kind.is_temporal() else "values that are neither numbers nor text"
     raise DataError(
         f"the column holds {what} (its type is {kind})",
-        place=table.place(column=name),
+        location=table.location(column=name),
         hint=f"Convert it to numbers or text, or leave it out: `drop: [{yaml_quote(name)}]` under data.",
     )
 
@@ -178,6 +178,6 @@ def check_finite_scale(table: Table, name: str, x: Floats, *fitted: float) -> No
     row = int(np.nanargmax(np.abs(x)))
     raise DataError(
         f"{x[row]:g} is too large: the scale of the column overflows",
-        place=table.place(row=row, column=name),
+        location=table.location(row=row, column=name),
         hint="Correct the cell, or write the column in a larger unit.",
     )

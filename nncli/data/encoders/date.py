@@ -177,7 +177,7 @@ def _date_format_of(table: Table, name: str) -> str:
         row = int(text.is_not_null().arg_max() or 0)
         raise DataError(
             f"the date {quote(text[row])} is ambiguous: day and month could be in either order",
-            place=table.place(row=row, column=name),
+            location=table.location(row=row, column=name),
             hint='Set the format under data: `date_format: "%d/%m/%Y"` or `date_format: "%m/%d/%Y"`.',
         )
     return infer_date_format(text, configured) or (ISO if configured == AUTO else configured)
@@ -210,7 +210,7 @@ def read_days(table: Table, name: str, date_format: str) -> Floats:
         )
         raise DataError(
             f"{quote(cells[row])} is not a date {expected}",
-            place=table.place(row=row, column=name),
+            location=table.location(row=row, column=name),
             hint="Correct the cell, or leave it empty. To train with another format, set it under data: "
             '`date_format: "%d/%m/%Y"`.',
         )
@@ -218,7 +218,7 @@ def read_days(table: Table, name: str, date_format: str) -> Floats:
     if out_of_range.any():
         raise DataError(
             "the date is not within the years 1 to 9999",
-            place=table.place(row=int(out_of_range.argmax()), column=name),
+            location=table.location(row=int(out_of_range.argmax()), column=name),
             hint="Correct the cell, or leave it empty.",
         )
     days[missing] = np.nan

@@ -156,7 +156,7 @@ class NumericColumn(ColumnEncoder):
             row = int(finite.argmin())
             raise DataError(
                 f"{x[row]:g} is too far from the training values: its scaled value overflows {out.dtype}",
-                place=table.place(row=row, column=self.name),
+                location=table.location(row=row, column=self.name),
                 hint="Correct the cell, or leave it empty.",
             )
         if self.missing_indicator:

@@ -123,14 +123,14 @@ class ClassificationTarget(Spec):
             fraction = labels.filter(numbers != numbers.floor()).sort()[0]
             raise DataError(
                 f"the target has the value {quote(fraction)}: numbers with fractions cannot be classes",
-                place=table.place(column=name),
+                location=table.location(column=name),
                 hint="For regression set loss: mse, or choose another target.",
             )
         if len(labels) < 2:
             raise DataError(
                 f"the target has {'only the class ' + quote(labels[0]) if len(labels) else 'no value'} in the "
                 "training rows; classification needs two classes or more",
-                place=table.place(column=name),
+                location=table.location(column=name),
                 hint="Choose another target, or add rows of another class.",
             )
         ordered = [label for _, label in sorted(zip(numbers if whole else [0.0] * len(labels), labels, strict=True))]
@@ -158,7 +158,7 @@ class ClassificationTarget(Spec):
                 raise missing_target_error(table, self.name, row)
             raise DataError(
                 f"the class {quote(cells[row])} did not occur in the training rows",
-                place=table.place(row=row, column=self.name),
+                location=table.location(row=row, column=self.name),
                 hint=f"The classes of the model are {join_quoted(self.labels)}.",
             )
         return values
@@ -184,7 +184,7 @@ def missing_target_error(table: Table, name: str, row: int) -> DataError:
     cell, hint = table.frame[name][row], "Fill in the cell, or remove the row."
     if isinstance(cell, str):
         hint = f"Fill in the cell, or add {quote(cell)} to data.missing_values to leave such rows out."
-    return DataError("the target is missing", place=table.place(row=row, column=name), hint=hint)
+    return DataError("the target is missing", location=table.location(row=row, column=name), hint=hint)
 
 
 def rows_with_target(table: Table, names: tuple[str, ...]) -> RowIndices:

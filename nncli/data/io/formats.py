@@ -74,18 +74,18 @@ def format_of(path: PurePath) -> Format:
     if suffix not in SUFFIXES:
         if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises when the name is too long
             message = "this is a folder, not a file"
-            raise UsageError(message, place=Location(source=str(path)), hint="Name a file inside it.")
+            raise UsageError(message, location=Location(source=str(path)), hint="Name a file inside it.")
         near = closest_match(suffix, SUFFIXES) if suffix else None
         raise UsageError(
             f"the file type {suffix} is not supported" if suffix else "the file name does not tell the format",
-            place=Location(source=str(path)),
+            location=Location(source=str(path)),
             hint=("In the spreadsheet program, save the sheet as CSV. " if suffix in SPREADSHEETS else "")
             + (f"Did you mean {near}? " if near else "")
             + f"Supported are {', '.join(SUFFIXES)}; all except Parquet also with .gz.",
         )
     if SUFFIXES[suffix].is_columnar and path.suffix.lower() == ".gz":
         hint = "Parquet is compressed already: leave out the .gz."
-        raise UsageError("a Parquet file cannot be inside a .gz file", place=Location(source=str(path)), hint=hint)
+        raise UsageError("a Parquet file cannot be inside a .gz file", location=Location(source=str(path)), hint=hint)
     return SUFFIXES[suffix]
 
 

@@ -102,7 +102,7 @@ def read_json_lines(
         yield row, frame
         row += frame.height
     if row == 1:
-        raise DataError("the file is empty", place=Location(source=source))
+        raise DataError("the file is empty", location=Location(source=source))
 
 
 def single_block(text: DecodedStream, source: str) -> Iterator[Block]:
@@ -139,13 +139,13 @@ def raise_line_error(block: Block, source: str, reason: BaseException) -> NoRetu
         except ValueError as error:
             raise DataError(
                 f"the line is not JSON: {describe_json_error(error)}",
-                place=place,
+                location=place,
                 hint='Each line must be one object, such as {"age": 31, "city": "Oslo"}.',
             ) from error
         if not isinstance(values, dict):
             raise DataError(
                 f"the line holds {json_type(values)}, not an object",
-                place=place,
+                location=place,
                 hint='Each line must be one object, such as {"age": 31, "city": "Oslo"}.',
             )
         check_repeated_key(line, place)
@@ -154,12 +154,12 @@ def raise_line_error(block: Block, source: str, reason: BaseException) -> NoRetu
             if first and first != json_type(value) and "text" not in (first, json_type(value)):
                 raise DataError(
                     f"the value is {json_type(value)}, but {first} in an earlier line",
-                    place=Location(source=source, line=number, column=key),
+                    location=Location(source=source, line=number, column=key),
                     hint="Write all values of a key as the same type.",
                 ) from reason
     raise DataError(
         f"the lines from here on are not a table: {str(reason).splitlines()[0]}",
-        place=Location(source=source, line=block.line),
+        location=Location(source=source, line=block.line),
     ) from reason
 
 
@@ -198,7 +198,9 @@ def check_depth(block: Block, source: str) -> None:
         line = STRING.sub(b"", block.data[start : int(newlines[number]) if number < newlines.size else None])
         steps = [(byte in b"[{") - (byte in b"]}") for byte in line]
         if max(itertools.accumulate(steps), default=0) > MAX_DEPTH:
-            raise DataError("the line is nested too deeply", place=Location(source=source, line=block.line_at(start)))
+            raise DataError(
+                "the line is nested too deeply", location=Location(source=source, line=block.line_at(start))
+            )
 
 
 def check_surrogates(block: Block, source: str) -> None:
@@ -211,7 +213,7 @@ def check_surrogates(block: Block, source: str) -> None:
         if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
             raise DataError(
                 f"{quote(match.group().decode())} is an unpaired surrogate, not a character",
-                place=Location(source=source, line=block.line_at(match.start())),
+                location=Location(source=source, line=block.line_at(match.start())),
             )
 
 
@@ -250,6 +252,6 @@ def check_repeated_key(line: bytes, place: Location) -> None:
     if repeated:
         raise DataError(
             f"the object has the key {quote(repeated[0])} more than once",
-            place=place,
+            location=place,
             hint="Keep one of the values.",
         )

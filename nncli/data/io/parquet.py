@@ -71,7 +71,7 @@ def read_parquet(path: Path, source: str, rows: int | None) -> Iterator[tuple[in
         if (head := file.read(len(PARQUET_MAGIC))) != PARQUET_MAGIC:
             raise DataError(
                 "this is not a Parquet file" if head else "the file is empty",
-                place=Location(source=source),
+                location=Location(source=source),
                 hint="If it is text, name it .csv, .tsv or .jsonl, or set its format." if head else None,
             )
     try:
@@ -84,7 +84,7 @@ def read_parquet(path: Path, source: str, rows: int | None) -> Iterator[tuple[in
         reraise_out_of_memory(error)
         raise DataError(
             f"the Parquet file is damaged or not supported: {str(error).splitlines()[0]}",
-            place=Location(source=source),
+            location=Location(source=source),
             hint="Write or copy it again.",
         ) from error
 

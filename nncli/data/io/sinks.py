@@ -50,7 +50,7 @@ class ColumnCheck:
         if self.names != frame.columns:
             raise DataError(
                 f"the columns change from {join_quoted(self.names)} to {join_quoted(frame.columns)} between chunks",
-                place=Location(source=self.source),
+                location=Location(source=self.source),
                 hint="Give all rows of the input the same columns.",
             )
         return False
@@ -65,6 +65,6 @@ def translate_write_errors(frame: polars.DataFrame, source: str) -> Iterator[Non
         unsupported = [name for name, dtype in frame.schema.items() if dtype.is_nested() or dtype == polars.Binary]
         raise DataError(
             f"the rows cannot be written: {str(error).splitlines()[0]}",
-            place=Location(source=source, column=unsupported[0] if unsupported else None),
+            location=Location(source=source, column=unsupported[0] if unsupported else None),
             hint="Write Parquet, which supports lists and objects, or remove these columns." if unsupported else None,
         ) from error

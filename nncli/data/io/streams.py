@@ -61,23 +61,23 @@ def translate_os_errors(path: Path | None) -> Iterator[None]:
     place = Location(source=name_of(path))
     try:
         if path is not None and path.is_dir():
-            raise DataError("this is a folder, not a file", place=place, hint="Name a file inside it.")
+            raise DataError("this is a folder, not a file", location=place, hint="Name a file inside it.")
         yield
     except FileNotFoundError as error:
-        raise DataError("there is no such file", place=place, hint=missing_file_hint(path or Path())) from error
+        raise DataError("there is no such file", location=place, hint=missing_file_hint(path or Path())) from error
     except PermissionError as error:
         raise DataError(
             "permission to read the file is denied",
-            place=place,
+            location=place,
             hint="Change its permissions, or copy it to a folder of yours.",
         ) from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(
-            f"the compressed file is damaged or truncated ({error})", place=place, hint="Copy or download it again."
+            f"the compressed file is damaged or truncated ({error})", location=place, hint="Copy or download it again."
         ) from error
     except OSError as error:
         reraise_out_of_memory(error)
-        raise DataError(f"the file cannot be read: {error.strerror or error}", place=place) from error
+        raise DataError(f"the file cannot be read: {error.strerror or error}", location=place) from error
 
 
 class ReplayStream(io.RawIOBase):
@@ -152,9 +152,9 @@ def strip_bom(file: Readable, source: str) -> bytes:
     """
     head = file.read(len(UTF8_BOM))
     if head.startswith(UTF16_BOMS):
-        raise DataError("the text is UTF-16, not UTF-8", place=Location(source=source, line=1), hint=UTF8_HINT)
+        raise DataError("the text is UTF-16, not UTF-8", location=Location(source=source, line=1), hint=UTF8_HINT)
     if not head:
-        raise DataError("the file is empty", place=Location(source=source))
+        raise DataError("the file is empty", location=Location(source=source))
     return head.removeprefix(UTF8_BOM)
 
 

@@ -50,7 +50,7 @@ def open_sink(
     if escape_formulas and not file_format.escapes_formulas:
         raise UsageError(
             "formulas can be escaped in CSV and TSV only",
-            place=Location(source=STANDARD_OUTPUT if path is None else str(path)),
+            location=Location(source=STANDARD_OUTPUT if path is None else str(path)),
             hint="Remove --escape-formulas: text in Parquet and JSON lines is never run as a formula.",
         )
     with ExitStack() as stack:

@@ -76,7 +76,7 @@ class Bootstrap(Spec):
         if not len(validation):
             raise DataError(
                 f"the bootstrap drew all of {strata.description}, so there are no validation rows",
-                place=strata.location,
+                location=strata.location,
                 hint="Add rows, or set another seed as validation.bootstrap.",
             )
         return Split(training, validation)
@@ -120,7 +120,7 @@ def assign_folds(strata: Strata, folds: int, seed: int) -> Codes:
             extra, reason = " and a first training block", "Rows of the same time stay together."
         raise DataError(
             f"found {strata.description}, too few for {folds} folds{extra}",
-            place=strata.location,
+            location=strata.location,
             hint=SINGLE_ROWS_HINT
             if strata.has_only_unique_classes
             else f"Add rows, or use fewer folds (an ensemble has one per member). {reason}".rstrip(),

@@ -23,7 +23,7 @@ def read_groups(table: Table, name: str) -> Codes:
     if cells.dtype.is_nested() or cells.dtype == pl.Object:
         raise DataError(
             f"a column of type {cells.dtype} cannot hold groups",
-            place=table.place(column=name),
+            location=table.location(column=name),
             hint="Write groups as text or whole numbers.",
         )
     return cells.rank("dense").to_numpy().astype(np.int64)
@@ -51,7 +51,7 @@ def read_times(table: Table, name: str) -> Codes:
         row = int(invalid.arg_max() or 0)
         raise DataError(
             f"{quote(cells[row])} is not a time",
-            place=table.place(row=row, column=name),
+            location=table.location(row=row, column=name),
             hint="Write the column as numbers, or as dates such as 2024-05-31 or 2024-05-31 14:30, or set the "
             'format, such as `data.date_format: "%d/%m/%Y"`.',
         )
@@ -66,7 +66,7 @@ def _require_present(table: Table, name: str, what: str) -> pl.Series:
         row = int(missing.arg_max() or 0)
         raise DataError(
             f"the {what} is missing",
-            place=table.place(row=row, column=name),
+            location=table.location(row=row, column=name),
             hint=f"Fill in the cell, remove the row, or remove `{what}: {yaml_quote(name)}` under data.",
         )
     return cells

@@ -41,7 +41,7 @@ def holdout_split(strata: Strata, fraction: float, rng: np.random.Generator) -> 
     if not len(split.training) or not len(split.validation):
         raise DataError(
             f"found {strata.description}, too few for a validation fraction of {fraction:g}",
-            place=strata.location,
+            location=strata.location,
             hint=SINGLE_ROWS_HINT if strata.has_only_unique_classes else "Add rows, or set validation: 0.",
         )
     return split

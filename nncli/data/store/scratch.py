@@ -45,7 +45,7 @@ class Scratch:
         except OSError as error:
             raise NncliError(
                 f"cannot keep the table in a temporary file: {error.strerror or error}",
-                place=Location(source=str(self.folder or tempfile.gettempdir())),
+                location=Location(source=str(self.folder or tempfile.gettempdir())),
                 hint="Check that the folder is writable and the disk is not full.",
             ) from error
 

@@ -80,7 +80,7 @@ class _StoreWriter:
         for i, group in enumerate(self.row_groups):
             table = next(tables, None)
             if table is None or (table.first_row, len(table)) != (group.first, group.rows):
-                raise DataError("the table was changed while it was read", place=Location(source=source))
+                raise DataError("the table was changed while it was read", location=Location(source=source))
             frame = pl.DataFrame({name: table.frame.get_column(name) for name in changed})
             spans = self.write(frame)
             self.types |= frame.schema

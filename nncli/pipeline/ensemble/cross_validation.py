@@ -78,7 +78,7 @@ def start_record(requested: Path, config: Config, folds: int, repeats: int) -> t
         except OSError as error:
             raise NncliError(
                 f"cannot make the directory: {error.strerror or error}",
-                place=Location(source=str(path)),
+                location=Location(source=str(path)),
                 hint="Name another place with -o.",
             ) from error
     run = Run(path)
@@ -97,26 +97,27 @@ def open_record(path: Path) -> tuple[Run, CrossValidationRecord, Config]:
     if not os.path.lexists(path / CROSS_VALIDATION):
         raise RunError(
             f"there is no cross-validation to resume: no {CROSS_VALIDATION}",
-            place=Location(source=str(path)),
+            location=Location(source=str(path)),
             hint="`nncli cross-validate CONFIG` begins one and says where.",
         )
     try:
         record = CrossValidationRecord.model_validate_json(read_file(path, CROSS_VALIDATION, LARGEST_TEXT))
     except (ValidationError, ValueError) as error:
         raise RunError(
-            "the file is damaged, or was written by a newer nncli", place=Location(source=str(path / CROSS_VALIDATION))
+            "the file is damaged, or was written by a newer nncli",
+            location=Location(source=str(path / CROSS_VALIDATION)),
         ) from error
     config = load_config(path / CONFIG)
     if (fingerprint(config, UNSET_EXECUTION), config.epochs) != (record.fingerprint, record.epochs):
         raise RunError(
             "the configuration has been changed since the cross-validation began",
-            place=Location(source=str(path / CONFIG)),
+            location=Location(source=str(path / CONFIG)),
             hint="Undo the change, or begin a new one.",
         )
     if digest(Path(config.data.path)) != record.data_sha256:
         raise DataError(
             "the table has changed since the cross-validation began",
-            place=Location(source=config.data.path),
+            location=Location(source=config.data.path),
             hint="Restore it, or begin a new one.",
         )
     return Run(path), record, config

@@ -93,7 +93,7 @@ def _of_dask(scheduler: str) -> Generator[Executor, None, None]:
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(
             f"there is no Dask scheduler: {error}",
-            place=Location(source=scheduler),
+            location=Location(source=scheduler),
             hint="Give the address that `dask scheduler` shows, such as tcp://10.0.0.1:8786.",
         ) from error
     with client, client.get_executor(pure=False) as executor:

@@ -127,7 +127,7 @@ def _encode_target(
         row, j = np.argwhere(~finite)[0]
         raise DataError(
             f"{y[row, j]:g} is too large a target for {network.precision}",
-            place=table.place(row=int(row), column=target.names[j]),
+            location=table.location(row=int(row), column=target.names[j]),
             hint="Fix the cell, or write the column in another unit.",
         )
     return encoded

@@ -34,7 +34,7 @@ class Execution:
         if obstacle is not None:
             raise RunError(
                 f"the training began with backend {self.backend}, and {obstacle.what}",
-                place=Location(source=run),
+                location=Location(source=run),
                 hint=f"{obstacle.hint}, or train again from its config.yaml with backend: numpy.",
             )
 

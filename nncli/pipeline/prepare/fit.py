@@ -79,7 +79,7 @@ def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str])
         cell = table.column(class_like[0]).drop_nulls()[0]
         raise DataError(
             f"the loss {loss.type} needs numbers, and the target holds {quote(cell)}",
-            place=table.place(column=class_like[0]),
+            location=table.location(column=class_like[0]),
             hint="Leave `loss` out or use cross_entropy for classes."
             if len(names) == 1
             else "Several targets must all be numbers.",
@@ -121,7 +121,7 @@ def fit_features(config: Config, training: ColumnStore) -> FittedFeatures:
     if not kinds:
         raise DataError(
             "there is no feature column",
-            place=Location(source=training.header.source),
+            location=Location(source=training.header.source),
             hint="Name some as data.features, or drop fewer.",
         )
     encoder = Encoder(columns=tuple(column for part in fitted for column in part.encoder.columns))
@@ -173,7 +173,7 @@ def fit_target(config: Config, training: Table, loss: Loss) -> tuple[Target, Tar
             row, j = np.argwhere(y < 0.0)[0]
             raise DataError(
                 f"{loss.type} needs targets of 0 or more, found {y[row, j]:g}",
-                place=training.place(row=int(row), column=names[j]),
+                location=training.location(row=int(row), column=names[j]),
                 hint="Use another loss, such as mse.",
             )
     return target, scaling

@@ -130,11 +130,11 @@ def drop_missing_targets(table: ColumnStore, names: tuple[str, ...]) -> ColumnSt
     rows = rows_with_target(table.columns(names), names)
     source = table.header.source
     if not len(table):
-        raise DataError("the table has no rows", place=Location(source=source), hint="Is this the right file?")
+        raise DataError("the table has no rows", location=Location(source=source), hint="Is this the right file?")
     if not len(rows):
         raise DataError(
             "no row has a target",
-            place=table.header.place(column=names[0]),
+            location=table.header.location(column=names[0]),
             hint="Name another column as data.target.",
         )
     if len(rows) == len(table):

@@ -33,7 +33,7 @@ def check_config_unchanged(run: Run, manifest: Manifest, assignments: Sequence[s
     if fingerprint(trained_config, recorded_execution(manifest)) != manifest.fingerprint:
         raise RunError(
             "the configuration has been changed since the training began",
-            place=Location(source=str(run.path / CONFIG)),
+            location=Location(source=str(run.path / CONFIG)),
             hint="Undo the change, or train a new run from it.",
         )
     new_config = load_config(run.path / CONFIG, assignments)
@@ -81,13 +81,13 @@ def _same_table(record: DataRecord, path: str) -> None:
     if record.sha256 is None:
         raise DataError(
             "the table came from a pipe, which cannot be read again",
-            place=Location(source=path),
+            location=Location(source=path),
             hint="Train from a file, and the training can be resumed.",
         )
     if digest(Path(path)) != record.sha256:
         raise DataError(
             "the table has changed since the training began",
-            place=Location(source=path),
+            location=Location(source=path),
             hint="Restore it, or train a new run.",
         )
 

@@ -77,7 +77,7 @@ def resume_network(
         if prepared.spec != saved_spec:
             raise RunError(
                 f"{MODEL} does not match this configuration and table",
-                place=Location(source=str(run.path)),
+                location=Location(source=str(run.path)),
                 hint="Train again from its config.yaml.",
             )
         with execution.activate(prepared) as prepared:

@@ -252,9 +252,9 @@ def check_fixes(values: dict[str, object]) -> None:
         try:
             validate(Config, parse(after, "c.yaml"))
         except ConfigError as error:
-            left = {(later.place.key, later.message) for later in error.issues}
+            left = {(later.location.key, later.message) for later in error.issues}
             inside = {entry for entry in left if is_renamed(issue.fix) and is_inside(entry[0], issue.fix.path)}
-            assert left - inside < {(earlier.place.key, earlier.message) for earlier in issues}, (str(issue), after)
+            assert left - inside < {(earlier.location.key, earlier.message) for earlier in issues}, (str(issue), after)
         shown = one_line(issue.fix.value)
         if (issue.hint or "").startswith("Write") and "…" not in shown:
             assert shown in (issue.hint or "")

@@ -30,12 +30,12 @@ from tests.config.sections import Config, Dense, Dropout, only, refused
 )
 def test_branches_of_a_union_are_not_part_of_the_path(layer: str, key: str) -> None:
     issue = only(f"data: {{train: t.csv}}\nlayers:\n  - {layer}\n")
-    assert (issue.place.key, issue.place.line) == (key, 3)
+    assert (issue.location.key, issue.location.line) == (key, 3)
 
 
 def test_a_key_with_the_name_of_a_branch_is_part_of_the_path() -> None:
     found = refused("data: {train: t.csv}\nlayers:\n  - {type: dense, dense: {units: 1}, units: x}\n")
-    assert [m.place.key for m in found] == ["layers.0.dense", "layers.0.units"]
+    assert [m.location.key for m in found] == ["layers.0.dense", "layers.0.units"]
 
 
 def test_the_models_that_were_tried_are_known() -> None:

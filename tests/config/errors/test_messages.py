@@ -60,7 +60,7 @@ from tests.config.sections import START, Section, only
 def test_the_message_and_the_location_of_an_issue(line: str, message: str, key: str, character: int) -> None:
     issue = only(START + line)
     assert issue.message == message
-    assert (issue.place.line, issue.place.character, issue.place.key) == (3, character, key)
+    assert (issue.location.line, issue.location.character, issue.location.key) == (3, character, key)
     assert issue.excerpt == f"{line}\n{' ' * (character - 1)}^"
 
 
@@ -78,7 +78,7 @@ def test_an_empty_list_that_needs_an_item() -> None:
 def test_the_message_of_a_validator_is_kept() -> None:
     issue = only("data: {train: t, target: ''}\nlayers: [1]")
     assert issue.message == "name the column to predict"
-    assert issue.place.character == 26
+    assert issue.location.character == 26
     assert only(START + "loss: huber\nbatch_size: full").message == "huber needs small batches"
 
 

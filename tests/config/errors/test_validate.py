@@ -23,7 +23,7 @@ def test_a_valid_document_becomes_the_model() -> None:
 def test_all_issues_are_raised_together_in_the_order_of_the_file() -> None:
     text = "zz: 1\nloss: mze\nlayers:\n  - {type: dense, units: 0}\n  - dropou\ndata: {header: maybe, skip_rows: '1'}\n"
     found = refused(text, "batch_size=0")
-    assert [(m.place.line, m.place.key) for m in found] == [
+    assert [(m.location.line, m.location.key) for m in found] == [
         (1, "zz"),
         (2, "loss"),
         (4, "layers.0.units"),
@@ -37,13 +37,13 @@ def test_all_issues_are_raised_together_in_the_order_of_the_file() -> None:
 
 def test_a_missing_top_level_key_has_no_line_and_comes_first() -> None:
     first, second = refused("loss: mze\n")[:2]
-    assert (first.place.line, first.place.key) == (None, "data")
-    assert second.place.key == "layers"
+    assert (first.location.line, first.location.key) == (None, "data")
+    assert second.location.key == "layers"
 
 
 def test_an_issue_next_to_an_override_is_located_in_the_file() -> None:
     issue = only(START + "optimizer:\n  type: sgd\n  x: 1\n", "optimizer.learning_rate=1")
-    assert (issue.place.source, issue.place.line) == ("c.yaml", 5)
+    assert (issue.location.source, issue.location.line) == ("c.yaml", 5)
 
 
 def test_control_characters_are_escaped_and_long_values_cut() -> None:
@@ -59,7 +59,7 @@ def test_an_issue_of_a_key_of_the_wrong_type_is_located_at_the_key() -> None:
 
     with pytest.raises(ConfigError) as caught:
         validate(Weights, parse("weight: {a: 1, 2: x}", "c"))
-    assert [(issue.place.key, issue.place.character) for issue in caught.value.issues] == [
+    assert [(issue.location.key, issue.location.character) for issue in caught.value.issues] == [
         ("weight.a", 10),
         ("weight.2", 19),
     ]
@@ -72,7 +72,7 @@ def test_a_key_that_is_not_one_of_the_choices_is_an_unknown_key() -> None:
     with pytest.raises(ConfigError) as caught:
         validate(Weights, parse("weight: {scal: 1}", "c"))
     (issue,) = caught.value.issues
-    assert (issue.place.key, issue.place.character) == ("weight.scal", 10)
+    assert (issue.location.key, issue.location.character) == ("weight.scal", 10)
     assert "'scale'" in issue.message
 
 
@@ -83,7 +83,7 @@ def unknown_keys(count: int) -> str:
 def test_issues_beyond_the_first_twenty_are_counted() -> None:
     found = refused(unknown_keys(1234))
     assert len(found) == MAX_ISSUES + 1
-    assert [issue.place.key for issue in found] == [f"key{number}" for number in range(21)]
+    assert [issue.location.key for issue in found] == [f"key{number}" for number in range(21)]
     assert found[-1].message == "and 1,214 more"
     assert len(refused(unknown_keys(20))) == 20
 

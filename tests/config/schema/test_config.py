@@ -35,7 +35,7 @@ def issue_keys(text: str) -> list[str | None]:
     """The key of each issue of an invalid configuration."""
     with pytest.raises(ConfigError) as caught:
         read(text)
-    return [issue.place.key for issue in caught.value.issues]
+    return [issue.location.key for issue in caught.value.issues]
 
 
 def test_only_the_table_and_the_target_are_required() -> None:

@@ -47,4 +47,4 @@ def test_the_type_follows_from_the_keys(value: object, validation: object) -> No
 def test_an_invalid_validation_is_one_issue(text: str, key: str) -> None:
     with pytest.raises(ConfigError) as caught:
         validate(Config, parse(f"data: {{path: t.csv, target: y}}\nvalidation: {text}", "c.yaml"))
-    assert [issue.place.key for issue in caught.value.issues] == [key]
+    assert [issue.location.key for issue in caught.value.issues] == [key]

@@ -61,7 +61,7 @@ def test_a_missing_file_is_answered_with_the_closest_name(tmp_path: Path) -> Non
     (tmp_path / "churn.yaml").write_text("a: 1")
     (tmp_path / "churm.csv").write_text("a")
     issue = refusal(tmp_path / "chrun.yaml")
-    assert issue.place.source == str(tmp_path / "chrun.yaml")
+    assert issue.location.source == str(tmp_path / "chrun.yaml")
     assert "churn.yaml" in (issue.hint or "")
     assert "churn.yaml" in (refusal(tmp_path / "zzzzzzzzzz").hint or "")
     assert refusal(tmp_path / "nowhere" / "c.yaml").hint is None

@@ -45,7 +45,7 @@ def test_a_yaml_version_of_five_thousand_digits_is_an_error() -> None:
 
 
 def test_issues_before_a_syntax_error_are_raised_with_it() -> None:
-    assert [m.place.line for m in issues("a: 1\na: 2\nb: ]\n")] == [2, 3]
+    assert [m.location.line for m in issues("a: 1\na: 2\nb: ]\n")] == [2, 3]
 
 
 def test_an_unknown_syntax_error_has_a_message_too() -> None:

@@ -109,7 +109,7 @@ def test_a_cell_that_is_no_number_among_numbers_is_refused(cell: str) -> None:
     for read in (infer_kind, read_numbers):
         with pytest.raises(DataError, match="is not a number") as caught:
             read(table, "x")
-        assert caught.value.location == table.place(row=2, column="x")
+        assert caught.value.location == table.location(row=2, column="x")
         assert pasted(caught.value.hint) == {"columns": {"x": "categorical"}}
 
 
@@ -125,7 +125,7 @@ def test_an_infinite_cell_is_refused_and_does_not_turn_numbers_into_categories(c
     what = "too large to be a number" if any(map(str.isdigit, cell)) else "not a finite number"
     with pytest.raises(DataError, match=f"is {what}") as caught:
         read_numbers(table, "x")
-    assert caught.value.location == table.place(row=2, column="x")
+    assert caught.value.location == table.location(row=2, column="x")
 
 
 @pytest.mark.parametrize("cell", ["nan", "NaN", "-nan", " NAN "])
@@ -212,7 +212,7 @@ def test_an_infinite_cell_of_a_typed_column_is_refused() -> None:
     table = table_of(pl.Series("x", [1.0, math.nan, math.inf]))
     with pytest.raises(DataError, match="'inf' is not a finite number") as caught:
         read_numbers(table, "x")
-    assert caught.value.location == table.place(row=2, column="x")
+    assert caught.value.location == table.location(row=2, column="x")
 
 
 def test_a_cell_in_a_typed_column_of_categories_is_refused_as_text_is() -> None:
@@ -228,7 +228,7 @@ def test_what_is_neither_number_nor_category_is_refused_with_a_way_out(cells: pl
         with pytest.raises(DataError, match="dates or times" if cells.dtype.is_temporal() else "neither") as caught:
             read(table_of(cells), "when")
         assert pasted(caught.value.hint) == {"drop": ["when"]}
-        assert caught.value.location == table_of(cells).place(column="when")
+        assert caught.value.location == table_of(cells).location(column="when")
 
 
 def test_dates_in_text_are_dates_that_can_be_read_as_text_too() -> None:

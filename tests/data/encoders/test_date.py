@@ -159,7 +159,7 @@ def test_a_cell_that_is_no_date_is_named(cells: Any, row: int, odd: str) -> None
     with pytest.raises(DataError) as caught:
         read_days(some, "when", ISO)
     assert odd in caught.value.message
-    assert caught.value.location == some.place(row=row - 1, column="when")
+    assert caught.value.location == some.location(row=row - 1, column="when")
     assert ("date_format" in (caught.value.hint or "")) == ("'" in odd)
 
 

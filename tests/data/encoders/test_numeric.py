@@ -88,7 +88,7 @@ def test_values_too_large_to_be_scaled_are_refused_with_their_row(cells: list[fl
     table = Table(pl.DataFrame({"x": [None, *cells]}), "t.csv", first_row=100)
     with pytest.raises(DataError, match="too large") as caught:
         Encoder.fit(table, [("x", Kind.NUMERIC)], EncodingOptions(numeric=scaling))
-    assert caught.value.location == table.place(row=1 + int(np.argmax(np.abs(cells))), column="x")
+    assert caught.value.location == table.location(row=1 + int(np.argmax(np.abs(cells))), column="x")
     assert caught.value.hint == "Correct the cell, or write the column in a larger unit."
 
 
@@ -98,7 +98,7 @@ def test_a_cell_that_the_matrix_cannot_hold_is_refused_with_its_row(dtype: str, 
     table = one([0.0, None, cell, 0.1])
     with pytest.raises(DataError, match="too far from the training values") as caught:
         encoder.encode(table, dtype)
-    assert caught.value.location == table.place(row=2, column="x")
+    assert caught.value.location == table.location(row=2, column="x")
     assert caught.value.hint == "Correct the cell, or leave it empty."
 
 

@@ -77,7 +77,7 @@ def test_predictions_can_be_kept_to_the_training_range(scaling: TargetScaling) -
 def test_targets_too_large_to_be_scaled_are_refused_with_their_row(cells: list[float]) -> None:
     with pytest.raises(DataError, match="too large") as caught:
         RegressionTarget.fit(one(cells), ("y",), "standard")
-    assert caught.value.location == one(cells).place(row=1, column="y")
+    assert caught.value.location == one(cells).location(row=1, column="y")
 
 
 def test_a_missing_number_is_refused_with_its_row() -> None:
@@ -156,7 +156,7 @@ def test_fractions_are_no_classes(cells: list[Any]) -> None:
 def test_nan_among_numbers_is_a_missing_label_and_among_words_a_word() -> None:
     with pytest.raises(DataError, match="target is missing") as caught:
         ClassificationTarget.fit(one(["0", "1", "NaN", "nan"]), "y")
-    assert caught.value.location == one(["x"]).place(row=2, column="y")
+    assert caught.value.location == one(["x"]).location(row=2, column="y")
     assert "add 'NaN' to data.missing_values" in str(caught.value.hint)
     assert ClassificationTarget.fit(one(["nan", "naan"]), "y").labels == ("naan", "nan")
 
@@ -171,7 +171,7 @@ def test_a_class_that_training_had_not_is_refused_with_its_row() -> None:
     target = ClassificationTarget.fit(one(["a", "b"]), "y")
     with pytest.raises(DataError, match="class 'c' did not occur") as caught:
         target.read(one(["a", "c", None]))
-    assert caught.value.location == one(["x"]).place(row=1, column="y")
+    assert caught.value.location == one(["x"]).location(row=1, column="y")
     assert caught.value.hint == "The classes of the model are 'a' and 'b'."
     with pytest.raises(DataError, match="target is missing"):
         target.read(one(["a", None, "c"]))

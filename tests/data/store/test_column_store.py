@@ -57,7 +57,7 @@ def test_texts_come_back_as_they_are_spelled_each_with_its_number(
         some = stored(frame, scratch, rows, texts=None).take(positions)
         assert len(some) == len(positions)
         assert some.columns(["a"]).frame.equals(frame[positions])
-        found = [(t.place(row=i).row, cell) for t in some.blocks(["a"]) for i, cell in enumerate(t.frame["a"])]
+        found = [(t.location(row=i).row, cell) for t in some.blocks(["a"]) for i, cell in enumerate(t.frame["a"])]
         assert found == [(position + 1, cells[position]) for position in positions.tolist()]
 
 
@@ -96,13 +96,15 @@ def test_the_halves_together_are_the_table(rows: int, chosen: set[int] | None) -
         assert sum(map(len, halves)) == len(table)
         for names in (["n"], ["t"]):
             blocks = [block for half in halves for block in half.blocks(names)]
-            found = [(block.place(row=i).row, cell) for block in blocks for i, cell in enumerate(block.frame[names[0]])]
+            found = [
+                (block.location(row=i).row, cell) for block in blocks for i, cell in enumerate(block.frame[names[0]])
+            ]
             whole = table.columns(names)
-            assert found == [(whole.place(row=i).row, cell) for i, cell in enumerate(whole.frame[names[0]])]
+            assert found == [(whole.location(row=i).row, cell) for i, cell in enumerate(whole.frame[names[0]])]
             for half in halves:
                 some = half.columns(names)
-                assert [some.place(row=i).row for i in range(len(half))] == [
-                    block.place(row=i).row for block in half.blocks(names) for i in range(len(block))
+                assert [some.location(row=i).row for i in range(len(half))] == [
+                    block.location(row=i).row for block in half.blocks(names) for i in range(len(block))
                 ]
 
 
@@ -118,7 +120,7 @@ def test_rows_that_are_taken_twice_stand_twice_also_where_a_whole_block_seems_to
     with Scratch() as scratch:
         some = stored(frame, scratch).take(np.array([0, 0, 2, 3, 4, 5]))
         assert some.columns(["a"]).frame["a"].cast(pl.Int64).to_list() == [0, 0, 2, 3, 4, 5]
-        assert [block.place(row=1).row for block in some.blocks(["a"])] == [1, 5]
+        assert [block.location(row=1).row for block in some.blocks(["a"])] == [1, 5]
 
 
 def test_a_column_without_a_name_keeps_having_none() -> None:

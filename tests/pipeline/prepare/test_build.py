@@ -34,5 +34,5 @@ def test_an_impossibly_large_network_is_an_error_of_layers(tmp_path: Path) -> No
     with pytest.raises(ConfigError) as caught:
         prepare(config(tmp_path, layers=[10**7, 10**7]))
     (issue,) = caught.value.issues
-    assert issue.place is not None
-    assert issue.place.key == "layers"
+    assert issue.location is not None
+    assert issue.location.key == "layers"

@@ -87,9 +87,9 @@ def test_an_invalid_option_is_located_by_its_key(config: Path, assignment: str) 
     with pytest.raises(ConfigError) as caught:
         load_config(config, [assignment])
     (mistake,) = caught.value.issues
-    assert mistake.place is not None
-    assert mistake.place.key is not None
-    assert mistake.place.key.startswith(assignment.split("=")[0].removesuffix(".surprise"))
+    assert mistake.location is not None
+    assert mistake.location.key is not None
+    assert mistake.location.key.startswith(assignment.split("=")[0].removesuffix(".surprise"))
 
 
 @pytest.mark.parametrize(

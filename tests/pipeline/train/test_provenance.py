@@ -32,8 +32,8 @@ def test_epochs_may_only_grow() -> None:
     check_epochs_grow(config.model_copy(update={"epochs": "auto"}), 9)
     with pytest.raises(ConfigError) as caught:
         check_epochs_grow(config, 6)
-    assert caught.value.issues[0].place is not None
-    assert caught.value.issues[0].place.key == "epochs"
+    assert caught.value.issues[0].location is not None
+    assert caught.value.issues[0].location.key == "epochs"
 
 
 def test_a_command_line_that_is_not_utf8_is_kept_as_text() -> None:

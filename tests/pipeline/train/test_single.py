@@ -48,7 +48,7 @@ def test_a_changed_table_or_key_cannot_be_resumed(config: Config, tmp_path: Path
     run = Run.open(tmp_path / "run")
     with pytest.raises(ConfigError) as caught:
         list(resume_network(run, ["seed=5"]))
-    assert [issue.place and issue.place.key for issue in caught.value.issues] == ["seed"]
+    assert [issue.location and issue.location.key for issue in caught.value.issues] == ["seed"]
     (tmp_path / "t.csv").write_text("x,y\n1,2\n")
     with raises(DataError, file="t.csv"):
         list(resume_network(run, ["epochs=9"]))

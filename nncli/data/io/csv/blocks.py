@@ -118,7 +118,7 @@ def raise_endless_record(block: Block, source: str) -> None:
     """Raise the DataError for a record that does not end within MAX_RECORD_BYTES."""
     raise DataError(
         f"the record that begins here is longer than {MAX_RECORD_BYTES >> 20} MiB",
-        place=Location(source=source, line=block.line),
+        location=Location(source=source, line=block.line),
         hint="Most likely a quoted cell is never closed, or the file is not a text table."
         if block.quotes.size
         else "Most likely the file has no line ends, or is not a text table.",
@@ -132,6 +132,6 @@ def check_utf8(block: Block, source: str) -> None:
     except UnicodeDecodeError as error:
         raise DataError(
             f"the byte 0x{block.data[error.start]:02x} is not UTF-8 text",
-            place=Location(source=source, line=block.line_at(error.start)),
+            location=Location(source=source, line=block.line_at(error.start)),
             hint=BINARY_HINT if BINARY & {*block.data[:PIECE]} else UTF8_HINT,
         ) from error

@@ -82,7 +82,7 @@ class DecodedStream:
         if mark and not bom_matches(mark, encoding):
             raise DataError(
                 f"the text is {called.upper()}, not {encoding}: it begins with the byte-order mark of {called.upper()}",
-                place=Location(source=self._source, line=1),
+                location=Location(source=self._source, line=1),
                 hint="Leave out `data.encoding`: the encoding is inferred from the mark.",
             )
         self._set_decoder(codec if mark else encoding)
@@ -114,7 +114,7 @@ class DecodedStream:
         if b"\n" in text:
             raise DataError(
                 "lines end in a carriage return at first, and in a line feed later",
-                place=Location(source=self._source),
+                location=Location(source=self._source),
                 hint="Save the file with line ends of Unix (\\n) or Windows (\\r\\n).",
             )
         return text.replace(b"\r", b"\n")
@@ -149,7 +149,7 @@ class DecodedStream:
             self._line += before.decode(error.encoding).count("\n")
         return DataError(
             f"the bytes 0x{error.object[error.start : error.end].hex()[:8]} are not {self.encoding} text",
-            place=Location(source=self._source, line=self._line),
+            location=Location(source=self._source, line=self._line),
             hint="Set the encoding, such as `data.encoding: latin-1`, or save the file as UTF-8.",
         )
 

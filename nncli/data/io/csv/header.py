@@ -61,7 +61,7 @@ def header_of(block: Block, source: str, separator: str, old_mac: bool) -> tuple
         names = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
     except csv.Error as error:
         raise DataError(
-            f"the header cannot be read: {error}", place=Location(source=source, line=block.line)
+            f"the header cannot be read: {error}", location=Location(source=source, line=block.line)
         ) from error
     header = CsvHeader(source, separator, tuple(names), old_mac=old_mac)
     check_header(header, text, block.line)
@@ -79,14 +79,14 @@ def check_header(header: CsvHeader, text: str, line: int) -> None:
             if other in text and other != header.separator:
                 raise DataError(
                     f"the header has one name only, {quote(names[0])}; the cells seem to be separated by {called}",
-                    place=place,
+                    location=place,
                     hint=f"Set `data.separator: {as_yaml(other)}`. If it is one name, put it in quotes.",
                 )
     empty = [number for number, name in enumerate(names, start=1) if not name]
     if empty:
         raise DataError(
             f"column {empty[0]} has no name in the header",
-            place=place,
+            location=place,
             hint="Name the column or remove it. pandas writes such a first column unless index=False is set."
             if empty == [1]
             else "Name the column or remove it. A separator at the end of a line begins one more column.",
@@ -94,5 +94,5 @@ def check_header(header: CsvHeader, text: str, line: int) -> None:
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise DataError(
-            f"the header repeats {join_quoted(repeated)}", place=place, hint="Give every column a unique name."
+            f"the header repeats {join_quoted(repeated)}", location=place, hint="Give every column a unique name."
         )

@@ -102,7 +102,7 @@ def read_delimited(
             yield Table(cells, source, row, dialect=dialect, notes=notes)
             notes = ()
     if parser.header is None:
-        raise DataError("the file is empty", place=Location(source=source))
+        raise DataError("the file is empty", location=Location(source=source))
     if skipped := str(parser.blank_lines):
         notes = (*notes, f"{source}: skipped {skipped}")
     if parser.row == 1 or skipped:
@@ -244,7 +244,7 @@ def without_blank_lines(
         raise DataError(
             f"the row has {counts[first]:,} {'cell' if counts[first] == 1 else 'cells'}, "
             f"the header has {len(header.names):,}",
-            place=Location(
+            location=Location(
                 source=header.source,
                 line=block.line_at(int(starts[first])),
                 row=row + first - int(np.count_nonzero(blank[:first])),
@@ -253,7 +253,7 @@ def without_blank_lines(
         )
     if reason or len(header.names) == 1 or not blank.any():
         place = Location(source=header.source, line=block.line, row=row)
-        raise DataError("the rows from here on are not a table", place=place) from reason
+        raise DataError("the rows from here on are not a table", location=place) from reason
     blank_lines.count(blank)
     keep = np.ones(text.size, np.bool_)
     keep[starts[blank]] = keep[ends[blank]] = False

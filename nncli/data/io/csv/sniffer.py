@@ -95,7 +95,7 @@ def check_not_json(sample: bytes, source: str) -> None:
         fix = "Convert the list with `jq -c '.[]'`, and rename" if found[1] else "If it is in this form, rename"
         raise DataError(
             "the file holds JSON, not CSV",
-            place=Location(source=source, line=1),
+            location=Location(source=source, line=1),
             hint=f"Only JSON lines are supported, one object per line. {fix} the file to .jsonl.",
         )
 
@@ -128,7 +128,7 @@ def sniff_separator(sample: bytes, source: str, default_separator: str | None, t
         called = [SEPARATORS[mark] for mark in agreeing]
         raise DataError(
             f"the separator is ambiguous: {called[0]} or {called[1]}",
-            place=Location(source=source, line=1 + sample.count(b"\n", 0, int(starts[0]))),
+            location=Location(source=source, line=1 + sample.count(b"\n", 0, int(starts[0]))),
             hint=f"Set one: {' or '.join(f'`data.separator: {as_yaml(mark)}`' for mark in agreeing)}.",
         )
     if default_separator in (TAB, None):  # the suffix .tsv, or none that says anything
@@ -176,7 +176,7 @@ def sniff_decimal(sample: bytes, source: str, separator: str, thousands: str, tr
     if clear:
         raise DataError(
             f"{join_quoted(clear.values())} cannot both be numbers: the decimal mark seems to be a comma and a point",
-            place=Location(source=source),
+            location=Location(source=source),
             hint='Set the decimal mark: `data.decimal: ","` or `data.decimal: "."`.',
         )
     # Tables with semicolons come from where the comma is the decimal mark, and the point may group thousands.
@@ -185,7 +185,7 @@ def sniff_decimal(sample: bytes, source: str, separator: str, thousands: str, tr
         mark, cell = next(iter(doubtful.items()))
         raise DataError(
             f"the number {quote(cell)} is ambiguous",
-            place=Location(source=source),
+            location=Location(source=source),
             hint=f'With `data.decimal: "{mark}"` it is {cell.replace(mark, ".")}; '
             f'with `data.thousands: "{mark}"` it is {cell.replace(mark, "")}.',
         )

@@ -15,13 +15,13 @@ def check_strict_csv(block: Block, source: str, separator: str) -> None:
     if b"\0" in data:
         line = block.line_at(data.index(b"\0"))
         hint = "Most likely the file is UTF-16 or not a text table. Save it as UTF-8."
-        raise DataError("the text contains a NUL byte", place=Location(source=source, line=line), hint=hint)
+        raise DataError("the text contains a NUL byte", location=Location(source=source, line=line), hint=hint)
     returns = positions_of(data, RETURN)
     lone = outside_quotes(returns[~is_followed_by(block, returns, b"\n")], block.quotes) if returns.size else returns
     if lone.size:
         raise DataError(
             "the text contains a carriage return that does not end a line",
-            place=Location(source=source, line=block.line_at(int(lone[0]))),
+            location=Location(source=source, line=block.line_at(int(lone[0]))),
             hint="Save the file with Unix (\\n) or Windows (\\r\\n) line ends.",
         )
     if not block.quotes.size:
@@ -41,7 +41,7 @@ def check_strict_csv(block: Block, source: str, separator: str) -> None:
 def raise_misplaced_quote(block: Block, source: str, position: int, message: str) -> None:
     raise DataError(
         message,
-        place=Location(source=source, line=block.line_at(position)),
+        location=Location(source=source, line=block.line_at(position)),
         hint='Write a cell that contains a quote in quotes, with the inner quote doubled: "5"" pipe".',
     )
 
