@@ -1,4 +1,4 @@
-"""What single columns hold is told once, and only where it is so."""
+"""Findings on single columns: each appears once, and only where it applies."""
 
 from __future__ import annotations
 

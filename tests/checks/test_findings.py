@@ -1,4 +1,4 @@
-"""Findings: errors come first, are told once, and keep their place and their mend."""
+"""Findings: errors come first, appear once, and keep their location and their hint."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOTE = Finding("note", FindingCode.NOTE, Location(), "something", "")
 
 
 def test_findings_are_sorted_by_level_and_unique() -> None:
-    (error,) = of_error(DataError("not a number", location=Location(source="t.csv", row=3), hint="Mend it."))
+    (error,) = of_error(DataError("not a number", location=Location(source="t.csv", row=3), hint="Correct it."))
     assert ordered([NOTE, WARNING, error, WARNING]) == (error, WARNING, NOTE)
 
 

@@ -69,7 +69,7 @@ def loaded(folder: Path, text: str, assignments: Sequence[str] = ()) -> Config:
     return load_config(path, assignments)
 
 
-def settled(folder: Path, text: str) -> Config:
+def resolved_config(folder: Path, text: str) -> Config:
     """All that shapes the training, each choice written out."""
     return prepare(loaded(folder, text)).config.model_copy(update={"output": None})
 
@@ -84,7 +84,7 @@ def test_it_trains_as_table_and_target_alone_do(here: Path, table: str, target: 
     text = init(DATA / table, target, preset=preset)
     assert "drop" not in section(text)
     bare = f"data: {{path: {DATA / table}, target: {target}}}\npreset: {preset or 'null'}\n"
-    assert settled(here, text) == settled(here, bare)
+    assert resolved_config(here, text) == resolved_config(here, bare)
 
 
 def test_it_says_what_was_found(here: Path) -> None:

@@ -15,6 +15,7 @@ from nncli.data.encoders.dependence_grid import Grid
 from nncli.data.encoders.options import EncodingOptions
 from nncli.data.table import Table
 from nncli.spec import Spec, StrictStr
+from nncli.text import join_quoted
 
 
 class ColumnEncoder(Spec):
@@ -112,4 +113,4 @@ class ColumnEncoder(Spec):
     @classmethod
     def uninformative_note(cls, names: tuple[str, ...]) -> str:
         """A note about columns of this kind that are uninformative."""
-        raise NotImplementedError
+        return f"{join_quoted(names)}: the training rows have no information here; consider data.drop"

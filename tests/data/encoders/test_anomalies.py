@@ -168,7 +168,7 @@ def test_nothing_strange_is_not_worth_a_line() -> None:
 
 
 def test_every_kind_is_told_in_one_line() -> None:
-    strangers = Anomalies(
+    anomalies = Anomalies(
         {
             "city": ColumnAnomalies(unseen=10, missing=4),
             "colour": ColumnAnomalies(unseen=2, missing=1),
@@ -177,7 +177,7 @@ def test_every_kind_is_told_in_one_line() -> None:
             "id": ColumnAnomalies(rare=1),
         }
     )
-    assert strangers.note == (
+    assert anomalies.note == (
         "12 cells hold a category that training never saw ('city': 10, 'colour': 2); "
         "1 cell holds a category that training saw rarely or never ('id': 1); "
         "1,030 values lie outside the training range ('x': 1,002 (max 0.25), 'age': 28 (min -3, max 131)); "
@@ -186,8 +186,8 @@ def test_every_kind_is_told_in_one_line() -> None:
 
 
 def test_only_the_worst_of_many_columns_are_named() -> None:
-    strangers = Anomalies({f"c{n}": ColumnAnomalies(unseen=n % 5 + 1) for n in range(9)})
-    assert strangers.note == (
+    anomalies = Anomalies({f"c{n}": ColumnAnomalies(unseen=n % 5 + 1) for n in range(9)})
+    assert anomalies.note == (
         "25 cells hold a category that training never saw ('c4': 5, 'c3': 4, 'c8': 4 and 6 more columns)"
     )
 

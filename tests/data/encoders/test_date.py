@@ -90,9 +90,9 @@ def test_a_column_without_a_date_is_zeros() -> None:
 
 def test_dates_outside_the_training_range_and_missing_ones_are_counted() -> None:
     encoder = Encoder.fit(table(["2024-01-01", "2024-12-31"]), [("when", Kind.DATE)])
-    X, _, strangers = encoder.encode(table(["2023-12-31", "2024-06-01", "2025-02-28", None]), "float32")
+    X, _, anomalies = encoder.encode(table(["2023-12-31", "2024-06-01", "2025-02-28", None]), "float32")
     assert np.isfinite(X).all()
-    assert strangers.note == (
+    assert anomalies.note == (
         "2 values lie outside the training range ('when': 2 (min 2023-12-31, max 2025-02-28)); "
         "1 cell is missing where training had every cell ('when': 1)"
     )
@@ -101,10 +101,10 @@ def test_dates_outside_the_training_range_and_missing_ones_are_counted() -> None
 def test_dates_outside_the_training_range_are_told_from_one_end_too() -> None:
     encoder = Encoder.fit(table(["2024-01-01", "2024-12-31"]), [("when", Kind.DATE)])
     for cell, said in (("9999-12-31", "max 9999-12-31"), ("0001-01-01 10:00", "min 0001-01-01")):
-        strangers = encoder.encode(table([cell]), "float32").anomalies
-        assert strangers.note == f"1 value lies outside the training range ('when': 1 ({said}))"
-        assert (strangers + strangers).note == f"2 values lie outside the training range ('when': 2 ({said}))"
-        assert (strangers & strangers).note == strangers.note
+        anomalies = encoder.encode(table([cell]), "float32").anomalies
+        assert anomalies.note == f"1 value lies outside the training range ('when': 1 ({said}))"
+        assert (anomalies + anomalies).note == f"2 values lie outside the training range ('when': 2 ({said}))"
+        assert (anomalies & anomalies).note == anomalies.note
 
 
 @given(st.lists(st.datetimes(), min_size=1, max_size=12), st.sampled_from(["ms", "us", "ns"]))

@@ -170,10 +170,10 @@ def test_plain_columns_together_give_the_same_bits_strangers_and_refusals_as_one
     def outcome(table: Table, plain: DenseColumns) -> tuple[Any, ...]:
         X, codes = encoder.empty(9, dtype)
         try:
-            strangers = encoder.encode_into(table, X, codes, plain)
+            anomalies = encoder.encode_into(table, X, codes, plain)
         except DataError as error:
             return (str(error),)
-        return X.tobytes(), codes.tobytes(), strangers
+        return X.tobytes(), codes.tobytes(), anomalies
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(numeric_module, "CACHED_CELLS", cells)

@@ -180,9 +180,9 @@ def sniff_decimal(sample: bytes, source: str, separator: str, thousands: str, tr
             hint='Set the decimal mark: `data.decimal: ","` or `data.decimal: "."`.',
         )
     # Tables with semicolons come from where the comma is the decimal mark, and the point may group thousands.
-    doubtful = {mark: cell for mark, cell in either.items() if mark == "," or separator == SEMICOLON}
-    if doubtful:
-        mark, cell = next(iter(doubtful.items()))
+    ambiguous = {mark: cell for mark, cell in either.items() if mark == "," or separator == SEMICOLON}
+    if ambiguous:
+        mark, cell = next(iter(ambiguous.items()))
         raise DataError(
             f"the number {quote(cell)} is ambiguous",
             location=Location(source=source),

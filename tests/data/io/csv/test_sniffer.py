@@ -144,16 +144,16 @@ def test_header_that_is_no_csv_is_left_to_the_reader() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "mend"),
+    ("text", "hint"),
     [
         (b'[{"x": 1, "y": 2},\n {"x": 3, "y": 4}]\n', "Convert the list with `jq -c '.[]'`"),
         (b'{"x": 1, "y": 2}\n{"x": 3, "y": 4}\n', "If it is in this form, rename the file to .jsonl."),
     ],
 )
-def test_json_under_another_name_is_called_json(text: bytes, mend: str) -> None:
+def test_json_under_another_name_is_called_json(text: bytes, hint: str) -> None:
     with pytest.raises(DataError, match="the file holds JSON, not CSV") as caught:
         next(iter(read_delimited(io.BytesIO(text), "t.csv", ReadOptions())))
-    assert mend in (caught.value.hint or "")
+    assert hint in (caught.value.hint or "")
 
 
 def test_bytes_of_no_text_are_not_taken_for_an_encoding() -> None:

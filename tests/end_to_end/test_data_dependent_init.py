@@ -22,7 +22,7 @@ from tests.nn.networks import network_of
 Matrix = NDArray[Any]
 
 
-def settled(network: Network, X: Matrix, codes: Matrix | None = None, seed: int = 0) -> Parameters:
+def initialized(network: Network, X: Matrix, codes: Matrix | None = None, seed: int = 0) -> Parameters:
     rng = np.random.default_rng(seed)
     parameters = network.initialize(rng)
     network.init_from_data(parameters, X, np.empty((len(X), 0), np.int64) if codes is None else codes, rng)
@@ -51,14 +51,14 @@ def test_every_pre_activation_has_spread_one_the_output_included(parametrization
         dense, dense, features=5, output_init=DataDependent(), output_parametrization=parametrization, outputs=4
     )
     X = np.random.default_rng(1).normal(3.0, [1.0, 10.0, 0.1, 5.0, 2.0], (700, 5))
-    for Z in pre_activations(network, settled(network, X), X):
+    for Z in pre_activations(network, initialized(network, X), X):
         np.testing.assert_allclose(Z.std(axis=0), 1.0, rtol=1e-12)
 
 
 def test_each_kink_lies_within_the_data() -> None:
     network = network_of(Dense(units=200, activation=Relu(), init=DataDependent()), features=3)
     X = np.random.default_rng(1).normal(5.0, 1.0, (400, 3))  # far from 0, where zero biases would put all the kinks
-    parameters = settled(network, X)
+    parameters = initialized(network, X)
     Z = pre_activations(network, parameters, X)[0] + parameters.by_name["layers.0.bias"]
     on = (Z > 0.0).mean(axis=0)
     assert (on > 0.0).all()
@@ -80,7 +80,7 @@ def test_a_bias_is_minus_a_mean_of_five_rows() -> None:
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_units_that_never_vary_keep_their_weights(X: Matrix, precision: Any) -> None:
     network = Network(n_features=2, layers=(Dense(units=3, init=DataDependent()),), n_outputs=1, precision=precision)
-    parameters = settled(network, X)
+    parameters = initialized(network, X)
     drawn = network.initialize(np.random.default_rng(0))
     np.testing.assert_array_equal(parameters.by_name["layers.0.weight"], drawn.by_name["layers.0.weight"])
     assert np.isfinite(parameters.theta).all()
@@ -91,7 +91,7 @@ def test_what_is_not_to_follow_from_the_data_stays_as_it_was_drawn() -> None:
         Scale(), Dense(units=3, activation=Tanh()), ParametricActivation(activation=Mish()), features=4
     )
     assert not network.needs_data_init
-    parameters = settled(network, np.random.default_rng(1).normal(size=(20, 4)))
+    parameters = initialized(network, np.random.default_rng(1).normal(size=(20, 4)))
     assert parameters.theta.tobytes() == network.initialize(np.random.default_rng(0)).theta.tobytes()
 
 
@@ -107,7 +107,7 @@ def test_layers_inside_a_residual_and_behind_embeddings_follow_too() -> None:
     assert network.needs_data_init
     rng = np.random.default_rng(3)
     X, codes = rng.normal(size=(300, 5)), rng.integers(0, 3, (300, 1))
-    parameters = settled(network, X, codes)
+    parameters = initialized(network, X, codes)
     wide = network.bind_inputs(parameters.by_name, parameters.by_name, X, codes)
     wide.forward()
     Z = wide.Y @ parameters.by_name["layers.0.layers.0.weight"]
@@ -119,11 +119,11 @@ def test_layers_inside_a_residual_and_behind_embeddings_follow_too() -> None:
 def test_a_layer_without_a_bias_follows_without_one() -> None:
     network = network_of(Dense(units=3, bias=False, init=DataDependent()), features=2)
     X = np.random.default_rng(0).normal(size=(50, 2))
-    np.testing.assert_allclose(pre_activations(network, settled(network, X), X)[0].std(axis=0), 1.0, rtol=1e-12)
+    np.testing.assert_allclose(pre_activations(network, initialized(network, X), X)[0].std(axis=0), 1.0, rtol=1e-12)
 
 
 def test_the_edges_of_bins_follow_though_no_dense_layer_does() -> None:
     network = network_of(features=2, numeric_features=(1,), numeric_embedding=PiecewiseLinear(bins=4, width=2))
     assert network.needs_data_init
     X = np.stack([np.zeros(101), np.linspace(0.0, 100.0, 101)], axis=1)
-    np.testing.assert_allclose(settled(network, X).by_name["numeric.edges"], [[0.0, 25.0, 50.0, 75.0, 100.0]])
+    np.testing.assert_allclose(initialized(network, X).by_name["numeric.edges"], [[0.0, 25.0, 50.0, 75.0, 100.0]])
