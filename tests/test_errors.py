@@ -1,4 +1,4 @@
-"""Errors say what, where and how to mend it; nothing in them can disturb a terminal."""
+"""Errors say what, where and how to fix it; nothing in them can disturb a terminal."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def written(run: Path, rows: str = "validation") -> tuple[int, object]:
     return card["rows"], card["metrics"]
 
 
-def trivial(run: Path, rows: str = "validation") -> object:
+def baseline(run: Path, rows: str = "validation") -> object:
     return json.loads((run / METRICS).read_text())[rows]["baseline"]
 
 
@@ -97,7 +97,7 @@ def test_the_scores_are_those_of_the_run(table: Path, text: str, options: dict[s
     held_out = predict_held_out(run)
     assert held_out.split == "validation"
     assert found(held_out) == written(run)
-    assert guessed(held_out) == trivial(run)
+    assert guessed(held_out) == baseline(run)
 
 
 @pytest.mark.parametrize("text", [SMALL, ENSEMBLE])
@@ -106,7 +106,7 @@ def test_without_validation_rows_the_training_rows_are_scored(table: Path, text:
     held_out = predict_held_out(run)
     assert held_out.split == "training"
     assert found(held_out) == written(run, "training")
-    assert guessed(held_out) == trivial(run, "training")
+    assert guessed(held_out) == baseline(run, "training")
 
 
 def test_the_rows_come_with_their_numbers_and_all_their_columns(table: Path) -> None:

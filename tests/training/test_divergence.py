@@ -1,4 +1,4 @@
-"""What diverged is told by its layer, and why by the likeliest cause and its mend."""
+"""A divergence names the layer, the most likely cause and its fix."""
 
 from __future__ import annotations
 

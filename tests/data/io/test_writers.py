@@ -17,21 +17,7 @@ from nncli.data.io.sinks import ColumnCheck
 from nncli.data.io.writers import open_sink, write_table
 from nncli.errors import DataError, Location, NncliError, UsageError
 from nncli.utils.atomic_files import write_text
-
-NAMES = ["a.csv", "a.tsv", "a.txt", "a.csv.gz", "a.parquet", "a.jsonl", "a.jsonl.gz"]
-FRAME = polars.DataFrame({"n": [1, 2], "s": ["x", None]})
-
-cells = st.one_of(st.none(), st.text(alphabet=st.sampled_from('ab0 ,;|\t"\n\r\ufeffé😀{'), max_size=6))
-
-
-@st.composite
-def texts(draw: st.DrawFn) -> polars.DataFrame:
-    width = draw(st.integers(1, 3))
-    names = draw(
-        st.lists(st.text(alphabet='ab ,;|\t"\n\r\ufeff{é', min_size=1), min_size=width, max_size=width, unique=True)
-    )
-    rows = draw(st.lists(st.tuples(*[cells] * width), max_size=6))
-    return polars.DataFrame(rows, schema=dict.fromkeys(names, polars.String), orient="row")
+from tests.data.io.support import FRAME, NAMES, texts
 
 
 @given(frame=texts(), name=st.sampled_from(NAMES[:4]), cut=st.integers(0, 6))

@@ -1,4 +1,4 @@
-"""How far all members have come is told of each."""
+"""Progress events report the progress of every member."""
 
 from __future__ import annotations
 

@@ -272,7 +272,7 @@ def test_a_table_in_any_dialect_reads_back_as_the_same_cells_or_is_refused(
         try:
             back = read(data, size=size, **settings)
         except DataError:
-            # What is told is enough, except for a lone \r that may or may not end a line.
+            # The options are enough, except for a lone \r that may or may not end a line.
             assert not told or "\r" in "".join(map("".join, rows)) or end == "\r"
             return
     if not told and len(names) == 1 and separator not in ",":

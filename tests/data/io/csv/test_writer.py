@@ -6,27 +6,11 @@ from pathlib import Path
 import polars
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from nncli.data.io.csv.writer import PLAIN_NUMBER, escape_formulas
 from nncli.data.io.readers import read_table
 from nncli.data.io.writers import open_sink
-
-NAMES = ["a.csv", "a.tsv", "a.txt", "a.csv.gz", "a.parquet", "a.jsonl", "a.jsonl.gz"]
-FRAME = polars.DataFrame({"n": [1, 2], "s": ["x", None]})
-
-cells = st.one_of(st.none(), st.text(alphabet=st.sampled_from('ab0 ,;|\t"\n\r\ufeffé😀{'), max_size=6))
-
-
-@st.composite
-def texts(draw: st.DrawFn) -> polars.DataFrame:
-    width = draw(st.integers(1, 3))
-    names = draw(
-        st.lists(st.text(alphabet='ab ,;|\t"\n\r\ufeff{é', min_size=1), min_size=width, max_size=width, unique=True)
-    )
-    rows = draw(st.lists(st.tuples(*[cells] * width), max_size=6))
-    return polars.DataFrame(rows, schema=dict.fromkeys(names, polars.String), orient="row")
-
+from tests.data.io.support import NAMES, texts
 
 BEGINNINGS = ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"]
 PLAIN = ["-3", "+3", "-.5", "-1.", "-1e-5", "+1.5E+300", "-1,5", "-1,234.5", "3", "0", "", "a=b", "x-y", " =1", "'=1"]
