@@ -17,15 +17,13 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Drawing
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import NullFormatter
 
-from nncli.text import format_number
+from nncli.reporting.ticks import PlainFormatter, PlainLogLocator
 
 INK, SOFT, RULE, FIRST, SECOND, THIRD, THIN = (f"#0a0b0{i}" for i in range(1, 8))
 VARIABLES = {INK: "ink", SOFT: "soft", RULE: "rule", FIRST: "first", SECOND: "second", THIRD: "third", THIN: "thin"}
 
-EXPONENT_FROM = 1e6
-"""Smallest tick that is written with an exponent."""
 WIDTH, HEIGHT = 360, 250
 """Size of a chart in SVG units."""
 
@@ -109,20 +107,11 @@ def plain_numbers(axes: Axes, *, x: bool = True, y: bool = True) -> None:
     """Format ticks as plain numbers on linear and logarithmic axes."""
     for enabled, axis in ((x, axes.xaxis), (y, axes.yaxis)):
         if enabled:
-            axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
+            axis.set_major_formatter(PlainFormatter())
             axis.set_minor_formatter(NullFormatter())
-
-
-def tick(value: float) -> str:
-    """A short number for a tick."""
-    return (
-        format_number(value)
-        if abs(value) < EXPONENT_FROM
-        else f"{value:.3g}".replace("e+0", "e").replace("e+", "e").replace("-", "−")
-    )
 
 
 def logarithmic(axes: Axes) -> None:
     """Make the y axis logarithmic."""
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
+    axes.yaxis.set_major_locator(PlainLogLocator())

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nncli.reporting.svg import FIRST, draw, logarithmic, tick
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.25, "0.25"), (-3.0, "−3"), (250_000.0, "250,000"), (8e9, "8e9"), (-1.5e6, "−1.5e6"), (2e30, "2e30")],
-)
-def test_ticks_are_short(value: float, text: str) -> None:
-    assert tick(value) == text
+from nncli.reporting.svg import FIRST, draw, logarithmic
 
 
 def test_a_drawing_is_one_svg_element_with_css_colors() -> None:
