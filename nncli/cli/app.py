@@ -117,7 +117,8 @@ def _run() -> None:
     except NncliError as error:
         _fail(error, str(error), error.exit_code)
     except SecondSignalError as error:
-        _fail(error, "stopped at once; the last checkpoint is kept", 128 + error.number)
+        resume = f"\n  {error.hint}" if error.hint else ""
+        _fail(error, f"stopped at once; the last checkpoint is kept{resume}", 128 + error.number)
     except (typer.Abort, KeyboardInterrupt) as error:
         _fail(error, "interrupted", INTERRUPTED)
     except SystemExit as error:

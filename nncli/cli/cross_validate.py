@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,7 +24,7 @@ from nncli.cli.options import (
     TargetOfTable,
     Verbose,
 )
-from nncli.cli.signals import EventPrinter, StoppedError, asked_to_stop, interrupt_at_once, renamed_run_note
+from nncli.cli.signals import EventPrinter, StoppedError, interrupt_at_once, renamed_run_note
 
 if TYPE_CHECKING:
     from nncli.cli.options import Quality
@@ -195,7 +196,7 @@ class _CrossValidationPrinter(EventPrinter):
             stack.callback(events.close)
             for event in events:
                 if isinstance(event, MembersStarted):
-                    self._stop_request = stack.enter_context(asked_to_stop())
+                    self._stop_request = stack.enter_context(self.until_asked_to_stop("cross-validate", event.run))
                     if not self.quiet:
                         for note in (*event.notes, *renamed_run_note(self._requested, event.run)):
                             echo_err(f"note: {note}")
@@ -209,7 +210,7 @@ class _CrossValidationPrinter(EventPrinter):
             raise StoppedError(
                 "stopped; all trainings are saved",
                 number=(self._stop_request.number if self._stop_request else None) or 2,
-                hint=f"To resume: nncli cross-validate --resume {outcome.path}",
+                hint=f"To resume: nncli cross-validate --resume {shlex.quote(str(outcome.path))}",
             )
         return outcome
 

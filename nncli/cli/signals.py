@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from shlex import quote
 from types import FrameType
 
 from nncli.errors import NncliError
 
 STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """Signals that end a program: Ctrl-C, kill, a closed terminal."""
+
+STOPPING = "stopping after this batch; again to stop now"
+"""The answer to the first signal."""
 
 
 class StoppedError(NncliError):
@@ -28,11 +32,12 @@ class StoppedError(NncliError):
 
 
 class SecondSignalError(BaseException):
-    """A second signal: stop at once. It is no Exception, so that no handler catches it."""
+    """A second signal: stop at once. It is no Exception, so that no handler catches it; `hint` says how to resume."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, hint: str = "") -> None:
         super().__init__(number)
         self.number = number
+        self.hint = hint
 
 
 class StopRequest:
@@ -44,18 +49,33 @@ class StopRequest:
         return self.number is not None
 
 
-@contextmanager
-def asked_to_stop() -> Iterator[StopRequest]:
-    """Yield a StopRequest that a signal sets inside the block. A second signal raises SecondSignalError.
+def no_answer() -> None:
+    """Answer a stop request with nothing."""
 
-    Signals that the parent process had ignored, as nohup does with SIGHUP, stay ignored.
+
+def answer_stop_request() -> None:
+    """Print that the training stops, on a thread: the signal may have interrupted another print."""
+    from threading import Thread
+
+    from nncli.cli.console import echo_err
+
+    Thread(target=echo_err, args=(STOPPING,), daemon=True).start()
+
+
+@contextmanager
+def asked_to_stop(resume: str = "", answer: Callable[[], None] = no_answer) -> Iterator[StopRequest]:
+    """Yield a StopRequest that a signal sets inside the block, and that `answer` is called for at once.
+
+    A second signal raises SecondSignalError with the command `resume`. Signals that the parent process had ignored, as
+    nohup does with SIGHUP, stay ignored.
     """
     request = StopRequest()
 
     def handle(number: int, frame: FrameType | None) -> None:
         if request():
-            raise SecondSignalError(number)
+            raise SecondSignalError(number, f"To resume: {resume}" if resume else "")
         request.number = number
+        answer()
 
     handled = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     previous = {number: signal.signal(number, handle) for number in handled}
@@ -77,6 +97,11 @@ class EventPrinter:
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
         self._stop_request: StopRequest | None = None
+
+    def until_asked_to_stop(self, command: str, run: Path) -> AbstractContextManager[StopRequest]:
+        """A block in which a signal asks for a stop; `command` resumes `run`."""
+        answer = no_answer if self.quiet else answer_stop_request
+        return asked_to_stop(f"nncli {command} --resume {quote(str(run))}", answer)
 
     def asked_to_stop(self) -> bool:
         """Whether a signal has asked for a stop since the training started."""

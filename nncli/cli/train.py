@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,7 +25,7 @@ from nncli.cli.options import (
     TargetOfTable,
     Verbose,
 )
-from nncli.cli.signals import EventPrinter, StoppedError, asked_to_stop, interrupt_at_once, renamed_run_note
+from nncli.cli.signals import EventPrinter, StoppedError, interrupt_at_once, renamed_run_note
 
 if TYPE_CHECKING:
     from nncli.cli.options import Quality
@@ -186,8 +187,6 @@ def _report(run: Path, *, quiet: bool) -> None:
 
 def _print_next(run: Path, *, has_report: bool) -> None:
     """Print the commands that use the run."""
-    import shlex
-
     from nncli.cli.console import echo_err
 
     name = shlex.quote(str(run))
@@ -250,7 +249,7 @@ class _TrainingPrinter(EventPrinter):
                     continue
                 if isinstance(event, Started | MembersStarted):
                     started = event
-                    self._stop_request = stack.enter_context(asked_to_stop())
+                    self._stop_request = stack.enter_context(self.until_asked_to_stop("train", event.run))
                     self._print_notes((*event.notes, *renamed_run_note(self._requested, event.run)))
                     if write is None and not self.quiet:
                         show = _progress_for(event, stack)
@@ -292,11 +291,12 @@ def _progress_for(started: Started | MembersStarted, stack: ExitStack) -> Callab
 
 def _stopped(finished: Finished, number: int, *, ensemble: bool) -> StoppedError:
     """The error of a training that signal `number` stopped."""
-    resume = f"To resume: nncli train --resume {finished.run}"
+    run = shlex.quote(str(finished.run))
+    resume = f"To resume: nncli train --resume {run}"
     if ensemble:
         return StoppedError("stopped; all members are saved", number=number, hint=resume)
     return StoppedError(
         f"stopped after epoch {finished.epochs}; the run is saved",
         number=number,
-        hint=f"{resume}\n  To predict with the best weights so far: nncli predict {finished.run} TABLE",
+        hint=f"{resume}\n  To predict with the best weights so far: nncli predict {run} TABLE",
     )

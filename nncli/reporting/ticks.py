@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import ceil, floor, isfinite, log10
 
 from matplotlib.ticker import Formatter, Locator
@@ -68,7 +69,7 @@ def tick_labels(values: Sequence[float]) -> list[str]:
     """Short numbers for ticks, with the fewest digits by which all of them differ."""
     finite = sorted({value for value in values if isfinite(value)})
     largest = max(map(abs, finite), default=0.0)
-    gap = min((b - a for a, b in zip(finite, finite[1:], strict=False)), default=0.0)
+    gap = min((b - a for a, b in pairwise(finite)), default=0.0)
     exact = [0.0 if abs(value) < 1e-9 * gap else value for value in values]
     spread = {value: _neighbor_gap(value, finite) for value in exact}
     for digits in range(3, MAX_DIGITS + 1):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from nncli.cli.signals import STOPPING
 from nncli.runs.run import Run
 from tests.cli.support import COMMAND, DATA, ROOT, SECONDS, Cli, on_terminal, run, start, wait_for_epochs
 from tests.runs.support import outcome
@@ -54,7 +55,7 @@ def test_a_signal_ends_a_training_in_time_and_resume_leads_to_the_same_bits(
     assert process.returncode == 128 + number
     assert took < 2.0
     assert out == b"run\n"
-    assert b"the run is saved" in err
+    assert err.index(STOPPING.encode()) < err.index(b"the run is saved")
     assert b"nncli train --resume run" in err
     assert b"Traceback" not in err
     stopped = Run.open(tmp_path / "run")
@@ -101,7 +102,8 @@ def test_a_second_signal_does_not_wait_for_a_long_batch_to_be_looked_at(nncli: C
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 128 + signal.SIGTERM
-    assert b"stopped at once" in err
+    assert err.index(STOPPING.encode()) < err.index(b"stopped at once")
+    assert b"nncli train --resume run" in err
     said = Run.open(here / "run").load_manifest()
     assert said.status == "stopped"
     assert said.epochs >= 1

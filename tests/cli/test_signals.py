@@ -23,6 +23,17 @@ def test_the_first_signal_is_a_request_and_the_second_an_exception() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_the_first_signal_is_answered_at_once_and_the_second_says_how_to_resume() -> None:
+    answers = []
+    with asked_to_stop("nncli train --resume run", lambda: answers.append(1)):
+        signal.raise_signal(signal.SIGINT)
+        assert answers == [1]
+        with pytest.raises(SecondSignalError) as raised:
+            signal.raise_signal(signal.SIGINT)
+    assert answers == [1]
+    assert "nncli train --resume run" in raised.value.hint
+
+
 def test_an_ignored_signal_stays_ignored() -> None:
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
