@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import atexit
 import gc
-import io
 import os
 import sys
 import traceback
+from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -17,6 +16,7 @@ import typer
 from nncli.cli.completion import join_words
 from nncli.cli.help import Command
 from nncli.cli.signals import SecondSignalError, StoppedError
+from nncli.cli.standard_streams import prepare_standard_streams
 from nncli.errors import NncliError, is_out_of_memory
 from nncli.version import __version__
 
@@ -97,15 +97,10 @@ def main() -> None:
     # Imported objects live until the end: collecting them again and again, and once more at exit, frees nothing.
     gc.set_threshold(GC_THRESHOLD)
     atexit.register(gc.freeze)
-    with Path(os.devnull).open("w") as devnull:
-        # With a closed stderr, print() would write messages into stdout.
-        sys.stdout, sys.stderr = sys.stdout or devnull, sys.stderr or devnull
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):  # instead of UnicodeEncodeError
-                stream.reconfigure(errors="backslashreplace")
-        if os.environ.get("_NNCLI_COMPLETE") == "complete_bash":
-            join_words(os.environ)
-        _run()
+    prepare_standard_streams()
+    if os.environ.get("_NNCLI_COMPLETE") == "complete_bash":
+        join_words(os.environ)
+    _run()
 
 
 def _run() -> None:
@@ -158,7 +153,8 @@ def _fail_usage(error: Any) -> NoReturn:
 def _fail(error: BaseException, message: str, code: int) -> NoReturn:
     from nncli.text import escape_unprintable
 
-    if os.environ.get("NNCLI_DEBUG"):
-        traceback.print_exception(error)
-    print(f"nncli: {escape_unprintable(message)}", file=sys.stderr)  # noqa: T201 - this is where errors are shown
+    with suppress(OSError):  # stderr may be a full disk: the exit code still says it
+        if os.environ.get("NNCLI_DEBUG"):
+            traceback.print_exception(error)
+        print(f"nncli: {escape_unprintable(message)}", file=sys.stderr)  # noqa: T201 - this is where errors are shown
     sys.exit(code)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import typer
 
 from nncli import text
 from nncli.cli.tables import table
-from nncli.errors import UsageError
+from nncli.errors import NncliError, UsageError
 from nncli.text import escape_unprintable
 from nncli.utils.logs import format_duration
 
@@ -20,8 +23,25 @@ if TYPE_CHECKING:
 
 
 def echo_err(message: str) -> None:
-    """Print a line on stderr."""
-    print(escape_unprintable(message), file=sys.stderr, flush=True)  # noqa: T201
+    """Print a line on stderr. A log on a full disk is no reason to stop; a reader who has left is one.
+
+    Raises:
+        BrokenPipeError: the reader of the pipe has closed it.
+    """
+    try:
+        print(escape_unprintable(message), file=sys.stderr, flush=True)  # noqa: T201
+    except BrokenPipeError:
+        raise
+    except OSError:
+        pass
+
+
+def print_path(path: Path) -> None:
+    """Print the path of what was written on stdout; on stderr if stdout is closed, since nothing is lost then."""
+    try:
+        typer.echo(os.fsencode(path))
+    except NncliError:
+        echo_err(f"written to {path}")
 
 
 class _StderrHandler(logging.Handler):

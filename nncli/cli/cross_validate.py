@@ -95,8 +95,10 @@ def cross_validate(
     """
     import polars  # noqa: F401 - before interrupt_at_once, which replaces its signal handler
 
+    from nncli.cli.standard_streams import check_standard_output
     from nncli.utils.atomic_files import check_overwrite
 
+    check_standard_output()
     _check_arguments(config, resume, any((output is not None, assignments, target, quality)))
     if predictions is not None:
         check_overwrite(predictions, force=force)

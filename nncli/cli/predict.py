@@ -69,6 +69,7 @@ def predict(
     cat new.csv | nncli predict runs/penguins - > predictions.csv
     """
     from nncli.cli.signals import interrupt_at_once
+    from nncli.cli.standard_streams import check_standard_output
     from nncli.runs.run import Run
     from nncli.utils.atomic_files import check_not_input, check_overwrite
     from nncli.utils.logs import log_duration
@@ -78,6 +79,8 @@ def predict(
     source = None if table in (None, "-") else Path(table)
     if target is not None:
         check_overwrite(target, force=force)  # before any work is done
+    else:
+        check_standard_output()
     check_not_input(source, target)
     with log_duration(f"loading {run}"):
         model = Run.open(run).load_model()

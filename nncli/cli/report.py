@@ -42,9 +42,8 @@ def report(
     nncli report runs/penguins --json | jq .scores
     """
     import json
-    import os
 
-    from nncli.cli.console import echo_err
+    from nncli.cli.console import echo_err, print_path
     from nncli.cli.signals import interrupt_at_once
 
     interrupt_at_once()
@@ -54,6 +53,6 @@ def report(
     if as_json:
         typer.echo(json.dumps(files.json(), ensure_ascii=False).encode("utf-8", "surrogateescape"))
     else:
-        typer.echo(os.fsencode(files.html))
+        print_path(files.html)
     if not quiet:
         echo_err(f"next: open {files.html} in a browser")

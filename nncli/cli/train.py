@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack
@@ -214,7 +213,7 @@ class _TrainingPrinter(EventPrinter):
         Raises:
             StoppedError: a signal stopped the training.
         """
-        from nncli.cli.console import echo_err, summary
+        from nncli.cli.console import echo_err, print_path, summary
         from nncli.cli.progress.json_events import JsonLines
         from nncli.pipeline.train.events import MembersStarted
 
@@ -225,7 +224,7 @@ class _TrainingPrinter(EventPrinter):
         else:
             if not self.quiet:
                 echo_err(summary(started, finished))
-            typer.echo(os.fsencode(finished.run))
+            print_path(finished.run)
         stop = self._stop_request
         if finished.status == "stopped" and stop is not None and stop.number is not None:
             raise _stopped(finished, stop.number, ensemble=isinstance(started, MembersStarted))

@@ -144,24 +144,74 @@ def test_a_reader_who_leaves_early_is_no_error(penguins: Path, command: str) -> 
     assert done.stderr == ""
 
 
+def in_shell(line: str, *words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[bytes]:
+    """Run `line`, in which "$@" is nncli with `words`."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(["bash", "-c", line, "-", *COMMAND, *words], capture_output=True, cwd=cwd, env=env)
+
+
+WRITE_DATA = (
+    "predict -q RUN TABLE",
+    "predict -q RUN TABLE --format parquet",
+    "evaluate -q RUN TABLE --json",
+    "generate-data",
+    "init TABLE --target species",
+    "show RUN",
+    "config show configs/penguins.yaml",
+    "config schema",
+    "--version",
+)
+"""Commands whose result is on the standard output."""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
+@pytest.mark.parametrize("command", WRITE_DATA)
+def test_a_result_that_a_closed_standard_output_would_lose_is_an_error(penguins: Path, command: str) -> None:
+    words = command.replace("RUN", str(penguins)).replace("TABLE", str(TABLE)).split()
+    done = in_shell('"$@" >&-', *words)
+    assert done.returncode == 1
+    assert b"standard output is closed" in done.stderr
+    assert b"internal error" not in done.stderr
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
 @pytest.mark.parametrize("command", ["predict -q RUN TABLE", "evaluate -q RUN TABLE", "generate-data"])
-@pytest.mark.parametrize("closed", [">&-", "2>&-"])
-def test_a_closed_stream_is_no_reason_to_stop(penguins: Path, command: str, closed: str) -> None:
+@pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"])
+def test_a_stderr_that_cannot_be_written_to_is_no_reason_to_stop(penguins: Path, command: str, stderr: str) -> None:
     words = command.replace("RUN", str(penguins)).replace("TABLE", str(TABLE)).split()
-    whole = run(*words).check().out
-    done = subprocess.run(["bash", "-c", f'"$@" {closed}', "-", *COMMAND, *words], capture_output=True, cwd=ROOT)
+    done = in_shell(f'"$@" {stderr}', *words)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode() == run(*words).check().out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
+@pytest.mark.parametrize("streams", [">&-", "2>/dev/full", "<&- >&- 2>&-"])
+def test_a_training_does_not_depend_on_the_streams_it_reports_to(here: Path, streams: str) -> None:
+    (here / "c.yaml").write_text(f"data: {{path: {TABLE}, target: species}}\nepochs: 2\nvalidation: 0\n")
+    done = in_shell(f'"$@" {streams}', "train", "c.yaml", "-o", "run", cwd=here)
     assert done.returncode == 0
-    assert done.stdout.decode() == ("" if closed == ">&-" else whole)
-    assert done.stderr == b""
+    run("predict", here / "run", TABLE).check()
+    if streams == ">&-":
+        assert b"written to run" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
+def test_no_file_gets_the_number_of_a_closed_stream(penguins: Path, here: Path) -> None:
+    """What a library prints to such a stream would go into the file."""
+    listing = "import sys, os; from nncli.cli.standard_streams import prepare_standard_streams; "
+    listing += "prepare_standard_streams(); sys.exit(os.open('file', os.O_CREAT | os.O_RDWR))"
+    done = subprocess.run(
+        ["bash", "-c", '"$@" <&- >&- 2>&-', "-", sys.executable, "-c", listing],
+        cwd=here,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode > 2
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
 def test_notes_never_stray_among_the_data(here: Path) -> None:
     (here / "c.yaml").write_text(f"data: {{path: {TABLE}, target: species}}\nepochs: 1\n")
-    line = '"$@" train c.yaml 2>&-'
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(["bash", "-c", line, "-", *COMMAND], capture_output=True, cwd=here, env=env)
+    done = in_shell('"$@" train c.yaml 2>&-', cwd=here)
     assert done.stdout == b"runs/c\n"
 
 
