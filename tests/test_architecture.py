@@ -96,3 +96,37 @@ def test_the_commands_import_no_terminal_library() -> None:
     program = "import sys, nncli; nncli.train, nncli.predict, nncli.evaluate\n"
     program += "assert not {'rich', 'typer', 'click'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+BY_NAME = {"col", "exclude", "select", "drop", "with_columns", "group_by", "sort", "unique", "over", "explode", "pivot"}
+"""Methods of Polars to which a name such as `*` or `^x.*$` is a pattern."""
+NOT_POLARS = {"np", "random"}
+NOT_NAMES = {("nncli/data/encoders/text.py", "row"), ("nncli/data/io/csv/numeric_columns.py", "polars.String")}
+"""Arguments that are an expression or a type, not a name."""
+
+
+def patterns(path: Path) -> Iterator[str]:
+    """The calls in which a name of a column that is not written in the source may be read as a pattern."""
+    for node in ast.walk(TREES[path]):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in BY_NAME):
+            continue
+        if isinstance(node.func.value, ast.Name) and node.func.value.id in NOT_POLARS:
+            continue
+        for argument in node.args:
+            for name in argument.elts if isinstance(argument, ast.List | ast.Tuple) else [argument]:
+                if isinstance(name, ast.Constant | ast.Call | ast.GeneratorExp):
+                    continue
+                if node.func.attr == "with_columns" or (name_of(path), ast.unparse(name)) in NOT_NAMES:
+                    continue  # with_columns takes series and expressions here, which are called as they are
+                yield f"{name_of(path)}:{node.lineno}: {ast.unparse(node)}"
+
+
+def test_columns_are_selected_by_literal_names() -> None:
+    assert [call for path in SOURCES for call in patterns(path)] == []
+
+
+def test_a_name_from_the_data_in_a_polars_expression_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = ROOT / "nncli/x.py"
+    for text in ("frame.select(name)", "pl.col(names)", "frame.sort(['a', name])", "frame.drop(*names)"):
+        monkeypatch.setitem(TREES, path, ast.parse(text))
+        assert len(list(patterns(path))) == 1

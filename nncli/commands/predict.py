@@ -139,5 +139,5 @@ def predict_frame(model: AnyModel, table: Table, *, proba: bool, keep: Sequence[
         raise UsageError(
             f"--keep {join_quoted(duplicates)} would appear twice: a column of the predictions has that name"
         )
-    frame = pl.concat([table.frame.select(keep), predicted], how="horizontal") if keep else predicted
+    frame = pl.concat([table.frame[keep], predicted], how="horizontal") if keep else predicted
     return frame, predictions.anomalies

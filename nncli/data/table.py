@@ -54,13 +54,13 @@ class Table:
         return Location(source=self.source, row=number, column=column)
 
     def column(self, name: str) -> pl.Series:
-        """The column called `name`.
+        """The cells of the column called `name`, as a series without a name.
 
         Raises:
             DataError: there is none; the hint names the closest match.
         """
         try:
-            return self.frame.get_column(name)
+            return unnamed(self.frame.get_column(name))
         except pl.exceptions.ColumnNotFoundError:
             self.require([name])
             raise
@@ -77,6 +77,11 @@ class Table:
             location=Location(source=self.source),
             hint=f"Did you mean {quote(close)}?" if close else f"The columns are {join_quoted(self.names)}.",
         )
+
+
+def unnamed(cells: pl.Series) -> pl.Series:
+    """The same cells without a name: methods of a series called `^x.*$` read the name as a pattern and fail."""
+    return cells.alias("")
 
 
 def replace_na_values(frame: pl.DataFrame, missing_values: Sequence[str]) -> pl.DataFrame:

@@ -114,3 +114,16 @@ def test_evaluate_gives_scores(penguins: Path) -> None:
     assert (evaluation.rows, evaluation.skipped) == (344, 0)
     frame = pl.read_csv(TABLE, null_values=["NA"])
     assert evaluate(penguins, frame).json() == evaluation.json()
+
+
+def test_objects_without_keys_have_no_columns(line: Path, tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text("{}\n" * 5)
+    for command in (predict, evaluate):
+        with raises(DataError, file="t.jsonl", mentions="x1" if command is predict else "y"):
+            command(line, path)
+    path.write_text('{"x1": 1, "x2": 2, "y": 3}\n' + "{}\n" * 5)
+    assert predict(line, path).height == 6
+    path.write_text("{}\n" * 5 + '{"x1": 1, "x2": 2, "y": 3}\n')
+    assert predict(line, path).height == 6
+    assert evaluate(line, path).rows == 1

@@ -13,7 +13,7 @@ from nncli.data.arrays import Floats
 from nncli.data.columns.hints import number_hint, unit_hint
 from nncli.data.columns.units import infer_unit, strip_unit
 from nncli.data.dialect import SPACES, CsvDialect
-from nncli.data.table import Table
+from nncli.data.table import Table, unnamed
 from nncli.errors import DataError
 from nncli.text import quote, yaml_quote
 
@@ -46,7 +46,7 @@ def parse_numbers(cells: pl.Series, dialect: CsvDialect, unit: str | None = None
         return words.str.strip_chars().cast(pl.Float64, strict=False)
     if cells.dtype.is_numeric() or cells.dtype in (pl.Boolean, pl.Null):
         return cells.cast(pl.Float64)
-    return pl.Series(cells.name, [None] * len(cells), dtype=pl.Float64)
+    return pl.Series([None] * len(cells), dtype=pl.Float64)
 
 
 def normalize_numbers(words: pl.Series, dialect: CsvDialect) -> pl.Series:
@@ -68,9 +68,9 @@ def exact_numbers(texts: pl.DataFrame, dialect: CsvDialect) -> dict[str, pl.Seri
     """
     parsed = {}
     for cells in texts:
-        numbers = parse_numbers(cells, dialect)
+        numbers = parse_numbers(unnamed(cells), dialect)
         if numbers.null_count() == cells.null_count() and _are_exact(numbers):
-            parsed[cells.name] = numbers
+            parsed[cells.name] = numbers.alias(cells.name)
     if not parsed:
         return parsed
     # For all columns at once: for each by itself Polars takes ten times as long. By [], since to `select` and `col`

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import polars as pl
@@ -181,7 +181,7 @@ Target = Annotated[RegressionTarget | ClassificationTarget, Field(discriminator=
 
 def missing_target_error(table: Table, name: str, row: int) -> DataError:
     """The error for a row without a target."""
-    cell, hint = table.frame[name][row], "Fill in the cell, or remove the row."
+    cell, hint = table.column(name)[row], "Fill in the cell, or remove the row."
     if isinstance(cell, str):
         hint = f"Fill in the cell, or add {quote(cell)} to data.missing_values to leave such rows out."
     return DataError("the target is missing", location=table.location(row=row, column=name), hint=hint)
@@ -192,7 +192,7 @@ def rows_with_target(table: Table, names: tuple[str, ...]) -> RowIndices:
     table.require(names)
     present = np.ones(len(table), bool)
     for name in names:
-        cells: Any = table.frame[name]
+        cells = table.column(name)
         present &= cells.is_not_null().to_numpy()
         if cells.dtype.is_float():
             present &= ~cells.is_nan().fill_null(False).to_numpy()

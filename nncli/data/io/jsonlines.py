@@ -1,7 +1,8 @@
 """Read and write JSON lines: one object per line, whose keys are the columns.
 
 Polars parses the lines and infers the types of the columns. If it fails, Python's json module finds the line and the
-reason. Blank lines are skipped. A key that a line lacks is null in its row.
+reason. Blank lines are skipped. A key that a line lacks is null in its row, also if all lines of a block lack it that an
+earlier block had.
 """
 
 from __future__ import annotations
@@ -88,17 +89,20 @@ def read_json_lines(
 ) -> Iterator[tuple[int, polars.DataFrame]]:
     """Yield, block by block, the number of the first row (from 1) and the rows.
 
-    The columns and their types are those of the block; with `size` None the whole file is one block.
+    The columns are those of the block and of the blocks before it, the types those of the block; with `size` None the
+    whole file is one block.
     For `encoding` and `fallback` see `DecodedStream`.
 
     Raises:
         DataError: a line is not a JSON object, or the values of a key have incompatible types.
     """
-    row, text = 1, DecodedStream(file, source, encoding, fallback)
+    row, keys, text = 1, dict[str, None](), DecodedStream(file, source, encoding, fallback)
     for block in single_block(text, source) if size is None else blocks(text, source, size=size, quoting=False):
         if block.data.isspace():
             continue
         frame = parse_block(block, source)
+        frame = frame.with_columns(polars.Series(key, [None] * frame.height) for key in keys if key not in frame.schema)
+        keys |= dict.fromkeys(frame.columns)
         yield row, frame
         row += frame.height
     if row == 1:
@@ -224,7 +228,9 @@ def check_repeated_keys(block: Block, frame: polars.DataFrame, source: str) -> N
     null, a nested object or a text that contains `":`.
     """
     spaced = any(blank in block.data for blank in (b" :", b"\t:", b"\r:")) and SPACED_COLON.search(block.data)
-    values = frame.select(polars.sum_horizontal(polars.all().is_not_null())).to_series()
+    values = polars.Series([0] * frame.height)  # of a frame without columns Polars cannot take the sum
+    if frame.width:
+        values = frame.select(polars.sum_horizontal(polars.all().is_not_null())).to_series()
     if not spaced and block.data.count(b'":') == values.sum():
         return
     text, newlines = block.bytes(), positions_of(block.data, NEWLINE)

@@ -118,8 +118,8 @@ class ColumnStore:
         if self.types[name] != pl.Float64 or not all(span.is_raw for span in spans):
             blocks = [block.frame.to_series() for block in self.blocks([name])]
             return pl.concat(blocks) if blocks else pl.Series(name, dtype=self.types[name])
-        cells = pl.Series(name, self._read_column(spans))
-        return cells.fill_nan(None) if any(span.has_nulls for span in spans) else cells
+        cells = pl.Series(self._read_column(spans))
+        return (cells.fill_nan(None) if any(span.has_nulls for span in spans) else cells).alias(name)
 
     def dense(self, name: str) -> Floats | None:
         """A column (rows,) of finite numbers; None if a cell is missing or the column has another type."""
@@ -172,13 +172,13 @@ class ColumnStore:
         columns = {}
         for name, span in zip(names, spans, strict=True):
             if span.is_raw:
-                cells = pl.Series(name, next(numbers))
+                cells = pl.Series(next(numbers))
                 cells = cells.fill_nan(None) if span.has_nulls else cells
             else:
                 with self.scratch.translate_os_errors(), self.scratch.lock:
                     self.file.seek(span.offset)
                     content = self.file.read(span.size)
-                cells = pl.read_ipc_stream(io.BytesIO(content)).get_column(name)
+                cells = pl.read_ipc_stream(io.BytesIO(content)).to_series()
             columns[name] = cells.cast(self.types[name])
         return pl.DataFrame(columns)
 

@@ -13,7 +13,7 @@ import polars as pl
 from nncli.data.columns.parsing import exact_numbers, may_be_class_ids
 from nncli.data.store.column_store import ColumnSpan, ColumnStore, RowGroup
 from nncli.data.store.scratch import Scratch, ScratchFile
-from nncli.data.table import Table
+from nncli.data.table import Table, unnamed
 from nncli.errors import DataError, Location
 
 WRITE_BYTES = 1 << 20
@@ -89,10 +89,10 @@ class _StoreWriter:
 
 def _may_be_class_ids(table: Table, name: str) -> bool:
     """Whether a column of the first block may hold class ids; the reader has parsed it as text if so."""
-    if (cells := table.frame.select(name)).dtypes != [pl.String]:
+    if (cells := table.frame[[name]]).dtypes != [pl.String]:
         return False
     numbers = exact_numbers(cells, table.dialect)
-    return not numbers or may_be_class_ids(numbers[name])
+    return not numbers or may_be_class_ids(unnamed(numbers[name]))
 
 
 def write_store(

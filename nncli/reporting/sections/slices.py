@@ -144,10 +144,10 @@ def slices_of(held_out: HeldOutPredictions, name: str) -> Iterator[tuple[str, ND
                 yield f"{format_number(float(low))} to {format_number(float(high))}", in_slice
             yield "missing", ~finite
             return
-    counts = words.drop_nulls().value_counts(sort=False)
+    counts = words.drop_nulls().alias("value").value_counts(sort=False)
     if len(counts) * 2 > len(words):
         return  # nearly all values are unique
-    top = counts.sort(["count", words.name], descending=[True, False]).head(TOP_VALUES)[words.name].to_list()
+    top = counts.sort("count", "value", descending=[True, False]).head(TOP_VALUES)["value"].to_list()
     for value in top:
         yield str(value), (words == value).fill_null(False).to_numpy()
     yield "other values", (~words.is_in(top)).fill_null(False).to_numpy()

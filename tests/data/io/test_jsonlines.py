@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from nncli.data.io.formats import Format, detect_format
 from nncli.data.io.jsonlines import read_json_lines
 from nncli.errors import DataError
+from tests.assertions import raises
 
 
 def read(text: bytes, *, size: int | None = None) -> list[tuple[int, dict[str, list[Any]]]]:
@@ -159,3 +160,24 @@ def test_what_repeats_no_key_is_read_whatever_it_looks_like(rows: list[dict[str,
     found = [row for _, frame in read_json_lines(io.BytesIO(text.encode()), "x", size=None) for row in frame.to_dicts()]
     keys = {key for row in texts for key in row}
     assert found == [{key: row.get(key) for key in keys} for row in texts]
+
+
+@pytest.mark.parametrize("text", ["{}\n{}\n", "{}", '{"a": null}\n{"a": null}\n', '{}\n{"a": null}\n'])
+def test_objects_without_a_value_are_rows(text: str) -> None:
+    ((row, frame),) = read_json_lines(io.BytesIO(text.encode()), "t.jsonl")
+    assert (row, frame.height) == (1, text.count("{"))
+    assert all(cells.null_count() == frame.height for cells in frame)
+
+
+def test_empty_objects_with_a_repeated_key_inside_are_refused() -> None:
+    with raises(DataError, file="t.jsonl", line=2):
+        list(read_json_lines(io.BytesIO(b'{}\n{"a": {"b": 1, "b": 2}}\n'), "t.jsonl"))
+
+
+@pytest.mark.parametrize("size", [1, 20, 1000])
+def test_a_key_that_a_later_block_lacks_is_null_there(size: int) -> None:
+    lines = b'{"a": 1, "b": "x"}\n' + b'{"a": 2}\n' * 5 + b"{}\n" * 9 + b'{"c": 3}\n'
+    frames = [frame for _, frame in read_json_lines(io.BytesIO(lines), "t.jsonl", size=size)]
+    table = polars.concat(frames, how="diagonal_relaxed")
+    assert table["b"].to_list() == ["x"] + [None] * 15
+    assert all({"a", "b"} <= {*frame.columns} for frame in frames)

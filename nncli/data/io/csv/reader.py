@@ -38,7 +38,7 @@ from nncli.data.io.csv.strict import check_strict_csv
 from nncli.data.io.prefetch import prefetch_map
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.io.streams import POLARS_ERRORS
-from nncli.data.table import Table
+from nncli.data.table import Table, unnamed
 from nncli.errors import DataError, Location, reraise_out_of_memory
 
 
@@ -175,7 +175,7 @@ class _BlockParser:
         numbers = exact_numbers(cells[texts], self._dialect)
         if parser is None:
             class_ids = self._options.class_ids
-            numbers = {name: x for name, x in numbers.items() if name not in class_ids or not may_be_class_ids(x)}
+            numbers = {name: x for name, x in numbers.items() if name not in class_ids or not may_be_class_ids(unnamed(x))}
         if parser is None or len(numbers) < len(texts):
             parser = NumericParser(
                 header.names, numbers, self._options.missing_values, header.separator, exact_only=True

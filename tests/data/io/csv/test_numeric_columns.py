@@ -180,7 +180,7 @@ def test_what_is_found_to_be_numbers_is_what_its_text_is_kept_as(
                 assert cells.to_list() == text.to_list()
                 continue
             kept = exact_numbers(text.to_frame(), theirs.dialect)
-            assert cells.to_list() == kept[name].to_list()
+            assert cells.to_list() == kept[""].to_list()
 
 
 def dtypes(data: bytes, size: int = 1 << 20) -> list[str]:
