@@ -175,7 +175,9 @@ class _BlockParser:
         numbers = exact_numbers(cells[texts], self._dialect)
         if parser is None:
             class_ids = self._options.class_ids
-            numbers = {name: x for name, x in numbers.items() if name not in class_ids or not may_be_class_ids(unnamed(x))}
+            numbers = {
+                name: x for name, x in numbers.items() if name not in class_ids or not may_be_class_ids(unnamed(x))
+            }
         if parser is None or len(numbers) < len(texts):
             parser = NumericParser(
                 header.names, numbers, self._options.missing_values, header.separator, exact_only=True
