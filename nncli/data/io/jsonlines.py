@@ -1,8 +1,8 @@
 """Read and write JSON lines: one object per line, whose keys are the columns.
 
 Polars parses the lines and infers the types of the columns. If it fails, Python's json module finds the line and the
-reason. Blank lines are skipped. A key that a line lacks is null in its row, also if all lines of a block lack it that an
-earlier block had.
+reason. Blank lines are skipped. A key that a line lacks is null in its row, also if an earlier
+block had it and all lines of this block lack it.
 """
 
 from __future__ import annotations
