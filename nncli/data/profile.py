@@ -9,10 +9,11 @@ from enum import StrEnum
 
 import polars as pl
 
-from nncli.data.columns.ambiguity import MAX_CATEGORIES
+from nncli.data.columns.codes import MAX_CATEGORIES, are_addresses_or_phone_numbers
 from nncli.data.columns.hints import MISSING_WORDS
 from nncli.data.columns.parsing import parse_numbers, read_text, unit_of
 from nncli.data.columns.units import infer_unit
+from nncli.data.dialect import SPACES
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
@@ -184,11 +185,14 @@ def _with_recommendation(column: ColumnProfile, present: pl.Series, table: Table
 def _infer_thousands(present: pl.Series, table: Table) -> str:
     """The thousands separator with which all cells are numbers, such as 1,234,567 and 950; not 0,123."""
     dialect = table.dialect
-    if present.dtype != pl.String or dialect.thousands is not None:
+    if present.dtype != pl.String or dialect.thousands is not None or are_addresses_or_phone_numbers(present):
         return ""
     unit = infer_unit(present)
     for mark in THOUSANDS:
-        if mark == dialect.decimal or present.str.contains(rf"^\s*[+-]?0+{re.escape(mark)}").any():
+        between = SPACES if mark == " " else re.escape(mark)
+        if mark == dialect.decimal or present.str.contains(rf"^\s*[+-]?0+{between}").any():
+            continue
+        if not present.str.contains(rf"\d{between}\d").any():  # ids such as 007 are numbers with any separator
             continue
         if not parse_numbers(present, dialect.model_copy(update={"thousands": mark}), unit).has_nulls():
             return mark

@@ -1,8 +1,7 @@
 """Errors about columns of an ambiguous kind: nearly numbers, nearly dates, or ids too long for numbers.
 
-A column of text is ambiguous if more than half of its present cells are numbers, or look like numbers (1,5 and 12% do),
-and some are not numbers. It is not if there are few distinct cells and those that are not numbers are as frequent as
-the others: 2, 3, 4 and 5more are categories.
+A column of text is ambiguous if most of its present cells are numbers and a few are not, or if most look like numbers
+(1,5 and 12% do). Columns of categories and codes are not; see codes.py.
 """
 
 from __future__ import annotations
@@ -10,25 +9,19 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from nncli.data.columns.codes import (
+    are_addresses_or_phone_numbers,
+    are_categories,
+    are_codes,
+    looks_like_a_number,
+)
 from nncli.data.columns.datetimes import infer_date_format, parse_dates
 from nncli.data.columns.hints import date_hint, number_hint
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER
-from nncli.data.columns.units import SIGN, may_be_thousands, strip_unit
+from nncli.data.columns.units import may_be_thousands, strip_unit
 from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.text import quote, yaml_quote
-
-NUMBER = (
-    r"(?:\p{Nd}{1,3}(?:[,.'’_ \x{a0}\x{202f}]\p{Nd}{3})+|\p{Nd}*)"  # 1,234,567 or 1234567
-    r"(?:[,.，．٫]\p{Nd}+)?(?:[eE][+-]?\p{Nd}+)?"  # .5e3
-)
-LOOKS_LIKE_A_NUMBER = rf"^\s*\(?[+\-−–]?\s*(?:{SIGN})?\s*[+\-−–]?{NUMBER}\s*(?:{SIGN})?\)?\s*$"
-MAX_CATEGORIES, MIN_MEAN_COUNT = 20, 10
-"""A column of at most so many distinct cells, each in so many rows on average, may be categories some of which are
-numbers."""
-MIN_RELATIVE_COUNT = 0.1
-"""Relative to the mean count of a category: a cell that is not a number and is rarer than this is a typing error."""
-DIGIT = r"\p{Nd}"
 
 
 def check_mixed_numbers(table: Table, name: str, numbers: pl.Series, bare: pl.Series) -> None:
@@ -39,20 +32,22 @@ def check_mixed_numbers(table: Table, name: str, numbers: pl.Series, bare: pl.Se
     """
     cells = table.column(name)
     is_odd = numbers.is_null() & cells.is_not_null()
-    if _are_categories(cells, is_odd):
+    if are_categories(cells, is_odd):
         return
     present, n_numbers = len(cells) - cells.null_count(), len(numbers) - numbers.null_count()
     message, reason = "is not a number", f"{n_numbers:,} of {present:,} cells are numbers"
-    if 2 * n_numbers <= present:
-        odd = cells.filter(is_odd)
-        n_similar = odd.filter(odd.str.contains(DIGIT)).str.contains(LOOKS_LIKE_A_NUMBER).sum()
-        if 2 * (n_numbers + n_similar) <= present:
+    if 2 * n_numbers > present:
+        if are_codes(cells, is_odd):
+            return
+    else:
+        is_similar = looks_like_a_number(cells).fill_null(False) & is_odd
+        n_similar = is_similar.sum()
+        if 2 * (n_numbers + n_similar) <= present or are_addresses_or_phone_numbers(cells):
             return
         message = "looks like a number but cannot be read as one"
         reason = f"so do {n_similar:,} of {present:,} cells"
-        is_odd = is_odd & cells.str.contains(DIGIT) & cells.str.contains(LOOKS_LIKE_A_NUMBER)
-        is_odder = is_odd & bare.is_null()
-        is_odd = is_odder if is_odder.any() else is_odd
+        is_odder = is_similar & bare.is_null()
+        is_odd = is_odder if is_odder.any() else is_similar
     row = int(is_odd.arg_max() or 0)
     raise DataError(
         f"{quote(cells[row])} {message}; {reason}",
@@ -88,7 +83,7 @@ def are_dates(table: Table, name: str) -> bool:
         return False
     is_odd = parse_dates(cells, form).is_null() & cells.is_not_null()
     if is_odd.any():
-        if _are_categories(cells, is_odd):
+        if are_categories(cells, is_odd):
             return False
         present = cells.count()
         row = int(is_odd.arg_max() or 0)
@@ -98,20 +93,6 @@ def are_dates(table: Table, name: str) -> bool:
             hint=date_hint(name),
         )
     return True
-
-
-def _are_categories(cells: pl.Series, is_odd: pl.Series) -> bool:
-    """Whether cells are categories: few distinct values, and the odd ones as frequent as the others.
-
-    Odd cells that look like numbers are not categories.
-    """
-    counts = cells.drop_nulls().value_counts()["count"]
-    mean = cells.count() / len(counts)
-    if len(counts) > MAX_CATEGORIES or mean < MIN_MEAN_COUNT:
-        return False
-    odd = cells.filter(is_odd)
-    common = bool((odd.value_counts()["count"] >= MIN_RELATIVE_COUNT * mean).all())
-    return common and not (odd.str.contains(DIGIT) & odd.str.contains(LOOKS_LIKE_A_NUMBER)).any()
 
 
 def check_large_integers(table: Table, name: str, numbers: pl.Series) -> None:
