@@ -130,7 +130,7 @@ def cross_validation_events(
                 Fold(folds=folds, fold=fold, seed=config.seed)
             ).excluded_rows  # raises an error before any training
         run, record = start_record(wanted, config, folds, repeats)
-        with run.locked():
+        with run.locked() as run:
             yield from _cross_validate(data, run, record, command, stop, scheduler)
 
 
@@ -148,7 +148,7 @@ def resume_cross_validation_events(
         DataError: the table has changed.
     """
     run, record, config = open_record(Path(path))
-    with run.locked(), Scratch() as scratch:
+    with run.locked() as run, Scratch() as scratch:
         yield from _cross_validate(EnsembleData.of(config, scratch), run, record, command, stop, scheduler)
 
 
@@ -179,7 +179,7 @@ def _cross_validate(
             ensemble_run = _open_ensemble(one, folder, command, stack)
             ensemble_runs.append(ensemble_run)
             tasks += ensemble_run.tasks(at_a_time, len(tasks))
-        pool = TaskPool(tasks, ControlDirectory(path / CONTROL_FOLDER), config.workers, scheduler, stop)
+        pool = TaskPool(tasks, ControlDirectory(path / CONTROL_FOLDER), config.workers, scheduler, run.watched(stop))
         try:
             yield MembersStarted(run.path, len(tasks), pool.workers, data.notes, "trainings")
             with closing(pool.run()) as progress:
@@ -201,6 +201,5 @@ def _open_ensemble(data: EnsembleData, folder: Path, command: Sequence[str], sta
     """Create or resume the ensemble of a fold; the `stack` holds the lock of its run directory."""
     if not os.path.lexists(folder):
         return stack.enter_context(EnsembleRun.create(data, folder, command))
-    run = Run.open(folder)
-    stack.enter_context(run.locked())
+    run = stack.enter_context(Run.open(folder).locked())
     return EnsembleRun.resume(data, run, command)

@@ -6,9 +6,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from nncli.ensemble import Ensemble, EnsembleSpec
 from nncli.errors import Location, NncliError, RunError, RunLockedError, UsageError
 from nncli.model import Model, ModelSpec
 from nncli.runs.filenames import CROSS_VALIDATION, FOLDS, LOCK
+from nncli.runs.folder_watch import FolderIdentity, watched
 from nncli.runs.loader import read_ensemble, read_manifest, read_model
 from nncli.runs.manifest import (
     CHECKPOINTS,
@@ -41,7 +42,6 @@ from nncli.utils.atomic_files import (
     relabel_errors,
     sync_folder,
     write_bytes,
-    write_text,
 )
 
 if TYPE_CHECKING:  # predicting needs neither of these slow imports
@@ -51,9 +51,10 @@ if TYPE_CHECKING:  # predicting needs neither of these slow imports
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory at `path`."""
+    """A run directory at `path`; one that is being written also has the `identity` of the folder."""
 
     path: Path
+    identity: FolderIdentity | None = None
 
     @classmethod
     @contextmanager
@@ -99,7 +100,7 @@ class Run:
                 stack.callback(shutil.rmtree, run_directory.path, ignore_errors=True)
                 try:
                     with relabel_errors(run_directory.path, requested):
-                        stack.enter_context(run_directory.locked())
+                        run_directory = stack.enter_context(run_directory.locked())
                 except NncliError as error:
                     if not isinstance(error, RunError) and run_directory.path.exists():
                         raise
@@ -129,11 +130,13 @@ class Run:
             except OSError as error:
                 shutil.rmtree(path, ignore_errors=True)
                 raise _cannot_make(path, error) from error
-            return Run(path)
+            return replace(self, path=path)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Lock the directory against other trainings while the block runs.
+    def locked(self) -> Iterator[Run]:
+        """Lock the directory against other trainings while the block runs, and yield it with its identity.
+
+        Every later write through the yielded object checks that the directory was not moved or deleted.
 
         Raises:
             RunLockedError: another training holds the lock.
@@ -151,6 +154,7 @@ class Run:
                 )
         lock = FileLock(self.path / LOCK, timeout=0)
         try:
+            identity = FolderIdentity.of(self.path)
             lock.acquire()
         except Timeout:
             raise RunLockedError(
@@ -165,7 +169,7 @@ class Run:
                 hint="Check that it can be written to, and that the disk is not full.",
             ) from error
         try:
-            yield
+            yield replace(self, identity=identity)
         finally:
             lock.release()
 
@@ -199,21 +203,39 @@ class Run:
                 with suppress(OSError):
                     leftover.unlink()
 
+    def check_in_place(self) -> None:
+        """Raise a RunError if the directory was moved or deleted since it was locked."""
+        if self.identity is not None:
+            self.identity.check(self.path)
+
+    def watched(self, stop: Callable[[], bool]) -> Callable[[], bool]:
+        """`stop`, which also raises a RunError soon after the directory was moved or deleted."""
+        return stop if self.identity is None else watched(self.identity, self.path, stop)
+
+    def _write(self, name: str, content: str | bytes) -> None:
+        self.check_in_place()
+        write_bytes(self.path / name, content.encode() if isinstance(content, str) else content)
+
     def save_config(self, config: Config) -> None:
         """Write config.yaml."""
         from nncli.config.yaml.writer import dump
 
         header = "# The configuration of this run, every default written out.\n"
-        write_text(self.path / CONFIG, header + dump(config.model_dump(mode="json")))
+        self._write(CONFIG, header + dump(config.model_dump(mode="json")))
+
+    def restore_config(self, config: Config) -> None:
+        """Write config.yaml again if it was deleted."""
+        if not (self.path / CONFIG).exists():
+            self.save_config(config.model_copy(update={"output": str(self.path)}))
 
     def save_spec(self, spec: ModelSpec | EnsembleSpec) -> None:
         """Write model.json."""
-        write_text(self.path / MODEL, spec.model_dump_json(indent=1) + "\n")
+        self._write(MODEL, spec.model_dump_json(indent=1) + "\n")
 
     def save_weights(self, model: Model) -> None:
         """Write model.safetensors."""
         arrays = {name: np.ascontiguousarray(view) for name, view in model.parameters.by_name.items()}
-        write_bytes(self.path / WEIGHTS, safetensors.numpy.save(arrays))
+        self._write(WEIGHTS, safetensors.numpy.save(arrays))
 
     def drop_spec(self) -> None:
         """Remove model.json, since the members of the ensemble will change."""
@@ -231,17 +253,17 @@ class Run:
         titles = [f"val_{metric}" if name == "metric" and metric else name for name in names]
         lines = [",".join(titles)]
         lines += [",".join(_cell(getattr(report, name)) for name in names) for report in reports]
-        write_text(self.path / HISTORY, "\n".join(lines) + "\n")
+        self._write(HISTORY, "\n".join(lines) + "\n")
 
     def save_metrics(self, metrics: dict[str, Any]) -> None:
         """Write metrics.json."""
-        write_text(self.path / METRICS, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")
+        self._write(METRICS, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")
 
     def save_manifest(self, manifest: Manifest) -> None:
         """Write manifest.json; with the checksums of all files unless the status is "running"."""
         files = {} if manifest.status == "running" else self._checksums(manifest)
         signed_manifest = manifest.model_copy(update={"files": files}).with_checksum()
-        write_text(self.path / MANIFEST, signed_manifest.model_dump_json(indent=1) + "\n")
+        self._write(MANIFEST, signed_manifest.model_dump_json(indent=1) + "\n")
 
     def _checksums(self, manifest: Manifest) -> dict[str, str]:
         there = [name for name in sorted(manifest.allowed_files) if (self.path / name).is_file()]

@@ -47,7 +47,7 @@ def resume_ensemble(
     run: Run, assignments: Sequence[str], command: Sequence[str], stop: Callable[[], bool], scheduler: str | None
 ) -> Generator[Event, None, None]:
     """Resume all members that are not done; see `nncli.commands.train.resume_events`."""
-    with run.locked(), Scratch(run.path) as scratch:
+    with run.locked() as run, Scratch(run.path) as scratch:
         manifest = run.load_manifest()
         run.clear_leftovers()
         config = check_config_unchanged(run, manifest, assignments)
@@ -59,7 +59,9 @@ def _train(ensemble_run: EnsembleRun, stop: Callable[[], bool], scheduler: str |
     """Train the members and complete the run directory, also after an error or a signal."""
     clock, config, run = time.perf_counter(), ensemble_run.data.config, ensemble_run.run
     tasks = ensemble_run.tasks(1 if scheduler else workers_for(config.members, config.workers))
-    pool = TaskPool(tasks, ControlDirectory(run.path.absolute() / CONTROL_FOLDER), config.workers, scheduler, stop)
+    pool = TaskPool(
+        tasks, ControlDirectory(run.path.absolute() / CONTROL_FOLDER), config.workers, scheduler, run.watched(stop)
+    )
     try:
         yield MembersStarted(run.path, config.members, pool.workers, ensemble_run.data.notes)
         with closing(pool.run()) as progress:

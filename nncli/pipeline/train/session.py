@@ -82,7 +82,7 @@ class TrainingSession:
     ) -> None:
         self._prepared, self._state, self._reports = prepared, state, reports
         self._directory, self._manifest = run_directory, manifest
-        self._timer = CheckpointTimer(prepared.config.checkpoint, stop)
+        self._timer = CheckpointTimer(prepared.config.checkpoint, run_directory.watched(stop))
         self._model = Model(prepared.spec, state.best)
         self._temperature = 1.0
         self._start_time = time.perf_counter()
@@ -119,6 +119,7 @@ class TrainingSession:
 
     def checkpoint(self) -> None:
         """Save the whole training state."""
+        self._directory.check_in_place()
         save_checkpoint(
             self._directory.path,
             self._state,
@@ -159,8 +160,9 @@ class TrainingSession:
         """Write the model, the history and the manifest."""
         config = self._prepared.config
         with batched_fsync():
-            if config.calibration != "none":
-                self._directory.save_spec(self._prepared.spec.model_copy(update={"temperature": self._temperature}))
+            # Both were written at the start, but may have been deleted since.
+            self._directory.save_spec(self._prepared.spec.model_copy(update={"temperature": self._temperature}))
+            self._directory.restore_config(config)
             if keep_weights:
                 self._directory.save_weights(self._model)
             else:

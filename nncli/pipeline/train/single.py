@@ -63,7 +63,7 @@ def resume_network(
     run: Run, assignments: Sequence[str], command: Sequence[str] = (), stop: Callable[[], bool] = lambda: False
 ) -> Generator[Event, None, None]:
     """Resume the training of one network from its latest checkpoint; the result has the same bits."""
-    with run.locked(), Scratch(run.path) as scratch:
+    with run.locked() as run, Scratch(run.path) as scratch:
         manifest = run.load_manifest()
         run.clear_leftovers()
         config = check_config_unchanged(run, manifest, assignments)
