@@ -40,8 +40,9 @@ def compare(
 ) -> None:
     """Compare runs: settings, scores and significance tests.
 
-    Scores are those on validation rows, with 95 % confidence intervals; * marks the best. Two runs of the same table
-    and target are compared by a paired test on the validation rows that they share.
+    Scores are those on held-out rows, with 95 % confidence intervals; * marks the best of runs with the same rows. Two
+    runs of the same table and target are compared by a paired test on the rows that both held out. If these rows chose
+    the epoch of one run, its scores are optimistic, and the test is corrected for that.
 
     \b
     nncli compare runs/first runs/second
@@ -115,7 +116,12 @@ def _parts(comparison: Comparison) -> list[str]:
             for line in comparison.scores
         ]
         titles = ["", *(f"{name}  " for name in names)]
-        parts.append(f"scores on validation rows; * is the best\n{table([titles, n_rows, *lines])}")
+        optimistic = ["chose its epoch", *("yes  " if side.optimistic else "no  " for side in comparison.runs)]
+        shown = [n_rows, optimistic] if any(side.optimistic for side in comparison.runs) else [n_rows]
+        title = "scores on held-out rows; * is the best"
+        if len(shown) > 1:
+            title += "; optimistic for a run whose epoch these rows chose"
+        parts.append(f"{prose(title)}\n{table([titles, *shown, *lines])}")
     if comparison.pairs:
         parts.append(
             "\n".join(prose(escape_unprintable(comparison.sentence(pair), keep="")) for pair in comparison.pairs)

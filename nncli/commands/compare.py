@@ -16,6 +16,7 @@ from nncli.evaluation.held_out import ScoredSplit
 from nncli.evaluation.pairwise import ComparableRun, PairwiseResult, comparable_run, compare_pairwise
 from nncli.evaluation.run_summary import RunSummary, summarize_run
 from nncli.evaluation.score_intervals import ScoreWithInterval, score_with_intervals
+from nncli.evaluation.selection import log_choices
 from nncli.metrics.registry import higher_is_better
 from nncli.runs.history import History, RecordedScores
 from nncli.runs.manifest import CONFIG, member_folder
@@ -31,7 +32,8 @@ class ComparedRun:
     """One of the compared runs.
 
     `scores` are of `rows_scored` rows of the split `scored_on`; they come from metrics.json, without intervals, where
-    the rows are not available. `problems` say what is missing, and why.
+    the rows are not available. They are `optimistic` if these rows chose the epoch. `problems` say what is missing, and
+    why.
     """
 
     path: Path
@@ -41,13 +43,18 @@ class ComparedRun:
     scored_on: ScoredSplit | None = None
     rows_scored: int = 0
     scores: tuple[ScoreWithInterval, ...] = ()
+    optimistic: bool = False
     histories: Histories = ()
     problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """One score of every run (None where a run lacks it); `best` marks the best run of the same table and target."""
+    """One score of every run (None where a run lacks it).
+
+    `best` marks the best of several runs that are scored on the same rows, unless these chose its epoch from more
+    epochs than that of another.
+    """
 
     name: str
     target: str | None
@@ -79,6 +86,7 @@ class Comparison:
                     "name": run.name,
                     "scored_on": run.scored_on,
                     "rows_scored": run.rows_scored,
+                    "optimistic": run.optimistic,
                     "problems": list(run.problems),
                 }
                 for run in self.runs
@@ -103,8 +111,11 @@ class Comparison:
             "low": interval and interval.low,
             "high": interval and interval.high,
             "p_value": test and test.p,
+            "corrected_p_value": pair.corrected_p,
             "adjusted_p_value": pair.adjusted_p,
             "significant": pair.is_significant,
+            "optimistic": None if pair.optimistic is None else str(self.runs[pair.optimistic].path),
+            "beside": pair.beside and pair.beside._asdict(),
             "sentence": self.sentence(pair),
         }
 
@@ -130,7 +141,7 @@ def compare(runs: str | Path | Sequence[str | Path]) -> Comparison:
         runs=compared,
         task_ids=task_ids,
         settings=config_diff([run.config for run in compared]),
-        scores=_score_rows(compared, task_ids),
+        scores=_score_rows(compared, comparable),
         pairs=pairs,
         notes=tuple(_notes(compared, task_ids, comparable, pairs)),
     )
@@ -182,7 +193,8 @@ def _load_run(path: Path, name: str) -> tuple[ComparedRun, ComparableRun | None]
         except ConfigError as error:
             problems.append(f"The configuration cannot be read: {error}")
     split, rows, scores, comparable = _scores(summary)
-    run = ComparedRun(path, name, info, config, split, rows, scores, summary.histories, tuple(problems))
+    optimistic = split == "validation" and summary.held_out is not None and log_choices(path, summary.held_out) > 0
+    run = ComparedRun(path, name, info, config, split, rows, scores, optimistic, summary.histories, tuple(problems))
     return run, comparable
 
 
@@ -198,7 +210,8 @@ def _scores(
     """The split and number of the scored rows, the scores, and the predictions for validation rows."""
     held_out, metrics = summary.held_out, summary.metrics
     if held_out is not None:
-        return held_out.split, len(held_out), score_with_intervals(held_out).scores, comparable_run(held_out)
+        choices = log_choices(summary.path, held_out)
+        return held_out.split, len(held_out), score_with_intervals(held_out).scores, comparable_run(held_out, choices)
     if metrics is None:
         return None, 0, (), None
     if metrics.validation is not None:
@@ -215,7 +228,7 @@ def _recorded(recorded: RecordedScores) -> tuple[ScoreWithInterval, ...]:
     )
 
 
-def _score_rows(runs: Sequence[ComparedRun], task_ids: Sequence[int | None]) -> tuple[ScoreRow, ...]:
+def _score_rows(runs: Sequence[ComparedRun], comparable: Sequence[ComparableRun | None]) -> tuple[ScoreRow, ...]:
     """Every score that any run has."""
     scores_of = [{(score.target, score.name): score for score in run.scores} for run in runs]
     rows = []
@@ -223,16 +236,27 @@ def _score_rows(runs: Sequence[ComparedRun], task_ids: Sequence[int | None]) -> 
         values = tuple(scores.get((target, name)) for scores in scores_of)
         sign = -1.0 if higher_is_better(name) else 1.0
         losses = [None if score is None or score.value is None else sign * score.value for score in values]
-        by_task: dict[int, list[float]] = {}
-        for task, loss in zip(task_ids, losses, strict=True):
-            if task is not None and loss is not None:
-                by_task.setdefault(task, []).append(loss)
-        best = tuple(
-            task is not None and loss is not None and len(by_task[task]) > 1 and loss == min(by_task[task])
-            for task, loss in zip(task_ids, losses, strict=True)
-        )
-        rows.append(ScoreRow(name, target, values, best))
+        rows.append(ScoreRow(name, target, values, _best(losses, comparable)))
     return tuple(rows)
+
+
+def _best(losses: Sequence[float | None], comparable: Sequence[ComparableRun | None]) -> tuple[bool, ...]:
+    """Whether each run has the lowest loss of several that are scored on the same rows; see `ScoreRow`."""
+
+    def is_best(i: int) -> bool:
+        run, loss = comparable[i], losses[i]
+        if run is None or loss is None:
+            return False
+        others = [
+            (other, other_loss)
+            for j, (other, other_loss) in enumerate(zip(comparable, losses, strict=True))
+            if j != i and other is not None and other_loss is not None and run.has_rows_of(other)
+        ]
+        return bool(others) and all(
+            loss <= other_loss and not run.is_more_optimistic(other) for other, other_loss in others
+        )
+
+    return tuple(is_best(i) for i in range(len(losses)))
 
 
 def _notes(
@@ -253,6 +277,8 @@ def _notes(
     tested = [pair for pair in pairs if pair.test is not None]
     if any(not (pair.rows == runs[pair.a].rows_scored == runs[pair.b].rows_scored) for pair in pairs):
         notes.append("the runs have different validation rows: compare the pairs, not the scores")
+    if any(pair.optimistic is not None for pair in pairs):
+        notes.append("p-values and intervals are corrected where the rows chose the epoch of one run from more epochs")
     if len(tested) > 1:
         notes.append("p-values are adjusted for multiple comparisons (Holm)")
     return notes

@@ -9,6 +9,7 @@ from typing import Any
 from nncli.config.schema import Config
 from nncli.config.yaml.writer import dump_scalar
 from nncli.nn.losses import Loss
+from nncli.pipeline.prepare.validation import monitor_name
 from nncli.spec import non_defaults
 
 IGNORED_KEYS = frozenset({"output", "workers", "threads", "memory_limit", "checkpoint", "layers"})
@@ -77,9 +78,20 @@ def config_diff(configs: Sequence[ResolvedConfig | None]) -> tuple[Setting, ...]
 
 def _flat(resolved: ResolvedConfig) -> Iterator[tuple[str, str]]:
     """Every key but those of the layers, with its value."""
-    document = resolved.config.model_dump(mode="json")
+    config, document = resolved.config, resolved.config.model_dump(mode="json")
     if resolved.member is not None:
         document = _filled(document, resolved.member.model_dump(mode="json"))
+    if config.members == 1:
+        del document["bagging"]
+    else:
+        document["bagging"] = config.bagging_mode
+    if (loss := resolved.loss) is not None:
+        has_validation = config.validation != 0.0 or (config.members > 1 and config.bagging_mode != "seeds")
+        document["metric"] = monitor_name(config, loss.task, has_validation=has_validation)
+        calibrates = config.calibration == "temperature" or (
+            config.calibration == "auto" and loss.task == "classification" and has_validation
+        )
+        document["calibration"] = "temperature" if calibrates else "none"
     yield from _pairs(document)
 
 

@@ -22,8 +22,9 @@ MAX_TEXT, MAX_PATH = 1000, 400
 METHOD = (
     "Each pair is tested on the row-wise differences of its losses over the shared rows. The confidence interval is a "
     f"95 % bootstrap interval ({RESAMPLES:,} resamples); the p-value is of a paired permutation test, which flips the "
-    "signs of the differences at random. If these rows were used to choose the best epoch, the scores of all runs are "
-    "slightly optimistic."
+    "signs of the differences at random. Rows that chose the epoch of a run make its scores optimistic: its p-values "
+    "are multiplied by the ratio of the numbers of epochs if these rows chose it from more epochs than the other run, "
+    "and its intervals are widened."
 )
 NO_PAIRS = "No two runs can be compared on the same rows: that takes the same table, the same target and shared rows."
 
@@ -64,12 +65,23 @@ def _verdicts(comparison: Comparison) -> Iterator[str]:
         pairs = [pair for pair in comparison.pairs if pair.a == best]
         pairs = [pair for pair in pairs if pair.measure == pairs[0].measure]
         name = display(comparison.runs[best].name)
-        yield f"{name} has the lowest {pairs[0].measure} of {len(pairs) + 1} runs."
+        if all(_has_same_rows(comparison, pair) for pair in pairs):
+            yield f"{name} has the lowest {pairs[0].measure} of {len(pairs) + 1} runs."
+        else:
+            yield f"{len(pairs) + 1} runs are compared with {name} in pairs, on the rows that they share."
         worse = [pair for pair in pairs if pair.is_significant and pair.test is not None and pair.test.mean > 0]
         if worse:
-            yield f"It is significantly better than {_names(comparison, worse)}."
-        if others := [pair for pair in pairs if pair not in worse]:
+            yield f"{name} is significantly better than {_names(comparison, worse)}."
+        better = [pair for pair in pairs if pair.is_significant and pair not in worse]
+        if better:
+            yield f"It is significantly worse than {_names(comparison, better)}."
+        if others := [pair for pair in pairs if not pair.is_significant]:
             yield f"The difference from {_names(comparison, others)} is not significant."
+
+
+def _has_same_rows(comparison: Comparison, pair: PairwiseResult) -> bool:
+    """Whether all scored rows of both runs are shared."""
+    return pair.rows == comparison.runs[pair.a].rows_scored == comparison.runs[pair.b].rows_scored
 
 
 def _names(comparison: Comparison, pairs: list[PairwiseResult]) -> str:
@@ -97,14 +109,16 @@ def _pairs(comparison: Comparison) -> Section:
     )
     columns = ("run", "other run", "measure", "shared rows", "improvement", "95 % CI", "p-value", "adjusted p-value")
     sentences = tuple(Paragraph(display(comparison.sentence(pair), MAX_TEXT)) for pair in comparison.pairs)
-    parts: tuple[Part, ...] = (*sentences, Table("Paired tests on shared validation rows", columns, rows, (0, 1, 2)))
+    parts: tuple[Part, ...] = (*sentences, Table("Paired tests on shared held-out rows", columns, rows, (0, 1, 2)))
     return Section(name, title, (*parts, Paragraph(METHOD)))
 
 
 def _scores(comparison: Comparison) -> Section | None:
     if not comparison.scores:
         return None
-    counts = ("rows", *(f"{run.rows_scored:,}" if run.scored_on else "–" for run in comparison.runs))
+    facts = [("rows", *(f"{run.rows_scored:,}" if run.scored_on else "–" for run in comparison.runs))]
+    if any(run.optimistic for run in comparison.runs):
+        facts.append(("these rows chose its epoch", *("yes" if run.optimistic else "no" for run in comparison.runs)))
     rows = tuple(
         (
             metric_label(row.name, row.target),
@@ -113,8 +127,10 @@ def _scores(comparison: Comparison) -> Section | None:
         for row in comparison.scores
     )
     names = tuple(display(run.name) for run in comparison.runs)
-    note = "The 95 % confidence interval is below each score. * marks the best run of the same table and target."
-    table = Table("Scores on validation rows", ("metric", *names), (counts, *rows), note=note)
+    note = "The 95 % confidence interval is below each score. * marks the best of several runs scored on the same rows."
+    if len(facts) > 1:
+        note += " Scores on rows that chose the epoch are optimistic."
+    table = Table("Scores on held-out rows", ("metric", *names), (*facts, *rows), note=note)
     return Section("scores", "Scores", (table,))
 
 

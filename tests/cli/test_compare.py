@@ -40,7 +40,11 @@ def test_settings_scores_and_the_test_are_on_stdout(nncli: Cli, folder: Path) ->
     settings, scores, finding = shown.out.split("\n\n")
     assert settings.splitlines()[0] == "settings that differ"
     assert settings.splitlines()[2].split() == ["learning_rate.initial", "0.001", "0.05"]
-    assert next(line for line in scores.splitlines() if line.startswith("accuracy")).endswith("*")
+    assert "*" not in next(line for line in scores.splitlines() if line.startswith("accuracy"))
+    assert next(line for line in scores.splitlines() if line.startswith("chose its epoch")).split()[-2:] == [
+        "no",
+        "yes",
+    ]
     assert finding.startswith("b has a lower log loss than a by ")
     assert "significant (p < 0.001)" in finding
     assert shown.err.endswith("next: nncli compare runs/a runs/b --html comparison.html\n")

@@ -61,17 +61,33 @@ def of(trained: Path) -> Folder:
 def test_two_runs_of_the_same_split_share_all_their_validation_rows(of: Folder) -> None:
     found = of("a", "b")
     assert [one.key for one in found.settings] == ["learning_rate.initial", "epochs"]
-    loss, wrong = found.pairs
-    assert (loss.rows, wrong.rows) == (69, 69)
+    (loss,) = found.pairs
+    assert loss.rows == 69
     assert loss.is_significant
     assert found.runs[loss.a].name == "b"
+    assert loss.optimistic == loss.a  # chosen from 8 epochs, the other one from 1
+    assert loss.test
+    assert loss.corrected_p == pytest.approx(8 * loss.test.p)
+    assert [run.optimistic for run in found.runs] == [False, True]
     scores = {line.name: line for line in found.scores}
     of_a, of_b = (one.value if one and one.value else 0.0 for one in scores["accuracy"].values)
-    assert scores["accuracy"].best == (False, True)
-    assert wrong.test
-    assert wrong.test.mean == pytest.approx(of_b - of_a)
+    assert scores["accuracy"].best == (False, False)  # the better number may be due to the choice
+    assert loss.beside
+    assert loss.beside.b - loss.beside.a == pytest.approx(of_b - of_a)
     assert all(one and one.interval for one in scores["log_loss"].values)
     assert not found.notes[1:]
+
+
+def test_the_best_run_is_marked_among_those_with_the_same_rows_and_as_many_epochs(of: Folder, tmp_path: Path) -> None:
+    config = of.path / "c.yaml"
+    train(config, output=tmp_path / "slow", assignments=["learning_rate=0.0001", "epochs=8"])
+    found = compare([of.path / "runs" / "b", tmp_path / "slow"])
+    scores = {line.name: line for line in found.scores}
+    assert scores["log_loss"].best == (True, False)
+    assert scores["accuracy"].best == (True, False)
+    train(config, output=tmp_path / "rows", assignments=["learning_rate=0.05", "epochs=8", "seed=4"])
+    found = compare([of.path / "runs" / "b", tmp_path / "rows"])
+    assert not any(best for line in found.scores for best in line.best)
 
 
 def test_the_order_of_the_runs_changes_no_result(of: Folder) -> None:
@@ -193,7 +209,10 @@ def test_the_comparison_is_valid_json(of: Folder) -> None:
     assert document["pairs"][0]["significant"] is True
     assert document["pairs"][0]["low"] <= document["pairs"][0]["mean_difference"] <= document["pairs"][0]["high"]
     accuracy = next(line for line in document["scores"] if line["metric"] == "accuracy")
-    assert [one and one["best"] for one in accuracy["runs"]] == [False, True, False, None]
+    assert [one and one["best"] for one in accuracy["runs"]] == [False, False, False, None]
+    assert document["pairs"][0]["optimistic"] == document["pairs"][0]["a"]
+    assert document["pairs"][0]["beside"]["measure"] == "error rate"
+    assert [run["optimistic"] for run in document["runs"]] == [False, True, False, True]
 
 
 def test_an_unreadable_configuration_is_a_problem_and_recorded_scores_are_used(of: Folder, tmp_path: Path) -> None:

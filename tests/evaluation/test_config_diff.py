@@ -92,3 +92,23 @@ def test_automatic_values_of_an_ensemble_are_those_of_its_first_member(tmp_path:
     assert found == (Setting("members", ("2", "1")),)
     assert several.loss is not None
     assert several.loss.type == "cross_entropy"
+
+
+def test_an_automatic_value_equals_the_same_value_spelled_out(tmp_path: Path) -> None:
+    member = "layers: [4]\nloss: cross_entropy\nbatch_size: 16\ncalibration: none\n"
+    automatic = of(tmp_path, "layers: [4]\nmembers: 2\nbatch_size: auto\ncalibration: auto\n", member)
+    explicit = of(
+        tmp_path,
+        "layers: [4]\nmembers: 2\nbatch_size: 16\nloss: cross_entropy\ncalibration: temperature\nbagging: folds\n"
+        "metric: val_loss\n",
+        member,
+    )
+    assert config_diff([automatic, explicit]) == ()
+
+
+def test_the_monitored_loss_is_named_as_it_is_resolved(tmp_path: Path) -> None:
+    number = of(tmp_path, "layers: []\nloss: mse\nmetric: calibrated_loss\n")
+    assert config_diff([number, of(tmp_path, "layers: []\nloss: mse\nmetric: auto\n")]) == ()
+    classes = of(tmp_path, "layers: []\nloss: cross_entropy\nmetric: calibrated_loss\n")
+    found = config_diff([classes, of(tmp_path, "layers: []\nloss: cross_entropy\nmetric: roc_auc\n")])
+    assert found == (Setting("metric", ("val_calibrated_log_loss", "val_roc_auc")),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from math import log
 
 import numpy as np
@@ -43,18 +44,17 @@ def numbers(predicted: object, truth: object, loss: Loss) -> ComparableRun:
 def test_only_rows_that_both_held_out_are_compared() -> None:
     a = classes([0.9, 0.8, 0.1], ["yes", "yes", "no"], [1, 2, 5])
     b = classes([0.5, 0.4, 0.6], ["yes", "yes", "no"], [2, 4, 5])
-    loss, wrong = compare_pairwise([a, b])
+    (loss,) = compare_pairwise([a, b])
     assert (loss.a, loss.b, loss.rows) == (0, 1, 2)
     assert loss.test
     assert loss.test.mean == pytest.approx((log(0.8 / 0.5) + log(0.9 / 0.4)) / 2)
-    assert wrong.test
-    assert wrong.test.mean == 1.0  # of rows 2 and 5 a is right twice; b is sure of nothing, then wrong
+    assert loss.beside == ("error rate", 0.0, 1.0)  # of rows 2 and 5 a is right twice; b is sure of nothing, then wrong
 
 
 def test_the_best_run_is_compared_with_the_others_in_any_order() -> None:
     good = classes([0.9, 0.9, 0.2], ["yes", "yes", "no"], [1, 2, 3])
     bad = classes([0.6, 0.4, 0.7], ["yes", "yes", "no"], [1, 2, 3])
-    (first, *_), (second, *_) = compare_pairwise([good, bad]), compare_pairwise([bad, good])
+    (first,), (second,) = compare_pairwise([good, bad]), compare_pairwise([bad, good])
     assert (first.a, first.b) == (0, 1)
     assert (second.a, second.b) == (1, 0)
     assert first.test == second.test
@@ -65,17 +65,17 @@ def test_the_best_run_is_compared_with_the_others_in_any_order() -> None:
 def test_classes_are_matched_by_their_names() -> None:
     a = classes([0.9, 0.2], ["yes", "no"], [1, 2])
     b = replace(a, labels=("yes", "no"), values=a.values[:, ::-1])
-    loss, wrong = compare_pairwise([a, b])
+    (loss,) = compare_pairwise([a, b])
     assert loss.test
-    assert wrong.test
-    assert (loss.test.mean, wrong.test.mean, loss.adjusted_p) == (0.0, 0.0, 1.0)
+    assert loss.beside
+    assert (loss.test.mean, loss.beside.a, loss.beside.b, loss.adjusted_p) == (0.0, 0.0, 0.0, 1.0)
     assert loss.sentence("a", "b") == "a and b have the same log loss on each of 2 shared rows."
 
 
 @pytest.mark.parametrize(
     ("other", "reason"),
     [
-        (classes([0.9], ["yes"], [7]), "share no validation rows"),
+        (classes([0.9], ["yes"], [7]), "share no held-out rows"),
         (classes([0.9, 0.9], ["no", "no"], [1, 2]), "differently"),
         (classes([0.9, 0.9], ["yes", "no"], [1, 2], weights=np.zeros(2)), None),
     ],
@@ -100,6 +100,7 @@ def test_other_tables_targets_and_tasks_are_never_compared() -> None:
     [
         ((MSE(), MAE()), ("squared error", "absolute error"), ((4 - 1) / 2, 0.5)),
         ((MAE(), MAE()), ("absolute error",), (0.5,)),
+        ((MSE(), MSE()), ("squared error",), (1.5,)),
         ((Quantile(q=0.9), Quantile(q=0.9)), ("pinball loss",), (0.45,)),
         ((Quantile(q=0.9), Quantile(q=0.1)), ("squared error", "absolute error"), (1.5, 0.5)),
     ],
@@ -115,16 +116,17 @@ def test_regressions_are_compared_by_their_common_loss(
 def test_losses_of_several_targets_are_standardized() -> None:
     truth = [[0, 0], [2, 200]]
     good, bad = numbers(truth, truth, MSE()), numbers([[1, 0], [2, 300]], truth, MSE())
-    squared, absolute = compare_pairwise([good, bad])
+    (squared,) = compare_pairwise([good, bad])
     assert squared.test
     assert squared.test.mean == pytest.approx((1 / 1 / 2 + 100**2 / 100**2 / 2) / 2)
-    assert absolute.test
-    assert absolute.test.mean == pytest.approx((1 / 1 / 2 + 100 / 100 / 2) / 2)
+    assert squared.beside
+    assert squared.beside[:2] == ("absolute error", 0.0)
+    assert squared.beside.b == pytest.approx((1 / 1 / 2 + 100 / 100 / 2) / 2)
 
 
 def test_infinite_losses_are_not_tested() -> None:
     with np.errstate(over="ignore"):
-        found = compare_pairwise([numbers([1, 1], [1, 2], MSE()), numbers([1e200, 1], [1, 2], MSE())])
+        found = compare_pairwise([numbers([1, 1], [1, 2], MSE()), numbers([1e200, 1], [1, 2], MAE())])
     assert [pair.reason for pair in found] == ["a loss is not finite", ""]
 
 
@@ -199,3 +201,77 @@ def test_the_sentence_counts_groups() -> None:
     a = classes(p, truth, rows, groups=np.array([0, 0, 1, 1]))
     b = classes([0.6] * 4, truth, rows, groups=np.array([0, 0, 1, 1]))
     assert " on 4 shared rows in 2 groups" in compare_pairwise([a, b])[0].sentence("a", "b")
+
+
+def test_a_model_that_never_predicts_the_rare_class_is_not_called_better() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.where(rng.random(1000) < 0.03, "yes", "no")
+    risk = np.where(truth == "yes", 0.55, 0.02)
+    risk[(truth == "no") & (rng.random(1000) < 0.05)] = 0.55  # two false alarms for each hit
+    finds_some = classes(risk.tolist(), truth.tolist(), list(range(1000)))
+    finds_none = classes([0.03] * 1000, truth.tolist(), list(range(1000)))
+    (found,) = compare_pairwise([finds_none, finds_some])
+    assert found.measure == "log loss"
+    assert found.is_significant
+    assert found.favored == 1
+    assert found.beside is not None
+    assert found.beside.measure == "error rate"
+    assert found.beside.a > found.beside.b  # the one with the lower error is not the better one
+
+
+def epochs(rng: np.random.Generator, hard: np.ndarray, count: int, smoothness: float) -> np.ndarray:
+    """The validation losses (rows,) of the best of `count` epochs, none of which is truly better than another."""
+    noise = rng.normal(size=(count, len(hard)))
+    for one, step in pairwise(noise):  # neighboring epochs are alike
+        step *= (1 - smoothness**2) ** 0.5
+        step += smoothness * one
+    losses = 5.0 + hard + 0.5 * noise
+    return np.asarray(losses[losses.mean(axis=1).argmin()])
+
+
+@pytest.mark.parametrize("smoothness", [0.0, 0.9, 0.99])
+@pytest.mark.parametrize(("of_a", "of_b"), [(1, 1), (40, 40), (1, 5), (1, 100), (30, 300)])
+def test_of_two_equally_good_runs_few_are_called_better(of_a: int, of_b: int, smoothness: float) -> None:
+    rng, found, draws = np.random.default_rng(1), 0, 200
+    for _ in range(draws):
+        hard = rng.exponential(size=60)
+        a, b = (epochs(rng, hard, count, smoothness) for count in (of_a, of_b))
+        a_run, b_run = (replace(numbers(y, np.zeros(60), MAE()), log_choices=log(n)) for y, n in ((a, of_a), (b, of_b)))
+        found += compare_pairwise([a_run, b_run])[0].is_significant
+    assert found / draws <= 0.07
+
+
+def test_a_result_in_favor_of_the_run_with_more_choices_is_corrected_and_named() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=60)
+    a = numbers(truth + rng.normal(0, 0.5, 60), truth, MAE())
+    b = numbers(truth + rng.normal(0, 0.35, 60), truth, MAE())
+    (plain,) = compare_pairwise([a, b])
+    (corrected,) = compare_pairwise([a, replace(b, log_choices=log(100))])
+    (other,) = compare_pairwise([replace(a, log_choices=log(100)), b])
+    assert plain.test
+    assert plain.corrected_p == plain.test.p
+    assert plain.is_significant
+    assert plain.optimistic is None
+    assert plain.favored == corrected.favored == other.favored == 1
+    assert corrected.corrected_p == pytest.approx(100 * plain.test.p)
+    assert corrected.optimistic == 1
+    assert not corrected.is_significant
+    assert "these rows chose the epoch of two" in corrected.sentence(
+        *(("one", "two")[k] for k in (corrected.a, corrected.b))
+    )
+    assert other.corrected_p == plain.test.p  # it is better in spite of the optimism of the other one
+    assert other.optimistic == 0
+    for one in (corrected, other):
+        assert one.test
+        assert one.test.interval
+        assert plain.test.interval
+        assert one.test.interval.high - one.test.interval.low > plain.test.interval.high - plain.test.interval.low
+
+
+def test_about_as_many_choices_are_no_difference_worth_a_word() -> None:
+    a, b = classes([0.9, 0.2], ["yes", "no"], [1, 2]), classes([0.8, 0.3], ["yes", "no"], [1, 2])
+    (found,) = compare_pairwise([replace(a, log_choices=log(120)), replace(b, log_choices=log(100))])
+    assert found.optimistic is None
+    assert found.test
+    assert found.corrected_p == pytest.approx(min(1.0, 1.2 * found.test.p))

@@ -32,13 +32,15 @@ def test_the_page_has_the_results_of_the_comparison(runs: list[Path]) -> None:
     found = compare(runs)
     page = page_of(found)
     assert [section.name for section in page.sections] == ["pairwise", "scores", "settings", "learning-curves", "runs"]
-    assert page.summary.startswith("two has the lowest log loss of 3 runs. It is significantly better than ")
+    assert page.summary.endswith("two is significantly better than one and several.")
     pairwise, scores, settings, _, _ = page.sections
     (table,) = (part for part in pairwise.parts if isinstance(part, Table))
-    assert len(table.rows) == len(found.pairs) == 4
+    assert len(table.rows) == len(found.pairs) == 2
     (table,) = (part for part in scores.parts if isinstance(part, Table))
     assert table.columns == ("metric", "one", "two", "several", "run")
-    assert any(" *\n" in str(cell) for cell in table.rows[1])
+    assert [row[0] for row in table.rows[:2]] == ["rows", "these rows chose its epoch"]
+    assert any(" *\n" in str(cell) for cell in table.rows[2])
+    assert not any(" *" in str(row[3]) for row in table.rows)  # no other run has the rows of the ensemble
     (table,) = (part for part in settings.parts if isinstance(part, Table))
     assert {"epochs", "members", "learning_rate.initial"} <= {row[0] for row in table.rows}
 
@@ -73,11 +75,10 @@ def test_a_page_is_written_for_runs_without_their_table(tmp_path: Path) -> None:
 
 
 def test_the_summary_says_which_differences_are_significant(runs: list[Path]) -> None:
-    found = compare(runs[:3])
-    best = found.runs[found.pairs[0].a].name
+    found = compare(runs[:2])
+    best, other = (found.runs[run].name for run in (found.pairs[0].a, found.pairs[0].b))
+    first = f"{best} has the lowest log loss of 2 runs. "
+    assert page_of(found).summary == f"{first}{best} is significantly better than {other}."
     none = replace(found, pairs=tuple(replace(pair, adjusted_p=1.0) for pair in found.pairs))
-    summary = page_of(none).summary
-    assert summary.startswith(f"{best} has the lowest log loss of 3 runs. The difference from ")
-    assert summary.endswith(" is not significant.")
-    assert "significantly" not in summary
+    assert page_of(none).summary == f"{first}The difference from {other} is not significant."
     assert page_of(replace(found, pairs=())).summary == NO_PAIRS

@@ -82,7 +82,7 @@ def prepare(config: Config, scratch: Scratch | None = None) -> PreparedTraining:
         dialect=rows.training.header.dialect,
     )
     monitored = validation_set(config, spec, validation)
-    monitor = monitored_metric(config, monitored)
+    monitor = monitored_metric(config, fitted.target.task, has_validation=validation is not None)
     notes = [*rows.notes, *fitted.notes]
     notes += filter(
         None,

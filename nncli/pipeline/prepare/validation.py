@@ -10,10 +10,12 @@ import numpy.typing as npt
 from nncli.config.schema import Config
 from nncli.data.encoders.target import Target
 from nncli.errors import UsageError, config_error
+from nncli.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.metrics.registry import DEFAULT_METRIC, higher_is_better
 from nncli.model import ModelSpec, decode
 from nncli.pipeline.prepare.encode import PreparedRows
 from nncli.scoring import single_metric
+from nncli.spec import Task
 from nncli.training.arguments import ValidationSet
 
 LOSS_NAMES = ("loss", "val_loss")
@@ -30,10 +32,9 @@ def validation_set(config: Config, spec: ModelSpec, validation: PreparedRows | N
     Raises:
         ConfigError: there is no such metric.
     """
-    is_classification = spec.target.task == "classification"
     name = config.metric
-    if name == CALIBRATED_LOSS and is_classification and config.class_weight is None:
-        name = "calibrated_log_loss"
+    if _chooses_by_calibrated_loss(config, spec.target.task):
+        name = CALIBRATED_LOG_LOSS.name
     elif name in ("auto", CALIBRATED_LOSS, *LOSS_NAMES):
         name = DEFAULT_METRIC[spec.target.task]
     try:
@@ -67,13 +68,13 @@ def should_calibrate(config: Config, target: Target, *, has_validation: bool) ->
     return True
 
 
-def monitored_metric(config: Config, validation: ValidationSet | None) -> str:
-    """The name of the value that chooses the best epoch; see `TrainingArguments.monitor`.
+def monitored_metric(config: Config, task: Task, *, has_validation: bool) -> str:
+    """The name of the value that chooses the best epoch: loss, val_loss, or val_ and a metric.
 
     Raises:
         ConfigError: it needs validation rows, and there are none.
     """
-    if validation is None and (
+    if not has_validation and (
         config.metric not in ("auto", "loss", CALIBRATED_LOSS) or (config.metric == "auto" and config.early_stopping)
     ):
         key, what = ("early_stopping", "waiting for val_loss") if config.metric == "auto" else ("metric", config.metric)
@@ -82,8 +83,19 @@ def monitored_metric(config: Config, validation: ValidationSet | None) -> str:
             f"{what} needs validation rows, and validation is 0",
             "Set validation: 0.2, or metric: loss.",
         )
-    if config.metric in ("auto", CALIBRATED_LOSS):
-        if validation is None:
-            return "loss"
-        return "val_calibrated_log_loss" if validation.metric == "calibrated_log_loss" else "val_loss"
-    return config.metric if config.metric in LOSS_NAMES else f"val_{config.metric}"
+    return monitor_name(config, task, has_validation=has_validation)
+
+
+def monitor_name(config: Config, task: Task, *, has_validation: bool) -> str:
+    """The name of the monitored value, for a configuration that `monitored_metric` accepts."""
+    if config.metric in LOSS_NAMES:
+        return config.metric
+    if config.metric not in ("auto", CALIBRATED_LOSS):
+        return f"val_{config.metric}"
+    if not has_validation:
+        return "loss"
+    return f"val_{CALIBRATED_LOG_LOSS.name}" if _chooses_by_calibrated_loss(config, task) else "val_loss"
+
+
+def _chooses_by_calibrated_loss(config: Config, task: Task) -> bool:
+    return config.metric == CALIBRATED_LOSS and task == "classification" and config.class_weight is None
