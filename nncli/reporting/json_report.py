@@ -8,7 +8,7 @@ from typing import Any
 from nncli.evaluation.run_summary import RunSummary
 from nncli.evaluation.score_intervals import ScoresWithIntervals, ScoreWithInterval
 from nncli.metrics.bootstrap import ConfidenceInterval
-from nncli.reporting.page import Figure, Gallery, Page, Part, Table
+from nncli.reporting.page import Columns, Details, Figure, Gallery, Page, Part, Table
 from nncli.reporting.sections.feature_importance import FeatureImportance
 from nncli.text import json_safe
 
@@ -23,6 +23,7 @@ def report_json(
         "status": summary.manifest.status,
         "title": page.title,
         "summary": page.summary,
+        "verdicts": [asdict(verdict) for verdict in page.verdicts],
         "notices": [asdict(notice) for notice in page.notices],
         "scored_on": None if held_out is None else held_out.split,
         "rows_scored": 0 if held_out is None else len(held_out),
@@ -70,4 +71,7 @@ def _part(part: Part) -> dict[str, Any]:
             "rows": [[cell.text for cell in row] for row in part.cells],
             "note": part.note,
         }
+    if isinstance(part, Columns | Details):
+        title = {"title": part.title} if isinstance(part, Details) else {}
+        return {"kind": part.kind, **title, "parts": [_part(inner) for inner in part.parts]}
     return {"kind": part.kind, **asdict(part)}

@@ -24,6 +24,7 @@ def model_card(summary: RunSummary, scores: ScoresWithIntervals | None, page: Pa
         f"<!-- A model card by nncli {__version__} -->",
         f"# Model card: {plain(name)}",
         plain(page.summary),
+        *(plain(verdict.text) for verdict in page.verdicts),
         *(f"**{notice.level.capitalize()}:** {plain(notice.text)}" for notice in page.notices),
         "## Intended use",
         plain(intended(summary)),

@@ -18,10 +18,11 @@ ISOLATED = "\u2068\u2069"
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table; `shade` is its background from 0 to 1."""
+    """A cell of a table; `shade` is its background from 0 to 1, and `bars` are the heights of a small bar chart."""
 
     text: str
     shade: float = 0.0
+    bars: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,24 @@ class Heading:
     kind: ClassVar[str] = "heading"
 
 
-Part: TypeAlias = Table | Figure | Gallery | Paragraph | Notice | Facts | Points | Listing | Heading
+@dataclass(frozen=True)
+class Columns:
+    """Parts that stand side by side where there is room."""
+
+    parts: tuple[Part, ...]
+    kind: ClassVar[str] = "columns"
+
+
+@dataclass(frozen=True)
+class Details:
+    """Parts that are folded until the reader opens them, under a title; printed, they are open."""
+
+    title: str
+    parts: tuple[Part, ...]
+    kind: ClassVar[str] = "details"
+
+
+Part: TypeAlias = Table | Figure | Gallery | Paragraph | Notice | Facts | Points | Listing | Heading | Columns | Details
 
 
 @dataclass(frozen=True)
@@ -128,14 +146,33 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Tile:
+    """A number at the head of the page, with its name above it and a remark below it."""
+
+    label: str
+    value: str
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A sentence on whether the model is better than something; `is_clear` where that is more than chance."""
+
+    text: str
+    is_clear: bool
+
+
+@dataclass(frozen=True)
 class Page:
-    """A page; `summary` is its first paragraph."""
+    """A page; `summary` is its first paragraph, followed by the verdicts and the tiles."""
 
     title: str
     summary: str
     notices: tuple[Notice, ...]
     sections: tuple[Section, ...]
     footer: str
+    verdicts: tuple[Verdict, ...] = ()
+    tiles: tuple[Tile, ...] = ()
 
 
 def display(name: object, max_length: int = MAX_QUOTE_LENGTH) -> str:

@@ -18,6 +18,7 @@ from nncli.reporting.page import Page, Section, display
 from nncli.reporting.sections.classification import classification
 from nncli.reporting.sections.data import data
 from nncli.reporting.sections.feature_importance import FeatureImportance, compute_importance, feature_importance
+from nncli.reporting.sections.headline import head_of
 from nncli.reporting.sections.intended_use import intended_use
 from nncli.reporting.sections.largest_errors import largest_errors
 from nncli.reporting.sections.learning_curves import learning_curves
@@ -108,10 +109,13 @@ def page_of(summary: RunSummary, scores: ScoresWithIntervals | None, importance:
         intended_use(summary),
         provenance(summary),
     ]
+    verdicts, tiles = head_of(summary, scores)
     return Page(
         title=f"Report of {display(summary.path.resolve().name)}",
         summary=summary_sentence(summary, scores),
-        notices=notices(summary, scores),
+        notices=notices(summary),
+        verdicts=verdicts,
+        tiles=tiles,
         sections=tuple(section for section in sections if section is not None),
         footer=f"Written by nncli {__version__}.",
     )

@@ -16,7 +16,7 @@ from tests.browser.conftest import REPORTS
 
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-WIDTHS = (360, 768, 1280)
+WIDTHS = (375, 768, 1280, 1920)
 
 
 @contextmanager
@@ -131,3 +131,36 @@ def test_it_prints(browser: Browser, reports: dict[str, Path], pictures: Path, n
         page.set_viewport_size({"width": 718, "height": 1000})  # A4 between its margins
         assert page.evaluate("document.documentElement.scrollWidth") <= 718
         assert page.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_table_of_contents_stays_in_sight(browser: Browser, reports: dict[str, Path], width: int) -> None:
+    with opened(browser, reports["classes"], width) as page:
+        page.evaluate("window.scrollTo(0, 2500)")
+        top = page.evaluate("document.querySelector('nav ul').getBoundingClientRect().top")
+        assert 0 <= top < 40
+        page.get_by_role("link", name="Learning curves").click()
+        heading = "document.getElementById('learning-curves').getBoundingClientRect().top"
+        covered = "document.querySelector('nav').getBoundingClientRect().bottom"
+        assert page.evaluate(heading) >= (page.evaluate(covered) if width < 1024 else 0)
+
+
+@pytest.mark.parametrize("name", ["classes", "members", "numbers", "comparison"])
+@pytest.mark.parametrize("width", [1280, 1920])
+def test_wide_screens_are_filled_and_the_page_is_short(
+    browser: Browser, reports: dict[str, Path], name: str, width: int
+) -> None:
+    with opened(browser, reports[name], width) as page:
+        right = "Math.max(...[...document.querySelectorAll('main .scroll, main figure, main dl')]"
+        right += ".map(one => one.getBoundingClientRect().right))"
+        assert page.evaluate(right) > 0.9 * width
+        assert page.evaluate("document.documentElement.scrollHeight") < 8_000
+
+
+def test_folded_details_are_printed(browser: Browser, reports: dict[str, Path]) -> None:
+    with opened(browser, reports["classes"]) as page:
+        height = "document.querySelector('details.part dl').getBoundingClientRect().height"
+        assert not page.locator("details.part dl").first.is_visible()
+        page.emulate_media(media="print")
+        assert page.locator("details.part dl").first.is_visible()
+        assert page.evaluate(height) > 50

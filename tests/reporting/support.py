@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from nncli import train
+from nncli.reporting.page import Columns, Details, Part
 from nncli.reporting.report import ReportFiles, report
 
 HOSTILE = (
@@ -48,7 +50,7 @@ def hostile_run(folder: Path) -> Path:
 
 
 SMALL = "layers: [4]\nepochs: 2\n"
-VOID = {"meta", "link", "br", "path", "use"}
+VOID = {"meta", "link", "br", "path", "use", "rect"}
 
 
 class Outline(HTMLParser):
@@ -88,6 +90,14 @@ class Outline(HTMLParser):
     def handle_data(self, data: str) -> None:
         if "style" not in self.open:
             self.text += data
+
+
+def flat(parts: Iterable[Part]) -> list[Part]:
+    """The parts, with those inside columns and folds in their place."""
+    found: list[Part] = []
+    for part in parts:
+        found += flat(part.parts) if isinstance(part, Columns | Details) else [part]
+    return found
 
 
 def outline(run: Path) -> Outline:

@@ -9,7 +9,17 @@ import pytest
 
 from nncli.evaluation.run_summary import summarize_run
 from nncli.reporting.json_report import report_json
-from nncli.reporting.page import Figure, Gallery, Page, Section, Table
+from nncli.reporting.page import (
+    Columns,
+    Details,
+    Figure,
+    Gallery,
+    Page,
+    Paragraph,
+    Section,
+    Table,
+    Verdict,
+)
 from nncli.reporting.report import ReportFiles
 
 
@@ -38,3 +48,13 @@ def test_a_chart_is_its_table(penguins: Path) -> None:
     (gallery,) = content["sections"][0]["parts"]
     assert gallery["figures"][0]["table"]["rows"] == [["1"]]
     assert "<svg" not in json.dumps(content)
+
+
+def test_folded_parts_keep_their_title_and_their_parts(penguins: Path) -> None:
+    part = Details("more", (Columns((Paragraph("a"), Paragraph("b"))),))
+    page = Page("title", "summary", (), (Section("s", "S", (part,)),), "", (Verdict("better", True),))
+    content = report_json(summarize_run(penguins), None, None, page)
+    (folded,) = content["sections"][0]["parts"]
+    assert folded["title"] == "more"
+    assert [inner["text"] for inner in folded["parts"][0]["parts"]] == ["a", "b"]
+    assert content["verdicts"] == [{"text": "better", "is_clear": True}]

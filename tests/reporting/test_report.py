@@ -158,4 +158,4 @@ def test_durations_are_formatted_alike_in_all_sections(penguins: Path, penguins_
     sections = {section["name"]: section for section in penguins_report.content["sections"]}
     (overview,) = sections["overview"]["parts"]
     assert f", in {seconds:.1f} s, done after" in dict(overview["pairs"])["trained"]
-    assert dict(sections["provenance"]["parts"][0]["pairs"])["duration"] == f"{seconds:.1f} s"
+    assert dict(sections["provenance"]["parts"][0]["parts"][0]["pairs"])["duration"] == f"{seconds:.1f} s"

@@ -184,5 +184,6 @@ def attributions(
             for j in largest
             if abs(values[j]) > MIN_ATTRIBUTION
         ]
-        texts.append("\n".join([f"{display(output, 20)}:", *terms] if classes else terms))
+        name = f"{display(output, 20)}: " if classes else ""
+        texts.append(name + ", ".join(terms))
     return tuple(texts)

@@ -11,7 +11,7 @@ from nncli.reporting.statistics import row_errors, row_log_loss
 from nncli.text import format_number, format_percent
 
 MAX_ROWS = 10
-MAX_COLUMNS = 10
+MAX_COLUMNS = 8
 MAX_TARGETS = 4
 MAX_CELL_LENGTH = 40
 

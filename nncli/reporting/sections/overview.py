@@ -51,10 +51,10 @@ def summary_sentence(summary: RunSummary, scores: ScoresWithIntervals | None) ->
             f"{_percent_interval(accuracy.interval)}; the baseline, which always predicts {quoted_name(majority)}: "
             f"{format_percent(accuracy.baseline or 0)}."
         )
-    error, first = scores.find("mae"), quoted_name(target.names[0])
+    error, first = scores.find("rmse"), quoted_name(target.names[0])
     more = f" and {len(target.names) - 1:,} more" if len(target.names) > 1 else ""
     return (
-        f"{_networks(manifest)} predicts {first}{more} {source}. Mean absolute error"
+        f"{_networks(manifest)} predicts {first}{more} {source}. RMSE"
         f"{f' of {first}' if more else ''} on {rows}: {format_number(error.value)}{_number_interval(error.interval)}; "
         f"the baseline, which always predicts the mean: {format_number(error.baseline)}."
     )
@@ -73,8 +73,8 @@ def _recorded_score(summary: RunSummary) -> str:
     )
 
 
-def notices(summary: RunSummary, scores: ScoresWithIntervals | None) -> tuple[Notice, ...]:
-    """Warnings that come first: unfinished training, missing parts, no validation rows, no gain over the baseline."""
+def notices(summary: RunSummary) -> tuple[Notice, ...]:
+    """Warnings that come first: unfinished training, missing parts, no validation rows."""
     manifest, warnings = summary.manifest, []
     if manifest.status != "done":
         warnings.append(Notice("warning", f"The training is not finished: {_state(manifest)}."))
@@ -85,13 +85,6 @@ def notices(summary: RunSummary, scores: ScoresWithIntervals | None) -> tuple[No
             "model is on new rows. Train with validation: 0.2 to measure that."
         )
         warnings.append(Notice("error", text))
-    if scores is not None:
-        name = "log_loss" if any(score.name == "log_loss" for score in scores.scores) else "rmse"
-        for score in scores.scores:
-            if score.name == name and score.improvement is not None and score.improvement.low <= 0:
-                of = f" for {quoted_name(score.target)}" if score.target else ""
-                text = f"The {name} is not significantly better than the baseline{of}: the difference may be chance."
-                warnings.append(Notice("warning", text))
     return tuple(warnings)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nncli.evaluation.run_summary import RunSummary
-from nncli.reporting.page import Facts, Heading, Listing, Paragraph, Part, Section, Table, display
+from nncli.reporting.page import Details, Facts, Listing, Paragraph, Part, Section, Table, display
 from nncli.utils.logs import format_duration
 
 
@@ -33,13 +33,12 @@ def provenance(summary: RunSummary) -> Section:
     if manifest.validation_data is not None:
         pairs.insert(8, ("validation table", display(manifest.validation_data.path, 400)))
     sums = tuple((display(name), digest) for name, digest in sorted(manifest.files.items()))
+    checksums = Table("Checksums of the run's files", ("file", "SHA-256"), sums, prose=(0, 1))
+    configuration = "config.yaml includes all defaults: training with it reproduces the model."
     parts: list[Part] = [
-        Facts(tuple(pairs)),
-        Table("Checksums of the run's files", ("file", "SHA-256"), sums, prose=(0, 1)),
-        Heading("Configuration"),
-        Paragraph("All defaults are included: training with this file reproduces the model.")
-        if summary.config
-        else Paragraph("The configuration cannot be read."),
+        Details("Command, versions and machine", (Facts(tuple(pairs)),)),
+        Details("Checksums", (checksums,)),
         *([Listing("config.yaml", summary.config)] if summary.config else []),
+        Paragraph(configuration if summary.config else "The configuration cannot be read."),
     ]
     return Section("provenance", "Provenance", tuple(parts))

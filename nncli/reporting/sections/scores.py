@@ -9,7 +9,7 @@ from nncli.evaluation.score_intervals import ScoresWithIntervals, ScoreWithInter
 from nncli.metrics.bootstrap import MAX_ROWS, RESAMPLES, ConfidenceInterval
 from nncli.metrics.classification import accuracy
 from nncli.metrics.registry import METRICS, has_baseline
-from nncli.reporting.page import Notice, Paragraph, Part, Section, Table, display
+from nncli.reporting.page import Details, Facts, Notice, Paragraph, Part, Section, Table, display
 from nncli.reporting.sections.overview import scored_rows
 from nncli.reporting.statistics import max_error_rate
 from nncli.runs.history import RecordedMetrics, RecordedScores
@@ -39,12 +39,12 @@ def held_out_scores(
         bound = format_percent(max_error_rate(n))
         parts.append(Notice("note", f"No row is misclassified. With {n:,} rows the error rate may still be {bound}."))
     rows = tuple(_row(score) for score in scores.scores)
-    columns = ("metric", "model", "baseline", "improvement (95 % CI)", "description")
-    note = "The 95 % confidence interval is below each score of the model."
-    parts.append(Table(f"Scores on {scored_rows(held_out)}", columns, rows, (0, 4), note, folds=True))
+    columns = ("metric", "model", "95 % CI", "baseline", "improvement (95 % CI)")
+    parts.append(Table(f"Scores on {scored_rows(held_out)}", columns, rows, folds=True))
+    parts.append(_meanings(scores))
     if held_out.split == "validation" and metrics is not None and metrics.training is not None:
         note = "Training scores that are much better than those above are a sign of overfitting."
-        parts.append(_recorded("training rows", metrics.training, note))
+        parts.append(Details("Scores on the training rows", (_recorded("training rows", metrics.training, note),)))
     return Section(NAME, TITLE, tuple(parts))
 
 
@@ -70,11 +70,15 @@ def _method(scores: ScoresWithIntervals) -> str:
 
 
 def _row(score: ScoreWithInterval) -> tuple[str, ...]:
-    value = format_number(score.value)
-    if score.interval is not None:
-        value += f"\n{format_interval(score.interval)}"
     label, improvement = metric_label(score.name, score.target), format_interval(score.improvement)
-    return label, value, format_number(score.baseline), improvement, METRICS[score.name].description
+    interval = format_interval(score.interval)
+    return label, format_number(score.value), interval, format_number(score.baseline), improvement
+
+
+def _meanings(scores: ScoresWithIntervals) -> Details:
+    """What each metric is."""
+    names = dict.fromkeys(score.name for score in scores.scores)
+    return Details("What the metrics mean", (Facts(tuple((name, METRICS[name].description) for name in names)),))
 
 
 def metric_label(name: str, target: str | None) -> str:

@@ -8,11 +8,12 @@ from pathlib import Path
 from nncli.evaluation.run_summary import summarize_run
 from nncli.reporting.page import Facts, Listing, Table
 from nncli.reporting.sections.provenance import provenance
+from tests.reporting.support import flat
 
 
 def test_manifest_checksums_and_configuration_are_shown(penguins: Path) -> None:
     summary = summarize_run(penguins)
-    parts = provenance(summary).parts
+    parts = flat(provenance(summary).parts)
     facts = next(dict(part.pairs) for part in parts if isinstance(part, Facts))
     assert facts["seed"] == str(summary.manifest.seed)
     assert facts["SHA-256 of the table"] == summary.manifest.data.sha256

@@ -1,0 +1,95 @@
+"""The head of a report: whether the model is better than the baseline, and the main numbers as tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nncli.evaluation.held_out import HeldOutPredictions
+from nncli.evaluation.run_summary import RunSummary
+from nncli.evaluation.score_intervals import ScoresWithIntervals, ScoreWithInterval
+from nncli.metrics.bootstrap import ConfidenceInterval
+from nncli.reporting.page import Tile, Verdict
+from nncli.reporting.sections.overview import quoted_name, scored_rows
+from nncli.runs.manifest import Manifest
+from nncli.text import format_number, format_percent
+
+MAX_VERDICTS = 3
+"""Most targets with a verdict of their own."""
+FRACTIONS = frozenset({"accuracy", "balanced_accuracy"})
+"""Metrics that are shown in percent."""
+TITLES = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "rmse": "RMSE",
+    "mae": "Mean absolute error",
+    "log_loss": "Log loss",
+}
+
+
+def verdicts(held_out: HeldOutPredictions, scores: ScoresWithIntervals) -> tuple[Verdict, ...]:
+    """Whether the model is better than the baseline, by the interval of the improvement, for each target."""
+    if held_out.split == "training":
+        return (Verdict("Not known to be better than the baseline: no rows were kept apart to measure it.", False),)
+    metric = "log_loss" if held_out.predictions.target.task == "classification" else "rmse"
+    compared = [score for score in scores.scores if score.name == metric]
+    return tuple(_verdict(score, "the baseline", score.improvement) for score in compared[:MAX_VERDICTS])
+
+
+def _verdict(score: ScoreWithInterval, other: str, gain: ConfidenceInterval | None) -> Verdict:
+    """The verdict by the interval of how much lower the model's score is than that of `other`."""
+    of = f" for {quoted_name(score.target)}" if score.target else ""
+    title = TITLES[score.name]
+    title = title if title.isupper() else title[0].lower() + title[1:]
+    if gain is None:
+        return Verdict(f"Not clearly better than {other}{of}: there are too few rows to tell.", False)
+    low, high = (gain.low, gain.high) if gain.high >= 0 else (-gain.high, -gain.low)
+    interval = f"(95 % CI of the difference: {format_number(low)} to {format_number(high)})"
+    if gain.low > 0:
+        return Verdict(f"Clearly better than {other}{of}: its {title} is lower {interval}.", True)
+    if gain.high < 0:
+        return Verdict(f"Worse than {other}{of}: its {title} is higher {interval}.", False)
+    return Verdict(f"Not clearly better than {other}{of}: the difference in {title} may be chance {interval}.", False)
+
+
+def tiles(held_out: HeldOutPredictions, scores: ScoresWithIntervals) -> tuple[Tile, ...]:
+    """The main score with its interval, that of the baseline, and the numbers of rows and features."""
+    main = scores.find(main_metric(held_out))
+    form, manifest = format_of(main.name), held_out.manifest
+    name = TITLES[main.name] + (f" of {quoted_name(main.target)}" if main.target else "")
+    return (
+        Tile(name, form(main.value), _interval(main, form)),
+        Tile("Baseline", form(main.baseline), f"{name}, without features"),
+        Tile("Rows", f"{manifest.data.rows:,}", f"scored on {scored_rows(held_out)}"),
+        Tile("Features", f"{len(held_out.model.names):,}", _networks(manifest)),
+    )
+
+
+def main_metric(held_out: HeldOutPredictions) -> str:
+    """The metric that stands first: accuracy, or the RMSE in the units of the target."""
+    return "accuracy" if held_out.predictions.target.task == "classification" else "rmse"
+
+
+def format_of(metric: str) -> Callable[[float | None], str]:
+    """How the values of a metric are written."""
+    return _percent if metric in FRACTIONS else format_number
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else format_percent(value)
+
+
+def _interval(score: ScoreWithInterval, form: Callable[[float | None], str]) -> str:
+    interval = score.interval
+    return "" if interval is None else f"95 % CI {form(interval.low)} to {form(interval.high)}"
+
+
+def _networks(manifest: Manifest) -> str:
+    networks = "1 network" if manifest.members == 1 else f"{manifest.members:,} networks"
+    return f"{networks}, {manifest.parameters:,} parameters"
+
+
+def head_of(summary: RunSummary, scores: ScoresWithIntervals | None) -> tuple[tuple[Verdict, ...], tuple[Tile, ...]]:
+    """The verdicts and the tiles; none for a run whose rows cannot be scored again."""
+    if summary.held_out is None or scores is None:
+        return (), ()
+    return verdicts(summary.held_out, scores), tiles(summary.held_out, scores)

@@ -1,0 +1,74 @@
+"""The head of a report: verdicts by the interval of the improvement, and tiles; the wording is pinned here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
+from nncli.evaluation.run_summary import summarize_run
+from nncli.evaluation.score_intervals import score_with_intervals
+from nncli.metrics.bootstrap import ConfidenceInterval
+from nncli.reporting.sections.headline import head_of, tiles, verdicts
+from tests.reporting.support import SMALL, trained_on
+
+
+def test_a_good_model_is_clearly_better_than_the_baseline(penguins: Path) -> None:
+    held_out = predict_held_out(penguins)
+    (verdict,) = verdicts(held_out, score_with_intervals(held_out))
+    assert verdict.is_clear
+    assert verdict.text.startswith("Clearly better than the baseline: its log loss is lower (95 % CI of the difference")
+
+
+def test_a_model_of_noise_is_not_clearly_better(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame({"x": rng.normal(size=80), "y": rng.normal(size=80)})
+    held_out = predict_held_out(trained_on(tmp_path, frame, "y"))
+    (verdict,) = verdicts(held_out, score_with_intervals(held_out))
+    assert not verdict.is_clear
+    assert verdict.text.startswith(("Not clearly better than the baseline", "Worse than the baseline"))
+
+
+@pytest.mark.parametrize(
+    ("gain", "is_clear", "start"),
+    [
+        (ConfidenceInterval(0.01, 0.02), True, "Clearly better"),
+        (ConfidenceInterval(-0.01, 0.02), False, "Not clearly better"),
+        (ConfidenceInterval(-0.03, -0.02), False, "Worse"),
+        (None, False, "Not clearly better"),
+    ],
+)
+def test_the_interval_decides(penguins: Path, gain: ConfidenceInterval | None, is_clear: bool, start: str) -> None:
+    held_out = predict_held_out(penguins)
+    scores = score_with_intervals(held_out)
+    scores = replace(scores, scores=tuple(replace(score, improvement=gain) for score in scores.scores))
+    (verdict,) = verdicts(held_out, scores)
+    assert (verdict.is_clear, verdict.text.startswith(start)) == (is_clear, True)
+
+
+def test_scores_of_training_rows_decide_nothing(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"x": [0.5 * i for i in range(40)], "label": ["a", "b"] * 20})
+    held_out = predict_held_out(trained_on(tmp_path, frame, "label", SMALL + "validation: 0"))
+    (verdict,) = verdicts(held_out, score_with_intervals(held_out))
+    assert not verdict.is_clear
+
+
+def tiles_of(held_out: HeldOutPredictions) -> dict[str, str]:
+    return {tile.label: tile.value for tile in tiles(held_out, score_with_intervals(held_out))}
+
+
+def test_the_tiles_are_the_main_score_the_baseline_and_the_sizes(penguins: Path, pair: Path) -> None:
+    held_out = predict_held_out(penguins)
+    found = tiles_of(held_out)
+    assert list(found) == ["Accuracy", "Baseline", "Rows", "Features"]
+    assert (found["Rows"], found["Features"]) == ("344", "6")
+    assert found["Accuracy"].endswith(" %")
+    assert next(iter(tiles_of(predict_held_out(pair)))) == "RMSE of “x2”"
+
+
+def test_without_rows_there_is_no_head(penguins: Path) -> None:
+    assert head_of(replace(summarize_run(penguins), held_out=None), None) == ((), ())
