@@ -118,9 +118,9 @@ def test_a_configuration_takes_no_target(nncli: Cli, here: Path) -> None:
 
 
 def test_a_table_of_another_dialect_is_told_by_set(nncli: Cli, here: Path) -> None:
-    (here / "t.csv").write_bytes("größe|y\n".encode("latin-1") + b"".join(b"%d|%d.5\n" % (i, i) for i in range(30)))
+    (here / "t.csv").write_bytes("größe|y\n".encode("cp437") + b"".join(b"%d|%d.5\n" % (i, i) for i in range(30)))
     assert "data.encoding" in nncli("train", "t.csv", "--target", "y").check(4).err
-    nncli("train", "t.csv", "--target", "y", "--set", "data.encoding=latin-1", *SMALL, "-q").check()
+    nncli("train", "t.csv", "--target", "y", "--set", "data.encoding=cp437", *SMALL, "-q").check()
 
 
 def test_the_sample_tables_begin_without_a_note(nncli: Cli) -> None:

@@ -65,7 +65,7 @@ class DataSection(Spec):
     encoding: Encoding = Field(
         "auto",
         description="Character encoding of a CSV file, such as utf-8, latin-1, cp1252 or utf-16. "
-        "auto: that of its byte order mark, else UTF-8.",
+        "auto: that of its byte order mark; without one UTF-8, or Windows-1252 or UTF-16 if its bytes show that.",
     )
     separator: Separator = Field(
         "auto",

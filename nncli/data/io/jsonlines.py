@@ -25,6 +25,7 @@ import polars
 from nncli.data.dialect import AUTO
 from nncli.data.io.csv.blocks import NEWLINE, NO_POSITIONS, QUOTE, Block, blocks, check_utf8, positions_of
 from nncli.data.io.csv.decoding import DecodedStream
+from nncli.data.io.csv.encodings import UTF8
 from nncli.data.io.file_format import FileFormat, as_tables
 from nncli.data.io.read_options import BLOCK_BYTES, ReadOptions
 from nncli.data.io.sinks import ColumnCheck, Sink, Writable, translate_write_errors
@@ -91,12 +92,13 @@ def read_json_lines(
 
     The columns are those of the block and of the blocks before it, the types those of the block; with `size` None the
     whole file is one block.
-    For `encoding` and `fallback` see `DecodedStream`.
+    For `encoding` and `fallback` see `DecodedStream`; JSON is UTF-8 unless configured otherwise.
 
     Raises:
         DataError: a line is not a JSON object, or the values of a key have incompatible types.
     """
-    row, keys, text = 1, dict[str, None](), DecodedStream(file, source, encoding, fallback)
+    row, keys = 1, dict[str, None]()
+    text = DecodedStream(file, source, encoding, UTF8 if fallback == AUTO else fallback)
     for block in single_block(text, source) if size is None else blocks(text, source, size=size, quoting=False):
         if block.data.isspace():
             continue

@@ -13,6 +13,7 @@ import numpy as np
 
 from nncli.data.arrays import ByteArray, BytePositions
 from nncli.data.io.csv.decoding import Readable
+from nncli.data.io.csv.encodings import BINARY, BINARY_HINT
 from nncli.data.io.read_options import BLOCK_BYTES
 from nncli.data.io.streams import UTF8_HINT, strip_bom
 from nncli.errors import DataError, Location
@@ -20,9 +21,6 @@ from nncli.errors import DataError, Location
 MAX_RECORD_BYTES = 64 << 20
 PIECE = 1 << 18
 NEWLINE, RETURN, QUOTE = b'\n\r"'
-BINARY = frozenset(range(32)) - frozenset(b"\t\n\v\f\r\x1a\x1b")
-"""Bytes that do not occur in text of any ASCII, Latin or UTF-8 encoding."""
-BINARY_HINT = "The file holds bytes that do not occur in text: most likely it is not a text table."
 NO_POSITIONS: BytePositions = np.empty(0, np.int64)
 
 
@@ -133,5 +131,5 @@ def check_utf8(block: Block, source: str) -> None:
         raise DataError(
             f"the byte 0x{block.data[error.start]:02x} is not UTF-8 text",
             location=Location(source=source, line=block.line_at(error.start)),
-            hint=BINARY_HINT if BINARY & {*block.data[:PIECE]} else UTF8_HINT,
+            hint=BINARY_HINT if BINARY.search(block.data, 0, PIECE) else UTF8_HINT,
         ) from error

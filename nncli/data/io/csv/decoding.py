@@ -1,7 +1,8 @@
 """Decode a file to a stream of UTF-8 with \\n at the ends of lines.
 
-A byte-order mark tells UTF-8, UTF-16 and UTF-32 apart; text without one is UTF-8 unless an encoding is configured.
-If all lines end in a lone \\r, as on old Macs, it is replaced by \\n. Memory does not grow with the file.
+A byte-order mark tells UTF-8, UTF-16 and UTF-32 apart; the encoding of text without one is configured, or inferred as
+in encodings.py. If all lines end in a lone \\r, as on old Macs, it is replaced by \\n. Memory does not grow with the
+file.
 """
 
 from __future__ import annotations
@@ -12,6 +13,16 @@ from contextlib import suppress
 from typing import IO, Protocol
 
 from nncli.data.dialect import AUTO
+from nncli.data.io.csv.encodings import (
+    BINARY,
+    BINARY_HINT,
+    UTF8,
+    WINDOWS_1252,
+    infer_wide_encoding,
+    utf8_error,
+    utf8_line,
+    windows_1252_error,
+)
 from nncli.errors import DataError, Location
 
 SAMPLE_BYTES = 1 << 20
@@ -26,7 +37,8 @@ BOMS = {
     codecs.BOM_UTF16_BE: ("utf-16", "utf-16-be"),
 }
 """Byte-order marks, each with the name of the encoding and the codec of the text that follows."""
-UTF8 = "utf-8"
+HEAD_BYTES = 4096
+"""Bytes from which UTF-16 and UTF-32 without a byte-order mark are inferred."""
 
 
 class Readable(Protocol):
@@ -39,7 +51,8 @@ class DecodedStream:
     """A decoded file. `sample` is its beginning, and `is_complete` whether that is all of it.
 
     `encoding` is the configured one, or auto. `fallback` is the encoding of text that has no byte-order mark and is not
-    UTF-8; it is chosen at the first bytes that are not ASCII, however far into the file they are.
+    UTF-8, where auto is Windows-1252 if the bytes agree. It is chosen at the first bytes that are not ASCII, however
+    far into the file they are; until then the attribute `encoding` is auto.
 
     Raises:
         DataError: at any time: the bytes cannot be decoded.
@@ -49,15 +62,16 @@ class DecodedStream:
         self._file, self._source, self._line = file, source, 1
         self._decoder: codecs.IncrementalDecoder | None = None
         self._fallback: str | None = None
+        self._is_inferred, self._partial_line = False, b""
         self._looks_ahead = isinstance(getattr(file, "raw", None), io.FileIO) and file.seekable()
         self.old_mac = False
-        head = file.read(max(map(len, BOMS)))
-        mark = next((mark for mark in BOMS if head.startswith(mark)), b"")
-        self.encoding = self._choose_encoding(mark, encoding, fallback)
-        sample = self._decode(head[len(mark) :], final=False)
-        while (more := self._read_decoded(SAMPLE_BYTES)) and len(sample := sample + more) < SAMPLE_BYTES:
+        raw = file.read(max(map(len, BOMS)))
+        while (more := file.read(self._to_line_end(SAMPLE_BYTES))) and len(raw := raw + more) < SAMPLE_BYTES:
             pass
         self.is_complete = not more
+        mark = next((mark for mark in BOMS if raw.startswith(mark)), b"")
+        self.encoding = self._choose_encoding(mark, encoding, fallback, raw[:HEAD_BYTES])
+        sample = self._decode(raw[len(mark) :], final=self.is_complete)
         # Half of a \r\n may be all that the sample has of a line end.
         self.old_mac = b"\r" in (sample if self.is_complete else sample[:-1]) and b"\n" not in sample
         self.sample = self._ahead = self._convert_line_ends(sample)
@@ -67,18 +81,21 @@ class DecodedStream:
         data, self._ahead = self._ahead[:size], self._ahead[size:]
         return data + self._read_decoded(size - len(data)) if len(data) < size else data
 
-    def _choose_encoding(self, mark: bytes, encoding: str, fallback: str) -> str:
-        """Get ready for what comes after the mark; returns the name of the encoding, as far as it is known."""
+    def _choose_encoding(self, mark: bytes, encoding: str, fallback: str, head: bytes) -> str:
+        """Prepare the decoder of what follows the mark; returns the name of the encoding, as far as it is known."""
         called, codec = BOMS.get(mark, (UTF8, UTF8))
         if encoding == AUTO:
-            if mark or fallback == AUTO or codecs.lookup(fallback).name == UTF8:
+            if mark:
                 self._set_decoder(codec)
                 return called
-            if is_ascii_compatible(fallback):
-                self._fallback = fallback
-                return AUTO
-            self._set_decoder(fallback)
-            return fallback
+            wide = infer_wide_encoding(head) if fallback == AUTO or is_ascii_compatible(fallback) else fallback
+            if wide is not None:
+                self._set_decoder(wide)
+                return wide
+            if fallback != AUTO and codecs.lookup(fallback).name == UTF8:
+                return UTF8
+            self._fallback = fallback
+            return AUTO
         if mark and not bom_matches(mark, encoding):
             raise DataError(
                 f"the text is {called.upper()}, not {encoding}: it begins with the byte-order mark of {called.upper()}",
@@ -120,10 +137,15 @@ class DecodedStream:
         return text.replace(b"\r", b"\n")
 
     def _decode(self, raw: bytes, *, final: bool) -> bytes:
-        if self._fallback is not None and not raw.isascii():
-            raw = self._choose_fallback(raw, self._fallback)
+        if self._fallback is not None:
+            if raw.isascii():
+                self._line += raw.count(b"\n")
+            else:
+                raw = self._choose_fallback(raw, self._fallback)
         if self._decoder is None:
             return raw
+        if self._is_inferred:
+            self._check_not_utf8(raw, final=final)
         try:
             text = self._decoder.decode(raw, final)
         except UnicodeDecodeError as error:
@@ -132,16 +154,40 @@ class DecodedStream:
         return text.encode("utf-8", "surrogatepass")
 
     def _choose_fallback(self, raw: bytes, fallback: str) -> bytes:
-        """Settle on UTF-8 or the fallback by the first bytes that are not ASCII."""
-        self._fallback, self.encoding = None, UTF8
-        more = self._file.read(4)  # a character that was cut in two is whole now
+        """Choose UTF-8 or the fallback by the first bytes that are not ASCII; returns these, up to a line end."""
+        self._fallback = None
+        more = self._file.readline(MAX_LOOKAHEAD)
         raw += more
-        try:
-            codecs.getincrementaldecoder(UTF8)().decode(raw, len(more) < 4)
-        except UnicodeDecodeError:
-            self.encoding = fallback
-            self._set_decoder(fallback)
+        error = utf8_error(raw, is_end=not more)
+        if error is None:
+            self.encoding = UTF8
+            return raw
+        if fallback == AUTO:
+            self._is_inferred = True
+            fallback = WINDOWS_1252
+            if (contradiction := windows_1252_error(raw)) is not None:
+                raise self._unknown_encoding(raw, contradiction)
+        self.encoding = fallback
+        self._set_decoder(fallback)
         return raw
+
+    def _check_not_utf8(self, raw: bytes, *, final: bool) -> None:
+        """Raise a DataError if a whole line of text that was inferred to be Windows-1252 is UTF-8."""
+        text = self._partial_line + raw
+        end = len(text) if final else text.rfind(b"\n") + 1
+        if (start := utf8_line(text[:end])) is not None:
+            raise self._unknown_encoding(text, start)
+        self._partial_line = text[end:][:MAX_LOOKAHEAD]
+
+    def _unknown_encoding(self, raw: bytes, position: int) -> DataError:
+        return DataError(
+            f"the text is neither UTF-8 nor Windows-1252 from the byte 0x{raw[position]:02x} on",
+            location=Location(source=self._source, line=self._line + raw.count(b"\n", 0, position)),
+            hint=BINARY_HINT
+            if BINARY.search(raw)
+            else "Save the file as UTF-8 ('CSV UTF-8' in a spreadsheet), or set its encoding, such as "
+            "`data.encoding: latin-1` (--set data.encoding=latin-1).",
+        )
 
     def _decoding_error(self, error: UnicodeDecodeError) -> DataError:
         before = error.object[: error.start]

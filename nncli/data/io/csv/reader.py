@@ -31,6 +31,7 @@ from nncli.data.io.csv.blocks import (
     positions_of,
 )
 from nncli.data.io.csv.decoding import DecodedStream
+from nncli.data.io.csv.encodings import UTF8
 from nncli.data.io.csv.header import CsvHeader, header_of
 from nncli.data.io.csv.numeric_columns import NumericParser, is_rectangular
 from nncli.data.io.csv.sniffer import sniff_dialect
@@ -93,6 +94,7 @@ def read_delimited(
         default_separator=default_separator,
         training_dialect=options.training_dialect,
     )
+    encoding = text.encoding
     parser = _BlockParser(source, dialect, options, old_mac=text.old_mac)
     pieces = blocks(text, source, size=options.block_bytes, first=options.first_bytes)
     for block, attempt in prefetch_map(pieces, parser.attempt, workers):
@@ -103,9 +105,11 @@ def read_delimited(
             notes = ()
     if parser.header is None:
         raise DataError("the file is empty", location=Location(source=source))
+    if text.encoding != encoding and text.encoding != UTF8:
+        notes = (*notes, f"{source}: read with encoding {text.encoding}")
     if skipped := str(parser.blank_lines):
         notes = (*notes, f"{source}: skipped {skipped}")
-    if parser.row == 1 or skipped:
+    if parser.row == 1 or notes:
         yield Table(parser.header.no_rows(), source, parser.row, dialect=dialect, notes=notes)
 
 

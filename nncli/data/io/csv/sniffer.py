@@ -15,7 +15,8 @@ import numpy as np
 
 from nncli.data.dialect import AUTO, BAR, COMMA, SEMICOLON, TAB, CsvDialect
 from nncli.data.io.csv.blocks import NEWLINE, QUOTE, end_of_records, outside_quotes, positions_of
-from nncli.data.io.csv.decoding import UTF8, DecodedStream
+from nncli.data.io.csv.decoding import DecodedStream
+from nncli.data.io.csv.encodings import UTF8
 from nncli.errors import DataError, Location
 from nncli.text import join_quoted, quote
 

@@ -10,8 +10,10 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from nncli.data.io.csv import decoding
+from nncli.data.io.csv.blocks import NO_POSITIONS, Block, check_utf8
 from nncli.data.io.csv.decoding import DecodedStream, is_ascii_compatible
 from nncli.errors import DataError
+from tests.assertions import raises
 
 ENCODINGS = [
     "utf-8",
@@ -143,3 +145,39 @@ def test_a_line_without_an_end_is_not_looked_ahead_for_ever(tmp_path: Path) -> N
         patch.setattr(decoding, "SAMPLE_BYTES", 10)
         patch.setattr(decoding, "MAX_LOOKAHEAD", 20)
         assert len(DecodedStream(file, "x.csv").sample) == 4 + 30
+
+
+WINDOWS = "Größe;Straße\n" + "1,5;plain\n" * 30 + "2;Café „Über“ – né…\n"
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+@pytest.mark.parametrize("plain", [0, 50])
+def test_text_that_is_not_utf8_is_windows_1252(size: int, plain: int, sample_bytes: int) -> None:
+    data = b"a;b\n" * plain + WINDOWS.encode("cp1252")
+    text = DecodedStream(io.BytesIO(data), "x.csv")
+    assert b"".join(pieces(text, size)).decode() == "a;b\n" * plain + WINDOWS
+    assert text.encoding == "cp1252"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_wide_text_without_a_mark_is_recognized(encoding: str) -> None:
+    text = DecodedStream(io.BytesIO(WINDOWS.encode(encoding)), "x.csv")
+    assert (text.encoding, b"".join(pieces(text, 7)).decode()) == (encoding, WINDOWS)
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (b"a\n" * 20 + b"K\xf6ln\n" + b"b\n" * 20 + "Köln\n".encode(), 42),
+        (b"a\n" * 20 + "Köln\n".encode() + b"b\n" * 20 + b"K\xf6ln\n", 42),
+        (b"a\n" * 20 + b"K\x81\n", 21),
+        (b"a\n" * 20 + b"K\xf6ln\n" + b"b\n" * 20 + b"\x81\n", 42),
+        (b"a\n" * 20 + b"caf\xc3\n", 21),
+        (b"a\n" * 20 + "Köln\n".encode() + b"b\n" * 20 + "Köln".encode()[:2], 42),
+    ],
+)
+def test_mixed_and_cut_text_is_refused_with_its_line(data: bytes, line: int, sample_bytes: int) -> None:
+    with raises(DataError, file="x.csv", line=line):
+        text = DecodedStream(io.BytesIO(data), "x.csv")
+        whole = b"".join(pieces(text, 7))
+        check_utf8(Block(whole, NO_POSITIONS, 1), "x.csv")
