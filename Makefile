@@ -6,9 +6,9 @@ BIN := .venv/bin
 
 train: .venv/installed
 	@RUN=$$($(BIN)/nncli train configs/penguins.yaml) && \
-	$(BIN)/nncli predict "$$RUN" data/penguins.csv --keep species --proba -o "$$RUN/predictions.csv" --force && \
+	$(BIN)/nncli predict "$$RUN" data/penguins-test.csv --keep species --proba -o "$$RUN/predictions.csv" --force && \
 	echo "predictions: $$RUN/predictions.csv" && \
-	$(BIN)/nncli evaluate "$$RUN" data/penguins.csv
+	$(BIN)/nncli evaluate "$$RUN" data/penguins-test.csv
 
 test: check
 	$(BIN)/python -m pytest -n auto

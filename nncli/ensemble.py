@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from nncli.data.columns.hashing import Hashes
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.target import Target
@@ -80,6 +81,10 @@ class Ensemble:
     def names(self) -> list[str]:
         """The names of the feature columns of any member."""
         return list(dict.fromkeys(name for member in self.members for name in member.spec.encoder.names))
+
+    def hash_rows(self, table: Table) -> Hashes:
+        """A hash of the target and of the features of the first member of each row (rows,)."""
+        return self.members[0].spec.encoder.hash_rows(table, self.spec.target)
 
     @property
     def outputs(self) -> int:

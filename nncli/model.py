@@ -14,6 +14,7 @@ import polars as pl
 
 from nncli.data.arrays import Codes, Matrix
 from nncli.data.batches.dataset import Dataset
+from nncli.data.columns.hashing import Hashes
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.encoders.encoder import Encoder
@@ -101,6 +102,10 @@ class Model:
     def names(self) -> list[str]:
         """The names of the feature columns."""
         return self.spec.encoder.names
+
+    def hash_rows(self, table: Table) -> Hashes:
+        """A hash of the features and the target of each row (rows,); see runs/training_rows.py."""
+        return self.spec.encoder.hash_rows(table, self.spec.target)
 
     @cached_property
     def _inference(self) -> Predictor:

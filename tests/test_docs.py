@@ -169,3 +169,12 @@ def test_every_command_has_its_page() -> None:
         assert page.startswith(f"\n    {name} [OPTIONS]")
         assert "```sh" in page
         assert "\nDisplay:\n" in page
+
+
+def test_the_penguins_that_are_kept_apart_are_those_of_the_script() -> None:
+    run([sys.executable, "data/split.py", "--check"], ROOT)
+
+
+@pytest.mark.parametrize("page", [README, *(page.read_text("utf-8") for page in EXECUTED)])
+def test_no_page_scores_a_model_on_the_whole_table(page: str) -> None:
+    assert not re.search(r"nncli evaluate \S+ data/(penguins|linear|xor|spirals)\.csv", page)

@@ -27,7 +27,8 @@ def evaluate(
 ) -> None:
     """Score a trained run on a labeled table.
 
-    Notes on stderr say how the table was read and count unseen categories, values out of range and missing cells.
+    Notes on stderr say how the table was read and count unseen categories, values out of range and missing cells. A
+    warning says so if rows of the table were trained on.
 
     \b
     nncli evaluate runs/penguins labeled.csv
@@ -50,6 +51,8 @@ def evaluate(
         notes.append(evaluation.anomalies.note)
     for note in [] if quiet else notes:
         echo_err(f"note: {note}")
+    if evaluation.training_rows is not None and evaluation.training_rows.warning:
+        echo_err(f"warning: {evaluation.training_rows.warning}")
     if as_json:
         typer.echo(json.dumps(evaluation.json(), ensure_ascii=False).encode())
     else:

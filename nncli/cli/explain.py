@@ -162,6 +162,8 @@ def _write(explanation: Explanation, output: Path | None, *, force: bool, as_jso
     if not quiet:
         for note in explanation.notes:
             echo_err(f"note: {note}")
+    if explanation.training_rows is not None and explanation.training_rows.warning:
+        echo_err(f"warning: {explanation.training_rows.warning}")
     if output is not None and explanation.attributions is not None:
         with open_sink(output, force=force) as sink:
             sink.write(explanation.attributions.frame(explanation.attributed))

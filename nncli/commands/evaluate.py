@@ -16,6 +16,7 @@ from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location
 from nncli.runs.run import Run
+from nncli.runs.training_rows import RowMatches, TrainingRows
 from nncli.scoring import Scores, score, to_json
 from nncli.text import closest_match, join_quoted, quote
 from nncli.utils.logs import log_duration
@@ -31,7 +32,8 @@ LABELS_NEEDED = "Evaluation needs labels; `nncli predict` does not."
 class Evaluation:
     """Scores of a model on `rows` labeled rows; `skipped` rows had no target.
 
-    `notes` are on how the table was read, `anomalies` are the unexpected values in the labeled rows.
+    `notes` are on how the table was read, `anomalies` are the unexpected values in the labeled rows. `training_rows`
+    says how many of the rows the run was trained or validated on; None if it does not know its training rows.
     """
 
     rows: int
@@ -39,10 +41,16 @@ class Evaluation:
     scores: Scores
     notes: tuple[str, ...] = ()
     anomalies: Anomalies = field(default_factory=Anomalies)
+    training_rows: RowMatches | None = None
 
     def json(self) -> dict[str, Any]:
-        """{"rows": …, "skipped": …, "metrics": {…}}."""
-        return {"rows": self.rows, "skipped": self.skipped, "metrics": to_json(self.scores)}
+        """{"rows": …, "skipped": …, "training_rows": {…}, "metrics": {…}}."""
+        return {
+            "rows": self.rows,
+            "skipped": self.skipped,
+            "training_rows": None if self.training_rows is None else self.training_rows.json(),
+            "metrics": to_json(self.scores),
+        }
 
 
 def evaluate(run: str | Path, data: str | Path | Frame) -> Evaluation:
@@ -55,11 +63,12 @@ def evaluate(run: str | Path, data: str | Path | Frame) -> Evaluation:
         DataError: the table cannot be read, lacks a column, or has a class that is not in the training table.
     """
     with log_duration(f"loading {run}"):
-        model = Run.open(Path(run)).load_model()
-    return evaluate_data(model, data)
+        opened = Run.open(Path(run))
+        model, training_rows = opened.load_model(), opened.load_training_rows()
+    return evaluate_data(model, data, training_rows)
 
 
-def evaluate_data(model: AnyModel, data: str | Path | Frame) -> Evaluation:
+def evaluate_data(model: AnyModel, data: str | Path | Frame, training_rows: TrainingRows | None = None) -> Evaluation:
     """Score a model; see `evaluate`."""
     table, target = read_data(model, data), model.spec.target
     if missing := [name for name in target.names if name not in table.names]:
@@ -81,7 +90,8 @@ def evaluate_data(model: AnyModel, data: str | Path | Frame) -> Evaluation:
         predictions = model.predict(labeled)
     with log_duration("scoring"):
         scores = score(predictions, target.read(labeled), None, model.spec.loss)
-    return Evaluation(len(labeled), len(table) - len(labeled), scores, table.notes, predictions.anomalies)
+    matches = None if training_rows is None else training_rows.match(model.hash_rows(labeled))
+    return Evaluation(len(labeled), len(table) - len(labeled), scores, table.notes, predictions.anomalies, matches)
 
 
 def read_data(model: AnyModel, data: str | Path | Frame) -> Table:

@@ -30,6 +30,7 @@ from nncli.metrics.registry import DEFAULT_METRIC, metric_names
 from nncli.pipeline.prepare.load import load_labeled_rows
 from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged
 from nncli.runs.run import Run
+from nncli.runs.training_rows import RowMatches
 from nncli.text import closest_match, join_quoted, json_safe, quote
 from nncli.utils.logs import log_duration
 
@@ -49,6 +50,7 @@ class Explanation:
     `rows` of the `table_rows` were used. `loss` and `score` (of the `metric`) are of the `labeled_rows`, `importances`
     are ordered from the most important column on; all are None if no row has a target. `partial_dependence` is of the
     most important columns. `attributions`, if requested, are of the rows with the numbers `attributed`, from 1.
+    `training_rows` says how many labeled rows of another table the run was trained or validated on, if it is known.
     """
 
     rows: int
@@ -63,6 +65,7 @@ class Explanation:
     attributions: Attributions | None
     attributed: Rows
     notes: tuple[str, ...]
+    training_rows: RowMatches | None = None
 
     def json(self) -> dict[str, Any]:
         """The explanation without the attributions; null stands for unknown and infinite numbers."""
@@ -70,6 +73,7 @@ class Explanation:
             "rows": self.rows,
             "table_rows": self.table_rows,
             "labeled_rows": self.labeled_rows,
+            "training_rows": None if self.training_rows is None else self.training_rows.json(),
             "loss_name": self.loss_name,
             "loss": self.loss,
             "metric": self.metric,
@@ -92,18 +96,19 @@ class Explanation:
 
 @dataclass(frozen=True)
 class _Data:
-    """The rows to explain: their out-of-fold mask and weights, if they are the run's own, and notes on them."""
+    """The rows to explain, and notes on them; the run's own (`is_own`) with their out-of-fold mask and weights."""
 
     table: Table
     notes: tuple[str, ...]
     oof_mask: OofMask | None = None
     weights: Weights | None = None
+    is_own: bool = False
 
     def take(self, rows: Rows) -> _Data:
         """The rows at these positions."""
         oof_mask = None if self.oof_mask is None else self.oof_mask[:, rows]
         weights = None if self.weights is None else self.weights[rows]
-        return _Data(self.table.take(rows), self.notes, oof_mask, weights)
+        return _Data(self.table.take(rows), self.notes, oof_mask, weights, self.is_own)
 
 
 @dataclass(frozen=True)
@@ -203,7 +208,14 @@ def _explain(run: Run, config: Config, model: AnyModel, whole: _Data, options: _
         attributions=found,
         attributed=_numbers(table)[attributed],
         notes=(*whole.notes, *_notes(whole.table, encoded, labeled), *notes),
+        training_rows=None if whole.is_own else _training_rows(run, model, table.take(labeled)),
     )
+
+
+def _training_rows(run: Run, model: AnyModel, labeled: Table) -> RowMatches | None:
+    """How many of the labeled rows the run was trained or validated on; None if there are none, or it is not known."""
+    training_rows = run.load_training_rows()
+    return None if training_rows is None or not len(labeled) else training_rows.match(model.hash_rows(labeled))
 
 
 def _attribute(
@@ -247,7 +259,7 @@ def _load_data(run: str | Path, data: str | Path | Frame | None, model: AnyModel
         notes = [] if held_out.split == "validation" else ["the run has no validation rows: these are training rows"]
         if weight is not None:
             notes.append(f"rows are weighted by {quote(weight)}")
-        found = _Data(held_out.table, tuple(notes), held_out.oof_mask, held_out.weights)
+        found = _Data(held_out.table, tuple(notes), held_out.oof_mask, held_out.weights, is_own=True)
     else:
         table, unweighted = read_data(model, data), "rows are not weighted, as in nncli evaluate; the run's own are, by"
         found = _Data(table, (*table.notes, *([] if weight is None else [f"{unweighted} {quote(weight)}"])))

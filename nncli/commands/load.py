@@ -14,6 +14,7 @@ from nncli.commands.evaluate import Evaluation, evaluate_data
 from nncli.commands.predict import OnNote, predict_data
 from nncli.ensemble import AnyModel
 from nncli.runs.run import Run
+from nncli.runs.training_rows import TrainingRows
 
 if TYPE_CHECKING:
     from nncli.data.io.dataframes import Frame
@@ -24,6 +25,7 @@ class Loaded:
     """A trained model or ensemble in memory. Threads may share it and predict at the same time."""
 
     model: AnyModel
+    training_rows: TrainingRows | None = None
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -65,7 +67,7 @@ class Loaded:
         Raises:
             DataError: the table cannot be read, lacks a column, or has a class that is unknown to the model.
         """
-        return evaluate_data(self.model, data)
+        return evaluate_data(self.model, data, self.training_rows)
 
 
 def load(run: str | Path) -> Loaded:
@@ -74,4 +76,5 @@ def load(run: str | Path) -> Loaded:
     Raises:
         RunError: the run directory is missing, damaged, or not trained yet.
     """
-    return Loaded(Run.open(Path(run)).load_model())
+    opened = Run.open(Path(run))
+    return Loaded(opened.load_model(), opened.load_training_rows())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -23,12 +24,14 @@ from nncli.runs.manifest import (
     MANIFEST,
     MEMBERS,
     MODEL,
+    TRAINING_ROWS,
     WEIGHTS,
     Manifest,
     checksum,
     files_of_member,
     member_folder,
 )
+from nncli.runs.training_rows import LARGEST_FILE, TrainingRows
 from nncli.text import join_quoted, quote
 
 LARGEST_TEXT = 1 << 28
@@ -103,6 +106,23 @@ def read_spec(folder: Path, manifest: Manifest) -> ModelSpec:
         raise damaged(folder, MODEL, "the file is damaged: it does not describe a model") from error
     _check_parts(folder, spec)
     return spec
+
+
+def read_training_rows(folder: Path, manifest: Manifest) -> TrainingRows | None:
+    """Read the hashes of the training and validation rows.
+
+    None for a run of an older version, which has none, or if the file was removed.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    if TRAINING_ROWS not in manifest.files or not os.path.lexists(folder / TRAINING_ROWS):
+        return None
+    content = read_verified(folder, TRAINING_ROWS, manifest, LARGEST_FILE)
+    try:
+        return TrainingRows.from_bytes(content)
+    except ValueError as error:
+        raise damaged(folder, TRAINING_ROWS, "the file is damaged: it does not hold training rows") from error
 
 
 def read_model(folder: Path) -> Model:

@@ -5,11 +5,12 @@
     model.json         encoder, target, network and loss
     history.csv        one row per epoch
     metrics.json       scores on training and validation rows, and those of the baseline
+    training_rows.safetensors  hashes of the training and validation rows; runs of older versions have none
     manifest.json      provenance, and the checksums of the other files
     checkpoints/       training states for `nncli train --resume`
 
-The directory of an ensemble holds config.yaml, model.json, metrics.json and manifest.json, and in members/1,
-members/2 … a complete run directory for each member.
+The directory of an ensemble holds config.yaml, model.json, metrics.json, training_rows.safetensors and manifest.json,
+and in members/1, members/2 … a complete run directory for each member.
 
 A run directory needs no file outside it to predict, so it can be moved.
 """
@@ -26,6 +27,7 @@ from nncli.runs.filenames import (
     MEMBERS,
     METRICS,
     MODEL,
+    TRAINING_ROWS,
     WEIGHTS,
     Status,
     checksum,
@@ -42,6 +44,7 @@ __all__ = [
     "MEMBERS",
     "METRICS",
     "MODEL",
+    "TRAINING_ROWS",
     "WEIGHTS",
     "DataRecord",
     "Machine",
@@ -53,7 +56,7 @@ __all__ = [
 ]
 
 DAMAGED = "Restore the directory from a copy, or train again."
-CHECKSUMMED = (CONFIG, MODEL, WEIGHTS, HISTORY, METRICS)
+CHECKSUMMED = (CONFIG, MODEL, WEIGHTS, HISTORY, METRICS, TRAINING_ROWS)
 
 
 def member_folder(i: int) -> str:
@@ -131,7 +134,13 @@ class Manifest(Spec):
         """The files whose checksums the manifest may hold."""
         if self.members == 1:
             return {*CHECKSUMMED}
-        return {CONFIG, MODEL, METRICS, *(file for i in range(self.members) for file in files_of_member(i))}
+        return {
+            CONFIG,
+            MODEL,
+            METRICS,
+            TRAINING_ROWS,
+            *(file for i in range(self.members) for file in files_of_member(i)),
+        }
 
     @property
     def checkpoint_owner(self) -> str:

@@ -22,7 +22,7 @@ from nncli.errors import Location, NncliError, RunError, RunLockedError, UsageEr
 from nncli.model import Model, ModelSpec
 from nncli.runs.filenames import CROSS_VALIDATION, FOLDS, LOCK
 from nncli.runs.folder_watch import FolderIdentity, watched
-from nncli.runs.loader import read_ensemble, read_manifest, read_model
+from nncli.runs.loader import read_ensemble, read_manifest, read_model, read_training_rows
 from nncli.runs.manifest import (
     CHECKPOINTS,
     CHECKSUMMED,
@@ -32,9 +32,11 @@ from nncli.runs.manifest import (
     MEMBERS,
     METRICS,
     MODEL,
+    TRAINING_ROWS,
     WEIGHTS,
     Manifest,
 )
+from nncli.runs.training_rows import TrainingRows
 from nncli.text import join_quoted
 from nncli.utils.atomic_files import (
     TEMPORARY_SUFFIX,
@@ -259,6 +261,10 @@ class Run:
         """Write metrics.json."""
         self._write(METRICS, json.dumps(metrics, indent=1, ensure_ascii=False) + "\n")
 
+    def save_training_rows(self, rows: TrainingRows) -> None:
+        """Write training_rows.safetensors."""
+        self._write(TRAINING_ROWS, rows.to_bytes())
+
     def save_manifest(self, manifest: Manifest) -> None:
         """Write manifest.json; with the checksums of all files unless the status is "running"."""
         files = {} if manifest.status == "running" else self._checksums(manifest)
@@ -279,6 +285,10 @@ class Run:
     def load_manifest(self) -> Manifest:
         """Read the manifest; RunError if it is damaged."""
         return read_manifest(self.path)
+
+    def load_training_rows(self) -> TrainingRows | None:
+        """Read the hashes of the training and validation rows; None if the run has none; RunError if damaged."""
+        return read_training_rows(self.path, self.load_manifest())
 
     def load_model(self) -> Model | Ensemble:
         """Read the trained model or ensemble.

@@ -39,7 +39,8 @@ def test_a_file_a_frame_and_a_loaded_model_get_the_same_scores(penguins: Path) -
     from_file = evaluate(penguins, TABLE).json()
     assert evaluate(penguins, str(TABLE)).json() == from_file
     assert evaluate(penguins, FRAME).json() == from_file
-    assert evaluate_data(Run.open(penguins).load_model(), FRAME).json() == from_file
+    run = Run.open(penguins)
+    assert evaluate_data(run.load_model(), FRAME, run.load_training_rows()).json() == from_file
 
 
 def test_rows_without_a_target_are_skipped(penguins: Path) -> None:

@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 import polars as pl
 
 from nncli.data.arrays import Matrix
+from nncli.data.columns.hashing import Hashes, hash_texts
 from nncli.data.columns.parsing import read_text
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.anomalies import ColumnAnomalies
@@ -84,6 +85,14 @@ class ColumnEncoder(Spec):
         Raises:
             DataError: a cell cannot be read as this kind.
         """
+
+    def hash_cells(self, table: Table) -> Hashes:
+        """A hash of the value of each cell (rows,), by which rows of different files are compared.
+
+        Raises:
+            DataError: a cell cannot be read as this kind.
+        """
+        return hash_texts(read_text(table, self.name))
 
     def grid(self, table: Table) -> Grid:
         """The points of partial dependence: by default the most frequent values."""

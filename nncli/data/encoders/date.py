@@ -22,6 +22,7 @@ from nncli.data.columns.datetimes import (
     is_ambiguous_date,
     parse_dates,
 )
+from nncli.data.columns.hashing import Hashes, hash_exact_numbers
 from nncli.data.columns.parsing import DATE_TYPES, read_text
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.dialect import AUTO, validate_date_format
@@ -118,6 +119,10 @@ class DateColumn(ColumnEncoder):
     def n_numeric(self) -> int:
         """Number of columns of the matrix that numeric embeddings may embed: days and year."""
         return 1 + (self.year is not None)
+
+    def hash_cells(self, table: Table) -> Hashes:
+        """A hash of each date and time (rows,)."""
+        return hash_exact_numbers(read_days(table, self.name, self.date_format))
 
     def grid(self, table: Table) -> Grid:
         """Quantiles of the dates, in days since 1970, with the text of each."""

@@ -17,11 +17,13 @@ import numpy as np
 from pydantic import Field
 
 from nncli.data.arrays import Codes, Matrix
+from nncli.data.columns.hashing import Hashes, combine_columns
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.encoders.categorical import CategoricalColumn
 from nncli.data.encoders.kinds import Column, Kind
 from nncli.data.encoders.numeric import NumericColumn, encode_many
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
+from nncli.data.encoders.target import Target
 from nncli.data.store.column_store import NO_COLUMNS, DenseColumns
 from nncli.data.table import Table
 from nncli.spec import Spec
@@ -93,6 +95,17 @@ class Encoder(Spec):
         """
         X, codes = self.empty(len(table), dtype)
         return Encoded(X, codes, self.encode_into(table, X, codes))
+
+    def hash_rows(self, table: Table, target: Target) -> Hashes:
+        """A hash of the features and the target of each row (rows,), by value, whatever the order of the columns.
+
+        Raises:
+            DataError: a column is missing, or a cell cannot be read.
+        """
+        names = [*self.names, *target.names]
+        return combine_columns(
+            names, [*(column.hash_cells(table) for column in self.columns), *target.hash_cells(table)]
+        )
 
     @property
     def jointly_encoded(self) -> frozenset[str]:

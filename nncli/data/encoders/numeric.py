@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from nncli.data.arrays import Floats, Matrix
 from nncli.data.columns.ambiguity import check_ambiguous_decimal, check_large_integers
+from nncli.data.columns.hashing import Hashes, hash_numbers
 from nncli.data.columns.parsing import check_finite_scale, read_numbers, safe_scale, unit_of
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.anomalies import ColumnAnomalies
@@ -162,6 +163,10 @@ class NumericColumn(ColumnEncoder):
         if self.missing_indicator:
             out[:, 1] = missing
         return self.count_anomalies(x, 0 if self.missing_indicator else n_missing)
+
+    def hash_cells(self, table: Table) -> Hashes:
+        """A hash of each number (rows,)."""
+        return hash_numbers(read_numbers(table, self.name, self.unit))
 
     def grid(self, table: Table) -> Grid:
         """Quantiles of the column."""

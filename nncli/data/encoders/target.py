@@ -9,6 +9,7 @@ import polars as pl
 from pydantic import Field
 
 from nncli.data.arrays import Codes, Floats, RowIndices
+from nncli.data.columns.hashing import Hashes, hash_numbers, hash_texts
 from nncli.data.columns.parsing import (
     check_finite_scale,
     parse_numbers,
@@ -80,6 +81,10 @@ class RegressionTarget(Spec):
     def read(self, table: Table) -> Floats:
         """The targets in their original units (rows, targets)."""
         return self._read(table, self.names, self.units)
+
+    def hash_cells(self, table: Table) -> list[Hashes]:
+        """A hash of each number (rows,), for each target."""
+        return [hash_numbers(y) for y in self.read(table).T]
 
     def encode(self, y: Floats) -> Floats:
         """Scale targets for the network."""
@@ -162,6 +167,10 @@ class ClassificationTarget(Spec):
                 hint=f"The classes of the model are {join_quoted(self.labels)}.",
             )
         return values
+
+    def hash_cells(self, table: Table) -> list[Hashes]:
+        """A hash of each label (rows,), in a list as of RegressionTarget."""
+        return [hash_texts(read_text(table, self.name))]
 
     def decode(self, codes: Codes, name: str) -> pl.Series:
         """The labels of codes, in the type of the training table; integers in the first of INTEGER_TYPES that fits."""

@@ -21,8 +21,10 @@ from nncli.nn.losses import Loss
 from nncli.pipeline.ensemble.member_config import member_config
 from nncli.pipeline.prepare.fit import infer_loss
 from nncli.pipeline.prepare.load import load_labeled_rows
+from nncli.pipeline.prepare.record_rows import record_rows
 from nncli.pipeline.prepare.split import load_validation_file, split_indices, strata_of
 from nncli.pipeline.prepare.validation import should_calibrate
+from nncli.runs.training_rows import TrainingRows
 from nncli.scoring import ScoreCard, Truth, baseline_predictions, score_card
 from nncli.training.state import RandomStreams
 
@@ -111,6 +113,11 @@ class EnsembleData:
         if self.validation_table is not None:
             return len(self.validation_table)
         return len(np.unique(np.concatenate([self.held_out(member) for member in self.members])))
+
+    def record_rows(self, ensemble: Ensemble) -> TrainingRows:
+        """The rows that any member is trained or validated on, by the features of the first member."""
+        encoder = ensemble.members[0].spec.encoder
+        return record_rows([self.table.take(self.used_rows), self.validation_table], encoder, self.target)
 
     def build_ensemble(self, members: tuple[Model, ...]) -> BuiltEnsemble:
         """Build the ensemble of trained members, calibrate it if configured, and score it.

@@ -148,6 +148,7 @@ class EnsembleRun:
                 {**metrics, "calibration": asdict(built.calibration)} if built.calibration else metrics
             )
             self.run.save_spec(built.ensemble.spec)
+            self.run.save_training_rows(self.data.record_rows(built.ensemble))
         features = len({column.name for model in models for column in model.spec.encoder.columns})
         self._close("done", features=features, parameters=sum(model.spec.network.layout.size for model in models))
         return built

@@ -34,8 +34,10 @@ from nncli.pipeline.prepare.notes import (
     two_valued_target,
     unreachable_targets,
 )
+from nncli.pipeline.prepare.record_rows import record_rows
 from nncli.pipeline.prepare.split import split_table
 from nncli.pipeline.prepare.validation import monitored_metric, should_calibrate, validation_set
+from nncli.runs.training_rows import TrainingRows
 from nncli.training.arguments import TrainingArguments, ValidationSet
 from nncli.training.state import RandomStreams
 from nncli.utils.logs import log_duration
@@ -52,6 +54,7 @@ class PreparedTraining:
     training: PreparedRows
     validation: PreparedRows | None
     validation_set: ValidationSet | None
+    recorded_rows: TrainingRows
     table_rows: int
     notes: tuple[str, ...]
 
@@ -72,6 +75,7 @@ def prepare(config: Config, scratch: Scratch | None = None) -> PreparedTraining:
         rows = _load_and_split(config, streams, table_scratch)
         fitted = _fit(config, rows)
         training, validation = _encode(fitted, rows, scratch)
+        recorded_rows = record_rows([rows.training, rows.validation], fitted.encoder, fitted.target)
     config = _resolve_config(fitted, rows, training, has_validation=validation is not None)
     spec = ModelSpec(
         encoder=fitted.encoder,
@@ -99,6 +103,7 @@ def prepare(config: Config, scratch: Scratch | None = None) -> PreparedTraining:
         training=training,
         validation=validation,
         validation_set=monitored,
+        recorded_rows=recorded_rows,
         table_rows=rows.table_rows,
         notes=tuple(notes),
     )

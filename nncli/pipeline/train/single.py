@@ -56,6 +56,7 @@ def train_network(
                 parameters=prepared.spec.network.layout.size,
             )
             with Run.create(path, prepared.config, prepared.spec, manifest) as run:
+                run.save_training_rows(prepared.recorded_rows)
                 yield from TrainingSession(prepared, run, state, [], manifest, stop).run()
 
 
@@ -90,4 +91,5 @@ def resume_network(
             if config.calibration != "none":  # the old temperature does not fit the weights to come
                 run.save_spec(saved_spec)
             run.save_config(config)
+            run.save_training_rows(prepared.recorded_rows)
             yield from TrainingSession(prepared, run, state, reports, manifest, stop).run()
