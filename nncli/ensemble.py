@@ -19,7 +19,7 @@ from nncli.data.encoders.target import Target
 from nncli.data.table import Table
 from nncli.model import FORMAT, Model, ModelSpec, Predictions, Version
 from nncli.nn.losses import Loss
-from nncli.spec import PositiveFloat, Spec, StrictStr
+from nncli.spec import Members, PositiveFloat, Spec, StrictStr
 
 
 class EnsembleSpec(Spec):
@@ -31,7 +31,7 @@ class EnsembleSpec(Spec):
 
     format: Version = FORMAT
     type: Literal["ensemble"] = "ensemble"
-    members: Annotated[int, Field(strict=True, ge=2)]
+    members: Annotated[Members, Field(ge=2)]
     target: Target
     loss: Loss
     missing_values: tuple[StrictStr, ...]

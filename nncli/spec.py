@@ -20,6 +20,10 @@ Fraction = Annotated[float, Field(strict=True, ge=0, lt=1)]  # 0 <= x < 1
 StrictBool = Annotated[bool, Field(strict=True)]
 StrictStr = Annotated[str, Field(strict=True)]
 
+MAX_MEMBERS = 10_000
+"""Members of an ensemble. Files of a run are read with this limit, since a loop over the members follows."""
+Members = Annotated[int, Field(strict=True, ge=1, le=MAX_MEMBERS)]
+
 Task: TypeAlias = Literal["classification", "regression"]
 """What is predicted: one of several classes, or numbers."""
 

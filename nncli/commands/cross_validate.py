@@ -21,6 +21,7 @@ from nncli.data.splitting.folds import Fold
 from nncli.data.store.scratch import Scratch
 from nncli.errors import UsageError
 from nncli.pipeline.ensemble.cross_validation import (
+    MAX_TRAININGS,
     CrossValidation,
     CrossValidationRecord,
     open_record,
@@ -115,6 +116,11 @@ def cross_validation_events(
     config = as_subtask(config)
     if folds < 2 or repeats < 1:
         raise UsageError("cross-validation needs 2 folds or more, and 1 repeat or more")
+    if folds * repeats > MAX_TRAININGS:
+        raise UsageError(
+            f"{folds:,} folds and {repeats:,} repeats are more than {MAX_TRAININGS:,} trainings",
+            hint="Use fewer repeats: 10 folds and 10 repeats are many.",
+        )
     if config.data.leave_out is not None:
         raise UsageError("data.leave_out is what cross-validation sets itself", hint="Remove the key.")
     if config.data.time is not None and repeats > 1:

@@ -32,7 +32,7 @@ from nncli.runs.filenames import (
     Status,
     checksum,
 )
-from nncli.spec import PositiveInt, Spec
+from nncli.spec import Members, Spec
 
 __all__ = [
     "CHECKPOINTS",
@@ -113,7 +113,7 @@ class Manifest(Spec):
     validation_rows: int
     features: int
     parameters: int
-    members: PositiveInt = 1
+    members: Members = 1
     epochs: int
     best_epoch: int
     fingerprint: str

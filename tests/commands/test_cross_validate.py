@@ -152,6 +152,8 @@ def test_invalid_settings_are_refused_before_a_directory_is_made(tmp_path: Path)
     with raises(UsageError):
         cross_validate(config, folds=1, output=where)
     with raises(UsageError):
+        cross_validate(config, folds=2, repeats=10**12, output=where)
+    with raises(UsageError):
         cross_validate(config, assignments=["epochs=1"], output=where)
     with raises(UsageError, mentions="leave_out"):
         cross_validate(config_of(tmp_path, "data.leave_out={folds: 3, fold: 0}"), output=where)
@@ -168,6 +170,11 @@ def test_a_changed_cross_validation_is_not_resumed(done: tuple[Path, CrossValida
     copy = Path(shutil.copytree(done[0], tmp_path / "copy"))
     with raises(RunError):
         resume_cross_validation(tmp_path)
+    record = (copy / CROSS_VALIDATION).read_text()
+    (copy / CROSS_VALIDATION).write_text(record.replace('"repeats": 1', '"repeats": 1000000000000'))
+    with raises(RunError, file=CROSS_VALIDATION):
+        resume_cross_validation(copy)
+    (copy / CROSS_VALIDATION).write_text(record)
     with Run(copy).locked(), pytest.raises(RunLockedError):
         resume_cross_validation(copy)
     text = (copy / CONFIG).read_text()

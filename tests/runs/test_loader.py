@@ -29,7 +29,7 @@ from nncli.runs.manifest import CONFIG, HISTORY, MANIFEST, METRICS, MODEL, WEIGH
 from nncli.runs.run import Run
 from tests.assertions import raises
 from tests.cli.support import DATA
-from tests.runs.support import Damage, changed, damaged, in_a_process_of_its_own, signed
+from tests.runs.support import Damage, change_manifest, changed, damaged, in_a_process_of_its_own, signed
 
 READ = (MODEL, WEIGHTS, MANIFEST)
 
@@ -403,3 +403,54 @@ def test_a_network_beyond_memory_is_never_allocated(copy: Path) -> None:
     source, peak = in_a_process_of_its_own(LOAD, copy)
     assert source in (str(copy / MODEL), str(copy / WEIGHTS))
     assert peak < 256 * 2**20
+
+
+def integers(node: object, way: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The places of all integers of a JSON document."""
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in items:
+        yield from integers(value, (*way, key))
+    if isinstance(node, int) and not isinstance(node, bool):
+        yield way
+
+
+MEMORY_AND_TIME = """
+import resource, signal, sys
+from pathlib import Path
+from nncli.errors import RunError
+from nncli.runs.run import Run
+resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+for path in map(Path, sys.argv[1].split(":")):
+    signal.alarm(5)
+    try:
+        Run.open(path).load_model()
+    except RunError as error:
+        pass
+print("all")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+@pytest.mark.parametrize("name", [MODEL, MANIFEST])
+def test_a_huge_number_in_a_file_neither_allocates_nor_loops(copy: Path, tmp_path: Path, name: str) -> None:
+    """Every integer of the file is a trillion in turn."""
+    content = (copy / name).read_bytes()
+    paths: list[Path] = []
+    for way in integers(json.loads(content)):
+        run = Path(shutil.copytree(copy, tmp_path / f"run{len(paths)}"))
+        change = changed(**{"__".join(map(str, way)): 10**12})
+        if name == MANIFEST:
+            change_manifest(run, change)
+        else:
+            damaged(run, name, change)
+        paths.append(run)
+    assert len(paths) > 3
+    said, peak = in_a_process_of_its_own(MEMORY_AND_TIME, Path(":".join(map(str, paths))))
+    assert said == "all"
+    assert peak < 256 * 2**20
+
+
+@pytest.mark.parametrize("members", [0, -1, 10_001, 10**12])
+def test_a_number_of_members_that_no_configuration_has_is_refused(copy: Path, members: int) -> None:
+    change_manifest(copy, changed(members=members))
+    assert file_of(refused(copy)) == MANIFEST

@@ -19,10 +19,9 @@ from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.optim.optimizers import Adam, Optimizer
 from nncli.optim.schedules import ConstantRate, Schedule
-from nncli.spec import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Spec, StrictStr
+from nncli.spec import Members, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Spec, StrictStr
 
 MAX_EPOCHS = 1_000_000_000
-MAX_MEMBERS = 10_000
 
 
 class Config(Spec):
@@ -133,9 +132,7 @@ class Config(Spec):
         description="numpy, or numba for compiled loops (pip install 'nncli-train[fast]'). auto: numba where it is "
         "faster.",
     )
-    members: Annotated[PositiveInt, Field(le=MAX_MEMBERS)] = Field(
-        1, description="Number of networks in the ensemble, whose predictions are averaged."
-    )
+    members: Members = Field(1, description="Number of networks in the ensemble, whose predictions are averaged.")
     bagging: Literal["auto"] | Bagging = Field(
         "auto",
         description="How the members of an ensemble differ. folds: each leaves out another fold; seeds: each has its "

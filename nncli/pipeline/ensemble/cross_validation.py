@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import polars as pl
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
@@ -35,6 +35,10 @@ UNSET_EXECUTION = Execution("numpy", 1, 1)
 """For the fingerprint of a configuration, whose trainings each choose their own execution."""
 
 
+MAX_TRAININGS = 10_000
+"""Trainings of a cross-validation: folds times repeats."""
+
+
 class CrossValidationRecord(Spec):
     """The folds, repeats and epochs of a cross-validation, and digests of its configuration and table."""
 
@@ -44,6 +48,12 @@ class CrossValidationRecord(Spec):
     epochs: PositiveInt | Literal["auto"]
     fingerprint: str
     data_sha256: str
+
+    @model_validator(mode="after")
+    def _check_trainings(self) -> Self:
+        if self.folds * self.repeats > MAX_TRAININGS:
+            raise ValueError(f"at most {MAX_TRAININGS} trainings")
+        return self
 
     def of(self, seed: int) -> list[Fold]:
         """All folds, ordered by repeat; each repeat has its own seed."""
