@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nncli.cli.extras import requires_extra
-from nncli.cli.help import OUTPUT
+from nncli.cli.help import INPUT, OUTPUT
 from nncli.cli.options import AsJson, Force, NoColor, Quiet, Verbose
 
 if TYPE_CHECKING:
@@ -26,6 +26,15 @@ def compare(
     runs: Annotated[
         list[Path], typer.Argument(help="Run directories, or a folder of them.", metavar="RUN", show_default=False)
     ],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="TABLE",
+            help="Score all runs on the labeled rows of this table. Default: the rows that each run held out.",
+            rich_help_panel=INPUT,
+        ),
+    ] = None,
     html: Annotated[
         Path | None,
         typer.Option(
@@ -42,10 +51,11 @@ def compare(
 
     Scores are those on held-out rows, with 95 % confidence intervals; * marks the best of runs with the same rows. Two
     runs of the same table and target are compared by a paired test on the rows that both held out. If these rows chose
-    the epoch of one run, its scores are optimistic, and the test is corrected for that.
+    the epoch of one run, its scores are optimistic, and the test is corrected for that. New rows decide better: --data.
 
     \b
     nncli compare runs/first runs/second
+    nncli compare runs/first runs/second --data new.csv
     nncli compare runs --html runs.html
     nncli compare runs/first runs/second --json | jq '.pairs[].sentence'
     """
@@ -58,7 +68,7 @@ def compare(
 
     interrupt_at_once()
     write_page = None if html is None else _page_writer(html, force=force)
-    comparison = compare_runs(runs)
+    comparison = compare_runs(runs, data)
     if write_page is not None:
         write_page(comparison)
     if not quiet:
@@ -69,7 +79,7 @@ def compare(
     else:
         typer.echo("\n\n".join(_parts(comparison)))
     if not quiet:
-        words = shlex.join(map(str, runs))
+        words = shlex.join([*map(str, runs), *(["--data", data] if data is not None else [])])
         echo_err(f"next: open {html} in a browser" if html else f"next: nncli compare {words} --html comparison.html")
 
 
@@ -118,7 +128,7 @@ def _parts(comparison: Comparison) -> list[str]:
         titles = ["", *(f"{name}  " for name in names)]
         optimistic = ["chose its epoch", *("yes  " if side.optimistic else "no  " for side in comparison.runs)]
         shown = [n_rows, optimistic] if any(side.optimistic for side in comparison.runs) else [n_rows]
-        title = "scores on held-out rows; * is the best"
+        title = f"scores on {_short(comparison.scored_rows)}; * is the best"
         if len(shown) > 1:
             title += "; optimistic for a run whose epoch these rows chose"
         parts.append(f"{prose(title)}\n{table([titles, *shown, *lines])}")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from nncli.commands.evaluate import read_data
 from nncli.commands.runs import RunInfo, info_of, is_run, list_runs
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.errors import ConfigError, NncliError, UsageError
 from nncli.evaluation.config_diff import ResolvedConfig, Setting, config_diff
-from nncli.evaluation.held_out import ScoredSplit
+from nncli.evaluation.held_out import HeldOutPredictions, ScoredSplit, predict_held_out
+from nncli.evaluation.labeled_table import predict_labeled
 from nncli.evaluation.pairwise import ComparableRun, PairwiseResult, comparable_run, compare_pairwise
 from nncli.evaluation.run_summary import RunSummary, summarize_run
 from nncli.evaluation.score_intervals import ScoreWithInterval, score_with_intervals
@@ -24,7 +27,11 @@ from nncli.runs.run import Run
 from nncli.text import json_safe
 from nncli.utils.logs import log_duration
 
+if TYPE_CHECKING:
+    from nncli.data.io.dataframes import Frame
+
 Histories: TypeAlias = tuple[tuple[int, History], ...]
+Predict: TypeAlias = Callable[[Path], HeldOutPredictions]
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,10 @@ class ScoreRow:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The comparison of several runs; `task_ids` numbers the table and target of each, None where not known."""
+    """The comparison of several runs; `task_ids` numbers the table and target of each, None where not known.
+
+    `data` names the table that all are scored on, None for the held-out rows of each.
+    """
 
     runs: tuple[ComparedRun, ...]
     task_ids: tuple[int | None, ...]
@@ -72,6 +82,12 @@ class Comparison:
     scores: tuple[ScoreRow, ...]
     pairs: tuple[PairwiseResult, ...]
     notes: tuple[str, ...]
+    data: str | None = None
+
+    @property
+    def scored_rows(self) -> str:
+        """The rows that the runs are scored on, in a title."""
+        return "held-out rows" if self.data is None else f"the rows of {self.data}"
 
     def sentence(self, pair: PairwiseResult) -> str:
         """The result of a pair as a sentence."""
@@ -95,6 +111,7 @@ class Comparison:
             "scores": [_score_json(row) for row in self.scores],
             "pairs": [self._pair_json(pair) for pair in self.pairs],
             "notes": list(self.notes),
+            "data": self.data,
         }
         return {key: json_safe(value) for key, value in document.items()}
 
@@ -120,19 +137,23 @@ class Comparison:
         }
 
 
-def compare(runs: str | Path | Sequence[str | Path]) -> Comparison:
+def compare(runs: str | Path | Sequence[str | Path], data: str | Path | Frame | None = None) -> Comparison:
     """Compare runs: those named, or all in a folder.
 
-    Each is scored on its validation rows. Two runs with the same table and target are tested on the validation rows
-    that they share. A damaged or unfinished run, or one whose table is missing, is included as far as it is known.
+    Each is scored on its held-out rows, or on the labeled rows of `data`, a file or a Polars or pandas frame. Two runs
+    with the same table and target are tested on the rows that they share. A damaged or unfinished run, or one whose
+    table is missing, is included as far as it is known.
 
     Raises:
-        UsageError: there are fewer than two runs.
+        UsageError: there are fewer than two runs, or `data` is the standard input.
         RunError: a folder does not exist.
     """
+    if isinstance(data, str | Path) and str(data) == "-":
+        raise UsageError("every run reads the table, and the standard input can only be read once", hint="Name a file.")
+    predict = predict_held_out if data is None else partial(predict_labeled, read=partial(read_data, data=data))
     wanted = [runs] if isinstance(runs, str | Path) else list(runs)
     paths = _paths([Path(path) for path in wanted])
-    loaded = [_load_run(path, name) for path, name in zip(paths, _names(paths), strict=True)]
+    loaded = [_load_run(path, name, predict) for path, name in zip(paths, _names(paths), strict=True)]
     compared, comparable = tuple(run for run, _ in loaded), [rows for _, rows in loaded]
     seen: dict[object, int] = {}
     task_ids = tuple(None if run is None else seen.setdefault(run.task_key, len(seen)) for run in comparable)
@@ -144,6 +165,7 @@ def compare(runs: str | Path | Sequence[str | Path]) -> Comparison:
         scores=_score_rows(compared, comparable),
         pairs=pairs,
         notes=tuple(_notes(compared, task_ids, comparable, pairs)),
+        data=None if data is None else str(data) if isinstance(data, str | Path) else "the frame",
     )
 
 
@@ -175,12 +197,12 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return [name if short.count(name) == 1 else str(path) for name, path in zip(short, paths, strict=True)]
 
 
-def _load_run(path: Path, name: str) -> tuple[ComparedRun, ComparableRun | None]:
-    """A run as far as it can be read, and its predictions for validation rows."""
+def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, ComparableRun | None]:
+    """A run as far as it can be read, and its predictions for the rows that it is scored on."""
     info = info_of(path)
     try:
         with log_duration(f"scoring {path}"):
-            summary = summarize_run(Run.open(path).path)
+            summary = summarize_run(Run.open(path).path, predict)
     except NncliError as error:
         return ComparedRun(path, name, info, problems=(str(error),)), None
     problems, config = list(summary.problems), None
@@ -192,7 +214,7 @@ def _load_run(path: Path, name: str) -> tuple[ComparedRun, ComparableRun | None]
             config = ResolvedConfig(load_config(path / CONFIG), _first_member(path, summary.manifest.members))
         except ConfigError as error:
             problems.append(f"The configuration cannot be read: {error}")
-    split, rows, scores, comparable = _scores(summary)
+    split, rows, scores, comparable = _scores(summary, use_recorded=predict is predict_held_out)
     optimistic = split == "validation" and summary.held_out is not None and log_choices(path, summary.held_out) > 0
     run = ComparedRun(path, name, info, config, split, rows, scores, optimistic, summary.histories, tuple(problems))
     return run, comparable
@@ -205,14 +227,14 @@ def _first_member(path: Path, members: int) -> Config | None:
 
 
 def _scores(
-    summary: RunSummary,
+    summary: RunSummary, *, use_recorded: bool
 ) -> tuple[ScoredSplit | None, int, tuple[ScoreWithInterval, ...], ComparableRun | None]:
     """The split and number of the scored rows, the scores, and the predictions for validation rows."""
     held_out, metrics = summary.held_out, summary.metrics
     if held_out is not None:
         choices = log_choices(summary.path, held_out)
         return held_out.split, len(held_out), score_with_intervals(held_out).scores, comparable_run(held_out, choices)
-    if metrics is None:
+    if metrics is None or not use_recorded:
         return None, 0, (), None
     if metrics.validation is not None:
         return "validation", metrics.validation.rows, _recorded(metrics.validation), None
@@ -278,7 +300,10 @@ def _notes(
     if any(not (pair.rows == runs[pair.a].rows_scored == runs[pair.b].rows_scored) for pair in pairs):
         notes.append("the runs have different validation rows: compare the pairs, not the scores")
     if any(pair.optimistic is not None for pair in pairs):
-        notes.append("p-values and intervals are corrected where the rows chose the epoch of one run from more epochs")
+        notes.append(
+            "p-values and intervals are corrected where the rows chose the epoch of one run from more epochs; compare "
+            "on new rows: --data TABLE"
+        )
     if len(tested) > 1:
         notes.append("p-values are adjusted for multiple comparisons (Holm)")
     return notes

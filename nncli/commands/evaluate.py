@@ -10,22 +10,17 @@ import numpy as np
 
 from nncli.commands.predict import table_of
 from nncli.data.encoders.anomalies import Anomalies
-from nncli.data.encoders.target import rows_with_target
 from nncli.data.io.readers import read_table
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
-from nncli.errors import DataError, Location
+from nncli.evaluation.labeled_table import labeled_rows
 from nncli.runs.run import Run
 from nncli.runs.training_rows import RowMatches, TrainingRows
 from nncli.scoring import Scores, score, to_json
-from nncli.text import closest_match, join_quoted, quote
 from nncli.utils.logs import log_duration
 
 if TYPE_CHECKING:
     from nncli.data.io.dataframes import Frame
-
-
-LABELS_NEEDED = "Evaluation needs labels; `nncli predict` does not."
 
 
 @dataclass(frozen=True)
@@ -71,21 +66,7 @@ def evaluate(run: str | Path, data: str | Path | Frame) -> Evaluation:
 def evaluate_data(model: AnyModel, data: str | Path | Frame, training_rows: TrainingRows | None = None) -> Evaluation:
     """Score a model; see `evaluate`."""
     table, target = read_data(model, data), model.spec.target
-    if missing := [name for name in target.names if name not in table.names]:
-        close = closest_match(missing[0], table.names)
-        raise DataError(
-            f"the table has no target column {join_quoted(missing)}",
-            location=Location(source=table.source),
-            hint=f"Did you mean {quote(close)}?" if close else LABELS_NEEDED,
-        )
-    rows = rows_with_target(table, target.names)
-    if not len(rows):
-        raise DataError(
-            "no row has a target",
-            location=Location(source=table.source, column=target.names[0]),
-            hint=LABELS_NEEDED,
-        )
-    labeled = table if len(rows) == len(table) else table.take(rows)
+    labeled = labeled_rows(table, target)
     with log_duration("predicting"), np.errstate(all="ignore"):
         predictions = model.predict(labeled)
     with log_duration("scoring"):

@@ -206,7 +206,7 @@ def _explain(run: Run, config: Config, model: AnyModel, whole: _Data, options: _
         importances=importance.importances,
         partial_dependence=curves,
         attributions=found,
-        attributed=_numbers(table)[attributed],
+        attributed=table.row_numbers[attributed],
         notes=(*whole.notes, *_notes(whole.table, encoded, labeled), *notes),
         training_rows=None if whole.is_own else _training_rows(run, model, table.take(labeled)),
     )
@@ -330,7 +330,3 @@ def _completeness_note(attributions: Attributions) -> str:
     finite = attributions.error[np.isfinite(attributions.error)]
     size = f"up to {finite.max():.2g}" if len(finite) == len(attributions.error) else "an infinite amount"
     return f"attributions of {rows} miss the prediction by {size} (tolerance: {attributions.tolerance:.2g})"
-
-
-def _numbers(table: Table) -> Rows:
-    return np.arange(table.first_row, table.first_row + len(table)) if table.numbers is None else table.numbers

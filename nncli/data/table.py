@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import polars as pl
 
 from nncli.data.arrays import RowIndices
@@ -30,6 +31,11 @@ class Table:
 
     def __len__(self) -> int:
         return self.frame.height
+
+    @property
+    def row_numbers(self) -> RowIndices:
+        """The number of each row in the source (rows,)."""
+        return np.arange(self.first_row, self.first_row + len(self)) if self.numbers is None else self.numbers
 
     @property
     def names(self) -> list[str]:

@@ -27,7 +27,8 @@ from nncli.runs.run import Run
 from nncli.scoring import Scores, Truth, baseline_predictions, score
 from nncli.training.state import RandomStreams
 
-ScoredSplit: TypeAlias = Literal["validation", "training"]
+ScoredSplit: TypeAlias = Literal["validation", "training", "table"]
+"""Which rows are scored; `table` are those of another table, see `nncli.evaluation.labeled_table`."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def predict_held_out(path: str | Path) -> HeldOutPredictions:
         manifest=manifest,
         model=model,
         table=table,
-        numbers=np.arange(1, len(table) + 1) if table.numbers is None else table.numbers,
+        numbers=table.row_numbers,
         y=target.read(table),
         weights=read_weights(table, weight) if weight else None,
         predictions=predicted.predictions,

@@ -39,10 +39,11 @@ MIN_EXCESS = log(2.0)
 class ComparableRun:
     """The predictions of a run for rows that it was not trained on.
 
-    `table` is the SHA-256 of their file, `numbers` (rows,) their row numbers in it, from 1. `truth` are labels (rows,)
-    or numbers (rows, targets) in their own units, `values` probabilities (rows, classes) of the classes `labels`, or
-    numbers (rows, targets). `groups` (rows,) numbers the groups of dependent rows. `log_choices` is the natural
-    logarithm of the number of models that the rows chose this one from, 0 for rows that chose nothing.
+    `table` is the SHA-256 of their file, or the name of another table, `numbers` (rows,) their row numbers, from 1.
+    `truth` are labels (rows,) or numbers (rows, targets) in their own units, `values` probabilities (rows, classes) of
+    the classes `labels`, or numbers (rows, targets). `groups` (rows,) numbers the groups of dependent rows.
+    `log_choices` is the natural logarithm of the number of models that the rows chose this one from, 0 for rows that
+    chose nothing.
     """
 
     table: str
@@ -83,16 +84,17 @@ class ComparableRun:
 
 
 def comparable_run(held_out: HeldOutPredictions, log_choices: float = 0.0) -> ComparableRun | None:
-    """The held-out rows of a run with their losses; None if the run was trained on them."""
+    """The held-out rows of a run, or those of another table; None if the run was trained on them."""
     manifest, target = held_out.manifest, held_out.predictions.target
     validation_data = manifest.validation_data
     source = manifest.data if validation_data is None else validation_data
     same_file = validation_data is not None and validation_data.sha256 == manifest.data.sha256
-    if held_out.split == "training" or source.sha256 is None or same_file:
+    name = held_out.table.source if held_out.split == "table" else source.sha256
+    if held_out.split == "training" or name is None or (held_out.split == "validation" and same_file):
         return None
     labels = target.labels if target.task == "classification" else None
     return ComparableRun(
-        table=source.sha256,
+        table=name,
         target=target.names,
         labels=labels,
         numbers=held_out.numbers,
@@ -211,7 +213,7 @@ def _pair(
     _, of_a, of_b = np.intersect1d(a.numbers, b.numbers, assume_unique=True, return_indices=True)
     a, b, pair = a.take(of_a), b.take(of_b), replace(pair, rows=len(of_a))
     if not pair.rows:
-        return replace(pair, reason="they share no held-out rows")
+        return replace(pair, reason="they share no scored rows")
     if not np.array_equal(a.truth, b.truth):
         return replace(pair, reason="they read the target of the shared rows differently")
     with np.errstate(all="ignore"):

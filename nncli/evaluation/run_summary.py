@@ -49,8 +49,8 @@ class _Reader:
             return None
 
 
-def summarize_run(path: Path) -> RunSummary:
-    """Read the run at `path`.
+def summarize_run(path: Path, predict: Callable[[Path], HeldOutPredictions] = predict_held_out) -> RunSummary:
+    """Read the run at `path`, and predict the rows that it is scored on.
 
     Raises:
         RunError: it is not a run directory, or its manifest is damaged.
@@ -61,7 +61,7 @@ def summarize_run(path: Path) -> RunSummary:
     metrics = None
     if METRICS in manifest.files:
         metrics = reader.of("The list of recorded scores", partial(read_metrics, path, manifest))
-    held_out = reader.of("What depends on the single rows", partial(predict_held_out, path))
+    held_out = reader.of("What depends on the single rows", partial(predict, path))
     single, histories = manifest.members == 1, []
     for i in range(manifest.members):
         folder = path if single else path / member_folder(i)

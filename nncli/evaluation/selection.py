@@ -20,7 +20,7 @@ def log_choices(path: Path, held_out: HeldOutPredictions) -> float:
     Raises:
         RunError: the manifest of a member is missing or damaged.
     """
-    if held_out.split == "training":
+    if held_out.split != "validation":
         return 0.0
     config, total = held_out.config, 0.0
     if config.metric != "loss":

@@ -109,7 +109,7 @@ def _pairs(comparison: Comparison) -> Section:
     )
     columns = ("run", "other run", "measure", "shared rows", "improvement", "95 % CI", "p-value", "adjusted p-value")
     sentences = tuple(Paragraph(display(comparison.sentence(pair), MAX_TEXT)) for pair in comparison.pairs)
-    parts: tuple[Part, ...] = (*sentences, Table("Paired tests on shared held-out rows", columns, rows, (0, 1, 2)))
+    parts: tuple[Part, ...] = (*sentences, Table("Paired tests on shared rows", columns, rows, (0, 1, 2)))
     return Section(name, title, (*parts, Paragraph(METHOD)))
 
 
@@ -130,7 +130,9 @@ def _scores(comparison: Comparison) -> Section | None:
     note = "The 95 % confidence interval is below each score. * marks the best of several runs scored on the same rows."
     if len(facts) > 1:
         note += " Scores on rows that chose the epoch are optimistic."
-    table = Table("Scores on held-out rows", ("metric", *names), (*facts, *rows), note=note)
+    table = Table(
+        f"Scores on {display(comparison.scored_rows, MAX_PATH)}", ("metric", *names), (*facts, *rows), note=note
+    )
     return Section("scores", "Scores", (table,))
 
 

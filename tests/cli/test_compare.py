@@ -105,3 +105,14 @@ def test_a_damaged_run_is_a_note(nncli: Cli, folder: Path) -> None:
 @pytest.mark.parametrize(("words", "code"), [((), 2), (("runs/a",), 2), (("nothing", "runs/a"), 5)])
 def test_what_cannot_be_compared_is_an_error(nncli: Cli, folder: Path, words: tuple[str, ...], code: int) -> None:
     assert nncli("compare", *words).check(code).err
+
+
+def test_a_table_of_new_rows_is_an_option(nncli: Cli, folder: Path) -> None:
+    table = str(DATA / "penguins.csv")
+    shown = nncli("compare", "runs/a", "runs/b", "--data", table).check()
+    _, scores, finding = shown.out.split("\n\n")
+    assert "chose its epoch" not in scores
+    assert next(line for line in scores.splitlines() if line.startswith("rows")).split()[-2:] == ["344", "344"]
+    assert "on 344 shared rows" in " ".join(finding.split())
+    assert f"--data {table} --html" in shown.err
+    assert nncli("compare", "runs/a", "runs/b", "--data", "-").check(2).err

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
-from nncli import compare, cross_validate, train
+from nncli import compare, cross_validate, evaluate, train
 from nncli.commands.compare import Comparison
 from nncli.errors import RunError, UsageError
 from nncli.evaluation.held_out import predict_held_out
@@ -227,3 +228,44 @@ def test_an_unreadable_configuration_is_a_problem_and_recorded_scores_are_used(o
     assert scores.values[1] is not None
     assert scores.values[1].interval is not None
     assert not any(one.values[0] for one in found.settings)
+
+
+def test_runs_are_compared_on_a_table_of_new_rows(of: Folder, tmp_path: Path) -> None:
+    lines = (DATA / "penguins.csv").read_text().splitlines()
+    new = tmp_path / "new.csv"
+    new.write_text("\n".join([lines[0], *lines[1::3]]) + "\n")
+    runs = [of.path / "runs" / name for name in ("a", "b", "five", "none", "seed")]
+    found = compare(runs, new)
+    rows = len(lines[1::3])
+    assert [(run.scored_on, run.rows_scored, run.optimistic) for run in found.runs] == [("table", rows, False)] * 5
+    assert {(pair.rows, pair.optimistic) for pair in found.pairs} == {(rows, None)}
+    accuracy = next(line for line in found.scores if line.name == "accuracy")
+    assert [one and one.value for one in accuracy.values] == [evaluate(run, new).scores["accuracy"] for run in runs]  # type: ignore[call-overload]
+    assert any(accuracy.best)
+    assert found.json()["data"] == str(new)
+    assert compare(runs, pl.read_csv(new, null_values=["NA"])).scores[0].values == accuracy.values
+
+
+def test_a_run_that_cannot_predict_the_table_is_a_problem(of: Folder, tmp_path: Path) -> None:
+    runs = [of.path / "runs" / name for name in ("a", "b", "lin")]
+    found = compare(runs, DATA / "penguins.csv")
+    assert [bool(run.problems) for run in found.runs] == [False, False, True]
+    assert found.runs[2].scored_on is None
+    with raises(UsageError):
+        compare(runs, "-")
+    (tmp_path / "t.csv").write_text("species,island\nAdelie,Biscoe\n")
+    assert not compare(runs, tmp_path / "t.csv").pairs
+
+
+def test_rows_count_by_their_weights_where_the_table_has_them(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x,y,w\n" + "".join(f"{i},{i * 1.37},{1 + i % 3}\n" for i in range(60)))
+    (tmp_path / "c.yaml").write_text(f"data: {{path: t.csv, target: y, sample_weight: w}}\n{SMALL}")
+    runs = [
+        train(tmp_path / "c.yaml", output=tmp_path / f"{seed}", assignments=[f"seed={seed}"]).run for seed in (1, 2)
+    ]
+    rmse = {}
+    for name in ("w", "v"):
+        (tmp_path / "n.csv").write_text(f"x,y,{name}\n1,3,5\n2,1,1\n9,2,1\n")
+        found = compare(runs, tmp_path / "n.csv")
+        rmse[name] = [line.values[0] and line.values[0].value for line in found.scores if line.name == "rmse"]
+    assert rmse["w"] != rmse["v"]

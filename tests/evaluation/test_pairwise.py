@@ -75,7 +75,7 @@ def test_classes_are_matched_by_their_names() -> None:
 @pytest.mark.parametrize(
     ("other", "reason"),
     [
-        (classes([0.9], ["yes"], [7]), "share no held-out rows"),
+        (classes([0.9], ["yes"], [7]), "share no scored rows"),
         (classes([0.9, 0.9], ["no", "no"], [1, 2]), "differently"),
         (classes([0.9, 0.9], ["yes", "no"], [1, 2], weights=np.zeros(2)), None),
     ],

@@ -30,7 +30,9 @@ def quoted_names(names: tuple[str, ...]) -> str:
 
 
 def scored_rows(held_out: HeldOutPredictions) -> str:
-    """The number and the kind of the scored rows, such as `69 validation rows`."""
+    """The number and the kind of the scored rows, such as `69 validation rows`, or `69 rows` of another table."""
+    if held_out.split == "table":
+        return f"{len(held_out):,} row{'s' * (len(held_out) != 1)}"
     kind = "out-of-fold" if held_out.oof_mask is not None else held_out.split
     return f"{len(held_out):,} {kind} row{'s' * (len(held_out) != 1)}"
 

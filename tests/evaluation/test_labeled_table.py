@@ -1,0 +1,50 @@
+"""Predictions for the labeled rows of a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from nncli import train
+from nncli.data.table import Table
+from nncli.errors import DataError
+from nncli.evaluation.labeled_table import labeled_rows, predict_labeled
+from nncli.runs.run import Run
+from tests.assertions import raises
+
+FRAME = pl.DataFrame({"x": [1.0, 2.0, 3.0, 4.0], "y": [1.0, None, 2.0, 5.0], "w": [1.0, 0.0, 2.0, 3.0]})
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("weighted")
+    (folder / "t.csv").write_text("x,y,w\n" + "".join(f"{i},{2 * i},{1 + i % 3}\n" for i in range(40)))
+    (folder / "c.yaml").write_text("data: {path: t.csv, target: y, sample_weight: w}\nlayers: []\nepochs: 2\n")
+    return train(folder / "c.yaml", output=folder / "run").run
+
+
+def test_rows_without_a_target_are_left_out_and_the_others_keep_their_numbers(run: Path) -> None:
+    found = predict_labeled(run, lambda model: Table(FRAME, "t.csv"))
+    assert found.split == "table"
+    assert found.numbers.tolist() == [1, 3, 4]
+    assert found.y.tolist() == [[1.0], [2.0], [5.0]]
+    assert found.weights is not None
+    assert found.weights.tolist() == [1.0, 2.0, 3.0]
+    assert found.baseline.values[0] == pytest.approx((1 + 2 * 2 + 3 * 5) / 6)
+    predicted = Run.open(run).load_model().predict(Table(FRAME, "t.csv")).values
+    np.testing.assert_array_equal(found.predictions.values, predicted[[0, 2, 3]])
+
+
+def test_a_table_without_the_weights_has_none(run: Path) -> None:
+    assert predict_labeled(run, lambda model: Table(FRAME.drop("w"), "t.csv")).weights is None
+
+
+def test_a_table_without_labels_is_an_error(run: Path) -> None:
+    target = Run.open(run).load_model().spec.target
+    with raises(DataError, file="t.csv", mentions="'y'"):
+        labeled_rows(Table(FRAME.rename({"y": "Y"}), "t.csv"), target)
+    with raises(DataError, file="t.csv", column="y"):
+        labeled_rows(Table(FRAME.with_columns(y=pl.lit(None, pl.Float64)), "t.csv"), target)
