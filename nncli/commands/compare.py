@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nncli.commands.evaluate import read_data
 from nncli.commands.runs import RunInfo, info_of, is_run, list_runs
-from nncli.config.loading import load_config
 from nncli.config.schema import Config
-from nncli.errors import ConfigError, NncliError, UsageError
+from nncli.errors import NncliError, RunError, UsageError
 from nncli.evaluation.config_diff import ResolvedConfig, Setting, config_diff
 from nncli.evaluation.held_out import HeldOutPredictions, ScoredSplit, predict_held_out
 from nncli.evaluation.labeled_table import predict_labeled
@@ -21,6 +20,7 @@ from nncli.evaluation.run_summary import RunSummary, summarize_run
 from nncli.evaluation.score_intervals import ScoreWithInterval, score_with_intervals
 from nncli.evaluation.selection import log_choices
 from nncli.metrics.registry import higher_is_better
+from nncli.runs.config import read_config
 from nncli.runs.history import History, RecordedScores
 from nncli.runs.manifest import CONFIG, member_folder
 from nncli.runs.run import Run
@@ -211,8 +211,8 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
         problems.append(f"The training is not finished: {state}")
     if summary.config is not None:
         try:
-            config = ResolvedConfig(load_config(path / CONFIG), _first_member(path, summary.manifest.members))
-        except ConfigError as error:
+            config = ResolvedConfig(read_config(path), _first_member(path, summary.manifest.members))
+        except RunError as error:
             problems.append(f"The configuration cannot be read: {error}")
     split, rows, scores, comparable = _scores(summary, use_recorded=predict is predict_held_out)
     optimistic = split == "validation" and summary.held_out is not None and log_choices(path, summary.held_out) > 0
@@ -223,7 +223,7 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
 def _first_member(path: Path, members: int) -> Config | None:
     """The configuration of an ensemble's first member, in which `auto` values are resolved, if it exists."""
     file = path / member_folder(0) / CONFIG
-    return load_config(file) if members > 1 and file.is_file() else None
+    return read_config(file.parent) if members > 1 and file.is_file() else None
 
 
 def _scores(

@@ -18,7 +18,7 @@ import numpy as np
 import safetensors.numpy
 
 from nncli.ensemble import Ensemble, EnsembleSpec
-from nncli.errors import Location, NncliError, RunError, RunLockedError, UsageError
+from nncli.errors import DataError, Location, NncliError, RunError, RunLockedError, UsageError
 from nncli.model import Model, ModelSpec
 from nncli.runs.filenames import CROSS_VALIDATION, FOLDS, LOCK
 from nncli.runs.folder_watch import FolderIdentity, watched
@@ -219,11 +219,23 @@ class Run:
         write_bytes(self.path / name, content.encode() if isinstance(content, str) else content)
 
     def save_config(self, config: Config) -> None:
-        """Write config.yaml."""
+        """Write config.yaml.
+
+        Raises:
+            DataError: it would be too large to be read again.
+        """
+        from nncli.config.yaml.source_text import MAX_TEXT_BYTES
         from nncli.config.yaml.writer import dump
 
         header = "# The configuration of this run, every default written out.\n"
-        self._write(CONFIG, header + dump(config.model_dump(mode="json")))
+        text = (header + dump(config.model_dump(mode="json"))).encode()
+        if len(text) > MAX_TEXT_BYTES:
+            raise DataError(
+                f"the names of the columns are too long: the configuration would have {len(text):,} bytes",
+                location=Location(source=config.data.path),
+                hint="Use shorter names or fewer columns.",
+            )
+        self._write(CONFIG, text)
 
     def restore_config(self, config: Config) -> None:
         """Write config.yaml again if it was deleted."""

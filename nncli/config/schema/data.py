@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -102,9 +103,9 @@ class DataSection(Spec):
     @model_validator(mode="after")
     def _check_roles(self) -> DataSection:
         for key, names in (("target", self.target), ("features", self.features or ())):
-            repeated = sorted({column for column in names if names.count(column) > 1})
-            if repeated:
-                raise ValueError(f"{key} lists {quote(repeated[0])} more than once")
+            if len(set(names)) < len(names):
+                repeated = min(name for name, count in Counter(names).items() if count > 1)
+                raise ValueError(f"{key} lists {quote(repeated)} more than once")
         if self.thousands is not None and self.thousands == self.decimal:
             raise ValueError(f"decimal and thousands cannot both be {quote(self.decimal)}")
         features, dropped = set(self.features or ()), set(self.drop)

@@ -21,7 +21,8 @@ from nncli.errors import ConfigError, ConfigIssue, Location
 from nncli.text import quote
 
 MAX_DEPTH = 50  # nested sections and lists
-MAX_VALUES = 100_000  # after aliases are expanded
+MAX_VALUES = 1_000_000  # after aliases are expanded
+MAX_ALIASED_VALUES = 100_000  # those that aliases repeat, which cost a few bytes each
 MAX_ISSUES = 20  # in one text
 
 
@@ -43,6 +44,7 @@ class _Parser:
     issues: list[ConfigIssue] = field(default_factory=list)
     anchors: dict[str, _Anchored | None] = field(default_factory=dict)  # None while still being built
     size: int = 0
+    aliased: int = 0
     max_depth: int = 0
 
     def __post_init__(self) -> None:
@@ -100,6 +102,9 @@ class _Parser:
         if anchored is None:
             hint = "Text that starts with '*' must be in quotes."
             raise self.error(event, f"there is no anchor {quote('&' + name)} above this alias", hint)
+        self.aliased += anchored.size
+        if self.aliased > MAX_ALIASED_VALUES:
+            raise self.error(event, f"aliases stand for more than {MAX_ALIASED_VALUES:,} values")
         self.grow(event, anchored.size, depth + anchored.height)
         return anchored.value
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from nncli.errors import ConfigError, ConfigIssue, Location
 from nncli.text import escape_unprintable
 
-MAX_TEXT_BYTES = 1 << 20  # bytes
+MAX_TEXT_BYTES = 64 << 20
+"""Bytes of a configuration: that of a run lists its columns twice, and a table may have tens of thousands."""
 MAX_EXCERPT_WIDTH = 100
 LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _BLANK = " \t"  # other blank characters are shown as escapes
@@ -30,7 +31,7 @@ def position(text: str, index: int) -> Position:
 def too_large(source: str) -> ConfigError:
     """The error for a text of more than MAX_TEXT_BYTES."""
     hint = "Is this the right file? A configuration is a page or two of YAML."
-    return ConfigError(ConfigIssue("the text is larger than 1 MiB", Location(source), hint))
+    return ConfigError(ConfigIssue(f"the text is larger than {MAX_TEXT_BYTES >> 20} MiB", Location(source), hint))
 
 
 def checked_lines(text: str, source: str) -> tuple[str, ...]:

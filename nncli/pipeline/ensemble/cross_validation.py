@@ -13,7 +13,6 @@ import numpy as np
 import polars as pl
 from pydantic import ValidationError, model_validator
 
-from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.data.io.streams import digest
 from nncli.data.splitting.folds import Fold
@@ -23,6 +22,7 @@ from nncli.model import Predictions
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData, predict_table
 from nncli.pipeline.prepare.execution import Execution
 from nncli.pipeline.train.provenance import fingerprint
+from nncli.runs.config import read_config
 from nncli.runs.filenames import CROSS_VALIDATION
 from nncli.runs.loader import LARGEST_TEXT, read_file
 from nncli.runs.manifest import CONFIG
@@ -117,7 +117,7 @@ def open_record(path: Path) -> tuple[Run, CrossValidationRecord, Config]:
             "the file is damaged, or was written by a newer nncli",
             location=Location(source=str(path / CROSS_VALIDATION)),
         ) from error
-    config = load_config(path / CONFIG)
+    config = read_config(path)
     if (fingerprint(config, UNSET_EXECUTION), config.epochs) != (record.fingerprint, record.epochs):
         raise RunError(
             "the configuration has been changed since the cross-validation began",

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.errors import RunLockedError
 from nncli.pipeline.parallel.control_dir import POLL_SECONDS, ControlDirectory, StopCheck
 from nncli.pipeline.parallel.executor import shutdown_requested, task_lock
 from nncli.pipeline.train.events import Event, Progress, Started
 from nncli.pipeline.train.single import resume_network, train_network
-from nncli.runs.manifest import CONFIG, Manifest
+from nncli.runs.config import read_config
+from nncli.runs.manifest import Manifest
 from nncli.runs.run import Run
 from nncli.training.loop import EpochReport, LearningRateHalved
 
@@ -128,7 +128,7 @@ def is_done(manifest: Manifest, changes: list[str]) -> bool:
 
 def _changes(run: Run, new_config: Config) -> list[str]:
     """The changes to the configuration of a run, as assignments."""
-    current, changes = load_config(run.path / CONFIG), []
+    current, changes = read_config(run.path), []
     if new_config.epochs not in ("auto", current.epochs):
         changes.append(f"epochs={new_config.epochs}")
     if current.checkpoint != new_config.checkpoint:

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from nncli.config.loading import load_config
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.io.streams import digest, is_stream
 from nncli.errors import ConfigError, ConfigIssue, DataError, Location, RunError
 from nncli.pipeline.prepare.execution import Execution
+from nncli.runs.config import read_config
 from nncli.runs.manifest import CONFIG, DataRecord, Machine, Manifest
 from nncli.runs.run import Run
 from nncli.spec import non_defaults
@@ -29,14 +29,14 @@ RESUMABLE_KEYS = frozenset({"epochs", "checkpoint", "memory_limit", "output", "w
 
 def check_config_unchanged(run: Run, manifest: Manifest, assignments: Sequence[str]) -> Config:
     """The run's configuration with the assignments; an error if they would change the epochs already trained."""
-    trained_config = load_config(run.path / CONFIG)
+    trained_config = read_config(run.path)
     if fingerprint(trained_config, recorded_execution(manifest)) != manifest.fingerprint:
         raise RunError(
             "the configuration has been changed since the training began",
             location=Location(source=str(run.path / CONFIG)),
             hint="Undo the change, or train a new run from it.",
         )
-    new_config = load_config(run.path / CONFIG, assignments)
+    new_config = read_config(run.path, assignments) if assignments else trained_config
     changed = [key for key in Config.model_fields if getattr(trained_config, key) != getattr(new_config, key)]
     issues = [
         ConfigIssue("this would change what has been trained already", Location(key=key), "Train a new run instead.")

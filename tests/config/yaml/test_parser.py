@@ -8,6 +8,7 @@ import sys
 import pytest
 from hypothesis import given, settings
 
+from nncli.config.yaml import parser
 from nncli.config.yaml.parser import MAX_DEPTH, MAX_ISSUES, parse
 from nncli.config.yaml.writer import dump
 from nncli.errors import ConfigError, Location
@@ -95,6 +96,14 @@ def test_the_number_of_values_is_limited_after_aliases_are_expanded() -> None:
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10)
     )
     assert "100,000 values" in only(laughs).message
+
+
+def test_a_long_list_is_no_alias_that_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parser, "MAX_VALUES", 100)
+    monkeypatch.setattr(parser, "MAX_ALIASED_VALUES", 10)
+    assert parse(f"a: [{'1, ' * 90}]", "c").value == {"a": [1] * 90}
+    assert "100 values" in only(f"a: [{'1, ' * 110}]").message
+    assert "10 values" in only("a: &x [1, 2, 3, 4]\nb: [*x, *x, *x]\n").message
 
 
 def test_the_depth_is_limited_after_aliases_are_expanded() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from nncli.config.yaml import source_text
 from nncli.config.yaml.parser import parse
 from nncli.config.yaml.source_text import excerpt, position
 from tests.config.support import ONE_MIB, at, only
 
 
-def test_text_over_one_mebibyte_is_an_error() -> None:
+def test_text_over_the_limit_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_text, "MAX_TEXT_BYTES", ONE_MIB)
     assert parse("a: 1\n#" + "x" * (ONE_MIB - 6), "c").value == {"a": 1}
     assert "1 MiB" in only("a: 1\n#" + "x" * (ONE_MIB - 5)).message
     assert "1 MiB" in only("é" * (ONE_MIB // 2 + 1)).message

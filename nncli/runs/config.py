@@ -1,0 +1,32 @@
+"""Reading config.yaml of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from nncli.config.loading import load_config
+from nncli.config.schema import Config
+from nncli.errors import ConfigError, RunError
+from nncli.runs.manifest import CONFIG
+
+NOT_VALID = "If you changed the file, undo the change. Otherwise restore the directory from a copy, or train again."
+
+
+def read_config(folder: Path, assignments: Sequence[str] = ()) -> Config:
+    """Read config.yaml of the run in `folder`, with changes from the command line.
+
+    Raises:
+        RunError: the file is missing or damaged.
+        ConfigError: an assignment is not valid.
+        UsageError: an assignment is not of the form key=value.
+    """
+    try:
+        config = load_config(folder / CONFIG)
+    except ConfigError as error:
+        issue = error.issues[0]
+        location = replace(issue.location, source=str(folder / CONFIG))
+        message = f"the configuration of the run is damaged: {issue.message}"
+        raise RunError(message, location=location, hint=NOT_VALID) from error
+    return load_config(folder / CONFIG, assignments) if assignments else config
