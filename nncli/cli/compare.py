@@ -126,11 +126,15 @@ def _parts(comparison: Comparison) -> list[str]:
             for line in comparison.scores
         ]
         titles = ["", *(f"{name}  " for name in names)]
-        optimistic = ["chose its epoch", *("yes  " if side.optimistic else "no  " for side in comparison.runs)]
+        optimistic = [
+            "chose its epoch" if comparison.data is None else "trained on",
+            *("yes  " if side.optimistic else "no  " for side in comparison.runs),
+        ]
         shown = [n_rows, optimistic] if any(side.optimistic for side in comparison.runs) else [n_rows]
         title = f"scores on {_short(comparison.scored_rows)}; * is the best"
         if len(shown) > 1:
-            title += "; optimistic for a run whose epoch these rows chose"
+            title += "; optimistic for a run "
+            title += "whose epoch these rows chose" if comparison.data is None else "that was trained on these rows"
         parts.append(f"{prose(title)}\n{table([titles, *shown, *lines])}")
     if comparison.pairs:
         parts.append(

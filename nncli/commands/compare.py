@@ -39,8 +39,8 @@ class ComparedRun:
     """One of the compared runs.
 
     `scores` are of `rows_scored` rows of the split `scored_on`; they come from metrics.json, without intervals, where
-    the rows are not available. They are `optimistic` if these rows chose the epoch. `problems` say what is missing, and
-    why.
+    the rows are not available. They are `optimistic` if the run was trained on these rows, or they chose its epoch.
+    `problems` say what is missing, and why.
     """
 
     path: Path
@@ -215,7 +215,12 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
         except RunError as error:
             problems.append(f"The configuration cannot be read: {error}")
     split, rows, scores, comparable = _scores(summary, use_recorded=predict is predict_held_out)
-    optimistic = split == "validation" and summary.held_out is not None and log_choices(path, summary.held_out) > 0
+    optimistic = False
+    if summary.held_out is not None:
+        matches = summary.held_out.training_rows
+        if matches is not None and matches.warning:
+            problems.append(matches.warning)
+        optimistic = log_choices(path, summary.held_out) > 0 or (matches is not None and matches.are_optimistic)
     run = ComparedRun(path, name, info, config, split, rows, scores, optimistic, summary.histories, tuple(problems))
     return run, comparable
 

@@ -13,7 +13,7 @@ from nncli.data.encoders.anomalies import Anomalies
 from nncli.data.io.readers import read_table
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
-from nncli.evaluation.labeled_table import labeled_rows
+from nncli.evaluation.labeled_table import labeled_rows, sample_weight_column, weights_of
 from nncli.runs.run import Run
 from nncli.runs.training_rows import RowMatches, TrainingRows
 from nncli.scoring import Scores, score, to_json
@@ -29,6 +29,7 @@ class Evaluation:
 
     `notes` are on how the table was read, `anomalies` are the unexpected values in the labeled rows. `training_rows`
     says how many of the rows the run was trained or validated on; None if it does not know its training rows.
+    `weighted_by` is the column of the sample weights, None for rows that count the same.
     """
 
     rows: int
@@ -37,13 +38,15 @@ class Evaluation:
     notes: tuple[str, ...] = ()
     anomalies: Anomalies = field(default_factory=Anomalies)
     training_rows: RowMatches | None = None
+    weighted_by: str | None = None
 
     def json(self) -> dict[str, Any]:
-        """{"rows": …, "skipped": …, "training_rows": {…}, "metrics": {…}}."""
+        """{"rows": …, "skipped": …, "training_rows": {…}, "weighted_by": …, "metrics": {…}}."""
         return {
             "rows": self.rows,
             "skipped": self.skipped,
             "training_rows": None if self.training_rows is None else self.training_rows.json(),
+            "weighted_by": self.weighted_by,
             "metrics": to_json(self.scores),
         }
 
@@ -51,7 +54,8 @@ class Evaluation:
 def evaluate(run: str | Path, data: str | Path | Frame) -> Evaluation:
     """Score a trained run on a table that has the target's column: a file, or a Polars or pandas frame.
 
-    `-` is the standard input.
+    `-` is the standard input. Rows count by their sample weights if the run has data.sample_weight and the table that
+    column.
 
     Raises:
         RunError: the run directory is missing or damaged.
@@ -60,19 +64,34 @@ def evaluate(run: str | Path, data: str | Path | Frame) -> Evaluation:
     with log_duration(f"loading {run}"):
         opened = Run.open(Path(run))
         model, training_rows = opened.load_model(), opened.load_training_rows()
-    return evaluate_data(model, data, training_rows)
+    return evaluate_data(model, data, training_rows, sample_weight_column(opened))
 
 
-def evaluate_data(model: AnyModel, data: str | Path | Frame, training_rows: TrainingRows | None = None) -> Evaluation:
-    """Score a model; see `evaluate`."""
+def evaluate_data(
+    model: AnyModel,
+    data: str | Path | Frame,
+    training_rows: TrainingRows | None = None,
+    sample_weight: str | None = None,
+) -> Evaluation:
+    """Score a model; rows count by the column `sample_weight`, if the table has it. See `evaluate`."""
     table, target = read_data(model, data), model.spec.target
     labeled = labeled_rows(table, target)
     with log_duration("predicting"), np.errstate(all="ignore"):
         predictions = model.predict(labeled)
     with log_duration("scoring"):
-        scores = score(predictions, target.read(labeled), None, model.spec.loss)
+        weights, note = weights_of(labeled, sample_weight)
+        scores = score(predictions, target.read(labeled), weights, model.spec.loss)
     matches = None if training_rows is None else training_rows.match(model.hash_rows(labeled))
-    return Evaluation(len(labeled), len(table) - len(labeled), scores, table.notes, predictions.anomalies, matches)
+    notes = (*table.notes, *([] if note is None else [note]))
+    return Evaluation(
+        len(labeled),
+        len(table) - len(labeled),
+        scores,
+        notes,
+        predictions.anomalies,
+        matches,
+        None if weights is None else sample_weight,
+    )
 
 
 def read_data(model: AnyModel, data: str | Path | Frame) -> Table:

@@ -17,6 +17,7 @@ from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location, UsageError
 from nncli.evaluation.held_out import predict_held_out
+from nncli.evaluation.labeled_table import weights_of
 from nncli.inspection.attribution import Attributions, attribute, select_output
 from nncli.inspection.encoded_rows import EncodedRows, OofMask, ProgressCallback, Rows, no_progress
 from nncli.inspection.partial_dependence import PartialDependence, partial_dependence
@@ -249,11 +250,7 @@ def _output(target: Target, class_label: str | None, name: str | None) -> str | 
 
 
 def _load_data(run: str | Path, data: str | Path | Frame | None, model: AnyModel, weight: str | None) -> _Data:
-    """The rows to explain.
-
-    The run's own rows have their sample weights, as in its scores; rows of another table have none, as in
-    `nncli evaluate`.
-    """
+    """The rows to explain, with their sample weights if they have any."""
     if data is None:
         held_out = predict_held_out(run)
         notes = [] if held_out.split == "validation" else ["the run has no validation rows: these are training rows"]
@@ -261,8 +258,9 @@ def _load_data(run: str | Path, data: str | Path | Frame | None, model: AnyModel
             notes.append(f"rows are weighted by {quote(weight)}")
         found = _Data(held_out.table, tuple(notes), held_out.oof_mask, held_out.weights, is_own=True)
     else:
-        table, unweighted = read_data(model, data), "rows are not weighted, as in nncli evaluate; the run's own are, by"
-        found = _Data(table, (*table.notes, *([] if weight is None else [f"{unweighted} {quote(weight)}"])))
+        table = read_data(model, data)
+        weights, note = weights_of(table, weight) if len(table) else (None, None)
+        found = _Data(table, (*table.notes, *([] if note is None else [note])), weights=weights)
     if not len(found.table):
         place = Location(source=found.table.source)
         raise DataError("the table has no rows", location=place, hint="Is this the right file?")

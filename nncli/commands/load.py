@@ -13,6 +13,7 @@ import polars as pl
 from nncli.commands.evaluate import Evaluation, evaluate_data
 from nncli.commands.predict import OnNote, predict_data
 from nncli.ensemble import AnyModel
+from nncli.evaluation.labeled_table import sample_weight_column
 from nncli.runs.run import Run
 from nncli.runs.training_rows import TrainingRows
 
@@ -26,6 +27,7 @@ class Loaded:
 
     model: AnyModel
     training_rows: TrainingRows | None = None
+    sample_weight: str | None = None
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -67,7 +69,7 @@ class Loaded:
         Raises:
             DataError: the table cannot be read, lacks a column, or has a class that is unknown to the model.
         """
-        return evaluate_data(self.model, data, self.training_rows)
+        return evaluate_data(self.model, data, self.training_rows, self.sample_weight)
 
 
 def load(run: str | Path) -> Loaded:
@@ -77,4 +79,4 @@ def load(run: str | Path) -> Loaded:
         RunError: the run directory is missing, damaged, or not trained yet.
     """
     opened = Run.open(Path(run))
-    return Loaded(opened.load_model(), opened.load_training_rows())
+    return Loaded(opened.load_model(), opened.load_training_rows(), sample_weight_column(opened))

@@ -24,6 +24,7 @@ from nncli.pipeline.prepare.split import split_table
 from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged
 from nncli.runs.manifest import Manifest
 from nncli.runs.run import Run
+from nncli.runs.training_rows import RowMatches
 from nncli.scoring import Scores, Truth, baseline_predictions, score
 from nncli.training.state import RandomStreams
 
@@ -39,7 +40,8 @@ class HeldOutPredictions:
     `y` holds class codes (rows,) or numbers (rows, targets) in their own units, `weights` (rows,) sample weights.
     An ensemble's predictions for a row are the mean of the members that were not trained on it, see `oof_mask`
     (members, rows). Without validation rows these are the training rows (`split`), and scores are too good. `baseline`
-    are the predictions of the baseline, which uses no features.
+    are the predictions of the baseline, which uses no features. `training_rows` says how many rows of another table the
+    run was trained or validated on; None if that is not known.
     """
 
     config: Config
@@ -54,6 +56,7 @@ class HeldOutPredictions:
     split: ScoredSplit
     baseline: Predictions
     oof_mask: npt.NDArray[np.bool_] | None = None
+    training_rows: RowMatches | None = None
 
     def __len__(self) -> int:
         return len(self.y)

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from nncli.config.loading import load_config
 from nncli.data.encoders.target import Target, rows_with_target
-from nncli.data.sample_weights import read_weights
+from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
-from nncli.errors import DataError, Location
+from nncli.errors import DataError, Location, NncliError
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.pipeline.train.provenance import check_config_unchanged
+from nncli.runs.filenames import CONFIG
 from nncli.runs.run import Run
 from nncli.scoring import baseline_predictions
 from nncli.text import closest_match, join_quoted, quote
@@ -44,6 +46,27 @@ def labeled_rows(table: Table, target: Target) -> Table:
     return table if len(rows) == len(table) else table.take(rows)
 
 
+def sample_weight_column(run: Run) -> str | None:
+    """The column of the sample weights of a run; None if it has none, or its configuration cannot be read."""
+    try:
+        return load_config(run.path / CONFIG).data.sample_weight
+    except NncliError:
+        return None
+
+
+def weights_of(table: Table, column: str | None) -> tuple[Weights | None, str | None]:
+    """The sample weights of the rows of a table, if it has their `column`, and a note on them.
+
+    Raises:
+        DataError: a weight is missing or negative, or all are zero.
+    """
+    if column is None:
+        return None, None
+    if column not in table.names:
+        return None, f"rows are not weighted: the table has no column {quote(column)}"
+    return read_weights(table, column), f"rows are weighted by {quote(column)}"
+
+
 def predict_labeled(path: str | Path, read: Callable[[AnyModel], Table]) -> HeldOutPredictions:
     """Predict the labeled rows of a table with the run at `path`; `read` reads the table as the model needs it.
 
@@ -56,12 +79,12 @@ def predict_labeled(path: str | Path, read: Callable[[AnyModel], Table]) -> Held
     run = Run.open(Path(path))
     manifest, model = run.load_manifest(), run.load_model()
     config = check_config_unchanged(run, manifest, ())
-    target, weight = model.spec.target, config.data.sample_weight
+    target = model.spec.target
     table = labeled_rows(read(model), target)
     with np.errstate(all="ignore"):
         predictions = model.predict(table)
-    y = target.read(table)
-    weights = read_weights(table, weight) if weight is not None and weight in table.names else None
+    y, weights = target.read(table), weights_of(table, config.data.sample_weight)[0]
+    training_rows = run.load_training_rows()
     return HeldOutPredictions(
         config=config,
         manifest=manifest,
@@ -74,4 +97,5 @@ def predict_labeled(path: str | Path, read: Callable[[AnyModel], Table]) -> Held
         loss=model.spec.loss,
         split="table",
         baseline=baseline_predictions(target, y, weights, len(table)),
+        training_rows=None if training_rows is None else training_rows.match(model.hash_rows(table)),
     )

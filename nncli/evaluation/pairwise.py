@@ -90,7 +90,8 @@ def comparable_run(held_out: HeldOutPredictions, log_choices: float = 0.0) -> Co
     source = manifest.data if validation_data is None else validation_data
     same_file = validation_data is not None and validation_data.sha256 == manifest.data.sha256
     name = held_out.table.source if held_out.split == "table" else source.sha256
-    if held_out.split == "training" or name is None or (held_out.split == "validation" and same_file):
+    trained_on = held_out.training_rows is not None and held_out.training_rows.are_optimistic
+    if held_out.split == "training" or name is None or trained_on or (held_out.split == "validation" and same_file):
         return None
     labels = target.labels if target.task == "classification" else None
     return ComparableRun(

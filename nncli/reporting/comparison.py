@@ -118,7 +118,8 @@ def _scores(comparison: Comparison) -> Section | None:
         return None
     facts = [("rows", *(f"{run.rows_scored:,}" if run.scored_on else "–" for run in comparison.runs))]
     if any(run.optimistic for run in comparison.runs):
-        facts.append(("these rows chose its epoch", *("yes" if run.optimistic else "no" for run in comparison.runs)))
+        fact = "these rows chose its epoch" if comparison.data is None else "trained on these rows"
+        facts.append((fact, *("yes" if run.optimistic else "no" for run in comparison.runs)))
     rows = tuple(
         (
             metric_label(row.name, row.target),
@@ -129,7 +130,7 @@ def _scores(comparison: Comparison) -> Section | None:
     names = tuple(display(run.name) for run in comparison.runs)
     note = "The 95 % confidence interval is below each score. * marks the best of several runs scored on the same rows."
     if len(facts) > 1:
-        note += " Scores on rows that chose the epoch are optimistic."
+        note += " Scores on rows that a run was trained on, or that chose its epoch, are optimistic."
     table = Table(
         f"Scores on {display(comparison.scored_rows, MAX_PATH)}", ("metric", *names), (*facts, *rows), note=note
     )

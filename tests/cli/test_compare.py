@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from nncli import train
@@ -108,11 +109,18 @@ def test_what_cannot_be_compared_is_an_error(nncli: Cli, folder: Path, words: tu
 
 
 def test_a_table_of_new_rows_is_an_option(nncli: Cli, folder: Path) -> None:
-    table = str(DATA / "penguins.csv")
-    shown = nncli("compare", "runs/a", "runs/b", "--data", table).check()
+    table = pl.read_csv(DATA / "penguins.csv", null_values=["NA"]).with_columns(pl.col("body_mass_g") + 1)
+    table.write_csv("new.csv", null_value="NA")
+    shown = nncli("compare", "runs/a", "runs/b", "--data", "new.csv").check()
     _, scores, finding = shown.out.split("\n\n")
     assert "chose its epoch" not in scores
     assert next(line for line in scores.splitlines() if line.startswith("rows")).split()[-2:] == ["344", "344"]
     assert "on 344 shared rows" in " ".join(finding.split())
-    assert f"--data {table} --html" in shown.err
+    assert "--data new.csv --html" in shown.err
     assert nncli("compare", "runs/a", "runs/b", "--data", "-").check(2).err
+
+
+def test_rows_that_were_trained_on_are_named(nncli: Cli, folder: Path) -> None:
+    shown = nncli("compare", "runs/a", "runs/b", "--data", DATA / "penguins.csv").check()
+    assert next(line for line in shown.out.splitlines() if line.startswith("trained on")).split()[-2:] == ["yes", "yes"]
+    assert "344 of 344 rows" in shown.err

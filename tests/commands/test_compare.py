@@ -231,12 +231,12 @@ def test_an_unreadable_configuration_is_a_problem_and_recorded_scores_are_used(o
 
 
 def test_runs_are_compared_on_a_table_of_new_rows(of: Folder, tmp_path: Path) -> None:
-    lines = (DATA / "penguins.csv").read_text().splitlines()
-    new = tmp_path / "new.csv"
-    new.write_text("\n".join([lines[0], *lines[1::3]]) + "\n")
+    new, rows = tmp_path / "new.csv", 115
+    pl.read_csv(DATA / "penguins.csv", null_values=["NA"])[::3].with_columns(pl.col("body_mass_g") + 1).write_csv(
+        new, null_value="NA"
+    )
     runs = [of.path / "runs" / name for name in ("a", "b", "five", "none", "seed")]
     found = compare(runs, new)
-    rows = len(lines[1::3])
     assert [(run.scored_on, run.rows_scored, run.optimistic) for run in found.runs] == [("table", rows, False)] * 5
     assert {(pair.rows, pair.optimistic) for pair in found.pairs} == {(rows, None)}
     accuracy = next(line for line in found.scores if line.name == "accuracy")
@@ -246,10 +246,17 @@ def test_runs_are_compared_on_a_table_of_new_rows(of: Folder, tmp_path: Path) ->
     assert compare(runs, pl.read_csv(new, null_values=["NA"])).scores[0].values == accuracy.values
 
 
+def test_no_run_is_called_better_on_rows_that_it_was_trained_on(of: Folder) -> None:
+    found = compare([of.path / "runs" / name for name in ("a", "b")], DATA / "penguins.csv")
+    assert not found.pairs
+    assert [run.optimistic for run in found.runs] == [True, True]
+    assert not any(best for line in found.scores for best in line.best)
+    assert [sum("344 of 344 rows" in note for note in run.problems) for run in found.runs] == [1, 1]
+
+
 def test_a_run_that_cannot_predict_the_table_is_a_problem(of: Folder, tmp_path: Path) -> None:
     runs = [of.path / "runs" / name for name in ("a", "b", "lin")]
     found = compare(runs, DATA / "penguins.csv")
-    assert [bool(run.problems) for run in found.runs] == [False, False, True]
     assert found.runs[2].scored_on is None
     with raises(UsageError):
         compare(runs, "-")

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nncli import evaluate, explain, predict, train
+from nncli import evaluate, explain, load, predict, train
 from nncli.errors import DataError, RunError, UsageError
 from nncli.evaluation.held_out import predict_held_out
 from nncli.inspection.attribution import Attributions
@@ -67,11 +67,19 @@ def test_the_validation_rows_of_the_run_are_weighted(weighted: Path) -> None:
     assert one.loss_increase == pytest.approx(18.0, rel=0.5)  # twice the square of 3, were the rows many
 
 
-def test_rows_of_a_given_table_are_not_weighted_as_in_evaluate(weighted: Path) -> None:
-    table = weighted.parent / "t.csv"
-    found, scores = explain(weighted, table, top=0), evaluate(weighted, table).scores
-    assert found.score == pytest.approx(dict(headlines(scores))["rmse"])
-    assert any("'w'" in note for note in found.notes)
+def test_rows_of_another_table_are_weighted_if_it_has_the_column_as_in_evaluate(weighted: Path) -> None:
+    frame, scores = pl.read_csv(weighted.parent / "t.csv"), []
+    for table in (frame, frame.drop("w")):
+        found, evaluation = explain(weighted, table, top=0), evaluate(weighted, table)
+        scores.append(dict(headlines(evaluation.scores))["rmse"])
+        assert found.score == pytest.approx(scores[-1])
+        assert any("'w'" in note for note in found.notes)
+        assert any("'w'" in note for note in evaluation.notes)
+        assert evaluation.weighted_by == evaluation.json()["weighted_by"] == ("w" if "w" in table.columns else None)
+        assert load(weighted).evaluate(table).scores == evaluation.scores
+    residual = (predict(weighted, frame)["prediction"] - frame["y"]).to_numpy()
+    assert scores[0] == pytest.approx(np.sqrt(np.average(residual**2, weights=frame["w"])), rel=1e-5)
+    assert scores[1] == pytest.approx(np.sqrt(np.mean(residual**2)), rel=1e-5)
 
 
 def test_the_average_row_is_a_weighted_average(weighted: Path) -> None:
