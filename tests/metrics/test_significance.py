@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.metrics.bootstrap import MAX_ROWS
-from nncli.metrics.significance import MAX_EXACT_UNITS, N_PERMUTATIONS, holm_correction, paired_test, sign_flip_test
+from nncli.metrics.significance import (
+    MAX_EXACT_UNITS,
+    N_PERMUTATIONS,
+    holm_correction,
+    max_t_test,
+    paired_test,
+    sign_flip_test,
+)
 
 EIGHTHS = st.integers(-80, 80).map(lambda n: n / 8)
 """Numbers whose sums are exact."""
@@ -101,3 +108,46 @@ def test_holms_adjustment_by_hand() -> None:
     assert holm_correction([0.01, 0.02], 6) == pytest.approx([0.06, 0.1])
     assert holm_correction([0.9], 4) == [1.0]
     assert holm_correction([], 0) == []
+
+
+def segments_of(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Membership (rows, 3 * columns) in three values of each column."""
+    values = rng.integers(0, 3, (rows, columns))
+    return np.concatenate([values == k for k in range(3)], axis=1).astype(np.float64)
+
+
+@pytest.mark.parametrize("kind", ["errors of classes", "heavy tails"])
+def test_segments_of_noise_stand_out_in_one_draw_of_twenty(kind: str) -> None:
+    rng, found = np.random.default_rng(6), 0
+    for seed in range(200):
+        members = segments_of(rng, 60, 6)
+        values = (rng.random(60) < 0.1).astype(np.float64) if kind == "errors of classes" else rng.pareto(2.0, 60)
+        found += int(max_t_test(values, members, seed).min() <= 0.05)
+    assert found <= 0.09 * 200
+
+
+def test_a_segment_with_larger_values_stands_out_alone() -> None:
+    rng = np.random.default_rng(7)
+    members = segments_of(rng, 300, 5)
+    p = max_t_test(rng.normal(0, 1, 300) + 0.8 * members[:, 2], members, 0)
+    assert p[2] == 0.001
+    assert np.delete(p, 2).min() > 0.05
+
+
+def test_a_segment_with_smaller_values_does_not_stand_out() -> None:
+    rng = np.random.default_rng(8)
+    members = segments_of(rng, 300, 1)
+    assert max_t_test(rng.normal(0, 1, 300) - 2.0 * members[:, 0], members, 0)[0] > 0.5
+
+
+def test_equal_values_and_a_segment_of_all_units_have_no_small_p_value() -> None:
+    members = np.stack([np.ones(20), np.arange(20) < 5], axis=1).astype(np.float64)
+    assert max_t_test(np.full(20, 0.3), members, 0).tolist() == [1.0, 1.0]
+    assert max_t_test(np.arange(20.0), members, 0)[0] == 1.0
+    assert max_t_test(np.append(np.zeros(19), np.inf), members, 0).tolist() == [1.0, 1.0]
+
+
+def test_the_scale_of_the_values_changes_nothing() -> None:
+    members = segments_of(np.random.default_rng(9), 50, 3)
+    values = np.random.default_rng(10).normal(size=50) ** 2
+    assert max_t_test(values, members, 0).tolist() == max_t_test(values * 2.0**900, members, 0).tolist()

@@ -1,4 +1,4 @@
-"""Data slices: the error of rows that share a value of a column, highest first."""
+"""Data slices: the rows that share a value of a column and whose error is higher by more than chance."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from nncli.data.columns.parsing import parse_numbers, read_text, unit_of
 from nncli.data.encoders.kinds import infer_kind
+from nncli.data.sample_weights import Weights
 from nncli.errors import DataError
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.score_intervals import ScoresWithIntervals
-from nncli.metrics.bootstrap import ConfidenceInterval, bootstrap_means
+from nncli.metrics.bootstrap import BootstrapResampler, ConfidenceInterval, bootstrap_means
+from nncli.metrics.significance import max_t_test
 from nncli.reporting.charts import Range, ranges
-from nncli.reporting.page import Paragraph, Part, Section, Table, display
+from nncli.reporting.page import Details, Paragraph, Part, Section, Table, display
 from nncli.reporting.sections.scores import format_interval
-from nncli.reporting.statistics import row_errors
+from nncli.reporting.statistics import Floats, row_errors
 from nncli.text import format_number, format_percent
 
 MAX_COLUMNS = 100
@@ -28,17 +30,26 @@ MIN_ROWS = 10
 MIN_FRACTION = 0.01
 """Smallest size of a slice, in rows and as a fraction of all rows: smaller ones stand out by chance alone."""
 MAX_LISTED, MAX_DRAWN = 20, 10
+SIGNIFICANT = 0.05
+"""The largest adjusted p-value of a slice that is listed."""
+METHOD = (
+    "Slices are the quartiles of numbers and the most frequent values of other columns, of at least {rows:,} rows. "
+    "Errors are shuffled among the rows (Westfall and Young, 1993): the adjusted p-value is the probability that the "
+    "largest of all slices differs as much by chance. Slices with at most 0.05 are listed, ranked by the lower end of "
+    "their confidence interval."
+)
 
 
 @dataclass(frozen=True)
 class Slice:
-    """The rows where `column` has the `value` (or range), and their error."""
+    """The rows where `column` has the `value` (or range), their error, and the adjusted p-value that it is higher."""
 
     column: str
     value: str
     rows: int
     error: float
-    interval: ConfidenceInterval | None
+    interval: ConfidenceInterval | None = None
+    p: float = 1.0
 
     @property
     def lower_bound(self) -> float:
@@ -46,8 +57,8 @@ class Slice:
         return self.error if self.interval is None else self.interval.low
 
 
-def slices(held_out: HeldOutPredictions, scores: ScoresWithIntervals, first: Sequence[str] = ()) -> Section | None:
-    """The slices whose error is above that of all rows; None where there is none.
+def slices(held_out: HeldOutPredictions, scores: ScoresWithIntervals, first: Sequence[str] = ()) -> Section:
+    """The slices whose error is higher than that of all rows by more than chance.
 
     Of more than MAX_COLUMNS columns only the `first` ones are examined.
     """
@@ -55,21 +66,33 @@ def slices(held_out: HeldOutPredictions, scores: ScoresWithIntervals, first: Seq
     columns = _columns(held_out, first)
     examined = _slices(held_out, scores, errors, columns[:MAX_COLUMNS])
     overall = float(np.average(errors, weights=held_out.weights))
-    ranked = sorted(examined, key=lambda part: (-part.lower_bound, part.column, part.value))
-    ranked = [part for part in ranked if part.error > overall]
-    if not ranked:
-        return None
+    standing_out = [part for part in examined if part.p <= SIGNIFICANT and part.error > overall]
+    ranked = sorted(standing_out, key=lambda part: (-part.lower_bound, part.column, part.value))
     classes = held_out.predictions.target.task == "classification"
     form = format_percent if classes else format_number
-    text = (
-        f"The {error_name} of all rows is {form(overall)}. Slices are ranked by the lower end of their confidence "
-        f"interval. As many slices are compared, some stand out by chance. Slices of fewer than "
-        f"{_min_rows(len(held_out)):,} rows are left out."
-    )
-    parts: list[Part] = [Paragraph(text)]
+    parts: list[Part] = [Paragraph(_result(len(ranked), len(examined), f"{error_name} of all rows, {form(overall)}"))]
     if len(columns) > MAX_COLUMNS:
         which = "most important" if first else "first"
         parts.append(Paragraph(f"Only the {MAX_COLUMNS} {which} of {len(columns):,} columns were examined."))
+    if ranked:
+        parts += _listed(ranked, error_name, overall, classes=classes)
+    parts.append(Details("How slices are tested", (Paragraph(METHOD.format(rows=_min_rows(len(held_out)))),)))
+    return Section("slices", "Data slices", tuple(parts))
+
+
+def _result(found: int, examined: int, overall: str) -> str:
+    """The result in a sentence."""
+    if not examined:
+        return "No column has slices that are large enough to be examined."
+    if not found:
+        return f"None of {examined:,} slices stands out: no error is higher than the {overall}, by more than chance."
+    which = "1 slice stands out" if found == 1 else f"{found:,} slices stand out"
+    return f"{which} of {examined:,}: the error is higher than the {overall}, by more than chance."
+
+
+def _listed(ranked: Sequence[Slice], error_name: str, overall: float, *, classes: bool) -> list[Part]:
+    """A chart and a table of the slices."""
+    form = format_percent if classes else format_number
     note = f"The first {MAX_LISTED} slices." if len(ranked) > MAX_LISTED else ""
     rows = tuple(
         (
@@ -78,18 +101,19 @@ def slices(held_out: HeldOutPredictions, scores: ScoresWithIntervals, first: Seq
             f"{part.rows:,}",
             form(part.error),
             format_interval(part.interval, form),
+            format_number(part.p),
         )
         for part in ranked[:MAX_LISTED]
     )
-    table = Table("Error by data slice", ("column", "value", "rows", error_name, "95 % CI"), rows, (0, 1), note)
+    titles = ("column", "value", "rows", error_name, "95 % CI", "adjusted p-value")
+    table = Table("Error by data slice", titles, rows, (0, 1), note)
     unit, label = (100.0, f"{error_name}, %") if classes else (1.0, error_name)
     drawn = [
         Range(f"{display(part.column, 14)}: {part.value}", unit * part.error, *_ends(part.interval, unit))
         for part in ranked[:MAX_DRAWN]
     ]
     description = f"The {error_name} by slice, with 95 % confidence intervals. Dotted line: all rows."
-    figure = ranges("Slices with the highest error", description, label, drawn, table, unit * overall)
-    return Section("slices", "Data slices", (*parts, figure))
+    return [ranges("Slices with the highest error", description, label, drawn, table, unit * overall)]
 
 
 def _ends(interval: ConfidenceInterval | None, unit: float) -> tuple[float | None, float | None]:
@@ -115,15 +139,30 @@ def _slices(
             n, slice_weight = int(rows.sum()), None if weight is None else weight[rows]
             if min_rows <= n < len(held_out) and (slice_weight is None or slice_weight.sum() > 0):
                 error = float(np.average(errors[rows], weights=slice_weight))
-                slices_found.append(Slice(name, value, n, error, None))
+                slices_found.append(Slice(name, value, n, error))
                 masks.append(rows[sampling.rows])
     if not slices_found:
         return []
     membership, sampled = np.column_stack(masks).astype(np.float64), sampling.rows
     slice_weight = None if weight is None else weight[sampled]
     samples = sampling.samples(lambda counts: bootstrap_means(errors[sampled], slice_weight, membership, counts))
-    intervals = (sampling.interval(values, part.error) for values, part in zip(samples.T, slices_found, strict=True))
-    return [replace(part, interval=interval) for part, interval in zip(slices_found, intervals, strict=True)]
+    intervals = [sampling.interval(values, part.error) for values, part in zip(samples.T, slices_found, strict=True)]
+    p_values = _p_values(sampling, errors[sampled], slice_weight, membership).tolist()
+    return [
+        replace(part, interval=interval, p=p)
+        for part, interval, p in zip(slices_found, intervals, p_values, strict=True)
+    ]
+
+
+def _p_values(sampling: BootstrapResampler, errors: Floats, weight: Weights | None, membership: Floats) -> Floats:
+    """The adjusted p-value (slices,) of each slice, by shuffling the errors of rows or of whole groups."""
+    w = np.ones(len(errors)) if weight is None else weight
+    of_groups = np.zeros((sampling.groups, membership.shape[1]))
+    np.add.at(of_groups, sampling.units, membership * w[:, None])
+    total = np.bincount(sampling.units, w, sampling.groups)
+    mean = np.bincount(sampling.units, w * errors, sampling.groups) / np.where(total > 0, total, 1)
+    counted = total > 0
+    return max_t_test(mean[counted], of_groups[counted], sampling.seed)
 
 
 def slices_of(held_out: HeldOutPredictions, name: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:
