@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from nncli.data.columns.codes import MAX_CATEGORIES, are_addresses_or_phone_numbers
@@ -21,6 +23,9 @@ from nncli.errors import DataError
 
 MAX_TOP_VALUES = 5
 """Largest number of most frequent values in a profile."""
+HISTOGRAM_BARS = 20
+HISTOGRAM_ENDS = (0.01, 0.99)
+"""Quantiles between which the bars of a histogram lie; the outermost ones include all numbers beyond."""
 MIN_ROWS_FOR_KEY = 20
 """Smallest number of rows for which unique values suggest a key, unless the column is named like one."""
 BOOLEAN_PAIRS = frozenset(
@@ -57,9 +62,10 @@ class ColumnProfile:
 
     `kind` is the inferred kind; if inference fails, `error` is its error and `kind` is categorical. `missing` of the
     `rows` have no value; the others have `distinct` different values, of which `top_values` are the most frequent, with
-    their counts. `lowest`, `highest`, `mean` and `median` are those of the finite numbers. The column would be numeric
-    without the missing-value markers `na_spellings`, or with the `thousands` separator. `unit` is the unit that is
-    removed from numbers; see units.py. `recommended` says whether to train on the column, and `reason` why not.
+    their counts. `lowest`, `highest`, `mean`, `median` and `histogram` are those of the finite numbers. The column
+    would be numeric without the missing-value markers `na_spellings`, or with the `thousands` separator. `unit` is the
+    unit that is removed from numbers; see units.py. `recommended` says whether to train on the column, and `reason` why
+    not.
     """
 
     name: str
@@ -73,6 +79,7 @@ class ColumnProfile:
     highest: float | None = None
     mean: float | None = None
     median: float | None = None
+    histogram: tuple[int, ...] = ()
     na_spellings: tuple[str, ...] = ()
     thousands: str = ""
     unit: str | None = None
@@ -154,7 +161,28 @@ def _with_statistics(column: ColumnProfile, present: pl.Series, table: Table) ->
     x = parse_numbers(present, table.dialect, column.unit).fill_nan(None)
     x = x.filter(x.is_finite())
     lowest, highest, mean, median = x.min(), x.max(), x.mean(), x.median()
-    return replace(column, lowest=lowest, highest=highest, mean=mean, median=median)  # type: ignore[arg-type]
+    histogram = _histogram(x.to_numpy())
+    return replace(column, lowest=lowest, highest=highest, mean=mean, median=median, histogram=histogram)  # type: ignore[arg-type]
+
+
+def _histogram(x: npt.NDArray[np.float64]) -> tuple[int, ...]:
+    """The number of values in each of at most HISTOGRAM_BARS bars of equal width; one for each of few integers."""
+    if not len(x):
+        return ()
+    values, counts = np.unique(x, return_counts=True)
+    with np.errstate(over="ignore", invalid="ignore"):
+        low, high = np.quantile(x, HISTOGRAM_ENDS)
+        if not low < high:
+            low, high = values[0], values[-1]
+        width, span = values[-1] - values[0], high - low
+    if width < HISTOGRAM_BARS and (values == np.floor(values)).all():
+        bars = np.zeros(int(width) + 1, np.int64)
+        bars[(values - values[0]).astype(np.int64)] = counts
+        return tuple(bars.tolist())
+    if not 0 < span < np.inf:
+        return (len(x),)
+    place = np.clip((x.clip(low, high) - low) * (HISTOGRAM_BARS / span), 0, HISTOGRAM_BARS - 1).astype(np.int64)
+    return tuple(np.bincount(place, minlength=HISTOGRAM_BARS).tolist())
 
 
 def _with_recommendation(column: ColumnProfile, present: pl.Series, table: Table) -> ColumnProfile:

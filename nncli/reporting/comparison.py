@@ -10,7 +10,7 @@ from nncli.evaluation.pairwise import PairwiseResult
 from nncli.evaluation.score_intervals import ScoreWithInterval
 from nncli.metrics.bootstrap import RESAMPLES
 from nncli.reporting.html import check_html_suffix, render
-from nncli.reporting.page import Notice, Page, Paragraph, Part, Section, Table, display
+from nncli.reporting.page import Details, Notice, Page, Paragraph, Part, Section, Table, display
 from nncli.reporting.sections.compared_curves import compared_curves
 from nncli.reporting.sections.scores import format_interval, metric_label
 from nncli.text import MAX_QUOTE_LENGTH, format_number
@@ -110,7 +110,7 @@ def _pairs(comparison: Comparison) -> Section:
     columns = ("run", "other run", "measure", "shared rows", "improvement", "95 % CI", "p-value", "adjusted p-value")
     sentences = tuple(Paragraph(display(comparison.sentence(pair), MAX_TEXT)) for pair in comparison.pairs)
     parts: tuple[Part, ...] = (*sentences, Table("Paired tests on shared rows", columns, rows, (0, 1, 2)))
-    return Section(name, title, (*parts, Paragraph(METHOD)))
+    return Section(name, title, (*parts, Details("How runs are compared", (Paragraph(METHOD),))), wide=True)
 
 
 def _scores(comparison: Comparison) -> Section | None:
@@ -134,7 +134,7 @@ def _scores(comparison: Comparison) -> Section | None:
     table = Table(
         f"Scores on {display(comparison.scored_rows, MAX_PATH)}", ("metric", *names), (*facts, *rows), note=note
     )
-    return Section("scores", "Scores", (table,))
+    return Section("scores", "Scores", (table,), wide=True)
 
 
 def _cell(score: ScoreWithInterval | None, best: bool) -> str:
@@ -158,7 +158,7 @@ def _settings(comparison: Comparison) -> Section:
     )
     names = tuple(display(run.name) for run in comparison.runs)
     table = Table("Settings that differ", ("key", *names), rows, tuple(range(len(names) + 1)))
-    return Section(name, title, (table,))
+    return Section(name, title, (table,), wide=True)
 
 
 def _runs(comparison: Comparison) -> Section:
@@ -173,4 +173,4 @@ def _runs(comparison: Comparison) -> Section:
         duration = "–" if info.seconds is None else format_duration(info.seconds)
         started = display((info.started or "–")[:19].replace("T", " "))
         rows.append((display(run.name), display(run.path, MAX_PATH), info.status, *counts, started, duration))
-    return Section("runs", "Runs", (Table("Runs", columns, tuple(rows), (0, 1, 2)),))
+    return Section("runs", "Runs", (Table("Runs", columns, tuple(rows), (0, 1, 2)),), wide=True)

@@ -138,11 +138,12 @@ Part: TypeAlias = Table | Figure | Gallery | Paragraph | Notice | Facts | Points
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the page; `name` is its anchor."""
+    """A section of the page; `name` is its anchor. If it is `wide`, no other stands beside it on a wide screen."""
 
     name: str
     title: str
     parts: tuple[Part, ...]
+    wide: bool = False
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from nncli.reporting.sections.provenance import provenance
 from nncli.reporting.sections.regression import regression
 from nncli.reporting.sections.scores import held_out_scores, recorded_scores
 from nncli.reporting.sections.slices import slices
+from nncli.reporting.sections.thresholds import thresholds
 from nncli.runs.history import RecordedMetrics
 from nncli.utils.atomic_files import batched_fsync, check_overwrite, write_text
 from nncli.utils.logs import log_duration
@@ -131,6 +132,7 @@ def row_sections(
     return [
         held_out_scores(held_out, scores, metrics),
         *classification(held_out),
+        thresholds(held_out),
         regression(held_out),
         slices(held_out, scores, importance.columns),
         feature_importance(held_out, importance),

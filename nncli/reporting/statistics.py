@@ -77,6 +77,43 @@ def class_curves(positive: NDArray[np.bool_], p: Floats, sample_weight: Floats |
 
 
 @dataclass(frozen=True)
+class Ranking:
+    """The rows from the highest probability down: at each `threshold`, the highest first, the `fraction` of the rows
+    at or above it, their `precision` and their `recall`."""
+
+    threshold: Floats
+    fraction: Floats
+    precision: Floats
+    recall: Floats
+
+    def at(self, threshold: float) -> int | None:
+        """The position of the lowest probability that is at least `threshold`; None if there is none."""
+        n = int(np.searchsorted(-self.threshold, -threshold, side="right"))
+        return n - 1 if n else None
+
+    def found(self, fraction: Floats) -> Floats:
+        """The recall among these fractions of the rows; within equal probabilities, of rows in any order."""
+        return np.interp(fraction, np.append(0.0, self.fraction), np.append(0.0, self.recall))
+
+    def lift(self, fraction: Floats) -> Floats:
+        """How many times more frequent the class is among these fractions of the rows than among all."""
+        return self.found(fraction) / fraction
+
+
+def ranking_of(positive: NDArray[np.bool_], p: Floats, sample_weight: Floats | None) -> Ranking | None:
+    """The ranking by the probabilities p (rows,); None unless there are positive and negative rows."""
+    w = np.ones(len(p)) if sample_weight is None else sample_weight
+    order = np.argsort(-p, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(p[order]) != 0, True))
+    hits, predicted = np.cumsum(w[order] * positive[order])[ends], np.cumsum(w[order])[ends]
+    if not 0 < hits[-1] < predicted[-1]:
+        return None
+    counted = np.diff(predicted, prepend=0.0) > 0
+    hits, predicted, threshold = hits[counted], predicted[counted], p[order][ends][counted]
+    return Ranking(threshold, predicted / predicted[-1], hits / predicted, hits / hits[-1])
+
+
+@dataclass(frozen=True)
 class Bin:
     """A bin of a calibration curve: rows, mean predicted probability, observed frequency and its Wilson interval."""
 

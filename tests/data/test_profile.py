@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -196,3 +197,26 @@ def test_any_column_has_a_profile_that_adds_up(cells: list[str | None]) -> None:
     assert sum(count for _, count in found.top_values) <= found.present
     assert found.distinct <= found.present
     assert found.recommended == (not found.reason)
+
+
+@pytest.mark.parametrize(
+    ("cells", "bars"),
+    [
+        ([1, 1, 1, 3], (3, 0, 1)),
+        ([0.5, 0.5], (2,)),
+        ([-1e300, 1e300, -1e308, 1e308], None),
+        ([float(i) for i in range(19)], (1,) * 19),
+        ([0.5 * i for i in range(40)], None),
+    ],
+)
+def test_a_histogram_counts_every_number_once(cells: list[float], bars: tuple[int, ...] | None) -> None:
+    column = of(cells)
+    assert sum(column.histogram) == len(cells)
+    assert bars is None or column.histogram == bars
+
+
+def test_the_outermost_bars_hold_the_outliers() -> None:
+    x = [*np.random.default_rng(0).normal(size=500).tolist(), 1e9]
+    column = of(x)
+    assert sum(column.histogram) == 501
+    assert max(column.histogram) < 100

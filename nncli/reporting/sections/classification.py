@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.metrics.classification import ClassificationScores, calibration_error
 from nncli.reporting.charts import Axis, Color, Line, evenly_spaced, lines, numeric_table, points
-from nncli.reporting.page import Cell, Figure, Gallery, Paragraph, Part, Section, Table, display
+from nncli.reporting.page import Cell, Columns, Figure, Gallery, Paragraph, Part, Section, Table, display
 from nncli.reporting.statistics import ClassCurves, calibration_bins, class_curves
 from nncli.text import format_number, format_percent
 
@@ -43,9 +43,9 @@ def classification(held_out: HeldOutPredictions) -> tuple[Section, ...]:
         Section(
             "confusion-matrix",
             "Confusion matrix",
-            (*_confusion_matrix(scores, labels), _by_class(scores, labels, curves)),
+            (Columns((*_confusion_matrix(scores, labels), _by_class(scores, labels, curves))),),
         ),
-        Section("calibration", "ROC and calibration curves", (Gallery(tuple(figures)),)),
+        Section("calibration", "ROC and calibration curves", (Gallery(tuple(figures)),), wide=True),
     )
 
 

@@ -31,7 +31,7 @@ def compared_curves(comparison: Comparison) -> Section | None:
     text = "Runs with the same target and the same loss or metric share a chart. The line of an ensemble is the mean."
     if len(with_history) > len(STYLES):
         text += f" Only the first {len(STYLES)} runs are in the legend; the others are thin lines."
-    return Section("learning-curves", "Learning curves", (Paragraph(text), Gallery(tuple(figures))))
+    return Section("learning-curves", "Learning curves", (Paragraph(text), Gallery(tuple(figures))), wide=True)
 
 
 def _charts(

@@ -15,7 +15,7 @@ from nncli.inspection.partial_dependence import PartialDependence, partial_depen
 from nncli.inspection.permutation_importance import Importance, Scorer, permutation_importance
 from nncli.metrics.registry import DEFAULT_METRIC
 from nncli.reporting.charts import Axis, Color, Line, Range, evenly_spaced, lines, ranges
-from nncli.reporting.page import Figure, Gallery, Heading, Notice, Paragraph, Part, Section, Table, display
+from nncli.reporting.page import Figure, Gallery, Notice, Paragraph, Section, Table, display
 from nncli.text import format_number
 
 REPEATS = 3
@@ -25,7 +25,7 @@ MULTIPLICATIONS = 1.5e10
 MAX_AVERAGED = 300
 """Rows over which partial dependence is averaged."""
 MAX_DRAWN, MAX_LISTED = 15, 100
-TOP_COLUMNS = 6
+TOP_COLUMNS = 5
 MAX_OUTPUTS = 3
 MAX_TABLE_OUTPUTS = 12
 MAX_DATES = 4
@@ -84,15 +84,18 @@ def feature_importance(held_out: HeldOutPredictions, importance: FeatureImportan
         "columns share their importance, so each may seem less important than it is. Importance is not causality."
     )
     metric = "accuracy decrease" if held_out.predictions.target.task == "classification" else "rmse increase"
-    parts: list[Part] = [Paragraph(text), _importance_figure(importance, metric)]
+    figures = [_importance_figure(importance, metric)]
     outputs = _drawn_outputs(importance.partial_dependence)
-    figures = tuple(
-        figure for curve in importance.partial_dependence if (figure := _dependence_figure(curve, outputs)) is not None
-    )
-    if figures:
-        text = "The mean prediction if a column had the same value in every row, with all other columns unchanged."
-        parts += [Heading("Partial dependence"), Paragraph(text), Gallery(figures)]
-    return Section(name, title, tuple(parts))
+    curves = [_dependence_figure(curve, outputs) for curve in importance.partial_dependence]
+    figures += [figure for figure in curves if figure is not None]
+    parts = [Paragraph(text)]
+    if len(figures) > 1:
+        text = (
+            "Partial dependence: the mean prediction if a column had the same value in every row, with all other "
+            "columns unchanged."
+        )
+        parts.append(Paragraph(text))
+    return Section(name, title, (*parts, Gallery(tuple(figures))), wide=True)
 
 
 def _importance_figure(importance: FeatureImportance, metric: str) -> Figure:

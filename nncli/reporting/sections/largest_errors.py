@@ -46,7 +46,7 @@ def largest_errors(held_out: HeldOutPredictions, importance: FeatureImportance) 
         )
         if classes:
             text += " The class whose probability they explain comes first."
-    return Section("largest-errors", "Largest errors", (Paragraph(text), table))
+    return Section("largest-errors", "Largest errors", (Paragraph(text), table), wide=True)
 
 
 def _outcome(held_out: HeldOutPredictions, i: int, error: float) -> tuple[str, str, str]:

@@ -40,7 +40,9 @@ def learning_curves(histories: Histories) -> Section | None:
                 lambda report: report.learning_rate,
             )
         )
-    return Section("learning-curves", "Learning curves", (Paragraph(_text(histories)), Gallery(tuple(figures))))
+    return Section(
+        "learning-curves", "Learning curves", (Paragraph(_text(histories)), Gallery(tuple(figures))), wide=True
+    )
 
 
 def _text(histories: Histories) -> str:

@@ -34,7 +34,7 @@ def regression(held_out: HeldOutPredictions) -> Section | None:
         parts += _charts(held_out.y[:, j], held_out.predictions.values[:, j], display(name, 30))
     if len(target.names) > MAX_TARGETS:
         parts.append(Paragraph(f"The first {MAX_TARGETS} of {len(target.names):,} targets are shown."))
-    return Section("predicted-vs-actual", "Predicted vs. actual", tuple(parts))
+    return Section("predicted-vs-actual", "Predicted vs. actual", tuple(parts), wide=True)
 
 
 def _charts(y: Floats, predicted: Floats, name: str) -> list[Part]:

@@ -13,6 +13,7 @@ from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
 from nncli.model import Predictions
 from nncli.reporting.page import Cell, Gallery, Paragraph, Table
 from nncli.reporting.sections.classification import classification
+from tests.reporting.support import flat
 
 
 def with_classes(held_out: HeldOutPredictions, n: int, shift: int) -> HeldOutPredictions:
@@ -32,7 +33,7 @@ def test_the_matrix_counts_rows_by_actual_and_predicted_class(penguins: Path) ->
     held_out = with_classes(predict_held_out(penguins), 3, 1)
     matrix, curves = classification(held_out)
     assert (matrix.name, curves.name) == ("confusion-matrix", "calibration")
-    table = matrix.parts[0]
+    table = flat(matrix.parts)[0]
     assert isinstance(table, Table)
     assert table.columns == ("actual class", "predicted c0", "predicted c1", "predicted c2")
     n = int((held_out.y == 0).sum())
@@ -45,8 +46,9 @@ def test_the_matrix_counts_rows_by_actual_and_predicted_class(penguins: Path) ->
 @pytest.mark.parametrize(("shift", "kinds"), [(2, ["paragraph", "table", "table"]), (0, ["paragraph", "table"])])
 def test_many_classes_are_a_list_of_confused_pairs(penguins: Path, shift: int, kinds: list[str]) -> None:
     matrix, _ = classification(with_classes(predict_held_out(penguins), 20, shift))
-    assert [part.kind for part in matrix.parts] == kinds
-    assert isinstance(matrix.parts[0], Paragraph)
+    parts = flat(matrix.parts)
+    assert [part.kind for part in parts] == kinds
+    assert isinstance(parts[0], Paragraph)
     if shift:
-        assert isinstance(matrix.parts[1], Table)
-        assert [row[:2] for row in matrix.parts[1].rows] == [("c0", "c1"), ("c1", "c2")]
+        assert isinstance(parts[1], Table)
+        assert [row[:2] for row in parts[1].rows] == [("c0", "c1"), ("c1", "c2")]
