@@ -93,7 +93,7 @@ class Ranking:
 
     def found(self, fraction: Floats) -> Floats:
         """The recall among these fractions of the rows; within equal probabilities, of rows in any order."""
-        return np.interp(fraction, np.append(0.0, self.fraction), np.append(0.0, self.recall))
+        return np.asarray(np.interp(fraction, np.append(0.0, self.fraction), np.append(0.0, self.recall)))
 
     def lift(self, fraction: Floats) -> Floats:
         """How many times more frequent the class is among these fractions of the rows than among all."""

@@ -70,7 +70,7 @@ def _lift(ranking: Ranking, label: str) -> Figure:
 
 
 def _table(ranking: Ranking, label: str) -> Table:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for threshold in THRESHOLDS:
         at = ranking.at(threshold)
         if at is None:
