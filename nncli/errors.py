@@ -149,6 +149,10 @@ class DataError(NncliError):
     exit_code = 4
 
 
+class CellError(DataError):
+    """A cell cannot be read as the kind of its column."""
+
+
 class RunError(NncliError):
     """A run directory is missing, damaged, or written by a newer version."""
 

@@ -22,7 +22,7 @@ from nncli.data.table import Table
 from nncli.errors import DataError, Location, UsageError
 from nncli.pipeline.prepare.fit import are_class_ids, infer_loss
 from nncli.pipeline.prepare.load import drop_missing_targets, load_table
-from nncli.pipeline.prepare.notes import note_units
+from nncli.pipeline.prepare.notes import note_ambiguous_dates, note_units
 from nncli.spec import Task
 from nncli.text import join_quoted, quote
 
@@ -141,8 +141,17 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
         rows=len(rows),
         table_rows=len(table),
         n_columns=len(table.header.names),
-        notes=(*rows.header.notes, *note_units(units)),
+        notes=(*rows.header.notes, *note_units(units), *_date_notes(config.data, columns)),
     )
+
+
+def _date_notes(data: DataSection, columns: Sequence[ColumnProfile]) -> list[str]:
+    """Notes on columns of dates whose day and month are ambiguous."""
+    return [
+        note_ambiguous_dates(column.name)
+        for column in columns
+        if column.has_ambiguous_dates and column.recommended and column.name not in data.columns
+    ]
 
 
 def _are_integer_classes(table: Table, name: str) -> bool:

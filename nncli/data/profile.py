@@ -12,8 +12,10 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.data.columns.codes import MAX_CATEGORIES, are_addresses_or_phone_numbers
+from nncli.data.columns.datetimes import is_ambiguous_date
 from nncli.data.columns.hints import MISSING_WORDS
 from nncli.data.columns.parsing import parse_numbers, read_text, unit_of
+from nncli.data.columns.spellings import BOOLEAN_PAIRS
 from nncli.data.columns.units import infer_unit
 from nncli.data.dialect import SPACES
 from nncli.data.encoders.kinds import Kind, infer_kind
@@ -28,10 +30,6 @@ HISTOGRAM_ENDS = (0.01, 0.99)
 """Quantiles between which the bars of a histogram lie; the outermost ones include all numbers beyond."""
 MIN_ROWS_FOR_KEY = 20
 """Smallest number of rows for which unique values suggest a key, unless the column is named like one."""
-BOOLEAN_PAIRS = frozenset(
-    map(frozenset, (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off"), ("0", "1")))
-)
-"""Spellings of the two values of a boolean column, in lower case."""
 NAME_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 KEY_NAMES = frozenset(("id", "ids", "uid", "uuid", "guid", "key", "index", "idx", "rownum", "rownumber", "rownames"))
 ENTITY_KEY = re.compile(
@@ -40,6 +38,7 @@ ENTITY_KEY = re.compile(
 )
 UNNAMED_COLUMN = re.compile(r"unnamed: ?[0-9]+|column_?[0-9]*|#|no\.?|nr\.?|")
 """Names that programs give to an unnamed column of row numbers."""
+AMBIGUOUS_DATES = "day and month of its dates cannot be told apart; set date_format, such as %d/%m/%Y, under data"
 SEVERAL_WORDS = r"\S\s+\S"
 THOUSANDS = (",", ".", "'", " ")
 TIME_WORDS = frozenset(
@@ -64,8 +63,8 @@ class ColumnProfile:
     `rows` have no value; the others have `distinct` different values, of which `top_values` are the most frequent, with
     their counts. `lowest`, `highest`, `mean`, `median` and `histogram` are those of the finite numbers. The column
     would be numeric without the missing-value markers `na_spellings`, or with the `thousands` separator. `unit` is the
-    unit that is removed from numbers; see units.py. `recommended` says whether to train on the column, and `reason` why
-    not.
+    unit that is removed from numbers; see units.py. With `has_ambiguous_dates`, the cells are dates whose day and month
+    could be in either order. `recommended` says whether to train on the column, and `reason` why not.
     """
 
     name: str
@@ -86,6 +85,7 @@ class ColumnProfile:
     error: DataError | None = None
     recommended: bool = True
     reason: str = ""
+    has_ambiguous_dates: bool = False
 
     @property
     def present(self) -> int:
@@ -134,6 +134,8 @@ def profile_column(table: Table, name: str) -> ColumnProfile:
         column = replace(column, label=label, recommended=False, reason=read_error.message)
     if present.dtype.is_nested() or present.dtype in (pl.Binary, pl.Object):
         return column
+    if kind is Kind.CATEGORICAL and present.dtype == pl.String:
+        column = replace(column, has_ambiguous_dates=is_ambiguous_date(present))
     column = _with_statistics(column, present, table)
     return column if read_error else _with_recommendation(column, present, table)
 
@@ -197,6 +199,8 @@ def _with_recommendation(column: ColumnProfile, present: pl.Series, table: Table
         if column.is_unique and column.rows >= MIN_ROWS_FOR_KEY:  # too many to be categories
             return replace(column, recommended=False, reason=error.message)
         return column
+    if column.is_unique and column.has_ambiguous_dates:
+        return replace(column, recommended=False, reason=AMBIGUOUS_DATES)
     if column.is_unique and _is_key(column, present, table):
         return replace(column, label=Label.ID, recommended=False, reason="a different value in every row")
     if column.kind.encoder.needs_repeats:

@@ -52,3 +52,26 @@ def test_a_table_without_target_or_features_is_refused(table: Path) -> None:
     table.write_text("same,y\n" + "".join(f"c,{i}\n" for i in range(30)))
     with pytest.raises(DataError, match="'same'"):
         summarize_table(table, ["y"])
+
+
+def test_dates_whose_day_and_month_are_ambiguous_are_noted(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    rows = [f"{1 + i % 6:02}/{1 + i % 5:02}/2024,{i}" for i in range(40)]
+    path.write_text("\n".join(["when,y", *rows]) + "\n")
+    (note,) = summarize_table(path, ["y"]).notes
+    assert "'when'" in note
+    assert "date_format" in note
+    assert not summarize_table(path, ["y"], ["data.date_format='%d/%m/%Y'"]).notes
+    assert not summarize_table(path, ["y"], ["data.columns={when: categorical}"]).notes
+
+
+def test_a_column_of_ambiguous_dates_that_differ_in_every_row_is_dropped_with_the_key_that_keeps_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "t.csv"
+    rows = [f"{1 + i % 12:02}/{1 + i % 11:02}/2024,{i % 7},{i}" for i in range(40)]
+    path.write_text("\n".join(["when,x,y", *rows]) + "\n")
+    (dropped,) = summarize_table(path, ["y"]).dropped
+    assert dropped.name == "when"
+    assert "date_format" in dropped.reason
+    assert not summarize_table(path, ["y"], ["data.date_format='%d/%m/%Y'"]).dropped

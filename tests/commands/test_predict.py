@@ -13,7 +13,7 @@ from nncli import evaluate, predict
 from nncli.commands.predict import predict_chunks, predict_frame
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.io.readers import read_chunks
-from nncli.errors import DataError, RunError, UsageError
+from nncli.errors import CellError, DataError, RunError, UsageError
 from nncli.metrics.classification import ClassificationScores
 from nncli.runs.run import Run
 from tests.assertions import raises
@@ -53,7 +53,7 @@ def test_an_invalid_row_is_located_after_the_chunks_before_it(line: Path, tmp_pa
         file.write("x1;x2;more\n")
         file.writelines(f"0,5;{'?' if n == bad else n};{'x' * 300}\n" for n in range(1, 100_001))
     frames: list[int] = []
-    with raises(DataError, file="t.txt", row=bad, column="x2"):
+    with raises(CellError, file="t.txt", row=bad, column="x2"):
         frames.extend(map(len, predict_chunks(Run.open(line).load_model(), path, on_note=notes.append)))
     assert (sum(frames) > 0) == (bad == 60_000)
     assert sum(frames) < bad
@@ -72,7 +72,7 @@ def test_invalid_calls_are_errors(penguins: Path, line: Path) -> None:
 
 
 def test_a_value_beyond_float32_is_an_error(line: Path) -> None:
-    with raises(DataError, file="the frame", row=1, column="x1", mentions="1e+300"):
+    with raises(CellError, file="the frame", row=1, column="x1", mentions="1e+300"):
         predict(line, pl.DataFrame({"x1": [1e300], "x2": [0.0]}))
 
 

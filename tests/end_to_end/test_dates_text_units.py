@@ -14,7 +14,7 @@ from nncli import evaluate, predict, train
 from nncli.commands.train import resume
 from nncli.config.loading import load_config
 from nncli.data.encoders.kinds import Kind
-from nncli.errors import DataError
+from nncli.errors import CellError, DataError
 from nncli.model import Model
 from nncli.pipeline.prepare.prepare import prepare
 from nncli.runs.manifest import CONFIG, WEIGHTS
@@ -180,5 +180,5 @@ def test_a_currency_column_is_trained_predicted_and_evaluated(tmp_path: Path) ->
     typed = pl.DataFrame({"price": [1000.0 + 37 * i for i in range(N)], "share": [float(i % 50) for i in range(N)]})
     np.testing.assert_array_equal(predict(result.run, typed)["prediction"].to_numpy(), predictions)
     (tmp_path / "other.csv").write_text('price,share\n"€1,000",5 %\n')
-    with raises(DataError, file="other.csv", row=1, column="price", mentions="'€1,000'"):
+    with raises(CellError, file="other.csv", row=1, column="price", mentions="'€1,000'"):
         predict(result.run, tmp_path / "other.csv")

@@ -15,7 +15,7 @@ from nncli.data.columns.codes import (
     are_codes,
     looks_like_a_number,
 )
-from nncli.data.columns.datetimes import infer_date_format, parse_dates
+from nncli.data.columns.datetimes import infer_date_formats, parse_any_date
 from nncli.data.columns.hints import date_hint, number_hint
 from nncli.data.columns.parsing import MAX_EXACT_INTEGER
 from nncli.data.columns.units import may_be_thousands, strip_unit
@@ -78,10 +78,10 @@ def are_dates(table: Table, name: str) -> bool:
         DataError: more than half of the cells are dates, and the others look like errors rather than categories.
     """
     cells = table.column(name)
-    form = infer_date_format(cells, table.dialect.date_format)
-    if form is None:
+    formats = infer_date_formats(cells, table.dialect.date_format).formats
+    if not formats:
         return False
-    is_odd = parse_dates(cells, form).is_null() & cells.is_not_null()
+    is_odd = parse_any_date(cells, formats).is_null() & cells.is_not_null()
     if is_odd.any():
         if are_categories(cells, is_odd):
             return False

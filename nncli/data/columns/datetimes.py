@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import polars as pl
 
@@ -17,6 +19,11 @@ DATE_FORMATS = (
 with dots the day comes first; names of months may be abbreviated."""
 DATE_LIKE = r"^\s*(?:\d{1,4}[-./ ]|[A-Za-z]{3,9} )\w{1,9}(?:[-./ ]|, )\d{1,4}"
 ISO_DATE = r"^\d{4}-\d{2}-\d{2}(?:[T ]|$)"
+YEAR_FIRST_OR_NAMED = (ISO, *(form for form in DATE_FORMATS if form.startswith("%Y") or "%B" in form))
+"""Formats in which a date has one meaning."""
+ORDERS = {"/": ("%d/%m/%Y", "%m/%d/%Y"), "-": ("%d-%m-%Y", "%m-%d-%Y"), ".": ("%d.%m.%Y",)}
+"""Formats in which the year comes last, by the separator; the first has the day first."""
+DAY_AND_MONTH = re.compile(r"%d([-./])%m|%m([-./])%d")
 TIME_OF_DAY = r"[T ]+(\d{1,2}:\d{2}.*)$"
 TIME_FORMATS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 MICROSECONDS_PER_DAY = 86_400_000_000
@@ -68,6 +75,111 @@ def _fill_missing(moments: pl.Series, text: pl.Series, date_format: str) -> pl.S
     )
 
 
+def parse_any_date(cells: pl.Series, formats: Sequence[str]) -> pl.Series:
+    """Parse text as `parse_dates` does, in the first of the formats that fits, or in another one without ambiguity.
+
+    Unambiguous are dates with the year first or the month by name, and others if only one order of day and month is
+    possible. If one of the `formats` has the separator of a cell, its order applies.
+    """
+    moments = parse_dates(cells, formats[0])
+    for form in dict.fromkeys((*formats[1:], *YEAR_FIRST_OR_NAMED)):
+        moments = _fill_from(moments, cells, lambda rest, form=form: parse_dates(rest, form))  # type: ignore[misc]
+    orders = _orders_of(formats)
+    return _fill_from(moments, cells, lambda rest: _parse_year_last(rest, orders))
+
+
+def _fill_from(moments: pl.Series, cells: pl.Series, parse: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """Fill the null moments of cells that are not missing by `parse`."""
+    if moments.null_count() == cells.null_count():
+        return moments
+    missing = moments.is_null() & cells.is_not_null()
+    return moments.scatter(missing.arg_true(), parse(cells.filter(missing)))
+
+
+def _orders_of(formats: Sequence[str]) -> dict[str, str]:
+    """The format with the year last that has the order of day and month of the `formats`, by separator."""
+    orders = {}
+    for form in formats:
+        if found := DAY_AND_MONTH.search(form):
+            separator = found[1] or found[2]
+            orders[separator] = f"%d{separator}%m{separator}%Y" if found[1] else f"%m{separator}%d{separator}%Y"
+    return orders
+
+
+def _parse_year_last(cells: pl.Series, orders: Mapping[str, str]) -> pl.Series:
+    """Parse dates such as 13/05/2024, null where day and month could be in either order."""
+    moments = pl.Series(cells.name, [None] * len(cells), dtype=pl.Int64)
+    for separator, forms in ORDERS.items():
+        known = orders.get(separator)
+        readings = [parse_dates(cells, form) for form in ([known] if known else forms)]
+        first, last = readings[0], readings[-1]
+        either = first.zip_with(first.is_not_null(), last)
+        one = either.set((first != last).fill_null(False), None)
+        moments = moments.zip_with(moments.is_not_null(), one)
+    return moments
+
+
+class InferredFormats(NamedTuple):
+    """The date formats of a column, the most common first; none if it does not hold dates.
+
+    `is_ambiguous` columns hold dates whose day and month could be in either order.
+    """
+
+    formats: tuple[str, ...] = ()
+    is_ambiguous: bool = False
+
+
+def infer_date_formats(cells: pl.Series, configured: str = AUTO) -> InferredFormats:
+    """The formats in which more than half of the present cells are dates, as few as possible.
+
+    The order of day and month is the same for all cells with the same separator. If no cell of a separator decides it,
+    cells with another separator do. The `configured` format takes precedence.
+    """
+    present = cells.drop_nulls()
+    form = infer_date_format(present, configured)
+    if form is not None and _count_parsed(present, form) == len(present):
+        return InferredFormats((form,))
+    if not _is_shaped(present, DATE_LIKE):
+        return InferredFormats(() if form is None else (form,))
+    chosen = [] if configured == AUTO or not _count_parsed(present, configured) else [configured]
+    counts = {f: _count_parsed(present, f) for f in dict.fromkeys((*chosen, ISO, *DATE_FORMATS))}
+    orders, is_ambiguous = _infer_orders(present, _orders_of(chosen))
+    rejected = {f for separator, forms in ORDERS.items() for f in forms if f != orders.get(separator)}
+    forms = [f for f, count in counts.items() if count and (f in chosen or f not in rejected)]
+    forms.sort(key=lambda f: (f not in chosen, -counts[f]))
+    covered = parse_any_date(present, forms).count() if forms else 0
+    if form is None and is_ambiguous:
+        return InferredFormats(is_ambiguous=2 * max(covered, *counts.values()) > len(present))
+    if is_ambiguous or 2 * covered <= len(present) or (form is not None and covered <= counts.get(form, 0)):
+        return InferredFormats(() if form is None else (form,))
+    return InferredFormats(tuple(forms))
+
+
+def _infer_orders(present: pl.Series, known: Mapping[str, str]) -> tuple[dict[str, str], bool]:
+    """The format with the year last of each separator, by evidence in the cells, and whether one is ambiguous.
+
+    It is if no cell decides it, or if cells contradict each other. A point decides nothing about other separators.
+    """
+    orders, open_separators, is_contradictory = dict(known), [], False
+    for separator in [separator for separator in ORDERS if separator not in known]:
+        readings = [parse_dates(present, form) for form in ORDERS[separator]]
+        first, last = readings[0], readings[-1]
+        if not first.count() and not last.count():
+            continue
+        only_first = (first.is_not_null() & last.is_null()).any()
+        only_last = (last.is_not_null() & first.is_null()).any()
+        if only_first and only_last:
+            is_contradictory = True
+        elif only_first or only_last or (first == last).all():
+            orders[separator] = ORDERS[separator][-1 if only_last else 0]
+        else:
+            open_separators.append(separator)
+    days_first = {form.startswith("%d") for separator, form in orders.items() if separator in known or separator != "."}
+    if len(days_first) == 1:
+        orders |= {separator: ORDERS[separator][0 if True in days_first else -1] for separator in open_separators}
+    return orders, is_contradictory or any(separator not in orders for separator in open_separators)
+
+
 def infer_date_format(cells: pl.Series, configured: str = AUTO) -> str | None:
     """The format that fits more than half of the present cells; None if there is none, or two that fit equally well.
 
@@ -82,12 +194,8 @@ def infer_date_format(cells: pl.Series, configured: str = AUTO) -> str | None:
 
 
 def is_ambiguous_date(cells: pl.Series) -> bool:
-    """Whether the dates fit two formats equally well, with day and month in either order."""
-    present = cells.drop_nulls()
-    likely = _candidate_formats(present, AUTO)
-    return (
-        len(likely) == 2 and infer_date_format(present) is None and 2 * _count_parsed(present, likely[0]) > len(present)
-    )
+    """Whether the cells are dates with day and month in either order."""
+    return infer_date_formats(cells).is_ambiguous
 
 
 def _count_parsed(present: pl.Series, date_format: str) -> int:
@@ -99,14 +207,16 @@ def _candidate_formats(present: pl.Series, configured: str) -> list[str]:
     if configured != AUTO and 2 * _count_parsed(present, configured) > len(present):
         return [configured]
 
-    def shaped(pattern: str) -> bool:
-        return bool(2 * present.str.contains(pattern).sum() > len(present))
-
-    if not shaped(DATE_LIKE):
+    if not _is_shaped(present, DATE_LIKE):
         return []
-    if shaped(rf"^\s*{ISO_DATE[1:]}"):
+    if _is_shaped(present, rf"^\s*{ISO_DATE[1:]}"):
         return [ISO]
-    return [form for form in DATE_FORMATS if shaped(_pattern_of(form))]
+    return [form for form in DATE_FORMATS if _is_shaped(present, _pattern_of(form))]
+
+
+def _is_shaped(present: pl.Series, pattern: str) -> bool:
+    """Whether more than half of the cells match a pattern."""
+    return bool(2 * present.str.contains(pattern).sum() > len(present))
 
 
 def _pattern_of(date_format: str) -> str:

@@ -22,6 +22,7 @@ NUMBER_WITH_SEPARATORS = re.compile(
     r"[+-]?(?:\d{1,3}(?:(?P<group>[,.'’_ \xa0\u202f])\d{3}(?:(?P=group)\d{3})*)|\d*)"
     r"(?:(?P<mark>[,.])\d+)?(?:[eE][+-]?\d+)?"
 )
+EMPTY_CELL_HINT = "Correct the cell, or leave it empty."
 
 
 def number_hint(cell: str, name: str, dialect: CsvDialect) -> str:

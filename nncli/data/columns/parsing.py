@@ -10,7 +10,9 @@ import numpy as np
 import polars as pl
 
 from nncli.data.arrays import Floats
-from nncli.data.columns.hints import number_hint, unit_hint
+from nncli.data.columns.cell_errors import CellErrors, raise_first
+from nncli.data.columns.hints import EMPTY_CELL_HINT, number_hint, unit_hint
+from nncli.data.columns.spellings import alternative_numbers
 from nncli.data.columns.units import infer_unit, strip_unit
 from nncli.data.dialect import SPACES, CsvDialect
 from nncli.data.table import Table, unnamed
@@ -105,29 +107,50 @@ def read_numbers(table: Table, name: str, unit: str | None = None) -> Floats:
     """Read a column as numbers (rows,), NaN where a cell is missing. The `unit` is removed from cells of text.
 
     Raises:
-        DataError: a cell is not a number or is infinite (names its row), or the type of the column is not supported.
+        CellError: a cell is not a number or is infinite (names its row).
+        DataError: the type of the column is not supported.
+    """
+    x, errors = numbers_and_errors(table, name, unit)
+    raise_first(table, name, errors)
+    return x
+
+
+def numbers_and_errors(
+    table: Table, name: str, unit: str | None = None, *, alternatives: bool = False
+) -> tuple[Floats, list[CellErrors]]:
+    """Read a column as numbers (rows,), NaN where a cell is missing or cannot be read, and the errors of its cells.
+
+    With `alternatives`, other spellings are read if they can mean one number; see spellings.py.
+
+    Raises:
+        DataError: the type of the column is not supported.
     """
     cells = readable(table, name)
-    numbers = parse_numbers(cells, table.dialect, unit)
+    numbers, errors = parse_numbers(cells, table.dialect, unit), list[CellErrors]()
     if numbers.null_count() > cells.null_count():
-        row = int((numbers.is_null() & cells.is_not_null()).arg_max() or 0)
-        hint = number_hint(str(cells[row]), name, table.dialect) if unit is None else unit_hint(unit)
-        raise DataError(
-            f"{quote(cells[row])} is not a number{'' if unit is None else f' with {quote(unit)}'}",
-            location=table.location(row=row, column=name),
-            hint=hint,
-        )
-    values: Floats = (numbers.fill_null(np.nan) if numbers.has_nulls() else numbers).to_numpy()
-    infinite = np.isinf(values)
+        invalid = numbers.is_null() & cells.is_not_null()
+        if alternatives and cells.dtype in TEXT_TYPES:
+            found = alternative_numbers(cells.filter(invalid).cast(pl.String), table.dialect, unit)
+            numbers = numbers.scatter(invalid.arg_true(), found)
+            invalid &= numbers.is_null()
+
+        def hint(cell: str) -> str:
+            return number_hint(cell, name, table.dialect) if unit is None else unit_hint(unit)
+
+        reason = f"is not a number{'' if unit is None else f' with {quote(unit)}'}"
+        errors += CellErrors.of(invalid.to_numpy(), reason, hint)
+    x: Floats = (numbers.fill_null(np.nan) if numbers.has_nulls() else numbers).to_numpy()
+    infinite = np.isinf(x)
     if infinite.any():
-        row = int(infinite.argmax())
-        digits = cells.dtype in TEXT_TYPES and any(c.isdigit() for c in cells[row])
-        raise DataError(
-            f"{quote(cells[row])} is {'too large to be a number' if digits else 'not a finite number'}",
-            location=table.location(row=row, column=name),
-            hint="Correct the cell, or leave it empty.",
-        )
-    return values
+        is_word = np.zeros(len(x), np.bool_)
+        if cells.dtype in TEXT_TYPES:
+            is_word = ~cells.cast(pl.String).str.contains(r"\d").fill_null(True).to_numpy()
+        else:
+            is_word[:] = True
+        errors += CellErrors.of(infinite & ~is_word, "is too large to be a number", EMPTY_CELL_HINT)
+        errors += CellErrors.of(infinite & is_word, "is not a finite number", EMPTY_CELL_HINT)
+        x = np.where(infinite, np.nan, x)
+    return x, errors
 
 
 def read_text(table: Table, name: str) -> pl.Series:

@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 import polars as pl
 
 from nncli.data.arrays import Matrix
+from nncli.data.columns.cell_errors import CellErrors
 from nncli.data.columns.hashing import Hashes, hash_texts
 from nncli.data.columns.parsing import read_text
 from nncli.data.columns.raw_column import RawColumn
@@ -93,6 +94,10 @@ class ColumnEncoder(Spec):
             DataError: a cell cannot be read as this kind.
         """
         return hash_texts(read_text(table, self.name))
+
+    def cell_errors(self, table: Table, dtype: str) -> list[CellErrors]:
+        """The cells that `encode` refuses for a matrix of `dtype`; of kinds that accept every cell, none."""
+        return []
 
     def grid(self, table: Table) -> Grid:
         """The points of partial dependence: by default the most frequent values."""

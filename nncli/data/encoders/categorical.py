@@ -12,6 +12,7 @@ from pydantic import model_validator
 from nncli.data.arrays import Codes, Floats, Matrix
 from nncli.data.columns.parsing import read_text
 from nncli.data.columns.raw_column import RawColumn
+from nncli.data.columns.spellings import alternative_categories
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions
@@ -168,7 +169,7 @@ class CategoricalColumn(ColumnEncoder):
         known = [*self.categories, *(self.rare_categories or ())]
         n_rare = len(known) - len(self.categories)
         code_of = np.array([*range(FIRST_CATEGORY, self.n_codes), *[OTHER] * n_rare, UNSEEN])
-        index = cells.cast(pl.Enum(known), strict=False).to_physical()
+        index = self._with_alternatives(cells, known).to_physical()
         codes: Codes = code_of[index.cast(pl.UInt32).fill_null(len(known)).to_numpy()]
         if cells.has_nulls():
             codes[cells.is_null().to_numpy()] = MISSING
@@ -180,6 +181,17 @@ class CategoricalColumn(ColumnEncoder):
         if self.rare_categories is None and self.has_other:  # the cells may hold rare or unseen categories
             return codes, ColumnAnomalies(rare=count, missing=missing)
         return codes, ColumnAnomalies(unseen=count, missing=missing)
+
+    @staticmethod
+    def _with_alternatives(cells: pl.Series, known: list[str]) -> pl.Series:
+        """The cells as an Enum of the known categories, null for others; other spellings are read, see spellings.py."""
+        kinds = pl.Enum(known)
+        index = cells.cast(kinds, strict=False)
+        if index.null_count() == cells.null_count():
+            return index
+        unseen = index.is_null() & cells.is_not_null()
+        found = alternative_categories(cells.filter(unseen), known)
+        return index.cast(pl.String).scatter(unseen.arg_true(), found).cast(kinds) if found.count() else index
 
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
         """Fill `out` (rows, width), and count the anomalies among the cells."""

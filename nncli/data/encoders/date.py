@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -13,16 +13,17 @@ from pydantic import AfterValidator, model_validator
 
 from nncli.data.arrays import Floats, Matrix
 from nncli.data.columns.ambiguity import are_dates
+from nncli.data.columns.cell_errors import CellErrors, raise_first
 from nncli.data.columns.datetimes import (
     FIRST_DAY,
     ISO,
     LAST_DAY,
     MICROSECONDS_PER_DAY,
-    infer_date_format,
-    is_ambiguous_date,
-    parse_dates,
+    infer_date_formats,
+    parse_any_date,
 )
 from nncli.data.columns.hashing import Hashes, hash_exact_numbers
+from nncli.data.columns.hints import EMPTY_CELL_HINT
 from nncli.data.columns.parsing import DATE_TYPES, read_text
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.dialect import AUTO, validate_date_format
@@ -36,6 +37,7 @@ from nncli.errors import DataError
 from nncli.spec import FiniteFloat, StrictStr
 from nncli.text import quote
 
+DATE_HINT = f'{EMPTY_CELL_HINT} To train with another format, set it under data: `date_format: "%d/%m/%Y"`.'
 UNITS_PER_DAY = {"ms": MICROSECONDS_PER_DAY // 1_000, "us": MICROSECONDS_PER_DAY, "ns": MICROSECONDS_PER_DAY * 1_000}
 Cycle = Literal["month", "weekday", "hour"]
 CYCLES: dict[Cycle, Callable[[Floats], Floats]] = {
@@ -59,7 +61,8 @@ class DateColumn(ColumnEncoder):
     """A date column, encoded as the days since `origin`, the year, and a sine and a cosine for each of its `cycles`.
 
     The year and cycles that are the same in all training rows are left out, such as the hour of dates without times.
-    `date_format` is the format of dates in text; see datetimes.py. A missing date is replaced by the training median.
+    `date_format` is the most common format of dates in text, `other_formats` are further ones of the training rows.
+    Dates in any format are read if they are unambiguous; see datetimes.py. A missing date becomes the training median.
     """
 
     type: Literal["date"] = "date"
@@ -69,6 +72,7 @@ class DateColumn(ColumnEncoder):
     days: NumericColumn
     year: NumericColumn | None
     cycles: tuple[Cycle, ...]
+    other_formats: tuple[Annotated[StrictStr, AfterValidator(_validate_format)], ...] = ()
 
     @model_validator(mode="after")
     def _parts_fit(self) -> DateColumn:
@@ -100,20 +104,26 @@ class DateColumn(ColumnEncoder):
         Raises:
             DataError: a cell is not a date, or the order of day and month is ambiguous.
         """
-        form = _date_format_of(table, name)
-        days = read_days(table, name, form)
+        formats = _date_formats_of(table, name)
+        days = read_days(table, name, formats)
         present = days[~np.isnan(days)]
         first = float(np.floor(present.min(initial=np.inf))) if len(present) else 0.0
         years = _years(days)
         differ = len(np.unique(years[~np.isnan(years)])) > 1
         return cls(
             name=name,
-            date_format=form,
+            date_format=formats[0],
             origin=first,
             days=NumericColumn.fit_values(table, name, days - first, options.numeric, options.clip),
             year=NumericColumn.fit_values(table, name, years, options.numeric, options.clip) if differ else None,
             cycles=tuple(cycle for cycle, share in CYCLES.items() if len(np.unique(share(present))) > 1),
+            other_formats=formats[1:],
         )
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The formats of the training rows, the most common first."""
+        return (self.date_format, *self.other_formats)
 
     @property
     def n_numeric(self) -> int:
@@ -122,11 +132,11 @@ class DateColumn(ColumnEncoder):
 
     def hash_cells(self, table: Table) -> Hashes:
         """A hash of each date and time (rows,)."""
-        return hash_exact_numbers(read_days(table, self.name, self.date_format))
+        return hash_exact_numbers(read_days(table, self.name, self.formats))
 
     def grid(self, table: Table) -> Grid:
         """Quantiles of the dates, in days since 1970, with the text of each."""
-        days = read_days(table, self.name, self.date_format)
+        days = read_days(table, self.name, self.formats)
         return Grid.of_quantiles(days, table.column(self.name).cast(pl.String))
 
     @property
@@ -147,7 +157,7 @@ class DateColumn(ColumnEncoder):
         Raises:
             DataError: a cell is not a date.
         """
-        days = read_days(table, self.name, self.date_format)
+        days = read_days(table, self.name, self.formats)
         missing = np.isnan(days)
         days[missing] = self.origin + self.days.fill_value
         out[:, 0] = self.days.scale_values(days - self.origin)
@@ -163,6 +173,10 @@ class DateColumn(ColumnEncoder):
         ends = (found.lowest + self.origin, found.highest + self.origin)
         return replace(found, lowest=ends[0], highest=ends[1], is_date=True)
 
+    def cell_errors(self, table: Table, dtype: str) -> list[CellErrors]:
+        """Cells that are not dates of the years 1 to 9999."""
+        return _days_and_errors(table, self.name, self.formats)[1]
+
 
 def _years(days: Floats) -> Floats:
     """The year of each of the days since 1970 (rows,), NaN where they are NaN."""
@@ -172,28 +186,36 @@ def _years(days: Floats) -> Floats:
     return years
 
 
-def _date_format_of(table: Table, name: str) -> str:
-    """The date format of the training rows; ISO if none fits, so that reading raises an error that names a cell."""
+def _date_formats_of(table: Table, name: str) -> tuple[str, ...]:
+    """The date formats of the training rows; ISO if none fits, so that reading raises an error that names a cell."""
     cells, configured = table.column(name), table.dialect.date_format
     if cells.dtype in DATE_TYPES:
-        return ISO
+        return (ISO,)
     text = read_text(table, name)
-    if configured == AUTO and is_ambiguous_date(text):
+    found = infer_date_formats(text, configured)
+    if found.is_ambiguous:
         row = int(text.is_not_null().arg_max() or 0)
         raise DataError(
             f"the date {quote(text[row])} is ambiguous: day and month could be in either order",
             location=table.location(row=row, column=name),
             hint='Set the format under data: `date_format: "%d/%m/%Y"` or `date_format: "%m/%d/%Y"`.',
         )
-    return infer_date_format(text, configured) or (ISO if configured == AUTO else configured)
+    return found.formats or (ISO if configured == AUTO else configured,)
 
 
-def read_days(table: Table, name: str, date_format: str) -> Floats:
+def read_days(table: Table, name: str, formats: Sequence[str]) -> Floats:
     """Days since 1970 (rows,), with the time of day as a fraction, in UTC if there is a time zone; NaN if missing.
 
     Raises:
-        DataError: a cell is not a date in that format, or not within the years 1 to 9999; names its row.
+        CellError: a cell is not a date in one of the formats, or not within the years 1 to 9999; names its row.
     """
+    days, errors = _days_and_errors(table, name, formats)
+    raise_first(table, name, errors)
+    return days
+
+
+def _days_and_errors(table: Table, name: str, formats: Sequence[str]) -> tuple[Floats, list[CellErrors]]:
+    """Days since 1970 (rows,), NaN where a cell is missing or not a date, and the errors of the cells."""
     cells = table.column(name)
     if isinstance(cells.dtype, pl.Datetime):
         stamps, a_day = cells.to_physical(), UNITS_PER_DAY[cells.dtype.time_unit]
@@ -201,30 +223,19 @@ def read_days(table: Table, name: str, date_format: str) -> Floats:
         stamps, a_day = cells.to_physical(), 1
     else:
         cells = read_text(table, name)
-        stamps, a_day = parse_dates(cells, date_format), MICROSECONDS_PER_DAY
+        stamps, a_day = parse_any_date(cells, formats), MICROSECONDS_PER_DAY
     whole, rest = np.divmod(stamps.fill_null(0).to_numpy(), a_day)
     days: Floats = whole + rest / a_day
-    missing = cells.is_null().to_numpy()
-    invalid = stamps.is_null().to_numpy() & ~missing
-    if invalid.any():
-        row = int(invalid.argmax())
-        expected = (
-            "in ISO 8601, such as 2024-05-31 or 2024-05-31 14:30"
-            if date_format == ISO
-            else f"in the format {date_format}"
-        )
-        raise DataError(
-            f"{quote(cells[row])} is not a date {expected}",
-            location=table.location(row=row, column=name),
-            hint="Correct the cell, or leave it empty. To train with another format, set it under data: "
-            '`date_format: "%d/%m/%Y"`.',
-        )
+    unread = stamps.is_null().to_numpy()
+    errors = CellErrors.of(unread & cells.is_not_null().to_numpy(), _expected(formats), DATE_HINT)
     out_of_range = (whole < FIRST_DAY) | (whole > LAST_DAY)
-    if out_of_range.any():
-        raise DataError(
-            "the date is not within the years 1 to 9999",
-            location=table.location(row=int(out_of_range.argmax()), column=name),
-            hint="Correct the cell, or leave it empty.",
-        )
-    days[missing] = np.nan
-    return days
+    errors += CellErrors.of(out_of_range, "is not within the years 1 to 9999", EMPTY_CELL_HINT)
+    days[unread | out_of_range] = np.nan
+    return days, errors
+
+
+def _expected(formats: Sequence[str]) -> str:
+    """The reason why a cell is not a date in the formats."""
+    if formats[0] == ISO:
+        return "is not a date in ISO 8601, such as 2024-05-31 or 2024-05-31 14:30"
+    return f"is not a date in the format {formats[0]}"

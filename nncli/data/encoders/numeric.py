@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from math import inf, isfinite
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from pydantic import Field, model_validator
 
 from nncli.data.arrays import Floats, Matrix
 from nncli.data.columns.ambiguity import check_ambiguous_decimal, check_large_integers
+from nncli.data.columns.cell_errors import CellErrors, raise_first
 from nncli.data.columns.hashing import Hashes, hash_numbers
-from nncli.data.columns.parsing import check_finite_scale, read_numbers, safe_scale, unit_of
+from nncli.data.columns.hints import EMPTY_CELL_HINT
+from nncli.data.columns.parsing import check_finite_scale, numbers_and_errors, read_numbers, safe_scale, unit_of
 from nncli.data.columns.raw_column import RawColumn
 from nncli.data.encoders.anomalies import ColumnAnomalies
 from nncli.data.encoders.base import ColumnEncoder
@@ -22,7 +25,6 @@ from nncli.data.encoders.dependence_grid import Grid
 from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions, NumericScaling
 from nncli.data.encoders.scaling import QUARTILES, clip_smoothly, quantile_transform, quantiles_of, robust_scale, std
 from nncli.data.table import Table
-from nncli.errors import DataError
 from nncli.spec import FiniteFloat, NonNegativeFloat, StrictBool, StrictStr
 from nncli.utils.median import fast_median
 
@@ -138,13 +140,23 @@ class NumericColumn(ColumnEncoder):
         """The name of each column of the matrix."""
         return (self.name, f"{self.name} is missing")[: self.width]
 
+    def _read(self, table: Table) -> Floats:
+        """The numbers (rows,), NaN where a cell is missing.
+
+        Raises:
+            CellError: a cell is not a number.
+        """
+        x, errors = numbers_and_errors(table, self.name, self.unit, alternatives=True)
+        raise_first(table, self.name, errors)
+        return x
+
     def encode(self, table: Table, out: Matrix) -> ColumnAnomalies:
         """Fill `out` (rows, width), and count the anomalies among the cells.
 
         Raises:
-            DataError: a cell is not a number, or its scaled value overflows the type of `out`.
+            CellError: a cell is not a number, or its scaled value overflows the type of `out`.
         """
-        x = read_numbers(table, self.name, self.unit)
+        x = self._read(table)
         missing = np.isnan(x)
         n_missing = int(np.count_nonzero(missing))
         if n_missing:
@@ -152,25 +164,26 @@ class NumericColumn(ColumnEncoder):
         with np.errstate(over="ignore"):
             z = self.scale_values(x).astype(out.dtype)  # contiguous: checking out[:, 0] takes longer
         out[:, 0] = z
-        finite = np.isfinite(z)
-        if not finite.all():
-            row = int(finite.argmin())
-            raise DataError(
-                f"{x[row]:g} is too far from the training values: its scaled value overflows {out.dtype}",
-                location=table.location(row=row, column=self.name),
-                hint="Correct the cell, or leave it empty.",
-            )
+        if not np.isfinite(z).all():
+            raise_first(table, self.name, _overflow_errors(z))
         if self.missing_indicator:
             out[:, 1] = missing
         return self.count_anomalies(x, 0 if self.missing_indicator else n_missing)
 
     def hash_cells(self, table: Table) -> Hashes:
         """A hash of each number (rows,)."""
-        return hash_numbers(read_numbers(table, self.name, self.unit))
+        return hash_numbers(self._read(table))
+
+    def cell_errors(self, table: Table, dtype: str) -> list[CellErrors]:
+        """Cells that are not numbers, or whose scaled value overflows the `dtype` of the matrix."""
+        x, errors = numbers_and_errors(table, self.name, self.unit, alternatives=True)
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = self.scale_values(np.where(np.isnan(x), self.fill_value, x)).astype(dtype)
+        return [*errors, *_overflow_errors(z)]
 
     def grid(self, table: Table) -> Grid:
         """Quantiles of the column."""
-        return Grid.of_quantiles(read_numbers(table, self.name, self.unit))
+        return Grid.of_quantiles(self._read(table))
 
     @property
     def removed_unit(self) -> str | None:
@@ -255,6 +268,12 @@ def encode_many(columns: Sequence[NumericColumn], x: Floats, out: Matrix) -> lis
         NO_ANOMALIES if column.covers(low, high) else column.count_anomalies(values, 0)
         for column, values, low, high in ends_of
     ]
+
+
+def _overflow_errors(z: npt.NDArray[np.floating[Any]]) -> list[CellErrors]:
+    """The errors of scaled values z (rows,) that are not finite."""
+    reason = f"is too far from the training values: its scaled value overflows {z.dtype}"
+    return CellErrors.of(~np.isfinite(z), reason, EMPTY_CELL_HINT)
 
 
 def drop_nan(x: Floats) -> Floats:

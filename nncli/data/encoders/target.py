@@ -9,15 +9,17 @@ import polars as pl
 from pydantic import Field
 
 from nncli.data.arrays import Codes, Floats, RowIndices
+from nncli.data.columns.cell_errors import raise_first
 from nncli.data.columns.hashing import Hashes, hash_numbers, hash_texts
 from nncli.data.columns.parsing import (
     check_finite_scale,
+    numbers_and_errors,
     parse_numbers,
-    read_numbers,
     read_text,
     safe_scale,
     unit_of,
 )
+from nncli.data.columns.spellings import alternative_categories
 from nncli.data.table import Table
 from nncli.errors import DataError
 from nncli.spec import FiniteFloat, PositiveFloat, Spec, StrictStr
@@ -72,7 +74,8 @@ class RegressionTarget(Spec):
     def _read(table: Table, names: tuple[str, ...], units: tuple[str | None, ...] | None) -> Floats:
         y = np.empty((len(table), len(names)))
         for j, name in enumerate(names):
-            y[:, j] = read_numbers(table, name, None if units is None else units[j])
+            y[:, j], errors = numbers_and_errors(table, name, None if units is None else units[j], alternatives=True)
+            raise_first(table, name, errors)
             missing = np.isnan(y[:, j])
             if missing.any():
                 raise missing_target_error(table, name, int(missing.argmax()))
@@ -155,7 +158,15 @@ class ClassificationTarget(Spec):
             DataError: a label is missing, or did not occur in the training rows; names its row.
         """
         cells = read_text(table, self.name)
-        codes = cells.replace_strict(list(self.labels), range(len(self.labels)), default=-1, return_dtype=pl.Int64)
+
+        def codes_of(labels: pl.Series) -> pl.Series:
+            return labels.replace_strict(list(self.labels), range(len(self.labels)), default=-1, return_dtype=pl.Int64)
+
+        codes = codes_of(cells)
+        unknown = (codes < 0) & cells.is_not_null()
+        if unknown.any():
+            found = alternative_categories(cells.filter(unknown), self.labels)
+            codes = codes.scatter(unknown.arg_true(), codes_of(found))
         values: Codes = codes.to_numpy()
         if len(values) and values.min() < 0:
             row = int((values < 0).argmax())

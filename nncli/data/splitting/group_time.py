@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from nncli.data.arrays import Codes
-from nncli.data.columns.datetimes import ISO, infer_date_format, parse_dates
+from nncli.data.columns.datetimes import ISO, infer_date_formats, parse_any_date
 from nncli.data.columns.parsing import TEXT_TYPES, parse_numbers
 from nncli.data.table import Table
 from nncli.errors import DataError
@@ -44,7 +44,7 @@ def read_times(table: Table, name: str) -> Codes:
         times = parse_numbers(cells, table.dialect)
         if cells.dtype in TEXT_TYPES and times.has_nulls():
             text = cells.cast(pl.String)
-            dates = parse_dates(text, infer_date_format(text, table.dialect.date_format) or ISO)
+            dates = parse_any_date(text, infer_date_formats(text, table.dialect.date_format).formats or (ISO,))
             times = dates if dates.null_count() < len(dates) else times
     invalid = times.is_null() | (times.is_nan() if times.dtype.is_float() else False)
     if invalid.any():

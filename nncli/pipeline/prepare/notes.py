@@ -85,8 +85,11 @@ def note_uninformative(encoder: Encoder) -> list[str]:
 def ambiguous_dates(table: Table, name: str) -> str | None:
     """A note if the categorical column `name` seems to hold dates whose day and month are ambiguous."""
     cells = table.column(name)
-    if cells.dtype != pl.String or not is_ambiguous_date(cells):
-        return None
+    return note_ambiguous_dates(name) if cells.dtype == pl.String and is_ambiguous_date(cells) else None
+
+
+def note_ambiguous_dates(name: str) -> str:
+    """The note on a column of dates whose day and month are ambiguous."""
     return (
         f"{quote(name)} seems to hold dates, but day and month cannot be told apart, so it is treated as categorical; "
         'say which comes first: `date_format: "%d/%m/%Y"` or `date_format: "%m/%d/%Y"` under data'

@@ -11,7 +11,9 @@ from nncli.data.columns.datetimes import (
     DATE_FORMATS,
     ISO,
     infer_date_format,
+    infer_date_formats,
     is_ambiguous_date,
+    parse_any_date,
     parse_dates,
 )
 from nncli.data.columns.datetimes import (
@@ -132,3 +134,82 @@ def test_no_text_breaks_the_search_for_a_form(cells: list[str | None]) -> None:
     found = parse_dates(texts(*cells), form or ISO)
     assert len(found) == len(cells)
     assert form is None or 2 * found.count() > texts(*cells).count()
+
+
+@pytest.mark.parametrize(
+    ("cells", "formats"),
+    [
+        (("2022-05-18", "18.05.2022", "May 18, 2022"), ("iso", "%d.%m.%Y", "%B %d, %Y")),
+        (("2022-05-18", "18/05/2022", "05/06/2022"), ("%d/%m/%Y", "iso")),
+        (("05/06/2022", "06/05/2022", "13-05-2022"), ("%d/%m/%Y", "%d-%m-%Y")),
+        (("05/06/2022", "06/05/2022", "05-13-2022"), ("%m/%d/%Y", "%m-%d-%Y")),
+        (("2022-05-18", "2022-05-19", "5/5/2022"), ("iso", "%d/%m/%Y")),
+        (("2022-05-18", "2022-05-19", "abc"), ("iso",)),
+        (("2022-05-18", "x", "18.05.2022", "y", "z"), ()),
+        (("1.2.3", "1.4.5"), ()),
+    ],
+)
+def test_dates_in_several_formats_are_read_if_each_has_one_meaning(
+    cells: tuple[str, ...], formats: tuple[str, ...]
+) -> None:
+    assert infer_date_formats(texts(*cells)) == (formats, False)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ("05/06/2022", "06/05/2022"),
+        ("2022-05-18", "05/07/2022", "05/06/2022"),
+        ("05/06/2022", "13/05/2022", "05/13/2022"),  # they contradict each other
+        ("05/06/2022", "13.05.2022", "2022-01-01"),  # a point decides nothing about a slash
+    ],
+)
+def test_dates_are_ambiguous_if_no_cell_decides_or_two_contradict(cells: tuple[str, ...]) -> None:
+    assert infer_date_formats(texts(*cells)) == ((), True)
+    assert is_ambiguous_date(texts(*cells))
+
+
+def test_the_configured_format_decides_in_a_column_of_several() -> None:
+    cells = texts("2022-05-18", "2022-05-17", "05/07/2022", "05/06/2022")
+    assert infer_date_formats(cells, "%m/%d/%Y") == (("%m/%d/%Y", "iso"), False)
+
+
+@pytest.mark.parametrize(
+    ("formats", "cell", "day"),
+    [
+        (("%d.%m.%Y",), "2022-05-18", "2022-05-18"),
+        (("%d.%m.%Y",), "18/05/2022", "2022-05-18"),
+        (("%d.%m.%Y",), "05/18/2022", "2022-05-18"),
+        (("%d.%m.%Y",), "05/05/2022", "2022-05-05"),
+        (("%d.%m.%Y",), "05/06/2022", None),
+        (("%d.%m.%Y",), "2022/5/18", "2022-05-18"),
+        (("%d.%m.%Y",), "18 May 2022", "2022-05-18"),
+        (("%d/%m/%Y",), "05/18/2022", None),  # read, it would hide that 05/06/2022 means something else
+        (("%d/%m/%Y",), "05-06-2022", None),
+        (("iso", "%m/%d/%Y"), "05/06/2022", "2022-05-06"),
+        (("%m/%d/%y",), "05/06/2022", "2022-05-06"),
+        (("%m/%d/%y",), "18/05/2022", None),
+        (("iso",), "18.05.22", None),
+        (("iso",), "soon", None),
+    ],
+)
+def test_a_date_in_another_format_is_read_if_it_has_one_meaning(
+    formats: tuple[str, ...], cell: str, day: str | None
+) -> None:
+    expected = None if day is None else micros(datetime.fromisoformat(day))
+    assert parse_any_date(texts(cell, None), formats).to_list() == [expected, None]
+
+
+@given(st.lists(DAYS, min_size=1, max_size=20), st.data())
+def test_unambiguous_dates_in_any_mixture_come_back(days: list[date], data: st.DataObject) -> None:
+    forms = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d %b %Y")
+
+    def cell(day: date) -> str:
+        form = data.draw(st.sampled_from(forms))
+        year = form.replace("%Y", f"{day.year:04}")
+        return day.replace(year=2000).strftime(year) if (day.month, day.day) != (2, 29) else day.isoformat()
+
+    cells = texts(*map(cell, days))
+    inferred = infer_date_formats(cells)
+    assert not inferred.is_ambiguous
+    assert parse_any_date(cells, inferred.formats).to_list() == [(d - EPOCH.date()).days * DAY for d in days]

@@ -20,7 +20,8 @@ from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.options import EncodingOptions
 from nncli.data.table import Table
-from nncli.errors import DataError
+from nncli.errors import CellError, DataError
+from tests.assertions import raises
 
 
 def table(cells: Sequence[Any] | pl.Series, date_format: str = "auto") -> Table:
@@ -149,7 +150,7 @@ def test_zones_are_utc_and_a_clock_that_goes_back_makes_no_moment_twice() -> Non
         (["2024-01-01", "soon"], 2, "'soon' is not a date in ISO 8601"),
         (["2024-02-30"], 1, "'2024-02-30'"),
         ([1.5], 1, "'1.5'"),
-        ([True], 1, "'true'"),
+        ([True], 1, "'True'"),
         (pl.Series([None, 3_000_000], dtype=pl.Int32).cast(pl.Date), 2, "not within the years 1 to 9999"),
         (pl.Series([2**62], dtype=pl.Int64).cast(pl.Datetime("ms")), 1, "not within the years 1 to 9999"),
     ],
@@ -157,7 +158,7 @@ def test_zones_are_utc_and_a_clock_that_goes_back_makes_no_moment_twice() -> Non
 def test_a_cell_that_is_no_date_is_named(cells: Any, row: int, odd: str) -> None:
     some = table(cells)
     with pytest.raises(DataError) as caught:
-        read_days(some, "when", ISO)
+        read_days(some, "when", [ISO])
     assert odd in caught.value.message
     assert caught.value.location == some.location(row=row - 1, column="when")
     assert ("date_format" in (caught.value.hint or "")) == ("'" in odd)
@@ -169,7 +170,7 @@ def test_which_is_the_day_can_be_said_and_is_asked_for() -> None:
         fitted(cells)
     hinted = [yaml.safe_load(part) for part in (caught.value.hint or "").split("`")[1::2]]
     assert hinted == [{"date_format": "%d/%m/%Y"}, {"date_format": "%m/%d/%Y"}]
-    april, march = (read_days(table(cells), "when", form["date_format"])[0] for form in hinted)
+    april, march = (read_days(table(cells), "when", [form["date_format"]])[0] for form in hinted)
     assert (april, march) == (19816.0, 19786.0)
 
 
@@ -177,8 +178,23 @@ def test_the_form_of_training_holds_for_other_rows() -> None:
     column = fitted(["31.12.2024", "01.01.2024"])
     assert column.date_format == "%d.%m.%Y"
     assert encoded(column, ["1.2.2024"]) == encoded(column, [date(2024, 2, 1)])
-    with pytest.raises(DataError, match=r"'2024-02-01' is not a date in the format %d\.%m\.%Y"):
-        column.encode(table(["2024-02-01"]), np.empty((1, column.width)))
+    assert encoded(column, ["2024-02-01"]) == encoded(column, [date(2024, 2, 1)])
+    assert encoded(column, ["13/02/2024 12:00"]) == encoded(column, [datetime(2024, 2, 13, 12)])
+    with raises(CellError, file="t.csv", row=2, column="when", mentions="%d.%m.%Y"):
+        column.encode(table(["31/01/2024", "01/02/2024"]), np.empty((2, column.width)))
+
+
+def test_a_column_of_several_formats_keeps_all_of_them() -> None:
+    cells = ["2024-02-01", "2024-02-02", "31/01/2024", "Jan 1, 2024", None]
+    column = fitted(cells)
+    assert (column.date_format, column.other_formats) == ("iso", ("%d/%m/%Y", "%B %d, %Y"))
+    days = [date(2024, 2, 1), date(2024, 2, 2), date(2024, 1, 31), date(2024, 1, 1), None]
+    assert encoded(column, cells) == encoded(column, days)
+    assert encoded(column, ["01/02/2024"]) == encoded(column, [date(2024, 2, 1)])
+    assert DateColumn.model_validate_json(column.model_dump_json()) == column
+    older = column.model_dump()
+    del older["other_formats"]
+    assert DateColumn.model_validate(older).formats == ("iso",)
 
 
 def test_whole_numbers_are_dates_where_a_form_says_so() -> None:

@@ -1,0 +1,48 @@
+"""Cells that cannot be read as the kind of their column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from nncli.data.arrays import Mask, RowIndices
+from nncli.data.table import Table
+from nncli.errors import CellError
+from nncli.text import quote
+
+
+class CellErrors(NamedTuple):
+    """Cells of one column that cannot be read for one `reason`: their positions `rows` (n,), at least one.
+
+    `hint` returns the hint of the error for the text of a cell.
+    """
+
+    rows: RowIndices
+    reason: str
+    hint: Callable[[str], str]
+
+    @classmethod
+    def of(cls, mask: Mask, reason: str, hint: Callable[[str], str] | str) -> list[CellErrors]:
+        """The errors of the cells in the mask (rows,), in a list that is empty if there are none."""
+        rows = np.flatnonzero(mask)
+        return [cls(rows, reason, hint if callable(hint) else lambda cell: hint)] if len(rows) else []
+
+
+def raise_first(table: Table, name: str, errors: Sequence[CellErrors]) -> None:
+    """Raise a CellError that names the first cell of the first of the errors in the column `name`, if there are any."""
+    if not errors:
+        return
+    first = errors[0]
+    row = int(first.rows[0])
+    cell = readable_cells(table.column(name))[row]
+    raise CellError(
+        f"{quote(cell)} {first.reason}", location=table.location(row=row, column=name), hint=first.hint(str(cell))
+    )
+
+
+def readable_cells(cells: pl.Series) -> pl.Series:
+    """The cells, with dates and times as numbers, since those beyond the year 9999 cannot be converted to text."""
+    return cells.to_physical() if cells.dtype.is_temporal() else cells

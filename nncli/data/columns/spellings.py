@@ -1,0 +1,71 @@
+"""Other spellings of the values that a model knows, read only if they can mean one thing.
+
+A model reads these besides the spelling of its training rows: 1,234.5 for 1234.5, 1200.5 in a column of `$530.99`,
+` red` for `red`, TRUE for `true`, 3.0 for the category 3. Spellings that could be another value stay errors, or unseen
+categories: 1,234 may be a decimal comma, and 0.12 in a column of percent may be 12 %. So does what suggests that the
+table has another decimal mark, since other cells would then be read wrongly.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import polars as pl
+
+from nncli.data.columns.units import PARENTHESES, PERCENT, strip_unit
+from nncli.data.dialect import SPACES, CsvDialect
+
+BOOLEAN_PAIRS = frozenset(
+    map(frozenset, (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off"), ("0", "1")))
+)
+"""Spellings of the two values of a boolean column, in lower case."""
+SEPARATORS = (",", r"\.", "'", "’", "_", SPACES)
+"""Regular expressions of thousands separators."""
+WHOLE_NUMBER = r"^[+-]?(?:0|[1-9][0-9]*)\.0+$"
+
+
+def alternative_numbers(words: pl.Series, dialect: CsvDialect, unit: str | None) -> pl.Series:
+    """Parse cells that are not numbers in the training spelling as Float64, null where they have no single meaning.
+
+    A cell without the `unit` is read unless this is a percent sign. A cell with another unit is not.
+    """
+    bare = words.str.strip_chars().str.replace("[−–]", "-")
+    if unit is not None:
+        stripped = strip_unit(bare, unit)
+        bare = stripped if unit in PERCENT else stripped.zip_with(stripped.is_not_null(), strip_unit(bare, PARENTHESES))
+    mark = re.escape(dialect.decimal)
+    forms = [("", rf"[0-9]+(?:{mark}[0-9]*)?(?:[eE][+-]?[0-9]+)?|{mark}[0-9]+(?:[eE][+-]?[0-9]+)?")]
+    for between in SEPARATORS:
+        if between not in (mark, dialect.decimal):
+            groups = rf"[1-9][0-9]{{0,2}}(?:{between}[0-9]{{3}})"
+            form = rf"{groups}{{2,}}(?:{mark}[0-9]+)?|{groups}{mark}[0-9]+"
+            forms.append((between, form if between in (",", r"\.") else rf"{form}|{groups}"))
+    numbers = pl.Series(words.name, [None] * len(words), dtype=pl.Float64)
+    for between, form in forms:
+        plain = bare.set(~bare.str.contains(rf"^[+-]?(?:{form})$"), None)
+        plain = plain.str.replace_all(between, "") if between else plain
+        found = plain.str.replace(dialect.decimal, ".", literal=True).cast(pl.Float64, strict=False)
+        numbers = numbers.zip_with(numbers.is_not_null(), found)
+    return numbers
+
+
+def alternative_categories(words: pl.Series, known: Sequence[str]) -> pl.Series:
+    """The category of `known` that each cell means, null where it means none, or two of them.
+
+    Spaces around a cell do not count, nor the zeros of a whole number (3.0 for 3), nor the case of true and false or
+    yes and no, if these are all categories.
+    """
+    folds_case = frozenset(text.strip().lower() for text in known) in BOOLEAN_PAIRS
+    names = pl.Series("known", list(known), dtype=pl.String)
+    keys = _key(names, folds_case)
+    unique = keys.is_unique()
+    keys, names = keys.filter(unique), names.filter(unique)
+    return _key(words, folds_case).replace_strict(keys, names, default=None, return_dtype=pl.String)
+
+
+def _key(words: pl.Series, folds_case: bool) -> pl.Series:
+    """The words in a form that is the same for all spellings of a category."""
+    keys = words.str.strip_chars()
+    keys = keys.str.to_lowercase() if folds_case else keys
+    return keys.str.replace(r"\.0+$", "").zip_with(keys.str.contains(WHOLE_NUMBER), keys)
