@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 MAX_COLUMNS = 30
 """Columns in the table of importance."""
 PROGRESS_INTERVAL_SECONDS = 2.0
+PREDICTIONS = {
+    "out-of-fold": "out-of-fold: by the members that were not trained on the row",
+    "model": "those of nncli predict",
+}
+"""Whose predictions are explained."""
 
 
 InputTable: TypeAlias = Annotated[
@@ -61,7 +66,7 @@ MaxRows: TypeAlias = Annotated[
     typer.Option(
         "--rows",
         metavar="N",
-        help="Use at most N rows, sampled with the run's seed. [default: 5000; with -o 1000]",
+        help="Use at most N rows, sampled with the run's seed. [default: 5000, fewer for large networks; with -o 1000]",
         rich_help_panel=INPUT,
     ),
 ]
@@ -96,8 +101,9 @@ def explain(
 ) -> None:
     """Show feature importance and partial dependence of a run.
 
-    Permutation importance is the increase of the loss when a column is shuffled, with a 95 % confidence interval. With
-    -o, each prediction is the sum of `base`, that of the average row, and the attributions of the columns.
+    Permutation importance is the increase of the loss when a column is shuffled, with a 95 % confidence interval; it is
+    the same as in the report. With -o, each prediction of nncli predict is the sum of `base`, that of the average row,
+    and the attributions of the columns.
 
     \b
     nncli explain runs/penguins
@@ -204,6 +210,7 @@ def _importance(explanation: Explanation) -> Iterator[str]:
     if explanation.importances is None:
         return
     name, metric = explanation.loss_name.replace("_", " "), explanation.metric.replace("_", " ")
+    shuffled = f"every column shuffled {explanation.repeats:,} times among {rows(explanation.labeled_rows)}"
     direction_of = {item.column: item.direction for item in explanation.partial_dependence}
     lines = [
         ["column", f"{name} increase", "95 % CI", f"{metric} {_change(explanation.metric)}", _trend_title(explanation)]
@@ -219,8 +226,7 @@ def _importance(explanation: Explanation) -> Iterator[str]:
         lines = [line[:-1] for line in lines]
     left = len(explanation.importances) - MAX_COLUMNS
     more = f"\nand {left:,} less important columns; see --json" if left > 0 else ""
-    loss, score = format_number(explanation.loss), format_number(explanation.score)
-    title = f"{rows(explanation.labeled_rows)}, {name} {loss}, {metric} {score}"
+    title = f"feature importance: {shuffled}; predictions are {PREDICTIONS[explanation.prediction_of]}"
     yield f"{prose(title)}\n{table(lines)}{more}"
 
 

@@ -10,26 +10,26 @@ import numpy as np
 
 from nncli.commands.evaluate import read_data
 from nncli.config.schema import Config
-from nncli.data.encoders.target import Target, rows_with_target
-from nncli.data.sample_weights import Weights, read_weights
-from nncli.data.store.scratch import Scratch
+from nncli.data.encoders.target import Target
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
 from nncli.errors import DataError, Location, UsageError
+from nncli.evaluation.explanation import (
+    REPEATS,
+    TOP_COLUMNS,
+    PredictionOf,
+    RowsToExplain,
+    background_rows,
+    explain_rows,
+    sample_positions,
+)
 from nncli.evaluation.held_out import predict_held_out
 from nncli.evaluation.labeled_table import weights_of
 from nncli.inspection.attribution import Attributions, attribute, select_output
-from nncli.inspection.encoded_rows import EncodedRows, OofMask, ProgressCallback, Rows, no_progress
-from nncli.inspection.partial_dependence import PartialDependence, partial_dependence
-from nncli.inspection.permutation_importance import (
-    Importance,
-    Scorer,
-    permutation_importance,
-    rank_by_prediction_change,
-)
-from nncli.metrics.registry import DEFAULT_METRIC, metric_names
-from nncli.pipeline.prepare.load import load_labeled_rows
-from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged
+from nncli.inspection.encoded_rows import EncodedRows, ProgressCallback, Rows, no_progress
+from nncli.inspection.partial_dependence import PartialDependence
+from nncli.inspection.permutation_importance import Importance
+from nncli.pipeline.train.provenance import check_config_unchanged
 from nncli.runs.run import Run
 from nncli.runs.training_rows import RowMatches
 from nncli.text import closest_match, join_quoted, json_safe, quote
@@ -38,8 +38,6 @@ from nncli.utils.logs import log_duration
 if TYPE_CHECKING:
     from nncli.data.io.dataframes import Frame
 
-MAX_ROWS = 5_000
-"""Default number of rows for importance: more would hardly narrow the intervals."""
 MAX_ATTRIBUTED = 1_000
 """Default number of rows whose predictions are attributed: each takes some hundred passes through the network."""
 
@@ -48,10 +46,12 @@ MAX_ATTRIBUTED = 1_000
 class Explanation:
     """Feature importance, partial dependence and attributions of a model on some rows.
 
-    `rows` of the `table_rows` were used. `loss` and `score` (of the `metric`) are of the `labeled_rows`, `importances`
-    are ordered from the most important column on; all are None if no row has a target. `partial_dependence` is of the
-    most important columns. `attributions`, if requested, are of the rows with the numbers `attributed`, from 1.
-    `training_rows` says how many labeled rows of another table the run was trained or validated on, if it is known.
+    `rows` of the `table_rows` were used. `loss` and `score` (of the `metric`) are of the `labeled_rows` before
+    shuffling, `importances` are ordered from the most important column on; all are None if no row has a target.
+    `partial_dependence` is of the most important columns. These are of predictions by the members that were not trained
+    on the row, or by the whole model (`prediction_of`). `attributions`, if requested, are of the whole model's
+    predictions for the rows with the numbers `attributed`, from 1. `training_rows` says how many labeled rows of
+    another table the run was trained or validated on, if it is known.
     """
 
     rows: int
@@ -67,6 +67,8 @@ class Explanation:
     attributed: Rows
     notes: tuple[str, ...]
     training_rows: RowMatches | None = None
+    prediction_of: PredictionOf = "model"
+    repeats: int = REPEATS
 
     def json(self) -> dict[str, Any]:
         """The explanation without the attributions; null stands for unknown and infinite numbers."""
@@ -75,6 +77,8 @@ class Explanation:
             "table_rows": self.table_rows,
             "labeled_rows": self.labeled_rows,
             "training_rows": None if self.training_rows is None else self.training_rows.json(),
+            "prediction_of": self.prediction_of,
+            "repeats": self.repeats,
             "loss_name": self.loss_name,
             "loss": self.loss,
             "metric": self.metric,
@@ -97,28 +101,11 @@ class Explanation:
 
 @dataclass(frozen=True)
 class _Data:
-    """The rows to explain, and notes on them; the run's own (`is_own`) with their out-of-fold mask and weights."""
+    """The rows to explain, and notes on them; `is_own` if they are the rows that the run is scored on."""
 
-    table: Table
+    rows: RowsToExplain
     notes: tuple[str, ...]
-    oof_mask: OofMask | None = None
-    weights: Weights | None = None
     is_own: bool = False
-
-    def take(self, rows: Rows) -> _Data:
-        """The rows at these positions."""
-        oof_mask = None if self.oof_mask is None else self.oof_mask[:, rows]
-        weights = None if self.weights is None else self.weights[rows]
-        return _Data(self.table.take(rows), self.notes, oof_mask, weights, self.is_own)
-
-
-@dataclass(frozen=True)
-class _ImportanceResult:
-    """Loss and score of the labeled rows, and the importance of the columns; all None if there are no such rows."""
-
-    loss: float | None = None
-    score: float | None = None
-    importances: tuple[Importance, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -138,8 +125,8 @@ def explain(
     data: str | Path | Frame | None = None,
     *,
     rows: int | None = None,
-    repeats: int = 5,
-    top: int = 6,
+    repeats: int = REPEATS,
+    top: int = TOP_COLUMNS,
     attributions: bool = False,
     class_label: str | None = None,
     target: str | None = None,
@@ -151,7 +138,8 @@ def explain(
         run: a run directory.
         data: a file or a frame, with or without the target; `-` is the standard input. The default are the run's
             validation rows with their weights, or the out-of-fold rows of an ensemble.
-        rows: the largest number of rows to use, sampled with the run's seed; default: 5,000, for attributions 1,000.
+        rows: the largest number of rows to use, sampled with the run's seed; default: 5,000, fewer for large networks,
+            and for attributions 1,000.
         repeats: how often every column is shuffled.
         top: the number of columns whose partial dependence is computed.
         attributions: whether to attribute the predictions of single rows to their columns.
@@ -179,37 +167,37 @@ def explain(
 
 def _explain(run: Run, config: Config, model: AnyModel, whole: _Data, options: _Options) -> Explanation:
     """The explanation of a model on a sample of the data, drawn with the run's seed."""
-    rng = np.random.default_rng(config.seed)
-    sample = whole.take(_sample(len(whole.table), options.rows or MAX_ROWS, rng))
-    table, target = sample.table, model.spec.target
-    with log_duration("encoding"):
-        encoded = EncodedRows.of(model, table, sample.oof_mask, sample.weights)
-    labeled = _labeled(table, target)
-    y = target.read(table.take(labeled)) if len(labeled) else np.empty(0)
-    scorer = Scorer(model, y, _metric(config, target))
-    importance = _importance(encoded.take(labeled), scorer, options, rng)
-    if importance.importances is not None:
-        ranked = [item.column for item in importance.importances]
-    else:
-        ranked = rank_by_prediction_change(encoded, rng) if options.top else []
-    with log_duration("computing partial dependence"):
-        curves = partial_dependence(encoded, table, ranked[: options.top], rng, options.on_progress)
-    attributed = _sample(len(table), options.rows or MAX_ATTRIBUTED, rng) if options.attributions else np.arange(0)
-    found, notes = _attribute(run, config, model, encoded, attributed, options) if options.attributions else (None, [])
+    found = explain_rows(
+        model,
+        config,
+        whole.rows,
+        size=options.rows,
+        repeats=options.repeats,
+        top=options.top,
+        on_progress=options.on_progress,
+    )
+    table, labeled = found.table, found.labeled
+    attributions, attributed, notes = None, np.arange(0), list[str]()
+    if options.attributions:
+        rng = np.random.default_rng([config.seed, 1])
+        attributed = sample_positions(len(table), options.rows or MAX_ATTRIBUTED, rng)
+        attributions, notes = _attribute(run, config, model, found.encoded, attributed, options)
     return Explanation(
         rows=len(table),
-        table_rows=len(whole.table),
+        table_rows=len(whole.rows),
         labeled_rows=len(labeled),
-        loss_name=scorer.loss_name,
-        loss=importance.loss,
-        metric=scorer.metric,
-        score=importance.score,
-        importances=importance.importances,
-        partial_dependence=curves,
-        attributions=found,
+        loss_name=found.loss_name,
+        loss=found.loss,
+        metric=found.metric,
+        score=found.score,
+        importances=found.importances,
+        partial_dependence=found.partial_dependence,
+        attributions=attributions,
         attributed=table.row_numbers[attributed],
-        notes=(*whole.notes, *_notes(whole.table, encoded, labeled), *notes),
+        notes=(*whole.notes, *_notes(whole.rows.table, found.encoded, labeled), *notes),
         training_rows=None if whole.is_own else _training_rows(run, model, table.take(labeled)),
+        prediction_of=found.prediction_of,
+        repeats=found.repeats,
     )
 
 
@@ -226,7 +214,7 @@ def _attribute(
     notes = []
     if len(rows) < len(encoded):
         notes.append(f"attributions are of {len(rows):,} of the rows; set --rows for more")
-    background, note = _background(run, config, model, encoded)
+    background, note = background_rows(config, run.load_manifest(), model, encoded)
     with log_duration("computing attributions") as log:
         found = attribute(encoded.take(rows), background, options.output, options.on_progress)
         log.details.append(f"{len(rows):,} rows")
@@ -256,13 +244,13 @@ def _load_data(run: str | Path, data: str | Path | Frame | None, model: AnyModel
         notes = [] if held_out.split == "validation" else ["the run has no validation rows: these are training rows"]
         if weight is not None:
             notes.append(f"rows are weighted by {quote(weight)}")
-        found = _Data(held_out.table, tuple(notes), held_out.oof_mask, held_out.weights, is_own=True)
+        found = _Data(RowsToExplain.of(held_out), tuple(notes), is_own=True)
     else:
         table = read_data(model, data)
         weights, note = weights_of(table, weight) if len(table) else (None, None)
-        found = _Data(table, (*table.notes, *([] if note is None else [note])), weights=weights)
-    if not len(found.table):
-        place = Location(source=found.table.source)
+        found = _Data(RowsToExplain(table, weights), (*table.notes, *([] if note is None else [note])))
+    if not len(found.rows):
+        place = Location(source=found.rows.table.source)
         raise DataError("the table has no rows", location=place, hint="Is this the right file?")
     return found
 
@@ -277,47 +265,6 @@ def _notes(table: Table, encoded: EncodedRows, labeled: Rows) -> list[str]:
     if not len(labeled):
         notes.append("feature importance needs the target's column, which the table does not have")
     return notes
-
-
-def _importance(rows: EncodedRows, scorer: Scorer, options: _Options, rng: np.random.Generator) -> _ImportanceResult:
-    """Permutation importance; None for no rows."""
-    if not len(rows):
-        return _ImportanceResult()
-    loss, score = scorer.unshuffled(rows)
-    with log_duration("shuffling columns") as log:
-        importances = permutation_importance(rows, scorer, options.repeats, rng, options.on_progress)
-        log.details.append(f"{len(importances):,} columns, {len(rows):,} rows")
-    return _ImportanceResult(loss, score, importances)
-
-
-def _sample(n: int, size: int, rng: np.random.Generator) -> Rows:
-    """Sorted positions of at most `size` of n rows."""
-    return np.arange(n) if n <= size else np.sort(rng.choice(n, size, replace=False))
-
-
-def _metric(config: Config, target: Target) -> str:
-    """The metric that the run monitored, if it is a known one; else accuracy or rmse."""
-    return config.metric if config.metric in metric_names(target.task) else DEFAULT_METRIC[target.task]
-
-
-def _labeled(table: Table, target: Target) -> Rows:
-    """Positions of the rows that have a target; none where the table has no such column."""
-    has_target = set(target.names) <= set(table.names)
-    return rows_with_target(table, target.names) if has_target else np.empty(0, np.int64)
-
-
-def _background(run: Run, config: Config, model: AnyModel, rows: EncodedRows) -> tuple[EncodedRows, str | None]:
-    """The rows whose mean is the baseline of attributions: of the run's table, or else, with a note, the `rows`."""
-    try:
-        check_tables_unchanged(config, run.load_manifest())
-    except DataError as error:
-        return rows, f"the average row is of this table, not of the training table: {error.message}"
-    with Scratch() as scratch:
-        stored = load_labeled_rows(config, config.data.path, scratch)
-        sampled = _sample(len(stored), MAX_ROWS, np.random.default_rng(config.seed))
-        sample, weight = stored.take(sampled), config.data.sample_weight
-        weights = None if weight is None else read_weights(sample.columns([weight]), weight)
-        return EncodedRows.of(model, sample.columns(model.names), weights=weights), None
 
 
 def _completeness_note(attributions: Attributions) -> str:

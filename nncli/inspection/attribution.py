@@ -77,22 +77,25 @@ def _free(name: str, taken: set[str]) -> str:
 @np.errstate(all="ignore")  # infinities are kept in the result
 @limit_blas_threads(1)
 def attribute(
-    rows: EncodedRows, background: EncodedRows, output: str | None = None, on_progress: ProgressCallback = no_progress
+    rows: EncodedRows,
+    background: EncodedRows,
+    output: str | Rows | None = None,
+    on_progress: ProgressCallback = no_progress,
 ) -> Attributions:
     """Attribute the predictions of `rows` to their columns, relative to the mean of the `background`.
 
     Args:
         rows: the rows to explain.
         background: rows encoded for the same model, whose weighted mean is the average row, such as the training rows.
-        output: the class or the target to explain; by default the second of two classes, each row's most probable
-            class of more, and the first target.
+        output: the class or the target to explain, or the index of that of each row (rows,); by default the second of
+            two classes, each row's most probable class of more, and the first target.
         on_progress: called with the progress.
 
     Raises:
         UsageError: there is no such class or target.
     """
     target, predictions = rows.model.spec.target, replace(rows, oof_mask=None).predict()
-    chosen = select_output(target, predictions, output)
+    chosen = output if isinstance(output, np.ndarray) else select_output(target, predictions, output)
     spread = 1.0
     if target.task == "regression":
         spread = float(np.std(background.predict()[:, chosen[0]])) if len(chosen) else 1.0

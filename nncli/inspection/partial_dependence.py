@@ -19,7 +19,7 @@ from nncli.inspection.encoded_rows import EncodedRows, ProgressCallback, no_prog
 from nncli.utils.threads import limit_blas_threads
 
 Floats = npt.NDArray[np.float64]
-MAX_ROWS = 1000
+MAX_ROWS = 500
 """Rows that are averaged over: more would hardly change the means."""
 
 
@@ -58,7 +58,7 @@ class PartialDependence:
     def direction(self) -> str:
         """The trend of a single output: `increases`, `decreases`, `non-monotonic` or `constant`.
 
-        Of categories, the one with the highest mean. Empty if there are several outputs or averageder than two points.
+        Of categories, the one with the highest mean. Empty if there are several outputs or fewer than two points.
         """
         if len(self.outputs) > 1 or len(self.means) < 2:
             return ""

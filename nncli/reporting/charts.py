@@ -147,8 +147,16 @@ def bars(title: str, description: str, axis: Axis, edges: Numbers, heights: Numb
     return Figure(draw(paint, height=_height(axis)), title, description, table)
 
 
-def ranges(title: str, description: str, label: str, values: Sequence[Range], table: Table, level: float) -> Figure:
-    """Values with their intervals below each other, and a vertical line at `level`."""
+def ranges(
+    title: str,
+    description: str,
+    label: str,
+    values: Sequence[Range],
+    table: Table,
+    level: float,
+    limits: tuple[float, float] | None = None,
+) -> Figure:
+    """Values with their intervals below each other, and a vertical line at `level`; `limits` are those of the axis."""
 
     def paint(drawing: Drawing, axes: Axes) -> None:
         places = np.arange(len(values))
@@ -160,6 +168,8 @@ def ranges(title: str, description: str, label: str, values: Sequence[Range], ta
         axes.set_yticks(places, [display(item.name, MAX_TICK_LENGTH) for item in values])
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
+        if limits is not None:
+            axes.set_xlim(*limits)
         axes.xaxis.set_major_locator(MaxNLocator(4))
         plain_numbers(axes, y=False)
         axes.set_xlabel(label)

@@ -135,7 +135,7 @@ def row_sections(
         thresholds(held_out),
         regression(held_out),
         slices(held_out, scores, importance.columns),
-        feature_importance(held_out, importance),
+        feature_importance(importance),
         largest_errors(held_out, importance),
         data(held_out),
     ]

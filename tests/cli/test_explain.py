@@ -16,7 +16,8 @@ TABLE = DATA / "penguins.csv"
 def test_importance_is_a_table_on_stdout_and_the_next_step_is_on_stderr(nncli: Cli, penguins: Path) -> None:
     done = nncli("explain", penguins, TABLE, "--top", 1, "--repeats", 2).check()
     first, titles, *lines = done.out.split("\n\n")[0].splitlines()
-    assert first.startswith("344 rows, log loss ")
+    assert first.startswith("feature importance: every column shuffled 2 times among 344 rows")
+    assert "log loss increase" in titles
     assert titles.split("    ")[0].strip() == "column"
     assert sorted(line.split()[0] for line in lines) == [
         *("bill_depth_mm", "bill_length_mm", "body_mass_g", "flipper_length_mm", "island", "sex")

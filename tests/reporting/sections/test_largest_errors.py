@@ -5,12 +5,48 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from nncli import predict, train
 from nncli.evaluation.held_out import predict_held_out
 from nncli.reporting.page import Table
 from nncli.reporting.sections.feature_importance import compute_importance
 from nncli.reporting.sections.largest_errors import MAX_ROWS, largest_errors
 from nncli.reporting.statistics import row_log_loss
+from tests.cli.support import DATA
+
+
+@pytest.fixture(scope="module")
+def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ensemble, whose out-of-fold predictions are not those of the whole model."""
+    folder = tmp_path_factory.mktemp("ensemble")
+    (folder / "c.yaml").write_text(
+        f"data: {{path: {DATA}/penguins.csv, target: species}}\nlayers: [4]\nepochs: 3\nbatch_size: 16\nmembers: 2\n"
+        "workers: 1\ncalibration: temperature\n"
+    )
+    return train(folder / "c.yaml", output=folder / "run").run
+
+
+def number(text: str) -> float:
+    """The number at the end of a text, in percent."""
+    words = text.removesuffix(" %").rsplit(" ", 1)[-1]
+    return float(words.replace("−", "-").replace("+", ""))
+
+
+def test_contributions_add_up_to_the_prediction_of_nncli_predict(ensemble: Path) -> None:
+    held_out = predict_held_out(ensemble)
+    table = table_of(ensemble)
+    assert table.columns[2] == "out-of-fold prediction"
+    predicted = predict(ensemble, DATA / "penguins.csv", proba=True)
+    for row in table.rows:
+        place = int(str(row[0]).replace(",", "")) - 1
+        assert predicted[f"proba_{row[1]}"][place] == pytest.approx(number(str(row[4])) / 100, abs=6e-4)
+        *terms, total = map(number, str(row[5]).splitlines())
+        assert total == number(str(row[4]))
+        assert sum(terms) == pytest.approx(total, abs=0.5)  # each rounded to 0.1 %, and integrated within 0.1 %
+    first = held_out.numbers.tolist().index(int(str(table.rows[0][0]).replace(",", "")))
+    shown = held_out.predictions.values[first, held_out.y[first]]
+    assert number(str(table.rows[0][3])) / 100 == pytest.approx(shown, abs=6e-4)
 
 
 def table_of(run: Path) -> Table:
@@ -24,8 +60,8 @@ def test_rows_come_by_the_log_loss_of_their_class(penguins: Path) -> None:
     errors = row_log_loss(held_out.y, held_out.predictions.values)
     order = held_out.numbers[np.argsort(-errors, kind="stable")[:MAX_ROWS]]
     assert [row[0] for row in table.rows] == [f"{number:,}" for number in order]
-    assert table.columns[:3] == ("row", "actual", "predicted")
-    assert table.columns[-2:] == ("attributions", "features")
+    assert table.columns[:3] == ("row", "actual", "validation prediction")
+    assert table.columns[-3:] == ("of the whole model", "contributions to it", "features")
     assert all("bill_length_mm " in str(row[-1]) for row in table.rows)
 
 
