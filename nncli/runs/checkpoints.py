@@ -1,8 +1,8 @@
 """Checkpoints: the whole state of a training in one file, so that it is complete or absent.
 
-A checkpoint is a safetensors file, checkpoints/STEP.safetensors. It holds the state's vectors; as a further array, the
-bytes of a JSON text with the rest of the state, the reports of the epochs so far and the owner; and in its header a
-checksum of everything. The JSON is not in the header, whose 100 MB the reports of many short epochs would exceed.
+A checkpoint is a safetensors file, checkpoints/STEP.safetensors. It holds the state's vectors; the reports of the
+epochs so far as arrays; as a further array, the bytes of a JSON text with the rest of the state and the owner; and in
+its header a checksum of everything. Earlier versions kept the reports in the JSON, at 200 bytes an epoch.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ import safetensors.numpy
 from nncli.errors import Location, RunError
 from nncli.nn.arrays import Array
 from nncli.runs.manifest import CHECKPOINTS
+from nncli.runs.report_arrays import PREFIX, from_arrays, to_arrays
 from nncli.training.loop import EpochReport
 from nncli.training.state import Snapshot, TrainState
 from nncli.utils.atomic_files import write_bytes
 
 LAST_GOOD = "last_good."
 TRAINING = "training"
-LARGEST_TRAINING = 1 << 30
-"""Bytes of the JSON text that are read at most: the reports of some millions of epochs."""
+LARGEST_TRAINING = 4 << 30
+"""Bytes that are read at most besides the vectors: the reports of a hundred million epochs."""
 
 
 def _checksum(arrays: Mapping[str, Array]) -> str:
@@ -52,8 +53,8 @@ def save_checkpoint(run: Path, state: TrainState, reports: Sequence[EpochReport]
         "owner": owner,
         "state": current.metadata,
         "last_good": last_good.metadata if last_good else None,
-        "reports": [vars(report) for report in reports],
     }
+    arrays |= to_arrays(reports)
     arrays[TRAINING] = np.frombuffer(json.dumps(document).encode(), np.uint8)
     folder = run / CHECKPOINTS
     latest = folder / f"{state.step:012d}.safetensors"
@@ -84,11 +85,13 @@ def load_checkpoint(run: Path, state: TrainState, *, owner: str) -> list[EpochRe
             if training["owner"] != owner:
                 continue
             good = training["last_good"]
-            state.restore(Snapshot({n: a for n, a in arrays.items() if not n.startswith(LAST_GOOD)}, training["state"]))
+            current = {n: a for n, a in arrays.items() if not n.startswith((LAST_GOOD, PREFIX))}
+            reports = _reports(arrays, training)
+            state.restore(Snapshot(current, training["state"]))
             if good is not None:
                 saved = {n.removeprefix(LAST_GOOD): a for n, a in arrays.items() if n.startswith(LAST_GOOD)}
                 state.last_good = Snapshot(saved, good)
-            return [EpochReport(**report) for report in training["reports"]]
+            return reports
         except OSError as error:
             refused = error
         except (ValueError, KeyError, TypeError, RecursionError, safetensors.SafetensorError):
@@ -106,6 +109,12 @@ def load_checkpoint(run: Path, state: TrainState, *, owner: str) -> list[EpochRe
             hint="Train again from its config.yaml.",
         )
     return []
+
+
+def _reports(arrays: Mapping[str, Array], training: Mapping[str, Any]) -> list[EpochReport]:
+    if "reports" in training:
+        return [EpochReport(**report) for report in training["reports"]]
+    return from_arrays(arrays)
 
 
 def read_checkpoint(file: Path) -> tuple[dict[str, Array], dict[str, Any]]:

@@ -13,6 +13,9 @@ from nncli.runs.loader import LARGEST_TEXT, damaged, read_verified
 from nncli.runs.manifest import HISTORY, METRICS, Manifest
 from nncli.training.loop import EpochReport
 
+LARGEST_LINE = 200
+"""Bytes of an epoch in history.csv at most."""
+
 
 @dataclass(frozen=True)
 class History:
@@ -59,7 +62,7 @@ def read_history(folder: Path, manifest: Manifest) -> History:
     Raises:
         RunError: it is missing or damaged.
     """
-    text = read_verified(folder, HISTORY, manifest, LARGEST_TEXT)
+    text = read_verified(folder, HISTORY, manifest, LARGEST_TEXT + LARGEST_LINE * manifest.epochs)
     try:
         lines = list(csv.reader(io.StringIO(text.decode())))
         titles = lines[0]

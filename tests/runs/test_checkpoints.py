@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors
+import safetensors.numpy
 
 from nncli.commands.train import resume, train
 from nncli.config.loading import load_config
@@ -23,6 +24,7 @@ from nncli.nn.network import Network
 from nncli.optim.optimizers import Adam
 from nncli.optim.schedules import ConstantRate
 from nncli.pipeline.prepare.prepare import prepare
+from nncli.runs import checkpoints as checkpoints_module
 from nncli.runs.checkpoints import load_checkpoint, read_checkpoint, save_checkpoint
 from nncli.runs.manifest import CHECKPOINTS
 from nncli.runs.run import Run
@@ -161,6 +163,30 @@ def test_a_checkpoint_of_another_network_is_refused(saved: Path, tmp_path: Path)
         load_checkpoint(saved, state, owner="me")
 
 
+def test_an_epoch_takes_few_bytes(tmp_path: Path) -> None:
+    """A training of a million epochs stays far below what is read at most."""
+    sizes = []
+    for count in (1_000, 11_000):
+        reports = [EpochReport(i + 1, 1 / (i + 1), 0.0, 2 / (i + 1), 0.5, 0.01, i < 3, 0.1) for i in range(count)]
+        save_checkpoint(tmp_path, fresh(), reports, owner="me", keep=1)
+        assert loaded(tmp_path)[1] == reports
+        sizes.append(file_of(tmp_path, 0).stat().st_size)
+    assert sizes[1] - sizes[0] < 40 * 10_000
+
+
+def test_a_checkpoint_with_its_reports_as_json_still_opens(saved: Path) -> None:
+    """As version 0.2.0 wrote it."""
+    arrays, training = read_checkpoint(file_of(saved, 7))
+    arrays = {name: array for name, array in arrays.items() if not name.startswith("reports.")}
+    reports = [REPORT, EpochReport(2, 0.25, 0.0, 0.5, 0.75, 0.01, False, 0.1)]
+    document = {**training, "reports": [vars(report) for report in reports]}
+    arrays["training"] = np.frombuffer(json.dumps(document).encode(), np.uint8)
+    content = safetensors.numpy.save(arrays, {"sha256": checkpoints_module._checksum(arrays)})
+    file_of(saved, 7).write_bytes(content)
+    state, found = loaded(saved)
+    assert (state.step, found) == (7, reports)
+
+
 def test_many_epochs_fit_into_the_header(tmp_path: Path) -> None:
     """A safetensors header ends at 100 MB, so the reports must not live there."""
     sizes = set()
@@ -248,6 +274,6 @@ def test_a_checkpoint_holds_no_more_than_the_state(config: Path, tmp_path: Path)
     arrays, training = read_checkpoint(file_of(run, checkpoints(run)[-1]))
     prepared = prepare(load_config(config))
     state = TrainState.create(prepared.spec.network, prepared.config.optimizer, prepared.streams)
-    assert set(arrays) == set(state.vectors)
-    assert set(training) == {"owner", "state", "last_good", "reports"}
+    assert {name for name in arrays if not name.startswith("reports.")} == set(state.vectors)
+    assert set(training) == {"owner", "state", "last_good"}
     assert json.loads(json.dumps(training)) == training
