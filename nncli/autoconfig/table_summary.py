@@ -22,7 +22,7 @@ from nncli.data.table import Table
 from nncli.errors import DataError, Location, UsageError
 from nncli.pipeline.prepare.fit import are_class_ids, infer_loss
 from nncli.pipeline.prepare.load import drop_missing_targets, load_table
-from nncli.pipeline.prepare.notes import note_ambiguous_dates, note_units
+from nncli.pipeline.prepare.notes import note_ambiguous_dates, note_units, random_split, time_feature
 from nncli.spec import Task
 from nncli.text import join_quoted, quote
 
@@ -120,8 +120,7 @@ def summarize_table(
 def _summarize(config: Config, scratch: Scratch) -> TableSummary:
     data = config.data
     table = load_table(config, data.path, scratch)
-    never = {*data.target, *data.drop, *data.row_columns}
-    names = data.features or [name for name in table.header.names if name not in never]
+    names = data.features or [name for name in table.header.names if name not in data.excluded]
     targets = profile(table, data.target)
     if any(target.na_spellings or target.thousands for target in targets):  # the table is read again
         return TableSummary(data, "regression", False, targets, (), 0, len(table), 0, ())
@@ -141,7 +140,12 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
         rows=len(rows),
         table_rows=len(table),
         n_columns=len(table.header.names),
-        notes=(*rows.header.notes, *note_units(units), *_date_notes(config.data, columns)),
+        notes=(
+            *rows.header.notes,
+            *note_units(units),
+            *_date_notes(config.data, columns),
+            *_note_time(config, columns),
+        ),
     )
 
 
@@ -152,6 +156,14 @@ def _date_notes(data: DataSection, columns: Sequence[ColumnProfile]) -> list[str
         for column in columns
         if column.has_ambiguous_dates and column.recommended and column.name not in data.columns
     ]
+
+
+def _note_time(config: Config, columns: Sequence[ColumnProfile]) -> list[str]:
+    """A note on the split in time, or on a random split of rows with dates."""
+    features = [column for column in columns if column.recommended]
+    dates = [column.name for column in features if column.kind is Kind.DATE]
+    notes = (time_feature(config, [column.name for column in features]), random_split(config, dates))
+    return [note for note in notes if note]
 
 
 def _are_integer_classes(table: Table, name: str) -> bool:

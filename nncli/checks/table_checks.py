@@ -121,8 +121,7 @@ class _TableChecker:
     def _check_columns(self, split: SplitTable) -> tuple[tuple[ColumnProfile, ...], tuple[str, ...]]:
         """Check the features; returns their profiles, and the names of those that a training would refuse."""
         data, table = self._config.data, split.table
-        excluded = {*data.target, *data.drop, *data.row_columns}
-        names = data.features or tuple(name for name in table.header.names if name not in excluded)
+        names = data.features or tuple(name for name in table.header.names if name not in data.excluded)
         self._on_stage(f"checking {len(names):,} column{'' if len(names) == 1 else 's'}")
         profiles, unusable = [], []
         duplicate_rows, identical_columns = DuplicateRows(split), IdenticalColumns()

@@ -89,10 +89,11 @@ class Manifest(Spec):
     """The provenance of a run: its data, configuration, command, machine and files.
 
     Times are ISO 8601 in UTC, durations seconds. `backend`, `n_shards` of a batch and `blas_threads` say how it was
-    computed. `fingerprint` is a digest of everything that a resumed training may not change. `files` holds the SHA-256
-    of every other file of the directory. It is empty while the run is being written: the manifest is the last file that
-    a finished run writes, so an interrupted run never looks damaged. `format` is also that of model.json. `checksum` is
-    the SHA-256 of all other fields.
+    computed. `fingerprint` is a digest of everything that a resumed training may not change. `time_is_feature` says
+    that the column `data.time` is a feature unless it is dropped; to older versions, which do not write it, it was not.
+    `files` holds the SHA-256 of every other file of the directory. It is empty while the run is being written: the
+    manifest is the last file that a finished run writes, so an interrupted run never looks damaged. `format` is also
+    that of model.json. `checksum` is the SHA-256 of all other fields.
 
     For an ensemble, `parameters` is the sum over all `members`, `epochs` and `best_epoch` are the maximum,
     `training_rows` and `validation_rows` count the rows that any member trains or validates on; `files` includes the
@@ -117,6 +118,7 @@ class Manifest(Spec):
     epochs: int
     best_epoch: int
     fingerprint: str
+    time_is_feature: bool = False
     backend: Backend = "numpy"
     n_shards: int = 1
     blas_threads: int

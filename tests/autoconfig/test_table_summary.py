@@ -61,7 +61,9 @@ def test_dates_whose_day_and_month_are_ambiguous_are_noted(tmp_path: Path) -> No
     (note,) = summarize_table(path, ["y"]).notes
     assert "'when'" in note
     assert "date_format" in note
-    assert not summarize_table(path, ["y"], ["data.date_format='%d/%m/%Y'"]).notes
+    (note,) = summarize_table(path, ["y"], ["data.date_format='%d/%m/%Y'"]).notes
+    assert "data.time=when" in note
+    assert not summarize_table(path, ["y"], ["data.date_format='%d/%m/%Y'", "validation=0"]).notes
     assert not summarize_table(path, ["y"], ["data.columns={when: categorical}"]).notes
 
 

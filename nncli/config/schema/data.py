@@ -57,7 +57,7 @@ class DataSection(Spec):
     time: StrictStr | None = Field(
         None,
         description="Column of numbers or dates. Validation rows are never earlier than training rows. "
-        "The column is not a feature unless it is listed in `features`.",
+        "The column is also a feature unless it is listed in `drop`.",
     )
     leave_out: Fold | None = Field(
         None, description="Fold that is used neither for training nor for validation; set by cross-validation."
@@ -99,6 +99,11 @@ class DataSection(Spec):
     def row_columns(self) -> tuple[str, ...]:
         """The columns of sample weights, groups and times, where configured."""
         return tuple(filter(None, (self.sample_weight, self.group, self.time)))
+
+    @property
+    def excluded(self) -> frozenset[str]:
+        """The columns that are not features unless `features` lists them; the time column is one."""
+        return frozenset({*self.target, *self.drop, *filter(None, (self.sample_weight, self.group))})
 
     @model_validator(mode="after")
     def _check_roles(self) -> DataSection:

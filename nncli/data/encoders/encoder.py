@@ -20,6 +20,7 @@ from nncli.data.arrays import Codes, Matrix
 from nncli.data.columns.hashing import Hashes, combine_columns
 from nncli.data.encoders.anomalies import Anomalies, ColumnAnomalies
 from nncli.data.encoders.categorical import CategoricalColumn
+from nncli.data.encoders.date import DateColumn
 from nncli.data.encoders.kinds import Column, Kind
 from nncli.data.encoders.numeric import NumericColumn, encode_many
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
@@ -57,6 +58,11 @@ class Encoder(Spec):
     def names(self) -> list[str]:
         """The names of the columns that a table must have."""
         return [column.name for column in self.columns]
+
+    @property
+    def dates(self) -> list[str]:
+        """The names of the columns of dates."""
+        return [column.name for column in self.columns if isinstance(column, DateColumn)]
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from nncli.errors import DataError, Location, NncliError, RunError
 from nncli.model import Predictions
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData, predict_table
 from nncli.pipeline.prepare.execution import Execution
-from nncli.pipeline.train.provenance import fingerprint
+from nncli.pipeline.train.provenance import fingerprint, with_recorded_features
 from nncli.runs.config import read_config
 from nncli.runs.filenames import CROSS_VALIDATION
 from nncli.runs.loader import LARGEST_TEXT, read_file
@@ -48,6 +48,7 @@ class CrossValidationRecord(Spec):
     epochs: PositiveInt | Literal["auto"]
     fingerprint: str
     data_sha256: str
+    time_is_feature: bool = False
 
     @model_validator(mode="after")
     def _check_trainings(self) -> Self:
@@ -76,6 +77,7 @@ def start_record(requested: Path, config: Config, folds: int, repeats: int) -> t
         epochs=config.epochs,
         fingerprint=fingerprint(config, UNSET_EXECUTION),
         data_sha256=digest(Path(config.data.path)),
+        time_is_feature=True,
     )
     n, path = 1, requested
     while True:
@@ -130,7 +132,7 @@ def open_record(path: Path) -> tuple[Run, CrossValidationRecord, Config]:
             location=Location(source=config.data.path),
             hint="Restore it, or begin a new one.",
         )
-    return Run(path), record, config
+    return Run(path), record, with_recorded_features(config, time_is_feature=record.time_is_feature)
 
 
 @dataclass(frozen=True)

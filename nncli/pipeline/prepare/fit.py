@@ -106,8 +106,7 @@ def fit_features(config: Config, training: ColumnStore) -> FittedFeatures:
         ConfigError, DataError: a column does not fit its kind, or none is left.
     """
     data = config.data
-    excluded = {*data.target, *data.drop, *data.row_columns}
-    names = data.features or [name for name in training.header.names if name not in excluded]
+    names = data.features or [name for name in training.header.names if name not in data.excluded]
     pool = ThreadPoolExecutor(2, "nncli fit")
     try:
         fitted = list(pool.map(lambda name: _fit_column(config, training, name), names))

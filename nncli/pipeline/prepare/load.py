@@ -68,8 +68,7 @@ def load_table(
         table.require(required)
         if all_columns:
             return set(table.names)
-        features = set(data.features or set(table.names) - set(data.row_columns)) - set(data.drop)
-        return {*features, *data.target, *row_columns}
+        return {*(data.features or set(table.names) - data.excluded), *data.target, *row_columns}
 
     read_once = training_dialect is not None or is_stream(file)
     as_text, class_ids = _text_columns(config, all_columns=all_columns)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy.typing as npt
 import polars as pl
 
-from nncli.config.schema import Config
+from nncli.config.schema import Config, ValidationFile
+from nncli.config.yaml.writer import dump_scalar
 from nncli.data.columns.datetimes import is_ambiguous_date
 from nncli.data.columns.units import PARENTHESES, PERCENT
 from nncli.data.encoders.encoder import Encoder
@@ -63,6 +65,33 @@ def note_units(units: Iterable[tuple[str, str | None]]) -> list[str]:
             example = f": 12 {unit} is 12" if unit in PERCENT else ""
             notes.append(f"{join_quoted(names)} {are} read as numbers without their {unit}{example}")
     return notes
+
+
+def time_feature(config: Config, features: Iterable[str]) -> str | None:
+    """A note if the column by which rows are split in time is also a feature without being listed as one."""
+    time = config.data.time
+    if time is None or config.data.features is not None or time not in features:
+        return None
+    return f"rows are split in time by {quote(time)}, which is also a feature; to leave it out, add it to data.drop"
+
+
+def random_split(config: Config, dates: Sequence[str]) -> str | None:
+    """A note if rows are split at random although the columns `dates` hold dates."""
+    validation, data = config.validation, config.data
+    unsplit = validation == 0.0 and config.bagging_mode == "seeds"
+    if (
+        not dates
+        or data.time is not None
+        or data.group is not None
+        or unsplit
+        or isinstance(validation, ValidationFile)
+    ):
+        return None
+    option = shlex.quote(f"data.time={dump_scalar(dates[0])}")
+    return (
+        f"rows are split at random, so the scores are for dates among those of training ({join_quoted(dates)}); "
+        f"later dates are usually predicted worse: to score the latest rows, --set {option}"
+    )
 
 
 def constant_target(name: str, value: str) -> tuple[str, str]:

@@ -31,6 +31,8 @@ from nncli.pipeline.prepare.notes import (
     note_similar_categories,
     note_uninformative,
     note_units,
+    random_split,
+    time_feature,
     two_valued_target,
     unreachable_targets,
 )
@@ -162,8 +164,10 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
         target, scaling = fit_target(config, rows.training.columns(config.data.target), rows.loss)
         network = build_network(config, encoder, target, rows.loss)
         stage.details.append(f"{len(encoder.columns):,} features, {network.layout.size:,} parameters")
+    time_notes = (time_feature(config, encoder.names), random_split(config, encoder.dates))
     notes = (
         *features.notes,
+        *filter(None, time_notes),
         *note_uninformative(encoder),
         *note_similar_categories(encoder),
         *note_units(column_units(encoder, target)),

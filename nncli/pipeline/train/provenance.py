@@ -30,7 +30,8 @@ RESUMABLE_KEYS = frozenset({"epochs", "checkpoint", "memory_limit", "output", "w
 def check_config_unchanged(run: Run, manifest: Manifest, assignments: Sequence[str]) -> Config:
     """The run's configuration with the assignments; an error if they would change the epochs already trained."""
     trained_config = read_config(run.path)
-    if fingerprint(trained_config, recorded_execution(manifest)) != manifest.fingerprint:
+    recorded = {fingerprint(config, recorded_execution(manifest)) for config in _spellings(trained_config, manifest)}
+    if manifest.fingerprint not in recorded:
         raise RunError(
             "the configuration has been changed since the training began",
             location=Location(source=str(run.path / CONFIG)),
@@ -46,7 +47,27 @@ def check_config_unchanged(run: Run, manifest: Manifest, assignments: Sequence[s
     if issues:
         raise ConfigError(*issues)
     check_epochs_grow(new_config, manifest.epochs)
+    new_config = with_recorded_features(new_config, time_is_feature=manifest.time_is_feature)
     return new_config.model_copy(update={"output": str(run.path)})
+
+
+def with_recorded_features(config: Config, *, time_is_feature: bool) -> Config:
+    """The configuration of a run with the features that it was started with.
+
+    To older versions the time column was no feature unless `features` listed it; such a column is dropped.
+    """
+    data = config.data
+    if time_is_feature or data.time is None or data.features is not None or data.time in data.drop:
+        return config
+    return config.model_copy(update={"data": data.model_copy(update={"drop": (*data.drop, data.time)})})
+
+
+def _spellings(config: Config, manifest: Manifest) -> list[Config]:
+    """The configuration, and for a run of an older version also as it was before its time column was dropped."""
+    data = config.data
+    if manifest.time_is_feature or data.time is None or data.drop[-1:] != (data.time,):
+        return [config]
+    return [config, config.model_copy(update={"data": data.model_copy(update={"drop": data.drop[:-1]})})]
 
 
 def check_epochs_grow(config: Config, trained: int) -> None:
@@ -142,6 +163,7 @@ def new_manifest(
         epochs=0,
         best_epoch=0,
         fingerprint=fingerprint(config, execution),
+        time_is_feature=True,
         backend=execution.backend,
         n_shards=execution.n_shards,
         blas_threads=execution.blas_threads,

@@ -60,5 +60,11 @@ def test_row_columns_are_those_of_weights_groups_and_times() -> None:
     assert data(time="t", sample_weight="w").row_columns == ("w", "t")
 
 
+def test_the_time_column_is_a_feature_unless_it_is_dropped_or_has_another_role() -> None:
+    assert data(time="t", sample_weight="w", group="g", drop=["d"]).excluded == {"y", "w", "g", "d"}
+    assert "t" in data(time="t", drop=["t"]).excluded
+    assert "t" in data(time="t", group="t").excluded
+
+
 def test_the_target_is_scaled_by_default_and_not_clipped() -> None:
     assert (EncodingSection().target, EncodingSection().clip_target) == ("auto", False)

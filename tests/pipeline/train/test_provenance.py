@@ -5,7 +5,13 @@ import pytest
 from nncli.config.schema import Config
 from nncli.errors import ConfigError
 from nncli.pipeline.prepare.execution import Execution
-from nncli.pipeline.train.provenance import RESUMABLE_KEYS, check_epochs_grow, command_line, fingerprint
+from nncli.pipeline.train.provenance import (
+    RESUMABLE_KEYS,
+    check_epochs_grow,
+    command_line,
+    fingerprint,
+    with_recorded_features,
+)
 
 CONFIG = Config.model_validate({"data": {"path": "t.csv", "target": "y"}, "layers": [4]})
 NUMPY = Execution("numpy", 1, 1)
@@ -38,3 +44,21 @@ def test_epochs_may_only_grow() -> None:
 
 def test_a_command_line_that_is_not_utf8_is_kept_as_text() -> None:
     assert command_line(["train", "caf\udce9.yaml"]) == ("train", "caf\\xe9.yaml")
+
+
+@pytest.mark.parametrize(
+    ("data", "time_is_feature", "drop"),
+    [
+        ({"time": "t"}, True, ()),
+        ({"time": "t"}, False, ("t",)),
+        ({"time": "t", "drop": ["a"]}, False, ("a", "t")),
+        ({"time": "t", "drop": ["t"]}, False, ("t",)),
+        ({"time": "t", "features": ["x", "t"]}, False, ()),
+        ({}, False, ()),
+    ],
+)
+def test_the_time_column_of_an_older_run_is_no_feature(
+    data: dict[str, object], time_is_feature: bool, drop: tuple[str, ...]
+) -> None:
+    config = Config.model_validate({"data": {"path": "t.csv", "target": "y", **data}})
+    assert with_recorded_features(config, time_is_feature=time_is_feature).data.drop == drop
