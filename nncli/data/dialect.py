@@ -6,9 +6,9 @@ import codecs
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from nncli.spec import Spec, StrictStr
+from nncli.spec import Spec, StrictBool, StrictStr
 
 AUTO: Literal["auto"] = "auto"
 COMMA, SEMICOLON, TAB, BAR = ",", ";", "\t", "|"
@@ -75,6 +75,9 @@ Encoding = Annotated[StrictStr, AfterValidator(validate_encoding)]
 Separator = Annotated[StrictStr, single_character("a separator", '"\n\r\0')]
 Decimal = Literal["auto", ".", ","]
 Thousands = Annotated[StrictStr, AfterValidator(validate_thousands)]
+HeaderRow = Literal["auto"] | Annotated[int, Field(strict=True, ge=1)]
+FooterRows = Literal["auto"] | Annotated[int, Field(strict=True, ge=0, le=1000)]
+Ragged = Literal["refuse", "pad", "skip"]
 DateFormat = Annotated[StrictStr, AfterValidator(validate_date_format)]
 
 
@@ -83,6 +86,10 @@ class CsvDialect(Spec):
 
     `decimal` and `thousands` also apply to numbers in the text columns of other formats, where auto is the point.
     `date_format` is the format of dates in text, where auto is inferred for each column.
+
+    `header` is whether a line holds the names of the columns, `header_row` its number (from 1); `footer_rows` is the
+    number of records at the end that belong to no row; `ragged` is what happens to rows with another number of cells
+    than the header. `header_cells` are the cells of the header that was found, if names had to be made from them.
     """
 
     encoding: Encoding = AUTO
@@ -90,11 +97,18 @@ class CsvDialect(Spec):
     decimal: Decimal = AUTO
     thousands: Thousands | None = None
     date_format: DateFormat = AUTO
+    header: StrictBool = True
+    header_row: HeaderRow = AUTO
+    footer_rows: FooterRows = AUTO
+    ragged: Ragged = "refuse"
+    header_cells: tuple[StrictStr, ...] = ()
 
     @model_validator(mode="after")
     def _marks_differ(self) -> CsvDialect:
         if self.thousands is not None and self.thousands == self.decimal:
             raise ValueError(f"decimal and thousands cannot both be {self.thousands!r}")
+        if not self.header and self.header_row != AUTO:
+            raise ValueError(f"header_row is {self.header_row}, but header says that there is none")
         return self
 
     @property
@@ -109,7 +123,7 @@ class CsvDialect(Spec):
             return ","
         return "." if self.decimal == AUTO and self.thousands == "," else self.decimal
 
-    def resolved(self, **found: str) -> CsvDialect:
+    def resolved(self, **found: object) -> CsvDialect:
         """The dialect with the values that were found in the file; the decimal mark defaults to the point."""
         decimal = self.decimal_mark if self.decimal_mark != AUTO else "."
         return self.model_copy(update={"decimal": decimal, **found})

@@ -7,7 +7,17 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from nncli.data.dialect import CsvDialect, DateFormat, Decimal, Encoding, Separator, Thousands
+from nncli.data.dialect import (
+    CsvDialect,
+    DateFormat,
+    Decimal,
+    Encoding,
+    FooterRows,
+    HeaderRow,
+    Ragged,
+    Separator,
+    Thousands,
+)
 from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.options import EncodingOptions
 from nncli.data.splitting.folds import Fold
@@ -84,6 +94,22 @@ class DataSection(Spec):
         "are unambiguous.",
     )
 
+    header: StrictBool = Field(
+        True, description="Whether a CSV file has a header. false: the columns are called column_1, column_2, …"
+    )
+    header_row: HeaderRow = Field(
+        "auto", description="Line of the header of a CSV file, from 1. auto: the first one below titles."
+    )
+    footer_rows: FooterRows = Field(
+        "auto",
+        description="Number of lines below the table in a CSV file, such as notes. auto: notes are recognized.",
+    )
+    ragged: Ragged = Field(
+        "refuse",
+        description="Rows of a CSV file with more or fewer cells than the header: refuse the file, pad short rows with "
+        "missing cells, or skip rows.",
+    )
+
     @property
     def dialect(self) -> CsvDialect:
         """The options of reading a CSV file as configured; `auto` is not resolved."""
@@ -93,6 +119,10 @@ class DataSection(Spec):
             decimal=self.decimal,
             thousands=self.thousands,
             date_format=self.date_format,
+            header=self.header,
+            header_row=self.header_row,
+            footer_rows=self.footer_rows,
+            ragged=self.ragged,
         )
 
     @property
@@ -113,6 +143,8 @@ class DataSection(Spec):
                 raise ValueError(f"{key} lists {quote(repeated)} more than once")
         if self.thousands is not None and self.thousands == self.decimal:
             raise ValueError(f"decimal and thousands cannot both be {quote(self.decimal)}")
+        if not self.header and self.header_row != "auto":
+            raise ValueError("header_row is the line of the header, but `header: false` says that there is none")
         features, dropped = set(self.features or ()), set(self.drop)
         conflicts = sorted(set(self.target) & {*features, *dropped, *self.row_columns})
         if conflicts:

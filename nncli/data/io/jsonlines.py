@@ -29,7 +29,7 @@ from nncli.data.io.csv.encodings import UTF8
 from nncli.data.io.file_format import FileFormat, as_tables
 from nncli.data.io.read_options import BLOCK_BYTES, ReadOptions
 from nncli.data.io.sinks import ColumnCheck, Sink, Writable, translate_write_errors
-from nncli.data.io.streams import POLARS_ERRORS, UTF8_BOM, name_of, strip_bom
+from nncli.data.io.streams import POLARS_ERRORS, UTF8_BOM, name_of
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, reraise_out_of_memory
 from nncli.text import quote
@@ -99,7 +99,7 @@ def read_json_lines(
     """
     row, keys = 1, dict[str, None]()
     text = DecodedStream(file, source, encoding, UTF8 if fallback == AUTO else fallback)
-    for block in single_block(text, source) if size is None else blocks(text, source, size=size, quoting=False):
+    for block in single_block(text) if size is None else blocks(text, source, size=size, quoting=False):
         if block.data.isspace():
             continue
         frame = parse_block(block, source)
@@ -111,9 +111,9 @@ def read_json_lines(
         raise DataError("the file is empty", location=Location(source=source))
 
 
-def single_block(text: DecodedStream, source: str) -> Iterator[Block]:
+def single_block(text: DecodedStream) -> Iterator[Block]:
     """Yield the whole text as one block."""
-    pieces = [strip_bom(text, source)]
+    pieces = []
     while piece := text.read(BLOCK_BYTES):
         pieces.append(piece)
     yield Block(b"".join(pieces), NO_POSITIONS, 1)

@@ -22,12 +22,10 @@ from nncli.text import closest_file, quote
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-    from nncli.data.io.csv.decoding import Readable
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
 UTF8_BOM = b"\xef\xbb\xbf"
-UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 STANDARD_INPUT = "standard input"
 # PanicException, an internal error of Polars, is not a subclass of Exception.
 POLARS_ERRORS = (polars.exceptions.PolarsError, polars.exceptions.PanicException)
@@ -142,20 +140,6 @@ def to_temporary_file(stream: IO[bytes]) -> Iterator[Path]:
         with copy.open("wb") as file:
             shutil.copyfileobj(stream, file)
         yield copy
-
-
-def strip_bom(file: Readable, source: str) -> bytes:
-    """Read the first few bytes of a text file and return them without a UTF-8 byte-order mark.
-
-    Raises:
-        DataError: the text is UTF-16, or the file is empty.
-    """
-    head = file.read(len(UTF8_BOM))
-    if head.startswith(UTF16_BOMS):
-        raise DataError("the text is UTF-16, not UTF-8", location=Location(source=source, line=1), hint=UTF8_HINT)
-    if not head:
-        raise DataError("the file is empty", location=Location(source=source))
-    return head.removeprefix(UTF8_BOM)
 
 
 def digest(path: Path) -> str:

@@ -204,7 +204,7 @@ def _resolve_config(fitted: _Fitted, rows: _SplitRows, training: PreparedRows, *
     config = fitted.config
     data: dict[str, Any] = {"features": tuple(name for name, _ in fitted.kinds), "columns": dict(fitted.kinds)}
     if not isinstance(config.validation, ValidationFile):  # else its dialect, which may differ, is sniffed again
-        data |= rows.training.header.dialect.model_dump()
+        data |= rows.training.header.dialect.model_dump(exclude={"header_cells"})
     calibrates = should_calibrate(config, fitted.target, has_validation=has_validation)
     return config.model_copy(
         update={

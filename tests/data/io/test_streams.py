@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nncli.data.io.streams import ReplayStream, open_input, peek, strip_bom, to_temporary_file
+from nncli.data.io.streams import ReplayStream, open_input, peek, to_temporary_file
 from nncli.errors import DataError
 
 
@@ -88,12 +88,3 @@ def test_a_spooled_stream_is_a_file_for_a_while() -> None:
     with to_temporary_file(io.BytesIO(b"abc")) as path:
         assert path.read_bytes() == b"abc"
     assert not path.exists()
-
-
-def test_marks_of_encodings_are_seen() -> None:
-    assert strip_bom(io.BytesIO(b"\xef\xbb\xbfa"), "x") == b""
-    assert strip_bom(io.BytesIO(b"ab"), "x") == b"ab"
-    with pytest.raises(DataError, match="UTF-16"):
-        strip_bom(io.BytesIO("a,b".encode("utf-16")), "x")
-    with pytest.raises(DataError, match="empty"):
-        strip_bom(io.BytesIO(b""), "x")

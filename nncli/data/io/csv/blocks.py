@@ -15,7 +15,7 @@ from nncli.data.arrays import ByteArray, BytePositions
 from nncli.data.io.csv.decoding import Readable
 from nncli.data.io.csv.encodings import BINARY, BINARY_HINT
 from nncli.data.io.read_options import BLOCK_BYTES
-from nncli.data.io.streams import UTF8_HINT, strip_bom
+from nncli.data.io.streams import UTF8_HINT
 from nncli.errors import DataError, Location
 
 MAX_RECORD_BYTES = 64 << 20
@@ -76,19 +76,25 @@ def end_of_records(data: bytes, quotes: BytePositions, *, inside: bool) -> int:
 
 
 def blocks(
-    file: Readable, source: str, *, size: int = BLOCK_BYTES, first: int | None = None, quoting: bool = True
+    file: Readable,
+    source: str,
+    *,
+    size: int = BLOCK_BYTES,
+    first: int | None = None,
+    quoting: bool = True,
+    line: int = 1,
 ) -> Iterator[Block]:
     """Yield the text of `file` in blocks of about `size` bytes (the first: about `first`), each of whole records.
 
-    The last block may lack its last newline. `quoting` is False for formats whose records are lines.
+    The text begins on line `line` of the file. The last block may lack its last newline. `quoting` is False for formats
+    whose records are lines.
 
     Raises:
-        DataError: the file is empty or UTF-16; a record is longer than MAX_RECORD_BYTES.
+        DataError: a record is longer than MAX_RECORD_BYTES.
     """
-    rest, rest_quotes, line = b"", NO_POSITIONS, 1
-    head = strip_bom(file, source)
-    while data := head + file.read(first or size):
-        head, first = b"", None
+    rest, rest_quotes = b"", NO_POSITIONS
+    while data := file.read(first or size):
+        first = None
         quotes = positions_of(data, QUOTE) if quoting else NO_POSITIONS
         cut = end_of_records(data, quotes, inside=rest_quotes.size % 2 == 1)
         quotes = np.concatenate([rest_quotes, quotes + len(rest)])

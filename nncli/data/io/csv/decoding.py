@@ -76,6 +76,12 @@ class DecodedStream:
         self.old_mac = b"\r" in (sample if self.is_complete else sample[:-1]) and b"\n" not in sample
         self.sample = self._ahead = self._convert_line_ends(sample)
 
+    def extend_sample(self) -> None:
+        """Double the sample, of which nothing has been read yet."""
+        more = self._read_decoded(len(self.sample) or SAMPLE_BYTES)
+        self.is_complete = not more
+        self.sample = self._ahead = self.sample + more
+
     def read(self, size: int, /) -> bytes:
         """The next bytes, about `size` of them; none at the end. If it costs little, they end where a line does."""
         data, self._ahead = self._ahead[:size], self._ahead[size:]

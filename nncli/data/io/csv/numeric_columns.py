@@ -37,7 +37,7 @@ class NumericParser:
 
     def __init__(
         self,
-        names: Collection[str],
+        names: Collection[str | None],
         numbers: Collection[str],
         missing_values: Collection[str],
         separator: str,

@@ -9,7 +9,7 @@ A blank line is skipped and not counted as a row, except in a table of one colum
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import IO, NamedTuple
 
@@ -32,7 +32,8 @@ from nncli.data.io.csv.blocks import (
 )
 from nncli.data.io.csv.decoding import DecodedStream
 from nncli.data.io.csv.encodings import UTF8
-from nncli.data.io.csv.header import CsvHeader, header_of
+from nncli.data.io.csv.header import CsvHeader
+from nncli.data.io.csv.layout import Layout, find_layout
 from nncli.data.io.csv.numeric_columns import NumericParser, is_rectangular
 from nncli.data.io.csv.sniffer import sniff_dialect
 from nncli.data.io.csv.strict import check_strict_csv
@@ -87,6 +88,7 @@ def read_delimited(
         DataError: the text is not a valid table; see also `blocks` and `sniff_dialect`.
     """
     text = DecodedStream(file, source, options.dialect.encoding, options.fallback_encoding)
+    encoding = text.encoding
     dialect, notes = sniff_dialect(
         text,
         source,
@@ -94,18 +96,19 @@ def read_delimited(
         default_separator=default_separator,
         training_dialect=options.training_dialect,
     )
-    encoding = text.encoding
-    parser = _BlockParser(source, dialect, options, old_mac=text.old_mac)
-    pieces = blocks(text, source, size=options.block_bytes, first=options.first_bytes)
+    layout = find_layout(text, source, dialect, options.training_dialect)
+    dialect = dialect.model_copy(update={"header_cells": layout.header_cells})
+    notes = (*notes, *layout.notes)
+    parser = _BlockParser(source, dialect, options, layout, old_mac=text.old_mac)
+    text.read(layout.start)
+    pieces = blocks(text, source, size=options.block_bytes, first=options.first_bytes, line=layout.line)
     for block, attempt in prefetch_map(pieces, parser.attempt, workers):
         row = parser.row
         cells = parser.cells(block, attempt)
         if cells.height:
             yield Table(cells, source, row, dialect=dialect, notes=notes)
             notes = ()
-    if parser.header is None:
-        raise DataError("the file is empty", location=Location(source=source))
-    if text.encoding != encoding and text.encoding != UTF8:
+    if text.encoding not in (encoding, UTF8):
         notes = (*notes, f"{source}: read with encoding {text.encoding}")
     if skipped := str(parser.blank_lines):
         notes = (*notes, f"{source}: skipped {skipped}")
@@ -116,15 +119,26 @@ def read_delimited(
 class _BlockParser:
     """Parses the blocks of one file in their order. `row` is the number of the next row."""
 
-    def __init__(self, source: str, dialect: CsvDialect, options: ReadOptions, *, old_mac: bool) -> None:
-        self._source, self._dialect, self._options, self._old_mac = source, dialect, options, old_mac
+    def __init__(
+        self, source: str, dialect: CsvDialect, options: ReadOptions, layout: Layout, *, old_mac: bool
+    ) -> None:
+        self._source, self._dialect, self._options = source, dialect, options
         self._may_be_numbers = dialect.has_plain_numbers and not old_mac
-        self.header: CsvHeader | None = None
         self.row, self.blank_lines = 1, BlankLines()
+        self.header = CsvHeader(
+            source, dialect.separator, layout.names, layout.width, options.missing_values, old_mac=old_mac
+        )
+        if self._may_be_numbers and options.numbers.names and not options.numbers.inverted:
+            self.header = replace(self.header, parser=self._numeric_parser(options.numbers.names))
+
+    def _numeric_parser(self, numbers: Collection[str], *, exact_only: bool = False) -> NumericParser:
+        header = self.header
+        names = [*header.names, *[None] * (header.width - len(header.names))]
+        return NumericParser(names, numbers, header.missing_values, header.separator, exact_only=exact_only)
 
     def attempt(self, block: Block) -> ParseAttempt:
         """Parse the numeric columns of a block, if they are known. Thread-safe."""
-        parser = None if self.header is None else self.header.parser
+        parser = self.header.parser
         return ParseAttempt(parser, parser.cells(block) if parser and block.data else None)
 
     def cells(self, block: Block, attempt: ParseAttempt) -> polars.DataFrame:
@@ -133,15 +147,8 @@ class _BlockParser:
         Raises:
             DataError: the block is not a valid part of a table.
         """
-        if self.header is None:
-            block = without_leading_blank_lines(block)
-            if not block.data:
-                return polars.DataFrame()
-            header, block = self._read_header(block)
-        else:
-            header = self.header
-            check_strict_csv(block, self._source, header.separator)
-        self.header = header
+        header = self.header
+        check_strict_csv(block, self._source, header.separator)
         if attempt.parser is not header.parser:
             attempt = self.attempt(block)
         skipped = self.blank_lines.total
@@ -152,15 +159,6 @@ class _BlockParser:
             self.blank_lines.trailing = 0 if skipped == self.blank_lines.total else self.blank_lines.trailing
         self.row += cells.height
         return cells
-
-    def _read_header(self, block: Block) -> tuple[CsvHeader, Block]:
-        header, block = header_of(block, self._source, self._dialect.separator, self._old_mac)
-        missing_values, numbers = self._options.missing_values, self._options.numbers
-        header = replace(header, missing_values=missing_values)
-        if self._may_be_numbers and numbers.names and not numbers.inverted:
-            parser = NumericParser(header.names, numbers.names, missing_values, header.separator)
-            header = replace(header, parser=parser)
-        return header, block
 
     def _find_numbers(self, header: CsvHeader, cells: polars.DataFrame) -> polars.DataFrame:
         """The cells, with columns of plain numbers as Float64; later blocks are parsed with these as numbers.
@@ -183,19 +181,9 @@ class _BlockParser:
                 name: x for name, x in numbers.items() if name not in class_ids or not may_be_class_ids(unnamed(x))
             }
         if parser is None or len(numbers) < len(texts):
-            parser = NumericParser(
-                header.names, numbers, self._options.missing_values, header.separator, exact_only=True
-            )
+            parser = self._numeric_parser(numbers, exact_only=True)
         self.header = replace(header, parser=parser)
         return cells.with_columns(numbers.values())
-
-
-def without_leading_blank_lines(block: Block) -> Block:
-    """The block without blank lines at its beginning."""
-    start = 0
-    while block.data.startswith((b"\n", b"\r\n"), start):
-        start = block.data.index(b"\n", start) + 1
-    return block.after(start)
 
 
 def finalize(
@@ -204,8 +192,13 @@ def finalize(
     """The cells of a block from a successful attempt, or else as text."""
     if attempt.parser is None or not attempt.parser.is_active or not block.data:
         return parse(block, header, row, blank_lines)
-    attempt.parser.record_outcome(succeeded=attempt.cells is not None)
-    return parse(block, header, row, blank_lines) if attempt.cells is None else header.named(attempt.cells)
+    succeeded = attempt.cells is not None and header.row_with_surplus(attempt.cells) is None
+    attempt.parser.record_outcome(succeeded=succeeded)
+    return (
+        header.named(attempt.cells)
+        if succeeded and attempt.cells is not None
+        else parse(block, header, row, blank_lines)
+    )
 
 
 def parse(block: Block, header: CsvHeader, row: int, blank_lines: BlankLines) -> polars.DataFrame:
@@ -213,7 +206,7 @@ def parse(block: Block, header: CsvHeader, row: int, blank_lines: BlankLines) ->
     if not block.data:
         return header.no_rows()
     # With our own header, Polars neither renames columns nor skips leading blank lines.
-    numbered = header.separator.join(map(str, range(len(header.names)))) + "\n"
+    numbered = header.separator.join(map(str, range(header.width))) + "\n"
     # With a line end, Polars rejects surplus cells in the last row instead of dropping them.
     end = b"" if block.data.endswith(b"\n") else b"\n"
     text = b"".join((numbered.encode(), block.data, end))
@@ -224,6 +217,12 @@ def parse(block: Block, header: CsvHeader, row: int, blank_lines: BlankLines) ->
         check_utf8(block, header.source)
         return parse(without_blank_lines(block, header, row, blank_lines, reason=error), header, row, blank_lines)
     if is_rectangular(block, cells, header.separator):
+        if (surplus := header.row_with_surplus(cells)) is not None:
+            raise DataError(
+                f"the row has a cell behind the last of the {len(header.names):,} columns",
+                location=Location(source=header.source, row=row + surplus),
+                hint="Name its column in the header, or quote cells that contain the separator.",
+            )
         return header.finalize(cells)
     return parse(without_blank_lines(block, header, row, blank_lines), header, row, blank_lines)
 

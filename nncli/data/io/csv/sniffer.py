@@ -12,11 +12,14 @@ import re
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from nncli.data.dialect import AUTO, BAR, COMMA, SEMICOLON, TAB, CsvDialect
-from nncli.data.io.csv.blocks import NEWLINE, QUOTE, end_of_records, outside_quotes, positions_of
+from nncli.data.io.csv.blocks import MAX_RECORD_BYTES, QUOTE, end_of_records, positions_of
 from nncli.data.io.csv.decoding import DecodedStream
 from nncli.data.io.csv.encodings import UTF8
+from nncli.data.io.csv.records import Records, split_record
+from nncli.data.io.csv.titles import MAX_TITLES, find_header
 from nncli.errors import DataError, Location
 from nncli.text import join_quoted, quote
 
@@ -102,43 +105,69 @@ def check_not_json(sample: bytes, source: str) -> None:
 
 
 def complete_records(text: DecodedStream) -> bytes:
-    """The complete records of the sample; all of it if there is none."""
-    sample = text.sample
-    if not text.is_complete:
-        sample = sample[: end_of_records(sample, positions_of(sample, QUOTE), inside=False)]
-    return sample or text.sample
+    """The complete records of the sample, which is extended until it has one; all of it if it is the whole file."""
+    end = 0
+    while not text.is_complete and not (
+        end := end_of_records(text.sample, positions_of(text.sample, QUOTE), inside=False)
+    ):
+        if len(text.sample) > MAX_RECORD_BYTES:
+            break
+        text.extend_sample()
+    return text.sample[:end] if end else text.sample
 
 
 def sniff_separator(sample: bytes, source: str, default_separator: str | None, training_separator: str | None) -> str:
     """The separator that occurs equally often in the header and all of the first records.
 
-    If there is none, the header decides, and a record that differs is refused when it is read.
+    If there is none, it is that with which most records have the same number of cells: there may be titles above the
+    header, or rows of another length. If no records agree, the header decides, and a record that differs is refused
+    when it is read.
     """
     quotes = positions_of(sample, QUOTE)
-    ends = outside_quotes(positions_of(sample, NEWLINE), quotes)
-    starts = np.concatenate([[0], ends + 1])
-    ends = np.append(ends, len(sample))
-    text = np.frombuffer(sample + b"\n", np.uint8)
-    blank = (ends <= starts) | ((ends == starts + 1) & (text[np.minimum(starts, len(sample))] == ord("\r")))
-    starts, ends = starts[~blank][:SAMPLE_RECORDS], ends[~blank][:SAMPLE_RECORDS]
-    where = {mark: outside_quotes(positions_of(sample, ord(mark)), quotes) for mark in SEPARATORS}
-    counts = {mark: np.searchsorted(at, ends) - np.searchsorted(at, starts) for mark, at in where.items()}
-    heads = [mark for mark, count in counts.items() if count.size and count[0]]
+    records = {mark: Records.of(sample, quotes, mark) for mark in SEPARATORS}
+    blank = records[COMMA].blank
+    counts = {mark: found.counts[~blank][:SAMPLE_RECORDS] for mark, found in records.items()}
+    heads = [mark for mark, count in counts.items() if count.size and count[0] > 1]
     agreeing = [mark for mark in heads if (counts[mark] == counts[mark][0]).all()]
     if len(agreeing) > 1 and default_separator != TAB and training_separator not in agreeing:
         called = [SEPARATORS[mark] for mark in agreeing]
         raise DataError(
             f"the separator is ambiguous: {called[0]} or {called[1]}",
-            location=Location(source=source, line=1 + sample.count(b"\n", 0, int(starts[0]))),
+            location=Location(source=source, line=records[COMMA].line(int(np.argmin(blank)))),
             hint=f"Set one: {' or '.join(f'`data.separator: {as_yaml(mark)}`' for mark in agreeing)}.",
         )
     if default_separator in (TAB, None):  # the suffix .tsv, or none that says anything
         preferred = [TAB, training_separator, default_separator] if default_separator else [training_separator, TAB]
     else:
         preferred = [training_separator, default_separator]
-    candidates = agreeing or heads
+    candidates = agreeing or _most_regular(records) or heads
     preferred += candidates
     return next((mark for mark in preferred if mark is not None and mark in candidates), default_separator or COMMA)
+
+
+def _most_regular(records: dict[str, Records]) -> list[str]:
+    """The separators with which the largest number of records have the same number of cells, more than one.
+
+    If the first record does not have the separator, it must be a title above a header.
+    """
+    regular: dict[str, int] = {}
+    for mark, found in records.items():
+        numbers = np.flatnonzero(~found.blank[:SAMPLE_RECORDS])
+        counts = found.counts[numbers]
+        number = int(np.bincount(counts[counts > 1], minlength=1).max())
+        if number > 1 and (counts[0] > 1 or _has_titles(found, numbers, mark)):
+            regular[mark] = number
+    return [mark for mark, number in regular.items() if number == max(regular.values())]
+
+
+def _has_titles(records: Records, numbers: npt.NDArray[np.int64], separator: str) -> bool:
+    """Whether there is a header below titles, if this is the separator."""
+    try:
+        rows = [split_record(records.bytes(int(i)), separator) for i in numbers]
+    except (csv.Error, UnicodeDecodeError):
+        return False
+    first = numbers[: MAX_TITLES + 1]
+    return find_header(rows, has_blank_lines=bool(first[-1] - first[0] >= first.size)).at > 0
 
 
 def as_yaml(mark: str) -> str:

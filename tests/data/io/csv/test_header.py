@@ -1,28 +1,22 @@
 from __future__ import annotations
 
+import polars
 import pytest
 
-from nncli.data.io.csv.blocks import QUOTE, Block, positions_of
-from nncli.data.io.csv.header import CsvHeader, header_of
-from nncli.errors import DataError
+from nncli.data.io.csv.header import CsvHeader
+
+HEADER = CsvHeader("t.csv", ",", ("a", "*"), 4, ("NA",))
 
 
-def header(text: bytes) -> tuple[CsvHeader, Block]:
-    return header_of(Block(text, positions_of(text, QUOTE), 1), "t.csv", ",", False)
+def test_cells_behind_the_last_name_are_left_out() -> None:
+    cells = polars.DataFrame({"0": ["1", None], "1": ["NA", "x"], "2": [None, None], "3": ["", None]})
+    assert HEADER.row_with_surplus(cells) is None
+    assert HEADER.finalize(cells).to_dict(as_series=False) == {"a": ["1", ""], "*": [None, "x"]}
+    assert HEADER.no_rows().columns == ["a", "*"]
 
 
-def test_the_names_are_read_and_the_rows_are_left() -> None:
-    read, rest = header(b'a,"b, c"\n1,2\n')
-    assert (read.names, rest.data, rest.line) == (("a", "b, c"), b"1,2\n", 2)
-    assert read.no_rows().columns == ["a", "b, c"]
-
-
-@pytest.mark.parametrize(
-    ("text", "named"), [(b"a,,c\n", "column 2"), (b"a,b,a\n", "'a'"), (b"a;b\n1;2\n", "data.separator")]
-)
-def test_a_header_that_names_no_table_is_refused(text: bytes, named: str) -> None:
-    with pytest.raises(DataError) as caught:
-        header(text)
-    assert named in str(caught.value)
-    assert caught.value.location is not None
-    assert caught.value.location.line == 1
+@pytest.mark.parametrize(("column", "row"), [("2", 1), ("3", 0)])
+def test_a_cell_behind_the_last_name_is_found(column: str, row: int) -> None:
+    cells = polars.DataFrame({name: polars.Series(["", None], dtype=polars.String) for name in "0123"})
+    filled = ["x" if i == row else "" for i in range(2)]
+    assert HEADER.row_with_surplus(cells.with_columns(polars.Series(column, filled))) == row

@@ -91,7 +91,9 @@ def test_any_text_is_read_as_the_csv_module_reads_it_or_refused_at_any_block_siz
         return
     assert read(data, size=size) == whole
     expected = csv.reader(io.StringIO(data.decode(), newline=""), strict=True)
-    assert [*whole[1]] == [tuple(row) for row in expected if row][1:]
+    rows = [tuple(row) for row in expected if row][1:]
+    assert [*whole[1]] == [row[:2] for row in rows]
+    assert not any(cell for row in rows for cell in row[2:])  # empty cells behind the last column are left out
 
 
 def test_spelling_survives() -> None:
@@ -166,9 +168,6 @@ def test_a_header_alone_is_a_table_of_no_rows(text: bytes) -> None:
         (b"a,b\n1,2\r\r\n", "carriage return", 2),
         (b"a,b\n1,x\ry\n", "carriage return", 2),
         (b"a,b\n1,2\n3,4\r", "carriage return", 3),
-        (b"a,b,a\n1,2,3\n", "repeats 'a'", 1),
-        (b",a\n0,1\n", "column 1 has no name", 1),
-        (b"a,b,\n1,2,\n", "column 3 has no name", 1),
         (b"\n\na;b\n1;2\n", "semicolons", 3),
         (b"a\tb\n1\t2\n", "tabs", 1),
     ],
@@ -204,8 +203,9 @@ def test_an_endless_name_is_refused() -> None:
     assert "header cannot be read" in refused(b"a" * 200_000 + b",b\n1,2\n").message
 
 
-def test_an_endless_list_of_equal_names_is_refused_at_once() -> None:
-    assert "repeats 'c' and 'd'" in refused(b"c,d," * 20_000 + b"e\n").message
+def test_an_endless_list_of_equal_names_is_numbered_at_once() -> None:
+    names, _ = read(b"c,d," * 20_000 + b"e\n")
+    assert (names[-2], len({*names})) == ("d_20000", 40_001)
 
 
 @pytest.mark.parametrize("size", [1, 4, 1000])

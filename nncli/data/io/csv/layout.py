@@ -1,0 +1,254 @@
+"""Find the header of a CSV file, below lines of titles, and the columns of the table, from the beginning of the file.
+
+The number of cells that most records have is that of the table. A title is a record above the header with one cell that
+is not empty, or with fewer cells than the table. What can be read in two ways is an error that names both.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nncli.data.dialect import AUTO, CsvDialect
+from nncli.data.io.csv.blocks import NO_POSITIONS, QUOTE, Block, check_utf8, positions_of
+from nncli.data.io.csv.decoding import DecodedStream
+from nncli.data.io.csv.names import made_names, name_columns, name_like
+from nncli.data.io.csv.records import Records, split_record
+from nncli.data.io.csv.sniffer import SEPARATORS, as_yaml, complete_records
+from nncli.data.io.csv.strict import check_strict_csv
+from nncli.data.io.csv.titles import (
+    MARKER,
+    MAX_TITLES,
+    YEAR,
+    body_width,
+    filled,
+    find_header,
+    is_title,
+    is_value,
+    trailing_empty,
+    value_columns,
+)
+from nncli.errors import DataError, Location
+from nncli.text import join_quoted, quote
+
+MAX_RECORDS = 1000
+"""Records from which the columns are inferred."""
+
+MIN_ROWS = 10
+"""Smallest number of rows that show that the line above them is no row."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the rows of a file begin, and what their cells are.
+
+    `names` are those of the columns. A record has `width` cells, of which those without a name are empty. The rows
+    begin at byte `start` of the text, on line `line`. `value_columns` are the positions of columns of numbers or dates.
+    """
+
+    names: tuple[str, ...]
+    width: int
+    start: int
+    line: int
+    value_columns: frozenset[int]
+    header_cells: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The records of the sample that are not blank: their cells, and their numbers among all `records`."""
+
+    records: Records
+    cells: Sequence[Sequence[str]]
+    numbers: Sequence[int]
+
+    @classmethod
+    def of(cls, records: Records, separator: str, source: str) -> _Sample:
+        numbers = [i for i in range(min(len(records), MAX_RECORDS)) if not records.blank[i]]
+        cells: list[list[str]] = []
+        for i in numbers:
+            record = records.bytes(i)
+            if not cells:
+                check_utf8(Block(record, NO_POSITIONS, records.line(i)), source)
+            try:
+                cells.append(split_record(record, separator))
+            except csv.Error as error:
+                if not cells:
+                    raise DataError(
+                        f"the header cannot be read: {error}", location=Location(source=source, line=records.line(i))
+                    ) from error
+                cells.append([])
+        return cls(records, cells, numbers)
+
+    def line(self, i: int) -> int:
+        return self.records.line(self.numbers[i])
+
+    @property
+    def has_blank_lines(self) -> bool:
+        """Whether there are blank lines within the first records."""
+        first = self.numbers[: MAX_TITLES + 1]
+        return first[-1] - first[0] >= len(first)
+
+
+def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: CsvDialect | None) -> Layout:
+    """Find the layout of a file from its sample.
+
+    `dialect` is its dialect, with what the user has configured; `trained` is that of the table a model was trained on.
+
+    Raises:
+        DataError: the file is empty, or its header cannot be told from titles or rows.
+    """
+    data = complete_records(text)
+    records = Records.of(data, positions_of(data, QUOTE), dialect.separator)
+    sample = _Sample.of(records, dialect.separator, source)
+    if not sample.cells:
+        raise DataError("the file is empty", location=Location(source=source))
+    if not (dialect if trained is None else trained).header:
+        return _without_header(sample)
+    if dialect.header_row == AUTO:
+        at = _find_header(sample, source, () if trained is None else trained.header_cells)
+        _check_second_header(sample, at, source)
+    else:
+        lines = [sample.line(i) for i in range(len(sample.cells))]
+        if dialect.header_row not in lines:
+            raise DataError(
+                "there is no header on this line",
+                location=Location(source=source, line=dialect.header_row),
+                hint=f"Set data.header_row to the line of the names; the first line that is not blank is {lines[0]}.",
+            )
+        at = lines.index(dialect.header_row)
+    start, line = _end_of(sample, at)
+    header = data[records.starts[sample.numbers[at]] : start]
+    check_strict_csv(Block(header, positions_of(header, QUOTE), sample.line(at)), source, dialect.separator)
+    cells, body = sample.cells[at], sample.cells[at + 1 :]
+    if text.old_mac:
+        cells = [cell.replace("\n", "\r") for cell in cells]
+    _check_one_name(
+        cells, records.bytes(sample.numbers[at]), dialect.separator, Location(source=source, line=sample.line(at))
+    )
+    used = _used_width(cells, body, () if trained is None else trained.header_cells)
+    kept = tuple(cells[:used])
+    named = name_columns(kept, source) if trained is None else name_like(kept, trained.header_cells, source)
+    notes = [*_title_notes(sample, at, source), *named.notes]
+    if trained is None and dialect.header_row == AUTO:
+        notes += _notice_of_missing_header(kept, body, source)
+    remembered = kept if made_names(kept) or at or dialect.header_row != AUTO else ()
+    return Layout(
+        named.names,
+        _width(body, used),
+        start,
+        line,
+        value_columns(body, used),
+        remembered,
+        tuple(notes),
+    )
+
+
+def _without_header(sample: _Sample) -> Layout:
+    """The layout of a table without a header, whose columns are numbered."""
+    width = body_width(sample.cells)
+    at = next((i for i, cells in enumerate(sample.cells) if not is_title(cells, width)), 0)
+    body = sample.cells[at:]
+    used = max([len(cells) - trailing_empty(cells) for cells in body if len(cells) == width], default=width) or width
+    names = tuple(f"column_{number}" for number in range(1, used + 1))
+    number = sample.numbers[at]
+    start = int(sample.records.starts[number])
+    return Layout(names, width, start, sample.records.line(number), value_columns(body, used), (), ())
+
+
+def _end_of(sample: _Sample, at: int) -> tuple[int, int]:
+    """The byte and the line after a record."""
+    data, end = sample.records.data, int(sample.records.ends[sample.numbers[at]])
+    start = min(end + 1, len(data))
+    return start, 1 + data.count(b"\n", 0, start)
+
+
+def _find_header(sample: _Sample, source: str, trained: Sequence[str]) -> int:
+    """The position of the header among the records that are not blank.
+
+    Raises:
+        DataError: two lines may be the header.
+    """
+    labels = {cell for cell in trained if cell}
+    common = [len(labels & {*cells}) for cells in sample.cells[: MAX_TITLES + 1]]
+    if labels and 2 * max(common) >= len(labels):
+        return common.index(max(common))
+    found = find_header(sample.cells, has_blank_lines=sample.has_blank_lines)
+    if found.instead is None:
+        return found.at
+    first, second = sample.line(found.instead), sample.line(found.at)
+    raise DataError(
+        f"it is unclear whether this line or line {second} is the header",
+        location=Location(source=source, line=first),
+        hint=f"Set `data.header_row: {first}` or `data.header_row: {second}`.",
+    )
+
+
+def _check_second_header(sample: _Sample, at: int, source: str) -> None:
+    """Raise a DataError if the first row has text in all columns that hold numbers or dates in the other rows."""
+    body = sample.cells[at + 1 :]
+    if len(body) <= MIN_ROWS:
+        return
+    columns = value_columns(body[1:], len(sample.cells[at]))
+    cells = [body[0][j] if j < len(body[0]) else "" for j in columns]
+    if len(cells) < 2 or any(is_value(cell) or MARKER.fullmatch(cell) for cell in cells) or len({*cells}) < 2:
+        return
+    shown = join_quoted(cells)
+    raise DataError(
+        f"this line is no row of data: {shown} stand where all other rows have numbers or dates",
+        location=Location(source=source, line=sample.line(at + 1)),
+        hint=f"If it is the header, set `data.header_row: {sample.line(at + 1)}`; else remove the line.",
+    )
+
+
+def _check_one_name(cells: Sequence[str], record: bytes, separator: str, place: Location) -> None:
+    """Raise a DataError if the only name of a header seems to be several with another separator."""
+    if len(cells) != 1 or b'"' in record:
+        return
+    for other, called in SEPARATORS.items():
+        if other in cells[0] and other != separator:
+            raise DataError(
+                f"the header has one name only, {quote(cells[0])}; the cells seem to be separated by {called}",
+                location=place,
+                hint=f"Set `data.separator: {as_yaml(other)}`. If it is one name, put it in quotes.",
+            )
+
+
+def _used_width(header: Sequence[str], body: Sequence[Sequence[str]], trained: Sequence[str]) -> int:
+    """The number of columns: those at the end without a name and without a value in any record are not counted."""
+    named = len(header) - next((i for i, cell in enumerate(reversed(header)) if cell), len(header))
+    if named == len(header) or (trained and not trained[-1]):
+        return len(header)
+    return max([named, *(min(len(cells) - trailing_empty(cells), len(header)) for cells in body)]) or len(header)
+
+
+def _width(body: Sequence[Sequence[str]], used: int) -> int:
+    """The number of cells of a record: more than the columns if most records have empty cells behind them."""
+    width = body_width(body)
+    surplus = any(filled(cells[used:]) for cells in body if len(cells) == width)
+    return used if width < used or surplus else width
+
+
+def _title_notes(sample: _Sample, at: int, source: str) -> list[str]:
+    if not at:
+        return []
+    above = "a title" if at == 1 else f"{at} lines of titles"
+    return [f"{source}: the header is on line {sample.line(at)}, below {above}"]
+
+
+def _notice_of_missing_header(names: Sequence[str], body: Sequence[Sequence[str]], source: str) -> list[str]:
+    """A note if every name is a number, or a value of its column: then the header may be a row of data."""
+    given = [j for j, name in enumerate(names) if name]
+    below = [{row[j] for row in body if j < len(row)} for j in range(len(names))]
+    values = [is_value(names[j]) for j in given]
+    if not given or not all(is_value or names[j] in below[j] for j, is_value in zip(given, values, strict=True)):
+        return []
+    if all(YEAR.fullmatch(names[j]) for j, is_value in zip(given, values, strict=True) if is_value) and all(values):
+        return []
+    shown = join_quoted([names[j] for j in given[:3]])
+    return [
+        f"{source}: the names of the columns look like a row of data ({shown}); if there are no names, "
+        "set data.header: false"
+    ]

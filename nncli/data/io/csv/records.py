@@ -1,0 +1,62 @@
+"""The records of a text: where each begins and ends, and its number of cells."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from nncli.data.arrays import BytePositions, Mask
+from nncli.data.io.csv.blocks import NEWLINE, RETURN, outside_quotes, positions_of
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of `data` that end at a newline or at the end of the text.
+
+    `starts` and `ends` (records,) are byte positions, without the newline; `counts` (records,) are the numbers of
+    cells; `blank` records have no byte.
+    """
+
+    data: bytes
+    starts: BytePositions
+    ends: BytePositions
+    counts: npt.NDArray[np.int64]
+    blank: Mask
+
+    @classmethod
+    def of(cls, data: bytes, quotes: BytePositions, separator: str) -> Records:
+        """Split a text with the positions of its quotes."""
+        text = np.frombuffer(data, np.uint8)
+        ends = outside_quotes(positions_of(data, NEWLINE), quotes)
+        if text.size and (not ends.size or ends[-1] != text.size - 1):
+            ends = np.append(ends, text.size)
+        starts = np.concatenate([np.zeros(min(ends.size, 1), np.int64), ends[:-1] + 1])
+        separators = outside_quotes(positions_of(data, ord(separator)), quotes)
+        counts = np.diff(np.searchsorted(separators, ends), prepend=0) + 1
+        returns = text[np.minimum(starts, max(text.size - 1, 0))] == RETURN
+        return cls(data, starts, ends, counts, (ends == starts) | ((ends == starts + 1) & returns))
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def line(self, i: int) -> int:
+        """The line of the text on which a record begins, from 1."""
+        return 1 + self.data.count(b"\n", 0, int(self.starts[i]))
+
+    def bytes(self, i: int) -> bytes:
+        """The bytes of a record, without its line end."""
+        return self.data[self.starts[i] : self.ends[i]].removesuffix(b"\r")
+
+
+def split_record(record: bytes, separator: str) -> list[str]:
+    """The cells of one record.
+
+    Raises:
+        csv.Error: a cell is longer than the csv module allows.
+        UnicodeDecodeError: the record is not UTF-8.
+    """
+    return next(csv.reader(io.StringIO(record.decode(), newline=""), delimiter=separator), [])
