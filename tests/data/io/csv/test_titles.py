@@ -5,7 +5,9 @@ import pytest
 from nncli.data.io.csv.titles import body_width, can_be_header, find_header, is_title, is_value, value_columns
 
 
-@pytest.mark.parametrize("cell", ["1", "-1.5", "1e5", "2024-01-31", "12:30", "€ 5", "5 %", "1,234.5", " 7 ", "+49 30 123"])
+@pytest.mark.parametrize(
+    "cell", ["1", "-1.5", "1e5", "2024-01-31", "12:30", "€ 5", "5 %", "1,234.5", " 7 ", "+49 30 123"]
+)
 def test_numbers_and_dates_are_values(cell: str) -> None:
     assert is_value(cell)
 
@@ -54,7 +56,12 @@ def test_the_width_is_that_of_most_records() -> None:
 
 
 def test_columns_of_numbers_may_have_missing_cells() -> None:
-    body = [["x", "1", "", "2024-01-01"], ["y", "NA", "b", "2024-01-02"], ["z", "3", "7", "2024-01-03"], ["z", "5", "c", ""]]
+    body = [
+        ["x", "1", "", "2024-01-01"],
+        ["y", "NA", "b", "2024-01-02"],
+        ["z", "3", "7", "2024-01-03"],
+        ["z", "5", "c", ""],
+    ]
     assert value_columns(body, 4) == {1, 3}
 
 
