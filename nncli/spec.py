@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
@@ -19,6 +19,16 @@ NonNegativeFloat = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False
 Fraction = Annotated[float, Field(strict=True, ge=0, lt=1)]  # 0 <= x < 1
 StrictBool = Annotated[bool, Field(strict=True)]
 StrictStr = Annotated[str, Field(strict=True)]
+
+
+def _check_path(path: str) -> str:
+    if "\0" in path:
+        raise ValueError("a path cannot have the character U+0000")
+    return path
+
+
+PathText = Annotated[StrictStr, AfterValidator(_check_path)]
+"""The path of a file or folder."""
 
 MAX_MEMBERS = 10_000
 """Members of an ensemble. Files of a run are read with this limit, since a loop over the members follows."""

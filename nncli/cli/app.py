@@ -9,6 +9,7 @@ import sys
 import traceback
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -122,6 +123,8 @@ def _run() -> None:
     except OSError as error:
         if is_out_of_memory(error):
             _fail(error, OUT_OF_MEMORY, 1)
+        if isinstance(error, FileNotFoundError) and _working_directory_is_gone():
+            _fail(error, "the working directory was deleted\n  Change to another one: cd", 1)
         location = f"{error.filename}: " if error.filename else ""
         _fail(error, f"{location}{error.strerror or error}\n  This is the operating system's message.", 1)
     except BaseException as error:  # a panic in Polars is not an Exception
@@ -138,6 +141,14 @@ def _run() -> None:
     if code == INTERRUPTED:  # Typer caught a KeyboardInterrupt
         _fail(KeyboardInterrupt(), "interrupted", code)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _working_directory_is_gone() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _fail_usage(error: Any) -> NoReturn:

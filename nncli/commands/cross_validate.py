@@ -37,7 +37,7 @@ from nncli.pipeline.parallel.task import TaskStatus, TrainingTask
 from nncli.pipeline.parallel.task_pool import TaskPool
 from nncli.pipeline.train.events import MembersProgress, MembersStarted
 from nncli.runs.filenames import FOLDS
-from nncli.runs.run import Run
+from nncli.runs.run import Run, check_run_name
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,8 @@ def cross_validation_events(
         config = load_config(config, assignments, os.environ)
     elif assignments:
         raise UsageError("assignments go with the path of a configuration, not with a Config")
+    wanted = Path(output or f"{config.output or 'runs/model'}-cv")
+    check_run_name(wanted)
     config = as_subtask(config)
     if folds < 2 or repeats < 1:
         raise UsageError("cross-validation needs 2 folds or more, and 1 repeat or more")
@@ -128,7 +130,6 @@ def cross_validation_events(
     check_table(config)
     if config.members > 1:
         check_members(config)
-    wanted = Path(output or f"{config.output or 'runs/model'}-cv")
     with Scratch() as scratch:
         data = EnsembleData.of(config, scratch)
         for fold in range(folds):

@@ -11,7 +11,7 @@ from nncli.config.schema import Config
 from nncli.errors import UsageError
 from nncli.pipeline.train.events import Event, Finished
 from nncli.pipeline.train.single import resume_network, train_network
-from nncli.runs.run import Run
+from nncli.runs.run import Run, check_run_name
 
 
 def train(
@@ -77,6 +77,7 @@ def train_events(
     elif assignments:
         raise UsageError("assignments go with the path of a configuration, not with a Config")
     path = Path(output or config.output or "runs/model")
+    check_run_name(path)
     if config.members > 1:
         from nncli.pipeline.ensemble.train import train_ensemble
 

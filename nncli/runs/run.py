@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, fields, replace
@@ -51,6 +52,10 @@ if TYPE_CHECKING:  # predicting needs neither of these slow imports
     from nncli.training.loop import EpochReport
 
 
+SECONDS_OF_CREATION = 60.0
+"""Age from which a temporary directory counts as left behind, if it is not locked."""
+
+
 @dataclass(frozen=True)
 class Run:
     """A run directory at `path`; one that is being written also has the `identity` of the folder."""
@@ -70,7 +75,7 @@ class Run:
             UsageError: `requested` cannot be the name of a new folder.
             NncliError: it cannot be created.
         """
-        _check_name(requested)
+        check_run_name(requested)
         try:
             requested.parent.mkdir(parents=True, exist_ok=True)
             _clear_leftovers(requested)
@@ -323,12 +328,19 @@ class Run:
         return read_ensemble(self.path, manifest) if is_ensemble else read_model(self.path)
 
 
-def _check_name(requested: Path) -> None:
-    if not requested.name:
+def check_run_name(requested: Path) -> None:
+    """Raise a UsageError unless `requested` can be the path of a new run directory; see `Run.create`."""
+    if requested.name in ("", ".."):
         raise UsageError(
             "this folder exists, and a run is never put into a folder that does",
             location=Location(source=str(requested)),
             hint="Name a new folder, such as runs/first.",
+        )
+    if "\0" in str(requested):
+        raise UsageError(
+            "a path cannot have the character U+0000",
+            location=Location(source=str(requested)),
+            hint="Name another one with -o.",
         )
     try:
         str(requested).encode()
@@ -354,8 +366,14 @@ def _runs_in(path: Path) -> str:
 
 
 def _clear_leftovers(requested: Path) -> None:
-    """Remove the temporary directories of trainings that were killed while creating them."""
+    """Remove the temporary directories of trainings that were killed while creating them.
+
+    Young ones may be in creation and not locked yet.
+    """
     for leftover in requested.parent.glob(f".{escape(requested.name)}.*{TEMPORARY_SUFFIX}"):
+        with suppress(OSError):
+            if time.time() - leftover.stat().st_mtime < SECONDS_OF_CREATION:
+                continue
         with suppress(RunError, NncliError), Run(leftover).locked():
             shutil.rmtree(leftover, ignore_errors=True)
 

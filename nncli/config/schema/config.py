@@ -19,7 +19,7 @@ from nncli.nn.losses import Loss
 from nncli.nn.numeric_embeddings import NumericEmbedding
 from nncli.optim.optimizers import Adam, Optimizer
 from nncli.optim.schedules import ConstantRate, Schedule
-from nncli.spec import Members, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Spec, StrictStr
+from nncli.spec import Members, NonNegativeFloat, NonNegativeInt, PathText, PositiveFloat, PositiveInt, Spec, StrictStr
 
 MAX_EPOCHS = 1_000_000_000
 
@@ -145,7 +145,7 @@ class Config(Spec):
     seed: NonNegativeInt = Field(
         0, description="Random seed of the split, the initial weights, the shuffling and dropout."
     )
-    output: StrictStr | None = Field(
+    output: PathText | None = Field(
         None, description="Run directory. Default: runs/NAME. If it exists, -2, -3 … is appended to the name."
     )
 

@@ -21,7 +21,7 @@ from nncli.data.dialect import (
 from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.options import EncodingOptions
 from nncli.data.splitting.folds import Fold
-from nncli.spec import Spec, StrictBool, StrictStr
+from nncli.spec import PathText, Spec, StrictBool, StrictStr
 from nncli.text import quote
 
 
@@ -44,7 +44,7 @@ Targets = Annotated[tuple[StrictStr, ...], Field(min_length=1)]
 class DataSection(Spec):
     """The table and the roles of its columns."""
 
-    path: StrictStr = Field(
+    path: PathText = Field(
         description="CSV (also .gz), TSV, Parquet or JSON lines file, relative to the configuration file."
     )
     target: Annotated[Targets, BeforeValidator(_one_or_many, json_schema_input_type=StrictStr | Targets)] = Field(

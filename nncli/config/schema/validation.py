@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag
 
 from nncli.data.splitting.folds import Bootstrap, Fold
-from nncli.spec import Fraction, Spec, StrictStr
+from nncli.spec import Fraction, PathText, Spec
 
 Bagging = Literal["folds", "seeds", "bootstrap"]
 """How the members of an ensemble differ."""
@@ -16,7 +16,7 @@ Bagging = Literal["folds", "seeds", "bootstrap"]
 class ValidationFile(Spec):
     """Validation rows in a separate file."""
 
-    path: StrictStr = Field(description="Table with the same columns, relative to the configuration file.")
+    path: PathText = Field(description="Table with the same columns, relative to the configuration file.")
 
 
 def _validation_type(value: object) -> str | None:
