@@ -103,7 +103,8 @@ def summary(started: Started | MembersStarted, finished: Finished) -> str:
 
     sizes = f"{_sizes(started, finished)}, {format_duration(finished.seconds)}"
     titles, columns = [""], []
-    for title, card in (("training", finished.training), ("validation", finished.validation)):
+    held_out = "out-of-fold" if finished.out_of_fold else "validation"
+    for title, card in (("training", finished.training), (held_out, finished.validation)):
         if card is not None:
             titles += [title, "baseline"]
             columns += [headlines(card.model), headlines(card.baseline)]
@@ -123,8 +124,11 @@ def _sizes(started: Started | MembersStarted, finished: Finished) -> str:
     """The numbers of rows, features, parameters and epochs, or those of an ensemble, in one line."""
     from nncli.pipeline.train.events import Started
 
-    best = f"best epoch {finished.best_epoch} of {finished.epochs}" if finished.best_epoch else "no epoch completed"
     if isinstance(started, Started):
+        best = "no epoch completed"
+        if finished.best_epoch:
+            monitor = started.monitor if started.monitor.endswith("loss") else started.monitor.removeprefix("val_")
+            best = f"best epoch {finished.best_epoch} of {finished.epochs} by {monitor}"
         return (
             f"{started.training_rows:,} training rows, {started.validation_rows:,} validation rows, "
             f"{started.features:,} feature{'' if started.features == 1 else 's'}, "
@@ -132,7 +136,8 @@ def _sizes(started: Started | MembersStarted, finished: Finished) -> str:
         )
     if finished.training is None:
         return f"{started.members:,} members"
-    validation = f"{finished.validation.rows:,} validation rows, " if finished.validation else ""
+    kind = "out-of-fold" if finished.out_of_fold else "validation"
+    validation = f"{finished.validation.rows:,} {kind} rows, " if finished.validation else ""
     return (
         f"{started.members:,} members, {finished.training.rows:,} training rows, {validation}"
         f"up to {finished.epochs:,} epochs"

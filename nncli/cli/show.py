@@ -77,7 +77,8 @@ def _scores(description: RunDescription) -> list[str]:
     sets = list(dict.fromkeys(score.rows for score in description.scores))
     names = list(dict.fromkeys((score.metric, score.target) for score in description.scores))
     values = {(score.rows, score.metric, score.target): score for score in description.scores}
-    lines = [["", *(title for name in sets for title in (name, "baseline"))]]
+    titles = {"training": "training", "validation": description.held_out_kind}
+    lines = [["", *(title for name in sets for title in (titles[name], "baseline"))]]
     for metric, target in names:
         line = [escape_unprintable(metric if target is None else f"{metric}, {target}", keep="")]
         for name in sets:

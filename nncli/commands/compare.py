@@ -303,7 +303,7 @@ def _notes(
             notes.append(f"no other run has the table and target of {run.name}: its scores cannot be compared")
     tested = [pair for pair in pairs if pair.test is not None]
     if any(not (pair.rows == runs[pair.a].rows_scored == runs[pair.b].rows_scored) for pair in pairs):
-        notes.append("the runs have different validation rows: compare the pairs, not the scores")
+        notes.append("the runs are scored on different rows: compare the pairs, not the scores")
     if any(pair.optimistic is not None for pair in pairs):
         notes.append(
             "p-values and intervals are corrected where the rows chose the epoch of one run from more epochs; compare "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +12,7 @@ from nncli.checks.network_size import LayerSize, layer_sizes
 from nncli.commands.runs import Kind, RunStatus, info_of
 from nncli.runs.history import read_metrics
 from nncli.runs.loader import read_manifest, read_spec
-from nncli.runs.manifest import METRICS, MODEL, Manifest, member_folder
+from nncli.runs.manifest import MANIFEST, METRICS, MODEL, Manifest, member_folder
 from nncli.runs.run import Run
 from nncli.text import join_quoted
 from nncli.utils.logs import format_duration
@@ -46,7 +47,8 @@ class RecordedScore:
 class RunDescription:
     """What a run is. Times are ISO 8601 in UTC, durations seconds; None and empty tuples are not known yet.
 
-    The `columns`, `layers` and `loss` of an ensemble are those of its first member, `parameters` those of all members.
+    The `columns`, `layers` and `loss` of an ensemble are those of its first member, `parameters` those of all members,
+    `best_epoch` is the largest of the `best_epochs` of its members. Its validation rows are of the `held_out_kind`.
     """
 
     path: Path
@@ -73,6 +75,8 @@ class RunDescription:
     parameters: int
     epochs: int
     best_epoch: int
+    best_epochs: tuple[int, ...]
+    held_out_kind: Literal["validation", "out-of-fold"]
     scores: tuple[RecordedScore, ...]
 
     def json(self) -> dict[str, Any]:
@@ -96,7 +100,7 @@ class RunDescription:
         seconds = "" if self.seconds is None else f", {format_duration(self.seconds)}"
         started = self.started[:19].replace("T", " ")
         members = f"ensemble of {self.members:,} networks, " if self.members > 1 else ""
-        best = f", best epoch {self.best_epoch:,}" if self.best_epoch else ""
+        best = span_of_epochs(self.best_epochs)
         return [
             ("run", str(self.path)),
             ("status", self.status),
@@ -105,12 +109,12 @@ class RunDescription:
             ("nncli", f"{self.nncli_version}, seed {self.seed}"),
             ("data", f"{self.data}, {self.data_rows:,} rows"),
             ("validation data", self.validation_data or ""),
-            ("rows", f"{self.training_rows:,} training, {self.validation_rows:,} validation"),
+            ("rows", f"{self.training_rows:,} training, {self.validation_rows:,} {self.held_out_kind}"),
             ("target", self._target_text()),
             *self._columns_text(),
             ("network", f"{members}{self.parameters:,} parameters" if self.parameters else ""),
             ("loss", self.loss or ""),
-            ("epochs", f"{self.epochs:,}{best}"),
+            ("epochs", f"{self.epochs:,}{best and f', {best}'}"),
         ]
 
     def _target_text(self) -> str:
@@ -162,8 +166,27 @@ def show(run: str | Path) -> RunDescription:
         parameters=manifest.parameters,
         epochs=manifest.epochs,
         best_epoch=manifest.best_epoch,
+        best_epochs=_best_epochs(path, manifest),
+        held_out_kind=manifest.held_out_kind,
         scores=_scores(path, manifest),
     )
+
+
+def span_of_epochs(best_epochs: Sequence[int]) -> str:
+    """`best epoch 12`, or for members that differ `best epochs 3 to 12`; empty before the first epoch."""
+    known = [epoch for epoch in best_epochs if epoch]
+    if not known:
+        return ""
+    low, high = min(known), max(known)
+    return f"best epoch {low:,}" if low == high else f"best epochs {low:,} to {high:,}"
+
+
+def _best_epochs(path: Path, manifest: Manifest) -> tuple[int, ...]:
+    """The best epoch of the network, or of each member that has been started."""
+    if manifest.members == 1:
+        return (manifest.best_epoch,)
+    folders = [path / member_folder(i) for i in range(manifest.members)]
+    return tuple(read_manifest(folder).best_epoch for folder in folders if (folder / MANIFEST).is_file())
 
 
 def _spec(path: Path, manifest: Manifest) -> ModelSpec | None:

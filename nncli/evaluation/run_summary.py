@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from nncli.errors import NncliError
 from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
+from nncli.pipeline.prepare.validation import monitor_name
 from nncli.runs.history import History, RecordedMetrics, read_history, read_metrics
 from nncli.runs.loader import LARGEST_TEXT, read_manifest, read_verified
 from nncli.runs.manifest import CONFIG, HISTORY, METRICS, Manifest, member_folder
@@ -33,6 +34,14 @@ class RunSummary:
     metrics: RecordedMetrics | None
     held_out: HeldOutPredictions | None
     problems: tuple[str, ...]
+
+    @property
+    def monitor(self) -> str | None:
+        """The value that chooses the best epoch: loss, val_loss, or val_ and a metric; None if it is unknown."""
+        if self.held_out is None:
+            return None
+        task, has_validation = self.held_out.predictions.target.task, self.held_out.split == "validation"
+        return monitor_name(self.held_out.config, task, has_validation=has_validation)
 
 
 @dataclass

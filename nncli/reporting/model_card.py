@@ -75,7 +75,7 @@ def _scores(summary: RunSummary, scores: ScoresWithIntervals | None) -> str:
     recorded = None if metrics is None else metrics.validation or metrics.training
     if metrics is None or recorded is None:
         return "No scores were recorded."
-    split = "validation" if metrics.validation else "training"
+    split = summary.manifest.held_out_kind if metrics.validation else "training"
     lines = [
         (
             metric_label(score.name, score.target),

@@ -97,7 +97,7 @@ def _begins_with(file: Path, mark: bytes) -> bool:
 
 def page_of(summary: RunSummary, scores: ScoresWithIntervals | None, importance: FeatureImportance | None) -> Page:
     """The page of the report."""
-    held_out, metrics = summary.held_out, summary.metrics
+    held_out, metrics, manifest = summary.held_out, summary.metrics, summary.manifest
     sections = [
         overview(summary),
         *(
@@ -105,8 +105,8 @@ def page_of(summary: RunSummary, scores: ScoresWithIntervals | None, importance:
             if held_out is None or scores is None or importance is None
             else row_sections(held_out, scores, metrics, importance)
         ),
-        *([recorded_scores(metrics)] if held_out is None and metrics is not None else []),
-        learning_curves(summary.histories),
+        *([recorded_scores(metrics, manifest.held_out_kind)] if held_out is None and metrics is not None else []),
+        learning_curves(summary.histories, summary.monitor),
         intended_use(summary),
         provenance(summary),
     ]

@@ -17,6 +17,8 @@ A run directory needs no file outside it to predict, so it can be moved.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from nncli.model import FORMAT, Version
 from nncli.nn.arrays import Backend
 from nncli.runs.filenames import (
@@ -130,6 +132,11 @@ class Manifest(Spec):
     def with_checksum(self) -> Manifest:
         """A copy with its checksum computed."""
         return self.model_copy(update={"checksum": checksum(self.model_dump(mode="json"))})
+
+    @property
+    def held_out_kind(self) -> Literal["validation", "out-of-fold"]:
+        """The kind of the rows that the run is scored on: each member of an ensemble holds out rows of its own."""
+        return "out-of-fold" if self.members > 1 and self.validation_data is None else "validation"
 
     @property
     def allowed_files(self) -> set[str]:

@@ -42,6 +42,16 @@ class EpochReport:
     is_best: bool
     seconds: float
 
+    def monitored(self, monitor: str) -> float | None:
+        """The value that chooses the best epoch, by the name of `TrainingArguments.monitor`."""
+        match monitor:
+            case "loss":
+                return self.loss
+            case "val_loss":
+                return self.val_loss
+            case _:
+                return self.metric
+
 
 class _Evaluator:
     """The loss and the metric of the validation rows, in buffers allocated once."""

@@ -31,7 +31,7 @@ PINNED = """\
 note: dropped 'id': a different value in every row
 note: to edit this configuration: nncli init t.csv --target y -o config.yaml
 epoch 1/1 loss N val_loss N accuracy N best val_loss N at 1 learning rate N N s left
-32 training rows, 8 validation rows, 1 feature, 13 parameters, best epoch 1 of 1, N s
+32 training rows, 8 validation rows, 1 feature, 13 parameters, best epoch 1 of 1 by val_loss, N s
  training baseline validation baseline
 accuracy N N N N
 balanced_accuracy N N N N

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nncli import show, train
+from nncli.commands.show import span_of_epochs
 from nncli.errors import RunError
 from nncli.runs.loader import read_manifest
 from nncli.runs.manifest import MANIFEST, METRICS
@@ -50,6 +51,25 @@ def test_an_ensemble_has_the_layers_of_one_member_and_the_parameters_of_all(tmp_
     description = show(trained(tmp_path, "members: 2\nworkers: 1\n"))
     assert (description.kind, description.members) == ("ensemble", 2)
     assert description.parameters == 2 * sum(layer.parameters for layer in description.layers)
+
+
+@pytest.mark.parametrize(
+    ("best_epochs", "text"), [((), ""), ((0, 0), ""), ((7, 0, 7), "best epoch 7"), ((3, 12), "best epochs 3 to 12")]
+)
+def test_the_best_epochs_of_members_are_a_range(best_epochs: tuple[int, ...], text: str) -> None:
+    assert span_of_epochs(best_epochs) == text
+
+
+def test_a_stopped_ensemble_has_the_best_epoch_of_each_member(tmp_path: Path) -> None:
+    run = trained(tmp_path, "members: 2\nworkers: 1\n")
+    for folder, status, best in ((run, "stopped", 9), (run / "members" / "2", "stopped", 1)):
+        manifest = read_manifest(folder).model_copy(update={"status": status, "best_epoch": best})
+        (folder / MANIFEST).write_text(manifest.with_checksum().model_dump_json())
+    description = show(run)
+    assert description.best_epochs == (read_manifest(run / "members" / "1").best_epoch, 1)
+    facts = dict(description.facts())
+    assert "9" not in facts["epochs"]
+    assert facts["rows"] == "344 training, 344 out-of-fold"
 
 
 def test_a_run_whose_process_is_gone_is_to_be_resumed(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ LABEL_WIDTH = 9
 DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 """The bit of a dot in a braille character, by column and row from the top (Unicode 15, 21.1)."""
 
-Role: TypeAlias = Literal["loss", "val_loss", "best", "axis"]
+Role: TypeAlias = Literal["loss", "monitored", "best", "axis"]
 Span: TypeAlias = tuple[str, Role]
 """A part of a line, and what it shows."""
 
@@ -149,7 +149,7 @@ def _columns(a: tuple[int, int], b: tuple[int, int]) -> Iterator[tuple[int, int,
 
 
 def chart(
-    loss: Curve, val_loss: Curve, *, epoch: int, best: int | None, width: int, height: int, braille: bool
+    loss: Curve, monitored: Curve, *, epoch: int, best: int | None, width: int, height: int, braille: bool
 ) -> list[list[Span]]:
     """Draw both curves over the epochs 1 to `epoch` in `height` lines of `width` columns, and mark the best epoch.
 
@@ -157,7 +157,7 @@ def chart(
     the size is too small or no value is finite.
     """
     columns, rows = width - LABEL_WIDTH - 2, height - 1
-    curves: list[tuple[Role, list[float]]] = [("loss", loss.points), ("val_loss", val_loss.points)]
+    curves: list[tuple[Role, list[float]]] = [("loss", loss.points), ("monitored", monitored.points)]
     scale = Scale.of([value for _, points in curves for value in points])
     if columns < 2 or rows < 2 or scale is None:
         return []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nncli.cli.console import echo_err, format_number
 from nncli.cli.progress.live import REFRESHES_PER_SECOND, bar, supports_unicode, wrapped
-from nncli.cli.progress.training import SECONDS_BETWEEN_LINES, Speed
+from nncli.cli.progress.training import SECONDS_BETWEEN_LINES, Speed, shown_name
 from nncli.pipeline.train.events import MembersProgress
 from nncli.utils.logs import format_duration
 
@@ -107,16 +107,20 @@ def _left(pace: Speed, progress: MembersProgress) -> list[str]:
 
 
 def metrics_text(progress: MembersProgress, noun: str) -> list[str]:
-    """The numbers of finished members and of epochs, and the mean of the metric."""
+    """The numbers of finished members and of epochs, and the mean of the value that chooses the best epoch."""
     parts = [f"{noun} {progress.done}/{len(progress.members)}"]
     if progress.epochs_of_all:
         parts.append(f"epoch {progress.epochs}/{progress.epochs_of_all}")
     if progress.mean is not None:
         name, value = progress.mean
-        parts.append(f"mean {name} {format_number(value)}")
+        parts.append(f"best {shown_name(name)} {format_number(value)} on average")
     return parts
 
 
 def _line(member: Progress) -> str:
-    best = f", best {member.metric} {format_number(member.value)} at {member.best_epoch}" if member.best_epoch else ""
+    best = (
+        f", best {shown_name(member.metric)} {format_number(member.value)} at {member.best_epoch}"
+        if member.best_epoch
+        else ""
+    )
     return f"epoch {member.epoch}/{member.epochs}{best}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from nncli.cli.progress.training import TrainingProgress
+from nncli.cli.progress.training import TrainingProgress, shown_name
 from nncli.pipeline.train.events import Event, Finished, MembersProgress, MembersStarted, Progress, Started
 from nncli.scoring import scores_json
 from nncli.text import json_safe
@@ -41,6 +41,7 @@ class JsonLines:
                     "parameters": event.parameters,
                     "epochs": event.epochs,
                     "done": event.done,
+                    "monitor": event.monitor,
                     "notes": event.notes,
                 }
             case EpochReport():
@@ -78,6 +79,7 @@ class JsonLines:
                     "seconds": event.seconds,
                     "training": scores_json(event.training),
                     "validation": scores_json(event.validation),
+                    "out_of_fold": event.out_of_fold,
                 }
 
     def _epoch(self, report: EpochReport) -> dict[str, Any]:
@@ -100,7 +102,7 @@ def _member(member: Progress) -> dict[str, Any]:
     return {
         "epoch": member.epoch,
         "epochs": member.epochs,
-        "metric": {"name": member.metric, "value": member.value},
+        "metric": {"name": shown_name(member.metric), "value": member.value},
         "best": member.best_epoch or None,
         "done": member.done,
     }

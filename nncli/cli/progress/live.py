@@ -11,7 +11,7 @@ from collections import deque
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from nncli.cli.progress.chart import Role, chart
+from nncli.cli.progress.chart import Curve, Role, chart
 from nncli.cli.progress.training import TrainingProgress
 from nncli.utils.memory import format_bytes, peak_rss_bytes, rss_bytes
 
@@ -30,10 +30,13 @@ MAX_WIDTH, MAX_CHART_HEIGHT = 100, 12
 """Size limits of the chart in characters."""
 MIN_CHART_HEIGHT = 4
 """Height below which there is no chart."""
-STYLES: dict[Role, str] = {"loss": "cyan", "val_loss": "yellow", "best": "bold green", "axis": "dim"}
+STYLES: dict[Role, str] = {"loss": "cyan", "monitored": "yellow", "best": "bold green", "axis": "dim"}
 """Without colors the curves still differ: one is dotted."""
 LONGEST_TIME_LEFT = "100:00:00 left"
-LEGEND = {True: {"loss": "⠄⠄", "val_loss": "⠤⠤"}, False: {"loss": "..", "val_loss": "**"}}
+LEGEND: dict[bool, dict[Role, str]] = {
+    True: {"loss": "⠄⠄", "monitored": "⠤⠤"},
+    False: {"loss": "..", "monitored": "**"},
+}
 """The line style of each curve, with braille and without."""
 PYTHON_LOCALES = ("C.UTF-8", "C.utf8", "UTF-8")
 """Values to which Python itself sets LC_CTYPE if the locale is C (PEP 538)."""
@@ -89,8 +92,8 @@ class LiveProgress:
         progress = self._progress
         best = progress.best.epoch if progress.best else None
         lines = chart(
-            progress.loss,
-            progress.val_loss,
+            progress.loss if progress.draws_loss else Curve(),
+            progress.monitored,
             epoch=progress.epoch,
             best=best,
             width=width,
@@ -103,11 +106,15 @@ class LiveProgress:
         """The losses, the metric and the best epoch; the learning rate is on the other line."""
         from rich.text import Text
 
+        roles: dict[str, Role] = {self._progress.second_name: "monitored"}
+        if self._progress.draws_loss:
+            roles["loss"] = "loss"
         parts = []
         for text in self._progress.metrics[:-1]:
             name = text.partition(" ")[0]
-            if name in ("loss", "val_loss"):
-                line, style = LEGEND[self._braille][name], STYLES["loss" if name == "loss" else "val_loss"]
+            role = roles.get(name)
+            if role is not None:
+                line, style = LEGEND[self._braille][role], STYLES[role]
                 parts.append(Text.assemble((line, style), f" {text}"))
             else:
                 parts.append(Text(text, STYLES["best"] if name == "best" else ""))

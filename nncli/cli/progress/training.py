@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nncli.cli.console import echo_err, format_number
 from nncli.cli.progress.chart import Curve
+from nncli.metrics.calibration import CALIBRATED_LOG_LOSS
 from nncli.training.loop import EpochReport, LearningRateHalved
 from nncli.utils.logs import format_duration
 
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LINES = 2.0
 MAX_SAMPLES = 64
+LOSSES = ("loss", "val_loss", f"val_{CALIBRATED_LOG_LOSS.name}")
+"""Monitored values that are on the scale of the training loss."""
+
+
+def shown_name(monitor: str) -> str:
+    """The name of a monitored value as it is shown: that of the metric, or val_loss."""
+    return monitor if monitor == "val_loss" else monitor.removeprefix("val_")
 
 
 class Speed:
@@ -54,7 +62,7 @@ class TrainingProgress:
         self.started = started
         self.epoch = started.done
         self.latest: EpochReport | None = None
-        self.loss, self.val_loss = Curve(), Curve()
+        self.loss, self.monitored = Curve(), Curve()
         self._bests: list[EpochReport] = []
         for report in started.reports:
             self._add(report)
@@ -69,16 +77,31 @@ class TrainingProgress:
             return
         self.epoch = event.epoch
         self.loss.truncate(event.epoch)
-        self.val_loss.truncate(event.epoch)
+        self.monitored.truncate(event.epoch)
         while self._bests and self._bests[-1].epoch > event.epoch:
             self._bests.pop()
 
     def _add(self, report: EpochReport) -> None:
         self.epoch, self.latest = report.epoch, report
         self.loss.add(report.loss)
-        self.val_loss.add(report.val_loss)
+        self.monitored.add(report.monitored(self._second))
         if report.is_best:
             self._bests.append(report)
+
+    @property
+    def _second(self) -> str:
+        """The value that is drawn beside the training loss: the monitored one, else the validation loss."""
+        return "val_loss" if self.started.monitor == "loss" else self.started.monitor
+
+    @property
+    def second_name(self) -> str:
+        """The name of the value that is drawn beside the training loss."""
+        return shown_name(self._second)
+
+    @property
+    def draws_loss(self) -> bool:
+        """Whether the training loss is drawn: where the other value is on the same scale."""
+        return self.started.monitor in LOSSES
 
     @property
     def best(self) -> EpochReport | None:
@@ -116,19 +139,9 @@ class TrainingProgress:
             parts.append(f"{self.started.metric} {format_number(report.metric)}")
         if self.best is not None:
             monitor = self.started.monitor
-            name = monitor if monitor == "val_loss" else monitor.removeprefix("val_")
-            parts.append(f"best {name} {format_number(self._monitored(self.best))} at {self.best.epoch}")
+            value = format_number(self.best.monitored(monitor))
+            parts.append(f"best {shown_name(monitor)} {value} at {self.best.epoch}")
         return [*parts, f"learning rate {report.learning_rate:.3g}"]
-
-    def _monitored(self, report: EpochReport) -> float | None:
-        """The value that selects the best epoch."""
-        match self.started.monitor:
-            case "loss":
-                return report.loss
-            case "val_loss":
-                return report.val_loss
-            case _:
-                return report.metric
 
 
 class PlainProgress:

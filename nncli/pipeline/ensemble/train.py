@@ -78,6 +78,7 @@ def _train(ensemble_run: EnsembleRun, stop: Callable[[], bool], scheduler: str |
         seconds=time.perf_counter() - clock,
         training=built.training_scores if built else None,
         validation=built.validation_scores if built else None,
+        out_of_fold=ensemble_run.data.validation_table is None,
     )
 
 

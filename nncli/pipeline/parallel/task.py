@@ -84,15 +84,14 @@ def task_events(
 def update_progress(progress: Progress, event: Event) -> Progress:
     """The progress after one more event of the training."""
     if isinstance(event, Started):
-        updated = replace(progress, epochs=event.epochs, metric=event.metric or "loss", notes=event.notes)
+        updated = replace(progress, epochs=event.epochs, metric=event.monitor, notes=event.notes)
         return replace(updated, epoch=event.done)
     if isinstance(event, LearningRateHalved):
         return replace(progress, epoch=event.epoch)
     if not isinstance(event, EpochReport):
         return progress
     if event.is_best:
-        value = event.loss if event.metric is None else event.metric
-        progress = replace(progress, best_epoch=event.epoch, value=value)
+        progress = replace(progress, best_epoch=event.epoch, value=event.monitored(progress.metric))
     return replace(progress, epoch=event.epoch)
 
 

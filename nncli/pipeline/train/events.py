@@ -12,7 +12,7 @@ from nncli.training.loop import EpochReport, LearningRateHalved
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of one training; `value` is the metric, or without validation rows the loss, of the best epoch."""
+    """The progress of one training; `value` is that of the best epoch, by the `metric` that chooses it."""
 
     epoch: int = 0
     epochs: int = 0
@@ -93,7 +93,8 @@ class Started:
 class Finished:
     """The run directory is complete. `best_epoch` 0 means that no epoch was completed.
 
-    For an ensemble `epochs` and `best_epoch` are the maximum over the members; a stopped one has no scores.
+    For an ensemble `epochs` and `best_epoch` are the maximum over the members; a stopped one has no scores. The
+    `validation` scores are `out_of_fold` if each row is predicted by the members that were not trained on it.
     """
 
     run: Path
@@ -103,6 +104,7 @@ class Finished:
     seconds: float
     training: ScoreCard | None
     validation: ScoreCard | None
+    out_of_fold: bool = False
 
 
 Event: TypeAlias = Started | EpochReport | LearningRateHalved | MembersStarted | MembersProgress | Finished

@@ -22,15 +22,22 @@ MAX_EPOCHS = 300
 MAX_LISTED = 40
 
 
-def learning_curves(histories: Histories) -> Section | None:
-    """A chart each of loss, metric and learning rate, with a thin line for each member of an ensemble."""
+def learning_curves(histories: Histories, monitor: str | None = None) -> Section | None:
+    """A chart each of loss, metric and learning rate, with a thin line for each member of an ensemble.
+
+    The chart of the `monitor`, the value that chooses the best epoch, comes first and says so; None if it is unknown.
+    """
     if not histories:
         return None
     metric = histories[0][1].metric
-    figures = [_losses(histories)]
+    figures = [_losses(histories, monitor)]
     if metric is not None:
+        name = f"val_{metric}"
         text = f"{metric} of the validation rows after each epoch."
-        figures.append(_single(histories, f"val_{metric}", text, lambda report: report.metric, marked=True))
+        if monitor == name:
+            text += " It chooses the best epoch."
+        figure = _single(histories, name, text, lambda report: report.metric, marked=monitor == name)
+        figures.insert(0 if monitor == name else 1, figure)
     if len({report.learning_rate for _, history in histories for report in history.reports}) > 1:
         figures.append(
             _single(
@@ -65,7 +72,7 @@ def _span(values: list[int]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def _losses(histories: Histories) -> Figure:
+def _losses(histories: Histories, monitor: str | None) -> Figure:
     single = len(histories) == 1
     curves: list[Line] = []
     kinds: tuple[tuple[str, Color, Value], ...] = (("training", "second", _loss), ("validation", "first", _val_loss))
@@ -79,8 +86,13 @@ def _losses(histories: Histories) -> Figure:
         curves.append(Line(name, x, y, color, dashed=name == "training"))
     log = needs_log_scale([value for line in curves for value in line.y])
     text = "Training and validation loss by epoch."
+    if monitor in ("loss", "val_loss"):
+        text += f" The {'training' if monitor == 'loss' else 'validation'} loss chooses the best epoch."
     text += " Logarithmic scale." if log else ""
-    return lines("Loss", text, Axis("epoch", "loss", log=log), curves, _table(histories, "Loss"), mark=_mark(histories))
+    mark = None
+    if monitor in ("loss", "val_loss"):
+        mark = _mark(histories, _loss if monitor == "loss" else _val_loss)
+    return lines("Loss", text, Axis("epoch", "loss", log=log), curves, _table(histories, "Loss"), mark=mark)
 
 
 def _single(histories: Histories, title: str, text: str, value: Value, *, marked: bool = False) -> Figure:
@@ -94,12 +106,12 @@ def _single(histories: Histories, title: str, text: str, value: Value, *, marked
     return lines(title, text, Axis("epoch", title), curves, _table(histories, title), mark=mark)
 
 
-def _mark(histories: Histories, value: Value | None = None) -> tuple[float, float, str] | None:
+def _mark(histories: Histories, value: Value) -> tuple[float, float, str] | None:
     """The point of the best epoch, for a single network."""
     best = histories[0][1].best if len(histories) == 1 else None
     if best is None:
         return None
-    y = value(best) if value else _loss(best) if best.val_loss is None else best.val_loss
+    y = value(best)
     return None if y is None else (float(best.epoch), y, f"best epoch: {best.epoch:,}")
 
 

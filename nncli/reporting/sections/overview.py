@@ -68,7 +68,7 @@ def _recorded_score(summary: RunSummary) -> str:
     recorded = None if metrics is None else metrics.validation or metrics.training
     if metrics is None or recorded is None or not recorded.scores:
         return "No scores are known."
-    score, split = recorded.scores[0], "validation" if metrics.validation else "training"
+    score, split = recorded.scores[0], summary.manifest.held_out_kind if metrics.validation else "training"
     return (
         f"Recorded on {recorded.rows:,} {split} rows: {score.name} {format_number(score.value)}; baseline: "
         f"{format_number(score.baseline)}. Row-by-row results are not available."

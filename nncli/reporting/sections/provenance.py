@@ -20,7 +20,7 @@ def provenance(summary: RunSummary) -> Section:
         ("SHA-256 of the table", manifest.data.sha256 or "unknown, as it was read from a pipe"),
         ("rows of the table", f"{manifest.data.rows:,}"),
         ("training rows", f"{manifest.training_rows:,}"),
-        ("validation rows", f"{manifest.validation_rows:,}"),
+        (f"{manifest.held_out_kind} rows", f"{manifest.validation_rows:,}"),
         ("features", f"{manifest.features:,}"),
         ("networks", f"{manifest.members:,}"),
         ("parameters", f"{manifest.parameters:,}"),

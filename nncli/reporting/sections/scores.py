@@ -48,9 +48,9 @@ def held_out_scores(
     return Section(NAME, TITLE, tuple(parts))
 
 
-def recorded_scores(metrics: RecordedMetrics) -> Section:
+def recorded_scores(metrics: RecordedMetrics, held_out_kind: str) -> Section:
     """The scores that were written after training, without intervals, for a run whose rows are not available."""
-    recorded = [("validation rows", metrics.validation), ("training rows", metrics.training)]
+    recorded = [(f"{held_out_kind} rows", metrics.validation), ("training rows", metrics.training)]
     tables = tuple(_recorded(title, scores) for title, scores in recorded if scores is not None)
     return Section(NAME, TITLE, (Paragraph(BASELINE), *tables))
 

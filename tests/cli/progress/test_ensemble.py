@@ -12,13 +12,13 @@ from nncli.cli.progress.ensemble import LiveMembers, PlainMembers, metrics_text
 from nncli.pipeline.train.events import MembersProgress, MembersStarted, Progress
 
 STARTED = MembersStarted(Path("run"), 3, 2, ("known",))
-FIRST = Progress(epoch=2, epochs=10, metric="accuracy", value=0.5, best_epoch=1, notes=("known", "new"))
-SECOND = Progress(epoch=4, epochs=10, metric="accuracy", value=1.0, best_epoch=4)
+FIRST = Progress(epoch=2, epochs=10, metric="val_accuracy", value=0.5, best_epoch=1, notes=("known", "new"))
+SECOND = Progress(epoch=4, epochs=10, metric="val_accuracy", value=1.0, best_epoch=4)
 
 
 def test_figures_are_of_all_members() -> None:
     progress = MembersProgress((FIRST, SECOND, Progress(epochs=10)))
-    assert metrics_text(progress, "members") == ["members 0/3", "epoch 6/30", "mean accuracy 0.75"]
+    assert metrics_text(progress, "members") == ["members 0/3", "epoch 6/30", "best accuracy 0.75 on average"]
     assert metrics_text(MembersProgress((Progress(epochs=10),)), "trainings") == ["trainings 0/1", "epoch 0/10"]
 
 
@@ -67,7 +67,7 @@ def test_a_log_has_a_line_now_and_then_and_the_last(
     assert capsys.readouterr().err.splitlines() == [
         "members 0/2  epoch 0/20",
         "note: new",
-        "members 0/2  epoch 6/20  mean accuracy 0.75  9.3 s left",
+        "members 0/2  epoch 6/20  best accuracy 0.75 on average  9.3 s left",
     ]
 
 
@@ -82,7 +82,7 @@ def test_a_terminal_has_a_bar_and_a_line_for_each_member_at_work() -> None:
     lines = [line.rstrip() for line in capture.get().splitlines()]
     assert "6/30" in lines[0]
     assert lines[1:] == [
-        "members 0/3  mean accuracy 0.75",
+        "members 0/3  best accuracy 0.75 on average",
         "1: epoch 2/10, best accuracy 0.5 at 1",
         "2: epoch 4/10, best accuracy 1 at 4",
     ]

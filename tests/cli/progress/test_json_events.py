@@ -60,7 +60,7 @@ def test_members_are_told_as_they_come_on(nncli: Cli, config: Path) -> None:
     assert {one["event"] for one in progress} == {"members"}
     assert progress[-1]["done"] == 2
     assert (progress[-1]["epoch"], progress[-1]["epochs"]) == (6, 6)
-    assert progress[-1]["members"][1]["metric"]["name"] == "rmse"
+    assert progress[-1]["members"][1]["metric"]["name"] == "val_loss"
     assert last["validation"]["metrics"]["rmse"] > 0
 
 

@@ -55,6 +55,12 @@ def test_a_wide_terminal_has_a_bar_curves_and_figures() -> None:
     assert "MB" in lines[-1]
 
 
+def test_a_monitored_metric_is_drawn_on_a_scale_of_its_own() -> None:
+    lines = picture(100, 30, started=replace(STARTED, metric="roc_auc", monitor="val_roc_auc"))
+    assert "0.5 ┤" in lines[1]  # the ROC AUC of all epochs; no loss is drawn
+    assert lines[-2].startswith("loss 0.025  penalty 0.01  val_loss 0.0375  ⠤⠤ roc_auc 0.5  best roc_auc 0.5 at 30")
+
+
 @pytest.mark.parametrize("width", [59, 30, 12])
 def test_a_narrow_terminal_has_figures_alone_and_none_is_cut(width: int) -> None:
     lines = picture(width, 40)

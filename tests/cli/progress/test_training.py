@@ -58,6 +58,23 @@ def test_a_resumed_training_counts_its_own_epochs_and_knows_the_best_so_far(cloc
     assert "best val_loss 1 at 2" in course.metrics
 
 
+@pytest.mark.parametrize(
+    ("monitor", "metric", "draws_loss", "second", "points", "best"),
+    [
+        ("val_loss", "accuracy", True, "val_loss", [2.0, 1.0], "best val_loss 1 at 2"),
+        ("val_calibrated_log_loss", "calibrated_log_loss", True, "calibrated_log_loss", [0.5, 0.5], None),
+        ("val_roc_auc", "roc_auc", False, "roc_auc", [0.5, 0.5], "best roc_auc 0.5 at 2"),
+        ("loss", "accuracy", True, "val_loss", [2.0, 1.0], "best loss 0.5 at 2"),
+    ],
+)
+def test_what_chooses_the_epoch_is_drawn_and_named(
+    monitor: str, metric: str, draws_loss: bool, second: str, points: list[float], best: str | None
+) -> None:
+    course = TrainingProgress(replace(STARTED, metric=metric, monitor=monitor, done=2, reports=(report(1), report(2))))
+    assert (course.draws_loss, course.second_name, course.monitored.points) == (draws_loss, second, points)
+    assert (best or f"best {second} 0.5 at 2") in course.metrics
+
+
 def test_a_training_that_goes_back_forgets_its_void_epochs(clock: list[float]) -> None:
     course = TrainingProgress(replace(STARTED, done=2, reports=(report(1), report(2))))
     course.update(report(3))

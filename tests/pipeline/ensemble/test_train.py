@@ -148,7 +148,7 @@ def test_events_report_the_progress_of_all_members(tmp_path: Path) -> None:
     assert seen[-1].done == 3
     assert seen[-1].epochs == seen[-1].epochs_of_all == 9
     assert seen[-1].mean
-    assert seen[-1].mean[0] == "accuracy"
+    assert seen[-1].mean[0] == "val_loss"
 
 
 def test_a_scheduler_needs_several_members(tmp_path: Path) -> None:

@@ -79,9 +79,9 @@ def test_progress_is_that_of_the_best_epoch() -> None:
     def report(epoch: int, *, is_best: bool, metric: float | None) -> EpochReport:
         return EpochReport(epoch, 1.0 / epoch, 0.0, None, metric, 0.1, is_best, 0.0)
 
-    started = Started(Path("run"), 1, 1, 1, 1, 9, 2, "accuracy", ("a note",))
+    started = Started(Path("run"), 1, 1, 1, 1, 9, 2, "accuracy", ("a note",), monitor="val_accuracy")
     progress = update_progress(Progress(epochs=9), started)
-    assert (progress.epoch, progress.metric, progress.notes) == (2, "accuracy", ("a note",))
+    assert (progress.epoch, progress.metric, progress.notes) == (2, "val_accuracy", ("a note",))
     progress = update_progress(progress, report(3, is_best=True, metric=0.5))
     progress = update_progress(progress, report(4, is_best=False, metric=0.25))
     assert (progress.epoch, progress.best_epoch, progress.value) == (4, 3, 0.5)

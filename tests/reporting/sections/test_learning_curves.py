@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from nncli.reporting.page import Figure, Gallery
 from nncli.reporting.sections.learning_curves import learning_curves
@@ -27,8 +28,8 @@ def history(*losses: float, metric: str | None = None) -> History:
     return History(metric, reports)
 
 
-def figures(*histories: History) -> tuple[Figure, ...]:
-    section = learning_curves(tuple(enumerate(histories, start=1)))
+def figures(*histories: History, monitor: str | None = None) -> tuple[Figure, ...]:
+    section = learning_curves(tuple(enumerate(histories, start=1)), monitor)
     assert section is not None
     assert section.name == "learning-curves"
     gallery = section.parts[1]
@@ -54,3 +55,23 @@ def test_an_ensemble_has_a_row_for_each_member_at_its_best_epoch() -> None:
 def test_infinite_losses_are_gaps() -> None:
     (loss,) = figures(history(np.inf, 1.0, 2.0))
     assert loss.table.rows[0][1] == "∞"
+
+
+@pytest.mark.parametrize(
+    ("monitor", "titles", "marked"),
+    [
+        ("val_roc_auc", ("val_roc_auc", "Loss"), "val_roc_auc"),
+        ("val_loss", ("Loss", "val_roc_auc"), "Loss"),
+        ("loss", ("Loss", "val_roc_auc"), "Loss"),
+        (None, ("Loss", "val_roc_auc"), None),
+    ],
+)
+def test_the_best_epoch_is_marked_on_what_chooses_it(
+    monitor: str | None, titles: tuple[str, str], marked: str | None
+) -> None:
+    found = figures(history(4.0, 1.0, 2.0, metric="roc_auc"), monitor=monitor)
+    assert tuple(figure.title for figure in found) == titles
+    assert [figure.title for figure in found if "best epoch: 2" in figure.svg] == [marked] * (marked is not None)
+    assert [figure.title for figure in found if "chooses the best epoch" in figure.description] == [marked] * (
+        marked is not None
+    )

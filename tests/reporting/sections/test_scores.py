@@ -64,7 +64,7 @@ def test_no_misclassified_row_is_a_note_with_a_bound(penguins: Path) -> None:
 def test_recorded_scores_have_no_intervals(penguins: Path) -> None:
     metrics = summarize_run(penguins).metrics
     assert metrics is not None
-    validation, training = tables(recorded_scores(metrics))
+    validation, training = tables(recorded_scores(metrics, "out-of-fold"))
     assert "\n" not in str(validation.rows)
     assert len(validation.rows) == len(training.rows) == 7
 
