@@ -32,7 +32,7 @@ def csv(text: bytes) -> object:
 
 MESSAGES: dict[str, Callable[[], object]] = {
     "csv quote": lambda: csv(b'a,b\n1,5" pipe\n'),
-    "csv return": lambda: csv(b"a,b\n1,x\ry\n"),
+    "csv return": lambda: csv(b"a\nx\ry\n"),
     "csv short row": lambda: csv(b"a,b\n1,2\n3\n"),
     "json type": lambda: list(read_json_lines(io.BytesIO(b'{"a": true}\n{"a": 1}\n'), "t.jsonl")),
     "json key": lambda: list(read_json_lines(io.BytesIO(b'{"a": 1, "a": 2}\n'), "t.jsonl")),
@@ -56,7 +56,8 @@ WORDING = {
     ),
     "csv short row": (
         "t.csv:3, row 2: the row has 1 cell, the header has 2",
-        "  Quote cells that contain the separator, and write empty cells too (a,,c).",
+        "  Quote cells that contain the separator, and write empty cells too (a,,c). `data.ragged: skip` leaves out such "
+        "rows, `pad` fills short ones.",
     ),
     "json type": (
         "t.jsonl:2, column 'a': the value is a number, but true or false in an earlier line",

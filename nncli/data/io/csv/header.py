@@ -34,7 +34,7 @@ class CsvHeader:
 
     def row_with_surplus(self, cells: polars.DataFrame) -> int | None:
         """The position of the first row with a cell behind the last column that is not empty; None if there is none."""
-        filled = [cell.fill_null("") != "" for cell in cells[:, len(self.names) :]]
+        filled = [cell.fill_null("").str.strip_chars() != "" for cell in cells[:, len(self.names) :]]
         rows = [row for cell in filled if (row := cell.arg_max()) is not None and cell.any()]
         return min(rows, default=None)
 

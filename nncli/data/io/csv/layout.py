@@ -120,7 +120,7 @@ def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: 
             )
         at = lines.index(dialect.header_row)
     start, line = _end_of(sample, at)
-    header = data[records.starts[sample.numbers[at]] : start]
+    header = (data if len(sample.cells[at]) > 1 else text.sample)[records.starts[sample.numbers[at]] : start]
     check_strict_csv(Block(header, positions_of(header, QUOTE), sample.line(at)), source, dialect.separator)
     cells, body = sample.cells[at], sample.cells[at + 1 :]
     if text.old_mac:

@@ -1,7 +1,7 @@
 """Read CSV and TSV with cells as text, or raise an error that names the line.
 
 Polars parses the text; this module rejects text that can be read in more than one way. Quoting follows RFC 4180, and
-records end with \\n or \\r\\n. Rows that are too short, repeated names, lone carriage returns and NUL bytes are errors.
+records end with \\n or \\r\\n. Rows of another length and NUL bytes are errors.
 
 A blank line is skipped and not counted as a row, except in a table of one column, where it is an empty cell.
 """
@@ -10,33 +10,26 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import IO, NamedTuple
 
-import numpy as np
 import polars
 
-from nncli.data.arrays import Mask
 from nncli.data.columns.parsing import exact_numbers, may_be_class_ids
 from nncli.data.dialect import CsvDialect
 from nncli.data.io.csv.blocks import (
-    NEWLINE,
-    NO_POSITIONS,
-    QUOTE,
-    RETURN,
     Block,
     blocks,
     check_utf8,
-    outside_quotes,
-    positions_of,
 )
 from nncli.data.io.csv.decoding import DecodedStream
 from nncli.data.io.csv.encodings import UTF8
 from nncli.data.io.csv.header import CsvHeader
 from nncli.data.io.csv.layout import Layout, find_layout
 from nncli.data.io.csv.numeric_columns import NumericParser, is_rectangular
+from nncli.data.io.csv.ragged import Repairs, repair
 from nncli.data.io.csv.sniffer import sniff_dialect
-from nncli.data.io.csv.strict import check_strict_csv
+from nncli.data.io.csv.strict import check_strict_csv, unify_line_ends
 from nncli.data.io.prefetch import prefetch_map
 from nncli.data.io.read_options import ReadOptions
 from nncli.data.io.streams import POLARS_ERRORS
@@ -49,24 +42,6 @@ class ParseAttempt(NamedTuple):
 
     parser: NumericParser | None
     cells: polars.DataFrame | None
-
-
-@dataclass
-class BlankLines:
-    """Counts skipped blank lines, and those of them that no row has followed yet."""
-
-    total: int = 0
-    trailing: int = 0
-
-    def count(self, blank: Mask) -> None:
-        """Count the blank records of a block."""
-        rows = np.flatnonzero(~blank)
-        after = blank[rows[-1] + 1 :].size if rows.size else self.trailing + blank.size
-        self.total, self.trailing = self.total + int(np.count_nonzero(blank)), after
-
-    def __str__(self) -> str:
-        between = self.total - self.trailing
-        return "" if not between else "1 blank line" if between == 1 else f"{between:,} blank lines"
 
 
 def read_delimited(
@@ -110,8 +85,7 @@ def read_delimited(
             notes = ()
     if text.encoding not in (encoding, UTF8):
         notes = (*notes, f"{source}: read with encoding {text.encoding}")
-    if skipped := str(parser.blank_lines):
-        notes = (*notes, f"{source}: skipped {skipped}")
+    notes += tuple(f"{source}: {note}" for note in parser.repairs.notes)
     if parser.row == 1 or notes:
         yield Table(parser.header.no_rows(), source, parser.row, dialect=dialect, notes=notes)
 
@@ -123,8 +97,10 @@ class _BlockParser:
         self, source: str, dialect: CsvDialect, options: ReadOptions, layout: Layout, *, old_mac: bool
     ) -> None:
         self._source, self._dialect, self._options = source, dialect, options
+        trained = options.training_dialect
+        self._ragged = dialect.ragged if trained is None or dialect.ragged != "refuse" else trained.ragged
         self._may_be_numbers = dialect.has_plain_numbers and not old_mac
-        self.row, self.blank_lines = 1, BlankLines()
+        self.row, self.repairs = 1, Repairs()
         self.header = CsvHeader(
             source, dialect.separator, layout.names, layout.width, options.missing_values, old_mac=old_mac
         )
@@ -148,15 +124,18 @@ class _BlockParser:
             DataError: the block is not a valid part of a table.
         """
         header = self.header
+        if header.width > 1 and (unified := unify_line_ends(block)) is not block:
+            block, attempt = unified, self.attempt(unified)
         check_strict_csv(block, self._source, header.separator)
         if attempt.parser is not header.parser:
             attempt = self.attempt(block)
-        skipped = self.blank_lines.total
-        cells = finalize(attempt, block, header, self.row, self.blank_lines)
+        skipped = self.repairs.blank_lines
+        cells = self._finalize(attempt, block)
         if cells.height:
             if self._may_be_numbers and self._options.numbers.inverted:
                 cells = self._find_numbers(header, cells)
-            self.blank_lines.trailing = 0 if skipped == self.blank_lines.total else self.blank_lines.trailing
+            if skipped == self.repairs.blank_lines:
+                self.repairs.trailing_blank_lines = 0
         self.row += cells.height
         return cells
 
@@ -185,82 +164,42 @@ class _BlockParser:
         self.header = replace(header, parser=parser)
         return cells.with_columns(numbers.values())
 
+    def _finalize(self, attempt: ParseAttempt, block: Block) -> polars.DataFrame:
+        """The cells of a block from a successful attempt, or else as text."""
+        header = self.header
+        if attempt.parser is None or not attempt.parser.is_active or not block.data:
+            return self._parse(block)
+        succeeded = attempt.cells is not None and header.row_with_surplus(attempt.cells) is None
+        attempt.parser.record_outcome(succeeded=succeeded)
+        return header.named(attempt.cells) if succeeded and attempt.cells is not None else self._parse(block)
 
-def finalize(
-    attempt: ParseAttempt, block: Block, header: CsvHeader, row: int, blank_lines: BlankLines
-) -> polars.DataFrame:
-    """The cells of a block from a successful attempt, or else as text."""
-    if attempt.parser is None or not attempt.parser.is_active or not block.data:
-        return parse(block, header, row, blank_lines)
-    succeeded = attempt.cells is not None and header.row_with_surplus(attempt.cells) is None
-    attempt.parser.record_outcome(succeeded=succeeded)
-    return (
-        header.named(attempt.cells)
-        if succeeded and attempt.cells is not None
-        else parse(block, header, row, blank_lines)
-    )
+    def _parse(self, block: Block, *, is_repaired: bool = False) -> polars.DataFrame:
+        """Parse a block as text."""
+        header = self.header
+        if not block.data:
+            return header.no_rows()
+        # With our own header, Polars neither renames columns nor skips leading blank lines.
+        numbered = header.separator.join(map(str, range(header.width))) + "\n"
+        # With a line end, Polars rejects surplus cells in the last row instead of dropping them.
+        end = b"" if block.data.endswith(b"\n") else b"\n"
+        text = b"".join((numbered.encode(), block.data, end))
+        try:
+            cells = polars.read_csv(io.BytesIO(text), separator=header.separator, infer_schema=False)
+        except POLARS_ERRORS as error:
+            reraise_out_of_memory(error)
+            check_utf8(block, header.source)
+            return self._parse(self._repaired(block, error, is_repaired=is_repaired), is_repaired=True)
+        if is_rectangular(block, cells, header.separator):
+            if (surplus := header.row_with_surplus(cells)) is not None:
+                raise DataError(
+                    f"the row has a cell behind the last of the {len(header.names):,} columns",
+                    location=Location(source=header.source, row=self.row + surplus),
+                    hint="Name its column in the header, or quote cells that contain the separator.",
+                )
+            return header.finalize(cells)
+        return self._parse(self._repaired(block, None, is_repaired=is_repaired), is_repaired=True)
 
-
-def parse(block: Block, header: CsvHeader, row: int, blank_lines: BlankLines) -> polars.DataFrame:
-    """Parse a block as text; `row` is the number of its first row."""
-    if not block.data:
-        return header.no_rows()
-    # With our own header, Polars neither renames columns nor skips leading blank lines.
-    numbered = header.separator.join(map(str, range(header.width))) + "\n"
-    # With a line end, Polars rejects surplus cells in the last row instead of dropping them.
-    end = b"" if block.data.endswith(b"\n") else b"\n"
-    text = b"".join((numbered.encode(), block.data, end))
-    try:
-        cells = polars.read_csv(io.BytesIO(text), separator=header.separator, infer_schema=False)
-    except POLARS_ERRORS as error:
-        reraise_out_of_memory(error)
-        check_utf8(block, header.source)
-        return parse(without_blank_lines(block, header, row, blank_lines, reason=error), header, row, blank_lines)
-    if is_rectangular(block, cells, header.separator):
-        if (surplus := header.row_with_surplus(cells)) is not None:
-            raise DataError(
-                f"the row has a cell behind the last of the {len(header.names):,} columns",
-                location=Location(source=header.source, row=row + surplus),
-                hint="Name its column in the header, or quote cells that contain the separator.",
-            )
-        return header.finalize(cells)
-    return parse(without_blank_lines(block, header, row, blank_lines), header, row, blank_lines)
-
-
-def without_blank_lines(
-    block: Block, header: CsvHeader, row: int, blank_lines: BlankLines, *, reason: BaseException | None = None
-) -> Block:
-    """Remove blank lines from a block that Polars could not parse.
-
-    Raises:
-        DataError: a record has the wrong number of cells, or the block cannot be parsed for another `reason`.
-    """
-    text = block.bytes()
-    ends = outside_quotes(positions_of(block.data, NEWLINE), block.quotes)
-    if text[-1] != NEWLINE:
-        ends = np.append(ends, text.size)
-    starts = np.concatenate([NO_POSITIONS, [0], ends[:-1] + 1])
-    separators = outside_quotes(positions_of(block.data, ord(header.separator)), block.quotes)
-    counts = np.diff(np.searchsorted(separators, ends), prepend=0) + 1
-    blank = (ends == starts) | ((ends == starts + 1) & (text[starts] == RETURN))
-    invalid = np.flatnonzero(~blank & (counts != len(header.names)))
-    if invalid.size:
-        first = int(invalid[0])
-        raise DataError(
-            f"the row has {counts[first]:,} {'cell' if counts[first] == 1 else 'cells'}, "
-            f"the header has {len(header.names):,}",
-            location=Location(
-                source=header.source,
-                line=block.line_at(int(starts[first])),
-                row=row + first - int(np.count_nonzero(blank[:first])),
-            ),
-            hint="Quote cells that contain the separator, and write empty cells too (a,,c).",
-        )
-    if reason or len(header.names) == 1 or not blank.any():
-        place = Location(source=header.source, line=block.line, row=row)
-        raise DataError("the rows from here on are not a table", location=place) from reason
-    blank_lines.count(blank)
-    keep = np.ones(text.size, np.bool_)
-    keep[starts[blank]] = keep[ends[blank]] = False
-    data = text[keep].tobytes()
-    return Block(data, positions_of(data, QUOTE), block.line)
+    def _repaired(self, block: Block, reason: BaseException | None, *, is_repaired: bool) -> Block:
+        """The block with as many cells in every record; it is repaired once, so that nothing is counted twice."""
+        ragged = "refuse" if is_repaired else self._ragged
+        return repair(block, self.header, self.row, ragged, self.repairs, reason=reason)

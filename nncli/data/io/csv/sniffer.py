@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.data.dialect import AUTO, BAR, COMMA, SEMICOLON, TAB, CsvDialect
-from nncli.data.io.csv.blocks import MAX_RECORD_BYTES, QUOTE, end_of_records, positions_of
+from nncli.data.io.csv.blocks import MAX_RECORD_BYTES, QUOTE, Block, end_of_records, positions_of
 from nncli.data.io.csv.decoding import DecodedStream
 from nncli.data.io.csv.encodings import UTF8
 from nncli.data.io.csv.records import Records, split_record
+from nncli.data.io.csv.strict import unify_line_ends
 from nncli.data.io.csv.titles import MAX_TITLES, find_header
 from nncli.errors import DataError, Location
 from nncli.text import join_quoted, quote
@@ -105,7 +106,10 @@ def check_not_json(sample: bytes, source: str) -> None:
 
 
 def complete_records(text: DecodedStream) -> bytes:
-    """The complete records of the sample, which is extended until it has one; all of it if it is the whole file."""
+    """The complete records of the sample, which is extended until it has one; all of it if it is the whole file.
+
+    Every record ends with a newline.
+    """
     end = 0
     while not text.is_complete and not (
         end := end_of_records(text.sample, positions_of(text.sample, QUOTE), inside=False)
@@ -113,7 +117,8 @@ def complete_records(text: DecodedStream) -> bytes:
         if len(text.sample) > MAX_RECORD_BYTES:
             break
         text.extend_sample()
-    return text.sample[:end] if end else text.sample
+    sample = text.sample[:end] if end else text.sample
+    return unify_line_ends(Block(sample, positions_of(sample, QUOTE), 1)).data
 
 
 def sniff_separator(sample: bytes, source: str, default_separator: str | None, training_separator: str | None) -> str:

@@ -5,8 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from nncli.data.arrays import BytePositions, Mask
-from nncli.data.io.csv.blocks import QUOTE, RETURN, Block, outside_quotes, positions_of
+from nncli.data.io.csv.blocks import NEWLINE, QUOTE, RETURN, Block, outside_quotes, positions_of
 from nncli.errors import DataError, Location
+
+
+def unify_line_ends(block: Block) -> Block:
+    """The block with \\n for every \\r outside quotes that does not belong to a \\r\\n.
+
+    In a table of several columns such a \\r can only end a record: if it is part of a cell, the numbers of cells differ.
+    """
+    lone = lone_returns(block)
+    if not lone.size:
+        return block
+    data = bytearray(block.data)
+    for position in lone.tolist():
+        data[position] = NEWLINE
+    return Block(bytes(data), block.quotes, block.line)
+
+
+def lone_returns(block: Block) -> BytePositions:
+    """The positions of carriage returns that are neither inside quotes nor followed by a newline."""
+    returns = positions_of(block.data, RETURN)
+    return outside_quotes(returns[~is_followed_by(block, returns, b"\n")], block.quotes) if returns.size else returns
 
 
 def check_strict_csv(block: Block, source: str, separator: str) -> None:
@@ -16,8 +36,7 @@ def check_strict_csv(block: Block, source: str, separator: str) -> None:
         line = block.line_at(data.index(b"\0"))
         hint = "Most likely the file is UTF-16 or not a text table. Save it as UTF-8."
         raise DataError("the text contains a NUL byte", location=Location(source=source, line=line), hint=hint)
-    returns = positions_of(data, RETURN)
-    lone = outside_quotes(returns[~is_followed_by(block, returns, b"\n")], block.quotes) if returns.size else returns
+    lone = lone_returns(block)
     if lone.size:
         raise DataError(
             "the text contains a carriage return that does not end a line",
