@@ -15,6 +15,7 @@ from pydantic import Field
 from nncli.data.columns.hashing import Hashes
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.data.encoders.anomalies import Anomalies
+from nncli.data.encoders.invalid_cells import InvalidCells
 from nncli.data.encoders.target import Target
 from nncli.data.table import Table
 from nncli.model import FORMAT, Model, ModelSpec, Predictions, Version
@@ -94,6 +95,10 @@ class Ensemble:
     def predict(self, table: Table) -> Predictions:
         """The mean of the members' predictions; see `Model.predict`. An anomaly is one to all members."""
         return self.average([member.predict(table) for member in self.members])
+
+    def invalid_cells(self, table: Table) -> InvalidCells:
+        """The cells of a table that a member refuses."""
+        return InvalidCells.of(table, (errors for member in self.members for errors in member.cell_errors(table)))
 
     def average(self, predictions: Sequence[Predictions]) -> Predictions:
         """The mean of the members' predictions for the same rows."""

@@ -150,7 +150,21 @@ class DataError(NncliError):
 
 
 class CellError(DataError):
-    """A cell cannot be read as the kind of its column."""
+    """A cell cannot be read as the kind of its column.
+
+    `hint` is for a training, `model_hint` for a trained model, whose configuration cannot be changed.
+    """
+
+    def __init__(
+        self, message: str, *, location: Location | None = None, hint: str | None = None, model_hint: str | None = None
+    ) -> None:
+        super().__init__(message, location=location, hint=hint)
+        self.model_hint = model_hint or hint
+
+    def for_model(self, more: str = "") -> CellError:
+        """The same error of a trained model, with `more` advice."""
+        hint = " ".join(filter(None, [self.model_hint, more]))
+        return CellError(self.message, location=self.location, hint=hint, model_hint=self.model_hint)
 
 
 class RunError(NncliError):

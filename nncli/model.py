@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
@@ -14,12 +15,15 @@ import polars as pl
 
 from nncli.data.arrays import Codes, Matrix
 from nncli.data.batches.dataset import Dataset
+from nncli.data.columns.cell_errors import CellErrors
 from nncli.data.columns.hashing import Hashes
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.data.encoders.anomalies import Anomalies
-from nncli.data.encoders.encoder import Encoder
+from nncli.data.encoders.encoder import Encoded, Encoder
+from nncli.data.encoders.invalid_cells import InvalidCells
 from nncli.data.encoders.target import Target
 from nncli.data.table import Table
+from nncli.errors import CellError
 from nncli.metrics.calibration import apply_temperature
 from nncli.nn.arrays import Array, Precision
 from nncli.nn.losses import Loss
@@ -124,10 +128,35 @@ class Model:
         Raises:
             DataError: a column is missing, or a cell of a numeric column is not a number.
         """
-        X, codes, anomalies = self.spec.encoder.encode(table, self.spec.network.precision)
+        X, codes, anomalies = self.encode(table)
         with limit_blas_threads(1):
             Z = self._run(X, codes)
         return replace(self.decode(Z), anomalies=anomalies)
+
+    def encode(self, table: Table) -> Encoded:
+        """The features of a table, encoded for the network.
+
+        Raises:
+            CellError: a cell cannot be read.
+            DataError: a column is missing.
+        """
+        try:
+            return self.spec.encoder.encode(table, self.spec.network.precision)
+        except CellError as error:
+            raise error.for_model() from None
+
+    def invalid_cells(self, table: Table) -> InvalidCells:
+        """The cells of a table that `predict` refuses."""
+        return InvalidCells.of(table, self.cell_errors(table))
+
+    def cell_errors(self, table: Table) -> Iterator[tuple[str, list[CellErrors]]]:
+        """The name of each feature column, and the errors of its cells.
+
+        Raises:
+            DataError: a column is missing, or its type is not supported.
+        """
+        for column in self.spec.encoder.columns:
+            yield column.name, column.cell_errors(table, self.spec.network.precision)
 
     def _run(self, X: Matrix, codes: Codes) -> Array:
         """The raw outputs (rows, outputs); half of the rows on a second thread if there is much to compute.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nncli.cli.options import AsJson, NoColor, Quiet, RunDirectory, Verbose
+from nncli.cli.options import AsJson, ErrorsFile, Force, NoColor, OnError, OnInvalidCell, Quiet, RunDirectory, Verbose
 
 if TYPE_CHECKING:
     from nncli.commands.evaluate import Evaluation
@@ -20,7 +21,10 @@ def evaluate(
     table: Annotated[
         str, typer.Argument(help="A table with the target column, or - for standard input.", metavar="INPUT")
     ],
+    on_error: OnInvalidCell = OnError.FAIL,
+    errors: ErrorsFile = None,
     as_json: AsJson = False,
+    force: Force = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
@@ -28,7 +32,8 @@ def evaluate(
     """Score a trained run on a labeled table.
 
     Notes on stderr say how the table was read and count unseen categories, values out of range and missing cells. A
-    warning says so if rows of the table were trained on.
+    warning says so if rows of the table were trained on. A cell that cannot be read ends the command with exit code 4,
+    unless --on-error is missing or skip; rows whose target cannot be read are then left out.
 
     \b
     nncli evaluate runs/penguins labeled.csv
@@ -37,13 +42,16 @@ def evaluate(
     import json
 
     from nncli.cli.console import announce_input, echo_err, rows
+    from nncli.cli.errors_file import check_errors_file
     from nncli.cli.signals import interrupt_at_once
     from nncli.commands.evaluate import evaluate as score
 
     interrupt_at_once()
     if table == "-":
         announce_input("a table")
-    evaluation = score(run, table)
+    if errors is not None:
+        check_errors_file(errors, None if table == "-" else Path(table), None, force=force)
+    evaluation = score(run, table, on_error=on_error.value, errors=errors)
     notes = [*evaluation.notes]
     if evaluation.skipped:
         notes.append(f"skipped {rows(evaluation.skipped)} without a target")

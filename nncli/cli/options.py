@@ -21,6 +21,14 @@ class Quality(StrEnum):
     BEST = "best"
 
 
+class OnError(StrEnum):
+    """What happens to a cell that cannot be read: an error, a missing cell, or its row is left out."""
+
+    FAIL = "fail"
+    MISSING = "missing"
+    SKIP = "skip"
+
+
 def _set_verbose(value: bool) -> None:
     """Also called with False: an earlier command of this process may have switched it on."""
     from nncli.cli.console import set_verbose
@@ -81,6 +89,23 @@ Scheduler: TypeAlias = Annotated[
         metavar="ADDRESS",
         help="Train on a Dask cluster, for example tcp://host:8786.",
         rich_help_panel=TRAINING,
+    ),
+]
+OnInvalidCell: TypeAlias = Annotated[
+    OnError,
+    typer.Option(
+        "--on-error",
+        help="A cell that cannot be read as a number or date: fail, treat it as missing, or skip its row.",
+        rich_help_panel=INPUT,
+    ),
+]
+ErrorsFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--errors",
+        metavar="FILE",
+        help="With --on-error missing or skip: write these cells to a CSV with row, column, value and reason.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 OutputFile: TypeAlias = Annotated[

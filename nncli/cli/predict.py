@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from nncli.cli.help import OUTPUT
-from nncli.cli.options import Force, NoColor, OutputFile, Quiet, RunDirectory, Verbose
+from nncli.cli.options import (
+    ErrorsFile,
+    Force,
+    NoColor,
+    OnError,
+    OnInvalidCell,
+    OutputFile,
+    Quiet,
+    RunDirectory,
+    Verbose,
+)
 from nncli.data.io.formats import Format
 
 if TYPE_CHECKING:
@@ -53,6 +63,8 @@ def predict(
     format: OutputFormat = None,  # noqa: A002 - the name of the option
     force: Force = False,
     escape_formulas: EscapeFormulas = False,
+    on_error: OnInvalidCell = OnError.FAIL,
+    errors: ErrorsFile = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
@@ -63,11 +75,16 @@ def predict(
     order; other columns are ignored and the target is not needed. A note at the end counts unseen categories, values
     out of range and unexpected missing cells.
 
+    A cell that cannot be read ends the command with exit code 4. With --on-error missing or skip it ends with 0, and
+    a note counts these cells.
+
     \b
     nncli predict runs/penguins new.csv -o predictions.csv --keep id --proba
+    nncli predict runs/penguins new.csv -o predictions.csv --on-error missing --errors bad-cells.csv
     nncli predict runs/penguins new.csv -o for-excel.csv --keep name --escape-formulas
     cat new.csv | nncli predict runs/penguins - > predictions.csv
     """
+    from nncli.cli.errors_file import check_errors_file
     from nncli.cli.signals import interrupt_at_once
     from nncli.cli.standard_streams import check_standard_output
     from nncli.runs.run import Run
@@ -82,9 +99,11 @@ def predict(
     else:
         check_standard_output()
     check_not_input(source, target)
+    if errors is not None:
+        check_errors_file(errors, source, target, force=force)
     with log_duration(f"loading {run}"):
         model = Run.open(run).load_model()
-    _predict(model, source, target, format, proba, keep or [], force, escape_formulas, quiet)
+    _predict(model, source, target, format, proba, keep or [], force, escape_formulas, on_error, errors, quiet)
 
 
 def _predict(
@@ -96,11 +115,13 @@ def _predict(
     keep: list[str],
     force: bool,
     escape_formulas: bool,
+    on_error: OnError,
+    errors: Path | None,
     quiet: bool,
 ) -> None:
     """Read `source` chunk by chunk and write the predictions to `target`; None is stdin or stdout."""
     from nncli.cli.console import announce_input, echo_err
-    from nncli.commands.predict import predict_chunks
+    from nncli.commands.predict import open_errors, predict_chunks
     from nncli.data.io.writers import open_sink
 
     if source is None:
@@ -110,9 +131,18 @@ def _predict(
         if not quiet:
             echo_err(f"note: {note}")
 
-    frames = predict_chunks(model, source, proba=proba, keep=keep, on_note=print_note)
-    first = next(frames)  # an error in the first rows shows before a file is created
-    with open_sink(target, format=output_format, force=force, escape_formulas=escape_formulas) as sink:
-        sink.write(first)
-        for frame in frames:
-            sink.write(frame)
+    with open_errors(errors, on_error.value, force=force) as on_invalid:
+        frames = predict_chunks(
+            model,
+            source,
+            proba=proba,
+            keep=keep,
+            on_error=on_error.value,
+            on_invalid=on_invalid,
+            on_note=print_note,
+        )
+        first = next(frames)  # an error in the first rows shows before a file is created
+        with open_sink(target, format=output_format, force=force, escape_formulas=escape_formulas) as sink:
+            sink.write(first)
+            for frame in frames:
+                sink.write(frame)

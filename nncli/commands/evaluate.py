@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncli.commands.predict import table_of
+from nncli.commands.predict import check_on_error, open_errors, predict_valid, table_of
 from nncli.data.encoders.anomalies import Anomalies
+from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts, OnError
 from nncli.data.io.readers import read_table
 from nncli.data.table import Table
 from nncli.ensemble import AnyModel
+from nncli.errors import DataError, Location
 from nncli.evaluation.labeled_table import labeled_rows, sample_weight_column, weights_of
 from nncli.runs.run import Run
 from nncli.runs.training_rows import RowMatches, TrainingRows
@@ -29,7 +31,8 @@ class Evaluation:
 
     `notes` are on how the table was read, `anomalies` are the unexpected values in the labeled rows. `training_rows`
     says how many of the rows the run was trained or validated on; None if it does not know its training rows.
-    `weighted_by` is the column of the sample weights, None for rows that count the same.
+    `weighted_by` is the column of the sample weights, None for rows that count the same. `invalid_cells` could not be
+    read, in `invalid_rows` rows; they were missing, or these rows are not scored.
     """
 
     rows: int
@@ -39,23 +42,30 @@ class Evaluation:
     anomalies: Anomalies = field(default_factory=Anomalies)
     training_rows: RowMatches | None = None
     weighted_by: str | None = None
+    invalid_cells: int = 0
+    invalid_rows: int = 0
 
     def json(self) -> dict[str, Any]:
-        """{"rows": …, "skipped": …, "training_rows": {…}, "weighted_by": …, "metrics": {…}}."""
+        """{"rows": …, "skipped": …, "invalid_cells": …, "training_rows": {…}, "weighted_by": …, "metrics": {…}}."""
         return {
             "rows": self.rows,
             "skipped": self.skipped,
+            "invalid_cells": self.invalid_cells,
+            "invalid_rows": self.invalid_rows,
             "training_rows": None if self.training_rows is None else self.training_rows.json(),
             "weighted_by": self.weighted_by,
             "metrics": to_json(self.scores),
         }
 
 
-def evaluate(run: str | Path, data: str | Path | Frame) -> Evaluation:
+def evaluate(
+    run: str | Path, data: str | Path | Frame, *, on_error: OnError = "fail", errors: str | Path | None = None
+) -> Evaluation:
     """Score a trained run on a table that has the target's column: a file, or a Polars or pandas frame.
 
-    `-` is the standard input. Rows count by their sample weights if the run has data.sample_weight and the table that
-    column.
+    `-` is the standard input. `on_error` and `errors` are those of `nncli.predict`; unless `on_error` is fail, rows
+    whose target cannot be read are left out. Rows count by their sample weights if the run has data.sample_weight and
+    the table that column.
 
     Raises:
         RunError: the run directory is missing or damaged.
@@ -64,7 +74,7 @@ def evaluate(run: str | Path, data: str | Path | Frame) -> Evaluation:
     with log_duration(f"loading {run}"):
         opened = Run.open(Path(run))
         model, training_rows = opened.load_model(), opened.load_training_rows()
-    return evaluate_data(model, data, training_rows, sample_weight_column(opened))
+    return evaluate_data(model, data, training_rows, sample_weight_column(opened), on_error=on_error, errors=errors)
 
 
 def evaluate_data(
@@ -72,25 +82,42 @@ def evaluate_data(
     data: str | Path | Frame,
     training_rows: TrainingRows | None = None,
     sample_weight: str | None = None,
+    *,
+    on_error: OnError = "fail",
+    errors: str | Path | None = None,
 ) -> Evaluation:
     """Score a model; rows count by the column `sample_weight`, if the table has it. See `evaluate`."""
+    check_on_error(on_error)
     table, target = read_data(model, data), model.spec.target
-    labeled = labeled_rows(table, target)
-    with log_duration("predicting"), np.errstate(all="ignore"):
-        predictions = model.predict(labeled)
+    labeled, counts = labeled_rows(table, target), InvalidCounts()
+    rows_with_label = len(labeled)
+    with open_errors(None if errors is None else Path(errors), on_error, force=True) as on_invalid:
+        found = []
+        if on_error != "fail":
+            found.append(InvalidCells.of(labeled, target.cell_errors(labeled)))
+            labeled = labeled.take(found[0].valid_rows(len(labeled)))
+        with log_duration("predicting"), np.errstate(all="ignore"):
+            predictions, labeled, _, invalid = predict_valid(model, labeled, on_error)
+        for cells in (*found, invalid):
+            counts.add(cells)
+            if on_invalid is not None:
+                on_invalid(cells.frame)
+    if not len(labeled):
+        raise DataError("no row can be read", location=Location(source=table.source), hint="Correct the cells.")
     with log_duration("scoring"):
         weights, note = weights_of(labeled, sample_weight)
         scores = score(predictions, target.read(labeled), weights, model.spec.loss)
     matches = None if training_rows is None else training_rows.match(model.hash_rows(labeled))
-    notes = (*table.notes, *([] if note is None else [note]))
     return Evaluation(
         len(labeled),
-        len(table) - len(labeled),
+        len(table) - rows_with_label,
         scores,
-        notes,
+        (*table.notes, *filter(None, (note, counts.note(on_error)))),
         predictions.anomalies,
         matches,
         None if weights is None else sample_weight,
+        counts.columns.total(),
+        counts.rows,
     )
 
 

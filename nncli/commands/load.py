@@ -12,6 +12,7 @@ import polars as pl
 
 from nncli.commands.evaluate import Evaluation, evaluate_data
 from nncli.commands.predict import OnNote, predict_data
+from nncli.data.encoders.invalid_cells import OnError
 from nncli.ensemble import AnyModel
 from nncli.evaluation.labeled_table import sample_weight_column
 from nncli.runs.run import Run
@@ -53,23 +54,27 @@ class Loaded:
         *,
         proba: bool = False,
         keep: Sequence[str] = (),
+        on_error: OnError = "fail",
+        errors: str | Path | None = None,
         on_note: OnNote | None = None,
     ) -> pl.DataFrame:
         """Predict every row of a file or a Polars or pandas frame; see `nncli.predict`.
 
         Raises:
             UsageError: `proba` for a regression model.
-            DataError: a column is missing, or a cell of a numeric column is not a number.
+            DataError: a column is missing, or a cell cannot be read and `on_error` is fail.
         """
-        return predict_data(self.model, data, proba=proba, keep=keep, on_note=on_note)
+        return predict_data(self.model, data, proba=proba, keep=keep, on_error=on_error, errors=errors, on_note=on_note)
 
-    def evaluate(self, data: str | Path | Frame) -> Evaluation:
+    def evaluate(
+        self, data: str | Path | Frame, *, on_error: OnError = "fail", errors: str | Path | None = None
+    ) -> Evaluation:
         """Score the model on a table with the target column; see `nncli.evaluate`.
 
         Raises:
             DataError: the table cannot be read, lacks a column, or has a class that is unknown to the model.
         """
-        return evaluate_data(self.model, data, self.training_rows, self.sample_weight)
+        return evaluate_data(self.model, data, self.training_rows, self.sample_weight, on_error=on_error, errors=errors)
 
 
 def load(run: str | Path) -> Loaded:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import polars as pl
 
+from nncli.data.arrays import RowIndices
 from nncli.data.encoders.anomalies import Anomalies
+from nncli.data.encoders.invalid_cells import InvalidCells, InvalidCounts, OnError
 from nncli.data.io.dataframes import as_polars
 from nncli.data.io.formats import Format
 from nncli.data.io.prefetch import prefetch_map
 from nncli.data.io.readers import read_chunks
 from nncli.data.io.streams import is_stream
+from nncli.data.io.writers import open_sink
 from nncli.data.table import Table, replace_na_values
 from nncli.ensemble import AnyModel
-from nncli.errors import UsageError
+from nncli.errors import CellError, Location, UsageError
+from nncli.model import Predictions
 from nncli.runs.run import Run
 from nncli.text import join_quoted
 from nncli.utils.logs import log_duration
@@ -26,9 +31,12 @@ if TYPE_CHECKING:
     from nncli.data.io.dataframes import Frame
 
 OnNote: TypeAlias = Callable[[str], object]
+OnInvalid: TypeAlias = Callable[[pl.DataFrame], object]
+"""Called with the invalid cells of each chunk: the number of the row, the column, the value and the reason."""
 
 PREDICTORS = 2
 """Threads that predict blocks of a file, while other threads read and write."""
+ON_ERROR_HINT = "To predict the table all the same: --on-error missing or --on-error skip (in Python on_error)."
 
 
 def predict(
@@ -37,29 +45,73 @@ def predict(
     *,
     proba: bool = False,
     keep: Sequence[str] = (),
+    on_error: OnError = "fail",
+    errors: str | Path | None = None,
     on_note: OnNote | None = None,
 ) -> pl.DataFrame:
     """Predict every row of a file or a Polars or pandas frame; see `predict_chunks`.
 
-    To predict repeatedly, read the run once with `nncli.load`.
+    `errors` is a CSV file to write the invalid cells to, if `on_error` is missing or skip. To predict repeatedly, read
+    the run once with `nncli.load`.
     """
-    return predict_data(Run.open(Path(run)).load_model(), data, proba=proba, keep=keep, on_note=on_note)
+    model = Run.open(Path(run)).load_model()
+    return predict_data(model, data, proba=proba, keep=keep, on_error=on_error, errors=errors, on_note=on_note)
 
 
 def predict_data(
-    model: AnyModel, data: str | Path | Frame, *, proba: bool, keep: Sequence[str], on_note: OnNote | None
+    model: AnyModel,
+    data: str | Path | Frame,
+    *,
+    proba: bool = False,
+    keep: Sequence[str] = (),
+    on_error: OnError = "fail",
+    errors: str | Path | None = None,
+    on_note: OnNote | None = None,
 ) -> pl.DataFrame:
     """Predict every row of a file or a frame, in one frame."""
-    if isinstance(data, str | Path):
-        frames = predict_chunks(model, Path(data), proba=proba, keep=keep, on_note=on_note)
-    else:
-        frames = predict_tables(model, iter([table_of(model, data)]), proba=proba, keep=keep, on_note=on_note)
-    return pl.concat(frames, how="vertical_relaxed")
+    with open_errors(None if errors is None else Path(errors), on_error, force=True) as on_invalid:
+        if isinstance(data, str | Path):
+            frames = predict_chunks(
+                model,
+                Path(data),
+                proba=proba,
+                keep=keep,
+                on_error=on_error,
+                on_invalid=on_invalid,
+                on_note=on_note,
+            )
+        else:
+            tables = iter([table_of(model, data)])
+            frames = predict_tables(
+                model, tables, proba=proba, keep=keep, on_error=on_error, on_invalid=on_invalid, on_note=on_note
+            )
+        return pl.concat(frames, how="vertical_relaxed")
 
 
 def table_of(model: AnyModel, data: Frame) -> Table:
     """A frame as a table to predict from, with the missing values of the training table replaced."""
     return Table(replace_na_values(as_polars(data), model.spec.missing_values), "the frame", dialect=model.spec.dialect)
+
+
+@contextmanager
+def open_errors(path: Path | None, on_error: OnError, *, force: bool = False) -> Iterator[OnInvalid | None]:
+    """Yield a function that appends invalid cells to the CSV file `path`; None without a path.
+
+    Raises:
+        UsageError: `on_error` is fail, which leaves nothing to write, or the file exists and `force` is false.
+    """
+    if path is None:
+        yield None
+        return
+    if on_error == "fail":
+        raise UsageError(
+            "a file of errors needs cells that are not errors",
+            location=Location(source=str(path)),
+            hint="Add --on-error missing or --on-error skip (in Python on_error).",
+        )
+    with open_sink(path, format=Format.CSV, force=force) as sink:
+        sink.write(InvalidCells.none().frame)
+        yield sink.write
 
 
 def predict_chunks(
@@ -69,17 +121,23 @@ def predict_chunks(
     format: Format | None = None,  # noqa: A002 - the option's name
     proba: bool = False,
     keep: Sequence[str] = (),
+    on_error: OnError = "fail",
+    on_invalid: OnInvalid | None = None,
     on_note: OnNote | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Predict every row of a file, or of the standard input if `path` is None, in order.
 
     Yields frames with the kept columns first, then `prediction` (`prediction_TARGET` for several targets) and, with
-    `proba`, `proba_CLASS` for each class. Memory does not grow with the file. `on_note` is called with every note on
-    the reading, and after the last row with a note on anomalies, such as unseen categories, if there are any.
+    `proba`, `proba_CLASS` for each class. Memory does not grow with the file.
+
+    A cell of a numeric or date column that cannot be read is an error; with `on_error` missing it is a missing cell,
+    with skip its row is left out. `on_invalid` is called with such cells. `on_note` is called with every note on the
+    reading, and after the last row with notes on invalid cells and on anomalies, such as unseen categories.
 
     Raises:
         UsageError: `proba` for a regression model.
-        DataError: a column is missing, or a cell of a numeric column is not a number.
+        DataError: a column is missing.
+        CellError: a cell cannot be read, and `on_error` is fail.
     """
     spec = model.spec
     numbers = model.numeric.difference(keep)
@@ -87,32 +145,53 @@ def predict_chunks(
         path, format=format, missing_values=spec.missing_values, training_dialect=spec.dialect, numbers=numbers
     )
     workers = 0 if is_stream(path) else PREDICTORS
-    yield from predict_tables(model, tables, proba=proba, keep=keep, on_note=on_note, workers=workers)
+    yield from predict_tables(
+        model,
+        tables,
+        proba=proba,
+        keep=keep,
+        on_error=on_error,
+        on_invalid=on_invalid,
+        on_note=on_note,
+        workers=workers,
+    )
 
 
 def predict_tables(
     model: AnyModel,
     tables: Iterator[Table],
     *,
-    proba: bool,
-    keep: Sequence[str],
-    on_note: OnNote | None,
+    proba: bool = False,
+    keep: Sequence[str] = (),
+    on_error: OnError = "fail",
+    on_invalid: OnInvalid | None = None,
+    on_note: OnNote | None = None,
     workers: int = 0,
 ) -> Iterator[pl.DataFrame]:
     """Predict the chunks of a table; for `workers` see `prefetch_map`."""
-    on_note = on_note or (lambda _: None)
-    anomalies, n_chunks, n_rows = Anomalies(), 0, 0
+    check_on_error(on_error)
+    on_note, on_invalid = on_note or (lambda _: None), on_invalid or (lambda _: None)
+    anomalies, counts, n_chunks, n_rows = Anomalies(), InvalidCounts(), 0, 0
 
-    def work(table: Table) -> tuple[pl.DataFrame, Anomalies]:
-        return predict_frame(model, table, proba=proba, keep=keep)
+    def work(table: Table) -> PredictedFrame:
+        return predict_frame(model, table, proba=proba, keep=keep, on_error=on_error)
 
     with log_duration("reading, predicting and writing") as stage:
-        for _, (frame, chunk_anomalies) in prefetch_map(_report_notes(tables, on_note), work, workers):
-            anomalies, n_chunks, n_rows = anomalies + chunk_anomalies, n_chunks + 1, n_rows + len(frame)
-            yield frame
+        for _, predicted in prefetch_map(_report_notes(tables, on_note), work, workers):
+            anomalies, n_chunks, n_rows = anomalies + predicted.anomalies, n_chunks + 1, n_rows + len(predicted.frame)
+            if len(predicted.invalid):
+                counts.add(predicted.invalid)
+                on_invalid(predicted.invalid.frame)
+            yield predicted.frame
         stage.details.append(f"{n_rows:,} rows in {n_chunks:,} chunk{'' if n_chunks == 1 else 's'}")
-    if anomalies.note:
-        on_note(anomalies.note)
+    for note in filter(None, (counts.note(on_error), anomalies.note)):
+        on_note(note)
+
+
+def check_on_error(on_error: str) -> None:
+    """Raise a UsageError if `on_error` is not a known choice."""
+    if on_error not in get_args(OnError):
+        raise UsageError(f"on_error is {on_error!r}", hint="Use fail, missing or skip.")
 
 
 def _report_notes(tables: Iterator[Table], on_note: OnNote) -> Iterator[Table]:
@@ -123,8 +202,18 @@ def _report_notes(tables: Iterator[Table], on_note: OnNote) -> Iterator[Table]:
         yield table
 
 
-def predict_frame(model: AnyModel, table: Table, *, proba: bool, keep: Sequence[str]) -> tuple[pl.DataFrame, Anomalies]:
-    """Predict one table in memory; returns the predictions and the anomalies."""
+class PredictedFrame(NamedTuple):
+    """The predictions of one table, with the anomalies and the invalid cells of its rows."""
+
+    frame: pl.DataFrame
+    anomalies: Anomalies
+    invalid: InvalidCells
+
+
+def predict_frame(
+    model: AnyModel, table: Table, *, proba: bool, keep: Sequence[str], on_error: OnError = "fail"
+) -> PredictedFrame:
+    """Predict one table in memory."""
     if proba and model.spec.target.task == "regression":
         raise UsageError("--proba needs a classification model; this one is for regression")
     keep = list(dict.fromkeys(keep))
@@ -132,12 +221,42 @@ def predict_frame(model: AnyModel, table: Table, *, proba: bool, keep: Sequence[
     with np.errstate(
         all="ignore"
     ):  # a value far out of the training range may overflow; that is seen in the predictions
-        predictions = model.predict(table)
-        predicted = predictions.frame(proba=proba)
+        valid = predict_valid(model, table, on_error)
+        predicted = valid.predictions.frame(proba=proba)
     duplicates = sorted(set(keep) & set(predicted.columns))
     if duplicates:
         raise UsageError(
             f"--keep {join_quoted(duplicates)} would appear twice: a column of the predictions has that name"
         )
-    frame = pl.concat([table.frame[keep], predicted], how="horizontal") if keep else predicted
-    return frame, predictions.anomalies
+    kept = table.frame if valid.rows is None else table.frame[valid.rows]
+    frame = pl.concat([kept[keep], predicted], how="horizontal") if keep else predicted
+    return PredictedFrame(frame, valid.predictions.anomalies, valid.invalid)
+
+
+class ValidPredictions(NamedTuple):
+    """Predictions of a table without its `invalid` cells.
+
+    `table` is what was predicted: with these cells missing, or only the `rows` (positions; None: all) without one.
+    """
+
+    predictions: Predictions
+    table: Table
+    rows: RowIndices | None
+    invalid: InvalidCells
+
+
+def predict_valid(model: AnyModel, table: Table, on_error: OnError) -> ValidPredictions:
+    """Predict a table, with its invalid cells missing or without their rows.
+
+    Raises:
+        CellError: a cell cannot be read, and `on_error` is fail.
+    """
+    try:
+        return ValidPredictions(model.predict(table), table, None, InvalidCells.none())
+    except CellError as error:
+        if on_error == "fail":
+            raise error.for_model(ON_ERROR_HINT) from None
+    invalid = model.invalid_cells(table)
+    rows = invalid.valid_rows(len(table)) if on_error == "skip" else None
+    valid = invalid.removed_from(table) if rows is None else table.take(rows)
+    return ValidPredictions(model.predict(valid), valid, rows, invalid)

@@ -109,7 +109,7 @@ class EncodedRows:
         """
         parts, anomalies_of_members = [], []
         for member in model.members if isinstance(model, Ensemble) else (model,):
-            encoded = member.spec.encoder.encode(table, member.spec.network.precision)
+            encoded = member.encode(table)
             parts.append(EncodedPart(member, encoded.X, encoded.codes))
             anomalies_of_members.append(encoded.anomalies)
         anomalies = anomalies_of_members[0]

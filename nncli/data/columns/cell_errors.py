@@ -17,18 +17,21 @@ from nncli.text import quote
 class CellErrors(NamedTuple):
     """Cells of one column that cannot be read for one `reason`: their positions `rows` (n,), at least one.
 
-    `hint` returns the hint of the error for the text of a cell.
+    `hint` returns the hint of the error for the text of a cell, `model_hint` is that of a trained model.
     """
 
     rows: RowIndices
     reason: str
     hint: Callable[[str], str]
+    model_hint: str | None = None
 
     @classmethod
-    def of(cls, mask: Mask, reason: str, hint: Callable[[str], str] | str) -> list[CellErrors]:
+    def of(
+        cls, mask: Mask, reason: str, hint: Callable[[str], str] | str, model_hint: str | None = None
+    ) -> list[CellErrors]:
         """The errors of the cells in the mask (rows,), in a list that is empty if there are none."""
         rows = np.flatnonzero(mask)
-        return [cls(rows, reason, hint if callable(hint) else lambda cell: hint)] if len(rows) else []
+        return [cls(rows, reason, hint if callable(hint) else lambda cell: hint, model_hint)] if len(rows) else []
 
 
 def raise_first(table: Table, name: str, errors: Sequence[CellErrors]) -> None:
@@ -39,7 +42,10 @@ def raise_first(table: Table, name: str, errors: Sequence[CellErrors]) -> None:
     row = int(first.rows[0])
     cell = readable_cells(table.column(name))[row]
     raise CellError(
-        f"{quote(cell)} {first.reason}", location=table.location(row=row, column=name), hint=first.hint(str(cell))
+        f"{quote(cell)} {first.reason}",
+        location=table.location(row=row, column=name),
+        hint=first.hint(str(cell)),
+        model_hint=first.model_hint,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from nncli.data.columns.units import CURRENCY_CODES, PARENTHESES
+from nncli.data.columns.units import CURRENCY_CODES, PARENTHESES, PERCENT
 from nncli.data.dialect import CsvDialect
 from nncli.text import quote, yaml_quote
 
@@ -41,7 +41,17 @@ def unit_hint(unit: str) -> str:
         return (
             "In the training rows negative numbers were in parentheses. Write a number in this form, or empty the cell."
         )
-    return f"In the training rows all cells were numbers with {quote(unit)}. Write the cell like these, or empty it."
+    if unit in PERCENT:
+        return (
+            f"In the training rows all cells were numbers with {quote(unit)}. A number without it could be a fraction "
+            "(0.12 for 12 %). Write the cell with the sign, or empty it."
+        )
+    return f"The model reads numbers with {quote(unit)}, or without a unit. Write the cell like these, or empty it."
+
+
+def plain_number_hint(dialect: CsvDialect) -> str:
+    """The hint of a trained model for a cell that is not a number without a unit."""
+    return f"The model reads numbers such as 1234{dialect.decimal}5. {EMPTY_CELL_HINT}"
 
 
 def date_hint(name: str) -> str:

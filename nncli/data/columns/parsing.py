@@ -11,7 +11,7 @@ import polars as pl
 
 from nncli.data.arrays import Floats
 from nncli.data.columns.cell_errors import CellErrors, raise_first
-from nncli.data.columns.hints import EMPTY_CELL_HINT, number_hint, unit_hint
+from nncli.data.columns.hints import EMPTY_CELL_HINT, number_hint, plain_number_hint, unit_hint
 from nncli.data.columns.spellings import alternative_numbers
 from nncli.data.columns.units import infer_unit, strip_unit
 from nncli.data.dialect import SPACES, CsvDialect
@@ -138,7 +138,8 @@ def numbers_and_errors(
             return number_hint(cell, name, table.dialect) if unit is None else unit_hint(unit)
 
         reason = f"is not a number{'' if unit is None else f' with {quote(unit)}'}"
-        errors += CellErrors.of(invalid.to_numpy(), reason, hint)
+        model_hint = unit_hint(unit) if unit else plain_number_hint(table.dialect)
+        errors += CellErrors.of(invalid.to_numpy(), reason, hint, model_hint)
     x: Floats = (numbers.fill_null(np.nan) if numbers.has_nulls() else numbers).to_numpy()
     infinite = np.isinf(x)
     if infinite.any():

@@ -38,6 +38,7 @@ from nncli.spec import FiniteFloat, StrictStr
 from nncli.text import quote
 
 DATE_HINT = f'{EMPTY_CELL_HINT} To train with another format, set it under data: `date_format: "%d/%m/%Y"`.'
+DATE_MODEL_HINT = f"The model also reads dates such as 2024-05-31. {EMPTY_CELL_HINT}"
 UNITS_PER_DAY = {"ms": MICROSECONDS_PER_DAY // 1_000, "us": MICROSECONDS_PER_DAY, "ns": MICROSECONDS_PER_DAY * 1_000}
 Cycle = Literal["month", "weekday", "hour"]
 CYCLES: dict[Cycle, Callable[[Floats], Floats]] = {
@@ -227,7 +228,7 @@ def _days_and_errors(table: Table, name: str, formats: Sequence[str]) -> tuple[F
     whole, rest = np.divmod(stamps.fill_null(0).to_numpy(), a_day)
     days: Floats = whole + rest / a_day
     unread = stamps.is_null().to_numpy()
-    errors = CellErrors.of(unread & cells.is_not_null().to_numpy(), _expected(formats), DATE_HINT)
+    errors = CellErrors.of(unread & cells.is_not_null().to_numpy(), _expected(formats), DATE_HINT, DATE_MODEL_HINT)
     out_of_range = (whole < FIRST_DAY) | (whole > LAST_DAY)
     errors += CellErrors.of(out_of_range, "is not within the years 1 to 9999", EMPTY_CELL_HINT)
     days[unread | out_of_range] = np.nan

@@ -9,7 +9,7 @@ import polars as pl
 from pydantic import Field
 
 from nncli.data.arrays import Codes, Floats, RowIndices
-from nncli.data.columns.cell_errors import raise_first
+from nncli.data.columns.cell_errors import CellErrors, raise_first
 from nncli.data.columns.hashing import Hashes, hash_numbers, hash_texts
 from nncli.data.columns.parsing import (
     check_finite_scale,
@@ -89,6 +89,12 @@ class RegressionTarget(Spec):
         """A hash of each number (rows,), for each target."""
         return [hash_numbers(y) for y in self.read(table).T]
 
+    def cell_errors(self, table: Table) -> list[tuple[str, list[CellErrors]]]:
+        """The cells of each target that are not numbers."""
+        units = self.units or (None,) * len(self.names)
+        columns = zip(self.names, units, strict=True)
+        return [(name, numbers_and_errors(table, name, unit, alternatives=True)[1]) for name, unit in columns]
+
     def encode(self, y: Floats) -> Floats:
         """Scale targets for the network."""
         return np.asarray((y - np.array(self.centers)) / np.array(self.scales))
@@ -157,6 +163,25 @@ class ClassificationTarget(Spec):
         Raises:
             DataError: a label is missing, or did not occur in the training rows; names its row.
         """
+        cells, values = read_text(table, self.name), self._codes(table)
+        if len(values) and values.min() < 0:
+            row = int((values < 0).argmax())
+            if cells[row] is None:
+                raise missing_target_error(table, self.name, row)
+            raise DataError(
+                f"the class {quote(cells[row])} did not occur in the training rows",
+                location=table.location(row=row, column=self.name),
+                hint=f"The classes of the model are {join_quoted(self.labels)}.",
+            )
+        return values
+
+    def cell_errors(self, table: Table) -> list[tuple[str, list[CellErrors]]]:
+        """The cells whose class is unknown, in a list as of RegressionTarget."""
+        unknown = (self._codes(table) < 0) & read_text(table, self.name).is_not_null().to_numpy()
+        return [(self.name, CellErrors.of(unknown, "is a class that did not occur in the training rows", ""))]
+
+    def _codes(self, table: Table) -> Codes:
+        """The class of each row as a code (rows,), -1 where a label is missing or unknown."""
         cells = read_text(table, self.name)
 
         def codes_of(labels: pl.Series) -> pl.Series:
@@ -168,15 +193,6 @@ class ClassificationTarget(Spec):
             found = alternative_categories(cells.filter(unknown), self.labels)
             codes = codes.scatter(unknown.arg_true(), codes_of(found))
         values: Codes = codes.to_numpy()
-        if len(values) and values.min() < 0:
-            row = int((values < 0).argmax())
-            if cells[row] is None:
-                raise missing_target_error(table, self.name, row)
-            raise DataError(
-                f"the class {quote(cells[row])} did not occur in the training rows",
-                location=table.location(row=row, column=self.name),
-                hint=f"The classes of the model are {join_quoted(self.labels)}.",
-            )
         return values
 
     def hash_cells(self, table: Table) -> list[Hashes]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nncli.data.columns.hints import date_hint, guess_meaning, number_hint, unit_hint
+from nncli.data.columns.hints import date_hint, guess_meaning, number_hint, plain_number_hint, unit_hint
 from nncli.data.dialect import CsvDialect
 
 POINT = CsvDialect(decimal=".")
@@ -31,5 +31,7 @@ def test_the_wording_of_a_hint() -> None:
     )
     assert date_hint("x").startswith("Correct the cell. If it means a missing value")
     assert unit_hint("$") == (
-        "In the training rows all cells were numbers with '$'. Write the cell like these, or empty it."
+        "The model reads numbers with '$', or without a unit. Write the cell like these, or empty it."
     )
+    assert "0.12 for 12 %" in unit_hint("%")
+    assert "1234,5" in plain_number_hint(CsvDialect(decimal=","))

@@ -1,0 +1,107 @@
+"""Cells of a table that a model cannot read, found all at once, and the table without them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
+
+import numpy as np
+import polars as pl
+
+from nncli.data.arrays import RowIndices
+from nncli.data.columns.cell_errors import CellErrors, readable_cells
+from nncli.data.encoders.anomalies import MAX_COLUMNS
+from nncli.data.table import Table
+from nncli.text import quote
+
+OnError: TypeAlias = Literal["fail", "missing", "skip"]
+"""What happens to a cell that cannot be read: an error, a missing cell, or its row is left out."""
+SCHEMA = {"row": pl.Int64, "column": pl.String, "value": pl.String, "reason": pl.String}
+
+
+@dataclass(frozen=True)
+class InvalidCells:
+    """The invalid cells of a table.
+
+    `frame` has a row for each, in the order of the table: the number of its row, its column, its value and the reason.
+    `positions` (n,) are the positions of their rows in the table.
+    """
+
+    frame: pl.DataFrame
+    positions: RowIndices
+
+    @classmethod
+    def none(cls) -> InvalidCells:
+        """No cells."""
+        return cls(pl.DataFrame(schema=SCHEMA), np.empty(0, np.int64))
+
+    @classmethod
+    def of(cls, table: Table, columns: Iterable[tuple[str, Sequence[CellErrors]]]) -> InvalidCells:
+        """The cells of a table with an error, given by column."""
+        place_of = {name: i for i, name in enumerate(table.names)}
+        parts, keys = [], []
+        for name, errors in columns:
+            for error in errors:
+                cells = readable_cells(table.column(name))[error.rows]
+                values = {
+                    "row": table.row_numbers[error.rows],
+                    "column": [name] * len(cells),
+                    "value": cells.cast(pl.String),
+                    "reason": [error.reason.removeprefix("is ")] * len(cells),
+                }
+                parts.append(pl.DataFrame(values, schema=SCHEMA))
+                keys.append(error.rows * len(place_of) + place_of[name])
+        if not parts:
+            return cls.none()
+        keys_in_order, first = np.unique(np.concatenate(keys), return_index=True)  # of several models, the first error
+        return cls(pl.concat(parts)[first], keys_in_order // len(place_of))
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def valid_rows(self, rows: int) -> RowIndices:
+        """The positions of the rows without an invalid cell, in a table of a number of rows."""
+        valid = np.ones(rows, np.bool_)
+        valid[self.positions] = False
+        return np.flatnonzero(valid)
+
+    def removed_from(self, table: Table) -> Table:
+        """The table in which these cells are missing."""
+        columns = []
+        for name in self.frame["column"].unique(maintain_order=True):
+            valid = np.ones(len(table), np.bool_)
+            valid[self.positions[(self.frame["column"] == name).to_numpy()]] = False
+            cells = table.column(name)
+            columns.append(cells.zip_with(pl.Series(valid), pl.Series([None], dtype=cells.dtype)).alias(name))
+        return replace(table, frame=table.frame.with_columns(columns))
+
+
+@dataclass
+class InvalidCounts:
+    """Counts of the invalid cells of a table and of their rows, added up chunk by chunk."""
+
+    rows: int = 0
+    columns: Counter[str] = field(default_factory=Counter)
+
+    def add(self, cells: InvalidCells) -> None:
+        """Add the cells of the next chunk."""
+        self.rows += len(np.unique(cells.positions))
+        self.columns.update(dict(cells.frame["column"].value_counts().iter_rows()))
+
+    def note(self, on_error: OnError) -> str | None:
+        """One line with the counts, or None if there are no invalid cells."""
+        total = self.columns.total()
+        if not total:
+            return None
+        counts = sorted(self.columns.items(), key=lambda item: (-item[1], item[0]))
+        named = [f"{quote(name)}: {count:,}" for name, count in counts[:MAX_COLUMNS]]
+        n_more = len(counts) - MAX_COLUMNS
+        more = f" and {n_more:,} more column{'s' * (n_more > 1)}" if n_more > 0 else ""
+        cells = f"{total:,} {'cell' if total == 1 else 'cells'}"
+        rows = f"{self.rows:,} {'row' if self.rows == 1 else 'rows'}"
+        where = f"({', '.join(named)}{more})"
+        if on_error == "skip":
+            return f"skipped {rows}: {cells} could not be read {where}"
+        return f"{cells} in {rows} could not be read and {'is' if total == 1 else 'are'} treated as missing {where}"
