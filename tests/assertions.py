@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -10,8 +10,14 @@ from typing import TypeVar
 import pytest
 
 from nncli.errors import NncliError
+from nncli.findings import Finding
 
 E = TypeVar("E", bound=NncliError)
+
+
+def lines(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """The text of findings."""
+    return tuple(finding.line for finding in findings)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from nncli.data.synthetic import generate
 from nncli.metrics.classification import ClassificationScores
 from nncli.metrics.regression import RegressionScores
 from nncli.pipeline.train.events import Finished, Started
+from tests.assertions import lines
 from tests.cli.support import CONFIGS
 
 
@@ -45,7 +46,7 @@ def test_linear_runs_the_textbook_job_and_warns_that_a_sigmoid_cannot_reach_it(t
     started, *_, finished = train_events(CONFIGS / "linear.yaml", output=tmp_path / "run")
     assert isinstance(started, Started)
     assert isinstance(finished, Finished)
-    assert any("sigmoid" in note for note in started.notes)
+    assert any("sigmoid" in note for note in lines(started.findings))
     assert started.parameters == 3
     assert finished.epochs == 1000
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nncli.checks.notes import ambiguous_dates, removed_units, table_reading
+from nncli.checks.time_split import random_split, time_feature
 from nncli.config.errors.validate import validate
 from nncli.config.presets.apply import with_preset
 from nncli.config.schema import Config, DataSection
@@ -20,9 +22,9 @@ from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key, profil
 from nncli.data.store.scratch import Scratch
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, UsageError
+from nncli.findings import Finding
 from nncli.pipeline.prepare.fit import are_class_ids, infer_loss
 from nncli.pipeline.prepare.load import drop_missing_targets, load_table
-from nncli.pipeline.prepare.notes import note_ambiguous_dates, note_units, random_split, time_feature
 from nncli.spec import Task
 from nncli.text import join_quoted, quote
 
@@ -37,7 +39,7 @@ class TableSummary:
 
     `data` is the data section of the configuration, with the `na_spellings` that were found and, if `has_thousands`,
     the thousands separator that was found. `rows` of the `table_rows` have a target; `n_columns` counts all columns.
-    `integer_classes` is whether a numeric target is treated as class labels. `notes` are for the user.
+    `integer_classes` is whether a numeric target is treated as class labels.
     """
 
     data: DataSection
@@ -48,9 +50,14 @@ class TableSummary:
     rows: int
     table_rows: int
     n_columns: int
-    notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
     na_spellings: tuple[str, ...] = ()
     has_thousands: bool = False
+
+    @property
+    def location(self) -> Location:
+        """The source of the table."""
+        return Location(source=self.data.path)
 
     @property
     def kept(self) -> tuple[ColumnProfile, ...]:
@@ -140,30 +147,31 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
         rows=len(rows),
         table_rows=len(table),
         n_columns=len(table.header.names),
-        notes=(
-            *rows.header.notes,
-            *note_units(units),
-            *_date_notes(config.data, columns),
+        findings=(
+            *table_reading(rows.header),
+            *removed_units(units),
+            *_dates(config.data, columns),
             *_note_time(config, columns),
         ),
     )
 
 
-def _date_notes(data: DataSection, columns: Sequence[ColumnProfile]) -> list[str]:
-    """Notes on columns of dates whose day and month are ambiguous."""
+def _dates(data: DataSection, columns: Sequence[ColumnProfile]) -> list[Finding]:
+    """The columns of ambiguous dates that are read as categories."""
+    location = Location(source=data.path)
     return [
-        note_ambiguous_dates(column.name)
+        ambiguous_dates(column.name, location)
         for column in columns
         if column.has_ambiguous_dates and column.recommended and column.name not in data.columns
     ]
 
 
-def _note_time(config: Config, columns: Sequence[ColumnProfile]) -> list[str]:
-    """A note on the split in time, or on a random split of rows with dates."""
+def _note_time(config: Config, columns: Sequence[ColumnProfile]) -> list[Finding]:
+    """Notes on the split in time, or on a random split of rows with dates."""
     features = [column for column in columns if column.recommended]
     dates = [column.name for column in features if column.kind is Kind.DATE]
-    notes = (time_feature(config, [column.name for column in features]), random_split(config, dates))
-    return [note for note in notes if note]
+    found = (time_feature(config, [column.name for column in features]), random_split(config, dates))
+    return [finding for finding in found if finding]
 
 
 def _are_integer_classes(table: Table, name: str) -> bool:

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.checks.findings import Finding, FindingCode, Level
 from nncli.data.encoders.kinds import Kind
 from nncli.data.store.column_store import ColumnStore
 from nncli.errors import Location
+from nncli.findings import Finding, FindingCode, Level
 from nncli.text import yaml_quote
 
 Positions = npt.NDArray[np.int64]
@@ -32,6 +32,30 @@ class SplitTable:
     validation_table: ColumnStore
     validation: Positions
 
+    @property
+    def training_store(self) -> ColumnStore:
+        """The training rows."""
+        return _taken(self.table, self.training)
+
+    @property
+    def validation_store(self) -> ColumnStore | None:
+        """The validation rows, None if there are none."""
+        return _taken(self.validation_table, self.validation) if len(self.validation) else None
+
+    def sample(self, max_training: int, max_validation: int) -> SplitTable:
+        """At most so many random training and validation rows, drawn with a fixed seed; all rows if there are fewer."""
+        if len(self.training) <= max_training and len(self.validation) <= max_validation:
+            return self
+        rng = np.random.default_rng(0)
+        training = draw(self.training, max_training, rng)
+        validation = draw(self.validation, max_validation, rng)
+        if self.validation_table is not self.table:
+            table, other = self.table.take(training), self.validation_table.take(validation)
+            return SplitTable(table, np.arange(len(training)), other, np.arange(len(validation)))
+        rows = np.union1d(training, validation)
+        table = self.table.take(rows)
+        return SplitTable(table, np.searchsorted(rows, training), table, np.searchsorted(rows, validation))
+
     def training_row(self, i: int) -> int:
         """The row number in the file of training row `i`."""
         return self.row_number(int(self.training[i]))
@@ -48,6 +72,16 @@ class SplitTable:
     def location(self) -> Location:
         """The source of the table."""
         return Location(source=self.table.header.source)
+
+
+def _taken(table: ColumnStore, positions: Positions) -> ColumnStore:
+    """The rows at the positions; the table itself if these are all rows."""
+    return table if np.array_equal(positions, np.arange(len(table))) else table.take(positions)
+
+
+def draw(positions: Positions, n: int, rng: np.random.Generator) -> Positions:
+    """At most `n` of the positions, in their order."""
+    return positions if len(positions) <= n else np.sort(rng.choice(positions, n, replace=False))
 
 
 def _row_number(table: ColumnStore, position: int) -> int:

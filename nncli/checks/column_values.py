@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from nncli.checks.column import MAX_NAMES, Column, column_finding, count, drop_key, percentage
-from nncli.checks.findings import Finding, FindingCode
+from nncli.checks.notes import uninformative_column
 from nncli.data.encoders.categorical import MIN_COUNT
 from nncli.data.profile import ColumnProfile, Label, is_named_like_a_key
 from nncli.errors import Location
+from nncli.findings import Finding, FindingCode
 from nncli.text import join_quoted, quote
 
 NEARLY_EMPTY = 0.95
@@ -73,8 +74,8 @@ def id_like(profile: ColumnProfile, column: Column, location: Location) -> Findi
     needs_repeats = column.kind.encoder.needs_repeats
     hint = f"If so, drop it: {drop}."
     if needs_repeats and len(column.training) > 1 and not _has_frequent_value(column):
-        message, hint = column.kind.encoder.uninformative_note((profile.name,)), f"Drop it: {drop}."
-    elif profile.label is Label.ID:
+        return uninformative_column(column.kind.encoder, profile.name, location)
+    if profile.label is Label.ID:
         message = f"{name} has a different value in every row; is it an id or a row number?"
     elif needs_repeats and profile.present >= MIN_DISTINCT and profile.distinct >= NEARLY_UNIQUE * profile.present:
         message = (

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from nncli.checks.column import SplitTable, count
-from nncli.checks.findings import Finding, FindingCode
 from nncli.config.schema import Config
 from nncli.errors import Location
+from nncli.findings import Finding, FindingCode
 
 MIN_VALIDATION_ROWS = 30
 """Below this the standard error of an accuracy of one half is above 9 %."""

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.checks.column import Column, SplitTable, count, percentage
-from nncli.checks.findings import Finding, FindingCode, Level
+from nncli.findings import Finding, FindingCode, Level
 
 Digests = npt.NDArray[np.uint64]
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nncli.checks.column import Column, Positions, SplitTable, column_finding, drop_key, percentage
-from nncli.checks.findings import Finding, FindingCode
+from nncli.checks.column import Column, Positions, SplitTable, column_finding, draw, drop_key, percentage
 from nncli.errors import Location
+from nncli.findings import Finding, FindingCode
 from nncli.text import quote
 
 MAX_FITTED, MAX_SCORED = 40_000, 10_000
@@ -52,15 +52,15 @@ class LeakageSample:
         rows, validation = len(split.training), len(split.validation)
         if validation >= MIN_ROWS:
             return cls(
-                _sample(np.arange(rows), MAX_FITTED, rng),
-                _sample(np.arange(validation), MAX_SCORED, rng),
+                draw(np.arange(rows), MAX_FITTED, rng),
+                draw(np.arange(validation), MAX_SCORED, rng),
                 within_training=False,
             )
         order = rng.permutation(rows)
         cut = rows * 7 // 10
         return cls(
-            _sample(np.sort(order[:cut]), MAX_FITTED, rng),
-            _sample(np.sort(order[cut:]), MAX_SCORED, rng),
+            draw(np.sort(order[:cut]), MAX_FITTED, rng),
+            draw(np.sort(order[cut:]), MAX_SCORED, rng),
             within_training=True,
         )
 
@@ -68,10 +68,6 @@ class LeakageSample:
         """The fitted and the scored cells of a column."""
         scored = column.training if self.within_training else column.validation
         return column.training.gather(self.fitted), scored.gather(self.scored)
-
-
-def _sample(positions: Positions, n: int, rng: np.random.Generator) -> Positions:
-    return positions if len(positions) <= n else np.sort(rng.choice(positions, n, replace=False))
 
 
 def target_leakage(column: Column, target: Column, sample: LeakageSample, location: Location) -> Finding | None:

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import polars as pl
 
 from nncli.checks.column import Column, SplitTable, count
-from nncli.checks.findings import Finding, FindingCode, Level
 from nncli.errors import Location
+from nncli.findings import Finding, FindingCode, Level
 from nncli.text import quote, yaml_quote
 from nncli.utils.median import median
 

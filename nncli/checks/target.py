@@ -1,18 +1,16 @@
-"""Checks of the target: constant, rare or imbalanced classes, numbers outside the range of the output."""
+"""Checks of the target: constant, rare or imbalanced classes."""
 
 from __future__ import annotations
 
 import polars as pl
 
-from nncli.checks.column import MAX_NAMES, Column, SplitTable, count, percentage
-from nncli.checks.findings import Finding, FindingCode
+from nncli.checks.column import MAX_NAMES, Column, count, percentage
+from nncli.checks.notes import constant_target
 from nncli.config.schema import Config
 from nncli.data.splitting.folds import Fold
 from nncli.data.store.column_store import ColumnStore
 from nncli.errors import DataError, Location
-from nncli.nn.losses import Loss
-from nncli.pipeline.prepare.fit import fit_target
-from nncli.pipeline.prepare.notes import constant_target, unreachable_targets
+from nncli.findings import Finding, FindingCode
 from nncli.spec import Task
 from nncli.text import quote
 
@@ -99,27 +97,7 @@ def check_constant(table: ColumnStore, name: str, task: Task) -> Finding | None:
     values = table.columns([name]).column(name).drop_nulls().unique()
     if len(values) != 1 or len(table) == 1:
         return None
-    message, hint = constant_target(name, str(values[0]))
-    location = Location(source=table.header.source, column=name)
+    finding = constant_target(name, str(values[0]), Location(source=table.header.source))
     if task == "classification":
-        raise DataError(message, location=location, hint=hint)
-    return Finding("warning", FindingCode.CONSTANT_TARGET, location, message, hint)
-
-
-def check_reachable(config: Config, loss: Loss, split: SplitTable) -> Finding | None:
-    """Targets outside the range of the output activation."""
-    if config.output_activation is None:
-        return None
-    table = split.table.take(split.training).columns(config.data.target)
-    target, _ = fit_target(config, table, loss)
-    assert target.task == "regression", "an output activation needs a numeric target"
-    note = unreachable_targets(config, target.encode(target.read(table)))
-    if note is None:
-        return None
-    hint = (
-        "Remove output_activation, which leaves the output unbounded, or write the target in a unit that lies "
-        "within its range."
-    )
-    column = config.data.target[0] if len(config.data.target) == 1 else None
-    location = Location(source=split.location.source, column=column)
-    return Finding("warning", FindingCode.UNREACHABLE_TARGET, location, note, hint)
+        raise DataError(finding.message, location=finding.location, hint=finding.hint)
+    return finding

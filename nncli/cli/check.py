@@ -19,10 +19,10 @@ from nncli.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from nncli.checks.dry_run import DryRun
-    from nncli.checks.findings import Finding
-    from nncli.checks.network_size import NetworkSize
     from nncli.commands.check import CheckResult, Estimate
+    from nncli.dry_run.network_size import NetworkSize
+    from nncli.dry_run.steps import DryRun
+    from nncli.findings import Finding
 
 
 def check(
@@ -62,7 +62,7 @@ def check(
         assignments=resolved.assignments,
         on_stage=lambda line: None if quiet else echo_err(f"{line} …"),
     )
-    result = result.warning(resolved.column_warnings)
+    result = result.with_findings(resolved.findings)
     if as_json:
         typer.echo(json.dumps(result.as_json, ensure_ascii=False).encode())
     else:
@@ -87,7 +87,7 @@ def _text(config: str, result: CheckResult) -> str:
 
 def counted(findings: tuple[Finding, ...]) -> str:
     """The number of findings by level, for example `1 error, 2 warnings`."""
-    from nncli.checks.findings import LEVELS
+    from nncli.findings import LEVELS
 
     counts = [(level, sum(finding.level == level for finding in findings)) for level in LEVELS]
     return ", ".join(f"{n:,} {level}{'' if n == 1 else 's'}" for level, n in counts if n) or "no findings"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from nncli.cli.completion import complete_run
+from nncli.cli.findings import FindingPrinter
 from nncli.cli.help import INPUT, OUTPUT, TRAINING
 from nncli.cli.options import (
     AsJson,
@@ -157,11 +158,11 @@ def _start(
 ) -> Generator[CrossEvent, None, None]:
     import sys
 
-    from nncli.cli.training_input import resolve_input, warn
+    from nncli.cli.training_input import resolve_input
     from nncli.commands.cross_validate import cross_validation_events
 
     resolved = resolve_input(config, target, assignments, quality, quiet=printer.quiet)
-    warn((*resolved.training_warnings, *resolved.column_warnings))
+    printer.findings.show(resolved.findings)
     return cross_validation_events(
         resolved.config,
         folds=folds,
@@ -171,6 +172,7 @@ def _start(
         command=sys.argv,
         stop=printer.asked_to_stop,
         scheduler=scheduler,
+        findings=resolved.findings,
     )
 
 
@@ -180,6 +182,7 @@ class _CrossValidationPrinter(EventPrinter):
     def __init__(self, quiet: bool, requested: Path | None) -> None:
         super().__init__(quiet)
         self._requested = requested
+        self.findings = FindingPrinter(quiet)
 
     def run(self, events: Generator[CrossEvent, None, None]) -> CrossValidated:
         """Print the events and return the result.
@@ -199,8 +202,9 @@ class _CrossValidationPrinter(EventPrinter):
             for event in events:
                 if isinstance(event, MembersStarted):
                     self._stop_request = stack.enter_context(self.until_asked_to_stop("cross-validate", event.run))
+                    self.findings.show(event.findings)
                     if not self.quiet:
-                        for note in (*event.notes, *renamed_run_note(self._requested, event.run)):
+                        for note in renamed_run_note(self._requested, event.run):
                             echo_err(f"note: {note}")
                         progress = LiveMembers(event, console) if console else PlainMembers(event)
                         stack.callback(progress.close)

@@ -89,12 +89,9 @@ def _print(result: InitResult, output: str, *, as_json: bool, quiet: bool) -> No
     import shlex
 
     from nncli.cli.console import echo_err
-    from nncli.cli.training_input import warn
+    from nncli.cli.findings import FindingPrinter
 
-    if not quiet:
-        for note in result.notes:
-            echo_err(f"note: {note}")
-    warn((*result.training_warnings, *result.column_warnings))
+    FindingPrinter(quiet).show(result.findings)
     if as_json:
         document = {**result.json(), "output": None if output == "-" else output}
         typer.echo(json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogateescape"))

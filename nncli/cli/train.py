@@ -12,6 +12,7 @@ import typer
 
 from nncli.cli.completion import complete_run
 from nncli.cli.extras import requires_extra
+from nncli.cli.findings import FindingPrinter
 from nncli.cli.help import INPUT, OUTPUT
 from nncli.cli.options import (
     Assignments,
@@ -159,11 +160,11 @@ def _start(
 ) -> Generator[Event, None, None]:
     import sys
 
-    from nncli.cli.training_input import resolve_input, warn
+    from nncli.cli.training_input import resolve_input
     from nncli.commands.train import train_events
 
     resolved = resolve_input(config, target, assignments, quality, quiet=printer.quiet)
-    warn((*resolved.training_warnings, *resolved.column_warnings))
+    printer.findings.show(resolved.findings)
     return train_events(
         resolved.config,
         output=output,
@@ -171,6 +172,7 @@ def _start(
         command=sys.argv,
         stop=printer.asked_to_stop,
         scheduler=scheduler,
+        findings=resolved.findings,
     )
 
 
@@ -196,15 +198,16 @@ def _print_next(run: Path, *, has_report: bool) -> None:
 
 
 class _TrainingPrinter(EventPrinter):
-    """Prints the events of a training: notes, progress and summary on stderr, the run directory's path on stdout.
+    """Prints the events of a training: findings, progress, summary on stderr, the run directory's path on stdout.
 
-    With `as_json`, events are printed as JSON lines on stdout, and only notes on stderr. `requested` is the directory
-    named with -o.
+    With `as_json`, events are printed as JSON lines on stdout, and only findings on stderr. `requested` is the
+    directory named with -o.
     """
 
     def __init__(self, quiet: bool, *, as_json: bool, requested: Path | None) -> None:
         super().__init__(quiet)
         self._as_json = as_json
+        self.findings = FindingPrinter(quiet)
         self._requested = requested
 
     def run(self, events: Generator[Event, None, None]) -> Finished:
@@ -249,7 +252,8 @@ class _TrainingPrinter(EventPrinter):
                 if isinstance(event, Started | MembersStarted):
                     started = event
                     self._stop_request = stack.enter_context(self.until_asked_to_stop("train", event.run))
-                    self._print_notes((*event.notes, *renamed_run_note(self._requested, event.run)))
+                    self.findings.show(event.findings)
+                    self._print_notes(renamed_run_note(self._requested, event.run))
                     if write is None and not self.quiet:
                         show = _progress_for(event, stack)
                         continue

@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nncli.cli.options import Quality
     from nncli.config.schema import Config
+    from nncli.findings import Finding
 
 
 @dataclass(frozen=True)
 class TrainingInput:
     """A configuration, or its file, with `assignments` still to be applied.
 
-    `arguments` are the equivalent command-line arguments. For a table, `column_warnings` are about columns of ambiguous
-    kind and `training_warnings` about a table from which little can be learned.
+    `arguments` are the equivalent command-line arguments. For a table, `findings` are about its columns and rows.
     """
 
     config: str | Config
     assignments: list[str]
     arguments: tuple[str, ...]
-    column_warnings: tuple[str, ...] = ()
-    training_warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def resolve_input(
@@ -54,10 +53,8 @@ def resolve_input(
         return TrainingInput(path, sets, arguments)
     config, drafted = config_for(path, target or (), sets)
     if not quiet:
-        for note in drafted.decisions:
-            echo_err(f"note: {note}")
         echo_err(f"note: to edit this configuration: nncli init {shlex.join([path, *targets])} -o config.yaml")
-    return TrainingInput(config, [], arguments, drafted.column_warnings, drafted.training_warnings)
+    return TrainingInput(config, [], arguments, drafted.decisions)
 
 
 def note_ignored_variables() -> None:
@@ -69,11 +66,3 @@ def note_ignored_variables() -> None:
 
     if note := ignored_variables(os.environ):
         echo_err(f"note: {note}")
-
-
-def warn(warnings: Sequence[str]) -> None:
-    """Print warnings, also with --quiet."""
-    from nncli.cli.console import echo_err
-
-    for warning in warnings:
-        echo_err(f"warning: {warning}")

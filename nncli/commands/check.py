@@ -9,14 +9,14 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from nncli.checks.dry_run import DryRun, dry_run
-from nncli.checks.findings import Finding, FindingCode, of_error, ordered
-from nncli.checks.network_size import NetworkSize
-from nncli.checks.table_checks import TableReport, check_table
 from nncli.config.loading import load_partial, with_source_line
 from nncli.config.schema import Config
 from nncli.data.store.scratch import Scratch
+from nncli.dry_run.network_size import NetworkSize
+from nncli.dry_run.steps import DryRun, dry_run
+from nncli.dry_run.table import TableReport, check_table
 from nncli.errors import ConfigError, ConfigIssue, DataError, Location, UsageError
+from nncli.findings import Finding, FindingCode, of_error, ordered
 from nncli.pipeline.ensemble.member_config import check_members, member_config
 from nncli.pipeline.parallel.executor import workers_for
 from nncli.pipeline.prepare.execution import choose_execution
@@ -54,11 +54,9 @@ class CheckResult:
     estimate: Estimate | None = None
     dry_run: DryRun | None = None
 
-    def warning(self, doubts: Sequence[str]) -> CheckResult:
-        """The result with a warning for each ambiguous column whose reading was chosen automatically."""
-        location, code = Location(source=self.table), FindingCode.AMBIGUOUS_NUMBERS
-        warnings = [Finding("warning", code, location, doubt, "") for doubt in doubts]
-        return replace(self, findings=ordered([*self.findings, *warnings]))
+    def with_findings(self, findings: Sequence[Finding]) -> CheckResult:
+        """The result with further findings, such as those of a drafted configuration."""
+        return replace(self, findings=ordered([*self.findings, *findings]))
 
     @property
     def exit_code(self) -> int:
@@ -161,19 +159,19 @@ def _with_network(
     prepared, errors = _prepared(member, scratch)
     if prepared is None:
         return replace(result, findings=ordered([*result.findings, *errors]))
-    execution, note = choose_execution(prepared)
+    execution, of_execution = choose_execution(prepared)
     network = NetworkSize.of(prepared)
-    findings = [*result.findings, *_notes((*prepared.notes, *([note] if note else [])), result.findings)]
+    findings = [*result.findings, *prepared.findings, *([of_execution] if of_execution else [])]
     workers = workers_for(config.members, config.workers)
     short = _memory_finding(network, workers)
     if short is not None:
         return replace(result, findings=ordered([*findings, short]), network=network)
     on_stage(f"trying a few steps of {prepared.spec.network.layout.size:,} parameters")
     with log_duration("trying a few steps"), execution.activate(prepared) as ready:
-        for note in ready.notes[len(prepared.notes) :]:
-            on_stage(note)
-        trial, finding = dry_run(ready)
-    findings += [finding] if finding else []
+        for finding in ready.findings[len(prepared.findings) :]:
+            on_stage(finding.line)
+        trial, of_trial = dry_run(ready)
+    findings += [of_trial] if of_trial else []
     estimate = _estimate(config, prepared, network, trial, workers)
     return replace(result, findings=ordered(findings), network=network, estimate=estimate, dry_run=trial)
 
@@ -197,12 +195,6 @@ def _prepared(config: Config, scratch: Scratch) -> tuple[PreparedTraining | None
         else:
             return (None if errors else prepared), errors
     return None, errors
-
-
-def _notes(notes: Sequence[str], findings: Sequence[Finding]) -> list[Finding]:
-    """The notes of a training as findings, without those that repeat the message of a finding."""
-    messages = {finding.message for finding in findings}
-    return [Finding("note", FindingCode.NOTE, Location(), note, "") for note in notes if note not in messages]
 
 
 def _memory_finding(network: NetworkSize, workers: int) -> Finding | None:

@@ -20,6 +20,7 @@ from nncli.config.schema import Config
 from nncli.data.splitting.folds import Fold
 from nncli.data.store.scratch import Scratch
 from nncli.errors import UsageError
+from nncli.findings import Finding
 from nncli.pipeline.ensemble.cross_validation import (
     MAX_TRAININGS,
     CrossValidation,
@@ -107,8 +108,12 @@ def cross_validation_events(
     command: Sequence[str] = (),
     stop: Callable[[], bool] = lambda: False,
     scheduler: str | None = None,
+    findings: Sequence[Finding] = (),
 ) -> Generator[CrossEvent, None, None]:
-    """As `cross_validate`, event by event: `MembersStarted`, `MembersProgress`, `CrossValidated`."""
+    """As `cross_validate`, event by event: `MembersStarted`, `MembersProgress`, `CrossValidated`.
+
+    `findings` about a drafted configuration precede those of the training.
+    """
     if not isinstance(config, Config):
         config = load_config(config, assignments, os.environ)
     elif assignments:
@@ -136,6 +141,7 @@ def cross_validation_events(
             _ = data.without(
                 Fold(folds=folds, fold=fold, seed=config.seed)
             ).excluded_rows  # raises an error before any training
+        data = data.with_checks(findings)
         run, record = start_record(wanted, config, folds, repeats)
         with run.locked() as run:
             yield from _cross_validate(data, run, record, command, stop, scheduler)
@@ -188,7 +194,7 @@ def _cross_validate(
             tasks += ensemble_run.tasks(at_a_time, len(tasks))
         pool = TaskPool(tasks, ControlDirectory(path / CONTROL_FOLDER), config.workers, scheduler, run.watched(stop))
         try:
-            yield MembersStarted(run.path, len(tasks), pool.workers, data.notes, "trainings")
+            yield MembersStarted(run.path, len(tasks), pool.workers, data.findings, "trainings")
             with closing(pool.run()) as progress:
                 yield from progress
             built = [ensemble_run.finalize() is not None for ensemble_run in ensemble_runs]

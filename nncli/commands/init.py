@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from nncli.autoconfig.table_summary import TableSummary, summarize_table
 from nncli.autoconfig.yaml_draft import column_warning, draft_config
+from nncli.checks.notes import constant_target
 from nncli.config.loading import build_config
 from nncli.config.overrides import apply_overrides
 from nncli.config.schema import Config
@@ -21,7 +22,7 @@ from nncli.data.io.formats import SPREADSHEETS, SUFFIXES, suffix_of
 from nncli.data.profile import ColumnProfile
 from nncli.data.store.scratch import existing_parent
 from nncli.errors import Location, UsageError
-from nncli.pipeline.prepare.notes import constant_target
+from nncli.findings import Finding, FindingCode, Level, note, ordered, warning
 from nncli.text import join_quoted, json_safe, quote
 from nncli.utils.atomic_files import check_overwrite, write_text
 
@@ -36,23 +37,24 @@ ADD_ROWS = "Add rows, or set quality: fast and validation: 0."
 
 @dataclass(frozen=True)
 class InitResult:
-    """A drafted configuration: its YAML, and the notes and warnings for the user.
+    """A drafted configuration: its YAML, and the findings about the table.
 
-    `reading_notes` are also printed by a training, `decisions` are what the YAML adds. `column_warnings` are about
-    columns of ambiguous kind, `training_warnings` about a table from which little can be learned.
+    `decisions` are the notes and warnings on what the YAML adds and on columns and rows; `reading` are those on reading
+    the table, which a training finds too.
     """
 
     text: str
     summary: TableSummary
-    reading_notes: tuple[str, ...]
-    decisions: tuple[str, ...]
-    column_warnings: tuple[str, ...] = ()
-    training_warnings: tuple[str, ...] = ()
+    reading: tuple[Finding, ...]
+    decisions: tuple[Finding, ...]
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """The notes on reading the table and on the decisions."""
-        return (*self.reading_notes, *self.decisions)
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings, warnings first."""
+        return ordered([*self.reading, *self.decisions])
+
+    def _lines(self, level: Level) -> list[str]:
+        return [finding.line for finding in self.findings if finding.level == level]
 
     def json(self) -> dict[str, Any]:
         """The columns and the YAML as a JSON object; None for what is unknown or not finite."""
@@ -72,8 +74,9 @@ class InitResult:
             ],
             "missing_values": list(summary.data.missing_values),
             "thousands": summary.data.thousands,
-            "notes": list(self.notes),
-            "warnings": [*self.training_warnings, *self.column_warnings],
+            "notes": self._lines("note"),
+            "warnings": self._lines("warning"),
+            "findings": [finding.as_json for finding in self.findings],
             "yaml": self.text,
         }
 
@@ -164,9 +167,8 @@ def draft(
     )
     if output_path is not None:
         write_text(output_path, text)
-    return InitResult(
-        text, summary, summary.notes, _decisions(summary), _column_warnings(summary), _training_warnings(summary)
-    )
+    decisions = (*_decisions(summary), *_training_warnings(summary), *_column_warnings(summary))
+    return InitResult(text, summary, summary.findings, decisions)
 
 
 def is_table(argument: str, target: Sequence[str]) -> bool:
@@ -231,28 +233,36 @@ def _stem(table: Path) -> str:
     return name.name.removesuffix(name.suffix) if suffix_of(table) else name.name
 
 
-def _decisions(summary: TableSummary) -> tuple[str, ...]:
+def _decisions(summary: TableSummary) -> tuple[Finding, ...]:
     """Notes on the missing values, the thousands separator and the dropped columns."""
     plain = [column for column in summary.dropped if not _was_unreadable(column)]
     reasons = dict.fromkeys(column.reason for column in plain)
+    reading, separator = FindingCode.TABLE_READING, quote(summary.data.thousands or "")
     read_as = "is read as a missing value" if len(summary.na_spellings) == 1 else "are read as missing values"
     return (
-        *([f"{join_quoted(summary.na_spellings)} {read_as}"] if summary.na_spellings else []),
-        *([f"{quote(summary.data.thousands)} is read as the thousands separator"] if summary.has_thousands else []),
+        *([note(reading, f"{join_quoted(summary.na_spellings)} {read_as}")] if summary.na_spellings else []),
+        *([note(reading, f"{separator} is read as the thousands separator")] if summary.has_thousands else []),
         *(
-            f"dropped {join_quoted(column.name for column in plain if column.reason == reason)}: {reason}"
+            note(
+                FindingCode.DROPPED_COLUMN,
+                f"dropped {join_quoted(column.name for column in plain if column.reason == reason)}: {reason}",
+            )
             for reason in reasons
         ),
     )
 
 
-def _training_warnings(summary: TableSummary) -> tuple[str, ...]:
+def _training_warnings(summary: TableSummary) -> tuple[Finding, ...]:
     """Warnings of a constant target and of too few rows."""
     constant = [target for target in summary.targets if target.distinct == 1 < summary.rows]
     count = "only 1 row has" if summary.rows == 1 else f"only {summary.rows:,} rows have"
     return (
-        *(". ".join(constant_target(target.name, target.top_values[0][0])) for target in constant),
-        *([f"{count} a target, too few to train and validate. {ADD_ROWS}"] if summary.rows < MIN_ROWS else []),
+        *(constant_target(target.name, target.top_values[0][0], summary.location) for target in constant),
+        *(
+            [warning(FindingCode.FEW_ROWS, f"{count} a target, too few to train and validate", hint=ADD_ROWS)]
+            if summary.rows < MIN_ROWS
+            else []
+        ),
     )
 
 
@@ -261,10 +271,15 @@ def _was_unreadable(column: ColumnProfile) -> bool:
     return column.error is not None and column.reason == column.error.message
 
 
-def _column_warnings(summary: TableSummary) -> tuple[str, ...]:
+def _column_warnings(summary: TableSummary) -> tuple[Finding, ...]:
     """Warnings of columns whose kind is ambiguous: they are dropped or treated as categorical."""
     dropped = [column for column in summary.dropped if _was_unreadable(column)]
     return (
-        *(f"{quote(column.name)} is dropped: {column_warning(column)}" for column in dropped),
-        *(f"{quote(column.name)} is read as categorical: {column_warning(column)}" for column in summary.ambiguous),
+        *(_ambiguous(column, "dropped") for column in dropped),
+        *(_ambiguous(column, "read as categorical") for column in summary.ambiguous),
     )
+
+
+def _ambiguous(column: ColumnProfile, use: str) -> Finding:
+    message = f"{quote(column.name)} is {use}: {column_warning(column)}"
+    return warning(FindingCode.AMBIGUOUS_NUMBERS, message, column=column.name)

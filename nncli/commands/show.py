@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nncli.checks.network_size import LayerSize, layer_sizes
 from nncli.commands.runs import Kind, RunStatus, info_of
+from nncli.dry_run.network_size import LayerSize, layer_sizes
 from nncli.runs.history import read_metrics
 from nncli.runs.loader import read_manifest, read_spec
 from nncli.runs.manifest import MANIFEST, METRICS, MODEL, Manifest, member_folder

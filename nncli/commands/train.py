@@ -9,6 +9,7 @@ from pathlib import Path
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.errors import UsageError
+from nncli.findings import Finding
 from nncli.pipeline.train.events import Event, Finished
 from nncli.pipeline.train.single import resume_network, train_network
 from nncli.runs.run import Run, check_run_name
@@ -67,10 +68,12 @@ def train_events(
     command: Sequence[str] = (),
     stop: Callable[[], bool] = lambda: False,
     scheduler: str | None = None,
+    findings: Sequence[Finding] = (),
 ) -> Generator[Event, None, None]:
     """As `train`, event by event: `Started`, an `EpochReport` for every epoch, `Finished`.
 
-    With members: `MembersStarted`, `MembersProgress` a few times a second, `Finished`.
+    With members: `MembersStarted`, `MembersProgress` a few times a second, `Finished`. `findings` about a drafted
+    configuration precede those of the training.
     """
     if not isinstance(config, Config):
         config = load_config(config, assignments, os.environ)
@@ -81,10 +84,10 @@ def train_events(
     if config.members > 1:
         from nncli.pipeline.ensemble.train import train_ensemble
 
-        yield from train_ensemble(config, path, command, stop, scheduler)
+        yield from train_ensemble(config, path, command, stop, scheduler, findings)
         return
     _refuse_scheduler(scheduler)
-    yield from train_network(config, path, command, stop)
+    yield from train_network(config, path, command, stop, findings=findings)
 
 
 def resume_events(

@@ -115,7 +115,8 @@ def _of_network(config: Config, model: Model, scratch: Scratch) -> _RowPredictio
     """The validation rows of a single network, with its predictions."""
     target, rng = model.spec.target, RandomStreams.of(config.seed).split
     table = load_labeled_rows(config, config.data.path, scratch, all_columns=True)
-    training, validation = split_table(config, table, target.task, rng, scratch, all_columns=True)
+    split = split_table(config, table, target.task, rng, scratch, all_columns=True)
+    training, validation = split.training_store, split.validation_store
     truth, rows = truth_of(training, target, config), training if validation is None else validation
     return _RowPredictions(
         rows, predict_table(model, rows, target), "training" if validation is None else "validation", truth

@@ -126,7 +126,7 @@ def fit(request: Request, frame: pl.DataFrame, columns: Columns) -> Fitted:
         try:
             for event in train_events(request.config_of(str(table), columns), output=run):
                 if isinstance(event, Started | MembersStarted):
-                    notes = event.notes
+                    notes = tuple(finding.line for finding in event.findings)
                 if isinstance(event, Finished):
                     epochs = event.epochs
         except NncliError as error:

@@ -58,13 +58,13 @@ def test_dates_whose_day_and_month_are_ambiguous_are_noted(tmp_path: Path) -> No
     path = tmp_path / "t.csv"
     rows = [f"{1 + i % 6:02}/{1 + i % 5:02}/2024,{i}" for i in range(40)]
     path.write_text("\n".join(["when,y", *rows]) + "\n")
-    (note,) = summarize_table(path, ["y"]).notes
-    assert "'when'" in note
-    assert "date_format" in note
-    (note,) = summarize_table(path, ["y"], ["data.date_format='%d/%m/%Y'"]).notes
-    assert "data.time=when" in note
-    assert not summarize_table(path, ["y"], ["data.date_format='%d/%m/%Y'", "validation=0"]).notes
-    assert not summarize_table(path, ["y"], ["data.columns={when: categorical}"]).notes
+    (finding,) = summarize_table(path, ["y"]).findings
+    assert (finding.level, finding.code, finding.location.column) == ("warning", "ambiguous-dates", "when")
+    assert "date_format" in finding.hint
+    (finding,) = summarize_table(path, ["y"], ["data.date_format='%d/%m/%Y'"]).findings
+    assert "data.time=when" in finding.hint
+    assert not summarize_table(path, ["y"], ["data.date_format='%d/%m/%Y'", "validation=0"]).findings
+    assert not summarize_table(path, ["y"], ["data.columns={when: categorical}"]).findings
 
 
 def test_a_column_of_ambiguous_dates_that_differ_in_every_row_is_dropped_with_the_key_that_keeps_it(

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from nncli.checks.findings import Finding
-from nncli.checks.table_checks import TableReport, check_table
 from nncli.config.schema import Config
+from nncli.dry_run.table import TableReport, check_table
+from nncli.findings import Finding
 
 ROWS = 300
 

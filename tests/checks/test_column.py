@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 from nncli.checks.column import MAX_NAMES, Column, SplitTable, column_finding, count, drop_key, percentage
-from nncli.checks.findings import FindingCode
 from nncli.data.encoders.kinds import Kind
 from nncli.data.store.scratch import Scratch
 from nncli.errors import DataError, Location
+from nncli.findings import FindingCode
 from tests.assertions import raises
 from tests.data.store.support import stored
 

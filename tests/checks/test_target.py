@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from tests.checks.support import ROWS, codes, found, sound
 
@@ -40,14 +39,6 @@ def test_class_imbalance_is_a_warning_until_weights_or_a_metric_address_it(tmp_p
 
 def test_many_classes_of_equal_size_are_balanced(tmp_path: Path) -> None:
     assert found(tmp_path, {**sound(900), "y": shuffled({f"c{i}": 30 for i in range(30)})}) == []
-
-
-@pytest.mark.parametrize(("scale", "expected"), [(1.0, ["warning unreachable-target"]), (0.0, [])])
-def test_a_target_beyond_a_sigmoid_is_a_warning(tmp_path: Path, scale: float, expected: list[str]) -> None:
-    table = sound()
-    table["z"] = [0.5 + scale * float(str(z)) + 1e-3 * i / ROWS for i, z in enumerate(table["z"])]
-    findings = found(tmp_path, table, target="z", output_activation="sigmoid")
-    assert codes(findings) == expected
 
 
 def test_a_constant_target_is_a_warning_and_a_single_class_an_error(tmp_path: Path) -> None:

@@ -57,8 +57,8 @@ CASES: dict[str, tuple[Columns, dict[str, object], str]] = {
         {},
         (
             "warning: FOLDER/t.csv, column 'name': 'name' has a different value in every row and carries no "
-            'information; consider data.drop, or `columns: {"name": text}` under data if its words matter\n'
-            '  Drop it: `drop: ["name"]` under data.'
+            "information\n"
+            '  Drop it: `drop: ["name"]` under data. If its words matter: `columns: {"name": text}` under data.'
         ),
     ),
     "a duplicate column": (

@@ -41,7 +41,7 @@ def test_warnings_do_not_fail_and_are_shown_before_notes(nncli: Cli, config: Pat
     done = nncli("check", config, "-q").check()
     assert done.err == ""
     assert done.out.startswith("c.yaml: 1 warning, 1 note\n")
-    assert done.out.index("warning: column 'id': ") < done.out.index("note: column 'k': ")
+    assert done.out.index("warning: 'id' ") < done.out.index("note: 'k' ")
 
 
 def test_a_wrong_configuration_ends_with_3_and_shows_its_lines(nncli: Cli, config: Path) -> None:

@@ -26,10 +26,15 @@ from tests.cli.support import (
     wait_until_idle,
 )
 
-CONFIG = f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\nepochs: 3\n"
+CONFIG = f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\nepochs: 3\nvalidation: 0.3\n"
 PINNED = """\
-note: dropped 'id': a different value in every row
 note: to edit this configuration: nncli init t.csv --target y -o config.yaml
+note: dropped 'id': a different value in every row
+warning: only 8 validation rows: scores on so few are mostly chance. Add rows, increase validation, or use \
+nncli cross-validate, which scores every row.
+warning: 8 validation rows are equal to training rows, target included (100 %; for example row 7 and row 15): \
+validation scores are too optimistic. If they are copies, remove them; if they are different cases with equal \
+values, keep them.
 epoch 1/1 loss N val_loss N accuracy N best val_loss N at 1 learning rate N N s left
 32 training rows, 8 validation rows, 1 feature, 13 parameters, best epoch 1 of 1 by val_loss, N s
  training baseline validation baseline
@@ -347,8 +352,8 @@ def test_a_configuration_typed_at_a_terminal_ends_with_ctrl_d(here: Path) -> Non
 @pytest.mark.parametrize(
     ("loss", "said"),
     [
-        ("", "note: 'y' is treated as a class label (values 0 to 1). For regression set loss: mse"),
-        ("loss: mse\n", "if these are classes, set loss: cross_entropy"),
+        ("", "note: 'y' is treated as a class label (values 0 to 1). For regression set loss: mse."),
+        ("loss: mse\n", "If these are classes, set loss: cross_entropy"),
         ("loss: cross_entropy\n", None),
     ],
 )

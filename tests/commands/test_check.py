@@ -130,7 +130,7 @@ def test_a_note_of_training_is_one_finding(folder: Path) -> None:
     )
     table.write_csv(folder / "t.csv")
     found = of(folder, SOUND)
-    assert sorted(codes(found.findings)) == ["note empty-column", "note note", "warning id-like-column"]
+    assert sorted(codes(found.findings)) == ["note empty-column", "note target-as-class", "warning id-like-column"]
 
 
 def test_an_unreachable_target_is_one_finding(folder: Path) -> None:

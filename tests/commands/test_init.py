@@ -21,6 +21,7 @@ from nncli.errors import DataError, NncliError, UsageError
 from nncli.nn.losses import MSE
 from nncli.pipeline.prepare.prepare import prepare
 from nncli.text import quote
+from tests.assertions import lines
 from tests.cli.support import DATA
 
 N = 40
@@ -103,7 +104,7 @@ def test_what_carries_nothing_is_dropped_with_the_reason(here: Path) -> None:
     assert section(begun.text)["drop"] == ["rowid", "same", "void"]
     assert "- rowid  # a different value in every row" in begun.text
     assert "- same   # one value in all rows" in begun.text
-    assert begun.notes == (
+    assert lines(begun.findings) == (
         "dropped 'rowid': a different value in every row",
         "dropped 'same': one value in all rows",
         "dropped 'void': no value in any row",
@@ -115,14 +116,14 @@ def test_a_spelling_of_a_missing_value_is_told_of(here: Path) -> None:
     x = [*map(str, numbers()[:-2]), "?", "?"]
     begun = draft(write(here, {"x": x, "z": numbers(2), "y": numbers(1)}), "y")
     assert section(begun.text)["missing_values"] == ["", "NA", "?"]
-    assert begun.notes == ("'?' is read as a missing value",)
+    assert lines(begun.findings) == ("'?' is read as a missing value",)
     prepare(loaded(here, begun.text))
 
 
 def test_several_spellings_are_told_of_in_the_plural(here: Path) -> None:
     x = [*map(str, numbers()[:-2]), "?", "N/A"]
     begun = draft(write(here, {"x": x, "z": numbers(2), "y": numbers(1)}), "y")
-    assert begun.notes == ("'?' and 'N/A' are read as missing values",)
+    assert lines(begun.findings) == ("'?' and 'N/A' are read as missing values",)
     assert "'?' and 'N/A'" in begun.text
 
 
@@ -140,7 +141,7 @@ def test_numbers_with_grouped_digits_are_read_as_numbers(here: Path) -> None:
     }
     begun = draft(write(here, columns), "y")
     assert section(begun.text)["thousands"] == ","
-    assert begun.notes == ("',' is read as the thousands separator",)
+    assert lines(begun.findings) == ("',' is read as the thousands separator",)
     assert "regression: 0 to 38,883" in begun.text
     assert dict(prepare(loaded(here, begun.text)).config.data.columns) == {"x": "numeric", "z": "numeric"}
 
@@ -149,9 +150,8 @@ def test_a_doubtful_column_goes_as_categories_with_the_doubt_beside_it(here: Pat
     begun = draft(write(here, {"x": ["5%", "$6"] * (N // 2), "y": numbers()}), "y")
     assert section(begun.text)["columns"] == {"x": "categorical"}
     assert "only if all cells of the column have the same one" in begun.text
-    assert begun.notes == ()
-    assert "'x' is read as categorical" in begun.column_warnings[0]
-    assert "only if all cells of the column have the same one" in begun.column_warnings[0]
+    assert "'x' is read as categorical" in begun.decisions[0].line
+    assert "only if all cells of the column have the same one" in begun.decisions[0].line
     prepare(loaded(here, begun.text))
 
 
@@ -165,14 +165,14 @@ def test_money_and_percent_are_numbers_and_it_is_said(here: Path) -> None:
     assert section(begun.text)["thousands"] == ","
     assert set(section(begun.text)) <= {"path", "target", "thousands"}
     assert "price  numeric  0 to 38,883, median 19,442, unit $" in begun.text
-    assert begun.notes[:3] == (
+    assert lines(begun.findings)[:3] == (
         "'price' is read as numbers without their $",
         "'share' is read as numbers without their %: 12 % is 12",
         "'y' is read as numbers without their EUR",
     )
     prepared = prepare(loaded(here, begun.text))
     assert dict(prepared.config.data.columns) == {"price": "numeric", "share": "numeric"}
-    assert set(begun.notes[:3]) <= set(prepared.notes)
+    assert set(begun.findings[:3]) <= set(prepared.findings)
     assert isinstance(prepared.arguments.loss, MSE)
 
 
@@ -184,8 +184,8 @@ def test_a_column_in_doubt_whose_cells_all_differ_is_left_out_with_the_way_to_me
     }
     begun = draft(write(here, columns), "y")
     assert section(begun.text)["drop"] == ["x"]
-    assert begun.column_warnings[0].startswith("'x' is dropped: '€1' looks like a number")
-    assert "have the same one" in begun.column_warnings[0]
+    assert begun.decisions[0].line.startswith("'x' is dropped: '€1' looks like a number")
+    assert "have the same one" in begun.decisions[0].line
 
 
 def test_numbers_of_classes_come_with_the_way_out(here: Path) -> None:
@@ -388,7 +388,7 @@ def test_the_one_line_form_is_what_init_writes(here: Path) -> None:
     config, begun = config_for(path, "y", ["epochs=7", "layers=[3]"])
     assert config == loaded(here, init(path, "y"), ["epochs=7", "layers=[3]"])
     assert config.data.drop == ("rowid",)
-    assert begun.decisions == ("dropped 'rowid': a different value in every row",)
+    assert lines(begun.decisions) == ("dropped 'rowid': a different value in every row",)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from nncli.runs.manifest import HISTORY, MANIFEST, METRICS, WEIGHTS
 from nncli.runs.run import Run
 from nncli.training.epoch import DivergedError
 from nncli.training.loop import EpochReport
-from tests.assertions import raises
+from tests.assertions import lines, raises
 from tests.cli.support import DATA
 
 Trainer = Callable[..., Finished]
@@ -324,7 +324,7 @@ def test_dropped_rows_and_columns_are_noted(config: Callable[..., Path], tmp_pat
         tmp_path / "t.csv"
     )
     path = config("target: y, features: [x, id, empty]")
-    notes = " ".join(prepare(load_config(path)).notes)
+    notes = " ".join(lines(prepare(load_config(path)).findings))
     for fact in ("5 of 120 rows", "'empty'", "'id'"):
         assert fact in notes
 

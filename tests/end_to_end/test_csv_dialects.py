@@ -10,14 +10,14 @@ import polars as pl
 import pytest
 
 from nncli import evaluate, predict, train
+from nncli.checks.notes import similar_categories
 from nncli.commands.predict import predict_chunks
 from nncli.config.schema import Config
 from nncli.data.dialect import CsvDialect
 from nncli.errors import DataError
-from nncli.pipeline.prepare.notes import similar_categories
 from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
 from nncli.runs.run import Run
-from tests.assertions import raises
+from tests.assertions import lines, raises
 
 ROWS: list[tuple[object, ...]] = [(i / 7, (i % 5) * 1234.5, "north" if i % 3 else "süd", i / 3) for i in range(60)]
 NAMES = ("width", "price", "town", "y")
@@ -91,13 +91,13 @@ def test_a_table_is_read_the_same_in_every_dialect(
 
 
 def test_a_detected_dialect_is_noted(tmp_path: Path) -> None:
-    (note,) = prepared(tmp_path, TEXTS["semicolon"], "utf-16").notes
+    (note,) = lines(prepared(tmp_path, TEXTS["semicolon"], "utf-16").findings)
     assert all(name in note for name in (str(tmp_path / "t.csv"), "utf-16", "';'"))
-    assert prepared(tmp_path, TEXTS["plain"]).notes == ()
+    assert prepared(tmp_path, TEXTS["plain"]).findings == ()
 
 
 def test_a_configured_dialect_is_not_noted(tmp_path: Path) -> None:
-    assert prepared(tmp_path, TEXTS["semicolon"], decimal=",", separator=";").notes == ()
+    assert prepared(tmp_path, TEXTS["semicolon"], decimal=",", separator=";").findings == ()
 
 
 def test_a_validation_file_may_have_another_dialect(tmp_path: Path, plain: PreparedTraining) -> None:
@@ -199,7 +199,7 @@ def test_booleans_are_categories_and_mixed_spellings_are_noted(tmp_path: Path) -
         one, other = pair.split()
         rows = "".join(f"{one if i % 2 else other},{i / 2}\n" for i in range(20))
         made = prepared(tmp_path, "x,y\n" + rows)
-        assert (made.config.data.columns, made.notes) == ({"x": "categorical"}, ())
+        assert (made.config.data.columns, made.findings) == ({"x": "categorical"}, ())
     rows = "".join(f"{('true', 'True', 'FALSE')[i % 3]},{i / 2}\n" for i in range(30))
-    (note,) = prepared(tmp_path, "x,y\n" + rows).notes
+    (note,) = lines(prepared(tmp_path, "x,y\n" + rows).findings)
     assert "'x'" in note

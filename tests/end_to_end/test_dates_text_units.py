@@ -19,7 +19,7 @@ from nncli.model import Model
 from nncli.pipeline.prepare.prepare import prepare
 from nncli.runs.manifest import CONFIG, WEIGHTS
 from nncli.runs.run import Run
-from tests.assertions import raises
+from tests.assertions import lines, raises
 
 N = 120
 
@@ -108,7 +108,7 @@ def test_a_date_column_with_one_bad_cell_is_refused_with_its_row(config: Callabl
     frame.write_csv(home / "odd.csv")
     with raises(DataError, file="odd.csv", row=8, column="when", mentions="'soon'"):
         prepare(load_config(config(", features: [when]", "odd.csv", "epochs: 1\nvalidation: 0")))
-    notes = prepare(load_config(config(', missing_values: ["soon"]', "odd.csv", "epochs: 1"))).notes
+    notes = lines(prepare(load_config(config(', missing_values: ["soon"]', "odd.csv", "epochs: 1"))).findings)
     assert not notes
 
 
@@ -118,13 +118,13 @@ def test_ambiguous_dates_are_noted_until_date_format_is_set(config: Callable[...
     path = config("", "twice.csv", "epochs: 1\nvalidation: 0")
     prepared = prepare(load_config(path))
     assert prepared.config.data.columns == {"when": Kind.CATEGORICAL}
-    assert any(note.startswith("'when'") for note in prepared.notes)
+    assert any(note.startswith("'when'") for note in lines(prepared.findings))
     for form in ("%d/%m/%Y", "%m/%d/%Y"):
         prepared = prepare(load_config(path, [f"data.date_format='{form}'"]))
         assert prepared.config.data.columns == {"when": Kind.DATE}
         (column,) = prepared.spec.encoder.columns
         assert column.type == "date"
-        assert (column.date_format, prepared.notes) == (form, ())
+        assert (column.date_format, lines(prepared.findings)) == (form, ())
         assert prepared.config.data.date_format == form
         assert prepared.spec.dialect.date_format == form
     with raises(DataError, file="twice.csv", row=1, column="when"):
@@ -149,7 +149,7 @@ def test_uninformative_columns_are_noted(config: Callable[..., Path], home: Path
         {"id": [f"id{i}" for i in range(60)], "said": [f"x{i} y{i} z{i}" for i in range(60)], "y": range(60)}
     )
     frame.write_csv(home / "ids.csv")
-    of_ids, of_texts = prepare(load_config(config("", "ids.csv", "epochs: 1\nvalidation: 0"))).notes
+    of_ids, of_texts = lines(prepare(load_config(config("", "ids.csv", "epochs: 1\nvalidation: 0"))).findings)
     assert of_ids.startswith("'id' ")
     assert "data.drop" in of_ids
     assert of_texts.startswith("'said'")

@@ -11,6 +11,7 @@ from nncli.commands.train import resume, train
 from nncli.config.loading import load_config
 from nncli.errors import NncliError
 from nncli.pipeline.prepare.prepare import prepare
+from tests.assertions import lines
 
 CONFIG = "data: {path: t.csv, target: y}\nlayers: [4]\nepochs: 2\n"
 CASES: dict[str, tuple[str, str]] = {
@@ -128,11 +129,11 @@ def test_the_wording_of_notes(config: Path) -> None:
         y=pl.when(pl.col("x") > 2).then("y"),
     )
     frame.write_csv(config.parent / "t.csv")
-    notes = prepare(load_config(config)).notes
+    notes = lines(prepare(load_config(config)).findings)
     assert "\n".join(notes).replace(str(config.parent), "FOLDER") == (
+        "'id' has a different value in every row and carries no information. Drop it: "
+        '`drop: ["id"]` under data. If its words matter: `columns: {"id": text}` under data.\n'
         "FOLDER/t.csv: left out 3 of 40 rows, which have no 'y'\n"
         "ignored 'empty': no value in any training row\n"
-        "'id' has a different value in every row and carries no information; consider data.drop, or "
-        '`columns: {"id": text}` under data if its words matter\n'
         "'price' is read as numbers without their $"
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from nncli.cli.console import echo_err, format_number
+from nncli.cli.findings import FindingPrinter
 from nncli.cli.progress.live import REFRESHES_PER_SECOND, bar, supports_unicode, wrapped
 from nncli.cli.progress.training import SECONDS_BETWEEN_LINES, Speed, shown_name
 from nncli.pipeline.train.events import MembersProgress
@@ -21,33 +21,19 @@ MAX_MEMBER_LINES = 8
 """Members in training that are shown with a line each."""
 
 
-class _Notes:
-    """Prints the notes of the first member; those of the others are nearly the same."""
-
-    def __init__(self, shown: Iterable[str]) -> None:
-        self._shown = set(shown)
-
-    def print_new(self, progress: MembersProgress) -> None:
-        """Print the notes that have not been printed."""
-        for note in progress.members[0].notes:
-            if note not in self._shown:
-                self._shown.add(note)
-                echo_err(f"note: {note}")
-
-
 class PlainMembers:
     """Progress for pipes, logs and CI: a line every two seconds, and the last one."""
 
     def __init__(self, started: MembersStarted) -> None:
         self._noun = started.noun
-        self._pace, self._notes, self._next = Speed(), _Notes(started.notes), 0.0
+        self._pace, self._findings, self._next = Speed(), FindingPrinter(False, started.findings), 0.0
         self._last: MembersProgress | None = None
         self._shown: MembersProgress | None = None
 
     def update(self, progress: MembersProgress) -> None:
         """Record the progress, and print it if a line is due."""
         self._last = progress
-        self._notes.print_new(progress)
+        self._findings.show(progress.members[0].findings)  # those of the others are nearly the same
         if time.monotonic() >= self._next:
             self._show(progress)
 
@@ -68,7 +54,7 @@ class LiveMembers:
         from rich.live import Live
 
         self._noun = started.noun
-        self._pace, self._notes = Speed(), _Notes(started.notes)
+        self._pace, self._findings = Speed(), FindingPrinter(False, started.findings)
         self._progress = MembersProgress(())
         self._left = ""
         self._unicode = supports_unicode(console.encoding)
@@ -77,7 +63,7 @@ class LiveMembers:
 
     def update(self, progress: MembersProgress) -> None:
         """Record the progress for the next refresh."""
-        self._notes.print_new(progress)
+        self._findings.show(progress.members[0].findings)  # those of the others are nearly the same
         self._left = "".join(_left(self._pace, progress))
         self._progress = progress
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import typer
 
 from nncli.cli.progress.training import TrainingProgress, shown_name
+from nncli.findings import Finding
 from nncli.pipeline.train.events import Event, Finished, MembersProgress, MembersStarted, Progress, Started
 from nncli.scoring import scores_json
 from nncli.text import json_safe
@@ -42,7 +44,7 @@ class JsonLines:
                     "epochs": event.epochs,
                     "done": event.done,
                     "monitor": event.monitor,
-                    "notes": event.notes,
+                    **_findings(event.findings),
                 }
             case EpochReport():
                 return self._epoch(event)
@@ -59,7 +61,7 @@ class JsonLines:
                     "run": str(event.run),
                     "members": event.members,
                     "workers": event.workers,
-                    "notes": event.notes,
+                    **_findings(event.findings),
                 }
             case MembersProgress():
                 return {
@@ -96,6 +98,12 @@ class JsonLines:
             "best": progress.best.epoch if progress and progress.best else None,
             "seconds": report.seconds,
         }
+
+
+def _findings(findings: Sequence[Finding]) -> dict[str, Any]:
+    """The findings as objects, and the text of the notes among them."""
+    notes = [finding.line for finding in findings if finding.level == "note"]
+    return {"notes": notes, "findings": [finding.as_json for finding in findings]}
 
 
 def _member(member: Progress) -> dict[str, Any]:

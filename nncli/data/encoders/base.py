@@ -17,7 +17,7 @@ from nncli.data.encoders.dependence_grid import Grid
 from nncli.data.encoders.options import EncodingOptions
 from nncli.data.table import Table
 from nncli.spec import Spec, StrictStr
-from nncli.text import join_quoted
+from nncli.text import quote
 
 
 class ColumnEncoder(Spec):
@@ -125,6 +125,6 @@ class ColumnEncoder(Spec):
         return False
 
     @classmethod
-    def uninformative_note(cls, names: tuple[str, ...]) -> str:
-        """A note about columns of this kind that are uninformative."""
-        return f"{join_quoted(names)}: the training rows have no information here; consider data.drop"
+    def uninformative_note(cls, name: str) -> tuple[str, str]:
+        """What makes a column of this kind uninformative, and what else than dropping it may help."""
+        return f"{quote(name)} carries no information in the training rows", ""

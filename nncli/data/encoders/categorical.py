@@ -19,7 +19,7 @@ from nncli.data.encoders.options import DEFAULT_OPTIONS, Clip, EncodingOptions
 from nncli.data.encoders.scaling import QUARTILES, clip_smoothly, robust_scale
 from nncli.data.table import Table
 from nncli.spec import FiniteFloat, NonNegativeFloat, PositiveInt, StrictBool, StrictStr
-from nncli.text import join_quoted, yaml_quote
+from nncli.text import quote, yaml_quote
 
 MIN_COUNT = 2
 """Training rows that a category needs for a code of its own. Rarer ones share the code of unseen categories."""
@@ -118,11 +118,11 @@ class CategoricalColumn(ColumnEncoder):
         return not self.categories
 
     @classmethod
-    def uninformative_note(cls, names: tuple[str, ...]) -> str:
-        """A note about columns in which no value occurs twice."""
+    def uninformative_note(cls, name: str) -> tuple[str, str]:
+        """A note about a column in which no value occurs twice."""
         return (
-            f"{join_quoted(names)} has a different value in every row and carries no information; consider "
-            f"data.drop, or `columns: {{{yaml_quote(names[0])}: text}}` under data if its words matter"
+            f"{quote(name)} has a different value in every row and carries no information",
+            f"If its words matter: `columns: {{{yaml_quote(name)}: text}}` under data.",
         )
 
     @property

@@ -17,7 +17,7 @@ from nncli.data.encoders.base import ColumnEncoder
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
 from nncli.data.table import Table
 from nncli.spec import StrictBool, StrictStr
-from nncli.text import join_quoted
+from nncli.text import quote
 
 MIN_WORDS, MIN_DISTINCT = 3, 32
 """Words in the median cell of a text column, and distinct cells, of which it has more: fewer make categories."""
@@ -86,9 +86,9 @@ class TextColumn(ColumnEncoder):
         return not self.vocabulary
 
     @classmethod
-    def uninformative_note(cls, names: tuple[str, ...]) -> str:
-        """A note about columns of text without a common word."""
-        return f"{join_quoted(names)}: no word is in {MIN_ROWS} or more training rows, so it gives no feature; drop it"
+    def uninformative_note(cls, name: str) -> tuple[str, str]:
+        """A note about a column of text without a common word."""
+        return f"no word of {quote(name)} is in {MIN_ROWS} or more training rows, so it gives no feature", ""
 
     @property
     def width(self) -> int:

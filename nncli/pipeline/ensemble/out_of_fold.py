@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from nncli.checks.column import SplitTable
+from nncli.checks.notes import table_reading
+from nncli.checks.rows import training_warnings
 from nncli.config.schema import Config
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
 from nncli.data.sample_weights import Weights, read_weights
@@ -15,6 +19,7 @@ from nncli.data.splitting.folds import Fold
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
 from nncli.ensemble import AnyModel, Ensemble, EnsembleSpec, align_classes, n_outputs
+from nncli.findings import Finding, ordered
 from nncli.metrics.calibration import Calibration, fit_temperature, smoothed_log_loss
 from nncli.model import Model, Predictions
 from nncli.nn.losses import Loss
@@ -27,6 +32,7 @@ from nncli.pipeline.prepare.validation import should_calibrate
 from nncli.runs.training_rows import TrainingRows
 from nncli.scoring import ScoreCard, Truth, baseline_predictions, score_card
 from nncli.training.state import RandomStreams
+from nncli.utils.logs import log_duration
 
 
 def _has_validation(config: Config) -> bool:
@@ -46,7 +52,7 @@ class EnsembleData:
     validation_table: ColumnStore | None
     target: Target
     loss: Loss
-    notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
     @classmethod
     def of(cls, config: Config, scratch: Scratch, *, all_columns: bool = False) -> EnsembleData:
@@ -57,7 +63,7 @@ class EnsembleData:
         """
         table = load_labeled_rows(config, config.data.path, scratch, all_columns=all_columns)
         target_columns = table.columns(config.data.target)
-        loss, note = infer_loss(config, target_columns)
+        loss, of_target = infer_loss(config, target_columns)
         target = (
             ClassificationTarget.fit(target_columns, config.data.target[0])
             if loss.task == "classification"
@@ -65,12 +71,28 @@ class EnsembleData:
         )
         validation_table = load_validation_file(config, table, scratch, all_columns=all_columns)
         should_calibrate(config, target, has_validation=_has_validation(config))  # raises an error before training
-        notes = (
-            *table.header.notes,
-            *([note] if note else []),
-            *(validation_table.header.notes if validation_table is not None else ()),
+        findings = (
+            *table_reading(table.header),
+            *([of_target] if of_target else []),
+            *(table_reading(validation_table.header) if validation_table is not None else ()),
         )
-        return cls(config, table, validation_table, target, loss, notes)
+        return cls(config, table, validation_table, target, loss, findings)
+
+    def with_checks(self, findings: Sequence[Finding] = ()) -> EnsembleData:
+        """A copy with further `findings` and the warnings about the rows, which are those of a split for one network.
+
+        Raises:
+            DataError: there are too few rows, or the target cannot be read.
+        """
+        task, table = self.target.task, self.table
+        rows = split_indices(self.config, table, task, RandomStreams.of(self.config.seed).split)
+        split = SplitTable(table, np.unique(rows.training), table, rows.validation)
+        if self.validation_table is not None:
+            validation = np.arange(len(self.validation_table))
+            split = replace(split, validation_table=self.validation_table, validation=validation)
+        with log_duration("checking the rows"):
+            warnings = training_warnings(self.config, split, task)
+        return replace(self, findings=ordered([*findings, *self.findings, *warnings]))
 
     @property
     def members(self) -> list[Config]:

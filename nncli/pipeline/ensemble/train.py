@@ -12,6 +12,7 @@ from pathlib import Path
 from nncli.config.schema import Config
 from nncli.data.store.scratch import Scratch, existing_parent
 from nncli.errors import NncliError
+from nncli.findings import Finding
 from nncli.pipeline.ensemble.member_config import check_members, member_config
 from nncli.pipeline.ensemble.out_of_fold import BuiltEnsemble, EnsembleData
 from nncli.pipeline.parallel.control_dir import ControlDirectory
@@ -33,12 +34,20 @@ CONTROL_FOLDER = ".work"
 
 
 def train_ensemble(
-    config: Config, requested: Path, command: Sequence[str], stop: Callable[[], bool], scheduler: str | None
+    config: Config,
+    requested: Path,
+    command: Sequence[str],
+    stop: Callable[[], bool],
+    scheduler: str | None,
+    findings: Sequence[Finding] = (),
 ) -> Generator[Event, None, None]:
-    """Train an ensemble, yielding `MembersStarted`, `MembersProgress` a few times a second, and `Finished`."""
+    """Train an ensemble, yielding `MembersStarted`, `MembersProgress` a few times a second, and `Finished`.
+
+    `findings` precede those of the training.
+    """
     check_members(config)
     with Scratch(existing_parent(requested)) as scratch:
-        data = EnsembleData.of(config, scratch)
+        data = EnsembleData.of(config, scratch).with_checks(findings)
         with EnsembleRun.create(data, requested, command) as ensemble_run:
             yield from _train(ensemble_run, stop, scheduler)
 
@@ -52,7 +61,9 @@ def resume_ensemble(
         run.clear_leftovers()
         config = check_config_unchanged(run, manifest, assignments)
         check_tables_unchanged(config, manifest)
-        yield from _train(EnsembleRun.resume(EnsembleData.of(config, scratch), run, command), stop, scheduler)
+        yield from _train(
+            EnsembleRun.resume(EnsembleData.of(config, scratch).with_checks(), run, command), stop, scheduler
+        )
 
 
 def _train(ensemble_run: EnsembleRun, stop: Callable[[], bool], scheduler: str | None) -> Generator[Event, None, None]:
@@ -63,7 +74,7 @@ def _train(ensemble_run: EnsembleRun, stop: Callable[[], bool], scheduler: str |
         tasks, ControlDirectory(run.path.absolute() / CONTROL_FOLDER), config.workers, scheduler, run.watched(stop)
     )
     try:
-        yield MembersStarted(run.path, config.members, pool.workers, ensemble_run.data.notes)
+        yield MembersStarted(run.path, config.members, pool.workers, ensemble_run.data.findings)
         with closing(pool.run()) as progress:
             yield from progress
         built = ensemble_run.finalize()

@@ -14,9 +14,10 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from nncli.findings import of_json
 from nncli.pipeline.train.events import Progress
 from nncli.utils.atomic_files import TEMPORARY_SUFFIX
 
@@ -59,13 +60,14 @@ class ControlDirectory:
 
     def write_progress(self, task: int, progress: Progress) -> None:
         """Write the progress of a task."""
-        _write(self.folder / f"{task}.json", json.dumps(asdict(progress)))
+        document = {**asdict(progress), "findings": [finding.as_json for finding in progress.findings]}
+        _write(self.folder / f"{task}.json", json.dumps(document))
 
     def read_progress(self, task: int) -> Progress | None:
         """Read the progress of a task, or None if there is none."""
         try:
             document = json.loads((self.folder / f"{task}.json").read_text())
-            return replace(Progress(**document), notes=tuple(document["notes"]))
+            return Progress(**{**document, "findings": tuple(map(of_json, document["findings"]))})
         except (OSError, ValueError, TypeError, KeyError):
             return None
 

@@ -84,7 +84,7 @@ def task_events(
 def update_progress(progress: Progress, event: Event) -> Progress:
     """The progress after one more event of the training."""
     if isinstance(event, Started):
-        updated = replace(progress, epochs=event.epochs, metric=event.monitor, notes=event.notes)
+        updated = replace(progress, epochs=event.epochs, metric=event.monitor, findings=event.findings)
         return replace(updated, epoch=event.done)
     if isinstance(event, LearningRateHalved):
         return replace(progress, epoch=event.epoch)
@@ -112,12 +112,12 @@ def _wait_for_lock(task: TrainingTask, stop: Callable[[], bool]) -> Generator[Ev
 def _events(task: TrainingTask, stop: Callable[[], bool]) -> Generator[Event, None, None]:
     path = Path(task.path)
     if not os.path.lexists(path):
-        yield from train_network(task.config, path, stop=stop)
+        yield from train_network(task.config, path, stop=stop, with_checks=False)
         return
     run = Run.open(path)
     changes = _changes(run, task.config)
     if not is_done(run.load_manifest(), changes):
-        yield from resume_network(run, changes, stop=stop)
+        yield from resume_network(run, changes, stop=stop, with_checks=False)
 
 
 def is_done(manifest: Manifest, changes: list[str]) -> bool:

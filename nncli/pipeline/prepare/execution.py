@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from nncli.errors import Location, RunError, config_error
+from nncli.findings import Finding, FindingCode, note, ordered
 from nncli.nn.arrays import Backend
 from nncli.pipeline.prepare.prepare import PreparedTraining
 from nncli.training.compiled.support import installed, is_worthwhile, load, unsupported_reason
 from nncli.training.thread_policy import choose_threads
 from nncli.utils.threads import limit_blas_threads
 
-COMPILING = "compiling the training loops, which takes some seconds and is done once"
+COMPILING = note(FindingCode.EXECUTION, "compiling the training loops, which takes some seconds and is done once")
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,15 @@ class Execution:
             )
 
     @contextmanager
-    def activate(self, prepared: PreparedTraining, notes: Iterable[str] = ()) -> Iterator[PreparedTraining]:
-        """Limit the BLAS threads, and yield the training with this execution and further `notes`.
+    def activate(self, prepared: PreparedTraining, findings: Iterable[Finding] = ()) -> Iterator[PreparedTraining]:
+        """Limit the BLAS threads, and yield the training with this execution and further `findings`.
 
         The backend must have been loaded.
         """
         arguments = replace(prepared.arguments, backend=self.backend, n_shards=self.n_shards)
-        all_notes = (*notes, *([COMPILING] if self._compiles() else []))
+        all_findings = (*prepared.findings, *findings, *([COMPILING] if self._compiles() else []))
         with limit_blas_threads(self.blas_threads):
-            yield replace(prepared, arguments=arguments, notes=prepared.notes + all_notes)
+            yield replace(prepared, arguments=arguments, findings=ordered(all_findings))
 
     def _compiles(self) -> bool:
         if self.backend == "numpy":
@@ -57,7 +58,7 @@ class Execution:
         return not is_cached(self.n_shards)
 
 
-def choose_execution(prepared: PreparedTraining) -> tuple[Execution, str | None]:
+def choose_execution(prepared: PreparedTraining) -> tuple[Execution, Finding | None]:
     """The configured execution, or the fastest for a training of this size, and a note if Numba does not work.
 
     Raises:
@@ -65,11 +66,11 @@ def choose_execution(prepared: PreparedTraining) -> tuple[Execution, str | None]
     """
     arguments = prepared.arguments
     threads = choose_threads(prepared.config.threads, arguments.network, arguments.batch_size)
-    backend, note = _choose_backend(prepared)
-    return Execution(backend, threads.n_shards, threads.blas), note
+    backend, finding = _choose_backend(prepared)
+    return Execution(backend, threads.n_shards, threads.blas), finding
 
 
-def _choose_backend(prepared: PreparedTraining) -> tuple[Backend, str | None]:
+def _choose_backend(prepared: PreparedTraining) -> tuple[Backend, Finding | None]:
     arguments, configured = prepared.arguments, prepared.config.backend
     if configured == "numpy":
         return "numpy", None
@@ -81,8 +82,11 @@ def _choose_backend(prepared: PreparedTraining) -> tuple[Backend, str | None]:
         obstacle = load("numba")
         if obstacle is None:
             return "numba", None
-        note = f"computing with NumPy: {obstacle.what}. {obstacle.hint} for more speed, or set backend: numpy"
-        return "numpy", note
+        message, hint = (
+            f"computing with NumPy: {obstacle.what}",
+            f"{obstacle.hint} for more speed, or set backend: numpy.",
+        )
+        return "numpy", note(FindingCode.EXECUTION, message, hint=hint)
     if unknown:
         raise config_error("backend", f"the compiled loops do not support {unknown}", "Use backend: auto, or numpy.")
     obstacle = load("numba")

@@ -17,9 +17,9 @@ from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, T
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.table import Table
 from nncli.errors import DataError, Location, config_error
+from nncli.findings import Finding, FindingCode, note
 from nncli.nn.losses import MSE, CrossEntropy, Loss
-from nncli.pipeline.prepare.notes import ambiguous_dates
-from nncli.text import join_quoted, quote
+from nncli.text import quote
 
 MIN_ROWS_PER_CLASS = 5
 """Rows per class id, on average, below which whole numbers are read as a quantity."""
@@ -36,7 +36,7 @@ def are_class_ids(y: npt.NDArray[np.float64]) -> bool:
     return len(counts) >= 2 and bool(counts.all()) and len(y) >= MIN_ROWS_PER_CLASS * len(counts)
 
 
-def infer_loss(config: Config, table: Table) -> tuple[Loss, str | None]:
+def infer_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
     """The configured loss, or the usual one of the target's type, and a note if numbers are read as class ids.
 
     `loss.task` says whether the target is a class: text, booleans, class ids, or anything with a classification loss.
@@ -44,7 +44,7 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, str | None]:
     Raises:
         ConfigError, DataError: the loss or another key does not fit the target.
     """
-    names, note = config.data.target, None
+    names, finding = config.data.target, None
     if config.loss is not None and config.loss.task == "classification":
         kinds = [Kind.CATEGORICAL]  # any column can be a class
     else:
@@ -55,13 +55,11 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, str | None]:
         y = read_numbers(table, names[0])
         if are_class_ids(y):
             class_like = list(names)
-            note = (
-                f"{quote(names[0])} is treated as a class label (values {y.min():g} to {y.max():g}). "
-                "For regression set loss: mse"
-            )
+            message = f"{quote(names[0])} is treated as a class label (values {y.min():g} to {y.max():g})"
+            finding = note(FindingCode.TARGET_AS_CLASS, message, column=names[0], hint="For regression set loss: mse.")
     loss = config.loss or (CrossEntropy() if class_like and len(names) == 1 else MSE())
     _check_loss(config, table, loss, class_like)
-    return loss, note
+    return loss, finding
 
 
 def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str]) -> None:
@@ -92,11 +90,11 @@ def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str])
 
 @dataclass(frozen=True)
 class FittedFeatures:
-    """The feature columns with their kinds, without empty ones, and the encoder fitted on the training rows."""
+    """The feature columns with their kinds and the encoder fitted on the training rows; `ignored` ones are empty."""
 
     kinds: tuple[tuple[str, Kind], ...]
     encoder: Encoder
-    notes: tuple[str, ...]
+    ignored: tuple[str, ...]
 
 
 def fit_features(config: Config, training: ColumnStore) -> FittedFeatures:
@@ -112,10 +110,7 @@ def fit_features(config: Config, training: ColumnStore) -> FittedFeatures:
         fitted = list(pool.map(lambda name: _fit_column(config, training, name), names))
     finally:
         pool.shutdown(cancel_futures=True)
-    notes = [column.note for column in fitted if column.note]
-    empty = [column.name for column in fitted if column.kind is Kind.EMPTY and column.name not in data.columns]
-    if empty:
-        notes.append(f"ignored {join_quoted(empty)}: no value in any training row")
+    empty = tuple(column.name for column in fitted if column.kind is Kind.EMPTY and column.name not in data.columns)
     kinds = tuple((column.name, column.kind) for column in fitted if column.kind is not Kind.EMPTY)
     if not kinds:
         raise DataError(
@@ -124,7 +119,7 @@ def fit_features(config: Config, training: ColumnStore) -> FittedFeatures:
             hint="Name some as data.features, or drop fewer.",
         )
     encoder = Encoder(columns=tuple(column for part in fitted for column in part.encoder.columns))
-    return FittedFeatures(kinds, encoder, tuple(notes))
+    return FittedFeatures(kinds, encoder, empty)
 
 
 @dataclass(frozen=True)
@@ -132,7 +127,6 @@ class _FittedColumn:
     name: str
     kind: Kind
     encoder: Encoder
-    note: str | None = None
 
 
 def _fit_column(config: Config, training: ColumnStore, name: str) -> _FittedColumn:
@@ -144,9 +138,7 @@ def _fit_column(config: Config, training: ColumnStore, name: str) -> _FittedColu
         return _FittedColumn(name, Kind.NUMERIC, Encoder(columns=(column,)))
     table = training.columns([name])
     kind = configured or infer_kind(table, name)
-    note = ambiguous_dates(table, name) if kind is Kind.CATEGORICAL and configured is None else None
-    encoder = Encoder.fit(table, [(name, kind)], encoding)
-    return _FittedColumn(name, kind, encoder, note)
+    return _FittedColumn(name, kind, Encoder.fit(table, [(name, kind)], encoding))
 
 
 def fit_target(config: Config, training: Table, loss: Loss) -> tuple[Target, TargetScaling]:

@@ -6,17 +6,31 @@ training rows alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from nncli.checks.notes import (
+    check_similar_categories,
+    check_uninformative,
+    column_units,
+    ignored_columns,
+    removed_units,
+    table_reading,
+    two_valued_target,
+    unreachable_targets,
+)
+from nncli.checks.rows import training_warnings
+from nncli.checks.time_split import random_split, time_feature
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.encoders.encoder import Encoder
 from nncli.data.encoders.kinds import Kind
 from nncli.data.encoders.target import Target, TargetScaling
 from nncli.data.store.column_store import ColumnStore
 from nncli.data.store.scratch import Scratch
+from nncli.errors import Location
+from nncli.findings import Finding, ordered
 from nncli.model import ModelSpec
 from nncli.nn.losses import Loss
 from nncli.nn.network import Network
@@ -26,16 +40,6 @@ from nncli.pipeline.prepare.encode import PreparedRows, encode
 from nncli.pipeline.prepare.fit import fit_features, fit_target, infer_loss
 from nncli.pipeline.prepare.load import drop_missing_targets, load_table
 from nncli.pipeline.prepare.memory_limit import memory_limit
-from nncli.pipeline.prepare.notes import (
-    column_units,
-    note_similar_categories,
-    note_uninformative,
-    note_units,
-    random_split,
-    time_feature,
-    two_valued_target,
-    unreachable_targets,
-)
 from nncli.pipeline.prepare.record_rows import record_rows
 from nncli.pipeline.prepare.split import split_table
 from nncli.pipeline.prepare.validation import monitored_metric, should_calibrate, validation_set
@@ -47,7 +51,7 @@ from nncli.utils.logs import log_duration
 
 @dataclass(frozen=True)
 class PreparedTraining:
-    """A training that is ready to start; `config` has every choice resolved, `notes` are for the user."""
+    """A training that is ready to start; `config` has every choice resolved."""
 
     config: Config
     spec: ModelSpec
@@ -58,11 +62,11 @@ class PreparedTraining:
     validation_set: ValidationSet | None
     recorded_rows: TrainingRows
     table_rows: int
-    notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
-def prepare(config: Config, scratch: Scratch | None = None) -> PreparedTraining:
-    """Load the tables and build everything that training needs.
+def prepare(config: Config, scratch: Scratch | None = None, *, with_checks: bool = False) -> PreparedTraining:
+    """Load the tables and build everything that training needs; `with_checks` adds the warnings about the rows.
 
     Encoded rows beyond the memory limit are kept in files of the `scratch`, which must stay open; without a scratch
     they are in memory, whatever their size.
@@ -74,7 +78,7 @@ def prepare(config: Config, scratch: Scratch | None = None) -> PreparedTraining:
     """
     streams = RandomStreams.of(config.seed)
     with Scratch(scratch.folder if scratch else None) as table_scratch:
-        rows = _load_and_split(config, streams, table_scratch)
+        rows = _load_and_split(config, streams, table_scratch, with_checks=with_checks)
         fitted = _fit(config, rows)
         training, validation = _encode(fitted, rows, scratch)
         recorded_rows = record_rows([rows.training, rows.validation], fitted.encoder, fitted.target)
@@ -89,14 +93,7 @@ def prepare(config: Config, scratch: Scratch | None = None) -> PreparedTraining:
     )
     monitored = validation_set(config, spec, validation)
     monitor = monitored_metric(config, fitted.target.task, has_validation=validation is not None)
-    notes = [*rows.notes, *fitted.notes]
-    notes += filter(
-        None,
-        [
-            unreachable_targets(config, training.dataset.y),
-            two_valued_target(fitted.target, training.y),
-        ],
-    )
+    of_target = (unreachable_targets(config, training.dataset.y), two_valued_target(fitted.target, training.y))
     return PreparedTraining(
         config=config,
         spec=spec,
@@ -107,7 +104,7 @@ def prepare(config: Config, scratch: Scratch | None = None) -> PreparedTraining:
         validation_set=monitored,
         recorded_rows=recorded_rows,
         table_rows=rows.table_rows,
-        notes=tuple(notes),
+        findings=ordered([*rows.findings, *fitted.findings, *filter(None, of_target)]),
     )
 
 
@@ -119,25 +116,28 @@ class _SplitRows:
     validation: ColumnStore | None
     loss: Loss
     table_rows: int
-    notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
     def __len__(self) -> int:
         return len(self.training) + (0 if self.validation is None else len(self.validation))
 
 
-def _load_and_split(config: Config, streams: RandomStreams, scratch: Scratch) -> _SplitRows:
-    """Load the table, infer the loss from its target, and split its rows."""
+def _load_and_split(config: Config, streams: RandomStreams, scratch: Scratch, *, with_checks: bool) -> _SplitRows:
+    """Load the table, infer the loss from its target, split its rows, and check them."""
     table = load_table(config, config.data.path, scratch)
     with log_duration("splitting") as stage:
         table_rows, table = len(table), drop_missing_targets(table, config.data.target)
-        loss, note = infer_loss(config, table.columns(config.data.target))
-        training, validation = split_table(config, table, loss.task, streams.split, scratch)
-        notes = [*table.header.notes, *([note] if note else [])]
-        if validation is not None and isinstance(config.validation, ValidationFile):
-            notes += validation.header.notes
-        rows = _SplitRows(training, validation, loss, table_rows, tuple(notes))
-        stage.details.append(f"{len(training):,} training rows, {len(rows) - len(training):,} validation rows")
-    return rows
+        loss, of_target = infer_loss(config, table.columns(config.data.target))
+        split = split_table(config, table, loss.task, streams.split, scratch)
+        findings = table_reading(table.header) + ([of_target] if of_target else [])
+        if isinstance(config.validation, ValidationFile):
+            findings += table_reading(split.validation_table.header)
+        rows = _SplitRows(split.training_store, split.validation_store, loss, table_rows, tuple(findings))
+        stage.details.append(f"{len(split.training):,} training rows, {len(split.validation):,} validation rows")
+    if not with_checks:
+        return rows
+    with log_duration("checking the rows"):
+        return replace(rows, findings=(*findings, *training_warnings(config, split, loss.task)))
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class _Fitted:
     target: Target
     scaling: TargetScaling
     network: Network
-    notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
 def _fit(config: Config, rows: _SplitRows) -> _Fitted:
@@ -165,14 +165,14 @@ def _fit(config: Config, rows: _SplitRows) -> _Fitted:
         network = build_network(config, encoder, target, rows.loss)
         stage.details.append(f"{len(encoder.columns):,} features, {network.layout.size:,} parameters")
     time_notes = (time_feature(config, encoder.names), random_split(config, encoder.dates))
-    notes = (
-        *features.notes,
+    findings = (
+        *ignored_columns(features.ignored),
         *filter(None, time_notes),
-        *note_uninformative(encoder),
-        *note_similar_categories(encoder),
-        *note_units(column_units(encoder, target)),
+        *check_uninformative(encoder, Location(source=rows.training.header.source)),
+        *check_similar_categories(encoder),
+        *removed_units(column_units(encoder, target)),
     )
-    return _Fitted(config, features.kinds, encoder, target, scaling, network, notes)
+    return _Fitted(config, features.kinds, encoder, target, scaling, network, findings)
 
 
 def _encode(fitted: _Fitted, rows: _SplitRows, scratch: Scratch | None) -> tuple[PreparedRows, PreparedRows | None]:

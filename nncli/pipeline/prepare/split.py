@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nncli.checks.column import SplitTable
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.splitting.folds import Bootstrap, Fold
 from nncli.data.splitting.group_time import read_groups, read_times
@@ -24,19 +25,17 @@ def split_table(
     scratch: Scratch,
     *,
     all_columns: bool = False,
-) -> tuple[ColumnStore, ColumnStore | None]:
+) -> SplitTable:
     """Split the table into training and validation rows; a validation file is loaded, with `all_columns` if wanted.
 
     Raises:
         DataError: there are too few rows, a group or time cannot be read, or the validation file does not fit.
     """
     split = split_indices(config, table, task, rng)
-    all_rows = np.array_equal(split.training, np.arange(len(table)))
-    training = table if all_rows else table.take(split.training)
     validation = load_validation_file(config, table, scratch, all_columns=all_columns)
-    if validation is None and len(split.validation):
-        validation = table.take(split.validation)
-    return training, validation
+    if validation is None:
+        return SplitTable(table, split.training, table, split.validation)
+    return SplitTable(table, split.training, validation, np.arange(len(validation)))
 
 
 def load_validation_file(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from nncli.findings import Finding
 from nncli.scoring import ScoreCard
 from nncli.training.loop import EpochReport, LearningRateHalved
 
@@ -20,7 +21,7 @@ class Progress:
     value: float | None = None
     best_epoch: int = 0
     done: bool = False
-    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class MembersStarted:
     run: Path
     members: int
     workers: int
-    notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
     noun: str = "members"
 
 
@@ -73,7 +74,7 @@ class Started:
     """The training starts, or resumes after epoch `done`.
 
     `metric` is the metric in the reports of epochs, `monitor` the value that selects the best epoch: loss, val_loss or
-    val_ and the metric. `notes` are for the user, `reports` are of the epochs before.
+    val_ and the metric. `reports` are of the epochs before.
     """
 
     run: Path
@@ -84,7 +85,7 @@ class Started:
     epochs: int
     done: int
     metric: str | None
-    notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
     reports: tuple[EpochReport, ...] = ()
     monitor: str = "loss"
 

@@ -206,7 +206,7 @@ class TrainingSession:
             epochs=self._prepared.arguments.epochs,
             done=self._state.epoch,
             metric=self._metric,
-            notes=self._prepared.notes,
+            findings=self._prepared.findings,
             reports=tuple(self._reports),
             monitor=self._prepared.arguments.monitor,
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from nncli.config.schema import Config
 from nncli.data.store.scratch import Scratch, existing_parent
 from nncli.errors import Location, RunError
+from nncli.findings import Finding
 from nncli.pipeline.prepare.execution import choose_execution
 from nncli.pipeline.prepare.prepare import prepare
 from nncli.pipeline.train.events import Event
@@ -29,14 +30,24 @@ from nncli.training.state import TrainState
 
 
 def train_network(
-    config: Config, path: Path, command: Sequence[str] = (), stop: Callable[[], bool] = lambda: False
+    config: Config,
+    path: Path,
+    command: Sequence[str] = (),
+    stop: Callable[[], bool] = lambda: False,
+    *,
+    findings: Sequence[Finding] = (),
+    with_checks: bool = True,
 ) -> Generator[Event, None, None]:
-    """Train one network into a new run directory, yielding `Started`, an `EpochReport` per epoch, and `Finished`."""
+    """Train one network into a new run directory, yielding `Started`, an `EpochReport` per epoch, and `Finished`.
+
+    `findings` precede those of the training. `with_checks` adds the warnings about the rows; for a member of an
+    ensemble the ensemble has them.
+    """
     started = datetime.now(UTC)
     with Scratch(existing_parent(path)) as scratch:
-        prepared = prepare(config, scratch)
-        execution, note = choose_execution(prepared)
-        with execution.activate(prepared, [note] if note else []) as prepared:
+        prepared = prepare(config, scratch, with_checks=with_checks)
+        execution, of_execution = choose_execution(prepared)
+        with execution.activate(prepared, [*findings, *([of_execution] if of_execution else [])]) as prepared:
             state = TrainState.create(
                 prepared.spec.network,
                 config.optimizer,
@@ -61,7 +72,12 @@ def train_network(
 
 
 def resume_network(
-    run: Run, assignments: Sequence[str], command: Sequence[str] = (), stop: Callable[[], bool] = lambda: False
+    run: Run,
+    assignments: Sequence[str],
+    command: Sequence[str] = (),
+    stop: Callable[[], bool] = lambda: False,
+    *,
+    with_checks: bool = True,
 ) -> Generator[Event, None, None]:
     """Resume the training of one network from its latest checkpoint; the result has the same bits."""
     with run.locked() as run, Scratch(run.path) as scratch:
@@ -71,7 +87,7 @@ def resume_network(
         execution = recorded_execution(manifest)
         execution.check_available(str(run.path))
         check_tables_unchanged(config, manifest)
-        prepared = prepare(config, scratch)
+        prepared = prepare(config, scratch, with_checks=with_checks)
         saved_spec = read_spec(run.path, manifest).model_copy(
             update={"temperature": 1.0}
         )  # the temperature is fitted again at the end

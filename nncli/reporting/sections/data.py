@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from nncli.checks.findings import Finding
-from nncli.checks.table_checks import TableReport, check_table
 from nncli.data.profile import ColumnProfile
+from nncli.dry_run.table import TableReport, check_table
 from nncli.evaluation.held_out import HeldOutPredictions
+from nncli.findings import Finding
 from nncli.reporting.page import Cell, Paragraph, Part, Section, Table, display
 from nncli.text import format_number, format_percent
 

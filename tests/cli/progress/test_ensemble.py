@@ -9,10 +9,12 @@ from rich.console import Console
 
 from nncli.cli.progress import ensemble as members
 from nncli.cli.progress.ensemble import LiveMembers, PlainMembers, metrics_text
+from nncli.findings import FindingCode, note
 from nncli.pipeline.train.events import MembersProgress, MembersStarted, Progress
 
-STARTED = MembersStarted(Path("run"), 3, 2, ("known",))
-FIRST = Progress(epoch=2, epochs=10, metric="val_accuracy", value=0.5, best_epoch=1, notes=("known", "new"))
+KNOWN, NEW = note(FindingCode.TABLE_READING, "known"), note(FindingCode.TABLE_READING, "new")
+STARTED = MembersStarted(Path("run"), 3, 2, (KNOWN,))
+FIRST = Progress(epoch=2, epochs=10, metric="val_accuracy", value=0.5, best_epoch=1, findings=(KNOWN, NEW))
 SECOND = Progress(epoch=4, epochs=10, metric="val_accuracy", value=1.0, best_epoch=4)
 
 

@@ -7,14 +7,16 @@ import os
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from nncli.cli.progress.json_events import JsonLines
+from nncli.findings import FindingCode, note
 from nncli.pipeline.train.events import Started
 from nncli.training.loop import EpochReport
 from tests.cli.support import DATA, Cli
 
-CONFIG = f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\nepochs: 3\n"
+CONFIG = f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\nepochs: 3\nvalidation: 0.3\n"
 
 
 def told(out: str) -> list[dict[str, Any]]:
@@ -45,12 +47,26 @@ def test_a_training_is_a_line_for_its_start_every_epoch_and_its_end(nncli: Cli, 
 
 
 def test_notes_are_on_stderr_unless_quiet(nncli: Cli, config: Path) -> None:
-    sigmoid = ("--set", "output_activation=sigmoid")
-    done = nncli("train", config, "--json", *sigmoid).check()
-    assert all(line.startswith("note: ") for line in done.err.splitlines())
-    assert done.err
-    assert told(done.out)[0]["notes"]
-    assert nncli("train", config, "--json", "-q", *sigmoid).check().err == ""
+    table = Path("t.csv")
+    rows = pl.read_csv(DATA / "linear.csv").with_columns(empty=pl.lit(None))
+    rows.write_csv(table)
+    config.write_text(config.read_text().replace(f"{DATA}/linear.csv", "t.csv"))
+    done = nncli("train", config, "--json").check()
+    (line,) = done.err.splitlines()
+    assert line.startswith("note: ")
+    first = told(done.out)[0]
+    assert first["notes"] == [line.removeprefix("note: ")]
+    assert [(f["level"], f["code"]) for f in first["findings"]] == [("note", "empty-column")]
+    assert nncli("train", config, "--json", "-q").check().err == ""
+
+
+def test_a_warning_is_a_finding_with_a_code_and_shown_with_quiet(nncli: Cli, config: Path) -> None:
+    done = nncli("train", config, "--json", "-q", "--set", "output_activation=sigmoid").check()
+    (line,) = done.err.splitlines()
+    assert line.startswith("warning: ")
+    first = told(done.out)[0]
+    assert first["notes"] == []
+    assert [(f["level"], f["code"]) for f in first["findings"]] == [("warning", "unreachable-target")]
 
 
 def test_members_are_told_as_they_come_on(nncli: Cli, config: Path) -> None:
@@ -83,7 +99,7 @@ def test_a_rate_that_was_halved_is_told(nncli: Cli, config: Path) -> None:
 def test_what_is_not_finite_is_null_and_what_is_no_text_is_escaped(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     lines = JsonLines()
     name = Path(os.fsdecode(b"r\xff"))
-    lines.write(Started(name, 1, 0, 1, 1, 1, 0, None, ("é",)))
+    lines.write(Started(name, 1, 0, 1, 1, 1, 0, None, (note(FindingCode.TABLE_READING, "é"),)))
     lines.write(EpochReport(1, float("inf"), 0.0, None, float("nan"), 0.1, False, 0.1))
     first, epoch = capfdbinary.readouterr().out.splitlines()
     assert json.loads(first)["run"] == "r\udcff"

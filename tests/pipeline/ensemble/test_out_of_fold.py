@@ -52,7 +52,7 @@ def test_rows_without_a_target_are_left_out_and_counted(tmp_path: Path, scratch:
     rows.write_csv(tmp_path / "t.csv")
     survey = EnsembleData.of(config_of(tmp_path, f"data={{path: {tmp_path}/t.csv, target: y}}"), scratch)
     assert (survey.table.height, len(survey.table)) == (30, 29)
-    assert len(survey.notes) == 1
+    assert len(survey.findings) == 1
     assert survey.target.task == "regression"
     assert survey.target.scales == (1.0,)
     assert survey.truth(survey.table).y[:, 0].tolist() == [float(i) for i in range(29)]

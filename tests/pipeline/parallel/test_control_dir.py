@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from nncli.findings import FindingCode, note
 from nncli.pipeline.parallel import control_dir as module
 from nncli.pipeline.parallel.control_dir import ControlDirectory, StopCheck
 from nncli.pipeline.train.events import Progress
@@ -27,13 +28,20 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_progress_is_read_as_it_was_written(control: ControlDirectory) -> None:
-    progress = Progress(epoch=3, epochs=9, metric="accuracy", value=0.5, best_epoch=2, notes=("a", "b"))
+    progress = Progress(
+        epoch=3,
+        epochs=9,
+        metric="accuracy",
+        value=0.5,
+        best_epoch=2,
+        findings=(note(FindingCode.EXECUTION, "a", column="x", hint="b"),),
+    )
     assert control.read_progress(4) is None
     control.write_progress(4, progress)
     assert control.read_progress(4) == progress
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"epoch": 1}', '{"epoch": 1, "odd": 2, "notes": []}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"epoch": 1}', '{"epoch": 1, "odd": 2, "findings": []}'])
 def test_unreadable_progress_counts_as_absent(control: ControlDirectory, text: str) -> None:
     (control.folder / "0.json").write_text(text)
     assert control.read_progress(0) is None

@@ -8,6 +8,7 @@ import pytest
 
 from nncli.commands.train import train
 from nncli.errors import RunLockedError
+from nncli.findings import FindingCode, note
 from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.task import TaskStatus, TrainingTask, run_task, task_events, update_progress
 from nncli.pipeline.train.events import Progress, Started
@@ -75,13 +76,16 @@ def test_a_locked_run_is_waited_for(tmp_path: Path, control: ControlDirectory, m
     assert run_task(task, control).status == "done"
 
 
+NOTE = note(FindingCode.EXECUTION, "a note")
+
+
 def test_progress_is_that_of_the_best_epoch() -> None:
     def report(epoch: int, *, is_best: bool, metric: float | None) -> EpochReport:
         return EpochReport(epoch, 1.0 / epoch, 0.0, None, metric, 0.1, is_best, 0.0)
 
-    started = Started(Path("run"), 1, 1, 1, 1, 9, 2, "accuracy", ("a note",), monitor="val_accuracy")
+    started = Started(Path("run"), 1, 1, 1, 1, 9, 2, "accuracy", (NOTE,), monitor="val_accuracy")
     progress = update_progress(Progress(epochs=9), started)
-    assert (progress.epoch, progress.metric, progress.notes) == (2, "val_accuracy", ("a note",))
+    assert (progress.epoch, progress.metric, progress.findings) == (2, "val_accuracy", (NOTE,))
     progress = update_progress(progress, report(3, is_best=True, metric=0.5))
     progress = update_progress(progress, report(4, is_best=False, metric=0.25))
     assert (progress.epoch, progress.best_epoch, progress.value) == (4, 3, 0.5)

@@ -15,6 +15,7 @@ import pytest
 
 from nncli.commands.train import resume, resume_events, train, train_events
 from nncli.errors import ConfigError, RunError
+from nncli.findings import Finding, FindingCode
 from nncli.pipeline.prepare import execution
 from nncli.pipeline.prepare.execution import COMPILING
 from nncli.pipeline.train.events import Started
@@ -42,12 +43,12 @@ def recorded(run: Path) -> tuple[str, int, int]:
     return manifest.backend, manifest.n_shards, manifest.blas_threads
 
 
-def notes_of(events: Any) -> tuple[str, ...]:
-    """The notes of a training, which is then left."""
+def findings_of(events: Any) -> tuple[Finding, ...]:
+    """The findings about the execution of a training, which is then left."""
     started = next(events)
     assert isinstance(started, Started)
     events.close()
-    return started.notes
+    return tuple(finding for finding in started.findings if finding.code == FindingCode.EXECUTION)
 
 
 def stop_after(step: int) -> Callable[[], bool]:
@@ -95,7 +96,7 @@ def test_without_numba_backend_auto_is_numpy_without_a_note(
     tmp_path: Path, pays: None, without_numba: Callable[[], None]
 ) -> None:
     without_numba()
-    assert notes_of(train_events(config_of(tmp_path), output=tmp_path / "run")) == ()
+    assert findings_of(train_events(config_of(tmp_path), output=tmp_path / "run")) == ()
     assert recorded(tmp_path / "run")[0] == "numpy"
 
 
@@ -144,9 +145,10 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @with_numba
 def test_where_numba_does_not_work_backend_auto_is_numpy_with_a_note(tmp_path: Path, pays: None, nowhere: None) -> None:
-    (note,) = notes_of(train_events(config_of(tmp_path), output=tmp_path / "run"))
-    assert NOWHERE.what in note
-    assert NOWHERE.hint in note
+    (finding,) = findings_of(train_events(config_of(tmp_path), output=tmp_path / "run"))
+    assert finding.code == FindingCode.EXECUTION
+    assert NOWHERE.what in finding.message
+    assert NOWHERE.hint in finding.hint
     assert recorded(tmp_path / "run")[0] == "numpy"
 
 
@@ -170,7 +172,7 @@ def test_only_the_first_training_reports_that_it_compiles(
     config = config_of(tmp_path, f"epochs: 1\nbackend: numba\nthreads: {threads}\n")
     nncli("train", config, "-o", tmp_path / "run").check()
     done = nncli("train", config, "-o", tmp_path / "run").check()
-    assert COMPILING not in done.err
+    assert COMPILING.message not in done.err
     dispatcher = "train_batches" if threads == 1 else "gradient"
 
     class Fresh:
@@ -187,7 +189,7 @@ def test_only_the_first_training_reports_that_it_compiles(
     monkeypatch.setattr(kernels, dispatcher, Fresh())
     assert not compiled.is_cached(threads)
     done = nncli("train", config, "-o", tmp_path / "run").check()
-    assert f"note: {COMPILING}" in done.err
+    assert f"note: {COMPILING.message}" in done.err
     assert done.path.is_dir()
     monkeypatch.setattr(Fresh.stats, "cache_path", str(tmp_path), raising=False)
     kept = tmp_path / f"kernels.{dispatcher}-1.py311.1.nbc"
@@ -247,7 +249,7 @@ def test_resuming_a_numba_run_without_numba_is_refused_and_changes_nothing(
 def test_a_resumed_run_reports_that_it_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = train(config_of(tmp_path, f"{SHORT}backend: numba\n"), output=tmp_path / "run", stop=stop_after(2)).run
     monkeypatch.setattr("nncli.training.compiled.bridge.is_cached", lambda parts: False)
-    assert notes_of(resume_events(run)) == (COMPILING,)
+    assert findings_of(resume_events(run)) == (COMPILING,)
 
 
 def test_a_backend_edited_in_the_manifest_is_refused(tmp_path: Path) -> None:

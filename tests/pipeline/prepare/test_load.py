@@ -72,7 +72,7 @@ def test_the_block_size_changes_nothing(
     monkeypatch.setattr("nncli.data.store.scratch.MAX_IN_MEMORY", 100)
     in_blocks = prepare(config(csv, target, **more))
     assert everything(in_blocks) == everything(whole)
-    assert in_blocks.notes == whole.notes
+    assert in_blocks.findings == whole.findings
 
 
 def test_a_pipe_is_prepared_to_the_same_bits(csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import polars as pl
 
 from nncli.config.schema import Config
 from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
+from tests.assertions import lines
 
 
 def prepared(folder: Path, **keys: object) -> PreparedTraining:
@@ -29,7 +30,7 @@ def test_every_inferred_value_is_written_into_the_configuration(tmp_path: Path) 
 
 def test_rows_without_a_target_and_empty_columns_are_noted_in_the_order_of_the_steps(tmp_path: Path) -> None:
     result = prepared(tmp_path)
-    without_target, empty = result.notes
+    without_target, empty = lines(result.findings)
     assert "1 of 50" in without_target
     assert "'empty'" in empty
     assert result.table_rows == 50

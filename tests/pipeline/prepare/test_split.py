@@ -164,7 +164,8 @@ def split_with_file(
     )
     table = load_table(config, config.data.path, scratch, all_columns=all_columns)
     rng = RandomStreams.of(0).split
-    return list(split_table(config, table, "regression", rng, scratch, all_columns=all_columns))
+    split = split_table(config, table, "regression", rng, scratch, all_columns=all_columns)
+    return [split.training_store, split.validation_store]
 
 
 @pytest.mark.parametrize("data", [{}, LEAVE_OUT], ids=["all rows", "a fold left out"])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nncli.checks.network_size import BUFFERS_PER_UNIT, NetworkSize
 from nncli.config.loading import load_config
+from nncli.dry_run.network_size import BUFFERS_PER_UNIT, NetworkSize
 from nncli.nn.layers.base import TrainingContext
 from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
 from nncli.training.state import TrainState

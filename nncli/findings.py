@@ -1,13 +1,14 @@
-"""Findings of a check: each has a level, a code, a location and a hint."""
+"""Findings about a training: errors, warnings and notes, each with a code, a location and a hint."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
 from nncli.errors import ConfigError, DataError, Location, NncliError
+from nncli.text import quote
 
 Level: TypeAlias = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
@@ -27,9 +28,14 @@ class FindingCode(StrEnum):
 
     CONFIGURATION = "configuration", "The configuration is not valid."
     DATA = "data", "The table cannot be read or used."
-    NOTE = "note", "A note that a training would print."
+    TABLE_READING = "table-reading", "How a table was read."
+    EXECUTION = "execution", "How a training is computed."
     AMBIGUOUS_NUMBERS = "ambiguous-numbers", "A column of numbers can be read in more than one way."
+    AMBIGUOUS_DATES = "ambiguous-dates", "Day and month of a column of dates cannot be told apart."
+    UNIT_REMOVED = "unit-removed", "A column is read as numbers without their unit."
+    SIMILAR_CATEGORIES = "similar-categories", "Categories of a column seem to mean the same."
     MISSING_VALUES = "missing-values", "Columns have missing cells."
+    DROPPED_COLUMN = "dropped-column", "A drafted configuration does not use a column."
     NEARLY_EMPTY_COLUMN = "nearly-empty-column", "At least 95 % of a column's cells are missing."
     EMPTY_COLUMN = "empty-column", "A column has no value in any row."
     CONSTANT_COLUMN = "constant-column", "A column has the same value in every row."
@@ -43,11 +49,16 @@ class FindingCode(StrEnum):
     DUPLICATE_ROWS = "duplicate-rows", "Training rows are equal to earlier ones."
     CONFLICTING_TARGETS = "conflicting-targets", "Rows with equal features have different targets."
     CONSTANT_TARGET = "constant-target", "The target has the same value in every row."
+    TARGET_AS_CLASS = "target-as-class", "Whole numbers of the target are read as class labels."
+    TARGET_AS_NUMBER = "target-as-number", "A target of two whole numbers is predicted as a number."
     RARE_CLASS = "rare-class", "A class has few rows."
     CLASS_IMBALANCE = "class-imbalance", "One class is much rarer than another."
     UNREACHABLE_TARGET = "unreachable-target", "Targets lie outside the range of output_activation."
+    TIME_FEATURE = "time-feature", "The column by which rows are split in time is also a feature."
+    RANDOM_SPLIT = "random-split", "Rows with dates are split at random."
     BATCH_SIZE = "batch-size", "A batch is larger than the training set."
     NO_VALIDATION = "no-validation", "There are no validation rows."
+    FEW_ROWS = "few-rows", "There are too few rows to train and validate."
     FEW_VALIDATION_ROWS = "few-validation-rows", "There are too few validation rows for reliable scores."
     MEMORY = "memory", "The training needs more memory than is free."
     DIVERGENCE = "divergence", "The training diverges within a few steps."
@@ -56,7 +67,7 @@ class FindingCode(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """A finding of a check.
+    """A finding about a table, a configuration or a training.
 
     An error prevents a training, a warning is likely to harm its result, a note is good to know. `hint` says what to
     do; `excerpt` is the line of the configuration with a caret beneath it. The text may quote cells of a table:
@@ -78,10 +89,20 @@ class Finding:
         return ConfigError.exit_code if self.code == FindingCode.CONFIGURATION else DataError.exit_code
 
     def __str__(self) -> str:
-        location = f"{self.location}: " if str(self.location) else ""
-        lines = [f"{self.level}: {location}{self.message}"]
+        column = self.location.column
+        is_named = self.location.source is None and column is not None and quote(column) in self.message
+        location = str(replace(self.location, column=None) if is_named else self.location)
+        lines = [f"{self.level}: {location}{': ' if location else ''}{self.message}"]
         lines += [f"    {line}" for line in (self.excerpt or "").splitlines()]
         return "\n".join([*lines, *[f"  {self.hint}"] * bool(self.hint)])
+
+    @property
+    def line(self) -> str:
+        """The finding on one line, without its level: the column unless the message names it, message and hint."""
+        column = self.location.column
+        about = "" if column is None or quote(column) in self.message else f"column {quote(column)}: "
+        sentence = f"{about}{self.message}"
+        return f"{sentence}. {self.hint}" if self.hint else sentence
 
     @property
     def as_json(self) -> dict[str, Any]:
@@ -94,6 +115,32 @@ class Finding:
             "hint": self.hint,
         }
         return document if self.excerpt is None else {**document, "excerpt": self.excerpt}
+
+
+def note(code: FindingCode, message: str, *, column: str | None = None, hint: str = "") -> Finding:
+    """A note, about a column if one is given."""
+    return Finding("note", code, Location(column=column), message, hint)
+
+
+def warning(code: FindingCode, message: str, *, column: str | None = None, hint: str = "") -> Finding:
+    """A warning, about a column if one is given."""
+    return Finding("warning", code, Location(column=column), message, hint)
+
+
+def of_json(document: Mapping[str, Any]) -> Finding:
+    """The finding of a JSON object made by `as_json`.
+
+    Raises:
+        KeyError, TypeError: it is no such object.
+    """
+    return Finding(
+        document["level"],
+        {code.value: code for code in FindingCode}[document["code"]],
+        Location(**document["location"]),
+        document["message"],
+        document["hint"],
+        document.get("excerpt"),
+    )
 
 
 def of_error(error: NncliError) -> tuple[Finding, ...]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from nncli.checks.dry_run import MIN_TIMED_STEPS, DryRun, dry_run
-from nncli.checks.findings import Finding
 from nncli.config.loading import load_config
+from nncli.dry_run.steps import MIN_TIMED_STEPS, DryRun, dry_run
+from nncli.findings import Finding
 from nncli.pipeline.prepare.execution import choose_execution
 from nncli.pipeline.prepare.prepare import prepare
 from tests.cli.support import CONFIGS, DATA

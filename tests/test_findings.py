@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 
-from nncli.checks.findings import Finding, FindingCode, of_error, ordered
 from nncli.errors import ConfigError, ConfigIssue, DataError, Location
+from nncli.findings import Finding, FindingCode, of_error, ordered
 from tests.cli.support import ROOT
 
 WARNING = Finding(
     "warning", FindingCode.CONSTANT_COLUMN, Location(source="t.csv", column="x"), "one value alone", "Drop it."
 )
-NOTE = Finding("note", FindingCode.NOTE, Location(), "something", "")
+NOTE = Finding("note", FindingCode.TABLE_READING, Location(), "something", "")
 
 
 def test_findings_are_sorted_by_level_and_unique() -> None:
@@ -45,8 +45,7 @@ def test_the_json_holds_the_known_parts_of_the_location() -> None:
 
 
 def test_every_code_is_used_documented_and_described() -> None:
-    rooms = [*(ROOT / "nncli" / "checks").glob("*.py"), ROOT / "nncli" / "commands" / "check.py"]
-    source = "".join(path.read_text("utf-8") for path in rooms)
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "nncli").rglob("*.py"))
     documented = (ROOT / "docs" / "commands.md").read_text("utf-8")
     for code in FindingCode:
         assert f"FindingCode.{code.name}" in source, code

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from nncli.checks.findings import Finding, FindingCode
 from nncli.data.batches.dataset import Dataset
 from nncli.errors import Location
+from nncli.findings import Finding, FindingCode
 from nncli.nn.layers.base import TrainingContext
 from nncli.nn.parameters import Parameters
 from nncli.nn.predictor import Predictor
