@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +12,14 @@ from nncli.cli.options import AsJson, ErrorsFile, Force, NoColor, OnError, OnInv
 
 if TYPE_CHECKING:
     from nncli.commands.evaluate import Evaluation
+    from nncli.metrics.classification import ClassificationScores
 
-MAX_CONFUSION_CLASSES = 40
+MAX_MATRIX_CLASSES = 12
 """Largest number of classes for which the confusion matrix is printed."""
+MAX_PAIRS = 20
+"""Largest number of confused pairs of classes that are printed instead."""
+MAX_CLASSES = 40
+"""Largest number of classes whose scores are printed."""
 
 
 def evaluate(
@@ -70,7 +76,7 @@ def evaluate(
 def _show(evaluation: Evaluation) -> None:
     """Print the scores, per class and with the confusion matrix for classification."""
     from nncli.cli.console import format_number, rows
-    from nncli.cli.tables import prose, table
+    from nncli.cli.tables import table
     from nncli.metrics.classification import ClassificationScores
     from nncli.scoring import headlines
     from nncli.text import escape_unprintable
@@ -81,17 +87,49 @@ def _show(evaluation: Evaluation) -> None:
     if not isinstance(scores, ClassificationScores):
         return
     labels = [escape_unprintable(label) for label in scores.labels]
-    classes = [
-        [label, format_number(one.precision), format_number(one.recall), format_number(one.f1), f"{one.support:,.0f}"]
-        for label, one in zip(labels, scores.per_class, strict=True)
+    typer.echo(f"\n{_by_class(scores, labels)}\n\n{_confusions(scores, labels)}")
+
+
+def _by_class(scores: ClassificationScores, labels: Sequence[str]) -> str:
+    """A table of precision, recall and f1 of each class; of many classes, of those with the lowest f1."""
+    from nncli.cli.console import format_number
+    from nncli.cli.tables import one_line_table
+
+    shown: Sequence[int] = range(len(labels))
+    title = "by class"
+    if len(labels) > MAX_CLASSES:
+        shown = sorted(sorted(shown, key=lambda k: scores.per_class[k].f1)[:MAX_CLASSES])
+        title = f"by class, the {MAX_CLASSES} of {len(labels):,} with the lowest f1; see --json"
+    lines = [
+        [
+            labels[k],
+            *map(format_number, (scores.per_class[k].precision, scores.per_class[k].recall, scores.per_class[k].f1)),
+            f"{scores.per_class[k].support:,.0f}",
+        ]
+        for k in shown
     ]
-    typer.echo(f"\nby class\n{table([['class', 'precision', 'recall', 'f1', 'rows'], *classes])}")
-    if len(labels) > MAX_CONFUSION_CLASSES:
-        typer.echo("\n" + prose(f"confusion matrix: not shown for {len(labels):,} classes; use --json"))
-        return
+    return f"{title}\n{one_line_table([['class', 'precision', 'recall', 'f1', 'rows'], *lines])}"
+
+
+def _confusions(scores: ClassificationScores, labels: Sequence[str]) -> str:
+    """The confusion matrix if it fits the terminal, else the pairs of classes that are confused most often."""
+    import numpy as np
+
+    from nncli.cli.tables import fits, one_line_table, prose, table
+    from nncli.metrics.classification import most_frequent_confusions
+    from nncli.text import format_percent
+
+    matrix = scores.confusion_matrix
+    if len(labels) <= MAX_MATRIX_CLASSES:
+        counts = [[label, *(f"{n:,.0f}" for n in row)] for label, row in zip(labels, matrix, strict=True)]
+        lines = [["", *labels], *counts]
+        if fits(lines):
+            return f"{prose('confusion matrix: rows are true classes, columns are predicted classes')}\n{table(lines)}"
     pairs = [
-        [label, *(f"{count:,.0f}" for count in counts)]
-        for label, counts in zip(labels, scores.confusion_matrix, strict=True)
+        [labels[pair.actual], labels[pair.predicted], f"{pair.rows:,.0f}", format_percent(pair.fraction)]
+        for pair in most_frequent_confusions(np.array(matrix, np.float64), MAX_PAIRS)
     ]
-    title = prose("confusion matrix: rows are true classes, columns are predicted classes")
-    typer.echo(f"\n{title}\n{table([['', *labels], *pairs])}")
+    if not pairs:
+        return "no row is misclassified"
+    title = prose("most frequent confusions; --json has the whole matrix")
+    return f"{title}\n{one_line_table([['true class', 'predicted', 'rows', 'of the class'], *pairs])}"

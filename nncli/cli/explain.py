@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -10,6 +11,7 @@ import typer
 
 from nncli.cli.help import INPUT, OUTPUT
 from nncli.cli.options import AsJson, Force, NoColor, Quiet, RunDirectory, Verbose
+from nncli.cli.tables import BAR_CELLS
 
 if TYPE_CHECKING:
     from nncli.commands.explain import Explanation
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 MAX_COLUMNS = 30
 """Columns in the table of importance."""
+DROPPABLE = (4, 5, 3)
+"""Columns of that table that are left out on a narrow terminal, the first one first."""
 PROGRESS_INTERVAL_SECONDS = 2.0
 PREDICTIONS = {
     "out-of-fold": "out-of-fold: by the members that were not trained on the row",
@@ -205,29 +209,36 @@ def _show(explanation: Explanation) -> None:
 def _importance(explanation: Explanation) -> Iterator[str]:
     """A table of feature importance, if it is known."""
     from nncli.cli.console import format_number, rows
-    from nncli.cli.tables import prose, table
+    from nncli.cli.tables import bar, one_line_table, prose
+    from nncli.inspection.permutation_importance import in_units
 
     if explanation.importances is None:
         return
-    name, metric = explanation.loss_name.replace("_", " "), explanation.metric.replace("_", " ")
+    loss_name, importances = in_units(explanation.loss_name, explanation.loss or 0.0, explanation.importances)
+    name, metric = loss_name.replace("_", " "), explanation.metric.replace("_", " ")
     shuffled = f"every column shuffled {explanation.repeats:,} times among {rows(explanation.labeled_rows)}"
     direction_of = {item.column: item.direction for item in explanation.partial_dependence}
-    lines = [
-        ["column", f"{name} increase", "95 % CI", f"{metric} {_change(explanation.metric)}", _trend_title(explanation)]
-    ]
-    for item in explanation.importances[:MAX_COLUMNS]:
+    largest = max((item.loss_increase for item in importances if isfinite(item.loss_increase)), default=0.0)
+    trend = _trend_title(explanation) if any(direction_of.values()) else ""
+    lines = [["column", "", f"{name} increase", "95 % CI", f"{metric} {_change(explanation.metric)}", trend]]
+    for item in importances[:MAX_COLUMNS]:
         figures = [
             format_number(item.loss_increase),
             f"{format_number(item.low)} … {format_number(item.high)}",
             format_number(item.metric_worsening),
         ]
-        lines.append([_short(item.column), *figures, _short(direction_of.get(item.column, ""))])
-    if not any(direction_of.values()):
+        length = bar(item.loss_increase / largest if largest > 0 else 0.0)
+        lines.append(
+            [_short(item.column), f"{length:<{BAR_CELLS}}", *figures, _short(direction_of.get(item.column, ""))]
+        )
+    if not trend:
         lines = [line[:-1] for line in lines]
-    left = len(explanation.importances) - MAX_COLUMNS
+    if loss_name == explanation.metric:  # the same number twice
+        lines = [[*line[:4], *line[5:]] for line in lines]
+    left = len(importances) - MAX_COLUMNS
     more = f"\nand {left:,} less important columns; see --json" if left > 0 else ""
     title = f"feature importance: {shuffled}; predictions are {PREDICTIONS[explanation.prediction_of]}"
-    yield f"{prose(title)}\n{table(lines)}{more}"
+    yield f"{prose(title)}\n{one_line_table(lines, DROPPABLE)}{more}"
 
 
 def _change(metric: str) -> str:

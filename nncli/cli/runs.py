@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from nncli.commands.runs import RunInfo
 
 HEAD = ["run", "status", "metric", "value", "training rows", "epochs", "started (UTC)", "took"]
+DROPPABLE = (7, 5, 4, 6)
+"""Columns that are left out on a narrow terminal, the first one first."""
 
 
 def runs(
@@ -28,7 +30,8 @@ def runs(
     """List runs with their status and validation score.
 
     The newest run is last. The status is done, stopped (by Ctrl-C), failed, running, killed (the process is gone) or
-    damaged. The score is the accuracy for classes, the rmse for one number, the mean r2 for several numbers.
+    damaged. The score is the accuracy for classes, the rmse for one number, the mean r2 for several numbers. Columns
+    that do not fit the terminal are left out; --json has all.
 
     \b
     nncli runs
@@ -60,7 +63,7 @@ def runs(
 def _show(runs: tuple[RunInfo, ...]) -> None:
     """Print the table of runs."""
     from nncli.cli.console import format_number
-    from nncli.cli.tables import table
+    from nncli.cli.tables import one_line_table
     from nncli.text import escape_unprintable
     from nncli.utils.logs import format_duration
 
@@ -77,7 +80,7 @@ def _show(runs: tuple[RunInfo, ...]) -> None:
         ]
         for run in runs
     ]
-    typer.echo(table([HEAD, *lines]))
+    typer.echo(one_line_table([HEAD, *lines], DROPPABLE))
 
 
 def _next(folder: Path, runs: tuple[RunInfo, ...]) -> list[str]:

@@ -7,6 +7,11 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
+BAR_CELLS = 12
+"""Length of the longest bar."""
+MIN_NAME = 12
+"""Fewest characters to which a name is shortened."""
+
 
 def table(lines: Sequence[Sequence[str]], stream: TextIO | None = None) -> str:
     """Format lines of cells as a table, the first column aligned left and the others right, without cutting cells off.
@@ -26,6 +31,69 @@ def table(lines: Sequence[Sequence[str]], stream: TextIO | None = None) -> str:
         if max(map(_width, text.splitlines())) <= max_width:
             return text
     return _stacked(lines, max_width)
+
+
+def one_line_table(lines: Sequence[Sequence[str]], droppable: Sequence[int] = (), stream: TextIO | None = None) -> str:
+    """Format lines of cells as a table with one line for each, whatever the width of the terminal.
+
+    If it is wider than `stream` (stdout by default), the gaps shrink, then titles wrap, then the columns at the
+    positions `droppable` are left out, the first one first, and then the first column is shortened in the middle.
+    """
+    max_width = _max_width(sys.stdout if stream is None else stream)
+    if max_width is None:
+        return _columns(lines, 4)
+    dropped: set[int] = set()
+    for position in (None, *droppable):
+        if position is not None:
+            dropped.add(position)
+        kept = [[cell for i, cell in enumerate(line) if i not in dropped] for line in lines]
+        for text in (_columns(kept, 4), _columns(kept, 2), _columns(_folded(kept), 2)):
+            if max(map(_width, text.splitlines())) <= max_width:
+                return text
+    folded = _folded(kept)
+    others = [[*line[1:]] for line in folded]
+    space = max_width - max(map(_width, _columns(others, 2).splitlines())) - 2 if others[0] else max_width
+    return _columns([[shortened(line[0], max(space, MIN_NAME)), *line[1:]] for line in folded], 2)
+
+
+def fits(lines: Sequence[Sequence[str]]) -> bool:
+    """Whether `table` formats these lines for stdout with one line for each."""
+    max_width = _max_width(sys.stdout)
+    return max_width is None or max(map(_width, _columns(_folded(lines), 2).splitlines())) <= max_width
+
+
+def shortened(text: str, width: int) -> str:
+    """`text` in at most `width` columns of the terminal, with an ellipsis in the middle of what is too long.
+
+    >>> shortened("runs/a-long-name-7", 11)
+    'runs/…ame-7'
+    """
+    if _width(text) <= width:
+        return text
+    start, end = text[: len(text) // 2], text[len(text) // 2 :]
+    while _width(start) + 1 + _width(end) > width and (start or end):
+        if _width(start) >= _width(end):
+            start = start[:-1]
+        else:
+            end = end[1:]
+    return f"{start}…{end}"
+
+
+def bar(fraction: float, cells: int = BAR_CELLS) -> str:
+    """A bar of `fraction` of the cells, from 0 to 1; at least a thin one above 0."""
+    eighths = round(8 * cells * min(max(fraction, 0.0), 1.0)) if fraction == fraction else 0
+    if not _shows_blocks():
+        return "#" * -(-eighths // 8)
+    return "█" * (eighths // 8) + "▏▎▍▌▋▊▉"[eighths % 8 - 1] * (eighths % 8 > 0) or "▏" * (fraction > 0)
+
+
+def _shows_blocks() -> bool:
+    """Whether stdout can encode block elements."""
+    try:
+        "█▏".encode(sys.stdout.encoding or "ascii")
+    except UnicodeError:
+        return False
+    return True
 
 
 def prose(text: str) -> str:

@@ -15,8 +15,9 @@ weights. The mean is then a ratio estimate, so w times the mean is subtracted be
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import nan, sqrt
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import isfinite, nan, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +47,31 @@ class Importance:
     low: float
     high: float
     metric_worsening: float
+
+
+SQUARED_ERROR = "squared_error"
+
+
+def in_units(loss_name: str, loss: float, importances: Sequence[Importance]) -> tuple[str, tuple[Importance, ...]]:
+    """The name and the importances of a loss in the units of the target: a squared error as RMSE.
+
+    `loss` is the mean loss of the rows as they are. The ends of an interval are converted as its value is.
+    """
+    if loss_name != SQUARED_ERROR:
+        return loss_name, tuple(importances)
+
+    def rmse_increase(increase: float) -> float:
+        return sqrt(max(loss + increase, 0.0)) - sqrt(loss) if isfinite(loss + increase) else increase
+
+    return "rmse", tuple(
+        replace(
+            item,
+            loss_increase=rmse_increase(item.loss_increase),
+            low=rmse_increase(item.low),
+            high=rmse_increase(item.high),
+        )
+        for item in importances
+    )
 
 
 @dataclass(frozen=True)

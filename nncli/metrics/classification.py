@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +83,26 @@ def confusion_matrix(y: Codes, P: Array, sample_weight: Array | None = None) -> 
     if sample_weight is None:
         return np.bincount(cell, minlength=K * K).reshape(K, K).astype(np.int64)
     return np.bincount(cell, weights=sample_weight, minlength=K * K).reshape(K, K)
+
+
+class Confusion(NamedTuple):
+    """Rows of class `actual` predicted as class `predicted`, by number and as a fraction of the rows of `actual`."""
+
+    actual: int
+    predicted: int
+    rows: float
+    fraction: float
+
+
+def most_frequent_confusions(confusion: Counts, n: int) -> list[Confusion]:
+    """The at most `n` pairs of classes of a confusion matrix (K, K) that are confused most often, in that order."""
+    wrong, support = confusion - np.diag(confusion.diagonal()), confusion.sum(axis=1)
+    found = []
+    for at in np.argsort(-wrong, axis=None, kind="stable")[:n].tolist():
+        i, j = divmod(at, len(confusion))
+        if wrong[i, j] > 0:
+            found.append(Confusion(i, j, float(wrong[i, j]), float(wrong[i, j] / support[i])))
+    return found
 
 
 def class_scores(confusion: Counts, labels: tuple[str, ...]) -> tuple[ClassScore, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from nncli import train
 from tests.cli.support import DATA, Cli, run
 
 TABLE = DATA / "penguins.csv"
@@ -110,11 +111,37 @@ def test_no_column_is_cut_off_and_no_count_is_rounded(nncli: Cli, here: Path) ->
     assert "3,000" in text
 
 
-def test_the_table_of_all_pairs_is_left_out_for_many_classes(nncli: Cli, here: Path) -> None:
-    pl.DataFrame({"x": [float(n) for n in range(50)] * 4, "label": [f"c{n}" for n in range(50)] * 4}).write_csv("t.csv")
-    Path("c.yaml").write_text("data: {path: t.csv, target: label}\nepochs: 1")
-    path = nncli("train", "c.yaml", "-q").check().path
-    assert "50 classes; use --json" in nncli("evaluate", path, "t.csv").check().out
+@pytest.fixture(scope="module")
+def many_classes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A run of 50 classes, barely trained, and its table."""
+    folder = tmp_path_factory.mktemp("many")
+    frame = pl.DataFrame(
+        {"x": [float(n) for n in range(50)] * 4, "label": [f"class number {n}" for n in range(50)] * 4}
+    )
+    frame.write_csv(folder / "t.csv")
+    (folder / "c.yaml").write_text("data: {path: t.csv, target: label}\nepochs: 1")
+    return train(folder / "c.yaml", output=folder / "run").run, folder / "t.csv"
+
+
+@pytest.mark.parametrize("columns", ["", "80"])
+def test_of_many_classes_only_the_most_frequent_confusions_are_printed(
+    nncli: Cli, monkeypatch: pytest.MonkeyPatch, many_classes: tuple[Path, Path], columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = nncli("evaluate", *many_classes).check().out.splitlines()
+    assert len(lines) < 90
+    assert columns == "" or max(map(len, lines)) <= 80
+    start = next(i for i, line in enumerate(lines) if line.startswith("true class"))
+    assert len(lines) - start - 1 <= 20
+
+
+def test_a_matrix_that_is_too_wide_becomes_a_list(nncli: Cli, monkeypatch: pytest.MonkeyPatch, penguins: Path) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "confusion matrix" in nncli("evaluate", penguins, TABLE).check().out
+    monkeypatch.setenv("COLUMNS", "24")
+    text = nncli("evaluate", penguins, TABLE).check().out
+    assert "confusion matrix" not in text
+    assert "no row is misclassified" in text
 
 
 def test_errors_beyond_measure_are_still_json(nncli: Cli, line: Path) -> None:

@@ -105,3 +105,16 @@ def test_hostile_names_do_not_reach_the_terminal(nncli: Cli, here: Path) -> None
     done = nncli("explain", run).check()
     assert "\x1b" not in done.out + done.err
     assert "\\x1b" in done.out
+
+
+@pytest.mark.parametrize("columns", [80, 60])
+def test_a_column_is_one_line_with_a_bar_and_an_error_in_the_units_of_the_target(
+    nncli: Cli, line: Path, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = nncli("explain", line).check().out.split("\n\n")[0].splitlines()
+    head = next(i for i, text in enumerate(lines) if text.startswith("column"))
+    assert "rmse increase" in lines[head]
+    assert lines[head + 1].split()[1].startswith("█")
+    assert [text.split()[0] in ("x1", "x2") for text in lines[head + 1 :]] == [True, True]
+    assert max(map(len, lines)) <= columns

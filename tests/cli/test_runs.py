@@ -59,3 +59,14 @@ def test_a_hostile_name_does_not_reach_the_terminal(nncli: Cli, folder: Path) ->
     shown = nncli("runs").check()
     assert "\x1b" not in shown.out + shown.err
     assert len(shown.out.splitlines()) == 3
+
+
+@pytest.mark.parametrize("columns", [80, 60, 40])
+def test_a_run_is_one_line(nncli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    Path("runs", "good").rename(Path("runs", "a-good-run-with-a-long-name-2026"))
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = nncli("runs").check().out.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert [line.split()[0].startswith("runs/") for line in lines[-2:]] == [True, True]
+    assert "damaged" in lines[-2]
+    assert "done" in lines[-1]

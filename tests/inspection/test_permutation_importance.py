@@ -16,6 +16,7 @@ from nncli.inspection.encoded_rows import EncodedRows
 from nncli.inspection.permutation_importance import (
     Importance,
     Scorer,
+    in_units,
     permutation_importance,
     rank_by_prediction_change,
 )
@@ -206,3 +207,18 @@ def test_losses_of_several_targets_are_in_standard_deviations() -> None:
 def test_without_labels_columns_are_ranked_by_prediction_change() -> None:
     rows = EncodedRows.of(linear(1.0, -3.0), rows_of(60, 0))
     assert rank_by_prediction_change(rows, np.random.default_rng(0)) == ["b", "a", "unused"]
+
+
+def test_a_squared_error_is_converted_to_rmse() -> None:
+    item = Importance("x", 5.0, 0.0, 12.0, 0.1)
+    name, (found,) = in_units("squared_error", 4.0, [item])
+    assert name == "rmse"
+    assert (found.loss_increase, found.low, found.high) == (1.0, 0.0, 2.0)
+    assert in_units("log_loss", 4.0, [item]) == ("log_loss", (item,))
+
+
+def test_a_decrease_below_zero_error_is_bounded_and_infinity_stays() -> None:
+    (found,) = in_units("squared_error", 4.0, [Importance("x", -5.0, float("nan"), float("inf"), 0.0)])[1]
+    assert found.loss_increase == -2.0
+    assert found.low != found.low
+    assert found.high == float("inf")

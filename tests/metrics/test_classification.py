@@ -11,7 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncli.metrics import classification as ours
-from nncli.metrics.classification import CLASSIFICATION_METRICS, ClassScore, classification_scores
+from nncli.metrics.classification import (
+    CLASSIFICATION_METRICS,
+    ClassScore,
+    classification_scores,
+    most_frequent_confusions,
+)
 from tests.metrics.cases import Classified, assert_same, classified, quickly, their, weights
 
 
@@ -171,3 +176,9 @@ def test_counts_are_whole_numbers_until_there_are_weights() -> None:
     assert ours.confusion_matrix(y, P).dtype == np.int64
     assert ours.confusion_matrix(y, P, np.array([0.5, 2.0])).tolist() == [[0.5, 0.0], [2.0, 0.0]]
     assert repr(classification_scores(y, P, ("a", "b")).confusion_matrix) == "((1, 0), (1, 0))"
+
+
+def test_the_most_frequent_confusions_come_first() -> None:
+    confusion = np.array([[5.0, 2.0, 0.0], [3.0, 1.0, 0.0], [1.0, 0.0, 9.0]])
+    assert most_frequent_confusions(confusion, 2) == [(1, 0, 3.0, 0.75), (0, 1, 2.0, 2 / 7)]
+    assert len(most_frequent_confusions(confusion, 20)) == 3

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.evaluation.held_out import HeldOutPredictions
-from nncli.metrics.classification import ClassificationScores, calibration_error
+from nncli.metrics.classification import ClassificationScores, calibration_error, most_frequent_confusions
 from nncli.reporting.charts import Axis, Color, Line, evenly_spaced, lines, numeric_table, points
 from nncli.reporting.page import Cell, Columns, Figure, Gallery, Paragraph, Part, Section, Table, display
 from nncli.reporting.statistics import ClassCurves, calibration_bins, class_curves
@@ -59,10 +59,9 @@ def _confusion_matrix(scores: ClassificationScores, labels: list[str]) -> list[P
         titles = ("actual class", *(f"predicted {label}" for label in labels))
         note = "Number of rows, and below it the fraction of the rows of the actual class."
         return [Table("Rows by actual class and predicted class", titles, rows, note=note)]
-    wrong = counts - np.diag(counts.diagonal())
-    top = [divmod(int(at), len(labels)) for at in np.argsort(-wrong, axis=None, kind="stable")[:MAX_PAIRS]]
     pairs = tuple(
-        (labels[i], labels[j], _count(wrong[i, j]), format_percent(fractions[i, j])) for i, j in top if wrong[i, j]
+        (labels[pair.actual], labels[pair.predicted], _count(pair.rows), format_percent(pair.fraction))
+        for pair in most_frequent_confusions(counts, MAX_PAIRS)
     )
     if not pairs:
         return [Paragraph("No row is misclassified.")]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nncli.evaluation.explanation import MIN_ROWS, ModelExplanation, RowsToExplain, affordable_rows, explain_rows
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.inspection.partial_dependence import PartialDependence
-from nncli.inspection.permutation_importance import Importance
+from nncli.inspection.permutation_importance import Importance, in_units
 from nncli.metrics.registry import higher_is_better
 from nncli.reporting.charts import Axis, Color, Line, Range, evenly_spaced, lines, ranges
 from nncli.reporting.page import Figure, Gallery, Notice, Paragraph, Section, Table, display
@@ -89,16 +89,23 @@ def feature_importance(importance: FeatureImportance) -> Section:
 
 def _importance_figure(found: ModelExplanation) -> Figure:
     """The most important columns with their intervals, above a table of all."""
-    importances = found.importances or ()
+    loss_name, importances = in_units(found.loss_name, found.loss or 0.0, found.importances or ())
     metric = f"{found.metric.replace('_', ' ')} {'decrease' if higher_is_better(found.metric) else 'increase'}"
+    same = loss_name == found.metric  # one number is enough
     rows = tuple(
-        (display(item.column), format_number(item.loss_increase), _interval(item), format_number(item.metric_worsening))
+        (
+            display(item.column),
+            format_number(item.loss_increase),
+            _interval(item),
+            *(() if same else (format_number(item.metric_worsening),)),
+        )
         for item in importances[:MAX_LISTED]
     )
     cut = len(importances) > MAX_LISTED
     note = f"The first {MAX_LISTED} of {len(importances):,} columns." if cut else ""
-    label = f"{found.loss_name.replace('_', ' ')} increase"
-    table = Table("Importance by column", ("column", label, "95 % CI", metric), rows, note=note)
+    label = f"{loss_name.replace('_', ' ').replace('rmse', 'RMSE')} increase"
+    titles = ("column", label, "95 % CI", *(() if same else (metric,)))
+    table = Table("Importance by column", titles, rows, note=note)
     drawn = [
         Range(item.column, item.loss_increase, *((item.low, item.high) if np.isfinite(item.low) else (None, None)))
         for item in importances[:MAX_DRAWN]

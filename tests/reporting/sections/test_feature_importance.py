@@ -12,6 +12,7 @@ from nncli import explain
 from nncli.evaluation import explanation
 from nncli.evaluation.held_out import predict_held_out
 from nncli.inspection.partial_dependence import PartialDependence
+from nncli.reporting.page import Gallery
 from nncli.reporting.sections import feature_importance as module
 from nncli.reporting.sections.feature_importance import compute_importance
 from nncli.reporting.sections.largest_errors import contributions
@@ -101,3 +102,13 @@ def test_all_charts_of_partial_dependence_have_one_scale() -> None:
     assert module._limits([flat], {0: "first"}) is None
     figures = [module._dependence_figure(curve, {0: "first"}, (-0.5, 10.5)) for curve in curves[:2]]
     assert all(figure is not None and ">10<" in figure.svg for figure in figures)
+
+
+def test_importance_for_numbers_is_the_increase_of_the_rmse(line: Path) -> None:
+    held_out = predict_held_out(line)
+    section = module.feature_importance(compute_importance(held_out))
+    (gallery,) = (part for part in section.parts if isinstance(part, Gallery))
+    table = gallery.figures[0].table
+    assert table.columns == ("column", "RMSE increase", "95 % CI")
+    spread = float(np.std(held_out.y))
+    assert all(abs(float(str(row[1]).replace(",", "").replace("−", "-"))) < 3 * spread for row in table.rows)
