@@ -35,6 +35,11 @@ class ResolvedConfig:
     member: Config | None = None
 
     @property
+    def network(self) -> Config:
+        """The configuration that has the layers of the network."""
+        return self.config if self.member is None else self.member
+
+    @property
     def loss(self) -> Loss | None:
         """The loss, if it is resolved."""
         if self.config.loss is None and self.member is not None:
@@ -50,10 +55,11 @@ def config_diff(configs: Sequence[ResolvedConfig | None]) -> tuple[Setting, ...]
     default; the kind of a column, if all tables have the column.
     """
     present = [resolved for resolved in configs if resolved is not None]
-    alike = len({_kinds(resolved.config.layers) for resolved in present}) == 1
+    alike = len({_kinds(resolved.network.layers) for resolved in present}) == 1
     layers = _by_key if alike else _in_line
     settings = [
-        None if resolved is None else {**dict(_flat(resolved)), **dict(layers(resolved.config))} for resolved in configs
+        None if resolved is None else {**dict(_flat(resolved)), **dict(layers(resolved.network))}
+        for resolved in configs
     ]
     explicit = {key for resolved in present for key, _ in _pairs(non_defaults(resolved.config))}
     all_values = [values for values in settings if values is not None]

@@ -14,7 +14,7 @@ from nncli.reporting.html import MARK, check_html_suffix, render
 from nncli.reporting.json_report import report_json
 from nncli.reporting.model_card import MARK as CARD_MARK
 from nncli.reporting.model_card import model_card
-from nncli.reporting.page import Page, Section, display
+from nncli.reporting.page import Page, Paragraph, Section, display
 from nncli.reporting.sections.classification import classification
 from nncli.reporting.sections.data import data
 from nncli.reporting.sections.feature_importance import FeatureImportance, compute_importance, feature_importance
@@ -22,7 +22,7 @@ from nncli.reporting.sections.headline import head_of
 from nncli.reporting.sections.intended_use import intended_use
 from nncli.reporting.sections.largest_errors import largest_errors
 from nncli.reporting.sections.learning_curves import learning_curves
-from nncli.reporting.sections.overview import notices, overview, summary_sentence
+from nncli.reporting.sections.overview import notices, overview, scored_predictions, summary_sentence
 from nncli.reporting.sections.provenance import provenance
 from nncli.reporting.sections.regression import regression
 from nncli.reporting.sections.scores import held_out_scores, recorded_scores
@@ -128,13 +128,17 @@ def row_sections(
     metrics: RecordedMetrics | None,
     importance: FeatureImportance,
 ) -> list[Section | None]:
-    """The sections that need the scored rows."""
-    return [
-        held_out_scores(held_out, scores, metrics),
+    """The sections that need the scored rows, each with the predictions that it is of."""
+    of_predictions = [
         *classification(held_out),
         thresholds(held_out),
         regression(held_out),
         slices(held_out, scores, importance.columns),
+    ]
+    predictions = Paragraph(scored_predictions(held_out))
+    return [
+        held_out_scores(held_out, scores, metrics),
+        *(replace(one, parts=(predictions, *one.parts)) for one in of_predictions if one is not None),
         feature_importance(importance),
         largest_errors(held_out, importance),
         data(held_out),

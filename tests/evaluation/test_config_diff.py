@@ -106,6 +106,14 @@ def test_an_automatic_value_equals_the_same_value_spelled_out(tmp_path: Path) ->
     assert config_diff([automatic, explicit]) == ()
 
 
+def test_layers_of_an_ensemble_are_those_of_its_first_member(tmp_path: Path) -> None:
+    several = of(tmp_path, "layers: [{type: dense, units: auto}]\nmembers: 2\n", "layers: [16]\n")
+    assert config_diff([several, of(tmp_path, "layers: [16]\nmembers: 2\n", "layers: [16]\n")]) == ()
+    assert config_diff([several, of(tmp_path, "layers: [8]\nmembers: 2\n", "layers: [8]\n")]) == (
+        Setting("layers.0.units", ("16", "8")),
+    )
+
+
 def test_the_monitored_loss_is_named_as_it_is_resolved(tmp_path: Path) -> None:
     number = of(tmp_path, "layers: []\nloss: mse\nmetric: calibrated_loss\n")
     assert config_diff([number, of(tmp_path, "layers: []\nloss: mse\nmetric: auto\n")]) == ()

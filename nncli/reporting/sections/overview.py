@@ -37,6 +37,15 @@ def scored_rows(held_out: HeldOutPredictions) -> str:
     return f"{len(held_out):,} {kind} row{'s' * (len(held_out) != 1)}"
 
 
+def scored_predictions(held_out: HeldOutPredictions) -> str:
+    """Which predictions of the scored rows the sections of a report are of."""
+    if held_out.oof_mask is not None:
+        return "Out-of-fold predictions: each row is predicted by the networks that were not trained on it."
+    if held_out.split == "table":
+        return "Predictions of the whole model, as by nncli predict."
+    return f"Predictions of the {held_out.split} rows."
+
+
 def summary_sentence(summary: RunSummary, scores: ScoresWithIntervals | None) -> str:
     """One sentence on what the model predicts, and one on its main score."""
     held_out, manifest = summary.held_out, summary.manifest

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from nncli.evaluation.held_out import predict_held_out
 from nncli.evaluation.run_summary import summarize_run
 from nncli.evaluation.score_intervals import score_with_intervals
+from nncli.reporting.page import Paragraph
+from nncli.reporting.report import page_of
+from nncli.reporting.sections.feature_importance import compute_importance
 from nncli.reporting.sections.overview import (
     notices,
     overview_facts,
     quoted_name,
     quoted_names,
+    scored_predictions,
     scored_rows,
     summary_sentence,
 )
@@ -66,3 +72,14 @@ def test_training_rows_as_scored_rows_are_an_error(tmp_path: Path) -> None:
 def test_names_are_quoted_and_cut() -> None:
     assert quoted_name("a") == "“a”"
     assert quoted_names(tuple("abcdefghij")).endswith("“h” and 2 more")
+
+
+def test_sections_say_which_predictions_they_are_of(penguins: Path) -> None:
+    held_out = predict_held_out(penguins)
+    several = replace(held_out, oof_mask=np.ones((2, len(held_out)), bool))
+    given = replace(held_out, split="table")
+    texts = [scored_predictions(one) for one in (held_out, several, given)]
+    assert ["validation" in texts[0], "Out-of-fold" in texts[1], "nncli predict" in texts[2]] == [True, True, True]
+    page = page_of(summarize_run(penguins), score_with_intervals(held_out), compute_importance(held_out))
+    with_text = [one.name for one in page.sections if Paragraph(texts[0]) in one.parts]
+    assert {"confusion-matrix", "calibration"} <= set(with_text)
