@@ -140,6 +140,7 @@ class Model:
             CellError: a cell cannot be read.
             DataError: a column is missing.
         """
+        table.require_features(self.names)
         try:
             return self.spec.encoder.encode(table, self.spec.network.precision)
         except CellError as error:

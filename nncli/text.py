@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 from math import isfinite
 from pathlib import PurePath
@@ -47,8 +48,42 @@ def yaml_quote(text: str) -> str:
 
 def closest_match(word: str, candidates: Iterable[str]) -> str | None:
     """The word among `candidates` that is most similar to `word`, or None if none is similar."""
-    close = difflib.get_close_matches(word, list(candidates), n=1, cutoff=0.6)
+    words = list(candidates)
+    close = near_names(word, words) or difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return close[0] if close else None
+
+
+def near_names(word: str, candidates: Iterable[str]) -> list[str]:
+    """The `candidates` that differ from `word` only in case, spaces, punctuation, invisible characters or Unicode form.
+
+    >>> near_names("region", ["Region", " REGION ", "regional", "age"])
+    ['Region', ' REGION ']
+    """
+    key = _letters_of(word)
+    return [name for name in candidates if _letters_of(name) == key]
+
+
+def _letters_of(name: str) -> str:
+    """The letters and digits of a name in one case and Unicode form; the name itself if it has none."""
+    text = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(c for c in text if unicodedata.category(c)[0] in "LNM") or name
+
+
+def name_difference(word: str, near: str) -> str:
+    """How two near names differ, as the end of a sentence.
+
+    >>> name_difference("region", "Region"), name_difference("region", "region ")
+    ('in upper and lower case', 'in spaces or punctuation')
+    """
+
+    def visible(text: str) -> str:
+        return "".join(c for c in text if unicodedata.category(c) != "Cf")
+
+    if unicodedata.normalize("NFC", word) == unicodedata.normalize("NFC", near):
+        return "in the Unicode form of their letters (NFC or NFD)"
+    if visible(word) == visible(near):
+        return "in an invisible character, such as a byte-order mark"
+    return "in upper and lower case" if word.casefold() == near.casefold() else "in spaces or punctuation"
 
 
 def closest_file(name: str, candidates: Iterable[str]) -> str | None:

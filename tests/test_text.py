@@ -14,6 +14,7 @@ from nncli.text import (
     format_percent,
     join_quoted,
     json_safe,
+    near_names,
     quote,
 )
 
@@ -97,3 +98,19 @@ def test_words_are_joined_into_a_list() -> None:
     assert join_quoted(["a", "b", "c"]) == "'a', 'b' and 'c'"
     assert join_quoted("abcd", max_words=2) == "'a', 'b' and 2 more"
     assert join_quoted(iter("ab"), max_words=2) == "'a' and 'b'"
+
+
+@given(st.text(min_size=1))
+def test_a_name_is_near_itself_in_any_case_and_with_spaces(name: str) -> None:
+    assert near_names(name, [name]) == [name]
+    if name.isascii() and name.isalnum():
+        assert near_names(name, [name.upper(), f" {name} ", f"\ufeff{name}"]) == [
+            name.upper(),
+            f" {name} ",
+            f"\ufeff{name}",
+        ]
+
+
+def test_names_without_letters_are_near_themselves_only() -> None:
+    assert near_names("*", ["*", "#", ""]) == ["*"]
+    assert closest_match("REGION", ["region", "other"]) == "region"

@@ -11,7 +11,10 @@ import polars as pl
 from nncli.data.arrays import RowIndices
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.errors import DataError, Location
-from nncli.text import closest_match, join_quoted, quote
+from nncli.text import closest_match, join_quoted, name_difference, near_names, quote
+
+MAX_NAMES = 100
+"""Missing columns for which a column of a similar name is searched."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,31 @@ class Table:
             f"there {'is no column' if len(missing) == 1 else 'are no columns'} {join_quoted(missing)}",
             location=Location(source=self.source),
             hint=f"Did you mean {quote(close)}?" if close else f"The columns are {join_quoted(self.names)}.",
+        )
+
+    def require_features(self, names: Sequence[str]) -> None:
+        """Raise a DataError that names all of `names`, the features of a model, that are not columns of this table."""
+        known = set(self.names)
+        missing = [name for name in names if name not in known]
+        if not missing:
+            return
+        unused = [name for name in self.names if name not in set(names)]
+        near = {name: near_names(name, unused) for name in missing[:MAX_NAMES]}
+        renamed = {name: found[0] for name, found in near.items() if len(found) == 1}
+        if renamed and len(renamed) == len(missing):
+            name, found = next(iter(renamed.items()))
+            more = f", and {len(renamed) - 1:,} more like it" if len(renamed) > 1 else ""
+            raise DataError(
+                f"the model needs {join_quoted(renamed)}; this table has {join_quoted(renamed.values())}",
+                location=Location(source=self.source),
+                hint=f"The names differ {name_difference(name, found)}. Rename the column to {quote(name)}{more}.",
+            )
+        close = closest_match(missing[0], unused)
+        others = f"The other columns of the table are {join_quoted(unused)}." if unused else "It has no other column."
+        raise DataError(
+            f"the model needs {join_quoted(missing)}; this table has no such column{'s' * (len(missing) > 1)}",
+            location=Location(source=self.source),
+            hint=f"If {quote(close)} is the column, rename it to {quote(missing[0])}." if close else others,
         )
 
 

@@ -34,7 +34,7 @@ def labeled_rows(table: Table, target: Target) -> Table:
         raise DataError(
             f"the table has no target column {join_quoted(missing)}",
             location=Location(source=table.source),
-            hint=f"Did you mean {quote(close)}?" if close else LABELS_NEEDED,
+            hint=f"If {quote(close)} is the target, rename it to {quote(missing[0])}." if close else LABELS_NEEDED,
         )
     rows = rows_with_target(table, target.names)
     if not len(rows):

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from nncli import compare, cross_validate, evaluate, explain, predict, train
+from nncli.commands.predict import ON_ERROR_HINT
 from nncli.config.schema import Config
 from nncli.errors import NncliError
 from tests.cli.support import DATA
@@ -75,40 +76,49 @@ CASES: dict[str, tuple[Command, str]] = {
     ),
     "predict without a column": (
         lambda penguins, line, folder: predict(line, LINEAR.drop("x2")),
-        "the frame: there is no column 'x2'\n  The columns are 'x1' and 'y'.",
+        "the frame: the model needs 'x2'; this table has no such column\n  The other columns of the table are 'y'.",
+    ),
+    "predict with a column in another case": (
+        lambda penguins, line, folder: predict(penguins, FRAME.rename({"sex": "Sex"})),
+        (
+            "the frame: the model needs 'sex'; this table has 'Sex'\n"
+            "  The names differ in upper and lower case. Rename the column to 'sex'."
+        ),
     ),
     "predict with a misspelled column": (
         lambda penguins, line, folder: predict(penguins, FRAME.rename({"sex": "sx"})),
-        "the frame: there is no column 'sex'\n  Did you mean 'sx'?",
+        (
+            "the frame: the model needs 'sex'; this table has no such column\n"
+            "  If 'sx' is the column, rename it to 'sex'."
+        ),
     ),
     "predict text for a number": (
         with_cell("large"),
         (
             "the frame, row 1, column 'x1': 'large' is not a number\n"
-            '  Correct the cell, or empty it. If it means a missing value, add "large" to '
-            'data.missing_values. To treat the column as categories, set `columns: {"x1": categorical}` '
-            "under data."
+            "  The model reads numbers such as 1234.5. Correct the cell, or leave it empty. " + ON_ERROR_HINT
         ),
     ),
     "predict a decimal comma": (
         with_cell("1,5"),
         (
             "the frame, row 1, column 'x1': '1,5' is not a number\n"
-            '  With data.decimal: "," it is 1.5. Correct the cell, or empty it. If it means a missing '
-            'value, add "1,5" to data.missing_values. To treat the column as categories, set `columns: '
-            '{"x1": categorical}` under data.'
+            "  The model reads numbers such as 1234.5. Correct the cell, or leave it empty. " + ON_ERROR_HINT
         ),
     ),
     "predict infinity": (
         with_cell("inf"),
-        "the frame, row 1, column 'x1': 'inf' is not a finite number\n  Correct the cell, or leave it empty.",
+        (
+            "the frame, row 1, column 'x1': 'inf' is not a finite number\n"
+            "  Correct the cell, or leave it empty. " + ON_ERROR_HINT
+        ),
     ),
     "predict beyond float32": (
         with_cell("1e300"),
         (
-            "the frame, row 1, column 'x1': 1e+300 is too far from the training values: its scaled value "
+            "the frame, row 1, column 'x1': '1e300' is too far from the training values: its scaled value "
             "overflows float32\n"
-            "  Correct the cell, or leave it empty."
+            "  Correct the cell, or leave it empty. " + ON_ERROR_HINT
         ),
     ),
     "evaluate without labels": (

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from nncli.data.table import Table, replace_na_values
 from nncli.errors import DataError
+from nncli.text import quote
+from tests.assertions import raises
 
 ROWS = st.lists(st.integers(0, 9), max_size=12)
 
@@ -90,3 +92,38 @@ def test_a_column_whose_name_is_a_pattern_is_that_column_alone(name: str) -> Non
         name: ["y", None],
         "empty": [None, None],
     }
+
+
+@pytest.mark.parametrize(
+    ("needed", "present", "how"),
+    [
+        ("region", "Region", "case"),
+        ("region", " region ", "spaces"),
+        ("monthly charges", "monthly_charges", "spaces"),
+        ("region", "\ufeffregion", "byte-order"),
+        ("caf\u00e9", "cafe\u0301", "NFC"),
+        ("re-gion", "region", "punctuation"),
+    ],
+)
+def test_a_column_of_a_near_name_is_named_with_the_difference_and_the_way_to_mend_it(
+    needed: str, present: str, how: str
+) -> None:
+    table = Table(pl.DataFrame({"x": [1], present: [2]}), "t.csv")
+    with raises(DataError, file="t.csv", mentions=how) as caught:
+        table.require_features(["x", needed])
+    assert caught.value.message == f"the model needs {quote(needed)}; this table has {quote(present)}"
+    assert quote(needed) in str(caught.value.hint)
+    Table(table.frame.rename({present: needed}), "t.csv").require_features(["x", needed])
+
+
+def test_a_missing_column_has_no_near_name_if_several_or_none_are_near() -> None:
+    for columns in (["Region", "REGION"], ["age"], []):
+        table = Table(pl.DataFrame({name: [1] for name in columns}), "t.csv")
+        with raises(DataError, file="t.csv", mentions="no such column"):
+            table.require_features(["region"])
+
+
+def test_a_column_that_the_model_uses_is_not_another_one() -> None:
+    table = Table(pl.DataFrame({"Region": [1]}), "t.csv")
+    with raises(DataError, mentions="no such column"):
+        table.require_features(["Region", "region"])

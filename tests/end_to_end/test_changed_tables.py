@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nncli import evaluate, predict, train
-from nncli.errors import DataError
+from nncli.errors import CellError, DataError
 from tests.assertions import raises
 
 Change: TypeAlias = Callable[[pl.DataFrame], pl.DataFrame]
@@ -148,7 +148,7 @@ def test_a_column_of_another_type_gives_the_same_predictions(
 def test_a_cell_or_column_that_cannot_be_read_is_refused_with_its_location(
     graded: Path, change: Change, row: int | None, column: str | None, mentions: str
 ) -> None:
-    with raises(DataError, file="the frame", row=row, column=column, mentions=mentions):
+    with raises(DataError if row is None else CellError, file="the frame", row=row, column=column, mentions=mentions):
         predict(graded, change(FEATURES))
 
 
@@ -158,7 +158,7 @@ def test_a_cell_or_column_that_cannot_be_read_is_refused_with_its_location(
         (put("town", 3, "Bonn"), "'town': 1"),
         (put("town", 3, "oslo"), "'town': 1"),
         (lambda frame: frame.with_columns(town=pl.lit(7)), "'town': 20"),
-        (put("code", 3, "1.0"), "'code': 1"),
+        (put("code", 3, "1.5"), "'code': 1"),
         (put("size", 3, "-9"), "'size': 1 (min -9)"),
         (put("size", 3, None), "'size': 1"),
         (put("size", 3, "nan"), "'size': 1"),
@@ -193,14 +193,23 @@ def test_a_target_of_another_type_gives_the_same_scores(graded: Path, change: Ch
     assert evaluate(graded, change(TABLE)).json() == evaluate(graded, TABLE).json()
 
 
+def test_a_value_in_another_spelling_is_the_same_value(graded: Path, expected: pl.DataFrame) -> None:
+    notes = list[str]()
+    changed = put("code", 3, f"{FEATURES['code'][3]}.0")(put("town", 3, f" {FEATURES['town'][3]} ")(FEATURES))
+    assert predict(graded, changed, proba=True, on_note=notes.append).equals(expected)
+    assert not any("category" in note for note in notes)
+    other = evaluate(graded, put("grade", 3, f" {TABLE['grade'][3]}.0")(TABLE))
+    assert other.json()["metrics"] == evaluate(graded, TABLE).json()["metrics"]
+
+
 @pytest.mark.parametrize(
     ("change", "row", "column", "mentions"),
     [
         (lambda frame: frame.drop("grade"), None, None, "'grade'"),
         (lambda frame: frame.rename({"grade": "garde"}), None, None, "'garde'"),
         (put("grade", 7, "one"), 8, "grade", "'one'"),
-        (put("grade", 7, "1.0"), 8, "grade", "'1.0'"),
-        (put("grade", 7, " 1"), 8, "grade", "' 1'"),
+        (put("grade", 7, "1.5"), 8, "grade", "'1.5'"),
+        (put("grade", 7, "01"), 8, "grade", "'01'"),
         (lambda frame: frame.with_columns(grade=pl.lit(date(2020, 1, 1))), None, "grade", ""),
         (lambda frame: frame.drop("town"), None, None, "'town'"),
     ],
@@ -214,5 +223,5 @@ def test_an_unknown_label_is_refused_with_its_row_and_value(
 
 def test_a_regression_target_that_is_not_a_number_is_refused_with_its_row(line: Path) -> None:
     frame = pl.DataFrame({"x1": [0.5, 0.5], "x2": [0.5, 0.5], "y": ["1.5", "high"]})
-    with raises(DataError, file="the frame", row=2, column="y", mentions="'high'"):
+    with raises(CellError, file="the frame", row=2, column="y", mentions="'high'"):
         evaluate(line, frame)
