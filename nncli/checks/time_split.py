@@ -16,8 +16,11 @@ def time_feature(config: Config, features: Iterable[str]) -> Finding | None:
     time = config.data.time
     if time is None or config.data.features is not None or time not in features:
         return None
-    message = f"rows are split in time by {quote(time)}, which is also a feature"
-    return note(FindingCode.TIME_FEATURE, message, column=time, hint="To leave it out, add it to data.drop.")
+    message = (
+        f"rows are split in time by {quote(time)}, which is also a feature; the latest are scored and not trained on"
+    )
+    hint = "Train the final model without data.time. To leave the column out, add it to data.drop."
+    return note(FindingCode.TIME_FEATURE, message, column=time, hint=hint)
 
 
 def random_split(config: Config, dates: Sequence[str]) -> Finding | None:

@@ -109,7 +109,7 @@ def test_a_date_column_with_one_bad_cell_is_refused_with_its_row(config: Callabl
     with raises(DataError, file="odd.csv", row=8, column="when", mentions="'soon'"):
         prepare(load_config(config(", features: [when]", "odd.csv", "epochs: 1\nvalidation: 0")))
     notes = lines(prepare(load_config(config(', missing_values: ["soon"]', "odd.csv", "epochs: 1"))).findings)
-    assert not notes
+    assert not [note for note in notes if "data.time=when" not in note]
 
 
 def test_ambiguous_dates_are_noted_until_date_format_is_set(config: Callable[..., Path], home: Path) -> None:

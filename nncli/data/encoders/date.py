@@ -111,12 +111,17 @@ class DateColumn(ColumnEncoder):
         first = float(np.floor(present.min(initial=np.inf))) if len(present) else 0.0
         years = _years(days)
         differ = len(np.unique(years[~np.isnan(years)])) > 1
+
+        def fit_numbers(x: Floats) -> NumericColumn:
+            column = NumericColumn.fit_values(table, name, x, options.numeric, options.clip)
+            return column.model_copy(update={"clip_range": options.clip_dates})
+
         return cls(
             name=name,
             date_format=formats[0],
             origin=first,
-            days=NumericColumn.fit_values(table, name, days - first, options.numeric, options.clip),
-            year=NumericColumn.fit_values(table, name, years, options.numeric, options.clip) if differ else None,
+            days=fit_numbers(days - first),
+            year=fit_numbers(years) if differ else None,
             cycles=tuple(cycle for cycle, share in CYCLES.items() if len(np.unique(share(present))) > 1),
             other_formats=formats[1:],
         )

@@ -38,8 +38,8 @@ class NumericColumn(ColumnEncoder):
 
     `missing_indicator` adds a 0/1 column for missing cells. A scale of 0 makes every value 0: the column was constant.
     With `quantiles` of the training values, equally spaced, x is mapped to the normal quantile of its rank instead.
-    `clip` comes last. `lowest` and `highest` are the training range; None for a column without a value. `unit` is
-    removed from every cell of text; see units.py.
+    `clip` comes last. `lowest` and `highest` are the training range; None for a column without a value. With
+    `clip_range`, x is clipped to it first. `unit` is removed from every cell of text; see units.py.
     """
 
     is_numeric: ClassVar[bool] = True
@@ -55,6 +55,7 @@ class NumericColumn(ColumnEncoder):
     highest: FiniteFloat | None = None
     quantiles: Annotated[tuple[FiniteFloat, ...], Field(min_length=1)] | None = None
     clip: Clip = "none"
+    clip_range: StrictBool = False
     unit: StrictStr | None = None
 
     @model_validator(mode="after")
@@ -198,10 +199,12 @@ class NumericColumn(ColumnEncoder):
     @property
     def is_linear(self) -> bool:
         """Whether the encoding is (x - center) / scale and a clip, without an indicator column."""
-        return self.quantiles is None and self.scale > 0.0 and not self.missing_indicator
+        return self.quantiles is None and self.scale > 0.0 and not self.missing_indicator and not self.clip_range
 
     def scale_values(self, x: Floats) -> Floats:
         """The scaled values of x (rows,); infinite where they overflow and are not clipped."""
+        if self.clip_range:
+            x = x.clip(*self.range)
         if self.quantiles is not None:
             z = quantile_transform(x, np.array(self.quantiles))
         elif self.scale == 0.0:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from nncli.spec import NonNegativeInt, PositiveInt, Spec
+from nncli.spec import NonNegativeInt, PositiveInt, Spec, StrictBool
 
 NumericScaling = Literal["standard", "min_max", "robust", "quantile", "none"]
 Clip = Literal["none", "smooth"]
@@ -53,6 +53,11 @@ class EncodingOptions(Spec):
     )
     clip: Clip = Field(
         "none", description="Clipping of scaled values: none, or smooth for x / √(1 + (x/3)²), which stays within ±3."
+    )
+    clip_dates: StrictBool = Field(
+        False,
+        description="Clip days and years of dates, and numbers in the column `data.time`, to the range of the training "
+        "rows: later dates are predicted as the latest one, at their own month, weekday and hour.",
     )
     categories: CategoricalOptions = Field(CategoricalOptions(), description="The encoding of categorical columns.")
     max_text_features: PositiveInt = Field(

@@ -135,10 +135,19 @@ def _fit_column(config: Config, training: ColumnStore, name: str) -> _FittedColu
     configured = data.columns.get(name)
     if configured in (None, Kind.NUMERIC) and (x := training.dense(name)) is not None and len(x):
         column = NumericColumn.fit_values(training.row_ids, name, x, encoding.numeric, encoding.clip)
-        return _FittedColumn(name, Kind.NUMERIC, Encoder(columns=(column,)))
+        return _FittedColumn(name, Kind.NUMERIC, _with_clipped_time(config, Encoder(columns=(column,))))
     table = training.columns([name])
     kind = configured or infer_kind(table, name)
-    return _FittedColumn(name, kind, Encoder.fit(table, [(name, kind)], encoding))
+    encoder = _with_clipped_time(config, Encoder.fit(table, [(name, kind)], encoding))
+    return _FittedColumn(name, kind, encoder)
+
+
+def _with_clipped_time(config: Config, encoder: Encoder) -> Encoder:
+    """The encoder of a column; with `clip_dates`, numbers in the time column are clipped to the training range."""
+    (column,) = encoder.columns or (None,)
+    if not isinstance(column, NumericColumn) or column.name != config.data.time or not config.encoding.clip_dates:
+        return encoder
+    return Encoder(columns=(column.model_copy(update={"clip_range": True}),))
 
 
 def fit_target(config: Config, training: Table, loss: Loss) -> tuple[Target, TargetScaling]:

@@ -211,3 +211,17 @@ def test_a_column_whose_parts_do_not_fit_is_damaged() -> None:
         DateColumn.model_validate(column.model_dump() | {"origin": 1e300})
     with pytest.raises(ValidationError, match="a date format has"):
         DateColumn.model_validate(column.model_dump() | {"date_format": "%Q"})
+
+
+def test_clipped_dates_keep_their_season_and_are_still_counted() -> None:
+    training = table(["2020-01-05", "2021-03-07", "2022-12-04"])
+    column = DateColumn.fit(training, "when", EncodingOptions(clip_dates=True))
+    later, last = (np.empty((1, column.width)) for _ in range(2))
+    found = column.encode(table(["2030-06-02"]), later)
+    column.encode(table(["2022-12-04"]), last)
+    assert (later[:, : column.n_numeric] == last[:, : column.n_numeric]).all()
+    assert (later[:, column.n_numeric :] != last[:, column.n_numeric :]).all()
+    assert found.out_of_range == 1
+    unclipped = DateColumn.fit(training, "when")
+    unclipped.encode(table(["2030-06-02"]), later)
+    assert (later[:, : column.n_numeric] > last[:, : column.n_numeric]).all()

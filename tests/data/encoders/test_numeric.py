@@ -181,3 +181,14 @@ def test_the_column_that_says_what_is_missing_is_not_scaled(scaling: NumericScal
 def test_edges_that_cannot_be_are_refused(edges: tuple[float, ...]) -> None:
     with pytest.raises(ValidationError):
         NumericColumn(name="x", center=0.0, scale=1.0, fill_value=0.0, missing_indicator=False, quantiles=edges)
+
+
+@pytest.mark.parametrize("scaling", ["standard", "min_max", "robust", "quantile", "none"])
+def test_a_clipped_range_takes_values_outside_as_its_ends(scaling: NumericScaling) -> None:
+    training = Table(pl.DataFrame({"x": [1.0, 2.0, 4.0]}), "t.csv")
+    column = NumericColumn.fit(training, "x", EncodingOptions(numeric=scaling)).model_copy(update={"clip_range": True})
+    X = np.empty((4, 1))
+    found = column.encode(Table(pl.DataFrame({"x": [-9.0, 1.0, 4.0, 99.0]}), "t.csv"), X)
+    assert X[0] == X[1] < X[2] == X[3]
+    assert (found.out_of_range, found.lowest, found.highest) == (2, -9.0, 99.0)
+    assert not column.is_linear

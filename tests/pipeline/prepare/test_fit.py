@@ -106,3 +106,19 @@ def test_an_invalid_option_is_located_by_its_key(config: Path, assignment: str) 
 )
 def test_class_ids_are_few_whole_numbers_without_a_gap(y: list[float], expected: bool) -> None:
     assert are_class_ids(np.array(y, np.float64)) is expected
+
+
+@pytest.mark.parametrize(
+    ("assignments", "clipped"),
+    [
+        (["data.time=x"], [False]),
+        (["data.time=x", "encoding.clip_dates=true"], [True]),
+        (["encoding.clip_dates=true"], [False]),
+        (["data.path=prices.csv", "encoding.clip_dates=true"], [False]),
+    ],
+)
+def test_the_time_column_is_clipped_where_dates_are(config: Path, assignments: list[str], clipped: list[bool]) -> None:
+    table = pl.read_csv(config.with_name("t.csv"))
+    table.with_columns(x="$" + pl.col("x").cast(pl.String)).write_csv(config.with_name("prices.csv"))
+    columns = prepare(load_config(config, assignments)).spec.encoder.columns
+    assert [column.clip_range for column in columns if isinstance(column, NumericColumn)] == clipped
