@@ -56,8 +56,8 @@ WORDING = {
     ),
     "csv short row": (
         "t.csv:3, row 2: the row has 1 cell, the header has 2",
-        "  Quote cells that contain the separator, and write empty cells too (a,,c). `data.ragged: skip` leaves out such "
-        "rows, `pad` fills short ones.",
+        "  Quote cells that contain the separator, and write empty cells too (a,,c). `data.ragged: skip` leaves out "
+        "such rows, `pad` fills short ones.",
     ),
     "json type": (
         "t.jsonl:2, column 'a': the value is a number, but true or false in an earlier line",

@@ -45,6 +45,8 @@ class Layout:
 
     `names` are those of the columns. A record has `width` cells, of which those without a name are empty. The rows
     begin at byte `start` of the text, on line `line`. `value_columns` are the positions of columns of numbers or dates.
+    `first_length` is the number of characters of the longest cell in the first column.
+    `is_spaced`: there are blank lines between rows.
     """
 
     names: tuple[str, ...]
@@ -52,6 +54,8 @@ class Layout:
     start: int
     line: int
     value_columns: frozenset[int]
+    first_length: int
+    is_spaced: bool
     header_cells: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -84,6 +88,12 @@ class _Sample:
 
     def line(self, i: int) -> int:
         return self.records.line(self.numbers[i])
+
+    def is_spaced(self, at: int) -> bool:
+        """Whether there are blank lines between the records after position `at`, not only at their end."""
+        numbers = self.numbers[at + 1 :]
+        middle = numbers[: len(numbers) // 2]
+        return bool(middle) and middle[-1] - middle[0] >= len(middle)
 
     @property
     def has_blank_lines(self) -> bool:
@@ -141,6 +151,8 @@ def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: 
         start,
         line,
         value_columns(body, used),
+        _first_length(body, used),
+        sample.is_spaced(at),
         remembered,
         tuple(notes),
     )
@@ -155,7 +167,22 @@ def _without_header(sample: _Sample) -> Layout:
     names = tuple(f"column_{number}" for number in range(1, used + 1))
     number = sample.numbers[at]
     start = int(sample.records.starts[number])
-    return Layout(names, width, start, sample.records.line(number), value_columns(body, used), (), ())
+    return Layout(
+        names,
+        width,
+        start,
+        sample.records.line(number),
+        value_columns(body, used),
+        _first_length(body, width),
+        sample.is_spaced(at - 1),
+        header_cells=(),
+        notes=(),
+    )
+
+
+def _first_length(body: Sequence[Sequence[str]], width: int) -> int:
+    """The number of characters of the longest cell in the first column, in records of at least `width` cells."""
+    return max((len(cells[0]) for cells in body if len(cells) >= width and len(filled(cells)) > 1), default=0)
 
 
 def _end_of(sample: _Sample, at: int) -> tuple[int, int]:
@@ -191,7 +218,11 @@ def _check_second_header(sample: _Sample, at: int, source: str) -> None:
     body = sample.cells[at + 1 :]
     if len(body) <= MIN_ROWS:
         return
-    columns = value_columns(body[1:], len(sample.cells[at]))
+    columns = [
+        j
+        for j in value_columns(body[1:], len(sample.cells[at]))
+        if len({row[j] for row in body[1:] if j < len(row)}) >= MIN_ROWS // 2
+    ]
     cells = [body[0][j] if j < len(body[0]) else "" for j in columns]
     if len(cells) < 2 or any(is_value(cell) or MARKER.fullmatch(cell) for cell in cells) or len({*cells}) < 2:
         return

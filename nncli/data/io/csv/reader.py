@@ -24,6 +24,7 @@ from nncli.data.io.csv.blocks import (
 )
 from nncli.data.io.csv.decoding import DecodedStream
 from nncli.data.io.csv.encodings import UTF8
+from nncli.data.io.csv.footer import Footer
 from nncli.data.io.csv.header import CsvHeader
 from nncli.data.io.csv.layout import Layout, find_layout
 from nncli.data.io.csv.numeric_columns import NumericParser, is_rectangular
@@ -77,7 +78,8 @@ def read_delimited(
     parser = _BlockParser(source, dialect, options, layout, old_mac=text.old_mac)
     text.read(layout.start)
     pieces = blocks(text, source, size=options.block_bytes, first=options.first_bytes, line=layout.line)
-    for block, attempt in prefetch_map(pieces, parser.attempt, workers):
+    footer = Footer(layout, dialect.separator, dialect.footer_rows)
+    for block, attempt in prefetch_map(footer.remove_from(pieces), parser.attempt, workers):
         row = parser.row
         cells = parser.cells(block, attempt)
         if cells.height:
@@ -85,7 +87,7 @@ def read_delimited(
             notes = ()
     if text.encoding not in (encoding, UTF8):
         notes = (*notes, f"{source}: read with encoding {text.encoding}")
-    notes += tuple(f"{source}: {note}" for note in parser.repairs.notes)
+    notes += tuple(f"{source}: {note}" for note in (*parser.repairs.notes, *footer.notes))
     if parser.row == 1 or notes:
         yield Table(parser.header.no_rows(), source, parser.row, dialect=dialect, notes=notes)
 

@@ -12,7 +12,7 @@ from nncli.errors import DataError, Location
 def unify_line_ends(block: Block) -> Block:
     """The block with \\n for every \\r outside quotes that does not belong to a \\r\\n.
 
-    In a table of several columns such a \\r can only end a record: if it is part of a cell, the numbers of cells differ.
+    In a table of several columns such a \\r can only end a record: within a cell it makes the number of cells differ.
     """
     lone = lone_returns(block)
     if not lone.size:

@@ -56,8 +56,9 @@ def can_be_header(cells: Sequence[str]) -> bool:
 def value_columns(body: Sequence[Sequence[str]], width: int) -> frozenset[int]:
     """The positions of the columns whose cells, as far as they are not empty or markers, are numbers or dates."""
     columns = []
+    rows = [row for row in body if len(filled(row)) > 1 or width == 1]  # the others may be notes
     for j in range(width):
-        cells = [row[j] for row in body if j < len(row) and not MARKER.fullmatch(row[j])]
+        cells = [row[j] for row in rows if j < len(row) and not MARKER.fullmatch(row[j])]
         values = sum(map(is_value, cells))
         if values >= MIN_BODY and 10 * values >= 9 * len(cells):
             columns.append(j)

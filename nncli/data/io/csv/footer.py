@@ -1,0 +1,171 @@
+"""Leave out notes below a table, which are recognized when the file ends.
+
+A note is a record with one cell at the end of the file, if something shows that it is no row whose other cells are
+missing: it begins like a note, stands below a blank line, or is text in a column of numbers. Without such evidence the
+record stays a row, or is refused as one that is too short.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nncli.data.dialect import AUTO
+from nncli.data.io.csv.blocks import QUOTE, Block, positions_of
+from nncli.data.io.csv.layout import Layout
+from nncli.data.io.csv.records import Records, split_record
+from nncli.data.io.csv.titles import filled, is_value
+from nncli.text import quote
+
+MAX_RECORDS = 100
+"""Largest number of records below a table."""
+MAX_BYTES = 1 << 16
+MAX_SHOWN = 60
+NO_NOTE = ["", "?", "?"]
+"""Stands for the cells of a record that is no note."""
+WORDS = (
+    "sources?|notes?|footnotes?|remarks?|comments?|disclaimer|copyright|license|generated|exported|created|printed|"
+    "(?:last )?updated?|data as of|as of|accessed|end of (?:file|report|table)|"
+    "quellen?|anmerkungen?|hinweise?|stand|erstellt|fuentes?|notas?|remarques?"
+)
+NOTE = re.compile(
+    rf"(?i)\s*(?:(?:{WORDS})\b\s*(?:[:=.(-]|\d|(?:on|at|by|am|von)\b|$)|[*†‡©]|\(?[0-9a-z]\)\s|\[[0-9a-z]+\]\s)"
+)
+"""How notes below a table begin."""
+NOTE_BYTES = re.compile(rb'\s*"?\s*(?:[A-Za-z]{2,10}\b[^,;\t|]{0,20}[:=]|[*(\[]|\xe2\x80|\xc2\xa9)')
+"""How the bytes of a note with separators in it may begin."""
+TOTAL = re.compile(
+    r"(?i)\s*(?:(?:grand|sub|overall)[ -]?)?(?:totals?|sum|summe|gesamt|insgesamt|gesamtsumme|suma|totale|average)\b\W*"
+)
+
+
+@dataclass
+class Footer:
+    """Holds back the records at the end of each block that may be below the table.
+
+    `rows` is their number if it is configured; else they are recognized. `notes` tell what was left out.
+    """
+
+    layout: Layout
+    separator: str
+    rows: int | str = AUTO
+    notes: list[str] = field(default_factory=list)
+    _held: bytes = b""
+
+    def remove_from(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        """Yield the blocks without the records below the table."""
+        if self.layout.width < 2 or self.rows == 0:
+            yield from blocks
+            return
+        line, last = self.layout.line, b""
+        for following in blocks:
+            block = following
+            if self._held:
+                data = self._held + following.data
+                block = Block(data, positions_of(data, QUOTE), line)
+            start = self._start(block)
+            self._held, line = block.data[start:], block.line_at(start)
+            if start:
+                last = block.data[_start_of_record(block, start) : start]
+                yield block if start == len(block.data) else _before(block, start)
+        if self._held:
+            block = Block(self._held, positions_of(self._held, QUOTE), line)
+            start = 0 if self.rows != AUTO else self._start_of_notes(block)
+            self._describe(block.after(start))
+            if start:
+                last = block.data[_start_of_record(block, start) : start]
+                yield _before(block, start)
+        self._note_total(last)
+
+    def _start(self, block: Block) -> int:
+        """The position of the first record of those at the end that may be below the table."""
+        position, number = len(block.data), 0
+        limit = self.rows if isinstance(self.rows, int) else MAX_RECORDS
+        while position and number < limit and len(block.data) - position < MAX_BYTES:
+            start = _start_of_record(block, position)
+            record = block.data[start:position]
+            if self.rows == AUTO and not self._may_be_note(record):
+                break
+            number += self.rows == AUTO or not record.isspace()
+            position = start
+        return position
+
+    def _may_be_note(self, record: bytes) -> bool:
+        separator = self.separator.encode()
+        text = record.rstrip(b"\r\n")
+        if record.count(separator) >= self.layout.width - 1 and not text.endswith(separator):
+            return (
+                NOTE_BYTES.match(text) is not None
+                and NOTE.match(text.decode(errors="replace").lstrip('" ')) is not None
+            )
+        cells = self._cells(text)
+        present = filled(cells)
+        if len(present) > 1:
+            return NOTE.match(present[0]) is not None
+        return not present or bool(cells[0].strip())
+
+    def _cells(self, record: bytes) -> list[str]:
+        try:
+            return NO_NOTE if record.count(b'"') % 2 else split_record(record, self.separator)
+        except (csv.Error, UnicodeDecodeError):
+            return NO_NOTE
+
+    def _start_of_notes(self, block: Block) -> int:
+        """The position of the first record that is a note by evidence, or of the blank lines above; else the end."""
+        records = Records.of(block.data, block.quotes, self.separator)
+        above = None
+        for i in range(len(records)):
+            cells = self._cells(records.bytes(i))
+            present = filled(cells)
+            if not present:
+                above = i if above is None else above
+            elif self._is_note(cells, present[0], is_apart=above is not None):
+                return int(records.starts[i if above is None else above])
+            else:
+                above = None
+        return len(block.data)
+
+    def _is_note(self, cells: list[str], text: str, *, is_apart: bool) -> bool:
+        """Whether a record whose first text is `text` is a note; `is_apart`: there is an empty record above it."""
+        if NOTE.match(text):
+            return True
+        if is_value(text):
+            return False
+        words = len(text.split())
+        is_long = words > 3 and len(text) > 2 * self.layout.first_length
+        if len(cells) < len(self.layout.names):
+            is_apart = is_apart and not self.layout.is_spaced
+        elif self.layout.width < 3:  # as a row it would have half of its cells
+            return False
+        return words > 1 and (is_apart or is_long or 0 in self.layout.value_columns)
+
+    def _describe(self, block: Block) -> None:
+        lines = [line for line in block.data.splitlines() if line.strip(b'" \t\r' + self.separator.encode())]
+        if lines:
+            text = lines[0].decode(errors="replace").strip('" \t' + self.separator)
+            shown = quote(text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…")
+            many = "1 line" if len(lines) == 1 else f"{len(lines):,} lines"
+            self.notes.append(f"left out {many} below the table, from line {block.line:,} on: {shown}")
+
+    def _note_total(self, record: bytes) -> None:
+        present = filled(self._cells(record.rstrip(b"\r\n")))
+        if self.rows == AUTO and present and TOTAL.fullmatch(present[0]):
+            self.notes.append(
+                f"the last row begins with {quote(present[0])}; to leave out a sum of the others, set data.footer_rows"
+            )
+
+
+def _start_of_record(block: Block, end: int) -> int:
+    """The position of the record that ends at `end`."""
+    position = block.data.rfind(b"\n", 0, max(end - 1, 0))
+    while position >= 0 and np.searchsorted(block.quotes, position) % 2:
+        position = block.data.rfind(b"\n", 0, position)
+    return position + 1
+
+
+def _before(block: Block, end: int) -> Block:
+    return Block(block.data[:end], block.quotes[: np.searchsorted(block.quotes, end)], block.line)
