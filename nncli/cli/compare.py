@@ -130,9 +130,14 @@ def _parts(comparison: Comparison) -> list[str]:
             "chose its epoch" if comparison.data is None else "trained on",
             *("yes  " if side.optimistic else "no  " for side in comparison.runs),
         ]
-        shown = [n_rows, optimistic] if any(side.optimistic for side in comparison.runs) else [n_rows]
+        shown = [n_rows]
+        if comparison.data is None:
+            shown.append(["predictions", *(f"{side.predictions or '–'}  " for side in comparison.runs)])
+        is_optimistic = any(side.optimistic for side in comparison.runs)
+        if is_optimistic:
+            shown.append(optimistic)
         title = f"scores on {_short(comparison.scored_rows)}; * is the best"
-        if len(shown) > 1:
+        if is_optimistic:
             title += "; optimistic for a run "
             title += "whose epoch these rows chose" if comparison.data is None else "that was trained on these rows"
         parts.append(f"{prose(title)}\n{table([titles, *shown, *lines])}")

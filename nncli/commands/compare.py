@@ -40,7 +40,8 @@ class ComparedRun:
 
     `scores` are of `rows_scored` rows of the split `scored_on`; they come from metrics.json, without intervals, where
     the rows are not available. They are `optimistic` if the run was trained on these rows, or they chose its epoch.
-    `problems` say what is missing, and why.
+    `problems` say what is missing, and why. With `out_of_fold` each row is predicted by the members that were not
+    trained on it.
     """
 
     path: Path
@@ -53,6 +54,14 @@ class ComparedRun:
     optimistic: bool = False
     histories: Histories = ()
     problems: tuple[str, ...] = ()
+    out_of_fold: bool = False
+
+    @property
+    def predictions(self) -> str | None:
+        """Which predictions are scored: out-of-fold, validation, training, or the model's on another table."""
+        if self.out_of_fold:
+            return "out-of-fold"
+        return "model" if self.scored_on == "table" else self.scored_on
 
 
 @dataclass(frozen=True)
@@ -101,6 +110,7 @@ class Comparison:
                     **run.info.json(),
                     "name": run.name,
                     "scored_on": run.scored_on,
+                    "predictions": run.predictions,
                     "rows_scored": run.rows_scored,
                     "optimistic": run.optimistic,
                     "problems": list(run.problems),
@@ -221,7 +231,19 @@ def _load_run(path: Path, name: str, predict: Predict) -> tuple[ComparedRun, Com
         if matches is not None and matches.warning:
             problems.append(matches.warning)
         optimistic = log_choices(path, summary.held_out) > 0 or (matches is not None and matches.are_optimistic)
-    run = ComparedRun(path, name, info, config, split, rows, scores, optimistic, summary.histories, tuple(problems))
+    run = ComparedRun(
+        path=path,
+        name=name,
+        info=info,
+        config=config,
+        scored_on=split,
+        rows_scored=rows,
+        scores=scores,
+        optimistic=optimistic,
+        histories=summary.histories,
+        problems=tuple(problems),
+        out_of_fold=split == "validation" and summary.manifest.held_out_kind == "out-of-fold",
+    )
     return run, comparable
 
 

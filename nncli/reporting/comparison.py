@@ -117,7 +117,10 @@ def _scores(comparison: Comparison) -> Section | None:
     if not comparison.scores:
         return None
     facts = [("rows", *(f"{run.rows_scored:,}" if run.scored_on else "–" for run in comparison.runs))]
-    if any(run.optimistic for run in comparison.runs):
+    if comparison.data is None:
+        facts.append(("predictions", *(run.predictions or "–" for run in comparison.runs)))
+    is_optimistic = any(run.optimistic for run in comparison.runs)
+    if is_optimistic:
         fact = "these rows chose its epoch" if comparison.data is None else "trained on these rows"
         facts.append((fact, *("yes" if run.optimistic else "no" for run in comparison.runs)))
     rows = tuple(
@@ -129,7 +132,7 @@ def _scores(comparison: Comparison) -> Section | None:
     )
     names = tuple(display(run.name) for run in comparison.runs)
     note = "The 95 % confidence interval is below each score. * marks the best of several runs scored on the same rows."
-    if len(facts) > 1:
+    if is_optimistic:
         note += " Scores on rows that a run was trained on, or that chose its epoch, are optimistic."
     table = Table(
         f"Scores on {display(comparison.scored_rows, MAX_PATH)}", ("metric", *names), (*facts, *rows), note=note

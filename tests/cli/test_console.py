@@ -87,4 +87,4 @@ def test_no_table_is_wider_than_asked(
 def test_a_narrow_terminal_is_asked_how_wide_it_is(penguins: Path, tmp_path: Path) -> None:
     code, seen = on_terminal("evaluate", penguins, DATA / "penguins.csv", "-q", cwd=tmp_path, columns=30)
     assert code == 0
-    assert max(map(len, seen.splitlines())) <= 30
+    assert max(len(line) for line in seen.splitlines() if not line.startswith("warning: ")) <= 30

@@ -107,6 +107,7 @@ def test_runs_of_different_splits_are_compared_on_rows_neither_was_trained_on(of
 def test_an_ensemble_is_scored_on_out_of_fold_rows(of: Folder) -> None:
     found = of("a", "five")
     assert found.runs[1].rows_scored == 344
+    assert [run.predictions for run in found.runs] == ["validation", "out-of-fold"]
     assert found.pairs[0].rows == 69
 
 
@@ -243,6 +244,7 @@ def test_runs_are_compared_on_a_table_of_new_rows(of: Folder, tmp_path: Path) ->
     assert [one and one.value for one in accuracy.values] == [evaluate(run, new).scores["accuracy"] for run in runs]  # type: ignore[call-overload]
     assert any(accuracy.best)
     assert found.json()["data"] == str(new)
+    assert {run["predictions"] for run in found.json()["runs"]} == {"model"}
     assert compare(runs, pl.read_csv(new, null_values=["NA"])).scores[0].values == accuracy.values
 
 
