@@ -61,6 +61,8 @@ class FindingCode(StrEnum):
     FEW_ROWS = "few-rows", "There are too few rows to train and validate."
     FEW_VALIDATION_ROWS = "few-validation-rows", "There are too few validation rows for reliable scores."
     MEMORY = "memory", "The training needs more memory than is free."
+    CLASS_NEVER_PREDICTED = "class-never-predicted", "The trained model never predicts a class of the scored rows."
+    NO_BETTER_THAN_BASELINE = "no-better-than-baseline", "No score of the trained model is better than the baseline's."
     DIVERGENCE = "divergence", "The training diverges within a few steps."
     LOSS_NOT_DECREASING = "loss-not-decreasing", "A few steps on one batch do not decrease its loss."
 
@@ -141,6 +143,11 @@ def of_json(document: Mapping[str, Any]) -> Finding:
         document["hint"],
         document.get("excerpt"),
     )
+
+
+def warnings_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """The warnings among the findings as JSON objects."""
+    return [finding.as_json for finding in findings if finding.level == "warning"]
 
 
 def of_error(error: NncliError) -> tuple[Finding, ...]:

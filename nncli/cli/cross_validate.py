@@ -109,7 +109,10 @@ def cross_validate(
         events = _resume(str(resume), printer, scheduler)
     else:
         events = _start(config, target, assignments, quality, folds, repeats, output, scheduler, printer)
-    _report(printer.run(events), predictions, force=force, as_json=as_json, quiet=quiet)
+    outcome = printer.run(events)
+    _report(outcome, predictions, force=force, as_json=as_json, quiet=quiet)
+    if outcome.result is not None:
+        printer.findings.show(outcome.result.findings)
 
 
 def _check_arguments(config: str | None, resume: Path | None, has_options: bool) -> None:

@@ -224,9 +224,11 @@ class _TrainingPrinter(EventPrinter):
         started, finished = self._follow(events, lines.write if lines else None)
         if lines:
             lines.write(finished)
+            self.findings.show(finished.findings)
         else:
             if not self.quiet:
                 echo_err(summary(started, finished))
+            self.findings.show(finished.findings)
             print_path(finished.run)
         stop = self._stop_request
         if finished.status == "stopped" and stop is not None and stop.number is not None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,7 +20,7 @@ from nncli.config.schema import Config
 from nncli.data.splitting.folds import Fold
 from nncli.data.store.scratch import Scratch
 from nncli.errors import UsageError
-from nncli.findings import Finding
+from nncli.findings import Finding, FindingCode
 from nncli.pipeline.ensemble.cross_validation import (
     MAX_TRAININGS,
     CrossValidation,
@@ -141,7 +141,7 @@ def cross_validation_events(
             _ = data.without(
                 Fold(folds=folds, fold=fold, seed=config.seed)
             ).excluded_rows  # raises an error before any training
-        data = data.with_checks(findings)
+        data = _checked(data, findings)
         run, record = start_record(wanted, config, folds, repeats)
         with run.locked() as run:
             yield from _cross_validate(data, run, record, command, stop, scheduler)
@@ -162,7 +162,15 @@ def resume_cross_validation_events(
     """
     run, record, config = open_record(Path(path))
     with run.locked() as run, Scratch() as scratch:
-        yield from _cross_validate(EnsembleData.of(config, scratch), run, record, command, stop, scheduler)
+        data = _checked(EnsembleData.of(config, scratch))
+        yield from _cross_validate(data, run, record, command, stop, scheduler)
+
+
+def _checked(data: EnsembleData, findings: Sequence[Finding] = ()) -> EnsembleData:
+    """The data with the warnings about its rows; few validation rows are none, since every row is scored."""
+    checked = data.with_checks(findings)
+    kept = tuple(finding for finding in checked.findings if finding.code != FindingCode.FEW_VALIDATION_ROWS)
+    return replace(checked, findings=kept)
 
 
 def _cross_validate(

@@ -81,6 +81,7 @@ class JsonLines:
                     "seconds": event.seconds,
                     "training": scores_json(event.training),
                     "validation": scores_json(event.validation),
+                    "findings": [finding.as_json for finding in event.findings],
                     "out_of_fold": event.out_of_fold,
                 }
 

@@ -13,11 +13,13 @@ import numpy as np
 import polars as pl
 from pydantic import ValidationError, model_validator
 
+from nncli.checks.scores import check_scores
 from nncli.config.schema import Config
 from nncli.data.io.streams import digest
 from nncli.data.splitting.folds import Fold
 from nncli.ensemble import n_outputs
 from nncli.errors import DataError, Location, NncliError, RunError
+from nncli.findings import Finding, warnings_json
 from nncli.model import Predictions
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData, predict_table
 from nncli.pipeline.prepare.execution import Execution
@@ -150,12 +152,14 @@ class CrossValidation:
     """The scores of every fold, the scores of all out-of-fold predictions, and these predictions.
 
     `predictions` has the columns `row` (from 1), `fold` (without repeats) and those of `nncli predict --proba`. With
-    repeats a prediction is their mean. Rows that are in no fold are left out.
+    repeats a prediction is their mean. Rows that are in no fold are left out. `findings` are the warnings about rows
+    and scores.
     """
 
     folds: tuple[FoldScores, ...]
     out_of_fold: Scores
     predictions: pl.DataFrame
+    findings: tuple[Finding, ...] = ()
 
     @property
     def means(self) -> dict[str, float | None]:
@@ -175,7 +179,7 @@ class CrossValidation:
         return all_of
 
     def json(self) -> dict[str, Any]:
-        """{"folds": [{"repeat": …, "fold": …, "rows": …, "metrics": …}], "mean": …, "std": …, "out_of_fold": …}."""
+        """{"folds": [{"repeat": …, "fold": …, "rows": …, "metrics": …}], "mean": …, "std": …, "out_of_fold": …, …}."""
         each = [
             {"repeat": fold.repeat, "fold": fold.fold, "rows": fold.rows, "metrics": to_json(fold.scores)}
             for fold in self.folds
@@ -185,6 +189,7 @@ class CrossValidation:
             "mean": self.means,
             "std": self.standard_deviations,
             "out_of_fold": {"rows": len(self.predictions), "metrics": to_json(self.out_of_fold)},
+            "findings": warnings_json(self.findings),
         }
 
 
@@ -207,8 +212,9 @@ def score_folds(
         fold_of[rows] = fold + 1
     rows = np.flatnonzero(counts)
     predictions = Predictions(target, total[rows] / counts[rows], fold_data[0].config.precision)
-    combined = fold_data[0].score(truth.take(rows), truth, predictions).model
+    combined = fold_data[0].score(truth.take(rows), truth, predictions)
+    findings = (*fold_data[0].findings, *check_scores(combined, "out-of-fold"))
     numbers = rows + 1 if table.row_numbers is None else table.row_numbers[rows]
     columns = [pl.Series("row", numbers)] + ([pl.Series("fold", fold_of[rows])] if record.repeats == 1 else [])
     frame = predictions.frame(proba=target.task == "classification")
-    return CrossValidation(tuple(scored), combined, pl.DataFrame(columns).hstack(frame))
+    return CrossValidation(tuple(scored), combined.model, pl.DataFrame(columns).hstack(frame), findings)

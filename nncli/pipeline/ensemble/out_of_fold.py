@@ -12,6 +12,7 @@ import numpy.typing as npt
 from nncli.checks.column import SplitTable
 from nncli.checks.notes import table_reading
 from nncli.checks.rows import training_warnings
+from nncli.checks.scores import check_scores
 from nncli.config.schema import Config
 from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
 from nncli.data.sample_weights import Weights, read_weights
@@ -220,6 +221,13 @@ class BuiltEnsemble:
     training_scores: ScoreCard
     validation_scores: ScoreCard | None
     calibration: Calibration | None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The warnings about the scores."""
+        if self.validation_scores is None:
+            return check_scores(self.training_scores, "training")
+        return check_scores(self.validation_scores, "validation")
 
 
 @dataclass(frozen=True)

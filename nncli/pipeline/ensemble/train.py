@@ -12,7 +12,7 @@ from pathlib import Path
 from nncli.config.schema import Config
 from nncli.data.store.scratch import Scratch, existing_parent
 from nncli.errors import NncliError
-from nncli.findings import Finding
+from nncli.findings import Finding, warnings_json
 from nncli.pipeline.ensemble.member_config import check_members, member_config
 from nncli.pipeline.ensemble.out_of_fold import BuiltEnsemble, EnsembleData
 from nncli.pipeline.parallel.control_dir import ControlDirectory
@@ -89,6 +89,7 @@ def _train(ensemble_run: EnsembleRun, stop: Callable[[], bool], scheduler: str |
         seconds=time.perf_counter() - clock,
         training=built.training_scores if built else None,
         validation=built.validation_scores if built else None,
+        findings=built.findings if built else (),
         out_of_fold=ensemble_run.data.validation_table is None,
     )
 
@@ -154,6 +155,7 @@ class EnsembleRun:
         metrics = {
             "training": scores_json(built.training_scores),
             "validation": self._validation_json(built.validation_scores),
+            "findings": warnings_json([*self.data.findings, *built.findings]),
         }
         with batched_fsync():
             self.run.save_metrics(

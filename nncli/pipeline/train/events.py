@@ -95,7 +95,8 @@ class Finished:
     """The run directory is complete. `best_epoch` 0 means that no epoch was completed.
 
     For an ensemble `epochs` and `best_epoch` are the maximum over the members; a stopped one has no scores. The
-    `validation` scores are `out_of_fold` if each row is predicted by the members that were not trained on it.
+    `validation` scores are `out_of_fold` if each row is predicted by the members that were not trained on it, and
+    `findings` are the warnings about the scores.
     """
 
     run: Path
@@ -106,6 +107,7 @@ class Finished:
     training: ScoreCard | None
     validation: ScoreCard | None
     out_of_fold: bool = False
+    findings: tuple[Finding, ...] = ()
 
 
 Event: TypeAlias = Started | EpochReport | LearningRateHalved | MembersStarted | MembersProgress | Finished

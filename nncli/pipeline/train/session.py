@@ -12,8 +12,10 @@ from typing import Literal
 
 import numpy as np
 
+from nncli.checks.scores import check_scores
 from nncli.config.schema import Checkpoint
 from nncli.errors import Location, NncliError
+from nncli.findings import Finding, warnings_json
 from nncli.metrics.calibration import calibrate
 from nncli.model import Model, Predictions
 from nncli.pipeline.prepare.encode import PreparedRows
@@ -115,6 +117,7 @@ class TrainingSession:
             seconds=time.perf_counter() - self._start_time,
             training=scores.training,
             validation=scores.validation,
+            findings=scores.warnings if status == "done" else (),
         )
 
     def checkpoint(self) -> None:
@@ -152,7 +155,12 @@ class TrainingSession:
                 self._score_card(training, predictions),
                 None if validation is None or held_out is None else self._score_card(validation, held_out),
             )
-        metrics = {"training": scores_json(scores.training), "validation": scores_json(scores.validation)}
+        warnings = scores.warnings if self._end_status() == "done" else ()
+        metrics = {
+            "training": scores_json(scores.training),
+            "validation": scores_json(scores.validation),
+            "findings": warnings_json([*self._prepared.findings, *warnings]),
+        }
         self._directory.save_metrics({**metrics, "calibration": asdict(calibration)} if calibration else metrics)
         return scores
 
@@ -291,6 +299,13 @@ class TrainingScores:
 
     training: ScoreCard
     validation: ScoreCard | None
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """The warnings about the scores."""
+        if self.validation is None:
+            return check_scores(self.training, "training")
+        return check_scores(self.validation, "validation")
 
 
 def _predict(model: Model, rows: PreparedRows, threads: int) -> Predictions:

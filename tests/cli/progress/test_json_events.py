@@ -16,7 +16,9 @@ from nncli.pipeline.train.events import Started
 from nncli.training.loop import EpochReport
 from tests.cli.support import DATA, Cli
 
-CONFIG = f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\nepochs: 3\nvalidation: 0.3\n"
+FAST = "learning_rate: 0.1\nbatch_size: 8\n"
+"""Better than the baseline after three epochs."""
+CONFIG = f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\nepochs: 3\nvalidation: 0.3\n{FAST}"
 
 
 def told(out: str) -> list[dict[str, Any]]:
@@ -62,10 +64,10 @@ def test_notes_are_on_stderr_unless_quiet(nncli: Cli, config: Path) -> None:
 
 def test_a_warning_is_a_finding_with_a_code_and_shown_with_quiet(nncli: Cli, config: Path) -> None:
     done = nncli("train", config, "--json", "-q", "--set", "output_activation=sigmoid").check()
-    (line,) = done.err.splitlines()
-    assert line.startswith("warning: ")
-    first = told(done.out)[0]
+    assert {line.partition(": ")[0] for line in done.err.splitlines()} == {"warning"}
+    first, *_, last = told(done.out)
     assert first["notes"] == []
+    assert [f["code"] for f in last["findings"]] == ["no-better-than-baseline"]
     assert [(f["level"], f["code"]) for f in first["findings"]] == [("warning", "unreachable-target")]
 
 
