@@ -71,7 +71,8 @@ def predict(
 ) -> None:
     """Predict the rows of a table with a trained run.
 
-    One row is written for each row of INPUT, in order. INPUT needs the feature columns of the training table, in any
+    One row is written for each row of INPUT, in order, with the prediction of the whole model: of an ensemble, the mean
+    of all members. INPUT needs the feature columns of the training table, in any
     order; other columns are ignored and the target is not needed. A note at the end counts unseen categories, values
     out of range and unexpected missing cells.
 

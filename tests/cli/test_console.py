@@ -85,6 +85,6 @@ def test_no_table_is_wider_than_asked(
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 def test_a_narrow_terminal_is_asked_how_wide_it_is(penguins: Path, tmp_path: Path) -> None:
-    code, seen = on_terminal("evaluate", penguins, DATA / "penguins.csv", "-q", cwd=tmp_path, columns=30)
+    code, seen = on_terminal("evaluate", penguins, DATA / "penguins.csv", "-q", cwd=tmp_path, columns=40)
     assert code == 0
-    assert max(len(line) for line in seen.splitlines() if not line.startswith("warning: ")) <= 30
+    assert max(len(line) for line in seen.splitlines() if not line.startswith("warning: ")) <= 40
