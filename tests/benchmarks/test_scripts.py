@@ -32,6 +32,7 @@ def ran(script: str, *words: str | Path) -> str:
             "scikit-learn",
         ),
         ("textbook.py", "--peers PyTorch --data DATA", "| nncli |"),
+        ("pollution.py", "--random 40", "stray_quotes"),
         ("startup.py", "", "| nncli --help |"),
         ("tables.py", "--rows 0.00002", "| Polars, reading |"),
         ("growth.py", "--axes columns --points 1 --scale 0.002", "| columns | 20 |"),

@@ -78,6 +78,8 @@ def read_delimited(
     parser = _BlockParser(source, dialect, options, layout, old_mac=text.old_mac)
     text.read(layout.start)
     pieces = blocks(text, source, size=options.block_bytes, first=options.first_bytes, line=layout.line)
+    if layout.width > 1:
+        pieces = map(unify_line_ends, pieces)
     footer = Footer(layout, dialect.separator, dialect.footer_rows)
     for block, attempt in prefetch_map(footer.remove_from(pieces), parser.attempt, workers):
         row = parser.row
@@ -126,8 +128,6 @@ class _BlockParser:
             DataError: the block is not a valid part of a table.
         """
         header = self.header
-        if header.width > 1 and (unified := unify_line_ends(block)) is not block:
-            block, attempt = unified, self.attempt(unified)
         check_strict_csv(block, self._source, header.separator)
         if attempt.parser is not header.parser:
             attempt = self.attempt(block)
