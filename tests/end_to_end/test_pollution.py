@@ -15,9 +15,7 @@ TABLES = read_tables(None)
 FIXED = [*((name,) for name in CHANGES), *COMBINATIONS]
 
 
-@given(
-    st.sampled_from(sorted(TABLES)), st.sets(st.sampled_from(sorted(CHANGES)), max_size=4), st.integers(0, 1 << 32)
-)
+@given(st.sampled_from(sorted(TABLES)), st.sets(st.sampled_from(sorted(CHANGES)), max_size=4), st.integers(0, 1 << 32))
 def test_no_polluted_table_is_read_wrong(name: str, changes: set[str], seed: int) -> None:
     rng = random.Random(seed)
     table = pollute(TABLES[name], tuple(changes), rng)
