@@ -99,7 +99,7 @@ def metrics_text(progress: MembersProgress, noun: str) -> list[str]:
         parts.append(f"epoch {progress.epochs}/{progress.epochs_of_all}")
     if progress.mean is not None:
         name, value = progress.mean
-        parts.append(f"best {shown_name(name)} {format_number(value)} on average")
+        parts.append(f"best {shown_name(name)} {format_number(value)} on average (optimistic)")
     return parts
 
 

@@ -20,7 +20,11 @@ SECOND = Progress(epoch=4, epochs=10, metric="val_accuracy", value=1.0, best_epo
 
 def test_figures_are_of_all_members() -> None:
     progress = MembersProgress((FIRST, SECOND, Progress(epochs=10)))
-    assert metrics_text(progress, "members") == ["members 0/3", "epoch 6/30", "best accuracy 0.75 on average"]
+    assert metrics_text(progress, "members") == [
+        "members 0/3",
+        "epoch 6/30",
+        "best accuracy 0.75 on average (optimistic)",
+    ]
     assert metrics_text(MembersProgress((Progress(epochs=10),)), "trainings") == ["trainings 0/1", "epoch 0/10"]
 
 
@@ -69,7 +73,7 @@ def test_a_log_has_a_line_now_and_then_and_the_last(
     assert capsys.readouterr().err.splitlines() == [
         "members 0/2  epoch 0/20",
         "note: new",
-        "members 0/2  epoch 6/20  best accuracy 0.75 on average  9.3 s left",
+        "members 0/2  epoch 6/20  best accuracy 0.75 on average (optimistic)  9.3 s left",
     ]
 
 
@@ -84,7 +88,7 @@ def test_a_terminal_has_a_bar_and_a_line_for_each_member_at_work() -> None:
     lines = [line.rstrip() for line in capture.get().splitlines()]
     assert "6/30" in lines[0]
     assert lines[1:] == [
-        "members 0/3  best accuracy 0.75 on average",
+        "members 0/3  best accuracy 0.75 on average (optimistic)",
         "1: epoch 2/10, best accuracy 0.5 at 1",
         "2: epoch 4/10, best accuracy 1 at 4",
     ]
