@@ -85,12 +85,15 @@ def find_header(rows: Sequence[Sequence[str]], *, has_blank_lines: bool) -> Head
     """
     width = body_width(rows[1:] or rows)
     used = body_width([cells[: len(cells) - trailing_empty(cells)] for cells in rows[1:] or rows])
-    above = [is_title(cells, width) or 2 * len(filled(cells)) <= used for cells in rows[: MAX_TITLES + 1]]
+    above = [
+        is_title(cells, width) or len(cells) < used or 2 * len(filled(cells)) <= used
+        for cells in rows[: MAX_TITLES + 1]
+    ]
     at = next((i for i, is_above in enumerate(above) if not is_above), 0)
     titles, header, body = rows[:at], rows[at], rows[at + 1 :]
     if at == 0 or not body or not can_be_header(header):
         # One name for many columns is no header.
-        is_unclear = at > 0 and width > 2 and len(rows[0]) >= used and is_title(rows[0], width)
+        is_unclear = at > 0 and used > 2 and len(rows[0]) >= used and is_title(rows[0], width)
         return HeaderPosition(at, 0) if is_unclear else HeaderPosition(0)
     if has_other_types(header, body):
         names = filled(header)
