@@ -12,6 +12,7 @@ from nncli.metrics.bootstrap import MAX_ROWS
 from nncli.metrics.significance import (
     MAX_EXACT_UNITS,
     N_PERMUTATIONS,
+    _hoeffding_bound,
     holm_correction,
     max_t_test,
     paired_test,
@@ -75,6 +76,18 @@ def test_the_other_way_round_is_the_same_with_another_sign(values: list[float]) 
     assert (one.interval is None) == (len(values) == 1)
     if one.interval and other.interval:
         assert (other.interval.low, other.interval.high) == pytest.approx((-one.interval.high, -one.interval.low))
+
+
+@given(st.lists(EIGHTHS, min_size=1, max_size=10).filter(any))
+def test_the_bound_is_not_below_the_exact_p_value(values: list[float]) -> None:
+    sums = np.array(values)
+    assert flips(*values) <= _hoeffding_bound(sums) * (1 + 1e-12)
+
+
+def test_a_clear_difference_is_below_what_random_signs_resolve() -> None:
+    assert flips(*[1.0] * 200) == pytest.approx(2 * np.exp(-100))
+    assert flips(*[1e200] * 200) == pytest.approx(2 * np.exp(-100))
+    assert flips(*[1.0] * 12) == 2 / 2**12
 
 
 def test_rows_of_a_group_are_one_piece_of_evidence() -> None:
