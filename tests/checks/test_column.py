@@ -12,7 +12,7 @@ import pytest
 from nncli.checks.column import MAX_NAMES, Column, SplitTable, column_finding, count, drop_key, percentage
 from nncli.data.encoders.kinds import Kind
 from nncli.data.store.scratch import Scratch
-from nncli.errors import DataError, Location
+from nncli.errors import CellError, Location
 from nncli.findings import FindingCode
 from tests.assertions import raises
 from tests.data.store.support import stored
@@ -39,7 +39,7 @@ def test_a_column_is_split_into_training_and_validation_cells(split: SplitTable)
 
 
 def test_a_cell_that_is_not_a_number_is_located(split: SplitTable) -> None:
-    with raises(DataError, file="t.csv", row=4, column="x"):
+    with raises(CellError, file="t.csv", row=4, column="x"):
         Column.read(split, "x", Kind.NUMERIC)
 
 

@@ -14,7 +14,7 @@ from nncli.checks.notes import similar_categories
 from nncli.commands.predict import predict_chunks
 from nncli.config.schema import Config
 from nncli.data.dialect import CsvDialect
-from nncli.errors import DataError
+from nncli.errors import CellError, DataError
 from nncli.pipeline.prepare.prepare import PreparedTraining, prepare
 from nncli.runs.run import Run
 from tests.assertions import lines, raises
@@ -148,7 +148,7 @@ def test_a_frame_of_text_is_read_as_the_model_was_trained(runs: dict[str, Path])
     frame = pl.DataFrame([line.split(";") for line in TEXTS["german"].splitlines()[1:]], schema=NAMES, orient="row")
     expected = predict(runs["german"], runs["german"].parent / "german.csv")
     assert predict(runs["german"], frame).equals(expected)
-    with raises(DataError, file="the frame", row=1, column="width", mentions="0,0000"):
+    with raises(CellError, file="the frame", row=1, column="width", mentions="0,0000"):
         predict(runs["plain"], frame)
 
 

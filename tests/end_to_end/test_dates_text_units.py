@@ -151,8 +151,8 @@ def test_uninformative_columns_are_noted(config: Callable[..., Path], home: Path
     frame.write_csv(home / "ids.csv")
     of_ids, of_texts = lines(prepare(load_config(config("", "ids.csv", "epochs: 1\nvalidation: 0"))).findings)
     assert of_ids.startswith("'id' ")
-    assert "data.drop" in of_ids
-    assert of_texts.startswith("'said'")
+    assert "drop" in of_ids
+    assert "'said'" in of_texts
 
 
 def test_a_target_of_dates_means_classification(config: Callable[..., Path], home: Path) -> None:
