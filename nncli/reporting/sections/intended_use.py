@@ -69,7 +69,10 @@ def _of_scores(held_out: HeldOutPredictions) -> list[str]:
     if held_out.config.data.group is None:
         limits.append("Rows are assumed to be independent: if some belong together, name their column as data.group.")
     if held_out.config.data.time is None:
-        limits.append("The split ignores time: to predict the future, name the time column as data.time.")
+        limits.append(
+            "The split ignores time: to measure how well later rows are predicted, train with the time column as "
+            "data.time, which stays a feature."
+        )
     if held_out.weights is not None:
         limits.append("The scores use the sample weights.")
     return limits
