@@ -8,7 +8,7 @@ out-of-fold as well. Both penalties are those of scikit-learn's defaults, for st
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -23,6 +23,7 @@ from nncli.data.table import Table
 from nncli.ensemble import Ensemble
 from nncli.errors import DataError
 from nncli.evaluation.held_out import HeldOutPredictions
+from nncli.evaluation.score_intervals import ScoresWithIntervals, ScoreWithInterval, score_with_intervals
 from nncli.model import Model, Predictions
 from nncli.pipeline.prepare.load import load_labeled_rows
 from nncli.pipeline.prepare.split import split_table
@@ -55,6 +56,28 @@ class LinearModel:
     name: str
     predictions: Predictions | None
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class LinearBenchmark:
+    """The scores of a run beside those of a linear model, which take the place of the `baseline`; None without one."""
+
+    name: str
+    scores: ScoresWithIntervals | None
+    reason: str = ""
+
+    def of(self, score: ScoreWithInterval) -> ScoreWithInterval | None:
+        """The same score beside that of the linear model."""
+        found = () if self.scores is None else self.scores.scores
+        return next((other for other in found if (other.name, other.target) == (score.name, score.target)), None)
+
+
+def linear_benchmark(held_out: HeldOutPredictions) -> LinearBenchmark:
+    """The scores of a run with the intervals of its improvement over a linear model."""
+    linear = fit_linear_model(held_out)
+    if linear.predictions is None:
+        return LinearBenchmark(linear.name, None, linear.reason)
+    return LinearBenchmark(linear.name, score_with_intervals(replace(held_out, baseline=linear.predictions)))
 
 
 def fit_linear_model(held_out: HeldOutPredictions) -> LinearModel:

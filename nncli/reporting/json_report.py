@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from nncli.evaluation.linear_model import LinearBenchmark
 from nncli.evaluation.run_summary import RunSummary
 from nncli.evaluation.score_intervals import ScoresWithIntervals, ScoreWithInterval
 from nncli.metrics.bootstrap import ConfidenceInterval
@@ -14,7 +15,11 @@ from nncli.text import json_safe
 
 
 def report_json(
-    summary: RunSummary, scores: ScoresWithIntervals | None, importance: FeatureImportance | None, page: Page
+    summary: RunSummary,
+    scores: ScoresWithIntervals | None,
+    importance: FeatureImportance | None,
+    page: Page,
+    linear: LinearBenchmark | None = None,
 ) -> dict[str, Any]:
     """The report as a JSON object; null stands for unknown and infinite numbers."""
     held_out = summary.held_out
@@ -29,6 +34,7 @@ def report_json(
         "out_of_fold": held_out is not None and held_out.oof_mask is not None,
         "rows_scored": 0 if held_out is None else len(held_out),
         "scores": [] if scores is None else [_score(score) for score in scores.scores],
+        "linear_model": None if linear is None else _linear(linear),
         "feature_importance": [] if importance is None else [asdict(item) for item in importance.importances],
         "sections": [
             {"name": section.name, "title": section.title, "parts": [_part(part) for part in section.parts]}
@@ -46,6 +52,24 @@ def _score(score: ScoreWithInterval) -> dict[str, Any]:
         **_ends(score.interval),
         "baseline": score.baseline,
         "improvement": None if score.improvement is None else _ends(score.improvement),
+    }
+
+
+def _linear(linear: LinearBenchmark) -> dict[str, Any]:
+    """The linear model's scores and the intervals of the run's improvement over it, or why there is none."""
+    scores = [] if linear.scores is None else linear.scores.scores
+    return {
+        "name": linear.name,
+        "reason": linear.reason or None,
+        "scores": [
+            {
+                "metric": score.name,
+                "target": score.target,
+                "value": score.baseline,
+                "improvement": None if score.improvement is None else _ends(score.improvement),
+            }
+            for score in scores
+        ],
     }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nncli.evaluation.held_out import HeldOutPredictions
+from nncli.evaluation.linear_model import LinearBenchmark, linear_benchmark
 from nncli.evaluation.run_summary import RunSummary, summarize_run
 from nncli.evaluation.score_intervals import ScoresWithIntervals, score_with_intervals
 from nncli.reporting.html import MARK, check_html_suffix, render
@@ -64,13 +65,15 @@ def report(run: str | Path, output: str | Path | None = None, *, force: bool = F
         summary = summarize_run(path)
     with log_duration("computing scores"):
         scores = None if summary.held_out is None else score_with_intervals(summary.held_out)
+    with log_duration("fitting a linear model"):
+        linear = None if summary.held_out is None else linear_benchmark(summary.held_out)
     with log_duration("drawing"):
         importance = None if summary.held_out is None else compute_importance(summary.held_out)
-        page = page_of(summary, scores, importance)
+        page = page_of(summary, scores, importance, linear)
     with batched_fsync():
         write_text(files.html, render(page))
         write_text(files.card, model_card(summary, scores, page, files.html.name))
-    return replace(files, content=report_json(summary, scores, importance, page))
+    return replace(files, content=report_json(summary, scores, importance, page, linear))
 
 
 def report_paths(run: Path, output: Path | None, *, force: bool) -> ReportFiles:
@@ -95,7 +98,12 @@ def _begins_with(file: Path, mark: bytes) -> bool:
         return mark in content.read(4096)
 
 
-def page_of(summary: RunSummary, scores: ScoresWithIntervals | None, importance: FeatureImportance | None) -> Page:
+def page_of(
+    summary: RunSummary,
+    scores: ScoresWithIntervals | None,
+    importance: FeatureImportance | None,
+    linear: LinearBenchmark | None = None,
+) -> Page:
     """The page of the report."""
     held_out, metrics, manifest = summary.held_out, summary.metrics, summary.manifest
     sections = [
@@ -103,14 +111,14 @@ def page_of(summary: RunSummary, scores: ScoresWithIntervals | None, importance:
         *(
             []
             if held_out is None or scores is None or importance is None
-            else row_sections(held_out, scores, metrics, importance)
+            else row_sections(held_out, scores, metrics, importance, linear)
         ),
         *([recorded_scores(metrics, manifest.held_out_kind)] if held_out is None and metrics is not None else []),
         learning_curves(summary.histories, summary.monitor),
         intended_use(summary),
         provenance(summary),
     ]
-    verdicts, tiles = head_of(summary, scores)
+    verdicts, tiles = head_of(summary, scores, linear)
     return Page(
         title=f"Report of {display(summary.path.resolve().name)}",
         summary=summary_sentence(summary, scores),
@@ -127,6 +135,7 @@ def row_sections(
     scores: ScoresWithIntervals,
     metrics: RecordedMetrics | None,
     importance: FeatureImportance,
+    linear: LinearBenchmark | None = None,
 ) -> list[Section | None]:
     """The sections that need the scored rows, each with the predictions that it is of."""
     of_predictions = [
@@ -137,7 +146,7 @@ def row_sections(
     ]
     predictions = Paragraph(scored_predictions(held_out))
     return [
-        held_out_scores(held_out, scores, metrics),
+        held_out_scores(held_out, scores, metrics, linear),
         *(replace(one, parts=(predictions, *one.parts)) for one in of_predictions if one is not None),
         feature_importance(importance),
         largest_errors(held_out, importance),

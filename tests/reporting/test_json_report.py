@@ -58,3 +58,11 @@ def test_folded_parts_keep_their_title_and_their_parts(penguins: Path) -> None:
     assert folded["title"] == "more"
     assert [inner["text"] for inner in folded["parts"][0]["parts"]] == ["a", "b"]
     assert content["verdicts"] == [{"text": "better", "is_clear": True}]
+
+
+def test_the_linear_model_is_in_the_json(penguins_report: ReportFiles) -> None:
+    linear = penguins_report.content["linear_model"]
+    assert linear["name"] == "logistic regression"
+    scores = {score["metric"]: score for score in linear["scores"]}
+    assert 0 < scores["log_loss"]["value"] < 1
+    assert scores["log_loss"]["improvement"].keys() == {"low", "high"}

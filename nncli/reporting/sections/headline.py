@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nncli.evaluation.held_out import HeldOutPredictions
+from nncli.evaluation.linear_model import LinearBenchmark
 from nncli.evaluation.run_summary import RunSummary
 from nncli.evaluation.score_intervals import ScoresWithIntervals, ScoreWithInterval
 from nncli.metrics.bootstrap import ConfidenceInterval
@@ -26,13 +27,21 @@ TITLES = {
 }
 
 
-def verdicts(held_out: HeldOutPredictions, scores: ScoresWithIntervals) -> tuple[Verdict, ...]:
-    """Whether the model is better than the baseline, by the interval of the improvement, for each target."""
+def verdicts(
+    held_out: HeldOutPredictions, scores: ScoresWithIntervals, linear: LinearBenchmark | None = None
+) -> tuple[Verdict, ...]:
+    """Whether the model is better than the baseline and a linear model, by intervals of the improvement."""
     if held_out.split == "training":
         return (Verdict("Not known to be better than the baseline: no rows were kept apart to measure it.", False),)
     metric = "log_loss" if held_out.predictions.target.task == "classification" else "rmse"
     compared = [score for score in scores.scores if score.name == metric]
-    return tuple(_verdict(score, "the baseline", score.improvement) for score in compared[:MAX_VERDICTS])
+    found = []
+    for score in compared[:MAX_VERDICTS]:
+        found.append(_verdict(score, "the baseline", score.improvement))
+        beside = None if linear is None else linear.of(score)
+        if linear is not None and beside is not None:
+            found.append(_verdict(score, f"a linear model ({linear.name})", beside.improvement))
+    return tuple(found)
 
 
 def _verdict(score: ScoreWithInterval, other: str, gain: ConfidenceInterval | None) -> Verdict:
@@ -51,17 +60,28 @@ def _verdict(score: ScoreWithInterval, other: str, gain: ConfidenceInterval | No
     return Verdict(f"Not clearly better than {other}{of}: the difference in {title} may be chance {interval}.", False)
 
 
-def tiles(held_out: HeldOutPredictions, scores: ScoresWithIntervals) -> tuple[Tile, ...]:
-    """The main score with its interval, that of the baseline, and the numbers of rows and features."""
+def tiles(
+    held_out: HeldOutPredictions, scores: ScoresWithIntervals, linear: LinearBenchmark | None = None
+) -> tuple[Tile, ...]:
+    """The main score with its interval, those of the baseline and a linear model, and the sizes of the table."""
     main = scores.find(main_metric(held_out))
     form, manifest = format_of(main.name), held_out.manifest
     name = TITLES[main.name] + (f" of {quoted_name(main.target)}" if main.target else "")
     return (
         Tile(name, form(main.value), _interval(main, form)),
         Tile("Baseline", form(main.baseline), f"{name}, without features"),
+        *_linear_tile(main, linear, form),
         Tile("Rows", f"{manifest.data.rows:,}", f"scored on {scored_rows(held_out)}"),
         Tile("Features", f"{len(held_out.model.names):,}", _networks(manifest)),
     )
+
+
+def _linear_tile(
+    main: ScoreWithInterval, linear: LinearBenchmark | None, form: Callable[[float | None], str]
+) -> tuple[Tile, ...]:
+    """The tile of the linear model, if there is one."""
+    beside = None if linear is None else linear.of(main)
+    return () if linear is None or beside is None else (Tile("Linear model", form(beside.baseline), linear.name),)
 
 
 def main_metric(held_out: HeldOutPredictions) -> str:
@@ -88,8 +108,10 @@ def _networks(manifest: Manifest) -> str:
     return f"{networks}, {manifest.parameters:,} parameters"
 
 
-def head_of(summary: RunSummary, scores: ScoresWithIntervals | None) -> tuple[tuple[Verdict, ...], tuple[Tile, ...]]:
+def head_of(
+    summary: RunSummary, scores: ScoresWithIntervals | None, linear: LinearBenchmark | None = None
+) -> tuple[tuple[Verdict, ...], tuple[Tile, ...]]:
     """The verdicts and the tiles; none for a run whose rows cannot be scored again."""
     if summary.held_out is None or scores is None:
         return (), ()
-    return verdicts(summary.held_out, scores), tiles(summary.held_out, scores)
+    return verdicts(summary.held_out, scores, linear), tiles(summary.held_out, scores, linear)

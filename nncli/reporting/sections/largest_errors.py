@@ -109,13 +109,13 @@ def _sum_text(
     prediction: float,
     form: Callable[[float], str],
 ) -> str:
-    """The average row, the largest contributions, those of the other columns, and their sum, one on a line each."""
+    """The average row, the largest contributions, those of the other columns, and their sum."""
     largest = np.argsort(-np.abs(values), kind="stable")[:MAX_CONTRIBUTIONS]
     terms = [(display(columns[j], 30), float(values[j])) for j in largest]
     if len(values) > MAX_CONTRIBUTIONS:
         terms.append(("other columns", float(np.delete(values, largest).sum())))
     lines = [f"{name} {'−' if value < 0 else '+'}{form(abs(value))}" for name, value in terms if value]
-    return "\n".join([f"average row {form(base)}", *lines, f"sum {form(prediction)}"])
+    return "; ".join([f"average row {form(base)}", *lines, f"sum {form(prediction)}"])
 
 
 def _outcome(held_out: HeldOutPredictions, i: int, error: float) -> tuple[str, str, str]:

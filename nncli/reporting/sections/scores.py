@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nncli.evaluation.held_out import HeldOutPredictions
+from nncli.evaluation.linear_model import LinearBenchmark
 from nncli.evaluation.score_intervals import ScoresWithIntervals, ScoreWithInterval
 from nncli.metrics.bootstrap import MAX_ROWS, RESAMPLES, ConfidenceInterval
 from nncli.metrics.classification import accuracy
@@ -22,7 +23,10 @@ MIN_GROUPS = 30
 
 
 def held_out_scores(
-    held_out: HeldOutPredictions, scores: ScoresWithIntervals, metrics: RecordedMetrics | None
+    held_out: HeldOutPredictions,
+    scores: ScoresWithIntervals,
+    metrics: RecordedMetrics | None,
+    linear: LinearBenchmark | None = None,
 ) -> Section:
     """The scores with intervals, and those of the training rows for comparison."""
     n, groups = len(held_out), scores.resampling.groups
@@ -38,8 +42,11 @@ def held_out_scores(
     ):
         bound = format_percent(max_error_rate(n))
         parts.append(Notice("note", f"No row is misclassified. With {n:,} rows the error rate may still be {bound}."))
-    rows = tuple(_row(score) for score in scores.scores)
-    columns = ("metric", "model", "95 % CI", "baseline", "improvement (95 % CI)")
+    rows = tuple(_row(score, linear) for score in scores.scores)
+    columns: tuple[str, ...] = ("metric", "model", "95 % CI", "baseline", "improvement (95 % CI)")
+    if linear is not None:
+        parts.append(Paragraph(_linear(held_out, linear)))
+        columns = (*columns, "linear model", "improvement over it (95 % CI)")
     parts.append(Table(f"Scores on {scored_rows(held_out)}", columns, rows, folds=True))
     parts.append(_meanings(scores))
     if held_out.split == "validation" and metrics is not None and metrics.training is not None:
@@ -69,10 +76,26 @@ def _method(scores: ScoresWithIntervals) -> str:
     return text
 
 
-def _row(score: ScoreWithInterval) -> tuple[str, ...]:
+def _row(score: ScoreWithInterval, linear: LinearBenchmark | None) -> tuple[str, ...]:
     label, improvement = metric_label(score.name, score.target), format_interval(score.improvement)
     interval = format_interval(score.interval)
-    return label, format_number(score.value), interval, format_number(score.baseline), improvement
+    row = (label, format_number(score.value), interval, format_number(score.baseline), improvement)
+    if linear is None:
+        return row
+    beside = linear.of(score)
+    if beside is None:
+        return (*row, "–", "–")
+    return (*row, format_number(beside.baseline), format_interval(beside.improvement))
+
+
+def _linear(held_out: HeldOutPredictions, linear: LinearBenchmark) -> str:
+    """What the linear model is, and of which rows its scores are."""
+    if linear.scores is None:
+        return f"There is no linear model to compare with: {linear.reason}."
+    return (
+        f"The linear model is a {linear.name} on the same encoded features, fitted without the rows that it predicts; "
+        f"its scores are of the same {scored_rows(held_out)}."
+    )
 
 
 def _meanings(scores: ScoresWithIntervals) -> Details:

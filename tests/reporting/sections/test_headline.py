@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from nncli.evaluation.held_out import HeldOutPredictions, predict_held_out
+from nncli.evaluation.linear_model import linear_benchmark
 from nncli.evaluation.run_summary import summarize_run
 from nncli.evaluation.score_intervals import score_with_intervals
 from nncli.metrics.bootstrap import ConfidenceInterval
@@ -68,6 +69,15 @@ def test_the_tiles_are_the_main_score_the_baseline_and_the_sizes(penguins: Path,
     assert (found["Rows"], found["Features"]) == ("344", "6")
     assert found["Accuracy"].endswith(" %")
     assert next(iter(tiles_of(predict_held_out(pair)))) == "RMSE of “x2”"
+
+
+def test_a_linear_model_stands_beside_the_baseline(penguins: Path) -> None:
+    held_out = predict_held_out(penguins)
+    scores, linear = score_with_intervals(held_out), linear_benchmark(held_out)
+    assert [tile.label for tile in tiles(held_out, scores, linear)][:3] == ["Accuracy", "Baseline", "Linear model"]
+    baseline, beside = verdicts(held_out, scores, linear)
+    assert baseline.is_clear
+    assert "a linear model (logistic regression)" in beside.text
 
 
 def test_without_rows_there_is_no_head(penguins: Path) -> None:

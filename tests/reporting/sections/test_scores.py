@@ -10,12 +10,14 @@ import polars as pl
 import pytest
 
 from nncli.evaluation.held_out import predict_held_out
+from nncli.evaluation.linear_model import LinearBenchmark, linear_benchmark
 from nncli.evaluation.run_summary import summarize_run
 from nncli.evaluation.score_intervals import score_with_intervals
 from nncli.metrics.bootstrap import ConfidenceInterval
 from nncli.model import Predictions
-from nncli.reporting.page import Notice, Section, Table
+from nncli.reporting.page import Notice, Paragraph, Section, Table
 from nncli.reporting.sections.scores import format_interval, held_out_scores, metric_label, recorded_scores
+from nncli.text import format_number
 from tests.reporting.support import SMALL, flat, trained_on
 
 
@@ -77,3 +79,23 @@ def test_intervals_as_text(interval: ConfidenceInterval | None, text: str) -> No
 def test_a_metric_of_several_targets_names_its_target() -> None:
     assert metric_label("rmse", None) == "rmse"
     assert metric_label("rmse", "x2") == "rmse, x2"
+
+
+def test_the_linear_model_is_scored_on_the_same_rows(penguins: Path) -> None:
+    held_out = predict_held_out(penguins)
+    linear = linear_benchmark(held_out)
+    section = held_out_scores(held_out, score_with_intervals(held_out), None, linear)
+    (table,) = tables(section)
+    assert table.columns[-2:] == ("linear model", "improvement over it (95 % CI)")
+    rows = {str(row[0]): row for row in table.rows}
+    assert linear.scores is not None
+    assert rows["log_loss"][5] == format_number(linear.scores.find("log_loss").baseline)
+    assert rows["calibration_error"][5:] == ("–", "–")
+
+
+def test_why_there_is_no_linear_model_is_said(penguins: Path) -> None:
+    held_out = predict_held_out(penguins)
+    linear = LinearBenchmark("ridge regression", None, "no rows are held out")
+    section = held_out_scores(held_out, score_with_intervals(held_out), None, linear)
+    assert any("no rows are held out" in part.text for part in section.parts if isinstance(part, Paragraph))
+    assert tables(section)[0].rows[0][-2:] == ("–", "–")
