@@ -101,7 +101,7 @@ def notices(summary: RunSummary) -> tuple[Notice, ...]:
 
 def overview(summary: RunSummary) -> Section:
     """The main facts of a run."""
-    return Section("overview", "Overview", (Facts(overview_facts(summary)),))
+    return Section("overview", "Overview", (Facts(overview_facts(summary)),), wide=True)
 
 
 def overview_facts(summary: RunSummary) -> tuple[tuple[str, str], ...]:

@@ -52,7 +52,7 @@ def held_out_scores(
     if held_out.split == "validation" and metrics is not None and metrics.training is not None:
         note = "Training scores that are much better than those above are a sign of overfitting."
         parts.append(Details("Scores on the training rows", (_recorded("training rows", metrics.training, note),)))
-    return Section(NAME, TITLE, tuple(parts))
+    return Section(NAME, TITLE, tuple(parts), wide=True)
 
 
 def recorded_scores(metrics: RecordedMetrics, held_out_kind: str) -> Section:

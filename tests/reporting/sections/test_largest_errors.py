@@ -41,7 +41,7 @@ def test_contributions_add_up_to_the_prediction_of_nncli_predict(ensemble: Path)
     for row in table.rows:
         place = int(str(row[0]).replace(",", "")) - 1
         assert predicted[f"proba_{row[1]}"][place] == pytest.approx(number(str(row[4])) / 100, abs=6e-4)
-        *terms, total = map(number, str(row[5]).splitlines())
+        *terms, total = map(number, str(row[5]).split("; "))
         assert total == number(str(row[4]))
         assert sum(terms) == pytest.approx(total, abs=0.5)  # each rounded to 0.1 %, and integrated within 0.1 %
     first = held_out.numbers.tolist().index(int(str(table.rows[0][0]).replace(",", "")))
