@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nncli.data.encoders.target import Target
-from nncli.metrics.classification import ClassificationScores, classification_scores
+from nncli.errors import UsageError
+from nncli.metrics.classification import POSITIVE_CLASS_METRICS, ClassificationScores, classification_scores
 from nncli.metrics.registry import BoundMetric, metric_function
 from nncli.metrics.regression import RegressionScores, regression_scores
 from nncli.model import Predictions
 from nncli.nn.losses import Loss
-from nncli.text import json_safe
+from nncli.text import json_safe, quote
 
 Scores: TypeAlias = ClassificationScores | tuple[RegressionScores, ...]
 """Scores of a classification target, or of each regression target."""
@@ -48,9 +49,16 @@ def baseline_predictions(
 
 
 def single_metric(target: Target, name: str) -> BoundMetric:
-    """A metric as a function of (y, values, weights); the mean over several targets. NaN when undefined."""
+    """A metric as a function of (y, values, weights); the mean over several targets. NaN when undefined.
+
+    Raises:
+        UsageError: there is no such metric for the target.
+    """
     metric = metric_function(name, target.task)
     if target.task == "classification":
+        if name in {metric.name for metric in POSITIVE_CLASS_METRICS} and len(target.labels) != 2:
+            message = f"{name} needs two classes, and {quote(target.name)} has {len(target.labels):,}"
+            raise UsageError(message, hint="Use macro_f1 or balanced_accuracy.")
         return metric
 
     def mean(y: Truth, values: Truth, weights: npt.NDArray[np.float64] | None) -> float:

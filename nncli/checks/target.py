@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
+
+import numpy as np
 import polars as pl
 
 from nncli.checks.column import MAX_NAMES, Column, count, percentage
@@ -11,14 +15,13 @@ from nncli.data.splitting.folds import Fold
 from nncli.data.store.column_store import ColumnStore
 from nncli.errors import DataError, Location
 from nncli.findings import Finding, FindingCode
+from nncli.metrics.classification import has_rare_class
 from nncli.spec import Task
-from nncli.text import quote
+from nncli.text import quote, yaml_quote
 
 MIN_CLASS_ROWS = 10
 """Training rows below which a class is rare."""
-MAX_MINORITY, MIN_RATIO = 0.05, 10.0
-"""Classes are imbalanced if the smallest has less than that fraction, and the largest that many times its rows."""
-BALANCED_METRICS = ("roc_auc", "balanced_accuracy", "macro_f1")
+BALANCED_METRICS = ("roc_auc", "balanced_accuracy", "macro_f1", "f1", "precision", "recall", "average_precision")
 
 
 def folds_of(config: Config) -> int:
@@ -61,8 +64,12 @@ def _imbalance(config: Config, counts: dict[str, int], location: Location) -> Fi
     """A small class beside a large one, unless the configuration allows for it."""
     smallest, largest = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
     total = sum(counts.values())
-    small = counts[smallest] < MAX_MINORITY * total and counts[largest] >= MIN_RATIO * counts[smallest]
-    if not small or counts[smallest] < MIN_CLASS_ROWS or config.class_weight or config.metric in BALANCED_METRICS:
+    if (
+        not has_rare_class(np.array(list(counts.values())))
+        or counts[smallest] < MIN_CLASS_ROWS
+        or config.class_weight
+        or config.metric in BALANCED_METRICS
+    ):
         return None
     message = (
         f"class {quote(smallest)} has {percentage(counts[smallest], total)} of the training rows and class "
@@ -71,9 +78,19 @@ def _imbalance(config: Config, counts: dict[str, int], location: Location) -> Fi
     hint = (
         "Use balanced_accuracy or roc_auc rather than accuracy. If the classes are equally important, set "
         "class_weight: balanced, or choose the best epoch with metric: "
-        f"{'roc_auc' if len(counts) == 2 else 'balanced_accuracy'}."
+        f"{'average_precision' if len(counts) == 2 else 'balanced_accuracy'}."
     )
+    if len(counts) == 2 and smallest != (config.positive_class or _last(counts)):
+        hint += f" Set positive_class: {yaml_quote(smallest)}, so that f1, precision and recall are about it."
     return Finding("warning", FindingCode.CLASS_IMBALANCE, location, message, hint)
+
+
+def _last(labels: Iterable[str]) -> str:
+    """The last class in order: by number if all are numbers, else by letter."""
+    ordered = sorted(labels)
+    with suppress(ValueError):
+        ordered.sort(key=float)
+    return ordered[-1]
 
 
 def _counts(cells: pl.Series) -> dict[str, int]:

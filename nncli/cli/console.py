@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from nncli.pipeline.train.events import Finished, MembersStarted, Started
+    from nncli.scoring import ScoreCard
+
+MAX_CLASSES = 6
+"""Most classes of a confusion matrix in the summary."""
 
 
 def echo_err(message: str) -> None:
@@ -97,27 +101,48 @@ def format_number(value: float | None) -> str:
 
 
 def summary(started: Started | MembersStarted, finished: Finished) -> str:
-    """The summary of a training: sizes, and a table of scores beside those of the baseline."""
+    """The summary of a training: sizes, and a table of scores beside those of the baseline.
+
+    If a class is rare, a confusion matrix comes first.
+    """
     from nncli.metrics.registry import has_baseline
     from nncli.scoring import headlines
 
     sizes = f"{_sizes(started, finished)}, {format_duration(finished.seconds)}"
-    titles, columns = [""], []
     held_out = "out-of-fold" if finished.out_of_fold else "validation"
-    for title, card in (("training", finished.training), (held_out, finished.validation)):
-        if card is not None:
-            titles += [title, "baseline"]
-            columns += [headlines(card.model), headlines(card.baseline)]
-    if finished.training is None:
+    cards = [
+        (title, card) for title, card in (("training", finished.training), (held_out, finished.validation)) if card
+    ]
+    if not cards:
         return sizes
+    titles = ["", *(title for name, _ in cards for title in (name, "baseline"))]
+    columns = [dict(headlines(scores)) for _, card in cards for scores in (card.model, card.baseline)]
     scores = [
         [
             escape_unprintable(name),
-            *(format_number(v if i % 2 == 0 or has_baseline(name) else None) for i, (_, v) in enumerate(figures)),
+            *(
+                format_number(column[name] if i % 2 == 0 or has_baseline(name) else None)
+                for i, column in enumerate(columns)
+            ),
         ]
-        for (name, _), *figures in zip(columns[0], *columns, strict=True)
+        for name in columns[-2]  # the order of the rows that were not trained on
     ]
-    return f"{sizes}\n{table([titles, *scores], sys.stderr)}"
+    return "\n".join([sizes, *_confusion_matrix(*cards[-1]), table([titles, *scores], sys.stderr)])
+
+
+def _confusion_matrix(title: str, card: ScoreCard) -> list[str]:
+    """The confusion matrix of a few classes one of which is rare, and the positive class of two."""
+    from nncli.metrics.classification import ClassificationScores
+
+    scores = card.model
+    if not isinstance(scores, ClassificationScores) or not scores.has_rare_class or len(scores.labels) > MAX_CLASSES:
+        return []
+    labels = [escape_unprintable(label) for label in scores.labels]
+    rows = [[f"{count:,.6g}" for count in row] for row in scores.confusion_matrix]
+    lines = [[f"{title} rows of class", *(f"predicted {label}" for label in labels)]]
+    lines += [[label, *row] for label, row in zip(labels, rows, strict=True)]
+    about = f"f1, precision, recall and average_precision are of class {labels[-1]}"
+    return ["", table(lines, sys.stderr), "", *([about] if len(labels) == 2 else [])]
 
 
 def _sizes(started: Started | MembersStarted, finished: Finished) -> str:

@@ -256,7 +256,8 @@ def _scores(result: CrossValidation) -> str:
     repeated = result.folds[-1].repeat > 1
     for fold in result.folds if len(result.folds) <= MAX_FOLD_ROWS else ():
         title = f"{fold.repeat}.{fold.fold}" if repeated else str(fold.fold)
-        lines.append([title, f"{fold.rows:,}", *(format_number(value) for _, value in headlines(fold.scores))])
+        values = dict(headlines(fold.scores))
+        lines.append([title, f"{fold.rows:,}", *(format_number(values[name]) for name in names)])
     lines.append(["mean", "", *(format_number(result.means[name]) for name in names)])
     lines.append(["std", "", *(format_number(result.standard_deviations[name]) for name in names)])
     pooled = [format_number(value) for _, value in headlines(result.out_of_fold)]

@@ -24,6 +24,7 @@ Json: TypeAlias = dict[str, Any]
 
 MAX_BYTES = 1 << 26
 """Size limit of the files that are read; the scores of a thousand classes are far smaller."""
+MAIN_METRICS = ("balanced_accuracy", "accuracy", "rmse")
 MAX_DEPTH = 2
 """Levels of folders that are searched."""
 
@@ -33,9 +34,9 @@ class RunInfo:
     """A run directory by its manifest and its scores. None is unknown.
 
     A run is `killed` if its manifest says that it is running and no process holds its lock. `value` is the `metric` on
-    validation rows: accuracy, rmse, or the mean r2 of several targets. `started` is ISO 8601 in UTC, `seconds` the
-    training time, and `rows` the number of training rows, or that of all folds of a finished cross-validation. `error`
-    says what is damaged.
+    validation rows: accuracy, balanced_accuracy if a class is rare, rmse, or the mean r2 of several targets. `started`
+    is ISO 8601 in UTC, `seconds` the training time, and `rows` the number of training rows, or that of all folds of a
+    finished cross-validation. `error` says what is damaged.
     """
 
     path: Path
@@ -200,7 +201,8 @@ def _main_score(card: object) -> tuple[str | None, float | None]:
         scores_r2 = [_number(score.get("r2")) for score in targets.values() if isinstance(score, dict)]
         defined = [value for value in scores_r2 if value is not None]
         return "mean r2", sum(defined) / len(defined) if defined and len(defined) == len(scores_r2) else None
-    return next(((name, _number(scores[name])) for name in ("accuracy", "rmse") if name in scores), (None, None))
+    # The first one in the file, which begins with balanced_accuracy if a class is rare.
+    return next(((name, _number(scores[name])) for name in scores if name in MAIN_METRICS), (None, None))
 
 
 def _whole(document: Json, key: str) -> int | None:

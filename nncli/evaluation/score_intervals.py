@@ -14,7 +14,7 @@ from nncli.metrics.bootstrap import (
     ConfidenceInterval,
     Samples,
 )
-from nncli.metrics.classification import CLASSIFICATION_METRICS, ClassificationResamples
+from nncli.metrics.classification import ClassificationResamples, shown_metrics
 from nncli.metrics.metric import resampled_scores
 from nncli.metrics.registry import has_baseline, higher_is_better
 from nncli.metrics.regression import RegressionResamples, regression_metrics
@@ -93,9 +93,10 @@ def _samples(held_out: HeldOutPredictions, predictions: Predictions, resampling:
     weight = None if held_out.weights is None else held_out.weights[rows]
 
     def classification(counts: Samples) -> Samples:
+        metrics = shown_metrics(np.bincount(held_out.y, held_out.weights, minlength=values.shape[1]))
         W = counts if weight is None else counts * weight
         resamples = ClassificationResamples(y, values, W)
-        return resampled_scores(CLASSIFICATION_METRICS, resamples, y, values, W)
+        return resampled_scores(metrics, resamples, y, values, W)
 
     def regression(counts: Samples) -> Samples:
         W = counts if weight is None else counts * weight

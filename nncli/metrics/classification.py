@@ -20,6 +20,16 @@ from numpy.typing import NDArray
 
 from nncli.metrics.bootstrap import Samples, group_sums
 from nncli.metrics.metric import Metric, ScoreValues
+from nncli.metrics.precision_recall import (
+    average_precision,
+    bootstrap_average_precision,
+    bootstrap_f1,
+    bootstrap_precision,
+    bootstrap_recall,
+    f1,
+    precision,
+    recall,
+)
 from nncli.metrics.roc import bootstrap_roc_auc, roc_auc
 from nncli.nn.arrays import Array, Codes
 
@@ -31,6 +41,19 @@ LOG_LOSS_EPS = float(np.finfo(np.float64).eps)
 CHUNK_ROWS = 65_536
 """Rows of probabilities that are copied at a time."""
 
+MAX_RARE_SHARE, MIN_RATIO = 0.05, 10.0
+"""A class is rare if it has less than that fraction, and the largest that many times its rows."""
+RARE_CLASS_ORDER = (
+    "balanced_accuracy",
+    "average_precision",
+    "f1",
+    "precision",
+    "recall",
+    "macro_f1",
+    "roc_auc",
+    "log_loss",
+)
+"""The metrics that are shown first if a class is rare."""
 BINS = 15
 """Number of confidence bins of `calibration_error`, as in Guo et al."""
 
@@ -58,6 +81,11 @@ class ClassificationScores(ScoreValues):
     confusion_matrix: tuple[tuple[float, ...], ...]
     per_class: tuple[ClassScore, ...]
 
+    @property
+    def has_rare_class(self) -> bool:
+        """Whether a class is rare among the scored rows."""
+        return has_rare_class(np.array([each.support for each in self.per_class]))
+
 
 def classification_scores(
     y: Codes, P: Array, labels: tuple[str, ...], sample_weight: Array | None = None
@@ -65,12 +93,35 @@ def classification_scores(
     """Every score of the probabilities `P`; `labels` are the classes in the order of its columns."""
     confusion = confusion_matrix(y, P, sample_weight)
     return ClassificationScores(
-        values=tuple((m.name, m.function(y, P, sample_weight)) for m in CLASSIFICATION_METRICS),
+        values=tuple((m.name, m.function(y, P, sample_weight)) for m in shown_metrics(confusion.sum(axis=1))),
         rows=len(y),
         labels=labels,
         confusion_matrix=tuple(tuple(row) for row in confusion.tolist()),
         per_class=class_scores(confusion, labels),
     )
+
+
+def classification_metrics(classes: int) -> tuple[Metric[ClassificationResamples], ...]:
+    """The metrics of a target with that many classes: those of the positive class for two of them only."""
+    return CLASSIFICATION_METRICS if classes == 2 else CLASSIFICATION_METRICS[: -len(POSITIVE_CLASS_METRICS)]
+
+
+def has_rare_class(support: Counts) -> bool:
+    """Whether the rarest class has less than 5 % of the rows (K,), and the most frequent one ten times its rows."""
+    rarest, most = float(support.min()), float(support.max())
+    return rarest < MAX_RARE_SHARE * float(support.sum()) and most >= MIN_RATIO * rarest
+
+
+def shown_metrics(support: Counts) -> tuple[Metric[ClassificationResamples], ...]:
+    """The metrics in the order in which they are shown, by the rows of each class (K,).
+
+    If a class is rare, those that a model without any hit cannot do well by come first.
+    """
+    metrics = classification_metrics(len(support))
+    if not has_rare_class(support):
+        return metrics
+    first = [m for name in RARE_CLASS_ORDER for m in metrics if m.name == name]
+    return (*first, *(m for m in metrics if m not in first))
 
 
 def confusion_matrix(y: Codes, P: Array, sample_weight: Array | None = None) -> Counts:
@@ -107,8 +158,7 @@ def most_frequent_confusions(confusion: Counts, n: int) -> list[Confusion]:
 
 def class_scores(confusion: Counts, labels: tuple[str, ...]) -> tuple[ClassScore, ...]:
     """Precision, recall, F1 and support of every class, from a confusion matrix (K, K)."""
-    precision, recall, f1 = _precision_recall_f1(confusion)
-    columns = (precision.tolist(), recall.tolist(), f1.tolist(), confusion.sum(axis=1).tolist())
+    columns = (*(scores.tolist() for scores in _precision_recall_f1(confusion)), confusion.sum(axis=1).tolist())
     return tuple(ClassScore(label, *scores) for label, *scores in zip(labels, *columns, strict=True))
 
 
@@ -130,8 +180,8 @@ def macro_f1(y: Codes, P: Array, sample_weight: Array | None = None) -> float:
     """The mean F1 of the classes that are present in `y` or among the predictions."""
     confusion = confusion_matrix(y, P, sample_weight)
     present = confusion.sum(axis=0) + confusion.sum(axis=1) > 0
-    _, _, f1 = _precision_recall_f1(confusion)
-    return float(np.mean(f1[present]))
+    _, _, each = _precision_recall_f1(confusion)
+    return float(np.mean(each[present]))
 
 
 def log_loss(y: Codes, P: Array, sample_weight: Array | None = None) -> float:
@@ -228,8 +278,8 @@ def _bootstrap_balanced_accuracy(r: ClassificationResamples) -> Samples:
 def _bootstrap_macro_f1(r: ClassificationResamples) -> Samples:
     rows = r.support + r.predicted
     present = rows > 0
-    f1 = np.where(present, 2 * r.hits / np.where(present, rows, 1), 0)
-    return np.asarray(f1.sum(axis=1) / present.sum(axis=1))
+    each = np.where(present, 2 * r.hits / np.where(present, rows, 1), 0)
+    return np.asarray(each.sum(axis=1) / present.sum(axis=1))
 
 
 def _bootstrap_log_loss(r: ClassificationResamples) -> Samples:
@@ -248,6 +298,42 @@ def _bootstrap_calibration_error(r: ClassificationResamples) -> Samples:
     bin_index = np.searchsorted(np.arange(1, BINS) / BINS, confidence, side="left")
     return np.asarray(np.abs(group_sums(r.W * (r.hit - confidence), bin_index, BINS)).sum(axis=1) / r.total)
 
+
+POSITIVE_CLASS_METRICS: tuple[Metric[ClassificationResamples], ...] = (
+    Metric(
+        "f1",
+        "classification",
+        f1,
+        "harmonic mean of precision and recall; of the positive class of two, see positive_class",
+        higher_is_better=True,
+        bootstrap=lambda r: bootstrap_f1(r.y, r.P, r.W),
+    ),
+    Metric(
+        "precision",
+        "classification",
+        precision,
+        "share of the rows predicted as positive that are positive; of two classes",
+        higher_is_better=True,
+        bootstrap=lambda r: bootstrap_precision(r.y, r.P, r.W),
+    ),
+    Metric(
+        "recall",
+        "classification",
+        recall,
+        "share of the positive rows that are predicted as positive; of two classes",
+        higher_is_better=True,
+        bootstrap=lambda r: bootstrap_recall(r.y, r.P, r.W),
+    ),
+    Metric(
+        "average_precision",
+        "classification",
+        average_precision,
+        "area under the curve of precision by recall; of the positive class of two. By chance it is its share of rows",
+        higher_is_better=True,
+        bootstrap=lambda r: bootstrap_average_precision(r.y, r.exact, r.W),
+    ),
+)
+"""The metrics of the positive class of two."""
 
 CLASSIFICATION_METRICS: tuple[Metric[ClassificationResamples], ...] = (
     Metric(
@@ -305,8 +391,9 @@ CLASSIFICATION_METRICS: tuple[Metric[ClassificationResamples], ...] = (
         has_baseline=False,
         bootstrap=_bootstrap_calibration_error,
     ),
+    *POSITIVE_CLASS_METRICS,
 )
-"""The metrics of every classification, in the order in which they are shown. A new metric is a new entry here."""
+"""All metrics of a classification, in the order in which they are shown. A new metric is a new entry here."""
 
 
 def _in_chunks(

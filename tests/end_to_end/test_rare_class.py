@@ -64,3 +64,67 @@ def test_the_events_carry_the_findings_with_their_codes(nncli: Cli, table: Path)
     first, *_, last = map(json.loads, done.out.splitlines())
     assert "class-imbalance" in [finding["code"] for finding in first["findings"]]
     assert [finding["code"] for finding in last["findings"]][:1] == ["class-never-predicted"]
+
+
+def test_the_summary_begins_with_what_a_model_without_a_hit_cannot_do_well(nncli: Cli, table: Path) -> None:
+    err = nncli("train", table.name, "-t", "fraud", *SMALL).check().err
+    order = [err.index(f"\n{name} ") for name in ("0", "1", "balanced_accuracy", "average_precision", "f1", "accuracy")]
+    assert order == sorted(order)
+    assert "are of class 1\n" in err
+    assert nncli("runs", "runs", "--json").check().out.count("balanced_accuracy") == 1
+
+
+CLASSES = """\
+data: {path: t.csv, target: y}
+layers: [4]
+learning_rate: 0.05
+epochs: 4
+validation: 0.3
+"""
+
+
+@pytest.fixture
+def classes(here: Path) -> Path:
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=300).round(4)
+    y = np.where(x + rng.normal(size=300) > 0.5, "fraud", "legit")
+    pl.DataFrame({"x": x, "y": y, "z": rng.choice(["a", "b", "c"], 300), "n": x}).write_csv(here / "t.csv")
+    (here / "c.yaml").write_text(CLASSES)
+    return here / "c.yaml"
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_the_positive_class_can_be_named_and_f1_chooses_the_epoch(nncli: Cli, classes: Path, members: int) -> None:
+    f1 = {}
+    for positive in ("fraud", "legit"):
+        words = ("--set", f"positive_class={positive}", "--set", "metric=f1", "--set", f"members={members}")
+        nncli("train", classes, "-q", "-o", positive, "--set", "workers=1", *words).check()
+        metrics = json.loads(Path(positive, "metrics.json").read_text())["validation"]["metrics"]
+        assert metrics["labels"][1] == positive
+        f1[positive] = metrics["f1"]
+        assert metrics["f1"] == next(c["f1"] for c in metrics["per_class"] if c["label"] == positive)
+    assert f1["fraud"] != f1["legit"]
+    if members == 1:
+        history = pl.read_csv("fraud/history.csv")
+        chosen = history.filter(pl.col("is_best"))["val_f1"]
+        assert chosen.to_list()[-1] == history["val_f1"].max()
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        (("metric=f1", "data.target=z"), "metric"),
+        (("positive_class=other",), "positive_class"),
+        (("positive_class=a", "data.target=z"), "positive_class"),
+        (("positive_class=a", "data.target=n"), "positive_class"),
+        (("metric=f1", "data.target=n"), "metric"),
+    ],
+)
+@pytest.mark.parametrize("members", [1, 2])
+def test_what_two_classes_need_is_an_error_of_its_key_and_leaves_nothing(
+    nncli: Cli, classes: Path, words: tuple[str, ...], key: str, members: int
+) -> None:
+    sets = [word for text in (*words, f"members={members}") for word in ("--set", text)]
+    done = nncli("train", classes, "-o", "run", *sets).check(3)
+    assert f"{key}: " in done.err
+    assert {path.name for path in Path().iterdir()} == {"t.csv", "c.yaml"}

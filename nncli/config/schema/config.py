@@ -91,7 +91,7 @@ class Config(Spec):
     metric: StrictStr = Field(
         "auto",
         description="Metric that selects the best epoch, whose weights are kept, and that early stopping monitors: "
-        "`loss`, `val_loss`, or a metric of the validation rows such as `accuracy`, `roc_auc` or `rmse`. "
+        "`loss`, `val_loss`, or a metric of the validation rows such as `accuracy`, `f1`, `roc_auc` or `rmse`. "
         "`calibrated_loss` is `val_loss` after temperature scaling, for classification without class_weight. "
         "auto: `val_loss`, or `loss` without validation rows.",
     )
@@ -103,6 +103,11 @@ class Config(Spec):
     )
     class_weight: Literal["balanced"] | dict[str, NonNegativeFloat] | None = Field(
         None, description="Weights of the classes in the loss: balanced, or a weight for each class."
+    )
+    positive_class: StrictStr | None = Field(
+        None,
+        description="Of two classes the positive one, which f1, precision, recall and average_precision are about. "
+        "null: the second one in order, such as 1, true or yes.",
     )
     calibration: Literal["none", "temperature", "auto"] = Field(
         "none",

@@ -119,8 +119,10 @@ class ClassificationTarget(Spec):
         return (self.name,)
 
     @classmethod
-    def fit(cls, table: Table, name: str) -> ClassificationTarget:
+    def fit(cls, table: Table, name: str, positive: str | None = None) -> ClassificationTarget:
         """Fit the classes: sorted by number if all are whole numbers, else alphabetically.
+
+        Of two classes the `positive` one comes last.
 
         Raises:
             DataError: there are fewer than two classes; or all are numbers, and one has a fraction or is nan.
@@ -155,6 +157,8 @@ class ClassificationTarget(Spec):
             spelling = "float"
         elif kind == pl.Boolean:
             spelling = "boolean"
+        if positive in ordered and len(ordered) == 2:
+            ordered.sort(key=lambda label: label == positive)
         return cls(name=name, labels=tuple(ordered), label_type=spelling)
 
     def read(self, table: Table) -> Codes:

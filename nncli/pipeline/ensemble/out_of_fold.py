@@ -14,7 +14,7 @@ from nncli.checks.notes import table_reading
 from nncli.checks.rows import training_warnings
 from nncli.checks.scores import check_scores
 from nncli.config.schema import Config
-from nncli.data.encoders.target import ClassificationTarget, RegressionTarget, Target
+from nncli.data.encoders.target import RegressionTarget, Target
 from nncli.data.sample_weights import Weights, read_weights
 from nncli.data.splitting.folds import Fold
 from nncli.data.store.column_store import ColumnStore
@@ -25,11 +25,11 @@ from nncli.metrics.calibration import Calibration, fit_temperature, smoothed_log
 from nncli.model import Model, Predictions
 from nncli.nn.losses import Loss
 from nncli.pipeline.ensemble.member_config import member_config
-from nncli.pipeline.prepare.fit import infer_loss
+from nncli.pipeline.prepare.fit import fit_classes, infer_loss
 from nncli.pipeline.prepare.load import load_labeled_rows
 from nncli.pipeline.prepare.record_rows import record_rows
 from nncli.pipeline.prepare.split import load_validation_file, split_indices, strata_of
-from nncli.pipeline.prepare.validation import should_calibrate
+from nncli.pipeline.prepare.validation import check_metric, should_calibrate
 from nncli.runs.training_rows import TrainingRows
 from nncli.scoring import ScoreCard, Truth, baseline_predictions, score_card
 from nncli.training.state import RandomStreams
@@ -66,12 +66,14 @@ class EnsembleData:
         target_columns = table.columns(config.data.target)
         loss, of_target = infer_loss(config, target_columns)
         target = (
-            ClassificationTarget.fit(target_columns, config.data.target[0])
+            fit_classes(config, target_columns)
             if loss.task == "classification"
             else RegressionTarget.fit(target_columns, config.data.target, "none")
         )
         validation_table = load_validation_file(config, table, scratch, all_columns=all_columns)
-        should_calibrate(config, target, has_validation=_has_validation(config))  # raises an error before training
+        # Both raise an error before training.
+        should_calibrate(config, target, has_validation=_has_validation(config))
+        check_metric(config, target)
         findings = (
             *table_reading(table.header),
             *([of_target] if of_target else []),

@@ -19,8 +19,10 @@ from nncli.data.table import Table
 from nncli.errors import DataError, Location, config_error
 from nncli.findings import Finding, FindingCode, note
 from nncli.nn.losses import MSE, CrossEntropy, Loss
-from nncli.text import quote
+from nncli.text import join_quoted, quote
 
+MAX_LABELS = 8
+"""Classes that a message lists."""
 MIN_ROWS_PER_CLASS = 5
 """Rows per class id, on average, below which whole numbers are read as a quantity."""
 
@@ -82,10 +84,11 @@ def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str])
             if len(names) == 1
             else "Several targets must all be numbers.",
         )
-    if config.class_weight is not None:
-        raise config_error(
-            "class_weight", "the target is a number, not a class", "Remove the key, or use loss: cross_entropy."
-        )
+    for key in ("class_weight", "positive_class"):
+        if getattr(config, key) is not None:
+            raise config_error(
+                key, "the target is a number, not a class", "Remove the key, or use loss: cross_entropy."
+            )
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,24 @@ def _with_clipped_time(config: Config, encoder: Encoder) -> Encoder:
     return Encoder(columns=(column.model_copy(update={"clip_range": True}),))
 
 
+def fit_classes(config: Config, table: Table) -> ClassificationTarget:
+    """Fit a target of classes, of which `positive_class` is the second of two.
+
+    Raises:
+        ConfigError: there are more than two classes, or none has that name.
+        DataError: the target cannot be a class.
+    """
+    target = ClassificationTarget.fit(table, config.data.target[0], config.positive_class)
+    if config.positive_class is not None and (len(target.labels) != 2 or config.positive_class not in target.labels):
+        labels = join_quoted(target.labels[:MAX_LABELS])
+        raise config_error(
+            "positive_class",
+            f"{quote(config.positive_class)} is none of two classes; the target has {len(target.labels):,}: {labels}",
+            "Name one of two classes, or remove the key.",
+        )
+    return target
+
+
 def fit_target(config: Config, training: Table, loss: Loss) -> tuple[Target, TargetScaling]:
     """Fit the target on the training rows, and resolve how it is scaled.
 
@@ -158,7 +179,7 @@ def fit_target(config: Config, training: Table, loss: Loss) -> tuple[Target, Tar
     """
     names = config.data.target
     if loss.task == "classification":
-        return ClassificationTarget.fit(training, names[0]), "none"
+        return fit_classes(config, training), "none"
     configured = config.encoding.target
     unscaled = loss.needs_unscaled_targets or config.output_activation is not None
     if configured == "standard" and loss.needs_unscaled_targets:

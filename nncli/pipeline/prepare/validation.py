@@ -11,7 +11,7 @@ from nncli.config.schema import Config
 from nncli.data.encoders.target import Target
 from nncli.errors import UsageError, config_error
 from nncli.metrics.calibration import CALIBRATED_LOG_LOSS
-from nncli.metrics.registry import DEFAULT_METRIC, higher_is_better
+from nncli.metrics.registry import DEFAULT_METRIC, BoundMetric, higher_is_better
 from nncli.model import ModelSpec, decode
 from nncli.pipeline.prepare.encode import PreparedRows
 from nncli.scoring import single_metric
@@ -32,15 +32,7 @@ def validation_set(config: Config, spec: ModelSpec, validation: PreparedRows | N
     Raises:
         ConfigError: there is no such metric.
     """
-    name = config.metric
-    if _chooses_by_calibrated_loss(config, spec.target.task):
-        name = CALIBRATED_LOG_LOSS.name
-    elif name in ("auto", CALIBRATED_LOSS, *LOSS_NAMES):
-        name = DEFAULT_METRIC[spec.target.task]
-    try:
-        metric = single_metric(spec.target, name)
-    except UsageError as error:
-        raise config_error("metric", error.message, error.hint or "") from error
+    name, metric = check_metric(config, spec.target)
     if validation is None:
         return None
     rows = validation
@@ -49,6 +41,23 @@ def validation_set(config: Config, spec: ModelSpec, validation: PreparedRows | N
         return metric(rows.y, decode(spec, Z).values, rows.weights)
 
     return ValidationSet(rows.dataset, name, higher_is_better(name), score)
+
+
+def check_metric(config: Config, target: Target) -> tuple[str, BoundMetric]:
+    """The metric of every epoch with its name: the configured one, or else accuracy or RMSE.
+
+    Raises:
+        ConfigError: there is no such metric for the target.
+    """
+    name = config.metric
+    if _chooses_by_calibrated_loss(config, target.task):
+        name = CALIBRATED_LOG_LOSS.name
+    elif name in ("auto", CALIBRATED_LOSS, *LOSS_NAMES):
+        name = DEFAULT_METRIC[target.task]
+    try:
+        return name, single_metric(target, name)
+    except UsageError as error:
+        raise config_error("metric", error.message, error.hint or "") from error
 
 
 def should_calibrate(config: Config, target: Target, *, has_validation: bool) -> bool:
