@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from nncli.evaluation.held_out import HeldOutPredictions
 from nncli.evaluation.score_intervals import groups_of
 from nncli.metrics.bootstrap import ConfidenceInterval
-from nncli.metrics.classification import log_loss_per_row
+from nncli.metrics.classification_resamples import log_loss_per_row
 from nncli.metrics.significance import PairedTest, holm_correction, paired_test
 from nncli.nn.losses import MAE, MSE, Loss, LossBase
 

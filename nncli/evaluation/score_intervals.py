@@ -14,7 +14,8 @@ from nncli.metrics.bootstrap import (
     ConfidenceInterval,
     Samples,
 )
-from nncli.metrics.classification import ClassificationResamples, shown_metrics
+from nncli.metrics.classification import shown_metrics
+from nncli.metrics.classification_resamples import ClassificationResamples
 from nncli.metrics.metric import resampled_scores
 from nncli.metrics.registry import has_baseline, higher_is_better
 from nncli.metrics.regression import RegressionResamples, regression_metrics

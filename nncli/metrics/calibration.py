@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.metrics.classification import ClassificationResamples, calibration_error, log_loss
+from nncli.metrics.classification import calibration_error, log_loss
+from nncli.metrics.classification_resamples import ClassificationResamples
 from nncli.metrics.metric import Metric
 from nncli.nn.arrays import Array, Codes
 from nncli.nn.losses import MIN_PROBABILITY

@@ -12,13 +12,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nncli.metrics.bootstrap import Samples, group_sums
+from nncli.metrics.classification_resamples import (
+    BINS,
+    ClassificationResamples,
+    bootstrap_balanced_accuracy,
+    bootstrap_brier,
+    bootstrap_calibration_error,
+    bootstrap_log_loss,
+    bootstrap_macro_f1,
+    log_loss_per_row,
+)
 from nncli.metrics.metric import Metric, ScoreValues
 from nncli.metrics.precision_recall import (
     average_precision,
@@ -34,9 +42,6 @@ from nncli.metrics.roc import bootstrap_roc_auc, roc_auc
 from nncli.nn.arrays import Array, Codes
 
 Counts = NDArray[np.int64] | NDArray[np.float64]
-
-LOG_LOSS_EPS = float(np.finfo(np.float64).eps)
-"""Lower bound of a probability whose logarithm is taken, so that one certain wrong prediction is not infinite."""
 
 CHUNK_ROWS = 65_536
 """Rows of probabilities that are copied at a time."""
@@ -54,8 +59,6 @@ RARE_CLASS_ORDER = (
     "log_loss",
 )
 """The metrics that are shown first if a class is rare."""
-BINS = 15
-"""Number of confidence bins of `calibration_error`, as in Guo et al."""
 
 
 @dataclass(frozen=True)
@@ -193,12 +196,6 @@ def log_loss(y: Codes, P: Array, sample_weight: Array | None = None) -> float:
     return float(np.average(_in_chunks(log_loss_per_row, y, P), weights=sample_weight))
 
 
-def log_loss_per_row(y: Codes, P: NDArray[np.float64]) -> NDArray[np.float64]:
-    """-ln(probability of the true class) (rows,), in nats, with `P` clipped and scaled as `log_loss` documents."""
-    P = P.clip(LOG_LOSS_EPS, 1 - LOG_LOSS_EPS)
-    return np.asarray(-np.log(P[np.arange(len(y)), y] / P.sum(axis=1)))
-
-
 def brier(y: Codes, P: Array, sample_weight: Array | None = None) -> float:
     """Mean squared distance between the probabilities and the one-hot true class (Brier, 1950).
 
@@ -230,73 +227,6 @@ def calibration_error(y: Codes, P: Array, sample_weight: Array | None = None, *,
     # weight of the bin times (accuracy - mean confidence) is a sum over its rows
     gap = np.bincount(bin_index, weights=w * (hit - confidence), minlength=bins)
     return float(np.abs(gap).sum() / w.sum())
-
-
-@dataclass(frozen=True)
-class ClassificationResamples:
-    """Predictions with the weights W (resamples, rows) of each resample, and the sums that several metrics need."""
-
-    y: Codes
-    P: Array
-    W: Samples
-
-    @cached_property
-    def exact(self) -> NDArray[np.float64]:
-        return np.asarray(self.P, np.float64)
-
-    @cached_property
-    def predicted_class(self) -> NDArray[np.int64]:
-        return np.asarray(self.P.argmax(axis=1))
-
-    @cached_property
-    def hit(self) -> NDArray[np.bool_]:
-        return np.asarray(self.predicted_class == self.y)
-
-    @cached_property
-    def total(self) -> Samples:
-        return np.asarray(self.W.sum(axis=1))
-
-    @cached_property
-    def support(self) -> Samples:
-        return group_sums(self.W, self.y, self.P.shape[1])
-
-    @cached_property
-    def predicted(self) -> Samples:
-        return group_sums(self.W, self.predicted_class, self.P.shape[1])
-
-    @cached_property
-    def hits(self) -> Samples:
-        return group_sums(self.W * self.hit, self.y, self.P.shape[1])
-
-
-def _bootstrap_balanced_accuracy(r: ClassificationResamples) -> Samples:
-    present = r.support > 0
-    recall = np.where(present, r.hits / np.where(present, r.support, 1), 0)
-    return np.asarray(recall.sum(axis=1) / present.sum(axis=1))
-
-
-def _bootstrap_macro_f1(r: ClassificationResamples) -> Samples:
-    rows = r.support + r.predicted
-    present = rows > 0
-    each = np.where(present, 2 * r.hits / np.where(present, rows, 1), 0)
-    return np.asarray(each.sum(axis=1) / present.sum(axis=1))
-
-
-def _bootstrap_log_loss(r: ClassificationResamples) -> Samples:
-    return np.asarray(r.W @ log_loss_per_row(r.y, r.exact) / r.total)
-
-
-def _bootstrap_brier(r: ClassificationResamples) -> Samples:
-    P = r.exact
-    P_true = P[np.arange(len(r.y)), r.y]
-    distance = np.square(P).sum(axis=1) - np.square(P_true) + np.square(1 - P_true)
-    return np.asarray(r.W @ (distance / (2 if P.shape[1] == 2 else 1)) / r.total)
-
-
-def _bootstrap_calibration_error(r: ClassificationResamples) -> Samples:
-    confidence = r.exact.max(axis=1)
-    bin_index = np.searchsorted(np.arange(1, BINS) / BINS, confidence, side="left")
-    return np.asarray(np.abs(group_sums(r.W * (r.hit - confidence), bin_index, BINS)).sum(axis=1) / r.total)
 
 
 POSITIVE_CLASS_METRICS: tuple[Metric[ClassificationResamples], ...] = (
@@ -350,7 +280,7 @@ CLASSIFICATION_METRICS: tuple[Metric[ClassificationResamples], ...] = (
         balanced_accuracy,
         "mean recall over classes; higher is better",
         higher_is_better=True,
-        bootstrap=_bootstrap_balanced_accuracy,
+        bootstrap=bootstrap_balanced_accuracy,
     ),
     Metric(
         "macro_f1",
@@ -358,7 +288,7 @@ CLASSIFICATION_METRICS: tuple[Metric[ClassificationResamples], ...] = (
         macro_f1,
         "mean F1 score over classes; higher is better",
         higher_is_better=True,
-        bootstrap=_bootstrap_macro_f1,
+        bootstrap=bootstrap_macro_f1,
     ),
     Metric(
         "roc_auc",
@@ -373,14 +303,14 @@ CLASSIFICATION_METRICS: tuple[Metric[ClassificationResamples], ...] = (
         "classification",
         log_loss,
         "mean of -ln(probability of the true class), in nats; lower is better",
-        bootstrap=_bootstrap_log_loss,
+        bootstrap=bootstrap_log_loss,
     ),
     Metric(
         "brier",
         "classification",
         brier,
         "mean squared distance of the probabilities from the true class; lower is better",
-        bootstrap=_bootstrap_brier,
+        bootstrap=bootstrap_brier,
     ),
     Metric(
         "calibration_error",
@@ -389,7 +319,7 @@ CLASSIFICATION_METRICS: tuple[Metric[ClassificationResamples], ...] = (
         "expected calibration error; lower is better. The baseline, which predicts the class frequencies, is nearly "
         "perfect by it, and resamples look worse than all rows: neither is shown",
         has_baseline=False,
-        bootstrap=_bootstrap_calibration_error,
+        bootstrap=bootstrap_calibration_error,
     ),
     *POSITIVE_CLASS_METRICS,
 )

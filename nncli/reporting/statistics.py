@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.evaluation.held_out import HeldOutPredictions
-from nncli.metrics.classification import LOG_LOSS_EPS
+from nncli.metrics.classification_resamples import LOG_LOSS_EPS
 from nncli.scoring import Truth
 
 Floats = NDArray[np.float64]

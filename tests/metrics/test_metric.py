@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from nncli.metrics.bootstrap import BootstrapResampler
-from nncli.metrics.classification import CLASSIFICATION_METRICS, ClassificationResamples
+from nncli.metrics.classification import CLASSIFICATION_METRICS
+from nncli.metrics.classification_resamples import ClassificationResamples
 from nncli.metrics.metric import Metric, ScoreValues, resampled_scores
 from nncli.metrics.regression import REGRESSION_METRICS, RegressionResamples, regression_metrics
 

@@ -11,11 +11,11 @@ from sklearn import metrics as sklearn
 from nncli.metrics.bootstrap import BootstrapResampler
 from nncli.metrics.classification import (
     POSITIVE_CLASS_METRICS,
-    ClassificationResamples,
     classification_metrics,
     classification_scores,
     has_rare_class,
 )
+from nncli.metrics.classification_resamples import ClassificationResamples
 from nncli.metrics.precision_recall import average_precision, f1, precision, recall
 
 N = 60
