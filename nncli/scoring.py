@@ -79,11 +79,20 @@ def headlines(scores: Scores) -> list[tuple[str, float | None]]:
 def to_json(scores: Scores) -> dict[str, Any]:
     """The metrics as a JSON object; for several targets, an object for each by its name. Infinity becomes null."""
     if isinstance(scores, ClassificationScores):
-        document = asdict(scores)
-        del document["rows"], document["values"]
-        return {**dict(scores.values), **document}
+        return {**dict(scores.values), **_classes_json(scores)}
     each = {part.target: {name: json_safe(value) for name, value in part.values} for part in scores}
     return each[scores[0].target] if len(scores) == 1 else {"targets": each}
+
+
+def _classes_json(scores: ClassificationScores) -> dict[str, Any]:
+    """The labels, the confusion matrix (of many classes the most frequent confusions), and the scores of each class."""
+    document: dict[str, Any] = {"labels": scores.labels, "confusion_matrix": scores.confusion_matrix}
+    if scores.confusion_matrix is None:
+        document["confusions"] = [
+            {"actual": scores.labels[pair.actual], "predicted": scores.labels[pair.predicted], "rows": pair.rows}
+            for pair in scores.confusions
+        ]
+    return {**document, "per_class": [asdict(one) for one in scores.per_class]}
 
 
 @dataclass(frozen=True)

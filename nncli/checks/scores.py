@@ -29,8 +29,7 @@ def check_scores(card: ScoreCard | None, rows: Rows) -> tuple[Finding, ...]:
 
 def _never_predicted(scores: ClassificationScores, rows: Rows) -> Finding | None:
     """Classes of the scored rows that the model never predicts."""
-    predicted = [sum(column) for column in zip(*scores.confusion_matrix, strict=True)]
-    classes = [c for c, count in zip(scores.per_class, predicted, strict=True) if c.support > 0 and not count]
+    classes = [c for c in scores.per_class if c.support > 0 and not c.predicted]
     if not classes:
         return None
     names = [c.label for c in classes]

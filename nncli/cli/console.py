@@ -138,7 +138,7 @@ def _confusion_matrix(title: str, card: ScoreCard) -> list[str]:
     if not isinstance(scores, ClassificationScores) or not scores.has_rare_class or len(scores.labels) > MAX_CLASSES:
         return []
     labels = [escape_unprintable(label) for label in scores.labels]
-    rows = [[f"{count:,.6g}" for count in row] for row in scores.confusion_matrix]
+    rows = [[f"{count:,.6g}" for count in row] for row in scores.confusion_matrix or ()]
     lines = [[f"{title} rows of class", *(f"predicted {label}" for label in labels)]]
     lines += [[label, *row] for label, row in zip(labels, rows, strict=True)]
     about = f"f1, precision, recall and average_precision are of class {labels[-1]}"

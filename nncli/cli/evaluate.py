@@ -113,23 +113,21 @@ def _by_class(scores: ClassificationScores, labels: Sequence[str]) -> str:
 
 def _confusions(scores: ClassificationScores, labels: Sequence[str]) -> str:
     """The confusion matrix if it fits the terminal, else the pairs of classes that are confused most often."""
-    import numpy as np
-
     from nncli.cli.tables import fits, one_line_table, prose, table
-    from nncli.metrics.classification import most_frequent_confusions
     from nncli.text import format_percent
 
     matrix = scores.confusion_matrix
-    if len(labels) <= MAX_MATRIX_CLASSES:
+    if matrix is not None and len(labels) <= MAX_MATRIX_CLASSES:
         counts = [[label, *(f"{n:,.0f}" for n in row)] for label, row in zip(labels, matrix, strict=True)]
         lines = [["", *labels], *counts]
         if fits(lines):
             return f"{prose('confusion matrix: rows are true classes, columns are predicted classes')}\n{table(lines)}"
     pairs = [
         [labels[pair.actual], labels[pair.predicted], f"{pair.rows:,.0f}", format_percent(pair.fraction)]
-        for pair in most_frequent_confusions(np.array(matrix, np.float64), MAX_PAIRS)
+        for pair in scores.confusions[:MAX_PAIRS]
     ]
     if not pairs:
         return "no row is misclassified"
-    title = prose("most frequent confusions; --json has the whole matrix")
+    more = "more of them" if matrix is None else "the whole matrix"
+    title = prose(f"most frequent confusions; --json has {more}")
     return f"{title}\n{one_line_table([['true class', 'predicted', 'rows', 'of the class'], *pairs])}"

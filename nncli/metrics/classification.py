@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,14 @@ from nncli.metrics.classification_resamples import (
     bootstrap_log_loss,
     bootstrap_macro_f1,
     log_loss_per_row,
+)
+from nncli.metrics.confusion import (
+    MAX_MATRIX_CLASSES,
+    ClassCounts,
+    Confusion,
+    Counts,
+    matrix_of,
+    most_frequent_confusions,
 )
 from nncli.metrics.metric import Metric, ScoreValues
 from nncli.metrics.precision_recall import (
@@ -41,10 +48,8 @@ from nncli.metrics.precision_recall import (
 from nncli.metrics.roc import bootstrap_roc_auc, roc_auc
 from nncli.nn.arrays import Array, Codes
 
-Counts = NDArray[np.int64] | NDArray[np.float64]
-
-CHUNK_ROWS = 65_536
-"""Rows of probabilities that are copied at a time."""
+CHUNK_CELLS = 1 << 20
+"""Probabilities that are copied at a time."""
 
 MAX_RARE_SHARE, MIN_RATIO = 0.05, 10.0
 """A class is rare if it has less than that fraction, and the largest that many times its rows."""
@@ -65,7 +70,8 @@ RARE_CLASS_ORDER = (
 class ClassScore:
     """Precision, recall, F1 and support of one class. A ratio without a denominator is 0.
 
-    `support` is the number of rows of the class, or the sum of their weights.
+    `support` is the number of rows of the class, `predicted` that of the rows predicted as it, or the sums of their
+    weights.
     """
 
     label: str
@@ -73,15 +79,21 @@ class ClassScore:
     recall: float
     f1: float
     support: float
+    predicted: float
 
 
 @dataclass(frozen=True)
 class ClassificationScores(ScoreValues):
-    """All scores of one set of predictions; `confusion[i][j]` counts rows of `labels[i]` predicted as `labels[j]`."""
+    """All scores of one set of predictions.
+
+    `confusion_matrix[i][j]` counts rows of `labels[i]` predicted as `labels[j]`; it is None for more than
+    MAX_MATRIX_CLASSES classes. `confusions` are the most frequent ones.
+    """
 
     rows: int
     labels: tuple[str, ...]
-    confusion_matrix: tuple[tuple[float, ...], ...]
+    confusion_matrix: tuple[tuple[float, ...], ...] | None
+    confusions: tuple[Confusion, ...]
     per_class: tuple[ClassScore, ...]
 
     @property
@@ -94,13 +106,17 @@ def classification_scores(
     y: Codes, P: Array, labels: tuple[str, ...], sample_weight: Array | None = None
 ) -> ClassificationScores:
     """Every score of the probabilities `P`; `labels` are the classes in the order of its columns."""
-    confusion = confusion_matrix(y, P, sample_weight)
+    K, predicted, matrix = P.shape[1], P.argmax(axis=1), None
+    counts = ClassCounts.of(y, predicted, K, sample_weight)
+    if K <= MAX_MATRIX_CLASSES:
+        matrix = tuple(tuple(row) for row in matrix_of(y, predicted, K, sample_weight).tolist())
     return ClassificationScores(
-        values=tuple((m.name, m.function(y, P, sample_weight)) for m in shown_metrics(confusion.sum(axis=1))),
+        values=tuple((m.name, m.function(y, P, sample_weight)) for m in shown_metrics(counts.support)),
         rows=len(y),
         labels=labels,
-        confusion_matrix=tuple(tuple(row) for row in confusion.tolist()),
-        per_class=class_scores(confusion, labels),
+        confusion_matrix=matrix,
+        confusions=most_frequent_confusions(y, predicted, K, sample_weight),
+        per_class=class_scores(counts, labels),
     )
 
 
@@ -127,63 +143,31 @@ def shown_metrics(support: Counts) -> tuple[Metric[ClassificationResamples], ...
     return (*first, *(m for m in metrics if m not in first))
 
 
-def confusion_matrix(y: Codes, P: Array, sample_weight: Array | None = None) -> Counts:
-    """(K, K): row i, column j holds how many rows of class i were predicted as j.
-
-    Integer counts without weights, float64 sums of weights with them.
-    """
-    K = P.shape[1]
-    cell = y.astype(np.int64) * K + P.argmax(axis=1)
-    if sample_weight is None:
-        return np.bincount(cell, minlength=K * K).reshape(K, K).astype(np.int64)
-    return np.bincount(cell, weights=sample_weight, minlength=K * K).reshape(K, K)
-
-
-class Confusion(NamedTuple):
-    """Rows of class `actual` predicted as class `predicted`, by number and as a fraction of the rows of `actual`."""
-
-    actual: int
-    predicted: int
-    rows: float
-    fraction: float
-
-
-def most_frequent_confusions(confusion: Counts, n: int) -> list[Confusion]:
-    """The at most `n` pairs of classes of a confusion matrix (K, K) that are confused most often, in that order."""
-    wrong, support = confusion - np.diag(confusion.diagonal()), confusion.sum(axis=1)
-    found = []
-    for at in np.argsort(-wrong, axis=None, kind="stable")[:n].tolist():
-        i, j = divmod(at, len(confusion))
-        if wrong[i, j] > 0:
-            found.append(Confusion(i, j, float(wrong[i, j]), float(wrong[i, j] / support[i])))
-    return found
-
-
-def class_scores(confusion: Counts, labels: tuple[str, ...]) -> tuple[ClassScore, ...]:
-    """Precision, recall, F1 and support of every class, from a confusion matrix (K, K)."""
-    columns = (*(scores.tolist() for scores in _precision_recall_f1(confusion)), confusion.sum(axis=1).tolist())
+def class_scores(counts: ClassCounts, labels: tuple[str, ...]) -> tuple[ClassScore, ...]:
+    """Precision, recall, F1 and support of every class."""
+    ratios = (scores.tolist() for scores in _precision_recall_f1(counts))
+    columns = (*ratios, counts.support.tolist(), counts.predicted.tolist())
     return tuple(ClassScore(label, *scores) for label, *scores in zip(labels, *columns, strict=True))
 
 
 def accuracy(y: Codes, P: Array, sample_weight: Array | None = None) -> float:
     """The share of rows whose predicted class is the true one."""
-    confusion = confusion_matrix(y, P, sample_weight)
-    return float(np.trace(confusion) / confusion.sum())
+    counts = _counts(y, P, sample_weight)
+    return float(counts.hits.sum() / counts.support.sum())
 
 
 def balanced_accuracy(y: Codes, P: Array, sample_weight: Array | None = None) -> float:
     """The mean recall of the classes that are present in `y`."""
-    confusion = confusion_matrix(y, P, sample_weight)
-    support = confusion.sum(axis=1)
-    present = support > 0
-    return float(np.mean(confusion.diagonal()[present] / support[present]))
+    counts = _counts(y, P, sample_weight)
+    present = counts.support > 0
+    return float(np.mean(counts.hits[present] / counts.support[present]))
 
 
 def macro_f1(y: Codes, P: Array, sample_weight: Array | None = None) -> float:
     """The mean F1 of the classes that are present in `y` or among the predictions."""
-    confusion = confusion_matrix(y, P, sample_weight)
-    present = confusion.sum(axis=0) + confusion.sum(axis=1) > 0
-    _, _, each = _precision_recall_f1(confusion)
+    counts = _counts(y, P, sample_weight)
+    present = counts.predicted + counts.support > 0
+    _, _, each = _precision_recall_f1(counts)
     return float(np.mean(each[present]))
 
 
@@ -326,23 +310,27 @@ CLASSIFICATION_METRICS: tuple[Metric[ClassificationResamples], ...] = (
 """All metrics of a classification, in the order in which they are shown. A new metric is a new entry here."""
 
 
+def _counts(y: Codes, P: Array, sample_weight: Array | None) -> ClassCounts:
+    return ClassCounts.of(y, P.argmax(axis=1), P.shape[1], sample_weight)
+
+
 def _in_chunks(
     score: Callable[[Codes, NDArray[np.float64]], NDArray[np.float64]], y: Codes, P: Array
 ) -> NDArray[np.float64]:
-    """The `score` of each row (rows,), computed for CHUNK_ROWS rows at a time from a float64 copy of P."""
+    """The `score` of each row (rows,), computed in chunks from a float64 copy of CHUNK_CELLS of P."""
     scores = np.empty(len(y))
-    for start in range(0, len(y), CHUNK_ROWS):
-        rows = slice(start, start + CHUNK_ROWS)
+    step = max(1, CHUNK_CELLS // P.shape[1])
+    for start in range(0, len(y), step):
+        rows = slice(start, start + step)
         scores[rows] = score(y[rows], np.array(P[rows], np.float64, order="C"))
     return scores
 
 
 def _precision_recall_f1(
-    confusion: Counts,
+    counts: ClassCounts,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Three vectors (K,); see ClassScore for what a missing denominator means."""
-    hit = confusion.diagonal()
-    support, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
+    hit, support, predicted = counts.hits, counts.support, counts.predicted
     return _ratio(hit, predicted), _ratio(hit, support), _ratio(2 * hit, support + predicted)
 
 

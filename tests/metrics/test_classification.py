@@ -15,7 +15,6 @@ from nncli.metrics.classification import (
     CLASSIFICATION_METRICS,
     ClassScore,
     classification_scores,
-    most_frequent_confusions,
 )
 from tests.metrics.cases import Classified, assert_same, classified, quickly, their, weights
 
@@ -117,7 +116,7 @@ def test_two_classes_by_hand() -> None:
     scores = classification_scores(y, P, ("no", "yes"))
     assert scores.rows == 4
     assert scores.confusion_matrix == ((1, 1), (0, 2))
-    assert scores.per_class == (ClassScore("no", 1.0, 0.5, 2 / 3, 2), ClassScore("yes", 2 / 3, 1.0, 0.8, 2))
+    assert scores.per_class == (ClassScore("no", 1.0, 0.5, 2 / 3, 2, 1), ClassScore("yes", 2 / 3, 1.0, 0.8, 2, 3))
     assert scores["accuracy"] == 0.75
     assert scores["balanced_accuracy"] == 0.75
     assert scores["macro_f1"] == pytest.approx((2 / 3 + 0.8) / 2)
@@ -135,7 +134,7 @@ def test_three_classes_by_hand() -> None:
     assert scores["brier"] == pytest.approx((0.375 + 0.875 + 0) / 3)
     assert scores["roc_auc"] == pytest.approx((0.75 + 0.75 + 1) / 3)
     assert scores["balanced_accuracy"] == pytest.approx(2 / 3)
-    assert scores.per_class[1] == ClassScore("b", 0.0, 0.0, 0.0, 1)
+    assert scores.per_class[1] == ClassScore("b", 0.0, 0.0, 0.0, 1, 0)
 
 
 def test_one_class_alone_has_no_area_and_no_infinite_loss() -> None:
@@ -173,12 +172,6 @@ def test_every_score_of_classes_is_weighted() -> None:
 
 def test_counts_are_whole_numbers_until_there_are_weights() -> None:
     y, P = np.array([0, 1]), np.array([[1.0, 0.0], [1.0, 0.0]])
-    assert ours.confusion_matrix(y, P).dtype == np.int64
-    assert ours.confusion_matrix(y, P, np.array([0.5, 2.0])).tolist() == [[0.5, 0.0], [2.0, 0.0]]
+    weighted = classification_scores(y, P, ("a", "b"), np.array([0.5, 2.0]))
+    assert weighted.confusion_matrix == ((0.5, 0.0), (2.0, 0.0))
     assert repr(classification_scores(y, P, ("a", "b")).confusion_matrix) == "((1, 0), (1, 0))"
-
-
-def test_the_most_frequent_confusions_come_first() -> None:
-    confusion = np.array([[5.0, 2.0, 0.0], [3.0, 1.0, 0.0], [1.0, 0.0, 9.0]])
-    assert most_frequent_confusions(confusion, 2) == [(1, 0, 3.0, 0.75), (0, 1, 2.0, 2 / 7)]
-    assert len(most_frequent_confusions(confusion, 20)) == 3

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nncli.evaluation.held_out import HeldOutPredictions
-from nncli.metrics.classification import ClassificationScores, calibration_error, most_frequent_confusions
+from nncli.metrics.classification import ClassificationScores, calibration_error
 from nncli.reporting.charts import Axis, Color, Line, evenly_spaced, lines, numeric_table, points
 from nncli.reporting.page import Cell, Columns, Figure, Gallery, Paragraph, Part, Section, Table, display
 from nncli.reporting.statistics import ClassCurves, calibration_bins, class_curves
@@ -31,14 +31,15 @@ def classification(held_out: HeldOutPredictions) -> tuple[Section, ...]:
     if target.task == "regression" or not isinstance(scores, ClassificationScores):
         return ()
     labels = [display(label, 40) for label in target.labels]
-    curves = _curves(held_out)
+    curves = _curves(held_out, scores)
     figures = [_calibration(held_out, labels)]
     if curves:
+        present = sum(one.support > 0 for one in scores.per_class)
         largest = sorted(curves, key=lambda k: -scores.per_class[k].support)[:MAX_CURVES]
         chosen = sorted(largest)
         if len(labels) == 2:
             chosen = [1] if 1 in curves else chosen[:1]
-        figures = [*_roc_and_precision_recall([(labels[k], curves[k]) for k in chosen], len(curves)), *figures]
+        figures = [*_roc_and_precision_recall([(labels[k], curves[k]) for k in chosen], present), *figures]
     return (
         Section(
             "confusion-matrix",
@@ -51,17 +52,17 @@ def classification(held_out: HeldOutPredictions) -> tuple[Section, ...]:
 
 def _confusion_matrix(scores: ClassificationScores, labels: list[str]) -> list[Part]:
     """The matrix, or, for many classes, the pairs that are confused most often."""
-    counts = np.array(scores.confusion_matrix, np.float64)
-    support = counts.sum(axis=1, keepdims=True)
-    fractions = counts / np.where(support > 0, support, 1)
-    if len(labels) <= MAX_MATRIX_CLASSES:
+    if scores.confusion_matrix is not None and len(labels) <= MAX_MATRIX_CLASSES:
+        counts = np.array(scores.confusion_matrix, np.float64)
+        support = counts.sum(axis=1, keepdims=True)
+        fractions = counts / np.where(support > 0, support, 1)
         rows = tuple(_matrix_row(label, counts[i], fractions[i]) for i, label in enumerate(labels))
         titles = ("actual class", *(f"predicted {label}" for label in labels))
         note = "Number of rows, and below it the fraction of the rows of the actual class."
         return [Table("Rows by actual class and predicted class", titles, rows, note=note)]
     pairs = tuple(
         (labels[pair.actual], labels[pair.predicted], _count(pair.rows), format_percent(pair.fraction))
-        for pair in most_frequent_confusions(counts, MAX_PAIRS)
+        for pair in scores.confusions[:MAX_PAIRS]
     )
     if not pairs:
         return [Paragraph("No row is misclassified.")]
@@ -94,11 +95,21 @@ def _by_class(scores: ClassificationScores, labels: list[str], curves: Curves) -
     return Table("Scores by class", titles, tuple(rows), note=note)
 
 
-def _curves(held_out: HeldOutPredictions) -> Curves:
-    """The curves of each class against the rest, where there are rows of both."""
+def _curves(held_out: HeldOutPredictions, scores: ClassificationScores) -> Curves:
+    """The curves of each class that is shown against the rest, where there are rows of both."""
     y, P, weights = held_out.y, held_out.predictions.values, held_out.weights
-    curves = ((k, class_curves(y == k, P[:, k], weights)) for k in np.unique(y).tolist())
+    curves = ((k, class_curves(y == k, P[:, k], weights)) for k in _shown_classes(scores))
     return {k: curve for k, curve in curves if curve is not None}
+
+
+def _shown_classes(scores: ClassificationScores) -> list[int]:
+    """The classes in the table and in the charts: all, or of many those of the lowest f1 and the most frequent ones."""
+    present = [k for k, one in enumerate(scores.per_class) if one.support > 0]
+    if len(scores.labels) <= MAX_LISTED:
+        return present
+    lowest = sorted(range(len(scores.labels)), key=lambda k: scores.per_class[k].f1)[:MAX_LISTED]
+    frequent = sorted(present, key=lambda k: -scores.per_class[k].support)[:MAX_CURVES]
+    return sorted({*lowest, *frequent} & {*present})
 
 
 def _roc_and_precision_recall(chosen: list[tuple[str, ClassCurves]], n_classes: int) -> list[Figure]:
