@@ -14,6 +14,7 @@ from nncli.config.presets.apply import with_preset
 from nncli.config.schema import Config, DataSection
 from nncli.config.yaml.document import Document
 from nncli.data.columns.parsing import read_numbers
+from nncli.data.dialect import CsvDialect
 from nncli.data.encoders.kinds import Kind, infer_kind
 from nncli.data.io.formats import format_of
 from nncli.data.io.readers import read_chunks
@@ -29,6 +30,8 @@ from nncli.spec import Task
 from nncli.text import join_quoted, quote
 
 USUAL_TARGETS = ("target", "label", "labels", "class", "y", "outcome", "response")
+NO_TARGET = "?"
+"""The target of a configuration that has none yet."""
 HEADER_BYTES = 1 << 16
 """Bytes of a table that are parsed for the names of its columns."""
 
@@ -104,10 +107,10 @@ def summarize_table(
             location=Location(source=str(path)),
             hint="Write it to a file first.",
         )
-    if not targets:
-        raise _no_target_error(path)
-    section: dict[str, object] = {"path": str(path), "target": list(targets)}
+    section: dict[str, object] = {"path": str(path), "target": list(targets) or NO_TARGET}
     config = validate(Config, with_preset(Document({"data": section}, {}, "nncli init", ()), assignments))
+    if not targets and config.data.target == (NO_TARGET,):  # an assignment may name one
+        raise _no_target_error(path, config.data.dialect)
     na_spellings, configured_thousands = list[str](), config.data.thousands
     while True:
         with Scratch(scratch) as open_scratch:
@@ -205,10 +208,10 @@ def _is_row_number(column: ColumnProfile) -> bool:
     return column.label is Label.ID and column.kind is Kind.NUMERIC and not is_named_like_a_key(column.name)
 
 
-def _no_target_error(path: Path) -> UsageError:
+def _no_target_error(path: Path, dialect: CsvDialect) -> UsageError:
     """The error of a missing target, with the most likely column."""
     rows = 1 if format_of(path).is_columnar else 1_000
-    names = next(read_chunks(path, rows=rows, block_bytes=HEADER_BYTES)).names
+    names = next(read_chunks(path, rows=rows, block_bytes=HEADER_BYTES, dialect=dialect)).names
     usual = [name for word in USUAL_TARGETS for name in names if name.strip().lower() == word]
     guess = (usual or names[-1:] or ["COLUMN"])[0]
     return UsageError(

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from nncli.autoconfig.table_summary import summarize_table
-from nncli.errors import DataError, UsageError
+from nncli.errors import ConfigError, DataError, UsageError
+from tests.assertions import raises
 
 ROWS = [f"{i},{i % 3},{i * 0.5},{'?' if i % 10 == 0 else i % 7},c" for i in range(40)]
 
@@ -77,3 +78,21 @@ def test_a_column_of_ambiguous_dates_that_differ_in_every_row_is_dropped_with_th
     assert dropped.name == "when"
     assert "date_format" in dropped.reason
     assert not summarize_table(path, ["y"], ["data.date_format='%d/%m/%Y'"]).dropped
+
+
+def test_the_settings_of_the_file_hold_while_its_columns_are_listed(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes("\u0433\u043e\u0440\u043e\u0434;a,b;y\n1;2,5;3\n".encode("koi8-r"))
+    with raises(UsageError, file="t.csv", mentions="\u0433\u043e\u0440\u043e\u0434"):
+        summarize_table(path, [], ["data.encoding=koi8-r"])
+    with raises(UsageError, file="t.csv", mentions="\u0433\u043e\u0440\u043e\u0434;a"):
+        summarize_table(path, [], ["data.encoding=koi8-r", "data.separator=','"])
+    with raises(ConfigError, mentions="utf-61"):
+        summarize_table(path, [], ["data.encoding=utf-61"])
+
+
+def test_an_assignment_may_name_the_target(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("?,x,y\n" + "".join(f"{i},{i % 5},{i % 3}.5\n" for i in range(20)))
+    assert summarize_table(path, [], ["data.target=y"]).data.target == ("y",)
+    assert summarize_table(path, ["?"]).data.target == ("?",)
