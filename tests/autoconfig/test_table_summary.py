@@ -84,7 +84,7 @@ def test_the_settings_of_the_file_hold_while_its_columns_are_listed(tmp_path: Pa
     path = tmp_path / "t.csv"
     path.write_bytes("\u0433\u043e\u0440\u043e\u0434;a,b;y\n1;2,5;3\n".encode("koi8-r"))
     with raises(UsageError, file="t.csv", mentions="\u0433\u043e\u0440\u043e\u0434"):
-        summarize_table(path, [], ["data.encoding=koi8-r"])
+        summarize_table(path, [], ["data.encoding=koi8-r", "data.separator=;"])
     with raises(UsageError, file="t.csv", mentions="\u0433\u043e\u0440\u043e\u0434;a"):
         summarize_table(path, [], ["data.encoding=koi8-r", "data.separator=','"])
     with raises(ConfigError, mentions="utf-61"):
