@@ -136,7 +136,7 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
         return TableSummary(data, "regression", False, targets, (), 0, len(table), 0, ())
     rows = drop_missing_targets(table, data.target)
     seen = rows.columns(data.target)
-    loss, _ = infer_loss(config, seen)
+    loss, of_target = infer_loss(config, seen)
     columns = profile(rows, names)
     units = ((column.name, column.unit) for column in (*columns, *targets) if column.recommended)
     return TableSummary(
@@ -154,6 +154,7 @@ def _summarize(config: Config, scratch: Scratch) -> TableSummary:
             *table_reading(rows.header),
             *removed_units(units),
             *_dates(config.data, columns),
+            *([of_target] if of_target is not None and of_target.level == "warning" else []),
             *_note_time(config, columns),
         ),
     )

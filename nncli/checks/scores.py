@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
-from nncli.checks.column import MAX_NAMES
 from nncli.findings import Finding, FindingCode, warning
 from nncli.metrics.classification import ClassificationScores
 from nncli.metrics.metric import ScoreValues
@@ -12,6 +12,8 @@ from nncli.metrics.registry import METRICS
 from nncli.scoring import ScoreCard, Scores
 from nncli.text import format_number, join_quoted, quote
 
+MAX_NAMES = 3
+"""Classes that a message lists."""
 Rows = Literal["validation", "training", "out-of-fold"]
 
 CLASSIFICATION = ("log_loss", "brier", "accuracy", "balanced_accuracy")
@@ -33,12 +35,16 @@ def _never_predicted(scores: ClassificationScores, rows: Rows) -> Finding | None
     if not classes:
         return None
     names = [c.label for c in classes]
-    shown = join_quoted(names[:MAX_NAMES]) + (f" and {len(names) - MAX_NAMES:,} more" * (len(names) > MAX_NAMES))
     support = sum(c.support for c in classes)
-    what = f"class {quote(names[0])}" if len(names) == 1 else f"the {len(names):,} classes {shown}"
+    what = f"class {quote(names[0])}" if len(names) == 1 else _several(names)
     message = f"the model never predicts {what}, which {support:,.6g} of the {rows} rows have"
     hint = "Set class_weight: balanced, or decide by the probabilities of `nncli predict --proba`."
     return warning(FindingCode.CLASS_NEVER_PREDICTED, message, hint=hint)
+
+
+def _several(names: Sequence[str]) -> str:
+    some = join_quoted(names[:MAX_NAMES])
+    return f"the classes {some}" if len(names) <= MAX_NAMES else f"{len(names):,} classes, such as {some}"
 
 
 def _no_better(card: ScoreCard, rows: Rows) -> list[Finding]:

@@ -16,6 +16,7 @@ import typer
 
 from nncli.cli.completion import join_words
 from nncli.cli.help import Command
+from nncli.cli.option_hints import key_hint
 from nncli.cli.signals import SecondSignalError, StoppedError
 from nncli.cli.standard_streams import prepare_standard_streams
 from nncli.errors import NncliError, is_out_of_memory
@@ -158,7 +159,10 @@ def _fail_usage(error: Any) -> NoReturn:
         sys.exit(error.exit_code)
     message = error.format_message().replace(PYDANTIC_PREFIX, "").rstrip(".")
     command = error.ctx.command_path if error.ctx else "nncli"
-    _fail(error, f"{message[:1].lower()}{message[1:]}\n  See `{command} --help`.", error.exit_code)
+    hint = key_hint(error, sys.argv[1:])
+    message = message if hint is None else message.partition(" (Possible")[0]
+    help_text = f"See `{command} --help`."
+    _fail(error, f"{message[:1].lower()}{message[1:]}\n  {f'{hint} ' if hint else ''}{help_text}", error.exit_code)
 
 
 def _fail(error: BaseException, message: str, code: int) -> NoReturn:

@@ -58,7 +58,7 @@ def test_many_classes_are_one_warning() -> None:
     P[:, 0] = 0.4
     (finding, *_) = check_scores(classes_card(y, P), "training")
     assert "39 classes" in finding.message
-    assert "31 more" in finding.message
+    assert finding.message.count("'") == 6
 
 
 @pytest.mark.parametrize(("worse", "found"), [(True, ["no-better-than-baseline"]), (False, [])])

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from nncli import evaluate, predict, train
+from nncli.commands.init import draft
 from nncli.commands.train import resume
 from nncli.config.loading import load_config
 from nncli.data.encoders.kinds import Kind
@@ -160,6 +161,22 @@ def test_a_target_of_dates_means_classification(config: Callable[..., Path], hom
     frame.write_csv(home / "days.csv")
     prepared = prepare(load_config(config("", "days.csv", "epochs: 1")))
     assert prepared.spec.target.task == "classification"
+    (finding,) = [finding for finding in prepared.findings if finding.level == "warning"]
+    assert (finding.code, finding.location.column) == ("target-of-dates", "y")
+    assert finding in draft(home / "days.csv", "y").findings
+
+
+@pytest.mark.parametrize(("targets", "hint"), [(["a", "b"], "'a' alone"), (["x", "a"], "'x'")])
+def test_several_targets_of_which_one_is_a_class_are_refused_with_the_runs_to_train(
+    home: Path, targets: list[str], hint: str
+) -> None:
+    frame = pl.DataFrame({"x": [i / 7 for i in range(40)], "a": ["u", "v"] * 20, "b": ["s", "t"] * 20, "z": range(40)})
+    frame.write_csv(home / "several.csv")
+    with pytest.raises(DataError) as caught:
+        draft(home / "several.csv", targets)
+    assert caught.value.location is not None
+    assert caught.value.location.column == "a"
+    assert hint in str(caught.value.hint)
 
 
 def test_a_currency_column_is_trained_predicted_and_evaluated(tmp_path: Path) -> None:

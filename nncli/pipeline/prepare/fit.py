@@ -51,6 +51,8 @@ def infer_loss(config: Config, table: Table) -> tuple[Loss, Finding | None]:
         kinds = [Kind.CATEGORICAL]  # any column can be a class
     else:
         kinds = [config.data.columns.get(name) or infer_kind(table, name) for name in names]
+    if config.loss is None and len(names) == 1 and kinds[0] is Kind.DATE and names[0] not in config.data.columns:
+        finding = _date_target(table, names[0])
     class_like = [name for name, kind in zip(names, kinds, strict=True) if kind.needs_text]
     is_open = config.loss is None and config.output_activation is None and names[0] not in config.data.columns
     if is_open and len(names) == 1 and not class_like and unit_of(table, names[0]) is None:
@@ -76,19 +78,36 @@ def _check_loss(config: Config, table: Table, loss: Loss, class_like: list[str])
             )
         return
     if class_like:
-        cell = table.column(class_like[0]).drop_nulls()[0]
-        raise DataError(
-            f"the loss {loss.type} needs numbers, and the target holds {quote(cell)}",
-            location=table.location(column=class_like[0]),
-            hint="Leave `loss` out or use cross_entropy for classes."
-            if len(names) == 1
-            else "Several targets must all be numbers.",
-        )
+        raise _not_a_number(table, names, class_like, loss)
     for key in ("class_weight", "positive_class"):
         if getattr(config, key) is not None:
             raise config_error(
                 key, "the target is a number, not a class", "Remove the key, or use loss: cross_entropy."
             )
+
+
+def _not_a_number(table: Table, names: tuple[str, ...], class_like: list[str], loss: Loss) -> DataError:
+    """The error of `class_like` targets, or one of them, where numbers are needed."""
+    name = class_like[0]
+    cell, location = table.column(name).drop_nulls()[0], table.location(column=name)
+    if len(names) == 1:
+        message = f"the loss {loss.type} needs numbers, and the target holds {quote(cell)}"
+        return DataError(message, location=location, hint="Leave `loss` out or use cross_entropy for classes.")
+    what = "classes" if len(class_like) == len(names) else "a number and a class"
+    message = f"a model predicts several numbers or one class, and the {len(names):,} targets are {what}"
+    hint = f"Train one run for each class: name {quote(name)} alone as data.target."
+    if len(class_like) < len(names):
+        numbers = join_quoted(other for other in names if other not in class_like)
+        hint = f"Train one run for {numbers} and one for {join_quoted(class_like)}."
+    return DataError(message, location=location, hint=hint)
+
+
+def _date_target(table: Table, name: str) -> Finding:
+    """The warning of a target of dates, of which each is a class."""
+    n = table.column(name).drop_nulls().n_unique()
+    message = f"{quote(name)} holds dates, and each of the {n:,} is treated as a class"
+    hint = "To predict when something happens, make a number of the dates, such as the days from another date."
+    return Finding("warning", FindingCode.TARGET_OF_DATES, table.location(column=name), message, hint)
 
 
 @dataclass(frozen=True)

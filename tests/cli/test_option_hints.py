@@ -1,0 +1,76 @@
+"""An unknown option that is a key of the configuration is answered with the --set that works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from nncli.config.schema import Config
+from tests.cli.support import DATA, Cli
+
+COMMANDS = ("train", "cross-validate", "check", "config show")
+CASES = {
+    "--epochs 5": "epochs=5",
+    "--epochs=5": "epochs=5",
+    "--epochs": "epochs=VALUE",
+    "--batch-size 64": "batch_size=64",
+    "--learning-rate 0.1": "learning_rate=0.1",
+    "--optimizer.type adam": "optimizer.type=adam",
+    "--layers '[64, 32]'": "layers=[64, 32]",
+    "--drop id": "data.drop=id",
+    "--optimiser adam": "optimizer=adam",
+    "--learning-rate -1": "learning_rate=-1",
+}
+
+
+@pytest.fixture
+def config(here: Path) -> Path:
+    path = here / "c.yaml"
+    path.write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [4]\nepochs: 1\n")
+    return path
+
+
+def suggested(nncli: Cli, monkeypatch: pytest.MonkeyPatch, *words: object) -> str | None:
+    """The assignment that the hint of a usage error suggests."""
+    monkeypatch.setattr(sys, "argv", ["nncli", *map(str, words)])
+    err = nncli(*words).check(2).err
+    found = re.search(r"Did you mean --set (.*)\?", err)
+    return shlex.split(found[1])[0] if found else None
+
+
+@pytest.mark.parametrize(("option", "assignment"), CASES.items(), ids=CASES)
+def test_a_key_given_as_an_option_is_suggested_with_its_value(
+    nncli: Cli, config: Path, monkeypatch: pytest.MonkeyPatch, option: str, assignment: str
+) -> None:
+    assert suggested(nncli, monkeypatch, "train", config, *shlex.split(option)) == assignment
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_with_set_suggests_it(
+    nncli: Cli, config: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    assert suggested(nncli, monkeypatch, *command.split(), config, "--seed", 3) == "seed=3"
+
+
+def test_the_suggestion_works(nncli: Cli, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assignment = suggested(nncli, monkeypatch, "train", config, "--epochs", 2)
+    run = nncli("train", config, "-q", "--set", assignment).check().path
+    assert "\nepochs: 2\n" in (run / "config.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    "words", [("train", "c.yaml", "--quite"), ("predict", "run", "--epochs", "5"), ("runs", "--seed")]
+)
+def test_other_options_are_not_taken_for_keys(
+    nncli: Cli, config: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    assert suggested(nncli, monkeypatch, *words) is None
+
+
+def test_every_key_is_suggested(nncli: Cli, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in set(Config.model_fields) - {"quality", "output"}:  # these two are options
+        assert suggested(nncli, monkeypatch, "train", config, f"--{key.replace('_', '-')}", "x") == f"{key}=x"
