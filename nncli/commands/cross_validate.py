@@ -18,7 +18,7 @@ from typing import TypeAlias
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.data.splitting.folds import Fold
-from nncli.data.store.scratch import Scratch
+from nncli.data.store.scratch import Scratch, existing_parent
 from nncli.errors import UsageError
 from nncli.findings import Finding, FindingCode
 from nncli.pipeline.ensemble.cross_validation import (
@@ -36,8 +36,10 @@ from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.executor import workers_for
 from nncli.pipeline.parallel.task import TaskStatus, TrainingTask
 from nncli.pipeline.parallel.task_pool import TaskPool
+from nncli.pipeline.parallel.untrained import removed_if_untrained
 from nncli.pipeline.train.events import MembersProgress, MembersStarted
 from nncli.runs.filenames import FOLDS
+from nncli.runs.manifest import MEMBERS
 from nncli.runs.run import Run, check_run_name
 
 
@@ -135,6 +137,7 @@ def cross_validation_events(
     check_table(config)
     if config.members > 1:
         check_members(config)
+    parent = existing_parent(wanted)
     with Scratch() as scratch:
         data = EnsembleData.of(config, scratch)
         for fold in range(folds):
@@ -143,7 +146,8 @@ def cross_validation_events(
             ).excluded_rows  # raises an error before any training
         data = _checked(data, findings)
         run, record = start_record(wanted, config, folds, repeats)
-        with run.locked() as run:
+        tasks = f"{FOLDS}/*" if config.members == 1 else f"{FOLDS}/*/{MEMBERS}/*"
+        with run.locked() as run, removed_if_untrained(run.path, tasks, parent):
             yield from _cross_validate(data, run, record, command, stop, scheduler)
 
 

@@ -19,11 +19,12 @@ from nncli.pipeline.parallel.control_dir import ControlDirectory
 from nncli.pipeline.parallel.executor import workers_for
 from nncli.pipeline.parallel.task import TaskStatus, TrainingTask
 from nncli.pipeline.parallel.task_pool import TaskPool
+from nncli.pipeline.parallel.untrained import removed_if_untrained
 from nncli.pipeline.prepare.execution import Execution
 from nncli.pipeline.train.events import Event, Finished, MembersStarted
 from nncli.pipeline.train.provenance import check_config_unchanged, check_tables_unchanged, command_line, new_manifest
 from nncli.runs.loader import read_model
-from nncli.runs.manifest import Manifest, Status, member_folder
+from nncli.runs.manifest import MEMBERS, Manifest, Status, member_folder
 from nncli.runs.run import Run
 from nncli.scoring import ScoreCard, scores_json
 from nncli.utils.atomic_files import batched_fsync
@@ -46,9 +47,13 @@ def train_ensemble(
     `findings` precede those of the training.
     """
     check_members(config)
-    with Scratch(existing_parent(requested)) as scratch:
+    parent = existing_parent(requested)
+    with Scratch(parent) as scratch:
         data = EnsembleData.of(config, scratch).with_checks(findings)
-        with EnsembleRun.create(data, requested, command) as ensemble_run:
+        with (
+            EnsembleRun.create(data, requested, command) as ensemble_run,
+            removed_if_untrained(ensemble_run.run.path, f"{MEMBERS}/*", parent),
+        ):
             yield from _train(ensemble_run, stop, scheduler)
 
 
