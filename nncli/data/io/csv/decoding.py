@@ -63,6 +63,7 @@ class DecodedStream:
         self._decoder: codecs.IncrementalDecoder | None = None
         self._fallback: str | None = None
         self._is_inferred, self._partial_line = False, b""
+        self._uncounted = 0  # bytes at the beginning of a plain file whose lines are counted only for an error
         self._looks_ahead = isinstance(getattr(file, "raw", None), io.FileIO) and file.seekable()
         self.old_mac = False
         raw = file.read(max(map(len, BOMS)))
@@ -145,7 +146,10 @@ class DecodedStream:
     def _decode(self, raw: bytes, *, final: bool) -> bytes:
         if self._fallback is not None:
             if raw.isascii():
-                self._line += raw.count(b"\n")
+                if self._looks_ahead:
+                    self._uncounted += len(raw)
+                else:
+                    self._line += raw.count(b"\n")
             else:
                 raw = self._choose_fallback(raw, self._fallback)
         if self._decoder is None:
@@ -185,10 +189,19 @@ class DecodedStream:
             raise self._unknown_encoding(text, start)
         self._partial_line = text[end:][:MAX_LOOKAHEAD]
 
+    def _line_of(self, raw: bytes, position: int) -> int:
+        """The line of the byte at `position` of `raw`, the bytes that were read last."""
+        line, self._uncounted, rest = self._line, 0, self._uncounted
+        if rest:
+            self._file.seek(0)
+        while rest and (text := self._file.read(min(rest, SAMPLE_BYTES))):
+            line, rest = line + text.count(b"\n"), rest - len(text)
+        return line + raw.count(b"\n", 0, position)
+
     def _unknown_encoding(self, raw: bytes, position: int) -> DataError:
         return DataError(
             f"the text is neither UTF-8 nor Windows-1252 from the byte 0x{raw[position]:02x} on",
-            location=Location(source=self._source, line=self._line + raw.count(b"\n", 0, position)),
+            location=Location(source=self._source, line=self._line_of(raw, position)),
             hint=BINARY_HINT
             if BINARY.search(raw)
             else "Save the file as UTF-8 ('CSV UTF-8' in a spreadsheet), or set its encoding, such as "
@@ -201,7 +214,7 @@ class DecodedStream:
             self._line += before.decode(error.encoding).count("\n")
         return DataError(
             f"the bytes 0x{error.object[error.start : error.end].hex()[:8]} are not {self.encoding} text",
-            location=Location(source=self._source, line=self._line),
+            location=Location(source=self._source, line=self._line_of(b"", 0)),
             hint="Set the encoding, such as `data.encoding: latin-1`, or save the file as UTF-8.",
         )
 

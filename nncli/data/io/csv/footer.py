@@ -61,14 +61,16 @@ class Footer:
         if self.layout.width < 2 or self.rows == 0:
             yield from blocks
             return
-        line, last = self.layout.line, b""
+        line, last = 0, b""
         for following in blocks:
             block = following
             if self._held:
                 data = self._held + following.data
                 block = Block(data, positions_of(data, QUOTE), line)
             start = self._start(block)
-            self._held, line = block.data[start:], block.line_at(start)
+            self._held = block.data[start:]
+            if self._held:
+                line = block.line_at(start)
             if start:
                 last = block.data[_start_of_record(block, start) : start]
                 yield block if start == len(block.data) else _before(block, start)
@@ -141,7 +143,7 @@ class Footer:
             is_apart = is_apart and not self.layout.is_spaced
         elif self.layout.width < 3:  # as a row it would have half of its cells
             return False
-        return words > 1 and (is_apart or is_long or 0 in self.layout.value_columns)
+        return words > 1 and (is_apart or is_long or self.layout.begins_with_values)
 
     def _describe(self, block: Block) -> None:
         lines = [line for line in block.data.splitlines() if line.strip(b'" \t\r' + self.separator.encode())]

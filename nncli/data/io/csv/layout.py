@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nncli.data.dialect import AUTO, CsvDialect
-from nncli.data.io.csv.blocks import NO_POSITIONS, QUOTE, Block, check_utf8, positions_of
+from nncli.data.io.csv.blocks import NO_POSITIONS, QUOTE, Block, check_utf8, end_of_records, positions_of
 from nncli.data.io.csv.decoding import DecodedStream
 from nncli.data.io.csv.names import made_names, name_columns, name_like
 from nncli.data.io.csv.records import Records, split_record
@@ -24,6 +24,7 @@ from nncli.data.io.csv.titles import (
     body_width,
     filled,
     find_header,
+    is_row,
     is_title,
     is_value,
     trailing_empty,
@@ -32,7 +33,8 @@ from nncli.data.io.csv.titles import (
 from nncli.errors import DataError, Location
 from nncli.text import join_quoted, quote
 
-MAX_RECORDS = 1000
+MAX_RECORDS = 300
+BEGINNING = 1 << 18
 """Records from which the columns are inferred."""
 
 MIN_ROWS = 10
@@ -44,7 +46,7 @@ class Layout:
     """Where the rows of a file begin, and what their cells are.
 
     `names` are those of the columns. A record has `width` cells, of which those without a name are empty. The rows
-    begin at byte `start` of the text, on line `line`. `value_columns` are the positions of columns of numbers or dates.
+    begin at byte `start` of the text, on line `line`. `begins_with_values`: the first column holds numbers or dates.
     `first_length` is the number of characters of the longest cell in the first column.
     `is_spaced`: there are blank lines between rows.
     """
@@ -53,7 +55,7 @@ class Layout:
     width: int
     start: int
     line: int
-    value_columns: frozenset[int]
+    begins_with_values: bool
     first_length: int
     is_spaced: bool
     header_cells: tuple[str, ...]
@@ -110,7 +112,7 @@ def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: 
     Raises:
         DataError: the file is empty, or its header cannot be told from titles or rows.
     """
-    data = complete_records(text)
+    data = _beginning(complete_records(text))
     records = Records.of(data, positions_of(data, QUOTE), dialect.separator)
     sample = _Sample.of(records, dialect.separator, source)
     if not sample.cells:
@@ -150,12 +152,19 @@ def find_layout(text: DecodedStream, source: str, dialect: CsvDialect, trained: 
         _width(body, used),
         start,
         line,
-        value_columns(body, used),
+        0 in value_columns(body, 1),
         _first_length(body, used),
         sample.is_spaced(at),
         remembered,
         tuple(notes),
     )
+
+
+def _beginning(data: bytes) -> bytes:
+    """The first records, if they are enough."""
+    head = data[:BEGINNING]
+    end = end_of_records(head, positions_of(head, QUOTE), inside=False)
+    return head[:end] if head.count(b"\n", 0, end) > MAX_RECORDS else data
 
 
 def _without_header(sample: _Sample) -> Layout:
@@ -172,7 +181,7 @@ def _without_header(sample: _Sample) -> Layout:
         width,
         start,
         sample.records.line(number),
-        value_columns(body, used),
+        0 in value_columns(body, 1),
         _first_length(body, width),
         sample.is_spaced(at - 1),
         header_cells=(),
@@ -182,7 +191,7 @@ def _without_header(sample: _Sample) -> Layout:
 
 def _first_length(body: Sequence[Sequence[str]], width: int) -> int:
     """The number of characters of the longest cell in the first column, in records of at least `width` cells."""
-    return max((len(cells[0]) for cells in body if len(cells) >= width and len(filled(cells)) > 1), default=0)
+    return max((len(cells[0]) for cells in body if len(cells) >= width and is_row(cells)), default=0)
 
 
 def _end_of(sample: _Sample, at: int) -> tuple[int, int]:
@@ -216,7 +225,9 @@ def _find_header(sample: _Sample, source: str, trained: Sequence[str]) -> int:
 def _check_second_header(sample: _Sample, at: int, source: str) -> None:
     """Raise a DataError if the first row has text in all columns that hold numbers or dates in the other rows."""
     body = sample.cells[at + 1 :]
-    if len(body) <= MIN_ROWS:
+    if len(body) <= MIN_ROWS or any(
+        is_value(one) and is_value(two) for one, two in zip(body[0], body[1], strict=False)
+    ):
         return
     columns = [
         j
@@ -272,11 +283,11 @@ def _title_notes(sample: _Sample, at: int, source: str) -> list[str]:
 def _notice_of_missing_header(names: Sequence[str], body: Sequence[Sequence[str]], source: str) -> list[str]:
     """A note if every name is a number, or a value of its column: then the header may be a row of data."""
     given = [j for j, name in enumerate(names) if name]
-    below = [{row[j] for row in body if j < len(row)} for j in range(len(names))]
-    values = [is_value(names[j]) for j in given]
-    if not given or not all(is_value or names[j] in below[j] for j, is_value in zip(given, values, strict=True)):
+    values = [names[j] for j in given if is_value(names[j])]
+    others = (j for j in given if not is_value(names[j]))
+    if not given or not all(any(j < len(row) and row[j] == names[j] for row in body) for j in others):
         return []
-    if all(YEAR.fullmatch(names[j]) for j, is_value in zip(given, values, strict=True) if is_value) and all(values):
+    if len(values) == len(given) and all(YEAR.fullmatch(value) for value in values):
         return []
     shown = join_quoted([names[j] for j in given[:3]])
     return [

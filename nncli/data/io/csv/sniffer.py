@@ -131,8 +131,11 @@ def sniff_separator(sample: bytes, source: str, default_separator: str | None, t
     when it is read.
     """
     quotes = positions_of(sample, QUOTE)
-    records = {mark: Records.of(sample, quotes, mark) for mark in SEPARATORS}
-    blank = records[COMMA].blank
+    records = {mark: Records.of(sample, quotes, mark) for mark in SEPARATORS if mark.encode() in sample}
+    if not records:
+        return default_separator or COMMA
+    first = next(iter(records.values()))
+    blank = first.blank
     counts = {mark: found.counts[~blank][:SAMPLE_RECORDS] for mark, found in records.items()}
     heads = [mark for mark, count in counts.items() if count.size and count[0] > 1]
     agreeing = [mark for mark in heads if (counts[mark] == counts[mark][0]).all()]
@@ -140,7 +143,7 @@ def sniff_separator(sample: bytes, source: str, default_separator: str | None, t
         called = [SEPARATORS[mark] for mark in agreeing]
         raise DataError(
             f"the separator is ambiguous: {called[0]} or {called[1]}",
-            location=Location(source=source, line=records[COMMA].line(int(np.argmin(blank)))),
+            location=Location(source=source, line=first.line(int(np.argmin(blank)))),
             hint=f"Set one: {' or '.join(f'`data.separator: {as_yaml(mark)}`' for mark in agreeing)}.",
         )
     if default_separator in (TAB, None):  # the suffix .tsv, or none that says anything
@@ -156,7 +159,7 @@ def sniff_separator(sample: bytes, source: str, default_separator: str | None, t
 
 def _check_one_column(separator: str, counts: dict[str, npt.NDArray[np.int64]], source: str) -> None:
     """Raise a DataError if no record has the separator, and nearly all have another one equally often."""
-    if counts[separator].max(initial=0) > 1:
+    if separator in counts and counts[separator].max(initial=0) > 1:
         return
     for mark, count in counts.items():
         number = int(np.bincount(count[count > 2], minlength=1).max())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nncli.data.arrays import BytePositions, Mask
-from nncli.data.io.csv.blocks import NEWLINE, NO_POSITIONS, QUOTE, RETURN, Block, outside_quotes, positions_of
+from nncli.data.io.csv.blocks import NEWLINE, QUOTE, RETURN, Block, outside_quotes, positions_of
 from nncli.errors import DataError, Location
 
 
@@ -25,8 +25,6 @@ def unify_line_ends(block: Block) -> Block:
 
 def lone_returns(block: Block) -> BytePositions:
     """The positions of carriage returns that are neither inside quotes nor followed by a newline."""
-    if block.data.count(b"\r") == block.data.count(b"\r\n"):
-        return NO_POSITIONS
     returns = positions_of(block.data, RETURN)
     return outside_quotes(returns[~is_followed_by(block, returns, b"\n")], block.quotes) if returns.size else returns
 

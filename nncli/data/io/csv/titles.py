@@ -33,6 +33,11 @@ def body_width(body: Sequence[Sequence[str]]) -> int:
     return max(counts, key=lambda width: (counts[width], width), default=0)
 
 
+def is_row(cells: Sequence[str]) -> bool:
+    """Whether a record of a table of several columns cannot be a note: a cell behind the first is not empty."""
+    return any(map(str.strip, cells[1:]))
+
+
 def is_title(cells: Sequence[str], width: int) -> bool:
     """Whether a record can be a title above a table of `width` cells: at most one cell is not empty, the first one."""
     n_filled = len(filled(cells))
@@ -56,7 +61,7 @@ def can_be_header(cells: Sequence[str]) -> bool:
 def value_columns(body: Sequence[Sequence[str]], width: int) -> frozenset[int]:
     """The positions of the columns whose cells, as far as they are not empty or markers, are numbers or dates."""
     columns = []
-    rows = [row for row in body if len(filled(row)) > 1 or width == 1]  # the others may be notes
+    rows = [row for row in body if is_row(row)]
     for j in range(width):
         cells = [row[j] for row in rows if j < len(row) and not MARKER.fullmatch(row[j])]
         values = sum(map(is_value, cells))
@@ -90,23 +95,22 @@ def find_header(rows: Sequence[Sequence[str]], *, has_blank_lines: bool) -> Head
         for cells in rows[: MAX_TITLES + 1]
     ]
     at = next((i for i, is_above in enumerate(above) if not is_above), 0)
+    # One name for many columns is no header.
+    first = HeaderPosition(at, 0) if at and used > 2 and len(rows[0]) >= used else HeaderPosition(0)
     titles, header, body = rows[:at], rows[at], rows[at + 1 :]
     if at == 0 or not body or not can_be_header(header):
-        # One name for many columns is no header.
-        is_unclear = at > 0 and used > 2 and len(rows[0]) >= used and is_title(rows[0], width)
-        return HeaderPosition(at, 0) if is_unclear else HeaderPosition(0)
+        return first
     if has_other_types(header, body):
         names = filled(header)
         few = has_blank_lines or all(2 * len(filled(cells)) <= len(names) for cells in titles)
-        return HeaderPosition(at if few and len({*names}) > 1 and not any(map(MARKER.fullmatch, names)) else 0)
+        return HeaderPosition(at) if few and not any(map(MARKER.fullmatch, names)) else first
     if any(len(filled(cells)) > 1 for cells in titles):
-        return HeaderPosition(0)
+        return first
     apart = has_blank_lines or any(not filled(cells) for cells in titles)
     if all(len(cells) < width for cells in titles):
         regular = width > 2 and len(body) >= MIN_BODY and all(len(cells) == width for cells in body)
         prose = any(cell.startswith(" ") for cells in rows[at:] for cell in cells)
-        return HeaderPosition(at if apart or (regular and not prose) else 0)
+        return HeaderPosition(at) if apart or (regular and not prose) else first
     if apart and any(" " in cells[0].strip() for cells in titles if cells):
         return HeaderPosition(at)
-    first = next(i for i, cells in enumerate(titles) if filled(cells))
-    return HeaderPosition(at, first)
+    return HeaderPosition(at, next(i for i, cells in enumerate(titles) if filled(cells)))

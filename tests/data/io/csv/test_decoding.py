@@ -181,3 +181,14 @@ def test_mixed_and_cut_text_is_refused_with_its_line(data: bytes, line: int, sam
         text = DecodedStream(io.BytesIO(data), "x.csv")
         whole = b"".join(pieces(text, 7))
         check_utf8(Block(whole, NO_POSITIONS, 1), "x.csv")
+
+
+@pytest.mark.parametrize(("last", "line"), [(b"K\x81\n", 3001), (b"K\xf6ln\n" + b"b\n" * 9 + b"\x81\n", 3011)])
+def test_the_line_is_counted_in_plain_files_and_streams(last: bytes, line: int, tmp_path: Path) -> None:
+    data = b"abc,def\n" * 3000 + last
+    (tmp_path / "x.csv").write_bytes(data)
+    with pytest.MonkeyPatch.context() as patch, (tmp_path / "x.csv").open("rb") as file:
+        patch.setattr(decoding, "SAMPLE_BYTES", 1000)
+        for stream in (file, io.BytesIO(data)):
+            with raises(DataError, file="x.csv", line=line):
+                b"".join(pieces(DecodedStream(stream, "x.csv"), 700))
