@@ -77,6 +77,8 @@ class Footer:
         if self._held:
             block = Block(self._held, positions_of(self._held, QUOTE), line)
             start = 0 if self.rows != AUTO else self._start_of_notes(block)
+            if not start and not last:
+                start = len(block.data)  # there are no rows above
             self._describe(block.after(start))
             if start:
                 last = block.data[_start_of_record(block, start) : start]
@@ -112,15 +114,20 @@ class Footer:
 
     def _cells(self, record: bytes) -> list[str]:
         try:
-            return NO_NOTE if record.count(b'"') % 2 else split_record(record, self.separator)
+            # A note is one line, and a quote that is not closed is no note but an error.
+            is_line = not record.count(b'"') % 2 and b"\r" not in record and b"\n" not in record
+            return split_record(record, self.separator) if is_line else NO_NOTE
         except (csv.Error, UnicodeDecodeError):
             return NO_NOTE
 
     def _start_of_notes(self, block: Block) -> int:
         """The position of the first record that is a note by evidence, or of the blank lines above; else the end."""
         records = Records.of(block.data, block.quotes, self.separator)
-        above = None
+        above, last_value = None, -1
         for i in range(len(records)):
+            if is_value((filled(self._cells(records.bytes(i))) or [""])[0]):
+                last_value = i
+        for i in range(last_value + 1, len(records)):
             cells = self._cells(records.bytes(i))
             present = filled(cells)
             if not present:
@@ -142,7 +149,7 @@ class Footer:
         if len(cells) < len(self.layout.names):
             is_apart = is_apart and not self.layout.is_spaced
         elif self.layout.width < 3:  # as a row it would have half of its cells
-            return False
+            is_apart = False
         return words > 1 and (is_apart or is_long or self.layout.begins_with_values)
 
     def _describe(self, block: Block) -> None:

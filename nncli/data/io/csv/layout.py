@@ -24,6 +24,7 @@ from nncli.data.io.csv.titles import (
     body_width,
     filled,
     find_header,
+    is_prose,
     is_row,
     is_title,
     is_value,
@@ -263,7 +264,9 @@ def _used_width(header: Sequence[str], body: Sequence[Sequence[str]], trained: S
     named = len(header) - next((i for i, cell in enumerate(reversed(header)) if cell), len(header))
     if named == len(header) or (trained and not trained[-1]):
         return len(header)
-    return max([named, *(min(len(cells) - trailing_empty(cells), len(header)) for cells in body)]) or len(header)
+    width = body_width(body)
+    rows = (cells for cells in body if len(cells) == width and not is_prose(cells, body))
+    return max([named, *(min(len(cells) - trailing_empty(cells), len(header)) for cells in rows)]) or len(header)
 
 
 def _width(body: Sequence[Sequence[str]], used: int) -> int:

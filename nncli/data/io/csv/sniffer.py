@@ -27,8 +27,6 @@ from nncli.text import join_quoted, quote
 SEPARATORS = {COMMA: "commas", SEMICOLON: "semicolons", TAB: "tabs", BAR: "bars"}
 SAMPLE_RECORDS = 1000
 """Number of records that are read to infer the dialect."""
-MIN_REGULAR = 5
-"""Smallest number of records of the same number of cells that show a separator below titles."""
 JSON = re.compile(rb'\s*(\[\s*)?\{\s*"[^"]*"\s*:')
 """How a JSON object, or a list of them, begins; no CSV does."""
 FIRST_GROUP = r"[+-]?[1-9][0-9]{0,2}"
@@ -153,17 +151,21 @@ def sniff_separator(sample: bytes, source: str, default_separator: str | None, t
     candidates = agreeing or _most_regular(records) or heads
     preferred += candidates
     chosen = next((mark for mark in preferred if mark is not None and mark in candidates), default_separator or COMMA)
-    _check_one_column(chosen, counts, source)
+    if training_separator is None:
+        _check_one_column(chosen, counts, source)
     return chosen
 
 
 def _check_one_column(separator: str, counts: dict[str, npt.NDArray[np.int64]], source: str) -> None:
-    """Raise a DataError if no record has the separator, and nearly all have another one equally often."""
+    """Raise a DataError if no record has the separator, and many have another one.
+
+    A table of one column has nothing to train on.
+    """
     if separator in counts and counts[separator].max(initial=0) > 1:
         return
     for mark, count in counts.items():
-        number = int(np.bincount(count[count > 2], minlength=1).max())
-        if number >= MIN_REGULAR and 10 * number >= 8 * count.size:
+        number = int(np.count_nonzero(count > 1))
+        if number > 1 and 4 * number >= count.size:
             raise DataError(
                 f"the table has one column, or {int(np.bincount(count).argmax())} columns separated by "
                 f"{SEPARATORS[mark]} below titles",

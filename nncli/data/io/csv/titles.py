@@ -90,27 +90,44 @@ def find_header(rows: Sequence[Sequence[str]], *, has_blank_lines: bool) -> Head
     """
     width = body_width(rows[1:] or rows)
     used = body_width([cells[: len(cells) - trailing_empty(cells)] for cells in rows[1:] or rows])
-    above = [
-        is_title(cells, width) or len(cells) < used or 2 * len(filled(cells)) <= used
-        for cells in rows[: MAX_TITLES + 1]
-    ]
+    above = [_may_be_above(cells, width, used) for cells in rows[: MAX_TITLES + 1]]
     at = next((i for i, is_above in enumerate(above) if not is_above), 0)
     # One name for many columns is no header.
-    first = HeaderPosition(at, 0) if at and used > 2 and len(rows[0]) >= used else HeaderPosition(0)
+    is_doubtful = at > 0 and used > 2 and len(rows[0]) >= used
+    is_doubtful = is_doubtful or _is_doubtful(rows, used, has_blank_lines=has_blank_lines)
+    first = HeaderPosition(max(at, 1), 0) if is_doubtful else HeaderPosition(0)
     titles, header, body = rows[:at], rows[at], rows[at + 1 :]
-    if at == 0 or not body or not can_be_header(header):
+    if at == 0 or not body or not can_be_header(header) or is_prose(header, body):
         return first
     if has_other_types(header, body):
         names = filled(header)
         few = has_blank_lines or all(2 * len(filled(cells)) <= len(names) for cells in titles)
         return HeaderPosition(at) if few and not any(map(MARKER.fullmatch, names)) else first
-    if any(len(filled(cells)) > 1 for cells in titles):
+    if any(len(filled(cells)) > 1 or (len(cells) > 1 and not filled(cells)) for cells in titles):
         return first
-    apart = has_blank_lines or any(not filled(cells) for cells in titles)
     if all(len(cells) < width for cells in titles):
         regular = width > 2 and len(body) >= MIN_BODY and all(len(cells) == width for cells in body)
-        prose = any(cell.startswith(" ") for cells in rows[at:] for cell in cells)
-        return HeaderPosition(at) if apart or (regular and not prose) else first
-    if apart and any(" " in cells[0].strip() for cells in titles if cells):
-        return HeaderPosition(at)
-    return HeaderPosition(at, next(i for i, cells in enumerate(titles) if filled(cells)))
+        return HeaderPosition(at) if has_blank_lines or regular else first
+    return HeaderPosition(at, next((i for i, cells in enumerate(titles) if filled(cells)), 0))
+
+
+def _may_be_above(cells: Sequence[str], width: int, used: int) -> bool:
+    """Whether a record can stand above a header of a table of which `used` columns have cells."""
+    few = bool(cells and cells[0].strip()) and 2 * len(filled(cells)) <= used
+    return is_title(cells, width) or len(cells) < used or few
+
+
+def is_prose(cells: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
+    """Whether a record looks like a sentence with separators in it: spaces follow these, but not in the body."""
+    spaced = any(cell.startswith(" ") for cell in cells)
+    return spaced and not any(cell.startswith(" ") for row in body[:MIN_BODY] for cell in row)
+
+
+def _is_doubtful(rows: Sequence[Sequence[str]], used: int, *, has_blank_lines: bool) -> bool:
+    """Whether the first record, as wide as the table, may still be a title, and the second one the header."""
+    if len(rows) < 3:
+        return False
+    if used <= 2 <= len(rows[0]) and len(filled(rows[0])) == 1 and rows[0][0].strip() and len(filled(rows[1])) < 2:
+        return True
+    is_followed = can_be_header(rows[1]) and has_other_types(rows[1], rows[2:])
+    return is_prose(rows[0], rows[1:]) and (has_blank_lines or is_followed)

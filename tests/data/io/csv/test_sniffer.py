@@ -12,6 +12,7 @@ from nncli.data.io.csv.reader import read_delimited
 from nncli.data.io.csv.sniffer import sniff_dialect
 from nncli.data.io.read_options import ReadOptions
 from nncli.errors import DataError
+from tests.assertions import raises
 
 
 def found(
@@ -34,7 +35,6 @@ def found(
         ("a\tb\n1\t2\n", "\t", "\t", None),
         ("a,b\n1,2\n", "\t", ",", "t.csv: read with separator ','"),
         ("a\n1\n", ",", ",", None),
-        ("a\n1;2\n3;4\n", ",", ",", None),
         ("", ",", ",", None),
         ("\n\n", None, ",", None),
         ("\r\n\na;b\n\n1;2\n\n", ",", ";", "t.csv: read with separator ';'"),
@@ -161,3 +161,16 @@ def test_bytes_of_no_text_are_not_taken_for_an_encoding() -> None:
         with pytest.raises(DataError) as caught:
             list(read_delimited(io.BytesIO(text), "t.csv", ReadOptions()))
         assert words in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("text", ["A title\na;b\nx;y\n", "Title\n\na;b;\n\n1;2;3\n4;5;6\n", "a\n1;2\n3;4\n"])
+def test_a_table_of_one_column_that_may_be_of_several_is_refused(text: str) -> None:
+    if "1;2;3" not in text:
+        with raises(DataError, file="t.csv", mentions="data.separator"):
+            found(text)
+    trained = CsvDialect(separator=",")
+    sample = DecodedStream(io.BytesIO(text.encode()), "t.csv")
+    assert (
+        sniff_dialect(sample, "t.csv", CsvDialect(), default_separator=",", training_dialect=trained)[0].separator
+        in ",;"
+    )
