@@ -32,7 +32,6 @@ def ran(script: str, *words: str | Path) -> str:
             "scikit-learn",
         ),
         ("textbook.py", "--peers PyTorch --data DATA", "| nncli |"),
-        ("pollution.py", "--random 40", "stray_quotes"),
         ("startup.py", "", "| nncli --help |"),
         ("tables.py", "--rows 0.00002", "| Polars, reading |"),
         ("growth.py", "--axes columns --points 1 --scale 0.002", "| columns | 20 |"),
@@ -59,3 +58,10 @@ def test_all_of_them_are_written_down_part_by_part(tmp_path: Path) -> None:
     assert "| nncli --version |" in text
     ran("all.py", "--only", *written)
     assert document.read_text("utf-8") == text
+
+
+def test_polluted_tables_are_counted() -> None:
+    shown = ran("pollution.py", "--random", "20").splitlines()
+    assert shown[0].split() == ["pollution", "files", "right", "refused", "wrong"]
+    assert shown[-1].split()[0] == "all"
+    assert shown[-1].split()[-1] == "0"
