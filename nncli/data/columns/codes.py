@@ -33,6 +33,9 @@ ADDRESS = r"^\s*\d{1,3}(?:\.\d{1,3}){3}\s*$"
 PHONE = r"^\s*(?:\+\d{1,3}|0\d{1,2}|\d{3})(?:[ .\x{a0}]\d{3}){2,}\s*$"
 CODE = r"\d.*\p{L}|\p{L}.*\d|\d[-/*:#+]|^\s*[<>~≤≥]\s*\d"
 """12a, A12, 12-14, 5+ and <5."""
+OPEN_RANGE = r"^\s*(?:[<>≤≥]=?\s*\d+|\d+\s*\+)\s*$"
+"""5+, >3: written on purpose, even in a single row."""
+ZIP, ZIP_PLUS_4 = r"^\d{5}$", r"^\d{5}-\d{4}$"
 MIN_CODES = 3
 """Fewest cells that are codes and not numbers in a column of both."""
 CODE_WIDTH = 8
@@ -48,13 +51,15 @@ def are_categories(cells: pl.Series, is_odd: pl.Series) -> bool:
     """Whether cells are categories: few distinct values, and the odd ones as frequent as the others.
 
     Odd cells are those that are neither missing nor of the kind of most others. If they look like numbers, cells are
-    not categories.
+    not categories; if they are open ranges such as 5+, they are, however rare.
     """
     counts = cells.drop_nulls().value_counts()["count"]
     mean = cells.count() / len(counts)
     odd = cells.filter(is_odd)
     if len(counts) > MAX_CATEGORIES or looks_like_a_number(odd).any():
         return False
+    if odd.str.contains(OPEN_RANGE).all():
+        return True
     odd_counts = odd.value_counts()
     if mean >= MIN_MEAN_COUNT:
         return bool((odd_counts["count"] >= MIN_RELATIVE_COUNT * mean).all())
@@ -75,6 +80,8 @@ def are_codes(cells: pl.Series, is_odd: pl.Series) -> bool:
         return False
     present = cells.drop_nulls()
     if present.str.contains(rf"^[0-9A-Za-z]{{{CODE_WIDTH},}}$").all() and present.str.len_chars().n_unique() == 1:
+        return True
+    if odd.str.contains(ZIP_PLUS_4).all() and present.str.contains(ZIP).sum() == len(present) - len(odd):
         return True
     words = odd.str.replace_all(r"[\d\s.,]", "").unique()
     has_unit = len(words) == 1 and bool(words.str.contains(r"^\p{L}+[²³]?$").all())

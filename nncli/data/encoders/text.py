@@ -24,8 +24,8 @@ MIN_WORDS, MIN_DISTINCT = 3, 32
 MIN_ROWS = 20
 """Training rows that a term must occur in, and rows it must be absent from. From fewer mostly noise is learned."""
 WORD = r"[\p{L}\p{M}\p{N}]+"
-WORD_WITH_LETTER = r"\S*\p{L}\S*"
-"""A word that counts in deciding whether a column is text: the digit groups of phone numbers are none."""
+LETTER = r"\p{L}"
+"""Most cells of a text column have one; phone numbers in groups of digits do not."""
 MAX_CHARACTERS = 100_000
 """Characters of a cell that are read; the rest is ignored."""
 PIECE_BYTES = 1 << 22
@@ -62,7 +62,9 @@ class TextColumn(ColumnEncoder):
         distinct = column.present.n_unique()
         if distinct <= MIN_DISTINCT or 2 * distinct <= len(column.present):
             return False
-        words = column.present.str.count_matches(WORD_WITH_LETTER).median()
+        if 2 * column.present.str.contains(LETTER).sum() <= len(column.present):
+            return False
+        words = column.present.str.count_matches(r"\S+").median()
         return isinstance(words, float) and words >= MIN_WORDS
 
     @classmethod

@@ -66,8 +66,10 @@ def test_few_distinct_cells_are_categories_in_a_small_table_too() -> None:
         return are_categories(column, column.str.to_integer(strict=False).is_null())
 
     assert are(*["1", "2", "3", "4+"] * 3)
-    assert not are("1", "2", "3", "4+")  # no cell repeats
-    assert not are(*["1", "2", "3"] * 6, "4+")  # it is rare
+    assert not are("1", "2", "3", "x")  # no cell repeats
+    assert are(*["1", "2", "3"] * 40, "4+")  # an open range is written on purpose
+    assert are(*["1", "2", "3"] * 40, ">3")
+    assert not are(*["1", "2", "3"] * 6, "x")  # it is rare
     assert not are(*["1", "2", "3", "?"] * 3)  # a word for a missing value
     assert not are(*["1", "2", "3", "4%"] * 20)  # it looks like a number
 
@@ -82,6 +84,8 @@ def test_codes_among_numbers_are_many_or_of_one_width() -> None:
     assert not are(*map(str, range(60)), "12a", "14b", "7c")
     assert not are("1", "2", "12 kg", "14 kg", "7 kg")
     assert are("3161484100", "316148410X")
+    assert are(*["98115"] * 99, "98115-4820")
+    assert not are(*["98115"] * 99, "98115-48")
     assert not are("31614841", "316148O1O")
 
 
