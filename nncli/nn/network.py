@@ -76,6 +76,12 @@ class Network(Spec):
         return max(hidden, self.input_width, *units)
 
     @property
+    def hidden_values(self) -> int:
+        """The number of intermediate values per row: those of the numeric embedding, and the units of all layers."""
+        hidden = len(self.embedded_numeric) * (self.numeric_embedding.hidden_width if self.numeric_embedding else 0)
+        return hidden + sum(spec.shape[-1] for spec in self.layout.specs if spec.group is ParamGroup.WEIGHT)
+
+    @property
     def mixes_rows(self) -> bool:
         """Whether a row's output in training depends on the other rows of its batch."""
         return any(layer.mixes_rows for layer in self.layers)

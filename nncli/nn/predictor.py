@@ -9,6 +9,8 @@ to the network's own precision (nncli/model.py) removes it.
 
 from __future__ import annotations
 
+from threading import Lock
+
 import numpy as np
 
 from nncli.nn.arrays import Array, Codes, Precision
@@ -19,31 +21,63 @@ BLOCK_ROWS = 384
 """A multiple of every row tile of those kernels (4, 6, 8, 12, 16, 24, 32), also when two threads share it."""
 
 
+MAX_FREE_BYTES = 64 << 20
+"""Bytes of buffers kept for later runs by all predictors of the process; those of the latest run are always kept."""
+BUFFERS_PER_VALUE = 7
+"""Buffers of a block for each intermediate value of a row: measured, those of `backward` included."""
+
+
 class _Block:
     """A network bound for one block of rows, with the weights in the precision of its arithmetic."""
 
     def __init__(self, network: Network) -> None:
         self.parameters = network.layout.empty(network.precision)
         self.bound = network.bind(self.parameters, BLOCK_ROWS, training=None)
+        values = network.input_width + network.hidden_values
+        self.nbytes = self.parameters.theta.nbytes + 8 * BLOCK_ROWS * BUFFERS_PER_VALUE * values
+
+
+class _FreeBlocks:
+    """Blocks that no run uses now, the latest last; networks that are equal share them, such as those of members."""
+
+    def __init__(self) -> None:
+        self._blocks: list[tuple[str, _Block]] = []
+        self._lock = Lock()
+
+    def take(self, key: str) -> _Block | None:
+        """Remove and return a block of the network `key`, or None if there is none."""
+        with self._lock:
+            for i in reversed(range(len(self._blocks))):
+                if self._blocks[i][0] == key:
+                    return self._blocks.pop(i)[1]
+        return None
+
+    def put(self, key: str, block: _Block) -> None:
+        """Keep a block, and drop the oldest ones beyond the limit."""
+        with self._lock:
+            self._blocks.append((key, block))
+            while len(self._blocks) > 1 and sum(kept.nbytes for _, kept in self._blocks) > MAX_FREE_BYTES:
+                del self._blocks[0]
+
+
+_FREE = _FreeBlocks()
 
 
 class Predictor:
     """A network in prediction mode: dropout off, running statistics on. Reads the current `parameters` on every run.
 
     `precision` is that of its arithmetic, whatever the network was trained in; only float64 gives the guarantee above.
-    Threads may share a predictor: each run takes a free set of buffers, or allocates one.
+    Threads may share a predictor: each run takes a free set of buffers, or allocates one in some milliseconds. Free
+    ones are shared by all predictors of equal networks, so the members of an ensemble need no more than one network.
     """
 
     def __init__(self, network: Network, parameters: Parameters, precision: Precision = "float64") -> None:
         self._parameters, self._network = parameters, network.model_copy(update={"precision": precision})
-        self._free_blocks = [_Block(self._network)]
+        self._key = self._network.model_dump_json()
 
     def run(self, X: Array, codes: Codes, out: Array | None = None) -> Array:
         """The raw outputs (rows, outputs) for X (rows, features) and codes (rows, embeddings), into `out` if given."""
-        try:
-            block = self._free_blocks.pop()
-        except IndexError:
-            block = _Block(self._network)
+        block = _FREE.take(self._key) or _Block(self._network)
         block.parameters.copy_from(self._parameters)
         bound = block.bound
         Z = np.empty((len(X), self._network.n_outputs), bound.X.dtype) if out is None else out
@@ -56,5 +90,5 @@ class Predictor:
             bound.codes[rows:] = 0
             bound.forward()
             Z[start:stop] = bound.Z[:rows]
-        self._free_blocks.append(block)
+        _FREE.put(self._key, block)
         return Z

@@ -80,11 +80,12 @@ class DataRecord(Spec):
 
 
 class Machine(Spec):
-    """The machine of a training."""
+    """The machine of a training; `blas` is None in runs of version 0.2.0."""
 
     system: str
     processor: str
     cores: int
+    blas: str | None = None
 
 
 class Manifest(Spec):

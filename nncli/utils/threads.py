@@ -77,6 +77,18 @@ def _blas(modules: int) -> ThreadpoolController:
 _LIMIT = _BlasThreadLimit()
 
 
+def blas_kernel() -> str | None:
+    """The BLAS of the process with its version and the kernel that it chose for the processor, or None if unknown.
+
+    For example `openblas 0.3.27 SkylakeX`. The kernel determines the last bits of matrix products. It depends on the
+    processor, and on variables such as OPENBLAS_CORETYPE.
+    """
+    libraries = [library for library in _blas(len(sys.modules)).info() if library["user_api"] == "blas"]
+    ours = [library for library in libraries if "numpy" in str(library.get("filepath", ""))] or libraries
+    parts = ("internal_api", "version", "architecture")
+    return next((" ".join(str(library[part]) for part in parts if library.get(part)) for library in ours), None)
+
+
 @contextmanager
 def limit_blas_threads(threads: int) -> Iterator[None]:
     """Limit the BLAS to a number of threads inside the block, overriding variables such as OMP_NUM_THREADS.

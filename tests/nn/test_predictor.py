@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from nncli.nn import predictor as predictor_module
 from nncli.nn.embeddings import Embedding
 from nncli.nn.layers.dropout import Dropout
 from nncli.nn.network import Network
@@ -244,3 +246,46 @@ def test_a_row_that_is_no_number_spoils_only_itself() -> None:
     found = inference.run(X, codes)
     assert np.isnan(found[3]).all()
     np.testing.assert_array_equal(np.delete(found, 3, axis=0), np.delete(whole, 3, axis=0))
+
+
+def blocks_of(predictors: list[Predictor], X: NDArray[np.float64]) -> list[str]:
+    """The networks of the free blocks after each predictor has run once."""
+    codes = np.zeros((len(X), 0), np.int64)
+    for each in predictors:
+        each.run(X, codes)
+    return [key for key, _ in predictor_module._FREE._blocks]
+
+
+def test_equal_networks_share_their_buffers_and_keep_their_own_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictor_module, "_FREE", predictor_module._FreeBlocks())
+    network, X = NETWORKS["wide"], np.random.default_rng(0).normal(size=(5, 20))
+    members = [Predictor(network, network.initialize(np.random.default_rng(seed))) for seed in range(8)]
+    assert len(blocks_of(members, X)) == 1
+    codes = np.zeros((5, 0), np.int64)
+    alone = []
+    for member in members:
+        monkeypatch.setattr(predictor_module, "_FREE", predictor_module._FreeBlocks())
+        alone.append(member.run(X, codes).tobytes())
+    together = [member.run(X, codes).tobytes() for member in members]
+    assert together == alone
+    assert len({*together}) == 8
+
+
+def test_the_buffers_of_different_networks_are_kept_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictor_module, "_FREE", predictor_module._FreeBlocks())
+    networks = [Network(n_features=20, layers=(), n_outputs=n) for n in range(1, 9)]
+    members = [Predictor(network, network.initialize(np.random.default_rng(0))) for network in networks]
+    X = np.zeros((3, 20))
+    assert len(blocks_of(members, X)) == 8
+    monkeypatch.setattr(predictor_module, "MAX_FREE_BYTES", 1)
+    kept = blocks_of(members, X)
+    assert [networks[-1].n_outputs] == [Network.model_validate_json(key).n_outputs for key in kept]
+
+
+def test_the_bytes_of_the_buffers_are_estimated_to_a_factor_of_two() -> None:
+    for name in ("wide", "piecewise linear", "every layer"):
+        tracemalloc.start()
+        block = predictor_module._Block(NETWORKS[name].model_copy(update={"precision": "float64"}))
+        used = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        assert used / 2.5 < block.nbytes < 2.5 * used, (name, used, block.nbytes)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -70,3 +73,16 @@ def test_cores_are_those_of_the_process_and_no_more_than_its_container_has(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     assert available_cpus(tmp_path) == expected
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="OpenBLAS with kernels for several processors")
+def test_the_blas_kernel_is_the_one_that_computes() -> None:
+    script = "import numpy; from nncli.utils.threads import blas_kernel; print(blas_kernel())"
+    names = []
+    for kernel in ("Haswell", "Nehalem"):
+        env = {**os.environ, "OPENBLAS_CORETYPE": kernel}
+        done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
+        names.append(done.stdout.strip())
+    if not names[0].startswith("openblas"):
+        pytest.skip("NumPy has another BLAS")
+    assert [name.split()[-1] for name in names] == ["Haswell", "Nehalem"]

@@ -16,11 +16,13 @@ import polars as pl
 from nncli.config.schema import Config, ValidationFile
 from nncli.data.io.streams import digest, is_stream
 from nncli.errors import ConfigError, ConfigIssue, DataError, Location, RunError
+from nncli.findings import Finding, FindingCode, warning
 from nncli.pipeline.prepare.execution import Execution
 from nncli.runs.config import read_config
 from nncli.runs.manifest import CONFIG, DataRecord, Machine, Manifest
 from nncli.runs.run import Run
 from nncli.spec import non_defaults
+from nncli.utils.threads import blas_kernel
 from nncli.version import __version__
 
 RESUMABLE_KEYS = frozenset({"epochs", "checkpoint", "memory_limit", "output", "workers"})
@@ -120,7 +122,16 @@ def _digest(path: str) -> str | None:
 def _machine() -> Machine:
     # Not platform.platform(), which starts a process to ask for the processor and reads the interpreter for its libc.
     system = f"{platform.system()}-{platform.release()}"
-    return Machine(system=system, processor=platform.machine(), cores=os.cpu_count() or 1)
+    return Machine(system=system, processor=platform.machine(), cores=os.cpu_count() or 1, blas=blas_kernel())
+
+
+def other_blas(manifest: Manifest) -> list[Finding]:
+    """A warning if the training began with another BLAS: its bits will not be those of an uninterrupted one."""
+    began, now = manifest.machine.blas, blas_kernel()
+    if began in (None, now):
+        return []
+    message = f"the training began with the BLAS {began}, and this is {now}: the last bits of the weights will differ"
+    return [warning(FindingCode.EXECUTION, message, hint="For the same bits, resume on a processor of the same kind.")]
 
 
 def command_line(command: Sequence[str]) -> tuple[str, ...]:

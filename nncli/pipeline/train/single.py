@@ -19,6 +19,7 @@ from nncli.pipeline.train.provenance import (
     check_tables_unchanged,
     command_line,
     new_manifest,
+    other_blas,
     recorded_execution,
 )
 from nncli.pipeline.train.session import TrainingSession
@@ -27,6 +28,7 @@ from nncli.runs.loader import read_spec
 from nncli.runs.manifest import MODEL
 from nncli.runs.run import Run
 from nncli.training.state import TrainState
+from nncli.utils.threads import blas_kernel
 
 
 def train_network(
@@ -97,11 +99,12 @@ def resume_network(
                 location=Location(source=str(run.path)),
                 hint="Train again from its config.yaml.",
             )
-        with execution.activate(prepared) as prepared:
+        with execution.activate(prepared, other_blas(manifest)) as prepared:
             state = TrainState.create(prepared.spec.network, config.optimizer, prepared.streams, execution.n_shards)
             reports = load_checkpoint(run.path, state, owner=manifest.checkpoint_owner)
             check_epochs_grow(prepared.config, state.epoch)
-            update = {"status": "running", "command": command_line(command) or manifest.command}
+            machine = manifest.machine.model_copy(update={"blas": blas_kernel()})
+            update = {"status": "running", "command": command_line(command) or manifest.command, "machine": machine}
             manifest = manifest.model_copy(update=update)
             run.save_manifest(manifest)
             if config.calibration != "none":  # the old temperature does not fit the weights to come

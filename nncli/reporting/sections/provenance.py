@@ -29,6 +29,7 @@ def provenance(summary: RunSummary) -> Section:
         ("nncli", manifest.nncli_version),
         ("versions", ", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
         ("machine", f"{manifest.machine.system}, {manifest.machine.processor}, {manifest.machine.cores} cores"),
+        *([("BLAS", manifest.machine.blas)] if manifest.machine.blas else []),
     ]
     if manifest.validation_data is not None:
         pairs.insert(8, ("validation table", display(manifest.validation_data.path, 400)))

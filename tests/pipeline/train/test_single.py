@@ -52,3 +52,27 @@ def test_a_changed_table_or_key_cannot_be_resumed(config: Config, tmp_path: Path
     (tmp_path / "t.csv").write_text("x,y\n1,2\n")
     with raises(DataError, file="t.csv"):
         list(resume_network(run, ["epochs=9"]))
+
+
+def test_resuming_with_another_blas_kernel_gives_a_warning(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = "openblas 0.3.31 Haswell"
+    monkeypatch.setattr("nncli.pipeline.train.provenance.blas_kernel", lambda: kernel)
+    monkeypatch.setattr("nncli.pipeline.train.single.blas_kernel", lambda: kernel)
+    *_, finished = train_network(config, tmp_path / "run")
+    assert isinstance(finished, Finished)
+    run = Run.open(finished.run)
+    assert run.load_manifest().machine.blas == kernel
+
+    def notes_of_resume(epochs: int) -> list[str]:
+        started, *_ = resume_network(run, [f"epochs={epochs}"])
+        assert isinstance(started, Started)
+        return [finding.message for finding in started.findings if "BLAS" in finding.message]
+
+    assert notes_of_resume(4) == []
+    kernel = "openblas 0.3.31 SkylakeX"
+    (note,) = notes_of_resume(5)
+    assert "Haswell" in note
+    assert "SkylakeX" in note
+    assert run.load_manifest().machine.blas == kernel
