@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from nncli.autoconfig.table_summary import TableSummary
+from nncli.checks.column import percentage
 from nncli.config.presets.apply import TABULAR, TEXTBOOK
 from nncli.config.yaml.writer import dump, dump_scalar
 from nncli.data.columns.units import PARENTHESES
@@ -155,8 +156,7 @@ def _details(column: ColumnProfile) -> str:
     """The values of a column and its share of missing cells."""
     parts = [_values(column)]
     if column.missing:
-        share = 100.0 * column.missing / column.rows
-        parts.append(f"{share:.0f} % missing" if share >= 1.0 else "less than 1 % missing")
+        parts.append(f"{percentage(column.missing, column.rows)} missing")
     return "; ".join(filter(None, parts))
 
 

@@ -8,7 +8,7 @@ import typer
 
 from nncli.cli.completion import complete_config
 from nncli.cli.help import OUTPUT, Command
-from nncli.cli.options import Assignments, NoColor
+from nncli.cli.options import Assignments, NoColor, QualityOfPreset
 
 config = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 
@@ -40,6 +40,7 @@ def show(
         typer.Argument(help="A YAML file, or - for standard input.", metavar="CONFIG", autocompletion=complete_config),
     ],
     assignments: Assignments = None,
+    quality: QualityOfPreset = None,
     resolved: Annotated[
         bool,
         typer.Option(
@@ -59,7 +60,7 @@ def show(
     \b
     nncli config show config.yaml
     nncli config show config.yaml --resolved
-    nncli config show config.yaml --set quality=fast > plain.yaml
+    nncli config show config.yaml --quality fast > plain.yaml
     NNCLI_EPOCHS=10 nncli config show config.yaml
     """
     import os
@@ -74,5 +75,6 @@ def show(
     from nncli.commands import config_show as command
 
     note_ignored_variables()
-    text = command.show(path, assignments=assignments or [], environment=os.environ, resolved=resolved)
+    sets = [*(assignments or ()), *([] if quality is None else [f"quality={quality.value}"])]
+    text = command.show(path, assignments=sets, environment=os.environ, resolved=resolved)
     typer.echo(text.encode(), nl=False)

@@ -20,7 +20,7 @@ from nncli.config.schema import Config
 from nncli.data.splitting.folds import Fold
 from nncli.data.store.scratch import Scratch, existing_parent
 from nncli.errors import UsageError
-from nncli.findings import Finding, FindingCode
+from nncli.findings import Finding, FindingCode, note
 from nncli.pipeline.ensemble.cross_validation import (
     MAX_TRAININGS,
     CrossValidation,
@@ -38,7 +38,7 @@ from nncli.pipeline.parallel.task import TaskStatus, TrainingTask
 from nncli.pipeline.parallel.task_pool import TaskPool
 from nncli.pipeline.parallel.untrained import removed_if_untrained
 from nncli.pipeline.train.events import MembersProgress, MembersStarted
-from nncli.runs.filenames import FOLDS
+from nncli.runs.filenames import FOLDS, METRICS
 from nncli.runs.manifest import MEMBERS
 from nncli.runs.run import Run, check_run_name
 
@@ -166,7 +166,9 @@ def resume_cross_validation_events(
     """
     run, record, config = open_record(Path(path))
     with run.locked() as run, Scratch() as scratch:
-        data = _checked(EnsembleData.of(config, scratch))
+        finished = note(FindingCode.ALREADY_FINISHED, "this cross-validation had finished; it is scored again")
+        findings = [finished] if (run.path / METRICS).is_file() else []
+        data = _checked(EnsembleData.of(config, scratch), findings)
         yield from _cross_validate(data, run, record, command, stop, scheduler)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 from nncli.config.loading import load_config
 from nncli.config.schema import Config
 from nncli.errors import UsageError
-from nncli.findings import Finding
+from nncli.findings import Finding, FindingCode, note
 from nncli.pipeline.train.events import Event, Finished
 from nncli.pipeline.train.single import resume_network, train_network
 from nncli.runs.run import Run, check_run_name
@@ -107,13 +108,18 @@ def resume_events(
         RunError: the run is damaged, another training is writing it, or its backend is not installed.
     """
     run = Run.open(Path(path))
-    if run.load_manifest().members > 1:
+    manifest = run.load_manifest()
+    findings = []
+    if manifest.status == "done" and not any(text.lstrip().startswith("epochs") for text in assignments):
+        hint = f"To train longer: nncli train --resume {shlex.quote(str(path))} --set epochs=N"
+        findings.append(note(FindingCode.ALREADY_FINISHED, "this training had finished; it is scored again", hint=hint))
+    if manifest.members > 1:
         from nncli.pipeline.ensemble.train import resume_ensemble
 
-        yield from resume_ensemble(run, assignments, command, stop, scheduler)
+        yield from resume_ensemble(run, assignments, command, stop, scheduler, findings)
         return
     _refuse_scheduler(scheduler)
-    yield from resume_network(run, assignments, command, stop)
+    yield from resume_network(run, assignments, command, stop, findings=findings)
 
 
 def _refuse_scheduler(scheduler: str | None) -> None:

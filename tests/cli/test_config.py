@@ -110,3 +110,10 @@ def test_the_schema_is_printed_as_it_ships(nncli: Cli) -> None:
     printed = nncli("config", "schema").check()
     assert (printed.out, printed.err) == (SCHEMA.read_text("utf-8"), "")
     assert json.loads(printed.out)["title"] == "nncli configuration"
+
+
+def test_the_quality_of_a_preset_may_be_an_option(nncli: Cli, here: Path) -> None:
+    (here / "p.yaml").write_text("data: {path: t.csv, target: y}\npreset: tabular\n")
+    shown = nncli("config", "show", "p.yaml", "--quality", "fast").check().out
+    assert "members: 1 " in shown
+    assert shown == nncli("config", "show", "p.yaml", "--set", "quality=fast").check().out

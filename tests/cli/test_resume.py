@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -202,3 +203,23 @@ def test_a_run_that_changes_its_surroundings_half_way_ends_in_the_same_bits(
     env = {"OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "7", "TZ": "Asia/Kathmandu", "LC_ALL": "C"}
     run("train", "--resume", tmp_path / "run", "-q", env=env).check()
     assert outcome(tmp_path / "run") == whole
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_finished_training_says_so_and_how_to_train_longer(nncli: Cli, here: Path, members: int) -> None:
+    (here / "c.yaml").write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [2]\nepochs: 1\nworkers: 1\n")
+    run = nncli("train", "c.yaml", "-q", "--set", f"members={members}").check().path
+    done = nncli("train", "--resume", run).check()
+    (line,) = [line for line in done.err.splitlines() if "had finished" in line]
+    assert line.startswith("note: ")
+    words = shlex.split(line.partition("To train longer: nncli ")[2].replace("=N", "=2"))
+    longer = nncli(*words).check()
+    assert "had finished" not in longer.err
+    assert "epoch 2/2" in longer.err or "epoch 4/4" in longer.err
+
+
+def test_a_finished_cross_validation_says_so(nncli: Cli, here: Path) -> None:
+    (here / "c.yaml").write_text(f"data: {{path: {DATA}/linear.csv, target: y}}\nlayers: [2]\nepochs: 1\nworkers: 1\n")
+    words = ("cross-validate", "c.yaml", "--folds", "2", "-o", "cv")
+    assert "had finished" not in nncli(*words).check().err
+    assert "had finished" in nncli("cross-validate", "--resume", "cv").check().err

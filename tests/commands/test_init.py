@@ -95,7 +95,7 @@ def test_it_says_what_was_found(here: Path) -> None:
         "# Target: species, classification, 3 classes: Adelie (152 rows), Gentoo (124 rows), Chinstrap (68 rows)."
         in text
     )
-    assert "bill_length_mm     numeric      32.1 to 59.6, median 44.45; less than 1 % missing" in text
+    assert "bill_length_mm     numeric      32.1 to 59.6, median 44.45; 0.58 % missing" in text
 
 
 def test_what_carries_nothing_is_dropped_with_the_reason(here: Path) -> None:

@@ -58,7 +58,12 @@ def train_ensemble(
 
 
 def resume_ensemble(
-    run: Run, assignments: Sequence[str], command: Sequence[str], stop: Callable[[], bool], scheduler: str | None
+    run: Run,
+    assignments: Sequence[str],
+    command: Sequence[str],
+    stop: Callable[[], bool],
+    scheduler: str | None,
+    findings: Sequence[Finding] = (),
 ) -> Generator[Event, None, None]:
     """Resume all members that are not done; see `nncli.commands.train.resume_events`."""
     with run.locked() as run, Scratch(run.path) as scratch:
@@ -67,7 +72,7 @@ def resume_ensemble(
         config = check_config_unchanged(run, manifest, assignments)
         check_tables_unchanged(config, manifest)
         yield from _train(
-            EnsembleRun.resume(EnsembleData.of(config, scratch).with_checks(), run, command), stop, scheduler
+            EnsembleRun.resume(EnsembleData.of(config, scratch).with_checks(findings), run, command), stop, scheduler
         )
 
 

@@ -79,9 +79,13 @@ def resume_network(
     command: Sequence[str] = (),
     stop: Callable[[], bool] = lambda: False,
     *,
+    findings: Sequence[Finding] = (),
     with_checks: bool = True,
 ) -> Generator[Event, None, None]:
-    """Resume the training of one network from its latest checkpoint; the result has the same bits."""
+    """Resume the training of one network from its latest checkpoint; the result has the same bits.
+
+    `findings` precede those of the training.
+    """
     with run.locked() as run, Scratch(run.path) as scratch:
         manifest = run.load_manifest()
         run.clear_leftovers()
@@ -99,7 +103,7 @@ def resume_network(
                 location=Location(source=str(run.path)),
                 hint="Train again from its config.yaml.",
             )
-        with execution.activate(prepared, other_blas(manifest)) as prepared:
+        with execution.activate(prepared, [*findings, *other_blas(manifest)]) as prepared:
             state = TrainState.create(prepared.spec.network, config.optimizer, prepared.streams, execution.n_shards)
             reports = load_checkpoint(run.path, state, owner=manifest.checkpoint_owner)
             check_epochs_grow(prepared.config, state.epoch)
