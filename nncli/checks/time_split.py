@@ -19,7 +19,9 @@ def time_feature(config: Config, features: Iterable[str]) -> Finding | None:
     message = (
         f"rows are split in time by {quote(time)}, which is also a feature; the latest are scored and not trained on"
     )
-    hint = "Train the final model without data.time. To leave the column out, add it to data.drop."
+    hint = (
+        "For the final model set validation: 0.05, so that few are left out; to drop the column, add it to data.drop."
+    )
     return note(FindingCode.TIME_FEATURE, message, column=time, hint=hint)
 
 

@@ -24,7 +24,10 @@ from nncli.runs.run import Run
 from tests.cli.support import Cli
 from tests.runs.support import stop_at
 
-KEYS = "layers: [16]\nencoding: {numeric: robust, clip: smooth}\nepochs: 60\nlearning_rate: 0.01\n"
+KEYS = (
+    "layers: [16]\nencoding: {numeric: robust, clip: smooth, out_of_range_dates: nearest_year}\n"
+    "epochs: 60\nlearning_rate: 0.01\n"
+)
 
 
 def made_table() -> pl.DataFrame:

@@ -34,12 +34,13 @@ from nncli.data.encoders.numeric import NumericColumn
 from nncli.data.encoders.options import DEFAULT_OPTIONS, EncodingOptions
 from nncli.data.table import Table
 from nncli.errors import DataError
-from nncli.spec import FiniteFloat, StrictStr
+from nncli.spec import FiniteFloat, StrictBool, StrictStr
 from nncli.text import quote
 
 DATE_HINT = f'{EMPTY_CELL_HINT} To train with another format, set it under data: `date_format: "%d/%m/%Y"`.'
 DATE_MODEL_HINT = f"The model also reads dates such as 2024-05-31. {EMPTY_CELL_HINT}"
 UNITS_PER_DAY = {"ms": MICROSECONDS_PER_DAY // 1_000, "us": MICROSECONDS_PER_DAY, "ns": MICROSECONDS_PER_DAY * 1_000}
+DAYS_PER_YEAR = 365.2425
 Cycle = Literal["month", "weekday", "hour"]
 CYCLES: dict[Cycle, Callable[[Floats], Floats]] = {
     "month": lambda days: (_whole(days, "M").astype(np.int64) % 12) / 12,
@@ -64,6 +65,8 @@ class DateColumn(ColumnEncoder):
     The year and cycles that are the same in all training rows are left out, such as the hour of dates without times.
     `date_format` is the most common format of dates in text, `other_formats` are further ones of the training rows.
     Dates in any format are read if they are unambiguous; see datetimes.py. A missing date becomes the training median.
+    With `nearest_year`, the days and year of dates outside the training range are those of the same day in the nearest
+    year of the range: a network extrapolates them erratically, since in the range they stand for the season, too.
     """
 
     type: Literal["date"] = "date"
@@ -74,6 +77,7 @@ class DateColumn(ColumnEncoder):
     year: NumericColumn | None
     cycles: tuple[Cycle, ...]
     other_formats: tuple[Annotated[StrictStr, AfterValidator(_validate_format)], ...] = ()
+    nearest_year: StrictBool = False
 
     @model_validator(mode="after")
     def _parts_fit(self) -> DateColumn:
@@ -111,19 +115,15 @@ class DateColumn(ColumnEncoder):
         first = float(np.floor(present.min(initial=np.inf))) if len(present) else 0.0
         years = _years(days)
         differ = len(np.unique(years[~np.isnan(years)])) > 1
-
-        def fit_numbers(x: Floats) -> NumericColumn:
-            column = NumericColumn.fit_values(table, name, x, options.numeric, options.clip)
-            return column.model_copy(update={"clip_range": options.clip_dates})
-
         return cls(
             name=name,
             date_format=formats[0],
             origin=first,
-            days=fit_numbers(days - first),
-            year=fit_numbers(years) if differ else None,
+            days=NumericColumn.fit_values(table, name, days - first, options.numeric, options.clip),
+            year=NumericColumn.fit_values(table, name, years, options.numeric, options.clip) if differ else None,
             cycles=tuple(cycle for cycle, share in CYCLES.items() if len(np.unique(share(present))) > 1),
             other_formats=formats[1:],
+            nearest_year=options.out_of_range_dates == "nearest_year",
         )
 
     @property
@@ -166,9 +166,10 @@ class DateColumn(ColumnEncoder):
         days = read_days(table, self.name, self.formats)
         missing = np.isnan(days)
         days[missing] = self.origin + self.days.fill_value
-        out[:, 0] = self.days.scale_values(days - self.origin)
+        in_range = self._shift_into_range(days) if self.nearest_year else days
+        out[:, 0] = self.days.scale_values(in_range - self.origin)
         if self.year is not None:
-            out[:, 1] = self.year.scale_values(_years(days))
+            out[:, 1] = self.year.scale_values(_years(in_range))
         for j, cycle in enumerate(self.cycles):
             angle = 2.0 * np.pi * CYCLES[cycle](days)
             out[:, self.n_numeric + 2 * j] = np.sin(angle)
@@ -182,6 +183,21 @@ class DateColumn(ColumnEncoder):
     def cell_errors(self, table: Table, dtype: str) -> list[CellErrors]:
         """Cells that are not dates of the years 1 to 9999."""
         return _days_and_errors(table, self.name, self.formats)[1]
+
+    def _shift_into_range(self, days: Floats) -> Floats:
+        """Days since 1970 (rows,), those outside the training range shifted by whole years into it.
+
+        If the range is too short for that, they become its nearest end.
+        """
+        low, high = (self.origin + end for end in self.days.range)
+        shifted = days.copy()
+        for outside, end, sign in ((days > high, high, -1.0), (days < low, low, 1.0)):
+            if outside.any():
+                years = np.ceil(np.abs(days[outside] - end) / DAYS_PER_YEAR)
+                moved = days[outside] + sign * np.round(years * DAYS_PER_YEAR)
+                is_far = (moved < low) if sign < 0.0 else (moved > high)
+                shifted[outside] = np.where(is_far, end, moved.clip(low, high))
+        return shifted
 
 
 def _years(days: Floats) -> Floats:

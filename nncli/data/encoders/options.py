@@ -7,10 +7,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from nncli.spec import NonNegativeInt, PositiveInt, Spec, StrictBool
+from nncli.spec import NonNegativeInt, PositiveInt, Spec
 
 NumericScaling = Literal["standard", "min_max", "robust", "quantile", "none"]
 Clip = Literal["none", "smooth"]
+OutOfRangeDates = Literal["extrapolate", "nearest_year"]
 
 
 class CategoricalOptions(Spec):
@@ -54,10 +55,10 @@ class EncodingOptions(Spec):
     clip: Clip = Field(
         "none", description="Clipping of scaled values: none, or smooth for x / √(1 + (x/3)²), which stays within ±3."
     )
-    clip_dates: StrictBool = Field(
-        False,
-        description="Clip days and years of dates, and numbers in the column `data.time`, to the range of the training "
-        "rows: later dates are predicted as the latest one, at their own month, weekday and hour.",
+    out_of_range_dates: OutOfRangeDates = Field(
+        "extrapolate",
+        description="Dates outside the training range. nearest_year: days and year become those of the same day in the "
+        "nearest year of the range, and numbers in the column `data.time` are clipped to it. extrapolate: unchanged.",
     )
     categories: CategoricalOptions = Field(CategoricalOptions(), description="The encoding of categorical columns.")
     max_text_features: PositiveInt = Field(

@@ -165,9 +165,13 @@ def _fit_column(config: Config, training: ColumnStore, name: str) -> _FittedColu
 
 
 def _with_clipped_time(config: Config, encoder: Encoder) -> Encoder:
-    """The encoder of a column; with `clip_dates`, numbers in the time column are clipped to the training range."""
+    """The encoder of a column; with `nearest_year`, numbers in the time column are clipped to the training range."""
     (column,) = encoder.columns or (None,)
-    if not isinstance(column, NumericColumn) or column.name != config.data.time or not config.encoding.clip_dates:
+    if (
+        not isinstance(column, NumericColumn)
+        or column.name != config.data.time
+        or config.encoding.out_of_range_dates == "extrapolate"
+    ):
         return encoder
     return Encoder(columns=(column.model_copy(update={"clip_range": True}),))
 

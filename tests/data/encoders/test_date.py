@@ -213,15 +213,38 @@ def test_a_column_whose_parts_do_not_fit_is_damaged() -> None:
         DateColumn.model_validate(column.model_dump() | {"date_format": "%Q"})
 
 
-def test_clipped_dates_keep_their_season_and_are_still_counted() -> None:
-    training = table(["2020-01-05", "2021-03-07", "2022-12-04"])
-    column = DateColumn.fit(training, "when", EncodingOptions(clip_dates=True))
-    later, last = (np.empty((1, column.width)) for _ in range(2))
-    found = column.encode(table(["2030-06-02"]), later)
-    column.encode(table(["2022-12-04"]), last)
-    assert (later[:, : column.n_numeric] == last[:, : column.n_numeric]).all()
-    assert (later[:, column.n_numeric :] != last[:, column.n_numeric :]).all()
-    assert found.out_of_range == 1
-    unclipped = DateColumn.fit(training, "when")
-    unclipped.encode(table(["2030-06-02"]), later)
-    assert (later[:, : column.n_numeric] > last[:, : column.n_numeric]).all()
+def numbers_of(column: DateColumn, cells: Sequence[Any]) -> list[list[float]]:
+    """The scaled days and year of each date."""
+    out = np.empty((len(cells), column.width))
+    column.encode(table(cells), out)
+    return [[float(x) for x in row] for row in out[:, : column.n_numeric]]
+
+
+def test_dates_out_of_range_have_the_days_and_year_of_the_nearest_year_and_are_still_counted() -> None:
+    training = table([f"{2019 + i // 12}-{1 + i % 12:02}-15" for i in range(36)])
+    column = DateColumn.fit(training, "when", EncodingOptions(out_of_range_dates="nearest_year"))
+    odd, near = ["2022-06-15", "2030-03-15", "2018-12-15", "1990-06-15"], ["2021-06-15", "2021-03-15", "2019-12-15"]
+    assert numbers_of(column, odd) == numbers_of(column, [*near, "2019-06-15"])
+    inside = ["2019-01-15", "2020-02-29", "2021-12-15"]
+    unshifted = DateColumn.fit(training, "when")
+    assert numbers_of(column, inside) == numbers_of(unshifted, inside)
+    assert numbers_of(column, odd) != numbers_of(unshifted, odd)
+    out = np.empty((2, column.width))
+    found = column.encode(table(["2030-06-02", "2030-12-02"]), out)
+    assert (out[0, column.n_numeric :] != out[1, column.n_numeric :]).any()
+    assert found.out_of_range == 2
+
+
+def test_dates_outside_a_range_of_less_than_a_year_become_its_nearest_end() -> None:
+    options = EncodingOptions(out_of_range_dates="nearest_year")
+    column = DateColumn.fit(table(["2020-03-01", "2020-04-07", "2020-06-30"]), "when", options)
+    assert numbers_of(column, ["2021-01-01", "1999-01-01"]) == numbers_of(column, ["2020-06-30", "2020-03-01"])
+    assert numbers_of(column, ["2021-05-01"]) == numbers_of(column, ["2020-05-01"])
+
+
+@given(st.lists(st.dates(), min_size=1, max_size=9), st.lists(st.dates(), min_size=1, max_size=9))
+def test_dates_out_of_range_are_shifted_into_it(training: list[date], others: list[date]) -> None:
+    options = EncodingOptions(numeric="none", out_of_range_dates="nearest_year")
+    column = DateColumn.fit(table(training), "when", options)
+    lowest, highest = column.days.range
+    assert all(lowest <= numbers[0] <= highest for numbers in numbers_of(column, others))

@@ -112,9 +112,9 @@ def test_class_ids_are_few_whole_numbers_without_a_gap(y: list[float], expected:
     ("assignments", "clipped"),
     [
         (["data.time=x"], [False]),
-        (["data.time=x", "encoding.clip_dates=true"], [True]),
-        (["encoding.clip_dates=true"], [False]),
-        (["data.path=prices.csv", "encoding.clip_dates=true"], [False]),
+        (["data.time=x", "encoding.out_of_range_dates=nearest_year"], [True]),
+        (["encoding.out_of_range_dates=nearest_year"], [False]),
+        (["data.path=prices.csv", "encoding.out_of_range_dates=nearest_year"], [False]),
     ],
 )
 def test_the_time_column_is_clipped_where_dates_are(config: Path, assignments: list[str], clipped: list[bool]) -> None:
