@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 
 from nncli.checks.column import Column, SplitTable
@@ -21,6 +22,16 @@ from nncli.spec import Task
 
 MAX_TRAINING, MAX_VALIDATION = 40_000, 10_000
 """Rows whose features are checked before a training; larger tables are sampled."""
+MAX_FEATURES = 200
+"""Features that are checked before a training, spread evenly over the table: each takes some milliseconds."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is checked of a table: whether only a part of its `rows`, and at most how many features."""
+
+    rows: bool = False
+    max_features: int = sys.maxsize
 
 
 @dataclass(frozen=True)
@@ -38,7 +49,7 @@ class FeatureReport:
 
 
 def training_warnings(config: Config, split: SplitTable, task: Task) -> tuple[Finding, ...]:
-    """The warnings of a training about its rows: those of `nncli check`, the features of a large table on a sample.
+    """The warnings of a training about its rows: those of `nncli check`, of a large or wide table on a sample.
 
     Raises:
         DataError: the target cannot be read.
@@ -47,7 +58,8 @@ def training_warnings(config: Config, split: SplitTable, task: Task) -> tuple[Fi
     findings = [*check_targets(config, split, targets, task), *check_sizes(config, split)]
     sample = split.sample(MAX_TRAINING, MAX_VALIDATION)
     sampled_targets = targets if sample is split else read_targets(config, sample, task)
-    findings += check_features(config, sample, sampled_targets).findings
+    part = Part(rows=sample is not split, max_features=MAX_FEATURES)
+    findings += check_features(config, sample, sampled_targets, part).findings
     return ordered(finding for finding in findings if finding.level == "warning")
 
 
@@ -70,22 +82,26 @@ def check_targets(config: Config, split: SplitTable, targets: list[Column], task
     return [*filter(None, found), *classes]
 
 
-def check_features(config: Config, split: SplitTable, targets: list[Column]) -> FeatureReport:
-    """Check the features, one at a time; without `targets` neither duplicates nor leakage are looked for."""
-    return _FeatureChecker(config, split, targets).check()
+def check_features(config: Config, split: SplitTable, targets: list[Column], part: Part = Part()) -> FeatureReport:
+    """Check the features, one at a time; without `targets` neither duplicates nor leakage are looked for.
+
+    Of a `part` of the rows ids are not looked for, and of a part of the columns no duplicates of rows.
+    """
+    return _FeatureChecker(config, split, targets, part).check()
 
 
 class _FeatureChecker:
     """Collects the findings of the features of one table."""
 
-    def __init__(self, config: Config, split: SplitTable, targets: list[Column]) -> None:
-        self._config, self._split, self._targets = config, split, targets
+    def __init__(self, config: Config, split: SplitTable, targets: list[Column], part: Part) -> None:
+        self._config, self._split, self._targets, self._part = config, split, targets, part
         self._sample = LeakageSample.of(split)
         self._findings: list[Finding] = []
 
     def check(self) -> FeatureReport:
         """Check all features."""
-        split, names = self._split, feature_names(self._config, self._split)
+        split, all_names = self._split, feature_names(self._config, self._split)
+        names = all_names[:: -(-len(all_names) // self._part.max_features)] if all_names else ()
         profiles, unusable = [], []
         duplicate_rows, identical_columns = DuplicateRows(split), IdenticalColumns()
         for name in names:
@@ -100,7 +116,7 @@ class _FeatureChecker:
             identical_columns.add(column, duplicate_rows.add(column))
             if profile.label is not Label.CONSTANT:
                 self._check_feature(profile, column, only_feature=len(names) == 1)
-        if self._targets:
+        if self._targets and len(names) == len(all_names):
             self._findings += duplicate_rows.findings(self._targets)
         ignored = [p.name for p in profiles if p.label in (Label.EMPTY, Label.CONSTANT)]
         self._findings += identical_columns.findings(split.location, ignored)
@@ -128,9 +144,8 @@ class _FeatureChecker:
             self._findings += filter(None, leaks)
         if profile.has_ambiguous_dates and profile.name not in config.data.columns:
             self._add(ambiguous_dates(profile.name, split.location))
-        finding = id_like(profile, column, split.location) or group_like(
-            profile, config.data.row_columns, split.location
-        )
+        finding = None if self._part.rows else id_like(profile, column, split.location)
+        finding = finding or group_like(profile, config.data.row_columns, split.location)
         encoding = config.encoding
         clipped = encoding.clip == "smooth" or encoding.numeric == "quantile"
         self._add(finding or check_outliers(column, split, clipped=clipped))

@@ -13,7 +13,9 @@ from nncli.checks.column import SplitTable
 from nncli.checks.rows import training_warnings
 from nncli.commands.train import train_events
 from nncli.config.schema import Config
+from nncli.data.profile import ColumnProfile, profile_column
 from nncli.data.store.scratch import Scratch
+from nncli.data.table import Table
 from nncli.pipeline.ensemble.out_of_fold import EnsembleData
 from nncli.pipeline.prepare.load import load_labeled_rows
 from nncli.pipeline.prepare.prepare import prepare
@@ -84,6 +86,23 @@ def test_an_ensemble_checks_its_rows_once(tmp_path: Path) -> None:
         assert data.findings == ()
         assert [finding.code.value for finding in data.with_checks().findings] == ["class-imbalance"]
     assert prepare(config.model_copy(update={"members": 1})).findings == ()
+
+
+def test_a_wide_table_is_checked_in_bounded_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_FEATURES", 20)
+    read: list[str] = []
+
+    def recorded(table: Table, name: str) -> ColumnProfile:
+        read.append(name)
+        return profile_column(table, name)
+
+    monkeypatch.setattr(module, "profile_column", recorded)
+    wide: dict[str, object] = {f"x{i}": [0, 1] * (N // 2) for i in range(98)}
+    config = config_of(tmp_path, {**wide, "y": [float(i % 7) for i in range(N)]})
+    assert warnings_of(config) == []  # equal in a part of the columns is not equal
+    assert len(read) == 20
+    assert read[0] == "a"
+    assert read[-1] == "x93"
 
 
 def test_a_large_table_is_sampled_with_its_row_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
