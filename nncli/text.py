@@ -59,11 +59,11 @@ def near_names(word: str, candidates: Iterable[str]) -> list[str]:
     >>> near_names("region", ["Region", " REGION ", "regional", "age"])
     ['Region', ' REGION ']
     """
-    key = _letters_of(word)
-    return [name for name in candidates if _letters_of(name) == key]
+    key = name_key(word)
+    return [name for name in candidates if name_key(name) == key]
 
 
-def _letters_of(name: str) -> str:
+def name_key(name: str) -> str:
     """The letters and digits of a name in one case and Unicode form; the name itself if it has none."""
     text = unicodedata.normalize("NFKC", name).casefold()
     return "".join(c for c in text if unicodedata.category(c)[0] in "LNM") or name

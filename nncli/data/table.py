@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,10 +12,7 @@ import polars as pl
 from nncli.data.arrays import RowIndices
 from nncli.data.dialect import PLAIN_NUMBERS, CsvDialect
 from nncli.errors import DataError, Location
-from nncli.text import closest_match, join_quoted, name_difference, near_names, quote
-
-MAX_NAMES = 100
-"""Missing columns for which a column of a similar name is searched."""
+from nncli.text import closest_match, join_quoted, name_difference, name_key, quote
 
 
 @dataclass(frozen=True)
@@ -93,14 +91,13 @@ class Table:
         missing = [name for name in names if name not in known]
         if not missing:
             return
-        unused = [name for name in self.names if name not in set(names)]
-        near = {name: near_names(name, unused) for name in missing[:MAX_NAMES]}
-        renamed = {name: found[0] for name, found in near.items() if len(found) == 1}
-        if renamed and len(renamed) == len(missing):
-            name, found = next(iter(renamed.items()))
-            more = f", and {len(renamed) - 1:,} more like it" if len(renamed) > 1 else ""
+        needed = set(names)
+        unused = [name for name in self.names if name not in needed]
+        if near := _near_columns(missing, unused):
+            name, found = next(iter(near.items()))
+            more = f", and {len(near) - 1:,} more like it" if len(near) > 1 else ""
             raise DataError(
-                f"the model needs {join_quoted(renamed)}; this table has {join_quoted(renamed.values())}",
+                f"the model needs {join_quoted(near)}; this table has {join_quoted(near.values())}",
                 location=Location(source=self.source),
                 hint=f"The names differ {name_difference(name, found)}. Rename the column to {quote(name)}{more}.",
             )
@@ -111,6 +108,17 @@ class Table:
             location=Location(source=self.source),
             hint=f"If {quote(close)} is the column, rename it to {quote(missing[0])}." if close else others,
         )
+
+
+def _near_columns(missing: Sequence[str], unused: Sequence[str]) -> dict[str, str]:
+    """The one column of a near name for each missing name; empty if there is not exactly one for each."""
+    columns = defaultdict(list)
+    for name in unused:
+        columns[name_key(name)].append(name)
+    near = {name: columns[name_key(name)] for name in missing}
+    if any(len(found) != 1 for found in near.values()) or len({found[0] for found in near.values()}) < len(near):
+        return {}
+    return {name: found[0] for name, found in near.items()}
 
 
 def unnamed(cells: pl.Series) -> pl.Series:

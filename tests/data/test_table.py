@@ -127,3 +127,19 @@ def test_a_column_that_the_model_uses_is_not_another_one() -> None:
     table = Table(pl.DataFrame({"Region": [1]}), "t.csv")
     with raises(DataError, mentions="no such column"):
         table.require_features(["Region", "region"])
+
+
+def test_each_missing_column_needs_a_near_name_of_its_own() -> None:
+    table = Table(pl.DataFrame({"A B": [1], "c": [1]}), "t.csv")
+    with raises(DataError, mentions="no such column"):
+        table.require_features(["a b", "a_b"])
+    with raises(DataError, mentions="'A B' and 'c'"):
+        table.require_features(["a b", "C"])
+
+
+def test_near_names_are_found_in_a_wide_table_in_a_moment() -> None:
+    table = Table(pl.DataFrame({f"Column {i}": [1.0] for i in range(5_000)}), "t.csv")
+    started = time.perf_counter()
+    with raises(DataError, mentions="4,999 more"):
+        table.require_features([f"column_{i}" for i in range(5_000)])
+    assert time.perf_counter() - started < 2.0

@@ -24,6 +24,7 @@ YEAR_FIRST_OR_NAMED = (ISO, *(form for form in DATE_FORMATS if form.startswith("
 ORDERS = {"/": ("%d/%m/%Y", "%m/%d/%Y"), "-": ("%d-%m-%Y", "%m-%d-%Y"), ".": ("%d.%m.%Y",)}
 """Formats in which the year comes last, by the separator; the first has the day first."""
 DAY_AND_MONTH = re.compile(r"%d([-./])%m|%m([-./])%d")
+EIGHT_DIGITS = r"^\s*[12]\d{7}(?:[T ]|\s*$)"
 TIME_OF_DAY = r"[T ]+(\d{1,2}:\d{2}.*)$"
 TIME_FORMATS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 MICROSECONDS_PER_DAY = 86_400_000_000
@@ -78,12 +79,13 @@ def _fill_missing(moments: pl.Series, text: pl.Series, date_format: str) -> pl.S
 def parse_any_date(cells: pl.Series, formats: Sequence[str]) -> pl.Series:
     """Parse text as `parse_dates` does, in the first of the formats that fits, or in another one without ambiguity.
 
-    Unambiguous are dates with the year first or the month by name, and others if only one order of day and month is
-    possible. If one of the `formats` has the separator of a cell, its order applies.
+    Unambiguous are dates with the year first (also 20240531) or the month by name, and others if only one order of day
+    and month is possible. If one of the `formats` has the separator of a cell, its order applies.
     """
     moments = parse_dates(cells, formats[0])
     for form in dict.fromkeys((*formats[1:], *YEAR_FIRST_OR_NAMED)):
         moments = _fill_from(moments, cells, lambda rest, form=form: parse_dates(rest, form))  # type: ignore[misc]
+    moments = _fill_from(moments, cells, _parse_compact)
     orders = _orders_of(formats)
     return _fill_from(moments, cells, lambda rest: _parse_year_last(rest, orders))
 
@@ -94,6 +96,11 @@ def _fill_from(moments: pl.Series, cells: pl.Series, parse: Callable[[pl.Series]
         return moments
     missing = moments.is_null() & cells.is_not_null()
     return moments.scatter(missing.arg_true(), parse(cells.filter(missing)))
+
+
+def _parse_compact(cells: pl.Series) -> pl.Series:
+    """Parse eight digits such as 20240531."""
+    return parse_dates(cells.set(~cells.str.contains(EIGHT_DIGITS), None), "%Y%m%d")
 
 
 def _orders_of(formats: Sequence[str]) -> dict[str, str]:

@@ -184,6 +184,9 @@ def test_the_configured_format_decides_in_a_column_of_several() -> None:
         (("%d.%m.%Y",), "05/06/2022", None),
         (("%d.%m.%Y",), "2022/5/18", "2022-05-18"),
         (("%d.%m.%Y",), "18 May 2022", "2022-05-18"),
+        (("%d.%m.%Y",), "20220518", "2022-05-18"),
+        (("%d.%m.%Y",), "20221318", None),
+        (("%d.%m.%Y",), "220518", None),
         (("%d/%m/%Y",), "05/18/2022", None),  # read, it would hide that 05/06/2022 means something else
         (("%d/%m/%Y",), "05-06-2022", None),
         (("iso", "%m/%d/%Y"), "05/06/2022", "2022-05-06"),
