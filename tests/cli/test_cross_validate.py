@@ -25,7 +25,7 @@ def test_the_table_has_a_row_for_each_fold_and_the_file_one_for_each_row(nncli: 
     assert len(pl.read_parquet(here / "out.parquet")) == 344
     assert "exists already" in nncli(*words).check(2).err
     again = nncli("cross-validate", "--resume", "cv", "--json", "-q").check()
-    assert again.err == ""
+    assert all(line.startswith("warning: ") for line in again.err.splitlines())
     assert len(json.loads(again.out)["folds"]) == 3
 
 
@@ -73,7 +73,7 @@ def test_an_ensemble_is_trained_predicts_and_is_scored(nncli: Cli, here: Path) -
     done = nncli("train", written(here), "-o", "run").check()
     assert done.path == Path("run")
     assert "members 3/3  epoch 9/9" in done.err
-    assert "3 members, 344 training rows, 344 validation rows" in done.err
+    assert "3 members, 344 training rows, 344 out-of-fold rows" in done.err
     said = nncli("predict", "run", DATA / "penguins.csv", "--proba").check().out.splitlines()
     assert len(said) == 345
     assert said[0] == "prediction,proba_Adelie,proba_Chinstrap,proba_Gentoo"
@@ -88,7 +88,7 @@ def test_what_the_first_member_notes_is_told_once(nncli: Cli, here: Path) -> Non
     rows.write_csv(here / "t.csv")
     path = written(here, f"data={{path: {here}/t.csv, target: y}}", "epochs=2")
     done = nncli("train", path, "-o", "run").check()
-    assert done.err.count("has a different value in every row") == 1
+    assert done.err.count("'name' has a different value in every row") == 1
     assert done.err.count("left out 1 of 40 rows") == 1
 
 
@@ -114,4 +114,4 @@ def test_a_directory_that_exists_is_left_and_the_other_named(nncli: Cli, here: P
     words = ("cross-validate", written(here, "members=1", "epochs=1"), "--folds", 2, "-o", "cv")
     nncli(*words).check()
     assert "note: cv already exists; this run is written to cv-2\n" in nncli(*words).check().err
-    assert nncli(*words, "-q").check().err == ""
+    assert "already exists" not in nncli(*words, "-q").check().err

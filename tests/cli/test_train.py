@@ -47,6 +47,10 @@ roc_auc N N N N
 log_loss N N N N
 brier N N N N
 calibration_error N – N –
+f1 N 0 N 0
+precision N 0 N 0
+recall 1 0 1 0
+average_precision N N N N
 warning: the model never predicts class 'no', which 4 of the validation rows have. Set class_weight: balanced, or \
 decide by the probabilities of `nncli predict --proba`.
 warning: the model is no better than the baseline, the class shares of the training rows: log_loss N against N on \
