@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from types import FrameType
@@ -16,6 +17,8 @@ STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 STOPPING = "stopping after this batch; again to stop now"
 """The answer to the first signal."""
+SECONDS_TO_ANSWER = 1.0
+"""Longest wait for that answer."""
 
 
 class StoppedError(NncliError):
@@ -40,30 +43,41 @@ class SecondSignalError(BaseException):
         self.hint = hint
 
 
+def no_answer() -> None:
+    """Answer a stop request with nothing, and wait for nothing."""
+
+
 class StopRequest:
-    """The signal that asked for a stop, if any; calling it returns whether there was one."""
+    """The signal that asked for a stop, if any; calling it returns whether there was one, once that is answered."""
 
     number: int | None = None
+    wait_for_answer: Callable[[], object] = no_answer
 
     def __call__(self) -> bool:
-        return self.number is not None
+        if self.number is None:
+            return False
+        self.wait_for_answer()  # before a live display closes, with which the answer must not mix
+        return True
 
 
-def no_answer() -> None:
-    """Answer a stop request with nothing."""
+def answer_stop_request() -> Callable[[], object]:
+    """Print that the training stops, on a thread: the signal may have interrupted another print.
 
-
-def answer_stop_request() -> None:
-    """Print that the training stops, on a thread: the signal may have interrupted another print."""
+    Returns a function that waits until it is printed.
+    """
     from threading import Thread
 
     from nncli.cli.console import echo_err
 
-    Thread(target=echo_err, args=(STOPPING,), daemon=True).start()
+    thread = Thread(target=echo_err, args=(STOPPING,), daemon=True)
+    thread.start()
+    return partial(thread.join, SECONDS_TO_ANSWER)
 
 
 @contextmanager
-def asked_to_stop(resume: str = "", answer: Callable[[], None] = no_answer) -> Iterator[StopRequest]:
+def asked_to_stop(
+    resume: str = "", answer: Callable[[], Callable[[], object]] = lambda: no_answer
+) -> Iterator[StopRequest]:
     """Yield a StopRequest that a signal sets inside the block, and that `answer` is called for at once.
 
     A second signal raises SecondSignalError with the command `resume`. Signals that the parent process had ignored, as
@@ -72,10 +86,10 @@ def asked_to_stop(resume: str = "", answer: Callable[[], None] = no_answer) -> I
     request = StopRequest()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if request():
+        if request.number is not None:
             raise SecondSignalError(number, f"To resume: {resume}" if resume else "")
         request.number = number
-        answer()
+        request.wait_for_answer = answer()
 
     handled = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     previous = {number: signal.signal(number, handle) for number in handled}
@@ -100,8 +114,8 @@ class EventPrinter:
 
     def until_asked_to_stop(self, command: str, run: Path) -> AbstractContextManager[StopRequest]:
         """A block in which a signal asks for a stop; `command` resumes `run`."""
-        answer = no_answer if self.quiet else answer_stop_request
-        return asked_to_stop(f"nncli {command} --resume {quote(str(run))}", answer)
+        resume = f"nncli {command} --resume {quote(str(run))}"
+        return asked_to_stop(resume) if self.quiet else asked_to_stop(resume, answer_stop_request)
 
     def asked_to_stop(self) -> bool:
         """Whether a signal has asked for a stop since the training started."""

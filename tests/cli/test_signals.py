@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,17 @@ def test_the_first_signal_is_a_request_and_the_second_an_exception() -> None:
 
 
 def test_the_first_signal_is_answered_at_once_and_the_second_says_how_to_resume() -> None:
-    answers = []
-    with asked_to_stop("nncli train --resume run", lambda: answers.append(1)):
+    answers, waits = [], []
+
+    def answer() -> Callable[[], object]:
+        answers.append(1)
+        return lambda: waits.append(1)
+
+    with asked_to_stop("nncli train --resume run", answer) as request:
         signal.raise_signal(signal.SIGINT)
-        assert answers == [1]
+        assert (answers, waits) == ([1], [])
+        assert request()
+        assert waits == [1]
         with pytest.raises(SecondSignalError) as raised:
             signal.raise_signal(signal.SIGINT)
     assert answers == [1]

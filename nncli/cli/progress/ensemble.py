@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nncli.cli.console import echo_err, format_number
 from nncli.cli.findings import FindingPrinter
-from nncli.cli.progress.live import REFRESHES_PER_SECOND, bar, supports_unicode, wrapped
+from nncli.cli.progress.live import bar, supports_unicode, wrapped
 from nncli.cli.progress.training import SECONDS_BETWEEN_LINES, Speed, shown_name
 from nncli.pipeline.train.events import MembersProgress
 from nncli.utils.logs import format_duration
@@ -51,14 +51,14 @@ class LiveMembers:
     """Progress for terminals: a bar over the epochs of all members, and a line for each member in training."""
 
     def __init__(self, started: MembersStarted, console: Console) -> None:
-        from rich.live import Live
+        from nncli.cli.progress.display import Display
 
         self._noun = started.noun
         self._pace, self._findings = Speed(), FindingPrinter(False, started.findings)
         self._progress = MembersProgress(())
         self._left = ""
         self._unicode = supports_unicode(console.encoding)
-        self._live = Live(self, console=console, refresh_per_second=REFRESHES_PER_SECOND)
+        self._live = Display(self, console)
         self._live.start()
 
     def update(self, progress: MembersProgress) -> None:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from nncli.pipeline.train.events import Started
     from nncli.training.loop import EpochReport, LearningRateHalved
 
-REFRESHES_PER_SECOND = 3
-"""A refresh takes about 2 ms, during which no epoch is trained."""
 MIN_CHART_WIDTH = 60
 """Width of the terminal below which there is neither chart nor bar."""
 MAX_WIDTH, MAX_CHART_HEIGHT = 100, 12
@@ -46,14 +44,14 @@ class LiveProgress:
     """The live view; it adapts to the size of the terminal at each refresh."""
 
     def __init__(self, started: Started, console: Console) -> None:
-        from rich.live import Live
+        from nncli.cli.progress.display import Display
 
         self._progress = TrainingProgress(started)
         self._queue: deque[EpochReport | LearningRateHalved] = deque()
         self._lock = Lock()
         self._is_closed = False
         self._braille = supports_unicode(console.encoding)
-        self._live = Live(self, console=console, refresh_per_second=REFRESHES_PER_SECOND)
+        self._live = Display(self, console)
         self._live.start()
 
     def update(self, event: EpochReport | LearningRateHalved) -> None:
